@@ -1,0 +1,21 @@
+"""What every host test gets: coroutines as tests, and property tests that repeat exactly."""
+
+import asyncio
+import inspect
+
+import hypothesis
+import pytest
+
+# The same examples on every run and no time limit per example: a red test must be red again on the next run.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def test_*` in an event loop of its own, as the runner on MicroPython does."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
