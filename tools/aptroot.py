@@ -1,0 +1,149 @@
+"""One Debian package with everything it needs, downloaded and unpacked into a folder, without touching the system.
+
+Owns: reading the machine's own apt sources, asking that same mirror for another suite, unpacking. Everything apt
+writes goes into a private folder, the list of installed packages is empty (so that apt fetches the libraries too),
+and signatures are verified with the keys the machine already trusts. Needs no root.
+Refuses: to know any mirror's name, to install anything, to switch a signature check off.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_KEPT_OPTIONS = ("signed-by", "trusted", "check-valid-until")
+"""Options of a source line that say how far the machine trusts this mirror; the others choose what to list."""
+
+
+class AptError(Exception):
+    """The package could not be had; the text says why in one line."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One `deb` entry: where, which suites and components, and how it is trusted."""
+
+    uris: tuple[str, ...]
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    options: dict[str, str] = field(default_factory=dict)
+
+    def line(self, suite: str, keys: Path) -> str:
+        """This mirror as a one-line entry for another suite. A key given in full is written to `keys`."""
+        options = {name: text for name, text in self.options.items() if name in _KEPT_OPTIONS}
+        if "BEGIN PGP" in options.get("signed-by", ""):
+            keys.write_text(options["signed-by"])
+            options["signed-by"] = str(keys)
+        given = "".join(f" {name}={text}" for name, text in sorted(options.items()))
+        return f"deb {f'[{given.strip()}] ' if given else ''}{self.uris[0]} {suite} {' '.join(self.components)}\n"
+
+
+def parse_list(text: str) -> list[Source]:
+    """Entries of a `sources.list` file (one line each)."""
+    found = []
+    for line in text.splitlines():
+        match = re.match(r"\s*deb\s+(?:\[([^]]*)]\s+)?(\S+)\s+(\S+)\s+([^#]+)", line)
+        if match:
+            given, uri, suite, components = match.groups()
+            pairs = (word.partition("=") for word in (given or "").split())
+            options = {name.lower(): value for name, _, value in pairs}
+            found.append(Source((uri,), (suite,), tuple(components.split()), options))
+    return found
+
+
+def parse_deb822(text: str) -> list[Source]:
+    """Entries of a `.sources` file (stanzas of `Name: value`, continued by indented lines)."""
+    found = []
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    for stanza in re.split(r"\n\s*\n", text):
+        fields: dict[str, str] = {}
+        name = ""
+        for line in stanza.splitlines():
+            if line[:1].isspace():
+                fields[name] = fields.get(name, "") + "\n" + ("" if line.strip() == "." else line.strip())
+            else:
+                name, _, value = line.partition(":")
+                name = name.strip().lower()
+                fields[name] = value.strip()
+        words = {key: tuple(fields.get(key, "").split()) for key in ("types", "uris", "suites", "components")}
+        if "deb" in words["types"] and words["uris"] and fields.get("enabled", "yes").lower() != "no":
+            found.append(Source(words["uris"], words["suites"], words["components"], fields))
+    return found
+
+
+def machine_sources(etc: Path = Path("/etc/apt")) -> list[Source]:
+    """Every source this machine uses, in apt's own order."""
+    paths = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]
+    parsers = {".list": parse_list, ".sources": parse_deb822}
+    return [
+        source
+        for path in paths
+        if path.is_file() and path.suffix in parsers
+        for source in parsers[path.suffix](path.read_text())
+    ]
+
+
+def pick(sources: list[Source], codename: str) -> Source:
+    """The machine's main mirror: the source that holds its own release and the component `main`."""
+    for source in sources:
+        if (
+            "main" in source.components
+            and codename in source.suites
+            and not source.uris[0].startswith("cdrom:")
+        ):
+            return source
+    raise AptError(f"no apt source of this machine holds the release {codename!r} with the component 'main'")
+
+
+def unpack_package(package: str, suite: str, arch: str, source: Source, work: Path) -> Path:
+    """Fetch `package` of `suite` for `arch` with all it depends on; returns the folder it is unpacked in.
+
+    `work` must be an empty folder of the caller's; everything stays inside it.
+    """
+    state, archives, root = work / "apt", work / "apt/archives", work / "root"
+    for folder in (state / "lists/partial", archives / "partial", root):
+        folder.mkdir(parents=True)
+    (state / "status").touch()
+    (state / "sources.list").write_text(source.line(suite, state / "mirror-key.asc"))
+    settings = {
+        "Dir::State": state,
+        "Dir::State::Lists": state / "lists",
+        "Dir::State::status": state / "status",
+        "Dir::Cache": state,
+        "Dir::Cache::archives": archives,
+        "Dir::Etc::SourceList": state / "sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::Etc::Preferences": "/dev/null",
+        "Dir::Etc::PreferencesParts": "/dev/null",
+        "Debug::NoLocking": 1,
+        "APT::Architecture": arch,
+        "APT::Architectures": arch,
+        "APT::Sandbox::User": "",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": 2,
+    }
+    apt = [
+        "apt-get",
+        "-q",
+        "-y",
+        *(word for name, value in settings.items() for word in ("-o", f"{name}={value}")),
+    ]
+    _run([*apt, "update", "--error-on=any"])
+    _run([*apt, "--download-only", "--no-install-recommends", "install", package])
+    for deb in sorted(archives.glob("*.deb")):
+        _run(["dpkg", "-x", str(deb), str(root)])
+    shutil.rmtree(state)
+    return root
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise AptError(f"this machine has no {command[0]}") from None
+    if done.returncode:
+        said = [line for line in (done.stderr + done.stdout).splitlines() if line.startswith(("E:", "dpkg"))]
+        raise AptError(said[0] if said else f"{command[0]} ended with status {done.returncode}")

@@ -1,0 +1,223 @@
+"""Finds a real MicroPython for the host, and fetches one where the machine's package manager can.
+
+Owns: which interpreter the tools and tests use. `find` looks at PATH and at `.cache/micropython/`, and never uses the
+network; `fetch` fills the cache (Debian family: the packaged interpreter with its own libraries, 64-bit, and on amd64
+32-bit as well, whose 4-byte words make heap figures those of an ESP32).
+Refuses: an interpreter older than the oldest one the firmware supports.
+
+    python -m tools.interpreter [--bits 32|64] [--fetch]
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import aptroot
+
+OLDEST = (1, 24, 0)
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "micropython"
+_WHAT_TO_INSTALL = (
+    "install a MicroPython of at least version 1.24 so that `micropython` is on PATH "
+    "(package `micropython` of Debian 13, of Ubuntu 25.04 or of Homebrew)"
+)
+_PROBE = (
+    "import sys, tls, asyncio, socket, vfs\n"
+    "print(*sys.implementation.version[:3], 64 if sys.maxsize > 1 << 32 else 32)"
+)
+_SMALLER = {"amd64": "i386"}
+"""Architectures whose processors also run a 32-bit one, in Debian's names."""
+
+
+class InterpreterError(Exception):
+    """No usable interpreter; the text is one sentence that says what to install."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A MicroPython that was started once and answered.
+
+    `argv`: how to start it; `version`: three numbers; `bits`: its word size, 32 or 64; `origin`: where it was found.
+    """
+
+    argv: list[str]
+    version: tuple[int, int, int]
+    bits: int
+    origin: str
+
+    def __str__(self) -> str:
+        return f"MicroPython {'.'.join(map(str, self.version))}, {self.bits}-bit, {self.origin}"
+
+
+def find(bits: int | None = None) -> Interpreter:
+    """The interpreter with that word size; without a wish the 32-bit one where there is one, as on the chip.
+
+    Raises InterpreterError.
+    """
+    found = _found(bits)
+    if found:
+        return found
+    kind = f"{bits}-bit " if bits else ""
+    raise InterpreterError(
+        f"No {kind}MicroPython here: run `{Path(sys.executable).name} -m tools.interpreter --fetch`, "
+        f"or {_WHAT_TO_INSTALL}."
+    )
+
+
+def fetch(bits: int | None = None) -> list[Interpreter]:
+    """Make sure there is an interpreter, with that word size or else every one this machine can have.
+
+    Does nothing where one is there already. Raises InterpreterError when in the end there is none.
+    """
+    arch = _debian_arch()
+    wanted = {64 if arch == "amd64" or arch.endswith("64") else 32: arch}
+    if arch in _SMALLER:
+        wanted[32] = _SMALLER[arch]
+    got = []
+    with _only_one_at_a_time():
+        for size in (bits,) if bits else sorted(wanted, reverse=True):
+            try:
+                got.append(_found(size) or _fetch_arch(wanted.get(size)))
+            except InterpreterError as error:
+                if bits or not (got or _found(None)):
+                    raise
+                _say(f"going on without a {size}-bit one. {error}")
+    return got
+
+
+def _found(bits: int | None) -> Interpreter | None:
+    matching = [found for found in _candidates() if bits in (None, found.bits)]
+    return min(matching, key=lambda found: found.bits, default=None)
+
+
+def _candidates() -> Iterator[Interpreter]:
+    on_path = shutil.which("micropython")
+    if on_path:
+        yield from _probe([on_path], on_path)
+    for root in sorted(CACHE.glob("[!.]*/root")):
+        yield from _probe(_argv(root), f".cache/micropython/{root.parent.name}")
+
+
+def _probe(argv: list[str], origin: str) -> Iterator[Interpreter]:
+    """Start it once. Yields nothing when it does not start, lacks a module the firmware needs, or is too old."""
+    try:
+        done = subprocess.run([*argv, "-c", _PROBE], capture_output=True, text=True, timeout=20)
+        *version, bits = map(int, done.stdout.split())
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return
+    if len(version) == 3 and tuple(version) >= OLDEST:
+        yield Interpreter(argv, (version[0], version[1], version[2]), bits, origin)
+
+
+def _argv(root: Path) -> list[str]:
+    """Start an unpacked interpreter through its own loader, with its own libraries."""
+    loaders = sorted(path for top in ("lib*", "usr/lib*") for path in root.glob(f"{top}/ld-linux*.so*"))
+    libraries = sorted({str(path.parent) for path in root.glob("**/libc.so.6")})
+    loader = [str(loaders[0]), "--library-path", ":".join(libraries)] if loaders else []
+    return [*loader, str(root / "usr/bin/micropython")]
+
+
+def _fetch_arch(arch: str | None) -> Interpreter:
+    """Unpack beside the final place, try it, then move it there in one step."""
+    if arch is None:
+        raise InterpreterError(f"This machine's processor has no such interpreter: {_WHAT_TO_INSTALL}.")
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=CACHE) as temp:
+        try:
+            suite, codename = _suite(_release())
+            source = aptroot.pick(aptroot.machine_sources(), codename)
+            _say(f"fetching micropython for {arch} ({suite}) from this machine's own apt mirror ...")
+            root = aptroot.unpack_package("micropython", suite, arch, source, Path(temp))
+        except aptroot.AptError as error:
+            raise InterpreterError(
+                f"MicroPython could not be fetched ({error}): {_WHAT_TO_INSTALL}."
+            ) from None
+        if not list(_probe(_argv(root), "")):
+            raise InterpreterError(
+                f"The packaged MicroPython for {arch} does not run here: {_WHAT_TO_INSTALL}."
+            )
+        shutil.rmtree(CACHE / arch, ignore_errors=True)
+        (CACHE / arch).mkdir()
+        os.rename(root, CACHE / arch / "root")
+    (found,) = _probe(_argv(CACHE / arch / "root"), f".cache/micropython/{arch}")
+    _say(f"ready: {found}")
+    return found
+
+
+def _release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def _suite(release: dict[str, str]) -> tuple[str, str]:
+    """Which suite to take it from, and the machine's own one: its mirror is the one to ask.
+
+    Debian packages it since release 13; a mirror that serves an older Debian serves that one too.
+    """
+    family = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".split()
+    own = release.get("UBUNTU_CODENAME") or release.get("VERSION_CODENAME", "")
+    if not own or not {"debian", "ubuntu", "raspbian"} & set(family):
+        raise aptroot.AptError("this is not a Debian-family system")
+    major = release.get("VERSION_ID", "").partition(".")[0]
+    old_debian = "ubuntu" not in family and major.isdigit() and int(major) < 13
+    return ("trixie" if old_debian else own), own
+
+
+def _debian_arch() -> str:
+    try:
+        return subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return platform.machine()
+
+
+@contextmanager
+def _only_one_at_a_time() -> Iterator[None]:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("waiting for another run that is fetching ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _say(text: str) -> None:
+    print(f"interpreter: {text}", file=sys.stderr, flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.interpreter", description="The host's MicroPython."
+    )
+    parser.add_argument("--bits", type=int, choices=(32, 64), help="only this word size")
+    parser.add_argument("--fetch", action="store_true", help="fetch what is missing")
+    options = parser.parse_args(argv)
+    try:
+        if options.fetch:
+            found = fetch(options.bits)
+        elif options.bits:
+            found = [find(options.bits)]
+        else:
+            found = list(_candidates()) or [find()]
+    except InterpreterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for interpreter in found:
+        print(interpreter, " ".join(interpreter.argv), sep="\n  ")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
