@@ -1,0 +1,23 @@
+"""The one error that everything between an application and a network peer raises.
+
+Owns its kinds and the translation from the interpreter's errors. Refuses payload: a detail never quotes what was sent
+or received, so it may be logged.
+"""
+
+
+class NetError(Exception):
+    """A peer could not be reached, trusted or heard.
+
+    `kind`: "dns" "connect" "tls" "timeout" "closed", or "sntp" for a time server that answered uselessly.
+    `detail`: a few words for a person.
+    """
+
+    def __init__(self, kind, detail):
+        super().__init__("%s: %s" % (kind, detail))
+        self.kind = kind
+        self.detail = detail
+
+
+def from_os(kind, error):
+    """NetError of `kind` out of an OSError: its number, and its text where the interpreter has one."""
+    return NetError(kind, " ".join(str(arg) for arg in error.args))
