@@ -1,0 +1,69 @@
+"""Judges messages by the JSON Schemas in `schemas/`, which are named as the documentation names them.
+
+A message of the device that fails is a violation (reported by the model); a message of our own that fails is a bug
+of the simulated cloud and raises. Refuses anything but structure: whether an id exists is the model's business.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+from referencing import Registry, Resource
+
+SCHEMAS = Path(__file__).parent / "schemas"
+
+
+def load(name: str) -> dict[str, Any]:
+    """A schema by its documented name without the ending, such as "http-feed-data-item"."""
+    return json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+
+
+@cache
+def _registry() -> Registry:
+    schemas = [json.loads(path.read_text()) for path in sorted(SCHEMAS.glob("*.schema.json"))]
+    return Registry().with_resources([(schema["$id"], Resource.from_contents(schema)) for schema in schemas])
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(load(name), registry=_registry())
+
+
+def problems(name: str, value: Any) -> dict[str, list[str]]:
+    """What is wrong with a message: field -> sentences, {} when it keeps the contract."""
+    found: dict[str, list[str]] = {}
+    for error in sorted(validator(name).iter_errors(value), key=lambda e: list(map(str, e.absolute_path))):
+        for field, sentence in _explain(error):
+            sentences = found.setdefault(field, [])
+            if sentence not in sentences:
+                sentences.append(sentence)
+    return found
+
+
+def _explain(error: ValidationError) -> list[tuple[str, str]]:
+    """Sentences that name fields and rules but never repeat a value: a value may be a secret."""
+    field = ".".join(map(str, error.absolute_path)) or "base"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return [(name, "can't be blank") for name in missing]
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        return [(name, "is not a field of this message") for name in error.instance if name not in known]
+    if error.validator in ("oneOf", "anyOf", "not", "if"):
+        return [(field, str(error.schema.get("description", "matches none of the allowed forms")))]
+    return [(field, f"breaks the rule {error.validator}: {json.dumps(error.validator_value)[:80]}")]
+
+
+@lru_cache(maxsize=256)
+def _good(name: str, body: bytes) -> bool:
+    return not problems(name, json.loads(body))
+
+
+def assert_own(name: str, body: bytes) -> None:
+    """Raise AssertionError when a message of the cloud itself breaks its own contract."""
+    if not _good(name, body):
+        raise AssertionError(f"the simulated cloud broke {name}: {problems(name, json.loads(body))}")

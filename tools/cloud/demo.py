@@ -1,0 +1,23 @@
+"""The device that the demo, the smoke test and most examples use."""
+
+from __future__ import annotations
+
+from tools.cloud.nouns import Command, Device, Sensor
+
+CLIENT_ID = "cdv_00000000000000000000000001"
+CLIENT_SECRET = "test-secret-not-real"
+DEVICE_ID = 12345
+
+
+def demo_device() -> Device:
+    """Device 12345: a pump on port "6", a thermostat on "9", a thermistor on "14", daylight on "15"."""
+    return Device(
+        DEVICE_ID,
+        CLIENT_ID,
+        CLIENT_SECRET,
+        commands=[Command(1, "6"), Command(2, "9", value="18.5")],
+        sensors=[
+            Sensor(1, "14"),
+            Sensor(2, "15", kind="ldr_sensor", qc="illuminance", mu="lux:0"),
+        ],
+    )

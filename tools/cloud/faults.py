@@ -1,0 +1,174 @@
+"""Misbehaviour on demand: which request meets which fault, and the bytes that come of it.
+
+Owns the rules (`Faults`), their text form and the one way from a request to the steps of its answer (`answer`), shared
+by the HTTPS server and by simulations without sockets. The bytes themselves are made in `fault_bytes.py`. Refuses
+sockets and waiting: a step says what to do, its driver does it.
+
+Text form: `ENDPOINT KEY[=VALUE] ...`, for example `feed-data status=503 times=3` or `commands chunked slow=40`.
+ENDPOINT is token, revoke, commands, sensors, feed-data, batches, any, or a glob over paths (`/iot/*/sensors*`).
+Keys may be combined; each field of `Fault` is a key, and its comment says what it does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+
+from tools.cloud import fault_bytes
+from tools.cloud.fault_bytes import Step, plan_response
+from tools.cloud.messages import Request, endpoint_of
+from tools.cloud.model import Model
+
+__all__ = ["ENDPOINTS", "Fault", "Faults", "Step", "plan_response"]
+
+ENDPOINTS = ("token", "revoke", "commands", "sensors", "feed-data", "batches", "any")
+
+
+@dataclass
+class Fault:
+    """One rule. A field that keeps its default does nothing.
+
+    A key without a value takes the value given here after "bare".
+    """
+
+    endpoint: str = "any"
+    # what is answered instead
+    status: int = (
+        0  # this status of the registry; one the registry does not know comes as a proxy's HTML page
+    )
+    code: int = 0  # with status: another numeric code than the registry's
+    error: str = ""  # with status: another error.type (iot/v1) or error (OAuth)
+    retry_after: str = ""  # Retry-After header, seconds or an HTTP date
+    redirect: str = ""  # Location of a 307 (or of `status`)
+    # what is done to the body
+    badjson: str = ""  # half (bare), text, utf8, list, null, nan, deep
+    empty: bool = False  # a body of no bytes
+    oversized: int = 0  # legal JSON, padded to at least so many bytes; bare: 65536
+    content_type: str = ""  # the same body under another media type
+    # how it is framed
+    chunked: int = 0  # chunked with extensions and a trailer, chunks up to N bytes of odd sizes; bare: 17
+    close: bool = False  # "Connection: close", then the connection is closed
+    huge_headers: int = 0  # at least so many bytes of header lines; bare: 16384
+    extra_1xx: int = 0  # so many informational responses first; bare: 1
+    endless: str = ""  # body (bare, chunked), plain (until close), headers: never ends
+    # when and how far
+    delay: float = 0.0  # seconds before the first byte
+    slow: float = 0.0  # bytes per second
+    cut: int | None = (
+        None  # close after N bytes of the response; negative: that many bytes before its end; bare: -1
+    )
+    drop: bool = False  # close without an answer
+    hang: bool = False  # no answer, the connection stays open
+    # which requests
+    times: int | None = None  # so many requests, then the rule is gone; default: until cleared
+    skip: int = 0  # let so many requests pass first
+    unseen: bool | None = None  # the request never reaches the cloud; default: only with status or redirect
+
+    @property
+    def reaches_model(self) -> bool:
+        """Whether the request takes effect, so that only its answer is spoilt (a stored reading, a lost 201)."""
+        return not (bool(self.status or self.redirect) if self.unseen is None else self.unseen)
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Read the text form. Raises ValueError with a sentence for the person who typed it."""
+        endpoint, *words = text.split()
+        if endpoint not in ENDPOINTS and "/" not in endpoint:
+            raise ValueError(
+                f"unknown endpoint {endpoint!r}; one of {', '.join(ENDPOINTS)} or a glob over paths"
+            )
+        fault = cls(endpoint)
+        for word in words:
+            key, equals, value = word.partition("=")
+            setattr(fault, key, _value(key, value if equals else None))
+        if fault == cls(endpoint, times=fault.times, skip=fault.skip):
+            raise ValueError("this fault does nothing; say for example status=503, cut=40 or hang")
+        return fault
+
+    def __str__(self) -> str:
+        words = [self.endpoint]
+        for item in fields(self)[1:]:
+            value = getattr(self, item.name)
+            if value != item.default:
+                words.append(item.name if value is True else f"{item.name}={value}")
+        return " ".join(words)
+
+
+_BARE = {"badjson": "half", "oversized": 65536, "chunked": 17, "huge_headers": 16384, "extra_1xx": 1, "endless": "body",
+         "cut": -1}  # fmt: skip
+_CHOICES = {"badjson": tuple(fault_bytes.BROKEN), "endless": ("body", "plain", "headers")}
+
+
+def _value(key: str, text: str | None) -> int | float | str | bool:
+    kinds = {item.name: item.type for item in fields(Fault)[1:]}
+    if key not in kinds:
+        raise ValueError(f"unknown fault {key!r}; one of {', '.join(kinds)}")
+    kind = str(kinds[key]).split(" ")[0]
+    if text is None:
+        if kind != "bool" and key not in _BARE:
+            raise ValueError(f"{key} needs a value: {key}=...")
+        return _BARE.get(key, True)
+    try:
+        value = _READ[kind](text)
+    except (KeyError, ValueError):
+        raise ValueError(f"{text!r} is no value for {key}") from None
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise ValueError(f"{key} is one of {', '.join(_CHOICES[key])}")
+    return value
+
+
+_READ = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": {"yes": True, "1": True, "no": False, "0": False}.__getitem__,
+}
+
+
+class Faults:
+    """Ordered rules; the first that fits a request and has not been used up is applied, alone."""
+
+    def __init__(self) -> None:
+        self.rules: list[Fault] = []
+
+    def add(self, fault: Fault | str) -> Fault:
+        """Append a rule; returns it, so that a test can look at what is left of it. Raises ValueError."""
+        rule = Fault.parse(fault) if isinstance(fault, str) else fault
+        self.rules.append(rule)
+        return rule
+
+    def remove(self, fault: Fault) -> None:
+        self.rules = [rule for rule in self.rules if rule is not fault]
+
+    def clear(self) -> None:
+        self.rules = []
+
+    def take(self, path: str) -> Fault | None:
+        """The fault for a request to this path, counted as used."""
+        path = path.split("?", maxsplit=1)[0]
+        name = endpoint_of(path)
+        for rule in self.rules:
+            if rule.endpoint not in (name, "any") and not fnmatchcase(path, rule.endpoint):
+                continue
+            if rule.skip > 0:
+                rule.skip -= 1
+                continue
+            if rule.times is not None:
+                rule.times -= 1
+                if rule.times <= 0:
+                    self.remove(rule)
+            return rule
+        return None
+
+
+def answer(model: Model, faults: Faults, request: Request, now: float) -> list[Step]:
+    """The steps that answer one request: the only road from a request to bytes, whoever drives it."""
+    fault = faults.take(request.path)
+    if fault is None:
+        return plan_response(model.handle(request, now))
+    model.event(now, "fault", None, endpoint=endpoint_of(request.path), fault=str(fault))
+    spoilt = model.handle(request, now) if fault.reaches_model else None
+    if fault.status or fault.redirect or spoilt is None:
+        oauth = request.path.startswith("/oauth/")
+        spoilt = fault_bytes.substitute(fault, oauth, model.new_request_id(), spoilt)
+    return plan_response(spoilt, fault)

@@ -1,0 +1,89 @@
+"""What the simulated cloud knows about: plans, devices, commands, sensors.
+
+Owns the vocabulary that stays the same whatever API generation talks about it. Refuses the words of any one
+generation (those live in `oauth.py`, `iot_v1.py`, ...).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+DEFAULT_SCOPES = ("iot:catalog:read", "iot:feed-data:write")
+ALL_SCOPES = (
+    *DEFAULT_SCOPES,
+    "iot:mqtt:connect",
+    "iot:mqtt:ack:read",
+    "iot:mqtt:feed-data:write",
+    "iot:mqtt:desired:read",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a subscription allows. Seconds and bytes; 0 seconds between requests means "as often as you like"."""
+
+    min_interval_s: float = 0.0
+    max_body_bytes: int = 5120
+    token_s: int = 3600
+    renew_s: int = 2700
+    max_batch: int = 20
+    retry_after: bool = False  # whether a 429 says how long to wait; no page of the documentation shows it
+
+
+@dataclass
+class Command:
+    """One actuator. `value` is the owner's desired value, as the decimal text that the device will read.
+
+    `error` not None makes the catalog show the item as unrepresentable (its id and the error, nothing else).
+    `adopt`: a local report (one without `desired_id`) becomes the desired value. `extra` is added verbatim.
+    """
+
+    id: int | str
+    pin_port: str
+    kind: str = "relay"
+    value: str = "0.0"
+    value_type: str = "NumericRange"
+    adopt: bool = False
+    error: Any = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Sensor:
+    """One input the device is expected to report. `error` and `extra` as in Command."""
+
+    id: int | str
+    pin_port: str
+    kind: str = "thermistor"
+    qc: str = "celsius_temperature"
+    mu: str = "degree_celsius:0"
+    error: Any = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Device:
+    """A registered control device with its keys, its catalog and what it may ask for."""
+
+    id: int | str
+    client_id: str
+    client_secret: str
+    commands: list[Command] = field(default_factory=list)
+    sensors: list[Sensor] = field(default_factory=list)
+    scopes: tuple[str, ...] = ALL_SCOPES
+    subscription: bool = True
+    keys: bool = True
+
+
+def decimal_text(value: float | str) -> str:
+    """A desired value in the cloud's form: decimal text with a dot ("1" -> "1.0", 18.5 -> "18.5").
+
+    Raises ValueError for what is not a finite number.
+    """
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is not a finite number")
+    text = f"{number:.6f}".rstrip("0")
+    return text + "0" if text.endswith(".") else text
