@@ -1,0 +1,61 @@
+# Everything a person or a build machine runs here. `make` alone lists the targets.
+# Needs python3 (3.11 or newer) with venv; the rest is fetched by `make setup`, which every target runs first when needed.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+ENV := .venv/.ready
+MPY := .cache/.interpreter-ready
+READY := $(ENV) $(MPY)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo smoke test check lint layers sizes portable bench format clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Virtual environment, pinned packages, a real MicroPython (runs by itself when needed)
+
+$(ENV): pyproject.toml tools/bootstrap.py
+	@$(PYTHON) tools/bootstrap.py --venv .venv
+	@touch $@
+
+$(MPY): tools/interpreter.py | $(ENV)
+	@mkdir -p .cache
+	@$(PY) -m tools.interpreter --fetch
+	@touch $@
+
+demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C
+	@$(PY) -m tools.demo $(ARGS)
+
+smoke: $(READY) ## The demo's story without a person, ending with one JSON line of facts
+	@$(PY) -m tools.smoke $(ARGS)
+
+test: $(READY) ## All tests; ARGS="-k lease" picks some
+	@$(PY) -m pytest -n auto $(ARGS)
+
+check: lint layers sizes test ## Lint, import arrows, compile gate, sizes, all tests: what must pass before a commit
+
+lint: $(ENV) ## Ruff: rules and formatting
+	@$(PY) -m ruff check -q .
+	@$(PY) -m ruff format -q --check . || { echo "Not formatted: run 'make format'."; exit 1; }
+
+layers: $(ENV) ## Import arrows and house rules of the device code
+	@$(PY) -m tools.layers
+
+sizes: $(ENV) ## Compile every device file with mpy-cross, report and limit sizes
+	@$(PY) -m tools.sizes
+
+portable: $(READY) ## The portable tests alone, on the real MicroPython
+	@$(PY) -m tools.portable $(ARGS)
+
+bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, as JSON lines
+	@$(PY) -m tools.bench $(ARGS)
+
+format: $(ENV) ## Format the code and mend what ruff can mend
+	@$(PY) -m ruff check -q --fix .
+	@$(PY) -m ruff format -q .
+
+clean: ## Remove everything that was made here, the virtual environment and the interpreter too
+	@rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
