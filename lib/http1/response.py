@@ -33,7 +33,7 @@ class ResponseParser:
     chunk lines and trailers together. `max_body`: bytes of body, without chunk lines.
 
     `status` is an int, 0 before the head is complete; `headers` has lower-case names, of content-type, retry-after
-    and date only; `body` is a bytearray; `keep_alive` counts when `done`.
+    and date only; `body` is a bytearray; `started` once a byte came; `keep_alive` counts when `done`.
     """
 
     def __init__(self, max_head=4096, max_body=16384):
@@ -41,8 +41,8 @@ class ResponseParser:
         self.headers = {}
         self.body = bytearray()
         self.keep_alive = True
+        self.started = False
         self.done = False
-        self._state = _STATUS
         self._line = bytearray()
         self._max_head = self._head_left = max_head
         self._room = max_body
@@ -61,6 +61,7 @@ class ResponseParser:
     def feed(self, data):
         """Take the next bytes (bytes or bytearray) as they came. Bytes after the end only spoil `keep_alive`."""
         at = 0
+        self.started = True
         while at < len(data):
             if self.done:
                 self.keep_alive = False

@@ -1,7 +1,6 @@
 """The one error that everything between an application and a network peer raises.
 
-Owns its kinds and the translation from the interpreter's errors. Refuses payload: a detail never quotes what was sent
-or received, so it may be logged.
+Refuses payload: a detail never quotes what was sent or received, so it may be logged.
 """
 
 
@@ -16,8 +15,3 @@ class NetError(Exception):
         super().__init__("%s: %s" % (kind, detail))
         self.kind = kind
         self.detail = detail
-
-
-def from_os(kind, error):
-    """NetError of `kind` out of an OSError: its number, and its text where the interpreter has one."""
-    return NetError(kind, " ".join(str(arg) for arg in error.args))
