@@ -21,14 +21,25 @@ def test_on_micropython(file: Path, python: interpreter.Interpreter):
     assert outcome.ok, f"{file.name}: {outcome}\n{outcome.text}"
 
 
-def outcome_of(text: str, folder: Path, python: interpreter.Interpreter, limit_s: float = 30) -> portable.Outcome:
+def outcome_of(
+    text: str, folder: Path, python: interpreter.Interpreter, limit_s: float = 30
+) -> portable.Outcome:
     file = folder / "test_made.py"
     file.write_text(text)
     return portable.run(file, python, limit_s)
 
 
 def test_counts_and_names_what_failed(tmp_path: Path, python: interpreter.Interpreter):
-    text = "def test_a():\n    assert 1\ndef test_b():\n    assert 0\ndef test_c():\n    1 / 0\ndef helper():\n    assert 0\n"
+    text = """
+def test_a():
+    assert 1
+def test_b():
+    assert 0
+def test_c():
+    1 / 0
+def helper():
+    assert 0
+"""
     outcome = outcome_of(text, tmp_path, python)
     assert (outcome.passed, outcome.failed, outcome.ok) == (1, ("test_b", "test_c"), False)
     assert "ZeroDivisionError" in outcome.text
@@ -70,7 +81,9 @@ def test_finds_device_code_as_the_device_does(tmp_path: Path, python: interprete
     ],
     ids=["no test", "exits", "import error", "syntax error", "exits inside a test"],
 )
-def test_a_file_without_a_result_has_failed(text: str, crash: str, tmp_path: Path, python: interpreter.Interpreter):
+def test_a_file_without_a_result_has_failed(
+    text: str, crash: str, tmp_path: Path, python: interpreter.Interpreter
+):
     outcome = outcome_of(text, tmp_path, python)
     assert not outcome.ok
     assert outcome.crash.startswith(crash)

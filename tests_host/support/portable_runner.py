@@ -1,7 +1,7 @@
 """Runs the tests of one file on a real MicroPython: `micropython portable_runner.py ROOT TEST_FILE`.
 
-Calls every `test_*` of the file, coroutines in an event loop of their own. Failures are printed as they happen; the last
-line of standard output is one JSON object, `{"passed": n, "failed": [names]}`, so that a crash is told from a result.
+Calls every `test_*` of the file, coroutines in an event loop of their own. Failures are printed as they happen; the
+last line of standard output is one JSON object, `{"passed": n, "failed": [names]}`: no such line means a crash.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ def main(root, file):
             try:
                 call(getattr(module, name))
                 passed += 1
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - one test's failure is not the next one's
                 print("FAILED", name)
                 sys.print_exception(error)
                 failed.append(name)
