@@ -1,0 +1,286 @@
+"""A simulated classic ESP32: pin matrix, ADC, RTC, watchdog and the answers to what the shims ask.
+
+Owns: the rules of the silicon and of MicroPython's ESP32 port where they bite: input-only and flash pins, ADC2 while
+Wi-Fi is on, the ADC's blind ends, what each kind of reset keeps. Sans-I/O: one request line in, one reply line out,
+and the time is a function given to it.
+Refuses: processes and sockets (`virtual.py`), physics (`world.py`).
+
+Facts: ESP32 datasheet (GPIO 6-11 flash, 34-39 input only without pulls, ADC channels), ESP-IDF calibration of the ADC
+(`esp_adc_cal`, default reference), sources of MicroPython's `ports/esp32`.
+
+A reply is `=value`, or an exception to raise: `!V text` ValueError, `!O text` OSError, `!E number name` OSError with
+a number. No reply at all means that the program does not go on: it asked for a reset.
+"""
+
+from __future__ import annotations
+
+import binascii
+import datetime
+
+from tools.board.radio import Radio, WifiError
+
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
+CAUSES = {
+    PWRON_RESET: "power_on",
+    HARD_RESET: "hard",
+    WDT_RESET: "watchdog",
+    DEEPSLEEP_RESET: "deep_sleep",
+    SOFT_RESET: "soft",
+}
+
+_FLASH = range(6, 12)
+_PINS = frozenset([*range(24), 25, 26, 27, *range(32, 40)])
+_INPUT_ONLY = range(34, 40)
+_ADC1 = range(32, 40)
+_ADC2 = frozenset([0, 2, 4, 12, 13, 14, 15, 25, 26, 27])
+_ADC_RANGE_MV = ((75, 1039), (78, 1357), (107, 1877), (142, 3134))
+"""Least and greatest voltage that can be read at each attenuation: what lies outside reads as the end."""
+_OUT_BIT, _OPEN_DRAIN_BIT = 2, 4
+_PULL_DOWN, _PULL_UP = 1, 2
+_RTC_MEMORY_MAX = 2048
+_EPOCH = datetime.datetime(2000, 1, 1)
+
+
+class ChipError(Exception):
+    """What the port would raise; `kind` V, O or E as in a reply."""
+
+    def __init__(self, kind, text):
+        super().__init__(text)
+        self.kind = kind
+
+
+class Chip:
+    """One chip. `ms()`: monotonic milliseconds, any origin. `on_pin(gpio, level or None)`: a driven level changed.
+
+    `dns`: the name server that DHCP hands out. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
+    `ended`: the reset cause the program asked for, None while it runs.
+    """
+
+    def __init__(self, world, ms, on_pin, networks=None, dns="127.0.0.1", unique_id=b"\x24\x0a\xc4\x00\x00\x01"):
+        self.world = world
+        self.radio = Radio(networks)
+        self.nvs = {}
+        self.reset_cause = PWRON_RESET
+        self.wdt_due_ms = None
+        self.ended = None
+        self.at_repl = False
+        self._ms = ms
+        self._on_pin = on_pin
+        self._dns = dns
+        self._unique_id = unique_id
+        self._modes = {}
+        self._latches = {}
+        self._pulls = {}
+        self._driven = {}
+        self.reset(PWRON_RESET)
+
+    def __repr__(self):
+        return f"Chip(cause={CAUSES[self.reset_cause]}, driven={self._driven}, {self.radio})"
+
+    def reset(self, cause):
+        """Start anew. A soft reset leaves the hardware as it is; any other releases pins, radio and watchdog; only
+        a power-on also forgets the RTC's time and memory."""
+        self.reset_cause = cause
+        self.ended = None
+        self.at_repl = False
+        if cause == SOFT_RESET:
+            return
+        self.release()
+        self.radio.off()
+        self._hostname = "mpy-esp32"
+        self._power_save = 1
+        self._wdt_ms = 0
+        self.wdt_due_ms = None
+        if cause == PWRON_RESET:
+            self._rtc_memory = b""
+            self._rtc_offset = datetime.timedelta(milliseconds=-self._ms())
+
+    def release(self):
+        """Every pin back to input, as in reset and without power."""
+        for gpio in list(self._driven):
+            self._drive(gpio, None)
+        self._modes.clear()
+        self._latches.clear()
+        self._pulls.clear()
+
+    def levels(self):
+        """gpio -> level of the pins that are driven, as the world holds them."""
+        return {gpio: self.world.level(gpio) for gpio in sorted(self._driven)}
+
+    def answer(self, line):
+        """One request line of the shims -> one reply line, or None when the program ends here."""
+        op, *words = line.split()
+        try:
+            value = getattr(self, f"_do_{op}")(*words)
+        except ChipError as error:
+            return f"!{error.kind} {error}"
+        except WifiError as error:
+            return f"!O {error}"
+        return None if self.ended or self.at_repl else f"={'' if value is None else value}"
+
+    # Pins
+
+    def _do_pin(self, gpio, mode, pull, value):
+        gpio = _pin(gpio)
+        if value != "-1":
+            self._latches[gpio] = int(value)
+        if mode != "None":
+            if int(mode) & _OUT_BIT and gpio in _INPUT_ONLY:
+                raise ChipError("V", "pin can only be input")
+            self._modes[gpio] = int(mode)
+        if pull != "-1" and gpio not in _INPUT_ONLY:
+            bits = 0 if pull == "None" else int(pull)
+            self._pulls[gpio] = 1 if bits & _PULL_UP else 0 if bits & _PULL_DOWN else None
+        self._refresh(gpio)
+
+    def _do_set(self, gpio, value):
+        gpio = _pin(gpio)
+        self._latches[gpio] = int(value)
+        self._refresh(gpio)
+
+    def _do_get(self, gpio):
+        gpio = _pin(gpio)
+        return self.world.level(gpio, self._pulls.get(gpio))
+
+    def _refresh(self, gpio):
+        mode, level = self._modes.get(gpio, 0), self._latches.get(gpio, 0)
+        released = not mode & _OUT_BIT or (mode & _OPEN_DRAIN_BIT and level)
+        self._drive(gpio, None if released else level)
+
+    def _drive(self, gpio, level):
+        before = self._driven.pop(gpio, None)
+        if level is not None:
+            self._driven[gpio] = level
+        self.world.drive(gpio, level)
+        if level != before:
+            self._on_pin(gpio, level)
+
+    # ADC
+
+    def _do_adc(self, gpio):
+        if _pin(gpio) not in _ADC1 and _pin(gpio) not in _ADC2:
+            raise ChipError("V", "invalid pin")
+
+    def _do_uv(self, gpio, atten):
+        self._do_adc(gpio)
+        if self.radio.active and int(gpio) in _ADC2:
+            raise ChipError("E", "116 ESP_ERR_TIMEOUT")
+        least_mv, most_mv = _ADC_RANGE_MV[int(atten)]
+        return 1000 * min(max(round(self.world.microvolts(int(gpio)) / 1000), least_mv), most_mv)
+
+    def _do_raw(self, gpio, atten):
+        least_mv, most_mv = _ADC_RANGE_MV[int(atten)]
+        return round((self._do_uv(gpio, atten) / 1000 - least_mv) * 4095 / (most_mv - least_mv))
+
+    # Watchdog, resets, identity
+
+    def _do_wdt(self, timeout_ms):
+        if int(timeout_ms) <= 0:
+            raise ChipError("V", "WDT timeout too short")
+        self._wdt_ms = int(timeout_ms)
+        self._do_feed()
+
+    def _do_feed(self):
+        self.wdt_due_ms = self._ms() + self._wdt_ms
+
+    def _do_reset(self):
+        self.ended = HARD_RESET
+
+    def _do_soft(self):
+        self.ended = SOFT_RESET
+
+    def _do_repl(self):
+        self.at_repl = True
+
+    def _do_cause(self):
+        return self.reset_cause
+
+    def _do_uid(self):
+        return self._unique_id.hex()
+
+    # Real-time clock
+
+    def _do_rtc(self, *fields):
+        now = _EPOCH + datetime.timedelta(milliseconds=self._ms())
+        if fields:
+            year, month, day, _weekday, hour, minute, second, micros = map(int, fields)
+            moment = datetime.datetime(year, month, day, hour, minute, second) + datetime.timedelta(0, 0, micros)
+            self._rtc_offset = moment - now
+            return None
+        t = now + self._rtc_offset
+        return f"{t.year} {t.month} {t.day} {t.weekday()} {t.hour} {t.minute} {t.second} {t.microsecond}"
+
+    def _do_mem(self, data=None):
+        if data is None:
+            return self._rtc_memory.hex()
+        if len(data) // 2 > _RTC_MEMORY_MAX:
+            raise ChipError("V", "buffer too long")
+        self._rtc_memory = binascii.unhexlify(data[1:])
+        return None
+
+    # Wi-Fi
+
+    def _do_active(self, on=None):
+        if on is not None:
+            self.radio.set_active(on == "1")
+        return int(self.radio.active)
+
+    def _do_connect(self, ssid, password):
+        self.radio.connect(_text(ssid), _text(password), self._ms())
+
+    def _do_disconnect(self):
+        self.radio.disconnect()
+
+    def _do_connected(self):
+        return int(self.radio.connected(self._ms()))
+
+    def _do_status(self):
+        return self.radio.status(self._ms())
+
+    def _do_rssi(self):
+        if not self.radio.connected(self._ms()):
+            raise ChipError("O", "Wifi Not Connected")
+        return -57
+
+    def _do_ifconfig(self):
+        if not self.radio.connected(self._ms()):
+            return "0.0.0.0 0.0.0.0 0.0.0.0 0.0.0.0"
+        return f"192.168.4.20 255.255.255.0 192.168.4.1 {self._dns}"
+
+    def _do_config(self, name, value=None):
+        owner, attribute = {
+            "reconnects": (self.radio, "reconnects"),
+            "pm": (self, "_power_save"),
+            "hostname": (self, "_hostname"),
+            "ssid": (self.radio, "ssid"),
+        }.get(name, (None, ""))
+        if owner is None or (name == "ssid" and value is not None):
+            raise ChipError("V", "unknown config param")
+        if value is None:
+            return getattr(owner, attribute)
+        setattr(owner, attribute, _text(value) if name == "hostname" else int(value))
+        return None
+
+    # Non-volatile storage
+
+    def _do_nvs(self, key, value=None):
+        if value is not None:
+            self.nvs[key] = value
+        elif key not in self.nvs:
+            raise ChipError("E", "-4354 ESP_ERR_NVS_NOT_FOUND")
+        return self.nvs[key]
+
+
+def _pin(word):
+    gpio = int(word) if word.isdigit() else -1
+    if gpio not in _PINS:
+        raise ChipError("V", "invalid pin")
+    if gpio in _FLASH:
+        # The port lets a program do this, and the chip then loses its flash and hangs. An error names the culprit.
+        raise ChipError("V", "pin belongs to the flash chip")
+    return gpio
+
+
+def _text(word):
+    """Texts travel as hex with a dot in front, so that empty ones and blanks survive."""
+    return binascii.unhexlify(word[1:]).decode()

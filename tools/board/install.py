@@ -1,0 +1,38 @@
+"""Puts the device tree, a configuration and its certificates into a flash folder, as a deploy puts them on a chip."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+_CODE = ("boot.py", "main.py", "firmware", "lib")
+
+
+def install(flash: Path, config: Mapping, root: Path, files: Mapping[str, bytes] | None = None) -> None:
+    """Replace the code in `flash` by that of `root` and write `config.json`; what the device stored itself stays.
+
+    `files`: content by path on the device, for what is not in `root`. A CA file that `config` names and neither
+    holds raises FileNotFoundError.
+    """
+    flash.mkdir(parents=True, exist_ok=True)
+    for name in _CODE:
+        _replace(root / name, flash / name)
+    (flash / "config.json").write_text(json.dumps(config))
+    given = dict(files or {})
+    for name in config.get("cloud", {}).get("ca_files", ()):
+        if name not in given:
+            given[name] = (root / name).read_bytes()
+    for name, content in given.items():
+        (flash / name).parent.mkdir(parents=True, exist_ok=True)
+        (flash / name).write_bytes(content)
+
+
+def _replace(source: Path, target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    else:
+        shutil.copyfile(source, target)

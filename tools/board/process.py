@@ -1,0 +1,90 @@
+"""One run of the real MicroPython on a flash folder: started, its output read as lines, killed. Never left behind.
+
+Owns: the command line (heap size, mount points, search path) and the life of the process.
+Refuses: to know why a run ends; that is the board's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.interpreter import Interpreter
+
+SHIMS = Path(__file__).resolve().parent / "shims"
+HEAP = {32: "120k", 64: "240k"}
+"""What an ESP32 leaves a program, and twice that where every word is twice as long."""
+
+_START = """
+import vfs, os, sys
+vfs.umount("/")
+vfs.mount(vfs.VfsPosix({flash!r}), "/")
+vfs.mount(vfs.VfsPosix({shims!r}), "/.rom")
+os.chdir("/")
+sys.path[:] = ["/.rom", "", ".frozen", "/lib"]
+import _launch
+_launch.start({port}, {token!r})
+"""
+_LONGEST_LINE = 4096
+
+
+class Run:
+    """A started interpreter. Use `await Run.start(...)`, then always `await run.kill()`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, on_line: Callable[[str], None]):
+        self._process = process
+        self._on_line = on_line
+        self._reading = asyncio.ensure_future(self._read())
+
+    @classmethod
+    async def start(
+        cls,
+        interpreter: Interpreter,
+        heap: str,
+        flash: Path,
+        port: int,
+        token: str,
+        on_line: Callable[[str], None],
+    ) -> Run:
+        """The flash folder is the run's whole file system, as littlefs is on the chip."""
+        code = _START.format(flash=str(flash.resolve()), shims=str(SHIMS), port=port, token=token)
+        process = await asyncio.create_subprocess_exec(
+            *interpreter.argv,
+            "-X",
+            f"heapsize={heap}",
+            "-c",
+            code,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C in the terminal is for the host, which then ends this
+        )
+        return cls(process, on_line)
+
+    async def wait(self) -> int:
+        """Its exit status, once it ended by itself."""
+        return await self._process.wait()
+
+    async def kill(self) -> None:
+        """End it as a power cut does, then hand over what it had already printed."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        await self._reading
+
+    async def _read(self) -> None:
+        rest = b""
+        while data := await self._process.stdout.read(4096):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._emit(line)
+            if len(rest) > _LONGEST_LINE:
+                self._emit(rest)
+                rest = b""
+        if rest:
+            self._emit(rest)
+
+    def _emit(self, line: bytes) -> None:
+        self._on_line(line.decode(errors="replace").rstrip("\r"))

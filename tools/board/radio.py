@@ -1,0 +1,128 @@
+"""The Wi-Fi station of a simulated ESP32: what `network.WLAN` sees, with the port's statuses and error texts.
+
+Owns: joining, losing and rejoining a network over time. Pure: milliseconds come in with every call.
+Refuses: to carry data. The board's sockets are the host's, whatever the air is like.
+"""
+
+from __future__ import annotations
+
+STAT_IDLE = 1000
+STAT_CONNECTING = 1001
+STAT_GOT_IP = 1010
+BEACON_TIMEOUT = 200
+NO_AP_FOUND = 201
+WRONG_PASSWORD = 202
+
+_JOIN_MS = 300
+_FAIL_MS = 1500
+
+
+class WifiError(Exception):
+    """The driver refuses; the text is that of the ESP32 port's OSError."""
+
+
+class Radio:
+    """Station interface.
+
+    `networks`: ssid -> password of what is on the air, or None when every network and password is good.
+    """
+
+    def __init__(self, networks=None):
+        self.networks = networks
+        self.air = True
+        self.off()
+
+    def __repr__(self):
+        return f"Radio(phase={self._phase}, reason={self._reason}, air={self.air})"
+
+    def off(self):
+        """As after a reset: nothing active, nothing asked for."""
+        self.active = False
+        self.reconnects = -1  # -1 = for ever, the port's default
+        self.ssid = ""
+        self._password = ""
+        self._stop()
+
+    def _stop(self):
+        self._phase = "idle"  # idle, joining, up
+        self._reason = 0
+        self._until = 0
+        self._wanted = False
+        self._losses = 0
+
+    def set_active(self, active):
+        if active != self.active:
+            self._stop()
+        self.active = active
+
+    def connect(self, ssid, password, now_ms):
+        """Start to join. Refused while joining and while joined, as the ESP-IDF driver refuses it."""
+        self._settle(now_ms)
+        if not self.active:
+            raise WifiError("Wifi Not Started")
+        if self._phase == "joining":
+            raise WifiError("Wifi Internal State Error")
+        if self._phase == "up":
+            raise WifiError("Wifi Internal Error")
+        if ssid:
+            self.ssid, self._password = ssid, password
+        self._wanted = True
+        self._losses = 0
+        self._reason = 0
+        self._join(now_ms)
+
+    def disconnect(self):
+        if not self.active:
+            raise WifiError("Wifi Not Started")
+        self._stop()
+
+    def connected(self, now_ms):
+        self._settle(now_ms)
+        return self._phase == "up"
+
+    def status(self, now_ms):
+        """As the port ranks it: joined, then a failure that says something, then still trying."""
+        self._settle(now_ms)
+        if self._phase == "up":
+            return STAT_GOT_IP
+        if self._reason in (NO_AP_FOUND, WRONG_PASSWORD):
+            return self._reason
+        if self._wanted and self._may_retry():
+            return STAT_CONNECTING
+        return self._reason or STAT_IDLE
+
+    def set_air(self, on, now_ms):
+        """The access point disappears or comes back."""
+        self._settle(now_ms)
+        self.air = on
+        if not on and self._phase == "up":
+            self._lose(BEACON_TIMEOUT, now_ms)
+
+    def _join(self, now_ms):
+        self._phase = "joining"
+        self._until = now_ms + (_JOIN_MS if self._refusal() is None else _FAIL_MS)
+
+    def _settle(self, now_ms):
+        """Play what happened up to now."""
+        while self._phase == "joining" and now_ms >= self._until:
+            refusal = self._refusal()
+            if refusal is None:
+                self._phase, self._reason = "up", 0
+            else:
+                self._lose(refusal, self._until)
+
+    def _refusal(self):
+        if not self.air or (self.networks is not None and self.ssid not in self.networks):
+            return NO_AP_FOUND
+        if self.networks is not None and self.networks[self.ssid] != self._password:
+            return WRONG_PASSWORD
+        return None
+
+    def _lose(self, reason, now_ms):
+        self._phase, self._reason = "idle", reason
+        self._losses += 1
+        if self._wanted and self._may_retry():
+            self._join(now_ms)
+
+    def _may_retry(self):
+        return self.reconnects < 0 or self._losses <= self.reconnects

@@ -1,0 +1,47 @@
+"""Runs a flash folder the way the ESP32 port does: boot.py, then main.py, then the REPL; never returns.
+
+Owns: the port's order of start and what an exception means in each step. Part of the virtual board, never of a device.
+"""
+# ruff: noqa: F821  (`execfile` is a MicroPython builtin)
+
+import os
+import sys
+
+import _link
+
+
+def _die_with_host():
+    """Ask Linux to kill this process when the host process dies; elsewhere the closed wire has to do."""
+    try:
+        import ffi
+
+        ffi.open("libc.so.6").func("i", "prctl", "iiiii")(1, 9, 0, 0, 0)
+    except (ImportError, OSError):
+        pass
+
+
+def _run(name, scope):
+    """False when the file raised, which the port answers with the REPL. SystemExit goes on, to a soft reset."""
+    try:
+        os.stat(name)
+    except OSError:
+        return True
+    try:
+        execfile(name, scope)
+    except Exception as error:
+        sys.print_exception(error)
+        return False
+    return True
+
+
+def start(port, token):
+    _die_with_host()
+    _link.open_wire(port, token)
+    scope = {"__name__": "__main__"}
+    try:
+        if _run("boot.py", scope):
+            _run("main.py", scope)
+    except SystemExit:
+        print("MPY: soft reboot")
+        _link.ask("soft")
+    _link.ask("repl")

@@ -1,0 +1,40 @@
+"""The wire from a shim to the hardware that the host process plays: one line out, one line back, blocking.
+
+Owns: the connection and turning a reply into a value or an exception. Refuses to know any operation.
+Part of the virtual board, never of a device.
+"""
+
+import socket
+
+_wire = []
+
+
+def open_wire(port, token):
+    wire = socket.socket()
+    wire.connect(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+    wire.write("hello %s\n" % token)
+    _wire.append(wire)
+
+
+def ask(request):
+    """The reply's text. Does not return when the host ends this run, which it does by killing the process."""
+    wire = _wire[0]
+    wire.write(request + "\n")
+    reply = wire.readline()
+    if not reply:
+        raise SystemExit  # the host is gone: nobody is left to run for
+    text = str(reply[2:-1], "ascii")
+    kind = reply[:2]
+    if reply[0] == 61:  # =
+        return str(reply[1:-1], "ascii")
+    if kind == b"!V":
+        raise ValueError(text[1:])
+    if kind == b"!O":
+        raise OSError(text[1:])
+    number, name = text[1:].split(" ", 1)
+    raise OSError(int(number), name)
+
+
+def packed(data):
+    """Bytes or text as one word."""
+    return "." + "".join(["%02x" % byte for byte in (data.encode() if isinstance(data, str) else data)])

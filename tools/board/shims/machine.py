@@ -1,0 +1,118 @@
+"""`machine` of the ESP32 port, as far as a control device needs it. The rules live on the host, in `chip.py`.
+
+Part of the virtual board, never of a device.
+"""
+
+import binascii
+
+import _link
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+_ask = _link.ask
+
+
+def reset():
+    _ask("reset")
+
+
+def soft_reset():
+    raise SystemExit
+
+
+def reset_cause():
+    return int(_ask("cause"))
+
+
+def unique_id():
+    return binascii.unhexlify(_ask("uid"))
+
+
+def freq():
+    return 160000000
+
+
+class Pin:
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_DOWN = 1
+    PULL_UP = 2
+
+    def __init__(self, id, mode=None, pull=-1, value=-1):
+        self._gpio = id._gpio if isinstance(id, Pin) else id
+        self.init(mode, pull, value)
+
+    def init(self, mode=None, pull=-1, value=-1):
+        if value != -1:
+            value = 1 if value else 0
+        _ask("pin %s %s %s %s" % (self._gpio, mode, pull, value))
+
+    def value(self, value=-1):
+        if value == -1:
+            return int(_ask("get %d" % self._gpio))
+        _ask("set %d %d" % (self._gpio, 1 if value else 0))
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def __repr__(self):
+        return "Pin(%d)" % self._gpio
+
+
+class ADC:
+    ATTN_0DB = 0
+    ATTN_2_5DB = 1
+    ATTN_6DB = 2
+    ATTN_11DB = 3
+
+    def __init__(self, pin, atten=3):
+        self._gpio = pin._gpio if isinstance(pin, Pin) else pin
+        _ask("adc %s" % self._gpio)
+        self.atten(atten)
+
+    def atten(self, atten):
+        if not 0 <= atten <= 3:
+            raise ValueError("invalid attenuation")
+        self._atten = atten
+
+    def read(self):
+        return int(_ask("raw %d %d" % (self._gpio, self._atten)))
+
+    def read_u16(self):
+        raw = self.read()
+        return raw << 4 | raw >> 8
+
+    def read_uv(self):
+        return int(_ask("uv %d %d" % (self._gpio, self._atten)))
+
+
+class WDT:
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError
+        _ask("wdt %d" % timeout)
+
+    def feed(self):
+        _ask("feed")
+
+
+class RTC:
+    def datetime(self, value=None):
+        if value is None:
+            return tuple([int(word) for word in _ask("rtc").split()])
+        _ask("rtc %d %d %d %d %d %d %d %d" % tuple(value))
+
+    def memory(self, data=None):
+        if data is None:
+            return binascii.unhexlify(_ask("mem"))
+        _ask("mem " + _link.packed(data))

@@ -1,0 +1,79 @@
+"""`network` of the ESP32 port: one Wi-Fi station. The rules live on the host, in `radio.py`.
+
+Part of the virtual board, never of a device.
+"""
+
+import _link
+
+_ask = _link.ask
+
+STA_IF = 0
+AP_IF = 1
+STAT_IDLE = 1000
+STAT_CONNECTING = 1001
+STAT_GOT_IP = 1010
+STAT_BEACON_TIMEOUT = 200
+STAT_NO_AP_FOUND = 201
+STAT_WRONG_PASSWORD = 202
+STAT_ASSOC_FAIL = 203
+STAT_CONNECT_FAIL = 203
+STAT_HANDSHAKE_TIMEOUT = 204
+STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY = 210
+STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD = 211
+STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD = 212
+
+
+def hostname(name=None):
+    if name is None:
+        return _ask("config hostname")
+    _ask("config hostname " + _link.packed(name))
+
+
+class WLAN:
+    IF_STA = 0
+    IF_AP = 1
+    PM_NONE = 0
+    PM_PERFORMANCE = 1
+    PM_POWERSAVE = 2
+
+    def __init__(self, interface=0):
+        if interface not in (0, 1):
+            raise ValueError("invalid WLAN interface identifier")
+        self._ap = interface
+
+    def active(self, on=None):
+        if self._ap:  # never brought up here
+            return False
+        return _ask("active" if on is None else "active %d" % bool(on)) == "1"
+
+    def connect(self, ssid="", key="", bssid=None):
+        _ask("connect %s %s" % (_link.packed(ssid), _link.packed(key or "")))
+
+    def disconnect(self):
+        _ask("disconnect")
+
+    def isconnected(self):
+        return not self._ap and _ask("connected") == "1"
+
+    def status(self, what=None):
+        if what is None:
+            return int(_ask("status"))
+        if what != "rssi":
+            raise ValueError("unknown status param")
+        return int(_ask("rssi"))
+
+    def ifconfig(self):
+        return tuple(_ask("ifconfig").split())
+
+    def ipconfig(self, what):
+        address, mask, gateway, _ = self.ifconfig()
+        return {"addr4": (address, mask), "gw4": gateway, "dhcp4": True}[what]
+
+    def config(self, what=None, **settings):
+        if what == "mac":
+            return b"\x24\x0a\xc4\x00\x00\x01"
+        if what:
+            value = _ask("config " + what)
+            return value if what in ("hostname", "ssid") else int(value)
+        for name, value in settings.items():
+            _ask("config %s %s" % (name, _link.packed(value) if name == "hostname" else int(value)))

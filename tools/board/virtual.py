@@ -1,0 +1,233 @@
+"""A virtual ESP32 board: the real MicroPython running a flash folder, with simulated hardware behind its pins.
+
+Owns: power, resets, the watchdog's bite, and the wire over which the shims ask for hardware (one loopback TCP
+connection per run; a run that does not know the token is turned away).
+Refuses: chip rules (`chip.py`), physics (`world.py`), processes (`process.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
+from tools.board.process import HEAP, Run
+from tools.board.world import World
+from tools.interpreter import Interpreter
+
+_BOOT_S = 0.05
+"""From the end of one run to the start of the next: the chip's boot loader, and a brake on reset storms."""
+_TICK_S = 0.1
+
+
+class VirtualBoard:
+    """One board on the bench; `async with` switches it on and, whatever happens, off.
+
+    `flash`: folder that is its file system (see `install`). `heap`: MicroPython heap, by word size when None.
+    `networks`: ssid -> password on the air, None = any. `dns`: name server that DHCP hands out.
+    `on_line(text)`: a printed line. `on_event(event)`: tuples, in order, `t` in `time.monotonic()` seconds:
+    `("boot", n)`, `("line", text)`, `("pin", gpio, level or None, t)`, `("wdt",)`, `("crash", status)`,
+    `("reset", cause)`, `("repl",)`, `("off",)`.
+    """
+
+    def __init__(
+        self,
+        flash: Path,
+        world: World,
+        interpreter: Interpreter,
+        heap: str | None = None,
+        dns: str = "127.0.0.1",
+        networks: dict[str, str] | None = None,
+        on_line: Callable[[str], None] = lambda text: None,
+        on_event: Callable[[tuple], None] = lambda event: None,
+    ):
+        self.world = world
+        self.chip = Chip(world, _now_ms, self._pin, networks, dns)
+        self.boots = 0
+        self._flash = Path(flash)
+        self._interpreter = interpreter
+        self._heap = heap or HEAP[interpreter.bits]
+        self._on_line = on_line
+        self._on_event = on_event
+        self._life: asyncio.Task | None = None
+        self._ended: asyncio.Future | None = None
+        self._news = asyncio.Event()
+        self._token = ""
+        self._wires: set[asyncio.Transport] = set()
+        self._world_ms = _now_ms()
+
+    def __repr__(self) -> str:
+        return f"VirtualBoard(boots={self.boots}, on={self._life is not None}, {self.chip})"
+
+    async def __aenter__(self) -> VirtualBoard:
+        await self.power_on()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.power_off()
+
+    @property
+    def reset_cause(self) -> str:
+        """Why the present run started: power_on, hard, watchdog or soft."""
+        return CAUSES[self.chip.reset_cause]
+
+    @property
+    def levels(self) -> dict[int, int]:
+        """gpio -> level of every driven pin; empty without power."""
+        return self.chip.levels()
+
+    async def power_on(self) -> None:
+        if self._life is None:
+            self.chip.reset(PWRON_RESET)
+            self._life = asyncio.create_task(self._live())
+
+    async def power_off(self) -> None:
+        """Cut the power at this very moment."""
+        life, self._life = self._life, None
+        if life is not None:
+            life.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await life
+            self.chip.release()
+            self._emit("off")
+
+    async def reset(self) -> None:
+        """Reset the running program from outside, as a crash of the chip would."""
+        if self._running():
+            self._ended.set_result(HARD_RESET)
+
+    def press_button(self, ms: int = 200) -> None:
+        """Press the wired button for that long."""
+        self._sync()
+        self.world.press(self.world.wiring["button"]["gpio"], ms)
+
+    def wifi_down(self) -> None:
+        """Switch the access point off. The host's own network, which carries the sockets, is not touched."""
+        self.chip.radio.set_air(False, _now_ms())
+
+    def wifi_up(self) -> None:
+        self.chip.radio.set_air(True, _now_ms())
+
+    async def until(self, condition: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until the condition holds, looking after each event and each 100 ms. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                if self._life is not None and self._life.done():
+                    self._life.result()  # raises why the board died
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_TICK_S):
+                        await self._news.wait()
+                self._news.clear()
+
+    async def _live(self) -> None:
+        server = await asyncio.get_running_loop().create_server(lambda: _Wire(self), "127.0.0.1", 0)
+        ticking = asyncio.create_task(self._tick())
+        try:
+            while True:
+                cause = await self._run(server.sockets[0].getsockname()[1])
+                self.chip.reset(cause)
+                self._emit("reset", CAUSES[cause])
+                await asyncio.sleep(_BOOT_S)
+        finally:
+            ticking.cancel()
+            server.close()
+
+    async def _run(self, port: int) -> int:
+        """One run of the program; returns the cause of the reset that ended it."""
+        self._token = secrets.token_hex(8)
+        self._ended = asyncio.get_running_loop().create_future()
+        self.boots += 1
+        self._emit("boot", self.boots)
+        run = await Run.start(self._interpreter, self._heap, self._flash, port, self._token, self._line)
+        exited = asyncio.create_task(run.wait())
+        try:
+            await asyncio.wait((exited, self._ended), return_when=asyncio.FIRST_COMPLETED)
+            if self._ended.done():
+                return self._ended.result()
+            self._emit("crash", exited.result())
+            return HARD_RESET
+        finally:
+            self._token = ""
+            exited.cancel()
+            await asyncio.shield(run.kill())
+            while self._wires:
+                self._wires.pop().abort()
+            await asyncio.sleep(0)
+
+    async def _tick(self) -> None:
+        """Keep the world moving and let the watchdog bite."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self._sync()
+            due_ms = self.chip.wdt_due_ms
+            if due_ms is not None and _now_ms() >= due_ms and self._running():
+                self._emit("wdt")
+                self._ended.set_result(WDT_RESET)
+
+    def _running(self) -> bool:
+        return self._ended is not None and not self._ended.done()
+
+    def _sync(self) -> None:
+        now_ms = _now_ms()
+        self.world.advance(now_ms - self._world_ms)
+        self._world_ms = now_ms
+
+    def _answer(self, line: str) -> str | None:
+        """A request of the running program; None when it gets no reply any more."""
+        if not self._running():
+            return None
+        self._sync()
+        reply = self.chip.answer(line)
+        if self.chip.ended is not None:
+            self._ended.set_result(self.chip.ended)
+        elif reply is None:
+            self._emit("repl")
+        return reply
+
+    def _pin(self, gpio: int, level: int | None) -> None:
+        self._emit("pin", gpio, level, time.monotonic())
+
+    def _line(self, text: str) -> None:
+        self._on_line(text)
+        self._emit("line", text)
+
+    def _emit(self, *event: object) -> None:
+        self._on_event(event)
+        self._news.set()
+
+
+class _Wire(asyncio.Protocol):
+    """The host's end of the wire to one run."""
+
+    def __init__(self, board: VirtualBoard):
+        self._board = board
+        self._rest = b""
+        self._greeting: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._board._wires.add(transport)
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._take(line.decode("ascii", "replace"))
+
+    def _take(self, line: str) -> None:
+        if self._greeting is None:
+            self._greeting = line
+        token = self._board._token
+        if not token or not secrets.compare_digest(self._greeting, f"hello {token}"):
+            self._transport.close()
+        elif line is not self._greeting:
+            reply = self._board._answer(line)
+            if reply is not None:
+                self._transport.write(reply.encode("ascii") + b"\n")
+
+
+def _now_ms() -> float:
+    return time.monotonic() * 1000

@@ -1,0 +1,198 @@
+"""What hangs on the pins: a heated room behind an NTC divider, daylight on an LDR divider, relays and a button.
+
+Owns: the physics, the faults and the noise. Pure and deterministic: time comes in through `advance`, chance through
+the seed, so it serves a virtual board in real time and whole-app tests in virtual time alike.
+Refuses: clocks, asyncio, and whatever belongs to the chip (pin modes, ADC range, Wi-Fi): that is `chip.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+DEMO_WIRING = {
+    "pump": {"gpio": 16, "active": 1},
+    "heater": {"gpio": 17, "active": 0},
+    "led": {"gpio": 2, "active": 1},
+    "button": {"gpio": 27, "active": 0},
+    "ntc": {"gpio": 34, "side": "low", "divider_ohm": 10_000, "beta": 3950, "r25_ohm": 10_000},
+    "ldr": {"gpio": 35, "side": "low", "divider_ohm": 10_000, "scale": 12_518_931, "exponent": -1.405},
+}
+"""Role -> how it is wired. `active` is the level at which a relay pulls, the LED shines or the button is held;
+`side` is where the sensor sits in its divider, low = to ground. Roles may be left out."""
+
+_SUPPLY_UV = 3_300_000
+_ADC_NOISE_UV = 1_500
+_HEATER_LAG_S = 60
+_ROOM_LAG_S = 3600
+_SENSOR_LAG_S = 20
+_HEATER_GAIN_C = 30
+"""How far above outside the room ends up when the heater stays on."""
+_STEP_S = 5
+_NOON_LUX = 10_000
+_NIGHT_LUX = 1
+_KELVIN = 273.15
+
+
+class World:
+    """The surroundings of one board.
+
+    `time_scale`: how many seconds pass in the room and the sky per second given to `advance`; a finger on the button
+    is not scaled. `hour`: time of day at the start, 0..24. Temperatures in degrees Celsius, light in lux.
+    """
+
+    def __init__(self, seed=0, wiring=None, time_scale=1.0, room_c=17.0, outside_c=8.0, hour=9.0):
+        self.wiring = DEMO_WIRING if wiring is None else wiring
+        self.time_scale = time_scale
+        self.room_c = room_c
+        self.outside_c = outside_c
+        self.sensor_c = room_c
+        self.hour = hour
+        self._rng = random.Random(seed)
+        self._heat = 0.0  # share of full power that reaches the room, follows the relay slowly
+        self._driven = {}  # gpio -> level the chip drives
+        self._stuck = {}  # gpio -> level, whatever the chip does
+        self._pressed_ms = {}  # gpio -> how long the finger stays
+        self._broken = {}  # role -> "open" or "short"
+        self._fixed_lux = None
+
+    def __repr__(self):
+        return f"World(room_c={self.room_c:.2f}, heater_on={self.heater_on}, lux={self.lux:.0f})"
+
+    # Time
+
+    def advance(self, dt_ms):
+        """Let `dt_ms` milliseconds (>= 0, before scaling) pass."""
+        held = self._pressed_ms
+        self._pressed_ms = {gpio: left - dt_ms for gpio, left in held.items() if left > dt_ms}
+        left_s = dt_ms / 1000 * self.time_scale
+        while left_s > 0:
+            step_s = min(left_s, _STEP_S)
+            self._step(step_s)
+            left_s -= step_s
+
+    def _step(self, dt_s):
+        self._heat += (self.heater_on - self._heat) * _share(dt_s, _HEATER_LAG_S)
+        target_c = self.outside_c + _HEATER_GAIN_C * self._heat
+        self.room_c += (target_c - self.room_c) * _share(dt_s, _ROOM_LAG_S)
+        self.sensor_c += (self.room_c - self.sensor_c) * _share(dt_s, _SENSOR_LAG_S)
+        self.hour = (self.hour + dt_s / 3600) % 24
+
+    # The chip's side of the pins
+
+    def drive(self, gpio, level):
+        """The chip drives a pin to 0 or 1, or lets it go (None)."""
+        if level is None:
+            self._driven.pop(gpio, None)
+        else:
+            self._driven[gpio] = int(bool(level))
+
+    def level(self, gpio, pull=None):
+        """The level a digital read finds, 0 or 1: what is stuck, held, driven, pulled by the chip, or at rest."""
+        if gpio in self._stuck:
+            return self._stuck[gpio]
+        if gpio in self._pressed_ms:
+            return self._active(gpio)
+        if gpio in self._driven:
+            return self._driven[gpio]
+        return 1 - self._active(gpio) if pull is None else pull
+
+    def microvolts(self, gpio):
+        """The voltage on an analog pin, 0..3,300,000 microvolts, with noise. A pin without a divider floats."""
+        for role, ohm in (("ntc", self._ntc_ohm), ("ldr", self._ldr_ohm)):
+            wire = self.wiring.get(role)
+            if wire and wire["gpio"] == gpio:
+                return self._noisy(_divider_uv(wire, self._broken.get(role), ohm(wire)))
+        return self._noisy(self._rng.uniform(0, _SUPPLY_UV / 3))
+
+    def _noisy(self, microvolts):
+        return round(min(max(microvolts + self._rng.gauss(0, _ADC_NOISE_UV), 0), _SUPPLY_UV))
+
+    def _active(self, gpio):
+        """The level that means "on" for the part on this pin. At rest its own resistor holds the other one."""
+        for wire in self.wiring.values():
+            if wire["gpio"] == gpio:
+                return wire.get("active", 1)
+        return 1
+
+    def _ntc_ohm(self, wire):
+        return wire["r25_ohm"] * math.exp(wire["beta"] * (1 / (self.sensor_c + _KELVIN) - 1 / (25 + _KELVIN)))
+
+    def _ldr_ohm(self, wire):
+        return (self.lux / wire["scale"]) ** (1 / wire["exponent"])
+
+    # What a person would see
+
+    def is_on(self, role):
+        """Whether the relay or LED of that role is on, judged by the level on its pin."""
+        wire = self.wiring.get(role)
+        return wire is not None and self.level(wire["gpio"]) == wire["active"]
+
+    @property
+    def heater_on(self):
+        return self.is_on("heater")
+
+    @property
+    def lux(self):
+        """Daylight from 6 to 18 o'clock, highest at noon; moonlight otherwise."""
+        if self._fixed_lux is not None:
+            return self._fixed_lux
+        return max(_NOON_LUX * math.sin((self.hour - 6) / 12 * math.pi), _NIGHT_LUX)
+
+    # What a person or a test can do to it
+
+    def press(self, gpio, ms):
+        """Hold the button on this pin for `ms` milliseconds from now."""
+        self._pressed_ms[gpio] = ms
+
+    def stick(self, gpio, level):
+        """Weld the pin to 0 or 1 whatever the chip drives, or mend it (None)."""
+        if level is None:
+            self._stuck.pop(gpio, None)
+        else:
+            self._stuck[gpio] = int(bool(level))
+
+    def break_sensor(self, role, fault):
+        """Cut ("open") or bridge ("short") the sensor "ntc" or "ldr", or mend it (None)."""
+        if role not in ("ntc", "ldr") or fault not in ("open", "short", None):
+            raise ValueError(f"no such fault: {role} {fault}")
+        self._broken[role] = fault
+
+    def set_light(self, lux):
+        """Hold the light at `lux` (> 0), or give it back to the day (None)."""
+        self._fixed_lux = lux
+
+    def set_room(self, celsius):
+        """Put room and sensor at this temperature at once."""
+        self.room_c = self.sensor_c = celsius
+
+
+def wiring_from(config):
+    """The wiring a device's config describes: first relay that regulates = heater, first of each sensor, button."""
+    wiring = {}
+    for output in config.get("outputs", ()):
+        role = "heater" if output.get("mode") == "setpoint" and "heater" not in wiring else output["name"]
+        wiring[role] = {"gpio": output["gpio"], "active": _ACTIVE[output.get("active", "high")]}
+    for sensor in config.get("sensors", ()):
+        role = {"thermistor": "ntc", "ldr_sensor": "ldr"}.get(sensor["kind"])
+        if role and role not in wiring:
+            wiring[role] = {**DEMO_WIRING[role], **{key: sensor[key] for key in DEMO_WIRING[role] if key in sensor}}
+    for button in config.get("buttons", ())[:1]:
+        wiring["button"] = {"gpio": button["gpio"], "active": _ACTIVE[button.get("active", "low")]}
+    if config.get("led"):
+        wiring["led"] = {"gpio": config["led"]["gpio"], "active": _ACTIVE[config["led"].get("active", "high")]}
+    return wiring
+
+
+_ACTIVE = {"low": 0, "high": 1}
+
+
+def _share(dt_s, lag_s):
+    """How much of the way a first-order lag goes in `dt_s`; exact for a constant input, stable for any step."""
+    return 1 - math.exp(-dt_s / lag_s)
+
+
+def _divider_uv(wire, fault, ohm):
+    ohm = {"open": 1e12, "short": 0.0}.get(fault, ohm)
+    below, above = (ohm, wire["divider_ohm"]) if wire["side"] == "low" else (wire["divider_ohm"], ohm)
+    return _SUPPLY_UV * below / (below + above)
