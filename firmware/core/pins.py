@@ -17,16 +17,16 @@ _STRAPPING = {
 }
 
 
-def flaw(gpio, role, pull="none"):
+def flaw(gpio, role, pull=None):
     """What speaks against using `gpio` (any integer) as `role`: None, or (level, what to use instead or mind).
 
-    `role`: "output", "led", "analog" or "button"; `pull`: "up", "down" or "none". level: "error" or "warning".
+    `role`: "output", "led", "sensor" or "button"; `pull`: "up", "down", "none" or None. level: "error" or "warning".
     """
     if not 0 <= gpio <= 39 or gpio in _ABSENT:
         return "error", "a GPIO the chip has: 0-19, 21-23, 25-27, 32-39"
     if 6 <= gpio <= 11:
         return "error", "another GPIO: 6-11 drive the flash chip"
-    if role == "analog":
+    if role == "sensor":
         if gpio < 32:
             return "error", "an ADC1 pin, 32-39 (ADC2 is dead while Wi-Fi is on)"
         return None
@@ -42,6 +42,6 @@ def flaw(gpio, role, pull="none"):
 def _input_only(role, pull):
     if role != "button":
         return "error", "an output pin: 34-39 are inputs only"
-    if pull != "none":
+    if pull == "up" or pull == "down":
         return "error", 'pull "none" and a resistor of your own: 34-39 have no internal pull'
     return None

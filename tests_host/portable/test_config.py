@@ -1,0 +1,378 @@
+"""The check of the configuration: what is refused, in which words, and that no secret ever shows."""
+
+import json
+
+from firmware.core.config import render, validate
+
+SECRET = "test-secret-not-real"
+
+
+def good():
+    """A small configuration that is right in every part."""
+    return {
+        "wifi": {"networks": [{"ssid": "bench", "password": SECRET}]},
+        "cloud": {
+            "device_id": 12345,
+            "client_id": "cdv_00000000000000000000000001",
+            "client_secret": SECRET,
+            "ca_files": ["certs/ca.der"],
+        },
+        "outputs": [
+            {"pin_port": "6", "gpio": 16},
+            {
+                "pin_port": "9",
+                "gpio": 17,
+                "mode": "setpoint",
+                "sensor": "14",
+                "min": 5,
+                "max": 35,
+                "step": 0.5,
+                "safe": 8,
+            },
+        ],
+        "sensors": [
+            {"pin_port": "14", "kind": "thermistor", "gpio": 34},
+            {"pin_port": "15", "kind": "ldr_sensor", "gpio": 35},
+        ],
+        "buttons": [{"gpio": 27, "toggles": "6"}],
+        "led": {"gpio": 2},
+    }
+
+
+def at(raw, path, value):
+    """Set `value` at a path such as ("outputs", 0, "gpio"), or delete there when it is `...`."""
+    spot = raw
+    for step in path[:-1]:
+        spot = spot[step]
+    if value is ...:
+        del spot[path[-1]]
+    else:
+        spot[path[-1]] = value
+    return raw
+
+
+def problems(*changes):
+    raw = good()
+    for path, value in changes:
+        at(raw, path, value)
+    return validate(raw)[1]
+
+
+def paths(level, found):
+    return [p[1] for p in found if p[0] == level]
+
+
+def test_defaults_are_filled_in():
+    config, found = validate(good())
+    assert found == []
+    assert config["version"] == 1
+    assert config["name"] == "device"
+    assert config["wifi"]["hostname"] == "realer-device" and config["wifi"]["dns"] == []
+    assert config["time"] == {"servers": ["pool.ntp.org", "time.cloudflare.com"]}
+    assert config["cloud"]["base_url"] == "https://api.therealer.com"
+    assert config["cloud"]["device_id"] == "12345"
+    assert config["cloud"]["poll_s"] == 10
+    assert config["outputs"][0]["active"] == "high" and config["outputs"][0]["safe"] == "off"
+    assert config["outputs"][0]["interlock"] is None
+    assert config["outputs"][1]["safe"] == 8.0 and config["outputs"][1]["hysteresis"] == 0.5
+    assert "hysteresis" not in config["outputs"][0]
+    assert config["sensors"][0]["beta"] == 3950.0 and config["sensors"][0]["steinhart"] is None
+    assert config["sensors"][1]["exponent"] == -1.405 and "beta" not in config["sensors"][1]
+    assert config["buttons"][0]["pull"] == "up" and config["led"]["active"] == "high"
+    assert config["safety"] == {"silence_s": 300}
+    assert config["watchdog_s"] == 60 and config["log"] == {"level": "info"}
+
+
+def test_defaults_are_not_shared_between_two_configurations():
+    first = validate(good())[0]
+    first["wifi"]["dns"].append("1.1.1.1")
+    first["time"]["servers"].append("other")
+    second = validate(good())[0]
+    assert second["wifi"]["dns"] == [] and len(second["time"]["servers"]) == 2
+
+
+def test_the_smallest_configuration():
+    config, found = validate({"cloud": good()["cloud"]})
+    assert found == []
+    assert config["wifi"] is None and config["led"] is None
+    assert config["outputs"] == [] and config["sensors"] == [] and config["buttons"] == []
+
+
+def test_the_example_loads_and_asks_only_for_what_is_personal():
+    with open("config.example.json") as f:
+        raw = json.loads(f.read())
+    found = validate(raw)[1]
+    assert sorted(paths("error", found)) == [
+        "cloud.client_id",
+        "cloud.client_secret",
+        "cloud.device_id",
+        "wifi.networks[0].password",
+        "wifi.networks[0].ssid",
+    ]
+    assert paths("warning", found) == []
+    for problem in found:
+        assert "placeholder" in problem[3]
+    raw["wifi"] = good()["wifi"]
+    raw["cloud"] = good()["cloud"]
+    assert validate(raw)[1] == []
+
+
+REFUSED = (
+    (("version",), 2),
+    (("name",), ""),
+    (("name",), "two\nlines"),
+    (("name",), "\x1b[31mred"),
+    (("name",), 7),
+    (("name",), "x" * 33),
+    (("wifi",), []),
+    (("wifi", "networks"), ...),
+    (("wifi", "networks"), []),
+    (("wifi", "networks", 0, "ssid"), "a name of more than 32 bytes, as öäü"),
+    (("wifi", "networks", 0, "password"), "short"),
+    (("wifi", "hostname"), "under_score"),
+    (("wifi", "dns"), ["dns.example"]),
+    (("wifi", "dns"), ["1.2.3.256"]),
+    (("wifi", "dns"), ["1.2.3."]),
+    (("wifi", "dns"), ["1.2.3.4:0"]),
+    (("wifi", "dns"), "1.2.3.4"),
+    (("time",), {"servers": []}),
+    (("time",), {"servers": ["a b"]}),
+    (("time",), {"servers": ["host:70000"]}),
+    (("cloud",), ...),
+    (("cloud",), None),
+    (("cloud", "api"), "other"),
+    (("cloud", "transport"), "http"),
+    (("cloud", "base_url"), "http://api.therealer.com"),
+    (("cloud", "base_url"), "api.therealer.com"),
+    (("cloud", "base_url"), "https://"),
+    (("cloud", "base_url"), "https://api.therealer.com/iot/v1"),
+    (("cloud", "base_url"), "https://api.therealer.com?x=1"),
+    (("cloud", "base_url"), "https://api.therealer.com:"),
+    (("cloud", "base_url"), "https://user@api.therealer.com"),
+    (("cloud", "device_id"), ...),
+    (("cloud", "device_id"), "12/345"),
+    (("cloud", "device_id"), -1),
+    (("cloud", "device_id"), True),
+    (("cloud", "client_id"), "a:b"),
+    (("cloud", "client_secret"), ""),
+    (("cloud", "client_secret"), "REPLACE-ME"),
+    (("cloud", "client_secret"), None),
+    (("cloud", "ca_files"), []),
+    (("cloud", "ca_files"), [""]),
+    (("cloud", "poll_s"), 1),
+    (("cloud", "poll_s"), 3601),
+    (("cloud", "poll_s"), "10"),
+    (("cloud", "poll_s"), True),
+    (("cloud", "poll_s"), 2.5),
+    (("cloud", "poll_s"), float("nan")),
+    (("cloud", "poll_s"), float("inf")),
+    (("outputs",), {}),
+    (("outputs", 0), 6),
+    (("outputs", 0, "pin_port"), ...),
+    (("outputs", 0, "gpio"), ...),
+    (("outputs", 0, "gpio"), "16"),
+    (("outputs", 0, "gpio"), False),
+    (("outputs", 0, "active"), "up"),
+    (("outputs", 0, "active"), ["high"]),
+    (("outputs", 0, "boot"), True),
+    (("outputs", 0, "safe"), "maybe"),
+    (("outputs", 0, "safe"), 8),
+    (("outputs", 0, "max_on_s"), 345601),
+    (("outputs", 0, "min_off_s"), -1),
+    (("outputs", 1, "mode"), "thermostat"),
+    (("outputs", 1, "sensor"), "99"),
+    (("outputs", 1, "sensor"), ...),
+    (("outputs", 1, "min"), ...),
+    (("outputs", 1, "min"), 35),
+    (("outputs", 1, "min"), float("-inf")),
+    (("outputs", 1, "step"), 31),
+    (("outputs", 1, "hysteresis"), 0),
+    (("outputs", 1, "safe"), 36),
+    (("outputs", 1, "safe"), True),
+    (("sensors", 0, "kind"), "dht22"),
+    (("sensors", 0, "kind"), ...),
+    (("sensors", 0, "samples"), 0),
+    (("sensors", 0, "divider_ohm"), 0),
+    (("sensors", 0, "steinhart"), [0.001, 0.0002]),
+    (("sensors", 0, "steinhart"), [0.001, 0.0002, "x"]),
+    (("sensors", 1, "exponent"), 1.4),
+    (("sensors", 1, "min"), 200000),
+    (("buttons", 0, "toggles"), "9"),
+    (("buttons", 0, "toggles"), "77"),
+    (("led",), True),
+    (("watchdog_s",), 9),
+    (("watchdog_s",), 601),
+    (("log",), {"level": "trace"}),
+)
+
+
+def test_what_is_refused_is_named_by_its_path():
+    for path, value in REFUSED:
+        found = problems((path, value))
+        where = ""
+        for step in path:
+            where += "[%d]" % step if isinstance(step, int) else "." + step
+        named = [p for p in paths("error", found) if p.startswith(where[1:])]
+        if isinstance(value, dict):
+            assert len(named) == 1, (path, value, found)
+        else:
+            assert named == [where[1:]], (path, value, found)
+
+
+def test_an_error_leaves_nothing_that_could_be_switched():
+    config, _ = validate(at(good(), ("outputs", 0, "gpio"), 6))
+    assert config == {"led": {"gpio": 2, "active": "high"}, "log": {"level": "info"}}
+    config, _ = validate(at(at(good(), ("outputs", 0, "gpio"), 6), ("led", "gpio"), 17))
+    assert config["led"] is None
+
+
+def test_values_no_parser_should_return_are_survived():
+    for raw in (None, True, 3, "text", [], [{}], {}, {"cloud": {"cloud": {}}}, {"outputs": [None, [], {}]}):
+        config, found = validate(raw)
+        assert paths("error", found)
+        assert config["led"] is None
+    assert paths("error", validate([])[1]) == ["the whole file"]
+
+
+def test_a_garbled_file_does_not_fill_the_heap_and_is_still_an_error():
+    raw = good()
+    for i in range(500):
+        raw["junk%d" % i] = i
+    raw["watchdog_s"] = 5
+    config, found = validate(raw)
+    assert len(found) == 40
+    assert "outputs" not in config
+
+
+def test_whole_numbers_may_be_written_as_5_0():
+    config, found = validate(at(good(), ("cloud", "poll_s"), 5.0))
+    assert found == []
+    assert config["cloud"]["poll_s"] == 5 and "%s" % config["cloud"]["poll_s"] == "5"
+
+
+def test_ports_written_as_numbers_become_text():
+    config, found = validate(at(at(good(), ("outputs", 0, "pin_port"), 6), ("buttons", 0, "toggles"), 6))
+    assert found == []
+    assert config["outputs"][0]["pin_port"] == "6" == config["buttons"][0]["toggles"]
+
+
+def test_one_slash_after_the_host_is_forgiven():
+    config, found = validate(at(good(), ("cloud", "base_url"), "https://api.realer.test:8443/"))
+    assert found == []
+    assert config["cloud"]["base_url"] == "https://api.realer.test:8443"
+
+
+def test_plain_http_is_refused_with_the_reason():
+    (problem,) = problems((("cloud", "base_url"), "http://api.therealer.com"))
+    assert problem[1] == "cloud.base_url" and "client secret" in problem[3]
+
+
+def test_the_documentations_own_ports_are_traps():
+    """Realer API, example device: ports 6 and 9 are flash pins, 14 and 15 ADC2."""
+    found = problems(
+        (("outputs", 0, "gpio"), 6),
+        (("outputs", 1, "gpio"), 9),
+        (("sensors", 0, "gpio"), 14),
+        (("sensors", 1, "gpio"), 15),
+    )
+    assert paths("error", found) == [
+        "outputs[0].gpio",
+        "outputs[1].gpio",
+        "sensors[0].gpio",
+        "sensors[1].gpio",
+    ]
+    assert "flash" in found[0][3] and "ADC1" in found[2][3]
+
+
+def test_pins_and_ports_used_twice():
+    for path, value, other in (
+        (("outputs", 1, "gpio"), 16, "outputs[0]"),
+        (("buttons", 0, "gpio"), 17, "outputs[1]"),
+        (("led", "gpio"), 27, "buttons[0]"),
+        (("sensors", 1, "gpio"), 34, "sensors[0]"),
+        (("outputs", 1, "pin_port"), "6", "outputs[0]"),
+        (("sensors", 1, "pin_port"), "14", "sensors[0]"),
+    ):
+        found = [p for p in problems((path, value)) if p[0] == "error" and p[3].endswith(other)]
+        assert len(found) == 1, (path, value)
+    # Commands and sensors are numbered apart by the cloud.
+    assert problems((("outputs", 0, "pin_port"), "15"), (("buttons", 0, "toggles"), "15")) == []
+
+
+def test_limits_that_contradict_each_other():
+    found = problems((("outputs", 0, "min_on_s"), 60), (("outputs", 0, "max_on_s"), 30))
+    assert paths("error", found) == ["outputs[0].min_on_s"]
+    assert problems((("outputs", 0, "min_on_s"), 60)) == []
+    found = problems((("outputs", 0, "max_on_s"), 30), (("outputs", 0, "safe"), "on"))
+    assert paths("error", found) == [] and paths("warning", found) == ["outputs[0].max_on_s"]
+
+
+def test_interlocks():
+    both = ((("outputs", 0, "interlock"), "a"), (("outputs", 1, "interlock"), "a"))
+    assert problems(*both) == []
+    for key in ("safe", "boot"):
+        on = ((("outputs", 0, key), "on"), (("outputs", 1, key), "on"))
+        assert paths("error", problems(*(both + on))) == ["outputs[0]." + key, "outputs[1]." + key]
+        assert problems(*(both + on[:1])) == []
+        assert problems(*on) == []
+    assert paths("warning", problems(*both[:1])) == ["outputs[0].interlock"]
+
+
+def test_silence_shorter_than_three_polls_is_a_warning():
+    assert paths("warning", problems((("safety",), {"silence_s": 29}))) == ["safety.silence_s"]
+    assert problems((("safety",), {"silence_s": 30})) == []
+    assert problems((("safety",), {"silence_s": 0})) == []
+    assert problems((("watchdog_s",), 0)) == []
+
+
+def test_unknown_keys_are_warnings_with_the_nearest_known_one():
+    raw = good()
+    raw["cloud"]["client_secert"] = SECRET
+    raw["weather"] = "nice"
+    raw["outputs"][0]["hysteresis"] = 1
+    found = validate(raw)[1]
+    assert paths("error", found) == []
+    lines = [render(p) for p in found]
+    assert len(lines) == 3
+    assert [x for x in lines if "cloud.client_secert" in x and "client_secret?" in x]
+    assert [x for x in lines if " weather:" in x and "?" not in x]
+    assert [x for x in lines if "outputs[0].hysteresis" in x]
+
+
+def test_a_secret_never_shows():
+    tries = (
+        (("cloud", "client_secret"), SECRET + "\n"),
+        (("cloud", "client_secret"), 1234567890),
+        (("cloud", "client_secert"), SECRET),
+        (("cloud", "client_id"), SECRET + "/"),
+        (("cloud",), SECRET),
+        (("cloud", "base_url"), "https://me:" + SECRET + "@host"),
+        (("cloud", "base_url"), "https://host/?key=" + SECRET),
+        (("wifi", "networks", 0, "password"), SECRET * 9),
+        (("wifi", "networks", 0, "password"), 1234567890),
+        (("wifi", "networks", 0), SECRET),
+        (("wifi", "networks"), SECRET),
+        (("wifi",), SECRET),
+        (("password",), SECRET),
+    )
+    for path, value in tries:
+        config, found = validate(at(good(), path, value))
+        assert found, (path, value)
+        text = "%s" % config + "\n".join([render(p) for p in found])
+        assert SECRET not in text and "1234567890" not in text and "***" in text, text
+    config = validate(good())[0]
+    assert SECRET not in "%s %r" % (config, config)
+    assert config["cloud"]["client_secret"].reveal() == SECRET
+    assert config["wifi"]["networks"][0]["password"].reveal() == SECRET
+
+
+def test_an_open_network_has_an_empty_password():
+    config, found = validate(at(good(), ("wifi", "networks", 0, "password"), ""))
+    assert found == []
+    assert config["wifi"]["networks"][0]["password"].reveal() == ""
+
+
+def test_what_is_found_is_short_and_printable():
+    (problem,) = problems((("name",), "\x1b[2J\u0007" + "x" * 500))
+    assert len(problem[2]) <= 42 and "\x1b" not in problem[2]
+    assert render(problem).startswith('error: name: found "?[2J?xxx')
