@@ -72,7 +72,7 @@ class Fault:
     @classmethod
     def parse(cls, text: str) -> Fault:
         """Read the text form. Raises ValueError with a sentence for the person who typed it."""
-        endpoint, *words = text.split()
+        endpoint, *words = text.split() or [""]
         if endpoint not in ENDPOINTS and "/" not in endpoint:
             raise ValueError(
                 f"unknown endpoint {endpoint!r}; one of {', '.join(ENDPOINTS)} or a glob over paths"
@@ -81,7 +81,9 @@ class Fault:
         for word in words:
             key, equals, value = word.partition("=")
             setattr(fault, key, _value(key, value if equals else None))
-        if fault == cls(endpoint, times=fault.times, skip=fault.skip):
+        if not fault.status and (fault.code or fault.error):
+            raise ValueError("code and error need a status, such as status=403 code=4002")
+        if fault == cls(endpoint, times=fault.times, skip=fault.skip, unseen=fault.unseen):
             raise ValueError("this fault does nothing; say for example status=503, cut=40 or hang")
         return fault
 

@@ -35,8 +35,9 @@ class Wire:
                 if request.headers.get("connection", "").lower() == "close" and steps[-1] != ("close",):
                     steps.append(("close",))
         except h11.RemoteProtocolError as error:
-            if data or self._head is not None:
-                self._model.violation(now, Request("?", "?"), f"broken HTTP: {error}")
+            if not data:  # the peer went away in the middle of a request: bad luck, not bad manners
+                return [("close",)]
+            self._model.violation(now, Request("-", "-"), f"broken HTTP: {error}")
             steps += [("send", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), ("close",)]
         return steps
 
@@ -52,7 +53,8 @@ class Wire:
                 rest, _ = self._parser.trailing_data
                 # Answers bypass h11 (they may be broken on purpose), so each request gets a fresh parser.
                 self._parser = h11.Connection(h11.SERVER)
-                self._parser.receive_data(rest) if rest else None
+                if rest:  # b"" would mean the end of the stream
+                    self._parser.receive_data(rest)
                 headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
                 return Request(head.method.decode(), head.target.decode("latin-1"), headers, self._body)
             else:

@@ -1,0 +1,152 @@
+"""Play cloud: `python -m tools.cloud serve`, and from another terminal `python -m tools.cloud set 6 1`.
+
+Exit status: 0 done, 1 refused (the message says why), 2 wrong usage, 3 no cloud is running here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tools.cloud import client, show
+from tools.cloud.certs import KINDS
+from tools.cloud.demo import demo_device
+from tools.cloud.dns import MODES as DNS_MODES
+from tools.cloud.nouns import Plan
+from tools.cloud.ntp import MODES as NTP_MODES
+from tools.cloud.site import Site
+
+_SWITCH = {"on": True, "off": False}
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = vars(_parser().parse_args(argv))
+    verb, file, as_json = options.pop("verb"), options.pop("connection"), options.pop("json")
+    console = Console(highlight=False, soft_wrap=True)
+    if verb == "serve":
+        asyncio.run(_serve(console, file, **options))
+        return 0
+    arguments = {
+        name: _SWITCH.get(value, value) if name == "on" else value for name, value in options.items()
+    }
+    if verb == "fault":
+        arguments = {"text": " ".join([arguments["endpoint"], *arguments["what"]])}
+    elif verb == "faults":
+        arguments = {"clear": arguments["clear"] == "clear"}
+    try:
+        result = client.call(verb, file, **{k: v for k, v in arguments.items() if v is not None})
+    except client.NoCloud:
+        print(
+            "no cloud is running here; start one with make demo, or python -m tools.cloud serve",
+            file=sys.stderr,
+        )
+        return 3
+    except client.Refused as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(result)) if as_json else _print(console, verb, result)
+    return 0
+
+
+def _print(console: Console, verb: str, result: Any) -> None:
+    if verb == "show":
+        console.print(show.state(result))
+    elif verb == "feed":
+        console.print(show.feed(result))
+    elif verb in ("events", "violations"):
+        for event in result:
+            console.print(show.line(event))
+    elif isinstance(result, list):
+        console.print("\n".join(result) or "none", markup=False)
+    else:
+        console.print("done" if result is None else str(result), markup=False)
+
+
+async def _serve(console: Console, file: Path, db: str, port: int, min_interval_s: float) -> None:
+    """Run a cloud with the demo device until Ctrl-C or SIGTERM, one line per event."""
+    if db != ":memory:":
+        Path(db).parent.mkdir(parents=True, exist_ok=True)
+    async with Site(db, port, plan=Plan(min_interval_s=min_interval_s), connection_file=file) as site:
+        site.model.add_device(demo_device())
+        site.model.listeners.append(lambda event: console.print(show.line(event)))
+        addresses = site.addresses()
+        for name in ("base_url", "ca_der", "dns_port", "ntp_port"):
+            console.print(f"{name:9} {addresses[name]}", markup=False)
+        console.print("serving; end with Ctrl-C")
+        ended = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        with contextlib.suppress(asyncio.CancelledError):
+            await ended.wait()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.cloud", description="The simulated Realer cloud.")
+    parser.add_argument(
+        "--connection", type=Path, default=client.CONNECTION_FILE, help="connection file of the cloud"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    serve = verbs.add_parser("serve", help="run a cloud here, with the demo device 12345")
+    serve.add_argument("--db", default=":memory:", help="SQLite file that remembers everything")
+    serve.add_argument("--port", type=int, default=0, help="HTTPS port (default: any free one)")
+    serve.add_argument("--min-interval-s", type=float, default=0.0, help="plan cadence; faster gets 429")
+    _owner_verbs(verbs)
+    _world_verbs(verbs)
+    return parser
+
+
+def _owner_verbs(verbs: Any) -> None:
+    of_device = argparse.ArgumentParser(add_help=False)
+    of_device.add_argument("--device", help="device id (default: the first)")
+    wish = verbs.add_parser("set", parents=[of_device], help="ask for a value: set 6 1")
+    wish.add_argument("port", help="pin_port, or a command id")
+    wish.add_argument("value", help="a decimal number, on or off")
+    wish.add_argument("--raw", action="store_true", help="store the text unchecked")
+    verbs.add_parser("show", help="devices, desired and reported values, tokens, last feed data")
+    feed = verbs.add_parser("feed", parents=[of_device], help="stored feed data in order of arrival")
+    feed.add_argument("--last", type=int, default=20)
+    verbs.add_parser("expire-token", parents=[of_device], help="let the device's tokens end now")
+    verbs.add_parser("revoke", parents=[of_device], help="revoke the device's tokens")
+    for name, text in (("subscription", "402 for everything"), ("keys", "invalid_client, tokens revoked")):
+        verbs.add_parser(name, parents=[of_device], help=f"off: {text}").add_argument("on", choices=_SWITCH)
+    adopt = verbs.add_parser(
+        "adopt", parents=[of_device], help="whether local reports become the desired value"
+    )
+    adopt.add_argument("port")
+    adopt.add_argument("on", choices=_SWITCH)
+
+
+def _world_verbs(verbs: Any) -> None:
+    fault = verbs.add_parser("fault", help="fault feed-data status=503 times=3 (see tools/cloud/faults.py)")
+    fault.add_argument(
+        "endpoint", help="token, revoke, commands, sensors, feed-data, batches, any or a path glob"
+    )
+    fault.add_argument("what", nargs="+", help="status=503, cut=40, chunked, hang, delay=2, times=3, ...")
+    verbs.add_parser("faults", help="list faults; faults clear ends them").add_argument(
+        "clear", nargs="?", choices=["clear"]
+    )
+    verbs.add_parser("cert", help="certificate from the next handshake on").add_argument(
+        "kind", choices=KINDS
+    )
+    verbs.add_parser("listener", help="off: connections are refused").add_argument("on", choices=_SWITCH)
+    verbs.add_parser("dns", help="spoil name resolution").add_argument("mode", nargs="?", choices=DNS_MODES)
+    ntp = verbs.add_parser("ntp", help="spoil time")
+    ntp.add_argument("mode", nargs="?", choices=NTP_MODES)
+    ntp.add_argument("--offset-s", type=float)
+    events = verbs.add_parser("events", help="what happened so far")
+    events.add_argument("--since", type=int, default=0, help="only events with a higher number")
+    verbs.add_parser("violations", help="requests that broke the contract")
+    verbs.add_parser("counters", help="TLS handshakes and requests")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

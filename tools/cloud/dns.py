@@ -1,0 +1,67 @@
+"""A tiny DNS server for the names of the simulation (RFC 1035; A records only).
+
+Owns `answer`, the pure half (query bytes to answer bytes), and an asyncio UDP server around it. Everything under
+`realer.test` is 127.0.0.1, anything else does not exist. Refuses recursion, caching and TCP.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+
+from tools.cloud.udp import UdpServer
+
+MODES = ("", "silent", "servfail", "truncated", "wrong_id", "nxdomain")
+ZONE = "realer.test"
+_A, _IN = 1, 1
+_SERVFAIL, _NXDOMAIN, _TRUNCATED = 2, 3, 0x0200
+
+
+def answer(query: bytes, mode: str = "", address: str = "127.0.0.1", ttl_s: int = 60) -> bytes | None:
+    """Answer to one query, None for silence. `mode` is one of MODES. Raises ValueError for what is no query."""
+    ident, flags, count = _header(query)
+    name, end = _question(query)
+    if mode == "silent":
+        return None
+    kind, class_ = struct.unpack_from(">HH", query, end)
+    known = name == ZONE or name.endswith("." + ZONE)
+    code = _SERVFAIL if mode == "servfail" else 0 if known and mode != "nxdomain" else _NXDOMAIN
+    record = b""
+    if code == 0 and (kind, class_) == (_A, _IN) and mode != "truncated":
+        # 0xc00c points back at the name of the question (RFC 1035, 4.1.4).
+        record = struct.pack(">HHHIH", 0xC00C, _A, _IN, ttl_s, 4) + ipaddress.IPv4Address(address).packed
+    flags = 0x8400 | (flags & 0x0100) | 0x0080 | code | (_TRUNCATED if mode == "truncated" else 0)
+    ident = (ident + 1) & 0xFFFF if mode == "wrong_id" else ident
+    return struct.pack(">6H", ident, flags, count, int(bool(record)), 0, 0) + query[12 : end + 4] + record
+
+
+def _header(query: bytes) -> tuple[int, int, int]:
+    if len(query) < 17:
+        raise ValueError("too short for a query")
+    ident, flags, count = struct.unpack_from(">HHH", query)
+    if flags & 0x8000 or count != 1:
+        raise ValueError("not a query with one question")
+    return ident, flags, count
+
+
+def _question(query: bytes) -> tuple[str, int]:
+    """The name asked for, in lower case, and the offset of its type."""
+    labels, at = [], 12
+    while size := query[at]:
+        if size > 63 or at + size + 5 >= len(query):
+            raise ValueError("broken name in the question")
+        labels.append(query[at + 1 : at + 1 + size].decode("ascii", "replace").lower())
+        at += size + 1
+    if at + 5 > len(query):
+        raise ValueError("the question has no type and class")
+    return ".".join(labels), at + 1
+
+
+class DnsServer(UdpServer):
+    """`mode` may be changed at any time. `queries` counts well-formed ones."""
+
+    mode = ""
+    address = "127.0.0.1"
+
+    def reply(self, data: bytes) -> bytes | None:
+        return answer(data, self.mode, self.address)

@@ -1,0 +1,83 @@
+"""A whole simulated outside world in one process: cloud over HTTPS, DNS, SNTP and the owner's admin side.
+
+Owns the composition and the connection file that lets `python -m tools.cloud` find a running one. Refuses to know the
+device: it only offers addresses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tools.cloud.admin import Admin
+from tools.cloud.certs import TestCA
+from tools.cloud.client import CONNECTION_FILE
+from tools.cloud.dns import DnsServer
+from tools.cloud.faults import Faults
+from tools.cloud.model import Model, Plan
+from tools.cloud.ntp import NtpServer
+from tools.cloud.server import CloudServer
+
+CERTS = CONNECTION_FILE.parents[1] / "certs"
+
+
+class Site:
+    """`async with Site(...) as site:` then use `.model .faults .server .dns .ntp .certs`.
+
+    `connection_file` None writes none. Ports are 0 (any free one) unless given; all listen on 127.0.0.1 only.
+    `clock` gives unix seconds to the model and to SNTP.
+    """
+
+    def __init__(
+        self, db: str = ":memory:", port: int = 0, certs: Path | str = CERTS, plan: Plan | None = None,
+        connection_file: Path | None = CONNECTION_FILE, clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self.model, self.faults, self.certs = Model(db, plan), Faults(), TestCA(certs)
+        self.server = CloudServer(self.model, self.faults, self.certs, port=port, clock=clock)
+        self.dns, self.ntp = DnsServer(), NtpServer(clock=clock)
+        self.admin = Admin(self, clock)
+        self._connection_file = connection_file
+
+    async def __aenter__(self) -> Site:
+        for part in (self.server, self.dns, self.ntp, self.admin):
+            await part.start()
+        if self._connection_file:
+            write_private(self._connection_file, json.dumps(self.addresses()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connection_file and _written_by(self._connection_file) == os.getpid():
+            self._connection_file.unlink()
+        for part in (self.admin, self.ntp, self.dns, self.server):
+            await part.stop()
+        self.model.close()
+
+    def addresses(self) -> dict[str, Any]:
+        """What a device or a command line needs to reach this site. Ports are on 127.0.0.1."""
+        return {
+            "pid": os.getpid(),
+            "base_url": self.server.base_url,
+            "ca_der": str(self.certs.der.resolve()),
+            "dns_port": self.dns.port,
+            "ntp_port": self.ntp.port,
+            "admin_port": self.admin.port,
+            "admin_key": self.admin.key,
+        }
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file at once; only its owner may read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)
+
+
+def _written_by(path: Path) -> int | None:
+    """Process id of the site that wrote the file last: a second one may have replaced ours."""
+    return json.loads(path.read_text())["pid"] if path.exists() else None
