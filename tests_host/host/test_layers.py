@@ -1,0 +1,174 @@
+"""The import arrows and house rules, each broken once in a made-up device tree."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import layers
+
+GOOD = {
+    "boot.py": "import json, machine\ntry:\n    print(json.loads('1'))\nexcept ValueError:\n    machine.reset()\n",
+    "main.py": "import machine\nfrom firmware import app\ntry:\n    app.run()\nexcept Exception:\n    print('x')\n",
+    "firmware/__init__.py": "",
+    "firmware/app.py": "import http1.client\nfrom firmware.drivers import relay\nload = lambda n: __import__(n)\n",
+    "firmware/core/ticks.py": "import math\nfrom micropython import const\n_A = const(1)\nROWS = ((1, 2), (3, 4))\n",
+    "firmware/core/lease.py": "from firmware.core import ticks\nclass Lease:\n    rows = ticks.ROWS\n",
+    "firmware/cloud/dialect.py": "import json\nfrom firmware.core.lease import Lease\n",
+    "firmware/drivers/relay.py": "import machine\nfrom firmware.core import ticks\n",
+    "firmware/links/https.py": "import asyncio\nimport http1.client\nfrom firmware.cloud import dialect\n",
+    "firmware/runtime/log.py": "import sys\ndef say(text):\n    print(text)\n",
+    "firmware/runtime/supervisor.py": "def f(g):\n    try:\n        g()\n    except Exception as e:\n        return e\n",
+    "lib/http1/parser.py": "import re\nfrom collections import namedtuple\nROW = namedtuple('Row', ())\nA = re.compile('a')\n",
+    "lib/http1/client.py": "import asyncio\nfrom http1 import parser\nfrom netio.errors import NetError\n",
+    "lib/netio/errors.py": "class NetError(Exception):\n    pass\n",
+}
+"""The smallest device tree that uses all that is allowed."""
+
+
+def plant(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    plant(tmp_path, GOOD)
+    return tmp_path
+
+
+def test_a_clean_tree_has_no_findings(tree: Path):
+    assert layers.check(tree) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("firmware/core/x.py", "from firmware.cloud import dialect"),
+        ("firmware/core/x.py", "import firmware.drivers.relay"),
+        ("firmware/core/x.py", "import http1.parser"),
+        ("firmware/cloud/x.py", "from firmware.links import https"),
+        ("firmware/cloud/x.py", "from http1.parser import Row"),
+        ("firmware/drivers/x.py", "from firmware import runtime"),
+        ("firmware/runtime/x.py", "import firmware.drivers.relay"),
+        ("firmware/runtime/x.py", "import netio.errors"),
+        ("firmware/links/x.py", "def f():\n    from firmware.runtime import log"),
+        ("firmware/links/x.py", "from firmware import app"),
+        ("lib/http1/x.py", "from firmware.core import ticks"),
+        ("boot.py", "from firmware.core import ticks"),
+        ("boot.py", "import time"),
+        ("main.py", "import firmware.drivers.relay"),
+    ],
+)
+def test_an_import_against_the_arrows_is_found(tree: Path, file: str, text: str):
+    assert_found_once(tree, file, text, "may not import")
+
+
+@pytest.mark.parametrize("module", ["time", "asyncio", "socket", "os", "gc", "machine"])
+@pytest.mark.parametrize("file", ["firmware/core/x.py", "firmware/cloud/x.py", "lib/http1/x.py"])
+def test_a_pure_part_stays_pure(tree: Path, file: str, module: str):
+    assert_found_once(tree, file, f"import {module}", "pure")
+
+
+def test_a_sans_io_file_may_not_use_one_that_waits(tree: Path):
+    for text in ("import http1.client", "from http1 import client", "from http1.client import Client"):
+        assert_found_once(tree, "lib/netio/x.py", text, "sans-I/O")
+
+
+@pytest.mark.parametrize("module", ["machine", "network", "esp32", "neopixel"])
+@pytest.mark.parametrize(
+    "file", ["firmware/app.py", "firmware/runtime/x.py", "firmware/links/x.py", "lib/http1/client.py"]
+)
+def test_only_drivers_touch_hardware(tree: Path, file: str, module: str):
+    assert_found_once(tree, file, f"import {module}", f"may not import {module}")
+
+
+@pytest.mark.parametrize(
+    "module", ["typing", "enum", "dataclasses", "contextlib", "functools", "logging", "requests"]
+)
+def test_a_module_the_device_lacks_is_found_anywhere(tree: Path, module: str):
+    for file in ("firmware/app.py", "firmware/runtime/x.py", "firmware/drivers/x.py", "main.py"):
+        assert_found_once(tree, file, f"def f():\n    import {module}", f"may not import {module}")
+
+
+@pytest.mark.parametrize(
+    "handler", ["except:", "except Exception:", "except (OSError, Exception) as e:", "except BaseException:"]
+)
+@pytest.mark.parametrize(
+    "file", ["firmware/app.py", "firmware/runtime/loop.py", "lib/http1/client.py", "boot.py"]
+)
+def test_a_catch_all_is_found(tree: Path, file: str, handler: str):
+    assert_found_once(
+        tree, file, f"def f():\n    try:\n        pass\n    {handler}\n        pass", "catch-all"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LOG = make()",
+        "LOG: object = make()",
+        "A, B = 1, [make()]",
+        "make()",
+        "if 1:\n    A = make()",
+        "for i in make():\n    A = i",
+    ],
+)
+@pytest.mark.parametrize("file", ["firmware/app.py", "firmware/core/x.py", "lib/http1/client.py"])
+def test_nothing_is_built_at_import(tree: Path, file: str, text: str):
+    assert_found_once(tree, file, text, "at import")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("print('x')", "print"),
+        ("def f():\n    print('x')", "print"),
+        ("def f():\n    return __import__('machine')", "__import__"),
+        ("from . import ticks", "relative"),
+        ("from ..core import ticks", "relative"),
+        ("class A:\n    __slots__ = ('a',)", "__slots__"),
+        (
+            "def f(x):\n    try:\n        x()\n    except (OSError, TimeoutError):\n        pass",
+            "TimeoutError",
+        ),
+        ("def f():\n    raise ValueError('a') from None", "raise"),
+        ("def f(b):\n    del b[:2]", "del"),
+        ("async def f():\n    yield 1", "async generator"),
+    ],
+)
+def test_a_construct_that_is_wrong_on_the_device_is_found(tree: Path, text: str, said: str):
+    plant(tree, {"firmware/core/x.py": text})
+    assert said in " ".join(finding.text for finding in layers.check(tree))
+
+
+def test_asyncio_has_a_timeout_error_of_its_own(tree: Path):
+    text = "import asyncio\ndef f(x):\n    try:\n        x()\n    except (OSError, asyncio.TimeoutError):\n        pass\n"
+    plant(tree, {"firmware/runtime/x.py": text})
+    assert layers.check(tree) == []
+
+
+def test_init_files_stay_empty(tree: Path):
+    assert_found_once(tree, "lib/http1/__init__.py", "A = 1", "stays empty")
+    assert_found_once(tree, "firmware/__init__.py", "A = 1", "stays empty")
+
+
+def test_a_new_part_needs_its_arrows(tree: Path):
+    assert_found_once(tree, "firmware/gadgets/x.py", "A = 1", "no part of the device")
+
+
+def test_findings_are_sorted_and_carry_their_line(tree: Path):
+    plant(
+        tree, {"lib/http1/parser.py": "\n\nimport time\nimport os\n", "firmware/core/ticks.py": "import gc\n"}
+    )
+    found = [(str(finding.path), finding.line) for finding in layers.check(tree)]
+    assert found == [("firmware/core/ticks.py", 1), ("lib/http1/parser.py", 3), ("lib/http1/parser.py", 4)]
+
+
+def assert_found_once(tree: Path, file: str, text: str, said: str) -> None:
+    """Put the text into the file: exactly one finding, in that file. The file is put back afterwards."""
+    plant(tree, {file: text + "\n"})
+    (finding,) = layers.check(tree)
+    assert finding.path.as_posix() == file
+    assert said in finding.text
+    plant(tree, {file: GOOD.get(file, "")})
