@@ -1,0 +1,50 @@
+"""The device's clock: milliseconds that wrap, waiting, deadlines, and the time of day once it is known.
+
+The one place of the firmware that reads a time source. Everything that waits, waits here.
+"""
+
+import asyncio
+
+from firmware.core.ticks import diff
+from micropython import const
+
+_MASK = const(0x3FFFFFFF)
+
+
+class Clock:
+    """`ticks_ms`: a function that counts milliseconds and may wrap at 2**30 or any multiple of it."""
+
+    def __init__(self, ticks_ms, sleep_ms):
+        self._ticks_ms = ticks_ms
+        self.sleep_ms = sleep_ms
+        self._last = self.ms()
+        self._rest = 0
+        self._uptime_s = 0
+        self._offset = None
+
+    def ms(self):
+        return self._ticks_ms() & _MASK
+
+    def since(self, start):
+        """Milliseconds since `start`, right for 6.2 days."""
+        return diff(self.ms(), start)
+
+    def within(self, ms, awaitable):
+        """Awaitable: the result of `awaitable`, or asyncio.TimeoutError after `ms`, which cancels it."""
+        return asyncio.wait_for(awaitable, ms / 1000)
+
+    def uptime_s(self):
+        """Whole seconds since the start. Has to be asked at least once in six days, which the log alone does."""
+        now = self.ms()
+        self._rest += diff(now, self._last)
+        self._last = now
+        self._uptime_s += self._rest // 1000
+        self._rest %= 1000
+        return self._uptime_s
+
+    def set_utc(self, unix_s):
+        self._offset = unix_s - self.uptime_s()
+
+    def utc(self):
+        """Unix seconds, or None while nobody has set the clock."""
+        return None if self._offset is None else self._offset + self.uptime_s()

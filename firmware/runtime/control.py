@@ -1,0 +1,65 @@
+"""The loop that never waits for anybody: buttons, outputs, status LED.
+
+It runs whether or not there is a network, a clock or a cloud: local control and limits depend on nothing else.
+"""
+
+from firmware.core.blink import level
+from firmware.core.debounce import Debounce
+from firmware.core.errors import DriverError
+from micropython import const
+
+_STEP_MS = const(20)
+_STEPS_PER_TICK = const(5)
+
+
+class ControlLoop:
+    """`buttons`: list of (driver, debounce_ms, index of the output it toggles); `led`: driver or None; `state()`: the
+    word for the LED."""
+
+    def __init__(self, clock, controller, lease, buttons, led, state, say):
+        self._clock = clock
+        self._controller = controller
+        self._lease = lease
+        self._buttons = [(driver, Debounce(ms), index) for driver, ms, index in buttons]
+        self._led = led
+        self._state = state
+        self._say = say
+        self._broken = None
+
+    async def run(self, beat):
+        step = 0
+        while True:
+            now = self._clock.ms()
+            pressed = self._scan(now)
+            step += 1
+            if pressed or step >= _STEPS_PER_TICK:
+                step = 0
+                self._controller.tick(self._lease, now, self._clock.utc())
+                self._blink(now)
+                beat()
+            await self._clock.sleep_ms(_STEP_MS)
+
+    def _scan(self, now):
+        pressed = False
+        for driver, debounce, index in self._buttons:
+            try:
+                event = debounce.step(driver.active(), now)
+            except DriverError as e:
+                self._complain(str(e))
+                continue
+            if event == "pressed":
+                self._controller.press(index, now)
+                pressed = True
+        return pressed
+
+    def _blink(self, now):
+        if self._led:
+            try:
+                self._led.set(level(self._state(), now))
+            except DriverError as e:
+                self._complain(str(e))
+
+    def _complain(self, text):
+        if text != self._broken:
+            self._broken = text
+            self._say("error", text)
