@@ -29,8 +29,11 @@ ARROWS = {
 PURE = {"micropython", "struct", "json", "math", "binascii", "collections", "hashlib", "re"}
 LIBRARY = PURE | {"asyncio", "errno", "gc", "io", "os", "select", "socket", "ssl", "sys", "time", "tls"}
 HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "bluetooth", "espnow"}
-MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json"}, "main": LIBRARY | {"machine"}}
-"""What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
+MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json", "os"}, "main": LIBRARY | {"machine"}}
+"""What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts.
+
+boot.py may have what is built into the interpreter and cannot fail to load: `os` is for renaming its record.
+"""
 
 LIB_RIM = {"client.py", "dialer.py", "resolver.py", "stream.py", "udp.py"}
 """The files of lib that wait, named alike in every package. All others are sans-I/O: bytes in, events out."""
@@ -144,12 +147,17 @@ def check_import_time(source: Source) -> Iterator[Note]:
         return
     if source.path.name == "__init__.py" and source.tree.body:
         yield source.tree.body[0], "an __init__.py stays empty: importing one part must not load others"
-    for statement in source.tree.body:
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and called(node) not in VALUE_CALLS:
-                yield node, f"call of {called(node)}() at import: build it where it is used"
+    for node in run_at_import(source.tree):
+        if isinstance(node, ast.Call) and called(node) not in VALUE_CALLS:
+            yield node, f"call of {called(node)}() at import: build it where it is used"
+
+
+def run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """What below `node` runs when the file is imported: class bodies do, function bodies do not."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from run_at_import(child)
 
 
 def called(node: ast.Call) -> str:
