@@ -1,0 +1,205 @@
+"""Response framing. Every input is fed whole and in small pieces: the outcome must be the same."""
+
+from http1.errors import HttpError
+from http1.response import ResponseParser
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def fed(data, step, end, limits):
+    """(status, headers, body, keep_alive) or the reason of the HttpError, or "more" when it is not done."""
+    parser = ResponseParser(*limits)
+    try:
+        for at in range(0, len(data), step):
+            parser.feed(data[at : at + step])
+        if end:
+            parser.eof()
+    except HttpError as e:
+        return e.reason
+    if not parser.done:
+        return "more"
+    return parser.status, parser.headers, bytes(parser.body), parser.keep_alive
+
+
+def outcome(data, end=False, limits=()):
+    results = [fed(data, step, end, limits) for step in (len(data) or 1, 1, 2, 3, 7)]
+    assert all(result == results[0] for result in results), results
+    return results[0]
+
+
+def test_length():
+    assert outcome(OK + b"Content-Length: 5\r\n\r\nhello") == (200, {}, b"hello", True)
+
+
+def test_empty_bodies():
+    assert outcome(OK + b"Content-Length: 0\r\n\r\n") == (200, {}, b"", True)
+    assert outcome(b"HTTP/1.1 204 No Content\r\n\r\n") == (204, {}, b"", True)
+    assert outcome(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n") == (304, {}, b"", True)
+    assert outcome(CHUNKED + b"0\r\n\r\n") == (200, {}, b"", True)
+
+
+def test_chunks():
+    body = b"5\r\nhello\r\n6 ; a=b\r\n world\r\n00\r\nX-Trailer: 1\r\n\r\n"
+    assert outcome(CHUNKED + body) == (200, {}, b"hello world", True)
+    assert outcome(CHUNKED + b"A\r\n0123456789\r\na;\r\n0123456789\r\n0\r\n\r\n")[2] == b"0123456789" * 2
+
+
+def test_until_close():
+    assert outcome(OK + b"\r\nabc", end=True) == (200, {}, b"abc", False)
+    assert outcome(OK + b"\r\n", end=True) == (200, {}, b"", False)
+    assert outcome(OK + b"\r\nabc") == "more"
+
+
+def test_cut_anywhere_is_incomplete():
+    for whole in (OK + b"Content-Length: 3\r\n\r\nabc", CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"):
+        for size in range(len(whole)):
+            assert outcome(whole[:size]) == "more"
+            assert outcome(whole[:size], end=True) == "cut short"
+
+
+def test_kept_headers():
+    head = (
+        b"content-TYPE:application/json\r\nRetry-After:  7 \r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+        b"Set-Cookie: a=b\r\nX-Odd: \xff\xfe\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n"
+    )
+    kept = {
+        "content-type": "application/json",
+        "retry-after": "7",
+        "date": "Thu, 01 Jan 2026 00:00:00 GMT",
+    }
+    assert outcome(OK + head) == (200, kept, b"", True)
+    assert outcome(OK + b"Retry-After: \xff\r\n\r\n") == "bad header"
+
+
+def test_keep_alive():
+    end = b"Content-Length: 0\r\n\r\n"
+    assert outcome(OK + b"Connection: close\r\n" + end)[3] is False
+    assert outcome(OK + b"CONNECTION: Upgrade, Close\r\n" + end)[3] is False
+    assert outcome(OK + b"Connection: close\r\nConnection: keep-alive\r\n" + end)[3] is False
+    assert outcome(OK + b"Connection: keep-alive\r\n" + end)[3] is True
+    assert outcome(b"HTTP/1.0 200 OK\r\n" + end)[3] is False
+
+
+def test_surplus_bytes_spoil_the_connection():
+    assert outcome(OK + b"Content-Length: 1\r\n\r\nabc") == (200, {}, b"a", False)
+    assert outcome(b"HTTP/1.1 204 x\r\n\r\n\r\n")[3] is False
+
+
+def test_end_after_the_end_spoils_the_connection():
+    assert outcome(OK + b"Content-Length: 1\r\n\r\na", end=True)[3] is False
+
+
+def test_interim_responses_are_skipped():
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nDate: x\r\nContent-Length: 9\r\n\r\n"
+    assert outcome(interim + OK + b"Content-Length: 1\r\n\r\nz") == (200, {}, b"z", True)
+    assert outcome(b"HTTP/1.1 101 Switching\r\n\r\n") == "bad status"
+    assert outcome(b"HTTP/1.1 100 Continue\r\n\r\n" * 200) == "head too large"
+
+
+def test_status_lines():
+    for line in (b"HTTP/1.1 200", b"HTTP/1.1 200 ", b"HTTP/1.1 200 \xc3\xa9", b"HTTP/1.0 200 OK"):
+        assert outcome(line + b"\r\nContent-Length: 0\r\n\r\n")[0] == 200
+    for line in (
+        b"",
+        b"200 OK",
+        b"HTTP/2 200 OK",
+        b"HTTP/1.2 200 OK",
+        b"http/1.1 200 OK",
+        b"HTTP/1.1  200 OK",
+    ):
+        assert outcome(line + b"\r\n\r\n") == "not HTTP/1"
+    for code in (b"20", b"099", b"600", b"2x0", b"-20", b"+20"):
+        assert outcome(b"HTTP/1.1 " + code + b" \r\n\r\n") in ("bad status", "not HTTP/1")
+    assert outcome(b"HTTP/1.1 2000\r\n\r\n") == "not HTTP/1"
+
+
+def test_line_ends():
+    assert outcome(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nab")[2] == b"ab"
+    assert outcome(OK + b"Date: a\rb\r\n\r\n") == "control byte in head"
+    assert outcome(OK + b"Date: a\r\r\n\r\n") == "control byte in head"
+    assert outcome(OK + b"Date: a\0b\r\n\r\n") == "control byte in head"
+
+
+def test_bad_headers():
+    for line in (b"no colon", b": no name", b"Space : x", b"Date: x\r\n folded", b"\tX: y"):
+        assert outcome(OK + line + b"\r\n\r\n") == "bad header"
+
+
+def test_bad_lengths():
+    for value in (b"", b"-1", b"+1", b"1,1", b"0x1", b"1 1", b"1e3", b"1" * 10):
+        assert outcome(OK + b"Content-Length: " + value + b"\r\n\r\n") == "bad length"
+    assert outcome(OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n") == "bad length"
+    assert outcome(OK + b"Content-Length: 1\r\nContent-Length: 01\r\n\r\na")[2] == b"a"
+
+
+def test_two_framings():
+    both = (b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n")
+    assert outcome(OK + both[0] + both[1] + b"\r\n") == "two framings"
+    assert outcome(OK + both[1] + both[0] + b"\r\n") == "two framings"
+
+
+def test_unknown_codings():
+    for value in (b"gzip", b"gzip, chunked", b"chunked, chunked", b"", b"identity"):
+        assert outcome(OK + b"Transfer-Encoding: " + value + b"\r\n\r\n") == "unknown coding"
+    twice = OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert outcome(twice) == "unknown coding"
+    assert outcome(OK + b"Content-Encoding: gzip\r\n\r\n") == "unknown coding"
+    assert outcome(OK + b"Content-Encoding: identity\r\nContent-Length: 0\r\n\r\n")[0] == 200
+
+
+def test_bad_chunks():
+    for line in (b"", b"g", b"-1", b"+1", b"0x1", b"1 1", b";x", b"123456789", b"\xff"):
+        assert outcome(CHUNKED + line + b"\r\n") == "bad chunk"
+    assert outcome(CHUNKED + b"1\r\nab\r\n") == "bad chunk"
+
+
+def test_body_limit():
+    limits = (4096, 10)
+    ten = b"0123456789"
+    assert outcome(OK + b"Content-Length: 10\r\n\r\n" + ten, limits=limits)[2] == ten
+    assert outcome(OK + b"Content-Length: 11\r\n\r\n", limits=limits) == "body too large"
+    assert outcome(CHUNKED + b"5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n", limits=limits)[2] == ten
+    assert outcome(CHUNKED + b"5\r\n01234\r\n6\r\n", limits=limits) == "body too large"
+    assert outcome(CHUNKED + b"ffffffff\r\n", limits=limits) == "body too large"
+    assert outcome(OK + b"\r\n" + ten, end=True, limits=limits)[2] == ten
+    assert outcome(OK + b"\r\n" + ten + b"x", limits=limits) == "body too large"
+
+
+def test_head_limit():
+    limits = (60, 1000)
+    head = OK + b"Content-Length: 0\r\n"  # 36 bytes, 2 more end the head
+    assert outcome(head + b"A: " + b"x" * 17 + b"\r\n\r\n", limits=limits)[0] == 200
+    assert outcome(head + b"A: " + b"x" * 18 + b"\r\n\r\n", limits=limits) == "head too large"
+    assert outcome(b"x" * 61, limits=limits) == "head too large"
+    assert outcome(b"x" * 60, limits=limits) == "more"
+
+
+def test_chunk_lines_and_trailers_have_a_limit():
+    assert outcome(CHUNKED + b"1;" + b"x" * 5000, limits=(100, 1000)) == "head too large"
+    assert outcome(CHUNKED + b"1\r\nx\r\n" * 100, limits=(100, 1000)) == "head too large"
+    assert outcome(CHUNKED + b"0\r\n" + b"X: y\r\n" * 100, limits=(100, 1000)) == "head too large"
+
+
+def test_endless_stream_keeps_little():
+    parser = ResponseParser(300, 1000)
+    parser.feed(CHUNKED)
+    reason = None
+    for _ in range(1000):
+        try:
+            parser.feed(b"X" * 64)
+        except HttpError as e:
+            reason = e.reason
+            break
+    assert reason == "head too large"
+    assert len(parser.body) == 0
+
+
+def test_state_is_visible():
+    parser = ResponseParser()
+    assert not parser.started
+    parser.feed(OK)
+    assert parser.started and parser.status == 0
+    parser.feed(b"\r\n")
+    assert parser.status == 200 and not parser.done
+    assert repr(parser) == "ResponseParser(status=200, state=7, body=0)"
