@@ -12,7 +12,7 @@ GET = b"GET /a HTTP/1.1\r\nHost: api.realer.test\r\n\r\n"
 
 
 class Rig:
-    """A client with its clock and streams. `scripts`: one per dial, a list for a stream or what the dialer makes of it."""
+    """A client with its clock and streams. `scripts`: one per dial, a list for a stream or what ScriptedDialer takes."""
 
     def __init__(self, *scripts):
         self.clock = FakeClock()
@@ -239,8 +239,7 @@ async def test_callers_wait_for_each_other():
 
 class HangingStream(ScriptedStream):
     async def read_into(self, view):
-        while True:
-            await asyncio.sleep(0)
+        await asyncio.Event().wait()
 
 
 async def test_cancelled_request_closes_and_lets_the_next_one_in():

@@ -1,8 +1,8 @@
 """In-memory stand-ins for the network and the clock, for tests of code that waits. Runs on both interpreters.
 
-A script is a list of what a stream does to its reader, in order: bytes are delivered (in pieces as large as the reader's
-buffer), a number is that many milliseconds of silence, an exception is raised, and the end of the list is silence for
-good. b"" is the peer's orderly end.
+A script is a list of what a stream does to its reader, in order: bytes are delivered (in pieces as large as the
+reader's buffer), a number is that many milliseconds of silence, an exception is raised, and the end of the list is
+silence for good. b"" is the peer's orderly end.
 """
 
 import asyncio

@@ -1,0 +1,117 @@
+"""DNS messages byte for byte, honest and hostile."""
+
+from dnsstub.codec import parse, query
+from netio.errors import NetError
+
+NAME = b"\x03api\x06realer\x04test\x00"
+QUESTION = NAME + b"\x00\x01\x00\x01"
+AT_NAME = b"\xc0\x0c"  # the question's name, by pointer
+
+
+def message(answers=(), head=b"\x12\x34\x81\x80", question=QUESTION, count=None):
+    counts = b"\x00\x01" + bytes((0, len(answers) if count is None else count)) + b"\x00\x00\x00\x00"
+    return head + counts + question + b"".join(answers)
+
+
+def record(owner, kind, data, ttl=b"\x00\x00\x00\x3c", klass=b"\x00\x01"):
+    return owner + bytes((0, kind)) + klass + ttl + bytes((0, len(data))) + data
+
+
+A = record(AT_NAME, 1, b"\xc0\x00\x02\x01")
+
+
+def parsed(data, name="api.realer.test"):
+    try:
+        return parse(data, 0x1234, name)
+    except NetError as e:
+        assert e.kind == "dns"
+        return e.detail
+
+
+def test_query():
+    assert query(0x1234, "api.realer.test") == (
+        b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03api\x06realer\x04test\x00\x00\x01\x00\x01"
+    )
+
+
+def test_names_that_cannot_be():
+    for name in ("", ".", "a..b", "a.", "x" * 64, "a." * 126 + "aa", ".".join(("x" * 63,) * 4)):
+        try:
+            query(1, name)
+        except NetError as e:
+            assert e.detail == "bad name"
+        else:
+            raise AssertionError(name)
+    assert len(query(1, ".".join(("x" * 63,) * 3 + ("x" * 61,)))) == 12 + 255 + 4
+
+
+def test_addresses():
+    assert parsed(message([A])) == [("192.0.2.1", 60)]
+    second = record(AT_NAME, 1, b"\x7f\x00\x00\x01", b"\xff\xff\xff\xff")
+    assert parsed(message([A, second])) == [("192.0.2.1", 60), ("127.0.0.1", 0xFFFFFFFF)]
+
+
+def test_case_of_names_does_not_matter():
+    upper = b"\x03API\x06realer\x04TEST\x00"
+    assert parsed(message([record(upper, 1, b"\x01\x02\x03\x04")], question=upper + b"\x00\x01\x00\x01")) == [
+        ("1.2.3.4", 60)
+    ]
+    assert parsed(message([A]), "Api.Realer.Test") == [("192.0.2.1", 60)]
+
+
+def test_alias_chain():
+    one = record(AT_NAME, 5, b"\x03cdn\xc0\x10")  # cdn.realer.test
+    two = record(b"\x03cdn\xc0\x10", 5, b"\x01x\x00")
+    address = record(b"\x01X\x00", 1, b"\x01\x02\x03\x04")
+    assert parsed(message([one, two, address])) == [("1.2.3.4", 60)]
+    assert parsed(message([one, two])) == "no address"
+
+
+def test_answers_about_others_are_ignored():
+    stranger = record(b"\x04evil\x00", 1, b"\x06\x06\x06\x06")
+    aaaa = record(AT_NAME, 28, bytes(16))
+    odd = record(AT_NAME, 1, b"\x01\x02\x03")
+    chaos = record(AT_NAME, 1, b"\x01\x02\x03\x04", klass=b"\x00\x03")
+    assert parsed(message([stranger, aaaa, odd, chaos, A])) == [("192.0.2.1", 60)]
+    assert parsed(message([stranger, aaaa, odd, chaos])) == "no address"
+
+
+def test_not_our_answer():
+    for head in (b"\x12\x35\x81\x80", b"\x12\x34\x01\x00", b"\x12\x34\xa8\x80"):
+        assert parsed(message([A], head)) == "not our answer"
+    assert parsed(message([A], question=b"\x04evil\x00\x00\x01\x00\x01")) == "not our question"
+    assert parsed(message([A], question=NAME + b"\x00\x1c\x00\x01")) == "not our question"
+    assert parsed(message([A]), "other.test") == "not our question"
+
+
+def test_errors_of_the_server():
+    table = ((1, "FORMERR"), (2, "SERVFAIL"), (3, "NXDOMAIN"), (5, "REFUSED"), (9, "rcode 9"))
+    for rcode, text in table:
+        assert parsed(message([A], b"\x12\x34\x81" + bytes((0x80 | rcode,)))) == text
+
+
+def test_truncated_flag():
+    assert parsed(message([A], b"\x12\x34\x83\x80")) == "truncated"
+
+
+def test_cut_anywhere_is_an_error():
+    whole = message([A])
+    for size in range(len(whole)):
+        assert parsed(whole[:size]) in ("short answer", "no address", "not our question"), size
+
+
+def test_pointers():
+    own = bytes((0xC0, 12 + len(QUESTION)))
+    forward = bytes((0xC0, 13 + len(QUESTION)))
+    loop = b"\x01a" + own
+    for owner in (own, forward, loop, b"\xff\xff"):
+        assert parsed(message([record(owner, 1, bytes(4))])) == "bad pointer"
+
+
+def test_labels():
+    for owner in (b"\x40" + b"x" * 64 + b"\x00", b"\x80x\x00", (b"\x3f" + b"x" * 63) * 5 + b"\x00"):
+        assert parsed(message([record(owner, 1, bytes(4))])) == "bad label"
+
+
+def test_more_answers_announced_than_there_are():
+    assert parsed(message([A], count=2)) == "short answer"
