@@ -12,7 +12,7 @@ GET = b"GET /a HTTP/1.1\r\nHost: api.realer.test\r\n\r\n"
 
 
 class Rig:
-    """A client with its clock and streams. `scripts`: one per dial, a list for a stream or what ScriptedDialer takes."""
+    """A client with its clock and streams. `scripts`: one per dial, a list for a stream or a ScriptedDialer's step."""
 
     def __init__(self, *scripts):
         self.clock = FakeClock()
