@@ -41,7 +41,7 @@ class Resolver:
         entry = self._cache.get(host)
         # The clock wraps after 12 days: an entry not looked at for exactly so long looks fresh. Then its address is
         # tried, and forgotten if it is wrong.
-        if entry and self._clock.since(entry[1]) < entry[2]:
+        if entry and 0 <= self._clock.since(entry[1]) < entry[2]:
             return entry[0]
         try:
             return await self._ask(host)
