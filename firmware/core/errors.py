@@ -5,7 +5,9 @@ Refuses to grow: a new error here must ask for a new reaction.
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used: stay safe and say what to mend."""
+    """The configuration cannot be used: stay safe and say what to mend. `led`: the LED's part of it, if that is right."""
+
+    led = None
 
 
 class DriverError(Exception):

@@ -5,7 +5,7 @@ A sensor that fails is told once and read on; its value is None until it is well
 
 from firmware.core.convert import reading
 from firmware.core.errors import DriverError
-from firmware.core.filters import middle
+from firmware.core.filters import middle_mean
 from firmware.core.ticks import Deadline
 from micropython import const
 
@@ -40,7 +40,7 @@ class SamplingLoop:
             for _ in range(cfg["samples"]):
                 microvolts.append(adc.read_uv())
                 await self._clock.sleep_ms(_BETWEEN_MS)
-            value = reading(cfg, middle(microvolts))
+            value = reading(cfg, middle_mean(microvolts))
         except DriverError as e:
             fault = str(e)
         if bool(fault) != bool(self._faults[index]):

@@ -64,7 +64,7 @@ class Session:
     async def _listen(self):
         catalog = self._link.catalog
         while True:
-            self._alive(1)
+            self._pulse(1)
             wanted = await self._link.next_desired()
             if wanted is None:
                 continue
@@ -79,7 +79,7 @@ class Session:
     async def _report(self):
         outbox = self._controller.outbox
         while True:
-            self._alive(2)
+            self._pulse(2)
             if self._clock.utc() is not None:
                 outbox.stamp(self._clock.utc(), self._clock.ms())
             batch = outbox.batch(_BATCH)
@@ -92,12 +92,16 @@ class Session:
                     self._controller.reconcile(message_id)
                 outbox.settle(message_id)
 
+    def alive(self):
+        """The link waits for the rate limit."""
+        self._beat()
+
     def _contact(self):
         now = self._clock.ms()
         self._controller.safety.contact(now)
         self._controller.check(self._link.lease, now)
 
-    def _alive(self, who):
+    def _pulse(self, who):
         """Both pumps have to show life for the loop to count as alive."""
         self._seen |= who
         if self._seen == 3:

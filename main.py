@@ -1,0 +1,37 @@
+"""Runs the firmware. When even its own supervision fails: outputs safe, say why, reset."""
+
+import json
+import sys
+import time
+
+import machine
+
+_REST_S = 5
+
+
+def outputs_safe():
+    """Drive what boot.py recorded, without any of our modules: they may be what is broken."""
+    with open("boot.json") as f:
+        for gpio, _, safe in json.load(f)["outputs"]:
+            machine.Pin(gpio, machine.Pin.OUT, value=safe)
+
+
+def main():
+    try:
+        from firmware.app import run
+
+        run(print)
+    except KeyboardInterrupt:
+        print("stopped by hand, outputs are safe; machine.reset() starts again")
+    except BaseException as e:
+        try:
+            outputs_safe()
+        except Exception as also:
+            print("outputs:", repr(also))
+        sys.print_exception(e)
+        # Time for Ctrl-C, and for a reset not to become a flicker of relays.
+        time.sleep(_REST_S)
+        machine.reset()
+
+
+main()
