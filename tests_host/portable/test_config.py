@@ -99,7 +99,7 @@ def test_the_smallest_configuration():
 
 
 def test_the_example_loads_and_asks_only_for_what_is_personal():
-    with open("config.example.json") as f:
+    with open(__file__.replace("\\", "/").rpartition("/")[0] + "/../../config.example.json") as f:
         raw = json.loads(f.read())
     found = validate(raw)[1]
     assert sorted(paths("error", found)) == [

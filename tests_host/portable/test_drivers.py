@@ -1,0 +1,201 @@
+"""The drivers on a chip that refuses what the real one refuses."""
+
+from firmware.core.errors import DriverError
+from tests_host.support import fakemachine
+
+
+def board():
+    chip = fakemachine.install()
+    from firmware.drivers.board import Board
+
+    return chip, Board()
+
+
+def wifi():
+    chip = fakemachine.install()
+    chip.networks["bench"] = "test-secret-not-real"
+    from firmware.drivers.wifi import Wifi
+
+    return chip, Wifi("realer-device")
+
+
+def refused(call, *args):
+    """The text of the DriverError that `call` raises."""
+    try:
+        call(*args)
+    except DriverError as e:
+        return str(e)
+    raise AssertionError("it was not refused")
+
+
+def test_outputs_start_at_their_level_without_a_glitch():
+    for active_high in (True, False):
+        for on in (True, False):
+            chip, b = board()
+            out = b.output(16, active_high, on)
+            assert chip.history == [(16, 1 if on == active_high else 0)]
+            assert out.get() is on
+            out.set(not on)
+            assert out.get() is not on and chip.levels[16] == (0 if on == active_high else 1)
+            out.set(on)
+            assert out.get() is on
+
+
+def test_a_pin_that_does_not_follow_is_a_fault():
+    chip, b = board()
+    out = b.output(16, True, False)
+    chip.stuck[16] = 0
+    assert "GPIO 16" in refused(out.set, True)
+    assert out.get() is False
+    chip.stuck[16] = 1
+    assert "off" in refused(out.set, False)
+    assert out.get() is True
+    refused(b.output, 16, True, False)
+    chip.stuck.clear()
+    out.set(True)
+    assert out.get() is True
+
+
+def test_impossible_pins_are_driver_errors():
+    _, b = board()
+    for gpio in (34, 39, 20, 24, 40):
+        assert "GPIO %d" % gpio in refused(b.output, gpio, True, False)
+    refused(b.led, 35, True)
+    refused(b.button, 31, True, "up")
+    refused(b.adc, 16)
+    refused(b.adc, 28)
+
+
+def test_buttons():
+    chip, b = board()
+    up = b.button(27, True, "up")
+    down = b.button(26, False, "down")
+    bare = b.button(34, True, "none")
+    assert (chip.pulls[27], chip.pulls[26], chip.pulls[34]) == (2, 1, None)
+    assert not up.active() and not down.active() and bare.active()
+    chip.levels.update({27: 0, 26: 1, 34: 1})
+    assert up.active() and down.active() and not bare.active()
+
+
+def test_the_led_is_dark_at_first():
+    chip, b = board()
+    led = b.led(2, False)
+    assert chip.levels[2] == 1
+    led.set(True)
+    assert chip.levels[2] == 0
+
+
+def test_adc2_is_dead_while_wifi_is_on():
+    chip, b = board()
+    chip.uv.update({14: 1500000, 34: 1600000})
+    one, two = b.adc(34), b.adc(14)
+    assert (one.read_uv(), two.read_uv()) == (1600000, 1500000)
+    chip.wifi_on = True
+    assert one.read_uv() == 1600000
+    assert "GPIO 14" in refused(two.read_uv)
+
+
+def test_the_adc_uses_its_widest_range():
+    chip, b = board()
+    chip.uv[34] = 2900000
+    assert b.adc(34).read_uv() == 2900000
+
+
+def test_the_watchdog():
+    chip, b = board()
+    dog = b.watchdog(60000)
+    dog.feed()
+    assert (chip.watchdog_ms, chip.fed) == (60000, 1)
+    refused(b.watchdog, 0)
+
+
+def test_identity_reset_and_its_cause():
+    chip, b = board()
+    assert b.unique_id() == "240ac4000110"
+    words = []
+    for cause in range(7):
+        chip.cause = cause
+        words.append(b.reset_cause())
+    assert words == ["unknown", "power_on", "hard", "watchdog", "deep_sleep", "soft", "unknown"]
+    b.reset()
+    assert chip.resets == 1
+
+
+# Unix seconds and the calendar, as `date -u -d @N` prints them; Monday is 0.
+CALENDAR = (
+    (946684800, (2000, 1, 1, 5, 0, 0, 0)),
+    (951782399, (2000, 2, 28, 0, 23, 59, 59)),
+    (951782400, (2000, 2, 29, 1, 0, 0, 0)),
+    (1709251199, (2024, 2, 29, 3, 23, 59, 59)),
+    (1709251200, (2024, 3, 1, 4, 0, 0, 0)),
+    (1777025700, (2026, 4, 24, 4, 10, 15, 0)),
+    (2147483648, (2038, 1, 19, 1, 3, 14, 8)),
+    (4107542400, (2100, 3, 1, 0, 0, 0, 0)),
+)
+
+
+def test_the_clock_counts_from_1970_whatever_the_port_does():
+    chip, b = board()
+    assert b.rtc_get() == 946684800
+    for unix_s, calendar in CALENDAR:
+        b.rtc_set(unix_s)
+        assert chip.datetime == calendar + (0,)
+        assert b.rtc_get() == unix_s
+    chip.datetime = (2026, 4, 24, 4, 10, 15, 0, 999999)
+    assert b.rtc_get() == 1777025700
+
+
+def test_random_bits():
+    _, b = board()
+    values = [b.random32() for _ in range(64)]
+    assert min(values) >= 0 and max(values) < 1 << 32
+    assert max(values) >= 1 << 30 and len(set(values)) > 60
+
+
+def test_wifi_connects_once_and_is_then_left_alone():
+    chip, w = wifi()
+    w.start()
+    assert chip.wifi_on and chip.hostname == "realer-device"
+    assert chip.reconnects == 0
+    assert not w.connected() and w.dns() == []
+    w.connect("bench", "test-secret-not-real")
+    assert w.connected() and w.status() == "connected"
+    assert (w.ip(), w.dns(), w.rssi()) == ("192.168.1.57", ["192.168.1.1"], -61)
+    w.connect("other", "test-secret-not-real")
+    assert chip.link == "bench"
+    w.disconnect()
+    assert not w.connected() and w.status() == "idle"
+
+
+def test_wifi_says_why_not():
+    chip, w = wifi()
+    w.start()
+    w.connect("elsewhere", "test-secret-not-real")
+    assert w.status() == "no such network"
+    w.connect("bench", "another-secret-not-real")
+    assert w.status() == "wrong password"
+    chip.networks["open"] = None
+    w.connect("open", "")
+    assert w.connected()
+    chip.reason = 77
+    assert w.status() == "reason 77"
+
+
+def test_wifi_faults_are_driver_errors_without_the_password():
+    chip, w = wifi()
+    w.start()
+    assert "0x300f" in refused(w.rssi)
+    chip.wifi_broken = "Wifi Internal Error"
+    text = refused(w.connect, "bench", "test-secret-not-real")
+    assert "Wifi Internal Error" in text and "secret" not in text
+    w.restart()
+    assert chip.wifi_on and chip.reconnects == 0
+    w.connect("bench", "test-secret-not-real")
+    assert w.connected()
+
+
+def test_a_hostname_that_is_too_long_is_a_driver_error():
+    fakemachine.install()
+    from firmware.drivers.wifi import Wifi
+
+    refused(Wifi("x" * 33).start)

@@ -1,0 +1,204 @@
+"""A chip for driver tests: `machine` and `network` that behave like an ESP32 where it bites.
+
+`chip = install()` puts both modules in place and makes the drivers load afresh. The test plays the world: it sets
+voltages, sticks pins, takes the network away. Pins remember every level they were driven to, so a glitch can be seen.
+"""
+
+import sys
+
+ADC1 = (32, 33, 34, 35, 36, 37, 38, 39)
+ADC2 = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27)
+ABSENT = (20, 24, 28, 29, 30, 31)
+
+
+class Chip:
+    def __init__(self):
+        self.levels = {}  # what the pads are
+        self.history = []  # (gpio, level) of every level driven from inside
+        self.modes = {}
+        self.pulls = {}
+        self.stuck = {}  # pads that the world holds
+        self.uv = {}
+        self.networks = {}  # ssid -> password
+        self.wifi_on = False
+        self.wifi_broken = None  # text of the OSError that connect() raises until the radio was off
+        self.link = None  # ssid
+        self.reason = 1000
+        self.reconnects = -1
+        self.hostname = "mpy-esp32"
+        self.cause = 1
+        self.resets = 0
+        self.watchdog_ms = None
+        self.fed = 0
+        self.datetime = (2000, 1, 1, 5, 0, 0, 0, 0)
+
+    def settle(self, ssid, password):
+        if ssid not in self.networks:
+            self.reason = 201
+        elif self.networks[ssid] != password:
+            self.reason = 202
+        else:
+            self.link, self.reason = ssid, 1010
+
+
+class Pin:
+    IN, OUT, PULL_DOWN, PULL_UP = 1, 3, 1, 2
+    chip = None
+
+    def __init__(self, gpio, mode=None, pull=-1, value=None):
+        if not 0 <= gpio <= 39 or gpio in ABSENT:
+            raise ValueError("invalid pin")
+        if 6 <= gpio <= 11 and mode is not None:
+            raise SystemExit("the flash chip is cut off: the real one crashes here")
+        self.gpio = gpio
+        if value is not None:
+            self.value(value)
+        if mode == self.OUT and gpio >= 34:
+            raise ValueError("pin can only be input")
+        if mode is not None:
+            self.chip.modes[gpio] = mode
+        if pull != -1:
+            self.chip.pulls[gpio] = pull
+
+    def value(self, level=None):
+        if level is None:
+            idle = 1 if self.chip.pulls.get(self.gpio) == self.PULL_UP else 0
+            return self.chip.stuck.get(self.gpio, self.chip.levels.get(self.gpio, idle))
+        self.chip.levels[self.gpio] = 1 if level else 0
+        self.chip.history.append((self.gpio, 1 if level else 0))
+        return None
+
+
+class ADC:
+    ATTN_0DB, ATTN_11DB = 0, 3
+    chip = None
+
+    def __init__(self, pin, atten=3):
+        if pin.gpio not in ADC1 + ADC2:
+            raise ValueError("invalid pin")
+        self.gpio = pin.gpio
+        self.full_uv = 3130000 if atten == self.ATTN_11DB else 950000
+
+    def read_uv(self):
+        if self.gpio in ADC2 and self.chip.wifi_on:
+            raise OSError(-263, "ESP_ERR_TIMEOUT")
+        return min(max(self.chip.uv.get(self.gpio, 0), 142000), self.full_uv)
+
+
+class WDT:
+    chip = None
+
+    def __init__(self, timeout):
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        self.chip.watchdog_ms = timeout
+
+    def feed(self):
+        self.chip.fed += 1
+
+
+class RTC:
+    chip = None
+
+    def datetime(self, value=None):
+        if value is None:
+            return self.chip.datetime
+        if len(value) != 8:
+            raise TypeError("8 values")
+        self.chip.datetime = value
+        return None
+
+
+class WLAN:
+    chip = None
+
+    def __init__(self, interface):
+        if interface != 0:
+            raise ValueError("invalid WLAN interface identifier")
+
+    def active(self, on=None):
+        if on is not None:
+            self.chip.wifi_on = on
+            if not on:
+                self.chip.link = self.chip.wifi_broken = None
+                self.chip.reason = 1000
+        return self.chip.wifi_on
+
+    def config(self, **values):
+        for key, value in values.items():
+            if key != "reconnects":
+                raise ValueError("unknown config param")
+            self.chip.reconnects = value
+
+    def connect(self, ssid, password=None):
+        if not self.chip.wifi_on:
+            raise OSError("Wifi Not Started")
+        if self.chip.wifi_broken:
+            raise OSError(self.chip.wifi_broken)
+        if self.chip.reason == 1001:
+            raise OSError("Wifi Internal State Error")
+        self.chip.reason = 1001
+        self.chip.settle(ssid, password)
+
+    def disconnect(self):
+        if not self.chip.wifi_on:
+            raise OSError("Wifi Not Started")
+        self.chip.link, self.chip.reason = None, 1000
+
+    def isconnected(self):
+        return self.chip.link is not None
+
+    def status(self, what=None):
+        if what is None:
+            return self.chip.reason
+        if self.chip.link is None:
+            raise RuntimeError("Wifi Unknown Error 0x300f")
+        return -61
+
+    def ifconfig(self):
+        if self.chip.link is None:
+            return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
+        return ("192.168.1.57", "255.255.255.0", "192.168.1.1", "192.168.1.1")
+
+
+class Machine:
+    PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+    Pin, ADC, WDT, RTC = Pin, ADC, WDT, RTC
+
+    def __init__(self, chip):
+        self._chip = chip
+
+    def unique_id(self):
+        return b"\x24\x0a\xc4\x00\x01\x10"
+
+    def reset(self):
+        self._chip.resets += 1
+
+    def reset_cause(self):
+        return self._chip.cause
+
+
+class Network:
+    STA_IF = 0
+    WLAN = WLAN
+
+    def __init__(self, chip):
+        self._chip = chip
+
+    def hostname(self, name):
+        if len(name) > 32:
+            raise ValueError
+        self._chip.hostname = name
+
+
+def install():
+    """A chip after power-on, behind fresh `machine` and `network` modules."""
+    chip = Chip()
+    for part in (Pin, ADC, WDT, RTC, WLAN):
+        part.chip = chip
+    sys.modules["machine"] = Machine(chip)
+    sys.modules["network"] = Network(chip)
+    for name in list(sys.modules):
+        if name.startswith("firmware.drivers."):
+            del sys.modules[name]
+    return chip
