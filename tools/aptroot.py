@@ -1,8 +1,8 @@
-"""One Debian package with everything it needs, downloaded and unpacked into a folder, without touching the system.
+"""One Debian package with everything it needs, unpacked into a folder, without touching the system.
 
-Owns: reading the machine's own apt sources, asking that same mirror for another suite, unpacking. Everything apt
-writes goes into a private folder, the list of installed packages is empty (so that apt fetches the libraries too),
-and signatures are verified with the keys the machine already trusts. Needs no root.
+Owns: reading the machine's own apt sources, asking that same mirror for another suite, unpacking. Everything
+apt writes goes into a private folder, the list of installed packages is empty (so that apt fetches the
+libraries too), and signatures are verified with the keys the machine already trusts. Needs no root.
 Refuses: to know any mirror's name, to install anything, to switch a signature check off.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _KEPT_OPTIONS = ("signed-by", "trusted", "check-valid-until")
-"""Options of a source line that say how far the machine trusts this mirror; the others choose what to list."""
+"""Options of a source that say how far the machine trusts its mirror; the others choose what to list."""
 
 
 class AptError(Exception):
@@ -37,8 +37,9 @@ class Source:
         if "BEGIN PGP" in options.get("signed-by", ""):
             keys.write_text(options["signed-by"])
             options["signed-by"] = str(keys)
-        given = "".join(f" {name}={text}" for name, text in sorted(options.items()))
-        return f"deb {f'[{given.strip()}] ' if given else ''}{self.uris[0]} {suite} {' '.join(self.components)}\n"
+        given = " ".join(f"{name}={text}" for name, text in sorted(options.items()))
+        where = f"{self.uris[0]} {suite} {' '.join(self.components)}"
+        return f"deb [{given}] {where}\n" if given else f"deb {where}\n"
 
 
 def parse_list(text: str) -> list[Source]:
@@ -74,7 +75,7 @@ def parse_deb822(text: str) -> list[Source]:
     return found
 
 
-def machine_sources(etc: Path = Path("/etc/apt")) -> list[Source]:
+def machine_sources(etc: Path) -> list[Source]:
     """Every source this machine uses, in apt's own order."""
     paths = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]
     parsers = {".list": parse_list, ".sources": parse_deb822}
@@ -141,7 +142,7 @@ def unpack_package(package: str, suite: str, arch: str, source: Source, work: Pa
 
 def _run(command: list[str]) -> None:
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     except FileNotFoundError:
         raise AptError(f"this machine has no {command[0]}") from None
     if done.returncode:

@@ -1,8 +1,8 @@
 """Finds a real MicroPython for the host, and fetches one where the machine's package manager can.
 
-Owns: which interpreter the tools and tests use. `find` looks at PATH and at `.cache/micropython/`, and never uses the
-network; `fetch` fills the cache (Debian family: the packaged interpreter with its own libraries, 64-bit, and on amd64
-32-bit as well, whose 4-byte words make heap figures those of an ESP32).
+Owns: which interpreter the tools and tests use. `find` looks at PATH and at `.cache/micropython/`, and never
+uses the network; `fetch` fills the cache (Debian family: the packaged interpreter with its own libraries,
+64-bit, and on amd64 32-bit as well, whose 4-byte words make heap figures those of an ESP32).
 Refuses: an interpreter older than the oldest one the firmware supports.
 
     python -m tools.interpreter [--bits 32|64] [--fetch]
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import os
 import platform
 import shutil
 import subprocess
@@ -27,6 +26,7 @@ from tools import aptroot
 
 OLDEST = (1, 24, 0)
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "micropython"
+_APT = Path("/etc/apt")
 _WHAT_TO_INSTALL = (
     "install a MicroPython of at least version 1.24 so that `micropython` is on PATH "
     "(package `micropython` of Debian 13, of Ubuntu 25.04 or of Homebrew)"
@@ -47,7 +47,7 @@ class InterpreterError(Exception):
 class Interpreter:
     """A MicroPython that was started once and answered.
 
-    `argv`: how to start it; `version`: three numbers; `bits`: its word size, 32 or 64; `origin`: where it was found.
+    `argv`: how to start it; `version`: three numbers; `bits`: its word size, 32 or 64; `origin`: where it is.
     """
 
     argv: list[str]
@@ -59,59 +59,63 @@ class Interpreter:
         return f"MicroPython {'.'.join(map(str, self.version))}, {self.bits}-bit, {self.origin}"
 
 
-def find(bits: int | None = None) -> Interpreter:
+def available(cache: Path = CACHE) -> list[Interpreter]:
+    """What is here, at most one of each word size, the 32-bit one first; PATH wins over the cache."""
+    best: dict[int, Interpreter] = {}
+    for found in _candidates(cache):
+        best.setdefault(found.bits, found)
+    return sorted(best.values(), key=lambda found: found.bits)
+
+
+def find(bits: int | None = None, cache: Path = CACHE) -> Interpreter:
     """The interpreter with that word size; without a wish the 32-bit one where there is one, as on the chip.
 
     Raises InterpreterError.
     """
-    found = _found(bits)
-    if found:
-        return found
+    for found in available(cache):
+        if bits in (None, found.bits):
+            return found
     kind = f"{bits}-bit " if bits else ""
     raise InterpreterError(
-        f"No {kind}MicroPython here: run `{Path(sys.executable).name} -m tools.interpreter --fetch`, "
-        f"or {_WHAT_TO_INSTALL}."
+        f"No {kind}MicroPython here: run `python -m tools.interpreter --fetch`, or {_WHAT_TO_INSTALL}."
     )
 
 
-def fetch(bits: int | None = None) -> list[Interpreter]:
+def fetch(bits: int | None = None, cache: Path = CACHE, etc: Path = _APT) -> list[Interpreter]:
     """Make sure there is an interpreter, with that word size or else every one this machine can have.
 
     Does nothing where one is there already. Raises InterpreterError when in the end there is none.
     """
-    arch = _debian_arch()
-    wanted = {64 if arch == "amd64" or arch.endswith("64") else 32: arch}
-    if arch in _SMALLER:
-        wanted[32] = _SMALLER[arch]
-    got = []
-    with _only_one_at_a_time():
+    own = _debian_arch()
+    wanted = {64 if own.endswith("64") else 32: own}
+    if own in _SMALLER:
+        wanted[32] = _SMALLER[own]
+    with _only_one_at_a_time(cache):
         for size in (bits,) if bits else sorted(wanted, reverse=True):
+            here = available(cache)
+            if size in [found.bits for found in here]:
+                continue
             try:
-                got.append(_found(size) or _fetch_arch(wanted.get(size)))
+                _fetch_arch(wanted.get(size), cache, etc)
             except InterpreterError as error:
-                if bits or not (got or _found(None)):
+                if bits or not here:
                     raise
                 _say(f"going on without a {size}-bit one. {error}")
-    return got
+        return [found for found in available(cache) if bits in (None, found.bits)]
 
 
-def _found(bits: int | None) -> Interpreter | None:
-    matching = [found for found in _candidates() if bits in (None, found.bits)]
-    return min(matching, key=lambda found: found.bits, default=None)
-
-
-def _candidates() -> Iterator[Interpreter]:
+def _candidates(cache: Path) -> Iterator[Interpreter]:
     on_path = shutil.which("micropython")
     if on_path:
         yield from _probe([on_path], on_path)
-    for root in sorted(CACHE.glob("[!.]*/root")):
-        yield from _probe(_argv(root), f".cache/micropython/{root.parent.name}")
+    for root in sorted(cache.glob("[!.]*/root")):
+        yield from _probe(_argv(root), f"{cache.parent.name}/{cache.name}/{root.parent.name}")
 
 
 def _probe(argv: list[str], origin: str) -> Iterator[Interpreter]:
-    """Start it once. Yields nothing when it does not start, lacks a module the firmware needs, or is too old."""
+    """Start it once. Yields nothing when it does not start, lacks a needed module, or is too old."""
     try:
-        done = subprocess.run([*argv, "-c", _PROBE], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([*argv, "-c", _PROBE], check=False, capture_output=True, text=True, timeout=20)
         *version, bits = map(int, done.stdout.split())
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return
@@ -127,14 +131,14 @@ def _argv(root: Path) -> list[str]:
     return [*loader, str(root / "usr/bin/micropython")]
 
 
-def _fetch_arch(arch: str | None) -> Interpreter:
+def _fetch_arch(arch: str | None, cache: Path, etc: Path) -> None:
     """Unpack beside the final place, try it, then move it there in one step."""
     if arch is None:
         raise InterpreterError(f"This machine's processor has no such interpreter: {_WHAT_TO_INSTALL}.")
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=CACHE) as temp:
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
         try:
             suite, codename = _suite(_release())
-            source = aptroot.pick(aptroot.machine_sources(), codename)
+            source = aptroot.pick(aptroot.machine_sources(etc), codename)
             _say(f"fetching micropython for {arch} ({suite}) from this machine's own apt mirror ...")
             root = aptroot.unpack_package("micropython", suite, arch, source, Path(temp))
         except aptroot.AptError as error:
@@ -145,12 +149,10 @@ def _fetch_arch(arch: str | None) -> Interpreter:
             raise InterpreterError(
                 f"The packaged MicroPython for {arch} does not run here: {_WHAT_TO_INSTALL}."
             )
-        shutil.rmtree(CACHE / arch, ignore_errors=True)
-        (CACHE / arch).mkdir()
-        os.rename(root, CACHE / arch / "root")
-    (found,) = _probe(_argv(CACHE / arch / "root"), f".cache/micropython/{arch}")
-    _say(f"ready: {found}")
-    return found
+        shutil.rmtree(cache / arch, ignore_errors=True)
+        (cache / arch).mkdir()
+        root.rename(cache / arch / "root")
+    _say(f"ready: .cache/micropython/{arch}")
 
 
 def _release() -> dict[str, str]:
@@ -182,9 +184,9 @@ def _debian_arch() -> str:
 
 
 @contextmanager
-def _only_one_at_a_time() -> Iterator[None]:
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / ".lock", "w") as lock:
+def _only_one_at_a_time(cache: Path) -> Iterator[None]:
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -210,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
         elif options.bits:
             found = [find(options.bits)]
         else:
-            found = list(_candidates()) or [find()]
+            found = available() or [find()]
     except InterpreterError as error:
         print(error, file=sys.stderr)
         return 1

@@ -56,7 +56,9 @@ class Chip:
     `ended`: the reset cause the program asked for, None while it runs.
     """
 
-    def __init__(self, world, ms, on_pin, networks=None, dns="127.0.0.1", unique_id=b"\x24\x0a\xc4\x00\x00\x01"):
+    def __init__(
+        self, world, ms, on_pin, networks=None, dns="127.0.0.1", unique_id=b"\x24\x0a\xc4\x00\x00\x01"
+    ):
         self.world = world
         self.radio = Radio(networks)
         self.nvs = {}
@@ -204,7 +206,9 @@ class Chip:
         now = _EPOCH + datetime.timedelta(milliseconds=self._ms())
         if fields:
             year, month, day, _weekday, hour, minute, second, micros = map(int, fields)
-            moment = datetime.datetime(year, month, day, hour, minute, second) + datetime.timedelta(0, 0, micros)
+            moment = datetime.datetime(year, month, day, hour, minute, second) + datetime.timedelta(
+                0, 0, micros
+            )
             self._rtc_offset = moment - now
             return None
         t = now + self._rtc_offset

@@ -48,8 +48,8 @@ class Run:
         token: str,
         on_line: Callable[[str], None],
     ) -> Run:
-        """The flash folder is the run's whole file system, as littlefs is on the chip."""
-        code = _START.format(flash=str(flash.resolve()), shims=str(SHIMS), port=port, token=token)
+        """`flash` (absolute) is the run's whole file system, as littlefs is on the chip."""
+        code = _START.format(flash=str(flash), shims=str(SHIMS), port=port, token=token)
         process = await asyncio.create_subprocess_exec(
             *interpreter.argv,
             "-X",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ class VirtualBoard:
         self.world = world
         self.chip = Chip(world, _now_ms, self._pin, networks, dns)
         self.boots = 0
-        self._flash = Path(flash)
+        self._flash = flash.resolve()
         self._interpreter = interpreter
         self._heap = heap or HEAP[interpreter.bits]
         self._on_line = on_line
@@ -124,11 +125,16 @@ class VirtualBoard:
                 self._news.clear()
 
     async def _live(self) -> None:
-        server = await asyncio.get_running_loop().create_server(lambda: _Wire(self), "127.0.0.1", 0)
+        listener = socket.create_server(("127.0.0.1", 0))
+        # Not serving yet means not suspended: a power cut at this moment could not close it otherwise.
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _Wire(self), sock=listener, start_serving=False
+        )
         ticking = asyncio.create_task(self._tick())
         try:
+            await server.start_serving()
             while True:
-                cause = await self._run(server.sockets[0].getsockname()[1])
+                cause = await self._run(listener.getsockname()[1])
                 self.chip.reset(cause)
                 self._emit("reset", CAUSES[cause])
                 await asyncio.sleep(_BOOT_S)

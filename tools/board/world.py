@@ -176,11 +176,17 @@ def wiring_from(config):
     for sensor in config.get("sensors", ()):
         role = {"thermistor": "ntc", "ldr_sensor": "ldr"}.get(sensor["kind"])
         if role and role not in wiring:
-            wiring[role] = {**DEMO_WIRING[role], **{key: sensor[key] for key in DEMO_WIRING[role] if key in sensor}}
+            wiring[role] = {
+                **DEMO_WIRING[role],
+                **{key: sensor[key] for key in DEMO_WIRING[role] if key in sensor},
+            }
     for button in config.get("buttons", ())[:1]:
         wiring["button"] = {"gpio": button["gpio"], "active": _ACTIVE[button.get("active", "low")]}
     if config.get("led"):
-        wiring["led"] = {"gpio": config["led"]["gpio"], "active": _ACTIVE[config["led"].get("active", "high")]}
+        wiring["led"] = {
+            "gpio": config["led"]["gpio"],
+            "active": _ACTIVE[config["led"].get("active", "high")],
+        }
     return wiring
 
 

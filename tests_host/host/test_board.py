@@ -1,0 +1,483 @@
+"""The virtual board with the real MicroPython: start order, resets, watchdog, power cuts, and nothing left behind."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tools import interpreter
+from tools.board.install import install
+from tools.board.virtual import VirtualBoard
+from tools.board.world import World
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+INTERPRETERS = interpreter.available() or [interpreter.find()]
+PATIENCE_S = 20
+
+
+@pytest.fixture(params=INTERPRETERS, ids=lambda found: f"{found.bits}bit")
+def any_interpreter(request):
+    return request.param
+
+
+class Story:
+    """A board whose flash holds these two programs, and all it said and did."""
+
+    def __init__(self, flash, found, main, boot="", **settings):
+        flash.mkdir(exist_ok=True)
+        (flash / "boot.py").write_text(boot)
+        (flash / "main.py").write_text(main)
+        self.lines = []
+        self.events = []
+        self.board = VirtualBoard(
+            flash, World(), found, on_line=self.lines.append, on_event=self.events.append, **settings
+        )
+
+    async def __aenter__(self):
+        await self.board.power_on()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.board.power_off()
+
+    async def saw(self, kind, *values):
+        """Wait for an event that starts like this."""
+        wanted = (kind, *values)
+        await self.board.until(
+            lambda: any(event[: len(wanted)] == wanted for event in self.events), timeout_s=PATIENCE_S
+        )
+
+    def kinds(self, *of):
+        return [event[:2] for event in self.events if event[0] in of]
+
+
+def tell(flash, found, main, boot="", **settings):
+    """Run the two programs until the REPL would wait."""
+
+    async def play():
+        async with Story(flash, found, main, boot, **settings) as story:
+            await story.saw("repl")
+            return story
+
+    return asyncio.run(play())
+
+
+def test_boot_then_main_in_one_namespace_on_a_file_system_of_its_own(tmp_path, any_interpreter):
+    flash = tmp_path / "flash"
+    (flash / "lib").mkdir(parents=True)
+    (flash / "lib" / "engine.py").write_text("POWER = 7\n")
+    main = """
+import engine, os, sys
+print(__name__, left_by_boot, engine.POWER, sys.path[1:], os.getcwd(), sorted(os.listdir("/"))[-3:])
+with open("/state.new", "w") as f:
+    f.write("kept")
+os.rename("/state.new", "state")
+"""
+    story = tell(flash, any_interpreter, main, boot="left_by_boot = 5")
+    assert story.lines == ["__main__ 5 7 ['', '.frozen', '/lib'] / ['boot.py', 'lib', 'main.py']"]
+    assert (flash / "state").read_text() == "kept"
+
+
+def test_a_failing_boot_py_leaves_the_repl_without_main(tmp_path, any_interpreter):
+    story = tell(tmp_path, any_interpreter, "print('never')", boot="1 / 0")
+    assert story.lines[-1].startswith("ZeroDivisionError")
+    assert '  File "boot.py", line 1, in <module>' in story.lines
+    assert "never" not in story.lines
+
+
+def test_missing_files_are_fine(tmp_path, any_interpreter):
+    story = Story(tmp_path, any_interpreter, "")
+    (tmp_path / "boot.py").unlink()
+    (tmp_path / "main.py").unlink()
+
+    async def play():
+        async with story:
+            await story.saw("repl")
+
+    asyncio.run(play())
+    assert story.lines == []
+
+
+def test_the_heap_is_that_of_the_chip_and_the_shims_take_little_of_it(tmp_path, any_interpreter):
+    main = """
+import gc, machine, network
+gc.collect()
+print(gc.mem_free() + gc.mem_alloc(), gc.mem_alloc())
+"""
+    (line,) = tell(tmp_path, any_interpreter, main).lines
+    total, used = map(int, line.split())
+    words = any_interpreter.bits // 32
+    assert 115_000 * words < total < 123_000 * words
+    assert used < 13_000 * words
+
+
+def test_machine_reset_ends_the_program_on_the_spot(tmp_path, any_interpreter):
+    main = """
+import machine
+print("cause", machine.reset_cause())
+if machine.reset_cause() == machine.PWRON_RESET:
+    machine.Pin(16, machine.Pin.OUT, value=1)
+    try:
+        machine.reset()
+    finally:
+        print("never")
+"""
+    story = tell(tmp_path, any_interpreter, main)
+    assert story.lines == ["cause 1", "cause 2"]
+    assert [event[:3] for event in story.events if event[0] == "pin"][:2] == [
+        ("pin", 16, 1),
+        ("pin", 16, None),
+    ]
+    assert story.kinds("boot", "reset") == [("boot", 1), ("reset", "hard"), ("boot", 2)]
+
+
+@pytest.mark.parametrize("end", ["machine.soft_reset()", "sys.exit()", "raise SystemExit"])
+def test_a_soft_reset_unwinds_the_program_and_keeps_the_pins(tmp_path, any_interpreter, end):
+    main = f"""
+import machine, sys
+if machine.reset_cause() == machine.PWRON_RESET:
+    machine.Pin(16, machine.Pin.OUT, value=1)
+    try:
+        {end}
+    finally:
+        print("unwound")
+print("cause", machine.reset_cause(), machine.Pin(16).value())
+"""
+    story = tell(tmp_path, any_interpreter, main)
+    assert story.lines == ["unwound", "MPY: soft reboot", "cause 5 1"]
+
+
+def test_the_watchdog_ends_a_hung_program_and_says_so_afterwards(tmp_path, any_interpreter):
+    main = """
+import machine, time
+print("cause", machine.reset_cause())
+if machine.reset_cause() == machine.PWRON_RESET:
+    machine.Pin(16, machine.Pin.OUT, value=1)
+    dog = machine.WDT(timeout=400)
+    for _ in range(10):
+        time.sleep_ms(100)
+        dog.feed()
+    print("fed for a second")
+    while True:
+        pass
+"""
+    story = tell(tmp_path, any_interpreter, main)
+    assert story.lines == ["cause 1", "fed for a second", "cause 3"]
+    assert ("wdt",) in story.events
+    assert story.kinds("reset") == [("reset", "watchdog")]
+
+
+def test_the_watchdog_also_bites_at_the_repl(tmp_path, any_interpreter):
+    main = """
+import machine
+if machine.reset_cause() == machine.PWRON_RESET:
+    machine.WDT(timeout=200)
+    raise OSError("main.py failed")
+"""
+
+    async def play():
+        async with Story(tmp_path, any_interpreter, main) as story:
+            await story.saw("reset", "watchdog")
+            await story.saw("boot", 2)
+            return story
+
+    story = asyncio.run(play())
+    assert story.lines[-1] == "OSError: main.py failed"
+
+
+def test_a_crash_of_the_interpreter_is_a_hard_reset(tmp_path, any_interpreter):
+    main = """
+import machine
+if machine.reset_cause() == machine.PWRON_RESET:
+    import ffi
+    ffi.open("libc.so.6").func("v", "exit", "i")(3)
+"""
+    story = tell(tmp_path, any_interpreter, main)
+    assert story.kinds("crash", "reset") == [("crash", 3), ("reset", "hard")]
+
+
+def test_power_cut_releases_everything_and_only_the_flash_remembers(tmp_path, any_interpreter):
+    main = """
+import machine
+rtc = machine.RTC()
+print(machine.reset_cause(), rtc.datetime()[0], rtc.memory())
+rtc.datetime((2026, 11, 21, 0, 6, 0, 0, 0))
+rtc.memory(b"healthy")
+machine.Pin(16, machine.Pin.OUT, value=1)
+print("on")
+while True:
+    pass
+"""
+
+    async def play():
+        async with Story(tmp_path, any_interpreter, main) as story:
+            board = story.board
+            await story.saw("line", "on")
+            assert board.levels == {16: 1}
+            await board.reset()
+            await board.until(lambda: story.lines.count("on") == 2, PATIENCE_S)
+            await board.power_off()
+            assert board.levels == {} and board.world.level(16) == 0
+            await board.power_on()
+            await board.until(lambda: story.lines.count("on") == 3, PATIENCE_S)
+            assert board.boots == 3 and board.reset_cause == "power_on"
+            return story
+
+    story = asyncio.run(play())
+    assert story.lines[::2] == ["1 2000 b''", "2 2026 b'healthy'", "1 2000 b''"]
+
+
+def test_buttons_sensors_and_welded_relays_reach_the_program(tmp_path, any_interpreter):
+    main = """
+from machine import ADC, Pin
+import time
+button, relay, adc = Pin(27, Pin.IN, Pin.PULL_UP), Pin(16, Pin.OUT, value=0), ADC(Pin(34), atten=ADC.ATTN_11DB)
+print("idle", button.value(), relay.value(), 1_900_000 < adc.read_uv() < 2_000_000, adc.read_u16() >> 15)
+while button():
+    time.sleep_ms(5)
+relay.on()
+print("pressed", relay.value(), adc.read_uv())
+for wrong in (lambda: Pin(34, Pin.OUT), lambda: Pin(9), lambda: ADC(Pin(16)), lambda: ADC(34, atten=4)):
+    try:
+        wrong()
+    except ValueError as error:
+        print(error)
+"""
+
+    async def play():
+        async with Story(tmp_path, any_interpreter, main) as story:
+            await story.saw("line", "idle 1 0 True 1")
+            story.board.world.stick(16, 0)
+            story.board.world.break_sensor("ntc", "open")
+            story.board.press_button()
+            await story.saw("repl")
+            return story
+
+    assert asyncio.run(play()).lines[1:] == [
+        "pressed 0 3134000",
+        "pin can only be input",
+        "pin belongs to the flash chip",
+        "invalid pin",
+        "invalid attenuation",
+    ]
+
+
+def test_wifi_comes_and_goes(tmp_path, any_interpreter):
+    main = """
+import machine, network, time
+network.hostname("bench device")
+wlan = network.WLAN(network.WLAN.IF_STA)
+print(wlan.active(), wlan.active(True), network.hostname(), len(wlan.config("mac")))
+wlan.config(reconnects=0)
+def join(ssid, key):
+    wlan.connect(ssid, key)
+    while wlan.status() == network.STAT_CONNECTING:
+        time.sleep_ms(10)
+    print(ssid, wlan.status(), wlan.isconnected())
+join("Café", "wrong")
+join("Café", "päss word")
+print(wlan.ifconfig()[3], wlan.ipconfig("addr4")[1], wlan.status("rssi"), wlan.config("reconnects"))
+while wlan.isconnected():
+    time.sleep_ms(10)
+print("lost", wlan.status())
+try:
+    machine.ADC(14).read_uv()
+except OSError as error:
+    print(error.args)
+"""
+
+    async def play():
+        story = Story(tmp_path, any_interpreter, main, networks={"Café": "päss word"}, dns="127.0.0.7")
+        async with story:
+            await story.saw("line", "127.0.0.7 255.255.255.0 -57 0")
+            story.board.wifi_down()
+            await story.saw("repl")
+            return story
+
+    assert asyncio.run(play()).lines == [
+        "False True bench device 6",
+        "Café 202 False",
+        "Café 1010 True",
+        "127.0.0.7 255.255.255.0 -57 0",
+        "lost 200",
+        "(116, 'ESP_ERR_TIMEOUT')",
+    ]
+
+
+def test_the_modules_an_esp32_image_has_built_in(tmp_path, any_interpreter):
+    main = """
+import esp32, machine, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+print(context.verify_mode == ssl.CERT_NONE)
+context.verify_mode = ssl.CERT_REQUIRED
+print(context.verify_mode == ssl.CERT_REQUIRED)
+nvs = esp32.NVS("app")
+try:
+    nvs.get_i32("n")
+except OSError as error:
+    print(error.args)
+nvs.set_i32("n", -3)
+nvs.set_blob("b", b"\\x00 \\xff")
+room = bytearray(8)
+print(nvs.get_i32("n"), nvs.get_blob("b", room), bytes(room[:3]))
+print(len(esp32.idf_heap_info(esp32.HEAP_DATA)[0]), len(machine.unique_id()))
+"""
+    assert tell(tmp_path, any_interpreter, main).lines == [
+        "True",
+        "True",
+        "(-4354, 'ESP_ERR_NVS_NOT_FOUND')",
+        "-3 3 b'\\x00 \\xff'",
+        "4 6",
+    ]
+
+
+def test_a_power_cut_at_any_moment_of_the_start_leaves_no_process(tmp_path):
+    async def play():
+        story = Story(tmp_path, INTERPRETERS[0], "while True: pass")
+        for turn in range(8):
+            await story.board.power_on()
+            for _ in range(turn * turn):
+                await asyncio.sleep(0)
+            await story.board.power_off()
+
+    asyncio.run(play())
+    assert processes_on(tmp_path) == []
+
+
+def test_an_interpreter_that_cannot_start_is_reported(tmp_path):
+    missing = interpreter.Interpreter([str(tmp_path / "none")], (1, 25, 0), 32, "nowhere")
+
+    async def play():
+        async with Story(tmp_path, missing, "") as story:
+            await story.saw("repl")
+
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(play())
+
+
+def test_install_replaces_code_and_keeps_what_the_device_stored(tmp_path):
+    tree, flash = tmp_path / "tree", tmp_path / "flash"
+    for name in (
+        "firmware/core/x.py",
+        "firmware/__pycache__/x.pyc",
+        "lib/y.py",
+        "boot.py",
+        "main.py",
+        "certs/a.der",
+    ):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(name)
+    (flash / "firmware").mkdir(parents=True)
+    (flash / "firmware" / "old.py").write_text("")
+    (flash / "boot.json").write_text("{}")
+    config = {"cloud": {"ca_files": ["certs/a.der", "certs/b.der"]}}
+    install(flash, config, tree, {"certs/b.der": b"given"})
+    held = {str(path.relative_to(flash)) for path in flash.rglob("*") if path.is_file()}
+    code = {"firmware/core/x.py", "lib/y.py", "boot.py", "main.py"}
+    assert held == code | {"boot.json", "config.json", "certs/a.der", "certs/b.der"}
+    assert json.loads((flash / "config.json").read_text()) == config
+    with pytest.raises(FileNotFoundError):
+        install(flash, {"cloud": {"ca_files": ["certs/none.der"]}}, tree)
+
+
+# The command line, as a person uses it
+
+MAIN = """
+import machine
+button = machine.Pin(27, machine.Pin.IN, machine.Pin.PULL_UP)
+print("cause", machine.reset_cause())
+while button():
+    pass
+print("pressed")
+while True:
+    pass
+"""
+
+
+@pytest.fixture
+def command(tmp_path):
+    """`python -m tools.board` on a small device tree, started; whatever a test does, it is ended."""
+    tree = tmp_path / "tree"
+    for folder in ("firmware", "lib"):
+        (tree / folder).mkdir(parents=True)
+    (tree / "boot.py").write_text("")
+    (tree / "main.py").write_text(MAIN)
+    config = tmp_path / "config.json"
+    config.write_text('{"buttons": [{"gpio": 27}]}')
+    argv = [
+        sys.executable,
+        "-m",
+        "tools.board",
+        "--config",
+        config,
+        "--tree",
+        tree,
+        "--flash",
+        tmp_path / "flash",
+    ]
+    with subprocess.Popen(
+        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as host:
+        try:
+            yield host
+        finally:
+            host.kill()
+
+
+def processes_on(flash):
+    """Ids of the interpreters that run on this flash folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(flash).encode() in entry.read_bytes() and b"heapsize" in entry.read_bytes():
+                found.append(entry.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def read_until(host, text):
+    for line in host.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"never said {text!r}")
+
+
+def test_keys_press_the_button_cut_the_power_and_quit(command, tmp_path):
+    read_until(command, "cause 1")
+    command.stdin.write("b")
+    command.stdin.flush()
+    read_until(command, "pressed")
+    command.stdin.write("p")
+    command.stdin.flush()
+    read_until(command, "power off")
+    read_until(command, "cause 1")
+    command.stdin.write("q")
+    command.stdin.flush()
+    assert command.wait(PATIENCE_S) == 0
+    assert processes_on(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_it_cleanly(command, tmp_path, number):
+    read_until(command, "cause 1")
+    command.send_signal(number)
+    assert command.wait(PATIENCE_S) == 0
+    assert "Traceback" not in command.stdout.read()
+    assert processes_on(tmp_path) == []
+
+
+def test_a_killed_host_takes_even_a_hung_program_with_it(command, tmp_path):
+    read_until(command, "cause 1")
+    assert len(processes_on(tmp_path)) == 1
+    command.kill()
+    command.wait()
+    deadline = time.monotonic() + PATIENCE_S
+    while processes_on(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert processes_on(tmp_path) == []

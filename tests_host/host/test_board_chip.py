@@ -1,0 +1,248 @@
+"""The simulated ESP32 and its radio, by the lines the shims send: where a real chip would bite, this one does."""
+
+import pytest
+
+from tools.board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Chip
+from tools.board.world import World
+
+OUT, IN, OPEN_DRAIN = 3, 1, 7
+
+
+class Bench:
+    """A chip with a clock that moves by hand, and the pin changes it made."""
+
+    def __init__(self, **settings):
+        self.now_ms = 1000
+        self.pins = []
+        self.world = World()
+        self.chip = Chip(
+            self.world, lambda: self.now_ms, lambda *change: self.pins.append(change), **settings
+        )
+
+    def __call__(self, line):
+        return self.chip.answer(line)
+
+    def join(self, ssid=".686f6d65", key=".7077"):  # "home", "pw"
+        self("active 1")
+        return self(f"connect {ssid} {key}")
+
+
+@pytest.mark.parametrize("gpio", range(6, 12))
+def test_flash_pins_are_refused(gpio):
+    assert Bench()(f"pin {gpio} {OUT} -1 1") == "!V pin belongs to the flash chip"
+
+
+@pytest.mark.parametrize("gpio", ["24", "28", "31", "40", "-1", "None", "6.0", "x"])
+def test_pins_that_do_not_exist_are_refused(gpio):
+    assert Bench()(f"pin {gpio} {IN} -1 -1") == "!V invalid pin"
+
+
+@pytest.mark.parametrize("gpio", range(34, 40))
+def test_input_only_pins_refuse_output_and_have_no_pulls(gpio):
+    bench = Bench()
+    assert bench(f"pin {gpio} {OUT} -1 1") == "!V pin can only be input"
+    assert bench(f"pin {gpio} {IN} 2 -1") == "="
+    assert bench(f"get {gpio}") == "=0"
+    assert bench.pins == []
+
+
+def test_an_output_is_driven_to_its_value_in_one_step():
+    bench = Bench()
+    bench(f"pin 16 {OUT} -1 1")
+    bench("set 16 1")
+    bench("set 16 0")
+    assert bench.pins == [(16, 1), (16, 0)]
+    assert bench.chip.levels() == {16: 0}
+
+
+def test_a_value_waits_in_the_latch_until_the_pin_is_an_output():
+    bench = Bench()
+    bench(f"pin 17 {IN} -1 -1")
+    bench("set 17 0")
+    assert bench.pins == []
+    bench(f"pin 17 {OUT} -1 -1")
+    assert bench.pins == [(17, 0)]
+
+
+def test_open_drain_only_pulls_down():
+    bench = Bench()
+    bench(f"pin 18 {OPEN_DRAIN} 2 1")
+    assert bench("get 18") == "=1"
+    assert bench.pins == []
+    bench("set 18 0")
+    assert bench("get 18") == "=0"
+
+
+def test_reading_back_asks_the_world():
+    bench = Bench()
+    bench(f"pin 16 {OUT} -1 1")
+    bench.world.stick(16, 0)
+    assert bench("get 16") == "=0"
+
+
+@pytest.mark.parametrize("gpio", [0, 2, 4, 12, 13, 14, 15, 25, 26, 27])
+def test_adc2_is_dead_while_wifi_is_on(gpio):
+    bench = Bench()
+    assert bench(f"adc {gpio}") == "="
+    assert bench(f"uv {gpio} 3").startswith("=")
+    bench("active 1")
+    assert bench(f"uv {gpio} 3") == "!E 116 ESP_ERR_TIMEOUT"
+    assert bench("uv 34 3").startswith("=")
+    bench("active 0")
+    assert bench(f"uv {gpio} 3").startswith("=")
+
+
+def test_adc_refuses_digital_pins():
+    assert Bench()("adc 16") == "!V invalid pin"
+
+
+def test_the_adc_is_blind_at_both_ends():
+    bench = Bench()
+    bench.world.break_sensor("ntc", "short")
+    assert bench("uv 34 3") == "=142000"
+    assert bench("raw 34 3") == "=0"
+    bench.world.break_sensor("ntc", "open")
+    assert bench("uv 34 3") == "=3134000"
+    assert bench("raw 34 3") == "=4095"
+    assert bench("uv 34 0") == "=1039000"
+
+
+def test_clock_starts_in_2000_can_be_set_and_survives_all_but_power():
+    bench = Bench()
+    bench.now_ms += 1500
+    assert bench("rtc") == "=2000 1 1 5 0 0 1 500000"
+    assert bench("rtc 2026 11 21 0 6 0 0 0") == "="
+    bench("mem .00ff20")
+    for cause in (HARD_RESET, WDT_RESET, SOFT_RESET):
+        bench.chip.reset(cause)
+        bench.now_ms += 1000
+    assert bench("rtc") == "=2026 11 21 5 6 0 3 0"
+    assert bench("mem") == "=00ff20"
+    bench.chip.reset(PWRON_RESET)
+    assert bench("rtc") == "=2000 1 1 5 0 0 0 0"
+    assert bench("mem") == "="
+
+
+def test_rtc_memory_has_its_limit():
+    bench = Bench()
+    assert bench("mem ." + "00" * 2048) == "="
+    assert bench("mem ." + "00" * 2049) == "!V buffer too long"
+
+
+@pytest.mark.parametrize("cause", [PWRON_RESET, HARD_RESET, WDT_RESET])
+def test_a_hardware_reset_releases_pins_radio_and_watchdog(cause):
+    bench = Bench()
+    bench(f"pin 16 {OUT} -1 1")
+    bench("wdt 5000")
+    bench.join()
+    bench.now_ms += 1000
+    assert bench("connected") == "=1"
+    bench.chip.reset(cause)
+    assert bench.pins[-1] == (16, None)
+    assert bench.chip.levels() == {}
+    assert bench.chip.wdt_due_ms is None
+    assert bench("active") == "=0" and bench("connected") == "=0"
+    assert bench("cause") == f"={cause}"
+
+
+def test_a_soft_reset_leaves_the_hardware_alone():
+    bench = Bench()
+    bench(f"pin 16 {OUT} -1 1")
+    bench("wdt 5000")
+    bench.join()
+    bench.now_ms += 1000
+    bench.chip.reset(SOFT_RESET)
+    assert bench.chip.levels() == {16: 1}
+    assert bench.chip.wdt_due_ms == 6000
+    assert bench("connected") == "=1"
+
+
+def test_the_watchdog_is_pushed_back_by_feeding():
+    bench = Bench()
+    assert bench("wdt 0") == "!V WDT timeout too short"
+    bench("wdt 3000")
+    bench.now_ms += 2000
+    bench("feed")
+    assert bench.chip.wdt_due_ms == 6000
+
+
+@pytest.mark.parametrize(("line", "cause"), [("reset", HARD_RESET), ("soft", SOFT_RESET)])
+def test_a_reset_has_no_reply(line, cause):
+    bench = Bench()
+    assert bench(line) is None
+    assert bench.chip.ended == cause
+
+
+def test_joining_takes_a_while_and_cannot_be_asked_for_twice():
+    bench = Bench(dns="127.0.0.9")
+    assert bench("connect .61 .62") == "!O Wifi Not Started"
+    assert bench.join() == "="
+    assert bench("status") == "=1001" and bench("connected") == "=0"
+    assert bench("ifconfig") == "=0.0.0.0 0.0.0.0 0.0.0.0 0.0.0.0"
+    assert bench("rssi") == "!O Wifi Not Connected"
+    assert bench.join() == "!O Wifi Internal State Error"
+    bench.now_ms += 300
+    assert bench("status") == "=1010" and bench("connected") == "=1"
+    assert bench("ifconfig").endswith("127.0.0.9")
+    assert bench.join() == "!O Wifi Internal Error"
+    bench("disconnect")
+    assert bench("status") == "=1000"
+
+
+@pytest.mark.parametrize(("networks", "status"), [({"home": "other"}, 202), ({"next door": "pw"}, 201)])
+def test_a_network_that_cannot_be_joined_says_why_and_is_tried_for_ever(networks, status):
+    bench = Bench(networks=networks)
+    bench.join()
+    bench.now_ms += 100_000
+    assert bench("status") == f"={status}"
+    assert bench.join() == "!O Wifi Internal State Error"
+    bench.chip.radio.networks = {"home": "pw"}
+    bench.now_ms += 3000
+    assert bench("connected") == "=1"
+
+
+def test_without_automatic_retries_a_failure_is_final_and_a_new_try_is_allowed():
+    bench = Bench(networks={"home": "other"})
+    bench("active 1")
+    bench("config reconnects 0")
+    assert bench.join() == "="
+    bench.now_ms += 10_000
+    assert bench("status") == "=202"
+    bench.chip.radio.networks = {"home": "pw"}
+    bench.now_ms += 10_000
+    assert bench("connected") == "=0"
+    assert bench.join() == "="
+    bench.now_ms += 300
+    assert bench("connected") == "=1"
+
+
+@pytest.mark.parametrize(("reconnects", "comes_back"), [("-1", "=1"), ("0", "=0"), ("2", "=0"), ("60", "=1")])
+def test_a_lost_network_comes_back_by_itself_as_often_as_wished(reconnects, comes_back):
+    bench = Bench()
+    bench("active 1")
+    bench(f"config reconnects {reconnects}")
+    bench.join()
+    bench.now_ms += 1000
+    bench.chip.radio.set_air(False, bench.now_ms)
+    assert bench("connected") == "=0"
+    bench.now_ms += 30_000
+    assert bench("connected") == "=0"
+    bench.chip.radio.set_air(True, bench.now_ms)
+    bench.now_ms += 5000
+    assert bench("connected") == comes_back
+
+
+def test_unknown_wifi_settings_are_refused():
+    bench = Bench()
+    assert bench("config rssi") == "!V unknown config param"
+    assert bench("config ssid .61") == "!V unknown config param"
+    assert bench("config hostname .6d65") == "="
+    assert bench("config hostname") == "=me"
+
+
+def test_nvs_outlives_power():
+    bench = Bench()
+    assert bench("nvs app/n") == "!E -4354 ESP_ERR_NVS_NOT_FOUND"
+    bench("nvs app/n 7")
+    bench.chip.reset(PWRON_RESET)
+    assert bench("nvs app/n") == "=7"

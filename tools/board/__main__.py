@@ -1,0 +1,143 @@
+"""`python -m tools.board --config FILE`: run the device tree of this repository on a virtual board, in the terminal.
+
+Owns: the command line and the keys. The physical world is wired the way the configuration describes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tools import interpreter
+from tools.board.install import install
+from tools.board.virtual import VirtualBoard
+from tools.board.world import World, wiring_from
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+_KEYS = "keys: b = press the button, w = Wi-Fi off/on, p = power cycle, q = quit"
+_SHOWN = {
+    "boot": "boot number {0}",
+    "pin": "gpio {0} -> {1}",
+    "wdt": "watchdog not fed in time",
+    "crash": "the interpreter ended with status {0}",
+    "reset": "reset ({0})",
+    "repl": "the program ended, the REPL would wait here",
+    "off": "power off",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.board", description="A virtual ESP32 board.")
+    parser.add_argument("--config", type=Path, required=True, help="the device's config.json")
+    parser.add_argument("--tree", type=Path, default=_ROOT, help="device tree to run; default: this one")
+    parser.add_argument("--flash", type=Path, help="folder to keep as the board's flash; default: a new one")
+    parser.add_argument("--bits", type=int, choices=(32, 64), help="word size of the interpreter")
+    parser.add_argument("--heap", help="MicroPython heap, such as 120k")
+    parser.add_argument(
+        "--time-scale", type=float, default=60.0, help="how much faster the room's time passes"
+    )
+    options = parser.parse_args()
+    try:
+        config = json.loads(options.config.read_text())
+        with _flash(options.flash) as flash:
+            install(flash, config, options.tree, _ca_files(config, options.config.parent))
+            board = VirtualBoard(
+                flash,
+                World(wiring=wiring_from(config), time_scale=options.time_scale),
+                interpreter.find(options.bits),
+                options.heap,
+                on_event=_show,
+            )
+            asyncio.run(_play(board))
+    except (OSError, ValueError, KeyError, interpreter.InterpreterError) as error:
+        print(f"board: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _play(board: VirtualBoard) -> None:
+    """Until `q`, Ctrl-C or SIGTERM."""
+    loop = asyncio.get_running_loop()
+    keys: asyncio.Queue[str] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, keys.put_nowait, "q")
+    async with board:
+        print(_KEYS, flush=True)
+        with _key_presses(loop, keys.put_nowait):
+            while (key := await keys.get()) != "q":
+                await _act(board, key)
+
+
+async def _act(board: VirtualBoard, key: str) -> None:
+    if key == "b" and "button" in board.world.wiring:
+        board.press_button()
+    elif key == "w":
+        on = not board.chip.radio.air
+        (board.wifi_up if on else board.wifi_down)()
+        print(f"* Wi-Fi {'on' if on else 'off'}", flush=True)
+    elif key == "p":
+        await board.power_off()
+        await asyncio.sleep(1)
+        await board.power_on()
+
+
+def _show(event: tuple) -> None:
+    kind, *values = event
+    if kind == "pin" and values[1] is None:
+        values[1] = "released"
+    print(values[0] if kind == "line" else f"* {_SHOWN[kind].format(*values)}", flush=True)
+
+
+def _ca_files(config: dict, beside: Path) -> dict[str, bytes]:
+    """The CA files that lie beside the configuration, by the names it uses."""
+    names = config.get("cloud", {}).get("ca_files", ())
+    return {name: (beside / name).read_bytes() for name in names if (beside / name).is_file()}
+
+
+@contextlib.contextmanager
+def _flash(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(prefix="board-flash-") as fresh:
+        yield Path(fresh)
+
+
+@contextlib.contextmanager
+def _key_presses(loop: asyncio.AbstractEventLoop, put: Callable[[str], None]) -> Iterator[None]:
+    """Single keys from a terminal, or letters from a pipe; a closed input is not a wish to stop."""
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd) if sys.stdin.isatty() else None
+
+    def read() -> None:
+        data = os.read(fd, 64)
+        for key in data.decode("ascii", "ignore").lower().split():
+            for letter in key:
+                put(letter)
+        if not data:
+            loop.remove_reader(fd)
+
+    if before:
+        tty.setcbreak(fd)
+    try:
+        with contextlib.suppress(PermissionError):  # a plain file cannot be watched, and holds no keys
+            loop.add_reader(fd, read)
+        yield
+    finally:
+        loop.remove_reader(fd)
+        if before:
+            termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
