@@ -92,7 +92,9 @@ class Fault:
         for item in fields(self)[1:]:
             value = getattr(self, item.name)
             if value != item.default:
-                words.append(item.name if value is True else f"{item.name}={value}")
+                words.append(
+                    item.name if value is True else f"{item.name}={'no' if value is False else value}"
+                )
         return " ".join(words)
 
 

@@ -99,6 +99,6 @@ def _refuse(model: Model, device: Any, now: float, error: str, text: str) -> OAu
 
 def _revoke(model: Model, device: Any, form: dict[str, str], now: float) -> dict[str, Any]:
     """Always succeeds: whether the token ever existed is nobody's business."""
-    count = model.store.revoke(device["key"], form["token"])
+    count = model.store.revoke(device["key"], now, form["token"])
     model.event(now, "revoked", device["key"], count=count, by="device")
     return {}

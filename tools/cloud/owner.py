@@ -76,10 +76,10 @@ class Owner:
 
     def expire_tokens(self, device_id: int | str, now: float = 0.0) -> int:
         """Let every live token of the device end now; returns how many."""
-        return self._told(now, "tokens_expired", device_id, self.store.expire(self._key(device_id)))
+        return self._told(now, "tokens_expired", device_id, self.store.expire(self._key(device_id), now))
 
     def revoke_tokens(self, device_id: int | str, now: float = 0.0) -> int:
-        return self._told(now, "revoked", device_id, self.store.revoke(self._key(device_id)), by="owner")
+        return self._told(now, "revoked", device_id, self.store.revoke(self._key(device_id), now), by="owner")
 
     def set_keys(self, device_id: int | str, enabled: bool, now: float = 0.0) -> None:
         """Disabled keys get `invalid_client`, and every token that came from them ends too."""

@@ -46,6 +46,10 @@ class CloudServer:
     def base_url(self) -> str:
         return f"https://api.realer.test:{self.port}"
 
+    @property
+    def listening(self) -> bool:
+        return self._listener is not None
+
     async def start(self) -> None:
         """Listen. After it `port` is the real one, also when 0 was asked for."""
         self._manager = _Manager(self)
@@ -152,6 +156,8 @@ class _Manager(web.Server):
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         self.cloud.handshakes += 1
+        if not self.cloud.listening:  # its handshake outlived the listener
+            transport.abort()
 
 
 class _Connection(web.RequestHandler):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import weakref
 from typing import Any
 
 from tools.cloud.nouns import Command, Device, Sensor
@@ -40,9 +41,8 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_TABLES)
-
-    def close(self) -> None:
-        self._db.close()
+        # Models in memory are dropped rather than closed; newer CPythons warn of that.
+        self.close = weakref.finalize(self, self._db.close)
 
     def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
         return self._db.execute(sql, values).fetchone()
@@ -144,15 +144,16 @@ class Store:
     def tokens(self, device: str) -> list[sqlite3.Row]:
         return self._all("SELECT * FROM tokens WHERE device=? ORDER BY rowid", device)
 
-    def revoke(self, device: str, token: str | None = None) -> int:
-        """Revoke one token of a device, or all of them; returns how many were still good for something."""
-        sql = "UPDATE tokens SET revoked=1 WHERE device=? AND revoked=0"
-        values = (device,) if token is None else (device, digest(token))
+    def revoke(self, device: str, now: float, token: str | None = None) -> int:
+        """Revoke one live token of a device, or all of them; returns how many."""
+        sql = "UPDATE tokens SET revoked=1 WHERE device=? AND revoked=0 AND expires>?"
+        values = (device, now) if token is None else (device, now, digest(token))
         return self._db.execute(sql + ("" if token is None else " AND digest=?"), values).rowcount
 
-    def expire(self, device: str) -> int:
-        sql = "UPDATE tokens SET expires=0 WHERE device=? AND revoked=0 AND expires>0"
-        return self._db.execute(sql, (device,)).rowcount
+    def expire(self, device: str, now: float) -> int:
+        """Let the live tokens of a device end at once; returns how many."""
+        sql = "UPDATE tokens SET expires=0 WHERE device=? AND revoked=0 AND expires>?"
+        return self._db.execute(sql, (device, now)).rowcount
 
     # feed
 
