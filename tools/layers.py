@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).resolve().parent.parent
 
 ARROWS = {
-    "app": {"app", "links", "cloud", "drivers", "runtime", "core", "lib"},
+    "app": {"app", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
     "links": {"links", "cloud", "core", "lib"},
     "cloud": {"cloud", "core"},
     "drivers": {"drivers", "core"},
@@ -24,6 +24,7 @@ ARROWS = {
     "lib": {"lib"},
     "main": {"app", "core"},
     "boot": set(),
+    "version": set(),
     "__init__": set(),
 }
 PURE = {"micropython", "struct", "json", "math", "binascii", "collections", "hashlib", "re"}

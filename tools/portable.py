@@ -48,7 +48,9 @@ def run(file: Path, python: interpreter.Interpreter, limit_s: float = LIMIT_S) -
     """Run one test file on `python`; never raises for what the file does."""
     argv = [*python.argv, str(RUNNER), str(ROOT), str(file)]
     try:
-        done = subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s)
+        done = subprocess.run(
+            argv, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit_s
+        )
     except subprocess.TimeoutExpired:
         return Outcome(0, (), "", f"no end after {limit_s:g} s")
     text = done.stdout + done.stderr
