@@ -94,6 +94,7 @@ _CLOUD = (
     ("client_secret", "secret", 8, 256),
     ("ca_files", "many", ("text", 1, 64), (1, 4)),
     ("poll_s", "int", 2, 3600, 10),
+    ("probe_s", "int", 5, 3600, 60),
 )
 
 _LED = (

@@ -1,0 +1,118 @@
+"""A whole device with its surroundings in virtual time: the real firmware, a world, a cloud model, a network.
+
+Owns the wiring of the parts and the few verbs a story needs: power, waiting for something, looking at things.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from firmware.app import App
+from firmware.core.config import validate
+from firmware.runtime.clock import Clock
+from firmware.runtime.log import Log
+from firmware.runtime.store import Store
+from tools.board.world import World
+from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
+from tools.cloud.faults import Faults
+from tools.cloud.model import Model
+from tools.sim.board import SimBoard, SimRadio
+from tools.sim.net import SimNet
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+POWER_UP_UTC = 1795300000  # some days after the build date
+WIFI_PASSWORD = "test-password-not-real"
+WRAP_SOON_MS = 2**30 - 20_000  # the millisecond counter wraps in the middle of every story
+
+
+def demo_config(**cloud: Any) -> dict:
+    """The example configuration with test credentials in place of its placeholders; `cloud` overrides that section."""
+    raw = json.loads((ROOT / "config.example.json").read_text())
+    raw["wifi"]["networks"] = [{"ssid": "bench", "password": WIFI_PASSWORD}]
+    raw["cloud"] |= {"base_url": "https://api.realer.test", "device_id": str(DEVICE_ID), "poll_s": 10}
+    raw["cloud"] |= {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET} | cloud
+    return raw
+
+
+class SimDevice:
+    """Build it inside a running VirtualLoop. `config`: raw, as in the file; `folder`: where its flash records lie."""
+
+    def __init__(self, folder: Path, config: dict | None = None, model: Model | None = None, seed: int = 0) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rng = random.Random(seed)
+        self.config, problems = validate(config or demo_config())
+        assert not [p for p in problems if p[0] == "error"], problems
+        self.world = World(seed)
+        self.radio = SimRadio(self._loop.time)
+        self.radio.air["bench"] = WIFI_PASSWORD
+        self.board = SimBoard(self.world, self.radio, self.wall, self.bits)
+        self.model = model or Model(seed=seed)
+        if not self.model.store.devices():
+            self.model.add_device(demo_device())
+        self.faults = Faults()
+        self.lines: list[str] = []
+        self.boots = 0
+        self.app: App = None  # type: ignore[assignment]
+        self.net: SimNet = None  # type: ignore[assignment]
+        self._folder = folder
+        self._task: asyncio.Task | None = None
+        self._loop.on_jump = self._advance  # type: ignore[attr-defined]
+
+    def wall(self) -> float:
+        return POWER_UP_UTC + self._loop.time()
+
+    def bits(self) -> int:
+        return self._rng.getrandbits(32)
+
+    def _advance(self, dt_s: float) -> None:
+        self.world.advance(dt_s * 1000)
+
+    def power_on(self) -> None:
+        self.boots += 1
+        clock = Clock(
+            lambda: WRAP_SOON_MS + int(self._loop.time() * 1000 + 1e-6), lambda ms: asyncio.sleep(max(ms, 0) / 1000)
+        )
+        log = Log(clock, self.lines.append, "debug")
+        self.net = SimNet(
+            self.model, self.faults, clock, self.bits, ["ntp.realer.test"], POWER_UP_UTC - 86400, self.wall, self.radio.connected
+        )
+        store = Store(f"{self._folder}/")
+        self.app = App(self.config, self.board, self.radio, clock, self.bits, log, store, self.net, self.boots)
+        self._task = asyncio.create_task(self.app.run())
+
+    async def power_off(self) -> None:
+        """As if the plug were pulled: nothing is said to anybody, and the relays fall."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.net.cut()
+        self.board.rtc_offset_s = None
+        for output in self.config["outputs"]:
+            self.world.drive(output["gpio"], output["active"] != "high")
+
+    async def until(self, what: Callable[[], Any], within_s: float) -> float:
+        """Wait until `what()` is true; the seconds that took. AssertionError when it does not happen in time."""
+        start = self._loop.time()
+        while not what():
+            assert self._loop.time() - start < within_s, "\n".join(["not in time:", *self.lines[-30:]])
+            await asyncio.sleep(0.05)
+        return self._loop.time() - start
+
+    def feed(self, source: str | None = None) -> list[dict]:
+        """What the cloud stored, in order of arrival; `source`: "command" or "sensor"."""
+        return [f for f in self.model.feed(DEVICE_ID) if source is None or f"{source}_id" in f]
+
+    def want(self, port: str, value: float | str, raw: bool = False) -> None:
+        self.model.set_desired(DEVICE_ID, port, value, self.wall(), raw)
+
+    def on(self, role: str) -> bool:
+        return self.world.is_on(role)
+
+    @property
+    def online(self) -> bool:
+        return self.app.state() == "online"

@@ -1,0 +1,165 @@
+"""The network seam of the firmware joined to the cloud model by function calls: real bytes, no sockets.
+
+Owns connections (h11 reads the device's requests), names, time service and what can go wrong with them. The cloud's own
+misbehaviour is `tools/cloud/faults.py`, the same as behind the HTTPS server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import h11
+
+from dnsstub.resolver import Resolver
+from netio.errors import NetError
+from sntp.client import query
+from tools.cloud import dns, ntp
+from tools.cloud.faults import Faults, answer
+from tools.cloud.messages import Request
+from tools.cloud.model import Model
+
+CLOUD_IP = "127.0.0.1"
+
+
+class SimNet:
+    """Seen from the device: `dialer` (itself) and `ask_time`. Seen from a test: the switches below.
+
+    `wall()`: true unix seconds. `linked()`: whether the device has a network at all.
+    """
+
+    def __init__(self, model: Model, faults: Faults, clock, rng, servers, floor_s, wall, linked) -> None:
+        self.model, self.faults = model, faults
+        self.dns_mode = self.ntp_mode = ""
+        self.ntp_offset_s = 0.0
+        self.refuse: NetError | None = None  # what every dial meets
+        self.silent = False  # packets vanish: nothing answers, nothing refuses
+        self.latency_s = 0.03
+        self.dials = 0
+        self.streams: list[SimStream] = []
+        self.wall: Callable[[], float] = wall
+        self._linked: Callable[[], bool] = linked
+        self._clock, self._rng, self._floor_s = clock, rng, floor_s
+        self._servers, self._next = servers, 0
+        self._resolver = Resolver(clock, lambda: ["192.0.2.1"], rng, self._udp)
+        self.dialer = self
+
+    async def dial(self, host: str, port: int, tls: bool = True) -> SimStream:
+        await self._resolver.resolve(host)
+        await asyncio.sleep(self.latency_s)
+        if self.silent or not self._linked():
+            await asyncio.Event().wait()
+        if self.refuse:
+            raise self.refuse
+        self.dials += 1
+        stream = SimStream(self)
+        self.streams.append(stream)
+        return stream
+
+    async def ask_time(self) -> int:
+        server = self._servers[self._next % len(self._servers)]
+        self._next += 1
+        return (await query(server, self._resolver, self._clock, self._rng, self._floor_s, self._udp))[0]
+
+    async def _udp(self, ip: str, port: int, payload: bytes, clock, timeout_ms: int, size: int = 512) -> bytes:
+        reply = None
+        if self._linked() and not self.silent:
+            if port == 53:
+                reply = dns.answer(payload, self.dns_mode, CLOUD_IP)
+            else:
+                reply = ntp.answer(payload, self.wall(), self.ntp_mode, self.ntp_offset_s)
+        await asyncio.sleep(self.latency_s if reply else timeout_ms / 1000)
+        if reply is None:
+            raise NetError("timeout", "no answer")
+        return reply[:size]
+
+    def cut(self) -> None:
+        """Reset every open connection."""
+        for stream in self.streams:
+            stream.reset()
+        self.streams = []
+
+
+class SimStream:
+    """One connection: the device's Stream on this side, a cloud that answers on the other."""
+
+    def __init__(self, net: SimNet) -> None:
+        self._net = net
+        self._to_device = bytearray()
+        self._arrived = asyncio.Event()
+        self._eof = self._dead = self.closed = False
+        self._parser = h11.Connection(h11.SERVER)
+        self._serving: asyncio.Task | None = None
+
+    async def write(self, data) -> None:
+        if self._dead or self.closed:
+            raise NetError("closed", "ECONNRESET")
+        await asyncio.sleep(0)
+        self._parser.receive_data(bytes(data))
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve())
+
+    async def read_into(self, view) -> int:
+        while not self._to_device:
+            if self._dead:
+                raise NetError("closed", "ECONNRESET")
+            if self._eof:
+                return 0
+            self._arrived.clear()
+            await self._arrived.wait()
+        n = min(len(view), len(self._to_device))
+        view[:n] = self._to_device[:n]
+        del self._to_device[:n]
+        return n
+
+    def close(self) -> None:
+        self.closed = True
+        if self._serving:
+            self._serving.cancel()
+
+    def reset(self) -> None:
+        self._dead = True
+        self._arrived.set()
+
+    async def _serve(self) -> None:
+        request = self._request()
+        await asyncio.sleep(self._net.latency_s)
+        if self._net.silent:
+            await asyncio.Event().wait()
+        steps = answer(self._net.model, self._net.faults, request, self._net.wall())
+        if await self._perform(steps):
+            self._parser.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
+            self._parser.send(h11.EndOfMessage())
+            self._parser.start_next_cycle()
+        else:
+            self._eof = True
+            self._arrived.set()
+
+    def _request(self) -> Request:
+        head = self._parser.next_event()
+        body = b""
+        while isinstance(event := self._parser.next_event(), h11.Data):
+            body += event.data
+        assert isinstance(head, h11.Request) and isinstance(event, h11.EndOfMessage)
+        headers = {name.decode(): value.decode() for name, value in head.headers}
+        return Request(head.method.decode(), head.target.decode(), headers, bytes(body))
+
+    async def _perform(self, steps) -> bool:
+        for step in steps:
+            if step[0] == "send":
+                self._give(step[1])
+            elif step[0] == "wait":
+                await asyncio.sleep(step[1])
+            elif step[0] == "repeat":
+                while not self.closed:
+                    self._give(step[1])
+                    await asyncio.sleep(0.01)
+            elif step[0] == "hang":
+                await asyncio.Event().wait()
+            else:
+                return False
+        return True
+
+    def _give(self, data: bytes) -> None:
+        self._to_device += data
+        self._arrived.set()
