@@ -27,7 +27,7 @@ def drive(item, early, driven):
         if isinstance(item, dict):
             invert, on = {"high": 0, "low": 1}[item.get("active", "high")], {"off": 0, "on": 1}
             gpio, boot = item["gpio"], on[item.get("boot", "off")] ^ invert
-            safe = on.get(item.get("safe"), boot ^ invert) ^ invert
+            safe = on.get(str(item.get("safe")), boot ^ invert) ^ invert
         else:
             gpio, safe = item
             boot = safe

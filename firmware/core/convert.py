@@ -35,7 +35,7 @@ def reading(sensor, uv):
 
 
 def rail(uv, supply_mv, side):
-    """ "open", "short" or None: what a voltage at the end of the range says of the sensor on `side` of the divider."""
+    """What a voltage at either end of the range says of the sensor on `side`: "open", "short", else None."""
     high = uv >= min(_HIGH_UV, supply_mv * 970)
     if not high and uv > _LOW_UV:
         return None

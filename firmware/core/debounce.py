@@ -20,7 +20,7 @@ class Debounce:
         return "Debounce(%s)" % self._stable
 
     def step(self, active, now_ms):
-        """ "pressed", "released" or None; `active`: contact closed now, `now_ms`: the millisecond counter.
+        """What happened: "pressed", "released" or None; `active`: closed now, `now_ms`: the millisecond counter.
 
         The contact must be looked at more often than every `ms`. The release of a button that was held at the start is
         reported, its press is not.

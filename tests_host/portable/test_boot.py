@@ -1,0 +1,225 @@
+"""boot.py as the device runs it: its text, in a flash folder of its own, on a chip that remembers every level."""
+
+import json
+import os
+
+from tests_host.support import fakemachine
+
+ROOT = __file__.replace("\\", "/").rpartition("/")[0] + "/../../"
+PUMP = {"gpio": 16, "active": "high"}
+HEATER = {"gpio": 17, "active": "low", "boot": "off", "safe": 8.0}
+
+
+class Flash:
+    """An empty folder as the current one."""
+
+    def __init__(self):
+        self.home = os.getcwd()
+        self.folder = (os.getenv("TMPDIR") or "/tmp") + "/boot-%d" % int.from_bytes(os.urandom(6), "little")
+
+    def __enter__(self):
+        with open(ROOT + "boot.py") as f:
+            self.text = f.read()
+        os.mkdir(self.folder)
+        os.chdir(self.folder)
+        return self
+
+    def __exit__(self, *_):
+        os.chdir(self.home)
+        for name in os.listdir(self.folder):
+            try:
+                os.remove(self.folder + "/" + name)
+            except OSError:
+                os.rmdir(self.folder + "/" + name)
+        os.rmdir(self.folder)
+
+    def write(self, name, content):
+        with open(name, "w") as f:
+            f.write(content if isinstance(content, str) else json.dumps(content))
+
+    def read(self, name="boot.json"):
+        with open(name) as f:
+            return json.loads(f.read())
+
+    def boot(self):
+        """Levels driven, in order."""
+        chip = fakemachine.install()
+        exec(self.text, {"__name__": "__main__"})
+        return chip.history
+
+
+def test_every_output_goes_to_its_boot_level():
+    for active, boot, level in (
+        ("high", "off", 0),
+        ("high", "on", 1),
+        ("low", "off", 1),
+        ("low", "on", 0),
+    ):
+        with Flash() as flash:
+            flash.write("config.json", {"outputs": [{"gpio": 16, "active": active, "boot": boot}]})
+            assert flash.boot() == [(16, level)]
+    with Flash() as flash:
+        flash.write("config.json", {"outputs": [{"gpio": 16}, HEATER]})
+        assert flash.boot() == [(16, 0), (17, 1)]
+
+
+def test_the_example_configuration():
+    with Flash() as flash:
+        with open(ROOT + "config.example.json") as f:
+            flash.write("config.json", f.read())
+        assert flash.boot() == [(16, 0), (17, 1)]
+
+
+def test_an_empty_flash():
+    with Flash() as flash:
+        assert flash.boot() == []
+        assert flash.read()["boots"] == 1 and flash.read()["early"] == 1
+
+
+def test_boots_are_counted_and_the_levels_kept():
+    with Flash() as flash:
+        flash.write("config.json", {"outputs": [PUMP, HEATER]})
+        for n in (1, 2, 3):
+            flash.boot()
+            assert flash.read() == {"boots": n, "early": n, "outputs": [[16, 0], [17, 1]]}
+        kept = flash.read()
+        kept["early"] = 0
+        flash.write("boot.json", kept)
+        flash.boot()
+        assert flash.read()["boots"] == 4 and flash.read()["early"] == 1
+        assert "boot.new" not in os.listdir(".")
+
+
+def test_after_too_many_early_boots_outputs_go_to_their_safe_state():
+    outputs = [
+        {"gpio": 16, "active": "high", "boot": "off", "safe": "on"},
+        {"gpio": 17, "active": "low", "boot": "on", "safe": "off"},
+        {"gpio": 18, "active": "low", "boot": "on", "safe": "hold"},
+        {"gpio": 19, "active": "high", "boot": "on", "safe": 8.0},
+        {"gpio": 21, "active": "low", "boot": "on"},
+        {"gpio": 22, "active": "low", "boot": "on", "safe": {}},
+    ]
+    normal = [(16, 0), (17, 0), (18, 0), (19, 1), (21, 0), (22, 0)]
+    with Flash() as flash:
+        flash.write("config.json", {"outputs": outputs})
+        for _ in range(5):
+            assert flash.boot() == normal
+        for _ in range(2):
+            assert flash.boot() == [(16, 1), (17, 1), (18, 0), (19, 1), (21, 0), (22, 0)]
+        # What is kept is the boot level still.
+        assert flash.read()["outputs"] == [list(pair) for pair in normal]
+        flash.write("boot.json", {"boots": 7, "early": 0, "outputs": []})
+        assert flash.boot() == normal
+
+
+def test_without_a_usable_config_the_last_good_levels_are_driven():
+    kept = {"boots": 9, "early": 0, "outputs": [[16, 0], [17, 1]]}
+    for content in (
+        None,
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"outputs": null}',
+        '{"outputs": {"gpio": 18}}',
+        '"text"',
+        "7",
+    ):
+        with Flash() as flash:
+            flash.write("boot.json", kept)
+            if content is not None:
+                flash.write("config.json", content)
+            assert flash.boot() == [(16, 0), (17, 1)], content
+            assert flash.read() == {"boots": 10, "early": 1, "outputs": [[16, 0], [17, 1]]}, content
+
+
+BAD_ITEMS = (
+    None,
+    7,
+    "text",
+    [],
+    [18],
+    [[18], 1],
+    {},
+    {"gpio": None},
+    {"gpio": "18"},
+    {"gpio": True},
+    {"gpio": 18.5},
+    {"gpio": -1},
+    {"gpio": 6},
+    {"gpio": 11},
+    {"gpio": 20},
+    {"gpio": 34},
+    {"gpio": 39},
+    {"gpio": 1},
+    {"gpio": 3},
+    {"gpio": 1e30},
+    {"gpio": 10**30},
+    {"gpio": 18, "active": "LOW"},
+    {"gpio": 18, "active": []},
+    {"gpio": 18, "boot": "ON"},
+    {"gpio": 18, "boot": 1},
+)
+
+
+def test_one_bad_item_stops_no_other_and_is_not_driven_by_guess():
+    for bad in BAD_ITEMS:
+        with Flash() as flash:
+            flash.write("config.json", {"outputs": [PUMP, bad, HEATER]})
+            assert flash.boot() == [(16, 0), (17, 1)], bad
+
+
+def test_what_a_bad_item_leaves_open_comes_from_the_last_good_config():
+    with Flash() as flash:
+        flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 1], [18, 1]]})
+        flash.write("config.json", {"outputs": [PUMP, {"gpio": 18, "active": "LOW"}]})
+        assert flash.boot() == [(16, 0), (18, 1)]
+        assert flash.read()["outputs"] == [[16, 1], [18, 1]]
+
+
+def test_a_removed_output_is_not_driven_any_more():
+    with Flash() as flash:
+        flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 0], [18, 1]]})
+        flash.write("config.json", {"outputs": []})
+        assert flash.boot() == []
+        assert flash.read()["outputs"] == []
+
+
+def test_a_broken_count_starts_anew():
+    for content in ("", "{", "[1]", "7", '{"boots": "x", "early": null, "outputs": 5}', '{"boots": true}'):
+        with Flash() as flash:
+            flash.write("config.json", {"outputs": [PUMP]})
+            flash.write("boot.json", content)
+            assert flash.boot() == [(16, 0)], content
+            assert flash.read() == {"boots": 1, "early": 1, "outputs": [[16, 0]]}, content
+
+
+def test_broken_last_levels_are_survived():
+    for outputs in (5, None, "text", {}, [5], [[6, 1]], [[None, 1]], [[18]], [[18, 1, 2]]):
+        with Flash() as flash:
+            flash.write("boot.json", {"boots": 1, "early": 0, "outputs": outputs})
+            assert flash.boot() == [], outputs
+            assert flash.read()["boots"] == 2
+
+
+def test_a_flash_that_takes_no_file_stops_no_boot():
+    with Flash() as flash:
+        os.mkdir("boot.new")
+        flash.write("config.json", {"outputs": [PUMP]})
+        assert flash.boot() == [(16, 0)]
+        assert "boot.json" not in os.listdir(".")
+
+
+def test_a_leftover_of_a_cut_is_overwritten():
+    with Flash() as flash:
+        flash.write("config.json", {"outputs": [PUMP]})
+        flash.write("boot.new", '{"boots": 3, "ea')
+        flash.boot()
+        assert flash.read()["boots"] == 1
+
+
+def test_deeply_nested_json_is_survived():
+    with Flash() as flash:
+        flash.write("config.json", "[" * 50000)
+        flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 1]]})
+        assert flash.boot() == [(16, 1)]
