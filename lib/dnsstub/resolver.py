@@ -39,8 +39,8 @@ class Resolver:
         if host == "localhost":  # RFC 6761 section 6.3: never asks a server
             return ["127.0.0.1"]
         entry = self._cache.get(host)
-        # The clock wraps after 12 days: an entry not looked at for exactly so long looks fresh. Then its address is
-        # tried, and forgotten if it is wrong.
+        # The counter wraps after 12.4 days: an entry nobody looked at for that long seems fresh once more. Then its
+        # address is tried, and forgotten if it is wrong.
         if entry and 0 <= self._clock.since(entry[1]) < entry[2]:
             return entry[0]
         try:

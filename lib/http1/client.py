@@ -6,7 +6,6 @@ and a second connection: callers wait for each other, because every TLS connecti
 """
 
 import asyncio
-
 from micropython import const
 
 from http1.request import encode

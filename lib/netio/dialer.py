@@ -8,7 +8,6 @@ MicroPython only.
 import errno
 import select
 import socket
-
 from micropython import const
 
 from netio.errors import NetError

@@ -6,7 +6,6 @@ Runs on MicroPython only: CPython's asyncio has no streams over bare sockets.
 
 import asyncio
 import errno
-
 from micropython import const
 
 from netio.errors import NetError

@@ -6,7 +6,6 @@ connected, so the network stack drops them. A retry is a new call, hence a new l
 
 import errno
 import socket
-
 from micropython import const
 
 from netio.errors import NetError

@@ -5,7 +5,6 @@ synchronised, and the time is not before the moment this software was built. Ref
 """
 
 import struct
-
 from micropython import const
 
 from netio.errors import NetError

@@ -57,6 +57,13 @@ async def test_asks_and_keeps_for_its_lifetime():
     assert rig.asked == [("192.0.2.53", 53)] * 2
 
 
+async def test_wrapped_counter_makes_nothing_fresh():
+    rig = Rig(("1.2.3.4", 3600), ("5.6.7.8", 3600))
+    await rig.resolve()
+    await rig.clock.sleep_ms(7 * 86400 * 1000)
+    assert await rig.resolve() == ["5.6.7.8"]
+
+
 async def test_lifetime_has_limits():
     for ttl_s, kept_ms in ((0, 30000), (5, 30000), (86400, 3600000), (0xFFFFFFFF, 3600000)):
         rig = Rig(("1.2.3.4", ttl_s), ("5.6.7.8", 60))

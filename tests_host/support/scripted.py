@@ -8,6 +8,8 @@ silence for good. b"" is the peer's orderly end.
 import asyncio
 
 FOREVER_MS = 1 << 29
+_MASK = (1 << 30) - 1
+_HALF = 1 << 29
 
 
 class FakeClock:
@@ -23,10 +25,11 @@ class FakeClock:
         self.waited_ms = 0
 
     def ms(self):
-        return (self._now) & ((1 << 30) - 1)
+        return self._now & _MASK
 
     def since(self, earlier):
-        return (self._now - earlier) & ((1 << 30) - 1)
+        """As on the device: right for 6.2 days, negative for the 6.2 days after that."""
+        return ((self._now - earlier + _HALF) & _MASK) - _HALF
 
     def utc(self):
         return self._utc

@@ -1,0 +1,161 @@
+"""What the codecs of `lib` promise for every input, tried with generated ones."""
+
+import itertools
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dnsstub import codec as dns
+from http1.errors import HttpError
+from http1.request import encode
+from http1.response import ResponseParser
+from netio.errors import NetError
+from sntp import codec as sntp
+from tools.cloud import dns as dns_server
+
+MAX_HEAD, MAX_BODY = 400, 500
+
+GOOD = (
+    b"HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nA: b\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 500 Oops\r\nRetry-After: 3\r\n\r\nuntil the end",
+    b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n",
+)
+TOKENS = (
+    b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 C\r\n", b"\r\n", b"\n", b"\r", b":", b" ", b"0", b"5\r\n", b"ffffffff\r\n",
+    b"Content-Length: ", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"\0", b"\xff", b"x" * 200,
+)  # fmt: skip
+
+mangled = st.builds(
+    lambda data, at, cut, new: data[: at % len(data)] + new + data[at % len(data) + cut :],
+    st.sampled_from(GOOD),
+    st.integers(0, 200),
+    st.integers(0, 9),
+    st.binary(max_size=4),
+)
+streams = st.one_of(
+    st.binary(max_size=300),
+    st.lists(st.sampled_from(TOKENS), max_size=20).map(b"".join),
+    st.builds(bytes.__add__, st.sampled_from(GOOD), st.binary(max_size=20)),
+    mangled,
+)
+
+
+def outcome(pieces: list[bytes]) -> Any:
+    """Everything a client can see after these pieces and the end of the stream."""
+    parser = ResponseParser(MAX_HEAD, MAX_BODY)
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+            assert len(parser.body) <= MAX_BODY
+            assert len(parser._line) <= MAX_HEAD
+        before_end = parser.done, parser.keep_alive
+        parser.eof()
+    except HttpError as error:
+        return error.reason
+    return before_end, parser.status, parser.headers, bytes(parser.body)
+
+
+@given(streams, st.lists(st.integers(1, 300), max_size=12))
+def test_http_pieces_do_not_matter(data: bytes, cuts: list[int]):
+    bounds = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    pieces = [data[start:end] for start, end in itertools.pairwise(bounds)]
+    assert outcome(pieces) == outcome([data]) == outcome([bytes((byte,)) for byte in data])
+
+
+@given(st.binary(max_size=MAX_BODY), st.lists(st.integers(1, 100), min_size=1))
+def test_http_chunking_is_undone(body: bytes, sizes: list[int]):
+    data, at = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 0
+    for size in sizes:
+        piece = body[at : at + size]
+        at += len(piece)
+        data += b"%x\r\n%s\r\n" % (len(piece), piece) if piece else b""
+    parser = ResponseParser(MAX_HEAD + 8 * len(sizes), MAX_BODY)
+    parser.feed(data + b"0\r\n\r\n")
+    assert parser.done
+    assert parser.body == body[:at]
+
+
+def test_http_memory_stays_small_whatever_comes():
+    def endless(start: bytes, more: bytes) -> None:
+        parser = ResponseParser()
+        parser.feed(start)
+        for _ in range(100_000):
+            try:
+                parser.feed(more)
+            except HttpError:
+                return
+
+    tracemalloc.start()
+    for more in (b"x" * 100, b"A: b\r\n", b"1\r\nx\r\n", b"HTTP/1.1 100 C\r\n\r\n", b"\r\n", b"0\r\n\r\n"):
+        for start in (b"", b"HTTP/1.1 200 OK\r\n", GOOD[1][:60], GOOD[0]):
+            endless(start, more)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 * 1024
+
+
+printable = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=20)
+
+
+@given(printable, st.text(max_size=20), st.binary(max_size=50) | st.none())
+def test_http_request_never_gets_a_line_more(name: str, value: str, body: bytes | None):
+    framing = name.lower() in ("host", "content-length", "transfer-encoding")
+    if ":" in name or framing or not value or not all(" " <= c <= "~" for c in value):
+        with pytest.raises(ValueError, match="^http: bad header (name|value)$"):
+            encode("POST", "/x", "h", ((name, value),), body)
+        return
+    data = encode("POST", "/x", "h", ((name, value),), body)
+    head, _, rest = data.partition(b"\r\n\r\n")
+    assert head.count(b"\r\n") == (3 if body is not None else 2)
+    assert rest == (body or b"")
+
+
+labels = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=20)
+names = st.lists(labels, min_size=1, max_size=5).map(".".join)
+
+
+@given(names, st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF))
+def test_dns_understands_an_independent_server(name: str, ident: int, ttl_s: int):
+    host = name + ".realer.test"
+    answer = dns_server.answer(dns.query(ident, host), address="192.0.2.7", ttl_s=ttl_s)
+    assert answer is not None
+    assert dns.parse(answer, ident, host) == [("192.0.2.7", ttl_s)]
+
+
+def only_net_error(parse: Callable[[], Any], kind: str) -> None:
+    kinds = []
+    try:
+        parse()
+    except NetError as error:
+        kinds.append(error.kind)
+    assert kinds in ([], [kind])
+
+
+QUESTION = dns.query(7, "api.realer.test")
+ANSWER = dns_server.answer(QUESTION) or b""
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60), st.integers(0, len(ANSWER)))
+@example(b"\xc0\x0c" * 20, b"", 33)
+def test_dns_survives_anything(new: bytes, tail: bytes, at: int):
+    only_net_error(
+        lambda: dns.parse(ANSWER[:at] + new + ANSWER[at + len(new) :] + tail, 7, "api.realer.test"), "dns"
+    )
+    only_net_error(lambda: dns.parse(new + tail, 7, "api.realer.test"), "dns")
+
+
+@given(st.text(max_size=300))
+def test_dns_query_survives_any_name(name: str):
+    only_net_error(lambda: dns.query(7, name), "dns")
+
+
+@given(st.binary(max_size=80), st.integers(0, 0xFFFFFFFF))
+def test_sntp_survives_anything(data: bytes, nonce: int):
+    only_net_error(lambda: sntp.parse(data, nonce, 0), "sntp")
+    answer = b"\x24\x02" + data[2:24].ljust(22) + sntp.request(nonce)[40:] + data[32:48].ljust(16, b"\xff")
+    only_net_error(lambda: sntp.parse(answer, nonce, 0), "sntp")

@@ -1,0 +1,172 @@
+"""Runs on the real MicroPython: uses `lib` on real sockets as a host test orders, and prints what it saw as JSON.
+
+micropython net_probe.py ROOT ORDERS     (a JSON file; its "do" names one of the functions below)
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+
+class Clock:
+    """The Clock seam on this machine's time; remembers the longest time the loop did not come back (`stall_ms`)."""
+
+    def __init__(self):
+        self.stall_ms = 0
+
+    def ms(self):
+        return time.ticks_ms() & 0x3FFFFFFF
+
+    def since(self, start):
+        return (self.ms() - start) & 0x3FFFFFFF
+
+    async def sleep_ms(self, n):
+        await asyncio.sleep_ms(n)
+
+    def within(self, ms, awaitable):
+        return asyncio.wait_for_ms(awaitable, ms)
+
+    async def watch(self):
+        while True:
+            start = self.ms()
+            await asyncio.sleep_ms(1)
+            self.stall_ms = max(self.stall_ms, self.since(start))
+
+
+class Names:
+    """The Resolver seam: every name is the loopback address."""
+
+    def __init__(self):
+        self.forgotten = []
+
+    async def resolve(self, host):
+        return ["127.0.0.1"]
+
+    def forget(self, host):
+        self.forgotten.append(host)
+
+
+def rng():
+    return time.ticks_us() * 2654435761 & 0xFFFFFFFF
+
+
+def open_files():
+    return len(os.listdir("/dev/fd"))
+
+
+def client(orders, clock):
+    from http1.client import Client
+    from netio.dialer import Dialer, tls_context
+
+    context = None
+    if orders["ca"]:
+        with open(orders["ca"], "rb") as file:
+            context = tls_context([file.read()])
+    dialer = Dialer(clock, Names(), context)
+    return Client(dialer, clock, orders["host"], orders["port"], max_body=200000, **orders.get("limits", {}))
+
+
+async def get(orders, clock):
+    """GET `times` times over one client: status, size and checksum of each body, or the error."""
+    import binascii
+
+    web = client(orders, clock)
+    answers = []
+    for _ in range(orders.get("times", 1)):
+        body = (await web.request("GET", "/x", (("Authorization", "Bearer test-secret-not-real"),))).body
+        answers.append([len(body), binascii.crc32(body)])
+    dials = web.dials
+    web.close()
+    return {"answers": answers, "dials": dials}
+
+
+async def post(orders, clock):
+    """POST `size` bytes; the server answers with their checksum."""
+    web = client(orders, clock)
+    response = await web.request("POST", "/x", (), bytes(range(256)) * (orders["size"] // 256))
+    web.close()
+    return {"body": bytes(response.body).decode()}
+
+
+async def cancel(orders, clock):
+    """Cancel a request `after_ms`, as often as told."""
+    web = client(orders, clock)
+    for _ in range(orders["times"]):
+        task = asyncio.create_task(web.request("GET", "/x"))
+        await asyncio.sleep_ms(orders["after_ms"])
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+    await asyncio.sleep_ms(50)
+    return {"text": repr(web), "forgotten": len(web._dialer._resolver.forgotten)}
+
+
+async def unverified(orders, clock):
+    """Turn verification off behind the dialer's back, then request."""
+    web = client(orders, clock)
+    web._dialer._context.verify_mode = 0
+    return await web.request("GET", "/x")
+
+
+async def no_ca(orders, clock):
+    from netio.dialer import tls_context
+
+    said = []
+    for ders in ([], [b""], [b"not DER"]):
+        try:
+            tls_context(ders)
+        except ValueError as e:
+            said.append(str(e))
+    return {"said": said}
+
+
+async def udp(orders, clock):
+    from netio.udp import exchange
+
+    data = await exchange("127.0.0.1", orders["port"], b"ping", clock, 300, 64)
+    return {"data": data.decode()}
+
+
+async def resolve(orders, clock):
+    from dnsstub.resolver import Resolver
+
+    return await Resolver(clock, lambda: orders["servers"], rng).resolve(orders["host"])
+
+
+async def sntp(orders, clock):
+    from sntp.client import query
+
+    return await query("any:%d" % orders["port"], Names(), clock, rng, orders["floor_s"])
+
+
+async def observed(orders):
+    from http1.errors import HttpError
+    from netio.errors import NetError
+
+    clock = Clock()
+    watch = asyncio.create_task(clock.watch())
+    before = open_files()
+    seen = {}
+    start = clock.ms()
+    try:
+        seen["result"] = await globals()[orders["do"]](orders, clock)
+    except NetError as e:
+        seen["kind"], seen["detail"] = e.kind, e.detail
+    except HttpError as e:
+        seen["kind"], seen["detail"] = "http", e.reason
+    watch.cancel()
+    seen.update({"took_ms": clock.since(start), "stall_ms": clock.stall_ms, "leaked": open_files() - before})
+    return seen
+
+
+def main(root, file):
+    sys.path[:] = [root, ".frozen", root + "/lib"]
+    with open(file) as orders:
+        print(json.dumps(asyncio.run(observed(json.load(orders)))))
+
+
+main(sys.argv[1], sys.argv[2])
