@@ -38,7 +38,8 @@ class Source:
             keys.write_text(options["signed-by"])
             options["signed-by"] = str(keys)
         given = " ".join(f"{name}={text}" for name, text in sorted(options.items()))
-        where = f"{self.uris[0]} {suite} {' '.join(self.components)}"
+        uri = re.sub("^file:", "copy:", self.uris[0])  # apt would leave a `file:` package where it lies
+        where = f"{uri} {suite} {' '.join(self.components)}"
         return f"deb [{given}] {where}\n" if given else f"deb {where}\n"
 
 

@@ -1,0 +1,290 @@
+"""Finding and fetching the interpreter: against a package mirror in a folder, with the real apt, without a network."""
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tools import aptroot, interpreter
+from tools.aptroot import AptError, Source
+
+needs_apt = pytest.mark.skipif(
+    not (shutil.which("apt-get") and shutil.which("dpkg-deb")),
+    reason="fetching is for Debian-family machines",
+)
+
+
+def fake_interpreter(path, answer):
+    """A program that answers the probe like this."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    return path
+
+
+@pytest.fixture
+def bare_path(tmp_path, monkeypatch):
+    """A PATH on which nobody has put a MicroPython; returns the first folder of it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    others = [word for word in os.environ["PATH"].split(":") if not Path(word, "micropython").exists()]
+    monkeypatch.setenv("PATH", ":".join([str(folder), *others]))
+    return folder
+
+
+# find
+
+
+def test_the_one_on_path_is_taken_when_it_is_new_enough(bare_path, tmp_path):
+    program = fake_interpreter(bare_path / "micropython", "1 24 0 64")
+    found = interpreter.find(cache=tmp_path / "cache")
+    assert (found.argv, found.version, found.bits, found.origin) == (
+        [str(program)],
+        (1, 24, 0),
+        64,
+        str(program),
+    )
+
+
+@pytest.mark.parametrize("answer", ["1 23 9 64", "", "MicroPython v1.25.0 on 2025", "1 25 64"])
+def test_one_that_is_too_old_or_answers_nonsense_is_not(bare_path, tmp_path, answer):
+    fake_interpreter(bare_path / "micropython", answer)
+    with pytest.raises(
+        interpreter.InterpreterError, match=r"^No MicroPython here: .*install .*micropython.*\.$"
+    ):
+        interpreter.find(cache=tmp_path / "cache")
+
+
+def test_the_smaller_word_size_is_preferred_and_either_can_be_asked_for(bare_path, tmp_path):
+    cache = tmp_path / "cache"
+    fake_interpreter(bare_path / "micropython", "1 26 0 64")
+    fake_interpreter(cache / "amd64/root/usr/bin/micropython", "1 25 0 64")
+    small = fake_interpreter(cache / "i386/root/usr/bin/micropython", "1 25 0 32")
+    assert interpreter.find(cache=cache).argv == [str(small)]
+    assert interpreter.find(64, cache).version == (1, 26, 0)
+    assert [found.bits for found in interpreter.available(cache)] == [32, 64]
+    small.unlink()
+    assert interpreter.find(cache=cache).bits == 64
+    with pytest.raises(interpreter.InterpreterError, match=r"^No 32-bit MicroPython"):
+        interpreter.find(32, cache)
+
+
+def test_a_half_finished_fetch_is_no_interpreter(bare_path, tmp_path):
+    fake_interpreter(tmp_path / "cache/.fetch-x/root/usr/bin/micropython", "1 25 0 64")
+    assert interpreter.available(tmp_path / "cache") == []
+
+
+# The machine's sources
+
+ONE_LINE = """
+# deb http://commented.test/debian old main
+deb [ arch=amd64 signed-by=/usr/share/keyrings/x.gpg ] http://mirror.test/debian bookworm main contrib # note
+deb-src http://mirror.test/debian bookworm main
+deb http://mirror.test/security bookworm-security main
+"""
+
+DEB822 = """# a comment
+Types: deb deb-src
+URIs: http://mirror.test/debian
+# another one
+Suites: bookworm bookworm-updates
+Components: main
+Signed-By:
+ -----BEGIN PGP PUBLIC KEY BLOCK-----
+ .
+ mDMEtest
+ -----END PGP PUBLIC KEY BLOCK-----
+
+Types: deb
+URIs: http://off.test/debian
+Suites: bookworm
+Components: main
+Enabled: no
+
+Types: deb-src
+URIs: http://sources.test/debian
+Suites: bookworm
+Components: main
+"""
+
+
+def test_one_line_sources():
+    main, security = aptroot.parse_list(ONE_LINE)
+    assert (main.uris, main.suites, main.components) == (
+        ("http://mirror.test/debian",),
+        ("bookworm",),
+        ("main", "contrib"),
+    )
+    assert security.suites == ("bookworm-security",)
+    assert main.line("trixie", Path("/unused")) == (
+        "deb [signed-by=/usr/share/keyrings/x.gpg] http://mirror.test/debian trixie main contrib\n"
+    )
+    assert security.line("trixie", Path("/unused")) == "deb http://mirror.test/security trixie main\n"
+
+
+def test_deb822_sources_with_a_key_of_their_own(tmp_path):
+    (source,) = aptroot.parse_deb822(DEB822)
+    assert source.suites == ("bookworm", "bookworm-updates")
+    keys = tmp_path / "key.asc"
+    assert source.line("trixie", keys) == f"deb [signed-by={keys}] http://mirror.test/debian trixie main\n"
+    block = ["-----BEGIN PGP PUBLIC KEY BLOCK-----", "", "mDMEtest", "-----END PGP PUBLIC KEY BLOCK-----"]
+    assert keys.read_text().split("\n")[1:] == block
+
+
+def test_the_source_that_holds_the_release_is_picked(tmp_path):
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list").write_text(
+        "deb http://extra.test/ stable tools\ndeb cdrom:[x]/ bookworm main\n"
+    )
+    (tmp_path / "sources.list.d" / "a.list").write_text(ONE_LINE)
+    (tmp_path / "sources.list.d" / "b.sources").write_text(DEB822)
+    (tmp_path / "sources.list.d" / "c.list.save").write_text("deb http://stale.test/ bookworm main\n")
+    sources = aptroot.machine_sources(tmp_path)
+    assert len(sources) == 5
+    assert aptroot.pick(sources, "bookworm").components == ("main", "contrib")
+    with pytest.raises(AptError, match="'noble'"):
+        aptroot.pick(sources, "noble")
+
+
+@pytest.mark.parametrize(
+    ("release", "suite"),
+    [
+        ({"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}, ("trixie", "bookworm")),
+        ({"ID": "debian", "VERSION_ID": "13", "VERSION_CODENAME": "trixie"}, ("trixie", "trixie")),
+        ({"ID": "debian", "VERSION_CODENAME": "forky"}, ("forky", "forky")),
+        ({"ID": "raspbian", "ID_LIKE": "debian", "VERSION_ID": "11", "VERSION_CODENAME": "bullseye"}, None),
+        ({"ID": "ubuntu", "ID_LIKE": "debian", "VERSION_ID": "25.10", "VERSION_CODENAME": "questing"}, None),
+        (
+            {"ID": "linuxmint", "ID_LIKE": "ubuntu debian", "VERSION_ID": "22", "UBUNTU_CODENAME": "noble"},
+            None,
+        ),
+    ],
+)
+def test_which_suite_has_it(release, suite):
+    expected = {
+        "raspbian": ("trixie", "bullseye"),
+        "ubuntu": ("questing", "questing"),
+        "linuxmint": ("noble",) * 2,
+    }
+    assert interpreter._suite(release) == (suite or expected[release["ID"]])
+
+
+@pytest.mark.parametrize("release", [{}, {"ID": "fedora", "VERSION_ID": "42", "VERSION_CODENAME": "x"}])
+def test_other_systems_are_told_apart(release):
+    with pytest.raises(AptError, match="not a Debian-family system"):
+        interpreter._suite(release)
+
+
+# fetch, from a mirror in a folder
+
+CONTROL = "Package: {name}\nVersion: 1\nArchitecture: {arch}\nMaintainer: nobody\nDescription: a test\n{more}"
+
+
+def add_package(mirror, name, arch, content, more=""):
+    """Build a .deb with these files in the mirror's pool; returns its stanza of the package index."""
+    build = mirror / "build" / name
+    for path, text in content.items():
+        fake_interpreter(build / path, text)
+    control = CONTROL.format(name=name, arch=arch, more=more)
+    (build / "DEBIAN").mkdir(parents=True)
+    (build / "DEBIAN" / "control").write_text(control)
+    deb = mirror / f"{name}_1_{arch}.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", build, deb], check=True)
+    digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+    return f"{control}Filename: {deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n\n"
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Folders (mirror, etc, cache) of a machine whose own mirror has a MicroPython that says it is 1.25."""
+    suite, codename = interpreter._suite(interpreter._release())
+    arch = interpreter._debian_arch()
+    mirror, etc = tmp_path / "mirror", tmp_path / "etc"
+    answer = {"usr/bin/micropython": f"1 25 0 {64 if arch.endswith('64') else 32}"}
+    index = add_package(mirror, "micropython", arch, answer, "Depends: libtest1\n")
+    index += add_package(mirror, "libtest1", arch, {"usr/lib/libtest.so.1": "x"})
+    folder = mirror / "dists" / suite
+    packages = folder / "main" / f"binary-{arch}" / "Packages"
+    packages.parent.mkdir(parents=True)
+    packages.write_text(index)
+    name = packages.relative_to(folder)
+    digest = hashlib.sha256(index.encode()).hexdigest()
+    (folder / "Release").write_text(
+        f"Suite: {suite}\nCodename: {suite}\nComponents: main\nArchitectures: {arch}\n"
+        f"Date: Sat, 21 Nov 2026 06:00:00 UTC\nSHA256:\n {digest} {len(index)} {name}\n"
+    )
+    etc.mkdir()
+    (etc / "sources.list").write_text(f"deb [trusted=yes] file:{mirror} {codename} main\n")
+    return mirror, etc, tmp_path / "cache"
+
+
+@needs_apt
+def test_fetch_brings_the_package_and_its_libraries_once(bare_path, machine):
+    mirror, etc, cache = machine
+    own = 64 if interpreter._debian_arch().endswith("64") else 32
+    (found,) = interpreter.fetch(own, cache, etc)
+    assert found.version == (1, 25, 0) and found.argv[-1].startswith(str(cache))
+    root = cache / interpreter._debian_arch() / "root"
+    assert (root / "usr/lib/libtest.so.1").exists()
+    shutil.rmtree(mirror)
+    assert interpreter.fetch(own, cache, etc) == [found]
+    assert sorted(path.name for path in cache.iterdir()) == [".lock", root.parent.name]
+
+
+@needs_apt
+def test_two_runs_at_once_do_not_disturb_each_other(bare_path, machine):
+    _, etc, cache = machine
+    own = 64 if interpreter._debian_arch().endswith("64") else 32
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(lambda _: interpreter.fetch(own, cache, etc), range(2))
+    assert one == two and len(one) == 1
+    assert len(list(cache.iterdir())) == 2
+
+
+@needs_apt
+def test_a_broken_one_in_the_cache_is_replaced(bare_path, machine):
+    _, etc, cache = machine
+    own = 64 if interpreter._debian_arch().endswith("64") else 32
+    fake_interpreter(cache / interpreter._debian_arch() / "root/usr/bin/micropython", "Illegal instruction")
+    (found,) = interpreter.fetch(own, cache, etc)
+    assert found.version == (1, 25, 0)
+
+
+@needs_apt
+@pytest.mark.parametrize("harm", ["tampered", "gone", "unsigned"])
+def test_what_cannot_be_fetched_or_trusted_ends_in_one_sentence_and_leaves_nothing(bare_path, machine, harm):
+    mirror, etc, cache = machine
+    if harm == "tampered":
+        deb = next(mirror.glob("libtest1*.deb"))
+        deb.write_bytes(deb.read_bytes()[:-1] + b"x")
+    elif harm == "gone":
+        shutil.rmtree(mirror / "dists")
+    else:
+        sources = etc / "sources.list"
+        sources.write_text(sources.read_text().replace("[trusted=yes] ", ""))
+    with pytest.raises(interpreter.InterpreterError) as raised:
+        interpreter.fetch(None, cache, etc)
+    text = str(raised.value)
+    assert text.startswith("MicroPython could not be fetched (") and "install" in text and "\n" not in text
+    assert [path.name for path in cache.iterdir()] == [".lock"]
+
+
+@needs_apt
+def test_one_word_size_is_enough_unless_the_other_was_asked_for(bare_path, machine, tmp_path):
+    _, _, cache = machine
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    program = fake_interpreter(bare_path / "micropython", "1 25 0 64")
+    assert [found.argv for found in interpreter.fetch(None, cache, nowhere)] == [[str(program)]]
+    with pytest.raises(interpreter.InterpreterError):
+        interpreter.fetch(32, cache, nowhere)
+
+
+def test_a_source_without_options_is_a_plain_line():
+    source = Source(("http://mirror.test/debian",), ("bookworm",), ("main",), {"arch": "amd64"})
+    assert source.line("trixie", Path("/unused")) == "deb http://mirror.test/debian trixie main\n"
