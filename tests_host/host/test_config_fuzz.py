@@ -1,0 +1,82 @@
+"""Whatever a configuration file holds: the check answers, refuses what it must and shows no secret."""
+
+import copy
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware.core.config import render, validate
+
+SECRET = "test-secret-not-real"
+GOOD = json.loads((Path(__file__).parents[2] / "config.example.json").read_text())
+GOOD["wifi"]["networks"] = [{"ssid": "bench", "password": SECRET}]
+GOOD["cloud"].update(device_id="12345", client_id="cdv_00000000000000000000000001", client_secret=SECRET)
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.just(SECRET)
+ANYTHING = st.recursive(
+    SCALARS | st.sampled_from(["on", "low", "setpoint", "6", "https://a@b", 6, 34, 0, -1, 1e300, 10**400]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def spots(value: Any, path: tuple = ()) -> list[tuple]:
+    """The paths of everything inside of `value`."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = [path] if path else []
+    for key, item in inner:
+        found += spots(item, (*path, key))
+    return found
+
+
+def replaced(path: tuple, value: Any) -> Any:
+    raw = copy.deepcopy(GOOD)
+    spot = raw
+    for key in path[:-1]:
+        spot = spot[key]
+    spot[path[-1]] = value
+    return raw
+
+
+def looked_at(raw: Any) -> dict:
+    config, problems = validate(raw)
+    lines = [render(problem) for problem in problems]
+    errors = [problem for problem in problems if problem[0] == "error"]
+    assert ("outputs" in config) == (not errors)
+    assert not [c for line in lines for c in line if unicodedata.category(c) in ("Cc", "Cs")]
+    "\n".join(lines).encode()
+    return config
+
+
+@given(ANYTHING)
+def test_any_json_gets_an_answer(raw: Any) -> None:
+    looked_at(raw)
+
+
+@settings(max_examples=600)
+@given(st.sampled_from(spots(GOOD)), ANYTHING)
+def test_any_value_anywhere_gets_an_answer(path: tuple, value: Any) -> None:
+    config = looked_at(replaced(path, value))
+    if "outputs" in config:
+        # What passed is what the device computes with: no surprises of type are left.
+        assert all(type(output["gpio"]) is int for output in config["outputs"])
+        assert all(0 < sensor["divider_ohm"] <= 1e6 for sensor in config["sensors"])
+        assert config["cloud"]["base_url"].startswith("https://")
+
+
+@given(st.sampled_from([("cloud", "client_secret"), ("wifi", "networks", 0, "password")]), ANYTHING)
+def test_nothing_in_place_of_a_secret_is_shown(path: tuple, value: Any) -> None:
+    _, problems = validate(replaced(path, value))
+    assert {found for _, _, found, _ in problems} <= {"***", "nothing", "a list", "an object", '""'}
+
+
+@given(st.text(max_size=60), ANYTHING)
+def test_unknown_keys_never_show_their_value(key: str, value: Any) -> None:
+    for path in ((key,), ("cloud", key), ("outputs", 0, key)):
+        if path not in spots(GOOD):
+            warned = [p for p in validate(replaced(path, value))[1] if p[0] == "warning"]
+            assert all(found == "***" for _, _, found, _ in warned)

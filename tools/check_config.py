@@ -1,0 +1,141 @@
+"""Check a device's config.json on the host: `python -m tools.check_config FILE`.
+
+Runs the very validator the device runs, and adds what only a computer with the files at hand can see: where a JSON
+syntax error is, whether the certificate files are there and are certificates, whether others can read the secrets.
+Exit status: 0 nothing that stops the device, 1 errors, 2 the file cannot be read as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+Problem = tuple[str, str, str, str]
+
+_COLOURS = {"error": "\033[31m", "warning": "\033[33m", "path": "\033[1m", "good": "\033[32m"}
+_RESET = "\033[0m"
+
+
+class UnreadableError(Exception):
+    """The file is not there or is no JSON; the message says why and where."""
+
+
+def load(path: Path) -> Any:
+    """The parsed content of `path`. Raises UnreadableError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text)
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableError(
+            f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8"
+        ) from error
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}:{error.colno}"
+        raise UnreadableError(f"{where}: not valid JSON: {_hint(text, error)}") from error
+    except (RecursionError, ValueError) as error:  # nesting without end, or a number of thousands of digits
+        raise UnreadableError(f"{path}: not usable JSON: {error}") from error
+
+
+def problems_of(path: Path) -> list[Problem]:
+    """Everything there is to say about the configuration in `path`. Raises UnreadableError."""
+    # The device's modules take const() from MicroPython's own module.
+    shim = types.ModuleType("micropython")
+    shim.const = lambda value: value  # type: ignore[attr-defined]
+    sys.modules.setdefault("micropython", shim)
+    from firmware.core.config import validate  # noqa: PLC0415  not before the shim is in place
+
+    raw = load(path)
+    _, problems = validate(raw)
+    for i, name in enumerate(_ca_files(raw)):
+        problems += _certificate(path.parent / name, f"cloud.ca_files[{i}]")
+    return problems + _privacy(path)
+
+
+def _ca_files(raw: Any) -> list[str]:
+    """The certificate files named in `raw`, which may still be wrong in any way."""
+    cloud = raw.get("cloud") if isinstance(raw, dict) else None
+    names = cloud.get("ca_files") if isinstance(cloud, dict) else None
+    return (
+        [name for name in names if isinstance(name, str) and "\0" not in name]
+        if isinstance(names, list)
+        else []
+    )
+
+
+def _hint(text: str, error: json.JSONDecodeError) -> str:
+    before = text[: error.pos].rstrip()
+    if text[error.pos :].lstrip()[:1] in ("}", "]") or (
+        before[-1:] == "," and error.msg.startswith("Illegal")
+    ):
+        return f"{error.msg} (is there a comma after the last item?)"
+    if text[error.pos : error.pos + 1] in ("/", "#"):
+        return f"{error.msg} (JSON has no comments)"
+    return error.msg
+
+
+def _certificate(file: Path, path: str) -> list[Problem]:
+    found = f'"{file}"'
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        return [("error", path, f"{found}: {error.strerror}", "a certificate file beside the configuration")]
+    if b"-----BEGIN" in data:
+        der = "openssl x509 -in FILE -outform der -out FILE.der"
+        return [("error", path, f"{found}: PEM text", f"a DER file: {der}")]
+    try:
+        expires = x509.load_der_x509_certificate(data).not_valid_after_utc
+    except ValueError:
+        return [("error", path, f"{found}: no certificate", "one X.509 certificate in DER form")]
+    if expires < datetime.datetime.now(datetime.UTC):
+        return [
+            ("warning", path, f"{found}: expired on {expires:%Y-%m-%d}", "a certificate that is still valid")
+        ]
+    return []
+
+
+def _privacy(path: Path) -> list[Problem]:
+    if os.name != "posix" or not path.stat().st_mode & 0o077:
+        return []
+    return [("warning", str(path), "a file that others may read", f"its owner only: chmod 600 {path}")]
+
+
+def _report(problems: list[Problem], colour: bool) -> None:
+    for level, path, found, allowed in problems:
+        if colour:
+            level = f"{_COLOURS[level]}{level}{_RESET}"
+            path = f"{_COLOURS['path']}{path}{_RESET}"
+        print(f"{level}: {path}\n    found:   {found}\n    allowed: {allowed}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.check_config", description="Check a device's config.json."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    path = parser.parse_args(argv).file
+    try:
+        problems = problems_of(path)
+    except UnreadableError as error:
+        print(error, file=sys.stderr)
+        return 2
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    _report(problems, colour)
+    errors = sum(problem[0] == "error" for problem in problems)
+    warnings = len(problems) - errors
+    verdict = f"{path}: {'refused' if errors else 'usable'}, {errors} errors, {warnings} warnings"
+    print(f"{_COLOURS['error' if errors else 'good']}{verdict}{_RESET}" if colour else verdict)
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
