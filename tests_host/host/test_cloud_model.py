@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests_host.support.cloudclient import Client, basic, reading
 from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, demo_device
@@ -399,6 +401,60 @@ def test_methods_queries_and_bodies_that_are_not_in_the_contract():
         before = len(client.model.violations)
         client.send(request)
         assert len(client.model.violations) == before + 1
+
+
+def hostile_values():
+    scalars = (
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters()) | st.just("\ud800")
+    )
+    names = st.sampled_from(
+        ["sensor_id", "command_id", "value", "message_id", "desired_id", "items", "\ud800"]
+    )
+    return st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(names, inner), max_leaves=8)
+
+
+@given(value=hostile_values(), changes=st.dictionaries(st.sampled_from(list(reading())), hostile_values()))
+def test_no_body_makes_the_cloud_fail(value, changes):
+    client = online()
+    for body in (value, reading() | changes, {"items": [reading() | changes, {"message_id": value}]}):
+        for tail in ("feed-data", "feed-data/batches"):
+            assert 200 <= client.post(body, tail).status < 500
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 5000,
+        b"\xff\xfe",
+        b'{"sensor_id":' + b"9" * 4500 + b"}",
+        b'{"items":[{"message_id":"\\ud800"}]}',
+    ],
+)
+def test_no_bytes_make_the_cloud_fail(body):
+    client = online()
+    for tail in ("feed-data", "feed-data/batches"):
+        assert 200 <= client.post(body, tail).status < 500
+    assert client.model.feed(12345) == []
+
+
+@given(header=st.text(st.characters(max_codepoint=255)) | st.just("\udcff"), path=st.text())
+def test_no_head_makes_the_cloud_fail(header, path):
+    client = online()
+    headers = {"authorization": header, "content-type": header}
+    for start in ("Basic ", "Bearer ", ""):
+        headers["authorization"] = start + header
+        for target in (
+            "/oauth/token",
+            "/oauth/revoke",
+            client.path("commands"),
+            "/iot/v1/devices/" + path,
+            path,
+        ):
+            assert (
+                400
+                <= client.send(Request("POST", target, headers, path.encode("utf-8", "replace"))).status
+                < 500
+            )
 
 
 # The owner's side

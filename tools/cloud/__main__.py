@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import signal
 import sys
@@ -52,7 +51,10 @@ def main(argv: list[str] | None = None) -> int:
     except client.Refused as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(result)) if as_json else _print(console, verb, result)
+    if as_json:
+        print(json.dumps(result))
+    else:
+        _print(console, verb, result)
     return 0
 
 
@@ -72,6 +74,9 @@ def _print(console: Console, verb: str, result: Any) -> None:
 
 async def _serve(console: Console, file: Path, db: str, port: int, min_interval_s: float) -> None:
     """Run a cloud with the demo device until Ctrl-C or SIGTERM, one line per event."""
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     if db != ":memory:":
         Path(db).parent.mkdir(parents=True, exist_ok=True)
     async with Site(db, port, plan=Plan(min_interval_s=min_interval_s), connection_file=file) as site:
@@ -81,11 +86,7 @@ async def _serve(console: Console, file: Path, db: str, port: int, min_interval_
         for name in ("base_url", "ca_der", "dns_port", "ntp_port"):
             console.print(f"{name:9} {addresses[name]}", markup=False)
         console.print("serving; end with Ctrl-C")
-        ended = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        with contextlib.suppress(asyncio.CancelledError):
-            await ended.wait()
+        await ended.wait()
 
 
 def _parser() -> argparse.ArgumentParser:

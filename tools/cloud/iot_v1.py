@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tools.cloud import contract
+from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import Refusal, Request, Response, to_json
 from tools.cloud.nouns import Command, Sensor
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _LATER = ("bootstrap", "desired-states", "mqtt")
 _SCOPES = {"commands": "iot:catalog:read", "sensors": "iot:catalog:read", "feed-data": "iot:feed-data:write"}
+_REFUSALS = {"conflict": 409, "rejected": 422}
 _FIELDS = {
     "command": ("id", "value", "value_type", "kind", "pin_port"),
     "sensor": ("id", "kind", "qc", "mu", "pin_port"),
@@ -70,8 +72,9 @@ def _device(model: Model, key: str, token: Any, now: float) -> str:
     if not device["subscription"]:
         raise Refusal(402)
     last = model.last_request.get(key)
-    # A refused request does not move the mark: a hasty device gets through once its interval has passed.
-    if last is not None and 0 <= now - last < model.plan.min_interval_s:
+    # A refused request does not move the mark: a hasty device gets through once its interval has passed. The
+    # millisecond is for sums of decimal fractions.
+    if last is not None and 0 <= now - last < model.plan.min_interval_s - 0.001:
         model.event(
             now, "cadence_exceeded", key, after_s=round(now - last, 3), allowed_s=model.plan.min_interval_s
         )
@@ -108,81 +111,47 @@ def _feed(model: Model, device: str, request: Request, batch: bool, now: float) 
         raise Refusal(415)
     try:
         value = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         model.violation(now, request, "the body is not JSON")
         raise Refusal(400) from None
-    if batch:
-        return _batch(model, device, request, value, now)
-    status, feed_data_id = _store_item(model, device, request, value, now)
-    body = {"code": 2000, "status": status, "feed_data_id": feed_data_id}
-    body |= {"message_id": value["message_id"], "warnings": []}
-    return Response(201 if status == "created" else 200, {}, to_json(body)), "http-feed-data-response"
+    return (_batch if batch else _single)(model, device, request, value, now)
+
+
+def _single(model: Model, device: str, request: Request, item: Any, now: float) -> tuple[Response, str]:
+    outcome = _ingest(model, device, request, item, now)
+    if outcome.status in _REFUSALS:
+        raise Refusal(_REFUSALS[outcome.status], details=outcome.details)
+    body = {"code": 2000, "status": outcome.status, "feed_data_id": outcome.feed_data_id}
+    body |= {"message_id": item["message_id"], "warnings": []}
+    return Response(201 if outcome.status == "created" else 200, {}, to_json(body)), "http-feed-data-response"
 
 
 def _batch(model: Model, device: str, request: Request, value: Any, now: float) -> tuple[Response, str]:
+    """Each item is judged on its own: refused ones do not keep the others out."""
     found = contract.problems("http-feed-data-batch", value)
     if found:
         model.violation(now, request, "breaks http-feed-data-batch", details=found)
         raise Refusal(422, details=found)
     if len(value["items"]) > model.plan.max_batch:
         raise Refusal(413, details={"items": [f"at most {model.plan.max_batch} in one batch"]})
-    results = [_result(model, device, request, item, now) for item in value["items"]]
+    results = [_result(item, _ingest(model, device, request, item, now)) for item in value["items"]]
     body = {"code": 2000, "status": "processed", "results": results}
     return Response(200, {}, to_json(body)), "http-feed-data-batch-response"
 
 
-def _result(model: Model, device: str, request: Request, item: dict[str, Any], now: float) -> dict[str, Any]:
-    """One item of a batch: refused items do not keep the others out."""
+def _result(item: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     message_id = item.get("message_id")
-    result: dict[str, Any] = {"message_id": message_id if isinstance(message_id, str) else None}
-    try:
-        result["status"], result["feed_data_id"] = _store_item(model, device, request, item, now)
-    except Refusal as refusal:
-        result["status"] = "conflict" if refusal.status == 409 else "rejected"
-        result["error"] = refusal.error()
-    return result
+    result = {"message_id": message_id if isinstance(message_id, str) else None, "status": outcome.status}
+    if outcome.status in _REFUSALS:
+        return result | {"error": Refusal(_REFUSALS[outcome.status], details=outcome.details).error()}
+    return result | {"feed_data_id": outcome.feed_data_id}
 
 
-def _store_item(model: Model, device: str, request: Request, item: Any, now: float) -> tuple[str, int]:
-    """Judge and keep one item; returns ("created" | "idempotent", feed_data_id). Raises Refusal 409 or 422."""
+def _ingest(model: Model, device: str, request: Request, item: Any, now: float) -> Outcome:
     found = contract.problems("http-feed-data-item", item)
     if found:
         model.violation(now, request, "breaks http-feed-data-item", details=found)
-        raise _rejected(model, device, found, now)
+        return rejected(model, device, found, now)
     role = "sensor" if "sensor_id" in item else "command"
-    key = item[role + "_id"]
-    source = model.store.source(device, role, str(key))
-    payload = json.dumps(item, sort_keys=True)
-    facts = {role + "_id": key, "message_id": item["message_id"], "value": item["value"]}
-    # A replay is recognised before the catalog is asked: the source may have vanished since the first delivery.
-    earlier = model.store.find_feed(device, role, key, item["message_id"])
-    if earlier is not None:
-        same = earlier["payload"] == payload
-        model.event(now, "feed_replayed" if same else "feed_conflict", device, **facts)
-        if not same:
-            raise Refusal(409, details={"message_id": ["has already been used for another payload"]})
-        return "idempotent", earlier["feed_data_id"]
-    if source is None or source.error is not None:
-        raise _rejected(model, device, {role + "_id": ["is invalid for this device"]}, now)
-    wish = item.get("desired_id")
-    if wish is not None and not model.store.has_desired(device, str(key), _number(wish)):
-        raise _rejected(model, device, {"desired_id": ["is invalid for this command"]}, now)
-    number = model.store.add_feed(device, role, key, item["message_id"], payload, now)
-    model.store.set_reported(device, role, str(key), item["value"], item["value_received_at"])
-    model.event(
-        now, "feed_stored", device, feed_data_id=number, received_at=item["value_received_at"], **facts
-    )
-    if isinstance(source, Command) and source.adopt and wish is None and source.value != item["value"]:
-        model.desire(device, source, item["value"], "device", now)
-    return "created", number
-
-
-def _rejected(model: Model, device: str, details: dict[str, list[str]], now: float) -> Refusal:
-    model.event(now, "feed_rejected", device, details=details)
-    return Refusal(422, details=details)
-
-
-def _number(desired_id: str) -> int:
-    """The number inside a desired_id of ours; -1 (nobody's) for a well-formed id from elsewhere."""
-    text = desired_id.removeprefix("des_")
-    return int(text) if text.isascii() and text.isdigit() and len(text.lstrip("0")) <= 18 else -1
+    rest = {name: value for name, value in item.items() if name != f"{role}_id"}
+    return ingest(model, device, role, item[f"{role}_id"], rest, now)

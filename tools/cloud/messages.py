@@ -94,7 +94,8 @@ class OAuthRefusal(Exception):
 
 
 def to_json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    """Compact UTF-8. Half of a surrogate pair, which only a hostile request echoes, stays an escape."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def endpoint_of(path: str) -> str:

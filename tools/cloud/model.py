@@ -48,19 +48,23 @@ class Model(Owner):
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer one request at `now` (unix seconds). Never raises for what a device does."""
+        with self.store.transaction():
+            response, schema = self._judge(request, now)
+        contract.assert_own(schema, response.body)
+        headers = {"Date": formatdate(now, usegmt=True), "Content-Type": "application/json; charset=utf-8"}
+        return Response(response.status, headers | response.headers, response.body)
+
+    def _judge(self, request: Request, now: float) -> tuple[Response, str]:
         try:
-            response, schema = self._route(request, now)
+            return self._route(request, now)
         except Refusal as refusal:
             body = {"code": refusal.code, "error": refusal.error(), "request_id": self.new_request_id()}
             headers = {}
             if refusal.status == 429 and self.plan.retry_after:
                 headers["Retry-After"] = str(max(1, round(self.plan.min_interval_s)))
-            response, schema = Response(refusal.status, headers, to_json(body)), "http-error-response"
+            return Response(refusal.status, headers, to_json(body)), "http-error-response"
         except OAuthRefusal as refusal:
-            response, schema = oauth.refused(refusal, self.new_request_id()), "oauth-error-response"
-        contract.assert_own(schema, response.body)
-        headers = {"Date": formatdate(now, usegmt=True), "Content-Type": "application/json; charset=utf-8"}
-        return Response(response.status, headers | response.headers, response.body)
+            return oauth.refused(refusal, self.new_request_id()), "oauth-error-response"
 
     def _route(self, request: Request, now: float) -> tuple[Response, str]:
         if "?" in request.path:
@@ -68,6 +72,8 @@ class Model(Owner):
         if request.method == "GET" and request.body:
             self.violation(now, request, "a GET carries no body")
         path = request.path.split("?")[0]
+        if not path.isascii():
+            path = ""
         for prefix, generation in (("/oauth/", oauth), ("/iot/v1/", iot_v1)):
             if path.startswith(prefix):
                 return generation.answer(self, request, path, now)

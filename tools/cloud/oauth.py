@@ -7,7 +7,6 @@ Refuses every other grant, JSON bodies, and credentials anywhere but in the Basi
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -48,7 +47,7 @@ def _client(model: Model, request: Request, now: float) -> Any:
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     try:
         client_id, colon, secret = base64.b64decode(text, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither base64 nor UTF-8
         colon = ""
     if scheme.lower() != "basic" or not colon:
         model.violation(now, request, "OAuth endpoints need a Basic header with client_id:client_secret")

@@ -125,9 +125,15 @@ class Owner:
 
     def feed(self, device_id: int | str, last: int | None = None) -> list[dict[str, Any]]:
         """Stored items in order of arrival: the item as sent, plus feed_data_id and `received` (unix seconds)."""
-        rows = self.store.feed(self._key(device_id), last)
-        facts = ("feed_data_id", "received")
-        return [{**json.loads(row["payload"]), **{fact: row[fact] for fact in facts}} for row in rows]
+        return [
+            {
+                f"{row['role']}_id": row["source"],
+                **json.loads(row["payload"]),
+                "feed_data_id": row["feed_data_id"],
+                "received": row["received"],
+            }
+            for row in self.store.feed(self._key(device_id), last)
+        ]
 
     def show(self, now: float) -> list[dict[str, Any]]:
         """Everything an owner would look at, without any secret."""
@@ -165,3 +171,9 @@ class Owner:
 def desired_id(n: int) -> str:
     """Public name of the n-th wish, in the documented form: "des_" and 26 characters."""
     return f"des_{n:026d}"
+
+
+def desired_number(text: str) -> int:
+    """The number inside a desired_id of ours; -1 (nobody's) for a well-formed id from elsewhere."""
+    digits = text.removeprefix("des_")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits.lstrip("0")) <= 18 else -1

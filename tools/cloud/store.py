@@ -6,10 +6,12 @@ row means for a request is the model's business. Columns for ids have no type, s
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 from tools.cloud.nouns import Command, Device, Sensor
@@ -29,7 +31,7 @@ CREATE TABLE IF NOT EXISTS feed (feed_data_id INTEGER PRIMARY KEY AUTOINCREMENT,
 
 
 def digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class Store:
@@ -43,6 +45,17 @@ class Store:
         self._db.executescript(_TABLES)
         # Models in memory are dropped rather than closed; newer CPythons warn of that.
         self.close = weakref.finalize(self, self._db.close)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of one request or, when our own code fails, nothing of it."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
         return self._db.execute(sql, values).fetchone()

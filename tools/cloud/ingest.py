@@ -1,0 +1,83 @@
+"""What becomes of one observation, whatever transport brought it: stored, replayed, in conflict, or rejected.
+
+Owns idempotency (per device and source), reported state and local adoption. Refuses the words of any transport: its
+file turns an Outcome into statuses and bodies. Source: Realer API, sections "Field semantics" and "Concepts".
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tools.cloud.nouns import Command
+from tools.cloud.owner import desired_number
+
+if TYPE_CHECKING:
+    from tools.cloud.model import Model
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`status`: created, idempotent, conflict or rejected. `details`: field -> sentences, for the last two."""
+
+    status: str
+    feed_data_id: int = 0
+    details: dict[str, list[str]] = field(default_factory=dict)
+
+
+def ingest(
+    model: Model, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float
+) -> Outcome:
+    """Judge and keep one structurally sound item of a source (`role`: "sensor" or "command").
+
+    `item` holds value, value_received_at, message_id and the optional fields, but not the source: a message id means
+    the same whichever way it came.
+    """
+    payload = json.dumps(item, sort_keys=True)
+    facts = {f"{role}_id": source_id, "message_id": item["message_id"], "value": item["value"]}
+    # A replay is recognised before the catalog is asked: the source may have vanished since the first delivery.
+    earlier = model.store.find_feed(device, role, source_id, item["message_id"])
+    if earlier is not None and earlier["payload"] == payload:
+        model.event(now, "feed_replayed", device, **facts)
+        return Outcome("idempotent", earlier["feed_data_id"])
+    if earlier is not None:
+        model.event(now, "feed_conflict", device, **facts)
+        return Outcome("conflict", details={"message_id": ["has already been used for another payload"]})
+    details = _problems(model, device, role, source_id, item)
+    if details:
+        return rejected(model, device, details, now)
+    number = model.store.add_feed(device, role, source_id, item["message_id"], payload, now)
+    model.store.set_reported(device, role, str(source_id), item["value"], item["value_received_at"])
+    observed = item["value_received_at"]
+    model.event(now, "feed_stored", device, feed_data_id=number, received_at=observed, **facts)
+    _adopt(model, device, role, source_id, item, now)
+    return Outcome("created", number)
+
+
+def rejected(model: Model, device: str, details: dict[str, list[str]], now: float) -> Outcome:
+    model.event(now, "feed_rejected", device, details=details)
+    return Outcome("rejected", details=details)
+
+
+def _problems(
+    model: Model, device: str, role: str, source_id: int | str, item: dict[str, Any]
+) -> dict[str, list[str]]:
+    source = model.store.source(device, role, str(source_id))
+    if source is None or source.error is not None:
+        return {f"{role}_id": ["is invalid for this device"]}
+    wish = item.get("desired_id")
+    if wish is not None and not model.store.has_desired(device, str(source_id), desired_number(wish)):
+        return {"desired_id": ["is invalid for this command"]}
+    return {}
+
+
+def _adopt(
+    model: Model, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float
+) -> None:
+    """A local report (one that answers no request) becomes the desired value where the owner has chosen so."""
+    command = model.store.source(device, role, str(source_id))
+    if not isinstance(command, Command) or not command.adopt or "desired_id" in item:
+        return
+    if command.value != item["value"]:
+        model.desire(device, command, item["value"], "device", now)
