@@ -276,9 +276,9 @@ print(wlan.active(), wlan.active(True), network.hostname(), len(wlan.config("mac
 wlan.config(reconnects=0)
 def join(ssid, key):
     wlan.connect(ssid, key)
-    while wlan.status() == network.STAT_CONNECTING:
-        time.sleep_ms(10)
-    print(ssid, wlan.status(), wlan.isconnected())
+    print(ssid, "at first", wlan.status())
+    time.sleep_ms(1600)
+    print(ssid, "in the end", wlan.status(), wlan.isconnected())
 join("Café", "wrong")
 join("Café", "päss word")
 print(wlan.ifconfig()[3], wlan.ipconfig("addr4")[1], wlan.status("rssi"), wlan.config("reconnects"))
@@ -301,8 +301,10 @@ except OSError as error:
 
     assert asyncio.run(play()).lines == [
         "False True bench device 6",
-        "Café 202 False",
-        "Café 1010 True",
+        "Café at first 1001",
+        "Café in the end 202 False",
+        "Café at first 202",
+        "Café in the end 1010 True",
         "127.0.0.7 255.255.255.0 -57 0",
         "lost 200",
         "(116, 'ESP_ERR_TIMEOUT')",

@@ -22,9 +22,9 @@ class Bench:
     def __call__(self, line):
         return self.chip.answer(line)
 
-    def join(self, ssid=".686f6d65", key=".7077"):  # "home", "pw"
+    def join(self, ssid=".686f6d65", password=".7077"):  # "home", "pw"
         self("active 1")
-        return self(f"connect {ssid} {key}")
+        return self(f"connect {ssid} {password}")
 
 
 @pytest.mark.parametrize("gpio", range(6, 12))
@@ -187,6 +187,25 @@ def test_joining_takes_a_while_and_cannot_be_asked_for_twice():
     assert bench.join() == "!O Wifi Internal Error"
     bench("disconnect")
     assert bench("status") == "=1000"
+
+
+def test_a_status_outlives_the_attempt_it_belongs_to():
+    bench = Bench(networks={"home": "pw"})
+    bench("config reconnects 0")
+    bench.join(password=".7878")
+    bench.now_ms += 5000
+    assert bench("status") == "=202"
+    bench.join()
+    assert bench("status") == "=202" and bench("connected") == "=0"
+    bench.now_ms += 5000
+    assert bench("status") == "=1010"
+    bench("disconnect")
+    bench.join()
+    assert bench("status") == "=1000"
+    bench.now_ms += 5000
+    assert bench("status") == "=1010"
+    bench("active 0")
+    assert bench("connected") == "=0" and bench("status") == "=1000"
 
 
 @pytest.mark.parametrize(("networks", "status"), [({"home": "other"}, 202), ({"next door": "pw"}, 201)])

@@ -8,6 +8,8 @@ Refuses: processes and sockets (`virtual.py`), physics (`world.py`).
 Facts: ESP32 datasheet (GPIO 6-11 flash, 34-39 input only without pulls, ADC channels), ESP-IDF calibration of the ADC
 (`esp_adc_cal`, default reference), sources of MicroPython's `ports/esp32`.
 
+Where it is kinder than the chip: using a flash pin is an error here, and hangs the real one.
+
 A reply is `=value`, or an exception to raise: `!V text` ValueError, `!O text` OSError, `!E number name` OSError with
 a number. No reply at all means that the program does not go on: it asked for a reset.
 """
@@ -226,14 +228,14 @@ class Chip:
 
     def _do_active(self, on=None):
         if on is not None:
-            self.radio.set_active(on == "1")
+            self.radio.set_active(on == "1", self._ms())
         return int(self.radio.active)
 
     def _do_connect(self, ssid, password):
         self.radio.connect(_text(ssid), _text(password), self._ms())
 
     def _do_disconnect(self):
-        self.radio.disconnect()
+        self.radio.disconnect(self._ms())
 
     def _do_connected(self):
         return int(self.radio.connected(self._ms()))
@@ -280,7 +282,6 @@ def _pin(word):
     if gpio not in _PINS:
         raise ChipError("V", "invalid pin")
     if gpio in _FLASH:
-        # The port lets a program do this, and the chip then loses its flash and hangs. An error names the culprit.
         raise ChipError("V", "pin belongs to the flash chip")
     return gpio
 

@@ -1,6 +1,7 @@
 """The Wi-Fi station of a simulated ESP32: what `network.WLAN` sees, with the port's statuses and error texts.
 
-Owns: joining, losing and rejoining a network over time. Pure: milliseconds come in with every call.
+Owns: joining, losing and rejoining a network over time, and the port's long memory: the reason of the last loss
+stays in `status` during the next attempt, until that one has ended. Pure: milliseconds come in with every call.
 Refuses: to carry data. The board's sockets are the host's, whatever the air is like.
 """
 
@@ -12,6 +13,7 @@ STAT_GOT_IP = 1010
 BEACON_TIMEOUT = 200
 NO_AP_FOUND = 201
 WRONG_PASSWORD = 202
+_LEFT = 8  # the station itself hung up
 
 _JOIN_MS = 300
 _FAIL_MS = 1500
@@ -41,18 +43,21 @@ class Radio:
         self.reconnects = -1  # -1 = for ever, the port's default
         self.ssid = ""
         self._password = ""
-        self._stop()
-
-    def _stop(self):
         self._phase = "idle"  # idle, joining, up
         self._reason = 0
         self._until = 0
         self._wanted = False
         self._losses = 0
 
-    def set_active(self, active):
-        if active != self.active:
-            self._stop()
+    def _leave(self):
+        if self._phase != "idle":
+            self._phase, self._reason = "idle", _LEFT
+        self._wanted = False
+
+    def set_active(self, active, now_ms):
+        self._settle(now_ms)
+        if not active:
+            self._leave()
         self.active = active
 
     def connect(self, ssid, password, now_ms):
@@ -68,25 +73,27 @@ class Radio:
             self.ssid, self._password = ssid, password
         self._wanted = True
         self._losses = 0
-        self._reason = 0
         self._join(now_ms)
 
-    def disconnect(self):
+    def disconnect(self, now_ms):
+        self._settle(now_ms)
         if not self.active:
             raise WifiError("Wifi Not Started")
-        self._stop()
+        self._leave()
 
     def connected(self, now_ms):
         self._settle(now_ms)
         return self._phase == "up"
 
     def status(self, now_ms):
-        """As the port ranks it: joined, then a failure that says something, then still trying."""
+        """As the port ranks it: joined, then a reason that tells something, then still trying."""
         self._settle(now_ms)
         if self._phase == "up":
             return STAT_GOT_IP
         if self._reason in (NO_AP_FOUND, WRONG_PASSWORD):
             return self._reason
+        if self._reason == _LEFT:
+            return STAT_IDLE
         if self._wanted and self._may_retry():
             return STAT_CONNECTING
         return self._reason or STAT_IDLE

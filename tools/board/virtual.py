@@ -3,6 +3,9 @@
 Owns: power, resets, the watchdog's bite, and the wire over which the shims ask for hardware (one loopback TCP
 connection per run; a run that does not know the token is turned away).
 Refuses: chip rules (`chip.py`), physics (`world.py`), processes (`process.py`).
+
+Where it is not an ESP32: sockets, `time.time()` and the dates that TLS checks are the host's, files are plain files
+and not littlefs, and the shims take about 8 KB of the 32-bit heap.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ class VirtualBoard:
     `networks`: ssid -> password on the air, None = any. `dns`: name server that DHCP hands out.
     `on_line(text)`: a printed line. `on_event(event)`: tuples, in order, `t` in `time.monotonic()` seconds:
     `("boot", n)`, `("line", text)`, `("pin", gpio, level or None, t)`, `("wdt",)`, `("crash", status)`,
-    `("reset", cause)`, `("repl",)`, `("off",)`.
+    `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by different ways: their order among each
+    other says nothing below a millisecond or two.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ _SENSOR_LAG_S = 20
 _HEATER_GAIN_C = 30
 """How far above outside the room ends up when the heater stays on."""
 _STEP_S = 5
-_NOON_LUX = 10_000
+_NOON_LUX = 1_000
 _NIGHT_LUX = 1
 _KELVIN = 273.15
 
