@@ -1,8 +1,8 @@
 """An HTTP/1.1 response out of bytes, however they are cut into pieces (RFC 9112).
 
 Owns framing: where the head, the body and the response end, and whether the connection may serve another request.
-Refuses every ambiguity (two lengths, a length beside chunks, folded headers, unknown codings) and everything endless:
-lines and body have limits, and of the headers only the few in `headers` are kept.
+Refuses every ambiguity (two lengths, a length beside chunks, folded headers, unknown codings), a success without a
+length, and everything endless: lines and body have limits, and of the headers only the few in `headers` are kept.
 
 Each state but the last eats either one line or a run of body bytes. Lines go to the handler in `_ON_LINE`, which
 picks the next state; runs go to `_run`. Line ends: a lone LF counts as CRLF (section 2.2), a lone CR is an error.
@@ -179,12 +179,19 @@ class ResponseParser:
         elif self._chunked:
             self._state = _CHUNK_SIZE
         elif self._length is None:
-            self.keep_alive = False
-            self._state = _TO_CLOSE
+            self._begin_to_close()
         elif self._length:
             self._begin_run(_LENGTH, self._length)
         else:
             self._finish()
+
+    def _begin_to_close(self):
+        # Over MicroPython's TLS a cut connection looks like an orderly end, and its json takes '[1, 2' for a list. An
+        # error may end so, its status says enough; a success may not.
+        if self._code < 400:
+            raise HttpError("no length")
+        self.keep_alive = False
+        self._state = _TO_CLOSE
 
     def _begin_run(self, state, size):
         self._claim(size)

@@ -32,15 +32,15 @@ class Stream:
         self._io = asyncio.StreamReader(tls_sock or sock)
 
     async def read_into(self, view):
-        """Wait for bytes, put at most len(view) into `view` and return how many; 0 is the peer's orderly end.
+        """Wait for bytes, put at most len(view) into `view` and return how many; 0 when the peer has ended.
 
-        NetError "tls" or "closed". A TLS connection that ends without the closing alert counts as "closed": the bytes
-        so far may be a truncated message (RFC 9112 section 9.8).
+        NetError "tls" or "closed". A TLS end may be a cut: mbedTLS hides whether the closing alert came, so a message
+        has to say its own length.
         """
         try:
             while True:
                 n = await self._io.readinto(view)
-                if n is not None:  # woken by a TLS record that carried no data
+                if n is not None:  # None: woken by a TLS record without data, or by a part of one
                     return n
         except (OSError, ValueError) as e:
             raise _translate(e)

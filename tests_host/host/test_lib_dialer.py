@@ -177,13 +177,19 @@ def test_refused(device: Device):
     assert seen["took_ms"] < 1000
 
 
+def test_next_dial_tries_the_next_address(device: Device, peers: Callable[..., Peer], ca: TestCA):
+    seen = device("second_address", peers(serve_forever, ca.leaf("good")).port)
+    assert seen["result"] == {"kinds": ["connect"], "forgotten": [HOST]}
+
+
 def test_peer_that_speaks_no_tls(device: Device, peers: Callable[..., Peer]):
     peer = peers(lambda peer, connection: connection.sendall(b"SSH-2.0-something\r\n" * 10))
     assert device("get", peer.port)["kind"] == "tls"
 
 
-def test_peer_that_closes_in_the_handshake(device: Device, peers: Callable[..., Peer]):
-    peer = peers(lambda peer, connection: connection.recv(16))
+@pytest.mark.parametrize("size", [16, 4096], ids=["with a reset", "in order"])
+def test_peer_that_closes_in_the_handshake(device: Device, peers: Callable[..., Peer], size: int):
+    peer = peers(lambda peer, connection: connection.recv(size))
     assert device("get", peer.port)["kind"] == "closed"
 
 
@@ -201,10 +207,13 @@ def test_response_of_many_records(
     body = bytes(range(256)) * 400
     context = ca.leaf("good")
     context.minimum_version = context.maximum_version = version
+    context.options &= ~ssl.OP_NO_TICKET  # records without data for the client to wake up for
+    context.num_tickets = 2
 
     def script(peer: Peer, connection: socket.socket) -> None:
         while True:
             peer.hear(connection)
+            time.sleep(0.03)
             connection.sendall(answer(body))
 
     seen = device("get", peers(script, context).port, times=3)
@@ -267,7 +276,8 @@ def test_body_cut_by_the_peer(device: Device, peers: Callable[..., Peer], ca: Te
         peer.hear(connection)
         connection.sendall(answer(b"hello")[:-2])
 
-    assert device("get", peers(script, ca.leaf("good")).port)["kind"] in ("http", "closed")
+    seen = device("get", peers(script, ca.leaf("good")).port)
+    assert (seen["kind"], seen["detail"]) == ("http", "cut short")
 
 
 def test_reset_by_the_peer(device: Device, peers: Callable[..., Peer], ca: TestCA):
@@ -276,6 +286,11 @@ def test_reset_by_the_peer(device: Device, peers: Callable[..., Peer], ca: TestC
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     assert device("get", peers(script, ca.leaf("good")).port)["kind"] == "closed"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_closing_a_stream_closes_both_layers(device: Device, fails: bool):
+    assert device("closing", fails=fails)["result"] == [2, 2]
 
 
 @pytest.fixture

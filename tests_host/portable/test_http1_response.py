@@ -4,6 +4,7 @@ from http1.errors import HttpError
 from http1.response import ResponseParser
 
 OK = b"HTTP/1.1 200 OK\r\n"
+BAD = b"HTTP/1.1 502 Bad gateway\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -45,10 +46,12 @@ def test_chunks():
     assert outcome(CHUNKED + b"A\r\n0123456789\r\na;\r\n0123456789\r\n0\r\n\r\n")[2] == b"0123456789" * 2
 
 
-def test_until_close():
-    assert outcome(OK + b"\r\nabc", end=True) == (200, {}, b"abc", False)
-    assert outcome(OK + b"\r\n", end=True) == (200, {}, b"", False)
-    assert outcome(OK + b"\r\nabc") == "more"
+def test_until_close_only_for_errors():
+    assert outcome(BAD + b"\r\nabc", end=True) == (502, {}, b"abc", False)
+    assert outcome(BAD + b"\r\n", end=True) == (502, {}, b"", False)
+    assert outcome(BAD + b"\r\nabc") == "more"
+    for line in (OK, b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 302 Found\r\n"):
+        assert outcome(line + b"\r\nabc", end=True) == "no length"
 
 
 def test_cut_anywhere_is_incomplete():
@@ -162,8 +165,8 @@ def test_body_limit():
     assert outcome(CHUNKED + b"5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n", limits=limits)[2] == ten
     assert outcome(CHUNKED + b"5\r\n01234\r\n6\r\n", limits=limits) == "body too large"
     assert outcome(CHUNKED + b"ffffffff\r\n", limits=limits) == "body too large"
-    assert outcome(OK + b"\r\n" + ten, end=True, limits=limits)[2] == ten
-    assert outcome(OK + b"\r\n" + ten + b"x", limits=limits) == "body too large"
+    assert outcome(BAD + b"\r\n" + ten, end=True, limits=limits)[2] == ten
+    assert outcome(BAD + b"\r\n" + ten + b"x", limits=limits) == "body too large"
 
 
 def test_head_limit():
@@ -179,6 +182,7 @@ def test_chunk_lines_and_trailers_have_a_limit():
     assert outcome(CHUNKED + b"1;" + b"x" * 5000, limits=(100, 1000)) == "head too large"
     assert outcome(CHUNKED + b"1\r\nx\r\n" * 100, limits=(100, 1000)) == "head too large"
     assert outcome(CHUNKED + b"0\r\n" + b"X: y\r\n" * 100, limits=(100, 1000)) == "head too large"
+    assert outcome(CHUNKED + b"1\r\nx\r\n" * 11 + b"0\r\n\r\n", limits=(60, 1000))[2] == b"x" * 11
 
 
 def test_endless_stream_keeps_little():
@@ -200,6 +204,6 @@ def test_state_is_visible():
     assert not parser.started
     parser.feed(OK)
     assert parser.started and parser.status == 0
-    parser.feed(b"\r\n")
+    parser.feed(b"Content-Length: 9\r\n\r\nx")
     assert parser.status == 200 and not parser.done
-    assert repr(parser) == "ResponseParser(status=200, state=7, body=0)"
+    assert repr(parser) == "ResponseParser(status=200, state=5, body=1)"

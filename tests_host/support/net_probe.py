@@ -36,13 +36,14 @@ class Clock:
 
 
 class Names:
-    """The Resolver seam: every name is the loopback address."""
+    """The Resolver seam: every name has the same addresses."""
 
-    def __init__(self):
+    def __init__(self, addresses=("127.0.0.1",)):
+        self.addresses = addresses
         self.forgotten = []
 
     async def resolve(self, host):
-        return ["127.0.0.1"]
+        return self.addresses
 
     def forget(self, host):
         self.forgotten.append(host)
@@ -80,6 +81,23 @@ async def get(orders, clock):
     dials = web.dials
     web.close()
     return {"answers": answers, "dials": dials}
+
+
+async def second_address(orders, clock):
+    """GET from a host whose first address is dead, until it works."""
+    from netio.errors import NetError
+
+    web = client(orders, clock)
+    web._dialer._resolver.addresses = ["127.0.0.2", "127.0.0.1"]
+    kinds = []
+    while web.dials < 5:
+        try:
+            await web.request("GET", "/x")
+            break
+        except NetError as e:
+            kinds.append(e.kind)
+    web.close()
+    return {"kinds": kinds, "forgotten": web._dialer._resolver.forgotten}
 
 
 async def post(orders, clock):
@@ -122,6 +140,29 @@ async def no_ca(orders, clock):
         except ValueError as e:
             said.append(str(e))
     return {"said": said}
+
+
+class Sock:
+    """Something to close; counts how often, and fails at it when told."""
+
+    def __init__(self, fails):
+        self.closed = 0
+        self.fails = fails
+
+    def close(self):
+        self.closed += 1
+        if self.fails:
+            raise OSError(5)
+
+
+async def closing(orders, clock):
+    from netio.stream import Stream
+
+    socks = [Sock(orders["fails"]), Sock(orders["fails"])]
+    stream = Stream(*socks)
+    stream.close()
+    stream.close()
+    return [sock.closed for sock in socks]
 
 
 async def udp(orders, clock):
