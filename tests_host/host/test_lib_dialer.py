@@ -23,6 +23,8 @@ from tools.cloud.ntp import NtpServer
 
 PROBE = portable.ROOT / "tests_host" / "support" / "net_probe.py"
 HOST = "api.realer.test"
+STALL_MS = 200
+"""More than a busy machine makes of nothing, less than any of the deadlines below: the loop never waited inside."""
 find = cache(interpreter.find)
 
 Script = Callable[[socket.socket], None]
@@ -163,6 +165,11 @@ def test_no_context_without_a_ca(device: Device):
     assert device("get", 1, ca=None)["kind"] == "connect"  # nothing listens there, and that comes first
 
 
+def test_plain_connection(device: Device, peers: Callable[..., Peer]):
+    peer = peers(lambda peer, connection: connection.sendall(connection.recv(100).upper()))
+    assert device("plain", peer.port)["result"] == {"sizes": [5, 0], "text": "PING\n"}
+
+
 def test_dialer_without_context_makes_no_tls(device: Device, peers: Callable[..., Peer]):
     peer = peers(serve_forever)
     assert device("get", peer.port, ca=None)["kind"] == "tls"
@@ -174,7 +181,7 @@ def test_refused(device: Device):
         port = closed.getsockname()[1]
     seen = device("get", port)
     assert (seen["kind"], seen["detail"]) == ("connect", "ECONNREFUSED")
-    assert seen["took_ms"] < 1000
+    assert seen["took_ms"] < 5000
 
 
 def test_next_dial_tries_the_next_address(device: Device, peers: Callable[..., Peer], ca: TestCA):
@@ -197,7 +204,7 @@ def test_peer_that_is_silent_in_the_handshake(device: Device, peers: Callable[..
     peer = peers(lambda peer, connection: time.sleep(5))
     seen = device("get", peer.port, limits={"connect_ms": 300})
     assert (seen["kind"], seen["detail"]) == ("timeout", "send")
-    assert seen["stall_ms"] <= 20
+    assert seen["stall_ms"] <= STALL_MS
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
@@ -255,7 +262,7 @@ def test_dribble_beyond_the_deadline(device: Device, peers: Callable[..., Peer],
 
     seen = device("get", peers(script, ca.leaf("good")).port, limits={"body_ms": 400})
     assert (seen["kind"], seen["detail"]) == ("timeout", "body")
-    assert 400 <= seen["took_ms"] < 2000
+    assert 400 <= seen["took_ms"] < 5000
 
 
 def test_idle_connection_closed_by_the_peer_is_replaced(
@@ -311,8 +318,8 @@ def black_hole() -> Iterator[int]:
 def test_peer_that_never_answers(device: Device, black_hole: int):
     seen = device("get", black_hole, limits={"connect_ms": 300})
     assert (seen["kind"], seen["detail"]) == ("timeout", "connect")
-    assert 300 <= seen["took_ms"] < 2000
-    assert seen["stall_ms"] <= 20
+    assert 300 <= seen["took_ms"] < 5000
+    assert seen["stall_ms"] <= STALL_MS
 
 
 def test_cancelled_connects_leave_nothing_open(device: Device, black_hole: int):
@@ -354,7 +361,7 @@ def test_udp_silence_and_refusal(device: Device):
         silent.bind(("127.0.0.1", 0))
         port = silent.getsockname()[1]
         seen = device("udp", port)
-        assert (seen["kind"], seen["stall_ms"] <= 20) == ("timeout", True)
+        assert (seen["kind"], seen["stall_ms"] <= STALL_MS) == ("timeout", True)
     seen = device("udp", port)
     assert (seen["kind"], seen["detail"]) == ("closed", "ECONNREFUSED")
 

@@ -100,6 +100,19 @@ async def second_address(orders, clock):
     return {"kinds": kinds, "forgotten": web._dialer._resolver.forgotten}
 
 
+async def plain(orders, clock):
+    """Send a line without TLS and read until the peer ends."""
+    from netio.dialer import Dialer
+
+    stream = await Dialer(clock, Names(), None).dial(orders["host"], orders["port"], tls=False)
+    await stream.write(b"ping\n")
+    view = memoryview(bytearray(100))
+    sizes = [await stream.read_into(view), await stream.read_into(view)]
+    stream.close()
+    stream.close()
+    return {"sizes": sizes, "text": bytes(view[: sizes[0]]).decode()}
+
+
 async def post(orders, clock):
     """POST `size` bytes; the server answers with their checksum."""
     web = client(orders, clock)
