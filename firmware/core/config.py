@@ -5,11 +5,12 @@ start and dropped. A problem is `(level, path, found, allowed)`: level "error" o
 `outputs[1].gpio`, what was found as short text (a secret is only ever `***`), and what is allowed in words.
 """
 
+import json
 from micropython import const
 
 from firmware.core import config_checks
 from firmware.core.config_kinds import KINDS, printable
-from firmware.core.config_rules import TOP
+from firmware.core.config_rules import TABLES
 from firmware.core.errors import ConfigError
 from firmware.core.secret import Secret
 
@@ -23,8 +24,9 @@ def validate(raw):
     Without an error `config` holds every key, defaults filled in, secrets wrapped in `Secret`. With one it holds only
     `led` and `log`, for saying so: nothing may be switched from a configuration that is partly right.
     """
-    walk = _Walk()
-    config = walk.item(raw, TOP, "") or {}
+    walk, out = _Walk(), {}
+    walk.field("", "object", [], raw, "", out)
+    config = out.get("") or {}
     config_checks.check(config, walk.say)
     if walk.failed:
         led = None if "led" in walk.failed else config.get("led")
@@ -57,73 +59,73 @@ class _Walk:
         if len(self.problems) < _MAX_PROBLEMS:
             self.problems.append((level, path or "the whole file", _shown(found), allowed))
 
-    def item(self, raw, table, path):
-        """`raw` as a whole by `table`, None when it is no object."""
-        out = {}
-        self._field(("", "object", table, None), {"": raw}, path, out)
-        return out.get("")
+    def field(self, key, kind, args, value, path, out):
+        """Put the checked `value` into `out`; when it is refused, nothing."""
+        if args and args[-1][0] == "=":
+            default = json.loads(args.pop()[1:])
+            if value is None and default is None:
+                out[key] = None
+                return
+            value = default if value is None else value
+        elif value is None and kind in ("word", "safe"):
+            value = args[0]
+        try:
+            if kind == "object":
+                out[key] = self._object(value, key, path + "." if path else "")
+            elif kind == "list":
+                out[key] = self._list(value, args, key, path)
+            else:
+                out[key] = KINDS[kind](value, args)
+        except ConfigError as e:
+            self.say("error", path, _masked(key, kind, value), e.args[0])
 
-    def _object(self, raw, table, path):
-        """`raw` by `table`. A field that was refused is missing from the result."""
+    def _object(self, raw, name, path):
         if not isinstance(raw, dict):
             raise ConfigError("an object")
-        rules, variant_key, variants = table
-        variant = raw.get(variant_key)
-        if variants and isinstance(variant, str):
-            rules += variants.get(variant, ())
-        out = {}
-        for rule in rules:
-            self._field(rule, raw, path + rule[0], out)
-        known = [rule[0] for rule in rules]
+        out, known = {}, []
+        lines = TABLES[name].split("\n")
+        for line in lines:
+            key, kind = line.split()[:2]
+            known.append(key)
+            self.field(key, kind, line.split()[2:], raw.get(key), path + key, out)
+            if kind == "variant" and out.get(key) in TABLES:
+                lines += TABLES[out[key]].split("\n")
         for key in sorted(raw):
             if key not in known:
+                near = [name for name in known if _near(name, key)]
                 # Its value is not shown: this may be a secret under a misspelt name.
-                self.say("warning", path + _shown(key)[1:-1], Secret(""), _advice(key, known))
+                self.say(
+                    "warning", path + _shown(key)[1:-1], Secret(""), near[0] + "?" if near else "no such key"
+                )
         return out
 
-    def _field(self, rule, raw, path, out):
-        key, kind, a, b = rule[:4]
-        value = raw.get(key, rule[4] if len(rule) > 4 else None)
-        try:
-            if value is None and len(rule) > 4 and rule[4] is None:
-                out[key] = None
-            elif kind == "object":
-                out[key] = self._object(value, a, path + "." if path else "")
-            elif kind == "list":
-                out[key] = self._list(value, a, b, path)
-            else:
-                out[key] = KINDS[kind](value, a, b)
-        except ConfigError as e:
-            self.say("error", path, _mask(kind, value), e.args[0])
-
-    def _list(self, raw, table, bounds, path):
-        if not isinstance(raw, list) or not bounds[0] <= len(raw) <= bounds[1]:
-            raise ConfigError("a list of %d..%d objects" % bounds)
-        return [self.item(item, table, "%s[%d]" % (path, i)) for i, item in enumerate(raw)]
+    def _list(self, raw, args, key, path):
+        if not isinstance(raw, list) or not int(args[0]) <= len(raw) <= int(args[1]):
+            raise ConfigError("a list of %s..%s objects" % tuple(args))
+        items = []
+        for item in raw:
+            out = {}
+            self.field(key, "object", [], item, "%s[%d]" % (path, len(items)), out)
+            items.append(out.get(key))
+        return items
 
 
-def _mask(kind, value):
+def _masked(key, kind, value):
     """Wrap `value` when a secret may be in it, perhaps because it was put in the wrong place."""
     if value is None or isinstance(value, (dict, list)):
         return value
     # Of an address only credentials and queries are secret.
-    secret = "@" in value or "?" in value if kind == "url" and isinstance(value, str) else False
-    return Secret("") if secret or kind in ("secret", "psk", "key", "object", "list") else value
+    secret = isinstance(value, str) and kind == "url" and ("@" in value or "?" in value)
+    return (
+        Secret("") if secret or key == "client_id" or kind in ("secret", "psk", "object", "list") else value
+    )
 
 
-def _advice(key, known):
-    distance, best = min([(_distance(key[:24], name), name) for name in known])
-    return "only known keys; %s?" % best if distance <= 2 else "only known keys: it is ignored"
-
-
-def _distance(a, b):
-    """Edits (insert, delete, replace) that turn `a` into `b`."""
-    row = list(range(len(b) + 1))
-    for i, char in enumerate(a):
-        last = row[0]
-        row[0] = i + 1
-        for j in range(len(b)):
-            kept = last if char == b[j] else last + 1
-            last = row[j + 1]
-            row[j + 1] = min(kept, last + 1, row[j] + 1)
-    return row[len(b)]
+def _near(a, b):
+    """Whether `a` and `b` differ in no more than two characters between a common head and a common tail."""
+    least, i, j = min(len(a), len(b)), 0, 0
+    while i < least and a[i] == b[i]:
+        i += 1
+    while j < least - i and a[-1 - j] == b[-1 - j]:
+        j += 1
+    return i + j > 1 and max(len(a), len(b)) - i - j < 3

@@ -24,17 +24,8 @@ def check(config, say):
                     one(item, path, config, say)
             except KeyError:
                 pass  # a part of it was refused, and reported, before
-    try:
-        _times(config["watchdog_s"], config["safety"]["silence_s"], 3 * config["cloud"]["poll_s"], say)
-    except (KeyError, TypeError):
-        pass
-
-
-def _times(watchdog_s, silence_s, least_s, say):
-    if 0 < watchdog_s < 10:
-        say("error", "watchdog_s", watchdog_s, "0 (off) or 10..600")
-    if 0 < silence_s < least_s:
-        say("warning", "safety.silence_s", silence_s, "0 or at least 3 * poll_s, %d" % least_s)
+    if 0 < config.get("watchdog_s", 0) < 10:
+        say("error", "watchdog_s", config["watchdog_s"], "0 (off) or 10..600")
 
 
 def _pin(item, role, path, seen, say):
@@ -86,9 +77,8 @@ def _setpoint(item, path, config, say):
     if low >= high:
         say("error", path + "min", low, "less than max")
         return
-    for key in ("step", "hysteresis"):
-        if item[key] > high - low:
-            say("error", path + key, item[key], "at most max - min")
+    if item["step"] > high - low:
+        say("error", path + "step", item["step"], "at most max - min")
     if isinstance(safe, float) and not low <= safe <= high:
         say("error", path + "safe", safe, "a setpoint from min to max")
 

@@ -8,13 +8,7 @@ before trying, so that is left to the wiring guide.
 
 _ABSENT = (20, 24, 28, 29, 30, 31)
 
-_STRAPPING = {
-    0: "low at reset starts the serial loader",
-    2: "high at reset can stop the serial loader",
-    5: "pulled up during reset",
-    12: "high at reset selects the wrong flash voltage: the chip does not start",
-    15: "pulled up during reset",
-}
+_STRAPPING = (0, 2, 5, 12, 15)
 
 
 def flaw(gpio, role, pull=None):
@@ -35,7 +29,7 @@ def flaw(gpio, role, pull=None):
     if gpio >= 34:
         return _input_only(role, pull)
     if gpio in _STRAPPING and (gpio, role) != (2, "led"):
-        return "warning", "better another GPIO: strapping pin, " + _STRAPPING[gpio]
+        return "warning", "better another GPIO: its level at reset decides how the chip starts"
     return None
 
 

@@ -34,6 +34,11 @@ class Board:
     def led(self, gpio, active_high):
         return Led(gpio, active_high)
 
+    def wifi(self, hostname):
+        from firmware.drivers.wifi import Wifi
+
+        return Wifi(hostname)
+
     def watchdog(self, timeout_ms):
         """Start the watchdog: the chip resets unless `feed()` is called every `timeout_ms`. It cannot be stopped."""
         try:

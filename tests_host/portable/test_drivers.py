@@ -14,9 +14,9 @@ def board():
 def wifi():
     chip = fakemachine.install()
     chip.networks["bench"] = "test-secret-not-real"
-    from firmware.drivers.wifi import Wifi
+    from firmware.drivers.board import Board
 
-    return chip, Wifi("realer-device")
+    return chip, Board().wifi("realer-device")
 
 
 def refused(call, *args):
