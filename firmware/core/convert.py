@@ -10,7 +10,6 @@ is one rail, 3050 mV and more (or 97 % of a lower supply) the other. A 10 k ther
 """
 
 import math
-
 from micropython import const
 
 from firmware.core.errors import DriverError
