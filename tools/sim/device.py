@@ -22,6 +22,7 @@ from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.sim.board import SimBoard, SimRadio
+from tools.sim.loop import VirtualLoop
 from tools.sim.net import SimNet
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -40,10 +41,12 @@ def demo_config(**cloud: Any) -> dict:
 
 
 class SimDevice:
-    """Build it inside a running VirtualLoop. `config`: raw, as in the file; `folder`: where its flash records lie."""
+    """`config`: raw, as in the file; `folder`: where its flash records lie. One device to a loop."""
 
-    def __init__(self, folder: Path, config: dict | None = None, model: Model | None = None, seed: int = 0) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(
+        self, loop: VirtualLoop, folder: Path, config: dict | None = None, model: Model | None = None, seed: int = 0
+    ) -> None:
+        self._loop = loop
         self._rng = random.Random(seed)
         self.config, problems = validate(config or demo_config())
         assert not [p for p in problems if p[0] == "error"], problems
@@ -61,7 +64,7 @@ class SimDevice:
         self.net: SimNet = None  # type: ignore[assignment]
         self._folder = folder
         self._task: asyncio.Task | None = None
-        self._loop.on_jump = self._advance  # type: ignore[attr-defined]
+        loop.on_jump = self._advance
 
     def wall(self) -> float:
         return POWER_UP_UTC + self._loop.time()
@@ -75,15 +78,25 @@ class SimDevice:
     def power_on(self) -> None:
         self.boots += 1
         clock = Clock(
-            lambda: WRAP_SOON_MS + int(self._loop.time() * 1000 + 1e-6), lambda ms: asyncio.sleep(max(ms, 0) / 1000)
+            lambda: WRAP_SOON_MS + int(self._loop.time() * 1000 + 1e-6),
+            lambda ms: asyncio.sleep(max(ms, 0) / 1000),
         )
         log = Log(clock, self.lines.append, "debug")
         self.net = SimNet(
-            self.model, self.faults, clock, self.bits, ["ntp.realer.test"], POWER_UP_UTC - 86400, self.wall, self.radio.connected
+            self.model,
+            self.faults,
+            clock,
+            self.bits,
+            ["ntp.realer.test"],
+            POWER_UP_UTC - 86400,
+            self.wall,
+            self.radio.connected,
         )
         store = Store(f"{self._folder}/")
-        self.app = App(self.config, self.board, self.radio, clock, self.bits, log, store, self.net, self.boots)
-        self._task = asyncio.create_task(self.app.run())
+        self.app = App(
+            self.config, self.board, self.radio, clock, self.bits, log, store, self.net, self.boots
+        )
+        self._task = self._loop.create_task(self.app.run())
 
     async def power_off(self) -> None:
         """As if the plug were pulled: nothing is said to anybody, and the relays fall."""

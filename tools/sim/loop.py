@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 
@@ -47,8 +47,3 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self.on_jump:
             self.on_jump(dt_s)
 
-
-def run(story: Callable[[], Awaitable[Any]]) -> Any:
-    """Run the coroutine function in a fresh virtual loop; tasks it leaves behind are cancelled."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(story())

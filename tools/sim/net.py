@@ -1,6 +1,6 @@
 """The network seam of the firmware joined to the cloud model by function calls: real bytes, no sockets.
 
-Owns connections (h11 reads the device's requests), names, time service and what can go wrong with them. The cloud's own
+Owns connections, names, time service and what can go wrong with them. The cloud's own
 misbehaviour is `tools/cloud/faults.py`, the same as behind the HTTPS server.
 """
 
@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import h11
-
 from dnsstub.resolver import Resolver
 from netio.errors import NetError
 from sntp.client import query
 from tools.cloud import dns, ntp
-from tools.cloud.faults import Faults, answer
-from tools.cloud.messages import Request
+from tools.cloud.faults import Faults
 from tools.cloud.model import Model
+from tools.cloud.wire import Wire
 
 CLOUD_IP = "127.0.0.1"
 
@@ -85,19 +83,19 @@ class SimStream:
 
     def __init__(self, net: SimNet) -> None:
         self._net = net
+        self._wire = Wire(net.model, net.faults)
         self._to_device = bytearray()
         self._arrived = asyncio.Event()
         self._eof = self._dead = self.closed = False
-        self._parser = h11.Connection(h11.SERVER)
-        self._serving: asyncio.Task | None = None
+        self._serving: set[asyncio.Task] = set()
 
     async def write(self, data) -> None:
         if self._dead or self.closed:
             raise NetError("closed", "ECONNRESET")
         await asyncio.sleep(0)
-        self._parser.receive_data(bytes(data))
-        if self._serving is None or self._serving.done():
-            self._serving = asyncio.create_task(self._serve())
+        task = asyncio.create_task(self._serve(bytes(data)))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def read_into(self, view) -> int:
         while not self._to_device:
@@ -114,38 +112,18 @@ class SimStream:
 
     def close(self) -> None:
         self.closed = True
-        if self._serving:
-            self._serving.cancel()
+        for task in self._serving:
+            task.cancel()
 
     def reset(self) -> None:
         self._dead = True
         self._arrived.set()
 
-    async def _serve(self) -> None:
-        request = self._request()
+    async def _serve(self, data: bytes) -> None:
         await asyncio.sleep(self._net.latency_s)
         if self._net.silent:
             await asyncio.Event().wait()
-        steps = answer(self._net.model, self._net.faults, request, self._net.wall())
-        if await self._perform(steps):
-            self._parser.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
-            self._parser.send(h11.EndOfMessage())
-            self._parser.start_next_cycle()
-        else:
-            self._eof = True
-            self._arrived.set()
-
-    def _request(self) -> Request:
-        head = self._parser.next_event()
-        body = b""
-        while isinstance(event := self._parser.next_event(), h11.Data):
-            body += event.data
-        assert isinstance(head, h11.Request) and isinstance(event, h11.EndOfMessage)
-        headers = {name.decode(): value.decode() for name, value in head.headers}
-        return Request(head.method.decode(), head.target.decode(), headers, bytes(body))
-
-    async def _perform(self, steps) -> bool:
-        for step in steps:
+        for step in self._wire.feed(data, self._net.wall()):
             if step[0] == "send":
                 self._give(step[1])
             elif step[0] == "wait":
@@ -157,8 +135,8 @@ class SimStream:
             elif step[0] == "hang":
                 await asyncio.Event().wait()
             else:
-                return False
-        return True
+                self._eof = True
+                self._arrived.set()
 
     def _give(self, data: bytes) -> None:
         self._to_device += data
