@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import gc
 import time
 
 from firmware.core.backoff import Backoff
@@ -67,7 +66,9 @@ class App:
         )
         probe_ms = config["cloud"]["probe_s"] * 1000
         refusals = Backoff(probe_ms, max(_REFUSED_CAP_MS, probe_ms), probe_ms // 2)
-        self.session = Session(clock, rng, self.link, self.controller, self.network.ready, refusals, say("cloud"))
+        self.session = Session(
+            clock, rng, self.link, self.controller, self.network.ready, refusals, say("cloud")
+        )
         self._supervise(config, board, clock, rng, say, store)
         rtc = board.rtc_get()
         if rtc >= BUILD_UTC:
@@ -92,11 +93,17 @@ class App:
         led = config["led"] and board.led(config["led"]["gpio"], config["led"]["active"] == "high")
         sensors = [(s, board.adc(s["gpio"])) for s in config["sensors"]]
         add = self.supervisor.add
-        add("control", ControlLoop(clock, self.controller, self.link.lease, buttons, led, self.state, say("control")).run, 2000)
+        add(
+            "control",
+            ControlLoop(
+                clock, self.controller, self.link.lease, buttons, led, self.state, say("control")
+            ).run,
+            2000,
+        )
         add("sampling", SamplingLoop(clock, sensors, self.controller, say("sensor")).run, 10000)
         add("network", self.network.run, 60000)
         add("cloud", self.session.run, 300000)
-        add("health", HealthLoop(clock, store, collect, self.outbox, say("health")).run, 30000)
+        add("health", HealthLoop(clock, store, board.heap, self.outbox, say("health")).run, 30000)
 
     def _link_alive(self):
         self.session.alive()
@@ -121,12 +128,6 @@ class App:
         """An orderly end: outputs safe, token given back."""
         self.controller.panic()
         await self.link.shutdown()
-
-
-def collect():
-    gc.collect()
-    # CPython, where tests run this too, has no such figures.
-    return (gc.mem_alloc(), gc.mem_free()) if hasattr(gc, "mem_alloc") else (0, 0)
 
 
 def _output(board, cfg, now):
@@ -161,7 +162,10 @@ def run(sink):
     say = log.channel("main")
     store = Store()
     record = store.load(BOOT_RECORD, {})
-    say("info", "firmware %s, boot %d, reset cause: %s" % (VERSION, record.get("boots", 0), board.reset_cause()))
+    say(
+        "info",
+        "firmware %s, boot %d, reset cause: %s" % (VERSION, record.get("boots", 0), board.reset_cause()),
+    )
     if record.get("safe_mode"):
         return asyncio.run(sit_out(board, clock, store, record, say))
     try:

@@ -59,7 +59,9 @@ def _grant(body):
         raise LinkError("token reply of a type other than Bearer")
     if expires is None or expires < 1:
         raise LinkError("token reply without a usable expires_in")
-    return Grant(Secret(token), int(expires), int(number(body.get("renew_after")) or 0), str(body.get("scope", "")))
+    return Grant(
+        Secret(token), int(expires), int(number(body.get("renew_after")) or 0), str(body.get("scope", ""))
+    )
 
 
 def _is_token(text):

@@ -26,6 +26,7 @@ class Cadence:
         self._calm = 0
         self._round_trip = 0
         self._since = None  # Stopwatch from the last request: its start while under way, then its end
+        self._asked = self._owed = False  # a report found no room; it has the next turn
         self._next_poll = Deadline(now, 0)
         self._hold = Deadline(now, 0)
 
@@ -43,17 +44,21 @@ class Cadence:
         return max(self.wait_ms(now), self._next_poll.left_ms(now))
 
     def report_wait_ms(self, now):
-        """Until a report may leave without pushing the next poll off its beat."""
+        """Until a report may leave without pushing the next poll off its beat. After one poll that went first it may
+        push: round trips as long as the gap must not keep reports away for ever."""
         wait = self.wait_ms(now)
         to_poll = self._next_poll.left_ms(now)
         slack = min(_JITTER_MS + self._round_trip, self.gap_ms() // 2)
-        if to_poll - wait >= self.gap_ms() - slack:
+        if self._owed or to_poll - wait >= self.gap_ms() - slack:
             return wait
+        self._asked = True
         return max(to_poll, wait) + self.gap_ms()
 
     def started(self, now, is_poll=False):
         """A request leaves now."""
         self._since = Stopwatch(now)
+        self._owed = is_poll and self._asked
+        self._asked = False
         if is_poll:
             self._next_poll = Deadline(now, self._poll * self._stretch)
 

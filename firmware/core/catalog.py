@@ -37,7 +37,9 @@ def _bind(rows, items, noun, fault, notes):
             pairs.append((row, index))
     for i, item in enumerate(items):
         if not [1 for _, index in pairs if index == i]:
-            notes.append("%s on pin_port %s is configured, but not served by the cloud" % (noun, item["pin_port"]))
+            notes.append(
+                "%s on pin_port %s is configured, but not served by the cloud" % (noun, item["pin_port"])
+            )
     return pairs
 
 

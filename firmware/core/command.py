@@ -30,29 +30,27 @@ class CommandState:
         self._pending = None
         self._window = None
         self._lapsed = False
-        self._local = False
 
     def __repr__(self):
         return "CommandState(%s %s)" % (self.row.pin_port, "pending" if self._pending else "settled")
 
     def lapse(self):
         """Safe state was entered: what was wanted before has to be confirmed."""
-        self._supersede()
+        self.supersede()
         self._lapsed = True
-        self._local = False
 
-    def local_change(self):
-        """A person switched: newer than whatever the cloud last said."""
-        self._supersede()
-        self._local = True
+    def supersede(self):
+        """What is pending will not be carried out any more."""
+        if self._pending:
+            self._settle(STALE, self._pending)
 
     def offer(self, desired, now):
         """Consider `desired`. Returns a note for the log when it is refused, else None."""
         if not self._is_new(desired):
             return None
-        self._supersede()
+        self.supersede()
         self._last = desired
-        self._lapsed = self._local = False
+        self._lapsed = False
         if desired.valid_s is not None and desired.valid_s <= 0:
             self._settle(STALE, desired)
             return "desired value came too late"
@@ -91,15 +89,15 @@ class CommandState:
     def _is_new_value(self, desired):
         """Polled catalog values carry no identity: only a change is a new wish. After a lapse the same value is one
         again where the owner lets it come back and nobody switched by hand since."""
-        resume = self.output.cfg["after_lapse"] == "resume"
+        again = self.output.cfg["after_lapse"] == "resume" and not self.output.by_hand
         if self._last is None:
-            if not resume:
-                # After power-up nothing tells whether this value was meant before or after the lapse.
+            if not again:
+                # After power-up nothing tells whether this value was meant before or after the lapse or the hand.
                 self._last = desired
-            return resume
+            return again
         if _key(desired.value) != _key(self._last.value):
             return True
-        return self._lapsed and resume and not self._local
+        return self._lapsed and again
 
     def _check(self, raw):
         """(target, None), or (None, what is wrong with the value)."""
@@ -113,10 +111,6 @@ class CommandState:
             value, self.row.low, self.row.high, self.row.step
         )
         return (None, wrong) if wrong else (value, None)
-
-    def _supersede(self):
-        if self._pending:
-            self._settle(STALE, self._pending)
 
     def _settle(self, status, desired):
         self._pending = None

@@ -44,6 +44,9 @@ class Controller:
             if state not in states and not [1 for s in states if s.output is state.output]:
                 state.output.withdraw()
         self._states = states
+        for row, index in sensors:
+            if self._sensor_rows.get(index) != row:
+                self._sensor_reports[index].forget()
         self._sensor_rows = {index: row for row, index in sensors}
         if notes != self._notes:
             self._notes = notes
@@ -55,6 +58,7 @@ class Controller:
             if state.row.id == row.id and state.output is output:
                 state.row = row
                 return state
+        self._command_reports[self.outputs.index(output)].forget()
         return CommandState(row, output, self._answer, self.outbox.repeat)
 
     def offer(self, desired, now):
@@ -68,7 +72,10 @@ class Controller:
                 if note:
                     self._say("warning", "%s: %s" % (state.output.cfg["name"], note))
                 elif state.output.target != before:
-                    self._say("info", "%s: cloud wants %s" % (state.output.cfg["name"], decimal(state.output.target)))
+                    self._say(
+                        "info",
+                        "%s: cloud wants %s" % (state.output.cfg["name"], decimal(state.output.target)),
+                    )
 
     # -- what happens here --
 
@@ -77,8 +84,8 @@ class Controller:
         output = self.outputs[index]
         for state in self._states:
             if state.output is output:
-                state.local_change()
-        output.demand(0.0 if output.relay.on else 1.0)
+                state.supersede()
+        output.demand(0.0 if output.relay.on else 1.0, by_hand=True)
         self._say("info", "%s: switched by hand" % output.cfg["name"])
 
     def reading(self, index, value, now, utc):
@@ -87,7 +94,7 @@ class Controller:
         self.readings[cfg["pin_port"]] = value
         row = self._sensor_rows.get(index)
         reporting = self._sensor_reports[index]
-        if row is not None and reporting.due(value, now):
+        if row is not None and reporting.due(value, now, not len(self.outbox)):
             self.outbox.post("sensor", row.id, decimal(value), utc, now)
             reporting.told(value, now)
 
@@ -151,7 +158,7 @@ class Controller:
     def _report_change(self, state, now):
         value = state.output.physical()
         reporting = self._command_reports[self.outputs.index(state.output)]
-        if reporting.due(value, now):
+        if reporting.due(value, now, not len(self.outbox)):
             self.outbox.post("command", state.row.id, decimal(value), self._utc, now)
             reporting.told(value, now)
 
@@ -163,7 +170,9 @@ class Controller:
             return None
         reporting = self._command_reports[self.outputs.index(state.output)]
         reporting.told(value, self._now)
-        return self.outbox.post("command", state.row.id, decimal(value), self._utc, self._now, desired, status)
+        return self.outbox.post(
+            "command", state.row.id, decimal(value), self._utc, self._now, desired, status
+        )
 
     def reconcile(self, message_id):
         """The cloud holds something else under this identity: tell the present state again as a new event."""

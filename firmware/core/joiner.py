@@ -14,7 +14,7 @@ JOIN_MS = const(20000)
 _GRACE_MS = const(3000)  # a dropout this short is left to the radio
 _ROUNDS_PER_RESTART = const(3)
 _BASE_MS = const(5000)
-_CAP_MS = const(300000)
+_CAP_MS = const(60000)
 
 
 class Joiner:

@@ -8,7 +8,11 @@ from firmware.core.ticks import CAP_MS, Deadline
 
 
 class Lease:
-    """Authorized until a moment; `reason` says in words why not, when not."""
+    """Authorized until a moment; `reason` says in words why not, when not.
+
+    A token alone proves little: a cloud may hand one out and still refuse everything asked with it, as it does when the
+    subscription has ended. So a lease that was not held begins with `confirm`, the first answer to a request under the token.
+    """
 
     def __init__(self, now):
         self._end = Deadline(now, 0)
@@ -20,12 +24,15 @@ class Lease:
         return "Lease(held)" if self.held else "Lease(%s)" % self.reason
 
     def grant(self, asked_at, expires_s, renew_s):
-        """Authorized for `expires_s` seconds counted from the moment the token was asked for, which is the careful end
-        of the interval (Realer API, section 14 row 17). A `renew_s` outside 1..expires_s becomes 75 % of it."""
+        """A token for `expires_s` seconds, counted from the moment it was asked for, which is the careful end of the
+        interval (Realer API, section 14 row 17). A `renew_s` outside 1..expires_s becomes 75 % of it."""
         if not 0 < renew_s < expires_s:
             renew_s = expires_s * 3 // 4
         self._end = Deadline(asked_at, min(expires_s, CAP_MS // 1000) * 1000)
         self._renew = Deadline(asked_at, min(renew_s, CAP_MS // 1000) * 1000)
+
+    def confirm(self):
+        """The cloud accepted a request under the token."""
         self.held = True
         self.reason = ""
 
@@ -43,8 +50,12 @@ class Lease:
             self.end("authorization expired")
         return self.held
 
+    def expired(self, now):
+        """Whether the token itself has run out."""
+        return self._end.passed(now)
+
     def renewal_due(self, now):
-        return not self.valid(now) or self._renew.passed(now)
+        return self._renew.passed(now)
 
     def left_ms(self, now):
         return self._end.left_ms(now) if self.held else 0

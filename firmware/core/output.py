@@ -29,15 +29,17 @@ class Output:
         self.relay = relay
         self.setpoint_mode = cfg["mode"] == "setpoint"
         self.target = None
+        self.by_hand = False  # whether the latest demand was a person's
         self.fault = None
         self._held_target = None
 
     def __repr__(self):
         return "Output(%s target=%s %r)" % (self.cfg["name"], self.target, self.relay)
 
-    def demand(self, target):
+    def demand(self, target, by_hand=False):
         """The cloud or a person asks for `target`."""
         self.target = target
+        self.by_hand = by_hand
         self.relay.fresh_demand()
 
     def withdraw(self):
@@ -45,6 +47,7 @@ class Output:
         if self.target is not None:
             self._held_target = self.target
         self.target = None
+        self.by_hand = False
 
     def wants(self, reading):
         """Whether the relay shall be on. `reading`: the paired sensor's value, None when it is a fault."""

@@ -12,11 +12,12 @@ class Reporting:
         self._told = None
         self._since = None
 
-    def due(self, value, now):
-        """Whether `value` (None: nothing known, never due) shall be reported now."""
+    def due(self, value, now, idle):
+        """Whether `value` (None: nothing known, never due) shall be reported now. `idle`: nothing else waits to be
+        sent; a heartbeat tells only that the way is open, so it never queues up in an outage."""
         if value is None:
             return False
-        if self._told is None or self._since.ms(now) >= self._heartbeat_ms:
+        if self._told is None or idle and self._since.ms(now) >= self._heartbeat_ms:
             return True
         change = abs(value - self._told)
         return change >= self._deadband if self._deadband else change > 0

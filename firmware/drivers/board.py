@@ -3,6 +3,7 @@
 Owns nothing but the way to `machine`; decides nothing. Only DriverError leaves it.
 """
 
+import gc
 import machine
 import os
 from binascii import hexlify
@@ -49,6 +50,11 @@ class Board:
     def unique_id(self):
         """The chip's factory MAC address as hex text."""
         return hexlify(machine.unique_id()).decode()
+
+    def heap(self):
+        """(used, free) bytes of the Python heap after a collection."""
+        gc.collect()
+        return gc.mem_alloc(), gc.mem_free()
 
     def reset(self):
         machine.reset()

@@ -21,7 +21,9 @@ class Net:
         try:
             context = tls_context([_read(path) for path in config["cloud"]["ca_files"]])
         except (OSError, ValueError) as e:
-            raise ConfigError("cloud.ca_files: a certificate cannot be used (%s); it has to be a DER file" % e)
+            raise ConfigError(
+                "cloud.ca_files: a certificate cannot be used (%s); it has to be a DER file" % e
+            )
         self.dialer = Dialer(clock, self._resolver, context)
 
     async def ask_time(self):

@@ -52,7 +52,10 @@ class RealerApi:
             await self._authorize()
             found, body, response = await self._request(method, what, text, is_poll)
             if found in (v.REAUTH, v.FORBIDDEN):
-                self._say("warning", "%s: %s; asking for a fresh token" % (what, iot_v1.complaint(response.status, body)))
+                self._say(
+                    "warning",
+                    "%s: %s; asking for a fresh token" % (what, iot_v1.complaint(response.status, body)),
+                )
                 await self._fresh_token()
                 found, body, response = await self._request(method, what, text, is_poll)
         if found == v.REAUTH:
@@ -102,6 +105,8 @@ class RealerApi:
         found = v.verdict(response.status, iot_v1.code_of(parsed))
         if found == v.OK and not isinstance(parsed, dict):
             raise LinkError("%s: HTTP %d without a JSON object" % (what, response.status))
+        if found == v.OK:
+            self.lease.confirm()
         if found == v.SLOW:
             self.cadence.slow_down(self._clock.ms(), _retry_after(response))
             self._say("warning", "rate limit, requests now %d s apart" % (self.cadence.gap_ms() // 1000))
@@ -128,7 +133,7 @@ class RealerApi:
         now = self._clock.ms()
         if self._token and not self.lease.renewal_due(now):
             return
-        if not self._token or not self.lease.valid(now):
+        if not self._token or self.lease.expired(now):
             await self._grant()
             return
         try:

@@ -34,7 +34,9 @@ class RealerHttps:
     async def open(self):
         """Authorize and read the catalog; the desired values that came with it wait for `next_desired`."""
         self._batch = _MOST_ITEMS
-        rows, self._first = iot_v1.commands(self._opened(*await self._api.exchange("GET", "commands", None, True)))
+        rows, self._first = iot_v1.commands(
+            self._opened(*await self._api.exchange("GET", "commands", None, True))
+        )
         self.catalog = await self._with_sensors(rows)
         return self.catalog
 
@@ -61,13 +63,18 @@ class RealerHttps:
         items = self._fitting(reports)
         if len(items) == 1:
             found, body, status = await self._api.exchange("POST", "feed-data", items[0])
-            return self._results(reports[:1], {reports[0].message_id: (found, iot_v1.complaint(status, body))})
+            return self._results(
+                reports[:1], {reports[0].message_id: (found, iot_v1.complaint(status, body))}
+            )
         found, body, status = await self._api.exchange("POST", "feed-data/batches", iot_v1.batch(items))
         answers = iot_v1.batch_results(body) if found == v.OK else {}
         if not answers and found != v.SLOW:
             # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
             self._batch = len(items) // 2 if found == v.SHRINK else 1
-            self._say("warning", "batch not taken, next at most %d: %s" % (self._batch, iot_v1.complaint(status, body)))
+            self._say(
+                "warning",
+                "batch not taken, next at most %d: %s" % (self._batch, iot_v1.complaint(status, body)),
+            )
         return self._results(reports[: len(items)], answers)
 
     def close(self):

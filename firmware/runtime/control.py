@@ -6,10 +6,11 @@ It runs whether or not there is a network, a clock or a cloud: local control and
 from firmware.core.blink import level
 from firmware.core.debounce import Debounce
 from firmware.core.errors import DriverError
+from firmware.core.ticks import Deadline
 from micropython import const
 
-_STEP_MS = const(20)
-_STEPS_PER_TICK = const(5)
+_SCAN_MS = const(20)  # bouncing contacts have to be looked at this often
+_TICK_MS = const(100)
 
 
 class ControlLoop:
@@ -27,17 +28,16 @@ class ControlLoop:
         self._broken = None
 
     async def run(self, beat):
-        step = 0
+        step_ms = _SCAN_MS if self._buttons else _TICK_MS
+        due = Deadline(self._clock.ms(), 0)
         while True:
             now = self._clock.ms()
-            pressed = self._scan(now)
-            step += 1
-            if pressed or step >= _STEPS_PER_TICK:
-                step = 0
+            if self._scan(now) or due.passed(now):
+                due = Deadline(now, _TICK_MS)
                 self._controller.tick(self._lease, now, self._clock.utc())
                 self._blink(now)
                 beat()
-            await self._clock.sleep_ms(_STEP_MS)
+            await self._clock.sleep_ms(step_ms)
 
     def _scan(self, now):
         pressed = False

@@ -14,12 +14,12 @@ BOOT_RECORD = "boot.json"
 
 
 class HealthLoop:
-    """`collect() -> (used, free)`: a garbage collection and the heap's bytes after it."""
+    """`heap() -> (used, free)`: a garbage collection and the heap's bytes after it."""
 
-    def __init__(self, clock, store, collect, outbox, say):
+    def __init__(self, clock, store, heap, outbox, say):
         self._clock = clock
         self._store = store
-        self._collect = collect
+        self._heap = heap
         self._outbox = outbox
         self._say = say
 
@@ -29,7 +29,7 @@ class HealthLoop:
         tell = Deadline(self._clock.ms(), _STEP_MS)
         while True:
             beat()
-            used, free = self._collect()
+            used, free = self._heap()
             now = self._clock.ms()
             if tell.passed(now):
                 tell = Deadline(now, _TELL_MS)

@@ -51,7 +51,9 @@ class NetworkLoop:
         up = bool(self._guard(self._wifi.connected))
         if up != self.up:
             self.up = up
-            self._say("info", "connected, address %s" % self._guard(self._wifi.ip) if up else "connection lost")
+            self._say(
+                "info", "connected, address %s" % self._guard(self._wifi.ip) if up else "connection lost"
+            )
         step = self._joiner.step(up, self._rng(), self._clock.ms())
         if step:
             self._act(*step)

@@ -9,7 +9,7 @@ from firmware.core.filters import middle_mean
 from firmware.core.ticks import Deadline
 from micropython import const
 
-_STEP_MS = const(100)
+_REST_MS = const(5000)
 _BETWEEN_MS = const(5)
 
 
@@ -31,7 +31,8 @@ class SamplingLoop:
                 if self._due[index].passed(self._clock.ms()):
                     self._due[index] = Deadline(self._clock.ms(), cfg["period_s"] * 1000)
                     await self._measure(index, cfg, adc)
-            await self._clock.sleep_ms(_STEP_MS)
+            now = self._clock.ms()
+            await self._clock.sleep_ms(min([due.left_ms(now) for due in self._due] + [_REST_MS]))
 
     async def _measure(self, index, cfg, adc):
         value = fault = None

@@ -13,8 +13,9 @@ from micropython import const
 _BASE_MS = const(2000)
 _CAP_MS = const(300000)
 _SLICE_MS = const(5000)
-_IDLE_MS = const(200)
+_IDLE_MS = const(500)
 _BATCH = const(20)
+_LONGEST_MS = const(3600000)
 
 
 class Session:
@@ -37,6 +38,7 @@ class Session:
         self._beat = beat
         while True:
             while not self._ready():
+                self._failures.reset()
                 await self._rest(_IDLE_MS)
             try:
                 await self._serve()
@@ -49,7 +51,7 @@ class Session:
             finally:
                 self.online = False
                 self._link.close()
-            await self._rest(min(wait, 3600000))
+            await self._rest(min(wait, _LONGEST_MS))
 
     async def _serve(self):
         controller = self._controller
@@ -109,7 +111,10 @@ class Session:
             self._beat()
 
     async def _rest(self, wait_ms):
+        """Wait; a network that went away meanwhile makes the reason to wait void."""
         while wait_ms > 0:
             self._beat()
             await self._clock.sleep_ms(min(wait_ms, _SLICE_MS))
             wait_ms -= _SLICE_MS
+            if not self._ready():
+                return

@@ -25,7 +25,9 @@ def load(path, say):
     config, problems = validate(raw)
     for problem in problems:
         say(problem[0], render(problem))
-    for name in [name for name in sys.modules if name.startswith(_DROPPED[0]) or name.startswith(_DROPPED[1])]:
+    for name in [
+        name for name in sys.modules if name.startswith(_DROPPED[0]) or name.startswith(_DROPPED[1])
+    ]:
         _drop(name)
     if [1 for problem in problems if problem[0] == "error"]:
         error = ConfigError("the configuration has errors; outputs stay safe until they are mended")

@@ -42,8 +42,7 @@ class Supervisor:
                 self._watch()
                 await self._clock.sleep_ms(_CHECK_MS)
         finally:
-            for task in tasks:
-                task.cancel()
+            await _end(tasks)
 
     def _watch(self):
         now = self._clock.ms()
@@ -103,14 +102,18 @@ async def until_first_fails(*coroutines):
     try:
         await over.wait()
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
+        await _end(tasks)
     raise outcome[0]
+
+
+async def _end(tasks):
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
 
 
 async def _noting_end(coroutine, over, outcome):

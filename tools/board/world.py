@@ -134,6 +134,11 @@ class World:
         return self.is_on("heater")
 
     @property
+    def held(self):
+        """Whether a finger is on any button."""
+        return bool(self._pressed_ms)
+
+    @property
     def lux(self):
         """Daylight from 6 to 18 o'clock, highest at noon; moonlight otherwise."""
         if self._fixed_lux is not None:

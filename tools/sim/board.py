@@ -15,7 +15,9 @@ from tools.board.world import World
 class SimBoard:
     """`wall()`: true unix seconds; `bits()`: 32 random bits; `radio`: the SimRadio that `wifi` hands out."""
 
-    def __init__(self, world: World, radio: SimRadio, wall: Callable[[], float], bits: Callable[[], int]) -> None:
+    def __init__(
+        self, world: World, radio: SimRadio, wall: Callable[[], float], bits: Callable[[], int]
+    ) -> None:
         self.world, self.radio = world, radio
         self.random32 = bits
         self.fed: list[float] = []
@@ -43,6 +45,9 @@ class SimBoard:
 
     def wifi(self, hostname: str) -> SimRadio:
         return self.radio
+
+    def heap(self) -> tuple[int, int]:
+        return 0, 0
 
     def reset(self) -> None:
         self.resets += 1

@@ -44,7 +44,12 @@ class SimDevice:
     """`config`: raw, as in the file; `folder`: where its flash records lie. One device to a loop."""
 
     def __init__(
-        self, loop: VirtualLoop, folder: Path, config: dict | None = None, model: Model | None = None, seed: int = 0
+        self,
+        loop: VirtualLoop,
+        folder: Path,
+        config: dict | None = None,
+        model: Model | None = None,
+        seed: int = 0,
     ) -> None:
         self._loop = loop
         self._rng = random.Random(seed)
@@ -64,6 +69,7 @@ class SimDevice:
         self.net: SimNet = None  # type: ignore[assignment]
         self._folder = folder
         self._task: asyncio.Task | None = None
+        self._owed_s = 0.0
         loop.on_jump = self._advance
 
     def wall(self) -> float:
@@ -73,7 +79,11 @@ class SimDevice:
         return self._rng.getrandbits(32)
 
     def _advance(self, dt_s: float) -> None:
-        self.world.advance(dt_s * 1000)
+        """Physics in steps of half a second, finer only while a finger is on a button."""
+        self._owed_s += dt_s
+        if self._owed_s >= 0.5 or self.world.held:
+            self.world.advance(self._owed_s * 1000)
+            self._owed_s = 0.0
 
     def power_on(self) -> None:
         self.boots += 1
@@ -107,6 +117,12 @@ class SimDevice:
         self.board.rtc_offset_s = None
         for output in self.config["outputs"]:
             self.world.drive(output["gpio"], output["active"] != "high")
+
+    def press(self, ms: int = 100) -> None:
+        """Put a finger on the button for `ms` milliseconds."""
+        self.world.advance(self._owed_s * 1000)
+        self._owed_s = 0.0
+        self.world.press(self.config["buttons"][0]["gpio"], ms)
 
     async def until(self, what: Callable[[], Any], within_s: float) -> float:
         """Wait until `what()` is true; the seconds that took. AssertionError when it does not happen in time."""

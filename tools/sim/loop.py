@@ -46,4 +46,3 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._virtual_s += dt_s
         if self.on_jump:
             self.on_jump(dt_s)
-

@@ -45,7 +45,7 @@ class SimNet:
     async def dial(self, host: str, port: int, tls: bool = True) -> SimStream:
         await self._resolver.resolve(host)
         await asyncio.sleep(self.latency_s)
-        if self.silent or not self._linked():
+        if not self.carries():
             await asyncio.Event().wait()
         if self.refuse:
             raise self.refuse
@@ -59,9 +59,11 @@ class SimNet:
         self._next += 1
         return (await query(server, self._resolver, self._clock, self._rng, self._floor_s, self._udp))[0]
 
-    async def _udp(self, ip: str, port: int, payload: bytes, clock, timeout_ms: int, size: int = 512) -> bytes:
+    async def _udp(
+        self, ip: str, port: int, payload: bytes, clock, timeout_ms: int, size: int = 512
+    ) -> bytes:
         reply = None
-        if self._linked() and not self.silent:
+        if self.carries():
             if port == 53:
                 reply = dns.answer(payload, self.dns_mode, CLOUD_IP)
             else:
@@ -70,6 +72,10 @@ class SimNet:
         if reply is None:
             raise NetError("timeout", "no answer")
         return reply[:size]
+
+    def carries(self) -> bool:
+        """Whether packets arrive at all."""
+        return self._linked() and not self.silent
 
     def cut(self) -> None:
         """Reset every open connection."""
@@ -121,7 +127,7 @@ class SimStream:
 
     async def _serve(self, data: bytes) -> None:
         await asyncio.sleep(self._net.latency_s)
-        if self._net.silent:
+        if not self._net.carries():
             await asyncio.Event().wait()
         for step in self._wire.feed(data, self._net.wall()):
             if step[0] == "send":

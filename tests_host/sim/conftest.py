@@ -1,0 +1,62 @@
+"""Stories of a whole device in virtual time: the `device` fixture, and what must hold at the end of every one.
+
+`@pytest.mark.config(edit=function)` edits the raw configuration first
+"""
+
+import inspect
+import re
+
+import pytest
+
+from tools.cloud.demo import CLIENT_SECRET
+from tools.sim.device import WIFI_PASSWORD, SimDevice, demo_config
+from tools.sim.loop import VirtualLoop
+
+_TOKEN = re.compile(r"[0-9a-f]{30}")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "config(edit=function): change the raw configuration of the simulated device"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    loop = pyfuncitem.funcargs["virtual_loop"]
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    loop.run_until_complete(pyfuncitem.obj(**arguments))
+    return True
+
+
+@pytest.fixture
+def virtual_loop():
+    loop = VirtualLoop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def device(virtual_loop, tmp_path, request):
+    """A device with the demo's hardware, switched on at the moment the story begins."""
+    config = demo_config()
+    for mark in request.node.iter_markers("config"):
+        mark.kwargs["edit"](config)
+    device = SimDevice(virtual_loop, tmp_path, config)
+    device.power_on()
+    yield device
+    virtual_loop.run_until_complete(device.power_off())
+    check_always(device)
+
+
+def check_always(device):
+    """No contract broken, no identity used twice, no secret in the log, the watchdog never starved."""
+    assert device.model.violations == []
+    ids = [item["message_id"] for item in device.feed()]
+    assert len(ids) == len(set(ids))
+    log = "\n".join(device.lines)
+    assert CLIENT_SECRET not in log
+    assert WIFI_PASSWORD not in log
+    assert not _TOKEN.search(log)

@@ -1,0 +1,167 @@
+"""Section 8.3 of the protocol page row by row, and every way an HTTP answer can be broken."""
+
+import asyncio
+
+import pytest
+
+from tools.cloud.model import Command, Plan
+from tools.sim.device import DEVICE_ID
+
+KEPT = ["status=429 retry_after=40", "status=503", "status=500", "status=502", "status=504", "drop", "hang", "cut=20", "cut=-3",
+        "badjson", "badjson=deep", "badjson=null", "badjson=list", "oversized=200000", "endless", "endless=headers",
+        "huge_headers", "slow=1", "redirect=https://elsewhere.test/", "empty", "delay=40"]  # fmt: skip
+LOST = ["status=400", "status=404", "status=413", "status=415", "status=422", "status=418"]
+HARMLESS = ["chunked", "chunked=1", "extra_1xx", "close", "slow=400", "delay=3", "content_type=text/html"]
+
+
+async def _quiet(device):
+    await device.until(lambda: device.online, 60)
+    await device.until(lambda: not len(device.app.outbox), 60)
+
+
+async def _both_faulty(device, fault, times=""):
+    device.faults.add(f"feed-data {fault} {times}")
+    device.faults.add(f"batches {fault} {times}")
+
+
+@pytest.mark.parametrize("fault", KEPT)
+async def test_nothing_that_waits_is_lost_while_reports_fail(device, fault):
+    await _quiet(device)
+    await _both_faulty(device, fault)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 60)
+    await asyncio.sleep(240)
+    device.faults.clear()
+    await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 700)
+    await device.until(lambda: len(device.app.outbox) <= 1, 120)
+    assert not device.model.named("feed_conflict")
+
+
+@pytest.mark.parametrize("fault", LOST)
+async def test_an_item_that_is_refused_for_good_does_not_block_the_others(device, fault):
+    await _quiet(device)
+    await _both_faulty(device, fault)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 60)
+    refused = device.app.outbox.batch(1)[0].message_id
+    await device.until(lambda: refused not in [r.message_id for r in device.app.outbox.batch(99)], 90)
+    device.faults.clear()
+    device.want("6", 0)
+    await device.until(lambda: not device.on("pump"), 30)
+    await device.until(
+        lambda: (
+            device.model.reported(DEVICE_ID, "6") == "0.0" and device.feed("command")[-1]["value"] == "0.0"
+        ),
+        60,
+    )
+    assert refused not in [f["message_id"] for f in device.feed()]
+
+
+@pytest.mark.parametrize("fault", HARMLESS)
+async def test_legal_but_unusual_answers_are_understood(device, fault):
+    device.faults.add(f"any {fault}")
+    await device.until(lambda: device.online, 120)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 60)
+    await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 120)
+
+
+@pytest.mark.parametrize("fault", [f for f in KEPT if f != "delay=40"])
+async def test_catalog_trouble_keeps_the_outputs_and_ends(device, fault):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    device.faults.add(f"commands {fault}")
+    await asyncio.sleep(120)
+    assert device.on("pump"), "trouble of the server is no reason to switch before silence_s has passed"
+    device.faults.clear()
+    device.want("6", 0)
+    await device.until(lambda: not device.on("pump"), 700)
+
+
+async def test_conflict_is_never_resent_and_the_state_is_told_anew(device):
+    await _quiet(device)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    device.faults.add("feed-data status=409 times=1")
+    device.faults.add("batches status=409 times=1")
+    await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 60)
+
+
+async def test_429_lengthens_the_interval_and_quiet_time_brings_it_back(device):
+    await _quiet(device)
+    device.faults.add("commands status=429 times=3")
+    await asyncio.sleep(200)
+    assert device.app.link._api.cadence.gap_ms() >= 20_000
+    await device.until(lambda: device.app.link._api.cadence.gap_ms() == 5000, 7200)
+    assert device.online
+
+
+async def test_a_strict_plan_is_never_exceeded(device):
+    device.model.plan = Plan(min_interval_s=5.0, token_s=600, renew_s=450)
+    await device.until(lambda: device.online, 60)
+    for hour in range(2):
+        device.want("6", hour % 2)
+        device.want("9", 18 + hour)
+        await asyncio.sleep(3600)
+    assert not device.model.named("cadence_exceeded")
+    assert len(device.feed("sensor")) > 10
+
+
+async def test_413_halves_the_batch_until_it_fits(device):
+    device.model.plan = Plan(max_body_bytes=400)
+    await device.until(lambda: len(device.feed()) >= 6, 200)
+    await device.until(lambda: len(device.app.outbox) <= 2, 300)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "nan", "inf", "1e3", "0.5", "2", "-1", "on", "1.0.0", " 1", "9" * 30, "𝟙"]
+)
+async def test_a_nonsense_wish_switches_nothing_and_is_answered_with_the_state(device, value):
+    await _quiet(device)
+    count = len(device.feed("command"))
+    device.want("6", value, raw=True)
+    await asyncio.sleep(60)
+    assert not device.on("pump")
+    new = device.feed("command")[count:]
+    assert [f["value"] for f in new if f["command_id"] == 1] == ["0.0"], "told once, not at every poll"
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 30)
+
+
+@pytest.mark.parametrize("value", ["4.5", "35.5", "18.25", "hot"])
+async def test_a_setpoint_outside_range_or_step_is_refused(device, value):
+    await _quiet(device)
+    device.want("9", value, raw=True)
+    await asyncio.sleep(30)
+    assert device.app.controller.outputs[1].target == 18.5
+
+
+async def test_a_vanished_command_leaves_its_output_safe_and_a_new_one_is_found(device):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    device.model.remove_command(DEVICE_ID, 1)
+    await device.until(lambda: not device.on("pump"), 30)
+    device.model.put_command(DEVICE_ID, Command(77, "6", value="1.0"))
+    await device.until(lambda: device.on("pump"), 30)
+    await device.until(lambda: any(f["command_id"] == 77 for f in device.feed("command")), 60)
+
+
+async def test_items_the_device_cannot_serve_are_left_alone(device):
+    device.model.put_command(DEVICE_ID, Command(3, "99"))
+    device.model.put_command(DEVICE_ID, Command(4, "6", kind="motor"))
+    device.model.put_command(DEVICE_ID, Command(5, "9", error={"type": "unsupported"}))
+    await device.until(lambda: device.online, 60)
+    device.want("9", 25)
+    await device.until(lambda: device.on("heater"), 30)
+    await asyncio.sleep(30)
+    assert {f["command_id"] for f in device.feed("command")} <= {1, 2}
+
+
+async def test_two_commands_on_one_port_are_both_refused(device):
+    device.model.put_command(DEVICE_ID, Command(8, "6", value="1.0"))
+    device.want("6", 1)
+    await device.until(lambda: device.online, 60)
+    await asyncio.sleep(60)
+    assert not device.on("pump")

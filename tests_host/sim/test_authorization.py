@@ -1,0 +1,142 @@
+"""Tokens and subscriptions end, on time or not: the lease, the safe state, and the way back."""
+
+import asyncio
+
+from tools.cloud.model import Plan
+from tools.sim.device import DEVICE_ID
+
+
+async def _pump_on(device):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+
+
+async def test_a_token_is_renewed_while_work_goes_on(device):
+    await _pump_on(device)
+    await asyncio.sleep(4 * 3600)
+    issued = device.model.named("token_issued")
+    gaps = [b["at"] - a["at"] for a, b in zip(issued, issued[1:], strict=False)]
+    assert len(issued) >= 6 and all(2695 <= gap <= 2715 for gap in gaps)
+    assert not device.model.named("unauthorized")
+    assert device.net.dials == 1, "renewal uses the open connection"
+
+
+async def test_renewal_that_fails_is_no_lapse_until_the_token_ends(device):
+    await _pump_on(device)
+    device.faults.add("token status=503")
+    lapse = await device.until(lambda: device.app.safety.safe, 4000)
+    assert 3500 <= lapse <= 3600
+    assert await device.until(lambda: not device.on("pump"), 1) <= 0.2
+    device.faults.clear()
+    await device.until(lambda: device.on("pump"), 320)
+
+
+async def test_a_token_that_ends_in_mid_poll_costs_one_fresh_token(device):
+    await _pump_on(device)
+    device.model.expire_tokens(DEVICE_ID, device.wall())
+    before = len(device.model.named("token_issued"))
+    await asyncio.sleep(60)
+    assert len(device.model.named("token_issued")) == before + 1
+    assert device.on("pump") and not any("safe state entered" in line for line in device.lines)
+
+
+async def test_a_report_refused_with_401_goes_again_under_its_own_identity(device):
+    await device.until(lambda: device.online, 60)
+    await device.until(lambda: not len(device.app.outbox), 60)
+    device.faults.add("feed-data status=401 times=1")
+    device.faults.add("batches status=401 times=1")
+    device.want("6", 1)
+    await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 60)
+    assert len([f for f in device.feed("command") if f["value"] == "1.0"]) == 1
+
+
+async def test_a_cloud_that_refuses_every_token_ends_the_lease(device):
+    await _pump_on(device)
+    device.faults.add("commands status=401")
+    await device.until(lambda: not device.on("pump"), 40)
+    await asyncio.sleep(1800)
+    assert len(device.model.named("token_issued")) < 80, "a long backoff, not a storm"
+    device.faults.clear()
+    await device.until(lambda: device.on("pump"), 950)
+
+
+async def test_refused_keys_are_safe_state_and_slow_tries(device):
+    await _pump_on(device)
+    device.model.set_keys(DEVICE_ID, False, device.wall())
+    await device.until(lambda: not device.on("pump"), 15)
+    assert device.app.state() == "unauthorized"
+    before = len(device.model.named("token_refused"))
+    await asyncio.sleep(3600)
+    assert 3 <= len(device.model.named("token_refused")) - before <= 40
+    device.model.set_keys(DEVICE_ID, True, device.wall())
+    await device.until(lambda: device.on("pump"), 950)
+
+
+async def test_an_ended_subscription_is_safe_state_until_it_is_renewed(device):
+    await _pump_on(device)
+    device.model.set_subscription(DEVICE_ID, False, device.wall())
+    lapse = await device.until(lambda: not device.on("pump"), 15)
+    assert lapse <= 10.5
+    await asyncio.sleep(600)
+    device.press()  # local control goes on
+    await device.until(lambda: device.on("pump"), 1)
+    await asyncio.sleep(1)
+    device.press()
+    await device.until(lambda: not device.on("pump"), 1)
+    device.want("6", 0)
+    device.model.set_subscription(DEVICE_ID, True, device.wall())
+    await device.until(lambda: device.online, 950)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+
+
+async def test_legacy_403_with_code_4002_is_an_ended_subscription_too(device):
+    await _pump_on(device)
+    device.faults.add("any status=403 code=4002")
+    await device.until(lambda: not device.on("pump"), 15)
+    assert "subscription" in device.app.link.lease.reason
+    assert len(device.model.named("token_issued")) == 1, "a fresh token would not help"
+
+
+async def test_forbidden_asks_for_a_fresh_token_once_and_then_stays_safe(device):
+    await _pump_on(device)
+    device.faults.add("commands status=403")
+    await device.until(lambda: not device.on("pump"), 20)
+    assert len(device.model.named("token_issued")) == 2
+    device.faults.clear()
+    await device.until(lambda: device.on("pump"), 950)
+
+
+async def test_an_unknown_device_is_told_as_a_configuration_matter(device):
+    device.faults.add("commands status=404")
+    await asyncio.sleep(120)
+    assert device.app.state() == "unauthorized"
+    device.faults.clear()
+    await device.until(lambda: device.online, 950)
+
+
+async def test_token_endpoint_errors_are_waited_out(device):
+    for fault in ("status=400", "status=429 retry_after=90", "status=500", "badjson", "empty", "status=302"):
+        device.faults.add(f"token {fault} times=1")
+    await device.until(lambda: device.online, 1500)
+
+
+async def test_retry_after_on_the_token_endpoint_is_honoured(device):
+    device.faults.add("token status=429 retry_after=120 times=1")
+    assert await device.until(lambda: device.model.named("token_issued"), 300) > 120
+
+
+async def test_the_lease_is_bounded_by_a_short_token(device):
+    device.model.plan = Plan(token_s=60, renew_s=45)
+    await _pump_on(device)
+    await asyncio.sleep(600)
+    assert 10 <= len(device.model.named("token_issued")) <= 20
+    assert device.on("pump")
+
+
+async def test_an_orderly_end_gives_the_token_back_and_leaves_the_outputs_safe(device):
+    await _pump_on(device)
+    await device.app.shutdown()
+    assert not device.on("pump")
+    assert device.model.named("revoked")

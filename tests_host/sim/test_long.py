@@ -1,0 +1,87 @@
+"""A day in seconds, and the supervision of the loops themselves."""
+
+import asyncio
+
+import pytest
+
+from tools.sim.device import DEVICE_ID
+
+
+def _no_button(config):
+    """Without a button the control loop looks ten times a second instead of fifty."""
+    config["buttons"] = []
+
+
+@pytest.mark.config(edit=_no_button)
+async def test_a_day_of_polling(device):
+    await device.until(lambda: device.online, 60)
+    for hour in range(24):
+        device.want("6", hour % 2)
+        device.want("9", 18 + hour % 5)
+        await asyncio.sleep(3600)
+        assert device.on("pump") == bool(hour % 2)
+    assert device.net.dials == 1
+    assert device.app.outbox.dropped == 0 and len(device.app.outbox) < 5
+    assert not device.model.named("unauthorized") and not device.model.named("cadence_exceeded")
+    polls = len([e for e in device.model.named("catalog_read") if e.get("catalog", "commands") == "commands"])
+    assert 8000 < polls < 9000
+    heartbeats = [f for f in device.feed("sensor") if f["sensor_id"] == 1]
+    assert len(heartbeats) >= 24 * 3600 // 300
+
+
+async def test_a_loop_that_dies_is_safe_state_and_a_restart(device):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    original = device.app.outbox.batch
+
+    def bug(most):
+        device.app.outbox.batch = original
+        raise ZeroDivisionError("a bug of our own")
+
+    device.app.outbox.batch = bug
+    await device.until(lambda: not device.on("pump"), 10)
+    await device.until(lambda: device.on("pump") and device.online, 60)
+    assert device.board.resets == 0
+
+
+async def test_a_loop_that_keeps_dying_ends_in_a_reset(device):
+    await device.until(lambda: device.online, 60)
+
+    def bug(most):
+        raise ZeroDivisionError("a bug of our own")
+
+    device.app.outbox.batch = bug
+    await device.until(lambda: device.board.resets, 600)
+    assert not device.on("pump")
+
+
+@pytest.mark.parametrize("method", ["tick", "press"])
+async def test_a_dead_control_loop_leaves_the_outputs_safe(device, method):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+
+    def bug(*arguments):
+        raise MemoryError("allocation failed")
+
+    setattr(device.app.controller, method, bug)
+    device.press()
+    await device.until(lambda: not device.on("pump"), 1)
+
+
+async def test_the_watchdog_starves_when_a_loop_hangs(device):
+    await device.until(lambda: device.online, 60)
+    fed = len(device.board.fed)
+    await asyncio.sleep(60)
+    assert len(device.board.fed) >= fed + 50
+
+    async def hang(*arguments):
+        await asyncio.Event().wait()
+
+    device.app.link.next_desired = hang
+    await asyncio.sleep(330)
+    fed = len(device.board.fed)
+    await asyncio.sleep(60)
+    assert len(device.board.fed) == fed
+    assert device.model.reported(DEVICE_ID, "6")
