@@ -1,10 +1,9 @@
 """Runs the firmware. When even its own supervision fails: outputs safe, say why, reset."""
 
 import json
+import machine
 import sys
 import time
-
-import machine
 
 _REST_S = 5
 

@@ -5,27 +5,23 @@
 
 import asyncio
 import time
+from micropython import const
 
-from firmware.core.backoff import Backoff
 from firmware.core.controller import Controller
 from firmware.core.errors import ConfigError
 from firmware.core.outbox import MessageIds, Outbox
-from firmware.core.output import Output
-from firmware.core.relay import Relay
+from firmware.core.output import Output, Relay
 from firmware.core.safety import Safety
-from firmware.runtime import settings
+from firmware.core.timing import Backoff
 from firmware.runtime.clock import Clock
-from firmware.runtime.control import ControlLoop
-from firmware.runtime.health import BOOT_RECORD, HealthLoop, mark_good
+from firmware.runtime.flash import Store, load_config
+from firmware.runtime.health import BOOT_RECORD, HealthLoop, mark_good, show_config_error, sit_out
+from firmware.runtime.local import ControlLoop, SamplingLoop
 from firmware.runtime.log import Log
 from firmware.runtime.network import NetworkLoop
-from firmware.runtime.out_of_service import show_config_error, sit_out
-from firmware.runtime.sampling import SamplingLoop
 from firmware.runtime.session import Session
-from firmware.runtime.store import Store
 from firmware.runtime.supervisor import Supervisor
 from firmware.version import BUILD_UTC, VERSION
-from micropython import const
 from netio.errors import NetError
 
 _REFUSED_CAP_MS = const(900000)
@@ -188,7 +184,7 @@ def run(sink):
 
 
 def _build(board, clock, log, store, record, say):
-    config = settings.load("config.json", say)
+    config = load_config("config.json", say)
     log.level = config["log"]["level"]
     networks = config["wifi"]["networks"] if config["wifi"] else []
     for secret in [config["cloud"]["client_secret"]] + [n["password"] for n in networks]:

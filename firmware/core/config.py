@@ -12,7 +12,7 @@ from firmware.core import config_checks
 from firmware.core.config_kinds import KINDS, printable
 from firmware.core.config_rules import TABLES
 from firmware.core.errors import ConfigError
-from firmware.core.secret import Secret
+from firmware.core.nouns import Secret
 
 _MAX_PROBLEMS = const(40)
 """Enough for any honest mistake; a garbled file shall not fill the heap."""

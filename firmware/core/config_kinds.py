@@ -5,7 +5,7 @@ or raises `ConfigError` with what is allowed. Refuses to mention the value itsel
 """
 
 from firmware.core.errors import ConfigError
-from firmware.core.secret import Secret
+from firmware.core.nouns import Secret
 
 _DIGITS = "0123456789"
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_" + _DIGITS

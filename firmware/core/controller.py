@@ -9,7 +9,7 @@ from firmware.core.catalog import bind
 from firmware.core.command import REJECTED, CommandState
 from firmware.core.errors import DriverError
 from firmware.core.nouns import decimal
-from firmware.core.reporting import Reporting
+from firmware.core.outbox import Reporting
 
 
 class Controller:

@@ -7,8 +7,7 @@ a reboot: an access point that is away for a week must find the device waiting.
 
 from micropython import const
 
-from firmware.core.backoff import Backoff
-from firmware.core.ticks import Deadline
+from firmware.core.timing import Backoff, Deadline
 
 JOIN_MS = const(20000)
 _GRACE_MS = const(3000)  # a dropout this short is left to the radio

@@ -1,4 +1,4 @@
-"""The rows that pass between the cloud's words and the device's decisions.
+"""The rows that pass between the cloud's words and the device's decisions, and the texts their values become.
 
 Every API generation is translated into these and nothing else. They hold values as the cloud spelled them (`id` keeps
 its JSON type, because it goes back into request bodies) and refuse to judge them: that is for `catalog` and `command`.
@@ -53,3 +53,32 @@ def number(raw):
     except OverflowError:
         return None
     return value if -1e15 < value < 1e15 else None
+
+
+def iso(unix_s):
+    """1777025700 -> "2026-04-24T10:15:00Z". Valid for 1970..9999. Method: days from civil, eras of 400 years."""
+    days, rest = divmod(unix_s, 86400)
+    days += 719468
+    era, doe = divmod(days, 146097)
+    yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
+    doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
+    mp = (5 * doy + 2) // 153
+    day = doy - (153 * mp + 2) // 5 + 1
+    month = mp + 3 if mp < 10 else mp - 9
+    year = yoe + era * 400 + (1 if month <= 2 else 0)
+    return "%04d-%02d-%02dT%02d:%02d:%02dZ" % (year, month, day, rest // 3600, rest // 60 % 60, rest % 60)
+
+
+class Secret:
+    """A text that cannot be shown by accident: whatever formats, prints or dumps it gets `***`. `reveal()` is the one way to
+    the text, so every use of a secret can be found by its name."""
+
+    def __init__(self, text):
+        self._text = text
+
+    def __repr__(self):
+        return "***"
+
+    def reveal(self):
+        """The text itself, for the one call that needs it."""
+        return self._text

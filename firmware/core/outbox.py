@@ -1,4 +1,4 @@
-"""Events waiting for the application's answer: bounded, ordered, each with an identity of its own.
+"""Events on their way to the cloud: when a value is worth one, its identity, and the box in which it waits.
 
 An event gets its `message_id` once and leaves only when the cloud has answered for it (Realer API, section 7). When the
 box is full the oldest reading goes first; a command report goes only when nothing else is left. What was lost is
@@ -8,7 +8,36 @@ counted. Nothing here knows how events travel.
 from micropython import const
 
 from firmware.core.nouns import Report
-from firmware.core.ticks import diff
+from firmware.core.timing import Stopwatch, diff
+
+
+class Reporting:
+    """Remembers what was last told of one source. `deadband` in the source's unit, 0 = every change."""
+
+    def __init__(self, deadband, heartbeat_s):
+        self._deadband = deadband
+        self._heartbeat_ms = heartbeat_s * 1000
+        self._told = None
+        self._since = None
+
+    def due(self, value, now, idle):
+        """Whether `value` (None: nothing known, never due) shall be reported now. `idle`: nothing else waits to be
+        sent; a heartbeat tells only that the way is open, so it never queues up in an outage."""
+        if value is None:
+            return False
+        if self._told is None or idle and self._since.ms(now) >= self._heartbeat_ms:
+            return True
+        change = abs(value - self._told)
+        return change >= self._deadband if self._deadband else change > 0
+
+    def told(self, value, now):
+        self._told = value
+        self._since = Stopwatch(now)
+
+    def forget(self):
+        """The next value is reported whatever it is."""
+        self._told = None
+
 
 CAPACITY = const(48)
 

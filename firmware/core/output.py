@@ -1,9 +1,70 @@
-"""One configured output: who wants what of it, and what follows for its relay.
+"""One configured output: who wants what of it, what its relay may do, and what follows.
 
 A demand comes from the cloud or from a button. Without one, and from the moment authorization lapses until the next one, the
-output is in its safe state. A person at the button outranks the safe state once it has been entered. Limits are
-not decided here but in `relay`; what the cloud's words mean is decided in `command`.
+output is in its safe state. A person at the button outranks the safe state once it has been entered. The limits of the relay
+(least on and off times, longest on time, interlock) hold whoever asks. Pure: knows no cloud and no pin.
 """
+
+from firmware.core.timing import Stopwatch
+
+
+class Relay:
+    """`on` is what the relay physically is, as last read back; `why` names the limit that overrules the demand.
+
+    After `max_on_s` a latched relay stays off until somebody asks anew; without `latch` (a regulator, which asks anew
+    all the time) it rests for `min_off_s`.
+    """
+
+    def __init__(self, min_on_s, min_off_s, max_on_s, on, now, latch=True):
+        self._min_on = min_on_s * 1000
+        self._min_off = min_off_s * 1000
+        self._max_on = max_on_s * 1000
+        self._latch = latch
+        self._held = Stopwatch(now)
+        self._tripped = False
+        self.on = on
+        self.why = None
+
+    def __repr__(self):
+        return "Relay(%s%s)" % ("on" if self.on else "off", ", " + self.why if self.why else "")
+
+    def fresh_demand(self):
+        """Somebody asked anew: a relay that ran into `max_on_s` may be switched on again."""
+        self._tripped = False
+
+    def decide(self, want, now, blocked=False):
+        """The level to drive now. `blocked`: another relay of the same interlock group is on."""
+        held = self._held.ms(now)
+        self.why = None
+        if not want:
+            self._tripped = False
+        if self.on:
+            if self._max_on and held >= self._max_on:
+                self._tripped = True
+            if self._tripped:
+                self.why = "max_on_s"
+                return False
+            if not want and held < self._min_on:
+                self.why = "min_on_s"
+                return True
+            return want
+        if want:
+            if self._tripped and not self._latch and held >= self._min_off:
+                self._tripped = False
+            if self._tripped:
+                self.why = "max_on_s"
+            elif blocked:
+                self.why = "interlock"
+            elif held < self._min_off:
+                self.why = "min_off_s"
+        return want and self.why is None
+
+    def switched(self, on, now):
+        """The pin was read back as `on`."""
+        if on != self.on:
+            self.on = on
+            self._held.restart(now)
+
 
 _LEVELS = {"off": False, "on": True}
 

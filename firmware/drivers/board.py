@@ -9,7 +9,7 @@ import os
 from binascii import hexlify
 
 from firmware.core.errors import DriverError
-from firmware.core.isotime import iso
+from firmware.core.nouns import iso
 from firmware.drivers.analog import Analog
 from firmware.drivers.pins import Button, Led, Output
 

@@ -7,15 +7,14 @@ the table in `core.verdict`; bytes are `http1`'s business. Only LinkError and Au
 
 import asyncio
 import json
-
-from firmware.cloud import iot_v1, oauth
-from firmware.core import verdict as v
-from firmware.core.backoff import Backoff
-from firmware.core.cadence import Cadence
-from firmware.core.errors import AuthError, LinkError
-from firmware.core.lease import Lease
-from http1.errors import HttpError
 from micropython import const
+
+from firmware.cloud import realer
+from firmware.core import verdict as v
+from firmware.core.errors import AuthError, LinkError
+from firmware.core.safety import Lease
+from firmware.core.timing import Backoff, Cadence
+from http1.errors import HttpError
 from netio.errors import NetError
 
 _SLICE_MS = const(20000)
@@ -54,7 +53,7 @@ class RealerApi:
             if found in (v.REAUTH, v.FORBIDDEN):
                 self._say(
                     "warning",
-                    "%s: %s; asking for a fresh token" % (what, iot_v1.complaint(response.status, body)),
+                    "%s: %s; asking for a fresh token" % (what, realer.complaint(response.status, body)),
                 )
                 await self._fresh_token()
                 found, body, response = await self._request(method, what, text, is_poll)
@@ -83,7 +82,9 @@ class RealerApi:
         self.lease.end("shut down")
         if token:
             try:
-                await self._clock.within(_REVOKE_MS, self._oauth(oauth.REVOKE_PATH, oauth.revoke_body(token)))
+                await self._clock.within(
+                    _REVOKE_MS, self._oauth(realer.REVOKE_PATH, realer.revoke_body(token))
+                )
             except (LinkError, OSError, asyncio.TimeoutError):
                 pass
         self.close()
@@ -93,16 +94,16 @@ class RealerApi:
     async def _request(self, method, what, text, is_poll):
         await self._await_turn()
         self.cadence.started(self._clock.ms(), is_poll)
-        headers = [("Authorization", oauth.bearer(self._token)), ("Accept", "application/json")]
+        headers = [("Authorization", realer.bearer(self._token)), ("Accept", "application/json")]
         if text is not None:
             headers.append(("Content-Type", "application/json"))
             text = text.encode()
         try:
-            response = await self._call(method, iot_v1.path(self._cfg["device_id"], what), headers, text)
+            response = await self._call(method, realer.path(self._cfg["device_id"], what), headers, text)
         finally:
             self.cadence.finished(self._clock.ms())
         parsed = _parse(response.body)
-        found = v.verdict(response.status, iot_v1.code_of(parsed))
+        found = v.verdict(response.status, realer.code_of(parsed))
         if found == v.OK and not isinstance(parsed, dict):
             raise LinkError("%s: HTTP %d without a JSON object" % (what, response.status))
         if found == v.OK:
@@ -156,9 +157,9 @@ class RealerApi:
 
     async def _grant(self):
         asked = self._clock.ms()
-        response = await self._oauth(oauth.TOKEN_PATH, oauth.GRANT_BODY)
+        response = await self._oauth(realer.TOKEN_PATH, realer.GRANT_BODY)
         try:
-            grant = oauth.parse_token(response.status, _parse(response.body), _retry_after(response))
+            grant = realer.parse_token(response.status, _parse(response.body), _retry_after(response))
         except AuthError as e:
             raise self.refused(e.reason, str(e))
         renewed = self._token is not None
@@ -169,8 +170,8 @@ class RealerApi:
 
     async def _oauth(self, target, body):
         headers = (
-            ("Authorization", oauth.basic(self._cfg["client_id"], self._cfg["client_secret"])),
-            ("Content-Type", oauth.FORM),
+            ("Authorization", realer.basic(self._cfg["client_id"], self._cfg["client_secret"])),
+            ("Content-Type", realer.FORM),
             ("Accept", "application/json"),
         )
         return await self._call("POST", target, headers, body)

@@ -4,11 +4,12 @@ A link (docs/ARCHITECTURE.md, "Link"): after an error it is closed and can be op
 escape. Authorization and cadence are `realer_api`'s, the words of the API are `cloud.iot_v1`'s.
 """
 
-from firmware.cloud import iot_v1
+from micropython import const
+
+from firmware.cloud import realer
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Catalog
-from micropython import const
 
 _MOST_ITEMS = const(20)
 _MOST_BYTES = const(4096)
@@ -34,7 +35,7 @@ class RealerHttps:
     async def open(self):
         """Authorize and read the catalog; the desired values that came with it wait for `next_desired`."""
         self._batch = _MOST_ITEMS
-        rows, self._first = iot_v1.commands(
+        rows, self._first = realer.commands(
             self._opened(*await self._api.exchange("GET", "commands", None, True))
         )
         self.catalog = await self._with_sensors(rows)
@@ -50,7 +51,7 @@ class RealerHttps:
         found, body, status = await self._api.exchange("GET", "commands", None, True)
         if found == v.SLOW:
             return None
-        rows, wanted = iot_v1.commands(self._opened(found, body, status))
+        rows, wanted = realer.commands(self._opened(found, body, status))
         if self._stale or rows != self.catalog.commands:
             self.catalog = await self._with_sensors(rows)
         return wanted
@@ -64,16 +65,16 @@ class RealerHttps:
         if len(items) == 1:
             found, body, status = await self._api.exchange("POST", "feed-data", items[0])
             return self._results(
-                reports[:1], {reports[0].message_id: (found, iot_v1.complaint(status, body))}
+                reports[:1], {reports[0].message_id: (found, realer.complaint(status, body))}
             )
-        found, body, status = await self._api.exchange("POST", "feed-data/batches", iot_v1.batch(items))
-        answers = iot_v1.batch_results(body) if found == v.OK else {}
+        found, body, status = await self._api.exchange("POST", "feed-data/batches", realer.batch(items))
+        answers = realer.batch_results(body) if found == v.OK else {}
         if not answers and found != v.SLOW:
             # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
             self._batch = len(items) // 2 if found == v.SHRINK else 1
             self._say(
                 "warning",
-                "batch not taken, next at most %d: %s" % (self._batch, iot_v1.complaint(status, body)),
+                "batch not taken, next at most %d: %s" % (self._batch, realer.complaint(status, body)),
             )
         return self._results(reports[: len(items)], answers)
 
@@ -91,7 +92,7 @@ class RealerHttps:
     async def _with_sensors(self, rows):
         body = self._opened(*await self._api.exchange("GET", "sensors"))
         self._stale = False
-        return Catalog(rows, iot_v1.sensors(body))
+        return Catalog(rows, realer.sensors(body))
 
     def _opened(self, found, body, status):
         """The JSON of a catalog reply, or the error it amounts to."""
@@ -99,14 +100,14 @@ class RealerHttps:
             return body
         if found == v.GONE:
             raise self._api.refused("forbidden", "the cloud knows no such device: check cloud.device_id")
-        raise LinkError("catalog refused: %s" % iot_v1.complaint(status, body))
+        raise LinkError("catalog refused: %s" % realer.complaint(status, body))
 
     def _fitting(self, reports):
         """The first of `reports` as JSON texts, as many as one request may carry."""
         items = []
         size = 0
         for report in reports[: self._batch]:
-            text = iot_v1.feed_item(report)
+            text = realer.feed_item(report)
             size += len(text) + 1
             if items and size > _MOST_BYTES:
                 break

@@ -4,9 +4,9 @@ The one place of the firmware that reads a time source. Everything that waits, w
 """
 
 import asyncio
-
-from firmware.core.ticks import diff
 from micropython import const
+
+from firmware.core.timing import diff
 
 _MASK = const(0x3FFFFFFF)
 

@@ -1,11 +1,14 @@
-"""The loop that looks after the firmware itself: memory, and the mark that this boot went well.
+"""How the firmware itself is doing: memory, the mark that this boot went well, and what to do when it must not work.
 
-A boot counts as good only after a minute of life, so a firmware that dies early over and over ends in the
-safe mode of boot.py instead of toggling relays for ever.
+A boot counts as good only after a minute of life, so a firmware that dies early over and over ends in the safe mode of
+boot.py instead of toggling relays for ever. Out of service the outputs are in their safe state, Ctrl-C leads to the REPL
+at any time, and the watchdog is not armed.
 """
 
-from firmware.core.ticks import Deadline
 from micropython import const
+
+from firmware.core.panel import level
+from firmware.core.timing import Deadline
 
 _STEP_MS = const(10000)
 _GOOD_AFTER_MS = const(60000)
@@ -48,3 +51,30 @@ def mark_good(store, say):
         store.save(BOOT_RECORD, record)
     except OSError as e:
         say("error", "flash: boot record not written (%s)" % e)
+
+
+_SIT_OUT_MS = const(600000)
+_BLINK_MS = const(50)
+
+
+async def sit_out(board, clock, store, record, say):
+    """Safe mode: ten minutes for a person, then one more try, because nobody may be near."""
+    say("error", "safe mode: the last boots died early. Ctrl-C for the REPL; a new try follows in 10 minutes")
+    await clock.sleep_ms(_SIT_OUT_MS)
+    record["early"] -= 2
+    try:
+        store.save(BOOT_RECORD, record)
+    except OSError:
+        pass  # then the next boot is in safe mode too, and tries again
+    board.reset()
+
+
+async def show_config_error(board, clock, record, led):
+    """Drive what the last good configuration knew to its safe level and blink until a person comes."""
+    for gpio, _, safe in record.get("outputs", ()):
+        board.output(gpio, True, bool(safe))
+    lamp = led and board.led(led["gpio"], led["active"] == "high")
+    while True:
+        if lamp:
+            lamp.set(level("config_error", clock.ms()))
+        await clock.sleep_ms(_BLINK_MS)

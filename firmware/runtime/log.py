@@ -4,8 +4,9 @@ The only place that prints. Secrets do not get here (they are `Secret` objects a
 all the same is masked before it is printed or kept. Text from the network cannot forge lines: control characters become `?`.
 """
 
-from firmware.core.isotime import iso
 from micropython import const
+
+from firmware.core.nouns import iso
 
 LEVELS = ("debug", "info", "warning", "error")
 _LINES = const(40)

@@ -4,11 +4,11 @@ It never resets the board because a network is away, and never lets a TLS handsh
 certificate dates would be judged against the year 2000.
 """
 
-from firmware.core.backoff import Backoff
+from micropython import const
+
 from firmware.core.errors import DriverError
 from firmware.core.joiner import Joiner
-from firmware.core.ticks import Deadline
-from micropython import const
+from firmware.core.timing import Backoff, Deadline
 
 _STEP_MS = const(500)
 _RESYNC_MS = const(21600000)

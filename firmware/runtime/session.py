@@ -4,11 +4,12 @@ It knows links only by their verbs. What arrives goes to the controller; what wa
 leaves the outbox with the cloud's answer.
 """
 
-from firmware.core.backoff import Backoff
+from micropython import const
+
 from firmware.core.errors import AuthError, LinkError
+from firmware.core.timing import Backoff
 from firmware.core.verdict import CONFLICT
 from firmware.runtime.supervisor import until_first_fails
-from micropython import const
 
 _BASE_MS = const(2000)
 _CAP_MS = const(300000)

@@ -6,10 +6,9 @@ the only places that catch every exception.
 """
 
 import asyncio
-
-from firmware.core.backoff import Backoff
-from firmware.core.ticks import Stopwatch
 from micropython import const
+
+from firmware.core.timing import Backoff, Stopwatch
 
 _CHECK_MS = const(1000)
 _CALM_MS = const(600000)

@@ -13,7 +13,7 @@ GOOD = {
     "firmware/app.py": "import http1.client\nfrom firmware.drivers import relay\nload = lambda n: __import__(n)\n",
     "firmware/core/ticks.py": "import math\nfrom micropython import const\n_A = const(1)\nROWS = ((1, 2), (3, 4))\n",
     "firmware/core/lease.py": "from firmware.core import ticks\nclass Lease:\n    rows = ticks.ROWS\n",
-    "firmware/cloud/dialect.py": "import json\nfrom firmware.core.lease import Lease\n",
+    "firmware/cloud/dialect.py": "import json\nfrom firmware.core.safety import Lease\n",
     "firmware/drivers/relay.py": "import machine\nfrom firmware.core import ticks\n",
     "firmware/links/https.py": "import asyncio\nimport http1.client\nfrom firmware.cloud import dialect\n",
     "firmware/runtime/log.py": "import sys\ndef say(text):\n    print(text)\n",

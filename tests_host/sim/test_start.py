@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from firmware.core.isotime import iso
+from firmware.core.nouns import iso
 from netio.errors import NetError
-
 from tools.sim.device import DEVICE_ID, POWER_UP_UTC, WIFI_PASSWORD
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from firmware.app import App
 from firmware.core.config import validate
 from firmware.runtime.clock import Clock
+from firmware.runtime.flash import Store
 from firmware.runtime.log import Log
-from firmware.runtime.store import Store
 from tools.board.world import World
 from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
 from tools.cloud.faults import Faults

@@ -2,7 +2,7 @@
 
 import math
 
-from firmware.core import convert
+from firmware.core import measure as convert
 from firmware.core.errors import DriverError
 
 # Vishay NTCLE100E3103 (10 k at 25 °C, B25/85 = 3977 K), resistance table of document 29049: °C, ohm.

@@ -1,14 +1,88 @@
-"""When the next request may leave, so that the plan's rate limit holds and polling keeps its beat.
+"""Moments, waits and intervals on the wrapping millisecond counter.
 
-Polls stand on a grid of `poll_ms`; reports use the time in between. Any two requests are at least `gap_ms` apart, five seconds
-or half a poll interval, whichever is less, counted from the end of one to the start of the next, so that the server never
-sees them closer. A 429 doubles all intervals, up to 16 times; quiet time brings them back. Source: Realer API,
-sections 9 and 14 rows 20 to 22; docs/decisions/0006.
+The counter runs 0..2**30-1 and wraps after 12.4 days, as `time.ticks_ms` does on 32-bit ports. Two moments can be
+compared only when they are less than 6.2 days apart, so nothing outside this file keeps a bare counter value:
+a `Stopwatch` saturates and a `Deadline` latches before that distance is reached. Both must be looked at at least
+once a day, which every loop of the firmware does many times over. Pure: time and random bits come in with each call.
 """
 
 from micropython import const
 
-from firmware.core.ticks import Deadline, Stopwatch
+_PERIOD = const(0x40000000)
+_HALF = const(0x20000000)
+
+CAP_MS = const(432000000)
+"""Five days: the longest time a `Stopwatch` shows and a `Deadline` can lie ahead."""
+
+
+def add(ticks, delta_ms):
+    """The counter value `delta_ms` (-CAP_MS..CAP_MS) away from `ticks`."""
+    return (ticks + delta_ms) & (_PERIOD - 1)
+
+
+def diff(later, earlier):
+    """Signed milliseconds from `earlier` to `later`, right while they are less than 6.2 days apart."""
+    return ((later - earlier + _HALF) & (_PERIOD - 1)) - _HALF
+
+
+class Stopwatch:
+    """Milliseconds since it was started, at most CAP_MS."""
+
+    def __init__(self, now):
+        self._start = now
+
+    def restart(self, now):
+        self._start = now
+
+    def ms(self, now):
+        """Elapsed milliseconds, 0..CAP_MS. Once at CAP_MS it stays there."""
+        elapsed = diff(now, self._start)
+        if elapsed > CAP_MS:
+            self._start = add(now, -CAP_MS)
+            return CAP_MS
+        return max(elapsed, 0)
+
+
+class Deadline:
+    """A moment ahead, at most CAP_MS away; once passed it stays passed."""
+
+    def __init__(self, now, after_ms):
+        self._at = add(now, min(max(after_ms, 0), CAP_MS))
+        self._passed = False
+
+    def left_ms(self, now):
+        """Milliseconds until the moment, 0 when it has passed."""
+        left = 0 if self._passed else diff(self._at, now)
+        if left <= 0:
+            self._passed = True
+            return 0
+        return left
+
+    def passed(self, now):
+        return self.left_ms(now) == 0
+
+
+_MAX_SHIFT = const(16)
+
+
+class Backoff:
+    """Waits of `least_ms` up to a window that doubles from `base_ms` to `cap_ms` with every failure."""
+
+    def __init__(self, base_ms, cap_ms, least_ms=1000):
+        self._base = base_ms
+        self._cap = cap_ms
+        self._least = least_ms
+        self.failures = 0
+
+    def reset(self):
+        self.failures = 0
+
+    def next_ms(self, bits):
+        """The next wait for 32 random `bits`. Full jitter keeps a fleet from returning in step after an outage."""
+        window = min(self._cap, self._base << min(self.failures, _MAX_SHIFT))
+        self.failures += 1
+        return self._least + max(window - self._least, 0) * (bits >> 8) // 0xFFFFFF
+
 
 _GAP_MS = const(5000)
 _MAX_STRETCH = const(16)

@@ -1,6 +1,6 @@
 """Median and mean of the middle."""
 
-from firmware.core.filters import median, middle_mean
+from firmware.core.measure import median, middle_mean
 
 
 def test_median():

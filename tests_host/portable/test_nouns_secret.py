@@ -1,6 +1,6 @@
 """A secret that cannot be shown by accident."""
 
-from firmware.core.secret import Secret
+from firmware.core.nouns import Secret
 
 TEXT = "test-secret-not-real"
 

@@ -1,10 +1,6 @@
-"""A push button, from its bouncing contact to presses.
+"""What a person touches and sees: a button's contact, and the blink code of the status LED. Pure and wrap-safe."""
 
-Pure: told the level and the time, it answers what happened. Whatever lasts shorter than the given time did not happen;
-a button that is held while the device starts was not pressed.
-"""
-
-from firmware.core.ticks import Deadline
+from firmware.core.timing import Deadline
 
 
 class Debounce:
@@ -33,3 +29,20 @@ class Debounce:
         known = self._stable is not None
         self._stable = active
         return ("pressed" if active else "released") if known else None
+
+
+_CODES = {
+    # 16 slots of 256 ms, the first one in the lowest bit
+    "config_error": 0x5555,  # blinks without a pause
+    "no_wifi": 0x0001,  # once
+    "no_time": 0x0005,  # twice
+    "no_cloud": 0x0015,  # three times
+    "unauthorized": 0x0055,  # four times
+    "safe": 0x0FFF,  # on with a gap of a second: outputs are in their safe state
+    "online": 0xFFFF,  # on
+}
+
+
+def level(state, now_ms):
+    """Whether the LED is lit in `state` at `now_ms` on the millisecond counter. KeyError: there is no such state."""
+    return bool(_CODES[state] >> (now_ms >> 8 & 15) & 1)

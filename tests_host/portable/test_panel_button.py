@@ -1,7 +1,7 @@
 """Presses out of a bouncing contact. The millisecond counter is about to wrap in every test."""
 
 from firmware.core import ticks
-from firmware.core.debounce import Debounce
+from firmware.core.panel import Debounce
 
 START = 0x40000000 - 40
 

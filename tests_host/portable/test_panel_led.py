@@ -1,6 +1,6 @@
 """Blink codes: what a person sees in one cycle."""
 
-from firmware.core.blink import level
+from firmware.core.panel import level
 
 CYCLE_MS = 4096
 STATES = ("config_error", "no_wifi", "no_time", "no_cloud", "unauthorized", "safe", "online")

@@ -7,6 +7,9 @@ What can be measured: at 11 dB an ESP32 is linear from 150 to 2450 mV (ESP-IDF p
 calibrated reading never falls below about 142 mV and saturates, chip by chip, from about 3060 mV on. So 150 mV and less
 is one rail, 3050 mV and more (or 97 % of a lower supply) the other. A 10 k thermistor with beta 3950 against 10 k at
 3.3 V is thus measured from -22 to 114 °C on the low side, and below 3 °C, beyond the linear part, less exactly.
+
+Of several samples the outliers are dropped before anything is averaged: an ESP32's ADC throws single samples off by tens
+of millivolts while the radio transmits.
 """
 
 import math
@@ -80,3 +83,30 @@ def _celsius(inverse_kelvin):
     if inverse_kelvin <= 0:
         raise DriverError("the sensor's coefficients give no temperature")
     return 1 / inverse_kelvin - _KELVIN
+
+
+_MAX_SAMPLES = const(15)
+
+
+def median(samples):
+    """The middle sample, or the mean of the two in the middle."""
+    ordered = _ordered(samples)
+    n = len(ordered)
+    return ordered[n // 2] if n % 2 else (ordered[n // 2 - 1] + ordered[n // 2]) / 2
+
+
+def middle_mean(samples):
+    """The mean of the middle third: up to a third of the samples may be off on either side without a trace.
+
+    Of one or two samples it is the mean, of three the median.
+    """
+    ordered = _ordered(samples)
+    drop = len(ordered) // 3
+    middle = ordered[drop : len(ordered) - drop]
+    return sum(middle) / len(middle)
+
+
+def _ordered(samples):
+    if not 1 <= len(samples) <= _MAX_SAMPLES:
+        raise ValueError("1..15 samples")
+    return sorted(samples)
