@@ -1,6 +1,6 @@
 """Presses out of a bouncing contact. The millisecond counter is about to wrap in every test."""
 
-from firmware.core import ticks
+from firmware.core import timing as ticks
 from firmware.core.panel import Debounce
 
 START = 0x40000000 - 40
