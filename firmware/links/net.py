@@ -1,8 +1,9 @@
 """The network as links need it: names, verified TLS connections, the time of day. Built once, from the configuration."""
 
 from dnsstub.resolver import Resolver
-from firmware.core.errors import ConfigError
+from firmware.core.errors import ConfigError, LinkError
 from netio.dialer import Dialer, tls_context
+from netio.errors import NetError
 from sntp.client import query
 
 
@@ -27,11 +28,13 @@ class Net:
         self.dialer = Dialer(clock, self._resolver, context)
 
     async def ask_time(self):
-        """Unix seconds from one of the configured servers, another one each time. Raises NetError."""
+        """Unix seconds from one of the configured servers, another one each time. LinkError."""
         server = self._servers[self._next % len(self._servers)]
         self._next += 1
-        unix_s, _, _ = await query(server, self._resolver, self._clock, self._rng, self._floor_s)
-        return unix_s
+        try:
+            return (await query(server, self._resolver, self._clock, self._rng, self._floor_s))[0]
+        except NetError as e:
+            raise LinkError(str(e))
 
 
 def _read(path):

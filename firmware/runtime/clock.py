@@ -4,6 +4,7 @@ The one place of the firmware that reads a time source. Everything that waits, w
 """
 
 import asyncio
+
 from micropython import const
 
 from firmware.core.timing import diff
@@ -12,18 +13,18 @@ _MASK = const(0x3FFFFFFF)
 
 
 class Clock:
-    """`ticks_ms`: a function that counts milliseconds and may wrap at 2**30 or any multiple of it."""
+    """`ticks_ms()`: counts milliseconds and may wrap at 2**30 or any multiple of it; `sleep_ms(ms)`: awaitable."""
 
     def __init__(self, ticks_ms, sleep_ms):
-        self._ticks_ms = ticks_ms
+        self.ticks_ms = ticks_ms
         self.sleep_ms = sleep_ms
-        self._last = self.ms()
-        self._rest = 0
-        self._uptime_s = 0
-        self._offset = None
+        self.last = self.ms()
+        self.rest = 0
+        self.uptime = 0
+        self.offset = None
 
     def ms(self):
-        return self._ticks_ms() & _MASK
+        return self.ticks_ms() & _MASK
 
     def since(self, start):
         """Milliseconds since `start`, right for 6.2 days."""
@@ -34,17 +35,17 @@ class Clock:
         return asyncio.wait_for(awaitable, ms / 1000)
 
     def uptime_s(self):
-        """Whole seconds since the start. Has to be asked at least once in six days, which the log alone does."""
+        """Whole seconds since the start. Has to be asked at least once in six days; the control loop does."""
         now = self.ms()
-        self._rest += diff(now, self._last)
-        self._last = now
-        self._uptime_s += self._rest // 1000
-        self._rest %= 1000
-        return self._uptime_s
+        self.rest += diff(now, self.last)
+        self.last = now
+        self.uptime += self.rest // 1000
+        self.rest %= 1000
+        return self.uptime
 
     def set_utc(self, unix_s):
-        self._offset = unix_s - self.uptime_s()
+        self.offset = unix_s - self.uptime_s()
 
     def utc(self):
         """Unix seconds, or None while nobody has set the clock."""
-        return None if self._offset is None else self._offset + self.uptime_s()
+        return None if self.offset is None else self.offset + self.uptime_s()

@@ -1,7 +1,7 @@
 """What is read from the flash and written to it: small durable records, and the configuration.
 
-A record is written beside and renamed over, so that a power cut at any moment leaves the old one or the new one (littlefs
-renames atomically). Refuses anything large: a record is read into memory whole.
+A record is written beside and renamed over, so that a power cut at any moment leaves the old one or the new one
+(littlefs renames atomically). Refuses anything large: a record is read into memory whole.
 """
 
 import json
@@ -10,30 +10,40 @@ import sys
 
 from firmware.core.errors import ConfigError
 
+BOOT_RECORD = "boot.json"
+_DROPPED = ("firmware.core.config", "firmware.core.pins")
+
 
 class Store:
     """Records below `folder` ("" is the root of the flash)."""
 
     def __init__(self, folder=""):
-        self._folder = folder
+        self.folder = folder
 
-    def load(self, name, default):
-        """The record, or `default` when there is none or it cannot be read."""
+    def load(self, name):
+        """The record, an empty one when there is none or it cannot be read."""
         try:
-            with open(self._folder + name) as f:
+            with open(self.folder + name) as f:
                 return json.load(f)
         except (OSError, ValueError):
-            return default
+            return {}
 
     def save(self, name, record):
-        """Write the record; raises OSError when the flash refuses."""
-        path = self._folder + name
-        with open(path + ".new", "w") as f:
-            json.dump(record, f)
-        os.rename(path + ".new", path)
+        """Write the record; False when the flash refuses."""
+        path = self.folder + name
+        try:
+            with open(path + ".new", "w") as f:
+                json.dump(record, f)
+            os.rename(path + ".new", path)
+        except OSError:
+            return False
+        return True
 
-
-_DROPPED = ("firmware.core.config", "firmware.core.pins")
+    def mark_good(self):
+        """This boot did not die early: forget the ones before it that did."""
+        record = self.load(BOOT_RECORD)
+        record["early"] = 0
+        return self.save(BOOT_RECORD, record)
 
 
 def load_config(path, say):
@@ -45,25 +55,23 @@ def load_config(path, say):
         with open(path) as f:
             raw = json.load(f)
     except OSError:
-        raise ConfigError("there is no %s on this device: copy one there" % path)
+        raise ConfigError("no %s on this device: copy one there" % path)
     except ValueError:
-        raise ConfigError("%s is not JSON: look at it with python -m tools.check_config" % path)
+        raise ConfigError("%s is not JSON: try python -m tools.check_config" % path)
     from firmware.core.config import render, validate
 
     config, problems = validate(raw)
+    wrong = 0
     for problem in problems:
         say(problem[0], render(problem))
+        wrong += problem[0] == "error"
     for name in [name for name in sys.modules if name.startswith(_DROPPED)]:
-        _drop(name)
-    if [1 for problem in problems if problem[0] == "error"]:
-        error = ConfigError("the configuration has errors; outputs stay safe until they are mended")
+        parent, child = name.rsplit(".", 1)
+        del sys.modules[name]
+        if hasattr(sys.modules[parent], child):
+            delattr(sys.modules[parent], child)
+    if wrong:
+        error = ConfigError("config has %d errors; outputs stay safe until they are mended" % wrong)
         error.led = config["led"]
         raise error
     return config
-
-
-def _drop(name):
-    parent, child = name.rsplit(".", 1)
-    del sys.modules[name]
-    if hasattr(sys.modules.get(parent), child):
-        delattr(sys.modules[parent], child)

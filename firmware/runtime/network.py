@@ -6,7 +6,7 @@ certificate dates would be judged against the year 2000.
 
 from micropython import const
 
-from firmware.core.errors import DriverError
+from firmware.core.errors import DriverError, LinkError
 from firmware.core.joiner import Joiner
 from firmware.core.timing import Backoff, Deadline
 
@@ -15,78 +15,71 @@ _RESYNC_MS = const(21600000)
 
 
 class NetworkLoop:
-    """`wifi`: driver, or None when the network is somebody else's; `networks`: list of (ssid, Secret);
-    `ask_time()`: awaitable of unix seconds, raising an exception of `errors` when nobody answered."""
+    """`wifi`: driver, or None when the network is somebody else's; `networks`: normalized items of the config;
+    `net.ask_time()`: awaitable of unix seconds, or LinkError; `board.rtc_set(unix_s)` keeps it over resets."""
 
-    def __init__(self, clock, rng, wifi, networks, ask_time, errors, set_rtc, say):
-        self._clock = clock
-        self._rng = rng
-        self._wifi = wifi
-        self._networks = networks
-        self._ask_time = ask_time
-        self._errors = errors
-        self._set_rtc = set_rtc
-        self._say = say
-        self._joiner = Joiner(len(networks), clock.ms())
-        self._sync = Deadline(clock.ms(), 0)
-        self._backoff = Backoff(2000, 60000)
+    def __init__(self, clock, rng, say, wifi, networks, net, board):
+        self.clock = clock
+        self.rng = rng
+        self.say = say
+        self.wifi = wifi
+        self.networks = networks
+        self.net = net
+        self.board = board
+        self.joiner = Joiner(len(networks), clock.ms())
+        self.sync = Deadline(clock.ms(), 0)
+        self.backoff = Backoff(2000, 60000)
         self.up = wifi is None
 
     def ready(self):
         """Whether a TLS connection may be tried."""
-        return self.up and self._clock.utc() is not None
+        return self.up and self.clock.utc() is not None
 
     async def run(self, beat):
-        if self._wifi:
-            self._guard(self._wifi.start)
+        started = False
         while True:
             beat()
-            if self._wifi:
-                self._join()
-            if self.up and self._sync.passed(self._clock.ms()):
-                await self._set_time()
-            await self._clock.sleep_ms(_STEP_MS)
+            if self.wifi:
+                try:
+                    if not started:
+                        self.wifi.start()
+                        started = True
+                    self.join()
+                except DriverError as e:  # an ordinary reason to try again later
+                    self.say("warning", str(e))
+            if self.up and self.sync.passed(self.clock.ms()):
+                await self.set_time()
+            await self.clock.sleep_ms(_STEP_MS)
 
-    def _join(self):
-        up = bool(self._guard(self._wifi.connected))
+    def join(self):
+        wifi = self.wifi
+        up = wifi.connected()
         if up != self.up:
             self.up = up
-            self._say(
-                "info", "connected, address %s" % self._guard(self._wifi.ip) if up else "connection lost"
-            )
-        step = self._joiner.step(up, self._rng(), self._clock.ms())
-        if step:
-            self._act(*step)
-
-    def _act(self, action, index):
+            self.say("info", "Wi-Fi: address %s" % wifi.ip() if up else "Wi-Fi: connection lost")
+        action, index = self.joiner.step(up, self.rng(), self.clock.ms()) or (None, 0)
         if action == "join":
-            ssid, password = self._networks[index]
-            self._say("info", "joining %s" % ssid)
-            self._guard(self._wifi.connect, ssid, password.reveal())
-            return
-        self._say("warning", "not connected: %s" % self._guard(self._wifi.status))
-        self._guard(self._wifi.restart if action == "restart" else self._wifi.disconnect)
+            network = self.networks[index]
+            self.say("info", "Wi-Fi: joining %s" % network["ssid"])
+            wifi.connect(network["ssid"], network["password"].reveal())
+        elif action:
+            self.say("warning", "Wi-Fi: %s" % wifi.status())
+            if action == "restart":
+                wifi.restart()
+            else:
+                wifi.disconnect()
 
-    def _guard(self, call, *args):
-        """The radio's refusals are an ordinary reason to try again later."""
+    async def set_time(self):
         try:
-            return call(*args)
-        except DriverError as e:
-            self._say("warning", str(e))
-            return None
-
-    async def _set_time(self):
-        try:
-            unix_s = await self._ask_time()
-        except self._errors as e:
-            wait = self._backoff.next_ms(self._rng())
-            self._sync = Deadline(self._clock.ms(), wait)
-            self._say("warning", "no time: %s; next try in %d s" % (e, wait // 1000))
+            unix_s = await self.net.ask_time()
+        except LinkError as e:
+            wait = self.backoff.next_ms(self.rng())
+            self.sync = Deadline(self.clock.ms(), wait)
+            self.say("warning", "no time: %s; next try in %d s" % (e, wait // 1000))
             return
-        self._backoff.reset()
-        self._sync = Deadline(self._clock.ms(), _RESYNC_MS)
-        self._set_rtc(unix_s)
-        first = self._clock.utc() is None
-        self._clock.set_utc(unix_s)
-        if first:
-            self._say("info", "clock set")
+        self.backoff.reset()
+        self.sync = Deadline(self.clock.ms(), _RESYNC_MS)
+        self.board.rtc_set(unix_s)
+        if self.clock.utc() is None:
+            self.say("info", "clock set")
+        self.clock.set_utc(unix_s)

@@ -13,109 +13,102 @@ from firmware.runtime.supervisor import until_first_fails
 
 _BASE_MS = const(2000)
 _CAP_MS = const(300000)
+_REFUSED_CAP_MS = const(900000)
+_LONGEST_MS = const(3600000)
 _SLICE_MS = const(5000)
 _IDLE_MS = const(500)
 _BATCH = const(20)
-_LONGEST_MS = const(3600000)
 
 
 class Session:
-    """`ready()`: whether network and clock allow a connection; `refusals`: the Backoff after the cloud said no."""
+    """`network.ready()`: whether a connection may be tried; `probe_ms`: the first wait after the cloud said no."""
 
-    def __init__(self, clock, rng, link, controller, ready, refusals, say):
-        self._clock = clock
-        self._rng = rng
-        self._link = link
-        self._controller = controller
-        self._ready = ready
-        self._refusals = refusals
-        self._failures = Backoff(_BASE_MS, _CAP_MS)
-        self._say = say
-        self._beat = None
-        self._seen = 0
+    def __init__(self, clock, rng, say, link, controller, network, probe_ms):
+        self.clock = clock
+        self.rng = rng
+        self.say = say
+        self.link = link
+        self.controller = controller
+        self.network = network
+        self.refusals = Backoff(probe_ms, max(_REFUSED_CAP_MS, probe_ms), probe_ms // 2)
+        self.failures = Backoff(_BASE_MS, _CAP_MS)
+        self.seen = 0
+        self.alive = None  # a function once the loop runs: shows life while the link waits for the rate limit
         self.online = False
 
     async def run(self, beat):
-        self._beat = beat
+        self.alive = beat
         while True:
-            while not self._ready():
-                self._failures.reset()
-                await self._rest(_IDLE_MS)
+            while not self.network.ready():
+                self.failures.reset()
+                beat()
+                await self.clock.sleep_ms(_IDLE_MS)
             try:
-                await self._serve()
+                await self.serve()
             except AuthError as e:
-                wait = self._refusals.next_ms(self._rng())
-                self._say("error", "refused: %s; next try in %d s" % (e, wait // 1000))
+                wait = self.refusals.next_ms(self.rng())
+                self.say("error", "refused: %s; next try in %d s" % (e, wait // 1000))
             except LinkError as e:
-                wait = max(self._failures.next_ms(self._rng()), e.retry_after_s * 1000)
-                self._say("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
+                wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
+                self.say("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
             finally:
                 self.online = False
-                self._link.close()
-            await self._rest(min(wait, _LONGEST_MS))
+                self.link.close()
+            wait = min(wait, _LONGEST_MS)
+            # A network that goes away meanwhile makes the reason to wait void.
+            while wait > 0 and self.network.ready():
+                beat()
+                await self.clock.sleep_ms(min(wait, _SLICE_MS))
+                wait -= _SLICE_MS
 
-    async def _serve(self):
-        controller = self._controller
-        controller.adopt(await self._link.open())
-        self._contact()
-        self._refusals.reset()
-        self._failures.reset()
+    async def serve(self):
+        self.controller.adopt(await self.link.open())
+        self.contact()
+        self.refusals.reset()
+        self.failures.reset()
         self.online = True
-        self._say("info", "online")
-        await until_first_fails(self._listen(), self._report())
+        self.say("info", "online")
+        await until_first_fails(self.listen(), self.report())
 
-    async def _listen(self):
-        catalog = self._link.catalog
+    async def listen(self):
+        link = self.link
+        catalog = link.catalog
         while True:
-            self._pulse(1)
-            wanted = await self._link.next_desired()
+            self.pulse(1)
+            wanted = await link.next_desired()
             if wanted is None:
                 continue
-            self._contact()
-            if self._link.catalog is not catalog:
-                catalog = self._link.catalog
-                self._controller.adopt(catalog)
-            now = self._clock.ms()
+            self.contact()
+            if link.catalog is not catalog:
+                catalog = link.catalog
+                self.controller.adopt(catalog)
             for desired in wanted:
-                self._controller.offer(desired, now)
+                self.controller.offer(desired, self.clock.ms())
 
-    async def _report(self):
-        outbox = self._controller.outbox
+    async def report(self):
+        outbox = self.controller.outbox
         while True:
-            self._pulse(2)
-            if self._clock.utc() is not None:
-                outbox.stamp(self._clock.utc(), self._clock.ms())
+            self.pulse(2)
+            outbox.stamp(self.clock.utc(), self.clock.ms())
             batch = outbox.batch(_BATCH)
             if not batch:
-                await self._clock.sleep_ms(_IDLE_MS)
+                await self.clock.sleep_ms(_IDLE_MS)
                 continue
-            for message_id, verdict in await self._link.send(batch):
-                self._contact()
+            for message_id, verdict in await self.link.send(batch):
+                self.contact()
                 if verdict == CONFLICT:
-                    self._controller.reconcile(message_id)
+                    self.controller.reconcile(message_id)
                 outbox.settle(message_id)
 
-    def alive(self):
-        """The link waits for the rate limit."""
-        self._beat()
+    def contact(self):
+        """The cloud answered."""
+        now = self.clock.ms()
+        self.controller.safety.contact(now)
+        self.controller.check(self.link.lease, now)
 
-    def _contact(self):
-        now = self._clock.ms()
-        self._controller.safety.contact(now)
-        self._controller.check(self._link.lease, now)
-
-    def _pulse(self, who):
-        """Both pumps have to show life for the loop to count as alive."""
-        self._seen |= who
-        if self._seen == 3:
-            self._seen = 0
-            self._beat()
-
-    async def _rest(self, wait_ms):
-        """Wait; a network that went away meanwhile makes the reason to wait void."""
-        while wait_ms > 0:
-            self._beat()
-            await self._clock.sleep_ms(min(wait_ms, _SLICE_MS))
-            wait_ms -= _SLICE_MS
-            if not self._ready():
-                return
+    def pulse(self, who):
+        """Both halves have to show life for the loop to count as alive."""
+        self.seen |= who
+        if self.seen == 3:
+            self.seen = 0
+            self.alive()

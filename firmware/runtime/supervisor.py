@@ -1,111 +1,125 @@
 """Keeps the loops of the firmware alive, and the watchdog fed only while all of them show life.
 
-A loop that dies is logged, puts the outputs into their safe state through `safety`, and is started again; one that keeps
-dying, or falls silent, ends in a reset: the first by `reset`, the second by the hungry watchdog. This and main.py are
-the only places that catch every exception.
+A loop that dies is logged, puts the outputs into their safe state, and is started again; one that keeps dying, or falls
+silent, ends in a reset: the first by itself, the second by the hungry watchdog. A boot counts as good after a minute of
+life. This and main.py are the only places that catch every exception.
 """
 
 import asyncio
+
 from micropython import const
 
-from firmware.core.timing import Backoff, Stopwatch
+from firmware.core.timing import Backoff, Deadline, Stopwatch
 
 _CHECK_MS = const(1000)
+_GOOD_MS = const(60000)
+_TELL_MS = const(600000)
 _CALM_MS = const(600000)
 _MOST_DEATHS = const(5)
 
 
 class Supervisor:
-    """`feed()`: the watchdog; `reset()`: restarts the chip; `panic()`: drives the outputs to safe levels at once."""
+    """`board`: for watchdog and reset; `watchdog`: its driver or None; `store.mark_good()`: see runtime.flash;
+    `controller`: for safe state."""
 
-    def __init__(self, clock, rng, say, safety, feed, reset, panic):
-        self._clock = clock
-        self._rng = rng
-        self._say = say
-        self._safety = safety
-        self._feed = feed
-        self._reset = reset
-        self._panic = panic
-        self._loops = []
-        self._silent = None
+    def __init__(self, clock, rng, say, board, watchdog, store, controller):
+        self.clock = clock
+        self.rng = rng
+        self.say = say
+        self.board = board
+        self.watchdog = watchdog
+        self.store = store
+        self.controller = controller
+        self.loops = []
+        self.silent = None
 
     def add(self, name, loop, most_silent_ms):
-        """Run `loop(beat)`, a coroutine function that never returns and calls `beat()` at least every `most_silent_ms`."""
-        self._loops.append(_Loop(name, loop, most_silent_ms, self._clock.ms()))
+        """Run `loop.run(beat)`, which never returns and calls `beat()` at least every `most_silent_ms`."""
+        self.loops.append((name, loop, most_silent_ms, Stopwatch(self.clock.ms())))
 
     async def run(self):
         """Runs until cancelled."""
-        tasks = [asyncio.create_task(self._keep(loop)) for loop in self._loops]
+        tasks = [asyncio.create_task(self.keep(*loop)) for loop in self.loops]
+        good = Deadline(self.clock.ms(), _GOOD_MS)
+        tell = Deadline(self.clock.ms(), 10000)
+        marked = False
         try:
             while True:
-                self._watch()
-                await self._clock.sleep_ms(_CHECK_MS)
+                now = self.clock.ms()
+                self.watch(now)
+                if tell.passed(now):
+                    tell = Deadline(now, _TELL_MS)
+                    outbox = self.controller.outbox
+                    facts = self.board.heap() + (len(outbox), outbox.dropped)
+                    self.say("info", "heap %d used, %d free; outbox %d, dropped %d" % facts)
+                if good.passed(now) and not marked:
+                    marked = True
+                    if not self.store.mark_good():
+                        self.say("error", "flash refuses to be written")
+                await self.clock.sleep_ms(_CHECK_MS)
         finally:
-            await _end(tasks)
+            await end(tasks)
 
-    def _watch(self):
-        now = self._clock.ms()
+    def watch(self, now):
         silent = None
-        for loop in self._loops:
-            if loop.silence.ms(now) > loop.most_silent_ms:
-                silent = loop.name
-        if silent != self._silent:
-            self._silent = silent
+        for name, _, most_silent_ms, silence in self.loops:
+            if silence.ms(now) > most_silent_ms:
+                silent = name
+        if silent != self.silent:
+            self.silent = silent
             if silent:
-                self._say("error", "loop %s is silent, the watchdog starves" % silent)
-        if silent is None:
-            self._feed()
+                self.say("error", "loop %s is silent, the watchdog starves" % silent)
+        if self.watchdog and not silent:
+            self.watchdog.feed()
 
-    async def _keep(self, loop):
+    async def keep(self, name, loop, _, silence):
+        safety = self.controller.safety
         backoff = Backoff(1000, 30000)
+
+        def beat():
+            silence.restart(self.clock.ms())
+            safety.mended(name)
+
         while True:
-            started = Stopwatch(self._clock.ms())
+            started = Stopwatch(self.clock.ms())
             try:
-                await loop.run(lambda: self._beat(loop))
+                await loop.run(beat)
                 wrong = "ended"
             except Exception as e:
-                wrong = "%s: %s" % (type(e).__name__, e)
-            if started.ms(self._clock.ms()) > _CALM_MS:
+                wrong = repr(e)
+            safety.fault(name)
+            self.say("error", "loop %s died: %s" % (name, wrong))
+            self.controller.panic()
+            if started.ms(self.clock.ms()) > _CALM_MS:
                 backoff.reset()
-            self._died(loop, wrong, backoff.failures)
-            wait = backoff.next_ms(self._rng())
-            loop.silence.restart(self._clock.ms())
-            await self._clock.sleep_ms(wait)
-
-    def _died(self, loop, wrong, before):
-        self._safety.fault(loop.name)
-        self._say("error", "loop %s died (%s)" % (loop.name, wrong))
-        self._panic()
-        if before >= _MOST_DEATHS:
-            self._say("error", "loop %s keeps dying: reset" % loop.name)
-            self._reset()
-
-    def _beat(self, loop):
-        loop.silence.restart(self._clock.ms())
-        self._safety.mended(loop.name)
-
-
-class _Loop:
-    def __init__(self, name, run, most_silent_ms, now):
-        self.name = name
-        self.run = run
-        self.most_silent_ms = most_silent_ms
-        self.silence = Stopwatch(now)
+            if backoff.failures >= _MOST_DEATHS:
+                self.board.reset()
+            silence.restart(self.clock.ms())
+            await self.clock.sleep_ms(backoff.next_ms(self.rng()))
 
 
 async def until_first_fails(*coroutines):
-    """Run the coroutines together; when one ends, cancel the others and raise what it raised."""
+    """Run the coroutines, which never return, together; when one raises, cancel the others and raise that."""
     over = asyncio.Event()
     outcome = []
-    tasks = [asyncio.create_task(_noting_end(c, over, outcome)) for c in coroutines]
+
+    async def noting_end(coroutine):
+        try:
+            await coroutine
+        except Exception as e:
+            outcome.append(e)
+        over.set()
+
+    tasks = [asyncio.create_task(noting_end(c)) for c in coroutines]
     try:
         await over.wait()
     finally:
-        await _end(tasks)
+        await end(tasks)
     raise outcome[0]
 
 
-async def _end(tasks):
+async def end(tasks):
+    """Cancel the tasks and wait until they are gone."""
     for task in tasks:
         task.cancel()
     for task in tasks:
@@ -113,12 +127,3 @@ async def _end(tasks):
             await task
         except asyncio.CancelledError:
             pass
-
-
-async def _noting_end(coroutine, over, outcome):
-    try:
-        await coroutine
-        outcome.append(RuntimeError("a loop ended"))
-    except Exception as e:
-        outcome.append(e)
-    over.set()

@@ -91,7 +91,9 @@ class SimDevice:
             lambda: WRAP_SOON_MS + int(self._loop.time() * 1000 + 1e-6),
             lambda ms: asyncio.sleep(max(ms, 0) / 1000),
         )
-        log = Log(clock, self.lines.append, "debug")
+        log = Log(clock, self.lines.append)
+        log.level = "debug"
+        log.hidden = [self.config["cloud"]["client_secret"]]
         self.net = SimNet(
             self.model,
             self.faults,
@@ -104,9 +106,9 @@ class SimDevice:
         )
         store = Store(f"{self._folder}/")
         self.app = App(
-            self.config, self.board, self.radio, clock, self.bits, log, store, self.net, self.boots
+            self.config, self.board, self.radio, clock, self.bits, log.say, store, self.net, self.boots
         )
-        self._task = self._loop.create_task(self.app.run())
+        self._task = self._loop.create_task(self.app.supervisor.run())
 
     async def power_off(self) -> None:
         """As if the plug were pulled: nothing is said to anybody, and the relays fall."""

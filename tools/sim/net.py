@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from dnsstub.resolver import Resolver
+from firmware.core.errors import LinkError
 from netio.errors import NetError
 from sntp.client import query
 from tools.cloud import dns, ntp
@@ -57,7 +58,10 @@ class SimNet:
     async def ask_time(self) -> int:
         server = self._servers[self._next % len(self._servers)]
         self._next += 1
-        return (await query(server, self._resolver, self._clock, self._rng, self._floor_s, self._udp))[0]
+        try:
+            return (await query(server, self._resolver, self._clock, self._rng, self._floor_s, self._udp))[0]
+        except NetError as e:
+            raise LinkError(str(e)) from e
 
     async def _udp(
         self, ip: str, port: int, payload: bytes, clock, timeout_ms: int, size: int = 512
