@@ -1,7 +1,9 @@
 """Check a device's config.json on the host: `python -m tools.check_config FILE`.
 
-Runs the very validator the device runs, and adds what only a computer with the files at hand can see: where a JSON
-syntax error is, whether the certificate files are there and are certificates, whether others can read the secrets.
+Runs the very validator the device runs, and adds what only a computer with the files at hand can see (where a JSON
+syntax error is, whether the certificate files are there and are certificates, whether others can read the secrets) and
+what the device spares its memory: rules in more words, the key that a misspelt one may have meant, and warnings of
+settings that do no harm but make no sense together.
 Exit status: 0 nothing that stops the device, 1 errors, 2 the file cannot be read as JSON.
 """
 
@@ -9,16 +11,20 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import difflib
 import json
 import os
+import re
 import sys
 import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
 Problem = tuple[str, str, str, str]
+Rules = Callable[[str], list[str]]
 
 _COLOURS = {"error": "\033[31m", "warning": "\033[33m", "path": "\033[1m", "good": "\033[32m"}
 _RESET = "\033[0m"
@@ -52,13 +58,73 @@ def problems_of(path: Path) -> list[Problem]:
     shim = types.ModuleType("micropython")
     shim.const = lambda value: value  # type: ignore[attr-defined]
     sys.modules.setdefault("micropython", shim)
-    from firmware.core.config import validate  # noqa: PLC0415  not before the shim is in place
+    from firmware.core import config as device  # noqa: PLC0415  not before the shim is in place
 
     raw = load(path)
-    _, problems = validate(raw)
+    config, problems = device.validate(raw)
+    problems = [
+        (level, where, found, _in_words(where, allowed, device.rules))
+        for level, where, found, allowed in problems
+    ]
+    outputs = config.get("outputs", [])
+    groups = [output["interlock"] for output in outputs]
+    for i, output in enumerate(outputs):
+        for key, allowed in _pointless(output, groups.count(output["interlock"]) == 1):
+            problems.append(("warning", f"outputs[{i}].{key}", json.dumps(output[key]), allowed))
     for i, name in enumerate(_ca_files(raw)):
         problems += _certificate(path.parent / name, f"cloud.ca_files[{i}]")
     return problems + _privacy(path)
+
+
+_KINDS = {
+    "text": "{} bytes of text",
+    "secret": "{} bytes of text",
+    "port": "{} bytes of text, or a whole number",
+    "id": "{} letters, digits, - and _",
+    "list": "a list of {}",
+    "object": "an object",
+}
+
+
+def _in_words(path: str, allowed: str, rules: Rules) -> str:
+    """What the device says to be `allowed`, for people."""
+    if allowed == "no such key":
+        return f"{allowed}{_meant(path, rules)}"
+    kind, size, _ = f"{allowed}  ".split(" ", 2)
+    if kind in _KINDS and (size[:1].isdigit() or not size):
+        return _KINDS[kind].format(size.replace("|", " or "))
+    if re.fullmatch(r"\d+\.\.\d+", kind):
+        return f"a whole number, {allowed}"
+    return allowed.replace("|", ", ")
+
+
+def _meant(path: str, rules: Rules) -> str:
+    """What the unknown key at `path` may have meant: text to put behind "no such key", or nothing."""
+    parent, _, key = path.rpartition(".")
+    known = {}
+    for line in rules(parent.rpartition(".")[2].partition("[")[0] or "config"):
+        chooser, words = line.split(" ")[:2]
+        known[chooser] = ""
+        for word in words.split("|"):
+            for extra in rules(word):
+                known.setdefault(extra.split(" ")[0], f' without {chooser} "{word}"')
+    if key in known:
+        return known[key]
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
+    return f"; {near[0]}?" if near else ""
+
+
+def _pointless(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:
+    """Settings of a valid output that contradict each other without doing harm: (key, what would make sense)."""
+    limit = output["max_on_s"]
+    if limit and output["min_on_s"] > limit:
+        yield "min_on_s", "at most max_on_s, which overrules it"
+    if limit and output["safe"] == "on":
+        yield "max_on_s", '0: with safe "on" it would still go off'
+    if alone and output["interlock"] is not None:
+        yield "interlock", "the group of another output too"
+    if output["mode"] == "setpoint" and output["step"] > output["max"] - output["min"]:
+        yield "step", "at most max - min: no setpoint but min could be reached"
 
 
 def _ca_files(raw: Any) -> list[str]:

@@ -1,36 +1,27 @@
 """The check of the configuration: parsed JSON in, a normalized dict and a list of problems out.
 
-Owns the walk through the tables of `config_rules`; opens no file and drives no pin. It is meant to be imported once at
-start and dropped. A problem is `(level, path, found, allowed)`: level "error" or "warning", path such as
-`outputs[1].gpio`, what was found as short text (a secret is only ever `***`), and what is allowed in words.
+Owns the meaning of `config_rules` and what one part of the file demands of another; opens no file and drives no pin.
+Refuses whatever could do harm; what is merely pointless is for `tools.check_config` to mention. It is meant to be
+imported once at start and dropped. A problem is `(level, path, found, allowed)`: level "error" or "warning", path such
+as `outputs[1].gpio`, what was found as short text (a secret is only ever `***`), and what is allowed in words.
 """
 
 import json
-from micropython import const
 
-from firmware.core import config_checks
-from firmware.core.config_kinds import KINDS, printable
-from firmware.core.config_rules import TABLES
-from firmware.core.errors import ConfigError
+from firmware.core.config_rules import RULES
 from firmware.core.nouns import Secret
-
-_MAX_PROBLEMS = const(40)
-"""Enough for any honest mistake; a garbled file shall not fill the heap."""
 
 
 def validate(raw):
     """Check `raw`, any value a JSON parser returned: `(config, problems)`.
 
     Without an error `config` holds every key, defaults filled in, secrets wrapped in `Secret`. With one it holds only
-    `led` and `log`, for saying so: nothing may be switched from a configuration that is partly right.
+    `led`, for saying so: nothing may be switched from a configuration that is partly right.
     """
-    walk, out = _Walk(), {}
-    walk.field("", "object", [], raw, "", out)
-    config = out.get("") or {}
-    config_checks.check(config, walk.say)
+    walk = _Walk()
+    config = walk.value("object", raw, "config", "")
     if walk.failed:
-        led = None if "led" in walk.failed else config.get("led")
-        config = {"led": led, "log": {"level": (config.get("log") or {}).get("level", "info")}}
+        config = {"led": None if "led" in walk.failed else config and config.get("led")}
     return config, walk.problems
 
 
@@ -39,93 +30,167 @@ def render(problem):
     return "%s: %s: found %s, allowed: %s" % problem
 
 
-def _shown(value):
-    """`value` as short text. What is inside of lists and objects stays out of it: it may be a secret."""
-    if isinstance(value, str):
-        return '"%s"' % "".join([c if printable(c) else "?" for c in value[:40]])
-    if isinstance(value, (dict, list)):
-        return "a list" if isinstance(value, list) else "an object"
-    return "nothing" if value is None else str(value).lower()[:40]
+def rules(name):
+    """The lines of every section about an object of this name."""
+    lines = []
+    for section in RULES.split("\n\n"):
+        names, _, body = section.partition("\n")
+        if name in names.split():
+            lines += body.split("\n")
+    return lines
 
 
 class _Walk:
     def __init__(self):
         self.problems = []
-        self.failed = set()  # the top-level keys with errors
+        self.failed = set()  # the parts of the file with errors
+        self.seen = {}  # of `_flaws`
 
-    def say(self, level, path, found, allowed):
+    def say(self, level, path, found, allowed, secret=False):
+        """Keep a problem, in so few and short words that a garbled file does not fill the heap.
+
+        What is inside of lists and objects is not shown, it may be a secret; nor is a text that looks like an address
+        with credentials or a query. What is shown is JSON, in which no control character is left.
+        """
         if level == "error":
             self.failed.add(path.split(".")[0])
-        if len(self.problems) < _MAX_PROBLEMS:
-            self.problems.append((level, path or "the whole file", _shown(found), allowed))
+        if found is None:
+            found = "nothing"
+        elif isinstance(found, (dict, list)):
+            found = "a list" if isinstance(found, list) else "an object"
+        else:
+            found = json.dumps(found)
+            found = "***" if secret or "@" in found or "?" in found else found[:40]
+        if len(self.problems) < 40:
+            self.problems.append((level, path or "the whole file", found, allowed))
 
-    def field(self, key, kind, args, value, path, out):
-        """Put the checked `value` into `out`; when it is refused, nothing."""
-        if args and args[-1][0] == "=":
-            default = json.loads(args.pop()[1:])
-            if value is None and default is None:
-                out[key] = None
-                return
-            value = default if value is None else value
-        elif value is None and kind in ("word", "safe"):
-            value = args[0]
-        try:
-            if kind == "object":
-                out[key] = self._object(value, key, path + "." if path else "")
-            elif kind == "list":
-                out[key] = self._list(value, args, key, path)
-            else:
-                out[key] = KINDS[kind](value, args)
-        except ConfigError as e:
-            self.say("error", path, _masked(key, kind, value), e.args[0])
+    def value(self, rule, value, key, path):
+        """The normalized value, or None when it was refused."""
+        kind, _, rest = rule.partition(" ")
+        size, _, rest = rest.partition(" ")
+        good = None
+        if isinstance(value, str) and value[:7] == "REPLACE":
+            rule = "your own value, no placeholder"
+        elif kind == "object":
+            if isinstance(value, dict):
+                return self.members(value, key, path)
+        elif kind == "list":
+            if isinstance(value, list) and _pick(size, len(value)) is not None:
+                return [self.value(rest, item, key, "%s[%d]" % (path, i)) for i, item in enumerate(value)]
+        elif size[:1].isdigit():
+            good = _text(kind, size, value)
+        else:
+            good = _pick(kind, value)
+        if good is None:
+            # A secret may also have been put beside its place.
+            self.say("error", path, value, rule, kind in "object list secret" or key == "client_id")
+        return good
 
-    def _object(self, raw, name, path):
-        if not isinstance(raw, dict):
-            raise ConfigError("an object")
-        out, known = {}, []
-        lines = TABLES[name].split("\n")
+    def members(self, raw, name, path):
+        """An object of normalized values; what was refused is missing."""
+        out, raw, lines = {}, dict(raw), rules(name)
+        dot = path and path + "."
         for line in lines:
-            key, kind = line.split()[:2]
-            known.append(key)
-            self.field(key, kind, line.split()[2:], raw.get(key), path + key, out)
-            if kind == "variant" and out.get(key) in TABLES:
-                lines += TABLES[out[key]].split("\n")
-        for key in sorted(raw):
-            if key not in known:
-                near = [name for name in known if _near(name, key)]
-                # Its value is not shown: this may be a secret under a misspelt name.
-                self.say(
-                    "warning", path + _shown(key)[1:-1], Secret(""), near[0] + "?" if near else "no such key"
-                )
+            rule, _, default = line.partition(" =")
+            key, _, rule = rule.partition(" ")
+            value = raw.pop(key, None)
+            if value is None and default:
+                value = json.loads(default)
+            elif value is None and rule[0] > "9" and " " not in rule:
+                value = rule.split("|")[0]
+            if value is not None or default != "null":
+                value = self.value(rule, value, key, dot + key)
+                if value is None:
+                    continue
+            out[key] = value
+            if isinstance(value, str) and "|" in rule:
+                lines += rules(value)
+        for key in raw:
+            # Its value is not shown: this may be a secret under a misspelt name.
+            self.say("warning", dot + json.dumps(key)[1:-1][:40], "", "no such key", True)
+        for level, key, allowed in _flaws(out, name, path, self.seen):
+            self.say(level, dot + key, out[key], allowed)
         return out
 
-    def _list(self, raw, args, key, path):
-        if not isinstance(raw, list) or not int(args[0]) <= len(raw) <= int(args[1]):
-            raise ConfigError("a list of %s..%s objects" % tuple(args))
-        items = []
-        for item in raw:
-            out = {}
-            self.field(key, "object", [], item, "%s[%d]" % (path, len(items)), out)
-            items.append(out.get(key))
-        return items
+
+def _flaws(item, name, path, seen):
+    """What in an object contradicts the rest of it, or an object before it: (level, key, allowed).
+
+    What was refused is missing. `seen`: what only one may have, with the path of who has it.
+    """
+    gpio = item.get("gpio", 4)
+    if gpio > 33 and name != "sensors" and item.get("pull") != "none":
+        yield "error", "gpio", "0..33: 34..39 are inputs without pull"
+    if (1 << 0 | 1 << 2 | 1 << 5 | 1 << 12 | 1 << 15) >> gpio & 1 and (gpio, name) != (2, "led"):
+        yield "warning", "gpio", "better no strapping pin: it decides how the chip starts"
+    if item.get("min", -99) >= item.get("max", 1e6):
+        yield "error", "min", "less than max"
+    safe = item.get("safe")
+    if isinstance(safe, float) and not item.get("min", 1) <= safe <= item.get("max", 0):
+        yield "error", "safe", "off|on|hold, mode setpoint: min..max"
+    for key, kin in (("sensor", "sensors"), ("toggles", "switch")):
+        if key in item and ("pin_port", kin, item[key]) not in seen:
+            yield "error", key, "a pin_port of " + kin
+    group, port = item.get("interlock"), item.get("pin_port")
+    for key, space in (("gpio", ""), ("pin_port", name), ("boot", group), ("safe", group)):
+        use = (key, space, item.get(key))
+        if None in use or (key in "boot safe" and use[2] != "on"):
+            continue
+        if use in seen:
+            yield "error", key, "one of its own, not that of " + seen[use]
+        seen[use] = path
+    seen["pin_port", item.get("mode"), port] = path
 
 
-def _masked(key, kind, value):
-    """Wrap `value` when a secret may be in it, perhaps because it was put in the wrong place."""
-    if value is None or isinstance(value, (dict, list)):
-        return value
-    # Of an address only credentials and queries are secret.
-    secret = isinstance(value, str) and kind == "url" and ("@" in value or "?" in value)
-    return (
-        Secret("") if secret or key == "client_id" or kind in ("secret", "psk", "object", "list") else value
-    )
+def _pick(rule, value):
+    """The word or number that the alternatives of `rule` allow, or None. NaN is in no range, and `true` no number."""
+    for word in rule.split("|"):
+        if word[0] > "9":
+            if value == word:
+                return word
+        elif type(value) in (int, float):
+            low, _, high = word.partition("..")
+            if float(low) <= value <= float(high or low) and ("." in low or value == int(value)):
+                return float(value) if "." in low else int(value)
+    return None
 
 
-def _near(a, b):
-    """Whether `a` and `b` differ in no more than two characters between a common head and a common tail."""
-    least, i, j = min(len(a), len(b)), 0, 0
-    while i < least and a[i] == b[i]:
-        i += 1
-    while j < least - i and a[-1 - j] == b[-1 - j]:
-        j += 1
-    return i + j > 1 and max(len(a), len(b)) - i - j < 3
+_NAME = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def _text(kind, size, value):
+    """The text, if it has `size` bytes, no control characters, and what its `kind` asks for, or None."""
+    if kind in "port id" and type(value) is int and value >= 0:
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    try:
+        data = value.encode()
+    except ValueError:
+        return None  # half of a surrogate pair
+    if (
+        _pick(size, len(data)) is None
+        or min(data + b" ") < 32
+        or (kind == "id" and data.lower().strip(_NAME))
+    ):
+        return None
+    if "[" in kind:
+        return _address(kind, data.rstrip(b"/"))
+    return Secret(value) if kind == "secret" else value
+
+
+def _address(kind, data):
+    """`data` as text if it is an address as `kind` shows it, or None."""
+    head = kind[:-11].encode()  # what is before host[:port]: https:// or nothing
+    rest = data[len(head) :]
+    host, colon, port = rest.partition(b":")
+    bytewise = [part.isdigit() and int(part) < 256 for part in host.split(b".")]
+    if (
+        head + rest == data
+        and host
+        and not host.lower().strip(_NAME + b".")
+        and (not colon or (port.isdigit() and 0 < int(port) < 65536))
+        and (kind[0] != "i" or bytewise == [True] * 4)
+    ):
+        return data.decode()
+    return None

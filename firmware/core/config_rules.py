@@ -1,87 +1,125 @@
-"""The configuration file as tables: every key, what it may hold and its default.
+"""The configuration file as one text: every key, what it may hold and its default.
 
-Owns names, ranges and defaults; what a kind means is in `config_kinds`, what one part demands of another in
-`config_checks`. A line is `key kind arguments... =default`, the default as JSON without blanks; the first of several
-words is their default; without a default the key is required. Objects and lists have the table of their key's name, and
-the word of a `variant` adds the table of its own name. Units are in the key names; temperatures are degrees Celsius,
-illuminance lux. Times end at four days, which the wrapping millisecond counter measures with room to spare.
+Owns names, ranges and defaults; what a rule means is in `config`. A section is headed by the names of the objects its
+lines belong to; `config` is the whole file. A line is `key rule =default`, the default as JSON; without one the key is
+required, except that the first of several words is their default. The rule, as it stands here, is what a person is
+told to be allowed; `tools.check_config` puts it in more words. Rules:
+
+    a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point
+    text 1..9       this many bytes of text; `secret`: kept in a `Secret`; `port`: may be written as a number; `id`: the
+                    same, of letters, digits, - and _ only; host[:port], ip[:port], https://host[:port]: an address
+    list 1..9 rule  this many of them
+    object          an object of the key's name
+    (remark)        only to be read
+
+A word that heads a section adds it to the object it stands in. Units are in the key names; temperatures are degrees
+Celsius, illuminance lux. Times end at four days, which the wrapping millisecond counter measures with room to spare.
+
+Pins are those of a classic ESP32 (WROOM, WROVER). Sources: ESP32 datasheet, "Pin Definitions" and "Strapping Pins";
+ESP32-WROOM-32 datasheet (flash on GPIO 6-11); ESP-IDF programming guide, ADC (ADC2 is shared with Wi-Fi). A WROVER also
+needs GPIO 16 and 17 for its PSRAM; software cannot see that before trying, so it is left to the wiring guide.
 """
 
-TABLES = {
-    "": """version int 1 1 =1
-name text 1 32 ="device"
+RULES = """\
+config
+version 1 =1
+name text 1..32 ="device"
 wifi object =null
 time object ={}
 cloud object ={}
-outputs list 0 16 =[]
-sensors list 0 8 =[]
-buttons list 0 8 =[]
+sensors list 0..8 object =[]
+outputs list 0..16 object =[]
+buttons list 0..8 object =[]
 led object =null
 safety object ={}
-watchdog_s int 0 600 =60
-log object ={}""",
-    "wifi": """networks list 1 5
-hostname ident 1 32 ="realer-device"
-dns many 0 3 ip =[]""",
-    "networks": """ssid text 1 32
-password psk 8 64 =\"\"""",
-    "time": """servers many 1 4 host =["pool.ntp.org","time.cloudflare.com"]""",
-    "cloud": """api word realer
-transport word https
-base_url url 9 128 ="https://api.therealer.com"
-device_id ident 1 64
-client_id ident 1 64
-client_secret secret 8 256
-ca_files many 1 4 text 1 64
-poll_s int 2 3600 =10
-probe_s int 5 3600 =60""",
-    "outputs": """pin_port port 1 32
-name text 1 32 ="output"
-gpio int 0 39
-active word high low
-boot word off on
-safe safe off on hold
-min_on_s int 0 345600 =0
-min_off_s int 0 345600 =0
-max_on_s int 0 345600 =0
-interlock text 1 32 =null
-after_lapse word resume wait
-mode variant switch setpoint ="switch\"""",
-    "setpoint": """sensor port 1 32
-min num -50 150
-max num -50 150
-step num 0 100 =0
-hysteresis num 0.05 20 =0.5
-action word heat cool""",
-    "sensors": """pin_port port 1 32
-name text 1 32 ="sensor"
-gpio int 0 39
-divider_ohm num 100 1000000 =10000
-side word low high
-supply_mv num 1000 3600 =3300
-period_s int 1 3600 =5
-samples int 1 15 =5
-heartbeat_s int 10 86400 =300
-kind variant thermistor ldr_sensor""",
-    "thermistor": """beta num 1000 10000 =3950
-r25_ohm num 100 1000000 =10000
-steinhart many 3 3 num -1 1 =null
-offset_c num -20 20 =0
-deadband num 0 50 =0.2
-min num -60 200 =-40
-max num -60 200 =125""",
-    "ldr_sensor": """scale num 0.001 1e12 =12518931
-exponent num -5 -0.01 =-1.405
-deadband num 0 100000 =5
-min num 0 200000 =0
-max num 0 200000 =200000""",
-    "buttons": """gpio int 0 39
-toggles port 1 32
-active word low high
-pull word up down none
-debounce_ms int 5 500 =30""",
-    "led": """gpio int 0 39
-active word high low""",
-    "safety": "silence_s int 0 86400 =300",
-    "log": "level word info debug warning error",
-}
+watchdog_s 0|10..600 =60
+log object ={}
+
+wifi
+networks list 1..5 object
+hostname id 1..32 ="realer-device"
+dns list 0..3 ip[:port] 7..21 =[]
+
+networks
+ssid text 1..32
+password secret 0|8..64 =""
+
+time
+servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]
+
+cloud
+api realer
+transport https
+base_url https://host[:port] 9..128 (http would show the client secret) ="https://api.therealer.com"
+device_id id 1..64
+client_id id 1..64
+client_secret secret 8..256
+ca_files list 1..4 text 1..64
+poll_s 2..3600 =10
+probe_s 5..3600 =60
+
+sensors outputs
+pin_port port 1..32
+name text 1..32 ="unnamed"
+
+outputs buttons led
+gpio 0|2|4|5|12..19|21..23|25..27|32..39 (6..11: flash chip, 1 and 3: console)
+
+outputs led
+active high|low
+
+outputs
+boot off|on
+safe off|on|hold|-50.0..150
+min_on_s 0..345600 =0
+min_off_s 0..345600 =0
+max_on_s 0..345600 =0
+interlock text 1..32 =null
+after_lapse resume|wait
+mode switch|setpoint
+
+setpoint
+sensor port 1..32
+min -50.0..150
+max -50.0..150
+step 0.0..100 =0
+hysteresis 0.05..20 =0.5
+action heat|cool
+
+sensors
+gpio 32..39 (ADC1; ADC2 is dead while Wi-Fi is on)
+divider_ohm 100.0..1e6 =10000
+side low|high
+supply_mv 1000.0..3600 =3300
+period_s 1..3600 =5
+samples 1..15 =5
+heartbeat_s 10..86400 =300
+kind thermistor|ldr_sensor (required)
+
+thermistor
+beta 1000.0..10000 =3950
+r25_ohm 100.0..1e6 =10000
+steinhart list 3 -1.0..1 =null
+offset_c -20.0..20 =0
+deadband 0.0..50 =0.2
+min -60.0..200 =-20
+max -60.0..200 =110
+
+ldr_sensor
+scale 0.001..1e12 =12518931
+exponent -5.0..-0.01 =-1.405
+deadband 0.0..1e5 =5
+min 0.0..2e5 =0
+max 0.0..2e5 =200000
+
+buttons
+toggles port 1..32
+active low|high
+pull up|down|none
+debounce_ms 5..500 =30
+
+safety
+silence_s 0..86400 =300
+
+log
+level info|debug|warning|error"""

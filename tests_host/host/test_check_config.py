@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,48 @@ def test_errors_name_path_found_and_allowed(device: Path) -> None:
     for words in ("outputs[0].gpio", "found:   6", "flash chip", "client_secret?", "1 errors, 1 warnings"):
         assert words in done.stdout
     assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("item", "key", "value", "allowed"),
+    [
+        ("cloud", "poll_s", 2.5, "a whole number, 2..3600"),
+        ("cloud", "device_id", "a/b", "1..64 letters, digits, - and _"),
+        ("outputs", "active", "up", "high, low"),
+        ("outputs", "pin_prot", "6", "no such key; pin_port?"),
+        ("outputs", "hysteresis", 1, 'no such key without mode "setpoint"'),
+        ("sensors", "scale", 1, 'no such key without kind "ldr_sensor"'),
+        ("cloud", "weather", "nice", "no such key"),
+        ("cloud", "a.b", 1, "no such key"),
+    ],
+)
+def test_what_is_allowed_is_said_in_words(
+    device: Path, item: str, key: str, value: Any, allowed: str
+) -> None:
+    config = json.loads(device.read_text())
+    (config[item] if item == "cloud" else config[item][0])[key] = value
+    device.write_text(json.dumps(config))
+    assert f"allowed: {allowed}" in run(device).stdout.splitlines()[2]
+
+
+def test_settings_that_make_no_sense_together_are_warnings(device: Path) -> None:
+    config = json.loads(device.read_text())
+    config["outputs"][0].update(min_on_s=60, max_on_s=30, safe="on", interlock="a")
+    config["outputs"][1].update(step=31)
+    device.write_text(json.dumps(config))
+    done = run(device)
+    assert done.returncode == 0
+    named = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("warning:")]
+    assert named == [
+        "outputs[0].min_on_s",
+        "outputs[0].max_on_s",
+        "outputs[0].interlock",
+        "outputs[1].step",
+    ]
+    config["outputs"][0].update(max_on_s=60, safe="off")
+    config["outputs"][1].update(step=30, interlock="a")
+    device.write_text(json.dumps(config))
+    assert "0 errors, 0 warnings" in run(device).stdout
 
 
 def test_the_untouched_example_asks_for_what_is_missing(tmp_path: Path) -> None:
