@@ -36,7 +36,7 @@ MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json", "os"}, "ma
 boot.py may have what is built into the interpreter and cannot fail to load: `os` is for renaming its record.
 """
 
-LIB_RIM = {"client.py", "dialer.py", "resolver.py", "stream.py", "udp.py"}
+LIB_RIM = {"client.py", "resolver.py", "sockets.py"}
 """The files of lib that wait, named alike in every package. All others are sans-I/O: bytes in, events out."""
 
 CATCH_ALL_FILES = {"main.py", "firmware/runtime/supervisor.py"}

@@ -2,8 +2,8 @@
 
 from dnsstub.resolver import Resolver
 from firmware.core.errors import ConfigError, LinkError
-from netio.dialer import Dialer, tls_context
 from netio.errors import NetError
+from netio.sockets import Dialer
 from sntp.client import query
 
 
@@ -20,19 +20,18 @@ class Net:
         self._next = 0
         self._resolver = Resolver(clock, lambda: fixed or dhcp_dns(), rng)
         try:
-            context = tls_context([_read(path) for path in config["cloud"]["ca_files"]])
+            self.dialer = Dialer(clock, self._resolver, [_read(path) for path in config["cloud"]["ca_files"]])
         except (OSError, ValueError) as e:
             raise ConfigError(
                 "cloud.ca_files: a certificate cannot be used (%s); it has to be a DER file" % e
             )
-        self.dialer = Dialer(clock, self._resolver, context)
 
     async def ask_time(self):
         """Unix seconds from one of the configured servers, another one each time. LinkError."""
         server = self._servers[self._next % len(self._servers)]
         self._next += 1
         try:
-            return (await query(server, self._resolver, self._clock, self._rng, self._floor_s))[0]
+            return await query(server, self._resolver, self._clock, self._rng, self._floor_s)
         except NetError as e:
             raise LinkError(str(e))
 

@@ -14,7 +14,7 @@ from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.safety import Lease
 from firmware.core.timing import Backoff, Cadence
-from http1.errors import HttpError
+from http1.message import HttpError
 from netio.errors import NetError
 
 _SLICE_MS = const(20000)
@@ -64,7 +64,7 @@ class RealerApi:
         if found == v.UNPAID:
             raise self.refused("subscription", "subscription inactive")
         if found == v.RETRY:
-            raise LinkError("%s: HTTP %d" % (what, response.status), _retry_after(response))
+            raise LinkError("%s: HTTP %d" % (what, response.status), response.retry_after_s)
         return found, body, response.status
 
     def refused(self, reason, text):
@@ -109,7 +109,7 @@ class RealerApi:
         if found == v.OK:
             self.lease.confirm()
         if found == v.SLOW:
-            self.cadence.slow_down(self._clock.ms(), _retry_after(response))
+            self.cadence.slow_down(self._clock.ms(), response.retry_after_s)
             self._say("warning", "rate limit, requests now %d s apart" % (self.cadence.gap_ms() // 1000))
         return found, parsed, response
 
@@ -159,7 +159,7 @@ class RealerApi:
         asked = self._clock.ms()
         response = await self._oauth(realer.TOKEN_PATH, realer.GRANT_BODY)
         try:
-            grant = realer.parse_token(response.status, _parse(response.body), _retry_after(response))
+            grant = realer.parse_token(response.status, _parse(response.body), response.retry_after_s)
         except AuthError as e:
             raise self.refused(e.reason, str(e))
         renewed = self._token is not None
@@ -183,9 +183,3 @@ def _parse(body):
         return json.loads(bytes(body).decode()) if body else None
     except (ValueError, MemoryError, RuntimeError):
         return None
-
-
-def _retry_after(response):
-    """Seconds of a Retry-After header (RFC 9110 section 10.2.3), 0 when absent or a date."""
-    text = response.headers.get("retry-after", "")
-    return int(text) if text.isdigit() and len(text) < 8 else 0

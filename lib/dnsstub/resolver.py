@@ -1,4 +1,7 @@
-"""Names to IPv4 addresses, over UDP, without ever blocking the loop.
+"""Names to IPv4 addresses, over UDP, without ever blocking the loop (RFC 1035 section 4).
+
+Owns what counts as an answer to our question: the echoed id and question, addresses of that name or of the names its
+CNAMEs lead to. Refuses truncated messages, answers to other questions, and compression that does not lead backwards.
 
 Owns a cache of a few names. An answer past its time, or one `forget` called wrong, is asked for again but kept: when
 no server answers it still serves, because a control device should outlive its DNS. Refuses search domains and mDNS.
@@ -6,10 +9,9 @@ no server answers it still serves, because a control device should outlive its D
 
 from micropython import const
 
-from dnsstub.codec import parse, query
-from netio.address import is_ip, split
 from netio.errors import NetError
-from netio.udp import exchange as udp_exchange
+from netio.sockets import exchange as udp_exchange
+from netio.sockets import is_ip, split
 
 _PORT = const(53)
 _TRIES = const(2)
@@ -17,6 +19,11 @@ _TIMEOUT_MS = const(2000)
 _MIN_TTL_S = const(30)
 _MAX_TTL_S = const(3600)
 _MAX_NAMES = const(4)
+_QUESTION = b"\x00\x01\x00\x01"  # type A, class IN
+_A = const(1)
+_CNAME = const(5)
+_IN = const(1)
+_NXDOMAIN = const(3)
 
 
 class Resolver:
@@ -29,48 +36,113 @@ class Resolver:
         self._exchange = exchange
         self._cache = {}  # name: [addresses, moment, lifetime in ms]; a lifetime of 0 means last resort only
 
-    def __repr__(self):
-        return "Resolver(%s)" % ", ".join(sorted(self._cache))
-
     async def resolve(self, host):
         """Addresses (texts, at least one) of `host`. NetError "dns" when it is not known and no server tells."""
         if is_ip(host):
             return [host]
-        if host == "localhost":  # RFC 6761 section 6.3: never asks a server
-            return ["127.0.0.1"]
-        entry = self._cache.get(host)
+        clock = self._clock
+        cache = self._cache
+        entry = cache.get(host)
         # The counter wraps after 12.4 days: an entry nobody looked at for that long seems fresh once more. Then its
         # address is tried, and forgotten if it is wrong.
-        if entry and 0 <= self._clock.since(entry[1]) < entry[2]:
+        if entry and 0 <= clock.since(entry[1]) < entry[2]:
             return entry[0]
-        try:
-            return await self._ask(host)
-        except NetError:
-            if not entry:
-                raise
+        error = NetError("dns", "no server")
+        for server in self._servers() * _TRIES:
+            ident = self._rng() & 0xFFFF
+            ip, port = split(server, _PORT)
+            try:
+                data = await self._exchange(ip, port, query(ident, host), clock, _TIMEOUT_MS)
+                addresses, ttl_s = parse(data, ident, host)
+            except NetError as e:
+                error = NetError("dns", e.detail)
+                continue
+            if host not in cache and len(cache) >= _MAX_NAMES:
+                cache.clear()  # a device talks to two or three hosts: more only pass through
+            cache[host] = [addresses, clock.ms(), max(ttl_s, _MIN_TTL_S) * 1000]
+            return addresses
+        if entry:
             return entry[0]
+        raise error
 
     def forget(self, host):
         """The address did not work: ask again next time."""
         if host in self._cache:
             self._cache[host][2] = 0
 
-    async def _ask(self, host):
-        error = NetError("dns", "no server")
-        for server in list(self._servers()) * _TRIES:
-            ident = self._rng() & 0xFFFF
-            ip, port = split(server, _PORT)
-            try:
-                data = await self._exchange(ip, port, query(ident, host), self._clock, _TIMEOUT_MS)
-                return self._store(host, parse(data, ident, host))
-            except NetError as e:
-                error = e if e.kind == "dns" else NetError("dns", e.detail)
-        raise error
 
-    def _store(self, host, answers):
-        if host not in self._cache and len(self._cache) >= _MAX_NAMES:
-            self._cache.clear()  # a device talks to two or three hosts: more only pass through
-        addresses = [address for address, _ in answers]
-        ttl_s = min(max(min(ttl for _, ttl in answers), _MIN_TTL_S), _MAX_TTL_S)
-        self._cache[host] = [addresses, self._clock.ms(), ttl_s * 1000]
-        return addresses
+def query(ident, name):
+    """The question for `name` (text) with the 16-bit `ident`, recursion desired. NetError "dns": never a name."""
+    data = bytes((ident >> 8, ident & 255)) + b"\1\0\0\1\0\0\0\0\0\0"
+    for label in name.encode().split(b"."):
+        if not 0 < len(label) < 64 or len(name) > 253:
+            raise NetError("dns", "bad name")
+        data += bytes((len(label),)) + label
+    return data + b"\0" + _QUESTION
+
+
+def parse(data, ident, name):
+    """([address text], lifetime in s) from the answer to `query(ident, name)`. NetError "dns".
+
+    There is at least one address. The lifetime is the shortest of theirs, at most an hour.
+    """
+    try:
+        return _parse(data, ident, name.lower().encode())
+    except IndexError:
+        raise NetError("dns", "short answer")
+
+
+def _parse(data, ident, wanted):
+    if _word(data, 0) != ident or data[2] & 0xF8 != 0x80:
+        raise NetError("dns", "not our answer")
+    if data[2] & 2:
+        raise NetError("dns", "truncated")
+    rcode = data[3] & 15
+    if rcode:
+        raise NetError("dns", "NXDOMAIN" if rcode == _NXDOMAIN else "rcode %d" % rcode)
+    asked, at = _name(data, 12)
+    if _word(data, 4) != 1 or asked != wanted or data[at : at + 4] != _QUESTION:
+        raise NetError("dns", "not our question")
+    at += 4
+    found = []
+    ttl_s = _MAX_TTL_S
+    # A CNAME comes before what it leads to, as resolvers send it (RFC 1034 section 4.3.2).
+    for _ in range(_word(data, 6)):
+        owner, at = _name(data, at)
+        kind, size = _word(data, at), _word(data, at + 8)
+        at += 10
+        if owner == wanted and _word(data, at - 8) == _IN:
+            if kind == _CNAME:
+                wanted = _name(data, at)[0]
+            elif kind == _A and size == 4:
+                found.append("%d.%d.%d.%d" % (data[at], data[at + 1], data[at + 2], data[at + 3]))
+                ttl_s = min(ttl_s, _word(data, at - 6) << 16 | _word(data, at - 4))
+        at += size
+    if not found:
+        raise NetError("dns", "no address")
+    return found, ttl_s
+
+
+def _word(data, at):
+    return data[at] << 8 | data[at + 1]
+
+
+def _name(data, at):
+    """(lower-case dotted name, offset behind it). Every pointer must lead further back, so this ends."""
+    name = b""
+    end = 0
+    low = at
+    while data[at]:
+        size = data[at]
+        if size >= 0xC0:
+            end = end or at + 2
+            at = (size & 0x3F) << 8 | data[at + 1]
+            if at >= low:
+                raise NetError("dns", "bad pointer")
+            low = at
+            continue
+        if size > 63 or len(name) + size > 255:
+            raise NetError("dns", "bad label")
+        name += (b"." if name else b"") + data[at + 1 : at + 1 + size]
+        at += size + 1
+    return name.lower(), end or at + 1

@@ -8,121 +8,98 @@ and a second connection: callers wait for each other, because every TLS connecti
 import asyncio
 from micropython import const
 
-from http1.request import encode
-from http1.response import ResponseParser
+from http1.message import Response, encode
 from netio.errors import NetError
 
 _BUFFER = const(1024)
-
-
-class Response:
-    """`status` 200..599, `headers` as in ResponseParser, `body` a bytearray."""
-
-    def __init__(self, status, headers, body):
-        self.status = status
-        self.headers = headers
-        self.body = body
+_CONNECT_MS = const(20000)
+_SEND_MS = const(10000)
+_ANSWER_MS = const(15000)
 
 
 class Client:
-    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `within(ms, awaitable)`. Times in ms.
+    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `within(ms, awaitable)`.
 
-    `connect_ms` covers name, TCP connect and then, once more, the first send, which carries the TLS handshake.
-    `requests` and `dials` count since the start; over TLS every dial that went well means one handshake.
+    Deadlines: 20 s for name and TCP connect, then for the send 10 s, or 20 s where it carries the TLS handshake; 15 s
+    each for head and body. `requests` and `dials` count since the start; over TLS a dial that went well is a handshake.
     """
 
-    def __init__(
-        self,
-        dialer,
-        clock,
-        host,
-        port=443,
-        connect_ms=20000,
-        send_ms=10000,
-        head_ms=15000,
-        body_ms=15000,
-        max_body=16384,
-    ):
+    def __init__(self, dialer, clock, host, port=443):
         self._dialer = dialer
         self._clock = clock
         self._host = host
         self._port = port
-        self._connect_ms = connect_ms
-        self._send_ms = send_ms
-        self._head_ms = head_ms
-        self._body_ms = body_ms
-        self._max_body = max_body
         self._lock = asyncio.Lock()
         self._stream = None
         self._view = memoryview(bytearray(_BUFFER))
-        self.requests = 0
-        self.dials = 0
+        self.requests = self.dials = 0
 
-    def __repr__(self):
-        state = "closed" if self._stream is None else "open"
-        text = "Client(%s:%d, %s, requests=%d, dials=%d)"
-        return text % (self._host, self._port, state, self.requests, self.dials)
-
-    async def request(self, method, target, headers=(), body=None, idempotent=True):
+    async def request(self, method, target, headers=(), body=None):
         """Send one request and return its Response, whatever the status.
+
+        The request has to bear repetition: a kept-alive connection that swallowed it, or answers 408 because it was
+        idle (RFC 9110 section 15.5.9), is replaced and the request sent once more (RFC 9112 section 9.3.1).
 
         NetError or HttpError: there is no trustworthy response, the connection is closed, and the request may or may
         not have been carried out. Cancelling closes the connection too. ValueError: the request itself is malformed.
-        With `idempotent` a request that a kept-alive connection swallowed is sent once more (RFC 9112 section 9.3.1).
         """
         host = self._host if self._port == 443 else "%s:%d" % (self._host, self._port)
         data = encode(method, target, host, headers, body)
         async with self._lock:
             self.requests += 1
-            reused = self._stream is not None
-            parser = ResponseParser(max_body=self._max_body)
-            try:
-                await self._exchange(parser, data)
-            except NetError as e:
-                if e.kind != "closed" or not reused or not idempotent or parser.started:
-                    raise
-                await self._exchange(parser, data)
-            return Response(parser.status, parser.headers, parser.body)
+            if self._stream:
+                response = Response()
+                try:
+                    await self._exchange(response, data)
+                    if response.status != 408:
+                        return response
+                except NetError as e:
+                    if e.kind != "closed" or response.started:
+                        raise
+                self.close()
+            response = Response()
+            await self._exchange(response, data)
+            return response
 
     def close(self):
         """Drop the connection, if there is one. Never raises; the next request dials again."""
         stream, self._stream = self._stream, None
-        if stream is not None:
+        if stream:
             stream.close()
 
-    async def _exchange(self, parser, data):
-        keep = False
+    async def _exchange(self, response, data):
+        within = self._clock.within
+        phase = "connect"
+        send_ms = _SEND_MS
         try:
-            fresh = self._stream is None
-            if fresh:
-                await self._phase("connect", self._connect_ms, self._open())
-            await self._phase("send", self._connect_ms if fresh else self._send_ms, self._stream.write(data))
-            await self._phase("head", self._head_ms, self._receive(parser, True))
-            await self._phase("body", self._body_ms, self._receive(parser, False))
-            keep = parser.keep_alive
-        finally:
-            if not keep:
-                self.close()
-
-    async def _phase(self, name, ms, work):
-        try:
-            await self._clock.within(ms, work)
+            if not self._stream:
+                await within(_CONNECT_MS, self._open())
+                send_ms = _CONNECT_MS
+            phase = "send"
+            await within(send_ms, self._stream.write(data))
+            phase = "head"
+            await within(_ANSWER_MS, self._receive(response, "status"))
+            phase = "body"
+            await within(_ANSWER_MS, self._receive(response, "done"))
         except asyncio.TimeoutError:
-            raise NetError("timeout", name)
+            raise NetError("timeout", phase)
+        finally:
+            if not (response.done and response.keep_alive):
+                self.close()
 
     async def _open(self):
         # Stored here and not by the caller: when a deadline strikes just as this returns, `close` still finds it.
         self.dials += 1
         self._stream = await self._dialer.dial(self._host, self._port)
 
-    async def _receive(self, parser, head_only):
-        """Read until the head, or the whole response, is there."""
+    async def _receive(self, response, goal):
+        """Read until that attribute of `response` is true."""
         stream = self._stream
-        while not parser.done and not (head_only and parser.status):
+        while not getattr(response, goal):
             n = await stream.read_into(self._view)
             if n:
-                parser.feed(bytes(self._view[:n]))
-            elif parser.started:
-                parser.eof()
+                response.feed(bytes(self._view[:n]))
+            elif response.started:
+                response.eof()
             else:
                 raise NetError("closed", "no response")

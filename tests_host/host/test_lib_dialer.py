@@ -161,7 +161,7 @@ def test_verification_cannot_be_turned_off(device: Device, peers: Callable[..., 
 
 
 def test_no_context_without_a_ca(device: Device):
-    assert device("no_ca")["result"]["said"] == ["no CA certificate", "invalid cert", "invalid cert"]
+    assert device("bad_ca")["result"]["said"] == ["invalid cert", "invalid cert"]
     assert device("get", 1, ca=None)["kind"] == "connect"  # nothing listens there, and that comes first
 
 
@@ -202,7 +202,7 @@ def test_peer_that_closes_in_the_handshake(device: Device, peers: Callable[..., 
 
 def test_peer_that_is_silent_in_the_handshake(device: Device, peers: Callable[..., Peer]):
     peer = peers(lambda peer, connection: time.sleep(5))
-    seen = device("get", peer.port, limits={"connect_ms": 300})
+    seen = device("get", peer.port, hurry={"20000": 300})
     assert (seen["kind"], seen["detail"]) == ("timeout", "send")
     assert seen["stall_ms"] <= STALL_MS
 
@@ -260,7 +260,7 @@ def test_dribble_beyond_the_deadline(device: Device, peers: Callable[..., Peer],
             connection.sendall(b"x")
             time.sleep(0.02)
 
-    seen = device("get", peers(script, ca.leaf("good")).port, limits={"body_ms": 400})
+    seen = device("get", peers(script, ca.leaf("good")).port, hurry={"15000": 400})
     assert (seen["kind"], seen["detail"]) == ("timeout", "body")
     assert 400 <= seen["took_ms"] < 5000
 
@@ -316,7 +316,7 @@ def black_hole() -> Iterator[int]:
 
 
 def test_peer_that_never_answers(device: Device, black_hole: int):
-    seen = device("get", black_hole, limits={"connect_ms": 300})
+    seen = device("get", black_hole, hurry={"20000": 300})
     assert (seen["kind"], seen["detail"]) == ("timeout", "connect")
     assert 300 <= seen["took_ms"] < 5000
     assert seen["stall_ms"] <= STALL_MS
@@ -325,7 +325,9 @@ def test_peer_that_never_answers(device: Device, black_hole: int):
 def test_cancelled_connects_leave_nothing_open(device: Device, black_hole: int):
     seen = device("cancel", black_hole, times=10, after_ms=20)
     assert seen["result"] == {
-        "text": f"Client({HOST}:{black_hole}, closed, requests=10, dials=10)",
+        "open": False,
+        "requests": 10,
+        "dials": 10,
         "forgotten": 10,
     }
 
@@ -339,7 +341,7 @@ def test_cancelled_requests_leave_nothing_open(
         time.sleep(5)
 
     seen = device("cancel", peers(script, ca.leaf("good")).port, times=10, after_ms=after_ms)
-    assert "closed" in seen["result"]["text"]
+    assert seen["result"]["open"] is False
 
 
 def test_udp_answer(device: Device):
@@ -377,7 +379,7 @@ async def test_names_and_time_from_the_simulated_servers(device: Device):
         seen = await asyncio.to_thread(device, "resolve", servers=servers, host="other.test")
         assert (seen["kind"], seen["detail"]) == ("dns", "NXDOMAIN")
         seen = await asyncio.to_thread(device, "sntp", ntp.port, floor_s=1767225600)
-        assert abs(seen["result"][0] - time.time()) < 30
+        assert abs(seen["result"] - time.time()) < 30
         seen = await asyncio.to_thread(device, "sntp", ntp.port, floor_s=int(time.time()) + 1000)
         assert (seen["kind"], seen["detail"]) == ("sntp", "time before the build")
     finally:

@@ -1,6 +1,6 @@
 """DNS messages byte for byte, honest and hostile."""
 
-from dnsstub.codec import parse, query
+from dnsstub.resolver import parse, query
 from netio.errors import NetError
 
 NAME = b"\x03api\x06realer\x04test\x00"
@@ -45,24 +45,36 @@ def test_names_that_cannot_be():
 
 
 def test_addresses():
-    assert parsed(message([A])) == [("192.0.2.1", 60)]
-    second = record(AT_NAME, 1, b"\x7f\x00\x00\x01", b"\xff\xff\xff\xff")
-    assert parsed(message([A, second])) == [("192.0.2.1", 60), ("127.0.0.1", 0xFFFFFFFF)]
+    assert parsed(message([A])) == (["192.0.2.1"], 60)
+    second = record(AT_NAME, 1, b"\x7f\x00\x00\x01", b"\x00\x00\x01\x02")
+    assert parsed(message([A, second])) == (["192.0.2.1", "127.0.0.1"], 60)
+    assert parsed(message([second, A])) == (["127.0.0.1", "192.0.2.1"], 60)
+    assert parsed(message([second])) == (["127.0.0.1"], 258)
+
+
+def test_lifetime_is_an_hour_at_most():
+    for ttl, expected in (
+        (b"\x00\x00\x0e\x0f", 3599),
+        (b"\x00\x00\x0e\x11", 3600),
+        (b"\xff\xff\xff\xff", 3600),
+    ):
+        assert parsed(message([record(AT_NAME, 1, bytes(4), ttl)])) == (["0.0.0.0"], expected)
 
 
 def test_case_of_names_does_not_matter():
     upper = b"\x03API\x06realer\x04TEST\x00"
-    assert parsed(message([record(upper, 1, b"\x01\x02\x03\x04")], question=upper + b"\x00\x01\x00\x01")) == [
-        ("1.2.3.4", 60)
-    ]
-    assert parsed(message([A]), "Api.Realer.Test") == [("192.0.2.1", 60)]
+    assert parsed(message([record(upper, 1, b"\x01\x02\x03\x04")], question=upper + b"\x00\x01\x00\x01")) == (
+        ["1.2.3.4"],
+        60,
+    )
+    assert parsed(message([A]), "Api.Realer.Test") == (["192.0.2.1"], 60)
 
 
 def test_alias_chain():
     one = record(AT_NAME, 5, b"\x03cdn\xc0\x10")  # cdn.realer.test
     two = record(b"\x03cdn\xc0\x10", 5, b"\x01x\x00")
     address = record(b"\x01X\x00", 1, b"\x01\x02\x03\x04")
-    assert parsed(message([one, two, address])) == [("1.2.3.4", 60)]
+    assert parsed(message([one, two, address])) == (["1.2.3.4"], 60)
     assert parsed(message([one, two])) == "no address"
 
 
@@ -71,7 +83,7 @@ def test_answers_about_others_are_ignored():
     aaaa = record(AT_NAME, 28, bytes(16))
     odd = record(AT_NAME, 1, b"\x01\x02\x03")
     chaos = record(AT_NAME, 1, b"\x01\x02\x03\x04", klass=b"\x00\x03")
-    assert parsed(message([stranger, aaaa, odd, chaos, A])) == [("192.0.2.1", 60)]
+    assert parsed(message([stranger, aaaa, odd, chaos, A])) == (["192.0.2.1"], 60)
     assert parsed(message([stranger, aaaa, odd, chaos])) == "no address"
 
 
@@ -84,7 +96,7 @@ def test_not_our_answer():
 
 
 def test_errors_of_the_server():
-    table = ((1, "FORMERR"), (2, "SERVFAIL"), (3, "NXDOMAIN"), (5, "REFUSED"), (9, "rcode 9"))
+    table = ((1, "rcode 1"), (2, "rcode 2"), (3, "NXDOMAIN"), (5, "rcode 5"), (15, "rcode 15"))
     for rcode, text in table:
         assert parsed(message([A], b"\x12\x34\x81" + bytes((0x80 | rcode,)))) == text
 

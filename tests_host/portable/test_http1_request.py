@@ -1,6 +1,6 @@
 """Requests byte for byte, and everything that must not get into one."""
 
-from http1.request import encode
+from http1.message import encode
 
 
 def refusal(**changes):

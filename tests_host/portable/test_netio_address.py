@@ -1,6 +1,6 @@
 """Addresses and ports as people write them."""
 
-from netio.address import is_ip, split
+from netio.sockets import is_ip, split
 
 
 def test_addresses():

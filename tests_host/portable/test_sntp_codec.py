@@ -3,8 +3,7 @@
 import struct
 
 from netio.errors import NetError
-from sntp.client import query
-from sntp.codec import parse, request
+from sntp.client import parse, query, request
 from tests_host.support.scripted import FakeClock
 
 NONCE = 0x89ABCDEF
@@ -33,24 +32,24 @@ def test_request():
 
 
 def test_time():
-    assert parsed(answer()) == (FLOOR_S + 1, 0)
-    assert parsed(answer(fraction=0x80000000)) == (FLOOR_S + 1, 500)
-    assert parsed(answer(fraction=0xFFFFFFFF)) == (FLOOR_S + 1, 999)
-    assert parsed(answer(flags=0x1C)) == (FLOOR_S + 1, 0)  # version 3
-    assert parsed(answer(flags=0x64)) == (FLOOR_S + 1, 0)  # a leap second today
-    assert parsed(answer() + bytes(20)) == (FLOOR_S + 1, 0)  # with an authenticator behind
+    assert parsed(answer()) == FLOOR_S + 1
+    assert parsed(answer(fraction=0x80000000)) == FLOOR_S + 1
+    assert parsed(answer(fraction=0xFFFFFFFF)) == FLOOR_S + 1
+    assert parsed(answer(flags=0x1C)) == FLOOR_S + 1  # version 3
+    assert parsed(answer(flags=0x64)) == FLOOR_S + 1  # a leap second today
+    assert parsed(answer() + bytes(20)) == FLOOR_S + 1  # with an authenticator behind
 
 
 def test_after_the_counter_wraps_in_2036():
     for unix_s in (2085978495, 2085978497, 0x7FFFFFFF, 0x80000000, 4102444800):
-        assert parsed(answer(unix_s)) == (unix_s, 0)
+        assert parsed(answer(unix_s)) == unix_s
 
 
 def test_floor():
-    assert parsed(answer(FLOOR_S)) == (FLOOR_S, 0)
+    assert parsed(answer(FLOOR_S)) == FLOOR_S
     assert parsed(answer(FLOOR_S - 1)) == "time before the build"
     assert parsed(answer(0)) == "time before the build"
-    assert parsed(answer(-EPOCH, 0)) == "no time"
+    assert parsed(answer(-EPOCH, 0)) == parsed(answer(-EPOCH, 1)) == "no time"
 
 
 def test_cut():
@@ -75,8 +74,8 @@ def test_unsynchronised():
 
 
 def test_kiss():
-    assert parsed(answer(stratum=0, code=b"RATE")) == "kiss RATE"
-    assert parsed(answer(stratum=0, code=b"\n\x1b\xff0")) == "kiss ???0"
+    assert parsed(answer(stratum=0, code=b"RATE")) == "kiss b'RATE'"
+    assert parsed(answer(stratum=0, code=b"\n\x1b\xff0")) == r"kiss b'\n\x1b\xff0'"
     assert parsed(answer(stratum=0, code=b"RATE", nonce=1)) == "not our answer"
 
 
@@ -90,12 +89,12 @@ async def test_client():
     clock = FakeClock()
     asked = []
 
-    async def exchange(ip, port, payload, clock, timeout_ms, size=512):
+    async def exchange(ip, port, payload, clock, timeout_ms):
         asked.append((ip, port, timeout_ms))
         await clock.sleep_ms(600)
         return answer(nonce=NONCE)
 
     result = await query("ntp.realer.test:1123", Resolver(), clock, lambda: NONCE, FLOOR_S, exchange)
-    assert result == (FLOOR_S + 1, 0, 600)
+    assert result == FLOOR_S + 1
     await query("ntp.realer.test", Resolver(), clock, lambda: NONCE, FLOOR_S, exchange)
     assert asked == [("192.0.2.2", 1123, 3000), ("192.0.2.2", 123, 3000)]

@@ -59,7 +59,7 @@ class SimNet:
         server = self._servers[self._next % len(self._servers)]
         self._next += 1
         try:
-            return (await query(server, self._resolver, self._clock, self._rng, self._floor_s, self._udp))[0]
+            return await query(server, self._resolver, self._clock, self._rng, self._floor_s, self._udp)
         except NetError as e:
             raise LinkError(str(e)) from e
 
