@@ -136,6 +136,30 @@ if machine.reset_cause() == machine.PWRON_RESET:
     assert story.kinds("boot", "reset") == [("boot", 1), ("reset", "hard"), ("boot", 2)]
 
 
+def test_ctrl_c_strikes_once_at_the_next_use_of_the_hardware(tmp_path, any_interpreter):
+    main = """
+import machine, time
+pin = machine.Pin(16, machine.Pin.OUT, value=0)
+print("ready")
+try:
+    while True:
+        pin.value()
+        time.sleep_ms(5)
+except KeyboardInterrupt:
+    pin.value(1)
+print("goes on", pin.value())
+"""
+
+    async def play():
+        async with Story(tmp_path, any_interpreter, main) as story:
+            await story.saw("line", "ready")
+            story.board.ctrl_c()
+            await story.saw("repl")
+            assert story.lines == ["ready", "goes on 1"]
+
+    asyncio.run(play())
+
+
 @pytest.mark.parametrize("end", ["machine.soft_reset()", "sys.exit()", "raise SystemExit"])
 def test_a_soft_reset_unwinds_the_program_and_keeps_the_pins(tmp_path, any_interpreter, end):
     main = f"""

@@ -9,19 +9,17 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
 import tempfile
-import termios
-import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tools import interpreter
 from tools.board.install import install
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World, wiring_from
+from tools.keys import key_presses
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _KEYS = "keys: b = press the button, w = Wi-Fi off/on, p = power cycle, q = quit"
@@ -73,7 +71,7 @@ async def _play(board: VirtualBoard) -> None:
         loop.add_signal_handler(number, keys.put_nowait, "q")
     async with board:
         print(_KEYS, flush=True)
-        with _key_presses(loop, keys.put_nowait):
+        with key_presses(loop, keys.put_nowait):
             while (key := await keys.get()) != "q":
                 await _act(board, key)
 
@@ -111,32 +109,6 @@ def _flash(kept: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="board-flash-") as fresh:
         yield Path(fresh)
-
-
-@contextlib.contextmanager
-def _key_presses(loop: asyncio.AbstractEventLoop, put: Callable[[str], None]) -> Iterator[None]:
-    """Single keys from a terminal, or letters from a pipe; a closed input is not a wish to stop."""
-    fd = sys.stdin.fileno()
-    before = termios.tcgetattr(fd) if sys.stdin.isatty() else None
-
-    def read() -> None:
-        data = os.read(fd, 64)
-        for key in data.decode("ascii", "ignore").lower().split():
-            for letter in key:
-                put(letter)
-        if not data:
-            loop.remove_reader(fd)
-
-    if before:
-        tty.setcbreak(fd)
-    try:
-        with contextlib.suppress(PermissionError):  # a plain file cannot be watched, and holds no keys
-            loop.add_reader(fd, read)
-        yield
-    finally:
-        loop.remove_reader(fd)
-        if before:
-            termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Facts: ESP32 datasheet (GPIO 6-11 flash, 34-39 input only without pulls, ADC cha
 Where it is kinder than the chip: using a flash pin is an error here, and hangs the real one.
 
 A reply is `=value`, or an exception to raise: `!V text` ValueError, `!O text` OSError, `!E number name` OSError with
-a number. No reply at all means that the program does not go on: it asked for a reset.
+a number, `!K` KeyboardInterrupt. No reply at all means that the program does not go on: it asked for a reset.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Chip:
     """One chip. `ms()`: monotonic milliseconds, any origin. `on_pin(gpio, level or None)`: a driven level changed.
 
     `dns`: the name server that DHCP hands out. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
-    `ended`: the reset cause the program asked for, None while it runs.
+    `ended`: the reset cause the program asked for, None while it runs. `ctrl_c`: set by who types it; it reaches the
+    program at its next request, in whose place it stands.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Chip:
         self.wdt_due_ms = None
         self.ended = None
         self.at_repl = False
+        self.ctrl_c = False
         self._ms = ms
         self._on_pin = on_pin
         self._dns = dns
@@ -87,6 +89,7 @@ class Chip:
         self.reset_cause = cause
         self.ended = None
         self.at_repl = False
+        self.ctrl_c = False
         if cause == SOFT_RESET:
             return
         self.release()
@@ -113,6 +116,9 @@ class Chip:
 
     def answer(self, line):
         """One request line of the shims -> one reply line, or None when the program ends here."""
+        if self.ctrl_c and line != "repl":
+            self.ctrl_c = False
+            return "!K"
         op, *words = line.split()
         try:
             value = getattr(self, f"_do_{op}")(*words)

@@ -105,6 +105,10 @@ class VirtualBoard:
         if self._running():
             self._ended.set_result(HARD_RESET)
 
+    def ctrl_c(self) -> None:
+        """Type Ctrl-C at the board's console. It strikes at the program's next use of the hardware."""
+        self.chip.ctrl_c = True
+
     def press_button(self, ms: int = 200) -> None:
         """Press the wired button for that long."""
         self._sync()

@@ -28,7 +28,7 @@ def _run(name, scope):
         return True
     try:
         execfile(name, scope)
-    except Exception as error:  # noqa: BLE001  the port prints whatever comes
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the port prints whatever comes
         sys.print_exception(error)
         return False
     return True

@@ -1,0 +1,45 @@
+"""Single keys for tools that run until somebody ends them.
+
+Owns the terminal's mode while it listens, and puts it back whatever happens. Refuses to know what a key means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def key_presses(loop: asyncio.AbstractEventLoop, put: Callable[[str], None]) -> Iterator[bool]:
+    """Give `put` each key of a terminal, or each letter from a pipe, in lower case; blanks are left out.
+
+    Yields whether a person sits there. A closed input is not a wish to stop; a terminal that belongs to another
+    program, because this one runs in its background, is left alone.
+    """
+    fd = sys.stdin.fileno()
+    person = sys.stdin.isatty() and os.tcgetpgrp(fd) == os.getpgrp()
+
+    def read() -> None:
+        data = os.read(fd, 64)
+        for key in "".join(data.decode("ascii", "ignore").lower().split()):
+            put(key)
+        if not data:
+            loop.remove_reader(fd)
+
+    before = termios.tcgetattr(fd) if person else None
+    if before:
+        tty.setcbreak(fd)
+    try:
+        if person or not sys.stdin.isatty():
+            with contextlib.suppress(PermissionError):  # a plain file cannot be watched, and holds no keys
+                loop.add_reader(fd, read)
+        yield person
+    finally:
+        loop.remove_reader(fd)
+        if before:
+            termios.tcsetattr(fd, termios.TCSADRAIN, before)

@@ -1,0 +1,201 @@
+"""`python -m tools.smoke`: the demo's story without a person, ending with one JSON line of facts.
+
+Owns the acts and what each has to show. They are judged by what is physical (pins, temperatures) and by what the cloud
+stored, never by what the device says about itself; only its heap figure comes from its log. Exit status 0: the story
+held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tools import interpreter
+from tools.stage import ROOT, NotInTimeError, Stage
+
+POLL_MS = 2000
+_SETPOINT_C = 19.0
+_SLACK_C = 1.0  # what a sampled, lagging room overshoots at sixty times its speed
+
+Facts = dict[str, Any]
+
+
+class ActFailedError(Exception):
+    """Something was seen that must not be."""
+
+
+def must(holds: Any, text: str) -> None:
+    if not holds:
+        raise ActFailedError(text)
+
+
+async def power_up(stage: Stage, facts: Facts) -> None:
+    """From power to the first poll after the catalogs."""
+    facts["online_ms"] = round(await stage.online())
+    must(len(stage.model.named("token_issued")) == 1, "one token is enough")
+    nouns = {event["noun"] for event in stage.model.named("catalog_read")}
+    must(nouns == {"commands", "sensors"}, f"both catalogs are read, not {nouns}")
+
+
+async def switch(stage: Stage, facts: Facts) -> None:
+    """A desired value reaches the relay, and its report the cloud."""
+    at = stage.want("6", 1)
+    await stage.until("the pump runs", lambda: stage.on("pump"), 5)
+    facts["desired_to_relay_ms"] = round(((stage.switched("pump", True, at) or at) - at) * 1000)
+    await stage.until("the pump's state is reported", lambda: stage.reported("6") == "1.0", 8)
+
+
+async def regulate(stage: Stage, facts: Facts) -> None:
+    """The heater goes on below and off above the setpoint, and on again."""
+    stage.want("9", _SETPOINT_C)
+    for on in (True, False, True):
+        await stage.until(
+            f"the heater goes {'on' if on else 'off'}", lambda on=on: stage.on("heater") == on, 20
+        )
+        off_by = stage.world.sensor_c - _SETPOINT_C
+        must(off_by < _SLACK_C if on else off_by > -_SLACK_C, f"heater {on} at {off_by:+.2f} degrees")
+    must(abs(stage.world.sensor_c - _SETPOINT_C) < 2 * _SLACK_C, f"the room has {stage.world.sensor_c:.1f}")
+    await stage.until("the setpoint is reported", lambda: stage.reported("9") == "19.0", 8)
+
+
+async def report(stage: Stage, facts: Facts) -> None:
+    """Both sensors have readings in the cloud, near the truth."""
+    seen = {item["sensor_id"]: float(item["value"]) for item in stage.feed("sensor")}
+    must(set(seen) == {1, 2}, f"readings of both sensors are stored, not of {sorted(seen)}")
+    must(
+        abs(seen[1] - stage.world.sensor_c) < 3,
+        f"{seen[1]} was stored, the room has {stage.world.sensor_c:.1f}",
+    )
+
+
+async def expire_token(stage: Stage, facts: Facts) -> None:
+    """A token that ends in mid-run is replaced, and nobody in the room notices."""
+    at = time.monotonic()
+    stage.expire_token()
+    await stage.until("a fresh token", lambda: len(stage.model.named("token_issued")) == 2, 8)
+    await stage.online(10)
+    must(stage.switched("pump", False, at) is None, "the pump ran on all the time")
+
+
+async def lapse(stage: Stage, facts: Facts) -> None:
+    """Without a subscription every output goes to its safe state."""
+    at = stage.subscription(False)
+    await stage.until("the pump stops", lambda: not stage.on("pump"), 8)
+    facts["lapse_to_safe_ms"] = round(((stage.switched("pump", False, at) or at) - at) * 1000)
+    # The heater's safe state is a setpoint of 8 degrees, and the room is warmer than that.
+    await stage.until("the heater stops", lambda: not stage.on("heater"), 3)
+    stage.want("9", 20.5)  # what happens in the cloud meanwhile counts later
+
+
+async def recover(stage: Stage, facts: Facts) -> None:
+    """The subscription is back: what is wanted now is read again and done."""
+    at = stage.subscription(True)
+    await stage.until("the pump runs again", lambda: stage.on("pump"), 25)
+    facts["recovery_ms"] = round(((stage.switched("pump", True, at) or at) - at) * 1000)
+    await stage.until("the new setpoint is reported", lambda: stage.reported("9") == "20.5", 10)
+    await stage.until("the heater works", lambda: stage.on("heater"), 10)
+    await stage.until("the pump's state is reported", lambda: stage.reported("6") == "1.0", 8)
+
+
+async def button(stage: Stage, facts: Facts) -> None:
+    """A press switches at once and stays, though the cloud still says otherwise; the report answers no wish."""
+    at = time.monotonic()
+    stage.board.press_button()
+    await stage.until("the pump stops by hand", lambda: not stage.on("pump"), 2)
+    facts["button_to_relay_ms"] = round(((stage.switched("pump", False, at) or at) - at) * 1000)
+    await stage.until("the pump's state is reported", lambda: stage.reported("6") == "0.0", 8)
+    must("desired_id" not in stage.feed("command")[-1], "a local change answers no desired value")
+    await stage.online(10)
+    must(stage.switched("pump", True, at) is None, "the old desired value does not undo the button")
+
+
+async def end(stage: Stage, facts: Facts) -> None:
+    """Ctrl-C at the board: outputs safe, the token given back."""
+    stage.board.press_button()
+    await stage.until("the pump runs by hand", lambda: stage.on("pump"), 2)
+    await stage.ctrl_c()
+    must(not stage.on("pump") and not stage.on("heater"), "outputs are safe at the end")
+    must(stage.model.named("revoked"), "the token is revoked")
+
+
+ACTS: tuple[Callable[[Stage, Facts], Awaitable[None]], ...] = (
+    power_up, switch, regulate, report, expire_token, lapse, recover, button, end,
+)  # fmt: skip
+
+
+async def story(stage: Stage, tell: Callable[[str], None] = lambda text: None) -> Facts:
+    """Play all acts on a stage that has just been switched on; the facts. ActFailedError names the act."""
+    facts: Facts = {}
+    for act in ACTS:
+        started = time.monotonic()
+        try:
+            await act(stage, facts)
+        except (ActFailedError, NotInTimeError) as error:
+            raise ActFailedError(f"act {act.__name__}: {error}") from None
+        tell(f"{time.monotonic() - started:5.1f} s  {act.__name__}: {(act.__doc__ or '').splitlines()[0]}")
+    violations = len(stage.model.violations)
+    must(not violations, f"{violations} requests broke the contract: {stage.model.violations[:3]}")
+    must(stage.board.boots == 1, f"{stage.board.boots} boots where one would do")
+    counts = {"violations": violations, "boots": stage.board.boots}
+    counts |= {"handshakes": stage.site.server.handshakes, "requests": stage.site.server.requests}
+    return about(stage) | facts | counts
+
+
+def about(stage: Stage) -> Facts:
+    """What ran, and what the health loop said of the heap."""
+    found = stage.interpreter
+    heaps = [int(used) for line in stage.lines for used in re.findall(r"heap (\d+) used", line)]
+    must(heaps, "the device told its heap")
+    return {
+        "micropython": ".".join(map(str, found.version)),
+        "bits": found.bits,
+        "runtime": "unix",
+        "heap_used": heaps[-1],
+        "readings_stored": len(stage.feed("sensor")),
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.smoke", description="The demo's story, played by itself."
+    )
+    parser.add_argument(
+        "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
+    )
+    parser.add_argument("--heap", help="MicroPython heap (default: 120k, or 240k for 64 bits)")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
+    parser.add_argument("--verbose", action="store_true", help="show what the device says")
+    options = parser.parse_args(argv)
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    try:
+        facts = asyncio.run(_play(console, **vars(options)))
+    except (ActFailedError, interpreter.InterpreterError) as error:
+        print(f"smoke: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(facts))
+    return 0
+
+
+async def _play(console: Console, bits: int | None, heap: str | None, tree: Path, verbose: bool) -> Facts:
+    started = time.monotonic()
+
+    def show(event: tuple) -> None:
+        if verbose and event[0] == "line":
+            console.print("       ", event[1], style="dim")
+
+    async with Stage(interpreter.find(bits), heap=heap, tree=tree, on_event=show) as stage:
+        facts = await story(stage, console.print)
+    return facts | {"seconds": round(time.monotonic() - started, 1)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""The whole scene on one machine: the simulated cloud, a world, and a virtual board that runs this firmware.
+
+Owns what demo, smoke test, benchmarks and end-to-end tests have in common: the demo's configuration, the composition,
+the record of what happened, and the few verbs of a story. Refuses to print, and to judge what it sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tools.board.install import install
+from tools.board.virtual import VirtualBoard
+from tools.board.world import World, wiring_from
+from tools.cloud.client import CONNECTION_FILE
+from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
+from tools.cloud.model import Plan
+from tools.cloud.site import Site
+from tools.interpreter import Interpreter
+
+__all__ = ["CONNECTION_FILE", "NotInTimeError", "Stage"]
+
+ROOT = Path(__file__).resolve().parent.parent
+SSID, WIFI_PASSWORD = "bench", "test-password-not-real"
+_CA = "certs/ca.der"
+
+
+class NotInTimeError(Exception):
+    """What a story waited for did not happen; the text says what, and what the device said last."""
+
+
+class Stage:
+    """`async with Stage(interpreter) as stage:` everything runs, and the board is switched on.
+
+    `edit(config)` changes the demo's configuration before it is installed; `files` adds files to the flash, also in
+    place of the device's own. `powered` False leaves the board off. `cloud`: arguments of Site.
+
+    `lines`: what the device printed; `pins`: (gpio, level or None, `time.monotonic()`); both in order, over all boots.
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        *,
+        heap: str | None = None,
+        tree: Path = ROOT,
+        edit: Callable[[dict], None] = lambda config: None,
+        files: Mapping[str, bytes] | None = None,
+        powered: bool = True,
+        time_scale: float = 60.0,
+        room_c: float = 17.0,
+        on_event: Callable[[tuple], None] = lambda event: None,
+        **cloud: Any,
+    ) -> None:
+        self.interpreter = interpreter
+        self.site = Site(**{"connection_file": None, "plan": Plan()} | cloud)
+        self.model = self.site.model
+        self.lines: list[str] = []
+        self.pins: list[tuple[int, int | None, float]] = []
+        self.config: dict = {}
+        self._heap, self._tree, self._edit, self._files = heap, tree, edit, dict(files or {})
+        self._powered, self._on_event = powered, on_event
+        self._scale, self._room_c = time_scale, room_c
+        self._temp = tempfile.TemporaryDirectory(prefix="board-flash-")
+        self.flash = Path(self._temp.name)
+
+    async def __aenter__(self) -> Stage:
+        await self.site.__aenter__()
+        try:
+            self.model.add_device(demo_device())
+            self.config = demo_config(self.site.addresses())
+            self._edit(self.config)
+            self.install()
+            self.world = World(
+                wiring=wiring_from(self.config), time_scale=self._scale, room_c=self._room_c, outside_c=8.0
+            )
+            self.board = VirtualBoard(
+                self.flash, self.world, self.interpreter, self._heap, networks={SSID: WIFI_PASSWORD},
+                on_event=self._record,
+            )  # fmt: skip
+            if self._powered:
+                await self.board.power_on()
+        except BaseException:
+            await self.site.__aexit__()
+            self._temp.cleanup()
+            raise
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.board.power_off()
+        await self.site.__aexit__(*error)
+        self._temp.cleanup()
+
+    def install(self) -> None:
+        """Put code, configuration and certificate on the flash (again); the device's own records stay."""
+        install(self.flash, self.config, self._tree, {_CA: self.site.certs.certificate, **self._files})
+
+    def _record(self, event: tuple) -> None:
+        if event[0] == "line":
+            self.lines.append(event[1])
+        elif event[0] == "pin":
+            self.pins.append(event[1:])
+        self._on_event(event)
+
+    # What an owner does
+
+    def want(self, port: str, value: float | str) -> float:
+        """Ask for a value in the cloud; the `time.monotonic()` at which it was there."""
+        self.model.set_desired(DEVICE_ID, port, value, time.time())
+        return time.monotonic()
+
+    def expire_token(self) -> None:
+        self.model.expire_tokens(DEVICE_ID, time.time())
+
+    def subscription(self, active: bool) -> float:
+        self.model.set_subscription(DEVICE_ID, active, time.time())
+        return time.monotonic()
+
+    def keys(self, enabled: bool) -> None:
+        self.model.set_keys(DEVICE_ID, enabled, time.time())
+
+    # What a story looks at
+
+    def on(self, role: str) -> bool:
+        """Whether that relay pulls."""
+        return self.world.is_on(role)
+
+    def switched(self, role: str, on: bool, since: float) -> float | None:
+        """`time.monotonic()` of the first switch of a relay to that state after `since`."""
+        wire = self.world.wiring[role]
+        wanted = wire["active"] if on else 1 - wire["active"]
+        for gpio, level, at in self.pins:
+            if gpio == wire["gpio"] and level == wanted and at >= since:
+                return at
+        return None
+
+    def feed(self, source: str) -> list[dict[str, Any]]:
+        """What the cloud stored of "command" or "sensor", in order of arrival."""
+        return [item for item in self.model.feed(DEVICE_ID) if f"{source}_id" in item]
+
+    def reported(self, port: str) -> str | None:
+        """The value the device last reported for a command."""
+        return self.model.reported(DEVICE_ID, port)
+
+    def polls(self) -> int:
+        return sum(event.get("noun") == "commands" for event in self.model.named("catalog_read"))
+
+    async def until(self, what: str, condition: Callable[[], Any], within_s: float) -> float:
+        """Wait for a condition; the milliseconds that took. Raises NotInTimeError, which names `what`."""
+        start = time.monotonic()
+        try:
+            await self.board.until(condition, within_s)
+        except TimeoutError:
+            said = "\n  ".join(self.lines[-12:])
+            raise NotInTimeError(f"not within {within_s:g} s: {what}\n  {said}") from None
+        return (time.monotonic() - start) * 1000
+
+    async def online(self, within_s: float = 20) -> float:
+        """Wait until the device has read both catalogs and asked once more."""
+        polls = self.polls()
+        return await self.until("the device is online", lambda: self.polls() > polls + 1, within_s)
+
+    async def power_cycle(self) -> None:
+        await self.board.power_off()
+        await asyncio.sleep(0.5)
+        await self.board.power_on()
+
+    async def ctrl_c(self) -> None:
+        """Stop the program by hand, as at the board's console; returns when the REPL would wait."""
+        self.board.ctrl_c()
+        await self.until("the program ends after Ctrl-C", lambda: self.board.chip.at_repl, 10)
+
+
+def demo_config(addresses: Mapping[str, Any]) -> dict:
+    """The example configuration, for a device of this site (see Site.addresses)."""
+    config = json.loads((ROOT / "config.example.json").read_text())
+    config["wifi"] |= {
+        "networks": [{"ssid": SSID, "password": WIFI_PASSWORD}],
+        "dns": [f"127.0.0.1:{addresses['dns_port']}"],
+    }
+    config["time"] = {"servers": [f"ntp.realer.test:{addresses['ntp_port']}"]}
+    config["cloud"] |= {
+        "base_url": addresses["base_url"],
+        "device_id": str(DEVICE_ID),
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "ca_files": [_CA],
+        "poll_s": 2,
+        "probe_s": 5,
+    }
+    for sensor in config["sensors"]:
+        sensor["period_s"] = 1
+    for output in config["outputs"]:
+        output["min_off_s"] = min(output["min_off_s"], 1)
+    return config
