@@ -155,9 +155,9 @@ print("goes on", pin.value())
             await story.saw("line", "ready")
             story.board.ctrl_c()
             await story.saw("repl")
-            assert story.lines == ["ready", "goes on 1"]
+            return story.lines
 
-    asyncio.run(play())
+    assert asyncio.run(play()) == ["ready", "goes on 1"]
 
 
 @pytest.mark.parametrize("end", ["machine.soft_reset()", "sys.exit()", "raise SystemExit"])
