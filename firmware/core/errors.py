@@ -26,11 +26,4 @@ class LinkError(Exception):
 
 
 class AuthError(LinkError):
-    """The cloud refuses this device: safe state, then a long backoff.
-
-    `reason`: one of `invalid_client`, `unauthorized`, `subscription`, `forbidden`.
-    """
-
-    def __init__(self, reason, text):
-        super().__init__(text)
-        self.reason = reason
+    """The cloud refuses this device: safe state, then a long backoff."""

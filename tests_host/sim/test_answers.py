@@ -92,8 +92,8 @@ async def test_429_lengthens_the_interval_and_quiet_time_brings_it_back(device):
     await _quiet(device)
     device.faults.add("commands status=429 times=3")
     await asyncio.sleep(200)
-    assert device.app.link._api.cadence.gap_ms() >= 20_000
-    await device.until(lambda: device.app.link._api.cadence.gap_ms() == 5000, 7200)
+    assert device.app.link.cadence.gap_ms() >= 20_000
+    await device.until(lambda: device.app.link.cadence.gap_ms() == 5000, 7200)
     assert device.online
 
 
