@@ -94,14 +94,10 @@ class App:
         await self.link.shutdown()
 
 
-def _realer_https(cfg, net, clock, rng, say, alive):
-    from firmware.links.realer_api import RealerApi
-    from firmware.links.realer_https import RealerHttps
-    from http1.client import Client
+def _realer_https(*parts):
+    from firmware.links.realer_https import connected
 
-    host, _, port = cfg["base_url"][8:].rstrip("/").partition(":")
-    client = Client(net.dialer, clock, host, int(port or 443))
-    return RealerHttps(RealerApi(cfg, client, clock, rng, say, alive), clock, say)
+    return connected(*parts)
 
 
 LINKS = {("realer", "https"): _realer_https}
