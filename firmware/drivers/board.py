@@ -1,39 +1,96 @@
-"""The board: makes the parts behind the pins, and what the chip itself offers.
+"""The board: the parts behind its pins, and what the chip itself offers.
 
-Owns nothing but the way to `machine`; decides nothing. Only DriverError leaves it.
+Owns the translation between on/off and levels, and the way to `machine`; decides nothing. Only DriverError leaves it.
+On the ESP32 `Pin.OUT` keeps the input buffer on, so `value()` is what the pad really is, short circuits and welded
+wiring included.
 """
 
 import gc
 import machine
 import os
-from binascii import hexlify
 
 from firmware.core.errors import DriverError
 from firmware.core.nouns import iso
-from firmware.drivers.analog import Analog
-from firmware.drivers.pins import Button, Led, Output
 
-_CAUSES = (
-    ("PWRON_RESET", "power_on"),
-    ("HARD_RESET", "hard"),
-    ("WDT_RESET", "watchdog"),
-    ("DEEPSLEEP_RESET", "deep_sleep"),
-    ("SOFT_RESET", "soft"),
-)
+
+def attempt(what, call, *args, **options):
+    """What `call` returns; what it raises becomes a DriverError about `what`."""
+    # RuntimeError is what the port raises for error codes it has no text for.
+    try:
+        return call(*args, **options)
+    except (OSError, RuntimeError, ValueError) as e:
+        raise DriverError("%s: %s" % (what, e))
+
+
+class Led:
+    """The status LED, or anything else that is driven. Nothing depends on it, so it is not read back.
+
+    Building it drives `on` at once; a pin that is an output already does not flicker, because the level is set before
+    the direction.
+    """
+
+    def __init__(self, gpio, active_high, on=False):
+        self._name = "GPIO %d" % gpio
+        self._high = active_high
+        self._pin = attempt(self._name, machine.Pin, gpio, machine.Pin.OUT, value=(not on) != active_high)
+
+    def set(self, on):
+        self._pin.value((not on) != self._high)
+
+
+class Output(Led):
+    """One relay output, read back whenever it was driven: DriverError when the pin does not follow."""
+
+    def __init__(self, gpio, active_high, on):
+        super().__init__(gpio, active_high, on)
+        self._check(on)
+
+    def set(self, on):
+        super().set(on)
+        self._check(on)
+
+    def get(self):
+        """Whether the output is on, as read from the pin."""
+        return self._pin.value() == self._high
+
+    def _check(self, on):
+        if self.get() == (not on):
+            raise DriverError("%s does not go %s" % (self._name, "on" if on else "off"))
+
+
+class Button:
+    """A contact on `gpio`; `pull`: "up", "down" or "none"."""
+
+    def __init__(self, gpio, active_low, pull):
+        # There is no PULL_NONE.
+        pull = getattr(machine.Pin, "PULL_" + pull.upper(), None)
+        self._pin = attempt("GPIO %d" % gpio, machine.Pin, gpio, machine.Pin.IN, pull)
+        self._low = active_low
+
+    def active(self):
+        """Whether the contact is closed now, bounces included."""
+        return self._pin.value() != self._low
+
+
+class Analog:
+    """The ADC input `gpio` at 11 dB attenuation, the widest range there is."""
+
+    def __init__(self, gpio):
+        self._name = "ADC on GPIO %d" % gpio
+        pin = attempt(self._name, machine.Pin, gpio)
+        self._adc = attempt(self._name, machine.ADC, pin, atten=machine.ADC.ATTN_11DB)
+
+    def read_uv(self):
+        """One sample in microvolts, calibrated by the chip's own fuses: about 142,000 to 3,130,000."""
+        # OSError on ADC2 while Wi-Fi is on: timed out.
+        return attempt(self._name, self._adc.read_uv)
 
 
 class Board:
-    def output(self, gpio, active_high, on):
-        return Output(gpio, active_high, on)
-
-    def adc(self, gpio):
-        return Analog(gpio)
-
-    def button(self, gpio, active_low, pull):
-        return Button(gpio, active_low, pull)
-
-    def led(self, gpio, active_high):
-        return Led(gpio, active_high)
+    output = Output
+    adc = Analog
+    button = Button
+    led = Led
 
     def wifi(self, hostname):
         from firmware.drivers.wifi import Wifi
@@ -42,14 +99,7 @@ class Board:
 
     def watchdog(self, timeout_ms):
         """Start the watchdog: the chip resets unless `feed()` is called every `timeout_ms`. It cannot be stopped."""
-        try:
-            return machine.WDT(timeout=timeout_ms)
-        except (OSError, ValueError) as e:
-            raise DriverError("watchdog: %s" % e)
-
-    def unique_id(self):
-        """The chip's factory MAC address as hex text."""
-        return hexlify(machine.unique_id()).decode()
+        return attempt("watchdog", machine.WDT, 0, timeout_ms)
 
     def heap(self):
         """(used, free) bytes of the Python heap after a collection."""
@@ -61,11 +111,9 @@ class Board:
 
     def reset_cause(self):
         """power_on, hard, watchdog, deep_sleep, soft or unknown. A brownout counts as power_on on the ESP32."""
-        cause = machine.reset_cause()
-        for name, words in _CAUSES:
-            if cause == getattr(machine, name):
-                return words
-        return "unknown"
+        # In the order of the ESP32 port, which counts from 1.
+        causes = ("power_on", "hard", "watchdog", "deep_sleep", "soft", "unknown")
+        return causes[min(machine.reset_cause(), 6) - 1]
 
     def rtc_get(self):
         """The chip's clock as unix seconds, whatever epoch the port has; the year 2000 after power-on."""
@@ -77,10 +125,9 @@ class Board:
 
     def rtc_set(self, unix_s):
         """Set the chip's clock to UTC, 1970..9999; it keeps running over resets, not over power-off."""
-        t = iso(unix_s)
-        weekday = (unix_s // 86400 + 3) % 7
-        day, clock = (int(t[:4]), int(t[5:7]), int(t[8:10])), (int(t[11:13]), int(t[14:16]), int(t[17:19]))
-        machine.RTC().datetime(day + (weekday,) + clock + (0,))
+        fields = list(map(int, iso(unix_s)[:-1].replace("T", "-").replace(":", "-").split("-")))
+        fields.insert(3, (unix_s // 86400 + 3) % 7)  # Monday is 0
+        machine.RTC().datetime(tuple(fields + [0]))
 
     def random32(self):
         """32 bits from the hardware's random generator."""

@@ -6,23 +6,20 @@ decided above. A connection that is up is left alone. Only DriverError leaves it
 
 import network
 
-from firmware.core.errors import DriverError
+from firmware.drivers.board import attempt
 
-_WORDS = {
+_WORDS = (
     # ESP32 port: its own three states, then reason codes of ESP-IDF (wifi_err_reason_t).
-    1000: "idle",
-    1001: "connecting",
-    1010: "connected",
-    15: "wrong password",
-    200: "the access point went silent",
-    201: "no such network",
-    202: "wrong password",
-    203: "the access point refuses",
-    204: "wrong password",
-    210: "no network with compatible security",
-    211: "the network's security is too weak",
-    212: "the network's signal is too weak",
-}
+    ((1000,), "idle"),
+    ((1001,), "connecting"),
+    ((1010,), "connected"),
+    ((15, 202, 204), "wrong password"),
+    ((200,), "access point silent"),
+    ((201,), "no such network"),
+    ((203,), "access point refuses"),
+    ((210, 211), "security too weak"),
+    ((212,), "signal too weak"),
+)
 
 
 class Wifi:
@@ -30,56 +27,42 @@ class Wifi:
         self._hostname = hostname
         self._wlan = None
 
-    def __repr__(self):
-        return "Wifi(%s)" % (self.status() if self._wlan else "off")
-
     def start(self):
         """Switch the radio on, without connecting."""
-        self._try(network.hostname, self._hostname)
-        self._wlan = self._try(network.WLAN, network.STA_IF)
-        self._try(self._wlan.active, True)
-        try:
-            self._wlan.config(reconnects=0)
-        except (OSError, RuntimeError, ValueError, TypeError):
-            pass  # not on every port; two masters then, which is a nuisance and no fault
+        attempt("Wi-Fi", network.hostname, self._hostname)
+        self._wlan = attempt("Wi-Fi", network.WLAN, network.STA_IF)
+        attempt("Wi-Fi", self._wlan.active, True)
+        attempt("Wi-Fi", self._wlan.config, reconnects=0)
 
     def connect(self, ssid, password):
         """Begin to connect and return at once; watch `connected()`. `password` "": an open network."""
         if not self.connected():
-            self._try(self._wlan.connect, ssid, password or None)
+            attempt("Wi-Fi", self._wlan.connect, ssid, password or None)
 
     def disconnect(self):
-        self._try(self._wlan.disconnect)
+        attempt("Wi-Fi", self._wlan.disconnect)
 
     def restart(self):
         """Radio off and on again: the way out of "Wifi Internal Error", which no other call mends."""
-        self._try(self._wlan.active, False)
+        attempt("Wi-Fi", self._wlan.active, False)
         self.start()
 
     def connected(self):
         """Whether the station has an address."""
-        return self._try(self._wlan.isconnected)
+        return attempt("Wi-Fi", self._wlan.isconnected)
 
     def status(self):
         """What the last attempt has come to, in words."""
-        code = self._try(self._wlan.status)
-        return _WORDS.get(code) or "reason %s" % code
-
-    def rssi(self):
-        """Signal in dBm, 0..-127. DriverError when not connected."""
-        return self._try(self._wlan.status, "rssi")
+        code = attempt("Wi-Fi", self._wlan.status)
+        for codes, words in _WORDS:
+            if code in codes:
+                return words
+        return "reason %s" % code
 
     def ip(self):
-        return self._try(self._wlan.ifconfig)[0]
+        return attempt("Wi-Fi", self._wlan.ifconfig)[0]
 
     def dns(self):
         """Addresses of name servers learned by DHCP, perhaps none."""
-        server = self._try(self._wlan.ifconfig)[3]
+        server = attempt("Wi-Fi", self._wlan.ifconfig)[3]
         return [] if server == "0.0.0.0" else [server]
-
-    def _try(self, call, *args):
-        # RuntimeError is what the port raises for error codes it has no text for.
-        try:
-            return call(*args)
-        except (OSError, RuntimeError, ValueError) as e:
-            raise DriverError("Wi-Fi: %s" % e)

@@ -21,7 +21,7 @@ class Chip:
         self.uv = {}
         self.networks = {}  # ssid -> password
         self.wifi_on = False
-        self.wifi_broken = None  # text of the OSError that connect() raises until the radio was off
+        self.wifi_broken = None  # what connect() raises until the radio was off
         self.link = None  # ssid
         self.reason = 1000
         self.reconnects = -1
@@ -88,8 +88,8 @@ class ADC:
 class WDT:
     chip = None
 
-    def __init__(self, timeout):
-        if timeout <= 0:
+    def __init__(self, id=0, timeout=5000):
+        if id != 0 or timeout <= 0:
             raise ValueError("WDT timeout too short")
         self.chip.watchdog_ms = timeout
 
@@ -134,7 +134,7 @@ class WLAN:
         if not self.chip.wifi_on:
             raise OSError("Wifi Not Started")
         if self.chip.wifi_broken:
-            raise OSError(self.chip.wifi_broken)
+            raise self.chip.wifi_broken
         if self.chip.reason == 1001:
             raise OSError("Wifi Internal State Error")
         self.chip.reason = 1001
@@ -148,12 +148,8 @@ class WLAN:
     def isconnected(self):
         return self.chip.link is not None
 
-    def status(self, what=None):
-        if what is None:
-            return self.chip.reason
-        if self.chip.link is None:
-            raise RuntimeError("Wifi Unknown Error 0x300f")
-        return -61
+    def status(self):
+        return self.chip.reason
 
     def ifconfig(self):
         if self.chip.link is None:
@@ -167,9 +163,6 @@ class Machine:
 
     def __init__(self, chip):
         self._chip = chip
-
-    def unique_id(self):
-        return b"\x24\x0a\xc4\x00\x01\x10"
 
     def reset(self):
         self._chip.resets += 1
