@@ -31,12 +31,11 @@ def render(problem):
 
 
 def rules(name):
-    """The lines of every section about an object of this name."""
-    lines = []
-    for section in RULES.split("\n\n"):
-        names, _, body = section.partition("\n")
-        if name in names.split():
-            lines += body.split("\n")
+    """The lines of the section of this name, none if there is none. Copies no more of the text than that."""
+    start, lines = RULES.find("\n\n%s\n" % name), []
+    if start >= 0:
+        for line in RULES[start + len(name) + 3 : RULES.find("\n\n", start + 2)].split("\n"):
+            lines += [line] if " " in line else rules(line)
     return lines
 
 

@@ -1,9 +1,9 @@
 """The configuration file as one text: every key, what it may hold and its default.
 
-Owns names, ranges and defaults; what a rule means is in `config`. A section is headed by the names of the objects its
-lines belong to; `config` is the whole file. A line is `key rule =default`, the default as JSON; without one the key is
-required, except that the first of several words is their default. The rule, as it stands here, is what a person is
-told to be allowed; `tools.check_config` puts it in more words. Rules:
+Owns names, ranges and defaults; what a rule means is in `config`. A section is headed by the name of an object, the
+whole file's by `config`. A line is `key rule =default`, the default as JSON; without one the key is required, except that
+the first of several words is their default. A line of one word stands for the section of that name. The rule, as it is
+here, is what a person is told to be allowed; `tools.check_config` puts it in more words. Rules:
 
     a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point
     text 1..9       this many bytes of text; `secret`: kept in a `Secret`; `port`: may be written as a number; `id`: the
@@ -12,7 +12,7 @@ told to be allowed; `tools.check_config` puts it in more words. Rules:
     object          an object of the key's name
     (remark)        only to be read
 
-A word that heads a section adds it to the object it stands in. Units are in the key names; temperatures are degrees
+A word that is chosen and heads a section adds that to the object. Units are in the key names; temperatures are degrees
 Celsius, illuminance lux. Times end at four days, which the wrapping millisecond counter measures with room to spare.
 
 Pins are those of a classic ESP32 (WROOM, WROVER). Sources: ESP32 datasheet, "Pin Definitions" and "Strapping Pins";
@@ -20,7 +20,8 @@ ESP32-WROOM-32 datasheet (flash on GPIO 6-11); ESP-IDF programming guide, ADC (A
 needs GPIO 16 and 17 for its PSRAM; software cannot see that before trying, so it is left to the wiring guide.
 """
 
-RULES = """\
+RULES = """
+
 config
 version 1 =1
 name text 1..32 ="device"
@@ -58,17 +59,20 @@ ca_files list 1..4 text 1..64
 poll_s 2..3600 =10
 probe_s 5..3600 =60
 
-sensors outputs
+item
 pin_port port 1..32
 name text 1..32 ="unnamed"
 
-outputs buttons led
+gpio
 gpio 0|2|4|5|12..19|21..23|25..27|32..39 (6..11: flash chip, 1 and 3: console)
 
-outputs led
+led
+gpio
 active high|low
 
 outputs
+item
+led
 boot off|on
 safe off|on|hold|-50.0..150
 min_on_s 0..345600 =0
@@ -87,6 +91,7 @@ hysteresis 0.05..20 =0.5
 action heat|cool
 
 sensors
+item
 gpio 32..39 (ADC1; ADC2 is dead while Wi-Fi is on)
 divider_ohm 100.0..1e6 =10000
 side low|high
@@ -113,6 +118,7 @@ min 0.0..2e5 =0
 max 0.0..2e5 =200000
 
 buttons
+gpio
 toggles port 1..32
 active low|high
 pull up|down|none
@@ -122,4 +128,6 @@ safety
 silence_s 0..86400 =300
 
 log
-level info|debug|warning|error"""
+level info|debug|warning|error
+
+"""
