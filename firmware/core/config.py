@@ -49,7 +49,8 @@ class _Walk:
         """Keep a problem, in so few and short words that a garbled file does not fill the heap.
 
         What is inside of lists and objects is not shown, it may be a secret; nor is a text that looks like an address
-        with credentials or a query. What is shown is JSON, in which no control character is left.
+        with credentials or a query. What is shown is JSON text, so a line
+        end or an escape sequence cannot garble a log.
         """
         if level == "error":
             self.failed.add(path.split(".")[0])
@@ -115,11 +116,11 @@ class _Walk:
 def _flaws(item, name, path, seen):
     """What in an object contradicts the rest of it, or an object before it: (level, key, allowed).
 
-    What was refused is missing. `seen`: what only one may have, with the path of who has it.
+    What was refused is missing. `seen`: what only one may have, with the path of who has it; this object's is added.
     """
     gpio = item.get("gpio", 4)
     if gpio > 33 and name != "sensors" and item.get("pull") != "none":
-        yield "error", "gpio", "0..33: 34..39 are inputs without pull"
+        yield "error", "gpio", '0..33 (34..39: inputs only, with pull "none")'
     if (1 << 0 | 1 << 2 | 1 << 5 | 1 << 12 | 1 << 15) >> gpio & 1 and (gpio, name) != (2, "led"):
         yield "warning", "gpio", "better no strapping pin: it decides how the chip starts"
     if item.get("min", -99) >= item.get("max", 1e6):

@@ -1,9 +1,9 @@
 """The configuration file as one text: every key, what it may hold and its default.
 
 Owns names, ranges and defaults; what a rule means is in `config`. A section is headed by the name of an object, the
-whole file's by `config`. A line is `key rule =default`, the default as JSON; without one the key is required, except that
-the first of several words is their default. A line of one word stands for the section of that name. The rule, as it is
-here, is what a person is told to be allowed; `tools.check_config` puts it in more words. Rules:
+whole file's by `config`. A line is `key rule =default`, the default as JSON; without one the key is required, except
+that the first of several words is their default. A line of one word stands for the section of that name. A rule, as it
+is here, is what a person is told to be allowed; `tools.check_config` puts it in more words. Rules:
 
     a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point
     text 1..9       this many bytes of text; `secret`: kept in a `Secret`; `port`: may be written as a number; `id`: the
