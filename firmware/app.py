@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import time
 
 from micropython import const
@@ -26,6 +27,7 @@ from firmware.version import BUILD_UTC, VERSION
 _REPL_MS = const(3600000)
 _SIT_OUT_MS = const(600000)
 _BLINK_MS = const(50)
+_GC_BYTES = const(16384)  # collect early and often: what TLS needs lies outside of this heap and must not be eaten by it
 
 
 class App:
@@ -126,7 +128,8 @@ def run(sink):
         asyncio.run(app.supervisor.run())
     except KeyboardInterrupt:
         # Somebody is at the REPL: the outputs are theirs now, but a board that is forgotten comes back by itself.
-        board.watchdog(_REPL_MS)
+        if app.supervisor.watchdog:
+            board.watchdog(_REPL_MS)
         store.mark_good()
         asyncio.new_event_loop()
         asyncio.run(app.shutdown())
@@ -137,6 +140,8 @@ def run(sink):
 
 def _build(board, clock, log, store, boots):
     config = load_config("config.json", log.say)
+    gc.collect()
+    gc.threshold(_GC_BYTES)
     log.level = config["log"]["level"]
     wifi = config["wifi"]
     log.hidden = [n["password"] for n in wifi["networks"] if n["password"].reveal()] if wifi else []

@@ -48,4 +48,5 @@ class Clock:
 
     def utc(self):
         """Unix seconds, or None while nobody has set the clock."""
-        return None if self.offset is None else self.offset + self.uptime_s()
+        uptime = self.uptime_s()
+        return None if self.offset is None else self.offset + uptime
