@@ -10,7 +10,8 @@ import json
 import machine
 
 EARLY_LIMIT = 5
-_BAD = (OSError, ValueError, TypeError, AttributeError, LookupError, RuntimeError, MemoryError)
+_BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError)
+_ON = ("off", "on")
 
 
 def load(path):
@@ -21,38 +22,43 @@ def load(path):
         return {}
 
 
-def drive(item, safe_mode, driven):
-    """Drive an item of `outputs`, of either file, unless its pin is driven already. Whether it was a good one."""
-    try:
-        if isinstance(item, dict):
-            invert, on = {"high": 0, "low": 1}[item.get("active", "high")], {"off": 0, "on": 1}
-            gpio, boot = item["gpio"], on[item.get("boot", "off")] ^ invert
-            # `hold` and setpoints mean nothing to a relay that nobody regulates yet.
-            safe = on.get(str(item.get("safe", "off")), boot ^ invert) ^ invert
-        else:
-            gpio, boot, safe = item
-        if gpio is True or not 0 <= gpio < 34 or gpio != int(gpio) or 6 <= gpio <= 11 or gpio in (1, 3):
-            return False
-        if gpio not in [known[0] for known in driven]:
-            machine.Pin(int(gpio), machine.Pin.OUT, value=safe if safe_mode else boot)
-            driven.append([int(gpio), boot, safe])
-    except _BAD:
-        return False
-    return True
+def drive(items):
+    """Drive the `outputs` of either file, but no pin twice. Whether there are any and all of them are good."""
+    good = isinstance(items, list)
+    for item in items if good else ():
+        try:
+            if isinstance(item, dict):
+                gpio = item["gpio"]
+                low = ("high", "low").index(item.get("active", "high"))
+                boot = _ON.index(item.get("boot", "off"))
+                safe = item.get("safe", "off")
+                # `hold` and setpoints mean nothing to a relay that nobody regulates yet.
+                safe = (_ON.index(safe) if safe in _ON else boot) ^ low
+                boot ^= low
+            else:
+                gpio, boot, safe = item
+            if type(gpio) is not int or not 0 <= gpio < 34 or 6 <= gpio <= 11 or gpio in (1, 3):
+                raise ValueError
+            if gpio not in driven:
+                machine.Pin(gpio, machine.Pin.OUT, value=safe if record["safe_mode"] else boot)
+                driven[gpio] = gpio, boot, safe
+        except _BAD:
+            good = False
+    return good
 
 
-last, wanted, driven = load("boot.json"), load("config.json").get("outputs"), []
-boots, early, kept = [last.get(key) for key in ("boots", "early", "outputs")]
-early = early + 1 if type(early) is int else 1
-good = [drive(item, early > EARLY_LIMIT, driven) for item in wanted] if isinstance(wanted, list) else [False]
-for item in kept if False in good and isinstance(kept, list) else ():
-    drive(item, early > EARLY_LIMIT, driven)
+driven = {}
+record = load("boot.json")
+for key in ("boots", "early"):
+    record[key] = record[key] + 1 if type(record.get(key)) is int else 1
+record["safe_mode"] = record["early"] > EARLY_LIMIT
+if not drive(load("config.json").get("outputs")):
+    drive(record.get("outputs"))
+record["outputs"] = sorted(driven.values())
 try:
-    import os  # not before the outputs are driven
-
-    boots = boots + 1 if type(boots) is int else 1
-    with open("boot.new", "w") as f:
-        json.dump({"boots": boots, "early": early, "safe_mode": early > EARLY_LIMIT, "outputs": driven}, f)
-    os.rename("boot.new", "boot.json")  # the old file stays whole until the new one is
+    text = json.dumps(record)
+    # Not beside and renamed: littlefs swaps a file in when it is closed, a cut before that leaves the old one whole.
+    with open("boot.json", "w") as f:
+        f.write(text)
 except _BAD:
     pass  # a full or worn flash must not keep the device from starting

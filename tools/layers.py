@@ -30,11 +30,8 @@ ARROWS = {
 PURE = {"micropython", "struct", "json", "math", "binascii", "collections", "hashlib", "re"}
 LIBRARY = PURE | {"asyncio", "errno", "gc", "io", "os", "select", "socket", "ssl", "sys", "time", "tls"}
 HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "bluetooth", "espnow"}
-MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json", "os"}, "main": LIBRARY | {"machine"}}
-"""What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts.
-
-boot.py may have what is built into the interpreter and cannot fail to load: `os` is for renaming its record.
-"""
+MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json"}, "main": LIBRARY | {"machine"}}
+"""What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
 
 LIB_RIM = {"client.py", "resolver.py", "sockets.py"}
 """The files of lib that wait, named alike in every package. All others are sans-I/O: bytes in, events out."""
