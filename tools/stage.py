@@ -57,7 +57,7 @@ class Stage:
         on_event: Callable[[tuple], None] = lambda event: None,
         **cloud: Any,
     ) -> None:
-        self.interpreter = interpreter
+        self.interpreter, self.device_id = interpreter, DEVICE_ID
         self.site = Site(**{"connection_file": None, "plan": Plan()} | cloud)
         self.model = self.site.model
         self.lines: list[str] = []
@@ -170,10 +170,10 @@ class Stage:
         await asyncio.sleep(0.5)
         await self.board.power_on()
 
-    async def ctrl_c(self) -> None:
+    async def ctrl_c(self, within_s: float = 10) -> None:
         """Stop the program by hand, as at the board's console; returns when the REPL would wait."""
         self.board.ctrl_c()
-        await self.until("the program ends after Ctrl-C", lambda: self.board.chip.at_repl, 10)
+        await self.until("the program ends after Ctrl-C", lambda: self.board.chip.at_repl, within_s)
 
 
 def demo_config(addresses: Mapping[str, Any]) -> dict:
@@ -193,8 +193,7 @@ def demo_config(addresses: Mapping[str, Any]) -> dict:
         "poll_s": 2,
         "probe_s": 5,
     }
-    for sensor in config["sensors"]:
-        sensor["period_s"] = 1
+    config["sensors"][0]["period_s"] = 1
     for output in config["outputs"]:
         output["min_off_s"] = min(output["min_off_s"], 1)
     return config

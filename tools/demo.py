@@ -1,0 +1,207 @@
+"""`python -m tools.demo`: the simulated cloud and a virtual board running this firmware, until Ctrl-C.
+
+Owns what a person sees and the keys with which a person plays owner, cloud and world. Works without a terminal too:
+then it prints until SIGINT or SIGTERM. Refuses to judge: that is `tools.smoke`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from tools import interpreter
+from tools.cloud import show
+from tools.cloud.model import Plan
+from tools.keys import key_presses
+from tools.stage import CONNECTION_FILE, ROOT, NotInTimeError, Stage
+
+_HINTS = """\
+pump on port 6, thermostat on port 9; Ctrl-C or q ends it
+keys    1/0 pump on/off      +/- setpoint           b press the button
+        e expire the token   s subscription off/on  k keys off/on
+        w Wi-Fi off/on       p power cycle          o thermistor cut/mended
+second terminal: {python} -m tools.cloud set 6 1   (show, expire-token, --help)
+                 {python} -m tools.cloud fault feed-data status=503 times=3"""
+_QUIET = ("catalog_read", "feed_replayed")
+_SAFE = {"safe state entered": "bold yellow", "safe state left": "bold green"}
+_BOARD = {"wdt": "the watchdog bites", "repl": "the program ended", "off": "power off"}
+_STYLES = {"W": "yellow", "E": "red"}
+
+
+class Narrator:
+    """One line per event, with the time and who it was. `verbose`: everything the device says, dimmed."""
+
+    def __init__(self, console: Console, verbose: bool) -> None:
+        self._console = console
+        self._verbose = verbose
+        self.roles: dict[int, tuple[str, int]] = {}
+        self.room: Callable[[], float] = lambda: 0.0
+
+    def say(self, who: str, text: str, style: str = "") -> None:
+        self._console.print(
+            Text.assemble((time.strftime("%H:%M:%S "), "dim"), (f"{who:<6}", "blue"), (text, style))
+        )
+
+    def cloud(self, event: dict[str, Any]) -> None:
+        if self._verbose or event["event"] not in _QUIET:
+            self._console.print(show.line(event))
+
+    def board(self, event: tuple) -> None:
+        kind, *values = event
+        if kind == "line":
+            self._line(values[0])
+        elif kind == "pin" and values[0] in self.roles:
+            self._relay(*self.roles[values[0]], values[1])
+        elif kind in ("boot", "wdt", "crash", "reset", "repl", "off"):
+            self.say("board", " ".join([_BOARD.get(kind, kind), *map(str, values)]), "bold")
+
+    def _relay(self, role: str, active: int, level: int | None) -> None:
+        if role != "led" or self._verbose:
+            state = "without power" if level is None else "on" if level == active else "off"
+            style = "bold green" if level == active else "bold"
+            self.say("relay", f"{role} {state}   (room {self.room():.1f} °C)", style)
+
+    def _line(self, text: str) -> None:
+        for words, style in _SAFE.items():
+            if words in text:
+                self.say("board", text.split(" ", 2)[-1], style)
+                return
+        level = text.split(" ")[1:2]
+        style = _STYLES.get(level[0] if level else "", "")
+        if style or self._verbose:
+            self.say("board", text, style or "dim")
+
+
+class Keys:
+    """What each key does to a stage. Every method beginning with `key_` is a key's action."""
+
+    def __init__(self, stage: Stage, say: Callable[[str, str], None]) -> None:
+        self._stage, self._say = stage, say
+        self._subscription = self._enabled = True
+        self._broken = False
+        names = {
+            "1": "on",
+            "0": "off",
+            "+": "warmer",
+            "=": "warmer",
+            "-": "colder",
+            "e": "token",
+            "b": "button",
+        }
+        names |= {"s": "subscription", "k": "keys", "w": "wifi", "p": "power", "o": "sensor"}
+        self._actions = {key: getattr(self, f"key_{name}") for key, name in names.items()}
+
+    async def press(self, key: str) -> None:
+        if key in self._actions:
+            done = self._actions[key]()
+            if asyncio.iscoroutine(done):
+                await done
+
+    def key_on(self) -> None:
+        self._stage.want("6", 1)
+
+    def key_off(self) -> None:
+        self._stage.want("6", 0)
+
+    def key_warmer(self, step: float = 0.5) -> None:
+        now = float(self._stage.model.desired(self._stage.device_id, "9"))
+        self._stage.want("9", min(max(now + step, 5), 35))
+
+    def key_colder(self) -> None:
+        self.key_warmer(-0.5)
+
+    def key_token(self) -> None:
+        self._stage.expire_token()
+
+    def key_subscription(self) -> None:
+        self._subscription = not self._subscription
+        self._stage.subscription(self._subscription)
+
+    def key_keys(self) -> None:
+        self._enabled = not self._enabled
+        self._stage.keys(self._enabled)
+
+    def key_button(self) -> None:
+        self._say("you", "press the button")
+        self._stage.board.press_button()
+
+    def key_wifi(self) -> None:
+        board = self._stage.board
+        on = not board.chip.radio.air
+        (board.wifi_up if on else board.wifi_down)()
+        self._say("you", f"access point {'on' if on else 'off'}")
+
+    async def key_power(self) -> None:
+        await self._stage.power_cycle()
+
+    def key_sensor(self) -> None:
+        self._broken = not self._broken
+        self._stage.world.break_sensor("ntc", "open" if self._broken else None)
+        self._say("you", f"thermistor {'cut off' if self._broken else 'mended'}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.demo", description="The whole thing, on this machine."
+    )
+    parser.add_argument(
+        "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
+    )
+    parser.add_argument("--heap", help="MicroPython heap (default: 120k, or 240k for 64 bits)")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
+    parser.add_argument("--verbose", action="store_true", help="show everything the device says")
+    options = vars(parser.parse_args(argv))
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        asyncio.run(_play(console, **options))
+    except (interpreter.InterpreterError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _python() -> str:
+    """How a person in this folder calls this Python."""
+    path = Path(sys.executable)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+async def _play(console: Console, bits: int | None, heap: str | None, tree: Path, verbose: bool) -> None:
+    found = interpreter.find(bits)
+    loop, keys = asyncio.get_running_loop(), asyncio.Queue[str]()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, keys.put_nowait, "q")
+    narrator = Narrator(console, verbose)
+    stage = Stage(
+        found, heap=heap, tree=tree, powered=False, time_scale=15, room_c=18, on_event=narrator.board,
+        connection_file=CONNECTION_FILE, plan=Plan(token_s=120, renew_s=60),
+    )  # fmt: skip
+    async with stage:
+        console.print(Text(f"{found}; cloud {stage.site.server.base_url}", "bold"))
+        console.print(Text(_HINTS.format(python=_python()), "dim"))
+        outputs = {role: wire for role, wire in stage.world.wiring.items() if "active" in wire}
+        narrator.roles = {wire["gpio"]: (role, wire["active"]) for role, wire in outputs.items()}
+        narrator.room = lambda: stage.world.sensor_c
+        stage.model.listeners.append(narrator.cloud)
+        await stage.board.power_on()
+        with key_presses(loop, keys.put_nowait):
+            hands = Keys(stage, narrator.say)
+            while (key := await keys.get()) != "q":
+                await hands.press(key)
+        # The way a person ends it at the board: outputs safe, token given back.
+        with contextlib.suppress(NotInTimeError):
+            await stage.ctrl_c(within_s=3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
