@@ -8,25 +8,25 @@ The client secret and the token leave through `oauth` and `request`, and nowhere
 import binascii
 import json
 
+from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Command, Desired, Secret, Sensor, iso, number
-from firmware.core.verdict import CONFLICT, DROP, FORBIDDEN, GONE, OK, REAUTH, RETRY, UNPAID, verdict
 
 REFUSALS = {
-    REAUTH: "check cloud.client_id and client_secret",
-    UNPAID: "subscription inactive",
-    FORBIDDEN: "check cloud.device_id and the device's policy",
-    GONE: "check cloud.device_id",
+    v.REAUTH: "check cloud.client_id and client_secret",
+    v.UNPAID: "subscription inactive",
+    v.FORBIDDEN: "check cloud.device_id and the device's policy",
+    v.GONE: "check cloud.device_id and the device's policy",
 }
 """Verdicts that can end the authorization, and what a person can do about each."""
 
 _RESULTS = {
-    "created": OK,
-    "idempotent": OK,
-    "conflict": CONFLICT,
-    "message_conflict": CONFLICT,
-    "rate_limited": RETRY,
-    "service_unavailable": RETRY,
+    "created": v.OK,
+    "idempotent": v.OK,
+    "conflict": v.CONFLICT,
+    "message_conflict": v.CONFLICT,
+    "rate_limited": v.RETRY,
+    "service_unavailable": v.RETRY,
 }
 """What the error type, or else the status, of an item in a batch reply means. Any other word: refused for good."""
 
@@ -66,9 +66,9 @@ def judge(what, response):
     except (ValueError, MemoryError, RuntimeError):  # the latter two: nested deeper than there is room for
         body = None
     code = _member(body, "code")
-    found = verdict(response.status, code if isinstance(code, int) else None)
+    found = v.verdict(response.status, code if isinstance(code, int) else None)
     words = "%s: HTTP %d %s" % (what, response.status, _complaint(body))
-    if found == RETRY or (found == OK and not isinstance(body, dict)):
+    if found == v.RETRY or (found == v.OK and not isinstance(body, dict)):
         raise LinkError(words, response.retry_after_s)
     return found, body, words, response.retry_after_s
 
@@ -141,7 +141,7 @@ def results(body):
     items = _member(body, "results")
     for item in items if isinstance(items, list) else ():
         word = _plain(_member(item, "error"), "type") or _plain(item, "error") or _plain(item, "status")
-        found[_plain(item, "message_id")] = _RESULTS.get(word, DROP), _complaint(item)
+        found[_plain(item, "message_id")] = _RESULTS.get(word, v.DROP), _complaint(item)
     return found
 
 
@@ -150,8 +150,8 @@ def _member(thing, key):
 
 
 def _plain(thing, key):
-    """A text or number, "" in place of anything else: only these can be compared, hashed and printed without a thought for
-    how deep they nest."""
+    """A text or number, "" in place of anything else: only these can be hashed, compared and printed without a thought;
+    lists may nest deeper than the stack can follow."""
     value = _member(thing, key)
     return value if type(value) in (str, int, float) else ""
 

@@ -21,7 +21,7 @@ _REVOKE_MS = const(5000)
 
 
 class RealerApi:
-    """What the Realer links have in common. `cfg`: the `cloud` section of the config; `client`: an `http1.client.Client`;
+    """What Realer links have in common. `cfg`: the `cloud` section of the config; `client`: an `http1.client.Client`;
     `rng()`: 32 random bits; `say(level, text)`: the log; `alive()`: called every 20 s while the rate limit holds."""
 
     def __init__(self, cfg, client, clock, rng, say, alive):
@@ -134,7 +134,7 @@ class RealerApi:
 
     def refused(self, found, words):
         """End the lease; the AuthError to raise."""
-        words = "%s (%s)" % (realer.REFUSALS.get(found, found), words)
+        words += "; " + realer.REFUSALS.get(found, found)
         self.token = None
         self.lease.end(words)
         return AuthError(words)

@@ -7,8 +7,8 @@ escape. Authorization and cadence are `realer_api`'s, the words of the API are `
 from micropython import const
 
 from firmware.cloud import realer
+from firmware.core import verdict as v
 from firmware.core.nouns import Catalog
-from firmware.core.verdict import OK, RETRY, SHRINK, SLOW
 from firmware.links.realer_api import RealerApi
 from http1.client import Client
 
@@ -17,10 +17,10 @@ _MOST_BYTES = const(4096)
 _REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
 
 
-def connected(cfg, net, *parts):
-    """The link of `cfg`, the `cloud` section of the config. `parts`: clock, rng, say, alive, see RealerApi."""
+def connected(cfg, net, clock, *parts):
+    """The link of `cfg`, the `cloud` section of the config, over `net`. `parts`: rng, say, alive, see RealerApi."""
     host, _, port = cfg["base_url"][8:].rstrip("/").partition(":")
-    return RealerHttps(cfg, Client(net.dialer, parts[0], host, int(port or 443)), *parts)
+    return RealerHttps(cfg, Client(net.dialer, clock, host, int(port or 443)), clock, *parts)
 
 
 class RealerHttps(RealerApi):
@@ -54,19 +54,19 @@ class RealerHttps(RealerApi):
         items = self.fitting(reports)
         if len(items) > 1:
             found, body, words = await self.exchange("feed-data/batches", realer.batch(items))
-            answers = realer.results(body) if found == OK else {}
-            if not answers and found != SLOW:
+            answers = realer.results(body) if found == v.OK else {}
+            if not answers and found != v.SLOW:
                 # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
-                self.most = len(items) // 2 if found == SHRINK else 1
+                self.most = len(items) // 2 if found == v.SHRINK else 1
                 self.say("warning", "batch not taken, next at most %d: %s" % (self.most, words))
         else:
             found, _, words = await self.exchange("feed-data", items[0])
             answers = {reports[0].message_id: (found, words)}
         for report in reports[: len(items)]:
-            found, words = answers.get(report.message_id, (RETRY, ""))
-            if found in (RETRY, SLOW):
+            found, words = answers.get(report.message_id, (v.RETRY, ""))
+            if found in (v.RETRY, v.SLOW):
                 continue
-            if found != OK:
+            if found != v.OK:
                 self.say("warning", "%s %s not accepted: %s" % (report.source, report.id, words))
                 self.rows = None
             done.append((report.message_id, found))
