@@ -10,8 +10,7 @@ no server answers it still serves, because a control device should outlive its D
 from micropython import const
 
 from netio.errors import NetError
-from netio.sockets import exchange as udp_exchange
-from netio.sockets import is_ip, split
+from netio.sockets import exchange, is_ip, split
 
 _PORT = const(53)
 _TRIES = const(2)
@@ -29,7 +28,7 @@ _NXDOMAIN = const(3)
 class Resolver:
     """`servers`: callable returning a list of "ip" or "ip:port", asked for it at each need. `rng`: see the Rng seam."""
 
-    def __init__(self, clock, servers, rng, exchange=udp_exchange):
+    def __init__(self, clock, servers, rng, exchange=exchange):
         self._clock = clock
         self._servers = servers
         self._rng = rng
@@ -74,7 +73,8 @@ class Resolver:
 def query(ident, name):
     """The question for `name` (text) with the 16-bit `ident`, recursion desired. NetError "dns": never a name."""
     data = bytes((ident >> 8, ident & 255)) + b"\1\0\0\1\0\0\0\0\0\0"
-    for label in name.encode().split(b"."):
+    name = name.encode()
+    for label in name.split(b"."):
         if not 0 < len(label) < 64 or len(name) > 253:
             raise NetError("dns", "bad name")
         data += bytes((len(label),)) + label

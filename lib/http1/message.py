@@ -117,8 +117,7 @@ class Response:
     def _head(self):
         """A status line and its headers: (status, length of the body and how it is coded, as in `_FIELDS`)."""
         line = yield from self._line()
-        digits = line[9:12]
-        code = int(digits) if digits.isdigit() else 0
+        code = int(line[9:12]) if line[9:12].isdigit() else 0
         http_1_0 = line[:9] == b"HTTP/1.0 "
         if not (http_1_0 or line[:9] == b"HTTP/1.1 ") or line[12:13] not in (b"", b" "):
             code = 0

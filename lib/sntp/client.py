@@ -8,8 +8,7 @@ clock: when to ask whom is the caller's decision.
 from micropython import const
 
 from netio.errors import NetError
-from netio.sockets import exchange as udp_exchange
-from netio.sockets import split
+from netio.sockets import exchange, split
 
 _PORT = const(123)
 _TIMEOUT_MS = const(3000)
@@ -19,7 +18,7 @@ _HALF_ERA = const(0x80000000)
 _SERVER = const(4)
 
 
-async def query(server, resolver, clock, rng, floor_s, exchange=udp_exchange):
+async def query(server, resolver, clock, rng, floor_s, exchange=exchange):
     """Unix seconds as `server`, "host" or "host:port", tells them. NetError "dns" "timeout" "closed" "sntp"."""
     host, port = split(server, _PORT)
     addresses = await resolver.resolve(host)
