@@ -5,15 +5,6 @@ import machine
 import sys
 import time
 
-_REST_S = 5
-
-
-def outputs_safe():
-    """Drive what boot.py recorded, without any of our modules: they may be what is broken."""
-    with open("boot.json") as f:
-        for gpio, _, safe in json.load(f)["outputs"]:
-            machine.Pin(gpio, machine.Pin.OUT, value=safe)
-
 
 def main():
     try:
@@ -24,12 +15,14 @@ def main():
         print("stopped by hand, outputs are safe; machine.reset() starts again")
     except BaseException as e:
         try:
-            outputs_safe()
+            # What boot.py recorded, without any of our modules: they may be what is broken.
+            with open("boot.json") as f:
+                for gpio, _, safe in json.load(f)["outputs"]:
+                    machine.Pin(gpio, machine.Pin.OUT, value=safe)
         except Exception as also:
             print("outputs:", repr(also))
         sys.print_exception(e)
-        # Time for Ctrl-C, and for a reset not to become a flicker of relays.
-        time.sleep(_REST_S)
+        time.sleep(5)  # for Ctrl-C, and for a reset not to become a flicker of relays
         machine.reset()
 
 
