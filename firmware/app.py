@@ -11,8 +11,8 @@ from micropython import const
 
 from firmware.core.controller import Controller
 from firmware.core.errors import ConfigError
-from firmware.core.outbox import MessageIds, Outbox
-from firmware.core.output import Output, Relay
+from firmware.core.outbox import Outbox
+from firmware.core.output import Output
 from firmware.core.panel import level
 from firmware.core.safety import Safety
 from firmware.runtime.clock import Clock
@@ -36,7 +36,7 @@ class App:
     def __init__(self, config, board, wifi, clock, rng, say, store, net, boots):
         cloud = config["cloud"]
         self.safety = Safety(config["safety"]["silence_s"], clock.ms())
-        self.outbox = Outbox(MessageIds(boots, rng()))
+        self.outbox = Outbox(boots, rng(), clock.ms())
         self.controller = self._controller(config, board, clock.ms(), say)
         networks = config["wifi"]["networks"] if wifi else ()
         self.network = NetworkLoop(clock, rng, say, wifi, networks, net, board)
@@ -68,10 +68,7 @@ class App:
         for cfg in config["outputs"]:
             on = "on" in (cfg["safe"], cfg["boot"] if cfg["safe"] == "hold" else "")
             drivers.append(board.output(cfg["gpio"], cfg["active"] == "high", on))
-            relay = Relay(
-                cfg["min_on_s"], cfg["min_off_s"], cfg["max_on_s"], on, now, cfg["mode"] == "switch"
-            )
-            outputs.append(Output(cfg, relay))
+            outputs.append(Output(cfg, on, now))
 
         def drive(index, on):
             drivers[index].set(on)

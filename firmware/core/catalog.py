@@ -3,63 +3,39 @@
 An item the device cannot represent is kept out and named in a note; it is never actuated on a guess. Pure.
 """
 
-from micropython import const
 
-_RELAY = const("relay")
-
-
-def bind(catalog, outputs, sensors):
-    """(commands, sensors, notes): lists of (row, index into `outputs` or `sensors`), and texts for the log.
-
-    `outputs` and `sensors` are the normalized lists of the configuration.
-    """
-    notes = []
-    commands = _bind(catalog.commands, outputs, "command", _command_fault, notes)
-    bound = _bind(catalog.sensors, sensors, "sensor", _sensor_fault, notes)
-    return commands, bound, notes
-
-
-def _bind(rows, items, noun, fault, notes):
-    pairs = []
+def bind(rows, items, noun, notes):
+    """For each of `items` (the normalized `outputs` or `sensors` of the configuration) its row of the catalog, or None.
+    What is wrong goes to the list `notes` as text for the log, with `noun` for what the rows are."""
+    ports = [item["pin_port"] for item in items]
+    sound = [row.pin_port for row in rows if not row.error]
+    bound = [None] * len(items)
     for row in rows:
-        index = _find(items, row.pin_port)
+        port = row.pin_port
         if row.error:
             wrong = "cloud cannot describe it: %s" % row.error
-        elif sum(1 for other in rows if other.pin_port == row.pin_port and not other.error) > 1:
-            wrong = "pin_port %s is used twice in the catalog" % row.pin_port
-        elif index is None:
-            wrong = "pin_port %s is not in this device's config" % row.pin_port
+        elif sound.count(port) > 1:
+            wrong = "pin_port %s is used twice in the catalog" % port
+        elif port not in ports:
+            wrong = "pin_port %s is not in this device's config" % port
         else:
-            wrong = fault(row, items[index])
+            index = ports.index(port)
+            wrong = _flaw(row, items[index])
+            if not wrong:
+                bound[index] = row
         if wrong:
             notes.append("%s %s left alone: %s" % (noun, row.id, wrong))
-        else:
-            pairs.append((row, index))
-    for i, item in enumerate(items):
-        if not [1 for _, index in pairs if index == i]:
-            notes.append(
-                "%s on pin_port %s is configured, but not served by the cloud" % (noun, item["pin_port"])
-            )
-    return pairs
+    for port, row in zip(ports, bound):
+        if not row:
+            notes.append("%s on pin_port %s is configured, but not served by the cloud" % (noun, port))
+    return bound
 
 
-def _find(items, pin_port):
-    for i, item in enumerate(items):
-        if item["pin_port"] == pin_port:
-            return i
-    return None
-
-
-def _command_fault(row, item):
-    if row.kind != _RELAY:
-        return "unknown kind %s" % row.kind
-    binary = row.low == 0 and row.high == 1
-    if row.low is not None and binary != (item["mode"] == "switch"):
-        return "its range %s..%s does not fit mode %s" % (row.low, row.high, item["mode"])
-    return None
-
-
-def _sensor_fault(row, item):
-    if row.kind != item["kind"]:
-        return "kind %s here, %s in the config" % (row.kind, item["kind"])
+def _flaw(row, item):
+    kind = item.get("kind", "relay")
+    if row.kind != kind:
+        return "kind %s in the catalog, %s in the config" % (row.kind, kind)
+    mode = item.get("mode")
+    if mode and row.low is not None and (row.low == 0 and row.high == 1) != (mode == "switch"):
+        return "its range %s..%s does not fit mode %s" % (row.low, row.high, mode)
     return None

@@ -6,127 +6,120 @@ when it has become physical fact, when its window closes, or when a newer one re
 """
 
 from firmware.core.nouns import number
-from firmware.core.timing import Deadline
-
-APPLIED = "applied"
-REJECTED = "rejected"
-STALE = "stale"
+from firmware.core.outbox import Source
+from firmware.core.timing import Timer
 
 
-class CommandState:
-    """The newest desired value of one command.
+class CommandState(Source):
+    """What the cloud wants of one output. `last`: the newest Desired that counted; `pending`: the same until it is
+    answered; `answered`: the Report that did."""
 
-    `answer(state, status, desired) -> Report` is called once for each desired value that is settled, `repeat(report)` when a
-    duplicate asks for an answer that was given already.
-    """
-
-    def __init__(self, row, output, answer, repeat):
-        self.row = row
+    def __init__(self, outbox, output):
+        super().__init__(outbox, "command", 0, 300)
         self.output = output
-        self._answer = answer
-        self._repeat = repeat
-        self._last = None
-        self._report = None
-        self._pending = None
-        self._window = None
-        self._lapsed = False
+        self.last = self.pending = self.answered = self.window = None
+        self.lapsed = False
 
-    def __repr__(self):
-        return "CommandState(%s %s)" % (self.row.pin_port, "pending" if self._pending else "settled")
+    def adopt(self, row):
+        """A command that is gone leaves its output in the safe state; one that stays keeps what is known of it."""
+        if self.row and (not row or row.id != self.row.id):
+            self.last = self.pending = None
+            if not row:
+                self.output.demand(None)
+        super().adopt(row)
 
     def lapse(self):
         """Safe state was entered: what was wanted before has to be confirmed."""
+        self.output.demand(None)
         self.supersede()
-        self._lapsed = True
+        self.lapsed = True
 
     def supersede(self):
         """What is pending will not be carried out any more."""
-        if self._pending:
-            self._settle(STALE, self._pending)
+        if self.pending:
+            self.settle("stale")
 
     def offer(self, desired, now):
         """Consider `desired`. Returns a note for the log when it is refused, else None."""
-        if not self._is_new(desired):
+        if not self.is_new(desired):
             return None
         self.supersede()
-        self._last = desired
-        self._lapsed = False
-        if desired.valid_s is not None and desired.valid_s <= 0:
-            self._settle(STALE, desired)
+        self.last = self.pending = desired
+        self.lapsed = False
+        self.window = None if desired.valid_s is None else Timer(now, desired.valid_s * 1000)
+        if self.window and self.window.passed(now):
+            self.settle("stale")
             return "desired value came too late"
-        target, wrong = self._check(desired.value)
+        value = number(desired.value)
+        wrong = self.flaw(value)
         if wrong:
-            self._settle(REJECTED, desired)
+            self.settle("rejected")
             return "desired value refused: " + wrong
-        self._pending = desired
-        self._window = None if desired.valid_s is None else Deadline(now, desired.valid_s * 1000)
-        self.output.demand(target)
+        self.output.demand(value)
         return None
 
     def tick(self, now):
-        """Settle a pending demand that became fact, or whose window has closed."""
-        if not self._pending:
-            return
-        if self.output.reached():
-            self._settle(APPLIED, self._pending)
-        elif self._window and self._window.passed(now):
-            # The limits kept it from happening in time, so it must not happen later.
-            self.output.demand(self.output.physical())
-            self._settle(STALE, self._pending)
+        """Settle a pending demand that became fact, or whose window has closed; report what changed."""
+        output = self.output
+        if self.pending:
+            if output.value() == output.target:
+                self.settle("applied")
+            elif self.window and self.window.passed(now):
+                # The limits kept it from happening in time, so it must not happen later.
+                output.demand(output.value())
+                self.settle("stale")
+        self.report(output.value())
 
-    def _is_new(self, desired):
-        last = self._last
+    def is_new(self, desired):
+        """Polled catalog values carry no identity: only a change is a new wish. After a lapse the same value is one
+        again where the owner lets it come back and nobody switched by hand since."""
+        last = self.last
         if desired.desired_id is None:
-            return self._is_new_value(desired)
+            again = self.output.cfg["after_lapse"] == "resume" and not self.output.by_hand
+            if last is None:
+                if not again:
+                    # After power-up nothing tells whether this value was meant before or after the lapse or the hand.
+                    self.last = desired
+                return again
+            value = number(desired.value)
+            same = number(last.value) == value if value is not None else last.value == desired.value
+            return not same or (self.lapsed and again)
         if last is None:
             return True
         if desired.desired_id == last.desired_id:
-            if self._report:
-                self._repeat(self._report)
+            if self.answered:
+                self.outbox.append(self.answered)
             return False
-        return desired.sequence is None or last.sequence is None or desired.sequence > last.sequence
+        return None in (desired.sequence, last.sequence) or desired.sequence > last.sequence
 
-    def _is_new_value(self, desired):
-        """Polled catalog values carry no identity: only a change is a new wish. After a lapse the same value is one
-        again where the owner lets it come back and nobody switched by hand since."""
-        again = self.output.cfg["after_lapse"] == "resume" and not self.output.by_hand
-        if self._last is None:
-            if not again:
-                # After power-up nothing tells whether this value was meant before or after the lapse or the hand.
-                self._last = desired
-            return again
-        if _key(desired.value) != _key(self._last.value):
-            return True
-        return self._lapsed and again
-
-    def _check(self, raw):
-        """(target, None), or (None, what is wrong with the value)."""
-        value = number(raw)
-        if value is None:
-            return None, "not a number"
-        if not self.output.setpoint_mode:
-            return (value, None) if value in (0.0, 1.0) else (None, "a switch takes 0 or 1")
+    def flaw(self, value):
+        """What is wrong with a desired `value`, None when nothing is: the owner's range, then the cloud's."""
         cfg = self.output.cfg
-        wrong = _outside(value, cfg["min"], cfg["max"], cfg["step"]) or _outside(
-            value, self.row.low, self.row.high, self.row.step
-        )
-        return (None, wrong) if wrong else (value, None)
+        row = self.row
+        if value is None:
+            return "not a number"
+        for low, high, step in (
+            (cfg.get("min", 0), cfg.get("max", 1), cfg.get("step", 1)),  # a switch has none of these
+            (row.low, row.high, row.step),
+        ):
+            if low is None:
+                continue
+            if not low <= value <= high:
+                return "outside %s..%s" % (low, high)
+            steps = (value - low) / step if step else 0
+            if abs(steps - round(steps)) > 0.001:
+                return "no multiple of %s above %s" % (step, low)
+        return None
 
-    def _settle(self, status, desired):
-        self._pending = None
-        self._report = self._answer(self, status, desired)
-
-
-def _key(raw):
-    value = number(raw)
-    return raw if value is None else value
-
-
-def _outside(value, low, high, step):
-    if low is not None and value < low or high is not None and value > high:
-        return "outside %s..%s" % (low, high)
-    if step and low is not None:
-        steps = (value - low) / step
-        if abs(steps - round(steps)) > 0.001:
-            return "no multiple of %s above %s" % (step, low)
-    return None
+    def settle(self, status):
+        """Answer what is pending. Without an id there is nothing to answer to, but a refusal is still followed by the
+        present value, so that the cloud sees that nothing changed (Realer API, section 14 row 18)."""
+        desired, self.pending = self.pending, None
+        value = self.output.value()
+        self.answered = None
+        if value is None:
+            return
+        if desired.desired_id is not None:
+            self.answered = self.tell(value, desired, status)
+        elif status == "rejected":
+            self.tell(value)

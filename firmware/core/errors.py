@@ -5,7 +5,7 @@ Refuses to grow: a new error here must ask for a new reaction.
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used: stay safe and say what to mend. `led`: the LED's part of it, if that is right."""
+    """The configuration cannot be used: stay safe and say what to mend. `led`: its part about the LED, if right."""
 
     led = None
 

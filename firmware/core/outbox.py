@@ -7,118 +7,109 @@ counted. Nothing here knows how events travel.
 
 from micropython import const
 
-from firmware.core.nouns import Report
-from firmware.core.timing import Stopwatch, diff
+from firmware.core.nouns import Report, decimal
+from firmware.core.timing import Timer, diff
 
-
-class Reporting:
-    """Remembers what was last told of one source. `deadband` in the source's unit, 0 = every change."""
-
-    def __init__(self, deadband, heartbeat_s):
-        self._deadband = deadband
-        self._heartbeat_ms = heartbeat_s * 1000
-        self._told = None
-        self._since = None
-
-    def due(self, value, now, idle):
-        """Whether `value` (None: nothing known, never due) shall be reported now. `idle`: nothing else waits to be
-        sent; a heartbeat tells only that the way is open, so it never queues up in an outage."""
-        if value is None:
-            return False
-        if self._told is None or idle and self._since.ms(now) >= self._heartbeat_ms:
-            return True
-        change = abs(value - self._told)
-        return change >= self._deadband if self._deadband else change > 0
-
-    def told(self, value, now):
-        self._told = value
-        self._since = Stopwatch(now)
-
-    def forget(self):
-        """The next value is reported whatever it is."""
-        self._told = None
-
-
-CAPACITY = const(48)
-
-
-class MessageIds:
-    """Identities that never repeat: the boot counter sets reboots apart, `bits` (32 random) a lost boot counter
-    (Realer API, section 14 row 24: ASCII, at most 64 characters)."""
-
-    def __init__(self, boot, bits):
-        self._prefix = "%x-%08x-" % (boot, bits)
-        self._count = 0
-
-    def next(self):
-        self._count += 1
-        return self._prefix + "%x" % self._count
+_CAPACITY = const(48)
 
 
 class Outbox:
-    """Reports in the order they happened."""
+    """Reports in the order they happened.
 
-    def __init__(self, ids, capacity=CAPACITY):
-        self._ids = ids
-        self._capacity = capacity
-        self._reports = []
-        self.dropped = 0
+    Identities never repeat: the boot counter `boot` sets reboots apart, `bits` (32 random) a lost boot counter (Realer
+    API, section 14 row 24: ASCII, at most 64 characters).
+    """
+
+    def __init__(self, boot, bits, now):
+        self.prefix = "%x-%08x-" % (boot, bits)
+        self.count = self.dropped = 0
+        self.reports = []
+        self.now = now
+        self.utc = None
 
     def __len__(self):
-        return len(self._reports)
+        return len(self.reports)
 
-    def __repr__(self):
-        return "Outbox(%d waiting, %d dropped)" % (len(self._reports), self.dropped)
+    def update(self, now, utc):
+        """The time of what follows. Once there is one (`utc` not None), every event that waited for it gets the time at
+        which it happened."""
+        self.now = now
+        self.utc = utc
+        for i, report in enumerate(self.reports):
+            if utc is not None and report.at is None:
+                at = utc - max(diff(now, report.ticks), 0) // 1000
+                self.reports[i] = Report(*(report[:4] + (at,) + report[5:]))
 
-    def post(self, source, source_id, value, at, ticks, desired=None, status=None):
-        """Accept an event; returns its Report. `desired`: the Desired it answers, if that has an id."""
-        answered = desired is not None and desired.desired_id is not None
+    def post(self, source, source_id, value, desired=None, status=None):
+        """Accept an event; returns its Report. `desired`: the Desired it answers, which has an id."""
+        self.count += 1
         report = Report(
-            self._ids.next(),
+            "%s%x" % (self.prefix, self.count),
             source,
             source_id,
-            value,
-            at,
-            ticks,
-            desired.desired_id if answered else None,
-            status if answered else None,
-            desired.sequence if answered else None,
+            decimal(value),
+            self.utc,
+            self.now,
+            desired and desired.desired_id,
+            status,
+            desired and desired.sequence,
         )
-        self._make_room()
-        self._reports.append(report)
+        self.append(report)
         return report
 
-    def repeat(self, report):
-        """Send `report` again under its own identity, unless it is still waiting."""
-        for waiting in self._reports:
-            if waiting.message_id == report.message_id:
-                return
-        self._make_room()
-        self._reports.append(report)
-
-    def stamp(self, utc, now):
-        """The clock is set: give every event that waited for it the time at which it happened."""
-        for i, report in enumerate(self._reports):
-            if report.at is None:
-                at = utc - max(diff(now, report.ticks), 0) // 1000
-                self._reports[i] = Report(*(report[:4] + (at,) + report[5:]))
+    def append(self, report):
+        """Send `report` under its own identity, again if need be, unless it is still waiting."""
+        reports = self.reports
+        if report.message_id in [r.message_id for r in reports]:
+            return
+        if len(reports) >= _CAPACITY:
+            self.dropped += 1
+            reports.remove(([r for r in reports if r.source != "command"] or reports)[0])
+        reports.append(report)
 
     def batch(self, most):
         """Up to `most` events that have a time, command reports first, each kind in the order it happened."""
-        ready = [r for r in self._reports if r.at is not None and r.source == "command"]
-        ready += [r for r in self._reports if r.at is not None and r.source != "command"]
-        return ready[:most]
+        ready = [r for r in self.reports if r.at is not None]
+        return [r for kind in ("command", "sensor") for r in ready if r.source == kind][:most]
 
     def settle(self, message_id):
         """The cloud has answered for this event, one way or the other."""
-        self._reports = [r for r in self._reports if r.message_id != message_id]
+        self.reports = [r for r in self.reports if r.message_id != message_id]
 
-    def _make_room(self):
-        if len(self._reports) < self._capacity:
+
+class Source:
+    """One configured sensor or (`CommandState`) output, as far as the cloud is told of it. `kind`: "sensor" or
+    "command". `deadband` in the unit of its values, 0 = every change. `row`: its row in the catalog, or None."""
+
+    def __init__(self, outbox, kind, deadband, heartbeat_s):
+        self.outbox = outbox
+        self.kind = kind
+        self.deadband = deadband
+        self.heartbeat = Timer(0, heartbeat_s * 1000)
+        self.row = None
+        self.told = None  # the latest Report, None when the next value is to be reported whatever it is
+        self.value = 0
+
+    def adopt(self, row):
+        """The catalog was read. To a row that is new the value is told anew."""
+        if row != self.row:
+            self.row = row
+            self.told = None
+
+    def report(self, value):
+        """Report `value` (None: nothing known) if it is worth it. A heartbeat tells only that the way is open, so it
+        never queues up in an outage."""
+        if value is None or not self.row:
             return
-        self.dropped += 1
-        for i, report in enumerate(self._reports):
-            if report.source != "command":
-                del self._reports[i]
-                return
-        del self._reports[0]
+        box = self.outbox
+        change = abs(value - self.value)
+        beat = not box.reports and self.heartbeat.passed(box.now)
+        if not self.told or beat or (change and change >= self.deadband):
+            self.tell(value)
+
+    def tell(self, value, desired=None, status=None):
+        """Report `value` now; returns the Report."""
+        self.value = value
+        self.heartbeat.start = self.outbox.now
+        self.told = self.outbox.post(self.kind, self.row.id, value, desired, status)
+        return self.told

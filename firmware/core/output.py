@@ -1,146 +1,94 @@
 """One configured output: who wants what of it, what its relay may do, and what follows.
 
-A demand comes from the cloud or from a button. Without one, and from the moment authorization lapses until the next one, the
-output is in its safe state. A person at the button outranks the safe state once it has been entered. The limits of the relay
-(least on and off times, longest on time, interlock) hold whoever asks. Pure: knows no cloud and no pin.
+A demand comes from the cloud or from a button. Without one, and from the moment authorization lapses until the next
+one, the output is in its safe state. A person at the button outranks the safe state once it has been entered. The
+limits of the relay (least on and off times, longest on time, interlock) hold whoever asks. Pure: knows no cloud and no
+pin.
 """
 
-from firmware.core.timing import Stopwatch
+from firmware.core.timing import Timer
 
 
-class Relay:
-    """`on` is what the relay physically is, as last read back; `why` names the limit that overrules the demand.
+class Output:
+    """`cfg`: one normalized item of `outputs`; `on`: what the relay physically is, as last read back.
 
-    After `max_on_s` a latched relay stays off until somebody asks anew; without `latch` (a regulator, which asks anew
-    all the time) it rests for `min_off_s`.
+    `target`: 0.0/1.0 for a switch, the setpoint for a regulator, None without a demand. `by_hand`: the latest demand
+    was a person's. `why`: the limit that overrules the demand; `fault`: what is wrong with the pin; else None.
     """
 
-    def __init__(self, min_on_s, min_off_s, max_on_s, on, now, latch=True):
-        self._min_on = min_on_s * 1000
-        self._min_off = min_off_s * 1000
-        self._max_on = max_on_s * 1000
-        self._latch = latch
-        self._held = Stopwatch(now)
-        self._tripped = False
+    def __init__(self, cfg, on, now):
+        self.cfg = cfg
         self.on = on
+        self.regulates = cfg["mode"] == "setpoint"
+        self.fallback = None if cfg["safe"] in ("off", "on", "hold") else cfg["safe"]
+        self.target = self.why = self.fault = None
+        self.by_hand = self.tripped = False
+        self.since = Timer(now)
+
+    def demand(self, target, by_hand=False):
+        """The cloud or a person asks for `target`. None: nobody asks, the safe state holds until the next demand; the
+        `hold` of a regulator keeps the setpoint."""
+        if target is not None:
+            self.tripped = False
+        elif self.target is not None and self.regulates and self.cfg["safe"] == "hold":
+            self.fallback = self.target
+        self.target = target
+        self.by_hand = by_hand
+
+    def goal(self):
+        """The target or fallback setpoint in force, None when the safe state is a plain level."""
+        return self.fallback if self.target is None else self.target
+
+    def value(self):
+        """What to report: the relay's state, or the setpoint in force (None: nothing to tell)."""
+        return self.goal() if self.regulates else float(self.on)
+
+    def wanted(self, reading):
+        """Whether the relay should be on. `reading`: the paired sensor's value, None when it is a fault."""
+        goal = self.goal()
+        safe = self.cfg["safe"]
+        if goal is None:
+            return safe == "on" or (safe == "hold" and self.on and not self.regulates)
+        if not self.regulates:
+            return goal > 0
+        if reading is None:
+            # Blind regulation is the one thing a heater must never do: only an owner's explicit "on" survives it.
+            return safe == "on"
+        # Two-point control: inside a band of width `hysteresis` around the setpoint the relay stays as it is.
+        above = reading - goal
+        if abs(above) < self.cfg["hysteresis"] / 2:
+            return self.on
+        return (above > 0) == (self.cfg["action"] == "cool")
+
+    def level(self, reading, now, blocked):
+        """The level to drive now. `blocked`: another relay of the same interlock group is on.
+
+        After `max_on_s` a switch stays off until somebody asks anew; a regulator, which asks anew all the time, rests
+        for `min_off_s`.
+        """
+        cfg = self.cfg
+        want = self.wanted(reading)
+        held_s = self.since.ms(now) // 1000
+        rested = held_s >= cfg["min_off_s"]
         self.why = None
-
-    def __repr__(self):
-        return "Relay(%s%s)" % ("on" if self.on else "off", ", " + self.why if self.why else "")
-
-    def fresh_demand(self):
-        """Somebody asked anew: a relay that ran into `max_on_s` may be switched on again."""
-        self._tripped = False
-
-    def decide(self, want, now, blocked=False):
-        """The level to drive now. `blocked`: another relay of the same interlock group is on."""
-        held = self._held.ms(now)
-        self.why = None
-        if not want:
-            self._tripped = False
-        if self.on:
-            if self._max_on and held >= self._max_on:
-                self._tripped = True
-            if self._tripped:
-                self.why = "max_on_s"
-                return False
-            if not want and held < self._min_on:
+        if self.on and 0 < cfg["max_on_s"] <= held_s:
+            self.tripped = True
+        elif not want or (self.regulates and rested and not self.on):
+            self.tripped = False
+        if self.tripped:
+            self.why = "max_on_s"
+        elif self.on:
+            if not want and held_s < cfg["min_on_s"]:
                 self.why = "min_on_s"
                 return True
-            return want
-        if want:
-            if self._tripped and not self._latch and held >= self._min_off:
-                self._tripped = False
-            if self._tripped:
-                self.why = "max_on_s"
-            elif blocked:
-                self.why = "interlock"
-            elif held < self._min_off:
-                self.why = "min_off_s"
-        return want and self.why is None
+        elif want and blocked:
+            self.why = "interlock"
+        elif want and not rested:
+            self.why = "min_off_s"
+        return want and not self.why
 
     def switched(self, on, now):
         """The pin was read back as `on`."""
         if on != self.on:
             self.on = on
-            self._held.restart(now)
-
-
-_LEVELS = {"off": False, "on": True}
-
-
-def regulate(cooling, setpoint, reading, hysteresis, on):
-    """Two-point control: whether the relay shall be on. The band of width `hysteresis` lies around the setpoint, and
-    inside it the relay stays as it is."""
-    above = reading - setpoint
-    if cooling:
-        above = -above
-    if above >= hysteresis / 2:
-        return False
-    if above <= -hysteresis / 2:
-        return True
-    return on
-
-
-class Output:
-    """`cfg`: one normalized item of `outputs`. `target`: 0.0/1.0 for a switch, the setpoint for a regulator, or None."""
-
-    def __init__(self, cfg, relay):
-        self.cfg = cfg
-        self.relay = relay
-        self.setpoint_mode = cfg["mode"] == "setpoint"
-        self.target = None
-        self.by_hand = False  # whether the latest demand was a person's
-        self.fault = None
-        self._held_target = None
-
-    def __repr__(self):
-        return "Output(%s target=%s %r)" % (self.cfg["name"], self.target, self.relay)
-
-    def demand(self, target, by_hand=False):
-        """The cloud or a person asks for `target`."""
-        self.target = target
-        self.by_hand = by_hand
-        self.relay.fresh_demand()
-
-    def withdraw(self):
-        """The demand ends: the safe state holds until the next one. `hold` keeps what was in force."""
-        if self.target is not None:
-            self._held_target = self.target
-        self.target = None
-        self.by_hand = False
-
-    def wants(self, reading):
-        """Whether the relay shall be on. `reading`: the paired sensor's value, None when it is a fault."""
-        if self.setpoint_mode:
-            setpoint = self.setpoint()
-            if setpoint is not None:
-                return self._regulate(setpoint, reading)
-        elif self.target is not None:
-            return self.target >= 0.5
-        return _LEVELS.get(self.cfg["safe"], self.relay.on and not self.setpoint_mode)
-
-    def setpoint(self):
-        """The setpoint in force, or None when the safe state is a plain level."""
-        if self.target is not None:
-            return self.target
-        safe = self.cfg["safe"]
-        return self._held_target if safe == "hold" else None if safe in _LEVELS else safe
-
-    def _regulate(self, setpoint, reading):
-        if reading is None:
-            # Blind regulation is the one thing a heater must never do: only an owner's explicit "on" survives it.
-            return self.cfg["safe"] == "on"
-        return regulate(
-            self.cfg["action"] == "cool", setpoint, reading, self.cfg["hysteresis"], self.relay.on
-        )
-
-    def physical(self):
-        """The value to report: the relay's state, or the setpoint in force (None: nothing to tell)."""
-        if not self.setpoint_mode:
-            return 1.0 if self.relay.on else 0.0
-        return self.setpoint()
-
-    def reached(self):
-        """Whether the demand has become physical fact."""
-        return self.target is not None and self.physical() == self.target
+            self.since.start = now

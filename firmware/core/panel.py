@@ -1,34 +1,28 @@
 """What a person touches and sees: a button's contact, and the blink code of the status LED. Pure and wrap-safe."""
 
-from firmware.core.timing import Deadline
+from firmware.core.timing import Timer
 
 
 class Debounce:
     """`ms`: how long a level must last to count."""
 
     def __init__(self, ms):
-        self._ms = ms
-        self._raw = None
-        self._settled = None
-        self._stable = None  # not known before the first level has lasted
+        self.ms = ms
+        self.raw = self.stable = None  # not known before the first level has lasted
 
-    def __repr__(self):
-        return "Debounce(%s)" % self._stable
+    def pressed(self, active, now):
+        """Whether a press has just become certain. `active`: closed now, `now`: the millisecond counter.
 
-    def step(self, active, now_ms):
-        """What happened: "pressed", "released" or None; `active`: closed now, `now_ms`: the millisecond counter.
-
-        The contact must be looked at more often than every `ms`. The release of a button that was held at the start is
-        reported, its press is not.
+        The contact must be looked at more often than every `ms`. A button that was held at the start was not pressed.
         """
-        if active != self._raw:
-            self._raw = active
-            self._settled = Deadline(now_ms, self._ms)
-        if active == self._stable or not self._settled.passed(now_ms):
-            return None
-        known = self._stable is not None
-        self._stable = active
-        return ("pressed" if active else "released") if known else None
+        if active != self.raw:
+            self.raw = active
+            self.settled = Timer(now, self.ms)
+        if active == self.stable or not self.settled.passed(now):
+            return False
+        before = self.stable
+        self.stable = active
+        return active and before is not None
 
 
 _CODES = {
@@ -43,6 +37,6 @@ _CODES = {
 }
 
 
-def level(state, now_ms):
-    """Whether the LED is lit in `state` at `now_ms` on the millisecond counter. KeyError: there is no such state."""
-    return bool(_CODES[state] >> (now_ms >> 8 & 15) & 1)
+def level(state, now):
+    """Whether the LED is lit in `state` at `now` on the millisecond counter. KeyError: there is no such state."""
+    return bool(_CODES[state] >> (now >> 8 & 15) & 1)

@@ -5,41 +5,32 @@ cannot lengthen it. Safe state holds while any reason for it stands. Nothing her
 switches a relay (`controller` asks each output for its own safe state).
 """
 
-from firmware.core.timing import CAP_MS, Deadline, Stopwatch
+from firmware.core.timing import Timer
 
 
 class Lease:
-    """Authorized until a moment; `reason` says in words why not, when not.
+    """Authorized until a moment: `held`, or a `reason` in words why not. `token` and `renewal`: Timers that have passed
+    when the token has run out, and when a new one should be asked for.
 
     A token alone proves little: a cloud may hand one out and still refuse everything asked with it, as it does when the
-    subscription has ended. So a lease that was not held begins with `confirm`, the first answer to a request under the token.
+    subscription has ended. So a lease that was not held begins with `confirm`, the first answer to a request under it.
     """
 
     def __init__(self, now):
-        self._end = Deadline(now, 0)
-        self._renew = Deadline(now, 0)
-        self.held = False
-        self.reason = "not authorized yet"
-
-    def __repr__(self):
-        return "Lease(held)" if self.held else "Lease(%s)" % self.reason
+        self.token = self.renewal = Timer(now)
+        self.end("not authorized yet")
 
     def grant(self, asked_at, expires_s, renew_s):
         """A token for `expires_s` seconds, counted from the moment it was asked for, which is the careful end of the
         interval (Realer API, section 14 row 17). A `renew_s` outside 1..expires_s becomes 75 % of it."""
         if not 0 < renew_s < expires_s:
             renew_s = expires_s * 3 // 4
-        self._end = Deadline(asked_at, min(expires_s, CAP_MS // 1000) * 1000)
-        self._renew = Deadline(asked_at, min(renew_s, CAP_MS // 1000) * 1000)
+        self.token = Timer(asked_at, expires_s * 1000)
+        self.renewal = Timer(asked_at, renew_s * 1000)
 
     def confirm(self):
         """The cloud accepted a request under the token."""
         self.held = True
-        self.reason = ""
-
-    def postpone_renewal(self, now, wait_ms):
-        """Renewal failed while the lease still holds: try again after `wait_ms`."""
-        self._renew = Deadline(now, wait_ms)
 
     def end(self, reason):
         """The cloud withdrew the authorization, or it cannot be relied on any more."""
@@ -47,54 +38,30 @@ class Lease:
         self.reason = reason
 
     def valid(self, now):
-        if self.held and self._end.passed(now):
+        if self.held and self.token.passed(now):
             self.end("authorization expired")
         return self.held
 
-    def expired(self, now):
-        """Whether the token itself has run out."""
-        return self._end.passed(now)
-
-    def renewal_due(self, now):
-        return self._renew.passed(now)
-
-    def left_ms(self, now):
-        return self._end.left_ms(now) if self.held else 0
-
 
 class Safety:
-    """`silence_s`: longest time without an answer from the cloud, 0 when only the lease counts."""
+    """`silence_s`: longest time without an answer from the cloud, 0 when only the lease counts. `silence`: Timer, to be
+    started with every answer. `faults`: names of the parts of the firmware that died, for as long as they are there."""
 
     def __init__(self, silence_s, now):
-        self._silence_ms = silence_s * 1000
-        self._contact = Stopwatch(now)
-        self._faults = []
-        self.reasons = ("not authorized yet",)
-
-    @property
-    def safe(self):
-        return bool(self.reasons)
-
-    def contact(self, now):
-        """The cloud answered."""
-        self._contact.restart(now)
-
-    def fault(self, name):
-        """A part of the firmware died: safe until `mended`."""
-        if name not in self._faults:
-            self._faults.append(name)
-
-    def mended(self, name):
-        if name in self._faults:
-            self._faults.remove(name)
+        self.silence_s = silence_s
+        self.silence = Timer(now, silence_s * 1000)
+        self.faults = set()
+        self.reasons = ()
+        self.safe = True
 
     def update(self, lease, now):
         """Look at everything; True when safe state was entered or left by it."""
-        before = self.safe
-        reasons = ["task %s failed" % name for name in self._faults]
+        reasons = ["task %s failed" % name for name in self.faults]
         if not lease.valid(now):
             reasons.append(lease.reason)
-        if self._silence_ms and self._contact.ms(now) >= self._silence_ms:
-            reasons.append("no answer from the cloud for %d s" % (self._silence_ms // 1000))
-        self.reasons = tuple(reasons)
+        if self.silence_s and self.silence.passed(now):
+            reasons.append("no answer from the cloud for %d s" % self.silence_s)
+        self.reasons = reasons
+        before = self.safe
+        self.safe = bool(reasons)
         return self.safe != before

@@ -12,7 +12,7 @@ from firmware.cloud import realer
 from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.safety import Lease
-from firmware.core.timing import Backoff, Cadence
+from firmware.core.timing import Backoff, Cadence, Timer
 from http1.message import HttpError
 from netio.errors import NetError
 
@@ -110,7 +110,7 @@ class RealerApi:
         """Have a token. Renewal begins while the old one still works; its failure is no failure of the request."""
         asked = self.clock.ms()
         lease = self.lease
-        if self.token and not lease.renewal_due(asked):
+        if self.token and not lease.renewal.passed(asked):
             return
         try:
             found, body, words, wait_s = await self.call("token", realer.oauth(self.cfg))
@@ -120,12 +120,12 @@ class RealerApi:
                 raise self.refused(found, words)
             self.token, expires_s, renew_s = realer.grant(body)
         except LinkError as e:
-            if not self.token or lease.expired(asked):
+            if not self.token or lease.token.passed(asked):
                 # Nothing is left to rely on.
                 lease.end(str(e))
                 raise
             wait = max(self.renewals.next_ms(self.rng()), e.retry_after_s * 1000)
-            lease.postpone_renewal(self.clock.ms(), wait)
+            lease.renewal = Timer(self.clock.ms(), wait)
             self.say("warning", "token not renewed: %s" % e)
             return
         lease.grant(asked, expires_s, renew_s)

@@ -9,7 +9,7 @@ from micropython import const
 from firmware.core.errors import DriverError
 from firmware.core.measure import middle_mean, reading
 from firmware.core.panel import Debounce, level
-from firmware.core.timing import Deadline
+from firmware.core.timing import Timer
 
 _SCAN_MS = const(20)  # bouncing contacts have to be looked at this often
 _TICK_MS = const(100)
@@ -38,16 +38,16 @@ class ControlLoop:
 
     async def run(self, beat):
         clock = self.clock
-        due = Deadline(clock.ms(), 0)
+        due = Timer(clock.ms())
         while True:
             now = clock.ms()
             pressed = False
             for driver, debounce, index in self.buttons:
-                if debounce.step(driver.active(), now) == "pressed":
+                if debounce.pressed(driver.active(), now):
                     self.controller.press(index, now)
                     pressed = True
             if pressed or due.passed(now):
-                due = Deadline(now, _TICK_MS)
+                due = Timer(now, _TICK_MS)
                 self.controller.tick(self.lease, now, clock.utc())
                 if self.led:
                     self.led.set(level(self.state(), now))
@@ -67,12 +67,12 @@ class SamplingLoop:
 
     async def run(self, beat):
         clock = self.clock
-        due = [Deadline(clock.ms(), 0) for _ in self.sensors]
+        due = [Timer(clock.ms()) for _ in self.sensors]
         while True:
             beat()
             for i, (cfg, adc) in enumerate(self.sensors):
                 if due[i].passed(clock.ms()):
-                    due[i] = Deadline(clock.ms(), cfg["period_s"] * 1000)
+                    due[i] = Timer(clock.ms(), cfg["period_s"] * 1000)
                     await self.measure(i, cfg, adc)
             now = clock.ms()
             await clock.sleep_ms(min([d.left_ms(now) for d in due] + [_REST_MS]))

@@ -8,7 +8,7 @@ from micropython import const
 
 from firmware.core.errors import DriverError, LinkError
 from firmware.core.joiner import Joiner
-from firmware.core.timing import Backoff, Deadline
+from firmware.core.timing import Backoff, Timer
 
 _STEP_MS = const(500)
 _RESYNC_MS = const(21600000)
@@ -27,7 +27,7 @@ class NetworkLoop:
         self.net = net
         self.board = board
         self.joiner = Joiner(len(networks), clock.ms())
-        self.sync = Deadline(clock.ms(), 0)
+        self.sync = Timer(clock.ms())
         self.backoff = Backoff(2000, 60000)
         self.up = wifi is None
 
@@ -74,11 +74,11 @@ class NetworkLoop:
             unix_s = await self.net.ask_time()
         except LinkError as e:
             wait = self.backoff.next_ms(self.rng())
-            self.sync = Deadline(self.clock.ms(), wait)
+            self.sync = Timer(self.clock.ms(), wait)
             self.say("warning", "no time: %s; next try in %d s" % (e, wait // 1000))
             return
         self.backoff.reset()
-        self.sync = Deadline(self.clock.ms(), _RESYNC_MS)
+        self.sync = Timer(self.clock.ms(), _RESYNC_MS)
         self.board.rtc_set(unix_s)
         if self.clock.utc() is None:
             self.say("info", "clock set")

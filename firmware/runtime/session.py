@@ -89,7 +89,6 @@ class Session:
         outbox = self.controller.outbox
         while True:
             self.pulse(2)
-            outbox.stamp(self.clock.utc(), self.clock.ms())
             batch = outbox.batch(_BATCH)
             if not batch:
                 await self.clock.sleep_ms(_IDLE_MS)
@@ -103,7 +102,7 @@ class Session:
     def contact(self):
         """The cloud answered."""
         now = self.clock.ms()
-        self.controller.safety.contact(now)
+        self.controller.safety.silence.start = now
         self.controller.check(self.link.lease, now)
 
     def pulse(self, who):

@@ -9,7 +9,7 @@ import asyncio
 
 from micropython import const
 
-from firmware.core.timing import Backoff, Deadline, Stopwatch
+from firmware.core.timing import Backoff, Timer
 
 _CHECK_MS = const(1000)
 _GOOD_MS = const(60000)
@@ -35,20 +35,20 @@ class Supervisor:
 
     def add(self, name, loop, most_silent_ms):
         """Run `loop.run(beat)`, which never returns and calls `beat()` at least every `most_silent_ms`."""
-        self.loops.append((name, loop, most_silent_ms, Stopwatch(self.clock.ms())))
+        self.loops.append((name, loop, most_silent_ms, Timer(self.clock.ms())))
 
     async def run(self):
         """Runs until cancelled."""
         tasks = [asyncio.create_task(self.keep(*loop)) for loop in self.loops]
-        good = Deadline(self.clock.ms(), _GOOD_MS)
-        tell = Deadline(self.clock.ms(), 10000)
+        good = Timer(self.clock.ms(), _GOOD_MS)
+        tell = Timer(self.clock.ms(), 10000)
         marked = False
         try:
             while True:
                 now = self.clock.ms()
                 self.watch(now)
                 if tell.passed(now):
-                    tell = Deadline(now, _TELL_MS)
+                    tell = Timer(now, _TELL_MS)
                     outbox = self.controller.outbox
                     facts = self.board.heap() + (len(outbox), outbox.dropped)
                     self.say("info", "heap %d used, %d free; outbox %d, dropped %d" % facts)
@@ -77,24 +77,24 @@ class Supervisor:
         backoff = Backoff(1000, 30000)
 
         def beat():
-            silence.restart(self.clock.ms())
-            safety.mended(name)
+            silence.start = self.clock.ms()
+            safety.faults.discard(name)
 
         while True:
-            started = Stopwatch(self.clock.ms())
+            started = Timer(self.clock.ms())
             try:
                 await loop.run(beat)
                 wrong = "ended"
             except Exception as e:
                 wrong = repr(e)
-            safety.fault(name)
+            safety.faults.add(name)
             self.say("error", "loop %s died: %s" % (name, wrong))
             self.controller.panic()
             if started.ms(self.clock.ms()) > _CALM_MS:
                 backoff.reset()
             if backoff.failures >= _MOST_DEATHS:
                 self.board.reset()
-            silence.restart(self.clock.ms())
+            silence.start = self.clock.ms()
             await self.clock.sleep_ms(backoff.next_ms(self.rng()))
 
 

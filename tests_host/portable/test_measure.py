@@ -1,8 +1,8 @@
-"""From microvolts to °C and lux, against published tables."""
+"""From microvolts to °C and lux, against published tables; and the mean of the middle."""
 
 import math
 
-from firmware.core import measure as convert
+from firmware.core import measure
 from firmware.core.errors import DriverError
 
 # Vishay NTCLE100E3103 (10 k at 25 °C, B25/85 = 3977 K), resistance table of document 29049: °C, ohm.
@@ -76,38 +76,44 @@ def fault(call, *args):
 
 
 def test_beta_within_half_a_degree_of_the_table_in_daily_life():
+    cfg = sensor(NTC, beta=3977.0)
     for celsius, ohm in VISHAY:
-        got = convert.beta_c(ohm, 3977, 10000)
+        got = measure.celsius(cfg, math.log(ohm))
         assert abs(got - celsius) < (0.6 if celsius >= 5 else 1.8), (celsius, got)
-    assert abs(convert.beta_c(10000, 3977, 10000) - 25) < 0.001
+    assert abs(measure.celsius(cfg, math.log(10000)) - 25) < 0.01
 
 
 def test_steinhart_hart_within_a_twentieth_of_a_degree_of_the_table():
+    cfg = sensor(NTC, steinhart=STEINHART)
     for celsius, ohm in VISHAY:
-        assert abs(convert.steinhart_c(ohm, STEINHART) - celsius) < 0.05, celsius
+        assert abs(measure.celsius(cfg, math.log(ohm)) - celsius) < 0.05, celsius
 
 
 def test_the_inverse_of_the_beta_equation_comes_back():
-    for celsius in range(-20, 111, 5):
-        assert abs(convert.beta_c(ntc_ohm(celsius), 3950, 10000) - celsius) < 0.01
+    for beta, r25_ohm in ((3950, 10000), (3435, 10000), (4250, 100000)):
+        cfg = sensor(NTC, beta=beta, r25_ohm=r25_ohm)
+        for celsius in range(-20, 111, 5):
+            got = measure.celsius(cfg, math.log(ntc_ohm(celsius, beta, r25_ohm)))
+            assert abs(got - celsius) < 0.01
 
 
-def test_both_sides_of_the_divider_give_the_same_ohms():
-    for ohm in (500, 1000, 9999, 10000, 47000, 100000):
+def test_both_sides_of_any_divider_and_supply_give_the_same():
+    for divider_ohm in (4700, 10000, 22000):
         for side in ("low", "high"):
             for supply_mv in (2500, 3300):
-                uv = divider_uv(ohm, side, 10000, supply_mv)
-                got = convert.ohm(uv, 10000, supply_mv, side)
-                assert abs(got - ohm) < ohm * 0.001, (ohm, side)
+                cfg = sensor(NTC, side=side, divider_ohm=divider_ohm, supply_mv=supply_mv)
+                for celsius in (5, 25, 40):
+                    got = measure.reading(cfg, divider_uv(ntc_ohm(celsius), side, divider_ohm, supply_mv))
+                    assert abs(got - celsius) < 0.05, (divider_ohm, side, supply_mv, celsius)
 
 
 def test_readings_from_the_pin_on_either_side():
     for side in ("low", "high"):
         cfg = sensor(NTC, side=side)
         for celsius in (-20, 0, 20, 60, 100) if side == "low" else (-20, 20, 60, 80):
-            got = convert.reading(cfg, divider_uv(ntc_ohm(celsius), side))
+            got = measure.reading(cfg, divider_uv(ntc_ohm(celsius), side))
             assert abs(got - celsius) < 0.05, (side, celsius, got)
-    got = convert.reading(sensor(NTC, steinhart=STEINHART, offset_c=-0.5), divider_uv(12488))
+    got = measure.reading(sensor(NTC, steinhart=STEINHART, offset_c=-0.5), divider_uv(12488))
     assert abs(got - 19.5) < 0.05
 
 
@@ -116,55 +122,80 @@ def test_a_broken_wire_and_a_short_are_faults_in_words():
     for side, low, high in (("low", "short", "open"), ("high", "open", "short")):
         cfg = sensor(NTC, side=side)
         for uv in (0, 142000, 150000):
-            assert low in fault(convert.reading, cfg, uv)
+            assert low in fault(measure.reading, cfg, uv)
         for uv in (3050000, 3130000, 3300000):
-            assert high in fault(convert.reading, cfg, uv)
+            assert high in fault(measure.reading, cfg, uv)
 
 
 def test_the_upper_rail_follows_a_lower_supply():
     cfg = sensor(NTC, supply_mv=2500.0)
-    assert "open" in fault(convert.reading, cfg, 2500000)
-    assert "open" in fault(convert.reading, cfg, 2425000)
-    assert convert.reading(cfg, 2400000) < -20
+    assert "open" in fault(measure.reading, cfg, 2500000)
+    assert "open" in fault(measure.reading, cfg, 2425000)
+    assert measure.reading(cfg, 2400000) < -20
 
 
 def test_what_can_be_measured_is_what_the_module_says():
-    assert -22.5 < convert.reading(NTC, 3049000) < -22
-    assert 113.5 < convert.reading(NTC, 151000) < 114
-    assert 2.5 < convert.reading(NTC, 2450000) < 3.5
+    assert -22.5 < measure.reading(NTC, 3049000) < -22
+    assert 113.5 < measure.reading(NTC, 151000) < 114
+    assert 2.5 < measure.reading(NTC, 2450000) < 3.5
 
 
 def test_an_implausible_value_is_a_fault():
     cfg = sensor(NTC, min=0.0, max=50.0)
-    assert "outside" in fault(convert.reading, cfg, divider_uv(ntc_ohm(-5)))
-    assert "outside" in fault(convert.reading, cfg, divider_uv(ntc_ohm(51)))
-    assert convert.reading(cfg, divider_uv(ntc_ohm(49))) < 50
+    assert "outside" in fault(measure.reading, cfg, divider_uv(ntc_ohm(-5)))
+    assert "outside" in fault(measure.reading, cfg, divider_uv(ntc_ohm(51)))
+    assert measure.reading(cfg, divider_uv(ntc_ohm(49))) < 50
 
 
 def test_senseless_coefficients_are_a_fault_and_no_crash():
     for coefficients in ([0.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, -0.001, 0.0]):
-        assert "coefficients" in fault(convert.reading, sensor(NTC, steinhart=coefficients), 1650000)
+        assert "coefficients" in fault(measure.reading, sensor(NTC, steinhart=coefficients), 1650000)
     hot = sensor(NTC, beta=1000.0, r25_ohm=1000000.0)
-    assert "coefficients" in fault(convert.reading, hot, 151000)
+    assert "coefficients" in fault(measure.reading, hot, 151000)
 
 
 def test_lux_follows_the_power_law():
     # A GL5528 class LDR: some 10 lux at 20..22 kilohm; ten times the light is 10 ** (1 / 1.405) times less ohms.
-    assert 9 < convert.lux(21900, 12518931, -1.405) < 11
-    for ohm in (500, 5000, 50000):
-        more = convert.lux(ohm / 10 ** (1 / 1.405), 12518931, -1.405)
-        assert abs(more / convert.lux(ohm, 12518931, -1.405) - 10) < 0.01
     for side in ("low", "high"):
         cfg = sensor(LDR, side=side)
-        got = convert.reading(cfg, divider_uv(5000, side))
-        assert abs(got - convert.lux(5000, 12518931, -1.405)) < 0.5
+        assert 9 < measure.reading(cfg, divider_uv(21900, side)) < 11
+        for ohm in (5000, 20000, 50000):
+            lux = measure.reading(cfg, divider_uv(ohm, side))
+            more = measure.reading(cfg, divider_uv(ohm / 10 ** (1 / 1.405), side))
+            assert abs(more / lux - 10) < 0.02, (side, ohm)
 
 
 def test_the_night_is_no_fault_but_a_short_is():
-    assert convert.reading(LDR, divider_uv(1000000)) == 0
-    assert "short" in fault(convert.reading, LDR, 142000)
+    assert measure.reading(LDR, divider_uv(1000000)) == 0
+    assert "short" in fault(measure.reading, LDR, 142000)
     high = sensor(LDR, side="high")
-    assert convert.reading(high, 142000) == 0
-    assert "short" in fault(convert.reading, high, 3130000)
+    assert measure.reading(high, 142000) == 0
+    assert "short" in fault(measure.reading, high, 3130000)
     # Whoever knows that the place is never dark says so, and learns of a broken wire.
-    assert "outside" in fault(convert.reading, sensor(LDR, min=1.0), divider_uv(1000000))
+    assert "outside" in fault(measure.reading, sensor(LDR, min=1.0), divider_uv(1000000))
+
+
+def test_middle_mean():
+    for samples, mean in (
+        ([5], 5),
+        ([1, 2], 1.5),
+        ([9, 1, 5], 5),
+        ([0, 10, 12, 99], 11),
+        ([0, 10, 11, 12, 99], 11),
+        ([0, 0, 10, 12, 99, 99], 11),
+        ([-99, 0, 0, 1, 2, 3, 4, 99, 99], 2),
+    ):
+        assert measure.middle_mean(samples) == mean
+
+
+def test_a_third_of_outliers_on_one_side_leaves_no_trace():
+    for n in range(3, 16):
+        for outlier in (0, 3300000):
+            samples = [1500000] * (n - n // 3) + [outlier] * (n // 3)
+            assert measure.middle_mean(samples) == 1500000, n
+
+
+def test_the_samples_stay_as_they_were():
+    samples = [3, 1, 2]
+    measure.middle_mean(samples)
+    assert samples == [3, 1, 2]

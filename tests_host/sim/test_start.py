@@ -35,7 +35,7 @@ async def test_readings_before_the_clock_wait_for_it(device):
     await asyncio.sleep(120)
     assert device.net.dials == 0, "no TLS before the clock is set"
     device.press()
-    device.app.controller.outbox.post("sensor", 1, "17.0", None, device.app.network.clock.ms())
+    device.app.controller.outbox.post("sensor", 1, 17.0)
     await asyncio.sleep(30)
     assert device.feed() == []
     device.net.ntp_mode = ""
