@@ -89,7 +89,7 @@ def commands(body):
     wanted = []
     for row, item in _items(body, "commands"):
         rows.append(Command(row.id, row.kind, row.pin_port, None, None, None, row.error))
-        if "value" in item and not row.error:
+        if not row.error and "value" in item:
             wanted.append(Desired(row.id, _plain(item, "value"), None, None, None))
     return rows, wanted
 
