@@ -172,7 +172,7 @@ class Stage:
 
     async def ctrl_c(self, within_s: float = 10) -> None:
         """Stop the program by hand, as at the board's console; returns when the REPL would wait."""
-        self.board.ctrl_c()
+        await self.board.ctrl_c()
         await self.until("the program ends after Ctrl-C", lambda: self.board.chip.at_repl, within_s)
 
 

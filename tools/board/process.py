@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,11 @@ class Run:
     async def wait(self) -> int:
         """Its exit status, once it ended by itself."""
         return await self._process.wait()
+
+    def interrupt(self) -> None:
+        """Ctrl-C, by signal: for a program that only waits."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGINT)
 
     async def kill(self) -> None:
         """End it as a power cut does, then hand over what it had already printed."""

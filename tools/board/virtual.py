@@ -26,6 +26,7 @@ from tools.interpreter import Interpreter
 _BOOT_S = 0.05
 """From the end of one run to the start of the next: the chip's boot loader, and a brake on reset storms."""
 _TICK_S = 0.1
+_IDLE_S = 0.5
 
 
 class VirtualBoard:
@@ -60,6 +61,7 @@ class VirtualBoard:
         self._on_event = on_event
         self._life: asyncio.Task | None = None
         self._ended: asyncio.Future | None = None
+        self._program: Run | None = None
         self._news = asyncio.Event()
         self._token = ""
         self._wires: set[asyncio.Transport] = set()
@@ -105,9 +107,18 @@ class VirtualBoard:
         if self._running():
             self._ended.set_result(HARD_RESET)
 
-    def ctrl_c(self) -> None:
-        """Type Ctrl-C at the board's console. It strikes at the program's next use of the hardware."""
+    async def ctrl_c(self) -> None:
+        """Type Ctrl-C at the board's console.
+
+        It strikes at the program's next use of the hardware, where no dialogue on the wire is torn apart; only a
+        program that uses none for a while gets a signal.
+        """
         self.chip.ctrl_c = True
+        with contextlib.suppress(TimeoutError):
+            await self.until(lambda: not self.chip.ctrl_c, _IDLE_S)
+        if self.chip.ctrl_c and self._program is not None:
+            self.chip.ctrl_c = False
+            self._program.interrupt()
 
     def press_button(self, ms: int = 200) -> None:
         """Press the wired button for that long."""
@@ -157,6 +168,7 @@ class VirtualBoard:
         self.boots += 1
         self._emit("boot", self.boots)
         run = await Run.start(self._interpreter, self._heap, self._flash, port, self._token, self._line)
+        self._program = run
         exited = asyncio.create_task(run.wait())
         try:
             await asyncio.wait((exited, self._ended), return_when=asyncio.FIRST_COMPLETED)
@@ -166,6 +178,7 @@ class VirtualBoard:
             return HARD_RESET
         finally:
             self._token = ""
+            self._program = None
             exited.cancel()
             await asyncio.shield(run.kill())
             while self._wires:

@@ -1,0 +1,18 @@
+"""The real MicroPython on the virtual board against the HTTPS cloud. The only tests that wait for real time."""
+
+import pytest
+
+from tools import interpreter
+
+AVAILABLE = interpreter.available() or [interpreter.find()]
+
+
+@pytest.fixture(params=AVAILABLE, ids=lambda found: f"{found.bits}bit")
+def any_interpreter(request):
+    return request.param
+
+
+@pytest.fixture
+def smallest():
+    """The interpreter most like the chip: 32-bit where there is one."""
+    return AVAILABLE[0]

@@ -1,0 +1,117 @@
+"""Beginnings and ends of a device's life: broken flash, deaths in a row, a hang, Ctrl-C."""
+
+import json
+
+from tools.stage import ROOT, Stage
+
+PUMP, HEATER = 16, 17
+MAIN = (ROOT / "main.py").read_bytes()
+
+
+def driven(stage, boot):
+    """{gpio: first level} of the outputs in that boot, 0 the first."""
+    boots, levels = -1, {}
+    for kind, *values in stage.events:
+        boots += kind == "boot"
+        if kind == "pin" and boots == boot and values[1] is not None:
+            levels.setdefault(values[0], values[1])
+    return {gpio: levels.get(gpio) for gpio in (PUMP, HEATER)}
+
+
+def boot_on(config):
+    """The pump's boot level is on, its safe level off, so that the two can be told apart."""
+    config["outputs"][0]["boot"] = "on"
+
+
+class Life(Stage):
+    """A stage that keeps all events of its board."""
+
+    def __init__(self, *args, **kwargs):
+        self.events = []
+        super().__init__(*args, on_event=self.events.append, **kwargs)
+
+    async def talks(self):
+        """Wait until main.py has said something new."""
+        before = len(self.lines)
+        await self.until("main.py began", lambda: len(self.lines) > before, 10)
+
+    def record(self):
+        return json.loads((self.flash / "boot.json").read_text())
+
+
+async def test_a_broken_or_missing_configuration_leaves_the_outputs_at_their_level(any_interpreter):
+    async with Life(any_interpreter, edit=boot_on) as stage:
+        await stage.online()
+        known = stage.record()["outputs"]
+        for content in ('{"outputs": [', "[]", None):
+            (stage.flash / "config.json").unlink()
+            if content is not None:
+                (stage.flash / "config.json").write_text(content)
+            requests = stage.site.server.requests
+            await stage.power_cycle()
+            boot = stage.board.boots - 1
+            await stage.until("the outputs are safe", lambda: not stage.on("pump") and stage.lines, 10)
+            assert driven(stage, boot) == {PUMP: 1, HEATER: 1}
+            assert stage.record()["outputs"] == known
+            assert stage.site.server.requests == requests
+        stage.install()
+        await stage.power_cycle()
+        await stage.online()
+
+
+async def test_early_deaths_end_in_safe_mode_and_a_person_gets_the_repl(smallest):
+    async with Life(smallest, edit=boot_on, powered=False) as stage:
+        for _ in range(5):
+            await stage.board.power_on()
+            await stage.until("boot.py did its work", lambda: stage.board.levels.get(PUMP) == 1, 10)
+            await stage.talks()
+            await stage.board.power_off()
+        await stage.board.power_on()
+        await stage.until("the sixth boot", lambda: driven(stage, 5)[HEATER] is not None, 10)
+        assert driven(stage, 4) == {PUMP: 1, HEATER: 1}
+        assert driven(stage, 5) == {PUMP: 0, HEATER: 1}
+        await stage.talks()
+        assert stage.record()["safe_mode"] is True
+        await stage.ctrl_c()
+        assert stage.board.levels[PUMP] == 0 and stage.site.server.hellos == 0
+
+
+HANG = b"""
+import machine, time
+from firmware.runtime.session import Session
+run = Session.run
+async def hang(self, beat):
+    if machine.reset_cause() != machine.WDT_RESET:
+        time.sleep(3600)  # blocks every loop, as a driver that waits for ever would
+    await run(self, beat)
+Session.run = hang
+execfile("device_main.py")
+"""
+
+
+async def test_a_hang_ends_in_a_reset_by_the_watchdog(smallest):
+    def soon(config):
+        config["watchdog_s"] = 10
+
+    files = {"main.py": HANG, "device_main.py": MAIN}
+    async with Life(smallest, edit=soon, files=files) as stage:
+        await stage.until("the watchdog bites", lambda: ("wdt",) in stage.events, 25)
+        await stage.online()
+        assert stage.board.boots == 2 and stage.board.reset_cause == "watchdog"
+        assert stage.record()["boots"] == 2
+
+
+async def test_ctrl_c_leaves_safe_outputs_and_no_token(any_interpreter):
+    async with Life(any_interpreter) as stage:
+        await stage.online()
+        stage.want("6", 1)
+        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
+        await stage.ctrl_c()
+        assert not stage.on("pump") and not stage.on("heater")
+        assert [event["by"] for event in stage.model.named("revoked")] == ["device"]
+        assert stage.model.show(0)[0]["tokens"] == []
+        assert stage.record()["early"] == 0
+        requests = stage.site.server.requests
+        await stage.power_cycle()
+        await stage.online()
+        assert stage.site.server.requests > requests

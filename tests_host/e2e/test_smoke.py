@@ -1,0 +1,26 @@
+"""The demo's story, on each interpreter that is here: 32-bit with the heap of an ESP32, and 64-bit."""
+
+from tools.smoke import ACTS, story
+from tools.stage import Stage
+
+PROMISED = {
+    "micropython",
+    "bits",
+    "runtime",
+    "desired_to_relay_ms",
+    "readings_stored",
+    "lapse_to_safe_ms",
+    "recovery_ms",
+}
+
+
+async def test_the_story_holds(any_interpreter):
+    told = []
+    async with Stage(any_interpreter) as stage:
+        facts = await story(stage, told.append)
+    assert len(told) == len(ACTS)
+    assert PROMISED | {"heap_used"} <= set(facts)
+    assert facts["bits"] == any_interpreter.bits
+    assert facts["readings_stored"] > 5
+    # One connection, and one more after the cloud's refusal closed it.
+    assert facts["handshakes"] <= 2
