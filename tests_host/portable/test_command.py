@@ -1,0 +1,445 @@
+"""Offers of the cloud and what becomes of them: order, duplicates, windows, ranges, and values without an identity."""
+
+from firmware.core.command import CommandState
+from firmware.core.nouns import Command, Desired
+from firmware.core.outbox import Outbox
+from firmware.core.output import Output
+
+WRAP = 0x40000000
+START = WRAP - 1000
+UTC = 1777025700
+
+SWITCH = {
+    "name": "pump",
+    "mode": "switch",
+    "safe": "off",
+    "after_lapse": "resume",
+    "min_on_s": 0,
+    "min_off_s": 0,
+    "max_on_s": 0,
+}
+HEATER = {
+    "name": "heater",
+    "mode": "setpoint",
+    "safe": "off",
+    "after_lapse": "resume",
+    "min_on_s": 0,
+    "min_off_s": 0,
+    "max_on_s": 0,
+    "hysteresis": 1.0,
+    "action": "heat",
+    "min": 5.0,
+    "max": 35.0,
+    "step": 0.5,
+}
+
+
+def at(seconds):
+    return (START + int(seconds * 1000)) % WRAP
+
+
+def row(key=1, low=None, high=None, step=None):
+    return Command(key, "relay", "6", low, high, step, None)
+
+
+def wish(value, desired_id=None, sequence=None, valid_s=None):
+    return Desired(1, value, desired_id, sequence, valid_s)
+
+
+class Bench:
+    """One command with its output, a relay that follows, and a cloud that takes every report."""
+
+    def __init__(self, base=SWITCH, catalog_row=None, **changes):
+        cfg = dict(base)
+        cfg.update(changes)
+        self.outbox = Outbox(1, 2, START)
+        self.output = Output(cfg, False, START)
+        self.command = CommandState(self.outbox, self.output)
+        self.command.adopt(catalog_row or row())
+        self.stuck = False
+        self.tick(0)
+        self.told()
+
+    def tick(self, second):
+        self.outbox.update(at(second), UTC + int(second))
+        on = self.output.level(20.0, at(second), False)
+        if not self.stuck:
+            self.output.switched(on, at(second))
+        self.command.tick(at(second))
+
+    def offer(self, second, *wanted):
+        """Offer and look once; the note."""
+        note = None
+        for desired in wanted:
+            note = self.command.offer(desired, at(second))
+        self.tick(second)
+        return note
+
+    def told(self):
+        """[(value, desired_id, status, sequence)] since the last call; they are answered for."""
+        reports, self.outbox.reports = self.outbox.reports, []
+        return [(r.value, r.desired_id, r.status, r.sequence) for r in reports]
+
+
+def test_a_wish_is_carried_out_and_answered_once():
+    bench = Bench()
+    assert bench.offer(1, wish("1", "des_1", 5, 30)) is None
+    assert bench.output.on
+    assert bench.told() == [("1.0", "des_1", "applied", 5)]
+    bench.tick(2)
+    assert bench.told() == []
+
+
+def test_a_wish_for_what_is_there_already_is_answered_too():
+    bench = Bench()
+    bench.offer(1, wish("0.0", "des_1", 5, 30))
+    assert bench.told() == [("0.0", "des_1", "applied", 5)]
+
+
+def test_a_setpoint_is_applied_when_it_is_in_force():
+    bench = Bench(HEATER)
+    bench.offer(1, wish(18.5, "des_1", None, None))
+    assert bench.output.target == 18.5 and bench.output.on is False
+    assert bench.told() == [("18.5", "des_1", "applied", None)]
+
+
+def test_numbers_and_texts_are_the_same_wish():
+    for value in (1, 1.0, "1", "1.0", "1.000", "01"):
+        bench = Bench()
+        bench.offer(1, wish(value, "des_1", 1, 30))
+        assert bench.output.on and bench.told()[0][2] == "applied", value
+
+
+def test_values_that_are_refused_change_nothing_and_are_told_with_the_present_value():
+    for base, value, words in (
+        (SWITCH, "on", "not a number"),
+        (SWITCH, None, "not a number"),
+        (SWITCH, True, "not a number"),
+        (SWITCH, [1], "not a number"),
+        (SWITCH, "nan", "not a number"),
+        (SWITCH, "0.5", "no multiple of 1 above 0"),
+        (SWITCH, 2, "outside 0..1"),
+        (SWITCH, "-1", "outside 0..1"),
+        (HEATER, 4.5, "outside 5.0..35.0"),
+        (HEATER, "35.5", "outside 5.0..35.0"),
+        (HEATER, "18.25", "no multiple of 0.5 above 5.0"),
+        (HEATER, "warm", "not a number"),
+        (HEATER, 10**300, "not a number"),
+    ):
+        bench = Bench(base)
+        bench.offer(1, wish("1" if base is SWITCH else "20", "des_0", 1, 30))
+        before = bench.told()[0][0]
+        note = bench.offer(2, wish(value, "des_1", 2, 30))
+        assert note == "desired value refused: " + words, (value, note)
+        assert bench.told() == [(before, "des_1", "rejected", 2)], value
+        assert bench.output.target == float(before)
+        bench.tick(3)
+        assert bench.told() == []
+
+
+def test_the_ends_and_the_steps_of_a_range_are_accepted():
+    for value in (5, "35", 5.5, "20.0", 34.5):
+        bench = Bench(HEATER)
+        assert bench.offer(1, wish(value, "des_1", 1, 30)) is None
+        assert bench.told()[0][2] == "applied", value
+    fine = Bench(HEATER, step=0.1, min=-10.0)
+    for tenths in range(-100, 351, 7):
+        assert fine.offer(1, wish("%.1f" % (tenths / 10), "des_%d" % tenths, None, None)) is None, tenths
+    free = Bench(HEATER, step=0)
+    assert free.offer(1, wish("18.251", "des_1", 1, 30)) is None
+
+
+def test_the_clouds_range_binds_beside_the_owners():
+    bench = Bench(HEATER, row(1, 10.0, 25.0, 1.0))
+    for value, words in (
+        (9, "outside 10.0..25.0"),
+        (26, "outside 10.0..25.0"),
+        (18.5, "no multiple of 1.0 above 10.0"),
+        (4, "outside 5.0..35.0"),
+    ):
+        assert bench.offer(1, wish(value)) == "desired value refused: " + words, value
+    assert bench.offer(2, wish(18)) is None and bench.output.target == 18.0
+
+
+def test_a_refused_wish_without_an_identity_is_followed_by_the_present_value_once():
+    bench = Bench()
+    bench.offer(1, wish("0"))
+    bench.told()
+    for second in range(2, 10):
+        bench.offer(second, wish("on"))
+    assert bench.told() == [("0.0", None, None, None)]
+    bench.offer(10, wish("off"))
+    assert bench.told() == [("0.0", None, None, None)], "another refusal"
+    bench.offer(11, wish("1"))
+    assert bench.output.on and bench.told() == [("1.0", None, None, None)]
+
+
+def test_order_is_kept_by_sequence():
+    for sequence, counts in ((9, False), (10, False), (11, True), (None, True), (1000, True), (-1, False)):
+        bench = Bench()
+        bench.offer(1, wish("0", "des_a", 10, None))
+        bench.told()
+        bench.offer(2, wish("1", "des_b", sequence, None))
+        assert bench.output.on is counts, sequence
+        assert bool(bench.told()) is counts, "an older one is not even answered"
+
+
+def test_a_refused_or_late_wish_counts_for_the_order():
+    for bad in (wish("7", "des_b", 20, 30), wish("1", "des_b", 20, 0)):
+        bench = Bench()
+        bench.offer(1, wish("0", "des_a", 10, 30), bad)
+        bench.offer(2, wish("1", "des_c", 15, 30))
+        assert not bench.output.on and bench.told()[-1][1] == "des_b"
+
+
+def test_a_duplicate_gets_the_earlier_report_again():
+    bench = Bench()
+    first = wish("1", "des_1", 5, 30)
+    bench.offer(1, first)
+    (report,) = bench.outbox.reports
+    bench.offer(2, first)
+    assert bench.outbox.reports == [report], "it still waits"
+    bench.outbox.settle(report.message_id)
+    bench.offer(3, first)
+    assert bench.outbox.reports == [report]
+    bench.told()
+    # By hand off meanwhile: the duplicate still does not actuate.
+    bench.output.demand(0.0, True)
+    bench.tick(4)
+    assert [r[0] for r in bench.told()] == ["0.0"]
+    bench.offer(5, wish("1", "des_1", 99, 30))
+    assert not bench.output.on and bench.outbox.reports == [report]
+
+
+def test_a_duplicate_of_what_is_not_done_yet_is_not_answered_yet():
+    bench = Bench(min_off_s=60)
+    first = wish("1", "des_1", 5, 300)
+    for second in (1, 2, 3):
+        bench.offer(second, first)
+    assert bench.told() == []
+    bench.tick(60)
+    assert bench.told() == [("1.0", "des_1", "applied", 5)]
+
+
+def test_a_window_that_is_closed_on_arrival_is_too_late():
+    for valid_s in (0, -1, -5.5):
+        bench = Bench()
+        note = bench.offer(1, wish("1", "des_1", 5, valid_s))
+        assert note == "desired value came too late"
+        bench.tick(2)
+        assert not bench.output.on
+        assert bench.told() == [("0.0", "des_1", "stale", 5)]
+
+
+def test_a_window_that_closes_while_a_limit_holds_is_stale_and_never_carried_out():
+    bench = Bench(min_off_s=60)
+    bench.offer(1, wish("1", "des_1", 5, 30))
+    for second in range(2, 31):
+        bench.tick(second)
+    assert bench.told() == [] and bench.output.target == 1.0
+    bench.tick(31)
+    assert bench.told() == [("0.0", "des_1", "stale", 5)]
+    for second in range(32, 200):
+        bench.tick(second)
+        assert not bench.output.on
+    assert bench.told() == []
+
+
+def test_a_window_that_is_long_enough_is_not_stale():
+    bench = Bench(min_off_s=60)
+    bench.offer(1, wish("1", "des_1", 5, 60))
+    for second in range(2, 61):
+        bench.tick(second)
+    assert bench.told() == [("1.0", "des_1", "applied", 5)]
+    bench.tick(61)
+    assert bench.told() == [] and bench.output.on
+
+
+def test_without_a_window_a_wish_waits_as_long_as_it_takes():
+    bench = Bench(min_off_s=86400)
+    bench.offer(1, wish("1", "des_1", 5, None))
+    for second in range(60, 86460, 60):
+        bench.tick(second)
+    told = bench.told()
+    assert [r for r in told if r[1]] == [("1.0", "des_1", "applied", 5)] and told[-1][1]
+
+
+def test_what_is_superseded_is_stale():
+    bench = Bench(min_off_s=60)
+    bench.offer(1, wish("1", "des_1", 5, 300))
+    bench.offer(2, wish("0", "des_2", 6, 300))
+    assert bench.told() == [("0.0", "des_1", "stale", 5), ("0.0", "des_2", "applied", 6)]
+    bench.tick(61)
+    assert not bench.output.on
+
+
+def test_a_pin_that_does_not_follow_is_not_applied():
+    bench = Bench()
+    bench.stuck = True
+    bench.offer(1, wish("1", "des_1", 5, 30))
+    bench.tick(2)
+    assert bench.told() == []
+    bench.tick(31)
+    assert bench.told() == [("0.0", "des_1", "stale", 5)]
+
+
+def test_a_lapse_makes_what_is_pending_stale_and_the_output_safe():
+    bench = Bench(min_off_s=60)
+    bench.offer(1, wish("1", "des_1", 5, 300))
+    bench.command.lapse()
+    bench.tick(100)
+    assert not bench.output.on
+    assert bench.told() == [("0.0", "des_1", "stale", 5)]
+
+
+def test_a_lapse_of_a_settled_wish_is_told_as_a_local_change():
+    bench = Bench()
+    bench.offer(1, wish("1", "des_1", 5, 30))
+    bench.told()
+    bench.command.lapse()
+    bench.tick(2)
+    assert bench.told() == [("0.0", None, None, None)]
+    bench = Bench(HEATER)
+    bench.offer(1, wish("20", "des_1", 5, 30))
+    bench.told()
+    bench.command.lapse()
+    bench.tick(2)
+    assert bench.told() == [], "no setpoint is in force, and that cannot be told in numbers"
+
+
+def test_an_identity_that_was_settled_before_a_lapse_is_not_carried_out_after_it():
+    bench = Bench()
+    bench.offer(1, wish("1", "des_1", 5, 30))
+    bench.command.lapse()
+    bench.tick(2)
+    bench.offer(3, wish("1", "des_1", 5, 30))
+    assert not bench.output.on
+
+
+def test_polled_values_count_when_they_change():
+    bench = Bench()
+    for second, value, on in (
+        (1, "0", False),
+        (2, "1", True),
+        (3, 1.0, True),
+        (4, "1.000", True),
+        (5, "0.0", False),
+        (6, 0, False),
+        (7, 1, True),
+    ):
+        bench.offer(second, wish(value))
+        assert bench.output.on is on, second
+    assert [r[0] for r in bench.told()] == ["1.0", "0.0", "1.0"]
+
+
+def test_an_unchanged_polled_value_does_not_undo_a_hand():
+    bench = Bench()
+    bench.offer(1, wish("0"), wish("1"))
+    bench.output.demand(0.0, True)
+    for second in range(2, 20):
+        bench.offer(second, wish("1"))
+        assert not bench.output.on
+    bench.offer(20, wish("0"), wish("1"))
+    assert bench.output.on and not bench.output.by_hand
+
+
+def test_the_first_polled_value_after_power_up():
+    for after_lapse, by_hand, counts in (
+        ("resume", False, True),
+        ("resume", True, False),
+        ("wait", False, False),
+        ("wait", True, False),
+    ):
+        bench = Bench(after_lapse=after_lapse)
+        if by_hand:
+            bench.output.demand(0.0, True)
+        bench.offer(1, wish("1"))
+        assert bench.output.on is counts, (after_lapse, by_hand)
+        bench.offer(2, wish("1"))
+        assert bench.output.on is counts
+        bench.offer(3, wish("0"), wish("1"))
+        assert bench.output.on, "a change always counts"
+
+
+def test_the_same_polled_value_after_a_lapse():
+    for after_lapse, by_hand, counts in (
+        ("resume", False, True),
+        ("resume", True, False),
+        ("wait", False, False),
+        ("wait", True, False),
+    ):
+        bench = Bench(after_lapse=after_lapse)
+        bench.offer(1, wish("0"), wish("1"))
+        assert bench.output.on
+        bench.command.lapse()
+        bench.tick(2)
+        if by_hand:
+            bench.output.demand(0.0, True)
+        bench.offer(3, wish("1"))
+        assert bench.output.on is counts, (after_lapse, by_hand)
+        bench.offer(4, wish("0"), wish("1"))
+        assert bench.output.on
+
+
+def test_a_hand_before_a_lapse_does_not_bar_the_wish_after_it():
+    bench = Bench()
+    bench.offer(1, wish("0"), wish("1"))
+    bench.output.demand(0.0, True)
+    bench.command.lapse()
+    bench.offer(2, wish("1"))
+    assert bench.output.on
+
+
+def test_a_polled_refusal_is_not_repeated_but_any_other_is():
+    bench = Bench()
+    notes = [bench.offer(1, wish(v)) for v in ("0", "x", "x", "y", [1], [1], "x", None, None, "0", "1")]
+    refused = "desired value refused: not a number"
+    assert notes == [None, refused, None, refused, refused, None, refused, refused, None, None, None]
+    assert bench.output.on
+
+
+def test_a_command_that_is_gone_leaves_its_output_safe():
+    bench = Bench(min_off_s=60)
+    bench.offer(1, wish("1", "des_1", 5, 300))
+    bench.command.adopt(None)
+    for second in range(2, 100):
+        bench.tick(second)
+    assert not bench.output.on and bench.output.target is None
+    assert bench.told() == [], "there is nobody to tell"
+    bench.command.adopt(row())
+    bench.tick(100)
+    assert bench.told() == [("0.0", None, None, None)]
+    bench.offer(101, wish("1", "des_1", 5, 300))
+    assert bench.output.on, "nothing is known of before"
+
+
+def test_a_row_that_stays_keeps_what_is_known():
+    bench = Bench(min_off_s=60)
+    bench.offer(1, wish("1", "des_1", 5, 300))
+    bench.command.adopt(row())
+    bench.tick(60)
+    assert bench.told() == [("1.0", "des_1", "applied", 5)]
+    bench.command.adopt(row())
+    bench.offer(61, wish("0", "des_0", 4, 300))
+    assert bench.output.on, "older"
+    assert bench.told() == []
+
+
+def test_another_command_on_the_same_output_begins_anew_and_leaves_it_as_it_is():
+    bench = Bench()
+    bench.offer(1, wish("1", "des_1", 500, 300))
+    bench.told()
+    bench.command.adopt(row(2))
+    bench.tick(2)
+    assert bench.output.on and bench.told() == [("1.0", None, None, None)]
+    bench.offer(3, wish("0", "des_2", 1, 300))
+    assert not bench.output.on and bench.told() == [("0.0", "des_2", "applied", 1)]
+
+
+def test_an_output_that_nobody_serves_can_be_used_by_hand_over_every_catalog():
+    bench = Bench()
+    bench.command.adopt(None)
+    bench.output.demand(1.0, True)
+    bench.command.adopt(None)
+    bench.tick(5)
+    assert bench.output.on and bench.output.by_hand

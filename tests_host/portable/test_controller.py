@@ -1,0 +1,429 @@
+"""Catalog, wishes, hands, readings and safe state together, with a relay board that can fail."""
+
+from firmware.core.controller import Controller
+from firmware.core.errors import DriverError
+from firmware.core.nouns import Catalog, Command, Desired, Sensor
+from firmware.core.outbox import Outbox
+from firmware.core.output import Output
+from firmware.core.safety import Lease, Safety
+
+WRAP = 0x40000000
+START = WRAP - 1000
+UTC = 1777025700
+
+LIMITS = {"min_on_s": 0, "min_off_s": 0, "max_on_s": 0, "interlock": None, "after_lapse": "resume"}
+PUMP = {"pin_port": "6", "name": "pump", "mode": "switch", "safe": "off"}
+HEATER = {
+    "pin_port": "9",
+    "name": "heater",
+    "mode": "setpoint",
+    "safe": "off",
+    "sensor": "14",
+    "min": 5.0,
+    "max": 35.0,
+    "step": 0.5,
+    "hysteresis": 1.0,
+    "action": "heat",
+}
+ROOM = {"pin_port": "14", "name": "room", "kind": "thermistor", "deadband": 0.5, "heartbeat_s": 300}
+LIGHT = {"pin_port": "15", "name": "light", "kind": "ldr_sensor", "deadband": 5, "heartbeat_s": 300}
+
+PUMP_ROW = Command(1, "relay", "6", None, None, None, None)
+HEATER_ROW = Command(2, "relay", "9", None, None, None, None)
+ROOM_ROW = Sensor(1, "thermistor", "14", None)  # the same number as the pump, as the documentation has it
+LIGHT_ROW = Sensor(2, "ldr_sensor", "15", None)
+CATALOG = Catalog([PUMP_ROW, HEATER_ROW], [ROOM_ROW, LIGHT_ROW])
+
+
+def at(seconds):
+    return (START + int(seconds * 1000)) % WRAP
+
+
+def changed(base, changes):
+    cfg = dict(LIMITS)
+    cfg.update(base)
+    cfg.update(changes)
+    return cfg
+
+
+def wish(command_id, value, desired_id=None, sequence=None, valid_s=None):
+    return Desired(command_id, value, desired_id, sequence, valid_s)
+
+
+class Device:
+    """A controller between a lease and two relays. `broken`: indexes whose pin does not follow; `clock`: whether the
+    time of day is known."""
+
+    def __init__(self, pump=None, heater=None, online=True):
+        self.relays = [False, False]
+        self.broken = []
+        self.log = []
+        self.clock = True
+        self.lease = Lease(START)
+        self.outbox = Outbox(1, 2, START)
+        self.safety = Safety(300, START)
+        outputs = [
+            Output(changed(PUMP, pump or {}), False, START),
+            Output(changed(HEATER, heater or {}), False, START),
+        ]
+        self.controller = Controller(outputs, [ROOM, LIGHT], self.outbox, self.safety, self.drive, self.say)
+        self.second = 0
+        if online:
+            self.lease.grant(START, 100000, 0)
+            self.lease.confirm()
+            self.controller.adopt(CATALOG)
+            self.tick()
+            self.told()
+            self.log = []
+
+    def drive(self, index, on):
+        if index in self.broken:
+            raise DriverError("GPIO 16 does not go " + ("on" if on else "off"))
+        self.relays[index] = on
+
+    def say(self, level, text):
+        self.log.append((level, text))
+
+    def utc(self):
+        return UTC + self.second if self.clock else None
+
+    def tick(self, seconds=0):
+        """Look once, or every second for some `seconds`."""
+        for _ in range(seconds or 1):
+            self.second += 1 if seconds else 0
+            self.safety.silence.start = at(self.second)
+            self.controller.tick(self.lease, at(self.second), self.utc())
+
+    def offer(self, *wanted):
+        for desired in wanted:
+            self.controller.offer(desired, at(self.second))
+        self.tick()
+
+    def read(self, index, value):
+        self.controller.reading(index, value, at(self.second), self.utc())
+
+    def told(self):
+        """[(source, id, value, desired_id, status)] since the last call; they are answered for."""
+        reports, self.outbox.reports = self.outbox.reports, []
+        return [(r.source, r.id, r.value, r.desired_id, r.status) for r in reports]
+
+    def lapse(self, reason="subscription inactive"):
+        self.lease.end(reason)
+        self.tick()
+
+
+def test_at_power_up_everything_is_safe_and_nothing_is_known():
+    device = Device(online=False)
+    device.read(0, 20.0)
+    device.tick(10)
+    assert device.relays == [False, False]
+    assert len(device.outbox) == 0 and device.log == []
+    device.controller.offer(wish(1, "1"), at(10))
+    device.tick(1)
+    assert device.relays == [False, False], "in safe state nobody listens"
+
+
+def test_the_first_catalog_is_followed_by_the_present_state():
+    device = Device(online=False)
+    device.read(0, 20.0)
+    device.lease.grant(START, 3600, 0)
+    device.lease.confirm()
+    device.controller.adopt(CATALOG)
+    device.tick()
+    assert device.log == [("info", "safe state left")]
+    assert device.told() == [("command", 1, "0.0", None, None)], "the heater has no setpoint yet"
+    device.read(0, 20.0)
+    device.read(1, None)
+    assert device.told() == [("sensor", 1, "20.0", None, None)]
+
+
+def test_wishes_reach_their_outputs_and_are_answered():
+    device = Device()
+    device.read(0, 18.0)
+    device.told()
+    device.offer(wish(1, "1", "des_1"), wish(2, "20", "des_2"), wish(99, "1", "des_3"))
+    assert device.relays == [True, True]
+    assert device.told() == [
+        ("command", 1, "1.0", "des_1", "applied"),
+        ("command", 2, "20.0", "des_2", "applied"),
+    ]
+    assert ("info", "pump: cloud wants 1.0") in device.log and ("info", "pump: relay on") in device.log
+    device.read(0, 20.5)
+    device.tick()
+    assert device.relays == [True, False]
+
+
+def test_a_refused_wish_is_a_warning_and_leaves_the_output():
+    device = Device()
+    device.offer(wish(1, "maybe", "des_1"))
+    assert device.log == [("warning", "pump: desired value refused: not a number")]
+    assert device.told() == [("command", 1, "0.0", "des_1", "rejected")]
+
+
+def test_ids_keep_their_type():
+    device = Device()
+    device.offer(wish("1", "1"))
+    assert device.relays == [False, False]
+
+
+def test_the_same_catalog_again_says_and_tells_nothing():
+    device = Device()
+    device.offer(wish(1, "1"))
+    device.told()
+    device.log = []
+    for _ in range(3):
+        device.controller.adopt(Catalog([PUMP_ROW, HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
+        device.tick(1)
+    assert device.relays == [True, False] and device.told() == [] and device.log == []
+
+
+def test_what_is_wrong_with_a_catalog_is_said_once():
+    device = Device()
+    odd = Catalog([PUMP_ROW, Command(2, "motor", "9", None, None, None, None)], [ROOM_ROW])
+    for _ in range(3):
+        device.controller.adopt(odd)
+    warnings = [text for level, text in device.log if level == "warning"]
+    assert len(warnings) == 3 and len(set(warnings)) == 3
+    device.controller.adopt(CATALOG)
+    device.log = []
+    device.controller.adopt(odd)
+    assert len(device.log) == 3, "it came back"
+
+
+def test_a_vanished_command_leaves_its_output_safe_and_the_others_alone():
+    device = Device()
+    device.read(0, 10.0)
+    device.offer(wish(1, "1"), wish(2, "20"))
+    assert device.relays == [True, True]
+    device.controller.adopt(Catalog([HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
+    device.tick()
+    assert device.relays == [False, True]
+    device.told()
+    device.controller.adopt(CATALOG)
+    device.offer(wish(1, "1"))
+    assert device.relays == [True, True]
+
+
+def test_a_person_toggles_and_the_cloud_learns_of_a_local_change():
+    device = Device()
+    device.controller.press(0, at(1))
+    device.tick()
+    assert device.relays[0] and device.told() == [("command", 1, "1.0", None, None)]
+    device.controller.press(0, at(2))
+    device.tick()
+    assert not device.relays[0] and device.told() == [("command", 1, "0.0", None, None)]
+    assert ("info", "pump: switched by hand") in device.log
+
+
+def test_a_press_supersedes_what_is_pending():
+    device = Device(pump={"min_off_s": 60})
+    device.offer(wish(1, "1", "des_1", 1, 300))
+    assert device.told() == []
+    device.controller.press(0, at(2))
+    device.tick()
+    assert device.told() == [("command", 1, "0.0", "des_1", "stale")]
+    device.tick(70)
+    assert device.relays[0], "toggled from off to on, held by min_off_s"
+    assert device.told() == [("command", 1, "1.0", None, None)]
+
+
+def test_a_press_works_without_a_catalog_and_in_safe_state():
+    device = Device(online=False)
+    device.controller.press(0, START)
+    device.tick()
+    assert device.relays[0] and len(device.outbox) == 0
+    device = Device()
+    device.lapse()
+    device.controller.press(0, at(1))
+    device.tick(10)
+    assert device.relays[0]
+
+
+def test_safe_state_is_entered_once_and_left_with_a_word():
+    device = Device()
+    device.read(0, 10.0)
+    device.offer(wish(1, "1"), wish(2, "20"))
+    device.log = []
+    device.lapse("subscription inactive")
+    assert device.relays == [False, False]
+    assert device.log[0] == ("warning", "safe state entered: subscription inactive")
+    count = len(device.log)
+    device.tick(100)
+    assert len(device.log) == count
+    device.lease.confirm()
+    device.tick(1)
+    assert device.log[-1] == ("info", "safe state left")
+    assert device.relays == [False, False], "what was wanted has to be read again"
+    device.offer(wish(1, "1"), wish(2, "20"))
+    assert device.relays == [True, True]
+
+
+def test_silence_of_the_cloud_is_a_lapse_too():
+    device = Device()
+    device.offer(wish(1, "1"))
+    for second in range(301):
+        device.controller.tick(device.lease, at(device.second + second), UTC)
+        assert device.relays[0] is (second < 300), second
+    assert "no answer" in device.log[-2][1]
+
+
+def test_a_sensor_fault_turns_its_regulator_off_and_nothing_else():
+    device = Device()
+    device.read(0, 10.0)
+    device.offer(wish(1, "1"), wish(2, "20"))
+    device.told()
+    device.read(0, None)
+    device.tick()
+    assert device.relays == [True, False]
+    assert device.told() == [], "a fault is no number"
+    device.read(0, 10.0)
+    device.tick()
+    assert device.relays == [True, True]
+
+
+def test_a_regulator_without_any_reading_yet_stays_off():
+    device = Device()
+    device.offer(wish(2, "35"))
+    assert device.relays == [False, False]
+    device.read(1, 0.0)  # another sensor's
+    device.tick()
+    assert device.relays == [False, False]
+
+
+def test_interlocked_outputs_are_never_on_together():
+    device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve"})
+    device.read(0, 10.0)
+    device.offer(wish(1, "1"))
+    device.offer(wish(2, "20"))
+    assert device.relays == [True, False]
+    assert ("info", "heater: held off by interlock") in device.log
+    device.log = []
+    device.tick(5)
+    assert device.log == [], "said once"
+    device.offer(wish(1, "0"))
+    assert device.relays == [False, True]
+    device.offer(wish(1, "1"))
+    assert device.relays == [False, True]
+
+
+def test_different_groups_and_none_do_not_block():
+    for groups in ((None, None), ("a", "b"), ("a", None)):
+        device = Device(pump={"interlock": groups[0]}, heater={"interlock": groups[1]})
+        device.read(0, 10.0)
+        device.offer(wish(1, "1"), wish(2, "20"))
+        assert device.relays == [True, True], groups
+
+
+def test_a_pin_that_does_not_follow_is_a_fault_and_tried_again():
+    device = Device()
+    device.broken = [0]
+    device.offer(wish(1, "1", "des_1"))
+    device.tick(5)
+    assert device.controller.outputs[0].fault == "GPIO 16 does not go on"
+    assert [entry for entry in device.log if entry[0] == "error"] == [
+        ("error", "pump: GPIO 16 does not go on")
+    ]
+    assert device.told() == [], "the value is what it was"
+    device.broken = []
+    device.tick(1)
+    assert device.controller.outputs[0].fault is None and device.relays[0]
+    assert device.told() == [("command", 1, "1.0", "des_1", "applied")]
+
+
+def test_one_broken_pin_does_not_keep_the_others_from_switching():
+    device = Device()
+    device.read(0, 10.0)
+    device.broken = [0]
+    device.offer(wish(1, "1"), wish(2, "20"))
+    assert device.relays == [False, True]
+
+
+def test_panic_drives_every_output_to_its_plain_safe_level():
+    for safe, before, after in (("off", True, False), ("on", False, True), ("hold", True, True)):
+        device = Device(pump={"safe": safe})
+        device.relays[0] = before
+        device.controller.outputs[0].on = before
+        device.controller.panic()
+        assert device.relays[0] is after and device.controller.outputs[0].on is after, safe
+    device = Device(heater={"safe": 12.0})
+    device.read(0, 10.0)
+    device.offer(wish(2, "20"))
+    assert device.relays[1]
+    device.controller.panic()
+    assert not device.relays[1], "whoever cannot decide cannot regulate"
+
+
+def test_panic_goes_on_after_a_broken_pin():
+    device = Device(pump={"safe": "on"}, heater={"safe": "on"})
+    device.relays = [False, False]
+    device.controller.outputs[0].on = device.controller.outputs[1].on = False
+    device.broken = [0]
+    device.controller.panic()
+    assert device.relays == [False, True]
+    assert device.controller.outputs[0].fault and not device.controller.outputs[0].on
+
+
+def test_panic_before_the_first_look_counts_from_now():
+    device = Device(pump={"safe": "on", "max_on_s": 10}, online=False)
+    device.controller.panic()
+    assert device.relays[0]
+    device.tick(9)
+    assert device.relays[0]
+    device.tick(1)
+    assert not device.relays[0]
+
+
+def test_a_conflict_tells_the_present_state_as_a_new_event():
+    device = Device()
+    device.offer(wish(1, "1"))
+    device.read(0, 20.0)
+    for report in device.outbox.batch(9):
+        before = device.outbox.batch(9)
+        device.controller.reconcile(report.message_id)
+        device.outbox.settle(report.message_id)
+        device.tick()
+        device.read(0, 20.0)
+        (again,) = [r for r in device.outbox.batch(9) if r not in before]
+        assert again[1:4] == report[1:4] and again.message_id != report.message_id
+    device.controller.reconcile("unknown")
+    count = device.outbox.count
+    device.tick()
+    device.read(0, 20.0)
+    assert device.outbox.count == count
+
+
+def test_readings_before_the_clock_wait_for_it():
+    device = Device()
+    device.clock = False
+    device.tick(1)
+    device.read(0, 20.0)
+    device.second = 61
+    assert device.outbox.batch(9) == []
+    device.clock = True
+    device.tick()
+    (report,) = device.outbox.batch(9)
+    assert (report.value, report.at) == ("20.0", UTC + 1)
+
+
+def test_heartbeats_of_commands_tell_that_the_way_is_open():
+    device = Device()
+    device.tick(299)
+    assert device.told() == []
+    device.tick(1)
+    assert device.told() == [("command", 1, "0.0", None, None)]
+
+
+def test_a_fallback_setpoint_is_regulated_and_told():
+    device = Device(heater={"safe": 12.0})
+    device.read(0, 11.0)
+    device.told()
+    device.offer(wish(2, "20"))
+    assert device.relays[1] and device.told()[-1][2] == "20.0"
+    device.lapse()
+    assert device.told() == [("command", 2, "12.0", None, None)]
+    device.read(0, 13.0)
+    device.tick()
+    assert not device.relays[1]
+    device.read(0, 11.0)
+    device.tick()
+    assert device.relays[1]

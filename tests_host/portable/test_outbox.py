@@ -1,0 +1,257 @@
+"""Identities, order and bounds of what waits for the cloud; and when a value is worth an event."""
+
+from firmware.core.nouns import Command, Desired, Sensor
+from firmware.core.outbox import Outbox, Source
+
+WRAP = 0x40000000
+START = WRAP - 1000
+UTC = 1777025700
+CAPACITY = 48
+ROW = Sensor(7, "thermistor", "14", None)
+
+
+def at(seconds):
+    return (START + int(seconds * 1000)) % WRAP
+
+
+def box(utc=UTC):
+    outbox = Outbox(3, 0xBEEF, START)
+    outbox.update(START, utc)
+    return outbox
+
+
+def ids(reports):
+    return [r.message_id for r in reports]
+
+
+def values(outbox):
+    return [r.value for r in outbox.batch(CAPACITY)]
+
+
+def test_an_event_is_written_down_whole():
+    outbox = box()
+    report = outbox.post("sensor", 7, 21.5)
+    assert report[1:] == ("sensor", 7, "21.5", UTC, START, None, None, None)
+    answer = outbox.post("command", "cmd_1", 1.0, Desired("cmd_1", "1", "des_9", 42, 30), "applied")
+    assert answer[1:] == ("command", "cmd_1", "1.0", UTC, START, "des_9", "applied", 42)
+    assert outbox.batch(9) == [answer, report]
+
+
+def test_identities_never_repeat():
+    seen = set()
+    for boot in (1, 2, 17):
+        for bits in (0, 1, 0xFFFFFFFF):
+            outbox = Outbox(boot, bits, START)
+            for _ in range(40):
+                seen.add(outbox.post("sensor", 7, 1.0).message_id)
+    assert len(seen) == 3 * 3 * 40
+    for message_id in seen:
+        assert len(message_id) <= 64
+        for char in message_id:
+            assert char in "0123456789abcdefghijklmnopqrstuvwxyz-"
+
+
+def test_commands_go_first_and_each_kind_in_its_order():
+    outbox = box()
+    order = [
+        outbox.post(kind, i, float(i)) for i, kind in enumerate(("sensor", "command", "sensor", "command"))
+    ]
+    assert outbox.batch(9) == [order[1], order[3], order[0], order[2]]
+    assert outbox.batch(3) == [order[1], order[3], order[0]]
+    assert outbox.batch(0) == [] and len(outbox) == 4
+
+
+def test_what_was_answered_leaves_and_nothing_else():
+    outbox = box()
+    a, b, c = [outbox.post("sensor", 7, float(i)) for i in range(3)]
+    outbox.settle(b.message_id)
+    outbox.settle(b.message_id)
+    outbox.settle("unknown")
+    assert outbox.batch(9) == [a, c] and len(outbox) == 2
+    assert outbox.dropped == 0
+
+
+def test_a_full_box_drops_its_oldest_reading_first():
+    outbox = box()
+    first = outbox.post("command", 1, 0.0)
+    readings = [outbox.post("sensor", 7, float(i)) for i in range(CAPACITY - 1)]
+    assert outbox.dropped == 0 and len(outbox) == CAPACITY
+    outbox.post("sensor", 7, 99.0)
+    outbox.post("command", 1, 1.0)
+    assert outbox.dropped == 2 and len(outbox) == CAPACITY
+    left = ids(outbox.batch(CAPACITY))
+    assert first.message_id in left
+    assert readings[0].message_id not in left and readings[1].message_id not in left
+    assert readings[2].message_id in left
+
+
+def test_a_box_full_of_commands_drops_the_oldest_of_them():
+    outbox = box()
+    for i in range(CAPACITY + 3):
+        outbox.post("command", 1, float(i))
+    assert outbox.dropped == 3
+    assert values(outbox) == ["%d.0" % i for i in range(3, CAPACITY + 3)]
+    outbox.post("sensor", 7, 5.0)
+    assert outbox.dropped == 4 and values(outbox)[-1] == "5.0"
+
+
+def test_a_report_is_repeated_under_its_own_identity_and_never_twice_at_once():
+    outbox = box()
+    report = outbox.post("command", 1, 1.0, Desired(1, "1", "des_1", None, None), "applied")
+    outbox.append(report)
+    assert len(outbox) == 1
+    outbox.settle(report.message_id)
+    outbox.append(report)
+    outbox.append(report)
+    assert outbox.batch(9) == [report]
+
+
+def test_a_repeated_report_makes_room_like_any_other():
+    outbox = box()
+    answer = outbox.post("command", 1, 1.0)
+    outbox.settle(answer.message_id)
+    for i in range(CAPACITY):
+        outbox.post("sensor", 7, float(i))
+    outbox.append(answer)
+    assert len(outbox) == CAPACITY and outbox.dropped == 1
+    assert values(outbox)[:2] == ["1.0", "1.0"], "the answer, then the second reading"
+
+
+def test_events_wait_for_the_clock_and_get_the_time_at_which_they_happened():
+    outbox = box(None)
+    outbox.post("sensor", 7, 1.0)
+    outbox.update(at(90.9), None)
+    outbox.post("command", 1, 2.0)
+    assert outbox.batch(9) == [] and len(outbox) == 2
+    outbox.update(at(100), UTC)
+    late = outbox.post("sensor", 7, 3.0)
+    assert [(r.value, r.at) for r in outbox.batch(9)] == [("2.0", UTC - 9), ("1.0", UTC - 100), ("3.0", UTC)]
+    outbox.update(at(200), UTC + 100)
+    assert [r.at for r in outbox.batch(9)] == [UTC - 9, UTC - 100, UTC], "once and for all"
+    assert late.at == UTC
+
+
+def test_stamping_keeps_identity_and_answer():
+    outbox = box(None)
+    report = outbox.post("command", 1, 1.0, Desired(1, "1", "des_1", 5, None), "stale")
+    outbox.update(at(10), UTC)
+    (stamped,) = outbox.batch(9)
+    assert stamped.at == UTC - 10
+    assert stamped[:4] == report[:4] and stamped[5:] == report[5:]
+
+
+def test_a_report_that_comes_back_without_a_time_is_stamped_too():
+    outbox = box(None)
+    report = outbox.post("command", 1, 1.0)
+    outbox.settle(report.message_id)
+    outbox.update(at(10), UTC)
+    outbox.append(report)
+    outbox.update(at(20), UTC + 10)
+    assert [r.at for r in outbox.batch(9)] == [UTC - 10]
+
+
+def source(deadband=0.5, heartbeat_s=300):
+    outbox = box()
+    found = Source(outbox, "sensor", deadband, heartbeat_s)
+    found.adopt(ROW)
+    return found, outbox
+
+
+def told(found, outbox, seconds, value, deliver=True):
+    """Whether `value` was reported at `seconds`."""
+    before = outbox.count
+    outbox.update(at(seconds), UTC)
+    found.report(value)
+    if deliver:
+        outbox.reports = []
+    return outbox.count != before
+
+
+def test_the_first_value_is_told_and_then_what_leaves_the_deadband():
+    found, outbox = source()
+    for second, value, expected in (
+        (0, 20.0, True),
+        (1, 20.0, False),
+        (2, 20.4375, False),
+        (3, 20.5, True),
+        (4, 20.0, True),
+        (5, 19.5625, False),
+        (6, 19.5, True),
+        (7, 0.0, True),
+    ):
+        assert told(found, outbox, second, value) is expected, second
+
+
+def test_without_a_deadband_every_change_counts():
+    found, outbox = source(deadband=0)
+    for second, value, expected in ((0, 0.0, True), (1, 0.0, False), (2, 0.125, True), (3, 0.0, True)):
+        assert told(found, outbox, second, value) is expected, second
+
+
+def test_a_first_value_of_zero_is_told():
+    found, outbox = source(deadband=5)
+    assert told(found, outbox, 0, 0.0)
+
+
+def test_nothing_known_is_nothing_to_tell():
+    found, outbox = source()
+    assert not told(found, outbox, 0, None)
+    assert told(found, outbox, 1, 20.0)
+    assert not told(found, outbox, 1000, None)
+    assert told(found, outbox, 1001, 20.0), "the heartbeat was due"
+
+
+def test_a_heartbeat_comes_when_nothing_changes():
+    found, outbox = source()
+    beats = [second for second in range(1000) if told(found, outbox, second, 20.0)]
+    assert beats == [0, 300, 600, 900]
+
+
+def test_a_change_begins_the_heartbeat_anew():
+    found, outbox = source()
+    assert told(found, outbox, 0, 20.0) and told(found, outbox, 200, 30.0)
+    assert not told(found, outbox, 499, 30.0) and told(found, outbox, 500, 30.0)
+
+
+def test_a_heartbeat_does_not_queue_behind_what_waits():
+    found, outbox = source()
+    assert told(found, outbox, 0, 20.0, deliver=False)
+    for second in range(300, 90000, 300):
+        assert not told(found, outbox, second, 20.0, deliver=False)
+    assert len(outbox) == 1
+    assert told(found, outbox, 90001, 21.0, deliver=False), "a change does"
+
+
+def test_what_the_cloud_does_not_serve_is_not_told():
+    outbox = box()
+    found = Source(outbox, "sensor", 0.5, 300)
+    assert not told(found, outbox, 0, 20.0)
+    found.adopt(ROW)
+    assert told(found, outbox, 1, 20.0)
+    found.adopt(None)
+    assert not told(found, outbox, 1000, 40.0)
+
+
+def test_a_new_row_is_told_the_value_anew_and_the_same_row_is_not():
+    found, outbox = source()
+    assert told(found, outbox, 0, 20.0)
+    found.adopt(Sensor(7, "thermistor", "14", None))
+    assert not told(found, outbox, 1, 20.0)
+    found.adopt(Sensor(8, "thermistor", "14", None))
+    assert told(found, outbox, 2, 20.0)
+    found.adopt(None)
+    found.adopt(Sensor(8, "thermistor", "14", None))
+    assert told(found, outbox, 3, 20.0)
+
+
+def test_telling_uses_the_row_of_the_moment():
+    outbox = box()
+    found = Source(outbox, "command", 0, 300)
+    found.adopt(Command("cmd_1", "relay", "6", None, None, None, None))
+    found.tell(1.0, Desired("cmd_1", "1", "des_1", 4, None), "applied")
+    found.adopt(Command("cmd_2", "relay", "6", None, None, None, None))
+    found.report(0.0)
+    assert [(r.source, r.id, r.value, r.desired_id) for r in outbox.batch(9)] == [
+        ("command", "cmd_1", "1.0", "des_1"),
+        ("command", "cmd_2", "0.0", None),
+    ]

@@ -1,0 +1,261 @@
+"""Timers across the wrap of the counter, waits out of random bits, and the cadence of requests."""
+
+from firmware.core.timing import Backoff, Cadence, Timer, diff
+
+WRAP = 0x40000000
+START = WRAP - 1000  # one second before the counter wraps
+HOUR_MS = 3600000
+FIVE_DAYS_MS = 432000000
+ALL_BITS = 0xFFFFFFFF
+
+
+def at(ms):
+    """The counter `ms` after START."""
+    return (START + ms) % WRAP
+
+
+def test_differences_across_the_wrap():
+    for later, earlier, ms in (
+        (0, 0, 0),
+        (5, 3, 2),
+        (3, 5, -2),
+        (0, WRAP - 1, 1),
+        (WRAP - 1, 0, -1),
+        (499, WRAP - 501, 1000),
+        (WRAP // 2 - 1, 0, WRAP // 2 - 1),
+        (WRAP // 2, 0, -WRAP // 2),
+        (FIVE_DAYS_MS - 1000, START, FIVE_DAYS_MS),
+    ):
+        assert diff(later, earlier) == ms
+
+
+def test_a_timer_counts_up_and_its_moment_comes_down():
+    timer = Timer(START, 1500)
+    for ms, left, passed in (
+        (0, 1500, False),
+        (999, 501, False),
+        (1000, 500, False),
+        (1499, 1, False),
+        (1500, 0, True),
+        (1501, 0, True),
+        (HOUR_MS, 0, True),
+    ):
+        assert timer.ms(at(ms)) == ms
+        assert timer.left_ms(at(ms)) == left
+        assert timer.passed(at(ms)) is passed
+
+
+def test_without_a_moment_it_has_passed_at_once():
+    assert Timer(START).passed(START)
+    assert Timer(START, -5).passed(START)
+
+
+def test_a_timer_of_the_future_shows_nothing_yet():
+    timer = Timer(at(50), 100)
+    assert timer.ms(START) == 0 and timer.left_ms(START) == 100
+
+
+def test_assigning_the_start_begins_anew():
+    timer = Timer(START, 100)
+    assert timer.passed(at(100))
+    timer.start = at(2000)
+    assert timer.left_ms(at(2050)) == 50
+
+
+def test_five_days_are_the_most_and_stay_the_most():
+    timer = Timer(START, FIVE_DAYS_MS)
+    for hour in range(24 * 40):
+        expected = min(hour * HOUR_MS, FIVE_DAYS_MS)
+        assert timer.ms(at(hour * HOUR_MS)) == expected
+        assert timer.passed(at(hour * HOUR_MS)) is (expected == FIVE_DAYS_MS)
+
+
+def test_a_moment_further_away_than_five_days_comes_after_five():
+    timer = Timer(START, 2 * FIVE_DAYS_MS)
+    assert timer.left_ms(START) == FIVE_DAYS_MS
+    assert timer.passed(at(FIVE_DAYS_MS))
+
+
+def test_what_has_passed_stays_passed_for_weeks():
+    timer = Timer(START, 1)
+    for hour in range(1, 24 * 40, 20):
+        assert timer.passed(at(hour * HOUR_MS))
+
+
+def test_the_window_of_a_backoff_doubles_up_to_its_cap():
+    backoff = Backoff(2000, 60000)
+    longest = [backoff.next_ms(ALL_BITS) for _ in range(8)]
+    assert longest == [2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000]
+    assert backoff.failures == 8
+    backoff.reset()
+    assert backoff.failures == 0 and backoff.next_ms(ALL_BITS) == 2000
+
+
+def test_jitter_takes_from_the_whole_window():
+    for bits, wait in (
+        (0, 1000),
+        (0xFF, 1000),  # the lowest byte does not count
+        (0x7FFFFFFF, 8499),
+        (0x80000000, 8500),
+        (0xC0000000, 12250),
+        (ALL_BITS, 16000),
+    ):
+        backoff = Backoff(16000, 60000)
+        got = backoff.next_ms(bits)
+        assert abs(got - wait) <= 1, (bits, got)
+
+
+def test_a_backoff_never_waits_less_than_its_least():
+    for bits in (0, ALL_BITS):
+        assert Backoff(500, 60000, 3000).next_ms(bits) == 3000
+
+
+def test_a_thousand_failures_do_not_overflow():
+    backoff = Backoff(5000, 300000)
+    for _ in range(1000):
+        assert 1000 <= backoff.next_ms(ALL_BITS) <= 300000
+    assert backoff.next_ms(ALL_BITS) == 300000
+
+
+class Line:
+    """A connection that polls and reports whenever the cadence lets it, in steps of 50 ms. Keeps what left when."""
+
+    def __init__(self, poll_ms, round_trip_ms, reports=True):
+        self.cadence = Cadence(poll_ms, START)
+        self.round_trip_ms = round_trip_ms
+        self.reports = reports
+        self.now = 0
+        self.sent = []  # (start, end, is_poll)
+
+    def run(self, ms):
+        end = self.now + ms
+        while self.now < end:
+            if self.reports and not self.cadence.report_wait_ms(at(self.now)):
+                self.send(False)
+            elif not self.cadence.poll_wait_ms(at(self.now)):
+                self.send(True)
+            else:
+                self.now += 50
+
+    def send(self, is_poll):
+        start = self.now
+        self.cadence.started(at(start), is_poll)
+        self.now += self.round_trip_ms
+        self.cadence.finished(at(self.now))
+        self.sent.append((start, self.now, is_poll))
+
+    def starts(self, is_poll):
+        return [start for start, _, poll in self.sent if poll is is_poll]
+
+    def gaps(self):
+        """From the end of each request to the start of the next one."""
+        return [self.sent[i][0] - self.sent[i - 1][1] for i in range(1, len(self.sent))]
+
+
+def intervals(starts):
+    return [starts[i] - starts[i - 1] for i in range(1, len(starts))]
+
+
+def test_the_first_request_may_leave_at_once():
+    cadence = Cadence(10000, START)
+    assert cadence.wait_ms(START) == cadence.poll_wait_ms(START) == 0
+
+
+def test_the_gap_is_half_the_interval_and_at_most_five_seconds():
+    for poll_ms, gap_ms in ((2000, 1000), (9000, 4500), (10000, 5000), (60000, 5000)):
+        assert Cadence(poll_ms, START).gap_ms() == gap_ms
+
+
+def test_the_gap_runs_from_the_start_and_anew_from_the_end():
+    cadence = Cadence(10000, START)
+    cadence.started(START)
+    assert cadence.wait_ms(at(0)) == 5000
+    assert cadence.wait_ms(at(2000)) == 3000
+    cadence.finished(at(2000))
+    assert cadence.wait_ms(at(2000)) == 5000
+    assert cadence.wait_ms(at(6999)) == 1 and cadence.wait_ms(at(7000)) == 0
+
+
+def test_polls_leave_on_their_grid():
+    line = Line(10000, 200, reports=False)
+    line.run(3600000)
+    starts = line.starts(True)
+    assert len(starts) == 360
+    assert set(intervals(starts)) == {10000}
+
+
+def test_reports_go_between_the_polls_without_pushing_them():
+    for round_trip_ms in (50, 300, 1000, 2000):
+        line = Line(10000, round_trip_ms)
+        line.run(3600000)
+        polls = line.starts(True)
+        late = [ms - 10000 for ms in intervals(polls)]
+        assert min(late) >= 0 and max(late) <= 2 * round_trip_ms + 200, (round_trip_ms, max(late))
+        assert len(line.starts(False)) >= len(polls) - 1, round_trip_ms
+        assert min(line.gaps()) >= 5000
+
+
+def test_a_report_that_found_no_room_is_owed_the_next_turn():
+    # Round trips longer than the gap leave no room between two polls: every other poll has to wait for a report.
+    for round_trip_ms in (4000, 6000, 9000, 15000):
+        line = Line(10000, round_trip_ms)
+        line.run(3600000)
+        polls, reports = len(line.starts(True)), len(line.starts(False))
+        assert reports >= polls // 2 - 1, (round_trip_ms, polls, reports)
+        assert polls >= reports - 1, (round_trip_ms, polls, reports)
+        assert min(line.gaps()) >= 5000
+
+
+def test_nothing_is_owed_to_who_did_not_ask():
+    cadence = Cadence(10000, START)
+    cadence.started(at(0), True)
+    cadence.finished(at(4900))
+    cadence.started(at(10000), True)
+    cadence.finished(at(14900))
+    assert cadence.report_wait_ms(at(19900)) > 0, "a poll is due in 100 ms"
+    cadence.started(at(20000), True)
+    cadence.finished(at(24900))
+    assert cadence.report_wait_ms(at(24900)) == 5000, "now it has its turn"
+
+
+def test_429_doubles_the_interval_up_to_sixteen_times():
+    cadence = Cadence(10000, START)
+    for gap_ms in (10000, 20000, 40000, 80000, 80000):
+        cadence.started(START)
+        cadence.finished(START)
+        cadence.slow_down(START, 0)
+        assert cadence.gap_ms() == gap_ms
+        assert cadence.wait_ms(START) == gap_ms
+        assert cadence.poll_wait_ms(START) == 2 * gap_ms
+
+
+def test_retry_after_is_honoured_up_to_an_hour():
+    for seconds, wait_ms in ((0, 10000), (9, 10000), (40, 40000), (3600, 3600000), (999999, 3600000)):
+        cadence = Cadence(10000, START)
+        cadence.slow_down(START, seconds)
+        assert cadence.wait_ms(START) == wait_ms
+        assert not cadence.wait_ms(at(wait_ms))
+        assert cadence.report_wait_ms(START) >= wait_ms
+
+
+def test_twenty_answers_in_a_row_halve_a_stretched_interval():
+    cadence = Cadence(10000, START)
+    now = 0
+    for _ in range(2):
+        cadence.slow_down(at(now), 0)
+    seen = []
+    for _ in range(60):
+        now += cadence.poll_wait_ms(at(now))
+        cadence.started(at(now), True)
+        cadence.finished(at(now))
+        seen.append(cadence.gap_ms())
+    assert seen == [20000] * 19 + [10000] * 20 + [5000] * 21
+    # Another 429 begins the count again.
+    cadence.slow_down(at(now), 0)
+    for _ in range(19):
+        cadence.started(at(now))
+        cadence.finished(at(now))
+    cadence.slow_down(at(now), 0)
+    cadence.started(at(now))
+    cadence.finished(at(now))
+    assert cadence.gap_ms() == 20000

@@ -1,0 +1,118 @@
+"""The reaction to every answer of the documentation's tables, and to those nobody has seen yet."""
+
+from firmware.core.verdict import (
+    CONFLICT,
+    DROP,
+    FORBIDDEN,
+    GONE,
+    INVALID,
+    OK,
+    REAUTH,
+    RETRY,
+    SHRINK,
+    SLOW,
+    UNPAID,
+    verdict,
+)
+
+# Realer API, section 8.3: HTTP status, code, reaction.
+ROWS = (
+    (200, 2000, OK),
+    (201, 2000, OK),
+    (400, 4000, DROP),
+    (401, 4001, REAUTH),
+    (402, 4002, UNPAID),
+    (403, 4003, FORBIDDEN),
+    (404, 4004, GONE),
+    (409, 4009, CONFLICT),
+    (413, 4013, SHRINK),
+    (415, 4015, DROP),
+    (422, 4022, INVALID),
+    (429, 4029, SLOW),
+    (503, 5003, RETRY),
+)
+
+
+def test_the_reactions_are_different_things():
+    reactions = (OK, DROP, REAUTH, UNPAID, FORBIDDEN, GONE, CONFLICT, SHRINK, INVALID, SLOW, RETRY)
+    assert len(set(reactions)) == 11
+
+
+def test_every_row_of_the_table():
+    for status, code, reaction in ROWS:
+        assert verdict(status, code) == reaction, (status, code)
+
+
+def test_without_a_code_the_status_speaks():
+    for status, _, reaction in ROWS:
+        assert verdict(status, None) == reaction, status
+
+
+def test_a_known_code_outranks_the_status():
+    for status, code, reaction in (
+        (403, 4002, UNPAID),  # the oldest generation says so of an inactive subscription
+        (403, 4013, SHRINK),
+        (400, 4022, INVALID),
+        (401, 4000, DROP),
+        (500, 4009, CONFLICT),
+        (200, 4029, SLOW),
+        (200, 5003, RETRY),
+        (404, 5003, RETRY),
+    ):
+        assert verdict(status, code) == reaction, (status, code)
+
+
+def test_a_code_of_success_does_not_make_an_error_good():
+    for status, _, reaction in ROWS[2:]:
+        assert verdict(status, 2000) == reaction, status
+
+
+def test_an_unknown_code_leaves_it_to_the_status():
+    for code in (0, -1, 1999, 2001, 2999):
+        for status, _, reaction in ROWS:
+            assert verdict(status, code) == reaction, (status, code)
+    for code in (4099, 4122, 4401, 4999, 5000, 5999, 9999, 10**9):
+        for status, _, reaction in ROWS[2:]:
+            assert verdict(status, code) == reaction, (status, code)
+
+
+def test_an_unknown_code_under_a_success_counts_for_its_class():
+    for code, reaction in (
+        (2001, OK),
+        (4010, DROP),
+        (4099, DROP),
+        (4122, DROP),
+        (4999, DROP),
+        (5000, RETRY),
+        (5022, RETRY),
+        (5999, RETRY),
+        (9999, RETRY),
+        (10**9, RETRY),
+    ):
+        assert verdict(200, code) == reaction, code
+
+
+def test_statuses_outside_the_tables():
+    for status, reaction in (
+        (100, RETRY),
+        (199, RETRY),
+        (202, OK),
+        (204, OK),
+        (299, OK),
+        (301, RETRY),
+        (302, RETRY),
+        (304, RETRY),
+        (405, DROP),
+        (408, RETRY),
+        (410, DROP),
+        (418, DROP),
+        (425, RETRY),
+        (451, DROP),
+        (499, DROP),
+        (500, RETRY),
+        (501, RETRY),
+        (502, RETRY),
+        (504, RETRY),
+        (599, RETRY),
+    ):
+        assert verdict(status, None) == reaction, status
