@@ -134,7 +134,7 @@ class RealerApi:
 
     def refused(self, found, words):
         """End the lease; the AuthError to raise."""
-        words += "; " + realer.REFUSALS.get(found, found)
+        words += "; " + realer.REFUSALS.get(found, "not allowed")
         self.token = None
         self.lease.end(words)
         return AuthError(words)
