@@ -45,6 +45,7 @@ class CommandState(Source):
             return None
         self.supersede()
         self.last = self.pending = desired
+        self.answered = None
         self.lapsed = False
         self.window = None if desired.valid_s is None else Timer(now, desired.valid_s * 1000)
         if self.window and self.window.passed(now):
@@ -116,7 +117,6 @@ class CommandState(Source):
         present value, so that the cloud sees that nothing changed (Realer API, section 14 row 18)."""
         desired, self.pending = self.pending, None
         value = self.output.value()
-        self.answered = None
         if value is None:
             return
         if desired.desired_id is not None:

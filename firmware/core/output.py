@@ -69,11 +69,10 @@ class Output:
         cfg = self.cfg
         want = self.wanted(reading)
         held_s = self.since.ms(now) // 1000
-        rested = held_s >= cfg["min_off_s"]
         self.why = None
         if self.on and 0 < cfg["max_on_s"] <= held_s:
             self.tripped = True
-        elif not want or (self.regulates and rested and not self.on):
+        elif self.regulates or not want:
             self.tripped = False
         if self.tripped:
             self.why = "max_on_s"
@@ -83,7 +82,7 @@ class Output:
                 return True
         elif want and blocked:
             self.why = "interlock"
-        elif want and not rested:
+        elif want and held_s < cfg["min_off_s"]:
             self.why = "min_off_s"
         return want and not self.why
 

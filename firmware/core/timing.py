@@ -106,7 +106,7 @@ class Cadence:
         self.asked = True
         return max(to_poll, wait) + gap
 
-    def started(self, now, is_poll=False):
+    def started(self, now, is_poll):
         """A request leaves now."""
         self.hold = Timer(now, self.gap_ms())
         self.owed = is_poll and self.asked

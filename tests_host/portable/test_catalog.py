@@ -38,9 +38,9 @@ def test_a_port_is_text_and_not_a_number():
 def test_an_item_with_an_error_is_left_alone_and_in_nobodys_way():
     good = command(2, "6")
     rows, notes = bound([command(1, "6", error="unsupported"), good], [PUMP])
-    assert rows == [good] and notes == ["command 1 left alone: cloud cannot describe it: unsupported"]
+    assert rows == [good] and len(notes) == 1 and "unsupported" in notes[0]
     rows, notes = bound([sensor(7, error="broken")], [ROOM], "sensor")
-    assert rows == [None] and notes[0].startswith("sensor 7 left alone") and "broken" in notes[0]
+    assert rows == [None] and "sensor 7" in notes[0] and "broken" in notes[0]
 
 
 def test_an_unknown_kind_is_left_alone():
@@ -53,14 +53,13 @@ def test_an_unknown_kind_is_left_alone():
 def test_two_commands_on_one_port_are_both_left_alone():
     rows, notes = bound([command(1, "6"), command(8, "6"), command(2, "9")], [PUMP, HEATER])
     assert rows == [None, command(2, "9")]
-    assert [note[:20] for note in notes[:2]] == ["command 1 left alone", "command 8 left alone"]
-    assert "twice" in notes[0] and "twice" in notes[1]
+    assert len(notes) == 3 and "command 1 " in notes[0] and "command 8 " in notes[1]
 
 
 def test_a_port_that_is_not_configured_is_left_alone():
     rows, notes = bound([command(1, "6"), command(3, "99")], [PUMP])
     assert rows == [command(1, "6")]
-    assert len(notes) == 1 and notes[0].startswith("command 3") and "99" in notes[0]
+    assert len(notes) == 1 and "command 3 " in notes[0] and "99" in notes[0]
 
 
 def test_what_is_configured_but_not_served_is_told():

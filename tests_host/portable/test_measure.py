@@ -121,6 +121,7 @@ def test_a_broken_wire_and_a_short_are_faults_in_words():
     # 142 mV and 3130 mV are what a calibrated ESP32 shows for a grounded and for a saturated pin.
     for side, low, high in (("low", "short", "open"), ("high", "open", "short")):
         cfg = sensor(NTC, side=side)
+        assert "circuit" not in fault(measure.reading, sensor(cfg, min=500.0, max=501.0), 150001)
         for uv in (0, 142000, 150000):
             assert low in fault(measure.reading, cfg, uv)
         for uv in (3050000, 3130000, 3300000):

@@ -61,6 +61,24 @@ def test_without_limits_it_follows_the_demand_at_once():
     assert out.why is None
 
 
+def test_a_limit_that_overrules_nothing_is_not_named():
+    out = output(SWITCH, min_on_s=5, min_off_s=10, max_on_s=1000)
+    assert drive(out, 1) == (False, None)
+    assert drive(out, 2, blocked=True) == (False, None)
+    out.demand(1.0)
+    assert drive(out, 10) == (True, None) and drive(out, 11) == (True, None)
+    assert drive(out, 20) == (True, None)
+    out.demand(0.0)
+    assert drive(out, 21) == (False, None) and drive(out, 22) == (False, None)
+    # After max_on_s it is named for as long as somebody still wants it on.
+    out = output(SWITCH, max_on_s=1)
+    out.demand(1.0)
+    assert drive(out, 0) == (True, None) and drive(out, 0.999) == (True, None)
+    assert drive(out, 1) == (False, "max_on_s")
+    out.demand(None)
+    assert drive(out, 2) == (False, None)
+
+
 def test_min_on_holds_it_on():
     out = output(SWITCH, min_on_s=5)
     assert trace(out, {1: 1.0, 2: 0.0}, 20) == [(1, True), (6, False)]
@@ -265,6 +283,11 @@ def test_safe_states_of_a_regulator():
         assert out.value() == told, safe
         assert drive(out, 2, reading=5.0)[0] is cold, (safe, before)
         assert drive(out, 3, reading=30.0)[0] is warm, (safe, before)
+
+
+def test_a_regulator_on_hold_has_nothing_to_keep_before_its_first_setpoint():
+    out = output(HEATER, on=True, safe="hold")
+    assert drive(out, 1, reading=5.0)[0] is False
 
 
 def test_a_regulator_on_hold_keeps_its_setpoint_over_repeated_lapses():

@@ -99,6 +99,7 @@ def test_statuses_outside_the_tables():
         (202, OK),
         (204, OK),
         (299, OK),
+        (300, RETRY),
         (301, RETRY),
         (302, RETRY),
         (304, RETRY),
