@@ -35,8 +35,11 @@ class Outbox:
         which it happened."""
         self.now = now
         self.utc = utc
-        for i, report in enumerate(self.reports):
-            if utc is not None and report.at is None:
+        if utc is None:
+            return
+        for i in range(len(self.reports)):  # no enumerate: a tuple for each, ten times a second
+            report = self.reports[i]
+            if report.at is None:
                 at = utc - max(diff(now, report.ticks), 0) // 1000
                 self.reports[i] = Report(*(report[:4] + (at,) + report[5:]))
 
