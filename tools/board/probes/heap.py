@@ -9,12 +9,12 @@ import asyncio
 import gc
 import time
 
-import firmware.app
+from firmware.runtime import clock, log
 
 _SPEED = 100
 _PAUSE_MS = 4000
 _LINES = 50
-_Clock, _Log = firmware.app.Clock, firmware.app.Log
+_Clock, _Log = clock.Clock, log.Log
 _since, _logs = [], []
 
 
@@ -38,12 +38,13 @@ async def _probe():
         await asyncio.sleep_ms(100)
 
 
-def _known_log(clock, sink):
-    _logs.append(_Log(clock, sink))
+def _known_log(*parts):
+    _logs.append(_Log(*parts))
     return _logs[0]
 
 
-firmware.app.Log = _known_log
-firmware.app.Clock = lambda ticks_ms, sleep_ms: _Clock(_ticks_ms, _sleep_ms)
+# Whoever imports these two names later gets ours.
+log.Log = _known_log
+clock.Clock = lambda *_: _Clock(_ticks_ms, _sleep_ms)
 asyncio.create_task(_probe())  # noqa: RUF006  the loop's queue holds it
 execfile("device_main.py")  # noqa: F821  a builtin of the unix port
