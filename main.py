@@ -1,9 +1,14 @@
 """Runs the firmware. When even its own supervision fails: outputs safe, say why, reset."""
 
+import gc
 import json
 import machine
 import sys
 import time
+
+# Before the imports: what they leave behind would otherwise be strewn over the whole heap before the first collection,
+# and no free piece of it large enough for the next module.
+gc.threshold(4096)
 
 
 def main():
