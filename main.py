@@ -13,7 +13,7 @@ gc.threshold(4096)
 
 def main():
     try:
-        from firmware.app import run
+        from firmware.device import run
 
         run(print)
     except KeyboardInterrupt:

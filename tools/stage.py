@@ -37,6 +37,8 @@ class NotInTimeError(Exception):
 class Stage:
     """`async with Stage(interpreter) as stage:` everything runs, and the board is switched on.
 
+    The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one the sources.
+
     `edit(config)` changes the demo's configuration before it is installed; `files` adds files to the flash, also in
     place of the device's own. `powered` False leaves the board off. `cloud`: arguments of Site.
 
@@ -98,7 +100,8 @@ class Stage:
 
     def install(self) -> None:
         """Put code, configuration and certificate on the flash (again); the device's own records stay."""
-        install(self.flash, self.config, self._tree, {_CA: self.site.certs.certificate, **self._files})
+        files = {_CA: self.site.certs.certificate, **self._files}
+        install(self.flash, self.config, self._tree, files, compile_=self.interpreter.bits == 32)
 
     def _record(self, event: tuple) -> None:
         if event[0] == "line":

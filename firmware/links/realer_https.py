@@ -12,13 +12,12 @@ from firmware.core.nouns import Catalog
 from firmware.links.realer_api import RealerApi
 from http1.client import Client
 
-_MOST_ITEMS = const(20)
-_MOST_BYTES = const(4096)
+_MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation (Realer API, section 14 rows 3 and 20)
 _REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
 
 
 def connected(cfg, net, clock, *parts):
-    """The link of `cfg`, the `cloud` section of the config, over `net`. `parts`: rng, say, alive, see RealerApi."""
+    """The link of `cfg`, the `cloud` section of the config, over `net`. `parts`: rng, say, see RealerApi."""
     host, _, port = cfg["base_url"][8:].rstrip("/").partition(":")
     return RealerHttps(cfg, Client(net.dialer, clock, host, int(port or 443)), clock, *parts)
 
@@ -51,25 +50,25 @@ class RealerHttps(RealerApi):
         done = []
         if not await self.slot(self.cadence.report_wait_ms):
             return done
-        items = self.fitting(reports)
+        items = [realer.feed_item(report) for report in reports[: self.most]]
         if len(items) > 1:
-            found, body, words = await self.exchange("feed-data/batches", realer.batch(items))
-            answers = realer.results(body) if found == v.OK else {}
-            if not answers and found != v.SLOW:
-                # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
-                self.most = len(items) // 2 if found == v.SHRINK else 1
-                self.say("warning", "batch not taken, next at most %d: %s" % (self.most, words))
+            outcome, body, words = await self.exchange("feed-data/batches", realer.batch(items))
+            answers = realer.results(body) if outcome == v.OK else {}
         else:
-            found, _, words = await self.exchange("feed-data", items[0])
-            answers = {reports[0].message_id: (found, words)}
+            outcome, _, words = await self.exchange("feed-data", items[0])
+            answers = {reports[0].message_id: (outcome, words)}
         for report in reports[: len(items)]:
-            found, words = answers.get(report.message_id, (v.RETRY, ""))
+            found, why = answers.get(report.message_id, (v.RETRY, ""))
             if found in (v.RETRY, v.SLOW):
                 continue
             if found != v.OK:
-                self.say("warning", "%s %s not accepted: %s" % (report.source, report.id, words))
+                self.say("warning", "%s %s not accepted: %s" % (report.source, report.id, why))
                 self.rows = None
             done.append((report.message_id, found))
+        if len(items) > 1 and not done and outcome != v.SLOW:
+            # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
+            self.most = len(items) // 2 if outcome == v.SHRINK else 1
+            self.say("warning", "batch not taken, next at most %d: %s" % (self.most, words))
         return done
 
     # -- the steps --
@@ -89,15 +88,3 @@ class RealerHttps(RealerApi):
         """Wait for a slot, but not longer than `_REST_MS`: whether it has come."""
         await self.clock.sleep_ms(min(wait_ms(self.clock.ms()), _REST_MS))
         return not wait_ms(self.clock.ms())
-
-    def fitting(self, reports):
-        """The first of `reports` as JSON texts, as many as one request may carry."""
-        items = []
-        size = 0
-        for report in reports[: self.most]:
-            text = realer.feed_item(report)
-            size += len(text) + 1
-            if items and size > _MOST_BYTES:
-                break
-            items.append(text)
-        return items

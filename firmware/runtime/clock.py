@@ -4,7 +4,6 @@ The one place of the firmware that reads a time source. Everything that waits, w
 """
 
 import asyncio
-
 from micropython import const
 
 from firmware.core.timing import diff

@@ -1,4 +1,4 @@
-"""What is read from the flash and written to it: small durable records, and the configuration.
+"""Small durable records on the flash.
 
 A record is written beside and renamed over, so that a power cut at any moment leaves the old one or the new one
 (littlefs renames atomically). Refuses anything large: a record is read into memory whole.
@@ -6,12 +6,8 @@ A record is written beside and renamed over, so that a power cut at any moment l
 
 import json
 import os
-import sys
-
-from firmware.core.errors import ConfigError
 
 BOOT_RECORD = "boot.json"
-_DROPPED = ("firmware.core.config", "firmware.core.pins")
 
 
 class Store:
@@ -44,34 +40,3 @@ class Store:
         record = self.load(BOOT_RECORD)
         record["early"] = 0
         return self.save(BOOT_RECORD, record)
-
-
-def load_config(path, say):
-    """The normalized configuration. Every problem is said; ConfigError when one of them is an error.
-
-    The validator is large and needed once: its modules are dropped from memory afterwards.
-    """
-    try:
-        with open(path) as f:
-            raw = json.load(f)
-    except OSError:
-        raise ConfigError("no %s on this device: copy one there" % path)
-    except ValueError:
-        raise ConfigError("%s is not JSON: try python -m tools.check_config" % path)
-    from firmware.core.config import render, validate
-
-    config, problems = validate(raw)
-    wrong = 0
-    for problem in problems:
-        say(problem[0], render(problem))
-        wrong += problem[0] == "error"
-    for name in [name for name in sys.modules if name.startswith(_DROPPED)]:
-        parent, child = name.rsplit(".", 1)
-        del sys.modules[name]
-        if hasattr(sys.modules[parent], child):
-            delattr(sys.modules[parent], child)
-    if wrong:
-        error = ConfigError("config has %d errors; outputs stay safe until they are mended" % wrong)
-        error.led = config["led"]
-        raise error
-    return config

@@ -17,6 +17,16 @@ _BETWEEN_MS = const(5)
 _REST_MS = const(5000)
 
 
+class Relays:
+    """The drivers of the outputs, in the order of the config."""
+
+    def __init__(self):
+        self.drivers = []
+
+    def drive(self, index, on):
+        self.drivers[index].set(on)
+
+
 class ControlLoop:
     """`buttons`: normalized items of the config; `led`: driver or None; `state()`: the word for the LED."""
 

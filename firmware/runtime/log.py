@@ -10,7 +10,7 @@ from micropython import const
 from firmware.core.nouns import iso
 
 LEVELS = ("debug", "info", "warning", "error")
-_LINES = const(40)
+_LINES = const(24)
 _LONGEST = const(240)
 
 

@@ -33,11 +33,11 @@ class Session:
         self.refusals = Backoff(probe_ms, max(_REFUSED_CAP_MS, probe_ms), probe_ms // 2)
         self.failures = Backoff(_BASE_MS, _CAP_MS)
         self.seen = 0
-        self.alive = None  # a function once the loop runs: shows life while the link waits for the rate limit
+        self.beat = None
         self.online = False
 
     async def run(self, beat):
-        self.alive = beat
+        self.beat = self.link.alive = beat
         while True:
             while not self.network.ready():
                 self.failures.reset()
@@ -110,4 +110,4 @@ class Session:
         self.seen |= who
         if self.seen == 3:
             self.seen = 0
-            self.alive()
+            self.beat()

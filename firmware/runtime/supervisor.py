@@ -6,7 +6,6 @@ life. This and main.py are the only places that catch every exception.
 """
 
 import asyncio
-
 from micropython import const
 
 from firmware.core.timing import Backoff, Timer

@@ -8,8 +8,9 @@ from tools import layers
 
 GOOD = {
     "boot.py": "import json, machine\ntry:\n    print(json.loads('1'))\nexcept ValueError:\n    machine.reset()\n",
-    "main.py": "import machine\nfrom firmware import app\ntry:\n    app.run()\nexcept Exception:\n    print('x')\n",
+    "main.py": "import machine\nfrom firmware import device\ntry:\n    device.run()\nexcept Exception:\n    print('x')\n",
     "firmware/__init__.py": "",
+    "firmware/device.py": "import time\nfrom firmware import app\nfrom firmware.core import ticks\n",
     "firmware/app.py": "import http1.client\nfrom firmware.drivers import relay\nload = lambda n: __import__(n)\n",
     "firmware/core/ticks.py": "import math\nfrom micropython import const\n_A = const(1)\nROWS = ((1, 2), (3, 4))\n",
     "firmware/core/lease.py": "from firmware.core import ticks\nclass Lease:\n    rows = ticks.ROWS\n",

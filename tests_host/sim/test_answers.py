@@ -16,7 +16,7 @@ HARMLESS = ["chunked", "chunked=1", "extra_1xx", "close", "slow=400", "delay=3",
 
 async def _quiet(device):
     await device.until(lambda: device.online, 60)
-    await device.until(lambda: not len(device.app.outbox), 60)
+    await device.until(lambda: not len(device.app.controller.outbox), 60)
 
 
 async def _both_faulty(device, fault, times=""):
@@ -33,7 +33,7 @@ async def test_nothing_that_waits_is_lost_while_reports_fail(device, fault):
     await asyncio.sleep(240)
     device.faults.clear()
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 700)
-    await device.until(lambda: len(device.app.outbox) <= 1, 120)
+    await device.until(lambda: len(device.app.controller.outbox) <= 1, 120)
     assert not device.model.named("feed_conflict")
 
 
@@ -43,8 +43,10 @@ async def test_an_item_that_is_refused_for_good_does_not_block_the_others(device
     await _both_faulty(device, fault)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 60)
-    refused = device.app.outbox.batch(1)[0].message_id
-    await device.until(lambda: refused not in [r.message_id for r in device.app.outbox.batch(99)], 90)
+    refused = device.app.controller.outbox.batch(1)[0].message_id
+    await device.until(
+        lambda: refused not in [r.message_id for r in device.app.controller.outbox.batch(99)], 90
+    )
     device.faults.clear()
     device.want("6", 0)
     await device.until(lambda: not device.on("pump"), 30)
@@ -111,7 +113,7 @@ async def test_a_strict_plan_is_never_exceeded(device):
 async def test_413_halves_the_batch_until_it_fits(device):
     device.model.plan = Plan(max_body_bytes=400)
     await device.until(lambda: len(device.feed()) >= 6, 200)
-    await device.until(lambda: len(device.app.outbox) <= 2, 300)
+    await device.until(lambda: len(device.app.controller.outbox) <= 2, 300)
 
 
 @pytest.mark.parametrize(

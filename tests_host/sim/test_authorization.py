@@ -25,7 +25,7 @@ async def test_a_token_is_renewed_while_work_goes_on(device):
 async def test_renewal_that_fails_is_no_lapse_until_the_token_ends(device):
     await _pump_on(device)
     device.faults.add("token status=503")
-    lapse = await device.until(lambda: device.app.safety.safe, 4000)
+    lapse = await device.until(lambda: device.app.controller.safety.safe, 4000)
     assert 3500 <= lapse <= 3600
     assert await device.until(lambda: not device.on("pump"), 1) <= 0.2
     device.faults.clear()
@@ -43,7 +43,7 @@ async def test_a_token_that_ends_in_mid_poll_costs_one_fresh_token(device):
 
 async def test_a_report_refused_with_401_goes_again_under_its_own_identity(device):
     await device.until(lambda: device.online, 60)
-    await device.until(lambda: not len(device.app.outbox), 60)
+    await device.until(lambda: not len(device.app.controller.outbox), 60)
     device.faults.add("feed-data status=401 times=1")
     device.faults.add("batches status=401 times=1")
     device.want("6", 1)

@@ -21,7 +21,7 @@ async def test_a_day_of_polling(device):
         await asyncio.sleep(3600)
         assert device.on("pump") == bool(hour % 2)
     assert device.net.dials == 1
-    assert device.app.outbox.dropped == 0 and len(device.app.outbox) < 5
+    assert device.app.controller.outbox.dropped == 0 and len(device.app.controller.outbox) < 5
     assert not device.model.named("unauthorized") and not device.model.named("cadence_exceeded")
     polls = len([e for e in device.model.named("catalog_read") if e.get("catalog", "commands") == "commands"])
     assert 8000 < polls < 9000
@@ -33,13 +33,13 @@ async def test_a_loop_that_dies_is_safe_state_and_a_restart(device):
     await device.until(lambda: device.online, 60)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 15)
-    original = device.app.outbox.batch
+    original = device.app.controller.outbox.batch
 
     def bug(most):
-        device.app.outbox.batch = original
+        device.app.controller.outbox.batch = original
         raise ZeroDivisionError("a bug of our own")
 
-    device.app.outbox.batch = bug
+    device.app.controller.outbox.batch = bug
     await device.until(lambda: not device.on("pump"), 10)
     await device.until(lambda: device.on("pump") and device.online, 60)
     assert device.board.resets == 0
@@ -51,7 +51,7 @@ async def test_a_loop_that_keeps_dying_ends_in_a_reset(device):
     def bug(most):
         raise ZeroDivisionError("a bug of our own")
 
-    device.app.outbox.batch = bug
+    device.app.controller.outbox.batch = bug
     await device.until(lambda: device.board.resets, 600)
     assert not device.on("pump")
 

@@ -18,12 +18,12 @@ async def test_wifi_lost_safe_back_and_reconciled(device):
     device.radio.air.clear()
     safe_after = await device.until(lambda: not device.on("pump"), 400)
     assert 280 <= safe_after <= 311, "silence_s is 300, counted from the last answer"
-    assert device.app.safety.safe
+    assert device.app.controller.safety.safe
     await asyncio.sleep(3600)
     assert not device.on("pump")
     device.radio.air["bench"] = WIFI_PASSWORD
     await device.until(lambda: device.on("pump"), 400)
-    assert not device.app.safety.safe
+    assert not device.app.controller.safety.safe
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 60)
     values = [f["value"] for f in device.feed("command") if f["command_id"] == 1]
     assert values == ["0.0", "1.0", "0.0", "1.0"], (

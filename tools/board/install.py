@@ -7,11 +7,17 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.mpy import compiled
+
 _CODE = ("boot.py", "main.py", "firmware", "lib")
 
 
-def install(flash: Path, config: Mapping, root: Path, files: Mapping[str, bytes] | None = None) -> None:
+def install(
+    flash: Path, config: Mapping, root: Path, files: Mapping[str, bytes] | None = None, compile_: bool = False
+) -> None:
     """Replace the code in `flash` by that of `root` and write `config.json`; what the device stored itself stays.
+
+    With `compile_` packages are put there as `.mpy`; `boot.py` and `main.py` are what the chip looks for by name.
 
     `files`: content by path on the device, for what is not in `root`. A CA file that `config` names and neither
     holds raises FileNotFoundError.
@@ -19,6 +25,8 @@ def install(flash: Path, config: Mapping, root: Path, files: Mapping[str, bytes]
     flash.mkdir(parents=True, exist_ok=True)
     for name in _CODE:
         _replace(root / name, flash / name)
+        if compile_:
+            _compile(flash / name)
     (flash / "config.json").write_text(json.dumps(config))
     given = dict(files or {})
     for name in config.get("cloud", {}).get("ca_files", ()):
@@ -27,6 +35,13 @@ def install(flash: Path, config: Mapping, root: Path, files: Mapping[str, bytes]
     for name, content in given.items():
         (flash / name).parent.mkdir(parents=True, exist_ok=True)
         (flash / name).write_bytes(content)
+
+
+def _compile(folder: Path) -> None:
+    for source in folder.rglob("*.py"):
+        if source.stat().st_size:  # an empty file marks a package and stays
+            source.with_suffix(".mpy").write_bytes(compiled(source))
+            source.unlink()
 
 
 def _replace(source: Path, target: Path) -> None:

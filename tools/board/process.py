@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from tools.interpreter import Interpreter
+from tools.mpy import compiled
 
 SHIMS = Path(__file__).resolve().parent / "shims"
 HEAP = {32: "120k", 64: "240k"}
@@ -29,6 +32,15 @@ import _launch
 _launch.start({port}, {token!r})
 """
 _LONGEST_LINE = 4096
+
+
+@functools.cache
+def rom() -> tempfile.TemporaryDirectory:
+    """The shims, compiled: the modules they stand for take no Python heap on a chip, so they shall take little here."""
+    folder = tempfile.TemporaryDirectory(prefix="board-rom-")
+    for source in SHIMS.glob("*.py"):
+        (Path(folder.name) / source.with_suffix(".mpy").name).write_bytes(compiled(source))
+    return folder
 
 
 class Run:
@@ -50,7 +62,7 @@ class Run:
         on_line: Callable[[str], None],
     ) -> Run:
         """`flash` (absolute) is the run's whole file system, as littlefs is on the chip."""
-        code = _START.format(flash=str(flash), shims=str(SHIMS), port=port, token=token)
+        code = _START.format(flash=str(flash), shims=rom().name, port=port, token=token)
         process = await asyncio.create_subprocess_exec(
             *interpreter.argv,
             "-X",

@@ -1,7 +1,7 @@
 """The board seam of the firmware over a simulated world, without a chip in between.
 
-Owns what `firmware/drivers` owns on the device: levels, readings, the watchdog, the clock that survives a reset. The chip's
-own refusals (ADC2, input-only pins) belong to the virtual board of `tools/board`, which runs the real drivers.
+Owns what `firmware/drivers` owns on the device: levels, readings, the watchdog, the clock that survives a reset. The
+chip's own refusals (ADC2, input-only pins) belong to the virtual board of `tools/board`, which runs the real drivers.
 """
 
 from __future__ import annotations

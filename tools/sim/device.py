@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from firmware.app import App
+from firmware.app import build
 from firmware.core.config import validate
+from firmware.device import Device
 from firmware.runtime.clock import Clock
 from firmware.runtime.flash import Store
 from firmware.runtime.log import Log
@@ -65,7 +66,7 @@ class SimDevice:
         self.faults = Faults()
         self.lines: list[str] = []
         self.boots = 0
-        self.app: App = None  # type: ignore[assignment]
+        self.app: Device = None  # type: ignore[assignment]
         self.net: SimNet = None  # type: ignore[assignment]
         self._folder = folder
         self._task: asyncio.Task | None = None
@@ -105,7 +106,7 @@ class SimDevice:
             self.radio.connected,
         )
         store = Store(f"{self._folder}/")
-        self.app = App(
+        self.app = build(
             self.config, self.board, self.radio, clock, self.bits, log.say, store, self.net, self.boots
         )
         self._task = self._loop.create_task(self.app.supervisor.run())

@@ -1,7 +1,7 @@
 """An asyncio event loop whose time is virtual: whoever sleeps is woken at once, in the right order.
 
-Owns the jump: when nothing is ready to run, the clock goes straight to the next timer. Refuses real I/O, and a program that
-waits for nothing at all (`Deadlock`), which in real time would hang for ever.
+Owns the jump: when nothing is ready to run, the clock goes straight to the next timer. Refuses real I/O, and a program
+that waits for nothing at all (`Deadlock`), which in real time would hang for ever.
 """
 
 from __future__ import annotations

@@ -1,0 +1,107 @@
+"""The running device: the start in order, the parts that live on after it, how they are as one word, their orderly end.
+
+The start is made of modules that are imported, used and dropped again, the largest first: the check of the
+configuration runs before anything else takes memory.
+"""
+
+import asyncio
+import gc
+import sys
+import time
+from micropython import const
+
+from firmware.core.errors import ConfigError
+from firmware.runtime.clock import Clock
+from firmware.runtime.flash import BOOT_RECORD, Store
+from firmware.runtime.log import Log
+from firmware.version import VERSION
+
+_REPL_MS = const(3600000)
+_GC_BYTES = const(
+    16384
+)  # collect early: what TLS needs lies outside of this heap and must not be eaten by it
+
+
+class Device:
+    """`supervisor` runs the loops of all the others."""
+
+    def __init__(self, network, link, session, controller):
+        self.network = network
+        self.link = link
+        self.session = session
+        self.controller = controller
+        self.supervisor = None
+
+    def state(self):
+        """The one word that says how things are, for the LED and the status."""
+        if not self.network.up:
+            return "no_wifi"
+        if not self.network.ready():
+            return "no_time"
+        if not self.link.lease.held:
+            return "unauthorized"
+        if self.controller.safety.safe:
+            return "safe"
+        return "online" if self.session.online else "no_cloud"
+
+    async def shutdown(self):
+        """An orderly end: outputs safe, token given back."""
+        self.controller.panic()
+        await self.link.shutdown()
+
+
+def run(sink):
+    """The device's whole life, until Ctrl-C or an exception ends it. `sink(text)` prints a line of the log."""
+    from firmware.drivers.board import Board
+
+    board = Board()
+    store = Store()
+    log = Log(Clock(time.ticks_ms, asyncio.sleep_ms), sink)
+    record = store.load(BOOT_RECORD)
+    boots = record.get("boots", 0)
+    log.say("info", "firmware %s, boot %d, reset cause: %s" % (VERSION, boots, board.reset_cause()))
+    try:
+        device = _start(board, log, store, record, boots)
+    except ConfigError as e:
+        log.say("error", str(e))
+        from firmware.out_of_service import show_config_error
+
+        return asyncio.run(show_config_error(board, log.clock, record, e.led))
+    try:
+        asyncio.run(device.supervisor.run())
+    except KeyboardInterrupt:
+        # Somebody is at the REPL: the outputs are theirs now, but a board that is forgotten comes back by itself.
+        if device.supervisor.watchdog:
+            board.watchdog(_REPL_MS)
+        store.mark_good()
+        asyncio.new_event_loop()
+        asyncio.run(device.shutdown())
+        raise
+    finally:
+        device.controller.panic()
+
+
+def _start(board, log, store, record, boots):
+    if record.get("safe_mode"):
+        from firmware.out_of_service import sit_out
+
+        asyncio.run(sit_out(board, log, store, record))
+    from firmware.settings import load_config
+
+    config = load_config("config.json", log)
+    _drop("firmware.settings", "firmware.core.config")
+    from firmware.app import start
+
+    device = start(config, board, log, store, boots)
+    _drop("firmware.app")
+    return device
+
+
+def _drop(*prefixes):
+    """What was needed once makes room for what is needed always."""
+    for name in [name for name in sys.modules if name.startswith(prefixes)]:
+        parent, child = name.rsplit(".", 1)
+        del sys.modules[name]
+        delattr(sys.modules[parent], child)
+    gc.collect()
+    gc.threshold(_GC_BYTES)
