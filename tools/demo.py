@@ -160,6 +160,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--heap", help="MicroPython heap (default: 120k, or 240k for 64 bits)")
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--verbose", action="store_true", help="show everything the device says")
+    parser.add_argument(
+        "--connection", type=Path, default=CONNECTION_FILE, help="connection file for tools.cloud"
+    )
     options = vars(parser.parse_args(argv))
     console = Console(highlight=False, soft_wrap=True)
     try:
@@ -176,7 +179,9 @@ def _python() -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-async def _play(console: Console, bits: int | None, heap: str | None, tree: Path, verbose: bool) -> None:
+async def _play(
+    console: Console, bits: int | None, heap: str | None, tree: Path, verbose: bool, connection: Path
+) -> None:
     found = interpreter.find(bits)
     loop, keys = asyncio.get_running_loop(), asyncio.Queue[str]()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -184,7 +189,7 @@ async def _play(console: Console, bits: int | None, heap: str | None, tree: Path
     narrator = Narrator(console, verbose)
     stage = Stage(
         found, heap=heap, tree=tree, powered=False, time_scale=15, room_c=18, on_event=narrator.board,
-        connection_file=CONNECTION_FILE, plan=Plan(token_s=120, renew_s=60),
+        connection_file=connection, plan=Plan(token_s=120, renew_s=60),
     )  # fmt: skip
     async with stage:
         console.print(Text(f"{found}; cloud {stage.site.server.base_url}", "bold"))

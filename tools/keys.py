@@ -22,7 +22,7 @@ def key_presses(loop: asyncio.AbstractEventLoop, put: Callable[[str], None]) -> 
     program, because this one runs in its background, is left alone.
     """
     fd = sys.stdin.fileno()
-    person = sys.stdin.isatty() and os.tcgetpgrp(fd) == os.getpgrp()
+    person = sys.stdin.isatty() and _is_ours(fd)
 
     def read() -> None:
         data = os.read(fd, 64)
@@ -43,3 +43,10 @@ def key_presses(loop: asyncio.AbstractEventLoop, put: Callable[[str], None]) -> 
         loop.remove_reader(fd)
         if before:
             termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+def _is_ours(terminal: int) -> bool:
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # it controls no session, so it takes nothing from anybody
+        return True

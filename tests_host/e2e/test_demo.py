@@ -1,0 +1,105 @@
+"""The demo as a person meets it: it shows, obeys keys and the second terminal, and leaves nothing behind."""
+
+import asyncio
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from tools.cloud import client
+from tools.stage import ROOT
+
+PATIENCE_S = 30
+
+
+class Demo:
+    """A running demo; `said` is what it printed so far."""
+
+    def __init__(self, connection, stdin):
+        self.connection, self._stdin, self.said = connection, stdin, ""
+
+    async def __aenter__(self):
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-u", "-m", "tools.demo", "--connection", str(self.connection),
+            cwd=ROOT, stdin=self._stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        return self
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    async def __aexit__(self, *_):
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def says(self, words):
+        """Wait for a line with these words, after the line that was waited for last."""
+        line = ""
+        async with asyncio.timeout(PATIENCE_S):
+            while words not in line:
+                line = (await self._process.stdout.readline()).decode()
+                assert line, self.said
+                self.said += line
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    async def ends(self):
+        """Its exit status. None of its children outlives it."""
+        children = children_of(self.pid)
+        async with asyncio.timeout(PATIENCE_S):
+            self.said += (await self._process.stdout.read()).decode()
+            status = await self._process.wait()
+        for child in children:
+            with pytest.raises(ProcessLookupError):
+                os.kill(child, 0)
+        return status
+
+
+def children_of(pid):
+    """Process ids of the children, from Linux's list of all."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            # The parent stands two words behind the name, and the name ends with a bracket.
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(path.parent.name))
+    return found
+
+
+async def test_keys_and_a_second_terminal_play_cloud(tmp_path):
+    terminal, stdin = pty.openpty()
+    before = termios.tcgetattr(stdin)
+    async with Demo(tmp_path / "admin.json", stdin) as demo:
+        await demo.says("stored command 1")
+        os.write(terminal, b"1")
+        await demo.says("relay pump on")
+        await asyncio.to_thread(client.call, "set", demo.connection, port="6", value="0")
+        await demo.says("wants 0.0 on port 6")
+        await demo.says("stored command 1: 0.0")
+        os.write(terminal, b"q")
+        assert await demo.ends() == 0
+    assert "revoked by the device" in demo.said
+    assert termios.tcgetattr(stdin) == before
+    assert not demo.connection.exists()
+    os.close(terminal)
+    os.close(stdin)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_in_order_without_a_terminal(tmp_path, number):
+    async with Demo(tmp_path / "admin.json", subprocess.DEVNULL) as demo:
+        await demo.says("relay heater on")
+        assert len(children_of(demo.pid)) == 1
+        demo.signal(number)
+        assert await demo.ends() == 0
+    assert "revoked by the device" in demo.said
+    assert not demo.connection.exists()
