@@ -1,0 +1,126 @@
+"""Whatever a cloud answers: the words of the Realer API end in a result of safe shape or in a LinkError."""
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware.cloud import realer
+from firmware.core import verdict as v
+from firmware.core.errors import LinkError
+from firmware.core.nouns import Secret
+
+WORDS = st.sampled_from(
+    ["created", "idempotent", "conflict", "rate_limited", "service_unavailable", "relay", "6", "1.0", "2700"]
+)
+KEYS = st.sampled_from(
+    ["code", "error", "type", "message", "details", "commands", "sensors", "results", "items", "id", "kind", "pin_port",
+     "value", "message_id", "status", "access_token", "expires_in", "renew_after", "token_type"])  # fmt: skip
+NUMBERS = (
+    st.integers(-(10**40), 10**40) | st.floats() | st.sampled_from([2000, 4001, 4009, 4029, 5003, 0, 1, 3600])
+)
+SCALARS = st.none() | st.booleans() | NUMBERS | WORDS | st.text(max_size=8)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(KEYS | st.text(max_size=3), inner, max_size=5)
+    ),
+    max_leaves=20,
+)
+ITEMS = st.lists(st.dictionaries(KEYS, SCALARS | ANYTHING, max_size=8) | ANYTHING, max_size=4)
+BODIES = ANYTHING | st.fixed_dictionaries(
+    {}, optional={"code": SCALARS, "error": ANYTHING, "commands": ITEMS, "sensors": ITEMS, "results": ITEMS}
+)
+STATUSES = st.integers(200, 599) | st.sampled_from(
+    [200, 201, 400, 401, 402, 403, 404, 409, 413, 422, 429, 503]
+)
+
+
+class Answer:
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status, self.body, self.retry_after_s = status, bytearray(body), 7
+
+
+def plain(value: Any) -> bool:
+    """Whether it can be compared, hashed and printed on a small stack."""
+    return type(value) in (str, int, float)
+
+
+def nested(depth: int) -> list:
+    inner: list = []
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
+def judged(status: int, body: bytes) -> None:
+    try:
+        verdict, parsed, words, wait_s = realer.judge("commands", Answer(status, body))
+    except LinkError as error:
+        verdict, parsed, words, wait_s = v.RETRY, None, str(error), error.retry_after_s
+    assert wait_s == 7 and len(words) < 240
+    if verdict == v.OK:
+        assert isinstance(parsed, dict) and status < 300, "no success without the status of one"
+
+
+@given(STATUSES, st.binary(max_size=60))
+def test_any_bytes_have_a_verdict(status: int, body: bytes) -> None:
+    judged(status, body)
+
+
+@given(STATUSES, BODIES)
+def test_any_json_has_a_verdict(status: int, body: Any) -> None:
+    judged(status, json.dumps(body).encode())
+
+
+@given(STATUSES, BODIES, st.integers(0, 200))
+def test_a_body_cut_anywhere_has_a_verdict(status: int, body: Any, at: int) -> None:
+    judged(status, json.dumps(body).encode()[:at])
+
+
+@given(
+    BODIES
+    | st.fixed_dictionaries(
+        {"access_token": st.text(max_size=9), "expires_in": SCALARS, "renew_after": SCALARS | ANYTHING}
+    )
+)
+def test_a_token_is_usable_or_refused(body: Any) -> None:
+    try:
+        token, expires_s, renew_s = realer.grant(body)
+    except LinkError:
+        return
+    assert isinstance(token, Secret) and token.reveal().isascii() and token.reveal().isprintable()
+    assert token.reveal() and " " not in token.reveal()
+    assert type(expires_s) is int and expires_s >= 1 and type(renew_s) is int
+
+
+@given(BODIES | st.builds(lambda items: {"commands": items, "sensors": items}, ITEMS))
+def test_a_catalog_has_rows_of_plain_values_or_is_refused(body: Any) -> None:
+    for parse in (realer.commands, realer.sensors):
+        try:
+            found = parse(body)
+        except LinkError:
+            continue
+        rows, wanted = found if parse is realer.commands else (found, [])
+        for row in rows:
+            assert plain(row.id) and plain(row.kind) and type(row.pin_port) is str and type(row.error) is str
+            assert row.error or (row.pin_port and row.id != "")
+        for desired in wanted:
+            assert plain(desired.value) and desired.command_id in [row.id for row in rows if not row.error]
+
+
+@given(BODIES | st.builds(lambda items: {"results": items}, ITEMS))
+def test_results_are_known_verdicts_under_plain_names(body: Any) -> None:
+    for message_id, (verdict, words) in realer.results(body).items():
+        assert plain(message_id) and verdict in (v.OK, v.CONFLICT, v.RETRY, v.DROP) and len(words) <= 160
+
+
+def test_what_nests_deeper_than_the_stack_is_refused_like_anything_else() -> None:
+    deep = nested(100_000)
+    rows, wanted = realer.commands(
+        {"commands": [{"id": deep, "error": deep}, {"id": 1, "pin_port": "6", "kind": deep, "value": deep}]}
+    )
+    assert [bool(row.error) for row in rows] == [True, False] and wanted[0].value == "" and rows == [*rows]
+    results = realer.results({"results": [{"message_id": "m", "status": deep, "error": {"type": deep}}]})
+    assert results["m"][0] == v.DROP
