@@ -94,7 +94,7 @@ class SamplingLoop:
             for _ in range(cfg["samples"]):
                 microvolts.append(adc.read_uv())
                 await self.clock.sleep_ms(_BETWEEN_MS)
-            value = reading(cfg, middle_mean(microvolts))
+            value = round(reading(cfg, middle_mean(microvolts)), 2)
         except DriverError as e:
             fault = str(e)
         if (fault is None) != (self.faults[index] is None):
