@@ -8,7 +8,7 @@ from tools import layers
 
 GOOD = {
     "boot.py": "import json, machine\ntry:\n    print(json.loads('1'))\nexcept ValueError:\n    machine.reset()\n",
-    "main.py": "import machine\nfrom firmware import device\ntry:\n    device.run()\nexcept Exception:\n    print('x')\n",
+    "main.py": "import machine\nfrom firmware import device\ntry:\n    device.run()\nexcept Exception:\n    pass\n",
     "firmware/__init__.py": "",
     "firmware/device.py": "import time\nfrom firmware import app\nfrom firmware.core import ticks\n",
     "firmware/app.py": "import http1.client\nfrom firmware.drivers import relay\nload = lambda n: __import__(n)\n",

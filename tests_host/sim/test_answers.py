@@ -7,9 +7,11 @@ import pytest
 from tools.cloud.model import Command, Plan
 from tools.sim.device import DEVICE_ID
 
-KEPT = ["status=429 retry_after=40", "status=503", "status=500", "status=502", "status=504", "drop", "hang", "cut=20", "cut=-3",
-        "badjson", "badjson=deep", "badjson=null", "badjson=list", "oversized=200000", "endless", "endless=headers",
-        "huge_headers", "slow=1", "redirect=https://elsewhere.test/", "empty", "delay=40"]  # fmt: skip
+KEPT = [
+    "status=429 retry_after=40", "status=503", "status=500", "status=502", "status=504", "drop", "hang", "cut=20",
+    "cut=-3", "badjson", "badjson=deep", "badjson=null", "badjson=list", "oversized=200000", "endless",
+    "endless=headers", "huge_headers", "slow=1", "redirect=https://elsewhere.test/", "empty", "delay=40",
+]  # fmt: skip
 LOST = ["status=400", "status=404", "status=413", "status=415", "status=422", "status=418"]
 HARMLESS = ["chunked", "chunked=1", "extra_1xx", "close", "slow=400", "delay=3", "content_type=text/html"]
 
