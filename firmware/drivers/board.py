@@ -30,12 +30,12 @@ class Led:
     """
 
     def __init__(self, gpio, active_high, on=False):
-        self._name = "GPIO %d" % gpio
+        self.name = "GPIO %d" % gpio
         self._high = active_high
-        self._pin = attempt(self._name, machine.Pin, gpio, machine.Pin.OUT, value=(not on) != active_high)
+        self.pin = attempt(self.name, machine.Pin, gpio, machine.Pin.OUT, value=(not on) != active_high)
 
     def set(self, on):
-        self._pin.value((not on) != self._high)
+        self.pin.value((not on) != self._high)
 
 
 class Output(Led):
@@ -51,11 +51,11 @@ class Output(Led):
 
     def get(self):
         """Whether the output is on, as read from the pin."""
-        return self._pin.value() == self._high
+        return self.pin.value() == self._high
 
     def _check(self, on):
         if self.get() == (not on):
-            raise DriverError("%s does not go %s" % (self._name, "on" if on else "off"))
+            raise DriverError("%s does not go %s" % (self.name, "on" if on else "off"))
 
 
 class Button:
@@ -64,26 +64,26 @@ class Button:
     def __init__(self, gpio, active_low, pull):
         # There is no PULL_NONE.
         pull = getattr(machine.Pin, "PULL_" + pull.upper(), None)
-        self._pin = attempt("GPIO %d" % gpio, machine.Pin, gpio, machine.Pin.IN, pull)
+        self.pin = attempt("GPIO %d" % gpio, machine.Pin, gpio, machine.Pin.IN, pull)
         self._low = active_low
 
     def active(self):
         """Whether the contact is closed now, bounces included."""
-        return self._pin.value() != self._low
+        return self.pin.value() != self._low
 
 
 class Analog:
     """The ADC input `gpio` at 11 dB attenuation, the widest range there is."""
 
     def __init__(self, gpio):
-        self._name = "ADC on GPIO %d" % gpio
-        pin = attempt(self._name, machine.Pin, gpio)
-        self._adc = attempt(self._name, machine.ADC, pin, atten=machine.ADC.ATTN_11DB)
+        self.name = "ADC on GPIO %d" % gpio
+        pin = attempt(self.name, machine.Pin, gpio)
+        self.adc = attempt(self.name, machine.ADC, pin, atten=machine.ADC.ATTN_11DB)
 
     def read_uv(self):
         """One sample in microvolts, calibrated by the chip's own fuses: about 142,000 to 3,130,000."""
         # OSError on ADC2 while Wi-Fi is on: timed out.
-        return attempt(self._name, self._adc.read_uv)
+        return attempt(self.name, self.adc.read_uv)
 
 
 class Board:

@@ -24,45 +24,45 @@ _WORDS = (
 
 class Wifi:
     def __init__(self, hostname):
-        self._hostname = hostname
-        self._wlan = None
+        self.hostname = hostname
+        self.wlan = None
 
     def start(self):
         """Switch the radio on, without connecting."""
-        attempt("Wi-Fi", network.hostname, self._hostname)
-        self._wlan = attempt("Wi-Fi", network.WLAN, network.STA_IF)
-        attempt("Wi-Fi", self._wlan.active, True)
-        attempt("Wi-Fi", self._wlan.config, reconnects=0)
+        attempt("Wi-Fi", network.hostname, self.hostname)
+        self.wlan = attempt("Wi-Fi", network.WLAN, network.STA_IF)
+        attempt("Wi-Fi", self.wlan.active, True)
+        attempt("Wi-Fi", self.wlan.config, reconnects=0)
 
     def connect(self, ssid, password):
         """Begin to connect and return at once; watch `connected()`. `password` "": an open network."""
         if not self.connected():
-            attempt("Wi-Fi", self._wlan.connect, ssid, password or None)
+            attempt("Wi-Fi", self.wlan.connect, ssid, password or None)
 
     def disconnect(self):
-        attempt("Wi-Fi", self._wlan.disconnect)
+        attempt("Wi-Fi", self.wlan.disconnect)
 
     def restart(self):
         """Radio off and on again: the way out of "Wifi Internal Error", which no other call mends."""
-        attempt("Wi-Fi", self._wlan.active, False)
+        attempt("Wi-Fi", self.wlan.active, False)
         self.start()
 
     def connected(self):
         """Whether the station has an address."""
-        return attempt("Wi-Fi", self._wlan.isconnected)
+        return attempt("Wi-Fi", self.wlan.isconnected)
 
     def status(self):
         """What the last attempt has come to, in words."""
-        code = attempt("Wi-Fi", self._wlan.status)
+        code = attempt("Wi-Fi", self.wlan.status)
         for codes, words in _WORDS:
             if code in codes:
                 return words
         return "reason %s" % code
 
     def ip(self):
-        return attempt("Wi-Fi", self._wlan.ifconfig)[0]
+        return attempt("Wi-Fi", self.wlan.ifconfig)[0]
 
     def dns(self):
         """Addresses of name servers learned by DHCP, perhaps none."""
-        server = attempt("Wi-Fi", self._wlan.ifconfig)[3]
+        server = attempt("Wi-Fi", self.wlan.ifconfig)[3]
         return [] if server == "0.0.0.0" else [server]

@@ -29,29 +29,29 @@ class Resolver:
     """`servers`: callable returning a list of "ip" or "ip:port", asked for it at each need. `rng`: see the Rng seam."""
 
     def __init__(self, clock, servers, rng, exchange=exchange):
-        self._clock = clock
-        self._servers = servers
-        self._rng = rng
-        self._exchange = exchange
-        self._cache = {}  # name: [addresses, moment, lifetime in ms]; a lifetime of 0 means last resort only
+        self.clock = clock
+        self.servers = servers
+        self.rng = rng
+        self.exchange = exchange
+        self.cache = {}  # name: [addresses, moment, lifetime in ms]; a lifetime of 0 means last resort only
 
     async def resolve(self, host):
         """Addresses (texts, at least one) of `host`. NetError "dns" when it is not known and no server tells."""
         if is_ip(host):
             return [host]
-        clock = self._clock
-        cache = self._cache
+        clock = self.clock
+        cache = self.cache
         entry = cache.get(host)
         # The counter wraps after 12.4 days: an entry nobody looked at for that long seems fresh once more. Then its
         # address is tried, and forgotten if it is wrong.
         if entry and 0 <= clock.since(entry[1]) < entry[2]:
             return entry[0]
         error = NetError("dns", "no server")
-        for server in self._servers() * _TRIES:
-            ident = self._rng() & 0xFFFF
+        for server in self.servers() * _TRIES:
+            ident = self.rng() & 0xFFFF
             ip, port = split(server, _PORT)
             try:
-                data = await self._exchange(ip, port, query(ident, host), clock, _TIMEOUT_MS)
+                data = await self.exchange(ip, port, query(ident, host), clock, _TIMEOUT_MS)
                 addresses, ttl_s = parse(data, ident, host)
             except NetError as e:
                 error = NetError("dns", e.detail)
@@ -66,8 +66,8 @@ class Resolver:
 
     def forget(self, host):
         """The address did not work: ask again next time."""
-        if host in self._cache:
-            self._cache[host][2] = 0
+        if host in self.cache:
+            self.cache[host][2] = 0
 
 
 def query(ident, name):

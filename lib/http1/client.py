@@ -25,13 +25,13 @@ class Client:
     """
 
     def __init__(self, dialer, clock, host, port=443):
-        self._dialer = dialer
-        self._clock = clock
-        self._host = host
-        self._port = port
-        self._lock = asyncio.Lock()
-        self._stream = None
-        self._view = memoryview(bytearray(_BUFFER))
+        self.dialer = dialer
+        self.clock = clock
+        self.host = host
+        self.port = port
+        self.lock = asyncio.Lock()
+        self.stream = None
+        self.view = memoryview(bytearray(_BUFFER))
         self.requests = self.dials = 0
 
     async def request(self, method, target, headers=(), body=None):
@@ -43,11 +43,11 @@ class Client:
         NetError or HttpError: there is no trustworthy response, the connection is closed, and the request may or may
         not have been carried out. Cancelling closes the connection too. ValueError: the request itself is malformed.
         """
-        host = self._host if self._port == 443 else "%s:%d" % (self._host, self._port)
+        host = self.host if self.port == 443 else "%s:%d" % (self.host, self.port)
         data = encode(method, target, host, headers, body)
-        async with self._lock:
+        async with self.lock:
             self.requests += 1
-            if self._stream:
+            if self.stream:
                 response = Response()
                 try:
                     await self._exchange(response, data)
@@ -63,20 +63,20 @@ class Client:
 
     def close(self):
         """Drop the connection, if there is one. Never raises; the next request dials again."""
-        stream, self._stream = self._stream, None
+        stream, self.stream = self.stream, None
         if stream:
             stream.close()
 
     async def _exchange(self, response, data):
-        within = self._clock.within
+        within = self.clock.within
         phase = "connect"
         send_ms = _SEND_MS
         try:
-            if not self._stream:
+            if not self.stream:
                 await within(_CONNECT_MS, self._open())
                 send_ms = _CONNECT_MS
             phase = "send"
-            await within(send_ms, self._stream.write(data))
+            await within(send_ms, self.stream.write(data))
             phase = "head"
             await within(_ANSWER_MS, self._receive(response, "status"))
             phase = "body"
@@ -90,15 +90,15 @@ class Client:
     async def _open(self):
         # Stored here and not by the caller: when a deadline strikes just as this returns, `close` still finds it.
         self.dials += 1
-        self._stream = await self._dialer.dial(self._host, self._port)
+        self.stream = await self.dialer.dial(self.host, self.port)
 
     async def _receive(self, response, goal):
         """Read until that attribute of `response` is true."""
-        stream = self._stream
+        stream = self.stream
         while not getattr(response, goal):
-            n = await stream.read_into(self._view)
+            n = await stream.read_into(self.view)
             if n:
-                response.feed(bytes(self._view[:n]))
+                response.feed(bytes(self.view[:n]))
             elif response.started:
                 response.eof()
             else:

@@ -42,18 +42,18 @@ class Dialer:
     """
 
     def __init__(self, clock, resolver, ca_ders):
-        self._clock = clock
-        self._resolver = resolver
-        self._context = None
-        self._turn = 0
+        self.clock = clock
+        self.resolver = resolver
+        self.context = None
+        self.turn = 0
         if ca_ders:
             import tls  # here, so that a host without this module can import the file
 
-            self._context = tls.SSLContext(
+            self.context = tls.SSLContext(
                 tls.PROTOCOL_TLS_CLIENT
             )  # verifies, and `dial` makes sure that it does
             for der in ca_ders:
-                self._context.load_verify_locations(der)
+                self.context.load_verify_locations(der)
 
     async def dial(self, host, port, tls=True):
         """A Stream to `host` (name or IPv4 address), connected; its TLS handshake is still to come, see Stream.
@@ -61,11 +61,11 @@ class Dialer:
         Tries one of the host's addresses, and after a failure another one the next time. NetError "dns" "connect"
         "tls". Cancelling closes the socket.
         """
-        addresses = await self._resolver.resolve(host)
-        context = self._context
+        addresses = await self.resolver.resolve(host)
+        context = self.context
         sock = stream = None
         try:
-            sock = _connecting(addresses[self._turn % len(addresses)], port, socket.SOCK_STREAM)
+            sock = _connecting(addresses[self.turn % len(addresses)], port, socket.SOCK_STREAM)
             await self._connected(sock)
             if not tls:
                 stream = Stream(sock)
@@ -79,8 +79,8 @@ class Dialer:
             raise _net_error(e, "connect")
         finally:
             if not stream:
-                self._turn += 1
-                self._resolver.forget(host)
+                self.turn += 1
+                self.resolver.forget(host)
                 if sock:
                     sock.close()
 
@@ -90,7 +90,7 @@ class Dialer:
         poller.register(sock, select.POLLOUT | select.POLLHUP)
         ready = ()
         while not ready:
-            await self._clock.sleep_ms(_POLL_MS)
+            await self.clock.sleep_ms(_POLL_MS)
             ready = poller.poll(0)
         if ready[0][1] != select.POLLOUT:
             sock.read(1)  # raises the reason
@@ -120,8 +120,8 @@ class Stream:
     """
 
     def __init__(self, *socks):
-        self._socks = socks
-        self._io = asyncio.StreamReader(socks[0])
+        self.socks = socks
+        self.io = asyncio.StreamReader(socks[0])
 
     async def read_into(self, view):
         """Wait for bytes, put at most len(view) into `view` and return how many; 0 when the peer has ended.
@@ -132,7 +132,7 @@ class Stream:
         try:
             n = None
             while n is None:  # woken by a TLS record without data, or by a part of one
-                n = await self._io.readinto(view)
+                n = await self.io.readinto(view)
             return n
         except (OSError, ValueError) as e:
             raise _net_error(e)
@@ -140,15 +140,15 @@ class Stream:
     async def write(self, data):
         """Return when the network stack has taken all of `data`. NetError "tls" or "closed"."""
         try:
-            self._io.write(data)
-            await self._io.drain()
+            self.io.write(data)
+            await self.io.drain()
         except (OSError, ValueError) as e:
             raise _net_error(e)
 
     def close(self):
         """Never raises, may be called again."""
         # Both: a TLS socket whose handshake failed has forgotten the socket below and would leave it open.
-        for sock in self._socks:
+        for sock in self.socks:
             try:
                 sock.close()
             except OSError:

@@ -200,7 +200,7 @@ class StuckStream(ScriptedStream):
 async def test_send_deadlines():
     clock = FakeClock()
     rig = Rig(StuckStream([], clock))
-    rig.clock = rig.client._clock = clock
+    rig.clock = rig.client.clock = clock
     assert await rig.failure() == ("timeout", "send")
     assert clock.waited_ms == 20000  # the first send carries the TLS handshake
     rig = Rig([OK])
@@ -275,7 +275,7 @@ async def test_cancelled_request_closes_and_lets_the_next_one_in():
     except asyncio.CancelledError:
         cancelled = True
     assert cancelled and rig.streams[0].closed == 1
-    rig.client._clock = rig.clock = FakeClock()
+    rig.client.clock = rig.clock = FakeClock()
     assert (await rig.get()).status == 200
 
 

@@ -93,7 +93,7 @@ async def second_address(orders, clock):
     from netio.errors import NetError
 
     web = client(orders, clock)
-    web._dialer._resolver.addresses = ["127.0.0.2", "127.0.0.1"]
+    web.dialer.resolver.addresses = ["127.0.0.2", "127.0.0.1"]
     kinds = []
     while web.dials < 5:
         try:
@@ -102,7 +102,7 @@ async def second_address(orders, clock):
         except NetError as e:
             kinds.append(e.kind)
     web.close()
-    return {"kinds": kinds, "forgotten": web._dialer._resolver.forgotten}
+    return {"kinds": kinds, "forgotten": web.dialer.resolver.forgotten}
 
 
 async def plain(orders, clock):
@@ -139,17 +139,17 @@ async def cancel(orders, clock):
             pass
     await asyncio.sleep_ms(50)
     return {
-        "open": web._stream is not None,
+        "open": web.stream is not None,
         "requests": web.requests,
         "dials": web.dials,
-        "forgotten": len(web._dialer._resolver.forgotten),
+        "forgotten": len(web.dialer.resolver.forgotten),
     }
 
 
 async def unverified(orders, clock):
     """Turn verification off behind the dialer's back, then request."""
     web = client(orders, clock)
-    web._dialer._context.verify_mode = 0
+    web.dialer.context.verify_mode = 0
     return await web.request("GET", "/x")
 
 
