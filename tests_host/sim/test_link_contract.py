@@ -4,6 +4,7 @@ A link here has a cloud model, a network and a clock, and no device around it. I
 """
 
 import asyncio
+import itertools
 import json
 import random
 import re
@@ -143,6 +144,11 @@ class Bench:
             told |= dict(results)
         return told
 
+    def stored_at_once(self):
+        """How many reports each request brought that the cloud stored."""
+        moments = [event["at"] for event in self.model.named("feed_stored")]
+        return [moments.count(at) for at in dict.fromkeys(moments)]
+
     async def recovers(self):
         """Whatever was, the link opens again, hears what is wanted and delivers."""
         self.faults.clear()
@@ -241,13 +247,52 @@ async def test_a_verb_with_nothing_to_do_comes_back_to_show_life(virtual_loop, r
     bench.link.close()
 
 
+async def _pump(bench, seconds):
+    """Both halves of a session at once."""
+
+    async def listen():
+        while True:
+            await bench.link.next_desired()
+
+    async def tell():
+        while True:
+            await bench.link.send([bench.report(), bench.report()])
+
+    tasks = [asyncio.ensure_future(listen()), asyncio.ensure_future(tell())]
+    done, _ = await asyncio.wait(tasks, timeout=seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert not done
+
+
+async def test_polls_keep_their_beat_whatever_goes_on_between(bench):
+    await bench.link.open()
+    await _pump(bench, 120)
+    polls = [e["at"] for e in bench.model.named("catalog_read") if e["noun"] == "commands"]
+    assert len(polls) >= 12 and len(bench.stored_at_once()) >= 11
+    assert all(9.9 < later - earlier < 10.4 for earlier, later in itertools.pairwise(polls))
+    bench.link.close()
+    bench.check()
+
+
+async def test_requests_keep_their_distance_from_the_last_answer(bench):
+    await bench.link.open()
+    bench.faults.add("any delay=2")
+    await _pump(bench, 120)
+    asked = [event["at"] for event in bench.model.named("fault")]
+    assert len(asked) > 12 and all(later - earlier >= 2 + 5 for earlier, later in itertools.pairwise(asked))
+    bench.link.close()
+    bench.check()
+
+
 async def test_a_long_rate_limit_is_waited_out_with_signs_of_life(bench):
     bench.faults.add("commands status=429 retry_after=900 times=1")
     await bench.link.open()
     bench.link.close()
     bench.check()
     assert bench.loop.time() > 900
-    gaps = [b - a for a, b in zip(bench.signs, bench.signs[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(bench.signs)]
     assert len(gaps) >= 40 and max(gaps) <= REST_S
     assert len(bench.model.named("token_issued")) == 1 and bench.net.dials == 1
 
@@ -338,11 +383,29 @@ async def test_results_are_told_only_of_reports_that_were_given(virtual_loop, ro
     bench.check()
 
 
-async def test_a_batch_that_is_too_large_shrinks_until_it_fits(virtual_loop, row):
-    bench = Bench(virtual_loop, row, Model(plan=Plan(max_batch=3), seed=1))
+async def test_a_batch_that_is_too_large_is_halved_until_it_fits_and_after_opening_tried_again(
+    virtual_loop, row
+):
+    bench = Bench(virtual_loop, row, Model(plan=Plan(max_batch=5), seed=1))
     await bench.link.open()
     await bench.deliver_all([bench.report() for _ in range(20)])
-    assert len(bench.model.feed(DEVICE_ID)) == 20
+    assert bench.stored_at_once() == [5, 5, 5, 5]
+    bench.link.close()
+    bench.model.plan = Plan()
+    await bench.link.open()
+    await bench.deliver_all([bench.report() for _ in range(20)])
+    assert bench.stored_at_once() == [5, 5, 5, 5, 20]
+    bench.link.close()
+    bench.check()
+
+
+@pytest.mark.parametrize(("count", "endpoint"), [(1, "feed-data"), (3, "batches")])
+async def test_a_rate_limit_costs_reports_only_time(bench, count, endpoint):
+    await bench.link.open()
+    bench.faults.add(f"{endpoint} status=429 times=1")
+    reports = [bench.report() for _ in range(count)]
+    assert set((await bench.deliver_all(reports)).values()) == {v.OK}
+    assert bench.stored_at_once() == [count] and bench.model.named("fault")
     bench.link.close()
     bench.check()
 
@@ -382,10 +445,11 @@ async def test_a_refusal_ends_the_lease_and_says_why(bench, fault):
     await bench.recovers()
 
 
-async def test_a_token_refused_costs_one_fresh_token_and_one_repetition(bench):
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_token_refused_costs_one_fresh_token_and_one_repetition(bench, status):
     await bench.link.open()
     report = bench.report()
-    bench.faults.add("feed-data status=401 times=1")
+    bench.faults.add(f"feed-data status={status} times=1")
     assert await bench.deliver([report], limit_s=REST_S + 4 * REQUEST_S) == [(report.message_id, v.OK)]
     assert bench.link.lease.held
     assert len(bench.model.named("token_issued")) == 2
@@ -403,6 +467,36 @@ async def test_a_refused_token_without_a_fresh_one_ends_the_lease(bench):
     assert not bench.link.lease.held
     bench.link.close()
     await bench.recovers()
+
+
+async def test_a_renewal_refused_ends_the_lease_though_the_old_token_would_do(bench):
+    await bench.link.open()
+    await asyncio.sleep(2800)
+    bench.faults.add("token status=401")
+    await bench.link.next_desired()  # what came with the catalog
+    with pytest.raises(AuthError):
+        await bench.link.next_desired()
+    assert not bench.link.lease.held
+    bench.link.close()
+    await bench.recovers()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_the_token_endpoint_says_when_to_come_again(bench, status):
+    bench.faults.add(f"token status={status} retry_after=120")
+    with pytest.raises(LinkError) as caught:
+        await bench.link.open()
+    assert caught.value.retry_after_s == 120 and not isinstance(caught.value, AuthError)
+    bench.link.close()
+    bench.faults.clear()
+    await bench.link.open()
+    await asyncio.sleep(2800 - bench.loop.time())
+    bench.faults.add(f"token status={status} retry_after=400")
+    while bench.loop.time() < 3590:
+        await bench.link.next_desired()
+    assert len(bench.model.named("fault")) == 1 + 2, "at the first poll, and 400 s later"
+    assert bench.link.lease.valid(bench.clock.ms())
+    bench.link.close()
 
 
 async def test_a_token_alone_is_no_lease(bench):
