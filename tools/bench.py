@@ -1,206 +1,23 @@
 """`python -m tools.bench`: the figures this project promises, one JSON line each, measured on this machine.
 
-{"figure": ..., "value": ..., "must": ..., "ok": ...} and whatever else tells something. Owns how each is measured.
-Refuses to be a test: figures depend on the machine, so a person reads them. Exit status 0 when all are as they must be.
+{"figure": ..., "value": ..., "must": ..., "ok": ...} and whatever else tells something. Owns the choice of figures and
+their printing. Refuses to be a test: figures depend on the machine, so a person reads them. Exit status 0 when all are
+as they must be.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
 import json
-import random
-import socket
-import statistics
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-from tools import interpreter, sizes
-from tools.stage import ROOT, NotInTimeError, Stage
-
-_PROBES = ROOT / "tools/board/probes"
-_STALL_MS = 20
-_HEAP_BYTES = 64 * 1024
-_POLL_MS = 2000
-_SLACK_MS = 250
-
-Line = dict[str, Any]
-
-
-class Bench:
-    """`quick`: the same figures with less patience. `settings`: arguments of Stage for every board."""
-
-    def __init__(self, quick: bool, found: interpreter.Interpreter, **settings: Any) -> None:
-        self._seconds = 10 if quick else 60
-        self._polls = 200 if quick else 2000
-        self._trials = 5 if quick else 20
-        self._found = found
-        self._settings = settings
-
-    def stage(self, probe: str = "", **more: Any) -> Stage:
-        tree = self._settings.get("tree", ROOT)
-        files = {"device_main.py": (tree / "main.py").read_bytes()}
-        if probe:
-            files["main.py"] = (_PROBES / f"{probe}.py").read_bytes()
-        return Stage(self._found, **self._settings, **more, files=files)
-
-    # Loop stall
-
-    async def stall_refused(self) -> Line:
-        """The host says no to every connection."""
-        async with self.stage("stall") as stage:
-            await stage.online()
-            await stage.site.server.down()
-            return await self._stall("cloud unreachable", stage)
-
-    async def stall_dns(self) -> Line:
-        """No name server answers, ever; the time server is given by address."""
-
-        def by_address(config: dict) -> None:
-            port = config["time"]["servers"][0].partition(":")[2]
-            config["time"]["servers"] = [f"127.0.0.1:{port}"]
-
-        async with self.stage("stall", edit=by_address, powered=False) as stage:
-            stage.site.dns.mode = "silent"
-            await stage.board.power_on()
-            return await self._stall("DNS dead", stage)
-
-    async def stall_unroutable(self) -> Line:
-        """Packets to the host vanish: a listener whose queue is full, which Linux treats so."""
-        async with black_hole() as port:
-
-            def into_it(config: dict) -> None:
-                config["cloud"]["base_url"] = f"https://api.realer.test:{port}"
-
-            async with self.stage("stall", edit=into_it) as stage:
-                return await self._stall("host unroutable", stage)
-
-    async def _stall(self, how: str, stage: Stage) -> Line:
-        await stage.until("the clock is set", lambda: stage.site.ntp.queries, 20)
-        await asyncio.sleep(3)
-        start, requests = len(probes(stage)), stage.site.server.requests
-        await asyncio.sleep(self._seconds)
-        delays = [us / 1000 for us in probes(stage)[start:]]
-        if stage.site.server.requests > requests or len(delays) < self._seconds * 0.9:
-            raise NotInTimeError("the cloud was reachable, or the device did not run on")
-        more = {"median_of_seconds": round(statistics.median(delays), 1), "seconds": self._seconds}
-        return line(f"loop stall, {how} (ms)", round(max(delays), 1), _STALL_MS, **more)
-
-    # Handshakes
-
-    async def handshakes(self) -> Line:
-        """An hour of polling at 5 s in virtual time: whole firmware, simulated network."""
-        return await asyncio.to_thread(_handshakes_in_virtual_time)
-
-    # Heap
-
-    async def heap(self) -> list[Line]:
-        """Real interpreter and real TLS, the firmware's clock a hundred times faster."""
-        async with self.stage("empty") as stage:
-            await stage.until("the empty board tells its heap", lambda: probes(stage), 10)
-            board = probes(stage)[0]
-        async with self.stage("heap") as stage:
-            await stage.online()
-            await stage.until("a tenth of the polls", lambda: stage.polls() > self._polls // 10, 200)
-            start = len(probes(stage))
-            await stage.until("all polls", lambda: stage.polls() > self._polls, 400)
-            used = probes(stage)[start:]
-            handshakes, boots = stage.site.server.handshakes, stage.board.boots
-        quarter = len(used) // 4
-        growth = min(used[-quarter:]) - min(used[:quarter])
-        about = {"bits": self._found.bits, "polls": self._polls, "boots": boots, "handshakes": handshakes}
-        what = "heap in use online after collection (bytes)"
-        return [
-            line(
-                what,
-                max(used),
-                _HEAP_BYTES,
-                median=round(statistics.median(used)),
-                of_which_board=board,
-                **about,
-            ),
-            line("heap growth over the polls (bytes)", growth, 0, **about),
-        ]
-
-    # Size and latency
-
-    async def mpy(self) -> Line:
-        tree = self._settings.get("tree", ROOT)
-        total = sum(sizes.measure(tree, path).mpy for path in sizes.device_files(tree))
-        return line(".mpy total (bytes)", total, sizes.TOTAL_MPY_BYTES)
-
-    async def latency(self) -> Line:
-        """From the desired value in the cloud to the level on the pin, asked for at random moments."""
-        chance, took = random.Random(1), []
-        async with self.stage() as stage:
-            await stage.online()
-            for trial in range(self._trials):
-                await asyncio.sleep(chance.uniform(0, _POLL_MS / 1000))
-                on = trial % 2 == 0
-                at = stage.want("6", int(on))
-                await stage.until("the relay switches", lambda on=on: stage.on("pump") == on, 10)
-                took.append(((stage.switched("pump", on, at) or at) - at) * 1000)
-                want = f"{float(on)}"
-                await stage.until("its report", lambda want=want: stage.reported("6") == want, 10)
-        more = {"median": round(statistics.median(took)), "min": round(min(took)), "trials": len(took)}
-        return line(
-            "desired value to relay (ms)", round(max(took)), _POLL_MS + _SLACK_MS, poll_ms=_POLL_MS, **more
-        )
-
-
-def line(figure: str, value: float, must: float, **more: Any) -> Line:
-    return {"figure": figure, "value": value, "must": must, "ok": value <= must, **more}
-
-
-def probes(stage: Stage) -> list[int]:
-    """The numbers that the program beside the firmware printed."""
-    return [int(text.split()[1]) for text in stage.lines if text.startswith("PROBE ")]
-
-
-def _handshakes_in_virtual_time() -> Line:
-    # The simulation imports the firmware into this interpreter, from where the tests find it too.
-    sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host/support/hostshim")]
-    sim = importlib.import_module("tools.sim.device")
-    virtual = importlib.import_module("tools.sim.loop")
-    loop = virtual.VirtualLoop()
-    with tempfile.TemporaryDirectory() as folder:
-        device = sim.SimDevice(loop, Path(folder), sim.demo_config(poll_s=5))
-        device.power_on()
-        loop.run_until_complete(device.until(lambda: device.online, 60))
-        start = device.net.dials - 1  # the first one belongs to this hour
-        loop.run_until_complete(asyncio.sleep(3600))
-        polls = sum(event.get("noun") == "commands" for event in device.model.named("catalog_read"))
-        loop.run_until_complete(device.power_off())
-    loop.close()
-    return line(
-        "TLS handshakes in an hour of polling at 5 s",
-        device.net.dials - start,
-        3,
-        polls=polls,
-        time="virtual",
-    )
-
-
-@asynccontextmanager
-async def black_hole() -> AsyncIterator[int]:
-    """A port on 127.0.0.1 where connecting neither succeeds nor fails."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
-    fillers = [socket.socket() for _ in range(8)]
-    try:
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        await asyncio.sleep(0.1)
-        yield listener.getsockname()[1]
-    finally:
-        for each in (*fillers, listener):
-            each.close()
+from tools import interpreter
+from tools.figures import Figures, Line
+from tools.stage import ROOT, NotInTimeError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -216,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="figures whose name contains this")
     options = parser.parse_args(argv)
     try:
-        bench = Bench(options.quick, interpreter.find(options.bits), heap=options.heap, tree=options.tree)
+        bench = Figures(options.quick, interpreter.find(options.bits), heap=options.heap, tree=options.tree)
     except interpreter.InterpreterError as error:
         print(error, file=sys.stderr)
         return 1
