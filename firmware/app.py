@@ -23,7 +23,9 @@ def start(config, board, log, store, boots):
     clock = log.clock
     wifi = config["wifi"] and board.wifi(config["wifi"]["hostname"])
     net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC)
-    return build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
+    device = build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
+    log.hidden.append(device.link)
+    return device
 
 
 def build(config, board, wifi, clock, rng, say, store, net, boots):

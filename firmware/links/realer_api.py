@@ -31,8 +31,8 @@ class RealerApi:
         self.clock = clock
         self.rng = rng
         self.say = say
-        self.close = client.close
-        self.token = None
+        self.close = client.close  # never raises
+        self.token = None  # a Secret, or None when a new one is needed
         self.turn = asyncio.Lock()
         self.renewals = Backoff(5000, 60000)
         self.cadence = Cadence(cfg["poll_s"] * 1000, clock.ms())
@@ -40,6 +40,10 @@ class RealerApi:
 
     def alive(self):
         pass
+
+    def reveal(self):
+        """What the log has to mask: a server may echo the token."""
+        return self.token.reveal() if self.token else "\n"
 
     async def exchange(self, what, text=""):
         """One request under the device's path: (verdict, JSON, words for the log). `text`: JSON to post, "" to get.
@@ -69,7 +73,8 @@ class RealerApi:
         return body if found == v.OK else None
 
     async def shutdown(self):
-        """Give the token back (Realer API, section 3.2): best effort within five seconds."""
+        """Give the token back (Realer API, section 3.2): best effort within five seconds, when all other tasks are gone."""
+        self.client.abandon()
         token, self.token = self.token, None
         self.lease.end("shut down")
         if token:

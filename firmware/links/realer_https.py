@@ -30,7 +30,8 @@ class RealerHttps(RealerApi):
     first = None  # desired values that came with the catalog
 
     async def open(self):
-        """Authorize and read the catalog; the desired values that came with it wait for `next_desired`."""
+        """Authorize and read the catalog; the desired values that came with it wait for `next_desired`. A rate limit is
+        waited out here rather than answered with another handshake."""
         self.most = _MOST_ITEMS
         self.rows = self.first = None
         while self.first is None:

@@ -16,7 +16,7 @@ _LONGEST = const(240)
 
 class Log:
     """`sink(text)` gets each line; `level`: the least of LEVELS that is logged; `lines`: the latest, oldest first;
-    `hidden`: Secrets whose text is masked wherever it appears."""
+    `hidden`: Secrets, or whatever has their `reveal`, masked wherever they appear."""
 
     def __init__(self, clock, sink):
         self.clock = clock

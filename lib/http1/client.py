@@ -67,6 +67,12 @@ class Client:
         if stream:
             stream.close()
 
+    def abandon(self):
+        """Forget a request whose task will never run again, as after Ctrl-C, and the connection it was using."""
+        if self.lock.locked():
+            self.close()
+            self.lock = asyncio.Lock()
+
     async def _exchange(self, response, data):
         within = self.clock.within
         phase = "connect"

@@ -115,3 +115,12 @@ async def test_ctrl_c_leaves_safe_outputs_and_no_token(any_interpreter):
         await stage.power_cycle()
         await stage.online()
         assert stage.site.server.requests > requests
+
+
+async def test_ctrl_c_in_the_middle_of_a_request_still_gives_the_token_back(smallest):
+    async with Life(smallest) as stage:
+        await stage.online()
+        stage.site.faults.add("commands hang times=1")
+        await stage.until("a request hangs", lambda: stage.model.named("fault"), 10)
+        await stage.ctrl_c()
+        assert [event["by"] for event in stage.model.named("revoked")] == ["device"]
