@@ -8,9 +8,13 @@ Refuses: to know any mirror's name, to install anything, to switch a signature c
 
 from __future__ import annotations
 
+import fcntl
+import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -139,6 +143,51 @@ def unpack_package(package: str, suite: str, arch: str, source: Source, work: Pa
         _run(["dpkg", "-x", str(deb), str(root)])
     shutil.rmtree(state)
     return root
+
+
+def argv(root: Path, program: str) -> list[str]:
+    """Start an unpacked program (`program`: path below `root`) through its own loader, with its own libraries."""
+    loaders = sorted(path for top in ("lib*", "usr/lib*") for path in root.glob(f"{top}/ld-linux*.so*"))
+    found = (path.parent for top in ("lib/*", "usr/lib/*") for path in root.glob(f"{top}/lib*.so.*"))
+    libraries = sorted(set(map(str, found)))
+    loader = [str(loaders[0]), "--library-path", ":".join(libraries)] if loaders else []
+    return [*loader, str(root / program)]
+
+
+def release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def codename(release: dict[str, str]) -> tuple[str, list[str]]:
+    """The machine's own suite, and the family of systems it belongs to. Raises AptError outside Debian's."""
+    family = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".split()
+    own = release.get("UBUNTU_CODENAME") or release.get("VERSION_CODENAME", "")
+    if not own or not {"debian", "ubuntu", "raspbian"} & set(family):
+        raise AptError("this is not a Debian-family system")
+    return own, family
+
+
+def debian_arch() -> str:
+    try:
+        return subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return platform.machine()
+
+
+@contextmanager
+def only_one_at_a_time(cache: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold a folder (created when missing) against other runs that would fill it too."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another run that is fetching ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(command: list[str]) -> None:

@@ -11,14 +11,11 @@ Refuses: an interpreter older than the oldest one the firmware supports.
 from __future__ import annotations
 
 import argparse
-import fcntl
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,11 +83,11 @@ def fetch(bits: int | None = None, cache: Path = CACHE, etc: Path = _APT) -> lis
 
     Does nothing where one is there already. Raises InterpreterError when in the end there is none.
     """
-    own = _debian_arch()
+    own = aptroot.debian_arch()
     wanted = {64 if own.endswith("64") else 32: own}
     if own in _SMALLER:
         wanted[32] = _SMALLER[own]
-    with _only_one_at_a_time(cache):
+    with aptroot.only_one_at_a_time(cache, _say):
         for size in (bits,) if bits else sorted(wanted, reverse=True):
             here = available(cache)
             if size in [found.bits for found in here]:
@@ -109,7 +106,9 @@ def _candidates(cache: Path) -> Iterator[Interpreter]:
     if on_path:
         yield from _probe([on_path], on_path)
     for root in sorted(cache.glob("[!.]*/root")):
-        yield from _probe(_argv(root), f"{cache.parent.name}/{cache.name}/{root.parent.name}")
+        yield from _probe(
+            aptroot.argv(root, "usr/bin/micropython"), f"{cache.parent.name}/{cache.name}/{root.parent.name}"
+        )
 
 
 def _probe(argv: list[str], origin: str) -> Iterator[Interpreter]:
@@ -123,21 +122,13 @@ def _probe(argv: list[str], origin: str) -> Iterator[Interpreter]:
         yield Interpreter(argv, (version[0], version[1], version[2]), bits, origin)
 
 
-def _argv(root: Path) -> list[str]:
-    """Start an unpacked interpreter through its own loader, with its own libraries."""
-    loaders = sorted(path for top in ("lib*", "usr/lib*") for path in root.glob(f"{top}/ld-linux*.so*"))
-    libraries = sorted({str(path.parent) for path in root.glob("**/libc.so.6")})
-    loader = [str(loaders[0]), "--library-path", ":".join(libraries)] if loaders else []
-    return [*loader, str(root / "usr/bin/micropython")]
-
-
 def _fetch_arch(arch: str | None, cache: Path, etc: Path) -> None:
     """Unpack beside the final place, try it, then move it there in one step."""
     if arch is None:
         raise InterpreterError(f"This machine's processor has no such interpreter: {_WHAT_TO_INSTALL}.")
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
         try:
-            suite, codename = _suite(_release())
+            suite, codename = _suite(aptroot.release())
             source = aptroot.pick(aptroot.machine_sources(etc), codename)
             _say(f"fetching micropython for {arch} ({suite}) from this machine's own apt mirror ...")
             root = aptroot.unpack_package("micropython", suite, arch, source, Path(temp))
@@ -145,7 +136,7 @@ def _fetch_arch(arch: str | None, cache: Path, etc: Path) -> None:
             raise InterpreterError(
                 f"MicroPython could not be fetched ({error}): {_WHAT_TO_INSTALL}."
             ) from None
-        if not list(_probe(_argv(root), "")):
+        if not list(_probe(aptroot.argv(root, "usr/bin/micropython"), "")):
             raise InterpreterError(
                 f"The packaged MicroPython for {arch} does not run here: {_WHAT_TO_INSTALL}."
             )
@@ -155,44 +146,15 @@ def _fetch_arch(arch: str | None, cache: Path, etc: Path) -> None:
     _say(f"ready: .cache/micropython/{arch}")
 
 
-def _release() -> dict[str, str]:
-    try:
-        return platform.freedesktop_os_release()
-    except OSError:
-        return {}
-
-
 def _suite(release: dict[str, str]) -> tuple[str, str]:
     """Which suite to take it from, and the machine's own one: its mirror is the one to ask.
 
     Debian packages it since release 13; a mirror that serves an older Debian serves that one too.
     """
-    family = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".split()
-    own = release.get("UBUNTU_CODENAME") or release.get("VERSION_CODENAME", "")
-    if not own or not {"debian", "ubuntu", "raspbian"} & set(family):
-        raise aptroot.AptError("this is not a Debian-family system")
+    own, family = aptroot.codename(release)
     major = release.get("VERSION_ID", "").partition(".")[0]
     old_debian = "ubuntu" not in family and major.isdigit() and int(major) < 13
     return ("trixie" if old_debian else own), own
-
-
-def _debian_arch() -> str:
-    try:
-        return subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip()
-    except (OSError, subprocess.CalledProcessError):
-        return platform.machine()
-
-
-@contextmanager
-def _only_one_at_a_time(cache: Path) -> Iterator[None]:
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _say("waiting for another run that is fetching ...")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _say(text: str) -> None:

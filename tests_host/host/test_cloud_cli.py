@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests_host.support.cloudclient import Client, reading
+from tests_host.support.mqttdevice import MqttDevice
 from tools.cloud import client, show
 from tools.cloud.__main__ import main
 from tools.cloud.demo import CLIENT_SECRET, demo_device
@@ -21,9 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 class Running:
     """A site with the demo device, and the command line pointed at it."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], mqtt: bool = False) -> None:
         self.file = folder / "admin.json"
-        self.site = Site(certs=folder / "certs", connection_file=self.file, clock=lambda: 1_800_000_000.0)
+        self.site = Site(
+            certs=folder / "certs", connection_file=self.file, clock=lambda: 1_800_000_000.0, mqtt=mqtt
+        )
         self.site.model.add_device(demo_device())
         self._capsys = capsys
 
@@ -119,6 +122,46 @@ async def test_the_world_around_misbehaves(running):
         await running.run("listener", "on")
         _, writer = await asyncio.open_connection("127.0.0.1", site.server.port)
         writer.close()
+
+
+async def test_an_owner_plays_with_the_broker(tmp_path, capsys):
+    running = Running(tmp_path, capsys, mqtt=True)
+    async with running.site as site:
+        connected = asyncio.Event()
+        site.model.listeners.append(lambda event: event["event"] == "mqtt_connected" and connected.set())
+        device = await MqttDevice(site.model).online(site)
+        await asyncio.wait_for(connected.wait(), 5)
+        assert "v1 3600 s left, connected" in (await running.run("show"))[1]
+        await running.run("set", "6", "1")
+        assert (await device.message())["value"] == "1.0"
+        assert await running.run("fault", "desired", "value=99", "copies") == (
+            0,
+            "desired copies=2 value=99\n",
+            "",
+        )
+        await running.run("set", "6", "0")
+        assert [(await device.message())["value"] for _ in range(2)] == ["99", "99"]
+        assert await running.run("kick") == (0, "1\n", "")
+        assert await device.end() == 0x98
+        assert await running.run("broker", "down") == (0, "done\n", "")
+        assert not site.broker.running
+        await running.run("broker", "up")
+        await device.connect(site)
+        await running.run("cert", "expired")
+        await device.end()
+        shown = await running.run("show")
+        assert "connected" not in shown[1]
+        events = (await running.run("events"))[1]
+        assert "is connected to the broker" in events and "broker down" in events
+        await device.off()
+        for text in (events, shown[1]):
+            assert device.tuple["mqtt_credential"] not in text
+
+
+async def test_a_cloud_without_a_broker_says_so(running):
+    async with running.site:
+        assert await running.run("broker", "down") == (1, "", "this cloud runs no broker\n")
+        assert await running.run("kick") == (0, "0\n", "")
 
 
 async def test_without_a_cloud_the_command_line_says_what_to_do(running):

@@ -47,6 +47,41 @@ DOCUMENTED = [
         "http-command-catalog-response",
         '{"code":2000,"commands":[{"id":1,"value":"0.0","value_type":"NumericRange","kind":"relay","pin_port":"6"}]}',
     ),
+    (
+        "mqtt-credential-request",
+        '{"device_id":12345,"scopes":["iot:mqtt:connect","iot:mqtt:ack:read","iot:mqtt:feed-data:write"]}',
+    ),
+    (
+        "mqtt-credential-response",
+        (
+            '{"code":2000,"mqtt":{"mqtt_client_id":"cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa",'
+            '"mqtt_username":"realer-cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa-cred-v12","mqtt_credential":"plaintext-returned-once",'
+            '"scopes":["iot:mqtt:connect","iot:mqtt:ack:read","iot:mqtt:feed-data:write"],'
+            '"expires_in":3600,"renew_after":2700,"session_hard_expires_in":3600}}'
+        ),
+    ),
+    (
+        "mqtt-catalog-response",
+        (
+            '{"code":2000,"mqtt":{"broker_url":"mqtts://mqtt.therealer.com:8883","protocol":"mqtt-5.0",'
+            '"client_id":"cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa","qos":1,"retain_policy":"disabled",'
+            '"feed_data_ack_topic":"realer/iot/v1/devices/cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa/acks",'
+            '"feed_data_ack_subscribe_scope":"iot:mqtt:ack:read","credential_endpoint":'
+            '{"endpoint":"/iot/v1/mqtt-credentials","http_method":"POST","body":{"device_id":12345,'
+            '"scopes":["iot:mqtt:connect","iot:mqtt:ack:read","iot:mqtt:feed-data:write"]}}},"mqtt_routes":[]}'
+        ),
+    ),
+    (
+        "mqtt-feed-data-publish",
+        '{"message_id":"sensor-temp-20260429T100001Z","value":"21.5","value_received_at":"2026-04-29T10:00:01Z"}',
+    ),
+    (
+        "mqtt-feed-data-publish",
+        (
+            '{"message_id":"m","value":"1.0","value_received_at":"2026-04-29T10:00:01Z",'
+            '"desired_id":"des_00000000000000000000000001","report_status":"applied","sequence_number":42}'
+        ),
+    ),
 ]
 
 
@@ -98,6 +133,48 @@ def test_documented_examples_are_accepted(name, text):
 )
 def test_each_broken_rule_of_an_item_is_named(changes, field):
     assert field in contract.problems("http-feed-data-item", reading(**changes))
+
+
+CDV = "cdv_" + "a" * 26
+FEED = {"feed_data_topic": f"realer/iot/v1/devices/{CDV}/routes/rte_{'a' * 26}/feed-data"}
+FEED |= {"feed_data_publish_scope": "iot:mqtt:feed-data:write"}
+WISH = {"desired_topic": f"realer/iot/v1/devices/{CDV}/routes/rte_{'a' * 26}/desired"}
+WISH |= {"desired_subscribe_scope": "iot:mqtt:desired:read"}
+
+
+@pytest.mark.parametrize(
+    ("route", "good"),
+    [
+        ({"source_type": "sensor", "mqtt": FEED}, True),
+        ({"source_type": "command", "mqtt": FEED | WISH}, True),
+        ({"source_type": "sensor", "source_id": 1, "mqtt": FEED}, True),
+        ({"source_type": "sensor", "mqtt": FEED | WISH}, False),
+        ({"source_type": "command", "mqtt": FEED}, False),
+        ({"source_type": "valve", "mqtt": FEED}, False),
+    ],
+)
+def test_desired_topics_belong_to_command_routes(route, good):
+    documented = json.loads(next(text for name, text in DOCUMENTED if name == "mqtt-catalog-response"))
+    assert (contract.problems("mqtt-catalog-response", documented | {"mqtt_routes": [route]}) == {}) == good
+
+
+@pytest.mark.parametrize(
+    ("ack", "good"),
+    [
+        ({"status": "accepted", "retryable": False}, True),
+        ({"status": "accepted", "retryable": True}, False),
+        (
+            {"status": "replayed", "retryable": False, "error": {"type": "t", "message": "", "details": {}}},
+            False,
+        ),
+        ({"status": "rejected", "retryable": False}, False),
+        ({"status": "error", "retryable": True, "error": {"type": "t", "message": "", "details": {}}}, True),
+        ({"status": "lost", "retryable": False}, False),
+    ],
+)
+def test_an_acknowledgement_has_an_error_when_it_is_negative(ack, good):
+    found = contract.problems("mqtt-feed-data-ack", {"version": 1, "message_id": "m"} | ack)
+    assert (found == {}) == good
 
 
 def test_a_missing_field_is_named_once():

@@ -202,8 +202,8 @@ def add_package(mirror, name, arch, content, more=""):
 @pytest.fixture
 def machine(tmp_path):
     """Folders (mirror, etc, cache) of a machine whose own mirror has a MicroPython that says it is 1.25."""
-    suite, codename = interpreter._suite(interpreter._release())
-    arch = interpreter._debian_arch()
+    suite, codename = interpreter._suite(aptroot.release())
+    arch = aptroot.debian_arch()
     mirror, etc = tmp_path / "mirror", tmp_path / "etc"
     answer = {"usr/bin/micropython": f"1 25 0 {64 if arch.endswith('64') else 32}"}
     index = add_package(mirror, "micropython", arch, answer, "Depends: libtest1\n")
@@ -226,10 +226,10 @@ def machine(tmp_path):
 @needs_apt
 def test_fetch_brings_the_package_and_its_libraries_once(bare_path, machine):
     mirror, etc, cache = machine
-    own = 64 if interpreter._debian_arch().endswith("64") else 32
+    own = 64 if aptroot.debian_arch().endswith("64") else 32
     (found,) = interpreter.fetch(own, cache, etc)
     assert found.version == (1, 25, 0) and found.argv[-1].startswith(str(cache))
-    root = cache / interpreter._debian_arch() / "root"
+    root = cache / aptroot.debian_arch() / "root"
     assert (root / "usr/lib/libtest.so.1").exists()
     shutil.rmtree(mirror)
     assert interpreter.fetch(own, cache, etc) == [found]
@@ -239,7 +239,7 @@ def test_fetch_brings_the_package_and_its_libraries_once(bare_path, machine):
 @needs_apt
 def test_two_runs_at_once_do_not_disturb_each_other(bare_path, machine):
     _, etc, cache = machine
-    own = 64 if interpreter._debian_arch().endswith("64") else 32
+    own = 64 if aptroot.debian_arch().endswith("64") else 32
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(lambda _: interpreter.fetch(own, cache, etc), range(2))
     assert one == two and len(one) == 1
@@ -249,8 +249,8 @@ def test_two_runs_at_once_do_not_disturb_each_other(bare_path, machine):
 @needs_apt
 def test_a_broken_one_in_the_cache_is_replaced(bare_path, machine):
     _, etc, cache = machine
-    own = 64 if interpreter._debian_arch().endswith("64") else 32
-    fake_interpreter(cache / interpreter._debian_arch() / "root/usr/bin/micropython", "Illegal instruction")
+    own = 64 if aptroot.debian_arch().endswith("64") else 32
+    fake_interpreter(cache / aptroot.debian_arch() / "root/usr/bin/micropython", "Illegal instruction")
     (found,) = interpreter.fetch(own, cache, etc)
     assert found.version == (1, 25, 0)
 

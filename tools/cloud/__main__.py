@@ -16,12 +16,16 @@ from typing import Any
 from rich.console import Console
 
 from tools.cloud import client, show
+from tools.cloud.broker import MODES as BROKER_MODES
+from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.certs import KINDS
 from tools.cloud.demo import demo_device
 from tools.cloud.dns import MODES as DNS_MODES
+from tools.cloud.faults import ENDPOINTS
 from tools.cloud.nouns import Plan
 from tools.cloud.ntp import MODES as NTP_MODES
 from tools.cloud.site import Site
+from tools.mosquitto import MosquittoError
 
 _SWITCH = {"on": True, "off": False}
 
@@ -31,7 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     verb, file, as_json = options.pop("verb"), options.pop("connection"), options.pop("json")
     console = Console(highlight=False, soft_wrap=True)
     if verb == "serve":
-        asyncio.run(_serve(console, file, **options))
+        try:
+            asyncio.run(_serve(console, file, **options))
+        except (BrokerError, MosquittoError) as error:
+            print(error, file=sys.stderr)
+            return 1
         return 0
     arguments = {
         name: _SWITCH.get(value, value) if name == "on" else value for name, value in options.items()
@@ -72,18 +80,19 @@ def _print(console: Console, verb: str, result: Any) -> None:
         console.print("done" if result is None else str(result), markup=False)
 
 
-async def _serve(console: Console, file: Path, db: str, port: int, min_interval_s: float) -> None:
+async def _serve(console: Console, file: Path, db: str, port: int, min_interval_s: float, mqtt: bool) -> None:
     """Run a cloud with the demo device until Ctrl-C or SIGTERM, one line per event."""
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     if db != ":memory:":
         Path(db).parent.mkdir(parents=True, exist_ok=True)
-    async with Site(db, port, plan=Plan(min_interval_s=min_interval_s), connection_file=file) as site:
+    plan = Plan(min_interval_s=min_interval_s)
+    async with Site(db, port, plan=plan, connection_file=file, mqtt=mqtt) as site:
         site.model.add_device(demo_device())
         site.model.listeners.append(lambda event: console.print(show.line(event)))
         addresses = site.addresses()
-        for name in ("base_url", "ca_der", "dns_port", "ntp_port"):
+        for name in ("base_url", "mqtt_port", "ca_der", "dns_port", "ntp_port"):
             console.print(f"{name:9} {addresses[name]}", markup=False)
         console.print("serving; end with Ctrl-C")
         await ended.wait()
@@ -100,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--db", default=":memory:", help="SQLite file that remembers everything")
     serve.add_argument("--port", type=int, default=0, help="HTTPS port (default: any free one)")
     serve.add_argument("--min-interval-s", type=float, default=0.0, help="plan cadence; faster gets 429")
+    serve.add_argument(
+        "--mqtt",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="run a mosquitto as well (default)",
+    )
     _owner_verbs(verbs)
     _world_verbs(verbs)
     return parser
@@ -117,6 +132,7 @@ def _owner_verbs(verbs: Any) -> None:
     feed.add_argument("--last", type=int, default=20)
     verbs.add_parser("expire-token", parents=[of_device], help="let the device's tokens end now")
     verbs.add_parser("revoke", parents=[of_device], help="revoke the device's tokens")
+    verbs.add_parser("kick", parents=[of_device], help="end the device's MQTT session; it may come back")
     for name, text in (("subscription", "402 for everything"), ("keys", "invalid_client, tokens revoked")):
         verbs.add_parser(name, parents=[of_device], help=f"off: {text}").add_argument("on", choices=_SWITCH)
     adopt = verbs.add_parser(
@@ -129,9 +145,12 @@ def _owner_verbs(verbs: Any) -> None:
 def _world_verbs(verbs: Any) -> None:
     fault = verbs.add_parser("fault", help="fault feed-data status=503 times=3 (see tools/cloud/faults.py)")
     fault.add_argument(
-        "endpoint", help="token, revoke, commands, sensors, feed-data, batches, any or a path glob"
+        "endpoint",
+        help=f"{', '.join(ENDPOINTS)}, a path glob; ack, desired or connect (tools/cloud/mqtt_faults.py)",
     )
-    fault.add_argument("what", nargs="+", help="status=503, cut=40, chunked, hang, delay=2, times=3, ...")
+    fault.add_argument(
+        "what", nargs="+", help="status=503, cut=40, chunked, hang, delay=2, times=3, lost, copies, ..."
+    )
     verbs.add_parser("faults", help="list faults; faults clear ends them").add_argument(
         "clear", nargs="?", choices=["clear"]
     )
@@ -139,6 +158,8 @@ def _world_verbs(verbs: Any) -> None:
         "kind", choices=KINDS
     )
     verbs.add_parser("listener", help="off: connections are refused").add_argument("on", choices=_SWITCH)
+    broker = verbs.add_parser("broker", help="the MQTT broker: down refuses, freeze is silent")
+    broker.add_argument("mode", choices=BROKER_MODES)
     verbs.add_parser("dns", help="spoil name resolution").add_argument("mode", nargs="?", choices=DNS_MODES)
     ntp = verbs.add_parser("ntp", help="spoil time")
     ntp.add_argument("mode", nargs="?", choices=NTP_MODES)

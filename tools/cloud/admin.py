@@ -101,6 +101,9 @@ class Admin:
     def do_keys(self, on: bool, device: str | None = None) -> None:
         self.model.set_keys(self._device(device), on, self._clock())
 
+    def do_kick(self, device: str | None = None) -> int:
+        return self.model.kick(self._device(device))
+
     # catalog
 
     def do_adopt(self, port: str, on: bool, device: str | None = None) -> None:
@@ -122,13 +125,20 @@ class Admin:
             self.faults.clear()
         return [str(rule) for rule in self.faults.rules]
 
-    def do_cert(self, kind: str) -> None:
+    async def do_cert(self, kind: str) -> None:
         """From the next handshake on; connections that are open are cut, so that it comes soon."""
         self.site.server.present(kind)
         self.site.server.cut()
+        if self.site.broker:
+            await self.site.broker.present(kind)
 
     async def do_listener(self, on: bool) -> None:
         await (self.site.server.up() if on else self.site.server.down())
+
+    async def do_broker(self, mode: str) -> None:
+        if self.site.broker is None:
+            raise KeyError("this cloud runs no broker")
+        await self.site.broker.mode(mode)
 
     def do_dns(self, mode: str = "") -> None:
         self.site.dns.mode = _one_of(mode, dns.MODES)

@@ -51,10 +51,12 @@ class TestCA:
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
         with tempfile.TemporaryDirectory(dir=self.folder) as private:
-            file = Path(private) / "leaf.pem"
-            file.write_bytes(_pem(self._issue(kind)))
-            context.load_cert_chain(file)
+            context.load_cert_chain(self.write_leaf(Path(private) / "leaf.pem", kind))
         return context
+
+    def write_leaf(self, file: Path, kind: str = "good") -> Path:
+        """A fresh leaf certificate and its key in one file that only its owner can read, for other programs."""
+        return _write(file, _pem(self._issue(kind)))
 
     def client(self) -> ssl.SSLContext:
         """Client side context that trusts this CA and nothing else."""

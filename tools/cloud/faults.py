@@ -5,23 +5,36 @@ by the HTTPS server and by simulations without sockets. The bytes themselves are
 sockets and waiting: a step says what to do, its driver does it.
 
 Text form: `ENDPOINT KEY[=VALUE] ...`, for example `feed-data status=503 times=3` or `commands chunked slow=40`.
-ENDPOINT is token, revoke, commands, sensors, feed-data, batches, any, or a glob over paths (`/iot/*/sensors*`).
-Keys may be combined; each field of `Fault` is a key, and its comment says what it does.
+ENDPOINT is token, revoke, commands, sensors, feed-data, batches, mqtt, mqtt-credentials, any, or a glob over paths
+(`/iot/*/sensors*`). Keys may be combined; each field of `Fault` is a key, and its comment says what it does.
+The endpoints ack, desired and connect have other keys: see `mqtt_faults.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
-from tools.cloud import fault_bytes
+from tools.cloud import fault_bytes, fault_text
 from tools.cloud.fault_bytes import Step, plan_response
 from tools.cloud.messages import Request, endpoint_of
 from tools.cloud.model import Model
+from tools.cloud.mqtt_faults import KINDS, MqttFault
 
 __all__ = ["ENDPOINTS", "Fault", "Faults", "Step", "plan_response"]
 
-ENDPOINTS = ("token", "revoke", "commands", "sensors", "feed-data", "batches", "any")
+ENDPOINTS = (
+    "token",
+    "revoke",
+    "commands",
+    "sensors",
+    "feed-data",
+    "batches",
+    "mqtt",
+    "mqtt-credentials",
+    "any",
+)
 
 
 @dataclass
@@ -75,12 +88,10 @@ class Fault:
         endpoint, *words = text.split() or [""]
         if endpoint not in ENDPOINTS and "/" not in endpoint:
             raise ValueError(
-                f"unknown endpoint {endpoint!r}; one of {', '.join(ENDPOINTS)} or a glob over paths"
+                f"unknown endpoint {endpoint!r}; one of {', '.join(ENDPOINTS + KINDS)} or a glob over paths"
             )
         fault = cls(endpoint)
-        for word in words:
-            key, equals, value = word.partition("=")
-            setattr(fault, key, _value(key, value if equals else None))
+        fault_text.read(fault, words, _BARE, _CHOICES)
         if not fault.status and (fault.code or fault.error):
             raise ValueError("code and error need a status, such as status=403 code=4002")
         if fault == cls(endpoint, times=fault.times, skip=fault.skip, unseen=fault.unseen):
@@ -88,14 +99,7 @@ class Fault:
         return fault
 
     def __str__(self) -> str:
-        words = [self.endpoint]
-        for item in fields(self)[1:]:
-            value = getattr(self, item.name)
-            if value != item.default:
-                words.append(
-                    item.name if value is True else f"{item.name}={'no' if value is False else value}"
-                )
-        return " ".join(words)
+        return fault_text.write(self)
 
 
 _BARE = {"badjson": "half", "oversized": 65536, "chunked": 17, "huge_headers": 16384, "extra_1xx": 1, "endless": "body",
@@ -103,45 +107,21 @@ _BARE = {"badjson": "half", "oversized": 65536, "chunked": 17, "huge_headers": 1
 _CHOICES = {"badjson": tuple(fault_bytes.BROKEN), "endless": ("body", "plain", "headers")}
 
 
-def _value(key: str, text: str | None) -> int | float | str | bool:
-    kinds = {item.name: item.type for item in fields(Fault)[1:]}
-    if key not in kinds:
-        raise ValueError(f"unknown fault {key!r}; one of {', '.join(kinds)}")
-    kind = str(kinds[key]).split(" ")[0]
-    if text is None:
-        if kind != "bool" and key not in _BARE:
-            raise ValueError(f"{key} needs a value: {key}=...")
-        return _BARE.get(key, True)
-    try:
-        value = _READ[kind](text)
-    except (KeyError, ValueError):
-        raise ValueError(f"{text!r} is no value for {key}") from None
-    if key in _CHOICES and value not in _CHOICES[key]:
-        raise ValueError(f"{key} is one of {', '.join(_CHOICES[key])}")
-    return value
-
-
-_READ = {
-    "int": int,
-    "float": float,
-    "str": str,
-    "bool": {"yes": True, "1": True, "no": False, "0": False}.__getitem__,
-}
-
-
 class Faults:
-    """Ordered rules; the first that fits a request and has not been used up is applied, alone."""
+    """Ordered rules; the first that fits a request or a message and has not been used up is applied, alone."""
 
     def __init__(self) -> None:
-        self.rules: list[Fault] = []
+        self.rules: list[Fault | MqttFault] = []
 
-    def add(self, fault: Fault | str) -> Fault:
+    def add(self, fault: Fault | MqttFault | str) -> Any:
         """Append a rule; returns it, so that a test can look at what is left of it. Raises ValueError."""
-        rule = Fault.parse(fault) if isinstance(fault, str) else fault
-        self.rules.append(rule)
-        return rule
+        if isinstance(fault, str):
+            kind = MqttFault if fault.split(" ")[0] in KINDS else Fault
+            fault = kind.parse(fault)
+        self.rules.append(fault)
+        return fault
 
-    def remove(self, fault: Fault) -> None:
+    def remove(self, fault: Fault | MqttFault) -> None:
         self.rules = [rule for rule in self.rules if rule is not fault]
 
     def clear(self) -> None:
@@ -152,17 +132,29 @@ class Faults:
         path = path.split("?", maxsplit=1)[0]
         name = endpoint_of(path)
         for rule in self.rules:
-            if rule.endpoint not in (name, "any") and not fnmatchcase(path, rule.endpoint):
-                continue
-            if rule.skip > 0:
-                rule.skip -= 1
-                continue
-            if rule.times is not None:
-                rule.times -= 1
-                if rule.times <= 0:
-                    self.remove(rule)
-            return rule
+            fits = isinstance(rule, Fault) and (
+                rule.endpoint in (name, "any") or fnmatchcase(path, rule.endpoint)
+            )
+            if fits and self._due(rule):
+                return rule
         return None
+
+    def take_message(self, kind: str) -> MqttFault | None:
+        """The fault for an MQTT message of one of mqtt_faults.KINDS, counted as used."""
+        for rule in self.rules:
+            if isinstance(rule, MqttFault) and rule.endpoint == kind and self._due(rule):
+                return rule
+        return None
+
+    def _due(self, rule: Fault | MqttFault) -> bool:
+        if rule.skip > 0:
+            rule.skip -= 1
+            return False
+        if rule.times is not None:
+            rule.times -= 1
+            if rule.times <= 0:
+                self.remove(rule)
+        return True
 
 
 def answer(model: Model, faults: Faults, request: Request, now: float) -> list[Step]:

@@ -27,15 +27,16 @@ class Outcome:
 
 
 def ingest(
-    model: Model, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float
-) -> Outcome:
+    model: Model, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float,
+    via: str = "https",
+) -> Outcome:  # fmt: skip
     """Judge and keep one structurally sound item of a source (`role`: "sensor" or "command").
 
     `item` holds value, value_received_at, message_id and the optional fields, but not the source: a message id means
     the same whichever way it came.
     """
     payload = json.dumps(item, sort_keys=True)
-    facts = {f"{role}_id": source_id, "message_id": item["message_id"], "value": item["value"]}
+    facts = {f"{role}_id": source_id, "message_id": item["message_id"], "value": item["value"], "via": via}
     # A replay is recognised before the catalog is asked: the source may have vanished since the first delivery.
     earlier = model.store.find_feed(device, role, source_id, item["message_id"])
     if earlier is not None and earlier["payload"] == payload:
@@ -51,7 +52,10 @@ def ingest(
     model.store.set_reported(device, role, str(source_id), item["value"], item["value_received_at"])
     observed = item["value_received_at"]
     model.event(now, "feed_stored", device, feed_data_id=number, received_at=observed, **facts)
-    _adopt(model, device, role, source_id, item, now)
+    if "desired_id" in item:
+        _answered(model, device, item, now)
+    else:
+        _adopt(model, device, role, source_id, item, now)
     return Outcome("created", number)
 
 
@@ -72,12 +76,21 @@ def _problems(
     return {}
 
 
+def _answered(model: Model, device: str, item: dict[str, Any], now: float) -> None:
+    """Keep what the device made of a wish; `applied` is what it means when it does not say."""
+    status = item.get("report_status", "applied")
+    model.store.set_outcome(desired_number(item["desired_id"]), status, item["value"], now)
+    model.event(
+        now, "desired_answered", device, desired_id=item["desired_id"], status=status, value=item["value"]
+    )
+
+
 def _adopt(
     model: Model, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float
 ) -> None:
     """A local report (one that answers no request) becomes the desired value where the owner has chosen so."""
     command = model.store.source(device, role, str(source_id))
-    if not isinstance(command, Command) or not command.adopt or "desired_id" in item:
+    if not isinstance(command, Command) or not command.adopt:
         return
     if command.value != item["value"]:
         model.desire(device, command, item["value"], "device", now)

@@ -1,7 +1,8 @@
 """The words of iot/v1 in the generation with integer ids: catalogs whose values are the desired state, feed data.
 
 Owns the order in which a request is judged: token, device, subscription, cadence, scope, then the endpoint itself.
-Refuses later words (bootstrap, desired-states, MQTT): those answer 404, as for a device that does not have them.
+The words about MQTT are in `mqtt_v1.py`. Refuses later words (bootstrap, desired-states): those answer 404, as for a
+device that does not have them.
 Source: Realer API, sections "Device catalog", "HTTPS runtime", "Response codes".
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tools.cloud import contract
+from tools.cloud import contract, mqtt_v1
 from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import Refusal, Request, Response, to_json
 from tools.cloud.nouns import Command, Sensor
@@ -18,8 +19,13 @@ from tools.cloud.nouns import Command, Sensor
 if TYPE_CHECKING:
     from tools.cloud.model import Model
 
-_LATER = ("bootstrap", "desired-states", "mqtt")
-_SCOPES = {"commands": "iot:catalog:read", "sensors": "iot:catalog:read", "feed-data": "iot:feed-data:write"}
+_LATER = ("bootstrap", "desired-states")
+_SCOPES = {
+    "commands": "iot:catalog:read",
+    "sensors": "iot:catalog:read",
+    "mqtt": "iot:catalog:read",
+    "feed-data": "iot:feed-data:write",
+}
 _REFUSALS = {"conflict": 409, "rejected": 422}
 _FIELDS = {
     "command": ("id", "value", "value_type", "kind", "pin_port"),
@@ -31,6 +37,9 @@ def answer(model: Model, request: Request, path: str, now: float) -> tuple[Respo
     """Response and the name of the schema it must keep. Raises Refusal."""
     token = _token(model, request, now)
     parts = path.split("/")[3:]
+    if parts == ["mqtt-credentials"] and request.method == "POST":
+        device, body = mqtt_v1.requested_device(model, request, now)
+        return mqtt_v1.credential(model, _device(model, device, token, now), token, request, body, now)
     key, noun, rest = (
         (parts[1], parts[2], parts[3:]) if parts[0] == "devices" and len(parts) > 2 else ("", "", [])
     )
@@ -41,7 +50,9 @@ def answer(model: Model, request: Request, path: str, now: float) -> tuple[Respo
     device = _device(model, key, token, now)
     if _SCOPES[noun] not in token["scope"].split(" "):
         raise Refusal(403, "the token lacks a scope", {"scope": [f"{_SCOPES[noun]} is needed"]})
-    if noun != "feed-data" and request.method == "GET" and len(rest) < 2:
+    if noun == "mqtt" and request.method == "GET" and not rest:
+        return mqtt_v1.catalog(model, device, now)
+    if noun in ("commands", "sensors") and request.method == "GET" and len(rest) < 2:
         return _catalog(model, device, noun[:-1], rest, now)
     if noun == "feed-data" and request.method == "POST" and rest in ([], ["batches"]):
         return _feed(model, device, request, bool(rest), now)

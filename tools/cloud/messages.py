@@ -99,10 +99,12 @@ def to_json(value: Any) -> bytes:
 
 
 def endpoint_of(path: str) -> str:
-    """Short name of the endpoint behind a path: token, revoke, commands, sensors, feed-data, batches, or "other"."""
+    """Short name of the endpoint behind a path: token, revoke, commands, ..., mqtt-credentials, or "other"."""
     parts = path.split("?", maxsplit=1)[0].strip("/").split("/")
     if parts[0] == "oauth":
         return parts[1] if len(parts) == 2 and parts[1] in ("token", "revoke") else "other"
+    if parts == ["iot", "v1", "mqtt-credentials"]:
+        return parts[2]
     if parts[:3] != ["iot", "v1", "devices"]:
         return "other"
     if parts[4:] == ["feed-data", "batches"]:

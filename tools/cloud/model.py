@@ -1,7 +1,8 @@
 """The simulated Realer cloud as one pure model: requests in, responses out, time passed in.
 
 Owns the route from a request to the words of an API generation (`oauth.py`, `iot_v1.py`; a new generation is one
-more file with an `answer`), the event log and the list of broken contracts. The owner's side is in `owner.py`.
+more file with an `answer`), the event log and the list of broken contracts. The owner's side is in `owner.py`, what
+happens at the broker in `sessions.py` and `mqtt_feed.py`.
 Refuses sockets, clocks and faults: `now` is unix seconds, misbehaviour is added outside by `faults.py`.
 """
 
@@ -13,18 +14,19 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
-from tools.cloud import contract, iot_v1, oauth
+from tools.cloud import contract, iot_v1, mqtt_feed, oauth
 from tools.cloud.messages import OAuthRefusal, Refusal, Request, Response, to_json
-from tools.cloud.nouns import Command, Device, Plan, Sensor
+from tools.cloud.nouns import Command, Device, MqttOffer, Plan, Sensor
 from tools.cloud.owner import Owner
+from tools.cloud.sessions import Sessions
 from tools.cloud.store import Store
 
-__all__ = ["Command", "Device", "Model", "Plan", "Request", "Response", "Sensor"]
+__all__ = ["Command", "Device", "Model", "MqttOffer", "Plan", "Request", "Response", "Sensor"]
 
 Event = dict[str, Any]
 
 
-class Model(Owner):
+class Model(Owner, Sessions):
     """One cloud with its devices.
 
     `path`: SQLite file, or ":memory:". A model opened on an existing file knows everything the last one knew.
@@ -33,6 +35,7 @@ class Model(Owner):
     """
 
     def __init__(self, path: str = ":memory:", plan: Plan | None = None, seed: int | None = None) -> None:
+        Sessions.__init__(self)
         self.plan = plan or Plan()
         self.store = Store(path)
         self.events: list[Event] = []
@@ -79,6 +82,11 @@ class Model(Owner):
                 return generation.answer(self, request, path, now)
         self.violation(now, request, "unknown path")
         raise Refusal(404)
+
+    def announce(self, device: str, command: Command, n: int, now: float) -> None:
+        """Tell the broker about the n-th wish; a device without a session has to find it in its catalog."""
+        if self.port:
+            self.port.desired(*mqtt_feed.desired(self, device, command, n, now))
 
     def event(self, now: float, name: str, device: Any = None, **facts: Any) -> Event:
         """Append an event and tell the listeners. `n` counts from 1 and survives trimming of the list."""

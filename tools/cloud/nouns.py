@@ -19,10 +19,18 @@ ALL_SCOPES = (
     "iot:mqtt:desired:read",
 )
 
+# What the MQTT catalog's own credential request asks for. As documented it leaves `iot:mqtt:desired:read` out: a
+# device with commands has to add it.
+MQTT_SCOPES = ("iot:mqtt:connect", "iot:mqtt:ack:read", "iot:mqtt:feed-data:write")
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What a subscription allows. Seconds and bytes; 0 seconds between requests means "as often as you like"."""
+    """What a subscription allows. Seconds and bytes; 0 seconds between requests means "as often as you like".
+
+    `credential_s`, `credential_renew_s`, `session_s`: life of an MQTT CONNECT tuple, when to renew it, and the end of
+    a session, all from its issue. `desired_s`: how long a device may take to act on a desired state (MQTT).
+    """
 
     min_interval_s: float = 0.0
     max_body_bytes: int = 5120
@@ -30,6 +38,40 @@ class Plan:
     renew_s: int = 2700
     max_batch: int = 20
     retry_after: bool = False  # whether a 429 says how long to wait; no page of the documentation shows it
+    credential_s: int = 3600
+    credential_renew_s: int = 2700
+    session_s: int = 3600
+    desired_s: int = 300
+
+
+@dataclass
+class MqttOffer:
+    """How the cloud offers MQTT; may be changed at any time.
+
+    `url`: of the broker, "" = this cloud has no MQTT and its endpoints answer 404. `credentials` False: the catalog
+    has no `credential_endpoint`, which means "not yet". `id_field`: the field of a route that names its sensor or
+    command, which no page of the documentation shows; "role_id" means `sensor_id` or `command_id`, "" none at all.
+    """
+
+    url: str = ""
+    protocol: str = "mqtt-5.0"
+    credentials: bool = True
+    id_field: str = "source_id"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """An MQTT CONNECT tuple without its secret, and what it may do.
+
+    `device`: key of the device; `token`: digest of the token it came from; `ends`: unix seconds.
+    """
+
+    username: str
+    client_id: str
+    device: str
+    scopes: tuple[str, ...]
+    token: str
+    ends: float
 
 
 @dataclass

@@ -100,4 +100,5 @@ def _revoke(model: Model, device: Any, form: dict[str, str], now: float) -> dict
     """Always succeeds: whether the token ever existed is nobody's business."""
     count = model.store.revoke(device["key"], now, form["token"])
     model.event(now, "revoked", device["key"], count=count, by="device")
+    model.end_credentials(now, "revoked", device=device["key"], token=digest(form["token"]))
     return {}

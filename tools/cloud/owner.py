@@ -21,6 +21,9 @@ class Owner:
 
     store: Store
     event: Callable[..., dict[str, Any]]
+    announce: Callable[[str, Command, int, float], None]
+    end_credentials: Callable[..., int]
+    sessions: dict[str, dict[str, Any]]
 
     def add_device(self, device: Device) -> bool:
         """Register a device; False when the database knows it already (its stored state is kept)."""
@@ -49,10 +52,15 @@ class Owner:
         command.value = text
         self.store.put_source(key, "command", command)
         n = self.store.add_desired(key, str(command.id), text, by, now)
+        sequence = self.store.sequence(key, str(command.id), n)
         self.event(
-            now, "desired_set", key, command_id=command.id, pin_port=command.pin_port, value=text, by=by, sequence=n,
-            desired_id=desired_id(n),
+            now, "desired_set", key, command_id=command.id, pin_port=command.pin_port, value=text, by=by,
+            sequence=sequence, desired_id=desired_id(n),
         )  # fmt: skip
+        if by == "device":  # it has done already what it now wants
+            self.store.set_outcome(n, "applied", text, now)
+        else:
+            self.announce(key, command, n, now)
 
     def find_command(self, device_id: int | str, port_or_id: int | str) -> Command:
         commands = self.store.sources(self._key(device_id), "command")
@@ -79,7 +87,10 @@ class Owner:
         return self._told(now, "tokens_expired", device_id, self.store.expire(self._key(device_id), now))
 
     def revoke_tokens(self, device_id: int | str, now: float = 0.0) -> int:
-        return self._told(now, "revoked", device_id, self.store.revoke(self._key(device_id), now), by="owner")
+        """End every token of the device and the MQTT credentials that came from them; returns how many tokens."""
+        count = self.store.revoke(self._key(device_id), now)
+        self.end_credentials(now, "revoked", device=self._key(device_id))
+        return self._told(now, "revoked", device_id, count, by="owner")
 
     def set_keys(self, device_id: int | str, enabled: bool, now: float = 0.0) -> None:
         """Disabled keys get `invalid_client`, and every token that came from them ends too."""
@@ -90,10 +101,15 @@ class Owner:
             self.revoke_tokens(device_id, now)
 
     def set_subscription(self, device_id: int | str, active: bool, now: float = 0.0) -> None:
-        """Without a subscription every iot/v1 request is refused with 402 / 4002; tokens are still issued."""
+        """Without a subscription every iot/v1 request is refused with 402 / 4002; tokens are still issued.
+
+        MQTT credentials and sessions end.
+        """
         key = self._key(device_id)
         self.store.set_flag(key, "subscription", active)
         self.event(now, "subscription_set", key, active=active)
+        if not active:
+            self.end_credentials(now, "subscription", device=key)
 
     # catalog
 
@@ -121,6 +137,14 @@ class Owner:
         command.error = error
         self.put_command(device_id, command)
 
+    def outcome(self, device_id: int | str, name: str) -> str | None:
+        """What became of a desired state ("des_..."): applied, rejected, stale, or None as long as nobody answered."""
+        for command in self.store.sources(self._key(device_id), "command"):
+            for wish in self.store.wishes(str(device_id), str(command.id)):
+                if wish["n"] == desired_number(name):
+                    return wish["status"]
+        raise KeyError(f"device {device_id} was never asked for {name}")
+
     # views
 
     def feed(self, device_id: int | str, last: int | None = None) -> list[dict[str, Any]]:
@@ -145,6 +169,14 @@ class Owner:
         view |= {"subscription": bool(row["subscription"]), "keys": bool(row["keys"])}
         live = [t for t in self.store.tokens(key) if not t["revoked"] and t["expires"] > now]
         view["tokens"] = [{"scope": t["scope"], "left_s": round(t["expires"] - now)} for t in live]
+        view["credentials"] = [
+            {
+                "username": c.username,
+                "left_s": round(c.ends - now),
+                "session": self.sessions.get(c.client_id, {}).get("username") == c.username,
+            }
+            for c in self.store.live_credentials(device=key)
+        ]
         for role in ("command", "sensor"):
             reported = self.store.reported(key, role)
             view[role + "s"] = [
@@ -155,6 +187,9 @@ class Owner:
                 }
                 for item in self.store.sources(key, role)
             ]
+        for command in view["commands"]:
+            wishes = self.store.wishes(key, str(command["id"]))
+            command["answer"] = wishes[-1]["status"] if wishes else None
         view["last_feed"] = self.feed(key, last=5)
         return view
 

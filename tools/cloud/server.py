@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -26,7 +26,8 @@ class CloudServer:
     """A listening cloud.
 
     `hellos` counts TLS handshakes begun, `handshakes` those completed, `requests` complete requests read.
-    `clock` gives unix seconds.
+    `clock` gives unix seconds. `before_answer` is awaited between a request and its answer: what the model did may have
+    to reach others first.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class CloudServer:
         self.model, self.faults, self.certs = model, faults, certs
         self.host, self.port = host, port
         self.hellos = self.handshakes = self.requests = 0
+        self.before_answer: Callable[[], Awaitable[None]] | None = None
         self._clock = clock
         self._kind = "good"
         self._contexts: dict[str, ssl.SSLContext] = {}
@@ -108,6 +110,8 @@ class CloudServer:
         headers = {name.lower(): value for name, value in received.headers.items()}
         request = Request(received.method, received.raw_path, headers, body)
         steps = answer(self.model, self.faults, request, self._clock())
+        if self.before_answer:
+            await self.before_answer()
         transport = received.transport
         if transport is None:
             raise ConnectionResetError

@@ -21,6 +21,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "unauthorized": ("yellow", "request with a token that is {reason}"),
     "catalog_read": ("dim", "{noun} read ({count})"),
     "desired_set": ("bold", "{by} wants {value} on port {pin_port}"),
+    "credential_issued": ("cyan", "MQTT tuple {username} issued: {scope}"),
+    "credential_ended": ("yellow", "MQTT tuple {username} ended: {reason}"),
+    "mqtt_connected": ("cyan", "{username} is connected to the broker"),
+    "mqtt_disconnected": ("yellow", "{username} left the broker: {reason}"),
+    "mqtt_refused": ("red", "the broker refused a CONNECT"),
+    "broker": ("magenta", "broker {state}"),
+    "desired_published": ("dim", "desired state {sequence} of command {command_id} is out; heard: {heard}"),
+    "desired_answered": ("green", "{desired_id} was {status}: {value}"),
     "feed_stored": ("green", "stored {source}: {value}, observed {received_at}"),
     "feed_replayed": ("dim", "replay of {message_id}: nothing stored twice"),
     "feed_conflict": ("red", "conflict: {message_id} came with another payload"),
@@ -58,21 +66,26 @@ def state(devices: list[dict[str, Any]]) -> Group:
 
 def _heading(device: dict[str, Any]) -> Text:
     tokens = ", ".join(f"{token['left_s']} s left" for token in device["tokens"]) or "none"
+    held = [
+        f"{c['username'].rpartition('-')[2]} {c['left_s']} s left{', connected' if c['session'] else ''}"
+        for c in device["credentials"]
+    ]
+    mqtt = ", ".join(held) or "none"
     return Text(
         f"device {device['id']}  subscription {_ON[device['subscription']]}  keys {_ON[device['keys']]}  "
-        f"tokens: {tokens}",
+        f"tokens: {tokens}  MQTT: {mqtt}",
         style="bold",
     )
 
 
 def _commands(device: dict[str, Any]) -> Table:
-    table = _table("commands", "id", "pin_port", "kind", "desired", "reported", "observed", "")
+    table = _table("commands", "id", "pin_port", "kind", "desired", "reported", "observed", "answer", "")
     for row in device["commands"]:
         same = row["reported"] is not None and _number(row["reported"]) == _number(row["value"])
         state = (
             Text(str(row["error"]), "red") if row["error"] else Text("" if same else "out of sync", "yellow")
         )
-        _add(table, row, "id", "pin_port", "kind", "value", "reported", "reported_at", last=state)
+        _add(table, row, "id", "pin_port", "kind", "value", "reported", "reported_at", "answer", last=state)
     return table
 
 

@@ -1,4 +1,4 @@
-"""A whole simulated outside world in one process: cloud over HTTPS, DNS, SNTP and the owner's admin side.
+"""A whole simulated outside world: cloud over HTTPS, DNS, SNTP, the owner's admin side, and a real MQTT broker.
 
 Owns the composition and the connection file that lets `python -m tools.cloud` find a running one. Refuses to know the
 device: it only offers addresses.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.cloud.admin import Admin
+from tools.cloud.broker import Broker
 from tools.cloud.certs import TestCA
 from tools.cloud.client import CONNECTION_FILE
 from tools.cloud.dns import DnsServer
@@ -26,8 +27,9 @@ CERTS = CONNECTION_FILE.parents[1] / "certs"
 
 
 class Site:
-    """`async with Site(...) as site:` then use `.model .faults .server .dns .ntp .certs`.
+    """`async with Site(...) as site:` then use `.model .faults .server .dns .ntp .certs .broker`.
 
+    `mqtt`: run mosquitto too; without it `broker` is None and the cloud offers no MQTT.
     `connection_file` None writes none. Ports are 0 (any free one) unless given; all listen on 127.0.0.1 only.
     `clock` gives unix seconds to the model and to SNTP.
     """
@@ -35,16 +37,27 @@ class Site:
     def __init__(
         self, db: str = ":memory:", port: int = 0, certs: Path | str = CERTS, plan: Plan | None = None,
         connection_file: Path | None = CONNECTION_FILE, clock: Callable[[], float] = time.time,
+        mqtt: bool = False,
     ) -> None:  # fmt: skip
         self.model, self.faults, self.certs = Model(db, plan), Faults(), TestCA(certs)
         self.server = CloudServer(self.model, self.faults, self.certs, port=port, clock=clock)
         self.dns, self.ntp = DnsServer(), NtpServer(clock=clock)
+        self.broker = Broker(self.model, self.faults, self.certs, clock) if mqtt else None
+        if self.broker:
+            self.server.before_answer = self.broker.settled
         self.admin = Admin(self, clock)
         self._connection_file = connection_file
 
     async def __aenter__(self) -> Site:
-        for part in (self.server, self.dns, self.ntp, self.admin):
-            await part.start()
+        started = []
+        try:
+            for part in self._parts():
+                started.append(part)
+                await part.start()
+        except BaseException:
+            for part in reversed(started):
+                await part.stop()
+            raise
         if self._connection_file:
             write_private(self._connection_file, json.dumps(self.addresses()))
         return self
@@ -52,9 +65,12 @@ class Site:
     async def __aexit__(self, *_: object) -> None:
         if self._connection_file and _written_by(self._connection_file) == os.getpid():
             self._connection_file.unlink()
-        for part in (self.admin, self.ntp, self.dns, self.server):
+        for part in reversed(self._parts()):
             await part.stop()
         self.model.close()
+
+    def _parts(self) -> list[Any]:
+        return [part for part in (self.broker, self.server, self.dns, self.ntp, self.admin) if part]
 
     def addresses(self) -> dict[str, Any]:
         """What a device or a command line needs to reach this site. Ports are on 127.0.0.1."""
@@ -64,6 +80,7 @@ class Site:
             "ca_der": str(self.certs.der.resolve()),
             "dns_port": self.dns.port,
             "ntp_port": self.ntp.port,
+            "mqtt_port": self.broker.port if self.broker else None,
             "admin_port": self.admin.port,
             "admin_key": self.admin.key,
         }

@@ -1,7 +1,8 @@
 """Durable state of the simulated cloud, in one SQLite database.
 
-Owns the tables and every SQL statement. Keeps only digests of client secrets and tokens. Refuses decisions: what a
-row means for a request is the model's business. Columns for ids have no type, so 1 stays 1 and "cmd_x" stays text.
+Owns the tables and every SQL statement (those about MQTT are in `store_mqtt.py`). Keeps only digests of client secrets
+and tokens. Refuses decisions: what a row means for a request is the model's business. Columns for ids have no type, so
+1 stays 1 and "cmd_x" stays text.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.cloud.nouns import Command, Device, Sensor
+from tools.cloud.store_mqtt import TABLES as _MQTT_TABLES
+from tools.cloud.store_mqtt import MqttStore
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS devices (key TEXT PRIMARY KEY, id, client_id TEXT UNIQUE, secret TEXT, scopes TEXT,
@@ -34,7 +37,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-class Store:
+class Store(MqttStore):
     """Rows in, rows out. `path` is a file name or ":memory:"."""
 
     def __init__(self, path: str = ":memory:") -> None:
@@ -42,7 +45,7 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_TABLES)
+        self._db.executescript(_TABLES + _MQTT_TABLES)
         # Models in memory are dropped rather than closed; newer CPythons warn of that.
         self.close = weakref.finalize(self, self._db.close)
 

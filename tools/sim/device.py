@@ -23,6 +23,7 @@ from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.sim.board import SimBoard, SimRadio
+from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
 from tools.sim.net import SimNet
 
@@ -42,7 +43,10 @@ def demo_config(**cloud: Any) -> dict:
 
 
 class SimDevice:
-    """`config`: raw, as in the file; `folder`: where its flash records lie. One device to a loop."""
+    """`config`: raw, as in the file; `folder`: where its flash records lie. One device to a loop.
+
+    `mqtt`: the cloud has a broker too, `.broker`; it stays when the device is switched off.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class SimDevice:
         config: dict | None = None,
         model: Model | None = None,
         seed: int = 0,
+        mqtt: bool = False,
     ) -> None:
         self._loop = loop
         self._rng = random.Random(seed)
@@ -64,6 +69,7 @@ class SimDevice:
         if not self.model.store.devices():
             self.model.add_device(demo_device())
         self.faults = Faults()
+        self.broker = SimBroker(self.model, self.faults, self.wall) if mqtt else None
         self.lines: list[str] = []
         self.boots = 0
         self.app: Device = None  # type: ignore[assignment]
@@ -105,10 +111,12 @@ class SimDevice:
             self.wall,
             self.radio.connected,
         )
+        self.net.broker = self.broker
         store = Store(f"{self._folder}/")
         self.app = build(
             self.config, self.board, self.radio, clock, self.bits, log.say, store, self.net, self.boots
         )
+        log.hidden.append(self.app.link)
         self._task = self._loop.create_task(self.app.supervisor.run())
 
     async def power_off(self) -> None:

@@ -17,14 +17,17 @@ from tools.cloud import dns, ntp
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.wire import Wire
+from tools.sim.broker import SimBroker
 
 CLOUD_IP = "127.0.0.1"
+BROKER_HOST = "mqtt.realer.test"
 
 
 class SimNet:
     """Seen from the device: `dialer` (itself) and `ask_time`. Seen from a test: the switches below.
 
-    `wall()`: true unix seconds. `linked()`: whether the device has a network at all.
+    `broker`: what answers to its host name, once a story sets it. `wall()`: true unix seconds. `linked()`: whether the
+    device has a network at all.
     """
 
     def __init__(self, model: Model, faults: Faults, clock, rng, servers, floor_s, wall, linked) -> None:
@@ -36,6 +39,7 @@ class SimNet:
         self.latency_s = 0.03
         self.dials = 0
         self.streams: list[SimStream] = []
+        self.broker: SimBroker | None = None
         self.wall: Callable[[], float] = wall
         self._linked: Callable[[], bool] = linked
         self._clock, self._rng, self._floor_s = clock, rng, floor_s
@@ -50,8 +54,11 @@ class SimNet:
             await asyncio.Event().wait()
         if self.refuse:
             raise self.refuse
+        to_broker = self.broker is not None and host == BROKER_HOST
+        if to_broker and not self.broker.running:
+            raise NetError("connect", "ECONNREFUSED")
         self.dials += 1
-        stream = SimStream(self)
+        stream = SimMqttStream(self) if to_broker else SimStream(self)
         self.streams.append(stream)
         return stream
 
@@ -150,4 +157,56 @@ class SimStream:
 
     def _give(self, data: bytes) -> None:
         self._to_device += data
+        self._arrived.set()
+
+
+class SimMqttStream(SimStream):
+    """The same to the broker, which also speaks without being asked."""
+
+    def __init__(self, net: SimNet) -> None:
+        super().__init__(net)
+        self._to_broker = self._late = b""
+        self._flushing: asyncio.Task | None = None
+        self._mqtt = net.broker.connection(self._pass, self._hang_up)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._mqtt.gone()
+
+    def reset(self) -> None:
+        super().reset()
+        self._mqtt.gone()
+
+    async def _serve(self, data: bytes) -> None:
+        self._to_broker += data
+        await asyncio.sleep(self._net.latency_s)
+        await self._until_carried()
+        data, self._to_broker = self._to_broker, b""
+        self._mqtt.feed(data)
+
+    def _pass(self, data: bytes) -> None:
+        """What the network does not carry now comes later, as TCP sees to it."""
+        self._late += data
+        if self._net.carries():
+            self._flush()
+        elif not self._flushing:
+            self._flushing = asyncio.create_task(self._flush_later())
+            self._serving.add(self._flushing)
+
+    async def _flush_later(self) -> None:
+        await self._until_carried()
+        self._flushing = None
+        self._flush()
+
+    def _flush(self) -> None:
+        data, self._late = self._late, b""
+        self._give(data)
+
+    async def _until_carried(self) -> None:
+        while not self._net.carries():  # noqa: ASYNC110 - switches and radio tell nobody when they change
+            await asyncio.sleep(0.25)
+
+    def _hang_up(self) -> None:
+        self._eof = True
         self._arrived.set()

@@ -1,0 +1,471 @@
+"""The real mosquitto of the simulated cloud, with paho playing device: who gets in, what goes where, what breaks."""
+
+import asyncio
+import contextlib
+import json
+import ssl
+
+import aiohttp
+import pytest
+
+from tests_host.support.cloudclient import basic
+from tests_host.support.mqttdevice import DESIRED, SCOPES, MqttDevice, report
+from tools.cloud import dynsec
+from tools.cloud.brokerlog import BrokerLog, News
+from tools.cloud.brokerprocess import BrokerError
+from tools.cloud.demo import CLIENT_ID, demo_device
+from tools.cloud.mqttclient import LOST, MqttClient, Refused
+from tools.cloud.nouns import MQTT_SCOPES, Device, Plan
+from tools.cloud.site import Site
+
+NOT_AUTHORIZED, KICKED, TAKEN_OVER, LISTENER_GONE = 0x87, 0x98, 0x8E, 0x8B
+NOW = 1_800_000_000.0
+
+
+class Setting:
+    """A site with a broker, a clock that a test moves, and the devices that were made."""
+
+    def __init__(self, folder):
+        self.now = NOW
+        self.site = Site(certs=folder / "certs", connection_file=None, clock=lambda: self.now, mqtt=True)
+        self.model, self.faults = self.site.model, self.site.faults
+        self.model.add_device(demo_device())
+        self.devices = []
+
+    @contextlib.asynccontextmanager
+    async def running(self):
+        async with self.site:
+            yield self
+            for device in self.devices:
+                await device.off()
+
+    def device(self):
+        self.devices.append(MqttDevice(self.model, self.now))
+        return self.devices[-1]
+
+    async def online(self):
+        return await self.device().online(self.site)
+
+    async def happened(self, name, **facts):
+        """Wait for an event with these facts."""
+        for _ in range(500):
+            for event in self.model.named(name):
+                if facts.items() <= event.items():
+                    return event
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"no {name} {facts} in {self.model.events[-10:]}")
+
+
+@pytest.fixture
+def setting(tmp_path):
+    return Setting(tmp_path)
+
+
+async def silent(device, for_s=0.3):
+    """Nothing comes for a while."""
+    await asyncio.sleep(for_s)
+    return device.inbox.empty()
+
+
+# The ordinary way.
+
+
+async def test_a_reading_is_acknowledged_and_a_wish_is_answered(setting):
+    async with setting.running():
+        device = await setting.online()
+        assert await device.publish(device.topic("sensor", 1), report("m-1", "21.5")) == 0
+        assert await device.message() == {
+            "version": 1,
+            "status": "accepted",
+            "retryable": False,
+            "message_id": "m-1",
+        }
+        setting.model.set_desired(12345, "6", 1, setting.now)
+        wish = await device.message()
+        assert (wish["value"], wish["sequence_number"], wish["valid_for_seconds"]) == ("1.0", 1, 300)
+        answer = report("m-2", "1.0", desired_id=wish["desired_id"], sequence_number=1)
+        assert await device.publish(device.topic("command", 1), answer) == 0
+        assert (await device.message())["desired_id"] == wish["desired_id"]
+        assert setting.model.outcome(12345, wish["desired_id"]) == "applied"
+        assert setting.model.reported(12345, "6") == "1.0"
+        await setting.happened("desired_published", heard=True, sequence=1)
+        await setting.happened("mqtt_connected", device="12345")
+    assert setting.model.violations == []
+
+
+async def test_a_tuple_from_the_https_side_works_at_once(setting):
+    async with setting.running(), aiohttp.ClientSession() as session:
+        ours = {"ssl": setting.site.certs.client(), "server_hostname": "api.realer.test"}
+        root = f"https://127.0.0.1:{setting.site.server.port}"
+        form = {"grant_type": "client_credentials", "scope": " ".join(SCOPES)}
+        async with session.post(
+            f"{root}/oauth/token", data=form, headers={"Authorization": basic()}, **ours
+        ) as answer:
+            token = (await answer.json())["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        for _ in range(5):
+            body = {"device_id": 12345}
+            async with session.post(
+                f"{root}/iot/v1/mqtt-credentials", json=body, headers=headers, **ours
+            ) as answer:
+                mqtt = (await answer.json())["mqtt"]
+            client = MqttClient(mqtt["mqtt_client_id"], mqtt["mqtt_username"], mqtt["mqtt_credential"])
+            await client.connect(setting.site.broker.port, setting.site.certs.client())
+            await client.disconnect()
+
+
+async def test_a_wish_that_nobody_hears_is_known_to_be_so(setting):
+    async with setting.running():
+        setting.model.set_desired(12345, "6", 1, setting.now)
+        await setting.happened("desired_published", heard=False)
+        device = await setting.online()
+        assert await silent(device)
+
+
+async def test_renewal_takes_over_with_a_new_tuple(setting):
+    async with setting.running():
+        old = await setting.online()
+        new = await setting.online()
+        assert await old.end() in (
+            TAKEN_OVER,
+            LOST,
+        )  # mosquitto 2.0 does not always say it before it hangs up
+        await new.publish(new.topic("sensor", 1), report())
+        assert (await new.message())["status"] == "accepted"
+
+
+async def test_sites_beside_each_other_have_brokers_of_their_own(setting, tmp_path):
+    async with setting.running(), Site(certs=tmp_path / "b", connection_file=None, mqtt=True) as other:
+        assert other.addresses()["mqtt_port"] not in (0, None, setting.site.addresses()["mqtt_port"])
+        assert other.model.offer.url == f"mqtts://mqtt.realer.test:{other.broker.port}"
+
+
+async def test_a_site_without_mqtt_has_no_broker(tmp_path):
+    async with Site(certs=tmp_path, connection_file=None) as site:
+        assert (site.broker, site.addresses()["mqtt_port"], site.model.offer.url) == (None, None, "")
+
+
+# Who is kept out, and from what.
+
+
+async def refusal(device, setting, password=None):
+    with pytest.raises(Refused) as refused:
+        await device.connect(setting.site, password)
+    return refused.value.reason
+
+
+async def test_only_the_exact_tuple_gets_in(setting):
+    async with setting.running():
+        device = setting.device()
+        device.prepare()
+        assert await refusal(device, setting, device.token) == NOT_AUTHORIZED
+        other = MqttClient("cdv_" + "2" * 26, device.tuple["mqtt_username"], device.tuple["mqtt_credential"])
+        with pytest.raises(Refused):
+            await other.connect(setting.site.broker.port, setting.site.certs.client())
+        await device.connect(setting.site)
+        await setting.happened("mqtt_refused")
+
+
+async def test_a_device_reads_and_writes_its_own_topics_only(setting):
+    setting.model.add_device(Device(2, "cdv_" + "2" * 26, "test-secret-not-real"))
+    async with setting.running():
+        device = await setting.online()
+        foreign = device.acks.replace(CLIENT_ID, "cdv_" + "2" * 26)
+        unknown = device.topic("sensor", 1).replace("rte_", "rte_0")
+        for topic in (foreign, "#", device.acks + "/#", device.topic("sensor", 1), dynsec.ANSWERS, "$SYS/#"):
+            assert await device.mqtt.subscribe([topic]) == [NOT_AUTHORIZED]
+            await setting.happened("violation", method="SUBSCRIBE", path=topic)
+        for topic in (foreign, unknown, device.acks, device.topic("command", 1, "desired"), dynsec.CONTROL):
+            assert await device.publish(topic, report()) == NOT_AUTHORIZED
+            await setting.happened("violation", method="PUBLISH", path=topic)
+        assert len(setting.model.violations) == 11
+        assert setting.model.feed(12345) == []
+
+
+async def test_scopes_of_the_tuple_hold_at_the_broker(setting):
+    async with setting.running():
+        device = setting.device()
+        device.prepare(("iot:catalog:read", *MQTT_SCOPES))
+        await device.connect(setting.site)
+        assert await device.mqtt.subscribe([device.topic("command", 1, "desired")]) == [NOT_AUTHORIZED]
+        assert await device.mqtt.subscribe([device.acks]) == [1]
+        device.tuple = device.ask({"device_id": 12345, "scopes": ["iot:mqtt:connect"]}).json()["mqtt"]
+        await device.connect(setting.site)
+        assert await device.mqtt.subscribe([device.acks]) == [NOT_AUTHORIZED]
+        assert await device.publish(device.topic("sensor", 1), report()) == NOT_AUTHORIZED
+
+
+@pytest.mark.parametrize("sent", [{"qos": 0}, {"qos": 2}, {"retain": True}])
+async def test_another_qos_or_retain_is_seen(setting, sent):
+    async with setting.running():
+        device = await setting.online()
+        await device.publish(device.topic("sensor", 1), report(), **sent)
+        assert (await device.message())["status"] == "accepted"
+        assert len(setting.model.violations) == 1
+
+
+async def test_plain_mqtt_gets_nothing(setting):
+    async with setting.running():
+        reader, writer = await asyncio.open_connection("127.0.0.1", setting.site.broker.port)
+        writer.write(bytes.fromhex("100f00044d5154540502003c0000026964"))
+        with contextlib.suppress(ConnectionError):
+            assert (await asyncio.wait_for(reader.read(), 5))[:1] != b"\x20"
+        writer.close()
+
+
+@pytest.mark.parametrize("kind", ["wrong_name", "expired", "unknown_ca"])
+async def test_a_wrong_certificate_is_shown_on_demand(setting, kind):
+    async with setting.running():
+        await setting.site.broker.present(kind)
+        where = {"host": "127.0.0.1", "port": setting.site.broker.port, "server_hostname": "mqtt.realer.test"}
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await asyncio.open_connection(**where, ssl=setting.site.certs.client())
+        await setting.site.broker.present("good")
+        await setting.online()
+
+
+# The end of a tuple, and of sessions.
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda setting, device: device.oauth("revoke", {"token": device.token}),
+        lambda setting, device: setting.model.revoke_tokens(12345, setting.now),
+        lambda setting, device: setting.model.set_keys(12345, False, setting.now),
+        lambda setting, device: setting.model.set_subscription(12345, False, setting.now),
+    ],
+)
+async def test_whatever_ends_a_tuple_kicks_its_session(setting, end):
+    async with setting.running():
+        device = await setting.online()
+        end(setting, device)
+        assert await device.end() == KICKED
+        assert await refusal(device, setting) == NOT_AUTHORIZED
+        assert setting.model.sessions == {}
+
+
+async def test_age_ends_a_tuple_too(setting):
+    setting.model.plan = Plan(credential_s=60)
+    async with setting.running():
+        device = await setting.online()
+        setting.now += 59
+        assert await device.publish(device.topic("sensor", 1), report()) == 0
+        setting.now += 1
+        assert await device.end() == KICKED
+        assert await refusal(device, setting) == NOT_AUTHORIZED
+        await setting.happened("credential_ended", reason="expired")
+
+
+async def test_a_kicked_device_may_come_back(setting):
+    async with setting.running():
+        device = await setting.online()
+        assert setting.model.kick("12345") == 1
+        assert await device.end() == KICKED
+        await device.connect(setting.site)
+
+
+async def test_a_device_that_vanishes_is_noticed(setting):
+    async with setting.running():
+        device = await setting.online()
+        await setting.happened("mqtt_connected")
+        await device.mqtt.drop()
+        await setting.happened("mqtt_disconnected")
+        assert setting.model.sessions == {}
+
+
+# The broker misbehaves as a whole.
+
+
+async def test_down_refuses_and_up_knows_every_account_that_is_still_good(setting):
+    async with setting.running():
+        broker, device, ended = setting.site.broker, await setting.online(), setting.device()
+        ended.prepare()
+        port = broker.port
+        await broker.down()
+        assert await device.end() in (LISTENER_GONE, LOST)
+        with pytest.raises(OSError):
+            await device.connect(setting.site)
+        setting.model.set_desired(12345, "6", 1, setting.now)
+        await setting.happened("desired_published", heard=False)
+        setting.model.end_credentials(setting.now, "test", username=ended.tuple["mqtt_username"])
+        late = setting.device()
+        late.prepare()
+        await broker.up()
+        await broker.up()
+        assert broker.port == port
+        assert await refusal(ended, setting) == NOT_AUTHORIZED
+        await device.connect(setting.site)
+        await late.connect(setting.site)
+
+
+async def test_after_a_restart_the_same_tuple_works(setting):
+    async with setting.running():
+        device = await setting.online()
+        await setting.site.broker.restart()
+        await device.end()
+        await device.connect(setting.site)
+        await device.listen()
+        await device.publish(device.topic("sensor", 1), report())
+        assert (await device.message())["status"] == "accepted"
+
+
+async def test_a_frozen_broker_answers_when_it_is_thawed(setting):
+    async with setting.running():
+        device = await setting.online()
+        setting.site.broker.freeze()
+        publish = asyncio.create_task(device.publish(device.topic("sensor", 1), report()))
+        assert await silent(device) and not publish.done()
+        setting.site.broker.thaw()
+        assert await publish == 0
+        assert (await device.message())["status"] == "accepted"
+
+
+async def test_a_frozen_broker_can_be_stopped(setting):
+    async with setting.running():
+        setting.site.broker.freeze()
+
+
+async def test_modes_have_names(setting):
+    async with setting.running():
+        for mode in ("down", "up", "restart", "freeze", "thaw"):
+            await setting.site.broker.mode(mode)
+        with pytest.raises(ValueError, match="is not one of down, up"):
+            await setting.site.broker.mode("start")
+        states = [event["state"] for event in setting.model.named("broker")]
+        assert states == ["up", "down", "up", "down", "up", "frozen", "up"]
+
+
+async def test_what_the_broker_will_not_do_is_no_secret(setting):
+    async with setting.running():
+        device = setting.device()
+        device.prepare()
+        await setting.site.broker.settled()
+        credential = setting.model.store.live_credentials()[0]
+        setting.site.broker.admit(credential, "test-secret-not-real")
+        with pytest.raises(
+            BrokerError, match="createRole: Role already exists; createClient: Client already exists"
+        ):
+            await setting.site.broker.settled()
+        assert setting.model.events[-1]["state"].startswith("refuses: createRole")
+
+
+async def test_a_broker_that_does_not_start_says_why(setting):
+    async with setting.running():
+        other = Site(certs=setting.site.certs.folder, connection_file=None, mqtt=True)
+        other.broker.port = setting.site.broker.port
+        with pytest.raises(BrokerError, match="Address already in use"):
+            await other.__aenter__()
+
+
+# Spoilt messages.
+
+
+async def test_spoilt_acknowledgements_come_as_told(setting):
+    async with setting.running():
+        device = await setting.online()
+        topic = device.topic("sensor", 1)
+        for text in ("lost", "copies", "status=error", "delay=0.2", "badjson"):
+            setting.faults.add(f"ack {text} times=1")
+        await device.publish(topic, report("a"))
+        await device.publish(topic, report("b"))
+        assert [(await device.message())["message_id"] for _ in range(2)] == ["b", "b"]
+        await device.publish(topic, report("c"))
+        assert (await device.message())["retryable"] is True
+        await device.publish(topic, report("d"))
+        assert await silent(device, 0.1)
+        assert (await device.message())["message_id"] == "d"
+        await device.publish(topic, report("e"))
+        with pytest.raises(ValueError):
+            await device.message()
+        assert [row["message_id"] for row in setting.model.feed(12345)] == ["a", "b", "d", "e"]
+
+
+async def test_acknowledgements_are_reordered(setting):
+    async with setting.running():
+        device = await setting.online()
+        setting.faults.add("ack reorder=3 times=3")
+        for name in "abcd":
+            await device.publish(device.topic("sensor", 1), report(name))
+        assert [(await device.message())["message_id"] for _ in range(4)] == ["c", "b", "a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "expected"),
+    [
+        ("copies", "sequence_number", [1, 1, 2, 2]),
+        ("reorder", "sequence_number", [2, 1]),
+        ("valid_s=0", "valid_for_seconds", [0, 0]),
+        ("value=99", "value", ["99", "99"]),
+        ("version=2", "version", [2, 2]),
+    ],
+)
+async def test_spoilt_desired_states_come_as_told(setting, text, field, expected):
+    async with setting.running():
+        device = await setting.online()
+        setting.faults.add(f"desired {text}")
+        for value in (1, 0):
+            setting.model.set_desired(12345, "6", value, setting.now)
+        assert [(await device.message())[field] for _ in expected] == expected
+
+
+async def test_desired_states_are_late_lost_or_broken(setting):
+    async with setting.running():
+        device = await setting.online()
+        for text in ("lost", "delay=0.2", "badjson=half"):
+            setting.faults.add(f"desired {text} times=1")
+        for value in (1, 2, 3):
+            setting.model.set_desired(12345, "9", value, setting.now)
+        _, broken = await device.inbox.get()
+        with pytest.raises(ValueError):
+            json.loads(broken)
+        assert (await device.message())["value"] == "2.0"
+        assert await silent(device, 0.1)
+
+
+async def test_a_tuple_is_refused_once(setting):
+    async with setting.running():
+        setting.faults.add("connect refused times=1")
+        device = setting.device()
+        device.prepare()
+        assert await refusal(device, setting) == NOT_AUTHORIZED
+        device.prepare()
+        await device.connect(setting.site)
+        assert DESIRED in device.tuple["scopes"]
+
+
+# What the log says, of more versions than the one that runs here.
+
+
+def test_news_from_the_log():
+    log = BrokerLog()
+    lines = [
+        "mosquitto version 2.0.18 running",
+        "New client connected from 127.0.0.1:4711 as cdv_1 (p5, c1, k60, u'realer-cdv_1-cred-v1').",
+        "Received SUBSCRIBE from cdv_1",
+        "\ta/acks (QoS 1)",
+        "cdv_1 1 a/acks",
+        "\tb/acks (QoS 1)",
+        "Sending SUBACK to cdv_1",
+        "Denied PUBLISH from cdv_1 (d0, q1, r0, m7, 'it's/odd', ... (3 bytes))",
+        "Client cdv_1 [127.0.0.1:4711] disconnected.",
+        "Client cdv_2 closed its connection.",
+        "Client cdv_3 has exceeded timeout, disconnecting.",
+        "Client cdv_4 been disconnected by administrative action.",
+        "Client cdv_5 disconnected: Protocol error.",
+        "Socket error on client cdv_6, disconnecting.",
+        "Client <unknown> disconnected, not authorised.",
+    ]
+    assert [news for line in lines for news in log.read(line)] == [
+        News("opened", "cdv_1", ("realer-cdv_1-cred-v1",)),
+        News("subscribed", "cdv_1", ("a/acks",)),
+        News("denied", "cdv_1", ("SUBSCRIBE", "b/acks")),
+        News("denied", "cdv_1", ("PUBLISH", "it's/odd")),
+        News("closed", "cdv_1", ("disconnected",)),
+        News("closed", "cdv_2", ("closed its connection",)),
+        News("closed", "cdv_3", ("has exceeded timeout, disconnecting",)),
+        News("closed", "cdv_4", ("been disconnected by administrative action",)),
+        News("closed", "cdv_5", ("disconnected: Protocol error",)),
+        News("closed", "cdv_6", ("connection lost",)),
+        News("refused"),
+    ]

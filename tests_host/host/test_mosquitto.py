@@ -1,0 +1,75 @@
+"""Where the broker comes from: what is found, what will not do, and what a person is told."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tools import aptroot, mosquitto
+from tools.mosquitto import MosquittoError
+
+PLUGIN = "mosquitto_dynamic_security.so"
+
+
+def put(prefix: Path, version: str = "2.0.18", plugin: str = f"lib/x86_64-linux-gnu/{PLUGIN}") -> Path:
+    """A program below `prefix` that says it is mosquitto; returns its folder."""
+    program = prefix / "sbin/mosquitto"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\necho 'mosquitto version {version}'\nexit 3\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    if plugin:
+        (prefix / plugin).parent.mkdir(parents=True)
+        (prefix / plugin).touch()
+    return program.parent
+
+
+def test_one_on_the_path_is_found_with_its_plugin(tmp_path):
+    found = mosquitto.find(tmp_path / "cache", str(put(tmp_path / "usr")))
+    assert (found.version, found.argv) == ("2.0.18", [str(tmp_path / "usr/sbin/mosquitto")])
+    assert found.plugin == tmp_path / "usr/lib/x86_64-linux-gnu" / PLUGIN
+
+
+def test_one_in_the_cache_is_found(tmp_path):
+    put(tmp_path / "root/usr", "2.1")
+    assert mosquitto.find(tmp_path, "").version == "2.1"
+
+
+@pytest.mark.parametrize(
+    ("version", "plugin"), [("1.6.15", f"lib/{PLUGIN}"), ("2.0.18", ""), ("two", f"lib/{PLUGIN}")]
+)
+def test_one_that_will_not_do_is_not_taken(tmp_path, version, plugin):
+    with pytest.raises(MosquittoError, match=r"python -m tools\.mosquitto --fetch"):
+        mosquitto.find(tmp_path / "cache", str(put(tmp_path / "usr", version, plugin)))
+
+
+def test_nothing_is_fetched_where_one_is_there(tmp_path):
+    folder = put(tmp_path / "usr")
+    assert mosquitto.fetch(tmp_path / "cache", tmp_path / "no-apt", str(folder)).version == "2.0.18"
+
+
+def test_what_cannot_be_fetched_ends_in_one_sentence(tmp_path):
+    with pytest.raises(
+        MosquittoError, match=r"could not be fetched \(.*\): install mosquitto 2.0 or newer"
+    ) as error:
+        mosquitto.fetch(tmp_path / "cache", tmp_path / "no-apt", "")
+    assert "\n" not in str(error.value)
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_a_program_starts_with_the_libraries_it_was_unpacked_with(tmp_path):
+    for path in (
+        "lib64/ld-linux-x86-64.so.2",
+        "lib/x86_64-linux-gnu/libc.so.6",
+        "usr/lib/x86_64-linux-gnu/libcjson.so.1",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    assert aptroot.argv(tmp_path, "usr/sbin/mosquitto") == [
+        str(tmp_path / "lib64/ld-linux-x86-64.so.2"), "--library-path",
+        f"{tmp_path}/lib/x86_64-linux-gnu:{tmp_path}/usr/lib/x86_64-linux-gnu", str(tmp_path / "usr/sbin/mosquitto"),
+    ]  # fmt: skip
+
+
+def test_the_command_line_names_what_it_found(capsys):
+    assert mosquitto.main([]) == 0
+    assert capsys.readouterr().out.startswith("mosquitto 2.")

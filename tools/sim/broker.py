@@ -1,0 +1,114 @@
+"""A small MQTT broker in memory: joins a device's byte stream to the cloud model in virtual time.
+
+Owns who is connected and what is sent to whom; rights come from the model, answers and faults from the courier, as
+behind mosquitto. A connection's own affairs are in `mqttsession.py`. The judge of a device's MQTT is mosquitto
+(`tools/cloud/broker.py`); this one is for stories that take days.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from tools.cloud.courier import Courier
+from tools.cloud.faults import Faults
+from tools.cloud.model import Model
+from tools.cloud.mqtt_faults import Timed
+from tools.cloud.nouns import Credential
+from tools.cloud.sessions import Message
+from tools.sim.mqttsession import KICKED, SHUTDOWN, TAKEN_OVER, Connection
+
+URL = "mqtts://mqtt.realer.test:8883"
+
+
+class SimBroker:
+    """The model's Port. `now()`: unix seconds. `connack`: numeric properties for CONNACK, by identifier (MQTT 5).
+
+    `running` False: whoever dials is to be refused. `frozen`: connections stay open, and nothing moves.
+    """
+
+    def __init__(self, model: Model, faults: Faults, now: Callable[[], float]) -> None:
+        self.model, self.now = model, now
+        self.courier = Courier(model, faults)
+        self.connack: dict[int, int] = {}
+        self.running, self.frozen = True, False
+        self.connections: list[Connection] = []
+        self._passwords: dict[str, str] = {}
+        model.port, model.offer.url = self, URL
+
+    def connection(self, send: Callable[[bytes], None], close: Callable[[], None]) -> Connection:
+        """A device has dialled: `send` takes bytes for it, `close` ends its stream in order."""
+        found = Connection(self, send, close)
+        self.connections.append(found)
+        return found
+
+    def down(self) -> None:
+        self.running = False
+        for connection in list(self.connections):
+            connection.end("broker down", SHUTDOWN)
+
+    def up(self) -> None:
+        self.running = True
+
+    def freeze(self) -> None:
+        self.frozen = True
+
+    def thaw(self) -> None:
+        self.frozen = False
+        for connection in list(self.connections):
+            connection.feed(b"")
+
+    # what the model tells
+
+    def admit(self, credential: Credential, secret: str) -> None:
+        if self.courier.secret(credential, secret, self.now()) != secret:
+            self._passwords[credential.username] = "refused"
+
+    def dismiss(self, credential: Credential) -> None:
+        self._passwords.pop(credential.username, None)
+        self.kick(credential)
+
+    def kick(self, credential: Credential) -> None:
+        for connection in self._of(username=credential.username):
+            connection.end("administrative action", KICKED)
+
+    def desired(self, message: Message, facts: dict[str, Any]) -> None:
+        self.post(self.courier.desired(message, self.now()), facts)
+
+    # what connections tell
+
+    def admits(self, client_id: str, username: str, password: str) -> Credential | None:
+        if username in self._passwords:
+            return None
+        self.model.expire_credentials(self.now())
+        return self.model.admits(client_id, username, password, self.now())
+
+    def opened(self, connection: Connection, credential: Credential) -> None:
+        for older in self._of(client_id=credential.client_id):
+            if older is not connection:
+                older.end("another session of the same client", TAKEN_OVER)
+        self.model.session_opened(credential.client_id, credential.username, self.now())
+        # The tuple's own end is the session's too.
+        self.later(credential.ends - self.now(), lambda: self.model.expire_credentials(self.now()))
+
+    def post(self, timed: list[Timed], facts: dict[str, Any] | None = None) -> None:
+        for after_s, message in timed:
+            self.later(after_s, lambda message=message: self._deliver(message, facts))
+
+    def later(self, after_s: float, do: Callable[[], None]) -> None:
+        if after_s > 0:
+            asyncio.get_running_loop().call_later(after_s, do)
+        else:
+            do()
+
+    def _deliver(self, message: Message, facts: dict[str, Any] | None) -> None:
+        hearing = [c for c in self.connections if message.topic in c.subscriptions]
+        for connection in hearing:
+            connection.deliver(message)
+        if facts:
+            self.model.desired_published(facts, bool(hearing), self.now())
+
+    def _of(self, **what: str) -> list[Connection]:
+        ((name, value),) = what.items()
+        return [c for c in self.connections if c.credential and getattr(c.credential, name) == value]
