@@ -71,4 +71,8 @@ def test_the_total_is_limited(extra: int, broken: int):
         for name, add in (("a", 0), ("b", extra))
     ]
     assert len(sizes.over(halves)[0]) == broken
-    assert sizes.facts(halves) == {"files": 2, "lines": 2, "mpy_bytes": 49152 + extra, "mpy_limit": 49152}
+    apart = sizes.Size(PurePosixPath("lib/mqtt5/client.py"), 1, 7, ())
+    assert len(sizes.over([*halves, apart])[0]) == broken
+    assert sizes.facts([*halves, apart]) == {
+        "files": 3, "lines": 3, "mpy_bytes": 49152 + extra, "mpy_standalone": 7, "mpy_limit": 49152,
+    }  # fmt: skip

@@ -1,0 +1,206 @@
+"""One MQTT connection at a time: connect, publish, subscribe, receive.
+
+Owns the stream, the three tasks that read it, write to it and keep it alive, and when callers wait. Only these tasks
+touch the stream, and only its end cancels them: on MicroPython a cancelled reader would take the writer along. Refuses
+to reconnect by itself, and to drop a message: when the application does not receive, it stops reading.
+"""
+
+import asyncio
+from micropython import const
+
+from mqtt5.packet import Message, MqttError
+from mqtt5.session import Session
+from netio.errors import NetError
+
+_CONNECT_MS = const(40000)
+_GRACE_MS = const(2000)
+_MOST = const(8)
+
+
+class Client:
+    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `ms`, `sleep_ms` and `within`."""
+
+    def __init__(self, dialer, clock, host, port=8883):
+        self.dialer = dialer
+        self.clock = clock
+        self.host = host
+        self.port = port
+        self.session = Session()
+        self.inbox = []
+        self.stream = None
+        self.tasks = ()
+        self.turn = asyncio.Lock()
+        self.changed = asyncio.Event()  # the one event for everything: whoever waits looks again
+
+    async def connect(self, *args, **options):
+        """`connect(client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True, session_expiry_s=0,
+        will=None)`: connect, after closing what there was; returns the server's Connack (see mqtt5.session).
+
+        `version`: 5, or 4 for MQTT 3.1.1; `clean`: forget an earlier session; `session_expiry_s`: how long the server
+        keeps this one after the connection (3.1.1: for good, unless `clean`); `will`: (topic, payload) or None.
+        NetError, "timeout" after 40 s for everything. MqttError: refused.
+        """
+        self.close()
+        facts = None
+        try:
+            facts = await self.clock.within(_CONNECT_MS, self._open(args, options))
+        except asyncio.TimeoutError:
+            raise NetError("timeout", "answer" if self.stream else "connect")
+        finally:
+            if not facts:
+                self.close()
+        if not facts.session_present:
+            self.inbox = []
+        stream = self.stream
+        self.tasks = [
+            asyncio.create_task(self._keep(stream, job)) for job in (self._read, self._write, self._ping)
+        ]
+        return facts
+
+    async def subscribe(self, topics):
+        """Subscribe to `topics` with QoS 1; returns the granted reason codes. NetError. MqttError: one was refused."""
+        return await self._order(self.session.subscribe, topics)
+
+    async def publish(self, topic, payload, expiry_s=None, qos=1):
+        """Return when the server has acknowledged it, with QoS 0 when it is about to be sent.
+
+        Any number of callers may do so at once: they wait for each other where the server or our memory wants it.
+        MqttError: refused. NetError: it may or may not have arrived, and in a kept session will be sent once more after
+        reconnecting. Cancelling takes nothing back.
+        """
+        return await self._order(self.session.publish, topic, payload, expiry_s, qos)
+
+    async def receive(self):
+        """The next Message; tell `done` about it. After the connection's end: what had come, then what ended it."""
+        while not self.inbox:
+            if self.session.error:
+                raise self.session.error
+            await self._change()
+        self.changed.set()
+        return self.inbox.pop(0)
+
+    def done(self, message):
+        """Acknowledge `message`: the application has it safe. Until then a kept session would bring it again."""
+        self.session.done(message)
+        self.changed.set()
+
+    async def disconnect(self, reason=0):
+        """Send what waits and DISCONNECT with `reason`, 0 or an MQTT 5 code (4: publish the will), then close."""
+        self.session.finish(NetError("closed", "disconnected"), reason)
+        self.changed.set()
+        try:
+            await self.clock.within(_GRACE_MS, self._closed())
+        except asyncio.TimeoutError:
+            pass
+        finally:
+            self.close()
+
+    def close(self):
+        """Drop the connection, if there is one, without a word. Never raises."""
+        self._end(self.stream, NetError("closed", "closed here"))
+
+    async def _open(self, args, options):
+        session = self.session
+        # Stored at once: whenever a deadline strikes, `close` finds it. CONNECT is made when it can be sent, so that no
+        # password stays behind.
+        self.stream = await self.dialer.dial(self.host, self.port)
+        session.connect(*args, **options)
+        await self.stream.write(session.take(self.clock.ms()))  # and with it the TLS handshake
+        while True:
+            facts = session.next(self.clock.ms())
+            if facts:
+                return facts
+            await self._fill(self.stream)
+
+    async def _fill(self, stream):
+        size = await stream.read_into(self.session.space())
+        if not size:
+            raise NetError("closed", "by the server")
+        self.session.received(size)
+
+    async def _order(self, make, *args):
+        session = self.session
+        async with self.turn:
+            while session.full() and not session.error:
+                await self._change()
+            if session.error:
+                raise session.error
+            order = make(*args)
+            if order:
+                order.over = asyncio.Event()
+            self.changed.set()
+        if order:
+            await order.over.wait()
+            if order.error:
+                raise order.error
+            return order.codes
+
+    async def _change(self):
+        self.changed.clear()
+        await self.changed.wait()
+
+    async def _closed(self):
+        while self.stream:
+            await self._change()
+
+    async def _keep(self, stream, job):
+        """Run one of the tasks; the end of any is the end of all, and of the connection."""
+        error = NetError("closed", "task ended")
+        try:
+            await job(stream)
+        except (NetError, MqttError) as e:
+            error = e
+        finally:
+            self._end(stream, error, asyncio.current_task())
+
+    def _end(self, stream, error, me=None):
+        if stream and stream is self.stream:
+            self.stream = None
+            # First nobody waits for the stream any more, then it is closed.
+            for task in self.tasks:
+                if task is not me:
+                    task.cancel()
+            stream.close()
+            for order in self.session.lost(error):
+                order.over.set()
+            self.changed.set()
+
+    def _deaf(self):
+        return len(self.inbox) > _MOST or self.session.owed() > _MOST
+
+    async def _read(self, stream):
+        session = self.session
+        while True:
+            while self._deaf():
+                await self._change()
+            try:
+                event = session.next(self.clock.ms())
+            except MqttError:
+                self.changed.set()
+                await self.clock.sleep_ms(_GRACE_MS)  # for the writer to say why
+                raise
+            if isinstance(event, Message):
+                self.inbox.append(event)
+            elif event:
+                event.over.set()
+            self.changed.set()
+            if not event:
+                await self._fill(stream)
+
+    async def _write(self, stream):
+        session = self.session
+        while True:
+            data = session.take(self.clock.ms())
+            if data:
+                await stream.write(data)
+                self.changed.set()
+            elif session.error:
+                raise session.error
+            else:
+                await self._change()
+
+    async def _ping(self, stream):
+        while True:
+            left_ms = self.session.tick(self.clock.ms(), self._deaf())
+            self.changed.set()
+            await self.clock.sleep_ms(left_ms)

@@ -1,0 +1,231 @@
+"""What an MQTT server says, out of bytes, and MqttError (OASIS mqtt-v5.0 and 3.1.1; sections are those of 5.0).
+
+Owns what a packet may look like: where it ends, its texts, properties and reason codes. Refuses what nothing here asks
+for: QoS 2, UNSUBACK, enhanced authentication. `version` is the protocol level: 5, or 4 for MQTT 3.1.1.
+"""
+
+from micropython import const
+
+_CONNACK = const(2)
+_PUBLISH = const(3)
+_PUBACK = const(4)
+_SUBACK = const(9)
+_PINGRESP = const(13)
+_DISCONNECT = const(14)
+_MALFORMED = const(0x81)
+_PROTOCOL = const(0x82)
+
+# By property id (section 2.2.2.2): the size of a number, or one of these kinds. 0: no server may send it to a client
+# that asks for nothing in particular.
+_TEXT = const(6)  # 7: binary, 8: a pair of texts
+_KINDS = b"\0\1\4\6\0\0\0\0\6\7\0\0\0\0\0\0\0\4\6\2\0\0\0\0\0\0\0\0\6\0\0\6\0\2\2\2\1\1\x08\4\1\1\1"
+
+# Return codes of MQTT 3.1.1 (its table 3.1) in the words of MQTT 5.
+_OLD_CODES = b"\0\x84\x85\x88\x86\x87\x81"
+
+# What the reason codes that people get to see mean (section 2.4).
+_WORDS = (
+    "81malformed;82protocol error;84no such version;86bad user or password;87not authorized;88unavailable;"
+    "8abanned;8etaken over;95too large;97quota;98administrator;"
+)
+
+
+class MqttError(Exception):
+    """The server said no, or broke the protocol.
+
+    `code`: MQTT 5 reason code, for 3.1.1 as well; `words`: the server's reason string, quoted and cut, or our own.
+    """
+
+    def __init__(self, code, reason=None):
+        words = _WORDS.partition("%02x" % code)[2].partition(";")[0]
+        if reason:
+            words = repr(reason[:80])  # quoted: it may hold anything
+        super().__init__("mqtt 0x%02x %s" % (code, words))
+        self.code = code
+        self.words = words
+
+
+class Message:
+    """What the server published. `topic`: text; `payload`: bytes; `dup`: it may have been delivered before."""
+
+    def __init__(self, topic, payload, first, pid):
+        self.topic = topic
+        self.payload = payload
+        self.dup = first & 8 > 0
+        self.retain = first & 1 > 0
+        self.pid = pid
+        self.live = True  # sent in this connection, so it takes an answer
+        self.finished = False
+
+
+def frame(data, start, end, limit):
+    """(start of the body, end) of the packet at `start` of `data`, which ends at `end`; None: still incomplete.
+
+    MqttError as soon as the packet is known to have more than `limit` bytes.
+    """
+    found = _vbi(data, start + 1, end)
+    if not found:
+        return None
+    size, body = found
+    if body - start + size > limit:
+        raise MqttError(0x95)
+    return (body, body + size) if body + size <= end else None
+
+
+def decode(version, first, view):
+    """A packet from the server, its first byte and its body: (what, number, properties).
+
+    | packet     | what                  | number      |
+    |------------|-----------------------|-------------|
+    | CONNACK    | session present       | reason code |
+    | PUBLISH    | Message               | packet id   |
+    | PUBACK     | reason code as bytes  | packet id   |
+    | SUBACK     | reason codes as bytes | packet id   |
+    | DISCONNECT | None                  | reason code |
+    | PINGRESP   | None                  | 0           |
+
+    MqttError: not a packet that a server may send to this client.
+    """
+    kind = first >> 4
+    body = _Body(version, view)
+    if kind == _PUBLISH:
+        return _publish(first, body)
+    if first & 15:
+        raise MqttError(_MALFORMED)
+    what = None
+    number = 0
+    properties = {}
+    if kind == _CONNACK:
+        what = body.number(1)
+        number = body.number(1)
+        if len(view) == 2:  # a 3.1.1 server answers so even to those who speak MQTT 5
+            number = _OLD_CODES[min(number, 6)]
+            if version == 5:
+                raise MqttError(number or _MALFORMED)
+        properties = body.properties()
+        if what > 1 or (number and number < 128):
+            raise MqttError(_MALFORMED)
+    elif kind == _PUBACK:
+        number = body.pid()
+        code, properties = body.reason()
+        what = bytes((code,))
+    elif kind == _SUBACK:
+        number = body.pid()
+        properties = body.properties()
+        what = body.rest()
+    elif kind == _DISCONNECT and version == 5:
+        number, properties = body.reason()
+    elif kind != _PINGRESP:
+        raise MqttError(_PROTOCOL)
+    if body.left():
+        raise MqttError(_MALFORMED)
+    return what, number, properties
+
+
+def _publish(first, body):
+    qos = first >> 1 & 3
+    if qos == 3 or (first & 8 and not qos):
+        raise MqttError(_MALFORMED)
+    if qos == 2:
+        raise MqttError(_PROTOCOL, "QoS 2")  # nothing here ever subscribes to it
+    topic = checked(body.text())
+    pid = body.pid() if qos else 0
+    properties = body.properties()
+    return Message(topic, body.rest(), first, pid), pid, properties
+
+
+class _Body:
+    """Reads a packet's body from front to back. MqttError: it is too short, or holds what may not be there."""
+
+    def __init__(self, version, view):
+        self.version = version
+        self.view = view
+        self.at = 0
+
+    def left(self):
+        return len(self.view) - self.at
+
+    def rest(self):
+        return bytes(self.take(self.left()))
+
+    def take(self, size):
+        start = self.at
+        self.at = start + size
+        if self.left() < 0:
+            raise MqttError(_MALFORMED)
+        return self.view[start : self.at]
+
+    def number(self, size):
+        return int.from_bytes(self.take(size), "big")
+
+    def pid(self):
+        pid = self.number(2)
+        if not pid:
+            raise MqttError(_PROTOCOL)
+        return pid
+
+    def text(self):
+        try:
+            text = str(self.take(self.number(2)), "utf-8")
+        except UnicodeError:
+            text = "\0"
+        if "\0" in text:
+            raise MqttError(_MALFORMED)
+        return text
+
+    def properties(self):
+        """{id: number or text}; the others are skipped."""
+        found = {}
+        if self.version < 5:
+            return found
+        size = _vbi(self.view, self.at, len(self.view))
+        if not size:
+            raise MqttError(_MALFORMED)
+        end, self.at = size
+        end += self.at
+        while self.at < end:
+            ident = self.number(1)
+            if ident in found or ident > 42 or not _KINDS[ident]:
+                raise MqttError(_PROTOCOL)
+            kind = _KINDS[ident]
+            if kind < _TEXT:
+                found[ident] = self.number(kind)
+            elif kind == _TEXT:
+                found[ident] = self.text()
+            for _ in range(_TEXT, kind):
+                self.take(self.number(2))
+        if self.at != end:
+            raise MqttError(_MALFORMED)
+        return found
+
+    def reason(self):
+        """(reason code, properties), either of which may be left out at the end (sections 3.4.2.1 and 3.14.2.1)."""
+        code = 0
+        if self.version == 5 and self.left():
+            code = self.number(1)
+            if self.left():
+                return code, self.properties()
+        return code, {}
+
+
+def checked(topic):
+    """A topic to publish under: no wildcards, no NUL. An empty one is the business of the topic aliases."""
+    for char in "+#\0":
+        if char in topic:
+            raise MqttError(0x90)
+    return topic
+
+
+def _vbi(data, at, end):
+    """(variable byte integer, offset behind it), None when `data` ends before it does (section 1.5.5)."""
+    value = shift = 0
+    while at < end:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128 and (byte or not shift):
+            return value, at
+        shift += 7
+        if byte < 128 or shift > 21:  # longer than need be, or than may be
+            raise MqttError(_MALFORMED)
+    return None

@@ -1,0 +1,250 @@
+"""What a client and a server owe each other, without a clock or a socket (MQTT 5.0 section 4).
+
+Owns what was received and is not acknowledged yet, keep-alive, topic aliases, and the last words to a server. Refuses
+packets larger than its buffer, more messages at once than a small window, and to guess: one whose PUBACK may have been
+lost is delivered again, marked `dup`.
+
+Use: put bytes into `space()`, tell `received(n)`, ask `next(now)` until it returns None, send what `take(now)` returns.
+All moments are milliseconds that wrap at 2**30.
+"""
+
+from collections import namedtuple
+from micropython import const
+
+from mqtt5 import encode, packet
+from mqtt5.orders import Orders
+from mqtt5.packet import MqttError
+from netio.errors import NetError
+
+_CONNACK = const(2)
+_PUBLISH = const(3)
+_PUBACK = const(4)
+_SUBACK = const(9)
+_DISCONNECT = const(14)
+_PROTOCOL = const(0x82)
+_WINDOW = const(8)  # messages the server may have under way to us
+_ALIASES = const(8)
+_MOST = const(16)  # publishes and subscribes of ours waiting for an answer: each costs memory
+_MASK = const(0x3FFFFFFF)
+_IDLE_MS = const(60000)
+
+Connack = namedtuple("Connack", ("session_present", "keep_alive_s", "session_expiry_s", "client_id"))
+
+
+class Session:
+    """`error`: why there is no connection, None while there is one. `size`: bytes of the largest packet to receive."""
+
+    def __init__(self, size=2048):
+        self.view = memoryview(bytearray(size))
+        self.start = self.end = self.version = 0
+        self.orders = Orders()
+        self.out = bytearray()
+        self.error = NetError("closed", "not connected")
+        self.forget()
+
+    def forget(self):
+        """Begin anew: nothing is owed in either direction."""
+        self.orders.all = []
+        self.held = {}  # packet id: message that the application has not finished
+
+    def connect(self, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True,
+                session_expiry_s=0, will=None):  # fmt: skip
+        """Begin a connection, see Client.connect: its CONNECT waits in `take`, its Connack is the first event."""
+        if clean or version != self.version:
+            self.forget()
+        self.version = version
+        self.clean = clean
+        self.wished = keep_alive_s, session_expiry_s, client_id
+        self.start = self.end = 0
+        self.aliases = {}
+        self.ready = False
+        largest = len(self.view)
+        properties = (
+            (0x11, 4, session_expiry_s),
+            (0x21, 2, _WINDOW),
+            (0x22, 2, _ALIASES),
+            (0x27, 4, largest),
+        )
+        self.out = encode.connect(
+            version, clean, keep_alive_s, properties, client_id, username, password, will
+        )
+
+    def take(self, now):
+        """Bytes to be sent, all at once; empty when there are none."""
+        out, self.out = self.out, bytearray()
+        if out:
+            self.said = now
+        return out
+
+    def space(self):
+        """Where to put received bytes."""
+        return self.view[self.end :]
+
+    def received(self, size):
+        self.end += size
+
+    def next(self, now):
+        """What happened: a Connack, a Message, an Order that is over, or None when more bytes are needed.
+
+        MqttError: the connection is over. What the server has to be told about it waits in `take`.
+        """
+        view = self.view
+        try:
+            while True:
+                at = self.start
+                found = packet.frame(view, at, self.end, len(view))
+                if not found:
+                    break
+                start, self.start = found
+                event = self._event(now, view[at], view[start : self.start])
+                if event:
+                    return event
+        except MqttError as e:
+            self.finish(e, e.code)
+            raise
+        self.end -= at
+        view[: self.end] = view[at : at + self.end]
+        self.start = 0
+
+    def _event(self, now, first, body):
+        what, number, properties = packet.decode(self.version, first, body)
+        kind = first >> 4
+        self.heard = now
+        if (kind == _CONNACK) == self.ready:
+            raise MqttError(_PROTOCOL)
+        if kind == _PUBLISH:
+            return self._message(first, what, number, properties.get(0x23))
+        if kind in (_PUBACK, _SUBACK):
+            order = self.orders.answer(kind == _PUBACK, number, what, properties.get(0x1F))
+            self.out += self.orders.due()
+            return order
+        if number or kind == _DISCONNECT:
+            e = MqttError(number, properties.get(0x1F))
+            self.error = e  # and so nothing is said to one who has said farewell
+            self.out = bytearray()
+            raise e
+        if kind == _CONNACK:
+            return self._connack(now, what, properties.get)
+        self.pinged = None
+
+    def _connack(self, now, present, get):
+        keep_s, expiry_s, client_id = self.wished
+        window = get(0x21, 65535)
+        self.largest = get(0x27, _MASK)
+        if (present and self.clean) or not window or not self.largest:
+            raise MqttError(_PROTOCOL)
+        keep_s = get(0x13, keep_s)
+        expiry_s = get(0x11, expiry_s)
+        self.max_qos = get(0x24, 1)
+        self.keep_ms = keep_s * 1000
+        self.heard = now
+        self.pinged = self.error = None
+        self.ready = True
+        if not present:
+            self.forget()
+        # What was not delivered again during a whole connection the server has forgotten.
+        self.held = {pid: message for pid, message in self.held.items() if message.live}
+        for message in self.held.values():
+            message.live = False
+        self.orders.resume(window, self.largest, expiry_s if self.version == 5 else not self.clean)
+        self.out += self.orders.due()
+        return Connack(present > 0, keep_s, expiry_s, get(0x12, client_id))
+
+    def _message(self, first, message, pid, alias):
+        if alias is not None:
+            if not 0 < alias <= _ALIASES:
+                raise MqttError(0x94)
+            message.topic = self.aliases[alias] = message.topic or self.aliases.get(alias)
+        if not message.topic:
+            raise MqttError(_PROTOCOL)
+        known = self.held.get(pid)
+        if known and first & 8:
+            known.live = True
+            if known.finished:
+                self.done(known)
+            return None
+        if known and known.live:
+            raise MqttError(_PROTOCOL)
+        if pid:
+            if self.version == 5 and self.owed() >= _WINDOW:
+                raise MqttError(0x93)
+            self.held[pid] = message
+        return message
+
+    def owed(self):
+        """How many messages with QoS 1 of this connection the application has not finished."""
+        return sum([message.live for message in self.held.values()])
+
+    def done(self, message):
+        """The application has what it wanted of `message`: acknowledge it, if it still can and has to be."""
+        if self.held.get(message.pid) is message:
+            message.finished = True  # else acknowledged when the server sends it again
+            if message.live and not self.error:
+                self.held.pop(message.pid)
+                self.out += encode.puback(message.pid)
+
+    def full(self):
+        """True while nothing should be added: too much waits for an answer or to be sent."""
+        return len(self.orders.all) >= _MOST or len(self.out) >= len(self.view)
+
+    def publish(self, topic, payload, expiry_s=None, qos=1):
+        """The Order of a QoS 1 publish, None for QoS 0. MqttError: the server said before that it would refuse it."""
+        if qos > self.max_qos:
+            raise MqttError(0x9B)
+        pid = self.orders.new_pid() if qos else 0
+        data = self._sized(encode.publish(self.version, pid, topic, payload, expiry_s))
+        if not qos:
+            self.out += data
+            return None
+        order = self.orders.add(pid, data)
+        self.out += self.orders.due()
+        return order
+
+    def subscribe(self, filters):
+        """The Order of a subscription with QoS 1 to `filters`, a list of texts. MqttError: they are too many."""
+        pid = self.orders.new_pid()
+        self.out += self._sized(encode.subscribe(self.version, pid, filters))
+        return self.orders.add(pid, b"", len(filters))
+
+    def _sized(self, data):
+        if len(data) > self.largest:
+            raise MqttError(0x95)
+        return data
+
+    def tick(self, now, deaf=False):
+        """Ping when it is time; milliseconds until this wants to be called again. NetError "timeout": the peer is dead.
+
+        A ping goes out after 3/4 of a keep-alive in which nothing was heard or nothing said, and has to be answered
+        within half of one. `deaf`: nothing is read at the moment, so nothing follows from silence.
+        """
+        if not self.keep_ms or self.error:
+            return _IDLE_MS
+        if deaf:
+            self.heard = now
+            self.pinged = None
+        if self.pinged is not None:
+            left = self.keep_ms // 2 - (now - self.pinged & _MASK)
+            if left <= 0:
+                raise NetError("timeout", "keep-alive")
+            return left
+        idle = max(now - self.said & _MASK, now - self.heard & _MASK)
+        left = self.keep_ms * 3 // 4 - idle
+        if left <= 0:
+            self.out += b"\xc0\0"
+            self.pinged = None if deaf else now
+            left = self.keep_ms // 2
+        return left
+
+    def finish(self, error, code=0):
+        """Say farewell with reason `code`; from now on `error` says why there is no connection. Again: no effect."""
+        if not self.error:
+            self.error = error
+            # In 3.1.1 it could only mean that all is well, and would suppress the will.
+            if self.version == 5 or not code:
+                self.out += encode.disconnect(code)
+
+    def lost(self, error):
+        """The connection is gone. Returns the unanswered orders; those of a kept session will be sent again."""
+        self.error = self.error or error
+        self.out = bytearray()
+        return self.orders.lost(self.error)

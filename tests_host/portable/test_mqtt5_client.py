@@ -1,0 +1,458 @@
+"""The MQTT client's tasks and waiters, against a peer played by hand, in virtual time."""
+
+import asyncio
+
+from mqtt5.client import Client
+from mqtt5.packet import MqttError
+from netio.errors import NetError
+from tests_host.support import mqtt_server as server
+from tests_host.support.wire import Timers, Wire, Wires, settle
+
+
+class Rig:
+    def __init__(self, *wires):
+        self.clock = Timers()
+        self.wire = wires[0] if wires else Wire()
+        self.dialer = Wires(*(wires or (self.wire,)))
+        self.client = Client(self.dialer, self.clock, "mqtt.realer.test")
+        self.version = 5
+
+    async def connect(self, present=0, pairs=(), **options):
+        self.version = options.get("version", 5)
+        self.wire.feed(server.connack(self.version, 0, present, pairs))
+        facts = await self.client.connect("me", "u", "test-secret-not-real", 40, **options)
+        self.told()
+        return facts
+
+    def told(self):
+        return server.read_all(self.wire.take_sent(), self.version)
+
+    async def say(self, data):
+        self.wire.feed(data)
+        await settle()
+
+
+class Outcome:
+    """A coroutine running beside the test: `over`, and its `result` or its `error` in words."""
+
+    def __init__(self, coroutine):
+        self.over = False
+        self.result = self.error = None
+        self.task = asyncio.create_task(self._run(coroutine))
+
+    async def _run(self, coroutine):
+        try:
+            self.result = await coroutine
+        except (NetError, MqttError) as e:
+            self.error = str(e)
+        self.over = True
+
+
+async def started(coroutine):
+    outcome = Outcome(coroutine)
+    await settle()
+    return outcome
+
+
+async def failure(coroutine):
+    try:
+        await coroutine
+    except (NetError, MqttError) as e:
+        return str(e)
+    return None
+
+
+async def test_connect():
+    rig = Rig()
+    facts = await rig.connect(pairs=((0x13, 20),))
+    assert (facts.session_present, facts.keep_alive_s) == (False, 20)
+    assert rig.dialer.dialled == [("mqtt.realer.test", 8883, True)]
+    await rig.client.disconnect()
+    assert rig.told() == [{"kind": 14, "code": 0}]
+    assert rig.wire.closed == 1
+
+
+async def test_connect_refused():
+    rig = Rig()
+    rig.wire.feed(server.connack(5, 0x86))
+    error = await failure(rig.client.connect("me", "u", "test-secret-not-real"))
+    assert error == "mqtt 0x86 bad user or password"
+    assert rig.wire.closed == 1
+    assert [seen["kind"] for seen in rig.told()] == [1]
+    assert await failure(rig.client.publish("t", b"")) == error
+    assert await failure(Rig().client.receive()) == "closed: not connected"
+
+
+async def test_connect_fails_in_every_phase():
+    silent, stuck, ended = Wire(), Wire(), Wire()
+    stuck.stuck = True
+    ended.hang_up()
+    for wire, words, ms in (
+        (NetError("connect", "refused"), "connect: refused", 0),
+        (None, "timeout: connect", 40000),
+        (stuck, "timeout: answer", 40000),
+        (silent, "timeout: answer", 40000),
+        (ended, "closed: by the server", 0),
+    ):
+        rig = Rig(wire)
+        outcome = await started(rig.client.connect("me"))
+        if ms:
+            await rig.clock.advance(ms - 1)
+            assert not outcome.over
+            await rig.clock.advance(1)
+        assert outcome.error == words
+        assert not rig.client.session.out
+        if isinstance(wire, Wire):
+            assert wire.closed == 1
+
+
+async def test_cancelled_connect_closes():
+    rig = Rig()
+    outcome = await started(rig.client.connect("me"))
+    outcome.task.cancel()
+    await settle()
+    assert rig.wire.closed == 1
+
+
+async def test_publish_returns_with_its_answer():
+    rig = Rig()
+    await rig.connect()
+    one, two = await started(rig.client.publish("t", b"1")), await started(rig.client.publish("t", b"2", 60))
+    assert [(seen["pid"], seen["payload"]) for seen in rig.told()] == [(1, b"1"), (2, b"2")]
+    await rig.say(server.puback(2))
+    assert (one.over, two.over) == (False, True)
+    await rig.say(server.puback(1, 0x87, ((0x1F, "no"),)))
+    assert one.error == "mqtt 0x87 'no'"
+    quick = await started(rig.client.publish("t", b"3", None, 0))
+    assert quick.over and rig.told()[0]["pid"] == 0
+    rig.client.close()
+
+
+async def test_publishes_together_are_one_write():
+    rig = Rig()
+    await rig.connect()
+    writes = []
+    write = rig.wire.write
+
+    def counting(data):
+        writes.append(len(data))
+        return write(data)
+
+    rig.wire.write = counting
+    outcomes = [Outcome(rig.client.publish("t", b"x")) for _ in range(10)]
+    await settle()
+    assert len(rig.told()) == 10 and len(writes) <= 2
+    await rig.say(b"".join([server.puback(n + 1) for n in range(10)]))
+    assert all([outcome.over for outcome in outcomes])
+    rig.client.close()
+
+
+async def test_more_publishers_than_room_keep_their_order():
+    rig = Rig()
+    await rig.connect(pairs=((0x21, 3),))
+    outcomes = [Outcome(rig.client.publish("t", b"%d" % n)) for n in range(40)]
+    sent = []
+    for _ in range(60):
+        await settle()
+        for seen in rig.told():
+            sent.append(seen["payload"])
+            rig.wire.feed(server.puback(seen["pid"]))
+            assert len(rig.client.session.orders.all) <= 16
+    assert sent == [b"%d" % n for n in range(40)]
+    assert all([outcome.over and not outcome.error for outcome in outcomes])
+    rig.client.close()
+
+
+async def test_cancelled_publish_takes_nobody_along():
+    rig = Rig()
+    await rig.connect()
+    one, two = await started(rig.client.publish("t", b"1")), await started(rig.client.publish("t", b"2"))
+    one.task.cancel()
+    await settle()
+    assert rig.wire.cancelled == 0
+    await rig.say(server.puback(1) + server.puback(2))
+    assert two.over and not two.error
+    rig.client.close()
+
+
+async def test_cancelled_publisher_in_the_queue_makes_way():
+    rig = Rig()
+    await rig.connect()
+    outcomes = [Outcome(rig.client.publish("t", b"%d" % n)) for n in range(19)]
+    await settle()
+    outcomes[16].task.cancel()
+    outcomes[17].task.cancel()
+    await settle()
+    rig.told()
+    await rig.say(server.puback(1))
+    assert [seen["payload"] for seen in rig.told()] == [b"18"]
+    rig.client.close()
+
+
+async def test_subscribe():
+    rig = Rig()
+    await rig.connect()
+    outcome = await started(rig.client.subscribe(["a", "b"]))
+    assert rig.told()[0]["filters"] == ["a", "b"]
+    await rig.say(server.suback(1, (1, 0)))
+    assert list(outcome.result) == [1, 0]
+    outcome = await started(rig.client.subscribe(["c"]))
+    await rig.say(server.suback(2, (0x87,)))
+    assert outcome.error == "mqtt 0x87 not authorized"
+    rig.client.close()
+
+
+async def test_receive_and_done():
+    rig = Rig()
+    await rig.connect()
+    waiting = await started(rig.client.receive())
+    await rig.say(server.publish("t", b"x", 7))
+    assert waiting.result.payload == b"x"
+    assert rig.told() == []
+    rig.client.done(waiting.result)
+    await settle()
+    assert rig.told() == [{"kind": 4, "pid": 7}]
+    rig.client.close()
+
+
+async def test_full_inbox_stops_reading_and_loses_nothing():
+    for version, pids in ((5, [0] * 30), (4, [0] * 30), (4, list(range(1, 31)))):
+        rig = Rig()
+        await rig.connect(version=version)
+        for n, pid in enumerate(pids):
+            rig.wire.feed(server.publish("t", b"%d" % n, pid, version=version))
+        await settle()
+        assert len(rig.wire.inbound) > 10
+        for n in range(30):
+            message = await rig.client.receive()
+            assert message.payload == b"%d" % n
+            rig.client.done(message)
+            await settle()
+        assert not rig.wire.inbound
+        rig.client.close()
+
+
+async def test_3_1_1_server_sends_no_more_than_we_can_hold():
+    rig = Rig()
+    await rig.connect(version=4)
+    for n in range(30):
+        rig.wire.feed(server.publish("t", b"x", n + 1, version=4))
+    first = await rig.client.receive()
+    for _ in range(8):
+        await rig.client.receive()
+    waiting = await started(rig.client.receive())
+    assert not waiting.over and rig.wire.inbound
+    rig.client.done(first)
+    await settle()
+    assert waiting.over
+    rig.client.close()
+
+
+async def test_answers_arrive_while_messages_are_unfinished():
+    rig = Rig()
+    await rig.connect()
+    for n in range(8):
+        rig.wire.feed(server.publish("t", b"x", n + 1))
+    outcome = await started(rig.client.publish("t", b"report"))
+    await rig.say(server.puback(1))
+    assert outcome.over
+    rig.client.close()
+
+
+async def test_deaf_connection_lives_on():
+    rig = Rig()
+    await rig.connect(version=4)
+    for n in range(20):
+        rig.wire.feed(server.publish("t", b"x", n + 1, version=4))
+    await rig.clock.advance(200000)
+    assert [seen["kind"] for seen in rig.told()] == [12] * 6
+    for _ in range(20):
+        rig.client.done(await rig.client.receive())
+        await settle()
+    await rig.say(server.PINGRESP)
+    assert rig.wire.closed == 0
+    await rig.clock.advance(60000)
+    assert rig.wire.closed == 1
+
+
+async def test_pings_and_a_dead_peer():
+    rig = Rig()
+    await rig.connect()
+    waiting = [await started(rig.client.receive()), await started(rig.client.publish("t", b""))]
+    rig.told()
+    await rig.clock.advance(30000)
+    assert rig.told() == [{"kind": 12}]
+    await rig.say(server.PINGRESP)
+    await rig.clock.advance(30000)
+    assert rig.told() == [{"kind": 12}]
+    await rig.clock.advance(19999)
+    assert rig.wire.closed == 0
+    await rig.clock.advance(1)
+    assert [outcome.error for outcome in waiting] == ["timeout: keep-alive"] * 2
+    assert rig.wire.closed == 1
+
+
+async def test_dead_peer_while_a_write_is_stuck():
+    rig = Rig()
+    await rig.connect()
+    rig.wire.stuck = True
+    waiting = await started(rig.client.publish("t", b""))
+    await rig.clock.advance(60000)
+    assert waiting.error == "timeout: keep-alive"
+    assert rig.wire.closed == 1
+
+
+async def test_every_end_wakes_everybody():
+    for end, words in (
+        (lambda wire: wire.hang_up(), "closed: by the server"),
+        (lambda wire: wire.fail(NetError("closed", "ECONNRESET")), "closed: ECONNRESET"),
+        (lambda wire: wire.feed(server.disconnect(0x98)), "mqtt 0x98 administrator"),
+        (lambda wire: wire.feed(b"\xf0\0"), "mqtt 0x82 protocol error"),
+        (lambda wire: wire.feed(b"\x30\xff\xff\x7f"), "mqtt 0x95 too large"),
+    ):
+        rig = Rig()
+        await rig.connect(pairs=((0x21, 1),))
+        client = rig.client
+        waiting = [Outcome(client.receive()), Outcome(client.subscribe(["a"]))]
+        waiting += [Outcome(client.publish("t", b"x")) for _ in range(20)]
+        await settle()
+        end(rig.wire)
+        await settle()
+        await rig.clock.advance(2000)
+        assert [outcome.error for outcome in waiting] == [words] * 22, words
+        assert rig.wire.closed == 1
+        assert await failure(client.publish("t", b"")) == words
+        assert await failure(client.receive()) == words
+        assert not rig.clock.waiting
+
+
+async def test_bad_packet_is_answered_with_its_reason():
+    qos_2 = b"\x34\x06\0\1a\0\1\0"
+    for data, code in ((b"\xf0\0", 0x82), (b"\x30\xff\xff\x7f", 0x95), (b"\x30\1\0", 0x81), (qos_2, 0x82)):
+        rig = Rig()
+        await rig.connect()
+        await rig.say(data)
+        assert rig.told() == [{"kind": 14, "code": code}]
+        await rig.clock.advance(2000)
+        assert rig.wire.closed == 1
+
+
+async def test_bad_packet_while_a_write_is_stuck():
+    rig = Rig()
+    await rig.connect()
+    rig.wire.stuck = True
+    waiting = await started(rig.client.publish("t", b""))
+    await rig.say(b"\xf0\0")
+    await rig.clock.advance(2000)
+    assert waiting.error == "mqtt 0x82 protocol error"
+    assert rig.wire.closed == 1
+
+
+async def test_messages_before_the_end_are_still_received():
+    rig = Rig()
+    await rig.connect()
+    await rig.say(server.publish("t", b"x", 7) + server.disconnect(0x8B))
+    await rig.clock.advance(2000)
+    message = await rig.client.receive()
+    assert message.payload == b"x"
+    rig.client.done(message)
+    assert await failure(rig.client.receive()) == "mqtt 0x8b "
+
+
+async def test_disconnect_lets_the_last_words_out():
+    rig = Rig()
+    await rig.connect()
+    await rig.say(server.publish("t", b"x", 7))
+    rig.client.done(await rig.client.receive())
+    await rig.client.disconnect(4)
+    assert rig.told() == [{"kind": 4, "pid": 7}, {"kind": 14, "code": 4}]
+    await rig.client.disconnect()
+    rig.client.close()
+    assert rig.wire.closed == 1
+
+
+async def test_disconnect_from_a_peer_that_does_not_read():
+    rig = Rig()
+    await rig.connect()
+    rig.wire.stuck = True
+    outcome = await started(rig.client.disconnect())
+    await rig.clock.advance(2000)
+    assert outcome.over and not outcome.error
+    assert rig.wire.closed == 1
+
+
+async def test_close_wakes_everybody_and_ends_all_tasks():
+    rig = Rig()
+    await rig.connect()
+    waiting = await started(rig.client.publish("t", b""))
+    rig.client.close()
+    rig.client.close()
+    await settle()
+    assert waiting.error == "closed: closed here"
+    assert (rig.wire.closed, rig.wire.readers, rig.wire.writers) == (1, 0, 0)
+    assert not rig.clock.waiting
+
+
+async def test_reconnect_in_a_kept_session():
+    first, second = Wire(), Wire()
+    rig = Rig(first, second)
+    await rig.connect(clean=False, session_expiry_s=60)
+    lost = await started(rig.client.publish("t", b"x"))
+    await rig.say(server.publish("d", b"held", 7))
+    message = await rig.client.receive()
+    first.hang_up()
+    await settle()
+    assert lost.error == "closed: by the server"
+    rig.wire = second
+    second.feed(
+        server.connack(5, 0, 1) + server.publish("d", b"held", 7, dup=1) + server.publish("d", b"new", 8)
+    )
+    facts = await rig.client.connect("me", clean=False, session_expiry_s=60)
+    assert facts.session_present
+    await settle()
+    again = rig.told()[-1]
+    assert (again["dup"], again["pid"], again["payload"]) == (1, 1, b"x")
+    assert (await rig.client.receive()).payload == b"new"
+    rig.client.done(message)
+    await rig.say(server.puback(1))
+    assert rig.told() == [{"kind": 4, "pid": 7}]
+    fresh = await started(rig.client.publish("t", b"y"))
+    await rig.say(server.puback(rig.told()[0]["pid"]))
+    assert fresh.over and not fresh.error
+    rig.client.close()
+
+
+async def test_message_that_waited_in_vain_comes_again():
+    first, second = Wire(), Wire()
+    rig = Rig(first, second)
+    await rig.connect(version=4, clean=False)
+    for n in range(12):
+        first.feed(server.publish("t", b"%d" % n, n + 1, version=4))
+    await settle()
+    rig.client.close()
+    rig.wire = second
+    second.feed(server.connack(4, 0, 1))
+    for n in range(12):
+        second.feed(server.publish("t", b"%d" % n, n + 1, dup=1, version=4))
+    await rig.client.connect("me", version=4, clean=False)
+    got = []
+    for _ in range(12):
+        message = await rig.client.receive()
+        got.append(message.payload)
+        rig.client.done(message)
+        await settle()
+    assert got == [b"%d" % n for n in range(12)]
+    rig.client.close()
+
+
+async def test_connecting_again_closes_the_old_connection():
+    first, second = Wire(), Wire()
+    rig = Rig(first, second)
+    await rig.connect()
+    waiting = await started(rig.client.receive())
+    rig.wire = second
+    await rig.connect()
+    assert first.closed == 1 and second.closed == 0
+    await rig.say(server.publish("t", b"x"))
+    assert waiting.over
+    rig.client.close()

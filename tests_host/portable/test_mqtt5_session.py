@@ -1,0 +1,541 @@
+"""The MQTT session, bytes in and bytes out: what is owed, what is sent again, and how a connection ends."""
+
+from mqtt5.packet import Message, MqttError
+from mqtt5.session import Connack, Session
+from netio.errors import NetError
+from tests_host.support import mqtt_server as server
+
+NOW = (1 << 30) - 100  # the clock wraps soon
+
+
+class Rig:
+    """A session with a connection. `told`: the packets it has sent, as dicts, since they were last asked for."""
+
+    def __init__(self, version=5, size=2048, **options):
+        self.version = version
+        self.session = Session(size)
+        self.facts = self.connect(**options)
+
+    def connect(self, clean=True, keep_alive_s=40, expiry_s=0, present=0, pairs=()):
+        """Both sides' first packets. The facts, or the error."""
+        self.session.connect("me", "u", "test-secret-not-real", keep_alive_s, self.version, clean, expiry_s)
+        self.told()
+        return self.feed(server.connack(self.version, 0, present, pairs))[0]
+
+    def feed(self, data, now=NOW, step=0):
+        """The events of these bytes, `step` at a time; an MqttError comes last, as its code."""
+        events = []
+        try:
+            while data:
+                view = self.session.space()
+                piece = data[: min(len(view), step or len(data))]
+                view[: len(piece)] = piece
+                self.session.received(len(piece))
+                data = data[len(piece) :]
+                while True:
+                    event = self.session.next(now)
+                    if not event:
+                        break
+                    events.append(event)
+        except MqttError as e:
+            events.append(e.code)
+        return events
+
+    def told(self, now=NOW):
+        return server.read_all(self.session.take(now), self.version)
+
+    def message(self, data):
+        (message,) = self.feed(data)
+        assert isinstance(message, Message)
+        return message
+
+    def lose(self):
+        return self.session.lost(NetError("closed", "by test"))
+
+
+def kinds(packets):
+    return [seen["kind"] for seen in packets]
+
+
+def pids(packets):
+    return [seen["pid"] for seen in packets]
+
+
+def refusal(act, *args, **options):
+    try:
+        act(*args, **options)
+    except MqttError as e:
+        return e.code
+    return None
+
+
+def test_connect():
+    session = Session(1024)
+    session.connect("me", "u", "test-secret-not-real", session_expiry_s=60, will=("t", "gone"))
+    (seen,) = server.read_all(session.take(NOW))
+    assert seen["properties"] == {0x11: 60, 0x21: 8, 0x22: 8, 0x27: 1024}
+    assert (seen["will"], seen["clean"], seen["version"]) == (("t", b"gone"), 1, 5)
+    assert not session.take(NOW)
+
+
+def test_connack_facts():
+    assert Rig().facts == Connack(False, 40, 0, "me")
+    rig = Rig(clean=False, expiry_s=100, present=1, pairs=((0x13, 20), (0x11, 50), (0x12, "you")))
+    assert rig.facts == Connack(True, 20, 50, "you")
+    assert Rig(4).facts == Connack(False, 40, 0, "me")
+
+
+def test_no_secret_stays():
+    rig = Rig()
+    for value in list(rig.session.__dict__.values()) + [repr(rig.session), str(rig.facts)]:
+        assert "not-real" not in str(value)
+
+
+def test_connack_that_breaks_the_rules():
+    assert Rig(present=1).facts == 0x82  # although we said clean
+    assert Rig(pairs=((0x21, 0),)).facts == 0x82
+    assert Rig(pairs=((0x27, 0),)).facts == 0x82
+
+
+def test_refused():
+    session = Session()
+    session.connect("me", "u", "p")
+    session.take(NOW)
+    data = server.connack(5, 0x87, 0, ((0x1F, "go away"),))
+    session.space()[: len(data)] = data
+    session.received(len(data))
+    said = None
+    try:
+        session.next(NOW)
+    except MqttError as e:
+        said = e.code, e.words
+    assert said == (0x87, "'go away'")
+    assert session.error and not session.take(NOW)
+
+
+def test_first_packet_has_to_be_a_connack_and_only_the_first():
+    session = Session()
+    session.connect("me", "u", "p")
+    session.take(NOW)
+    data = server.publish("a", b"x")
+    session.space()[: len(data)] = data
+    session.received(len(data))
+    assert refusal(session.next, NOW) == 0x82
+    assert not session.take(NOW)
+    rig = Rig()
+    assert rig.feed(server.connack()) == [0x82]
+    assert rig.told() == [{"kind": 14, "code": 0x82}]
+
+
+def test_publish_and_its_answer():
+    rig = Rig()
+    order = rig.session.publish("t", b"x", 30)
+    (seen,) = rig.told()
+    assert (seen["topic"], seen["payload"], seen["properties"], seen["pid"]) == ("t", b"x", {2: 30}, 1)
+    assert rig.feed(server.puback(1, 0x87, ((0x1F, "why"),))) == [order]
+    assert (order.codes, order.error.code, order.error.words) == (b"\x87", 0x87, "'why'")
+    assert rig.feed(server.puback(1)) == []  # nobody waits for it: no harm
+    assert rig.session.publish("t", b"x", None, 0) is None
+    assert pids(rig.told()) == [0]
+
+
+def test_answers_in_any_order():
+    rig = Rig()
+    orders = [rig.session.publish("t", b"%d" % n) for n in range(3)]
+    assert pids(rig.told()) == [1, 2, 3]
+    assert rig.feed(server.puback(3) + server.puback(1)) == [orders[2], orders[0]]
+    assert rig.feed(server.puback(2)) == [orders[1]]
+
+
+def test_subscribe_and_its_answer():
+    rig = Rig()
+    order = rig.session.subscribe(["a", "b"])
+    assert rig.told() == [{"kind": 8, "pid": 1, "filters": ["a", "b"]}]
+    assert rig.feed(server.suback(1, (1, 0x87))) == [order]
+    assert (order.codes, order.error.code) == (b"\1\x87", 0x87)
+
+
+def test_answers_of_the_wrong_kind():
+    for answer in (
+        server.puback(1),
+        server.suback(1, ()),
+        server.suback(1, (1,)),
+        server.suback(1, (1, 1, 1)),
+    ):
+        rig = Rig()
+        rig.session.subscribe(["a", "b"])
+        assert rig.feed(answer) == [0x82]
+    for answer in (server.suback(1, ()), server.suback(1, (1,))):
+        rig = Rig()
+        rig.session.publish("a", b"")
+        assert rig.feed(answer) == [0x82]
+
+
+def test_receive_maximum_of_the_server_in_order():
+    rig = Rig(pairs=((0x21, 2),))
+    orders = [rig.session.publish("t", b"%d" % n) for n in range(5)]
+    assert pids(rig.told()) == [1, 2]
+    assert rig.feed(server.puback(2)) == [orders[1]]
+    assert pids(rig.told()) == [3]
+    rig.feed(server.puback(1) + server.puback(3))
+    assert pids(rig.told()) == [4, 5]
+
+
+def test_our_own_bound():
+    rig = Rig()
+    while not rig.session.full():
+        rig.session.publish("t", b"x")
+    assert pids(rig.told()) == list(range(1, 17))
+    rig.feed(server.puback(4))
+    assert not rig.session.full()
+
+
+def test_unsent_bytes_are_bounded():
+    rig = Rig()
+    rig.session.publish("t", bytes(2048), None, 0)
+    assert rig.session.full()
+    rig.told()
+    assert not rig.session.full()
+
+
+def test_packet_ids_wrap_and_never_collide():
+    rig = Rig()
+    rig.session.orders.last_pid = 65533
+    held = rig.session.publish("t", b"")
+    assert held.pid == 65534
+    seen = []
+    for _ in range(65536):
+        order = rig.session.publish("t", b"")
+        seen.append(order.pid) if len(seen) < 3 else None
+        assert 0 < order.pid < 65536 and order.pid != 65534
+        rig.feed(server.puback(order.pid))
+        rig.session.take(NOW)
+    assert seen == [65535, 1, 2]
+    assert rig.session.orders.all == [held]
+
+
+def test_what_the_server_would_refuse_is_not_sent():
+    rig = Rig(pairs=((0x27, 20),))
+    assert refusal(rig.session.publish, "t", bytes(20)) == 0x95
+    assert refusal(rig.session.subscribe, ["t" * 20]) == 0x95
+    assert refusal(rig.session.publish, "t/#", b"") == 0x90
+    assert rig.session.publish("t", bytes(12)).pid
+    assert len(rig.session.take(NOW)) == 20
+    rig = Rig(pairs=((0x24, 0),))
+    assert refusal(rig.session.publish, "t", b"") == 0x9B
+    assert rig.session.publish("t", b"", None, 0) is None
+    assert kinds(rig.told()) == [3]
+
+
+def test_lost_connection_answers_everybody():
+    rig = Rig()
+    orders = [rig.session.publish("t", b""), rig.session.subscribe(["a"])]
+    assert rig.lose() == orders
+    assert [str(order.error) for order in orders] == ["closed: by test"] * 2
+    assert not rig.told()
+    assert rig.session.orders.all == []
+
+
+def test_kept_session_sends_again_with_dup():
+    rig = Rig(clean=False, expiry_s=60, pairs=((0x21, 2),))
+    first, second, third = [rig.session.publish("t", b"%d" % n) for n in range(3)]
+    rig.told()
+    rig.session.subscribe(["a"])
+    rig.lose()
+    rig.connect(clean=False, expiry_s=60, present=1, pairs=((0x21, 2),))
+    assert [(seen["pid"], seen["dup"], seen["payload"]) for seen in rig.told()] == [
+        (1, 1, b"0"),
+        (2, 1, b"1"),
+    ]
+    assert rig.session.publish("t", b"new").pid == 5
+    assert rig.feed(server.puback(1) + server.puback(2)) == [first, second]
+    assert [(seen["pid"], seen["dup"]) for seen in rig.told()] == [(3, 0), (5, 0)]
+    assert rig.feed(server.puback(3)) == [third]
+
+
+def test_session_the_server_has_forgotten_sends_nothing_again():
+    rig = Rig(clean=False, expiry_s=60)
+    rig.session.publish("t", b"x")
+    rig.lose()
+    rig.connect(clean=False, expiry_s=60, present=0)
+    assert rig.told() == []
+    assert rig.session.orders.all == []
+
+
+def test_clean_connect_and_other_version_forget():
+    for version, clean in ((5, True), (4, False)):
+        rig = Rig(clean=False, expiry_s=60)
+        rig.session.publish("t", b"x")
+        rig.lose()
+        rig.version = version
+        rig.connect(clean=clean, present=0)
+        assert rig.told() == []
+        assert rig.session.orders.all == []
+
+
+def test_3_1_1_keeps_unless_clean():
+    rig = Rig(4, clean=False)
+    rig.session.publish("t", b"x")
+    rig.told()
+    rig.lose()
+    rig.connect(clean=False, present=1)
+    assert [(seen["pid"], seen["dup"]) for seen in rig.told()] == [(1, 1)]
+
+
+def test_what_has_become_too_large_is_not_sent_again():
+    rig = Rig(clean=False, expiry_s=60)
+    rig.session.publish("t", bytes(100))
+    rig.told()
+    rig.lose()
+    rig.connect(clean=False, expiry_s=60, present=1, pairs=((0x27, 50),))
+    assert rig.told() == []
+
+
+def test_message_is_acknowledged_when_done():
+    rig = Rig()
+    message = rig.message(server.publish("t", b"x", 7, retain=1, pairs=((2, 9),)))
+    assert (message.topic, message.payload, message.retain, message.dup) == ("t", b"x", True, False)
+    assert rig.told() == []
+    rig.session.done(message)
+    rig.session.done(message)
+    assert rig.told() == [{"kind": 4, "pid": 7}]
+    message = rig.message(server.publish("t", b"x"))
+    rig.session.done(message)
+    assert rig.told() == []
+
+
+def test_duplicate_of_an_unfinished_message():
+    for version in (4, 5):
+        rig = Rig(version, clean=False, expiry_s=60)
+        message = rig.message(server.publish("t", b"x", 7, version=version))
+        again = server.publish("t", b"x", 7, dup=1, version=version)
+        assert rig.feed(again) == []
+        rig.lose()
+        rig.connect(clean=False, expiry_s=60, present=1)
+        assert rig.feed(again) == []
+        assert rig.told() == []
+        rig.session.done(message)
+        assert rig.told() == [{"kind": 4, "pid": 7}]
+        assert rig.message(again).dup
+
+
+def test_message_finished_while_there_was_no_connection():
+    rig = Rig(clean=False, expiry_s=60)
+    message = rig.message(server.publish("t", b"x", 7))
+    rig.lose()
+    rig.session.done(message)
+    rig.connect(clean=False, expiry_s=60, present=1)
+    assert rig.told() == []
+    assert rig.feed(server.publish("t", b"x", 7, dup=1)) == []
+    assert rig.told() == [{"kind": 4, "pid": 7}]
+
+
+def test_message_finished_after_reconnecting_but_before_it_came_again():
+    rig = Rig(clean=False, expiry_s=60)
+    message = rig.message(server.publish("t", b"x", 7))
+    rig.lose()
+    rig.connect(clean=False, expiry_s=60, present=1)
+    rig.session.done(message)
+    assert rig.told() == []
+    assert rig.feed(server.publish("t", b"x", 7, dup=1)) == []
+    assert pids(rig.told()) == [7]
+
+
+def test_packet_id_that_the_server_uses_for_another_message():
+    rig = Rig(clean=False, expiry_s=60)
+    old = rig.message(server.publish("t", b"x", 7))
+    assert rig.feed(server.publish("t", b"y", 7)) == [0x82]
+    rig.lose()
+    rig.connect(clean=False, expiry_s=60, present=1)
+    new = rig.message(server.publish("t", b"y", 7))
+    rig.session.done(old)
+    assert rig.told() == []
+    rig.session.done(new)
+    assert pids(rig.told()) == [7]
+
+
+def test_message_of_a_forgotten_session_is_not_acknowledged():
+    rig = Rig(clean=False, expiry_s=60)
+    old = rig.message(server.publish("t", b"x", 7))
+    rig.lose()
+    rig.connect(clean=False, expiry_s=60)
+    rig.message(server.publish("t", b"y", 7))
+    rig.session.done(old)
+    assert rig.told() == []
+
+
+def test_unfinished_messages_do_not_pile_up_over_connections():
+    rig = Rig(clean=False, expiry_s=60)
+    for turn in range(20):
+        for n in range(8):
+            rig.message(server.publish("t", b"x", turn * 8 + n + 1))
+        rig.lose()
+        rig.connect(clean=False, expiry_s=60, present=1)
+    assert len(rig.session.held) <= 16
+
+
+def test_receive_maximum_exceeded_by_the_server():
+    rig = Rig()
+    for pid in range(1, 9):
+        rig.message(server.publish("t", b"x", pid))
+    assert rig.feed(server.publish("t", b"x")) != [0x93]  # QoS 0 does not count
+    assert rig.feed(server.publish("t", b"x", 9)) == [0x93]
+    assert rig.told() == [{"kind": 14, "code": 0x93}]
+    rig = Rig(4)
+    for pid in range(1, 12):
+        rig.message(server.publish("t", b"x", pid, version=4))
+
+
+def test_topic_alias():
+    rig = Rig()
+    assert rig.message(server.publish("a", b"1", pairs=((0x23, 8),))).topic == "a"
+    assert rig.message(server.publish("", b"2", pairs=((0x23, 8),))).topic == "a"
+    assert rig.message(server.publish("b", b"3", pairs=((0x23, 8),))).topic == "b"
+    assert rig.message(server.publish("", b"4", pairs=((0x23, 8),))).topic == "b"
+    rig.lose()
+    rig.connect()
+    assert rig.feed(server.publish("", b"5", pairs=((0x23, 8),))) == [0x82]
+
+
+def test_bad_topic_alias():
+    for pairs, code in ((((0x23, 0),), 0x94), (((0x23, 9),), 0x94), (((0x23, 3),), 0x82), ((), 0x82)):
+        rig = Rig()
+        assert rig.feed(server.publish("", b"x", pairs=pairs)) == [code]
+        assert rig.told() == [{"kind": 14, "code": code}]
+
+
+def test_bytes_one_at_a_time_are_the_same():
+    data = (
+        server.publish("t", bytes(300), 7) + server.PINGRESP + server.puback(1) + server.publish("t", b"", 8)
+    )
+    for step in (0, 1, 2, 7, 299):
+        rig = Rig()
+        order = rig.session.publish("t", b"x")
+        first, answer, last = rig.feed(data, step=step)
+        assert (first.payload, answer, last.pid) == (bytes(300), order, 8)
+
+
+def test_largest_packet():
+    rig = Rig(size=100)
+    assert rig.message(server.publish("t", bytes(94))).payload == bytes(94)
+    assert rig.feed(server.publish("t", bytes(93)) * 9, step=64) != []
+    assert rig.feed(server.publish("t", bytes(95))) == [0x95]
+    assert rig.told() == [{"kind": 14, "code": 0x95}]
+
+
+def test_errors_are_told_in_version_5_only():
+    rig = Rig()
+    rig.session.publish("t", b"x")
+    assert rig.feed(b"\xf0\0") == [0x82]
+    assert kinds(rig.told()) == [3, 14]
+    rig = Rig(4)
+    assert rig.feed(b"\xf0\0") == [0x82]
+    assert rig.told() == []
+
+
+def test_farewell():
+    for version, code in ((5, 4), (5, 0), (4, 0)):
+        rig = Rig(version)
+        message = rig.message(server.publish("t", b"x", 7, version=version))
+        order = rig.session.publish("t", b"")
+        rig.session.finish(NetError("closed", "by test"), code)
+        rig.session.finish(NetError("closed", "again"), 0)
+        rig.session.done(message)
+        rig.session.tick(NOW + 30000)
+        assert kinds(rig.told()) == [3, 14]
+        assert rig.feed(server.puback(1, version=version)) == [order]
+        assert str(rig.session.error) == "closed: by test"
+
+
+def test_disconnect_by_the_server():
+    rig = Rig()
+    order = rig.session.publish("t", b"x")
+    assert rig.feed(server.disconnect(0x98, ((0x1F, "bye"),))) == [0x98]
+    assert rig.told() == []
+    rig.lose()
+    assert (order.error.code, order.error.words) == (0x98, "'bye'")
+
+
+def test_keep_alive():
+    rig = Rig(keep_alive_s=40)
+    assert rig.session.tick(NOW) == 30000
+    assert rig.session.tick(NOW + 20000) == 10000
+    assert rig.told() == []
+    assert rig.session.tick(NOW + 30000 & 0x3FFFFFFF) == 20000
+    assert kinds(rig.told(NOW + 30000 & 0x3FFFFFFF)) == [12]
+    assert rig.session.tick(NOW + 31000 & 0x3FFFFFFF) == 19000
+    rig.feed(server.PINGRESP, NOW + 32000 & 0x3FFFFFFF)
+    assert rig.session.tick(NOW + 33000 & 0x3FFFFFFF) == 27000
+
+
+def test_dead_peer_within_one_and_a_half_keep_alives():
+    rig = Rig(keep_alive_s=40)
+    now, kind = NOW, None
+    try:
+        while now < NOW + 100000:
+            left_ms = rig.session.tick(now & 0x3FFFFFFF)
+            rig.told(now & 0x3FFFFFFF)
+            now += left_ms
+    except NetError as e:
+        kind = e.kind
+    assert (kind, now) == ("timeout", NOW + 50000)
+
+
+def test_talking_alone_is_no_sign_of_life():
+    rig = Rig(keep_alive_s=40)
+    dead = None
+    for second in range(100):
+        now = (NOW + second * 1000) & 0x3FFFFFFF
+        rig.session.publish("t", b"", None, 0)
+        rig.told(now)
+        try:
+            rig.session.tick(now)
+        except NetError:
+            dead = second
+            break
+    assert dead == 50
+
+
+def test_hearing_alone_does_not_keep_the_server_content():
+    rig = Rig(keep_alive_s=40)
+    pings = []
+    for second in range(100):
+        now = (NOW + second * 1000) & 0x3FFFFFFF
+        rig.feed(server.publish("t", b""), now)
+        rig.session.tick(now)
+        if rig.told(now):
+            pings.append(second)
+            rig.feed(server.PINGRESP, now)
+    assert pings == [30, 60, 90]
+
+
+def test_dribble_is_no_answer_to_a_ping():
+    rig = Rig(keep_alive_s=40)
+    rig.session.tick(NOW + 30000 & 0x3FFFFFFF)
+    for second in range(31, 50):
+        rig.feed(b"\x30\x7f"[second == 31 :][:1] if second < 33 else b"x", (NOW + second * 1000) & 0x3FFFFFFF)
+    said = None
+    try:
+        rig.session.tick(NOW + 50000 & 0x3FFFFFFF)
+    except NetError as e:
+        said = str(e)
+    assert said == "timeout: keep-alive"
+
+
+def test_deaf_client_says_that_it_lives_and_concludes_nothing():
+    rig = Rig(keep_alive_s=40)
+    now, pings = NOW, 0
+    while now < NOW + 400000:
+        left_ms = rig.session.tick(now & 0x3FFFFFFF, True)
+        pings += len(rig.told(now & 0x3FFFFFFF))
+        now += left_ms
+    assert pings == 13
+    assert rig.session.tick(now & 0x3FFFFFFF) > 0
+
+
+def test_server_keep_alive_and_none():
+    rig = Rig(keep_alive_s=40, pairs=((0x13, 4),))
+    assert rig.session.tick(NOW) == 3000
+    rig = Rig(keep_alive_s=0)
+    assert rig.session.tick(NOW + 500000) == 60000
+    assert rig.told() == []

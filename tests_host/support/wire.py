@@ -1,0 +1,172 @@
+"""A clock and a stream for tests of several tasks that wait for each other, in virtual time. Runs on both interpreters.
+
+The test moves the time by `advance`, and plays the peer by hand: `feed`, `hang_up`, `sent`.
+"""
+
+import asyncio
+
+_MASK = (1 << 30) - 1
+_TURNS = 30
+
+
+async def settle():
+    """Let everything run that can run without time going by."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+
+
+class Timers:
+    """The Clock seam for any number of tasks. Starts shortly before the counter wraps."""
+
+    def __init__(self):
+        self.now = (1 << 30) - 500
+        self.waiting = []
+
+    def ms(self):
+        return self.now & _MASK
+
+    def since(self, start):
+        return (self.now - start) & _MASK
+
+    async def sleep_ms(self, n):
+        await self._until(self.now + n, asyncio.Event())
+
+    async def _until(self, moment, event):
+        entry = (moment, event)
+        self.waiting.append(entry)
+        try:
+            await event.wait()
+        finally:
+            if entry in self.waiting:
+                self.waiting.remove(entry)
+
+    async def within(self, ms, awaitable):
+        over = asyncio.Event()
+        result = []
+
+        async def run():
+            try:
+                result.append((await awaitable, None))
+            except Exception as e:  # noqa: BLE001 - it is handed on below
+                result.append((None, e))
+            over.set()
+
+        task = asyncio.create_task(run())
+        try:
+            await self._until(self.now + ms, over)
+        finally:
+            if not result:
+                task.cancel()
+        if not result:
+            raise asyncio.TimeoutError
+        value, error = result[0]
+        if error:
+            raise error
+        return value
+
+    async def advance(self, ms):
+        """Let `ms` go by, waking whoever's time comes, in the right order."""
+        end = self.now + ms
+        await settle()
+        while True:
+            due = [moment for moment, _ in self.waiting if moment <= end]
+            if not due:
+                break
+            self.now = max(self.now, min(due))
+            for entry in [entry for entry in self.waiting if entry[0] <= self.now]:
+                self.waiting.remove(entry)
+                entry[1].set()
+            await settle()
+        self.now = end
+
+
+class Wire:
+    """The Stream seam. Like MicroPython's it has one reader and one writer, and cancelling either harms the other.
+
+    `sent`: what was written; `stuck`: writes never return; `closed`: how often it was closed.
+    """
+
+    def __init__(self):
+        self.sent = b""
+        self.stuck = False
+        self.closed = 0
+        self.inbound = []
+        self.readers = self.writers = 0
+        self.cancelled = 0
+        self.event = asyncio.Event()
+        self.broken = None
+
+    def feed(self, data):
+        self.inbound.append(bytes(data))
+        self.event.set()
+
+    def hang_up(self):
+        self.feed(b"")
+
+    def fail(self, error):
+        """Every read and write raises `error`."""
+        self.broken = error
+        self.event.set()
+
+    def take_sent(self):
+        sent, self.sent = self.sent, b""
+        return sent
+
+    async def read_into(self, view):
+        assert not self.readers and len(view)
+        self.readers += 1
+        try:
+            await asyncio.sleep(0)
+            while not self.inbound and not self.broken:
+                self.event.clear()
+                await self.event.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.readers -= 1
+        if self.broken:
+            raise self.broken
+        data = self.inbound.pop(0)
+        n = min(len(data), len(view))
+        view[:n] = data[:n]
+        if n < len(data):
+            self.inbound.insert(0, data[n:])
+        return n
+
+    async def write(self, data):
+        assert not self.writers, "two writers"
+        self.writers += 1
+        try:
+            await asyncio.sleep(0)
+            if self.stuck:
+                await asyncio.Event().wait()
+            if self.broken:
+                raise self.broken
+            self.sent += bytes(data)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.writers -= 1
+
+    def close(self):
+        self.closed += 1
+
+
+class Wires:
+    """The Dialer seam: hands out `wires` in turn; an exception among them is raised, None never comes."""
+
+    def __init__(self, *wires):
+        self.wires = list(wires)
+        self.dialled = []
+
+    async def dial(self, host, port, tls=True):
+        self.dialled.append((host, port, tls))
+        await asyncio.sleep(0)
+        wire = self.wires.pop(0)
+        if wire is None:
+            await asyncio.Event().wait()
+        if isinstance(wire, Exception):
+            raise wire
+        return wire

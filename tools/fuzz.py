@@ -1,0 +1,261 @@
+"""Feed random and damaged bytes to the parsers of `lib`, which read what anybody may send.
+
+Owns: the engines below, how their inputs are made, and what is a failure: an exception that the engine does not
+promise, an outcome that depends on how the bytes were cut, an input that takes long, memory that grows. Refuses to be
+random: the same seed makes the same inputs. `python -m tools.fuzz [--inputs N] [--seed N] [ENGINE ...]` prints one JSON
+line per engine and exits 1 at the first failure, with the input that did it.
+
+A new engine is one row in ENGINES: good inputs to start from, and a function that raises when something is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import random
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostshim")]
+
+from dnsstub import resolver as dns  # noqa: E402 - after the path to it
+from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response  # noqa: E402
+from mqtt5.orders import Order  # noqa: E402
+from mqtt5.packet import Message, MqttError  # noqa: E402
+from mqtt5.session import Session  # noqa: E402
+from netio.errors import NetError  # noqa: E402
+from sntp import client as sntp  # noqa: E402
+from tests_host.support import mqtt_server as mqtt  # noqa: E402
+
+INPUTS = 100_000
+SLOW_S = 0.5
+GROWTH = 64 * 1024
+LONGEST = 4096
+
+
+class Wrong(AssertionError):
+    """An engine did what it must not."""
+
+
+def cuts(data: bytes, chance: random.Random) -> list[bytes]:
+    """`data` in pieces, often in one, sometimes in single bytes."""
+    size = chance.choice((len(data) or 1, 1, chance.randint(1, 64)))
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def mqtt_outcome(pieces: list[bytes], version: int) -> list[Any]:
+    """All that an application can see, and what the server gets to hear, when these bytes follow the CONNACK."""
+    session = Session(512)
+    session.connect("fuzz", version=version, clean=True)
+    hello = mqtt.connack(version, 0, 0, ((0x21, 3),))
+    seen: list[Any] = []
+    now = 0
+    for piece in [hello, *pieces]:
+        while piece:
+            space = session.space()
+            if not space:
+                raise Wrong("no space left to receive")
+            part, piece = piece[: len(space)], piece[len(space) :]
+            space[: len(part)] = part
+            session.received(len(part))
+            try:
+                while event := session.next(now):
+                    seen.append(mqtt_event(session, event, len(seen)))
+            except MqttError as error:
+                return [*seen, str(error), server_side(session, version)]
+    if len(session.held) > 8 or len(session.aliases) > 8:
+        raise Wrong("more kept than allowed")
+    return [*seen, server_side(session, version)]
+
+
+def mqtt_event(session: Session, event: Any, number: int) -> Any:
+    if isinstance(event, Message):
+        if number % 8 or len(session.held) > 6:  # some stay unfinished, as far as the session allows
+            session.done(event)
+        return event.topic, event.payload, event.dup, event.pid
+    if isinstance(event, Order):
+        return event.pid, event.codes, str(event.error)
+    for _ in range(5):
+        session.publish("a", b"b")
+    session.subscribe(["c", "d"])
+    return "connected"
+
+
+def server_side(session: Session, version: int) -> list[dict[str, Any]]:
+    return mqtt.read_all(session.take(0), version)
+
+
+def mqtt_engine(version: int) -> Callable[[bytes, random.Random], None]:
+    def run(data: bytes, chance: random.Random) -> None:
+        whole, cut = mqtt_outcome([data], version), mqtt_outcome(cuts(data, chance), version)
+        if whole != cut:
+            raise Wrong(f"in pieces {cut}, as a whole {whole}")
+
+    return run
+
+
+def http_outcome(pieces: list[bytes]) -> Any:
+    response = Response()
+    try:
+        for piece in pieces:
+            response.feed(piece)
+            if len(response.body) > MAX_BODY or len(response._input) > MAX_HEAD:
+                raise Wrong("more kept than allowed")
+        response.eof()
+    except HttpError as error:
+        return str(error)
+    return response.status, response.retry_after_s, bytes(response.body), response.keep_alive
+
+
+def run_http(data: bytes, chance: random.Random) -> None:
+    whole, cut = http_outcome([data]), http_outcome(cuts(data, chance))
+    if whole != cut:
+        raise Wrong(f"in pieces {cut!r}, as a whole {whole!r}")
+
+
+def run_dns(data: bytes, chance: random.Random) -> None:
+    try:
+        addresses, ttl_s = dns.parse(data, 7, "api.realer.test")
+    except NetError as error:
+        if error.kind != "dns":
+            raise
+        return
+    if not addresses or not 0 <= ttl_s <= 3600:
+        raise Wrong(f"{addresses} for {ttl_s} s")
+
+
+def run_sntp(data: bytes, chance: random.Random) -> None:
+    try:
+        if sntp.parse(data, 7, 1_700_000_000) < 1_700_000_000:
+            raise Wrong("a time before the floor")
+    except NetError as error:
+        if error.kind != "sntp":
+            raise
+
+
+@dataclass(frozen=True)
+class Engine:
+    seeds: tuple[bytes, ...]
+    run: Callable[[bytes, random.Random], None]
+
+
+def mqtt_seeds(version: int) -> tuple[bytes, ...]:
+    options: dict[str, Any] = {"version": version}
+    alias = ((0x23, 2), (2, 60))
+    return (
+        mqtt.publish("a/b", b"payload", 7, **options) + mqtt.publish("a/b", b"payload", 7, dup=1, **options),
+        mqtt.publish("a", b"x", 1, pairs=alias, **options)
+        + mqtt.publish("", b"y", 2, pairs=((0x23, 2),), **options),
+        mqtt.publish("a", bytes(200), retain=1, **options) + mqtt.PINGRESP,
+        mqtt.puback(1, version=version)
+        + mqtt.suback(6, (1, 0x80), **options)
+        + mqtt.puback(3, version=version),
+        mqtt.puback(2, 0x87, ((0x1F, "reason"), (0x26, ("k", "v")))),
+        mqtt.disconnect(0x98, ((0x1F, "bye"),)),
+        mqtt.connack(version),
+        b"".join(mqtt.publish("t", b"x", pid, **options) for pid in range(1, 12)),
+    )
+
+
+HTTP_SEEDS = (
+    b"HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nA: b\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 500 Oops\r\nRetry-After: 3\r\n\r\nuntil the end",
+    b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n",
+)
+DNS_SEEDS = (
+    b"\0\7\x81\x80" + dns.query(7, "api.realer.test")[4:6] + b"\0\1\0\0\0\0" + dns.query(7, "api.realer.test")[12:]
+    + b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1b\xc0\x10\x01b\xc0\x10\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1",
+    b"\0\7\x81\x83\0\1\0\0\0\0\0\0" + dns.query(7, "api.realer.test")[12:],
+)  # fmt: skip
+SNTP_SEEDS = (b"\x24\2" + bytes(22) + sntp.request(7)[40:] + bytes(8) + b"\xee" + bytes(7),)
+
+ENGINES = {
+    "mqtt5": Engine(mqtt_seeds(5), mqtt_engine(5)),
+    "mqtt3": Engine(mqtt_seeds(4), mqtt_engine(4)),
+    "http1": Engine(HTTP_SEEDS, run_http),
+    "dns": Engine(DNS_SEEDS, run_dns),
+    "sntp": Engine(SNTP_SEEDS, run_sntp),
+}
+
+
+def inputs(seeds: tuple[bytes, ...], chance: random.Random) -> Iterator[bytes]:
+    """Endlessly: seeds chained and damaged in one to eight places, now and then nothing but noise."""
+    while True:
+        if chance.random() < 0.1:
+            yield chance.randbytes(chance.randint(0, 80))
+            continue
+        data = bytearray(b"".join(chance.choices(seeds, k=chance.randint(1, 3))))
+        for _ in range(chance.randint(0, 8)):
+            at, size = chance.randint(0, len(data)), chance.randint(1, 8)
+            damage = chance.randrange(5)
+            if damage == 0 and at < len(data):
+                data[at] ^= 1 << chance.randrange(8)
+            elif damage == 1 and at < len(data):
+                data[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+            elif damage == 2:
+                del data[at : at + size]
+            elif damage == 3:
+                data[at:at] = chance.randbytes(size)
+            else:
+                data[at:at] = data[chance.randint(0, at) : at]
+        yield bytes(data[:LONGEST])
+
+
+def fuzz(name: str, count: int, seed: int) -> dict[str, Any]:
+    """Run one engine. Raises whatever went wrong, with a note that holds the input."""
+    engine, chance = ENGINES[name], random.Random(f"{name} {seed}")
+    slowest_s, started = 0.0, time.perf_counter()
+    for number, data in enumerate(inputs(engine.seeds, chance)):
+        if number == count:
+            break
+        if number == count * 9 // 10:  # tracing costs time, and whoever grows does so all the time
+            gc.collect()
+            tracemalloc.start()
+        start = time.perf_counter()
+        try:
+            engine.run(data, chance)
+        except Exception as error:
+            error.add_note(f"{name}, input {number} of seed {seed}: {data!r}")
+            raise
+        slowest_s = max(slowest_s, time.perf_counter() - start)
+    gc.collect()
+    growth = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    if slowest_s > SLOW_S or growth > GROWTH:
+        raise Wrong(f"{name}: slowest input {slowest_s:.3f} s, memory grew by {growth} bytes")
+    took_s = round(time.perf_counter() - started, 1)
+    return {
+        "engine": name,
+        "inputs": count,
+        "seconds": took_s,
+        "slowest_ms": round(slowest_s * 1000, 1),
+        "growth": growth,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--inputs", type=int, default=INPUTS, help=f"for each engine (default {INPUTS:,})")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "engines", nargs="*", metavar="ENGINE", help=f"of {', '.join(ENGINES)}; all when none is named"
+    )
+    args = parser.parse_args()
+    if unknown := set(args.engines) - set(ENGINES):
+        parser.error(f"no engine {', '.join(unknown)}")
+    names = args.engines or list(ENGINES)
+    for name in names:
+        print(json.dumps(fuzz(name, args.inputs, args.seed)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
