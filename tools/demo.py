@@ -205,7 +205,7 @@ async def _play(
                 await hands.press(key)
         # The way a person ends it at the board: outputs safe, token given back.
         with contextlib.suppress(NotInTimeError):
-            await stage.ctrl_c(within_s=3)
+            await stage.ctrl_c(within_s=7)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ class RealerApi:
         return body if found == v.OK else None
 
     async def shutdown(self):
-        """Give the token back (Realer API, section 3.2): best effort within five seconds, when all other tasks are gone."""
+        """Give the token back (Realer API, section 3.2): best effort within five seconds, after all other tasks."""
         self.client.abandon()
         token, self.token = self.token, None
         self.lease.end("shut down")
