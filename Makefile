@@ -38,7 +38,7 @@ smoke: $(READY) ## The demo's story without a person, ending with one JSON line 
 	@$(PY) -m tools.smoke $(ARGS)
 
 test: $(READY) ## All tests; ARGS="-k lease" picks some
-	@$(PY) -m pytest -n auto $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: lint layers sizes test ## Lint, import arrows, compile gate, sizes, all tests: what must pass before a commit
 
