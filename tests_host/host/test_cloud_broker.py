@@ -211,6 +211,8 @@ async def test_plain_mqtt_gets_nothing(setting):
         with contextlib.suppress(ConnectionError):
             assert (await asyncio.wait_for(reader.read(), 5))[:1] != b"\x20"
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 @pytest.mark.parametrize("kind", ["wrong_name", "expired", "unknown_ca"])

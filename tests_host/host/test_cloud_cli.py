@@ -122,6 +122,7 @@ async def test_the_world_around_misbehaves(running):
         await running.run("listener", "on")
         _, writer = await asyncio.open_connection("127.0.0.1", site.server.port)
         writer.close()
+        await writer.wait_closed()
 
 
 async def test_an_owner_plays_with_the_broker(tmp_path, capsys):

@@ -104,6 +104,8 @@ async def test_no_tls_below_1_2_and_no_plain_http(ca):
         with contextlib.suppress(ConnectionError):
             assert b"HTTP" not in await reader.read()
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
         assert (server.handshakes, server.requests) == (0, 0)
 
 

@@ -43,18 +43,27 @@ class Setting:
     async def listening(self):
         async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
             self.port = server.sockets[0].getsockname()[1]
-            yield self
-            if self._served:
-                await asyncio.wait(self._served, timeout=5)
+            try:
+                yield self
+                if self._served:
+                    await asyncio.wait(self._served, timeout=5)
+            finally:
+                for task in self._served:
+                    task.cancel()
+                await asyncio.gather(*self._served, return_exceptions=True)
 
     async def _serve(self, reader, writer):
         self._served.add(asyncio.current_task())
         connection = self.sim.connection(writer.write, writer.close)
-        with contextlib.suppress(OSError):
-            while data := await reader.read(7):  # packets in pieces
-                connection.feed(data)
-        connection.gone()
-        writer.close()
+        try:
+            with contextlib.suppress(OSError):
+                while data := await reader.read(7):  # packets in pieces
+                    connection.feed(data)
+        finally:
+            connection.gone()
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
