@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.bench", description="The promised figures, measured here."
     )
-    parser.add_argument("--quick", action="store_true", help="a minute instead of seven")
+    parser.add_argument("--quick", action="store_true", help="two minutes instead of six")
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )

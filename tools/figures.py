@@ -44,7 +44,7 @@ class Figures:
 
     def __init__(self, quick: bool, found: interpreter.Interpreter, **settings: Any) -> None:
         self._seconds = 10 if quick else 60
-        self._polls = 200 if quick else 2000
+        self._polls = 800 if quick else 2000
         self._trials = 5 if quick else 20
         self._found = found
         self._settings = settings
@@ -128,13 +128,14 @@ class Figures:
             board = probes(stage.lines)[0]
         async with self.stage("heap") as stage:
             await stage.online()
-            await stage.until("a tenth of the polls", lambda: stage.polls() > self._polls // 10, 200)
+            await stage.until("a quarter of the polls", lambda: stage.polls() > self._polls // 4, 200)
             start = len(probes(stage.lines))
-            await stage.until("all polls", lambda: stage.polls() > self._polls, 400)
+            await stage.until("all polls", lambda: stage.polls() > self._polls * 5 // 4, 400)
             used = probes(stage.lines)[start:]
             handshakes, boots = stage.site.server.handshakes, stage.board.boots
-        quarter = len(used) // 4
-        growth = min(used[-quarter:]) - min(used[:quarter])
+        # Every request takes its share for a moment; what stays shows in how low it gets between them.
+        half = len(used) // 2
+        growth = min(used[half:]) - min(used[:half])
         about = {"bits": self._found.bits, "polls": self._polls, "boots": boots, "handshakes": handshakes}
         what = "heap in use online after collection (bytes)"
         return [
@@ -153,7 +154,7 @@ class Figures:
 
     async def mpy(self) -> Line:
         tree = self._settings.get("tree", ROOT)
-        total = sum(sizes.measure(tree, path).mpy for path in sizes.device_files(tree))
+        total = sizes.facts([sizes.measure(tree, path) for path in sizes.device_files(tree)])["mpy_bytes"]
         return line(".mpy total (bytes)", total, sizes.TOTAL_MPY_BYTES)
 
     async def latency(self) -> Line:
