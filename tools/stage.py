@@ -94,9 +94,11 @@ class Stage:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self.board.power_off()
-        await self.site.__aexit__(*error)
-        self._temp.cleanup()
+        try:
+            await self.board.power_off()
+        finally:
+            await self.site.__aexit__(*error)
+            self._temp.cleanup()
 
     def install(self) -> None:
         """Put code, configuration and certificate on the flash (again); the device's own records stay."""
