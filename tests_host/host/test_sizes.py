@@ -64,15 +64,49 @@ def test_file_lengths(measured, lines: int, broken: int):
     assert len(sizes.over([measured("A = 1\n" * lines)])[0]) == broken
 
 
-@pytest.mark.parametrize(("extra", "broken"), [(0, 0), (1, 1)])
-def test_the_total_is_limited(extra: int, broken: int):
-    halves = [
-        sizes.Size(PurePosixPath(name), 1, sizes.TOTAL_MPY_BYTES // 2 + add, ())
-        for name, add in (("a", 0), ("b", extra))
-    ]
-    assert len(sizes.over(halves)[0]) == broken
-    apart = sizes.Size(PurePosixPath("lib/mqtt5/client.py"), 1, 7, ())
-    assert len(sizes.over([*halves, apart])[0]) == broken
-    assert sizes.facts([*halves, apart]) == {
-        "files": 3, "lines": 3, "mpy_bytes": 49152 + extra, "mpy_standalone": 7, "mpy_limit": 49152,
-    }  # fmt: skip
+APP = """
+def build(row):
+    from firmware.core.x import X
+    return X, LINKS[row]
+
+
+def _first():
+    from firmware.links.first import Link
+
+
+def _second():
+    from firmware.links.second import Link
+
+
+LINKS = {("a", "https"): _first, ("a", "mqtt"): _second}
+"""
+TREE = {
+    "boot.py": "", "main.py": "from firmware.app import build", "firmware/__init__.py": "", "firmware/app.py": APP,
+    "firmware/core/__init__.py": "", "firmware/core/x.py": "class X: pass", "firmware/links/__init__.py": "",
+    "firmware/links/first.py": "import engine", "firmware/links/second.py": "from firmware.links import first",
+    "firmware/links/unused.py": "", "lib/engine/__init__.py": "from engine.part import f",
+    "lib/engine/part.py": "def f(): pass", "lib/other.py": "",
+}  # fmt: skip
+
+
+def test_a_row_counts_what_it_imports_and_nothing_of_other_links(tmp_path: Path):
+    for name, text in TREE.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    files = {row: {str(path) for path in paths} for row, paths in sizes.loaded(tmp_path).items()}
+    rest = set(TREE) - {"firmware/links/second.py", "firmware/links/unused.py", "lib/other.py"}
+    assert files == {"a-https": rest, "a-mqtt": rest | {"firmware/links/second.py"}}
+    measured = [sizes.Size(PurePosixPath(name), 1, 10, ()) for name in TREE]
+    assert sizes.totals(tmp_path, measured) == {"a-https": 10 * len(rest), "a-mqtt": 10 * len(rest) + 10}
+
+
+@pytest.mark.parametrize(("extra", "broken"), [(0, 0), (1, 2)])
+def test_every_row_has_its_limit(extra: int, broken: int):
+    totals = {"realer-https": 48 * 1024 + extra, "other-link": 64 * 1024 + extra}
+    assert len(sizes.too_large(totals)) == broken
+
+
+def test_the_rows_of_this_firmware_are_found():
+    rows = sizes.loaded(sizes.ROOT)
+    assert PurePosixPath("firmware/links/realer_https.py") in rows["realer-https"]
+    assert PurePosixPath("lib/mqtt5/client.py") not in rows["realer-https"]
