@@ -241,14 +241,14 @@ def fuzz(name: str, count: int, seed: int) -> dict[str, Any]:
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", type=int, default=INPUTS, help=f"for each engine (default {INPUTS:,})")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "engines", nargs="*", metavar="ENGINE", help=f"of {', '.join(ENGINES)}; all when none is named"
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if unknown := set(args.engines) - set(ENGINES):
         parser.error(f"no engine {', '.join(unknown)}")
     names = args.engines or list(ENGINES)

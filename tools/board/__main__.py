@@ -34,7 +34,7 @@ _SHOWN = {
 }
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.board", description="A virtual ESP32 board.")
     parser.add_argument("--config", type=Path, required=True, help="the device's config.json")
     parser.add_argument("--tree", type=Path, default=_ROOT, help="device tree to run; default: this one")
@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument(
         "--time-scale", type=float, default=60.0, help="how much faster the room's time passes"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     try:
         config = json.loads(options.config.read_text())
         with _flash(options.flash) as flash:

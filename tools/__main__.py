@@ -1,0 +1,52 @@
+"""`python -m tools COMMAND ...`: every host command in one place; without a command, what there is.
+
+Owns the table of commands. A command's work, options and help are its module's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from tools import cli
+
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "A board on the cable": {
+        "check_config": ("check_config", "say what is wrong in a config.json, and what would be right"),
+    },
+    "Without hardware": {
+        "demo": ("demo", "simulated cloud and virtual board, running this firmware until Ctrl-C"),
+        "smoke": ("smoke", "the demo's story without a person"),
+        "cloud": ("cloud.__main__", "play cloud: serve, set, show, faults"),
+        "board": ("board.__main__", "the virtual board alone, for any cloud"),
+    },
+    "For developers": {
+        "bench": ("bench", "figures: loop stall, handshakes, heap, latency"),
+        "fuzz": ("fuzz", "random and damaged bytes for every parser"),
+    },
+}
+"""Heading -> command -> (module in `tools`, what it is for, in one line)."""
+
+
+def usage() -> str:
+    lines = ["python -m tools COMMAND [...]     python -m tools COMMAND --help"]
+    for heading, commands in COMMANDS.items():
+        lines += ["", heading] + [f"  {name:<14}{text}" for name, (_, text) in commands.items()]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help"):
+        print(usage())
+        return 0
+    modules = {name: module for commands in COMMANDS.values() for name, (module, _) in commands.items()}
+    if name not in modules:
+        print(f"no command {name!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    command: cli.Main = importlib.import_module(f"tools.{modules[name]}").main
+    return cli.run(command, rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
