@@ -1,14 +1,17 @@
-"""Authorized requests to the Realer API: the token, the lease, the cadence, and the common part of every answer.
+"""Authorized requests to any generation of the Realer API: the token, the lease, the cadence, what every answer shares.
 
 Owns the lease, because only it hears the cloud's word on authorization, and the token, which never leaves it. Answers
 that concern authorization or the server's health are dealt with here; what remains goes to the link. What an answer
-means is `cloud.realer`'s to say; bytes are `http1`'s business. Only LinkError and AuthError escape.
+means is the dialect's to say; bytes are `http1`'s business. Only LinkError and AuthError escape.
+
+A generation adds `login()`: the (token, expires_s, renew_s) of a fresh token, LinkError or AuthError without one;
+`request(what, text)`: the arguments of `Client.request`; and `give_back(token)` where it can be revoked.
 """
 
 import asyncio
 from micropython import const
 
-from firmware.cloud import realer
+from firmware.cloud import words as w
 from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.safety import Lease
@@ -72,14 +75,17 @@ class RealerApi:
             raise LinkError(words)
         return body if found == v.OK else None
 
+    async def give_back(self, token):
+        pass
+
     async def shutdown(self):
-        """Give the token back (Realer API, section 3.2): best effort within five seconds, after all other tasks."""
+        """Give the token back: best effort within five seconds, after all other tasks."""
         self.client.abandon()
         token, self.token = self.token, None
         self.lease.end("shut down")
         if token:
             try:
-                await self.clock.within(_REVOKE_MS, self.call("revoke", realer.oauth(self.cfg, token)))
+                await self.clock.within(_REVOKE_MS, self.give_back(token))
             except (LinkError, asyncio.TimeoutError):
                 pass
         self.close()
@@ -95,9 +101,7 @@ class RealerApi:
             await clock.sleep_ms(min(wait, _SLICE_MS))
         cadence.started(clock.ms(), what == "commands")
         try:
-            found, body, words, wait_s = await self.call(
-                what, realer.request(self.cfg, self.token, what, text)
-            )
+            found, body, words, wait_s = await self.call(what, self.request(what, text))
         finally:
             cadence.finished(clock.ms())
         if found == v.OK:
@@ -107,12 +111,21 @@ class RealerApi:
             self.say("warning", "rate limit, requests now %d s apart" % (cadence.gap_ms() // 1000))
         return found, body, words
 
+    async def ask_keys(self, what, request):
+        """The JSON that answers a request made with the device's keys."""
+        found, body, words, wait_s = await self.call(what, request)
+        if found == v.SLOW:
+            raise LinkError(words, wait_s)
+        if found != v.OK:
+            raise self.refused(found, words)
+        return body
+
     async def call(self, what, request):
         try:
             response = await self.client.request(*request)
         except (NetError, HttpError) as e:
             raise LinkError("%s: %s" % (what, e))
-        return realer.judge(what, response)
+        return w.judge(what, response)
 
     async def authorize(self):
         """Have a token. Renewal begins while the old one still works; its failure is no failure of the request."""
@@ -121,12 +134,7 @@ class RealerApi:
         if self.token and not lease.renewal.passed(asked):
             return
         try:
-            found, body, words, wait_s = await self.call("token", realer.oauth(self.cfg))
-            if found == v.SLOW:
-                raise LinkError(words, wait_s)
-            if found != v.OK:
-                raise self.refused(found, words)
-            self.token, expires_s, renew_s = realer.grant(body)
+            self.token, expires_s, renew_s = await self.login()
         except LinkError as e:
             if not self.token or lease.token.passed(asked):
                 # Nothing is left to rely on.
@@ -142,7 +150,7 @@ class RealerApi:
 
     def refused(self, found, words):
         """End the lease; the AuthError to raise."""
-        words += "; " + realer.REFUSALS.get(found, "not allowed")
+        words += "; " + w.REFUSALS.get(found, "not allowed")
         self.token = None
         self.lease.end(words)
         return AuthError(words)

@@ -1,7 +1,7 @@
 """The Realer cloud over HTTPS polling: catalogs, desired values and feed data on one kept-alive connection.
 
 A link (docs/ARCHITECTURE.md, "Link"): after an error it is closed and can be opened again; only LinkError and AuthError
-escape. Authorization and cadence are `realer_api`'s, the words of the API are `cloud.realer`'s.
+escape. Authorization and cadence are `iot_api`'s, the words of the API are `cloud.realer`'s.
 """
 
 from micropython import const
@@ -9,7 +9,7 @@ from micropython import const
 from firmware.cloud import realer
 from firmware.core import verdict as v
 from firmware.core.nouns import Catalog
-from firmware.links.realer_api import RealerApi
+from firmware.links.iot_api import IotApi
 from http1.client import Client
 
 _MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation (Realer API, section 14 rows 3 and 20)
@@ -22,7 +22,7 @@ def connected(cfg, net, clock, *parts):
     return RealerHttps(cfg, Client(net.dialer, clock, host, int(port or 443)), clock, *parts)
 
 
-class RealerHttps(RealerApi):
+class RealerHttps(IotApi):
     """`catalog` is replaced when the cloud changes it."""
 
     catalog = None

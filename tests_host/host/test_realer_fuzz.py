@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.cloud import realer
+from firmware.cloud import realer, words
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Secret
@@ -56,10 +56,10 @@ def nested(depth: int) -> list:
 
 def judged(status: int, body: bytes) -> None:
     try:
-        verdict, parsed, words, wait_s = realer.judge("commands", Answer(status, body))
+        verdict, parsed, told, wait_s = words.judge("commands", Answer(status, body))
     except LinkError as error:
-        verdict, parsed, words, wait_s = v.RETRY, None, str(error), error.retry_after_s
-    assert wait_s == 7 and len(words) < 240
+        verdict, parsed, told, wait_s = v.RETRY, None, str(error), error.retry_after_s
+    assert wait_s == 7 and len(told) < 240
     if verdict == v.OK:
         assert isinstance(parsed, dict) and status < 300, "no success without the status of one"
 
@@ -87,7 +87,7 @@ def test_a_body_cut_anywhere_has_a_verdict(status: int, body: Any, at: int) -> N
 )
 def test_a_token_is_usable_or_refused(body: Any) -> None:
     try:
-        token, expires_s, renew_s = realer.grant(body)
+        token, expires_s, renew_s = words.grant(body)
     except LinkError:
         return
     assert isinstance(token, Secret) and token.reveal().isascii() and token.reveal().isprintable()
@@ -112,8 +112,8 @@ def test_a_catalog_has_rows_of_plain_values_or_is_refused(body: Any) -> None:
 
 @given(BODIES | st.builds(lambda items: {"results": items}, ITEMS))
 def test_results_are_known_verdicts_under_plain_names(body: Any) -> None:
-    for message_id, (verdict, words) in realer.results(body).items():
-        assert plain(message_id) and verdict in (v.OK, v.CONFLICT, v.RETRY, v.DROP) and len(words) <= 160
+    for message_id, (verdict, told) in realer.results(body).items():
+        assert plain(message_id) and verdict in (v.OK, v.CONFLICT, v.RETRY, v.DROP) and len(told) <= 160
 
 
 def test_what_nests_deeper_than_the_stack_is_refused_like_anything_else() -> None:

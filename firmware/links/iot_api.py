@@ -1,0 +1,18 @@
+"""Authorized requests to iot/v1: OAuth 2.0 client credentials and Bearer tokens. The rest is `realer_api`'s."""
+
+from firmware.cloud import realer, words
+from firmware.links.realer_api import RealerApi
+
+
+class IotApi(RealerApi):
+    """See RealerApi."""
+
+    async def login(self):
+        return words.grant(await self.ask_keys("token", realer.oauth(self.cfg)))
+
+    async def give_back(self, token):
+        """Realer API, section 3.2."""
+        await self.call("revoke", realer.oauth(self.cfg, token))
+
+    def request(self, what, text):
+        return realer.request(self.cfg, self.token, what, text)
