@@ -96,6 +96,7 @@ class Stage:
     async def __aexit__(self, *error: object) -> None:
         try:
             await self.board.power_off()
+            self.board.console.close()
         finally:
             await self.site.__aexit__(*error)
             self._temp.cleanup()

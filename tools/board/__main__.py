@@ -29,7 +29,7 @@ _SHOWN = {
     "wdt": "watchdog not fed in time",
     "crash": "the interpreter ended with status {0}",
     "reset": "reset ({0})",
-    "repl": "the program ended, the REPL would wait here",
+    "repl": "the program ended, the REPL waits at the serial port",
     "off": "power off",
 }
 
@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--flash", type=Path, help="folder to keep as the board's flash; default: a new one")
     parser.add_argument("--bits", type=int, choices=(32, 64), help="word size of the interpreter")
     parser.add_argument("--heap", help="MicroPython heap, such as 120k")
+    parser.add_argument("--console", type=int, default=0, help="TCP port of its serial port; default: any")
     parser.add_argument(
         "--time-scale", type=float, default=60.0, help="how much faster the room's time passes"
     )
@@ -56,21 +57,21 @@ def main(argv: list[str] | None = None) -> int:
                 options.heap,
                 on_event=_show,
             )
-            asyncio.run(_play(board))
+            asyncio.run(_play(board, options.console))
     except (OSError, ValueError, KeyError, interpreter.InterpreterError) as error:
         print(f"board: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _play(board: VirtualBoard) -> None:
+async def _play(board: VirtualBoard, console_port: int) -> None:
     """Until `q`, Ctrl-C or SIGTERM."""
     loop = asyncio.get_running_loop()
     keys: asyncio.Queue[str] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, keys.put_nowait, "q")
     async with board:
-        print(_KEYS, flush=True)
+        print(f"serial port: {await board.console.open(console_port)}\n{_KEYS}", flush=True)
         with key_presses(loop, keys.put_nowait):
             while (key := await keys.get()) != "q":
                 await _act(board, key)

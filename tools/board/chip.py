@@ -56,7 +56,8 @@ class Chip:
 
     `dns`: the name server that DHCP hands out. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
     `ended`: the reset cause the program asked for, None while it runs. `ctrl_c`: set by who types it; it reaches the
-    program at its next request, in whose place it stands.
+    program at its next request, in whose place it stands. `at_repl`: main.py is over; `at_prompt`: and nothing typed
+    there runs either. `raw_repl`: the mode in which the next run's REPL begins.
     """
 
     def __init__(
@@ -68,8 +69,6 @@ class Chip:
         self.reset_cause = PWRON_RESET
         self.wdt_due_ms = None
         self.ended = None
-        self.at_repl = False
-        self.ctrl_c = False
         self._ms = ms
         self._on_pin = on_pin
         self._dns = dns
@@ -88,10 +87,11 @@ class Chip:
         a power-on also forgets the RTC's time and memory."""
         self.reset_cause = cause
         self.ended = None
-        self.at_repl = False
+        self.at_repl = self.at_prompt = False
         self.ctrl_c = False
         if cause == SOFT_RESET:
             return
+        self.raw_repl = False
         self.release()
         self.radio.off()
         self._hostname = "mpy-esp32"
@@ -116,7 +116,7 @@ class Chip:
 
     def answer(self, line):
         """One request line of the shims -> one reply line, or None when the program ends here."""
-        if self.ctrl_c and line != "repl":
+        if self.ctrl_c and not line.startswith(("repl", "soft")):
             self.ctrl_c = False
             return "!K"
         op, *words = line.split()
@@ -126,7 +126,7 @@ class Chip:
             return f"!{error.kind} {error}"
         except WifiError as error:
             return f"!O {error}"
-        return None if self.ended or self.at_repl else f"={'' if value is None else value}"
+        return None if self.ended else f"={'' if value is None else value}"
 
     # Pins
 
@@ -196,11 +196,14 @@ class Chip:
     def _do_reset(self):
         self.ended = HARD_RESET
 
-    def _do_soft(self):
+    def _do_soft(self, raw="0"):
+        self.raw_repl = raw == "1"
         self.ended = SOFT_RESET
 
-    def _do_repl(self):
+    def _do_repl(self, waits):
         self.at_repl = True
+        self.at_prompt = waits == "1"
+        self.ctrl_c = False
 
     def _do_cause(self):
         return self.reset_cause

@@ -1,4 +1,4 @@
-"""One run of the real MicroPython on a flash folder: started, its output read as lines, killed. Never left behind.
+"""One run of the real MicroPython on a flash folder: started, read, typed at, killed. Never left behind.
 
 Owns: the command line (heap size, mount points, search path) and the life of the process.
 Refuses: to know why a run ends; that is the board's business.
@@ -29,9 +29,11 @@ vfs.mount(vfs.VfsPosix({shims!r}), "/.rom")
 os.chdir("/")
 sys.path[:] = ["/.rom", "", ".frozen", "/lib"]
 import _launch
-_launch.start({port}, {token!r})
+_launch.start({port}, {token!r}, {raw})
 """
 _LONGEST_LINE = 4096
+REPL_BEGINS = b"\0"
+"""What the launcher prints, for this end only, where the program's own output is over."""
 
 
 @functools.cache
@@ -44,11 +46,20 @@ def rom() -> tempfile.TemporaryDirectory:
 
 
 class Run:
-    """A started interpreter. Use `await Run.start(...)`, then always `await run.kill()`."""
+    """A started interpreter. Use `await Run.start(...)`, then always `await run.kill()`.
 
-    def __init__(self, process: asyncio.subprocess.Process, on_line: Callable[[str], None]):
+    `on_line(text)`: a printed line; `on_data(data)`: the same output as it comes, in pieces, and that of the REPL.
+    """
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        on_line: Callable[[str], None],
+        on_data: Callable[[bytes], None],
+    ):
         self._process = process
         self._on_line = on_line
+        self._on_data = on_data
         self._reading = asyncio.ensure_future(self._read())
 
     @classmethod
@@ -59,22 +70,24 @@ class Run:
         flash: Path,
         port: int,
         token: str,
+        raw: bool,
         on_line: Callable[[str], None],
+        on_data: Callable[[bytes], None] = lambda data: None,
     ) -> Run:
-        """`flash` (absolute) is the run's whole file system, as littlefs is on the chip."""
-        code = _START.format(flash=str(flash), shims=rom().name, port=port, token=token)
+        """`flash` (absolute) is the run's whole file system, as littlefs is on the chip; `raw`: begin in raw mode."""
+        code = _START.format(flash=str(flash), shims=rom().name, port=port, token=token, raw=raw)
         process = await asyncio.create_subprocess_exec(
             *interpreter.argv,
             "-X",
             f"heapsize={heap}",
             "-c",
             code,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C in the terminal is for the host, which then ends this
         )
-        return cls(process, on_line)
+        return cls(process, on_line, on_data)
 
     async def wait(self) -> int:
         """Its exit status, once it ended by itself."""
@@ -85,16 +98,26 @@ class Run:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
 
+    def type(self, data: bytes) -> None:
+        """Bytes for its standard input."""
+        self._process.stdin.write(data)
+
     async def kill(self) -> None:
         """End it as a power cut does, then hand over what it had already printed."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+        self._process.stdin.close()
         await self._process.wait()
         await self._reading
 
     async def _read(self) -> None:
-        rest = b""
+        rest, at_repl = b"", False
         while data := await self._process.stdout.read(4096):
+            data, begins, more = data.partition(REPL_BEGINS)
+            self._on_data(data + more)
+            if at_repl:
+                continue
+            at_repl = bool(begins)
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 self._emit(line)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import socket
 import time
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
+from tools.board.console import Console
 from tools.board.process import HEAP, Run
 from tools.board.world import World
 from tools.interpreter import Interpreter
@@ -37,7 +39,7 @@ class VirtualBoard:
     `on_line(text)`: a printed line. `on_event(event)`: tuples, in order, `t` in `time.monotonic()` seconds:
     `("boot", n)`, `("line", text)`, `("pin", gpio, level or None, t)`, `("wdt",)`, `("crash", status)`,
     `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by different ways: their order among each
-    other says nothing below a millisecond or two.
+    other says nothing below a millisecond or two. `console.open()` plugs in a cable: see there.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class VirtualBoard:
         self._heap = heap or HEAP[interpreter.bits]
         self._on_line = on_line
         self._on_event = on_event
+        self.console = Console(self.type)
+        self._typing: set[asyncio.Task] = set()
         self._life: asyncio.Task | None = None
         self._ended: asyncio.Future | None = None
         self._program: Run | None = None
@@ -76,6 +80,7 @@ class VirtualBoard:
 
     async def __aexit__(self, *_: object) -> None:
         await self.power_off()
+        self.console.close()
 
     @property
     def reset_cause(self) -> str:
@@ -119,6 +124,16 @@ class VirtualBoard:
         if self.chip.ctrl_c and self._program is not None:
             self.chip.ctrl_c = False
             self._program.interrupt()
+
+    def type(self, data: bytes) -> None:
+        """Type at the board's console. Ctrl-C is a key only where nothing runs that it could interrupt."""
+        for part in re.split(b"(\x03)", data):
+            if part == b"\x03" and not self.chip.at_prompt:
+                task = asyncio.ensure_future(self.ctrl_c())
+                self._typing.add(task)
+                task.add_done_callback(self._typing.discard)
+            elif part and self._program is not None:
+                self._program.type(part)
 
     def press_button(self, ms: int = 200) -> None:
         """Press the wired button for that long."""
@@ -167,7 +182,10 @@ class VirtualBoard:
         self._ended = asyncio.get_running_loop().create_future()
         self.boots += 1
         self._emit("boot", self.boots)
-        run = await Run.start(self._interpreter, self._heap, self._flash, port, self._token, self._line)
+        run = await Run.start(
+            self._interpreter, self._heap, self._flash, port, self._token, self.chip.raw_repl,
+            self._line, self.console.show,
+        )  # fmt: skip
         self._program = run
         exited = asyncio.create_task(run.wait())
         try:
@@ -208,10 +226,11 @@ class VirtualBoard:
         if not self._running():
             return None
         self._sync()
+        ran = not self.chip.at_repl
         reply = self.chip.answer(line)
         if self.chip.ended is not None:
             self._ended.set_result(self.chip.ended)
-        elif reply is None:
+        elif ran and self.chip.at_repl:
             self._emit("repl")
         return reply
 

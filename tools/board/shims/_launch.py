@@ -34,14 +34,19 @@ def _run(name, scope):
     return True
 
 
-def start(port, token):
+def start(port, token, raw):
+    """`raw`: the REPL is in raw mode, which outlives a soft reset and keeps main.py from being run."""
     _die_with_host()
     _link.open_wire(port, token)
     scope = {"__name__": "__main__"}
     try:
-        if _run("boot.py", scope):
+        if _run("boot.py", scope) and not raw:
             _run("main.py", scope)
+        import _repl  # not before: a running program shall have its memory
+
+        sys.stdout.write("\0")
+        raw = _repl.serve(scope, raw)
     except SystemExit:
-        print("MPY: soft reboot")
-        _link.ask("soft")
-    _link.ask("repl")
+        raw = False
+    print("MPY: soft reboot")
+    _link.ask("soft %d" % raw)

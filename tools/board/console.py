@@ -1,0 +1,59 @@
+"""The board's serial port, offered over TCP: `socket://host:port`, as pyserial and mpremote write it.
+
+Owns: the listening socket and its one client, for a serial port has one user. What the program prints goes out with
+the chip's CR LF line ends; what the client types goes to a function. Resets and power cuts leave the cable plugged in.
+Refuses: to understand what passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Console:
+    """`typed(data)` gets what the client sends."""
+
+    def __init__(self, typed: Callable[[bytes], None]):
+        self._typed = typed
+        self._server: asyncio.Server | None = None
+        self._client: asyncio.Transport | None = None
+
+    async def open(self, port: int = 0) -> str:
+        """Listen on this machine only, on `port` or any free one; the URL to give as PORT."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Cable(self), "127.0.0.1", port)
+        return f"socket://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def close(self) -> None:
+        """Unplug it; may be called again, and without `open`."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        if self._client is not None:
+            self._client.abort()
+
+    def show(self, data: bytes) -> None:
+        """What the program printed. Nobody looks: it is gone, as on a wire."""
+        if self._client is not None:
+            self._client.write(data.replace(b"\n", b"\r\n"))
+
+
+class _Cable(asyncio.Protocol):
+    def __init__(self, console: Console):
+        self._console = console
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        if self._console._client is None:
+            self._console._client = transport
+        else:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._console._client is self._transport:
+            self._console._typed(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._console._client is self._transport:
+            self._console._client = None

@@ -1,0 +1,125 @@
+"""The REPL at the board's console: raw mode with raw paste, as mpremote speaks it, and a friendly mode of single lines.
+
+Owns: the protocol of MicroPython's `shared/runtime/pyexec.c`, which the unix port does not have. What is typed comes
+over standard input; the host turns line ends into CR LF and Ctrl-C into KeyboardInterrupt while a program runs.
+Part of the virtual board, never of a device.
+"""
+
+import sys
+from micropython import const
+
+import _link
+
+_WINDOW = const(128)
+_A, _B, _C, _D, _E, _CR = const(1), const(2), const(3), const(4), const(5), const(13)
+
+
+def serve(scope, raw):
+    """Run what is typed in `scope` until a soft reset is asked for; then whether that begins in raw mode."""
+    while True:
+        try:
+            if (_raw if raw else _friendly)(scope):
+                return raw
+            raw = not raw
+        except KeyboardInterrupt:
+            pass  # it was meant for a program that has just ended
+
+
+def _key():
+    key = sys.stdin.buffer.read(1)
+    if not key:
+        raise SystemExit  # the host is gone
+    return key[0]
+
+
+def _say(text):
+    sys.stdout.write(text)
+
+
+def _raw(scope):
+    """True: soft reset, False: the other mode."""
+    banner = "raw REPL; CTRL-B to exit\n>"
+    while True:
+        _say(banner)
+        banner = ">"
+        _link.ask("repl 1")
+        line = bytearray()
+        while (key := _key()) > _D or key == _C:
+            line = bytearray() if key == _C else line + bytes([key])
+        if key == _B:
+            _say("\n")
+            return False
+        if key == _A:
+            if line == b"\x05A":
+                if _run(None, scope):
+                    return True
+            else:
+                banner = "raw REPL; CTRL-B to exit\n>"
+            continue
+        _say("OK")
+        if not line:
+            _say("\n")
+            return True
+        if _run(line, scope):
+            return True
+
+
+def _pasted():
+    """The program of a raw paste, received with flow control."""
+    _say("R\x01%c\0\x01" % _WINDOW)
+    program = bytearray()
+    left = _WINDOW
+    while (key := _key()) != _D:
+        if key == _C:
+            _say("\x04")
+            raise KeyboardInterrupt
+        program.append(key)
+        left -= 1
+        if not left:
+            left = _WINDOW
+            _say("\x01")
+    _say("\x04")
+    return program
+
+
+def _run(program, scope):
+    """Run a program, None: one still to be pasted, and mark the ends of its output and of its error; whether it asked
+    for a soft reset."""
+    error = None
+    try:
+        code = compile(str(_pasted() if program is None else program, "utf-8"), "<stdin>", "exec")
+        _link.ask("repl 0")
+        exec(code, scope)
+    except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001  whatever comes is for who typed it
+        error = e
+    except SystemExit:
+        _say("\x04\x04")
+        return True
+    _say("\x04")
+    if error:
+        sys.print_exception(error)
+    _say("\x04")
+    return False
+
+
+def _friendly(scope):
+    """True: soft reset, False: the other mode."""
+    _say("MicroPython %s; virtual ESP32 board\n" % ".".join(map(str, sys.implementation.version[:3])))
+    while True:
+        _say(">>> ")
+        _link.ask("repl 1")
+        line = bytearray()
+        while (key := _key()) not in (_A, _B, _C, _D, _CR):
+            line.append(key)
+            sys.stdout.buffer.write(bytes([key]))
+        _say("\n")
+        if key in (_A, _D):
+            return key == _D
+        if key == _CR and line:
+            try:
+                _link.ask("repl 0")
+                exec(compile(str(line, "utf-8"), "<stdin>", "single"), scope)
+            except SystemExit:
+                return True
+            except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001  whatever comes is for who typed it
+                sys.print_exception(e)
