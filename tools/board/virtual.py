@@ -182,14 +182,20 @@ class VirtualBoard:
         self._ended = asyncio.get_running_loop().create_future()
         self.boots += 1
         self._emit("boot", self.boots)
-        run = await Run.start(
-            self._interpreter, self._heap, self._flash, port, self._token, self.chip.raw_repl,
-            self._line, self.console.show,
+        starting = asyncio.ensure_future(
+            Run.start(
+                self._interpreter, self._heap, self._flash, port, self._token, self.chip.raw_repl,
+                self._line, self.console.show,
+            )
         )  # fmt: skip
-        self._program = run
-        exited = asyncio.create_task(run.wait())
         try:
-            await asyncio.wait((exited, self._ended), return_when=asyncio.FIRST_COMPLETED)
+            # It may have said all it had to say before it counts as started: a power cut then loses nothing of it.
+            self._program = await asyncio.shield(starting)
+            exited = asyncio.create_task(self._program.wait())
+            try:
+                await asyncio.wait((exited, self._ended), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                exited.cancel()
             if self._ended.done():
                 return self._ended.result()
             self._emit("crash", exited.result())
@@ -197,8 +203,7 @@ class VirtualBoard:
         finally:
             self._token = ""
             self._program = None
-            exited.cancel()
-            await asyncio.shield(run.kill())
+            await asyncio.shield(_ended(starting))
             while self._wires:
                 self._wires.pop().abort()
             await asyncio.sleep(0)
@@ -273,6 +278,10 @@ class _Wire(asyncio.Protocol):
             reply = self._board._answer(line)
             if reply is not None:
                 self._transport.write(reply.encode("ascii") + b"\n")
+
+
+async def _ended(starting: asyncio.Future[Run]) -> None:
+    await (await starting).kill()
 
 
 def _now_ms() -> float:

@@ -46,6 +46,8 @@ def start(port, token, raw):
 
         sys.stdout.write("\0")
         raw = _repl.serve(scope, raw)
+    except _link.Gone:
+        return
     except SystemExit:
         raw = False
     print("MPY: soft reboot")

@@ -9,6 +9,10 @@ import socket
 _wire = []
 
 
+class Gone(SystemExit):
+    """Nobody is left to run for."""
+
+
 def open_wire(port, token):
     wire = socket.socket()
     wire.connect(socket.getaddrinfo("127.0.0.1", port)[0][-1])
@@ -22,7 +26,7 @@ def ask(request):
     wire.write(request + "\n")
     reply = wire.readline()
     if not reply:
-        raise SystemExit  # the host is gone: nobody is left to run for
+        raise Gone
     text = str(reply[2:-1], "ascii")
     kind = reply[:2]
     if reply[0] == 61:  # =

@@ -28,7 +28,7 @@ def serve(scope, raw):
 def _key():
     key = sys.stdin.buffer.read(1)
     if not key:
-        raise SystemExit  # the host is gone
+        raise _link.Gone
     return key[0]
 
 
