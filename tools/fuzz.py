@@ -20,19 +20,22 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostshim")]
 
 from dnsstub import resolver as dns  # noqa: E402 - after the path to it
 from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response  # noqa: E402
+from iotmp import session as iotmp  # noqa: E402
+from iotmp.frame import IotmpError  # noqa: E402
 from mqtt5.orders import Order  # noqa: E402
 from mqtt5.packet import Message, MqttError  # noqa: E402
 from mqtt5.session import Session  # noqa: E402
 from netio.errors import NetError  # noqa: E402
 from sntp import client as sntp  # noqa: E402
 from tests_host.support import mqtt_server as mqtt  # noqa: E402
+from tools.cloud import thinger_wire as thinger  # noqa: E402
 
 INPUTS = 100_000
 SLOW_S = 0.5
@@ -99,6 +102,47 @@ def mqtt_engine(version: int) -> Callable[[bytes, random.Random], None]:
             raise Wrong(f"in pieces {cut}, as a whole {whole}")
 
     return run
+
+
+class Thing:
+    """What an IOTMP session asks of its application."""
+
+    kinds: ClassVar = {"relay": iotmp.INPUT, "temperature": iotmp.OUTPUT, "reset": iotmp.RUN}
+
+    def read(self, name: str) -> Any:
+        return {"relay": True, "temperature": 23.5}[name]
+
+
+def iotmp_outcome(pieces: list[bytes]) -> list[Any]:
+    """What is to be done, and what the server gets to hear, when these bytes follow the login."""
+    session = iotmp.Session(Thing(), size=256)
+    session.connect(0, "user", "device", "test-secret-not-real", 1)
+    seen: list[Any] = []
+    try:
+        for piece in [thinger.frame("OK", sid=1), *pieces]:
+            while piece:
+                space = session.space()
+                if not space:
+                    raise Wrong("no space left to receive")
+                part, piece = piece[: len(space)], piece[len(space) :]
+                space[: len(part)] = part
+                session.received(len(part))
+                while order := session.next(0):
+                    seen.append(repr(order))  # NaN equals nothing
+                    session.answer(order.stream_id)
+                    session.changed(order.resource, 0)
+    except IotmpError as error:
+        seen.append(str(error))
+    session.tick(1000)
+    if len(session.streams) > 32:
+        raise Wrong("more kept than allowed")
+    return [*seen, thinger.read(bytes(session.take()))]
+
+
+def run_iotmp(data: bytes, chance: random.Random) -> None:
+    whole, cut = iotmp_outcome([data]), iotmp_outcome(cuts(data, chance))
+    if whole != cut:
+        raise Wrong(f"in pieces {cut}, as a whole {whole}")
 
 
 def http_outcome(pieces: list[bytes]) -> Any:
@@ -170,6 +214,17 @@ HTTP_SEEDS = (
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 500 Oops\r\nRetry-After: 3\r\n\r\nuntil the end",
     b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n",
 )
+IOTMP_SEEDS = (
+    thinger.frame("RUN", sid=66, resource="relay", payload=True) + thinger.frame("KEEP_ALIVE"),
+    thinger.frame(
+        "RUN", sid=67, resource=["relay"], payload={"r": 255, "x": [1.5, None, -300, b"raw", 1e300]}
+    ),
+    thinger.frame("DESCRIBE", sid=16) + thinger.frame("DESCRIBE", sid=17, resource="temperature"),
+    thinger.frame("START_STREAM", sid=34, resource="temperature", parameters={"interval": 1000}),
+    thinger.frame("START_STREAM", sid=35, resource="relay") + thinger.frame("STREAM_DATA", sid=35, payload=5),
+    thinger.frame("RUN", sid=9, resource="reset") + thinger.frame("STOP_STREAM", sid=34),
+    thinger.frame("RUN", sid=300, resource="relay", payload="x" * 300),
+)
 DNS_SEEDS = (
     b"\0\7\x81\x80" + dns.query(7, "api.realer.test")[4:6] + b"\0\1\0\0\0\0" + dns.query(7, "api.realer.test")[12:]
     + b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1b\xc0\x10\x01b\xc0\x10\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1",
@@ -180,6 +235,7 @@ SNTP_SEEDS = (b"\x24\2" + bytes(22) + sntp.request(7)[40:] + bytes(8) + b"\xee" 
 ENGINES = {
     "mqtt5": Engine(mqtt_seeds(5), mqtt_engine(5)),
     "mqtt3": Engine(mqtt_seeds(4), mqtt_engine(4)),
+    "iotmp": Engine(IOTMP_SEEDS, run_iotmp),
     "http1": Engine(HTTP_SEEDS, run_http),
     "dns": Engine(DNS_SEEDS, run_dns),
     "sntp": Engine(SNTP_SEEDS, run_sntp),

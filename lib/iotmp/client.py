@@ -1,0 +1,191 @@
+"""One IOTMP connection at a time: log in, receive what is to be done, answer.
+
+Owns the stream and the three tasks that read it, write to it and watch the time. Only these tasks touch it, and only
+its end cancels them: on MicroPython a cancelled reader would take the writer along. Refuses to reconnect by itself, and
+to buffer without end: when the application does not receive, or the server does not, it stops reading.
+"""
+
+import asyncio
+from micropython import const
+
+from iotmp.frame import IotmpError
+from netio.errors import NetError
+
+_CONNECT_MS = const(40000)
+_GRACE_MS = const(2000)
+_STEP_MS = const(500)
+_MOST = const(8)
+
+
+class Client:
+    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `ms`, `sleep_ms` and `within`; `session`: a
+    Session, which `answer`, `refuse` and `changed` of this class pass on to."""
+
+    def __init__(self, dialer, clock, host, port, session):
+        self.dialer = dialer
+        self.clock = clock
+        self.host = host
+        self.port = port
+        self.session = session
+        self.stream = None
+        self.error = NetError("closed", "not connected")
+        self.inbox = []
+        self.tasks = ()
+        self.moved = asyncio.Event()  # the one event for everything: whoever waits looks again
+
+    async def connect(self, *login):
+        """`connect(user, device, credential, stream_id)`: log in, after closing what there was.
+
+        NetError, "timeout" after 40 s for everything. IotmpError; Refused: by the server.
+        """
+        self.close()
+        self.inbox = []
+        try:
+            await self.clock.within(_CONNECT_MS, self._login(login))
+        except asyncio.TimeoutError:
+            raise NetError("timeout", "answer" if self.stream else "connect")
+        finally:
+            if not (self.stream and self.session.ready):
+                self.close()
+        stream = self.stream
+        self.error = None
+        self.tasks = [
+            asyncio.create_task(self._keep(stream, job)) for job in (self._read, self._write, self._watch)
+        ]
+
+    async def receive(self, most_ms):
+        """The next Order, or None after `most_ms` or earlier. After the connection's end: what had come, then what
+        ended it, NetError or IotmpError."""
+        if not self.inbox and not self.error:
+            try:
+                await self.clock.within(most_ms, self._move())
+            except asyncio.TimeoutError:
+                pass
+        if not self.inbox:
+            if self.error:
+                raise self.error
+            return None
+        self.moved.set()
+        return self.inbox.pop(0)
+
+    def answer(self, *args):
+        """See Session.answer, and so on."""
+        self._tell(self.session.answer, *args)
+
+    def refuse(self, *args):
+        self._tell(self.session.refuse, *args)
+
+    def changed(self, name):
+        self._tell(self.session.changed, name, self.clock.ms())
+
+    async def settled(self):
+        """Return when the server has everything that it was told before: its answer to a keep-alive says so. NetError
+        or IotmpError: it may or may not."""
+        session = self.session
+        if not self.error:
+            session.ping(self.clock.ms())
+            number = session.pings
+            self.moved.set()
+        while self.error or session.pongs < number:
+            if self.error:
+                raise self.error
+            await self._move()
+
+    async def disconnect(self):
+        """Send what waits, say goodbye and close."""
+        if not self.error:
+            self.session.leave()
+            self.moved.set()
+            try:
+                await self.clock.within(_GRACE_MS, self._sent())
+            except asyncio.TimeoutError:
+                pass
+        self.close()
+
+    def close(self):
+        """Drop the connection, if there is one, without a word. Never raises."""
+        self._end(self.stream, NetError("closed", "closed here"))
+
+    async def _login(self, login):
+        session = self.session
+        # Stored at once: whenever a deadline strikes, `close` finds it. The login is made when it can be sent, so that
+        # no credential stays behind.
+        self.stream = await self.dialer.dial(self.host, self.port)
+        session.connect(self.clock.ms(), *login)
+        await self.stream.write(session.take())  # and with it the TLS handshake
+        while not session.ready:
+            await self._fill(self.stream)
+            self._sort()
+
+    def _sort(self):
+        while len(self.inbox) <= _MOST:
+            order = self.session.next(self.clock.ms())
+            if not order:
+                return
+            self.inbox.append(order)
+
+    async def _fill(self, stream):
+        size = await stream.read_into(self.session.space())
+        if not size:
+            raise NetError("closed", "by the server")
+        self.session.received(size)
+
+    def _tell(self, say, *args):
+        if not self.error:
+            say(*args)
+            self.moved.set()
+
+    async def _move(self):
+        self.moved.clear()
+        await self.moved.wait()
+
+    async def _sent(self):
+        while self.session.out and not self.error:
+            await self._move()
+
+    async def _keep(self, stream, job):
+        """Run one of the tasks; the end of any is the end of all, and of the connection."""
+        error = NetError("closed", "task ended")
+        try:
+            await job(stream)
+        except (NetError, IotmpError) as e:
+            error = e
+        finally:
+            self._end(stream, error, asyncio.current_task())
+
+    def _end(self, stream, error, me=None):
+        if stream and stream is self.stream:
+            self.stream = None
+            self.error = error
+            # First nobody waits for the stream any more, then it is closed.
+            for task in self.tasks:
+                if task is not me:
+                    task.cancel()
+            self.tasks = ()
+            stream.close()
+            self.moved.set()
+
+    async def _read(self, stream):
+        while True:
+            while len(self.inbox) > _MOST or self.session.full():
+                await self._move()
+            self._sort()
+            self.moved.set()
+            if len(self.inbox) <= _MOST:
+                await self._fill(stream)
+
+    async def _write(self, stream):
+        while True:
+            data = self.session.take()
+            if data:
+                await stream.write(data)
+                self.moved.set()
+            else:
+                await self._move()
+
+    async def _watch(self, stream):
+        while True:
+            left_ms = self.session.tick(self.clock.ms())
+            if self.session.out:
+                self.moved.set()
+            await self.clock.sleep_ms(min(left_ms, _STEP_MS))

@@ -1,0 +1,131 @@
+"""PSON version 2: JSON's values as bytes, and the varints they are made of.
+
+Refuses with ValueError whatever could hurt a small device: nesting without end, counts that the bytes cannot fill,
+strings that are no UTF-8, varints of more than 64 bits, unknown types. Source: IETF draft-bustamante-pson-00; the bytes
+are those of the vendor's clients.
+"""
+
+import struct
+from micropython import const
+
+_DEPTH = const(8)
+_DISCRETES = (False, True, None)
+
+
+def put_varint(out, n):
+    """Append the whole number `n` >= 0 to the bytearray `out`: seven bits a byte, the lowest first."""
+    while n > 127:
+        out.append(n & 127 | 128)
+        n >>= 7
+    out.append(n)
+
+
+def varint(data, at, end):
+    """(number, the position behind it) of the varint at `at`, which ends before `end`. ValueError."""
+    n = shift = 0
+    while at < end and shift < 70:
+        byte = data[at]
+        at += 1
+        n |= (byte & 127) << shift
+        shift += 7
+        if byte < 128 and n < 1 << 64:
+            return n, at
+    raise ValueError("bad varint")
+
+
+def put(out, value):
+    """Append `value`, anything JSON knows or bytes, to the bytearray `out`.
+
+    A float without a fraction travels as an integer, as single precision where that is exact; NaN and the infinities,
+    which JSON lacks, as null. ValueError: a number beyond 64 bits, a key that is no text, a type JSON lacks.
+    """
+    kind = type(value)
+    if kind is float and -9e15 < value < 9e15 and value == int(value):
+        value = int(value)
+        kind = int
+    if kind is float:
+        _put_float(out, value)
+    elif value is None or kind is bool:
+        out.append(0x60 + _DISCRETES.index(value))
+    elif kind is int and -1 << 64 < value < 1 << 64:
+        _head(out, value < 0, abs(value))
+    elif kind is str or kind is bytes:
+        data = value.encode() if kind is str else value
+        _head(out, 4 if kind is str else 5, len(data))
+        out += data
+    elif kind is dict:
+        _head(out, 6, len(value))
+        for key in value:
+            if type(key) is not str:
+                raise ValueError("key is no text")
+            put(out, key)
+            put(out, value[key])
+    elif kind is list or kind is tuple:
+        _head(out, 7, len(value))
+        for item in value:
+            put(out, item)
+    else:
+        raise ValueError("no PSON for it")
+
+
+def _put_float(out, value):
+    single = struct.pack("<f", value) if -3e38 < value < 3e38 else b""
+    if value - value != 0:
+        out.append(0x62)
+    elif single and struct.unpack("<f", single)[0] == value:
+        out.append(0x40)
+        out += single
+    else:
+        out.append(0x41)
+        out += struct.pack("<d", value)
+
+
+def _head(out, kind, n):
+    if n < 31:
+        out.append(kind << 5 | n)
+    else:
+        out.append(kind << 5 | 31)
+        put_varint(out, n)
+
+
+def get(data, at, end, depth=_DEPTH):
+    """(value, the position behind it) of what begins at `at` and ends before `end`. ValueError.
+
+    `data` is bytes, a bytearray or a memoryview of one. `depth`: how many lists and maps may lie in each other.
+    """
+    if at >= end:
+        raise ValueError("PSON is cut")
+    kind, n = data[at] >> 5, data[at] & 31
+    after = at + 1
+    if n == 31:
+        n, after = varint(data, after, end)
+    left = end - after
+    if kind < 2:
+        return (-n if kind else n), after
+    if kind == 2 and n < 2 and left >= 4 << n:
+        behind = after + (4 << n)
+        return struct.unpack("<d" if n else "<f", bytes(data[after:behind]))[0], behind
+    if kind == 3 and n < 3:
+        return _DISCRETES[n], after
+    if 3 < kind < 6 and n <= left:
+        raw = bytes(data[after : after + n])
+        return (raw.decode() if kind == 4 else raw), after + n
+    if kind == 6 and depth and n <= left // 2:
+        return _map(data, after, end, depth - 1, n)
+    if kind == 7 and depth and n <= left:
+        items = []
+        for _ in range(n):
+            item, after = get(data, after, end, depth - 1)
+            items.append(item)
+        return items, after
+    raise ValueError("bad PSON")
+
+
+def _map(data, at, end, depth, pairs):
+    found = {}
+    for _ in range(pairs):
+        key, at = get(data, at, end, depth)
+        if type(key) is not str:
+            raise ValueError("key is no text")
+        found[key], at = get(data, at, end, depth)
+    return found, at

@@ -1,0 +1,250 @@
+"""What a device owes an IOTMP server, without a clock or a socket.
+
+Owns login, keep-alive, the streams the server opened, and every answer that needs no decision. What is to be done goes
+to the application as an Order. Refuses more streams than it has room for, and skips a frame that is larger than its
+buffer: whoever caused it waits in vain, everybody else is served.
+
+Use: put bytes into `space()`, tell `received(n)`, ask `next(now)` until it returns None, send what `take()` returns.
+All moments are milliseconds that wrap at 2**30.
+"""
+
+from collections import namedtuple
+from micropython import const
+
+from iotmp import frame as f
+from iotmp.frame import IotmpError
+
+RUN = const(1)
+INPUT = const(2)
+OUTPUT = const(3)
+
+_MASK = const(0x3FFFFFFF)
+_ANSWER_MS = const(20000)
+_FASTEST_MS = const(1000)
+_SLOWEST_MS = const(86400000)
+_STREAMS = const(32)
+_FULL = const(4096)
+
+Order = namedtuple("Order", ("stream_id", "resource", "payload"))
+"""Something to do: a RUN resource, with payload None, or an INPUT with its new value. It waits for `answer` or `refuse`
+with this stream id, unless that is None."""
+
+_ACTS = {
+    f.DISCONNECT: "_leave",
+    f.KEEP_ALIVE: "_alive",
+    f.RUN: "_run",
+    f.DESCRIBE: "_describe",
+    f.START_STREAM: "_open",
+    f.STOP_STREAM: "_stop",
+    f.STREAM_DATA: "_data",
+}
+
+
+class Refused(IotmpError):
+    """The server does not accept user, device or credential."""
+
+
+class Session:
+    """`thing`: the application, with `kinds`, a dict of RUN, INPUT or OUTPUT by resource name, and `read(name)`, the
+    present value. `keep_alive_ms`: at most 60000. `size`: bytes of the largest frame to receive.
+
+    `heard` is set with every frame; `pings` and `pongs` count keep-alives sent and answered.
+    """
+
+    def __init__(self, thing, keep_alive_ms=50000, size=1024):
+        self.thing = thing
+        self.keep_alive_ms = keep_alive_ms
+        self.view = memoryview(bytearray(size))
+        self.out = bytearray()
+
+    def connect(self, now, user, device, credential, stream_id):
+        """Begin a connection: its CONNECT waits in `take`. `stream_id`: 1..65535, random."""
+        self.end = self.skip = self.pings = self.pongs = 0
+        self.ready = self.heard = False
+        self.asked = now
+        self.streams = {}  # id: [resource, interval in ms or 0, moment of the last sample]
+        self.out = f.encode(f.CONNECT, (f.STREAM_ID, stream_id), (f.PAYLOAD, (user, device, credential)))
+
+    def space(self):
+        """Where to put received bytes."""
+        return self.view[self.end :]
+
+    def received(self, size):
+        self.end += size
+
+    def full(self):
+        """Whether the peer has to take something before it is listened to any further."""
+        return len(self.out) > _FULL
+
+    def take(self):
+        """Bytes to be sent, all at once."""
+        out, self.out = self.out, bytearray()
+        return out
+
+    def next(self, now):
+        """Deal with received frames up to the first Order, which is returned; None when more bytes are needed.
+        IotmpError: the connection is of no use. Refused: nor will the next one be."""
+        view = self.view
+        while True:
+            if self.skip:
+                gone = min(self.skip, self.end)
+                self.skip -= gone
+                self._drop(gone)
+            head = f.head(view, 0, self.end)
+            if not head:
+                return None
+            kind, start, end = head
+            if end > len(view):
+                self.skip = end
+                continue
+            if end > self.end:
+                return None
+            found, wrong = {}, None
+            try:
+                f.fields(view, start, end, found)
+            except ValueError as e:
+                wrong = str(e)
+            self._drop(end)
+            self.heard = True
+            order = self._act(kind, found, wrong, now)
+            if order:
+                return order
+
+    def tick(self, now):
+        """Queue samples and the keep-alive that are due; milliseconds until the next. IotmpError: no answer."""
+        since = (now - self.asked) & _MASK
+        left = _ANSWER_MS if self.pings > self.pongs else self.keep_alive_ms
+        if since >= left:
+            if self.pings > self.pongs:
+                raise IotmpError("keep-alive not answered")
+            self.ping(now)
+            since, left = 0, _ANSWER_MS
+        left -= since
+        for stream_id, (_, interval, last) in self.streams.items():
+            if interval:
+                since = (now - last) & _MASK
+                if since >= interval:
+                    if not self.full():
+                        self._sample(stream_id, now)
+                    since = 0
+                left = min(left, interval - since)
+        return left
+
+    def ping(self, now):
+        """Queue a keep-alive. Its answer also means that the peer has everything that was queued before."""
+        if self.pings == self.pongs:
+            self.asked = now
+        self.pings += 1
+        self.out += f.encode(f.KEEP_ALIVE)
+
+    def answer(self, stream_id, *payload):
+        """The request was carried out; `payload`: one value or none."""
+        if stream_id is not None:
+            self.out += f.encode(f.OK, (f.STREAM_ID, stream_id), *[(f.PAYLOAD, value) for value in payload])
+
+    def refuse(self, stream_id, status, text):
+        """The request was not carried out. `status`: in terms of HTTP."""
+        if stream_id is not None:
+            self.out += f.encode(
+                f.ERROR, (f.STREAM_ID, stream_id), (f.PARAMETERS, status), (f.PAYLOAD, {"error": text})
+            )
+
+    def changed(self, name, now):
+        """The value of a resource changed here: tell the streams that want to hear of it. An output that is sampled in
+        intervals does not: buckets count its samples."""
+        for stream_id, (resource, interval, _) in self.streams.items():
+            if resource == name and (not interval or self.thing.kinds[name] == INPUT):
+                self._sample(stream_id, now)
+
+    def leave(self):
+        """Queue the goodbye."""
+        self.out += f.encode(f.DISCONNECT)
+
+    # -- the steps --
+
+    def _drop(self, size):
+        self.end -= size
+        self.view[: self.end] = bytes(self.view[size : size + self.end])
+
+    def _sample(self, stream_id, now):
+        stream = self.streams[stream_id]
+        stream[2] = now
+        self.out += f.encode(f.STREAM_DATA, (f.STREAM_ID, stream_id), (f.PAYLOAD, self.thing.read(stream[0])))
+
+    def _act(self, kind, found, wrong, now):
+        if not self.ready:
+            if kind == f.ERROR:
+                raise Refused("login refused")
+            if wrong or kind not in (f.OK, f.KEEP_ALIVE):
+                raise IotmpError("no answer to the login")
+            self.ready = kind == f.OK
+            return None
+        stream_id = found.get(f.STREAM_ID)
+        if type(stream_id) is not int or stream_id < 0:
+            stream_id = None  # nothing that could be answered
+        if wrong:
+            if f.RUN <= kind <= f.START_STREAM:
+                self.refuse(stream_id, 400, wrong)
+            return None
+        name = found.get(f.RESOURCE)
+        if type(name) is list:
+            name = "/".join([part for part in name if type(part) is str])
+        if type(name) is not str or name not in self.thing.kinds:
+            name = None
+        act = _ACTS.get(kind)  # OK and ERROR answer nothing we ever asked
+        return act and getattr(self, act)(stream_id, name, found, now)
+
+    def _leave(self, *_):
+        raise IotmpError("closed by the server")
+
+    def _alive(self, stream_id, name, found, now):
+        if self.pongs < self.pings:
+            self.pongs += 1
+            self.asked = now
+
+    def _run(self, stream_id, name, found, now):
+        kind = self.thing.kinds.get(name)
+        if not kind:
+            self.refuse(stream_id, 404, "not found")
+        elif kind == OUTPUT:
+            self.answer(stream_id, self.thing.read(name))
+        elif kind == RUN or f.PAYLOAD in found:
+            return Order(stream_id, name, found.get(f.PAYLOAD))
+        else:
+            self.answer(stream_id)
+
+    def _describe(self, stream_id, name, found, now):
+        kinds = self.thing.kinds
+        if f.RESOURCE not in found:
+            self.answer(stream_id, {one: {"fn": kinds[one]} for one in kinds})
+        elif not name:
+            self.refuse(stream_id, 404, "not found")
+        elif kinds[name] == RUN:
+            self.answer(stream_id)
+        else:
+            self.answer(stream_id, {"in" if kinds[name] == INPUT else "out": self.thing.read(name)})
+
+    def _open(self, stream_id, name, found, now):
+        interval = found.get(f.PARAMETERS)
+        if type(interval) is dict:
+            interval = interval.get("interval")
+        interval = max(interval, 0) if type(interval) is int else 0
+        if interval:
+            interval = min(max(interval, _FASTEST_MS), _SLOWEST_MS)
+        if stream_id is None or self.thing.kinds.get(name, RUN) == RUN:
+            self.refuse(stream_id, 404, "not found")
+        elif stream_id not in self.streams and len(self.streams) >= _STREAMS:
+            self.refuse(stream_id, 503, "too many streams")
+        else:
+            self.streams[stream_id] = [name, interval, now]
+            self.answer(stream_id)
+            self._sample(stream_id, now)
+
+    def _stop(self, stream_id, name, found, now):
+        self.streams.pop(stream_id, None)
+        self.answer(stream_id)
+
+    def _data(self, stream_id, name, found, now):
+        stream = self.streams.get(stream_id)
+        if stream and f.PAYLOAD in found and self.thing.kinds[stream[0]] == INPUT:
+            return Order(None, stream[0], found[f.PAYLOAD])

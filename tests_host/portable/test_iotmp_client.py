@@ -1,0 +1,312 @@
+"""The IOTMP client's tasks and waiters, against a server played by hand, in virtual time."""
+
+import asyncio
+
+from iotmp.client import Client
+from iotmp.frame import IotmpError
+from iotmp.session import INPUT, OUTPUT, Order, Refused, Session
+from netio.errors import NetError
+from tests_host.support.wire import Timers, Wire, Wires, settle
+from tools.cloud import thinger_wire as server
+
+LOGIN = ("user1", "sensor1", "test-secret-not-real", 1)
+
+
+class Thing:
+    def __init__(self):
+        self.kinds = {"relay": INPUT, "temperature": OUTPUT}
+
+    def read(self, name):
+        return 23.5 if name == "temperature" else True
+
+
+class Rig:
+    def __init__(self, *wires):
+        self.clock = Timers()
+        self.wire = wires[0] if wires else Wire()
+        self.dialer = Wires(*(wires or (self.wire,)))
+        self.client = Client(self.dialer, self.clock, "iot.thinger.test", 25206, Session(Thing()))
+
+    async def connect(self):
+        self.wire.feed(server.frame("OK", sid=1))
+        await self.client.connect(*LOGIN)
+        await settle()
+        self.told()
+
+    def told(self):
+        return server.read(self.wire.take_sent())
+
+    async def say(self, kind, **fields):
+        self.wire.feed(server.frame(kind, **fields))
+        await settle()
+
+
+class Outcome:
+    """A coroutine running beside the test: `over`, and its `result` or its `error` in words."""
+
+    def __init__(self, coroutine):
+        self.over = False
+        self.result = self.error = None
+        self.task = asyncio.create_task(self._run(coroutine))
+
+    async def _run(self, coroutine):
+        try:
+            self.result = await coroutine
+        except (NetError, IotmpError) as e:
+            self.error = str(e)
+        self.over = True
+
+
+async def started(coroutine):
+    outcome = Outcome(coroutine)
+    await settle()
+    return outcome
+
+
+async def failure(coroutine):
+    try:
+        await coroutine
+    except (NetError, IotmpError) as e:
+        return str(e)
+    return None
+
+
+async def test_connect():
+    rig = Rig()
+    rig.wire.feed(server.frame("OK", sid=1))
+    await rig.client.connect(*LOGIN)
+    assert rig.told() == [("CONNECT", {"sid": 1, "payload": list(LOGIN[:3])})]
+    assert rig.dialer.dialled == [("iot.thinger.test", 25206, True)]
+    await rig.client.disconnect()
+    assert rig.told() == [("DISCONNECT", {})]
+    assert rig.wire.closed == 1
+    assert await failure(rig.client.receive(1000)) == "closed: closed here"
+
+
+async def test_connect_refused():
+    rig = Rig()
+    rig.wire.feed(server.frame("ERROR", sid=1))
+    try:
+        await rig.client.connect(*LOGIN)
+    except Refused:
+        pass
+    else:
+        raise AssertionError("refused")
+    assert rig.wire.closed == 1
+    assert await failure(rig.client.settled())
+
+
+async def test_connect_fails_in_every_phase():
+    silent, stuck, ended = Wire(), Wire(), Wire()
+    stuck.stuck = True
+    ended.hang_up()
+    for wire, words, ms in (
+        (NetError("connect", "refused"), "connect: refused", 0),
+        (None, "timeout: connect", 40000),
+        (stuck, "timeout: answer", 40000),
+        (silent, "timeout: answer", 40000),
+        (ended, "closed: by the server", 0),
+    ):
+        rig = Rig(wire)
+        outcome = await started(rig.client.connect(*LOGIN))
+        if ms:
+            await rig.clock.advance(ms - 1)
+            assert not outcome.over
+            await rig.clock.advance(1)
+        assert outcome.error == words
+        assert not rig.client.session.out, "no credential stays behind"
+        if isinstance(wire, Wire):
+            assert wire.closed == 1
+
+
+async def test_cancelled_connect_closes():
+    rig = Rig()
+    outcome = await started(rig.client.connect(*LOGIN))
+    outcome.task.cancel()
+    await settle()
+    assert rig.wire.closed == 1
+
+
+async def test_an_order_is_received_and_answered():
+    rig = Rig()
+    await rig.connect()
+    waiting = await started(rig.client.receive(20000))
+    await rig.say("RUN", sid=66, resource="relay", payload=True)
+    assert waiting.result == Order(66, "relay", True)
+    assert rig.told() == []
+    rig.client.answer(66)
+    rig.client.refuse(67, 400, "no")
+    await settle()
+    assert [kind for kind, _ in rig.told()] == ["OK", "ERROR"]
+    rig.client.close()
+
+
+async def test_receive_comes_back_with_nothing():
+    rig = Rig()
+    await rig.connect()
+    waiting = await started(rig.client.receive(20000))
+    await rig.clock.advance(19000)
+    assert not waiting.over
+    await rig.clock.advance(1000)
+    assert waiting.over and waiting.result is None and not waiting.error
+    rig.client.close()
+
+
+async def test_questions_need_nobody():
+    rig = Rig()
+    await rig.connect()
+    await rig.say("RUN", sid=1, resource="temperature")
+    await rig.say("START_STREAM", sid=2, resource="temperature", parameters=5000)
+    assert [fields.get("payload") for _, fields in rig.told()] == [23.5, None, 23.5]
+    await rig.clock.advance(16000)
+    assert len(rig.told()) == 3
+    rig.client.close()
+
+
+async def test_changes_are_told():
+    rig = Rig()
+    await rig.connect()
+    await rig.say("START_STREAM", sid=2, resource="relay")
+    rig.told()
+    rig.client.changed("relay")
+    await settle()
+    assert rig.told() == [("STREAM_DATA", {"sid": 2, "payload": True})]
+    rig.client.close()
+
+
+async def test_settled_waits_for_the_answer():
+    rig = Rig()
+    await rig.connect()
+    one, two = await started(rig.client.settled()), await started(rig.client.settled())
+    assert rig.told() == [("KEEP_ALIVE", {})] * 2 and not one.over
+    await rig.say("KEEP_ALIVE")
+    assert one.over and not two.over
+    await rig.say("KEEP_ALIVE")
+    assert two.over and not two.error
+    rig.client.close()
+
+
+async def test_settled_fails_with_the_connection():
+    for end in ("hang up", "silence", "close"):
+        rig = Rig()
+        await rig.connect()
+        outcome = await started(rig.client.settled())
+        if end == "hang up":
+            rig.wire.hang_up()
+        elif end == "close":
+            rig.client.close()
+        else:
+            await rig.clock.advance(19000)
+            assert not outcome.over
+            await rig.clock.advance(1500)
+        await settle()
+        assert outcome.over and outcome.error
+        assert rig.wire.closed == 1
+
+
+async def test_a_silent_server_is_left():
+    rig = Rig()
+    await rig.connect()
+    waiting = await started(rig.client.receive(1000000))
+    await rig.clock.advance(50500)
+    assert rig.told() == [("KEEP_ALIVE", {})]
+    await rig.say("KEEP_ALIVE")
+    assert waiting.over and waiting.result is None, "somebody spoke"
+    waiting = await started(rig.client.receive(1000000))
+    await rig.clock.advance(50500 + 19000)
+    assert rig.wire.closed == 0
+    await rig.clock.advance(1500)
+    assert rig.wire.closed == 1 and await failure(rig.client.receive(1000000))
+
+
+async def test_orders_that_came_are_received_after_the_end():
+    rig = Rig()
+    await rig.connect()
+    for sid in (1, 2):
+        await rig.say("RUN", sid=sid, resource="relay", payload=True)
+    rig.wire.hang_up()
+    await settle()
+    for sid in (1, 2):
+        assert (await rig.client.receive(0)).stream_id == sid
+    assert await failure(rig.client.receive(0)) == "closed: by the server"
+    rig.client.answer(1)
+    await settle()
+    assert rig.told() == []
+
+
+async def test_a_full_inbox_stops_the_reading_and_loses_nothing():
+    rig = Rig()
+    await rig.connect()
+    for sid in range(30):
+        rig.wire.feed(server.frame("RUN", sid=sid, resource="relay", payload=True))
+    await settle()
+    assert len(rig.wire.inbound) > 10
+    seen = []
+    while len(seen) < 30:
+        order = await rig.client.receive(1000)
+        if order:
+            seen.append(order.stream_id)
+        await settle()
+    assert seen == list(range(30))
+    rig.client.close()
+
+
+async def test_a_server_that_takes_nothing_is_not_listened_to():
+    rig = Rig()
+    await rig.connect()
+    rig.wire.stuck = True
+    for sid in range(600):
+        rig.wire.feed(server.frame("RUN", sid=sid, resource="ghost"))
+    await settle()
+    await settle()
+    await settle()
+    assert len(rig.client.session.out) < 6000
+    await rig.clock.advance(80000)
+    assert rig.wire.closed == 1
+
+
+async def test_writes_and_reads_that_fail_end_everything():
+    rig = Rig()
+    await rig.connect()
+    rig.wire.fail(NetError("closed", "ECONNRESET"))
+    await settle()
+    assert await failure(rig.client.receive(0)) == "closed: ECONNRESET"
+    assert rig.wire.closed == 1
+
+
+async def test_a_cancelled_waiter_takes_nobody_along():
+    rig = Rig()
+    await rig.connect()
+    for waiter in (rig.client.receive(20000), rig.client.settled()):
+        outcome = await started(waiter)
+        outcome.task.cancel()
+        await settle()
+    assert rig.wire.cancelled == 0
+    await rig.say("KEEP_ALIVE")
+    await rig.say("RUN", sid=5, resource="relay", payload=True)
+    assert (await rig.client.receive(1000)).stream_id == 5
+    rig.client.close()
+
+
+async def test_the_next_connection_starts_from_nothing():
+    first, second = Wire(), Wire()
+    rig = Rig(first, second)
+    await rig.connect()
+    await rig.say("RUN", sid=5, resource="relay", payload=True)
+    first.feed(b"\x06")
+    await settle()
+    second.feed(server.frame("OK", sid=1))
+    await rig.client.connect(*LOGIN)
+    assert first.closed == 1
+    assert not rig.client.inbox
+    await rig.client.disconnect()
+    assert [kind for kind, _ in server.read(second.sent)] == ["CONNECT", "DISCONNECT"]
+
+
+async def test_a_goodbye_that_nobody_takes_is_short():
+    rig = Rig()
+    await rig.connect()
+    rig.wire.stuck = True
+    outcome = await started(rig.client.disconnect())
+    await rig.clock.advance(2000)
+    assert outcome.over and rig.wire.closed == 1

@@ -1,0 +1,364 @@
+"""What a device tells an IOTMP server, question by question: the exchanges of the vendor's clients, and odd ones."""
+
+from iotmp import frame as f
+from iotmp.session import INPUT, OUTPUT, RUN, Order, Refused, Session
+from tools.cloud import thinger_wire as server
+
+LATE = (1 << 30) - 700  # the counter wraps in the middle of every test
+
+
+class Thing:
+    """The application: a relay, a sensor, something to run."""
+
+    def __init__(self):
+        self.kinds = {"relay": INPUT, "temperature": OUTPUT, "reset": RUN}
+        self.values = {"relay": True, "temperature": 23.5}
+
+    def read(self, name):
+        return self.values[name]
+
+
+class Rig:
+    def __init__(self, login=True, **options):
+        self.thing = Thing()
+        self.session = Session(self.thing, **options)
+        self.now = LATE
+        self.session.connect(self.now, "user1", "sensor1", "test-secret-not-real", 1)
+        if login:
+            assert self.told() == [
+                ("CONNECT", {"sid": 1, "payload": ["user1", "sensor1", "test-secret-not-real"]})
+            ]
+            assert self.hear(server.frame("OK", sid=1)) == [] and self.session.ready
+
+    def hear(self, data, piece=1000000):
+        """Orders that come out of received bytes, `piece` at a time."""
+        orders = []
+        while data:
+            space = self.session.space()
+            n = min(piece, len(space), len(data))
+            space[:n] = data[:n]
+            data = data[n:]
+            self.session.received(n)
+            while True:
+                order = self.session.next(self.now)
+                if not order:
+                    break
+                orders.append(order)
+        return orders
+
+    def ask(self, kind, **fields):
+        """What is answered to one request, which asks for no decision."""
+        assert self.hear(server.frame(kind, **fields)) == []
+        return self.told()
+
+    def told(self):
+        return server.read(bytes(self.session.take()))
+
+    def later(self, ms):
+        self.now = (self.now + ms) & ((1 << 30) - 1)
+        return self.session.tick(self.now)
+
+
+def failure(act, *args):
+    try:
+        act(*args)
+    except f.IotmpError as e:
+        return str(e)
+    return None
+
+
+def ok(sid, *payload):
+    return [("OK", {"sid": sid, "payload": payload[0]} if payload else {"sid": sid})]
+
+
+def error(sid, status, text):
+    return [("ERROR", {"sid": sid, "parameters": status, "payload": {"error": text}})]
+
+
+def sample(sid, value):
+    return ("STREAM_DATA", {"sid": sid, "payload": value})
+
+
+def test_the_login_is_accepted_whatever_its_stream_id():
+    rig = Rig(login=False)
+    assert not rig.session.ready
+    rig.hear(server.frame("KEEP_ALIVE") + server.frame("OK", sid=7))
+    assert rig.session.ready and rig.session.heard
+
+
+def test_a_refused_login_is_told_apart():
+    rig = Rig(login=False)
+    try:
+        rig.hear(server.frame("ERROR", sid=1, parameters=2))
+    except Refused:
+        return
+    raise AssertionError("not refused")
+
+
+def test_nothing_else_is_an_answer_to_the_login():
+    run = server.frame("RUN", sid=5, resource="relay", payload=False)
+    for data in (run, b"\x01\x01\x80", b"\x01\x02\x08\x80", server.frame("DISCONNECT"), b"HTTP/1.1"):
+        rig = Rig(login=False)
+        assert failure(rig.hear, data)
+        assert not rig.session.ready
+
+
+def test_describe():
+    rig = Rig()
+    assert rig.ask("DESCRIBE", sid=16) == ok(
+        16, {"relay": {"fn": 2}, "reset": {"fn": 1}, "temperature": {"fn": 3}}
+    )
+    assert rig.ask("DESCRIBE", sid=17, resource="relay") == ok(17, {"in": True})
+    assert rig.ask("DESCRIBE", sid=18, resource="temperature") == ok(18, {"out": 23.5})
+    assert rig.ask("DESCRIBE", sid=19, resource="reset") == ok(19)
+    assert rig.ask("DESCRIBE", sid=20, resource="ghost") == error(20, 404, "not found")
+
+
+def test_an_output_is_read():
+    rig = Rig()
+    assert rig.ask("RUN", sid=66, resource="temperature") == ok(66, 23.5)
+    rig.thing.values["temperature"] = None
+    assert rig.ask("RUN", sid=66, resource="temperature", payload=5) == ok(66, None)
+    assert rig.ask("RUN", resource="temperature") == []
+
+
+def test_an_input_waits_for_a_decision():
+    rig = Rig()
+    for sid, value in (
+        (66, True),
+        (0, False),
+        (65535, 5),
+        (67, -5),
+        (68, 18.5),
+        (69, "on"),
+        (70, None),
+        (71, {"a": [1]}),
+    ):
+        assert rig.hear(server.frame("RUN", sid=sid, resource="relay", payload=value)) == [
+            Order(sid, "relay", value)
+        ]
+    assert rig.told() == []
+    rig.session.answer(66)
+    rig.session.refuse(67, 400, "no")
+    assert rig.told() == ok(66) + error(67, 400, "no")
+
+
+def test_an_input_without_a_value_is_a_question_with_an_empty_answer():
+    assert Rig().ask("RUN", sid=66, resource="relay") == ok(66)
+
+
+def test_who_wants_no_answer_gets_none():
+    rig = Rig()
+    order = rig.hear(server.frame("RUN", resource="relay", payload=True))[0]
+    assert order == Order(None, "relay", True)
+    rig.session.answer(order.stream_id)
+    rig.session.refuse(order.stream_id, 400, "no")
+    assert rig.told() == []
+
+
+def test_run():
+    rig = Rig()
+    assert rig.hear(server.frame("RUN", sid=9, resource="reset")) == [Order(9, "reset", None)]
+    assert rig.hear(server.frame("RUN", sid=9, resource="reset", payload=1)) == [Order(9, "reset", 1)]
+
+
+def test_unknown_resources_and_odd_names():
+    rig = Rig()
+    for name in ("ghost", "", 4711, True, None, 1.5, {"a": 1}, [], [1], ["relay", "api"], b"relay"):
+        assert rig.ask("RUN", sid=9, resource=name, payload=True) == error(9, 404, "not found"), name
+    assert rig.ask("RUN", sid=9, payload=True) == error(9, 404, "not found")
+    assert rig.hear(server.frame("RUN", sid=9, resource=["relay"], payload=True)) == [Order(9, "relay", True)]
+
+
+def test_odd_stream_ids_are_not_answered():
+    rig = Rig()
+    for sid in ("a", [1], {}, 1.5, True, None, -1):
+        assert rig.ask("RUN", sid=sid, resource="ghost") == []
+        assert rig.ask("START_STREAM", sid=sid, resource="relay") == []
+        assert rig.ask("STOP_STREAM", sid=sid) == []
+        assert rig.ask("STREAM_DATA", sid=sid, payload=1) == []
+    assert not rig.session.streams
+
+
+def test_a_stream_by_interval():
+    rig = Rig()
+    found = rig.ask("START_STREAM", sid=34, resource="temperature", parameters={"interval": 5000})
+    assert found == ok(34) + [sample(34, 23.5)]
+    assert rig.later(4999) == 1 and rig.told() == []
+    rig.thing.values["temperature"] = 24.25
+    assert rig.later(1) == 5000 and rig.told() == [sample(34, 24.25)]
+    rig.session.changed("temperature", rig.now)
+    assert rig.told() == [], "buckets count the samples"
+    assert rig.ask("STOP_STREAM", sid=34) == ok(34)
+    rig.later(5000)
+    assert rig.told() == []
+
+
+def test_intervals_have_limits():
+    for parameters, ms in (
+        ({"interval": 1}, 1000),
+        (1, 1000),
+        (5000, 5000),
+        ({"interval": 2**40}, 86400000),
+    ):
+        rig = Rig()
+        rig.ask("START_STREAM", sid=1, resource="temperature", parameters=parameters)
+        rig.later(1)
+        assert rig.later(0) == min(ms - 1, 49999)
+    for parameters in (
+        {},
+        {"interval": 0},
+        {"interval": -5},
+        {"interval": "5"},
+        {"interval": True},
+        "x",
+        [1],
+        0,
+        1.5,
+        None,
+    ):
+        rig = Rig()
+        rig.ask("START_STREAM", sid=1, resource="temperature", parameters=parameters)
+        rig.later(40000)
+        assert rig.told() == []
+        rig.session.changed("temperature", rig.now)
+        assert rig.told() == [sample(1, 23.5)]
+
+
+def test_a_stream_on_change():
+    rig = Rig()
+    assert rig.ask("START_STREAM", sid=34, resource="relay") == ok(34) + [sample(34, True)]
+    assert rig.ask("START_STREAM", sid=35, resource="relay", parameters={"interval": 60000})[1:] == [
+        sample(35, True)
+    ]
+    rig.thing.values["relay"] = False
+    rig.session.changed("relay", rig.now)
+    assert sorted([fields["sid"] for _, fields in rig.told()]) == [34, 35]
+    rig.session.changed("temperature", rig.now)
+    assert rig.told() == []
+
+
+def test_a_stream_opened_again_is_the_same_stream():
+    rig = Rig()
+    rig.ask("START_STREAM", sid=34, resource="relay")
+    rig.ask("START_STREAM", sid=34, resource="temperature")
+    rig.session.changed("relay", rig.now)
+    assert rig.told() == []
+
+
+def test_what_cannot_be_streamed():
+    rig = Rig()
+    for name in ("reset", "ghost"):
+        assert rig.ask("START_STREAM", sid=34, resource=name) == error(34, 404, "not found")
+    assert rig.ask("STOP_STREAM", sid=34) == ok(34)
+
+
+def test_streams_are_counted():
+    rig = Rig()
+    for sid in range(32):
+        rig.ask("START_STREAM", sid=sid, resource="relay")
+    assert rig.ask("START_STREAM", sid=99, resource="relay") == error(99, 503, "too many streams")
+    assert rig.ask("START_STREAM", sid=5, resource="relay")[0] == ok(5)[0]
+
+
+def test_data_on_an_open_stream_is_a_wish_without_an_answer():
+    rig = Rig()
+    assert rig.ask("STREAM_DATA", sid=34, payload=False) == []
+    rig.ask("START_STREAM", sid=34, resource="relay")
+    rig.ask("START_STREAM", sid=35, resource="temperature")
+    assert rig.hear(server.frame("STREAM_DATA", sid=34, payload=False)) == [Order(None, "relay", False)]
+    assert rig.ask("STREAM_DATA", sid=35, payload=False) == []
+    assert rig.ask("STREAM_DATA", sid=34) == []
+
+
+def test_a_new_connection_knows_no_stream():
+    rig = Rig()
+    rig.ask("START_STREAM", sid=34, resource="relay")
+    rig.session.connect(rig.now, "user1", "sensor1", "test-secret-not-real", 2)
+    rig.told()
+    rig.hear(server.frame("OK", sid=2))
+    rig.session.changed("relay", rig.now)
+    assert rig.told() == []
+
+
+def test_keep_alive():
+    rig = Rig(keep_alive_ms=50000)
+    assert rig.later(49999) == 1 and rig.told() == []
+    assert rig.later(1) == 20000 and rig.told() == [("KEEP_ALIVE", {})]
+    rig.later(30)
+    assert rig.ask("KEEP_ALIVE") == []
+    assert rig.later(0) == 50000
+    rig.later(50000)
+    assert rig.told() == [("KEEP_ALIVE", {})]
+    assert failure(rig.later, 19999) is None
+    assert failure(rig.later, 1)
+
+
+def test_keep_alives_of_the_server_are_not_answered_and_prove_nothing():
+    rig = Rig()
+    assert rig.ask("KEEP_ALIVE") == [] and rig.session.pongs == 0
+    rig.session.ping(rig.now)
+    rig.session.ping(rig.now)
+    rig.ask("KEEP_ALIVE")
+    assert (rig.session.pings, rig.session.pongs) == (2, 1)
+    assert failure(rig.later, 20000)
+
+
+def test_answers_to_what_was_never_asked_are_dropped():
+    rig = Rig()
+    assert rig.ask("OK", sid=5, payload=1) == rig.ask("ERROR", sid=5) == rig.ask("CONNECT", sid=5) == []
+
+
+def test_a_goodbye():
+    rig = Rig()
+    rig.session.leave()
+    assert rig.told() == [("DISCONNECT", {})]
+    assert failure(rig.hear, server.frame("DISCONNECT"))
+
+
+def test_a_malformed_request_is_answered_and_harms_nobody_else():
+    rig = Rig()
+    deep = True
+    for _ in range(9):
+        deep = [deep]
+    for kind in ("RUN", "DESCRIBE", "START_STREAM"):
+        found = rig.ask(kind, sid=9, payload=deep, resource="relay")
+        assert [(kind, fields["parameters"]) for kind, fields in found] == [("ERROR", 400)]
+    assert rig.ask("STREAM_DATA", sid=9, payload=deep) == []
+    assert rig.hear(b"\x06\x01\x80" + server.frame("RUN", sid=66, resource="relay", payload=True)) == [
+        Order(66, "relay", True)
+    ]
+
+
+def test_a_server_that_is_too_old_is_named():
+    assert "older" in failure(Rig().hear, b"\x06\x04\x08\x42\x19\x28")
+    rig = Rig(login=False)
+    assert "older" in failure(rig.hear, b"\x01\x02\x09\x08")
+
+
+def test_a_frame_beyond_the_buffer_is_skipped():
+    for piece in (1, 7, 100, 100000):
+        rig = Rig(size=100)
+        long = server.frame("RUN", sid=9, resource="relay", payload="x" * 300)
+        short = server.frame("RUN", sid=66, resource="relay", payload=True)
+        assert rig.hear(short + long + long + short, piece) == [Order(66, "relay", True)] * 2
+    assert failure(Rig(size=100).hear, b"\x06\xff\xff\x7f")
+
+
+def test_a_frame_that_fills_the_buffer_is_read():
+    rig = Rig(size=100)
+    data = server.frame("RUN", sid=66, resource="relay", payload="x" * 86)
+    assert len(data) == 100
+    assert rig.hear(data * 3, 33) == [Order(66, "relay", "x" * 86)] * 3
+
+
+def test_what_the_server_does_not_take_stops_the_samples():
+    rig = Rig()
+    rig.thing.values["temperature"] = "x" * 3000
+    rig.ask("START_STREAM", sid=1, resource="temperature", parameters=1000)
+    for _ in range(10):
+        rig.later(1000)
+    assert rig.session.full() and len(rig.session.out) < 8000
+    rig.told()
+    rig.later(1000)
+    assert rig.told() == [sample(1, "x" * 3000)]
