@@ -76,6 +76,7 @@ class Cadence:
 
     def __init__(self, poll_ms, now):
         self.poll_ms = poll_ms
+        self.plan_ms = 0
         self.stretch = 1
         self.calm = 0
         self.round_trip = 0
@@ -84,7 +85,16 @@ class Cadence:
 
     def gap_ms(self):
         """Least distance between two requests."""
-        return min(self.poll_ms // 2, _GAP_MS) * self.stretch
+        return max(min(self.poll_ms // 2, _GAP_MS), self.plan_ms) * self.stretch
+
+    def beat_ms(self):
+        """Between two polls, with room for a report."""
+        return max(self.poll_ms, 2 * self.plan_ms) * self.stretch
+
+    def obey(self, now, plan_ms):
+        """The answer that just came says how far apart the plan wants requests."""
+        self.plan_ms = plan_ms
+        self.hold = Timer(now, self.gap_ms())
 
     def wait_ms(self, now):
         """Until any request may leave."""
@@ -112,7 +122,7 @@ class Cadence:
         self.owed = is_poll and self.asked
         self.asked = False
         if is_poll:
-            self.poll = Timer(now, self.poll_ms * self.stretch)
+            self.poll = Timer(now, self.beat_ms())
 
     def finished(self, now):
         """The request was answered, or given up. The gap to the next one begins here."""
@@ -128,4 +138,4 @@ class Cadence:
         self.stretch = min(self.stretch * 2, _MAX_STRETCH)
         self.calm = 0
         self.hold = Timer(now, max(min(retry_after_s, _LONGEST_S) * 1000, self.gap_ms()))
-        self.poll = Timer(now, self.poll_ms * self.stretch)
+        self.poll = Timer(now, self.beat_ms())

@@ -303,3 +303,21 @@ def test_twenty_answers_in_a_row_halve_a_stretched_interval():
     cadence.started(at(now), False)
     cadence.finished(at(now))
     assert cadence.gap_ms() == 20000
+
+
+def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
+    for plan_ms, gap_ms, beat_ms in (
+        (0, 5000, 10000),
+        (4000, 5000, 10000),
+        (5000, 5000, 10000),
+        (8000, 8000, 16000),
+    ):
+        line = Line(10000, 200)
+        line.cadence.obey(START, plan_ms)
+        assert line.cadence.wait_ms(START) == gap_ms
+        line.run(600000)
+        assert line.cadence.gap_ms() == gap_ms and line.cadence.beat_ms() == beat_ms
+        assert min(line.gaps()) >= gap_ms
+        assert len(line.starts(True)) > 500000 // beat_ms and len(line.starts(False)) > 10
+    line.cadence.slow_down(START, 0)
+    assert (line.cadence.gap_ms(), line.cadence.beat_ms()) == (16000, 32000)
