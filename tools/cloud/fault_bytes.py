@@ -52,8 +52,8 @@ def plan_response(response: Response, fault: Fault | None = None) -> list[Step]:
     return _late(fault, [*steps, ("close",)] if closes else steps)
 
 
-def substitute(fault: Fault, oauth: bool, request_id: str, spoilt: Response | None) -> Response:
-    """The response that a `status` or `redirect` puts in place of the cloud's own."""
+def substitute(fault: Fault, path: str, request_id: str, spoilt: Response | None) -> Response:
+    """The response that a `status` or `redirect` puts in place of the cloud's own, in the words of that path."""
     if fault.redirect:
         return Response(
             fault.status or 307, {"Location": fault.redirect, "Content-Type": "text/plain"}, b"moved\n"
@@ -61,7 +61,9 @@ def substitute(fault: Fault, oauth: bool, request_id: str, spoilt: Response | No
     if not fault.status:
         return spoilt or Response(200, {"Content-Type": "application/json"}, b"{}")
     headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-    body = _oauth_error(fault, request_id) if oauth else _iot_error(fault, request_id)
+    body = (_oauth_error if path.startswith("/oauth/") else _iot_error)(fault, request_id)
+    if body and path.startswith("/control_devices/"):
+        body = {"code": body["code"], "error": fault.error or body["error"]["message"], "details": {}}
     if body is None:
         html = _HTML % (fault.status, fault.status)
         return Response(fault.status, headers | {"Content-Type": "text/html"}, html)

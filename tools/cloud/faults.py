@@ -6,7 +6,8 @@ sockets and waiting: a step says what to do, its driver does it.
 
 Text form: `ENDPOINT KEY[=VALUE] ...`, for example `feed-data status=503 times=3` or `commands chunked slow=40`.
 ENDPOINT is token, revoke, commands, sensors, feed-data, batches, mqtt, mqtt-credentials, any, or a glob over paths
-(`/iot/*/sensors*`). Keys may be combined; each field of `Fault` is a key, and its comment says what it does.
+(`/iot/*/sensors*`); Realino's login, commands and feeds go by token, commands and feed-data. Keys may be combined; each
+field of `Fault` is a key, and its comment says what it does.
 The endpoints ack, desired and connect have other keys: see `mqtt_faults.py`.
 """
 
@@ -165,6 +166,5 @@ def answer(model: Model, faults: Faults, request: Request, now: float) -> list[S
     model.event(now, "fault", None, endpoint=endpoint_of(request.path), fault=str(fault))
     spoilt = model.handle(request, now) if fault.reaches_model else None
     if fault.status or fault.redirect or spoilt is None:
-        oauth = request.path.startswith("/oauth/")
-        spoilt = fault_bytes.substitute(fault, oauth, model.new_request_id(), spoilt)
+        spoilt = fault_bytes.substitute(fault, request.path, model.new_request_id(), spoilt)
     return plan_response(spoilt, fault)

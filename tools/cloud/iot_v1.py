@@ -35,7 +35,7 @@ _FIELDS = {
 
 def answer(model: Model, request: Request, path: str, now: float) -> tuple[Response, str]:
     """Response and the name of the schema it must keep. Raises Refusal."""
-    token = _token(model, request, now)
+    token = valid_token(model, request, "Bearer", now)
     parts = path.split("/")[3:]
     if parts == ["mqtt-credentials"] and request.method == "POST":
         device, body = mqtt_v1.requested_device(model, request, now)
@@ -60,10 +60,11 @@ def answer(model: Model, request: Request, path: str, now: float) -> tuple[Respo
     raise Refusal(404)
 
 
-def _token(model: Model, request: Request, now: float) -> Any:
+def valid_token(model: Model, request: Request, kind: str, now: float) -> Any:
+    """The row of the token in the Authorization header of this `kind`."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not text:
-        model.violation(now, request, "iot/v1 needs a Bearer token")
+    if scheme.lower() != kind.lower() or not text:
+        model.violation(now, request, f"this path needs a {kind} token")
         raise Refusal(401)
     token = model.store.token(text)
     if token is None or token["revoked"] or now >= token["expires"]:
@@ -82,15 +83,7 @@ def _device(model: Model, key: str, token: Any, now: float) -> str:
         raise Refusal(403, "the token belongs to another device")
     if not device["subscription"]:
         raise Refusal(402)
-    last = model.last_request.get(key)
-    # A refused request does not move the mark: a hasty device gets through once its interval has passed. The
-    # millisecond is for sums of decimal fractions.
-    if last is not None and 0 <= now - last < model.plan.min_interval_s - 0.001:
-        model.event(
-            now, "cadence_exceeded", key, after_s=round(now - last, 3), allowed_s=model.plan.min_interval_s
-        )
-        raise Refusal(429)
-    model.last_request[key] = now
+    model.pace(key, now)
     return key
 
 

@@ -33,6 +33,9 @@ OAUTH_ERRORS: dict[int, tuple[str, str]] = {
     503: ("temporarily_unavailable", "The authorization server is down for now."),
 }
 
+# Realino's documents, by the endpoint of iot/v1 that does the same.
+REALINO = {"sessions.realino": "token", "commands.realino": "commands", "feeds.realino": "feed-data"}
+
 REASONS: dict[int, str] = {
     100: "Continue", 103: "Early Hints", 200: "OK", 201: "Created", 301: "Moved Permanently", 302: "Found",
     307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized",
@@ -99,8 +102,11 @@ def to_json(value: Any) -> bytes:
 
 
 def endpoint_of(path: str) -> str:
-    """Short name of the endpoint behind a path: token, revoke, commands, ..., mqtt-credentials, or "other"."""
+    """Short name of the endpoint behind a path: token, revoke, commands, ..., mqtt-credentials, or "other". Realino's
+    go by the names of what does the same in iot/v1."""
     parts = path.split("?", maxsplit=1)[0].strip("/").split("/")
+    if parts[0] == "control_devices":
+        return REALINO.get(parts[-1], "other")
     if parts[0] == "oauth":
         return parts[1] if len(parts) == 2 and parts[1] in ("token", "revoke") else "other"
     if parts == ["iot", "v1", "mqtt-credentials"]:

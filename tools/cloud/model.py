@@ -14,14 +14,14 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
-from tools.cloud import contract, iot_v1, mqtt_feed, oauth
+from tools.cloud import contract, iot_v1, mqtt_feed, oauth, realino
 from tools.cloud.messages import OAuthRefusal, Refusal, Request, Response, to_json
-from tools.cloud.nouns import Command, Device, MqttOffer, Plan, Sensor
+from tools.cloud.nouns import Command, Device, MqttOffer, Plan, Sensor, Served
 from tools.cloud.owner import Owner
 from tools.cloud.sessions import Sessions
 from tools.cloud.store import Store
 
-__all__ = ["Command", "Device", "Model", "MqttOffer", "Plan", "Request", "Response", "Sensor"]
+__all__ = ["Command", "Device", "Model", "MqttOffer", "Plan", "Request", "Response", "Sensor", "Served"]
 
 Event = dict[str, Any]
 
@@ -30,13 +30,15 @@ class Model(Owner, Sessions):
     """One cloud with its devices.
 
     `path`: SQLite file, or ":memory:". A model opened on an existing file knows everything the last one knew.
-    `plan` may be replaced at any time. `seed` makes tokens and request ids repeatable (tests); without it they are
-    unpredictable. `events` and `violations` are in order; `listeners` are called with each event as it happens.
+    `plan` and `served` may be changed at any time. `seed` makes tokens and request ids repeatable (tests); without it
+    they are unpredictable. `events` and `violations` are in order; `listeners` are called with each event as it
+    happens.
     """
 
     def __init__(self, path: str = ":memory:", plan: Plan | None = None, seed: int | None = None) -> None:
         Sessions.__init__(self)
         self.plan = plan or Plan()
+        self.served = Served()
         self.store = Store(path)
         self.events: list[Event] = []
         self.violations: list[Event] = []
@@ -61,10 +63,12 @@ class Model(Owner, Sessions):
         try:
             return self._route(request, now)
         except Refusal as refusal:
-            body = {"code": refusal.code, "error": refusal.error(), "request_id": self.new_request_id()}
             headers = {}
             if refusal.status == 429 and self.plan.retry_after:
                 headers["Retry-After"] = str(max(1, round(self.plan.min_interval_s)))
+            if request.path.startswith(realino.PREFIX):
+                return realino.refused(refusal, headers), "realino-error-response"
+            body = {"code": refusal.code, "error": refusal.error(), "request_id": self.new_request_id()}
             return Response(refusal.status, headers, to_json(body)), "http-error-response"
         except OAuthRefusal as refusal:
             return oauth.refused(refusal, self.new_request_id()), "oauth-error-response"
@@ -77,11 +81,22 @@ class Model(Owner, Sessions):
         path = request.path.split("?")[0]
         if not path.isascii():
             path = ""
-        for prefix, generation in (("/oauth/", oauth), ("/iot/v1/", iot_v1)):
+        for prefix, generation in (("/oauth/", oauth), ("/iot/v1/", iot_v1), (realino.PREFIX, realino)):
             if path.startswith(prefix):
                 return generation.answer(self, request, path, now)
         self.violation(now, request, "unknown path")
         raise Refusal(404)
+
+    def pace(self, device: str, now: float) -> None:
+        """Refuse a request that comes sooner after the last one than the plan allows."""
+        last = self.last_request.get(device)
+        # A refused request does not move the mark: a hasty device gets through once its interval has passed. The
+        # millisecond is for sums of decimal fractions.
+        if last is not None and 0 <= now - last < self.plan.min_interval_s - 0.001:
+            allowed_s = self.plan.min_interval_s
+            self.event(now, "cadence_exceeded", device, after_s=round(now - last, 3), allowed_s=allowed_s)
+            raise Refusal(429)
+        self.last_request[device] = now
 
     def announce(self, device: str, command: Command, n: int, now: float) -> None:
         """Tell the broker about the n-th wish; a device without a session has to find it in its catalog."""

@@ -59,6 +59,16 @@ class MqttOffer:
     id_field: str = "source_id"
 
 
+@dataclass
+class Served:
+    """Which generations of the API the cloud answers to; may be changed at any time.
+
+    `realino`: the forms of login that Realino takes, "basic" (keys in the header) and "body"; none: it is not there.
+    """
+
+    realino: tuple[str, ...] = ("basic",)
+
+
 @dataclass(frozen=True)
 class Credential:
     """An MQTT CONNECT tuple without its secret, and what it may do.
@@ -79,7 +89,8 @@ class Command:
     """One actuator. `value` is the owner's desired value, as the decimal text that the device will read.
 
     `error` not None makes the catalog show the item as unrepresentable (its id and the error, nothing else).
-    `adopt`: a local report (one without `desired_id`) becomes the desired value. `extra` is added verbatim.
+    `adopt`: a local report (one without `desired_id`) becomes the desired value. `limits`: least and greatest value and
+    the step, None for 0 and 1; only Realino tells them. `extra` is added verbatim.
     """
 
     id: int | str
@@ -88,6 +99,7 @@ class Command:
     value: str = "0.0"
     value_type: str = "NumericRange"
     adopt: bool = False
+    limits: tuple[float, float, float] | None = None
     error: Any = None
     extra: dict[str, Any] = field(default_factory=dict)
 

@@ -52,10 +52,18 @@ def _client(model: Model, request: Request, now: float) -> Any:
     if scheme.lower() != "basic" or not colon:
         model.violation(now, request, "OAuth endpoints need a Basic header with client_id:client_secret")
         raise OAuthRefusal(401, "invalid_client", "Invalid client authentication.")
+    device = known_client(model, client_id, secret, now)
+    if device is None:
+        raise OAuthRefusal(401, "invalid_client", "Invalid client authentication.")
+    return device
+
+
+def known_client(model: Model, client_id: str, secret: str, now: float) -> Any:
+    """The device with these keys, None when there is none or they do not fit."""
     device = model.store.client(client_id)
     if device is None or not device["keys"] or not hmac.compare_digest(device["secret"], digest(secret)):
         model.event(now, "token_refused", device and device["key"], error="invalid_client")
-        raise OAuthRefusal(401, "invalid_client", "Invalid client authentication.")
+        return None
     return device
 
 
