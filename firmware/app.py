@@ -71,5 +71,14 @@ def _realer_https(*parts):
     return connected(*parts)
 
 
-LINKS = {("realer", "https"): _realer_https}
+def _realino_https(*parts):
+    from firmware.links.realino import connected
+
+    return connected(*parts)
+
+
+LINKS = {
+    ("realer", "https"): _realer_https,
+    ("realino", "https"): _realino_https,
+}
 """One row per cloud API and transport; only the configured one is imported."""

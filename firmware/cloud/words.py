@@ -39,7 +39,8 @@ def judge(what, response):
     LinkError: the server's trouble, worth trying again.
     """
     try:
-        body = json.loads(response.body.decode())
+        # No page shows what Realino answers to feeds, so nothing will do.
+        body = json.loads(response.body.decode() or ("{}" if what == "feeds" else ""))
     except (ValueError, MemoryError, RuntimeError):  # the latter two: nested deeper than there is room for
         body = None
     code = member(body, "code")

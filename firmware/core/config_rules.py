@@ -49,7 +49,7 @@ time
 servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]
 
 cloud
-api realer
+api realer|realino
 transport https
 base_url https://host[:port] 9..128 (http would show the client secret) ="https://api.therealer.com"
 device_id id 1..64

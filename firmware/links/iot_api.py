@@ -8,7 +8,7 @@ class IotApi(RealerApi):
     """See RealerApi."""
 
     async def login(self):
-        return words.grant(await self.ask_keys("token", realer.oauth(self.cfg)))
+        return words.grant(self.accept(*(await self.call("token", realer.oauth(self.cfg)))))
 
     async def give_back(self, token):
         """Realer API, section 3.2."""

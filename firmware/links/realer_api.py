@@ -93,6 +93,15 @@ class RealerApi:
     # -- the steps --
 
     async def ask(self, what, text):
+        found, body, words, wait_s = await self.paced(what, self.request(what, text))
+        if found == v.OK:
+            self.lease.confirm()
+        if found == v.SLOW:
+            self.cadence.slow_down(self.clock.ms(), wait_s)
+            self.say("warning", "rate limit, requests now %d s apart" % (self.cadence.gap_ms() // 1000))
+        return found, body, words
+
+    async def paced(self, what, request):
         """One request when its turn has come."""
         cadence = self.cadence
         clock = self.clock
@@ -101,19 +110,12 @@ class RealerApi:
             await clock.sleep_ms(min(wait, _SLICE_MS))
         cadence.started(clock.ms(), what == "commands")
         try:
-            found, body, words, wait_s = await self.call(what, self.request(what, text))
+            return await self.call(what, request)
         finally:
             cadence.finished(clock.ms())
-        if found == v.OK:
-            self.lease.confirm()
-        if found == v.SLOW:
-            cadence.slow_down(clock.ms(), wait_s)
-            self.say("warning", "rate limit, requests now %d s apart" % (cadence.gap_ms() // 1000))
-        return found, body, words
 
-    async def ask_keys(self, what, request):
-        """The JSON that answers a request made with the device's keys."""
-        found, body, words, wait_s = await self.call(what, request)
+    def accept(self, found, body, words, wait_s):
+        """The JSON of an answer to the device's keys. LinkError or AuthError when there is none."""
         if found == v.SLOW:
             raise LinkError(words, wait_s)
         if found != v.OK:

@@ -6,17 +6,18 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.cloud import realer, words
+from firmware.cloud import realer, realino, words
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Secret
 
 WORDS = st.sampled_from(
-    ["created", "idempotent", "conflict", "rate_limited", "service_unavailable", "relay", "6", "1.0", "2700"]
-)
+    ["created", "idempotent", "conflict", "rate_limited", "service_unavailable", "relay", "6", "1.0", "2700", "binary",
+     "customary"])  # fmt: skip
 KEYS = st.sampled_from(
     ["code", "error", "type", "message", "details", "commands", "sensors", "results", "items", "id", "kind", "pin_port",
-     "value", "message_id", "status", "access_token", "expires_in", "renew_after", "token_type"])  # fmt: skip
+     "value", "message_id", "status", "access_token", "expires_in", "renew_after", "token_type", "value_type",
+     "value_type_range_min", "value_type_range_max", "value_type_range_step"])  # fmt: skip
 NUMBERS = (
     st.integers(-(10**40), 10**40) | st.floats() | st.sampled_from([2000, 4001, 4009, 4029, 5003, 0, 1, 3600])
 )
@@ -114,6 +115,31 @@ def test_a_catalog_has_rows_of_plain_values_or_is_refused(body: Any) -> None:
 def test_results_are_known_verdicts_under_plain_names(body: Any) -> None:
     for message_id, (verdict, told) in realer.results(body).items():
         assert plain(message_id) and verdict in (v.OK, v.CONFLICT, v.RETRY, v.DROP) and len(told) <= 160
+
+
+PLAN = ("plan_requests_period_interval", "plan_requests_data_transfer", "subscription_status")
+LOGINS = st.fixed_dictionaries(
+    {"id": SCALARS, "commands": ITEMS, "sensors": ITEMS}, optional=dict.fromkeys(PLAN, ANYTHING)
+)
+
+
+@given(BODIES | LOGINS, BODIES)
+def test_a_realino_login_has_rows_of_plain_values_or_is_refused(login: Any, poll: Any) -> None:
+    try:
+        device, catalog, interval_s, most_bytes, subscription = realino.account(login)
+    except LinkError:
+        return
+    assert type(device) is int and interval_s == interval_s and most_bytes == most_bytes
+    assert subscription is None or plain(subscription)
+    for row in catalog.commands:
+        assert plain(row.id) and plain(row.kind) and type(row.pin_port) is str
+        assert row.error or None not in (row.low, row.high, row.step)
+    try:
+        _, wanted = realino.commands(poll, catalog.commands)
+    except LinkError:
+        return
+    for desired in wanted:
+        assert plain(desired.value) and desired.command_id in [r.id for r in catalog.commands if not r.error]
 
 
 def test_what_nests_deeper_than_the_stack_is_refused_like_anything_else() -> None:

@@ -16,7 +16,7 @@ from firmware.app import LINKS
 from firmware.core import verdict as v
 from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
-from firmware.core.nouns import Report
+from firmware.core.nouns import Report, number
 from firmware.runtime.clock import Clock
 from netio.errors import NetError
 from tools.cloud.demo import CLIENT_SECRET, DEVICE_ID, demo_device
@@ -94,7 +94,7 @@ class Bench:
             assert not self.link.lease.held
             raise
         finally:
-            assert self.loop.time() - start <= limit_s
+            assert self.loop.time() - start < limit_s + 0.01
 
     async def work(self):
         """What a session does with a link until the first error, which is returned; None when there was none."""
@@ -156,7 +156,7 @@ class Bench:
         assert [c.pin_port for c in catalog.commands] == ["6", "9"]
         assert [s.pin_port for s in catalog.sensors] == ["14", "15"]
         assert self.link.lease.valid(self.clock.ms())
-        assert [d.value for d in await self.link.next_desired()] == ["0.0", "18.5"]
+        assert values(await self.link.next_desired()) == [(1, 0.0), (2, 18.5)]
         report = self.report("command", 1, "1.0")
         assert await self.deliver([report]) == [(report.message_id, v.OK)]
         assert self.model.reported(DEVICE_ID, "6") == "1.0"
@@ -172,9 +172,27 @@ class Bench:
         assert all(s.closed for s in self.net.streams)
 
 
+def values(wanted):
+    """Desired values as numbers: one generation spells them as text."""
+    return [(d.command_id, number(d.value)) for d in wanted]
+
+
 @pytest.fixture(params=sorted(LINKS), ids="-".join)
 def row(request):
     return request.param
+
+
+with_identities = pytest.mark.parametrize(
+    "row", [row for row in sorted(LINKS) if row[0] != "realino"], indirect=True, ids="-".join
+)
+"""For the links whose reports carry identities. Realino's do not, and its own stories are in test_realino.py."""
+
+
+def endpoints(row):
+    """The endpoints that a link of this row may ask."""
+    if row[0] == "realino":
+        return "token", "commands", "feed-data", "any"
+    return [e for e in ENDPOINTS if row[1] in ("mqtt", "auto") or "mqtt" not in e]
 
 
 @pytest.fixture
@@ -188,13 +206,13 @@ async def test_open_gives_the_catalog_and_the_first_wishes_follow_at_once(bench)
     assert [(c.id, c.kind, c.pin_port) for c in catalog.commands] == [(1, "relay", "6"), (2, "relay", "9")]
     assert [(s.id, s.kind) for s in catalog.sensors] == [(1, "thermistor"), (2, "ldr_sensor")]
     start = bench.loop.time()
-    assert [(d.command_id, d.value) for d in await bench.link.next_desired()] == [(1, "0.0"), (2, "18.5")]
+    assert values(await bench.link.next_desired()) == [(1, 0.0), (2, 18.5)]
     assert bench.loop.time() == start
 
 
 @pytest.mark.parametrize("kind", ANSWERS + ODDITIES)
 async def test_only_link_errors_escape_and_the_link_opens_again(virtual_loop, row, kind):
-    for endpoint in [e for e in ENDPOINTS if row[1] in ("mqtt", "auto") or "mqtt" not in e]:
+    for endpoint in endpoints(row):
         for skip in (0, 2):
             bench = Bench(virtual_loop, row)
             bench.faults.add(f"{endpoint} {kind} skip={skip}")
@@ -302,7 +320,7 @@ async def test_a_change_of_the_catalog_is_a_new_catalog_and_nothing_else_is(benc
     await bench.link.next_desired()
     bench.model.set_desired(DEVICE_ID, "6", 1, bench.wall())
     wanted = await bench.link.next_desired()
-    assert bench.link.catalog is catalog and wanted[0].value == "1.0"
+    assert bench.link.catalog is catalog and values(wanted)[0] == (1, 1.0)
     bench.model.put_command(DEVICE_ID, Command(3, "12"))
     assert len(await bench.link.next_desired()) == 3
     assert bench.link.catalog is not catalog and len(bench.link.catalog.commands) == 3
@@ -315,7 +333,7 @@ async def test_a_source_that_vanished_costs_its_reports_and_shows_in_the_next_ca
     await bench.link.next_desired()
     bench.model.remove_sensor(DEVICE_ID, 2)
     good, bad = bench.report(), bench.report(source_id=2, value="7.0")
-    results = dict(await bench.deliver([good, bad]))
+    results = await bench.deliver_all([good, bad])
     assert results[good.message_id] == v.OK and results[bad.message_id] != v.OK
     await bench.link.next_desired()
     assert bench.link.catalog is not catalog and [s.id for s in bench.link.catalog.sensors] == [1]
@@ -323,6 +341,7 @@ async def test_a_source_that_vanished_costs_its_reports_and_shows_in_the_next_ca
     bench.check()
 
 
+@with_identities
 async def test_what_was_stored_already_is_delivered_and_what_conflicts_is_told_apart(bench):
     await bench.link.open()
     first, second = bench.report(), bench.report()
@@ -353,6 +372,7 @@ LIES = [
     [{"message_id": ["bench-1"]}], [{"message_id": "ghost", "status": "created"}]]  # fmt: skip
 
 
+@with_identities
 @pytest.mark.parametrize("lie", LIES, ids=str)
 async def test_results_for_nobody_deliver_nothing_and_all_goes_singly_then(virtual_loop, row, lie):
     model = Liar(seed=1)
@@ -366,6 +386,7 @@ async def test_results_for_nobody_deliver_nothing_and_all_goes_singly_then(virtu
     bench.check()
 
 
+@with_identities
 async def test_results_are_told_only_of_reports_that_were_given(virtual_loop, row):
     model = Liar(seed=1)
     bench = Bench(virtual_loop, row, model)
@@ -383,6 +404,7 @@ async def test_results_are_told_only_of_reports_that_were_given(virtual_loop, ro
     bench.check()
 
 
+@with_identities
 async def test_a_batch_that_is_too_large_is_halved_until_it_fits_and_after_opening_tried_again(
     virtual_loop, row
 ):
@@ -399,6 +421,7 @@ async def test_a_batch_that_is_too_large_is_halved_until_it_fits_and_after_openi
     bench.check()
 
 
+@with_identities
 @pytest.mark.parametrize(("count", "endpoint"), [(1, "feed-data"), (3, "batches")])
 async def test_a_rate_limit_costs_reports_only_time(bench, count, endpoint):
     await bench.link.open()
@@ -410,6 +433,7 @@ async def test_a_rate_limit_costs_reports_only_time(bench, count, endpoint):
     bench.check()
 
 
+@with_identities
 async def test_a_batch_of_the_longest_items_is_within_the_plan(bench):
     bench.model.put_sensor(DEVICE_ID, Sensor(2**53 - 1, "12"))
     await bench.link.open()
@@ -580,23 +604,20 @@ async def test_a_cancelled_verb_leaves_a_link_that_opens_again(virtual_loop, row
             bench.model.remove_command(DEVICE_ID, 3)
         await bench.recovers()
         after_ms += 15  # the network answers every 30 ms
-    assert after_ms > 45, "it was cancelled under way"
+    instant = verb is _shutdown and row[0] == "realino"
+    assert after_ms > 45 or instant, "it was cancelled under way"
 
 
 @pytest.mark.parametrize(
     "fault", ["", "revoke hang", "revoke drop", "revoke status=500", "revoke slow=1", "any hang"]
 )
-async def test_shutdown_gives_the_token_back_or_gives_up_soon(bench, fault):
+async def test_shutdown_gives_the_token_back_or_gives_up_soon(bench, row, fault):
     await bench.link.open()
     if fault:
         bench.faults.add(fault)
     await bench.timed(bench.link.shutdown(), 5.1)
-    assert bench.model.named("revoked") or fault in (
-        "revoke drop",
-        "revoke hang",
-        "any hang",
-        "revoke status=500",
-    )
+    lost = row[0] == "realino" or fault in ("revoke drop", "revoke hang", "any hang", "revoke status=500")
+    assert bench.model.named("revoked") or lost, "Realino takes no token back"
     assert not bench.link.lease.held
     bench.check()
     await bench.recovers()

@@ -1,0 +1,87 @@
+"""The words of Realino, the legacy generation of the Realer API: login that brings the catalog, polled values, feeds.
+
+Sources: Realer API, sections 2, 9 and 14 rows 20, 33 and 34. Pure. Whatever shape an answer has, it becomes a result or
+a LinkError, never another exception. Only numbers of a `binary` or `customary` range are for outputs; any other
+`value_type` makes a command one that is left alone.
+"""
+
+import json
+
+from firmware.cloud.words import basic, items, member, message, plain
+from firmware.core.errors import LinkError
+from firmware.core.nouns import Catalog, Command, Desired, number
+
+
+def login(cfg, in_body):
+    """The arguments of `Client.request` that log in (section 2.1): with the keys in the Basic header, or `in_body` as
+    the oldest servers want them."""
+    keys = basic(cfg)
+    body = b""
+    if in_body:
+        client_id = cfg["client_id"]
+        if client_id.isdigit():
+            client_id = int(client_id)
+        body = json.dumps({"client_id": client_id, "client_secret": cfg["client_secret"].reveal()}).encode()
+        keys = "Accept", "application/json"
+    return "POST", "/control_devices/sessions.realino", (keys, ("Content-Type", "application/json")), body
+
+
+def account(body):
+    """(device id, Catalog, seconds between requests, bytes in one, subscription) of a login reply. LinkError.
+
+    Where the oldest servers say nothing: 5 s, 5 kB, and None for the subscription.
+    """
+    device = member(body, "id")
+    if type(device) is not int:
+        raise LinkError("login reply without the device's id")
+    limits = [number(member(body, "plan_requests_" + key)) for key in ("period_interval", "data_transfer")]
+    interval_s, kilobytes = [5 if n is None else n for n in limits]
+    rows = [_command(row, item) for row, item in items(body, "commands")]
+    catalog = Catalog(rows, [row for row, _ in items(body, "sensors")])
+    subscription = plain(body, "subscription_status") if "subscription_status" in body else None
+    return device, catalog, interval_s, kilobytes * 1000, subscription
+
+
+def _command(row, item):
+    kind = plain(item, "value_type")
+    limits = 0.0, 1.0, 1.0
+    error = row.error
+    if kind != "binary":
+        limits = [number(plain(item, "value_type_range_" + end)) for end in ("min", "max", "step")]
+        if kind != "customary" or None in limits:
+            error = error or "value_type %s without a range" % kind
+    return Command(row.id, row.kind, row.pin_port, limits[0], limits[1], limits[2], error)
+
+
+def request(device, token, what, text):
+    """The arguments of `Client.request` under the device's path. `what`: commands or feeds; `text`: JSON to put, "" to
+    get."""
+    target = "/control_devices/%d/%s.realino" % (device, what)
+    return message("PUT" if text else "GET", target, ("Authorization", "Token " + token.reveal()), text)
+
+
+def places(rows):
+    """What a poll tells of the catalog: which command is where."""
+    return [(row.id, row.kind, row.pin_port) for row in rows]
+
+
+def commands(body, rows):
+    """(places, desired values) of GET commands. One for a command that is no longer where the catalog's `rows` have it
+    is left out. LinkError."""
+    known = places([row for row in rows if not row.error])
+    found = items(body, "commands")
+    wanted = [
+        Desired(row.id, plain(item, "value"), None, None, None)
+        for row, item in found
+        if not row.error and row[:3] in known and "value" in item
+    ]
+    return places([row for row, _ in found]), wanted
+
+
+def feed(reports):
+    """The body of PUT feeds; what there is nothing of is left out."""
+    body = {}
+    for report in reports:
+        item = {report.source + "_id": str(report.id), "value": report.value}
+        body.setdefault(report.source + "s", []).append(item)
+    return json.dumps(body)

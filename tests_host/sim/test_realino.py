@@ -1,0 +1,195 @@
+"""A device of the legacy generation: both logins, subscription, plan, moved commands, reports without identity."""
+
+import asyncio
+import itertools
+import json
+
+import pytest
+
+from tools.cloud.model import Command, Plan
+from tools.sim.device import DEVICE_ID
+
+
+def _realino(config):
+    config["cloud"]["api"] = "realino"
+
+
+pytestmark = pytest.mark.config(edit=_realino)
+
+
+async def _pump_on(device):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+
+
+async def test_switches_regulates_reports_and_renews(device):
+    await _pump_on(device)
+    await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 30)
+    device.want("9", 21.5)
+    await device.until(lambda: device.model.reported(DEVICE_ID, "9") == "21.5", 30)
+    await asyncio.sleep(4 * 3600)
+    issued = [e["at"] for e in device.model.named("token_issued")]
+    gaps = [b - a for a, b in itertools.pairwise(issued)]
+    assert len(gaps) >= 5 and all(2690 <= gap <= 2720 for gap in gaps)
+    assert device.on("pump") and not device.model.named("unauthorized")
+    assert {item["sensor_id"] for item in device.feed("sensor")} == {1, 2}
+    assert device.net.dials == 1
+
+
+async def test_a_server_of_the_oldest_kind_gets_the_keys_in_the_body(device):
+    device.model.served.realino = ("body",)
+    await _pump_on(device)
+    device.model.expire_tokens(DEVICE_ID, device.wall())
+    before = len(device.model.named("token_issued"))
+    requests = _count(device, "sessions.realino")
+    await device.until(lambda: len(device.model.named("token_issued")) > before, 30)
+    assert len(requests) == 1, "it is remembered which form was taken"
+    await asyncio.sleep(60)
+    device.model.served.realino = ("basic",)
+    device.model.expire_tokens(DEVICE_ID, device.wall())
+    await device.until(lambda: len(device.model.named("token_issued")) > before + 1, 60)
+    assert device.on("pump")
+
+
+def _count(device, name):
+    """A list that grows with every request to a path of this ending."""
+    found = []
+    handle = device.model.handle
+
+    def counted(request, now):
+        if request.path.endswith(name):
+            found.append(request)
+        return handle(request, now)
+
+    device.model.handle = counted
+    return found
+
+
+async def test_a_login_that_is_refused_either_way_is_a_matter_of_keys(device):
+    device.faults.add("token status=422")
+    await asyncio.sleep(600)
+    assert device.app.state() == "unauthorized"
+    assert 4 <= len(device.model.named("fault")) <= 40, "both forms each time, and slow tries"
+    device.faults.clear()
+    await device.until(lambda: device.online, 950)
+
+
+async def test_without_a_subscription_the_login_is_enough_to_know(device):
+    device.model.set_subscription(DEVICE_ID, False, device.wall())
+    polls = _count(device, "commands.realino")
+    await asyncio.sleep(3600)
+    assert device.app.state() == "unauthorized" and polls == []
+    assert "subscription" in device.app.link.lease.reason
+    assert 3 <= len(device.model.named("token_issued")) <= 40, "slow tries"
+    device.model.set_subscription(DEVICE_ID, True, device.wall())
+    await device.until(lambda: device.online, 950)
+
+
+async def test_a_subscription_that_ends_shows_in_a_poll(device):
+    await _pump_on(device)
+    device.model.set_subscription(DEVICE_ID, False, device.wall())
+    assert await device.until(lambda: not device.on("pump"), 15) <= 10.5
+    device.model.set_subscription(DEVICE_ID, True, device.wall())
+    await device.until(lambda: device.on("pump"), 950)
+
+
+async def test_a_generation_that_is_switched_off_is_safe_state(device):
+    await _pump_on(device)
+    device.model.served.realino = ()
+    await device.until(lambda: not device.on("pump"), 20)
+    assert device.app.state() == "unauthorized"
+
+
+@pytest.mark.parametrize("interval_s", [5, 8, 30])
+async def test_the_plan_is_never_exceeded(device, interval_s):
+    device.model.plan = Plan(min_interval_s=interval_s)
+    await device.until(lambda: device.online, 120)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 3 * interval_s + 15)
+    await asyncio.sleep(3600)
+    device.model.expire_tokens(DEVICE_ID, device.wall())
+    await asyncio.sleep(600)
+    assert device.on("pump") and not device.model.named("cadence_exceeded")
+
+
+async def test_a_plan_of_few_bytes_means_smaller_feeds(device):
+    device.model.plan = Plan(max_body_bytes=1000)
+    feeds = _count(device, "feeds.realino")
+    await _pump_on(device)
+    await asyncio.sleep(600)
+    assert feeds and max(len(request.body) for request in feeds) <= 1000
+    assert {item["sensor_id"] for item in device.feed("sensor")} == {1, 2}
+
+
+async def test_after_an_outage_the_newest_speaks_for_all(device):
+    await _pump_on(device)
+    device.net.silent = True
+    await asyncio.sleep(120)
+    feeds = _count(device, "feeds.realino")
+    device.net.silent = False
+    await device.until(lambda: len(device.app.controller.outbox) == 0, 900)
+    for request in feeds:
+        items = json.loads(request.body)
+        names = [i["sensor_id"] for i in items.get("sensors", [])]
+        assert len(names) == len(set(names))
+
+
+async def test_an_answer_that_was_lost_costs_nothing_but_a_repetition(device):
+    await _pump_on(device)
+    await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
+    device.faults.add("feed-data cut=0 times=2")
+    device.want("6", 0)
+    await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "0.0", 60)
+    await device.until(lambda: len(device.app.controller.outbox) == 0, 120)
+    assert device.model.reported(DEVICE_ID, "6") == "0.0"
+
+
+async def test_the_clouds_range_counts_where_it_is_the_narrower_one(device):
+    command = device.model.find_command(DEVICE_ID, "9")
+    command.limits = (10, 20, 1)
+    device.model.put_command(DEVICE_ID, command)
+    await device.until(lambda: device.online, 60)
+    heater = device.app.controller.outputs[1]
+    for wanted, target in ((15, 15.0), (21, 15.0), (15.5, 15.0), (5, 15.0), (16, 16.0)):
+        device.want("9", wanted)
+        await asyncio.sleep(25)
+        assert heater.target == target, wanted
+        assert float(device.model.reported(DEVICE_ID, "9")) == target
+
+
+async def test_a_command_that_moves_is_found_again_and_never_switches_its_old_place(device):
+    await device.until(lambda: device.online, 60)
+    device.faults.add("token status=503 times=2")
+    command = device.model.find_command(DEVICE_ID, "6")
+    command.pin_port = "9"
+    device.model.put_command(DEVICE_ID, command)
+    device.want("9", 1)
+    await asyncio.sleep(30)
+    assert not device.on("pump")
+    command = device.model.find_command(DEVICE_ID, 1)
+    command.pin_port = "6"
+    device.model.put_command(DEVICE_ID, command)
+    await device.until(lambda: device.on("pump"), 90)
+    assert len(device.model.named("token_issued")) <= 4
+
+
+async def test_a_sensor_that_vanished_does_not_keep_the_others_quiet(device):
+    await _pump_on(device)
+    await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
+    logins = len(device.model.named("token_issued"))
+    device.model.remove_sensor(DEVICE_ID, 2)
+    await asyncio.sleep(900)
+    stored = len(device.feed("sensor"))
+    await asyncio.sleep(600)
+    assert len(device.feed("sensor")) > stored
+    assert 1 <= len(device.model.named("token_issued")) - logins <= 3, (
+        "its reports showed it; a login told it"
+    )
+
+
+async def test_a_catalog_that_contradicts_itself_is_no_storm_of_logins(device):
+    device.model.put_command(DEVICE_ID, Command(3, "12", error="broken"))
+    await _pump_on(device)
+    await asyncio.sleep(1200)
+    assert len(device.model.named("token_issued")) <= 2
