@@ -1,6 +1,8 @@
 """The demo's story, on each interpreter that is here: 32-bit with the heap of an ESP32, and 64-bit."""
 
-from tools.smoke import ACTS, story
+import pytest
+
+from tools.smoke import ACTS, APIS, of, story
 from tools.stage import Stage
 
 PROMISED = {
@@ -14,9 +16,10 @@ PROMISED = {
 }
 
 
-async def test_the_story_holds(any_interpreter):
+@pytest.mark.parametrize("api", APIS)
+async def test_the_story_holds(any_interpreter, api):
     told = []
-    async with Stage(any_interpreter) as stage:
+    async with Stage(any_interpreter, edit=of(api)) as stage:
         facts = await story(stage, told.append)
     assert len(told) == len(ACTS)
     assert PROMISED | {"heap_used"} <= set(facts)
