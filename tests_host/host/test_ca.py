@@ -1,0 +1,208 @@
+"""`python -m tools.ca`: the right root out of many, and clear words for every way in which a server can be wrong."""
+
+import datetime as dt
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tools import ca
+from tools.cli import Failed
+from tools.cloud.certs import TestCA as Authority
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def serving(context: ssl.SSLContext | None) -> Iterator[int]:
+    """A server on localhost that does no more than the handshake; without a context it speaks no TLS."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with connection:
+                    if context is None:
+                        connection.sendall(b"220 hello\r\n" * 10)
+                    else:
+                        context.wrap_socket(connection, server_side=True).close()
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools", "ca", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Path:
+    """Many roots, among them one of the same name with another key."""
+    folder = tmp_path_factory.mktemp("bundle")
+    namesake = Authority(folder / "namesake")
+    assert namesake.certificate != authority.certificate
+    file = folder / "roots.pem"
+    mozilla = Path(ca.certifi.where()).read_text()
+    file.write_text(mozilla + namesake.pem.read_text() + authority.pem.read_text())
+    return file
+
+
+def test_the_right_root_is_found_and_written(authority: Authority, bundle: Path, tmp_path: Path):
+    with serving(authority.leaf()) as port:
+        done = run(f"localhost:{port}", "--bundle", bundle, "--out", tmp_path / "certs")
+    assert (done.returncode, done.stderr) == (0, "")
+    (file,) = (tmp_path / "certs").iterdir()
+    assert file.read_bytes() == authority.certificate
+    assert file.name == "realer-test-ca-worthless-outside-tests.der"
+    assert f'"ca_files": ["{file}"]' in done.stdout
+    assert "ECDSA secp256r1" in done.stdout and "valid until 20" in done.stdout
+
+
+@pytest.mark.parametrize("form", ["pem", "der"])
+def test_a_bundle_of_one(authority: Authority, form: str):
+    with serving(authority.leaf()) as port:
+        root = ca.root_of("127.0.0.1", port, getattr(authority, form))
+    assert root.der == authority.certificate
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "do"),
+    [
+        ("wrong_name", "for another name", "api.other.test"),
+        ("expired", "has expired", "renew"),
+        ("not_yet_valid", "not valid yet", "clock"),
+        ("unknown_ca", "no root that is known", "Realer test CA"),
+    ],
+)
+def test_a_certificate_that_the_device_would_refuse(
+    authority: Authority, bundle: Path, tmp_path: Path, kind: str, what: str, do: str
+):
+    with serving(authority.leaf(kind)) as port:
+        done = run(f"localhost:{port}", "--bundle", bundle, "--out", tmp_path / "certs")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert what in done.stderr and do in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "certs").exists()
+
+
+def test_a_private_authority_needs_the_bundle_and_is_told_so(authority: Authority, tmp_path: Path):
+    with serving(authority.leaf()) as port:
+        done = run(f"localhost:{port}", "--out", tmp_path)
+    assert done.returncode == 1
+    assert "--bundle" in done.stderr and list(tmp_path.iterdir()) == []
+
+
+def test_servers_that_are_not_there(tmp_path: Path):
+    with serving(None) as port, pytest.raises(Failed, match="does not speak TLS") as failed:
+        ca.root_of("localhost", port)
+    assert "port" in failed.value.do
+    with pytest.raises(Failed, match=rf"localhost:{port} cannot be reached"):
+        ca.root_of("localhost", port)
+    with pytest.raises(Failed, match=r"api\.realer\.invalid: no such name"):
+        ca.root_of("api.realer.invalid")
+
+
+def test_bundles_that_are_none(authority: Authority, tmp_path: Path):
+    for name, content in (
+        ("a.pem", b"-----BEGIN CERTIFICATE-----\n"),
+        ("b.der", b"\x30\x03"),
+        ("c", b"\xff"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(Failed, match="no certificates"):
+            ca.root_of("localhost", 1, tmp_path / name)
+    with pytest.raises(Failed, match="No such file"):
+        ca.root_of("localhost", 1, tmp_path / "absent.pem")
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # of one old root, which is Mozilla's to judge
+def test_roots_of_mozilla_have_names_and_keys_in_words():
+    pems = Path(ca.certifi.where()).read_bytes()
+    roots = [ca.Root(certificate) for certificate in x509.load_pem_x509_certificates(pems)]
+    assert len(roots) > 100
+    assert [root.name for root in roots if not root.file[:-4].replace("-", "").isalnum()] == []
+    assert {root.key.split()[0] for root in roots} == {"RSA", "ECDSA"}
+
+
+def test_a_chain_with_an_intermediate_ends_in_its_root(tmp_path: Path):
+    root, middle, leaf = chain("Far Root", "Middle", "localhost")
+    pem = serialization.Encoding.PEM
+    keys = leaf[1].private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "leaf.pem").write_bytes(leaf[0].public_bytes(pem) + middle[0].public_bytes(pem) + keys)
+    (tmp_path / "root.pem").write_bytes(root[0].public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "leaf.pem")
+    with serving(context) as port:
+        found = ca.root_of("localhost", port, tmp_path / "root.pem")
+    assert (found.name, found.key, found.file) == ("Far Root", "RSA 2048", "far-root.der")
+
+
+def chain(*names: str) -> list[tuple[x509.Certificate, rsa.RSAPrivateKey]]:
+    made: list[tuple[x509.Certificate, rsa.RSAPrivateKey]] = []
+    now = dt.datetime.now(dt.UTC)
+    for place, name in enumerate(names):
+        key = rsa.generate_private_key(65537, 2048)
+        subject = x509.Name([x509.NameAttribute(ca.NameOID.COMMON_NAME, name)])
+        issuer, signer = (made[-1][0].subject, made[-1][1]) if made else (subject, key)
+        last = place == len(names) - 1
+        usage = dict.fromkeys(
+            ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+             "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"), False,
+        )  # fmt: skip
+        usage |= {"digital_signature": True} if last else {"key_cert_sign": True}
+        certificate = (
+            x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=30))
+            .add_extension(x509.BasicConstraints(ca=not last, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(**usage), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+            )
+            .add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(name.replace(" ", "-"))]), critical=False
+            )
+            .sign(signer, hashes.SHA256())
+        )
+        made.append((certificate, key))
+    return made
+
+
+@pytest.mark.parametrize("text", ["", ":443", "a:b", "a:0", "a:70000", "a/b", "https://"])
+def test_wrong_usage(text: str):
+    with pytest.raises(SystemExit) as ended:
+        ca.main([text])
+    assert ended.value.code == 2
+
+
+def test_addresses():
+    assert ca.address("api.therealer.com") == ("api.therealer.com", 443)
+    assert ca.address("https://api.therealer.com/") == ("api.therealer.com", 443)
+    assert ca.address("mqtts://mqtt.therealer.com:8883") == ("mqtt.therealer.com", 8883)
