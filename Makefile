@@ -10,7 +10,7 @@ READY := $(ENV) $(MPY) $(BROKER)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers sizes portable fuzz bench flash ca format clean
+.PHONY: help setup demo smoke test check lint layers sizes portable fuzz bench flash config ca format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, as JSON lines
 
 flash: $(ENV) ## Put MicroPython on a board: IMAGE=file.bin, PORT=/dev/ttyUSB0 (default: the only one)
 	@$(PY) -m tools flash "$(IMAGE)" $(if $(PORT),--port $(PORT)) $(ARGS)
+
+config: $(ENV) ## Write config.json by questions; ARGS="--help" tells how for many boards
+	@$(PY) -m tools config $(ARGS)
 
 ca: $(ENV) ## Root certificate the device needs for a server, into certs/: HOST=api.therealer.com
 	@$(PY) -m tools ca "$(HOST)" $(ARGS)

@@ -13,6 +13,7 @@ from tools import cli
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "A board on the cable": {
         "flash": ("flash", "erase a board and put MicroPython on it"),
+        "config": ("config", "write a device's config.json, by questions or for many boards"),
         "ca": ("ca", "find and write the root certificate the device needs for a server"),
         "check_config": ("check_config", "say what is wrong in a config.json, and what would be right"),
     },

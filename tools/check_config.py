@@ -52,20 +52,30 @@ def load(path: Path) -> Any:
         raise UnreadableError(f"{path}: not usable JSON: {error}") from error
 
 
-def problems_of(path: Path) -> list[Problem]:
-    """Everything there is to say about the configuration in `path`. Raises UnreadableError."""
+def device() -> types.ModuleType:
+    """The device's own check: `validate(raw)`, `rules(section)`."""
     # The device's modules take const() from MicroPython's own module.
     shim = types.ModuleType("micropython")
     shim.const = lambda value: value  # type: ignore[attr-defined]
     sys.modules.setdefault("micropython", shim)
-    from firmware.core import config as device  # noqa: PLC0415  not before the shim is in place
+    from firmware.core import config  # noqa: PLC0415  not before the shim is in place
 
-    raw = load(path)
-    config, problems = device.validate(raw)
-    problems = [
-        (level, where, found, _in_words(where, allowed, device.rules))
+    return config
+
+
+def validate(raw: Any) -> tuple[dict[str, Any], list[Problem]]:
+    """What the device makes of `raw`, and its problems in words for people."""
+    config, problems = device().validate(raw)
+    return config, [
+        (level, where, found, in_words(where, allowed, device().rules))
         for level, where, found, allowed in problems
     ]
+
+
+def problems_of(path: Path) -> list[Problem]:
+    """Everything there is to say about the configuration in `path`. Raises UnreadableError."""
+    raw = load(path)
+    config, problems = validate(raw)
     outputs = config.get("outputs", [])
     groups = [output["interlock"] for output in outputs]
     for i, output in enumerate(outputs):
@@ -86,7 +96,7 @@ _KINDS = {
 }
 
 
-def _in_words(path: str, allowed: str, rules: Rules) -> str:
+def in_words(path: str, allowed: str, rules: Rules) -> str:
     """What the device says to be `allowed`, for people."""
     if allowed == "no such key":
         return f"{allowed}{_meant(path, rules)}"

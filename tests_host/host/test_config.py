@@ -1,0 +1,375 @@
+"""`make config` as a person meets it at a terminal, against the simulated cloud; and configurations for many boards."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from tests_host.support.terminal import Terminal
+from tools import catalog, check_config, wizard
+from tools.cli import Failed
+from tools.cloud.certs import TestCA as Authority
+from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, demo_device
+from tools.cloud.faults import Faults
+from tools.cloud.model import Model
+from tools.cloud.server import CloudServer
+from tools.explained import ABOUT
+
+ROOT = Path(__file__).parents[2]
+WIFI_PASSWORD = "test-password-not-real"
+CLEAR, ENTER, DOWN = "\x15", "\r", "\x1b[B"
+
+
+def choices(section: str) -> list[str]:
+    """The questions of a section at which a word is picked, the first one by Enter: each new cloud brings one more."""
+    rules = [line.split(" =")[0].split(" ") for line in check_config.device().rules(section)]
+    return [f"{section}.{rule[0]}" for rule in rules if re.fullmatch(r"[a-z]+(\|[a-z]+)+", rule[1])]
+
+
+BEFORE_THE_CLOUD = (
+    ("name", f"{CLEAR}cabin\r"),
+    ("wifi.networks[0].ssid", "bench\r"),
+    ("wifi.networks[0].password", f"{WIFI_PASSWORD}\r"),
+    ("Another network", "n"),
+    *((question, ENTER) for question in choices("cloud")),
+    ("cloud.base_url", f"{CLEAR}http://localhost\r"),
+)
+FROM_THE_CLOUD_ON = (
+    ("cloud.device_id", "12345\r"),
+    ("cloud.client_id", f"{CLIENT_ID}\r"),
+    ("cloud.client_secret", f"{CLIENT_SECRET}\r"),
+    ("and fetch it?", "y"),
+    ("Read the device's ports", "y"),
+    ("Port 14 (thermistor)", "y"),
+    ("sensors[0].name", f"{CLEAR}room\r"),
+    ("sensors[0].gpio", "34\r"),
+    ("sensors[0].side", ENTER),
+    ("sensors[0].divider_ohm", f"{CLEAR}9980\r"),
+    ("sensors[0].beta", f"{CLEAR}3435\r"),
+    ("sensors[0].r25_ohm", ENTER),
+    ("Port 15 (ldr_sensor)", "n"),
+    ("Add a sensor", "n"),
+    ("Port 6 (relay)", "y"),
+    ("outputs[0].name", f"{CLEAR}pump\r"),
+    ("outputs[0].gpio", "34\r"),
+    ("inputs only", f"{CLEAR}16\r"),
+    ("outputs[0].active", ENTER),
+    ("outputs[0].mode", ENTER),
+    ("outputs[0].safe", ENTER),
+    ("Port 9 (relay)", "y"),
+    ("outputs[1].name", f"{CLEAR}heater\r"),
+    ("outputs[1].gpio", "17\r"),
+    ("outputs[1].active", DOWN + ENTER),
+    ("outputs[1].mode", DOWN + ENTER),
+    ("outputs[1].sensor", "14\r"),
+    ("outputs[1].min", "5\r"),
+    ("outputs[1].max", "35\r"),
+    ("outputs[1].step", f"{CLEAR}0.5\r"),
+    ("outputs[1].hysteresis", ENTER),
+    ("outputs[1].action", ENTER),
+    ("outputs[1].safe", f"{CLEAR}8\r"),
+    ("Add an output", "n"),
+    ("Add a push button", "y"),
+    ("buttons[0].gpio", "27\r"),
+    ("buttons[0].toggles", "6\r"),
+    ("buttons[0].active", ENTER),
+    ("buttons[0].pull", ENTER),
+    ("Add a push button", "n"),
+    ("status LED", "n"),
+    ("safety.silence_s", ENTER),
+)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@contextmanager
+def cloud(authority: Authority, *faults: str) -> Iterator[CloudServer]:
+    """The simulated cloud with the demo's device, in a thread of its own."""
+    model, rules = Model(), Faults()
+    model.add_device(demo_device())
+    for fault in faults:
+        rules.add(fault)
+    server = CloudServer(model, rules, authority)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+        model.close()
+
+
+def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools", "config", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+
+
+def test_from_nothing_to_a_configuration_at_a_terminal(authority: Authority, tmp_path: Path):
+    out = tmp_path / "config.json"
+    command = [sys.executable, "-m", "tools", "config", "--out", str(out), "--bundle", str(authority.pem)]
+    with cloud(authority) as server, Terminal(command, cwd=ROOT) as terminal:
+        for words, answer in (
+            *BEFORE_THE_CLOUD,
+            ("http would show the client secret", f"{CLEAR}https://localhost:{server.port}\r"),
+            *FROM_THE_CLOUD_ON,
+        ):
+            terminal.says(words)
+            terminal.types(answer)
+        assert terminal.ends() == 0, terminal.said
+        assert server.model.named("revoked")
+    assert CLIENT_SECRET not in terminal.said and WIFI_PASSWORD not in terminal.said
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert [problem for problem in check_config.problems_of(out) if problem[0] == "error"] == []
+    config = json.loads(out.read_text())
+    assert config["cloud"]["client_secret"] == CLIENT_SECRET
+    assert (tmp_path / config["cloud"]["ca_files"][0]).read_bytes() == authority.certificate
+    assert config["outputs"][1]["safe"] == 8 and config["outputs"][1]["active"] == "low"
+    assert config["sensors"] == [
+        {"pin_port": "14", "kind": "thermistor", "name": "room", "gpio": 34, "side": "low", "divider_ohm": 9980,
+         "beta": 3435, "r25_ohm": 10000}
+    ]  # fmt: skip
+
+
+def complete(folder: Path, authority: Authority) -> dict[str, Any]:
+    """The example, filled in, with its certificate in place."""
+    config = json.loads((ROOT / "config.example.json").read_text())
+    config["wifi"]["networks"] = [{"ssid": "bench", "password": WIFI_PASSWORD}]
+    config["cloud"] |= {"device_id": "12345", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    (folder / "certs").mkdir(parents=True, exist_ok=True)
+    (folder / "certs/ca.der").write_bytes(authority.certificate)
+    return config
+
+
+def interviewed(draft: dict[str, Any], folder: Path, keys: str, bundle: Path | None = None) -> list[str]:
+    """Run the questions with all answers typed ahead; what was said."""
+    said: list[str] = []
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        pipe.send_text(keys)
+        wizard.Wizard(draft, folder, said.append, bundle).run()
+    return said
+
+
+KEEP_BEGINNING = ENTER + ENTER + ENTER + "n"  # name, network, its password, no other network
+KEEP_CLOUD = ENTER * (4 + len(choices("cloud"))) + "y"  # choices, base_url, three keys, the certificate
+KEEP_REST = (
+    "y" * 2 + "n" + "y" * 2 + "n" + "y" + "n" + ENTER * 2 + ENTER
+)  # sensors, outputs, button, LED, silence
+
+
+def test_a_configuration_that_is_there_is_kept_with_enter(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    before = json.dumps(draft, sort_keys=True)
+    interviewed(draft, tmp_path, KEEP_BEGINNING + KEEP_CLOUD + "n" + KEEP_REST)
+    assert json.dumps(draft, sort_keys=True) == before
+
+
+def test_placeholders_are_asked_anew_and_a_part_can_be_changed(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["cloud"]["device_id"] = "REPLACE-ME"
+    cloud_keys = (
+        ENTER * (1 + len(choices("cloud")))
+        + "777"
+        + ENTER
+        + ENTER
+        + CLEAR
+        + "another-secret-not-real"
+        + ENTER
+        + "y"
+    )
+    change_button = "n" + CLEAR + "26" + ENTER + ENTER + ENTER + ENTER + "n"
+    rest = "y" * 2 + "n" + "y" * 2 + "n" + change_button + ENTER * 2 + CLEAR + "60" + ENTER
+    interviewed(draft, tmp_path, KEEP_BEGINNING + cloud_keys + "n" + rest)
+    assert (draft["cloud"]["device_id"], draft["cloud"]["client_secret"]) == (
+        "777",
+        "another-secret-not-real",
+    )
+    assert draft["buttons"][0]["gpio"] == 26 and draft["safety"] == {"silence_s": 60}
+
+
+def test_wrong_keys_can_be_entered_again(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    with cloud(authority) as server:
+        draft["cloud"] |= {
+            "base_url": f"https://localhost:{server.port}",
+            "client_secret": "wrong-secret-not-real",
+        }
+        keys = "y" + "y" + ENTER * 2 + CLEAR + CLIENT_SECRET + ENTER + "y"
+        said = interviewed(draft, tmp_path, KEEP_BEGINNING + KEEP_CLOUD + keys + KEEP_REST)
+    assert any("refused the keys" in text for text in said)
+    assert draft["cloud"]["client_secret"] == CLIENT_SECRET
+    assert not any("secret-not-real" in text for text in said)
+
+
+def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Authority, tmp_path: Path):
+    draft = {
+        "cloud": {
+            "base_url": "https://localhost:1",
+            "device_id": "1",
+            "client_id": "a",
+            "client_secret": "12345678",
+        }
+    }
+    network = ENTER + "bench" + ENTER + ENTER + "n"
+    by_hand = (
+        ENTER * (4 + len(choices("cloud")))
+        + "y"
+        + "n"
+        + CLEAR
+        + "certs/a.der, certs/b.der"
+        + ENTER
+        + "y"
+        + "n"
+    )
+    output = "n" + "y" + "6" + ENTER + ENTER + "16" + ENTER + ENTER * 3 + "n" + "n" + "n" + ENTER
+    said = interviewed(draft, tmp_path, network + by_hand + output)
+    assert any("cannot be reached" in text for text in said)
+    assert any("certs/a.der" in text for text in said)
+    assert draft["cloud"]["ca_files"] == ["certs/a.der", "certs/b.der"]
+    assert draft["outputs"] == [
+        {"pin_port": "6", "name": "unnamed", "gpio": 16, "active": "high", "mode": "switch", "safe": "off"}
+    ]
+    assert check_config.validate(draft)[1] == []
+
+
+def test_a_kind_nobody_can_read_is_said_and_left_out(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["sensors"], draft["outputs"], draft["buttons"] = [], [], []
+    hands = wizard.Wizard(draft, tmp_path, (said := []).append)
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        pipe.send_text("nn")
+        hands._ports([catalog.Port("3", "sensor", "geiger_counter")])
+    assert "geiger_counter" in said[0] and draft["sensors"] == []
+
+
+def test_ctrl_c_writes_nothing(tmp_path: Path):
+    out = tmp_path / "config.json"
+    with Terminal([sys.executable, "-m", "tools", "config", "--out", str(out)], cwd=ROOT) as terminal:
+        terminal.says("name")
+        terminal.types("\x03")
+        assert terminal.ends() == 130
+    assert "Traceback" not in terminal.said and not out.exists()
+
+
+def test_without_a_terminal_it_says_how_else(tmp_path: Path):
+    done = run("--out", tmp_path / "config.json")
+    assert done.returncode == 1 and "--answers" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("token status=401", "refused the keys"),
+        ("commands status=402", "subscription"),
+        ("sensors status=403", "may not read"),
+        ("commands status=404", "no such device"),
+        ("token status=429", "too many"),
+        ("commands status=503", "HTTP 503"),
+        ("commands status=302", "HTTP 302"),
+        ("commands cut=20", "cannot be reached"),
+    ],
+)
+def test_a_cloud_that_does_not_say(authority: Authority, fault: str, words: str):
+    with cloud(authority, fault) as server, pytest.raises(Failed, match=words):
+        catalog.read(demo_keys(server), [authority.certificate])
+
+
+def demo_keys(server: CloudServer) -> dict[str, str]:
+    base = f"https://localhost:{server.port}"
+    return {"base_url": base, "device_id": "12345", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+
+
+def test_a_cloud_with_another_certificate_gets_no_keys(authority: Authority, tmp_path: Path):
+    with cloud(authority) as server:
+        with pytest.raises(Failed, match="does not verify"):
+            catalog.read(demo_keys(server), [Authority(tmp_path).certificate])
+        assert server.requests == 0
+
+
+def test_answers_from_a_file_are_checked_and_written(authority: Authority, tmp_path: Path):
+    answers, out = tmp_path / "answers.json", tmp_path / "made" / "config.json"
+    config = complete(tmp_path, authority)
+    answers.write_text(json.dumps(config))
+    done = run("--answers", answers, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text()) == config and out.stat().st_mode & 0o777 == 0o600
+    assert (out.parent / "certs/ca.der").read_bytes() == authority.certificate
+    assert CLIENT_SECRET not in done.stdout
+
+    config["outputs"][0]["gpio"] = 6
+    answers.write_text(json.dumps(config))
+    again = run("--answers", answers, "--out", tmp_path / "never.json")
+    assert again.returncode == 1 and "outputs[0].gpio" in again.stderr
+    assert not (tmp_path / "never.json").exists()
+
+
+BOARDS = (
+    "name,cloud.device_id,cloud.client_id,cloud.client_secret,wifi.networks[0].password,outputs[0].gpio\n"
+    "north,101,cdv_1,test-secret-not-real-1,12345678,16\n"
+    '"south, lower",102,cdv_2,test-secret-not-real-2,87654321,18\n'
+)
+
+
+def many(tmp_path: Path, authority: Authority, table: str) -> subprocess.CompletedProcess[str]:
+    base, boards = tmp_path / "base.json", tmp_path / "boards.csv"
+    base.write_text(json.dumps(complete(tmp_path, authority)))
+    boards.write_text(table)
+    return run("--answers", base, "--boards", boards, "--out", tmp_path / "boards")
+
+
+def test_a_table_becomes_a_folder(authority: Authority, tmp_path: Path):
+    done = many(tmp_path, authority, BOARDS)
+    assert done.returncode == 0, done.stderr
+    north, south = (tmp_path / "boards" / f"{number}.json" for number in (101, 102))
+    assert south.stat().st_mode & 0o777 == 0o600
+    assert [p for file in (north, south) for p in check_config.problems_of(file) if p[0] == "error"] == []
+    config = json.loads(south.read_text())
+    assert (config["name"], config["outputs"][0]["gpio"]) == ("south, lower", 18)
+    assert config["wifi"]["networks"][0]["password"] == "87654321"
+    assert json.loads(north.read_text())["cloud"]["client_id"] == "cdv_1"
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (BOARDS.replace(",18\n", ",6\n"), "boards.csv:3: error: outputs[0].gpio"),
+        (BOARDS.replace("102", "101"), "second board with device_id 101"),
+        (BOARDS.replace("outputs[0].gpio", "outputs[7].gpio"), "no place 'outputs[7].gpio'"),
+        (BOARDS.replace("outputs[0].gpio", "outputs[0]..gpio"), "no place"),
+        (BOARDS.replace(",16\n", "\n"), "boards.csv:2: not as many cells"),
+        (BOARDS.replace("87654321", "short"), "wifi.networks[0].password: found ***"),
+        (BOARDS.splitlines()[0] + "\n", "no board in it"),
+        ('a,"b\n', "no table"),
+    ],
+)
+def test_one_wrong_board_and_none_is_written(authority: Authority, tmp_path: Path, table: str, words: str):
+    done = many(tmp_path, authority, table)
+    assert done.returncode == 1
+    assert words in done.stderr and "secret-not-real" not in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "boards").exists()
+
+
+def test_every_key_that_is_explained_exists():
+    rules = check_config.device().rules
+    for section, keys in ABOUT.items():
+        assert set(keys) <= {line.split(" ")[0] for line in rules(section)}, section

@@ -1,0 +1,179 @@
+"""`python -m tools.config`: write a device's config.json, by questions, or for many boards from a file.
+
+Owns: the command line, where things are written and with which rights (only their owner reads them), and the table of
+boards. The questions are `wizard`'s, the rules the device's own. Nothing is written that the device would refuse; of
+many boards all are written or none. A secret is never shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from tools import check_config, cli, wizard
+from tools.cloud.site import write_private
+
+_MANY = """\
+Many boards: --answers BASE.json --boards BOARDS.csv --out FOLDER. BASE.json is a configuration, in which what differs
+from board to board may be missing. The first line of BOARDS.csv names keys by their path, such as
+cloud.device_id,cloud.client_id,cloud.client_secret,name,outputs[0].gpio; each other line is a board, written to
+FOLDER/<device_id>.json with the certificates beside it."""
+_PATH = re.compile(r"\.?(\w+)|\[(\d+)\]")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.config", description="Write a device's config.json.", epilog=_MANY
+    )
+    parser.add_argument(
+        "--out", type=Path, help="file to write, or folder with --boards (default: config.json, boards)"
+    )
+    parser.add_argument("--answers", type=Path, help="ask nothing: take this configuration and check it")
+    parser.add_argument("--boards", type=Path, help="with --answers: one board per line, see below")
+    parser.add_argument("--bundle", type=Path, help="your own root certificates instead of Mozilla's")
+    options = parser.parse_args(argv)
+    if options.boards and not options.answers:
+        parser.error("--boards needs --answers, the configuration that the boards have in common")
+    if options.boards:
+        return _many(options.answers, options.boards, options.out or Path("boards"))
+    out = options.out or Path("config.json")
+    if options.answers:
+        draft = _load(options.answers)
+        _checked(draft, str(options.answers))
+        _copy_certificates(draft, options.answers.parent, out.parent)
+        _write(draft, out)
+    else:
+        interview(out, options.bundle)
+    return 0
+
+
+def interview(out: Path, bundle: Path | None = None) -> None:
+    """Ask at the terminal, and write `out`. What is there already is kept unless it is answered anew."""
+    if not sys.stdin.isatty():
+        raise cli.Failed("this is no terminal to ask at", "Take --answers FILE (see --help).")
+    say = cli.console()
+    draft = _load(out) if out.exists() else {}
+    if not isinstance(draft, dict):
+        raise cli.Failed(f"{out}: not an object", "Move it away and start anew.")
+    say.print(
+        "Every answer is checked at once; Enter takes what is shown. Ctrl-C ends it, and nothing is written."
+    )
+    wizard.Wizard(draft, out.parent, lambda text: say.print(text, style="dim"), bundle).run()
+    _checked(draft, str(out))
+    _write(draft, out)
+
+
+def _load(path: Path) -> Any:
+    try:
+        return check_config.load(path)
+    except check_config.UnreadableError as error:
+        raise cli.Failed(str(error)) from None
+
+
+def _checked(draft: Any, name: str) -> None:
+    """Show what the device would say of it. Raises Failed for errors."""
+    problems = check_config.validate(draft)[1]
+    lines = [
+        f"{name}: {level}: {path}: found {found}, allowed: {allowed}"
+        for level, path, found, allowed in problems
+    ]
+    if any(problem[0] == "error" for problem in problems):
+        raise cli.Failed("the device would refuse this, so nothing was written", "\n".join(lines))
+    for line in lines:
+        print(line)
+
+
+def _write(draft: Any, out: Path) -> None:
+    write_private(out, json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
+    print(f"written: {out} (only you can read it). Next: make deploy")
+
+
+def _copy_certificates(draft: dict[str, Any], source: Path, target: Path) -> None:
+    for name in draft["cloud"]["ca_files"]:
+        try:
+            content = (source / name).read_bytes()
+        except OSError as error:
+            raise cli.Failed(
+                f"{source / name}: {error.strerror}", "Fetch it with: python -m tools.ca HOST"
+            ) from None
+        if (target / name).resolve() != (source / name).resolve():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / name).write_bytes(content)
+
+
+def _many(base: Path, boards: Path, folder: Path) -> int:
+    common = _load(base)
+    drafts: dict[str, Any] = {}
+    for number, row in _rows(boards):
+        where = f"{boards}:{number}"
+        draft = _filled(common, row, where)
+        _checked(draft, where)
+        device = str(draft["cloud"]["device_id"])
+        if device in drafts:
+            raise cli.Failed(
+                f"{where}: a second board with device_id {device}", "Give each board an identity of its own."
+            )
+        drafts[device] = draft
+    if not drafts:
+        raise cli.Failed(f"{boards}: no board in it")
+    for device, draft in drafts.items():
+        _copy_certificates(draft, base.parent, folder)
+        write_private(folder / f"{device}.json", json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
+    print(f"written: {len(drafts)} configurations to {folder} (only you can read them)")
+    return 0
+
+
+def _rows(boards: Path) -> list[tuple[int, dict[str, str]]]:
+    """Line number and cells by path."""
+    try:
+        with boards.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows = [(reader.line_num, row) for row in reader if any(row.values())]
+    except OSError as error:
+        raise cli.Failed(f"{boards}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise cli.Failed(f"{boards}: no table of comma separated values in UTF-8") from None
+    for number, row in rows:
+        if None in row or None in row.values():
+            raise cli.Failed(f"{boards}:{number}: not as many cells as the first line has names")
+    return rows
+
+
+def _filled(common: Any, row: dict[str, str], where: str) -> Any:
+    """A configuration with the cells of a row in their places. A cell is a text where the device takes one there, and
+    else what it means as JSON: a number, a list, null."""
+    draft = copy.deepcopy(common)
+    for path, cell in row.items():
+        _place(draft, path, cell.strip(), where)
+    wrong = {problem[1] for problem in check_config.validate(draft)[1] if problem[0] == "error"}
+    for path in wrong & row.keys():
+        try:
+            _place(draft, path, json.loads(row[path]), where)
+        except ValueError:
+            continue  # a text after all, and the check will say what is wrong with it
+    return draft
+
+
+def _place(draft: Any, path: str, value: Any, where: str) -> None:
+    """Put `value` where `path` points to; objects on the way are made, list items are not."""
+    steps: list[Any] = [name or int(number) for name, number in _PATH.findall(path)]
+    try:
+        if not steps or "".join(match[0] for match in _PATH.finditer(path)) != path:
+            raise KeyError
+        for step in steps[:-1]:
+            draft = draft.setdefault(step, {}) if isinstance(draft, dict) else draft[step]
+        if isinstance(draft, list):
+            draft[steps[-1]]  # has to be there
+        draft[steps[-1]] = value
+    except (KeyError, IndexError, TypeError):
+        raise cli.Failed(f"{where}: the configuration in common has no place {path!r}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))
