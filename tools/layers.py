@@ -36,8 +36,9 @@ HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "blueto
 MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json"}, "main": LIBRARY | {"machine"}}
 """What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
 
-LIB_RIM = {"client.py", "resolver.py", "sockets.py"}
-"""The files of lib that wait, named alike in every package. All others are sans-I/O: bytes in, events out."""
+LIB_RIM = {"client.py", "files.py", "resolver.py", "sockets.py"}
+"""The files of lib that wait or touch the flash, named alike in every package. All others are sans-I/O: bytes in,
+events out."""
 
 CATCH_ALL_FILES = {"main.py", "firmware/runtime/supervisor.py"}
 PRINT_FILES = {"boot.py", "main.py", "firmware/runtime/log.py"}
