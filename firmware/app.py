@@ -4,13 +4,18 @@ It is needed at the start only, and dropped from memory once everything stands: 
 function of this file, which would keep all of it. Tests `build` a device with their own board, clock and network.
 """
 
+from journal.files import Journal, TwoSlots
+from journal.recover import latest, replay
+
 from firmware.core.controller import Controller
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Safety
 from firmware.device import Device
+from firmware.runtime.keeper import Keeper
 from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
 from firmware.runtime.network import NetworkLoop
+from firmware.runtime.recall import recall
 from firmware.runtime.session import Session
 from firmware.runtime.supervisor import Supervisor
 from firmware.version import BUILD_UTC
@@ -35,6 +40,8 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     controller = _controller(config, board, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
     link = LINKS[cloud["api"], cloud["transport"]](cloud, net, clock, rng, say)
+    keeper = _keeper(clock, say, controller, link.lease, store.folder)
+    net.floor_s = max(BUILD_UTC, keeper.record.get("utc", 0))
     session = Session(clock, rng, say, link, controller, network, cloud["probe_s"] * 1000)
     device = Device(network, link, session, controller)
     led = config["led"] and board.led(config["led"]["gpio"], config["led"]["active"] == "high")
@@ -47,7 +54,8 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     add("sampling", sampling, 30000)
     add("network", network, 60000)
     add("cloud", session, 300000)
-    if board.rtc_get() >= BUILD_UTC:
+    add("flash", keeper, 60000)
+    if board.rtc_get() >= net.floor_s:
         # After a reset without a power cut the chip's clock still runs.
         clock.set_utc(board.rtc_get())
     return device
@@ -63,6 +71,14 @@ def _controller(config, board, now, say, outbox):
         outputs.append(Output(cfg, on, now))
     safety = Safety(config["safety"]["silence_s"], now)
     return Controller(outputs, config["sensors"], outbox, safety, relays.drive, say)
+
+
+def _keeper(clock, say, controller, lease, folder):
+    journal = Journal(folder + "events")
+    slots = TwoSlots(folder + "state")
+    keeper = Keeper(clock, say, controller, lease, journal, slots)
+    recall(keeper, replay(journal), latest(slots))
+    return keeper
 
 
 def _realer_https(*parts):

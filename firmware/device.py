@@ -93,7 +93,7 @@ def _start(board, log, store, record, boots):
     from firmware.app import start
 
     device = start(config, board, log, store, boots)
-    _drop("firmware.app")
+    _drop("firmware.app", "firmware.runtime.recall", "journal.recover")
     return device
 
 

@@ -12,12 +12,13 @@ from firmware.core.timing import Timer
 
 class CommandState(Source):
     """What the cloud wants of one output. `last`: the newest Desired that counted; `pending`: the same until it is
-    answered; `answered`: the Report that did."""
+    answered; `answered`: the Report that did; `recalled`: a Desired with the id and sequence of the last one answered
+    before the latest start, or None."""
 
     def __init__(self, outbox, output):
         super().__init__(outbox, "command", 0, 300)
         self.output = output
-        self.last = self.pending = self.answered = self.window = None
+        self.last = self.pending = self.answered = self.window = self.recalled = None
         self.lapsed = False
 
     def adopt(self, row):
@@ -85,7 +86,8 @@ class CommandState(Source):
             value = number(desired.value)
             same = number(last.value) == value if value is not None else last.value == desired.value
             return not same or (self.lapsed and again)
-        if last is None:
+        last = last or self.recalled
+        if last is None or last.command_id != desired.command_id:
             return True
         if desired.desired_id == last.desired_id:
             if self.answered:

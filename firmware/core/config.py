@@ -145,7 +145,10 @@ def _flaws(item, name, path, seen):
 def _pick(rule, value):
     """The word or number that the alternatives of `rule` allow, or None. NaN is in no range, and `true` no number."""
     for word in rule.split("|"):
-        if word[0] > "9":
+        if word in ("false", "true"):
+            if value is (word == "true"):
+                return value
+        elif word[0] > "9":
             if value == word:
                 return word
         elif type(value) in (int, float):

@@ -5,7 +5,8 @@ whole file's by `config`. A line is `key rule =default`, the default as JSON; wi
 that the first of several words is their default. A line of one word stands for the section of that name. A rule, as it
 is here, is what a person is told to be allowed; `tools.check_config` puts it in more words. Rules:
 
-    a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point
+    a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point;
+                    `false` and `true` are JSON's
     text 1..9       this many bytes of text; `secret`: kept in a `Secret`; `port`: may be written as a number; `id`: the
                     same, of letters, digits, - and _ only; host[:port], ip[:port], https://host[:port]: an address
     list 1..9 rule  this many of them
@@ -99,6 +100,7 @@ supply_mv 1000.0..3600 =3300
 period_s 1..3600 =5
 samples 1..15 =5
 heartbeat_s 10..86400 =300
+keep false|true (true: changes survive a power cut) =false
 kind thermistor|ldr_sensor (required)
 
 thermistor

@@ -24,7 +24,7 @@ class Controller:
         self.readings = {}
         self.items = sensors
         self.commands = [CommandState(outbox, output) for output in outputs]
-        self.sensors = [Source(outbox, "sensor", s["deadband"], s["heartbeat_s"]) for s in sensors]
+        self.sensors = [Source(outbox, "sensor", s["deadband"], s["heartbeat_s"], s["keep"]) for s in sensors]
         self.notes = ()
 
     # -- what the cloud says --

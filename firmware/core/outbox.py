@@ -1,8 +1,9 @@
 """Events on their way to the cloud: when a value is worth one, its identity, and the box in which it waits.
 
 An event gets its `message_id` once and leaves only when the cloud has answered for it (Realer API, section 7). When the
-box is full the oldest reading goes first; a command report goes only when nothing else is left. What was lost is
-counted. Nothing here knows how events travel.
+box is full the oldest reading goes first, one the owner does not keep before one he does; a command report goes only
+when nothing else is left, an answer to the cloud last. What was lost is counted. Nothing here knows how events travel,
+nor where those that must survive a power cut are written down: `keeper` in runtime does.
 """
 
 from micropython import const
@@ -24,11 +25,16 @@ class Outbox:
         self.prefix = "%x-%08x-" % (boot, bits)
         self.count = self.dropped = 0
         self.reports = []
+        self.kept = {}  # message_id: False until the event is written down, then the `at` it was written with
+        self.overtaken = 0  # how often newer command reports were sent before older ones
         self.now = now
         self.utc = None
 
     def __len__(self):
         return len(self.reports)
+
+    def keep(self):
+        """To be replaced: called before events leave, it writes down the command reports among them."""
 
     def update(self, now, utc):
         """The time of what follows. Once there is one (`utc` not None), every event that waited for it gets the time at
@@ -43,8 +49,9 @@ class Outbox:
                 at = utc - max(diff(now, report.ticks), 0) // 1000
                 self.reports[i] = Report(*(report[:4] + (at,) + report[5:]))
 
-    def post(self, source, source_id, value, desired=None, status=None):
-        """Accept an event; returns its Report. `desired`: the Desired it answers, which has an id."""
+    def post(self, source, source_id, value, desired=None, status=None, keep=False):
+        """Accept an event; returns its Report. `desired`: the Desired it answers, which has an id; `keep`: it shall
+        survive a power cut."""
         self.count += 1
         report = Report(
             "%s%x" % (self.prefix, self.count),
@@ -57,6 +64,8 @@ class Outbox:
             status,
             desired and desired.sequence,
         )
+        if keep:
+            self.kept[report.message_id] = False
         self.append(report)
         return report
 
@@ -67,26 +76,49 @@ class Outbox:
             return
         if len(reports) >= _CAPACITY:
             self.dropped += 1
-            reports.remove(([r for r in reports if r.source != "command"] or reports)[0])
-        reports.append(report)
+            self.settle(min(reports, key=self.worth).message_id)
+        self.reports.append(report)
+
+    def restore(self, report):
+        """Take `report` back, which was written down before the start, now or with a time since."""
+        self.settle(report.message_id)
+        self.reports.append(report)
+        self.kept[report.message_id] = report.at
+
+    def worth(self, report):
+        """How late it is dropped; `min` takes the oldest of equals."""
+        if report.source == "command":
+            return 3 if report.desired_id else 2
+        return int(report.message_id in self.kept)
 
     def batch(self, most):
-        """Up to `most` events that have a time, command reports first, each kind in the order it happened."""
+        """Up to `most` events that have a time: of the command reports the newest, then readings from the oldest on,
+        each kind in the order it happened."""
+        self.keep()
         ready = [r for r in self.reports if r.at is not None]
-        return [r for kind in ("command", "sensor") for r in ready if r.source == kind][:most]
+        commands = [r for r in ready if r.source == "command"]
+        if len(commands) > most > 0:
+            self.overtaken += 1
+            commands = commands[-most:]
+        return (commands + [r for r in ready if r.source != "command"])[:most]
 
     def settle(self, message_id):
         """The cloud has answered for this event, one way or the other."""
+        if self.kept.get(message_id) is False:
+            del self.kept[message_id]
         self.reports = [r for r in self.reports if r.message_id != message_id]
 
 
 class Source:
     """One configured sensor or (`CommandState`) output, as far as the cloud is told of it. `kind`: "sensor" or
-    "command". `deadband` in the unit of its values, 0 = every change. `row`: its row in the catalog, or None."""
+    "command". `deadband` in the unit of its values, 0 = every change; `keep`: all but heartbeats shall survive a power
+    cut; `row`: its row in the catalog, or None."""
 
-    def __init__(self, outbox, kind, deadband, heartbeat_s):
+    def __init__(self, outbox, kind, deadband, heartbeat_s, keep=True):
         self.outbox = outbox
         self.kind = kind
+        self.keep = keep
+        self.overtaken = 0
         self.deadband = deadband
         self.heartbeat = Timer(0, heartbeat_s * 1000)
         self.row = None
@@ -101,18 +133,22 @@ class Source:
 
     def report(self, value):
         """Report `value` (None: nothing known) if it is worth it. A heartbeat tells only that the way is open, so it
-        never queues up in an outage."""
+        never queues up in an outage, and is not kept. It also comes when reports overtook each other: the cloud may
+        take what came last for the present state."""
         if value is None or not self.row:
             return
         box = self.outbox
         change = abs(value - self.value)
-        beat = not box.reports and self.heartbeat.passed(box.now)
-        if not self.told or beat or (change and change >= self.deadband):
+        beat = not box.reports and (self.overtaken != box.overtaken or self.heartbeat.passed(box.now))
+        if not self.told or (change and change >= self.deadband):
+            self.tell(value, keep=self.keep)
+        elif beat:
+            self.overtaken = box.overtaken
             self.tell(value)
 
-    def tell(self, value, desired=None, status=None):
-        """Report `value` now; returns the Report."""
+    def tell(self, value, desired=None, status=None, keep=False):
+        """Report `value` now; returns the Report. An answer to the cloud is always kept."""
         self.value = value
         self.heartbeat.start = self.outbox.now
-        self.told = self.outbox.post(self.kind, self.row.id, value, desired, status)
+        self.told = self.outbox.post(self.kind, self.row.id, value, desired, status, keep or bool(desired))
         return self.told

@@ -22,18 +22,35 @@ class Output:
         self.regulates = cfg["mode"] == "setpoint"
         self.fallback = None if cfg["safe"] in ("off", "on", "hold") else cfg["safe"]
         self.target = self.why = self.fault = None
+        self.held = on  # what `hold` of a switch means without a demand
         self.by_hand = self.tripped = False
         self.since = Timer(now)
 
     def demand(self, target, by_hand=False):
-        """The cloud or a person asks for `target`. None: nobody asks, the safe state holds until the next demand; the
-        `hold` of a regulator keeps the setpoint."""
+        """The cloud or a person asks for `target`. None: nobody asks, the safe state holds until the next demand."""
         if target is not None:
             self.tripped = False
-        elif self.target is not None and self.regulates and self.cfg["safe"] == "hold":
-            self.fallback = self.target
+        else:
+            self.hold(self.holding())
         self.target = target
         self.by_hand = by_hand
+
+    def holding(self):
+        """What `hold` would keep if the demand ended now: 1.0 or 0.0, or the setpoint; None without `hold`."""
+        if self.cfg["safe"] != "hold":
+            return None
+        if self.regulates:
+            return self.goal()
+        return float(self.held if self.target is None else self.on and self.target > 0)
+
+    def hold(self, value):
+        """Let `value`, what `holding` said, now or before a power cut, be the safe state. Nonsense is ignored."""
+        if self.cfg["safe"] != "hold" or value is None:
+            return
+        if not self.regulates:
+            self.held = value > 0
+        elif self.cfg.get("min", value) <= value <= self.cfg.get("max", value):
+            self.fallback = value
 
     def goal(self):
         """The target or fallback setpoint in force, None when the safe state is a plain level."""
@@ -48,7 +65,7 @@ class Output:
         goal = self.goal()
         safe = self.cfg["safe"]
         if goal is None:
-            return safe == "on" or (safe == "hold" and self.on and not self.regulates)
+            return safe == "on" or (safe == "hold" and self.held and not self.regulates)
         if not self.regulates:
             return goal > 0
         if reading is None:

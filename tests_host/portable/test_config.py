@@ -395,3 +395,12 @@ def test_what_is_found_is_short_and_printable():
     (problem,) = problems((("name",), "\x1b[2J\u0007" + "x" * 500))
     assert len(problem[2]) <= 42 and "\x1b" not in problem[2]
     assert render(problem).startswith('error: name: found "\\u001b[2J\\u0007xxx')
+
+
+def test_keep_is_true_or_false_and_nothing_like_it():
+    for value in (True, False):
+        config, found = validate(at(good(), ("sensors", 0, "keep"), value))
+        assert not found and config["sensors"][0]["keep"] is value
+    for value in ("true", "false", 1, 0, None, []):
+        found = problems((("sensors", 0, "keep"), value))
+        assert len(found) == (value is not None), value

@@ -25,8 +25,22 @@ HEATER = {
     "hysteresis": 1.0,
     "action": "heat",
 }
-ROOM = {"pin_port": "14", "name": "room", "kind": "thermistor", "deadband": 0.5, "heartbeat_s": 300}
-LIGHT = {"pin_port": "15", "name": "light", "kind": "ldr_sensor", "deadband": 5, "heartbeat_s": 300}
+ROOM = {
+    "pin_port": "14",
+    "name": "room",
+    "kind": "thermistor",
+    "deadband": 0.5,
+    "heartbeat_s": 300,
+    "keep": True,
+}
+LIGHT = {
+    "pin_port": "15",
+    "name": "light",
+    "kind": "ldr_sensor",
+    "deadband": 5,
+    "heartbeat_s": 300,
+    "keep": False,
+}
 
 PUMP_ROW = Command(1, "relay", "6", None, None, None, None)
 HEATER_ROW = Command(2, "relay", "9", None, None, None, None)

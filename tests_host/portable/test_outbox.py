@@ -255,3 +255,57 @@ def test_telling_uses_the_row_of_the_moment():
         ("command", "cmd_1", "1.0", "des_1"),
         ("command", "cmd_2", "0.0", None),
     ]
+
+
+def test_what_the_owner_keeps_goes_after_what_he_does_not_and_answers_last():
+    outbox = box()
+    answer = outbox.post("command", 1, 1.0, Desired(1, "1", "des_1", 1, None), "applied", True)
+    local = outbox.post("command", 1, 0.0, keep=True)
+    kept = outbox.post("sensor", 7, 1.0, keep=True)
+    plain = outbox.post("sensor", 8, 2.0)
+    for left in ([answer, local, kept], [answer, local], [answer], []):
+        while len(outbox) < CAPACITY:
+            outbox.post("command", 2, 5.0, Desired(2, "5", "des_2", 1, None), "applied", True)
+        outbox.post("command", 2, 5.0, Desired(2, "5", "des_2", 1, None), "applied", True)
+        assert [r for r in outbox.batch(CAPACITY) if r in (answer, local, kept, plain)] == left
+    assert outbox.dropped == 4
+    assert len(outbox.kept) == len(outbox)
+
+
+def test_events_that_must_survive_are_written_before_they_leave():
+    outbox = box()
+    order = []
+    outbox.keep = lambda: order.append(len(outbox))
+    outbox.post("command", 1, 1.0, keep=True)
+    assert order == [] and len(outbox.batch(9)) == 1 and order == [1]
+
+
+def test_after_an_outage_the_newest_state_goes_first_and_is_told_again_at_the_end():
+    outbox = box()
+    pump = Source(outbox, "command", 0, 300)
+    pump.adopt(ROW)
+    for i in range(25):
+        outbox.update(at(i), UTC + i)
+        pump.report(float(i))
+    assert [r.value for r in outbox.batch(20)] == ["%d.0" % i for i in range(5, 25)]
+    for report in outbox.batch(20):
+        outbox.settle(report.message_id)
+    pump.report(24.0)
+    assert [r.value for r in outbox.batch(20)] == ["%d.0" % i for i in range(5)]
+    outbox.reports = []
+    pump.report(24.0)
+    assert values(outbox) == ["24.0"]
+    outbox.reports = []
+    pump.report(24.0)
+    assert values(outbox) == []
+
+
+def test_a_report_from_before_the_start_is_there_once_in_its_latest_form():
+    outbox = box()
+    other = Outbox(2, 1, START)
+    early = other.post("command", 1, 1.0)
+    other.update(at(5), UTC)
+    (late,) = other.reports
+    outbox.restore(early)
+    outbox.restore(late)
+    assert outbox.reports == [late] and outbox.kept == {late.message_id: late.at}

@@ -335,3 +335,24 @@ def test_a_relay_that_cannot_be_switched_off_is_told_off_again_and_again():
     for second in range(10, 20):
         assert out.level(None, at(second), False) is False  # and nobody tells that it was switched
         assert out.why == "max_on_s"
+
+
+def test_what_was_held_before_a_power_cut_comes_back_within_the_limits():
+    out = output(SWITCH, safe="hold", min_off_s=60)
+    out.hold(1.0)
+    assert out.holding() == 1.0
+    assert not out.level(None, at(59), False) and out.why == "min_off_s"
+    assert out.level(None, at(60), False)
+    out = output(SWITCH, safe="off")
+    out.hold(1.0)
+    assert out.holding() is None and not out.level(None, at(60), False)
+
+
+def test_a_switch_on_its_way_off_does_not_hold_on():
+    out = output(SWITCH, safe="hold", min_on_s=60)
+    out.demand(1.0)
+    out.switched(out.level(None, at(0), False), at(0))
+    out.demand(0.0)
+    assert out.level(None, at(30), False) and out.why == "min_on_s"
+    out.demand(None)
+    assert not out.level(None, at(60), False)

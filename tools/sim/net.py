@@ -42,7 +42,7 @@ class SimNet:
         self.broker: SimBroker | None = None
         self.wall: Callable[[], float] = wall
         self._linked: Callable[[], bool] = linked
-        self._clock, self._rng, self._floor_s = clock, rng, floor_s
+        self._clock, self._rng, self.floor_s = clock, rng, floor_s
         self._servers, self._next = servers, 0
         self._resolver = Resolver(clock, lambda: ["192.0.2.1"], rng, self._udp)
         self.dialer = self
@@ -66,7 +66,7 @@ class SimNet:
         server = self._servers[self._next % len(self._servers)]
         self._next += 1
         try:
-            return await query(server, self._resolver, self._clock, self._rng, self._floor_s, self._udp)
+            return await query(server, self._resolver, self._clock, self._rng, self.floor_s, self._udp)
         except NetError as e:
             raise LinkError(str(e)) from e
 

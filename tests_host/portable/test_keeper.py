@@ -1,0 +1,371 @@
+"""What is written down when, what comes back at the next start, and a flash that refuses."""
+
+import json
+
+from firmware.core.controller import Controller
+from firmware.core.nouns import Catalog, Command, Desired, Sensor
+from firmware.core.outbox import Outbox
+from firmware.core.output import Output
+from firmware.core.safety import Lease, Safety
+from firmware.runtime.keeper import Keeper
+from firmware.runtime.recall import recall
+
+START = 0x40000000 - 1000
+UTC = 1777025700
+LIMITS = {"min_on_s": 0, "min_off_s": 0, "max_on_s": 0, "interlock": None, "after_lapse": "resume"}
+LOCK = {"pin_port": "6", "name": "lock", "mode": "switch", "safe": "hold"}
+HEATER = {"pin_port": "9", "name": "heater", "mode": "setpoint", "safe": "hold", "sensor": "14", "min": 5.0}
+HEATER.update({"max": 35.0, "step": 0.5, "hysteresis": 1.0, "action": "heat"})
+ROOM = {
+    "pin_port": "14",
+    "name": "room",
+    "kind": "thermistor",
+    "deadband": 0.5,
+    "heartbeat_s": 300,
+    "keep": True,
+}
+COLD = {
+    "pin_port": "15",
+    "name": "cold",
+    "kind": "thermistor",
+    "deadband": 0.5,
+    "heartbeat_s": 300,
+    "keep": False,
+}
+CATALOG = Catalog(
+    [Command("a", "relay", "6", None, None, None, None), Command("b", "relay", "9", None, None, None, None)],
+    [Sensor(1, "thermistor", "14", None), Sensor(2, "thermistor", "15", None)],
+)
+
+
+class Flash:
+    """Journal and slots in memory; `writes` counts what was written, `refuses` that it says no."""
+
+    def __init__(self):
+        self.payloads = []
+        self.record = None
+        self.writes = []
+        self.refuses = self.crowded = False
+
+    def full(self):
+        return self.crowded
+
+    def append(self, payloads):
+        return self._take("append", self.payloads + list(payloads))
+
+    def rewrite(self, payloads):
+        done = self._take("rewrite", list(payloads))
+        self.crowded = self.crowded and not done
+        return done
+
+    def save(self, payload):
+        if not self.refuses:
+            self.record = payload
+            self.writes.append("record")
+        return not self.refuses
+
+    def _take(self, how, payloads):
+        if not self.refuses:
+            self.payloads = payloads
+            self.writes.append(how)
+        return not self.refuses
+
+
+class Device:
+    """A controller and its keeper on `flash`, online; it moves its own clock."""
+
+    def __init__(self, flash=None, utc=UTC, adopted=True):
+        self.flash = flash or Flash()
+        self.second = 0
+        self.utc_now = utc
+        self.log = []
+        self.lease = Lease(self.ms())
+        outputs = []
+        for cfg in (LOCK, HEATER):
+            cfg = dict(cfg)
+            cfg.update(LIMITS)
+            outputs.append(Output(cfg, False, self.ms()))
+        self.outbox = Outbox(len(self.flash.payloads), 7, self.ms())
+        safety = Safety(0, self.ms())
+        self.controller = Controller(outputs, [ROOM, COLD], self.outbox, safety, lambda *_: None, self.say)
+        self.keeper = Keeper(self, self.say, self.controller, self.lease, self.flash, self.flash)
+        recall(self.keeper, self.flash.payloads, self.flash.record)
+        if adopted:
+            self.lease.grant(self.ms(), 360000, 0)
+            self.lease.confirm()
+            self.controller.adopt(CATALOG)
+            self.tick()
+            self.deliver()
+            self.wait(61)
+            self.flash.writes.clear()
+
+    def say(self, *line):
+        self.log.append(line)
+
+    def ms(self):
+        return (START + self.second * 1000) % 0x40000000
+
+    def utc(self):
+        return self.utc_now and self.utc_now + self.second
+
+    def tick(self, seconds=1):
+        self.second += seconds
+        self.controller.tick(self.lease, self.ms(), self.utc())
+
+    def wait(self, seconds):
+        for _ in range(seconds):
+            self.tick()
+            self.keeper.write()
+
+    def press(self):
+        self.controller.press(0, self.ms())
+        self.tick()
+
+    def measure(self, index, value):
+        self.controller.reading(index, value, self.ms(), self.utc())
+
+    def wish(self, value, number):
+        self.controller.offer(Desired("a", value, "des_%d" % number, number, 600), self.ms())
+        self.tick()
+
+    def deliver(self):
+        for report in self.outbox.batch(20):
+            self.outbox.settle(report.message_id)
+
+    def waiting(self):
+        return [(r.message_id, r.source, r.value, r.at) for r in self.outbox.reports]
+
+
+def rebooted(device, **how):
+    return Device(device.flash, adopted=False, **how)
+
+
+def test_a_command_report_is_written_before_it_leaves():
+    device = Device()
+    device.press()
+    assert device.flash.writes == []
+    (report,) = device.outbox.batch(20)
+    assert [json.loads(p)[0] for p in device.flash.payloads] == [report.message_id]
+
+
+def test_a_command_report_is_written_without_a_cloud_too():
+    device = Device()
+    device.press()
+    device.wait(1)
+    assert device.flash.writes == ["record", "append"]
+    device.wait(50)
+    assert device.flash.writes == ["record", "append"]
+
+
+def test_what_waited_comes_back_as_it_was():
+    device = Device()
+    device.press()
+    device.wish(0, 4)
+    device.measure(0, 21.0)
+    device.wait(70)
+    before = device.waiting()
+    assert len(before) == 3
+    again = rebooted(device)
+    assert again.waiting() == before
+    (answer,) = [r for r in again.outbox.reports if r.desired_id]
+    assert (answer.desired_id, answer.status, answer.sequence) == ("des_4", "applied", 4)
+    assert answer.ticks == again.ms()
+
+
+def test_what_was_answered_is_forgotten_a_minute_later():
+    device = Device()
+    device.press()
+    device.wait(1)
+    device.deliver()
+    assert len(rebooted(device).waiting()) == 1, "until then it would leave once more under its identity"
+    device.wait(61)
+    assert device.flash.payloads == [] and not device.outbox.kept
+    assert rebooted(device).waiting() == []
+
+
+def test_an_answer_is_noted_while_others_wait():
+    device = Device()
+    device.press()
+    device.press()
+    device.wait(1)
+    first = device.outbox.reports[0].message_id
+    device.outbox.settle(first)
+    device.wait(61)
+    assert device.flash.writes[-1] == "append"
+    assert [w[0] for w in rebooted(device).waiting()] == [device.outbox.reports[0].message_id]
+
+
+def test_readings_are_written_only_when_they_have_to_wait():
+    device = Device()
+    for value in range(20):
+        device.measure(0, 20.0 + value)
+        device.wait(3)
+        device.deliver()
+    assert device.flash.writes == []
+    device.measure(0, 10.0)
+    device.measure(1, 10.0)
+    device.wait(71)
+    assert device.flash.writes == ["append"]
+    assert [w[2] for w in rebooted(device).waiting()] == ["10.0"], (
+        "only of the sensor whose owner asked for it"
+    )
+
+
+def test_heartbeats_are_not_written():
+    device = Device()
+    device.wait(400)
+    assert len(device.outbox) > 0 and device.flash.writes == []
+
+
+def test_a_time_that_is_learned_later_is_written_too():
+    device = Device(utc=None)
+    device.outbox.reports = []
+    device.press()
+    device.wait(1)
+    assert json.loads(device.flash.payloads[-1])[4] is None
+    device.utc_now = UTC
+    device.wait(1)
+    (found,) = [w for w in rebooted(device).waiting() if w[3]]
+    assert found == device.waiting()[0]
+
+
+def test_without_a_time_before_the_cut_the_start_counts():
+    device = Device(utc=None)
+    device.press()
+    device.wait(1)
+    again = rebooted(device)
+    again.tick(100)
+    assert again.waiting()[0][3] == UTC
+
+
+def test_a_full_journal_is_written_anew():
+    device = Device()
+    device.press()
+    device.wait(1)
+    device.flash.crowded = True
+    device.press()
+    device.measure(0, 1.0)
+    device.wait(1)
+    assert device.flash.writes[-1] == "rewrite"
+    assert rebooted(device).waiting() == device.waiting()
+
+
+def test_a_flash_that_refuses_is_told_once_and_tried_again():
+    device = Device()
+    device.flash.refuses = True
+    for _ in range(3):
+        device.press()
+        device.wait(1)
+        assert device.outbox.batch(20), "what cannot be written still leaves"
+    assert len([line for line in device.log if line[0] == "error"]) == 1
+    device.flash.refuses = False
+    device.wait(61)
+    assert rebooted(device).waiting() == device.waiting()
+
+
+def test_many_events_in_a_minute_do_not_pile_up():
+    device = Device()
+    for _ in range(200):
+        device.press()
+        device.deliver()
+        assert len(device.outbox.kept) < 90
+    device.wait(61)
+    assert not device.outbox.kept
+
+
+def test_nonsense_on_the_flash_does_not_keep_from_starting():
+    flash = Flash()
+    flash.payloads = [
+        b"[]",
+        b"[1,2]",
+        b"17",
+        b"{}",
+        b'"x"',
+        b"null",
+        b"\xff",
+        b"nonsense",
+        b"[1,2,3,4,5,6,7,8,9,10,11]",
+    ]
+    for record in (
+        None,
+        b"",
+        b"[]",
+        b"7",
+        b"nonsense",
+        b"\xff",
+        b'{"6":7}',
+        b'{"6":["x",7]}',
+        b'{"9":[{},[1]]}',
+    ):
+        flash.record = record
+        device = Device(flash)
+        assert device.waiting() == []
+        device.press()
+        device.wait(1)
+        assert len(device.waiting()) == 1
+        flash.payloads = flash.payloads[:9]
+
+
+def test_what_a_switch_holds_comes_back():
+    device = Device()
+    for _ in range(2):
+        device.press()
+        device.wait(1)
+        again = rebooted(device)
+        again.tick()
+        assert again.controller.outputs[0].on == device.controller.outputs[0].on
+
+
+def test_what_a_regulator_holds_comes_back_if_its_range_allows():
+    device = Device()
+    device.controller.outputs[1].demand(18.5)
+    device.wait(1)
+    assert rebooted(device).controller.outputs[1].goal() == 18.5
+    device.flash.record = device.flash.record.replace(b"18.5", b"99.5")
+    assert rebooted(device).controller.outputs[1].goal() is None
+
+
+def test_an_older_wish_stays_older_after_a_start():
+    device = Device()
+    device.wish(1, 40)
+    device.deliver()
+    device.wait(61)
+    again = Device(device.flash)
+    again.outbox.reports = []
+    again.wish(0, 39)
+    again.wish(0, 40)
+    assert again.waiting() == [] and again.controller.outputs[0].on, "held on, as wish 40 had it"
+    again.wish(0, 41)
+    assert not again.controller.outputs[0].on
+
+
+def test_a_new_command_on_the_same_pin_counts_from_its_own_beginning():
+    device = Device()
+    device.wish(1, 40)
+    device.wait(61)
+    device.flash.record = device.flash.record.replace(b'"a"', b'"gone"')
+    again = Device(device.flash)
+    again.wish(0, 3)
+    assert not again.controller.outputs[0].on
+
+
+def test_words_of_the_cloud_cannot_fill_the_record():
+    device = Device()
+    device.controller.offer(Desired("a", 1, "d" * 5000, 3, 600), device.ms())
+    device.tick()
+    device.deliver()
+    device.wait(61)
+    assert len(device.flash.record) < 200
+
+
+def test_the_time_is_written_rarely_and_only_when_it_is_sure():
+    device = Device()
+    first = json.loads(device.flash.record)["utc"]
+    device.lease.end("refused")
+    device.wait(22000)
+    assert json.loads(device.flash.record)["utc"] == first
+    device.lease.grant(device.ms(), 360000, 0)
+    device.lease.confirm()
+    device.flash.writes.clear()
+    device.wait(30000)
+    assert device.flash.writes.count("record") == 2

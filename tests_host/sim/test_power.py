@@ -1,0 +1,71 @@
+"""The plug is pulled: what the cloud learns afterwards, and in which state the outputs come back."""
+
+import asyncio
+
+import pytest
+
+from tools.sim.device import DEVICE_ID, WIFI_PASSWORD
+
+
+async def _power_cut(device, seconds=5):
+    await device.power_off()
+    await asyncio.sleep(seconds)
+    device.power_on()
+
+
+async def test_what_happened_in_an_outage_survives_a_power_cut_unchanged(device):
+    await device.until(lambda: device.online, 60)
+    await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "0.0", 60)
+    device.radio.air.clear()
+    await asyncio.sleep(5)
+    device.press()
+    await device.until(lambda: device.on("pump"), 1)
+    await asyncio.sleep(1)
+    (event,) = [r for r in device.app.controller.outbox.reports if r.source == "command"]
+    await _power_cut(device)
+    assert not device.on("pump")
+    device.radio.air["bench"] = WIFI_PASSWORD
+    await device.until(lambda: device.online, 90)
+    await device.until(lambda: not len(device.app.controller.outbox), 60)
+    (told,) = [f for f in device.feed("command") if f["message_id"] == event.message_id]
+    assert told["value"] == "1.0"
+    assert device.model.reported(DEVICE_ID, "6") == "0.0", "the relay fell with the power"
+
+
+async def test_an_answer_that_was_lost_is_no_second_event(device):
+    await device.until(lambda: device.online, 60)
+    await asyncio.sleep(30)
+    device.faults.add("feed-data drop")
+    device.faults.add("batches drop")
+    device.press()
+    await device.until(lambda: len(device.model.named("fault")) > 0, 30)
+    await _power_cut(device)
+    device.faults.clear()
+    await device.until(lambda: device.online, 90)
+    await device.until(lambda: not len(device.app.controller.outbox), 60)
+    presses = [f for f in device.feed("command") if f["value"] == "1.0"]
+    assert len(presses) == 1
+    assert device.model.named("feed_replayed") and not device.model.named("feed_conflict")
+
+
+def _hold(config):
+    config["outputs"][0] |= {"safe": "hold", "min_off_s": 20}
+
+
+@pytest.mark.config(edit=_hold)
+async def test_an_output_that_holds_comes_back_without_a_cloud(device):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 40)
+    await asyncio.sleep(2)
+    device.radio.air.clear()
+    await _power_cut(device)
+    await asyncio.sleep(15)
+    assert not device.on("pump"), "limits hold first"
+    await device.until(lambda: device.on("pump"), 10)
+    device.press()
+    await device.until(lambda: not device.on("pump"), 1)
+    await asyncio.sleep(2)
+    await _power_cut(device)
+    await asyncio.sleep(60)
+    assert not device.on("pump")
