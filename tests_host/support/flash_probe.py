@@ -1,0 +1,380 @@
+"""A day of a device on a real littlefs, cut at every single write: `micropython flash_probe.py ROOT cuts|errors|day`.
+
+`cuts`: at each write and each erase of a scripted day the flash is copied as a power cut would leave it, once without
+that write and once with half of it; on every copy boot.py runs, the firmware restores what it wrote, is judged, and
+lives on. `errors`: the same day with a flash that refuses all changes from one of them on, for a while. `day`: what an
+ordinary day writes. The last line of standard output is one JSON object.
+"""
+
+import gc
+import json
+import os
+import sys
+
+import vfs
+
+ROOT, MODE = sys.argv[1:]
+sys.path[:] = [ROOT, ".frozen", ROOT + "/lib"]
+
+from journal.files import Journal, TwoSlots  # noqa: E402
+from journal.recover import latest, replay  # noqa: E402
+
+from firmware.core.controller import Controller  # noqa: E402 - after the path to it
+from firmware.core.nouns import Catalog, Command, Desired, Sensor  # noqa: E402
+from firmware.core.outbox import Outbox  # noqa: E402
+from firmware.core.output import Output  # noqa: E402
+from firmware.core.safety import Lease, Safety  # noqa: E402
+from firmware.runtime.flash import Store  # noqa: E402
+from firmware.runtime.keeper import Keeper  # noqa: E402
+from firmware.runtime.recall import recall  # noqa: E402
+from tests_host.support import fakemachine  # noqa: E402
+
+BLOCK, BLOCKS = 4096, 24
+UTC = 1795300000
+LIMITS = {"min_on_s": 0, "min_off_s": 0, "max_on_s": 0, "interlock": None, "after_lapse": "resume"}
+LOCK = {
+    "pin_port": "6",
+    "name": "lock",
+    "gpio": 16,
+    "active": "high",
+    "mode": "switch",
+    "safe": "hold",
+    "boot": "off",
+}
+VALVE = {
+    "pin_port": "9",
+    "name": "valve",
+    "gpio": 17,
+    "active": "high",
+    "mode": "switch",
+    "safe": "off",
+    "boot": "off",
+}
+ROOM = {
+    "pin_port": "14",
+    "name": "room",
+    "kind": "thermistor",
+    "deadband": 0.2,
+    "heartbeat_s": 300,
+    "keep": True,
+}
+CATALOG = Catalog(
+    [Command("cmd_1", "relay", "6", 0, 1, 1, None), Command("cmd_2", "relay", "9", 0, 1, 1, None)],
+    [Sensor("sns_1", "thermistor", "14", None)],
+)
+with open(ROOT + "/boot.py") as f:
+    BOOT = f.read()
+
+
+class Flash:
+    """A block device over `image`. `cut(at, data)` is told of every change before it is made; data None: erased."""
+
+    def __init__(self, image, cut=None):
+        self.image = image
+        self.cut = cut
+        self.changes = self.erased = self.programmed = 0
+
+    def readblocks(self, n, buf, off=0):
+        at = n * BLOCK + off
+        buf[:] = self.image[at : at + len(buf)]
+
+    def writeblocks(self, n, buf, off=0):
+        self.change(n * BLOCK + off, buf)
+        self.programmed += len(buf)
+        self.image[n * BLOCK + off : n * BLOCK + off + len(buf)] = buf
+
+    def ioctl(self, op, arg):
+        if op in (4, 5):
+            return BLOCKS if op == 4 else BLOCK
+        if op == 6:
+            self.change(arg * BLOCK, None)
+            self.erased += 1
+            self.image[arg * BLOCK : (arg + 1) * BLOCK] = b"\xff" * BLOCK
+        return 0
+
+    def change(self, at, data):
+        self.changes += 1
+        if self.cut:
+            self.cut(at, data)
+
+
+class Clock:
+    """`now` in seconds, moved by the story."""
+
+    now = 0.0
+
+    def ms(self):
+        return int(self.now * 1000)
+
+    def utc(self):
+        return UTC + int(self.now)
+
+
+class Device:
+    """What of the firmware touches the flash, in the current folder, with a cloud that is asked by hand."""
+
+    def __init__(self, clock, bits, say=lambda *line: None):
+        fakemachine.install()
+        exec(BOOT, {"__name__": "__main__"})
+        self.clock = clock
+        self.store = Store()
+        self.boots = self.store.load("boot.json").get("boots", 0)
+        self.lease = Lease(clock.ms())
+        outputs = []
+        for cfg in (LOCK, VALVE):
+            cfg = dict(cfg)
+            cfg.update(LIMITS)
+            outputs.append(Output(cfg, False, clock.ms()))
+        self.outbox = Outbox(self.boots, bits, clock.ms())
+        safety = Safety(0, clock.ms())
+        self.controller = Controller(outputs, [ROOM], self.outbox, safety, lambda *_: None, say)
+        journal, slots = Journal("events"), TwoSlots("state")
+        self.keeper = Keeper(clock, say, self.controller, self.lease, journal, slots)
+        recall(self.keeper, replay(journal), latest(slots))
+        self.posted = {}
+
+    def go_online(self):
+        self.lease.grant(self.clock.ms(), 360000, 0)
+        self.lease.confirm()
+        self.controller.adopt(CATALOG)
+        self.pass_s(1)
+
+    def pass_s(self, seconds, step=1):
+        """Time passes: outputs are decided, and the flash is brought up to date."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            self.clock.now += step
+            self.controller.tick(self.lease, self.clock.ms(), self.clock.utc())
+            self.keeper.write()
+            self.note()
+
+    def note(self):
+        for report in self.outbox.reports:
+            self.posted[report.message_id] = report
+
+    def wish(self, command, value, number):
+        self.controller.offer(Desired(command, value, "des_%d" % number, number, 600), self.clock.ms())
+        self.pass_s(1)
+
+    def press(self, index):
+        self.controller.press(index, self.clock.ms())
+        self.pass_s(1)
+
+    def measure(self, value):
+        self.controller.reading(0, value, self.clock.ms(), self.clock.utc())
+        self.note()
+
+    def content(self):
+        return {r.message_id: r[:5] + r[6:] for r in self.outbox.reports}
+
+
+class Cloud:
+    """What was received, and what the device knows to have been received."""
+
+    def __init__(self):
+        self.received = {}
+        self.unanswered = {}
+        self.problems = []
+
+    def take(self, device, answers=True):
+        """One batch leaves; without `answers` the device does not learn of its fate."""
+        for report in device.outbox.batch(20):
+            body = report[1:5] + report[6:]
+            known = self.received.get(report.message_id, body)
+            if known != body:
+                self.problems.append("%s twice: %s, %s" % (report.message_id, known, body))
+            self.received[report.message_id] = body
+            if report.source == "command" and report.message_id in device.outbox.kept:
+                self.unanswered[report.message_id] = body
+            if answers:
+                self.unanswered.pop(report.message_id, None)
+                device.outbox.settle(report.message_id)
+
+
+def story(device, cloud):
+    """A day in which everything happens that is written down."""
+    device.go_online()
+    device.wish("cmd_1", 1, 5)
+    device.wish("cmd_2", 1, 6)
+    cloud.take(device)
+    device.pass_s(70)
+    for i in range(4):  # an outage
+        device.measure(20.0 + i)
+        device.press(1)
+        device.pass_s(40)
+    cloud.take(device, answers=False)
+    device.wish("cmd_1", 0, 7)
+    cloud.take(device)
+    device.pass_s(65)
+    device.store.mark_good()
+    for i in range(60):  # a long one: readings have to go
+        device.measure(i / 2)
+        device.pass_s(15)
+    device.lease.end("refused")
+    device.pass_s(70)
+    device.lease.confirm()
+    device.wish("cmd_1", 1, 8)
+    while device.outbox.reports:
+        cloud.take(device)
+        device.pass_s(30)
+    device.pass_s(70)
+
+
+class Cuts:
+    """Judges a copy of the flash at every change, while the story goes on."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.cloud = Cloud()
+        self.device = None
+        self.cuts = 0
+        self.problems = []
+        self.image = bytearray(b"\xff" * (BLOCK * BLOCKS))
+        self.flash = Flash(self.image)
+        vfs.VfsLfs2.mkfs(self.flash)
+        vfs.mount(vfs.VfsLfs2(self.flash), "/day")
+        os.chdir("/day")
+
+    def run(self):
+        with open("config.json", "w") as f:
+            json.dump({"outputs": [LOCK, VALVE]}, f)
+        self.flash.changes = 0
+        self.flash.cut = self.cut
+        self.device = Device(self.clock, 0xABC)
+        story(self.device, self.cloud)
+        self.flash.cut = None
+        if self.device.outbox.kept or os.stat("events")[6]:
+            self.problems.append("at the end of the day something is still written down")
+        self.problems += self.cloud.problems
+
+    def cut(self, at, data):
+        length = BLOCK if data is None else len(data)
+        for share in (0, length // 2):
+            self.cuts += 1
+            image = bytearray(self.image)
+            image[at : at + share] = b"\xff" * share if data is None else data[:share]
+            vfs.mount(vfs.VfsLfs2(Flash(image)), "/cut")
+            os.chdir("/cut")
+            try:
+                self.judge()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next cut is looked at too
+                sys.print_exception(error)
+                self.problems.append("cut %d: %r" % (self.cuts, error))
+            os.chdir("/day")
+            vfs.umount("/cut")
+
+    def judge(self):
+        old = self.device
+        clock = Clock()
+        clock.now = self.clock.now
+        new = Device(clock, 0xDEF)
+        found = new.content()
+        if old is None:
+            assert not found
+            return
+        assert new.boots > old.boots
+        old.note()
+        kept = old.outbox.kept
+        for report in old.outbox.reports:
+            if kept.get(report.message_id, False) is not False:
+                assert found[report.message_id] == report[:5] + report[6:], "an accepted event is gone"
+        for message_id, body in self.cloud.unanswered.items():
+            assert found[message_id][1:] == body, "an event that may have arrived is gone"
+        for message_id, content in found.items():
+            posted = old.posted[message_id]
+            assert content == posted[:5] + posted[6:], "an event nobody posted"
+        held = new.controller.outputs[0].holding()
+        assert held in (old.keeper.record.get("6", (0.0, 0))[0], old.controller.outputs[0].holding())
+        for command, port in zip(new.controller.commands, ("6", "9")):
+            last = old.keeper.record.get(port, (None, None))[1]
+            assert not last or command.recalled.sequence >= last[2], "a sequence went back"
+        self.live_on(new)
+
+    def live_on(self, new):
+        """Everything that waited arrives once, and the flash forgets it."""
+        cloud = Cloud()
+        cloud.received.update(self.cloud.received)
+        new.go_online()
+        new.press(1)
+        waiting = [r.message_id for r in new.outbox.reports]
+        while new.outbox.reports:
+            cloud.take(new)
+        new.pass_s(70, 5)
+        assert [i for i in waiting if i not in cloud.received] == []
+        assert not cloud.problems, cloud.problems
+        assert not new.outbox.kept
+        again = Device(new.clock, 0x123)
+        assert not again.outbox.reports, "what was answered came back"
+
+
+def ordinary_day():
+    """24 hours online: two hundred switches in each direction, a kept reading every five minutes; what was written."""
+    image = bytearray(b"\xff" * (BLOCK * BLOCKS))
+    flash = Flash(image)
+    vfs.VfsLfs2.mkfs(flash)
+    vfs.mount(vfs.VfsLfs2(flash), "/day")
+    os.chdir("/day")
+    cloud = Cloud()
+    device = Device(Clock(), 0xABC)
+    device.go_online()
+    flash.changes = flash.erased = flash.programmed = 0
+    for number in range(288):
+        device.measure(20.0 + number % 2)
+        if number % 3 != 2:
+            device.wish("cmd_1", number % 2, number + 1)
+        cloud.take(device)
+        device.pass_s(300, 10)
+    return {
+        "events": len(cloud.received),
+        "erased_blocks": flash.erased,
+        "programmed_bytes": flash.programmed,
+    }
+
+
+def errors(start, most):
+    """The day once more on a flash that refuses `most` changes from number `start` on; how many changes there were."""
+    flash = Flash(bytearray(b"\xff" * (BLOCK * BLOCKS)))
+    vfs.VfsLfs2.mkfs(flash)
+    system = vfs.VfsLfs2(flash)
+    vfs.mount(system, "/day")
+    os.chdir("/day")
+    cloud = Cloud()
+    flash.changes = 0
+
+    def refuse(at, data):
+        if start <= flash.changes < start + most:
+            raise OSError(5)
+
+    flash.cut = refuse
+    device = Device(Clock(), 0xABC)
+    story(device, cloud)
+    flash.cut = None
+    device.pass_s(61)
+    while device.outbox.reports:
+        cloud.take(device)
+    device.keeper.lazy.start -= 60000
+    device.keeper.write()
+    assert not device.outbox.kept and not cloud.problems
+    lost = [r for r in device.posted.values() if r.message_id not in cloud.received]
+    assert len(lost) <= device.outbox.dropped, "lost without being counted"
+    assert not [r for r in lost if r.source == "command"]
+    assert not Device(device.clock, 0xDEF).outbox.reports, "what was answered came back"
+    os.chdir("/")
+    vfs.umount("/day")
+    # Files that could not be closed are closed by the collector: that has to be before their file system goes.
+    gc.collect()
+    return system and flash.changes
+
+
+if MODE == "errors":
+    total = errors(0, 0)
+    for start in range(1, total, 7):
+        for most in (1, 3, 100):
+            errors(start, most)
+    print(json.dumps({"changes": total}))
+elif MODE == "day":
+    print(json.dumps(ordinary_day()))
+else:
+    cuts = Cuts()
+    cuts.run()
+    print(json.dumps({"changes": cuts.flash.changes, "cuts": cuts.cuts, "problems": cuts.problems[:20]}))
