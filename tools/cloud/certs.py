@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-GOOD_NAMES = ("api.realer.test", "mqtt.realer.test", "localhost")
+GOOD_NAMES = ("api.realer.test", "mqtt.realer.test", "iot.realer.test", "localhost")
 KINDS = ("good", "wrong_name", "expired", "not_yet_valid", "unknown_ca")
 _DAY = dt.timedelta(days=1)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from tools.cloud.nouns import Command, Device, Sensor
+from tools.cloud.thinger_model import Thinger
 
 CLIENT_ID = "cdv_00000000000000000000000001"
 CLIENT_SECRET = "test-secret-not-real"
 DEVICE_ID = 12345
+
+THINGER_USER, THINGER_PASSWORD = "alvarolb", "test-password-not-real"
+THINGER_DEVICE, THINGER_CREDENTIAL = "nodemcu", "test-secret-not-real"
 
 
 def demo_device() -> Device:
@@ -21,3 +25,9 @@ def demo_device() -> Device:
             Sensor(2, "15", kind="ldr_sensor", qc="illuminance", mu="lux:0"),
         ],
     )
+
+
+def demo_account(cloud: Thinger) -> None:
+    """The same board as a device of the simulated Thinger.io, under the names of its documentation."""
+    cloud.accounts[THINGER_USER] = THINGER_PASSWORD
+    cloud.add_device(THINGER_USER, THINGER_DEVICE, THINGER_CREDENTIAL, "NodeMCU With ESP8266")

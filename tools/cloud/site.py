@@ -1,4 +1,4 @@
-"""A whole simulated outside world: cloud over HTTPS, DNS, SNTP, the owner's admin side, and a real MQTT broker.
+"""A whole simulated outside world: cloud over HTTPS, DNS, SNTP, the owner's side, a real MQTT broker, Thinger.io.
 
 Owns the composition and the connection file that lets `python -m tools.cloud` find a running one. Refuses to know the
 device: it only offers addresses.
@@ -17,19 +17,23 @@ from tools.cloud.admin import Admin
 from tools.cloud.broker import Broker
 from tools.cloud.certs import TestCA
 from tools.cloud.client import CONNECTION_FILE
+from tools.cloud.demo import demo_account
 from tools.cloud.dns import DnsServer
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model, Plan
 from tools.cloud.ntp import NtpServer
 from tools.cloud.server import CloudServer
+from tools.cloud.thinger_model import Thinger
+from tools.cloud.thinger_server import ThingerServer
 
 CERTS = CONNECTION_FILE.parents[1] / "certs"
 
 
 class Site:
-    """`async with Site(...) as site:` then use `.model .faults .server .dns .ntp .certs .broker`.
+    """`async with Site(...) as site:` then use `.model .faults .server .dns .ntp .certs .broker .thinger`.
 
-    `mqtt`: run mosquitto too; without it `broker` is None and the cloud offers no MQTT.
+    `mqtt`: run mosquitto too; without it `broker` is None and the cloud offers no MQTT. `thinger`: simulate Thinger.io
+    as well, with the demo's account and device; without it `thinger` is None.
     `connection_file` None writes none. Ports are 0 (any free one) unless given; all listen on 127.0.0.1 only.
     `clock` gives unix seconds to the model and to SNTP.
     """
@@ -37,7 +41,7 @@ class Site:
     def __init__(
         self, db: str = ":memory:", port: int = 0, certs: Path | str = CERTS, plan: Plan | None = None,
         connection_file: Path | None = CONNECTION_FILE, clock: Callable[[], float] = time.time,
-        mqtt: bool = False,
+        mqtt: bool = False, thinger: bool = False,
     ) -> None:  # fmt: skip
         self.model, self.faults, self.certs = Model(db, plan), Faults(), TestCA(certs)
         self.server = CloudServer(self.model, self.faults, self.certs, port=port, clock=clock)
@@ -45,6 +49,9 @@ class Site:
         self.broker = Broker(self.model, self.faults, self.certs, clock) if mqtt else None
         if self.broker:
             self.server.before_answer = self.broker.settled
+        self.thinger = ThingerServer(Thinger(clock), self.certs) if thinger else None
+        if self.thinger:
+            demo_account(self.thinger.model)
         self.admin = Admin(self, clock)
         self._connection_file = connection_file
 
@@ -70,7 +77,8 @@ class Site:
         self.model.close()
 
     def _parts(self) -> list[Any]:
-        return [part for part in (self.broker, self.server, self.dns, self.ntp, self.admin) if part]
+        parts = (self.broker, self.thinger, self.server, self.dns, self.ntp, self.admin)
+        return [part for part in parts if part]
 
     def addresses(self) -> dict[str, Any]:
         """What a device or a command line needs to reach this site. Ports are on 127.0.0.1."""
@@ -81,6 +89,8 @@ class Site:
             "dns_port": self.dns.port,
             "ntp_port": self.ntp.port,
             "mqtt_port": self.broker.port if self.broker else None,
+            "thinger_port": self.thinger.port if self.thinger else None,
+            "thinger_url": self.thinger.rest_url if self.thinger else None,
             "admin_port": self.admin.port,
             "admin_key": self.admin.key,
         }

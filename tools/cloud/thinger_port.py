@@ -1,0 +1,123 @@
+"""One device at the port of the simulated Thinger.io: its login, calls to its resources, streams from them.
+
+Owns the order of things on a connection: nothing before the login, an answer for every call, keep-alives answered at
+once. What breaks the protocol is noted and ends the connection. Bytes in, bytes out: no socket, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tools.cloud.thinger_wire import Broken, Reader, frame
+
+if TYPE_CHECKING:
+    from tools.cloud.thinger_model import Device, Thinger
+
+Reply = Callable[[str, dict[str, Any]], None]
+"""Takes "OK" or "ERROR" with the fields of the answer, or "GONE" without."""
+KEEP_ALIVE_S = 69.0  # 60 s and 15 %
+
+
+class DevicePort:
+    """`send(bytes)` reaches the device, `close()` ends its stream in order. `deaf`: take everything and answer nothing.
+
+    `streams`: id -> (resource, what is told of each value).
+    """
+
+    def __init__(self, cloud: Thinger, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
+        self.cloud, self.device, self.deaf = cloud, None, False
+        self.streams: dict[int, tuple[str, Callable[[Any], None]]] = {}
+        self._send, self._close = send, close
+        self._calls: dict[int, Reply] = {}
+        self._reader, self._sid = Reader(), 0
+        self.heard_at = cloud.now()
+        self.open = True
+        self.device: Device | None
+
+    def feed(self, data: bytes) -> None:
+        """Bytes of the device."""
+        if self.deaf or not self.open:
+            return
+        if self.device:
+            self.device.rx += len(data)
+        self.heard_at = self.cloud.now()
+        try:
+            for kind, fields in self._reader.feed(data):
+                if self.open:
+                    self._take(kind, fields)
+        except (Broken, UnicodeDecodeError) as error:
+            self.cloud.violation(str(error))
+            self.end()
+
+    def gone(self) -> None:
+        """The device has closed, or the network."""
+        if self.open:
+            self.open = False
+            self.cloud.left(self)
+            for reply in list(self._calls.values()):
+                reply("GONE", {})
+            self._calls.clear()
+            self.streams.clear()
+
+    def end(self, goodbye: bool = False) -> None:
+        """Hang up."""
+        if self.open:
+            if goodbye:
+                self.send("DISCONNECT")
+            self.gone()
+            self._close()
+
+    def send(self, kind: str, **fields: Any) -> None:
+        data = frame(kind, **fields)
+        if self.device:
+            self.device.tx += len(data)
+        self._send(data)
+
+    def call(self, reply: Reply, kind: str, **fields: Any) -> int:
+        """Ask the device; the number under which `forget` knows it."""
+        self._sid = self._sid % 65535 + 1
+        self._calls[self._sid] = reply
+        self.send(kind, sid=self._sid, **fields)
+        return self._sid
+
+    def forget(self, number: int) -> None:
+        self._calls.pop(number, None)
+
+    def stream(self, resource: str, told: Callable[[Any], None], interval_ms: int | None = None) -> int:
+        """Open a stream; `told(value)` hears its samples. Its number, for STREAM_DATA and STOP_STREAM."""
+        more = {} if interval_ms is None else {"parameters": {"interval": interval_ms}}
+        number = self.call(lambda *_: None, "START_STREAM", resource=resource, **more)
+        self.streams[number] = resource, told
+        return number
+
+    def _take(self, kind: str, fields: dict[str, Any]) -> None:
+        if not self.device:
+            self._login(kind, fields)
+        elif kind == "KEEP_ALIVE":
+            if fields:
+                raise Broken("a keep-alive has no body")
+            self.send("KEEP_ALIVE")
+        elif kind == "DISCONNECT":
+            self.end()
+        elif kind in ("OK", "ERROR"):
+            reply = self._calls.pop(fields.get("sid", 0), None)
+            if not reply:
+                raise Broken(f"an answer to nothing: {fields.get('sid')}")
+            reply(kind, fields)
+        elif kind == "STREAM_DATA" and "payload" in fields:
+            if fields.get("sid") in self.streams:  # it may have crossed a STOP_STREAM
+                self.streams[fields["sid"]][1](fields["payload"])
+        else:
+            raise Broken(f"{kind} from a device")
+
+    def _login(self, kind: str, fields: dict[str, Any]) -> None:
+        login = fields.get("payload")
+        if kind != "CONNECT" or not isinstance(login, list) or len(login) != 3 or not fields.get("sid"):
+            raise Broken(f"{kind} is no login")
+        self.device = self.cloud.admits(self, *login)
+        if self.device:
+            self.send("OK", sid=fields["sid"])
+        else:
+            self.send("ERROR", sid=fields["sid"])
+            self.end()
