@@ -123,15 +123,13 @@ class Figures:
 
     async def heap(self) -> list[Line]:
         """Real interpreter and real TLS, the firmware's clock a hundred times faster."""
-        async with self.stage("empty") as stage:
-            await stage.until("the empty board tells its heap", lambda: probes(stage.lines), 10)
-            board = probes(stage.lines)[0]
         async with self.stage("heap") as stage:
             await stage.online()
             await stage.until("a quarter of the polls", lambda: stage.polls() > self._polls // 4, 200)
             start = len(probes(stage.lines))
             await stage.until("all polls", lambda: stage.polls() > self._polls * 5 // 4, 400)
             used = probes(stage.lines)[start:]
+            board = stage.board.chip.board_heap
             handshakes, boots = stage.site.server.handshakes, stage.board.boots
         # Every request takes its share for a moment; what stays shows in how low it gets between them.
         half = len(used) // 2

@@ -173,6 +173,7 @@ def about(stage: Stage) -> Facts:
         "api": stage.config["cloud"]["api"],
         "runtime": "unix",
         "heap_used": heaps[-1],
+        "board_heap": stage.board.chip.board_heap,
         "readings_stored": len(stage.feed("sensor")),
     }
 

@@ -22,7 +22,7 @@ async def test_the_story_holds(any_interpreter, api):
     async with Stage(any_interpreter, edit=of(api)) as stage:
         facts = await story(stage, told.append)
     assert len(told) == len(ACTS)
-    assert PROMISED | {"heap_used"} <= set(facts)
+    assert PROMISED | {"heap_used", "board_heap"} <= set(facts)
     assert facts["bits"] == any_interpreter.bits
     assert facts["readings_stored"] > 5
     # One connection, and one more after the cloud's refusal closed it.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools import interpreter
+from tools.board import process
 from tools.board.install import install
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World
@@ -103,17 +104,42 @@ def test_missing_files_are_fine(tmp_path, any_interpreter):
     assert story.lines == []
 
 
-def test_the_heap_is_that_of_the_chip_and_the_shims_take_little_of_it(tmp_path, any_interpreter):
+def test_the_heap_is_that_of_the_chip_and_the_board_takes_little_of_it(tmp_path, any_interpreter):
     main = """
 import gc, machine, network
 gc.collect()
 print(gc.mem_free() + gc.mem_alloc(), gc.mem_alloc())
 """
-    (line,) = tell(tmp_path, any_interpreter, main).lines
-    total, used = map(int, line.split())
+    story = tell(tmp_path, any_interpreter, main)
+    total, used = map(int, story.lines[0].split())
     words = any_interpreter.bits // 32
     assert 115_000 * words < total < 123_000 * words
-    assert used < 13_000 * words
+    taken = story.board.chip.board_heap
+    assert taken <= used < taken + 2000 * words
+    assert taken < (7_000 if any_interpreter.version >= (1, 25) else 13_000) * words
+
+
+def test_without_a_read_only_file_system_the_shims_are_loaded_from_files(
+    tmp_path, any_interpreter, monkeypatch
+):
+    monkeypatch.setattr(process, "_START", process._START.replace("import ffi", "import there_is_no_ffi"))
+    story = tell(
+        tmp_path, any_interpreter, "import machine\nprint(machine.reset_cause() == machine.PWRON_RESET)"
+    )
+    assert story.lines == ["True"]
+    assert story.board.chip.board_heap > 7_000
+
+
+def test_a_module_knows_its_constants_and_no_others(tmp_path, any_interpreter):
+    main = """
+import machine, network
+print(machine.WDT_RESET, network.STAT_GOT_IP)
+try:
+    network.STAT_UNHEARD_OF
+except AttributeError as e:
+    print(e)
+"""
+    assert tell(tmp_path, any_interpreter, main).lines == ["3 1010", "STAT_UNHEARD_OF"]
 
 
 def test_machine_reset_ends_the_program_on_the_spot(tmp_path, any_interpreter):

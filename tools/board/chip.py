@@ -11,7 +11,8 @@ Facts: ESP32 datasheet (GPIO 6-11 flash, 34-39 input only without pulls, ADC cha
 Where it is kinder than the chip: using a flash pin is an error here, and hangs the real one.
 
 A reply is `=value`, or an exception to raise: `!V text` ValueError, `!O text` OSError, `!E number name` OSError with
-a number, `!K` KeyboardInterrupt. No reply at all means that the program does not go on: it asked for a reset.
+a number, `!A name` AttributeError, `!K` KeyboardInterrupt. No reply at all means that the program does not go on: it
+asked for a reset.
 """
 
 from __future__ import annotations
@@ -30,6 +31,31 @@ CAUSES = {
     SOFT_RESET: "soft",
 }
 
+_CONSTANTS = {
+    "machine": {
+        "PWRON_RESET": PWRON_RESET,
+        "HARD_RESET": HARD_RESET,
+        "WDT_RESET": WDT_RESET,
+        "DEEPSLEEP_RESET": DEEPSLEEP_RESET,
+        "SOFT_RESET": SOFT_RESET,
+    },
+    "network": {
+        "AP_IF": 1,
+        "STAT_IDLE": 1000,
+        "STAT_CONNECTING": 1001,
+        "STAT_GOT_IP": 1010,
+        "STAT_BEACON_TIMEOUT": 200,
+        "STAT_NO_AP_FOUND": 201,
+        "STAT_WRONG_PASSWORD": 202,
+        "STAT_ASSOC_FAIL": 203,
+        "STAT_CONNECT_FAIL": 203,
+        "STAT_HANDSHAKE_TIMEOUT": 204,
+        "STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY": 210,
+        "STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD": 211,
+        "STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD": 212,
+    },
+}
+"""What a module of the board tells when it is asked: names that would otherwise fill the heap's table of names."""
 _FLASH = range(6, 12)
 _PINS = frozenset([*range(24), 25, 26, 27, *range(32, 40)])
 _INPUT_ONLY = range(34, 40)
@@ -44,7 +70,7 @@ _EPOCH = datetime.datetime(2000, 1, 1)
 
 
 class ChipError(Exception):
-    """What the port would raise; `kind` V, O or E as in a reply."""
+    """What the port would raise; `kind` V, O, E or A as in a reply."""
 
     def __init__(self, kind, text):
         super().__init__(text)
@@ -57,7 +83,8 @@ class Chip:
     `dns`: the name server that DHCP hands out. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
     `ended`: the reset cause the program asked for, None while it runs. `ctrl_c`: set by who types it; it reaches the
     program at its next request, in whose place it stands. `at_repl`: main.py is over; `at_prompt`: and nothing typed
-    there runs either. `raw_repl`: the mode in which the next run's REPL begins.
+    there runs either. `raw_repl`: the mode in which the next run's REPL begins. `board_heap`: bytes of the
+    heap that interpreter and shims had taken before boot.py.
     """
 
     def __init__(
@@ -69,6 +96,7 @@ class Chip:
         self.reset_cause = PWRON_RESET
         self.wdt_due_ms = None
         self.ended = None
+        self.board_heap = 0
         self._ms = ms
         self._on_pin = on_pin
         self._dns = dns
@@ -200,10 +228,18 @@ class Chip:
         self.raw_repl = raw == "1"
         self.ended = SOFT_RESET
 
+    def _do_heap(self, used):
+        self.board_heap = int(used)
+
     def _do_repl(self, waits):
         self.at_repl = True
         self.at_prompt = waits == "1"
         self.ctrl_c = False
+
+    def _do_constant(self, module, name):
+        if name not in _CONSTANTS[module]:
+            raise ChipError("A", name)
+        return _CONSTANTS[module][name]
 
     def _do_cause(self):
         return self.reset_cause

@@ -14,23 +14,38 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from mpremote.romfs import VfsRomWriter
+
 from tools.interpreter import Interpreter
 from tools.mpy import compiled
 
+_IMAGE = "romfs"
 SHIMS = Path(__file__).resolve().parent / "shims"
 HEAP = {32: "120k", 64: "240k"}
 """What an ESP32 leaves a program, and twice that where every word is twice as long."""
 
 _START = """
 import vfs, os, sys
+try:
+    import ffi, uctypes
+    v = os.stat({image!r})[6]
+    v = uctypes.bytearray_at(ffi.open("libc.so.6").func("p", "malloc", "L")(v), v)
+    with open({image!r}, "rb") as f:
+        f.readinto(v)
+    v = vfs.VfsRom(v)
+except (ImportError, AttributeError, OSError):
+    v = vfs.VfsPosix({shims!r})
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix({flash!r}), "/")
-vfs.mount(vfs.VfsPosix({shims!r}), "/.rom")
+vfs.mount(v, "/.rom")
 os.chdir("/")
 sys.path[:] = ["/.rom", "", ".frozen", "/lib"]
+ffi = uctypes = v = f = None
 import _launch
 _launch.start({port}, {token!r}, {raw})
 """
+"""A read-only file system in memory outside of the heap, from where `.mpy` code runs in place as a chip's own modules
+do from its flash; a MicroPython that cannot do that loads the shims into its heap (docs/decisions/0011)."""
 _LONGEST_LINE = 4096
 REPL_BEGINS = b"\0"
 """What the launcher prints, for this end only, where the program's own output is over."""
@@ -38,10 +53,14 @@ REPL_BEGINS = b"\0"
 
 @functools.cache
 def rom() -> tempfile.TemporaryDirectory:
-    """The shims, compiled: the modules they stand for take no Python heap on a chip, so they shall take little here."""
+    """The shims, compiled: one by one and as the image of a read-only file system."""
     folder = tempfile.TemporaryDirectory(prefix="board-rom-")
-    for source in SHIMS.glob("*.py"):
-        (Path(folder.name) / source.with_suffix(".mpy").name).write_bytes(compiled(source))
+    image = VfsRomWriter()
+    for source in sorted(SHIMS.glob("*.py")):
+        name, code = source.with_suffix(".mpy").name, compiled(source)
+        (Path(folder.name) / name).write_bytes(code)
+        image.mkfile(name, code)
+    (Path(folder.name) / _IMAGE).write_bytes(image.finalise())
     return folder
 
 
@@ -75,7 +94,8 @@ class Run:
         on_data: Callable[[bytes], None] = lambda data: None,
     ) -> Run:
         """`flash` (absolute) is the run's whole file system, as littlefs is on the chip; `raw`: begin in raw mode."""
-        code = _START.format(flash=str(flash), shims=rom().name, port=port, token=token, raw=raw)
+        places = {"flash": str(flash), "shims": rom().name, "image": f"{rom().name}/{_IMAGE}"}
+        code = _START.format(**places, port=port, token=token, raw=raw)
         process = await asyncio.create_subprocess_exec(
             *interpreter.argv,
             "-X",

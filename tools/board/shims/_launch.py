@@ -4,6 +4,9 @@ Owns: the port's order of start and what an exception means in each step. Part o
 """
 # ruff: noqa: F821  (`execfile` is a MicroPython builtin)
 
+import gc
+import machine  # noqa: F401  counts as the board's, whether the program uses it or not
+import network  # noqa: F401
 import os
 import sys
 
@@ -38,6 +41,8 @@ def start(port, token, raw):
     """`raw`: the REPL is in raw mode, which outlives a soft reset and keeps main.py from being run."""
     _die_with_host()
     _link.open_wire(port, token)
+    gc.collect()
+    _link.ask("heap %d" % gc.mem_alloc())
     scope = {"__name__": "__main__"}
     try:
         if _run("boot.py", scope) and not raw:

@@ -35,6 +35,8 @@ def ask(request):
         raise ValueError(text[1:])
     if kind == b"!O":
         raise OSError(text[1:])
+    if kind == b"!A":
+        raise AttributeError(text[1:])
     if kind == b"!K":
         raise KeyboardInterrupt
     number, name = text[1:].split(" ", 1)

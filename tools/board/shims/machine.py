@@ -7,13 +7,11 @@ import binascii
 
 import _link
 
-PWRON_RESET = 1
-HARD_RESET = 2
-WDT_RESET = 3
-DEEPSLEEP_RESET = 4
-SOFT_RESET = 5
-
 _ask = _link.ask
+
+
+def __getattr__(name):
+    return int(_ask("constant machine " + name))
 
 
 def reset():
