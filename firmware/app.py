@@ -37,6 +37,7 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     """The Device of a normalized `config`. `board`: see drivers.board; `wifi`: its radio or None; `net`: an object with
     `dialer` and `ask_time()`; `boots`: the boot count."""
     cloud = config["cloud"]
+    cloud["commands"] = len(config["outputs"])  # how many there can be: what a link asks for depends on it
     controller = _controller(config, board, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
     link = LINKS[cloud["api"], cloud["transport"]](cloud, net, clock, rng, say)
@@ -82,19 +83,28 @@ def _keeper(clock, say, controller, lease, folder):
 
 
 def _realer_https(*parts):
-    from firmware.links.realer_https import connected
+    from firmware.links.realer_https import RealerHttps
 
-    return connected(*parts)
+    return RealerHttps(*parts)
+
+
+def _realer_mqtt(*parts):
+    from firmware.links.realer_mqtt import RealerMqtt
+
+    return RealerMqtt(*parts)
 
 
 def _realino_https(*parts):
-    from firmware.links.realino import connected
+    from firmware.links.realino import Realino
 
-    return connected(*parts)
+    return Realino(*parts)
 
 
 LINKS = {
+    ("realer", "auto"): _realer_mqtt,
     ("realer", "https"): _realer_https,
+    ("realer", "mqtt"): _realer_mqtt,
+    ("realino", "auto"): _realino_https,
     ("realino", "https"): _realino_https,
 }
 """One row per cloud API and transport; only the configured one is imported."""

@@ -191,6 +191,7 @@ def demo_config(addresses: Mapping[str, Any]) -> dict:
     }
     config["time"] = {"servers": [f"ntp.realer.test:{addresses['ntp_port']}"]}
     config["cloud"] |= {
+        "transport": "https",
         "base_url": addresses["base_url"],
         "device_id": str(DEVICE_ID),
         "client_id": CLIENT_ID,

@@ -22,9 +22,12 @@ _RESULTS = {
 """What the error type, or else the status, of an item in a batch reply means. Any other word: refused for good."""
 
 
-def oauth(cfg, revoke=None):
-    """The arguments of `Client.request` that ask for a token, or take back the Secret `revoke` (sections 3.1, 3.2)."""
+def oauth(cfg, revoke=None, scopes=""):
+    """The arguments of `Client.request` that ask for a token with `scopes` ("": the server's own choice), or take back
+    the Secret `revoke` (sections 3.1, 3.2)."""
     body = b"grant_type=client_credentials"
+    if scopes:
+        body += b"&scope=" + scopes.replace(" ", "+").encode()
     if revoke:
         # Every byte is escaped, because a plus sign would arrive as a blank.
         body = b"token=%" + binascii.hexlify(revoke.reveal().encode(), "%")
@@ -33,10 +36,11 @@ def oauth(cfg, revoke=None):
 
 
 def request(cfg, token, what, text):
-    """The arguments of `Client.request` under the device's path. `what`: commands, sensors, feed-data or
-    feed-data/batches; `text`: JSON to post, "" to get."""
-    target = "/iot/v1/devices/%s/%s" % (cfg["device_id"], what)
-    return message("POST" if text else "GET", target, ("Authorization", "Bearer " + token.reveal()), text)
+    """The arguments of `Client.request`. `what`: under the device's path, as commands or feed-data/batches, or a path
+    of its own; `text`: JSON to post, "" to get."""
+    if what[0] != "/":
+        what = "/iot/v1/devices/%s/%s" % (cfg["device_id"], what)
+    return message("POST" if text else "GET", what, ("Authorization", "Bearer " + token.reveal()), text)
 
 
 def commands(body):
@@ -56,9 +60,15 @@ def sensors(body):
 
 
 def feed_item(report):
-    """The JSON object of one report (section 5.2)."""
+    """The JSON text of one report (section 5.2)."""
+    item = event(report)
+    item[report.source + "_id"] = report.id
+    return json.dumps(item)
+
+
+def event(report):
+    """What is told of one report wherever it goes: the object of section 6.4."""
     item = {
-        report.source + "_id": report.id,
         "value": report.value,
         "value_received_at": iso(report.at),
         "message_id": report.message_id,
@@ -68,7 +78,7 @@ def feed_item(report):
         item["report_status"] = report.status
         if report.sequence is not None:
             item["sequence_number"] = report.sequence
-    return json.dumps(item)
+    return item
 
 
 def batch(items):

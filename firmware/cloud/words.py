@@ -91,6 +91,12 @@ def plain(thing, key):
     return value if type(value) in (str, int, float) else ""
 
 
+def text(thing, key):
+    """A text, "" in place of anything else."""
+    value = member(thing, key)
+    return value if isinstance(value, str) else ""
+
+
 def complaint(body):
     """What an answer or an item says in its `error`, "" when it says nothing."""
     error = member(body, "error")

@@ -51,7 +51,7 @@ servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]
 
 cloud
 api realer|realino
-transport https
+transport auto|https|mqtt
 base_url https://host[:port] 9..128 (http would show the client secret) ="https://api.therealer.com"
 device_id id 1..64
 client_id id 1..64

@@ -10,7 +10,8 @@ from firmware.core.timing import Timer
 
 class Lease:
     """Authorized until a moment: `held`, or a `reason` in words why not. `token` and `renewal`: Timers that have passed
-    when the token has run out, and when a new one should be asked for.
+    when the token has run out, and when a new one should be asked for. Where a session is held with credentials of its
+    own, the shorter of both lives counts.
 
     A token alone proves little: a cloud may hand one out and still refuse everything asked with it, as it does when the
     subscription has ended. So a lease that was not held begins with `confirm`, the first answer to a request under it.
@@ -18,6 +19,7 @@ class Lease:
 
     def __init__(self, now):
         self.token = self.renewal = Timer(now)
+        self.session = None  # Timer: when a held session ends, at the latest
         self.end("not authorized yet")
 
     def grant(self, asked_at, expires_s, renew_s):
@@ -38,7 +40,7 @@ class Lease:
         self.reason = reason
 
     def valid(self, now):
-        if self.held and self.token.passed(now):
+        if self.held and (self.token.passed(now) or (self.session and self.session.passed(now))):
             self.end("authorization expired")
         return self.held
 

@@ -5,10 +5,14 @@ from firmware.links.realer_api import RealerApi
 
 
 class IotApi(RealerApi):
-    """See RealerApi."""
+    """See RealerApi. `scopes`: what tokens are asked for, "" for the server's own choice."""
+
+    scopes = ""
 
     async def login(self):
-        return words.grant(self.accept(*(await self.call("token", realer.oauth(self.cfg)))))
+        return words.grant(
+            self.accept(*(await self.call("token", realer.oauth(self.cfg, None, self.scopes))))
+        )
 
     async def give_back(self, token):
         """Realer API, section 3.2."""

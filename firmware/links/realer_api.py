@@ -16,6 +16,7 @@ from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.safety import Lease
 from firmware.core.timing import Backoff, Cadence, Timer
+from http1.client import Client
 from http1.message import HttpError
 from netio.errors import NetError
 
@@ -24,17 +25,17 @@ _REVOKE_MS = const(5000)
 
 
 class RealerApi:
-    """What Realer links have in common. `cfg`: the `cloud` section of the config; `client`: an `http1.client.Client`;
+    """What Realer links have in common. `cfg`: the `cloud` section of the config; `net`: an object with `dialer`;
     `rng()`: 32 random bits; `say(level, text)`: the log. `alive` may be replaced: it is called every 20 s while the
     rate limit holds."""
 
-    def __init__(self, cfg, client, clock, rng, say):
+    def __init__(self, cfg, net, clock, rng, say):
+        host, _, port = cfg["base_url"][8:].rstrip("/").partition(":")
         self.cfg = cfg
-        self.client = client
+        self.client = Client(net.dialer, clock, host, int(port or 443))
         self.clock = clock
         self.rng = rng
         self.say = say
-        self.close = client.close  # never raises
         self.token = None  # a Secret, or None when a new one is needed
         self.turn = asyncio.Lock()
         self.renewals = Backoff(5000, 60000)
@@ -44,15 +45,20 @@ class RealerApi:
     def alive(self):
         pass
 
+    def close(self):
+        """Drop every connection. Never raises."""
+        self.client.close()
+
     def reveal(self):
         """What the log has to mask: a server may echo the token."""
         return self.token.reveal() if self.token else "\n"
 
-    async def exchange(self, what, text=""):
+    async def exchange(self, what, text="", strict=True):
         """One request under the device's path: (verdict, JSON, words for the log). `text`: JSON to post, "" to get.
 
-        A 401 or 403 is answered with one fresh token and one repetition of the very same request. REAUTH, UNPAID,
-        FORBIDDEN and RETRY are dealt with or raised here and never come back.
+        A 401 or 403 is answered with one fresh token and one repetition of the very same request. RETRY is raised, and
+        so are REAUTH, UNPAID and FORBIDDEN, which end the lease; without `strict` these come back instead: then the
+        refusal may concern this request alone.
         """
         async with self.turn:
             await self.authorize()
@@ -62,7 +68,7 @@ class RealerApi:
                 self.token = None
                 await self.authorize()
                 found, body, words = await self.ask(what, text)
-        if found in (v.REAUTH, v.FORBIDDEN, v.UNPAID):
+        if strict and found in (v.REAUTH, v.FORBIDDEN, v.UNPAID):
             raise self.refused(found, words)
         return found, body, words
 

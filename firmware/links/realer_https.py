@@ -10,16 +10,9 @@ from firmware.cloud import realer
 from firmware.core import verdict as v
 from firmware.core.nouns import Catalog
 from firmware.links.iot_api import IotApi
-from http1.client import Client
 
 _MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation (Realer API, section 14 rows 3 and 20)
 _REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
-
-
-def connected(cfg, net, clock, *parts):
-    """The link of `cfg`, the `cloud` section of the config, over `net`. `parts`: rng, say, see RealerApi."""
-    host, _, port = cfg["base_url"][8:].rstrip("/").partition(":")
-    return RealerHttps(cfg, Client(net.dialer, clock, host, int(port or 443)), clock, *parts)
 
 
 class RealerHttps(IotApi):
@@ -81,8 +74,8 @@ class RealerHttps(IotApi):
             return None
         rows, wanted = realer.commands(body)
         if rows != self.rows:
-            self.rows = rows
             self.catalog = Catalog(rows, realer.sensors(await self.read("sensors")))
+            self.rows = rows
         return wanted
 
     async def slot(self, wait_ms):

@@ -12,18 +12,11 @@ from firmware.cloud import words as w
 from firmware.core import verdict as v
 from firmware.core.timing import Timer
 from firmware.links.realer_api import RealerApi
-from http1.client import Client
 
 _MOST_REPORTS = const(20)
 _REPORT_BYTES = const(96)  # one with its share of the rest: two numbers of 20 characters at the most
 _REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
 _LONGEST_S = const(3600)  # no plan keeps requests further apart
-
-
-def connected(cfg, net, clock, *parts):
-    """The link of `cfg`, the `cloud` section of the config, over `net`. `parts`: rng, say, see RealerApi."""
-    host, _, port = cfg["base_url"][8:].rstrip("/").partition(":")
-    return Realino(cfg, Client(net.dialer, clock, host, int(port or 443)), clock, *parts)
 
 
 class Realino(RealerApi):

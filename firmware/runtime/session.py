@@ -7,7 +7,7 @@ leaves the outbox with the cloud's answer.
 from micropython import const
 
 from firmware.core.errors import AuthError, LinkError
-from firmware.core.timing import Backoff
+from firmware.core.timing import Backoff, Timer
 from firmware.core.verdict import CONFLICT
 from firmware.runtime.supervisor import until_first_fails
 
@@ -16,8 +16,9 @@ _CAP_MS = const(300000)
 _REFUSED_CAP_MS = const(900000)
 _LONGEST_MS = const(3600000)
 _SLICE_MS = const(5000)
-_IDLE_MS = const(500)
+_IDLE_MS = const(200)
 _BATCH = const(20)
+_STEADY_MS = const(60000)  # a connection that lived so long was a good one
 
 
 class Session:
@@ -35,6 +36,7 @@ class Session:
         self.seen = 0
         self.beat = None
         self.online = False
+        self.since = None  # Timer that has passed when being online is nothing new any more
 
     async def run(self, beat):
         self.beat = self.link.alive = beat
@@ -49,6 +51,8 @@ class Session:
                 wait = self.refusals.next_ms(self.rng())
                 self.say("error", "refused: %s; next try in %d s" % (e, wait // 1000))
             except LinkError as e:
+                if self.online and self.since.passed(self.clock.ms()):
+                    self.failures.reset()
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
                 self.say("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
             finally:
@@ -65,7 +69,7 @@ class Session:
         self.controller.adopt(await self.link.open())
         self.contact()
         self.refusals.reset()
-        self.failures.reset()
+        self.since = Timer(self.clock.ms(), _STEADY_MS)
         self.online = True
         self.say("info", "online")
         await until_first_fails(self.listen(), self.report())
@@ -82,8 +86,13 @@ class Session:
             if link.catalog is not catalog:
                 catalog = link.catalog
                 self.controller.adopt(catalog)
+            if not wanted:
+                continue
+            now = self.clock.ms()
             for desired in wanted:
-                self.controller.offer(desired, self.clock.ms())
+                self.controller.offer(desired, now)
+            # At once, not when the control loop comes round: over MQTT nothing else would take as long.
+            self.controller.tick(link.lease, now, self.clock.utc())
 
     async def report(self):
         outbox = self.controller.outbox

@@ -59,7 +59,7 @@ class Client:
 
     async def subscribe(self, topics):
         """Subscribe to `topics` with QoS 1; returns the granted reason codes. NetError. MqttError: one was refused."""
-        return await self._order(self.session.subscribe, topics)
+        return await self._outcome(await self._order(self.session.subscribe, topics))
 
     async def publish(self, topic, payload, expiry_s=None, qos=1):
         """Return when the server has acknowledged it, with QoS 0 when it is about to be sent.
@@ -68,16 +68,30 @@ class Client:
         MqttError: refused. NetError: it may or may not have arrived, and in a kept session will be sent once more after
         reconnecting. Cancelling takes nothing back.
         """
+        return await self._outcome(await self.post(topic, payload, expiry_s, qos))
+
+    async def post(self, topic, payload, expiry_s=None, qos=1):
+        """Hand over as `publish` does, but return as soon as there is room for it: its Order, which has `codes` or an
+        `error` once the server has answered; None with QoS 0."""
         return await self._order(self.session.publish, topic, payload, expiry_s, qos)
 
-    async def receive(self):
-        """The next Message; tell `done` about it. After the connection's end: what had come, then what ended it."""
-        while not self.inbox:
+    async def until(self, holds):
+        """Return once `holds()`, which is asked again after every change: a message came, an answer, or the end.
+        Cancelling loses nothing. NetError, MqttError: what ended the connection."""
+        while not holds():
             if self.session.error:
                 raise self.session.error
             await self._change()
+
+    def take(self):
+        """The next Message of `inbox`, which has one; tell `done` about it."""
         self.changed.set()
         return self.inbox.pop(0)
+
+    async def receive(self):
+        """The next Message; tell `done` about it. After the connection's end: what had come, then what ended it."""
+        await self.until(lambda: self.inbox)
+        return self.take()
 
     def done(self, message):
         """Acknowledge `message`: the application has it safe. Until then a kept session would bring it again."""
@@ -98,6 +112,11 @@ class Client:
     def close(self):
         """Drop the connection, if there is one, without a word. Never raises."""
         self._end(self.stream, NetError("closed", "closed here"))
+
+    def abandon(self):
+        """The same when the tasks will never run again, as after Ctrl-C at the REPL: they are forgotten."""
+        self.tasks = ()
+        self.close()
 
     async def _open(self, args, options):
         session = self.session
@@ -129,6 +148,9 @@ class Client:
             if order:
                 order.over = asyncio.Event()
             self.changed.set()
+        return order
+
+    async def _outcome(self, order):
         if order:
             await order.over.wait()
             if order.error:
@@ -170,7 +192,7 @@ class Client:
 
     async def _read(self, stream):
         session = self.session
-        while True:
+        while stream is self.stream:
             while self._deaf():
                 await self._change()
             try:
@@ -189,7 +211,7 @@ class Client:
 
     async def _write(self, stream):
         session = self.session
-        while True:
+        while stream is self.stream:
             data = session.take(self.clock.ms())
             if data:
                 await stream.write(data)
@@ -200,7 +222,7 @@ class Client:
                 await self._change()
 
     async def _ping(self, stream):
-        while True:
+        while stream is self.stream:
             left_ms = self.session.tick(self.clock.ms(), self._deaf())
             self.changed.set()
             await self.clock.sleep_ms(left_ms)

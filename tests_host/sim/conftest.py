@@ -3,6 +3,7 @@
 `@pytest.mark.config(edit=function)` edits the raw configuration first
 """
 
+import asyncio
 import inspect
 import re
 
@@ -35,7 +36,16 @@ def pytest_pyfunc_call(pyfuncitem):
 def virtual_loop():
     loop = VirtualLoop()
     yield loop
+    loop.run_until_complete(_end_tasks())
     loop.close()
+
+
+async def _end_tasks():
+    """What a story left running, or cancelled with its last breath."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def demo_config(**cloud: Any) -> dict:
     raw = json.loads((ROOT / "config.example.json").read_text())
     raw["wifi"]["networks"] = [{"ssid": "bench", "password": WIFI_PASSWORD}]
     raw["cloud"] |= {"base_url": "https://api.realer.test", "device_id": str(DEVICE_ID), "poll_s": 10}
-    raw["cloud"] |= {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET} | cloud
+    raw["cloud"] |= {"transport": "https", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET} | cloud
     return raw
 
 
