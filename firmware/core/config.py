@@ -125,6 +125,8 @@ def _flaws(item, name, path, seen):
         yield "warning", "gpio", "better no strapping pin: it decides how the chip starts"
     if item.get("min", -99) >= item.get("max", 1e6):
         yield "error", "min", "less than max"
+    if item.get("transport") == "mqtt" and item.get("api") == "realino":
+        yield "error", "transport", "auto|https with api realino, which has no MQTT"
     safe = item.get("safe")
     if isinstance(safe, float) and not item.get("min", 1) <= safe <= item.get("max", 0):
         yield "error", "safe", "off|on|hold, mode setpoint: min..max"

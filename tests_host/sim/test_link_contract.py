@@ -217,6 +217,13 @@ def endpoints(row):
     return [e for e in ENDPOINTS if not e.startswith(unused)]
 
 
+@pytest.mark.parametrize("api", ["realer", "realino"])
+@pytest.mark.parametrize("transport", ["auto", "https", "mqtt"])
+def test_whatever_the_configuration_may_say_there_is_a_link_for_it(api, transport):
+    _, problems = validate(demo_config(api=api, transport=transport))
+    assert ((api, transport) in LINKS) == (not [p for p in problems if p[0] == "error"])
+
+
 @pytest.fixture
 def bench(virtual_loop, row):
     return Bench(virtual_loop, row)
