@@ -18,6 +18,7 @@ _LONGEST_MS = const(3600000)
 _SLICE_MS = const(5000)
 _IDLE_MS = const(200)
 _BATCH = const(20)
+_FLAPS = const(3)  # failures that count after a connection that did not last: waits up to 16 s
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 
 
@@ -69,6 +70,8 @@ class Session:
         self.controller.adopt(await self.link.open())
         self.contact()
         self.refusals.reset()
+        # Half a success: it has to last, but the cloud is there.
+        self.failures.failures = min(self.failures.failures, _FLAPS)
         self.since = Timer(self.clock.ms(), _STEADY_MS)
         self.online = True
         self.say("info", "online")
