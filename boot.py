@@ -4,10 +4,15 @@ What `config.json` does not tell, because it is missing or broken, comes from th
 {"boots": n, "early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts boots
 in a row; whoever finds the device healthy, or stops it in an orderly way, sets it to 0. Beyond EARLY_LIMIT outputs go
 to their safe level instead and the application leaves the device alone. Refuses flash, console and input-only pins.
+
+Last it chooses which copy of the firmware runs, from `slot.json`: {"slot": "b", "back": "a", "tries": 2}, copies in the
+folders `/a` and `/b`, "" or no record for one in the root. `tries`: starts that a copy on trial has left; who finds it
+healthy removes that, and without any left `back` is taken for good. No update ever replaces this file.
 """
 
 import json
 import machine
+import sys
 
 EARLY_LIMIT = 5
 _BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError)
@@ -20,6 +25,16 @@ def load(path):
             return dict(json.load(f))
     except _BAD:
         return {}
+
+
+def save(path, record):
+    try:
+        text = json.dumps(record)
+        # Not beside and renamed: littlefs swaps a file in when it is closed, a cut before that leaves the old one.
+        with open(path, "w") as f:
+            f.write(text)
+    except _BAD:
+        pass  # a full or worn flash must not keep the device from starting
 
 
 def drive(items):
@@ -55,10 +70,14 @@ record["safe_mode"] = record["early"] > EARLY_LIMIT
 if not drive(load("config.json").get("outputs")):
     drive(record.get("outputs"))
 record["outputs"] = sorted(driven.values())
-try:
-    text = json.dumps(record)
-    # Not beside and renamed: littlefs swaps a file in when it is closed, a cut before that leaves the old one whole.
-    with open("boot.json", "w") as f:
-        f.write(text)
-except _BAD:
-    pass  # a full or worn flash must not keep the device from starting
+slot = load("slot.json")
+if type(slot.get("tries")) is int:
+    slot["tries"] -= 1
+    if slot["tries"] < 0:
+        slot = {"slot": slot.get("back"), "failed": slot.get("slot")}
+        # What died was the other copy.
+        record["early"], record["safe_mode"] = 1, False
+    save("slot.json", slot)
+if slot.get("slot") in ("a", "b"):
+    sys.path[:0] = ["/" + slot["slot"], "/%s/lib" % slot["slot"]]
+save("boot.json", record)

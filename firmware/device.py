@@ -12,7 +12,7 @@ from micropython import const
 
 from firmware.core.errors import ConfigError
 from firmware.runtime.clock import Clock
-from firmware.runtime.flash import BOOT_RECORD, Store
+from firmware.runtime.flash import BOOT_RECORD, SLOT_RECORD, Store
 from firmware.runtime.log import Log
 from firmware.version import VERSION
 
@@ -59,7 +59,11 @@ def run(sink):
     log = Log(Clock(time.ticks_ms, asyncio.sleep_ms), sink)
     record = store.load(BOOT_RECORD)
     boots = record.get("boots", 0)
-    log.say("info", "firmware %s, boot %d, reset cause: %s" % (VERSION, boots, board.reset_cause()))
+    slot = store.load(SLOT_RECORD)
+    facts = VERSION, slot.get("slot") or "root", boots, board.reset_cause()
+    log.say("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
+    if "failed" in slot:
+        log.say("warning", "slot %s failed: this is the copy before it" % slot["failed"])
     try:
         device = _start(board, log, store, record, boots)
     except ConfigError as e:

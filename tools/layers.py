@@ -33,7 +33,7 @@ ARROWS = {
 PURE = {"micropython", "struct", "json", "math", "binascii", "collections", "hashlib", "re"}
 LIBRARY = PURE | {"asyncio", "errno", "gc", "io", "os", "select", "socket", "ssl", "sys", "time", "tls"}
 HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "bluetooth", "espnow"}
-MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json"}, "main": LIBRARY | {"machine"}}
+MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json", "sys"}, "main": LIBRARY | {"machine"}}
 """What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
 
 LIB_RIM = {"client.py", "files.py", "resolver.py", "sockets.py"}

@@ -8,6 +8,8 @@ import json
 import os
 
 BOOT_RECORD = "boot.json"
+SLOT_RECORD = "slot.json"
+"""Both are explained in boot.py, which reads them before anything of ours is imported."""
 
 
 class Store:
@@ -36,7 +38,15 @@ class Store:
         return True
 
     def mark_good(self):
-        """This boot did not die early: forget the ones before it that did."""
+        """This boot did not die early: forget the ones before it that did. False when the flash refuses."""
         record = self.load(BOOT_RECORD)
         record["early"] = 0
-        return self.save(BOOT_RECORD, record)
+        return self.save(BOOT_RECORD, record) and self.trust(False)
+
+    def trust(self, online):
+        """End the trial of the copy that runs. One that has to prove itself `online` needs more than life."""
+        slot = self.load(SLOT_RECORD)
+        if "tries" not in slot or (slot.get("online") and not online):
+            return True
+        del slot["tries"]
+        return self.save(SLOT_RECORD, slot)

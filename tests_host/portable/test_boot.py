@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 from tests_host.support import fakemachine
 
@@ -47,9 +48,14 @@ class Flash:
             return json.loads(f.read())
 
     def boot(self):
-        """Levels driven, in order."""
+        """Levels driven, in order. `chosen`: what was put in front of the search path."""
         chip = fakemachine.install()
-        exec(self.text, {"__name__": "__main__"})
+        path = sys.path[:]
+        try:
+            exec(self.text, {"__name__": "__main__"})
+            self.chosen = sys.path[: len(sys.path) - len(path)]
+        finally:
+            sys.path[:] = path
         return chip.history
 
 
@@ -247,3 +253,63 @@ def test_deeply_nested_json_is_survived():
         flash.write("config.json", "[" * 5000)
         flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 1, 0]]})
         assert flash.boot() == [(16, 1)]
+
+
+A, B, ROOT_COPY = ["/a", "/a/lib"], ["/b", "/b/lib"], []
+
+
+def test_the_record_chooses_the_copy_that_runs():
+    for content, chosen in (
+        (None, ROOT_COPY),
+        ({}, ROOT_COPY),
+        ({"slot": ""}, ROOT_COPY),
+        ({"slot": "a"}, A),
+        ({"slot": "b", "back": "a"}, B),
+    ):
+        with Flash() as flash:
+            if content is not None:
+                flash.write("slot.json", content)
+            for _ in range(9):
+                flash.boot()
+                assert flash.chosen == chosen, content
+            assert content is None or flash.read("slot.json") == content
+
+
+def test_a_copy_on_trial_has_so_many_starts_and_then_the_other_one_is_back_for_good():
+    for tries in (1, 3):
+        for back, chosen in (("a", A), ("", ROOT_COPY)):
+            with Flash() as flash:
+                flash.write("slot.json", {"slot": "b", "back": back, "tries": tries})
+                for left in range(tries - 1, -1, -1):
+                    flash.boot()
+                    assert flash.chosen == B and flash.read("slot.json")["tries"] == left
+                for _ in range(3):
+                    flash.boot()
+                    assert flash.chosen == chosen
+                    assert flash.read("slot.json") == {"slot": back, "failed": "b"}
+                assert flash.read()["early"] == 3
+
+
+def test_falling_back_ends_safe_mode_because_the_other_copy_died():
+    with Flash() as flash:
+        flash.write("config.json", {"outputs": [PUMP]})
+        flash.write("boot.json", {"boots": 9, "early": 5})
+        flash.write("slot.json", {"slot": "a", "back": "b", "tries": 0})
+        flash.boot()
+        assert flash.chosen == B
+        assert flash.read()["safe_mode"] is False and flash.read()["early"] == 1
+
+
+def test_a_broken_choice_is_survived_and_stops_no_output():
+    for content in (
+        "", "{", "[]", "null", "7", '{"slot": null}', '{"slot": 7}', '{"slot": ["a"]}', '{"slot": "/a"}',
+        '{"slot": "firmware"}', '{"tries": 0}', '{"tries": -5, "slot": {}}', '{"slot": "", "tries": "x"}',
+        '{"slot": "", "tries": true}',
+    ):  # fmt: skip
+        with Flash() as flash:
+            flash.write("config.json", {"outputs": [PUMP]})
+            flash.write("slot.json", content)
+            for _ in range(2):
+                assert flash.boot() == [(16, 0)], content
+                assert flash.chosen == ROOT_COPY, content
+            assert flash.read()["boots"] == 2
