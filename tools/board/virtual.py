@@ -63,6 +63,7 @@ class VirtualBoard:
         self._on_line = on_line
         self._on_event = on_event
         self.console = Console(self.type)
+        self._typed: list[bytes] = []
         self._typing: set[asyncio.Task] = set()
         self._life: asyncio.Task | None = None
         self._ended: asyncio.Future | None = None
@@ -96,6 +97,7 @@ class VirtualBoard:
     async def power_on(self) -> None:
         if self._life is None:
             self.chip.reset(PWRON_RESET)
+            self._typed.clear()
             self._life = asyncio.create_task(self._live())
 
     async def power_off(self) -> None:
@@ -135,6 +137,8 @@ class VirtualBoard:
                 task.add_done_callback(self._typing.discard)
             elif part and self._program is not None:
                 self._program.type(part)
+            elif part:
+                self._typed.append(part)
 
     def press_button(self, ms: int = 200) -> None:
         """Press the wired button for that long."""
@@ -192,6 +196,8 @@ class VirtualBoard:
         try:
             # It may have said all it had to say before it counts as started: a power cut then loses nothing of it.
             self._program = await asyncio.shield(starting)
+            while self._typed:
+                self._program.type(self._typed.pop(0))
             exited = asyncio.create_task(self._program.wait())
             try:
                 await asyncio.wait((exited, self._ended), return_when=asyncio.FIRST_COMPLETED)
