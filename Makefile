@@ -10,7 +10,7 @@ READY := $(ENV) $(MPY) $(BROKER)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers sizes portable fuzz bench flash config ca format clean
+.PHONY: help setup demo smoke test check lint layers sizes portable fuzz bench flash config ca deploy format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ config: $(ENV) ## Write config.json by questions; ARGS="--help" tells how for ma
 
 ca: $(ENV) ## Root certificate the device needs for a server, into certs/: HOST=api.therealer.com
 	@$(PY) -m tools ca "$(HOST)" $(ARGS)
+
+deploy: $(ENV) ## Put this firmware and config.json on a board: PORT=..., also socket://host:port; sends what changed
+	@$(PY) -m tools deploy $(if $(PORT),--port $(PORT)) $(ARGS)
 
 format: $(ENV) ## Format the code and mend what ruff can mend
 	@$(PY) -m ruff check -q --fix .

@@ -1,0 +1,252 @@
+"""Deploys to the virtual board with the real mpremote: what travels, what stays, and a cable pulled out anywhere."""
+
+import asyncio
+import hashlib
+import io
+import json
+import shutil
+
+import pytest
+from mpremote.transport import TransportError
+from mpremote.transport_serial import SerialTransport
+from rich.console import Console
+
+from tools import interpreter
+from tools.board.virtual import VirtualBoard
+from tools.board.world import World
+from tools.deploy import deploy, plan
+from tools.layers import ROOT
+from tools.payload import slot_files, starters
+
+PATIENCE_S = 30
+BOOT = (ROOT / "boot.py").read_bytes()
+MAIN = b"from firmware import app\nprint('runs', app.V, app.W)\n"
+
+
+def version(v, more=""):
+    """A little firmware that says which one it is; one of its files is the same in all of them."""
+    return {
+        "firmware/__init__.py": b"",
+        "firmware/app.py": b"from firmware.part import V\nfrom engine import W\n",
+        "firmware/part.py": b"V = %d\n" % v,
+        "lib/engine.py": b"W = 'lib'\n" + b"#" * 1500,
+        **({f"firmware/{more}.py": b"#"} if more else {}),
+    }
+
+
+def rooted(config="{}", **certs):
+    files = {"boot.py": BOOT, "main.py": MAIN, "config.json": config.encode()}
+    return files | {f"certs/{name}.der": data for name, data in certs.items()}
+
+
+class Bench:
+    """A board with an empty flash and a cable."""
+
+    def __init__(self, flash):
+        flash.mkdir(exist_ok=True)
+        self.flash = flash
+        self.lines = []
+        self.board = VirtualBoard(flash, World(), interpreter.find(), on_line=self.lines.append)
+
+    async def __aenter__(self):
+        await self.board.power_on()
+        self.url = await self.board.console.open()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.board.__aexit__()
+
+    async def deploy(self, code, root, limit=None):
+        """The plan that was carried out; with `limit` the cable is pulled out after so many written bytes."""
+
+        def work():
+            transport = SerialTransport(self.url)
+            transport.serial = Cut(transport.serial, limit)
+            try:
+                return deploy(transport, code, root, Console(file=io.StringIO()))
+            finally:
+                transport.close()
+
+        return await asyncio.to_thread(work)
+
+    async def says(self, words):
+        await self.board.until(lambda: words in self.lines, PATIENCE_S)
+
+    async def runs(self, v):
+        """Wait until that version says so, after a restart."""
+        await self.says(f"runs {v} lib")
+        assert self.lines[-1] == f"runs {v} lib", self.lines
+
+    def record(self):
+        return json.loads((self.flash / "slot.json").read_text())
+
+    def slot(self, name):
+        folder = self.flash / name
+        return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+class Cut:
+    """A serial port whose cable is pulled out after `limit` written bytes, in the middle of a write if need be."""
+
+    def __init__(self, port, limit):
+        self._port, self._limit, self.written = port, limit, 0
+
+    def write(self, data):
+        if self._limit is not None and self.written + len(data) > self._limit:
+            self._port.write(data[: self._limit - self.written])
+            self.written = self._limit
+            self._port.close()
+            raise TransportError("the cable is out")
+        self.written += len(data)
+        return self._port.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self._port, name)
+
+
+async def test_first_second_and_third_deploy(tmp_path):
+    async with Bench(tmp_path / "flash") as bench:
+        first = await bench.deploy(version(1, "old"), rooted(ca=b"one"))
+        assert bench.record() == {"slot": "a"}  # nothing to go back to
+        await bench.runs(1)
+        assert first.target == "a" and bench.slot("a") == version(1, "old")
+
+        again = await bench.deploy(version(1, "old"), rooted(ca=b"one"))
+        assert not again and bench.record() == {"slot": "a"}
+
+        bench.lines.clear()
+        second = await bench.deploy(version(2), rooted('{"a": 1}', new=b"two"))
+        assert sorted(second.sent) == ["b/firmware/part.py", "certs/new.der.new", "config.json.new"]
+        await bench.runs(2)
+        assert bench.slot("b") == version(2)
+        assert bench.record() == {"slot": "b", "back": "a", "tries": 2}
+        assert bench.slot("certs") == {"new.der": b"two"}
+
+        bench.lines.clear()
+        third = await bench.deploy(version(3), rooted('{"a": 1}', new=b"two"))
+        assert third.target == "a" and sorted(third.sent) == ["a/firmware/part.py"]
+        await bench.runs(3)
+        assert bench.slot("a") == version(3)  # what was removed disappears
+        assert sorted(p.name for p in bench.flash.iterdir()) == [
+            "a", "b", "boot.json", "boot.py", "certs", "config.json", "main.py", "slot.json",
+        ]  # fmt: skip
+
+
+async def test_a_changed_configuration_alone_leaves_the_slots_alone(tmp_path):
+    async with Bench(tmp_path / "flash") as bench:
+        await bench.deploy(version(1), rooted())
+        done = await bench.deploy(version(1), rooted('{"name": "x"}'))
+        assert not done.target and list(done.sent) == ["config.json.new"]
+        assert (bench.flash / "config.json").read_text() == '{"name": "x"}'
+        assert not (bench.flash / "b").exists() and bench.record() == {"slot": "a"}
+
+
+async def test_without_a_configuration_the_boards_own_stays(tmp_path):
+    async with Bench(tmp_path / "flash") as bench:
+        await bench.deploy(version(1), rooted('{"name": "x"}', ca=b"one"))
+        await bench.deploy(version(2), {"boot.py": BOOT, "main.py": MAIN})
+        assert (bench.flash / "config.json").read_text() == '{"name": "x"}'
+        assert bench.slot("certs") == {"ca.der": b"one"}
+
+
+async def test_a_plain_copy_in_the_root_goes_on_working_and_is_what_a_bad_deploy_falls_back_to(tmp_path):
+    flash = tmp_path / "flash"
+    for path, data in (version(1) | rooted()).items():
+        (flash / path).parent.mkdir(parents=True, exist_ok=True)
+        (flash / path).write_bytes(data)
+    bad = version(2) | {"firmware/app.py": b"import machine\nprint('dies')\nmachine.reset()\n"}
+    async with Bench(flash) as bench:
+        await bench.runs(1)
+        bench.lines.clear()
+        await bench.deploy(bad, rooted())
+        await bench.runs(1)
+        assert bench.lines == ["dies"] * 3 + ["runs 1 lib"]
+        assert bench.record() == {"slot": "", "failed": "a"}
+
+
+async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
+    """Cut in every message; afterwards the board boots the old version until the record says otherwise."""
+    old, new = version(1), version(2)
+    async with Bench(tmp_path / "flash") as bench:
+        await bench.deploy(old, rooted())
+        await bench.deploy(version(7), rooted())  # fills slot b, so that leftovers are in the way
+        bench.lines.clear()
+        await bench.deploy(old, rooted())
+        await bench.runs(1)
+        (bench.flash / "slot.json").write_text('{"slot": "a", "back": "b"}')  # the firmware trusts itself
+        await bench.board.power_off()
+        before = tmp_path / "before"
+        shutil.copytree(bench.flash, before)
+        limit, olds, runs = 0, 0, ""
+        interesting = (
+            (ROOT / "tools/board/probes/files.py").stat().st_size
+        )  # what comes first, and changes nothing
+        while runs != "runs 2 lib":
+            shutil.rmtree(bench.flash)
+            shutil.copytree(before, bench.flash)
+            await bench.board.power_on()
+            with pytest.raises(TransportError):
+                await bench.deploy(new, rooted('{"name": "x"}'), limit)
+            await bench.board.power_off()
+            bench.lines.clear()
+            await bench.board.power_on()
+            await bench.board.until(lambda: any("runs" in line for line in bench.lines), PATIENCE_S)
+            await bench.board.power_off()
+            (runs,) = bench.lines
+            assert runs in ("runs 1 lib", "runs 2 lib"), limit
+            olds += runs == "runs 1 lib"
+            assert bench.slot("a") == version(1)
+            limit = max(limit + 17, interesting)
+        assert olds > 15
+        assert bench.slot("b") == new and (bench.flash / "config.json").read_text() == '{"name": "x"}'
+
+
+async def test_an_interrupted_deploy_goes_on_where_it_was(tmp_path):
+    async with Bench(tmp_path / "flash") as bench:
+        await bench.deploy(version(1), rooted())
+        with pytest.raises(TransportError):
+            await bench.deploy(version(2) | {"lib/big.py": bytes(9000)}, rooted(), limit=14000)
+        done = await bench.deploy(version(2) | {"lib/big.py": bytes(9000)}, rooted())
+        assert sorted(done.sent) == ["b/lib/big.py"]
+
+
+async def test_the_slot_to_fill_is_no_refuge_any_more(tmp_path):
+    """Before the other copy is overwritten, the record stops naming it: nothing must fall back to a half."""
+    async with Bench(tmp_path / "flash") as bench:
+        await bench.deploy(version(1), rooted())
+        await bench.deploy(version(2), rooted())
+        assert bench.record()["back"] == "a"
+        with pytest.raises(TransportError):
+            await bench.deploy(version(3) | {"lib/big.py": bytes(9000)}, rooted(), limit=14000)
+        assert bench.record() == {"slot": "b"}
+
+
+def seen(slot, files, plain=False):
+    sums = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+    return {"sums": sums, "slot": slot, "plain": plain, "free": 1, "block": 1}
+
+
+def test_a_plan_never_writes_into_the_active_slot():
+    code = version(1)
+    for active, target in (("a", "b"), ("b", "a"), (None, "a"), ("x", "a"), ("", "a")):
+        made = plan(seen({"slot": active}, {}), code, {})
+        assert made.target == target
+        assert {path[0] for path in [*made.sent, *made.copies, *made.stale]} == {target}
+
+
+def test_a_plan_takes_moved_files_from_the_board():
+    there = {f"a/{path}": data for path, data in version(1).items()}
+    code = version(1)
+    code["lib/moved.py"] = code.pop("lib/engine.py")
+    made = plan(seen({"slot": "a"}, there), code, {})
+    assert made.copies["b/lib/moved.py"] == "a/lib/engine.py" and not made.sent
+
+
+def test_the_payload_is_this_tree_and_nothing_else():
+    code = slot_files(ROOT)
+    assert {path.split("/")[0] for path in code} == {"firmware", "lib"}
+    assert all(
+        path.endswith(".mpy") or (path.endswith("__init__.py") and not data) for path, data in code.items()
+    )
+    assert code["firmware/app.mpy"][:1] == b"M"
+    assert starters(ROOT)["boot.py"] == BOOT

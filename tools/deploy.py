@@ -1,0 +1,240 @@
+"""`python -m tools.deploy [--port PORT]`: put this firmware, the configuration and its certificates on a board.
+
+Owns: what has to be sent, and an order in which the cable may be pulled out at any moment: everything is written
+beside what runs, compared, and put in its place by one short program that the board finishes alone. The slots and the
+record that chooses one are those of updates over the air (docs/decisions/0012-two-slots.md).
+Refuses a configuration with errors. Shows no content of any file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import struct
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+
+from tools import check_config, cli, payload, ports, seriallog
+from tools.layers import ROOT
+from tools.mpy import CompileError
+
+_PROBE = Path(__file__).parent / "board" / "probes" / "files.py"
+_TRIES = 3
+"""Starts that a new copy has to live for a minute, before the board goes back to the old one."""
+_CHUNK = 1024
+_PATIENCE_S = 60
+_LOG_S = 30
+_KEPT = """\
+The board keeps the version it had. Plug it in, press its reset button, and run this again: what has arrived is not sent
+twice."""
+_BROKEN = (TransportError, OSError, struct.error)
+"""What mpremote raises when the cable is pulled out; pyserial's own error is an OSError."""
+
+
+@dataclass
+class Plan:
+    """What has to happen; paths are the board's.
+
+    `target`: the slot to fill, "" when the code that runs is this one already. `disarm`: the record to write first,
+    because the present one would fall back to what is about to be overwritten. `stale`: leftovers in the target;
+    `copies`: target -> source, both on the board; `sent`: what travels, files outside the slots under a name beside;
+    `renamed`: those without `.new`; `gone`: certificates no longer named; `record`: the new choice of a slot.
+    """
+
+    target: str = ""
+    disarm: dict[str, Any] | None = None
+    stale: list[str] = field(default_factory=list)
+    copies: dict[str, str] = field(default_factory=dict)
+    sent: dict[str, bytes] = field(default_factory=dict)
+    renamed: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    record: dict[str, Any] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.target or self.sent or self.gone)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.sent.values()))
+
+
+def plan(seen: Mapping[str, Any], code: Mapping[str, bytes], root: Mapping[str, bytes]) -> Plan:
+    """`seen`: what the board told (`look` of the probe); `code`: the slot's files; `root`: those beside the slots."""
+    made, sums, slot = Plan(), seen["sums"], seen["slot"]
+    active = slot.get("slot") if slot.get("slot") in ("a", "b") else ""
+    wanted = {path: _sum(data) for path, data in code.items()}
+    if _inside(sums, active) != wanted:
+        made.target = target = "b" if active == "a" else "a"
+        there = _inside(sums, target)
+        made.stale = [f"{target}/{path}" for path in sorted(there) if path not in code]
+        here = {digest: f"{active}/{path}" for path, digest in _inside(sums, active).items()}
+        for path in sorted(code):
+            if there.get(path) != wanted[path]:
+                if wanted[path] in here:
+                    made.copies[f"{target}/{path}"] = here[wanted[path]]
+                else:
+                    made.sent[f"{target}/{path}"] = code[path]
+        if slot.get("back") == target:
+            made.disarm = {"slot": active}
+        made.record = {"slot": target}
+        if active or seen["plain"]:
+            made.record |= {"back": active, "tries": _TRIES}
+    for name in sorted(root):
+        if sums.get(name) != _sum(root[name]):
+            made.sent[f"{name}.new"] = root[name]
+            made.renamed.append(name)
+    if payload.CONFIG in root:
+        made.gone = sorted(path for path in sums if path.startswith("certs/") and path not in root)
+    return made
+
+
+def _inside(sums: Mapping[str, str], slot: str) -> dict[str, str]:
+    """The sums of a slot's files by path within it; of none, nothing."""
+    return {path[2:]: digest for path, digest in sums.items() if slot and path.startswith(f"{slot}/")}
+
+
+def _sum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class Board:
+    """A board at its raw REPL, and what it can be told to do. `transport`: one of mpremote's; it is interrupted."""
+
+    def __init__(self, transport: SerialTransport):
+        self._transport = transport
+        transport.enter_raw_repl(timeout_overall=_PATIENCE_S)
+        self.run(_PROBE.read_text())
+
+    def run(self, program: str) -> str:
+        """What the program printed. TransportExecError with the traceback when it fails."""
+        output, error = self._transport.exec_raw(program, timeout=_PATIENCE_S)
+        if error:
+            raise TransportExecError(1, error.decode(errors="replace"))
+        return output.decode()
+
+    def look(self, names: list[str]) -> dict[str, Any]:
+        """What is on the board: `sums` by path, and what the probe's `look` tells."""
+        *sums, rest = self.run(f"look({names!r})").splitlines()
+        return json.loads(rest) | {
+            "sums": {path: digest for digest, path in (line.split(" ", 1) for line in sums)}
+        }
+
+    def carry_out(self, todo: Plan, sent: Callable[[int], None] = lambda count: None) -> None:
+        """Do what the plan says; `sent` is told of bytes as they arrive. Raises cli.Failed if they arrived changed."""
+        if todo.disarm:
+            self.run(f"record({todo.disarm!r})")
+        for path in todo.stale:
+            self.run(f"os.remove({path!r})")
+        for target, source in todo.copies.items():
+            self.run(f"copy({source!r}, {target!r})")
+        for path, data in todo.sent.items():
+            for start in range(0, len(data) or 1, _CHUNK):
+                piece = data[start : start + _CHUNK]
+                self.run(f"put({path!r}, {base64.b64encode(piece)}, {start == 0})")
+                sent(len(piece))
+        if todo.target:
+            self.run(f"prune({todo.target!r})")
+        sums = self.look(list(todo.sent))["sums"]
+        wrong = [path for path, data in todo.sent.items() if sums.get(path) != _sum(data)]
+        wrong += [path for path, source in todo.copies.items() if sums.get(path) != sums.get(source)]
+        if wrong:
+            raise cli.Failed(
+                f"{wrong[0]} arrived changed", "Try again; if it persists, the cable or flash is bad."
+            )
+        self.run(f"finish({todo.renamed!r}, {todo.gone!r}, {todo.record!r})")
+
+    def restart(self) -> None:
+        self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.deploy",
+        description="Compile this firmware and put it on a board, with its configuration. Sends only what changed; "
+        "until everything is there, the board keeps what it has.",
+    )
+    parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
+    parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="default: config.json")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to send; default: this one")
+    parser.add_argument("--code-only", action="store_true", help="leave configuration and certificates alone")
+    options = parser.parse_args(argv)
+    console = cli.console()
+    port = ports.choose(options.port)
+    try:
+        code, root = payload.slot_files(options.tree), payload.starters(options.tree)
+    except CompileError as error:
+        raise cli.Failed(f"does not compile: {error}") from None
+    if not options.code_only:
+        root |= _owners_files(options.config)
+    try:
+        transport = SerialTransport(port)
+    except (TransportError, OSError) as error:
+        raise cli.Failed(
+            f"{port}: {error}", "Close whatever else watches the board; is the name right?"
+        ) from None
+    try:
+        deploy(transport, code, root, console)
+        seriallog.follow(seriallog.Lines(transport.serial), console, until=("online",), for_s=_LOG_S)
+    except TransportExecError as error:
+        raise cli.Failed(f"the board could not do it: {_last_line(error)}", _KEPT) from None
+    except _BROKEN as error:
+        raise cli.Failed(f"the board could not be reached to the end: {_last_line(error)}", _KEPT) from None
+    finally:
+        transport.close()
+    return 0
+
+
+def deploy(
+    transport: SerialTransport, code: Mapping[str, bytes], root: Mapping[str, bytes], console: Any
+) -> Plan:
+    """Bring the board at the other end to this state and restart it; what was done."""
+    board = Board(transport)
+    seen = board.look(sorted(root))
+    todo = plan(seen, code, root)
+    sizes = [*map(len, todo.sent.values()), *(len(code[path[2:]]) for path in todo.copies)]
+    needed = sum(size // seen["block"] + 1 for size in sizes)
+    if needed > seen["free"]:
+        raise cli.Failed(
+            f"{needed} blocks of {seen['block']} bytes are needed on the board's flash, {seen['free']} are free",
+            "Remove from it what is not this firmware's: mpremote ls, mpremote rm.",
+        )
+    if todo:
+        with cli.progress(console) as bar:
+            task = bar.add_task("sending", total=max(todo.size, 1))
+            board.carry_out(todo, lambda count: bar.advance(task, count))
+        where = f", slot {todo.target}" if todo.target else ""
+        console.print(f"sent {len(todo.sent)} files, {todo.size:,} bytes{where}; restarting")
+    else:
+        console.print("nothing changed, nothing sent; restarting")
+    board.restart()
+    return todo
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
+def _owners_files(config: Path) -> dict[str, bytes]:
+    """The configuration and its certificates, if the device would accept them; only their owner may read the first."""
+    try:
+        problems = check_config.problems_of(config)
+    except check_config.UnreadableError as error:
+        raise cli.Failed(
+            str(error), "Write one with make config, or send the code alone: --code-only"
+        ) from None
+    if any(level == "error" for level, *_ in problems):
+        raise cli.Failed(f"{config} has errors", f"See python -m tools.check_config {config}")
+    config.chmod(0o600)
+    return payload.owners_files(config, json.loads(config.read_text())["cloud"]["ca_files"])
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

@@ -1,0 +1,38 @@
+"""What a board gets: the compiled firmware as a slot holds it, and the few files beside the slots.
+
+Owns which files these are. A slot is a folder with everything that an update replaces; in the root are what starts a
+slot (`boot.py`, `main.py`) and what is the owner's (`config.json` and certificates).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.layers import device_files
+from tools.mpy import compiled
+
+STARTERS = ("boot.py", "main.py")
+CONFIG = "config.json"
+
+
+def slot_files(tree: Path) -> dict[str, bytes]:
+    """Content by path within a slot. Packages are marked by an empty `__init__.py`, all else is `.mpy`.
+
+    Raises tools.mpy.CompileError.
+    """
+    files = {}
+    for path in device_files(tree):
+        if str(path) not in STARTERS:
+            empty = not (tree / path).stat().st_size
+            files[str(path if empty else path.with_suffix(".mpy"))] = b"" if empty else compiled(tree / path)
+    return files
+
+
+def starters(tree: Path) -> dict[str, bytes]:
+    """What the chip runs by name, as source: the port looks for no other form."""
+    return {name: (tree / name).read_bytes() for name in STARTERS}
+
+
+def owners_files(config: Path, ca_files: list[str]) -> dict[str, bytes]:
+    """The configuration as it is, and the certificates it names, from beside it. Raises OSError."""
+    return {CONFIG: config.read_bytes()} | {name: (config.parent / name).read_bytes() for name in ca_files}
