@@ -65,6 +65,8 @@ _ADC_RANGE_MV = ((75, 1039), (78, 1357), (107, 1877), (142, 3134))
 """Least and greatest voltage that can be read at each attenuation: what lies outside reads as the end."""
 _OUT_BIT, _OPEN_DRAIN_BIT = 2, 4
 _PULL_DOWN, _PULL_UP = 1, 2
+_NOT_THE_PROGRAMS = ("heap", "repl", "soft")
+"""Requests of the launcher and the REPL, which Ctrl-C does not interrupt."""
 _RTC_MEMORY_MAX = 2048
 _EPOCH = datetime.datetime(2000, 1, 1)
 
@@ -144,7 +146,7 @@ class Chip:
 
     def answer(self, line):
         """One request line of the shims -> one reply line, or None when the program ends here."""
-        if self.ctrl_c and not line.startswith(("repl", "soft")):
+        if self.ctrl_c and not line.startswith(_NOT_THE_PROGRAMS):
             self.ctrl_c = False
             return "!K"
         op, *words = line.split()
