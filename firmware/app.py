@@ -55,7 +55,6 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     add("sampling", sampling, 30000)
     add("network", network, 60000)
     add("cloud", session, 300000)
-    add("flash", keeper, 60000)
     if board.rtc_get() >= net.floor_s:
         # After a reset without a power cut the chip's clock still runs.
         clock.set_utc(board.rtc_get())

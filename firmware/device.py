@@ -56,7 +56,9 @@ def run(sink):
 
     board = Board()
     store = Store()
-    log = Log(Clock(time.ticks_ms, asyncio.sleep_ms), sink)
+    for line in board.noted():
+        sink("before the reset: " + line)
+    log = Log(Clock(time.ticks_ms, asyncio.sleep_ms), sink, board.note)
     record = store.load(BOOT_RECORD)
     boots = record.get("boots", 0)
     slot = store.load(SLOT_RECORD)

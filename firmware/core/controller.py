@@ -118,6 +118,7 @@ class Controller:
             return
         output.fault = None
         output.switched(on, now)
+        self.outbox.changed = True  # what it holds is
         self.log("info", output, "relay " + word)
 
     def panic(self):

@@ -25,6 +25,7 @@ class Outbox:
         self.prefix = "%x-%08x-" % (boot, bits)
         self.count = self.dropped = 0
         self.reports = []
+        self.changed = False  # whether there may be something to write down
         self.kept = {}  # message_id: False until the event is written down, then the `at` it was written with
         self.overtaken = 0  # how often newer command reports were sent before older ones
         self.now = now
@@ -34,7 +35,7 @@ class Outbox:
         return len(self.reports)
 
     def keep(self):
-        """To be replaced: called before events leave, it writes down the command reports among them."""
+        """To be replaced by what writes events down. Called with every tick, and before events leave."""
 
     def update(self, now, utc):
         """The time of what follows. Once there is one (`utc` not None), every event that waited for it gets the time at
@@ -48,6 +49,7 @@ class Outbox:
             if report.at is None:
                 at = utc - max(diff(now, report.ticks), 0) // 1000
                 self.reports[i] = Report(*(report[:4] + (at,) + report[5:]))
+                self.changed = True
 
     def post(self, source, source_id, value, desired=None, status=None, keep=False):
         """Accept an event; returns its Report. `desired`: the Desired it answers, which has an id; `keep`: it shall
@@ -66,6 +68,7 @@ class Outbox:
         )
         if keep:
             self.kept[report.message_id] = False
+            self.changed = True
         self.append(report)
         return report
 

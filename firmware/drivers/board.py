@@ -8,9 +8,12 @@ wiring included.
 import gc
 import machine
 import os
+from micropython import const
 
 from firmware.core.errors import DriverError
 from firmware.core.nouns import iso
+
+_NOTES = const(250)
 
 
 def attempt(what, call, *args, **options):
@@ -128,6 +131,19 @@ class Board:
         fields = list(map(int, iso(unix_s)[:-1].replace("T", "-").replace(":", "-").split("-")))
         fields.insert(3, (unix_s // 86400 + 3) % 7)  # Monday is 0
         machine.RTC().datetime(tuple(fields + [0]))
+
+    def noted(self):
+        """The latest lines that were noted before a reset, oldest first; nothing after power-on."""
+        try:
+            notes = machine.RTC().memory().partition(b"\n")[2].decode()
+        except UnicodeError:
+            notes = ""
+        return notes.split("\n") if notes else ()
+
+    def note(self, line):
+        """Keep a line of text over resets, together with as many before it as there is room for."""
+        rtc = machine.RTC()
+        rtc.memory((rtc.memory() + b"\n" + line.encode())[-_NOTES:])
 
     def random32(self):
         """32 bits from the hardware's random generator."""

@@ -3,8 +3,8 @@
 Two things: a journal of the events that the outbox keeps, until the cloud has answered for them; and one small record
 with what outputs hold, the last answered desired state of each command, and the last time that was known for sure.
 
-Command reports are written before they leave and within half a second in any case; readings only once they have waited
-a minute, for most never do. That an event was answered is written a minute later at most: until then a power cut makes
+Command reports are written at once, in any case before they leave; readings only once they have waited a minute, for
+most never do. That an event was answered is written a minute later at most: until then a power cut makes
 it leave once more under the same `message_id`, which the cloud takes for what it is. A flash that refuses keeps nothing
 from working; it is tried again every minute.
 """
@@ -14,7 +14,6 @@ from micropython import const
 
 from firmware.core.timing import Timer, diff
 
-_STEP_MS = const(500)
 _LAZY_MS = const(60000)
 _WAITED_MS = const(10000)
 _UTC_S = const(21600)
@@ -40,22 +39,18 @@ class Keeper:
         self.lazy = Timer(clock.ms(), _LAZY_MS)
         self.refused = False
 
-    async def run(self, beat):
-        while True:
-            beat()
-            self.write()
-            await self.clock.sleep_ms(_STEP_MS)
-
     def write(self):
-        """Bring the flash up to date as far as it is time to."""
+        """Bring the flash up to date as far as it is time to. Called all the time."""
         now = self.clock.ms()
-        kept = self.outbox.kept
+        outbox = self.outbox
+        kept = outbox.kept
         due = self.lazy.passed(now) or len(kept) > _MOST
-        if self.refused and not due:
+        if not due and (self.refused or not outbox.changed):
             return
+        outbox.changed = False
         fresh = [
             r
-            for r in self.outbox.reports
+            for r in outbox.reports
             if kept.get(r.message_id, r.at) != r.at
             and (r.source == "command" or (due and diff(now, r.ticks) >= _WAITED_MS))
         ]

@@ -59,6 +59,7 @@ class ControlLoop:
             if pressed or due.passed(now):
                 due = Timer(now, _TICK_MS)
                 self.controller.tick(self.lease, now, clock.utc())
+                self.controller.outbox.keep()
                 if self.led:
                     self.led.set(level(self.state(), now))
                 beat()

@@ -1,7 +1,7 @@
-"""One line per event: printed, and kept in a bounded ring for whoever asks later.
+"""One line per event: printed, and noted where it survives a reset.
 
 The only place that prints. Secrets do not get here (they are `Secret` objects all the way), and a line that contains
-one all the same is masked before it is printed or kept. Text from the network cannot forge lines: control characters
+one all the same is masked before it is printed or noted. Text from the network cannot forge lines: control characters
 become `?`.
 """
 
@@ -10,20 +10,19 @@ from micropython import const
 from firmware.core.nouns import iso
 
 LEVELS = ("debug", "info", "warning", "error")
-_LINES = const(24)
 _LONGEST = const(240)
 
 
 class Log:
-    """`sink(text)` gets each line; `level`: the least of LEVELS that is logged; `lines`: the latest, oldest first;
-    `hidden`: Secrets, or whatever has their `reveal`, masked wherever they appear."""
+    """`sink(text)` gets each line, and so does `note`; `level`: the least of LEVELS that is logged; `hidden`: Secrets,
+    or whatever has their `reveal`, masked wherever they appear."""
 
-    def __init__(self, clock, sink):
+    def __init__(self, clock, sink, note):
         self.clock = clock
         self.sink = sink
+        self.note = note
         self.level = "info"
         self.hidden = []
-        self.lines = []
 
     def say(self, level, text):
         """Log `text` at `level`: `2026-11-21T06:00:00Z W text`, or `+seconds` since the start without a clock."""
@@ -40,7 +39,8 @@ class Log:
         line = line[:_LONGEST]
         if min(line) < " ":
             line = "".join([c if c >= " " else "?" for c in line])
-        if len(self.lines) >= _LINES:
-            del self.lines[0]
-        self.lines.append(line)
+        try:
+            self.note(line)
+        except MemoryError:  # a piece that large may be missing where the line itself found room
+            pass
         self.sink(line)

@@ -199,3 +199,23 @@ def test_a_hostname_that_is_too_long_is_a_driver_error():
     from firmware.drivers.wifi import Wifi
 
     refused(Wifi("x" * 33).start)
+
+
+def test_what_was_noted_is_told_after_a_reset():
+    chip, b = board()
+    assert not any(b.noted())
+    b.note("first")
+    b.note("sécond")
+    assert b.noted() == ["first", "sécond"]
+    for number in range(100):
+        b.note("line %d, with an ö" % number)
+    noted = b.noted()
+    assert noted[-1] == "line 99, with an ö" and 8 < len(noted) < 40
+    for number, line in enumerate(noted):
+        assert line == "line %d, with an ö" % (100 - len(noted) + number)
+    assert len(chip.rtc_memory) <= 250
+    for garbage in (b"\xff\n\xff\xfe", b"\xff" * 90):
+        chip.rtc_memory = garbage
+        b.noted()
+        b.note("after")
+        assert chip.rtc_memory.endswith(b"\nafter")

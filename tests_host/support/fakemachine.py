@@ -31,6 +31,7 @@ class Chip:
         self.watchdog_ms = None
         self.fed = 0
         self.datetime = (2000, 1, 1, 5, 0, 0, 0, 0)
+        self.rtc_memory = b""
 
     def settle(self, ssid, password):
         if ssid not in self.networks:
@@ -106,6 +107,14 @@ class RTC:
         if len(value) != 8:
             raise TypeError("8 values")
         self.chip.datetime = value
+        return None
+
+    def memory(self, data=None):
+        if data is None:
+            return self.chip.rtc_memory
+        if len(data) > 2048:
+            raise ValueError("buffer too long")
+        self.chip.rtc_memory = bytes(data)
         return None
 
 

@@ -98,7 +98,7 @@ class SimDevice:
             lambda: WRAP_SOON_MS + int(self._loop.time() * 1000 + 1e-6),
             lambda ms: asyncio.sleep(max(ms, 0) / 1000),
         )
-        log = Log(clock, self.lines.append)
+        log = Log(clock, self.lines.append, lambda line: None)
         log.level = "debug"
         log.hidden = [self.config["cloud"]["client_secret"]]
         self.net = SimNet(
