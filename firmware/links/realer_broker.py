@@ -102,24 +102,25 @@ class Broker:
         """
         ids = [r.message_id for r in reports]
         self.answers = {name: found for name, found in self.answers.items() if name in ids}
-        batch = [r for r in reports if r.message_id not in self.answers][:_MOST]
-        if not batch and not any(self.answers.values()):
-            wait = self.hold.left_ms(self.clock.ms())
-            await self.until(self.any_answer, wait)
+        # Behind what waits nothing of the same source may overtake it: the last word would be an old one.
+        waiting = [r[1:3] for r in reports if r.message_id in self.answers]
+        batch = [r for r in reports if r[1:3] not in waiting][:_MOST]
+        if not batch:
+            await self.until(self.any_answer, self.hold.left_ms(self.clock.ms()))
             batch = [] if self.any_answer() else reports[:_MOST]
         orders = []
         for report in batch:
             orders.append(await self.publish(report))  # noqa: PERF401 - MicroPython awaits in no comprehension
         await self.until(lambda: self.answered(batch, orders), _ACK_MS)
+        heard = self.any_answer()
         done = [found for found in map(self.outcome, reports) if found]
         if done:
-            self.unanswered = 0
             self.patience.reset()
         else:
             self.hold = Timer(self.clock.ms(), self.patience.next_ms(self.rng()))
-            self.unanswered += 1
-            if self.unanswered >= _DEAF:
-                raise LinkError("MQTT: no acknowledgements")
+        self.unanswered = 0 if heard else self.unanswered + 1
+        if self.unanswered >= _DEAF:
+            raise LinkError("MQTT: no acknowledgements")
         return done
 
     async def disconnect(self):

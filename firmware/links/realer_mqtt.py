@@ -50,6 +50,8 @@ class RealerMqtt(RealerHttps):
         if not self.auto or self.misses < _MOST_MISSES or self.probe.passed(self.clock.ms()):
             try:
                 await self.join()
+                if not self.steps:
+                    self.client.close()
                 return self.catalog
             except LinkError as e:
                 if not self.auto or not self.poll_instead(e):

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.cloud import realer, realino, words
+from firmware.cloud import realer, realer_mqtt, realino, words
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Secret
+from firmware.core.nouns import Catalog, Secret
 
 WORDS = st.sampled_from(
     ["created", "idempotent", "conflict", "rate_limited", "service_unavailable", "relay", "6", "1.0", "2700", "binary",
@@ -150,3 +150,73 @@ def test_what_nests_deeper_than_the_stack_is_refused_like_anything_else() -> Non
     assert [bool(row.error) for row in rows] == [True, False] and wanted[0].value == "" and rows == [*rows]
     results = realer.results({"results": [{"message_id": "m", "status": deep, "error": {"type": deep}}]})
     assert results["m"][0] == v.DROP
+
+
+MQTT = st.fixed_dictionaries(
+    {},
+    optional={
+        "protocol": st.just("mqtt-5.0") | ANYTHING,
+        "broker_url": st.just("mqtts://b.test") | ANYTHING,
+        "feed_data_ack_topic": st.just("acks") | ANYTHING,
+        "credential_endpoint": st.just({"endpoint": "/x", "http_method": "POST", "body": {}}) | ANYTHING,
+    },
+)
+ROUTES = st.lists(
+    st.fixed_dictionaries(
+        {"source_type": st.sampled_from(["sensor", "command"]) | ANYTHING, "source_id": ANYTHING},
+        optional={
+            "mqtt": st.fixed_dictionaries(
+                {}, optional={"feed_data_topic": ANYTHING, "desired_topic": ANYTHING}
+            )
+        },
+    )
+    | ANYTHING,
+    max_size=4,
+)
+
+
+@given(BODIES | st.fixed_dictionaries({"mqtt": MQTT, "mqtt_routes": ROUTES | ANYTHING}))
+def test_an_mqtt_catalog_is_an_offer_of_plain_texts_or_refused(body: Any) -> None:
+    try:
+        offer = realer_mqtt.offer(body)
+    except LinkError:
+        return
+    assert offer.version in (4, 5) and 0 < offer.port < 65536
+    for (kind, name), route in offer.routes.items():
+        assert kind in ("sensor", "command") and type(name) is str
+        for topic in (route.feed, route.desired or "-", offer.acks):
+            assert topic and not set(topic) & set("+#\0")
+    realer_mqtt.tied(Catalog([], []), offer.routes)
+
+
+TUPLE = (
+    "mqtt_client_id",
+    "mqtt_username",
+    "mqtt_credential",
+    "expires_in",
+    "renew_after",
+    "session_hard_expires_in",
+)
+
+
+@given(BODIES | st.fixed_dictionaries({"mqtt": st.fixed_dictionaries(dict.fromkeys(TUPLE, SCALARS))}))
+def test_a_tuple_is_usable_or_refused(body: Any) -> None:
+    try:
+        found = realer_mqtt.credential(body)
+    except LinkError:
+        return
+    assert found.client_id and found.username and found.password.reveal()
+    assert type(found.expires_s) is int and 0 <= found.renew_s < found.expires_s
+
+
+@given(st.binary(max_size=60) | BODIES.map(lambda body: json.dumps(body).encode()))
+def test_a_message_is_understood_or_said_to_be_none(payload: bytes) -> None:
+    for parse in (lambda data: realer_mqtt.desired(1, data), realer_mqtt.acknowledgement):
+        try:
+            found = parse(payload)
+        except ValueError:
+            continue
+        if parse is realer_mqtt.acknowledgement:
+            assert type(found[0]) is str and found[1] in (v.OK, v.CONFLICT, v.RETRY, v.DROP)
+        else:
+            assert plain(found.value) and found.desired_id and found.valid_s >= 0

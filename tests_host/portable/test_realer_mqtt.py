@@ -1,0 +1,301 @@
+"""The words of the Realer API about MQTT. The sound bodies are the documentation's own (Realer API, section 6)."""
+
+import json
+
+from firmware.cloud import realer_mqtt as words
+from firmware.core import verdict as v
+from firmware.core.errors import LinkError
+from firmware.core.nouns import Catalog, Command, Report, Sensor
+
+DEVICE = "cdv_00000000000000000000000001"
+ROOT = "realer/iot/v1/devices/" + DEVICE
+WRONG = (None, True, 0, -1, 1.5, "", "text", [], [[]], {}, {"a": {}}, [None, "x", 7, {"id": []}])
+
+
+def catalog(**changes):
+    mqtt = {
+        "broker_url": "mqtts://mqtt.therealer.com:8883",
+        "protocol": "mqtt-5.0",
+        "client_id": DEVICE,
+        "qos": 1,
+        "retain_policy": "disabled",
+        "feed_data_ack_topic": ROOT + "/acks",
+        "credential_endpoint": {
+            "endpoint": "/iot/v1/mqtt-credentials",
+            "http_method": "POST",
+            "body": {"device_id": 12345, "scopes": ["iot:mqtt:connect", "iot:mqtt:ack:read"]},
+        },
+    }
+    mqtt.update(changes)
+    return {"code": 2000, "mqtt": mqtt, "mqtt_routes": [route("sensor", 1), route("command", 1)]}
+
+
+def route(kind, name, field="source_id", **changes):
+    topic = "%s/routes/rte_%s_%s/" % (ROOT, kind, name)
+    mqtt = {"feed_data_topic": topic + "feed-data"}
+    if kind == "command":
+        mqtt["desired_topic"] = topic + "desired"
+    mqtt.update(changes)
+    return {"source_type": kind, field: name, "mqtt": mqtt}
+
+
+def routes(*items):
+    return words.offer(dict(catalog(), mqtt_routes=list(items)))
+
+
+def refused(call, *args):
+    try:
+        call(*args)
+    except LinkError as e:
+        return str(e)
+    raise AssertionError("accepted %r" % (args,))
+
+
+# Scopes
+
+
+def test_no_scope_is_asked_for_that_is_not_needed():
+    assert words.scopes(0, False).split(" ") == [
+        "iot:catalog:read",
+        "iot:mqtt:connect",
+        "iot:mqtt:ack:read",
+        "iot:mqtt:feed-data:write",
+    ]
+    assert words.scopes(2, False) == words.scopes(0, False) + " iot:mqtt:desired:read"
+    assert words.scopes(2, True) == words.scopes(2, False) + " iot:feed-data:write"
+
+
+# The catalog
+
+
+def test_the_documented_catalog_is_an_offer():
+    offer = words.offer(catalog())
+    assert (offer.host, offer.port, offer.version, offer.acks) == (
+        "mqtt.therealer.com",
+        8883,
+        5,
+        ROOT + "/acks",
+    )
+    assert offer.endpoint == "/iot/v1/mqtt-credentials" and offer.notes == []
+    body = json.loads(offer.body)
+    assert body["device_id"] == 12345
+    assert body["scopes"] == ["iot:mqtt:connect", "iot:mqtt:ack:read", "iot:mqtt:desired:read"]
+    assert offer.routes["sensor", "1"].desired is None
+    assert offer.routes["command", "1"].desired == ROOT + "/routes/rte_command_1/desired"
+
+
+def test_without_wishes_the_body_is_the_catalogs_own():
+    offer = routes(route("sensor", 1))
+    assert json.loads(offer.body) == catalog()["mqtt"]["credential_endpoint"]["body"]
+
+
+def test_protocol_and_address_are_the_catalogs():
+    offer = words.offer(catalog(broker_url="mqtts://b.test", protocol="mqtt-3.1.1"))
+    assert (offer.host, offer.port, offer.version) == ("b.test", 8883, 4)
+    assert words.offer(catalog(broker_url="mqtts://b.test:1/")).port == 1
+
+
+def test_what_would_show_the_password_or_lead_astray_is_refused():
+    for url in ("mqtt://b.test", "http://b.test", "mqtts://u:p@b.test", "mqtts://b.test/x", "mqtts://b.test:0",
+                "mqtts://b.test:65536", "mqtts://", "mqtts://b test", "mqtts://" + "b" * 200):  # fmt: skip
+        assert "broker_url" in refused(words.offer, catalog(broker_url=url))
+    for topic in ("", "a/+", "#", "a\0", "t" * 200, 7, None):
+        assert "ack topic" in refused(words.offer, catalog(feed_data_ack_topic=topic))
+    assert "protocol" in refused(words.offer, catalog(protocol="mqtt-6"))
+    own = catalog()["mqtt"]["credential_endpoint"]
+    for change in ({"endpoint": "https://elsewhere.test/x"}, {"endpoint": "//elsewhere.test/x"[1:] + " x"},
+                   {"http_method": "PUT"}, {"body": None}, {"body": []}, {"endpoint": 7}):  # fmt: skip
+        assert "credential_endpoint" in refused(words.offer, catalog(credential_endpoint=dict(own, **change)))
+
+
+def test_no_credential_endpoint_is_no_mqtt_yet():
+    body = catalog()
+    body["mqtt"].pop("credential_endpoint")
+    assert words.offer(body).endpoint is None
+
+
+def test_any_shape_is_an_offer_or_refused():
+    for wrong in WRONG:
+        refused(words.offer, wrong)
+        refused(words.offer, {"mqtt": wrong})
+        assert words.offer(dict(catalog(), mqtt_routes=wrong)).routes == {}
+        for key in catalog()["mqtt"]:
+            try:
+                words.offer(catalog(**{key: wrong}))
+            except LinkError:
+                pass
+
+
+def test_a_route_names_its_source_in_one_of_two_fields():
+    for field in ("source_id", "sensor_id"):
+        assert list(routes(route("sensor", 7, field)).routes) == [("sensor", "7")]
+    assert list(routes(route("command", "cmd_1", "command_id")).routes) == [("command", "cmd_1")]
+    both = dict(route("sensor", 7), sensor_id="7")
+    assert list(routes(both).routes) == [("sensor", "7")]
+
+
+def test_a_route_that_cannot_be_tied_is_not_guessed():
+    for bad in (route("sensor", 7, "id"), route("sensor", 7, "command_id"), route("motor", 7), route("sensor", ""),
+                dict(route("sensor", 7), sensor_id=8), route("sensor", [7]), route("sensor", 7, feed_data_topic=""),
+                route("sensor", 7, feed_data_topic="a/+/b")):  # fmt: skip
+        offer = routes(bad, route("sensor", 1))
+        assert list(offer.routes) == [("sensor", "1")]
+        assert len(offer.notes) == 1 and "left alone" in offer.notes[0]
+
+
+def test_two_routes_of_one_source_are_none():
+    offer = routes(route("sensor", 7), route("sensor", "7"), route("sensor", 7), route("sensor", 1))
+    assert list(offer.routes) == [("sensor", "1")]
+    assert offer.notes == ["MQTT routes of sensor 7 left alone: there are several"]
+
+
+def test_a_row_without_a_route_is_left_alone():
+    row = Command(1, "relay", "6", None, None, None, "")
+    broken = Command(3, "relay", "8", None, None, None, "cannot be represented")
+    other = Command("2", "relay", "9", None, None, None, "")
+    sensors = [Sensor(1, "thermistor", "14", ""), Sensor(2, "ldr_sensor", "15", "")]
+    offer = routes(route("command", "1"), route("command", 2, desired_topic=None), route("sensor", 1))
+    tied = words.tied(Catalog([row, other, broken], sensors), offer.routes)
+    assert [bool(c.error) for c in tied.commands] == [False, True, True]
+    assert tied.commands[0] == row and tied.commands[2] == broken
+    assert [s.error for s in tied.sensors] == ["", "it has no MQTT route"]
+    assert words.wishes(tied, offer.routes) == {ROOT + "/routes/rte_command_1/desired": 1}
+
+
+# The tuple
+
+
+def reply(**changes):
+    mqtt = {
+        "mqtt_client_id": DEVICE,
+        "mqtt_username": "realer-x-cred-v12",
+        "mqtt_credential": "not-a-real-one",
+    }
+    mqtt.update({"expires_in": 3600, "renew_after": 2700, "session_hard_expires_in": 3600})
+    mqtt.update(changes)
+    return {"code": 2000, "mqtt": mqtt}
+
+
+def test_a_tuple_is_what_connect_takes_and_hides_its_password():
+    found = words.credential(reply())
+    assert found[:2] == (DEVICE, "realer-x-cred-v12") and found[3:] == (3600, 2700)
+    assert found.password.reveal() == "not-a-real-one" and "not-a-real-one" not in repr(found)
+
+
+def test_the_shorter_life_counts_and_renewal_comes_before_its_end():
+    table = (
+        ({"session_hard_expires_in": 1000}, (1000, 750)),
+        ({"session_hard_expires_in": 9000}, (3600, 2700)),
+        ({"session_hard_expires_in": None}, (3600, 2700)),
+        ({"session_hard_expires_in": 0}, (3600, 2700)),
+        ({"session_hard_expires_in": -5}, (1, 0)),
+        ({"renew_after": 3600}, (3600, 2700)),
+        ({"renew_after": None}, (3600, 2700)),
+        ({"renew_after": "600"}, (3600, 600)),
+        ({"expires_in": "100"}, (100, 75)),
+    )
+    for change, lives in table:
+        assert words.credential(reply(**change))[3:] == lives, change
+
+
+def test_a_reply_without_a_tuple_is_refused():
+    for key in ("mqtt_client_id", "mqtt_username", "mqtt_credential", "expires_in"):
+        for wrong in (None, "", [], {}, True, -1, "x" if key == "expires_in" else 7):
+            refused(words.credential, reply(**{key: wrong}))
+    for wrong in WRONG:
+        refused(words.credential, wrong)
+
+
+# Messages
+
+
+def wish(**changes):
+    body = {
+        "version": 1,
+        "desired_id": "des_00000000000000000000000001",
+        "value": "18.5",
+        "valid_for_seconds": 300,
+        "expires_at": "2026-04-29T10:05:00Z",
+        "sequence_number": 42,
+    }
+    body.update(changes)
+    return json.dumps(body).encode()
+
+
+def no_wish(payload):
+    try:
+        words.desired(1, payload)
+    except ValueError as e:
+        return str(e)
+    raise AssertionError(payload)
+
+
+def test_a_wish_has_a_name_a_number_and_a_window():
+    assert words.desired(1, wish()) == (1, "18.5", "des_00000000000000000000000001", 42, 300)
+    for version in ("1", "1.3", 1.0):
+        assert words.desired(1, wish(version=version)).sequence == 42
+
+
+def test_a_window_that_is_no_number_has_closed():
+    for wrong in (None, "soon", -1, True, [], {}):
+        assert words.desired(1, wish(valid_for_seconds=wrong)).valid_s == 0
+    assert words.desired(1, wish(valid_for_seconds="7.5")).valid_s == 7.5
+
+
+def test_values_and_numbers_pass_as_they_are_or_not_at_all():
+    assert words.desired(1, wish(value=[1])).value == ""
+    assert words.desired(1, wish(value=0)).value == 0
+    for wrong in (None, "42", 4.5, True, []):
+        assert words.desired(1, wish(sequence_number=wrong)).sequence is None
+
+
+def test_what_is_no_wish_is_said_to_be_none():
+    for wrong in (b"", b"[]", b"null", b"\xff", b"7", b'"x"', b"[" * 4000):
+        assert no_wish(wrong) == "no JSON object"
+    assert no_wish(wish(version=2)) == no_wish(wish(version=None)) == "unknown version"
+    for wrong in (None, "", 7, []):
+        assert no_wish(wish(desired_id=wrong)) == "no desired_id"
+
+
+def test_a_report_says_nothing_that_its_topic_says():
+    report = Report("1-2-3", "command", 1, "1.0", 1777025700, 0, "des_1", "applied", 42)
+    assert json.loads(words.publish(report)) == {
+        "message_id": "1-2-3",
+        "value": "1.0",
+        "value_received_at": "2026-04-24T10:15:00Z",
+        "desired_id": "des_1",
+        "report_status": "applied",
+        "sequence_number": 42,
+    }
+    local = Report("1-2-4", "sensor", 1, "21.5", 1777025700, 0, None, None, None)
+    assert sorted(json.loads(words.publish(local))) == ["message_id", "value", "value_received_at"]
+
+
+def ack(status, retryable=False, **more):
+    body = dict({"version": 1, "status": status, "retryable": retryable, "message_id": "1-2-3"}, **more)
+    return words.acknowledgement(json.dumps(body).encode())
+
+
+def test_only_the_clouds_yes_lets_a_report_be_told_again():
+    table = (
+        ("accepted", False, v.OK),
+        ("replayed", False, v.OK),
+        ("accepted", True, v.OK),
+        ("conflict", False, v.CONFLICT),
+        ("conflict", True, v.RETRY),
+        ("rejected", False, v.DROP),
+        ("rejected", True, v.RETRY),
+        ("error", True, v.RETRY),
+        ("error", False, v.DROP),
+        ("error", "yes", v.DROP),
+        ("error", 1, v.DROP),
+        ("news", False, v.DROP),
+        ("news", True, v.RETRY),
+    )
+    for status, retryable, verdict in table:
+        assert ack(status, retryable)[:2] == ("1-2-3", verdict), (status, retryable)
+
+
+def test_an_acknowledgement_says_why():
+    assert "validation_failed" in ack("rejected", error={"type": "validation_failed"})[2]
+    assert ack("accepted", message_id=None)[0] == "" == ack("accepted", message_id=[1])[0]

@@ -1,0 +1,176 @@
+"""Which transport: what `auto` prefers, when it polls instead, how it comes back, and what never happens on the way."""
+
+import asyncio
+
+import pytest
+
+from tests_host.sim.test_mqtt import PUMP, make, quiet, relay_events  # noqa: F401 - `make` is a fixture
+from tools.sim.device import DEVICE_ID
+
+
+def sessions(device):
+    return len(device.model.named("mqtt_connected"))
+
+
+def polls(device, since=0.0):
+    reads = device.model.named("catalog_read")
+    return len([e for e in reads if e["noun"] == "commands" and e["at"] > since])
+
+
+@pytest.fixture
+def auto(make):  # noqa: F811
+    device = make("auto")
+    device.power_on()
+    return device
+
+
+async def on_mqtt(device):
+    await device.until(lambda: device.online and device.app.link.held, 90)
+
+
+async def polling(device, within_s=240):
+    await device.until(lambda: device.online and not device.app.link.held, within_s)
+
+
+async def test_where_there_is_mqtt_it_is_used_and_nothing_is_polled(auto):
+    await on_mqtt(auto)
+    before = polls(auto)
+    await asyncio.sleep(1200)
+    assert sessions(auto) == 1 and polls(auto) == before
+
+
+@pytest.mark.parametrize("offer", [{"credentials": False}, {"url": ""}, {"protocol": "mqtt-7"}])
+async def test_where_there_is_none_it_polls_from_the_start(make, offer):  # noqa: F811
+    device = make("auto")
+    for name, value in offer.items():
+        setattr(device.model.offer, name, value)
+    device.power_on()
+    await polling(device, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 26)
+    await asyncio.sleep(4000)
+    assert not sessions(device) and device.online
+
+
+async def test_a_cloud_that_knows_no_such_scopes_is_polled(make):  # noqa: F811
+    device = make("auto")
+    device.faults.add("token status=400 error=invalid_scope times=1")
+    device.power_on()
+    await polling(device, 60)
+    await asyncio.sleep(600)
+    assert device.online and not sessions(device)
+    assert "mqtt" not in device.model.named("token_issued")[0]["scope"]
+
+
+async def test_polling_takes_over_when_the_broker_stays_away_and_gives_back_when_it_returns(auto):
+    await on_mqtt(auto)
+    auto.want("6", 1)
+    await auto.until(lambda: auto.on("pump"), 2)
+    before = len(relay_events(auto))
+    pump_events = [line for line in relay_events(auto) if "pump" in line]
+    auto.broker.down()
+    await polling(auto)
+    assert auto.wall() - auto.model.named("mqtt_disconnected")[-1]["at"] < 60
+    for _ in range(600):
+        await asyncio.sleep(1)
+        assert auto.on("pump")
+    auto.want("9", 21)
+    await auto.until(lambda: auto.model.reported(DEVICE_ID, "9") == "21.0", 30)
+    auto.broker.up()
+    await auto.until(lambda: auto.app.link.held, 1900)
+    await quiet(auto)
+    auto.want("6", 0)
+    await auto.until(lambda: not auto.on("pump"), 2)
+    assert not any("safe state entered" in line for line in auto.lines)
+    assert len([line for line in relay_events(auto) if "pump" in line]) == len(pump_events) + 1
+    assert before
+
+
+async def test_no_report_is_lost_on_the_way_there_and_back(auto):
+    await on_mqtt(auto)
+    for down in (True, False, True, False):
+        (auto.broker.down if down else auto.broker.up)()
+        for _ in range(20):
+            auto.press()
+            await asyncio.sleep(30)
+    await auto.until(lambda: auto.app.link.held, 1900)
+    await quiet(auto)
+    told = [f["value"] for f in auto.feed("command") if f["command_id"] == PUMP]
+    changes = [value for value, last in zip(told, [None, *told], strict=False) if value != last]
+    assert len(changes) == 81, "the state at the start, and every press"
+
+
+async def test_a_session_that_never_lasts_is_given_up_for_polling(auto):
+    await on_mqtt(auto)
+
+    async def kick():
+        while True:
+            auto.model.kick(str(DEVICE_ID))
+            await asyncio.sleep(2)
+
+    kicking = asyncio.ensure_future(kick())
+    await polling(auto)
+    auto.want("6", 1)
+    await auto.until(lambda: auto.on("pump"), 30)
+    kicking.cancel()
+    await auto.until(lambda: auto.app.link.held, 1900)
+
+
+@pytest.mark.parametrize("fault", ["mqtt status=403", "mqtt-credentials status=403", "mqtt-credentials status=404",
+                                   "mqtt-credentials status=422", "mqtt badjson=half", "connect refused"])  # fmt: skip
+async def test_a_refusal_that_concerns_mqtt_alone_does_not_touch_the_lease_of_polling(auto, fault):
+    auto.faults.add(fault)
+    await polling(auto)
+    auto.want("6", 1)
+    await auto.until(lambda: auto.on("pump"), 30)
+    for _ in range(1000):
+        await asyncio.sleep(3)
+        assert auto.on("pump") and auto.app.link.lease.held
+    auto.faults.clear()
+    await auto.until(lambda: auto.app.link.held, 1900)
+
+
+async def test_keys_that_are_refused_end_the_lease_whatever_the_transport(auto):
+    await on_mqtt(auto)
+    auto.want("6", 1)
+    await auto.until(lambda: auto.on("pump"), 2)
+    auto.model.set_keys(DEVICE_ID, False, auto.wall())
+    await auto.until(lambda: not auto.on("pump"), 120)
+    auto.model.set_keys(DEVICE_ID, True, auto.wall())
+    await auto.until(lambda: auto.on("pump") and auto.app.link.held, 2000)
+
+
+async def test_a_subscription_that_ends_while_polling_and_one_that_ends_on_mqtt(auto):
+    for broker in (auto.broker.up, auto.broker.down):
+        broker()
+        await asyncio.sleep(300)
+        auto.want("6", 1)
+        await auto.until(lambda: auto.on("pump"), 30)
+        auto.model.set_subscription(DEVICE_ID, False, auto.wall())
+        assert await auto.until(lambda: not auto.on("pump"), 60) < 45
+        auto.model.set_subscription(DEVICE_ID, True, auto.wall())
+        await auto.until(lambda: auto.on("pump"), 400)
+
+
+async def test_a_tuple_that_cannot_be_renewed_leads_to_polling_before_the_lease_ends(auto):
+    await on_mqtt(auto)
+    auto.want("6", 1)
+    await auto.until(lambda: auto.on("pump"), 2)
+    auto.faults.add("mqtt-credentials status=503")
+    await polling(auto, 3600)
+    for _ in range(600):
+        await asyncio.sleep(1)
+        assert auto.on("pump")
+    assert auto.online and not any("safe state entered" in line for line in auto.lines)
+
+
+async def test_beside_mqtt_there_is_one_connection_at_most_and_only_for_a_moment(auto):
+    await on_mqtt(auto)
+    await asyncio.sleep(30)
+    opened = {id(stream) for stream in auto.net.streams if not stream.closed}
+    assert len(opened) == 1
+    most = 0
+    for _ in range(3000):
+        await asyncio.sleep(1)
+        most = max(most, len([stream for stream in auto.net.streams if not stream.closed]))
+    assert most <= 2 and len([stream for stream in auto.net.streams if not stream.closed]) == 1
