@@ -6,11 +6,12 @@ PY := .venv/bin/python
 ENV := .venv/.ready
 MPY := .cache/.interpreter-ready
 BROKER := .cache/.broker-ready
-READY := $(ENV) $(MPY) $(BROKER)
+STOCK := .cache/.stock-ready
+READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers sizes portable fuzz bench flash config ca deploy format clean
+.PHONY: help setup demo smoke test check lint layers sizes portable fuzz bench flash config ca deploy doctor format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,10 @@ $(MPY): tools/interpreter.py | $(ENV)
 $(BROKER): tools/mosquitto.py | $(ENV)
 	@mkdir -p .cache
 	@$(PY) -m tools.mosquitto --fetch
+	@touch $@
+
+$(STOCK): pyproject.toml tools/stock.py | $(ENV)
+	@$(PY) -m tools.stock >/dev/null
 	@touch $@
 
 demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C
@@ -72,6 +77,9 @@ ca: $(ENV) ## Root certificate the device needs for a server, into certs/: HOST=
 
 deploy: $(ENV) ## Put this firmware and config.json on a board: PORT=..., also socket://host:port; sends what changed
 	@$(PY) -m tools deploy $(if $(PORT),--port $(PORT)) $(ARGS)
+
+doctor: $(ENV) ## Checklist on the board: network, time, certificates, pins; PORT as for flash
+	@$(PY) -m tools doctor $(if $(PORT),--port $(PORT)) $(ARGS)
 
 format: $(ENV) ## Format the code and mend what ruff can mend
 	@$(PY) -m ruff check -q --fix .

@@ -16,6 +16,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "config": ("config", "write a device's config.json, by questions or for many boards"),
         "ca": ("ca", "find and write the root certificate the device needs for a server"),
         "deploy": ("deploy", "put this firmware and its configuration on a board; sends only what changed"),
+        "doctor": ("doctor.__main__", "check network, time, certificates and pins on the board itself"),
         "check_config": ("check_config", "say what is wrong in a config.json, and what would be right"),
     },
     "Without hardware": {

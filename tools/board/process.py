@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mpremote.romfs import VfsRomWriter
 
+from tools import stock
 from tools.interpreter import Interpreter
 from tools.mpy import compiled
 
@@ -53,15 +54,27 @@ REPL_BEGINS = b"\0"
 
 @functools.cache
 def rom() -> tempfile.TemporaryDirectory:
-    """The shims, compiled: one by one and as the image of a read-only file system."""
+    """The shims, and what a stock image has frozen in, compiled: one by one and as the image of a read-only file
+    system."""
     folder = tempfile.TemporaryDirectory(prefix="board-rom-")
+    for name, source in ({path.name: path for path in SHIMS.glob("*.py")} | stock.modules()).items():
+        target = (Path(folder.name) / name).with_suffix(".mpy")
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(compiled(source))
     image = VfsRomWriter()
-    for source in sorted(SHIMS.glob("*.py")):
-        name, code = source.with_suffix(".mpy").name, compiled(source)
-        (Path(folder.name) / name).write_bytes(code)
-        image.mkfile(name, code)
+    _pack(image, Path(folder.name))
     (Path(folder.name) / _IMAGE).write_bytes(image.finalise())
     return folder
+
+
+def _pack(image: VfsRomWriter, folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            image.opendir(path.name)
+            _pack(image, path)
+            image.closedir()
+        else:
+            image.mkfile(path.name, path.read_bytes())
 
 
 class Run:

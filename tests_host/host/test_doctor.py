@@ -1,0 +1,150 @@
+"""The doctor's checklist on the virtual board, run by the real mpremote: what it finds, and what it leaves alone."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tools import interpreter, stock
+from tools.cloud.demo import CLIENT_SECRET
+from tools.stage import ROOT, WIFI_PASSWORD, Stage
+
+PATIENCE_S = 90
+NAMES = """
+from usocket import *
+import usocket
+PORTS = {ports}
+def getaddrinfo(host, port, *rest):
+    if not host[0].isdigit():
+        if (host, port) not in PORTS:
+            raise OSError(-2)
+        host, port = "127.0.0.1", PORTS[host, port]
+    return usocket.getaddrinfo(host, port, *rest)
+"""
+"""`socket` with the name server of a network in which the simulated cloud has its usual names and ports."""
+
+
+@contextlib.asynccontextmanager
+async def bench(names: bool = True) -> AsyncIterator[Stage]:
+    """A board that is off, with a cable, in front of the simulated cloud with its broker."""
+    stock.fetch()
+    async with Stage(interpreter.find(), powered=False, mqtt=True) as stage:
+        at = stage.site.addresses()
+        port = stage.site.server.port
+        ports = {("api.realer.test", port): port, ("mqtt.realer.test", 8883): at["mqtt_port"]}
+        ports["ntp.realer.test", 123] = at["ntp_port"]
+        (stage.flash / "socket.py").write_text(NAMES.format(ports=ports if names else {}))
+        stage.url = await stage.board.console.open()
+        await stage.board.power_on()
+        yield stage
+
+
+async def doctor(stage: Stage) -> tuple[int, str]:
+    """(exit status, what it said)."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tools", "doctor", "--port", stage.url, cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    async with asyncio.timeout(PATIENCE_S):
+        output, _ = await process.communicate()
+    said = output.decode()
+    assert CLIENT_SECRET not in said and WIFI_PASSWORD not in said
+    return process.returncode, said
+
+
+async def test_where_all_is_well_it_says_so_and_the_firmware_goes_on():
+    async with bench() as stage:
+        await stage.online()
+        stage.want("6", 1)
+        await stage.until("the pump runs", lambda: stage.on("pump"), 20)
+        tokens, boots = len(stage.model.named("token_issued")), stage.board.boots
+        status, said = await doctor(stage)
+        assert status == 0, said
+        for words in (
+            "ok       wifi", "dBm", "UTC from ntp.realer.test", "certificate verified", "answers HTTP", "speaks MQTT",
+            "room: ", "daylight: ", "pump is off", "button is not pressed", "KB free", " 0 problems",
+        ):  # fmt: skip
+            assert words in said
+        assert "\033" not in said
+        assert len(stage.model.named("token_issued")) == tokens
+        await stage.until("the firmware runs again", lambda: stage.on("pump"), 40)
+        assert stage.board.boots > boots
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("wrong_name", "another name than api.realer.test"),
+        ("expired", "has expired"),
+        ("not_yet_valid", "not valid yet"),
+        ("unknown_ca", "chain ends in none of cloud.ca_files"),
+    ],
+)
+async def test_it_judges_a_certificate_in_words(kind, words):
+    async with bench() as stage:
+        stage.site.server.present(kind)
+        status, said = await doctor(stage)
+    assert status == 1 and "problem  api" in said and words in said
+
+
+async def test_wires_switches_and_names_that_are_wrong():
+    async with bench(names=False) as stage:
+        stage.world.break_sensor("ntc", "open")
+        stage.world.break_sensor("ldr", "short")
+        stage.board.press_button(PATIENCE_S * 1000)
+        status, said = await doctor(stage)
+    assert status == 1
+    assert "room: " in said and "an open circuit" in said and "a short circuit" in said
+    assert "button is pressed" in said
+    assert (
+        "the name api.realer.test is not known" in said and "the name mqtt.realer.test is not known" in said
+    )
+    assert "note     broker" in said  # for a device that speaks HTTPS
+    assert "no time server" in said or "does not answer" in said
+
+
+async def test_a_cloud_that_is_down_and_a_certificate_that_is_missing():
+    async with bench() as stage:
+        (stage.flash / "certs/ca.der").unlink()
+        await stage.site.server.down()
+        status, said = await doctor(stage)
+    assert status == 1
+    assert "cannot be reached" in said and "certs/ca.der is not on the board" in said
+
+
+async def test_an_access_point_that_is_gone_and_a_wrong_password():
+    async with bench() as stage:
+        stage.board.wifi_down()
+        status, said = await doctor(stage)
+        assert status == 1 and "no such network here" in said and "api" not in said
+        stage.board.wifi_up()
+        config = json.loads((stage.flash / "config.json").read_text())
+        config["wifi"]["networks"][0]["password"] = "another-password"
+        (stage.flash / "config.json").write_text(json.dumps(config))
+        status, said = await doctor(stage)
+        assert status == 1 and "the password is wrong" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "no config.json"), ("x", "no JSON"), ("[]", "no object")]
+)
+async def test_a_board_without_a_configuration(content, words):
+    async with bench() as stage:
+        file = stage.flash / "config.json"
+        file.unlink()
+        if content:
+            file.write_text(content)
+        status, said = await doctor(stage)
+    assert status == 1 and words in said and "make deploy" in said
+    assert "KB free" in said and "api" not in said
+
+
+async def test_no_board_at_all():
+    async with bench() as stage:
+        await stage.board.power_off()
+        stage.board.console.close()
+        status, said = await doctor(stage)
+    assert status == 1 and "did not come to its end" in said and "Reset it" in said
