@@ -7,6 +7,7 @@ Refuses to install: they are no packages for the host's Python, and pip, which f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -35,35 +36,43 @@ def fetch(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -
     done = folder / "fetched.txt"
     if done.exists() and done.read_text().split() == requirements:
         return modules(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for requirement in requirements:
-        with tempfile.TemporaryDirectory() as temp:
-            # It unpacks, then misses a setup.py and gives up; what it unpacked stays where we asked for it.
-            command = [
-                "download",
-                "-q",
-                "--no-clean",
-                "--no-deps",
-                "--no-binary",
-                ":all:",
-                "-d",
-                temp,
-                requirement,
-            ]
-            env = {**os.environ, **(environment or {}), "TMPDIR": temp}
-            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", *command]
-            output = subprocess.run(pip, capture_output=True, text=True, env=env).stderr
-            found = [path for path in Path(temp).glob("pip-download-*/*/*") if path.suffix != ".egg-info"]
-            sources = [path for path in found if path.suffix == ".py" or any(path.glob("*.py"))]
-            if not sources:
-                raise StockError(f"{requirement} could not be fetched: {output.strip()[-300:]}")
-            for source in sources:
-                shutil.copytree(source, folder / source.name) if source.is_dir() else shutil.copy(
-                    source, folder
-                )
-    done.write_text("\n".join(requirements))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as fresh:
+        made = Path(fresh) / "stock"
+        made.mkdir()
+        for requirement in requirements:
+            _unpack(requirement, made, environment or {})
+        (made / done.name).write_text("\n".join(requirements))
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another process was faster
+            made.rename(folder)
     return modules(folder)
+
+
+def _unpack(requirement: str, folder: Path, environment: Mapping[str, str]) -> None:
+    """Put the modules of one package into `folder`. Raises StockError."""
+    with tempfile.TemporaryDirectory() as temp:
+        # It unpacks, then misses a setup.py and gives up; what it unpacked stays where we asked for it.
+        command = [
+            "download",
+            "-q",
+            "--no-clean",
+            "--no-deps",
+            "--no-binary",
+            ":all:",
+            "-d",
+            temp,
+            requirement,
+        ]
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", *command]
+        env = {**os.environ, **environment, "TMPDIR": temp}
+        output = subprocess.run(pip, capture_output=True, text=True, env=env).stderr
+        found = [path for path in Path(temp).glob("pip-download-*/*/*") if path.suffix != ".egg-info"]
+        sources = [path for path in found if path.suffix == ".py" or any(path.glob("*.py"))]
+        if not sources:
+            raise StockError(f"{requirement} could not be fetched: {output.strip()[-300:]}")
+        for source in sources:
+            shutil.copytree(source, folder / source.name) if source.is_dir() else shutil.copy(source, folder)
 
 
 def main(argv: list[str] | None = None) -> int:
