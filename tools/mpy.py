@@ -13,7 +13,7 @@ FLAGS = ("-O3",)
 
 
 class CompileError(Exception):
-    """The compiler's own words."""
+    """The compiler's own words, or the linker's."""
 
 
 def compiled(path: Path) -> bytes:

@@ -8,24 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.layers import device_files
-from tools.mpy import compiled
+from tools.linker import linked
 
 STARTERS = ("boot.py", "main.py")
 CONFIG = "config.json"
 
 
 def slot_files(tree: Path) -> dict[str, bytes]:
-    """Content by path within a slot. Packages are marked by an empty `__init__.py`, all else is `.mpy`.
-
-    Raises tools.mpy.CompileError.
-    """
-    files = {}
-    for path in device_files(tree):
-        if str(path) not in STARTERS:
-            empty = not (tree / path).stat().st_size
-            files[str(path if empty else path.with_suffix(".mpy"))] = b"" if empty else compiled(tree / path)
-    return files
+    """Content by path within a slot: the firmware, linked and compiled. Raises tools.mpy.CompileError."""
+    return linked(tree)
 
 
 def starters(tree: Path) -> dict[str, bytes]:

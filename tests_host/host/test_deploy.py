@@ -248,9 +248,7 @@ def test_a_plan_takes_moved_files_from_the_board():
 
 def test_the_payload_is_this_tree_and_nothing_else():
     code = slot_files(ROOT)
-    assert {path.split("/")[0] for path in code} == {"firmware", "lib"}
-    assert all(
-        path.endswith(".mpy") or (path.endswith("__init__.py") and not data) for path, data in code.items()
-    )
+    assert {path.split("/")[0] for path in code} == {"firmware"}
+    assert all(path.endswith(".mpy") for path in code)
     assert code["firmware/app.mpy"][:1] == b"M"
     assert starters(ROOT)["boot.py"] == BOOT

@@ -4,7 +4,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tools import sizes
+from tools import linker, sizes
+from tools.mpy import compiled
 
 
 @pytest.fixture
@@ -64,49 +65,18 @@ def test_file_lengths(measured, lines: int, broken: int):
     assert len(sizes.over([measured("A = 1\n" * lines)])[0]) == broken
 
 
-APP = """
-def build(row):
-    from firmware.core.x import X
-    return X, LINKS[row]
-
-
-def _first():
-    from firmware.links.first import Link
-
-
-def _second():
-    from firmware.links.second import Link
-
-
-LINKS = {("a", "https"): _first, ("a", "mqtt"): _second}
-"""
-TREE = {
-    "boot.py": "", "main.py": "from firmware.app import build", "firmware/__init__.py": "", "firmware/app.py": APP,
-    "firmware/core/__init__.py": "", "firmware/core/x.py": "class X: pass", "firmware/links/__init__.py": "",
-    "firmware/links/first.py": "import engine", "firmware/links/second.py": "from firmware.links import first",
-    "firmware/links/unused.py": "", "lib/engine/__init__.py": "from engine.part import f",
-    "lib/engine/part.py": "def f(): pass", "lib/other.py": "",
-}  # fmt: skip
-
-
-def test_a_row_counts_what_it_imports_and_nothing_of_other_links(tmp_path: Path):
-    for name, text in TREE.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    files = {row: {str(path) for path in paths} for row, paths in sizes.loaded(tmp_path).items()}
-    rest = set(TREE) - {"firmware/links/second.py", "firmware/links/unused.py", "lib/other.py"}
-    assert files == {"a-https": rest, "a-mqtt": rest | {"firmware/links/second.py"}}
-    measured = [sizes.Size(PurePosixPath(name), 1, 10, ()) for name in TREE]
-    assert sizes.totals(tmp_path, measured) == {"a-https": 10 * len(rest), "a-mqtt": 10 * len(rest) + 10}
-
-
 @pytest.mark.parametrize(("extra", "broken"), [(0, 0), (1, 2)])
 def test_every_row_has_its_limit(extra: int, broken: int):
-    totals = {"realer-https": 52 * 1024 + extra, "other-link": sizes.MPY_BYTES_OTHERS + extra}
+    totals = {
+        "realer-https": sizes.MPY_BYTES["realer-https"] + extra,
+        "other-link": sizes.MPY_BYTES_OTHERS + extra,
+    }
     assert len(sizes.too_large(totals)) == broken
 
 
-def test_the_rows_of_this_firmware_are_found():
-    rows = sizes.loaded(sizes.ROOT)
-    assert PurePosixPath("firmware/links/realer_https.py") in rows["realer-https"]
-    assert PurePosixPath("lib/mqtt5/client.py") not in rows["realer-https"]
+def test_a_row_counts_what_a_board_with_it_loads_and_nothing_of_other_links():
+    totals = sizes.totals(sizes.ROOT)
+    linked = {name: len(code) for name, code in linker.linked(sizes.ROOT).items()}
+    starters = sum(len(compiled(sizes.ROOT / name)) for name in ("boot.py", "main.py"))
+    shared = sum(size for name, size in linked.items() if not name.startswith("firmware/links/"))
+    assert totals["realer-https"] == starters + shared + linked["firmware/links/realer_https.mpy"]

@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.mpy import compiled
+from tools.linker import linked
 
-_CODE = ("boot.py", "main.py", "firmware", "lib")
+_STARTERS = ("boot.py", "main.py")
+_PACKAGES = ("firmware", "lib")
 
 
 def install(
@@ -17,18 +18,20 @@ def install(
 ) -> None:
     """Replace the code in `flash` by that of `root` and write `config.json`; what the device stored itself stays.
 
-    With `compile_` packages are put there as `.mpy`; `boot.py` and `main.py` are what the chip looks for by name.
+    With `compile_` packages are put there linked and compiled; `boot.py` and `main.py` are what the chip looks for by
+    name.
 
     `files`: content by path on the device, for what is not in `root`. A CA file that `config` names and neither
     holds raises FileNotFoundError.
     """
     flash.mkdir(parents=True, exist_ok=True)
-    for name in _CODE:
-        _replace(root / name, flash / name)
-        if compile_:
-            _compile(flash / name)
+    for name in _PACKAGES:
+        shutil.rmtree(flash / name, ignore_errors=True)
+    for name in _STARTERS if compile_ else (*_STARTERS, *_PACKAGES):
+        _copy(root / name, flash / name)
+    given = linked(root) if compile_ else {}
+    given |= files or {}
     (flash / "config.json").write_text(json.dumps(config))
-    given = dict(files or {})
     for name in config.get("cloud", {}).get("ca_files", ()):
         if name not in given:
             given[name] = (root / name).read_bytes()
@@ -37,16 +40,7 @@ def install(
         (flash / name).write_bytes(content)
 
 
-def _compile(folder: Path) -> None:
-    for source in folder.rglob("*.py"):
-        if source.stat().st_size:  # an empty file marks a package and stays
-            source.with_suffix(".mpy").write_bytes(compiled(source))
-            source.unlink()
-
-
-def _replace(source: Path, target: Path) -> None:
-    if target.is_dir():
-        shutil.rmtree(target)
+def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     else:

@@ -9,12 +9,12 @@ import asyncio
 import gc
 import time
 
-from firmware.runtime import clock, log
+from firmware import device
 
 _SPEED = 100
 _PAUSE_MS = 4000
 _LINES = 50
-_Clock, _Log = clock.Clock, log.Log
+_Clock, _Log = device.Clock, device.Log
 _since, _logs = [], []
 
 
@@ -43,8 +43,7 @@ def _known_log(*parts):
     return _logs[0]
 
 
-# Whoever imports these two names later gets ours.
-log.Log = _known_log
-clock.Clock = lambda *_: _Clock(_ticks_ms, _sleep_ms)
+device.Log = _known_log
+device.Clock = lambda *_: _Clock(_ticks_ms, _sleep_ms)
 asyncio.create_task(_probe())  # noqa: RUF006  the loop's queue holds it
 execfile("device_main.py")  # noqa: F821  a builtin of the unix port

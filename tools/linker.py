@@ -1,0 +1,117 @@
+"""Links the device's modules into few: what lives and goes together becomes one `.mpy` (docs/decisions/0013).
+
+Every module costs a device heap for its path, its names, its tables and its imports, about a third of a kilobyte, and
+look-ups in the flash at each start. The sources stay many small modules with checked import arrows; a board gets units:
+
+* `firmware.device`: all that stays in memory, whatever the cloud;
+* one for each row of `LINKS`: the link with its dialect and engines;
+* what is used once: `firmware.app` and `firmware.settings`, which device.py drops, and `firmware.out_of_service`.
+
+Owns which module belongs to which unit; `merging` does the merging.
+"""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from tools.merging import LinkageError, Module, Unit, source_file
+from tools.mpy import compiled
+
+_MAIN = "firmware.device"
+_APP = "firmware.app"
+_APART = (_APP, "firmware.settings", "firmware.out_of_service")
+_LINKS = "LINKS"
+
+
+def linked(root: Path) -> dict[str, bytes]:
+    """The units as `.mpy` by their path on the device; they are all it needs of `firmware` and `lib`. Raises
+    CompileError."""
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="linked-") as folder:
+        for name, text in sources(root).items():
+            path = PurePosixPath(*name.split("."))
+            source = Path(folder, path.name).with_suffix(".py")
+            source.write_text(text, encoding="utf-8")
+            found[str(path.with_suffix(".mpy"))] = compiled(source)
+    return found
+
+
+def sources(root: Path) -> dict[str, str]:
+    """The units as Python text by module name."""
+    return {unit: Unit(Program(root), unit).text() for unit in Program(root).units}
+
+
+class Program:
+    """All modules that a device may load, and the units they belong to."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.modules: dict[str, Module] = {}
+        self.units: dict[str, list[str]] = {_MAIN: []}
+        self.dropped = tuple(_dropped(self.module(_MAIN).tree))
+        self.rows = dict(self._rows())
+        self._closure(_MAIN, _MAIN)
+        self._closure(_MAIN, _APP)
+        self.units[_MAIN].remove(_APP)
+        for unit in (*_APART, *sorted(set(self.rows.values()))):
+            self.units[unit] = []
+            self._closure(unit, unit)
+
+    def module(self, name: str) -> Module:
+        if name not in self.modules:
+            path = source_file(self.root, name)
+            if not path:
+                raise LinkageError(f"there is no module {name}")
+            self.modules[name] = Module(self.root, name, path)
+        return self.modules[name]
+
+    def unit_of(self, module: str, asking: str) -> str:
+        """Where `asking` finds a module: in itself, in what is always there, or in a unit that is named like it."""
+        for unit in (asking, _MAIN, module):
+            if module in self.units.get(unit, ()):
+                return unit
+        raise LinkageError(f"{module} is not to be had for {asking}")
+
+    def origin(self, module: str, name: str) -> tuple[str, str]:
+        """Where a name that may have been imported itself comes from."""
+        ours = self.module(module).ours
+        return self.origin(*ours[name]) if name in ours and ours[name][1] else (module, name)
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        """By row of LINKS, "api-transport", the module of its link: what the row's function imports."""
+        app = self.module(_APP)
+        table = next((n.value for n in app.tree.body if _assigns(n, _LINKS)), ast.Dict([], []))
+        for key, value in zip(table.keys, table.values, strict=True):
+            function = next(n for n in app.tree.body if getattr(n, "name", "") == value.id)
+            link = next(app.targets[n][0] for n in ast.walk(function) if n in app.targets)
+            yield "-".join(ast.literal_eval(key)), link
+
+    def _closure(self, unit: str, name: str, seen: tuple[str, ...] = ()) -> None:
+        """Append `name` and what it imports, in the order in which Python would run them."""
+        module = self.module(name)
+        for imported, _ in module.targets.values():
+            there = imported in self.units[_MAIN] or imported in self.units[unit] or imported in seen
+            dropped = imported in _APART or (unit == _MAIN and imported.startswith(self.dropped))
+            link = imported in self.rows.values() and unit not in self.rows.values()
+            if not (there or dropped or link):
+                self._closure(unit, imported, (*seen, name))
+        if name not in self.units[unit]:
+            self.units[unit].append(name)
+
+
+def _assigns(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name
+
+
+def _dropped(tree: ast.Module) -> list[str]:
+    """What device.py drops after use: the arguments of `_drop`, beginnings of module names."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [
+        ast.literal_eval(argument)
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == "_drop"
+        for argument in call.args
+    ]

@@ -1,0 +1,324 @@
+"""Merges Python modules into one text: the hand work of `linker`, which knows what belongs together.
+
+Owns the scopes of Python as far as device code uses them: a name is renamed where it means the module's, and left alone
+where an argument, a local variable or an attribute bears it. Refuses what it would have to guess at: `global`,
+`nonlocal`, a module used as a value, one imported name with two meanings.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from tools.mpy import CompileError
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+class LinkageError(CompileError):
+    """A module cannot be merged; the text names it and says why."""
+
+
+class Module:
+    """A source file, its imports taken apart.
+
+    `targets`: what each imported name of ours means, as (module, name or "" for the module itself); `ours`: the same by
+    local name, for what is imported at the top.
+    """
+
+    def __init__(self, root: Path, name: str, path: Path):
+        self.name = name
+        self.tree = ast.parse(path.read_text(encoding="utf-8"))
+        self.targets: dict[ast.alias, tuple[str, str]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    target = _target(root, node.module or "", alias.name)
+                    if target:
+                        self.targets[alias] = target
+        imported = [alias for node in self.tree.body if isinstance(node, _IMPORTS) for alias in node.names]
+        self.ours = {_binds(alias): self.targets[alias] for alias in imported if alias in self.targets}
+        self.defined = _bound(self.tree.body) - set(map(_binds, imported))
+        self.numbers = dict(_numbers(self.tree))
+
+
+class Unit:
+    """The merging of one unit of `program`, a `linker.Program`. `text` uses its modules up: ask it once."""
+
+    def __init__(self, program: Any, name: str):
+        self.program = program
+        self.name = name
+        self.modules = [program.module(m) for m in program.units[name]]
+        self.names: dict[tuple[str, str], str] = {}
+        self.imports: dict[str, ast.stmt] = {}  # by what they bind
+        own = program.module(name).defined  # looked for by whoever imports the unit, so they keep their names
+        self.taken = own.union(*(_locals(m.tree) for m in self.modules))
+        for module in self.modules:
+            for each in sorted(module.defined):
+                self.names[module.name, each] = each if module.name == name else self._free(each, module.name)
+
+    def text(self) -> str:
+        body = [node for module in self.modules for node in _Merger(self, module).body()]
+        used = {node.id for each in body for node in ast.walk(each) if isinstance(node, ast.Name)}
+        tree = ast.Module([*(node for binds, node in self.imports.items() if binds in used), *body], [])
+        return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+    def expression(self, module: str, name: str) -> ast.expr:
+        """What stands in this unit for a name of a module of ours."""
+        module, name = self.program.origin(module, name)
+        numbers = self.program.module(module).numbers
+        if name in numbers:
+            return ast.Constant(numbers[name])
+        unit = self.program.unit_of(module, self.name)
+        if unit != self.name and (module, name) not in self.names:
+            there = self.elsewhere(unit, module, name)
+            here = self.names[module, name] = self._free(there, unit)
+            self.take(here, ast.ImportFrom(unit, [ast.alias(there, here if here != there else None)], 0))
+        return ast.Name(self.called(module, name), ast.Load())
+
+    def called(self, module: str, name: str) -> str:
+        """What a name of a module is called in this unit."""
+        if (module, name) not in self.names:
+            raise LinkageError(f"{module} has no {name}")
+        return self.names[module, name]
+
+    def elsewhere(self, unit: str, module: str, name: str) -> str:
+        """What another unit calls it."""
+        return Unit(self.program, unit).called(module, name)
+
+    def take(self, binds: str, node: ast.stmt) -> None:
+        """Import something at the top, once."""
+        if ast.dump(self.imports.setdefault(binds, node)) != ast.dump(node):
+            raise LinkageError(f"{self.name}: {binds} would have two meanings")
+
+    def _free(self, name: str, module: str) -> str:
+        """`name`, or something like it that neither another module nor a local variable bears."""
+        while name in self.taken:
+            name += "_" + module.rpartition(".")[2]
+        self.taken.add(name)
+        return name
+
+
+class _Merger(ast.NodeTransformer):
+    """The statements of one module, as they stand in its unit."""
+
+    def __init__(self, unit: Unit, module: Module):
+        self.unit = unit
+        self.module = module
+        self.scopes: list[set[str]] = []
+        self.ours = dict(module.ours)
+
+    def body(self) -> list[ast.stmt]:
+        kept = []
+        for node in self.module.tree.body:
+            number = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+            if (number and node.targets[0].id in self.module.numbers) or _is_text(node):
+                continue
+            done = self.visit(node)
+            kept += [done] if done else []
+        return kept
+
+    def visit_Import(self, node: ast.Import) -> ast.stmt | None:
+        for alias in node.names:
+            if source_file(self.unit.program.root, alias.name):
+                raise LinkageError(f"{self.module.name}: import {alias.name} with `from`")
+        return self._import(node, [ast.Import([alias]) for alias in node.names])
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt | None:
+        if node.names[0] not in self.module.targets:
+            return self._import(node, [ast.ImportFrom(node.module, [alias], 0) for alias in node.names])
+        return self._import_late(node) if self.scopes else None
+
+    def _import(self, node: ast.stmt, parts: list) -> ast.stmt | None:
+        """What is not ours: in a function it stays where it is."""
+        if self.scopes:
+            return node
+        for part in parts:
+            self.unit.take(_binds(part.names[0]), part)
+        return None
+
+    def _import_late(self, node: ast.ImportFrom) -> ast.stmt | None:
+        """What a function imports: nothing is left of it within a unit, from another one it stays."""
+        names, unit = [], ""
+        for alias in node.names:
+            module, name = self.module.targets[alias]
+            unit = self.unit.program.unit_of(module, self.unit.name)
+            if unit != self.unit.name:
+                there = self.unit.elsewhere(unit, module, name)
+                names.append(ast.alias(there, None if there == _binds(alias) else _binds(alias)))
+            elif self.ours.setdefault(_binds(alias), (module, name)) != (module, name):
+                raise LinkageError(f"{self.module.name}: {_binds(alias)} has two meanings")
+        return ast.ImportFrom(unit, names, 0) if names else None
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        name = node.id
+        if any(name in scope for scope in self.scopes):
+            return node
+        if name in self.ours:
+            if not self.ours[name][1]:
+                raise LinkageError(f"{self.module.name}: module {name} is used as a value")
+            return self.unit.expression(*self.ours[name])
+        if name in self.module.numbers:
+            return ast.Constant(self.module.numbers[name])
+        new = self.unit.names.get((self.module.name, name), name)
+        return ast.Name(new, node.ctx)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        value = node.value
+        if isinstance(value, ast.Name) and not any(value.id in scope for scope in self.scopes):
+            module, name = self.ours.get(value.id, ("", "no"))
+            if not name:
+                return self.unit.expression(module, node.attr)
+        return self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        new = node.name
+        if not any(new in scope for scope in self.scopes):
+            new = self.unit.names.get((self.module.name, new), new)
+        node.decorator_list = [self.visit(each) for each in node.decorator_list]
+        self._inside(node, node.body)
+        node.name = new
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        self._inside(node, [ast.Expr(node.body)])
+        return node
+
+    def _inside(self, node: ast.AST, body: list[ast.stmt]) -> None:
+        """Defaults belong to the scope around, the body to its own; a class is no scope for its methods."""
+        arguments = node.args
+        arguments.defaults = [self.visit(each) for each in arguments.defaults]
+        arguments.kw_defaults = [each and self.visit(each) for each in arguments.kw_defaults]
+        before = self.scopes
+        self.scopes = [scope for scope in before if "__module__" not in scope]
+        self.scopes.append(_bound(body, _arguments(arguments)) - self._kin(body))
+        inner = [done for each in body if not _is_text(each) and (done := self.visit(each))] or [ast.Pass()]
+        self.scopes = before
+        node.body = inner[0].value if isinstance(node, ast.Lambda) else inner
+
+    def _kin(self, body: list[ast.stmt]) -> set[str]:
+        """What a function imports from its own unit."""
+        program, unit = self.unit.program, self.unit.name
+        late = [
+            node for node in _own_nodes(body) if isinstance(node, ast.alias) and node in self.module.targets
+        ]
+        return {_binds(n) for n in late if program.unit_of(self.module.targets[n][0], unit) == unit}
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.bases = [self.visit(each) for each in node.bases]
+        self.scopes.append(_bound(node.body, {"__module__"}))
+        node.body = [self.visit(each) for each in node.body if not _is_text(each)] or [ast.Pass()]
+        self.scopes.pop()
+        node.name = self.unit.names.get((self.module.name, node.name), node.name)
+        return node
+
+    def _loop(self, node: ast.AST) -> ast.AST:
+        if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node)):
+            raise LinkageError(f"{self.module.name}: no := in a comprehension")
+        first = node.generators[0]
+        outside, first.iter = self.visit(first.iter), ast.Constant(None)
+        self.scopes.append(_targets(node))
+        self.generic_visit(node)
+        self.scopes.pop()
+        first.iter = outside
+        return node
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _loop
+
+
+def source_file(root: Path, name: str) -> Path | None:
+    """The file of a module of ours that is not merely a package."""
+    path = Path(root, "" if name.startswith("firmware") else "lib", *name.split(".")).with_suffix(".py")
+    return path if path.is_file() else None
+
+
+def _target(root: Path, module: str, name: str) -> tuple[str, str] | None:
+    """What `from module import name` means, None when it is not ours."""
+    if source_file(root, f"{module}.{name}"):
+        return f"{module}.{name}", ""
+    return (module, name) if source_file(root, module) else None
+
+
+def _numbers(tree: ast.Module) -> list[tuple[str, int]]:
+    """Whole numbers that get a name once and for all."""
+    stores = [n.id for n in _own_nodes(tree.body) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, value = node.targets[0].id, node.value
+            if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "const":
+                value = value.args[0]
+            try:
+                number = ast.literal_eval(value)
+            except ValueError:
+                continue
+            if type(number) is int and stores.count(name) == 1:
+                found.append((name, number))
+    return found
+
+
+def _own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
+    """All nodes of a scope, functions, classes and comprehensions in it as closed boxes."""
+    found, waiting = [], list(body)
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        if not isinstance(node, (*_FUNCTIONS, *_LOOPS, ast.ClassDef)):
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def _bound(body: list[ast.stmt], more: set[str] = frozenset()) -> set[str]:
+    """The names that statements bind in their own scope."""
+    found = set(more)
+    for node in _own_nodes(body):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {_binds(alias) for alias in node.names}
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            raise LinkageError("global and nonlocal are not supported")
+    return found
+
+
+def _binds(alias: ast.alias) -> str:
+    return alias.asname or alias.name
+
+
+def _targets(loop: ast.AST) -> set[str]:
+    """What a comprehension binds."""
+    return {n.id for part in loop.generators for n in ast.walk(part.target) if isinstance(n, ast.Name)}
+
+
+def _arguments(arguments: ast.arguments) -> set[str]:
+    return {node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg)}
+
+
+def _locals(tree: ast.Module) -> set[str]:
+    """Every name that any function of a module binds for itself."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, _FUNCTIONS):
+            body = [ast.Expr(node.body)] if isinstance(node, ast.Lambda) else node.body
+            found |= _bound(body, _arguments(node.args))
+        elif isinstance(node, _LOOPS):
+            found |= _targets(node)
+    return found
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """A docstring."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
