@@ -58,7 +58,8 @@ def grant(body):
     token = member(body, "access_token")
     expires_s = number(member(body, "expires_in") or member(body, "access_token_expires_in")) or 0
     # The token goes into a header, where only visible ASCII is safe.
-    if not isinstance(token, str) or not token or min(token) < "!" or max(token) > "~" or expires_s < 1:
+    data = token.encode("utf-8", "surrogatepass") if isinstance(token, str) else b""
+    if not data or min(data) < 33 or max(data) > 126 or expires_s < 1:
         raise LinkError("token reply without a usable access_token or expires_in")
     return Secret(token), int(expires_s), int(number(member(body, "renew_after")) or 0)
 

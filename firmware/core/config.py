@@ -96,7 +96,7 @@ class _Walk:
             value = raw.pop(key, None)
             if value is None and default:
                 value = json.loads(default)
-            elif value is None and rule[0] > "9" and " " not in rule:
+            elif value is None and rule > ":" and " " not in rule:
                 value = rule.split("|")[0]
             if value is not None or default != "null":
                 value = self.value(rule, value, key, dot + key)
@@ -150,7 +150,7 @@ def _pick(rule, value):
         if word in ("false", "true"):
             if value is (word == "true"):
                 return value
-        elif word[0] > "9":
+        elif word > ":":
             if value == word:
                 return word
         elif type(value) in (int, float):
@@ -195,7 +195,7 @@ def _address(kind, data):
         and host
         and not host.lower().strip(_NAME + b".")
         and (not colon or (port.isdigit() and 0 < int(port) < 65536))
-        and (kind[0] != "i" or bytewise == [True] * 4)
+        and (kind[:1] != "i" or bytewise == [True] * 4)
     ):
         return data.decode()
     return None

@@ -31,13 +31,14 @@ class Log:
         utc = self.clock.utc()
         line = "%s %s %s" % (
             "+%d" % self.clock.uptime_s() if utc is None else iso(utc),
-            level[0].upper(),
+            level[:1].upper(),
             text,
         )
         for secret in self.hidden:
             line = line.replace(secret.reveal(), "***")
         line = line[:_LONGEST]
-        if min(line) < " ":
+        # Not min(line): MicroPython keeps every single character it makes for ever, in its table of names.
+        if min(line.encode("utf-8", "replace")) < 32:
             line = "".join([c if c >= " " else "?" for c in line])
         try:
             self.note(line)

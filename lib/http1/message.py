@@ -38,15 +38,17 @@ def encode(method, target, host, headers=(), body=None):
     for name, value in headers:
         if ":" in name or name.lower() in _OURS:
             name = ""
-        head += "%s: %s\r\n" % (_checked("header name", name), _checked("header value", value, " "))
+        head += "%s: %s\r\n" % (_checked("header name", name), _checked("header value", value, 32))
     if body is not None:
         head += "Content-Length: %d\r\n" % len(body)
     return (head + "\r\n").encode() + (body or b"")
 
 
-def _checked(part, text, low="!"):
+def _checked(part, text, low=33):
     """`text`, of printable ASCII and not empty. The error names the part, never the value: it may be a secret."""
-    if not isinstance(text, str) or not text or min(text) < low or max(text) > "~":
+    # As bytes: MicroPython would keep every single character for ever, in its table of names.
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else b""
+    if not data or min(data) < low or max(data) > 126:
         raise ValueError("http: bad " + part)
     return text
 

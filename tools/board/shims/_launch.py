@@ -42,7 +42,7 @@ def start(port, token, raw):
     _die_with_host()
     _link.open_wire(port, token)
     gc.collect()
-    _link.ask("heap %d" % gc.mem_alloc())
+    _link.ask("heap", gc.mem_alloc())
     scope = {"__name__": "__main__"}
     try:
         if _run("boot.py", scope) and not raw:
@@ -56,4 +56,4 @@ def start(port, token, raw):
     except SystemExit:
         raw = False
     print("MPY: soft reboot")
-    _link.ask("soft %d" % raw)
+    _link.ask("soft", int(raw))

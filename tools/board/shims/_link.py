@@ -16,15 +16,21 @@ class Gone(SystemExit):
 def open_wire(port, token):
     wire = socket.socket()
     wire.connect(socket.getaddrinfo("127.0.0.1", port)[0][-1])
-    wire.write("hello %s\n" % token)
     _wire.append(wire)
+    _send("hello", token)
 
 
-def ask(request):
-    """The reply's text. Does not return when the host ends this run, which it does by killing the process."""
-    wire = _wire[0]
-    wire.write(request + "\n")
-    reply = wire.readline()
+def _send(*words):
+    _wire[0].write(" ".join([str(word) for word in words]) + "\n")
+
+
+def ask(*words):
+    """The reply's text. Does not return when the host ends this run, which it does by killing the process.
+
+    A request travels as words, because a name costs the table of names on the heap less than a format for each.
+    """
+    _send(*words)
+    reply = _wire[0].readline()
     if not reply:
         raise Gone
     text = str(reply[2:-1], "ascii")

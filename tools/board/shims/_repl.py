@@ -42,7 +42,7 @@ def _raw(scope):
     while True:
         _say(banner)
         banner = ">"
-        _link.ask("repl 1")
+        _link.ask("repl", 1)
         line = bytearray()
         while (key := _key()) > _D or key == _C:
             line = bytearray() if key == _C else line + bytes([key])
@@ -88,7 +88,7 @@ def _run(program, scope):
     error = None
     try:
         code = compile(str(_pasted() if program is None else program, "utf-8"), "<stdin>", "exec")
-        _link.ask("repl 0")
+        _link.ask("repl", 0)
         exec(code, scope)
     except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001  whatever comes is for who typed it
         error = e
@@ -107,7 +107,7 @@ def _friendly(scope):
     _say("MicroPython %s; virtual ESP32 board\n" % ".".join(map(str, sys.implementation.version[:3])))
     while True:
         _say(">>> ")
-        _link.ask("repl 1")
+        _link.ask("repl", 1)
         line = bytearray()
         while (key := _key()) not in (_A, _B, _C, _D, _CR):
             line.append(key)
@@ -117,7 +117,7 @@ def _friendly(scope):
             return key == _D
         if key == _CR and line:
             try:
-                _link.ask("repl 0")
+                _link.ask("repl", 0)
                 exec(compile(str(line, "utf-8"), "<stdin>", "single"), scope)
             except SystemExit:
                 return True

@@ -18,7 +18,7 @@ class NVS:
         self._space = namespace
 
     def _do(self, key, value=""):
-        return _link.ask("nvs %s/%s %s" % (self._space, key, value))
+        return _link.ask("nvs", "%s/%s" % (self._space, key), value)
 
     def set_i32(self, key, value):
         self._do(key, value)

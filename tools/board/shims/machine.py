@@ -11,7 +11,7 @@ _ask = _link.ask
 
 
 def __getattr__(name):
-    return int(_ask("constant machine " + name))
+    return int(_ask("constant", "machine", name))
 
 
 def reset():
@@ -48,12 +48,12 @@ class Pin:
     def init(self, mode=None, pull=-1, value=-1):
         if value != -1:
             value = 1 if value else 0
-        _ask("pin %s %s %s %s" % (self._gpio, mode, pull, value))
+        _ask("pin", self._gpio, mode, pull, value)
 
     def value(self, value=-1):
         if value == -1:
-            return int(_ask("get %d" % self._gpio))
-        _ask("set %d %d" % (self._gpio, 1 if value else 0))
+            return int(_ask("get", self._gpio))
+        _ask("set", self._gpio, 1 if value else 0)
 
     __call__ = value
 
@@ -75,7 +75,7 @@ class ADC:
 
     def __init__(self, pin, atten=3):
         self._gpio = pin._gpio if isinstance(pin, Pin) else pin
-        _ask("adc %s" % self._gpio)
+        _ask("adc", self._gpio)
         self.atten(atten)
 
     def atten(self, atten):
@@ -84,21 +84,21 @@ class ADC:
         self._atten = atten
 
     def read(self):
-        return int(_ask("raw %d %d" % (self._gpio, self._atten)))
+        return int(_ask("raw", self._gpio, self._atten))
 
     def read_u16(self):
         raw = self.read()
         return raw << 4 | raw >> 8
 
     def read_uv(self):
-        return int(_ask("uv %d %d" % (self._gpio, self._atten)))
+        return int(_ask("uv", self._gpio, self._atten))
 
 
 class WDT:
     def __init__(self, id=0, timeout=5000):
         if id != 0:
             raise ValueError
-        _ask("wdt %d" % timeout)
+        _ask("wdt", timeout)
 
     def feed(self):
         _ask("feed")
@@ -108,9 +108,9 @@ class RTC:
     def datetime(self, value=None):
         if value is None:
             return tuple([int(word) for word in _ask("rtc").split()])
-        _ask("rtc %d %d %d %d %d %d %d %d" % tuple(value))
+        _ask("rtc", *value)
 
     def memory(self, data=None):
         if data is None:
             return binascii.unhexlify(_ask("mem"))
-        _ask("mem " + _link.packed(data))
+        _ask("mem", _link.packed(data))

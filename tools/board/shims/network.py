@@ -11,13 +11,13 @@ STA_IF = 0
 
 
 def __getattr__(name):
-    return int(_ask("constant network " + name))
+    return int(_ask("constant", "network", name))
 
 
 def hostname(name=None):
     if name is None:
-        return _ask("config hostname")
-    _ask("config hostname " + _link.packed(name))
+        return _ask("config", "hostname")
+    _ask("config", "hostname", _link.packed(name))
 
 
 class WLAN:
@@ -35,10 +35,10 @@ class WLAN:
     def active(self, on=None):
         if self._ap:  # never brought up here
             return False
-        return _ask("active" if on is None else "active %d" % bool(on)) == "1"
+        return _ask("active", *(() if on is None else (int(on),))) == "1"
 
     def connect(self, ssid="", key="", bssid=None):
-        _ask("connect %s %s" % (_link.packed(ssid), _link.packed(key or "")))
+        _ask("connect", _link.packed(ssid), _link.packed(key or ""))
 
     def disconnect(self):
         _ask("disconnect")
@@ -64,7 +64,7 @@ class WLAN:
         if what == "mac":
             return b"\x24\x0a\xc4\x00\x00\x01"
         if what:
-            value = _ask("config " + what)
+            value = _ask("config", what)
             return value if what in ("hostname", "ssid") else int(value)
         for name, value in settings.items():
-            _ask("config %s %s" % (name, _link.packed(value) if name == "hostname" else int(value)))
+            _ask("config", name, _link.packed(value) if name == "hostname" else int(value))
