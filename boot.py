@@ -81,3 +81,6 @@ if type(slot.get("tries")) is int:
 if slot.get("slot") in ("a", "b"):
     sys.path[:0] = ["/" + slot["slot"], "/%s/lib" % slot["slot"]]
 save("boot.json", record)
+# main.py runs in this same namespace: what lived on in it would live as long as the firmware.
+del load, save, drive
+driven = record = slot = None

@@ -59,20 +59,15 @@ def run(sink):
     for line in board.noted():
         sink("before the reset: " + line)
     log = Log(Clock(time.ticks_ms, asyncio.sleep_ms), sink, board.note)
-    record = store.load(BOOT_RECORD)
-    boots = record.get("boots", 0)
-    slot = store.load(SLOT_RECORD)
-    facts = VERSION, slot.get("slot") or "root", boots, board.reset_cause()
-    log.say("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
-    if "failed" in slot:
-        log.say("warning", "slot %s failed: this is the copy before it" % slot["failed"])
+    record = _greet(board, log, store)
     try:
-        device = _start(board, log, store, record, boots)
+        device = _start(board, log, store, record)
     except ConfigError as e:
         log.say("error", str(e))
         from firmware.out_of_service import show_config_error
 
         return asyncio.run(show_config_error(board, log.clock, record, e.led))
+    del record  # nothing of the start shall live as long as the device
     try:
         asyncio.run(device.supervisor.run())
     except KeyboardInterrupt:
@@ -87,7 +82,17 @@ def run(sink):
         device.controller.panic()
 
 
-def _start(board, log, store, record, boots):
+def _greet(board, log, store):
+    """Say what runs here; what boot.py recorded."""
+    record, slot = store.load(BOOT_RECORD), store.load(SLOT_RECORD)
+    facts = VERSION, slot.get("slot") or "root", record.get("boots", 0), board.reset_cause()
+    log.say("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
+    if "failed" in slot:
+        log.say("warning", "slot %s failed: this is the copy before it" % slot["failed"])
+    return record
+
+
+def _start(board, log, store, record):
     if record.get("safe_mode"):
         from firmware.out_of_service import sit_out
 
@@ -98,7 +103,7 @@ def _start(board, log, store, record, boots):
     _drop("firmware.settings", "firmware.core.config")
     from firmware.app import start
 
-    device = start(config, board, log, store, boots)
+    device = start(config, board, log, store, record.get("boots", 0))
     _drop("firmware.app", "firmware.runtime.recall", "journal.recover")
     return device
 

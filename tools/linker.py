@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import ast
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
-from tools.merging import LinkageError, Module, Unit, source_file
+from tools.merging import CaptureError, LinkageError, Module, Unit, source_file
 from tools.mpy import compiled
 
 _MAIN = "firmware.device"
@@ -41,14 +42,27 @@ def linked(root: Path) -> dict[str, bytes]:
 
 def sources(root: Path) -> dict[str, str]:
     """The units as Python text by module name."""
-    return {unit: Unit(Program(root), unit).text() for unit in Program(root).units}
+    captured: dict[str, set[str]] = {}
+    return {unit: _merged(root, unit, captured) for unit in Program(root).units}
+
+
+def _merged(root: Path, unit: str, captured: dict[str, set[str]]) -> str:
+    while True:
+        try:
+            return Unit(Program(root, captured), unit).text()
+        except CaptureError as error:
+            captured.setdefault(unit, set()).add(error.name)
 
 
 class Program:
-    """All modules that a device may load, and the units they belong to."""
+    """All modules that a device may load, and the units they belong to.
 
-    def __init__(self, root: Path):
+    `captured`: by unit the names that nothing may get there.
+    """
+
+    def __init__(self, root: Path, captured: Mapping[str, set[str]] = MappingProxyType({})):
         self.root = root
+        self.captured = captured
         self.modules: dict[str, Module] = {}
         self.units: dict[str, list[str]] = {_MAIN: []}
         self.dropped = tuple(_dropped(self.module(_MAIN).tree))

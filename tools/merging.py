@@ -22,6 +22,14 @@ class LinkageError(CompileError):
     """A module cannot be merged; the text names it and says why."""
 
 
+class CaptureError(Exception):
+    """In some function a local variable stands before the name that something got: another one has to be found."""
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.name = name
+
+
 class Module:
     """A source file, its imports taken apart.
 
@@ -41,12 +49,16 @@ class Module:
                         self.targets[alias] = target
         imported = [alias for node in self.tree.body if isinstance(node, _IMPORTS) for alias in node.names]
         self.ours = {_binds(alias): self.targets[alias] for alias in imported if alias in self.targets}
-        self.defined = _bound(self.tree.body) - set(map(_binds, imported))
+        self.foreign = {_binds(alias) for alias in imported} - set(self.ours)
+        self.defined = _bound(self.tree.body) - self.foreign - set(self.ours)
         self.numbers = dict(_numbers(self.tree))
 
 
 class Unit:
-    """The merging of one unit of `program`, a `linker.Program`. `text` uses its modules up: ask it once."""
+    """The merging of one unit of `program`, a `linker.Program`. `text` uses its modules up: ask it once.
+
+    `taken`: names that nothing may get that is not called so anyway.
+    """
 
     def __init__(self, program: Any, name: str):
         self.program = program
@@ -55,7 +67,12 @@ class Unit:
         self.names: dict[tuple[str, str], str] = {}
         self.imports: dict[str, ast.stmt] = {}  # by what they bind
         own = program.module(name).defined  # looked for by whoever imports the unit, so they keep their names
-        self.taken = own.union(*(_locals(m.tree) for m in self.modules))
+        foreign = set().union(*(module.foreign for module in self.modules))
+        if both := own & (foreign | program.captured.get(name, set())):
+            raise LinkageError(
+                f"{name}: another name for {', '.join(both)}, please: it means something else elsewhere"
+            )
+        self.taken = own | foreign | program.captured.get(name, set())
         for module in self.modules:
             for each in sorted(module.defined):
                 self.names[module.name, each] = each if module.name == name else self._free(each, module.name)
@@ -95,7 +112,7 @@ class Unit:
             raise LinkageError(f"{self.name}: {binds} would have two meanings")
 
     def _free(self, name: str, module: str) -> str:
-        """`name`, or something like it that neither another module nor a local variable bears."""
+        """`name`, or something like it that is not taken."""
         while name in self.taken:
             name += "_" + module.rpartition(".")[2]
         self.taken.add(name)
@@ -160,18 +177,26 @@ class _Merger(ast.NodeTransformer):
         if name in self.ours:
             if not self.ours[name][1]:
                 raise LinkageError(f"{self.module.name}: module {name} is used as a value")
-            return self.unit.expression(*self.ours[name])
+            return self._expression(*self.ours[name])
         if name in self.module.numbers:
             return ast.Constant(self.module.numbers[name])
-        new = self.unit.names.get((self.module.name, name), name)
-        return ast.Name(new, node.ctx)
+        return self._seen(ast.Name(self.unit.names.get((self.module.name, name), name), node.ctx))
+
+    def _expression(self, module: str, name: str) -> ast.expr:
+        return self._seen(self.unit.expression(module, name))
+
+    def _seen(self, node: ast.expr) -> ast.expr:
+        """Make sure that a name means here what it means at the top."""
+        if isinstance(node, ast.Name) and any(node.id in scope for scope in self.scopes):
+            raise CaptureError(node.id)
+        return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         value = node.value
         if isinstance(value, ast.Name) and not any(value.id in scope for scope in self.scopes):
             module, name = self.ours.get(value.id, ("", "no"))
             if not name:
-                return self.unit.expression(module, node.attr)
+                return self._expression(module, node.attr)
         return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -301,18 +326,6 @@ def _targets(loop: ast.AST) -> set[str]:
 
 def _arguments(arguments: ast.arguments) -> set[str]:
     return {node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg)}
-
-
-def _locals(tree: ast.Module) -> set[str]:
-    """Every name that any function of a module binds for itself."""
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, _FUNCTIONS):
-            body = [ast.Expr(node.body)] if isinstance(node, ast.Lambda) else node.body
-            found |= _bound(body, _arguments(node.args))
-        elif isinstance(node, _LOOPS):
-            found |= _targets(node)
-    return found
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -28,7 +28,7 @@ seconds when it happened, or None while the clock is not set: then `ticks` (mill
 def decimal(value):
     """A float as text with a dot and no exponent: 21.5 -> "21.5", 1 -> "1.0" (Realer API, section 14 row 26)."""
     text = ("%.3f" % value).rstrip("0")
-    if text[-1] == ".":
+    if text.endswith("."):
         text += "0"
     return "0.0" if text == "-0.0" else text
 

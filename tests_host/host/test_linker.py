@@ -194,11 +194,16 @@ def begin():
         "def f():\n    return [(y := x) for x in 'ab']\n",
         "import firmware.core.a\n",
         "import json as x\nfrom firmware.core.a import x as y\n",
+        "def time():\n    return 1\n",
     ],
 )
 def test_what_cannot_be_merged_faithfully_is_refused(tmp_path, text):
     text = f"from firmware.core.a import g\n{text}"
     with pytest.raises(LinkageError):
         linker.sources(
-            tree(tmp_path, core_a="import time as x\ndef g():\n    return x\n", device=text + DEVICE)
+            tree(
+                tmp_path,
+                core_a="import time as x\nimport time\ndef g():\n    return x, time\n",
+                device=text + DEVICE,
+            )
         )
