@@ -11,7 +11,7 @@ READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers sizes portable fuzz bench flash config ca deploy doctor format clean
+.PHONY: help setup demo smoke test check lint layers sizes portable fuzz bench flash config ca deploy doctor image package format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,12 @@ deploy: $(ENV) ## Put this firmware and config.json on a board: PORT=..., also s
 
 doctor: $(ENV) ## Checklist on the board: network, time, certificates, pins; PORT as for flash
 	@$(PY) -m tools doctor $(if $(PORT),--port $(PORT)) $(ARGS)
+
+image: $(ENV) ## MicroPython with this firmware frozen in: IDF=path/to/esp-idf MICROPYTHON=path/to/sources
+	@$(PY) -m tools image $(if $(IDF),--idf $(IDF)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(ARGS)
+
+package: $(ENV) ## Write the lists for `mpremote mip install` anew
+	@$(PY) -m tools package --write
 
 format: $(ENV) ## Format the code and mend what ruff can mend
 	@$(PY) -m ruff check -q --fix .

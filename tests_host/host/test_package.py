@@ -1,0 +1,147 @@
+"""What mip installs and what gets frozen is what there is; the real mpremote installs it on the virtual board."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests_host.support import esp_rom
+from tools import image, interpreter, package
+from tools.board.virtual import VirtualBoard
+from tools.board.world import World
+from tools.cli import Failed
+from tools.layers import ROOT, device_files
+
+PATIENCE_S = 120
+
+
+def test_the_lists_in_the_tree_are_true():
+    assert package.main([]) == 0
+
+
+def test_a_file_too_many_or_too_few_is_noticed(tmp_path: Path):
+    for name in ("firmware", "lib/http1", "lib/netio"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "__init__.py").touch()
+    (tmp_path / "firmware/version.py").write_text('VERSION = "1.2.3"\n')
+    (tmp_path / "lib/http1/client.py").write_text("from netio.errors import NetError\nimport json\n")
+    (tmp_path / "lib/netio/errors.py").write_text("import sntp\n")
+    made = {
+        path.relative_to(tmp_path).as_posix(): json.loads(text)
+        for path, text in package.lists(tmp_path).items()
+    }
+    assert set(made) == {"package.json", "lib/http1.json", "lib/netio.json"}
+    targets = [target for target, _ in made["lib/http1.json"]["urls"]]
+    assert targets == ["http1/__init__.py", "http1/client.py", "netio/__init__.py", "netio/errors.py"]
+    assert made["package.json"]["version"] == "1.2.3" and len(made["package.json"]["urls"]) == 6
+
+
+def test_the_manifest_freezes_every_device_file(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)  # as MicroPython's build does with a manifest's folder
+    frozen: list[str] = []
+
+    def freeze_package(name: str, base_path: str = ".", opt: int = 0) -> None:
+        frozen.extend(path.relative_to(ROOT).as_posix() for path in (ROOT / base_path / name).rglob("*.py"))
+
+    given = {
+        "include": lambda path: None,
+        "module": lambda name, opt: frozen.append(name),
+        "package": freeze_package,
+    }
+    exec(compile((ROOT / "manifest.py").read_text(), "manifest.py", "exec"), given)
+    assert sorted(frozen) == sorted(map(str, device_files(ROOT)))
+
+
+@pytest.mark.parametrize(("source", "target"), [("package.json", "/"), ("lib/http1.json", "/lib")])
+async def test_mip_installs_it_on_a_board(tmp_path: Path, source: str, target: str):
+    async with VirtualBoard(tmp_path, World(), interpreter.find()) as board:
+        url = await board.console.open()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mpremote", "connect", url, "mip", "install", f"--target={target}", source, cwd=ROOT,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        async with asyncio.timeout(PATIENCE_S):
+            output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    for name, origin in json.loads((ROOT / source).read_text())["urls"]:
+        installed = tmp_path / target.strip("/") / name
+        assert installed.read_bytes() == ((ROOT / source).parent / origin).read_bytes()
+
+
+PORT = """\
+all:
+\ttest $(FROM_IDF) = yes && test -f ../../mpy-cross/made && test -f submodules && test -f $(FROZEN_MANIFEST)
+\tmkdir build-$(BOARD) && cp ../../firmware.bin build-$(BOARD)/
+submodules:
+\ttouch submodules
+.PHONY: all submodules
+"""
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> tuple[Path, Path]:
+    """ESP-IDF and MicroPython in what `make image` uses of them: the build writes down what it was told."""
+    idf, sources = tmp_path / "idf", tmp_path / "micropython"
+    for folder in (idf, sources / "py", sources / "mpy-cross", sources / "ports/esp32/boards/ESP32_GENERIC"):
+        folder.mkdir(parents=True)
+    (idf / "export.sh").write_text("export FROM_IDF=yes\n")
+    version(sources, 24)
+    (sources / "mpy-cross/Makefile").write_text("all:\n\ttouch made\n")
+    (sources / "firmware.bin").write_bytes(esp_rom.image())
+    (sources / "ports/esp32/Makefile").write_text(PORT)
+    return idf, sources
+
+
+def version(sources: Path, minor: int) -> None:
+    text = f"#define MICROPY_VERSION_MAJOR 1\n#define MICROPY_VERSION_MINOR {minor}\n"
+    (sources / "py/mpconfig.h").write_text(text)
+
+
+def build(out: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools", "image", "--out", str(out), *map(str, arguments)]
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("IDF_PATH", "MAKEFLAGS", "MAKELEVEL")
+    }
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, env=env)
+
+
+def test_an_image_is_built_and_looked_at(trees: tuple[Path, Path], tmp_path: Path):
+    out = tmp_path / "own.bin"
+    done = build(out, "--idf", trees[0], "--micropython", trees[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert out.read_bytes() == (trees[1] / "firmware.bin").read_bytes()
+    assert f"make flash IMAGE={out}" in done.stdout
+
+
+def test_what_is_missing_is_said_before_anything_is_built(trees: tuple[Path, Path], tmp_path: Path):
+    idf, sources = trees
+    out = tmp_path / "own.bin"
+    for arguments, words in (
+        ((), "no ESP-IDF here"),
+        (("--idf", idf), "no sources of MicroPython"),
+        (("--idf", idf, "--micropython", idf), "no sources of MicroPython"),
+        (("--idf", idf, "--micropython", sources, "--board", "NONE"), "no board NONE"),
+    ):
+        done = build(out, *arguments)
+        assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
+    version(sources, 23)
+    with pytest.raises(Failed, match=r"1\.23, too old"):
+        image.main(["--idf", str(idf), "--micropython", str(sources)])
+    assert not (sources / "mpy-cross/made").exists()
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "the build failed"), (b"\xe9", "cut short")])
+def test_a_build_that_brings_no_image(
+    trees: tuple[Path, Path], tmp_path: Path, content: bytes | None, words: str
+):
+    made = trees[1] / "firmware.bin"
+    made.unlink() if content is None else made.write_bytes(content)
+    done = build(tmp_path / "own.bin", "--idf", trees[0], "--micropython", trees[1])
+    assert done.returncode == 1 and words in done.stderr
+    assert not (tmp_path / "own.bin").exists()
