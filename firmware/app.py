@@ -40,7 +40,7 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     cloud["commands"] = len(config["outputs"])  # how many there can be: what a link asks for depends on it
     controller = _controller(config, board, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
-    link = LINKS[cloud["api"], cloud["transport"]](cloud, net, clock, rng, say)
+    link = LINKS[cloud["api"], cloud["transport"]](cloud, net, clock, rng, say, controller)
     keeper = _keeper(clock, say, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, keeper.record.get("utc", 0))
     session = Session(clock, rng, say, link, controller, network, cloud["probe_s"] * 1000)
@@ -84,19 +84,25 @@ def _keeper(clock, say, controller, lease, folder):
 def _realer_https(*parts):
     from firmware.links.realer_https import RealerHttps
 
-    return RealerHttps(*parts)
+    return RealerHttps(*parts[:5])
 
 
 def _realer_mqtt(*parts):
     from firmware.links.realer_mqtt import RealerMqtt
 
-    return RealerMqtt(*parts)
+    return RealerMqtt(*parts[:5])
 
 
 def _realino_https(*parts):
     from firmware.links.realino import Realino
 
-    return Realino(*parts)
+    return Realino(*parts[:5])
+
+
+def _thinger(*parts):
+    from firmware.links.thinger import Thinger
+
+    return Thinger(*parts)
 
 
 LINKS = {
@@ -105,5 +111,7 @@ LINKS = {
     ("realer", "mqtt"): _realer_mqtt,
     ("realino", "auto"): _realino_https,
     ("realino", "https"): _realino_https,
+    ("thinger", "iotmp"): _thinger,
 }
-"""One row per cloud API and transport; only the configured one is imported."""
+"""One row per cloud API and transport; only the configured one is imported. Each gets the section `cloud` of the
+config, net, clock, rng, say and, for clouds that ask for the device itself, the controller."""

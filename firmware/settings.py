@@ -27,7 +27,7 @@ def load_config(path, log):
         raise error
     log.level = config["log"]["level"]
     networks = config["wifi"]["networks"] if config["wifi"] else ()
-    log.hidden = [n["password"] for n in networks if n["password"].reveal()] + [
-        config["cloud"]["client_secret"]
-    ]
+    cloud = config["cloud"]
+    log.hidden = [n["password"] for n in networks if n["password"].reveal()]
+    log.hidden.append(cloud["credential" if cloud["api"] == "thinger" else "client_secret"])
     return config

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+_ACCOUNT = {
+    "transport": "How the device talks to it.",
+    "base_url": "Where the cloud is.",
+    "device_id": "These three stand in the dashboard, at the control device's keys.",
+    "client_id": "",
+    "client_secret": "It is not shown while you type.",
+}
+
 ABOUT: dict[str, dict[str, str]] = {
     "config": {"name": "What you call this device. It stands in its log."},
     "networks": {
@@ -10,11 +18,14 @@ ABOUT: dict[str, dict[str, str]] = {
     },
     "cloud": {
         "api": "The cloud's language: what your account or its documentation says.",
-        "transport": "How the device talks to it.",
-        "base_url": "Where the cloud is.",
-        "device_id": "These three stand in the dashboard, at the control device's keys.",
-        "client_id": "",
-        "client_secret": "It is not shown while you type.",
+    },
+    "realer": _ACCOUNT,
+    "realino": _ACCOUNT,
+    "thinger": {
+        "host": "Where devices log in; your own server, if you have one.",
+        "user": "Name of your Thinger.io account.",
+        "device_id": "The device's id and credential stand in the console, at the device.",
+        "credential": "It is not shown while you type.",
     },
     "sensors": {
         "pin_port": "The port's name in the cloud. Not a GPIO number.",

@@ -139,7 +139,9 @@ class Wizard:
         present = [name for name in cloud.get("ca_files", ()) if (self._folder / name).is_file()]
         if present and self._ask.yes(f"Keep {', '.join(present)}?", True):
             return
-        host, port = ca.address(cloud["base_url"])
+        host, port = ca.address(
+            _thinger(cloud["host"]) if cloud.get("api") == "thinger" else cloud["base_url"]
+        )
         self._say(f"The device trusts {host} by one root certificate. It can be looked up now.")
         while self._ask.yes(f"Connect to {host}:{port} and fetch it?", True):
             try:
@@ -169,7 +171,10 @@ class Wizard:
             except Failed as failed:
                 self._say(f"{failed.what}. {failed.do}")
                 if self._ask.yes("Enter the keys again?", True):
-                    others = tuple(line.split(" ")[0] for line in check_config.device().rules("cloud"))
+                    rules = check_config.device().rules
+                    others = [
+                        line.split(" ")[0] for line in rules("cloud") + rules(cloud.get("api", "realer"))
+                    ]
                     self._section("cloud", cloud, "cloud.", tuple(key for key in others if key not in _KEYS))
         return []
 
@@ -209,6 +214,11 @@ class Wizard:
         if self._ask.yes(f"Port {port.pin_port} ({port.kind[:40]}): is it wired to this board?", True):
             items.append(preset)
             self._section(section, preset, f"{section}[{len(items) - 1}].", tuple(preset))
+
+
+def _thinger(host: str) -> str:
+    """Where devices of Thinger.io log in."""
+    return host if ":" in host else f"{host}:25206"
 
 
 def _wanted(name: str) -> list[tuple[str, str]]:

@@ -99,20 +99,9 @@ class CommandState(Source):
         """What is wrong with a desired `value`, None when nothing is: the owner's range, then the cloud's."""
         cfg = self.output.cfg
         row = self.row
-        if value is None:
-            return "not a number"
-        for low, high, step in (
-            (cfg.get("min", 0), cfg.get("max", 1), cfg.get("step", 1)),  # a switch has none of these
-            (row.low, row.high, row.step),
-        ):
-            if low is None:
-                continue
-            if not low <= value <= high:
-                return "outside %s..%s" % (low, high)
-            steps = (value - low) / step if step else 0
-            if abs(steps - round(steps)) > 0.001:
-                return "no multiple of %s above %s" % (step, low)
-        return None
+        # A switch has none of these.
+        own = misfit(value, cfg.get("min", 0), cfg.get("max", 1), cfg.get("step", 1))
+        return own or misfit(value, row.low, row.high, row.step)
 
     def settle(self, status):
         """Answer what is pending. Without an id there is nothing to answer to, but a refusal is still followed by the
@@ -125,3 +114,18 @@ class CommandState(Source):
             self.answered = self.tell(value, desired, status)
         elif status == "rejected":
             self.tell(value)
+
+
+def misfit(value, low, high, step):
+    """What is wrong with `value` (None: it is no number), None when nothing is. `low` None: there is no range; `step`
+    0: any value in it."""
+    if value is None:
+        return "not a number"
+    if low is None:
+        return None
+    if not low <= value <= high:
+        return "outside %s..%s" % (low, high)
+    steps = (value - low) / step if step else 0
+    if abs(steps - round(steps)) > 0.001:
+        return "no multiple of %s above %s" % (step, low)
+    return None

@@ -50,15 +50,30 @@ time
 servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]
 
 cloud
-api realer|realino
+api realer|realino|thinger
+ca_files list 1..4 text 1..64
+probe_s 5..3600 =60
+
+realer
+account
+
+realino
+account
+
+account
 transport auto|https|mqtt
 base_url https://host[:port] 9..128 (http would show the client secret) ="https://api.therealer.com"
 device_id id 1..64
 client_id id 1..64
 client_secret secret 8..256
-ca_files list 1..4 text 1..64
 poll_s 2..3600 =10
-probe_s 5..3600 =60
+
+thinger
+transport iotmp
+host host[:port] 1..128 ="iot.thinger.io"
+user id 1..32
+device_id id 1..32
+credential secret 6..255
 
 item
 pin_port port 1..32

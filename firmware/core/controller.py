@@ -13,7 +13,8 @@ from firmware.core.outbox import Source
 
 
 class Controller:
-    """`outputs`: Output objects in the order of the config; `sensors`: normalized `sensors` items."""
+    """`outputs`: Output objects in the order of the config; `sensors`: normalized `sensors` items. `restart`: set to
+    have the supervisor reset the chip in an orderly way."""
 
     def __init__(self, outputs, sensors, outbox, safety, drive, say):
         self.outputs = outputs
@@ -26,6 +27,7 @@ class Controller:
         self.commands = [CommandState(outbox, output) for output in outputs]
         self.sensors = [Source(outbox, "sensor", s["deadband"], s["heartbeat_s"], s["keep"]) for s in sensors]
         self.notes = ()
+        self.restart = False
 
     # -- what the cloud says --
 

@@ -29,6 +29,8 @@ class RealerApi:
     `rng()`: 32 random bits; `say(level, text)`: the log. `alive` may be replaced: it is called every 20 s while the
     rate limit holds."""
 
+    waits = 2000, 300000
+
     def __init__(self, cfg, net, clock, rng, say):
         host, _, port = cfg["base_url"][8:].rstrip("/").partition(":")
         self.cfg = cfg

@@ -11,8 +11,6 @@ from firmware.core.timing import Backoff, Timer
 from firmware.core.verdict import CONFLICT
 from firmware.runtime.supervisor import until_first_fails
 
-_BASE_MS = const(2000)
-_CAP_MS = const(300000)
 _REFUSED_CAP_MS = const(900000)
 _LONGEST_MS = const(3600000)
 _SLICE_MS = const(5000)
@@ -33,7 +31,7 @@ class Session:
         self.controller = controller
         self.network = network
         self.refusals = Backoff(probe_ms, max(_REFUSED_CAP_MS, probe_ms), probe_ms // 2)
-        self.failures = Backoff(_BASE_MS, _CAP_MS)
+        self.failures = Backoff(*link.waits)
         self.seen = 0
         self.beat = None
         self.online = False
@@ -49,7 +47,7 @@ class Session:
             try:
                 await self.serve()
             except AuthError as e:
-                wait = self.refusals.next_ms(self.rng())
+                wait = max(self.refusals.next_ms(self.rng()), e.retry_after_s * 1000)
                 self.say("error", "refused: %s; next try in %d s" % (e, wait // 1000))
             except LinkError as e:
                 if self.online and self.since.passed(self.clock.ms()):

@@ -55,9 +55,18 @@ class Supervisor:
                     marked = True
                     if not self.store.mark_good():
                         self.say("error", "flash refuses to be written")
+                if self.controller.restart:
+                    self.restart()
                 await self.clock.sleep_ms(_CHECK_MS)
         finally:
             await end(tasks)
+
+    def restart(self):
+        """A reset that somebody asked for is no early death."""
+        self.controller.restart = False
+        self.controller.panic()
+        self.store.mark_good()
+        self.board.reset()
 
     def watch(self, now):
         silent = None

@@ -49,6 +49,7 @@ class Client:
                 self.close()
         stream = self.stream
         self.error = None
+        self.writing = False
         self.tasks = [
             asyncio.create_task(self._keep(stream, job)) for job in (self._read, self._write, self._watch)
         ]
@@ -92,15 +93,19 @@ class Client:
             await self._move()
 
     async def disconnect(self):
-        """Send what waits, say goodbye and close."""
-        if not self.error:
-            self.session.leave()
-            self.moved.set()
-            try:
-                await self.clock.within(_GRACE_MS, self._sent())
-            except asyncio.TimeoutError:
-                pass
-        self.close()
+        """Send what waits, say goodbye and close, within two seconds. Also when the tasks will never run again."""
+        stream = self.stream
+        if self.error:
+            return
+        self._cancel()
+        self.session.leave()
+        try:
+            if not self.writing:
+                await self.clock.within(_GRACE_MS, stream.write(self.session.take()))
+        except (NetError, asyncio.TimeoutError):
+            pass
+        finally:
+            self.close()
 
     def close(self):
         """Drop the connection, if there is one, without a word. Never raises."""
@@ -139,10 +144,6 @@ class Client:
         self.moved.clear()
         await self.moved.wait()
 
-    async def _sent(self):
-        while self.session.out and not self.error:
-            await self._move()
-
     async def _keep(self, stream, job):
         """Run one of the tasks; the end of any is the end of all, and of the connection."""
         error = NetError("closed", "task ended")
@@ -158,12 +159,15 @@ class Client:
             self.stream = None
             self.error = error
             # First nobody waits for the stream any more, then it is closed.
-            for task in self.tasks:
-                if task is not me:
-                    task.cancel()
-            self.tasks = ()
+            self._cancel(me)
             stream.close()
             self.moved.set()
+
+    def _cancel(self, me=None):
+        for task in self.tasks:
+            if task is not me:
+                task.cancel()
+        self.tasks = ()
 
     async def _read(self, stream):
         while True:
@@ -178,7 +182,9 @@ class Client:
         while True:
             data = self.session.take()
             if data:
+                self.writing = True  # half of a frame may be on its way
                 await stream.write(data)
+                self.writing = False
                 self.moved.set()
             else:
                 await self._move()

@@ -12,13 +12,14 @@ from tools.cloud.certs import TestCA
 from tools.cloud.demo import (
     THINGER_CREDENTIAL,
     THINGER_DEVICE,
+    THINGER_HOST,
     THINGER_PASSWORD,
     THINGER_USER,
     demo_account,
 )  # fmt: skip
 from tools.cloud.messages import Request
 from tools.cloud.thinger_model import Thinger
-from tools.cloud.thinger_server import HOST, ThingerServer
+from tools.cloud.thinger_server import ThingerServer
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 DEVICES = f"/v1/users/{THINGER_USER}/devices"
@@ -285,7 +286,7 @@ async def test_over_tls(tmp_path):
     try:
         tls = server.certs.client()
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", server.port, ssl=tls, server_hostname=HOST
+            "127.0.0.1", server.port, ssl=tls, server_hostname=THINGER_HOST
         )
         writer.write(LOGIN)
         assert await reader.readexactly(4) == wire.frame("OK", sid=1)

@@ -249,7 +249,7 @@ def test_null_is_the_same_as_leaving_a_key_out():
     assert config["cloud"]["poll_s"] == 10 and config["outputs"][0]["safe"] == "off"
     found = problems((("cloud",), None))
     assert paths("error", found) == [
-        "cloud." + key for key in ("device_id", "client_id", "client_secret", "ca_files")
+        "cloud." + key for key in ("ca_files", "device_id", "client_id", "client_secret")
     ]
 
 
@@ -404,3 +404,43 @@ def test_keep_is_true_or_false_and_nothing_like_it():
     for value in ("true", "false", 1, 0, None, []):
         found = problems((("sensors", 0, "keep"), value))
         assert len(found) == (value is not None), value
+
+
+def thinger(**cloud):
+    """The same device at Thinger.io."""
+    raw = good()
+    raw["cloud"] = {
+        "api": "thinger",
+        "user": "alvarolb",
+        "device_id": "nodemcu",
+        "credential": SECRET,
+        "ca_files": ["certs/ca.der"],
+    }
+    raw["cloud"].update(cloud)
+    return raw
+
+
+def test_each_api_has_keys_of_its_own():
+    config, found = validate(thinger())
+    assert found == []
+    cloud = config["cloud"]
+    assert (cloud["transport"], cloud["host"], cloud["probe_s"]) == ("iotmp", "iot.thinger.io", 60)
+    assert cloud["credential"].reveal() == SECRET and "client_secret" not in cloud and "poll_s" not in cloud
+    found = validate(thinger(client_secret=SECRET, poll_s=5))[1]
+    assert sorted(paths("warning", found)) == ["cloud.client_secret", "cloud.poll_s"]
+    assert paths("error", validate(thinger(api="realer"))[1]) == ["cloud.client_id", "cloud.client_secret"]
+    raw = good()
+    raw["cloud"]["api"] = "thinger"
+    assert paths("error", validate(raw)[1]) == ["cloud.user", "cloud.credential"]
+
+
+def test_thinger():
+    for key, value in (
+        ("user", "a b"), ("user", ""), ("user", None), ("device_id", "a/b"), ("device_id", "x" * 33),
+        ("credential", "short"), ("credential", "REPLACE-ME"), ("credential", None), ("host", "https://iot.thinger.io"),
+        ("host", "a:0"), ("host", "a b"), ("transport", "https"), ("ca_files", [])):  # fmt: skip
+        found = validate(thinger(**{key: value}))[1]
+        assert paths("error", found) == ["cloud." + key], value
+        assert SECRET not in str(found)
+    for host in ("iot.thinger.io", "192.168.1.5:25206", "my-own.example.org"):
+        assert validate(thinger(host=host))[0]["cloud"]["host"] == host

@@ -9,6 +9,7 @@ CLIENT_ID = "cdv_00000000000000000000000001"
 CLIENT_SECRET = "test-secret-not-real"
 DEVICE_ID = 12345
 
+THINGER_HOST = "iot.realer.test"
 THINGER_USER, THINGER_PASSWORD = "alvarolb", "test-password-not-real"
 THINGER_DEVICE, THINGER_CREDENTIAL = "nodemcu", "test-secret-not-real"
 

@@ -54,10 +54,12 @@ class Refusal(Exception):
 
 
 class Thinger:
-    """`now()`: unix seconds. `events` and `violations`: what happened, and what a device did that it may not do."""
+    """`now()`: unix seconds. `events` and `violations`: what happened, and what a device did that it may not do.
+    `running` False: devices that dial are to be refused."""
 
     def __init__(self, now: Callable[[], float] = time.time, seed: int | None = None) -> None:
         self.now = now
+        self.running = True
         self.accounts: dict[str, str] = {}
         self.devices: dict[tuple[str, str], Device] = {}
         self.tokens = Tokens(random.SystemRandom() if seed is None else random.Random(seed))

@@ -12,11 +12,11 @@ from typing import Any
 from aiohttp import web
 
 from tools.cloud.certs import TestCA
+from tools.cloud.demo import THINGER_HOST
 from tools.cloud.messages import Request, Response, to_json
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_port import KEEP_ALIVE_S
 
-HOST = "iot.realer.test"
 ANSWER_S = 15.0
 _SSE_S = 1.0
 _CHECK_S = 5.0
@@ -37,7 +37,7 @@ class ThingerServer:
 
     @property
     def rest_url(self) -> str:
-        return f"https://{HOST}:{self.rest_port}"
+        return f"https://{THINGER_HOST}:{self.rest_port}"
 
     async def start(self) -> None:
         await self._runner.setup()

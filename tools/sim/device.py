@@ -19,9 +19,20 @@ from firmware.runtime.clock import Clock
 from firmware.runtime.flash import Store
 from firmware.runtime.log import Log
 from tools.board.world import World
-from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
+from tools.cloud.demo import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    DEVICE_ID,
+    THINGER_CREDENTIAL,
+    THINGER_DEVICE,
+    THINGER_HOST,
+    THINGER_USER,
+    demo_account,
+    demo_device,
+)  # fmt: skip
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
+from tools.cloud.thinger_model import Thinger
 from tools.sim.board import SimBoard, SimRadio
 from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
@@ -39,6 +50,14 @@ def demo_config(**cloud: Any) -> dict:
     raw["wifi"]["networks"] = [{"ssid": "bench", "password": WIFI_PASSWORD}]
     raw["cloud"] |= {"base_url": "https://api.realer.test", "device_id": str(DEVICE_ID), "poll_s": 10}
     raw["cloud"] |= {"transport": "https", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET} | cloud
+    return raw
+
+
+def thinger_config(**cloud: Any) -> dict:
+    """The same device at the simulated Thinger.io."""
+    raw = demo_config()
+    keys = {"user": THINGER_USER, "device_id": THINGER_DEVICE, "credential": THINGER_CREDENTIAL}
+    raw["cloud"] = {"api": "thinger", "host": THINGER_HOST, "ca_files": ["certs/ca.der"]} | keys | cloud
     return raw
 
 
@@ -70,6 +89,9 @@ class SimDevice:
             self.model.add_device(demo_device())
         self.faults = Faults()
         self.broker = SimBroker(self.model, self.faults, self.wall) if mqtt else None
+        self.thinger = Thinger(self.wall, seed) if self.config["cloud"]["api"] == "thinger" else None
+        if self.thinger:
+            demo_account(self.thinger)
         self.lines: list[str] = []
         self.boots = 0
         self.app: Device = None  # type: ignore[assignment]
@@ -100,7 +122,8 @@ class SimDevice:
         )
         log = Log(clock, self.lines.append, lambda line: None)
         log.level = "debug"
-        log.hidden = [self.config["cloud"]["client_secret"]]
+        cloud = self.config["cloud"]
+        log.hidden = [cloud["credential" if self.thinger else "client_secret"]]
         self.net = SimNet(
             self.model,
             self.faults,
@@ -111,7 +134,7 @@ class SimDevice:
             self.wall,
             self.radio.connected,
         )
-        self.net.broker = self.broker
+        self.net.broker, self.net.thinger = self.broker, self.thinger
         store = Store(f"{self._folder}/")
         self.app = build(
             self.config, self.board, self.radio, clock, self.bits, log.say, store, self.net, self.boots

@@ -14,8 +14,10 @@ from firmware.core.errors import LinkError
 from netio.errors import NetError
 from sntp.client import query
 from tools.cloud import dns, ntp
+from tools.cloud.demo import THINGER_HOST
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
+from tools.cloud.thinger_model import Thinger
 from tools.cloud.wire import Wire
 from tools.sim.broker import SimBroker
 
@@ -26,8 +28,8 @@ BROKER_HOST = "mqtt.realer.test"
 class SimNet:
     """Seen from the device: `dialer` (itself) and `ask_time`. Seen from a test: the switches below.
 
-    `broker`: what answers to its host name, once a story sets it. `wall()`: true unix seconds. `linked()`: whether the
-    device has a network at all.
+    `broker`, `thinger`: who answer to their host names, once a story sets them. `wall()`: true unix seconds.
+    `linked()`: whether the device has a network at all.
     """
 
     def __init__(self, model: Model, faults: Faults, clock, rng, servers, floor_s, wall, linked) -> None:
@@ -40,6 +42,7 @@ class SimNet:
         self.dials = 0
         self.streams: list[SimStream] = []
         self.broker: SimBroker | None = None
+        self.thinger: Thinger | None = None
         self.wall: Callable[[], float] = wall
         self._linked: Callable[[], bool] = linked
         self._clock, self._rng, self.floor_s = clock, rng, floor_s
@@ -54,11 +57,11 @@ class SimNet:
             await asyncio.Event().wait()
         if self.refuse:
             raise self.refuse
-        to_broker = self.broker is not None and host == BROKER_HOST
-        if to_broker and not self.broker.running:
+        peer = {BROKER_HOST: self.broker, THINGER_HOST: self.thinger}.get(host)
+        if peer and not peer.running:
             raise NetError("connect", "ECONNREFUSED")
         self.dials += 1
-        stream = SimMqttStream(self) if to_broker else SimStream(self)
+        stream = SimPeerStream(self, peer) if peer else SimStream(self)
         self.streams.append(stream)
         return stream
 
@@ -160,30 +163,30 @@ class SimStream:
         self._arrived.set()
 
 
-class SimMqttStream(SimStream):
-    """The same to the broker, which also speaks without being asked."""
+class SimPeerStream(SimStream):
+    """The same to somebody who also speaks without being asked."""
 
-    def __init__(self, net: SimNet) -> None:
+    def __init__(self, net: SimNet, peer: SimBroker | Thinger) -> None:
         super().__init__(net)
-        self._to_broker = self._late = b""
+        self._to_peer = self._late = b""
         self._flushing: asyncio.Task | None = None
-        self._mqtt = net.broker.connection(self._pass, self._hang_up)
+        self._peer = peer.connection(self._pass, self._hang_up)
 
     def close(self) -> None:
         if not self.closed:
             super().close()
-            self._mqtt.gone()
+            self._peer.gone()
 
     def reset(self) -> None:
         super().reset()
-        self._mqtt.gone()
+        self._peer.gone()
 
     async def _serve(self, data: bytes) -> None:
-        self._to_broker += data
+        self._to_peer += data
         await asyncio.sleep(self._net.latency_s)
         await self._until_carried()
-        data, self._to_broker = self._to_broker, b""
-        self._mqtt.feed(data)
+        data, self._to_peer = self._to_peer, b""
+        self._peer.feed(data)
 
     def _pass(self, data: bytes) -> None:
         """What the network does not carry now comes later, as TCP sees to it."""

@@ -1,0 +1,85 @@
+"""The device as Thinger.io sees it: resources with names, what each of them shows, and what may be written to it.
+
+Sources: Thinger.io API, "Access Device Resources"; the vendor's device libraries. Pure. Owns the names and the reading
+of a written value; whether an output follows is the controller's to decide. What this cloud lacks is not made up: it
+has no catalog, so the configuration is the catalog, and no desired state that could be read again.
+"""
+
+from micropython import const
+
+from firmware.core.command import misfit
+from firmware.core.nouns import Catalog, Command, Sensor, number
+
+_RUN = const(1)
+_INPUT = const(2)
+_OUTPUT = const(3)
+_WORDS = {"on": 1.0, "off": 0.0}
+
+
+class Resources:
+    """The resources of `controller`: an input for each output of the configuration, an output for each sensor,
+    `status` and `restart`. `kinds`: 1 run, 2 input, 3 output, by name. `catalog`: the same as rows; ids are names."""
+
+    def __init__(self, controller):
+        self.controller = controller
+        self.kinds = {"status": _OUTPUT, "restart": _RUN}
+        self.outputs = {}
+        self.ports = {}
+        commands = []
+        sensors = []
+        for output in controller.outputs:
+            cfg = output.cfg
+            name = self.named(cfg, _INPUT)
+            self.outputs[name] = output
+            limits = (cfg["min"], cfg["max"], cfg["step"]) if output.regulates else (0, 1, 1)
+            commands.append(Command(name, "relay", cfg["pin_port"], *limits, None))
+        for cfg in controller.items:
+            name = self.named(cfg, _OUTPUT)
+            self.ports[name] = cfg["pin_port"]
+            sensors.append(Sensor(name, cfg["kind"], cfg["pin_port"], None))
+        self.catalog = Catalog(commands, sensors)
+
+    def named(self, cfg, kind):
+        """A name of its own that is one part of a path: the configured one, else the `pin_port`."""
+        name = cfg["name"]
+        if name == "unnamed" or "/" in name or name in self.kinds:
+            name = cfg["pin_port"].replace("/", "_")
+        while name in self.kinds:
+            name += "_"
+        self.kinds[name] = kind
+        return name
+
+    def read(self, name):
+        """What a resource shows now: whether a relay is on, the setpoint in force (None: none), a reading (None: a
+        fault), or everything."""
+        if name in self.ports:
+            return self.controller.readings.get(self.ports[name])
+        if name in self.outputs:
+            output = self.outputs[name]
+            return output.value() if output.regulates else output.on
+        safety = self.controller.safety
+        return {
+            "outputs": {name: self.state(name) for name in self.outputs},
+            "sensors": {name: self.read(name) for name in self.ports},
+            "safe": ", ".join(safety.reasons) if safety.safe else None,
+        }
+
+    def state(self, name):
+        """An output in full: relay, what is wanted of it (None: nothing), which limit holds it, what is wrong."""
+        output = self.outputs[name]
+        return {"on": output.on, "target": output.target, "held": output.why, "fault": output.fault}
+
+    def demand(self, name, raw):
+        """(value, None) of what was written to an input, or (None, why not). A switch takes booleans, 0, 1, "on" and
+        "off", a setpoint numbers; no other value means anything."""
+        output = self.outputs[name]
+        if output.regulates:
+            value = number(raw)
+        elif raw is True or raw is False:
+            value = float(raw)
+        else:
+            value = _WORDS[raw] if raw in ("on", "off") else number(raw)
+        for row in self.catalog.commands:
+            if row.id == name:
+                wrong = misfit(value, row.low, row.high, row.step)
+                return (None, wrong) if wrong else (value, None)

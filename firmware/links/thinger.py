@@ -1,0 +1,166 @@
+"""Thinger.io over IOTMP: one connection, over which the cloud reads and writes the device's resources.
+
+A link (docs/ARCHITECTURE.md, "Link"), but one whose cloud keeps nothing: what is written is answered when it has become
+physical fact, or not at all, and what happens here is told to whoever watches. The login has no expiry: the lease is
+renewed by every sign of the cloud, and ended by a refused login.
+"""
+
+from micropython import const
+
+from firmware.cloud.thinger import Resources
+from firmware.core import verdict as v
+from firmware.core.errors import AuthError, LinkError
+from firmware.core.nouns import Desired
+from firmware.core.safety import Lease
+from firmware.core.timing import Timer
+from iotmp.client import Client
+from iotmp.frame import IotmpError
+from iotmp.session import Refused, Session
+from netio.errors import NetError
+
+_PORT = const(25206)
+_KEEP_ALIVE_MS = const(50000)
+_REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
+_LOOK_MS = const(1000)
+_LEASE_S = const(345600)
+_REFUSED_S = const(300)
+_WINDOW_S = const(8)  # who writes a value waits for the answer; after this it must not happen any more
+_LOST_MS = const(10000)
+_MOST = const(8)
+_OUTCOMES = {"rejected": (400, "refused"), "stale": (409, "did not happen in time")}
+
+
+class Thinger:
+    """`cfg`: the `cloud` section of the config; `controller`: what is shown and asked. `alive` is never called: no verb
+    takes long."""
+
+    waits = 5000, 60000, 5000
+
+    def __init__(self, cfg, net, clock, rng, say, controller):
+        self.cfg = cfg
+        self.clock = clock
+        self.rng = rng
+        self.say = say
+        self.controller = controller
+        self.things = Resources(controller)
+        self.catalog = self.things.catalog
+        self.lease = Lease(clock.ms())
+        host, _, port = cfg["host"].partition(":")
+        # A short patience needs signs of life more often.
+        keep_ms = min(controller.safety.silence_s * 500 or _KEEP_ALIVE_MS, _KEEP_ALIVE_MS)
+        session = Session(self.things, max(keep_ms, 1000))
+        self.client = Client(net.dialer, clock, host, int(port or _PORT), session)
+        self.orders = {}  # what has no answer yet, by desired id
+        self.count = rng()  # ids of an earlier life may still wait in the outbox
+
+    def alive(self):
+        pass
+
+    def reveal(self):
+        """What the log has to mask beside the configuration: nothing."""
+        return "\n"
+
+    async def open(self):
+        """Log in. The catalog is the configuration."""
+        cfg = self.cfg
+        login = cfg["user"], cfg["device_id"], cfg["credential"].reveal(), self.rng() % 65535 + 1
+        self.orders = {}
+        try:
+            await self.client.connect(*login)
+        except Refused as e:
+            words = "%s; check cloud.user, device_id and credential" % e
+            self.lease.end(words)
+            raise AuthError(words, _REFUSED_S)
+        except (NetError, IotmpError) as e:
+            raise LinkError(str(e))
+        self.contact()
+        return self.catalog
+
+    async def next_desired(self):
+        """The value that was written, a list of none after any other sign of the cloud, None without one."""
+        try:
+            order = await self.client.receive(_LOOK_MS if self.orders else _REST_MS)
+        except (NetError, IotmpError) as e:
+            raise LinkError(str(e))
+        self.forget()
+        session = self.client.session
+        if not (order or session.heard):
+            return None
+        session.heard = False
+        self.contact()
+        return await self.judge(order) if order else []
+
+    async def send(self, reports):
+        """Answer what was asked for, tell the watchers, and return when the cloud has all of it."""
+        names = {"status"}
+        for report in reports:
+            names.add(report.id)
+            order, _ = self.orders.pop(report.desired_id, (None, None))
+            if order and report.status in _OUTCOMES:
+                self.client.refuse(order.stream_id, *_OUTCOMES[report.status])
+            elif order:
+                self.client.answer(order.stream_id)
+        for name in names:
+            self.client.changed(name)
+        try:
+            await self.client.settled()
+        except (NetError, IotmpError) as e:
+            raise LinkError(str(e))
+        self.contact()
+        return [(report.message_id, v.OK) for report in reports]
+
+    def close(self):
+        """Never raises."""
+        self.client.close()
+
+    async def shutdown(self):
+        """Say goodbye: best effort within seconds, after all other tasks."""
+        self.lease.end("shut down")
+        await self.client.disconnect()
+
+    # -- the steps --
+
+    def contact(self):
+        """The cloud gave a sign."""
+        self.lease.grant(self.clock.ms(), _LEASE_S, 0)
+        self.lease.confirm()
+
+    async def judge(self, order):
+        name = order.resource
+        if name == "restart":
+            await self.restart(order)
+        value, wrong = self.things.demand(name, order.payload)
+        status = 400
+        if not wrong and self.controller.safety.safe:
+            status, wrong = 503, "in safe state"
+        if not wrong and len(self.orders) >= _MOST:
+            status, wrong = 503, "too many at once"
+        if wrong:
+            self.say("warning", "%s: refused: %s" % (name, wrong))
+            self.client.refuse(order.stream_id, status, wrong)
+            self.client.changed(name)  # a dashboard shows what it asked for until it is told better
+            return []
+        self.count += 1
+        self.orders[self.count] = order, Timer(self.clock.ms(), _LOST_MS)
+        return [Desired(name, value, self.count, None, _WINDOW_S)]
+
+    def forget(self):
+        """Answer for what had no outcome, as when safe state came in between."""
+        now = self.clock.ms()
+        for key in list(self.orders):
+            order, lost = self.orders[key]
+            if lost.passed(now):
+                del self.orders[key]
+                self.client.refuse(order.stream_id, 504, "no outcome")
+                self.client.changed(order.resource)
+
+    async def restart(self, order):
+        self.say("warning", "restart asked for by the cloud")
+        try:
+            self.client.answer(order.stream_id)
+            await self.client.settled()
+            await self.client.disconnect()
+        except (NetError, IotmpError):
+            pass
+        self.controller.restart = True
+        raise LinkError("restart")

@@ -1,0 +1,282 @@
+"""A device at Thinger.io: written, watched, cut off, refused and restarted, as its owner sees it over the REST API."""
+
+import asyncio
+import itertools
+import json
+
+import pytest
+
+from tools.cloud.demo import THINGER_CREDENTIAL, THINGER_DEVICE, THINGER_PASSWORD, THINGER_USER
+from tools.cloud.messages import Request
+from tools.cloud.thinger_wire import frame
+from tools.sim.device import SimDevice, thinger_config
+
+
+def _thinger(config):
+    config["cloud"] = thinger_config()["cloud"]
+
+
+pytestmark = pytest.mark.config(edit=_thinger)
+
+
+class Owner:
+    """Somebody with an account, who asks by HTTP."""
+
+    def __init__(self, device: SimDevice) -> None:
+        self.cloud = device.thinger
+        form = f"grant_type=password&username={THINGER_USER}&password={THINGER_PASSWORD}".encode()
+        answers = []
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        self.cloud.handle(Request("POST", "/oauth/token", kind, form), answers.append)
+        self.headers = {"authorization": "Bearer " + answers[0].json()["access_token"]}
+
+    @property
+    def port(self):
+        return self.cloud.devices[THINGER_USER, THINGER_DEVICE].port
+
+    async def ask(self, method, resource, body=b"", within_s=30):
+        path = f"/v2/users/{THINGER_USER}/devices/{THINGER_DEVICE}/{resource}"
+        answer = asyncio.get_running_loop().create_future()
+        self.cloud.handle(Request(method, path, self.headers, body), answer.set_result)
+        return await asyncio.wait_for(answer, within_s)
+
+    async def write(self, resource, value):
+        """The status."""
+        return (await self.ask("POST", resource, json.dumps({"in": value}).encode())).status
+
+    async def read(self, resource):
+        return (await self.ask("GET", resource)).json()["out"]
+
+    async def shown(self, resource):
+        """What the console shows."""
+        return (await self.ask("GET", f"{resource}/api")).json()
+
+
+@pytest.fixture
+def ready(device, virtual_loop):
+    """Its owner, once the device is online."""
+    virtual_loop.run_until_complete(device.until(lambda: device.online, 60))
+    yield Owner(device)
+    assert device.thinger.violations == []
+    assert THINGER_CREDENTIAL not in "\n".join(device.lines)
+
+
+async def test_the_resources_are_the_configuration(device, ready):
+    found = (await ready.ask("GET", "api")).json()
+    assert found == {
+        "pump": {"fn": 2}, "heater": {"fn": 2}, "room": {"fn": 3}, "daylight": {"fn": 3}, "status": {"fn": 3},
+        "restart": {"fn": 1}}  # fmt: skip
+
+
+async def test_a_relay_is_answered_when_it_has_switched(device, ready):
+    assert await ready.write("pump", True) == 200
+    assert device.on("pump")
+    assert await ready.shown("pump") == {"in": True}
+    assert await ready.write("pump", False) == 200
+    assert not device.on("pump")
+    assert await ready.shown("pump") == {"in": False}
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.0, "on", "1", "1.0"])
+async def test_ways_to_say_on(device, ready, value):
+    assert await ready.write("pump", value) == 200
+    assert device.on("pump")
+
+
+@pytest.mark.parametrize(
+    "value", [2, -1, 0.5, "ON", "true", "", None, [], [True], {}, {"in": True}, "x" * 200, 1e300, "on "]
+)
+async def test_what_means_nothing_is_refused_and_switches_nothing(device, ready, value):
+    for before in (True, False):
+        assert await ready.write("pump", before) == 200
+        assert await ready.write("pump", value) == 400
+        assert device.on("pump") is before
+    assert await ready.write("heater", value if value not in ("", 1e300) else 99) == 400
+
+
+async def test_a_setpoint_is_regulated(device, ready):
+    assert await ready.write("heater", 21.5) == 200
+    assert await ready.shown("heater") == {"in": 21.5}
+    await device.until(lambda: device.on("heater"), 30)
+    await device.until(lambda: not device.on("heater"), 3600)
+    for wrong in (4.5, 36, 21.3, True, "on"):
+        assert await ready.write("heater", wrong) == 400
+    assert await ready.shown("heater") == {"in": 21.5}
+
+
+async def test_readings(device, ready):
+    room = await ready.read("room")
+    assert abs(room - device.world.sensor_c) < 1
+    assert await ready.shown("room") == {"out": room}
+    device.world.break_sensor("ntc", "open")
+    await asyncio.sleep(10)
+    assert await ready.read("room") is None
+    device.world.break_sensor("ntc", None)
+    await asyncio.sleep(10)
+    assert abs(await ready.read("room") - device.world.sensor_c) < 1
+
+
+async def test_status_has_everything(device, ready):
+    await ready.write("pump", True)
+    found = await ready.read("status")
+    assert found["safe"] is None
+    assert found["outputs"]["pump"] == {"on": True, "target": 1, "held": None, "fault": None}
+    assert set(found["outputs"]) == {"pump", "heater"} and set(found["sensors"]) == {"room", "daylight"}
+
+
+async def test_a_limit_holds_and_who_waited_is_told(device, ready):
+    device.app.controller.outputs[0].cfg["min_off_s"] = 60
+    await ready.write("pump", True)
+    await ready.write("pump", False)
+    assert await ready.write("pump", True) == 409
+    assert not device.on("pump")
+    await asyncio.sleep(70)
+    assert not device.on("pump"), "what was refused does not happen later"
+    assert await ready.write("pump", True) == 200
+
+
+async def test_a_later_wish_makes_an_earlier_one_void(device, ready):
+    device.app.controller.outputs[0].cfg["min_off_s"] = 5
+    await ready.write("pump", True)
+    await ready.write("pump", False)
+    first = asyncio.ensure_future(ready.write("pump", True))
+    await asyncio.sleep(1)
+    assert await ready.write("pump", False) == 200
+    assert await first == 409
+    await asyncio.sleep(10)
+    assert not device.on("pump")
+
+
+async def test_a_dashboard_follows_the_button(device, ready):
+    seen, status = [], []
+    ready.port.stream("pump", seen.append)
+    ready.port.stream("status", status.append)
+    await asyncio.sleep(1)
+    device.press()
+    await device.until(lambda: seen[-1] is True and status[-1]["outputs"]["pump"]["on"] is True, 5)
+    await ready.write("pump", False)
+    await device.until(lambda: seen[-1] is False, 5)
+    assert [value for value, _ in itertools.groupby(seen)] == [False, True, False]
+
+
+async def test_data_on_a_stream_switches_and_is_echoed(device, ready):
+    seen = []
+    number = ready.port.stream("pump", seen.append)
+    await asyncio.sleep(1)
+    ready.port.send("STREAM_DATA", sid=number, payload=True)
+    await device.until(lambda: device.on("pump") and seen[-1] is True, 5)
+    ready.port.send("STREAM_DATA", sid=number, payload="nonsense")
+    before = len(seen)
+    await device.until(lambda: len(seen) > before, 5)
+    assert seen[-1] is True and device.on("pump")
+
+
+async def test_a_bucket_gets_its_samples(device, ready):
+    seen = []
+    ready.port.stream("room", seen.append, 60000)
+    await asyncio.sleep(3600)
+    assert 60 <= len(seen) <= 62
+    assert all(isinstance(value, float) for value in seen)
+
+
+async def test_a_day_without_events_needs_one_connection(device, ready):
+    await asyncio.sleep(86400)
+    assert device.online and device.net.dials == 1
+    assert len(device.thinger.named("login")) == 1
+
+
+async def test_silence_beyond_the_limit_is_safe_state_and_nothing_comes_back_by_itself(device, ready):
+    await ready.write("pump", True)
+    await ready.write("heater", 30)
+    device.net.silent = True
+    took = await device.until(lambda: not device.on("pump"), 400)
+    assert 240 <= took <= 301
+    device.net.silent = False
+    await device.until(lambda: device.online, 120)
+    await asyncio.sleep(60)
+    assert not device.on("pump")
+    assert (await ready.read("status"))["outputs"]["pump"]["target"] is None
+    assert await ready.write("pump", True) == 200
+
+
+async def test_readings_do_not_hide_a_silent_cloud(device, ready):
+    """Reports that nobody hears are no sign of life: the sensors go on, the silence counts."""
+    await ready.write("pump", True)
+    ready.port.deaf = True
+    device.thinger.running = False
+    took = await device.until(lambda: not device.on("pump"), 400)
+    assert 240 <= took <= 301
+
+
+async def test_an_outage_is_met_with_waits_of_5_to_60_s(device, ready):
+    device.thinger.running = False
+    device.net.cut()
+    dials = []
+    dial = device.net.dialer.dial
+
+    async def noted(*args, **options):
+        dials.append(asyncio.get_running_loop().time())
+        return await dial(*args, **options)
+
+    device.net.dial = noted
+    await asyncio.sleep(1800)
+    gaps = [b - a for a, b in itertools.pairwise(dials)]
+    assert min(gaps) >= 5 and max(gaps) <= 61 and max(gaps) > 30
+    device.thinger.running = True
+    await device.until(lambda: device.online, 65)
+
+
+async def test_a_refused_login_is_safe_state_at_once_and_rare_tries(device, ready):
+    await ready.write("pump", True)
+    device.thinger.devices[THINGER_USER, THINGER_DEVICE].credential = "another-secret-not-real"
+    device.net.cut()
+    await device.until(lambda: device.app.state() == "unauthorized", 30)
+    await device.until(lambda: not device.on("pump"), 1)
+    tries = len(device.thinger.named("login_refused"))
+    await asyncio.sleep(295)
+    assert len(device.thinger.named("login_refused")) == tries == 1
+    await asyncio.sleep(3600)
+    assert 4 <= len(device.thinger.named("login_refused")) <= 13
+    device.thinger.devices[THINGER_USER, THINGER_DEVICE].credential = THINGER_CREDENTIAL
+    await device.until(lambda: device.online, 950)
+
+
+async def test_local_control_goes_on_without_a_cloud(device, ready):
+    device.net.silent = True
+    await asyncio.sleep(400)
+    device.press()
+    await device.until(lambda: device.on("pump"), 1)
+    device.net.silent = False
+    await device.until(lambda: device.online, 120)
+    assert device.on("pump") and await ready.shown("pump") == {"in": True}
+
+
+async def test_restart_is_answered_and_leaves_safe_outputs(device, ready):
+    await ready.write("pump", True)
+    resets = device.board.resets
+    assert (await ready.ask("GET", "restart")).status == 200
+    await device.until(lambda: device.board.resets == resets + 1, 5)
+    assert not ready.port, "it said goodbye"
+    await device.until(lambda: device.online, 60)
+    assert device.board.resets == resets + 1
+
+
+@pytest.mark.parametrize("bad", [
+    b"\x00\x00", b"\xff\xff\xff\xff\xff\xff", b"\x06\x04\x08\x42\x19\x28", frame("DISCONNECT"), b"HTTP/1.1 400",
+])  # fmt: skip
+async def test_a_server_that_talks_nonsense_is_left_and_found_again(device, ready, bad):
+    await ready.write("pump", True)
+    ready.port._send(bad)
+    await device.until(lambda: len(device.thinger.named("login")) == 2, 30)
+    await device.until(lambda: device.online, 30)
+    assert device.on("pump")
+
+
+async def test_many_callers_at_once(device, ready):
+    device.app.controller.outputs[0].cfg["min_off_s"] = 60
+    await ready.write("pump", True)
+    await ready.write("pump", False)
+    asked = [asyncio.ensure_future(ready.write("pump", True)) for _ in range(30)]
+    outcomes = await asyncio.gather(*asked)
+    assert set(outcomes) <= {409, 503} and 409 in outcomes
+    assert not device.on("pump")
