@@ -31,10 +31,11 @@ WIFI_PASSWORD = "test-password-not-real"
 CLEAR, ENTER, DOWN = "\x15", "\r", "\x1b[B"
 
 
-def choices(section: str) -> list[str]:
-    """The questions of a section at which a word is picked, the first one by Enter: each new cloud brings one more."""
-    rules = [line.split(" =")[0].split(" ") for line in check_config.device().rules(section)]
-    return [f"{section}.{rule[0]}" for rule in rules if re.fullmatch(r"[a-z]+(\|[a-z]+)+", rule[1])]
+def choices() -> list[str]:
+    """The questions about a Realer cloud at which a word is picked, the first one by Enter."""
+    rules = check_config.device().rules
+    lines = [line.split(" =")[0].split(" ") for line in rules("cloud") + rules("realer")]
+    return [f"cloud.{line[0]}" for line in lines if re.fullmatch(r"[a-z]+(\|[a-z]+)+", line[1])]
 
 
 BEFORE_THE_CLOUD = (
@@ -42,7 +43,7 @@ BEFORE_THE_CLOUD = (
     ("wifi.networks[0].ssid", "bench\r"),
     ("wifi.networks[0].password", f"{WIFI_PASSWORD}\r"),
     ("Another network", "n"),
-    *((question, ENTER) for question in choices("cloud")),
+    *((question, ENTER) for question in choices()),
     ("cloud.base_url", f"{CLEAR}http://localhost\r"),
 )
 FROM_THE_CLOUD_ON = (
@@ -171,7 +172,7 @@ def interviewed(draft: dict[str, Any], folder: Path, keys: str, bundle: Path | N
 
 
 KEEP_BEGINNING = ENTER + ENTER + ENTER + "n"  # name, network, its password, no other network
-KEEP_CLOUD = ENTER * (4 + len(choices("cloud"))) + "y"  # choices, base_url, three keys, the certificate
+KEEP_CLOUD = ENTER * (4 + len(choices())) + "y"  # choices, base_url, three keys, the certificate
 KEEP_REST = (
     "y" * 2 + "n" + "y" * 2 + "n" + "y" + "n" + ENTER * 2 + ENTER
 )  # sensors, outputs, button, LED, silence
@@ -188,14 +189,7 @@ def test_placeholders_are_asked_anew_and_a_part_can_be_changed(authority: Author
     draft = complete(tmp_path, authority)
     draft["cloud"]["device_id"] = "REPLACE-ME"
     cloud_keys = (
-        ENTER * (1 + len(choices("cloud")))
-        + "777"
-        + ENTER
-        + ENTER
-        + CLEAR
-        + "another-secret-not-real"
-        + ENTER
-        + "y"
+        ENTER * (1 + len(choices())) + "777" + ENTER + ENTER + CLEAR + "another-secret-not-real" + ENTER + "y"
     )
     change_button = "n" + CLEAR + "26" + ENTER + ENTER + ENTER + ENTER + "n"
     rest = "y" * 2 + "n" + "y" * 2 + "n" + change_button + ENTER * 2 + CLEAR + "60" + ENTER
@@ -232,14 +226,7 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Auth
     }
     network = ENTER + "bench" + ENTER + ENTER + "n"
     by_hand = (
-        ENTER * (4 + len(choices("cloud")))
-        + "y"
-        + "n"
-        + CLEAR
-        + "certs/a.der, certs/b.der"
-        + ENTER
-        + "y"
-        + "n"
+        ENTER * (4 + len(choices())) + "y" + "n" + CLEAR + "certs/a.der, certs/b.der" + ENTER + "y" + "n"
     )
     output = "n" + "y" + "6" + ENTER + ENTER + "16" + ENTER + ENTER * 3 + "n" + "n" + "n" + ENTER
     said = interviewed(draft, tmp_path, network + by_hand + output)
