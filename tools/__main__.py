@@ -18,6 +18,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "deploy": ("deploy", "put this firmware and its configuration on a board; sends only what changed"),
         "doctor": ("doctor.__main__", "check network, time, certificates and pins on the board itself"),
         "check_config": ("check_config", "say what is wrong in a config.json, and what would be right"),
+        "thinger_check": ("thinger_check", "try a device at a real Thinger.io account"),
     },
     "Without hardware": {
         "demo": ("demo", "simulated cloud and virtual board, running this firmware until Ctrl-C"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -19,25 +18,15 @@ from typing import Any
 
 from rich.console import Console
 
-from tools import interpreter
-from tools.stage import ROOT, NotInTimeError, Stage
+from tools import interpreter, smoke_thinger
+from tools.acts import ActFailedError, Facts, about, must, play
+from tools.stage import ROOT, Stage
 
 POLL_MS = 2000
 _SETPOINT_C = 19.0
 _SLACK_C = 1.0  # what a sampled, lagging room overshoots at sixty times its speed
 
 APIS = ("realer", "realino")
-
-Facts = dict[str, Any]
-
-
-class ActFailedError(Exception):
-    """Something was seen that must not be."""
-
-
-def must(holds: Any, text: str) -> None:
-    if not holds:
-        raise ActFailedError(text)
 
 
 def of(api: str) -> Callable[[dict], None]:
@@ -146,36 +135,12 @@ ACTS: tuple[Callable[[Stage, Facts], Awaitable[None]], ...] = (
 
 async def story(stage: Stage, tell: Callable[[str], None] = lambda text: None) -> Facts:
     """Play all acts on a stage that has just been switched on; the facts. ActFailedError names the act."""
-    facts: Facts = {}
-    for act in ACTS:
-        started = time.monotonic()
-        try:
-            await act(stage, facts)
-        except (ActFailedError, NotInTimeError) as error:
-            raise ActFailedError(f"act {act.__name__}: {error}") from None
-        tell(f"{time.monotonic() - started:5.1f} s  {act.__name__}: {(act.__doc__ or '').splitlines()[0]}")
+    facts = await play(stage, ACTS, tell)
     violations = len(stage.model.violations)
     must(not violations, f"{violations} requests broke the contract: {stage.model.violations[:3]}")
-    must(stage.board.boots == 1, f"{stage.board.boots} boots where one would do")
-    counts = {"violations": violations, "boots": stage.board.boots}
+    counts = {"readings_stored": len(stage.feed("sensor")), "violations": violations}
     counts |= {"handshakes": stage.site.server.handshakes, "requests": stage.site.server.requests}
     return about(stage) | facts | counts
-
-
-def about(stage: Stage) -> Facts:
-    """What ran, and what the health loop said of the heap."""
-    found = stage.interpreter
-    heaps = [int(used) for line in stage.lines for used in re.findall(r"heap (\d+) used", line)]
-    must(heaps, "the device told its heap")
-    return {
-        "micropython": ".".join(map(str, found.version)),
-        "bits": found.bits,
-        "api": stage.config["cloud"]["api"],
-        "runtime": "unix",
-        "heap_used": heaps[-1],
-        "board_heap": stage.board.chip.board_heap,
-        "readings_stored": len(stage.feed("sensor")),
-    }
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -187,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--heap", help="MicroPython heap (default: 120k, or 240k for 64 bits)")
     parser.add_argument(
-        "--api", choices=APIS, default=APIS[0], help="generation of the cloud; default: %(default)s"
+        "--api", choices=(*APIS, "thinger"), default=APIS[0], help="which cloud; default: %(default)s"
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--verbose", action="store_true", help="show what the device says")
@@ -211,9 +176,13 @@ async def _play(
         if verbose and event[0] == "line":
             console.print("       ", event[1], style="dim")
 
-    found = interpreter.find(bits)
-    async with Stage(found, heap=heap, tree=tree, edit=of(api), on_event=show) as stage:
-        facts = await story(stage, console.print)
+    options: dict[str, Any] = {"heap": heap, "tree": tree, "on_event": show}
+    if api == "thinger":
+        async with smoke_thinger.ThingerStage(interpreter.find(bits), **options) as stage:
+            facts = await smoke_thinger.story(stage, console.print)
+    else:
+        async with Stage(interpreter.find(bits), edit=of(api), **options) as stage:
+            facts = await story(stage, console.print)
     return facts | {"seconds": round(time.monotonic() - started, 1)}
 
 

@@ -12,7 +12,14 @@ SWITCH = {
 THERMOSTAT = dict(
     SWITCH, name="heater", pin_port="9", mode="setpoint", safe=8.0, sensor="14", min=5.0, max=35.0, step=0.5,
     hysteresis=0.5, action="heat")  # fmt: skip
-ROOM = {"name": "room", "pin_port": "14", "kind": "thermistor", "deadband": 0.2, "heartbeat_s": 300, "keep": False}
+ROOM = {
+    "name": "room",
+    "pin_port": "14",
+    "kind": "thermistor",
+    "deadband": 0.2,
+    "heartbeat_s": 300,
+    "keep": False,
+}
 
 
 def made(outputs=(SWITCH, THERMOSTAT), sensors=(ROOM,)):

@@ -32,7 +32,7 @@ class ThingerServer:
         self.connections: set[_DeviceConnection] = set()
         self._kind = "good"
         self._listener: asyncio.Server | None = None
-        self._runner = web.ServerRunner(web.Server(self._rest), shutdown_timeout=1)
+        self._runner: web.ServerRunner | None = None
         self._sweep: asyncio.Task | None = None
 
     @property
@@ -40,6 +40,7 @@ class ThingerServer:
         return f"https://{THINGER_HOST}:{self.rest_port}"
 
     async def start(self) -> None:
+        self._runner = web.ServerRunner(web.Server(self._rest), shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, 0, ssl_context=self.certs.leaf())
         await site.start()
@@ -52,7 +53,8 @@ class ThingerServer:
             self._sweep.cancel()
             await asyncio.gather(self._sweep, return_exceptions=True)
         await self.down()
-        await self._runner.cleanup()
+        if self._runner:
+            await self._runner.cleanup()
 
     async def up(self, kind: str = "good") -> None:
         """Listen for devices (again), on the same port as before, with a certificate of one of certs.KINDS."""

@@ -1,0 +1,104 @@
+"""The check of a real account, as far as it goes without a device: every failure has words and a remedy, no secret."""
+
+import asyncio
+import threading
+
+import pytest
+
+from tools import cli, thinger_check
+from tools.cloud import thinger_wire as wire
+from tools.cloud.certs import TestCA
+from tools.cloud.demo import (
+    THINGER_CREDENTIAL,
+    THINGER_DEVICE,
+    THINGER_USER,
+    demo_account,
+)  # fmt: skip
+from tools.cloud.thinger_model import Thinger
+from tools.cloud.thinger_server import ThingerServer
+
+LOGIN = wire.frame("CONNECT", sid=1, payload=[THINGER_USER, THINGER_DEVICE, THINGER_CREDENTIAL])
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The simulated Thinger.io in a thread of its own."""
+    found = ThingerServer(Thinger(), TestCA(tmp_path))
+    demo_account(found.model)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(found.start(), loop).result(10)
+    yield found
+    asyncio.run_coroutine_threadsafe(found.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture
+def check(server, monkeypatch, capsys):
+    def run(*more, token=None, url=None, ca=True):
+        given = token or server.model.tokens.login(THINGER_USER, server.model.now())["access_token"]
+        monkeypatch.setenv("THINGER_TOKEN", given)
+        options = ["--url", url or f"https://localhost:{server.rest_port}", "--user", THINGER_USER]
+        options += ["--device", THINGER_DEVICE, *(["--ca", str(server.certs.pem)] if ca else []), *more]
+        status = cli.run(thinger_check.main, options)
+        said = "".join(capsys.readouterr())
+        assert given not in said
+        return status, said
+
+    return run
+
+
+def test_a_device_that_is_not_connected(check):
+    status, said = check()
+    assert status == 1 and "not connected" in said and "credential" in said
+
+
+def test_a_token_that_is_no_good(check):
+    status, said = check(token="test-token-not-real")
+    assert status == 1 and "HTTP 401" in said and "Access Tokens" in said
+
+
+def test_a_server_that_is_not_there_or_not_trusted(check, server):
+    for options in ({"url": "https://localhost:1"}, {"ca": False}):
+        status, said = check(**options)
+        assert status == 1 and "--ca" in said
+
+
+def test_a_plain_address_is_wrong_usage(check):
+    with pytest.raises(SystemExit) as ended:
+        check(url="http://localhost")
+    assert ended.value.code == 2
+
+
+def test_a_root_that_cannot_be_read(check, tmp_path):
+    status, said = check("--ca", str(tmp_path / "none.pem"))
+    assert status == 1 and "PEM" in said
+
+
+def test_a_relay_that_does_not_follow(check, server):
+    answers = {
+        "api": {"payload": {"relay": {"fn": 2}}},
+        "relay": {"payload": {"in": False}},
+    }
+
+    def take(data):
+        for kind, fields in wire.Reader().feed(data):
+            answer = answers["api" if "resource" not in fields else "relay"] if kind == "DESCRIBE" else {}
+            if kind in ("DESCRIBE", "RUN"):
+                asyncio.get_running_loop().call_soon(port.feed, wire.frame("OK", sid=fields["sid"], **answer))
+
+    port = server.model.connection(take, lambda: None)
+    port.feed(LOGIN)
+    status, said = check("--relay", "relay")
+    assert status == 1 and "relay was set to True and shows False" in said
+    status, said = check()
+    assert status == 0 and "connected: True" in said
+
+
+def test_a_token_on_the_command_line_is_wrong_usage(check):
+    with pytest.raises(SystemExit) as ended:
+        check("--token", "test-token-not-real")
+    assert ended.value.code == 2
