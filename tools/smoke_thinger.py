@@ -120,8 +120,7 @@ async def watch(stage: ThingerStage, facts: Facts) -> None:
 
 async def outage(stage: ThingerStage, facts: Facts) -> None:
     """The connection is cut: the device comes back by itself, and nothing is switched."""
-    stage.board.press_button()
-    await stage.until("the pump runs", lambda: stage.on("pump"), 5)
+    await stage.account.write("pump", True)
     logins = len(stage.thinger.model.named("login"))
     at = time.monotonic()
     stage.thinger.cut()
