@@ -42,7 +42,7 @@ class Resources:
     def named(self, cfg, kind):
         """A name of its own that is one part of a path: the configured one, else the `pin_port`."""
         name = cfg["name"]
-        if name == "unnamed" or "/" in name or name in self.kinds:
+        if name in ("unnamed", "api") or "/" in name or name in self.kinds:  # `api` asks for descriptions
             name = cfg["pin_port"].replace("/", "_")
         while name in self.kinds:
             name += "_"

@@ -48,7 +48,7 @@ def test_every_name_is_its_own_and_one_part_of_a_path():
         return [c.id for c in things.catalog.commands]
 
     assert named(("unnamed", "6"), ("unnamed", "9")) == ["6", "9"]
-    assert named(("pump", "6"), ("pump", "9")) == ["pump", "9"]
+    assert named(("pump", "6"), ("pump", "9"), ("api", "4")) == ["pump", "9", "4"]
     assert named(("a/b", "6"), ("a", "1/2")) == ["6", "a"]
     assert named(("status", "6"), ("restart", "status"), ("a/b", "6/")) == ["6", "status_", "6_"]
     assert named(("9", "6"), ("unnamed", "9"), ("9", "9_")) == ["9", "9_", "9__"]
