@@ -5,9 +5,9 @@ by the HTTPS server and by simulations without sockets. The bytes themselves are
 sockets and waiting: a step says what to do, its driver does it.
 
 Text form: `ENDPOINT KEY[=VALUE] ...`, for example `feed-data status=503 times=3` or `commands chunked slow=40`.
-ENDPOINT is token, revoke, commands, sensors, feed-data, batches, mqtt, mqtt-credentials, any, or a glob over paths
-(`/iot/*/sensors*`); Realino's login, commands and feeds go by token, commands and feed-data. Keys may be combined; each
-field of `Fault` is a key, and its comment says what it does.
+ENDPOINT is token, revoke, commands, sensors, feed-data, batches, bootstrap, desired-states, mqtt, mqtt-credentials,
+any, or a glob over paths (`/iot/*/sensors*`); Realino's login, commands and feeds go by token, commands and feed-data.
+Keys may be combined; each field of `Fault` is a key, and its comment says what it does.
 The endpoints ack, desired and connect have other keys: see `mqtt_faults.py`.
 """
 
@@ -32,6 +32,8 @@ ENDPOINTS = (
     "sensors",
     "feed-data",
     "batches",
+    "bootstrap",
+    "desired-states",
     "mqtt",
     "mqtt-credentials",
     "any",

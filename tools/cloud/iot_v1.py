@@ -1,8 +1,8 @@
 """The words of iot/v1 in the generation with integer ids: catalogs whose values are the desired state, feed data.
 
 Owns the order in which a request is judged: token, device, subscription, cadence, scope, then the endpoint itself.
-The words about MQTT are in `mqtt_v1.py`. Refuses later words (bootstrap, desired-states): those answer 404, as for a
-device that does not have them.
+The words about MQTT are in `mqtt_v1.py`, those of the generation after it (bootstrap, desired-states) in
+`runtime_v1.py`; where that one is not served they answer 404.
 Source: Realer API, sections "Device catalog", "HTTPS runtime", "Response codes".
 """
 
@@ -11,26 +11,26 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tools.cloud import contract, mqtt_v1
+from tools.cloud import contract, mqtt_v1, runtime_v1
 from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import Refusal, Request, Response, to_json
-from tools.cloud.nouns import Command, Sensor
+from tools.cloud.nouns import DESIRED_SCOPE
+from tools.cloud.rows import catalog_row
 
 if TYPE_CHECKING:
     from tools.cloud.model import Model
 
-_LATER = ("bootstrap", "desired-states")
 _SCOPES = {
     "commands": "iot:catalog:read",
     "sensors": "iot:catalog:read",
     "mqtt": "iot:catalog:read",
     "feed-data": "iot:feed-data:write",
+    "bootstrap": "iot:catalog:read",
+    "desired-states": DESIRED_SCOPE,
 }
+_PROTOCOLS = {"desired-states": "https", "feed-data": "https", "mqtt": "mqtt"}
+"""What is served only where the descriptor lists that protocol."""
 _REFUSALS = {"conflict": 409, "rejected": 422}
-_FIELDS = {
-    "command": ("id", "value", "value_type", "kind", "pin_port"),
-    "sensor": ("id", "kind", "qc", "mu", "pin_port"),
-}
 
 
 def answer(model: Model, request: Request, path: str, now: float) -> tuple[Response, str]:
@@ -44,12 +44,19 @@ def answer(model: Model, request: Request, path: str, now: float) -> tuple[Respo
         (parts[1], parts[2], parts[3:]) if parts[0] == "devices" and len(parts) > 2 else ("", "", [])
     )
     if noun not in _SCOPES:
-        if noun not in _LATER:
-            model.violation(now, request, "unknown path")
+        model.violation(now, request, "unknown path")
+        raise Refusal(404)
+    if noun in runtime_v1.VERBS and not model.served.bootstrap:
         raise Refusal(404)
     device = _device(model, key, token, now)
+    protocol = _PROTOCOLS.get(noun, "")
+    if model.served.bootstrap and protocol and protocol not in model.served.protocols:
+        model.event(now, "protocol_refused", device, protocol=protocol)
+        raise Refusal(403, f"{protocol} is not enabled for this device")
     if _SCOPES[noun] not in token["scope"].split(" "):
         raise Refusal(403, "the token lacks a scope", {"scope": [f"{_SCOPES[noun]} is needed"]})
+    if noun in runtime_v1.VERBS and request.method == "GET" and not rest:
+        return runtime_v1.VERBS[noun](model, device, now)
     if noun == "mqtt" and request.method == "GET" and not rest:
         return mqtt_v1.catalog(model, device, now)
     if noun in ("commands", "sensors") and request.method == "GET" and len(rest) < 2:
@@ -96,14 +103,8 @@ def _catalog(model: Model, device: str, role: str, rest: list[str], now: float) 
     else:
         items = model.store.sources(device, role)
     model.event(now, "catalog_read", device, noun=role + "s", count=len(items))
-    body = {"code": 2000, role + "s": [_row(role, item) for item in items]}
+    body = {"code": 2000, role + "s": [catalog_row(role, item) for item in items]}
     return Response(200, {}, to_json(body)), f"http-{role}-catalog-response"
-
-
-def _row(role: str, item: Command | Sensor) -> dict[str, Any]:
-    if item.error is not None:
-        return {"id": item.id, "error": item.error}
-    return {field: getattr(item, field) for field in _FIELDS[role]} | item.extra
 
 
 def _feed(model: Model, device: str, request: Request, batch: bool, now: float) -> tuple[Response, str]:

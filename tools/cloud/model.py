@@ -82,9 +82,10 @@ class Model(Owner, Sessions):
         if not path.isascii():
             path = ""
         for prefix, generation in (("/oauth/", oauth), ("/iot/v1/", iot_v1), (realino.PREFIX, realino)):
-            if path.startswith(prefix):
+            if path.startswith(prefix) and (self.served.iot or generation is realino):
                 return generation.answer(self, request, path, now)
-        self.violation(now, request, "unknown path")
+        if self.served.iot:
+            self.violation(now, request, "unknown path")
         raise Refusal(404)
 
     def pace(self, device: str, now: float) -> None:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DEFAULT_SCOPES = ("iot:catalog:read", "iot:feed-data:write")
+DESIRED_SCOPE = "iot:desired-state:read"  # known, and granted by default, where there is a bootstrap
 ALL_SCOPES = (
     *DEFAULT_SCOPES,
+    DESIRED_SCOPE,
     "iot:mqtt:connect",
     "iot:mqtt:ack:read",
     "iot:mqtt:feed-data:write",
@@ -64,9 +66,17 @@ class Served:
     """Which generations of the API the cloud answers to; may be changed at any time.
 
     `realino`: the forms of login that Realino takes, "basic" (keys in the header) and "body"; none: it is not there.
+    `iot`: whether OAuth and iot/v1 are there; `bootstrap`: whether iot/v1 is the generation with bootstrap and
+    desired states. Then `protocols` are what a device may use, `revisions`: whether desired states tell the revisions,
+    and `runtime` is a number to be changed when something other than the catalog does.
     """
 
     realino: tuple[str, ...] = ("basic",)
+    iot: bool = True
+    bootstrap: bool = False
+    protocols: tuple[str, ...] = ("https", "mqtt")
+    revisions: bool = True
+    runtime: int = 1
 
 
 @dataclass(frozen=True)

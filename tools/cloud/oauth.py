@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from tools.cloud import contract
 from tools.cloud.messages import OAuthRefusal, Refusal, Request, Response, to_json
-from tools.cloud.nouns import ALL_SCOPES, DEFAULT_SCOPES
+from tools.cloud.nouns import ALL_SCOPES, DEFAULT_SCOPES, DESIRED_SCOPE
 from tools.cloud.store import digest
 
 if TYPE_CHECKING:
@@ -88,9 +88,11 @@ def _form(model: Model, request: Request, schema: str, now: float) -> dict[str, 
 def _token(model: Model, device: Any, form: dict[str, str], now: float) -> dict[str, Any]:
     if form["grant_type"] != "client_credentials":
         raise _refuse(model, device, now, "unsupported_grant_type", "grant_type must be client_credentials")
-    asked = form["scope"].split(" ") if "scope" in form else list(DEFAULT_SCOPES)
+    later = () if model.served.bootstrap else (DESIRED_SCOPE,)  # what this generation does not know
+    default = [*DEFAULT_SCOPES, DESIRED_SCOPE] if not later else list(DEFAULT_SCOPES)
+    asked = form["scope"].split(" ") if "scope" in form else default
     granted = [scope for scope in asked if scope in device["scopes"].split(" ")]
-    if not granted or any(scope not in ALL_SCOPES for scope in asked):
+    if not granted or any(scope not in ALL_SCOPES or scope in later for scope in asked):
         raise _refuse(model, device, now, "invalid_scope", "The requested scope is unknown or not allowed.")
     token, scope = model.new_token(), " ".join(dict.fromkeys(granted))
     model.store.add_token(token, device["key"], scope, now, now + model.plan.token_s)

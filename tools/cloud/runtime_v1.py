@@ -1,0 +1,81 @@
+"""The words that the generation with bootstrap adds to iot/v1: the runtime descriptor, and pending desired states.
+
+Owns which desired states are pending: the newest wish for each command, until it was answered or its window closed.
+Reading one does not use it up. No example of either reply is known: every name in here that the documentation does not
+spell is a guess, and stands in docs/decisions/. Source: Realer API, sections "GET bootstrap" and "GET desired-states".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from tools.cloud.messages import Response, to_json
+from tools.cloud.owner import desired_id
+from tools.cloud.rows import catalog_row
+
+if TYPE_CHECKING:
+    from tools.cloud.model import Model
+
+
+def bootstrap(model: Model, device: str, now: float) -> tuple[Response, str]:
+    """What a device needs to know before it begins."""
+    model.event(now, "catalog_read", device, noun="bootstrap", count=1)
+    plan = model.plan
+    body = {"code": 2000, "available_protocols": list(model.served.protocols), **_revisions(model, device)}
+    body["cadence"] = {
+        "minimum_interval_seconds": plan.min_interval_s,
+        "expected_interval_seconds": max(plan.min_interval_s, 10),
+    }
+    body["backoff"] = {"initial_seconds": 2, "maximum_seconds": 300}
+    body["endpoints"] = {"https": {"desired_states": f"/iot/v1/devices/{device}/desired-states"}}
+    return Response(200, {}, to_json(body | _catalog(model, device))), "http-bootstrap-response"
+
+
+def desired_states(model: Model, device: str, now: float) -> tuple[Response, str]:
+    pending = [item for command in model.store.sources(device, "command")
+               if (item := _pending(model, device, command.id, now))]  # fmt: skip
+    model.event(now, "catalog_read", device, noun="desired-states", count=len(pending))
+    body = {"code": 2000, "desired_states": pending}
+    if model.served.revisions:
+        body |= _revisions(model, device)
+    return Response(200, {}, to_json(body)), "http-desired-states-response"
+
+
+VERBS = {"bootstrap": bootstrap, "desired-states": desired_states}
+
+
+def _pending(model: Model, device: str, command: int | str, now: float) -> dict[str, Any] | None:
+    wishes = model.store.wishes(device, str(command))
+    if not wishes or wishes[-1]["status"]:
+        return None
+    wish = wishes[-1]
+    ends = wish["at"] + model.plan.desired_s
+    if now >= ends:
+        return None
+    return {
+        "desired_id": desired_id(wish["n"]),
+        "command_id": command,
+        "value": wish["value"],
+        "valid_for_seconds": math.ceil(ends - now),
+        "expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends)),
+        "sequence_number": len(wishes),
+    }
+
+
+def _catalog(model: Model, device: str) -> dict[str, list[dict[str, Any]]]:
+    return {
+        f"{role}s": [catalog_row(role, item) for item in model.store.sources(device, role)]
+        for role in ("command", "sensor")
+    }
+
+
+def _revisions(model: Model, device: str) -> dict[str, str]:
+    rows = _catalog(model, device)
+    for row in rows["commands"]:
+        row.pop("value", None)  # what is wanted is no part of what there is
+    digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    return {"catalog_revision": f"cat-{digest[:12]}", "runtime_revision": f"run-{model.served.runtime}"}
