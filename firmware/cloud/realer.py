@@ -9,7 +9,7 @@ import json
 
 from firmware.cloud.words import basic, complaint, items, member, message, plain
 from firmware.core import verdict as v
-from firmware.core.nouns import Command, Desired, iso
+from firmware.core.nouns import Command, Desired, iso, number
 
 _RESULTS = {
     "created": v.OK,
@@ -52,6 +52,22 @@ def commands(body):
         if not row.error and "value" in item:
             wanted.append(Desired(row.id, plain(item, "value"), None, None, None))
     return rows, wanted
+
+
+def wish(command_id, item):
+    """The Desired of a desired state (sections 5.5, 6.6), None when it has no identity to answer under. A window that
+    is missing or no number counts as closed."""
+    name = plain(item, "desired_id")
+    if type(name) is not str or not name:
+        return None
+    sequence = plain(item, "sequence_number")
+    return Desired(
+        command_id,
+        plain(item, "value"),
+        name,
+        sequence if type(sequence) is int else None,
+        max(number(plain(item, "valid_for_seconds")) or 0, 0),
+    )
 
 
 def sensors(body):

@@ -5,7 +5,7 @@ when it has become physical fact, when its window closes, or when a newer one re
 6.6, 7 and 14 rows 8 to 11, 18, 27 to 29.
 """
 
-from firmware.core.nouns import number
+from firmware.core.nouns import NOTHING_NEW, number
 from firmware.core.outbox import Source
 from firmware.core.timing import Timer
 
@@ -42,6 +42,8 @@ class CommandState(Source):
 
     def offer(self, desired, now):
         """Consider `desired`. Returns a note for the log when it is refused, else None."""
+        if desired.value == NOTHING_NEW:
+            return self.resume()
         if not self.is_new(desired):
             return None
         self.supersede()
@@ -59,6 +61,21 @@ class CommandState(Source):
             return "desired value refused: " + wrong
         self.output.demand(value)
         return None
+
+    def resume(self):
+        """After a lapse what was wanted last, and done, is wanted again where the owner lets it come back and nobody
+        switched by hand since."""
+        output = self.output
+        if (
+            self.lapsed
+            and self.last
+            and self.answered
+            and self.answered.status == "applied"
+            and output.cfg["after_lapse"] == "resume"
+            and not output.by_hand
+        ):
+            self.lapsed = False
+            output.demand(number(self.last.value))
 
     def tick(self, now):
         """Settle a pending demand that became fact, or whose window has closed; report what changed."""

@@ -20,6 +20,9 @@ Desired = namedtuple("Desired", "command_id value desired_id sequence valid_s")
 """What the cloud wants of one command. `value` is the raw JSON value. Over HTTPS polling of iot/v1 the last three are
 None; elsewhere `valid_s` is the execution window in seconds from the moment of receipt."""
 
+NOTHING_NEW = ()
+"""The `value` by which a cloud that keeps only what is pending says that nothing is."""
+
 Report = namedtuple("Report", "message_id source id value at ticks desired_id status sequence")
 """One physical event on its way to the cloud. `source`: "command" or "sensor". `value`: decimal text. `at`: unix
 seconds when it happened, or None while the clock is not set: then `ticks` (millisecond counter) tells how long ago."""

@@ -1,7 +1,7 @@
 """Offers of the cloud and what becomes of them: order, duplicates, windows, ranges, and values without an identity."""
 
 from firmware.core.command import CommandState
-from firmware.core.nouns import Command, Desired
+from firmware.core.nouns import NOTHING_NEW, Command, Desired
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 
@@ -461,3 +461,58 @@ def test_an_output_that_nobody_serves_can_be_used_by_hand_over_every_catalog():
     bench.command.adopt(None)
     bench.tick(5)
     assert bench.output.on and bench.output.by_hand
+
+
+IDLE = wish(NOTHING_NEW)
+
+
+def test_nothing_new_changes_nothing_but_after_a_lapse():
+    bench = Bench()
+    bench.offer(1, IDLE)
+    assert not bench.output.on and bench.told() == []
+    bench.offer(2, wish("1", "des_1", 1, 30), IDLE)
+    bench.command.lapse()
+    bench.tick(3)
+    assert not bench.output.on
+    bench.told()
+    bench.offer(4, IDLE)
+    assert bench.output.on and bench.told() == [("1.0", None, None, None)], "no second answer"
+    bench.output.demand(0.0, True)
+    bench.offer(5, IDLE)
+    assert not bench.output.on, "once only"
+
+
+def test_what_comes_back_with_nothing_new():
+    for after_lapse, by_hand, first, counts in (
+        ("resume", False, wish("1", "des_1", 1, 30), True),
+        ("wait", False, wish("1", "des_1", 1, 30), False),
+        ("resume", True, wish("1", "des_1", 1, 30), False),
+        ("resume", False, wish("7", "des_1", 1, 30), False),  # was refused
+        ("resume", False, wish("1", "des_1", 1, 0), False),  # came too late
+    ):
+        bench = Bench(after_lapse=after_lapse)
+        bench.offer(1, first)
+        bench.command.lapse()
+        bench.tick(2)
+        if by_hand:
+            bench.output.demand(0.0, True)
+        bench.offer(3, IDLE)
+        assert bench.output.on is counts, (after_lapse, by_hand, first)
+
+
+def test_what_was_still_pending_at_a_lapse_does_not_come_back():
+    bench = Bench(min_off_s=10)
+    bench.offer(1, wish("1", "des_1", 1, 30))
+    bench.command.lapse()
+    assert bench.told() == [("0.0", "des_1", "stale", 1)]
+    bench.offer(20, IDLE)
+    assert not bench.output.on
+
+
+def test_nothing_comes_back_to_a_command_that_is_another_one_now():
+    bench = Bench()
+    bench.offer(1, wish("1", "des_1", 1, 30))
+    bench.command.lapse()
+    bench.command.adopt(row(2))
+    bench.offer(2, Desired(2, NOTHING_NEW, None, None, None))
+    assert not bench.output.on

@@ -1,0 +1,82 @@
+"""The words that the newest generation adds to iot/v1: the runtime descriptor (GET bootstrap), pending desired states.
+
+Sources: Realer API, sections 5.4, 5.5 and 14 rows 4, 5, 8 and 27. Pure. No example of either reply is known: what is
+guessed stands in `_NAMES` and nowhere else, and whatever is missing or of another shape makes the device do less, never
+more. Whatever shape an answer has, it becomes a result or a LinkError.
+"""
+
+from collections import namedtuple
+
+from firmware.cloud import realer
+from firmware.cloud.words import member, plain
+from firmware.core.errors import LinkError
+from firmware.core.nouns import NOTHING_NEW, Catalog, Desired, number
+
+SCOPES = "iot:catalog:read iot:desired-state:read iot:feed-data:write"
+
+_NAMES = {
+    # The documentation has these names, but not where they stand nor what they hold.
+    "protocols": "available_protocols",
+    "revisions": ("catalog_revision", "runtime_revision"),
+    # It has these in prose only. Seconds.
+    "cadence": ("cadence", "minimum_interval_seconds"),
+    "backoff": ("backoff", "initial_seconds"),
+    "pending": "desired_states",
+}
+
+Descriptor = namedtuple("Descriptor", "catalog revisions protocols least_s retry_s")
+"""`catalog`: None when the reply has none, and the granular endpoints have to be asked; `revisions`: a pair, to be
+compared only; `protocols`: words in lower case; `least_s` between two requests, `retry_s` before another try."""
+
+
+def descriptor(body):
+    """The Descriptor of a bootstrap reply. Without a list of protocols HTTPS, which it came by, is the only one."""
+    catalog = None
+    try:
+        catalog = Catalog(realer.commands(body)[0], realer.sensors(body))
+    except LinkError:
+        pass
+    listed = member(body, _NAMES["protocols"])
+    protocols = ["https"]
+    if isinstance(listed, list):
+        protocols = [name.lower() for name in listed if isinstance(name, str)]
+    return Descriptor(
+        catalog, revisions(body), protocols, _seconds(body, "cadence"), _seconds(body, "backoff")
+    )
+
+
+def revisions(body):
+    """The revisions that any reply tells, "" in place of one it does not tell."""
+    return tuple([plain(body, name) for name in _NAMES["revisions"]])
+
+
+def _seconds(body, name):
+    outer, inner = _NAMES[name]
+    return max(number(member(member(body, outer), inner)) or 0, 0)
+
+
+def offers(protocols, name):
+    """Whether `name`, with or without a version behind it, is one of the protocols."""
+    return any([found == name or found.startswith(name + "-") for found in protocols])
+
+
+def desired(body, rows):
+    """(desired values, how many were left alone) of GET desired-states, for the commands of the catalog. LinkError.
+
+    A command of which nothing is pending comes with NOTHING_NEW. What has no identity cannot be answered, and what
+    names no command of the catalog is for nobody: both are left alone.
+    """
+    listed = member(body, _NAMES["pending"])
+    if not isinstance(listed, list):
+        raise LinkError("no list of " + _NAMES["pending"])
+    known = {str(row.id): row.id for row in rows}
+    wanted = []
+    for item in listed:
+        name = str(plain(item, "command_id"))
+        wish = name in known and realer.wish(known[name], item)
+        if wish:
+            wanted.append(wish)
+    left = len(listed) - len(wanted)
+    pending = [str(plain(item, "command_id")) for item in listed]
+    wanted += [Desired(row.id, NOTHING_NEW, None, None, None) for row in rows if str(row.id) not in pending]
+    return wanted, left

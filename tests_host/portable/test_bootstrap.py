@@ -1,0 +1,157 @@
+"""The words of the newest generation. No example of its replies is known, so these are our own reading of its prose."""
+
+from firmware.cloud import bootstrap
+from firmware.core.errors import LinkError
+from firmware.core.nouns import NOTHING_NEW
+
+WRONG = (None, True, 0, -1, 1.5, "", "text", [], [[]], {}, {"a": {}}, [None, "x", 7, {"id": []}])
+BODY = {
+    "code": 2000,
+    "available_protocols": ["https", "mqtt"],
+    "catalog_revision": "cat-1",
+    "runtime_revision": 7,
+    "cadence": {"minimum_interval_seconds": 8, "expected_interval_seconds": 30},
+    "backoff": {"initial_seconds": "4"},
+    "commands": [
+        {"id": "cmd_1", "value": "1.0", "value_type": "NumericRange", "kind": "relay", "pin_port": "6"}
+    ],
+    "sensors": [{"id": "sns_1", "kind": "thermistor", "qc": "x", "mu": "y", "pin_port": "14"}],
+    "new": {"endpoints": []},
+}
+STATE = {
+    "desired_id": "des_1",
+    "command_id": "cmd_1",
+    "value": "1.0",
+    "valid_for_seconds": 300,
+    "expires_at": "2026-04-24T10:15:00Z",
+    "sequence_number": 42,
+}
+
+
+def described(**changes):
+    body = dict(BODY)
+    body.update(changes)
+    return bootstrap.descriptor({key: value for key, value in body.items() if value is not ...})
+
+
+ROWS = described().catalog.commands
+
+
+def states(*items):
+    return bootstrap.desired({"code": 2000, "desired_states": list(items)}, ROWS)
+
+
+def refused(call, *args):
+    try:
+        call(*args)
+    except LinkError:
+        return
+    raise AssertionError("accepted %r" % (args,))
+
+
+def test_a_descriptor():
+    found = described()
+    assert [tuple(row) for row in found.catalog.commands] == [("cmd_1", "relay", "6", None, None, None, "")]
+    assert [tuple(row) for row in found.catalog.sensors] == [("sns_1", "thermistor", "14", "")]
+    assert found[1:] == (("cat-1", 7), ["https", "mqtt"], 8, 4)
+
+
+def test_revisions_are_compared_and_nothing_else():
+    first = described()
+    assert first.revisions == described(new=1).revisions
+    assert first.revisions != described(catalog_revision="cat-2").revisions
+    assert first.revisions != described(runtime_revision=8).revisions
+    for wrong in (None, [], {}, True, ...):
+        assert described(catalog_revision=wrong).revisions == ("", 7), wrong
+
+
+def test_a_descriptor_without_a_catalog_says_so():
+    for key in ("commands", "sensors"):
+        for wrong in (None, ..., {}, "x", 7):
+            assert described(**{key: wrong}).catalog is None
+    assert described(commands=[], sensors=[]).catalog is not None
+
+
+def test_protocols_are_what_is_listed_and_no_other():
+    for listed, https, mqtt in (
+        (["https", "mqtt"], True, True),
+        (["HTTPS", "mqtt-5.0"], True, True),
+        (["mqtt"], False, True),
+        ([], False, False),
+        (["https", {"name": "mqtt"}, 7, None], True, False),
+        (["mqttx", "httpsx"], False, False),
+        (..., True, False),
+        (None, True, False),
+        ("mqtt", True, False),
+        ({"mqtt": {}}, True, False),
+    ):
+        protocols = described(available_protocols=listed).protocols
+        assert bootstrap.offers(protocols, "https") is https, listed
+        assert bootstrap.offers(protocols, "mqtt") is mqtt, listed
+
+
+def test_limits_of_another_shape_are_none():
+    for wrong in WRONG + (..., {"minimum_interval_seconds": None}, {"minimum_interval_seconds": -5}):
+        found = described(cadence=wrong, backoff=wrong)
+        assert found[3:] == (0, 0), wrong
+
+
+def test_anything_makes_a_descriptor():
+    for wrong in WRONG:
+        found = bootstrap.descriptor(wrong)
+        assert found == (None, ("", ""), ["https"], 0, 0)
+
+
+def test_a_pending_state_and_what_is_not_pending():
+    wanted, left = states(STATE)
+    assert [tuple(d) for d in wanted] == [("cmd_1", "1.0", "des_1", 42, 300)] and not left
+    wanted, left = states()
+    assert [tuple(d) for d in wanted] == [("cmd_1", NOTHING_NEW, None, None, None)] and not left
+
+
+def test_several_states_of_one_command_come_in_order():
+    wanted, _ = states(STATE, dict(STATE, desired_id="des_2", sequence_number=43))
+    assert [d.desired_id for d in wanted] == ["des_1", "des_2"]
+
+
+def test_a_window_that_is_no_number_is_closed():
+    for wrong in (None, "", "soon", [], {}, True, -1, 0):
+        wanted, _ = states(dict(STATE, valid_for_seconds=wrong))
+        assert wanted[0].valid_s == 0, wrong
+    assert states(dict(STATE, valid_for_seconds="12.5"))[0][0].valid_s == 12.5
+
+
+def test_a_number_that_is_none_is_no_number():
+    for wrong in (None, "42", 4.5, [], {}, True):
+        assert states(dict(STATE, sequence_number=wrong))[0][0].sequence is None, wrong
+
+
+def test_a_state_without_identity_or_command_is_left_alone_and_its_command_too():
+    for wrong in (None, "", 7, [], {}, True):
+        wanted, left = states(dict(STATE, desired_id=wrong))
+        assert (wanted, left) == ([], 1), wrong
+    for wrong in (None, "", "cmd_2", 7, [], {}, True):
+        wanted, left = states(dict(STATE, command_id=wrong))
+        assert [d.value for d in wanted] == [NOTHING_NEW] and left == 1, wrong
+
+
+def test_ids_may_come_as_numbers_or_text():
+    rows = bootstrap.descriptor(dict(BODY, commands=[dict(BODY["commands"][0], id=1)])).catalog.commands
+    for name in (1, "1"):
+        wanted, left = bootstrap.desired({"desired_states": [dict(STATE, command_id=name)]}, rows)
+        assert [d.command_id for d in wanted] == [1] and not left
+
+
+def test_values_of_the_wrong_shape_are_wishes_that_can_be_refused():
+    for wrong in (None, [], {}, True):
+        wanted, _ = states(dict(STATE, value=wrong))
+        assert wanted[0].value == "" and wanted[0].desired_id == "des_1"
+
+
+def test_no_list_is_no_answer():
+    for wrong in WRONG:
+        refused(bootstrap.desired, wrong, ROWS)
+        if not isinstance(wrong, list):
+            refused(bootstrap.desired, {"desired_states": wrong}, ROWS)
+        wanted, left = bootstrap.desired({"desired_states": [wrong]}, ROWS)
+        assert left == 1 and [d.value for d in wanted] == [NOTHING_NEW]
