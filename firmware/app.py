@@ -93,6 +93,34 @@ def _realer_mqtt(*parts):
     return RealerMqtt(*parts[:5])
 
 
+def _bootstrap_https(*parts):
+    from firmware.links.bootstrap import Runtime
+    from firmware.links.realer_https import RealerHttps
+
+    return Runtime(RealerHttps(*parts), True).link
+
+
+def _bootstrap_mqtt(*parts):
+    from firmware.links.bootstrap import Runtime
+    from firmware.links.realer_mqtt import RealerMqtt
+
+    return Runtime(RealerMqtt(*parts), True).link
+
+
+def _auto_https(*parts):
+    from firmware.links.realer_auto import RealerAuto
+    from firmware.links.realer_https import RealerHttps
+
+    return RealerAuto(RealerHttps(*parts), *parts)
+
+
+def _auto_mqtt(*parts):
+    from firmware.links.realer_auto import RealerAuto
+    from firmware.links.realer_mqtt import RealerMqtt
+
+    return RealerAuto(RealerMqtt(*parts), *parts)
+
+
 def _realino_https(*parts):
     from firmware.links.realino import Realino
 
@@ -106,6 +134,12 @@ def _thinger(*parts):
 
 
 LINKS = {
+    ("auto", "auto"): _auto_mqtt,
+    ("auto", "https"): _auto_https,
+    ("auto", "mqtt"): _auto_mqtt,
+    ("bootstrap", "auto"): _bootstrap_mqtt,
+    ("bootstrap", "https"): _bootstrap_https,
+    ("bootstrap", "mqtt"): _bootstrap_mqtt,
     ("realer", "auto"): _realer_mqtt,
     ("realer", "https"): _realer_https,
     ("realer", "mqtt"): _realer_mqtt,

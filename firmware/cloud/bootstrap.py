@@ -12,7 +12,8 @@ from firmware.cloud.words import member, plain
 from firmware.core.errors import LinkError
 from firmware.core.nouns import NOTHING_NEW, Catalog, Desired, number
 
-SCOPES = "iot:catalog:read iot:desired-state:read iot:feed-data:write"
+SCOPE = "iot:desired-state:read"
+SCOPES = "iot:catalog:read iot:feed-data:write " + SCOPE
 
 _NAMES = {
     # The documentation has these names, but not where they stand nor what they hold.

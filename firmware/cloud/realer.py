@@ -7,7 +7,7 @@ becomes a result or a LinkError, never another exception; words that the documen
 import binascii
 import json
 
-from firmware.cloud.words import basic, complaint, items, member, message, plain
+from firmware.cloud.words import basic, complaint, items, member, message, plain, text
 from firmware.core import verdict as v
 from firmware.core.nouns import Command, Desired, iso, number
 
@@ -57,8 +57,8 @@ def commands(body):
 def wish(command_id, item):
     """The Desired of a desired state (sections 5.5, 6.6), None when it has no identity to answer under. A window that
     is missing or no number counts as closed."""
-    name = plain(item, "desired_id")
-    if type(name) is not str or not name:
+    name = text(item, "desired_id")
+    if not name:
         return None
     sequence = plain(item, "sequence_number")
     return Desired(

@@ -9,11 +9,11 @@ import re
 from collections import namedtuple
 from micropython import const
 
-from firmware.cloud.realer import event
+from firmware.cloud.realer import event, wish
 from firmware.cloud.words import complaint, member, plain, text
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Catalog, Command, Desired, Secret, Sensor, number
+from firmware.core.nouns import Catalog, Command, Secret, Sensor, number
 
 _SCOPES = "iot:catalog:read iot:mqtt:connect iot:mqtt:ack:read iot:mqtt:feed-data:write"
 _DESIRED_SCOPE = "iot:mqtt:desired:read"
@@ -150,20 +150,11 @@ def _lack(route):
 
 
 def desired(command_id, payload):
-    """The Desired of a message on the topic of that command. ValueError: it is none, with words for the log.
-
-    A window that is no number counts as closed: the wish has an identity and can be answered.
-    """
-    body = _object(payload)
-    desired_id = text(body, "desired_id")
-    if not desired_id:
+    """The Desired of a message on the topic of that command. ValueError: it is none, with words for the log."""
+    found = wish(command_id, _object(payload))
+    if not found:
         raise ValueError("no desired_id")
-    sequence = plain(body, "sequence_number")
-    valid_s = number(body.get("valid_for_seconds", 0))
-    return Desired(
-        command_id, plain(body, "value"), desired_id,
-        sequence if type(sequence) is int else None, max(valid_s or 0, 0),
-    )  # fmt: skip
+    return found
 
 
 def publish(report):

@@ -50,9 +50,15 @@ time
 servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]
 
 cloud
-api realer|realino|thinger
+api auto|bootstrap|realer|realino|thinger
 ca_files list 1..4 text 1..64
 probe_s 5..3600 =60
+
+auto
+account
+
+bootstrap
+account
 
 realer
 account

@@ -1,6 +1,7 @@
 """Authorized requests to iot/v1: OAuth 2.0 client credentials and Bearer tokens. The rest is `realer_api`'s."""
 
 from firmware.cloud import realer, words
+from firmware.core import verdict as v
 from firmware.links.realer_api import RealerApi
 
 
@@ -8,11 +9,12 @@ class IotApi(RealerApi):
     """See RealerApi. `scopes`: what tokens are asked for, "" for the server's own choice."""
 
     scopes = ""
+    missing = False  # there is no such thing as OAuth on this server
 
     async def login(self):
-        return words.grant(
-            self.accept(*(await self.call("token", realer.oauth(self.cfg, None, self.scopes))))
-        )
+        answer = await self.call("token", realer.oauth(self.cfg, None, self.scopes))
+        self.missing = answer[0] == v.GONE
+        return words.grant(self.accept(*answer))
 
     async def give_back(self, token):
         """Realer API, section 3.2."""

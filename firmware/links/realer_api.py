@@ -44,6 +44,8 @@ class RealerApi:
         self.cadence = Cadence(cfg["poll_s"] * 1000, clock.ms())
         self.lease = Lease(clock.ms())
 
+    retry_s = 0  # least wait after a failure, where the cloud tells one
+
     def alive(self):
         pass
 
@@ -116,7 +118,7 @@ class RealerApi:
         while wait := cadence.wait_ms(clock.ms()):
             self.alive()
             await clock.sleep_ms(min(wait, _SLICE_MS))
-        cadence.started(clock.ms(), what == "commands")
+        cadence.started(clock.ms(), what in ("commands", "desired-states"))
         try:
             return await self.call(what, request)
         finally:
@@ -134,7 +136,8 @@ class RealerApi:
         try:
             response = await self.client.request(*request)
         except (NetError, HttpError) as e:
-            raise LinkError("%s: %s" % (what, e))
+            raise LinkError("%s: %s" % (what, e), self.retry_s)
+        response.retry_after_s = max(response.retry_after_s, self.retry_s)
         return w.judge(what, response)
 
     async def authorize(self):

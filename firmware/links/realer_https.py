@@ -21,6 +21,8 @@ class RealerHttps(IotApi):
     catalog = None
     rows = None  # the catalog's commands as read last; None: something in the catalog is not what it was
     first = None  # desired values that came with the catalog
+    protocols = ("https", "mqtt")  # what the cloud lets this device use
+    held = False  # MQTT is the transport now
 
     async def open(self):
         """Authorize and read the catalog; the desired values that came with it wait for `next_desired`. A rate limit is

@@ -31,7 +31,6 @@ class RealerMqtt(RealerHttps):
         self.wished = words.scopes(cfg["commands"], self.auto)
         self.scopes = self.wished
         self.broker = Broker(net.dialer, clock, rng, say)
-        self.held = False  # MQTT is the transport now
         self.steps = []  # what is still to be done over HTTPS beside the transport, in this order
         self.offer = self.tuple = self.limit = None
         self.notes = ()
@@ -47,7 +46,8 @@ class RealerMqtt(RealerHttps):
     async def open(self):
         """Join MQTT, or in `auto` poll over HTTPS when that has failed too often."""
         self.first = None
-        if not self.auto or self.misses < _MOST_MISSES or self.probe.passed(self.clock.ms()):
+        trying = not self.auto or self.misses < _MOST_MISSES or self.probe.passed(self.clock.ms())
+        if trying and "mqtt" in self.protocols:
             try:
                 await self.join()
                 if not self.steps:
@@ -72,7 +72,7 @@ class RealerMqtt(RealerHttps):
         if self.held and self.since.passed(now):
             self.misses = 0
             self.probes.reset()
-        if not self.steps and (self.due(now) if self.held else self.auto and self.probe.passed(now)):
+        if not self.steps and (self.due(now) if self.held else self.may_probe(now)):
             self.steps = [self.read_offer, self.read_tuple, self.connect, self.catch_up]
         if self.steps and self.pause.passed(now):
             await self.upkeep()
@@ -155,6 +155,9 @@ class RealerMqtt(RealerHttps):
             self.renewals.reset()
             if self.held:
                 self.client.close()
+
+    def may_probe(self, now):
+        return self.auto and "mqtt" in self.protocols and self.probe.passed(now)
 
     def due(self, now):
         return self.renewal.passed(now) or self.lease.renewal.passed(now)

@@ -50,6 +50,14 @@ class Bench:
         self.loop = loop
         self.model = model or Model(seed=1)
         self.model.add_device(demo_device())
+        self.poll = "commands"
+        if row[0] == "bootstrap":
+            self.poll = "desired-states"
+            self.model.served.bootstrap = True
+            # Nobody answers here, so what is wanted has to stay pending.
+            self.model.plan = replace(self.model.plan, desired_s=10**6)
+            for port, value in (("6", 0), ("9", 18.5)):
+                self.model.set_desired(DEVICE_ID, port, value, POWER_UP_UTC)
         self.faults = Faults()
         self.lines = []
         self.signs = [0.0]  # when the link showed life
@@ -185,9 +193,14 @@ def values(wanted):
     return [(d.command_id, number(d.value)) for d in wanted]
 
 
-IOT_POLLING = [("realer", "https", False), ("realer", "auto", False)]
+IOT_POLLING = [
+    ("realer", "https", False),
+    ("realer", "auto", False),
+    ("auto", "https", False),
+    ("bootstrap", "https", False),
+]
 POLLING = [*IOT_POLLING, ("realino", "https", False)]
-HELD = [("realer", "auto", True), ("realer", "mqtt", True)]
+HELD = [("realer", "auto", True), ("realer", "mqtt", True), ("bootstrap", "mqtt", True)]
 """A row of LINKS, and whether its cloud has a broker."""
 
 
@@ -214,10 +227,15 @@ def endpoints(row):
     if row[0] == "realino":
         return "token", "commands", "feed-data", "any"
     unused = ("feed-data", "batches") if row[2] else ("mqtt-credentials",) if row[1] == "auto" else ("mqtt",)
+    unused += {
+        "bootstrap": ("commands", "sensors"),
+        "realer": ("bootstrap", "desired-states"),
+        "auto": ("desired-states",),
+    }[row[0]]
     return [e for e in ENDPOINTS if not e.startswith(unused)]
 
 
-@pytest.mark.parametrize("api", ["realer", "realino"])
+@pytest.mark.parametrize("api", ["auto", "bootstrap", "realer", "realino"])
 @pytest.mark.parametrize("transport", ["auto", "https", "mqtt"])
 def test_whatever_the_configuration_may_say_there_is_a_link_for_it(api, transport):
     _, problems = validate(demo_config(api=api, transport=transport))
@@ -318,7 +336,7 @@ async def _pump(bench, seconds):
 async def test_polls_keep_their_beat_whatever_goes_on_between(bench, row):
     await bench.link.open()
     await _pump(bench, 120)
-    polls = [e["at"] for e in bench.model.named("catalog_read") if e["noun"] == "commands"]
+    polls = [e["at"] for e in bench.model.named("catalog_read") if e["noun"] == bench.poll]
     # Where the link asks now and then whether there is MQTT, that pushes one poll and takes the place of one report.
     extra = row[1] == "auto"
     assert len(polls) >= 12 - extra and len(bench.stored_at_once()) >= 11 - extra
@@ -341,7 +359,7 @@ async def test_requests_keep_their_distance_from_the_last_answer(bench):
 
 @polling
 async def test_a_long_rate_limit_is_waited_out_with_signs_of_life(bench):
-    bench.faults.add("commands status=429 retry_after=900 times=1")
+    bench.faults.add(f"{bench.poll} status=429 retry_after=900 times=1")
     await bench.link.open()
     bench.link.close()
     bench.check()
@@ -499,7 +517,7 @@ async def test_a_refusal_ends_the_lease_and_says_why(bench, fault):
     assert bench.link.lease.valid(bench.clock.ms())
     if fault.startswith("token"):
         bench.model.expire_tokens(DEVICE_ID, bench.wall())
-    bench.faults.add(fault)
+    bench.faults.add(fault.replace("commands", bench.poll))
     with pytest.raises(AuthError):
         await bench.link.next_desired()
     assert not bench.link.lease.held
@@ -525,7 +543,7 @@ async def test_a_token_refused_costs_one_fresh_token_and_one_repetition(bench, s
 async def test_a_refused_token_without_a_fresh_one_ends_the_lease(bench):
     await bench.link.open()
     await bench.link.next_desired()
-    bench.faults.add("commands status=401")
+    bench.faults.add(f"{bench.poll} status=401")
     bench.faults.add("token status=503")
     with pytest.raises(LinkError):
         await bench.link.next_desired()
@@ -568,6 +586,7 @@ async def test_the_token_endpoint_says_when_to_come_again(bench, status):
 
 @polling
 async def test_a_token_alone_is_no_lease(bench):
+    bench.faults.add("bootstrap status=503")
     bench.faults.add("commands status=503")
     with pytest.raises(LinkError):
         await bench.link.open()

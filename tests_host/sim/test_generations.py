@@ -1,0 +1,382 @@
+"""The newest generation of iot/v1, and finding out which generation a cloud is of."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+
+from tools.cloud.model import Command, Device, Model, Plan, Response, Sensor
+from tools.sim.device import DEVICE_ID, SimDevice, demo_config
+
+
+def _api(api, transport="https", **cloud):
+    return pytest.mark.config(
+        edit=lambda config: config["cloud"].update(api=api, transport=transport, **cloud)
+    )
+
+
+newest = _api("bootstrap")
+automatic = _api("auto")
+
+
+def _reads(device, noun):
+    return [event for event in device.model.named("catalog_read") if event["noun"] == noun]
+
+
+def _outcomes(device):
+    return [(event["status"], event["value"]) for event in device.model.named("desired_answered")]
+
+
+async def _online(device):
+    device.model.served.bootstrap = True
+    await device.until(lambda: device.online, 60)
+
+
+async def _pump_on(device):
+    await _online(device)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+
+
+# Desired states
+
+
+@newest
+async def test_a_desired_state_is_applied_and_answered_under_its_identity(device):
+    await _pump_on(device)
+    await device.until(lambda: _outcomes(device) == [("applied", "1.0")], 15)
+    assert device.feed("command")[-1]["sequence_number"] == 1
+    device.want("9", 50)
+    await device.until(lambda: len(_outcomes(device)) == 2, 25)
+    assert _outcomes(device)[1][0] == "rejected"
+    await asyncio.sleep(1200)
+    assert len(_outcomes(device)) == 2 and device.on("pump")
+    assert len(_reads(device, "bootstrap")) == 1 and not _reads(device, "commands")
+    assert device.net.dials == 1
+
+
+@newest
+async def test_what_the_catalog_shows_as_value_is_nobodys_wish(device):
+    command = device.model.find_command(DEVICE_ID, "6")
+    command.value = "1.0"
+    device.model.put_command(DEVICE_ID, command)
+    await _online(device)
+    await asyncio.sleep(60)
+    assert not device.on("pump") and device.app.controller.outputs[1].target is None
+
+
+def _slow_to_start(config):
+    config["outputs"][0].update(min_on_s=0, min_off_s=120)
+
+
+@newest
+@pytest.mark.config(edit=_slow_to_start)
+async def test_a_window_that_closes_before_the_limits_allow_it_is_stale_and_stays_undone(device):
+    device.model.plan = Plan(desired_s=30)
+    await _online(device)
+    device.want("6", 1)
+    await device.until(lambda: _outcomes(device), 60)
+    assert _outcomes(device) == [("stale", "0.0")]
+    await asyncio.sleep(300)
+    assert not device.on("pump")
+
+
+@newest
+async def test_a_newer_wish_takes_the_place_of_one_that_was_never_heard(device):
+    await _online(device)
+    device.want("9", 15)
+    device.want("9", 22)
+    await device.until(lambda: _outcomes(device), 25)
+    assert _outcomes(device) == [("applied", "22.0")]
+
+
+@newest
+async def test_a_wish_that_expired_during_an_outage_is_not_carried_out(device):
+    device.model.plan = Plan(desired_s=60)
+    await _online(device)
+    device.net.silent = True
+    device.want("6", 1)
+    await asyncio.sleep(120)
+    device.net.silent = False
+    await device.until(lambda: device.online, 300)
+    await asyncio.sleep(60)
+    assert not device.on("pump") and _outcomes(device) == []
+
+
+@newest
+async def test_after_a_lapse_what_was_applied_comes_back_and_a_newer_wish_goes_first(device):
+    await _pump_on(device)
+    device.want("9", 21)
+    await device.until(lambda: len(_outcomes(device)) == 2, 25)
+    device.model.set_subscription(DEVICE_ID, False, device.wall())
+    await device.until(lambda: not device.on("pump"), 15)
+    device.want("9", 16)
+    device.model.set_subscription(DEVICE_ID, True, device.wall())
+    switched = []
+    await device.until(
+        lambda: device.on("pump") or switched.append(device.app.controller.outputs[1].target), 950
+    )
+    await asyncio.sleep(60)
+    assert device.app.controller.outputs[1].target == 16.0 and 21.0 not in switched
+    assert len(_outcomes(device)) == 3
+
+
+@newest
+async def test_a_state_without_identity_is_left_alone(device):
+    def nameless(body):
+        for item in body.get("desired_states", []):
+            del item["desired_id"]
+
+    _edit(device, "/desired-states", nameless)
+    await _online(device)
+    device.want("6", 1)
+    await asyncio.sleep(120)
+    assert not device.on("pump") and _outcomes(device) == [] and device.online
+
+
+def _edit(device, end, change):
+    """Let `change(body)` work on the answers to paths of this ending."""
+    handle = device.model.handle
+
+    def edited(request, now):
+        response = handle(request, now)
+        if not request.path.endswith(end) or response.status != 200:
+            return response
+        body = response.json()
+        change(body)
+        return Response(response.status, response.headers, json.dumps(body).encode())
+
+    device.model.handle = edited
+
+
+# The descriptor
+
+
+@newest
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_new_catalog_is_found_by_its_revision_or_within_the_hour(device, told):
+    device.model.served.revisions = told
+    await _online(device)
+    command = device.model.find_command(DEVICE_ID, "6")
+    command.pin_port = "7"
+    device.model.put_command(DEVICE_ID, command)
+    before = len(_reads(device, "bootstrap"))
+    within_s = 15 if told else 3620
+    await device.until(lambda: len(_reads(device, "bootstrap")) > before, within_s)
+    await asyncio.sleep(1)
+    assert [row.pin_port for row in device.app.link.catalog.commands] == ["7", "9"]
+    device.want("7", 1)
+    await asyncio.sleep(60)
+    assert not device.on("pump"), "no output is configured on that port"
+    assert len(_reads(device, "bootstrap")) == before + 1
+
+
+@newest
+async def test_while_both_revisions_stay_the_catalog_is_kept(device):
+    await _online(device)
+    catalog = device.app.link.catalog
+    await asyncio.sleep(3700)
+    assert len(_reads(device, "bootstrap")) == 2 and device.app.link.catalog is catalog
+    device.model.served.runtime += 1
+    before = len(_reads(device, "bootstrap"))
+    await device.until(lambda: len(_reads(device, "bootstrap")) > before, 15)
+    await asyncio.sleep(120)
+    assert len(_reads(device, "bootstrap")) == before + 1
+
+
+@newest
+async def test_revisions_that_contradict_each_other_are_no_storm(device):
+    _edit(device, "/desired-states", lambda body: body.update(catalog_revision="another"))
+    await _pump_on(device)
+    await asyncio.sleep(1800)
+    assert len(_reads(device, "bootstrap")) <= 3
+
+
+@newest
+async def test_a_report_that_is_refused_makes_it_read_again(device):
+    device.model.served.revisions = False
+    await _online(device)
+    await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
+    device.model.remove_sensor(DEVICE_ID, 2)
+    await device.until(lambda: [s.id for s in device.app.link.catalog.sensors] == [1], 900)
+
+
+@newest
+async def test_without_a_catalog_in_it_the_granular_endpoints_are_asked(device):
+    _edit(device, "/bootstrap", lambda body: body.pop("commands"))
+    await _pump_on(device)
+    assert len(_reads(device, "commands")) == len(_reads(device, "sensors")) == 1
+
+
+@newest
+async def test_the_least_distance_of_the_descriptor_is_kept(device):
+    await _online(device)
+    device.model.plan = replace(device.model.plan, min_interval_s=8)
+    device.model.served.runtime += 1
+    await asyncio.sleep(120)
+    exceeded = len(device.model.named("cadence_exceeded"))
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 30)
+    await asyncio.sleep(1200)
+    assert len(device.model.named("cadence_exceeded")) == exceeded
+
+
+@newest
+async def test_the_backoff_of_the_descriptor_is_kept(device):
+    _edit(device, "/bootstrap", lambda body: body.update(backoff={"initial_seconds": 90}))
+    await _online(device)
+    device.faults.add("any status=503")
+    await asyncio.sleep(600)
+    asked = [event["at"] for event in device.model.named("fault") if event["endpoint"] != "feed-data"]
+    assert 2 <= len(asked) <= 8
+
+
+# Protocols
+
+
+@newest
+async def test_a_protocol_that_is_withdrawn_is_the_end_until_it_comes_back(device):
+    await _pump_on(device)
+    device.model.served.protocols = ("mqtt",)
+    await device.until(lambda: not device.on("pump"), 40)
+    assert device.app.state() == "unauthorized"
+    await asyncio.sleep(600)
+    refused = len(device.model.named("protocol_refused"))
+    await asyncio.sleep(1800)
+    assert len(device.model.named("protocol_refused")) == refused, "what is not listed is not tried"
+    assert "protocols" in device.app.link.lease.reason
+    device.model.served.protocols = ("https",)
+    await device.until(lambda: device.on("pump"), 950)
+
+
+@_api("bootstrap", "auto")
+async def test_mqtt_that_is_not_listed_is_never_tried(device):
+    device.model.served.protocols = ("https",)
+    await _pump_on(device)
+    await asyncio.sleep(1900)
+    device.model.expire_tokens(DEVICE_ID, device.wall())
+    await asyncio.sleep(600)
+    assert not device.model.named("protocol_refused") and not _reads(device, "mqtt routes")
+    assert device.on("pump")
+
+
+@_api("bootstrap", "mqtt")
+async def test_mqtt_alone_where_it_is_not_listed_is_refused(device):
+    device.model.served.bootstrap = True
+    device.model.served.protocols = ("https",)
+    await asyncio.sleep(1800)
+    assert device.app.state() == "unauthorized" and "protocols" in device.app.link.lease.reason
+    assert not device.model.named("protocol_refused")
+
+
+@pytest.mark.parametrize("api", ["bootstrap", "auto"])
+@pytest.mark.parametrize("protocols", [("https", "mqtt"), ("mqtt",)])
+async def test_over_mqtt_too(virtual_loop, tmp_path, api, protocols):
+    device = SimDevice(virtual_loop, tmp_path, demo_config(api=api, transport="auto"), mqtt=True)
+    device.model.served.bootstrap = True
+    device.model.served.protocols = protocols
+    device.model.plan = Plan(
+        token_s=400, renew_s=300, credential_s=400, credential_renew_s=300, session_s=400
+    )
+    device.power_on()
+    await device.until(lambda: device.online, 60)
+    await device.until(lambda: device.app.link.held, 60)
+    await asyncio.sleep(30)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 3)
+    await device.until(lambda: _outcomes(device) == [("applied", "1.0")], 10)
+    await asyncio.sleep(1500)
+    assert device.on("pump") and not device.model.violations
+    assert ("https" in protocols) == bool(_reads(device, "desired-states"))
+    await device.power_off()
+
+
+# Which generation
+
+
+@automatic
+async def test_without_a_bootstrap_the_catalogs_are_read_until_there_is_one(device):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    await asyncio.sleep(1800)
+    assert not _reads(device, "bootstrap") and len(_reads(device, "commands")) > 100
+    device.model.served.bootstrap = True
+    await device.until(lambda: _reads(device, "desired-states"), 3700)
+    before = len(_reads(device, "commands"))
+    device.want("6", 0)
+    await device.until(lambda: not device.on("pump"), 15)
+    await device.until(lambda: ("applied", "0.0") in _outcomes(device), 15)
+    assert len(_reads(device, "commands")) == before
+
+
+@automatic
+async def test_a_bootstrap_that_goes_away_is_no_end(device):
+    await _pump_on(device)
+    device.model.served.bootstrap = False
+    await device.until(lambda: _reads(device, "commands"), 950)
+    await device.until(lambda: device.on("pump"), 120)
+
+
+@automatic
+async def test_without_oauth_it_is_realino_and_with_it_it_is_not(device):
+    device.model.served.iot = False
+    device.model.plan = Plan(token_s=400)
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 30)
+    await asyncio.sleep(1000)
+    assert device.on("pump")
+    device.model.served.iot, device.model.served.realino = True, ()
+    await device.until(lambda: not device.on("pump"), 20)
+    await device.until(lambda: device.on("pump"), 1900)
+    assert device.model.store.tokens(str(DEVICE_ID))[-1]["scope"] != "realino"
+
+
+@automatic
+async def test_nothing_at_all_is_safe_state_and_slow_tries(device):
+    device.model.served.iot, device.model.served.realino = False, ()
+    await asyncio.sleep(1800)
+    assert device.app.state() == "unauthorized" and "HTTP 404" in device.app.link.lease.reason
+    device.model.served.iot = True
+    await device.until(lambda: device.online, 950 * 2)
+
+
+@automatic
+async def test_keys_that_are_refused_are_no_reason_to_look_elsewhere(device):
+    device.model.set_keys(DEVICE_ID, False, device.wall())
+    await asyncio.sleep(1800)
+    assert not [line for line in device.lines if "Realino" in line]
+    device.model.set_keys(DEVICE_ID, True, device.wall())
+    await device.until(lambda: device.online, 950)
+
+
+# Identities of text
+
+
+async def test_identities_of_text_are_kept_as_they_are(virtual_loop, tmp_path):
+    name, keys = "cdv_0000000000000000000000TEXT", "cdv_00000000000000000000000009"
+    model = Model(seed=1)
+    model.served.bootstrap = True
+    model.add_device(
+        Device(
+            name,
+            keys,
+            "test-secret-not-real",
+            [Command("cmd_0000000000000000000000PUMP", "6"), Command("cmd_0000000000000000000000HEAT", "9")],
+            [Sensor("sns_0000000000000000000000ROOM", "14")],
+        )
+    )
+    config = demo_config(api="bootstrap", device_id=name, client_id=keys)
+    device = SimDevice(virtual_loop, tmp_path, config, model)
+    device.power_on()
+    await device.until(lambda: device.online, 60)
+    model.set_desired(name, "6", 1, device.wall())
+    await device.until(lambda: device.on("pump"), 15)
+    await device.until(lambda: model.reported(name, "6") == "1.0", 15)
+    await device.until(lambda: [f for f in model.feed(name) if "sensor_id" in f], 60)
+    assert model.outcome(name, model.named("desired_set")[-1]["desired_id"]) == "applied"
+    await device.power_off()
+    assert model.violations == []
