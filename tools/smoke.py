@@ -20,18 +20,27 @@ from rich.console import Console
 
 from tools import interpreter, smoke_thinger
 from tools.acts import ActFailedError, Facts, about, must, play
+from tools.cloud.model import Served
 from tools.stage import ROOT, Stage
 
 POLL_MS = 2000
 _SETPOINT_C = 19.0
 _SLACK_C = 1.0  # what a sampled, lagging room overshoots at sixty times its speed
 
-APIS = ("realer", "realino")
+APIS = {
+    "realer": Served(),
+    "bootstrap": Served(bootstrap=True),
+    "realino": Served(iot=False),
+    "auto": Served(bootstrap=True),
+}
+"""What the configuration may say, and the cloud that each is tried with."""
+
+_READ = {"realer": {"commands", "sensors"}, "realino": {"commands"}}  # Realino's login tells of the sensors
 
 
-def of(api: str) -> Callable[[dict], None]:
-    """The edit of a configuration for that generation of the cloud."""
-    return lambda config: config["cloud"].update(api=api)
+def of(api: str) -> dict[str, Any]:
+    """The arguments of Stage for that generation of the cloud."""
+    return {"edit": lambda config: config["cloud"].update(api=api), "served": APIS[api]}
 
 
 async def power_up(stage: Stage, facts: Facts) -> None:
@@ -39,7 +48,7 @@ async def power_up(stage: Stage, facts: Facts) -> None:
     facts["online_ms"] = round(await stage.online())
     must(len(stage.model.named("token_issued")) == 1, "one token is enough")
     nouns = {event["noun"] for event in stage.model.named("catalog_read")}
-    told = {"commands"} if _realino(stage) else {"commands", "sensors"}  # Realino's login has them both
+    told = _READ.get(_api(stage), {"bootstrap", "desired-states"})
     must(nouns == told, f"{told} are read, not {nouns}")
 
 
@@ -121,11 +130,11 @@ async def end(stage: Stage, facts: Facts) -> None:
     await stage.until("the pump runs by hand", lambda: stage.on("pump"), 2)
     await stage.ctrl_c()
     must(not stage.on("pump") and not stage.on("heater"), "outputs are safe at the end")
-    must(stage.model.named("revoked") or _realino(stage), "the token is revoked")
+    must(stage.model.named("revoked") or _api(stage) == "realino", "the token is revoked")
 
 
-def _realino(stage: Stage) -> bool:
-    return stage.config["cloud"]["api"] == "realino"
+def _api(stage: Stage) -> str:
+    return stage.config["cloud"]["api"]
 
 
 ACTS: tuple[Callable[[Stage, Facts], Awaitable[None]], ...] = (
@@ -152,7 +161,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--heap", help="MicroPython heap (default: 120k, or 240k for 64 bits)")
     parser.add_argument(
-        "--api", choices=(*APIS, "thinger"), default=APIS[0], help="which cloud; default: %(default)s"
+        "--api", choices=(*APIS, "thinger"), default="realer", help="which cloud; default: %(default)s"
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--verbose", action="store_true", help="show what the device says")
@@ -181,7 +190,7 @@ async def _play(
         async with smoke_thinger.ThingerStage(interpreter.find(bits), **options) as stage:
             facts = await smoke_thinger.story(stage, console.print)
     else:
-        async with Stage(interpreter.find(bits), edit=of(api), **options) as stage:
+        async with Stage(interpreter.find(bits), **of(api), **options) as stage:
             facts = await story(stage, console.print)
     return facts | {"seconds": round(time.monotonic() - started, 1)}
 

@@ -19,7 +19,7 @@ from tools.board.virtual import VirtualBoard
 from tools.board.world import World, wiring_from
 from tools.cloud.client import CONNECTION_FILE
 from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
-from tools.cloud.model import Plan
+from tools.cloud.model import Plan, Served
 from tools.cloud.site import Site
 from tools.interpreter import Interpreter
 
@@ -40,7 +40,8 @@ class Stage:
     The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one the sources.
 
     `edit(config)` changes the demo's configuration before it is installed; `files` adds files to the flash, also in
-    place of the device's own. `powered` False leaves the board off. `cloud`: arguments of Site.
+    place of the device's own. `powered` False leaves the board off. `served`: the generations that the cloud answers
+    to. `cloud`: arguments of Site.
 
     `lines`: what the device printed; `pins`: (gpio, level or None, `time.monotonic()`); both in order, over all boots.
     """
@@ -54,6 +55,7 @@ class Stage:
         edit: Callable[[dict], None] = lambda config: None,
         files: Mapping[str, bytes] | None = None,
         powered: bool = True,
+        served: Served | None = None,
         time_scale: float = 60.0,
         room_c: float = 17.0,
         on_event: Callable[[tuple], None] = lambda event: None,
@@ -67,6 +69,7 @@ class Stage:
         self.config: dict = {}
         self._heap, self._tree, self._edit, self._files = heap, tree, edit, dict(files or {})
         self._powered, self._on_event = powered, on_event
+        self.model.served = served or self.model.served
         self._scale, self._room_c = time_scale, room_c
         self._temp = tempfile.TemporaryDirectory(prefix="board-flash-")
         self.flash = Path(self._temp.name)
@@ -154,7 +157,8 @@ class Stage:
         return self.model.reported(DEVICE_ID, port)
 
     def polls(self) -> int:
-        return sum(event.get("noun") == "commands" for event in self.model.named("catalog_read"))
+        nouns = [event.get("noun") for event in self.model.named("catalog_read")]
+        return nouns.count("commands") + nouns.count("desired-states")
 
     async def until(self, what: str, condition: Callable[[], Any], within_s: float) -> float:
         """Wait for a condition; the milliseconds that took. Raises NotInTimeError, which names `what`."""

@@ -19,7 +19,7 @@ PROMISED = {
 @pytest.mark.parametrize("api", APIS)
 async def test_the_story_holds(any_interpreter, api):
     told = []
-    async with Stage(any_interpreter, edit=of(api)) as stage:
+    async with Stage(any_interpreter, **of(api)) as stage:
         facts = await story(stage, told.append)
     assert len(told) == len(ACTS)
     assert PROMISED | {"heap_used", "board_heap"} <= set(facts)
@@ -27,3 +27,12 @@ async def test_the_story_holds(any_interpreter, api):
     assert facts["readings_stored"] > 5
     # One connection, and one more after the cloud's refusal closed it.
     assert facts["handshakes"] <= 2
+
+
+async def test_a_cloud_without_oauth_is_found_to_be_realino(smallest):
+    async with Stage(smallest, **of("auto") | {"served": APIS["realino"]}) as stage:
+        await stage.online()
+        stage.want("6", 1)
+        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
+        await stage.until("the pump's state is reported", lambda: stage.reported("6") == "1.0", 8)
+        assert stage.model.violations == []
