@@ -94,31 +94,27 @@ def _realer_mqtt(*parts):
 
 
 def _bootstrap_https(*parts):
-    from firmware.links.bootstrap import Runtime
-    from firmware.links.realer_https import RealerHttps
+    from firmware.links.bootstrap_https import connected
 
-    return Runtime(RealerHttps(*parts), True).link
+    return connected(*parts)
 
 
 def _bootstrap_mqtt(*parts):
-    from firmware.links.bootstrap import Runtime
-    from firmware.links.realer_mqtt import RealerMqtt
+    from firmware.links.bootstrap_mqtt import connected
 
-    return Runtime(RealerMqtt(*parts), True).link
+    return connected(*parts)
 
 
 def _auto_https(*parts):
-    from firmware.links.realer_auto import RealerAuto
-    from firmware.links.realer_https import RealerHttps
+    from firmware.links.auto_https import connected
 
-    return RealerAuto(RealerHttps(*parts), *parts)
+    return connected(*parts)
 
 
 def _auto_mqtt(*parts):
-    from firmware.links.realer_auto import RealerAuto
-    from firmware.links.realer_mqtt import RealerMqtt
+    from firmware.links.auto_mqtt import connected
 
-    return RealerAuto(RealerMqtt(*parts), *parts)
+    return connected(*parts)
 
 
 def _realino_https(*parts):

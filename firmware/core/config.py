@@ -103,7 +103,8 @@ class _Walk:
                 if value is None:
                     continue
             out[key] = value
-            if isinstance(value, str) and "|" in rule:
+            # `auto` is also a word of transport, which adds nothing.
+            if isinstance(value, str) and "|" in rule and key != "transport":
                 lines += rules(value)
         for key in raw:
             # Its value is not shown: this may be a secret under a misspelt name.

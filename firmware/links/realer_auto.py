@@ -6,6 +6,7 @@ where there is no OAuth at all, it is Realino, until that one is not there eithe
 
 from firmware.core.errors import AuthError
 from firmware.links.bootstrap import Runtime
+from firmware.links.realino import Realino
 
 
 class RealerAuto:
@@ -41,8 +42,6 @@ class RealerAuto:
             return await other.open()
 
     def realino(self):
-        from firmware.links.realino import Realino
-
         self.parts[-1]("warning", "no OAuth here; trying Realino")
         link = Realino(*self.parts)
         link.lease = self.lease
