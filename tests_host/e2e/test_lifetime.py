@@ -78,13 +78,13 @@ async def test_early_deaths_end_in_safe_mode_and_a_person_gets_the_repl(smallest
 
 HANG = b"""
 import machine, time
-from firmware.runtime.session import Session
-run = Session.run
-async def hang(self, beat):
+from firmware.device import Device
+state = Device.state
+def hang(self):
     if machine.reset_cause() != machine.WDT_RESET:
         time.sleep(3600)  # blocks every loop, as a driver that waits for ever would
-    await run(self, beat)
-Session.run = hang
+    return state(self)
+Device.state = hang
 execfile("device_main.py")
 """
 
