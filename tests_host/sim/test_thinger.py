@@ -179,8 +179,8 @@ async def test_a_bucket_gets_its_samples(device, ready):
     assert all(isinstance(value, float) for value in seen)
 
 
-async def test_hours_without_events_need_one_connection(device, ready):
-    await asyncio.sleep(3 * 3600)
+async def test_an_hour_without_events_needs_one_connection(device, ready):
+    await asyncio.sleep(3600)
     assert device.online and device.net.dials == 1
     assert len(device.thinger.named("login")) == 1
 
@@ -235,8 +235,8 @@ async def test_a_refused_login_is_safe_state_at_once_and_rare_tries(device, read
     tries = len(device.thinger.named("login_refused"))
     await asyncio.sleep(295)
     assert len(device.thinger.named("login_refused")) == tries == 1
-    await asyncio.sleep(3600)
-    assert 4 <= len(device.thinger.named("login_refused")) <= 13
+    await asyncio.sleep(1800)
+    assert 3 <= len(device.thinger.named("login_refused")) <= 8
     device.thinger.devices[THINGER_USER, THINGER_DEVICE].credential = THINGER_CREDENTIAL
     await device.until(lambda: device.online, 950)
 
