@@ -127,9 +127,9 @@ def server(host, port, names, what):
 
 
 def worst(what):
-    """The level of a failure: a broker that is not used need not be there."""
-    unused = what == "broker" and (found.get("cloud") or {}).get("transport", "https") == "https"
-    return "note" if unused else "problem"
+    """The level of a failure: only a device that speaks nothing but MQTT needs the broker."""
+    needed = what != "broker" or (found.get("cloud") or {}).get("transport") == "mqtt"
+    return "problem" if needed else "note"
 
 
 def resolved(host, port, what):
