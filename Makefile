@@ -36,11 +36,11 @@ $(STOCK): pyproject.toml tools/stock.py | $(ENV)
 	@$(PY) -m tools.stock >/dev/null
 	@touch $@
 
-demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C
-	@$(PY) -m tools.demo $(ARGS)
+demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT
+	@$(PY) -m tools.demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)
 
-smoke: $(READY) ## The demo's story without a person, ending with one JSON line of facts
-	@$(PY) -m tools.smoke $(ARGS)
+smoke: $(READY) ## The demo's story without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one
+	@$(PY) -m tools.smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)
 
 test: $(READY) ## All tests; ARGS="-k lease" picks some
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)

@@ -21,8 +21,10 @@ from rich.text import Text
 
 from tools import interpreter
 from tools.cloud import show
-from tools.cloud.model import Plan
+from tools.cloud.brokerprocess import BrokerError
+from tools.cloud.nouns import Plan
 from tools.keys import key_presses
+from tools.mosquitto import MosquittoError
 from tools.stage import CONNECTION_FILE, ROOT, NotInTimeError, Stage
 
 _HINTS = """\
@@ -30,9 +32,12 @@ pump on port 6, thermostat on port 9; Ctrl-C or q ends it
 keys    1/0 pump on/off      +/- setpoint           b press the button
         e expire the token   s subscription off/on  k keys off/on
         w Wi-Fi off/on       p power cycle          o thermistor cut/mended
-second terminal: {python} -m tools.cloud set 6 1   (show, expire-token, --help)
+        m broker down/up     n end the MQTT session
+second terminal: {python} -m tools.cloud set 6 1   (show, kick, --help)
                  {python} -m tools.cloud fault feed-data status=503 times=3"""
-_QUIET = ("catalog_read", "feed_replayed")
+_QUIET = ("catalog_read", "feed_replayed", "mqtt_subscribed")
+TRANSPORTS = ("auto", "https", "mqtt")
+_PLAN = Plan(token_s=120, renew_s=60, credential_s=180, credential_renew_s=90)
 _SAFE = {"safe state entered": "bold yellow", "safe state left": "bold green"}
 _BOARD = {"wdt": "the watchdog bites", "repl": "the program ended", "off": "power off"}
 _STYLES = {"W": "yellow", "E": "red"}
@@ -99,6 +104,7 @@ class Keys:
             "b": "button",
         }
         names |= {"s": "subscription", "k": "keys", "w": "wifi", "p": "power", "o": "sensor"}
+        names |= {"m": "broker", "n": "kick"}
         self._actions = {key: getattr(self, f"key_{name}") for key, name in names.items()}
 
     async def press(self, key: str) -> None:
@@ -149,6 +155,16 @@ class Keys:
         self._stage.world.break_sensor("ntc", "open" if self._broken else None)
         self._say("you", f"thermistor {'cut off' if self._broken else 'mended'}")
 
+    async def key_broker(self) -> None:
+        broker = self._stage.site.broker
+        if broker is None:
+            self._say("you", "there is no broker here")
+        else:
+            await broker.mode("down" if broker.running else "up")
+
+    def key_kick(self) -> None:
+        self._stage.kick()
+
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -157,7 +173,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )
-    parser.add_argument("--heap", help="MicroPython heap (default: 120k, or 240k for 64 bits)")
+    parser.add_argument(
+        "--heap", help="MicroPython heap (default: 120k, with MQTT a little more, or 240k for 64 bits)"
+    )
+    parser.add_argument(
+        "--transport", choices=TRANSPORTS, default=TRANSPORTS[0], help="of the device; default: %(default)s"
+    )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--verbose", action="store_true", help="show everything the device says")
     parser.add_argument(
@@ -167,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(highlight=False, soft_wrap=True)
     try:
         asyncio.run(_play(console, **options))
-    except (interpreter.InterpreterError, OSError) as error:
+    except (interpreter.InterpreterError, BrokerError, MosquittoError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
@@ -180,16 +201,17 @@ def _python() -> str:
 
 
 async def _play(
-    console: Console, bits: int | None, heap: str | None, tree: Path, verbose: bool, connection: Path
-) -> None:
+    console: Console, bits: int | None, heap: str | None, transport: str, tree: Path, verbose: bool,
+    connection: Path,
+) -> None:  # fmt: skip
     found = interpreter.find(bits)
     loop, keys = asyncio.get_running_loop(), asyncio.Queue[str]()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, keys.put_nowait, "q")
     narrator = Narrator(console, verbose)
     stage = Stage(
-        found, heap=heap, tree=tree, powered=False, time_scale=15, room_c=18, on_event=narrator.board,
-        connection_file=connection, plan=Plan(token_s=120, renew_s=60),
+        found, heap=heap, tree=tree, transport=transport, powered=False, time_scale=15, room_c=18,
+        on_event=narrator.board, connection_file=connection, plan=_PLAN,
     )  # fmt: skip
     async with stage:
         console.print(Text(f"{found}; cloud {stage.site.server.base_url}", "bold"))

@@ -26,6 +26,10 @@ from tools.interpreter import Interpreter
 __all__ = ["CONNECTION_FILE", "NotInTimeError", "Stage"]
 
 ROOT = Path(__file__).resolve().parent.parent
+MQTT_HEAP = "160k"
+"""MicroPython heap of a 32-bit board with MQTT. The 120 KB of a chip do not hold the MQTT link yet, which brings the
+HTTPS link and an engine of its own with it."""
+
 SSID, WIFI_PASSWORD = "bench", "test-password-not-real"
 _CA = "certs/ca.der"
 
@@ -40,8 +44,9 @@ class Stage:
     The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one the sources.
 
     `edit(config)` changes the demo's configuration before it is installed; `files` adds files to the flash, also in
-    place of the device's own. `powered` False leaves the board off. `served`: the generations that the cloud answers
-    to. `cloud`: arguments of Site.
+    place of the device's own. `transport`: `cloud.transport` of the device; but for "https" the cloud has MQTT.
+    `powered` False leaves the board off. `served`: the generations that the cloud answers to. `cloud`: arguments of
+    Site.
 
     `lines`: what the device printed; `pins`: (gpio, level or None, `time.monotonic()`); both in order, over all boots.
     """
@@ -52,6 +57,7 @@ class Stage:
         *,
         heap: str | None = None,
         tree: Path = ROOT,
+        transport: str = "https",
         edit: Callable[[dict], None] = lambda config: None,
         files: Mapping[str, bytes] | None = None,
         powered: bool = True,
@@ -62,12 +68,15 @@ class Stage:
         **cloud: Any,
     ) -> None:
         self.interpreter, self.device_id = interpreter, DEVICE_ID
-        self.site = Site(**{"connection_file": None, "plan": Plan()} | cloud)
+        mqtt = transport != "https"
+        self.site = Site(**{"connection_file": None, "plan": Plan(), "mqtt": mqtt} | cloud)
         self.model = self.site.model
         self.lines: list[str] = []
         self.pins: list[tuple[int, int | None, float]] = []
         self.config: dict = {}
-        self._heap, self._tree, self._edit, self._files = heap, tree, edit, dict(files or {})
+        self.transport = transport
+        self._heap = heap or (MQTT_HEAP if mqtt and interpreter.bits == 32 else None)
+        self._tree, self._edit, self._files = tree, edit, dict(files or {})
         self._powered, self._on_event = powered, on_event
         self.model.served = served or self.model.served
         self._scale, self._room_c = time_scale, room_c
@@ -78,7 +87,7 @@ class Stage:
         await self.site.__aenter__()
         try:
             self.model.add_device(demo_device())
-            self.config = demo_config(self.site.addresses())
+            self.config = demo_config(self.site.addresses(), self.transport)
             self._edit(self.config)
             self.install()
             self.world = World(
@@ -130,6 +139,11 @@ class Stage:
         self.model.set_subscription(DEVICE_ID, active, time.time())
         return time.monotonic()
 
+    def kick(self) -> float:
+        """Let the broker end the device's session."""
+        self.model.kick(str(DEVICE_ID))
+        return time.monotonic()
+
     def keys(self, enabled: bool) -> None:
         self.model.set_keys(DEVICE_ID, enabled, time.time())
 
@@ -156,9 +170,26 @@ class Stage:
         """The value the device last reported for a command."""
         return self.model.reported(DEVICE_ID, port)
 
-    def polls(self) -> int:
-        nouns = [event.get("noun") for event in self.model.named("catalog_read")]
-        return nouns.count("commands") + nouns.count("desired-states")
+    def polls(self, since: float = 0, noun: str = "commands") -> int:
+        """How often what is wanted (or the catalog of `noun`) was read, since a moment in unix seconds."""
+        nouns = (noun, "desired-states") if noun == "commands" else (noun,)
+        reads = self.model.named("catalog_read")
+        return sum(event["noun"] in nouns and event["at"] > since for event in reads)
+
+    def held(self) -> bool:
+        """Whether the device holds an MQTT session, has read since what is wanted, and once what there is."""
+        sessions = self.model.sessions.values()
+        return any(self.polls(session["since"]) for session in sessions) and self.polls(noun="sensors") > 0
+
+    def gaps_ms(self) -> list[float]:
+        """How long the device was without a session, each time: from the end of one until the next hears all topics."""
+        gaps: list[list[float]] = []
+        for event in self.model.events:
+            if event["event"] == "mqtt_disconnected":
+                gaps.append([event["at"]])
+            elif event["event"] == "mqtt_subscribed" and gaps:
+                gaps[-1][1:] = [event["at"]]
+        return [(gap[1] - gap[0]) * 1000 for gap in gaps if len(gap) > 1]
 
     async def until(self, what: str, condition: Callable[[], Any], within_s: float) -> float:
         """Wait for a condition; the milliseconds that took. Raises NotInTimeError, which names `what`."""
@@ -171,9 +202,10 @@ class Stage:
         return (time.monotonic() - start) * 1000
 
     async def online(self, within_s: float = 20) -> float:
-        """Wait until the device has read both catalogs and asked once more."""
+        """Wait until the device has read both catalogs and asked once more, or holds an MQTT session."""
         polls = self.polls()
-        return await self.until("the device is online", lambda: self.polls() > polls + 1, within_s)
+        there = lambda: self.held() or self.polls() > polls + 1  # noqa: E731
+        return await self.until("the device is online", there, within_s)
 
     async def power_cycle(self) -> None:
         await self.board.power_off()
@@ -186,7 +218,7 @@ class Stage:
         await self.until("the program ends after Ctrl-C", lambda: self.board.chip.at_repl, within_s)
 
 
-def demo_config(addresses: Mapping[str, Any]) -> dict:
+def demo_config(addresses: Mapping[str, Any], transport: str) -> dict:
     """The example configuration, for a device of this site (see Site.addresses)."""
     config = json.loads((ROOT / "config.example.json").read_text())
     config["wifi"] |= {
@@ -195,7 +227,7 @@ def demo_config(addresses: Mapping[str, Any]) -> dict:
     }
     config["time"] = {"servers": [f"ntp.realer.test:{addresses['ntp_port']}"]}
     config["cloud"] |= {
-        "transport": "https",
+        "transport": transport,
         "base_url": addresses["base_url"],
         "device_id": str(DEVICE_ID),
         "client_id": CLIENT_ID,

@@ -21,12 +21,13 @@ PATIENCE_S = 30
 class Demo:
     """A running demo; `said` is what it printed so far."""
 
-    def __init__(self, connection, stdin):
-        self.connection, self._stdin, self.said = connection, stdin, ""
+    def __init__(self, connection, stdin, transport="auto"):
+        self.connection, self._stdin, self._transport, self.said = connection, stdin, transport, ""
 
     async def __aenter__(self):
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-u", "-m", "tools.demo", "--connection", str(self.connection),
+            "--transport", self._transport,
             cwd=ROOT, stdin=self._stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         return self
@@ -75,10 +76,11 @@ def children_of(pid):
     return found
 
 
-async def test_keys_and_a_second_terminal_play_cloud(tmp_path):
+@pytest.mark.parametrize("transport", ["auto", "https"])
+async def test_keys_and_a_second_terminal_play_cloud(tmp_path, transport):
     terminal, stdin = pty.openpty()
     before = termios.tcgetattr(stdin)
-    async with Demo(tmp_path / "admin.json", stdin) as demo:
+    async with Demo(tmp_path / "admin.json", stdin, transport) as demo:
         await demo.says("stored command 1")
         os.write(terminal, b"1")
         await demo.says("relay pump on")
@@ -94,11 +96,32 @@ async def test_keys_and_a_second_terminal_play_cloud(tmp_path):
     os.close(stdin)
 
 
+async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):
+    terminal, stdin = pty.openpty()
+    async with Demo(tmp_path / "admin.json", stdin) as demo:
+        await demo.says("the device is at the broker, with tuple v1")
+        await demo.says("stored command 1")
+        os.write(terminal, b"1")
+        await demo.says("published; the device hears it")
+        await demo.says("applied: 1.0")
+        os.write(terminal, b"n")
+        await demo.says("the session with tuple v1 is over")
+        await demo.says("the device is at the broker, with tuple v1")
+        os.write(terminal, b"m")
+        await demo.says("broker down")
+        os.write(terminal, b"m")
+        await demo.says("broker up")
+        os.write(terminal, b"q")
+        assert await demo.ends() == 0
+    os.close(terminal)
+    os.close(stdin)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_it_in_order_without_a_terminal(tmp_path, number):
     async with Demo(tmp_path / "admin.json", subprocess.DEVNULL) as demo:
         await demo.says("relay heater on")
-        assert len(children_of(demo.pid)) == 1
+        assert len(children_of(demo.pid)) == 2, "the board's and the broker's"
         demo.signal(number)
         assert await demo.ends() == 0
     assert "revoked by the device" in demo.said

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.smoke import ACTS, APIS, of, story
+from tools.smoke import ACTS, PLAN, main, of, story
 from tools.stage import Stage
 
 PROMISED = {
@@ -16,17 +16,30 @@ PROMISED = {
 }
 
 
-@pytest.mark.parametrize("api", APIS)
-async def test_the_story_holds(any_interpreter, api):
+@pytest.mark.parametrize(
+    ("api", "transport"),
+    [("realer", "https"), ("realer", "mqtt"), ("bootstrap", "https"), ("realino", "https")],
+)
+async def test_the_story_holds(any_interpreter, api, transport):
     told = []
-    async with Stage(any_interpreter, **of(api)) as stage:
+    async with Stage(any_interpreter, transport=transport, plan=PLAN, **of(api)) as stage:
         facts = await story(stage, told.append)
-    assert len(told) == len(ACTS)
+    assert len(told) == len(ACTS[transport])
     assert PROMISED | {"heap_used", "board_heap"} <= set(facts)
     assert facts["bits"] == any_interpreter.bits
     assert facts["readings_stored"] > 5
-    # One connection, and one more after the cloud's refusal closed it.
-    assert facts["handshakes"] <= 2
+    if transport == "https":
+        # One connection, and one more after the cloud's refusal closed it.
+        assert facts["handshakes"] <= 2
+    else:
+        # The start, the renewal, the way back after the lapse, and after the kick.
+        assert facts["sessions"] == 4 and facts["renewal_gap_ms"] > 0
+
+
+def test_an_api_without_mqtt_is_not_played_over_it():
+    with pytest.raises(SystemExit) as refused:
+        main(["--api", "realino", "--transport", "mqtt"])
+    assert refused.value.code == 2
 
 
 async def test_a_cloud_without_oauth_is_found_to_be_realino(smallest):

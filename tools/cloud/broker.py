@@ -213,6 +213,8 @@ class Broker:
             model.session_opened(news.client_id, news.facts[0], now)
         elif news.what == "closed":
             model.session_closed(news.client_id, news.facts[0], now)
+        elif news.what == "subscribed":
+            model.session_subscribed(news.client_id, news.facts[0], now)
         elif news.what == "refused":
             model.event(now, "mqtt_refused")
         elif news.what == "denied":

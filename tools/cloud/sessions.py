@@ -124,6 +124,11 @@ class Sessions:
                 now, "mqtt_disconnected", session["device"], username=session["username"], reason=reason
             )
 
+    def session_subscribed(self, client_id: str, topic: str, now: float) -> None:
+        session = self.sessions.get(client_id)
+        if session:
+            self.event(now, "mqtt_subscribed", session["device"], username=session["username"], topic=topic)
+
     def desired_published(self, facts: dict[str, Any], heard: bool, now: float) -> None:
         self.event(now, "desired_published", **facts, heard=heard)
 

@@ -21,13 +21,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "unauthorized": ("yellow", "request with a token that is {reason}"),
     "catalog_read": ("dim", "{noun} read ({count})"),
     "desired_set": ("bold", "{by} wants {value} on port {pin_port}"),
-    "credential_issued": ("cyan", "MQTT tuple {username} issued: {scope}"),
-    "credential_ended": ("yellow", "MQTT tuple {username} ended: {reason}"),
-    "mqtt_connected": ("cyan", "{username} is connected to the broker"),
-    "mqtt_disconnected": ("yellow", "{username} left the broker: {reason}"),
+    "credential_issued": ("cyan", "MQTT tuple {tuple} issued: {scope}"),
+    "credential_ended": ("yellow", "MQTT tuple {tuple} ended: {reason}"),
+    "mqtt_connected": ("cyan", "the device is at the broker, with tuple {tuple}"),
+    "mqtt_subscribed": ("dim", "it listens on {topic}"),
+    "mqtt_disconnected": ("yellow", "the session with tuple {tuple} is over: {reason}"),
     "mqtt_refused": ("red", "the broker refused a CONNECT"),
     "broker": ("magenta", "broker {state}"),
-    "desired_published": ("dim", "desired state {sequence} of command {command_id} is out; heard: {heard}"),
+    "desired_published": ("dim", "desired state {sequence} of command {command_id} is published; {hearing}"),
     "desired_answered": ("green", "{desired_id} was {status}: {value}"),
     "feed_stored": ("green", "stored {source}: {value}, observed {received_at}"),
     "feed_replayed": ("dim", "replay of {message_id}: nothing stored twice"),
@@ -49,6 +50,8 @@ def line(event: dict[str, Any], clock: Callable[[float], time.struct_time] = tim
     style, words = _WORDS.get(event["event"], ("", event["event"]))
     role = "sensor" if "sensor_id" in event else "command"
     facts = {"details": "", "source": f"{role} {event.get(role + '_id')}", **event}
+    facts["tuple"] = str(event.get("username")).rpartition("-")[2]
+    facts["hearing"] = "the device hears it" if event.get("heard") else "nobody hears it"
     facts = {
         name: _ON.get(value, value) if isinstance(value, bool) else value for name, value in facts.items()
     }
