@@ -16,3 +16,9 @@ def any_interpreter(request):
 def smallest():
     """The interpreter most like the chip: 32-bit where there is one."""
     return AVAILABLE[0]
+
+
+@pytest.fixture
+def roomiest():
+    """The interpreter that runs the plain sources, which a test may patch: 64-bit where there is one."""
+    return AVAILABLE[-1]
