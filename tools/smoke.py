@@ -31,7 +31,8 @@ _SETPOINT_C = 19.0
 _SLACK_C = 1.0  # what a sampled, lagging room overshoots at sixty times its speed
 
 TRANSPORTS = {
-    "realer": ("https", "mqtt"), "bootstrap": ("https",), "realino": ("https",), "auto": ("https",), "thinger": ("iotmp",),
+    "realer": ("https", "mqtt"), "bootstrap": ("https",), "realino": ("https",), "auto": ("https",),
+    "thinger": ("iotmp",),
 }  # fmt: skip
 """What each api is played over."""
 APIS = {

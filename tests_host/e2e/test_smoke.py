@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.smoke import ACTS, PLAN, main, of, story
+from tools.smoke import ACTS, APIS, PLAN, main, of, story
 from tools.stage import Stage
 
 PROMISED = {
