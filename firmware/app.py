@@ -24,11 +24,13 @@ from firmware.version import BUILD_UTC
 def start(config, board, log, store, boots):
     """The Device of a normalized `config` on real hardware. ConfigError when a certificate cannot be used."""
     from firmware.links.net import Net
+    from firmware.runtime.console import ConsoleLoop
 
     clock = log.clock
     wifi = config["wifi"] and board.wifi(config["wifi"]["hostname"])
     net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC)
     device = build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
+    device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)
     log.hidden.append(device.link)
     return device
 

@@ -44,6 +44,17 @@ class Device:
             return "safe"
         return "online" if self.session.online else "no_cloud"
 
+    def status(self):
+        """All of it, as one line for the console."""
+        try:
+            from firmware.runtime.status import status
+
+            return status(self, VERSION)
+        except MemoryError:
+            return "status {}"  # a question must not harm what is asked about
+        finally:
+            _drop("firmware.runtime.status")
+
     async def shutdown(self):
         """An orderly end: outputs safe, token given back."""
         self.controller.panic()
@@ -85,10 +96,11 @@ def run(sink):
 def _greet(board, log, store):
     """Say what runs here; what boot.py recorded."""
     record, slot = store.load(BOOT_RECORD), store.load(SLOT_RECORD)
-    facts = VERSION, slot.get("slot") or "root", record.get("boots", 0), board.reset_cause()
-    log.say("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
+    where = slot.get("slot") or "root"
     if "failed" in slot:
-        log.say("warning", "slot %s failed: this is the copy before it" % slot["failed"])
+        where += ", as %s failed" % slot["failed"]
+    facts = VERSION, where, record.get("boots", 0), board.reset_cause()
+    log.say("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
     return record
 
 

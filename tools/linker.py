@@ -5,7 +5,8 @@ look-ups in the flash at each start. The sources stay many small modules with ch
 
 * `firmware.device`: all that stays in memory, whatever the cloud;
 * one for each row of `LINKS`: the link with its dialect and engines;
-* what is used once: `firmware.app` and `firmware.settings`, which device.py drops, and `firmware.out_of_service`.
+* what is used once: `firmware.app` and `firmware.settings`, which device.py drops, and `firmware.out_of_service`;
+* what is used when somebody asks: `firmware.runtime.status`.
 
 Owns which module belongs to which unit; `merging` does the merging.
 """
@@ -23,7 +24,7 @@ from tools.mpy import compiled
 
 _MAIN = "firmware.device"
 _APP = "firmware.app"
-_APART = (_APP, "firmware.settings", "firmware.out_of_service")
+_APART = (_APP, "firmware.settings", "firmware.out_of_service", "firmware.runtime.status")
 _LINKS = "LINKS"
 
 
@@ -70,7 +71,8 @@ class Program:
         self._closure(_MAIN, _MAIN)
         self._closure(_MAIN, _APP)
         self.units[_MAIN].remove(_APP)
-        for unit in (*_APART, *sorted(set(self.rows.values()))):
+        apart = [unit for unit in _APART if source_file(root, unit)]
+        for unit in (*apart, *sorted(set(self.rows.values()))):
             self.units[unit] = []
             self._closure(unit, unit)
 

@@ -46,7 +46,7 @@ class Store:
     def trust(self, online):
         """End the trial of the copy that runs. One that has to prove itself `online` needs more than life."""
         slot = self.load(SLOT_RECORD)
-        if "tries" not in slot or (slot.get("online") and not online):
+        if "tries" not in slot or slot.get("online", False) > online:
             return True
         del slot["tries"]
         return self.save(SLOT_RECORD, slot)

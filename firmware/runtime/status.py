@@ -1,0 +1,37 @@
+"""How the device is, as one line of JSON. Loaded for one answer and dropped again. Tells names, numbers and the log,
+which holds no secret."""
+
+import json
+
+from firmware.runtime.flash import BOOT_RECORD, SLOT_RECORD
+
+
+def status(device, version):
+    """`heap`: used and free bytes; `outbox`: waiting and dropped; `outputs`: name, on, wanted value, what holds or
+    ails it; `errors`: the latest warnings and errors."""
+    supervisor = device.supervisor
+    clock = supervisor.clock
+    controller = device.controller
+    lease = device.link.lease
+    outbox = controller.outbox
+    board = supervisor.board
+    heap = board.heap()
+    readings = controller.readings
+    return "status " + json.dumps(
+        {
+            "version": version,
+            "slot": supervisor.store.load(SLOT_RECORD).get("slot") or "root",
+            "boots": supervisor.store.load(BOOT_RECORD).get("boots"),
+            "reset": board.reset_cause(),
+            "uptime_s": clock.uptime_s(),
+            "utc": clock.utc(),
+            "state": device.state(),
+            "lease_s": lease.token.left_ms(clock.ms()) // 1000 if lease.held else 0,
+            "safe": list(controller.safety.reasons),
+            "outputs": [[o.cfg["name"], o.on, o.target, o.fault or o.why] for o in controller.outputs],
+            "readings": [[s["name"], readings.get(s["pin_port"])] for s in controller.items],
+            "outbox": [len(outbox), outbox.dropped],
+            "heap": list(heap),
+            "errors": [line for line in board.noted() if " W " in line[:24] or " E " in line[:24]][-3:],
+        }
+    )
