@@ -78,6 +78,13 @@ ca: $(ENV) ## Root certificate the device needs for a server, into certs/: HOST=
 deploy: $(ENV) ## Put this firmware and config.json on a board: PORT=..., also socket://host:port; sends what changed
 	@$(PY) -m tools deploy $(if $(PORT),--port $(PORT)) $(ARGS)
 
+.PHONY: monitor status
+monitor: $(ENV) ## Show what the board says, until Ctrl-C: PORT=...
+	@$(PY) -m tools monitor $(if $(PORT),--port $(PORT)) $(ARGS)
+
+status: $(ENV) ## How the board is, on one screen, without stopping it: PORT=...
+	@$(PY) -m tools status $(if $(PORT),--port $(PORT)) $(ARGS)
+
 doctor: $(ENV) ## Checklist on the board: network, time, certificates, pins; PORT as for flash
 	@$(PY) -m tools doctor $(if $(PORT),--port $(PORT)) $(ARGS)
 

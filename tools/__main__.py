@@ -17,6 +17,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "ca": ("ca", "find and write the root certificate the device needs for a server"),
         "deploy": ("deploy", "put this firmware and its configuration on a board; sends only what changed"),
         "doctor": ("doctor.__main__", "check network, time, certificates and pins on the board itself"),
+        "status": ("status", "how the board is, on one screen, without stopping it"),
+        "monitor": ("monitor", "show what the board says, until Ctrl-C"),
         "check_config": ("check_config", "say what is wrong in a config.json, and what would be right"),
         "thinger_check": ("thinger_check", "try a device at a real Thinger.io account"),
     },

@@ -1,0 +1,89 @@
+"""Questions at the console of a working device: it answers, goes on, and survives noise on the line."""
+
+import asyncio
+import json
+import signal
+import sys
+
+from tools.layers import ROOT
+from tools.stage import Stage
+
+
+def start(*arguments):
+    return asyncio.create_subprocess_exec(
+        sys.executable, "-u", "-m", "tools", *arguments, cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+
+
+async def command(*arguments):
+    """(exit status, output) of `python -m tools ...`."""
+    process = await start(*arguments)
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def test_status_of_a_working_device(any_interpreter):
+    async with Stage(any_interpreter) as stage:
+        await stage.online()
+        url = await stage.board.console.open()
+        stage.want("6", 1)
+        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
+        status, output = await command("status", "--port", url, "--json")
+        assert status == 0, output
+        told = json.loads(output)
+        assert told["state"] == "online" and told["safe"] == [] and told["lease_s"] > 0
+        assert ["pump", True, 1.0, None] in told["outputs"]
+        rooms = dict(map(tuple, told["readings"]))
+        assert abs(rooms["room"] - stage.world.sensor_c) < 3
+        assert told["boots"] == 1 and told["reset"] == "power_on" and told["slot"] == "root"
+        secrets = stage.config["cloud"]["client_secret"], stage.config["wifi"]["networks"][0]["password"]
+        assert not any(secret in output for secret in secrets)
+
+        stage.subscription(False)
+        await stage.until("safe state", lambda: not stage.on("pump"), 8)
+        status, output = await command("status", "--port", url)
+        assert status == 1 and "not authorized" in output, output
+        assert "\x1b" not in output
+        assert stage.board.boots == 1
+
+
+async def test_noise_and_nonsense_at_the_console_disturb_nothing(smallest):
+    async with Stage(smallest) as stage:
+        await stage.online()
+        url = await stage.board.console.open()
+        stage.board.type(
+            b"\xc3" + bytes(range(4, 256)) * 20 + b"import machine\r machine.reset()\r\x04\x01\x02\xe2\x82"
+        )
+        at = stage.want("6", 1)
+        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
+        assert stage.switched("pump", True, at)
+        status, _ = await command("status", "--port", url, "--within", "30")
+        assert status == 0 and stage.board.boots == 1
+
+
+async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
+    async with Stage(smallest, powered=False) as stage:
+        url = await stage.board.console.open()
+        watch = await start("monitor", "--port", url)
+        await asyncio.sleep(1)
+        await stage.board.power_on()
+        said = b""
+        async with asyncio.timeout(30):
+            while b"online" not in said:
+                said += await watch.stdout.readline()
+        watch.send_signal(signal.SIGINT)
+        assert await watch.wait() == 130
+        assert b"\x1b" not in said
+        await stage.online()
+        assert stage.board.boots == 1 and not stage.board.chip.at_repl
+
+
+async def test_a_stopped_board_gives_no_answer_and_says_so(smallest):
+    async with Stage(smallest) as stage:
+        await stage.online()
+        await stage.ctrl_c()
+        url = await stage.board.console.open()
+        status, output = await command("status", "--port", url, "--within", "3")
+        assert status == 1 and "no answer" in output

@@ -1,0 +1,42 @@
+"""`python -m tools.monitor [--port PORT]`: what the board says, as it says it, until Ctrl-C.
+
+Only listens: the program on the board is not interrupted, and Ctrl-C stays on this side of the cable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from serial import Serial, serial_for_url
+
+from tools import cli, ports, seriallog
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.monitor",
+        description="Show the board's log until Ctrl-C. The board is not disturbed.",
+    )
+    parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
+    options = parser.parse_args(argv)
+    with listen(ports.choose(options.port)) as port:
+        try:
+            seriallog.follow(seriallog.Lines(port), cli.console())
+        except OSError as error:
+            raise cli.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
+    return 0
+
+
+def listen(name: str) -> Serial:
+    """The open port. Raises cli.Failed."""
+    try:
+        return serial_for_url(name, seriallog.BAUD, timeout=1)
+    except (OSError, ValueError) as error:
+        raise cli.Failed(
+            f"{name}: {error}", "Close whatever else watches the board; is the name right?"
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))
