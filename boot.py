@@ -7,7 +7,8 @@ to their safe level instead and the application leaves the device alone. Refuses
 
 Last it chooses which copy of the firmware runs, from `slot.json`: {"slot": "b", "back": "a", "tries": 2}, copies in the
 folders `/a` and `/b`, "" or no record for one in the root. `tries`: starts that a copy on trial has left; who finds it
-healthy removes that, and without any left `back` is taken for good. No update ever replaces this file.
+healthy removes that, and without any left `back` is taken for good. `number`, `was`: the bundles in the slot and in the
+one before. No update ever replaces this file.
 """
 
 import json
@@ -74,7 +75,7 @@ slot = load("slot.json")
 if type(slot.get("tries")) is int:
     slot["tries"] -= 1
     if slot["tries"] < 0:
-        slot = {"slot": slot.get("back"), "failed": slot.get("slot")}
+        slot = {"slot": slot.get("back"), "failed": slot.get("slot"), "number": slot.get("was", 0)}
         # What died was the other copy.
         record["early"], record["safe_mode"] = 1, False
     save("slot.json", slot)

@@ -39,8 +39,11 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     """The Device of a normalized `config`. `board`: see drivers.board; `wifi`: its radio or None; `net`: an object with
     `dialer` and `ask_time()`; `boots`: the boot count."""
     cloud = config["cloud"]
-    cloud["commands"] = len(config["outputs"])  # how many there can be: what a link asks for depends on it
-    controller = _controller(config, board, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
+    update = config["update"]
+    cloud["commands"] = len(config["outputs"]) + bool(
+        update
+    )  # how many there can be: what a link asks for depends on it
+    controller = _controller(config, board, store, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
     link = LINKS[cloud["api"], cloud["transport"]](cloud, net, clock, rng, say, controller)
     keeper = _keeper(clock, say, controller, link.lease, store.folder)
@@ -57,13 +60,17 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     add("sampling", sampling, 30000)
     add("network", network, 60000)
     add("cloud", session, 300000)
+    if update:
+        from firmware.updater import UpdateLoop
+
+        add("update", UpdateLoop(device, update, controller.outputs[-1]), 120000)
     if board.rtc_get() >= net.floor_s:
         # After a reset without a power cut the chip's clock still runs.
         clock.set_utc(board.rtc_get())
     return device
 
 
-def _controller(config, board, now, say, outbox):
+def _controller(config, board, store, now, say, outbox):
     """Outputs are built at the plain safe level."""
     outputs = []
     relays = Relays()
@@ -71,6 +78,10 @@ def _controller(config, board, now, say, outbox):
         on = "on" in (cfg["safe"], cfg["boot"] if cfg["safe"] == "hold" else "")
         relays.drivers.append(board.output(cfg["gpio"], cfg["active"] == "high", on))
         outputs.append(Output(cfg, on, now))
+    if config["update"]:
+        from firmware.updater import release
+
+        outputs.append(release(config["update"], store))
     safety = Safety(config["safety"]["silence_s"], now)
     return Controller(outputs, config["sensors"], outbox, safety, relays.drive, say)
 

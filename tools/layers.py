@@ -15,9 +15,11 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).resolve().parent.parent
 
 ARROWS = {
-    "app": {"app", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
+    "app": {"app", "updater", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
     "device": {"app", "settings", "out_of_service", "drivers", "runtime", "core", "version"},
     "settings": {"core"},
+    "updater": {"update", "runtime", "core"},
+    "update": {"runtime", "core", "lib"},
     "out_of_service": {"runtime", "core"},
     "links": {"links", "cloud", "core", "lib"},
     "cloud": {"cloud", "core"},

@@ -6,7 +6,7 @@ look-ups in the flash at each start. The sources stay many small modules with ch
 * `firmware.device`: all that stays in memory, whatever the cloud;
 * one for each row of `LINKS`: the link with its dialect and engines;
 * what is used once: `firmware.app` and `firmware.settings`, which device.py drops, and `firmware.out_of_service`;
-* what is used when somebody asks: `firmware.runtime.status`.
+* what is used when somebody asks: `firmware.runtime.status`, and for updates `firmware.updater`, `firmware.update`.
 
 Owns which module belongs to which unit; `merging` does the merging.
 """
@@ -24,7 +24,8 @@ from tools.mpy import compiled
 
 _MAIN = "firmware.device"
 _APP = "firmware.app"
-_APART = (_APP, "firmware.settings", "firmware.out_of_service", "firmware.runtime.status")
+_ON_DEMAND = ("firmware.runtime.status", "firmware.updater", "firmware.update")
+_APART = (_APP, "firmware.settings", "firmware.out_of_service", *_ON_DEMAND)
 _LINKS = "LINKS"
 
 

@@ -22,6 +22,8 @@ MPY_BYTES |= dict.fromkeys(("bootstrap-auto", "bootstrap-mqtt", "auto-auto", "au
 MPY_BYTES_OTHERS = 64 * 1024
 """Limits by row of LINKS: polling, which every chip has to carry; the newest generation with MQTT, the most there is;
 and what brings another engine along."""
+ON_DEMAND = {"firmware/updater.mpy", "firmware/update.mpy"}
+"""Loaded only where updates over the air are configured, the second for as long as one is fetched: no part of a row."""
 _START = ("boot.py", "main.py")
 FILE_LINES = 250
 FUNCTION_LINES_WISHED = 30
@@ -89,7 +91,7 @@ def totals(root: Path) -> dict[str, int]:
     size = {name: len(code) for name, code in linked(root).items()}
     links = {row: f"{module.replace('.', '/')}.mpy" for row, module in Program(root).rows.items()}
     always = sum(len(compiled(root / name)) for name in _START)
-    always += sum(size[name] for name in set(size) - set(links.values()))
+    always += sum(size[name] for name in set(size) - set(links.values()) - ON_DEMAND)
     return {row: always + size[link] for row, link in links.items()}
 
 

@@ -36,6 +36,7 @@ led object =null
 safety object ={}
 watchdog_s 0|10..600 =60
 log object ={}
+update object =null
 
 wifi
 networks list 1..5 object
@@ -152,5 +153,12 @@ silence_s 0..86400 =300
 
 log
 level info|debug|warning|error
+
+update
+pin_port port 1..32
+url https://host[:port] 9..128
+folder text 1..64 ="/firmware"
+key secret 16..64
+prove_s 5..3600 =60
 
 """

@@ -45,6 +45,12 @@ class RealerApi:
         self.lease = Lease(clock.ms())
 
     retry_s = 0  # least wait after a failure, where the cloud tells one
+    broken = NetError, HttpError
+    """What requests of a `visit` raise."""
+
+    def visit(self, host, port):
+        """A client for another server, of the engine that is loaded already."""
+        return Client(self.client.dialer, self.clock, host, port)
 
     def alive(self):
         pass

@@ -165,7 +165,7 @@ async def test_a_plain_copy_in_the_root_goes_on_working_and_is_what_a_bad_deploy
         await bench.deploy(bad, rooted())
         await bench.runs(1)
         assert bench.lines == ["dies"] * 3 + ["runs 1 lib"]
-        assert bench.record() == {"slot": "", "failed": "a"}
+        assert bench.record() == {"slot": "", "failed": "a", "number": 0}
 
 
 async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):

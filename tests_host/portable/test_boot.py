@@ -286,7 +286,7 @@ def test_a_copy_on_trial_has_so_many_starts_and_then_the_other_one_is_back_for_g
                 for _ in range(3):
                     flash.boot()
                     assert flash.chosen == chosen
-                    assert flash.read("slot.json") == {"slot": back, "failed": "b"}
+                    assert flash.read("slot.json") == {"slot": back, "failed": "b", "number": 0}
                 assert flash.read()["early"] == 3
 
 
@@ -294,9 +294,9 @@ def test_falling_back_ends_safe_mode_because_the_other_copy_died():
     with Flash() as flash:
         flash.write("config.json", {"outputs": [PUMP]})
         flash.write("boot.json", {"boots": 9, "early": 5})
-        flash.write("slot.json", {"slot": "a", "back": "b", "tries": 0})
+        flash.write("slot.json", {"slot": "a", "back": "b", "tries": 0, "was": 6})
         flash.boot()
-        assert flash.chosen == B
+        assert flash.chosen == B and flash.read("slot.json")["number"] == 6
         assert flash.read()["safe_mode"] is False and flash.read()["early"] == 1
 
 

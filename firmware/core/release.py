@@ -1,0 +1,32 @@
+"""The bundle of firmware that runs, as if it were an output: the cloud asks for a number, and is told which one runs.
+
+So an update needs no words of its own in any cloud: a designated command is ordered, judged, answered and reported like
+every other. Nothing is switched here; who looks at `target` fetches it. Pure.
+"""
+
+
+class Release:
+    """`number`: the bundle that runs, 0 for one that came over the cable. Like an Output, as far as commands ask."""
+
+    def __init__(self, pin_port, number):
+        # `wait`: after a start nobody knows whether a number was asked for before or after the cable was used.
+        self.cfg = {"pin_port": pin_port, "name": "update", "safe": "hold", "after_lapse": "wait"}
+        self.cfg.update({"interlock": None, "min": 1, "max": 999999, "step": 1})
+        self.number = float(number)
+        self.on = self.by_hand = False
+        self.target = self.why = self.fault = None
+
+    def demand(self, target, by_hand=False):
+        self.target = target
+
+    def value(self):
+        return self.number
+
+    def level(self, reading, now, blocked):
+        return False
+
+    def holding(self):
+        return None
+
+    def hold(self, value):
+        pass

@@ -1,0 +1,87 @@
+"""The loop that waits for the owner to ask for another bundle, and proves one that has come. Only with `update` in the
+configuration.
+
+A new copy has one start. It is trusted once it has been online for `prove_s` seconds on end; if that does not happen
+within ten times as long it gives itself up, and `boot.py` takes the copy before it.
+"""
+
+from micropython import const
+
+from firmware.core.errors import ConfigError, LinkError
+from firmware.core.release import Release
+from firmware.core.timing import Backoff, Timer
+from firmware.runtime.flash import SLOT_RECORD
+
+_LOOK_MS = const(1000)
+_MOST_TRIES = const(5)
+
+
+def release(settings, store):
+    """What the designated command is bound to."""
+    return Release(settings["pin_port"], store.load(SLOT_RECORD).get("number", 0))
+
+
+class UpdateLoop:
+    """`settings`: `update` of the config; `release`: what is asked for."""
+
+    def __init__(self, device, settings, release):
+        self.device = device
+        self.settings = settings
+        self.release = release
+        self.on_trial = device.supervisor.store.load(SLOT_RECORD).get("online")
+
+    async def run(self, beat):
+        supervisor = self.device.supervisor
+        clock = supervisor.clock
+        prove_ms = self.settings["prove_s"] * 1000
+        proof = None
+        end = Timer(clock.ms(), prove_ms * 10)
+        while True:
+            beat()
+            await clock.sleep_ms(_LOOK_MS)
+            now = clock.ms()
+            online = self.device.session.online
+            if not self.on_trial:
+                if online and self.release.target not in (None, self.release.number):
+                    await self.obey(beat)
+                continue
+            proof = (proof or Timer(now, prove_ms)) if online else None
+            if proof and proof.passed(now) and supervisor.store.trust(True):
+                self.on_trial = False
+                supervisor.say("info", "update: this copy has proved itself")
+            elif end.passed(now):
+                supervisor.say("error", "update: not online in time, back to the copy before")
+                await self.restart()
+
+    async def obey(self, beat):
+        supervisor = self.device.supervisor
+        release = self.release
+        number = int(release.target)
+        backoff = Backoff(10000, 300000)
+        supervisor.say("info", "update: fetching bundle %d" % number)
+        while release.target == number:
+            from firmware.update import fetch
+
+            try:
+                await fetch(number, self.settings, self.device.link, supervisor.store, beat)
+                supervisor.say("info", "update: bundle %d is complete, restarting" % number)
+                return await self.restart()
+            except LinkError as e:
+                release.fault = str(e)
+                wait = 0 if backoff.failures >= _MOST_TRIES else backoff.next_ms(supervisor.rng())
+            except (ConfigError, MemoryError) as e:
+                release.fault = str(e) or "no memory"
+                wait = 0
+            supervisor.say(
+                "error", "update: %s; %s" % (release.fault, "trying again" if wait else "given up")
+            )
+            if not wait:
+                release.demand(None)
+            rest = Timer(supervisor.clock.ms(), wait)
+            while not rest.passed(supervisor.clock.ms()):
+                beat()
+                await supervisor.clock.sleep_ms(_LOOK_MS)
+
+    async def restart(self):
+        await self.device.shutdown()
+        self.device.supervisor.board.reset()

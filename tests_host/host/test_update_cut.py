@@ -1,0 +1,31 @@
+"""An update over the air, cut at every write to a real littlefs."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools import interpreter
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SCRIPT = ROOT / "tests_host" / "support" / "update_cut.py"
+INTERPRETERS = interpreter.available() or [interpreter.find()]
+
+
+@pytest.mark.parametrize("found", INTERPRETERS, ids=lambda found: f"{found.bits}bit")
+def test_whatever_write_is_torn_a_whole_copy_starts(found):
+    argv = [*found.argv, "-X", "heapsize=32m", str(SCRIPT), str(ROOT)]
+    path = os.environ | {"MICROPYPATH": f"{ROOT}:.frozen:{ROOT}/lib"}
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, env=path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = json.loads(done.stdout.splitlines()[-1])
+    assert facts["runs"] == "/b"
+    # Old until the record is written, which is the end of it.
+    assert facts["update"]["a"] > 50 and 1 <= facts["update"]["b"] <= 3
+    # A start that was cut may have used up the only try: the old one again, or still the new one.
+    assert facts["start"]["a"] and facts["start"]["b"]
+    assert facts["trust"]["b"]
