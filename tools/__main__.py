@@ -19,6 +19,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("doctor.__main__", "check network, time, certificates and pins on the board itself"),
         "status": ("status", "how the board is, on one screen, without stopping it"),
         "monitor": ("monitor", "show what the board says, until Ctrl-C"),
+        "bundle": ("bundle", "build a signed bundle of this firmware for updates over the air"),
         "check_config": ("check_config", "say what is wrong in a config.json, and what would be right"),
         "thinger_check": ("thinger_check", "try a device at a real Thinger.io account"),
     },

@@ -10,7 +10,6 @@ import gc
 import json
 import os
 import sys
-
 import vfs
 
 ROOT, MODE = sys.argv[1:]

@@ -1,0 +1,153 @@
+"""Updates over the air: asked for in the cloud, fetched over TLS, trusted when online, given up when not."""
+
+import contextlib
+import io
+import json
+import shutil
+
+from aiohttp import web
+
+from tools import bundle
+from tools.cloud.demo import demo_device
+from tools.cloud.nouns import Command
+from tools.layers import ROOT
+from tools.stage import Stage
+
+KEY = "test-update-key-not-real"
+PORT = "99"
+
+
+class Field(Stage):
+    """A device somewhere, and a web server with bundles. `key`: the one the device was given."""
+
+    def __init__(self, found, folder, key=KEY):
+        self.bundles = folder / "bundles"
+        self.bundles.mkdir()
+        self.key = key
+        self._config = folder / "config.json"
+        self._config.write_text(json.dumps({"update": {"key": KEY}}))
+        self._server = contextlib.AsyncExitStack()
+        super().__init__(found, edit=self.with_update)
+        device = demo_device()
+        device.commands.append(Command(9, PORT, value="0", limits=(0, 999999, 1)))
+        self.model.add_device(device)
+
+    def with_update(self, config):
+        config["update"] = {"pin_port": PORT, "url": self.url, "key": self.key, "prove_s": 5}
+
+    async def __aenter__(self):
+        app = web.Application()
+        app.router.add_static("/firmware", self.bundles)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.site.certs.leaf())
+        await site.start()
+        self.url = f"https://api.realer.test:{site._server.sockets[0].getsockname()[1]}"
+        return await super().__aenter__()
+
+    async def __aexit__(self, *error):
+        await super().__aexit__(*error)
+        await self._runner.cleanup()
+
+    def publish(self, number, tree=ROOT):
+        arguments = [
+            str(number),
+            "--config",
+            str(self._config),
+            "--out",
+            str(self.bundles),
+            "--tree",
+            str(tree),
+        ]
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            assert bundle.main(arguments) == 0
+        assert KEY not in said.getvalue()
+
+    def record(self):
+        return json.loads((self.flash / "slot.json").read_text())
+
+
+def changed_tree(folder, name, text):
+    """This tree with another file in it."""
+    for part in ("firmware", "lib"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("boot.py", "main.py"):
+        shutil.copy(ROOT / part, folder / part)
+    (folder / name).write_text(text)
+    return folder
+
+
+async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_path):
+    async with Field(smallest, tmp_path) as stage:
+        version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
+        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
+        await stage.online()
+        stage.want("6", 1)
+        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
+        stage.want(PORT, 7)
+        await stage.until("the record is switched", (stage.flash / "slot.json").exists, 60)
+        await stage.until(
+            "the new version starts", lambda: any("9.9.9 in slot a" in x for x in stage.lines), 20
+        )
+        assert stage.record()["tries"] == 0
+        await stage.until("it is trusted", lambda: "tries" not in stage.record(), 30)
+        await stage.until("the cloud is told", lambda: stage.reported(PORT) == "7.0", 20)
+        assert stage.board.boots == 2
+        await stage.power_cycle()
+        await stage.online()
+        assert stage.record()["slot"] == "a" and stage.board.boots == 3
+
+
+async def test_a_version_that_dies_gives_way_to_the_old_one(smallest, tmp_path):
+    dies = (
+        (ROOT / "firmware" / "device.py")
+        .read_text()
+        .replace("board = Board()", "raise ValueError('bad build')")
+    )
+    async with Field(smallest, tmp_path) as stage:
+        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/device.py", dies))
+        await stage.online()
+        stage.want(PORT, 7)
+        await stage.until("the old one is back", lambda: stage.board.boots == 3, 60)
+        await stage.online()
+        assert stage.record()["slot"] == "" and stage.record()["failed"] == "a"
+        assert stage.reported(PORT) == "0.0"
+
+
+async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smallest, tmp_path):
+    broken = (
+        (ROOT / "firmware" / "runtime" / "session.py")
+        .read_text()
+        .replace("await self.serve()", "await self.x()")
+    )
+    broken += "\n    async def x(self):\n        raise LinkError('broken')\n"
+    async with Field(smallest, tmp_path) as stage:
+        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/runtime/session.py", broken))
+        await stage.online()
+        stage.want(PORT, 7)
+        await stage.until("the old one is back", lambda: stage.board.boots == 3, 120)
+        await stage.online()
+        assert stage.record()["failed"] == "a"
+
+
+async def test_what_the_owner_did_not_sign_or_not_ask_for_is_refused(smallest, tmp_path):
+    async with Field(smallest, tmp_path) as stage:
+        stage.publish(5)
+        shutil.copytree(stage.bundles / "5", stage.bundles / "6")  # an old bundle under a new number
+        stage.publish(7)
+        manifest = stage.bundles / "7" / "manifest"
+        manifest.write_bytes(manifest.read_bytes().replace(b"device.mpy", b"devicf.mpy"))
+        stage.publish(8)
+        files = stage.bundles / "8" / "files"
+        files.write_bytes(files.read_bytes()[:-1] + b"x")
+        await stage.online()
+        for number in (6, 7, 8, 9):
+            given_up = sum("given up" in line for line in stage.lines)
+            stage.want(PORT, number)
+            await stage.until(
+                f"bundle {number} is refused",
+                lambda n=given_up: sum("given up" in x for x in stage.lines) > n,
+                60,
+            )
+            await stage.online()
+        assert stage.board.boots == 1 and not (stage.flash / "slot.json").exists()
