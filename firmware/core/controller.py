@@ -109,7 +109,8 @@ class Controller:
         word = "on" if on else "off"
         if output.why and output.why != before:
             self.log("info", output, "held %s by %s" % (word, output.why))
-        if on == output.on:
+        # A pin that did not follow was left driven the other way, and would follow when it is free again.
+        if on == output.on and not output.fault:
             return
         try:
             self.drive(index, on)

@@ -164,3 +164,17 @@ async def test_a_pin_that_does_not_follow_is_a_fault_not_a_lie(device):
     assert device.app.controller.outputs[0].fault
     device.world.stick(16, None)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 30)
+
+
+async def test_a_pin_that_is_freed_after_its_wish_has_gone_stays_off(device):
+    """Found by the simulation: the driven level stayed on, and the relay pulled when the pin could follow again."""
+    await device.until(lambda: device.online, 60)
+    device.world.stick(16, 0)
+    device.want("6", 1)
+    await device.until(lambda: device.app.controller.outputs[0].fault, 30)
+    device.want("6", 0)
+    await asyncio.sleep(30)
+    device.world.stick(16, None)
+    assert not device.on("pump")
+    await asyncio.sleep(30)
+    assert not device.on("pump") and not device.app.controller.outputs[0].fault
