@@ -16,7 +16,8 @@ from firmware.core.timing import Timer, diff
 
 _LAZY_MS = const(60000)
 _WAITED_MS = const(10000)
-_UTC_S = const(21600)
+_STEADY_MS = const(21600000)
+_DRIFT_S = const(120)
 _MOST = const(80)
 _LONGEST = const(150)
 _NOTHING = (None, None)
@@ -35,6 +36,7 @@ class Keeper:
         self.journal = journal
         self.slots = slots
         self.record = {}
+        self.offset = 0
         self.holds = None
         self.lazy = Timer(clock.ms(), _LAZY_MS)
         self.refused = False
@@ -68,9 +70,7 @@ class Keeper:
         self.refused = not good
 
     def write_record(self, holds):
-        utc = self.record.get("utc", 0)
-        known = self.clock.utc() if self.lease.held else None
-        record = {"utc": utc if known is None or abs(known - utc) < _UTC_S else known}
+        record = {"utc": self.sure_utc() or self.record.get("utc", 0)}
         for command, held in zip(self.controller.commands, holds):
             port = command.output.cfg["pin_port"]
             last = self.record.get(port, _NOTHING)[1]
@@ -85,6 +85,20 @@ class Keeper:
             self.record = record
         self.holds = holds
         return True
+
+    def sure_utc(self):
+        """The time, when it has gone on for six hours without having been set to another one, and the cloud accepts us
+        with it: one time server that lies once must not be believed for ever. Else None."""
+        clock = self.clock
+        utc = clock.utc()
+        now = clock.ms()
+        if utc is None or abs(clock.offset - self.offset) > _DRIFT_S:
+            self.offset = clock.offset or 0
+            self.steady = Timer(now, _STEADY_MS)
+        elif self.lease.held and self.steady.passed(now):
+            self.steady = Timer(now, _STEADY_MS)
+            return utc
+        return None
 
     def write_events(self, fresh, due):
         """Append `fresh` reports and, when `due`, what has been answered since; or write all anew when there is

@@ -128,6 +128,10 @@ class Device:
         self.controller.offer(Desired("a", value, "des_%d" % number, number, 600), self.ms())
         self.tick()
 
+    @property
+    def offset(self):
+        return self.utc_now
+
     def deliver(self):
         for report in self.outbox.batch(20):
             self.outbox.settle(report.message_id)
@@ -358,14 +362,28 @@ def test_words_of_the_cloud_cannot_fill_the_record():
     assert len(device.flash.record) < 200
 
 
-def test_the_time_is_written_rarely_and_only_when_it_is_sure():
+def test_the_time_is_written_when_it_has_gone_on_for_six_hours():
     device = Device()
-    first = json.loads(device.flash.record)["utc"]
+    device.wait(21000)
+    assert json.loads(device.flash.record)["utc"] == 0
+    device.wait(700)
+    assert abs(json.loads(device.flash.record)["utc"] - device.utc()) < 200
+    device.flash.writes.clear()
+    device.wait(22000)
+    assert device.flash.writes.count("record") == 1
+
+
+def test_a_time_that_was_corrected_is_not_written():
+    device = Device()
+    device.utc_now = UTC + 400000  # a time server lies
+    device.wait(21000)
+    device.utc_now = UTC
+    device.wait(21000)
+    assert json.loads(device.flash.record)["utc"] == 0
+
+
+def test_a_time_with_which_the_cloud_refuses_us_is_not_written():
+    device = Device()
     device.lease.end("refused")
     device.wait(22000)
-    assert json.loads(device.flash.record)["utc"] == first
-    device.lease.grant(device.ms(), 360000, 0)
-    device.lease.confirm()
-    device.flash.writes.clear()
-    device.wait(30000)
-    assert device.flash.writes.count("record") == 2
+    assert json.loads(device.flash.record)["utc"] == 0
