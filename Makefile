@@ -11,7 +11,7 @@ READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers sizes portable fuzz bench flash config ca deploy doctor image package format clean
+.PHONY: help setup demo smoke test check lint layers sizes portable fuzz soak bench flash config ca deploy doctor image package format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ portable: $(READY) ## The portable tests alone, on the real MicroPython
 
 fuzz: $(ENV) ## Random and damaged bytes for every parser, 100,000 inputs each; ARGS="--seed 2 mqtt5"
 	@$(PY) -m tools.fuzz $(ARGS)
+
+soak: $(ENV) ## 2,000 device-days of faults in virtual time, judged at every step (hours); ARGS="--seeds 1..20"
+	@$(PY) -m tools.simulate --seeds 1..2000 --hours 24 $(ARGS)
 
 bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, as JSON lines
 	@$(PY) -m tools.bench $(ARGS)

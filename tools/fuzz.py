@@ -1,4 +1,4 @@
-"""Feed random and damaged bytes to the parsers of `lib`, which read what anybody may send.
+"""Feed random and damaged bytes to whatever reads what anybody may send, what lies on flash, or what a person typed.
 
 Owns: the engines below, how their inputs are made, and what is a failure: an exception that the engine does not
 promise, an outcome that depends on how the bytes were cut, an input that takes long, memory that grows. Refuses to be
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import json
 import random
 import sys
@@ -25,7 +26,14 @@ from typing import Any, ClassVar
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostshim")]
 
+from journal import record as journal_record  # noqa: E402
+from journal import recover as journal  # noqa: E402
+
 from dnsstub import resolver as dns  # noqa: E402 - after the path to it
+from firmware.cloud import realer, words  # noqa: E402
+from firmware.core.config import validate  # noqa: E402
+from firmware.core.errors import LinkError  # noqa: E402
+from firmware.core.nouns import Report  # noqa: E402
 from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response  # noqa: E402
 from iotmp import session as iotmp  # noqa: E402
 from iotmp.frame import IotmpError  # noqa: E402
@@ -184,6 +192,43 @@ def run_sntp(data: bytes, chance: random.Random) -> None:
             raise
 
 
+def run_journal(data: bytes, chance: random.Random) -> None:
+    """Whatever lies on the flash, what is read is what was framed, and nothing behind damage."""
+    source = io.BytesIO(data)
+    found = list(journal.records(source.read))
+    whole = b"".join(journal_record.frame(payload) for payload in found if payload is not None)
+    if (
+        None in found[:-1]
+        or data[: len(whole)] != whole
+        or (not found or found[-1] is not None) != (data == whole)
+    ):
+        raise Wrong(f"read {found!r}")
+
+
+def run_words(data: bytes, chance: random.Random) -> None:
+    """JSON of any shape: rows and values, or a LinkError."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    for read in (realer.commands, realer.sensors, words.grant, realer.results):
+        try:
+            read(body if isinstance(body, dict) else {"commands": body, "sensors": body, "results": body})
+        except LinkError as error:
+            if len(str(error)) > 500:
+                raise Wrong("an endless error") from error
+
+
+def run_config(data: bytes, chance: random.Random) -> None:
+    try:
+        raw = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    config, problems = validate(raw)
+    if len(problems) > 40 or (any(p[0] == "error" for p in problems) and set(config) != {"led"}):
+        raise Wrong(f"{problems}")
+
+
 @dataclass(frozen=True)
 class Engine:
     seeds: tuple[bytes, ...]
@@ -232,7 +277,26 @@ DNS_SEEDS = (
 )  # fmt: skip
 SNTP_SEEDS = (b"\x24\2" + bytes(22) + sntp.request(7)[40:] + bytes(8) + b"\xee" + bytes(7),)
 
+JOURNAL_SEEDS = tuple(
+    journal_record.frame(json.dumps(item).encode())
+    for item in (
+        list(Report("1-2-3", "command", 7, "1.0", 1777025700, 5, "des_1", "applied", 4)),
+        "1-2-3",
+        {"utc": 1},
+    )
+)
+WORDS_SEEDS = (
+    b'{"code":2000,"commands":[{"command_id":1,"kind":"relay","pin_port":"6","value":"1","min":0,"max":1e400,"step":1}]}',
+    b'{"code":2000,"sensors":[{"sensor_id":"s","kind":"thermistor","pin_port":6},{"error":{"type":"x"}},null,[[]]]}',
+    b'{"access_token":"\\ud800","token_type":"Bearer","expires_in":3600,"renew_after":-1}',
+    b'{"results":[{"message_id":"a","status":"created"},{"message_id":"b","error":{"type":"conflict"}},NaN,-0,1e999]}',
+)
+CONFIG_SEEDS = ((ROOT / "config.example.json").read_bytes(),)
+
 ENGINES = {
+    "journal": Engine(JOURNAL_SEEDS, run_journal),
+    "words": Engine(WORDS_SEEDS, run_words),
+    "config": Engine(CONFIG_SEEDS, run_config),
     "mqtt5": Engine(mqtt_seeds(5), mqtt_engine(5)),
     "mqtt3": Engine(mqtt_seeds(4), mqtt_engine(4)),
     "iotmp": Engine(IOTMP_SEEDS, run_iotmp),

@@ -145,8 +145,9 @@ class SimDevice:
     async def power_off(self) -> None:
         """As if the plug were pulled: nothing is said to anybody, and the relays fall."""
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            while not self._task.done():  # a cancellation that arrives during another one is lost
+                self._task.cancel()
+                await asyncio.wait({self._task}, timeout=1)
         self.net.cut()
         self.board.rtc_offset_s = None
         for output in self.config["outputs"]:

@@ -138,6 +138,8 @@ class SimStream:
     def reset(self) -> None:
         self._dead = True
         self._arrived.set()
+        for task in self._serving:
+            task.cancel()
 
     async def _serve(self, data: bytes) -> None:
         await asyncio.sleep(self._net.latency_s)

@@ -1,0 +1,214 @@
+"""What can go wrong around a device in virtual time: one function for each kind of fault, all drawn from one seed.
+
+Owns the kinds. A kind begins its fault on the device and returns what ends it; everything random comes from the
+`random.Random` it is given. Refuses to judge (`judge.py`) and to choose when (`tools/simulate.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tools.cloud.demo import DEVICE_ID
+from tools.cloud.faults import ENDPOINTS
+from tools.sim.device import WIFI_PASSWORD, SimDevice
+
+End = Callable[[], Any]
+STATUSES = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504)
+BODIES = ("half", "text", "utf8", "list", "null", "nan", "deep")
+BUGS = (
+    ("controller", "tick"), ("controller", "reading"), ("controller", "offer"), ("controller", "adopt"),
+    ("network", "join"), ("network", "ready"), ("session", "contact"), ("link", "next_desired"), ("link", "send"),
+)  # fmt: skip
+
+
+def wifi_loss(device: SimDevice, chance: random.Random) -> End:
+    device.radio.air.clear()
+    return lambda: device.radio.air.update(bench=WIFI_PASSWORD)
+
+
+def dns_loss(device: SimDevice, chance: random.Random) -> End:
+    device.net.dns_mode = chance.choice(("silent", "servfail", "truncated", "wrong_id", "nxdomain"))
+    return lambda: setattr(device.net, "dns_mode", "")
+
+
+def delay(device: SimDevice, chance: random.Random) -> End:
+    device.net.latency_s = chance.uniform(0.2, 8)
+    return lambda: setattr(device.net, "latency_s", 0.03)
+
+
+def half_open(device: SimDevice, chance: random.Random) -> End:
+    device.net.silent = True
+    return lambda: setattr(device.net, "silent", False)
+
+
+def refused(device: SimDevice, chance: random.Random) -> End:
+    if device.broker and chance.random() < 0.5:
+        device.broker.down()
+        return device.broker.up
+    return _rule(device, "any drop")
+
+
+def reset(device: SimDevice, chance: random.Random) -> End:
+    """At any byte of an answer, or of whatever is open now."""
+    device.net.cut()
+    return _rule(device, f"any cut={chance.randint(0, 400)} times={chance.randint(1, 6)}")
+
+
+def errors(device: SimDevice, chance: random.Random) -> End:
+    status = chance.choice(STATUSES)
+    again = f" retry_after={chance.randint(1, 60)}" if status in (429, 503) else ""
+    if status == 429:
+        # Each one doubles the distance of requests, and twenty answers halve it again: that takes hours by design.
+        again += " times=2"
+    return _rule(device, f"{_where(chance)} status={status}{again}")
+
+
+def slow(device: SimDevice, chance: random.Random) -> End:
+    return _rule(device, f"{_where(chance)} slow={chance.randint(2, 200)}")
+
+
+def endless(device: SimDevice, chance: random.Random) -> End:
+    kind = chance.choice(("body", "plain", "headers"))
+    return _rule(device, f"{_where(chance)} endless={kind} times={chance.randint(1, 3)}")
+
+
+def bad_json(device: SimDevice, chance: random.Random) -> End:
+    if device.broker and chance.random() < 0.5:
+        return _rule(device, f"{chance.choice(('ack', 'desired'))} badjson={chance.choice(BODIES)}")
+    return _rule(device, f"{_where(chance)} badjson={chance.choice(BODIES)}")
+
+
+def revoked(device: SimDevice, chance: random.Random) -> End:
+    chance.choice((device.model.revoke_tokens, device.model.expire_tokens))(DEVICE_ID, device.wall())
+    return lambda: None
+
+
+def unpaid(device: SimDevice, chance: random.Random) -> End:
+    device.model.set_subscription(DEVICE_ID, False, device.wall())
+    return lambda: device.model.set_subscription(DEVICE_ID, True, device.wall())
+
+
+def keys_off(device: SimDevice, chance: random.Random) -> End:
+    device.model.set_keys(DEVICE_ID, False, device.wall())
+    return lambda: device.model.set_keys(DEVICE_ID, True, device.wall())
+
+
+def clock_jump(device: SimDevice, chance: random.Random) -> End:
+    device.app.network.clock.set_utc(int(device.wall()) + chance.randint(-40000, 400000))
+    return lambda: device.app.network.clock.set_utc(int(device.wall()))
+
+
+def no_clock(device: SimDevice, chance: random.Random) -> End:
+    device.net.ntp_mode = chance.choice(("silent", "kiss", "unsynchronized", "wrong_origin", "short"))
+    return lambda: setattr(device.net, "ntp_mode", "")
+
+
+def kick(device: SimDevice, chance: random.Random) -> End:
+    if device.broker:
+        for connection in list(device.broker.connections):
+            connection.end("administrative action", 0x98)
+    return lambda: None
+
+
+def freeze(device: SimDevice, chance: random.Random) -> End:
+    if device.broker:
+        device.broker.freeze()
+        return device.broker.thaw
+    return half_open(device, chance)
+
+
+def messages(device: SimDevice, chance: random.Random) -> End:
+    """Late, twice, in reverse, lost, expired, of an older number."""
+    what = chance.choice(("delay=40", "copies=3", "reorder=2", "lost"))
+    if chance.random() < 0.3:
+        what = chance.choice(("valid_s=0", "sequence=1", "value=99", "value=warm"))
+        return _rule(device, f"desired {what}")
+    return _rule(device, f"{chance.choice(('ack', 'desired'))} {what}")
+
+
+def catalog(device: SimDevice, chance: random.Random) -> End:
+    """A pin removed, its kind or id changed, or shown as broken; afterwards it is as before."""
+    model = device.model
+    command = model.find_command(DEVICE_ID, chance.choice(("6", "7", "10")))
+    how = chance.choice(("gone", "kind", "error"))
+    before = dict(vars(command))
+    if how == "gone":
+        model.remove_command(DEVICE_ID, command.id)
+    else:
+        setattr(command, how, "dimmer")
+        model.put_command(DEVICE_ID, command)
+
+    def end() -> None:
+        again = type(command)(**{**before, "value": command.value})
+        model.put_command(DEVICE_ID, again)
+
+    return end
+
+
+def sensor(device: SimDevice, chance: random.Random) -> End:
+    role = chance.choice(("ntc", "ldr"))
+    device.world.break_sensor(role, chance.choice(("open", "short")))
+    return lambda: device.world.break_sensor(role, None)
+
+
+def button(device: SimDevice, chance: random.Random) -> End:
+    for _ in range(chance.randint(1, 6)):
+        device.app.controller.press(chance.choice((0, 2, 3, 4)), device.app.network.clock.ms())
+    return lambda: None
+
+
+def stuck_pin(device: SimDevice, chance: random.Random) -> End:
+    gpio = chance.choice(device.config["outputs"])["gpio"]
+    device.world.stick(gpio, chance.randint(0, 1))
+    return lambda: device.world.stick(gpio, None)
+
+
+def bug(device: SimDevice, chance: random.Random) -> End:
+    """A loop dies of an exception nobody foresaw, once."""
+    return _raise_once(device, chance, ZeroDivisionError("a bug of our own"))
+
+
+def no_memory(device: SimDevice, chance: random.Random) -> End:
+    return _raise_once(device, chance, MemoryError("memory allocation failed"))
+
+
+KINDS: dict[str, Callable[[SimDevice, random.Random], End]] = {
+    f.__name__: f
+    for f in (
+        wifi_loss, dns_loss, delay, half_open, refused, reset, errors, slow, endless, bad_json, revoked, unpaid,
+        keys_off, clock_jump, no_clock, kick, freeze, messages, catalog, sensor, button, stuck_pin, bug, no_memory,
+    )
+}  # fmt: skip
+"""All but the power cut, which ends the device that the others are done to."""
+
+
+def _where(chance: random.Random) -> str:
+    return chance.choice(ENDPOINTS)
+
+
+def _rule(device: SimDevice, text: str) -> End:
+    rule = device.faults.add(text)
+    return lambda: device.faults.remove(rule)
+
+
+def _raise_once(device: SimDevice, chance: random.Random, error: Exception) -> End:
+    part, method = chance.choice(BUGS)
+    target = getattr(device.app, part)
+    original = getattr(target, method)
+    waits = asyncio.iscoroutinefunction(original)
+
+    def fail(*arguments: Any) -> Any:
+        setattr(target, method, original)
+        if waits:
+            return _failing(error)
+        raise error
+
+    setattr(target, method, fail)
+    return lambda: setattr(target, method, original)
+
+
+async def _failing(error: Exception) -> None:
+    raise error
