@@ -11,7 +11,7 @@ READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers sizes portable fuzz soak bench flash config ca deploy doctor image package format clean
+.PHONY: help setup demo smoke test check lint layers sizes portable fuzz soak bench flash config ca deploy doctor image package format clean monitor status
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,7 +81,6 @@ ca: $(ENV) ## Root certificate the device needs for a server, into certs/: HOST=
 deploy: $(ENV) ## Put this firmware and config.json on a board: PORT=..., also socket://host:port; sends what changed
 	@$(PY) -m tools deploy $(if $(PORT),--port $(PORT)) $(ARGS)
 
-.PHONY: monitor status
 monitor: $(ENV) ## Show what the board says, until Ctrl-C: PORT=...
 	@$(PY) -m tools monitor $(if $(PORT),--port $(PORT)) $(ARGS)
 

@@ -40,9 +40,8 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     `dialer` and `ask_time()`; `boots`: the boot count."""
     cloud = config["cloud"]
     update = config["update"]
-    cloud["commands"] = len(config["outputs"]) + bool(
-        update
-    )  # how many there can be: what a link asks for depends on it
+    # How many there can be: what a link asks for depends on it.
+    cloud["commands"] = len(config["outputs"]) + bool(update)
     controller = _controller(config, board, store, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
     link = LINKS[cloud["api"], cloud["transport"]](cloud, net, clock, rng, say, controller)
@@ -109,25 +108,25 @@ def _realer_mqtt(*parts):
 def _bootstrap_https(*parts):
     from firmware.links.bootstrap_https import connected
 
-    return connected(*parts)
+    return connected(*parts[:5])
 
 
 def _bootstrap_mqtt(*parts):
     from firmware.links.bootstrap_mqtt import connected
 
-    return connected(*parts)
+    return connected(*parts[:5])
 
 
 def _auto_https(*parts):
     from firmware.links.auto_https import connected
 
-    return connected(*parts)
+    return connected(*parts[:5])
 
 
 def _auto_mqtt(*parts):
     from firmware.links.auto_mqtt import connected
 
-    return connected(*parts)
+    return connected(*parts[:5])
 
 
 def _realino_https(*parts):

@@ -19,6 +19,8 @@ ABOUT: dict[str, dict[str, str]] = {
     "cloud": {
         "api": "The cloud's language: what your account or its documentation says.",
     },
+    "auto": _ACCOUNT,
+    "bootstrap": _ACCOUNT,
     "realer": _ACCOUNT,
     "realino": _ACCOUNT,
     "thinger": {

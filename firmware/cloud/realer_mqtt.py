@@ -22,6 +22,7 @@ _ROUTE_IDS = ("source_id", "%s_id")
 """The fields of a route that may name its source, `%s` being its source_type: section 14 row 6 leaves it open."""
 
 _LONGEST = const(160)
+_NO_ROUTE = "it has no MQTT route"
 _VERSIONS = {"mqtt-5.0": 5, "mqtt-3.1.1": 4}
 
 Offer = namedtuple("Offer", "host port version acks endpoint body routes notes")
@@ -128,14 +129,14 @@ def credential(body):
 
 
 def tied(catalog, routes):
-    """`catalog` with an error in each row that no route leads to: such a row is left alone, and told once."""
+    """`catalog` with an error in each row that no route leads to: such a row is left alone, and told once. What an
+    earlier call found is looked at anew."""
     commands = []
     for row in catalog.commands:
         route = routes.get(("command", str(row.id)))
-        commands.append(Command(*(row[:6] + (row.error or _lack(route and route.desired),))))
+        commands.append(Command(*(row[:6] + (_error(row, route and route.desired),))))
     sensors = [
-        Sensor(*(row[:3] + (row.error or _lack(("sensor", str(row.id)) in routes),)))
-        for row in catalog.sensors
+        Sensor(*(row[:3] + (_error(row, ("sensor", str(row.id)) in routes),))) for row in catalog.sensors
     ]
     return Catalog(commands, sensors)
 
@@ -145,8 +146,9 @@ def wishes(catalog, routes):
     return {routes["command", str(row.id)].desired: row.id for row in catalog.commands if not row.error}
 
 
-def _lack(route):
-    return "" if route else "it has no MQTT route"
+def _error(row, route):
+    error = "" if row.error == _NO_ROUTE else row.error
+    return error or ("" if route else _NO_ROUTE)
 
 
 def desired(command_id, payload):

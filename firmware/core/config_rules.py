@@ -122,7 +122,7 @@ supply_mv 1000.0..3600 =3300
 period_s 1..3600 =5
 samples 1..15 =5
 heartbeat_s 10..86400 =300
-keep false|true (true: changes survive a power cut) =false
+keep false|true =false
 kind thermistor|ldr_sensor (required)
 
 thermistor

@@ -103,7 +103,10 @@ class Controller:
     def step(self, index, output, now):
         cfg = output.cfg
         group = cfg["interlock"]
-        blocked = group is not None and group in [o.cfg["interlock"] for o in self.outputs if o.on]
+        # A relay that did not follow may pull at any moment.
+        blocked = group is not None and group in [
+            o.cfg["interlock"] for o in self.outputs if o.on or (o.fault and o is not output)
+        ]
         before = output.why
         on = output.level(self.readings.get(cfg.get("sensor")), now, blocked)
         word = "on" if on else "off"
@@ -118,6 +121,11 @@ class Controller:
             if not output.fault:
                 output.fault = str(e)
                 self.log("error", output, output.fault)
+            try:
+                # It must not come free later and pull, perhaps beside another one.
+                self.drive(index, False)
+            except DriverError:
+                pass  # known already
             return
         output.fault = None
         output.switched(on, now)

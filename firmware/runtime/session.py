@@ -35,7 +35,6 @@ class Session:
         self.seen = 0
         self.beat = None
         self.online = False
-        self.since = None  # Timer that has passed when being online is nothing new any more
 
     async def run(self, beat):
         self.beat = self.link.alive = beat
@@ -50,7 +49,7 @@ class Session:
                 wait = max(self.refusals.next_ms(self.rng()), e.retry_after_s * 1000)
                 self.say("error", "refused: %s; next try in %d s" % (e, wait // 1000))
             except LinkError as e:
-                if self.online and self.since.passed(self.clock.ms()):
+                if self.online and self.since.passed(self.clock.ms()):  # it is nothing new any more
                     self.failures.reset()
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
                 self.say("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))

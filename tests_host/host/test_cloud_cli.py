@@ -153,7 +153,7 @@ async def test_an_owner_plays_with_the_broker(tmp_path, capsys):
         shown = await running.run("show")
         assert "connected" not in shown[1]
         events = (await running.run("events"))[1]
-        assert "is connected to the broker" in events and "broker down" in events
+        assert "is at the broker" in events and "broker down" in events
         await device.off()
         for text in (events, shown[1]):
             assert device.tuple["mqtt_credential"] not in text

@@ -70,6 +70,7 @@ class Device:
 
     def __init__(self, pump=None, heater=None, online=True):
         self.relays = [False, False]
+        self.driven = [False, False]
         self.broken = []
         self.log = []
         self.clock = True
@@ -91,6 +92,7 @@ class Device:
             self.log = []
 
     def drive(self, index, on):
+        self.driven[index] = on
         if index in self.broken:
             raise DriverError("GPIO 16 does not go " + ("on" if on else "off"))
         self.relays[index] = on
@@ -320,6 +322,21 @@ def test_interlocked_outputs_are_never_on_together():
     device.offer(wish(1, "0"))
     assert device.relays == [False, True]
     device.offer(wish(1, "1"))
+    assert device.relays == [False, True]
+
+
+def test_a_relay_that_does_not_follow_blocks_its_group_and_is_driven_off():
+    """Found by the simulation: left driven, it could come free and pull beside the other one."""
+    device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve"})
+    device.read(0, 10.0)
+    device.broken = [0]
+    device.offer(wish(1, "1"), wish(2, "20"))
+    assert device.driven[0] is False and device.relays == [False, False]
+    assert device.controller.outputs[1].why == "interlock"
+    device.offer(wish(1, "0"))
+    device.broken = []
+    device.tick(1)
+    device.tick(1)
     assert device.relays == [False, True]
 
 

@@ -162,6 +162,14 @@ def test_a_row_without_a_route_is_left_alone():
     assert words.wishes(tied, offer.routes) == {ROOT + "/routes/rte_command_1/desired": 1}
 
 
+def test_a_row_whose_route_comes_back_is_served_again():
+    catalog = Catalog([Command(1, "relay", "6", None, None, None, "")], [Sensor(1, "thermistor", "14", "")])
+    without = words.tied(catalog, {})
+    assert without.commands[0].error and without.sensors[0].error
+    offer = routes(route("command", 1), route("sensor", 1))
+    assert words.tied(without, offer.routes) == catalog
+
+
 # The tuple
 
 

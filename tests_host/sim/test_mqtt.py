@@ -433,3 +433,19 @@ async def test_a_command_that_is_new_is_served_after_the_next_renewal(make):
     await asyncio.sleep(2800)
     device.model.set_desired(DEVICE_ID, "12", 1, device.wall())
     await device.until(lambda: device.app.controller.outputs[2].on, 3)
+
+
+async def test_a_pin_that_was_gone_from_the_catalog_for_a_while_is_served_again(make):
+    """Found by the simulation: the row without a route kept its error when the route was back."""
+    device = make()
+    short_lives(device, credential_s=600, credential_renew_s=300)
+    device.power_on()
+    await ready(device)
+    pump = device.model.find_command(DEVICE_ID, "6")
+    device.model.remove_command(DEVICE_ID, pump.id)
+    await asyncio.sleep(400)
+    device.model.kick(str(DEVICE_ID))  # back with the tuple at hand, and routes of before
+    device.model.put_command(DEVICE_ID, pump)
+    await asyncio.sleep(400)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 3)

@@ -101,6 +101,7 @@ class Clock:
     """`now` in seconds, moved by the story."""
 
     now = 0.0
+    offset = UTC
 
     def ms(self):
         return int(self.now * 1000)
