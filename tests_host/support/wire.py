@@ -6,7 +6,7 @@ The test moves the time by `advance`, and plays the peer by hand: `feed`, `hang_
 import asyncio
 
 _MASK = (1 << 30) - 1
-_TURNS = 30
+_TURNS = 40
 
 
 async def settle():
