@@ -66,7 +66,7 @@ fuzz: $(ENV) ## Random and damaged bytes for every parser, 100,000 inputs each; 
 soak: $(ENV) ## 2,000 device-days of faults in virtual time, judged at every step (hours); ARGS="--seeds 1..20"
 	@$(PY) -m tools.simulate --seeds 1..2000 --hours 24 $(ARGS)
 
-bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, as JSON lines
+bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, MQTT, as JSON lines
 	@$(PY) -m tools.bench $(ARGS)
 
 flash: $(ENV) ## Put MicroPython on a board: IMAGE=file.bin, PORT=/dev/ttyUSB0 (default: the only one)

@@ -32,7 +32,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "For developers": {
         "image": ("image", "build a MicroPython image with this firmware frozen in"),
         "package": ("package", "the lists by which mpremote mip install finds app and engines"),
-        "bench": ("bench", "figures: loop stall, handshakes, heap, latency"),
+        "bench": ("bench", "figures: loop stall, handshakes, heap, latency, MQTT"),
         "fuzz": ("fuzz", "random and damaged bytes for every parser"),
     },
 }

@@ -23,7 +23,7 @@ from tools.board.virtual import VirtualBoard
 from tools.board.world import World
 from tools.stage import ROOT, NotInTimeError, Stage
 
-_PROBES = ROOT / "tools/board/probes"
+PROBES = ROOT / "tools/board/probes"
 _IDLE = """
 async def rest():
     while True:
@@ -43,6 +43,7 @@ class Figures:
     """`quick`: the same figures with less patience. `settings`: arguments of Stage for every board."""
 
     def __init__(self, quick: bool, found: interpreter.Interpreter, **settings: Any) -> None:
+        self._quick = quick
         self._seconds = 10 if quick else 60
         self._polls = 800 if quick else 2000
         self._trials = 5 if quick else 20
@@ -53,7 +54,7 @@ class Figures:
         tree = self._settings.get("tree", ROOT)
         files = {"device_main.py": (tree / "main.py").read_bytes()}
         if probe:
-            files["main.py"] = (_PROBES / f"{probe}.py").read_bytes()
+            files["main.py"] = (PROBES / f"{probe}.py").read_bytes()
         return Stage(self._found, **self._settings, **more, files=files)
 
     # Loop stall
@@ -96,7 +97,7 @@ class Figures:
             await asyncio.sleep(self._seconds)
         delays = [us / 1000 for us in probes(stage.lines)[start:]]
         if stage.site.server.requests > requests or len(delays) < self._seconds * 0.9:
-            raise NotInTimeError("the cloud was reachable, or the device did not run on")
+            raise NotInTimeError("requests were made, or the device did not run on")
         more = {"median_of_seconds": round(statistics.median(delays), 1), "seconds": self._seconds}
         # What a board with nothing to do met in the same minute: that much is this machine's doing.
         more["idle_board"] = round(max(probes(idle)) / 1000, 1)
@@ -108,7 +109,7 @@ class Figures:
         lines: list[str] = []
         with tempfile.TemporaryDirectory(prefix="board-flash-") as folder:
             flash = Path(folder)
-            (flash / "main.py").write_bytes((_PROBES / "stall.py").read_bytes())
+            (flash / "main.py").write_bytes((PROBES / "stall.py").read_bytes())
             (flash / "device_main.py").write_text(_IDLE)
             async with VirtualBoard(flash, World(), self._found, on_line=lines.append):
                 yield lines
@@ -175,8 +176,10 @@ class Figures:
         )
 
 
-def line(figure: str, value: float, must: float, **more: Any) -> Line:
-    return {"figure": figure, "value": value, "must": must, "ok": value <= must, **more}
+def line(figure: str, value: float, must: float, at_least: bool = False, **more: Any) -> Line:
+    """`must` is the most that is good, or the least."""
+    good = value >= must if at_least else value <= must
+    return {"figure": figure, "value": value, "must": must, "ok": good, **more}
 
 
 def probes(lines: list[str]) -> list[int]:

@@ -59,7 +59,7 @@ class Broker:
 
     async def start(self) -> None:
         """Run mosquitto and offer it in the catalog. Raises BrokerError or mosquitto.MosquittoError."""
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         # A model from a file remembers tuples whose plaintext nobody has kept: no broker can know them.
         self.model.end_credentials(self._clock(), "restart of the cloud")
         self.model.port, self.model.offer.url = self, self.url
@@ -221,7 +221,8 @@ class Broker:
             model.violation(now, Request(*news.facts), "this tuple may not use that topic")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody uses at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -1,0 +1,79 @@
+"""How many publishes with QoS 1 the engine of lib/mqtt5 brings to a broker in a second, over one TLS connection.
+
+micropython publishes.py LIB ORDERS    (a JSON file: ca, host, port, topic, rounds, and account: what CONNECT takes)
+
+Prints {"alone": [..], "together": [..]}: rates of rounds in turn, each publish waiting for the one before, or as many
+under way as the engine lets. Part of the benchmarks, never of a device.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+_LANES = 16
+_ALONE, _TOGETHER = 100, 50  # of each lane
+_PAYLOAD = b"x" * 120  # as long as a report
+
+
+class Clock:
+    """The Clock seam on this machine's time."""
+
+    def ms(self):
+        return time.ticks_ms() & 0x3FFFFFFF
+
+    def since(self, start):
+        return (self.ms() - start) & 0x3FFFFFFF
+
+    async def sleep_ms(self, n):
+        await asyncio.sleep_ms(n)
+
+    def within(self, ms, awaitable):
+        return asyncio.wait_for_ms(awaitable, ms)
+
+
+class Here:
+    """The Resolver seam: every name is this machine."""
+
+    async def resolve(self, host):
+        return ["127.0.0.1"]
+
+    def forget(self, host):
+        pass
+
+
+async def measured(orders, ca):
+    from mqtt5.client import Client
+    from netio.sockets import Dialer
+
+    clock = Clock()
+    client = Client(Dialer(clock, Here(), [ca]), clock, orders["host"], orders["port"])
+    await client.connect(*orders["account"])
+
+    async def speak(count):
+        for _ in range(count):
+            await client.publish(orders["topic"], _PAYLOAD)
+
+    async def rate(lanes, each):
+        start = time.ticks_us()
+        await asyncio.gather(*[speak(each) for _ in range(lanes)])
+        return lanes * each * 1000000 // time.ticks_diff(time.ticks_us(), start)
+
+    rates = {"alone": [], "together": []}
+    for _ in range(orders["rounds"]):
+        rates["alone"].append(await rate(1, _ALONE))
+        rates["together"].append(await rate(_LANES, _TOGETHER))
+    await client.disconnect()
+    return rates
+
+
+def main(lib, orders):
+    sys.path[:] = [".frozen", lib]
+    with open(orders) as file:
+        orders = json.load(file)
+    with open(orders["ca"], "rb") as file:
+        ca = file.read()
+    print(json.dumps(asyncio.run(measured(orders, ca))))
+
+
+main(sys.argv[1], sys.argv[2])

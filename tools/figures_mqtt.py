@@ -1,0 +1,193 @@
+"""How the figures of MQTT are measured: latency, publishes per second, renewal, heap and stall, at a real mosquitto.
+
+Owns these measurements and what each figure must be. Refuses the command line, which is `tools.bench`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from tools.cloud import dynsec
+from tools.cloud.broker import free_port
+from tools.cloud.brokerprocess import MosquittoProcess
+from tools.cloud.certs import TestCA
+from tools.cloud.mqtt_v1 import Topics
+from tools.cloud.nouns import Credential, Plan
+from tools.cloud.site import CERTS
+from tools.figures import PROBES, Figures, Line, line, probes
+from tools.stage import ROOT, NotInTimeError, Stage
+
+_TRIALS = 250
+_MEDIAN_MS, _P99_MS = 5, 25
+_TIMES = 5
+_GAP_MS = 500
+_HEAP_BYTES = 72 * 1024
+_MESSAGES = 5000
+_HOST, _SECRET = "mqtt.realer.test", "test-secret-not-real"
+
+
+class MqttFigures(Figures):
+    """Those of MQTT beside the others."""
+
+    async def mqtt_latency(self) -> list[Line]:
+        """From the desired value in the cloud to the level on the pin, asked for at random moments."""
+        chance, took = random.Random(1), []
+        async with self.stage(transport="mqtt") as stage:
+            await stage.online()
+            await asyncio.sleep(1)
+            for trial in range(_TRIALS):
+                await asyncio.sleep(chance.uniform(0.05, 0.3))
+                on, at = trial % 2 == 0, time.monotonic()
+                stage.want("6", int(on))
+                await stage.until(
+                    "the relay switches", lambda on=on, at=at: stage.switched("pump", on, at), 5
+                )
+                took.append(((stage.switched("pump", on, at) or at) - at) * 1000)
+        took.sort()
+        about = {
+            "bits": self._found.bits,
+            "trials": _TRIALS,
+            "min": round(took[0], 1),
+            "max": round(took[-1], 1),
+        }
+        what, p99 = "desired state published to relay switched", took[int(_TRIALS * 0.99)]
+        return [
+            line(f"{what}, median (ms)", round(statistics.median(took), 1), _MEDIAN_MS, **about),
+            line(f"{what}, p99 (ms)", round(p99, 1), _P99_MS, **about),
+        ]
+
+    async def mqtt_publishes(self) -> Line:
+        """The engine alone, on the real MicroPython, at a broker configured like the cloud's."""
+        rates = await self._rates(3 if self._quick else 10)
+        alone, together = statistics.median(rates["alone"]), statistics.median(rates["together"])
+        ratio = round(together / alone, 1)
+        what = "QoS 1 publishes over TLS, those of one at a time (times)"
+        return line(
+            what, ratio, _TIMES, at_least=True, bits=self._found.bits, per_s=together, alone_per_s=alone
+        )
+
+    async def _rates(self, rounds: int) -> dict[str, list[int]]:
+        who = Credential("bench", "bench", "bench", (), "", 0)
+        topic, port, certs = "bench/publishes", free_port(), TestCA(CERTS)
+        account = dynsec.account(who, _SECRET, Topics((topic,), ()))
+        process = MosquittoProcess(lambda news: None, lambda: None)
+        leaf = certs.write_leaf(process.home / "leaf.pem", "good")
+        await process.start(port, leaf, dynsec.start_file(_SECRET, [account]))
+        try:
+            orders = {
+                "ca": str(certs.der.resolve()),
+                "host": _HOST,
+                "port": port,
+                "topic": topic,
+                "rounds": rounds,
+            }
+            orders["account"] = [who.client_id, who.username, _SECRET]
+            return await asyncio.to_thread(self._probe, "publishes", orders)
+        finally:
+            await process.stop()
+            process.clean()
+
+    def _probe(self, name: str, orders: dict[str, Any]) -> Any:
+        tree = self._settings.get("tree", ROOT)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "orders.json"
+            file.write_text(json.dumps(orders))
+            argv = [*self._found.argv, str(PROBES / f"{name}.py"), str(tree / "lib"), str(file)]
+            done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            raise OSError(done.stdout + done.stderr)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    async def mqtt_renewal(self) -> list[Line]:
+        """Tuples that are renewed every few seconds, while wishes go down and reports up."""
+        times = 3 if self._quick else 10
+        plan = Plan(credential_s=60, credential_renew_s=4)
+        async with self.stage(transport="mqtt", plan=plan) as stage:
+            await stage.online()
+            async with traffic(stage, 0.3):
+                await stage.until("renewals", lambda: len(stage.gaps_ms()) >= times, 20 * times)
+            with contextlib.suppress(NotInTimeError):
+                await stage.until("everything is told", lambda: not lost(stage), 10)
+        gaps, about = stage.gaps_ms(), {"renewals": len(stage.gaps_ms()), "events": len(numbers(stage))}
+        return [
+            line(
+                "renewal gap, longest (ms)",
+                round(max(gaps)),
+                _GAP_MS,
+                median=round(statistics.median(gaps)),
+                **about,
+            ),
+            line("events lost in renewals", lost(stage), 0, **about),
+        ]
+
+    async def mqtt_heap(self) -> list[Line]:
+        """Real interpreter, real TLS and broker, the firmware's clock a hundred times faster."""
+        async with self.stage("heap", transport="mqtt") as stage:
+            await stage.online()
+            async with traffic(stage, 0.03):
+                await stage.until("a quarter of the messages", lambda: messages(stage) > _MESSAGES // 4, 300)
+                start = len(probes(stage.lines))
+                await stage.until("all messages", lambda: messages(stage) > _MESSAGES * 5 // 4, 600)
+            used = probes(stage.lines)[start:]
+            board = stage.board.chip.board_heap
+        # What stays shows in how low it gets, in each quarter of the messages.
+        quarter = len(used) // 4
+        lows = [min(used[n * quarter : (n + 1) * quarter]) for n in range(4)]
+        about = {"bits": self._found.bits, "messages": messages(stage), "boots": stage.board.boots}
+        about |= {"sessions": len(stage.model.named("mqtt_connected"))}
+        what, middle = "heap in use online over MQTT after collection (bytes)", round(statistics.median(used))
+        return [
+            line(what, max(used), _HEAP_BYTES, median=middle, of_which_board=board, **about),
+            line("heap growth over the messages of MQTT (bytes)", lows[-1] - lows[0], 0, lows=lows, **about),
+        ]
+
+    async def stall_mqtt(self) -> Line:
+        """A session that is held, and used, and needs no TLS handshake meanwhile."""
+        async with self.stage("stall", transport="mqtt") as stage:
+            await stage.online()
+            async with traffic(stage, 0.3):
+                return await self._stall("online over MQTT", stage)
+
+
+@contextlib.asynccontextmanager
+async def traffic(stage: Stage, every_s: float) -> AsyncIterator[None]:
+    """The owner switches the pump again and again."""
+
+    async def switch() -> None:
+        on = False
+        while True:
+            on = not on
+            stage.want("6", int(on))
+            await asyncio.sleep(every_s)
+
+    switching = asyncio.create_task(switch())
+    try:
+        yield
+    finally:
+        switching.cancel()
+
+
+def messages(stage: Stage) -> int:
+    """Desired states to the device, reports from it, and their acknowledgements."""
+    return len(stage.model.named("desired_published")) + 2 * len(stage.model.named("feed_stored"))
+
+
+def numbers(stage: Stage) -> list[int]:
+    """The numbers that the device gave its events, as far as the cloud has stored them."""
+    return [int(item["message_id"].rpartition("-")[2], 16) for item in stage.model.named("feed_stored")]
+
+
+def lost(stage: Stage) -> int:
+    """How many of the device's events up to the last one that is stored are not."""
+    found = numbers(stage)
+    return max(found) - len(set(found))
