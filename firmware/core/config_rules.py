@@ -69,7 +69,7 @@ account
 
 account
 transport auto|https|mqtt
-base_url https://host[:port] 9..128 (http would show the client secret) ="https://api.therealer.com"
+base_url https://host[:port] 9..128 (http shows the secret) ="https://api.therealer.com"
 device_id id 1..64
 client_id id 1..64
 client_secret secret 8..256
@@ -115,7 +115,7 @@ action heat|cool
 
 sensors
 item
-gpio 32..39 (ADC1; ADC2 is dead while Wi-Fi is on)
+gpio 32..39 (ADC1; ADC2 dies with Wi-Fi)
 divider_ohm 100.0..1e6 =10000
 side low|high
 supply_mv 1000.0..3600 =3300

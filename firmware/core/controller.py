@@ -142,7 +142,7 @@ class Controller:
                     self.drive(i, safe == "on")
                     output.switched(safe == "on", self.outbox.now)
                 except DriverError:
-                    output.fault = "cannot be switched"
+                    output.fault = "cannot switch"
 
     def log(self, level, output, text):
         self.say(level, "%s: %s" % (output.cfg["name"], text))

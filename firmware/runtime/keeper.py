@@ -66,7 +66,7 @@ class Keeper:
         if due:
             self.lazy = Timer(now, _LAZY_MS)
         if not good and not self.refused:
-            self.say("error", "flash refuses to be written: events would not survive a power cut")
+            self.say("error", "flash refuses: events will not survive power cuts")
         self.refused = not good
 
     def write_record(self, holds):

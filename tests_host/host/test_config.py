@@ -132,7 +132,7 @@ def test_from_nothing_to_a_configuration_at_a_terminal(authority: Authority, tmp
     with cloud(authority) as server, Terminal(command, cwd=ROOT) as terminal:
         for words, answer in (
             *BEFORE_THE_CLOUD,
-            ("http would show the client secret", f"{CLEAR}https://localhost:{server.port}\r"),
+            ("http shows the secret", f"{CLEAR}https://localhost:{server.port}\r"),
             *FROM_THE_CLOUD_ON,
         ):
             terminal.says(words)
