@@ -51,7 +51,7 @@ time
 servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]
 
 cloud
-api auto|bootstrap|realer|realino|thinger
+api realer|auto|bootstrap|realino|thinger
 ca_files list 1..4 text 1..64
 probe_s 5..3600 =60
 
@@ -68,7 +68,7 @@ realino
 account
 
 account
-transport auto|https|mqtt
+transport https|auto|mqtt
 base_url https://host[:port] 9..128 (http shows the secret) ="https://api.therealer.com"
 device_id id 1..64
 client_id id 1..64

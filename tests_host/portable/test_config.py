@@ -273,7 +273,7 @@ def test_one_slash_after_the_host_is_forgiven():
 
 def test_plain_http_is_refused_with_the_reason():
     (problem,) = problems((("cloud", "base_url"), "http://api.therealer.com"))
-    assert problem[1] == "cloud.base_url" and "client secret" in problem[3]
+    assert problem[1] == "cloud.base_url" and "the secret" in problem[3]
 
 
 def test_the_documentations_own_ports_are_traps():
