@@ -108,7 +108,7 @@ class Judge:
         cfg = self._outputs.get(gpio)
         if cfg is None:
             return
-        on = level == (cfg["active"] == "high")
+        on = self._pulls(gpio)  # what is stuck does not follow
         before, since = self._levels.get(gpio, (False, -1e9))
         if on == before:
             return
@@ -122,6 +122,9 @@ class Judge:
         if on and group and [o for g, o in self._outputs.items() if g != gpio and o["interlock"] == group
                              and self._levels.get(g, (False, 0))[0]]:  # fmt: skip
             self.wrong(f"{cfg['name']} on although its interlock forbids it")
+
+    def _pulls(self, gpio: int) -> bool:
+        return self.device.world.level(gpio) == (self._outputs[gpio]["active"] == "high")
 
     def _heard(self, event: dict[str, Any]) -> None:
         name = event["event"]
@@ -144,6 +147,10 @@ class Judge:
             stuck = gpio in self.device.world._stuck
             if on and cfg["max_on_s"] and now - since > cfg["max_on_s"] + 3 * self.tick_s and not stuck:
                 self.wrong(f"{cfg['name']} on for {now - since:.0f} s, most is {cfg['max_on_s']}")
+            group = cfg["interlock"]
+            pulling = [g for g, o in self._outputs.items() if o["interlock"] == group and self._pulls(g)]
+            if group and len(pulling) > 1 and not any(g in self.device.world._stuck for g in pulling):
+                self.wrong(f"interlock {group}: {len(pulling)} relays pull")
         self._forced = False
         device = self.device
         if device.broker and device.broker.connections and device.net.carries() and not device.broker.frozen:
