@@ -67,14 +67,12 @@ class UpdateLoop:
                 supervisor.say("info", "update: bundle %d is complete, restarting" % number)
                 return await self.restart()
             except LinkError as e:
-                release.fault = str(e)
+                release.why = str(e)
                 wait = 0 if backoff.failures >= _MOST_TRIES else backoff.next_ms(supervisor.rng())
             except (ConfigError, MemoryError) as e:
-                release.fault = str(e) or "no memory"
+                release.why = str(e) or "no memory"
                 wait = 0
-            supervisor.say(
-                "error", "update: %s; %s" % (release.fault, "trying again" if wait else "given up")
-            )
+            supervisor.say("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
             if not wait:
                 release.demand(None)
             rest = Timer(supervisor.clock.ms(), wait)

@@ -14,7 +14,9 @@ class Release:
         self.cfg.update({"interlock": None, "min": 1, "max": 999999, "step": 1})
         self.number = float(number)
         self.on = self.by_hand = False
-        self.target = self.why = self.fault = None
+        self.target = self.fault = None
+        # Why the number that was asked for does not run. No `fault`: that would have a relay driven, and there is none.
+        self.why = None
 
     def demand(self, target, by_hand=False):
         self.target = target

@@ -1,0 +1,30 @@
+"""The bundle that runs, as an output among outputs: it is asked for and told, and nothing is ever driven for it."""
+
+from firmware.core.controller import Controller
+from firmware.core.nouns import Catalog, Command, Desired
+from firmware.core.outbox import Outbox
+from firmware.core.release import Release
+from firmware.core.safety import Lease, Safety
+
+
+def refuse(index, on):
+    raise AssertionError("there is no relay %d" % index)
+
+
+def test_a_number_is_asked_for_and_told_and_nothing_is_driven():
+    release = Release("99", 5)
+    controller = Controller([release], [], Outbox(1, 2, 0), Safety(0, 0), refuse, lambda level, text: None)
+    lease = Lease(0)
+    lease.grant(0, 3600, 0)
+    lease.confirm()
+    controller.adopt(Catalog([Command(9, "relay", "99", None, None, None, "")], []))
+    controller.tick(lease, 0, 1777025700)
+    controller.offer(Desired(9, "7", "des_1", 1, 300), 100)
+    controller.tick(lease, 100, 1777025700)
+    assert release.target == 7 and release.value() == 5
+    # Found end to end: what was given up counted as a pin that did not follow, and the control loop died of it.
+    release.why = "the bundle is another one"
+    release.demand(None)
+    controller.tick(lease, 200, 1777025700)
+    controller.panic()
+    assert controller.outbox.reports[0].value == "5.0"
