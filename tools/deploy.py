@@ -31,6 +31,7 @@ _TRIES = 3
 """Starts that a new copy has to live for a minute, before the board goes back to the old one."""
 _CHUNK = 1024
 _PATIENCE_S = 60
+_STOP_S = 20  # an orderly end takes the firmware a few seconds
 _LOG_S = 30
 _KEPT = """\
 The board keeps the version it had. Plug it in, press its reset button, and run this again: what has arrived is not sent
@@ -110,7 +111,11 @@ class Board:
 
     def __init__(self, transport: SerialTransport):
         self._transport = transport
-        transport.enter_raw_repl(timeout_overall=_PATIENCE_S)
+        try:
+            transport.enter_raw_repl(timeout_overall=_STOP_S)
+        except TransportError:
+            # What was meant for the REPL came while the program still ran, and read it.
+            transport.enter_raw_repl(timeout_overall=_PATIENCE_S)
         self.run(_PROBE.read_text())
 
     def run(self, program: str) -> str:
