@@ -116,6 +116,7 @@ class Thinger:
     async def shutdown(self):
         """Say goodbye: best effort within seconds, after all other tasks."""
         self.lease.end("shut down")
+        self.client.abandon()
         await self.client.disconnect()
 
     # -- the steps --

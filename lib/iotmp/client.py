@@ -93,7 +93,7 @@ class Client:
             await self._move()
 
     async def disconnect(self):
-        """Send what waits, say goodbye and close, within two seconds. Also when the tasks will never run again."""
+        """Send what waits, say goodbye and close, within two seconds; after `abandon` too."""
         stream = self.stream
         if self.error:
             return
@@ -106,6 +106,11 @@ class Client:
             pass
         finally:
             self.close()
+
+    def abandon(self):
+        """Forget the tasks, which will never run again, as after Ctrl-C at the REPL. To cancel them would take them
+        out of the queue of a loop that never had them, and MicroPython does not survive that."""
+        self.tasks = ()
 
     def close(self):
         """Drop the connection, if there is one, without a word. Never raises."""
@@ -170,7 +175,7 @@ class Client:
         self.tasks = ()
 
     async def _read(self, stream):
-        while True:
+        while stream is self.stream:
             while len(self.inbox) > _MOST or self.session.full():
                 await self._move()
             self._sort()
@@ -179,7 +184,7 @@ class Client:
                 await self._fill(stream)
 
     async def _write(self, stream):
-        while True:
+        while stream is self.stream:
             data = self.session.take()
             if data:
                 self.writing = True  # half of a frame may be on its way
@@ -190,7 +195,7 @@ class Client:
                 await self._move()
 
     async def _watch(self, stream):
-        while True:
+        while stream is self.stream:
             left_ms = self.session.tick(self.clock.ms())
             if self.session.out:
                 self.moved.set()

@@ -310,3 +310,27 @@ async def test_a_goodbye_that_nobody_takes_is_short():
     outcome = await started(rig.client.disconnect())
     await rig.clock.advance(2000)
     assert outcome.over and rig.wire.closed == 1
+
+
+class Dead:
+    """A task of a loop that is gone."""
+
+    def cancel(self):
+        raise AssertionError("cancelled, and MicroPython would have crashed")
+
+
+async def test_after_ctrl_c_the_goodbye_cancels_nobody():
+    rig = Rig()
+    await rig.connect()
+    alive, rig.client.tasks = rig.client.tasks, ()
+    for task in alive:
+        task.cancel()
+    await settle()
+    rig.client.stream, rig.client.error, rig.client.tasks = (
+        rig.wire,
+        None,
+        [Dead(), Dead()],
+    )  # as Ctrl-C leaves it
+    rig.client.abandon()
+    await rig.client.disconnect()
+    assert rig.wire.closed and rig.client.stream is None
