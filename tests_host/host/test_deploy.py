@@ -7,9 +7,9 @@ import json
 import shutil
 
 import pytest
-from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 from rich.console import Console
+from serial import SerialException
 
 from tools import interpreter
 from tools.board.virtual import VirtualBoard
@@ -85,8 +85,8 @@ class Bench:
         return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-class CableOut(TransportError):
-    """Raised by Cut, and by nothing else."""
+class CableOut(SerialException):
+    """Raised by Cut, and by nothing else: what pyserial raises for a cable pulled out is of this kind."""
 
 
 class Cut:
