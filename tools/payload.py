@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.linker import linked
+from tools.linkcache import linked
 
 STARTERS = ("boot.py", "main.py")
 CONFIG = "config.json"

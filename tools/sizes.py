@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tools.layers import ROOT, device_files
-from tools.linker import Program, linked
+from tools.linkcache import linked
+from tools.linker import Program
 from tools.mpy import CompileError, compiled
 
 MPY_BYTES = {"realer-https": 48 * 1024}

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tools import linker, sizes
+from tools import linkcache, sizes
 from tools.mpy import compiled
 
 
@@ -76,7 +76,7 @@ def test_every_row_has_its_limit(extra: int, broken: int):
 
 def test_a_row_counts_what_a_board_with_it_loads_and_nothing_of_other_links():
     totals = sizes.totals(sizes.ROOT)
-    linked = {name: len(code) for name, code in linker.linked(sizes.ROOT).items()}
+    linked = {name: len(code) for name, code in linkcache.linked(sizes.ROOT).items()}
     starters = sum(len(compiled(sizes.ROOT / name)) for name in ("boot.py", "main.py"))
     apart = sizes.ON_DEMAND
     shared = sum(

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.linker import linked
+from tools.linkcache import linked
 
 _STARTERS = ("boot.py", "main.py")
 _PACKAGES = ("firmware", "lib")
