@@ -1,7 +1,8 @@
-"""What every host test gets: coroutines as tests, and property tests that repeat exactly."""
+"""What every host test gets: coroutines as tests, property tests that repeat exactly, enough processes."""
 
 import asyncio
 import inspect
+import os
 
 import hypothesis
 import pytest
@@ -9,6 +10,11 @@ import pytest
 # The same examples on every run and no time limit per example: a red test must be red again on the next run.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """More processes than cores: the tests with real boards mostly wait for them."""
+    return 5 * (os.cpu_count() or 1) // 2
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,17 +12,16 @@ import argparse
 import base64
 import hashlib
 import json
-import struct
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from tools import check_config, cli, payload, ports, seriallog
+from tools import check_config, cli, payload, ports, rawrepl, seriallog
 from tools.layers import ROOT
 from tools.mpy import CompileError
 
@@ -31,13 +30,10 @@ _TRIES = 3
 """Starts that a new copy has to live for a minute, before the board goes back to the old one."""
 _CHUNK = 1024
 _PATIENCE_S = 60
-_STOP_S = 20  # an orderly end takes the firmware a few seconds
 _LOG_S = 30
 _KEPT = """\
 The board keeps the version it had. Plug it in, press its reset button, and run this again: what has arrived is not sent
 twice."""
-_BROKEN = (TransportError, OSError, struct.error)
-"""What mpremote raises when the cable is pulled out; pyserial's own error is an OSError."""
 
 
 @dataclass
@@ -111,11 +107,7 @@ class Board:
 
     def __init__(self, transport: SerialTransport):
         self._transport = transport
-        try:
-            transport.enter_raw_repl(timeout_overall=_STOP_S)
-        except TransportError:
-            # What was meant for the REPL came while the program still ran, and read it.
-            transport.enter_raw_repl(timeout_overall=_PATIENCE_S)
+        rawrepl.enter(transport)
         self.run(_PROBE.read_text())
 
     def run(self, program: str) -> str:
@@ -156,9 +148,6 @@ class Board:
             )
         self.run(f"finish({todo.renamed!r}, {todo.gone!r}, {todo.record!r})")
 
-    def restart(self) -> None:
-        self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
-
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -179,19 +168,16 @@ def main(argv: list[str] | None = None) -> int:
         raise cli.Failed(f"does not compile: {error}") from None
     if not options.code_only:
         root |= _owners_files(options.config)
-    try:
-        transport = SerialTransport(port)
-    except (TransportError, OSError) as error:
-        raise cli.Failed(
-            f"{port}: {error}", "Close whatever else watches the board; is the name right?"
-        ) from None
+    transport = rawrepl.opened(port)
     try:
         deploy(transport, code, root, console)
         seriallog.follow(seriallog.Lines(transport.serial), console, until=("online",), for_s=_LOG_S)
     except TransportExecError as error:
-        raise cli.Failed(f"the board could not do it: {_last_line(error)}", _KEPT) from None
-    except _BROKEN as error:
-        raise cli.Failed(f"the board could not be reached to the end: {_last_line(error)}", _KEPT) from None
+        raise cli.Failed(f"the board could not do it: {rawrepl.last_line(error)}", _KEPT) from None
+    except rawrepl.BROKEN as error:
+        raise cli.Failed(
+            f"the board could not be reached to the end: {rawrepl.last_line(error)}", _KEPT
+        ) from None
     finally:
         transport.close()
     return 0
@@ -219,12 +205,8 @@ def deploy(
         console.print(f"sent {len(todo.sent)} files, {todo.size:,} bytes{where}; restarting")
     else:
         console.print("nothing changed, nothing sent; restarting")
-    board.restart()
+    rawrepl.restart(transport)
     return todo
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
 def _owners_files(config: Path) -> dict[str, bytes]:

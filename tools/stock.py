@@ -7,7 +7,6 @@ Refuses to install: they are no packages for the host's Python, and pip, which f
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools import aptroot
 from tools.bootstrap import ROOT, pinned
 
 FOLDER = ROOT / ".cache" / "stock"
@@ -33,20 +33,22 @@ def modules(folder: Path = FOLDER) -> dict[str, Path]:
 def fetch(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> dict[str, Path]:
     """Fetch what is missing. Raises StockError."""
     requirements = pinned(ROOT / "pyproject.toml", "board")
-    done = folder / "fetched.txt"
-    if done.exists() and done.read_text().split() == requirements:
+    with aptroot.only_one_at_a_time(folder.parent, print):
+        done = folder / "fetched.txt"
+        if not done.exists() or done.read_text().split() != requirements:
+            _replace(folder, requirements, done.name, environment or {})
         return modules(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _replace(folder: Path, requirements: list[str], done: str, environment: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as fresh:
         made = Path(fresh) / "stock"
         made.mkdir()
         for requirement in requirements:
-            _unpack(requirement, made, environment or {})
-        (made / done.name).write_text("\n".join(requirements))
+            _unpack(requirement, made, environment)
+        (made / done).write_text("\n".join(requirements))
         shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another process was faster
-            made.rename(folder)
-    return modules(folder)
+        made.rename(folder)
 
 
 def _unpack(requirement: str, folder: Path, environment: Mapping[str, str]) -> None:

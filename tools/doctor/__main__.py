@@ -9,16 +9,31 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from tools import cli, ports
+from tools import cli, ports, rawrepl
 
-_CHECKS = [str(Path(__file__).with_name(name)) for name in ("board.py", "network.py")]
+_CHECKS = [Path(__file__).with_name(name) for name in ("board.py", "network.py")]
+_SILENCE_S = 120  # no single check takes as long
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _UNREACHABLE = """\
 Is it plugged in, and does nothing else watch the port? Has it MicroPython (make flash)? Reset it and try again."""
+
+
+class _Lines:
+    """Makes lines of bytes as they arrive; `all`: those so far."""
+
+    def __init__(self, show: Callable[[str], None]):
+        self.all: list[str] = []
+        self._show, self._begun = show, b""
+
+    def feed(self, data: bytes) -> None:
+        *whole, self._begun = (self._begun + data.replace(b"\4", b"")).split(b"\n")
+        for line in whole:
+            self.all.append(line.decode(errors="replace").rstrip())
+            self._show(self.all[-1])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,31 +47,21 @@ def main(argv: list[str] | None = None) -> int:
     port = ports.choose(parser.parse_args(argv).port)
     console = cli.console()
     console.print(f"asking the board at {port}; this may take a minute")
-    lines = []
-    command = [
-        sys.executable,
-        "-m",
-        "mpremote",
-        "connect",
-        port,
-        "run",
-        _CHECKS[0],
-        "run",
-        _CHECKS[1],
-        "reset",
+    transport = rawrepl.opened(port)
+    lines = _Lines(lambda line: console.print(line, style=_STYLES.get(line.split(" ")[0], "")))
+    try:
+        rawrepl.enter(transport)
+        for check in _CHECKS:
+            _, error = transport.exec_raw(check.read_text(), timeout=_SILENCE_S, data_consumer=lines.feed)
+            lines.feed(error)
+        rawrepl.restart(transport)
+    except rawrepl.BROKEN as error:
+        console.print(rawrepl.last_line(error))
+    finally:
+        transport.close()
+    tally = [
+        match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes, (\d+) problems", line))
     ]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as mpremote:
-        for line in mpremote.stdout:
-            lines.append(line.rstrip())
-            console.print(lines[-1], style=_STYLES.get(line.split(" ")[0], ""))
-    tally = [match for line in lines if (match := re.fullmatch(r"\d+ ok, \d+ notes, (\d+) problems", line))]
     if not tally:
         raise cli.Failed("the checklist did not come to its end", _UNREACHABLE)
     return 1 if int(tally[-1][1]) else 0
