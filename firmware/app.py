@@ -44,7 +44,7 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     cloud["commands"] = len(config["outputs"]) + bool(update)
     controller = _controller(config, board, store, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
-    link = LINKS[cloud["api"], cloud["transport"]](cloud, net, clock, rng, say, controller)
+    link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)
     keeper = _keeper(clock, say, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, keeper.record.get("utc", 0))
     session = Session(clock, rng, say, link, controller, network, cloud["probe_s"] * 1000)
@@ -93,52 +93,52 @@ def _keeper(clock, say, controller, lease, folder):
     return keeper
 
 
-def _realer_https(*parts):
+def _realer_https(controller, *parts):
     from firmware.links.realer_https import RealerHttps
 
-    return RealerHttps(*parts[:5])
+    return RealerHttps(*parts)
 
 
-def _realer_mqtt(*parts):
+def _realer_mqtt(controller, *parts):
     from firmware.links.realer_mqtt import RealerMqtt
 
-    return RealerMqtt(*parts[:5])
+    return RealerMqtt(*parts)
 
 
-def _bootstrap_https(*parts):
+def _bootstrap_https(controller, *parts):
     from firmware.links.bootstrap_https import connected
 
-    return connected(*parts[:5])
+    return connected(*parts)
 
 
-def _bootstrap_mqtt(*parts):
+def _bootstrap_mqtt(controller, *parts):
     from firmware.links.bootstrap_mqtt import connected
 
-    return connected(*parts[:5])
+    return connected(*parts)
 
 
-def _auto_https(*parts):
+def _auto_https(controller, *parts):
     from firmware.links.auto_https import connected
 
-    return connected(*parts[:5])
+    return connected(*parts)
 
 
-def _auto_mqtt(*parts):
+def _auto_mqtt(controller, *parts):
     from firmware.links.auto_mqtt import connected
 
-    return connected(*parts[:5])
+    return connected(*parts)
 
 
-def _realino_https(*parts):
+def _realino_https(controller, *parts):
     from firmware.links.realino import Realino
 
-    return Realino(*parts[:5])
+    return Realino(*parts)
 
 
-def _thinger(*parts):
+def _thinger(controller, *parts):
     from firmware.links.thinger import Thinger
 
-    return Thinger(*parts)
+    return Thinger(*parts, controller)
 
 
 LINKS = {
@@ -155,5 +155,5 @@ LINKS = {
     ("realino", "https"): _realino_https,
     ("thinger", "iotmp"): _thinger,
 }
-"""One row per cloud API and transport; only the configured one is imported. Each gets the section `cloud` of the
-config, net, clock, rng, say and, for clouds that ask for the device itself, the controller."""
+"""One row per cloud API and transport; only the configured one is imported. Each gets the controller, for clouds that
+ask for the device itself, the section `cloud` of the config, net, clock, rng and say."""

@@ -109,15 +109,20 @@ def _start(board, log, store, record):
         from firmware.out_of_service import sit_out
 
         asyncio.run(sit_out(board, log, store, record))
-    from firmware.settings import load_config
-
-    config = load_config("config.json", log)
+    config = _config(log)
     _drop("firmware.settings", "firmware.core.config")
     from firmware.app import start
 
     device = start(config, board, log, store, record.get("boots", 0))
     _drop("firmware.app", "firmware.runtime.recall", "journal.recover")
     return device
+
+
+def _config(log):
+    """In a function of its own: as long as it runs, what it imported cannot be dropped."""
+    from firmware.settings import load_config
+
+    return load_config("config.json", log)
 
 
 def _drop(*prefixes):

@@ -72,6 +72,7 @@ class Bench:
         if broker:
             self.net.broker = SimBroker(self.model, self.faults, self.wall)
         self.link = LINKS[row](
+            None,  # no controller: that is for clouds which ask for the device itself
             config["cloud"] | {"commands": 2},
             self.net,
             self.clock,
