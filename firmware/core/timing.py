@@ -66,7 +66,7 @@ class Backoff:
 
 _GAP_MS = const(5000)
 _MAX_STRETCH = const(16)
-_CALM = const(20)  # answered requests in a row before a stretched interval is halved again
+_CALM_MS = const(600000)  # without a 429, before a stretched gap is halved again
 _JITTER_MS = const(150)  # how far a report may push a poll off the grid, beside its own round trip
 _LONGEST_S = const(3600)
 
@@ -78,18 +78,18 @@ class Cadence:
         self.poll_ms = poll_ms
         self.plan_ms = 0
         self.stretch = 1
-        self.calm = 0
         self.round_trip = 0
         self.asked = self.owed = False  # a report found no room; it has the next turn
-        self.poll = self.hold = Timer(now)
+        self.poll = self.hold = self.calm = Timer(now)
 
     def gap_ms(self):
         """Least distance between two requests."""
         return max(min(self.poll_ms // 2, _GAP_MS), self.plan_ms) * self.stretch
 
     def beat_ms(self):
-        """Between two polls, with room for a report."""
-        return max(self.poll_ms, 2 * self.plan_ms) * self.stretch
+        """Between two polls, with room for a report. Rate limits are about distances: a storm of 429 must not make a
+        device deaf that asks seldom anyway."""
+        return max(self.poll_ms, 2 * self.gap_ms())
 
     def obey(self, now, plan_ms):
         """The answer that just came says how far apart the plan wants requests."""
@@ -127,15 +127,14 @@ class Cadence:
     def finished(self, now):
         """The request was answered, or given up. The gap to the next one begins here."""
         self.round_trip = self.hold.ms(now)
-        self.calm += 1
-        if self.calm >= _CALM and self.stretch > 1:
+        if self.stretch > 1 and self.calm.passed(now):
             self.stretch //= 2
-            self.calm = 0
+            self.calm.start = now
         self.hold = Timer(now, self.gap_ms())
 
     def slow_down(self, now, retry_after_s):
-        """The server said 429: lengthen the interval, and wait at least as long as it asked, at most an hour."""
+        """The server said 429: double the gap, and wait at least as long as it asked, at most an hour."""
         self.stretch = min(self.stretch * 2, _MAX_STRETCH)
-        self.calm = 0
+        self.calm = Timer(now, _CALM_MS)
         self.hold = Timer(now, max(min(retry_after_s, _LONGEST_S) * 1000, self.gap_ms()))
         self.poll = Timer(now, self.beat_ms())

@@ -282,27 +282,34 @@ def test_retry_after_is_honoured_up_to_an_hour():
         assert cadence.report_wait_ms(START) >= wait_ms
 
 
-def test_twenty_answers_in_a_row_halve_a_stretched_interval():
+def test_ten_calm_minutes_halve_a_stretched_gap():
     cadence = Cadence(10000, START)
-    now = 0
     for _ in range(2):
-        cadence.slow_down(at(now), 0)
+        cadence.slow_down(START, 0)
     seen = []
-    for _ in range(60):
-        now += cadence.poll_wait_ms(at(now))
-        cadence.started(at(now), True)
-        cadence.finished(at(now))
+    for minute in range(1, 31):
+        cadence.started(at(minute * 60000), True)
+        cadence.finished(at(minute * 60000))
         seen.append(cadence.gap_ms())
-    assert seen == [20000] * 19 + [10000] * 20 + [5000] * 21
+    assert seen == [20000] * 9 + [10000] * 10 + [5000] * 11
     # Another 429 begins the count again.
-    cadence.slow_down(at(now), 0)
-    for _ in range(19):
-        cadence.started(at(now), False)
-        cadence.finished(at(now))
-    cadence.slow_down(at(now), 0)
-    cadence.started(at(now), False)
-    cadence.finished(at(now))
+    for minute in (31, 40):
+        cadence.slow_down(at(minute * 60000), 0)
+    cadence.started(at(49 * 60000), False)
+    cadence.finished(at(49 * 60000))
     assert cadence.gap_ms() == 20000
+
+
+def test_a_storm_of_429_does_not_make_who_asks_seldom_deaf():
+    """Found by the simulation: a minute between polls became sixteen, for hours."""
+    for poll_ms, beat_ms in ((2000, 32000), (10000, 160000), (60000, 160000), (3600000, 3600000)):
+        line = Line(poll_ms, 200)
+        for _ in range(9):
+            line.cadence.slow_down(START, 0)
+        assert line.cadence.beat_ms() == beat_ms
+        line.run(5 * 600000)
+        if poll_ms < 600000:
+            assert line.cadence.beat_ms() == poll_ms
 
 
 def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
