@@ -81,6 +81,7 @@ def _controller(config, board, store, now, say, outbox):
         from firmware.updater import release
 
         outputs.append(release(config["update"], store))
+        relays.drivers += outputs[-1:]
     safety = Safety(config["safety"]["silence_s"], now)
     return Controller(outputs, config["sensors"], outbox, safety, relays.drive, say)
 

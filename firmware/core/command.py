@@ -84,8 +84,9 @@ class CommandState(Source):
             if output.value() == output.target:
                 self.settle("applied")
             elif self.window and self.window.passed(now):
-                # The limits kept it from happening in time, so it must not happen later.
-                output.demand(output.value())
+                # The limits kept it from happening in time, so it must not happen later. What a stuck relay
+                # does is nobody's wish.
+                output.demand(None if output.fault else output.value())
                 self.settle("stale")
         self.report(output.value())
 

@@ -11,6 +11,8 @@ from firmware.core.errors import DriverError
 from firmware.core.nouns import decimal
 from firmware.core.outbox import Source
 
+_WORDS = ("off", "on")
+
 
 class Controller:
     """`outputs`: Output objects in the order of the config; `sensors`: normalized `sensors` items. `restart`: set to
@@ -105,18 +107,16 @@ class Controller:
         group = cfg["interlock"]
         # A relay that did not follow may pull at any moment.
         blocked = group is not None and group in [
-            o.cfg["interlock"] for o in self.outputs if o.on or (o.fault and o is not output)
+            o.cfg["interlock"] for o in self.outputs if o is not output and (o.on or o.fault)
         ]
         before = output.why
         on = output.level(self.readings.get(cfg.get("sensor")), now, blocked)
-        word = "on" if on else "off"
         if output.why and output.why != before:
-            self.log("info", output, "held %s by %s" % (word, output.why))
-        # A pin that did not follow was left driven the other way, and would follow when it is free again.
-        if on == output.on and not output.fault:
-            return
+            self.log("info", output, "held %s by %s" % (_WORDS[on], output.why))
         try:
+            # Every time, for only so is noticed what does not follow, or not any more.
             self.drive(index, on)
+            output.fault = None
         except DriverError as e:
             if not output.fault:
                 output.fault = str(e)
@@ -126,11 +126,11 @@ class Controller:
                 self.drive(index, False)
             except DriverError:
                 pass  # known already
-            return
-        output.fault = None
-        output.switched(on, now)
-        self.outbox.changed = True  # what it holds is
-        self.log("info", output, "relay " + word)
+            on = not on
+        if on != output.on:
+            output.switched(on, now)
+            self.outbox.changed = True  # what it holds is
+            self.log("info", output, "relay " + _WORDS[on])
 
     def panic(self):
         """Last resort when the decisions themselves cannot be trusted: drive every output to its plain safe level,

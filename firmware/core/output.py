@@ -78,7 +78,8 @@ class Output:
         return (above > 0) == (self.cfg["action"] == "cool")
 
     def level(self, reading, now, blocked):
-        """The level to drive now. `blocked`: another relay of the same interlock group is on.
+        """The level to drive now. `blocked`: another relay of the same interlock group is on; where that one cannot be
+        helped, being stuck, this one goes off.
 
         After `max_on_s` a switch stays off until somebody asks anew; a regulator, which asks anew all the time, rests
         for `min_off_s`.
@@ -93,12 +94,12 @@ class Output:
             self.tripped = False
         if self.tripped:
             self.why = "max_on_s"
-        elif self.on:
-            if not want and held_s < cfg["min_on_s"]:
-                self.why = "min_on_s"
-                return True
         elif want and blocked:
             self.why = "interlock"
+        elif self.on:
+            if not want and held_s < cfg["min_on_s"] and not self.fault:
+                self.why = "min_on_s"
+                return True
         elif want and held_s < cfg["min_off_s"]:
             self.why = "min_off_s"
         return want and not self.why

@@ -15,7 +15,7 @@ class Release:
         self.number = float(number)
         self.on = self.by_hand = False
         self.target = self.fault = None
-        # Why the number that was asked for does not run. No `fault`: that would have a relay driven, and there is none.
+        # Why the number that was asked for does not run.
         self.why = None
 
     def demand(self, target, by_hand=False):
@@ -26,6 +26,9 @@ class Release:
 
     def level(self, reading, now, blocked):
         return False
+
+    def set(self, on):
+        """There is no relay."""
 
     def holding(self):
         return None

@@ -42,23 +42,17 @@ class Led:
 
 
 class Output(Led):
-    """One relay output, read back whenever it was driven: DriverError when the pin does not follow."""
-
-    def __init__(self, gpio, active_high, on):
-        super().__init__(gpio, active_high, on)
-        self._check(on)
+    """One relay output, read back whenever it is set: DriverError when the pin does not follow. One that does not from
+    the start must not keep the others from working."""
 
     def set(self, on):
         super().set(on)
-        self._check(on)
+        if self.get() == (not on):
+            raise DriverError("%s does not go %s" % (self.name, "on" if on else "off"))
 
     def get(self):
         """Whether the output is on, as read from the pin."""
         return self.pin.value() == self._high
-
-    def _check(self, on):
-        if self.get() == (not on):
-            raise DriverError("%s does not go %s" % (self.name, "on" if on else "off"))
 
 
 class Button:

@@ -65,13 +65,14 @@ def wish(command_id, value, desired_id=None, sequence=None, valid_s=None):
 
 
 class Device:
-    """A controller between a lease and two relays. `broken`: indexes whose pin does not follow; `clock`: whether the
-    time of day is known."""
+    """A controller between a lease and two relays. `broken`: indexes whose pin does not follow; `stuck`: {index: where
+    it is all the time}; `clock`: whether the time of day is known."""
 
     def __init__(self, pump=None, heater=None, online=True):
         self.relays = [False, False]
         self.driven = [False, False]
         self.broken = []
+        self.stuck = {}
         self.log = []
         self.clock = True
         self.lease = Lease(START)
@@ -84,16 +85,19 @@ class Device:
         self.controller = Controller(outputs, [ROOM, LIGHT], self.outbox, self.safety, self.drive, self.say)
         self.second = 0
         if online:
-            self.lease.grant(START, 100000, 0)
-            self.lease.confirm()
-            self.controller.adopt(CATALOG)
-            self.tick()
+            self.go_online()
             self.told()
             self.log = []
 
+    def go_online(self):
+        self.lease.grant(START, 100000, 0)
+        self.lease.confirm()
+        self.controller.adopt(CATALOG)
+        self.tick()
+
     def drive(self, index, on):
         self.driven[index] = on
-        if index in self.broken:
+        if index in self.broken or self.stuck.get(index, on) != on:
             raise DriverError("GPIO 16 does not go " + ("on" if on else "off"))
         self.relays[index] = on
 
@@ -338,6 +342,71 @@ def test_a_relay_that_does_not_follow_blocks_its_group_and_is_driven_off():
     device.tick(1)
     device.tick(1)
     assert device.relays == [False, True]
+
+
+def test_a_relay_stuck_on_from_the_start_blocks_its_group():
+    """Found by the simulation (seed 232): it was noticed only when it was to be switched."""
+    device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve"}, online=False)
+    device.stuck = {0: True}
+    device.tick()
+    assert device.controller.outputs[0].on and device.levels()[-2:] == ["error", "info"]
+    device.go_online()
+    assert device.told()[0] == ("command", 1, "1.0", None, None), "what is, not what was meant"
+    device.read(0, 10.0)
+    device.offer(wish(2, "20"))
+    assert not device.relays[1] and device.controller.outputs[1].why == "interlock"
+    device.stuck = {}
+    device.tick(2)
+    assert device.relays == [False, True]
+
+
+def test_of_two_relays_that_exclude_each_other_the_one_that_obeys_gives_way():
+    """Found by the simulation: nothing but this can end what the other one's stuck pin began."""
+    device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve", "min_on_s": 100})
+    device.read(0, 10.0)
+    device.offer(wish(2, "20"))
+    assert device.relays == [False, True]
+    device.stuck = {0: True}
+    device.tick(1)
+    assert not device.relays[1] and device.controller.outputs[1].why == "interlock"
+    device.stuck = {}
+    device.tick(2)
+    assert device.relays == [False, True]
+
+
+def test_a_relay_stuck_on_is_never_driven_on_for_that():
+    """Neither by its least time, nor because the window of a wish to switch it off closes."""
+    device = Device(pump={"min_on_s": 100, "min_off_s": 10})
+    device.stuck = {0: True}
+    device.tick()
+    device.offer(wish(1, "0", "des_1", 1, 5))
+    device.tick(5)
+    assert ("command", 1, "1.0", "des_1", "stale") in device.told()
+    assert device.driven[0] is False
+    device.tick(60)
+    device.stuck = {}
+    device.tick(1)
+    assert device.relays[0] is False and device.told() == [("command", 1, "0.0", None, None)]
+    device.offer(wish(1, "1", "des_2", 2, 100))
+    device.tick(9)
+    assert not device.relays[0], "it has been off only since it came free"
+    device.tick(1)
+    assert device.relays[0]
+
+
+def test_a_relay_that_falls_is_off_and_comes_back_after_its_least_time():
+    device = Device(pump={"min_off_s": 10})
+    device.tick(10)
+    device.offer(wish(1, "1"))
+    assert device.relays[0]
+    device.stuck = {0: False}
+    device.tick()
+    assert device.levels().count("error") == 1
+    device.stuck = {}
+    device.tick(9)
+    assert not device.relays[0]
+    device.tick(1)
+    assert device.relays[0] and device.controller.outputs[0].fault is None
 
 
 def test_different_groups_and_none_do_not_block():

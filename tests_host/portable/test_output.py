@@ -153,12 +153,16 @@ def test_max_on_ends_what_min_on_would_hold():
     assert trace(out, {0: 1.0, 1: 0.0}, 30) == [(0, True), (10, False)]
 
 
-def test_an_interlock_holds_off_and_never_switches_off():
+def test_an_interlock_holds_off_and_outranks_the_least_on_time():
     out = output(SWITCH)
     out.demand(1.0)
     assert drive(out, 0, blocked=True) == (False, "interlock")
     assert drive(out, 1, blocked=False) == (True, None)
-    assert drive(out, 2, blocked=True) == (True, None), "who is on is the one who blocks"
+    assert drive(out, 2, blocked=True) == (False, "interlock"), "the other one is stuck"
+    out = output(SWITCH, min_on_s=10)
+    out.demand(1.0)
+    assert drive(out, 1) == (True, None)
+    assert drive(out, 2, blocked=True) == (False, "interlock")
     out = output(SWITCH, min_off_s=10)
     out.demand(1.0)
     assert drive(out, 1, blocked=True) == (False, "interlock")

@@ -116,11 +116,15 @@ class Judge:
         self._levels[gpio] = (on, now)
         least = cfg["min_off_s"] if on else cfg["min_on_s"]
         tripped = not on and 0 < cfg["max_on_s"] <= held + self.tick_s
-        if held < least - self.tick_s and (on or not self._forced) and not tripped:
-            self.wrong(f"{cfg['name']} {'on' if on else 'off'} after {held:.1f} s, least is {least}")
+        stuck = self.device.world._stuck
+        if gpio in stuck:
+            return  # nobody switched it
         group = cfg["interlock"]
-        if on and group and [o for g, o in self._outputs.items() if g != gpio and o["interlock"] == group
-                             and self._levels.get(g, (False, 0))[0]]:  # fmt: skip
+        others = [g for g, o in self._outputs.items() if g != gpio and group and o["interlock"] == group]
+        giving_way = not on and any(g in stuck for g in others)
+        if held < least - self.tick_s and (on or not self._forced) and not tripped and not giving_way:
+            self.wrong(f"{cfg['name']} {'on' if on else 'off'} after {held:.1f} s, least is {least}")
+        if on and [g for g in others if self._levels.get(g, (False, 0))[0]]:
             self.wrong(f"{cfg['name']} on although its interlock forbids it")
 
     def _pulls(self, gpio: int) -> bool:
