@@ -162,7 +162,7 @@ async def test_a_new_catalog_is_found_by_its_revision_or_within_the_hour(device,
     command.pin_port = "7"
     device.model.put_command(DEVICE_ID, command)
     before = len(_reads(device, "bootstrap"))
-    within_s = 15 if told else 3620
+    within_s = 16 if told else 3620
     await device.until(lambda: len(_reads(device, "bootstrap")) > before, within_s)
     await asyncio.sleep(1)
     assert [row.pin_port for row in device.app.link.catalog.commands] == ["7", "9"]

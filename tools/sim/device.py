@@ -67,6 +67,8 @@ class SimDevice:
     `mqtt`: the cloud has a broker too, `.broker`; it stays when the device is switched off.
     """
 
+    physics_s = 0.5
+
     def __init__(
         self,
         loop: VirtualLoop,
@@ -108,9 +110,9 @@ class SimDevice:
         return self._rng.getrandbits(32)
 
     def _advance(self, dt_s: float) -> None:
-        """Physics in steps of half a second, finer only while a finger is on a button."""
+        """Physics in steps of `physics_s`, finer only while a finger is on a button."""
         self._owed_s += dt_s
-        if self._owed_s >= 0.5 or self.world.held:
+        if self._owed_s >= self.physics_s or self.world.held:
             self.world.advance(self._owed_s * 1000)
             self._owed_s = 0.0
 
@@ -118,7 +120,7 @@ class SimDevice:
         self.boots += 1
         clock = Clock(
             lambda: WRAP_SOON_MS + int(self._loop.time() * 1000 + 1e-6),
-            lambda ms: asyncio.sleep(max(ms, 0) / 1000),
+            lambda ms: self._loop.sleep(ms / 1000),
         )
         log = Log(clock, self.lines.append, lambda line: None)
         log.level = "debug"

@@ -7,7 +7,8 @@ that waits for nothing at all (`Deadlock`), which in real time would hang for ev
 from __future__ import annotations
 
 import asyncio
-import selectors
+import heapq
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,33 +17,58 @@ class Deadlock(RuntimeError):
     """Every task waits for something that no timer will bring about."""
 
 
-class _NoSelector(selectors.DefaultSelector):
-    """Knows what the loop registers for itself, and never waits."""
-
-    jump: Callable[[float], None]
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise Deadlock
-        if timeout > 0:
-            self.jump(timeout)
-        return []
-
-
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """`time()` starts at 0.0 seconds. `on_jump(dt_s)` is called with every step of the clock."""
+    """`time()` starts at 0.0 seconds. `on_jump(dt_s)` is called with every step of the clock.
+
+    Its turn is the base class's without the look at sockets: simulated years consist of turns.
+    """
 
     def __init__(self, on_jump: Callable[[float], None] | None = None) -> None:
-        selector = _NoSelector()
-        selector.jump = self._jump
-        super().__init__(selector)
+        super().__init__()
         self._virtual_s = 0.0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle | asyncio.Future[None]]] = []
+        self._order = itertools.count()
         self.on_jump = on_jump
 
     def time(self) -> float:
         return self._virtual_s
 
-    def _jump(self, dt_s: float) -> None:
-        self._virtual_s += dt_s
+    def sleep(self, seconds: float) -> asyncio.Future[None]:
+        """What asyncio.sleep does, in fewer steps."""
+        future = self.create_future()
+        heapq.heappush(self._timers, (self._virtual_s + max(seconds, 0), next(self._order), future))
+        return future
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._order), timer))
+        return timer
+
+    def _run_once(self) -> None:
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        if not ready and not self._stopping:
+            if not timers:
+                raise Deadlock
+            self._jump(timers[0][0])
+        while timers and timers[0][0] <= self._virtual_s:
+            timer = heapq.heappop(timers)[2]
+            if isinstance(timer, asyncio.TimerHandle):
+                ready.append(timer)
+            elif not timer.done():
+                timer.set_result(None)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _jump(self, to_s: float) -> None:
+        before, self._virtual_s = self._virtual_s, max(to_s, self._virtual_s)
         if self.on_jump:
-            self.on_jump(dt_s)
+            self.on_jump(self._virtual_s - before)
