@@ -9,42 +9,11 @@ import json
 import sys
 import time
 
+sys.path.append(sys.argv[1] + "/tools/board/probes")
+
+from seams import Clock, Here
+
 TOPIC = "test/echo"
-
-
-class Clock:
-    """The Clock seam on this machine's time; remembers the longest time the loop did not come back."""
-
-    def __init__(self):
-        self.stall_ms = 0
-
-    def ms(self):
-        return time.ticks_ms() & 0x3FFFFFFF
-
-    def since(self, start):
-        return (self.ms() - start) & 0x3FFFFFFF
-
-    async def sleep_ms(self, n):
-        await asyncio.sleep_ms(n)
-
-    def within(self, ms, awaitable):
-        return asyncio.wait_for_ms(awaitable, ms)
-
-    async def watch(self):
-        while True:
-            start = self.ms()
-            await asyncio.sleep_ms(1)
-            self.stall_ms = max(self.stall_ms, self.since(start))
-
-
-class Names:
-    """The Resolver seam: every name is this machine."""
-
-    async def resolve(self, host):
-        return ["127.0.0.1"]
-
-    def forget(self, host):
-        pass
 
 
 class Rig:
@@ -52,7 +21,7 @@ class Rig:
         from netio.sockets import Dialer
 
         with open(orders["ca"], "rb") as file:
-            self.dialer = Dialer(clock, Names(), [file.read()])
+            self.dialer = Dialer(clock, Here(), [file.read()])
         self.orders = orders
         self.clock = clock
 

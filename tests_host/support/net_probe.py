@@ -9,48 +9,20 @@ import os
 import sys
 import time
 
+sys.path.append(sys.argv[1] + "/tools/board/probes")
 
-class Clock:
-    """The Clock seam on this machine's time; remembers the longest time the loop did not come back (`stall_ms`).
+from seams import Clock, Here
 
-    `hurry`: {deadline in ms, as text: the shorter one to use for it}.
-    """
+
+class Hurried(Clock):
+    """`hurry`: {deadline in ms, as text: the shorter one to use for it}."""
 
     def __init__(self, hurry):
+        super().__init__()
         self.hurry = hurry
-        self.stall_ms = 0
-
-    def ms(self):
-        return time.ticks_ms() & 0x3FFFFFFF
-
-    def since(self, start):
-        return (self.ms() - start) & 0x3FFFFFFF
-
-    async def sleep_ms(self, n):
-        await asyncio.sleep_ms(n)
 
     def within(self, ms, awaitable):
-        return asyncio.wait_for_ms(awaitable, self.hurry.get(str(ms), ms))
-
-    async def watch(self):
-        while True:
-            start = self.ms()
-            await asyncio.sleep_ms(1)
-            self.stall_ms = max(self.stall_ms, self.since(start))
-
-
-class Names:
-    """The Resolver seam: every name has the same addresses."""
-
-    def __init__(self, addresses=("127.0.0.1",)):
-        self.addresses = addresses
-        self.forgotten = []
-
-    async def resolve(self, host):
-        return self.addresses
-
-    def forget(self, host):
-        self.forgotten.append(host)
+        return super().within(self.hurry.get(str(ms), ms), awaitable)
 
 
 def rng():
@@ -71,7 +43,7 @@ def client(orders, clock):
         with open(orders["ca"], "rb") as file:
             ders.append(file.read())
     message.MAX_BODY = 200000
-    return Client(Dialer(clock, Names(), ders), clock, orders["host"], orders["port"])
+    return Client(Dialer(clock, Here(), ders), clock, orders["host"], orders["port"])
 
 
 async def get(orders, clock):
@@ -109,7 +81,7 @@ async def plain(orders, clock):
     """Send a line without TLS and read until the peer ends."""
     from netio.sockets import Dialer
 
-    stream = await Dialer(clock, Names(), []).dial(orders["host"], orders["port"], tls=False)
+    stream = await Dialer(clock, Here(), []).dial(orders["host"], orders["port"], tls=False)
     await stream.write(b"ping\n")
     view = memoryview(bytearray(100))
     sizes = [await stream.read_into(view), await stream.read_into(view)]
@@ -159,7 +131,7 @@ async def bad_ca(orders, clock):
     said = []
     for ders in ([b""], [b"not DER"]):
         try:
-            Dialer(clock, Names(), ders)
+            Dialer(clock, Here(), ders)
         except ValueError as e:
             said.append(str(e))
     return {"said": said}
@@ -204,14 +176,14 @@ async def resolve(orders, clock):
 async def sntp(orders, clock):
     from sntp.client import query
 
-    return await query("any:%d" % orders["port"], Names(), clock, rng, orders["floor_s"])
+    return await query("any:%d" % orders["port"], Here(), clock, rng, orders["floor_s"])
 
 
 async def observed(orders):
     from http1.message import HttpError
     from netio.errors import NetError
 
-    clock = Clock(orders.get("hurry", {}))
+    clock = Hurried(orders.get("hurry", {}))
     watch = asyncio.create_task(clock.watch())
     before = open_files()
     seen = {}

@@ -8,10 +8,10 @@ Source: Realer API, sections "Device catalog", "HTTPS runtime", "Response codes"
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from tools.cloud import contract, mqtt_v1, runtime_v1
+from tools.cloud.bodies import json_body
 from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import Refusal, Request, Response, to_json
 from tools.cloud.nouns import DESIRED_SCOPE
@@ -110,16 +110,7 @@ def _catalog(model: Model, device: str, role: str, rest: list[str], now: float) 
 def _feed(model: Model, device: str, request: Request, batch: bool, now: float) -> tuple[Response, str]:
     if len(request.body) > model.plan.max_body_bytes:
         raise Refusal(413)
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type != "application/json":
-        model.violation(now, request, "feed data is application/json")
-        raise Refusal(415)
-    try:
-        value = json.loads(request.body)
-    except (ValueError, RecursionError):
-        model.violation(now, request, "the body is not JSON")
-        raise Refusal(400) from None
-    return (_batch if batch else _single)(model, device, request, value, now)
+    return (_batch if batch else _single)(model, device, request, json_body(model, request, now), now)
 
 
 def _single(model: Model, device: str, request: Request, item: Any, now: float) -> tuple[Response, str]:

@@ -7,10 +7,10 @@ Source: Realer API, sections "MQTT catalog", "MQTT credentials", "Scopes".
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tools.cloud import contract
+from tools.cloud.bodies import json_body
 from tools.cloud.messages import Refusal, Request, Response, to_json
 from tools.cloud.nouns import MQTT_SCOPES, Credential
 from tools.cloud.sessions import mqtt_client_id
@@ -119,15 +119,7 @@ def requested_device(model: Model, request: Request, now: float) -> tuple[str, d
     """Key of the device that a credential request is about, and the body. Raises Refusal."""
     if not (model.offer.url and model.offer.credentials):
         raise Refusal(404)
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type != "application/json":
-        model.violation(now, request, "a credential request is application/json")
-        raise Refusal(415)
-    try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError):
-        model.violation(now, request, "the body is not JSON")
-        raise Refusal(400) from None
+    body = json_body(model, request, now)
     found = contract.problems("mqtt-credential-request", body)
     if found:
         model.violation(now, request, "breaks mqtt-credential-request", details=found)

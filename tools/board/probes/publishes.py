@@ -11,35 +11,11 @@ import json
 import sys
 import time
 
+from seams import Clock, Here
+
 _LANES = 16
 _ALONE, _TOGETHER = 100, 50  # of each lane
 _PAYLOAD = b"x" * 120  # as long as a report
-
-
-class Clock:
-    """The Clock seam on this machine's time."""
-
-    def ms(self):
-        return time.ticks_ms() & 0x3FFFFFFF
-
-    def since(self, start):
-        return (self.ms() - start) & 0x3FFFFFFF
-
-    async def sleep_ms(self, n):
-        await asyncio.sleep_ms(n)
-
-    def within(self, ms, awaitable):
-        return asyncio.wait_for_ms(awaitable, ms)
-
-
-class Here:
-    """The Resolver seam: every name is this machine."""
-
-    async def resolve(self, host):
-        return ["127.0.0.1"]
-
-    def forget(self, host):
-        pass
 
 
 async def measured(orders, ca):

@@ -1,0 +1,27 @@
+"""What the body of a request to iot/v1 has to be before anybody looks into it: JSON, and said to be.
+
+Source: Realer API, section "Response codes" (400, 415).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tools.cloud.messages import Refusal, Request
+
+if TYPE_CHECKING:
+    from tools.cloud.model import Model
+
+
+def json_body(model: Model, request: Request, now: float) -> Any:
+    """The value. Raises Refusal; the model notes the violation."""
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type != "application/json":
+        model.violation(now, request, "a body is application/json")
+        raise Refusal(415)
+    try:
+        return json.loads(request.body)
+    except (ValueError, RecursionError):
+        model.violation(now, request, "the body is not JSON")
+        raise Refusal(400) from None
