@@ -1,4 +1,4 @@
-"""The real MicroPython on the virtual board against the HTTPS cloud. The only tests that wait for real time."""
+"""Real parts over real sockets: the real MicroPython, mosquitto, TLS. The only tests that wait for real time."""
 
 import pytest
 
