@@ -124,7 +124,8 @@ class RealerMqtt(RealerHttps):
                 if not self.broker.refused:
                     raise
         for step in steps:
-            await step()
+            while await step():
+                self.alive()
 
     async def upkeep(self):
         """The next step, when a request may go: between them the transport is listened to. LinkError."""
@@ -135,7 +136,8 @@ class RealerMqtt(RealerHttps):
             return
         step = self.steps[0]
         try:
-            await step()
+            if await step():
+                return
         except LinkError as e:
             # Without a session, or soon without authorization, there is nothing to go on with.
             lost = self.held and (step == self.connect or (self.auto and self.limit.left_ms(now) < _LATE_MS))
@@ -225,11 +227,12 @@ class RealerMqtt(RealerHttps):
             self.say("info", "on MQTT")
 
     async def catch_up(self):
-        """Read once what is wanted: what was published meanwhile may not have waited for us."""
-        first = None
-        while first is None:
-            self.alive()
-            first = await self.poll()
+        """Read once what is wanted: what was published meanwhile may not have waited for us. True: once more, when the
+        rate limit is over."""
+        self.alive()
+        first = await self.poll()
+        if first is None:
+            return True
         self.first = first
         self.take_up()
 
