@@ -1,0 +1,370 @@
+"""What links to the Realer API promise beyond the contract of all links (test_link_contract.py): the beat of requests,
+batches, tokens. MQTT's own stories are in test_mqtt.py.
+"""
+
+import asyncio
+import itertools
+import json
+from dataclasses import replace
+
+import pytest
+
+from firmware.core import verdict as v
+from firmware.core.errors import AuthError, LinkError
+from tests_host.support.linkbench import HELD, IOT_POLLING, POLLING, REST_S, RealerBench, named
+from tools.cloud.demo import DEVICE_ID
+from tools.cloud.model import Command, Model, Plan, Request, Response, Sensor
+from tools.sim.device import POWER_UP_UTC
+
+
+@pytest.fixture(params=POLLING + HELD, ids=named)
+def row(request):
+    return request.param
+
+
+polling = pytest.mark.parametrize("row", POLLING, indirect=True, ids=named)
+"""For what only a link that asks can show: its beat, and what it hears at the next question."""
+
+with_batches = pytest.mark.parametrize("row", IOT_POLLING, indirect=True, ids=named)
+"""For the links that post reports with identities in batches. Realino's have none: see test_realino.py."""
+
+with_identities = pytest.mark.parametrize("row", IOT_POLLING + HELD, indirect=True, ids=named)
+
+
+@pytest.fixture
+def bench(virtual_loop, tmp_path, row):
+    return RealerBench(virtual_loop, tmp_path, row)
+
+
+async def test_open_gives_the_catalog_and_the_first_wishes_follow_at_once(bench):
+    catalog = await bench.link.open()
+    assert catalog is bench.link.catalog
+    assert [(c.id, c.kind, c.pin_port) for c in catalog.commands] == [(1, "relay", "6"), (2, "relay", "9")]
+    assert [(s.id, s.kind) for s in catalog.sensors] == [(1, "thermistor"), (2, "ldr_sensor")]
+    start = bench.loop.time()
+    assert bench.by_port(await bench.link.next_desired()) == bench.wanted
+    assert bench.loop.time() == start
+    bench.link.close()
+
+
+async def _pump(bench, seconds):
+    """Both halves of a session at once."""
+
+    async def listen():
+        while True:
+            await bench.link.next_desired()
+
+    async def tell():
+        while True:
+            await bench.link.send([bench.report(), bench.report()])
+
+    tasks = [asyncio.ensure_future(listen()), asyncio.ensure_future(tell())]
+    done, _ = await asyncio.wait(tasks, timeout=seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert not done
+
+
+@polling
+async def test_polls_keep_their_beat_whatever_goes_on_between(bench, row):
+    await bench.link.open()
+    await _pump(bench, 120)
+    polls = [e["at"] for e in bench.model.named("catalog_read") if e["noun"] == bench.poll]
+    # Where the link asks now and then whether there is MQTT, that pushes one poll and takes the place of one report.
+    extra = row[1] == "auto"
+    assert len(polls) >= 12 - extra and len(bench.stored_at_once()) >= 11 - extra
+    gaps = [later - earlier for earlier, later in itertools.pairwise(polls)]
+    assert min(gaps) > 9.9 and sum(gap > 10.4 for gap in gaps) <= extra and max(gaps) < 15.4
+    bench.link.close()
+    bench.check()
+
+
+@polling
+async def test_requests_keep_their_distance_from_the_last_answer(bench):
+    await bench.link.open()
+    bench.faults.add("any delay=2")
+    await _pump(bench, 120)
+    asked = [event["at"] for event in bench.model.named("fault")]
+    assert len(asked) > 12 and all(later - earlier >= 2 + 5 for earlier, later in itertools.pairwise(asked))
+    bench.link.close()
+    bench.check()
+
+
+@polling
+async def test_a_long_rate_limit_is_waited_out_with_signs_of_life(bench):
+    bench.faults.add(f"{bench.poll} status=429 retry_after=900 times=1")
+    await bench.link.open()
+    bench.link.close()
+    bench.check()
+    assert bench.loop.time() > 900
+    gaps = [later - earlier for earlier, later in itertools.pairwise(bench.signs)]
+    assert len(gaps) >= 40 and max(gaps) <= REST_S
+    assert len(bench.model.named("token_issued")) == 1 and bench.net.dials == 1
+
+
+@polling
+async def test_a_change_of_the_catalog_is_a_new_catalog_and_nothing_else_is(bench):
+    catalog = await bench.link.open()
+    await bench.link.next_desired()
+    bench.model.set_desired(DEVICE_ID, "6", 1, bench.wall())
+    wanted = await bench.link.next_desired()
+    assert bench.link.catalog is catalog and bench.by_port(wanted)["6"] == 1.0
+    bench.model.put_command(DEVICE_ID, Command(3, "12"))
+    assert len(await bench.link.next_desired()) == 3
+    assert bench.link.catalog is not catalog and len(bench.link.catalog.commands) == 3
+    bench.link.close()
+    bench.check()
+
+
+@polling
+async def test_a_source_that_vanished_costs_its_reports_and_shows_in_the_next_catalog(bench):
+    catalog = await bench.link.open()
+    await bench.link.next_desired()
+    bench.model.remove_sensor(DEVICE_ID, 2)
+    good, bad = bench.report(), bench.report(source_id=2, value="7.0")
+    results = await bench.deliver_all([good, bad])
+    assert results[good.message_id] == v.OK and results[bad.message_id] != v.OK
+    await bench.link.next_desired()
+    assert bench.link.catalog is not catalog and [s.id for s in bench.link.catalog.sensors] == [1]
+    bench.link.close()
+    bench.check()
+
+
+@with_identities
+async def test_what_was_stored_already_is_delivered_and_what_conflicts_is_told_apart(bench):
+    await bench.link.open()
+    first, second = bench.report(), bench.report()
+    await bench.deliver([first, second])
+    forged = bench.report(value="99.0", message_id=second.message_id)
+    for batch in ([first, forged], [first], [forged]):
+        expected = {first.message_id: v.OK, forged.message_id: v.CONFLICT}
+        assert await bench.deliver(batch) == [(r.message_id, expected[r.message_id]) for r in batch]
+    assert len(bench.model.feed(DEVICE_ID)) == 2
+    bench.link.close()
+    bench.check()
+
+
+class Liar(Model):
+    """A cloud that answers batches with `results`, whatever it was told."""
+
+    results = None
+
+    def handle(self, request: Request, now: float) -> Response:
+        response = super().handle(request, now)
+        if not request.path.endswith("/batches"):
+            return response
+        return replace(response, body=json.dumps({"code": 2000, "results": self.results}).encode())
+
+
+LIES = [
+    None, 7, {}, [], [None], ["bench-1"], [{}], [{"message_id": 1, "status": "created"}],
+    [{"message_id": ["bench-1"]}], [{"message_id": "ghost", "status": "created"}]]  # fmt: skip
+
+
+@with_batches
+@pytest.mark.parametrize("lie", LIES, ids=str)
+async def test_results_for_nobody_deliver_nothing_and_all_goes_singly_then(virtual_loop, tmp_path, row, lie):
+    model = Liar(seed=1)
+    model.results = lie
+    bench = RealerBench(virtual_loop, tmp_path, row, model)
+    await bench.link.open()
+    reports = [bench.report() for _ in range(3)]
+    assert await bench.deliver_all(reports) == {r.message_id: v.OK for r in reports}
+    assert len(bench.model.named("feed_replayed")) == 3
+    bench.link.close()
+    bench.check()
+
+
+@with_batches
+async def test_results_are_told_only_of_reports_that_were_given(virtual_loop, tmp_path, row):
+    model = Liar(seed=1)
+    bench = RealerBench(virtual_loop, tmp_path, row, model)
+    await bench.link.open()
+    reports = [bench.report() for _ in range(3)]
+    good = {"message_id": reports[1].message_id, "status": "created"}
+    model.results = [
+        {"message_id": "ghost", "status": "created"},
+        good,
+        good,
+        {"message_id": "", "error": "conflict"},
+    ]
+    assert await bench.deliver(reports) == [(reports[1].message_id, v.OK)]
+    bench.link.close()
+    bench.check()
+
+
+@with_batches
+async def test_a_batch_that_is_too_large_is_halved_until_it_fits_and_after_opening_tried_again(
+    virtual_loop, tmp_path, row
+):
+    bench = RealerBench(virtual_loop, tmp_path, row, Model(plan=Plan(max_batch=5), seed=1))
+    await bench.link.open()
+    await bench.deliver_all([bench.report() for _ in range(20)])
+    assert bench.stored_at_once() == [5, 5, 5, 5]
+    bench.link.close()
+    bench.model.plan = Plan()
+    await bench.link.open()
+    await bench.deliver_all([bench.report() for _ in range(20)])
+    assert bench.stored_at_once() == [5, 5, 5, 5, 20]
+    bench.link.close()
+    bench.check()
+
+
+@with_batches
+@pytest.mark.parametrize(("count", "endpoint"), [(1, "feed-data"), (3, "batches")])
+async def test_a_rate_limit_costs_reports_only_time(bench, count, endpoint):
+    await bench.link.open()
+    bench.faults.add(f"{endpoint} status=429 times=1")
+    reports = [bench.report() for _ in range(count)]
+    assert set((await bench.deliver_all(reports)).values()) == {v.OK}
+    assert bench.stored_at_once() == [count] and bench.model.named("fault")
+    bench.link.close()
+    bench.check()
+
+
+@with_identities
+async def test_a_batch_of_the_longest_items_is_within_the_plan(bench):
+    bench.model.put_sensor(DEVICE_ID, Sensor(2**53 - 1, "12"))
+    await bench.link.open()
+    bench.faults.add("feed-data status=500")
+    await bench.deliver_all(
+        [bench.report(source_id=2**53 - 1, value=f"{i:032d}", message_id=f"{i:064d}") for i in range(20)]
+    )
+    assert len(bench.model.feed(DEVICE_ID)) == 20 and not bench.model.named("fault")
+    bench.link.close()
+    bench.check()
+
+
+# The lease
+
+REFUSALS = ["commands status=401", "commands status=402", "commands status=403", "commands status=403 code=4002",
+            "commands status=404", "any status=401", "token status=401", "token status=400", "token status=402",
+            "token status=403"]  # fmt: skip
+
+
+@polling
+@pytest.mark.parametrize("fault", REFUSALS)
+async def test_a_refusal_ends_the_lease_and_says_why(bench, fault):
+    await bench.link.open()
+    await bench.link.next_desired()
+    assert bench.link.lease.valid(bench.clock.ms())
+    if fault.startswith("token"):
+        bench.model.expire_tokens(DEVICE_ID, bench.wall())
+    bench.faults.add(fault.replace("commands", bench.poll))
+    with pytest.raises(AuthError):
+        await bench.link.next_desired()
+    assert not bench.link.lease.held
+    assert "HTTP 4" in bench.link.lease.reason and "; " in bench.link.lease.reason
+    bench.link.close()
+    await bench.recovers()
+
+
+@polling
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_token_refused_costs_one_fresh_token_and_one_repetition(bench, status):
+    await bench.link.open()
+    report = bench.report()
+    bench.faults.add(f"feed-data status={status} times=1")
+    assert await bench.deliver([report], limit_s=bench.verb_s) == [(report.message_id, v.OK)]
+    assert bench.link.lease.held
+    assert len(bench.model.named("token_issued")) == 2
+    bench.link.close()
+    bench.check()
+
+
+@polling
+async def test_a_refused_token_without_a_fresh_one_ends_the_lease(bench):
+    await bench.link.open()
+    await bench.link.next_desired()
+    bench.faults.add(f"{bench.poll} status=401")
+    bench.faults.add("token status=503")
+    with pytest.raises(LinkError):
+        await bench.link.next_desired()
+    assert not bench.link.lease.held
+    bench.link.close()
+    await bench.recovers()
+
+
+@polling
+async def test_a_renewal_refused_ends_the_lease_though_the_old_token_would_do(bench):
+    await bench.link.open()
+    await asyncio.sleep(2800)
+    bench.faults.add("token status=401")
+    await bench.link.next_desired()  # what came with the catalog
+    with pytest.raises(AuthError):
+        await bench.link.next_desired()
+    assert not bench.link.lease.held
+    bench.link.close()
+    await bench.recovers()
+
+
+@polling
+@pytest.mark.parametrize("status", [429, 503])
+async def test_the_token_endpoint_says_when_to_come_again(bench, status):
+    bench.faults.add(f"token status={status} retry_after=120")
+    with pytest.raises(LinkError) as caught:
+        await bench.link.open()
+    assert caught.value.retry_after_s == 120 and not isinstance(caught.value, AuthError)
+    bench.link.close()
+    bench.faults.clear()
+    await bench.link.open()
+    await asyncio.sleep(2800 - bench.loop.time())
+    bench.faults.add(f"token status={status} retry_after=400")
+    while bench.loop.time() < 3590:
+        await bench.link.next_desired()
+    assert len(bench.model.named("fault")) == 1 + 2, "at the first poll, and 400 s later"
+    assert bench.link.lease.valid(bench.clock.ms())
+    bench.link.close()
+
+
+@polling
+async def test_a_token_alone_is_no_lease(bench):
+    bench.faults.add("bootstrap status=503")
+    bench.faults.add("commands status=503")
+    with pytest.raises(LinkError):
+        await bench.link.open()
+    assert bench.model.named("token_issued") and not bench.link.lease.held
+    bench.link.close()
+
+
+async def test_the_lease_counts_from_the_question(bench):
+    bench.faults.add("token delay=10")
+    await bench.link.open()
+    bench.net.silent = True
+    await asyncio.sleep(3599 - bench.loop.time())
+    assert bench.link.lease.valid(bench.clock.ms())
+    await asyncio.sleep(2)
+    assert not bench.link.lease.valid(bench.clock.ms())
+    bench.link.close()
+
+
+@polling
+async def test_renewal_goes_on_while_the_old_token_works(bench):
+    await bench.link.open()
+    bench.faults.add("token status=503")
+    while bench.loop.time() < 3590:
+        await bench.link.next_desired()
+        assert bench.link.lease.valid(bench.clock.ms())
+    asked = [e for e in bench.model.named("fault") if e["at"] > POWER_UP_UTC + 2700]
+    assert 10 < len(asked) < 90, "full jitter between 1 s and 60 s"
+    bench.faults.clear()
+    while bench.loop.time() < 3800:
+        await bench.link.next_desired()
+    assert bench.link.lease.valid(bench.clock.ms()) and len(bench.model.named("token_issued")) == 2
+    bench.link.close()
+    bench.check()
+
+
+@pytest.mark.parametrize(
+    "fault", ["revoke hang", "revoke drop", "revoke status=500", "revoke slow=1", "any hang"]
+)
+async def test_shutdown_gives_the_token_back_or_gives_up_soon(bench, row, fault):
+    await bench.link.open()
+    bench.faults.add(fault)
+    await bench.timed(bench.link.shutdown(), 5.1)
+    lost = row[0] == "realino" or fault in ("revoke drop", "revoke hang", "any hang", "revoke status=500")
+    assert bench.model.named("revoked") or lost, "Realino takes no token back"
+    assert not bench.link.lease.held
+    bench.check()
+    await bench.recovers()
