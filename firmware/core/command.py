@@ -5,26 +5,26 @@ when it has become physical fact, when its window closes, or when a newer one re
 6.6, 7 and 14 rows 8 to 11, 18, 27 to 29.
 """
 
-from firmware.core.nouns import NOTHING_NEW, number
+from firmware.core.nouns import NOTHING_NEW, Desired, number
 from firmware.core.outbox import Source
 from firmware.core.timing import Timer
 
 
 class CommandState(Source):
-    """What the cloud wants of one output. `last`: the newest Desired that counted; `pending`: the same until it is
-    answered; `answered`: the Report that did; `recalled`: a Desired with the id and sequence of the last one answered
-    before the latest start, or None."""
+    """What the cloud wants of one output. `last`: the newest Desired that counted, after a start the last one answered
+    before it, with NOTHING_NEW for a value; `pending`: the same until it is answered; `answered`: the Report that
+    did."""
 
     def __init__(self, outbox, output):
         super().__init__(outbox, "command", 0, 300)
         self.output = output
-        self.last = self.pending = self.answered = self.window = self.recalled = None
+        self.last = self.pending = self.answered = self.window = None
         self.lapsed = False
 
     def adopt(self, row):
         """A command that is gone leaves its output in the safe state; one that stays keeps what is known of it."""
         if self.row and (not row or row.id != self.row.id):
-            self.last = self.pending = None
+            self.last = self.pending = self.answered = None
             if not row:
                 self.output.demand(None)
         super().adopt(row)
@@ -40,10 +40,15 @@ class CommandState(Source):
         if self.pending:
             self.settle("stale")
 
-    def offer(self, desired, now):
-        """Consider `desired`. Returns a note for the log when it is refused, else None."""
+    def offer(self, desired, now, late):
+        """Consider `desired`, which is too `late` in any case in safe state. Returns a note for the log when it is
+        refused, else None."""
         if desired.value == NOTHING_NEW:
             return self.resume()
+        last = self.last
+        if desired.desired_id is None and last and last.command_id == desired.command_id:
+            # A polled value has no number: what is older than the one before it stays older.
+            desired = Desired(*desired[:3], last[3], None)
         if not self.is_new(desired):
             return None
         self.supersede()
@@ -51,14 +56,14 @@ class CommandState(Source):
         self.answered = None
         self.lapsed = False
         self.window = None if desired.valid_s is None else Timer(now, desired.valid_s * 1000)
-        if self.window and self.window.passed(now):
+        if late or (self.window and self.window.passed(now)):
             self.settle("stale")
-            return "desired value came too late"
+            return "wish came too late"
         value = number(desired.value)
         wrong = self.flaw(value)
         if wrong:
             self.settle("rejected")
-            return "desired value refused: " + wrong
+            return "wish refused: " + wrong
         self.output.demand(value)
         return None
 
@@ -68,7 +73,6 @@ class CommandState(Source):
         output = self.output
         if (
             self.lapsed
-            and self.last
             and self.answered
             and self.answered.status == "applied"
             and output.cfg["after_lapse"] == "resume"
@@ -96,7 +100,7 @@ class CommandState(Source):
         last = self.last
         if desired.desired_id is None:
             again = self.output.cfg["after_lapse"] == "resume" and not self.output.by_hand
-            if last is None:
+            if last is None or last.value == NOTHING_NEW:
                 if not again:
                     # After power-up nothing tells whether this value was meant before or after the lapse or the hand.
                     self.last = desired
@@ -104,7 +108,6 @@ class CommandState(Source):
             value = number(desired.value)
             same = number(last.value) == value if value is not None else last.value == desired.value
             return not same or (self.lapsed and again)
-        last = last or self.recalled
         if last is None or last.command_id != desired.command_id:
             return True
         if desired.desired_id == last.desired_id:

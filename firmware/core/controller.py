@@ -11,8 +11,6 @@ from firmware.core.errors import DriverError
 from firmware.core.nouns import decimal
 from firmware.core.outbox import Source
 
-_WORDS = ("off", "on")
-
 
 class Controller:
     """`outputs`: Output objects in the order of the config; `sensors`: normalized `sensors` items. `restart`: set to
@@ -46,14 +44,16 @@ class Controller:
         self.notes = notes
 
     def offer(self, desired, now):
-        """One desired value from the cloud. In safe state it is not looked at: the link will read it again."""
-        if self.safety.safe:
+        """One desired value from the cloud. In safe state it comes at the wrong time: one without an identity will be
+        read again, any other is answered."""
+        safe = self.safety.safe
+        if safe and desired.desired_id is None:
             return
         for command in self.commands:
             if command.row and command.row.id == desired.command_id:
                 output = command.output
                 before = output.target
-                refusal = command.offer(desired, now)
+                refusal = command.offer(desired, now, safe)
                 if refusal:
                     self.log("warning", output, refusal)
                 elif output.target != before:
@@ -112,7 +112,7 @@ class Controller:
         before = output.why
         on = output.level(self.readings.get(cfg.get("sensor")), now, blocked)
         if output.why and output.why != before:
-            self.log("info", output, "held %s by %s" % (_WORDS[on], output.why))
+            self.log("info", output, "held by " + output.why)
         try:
             # Every time, for only so is noticed what does not follow, or not any more.
             self.drive(index, on)
@@ -130,7 +130,7 @@ class Controller:
         if on != output.on:
             output.switched(on, now)
             self.outbox.changed = True  # what it holds is
-            self.log("info", output, "relay " + _WORDS[on])
+            self.log("info", output, "relay on" if on else "relay off")
 
     def panic(self):
         """Last resort when the decisions themselves cannot be trusted: drive every output to its plain safe level,
@@ -142,7 +142,7 @@ class Controller:
                     self.drive(i, safe == "on")
                     output.switched(safe == "on", self.outbox.now)
                 except DriverError:
-                    output.fault = "cannot switch"
+                    output.fault = "stuck"
 
     def log(self, level, output, text):
         self.say(level, "%s: %s" % (output.cfg["name"], text))

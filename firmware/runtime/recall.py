@@ -6,7 +6,7 @@ because whatever lies on the flash must not keep the device from starting.
 
 import json
 
-from firmware.core.nouns import Desired, Report
+from firmware.core.nouns import NOTHING_NEW, Desired, Report
 
 _BAD = (ValueError, TypeError, LookupError, AttributeError)
 
@@ -35,6 +35,6 @@ def recall(keeper, payloads, record):
             held, last = keeper.record.get(command.output.cfg["pin_port"], (None, None))
             command.output.hold(held)
             if last:
-                command.recalled = Desired(last[0], None, last[1], last[2], None)
+                command.last = Desired(last[0], NOTHING_NEW, last[1], last[2], None)
     except _BAD:
         keeper.record = {}

@@ -71,7 +71,7 @@ class Bench:
         """Offer and look once; the note."""
         note = None
         for desired in wanted:
-            note = self.command.offer(desired, at(second))
+            note = self.command.offer(desired, at(second), False)
         self.tick(second)
         return note
 
@@ -178,6 +178,20 @@ def test_order_is_kept_by_sequence():
         bench.offer(2, wish("1", "des_b", sequence, None))
         assert bench.output.on is counts, sequence
         assert bool(bench.told()) is counts, "an older one is not even answered"
+
+
+def test_a_polled_value_does_not_make_the_order_forgotten():
+    """Found by the simulation: a message that came late was carried out after what was polled meanwhile."""
+    bench = Bench()
+    bench.offer(0, wish("1", "des_a", 10))
+    bench.offer(1, wish("0"))
+    bench.offer(2, wish("1", "des_b", 9))
+    assert not bench.output.on
+    bench.offer(3, wish("1", "des_c", 11))
+    assert bench.output.on
+    bench.offer(4, wish("0"), wish("1"), wish("0"))
+    bench.offer(5, wish("1", "des_d", 11))
+    assert not bench.output.on
 
 
 def test_a_refused_or_late_wish_counts_for_the_order():

@@ -344,6 +344,22 @@ def test_a_relay_that_does_not_follow_blocks_its_group_and_is_driven_off():
     assert device.relays == [False, True]
 
 
+def test_a_wish_with_an_identity_is_answered_even_in_safe_state():
+    """Found by the simulation: heard in the moments between the end of the token and that of the session."""
+    device = Device()
+    device.lapse()
+    device.told()
+    device.offer(wish(1, "1", "des_1", 1, 300))
+    assert device.told() == [("command", 1, "0.0", "des_1", "stale")] and not device.relays[0]
+    device.offer(wish(1, "1"))
+    assert device.told() == [], "this one is read again"
+    device.go_online()
+    device.offer(wish(1, "1", "des_1", 1, 300))
+    assert not device.relays[0], "what was answered stays so"
+    device.offer(wish(1, "1", "des_2", 2, 300))
+    assert device.relays[0]
+
+
 def test_a_relay_stuck_on_from_the_start_blocks_its_group():
     """Found by the simulation (seed 232): it was noticed only when it was to be switched."""
     device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve"}, online=False)

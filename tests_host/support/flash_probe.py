@@ -287,7 +287,7 @@ class Cuts:
         assert held in (old.keeper.record.get("6", (0.0, 0))[0], old.controller.outputs[0].holding())
         for command, port in zip(new.controller.commands, ("6", "9")):
             last = old.keeper.record.get(port, (None, None))[1]
-            assert not last or command.recalled.sequence >= last[2], "a sequence went back"
+            assert not last or command.last.sequence >= last[2], "a sequence went back"
         self.live_on(new)
 
     def live_on(self, new):
