@@ -30,7 +30,8 @@ from journal import record as journal_record  # noqa: E402
 from journal import recover as journal  # noqa: E402
 
 from dnsstub import resolver as dns  # noqa: E402 - after the path to it
-from firmware.cloud import realer, words  # noqa: E402
+from firmware.cloud import realer, realer_mqtt, words  # noqa: E402
+from firmware.core import verdict  # noqa: E402
 from firmware.core.config import validate  # noqa: E402
 from firmware.core.errors import LinkError  # noqa: E402
 from firmware.core.nouns import Report  # noqa: E402
@@ -205,26 +206,82 @@ def run_journal(data: bytes, chance: random.Random) -> None:
         raise Wrong(f"read {found!r}")
 
 
+_ODD = (
+    None, True, -1, 0, 1e999, -1e999, float("nan"), 10**40, 1e-300, "", "\ud800", "1e5", "x" * 300, "+#\0", [], {},
+    [[[{}]]],
+)  # fmt: skip
+
+
+def twisted(value: Any, chance: random.Random) -> Any:
+    """The same with some of its parts gone, twice, or of another kind."""
+    if chance.random() < 0.1:
+        return chance.choice(_ODD)
+    if isinstance(value, dict):
+        return {key: twisted(part, chance) for key, part in value.items() if chance.random() < 0.95}
+    if isinstance(value, list):
+        return [twisted(part, chance) for part in value for _ in range(chance.choice((0, 1, 1, 1, 1, 2)))]
+    return value
+
+
+def parsed(data: bytes, seeds: tuple[bytes, ...], chance: random.Random) -> Any:
+    """JSON for those who are only ever shown what parses: `data`, or else one of the seeds, twisted."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return twisted(json.loads(chance.choice(seeds)), chance)
+
+
+_LISTS = ("commands", "sensors", "results", "mqtt", "mqtt_routes")
+
+
 def run_words(data: bytes, chance: random.Random) -> None:
     """JSON of any shape: rows and values, or a LinkError."""
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        return
-    for read in (realer.commands, realer.sensors, words.grant, realer.results):
+    body = parsed(data, WORDS_SEEDS + MQTT_WORDS, chance)
+    readers = (
+        realer.commands,
+        realer.sensors,
+        words.grant,
+        realer.results,
+        realer_mqtt.offer,
+        realer_mqtt.credential,
+    )
+    for read in readers:
         try:
-            read(body if isinstance(body, dict) else {"commands": body, "sensors": body, "results": body})
+            read(body if isinstance(body, dict) else dict.fromkeys(_LISTS, body))
         except LinkError as error:
-            if len(str(error)) > 500:
-                raise Wrong("an endless error") from error
+            told(error)
+
+
+def run_payloads(data: bytes, chance: random.Random) -> None:
+    """What comes on an MQTT topic: a desired state or an acknowledgement of safe shape, or a short ValueError."""
+    if chance.random() < 0.5:
+        data = json.dumps(parsed(data, PAYLOAD_SEEDS, chance)).encode()
+    try:
+        wish = realer_mqtt.desired(1, data)
+        if not wish.desired_id or type(wish.value) not in (str, int, float) or not wish.valid_s >= 0:
+            raise Wrong(f"{wish}")
+    except ValueError as error:
+        told(error)
+    try:
+        name, found, words_ = realer_mqtt.acknowledgement(data)
+        if not isinstance(name, str) or found not in (
+            verdict.OK,
+            verdict.CONFLICT,
+            verdict.DROP,
+            verdict.RETRY,
+        ):
+            raise Wrong(f"{name} {found} {words_}")
+    except ValueError as error:
+        told(error)
+
+
+def told(error: Exception) -> None:
+    if len(str(error)) > 500:
+        raise Wrong("an endless error") from error
 
 
 def run_config(data: bytes, chance: random.Random) -> None:
-    try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError):
-        return
-    config, problems = validate(raw)
+    config, problems = validate(parsed(data, CONFIG_SEEDS, chance))
     if len(problems) > 40 or (any(p[0] == "error" for p in problems) and set(config) != {"led"}):
         raise Wrong(f"{problems}")
 
@@ -291,11 +348,49 @@ WORDS_SEEDS = (
     b'{"access_token":"\\ud800","token_type":"Bearer","expires_in":3600,"renew_after":-1}',
     b'{"results":[{"message_id":"a","status":"created"},{"message_id":"b","error":{"type":"conflict"}},NaN,-0,1e999]}',
 )
+MQTT_WORDS = tuple(
+    json.dumps(body).encode()
+    for body in (
+        {
+            "mqtt": {
+                "broker_url": "mqtts://b.test:8883",
+                "protocol": "mqtt-5.0",
+                "feed_data_ack_topic": "a/acks",
+                "credential_endpoint": {"endpoint": "/x", "http_method": "POST", "body": {"scopes": ["s"]}},
+            },
+            "mqtt_routes": [
+                {
+                    "source_type": "command",
+                    "source_id": 1,
+                    "mqtt": {"feed_data_topic": "a", "desired_topic": "d"},
+                },
+                {"source_type": "sensor", "sensor_id": 2, "mqtt": {"feed_data_topic": "b"}},
+            ],
+        },
+        {
+            "mqtt": {
+                "mqtt_client_id": "c",
+                "mqtt_username": "u",
+                "mqtt_credential": "test-secret-not-real",
+                "expires_in": 3600,
+                "renew_after": 2700,
+                "session_hard_expires_in": 3600,
+            }
+        },
+    )
+)
+PAYLOAD_SEEDS = (
+    b'{"version":1,"desired_id":"des_1","value":"1.0","valid_for_seconds":300,"sequence_number":7}',
+    b'{"version":"1.4","desired_id":"\\ud800","value":-0,"valid_for_seconds":NaN,"sequence_number":1e400}',
+    b'{"version":1,"status":"accepted","retryable":false,"message_id":"1-2-3"}',
+    b'{"version":1,"status":"error","retryable":true,"message_id":null,"error":{"type":[[[[]]]],"details":{}}}',
+)
 CONFIG_SEEDS = ((ROOT / "config.example.json").read_bytes(),)
 
 ENGINES = {
     "journal": Engine(JOURNAL_SEEDS, run_journal),
-    "words": Engine(WORDS_SEEDS, run_words),
+    "words": Engine(WORDS_SEEDS + MQTT_WORDS, run_words),
+    "payloads": Engine(PAYLOAD_SEEDS, run_payloads),
     "config": Engine(CONFIG_SEEDS, run_config),
     "mqtt5": Engine(mqtt_seeds(5), mqtt_engine(5)),
     "mqtt3": Engine(mqtt_seeds(4), mqtt_engine(4)),
