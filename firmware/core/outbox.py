@@ -85,7 +85,7 @@ class Outbox:
     def restore(self, report):
         """Take `report` back, which was written down before the start, now or with a time since."""
         self.settle(report.message_id)
-        self.reports.append(report)
+        self.append(report)
         self.kept[report.message_id] = report.at
 
     def worth(self, report):

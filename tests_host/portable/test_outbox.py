@@ -309,3 +309,16 @@ def test_a_report_from_before_the_start_is_there_once_in_its_latest_form():
     outbox.restore(early)
     outbox.restore(late)
     assert outbox.reports == [late] and outbox.kept == {late.message_id: late.at}
+
+
+def test_more_reports_from_before_the_start_than_there_is_room_for():
+    outbox = box()
+    other = Outbox(2, 1, START)
+    other.update(START, UTC)
+    old = [other.post("command", 1, float(i)) for i in range(CAPACITY)]
+    old += [other.post("command", 1, float(i)) for i in range(CAPACITY)]
+    for report in old:
+        outbox.restore(report)
+    assert outbox.reports == old[-CAPACITY:] and outbox.dropped == CAPACITY
+    # The journal will be told of all that left, so that they do not come back once more.
+    assert sorted(outbox.kept) == sorted(ids(old))
