@@ -185,7 +185,7 @@ class Client:
                     task.cancel()
             stream.close()
             for order in self.session.lost(error):
-                order.over.set()
+                _tell(order)
             self.changed.set()
 
     def _deaf(self):
@@ -205,7 +205,7 @@ class Client:
             if isinstance(event, Message):
                 self.inbox.append(event)
             elif event:
-                event.over.set()
+                _tell(event)
             self.changed.set()
             if not event:
                 # First whoever waited for what came: on MicroPython's unix port each task costs a millisecond more
@@ -231,3 +231,8 @@ class Client:
             left_ms = self.session.tick(self.clock.ms(), self._deaf())
             self.changed.set()
             await self.clock.sleep_ms(left_ms)
+
+
+def _tell(order):
+    if order.over:  # without: memory was short, and nobody waits
+        order.over.set()

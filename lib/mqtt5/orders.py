@@ -7,13 +7,14 @@ from mqtt5.packet import MqttError
 
 
 class Order:
-    """A publish (`asked` 0) or a subscribe (to so many topics) of ours. Over when it has `codes` or an `error`."""
+    """A publish (`asked` 0) or a subscribe (to so many topics) of ours. Over when it has `codes` or an `error`; `over`
+    belongs to who waits for that."""
 
     def __init__(self, pid, data, asked):
         self.pid = pid
         self.asked = asked
         self.data = data
-        self.codes = self.error = None
+        self.codes = self.error = self.over = None
         self.sent = False
 
 

@@ -393,6 +393,26 @@ async def test_close_wakes_everybody_and_ends_all_tasks():
     assert not rig.clock.waiting
 
 
+async def test_a_publish_for_which_memory_was_short_takes_no_end_along():
+    rig = Rig()
+    await rig.connect()
+    waiting = await started(rig.client.receive())
+
+    def no_room():
+        raise MemoryError
+
+    rig.client.session.orders.due = no_room
+    try:
+        await rig.client.publish("t", b"")
+        raise AssertionError("it went out")
+    except MemoryError:
+        pass
+    rig.client.close()
+    await settle()
+    assert waiting.error == "closed: closed here"
+    assert rig.wire.closed == 1 and not rig.clock.waiting
+
+
 async def test_reconnect_in_a_kept_session():
     first, second = Wire(), Wire()
     rig = Rig(first, second)
