@@ -40,7 +40,8 @@ def judge(what, response):
     """
     try:
         # No page shows what Realino answers to feeds, so nothing will do.
-        body = json.loads(response.body.decode() or ("{}" if what == "feeds" else ""))
+        # As it came: a text would be a second copy of the largest thing there is.
+        body = json.loads(response.body or ("{}" if what == "feeds" else ""))
     except (ValueError, MemoryError, RuntimeError):  # the latter two: nested deeper than there is room for
         body = None
     code = member(body, "code")

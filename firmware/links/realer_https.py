@@ -48,8 +48,11 @@ class RealerHttps(IotApi):
             return done
         items = [realer.feed_item(report) for report in reports[: self.most]]
         if len(items) > 1:
-            outcome, body, words = await self.exchange("feed-data/batches", realer.batch(items))
-            answers = realer.results(body) if outcome == v.OK else {}
+            try:
+                outcome, body, words = await self.exchange("feed-data/batches", realer.batch(items))
+                answers = realer.results(body) if outcome == v.OK else {}
+            except MemoryError:  # so much beside a full outbox
+                outcome, words, answers = v.SHRINK, "memory", {}
         else:
             outcome, _, words = await self.exchange("feed-data", items[0])
             answers = {reports[0].message_id: (outcome, words)}
@@ -64,7 +67,7 @@ class RealerHttps(IotApi):
         if len(items) > 1 and not done and outcome != v.SLOW:
             # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
             self.most = len(items) // 2 if outcome == v.SHRINK else 1
-            self.say("warning", "batch not taken, next at most %d: %s" % (self.most, words))
+            self.say("warning", "batches now of %d: %s" % (self.most, words))
         return done
 
     # -- the steps --

@@ -285,6 +285,12 @@ def test_json_reads_bytes_and_whole_numbers():
     assert isinstance(json.loads("1.0"), float)
 
 
+def test_json_takes_utf_16_only_on_cpython():
+    # Not worth a copy of every answer as text: no cloud sends it, and then the device refuses it.
+    got = outcome(json.loads, b"\xff\xfe{\x00}\x00")
+    assert issubclass(got, ValueError) if MICROPYTHON else got == {}
+
+
 def test_json_does_not_join_surrogates_on_micropython():
     # Hence a text from outside is shown, never counted on to be encodable.
     assert len(json.loads('"\\ud83d\\ude00"')) == (2 if MICROPYTHON else 1)

@@ -39,6 +39,26 @@ async def test_nothing_that_waits_is_lost_while_reports_fail(device, fault):
     assert not device.model.named("feed_conflict")
 
 
+async def test_a_batch_for_which_memory_is_short_leaves_in_smaller_ones(device):
+    await _quiet(device)
+    client, dials = device.app.link.client, device.net.dials
+    request, refused = client.request, []
+
+    async def with_little_room(method, target, headers=(), body=None):
+        if body and len(body) > 500:
+            refused.append(len(body))
+            raise MemoryError
+        return await request(method, target, headers, body)
+
+    client.request = with_little_room
+    stored = len(device.feed())
+    for value in range(16):
+        device.app.controller.outbox.post("sensor", 1, float(value))
+    await device.until(lambda: not len(device.app.controller.outbox), 120)
+    assert len(refused) in (2, 3) and len(device.feed()) >= stored + 16
+    assert device.net.dials == dials, "the connection was never given up"
+
+
 @pytest.mark.parametrize("fault", LOST)
 async def test_an_item_that_is_refused_for_good_does_not_block_the_others(device, fault):
     await _quiet(device)
