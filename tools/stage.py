@@ -179,7 +179,8 @@ class Stage:
     def held(self) -> bool:
         """Whether the device holds an MQTT session, has read since what is wanted, and once what there is."""
         sessions = self.model.sessions.values()
-        return any(self.polls(session["since"]) for session in sessions) and self.polls(noun="sensors") > 0
+        known = self.polls(noun="sensors") + self.polls(noun="bootstrap")
+        return known > 0 and any(self.polls(session["since"]) for session in sessions)
 
     def gaps_ms(self) -> list[float]:
         """How long the device was without a session, each time: from the end of one until the next hears all topics."""

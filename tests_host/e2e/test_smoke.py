@@ -2,6 +2,8 @@
 
 import pytest
 
+from tools import smoke
+from tools.acts import play
 from tools.smoke import ACTS, APIS, PLAN, main, of, story
 from tools.stage import Stage
 
@@ -34,6 +36,17 @@ async def test_the_story_holds(any_interpreter, api, transport):
     else:
         # The start, the renewal, the way back after the lapse, and after the kick.
         assert facts["sessions"] == 4 and facts["renewal_gap_ms"] > 0
+
+
+@pytest.mark.parametrize("api", ["bootstrap", "auto"])
+async def test_the_newest_generation_over_mqtt(smallest, api):
+    """The acts that depend on how wishes come and are answered; `make smoke` plays them all."""
+    acts = (smoke.power_up, smoke.switch, smoke.button, smoke.kick, smoke.end)
+    async with Stage(smallest, transport="mqtt", plan=PLAN, **of(api)) as stage:
+        await play(stage, acts, lambda text: None)
+        answered = stage.model.named("desired_answered")
+    assert {event["status"] for event in answered} == {"applied"} and len(answered) >= 2
+    assert stage.model.violations == []
 
 
 def test_an_api_without_mqtt_is_not_played_over_it():
