@@ -19,12 +19,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tools import interpreter
+from tools import cli, deploy, interpreter, payload
 from tools.cloud import show
 from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.nouns import Plan
 from tools.keys import key_presses
 from tools.mosquitto import MosquittoError
+from tools.mpy import CompileError
 from tools.stage import CONNECTION_FILE, ROOT, NotInTimeError, Stage
 
 _HINTS = """\
@@ -34,12 +35,13 @@ keys    1/0 pump on/off      +/- setpoint           b press the button
         w Wi-Fi off/on       p power cycle          o thermistor cut/mended
         m broker down/up     n end the MQTT session
 second terminal: {python} -m tools.cloud set 6 1   (show, kick, --help)
-                 {python} -m tools.cloud fault feed-data status=503 times=3"""
+                 {python} -m tools.cloud fault feed-data status=503 times=3
+                 {python} -m tools status --port {port}   (or monitor)"""
 _QUIET = ("catalog_read", "feed_replayed", "mqtt_subscribed")
 TRANSPORTS = ("auto", "https", "mqtt")
 _PLAN = Plan(token_s=120, renew_s=60, credential_s=180, credential_renew_s=90)
 _SAFE = {"safe state entered": "bold yellow", "safe state left": "bold green"}
-_BOARD = {"wdt": "the watchdog bites", "repl": "the program ended", "off": "power off"}
+_BOARD = {"wdt": "the watchdog bites", "repl": "waits at the REPL", "off": "power off"}
 _STYLES = {"W": "yellow", "E": "red"}
 
 
@@ -188,7 +190,7 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(highlight=False, soft_wrap=True)
     try:
         asyncio.run(_play(console, **options))
-    except (interpreter.InterpreterError, BrokerError, MosquittoError, OSError) as error:
+    except (interpreter.InterpreterError, BrokerError, MosquittoError, CompileError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
@@ -198,6 +200,13 @@ def _python() -> str:
     """How a person in this folder calls this Python."""
     path = Path(sys.executable)
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _deploy(stage: Stage, tree: Path, port: str) -> deploy.Plan:
+    """Put the firmware on a blank board, as `make deploy` does it; what was sent. For a thread."""
+    root = payload.starters(tree) | stage.owners_files()
+    with deploy.plugged_in(port) as transport:
+        return deploy.deploy(transport, payload.slot_files(tree), root, Console(quiet=True))
 
 
 async def _play(
@@ -210,25 +219,28 @@ async def _play(
         loop.add_signal_handler(number, keys.put_nowait, "q")
     narrator = Narrator(console, verbose)
     stage = Stage(
-        found, heap=heap, tree=tree, transport=transport, powered=False, time_scale=15, room_c=18,
+        found, heap=heap, tree=tree, transport=transport, powered=False, blank=True, time_scale=15, room_c=18,
         on_event=narrator.board, connection_file=connection, plan=_PLAN,
     )  # fmt: skip
     async with stage:
+        port = await stage.board.console.open()
         console.print(Text(f"{found}; cloud {stage.site.server.base_url}", "bold"))
-        console.print(Text(_HINTS.format(python=_python()), "dim"))
+        console.print(Text(_HINTS.format(python=_python(), port=port), "dim"))
         outputs = {role: wire for role, wire in stage.world.wiring.items() if "active" in wire}
         narrator.roles = {wire["gpio"]: (role, wire["active"]) for role, wire in outputs.items()}
         narrator.room = lambda: stage.world.sensor_c
         stage.model.listeners.append(narrator.cloud)
         await stage.board.power_on()
+        sent = await asyncio.to_thread(_deploy, stage, tree, port)
+        narrator.say("you", f"deployed {len(sent.sent)} files, {sent.size:,} bytes, over {port}")
         with key_presses(loop, keys.put_nowait):
             hands = Keys(stage, narrator.say)
             while (key := await keys.get()) != "q":
                 await hands.press(key)
         # The way a person ends it at the board: outputs safe, token given back.
         with contextlib.suppress(NotInTimeError):
-            await stage.ctrl_c(within_s=7)
+            await stage.ctrl_c()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run(main))

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,18 @@ def main(argv: list[str] | None = None) -> int:
         raise cli.Failed(f"does not compile: {error}") from None
     if not options.code_only:
         root |= _owners_files(options.config)
-    transport = rawrepl.opened(port)
-    try:
+    with plugged_in(port) as transport:
         deploy(transport, code, root, console)
         seriallog.follow(seriallog.Lines(transport.serial), console, until=("online",), for_s=_LOG_S)
+    return 0
+
+
+@contextlib.contextmanager
+def plugged_in(port: str) -> Iterator[SerialTransport]:
+    """The board at a port; what goes wrong with it becomes cli.Failed."""
+    transport = rawrepl.opened(port)
+    try:
+        yield transport
     except TransportExecError as error:
         raise cli.Failed(f"the board could not do it: {rawrepl.last_line(error)}", _KEPT) from None
     except rawrepl.BROKEN as error:
@@ -180,7 +189,6 @@ def main(argv: list[str] | None = None) -> int:
         ) from None
     finally:
         transport.close()
-    return 0
 
 
 def deploy(

@@ -45,8 +45,8 @@ class Stage:
 
     `edit(config)` changes the demo's configuration before it is installed; `files` adds files to the flash, also in
     place of the device's own. `transport`: `cloud.transport` of the device; but for "https" the cloud has MQTT.
-    `powered` False leaves the board off. `served`: the generations that the cloud answers to. `cloud`: arguments of
-    Site.
+    `powered` False leaves the board off; `blank` leaves its flash empty, for a deploy. `served`: the generations that
+    the cloud answers to. `cloud`: arguments of Site.
 
     `lines`: what the device printed; `pins`: (gpio, level or None, `time.monotonic()`); both in order, over all boots.
     """
@@ -61,6 +61,7 @@ class Stage:
         edit: Callable[[dict], None] = lambda config: None,
         files: Mapping[str, bytes] | None = None,
         powered: bool = True,
+        blank: bool = False,
         served: Served | None = None,
         time_scale: float = 60.0,
         room_c: float = 17.0,
@@ -77,7 +78,7 @@ class Stage:
         self.transport = transport
         self._heap = heap or (MQTT_HEAP if mqtt and interpreter.bits == 32 else None)
         self._tree, self._edit, self._files = tree, edit, dict(files or {})
-        self._powered, self._on_event = powered, on_event
+        self._powered, self._blank, self._on_event = powered, blank, on_event
         self.model.served = served or self.model.served
         self._scale, self._room_c = time_scale, room_c
         self._temp = tempfile.TemporaryDirectory(prefix="board-flash-")
@@ -89,7 +90,8 @@ class Stage:
             self.model.add_device(demo_device())
             self.config = demo_config(self.site.addresses(), self.transport)
             self._edit(self.config)
-            self.install()
+            if not self._blank:
+                self.install()
             self.world = World(
                 wiring=wiring_from(self.config), time_scale=self._scale, room_c=self._room_c, outside_c=8.0
             )
@@ -117,6 +119,10 @@ class Stage:
         """Put code, configuration and certificate on the flash (again); the device's own records stay."""
         files = {_CA: self.site.certs.certificate, **self._files}
         install(self.flash, self.config, self._tree, files, compile_=self.interpreter.bits == 32)
+
+    def owners_files(self) -> dict[str, bytes]:
+        """Configuration and certificate, for a deploy in place of `install`."""
+        return {"config.json": json.dumps(self.config).encode(), _CA: self.site.certs.certificate}
 
     def _record(self, event: tuple) -> None:
         if event[0] == "line":

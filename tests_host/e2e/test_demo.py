@@ -15,7 +15,7 @@ import pytest
 from tools.cloud import client
 from tools.stage import ROOT
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 class Demo:
@@ -94,6 +94,21 @@ async def test_keys_and_a_second_terminal_play_cloud(tmp_path, transport):
     assert not demo.connection.exists()
     os.close(terminal)
     os.close(stdin)
+
+
+async def test_the_board_is_deployed_to_and_asked_over_its_cable(tmp_path):
+    async with Demo(tmp_path / "admin.json", subprocess.DEVNULL, "https") as demo:
+        await demo.says("waits at the REPL")
+        await demo.says("you   deployed ")
+        port = demo.said.split()[-1]
+        await demo.says("stored command 1")
+        status = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tools", "status", "--port", port, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await status.communicate()
+        assert status.returncode == 0 and b"pump" in said
+        demo.signal(signal.SIGINT)
+        assert await demo.ends() == 0
 
 
 async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):
