@@ -1,0 +1,18 @@
+"""The answer of a name server that knows one address only, by which phones find the page of an access point.
+
+Refuses to be more: no recursion, no cache, no other record than A (RFC 1035 section 4).
+"""
+
+_A_IN = b"\x00\x01\x00\x01"
+
+
+def answer(query, ip):
+    """The datagram that says, of whatever name is asked for, that it is at `ip` (four bytes), for as long as nothing is
+    remembered; without an address when something else than an address is asked for. None: no question to answer."""
+    end = query.find(b"\0", 12) + 5
+    # One question, in an ordinary query: neither a response nor another operation.
+    if len(query) > 512 or not 17 <= end <= len(query) or query[2] & 0xF8 or query[4:6] != b"\0\1":
+        return None
+    known = query[end - 4 : end] == _A_IN
+    data = query[:2] + b"\x84\0\0\1" + (b"\0\1" if known else b"\0\0") + b"\0\0\0\0" + query[12:end]
+    return data + b"\xc0\x0c" + _A_IN + b"\0\0\0\0\0\4" + ip if known else data
