@@ -9,7 +9,7 @@ as `outputs[1].gpio`, what was found as short text (a secret is only ever `***`)
 import json
 
 from firmware.core.config_rules import RULES
-from firmware.core.nouns import Secret
+from firmware.core.values import pick, text
 
 
 def validate(raw):
@@ -75,12 +75,12 @@ class _Walk:
             if isinstance(value, dict):
                 return self.members(value, key, path)
         elif kind == "list":
-            if isinstance(value, list) and _pick(size, len(value)) is not None:
+            if isinstance(value, list) and pick(size, len(value)) is not None:
                 return [self.value(rest, item, key, "%s[%d]" % (path, i)) for i, item in enumerate(value)]
         elif size[:1].isdigit():
-            good = _text(kind, size, value)
+            good = text(kind, size, value)
         else:
-            good = _pick(kind, value)
+            good = pick(kind, value)
         if good is None:
             # A secret may also have been put beside its place.
             self.say("error", path, value, rule, kind in "object list secret" or key == "client_id")
@@ -143,60 +143,3 @@ def _flaws(item, name, path, seen):
             yield "error", key, "one of its own, not that of " + seen[use]
         seen[use] = path
     seen["pin_port", item.get("mode"), port] = path
-
-
-def _pick(rule, value):
-    """The word or number that the alternatives of `rule` allow, or None. NaN is in no range, and `true` no number."""
-    for word in rule.split("|"):
-        if word in ("false", "true"):
-            if value is (word == "true"):
-                return value
-        elif word > ":":
-            if value == word:
-                return word
-        elif type(value) in (int, float):
-            low, _, high = word.partition("..")
-            if float(low) <= value <= float(high or low) and ("." in low or value == int(value)):
-                return float(value) if "." in low else int(value)
-    return None
-
-
-_NAME = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
-
-
-def _text(kind, size, value):
-    """The text, if it has `size` bytes, no control characters, and what its `kind` asks for, or None."""
-    if kind in "port id" and type(value) is int and value >= 0:
-        value = str(value)
-    if not isinstance(value, str):
-        return None
-    try:
-        data = value.encode()
-    except ValueError:
-        return None  # half of a surrogate pair
-    if (
-        _pick(size, len(data)) is None
-        or min(data + b" ") < 32
-        or (kind == "id" and data.lower().strip(_NAME))
-    ):
-        return None
-    if "[" in kind:
-        return _address(kind, data.rstrip(b"/"))
-    return Secret(value) if kind == "secret" else value
-
-
-def _address(kind, data):
-    """`data` as text if it is an address as `kind` shows it, or None."""
-    head = kind[:-11].encode()  # what is before host[:port]: https:// or nothing
-    rest = data[len(head) :]
-    host, colon, port = rest.partition(b":")
-    bytewise = [part.isdigit() and int(part) < 256 for part in host.split(b".")]
-    if (
-        head + rest == data
-        and host
-        and not host.lower().strip(_NAME + b".")
-        and (not colon or (port.isdigit() and 0 < int(port) < 65536))
-        and (kind[:1] != "i" or bytewise == [True] * 4)
-    ):
-        return data.decode()
-    return None
