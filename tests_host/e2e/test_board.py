@@ -358,6 +358,43 @@ except OSError as error:
     ]
 
 
+_SERVER = """
+import asyncio, network, socket
+ap = network.WLAN(network.AP_IF)
+try:
+    socket.socket().bind(socket.getaddrinfo("192.168.4.1", 80)[0][-1])
+except OSError:
+    print("nothing there")
+ap.config(ssid="bench-00ff", security=3, key="test-secret-not-real")
+ap.active(True)
+print(ap.ifconfig()[0], ap.config("ssid"), ap.config("security"))
+
+async def serve(reader, writer):
+    writer.write(b"hello")
+    await writer.drain()
+    await writer.wait_closed()
+
+async def main():
+    await asyncio.start_server(serve, "192.168.4.1", 80)
+    print("listening")
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_what_listens_at_the_access_point_is_found_on_the_loopback(tmp_path, any_interpreter):
+    async def story():
+        async with Story(tmp_path / "flash", any_interpreter, _SERVER) as it:
+            await it.saw("line", "listening")
+            reader, writer = await asyncio.open_connection("127.0.0.1", it.board.listening[80])
+            assert await reader.read() == b"hello"
+            writer.close()
+            assert it.lines == ["nothing there", "192.168.4.1 bench-00ff 3", "listening"]
+
+    asyncio.run(story())
+
+
 def test_the_modules_an_esp32_image_has_built_in(tmp_path, any_interpreter):
     main = """
 import esp32, machine, ssl

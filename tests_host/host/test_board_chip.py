@@ -259,6 +259,41 @@ def test_unknown_wifi_settings_are_refused():
     assert bench("config hostname") == "=me"
 
 
+def test_an_access_point_is_open_until_it_is_configured():
+    bench = Bench()
+    assert bench("ap_active") == "=0"
+    bench("ap_active 1")
+    bench("ap_active 0")
+    assert bench("ap_config ssid .61 security 3 key .3132333435363738") == "="
+    assert (bench("ap_config ssid"), bench("ap_config security")) == ("=a", "=3")
+    bench("ap_active 1")
+    assert bench.chip.access_point.seen == [("ESP_000001", 0), ("a", 3)]
+    bench("ap_config security 0")
+    assert bench.chip.access_point.seen[-1] == ("a", 0)
+    bench.chip.reset(HARD_RESET)
+    assert bench("ap_active") == "=0" and bench("ap_config security") == "=0"
+
+
+@pytest.mark.parametrize("key", [".", ".31323334353637", "." + "31" * 64])
+def test_an_access_point_takes_no_password_that_wpa2_has_no_place_for(key):
+    bench = Bench()
+    assert bench(f"ap_config security 3 ssid .61 key {key}") == "!O Wifi Invalid Password"
+    assert bench("ap_config ssid") == "=ESP_000001"
+
+
+@pytest.mark.parametrize("line", ["ap_config key", "ap_config password .61", "ap_config rssi"])
+def test_unknown_settings_of_an_access_point_are_refused(line):
+    assert Bench()(line) == "!V unknown config param"
+
+
+def test_an_access_point_knows_whether_it_has_guests():
+    bench = Bench()
+    bench("ap_active 1")
+    assert bench("ap_connected") == "=0"
+    bench.chip.access_point.stations = 2
+    assert bench("ap_connected") == "=1"
+
+
 def test_nvs_outlives_power():
     bench = Bench()
     assert bench("nvs app/n") == "!E -4354 ESP_ERR_NVS_NOT_FOUND"

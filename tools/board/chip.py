@@ -20,7 +20,7 @@ from __future__ import annotations
 import binascii
 import datetime
 
-from tools.board.radio import Radio, WifiError
+from tools.board.radio import AccessPoint, Radio, WifiError
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 CAUSES = {
@@ -82,7 +82,8 @@ class ChipError(Exception):
 class Chip:
     """One chip. `ms()`: monotonic milliseconds, any origin. `on_pin(gpio, level or None)`: a driven level changed.
 
-    `dns`: the name server that DHCP hands out. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
+    `dns`: the name server that DHCP hands out. `listen(port)`: the port on which the host listens in place
+    of one of the access point's. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
     `ended`: the reset cause the program asked for, None while it runs. `ctrl_c`: set by who types it; it reaches the
     program at its next request, in whose place it stands. `at_repl`: main.py is over; `at_prompt`: and nothing typed
     there runs either. `raw_repl`: the mode in which the next run's REPL begins. `board_heap`: bytes of the
@@ -94,6 +95,8 @@ class Chip:
     ):
         self.world = world
         self.radio = Radio(networks)
+        self.access_point = AccessPoint()
+        self.listen = lambda port: port
         self.nvs = {}
         self.reset_cause = PWRON_RESET
         self.wdt_due_ms = None
@@ -124,6 +127,7 @@ class Chip:
         self.raw_repl = False
         self.release()
         self.radio.off()
+        self.access_point.off()
         self._hostname = "mpy-esp32"
         self._power_save = 1
         self._wdt_ms = 0
@@ -313,6 +317,31 @@ class Chip:
             return getattr(owner, attribute)
         setattr(owner, attribute, _text(value) if name == "hostname" else int(value))
         return None
+
+    def _do_ap_active(self, on=None):
+        if on is not None:
+            self.access_point.set_active(on == "1")
+        return int(self.access_point.active)
+
+    def _do_ap_connected(self):
+        return int(self.access_point.stations > 0)
+
+    def _do_ap_ifconfig(self):
+        return "192.168.4.1 255.255.255.0 192.168.4.1 0.0.0.0"
+
+    def _do_ap_config(self, *words):
+        settings = self.access_point.settings
+        names, values = words[::2], words[1::2]
+        if not settings.keys() >= set(names) or (not values and names[0] == "key"):
+            raise ChipError("V", "unknown config param")
+        if not values:
+            return settings[names[0]]
+        texts = [_text(value) if value[0] == "." else int(value) for value in values]
+        self.access_point.configure(dict(zip(names, texts, strict=True)))
+        return None
+
+    def _do_listen(self, port):
+        return self.listen(int(port))
 
     # Non-volatile storage
 

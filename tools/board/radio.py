@@ -1,8 +1,10 @@
-"""The Wi-Fi station of a simulated ESP32: what `network.WLAN` sees, with the port's statuses and error texts.
+"""The Wi-Fi of a simulated ESP32, station and access point: what `network.WLAN` sees, with the port's statuses and
+error texts.
 
 Owns: joining, losing and rejoining a network over time, and the port's long memory: the reason of the last loss
 stays in `status` during the next attempt, until that one has ended. Pure: milliseconds come in with every call.
-Refuses: to carry data. The board's sockets are the host's, whatever the air is like.
+The access point is as the port leaves it: named after the chip and open, until it is configured; that may be done
+before it is switched on. Refuses: to carry data. The board's sockets are the host's, whatever the air is like.
 """
 
 from __future__ import annotations
@@ -133,3 +135,42 @@ class Radio:
 
     def _may_retry(self):
         return self.reconnects < 0 or self._losses <= self.reconnects
+
+
+WPA2 = 3
+_SECURITY_MODES = range(8)
+
+
+class AccessPoint:
+    """The second interface. `stations`: how many have joined it. `seen`: what was on the air since power-up, in order:
+    (ssid, security)."""
+
+    def __init__(self):
+        self.seen = []
+        self.off()
+
+    def off(self):
+        """As after a reset."""
+        self.active = False
+        self.stations = 0
+        self.settings = {"ssid": "ESP_000001", "security": 0, "key": "", "max_clients": 4}
+
+    def set_active(self, active):
+        if active and not self.active:
+            self._show(self.settings)
+        self.active = active
+
+    def configure(self, settings):
+        """All of `settings` or none of them."""
+        new = self.settings | settings
+        if new["security"] not in _SECURITY_MODES:
+            raise WifiError("Wifi Invalid Argument")
+        if new["security"] and not 8 <= len(new["key"].encode()) < 64:
+            raise WifiError("Wifi Invalid Password")
+        new["ssid"] = new["ssid"].encode()[:32].decode(errors="replace")
+        if self.active:
+            self._show(new)
+        self.settings = new
+
+    def _show(self, settings):
+        self.seen.append((settings["ssid"], settings["security"]))

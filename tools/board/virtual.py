@@ -40,7 +40,8 @@ class VirtualBoard:
     `on_line(text)`: a printed line. `on_event(event)`: tuples, in order, `t` in `time.monotonic()` seconds:
     `("boot", n)`, `("line", text)`, `("pin", gpio, level or None, t)`, `("wdt",)`, `("crash", status)`,
     `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by different ways: their order among each
-    other says nothing below a millisecond or two. `console.open()` plugs in a cable: see there.
+    other says nothing below a millisecond or two. `listening`: where on 127.0.0.1 the access point's ports are.
+    `console.open()` plugs in a cable: see there.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class VirtualBoard:
     ):
         self.world = world
         self.chip = Chip(world, _now_ms, self._pin, networks, dns)
+        self.chip.listen = self._listen
+        self.listening: dict[int, int] = {}
         self.boots = 0
         self._flash = flash.resolve()
         self._interpreter = interpreter
@@ -245,6 +248,15 @@ class VirtualBoard:
         elif ran and self.chip.at_repl:
             self._emit("repl")
         return reply
+
+    def _listen(self, port: int) -> int:
+        """A free port for one of the access point's, and none that is free for TCP only."""
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            free = probe.getsockname()[1]
+            with socket.socket(type=socket.SOCK_DGRAM) as other:
+                other.bind(("127.0.0.1", free))
+        self.listening[port] = free
+        return free
 
     def _pin(self, gpio: int, level: int | None) -> None:
         self._emit("pin", gpio, level, time.monotonic())

@@ -1,4 +1,4 @@
-"""`network` of the ESP32 port: one Wi-Fi station. The rules live on the host, in `radio.py`.
+"""`network` of the ESP32 port: a Wi-Fi station and an access point. The rules live on the host, in `radio.py`.
 
 Part of the virtual board, never of a device.
 """
@@ -30,12 +30,14 @@ class WLAN:
     def __init__(self, interface=0):
         if interface not in (0, 1):
             raise ValueError("invalid WLAN interface identifier")
-        self._ap = interface
+        self._ap = "ap_" if interface else ""
 
     def active(self, on=None):
-        if self._ap:  # never brought up here
-            return False
-        return _ask("active", *(() if on is None else (int(on),))) == "1"
+        if self._ap and on:
+            import _air
+
+            _air.install()
+        return _ask(self._ap + "active", *(() if on is None else (int(on),))) == "1"
 
     def connect(self, ssid="", key="", bssid=None):
         _ask("connect", _link.packed(ssid), _link.packed(key or ""))
@@ -44,7 +46,7 @@ class WLAN:
         _ask("disconnect")
 
     def isconnected(self):
-        return not self._ap and _ask("connected") == "1"
+        return _ask(self._ap + "connected") == "1"
 
     def status(self, what=None):
         if what is None:
@@ -54,7 +56,7 @@ class WLAN:
         return int(_ask("rssi"))
 
     def ifconfig(self):
-        return tuple(_ask("ifconfig").split())
+        return tuple(_ask(self._ap + "ifconfig").split())
 
     def ipconfig(self, what):
         address, mask, gateway, _ = self.ifconfig()
@@ -64,7 +66,12 @@ class WLAN:
         if what == "mac":
             return b"\x24\x0a\xc4\x00\x00\x01"
         if what:
-            value = _ask("config", what)
+            value = _ask((self._ap if what != "hostname" else "") + "config", what)
             return value if what in ("hostname", "ssid") else int(value)
+        if self._ap:
+            words = []
+            for name, value in settings.items():
+                words += [name, _link.packed(value) if isinstance(value, (str, bytes)) else int(value)]
+            return _ask("ap_config", *words)
         for name, value in settings.items():
             _ask("config", name, _link.packed(value) if name == "hostname" else int(value))
