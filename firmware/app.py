@@ -32,6 +32,10 @@ def start(config, board, log, store, boots):
     device = build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
     device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)
     log.hidden.append(device.link)
+    if config["portal"]:
+        from firmware.portal import PortalLoop
+
+        device.supervisor.add("portal", PortalLoop(device, config["portal"], log), 60000)
     return device
 
 

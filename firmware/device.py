@@ -53,7 +53,7 @@ class Device:
         except MemoryError:
             return "status {}"  # a question must not harm what is asked about
         finally:
-            _drop("firmware.runtime.status")
+            drop("firmware.runtime.status")
 
     async def shutdown(self):
         """An orderly end: outputs safe, token given back."""
@@ -77,7 +77,7 @@ def run(sink):
         log.say("error", str(e))
         from firmware.out_of_service import show_config_error
 
-        return asyncio.run(show_config_error(board, log.clock, record, e.led))
+        return asyncio.run(show_config_error(board, log, store, record, e.left))
     del record  # nothing of the start shall live as long as the device
     try:
         asyncio.run(device.supervisor.run())
@@ -110,11 +110,11 @@ def _start(board, log, store, record):
 
         asyncio.run(sit_out(board, log, store, record))
     config = _config(log)
-    _drop("firmware.settings", "firmware.core.config")
+    drop("firmware.settings", "firmware.core.config")
     from firmware.app import start
 
     device = start(config, board, log, store, record.get("boots", 0))
-    _drop("firmware.app", "firmware.runtime.recall", "journal.recover")
+    drop("firmware.app", "firmware.runtime.recall", "journal.recover")
     return device
 
 
@@ -125,7 +125,7 @@ def _config(log):
     return load_config("config.json", log)
 
 
-def _drop(*prefixes):
+def drop(*prefixes):
     """What was needed once makes room for what is needed always."""
     for name in [name for name in sys.modules if name.startswith(prefixes)]:
         parent, child = name.rsplit(".", 1)

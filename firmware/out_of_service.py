@@ -22,12 +22,25 @@ async def sit_out(board, log, store, record):
     board.reset()
 
 
-async def show_config_error(board, clock, record, led):
-    """Drive what the last good configuration knew to its safe level, and blink until a person comes."""
+async def show_config_error(board, log, store, record, left):
+    """Drive what the last good configuration knew to its safe level, and blink until a person comes, perhaps to the
+    setup portal. `left`: what is left of the configuration for that."""
     for gpio, _, safe in record.get("outputs", ()):
         board.output(gpio, True, bool(safe))
+    clock = log.clock
+    led = left.get("led")
     lamp = led and board.led(led["gpio"], led["active"] == "high")
-    while True:
+
+    def blink(_):
         if lamp:
             lamp.set(level("config_error", clock.ms()))
+        return True
+
+    portal = left.get("portal")
+    if portal:
+        from firmware.portal import visit
+
+        if await visit(portal, log, board.random32, store, None, True, blink):
+            board.reset()
+    while blink(None):
         await clock.sleep_ms(_BLINK_MS)

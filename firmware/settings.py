@@ -6,6 +6,11 @@ from firmware.core.config import render, validate
 from firmware.core.errors import ConfigError
 
 
+def problems_of(raw):
+    """Of a configuration that is about to be written; see core.config."""
+    return validate(raw)[1]
+
+
 def load_config(path, log):
     """The normalized configuration; every problem is logged, and ConfigError raised when one of them is an error. From
     now on the log knows its level and what to mask."""
@@ -23,7 +28,7 @@ def load_config(path, log):
         wrong += problem[0] == "error"
     if wrong:
         error = ConfigError("config has %d errors; outputs stay safe until they are mended" % wrong)
-        error.led = config["led"]
+        error.left = config
         raise error
     log.level = config["log"]["level"]
     networks = config["wifi"]["networks"] if config["wifi"] else ()

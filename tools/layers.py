@@ -15,12 +15,14 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).resolve().parent.parent
 
 ARROWS = {
-    "app": {"app", "updater", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
+    "app": {"updater", "portal", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
     "device": {"app", "settings", "out_of_service", "drivers", "runtime", "core", "version"},
     "settings": {"core"},
     "updater": {"update", "runtime", "core"},
     "update": {"runtime", "core", "lib"},
-    "out_of_service": {"runtime", "core"},
+    "portal": {"portal_site", "device", "core"},
+    "portal_site": {"settings", "drivers", "core", "lib", "version"},
+    "out_of_service": {"portal", "runtime", "core"},
     "links": {"links", "cloud", "core", "lib"},
     "cloud": {"cloud", "core"},
     "drivers": {"drivers", "core"},

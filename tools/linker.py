@@ -6,7 +6,8 @@ look-ups in the flash at each start. The sources stay many small modules with ch
 * `firmware.device`: all that stays in memory, whatever the cloud;
 * one for each row of `LINKS`: the link with its dialect and engines;
 * what is used once: `firmware.app` and `firmware.settings`, which device.py drops, and `firmware.out_of_service`;
-* what is used when somebody asks: `firmware.runtime.status`, and for updates `firmware.updater`, `firmware.update`.
+* what is used when somebody asks: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for
+  the setup portal `firmware.portal` and `firmware.portal_site`.
 
 Owns which module belongs to which unit; `merging` does the merging.
 """
@@ -24,7 +25,9 @@ from tools.mpy import compiled
 
 _MAIN = "firmware.device"
 _APP = "firmware.app"
-_ON_DEMAND = ("firmware.runtime.status", "firmware.updater", "firmware.update")
+_ON_DEMAND = (
+    "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.portal", "firmware.portal_site",
+)  # fmt: skip
 _APART = (_APP, "firmware.settings", "firmware.out_of_service", *_ON_DEMAND)
 _LINKS = "LINKS"
 
@@ -124,11 +127,11 @@ def _assigns(node: ast.stmt, name: str) -> bool:
 
 
 def _dropped(tree: ast.Module) -> list[str]:
-    """What device.py drops after use: the arguments of `_drop`, beginnings of module names."""
+    """What device.py drops after use: the arguments of `drop`, beginnings of module names."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return [
         ast.literal_eval(argument)
         for call in calls
-        if isinstance(call.func, ast.Name) and call.func.id == "_drop"
+        if isinstance(call.func, ast.Name) and call.func.id == "drop"
         for argument in call.args
     ]

@@ -16,12 +16,14 @@ def validate(raw):
     """Check `raw`, any value a JSON parser returned: `(config, problems)`.
 
     Without an error `config` holds every key, defaults filled in, secrets wrapped in `Secret`. With one it holds only
-    `led`, for saying so: nothing may be switched from a configuration that is partly right.
+    `led` and `portal`, for saying so: nothing may be switched from a configuration that is partly right.
     """
     walk = _Walk()
     config = walk.value("object", raw, "config", "")
     if walk.failed:
-        config = {"led": None if "led" in walk.failed else config and config.get("led")}
+        config = {
+            key: None if key in walk.failed else config and config.get(key) for key in ("led", "portal")
+        }
     return config, walk.problems
 
 

@@ -37,6 +37,7 @@ safety object ={}
 watchdog_s 0|10..600 =60
 log object ={}
 update object =null
+portal object =null
 
 wifi
 networks list 1..5 object
@@ -160,5 +161,10 @@ url https://host[:port] 9..128
 folder text 1..64 ="/firmware"
 key secret 16..64
 prove_s 5..3600 =60
+
+portal
+password secret 8..63
+minutes 1..60 =10
+wait_s 5..3600 =60
 
 """

@@ -5,9 +5,10 @@ Refuses to grow: a new error here must ask for a new reaction.
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used: stay safe and say what to mend. `led`: its part about the LED, if right."""
+    """The configuration cannot be used: stay safe and say what to mend. `left`: what is
+    left of it for saying so, see core.config."""
 
-    led = None
+    left = {}
 
 
 class DriverError(Exception):

@@ -218,10 +218,18 @@ def test_what_is_refused_is_named_by_its_path():
 
 def test_an_error_leaves_nothing_that_could_be_switched():
     config, _ = validate(at(good(), ("outputs", 0, "gpio"), 6))
-    assert config == {"led": {"gpio": 2, "active": "high"}}
+    assert config == {"led": {"gpio": 2, "active": "high"}, "portal": None}
     for gpio in (17, 34, None):
         config, _ = validate(at(at(good(), ("outputs", 0, "gpio"), 6), ("led", "gpio"), gpio))
-        assert config == {"led": None}
+        assert config == {"led": None, "portal": None}
+    first = at(at(good(), ("wifi", "networks"), []), ("portal",), {"password": "test-password-not-real"})
+    config, found = validate(first)
+    assert paths("error", found) == ["wifi.networks"]
+    assert config["portal"]["password"].reveal() == "test-password-not-real"
+    assert (config["portal"]["minutes"], config["portal"]["wait_s"]) == (10, 60)
+    for password in ("7-chars", "x" * 64, None):
+        config, found = validate(at(first, ("portal", "password"), password))
+        assert config["portal"] is None and "portal.password" in paths("error", found)
 
 
 def test_values_no_parser_should_return_are_survived():

@@ -219,3 +219,45 @@ def test_what_was_noted_is_told_after_a_reset():
         b.noted()
         b.note("after")
         assert chip.rtc_memory.endswith(b"\nafter")
+
+
+def access_point(name="bench"):
+    chip = fakemachine.install()
+    from firmware.drivers.access_point import AccessPoint
+
+    return chip, AccessPoint(name)
+
+
+def test_the_access_point_is_never_open():
+    chip, point = access_point()
+    point.start("test-secret-not-real")
+    assert chip.on_air == [("bench-00ff", 3)] and chip.ap_on
+    point.stop()
+    point.stop()
+    assert not chip.ap_on
+    for forced in (0, 2):
+        chip, point = access_point()
+        chip.forced_security = forced
+        assert "WPA2" in refused(point.start, "test-secret-not-real")
+        point.stop()
+        assert not chip.ap_on
+
+
+def test_a_password_that_is_too_short_keeps_the_access_point_off():
+    chip, point = access_point()
+    assert "short" not in refused(point.start, "short")
+    assert chip.on_air == [] and not chip.ap_on
+
+
+def test_the_name_of_the_access_point_fits():
+    for name, ssid in (("x" * 40, "x" * 27 + "-00ff"), ("ü" * 32, "ü" * 13 + "-00ff"), ("", "-00ff")):
+        _, point = access_point(name)
+        assert point.ssid == ssid
+
+
+def test_who_uses_the_access_point():
+    chip, point = access_point()
+    point.start("test-secret-not-real")
+    assert not point.used()
+    chip.stations = 1
+    assert point.used()

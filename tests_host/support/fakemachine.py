@@ -32,6 +32,11 @@ class Chip:
         self.fed = 0
         self.datetime = (2000, 1, 1, 5, 0, 0, 0, 0)
         self.rtc_memory = b""
+        self.own = {"ssid": "ESP_0000ff", "security": 0, "key": ""}  # the access point's settings
+        self.on_air = []  # (ssid, security) of what the access point ever showed
+        self.forced_security = None  # what it shows whatever it is told
+        self.ap_on = False
+        self.stations = 0
 
     def settle(self, ssid, password):
         if ssid not in self.networks:
@@ -122,10 +127,16 @@ class WLAN:
     chip = None
 
     def __init__(self, interface):
-        if interface != 0:
+        if interface not in (0, 1):
             raise ValueError("invalid WLAN interface identifier")
+        self.interface = interface
 
     def active(self, on=None):
+        if self.interface:
+            if on:
+                self.chip.on_air.append((self.chip.own["ssid"], self.config("security")))
+            self.chip.ap_on = on
+            return on
         if on is not None:
             self.chip.wifi_on = on
             if not on:
@@ -133,7 +144,15 @@ class WLAN:
                 self.chip.reason = 1000
         return self.chip.wifi_on
 
-    def config(self, **values):
+    def config(self, what=None, **values):
+        if self.interface:
+            own = self.chip.own
+            if what:
+                return own[what] if self.chip.forced_security is None else self.chip.forced_security
+            if values["security"] and len(values["key"]) < 8:
+                raise OSError("Wifi Invalid Password")
+            own.update(values)
+            return None
         for key, value in values.items():
             if key != "reconnects":
                 raise ValueError("unknown config param")
@@ -155,6 +174,8 @@ class WLAN:
         self.chip.link, self.chip.reason = None, 1000
 
     def isconnected(self):
+        if self.interface:
+            return self.chip.stations > 0
         return self.chip.link is not None
 
     def status(self):
@@ -179,9 +200,12 @@ class Machine:
     def reset_cause(self):
         return self._chip.cause
 
+    def unique_id(self):
+        return b"\x24\x0a\xc4\x00\x00\xff"
+
 
 class Network:
-    STA_IF = 0
+    STA_IF, AP_IF = 0, 1
     WLAN = WLAN
 
     def __init__(self, chip):

@@ -93,6 +93,31 @@ class _Button:
         return bool(self._world.level(self._gpio, self._pull)) != self._active_low
 
 
+class SimAccessPoint:
+    """The access point as the portal gets it. `handle`: what answers a connection, while it is on."""
+
+    def __init__(self, name: str) -> None:
+        self.ssid = f"{name}-0001"
+        self.on = False
+        self.guests = 0
+        self.handle: Callable | None = None
+
+    def start(self, password: str) -> None:
+        self.on = True
+
+    async def listen(self, handle: Callable) -> None:
+        self.handle = handle
+
+    def step(self, answer: Callable) -> None:
+        pass
+
+    def used(self) -> bool:
+        return self.guests > 0
+
+    def stop(self) -> None:
+        self.on = False
+
+
 class SimRadio:
     """Wi-Fi with access points that come and go. Joining takes `JOIN_S` of virtual time."""
 

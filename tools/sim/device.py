@@ -15,6 +15,8 @@ from typing import Any
 from firmware.app import build
 from firmware.core.config import validate
 from firmware.device import Device
+from firmware.portal import PortalLoop
+from firmware.portal_site import CONFIG
 from firmware.runtime.clock import Clock
 from firmware.runtime.flash import Store
 from firmware.runtime.log import Log
@@ -33,7 +35,7 @@ from tools.cloud.demo import (
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.thinger_model import Thinger
-from tools.sim.board import SimBoard, SimRadio
+from tools.sim.board import SimAccessPoint, SimBoard, SimRadio
 from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
 from tools.sim.net import SimNet
@@ -80,8 +82,7 @@ class SimDevice:
     ) -> None:
         self._loop = loop
         self._rng = random.Random(seed)
-        self.config, problems = validate(config or demo_config())
-        assert not [p for p in problems if p[0] == "error"], problems
+        self.reads(config or demo_config())
         self.world = World(seed)
         self.radio = SimRadio(self._loop.time)
         self.radio.air["bench"] = WIFI_PASSWORD
@@ -102,6 +103,12 @@ class SimDevice:
         self._task: asyncio.Task | None = None
         self._owed_s = 0.0
         loop.on_jump = self._advance
+
+    def reads(self, config: dict) -> None:
+        """What the device finds in its file at the next start."""
+        self.raw = config
+        self.config, problems = validate(config)
+        assert not [p for p in problems if p[0] == "error"], problems
 
     def wall(self) -> float:
         return POWER_UP_UTC + self._loop.time()
@@ -142,7 +149,22 @@ class SimDevice:
             self.config, self.board, self.radio, clock, self.bits, log.say, store, self.net, self.boots
         )
         log.hidden.append(self.app.link)
+        self._portal(log, store)
         self._task = self._loop.create_task(self.app.supervisor.run())
+
+    def _portal(self, log: Log, store: Store) -> None:
+        """As app.start does it, but for the radio."""
+        self.points: list[SimAccessPoint] = []
+
+        def access_point(name: str) -> SimAccessPoint:
+            self.points.append(SimAccessPoint(name))
+            return self.points[-1]
+
+        if self.config["portal"]:
+            portal = PortalLoop(self.app, self.config["portal"], log, access_point, lambda: None)
+            self.app.supervisor.add("portal", portal, 60000)
+            if CONFIG not in [path.name for path in self._folder.iterdir()]:
+                store.save(CONFIG, self.raw)
 
     async def power_off(self) -> None:
         """As if the plug were pulled: nothing is said to anybody, and the relays fall."""

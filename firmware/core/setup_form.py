@@ -1,0 +1,140 @@
+"""The page by which a person without a cable gives the device its network and its keys.
+
+Owns the fields, the HTML, and how what was entered becomes part of the configuration. Whether that is right is judged
+by the same rules as at every start. Refuses to show what is secret, stored or just entered: an empty field keeps what
+is there. Pure; the page needs no script, and shows what came from outside as text.
+"""
+
+from firmware.core.values import text
+
+_NETWORK = (("ssid", "Wi-Fi network", "text 1..32"), ("password", "Wi-Fi password", "secret 0|8..64"))
+_ACCOUNT = (
+    ("device_id", "Device ID", "id 1..64"),
+    ("client_id", "Client ID", "id 1..64"),
+    ("client_secret", "Client secret", "secret 8..256"),
+)
+_THINGER = (
+    ("user", "Account", "id 1..32"),
+    ("device_id", "Device", "id 1..32"),
+    ("credential", "Credential", "secret 6..255"),
+)
+_NEEDED = {"id": "Needed: %s letters, digits, - and _"}
+
+_PAGE = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width,initial-scale=1"><title>%s</title><style>'
+    "body{font:1.1em sans-serif;max-width:24em;margin:1em auto;padding:0 1em}"
+    "label{display:block;margin-top:1em}"
+    "input,button{font:inherit;width:100%%;box-sizing:border-box;padding:.4em}"
+    "[role]{color:#b00020;margin:.2em 0}button{margin:1.5em 0}</style>"
+    "<h1>%s</h1><p>Firmware %s</p>"
+)
+_FORM = (
+    '<form method="post" action="/save" autocomplete="off" autocapitalize="none">'
+    '<input type="hidden" name="token" value="%s">'
+)
+_FIELD = '<label for="%s">%s</label><input id="%s" name="%s" type="%s" value="%s"'
+_WRONG = '<p role="alert" id="wrong-%s">%s</p>'
+_SAVED = (
+    "<p>Saved. The device restarts now and joins %s; this network goes away.</p>"
+    "<p>If it comes back later, name or password of the Wi-Fi were not right.</p>"
+)
+_END = "<p>An empty field keeps what is stored.</p><button>Save and restart</button></form>"
+
+
+def fields(raw):
+    """(name, label, rule as in config_rules) of what is asked for. `raw`: the configuration as it is in the file,
+    wrong as it may be."""
+    return _NETWORK + (_THINGER if _part(raw, "cloud").get("api") == "thinger" else _ACCOUNT)
+
+
+def page(raw, title, version, token, wrong):
+    """The form, a list of texts. `wrong`: what is wrong with what is in `raw`, by field, "" for all the rest."""
+    pieces = [_PAGE % (escaped(title), escaped(title), version), _FORM % token]
+    if wrong:
+        pieces.append(
+            _WRONG % ("", escaped(wrong.get("") or "Nothing was saved. Please enter passwords again."))
+        )
+    for name, label, rule in fields(raw):
+        secret = rule[0] == "s"
+        kind = 'password" autocomplete="new-password' if secret else "text"
+        pieces.append(_FIELD % (name, label, name, name, kind, "" if secret else escaped(stored(raw, name))))
+        if name in wrong:
+            pieces.append(' aria-invalid="true" aria-describedby="wrong-%s"' % name)
+            pieces.append(">" + _WRONG % (name, escaped(wrong[name])))
+        else:
+            pieces.append(">")
+    return pieces + [_END]
+
+
+def saved(raw, title, version):
+    """The page after it."""
+    return [_PAGE % (escaped(title), escaped(title), version), _SAVED % escaped(stored(raw, "ssid"))]
+
+
+def stored(raw, name):
+    """The text in the configuration that a field shows."""
+    value = _value(raw, name)
+    value = str(value) if isinstance(value, (str, int)) else ""
+    return "" if value[:7] == "REPLACE" else value
+
+
+def fill(raw, given):
+    """Put what was entered into `raw`. The network comes first in its list; others stay, up to five in all."""
+    networks = _networks(raw)
+    ssid = given.get("ssid")
+    password = given.get("password")
+    if not ssid and networks:
+        ssid = networks[0].get("ssid")
+    if ssid:
+        network = {"ssid": ssid, "password": ""}
+        for known in [n for n in networks if n.get("ssid") == ssid]:
+            networks.remove(known)
+            network = known
+        if password:
+            network["password"] = password
+        networks = [network] + networks[:4]
+    raw["wifi"] = wifi = _part(raw, "wifi")
+    wifi["networks"] = networks
+    raw["cloud"] = cloud = _part(raw, "cloud")
+    for name, _, _ in fields(raw)[len(_NETWORK) :]:
+        # Copied with the blank behind it; a name or password of a network may end in one.
+        if given.get(name, "").strip():
+            cloud[name] = given[name].strip()
+
+
+def complaints(raw):
+    """What is wrong with the values that the fields stand for, by field."""
+    wrong = {}
+    for name, _, rule in fields(raw):
+        kind, size = rule.split(" ")
+        value = _value(raw, name)
+        if text(kind, size, value) is None or str(value)[:7] == "REPLACE":
+            wrong[name] = _NEEDED.get(kind, "Needed: %s characters") % size.replace("|", " or ")
+    return wrong
+
+
+def escaped(text):
+    """Text for HTML, in elements and between quotation marks."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        text = text.replace(character, entity)
+    return text
+
+
+def _part(raw, key):
+    part = raw.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _networks(raw):
+    """The networks that are worth keeping."""
+    found = _part(raw, "wifi").get("networks")
+    found = [n for n in found if isinstance(n, dict)] if isinstance(found, list) else []
+    return [n for n in found if str(n.get("ssid"))[:7] != "REPLACE"]
+
+
+def _value(raw, name):
+    if name in ("ssid", "password"):
+        found = _networks(raw)
+        return found[0].get(name, "") if found else None
+    return _part(raw, "cloud").get(name)

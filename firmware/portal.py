@@ -1,0 +1,89 @@
+"""The setup portal: when it opens, for how long, and what follows. Only with `portal` in the configuration.
+
+It opens once after a start: at once when the configuration cannot be used, else when no network was joined within
+`wait_s`. It is over after `minutes`, when a network was joined, or when something was saved, which ends in a restart.
+Meanwhile everything else goes on as it always does without a network. What serves it is loaded for that long only.
+"""
+
+from micropython import const
+
+from firmware.core.errors import DriverError
+from firmware.core.timing import Timer
+
+_STEP_MS = const(100)
+_HOLD_MS = const(20000)
+_LAST_WORDS_MS = const(1500)
+
+
+def release():
+    from firmware.device import drop
+
+    drop("firmware.portal_site", "firmware.core.setup_form", "firmware.drivers.access_point", "http1.request")
+    drop("dnsstub.captive")
+
+
+class PortalLoop:
+    """`settings`: `portal` of the config; `access_point(name)`: None for the chip's; `release()`: makes room again."""
+
+    def __init__(self, device, settings, log, access_point=None, release=release):
+        self.device = device
+        self.settings = settings
+        self.log = log
+        self.access_point = access_point
+        self.release = release
+
+    async def run(self, beat):
+        device = self.device
+        network = device.network
+        supervisor = device.supervisor
+        clock = supervisor.clock
+
+        def goes_on(point):
+            beat()
+            if point.used():
+                # Whoever is typing is not thrown out by a search on other channels.
+                network.joiner.until = Timer(clock.ms(), _HOLD_MS)
+            return not network.up
+
+        wait = Timer(clock.ms(), self.settings["wait_s"] * 1000)
+        while not network.up:
+            beat()
+            await clock.sleep_ms(_STEP_MS)
+            if wait.passed(clock.ms()):
+                parts = self.settings, self.log, supervisor.rng, supervisor.store, self.access_point
+                device.controller.restart = await visit(*parts, False, goes_on)
+                self.release()
+                break
+        while True:
+            beat()
+            await clock.sleep_ms(_HOLD_MS)
+
+
+async def visit(settings, log, rng, store, access_point, alone, goes_on):
+    """Keep the portal open while `goes_on(point)`, `minutes` at most. True: something was saved, a restart is due.
+    `alone`: nothing else runs."""
+    clock = log.clock
+    log.hidden.append(settings["password"])
+    end = Timer(clock.ms(), settings["minutes"] * 60000)
+    point = None
+    try:
+        from firmware.portal_site import Site
+
+        site = Site(clock, rng, store, alone, access_point)
+        point = site.point
+        point.start(settings["password"].reveal())
+        await point.listen(site.serve)
+        log.say("warning", "portal: open for %d min at %s" % (settings["minutes"], point.ssid))
+        while goes_on(point) and not site.saved and not end.passed(clock.ms()):
+            point.step(site.name)
+            await clock.sleep_ms(_STEP_MS)
+        if site.saved:
+            await clock.sleep_ms(_LAST_WORDS_MS)
+        log.say("info", "portal: " + ("saved, restarting" if site.saved else "closed"))
+        return site.saved
+    except (DriverError, MemoryError) as e:
+        log.say("error", "portal: %s" % e)
+    finally:
+        if point:
+            point.stop()
+    return False

@@ -1,0 +1,136 @@
+"""What the setup portal answers: every request has an answer, only the form with its token changes anything.
+
+Owns the routes, the limits of a connection, and the way of what was entered past the rules of the configuration to the
+flash. A token drawn at opening keeps pages of other sites, in the same browser, from sending the form; a request
+under another name than the address gets no more than a redirect, so none of them can read the token either.
+"""
+
+import asyncio
+from micropython import const
+
+from dnsstub.captive import answer
+from firmware.core.setup_form import complaints, fill, page, saved
+from firmware.version import VERSION
+from http1.request import Request, RequestError, form, response
+
+ADDRESS = "192.168.4.1"
+CONFIG = "config.json"
+_IP = bytes((192, 168, 4, 1))
+_VISITORS = const(4)
+_DEADLINE_MS = const(10000)
+_LINGER_MS = const(1000)
+_PIECE = const(256)
+_HTML = (
+    "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nContent-Security-Policy: "
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'\r\n"
+)
+
+
+class Site:
+    """`access_point(name)`: see drivers.access_point. `alone`: nothing else runs, because the configuration is wrong.
+    `saved`: something was, and counts from the next start on."""
+
+    def __init__(self, clock, rng, store, alone, access_point=None):
+        self.clock = clock
+        self.store = store
+        self.alone = alone
+        self.saved = False
+        self.visitors = 0
+        self.token = "%08x%08x" % (rng(), rng())
+        self.point = (access_point or _access_point)(str(store.load(CONFIG).get("name", "device")))
+
+    def name(self, query):
+        """The datagram that answers a question for a name, or None."""
+        return answer(query, _IP)
+
+    async def serve(self, reader, writer):
+        """One connection, to its end."""
+        self.visitors += 1
+        try:
+            if self.visitors <= _VISITORS:
+                await self.clock.within(_DEADLINE_MS, self.talk(reader, writer))
+        except (OSError, asyncio.TimeoutError, MemoryError):
+            pass  # nobody is left to be told
+        finally:
+            self.visitors -= 1
+            writer.close()
+            try:
+                await writer.wait_closed()
+            except OSError:
+                pass
+
+    async def talk(self, reader, writer):
+        request = Request()
+        try:
+            while not request.done:
+                data = await reader.read(_PIECE)
+                if not data:
+                    return
+                request.feed(data)
+            reply = self.reply(request)
+        except RequestError as e:
+            reply = response(e.status)
+        except MemoryError:
+            reply = response(503, "", ["No memory for that at the moment. Please try again."])
+        for piece in reply:
+            writer.write(piece)
+            await writer.drain()
+        # Closed while something is unread, the connection would be reset, and the answer lost.
+        await self.clock.within(_LINGER_MS, _until_closed(reader))
+
+    def reply(self, request):
+        """The response to a request that is complete, in pieces."""
+        here = request.host in (ADDRESS, ADDRESS + ":80")
+        if request.method == "GET":
+            if here and request.target == "/":
+                return self.page(200, self.store.load(CONFIG), {})
+            return response(302, "Location: http://%s/\r\nCache-Control: no-store\r\n" % ADDRESS)
+        if request.method != "POST":
+            return response(405, "Allow: GET, POST\r\n")
+        if request.target != "/save":
+            return response(404)
+        try:
+            given = form(request.body)
+        except ValueError:
+            return response(400)
+        if not here:
+            return response(403)
+        if given.get("token") != self.token:
+            wrong = {"": "That form was an old one. Please enter everything again."}
+            return self.page(403, self.store.load(CONFIG), wrong)
+        return self.save(given)
+
+    def page(self, status, raw, wrong):
+        return response(status, _HTML, page(raw, self.point.ssid, VERSION, self.token, wrong))
+
+    def save(self, given):
+        raw = self.store.load(CONFIG)
+        fill(raw, given)
+        # Beside what runs there is no room for the whole check, and the rest has been found right at the start.
+        wrong = complaints(raw) or (self.alone and _others(raw))
+        if wrong:
+            return self.page(422, raw, wrong)
+        if not self.store.save(CONFIG, raw):
+            return self.page(500, raw, {"": "The flash refuses to be written."})
+        self.store.mark_good()  # a start that ends so is no early death
+        self.saved = True
+        return response(200, _HTML, saved(raw, self.point.ssid, VERSION))
+
+
+def _others(raw):
+    """What else is wrong with the configuration, for no field of the form."""
+    from firmware.settings import problems_of
+
+    errors = [path for level, path, _, _ in problems_of(raw) if level == "error"]
+    return errors and {"": "%s is wrong, and this page cannot mend it." % errors[0]}
+
+
+def _access_point(name):
+    from firmware.drivers.access_point import AccessPoint
+
+    return AccessPoint(name)
+
+
+async def _until_closed(reader):
+    while await reader.read(_PIECE):
+        pass

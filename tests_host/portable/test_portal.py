@@ -1,0 +1,300 @@
+"""What the portal answers to whom, what it writes, and when it ends."""
+
+import asyncio
+import json
+
+from firmware.core.errors import ConfigError, DriverError
+from firmware.core.nouns import Secret
+from firmware.out_of_service import show_config_error
+from firmware.portal import visit
+from firmware.portal_site import Site
+from tests_host.support.scripted import FakeClock
+
+PASSWORD = "test-password-not-real"
+SECRET = "test-secret-not-real"
+GOOD = "ssid=home&password=" + PASSWORD + "&device_id=12345&client_id=cdv_1&client_secret=" + SECRET
+
+
+class Flash:
+    """The Store seam. `refuses`: it is full, or worn."""
+
+    def __init__(self, **config):
+        self.files = {"config.json": json.dumps(config)}
+        self.refuses = False
+        self.good = 0
+
+    def load(self, name):
+        return json.loads(self.files[name])
+
+    def save(self, name, record):
+        if not self.refuses:
+            self.files[name] = json.dumps(record)
+        return not self.refuses
+
+    def mark_good(self):
+        self.good += 1
+        return True
+
+
+class Point:
+    """The access point seam. `fails`: the verb that does."""
+
+    def __init__(self, name, fails=""):
+        self.ssid = name + "-00ff"
+        self.fails = fails
+        self.on = False
+        self.password = self.handle = None
+
+    def start(self, password):
+        if self.fails == "start":
+            raise DriverError("access point: broken")
+        if self.fails == "memory":
+            raise MemoryError
+        self.password = password
+        self.on = True
+
+    async def listen(self, handle):
+        if self.fails == "listen":
+            raise DriverError("access point: broken")
+        self.handle = handle
+
+    def step(self, answer):
+        pass
+
+    def used(self):
+        return False
+
+    def stop(self):
+        self.on = False
+
+
+class Peer:
+    """Both ends of a connection as the handler gets them. `said`: pieces; a number is so many ms of silence."""
+
+    def __init__(self, clock, *said):
+        self.clock = clock
+        self.said = list(said)
+        self.heard = b""
+        self.closed = 0
+
+    async def read(self, n):
+        piece = self.said.pop(0) if self.said else b""
+        if isinstance(piece, Exception):
+            raise piece
+        if isinstance(piece, int):
+            await self.clock.sleep_ms(piece)
+            return await self.read(n)
+        if len(piece) > n:
+            self.said.insert(0, piece[n:])
+        return piece[:n]
+
+    def write(self, data):
+        self.heard += data
+
+    async def drain(self):
+        await asyncio.sleep(0)
+
+    def close(self):
+        self.closed += 1
+
+    async def wait_closed(self):
+        await asyncio.sleep(0)
+
+
+def site(alone=True, **config):
+    parts = {"name": "pump", "wifi": {"networks": []}, "cloud": {"ca_files": ["ca.der"]}}
+    parts.update(config)
+    flash = Flash(**parts)
+    return Site(FakeClock(), lambda: 0xABCD0123, flash, alone, Point), flash
+
+
+def ask(site, data):
+    """(status, headers and body) of what is answered to one request."""
+    peer = Peer(site.clock, data)
+    asyncio.run(site.serve(peer, peer))
+    assert peer.closed == 1
+    return int(peer.heard[9:12] or 0), peer.heard.decode()
+
+
+def get(target="/", host="192.168.4.1"):
+    return ("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (target, host)).encode()
+
+
+def post(body, target="/save", host="192.168.4.1"):
+    head = "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n" % (target, host, len(body))
+    return (head + body).encode()
+
+
+def signed(body):
+    return post("token=abcd0123abcd0123&" + body)
+
+
+def test_the_form_and_everything_else():
+    s, _ = site()
+    status, text = ask(s, get())
+    assert status == 200 and "text/html; charset=utf-8" in text and "pump-00ff" in text
+    assert ask(s, get(host="192.168.4.1:80"))[0] == 200
+    for request in (
+        get("/generate_204", "connectivitycheck.example"),
+        get("/", "captive.example"),
+        get("/other"),
+        get("/", ""),
+        get("/", "192.168.4.1.evil.example"),
+    ):
+        status, text = ask(s, request)
+        assert status == 302 and "Location: http://192.168.4.1/\r\n" in text and "token" not in text
+    outcomes = (
+        (404, post("", "/")),
+        (404, post(GOOD, "/other")),
+        (405, b"PUT / HTTP/1.1\r\nHost: 192.168.4.1\r\n\r\n"),
+        (405, b"HEAD / HTTP/1.1\r\nHost: 192.168.4.1\r\n\r\n"),
+        (400, b"\x16\x03\x01\0\r\n\r\n"),
+        (400, post("token=%zz")),
+        (413, b"POST /save HTTP/1.1\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000),
+        (431, b"GET /" + b"x" * 5000),
+        (0, b"GET / HT"),
+    )
+    for expected, request in outcomes:
+        status, text = ask(s, request)
+        assert status == expected and "token" not in text, request[:40]
+    assert not s.saved and s.visitors == 0
+    assert ask(s, get())[0] == 200
+
+
+def test_what_is_good_is_written_and_ends_it():
+    s, flash = site()
+    status, text = ask(s, signed(GOOD))
+    assert status == 200 and s.saved and "home" in text
+    assert SECRET not in text and PASSWORD not in text
+    config = flash.load("config.json")
+    assert config["wifi"]["networks"] == [{"ssid": "home", "password": PASSWORD}]
+    assert config["cloud"]["client_secret"] == SECRET and config["cloud"]["ca_files"] == ["ca.der"]
+    assert flash.good == 1
+
+
+def test_without_its_token_nothing_is_written():
+    s, flash = site()
+    before = flash.files["config.json"]
+    for request in (post(GOOD), post("token=&" + GOOD), post("token=abcd0123abcd0124&" + GOOD)):
+        status, text = ask(s, request)
+        assert status == 403 and "home" not in text
+    body = "token=abcd0123abcd0123&" + GOOD
+    status, text = ask(s, post(body, host="evil.example"))
+    assert status == 403 and "token" not in text
+    assert not s.saved and flash.files["config.json"] == before
+
+
+def test_what_is_wrong_is_not_written():
+    s, flash = site()
+    before = flash.files["config.json"]
+    status, text = ask(s, signed(GOOD.replace(PASSWORD, "short")))
+    assert status == 422 and 'id="wrong-password"' in text and SECRET not in text and 'value="home"' in text
+    assert not s.saved and flash.files["config.json"] == before
+    assert ask(s, signed(GOOD))[0] == 200
+
+
+def test_what_no_field_can_mend_is_said_when_nothing_else_runs():
+    broken = {"outputs": [{"pin_port": "6", "gpio": 6}]}
+    s, _ = site(**broken)
+    status, text = ask(s, signed(GOOD))
+    assert status == 422 and "outputs[0].gpio" in text and not s.saved
+    s, _ = site(alone=False, **broken)
+    assert ask(s, signed(GOOD))[0] == 200 and s.saved
+
+
+def test_a_flash_that_refuses_is_told():
+    s, flash = site()
+    flash.refuses = True
+    status, text = ask(s, signed(GOOD))
+    assert status == 500 and "flash" in text and not s.saved
+
+
+def test_a_silent_visitor_is_sent_away_and_a_crowd_is_not_let_in():
+    s, _ = site()
+    for said in ((20000,), (b"GET / HTTP/1.1\r\n", 20000), (OSError(104),)):
+        peer = Peer(s.clock, *said)
+        asyncio.run(s.serve(peer, peer))
+        assert peer.heard == b"" and peer.closed == 1 and s.visitors == 0
+    s.visitors = 4
+    assert ask(s, get()) == (0, "")
+    s.visitors = 3
+    assert ask(s, get())[0] == 200
+
+
+class Log:
+    def __init__(self):
+        self.clock = FakeClock()
+        self.hidden = []
+        self.lines = []
+
+    def say(self, level, text):
+        self.lines.append(text)
+
+
+def visited(goes_on=lambda point: True, fails="", minutes=3):
+    """How a visit ended: (whether something was saved, the minutes it took, the access point, the log)."""
+    log = Log()
+    points = []
+
+    def access_point(name):
+        points.append(Point(name, fails))
+        return points[0]
+
+    settings = {"password": Secret(PASSWORD), "minutes": minutes, "wait_s": 60}
+    flash = Flash(name="pump")
+    result = asyncio.run(visit(settings, log, lambda: 1, flash, access_point, True, goes_on))
+    assert not points[0].on and log.hidden[0].reveal() == PASSWORD
+    assert PASSWORD not in "".join(log.lines)
+    return result, log.clock.waited_ms / 60000, points[0]
+
+
+def test_it_is_over_when_the_time_is_up():
+    saved, minutes, point = visited()
+    assert not saved and 3 <= minutes < 3.1 and point.password == PASSWORD
+
+
+def test_it_is_over_when_there_is_a_network():
+    left = [5]
+
+    def goes_on(point):
+        assert point.on
+        left[0] -= 1
+        return left[0] > 0
+
+    saved, minutes, _ = visited(goes_on)
+    assert not saved and minutes < 0.1
+
+
+def test_a_radio_that_fails_ends_it():
+    for verb in ("start", "listen", "memory"):
+        saved, minutes, _ = visited(fails=verb)
+        assert not saved and minutes == 0
+
+
+class Board:
+    """What a device needs that cannot work. Its reset ends the story."""
+
+    def __init__(self):
+        self.driven = []
+
+    def output(self, gpio, active_high, on):
+        self.driven.append((gpio, on))
+
+    def random32(self):
+        return 7
+
+
+def out_of_service(left):
+    """What the board did in a minute with a configuration of which that is left."""
+    board, log = Board(), Log()
+    coroutine = show_config_error(board, log, Flash(name="pump"), {"outputs": [[16, 0, 1], [17, 1, 0]]}, left)
+    try:
+        asyncio.run(log.clock.within(60000, coroutine))
+    except asyncio.TimeoutError:
+        return board.driven
+    raise AssertionError("it ended")
+
+
+def test_a_wrong_configuration_without_a_portal_only_waits():
+    for left in (ConfigError("no file").left, {"led": None, "portal": None}):
+        assert out_of_service(left) == [(16, True), (17, False)]
