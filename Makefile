@@ -7,6 +7,7 @@ ENV := .venv/.ready
 MPY := .cache/.interpreter-ready
 BROKER := .cache/.broker-ready
 STOCK := .cache/.stock-ready
+BROWSER := .cache/.browser-ready
 READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 .DEFAULT_GOAL := help
@@ -16,7 +17,7 @@ READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Virtual environment, pinned packages, a real MicroPython and mosquitto (runs by itself when needed)
+setup: $(READY) $(BROWSER) ## Virtual environment, pinned packages, a real MicroPython, mosquitto, Chromium (runs by itself when needed)
 
 $(ENV): pyproject.toml tools/bootstrap.py
 	@$(PYTHON) tools/bootstrap.py --venv .venv
@@ -36,13 +37,18 @@ $(STOCK): pyproject.toml tools/stock.py | $(ENV)
 	@$(PY) -m tools.stock >/dev/null
 	@touch $@
 
+$(BROWSER): tools/browser.py | $(ENV)
+	@mkdir -p .cache
+	@$(PY) -m tools.browser --fetch
+	@touch $@
+
 demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT
 	@$(PY) -m tools.demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)
 
 smoke: $(READY) ## The demo's story without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one
 	@$(PY) -m tools.smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)
 
-test: $(READY) ## All tests; ARGS="-k lease" picks some
+test: $(READY) $(BROWSER) ## All tests; ARGS="-k lease" picks some
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: lint layers sizes test ## Lint, import arrows, compile gate, sizes, all tests: what must pass before a commit
