@@ -23,6 +23,7 @@ class RealerHttps(IotApi):
     first = None  # desired values that came with the catalog
     protocols = ("https", "mqtt")  # what the cloud lets this device use
     held = False  # MQTT is the transport now
+    room = _MOST_ITEMS  # reports in one request, as far as memory allows; `most`: as far as the server does
 
     async def open(self):
         """Authorize and read the catalog; the desired values that came with it wait for `next_desired`. A rate limit is
@@ -46,16 +47,15 @@ class RealerHttps(IotApi):
         done = []
         if not await self.slot(self.cadence.report_wait_ms):
             return done
-        items = [realer.feed_item(report) for report in reports[: self.most]]
+        items = [realer.feed_item(report) for report in reports[: min(self.most, self.room)]]
+        self.room = len(items) // 2 or 1  # should this end in an error: it may be that memory is short
         if len(items) > 1:
-            try:
-                outcome, body, words = await self.exchange("feed-data/batches", realer.batch(items))
-                answers = realer.results(body) if outcome == v.OK else {}
-            except MemoryError:  # so much beside a full outbox
-                outcome, words, answers = v.SHRINK, "memory", {}
+            outcome, body, words = await self.exchange("feed-data/batches", realer.batch(items))
+            answers = realer.results(body) if outcome == v.OK else {}
         else:
             outcome, _, words = await self.exchange("feed-data", items[0])
             answers = {reports[0].message_id: (outcome, words)}
+        self.room = _MOST_ITEMS
         for report in reports[: len(items)]:
             found, why = answers.get(report.message_id, (v.RETRY, ""))
             if found in (v.RETRY, v.SLOW):
@@ -67,7 +67,7 @@ class RealerHttps(IotApi):
         if len(items) > 1 and not done and outcome != v.SLOW:
             # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
             self.most = len(items) // 2 if outcome == v.SHRINK else 1
-            self.say("warning", "batches now of %d: %s" % (self.most, words))
+            self.say("warning", "batches of %d: %s" % (self.most, words))
         return done
 
     # -- the steps --

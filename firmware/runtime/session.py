@@ -72,7 +72,11 @@ class Session:
         self.since = Timer(self.clock.ms(), _STEADY_MS)
         self.online = True
         self.say("info", "online")
-        await until_first_fails(self.listen(), self.report())
+        try:
+            await until_first_fails(self.listen(), self.report())
+        except MemoryError:
+            # Closing the link makes room. Where even opening it does not, the supervisor has stronger means.
+            raise LinkError("memory")
 
     async def listen(self):
         link = self.link
