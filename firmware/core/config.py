@@ -130,6 +130,8 @@ def _flaws(item, name, path, seen):
         yield "error", "min", "less than max"
     if item.get("transport") == "mqtt" and item.get("api") == "realino":
         yield "error", "transport", "auto|https with api realino, which has no MQTT"
+    if item.get("update") and item.get("cloud", item).get("api") == "thinger":
+        yield "error", "update", "null with api thinger"
     safe = item.get("safe")
     if isinstance(safe, float) and not item.get("min", 1) <= safe <= item.get("max", 0):
         yield "error", "safe", "off|on|hold, mode setpoint: min..max"

@@ -452,3 +452,16 @@ def test_thinger():
         assert SECRET not in str(found)
     for host in ("iot.thinger.io", "192.168.1.5:25206", "my-own.example.org"):
         assert validate(thinger(host=host))[0]["cloud"]["host"] == host
+
+
+def test_what_fetches_updates_is_an_http_engine_which_thinger_has_not():
+    update = {"pin_port": "99", "url": "https://updates.example.org", "key": SECRET}
+    raw = good()
+    raw["update"] = update
+    assert validate(raw)[1] == []
+    raw = thinger()
+    raw["update"] = update
+    assert paths("error", validate(raw)[1]) == ["update"]
+    assert SECRET not in str(validate(raw)[1])
+    del raw["cloud"]
+    assert paths("error", validate(raw)[1])[:1] == ["cloud.ca_files"]
