@@ -23,11 +23,13 @@ _MOST = const(16384)
 
 
 async def fetch(number, settings, link, store, beat):
-    """Bring bundle `number` into the other slot and choose it for the next start. `link`: for `visit` and `broken`.
+    """Bring bundle `number` into the other slot and choose it for the next start. `link`: for `client` and `broken`.
     LinkError: it may go better later; ConfigError: it will not."""
     host, port = split(settings["url"][8:], 443)
     folder = "%s/%d/" % (settings["folder"].rstrip("/"), number)
-    source = _Source(link.visit(host, port), folder, beat)
+    # Of the engine that is loaded already.
+    client = type(link.client)(link.client.dialer, link.clock, host, port)
+    source = _Source(client, folder, beat)
     record = store.load(SLOT_RECORD)
     active = record.get("slot") or ""
     slot = "b" if active == "a" else "a"

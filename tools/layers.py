@@ -23,7 +23,7 @@ ARROWS = {
     "portal": {"portal_site", "device", "core"},
     "portal_site": {"settings", "drivers", "core", "lib", "version"},
     "out_of_service": {"portal", "runtime", "core"},
-    "links": {"links", "cloud", "core", "lib"},
+    "links": {"links", "cloud", "core", "lib", "version"},
     "cloud": {"cloud", "core"},
     "drivers": {"drivers", "core"},
     "runtime": {"runtime", "core"},

@@ -20,8 +20,9 @@ class Resources:
     """The resources of `controller`: an input for each output of the configuration, an output for each sensor,
     `status` and `restart`. `kinds`: 1 run, 2 input, 3 output, by name. `catalog`: the same as rows; ids are names."""
 
-    def __init__(self, controller):
+    def __init__(self, controller, version):
         self.controller = controller
+        self.version = version
         self.kinds = {"status": _OUTPUT, "restart": _RUN}
         self.outputs = {}
         self.ports = {}
@@ -62,6 +63,7 @@ class Resources:
             "outputs": {name: self.state(name) for name in self.outputs},
             "sensors": {name: self.read(name) for name in self.ports},
             "safe": ", ".join(safety.reasons) if safety.safe else None,
+            "firmware": self.version,
         }
 
     def state(self, name):

@@ -16,12 +16,14 @@ from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.safety import Lease
 from firmware.core.timing import Backoff, Cadence, Timer
+from firmware.version import VERSION
 from http1.client import Client
 from http1.message import HttpError
 from netio.errors import NetError
 
 _SLICE_MS = const(20000)
 _REVOKE_MS = const(5000)
+_AGENT = "User-Agent", "realer-firmware/" + VERSION  # RFC 9110, section 10.1.5
 
 
 class RealerApi:
@@ -46,11 +48,7 @@ class RealerApi:
 
     retry_s = 0  # least wait after a failure, where the cloud tells one
     broken = NetError, HttpError
-    """What requests of a `visit` raise."""
-
-    def visit(self, host, port):
-        """A client for another server, of the engine that is loaded already."""
-        return Client(self.client.dialer, self.clock, host, port)
+    """What requests of `client` raise."""
 
     def alive(self):
         pass
@@ -139,8 +137,9 @@ class RealerApi:
         return body
 
     async def call(self, what, request):
+        method, target, headers, body = request
         try:
-            response = await self.client.request(*request)
+            response = await self.client.request(method, target, headers + (_AGENT,), body)
         except (NetError, HttpError) as e:
             raise LinkError("%s: %s" % (what, e), self.retry_s)
         response.retry_after_s = max(response.retry_after_s, self.retry_s)

@@ -13,6 +13,7 @@ from firmware.core.errors import AuthError, LinkError
 from firmware.core.nouns import Desired
 from firmware.core.safety import Lease
 from firmware.core.timing import Timer
+from firmware.version import VERSION
 from iotmp.client import Client
 from iotmp.frame import IotmpError
 from iotmp.session import Refused, Session
@@ -42,7 +43,7 @@ class Thinger:
         self.rng = rng
         self.say = say
         self.controller = controller
-        self.things = Resources(controller)
+        self.things = Resources(controller, VERSION)
         self.catalog = self.things.catalog
         self.lease = Lease(clock.ms())
         host, _, port = cfg["host"].partition(":")

@@ -27,7 +27,7 @@ def made(outputs=(SWITCH, THERMOSTAT), sensors=(ROOM,)):
     controller = Controller(
         outputs, sensors, Outbox(1, 2, 0), Safety(300, 0), lambda index, on: None, lambda *said: None
     )
-    return controller, Resources(controller)
+    return controller, Resources(controller, "1.2.3")
 
 
 def test_kinds_and_catalog():
@@ -63,7 +63,7 @@ def test_every_name_is_its_own_and_one_part_of_a_path():
 def test_nothing_at_all_is_still_a_device():
     _, things = made((), ())
     assert things.kinds == {"status": 3, "restart": 1}
-    assert things.read("status") == {"outputs": {}, "sensors": {}, "safe": ""}
+    assert things.read("status") == {"outputs": {}, "sensors": {}, "safe": "", "firmware": "1.2.3"}
 
 
 def test_what_is_shown_is_what_is():
@@ -86,6 +86,7 @@ def test_what_is_shown_is_what_is():
         },
         "sensors": {"room": 21.37},
         "safe": None,
+        "firmware": "1.2.3",
     }
     controller.reading(0, None, 0, None)
     assert things.read("room") is None

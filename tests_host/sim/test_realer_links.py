@@ -11,6 +11,7 @@ import pytest
 
 from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
+from firmware.version import VERSION
 from tests_host.support.linkbench import HELD, IOT_POLLING, POLLING, REST_S, RealerBench, named
 from tools.cloud.demo import DEVICE_ID
 from tools.cloud.model import Command, Model, Plan, Request, Response, Sensor
@@ -45,6 +46,19 @@ async def test_open_gives_the_catalog_and_the_first_wishes_follow_at_once(bench)
     assert bench.by_port(await bench.link.next_desired()) == bench.wanted
     assert bench.loop.time() == start
     bench.link.close()
+
+
+async def test_every_request_says_which_firmware_asks(bench):
+    agents, handle = [], bench.model.handle
+
+    def noted(request, now):
+        agents.append(request.headers.get("user-agent"))
+        return handle(request, now)
+
+    bench.model.handle = noted
+    assert await bench.work() is None
+    await bench.link.shutdown()
+    assert len(agents) >= 3 and set(agents) == {f"realer-firmware/{VERSION}"}
 
 
 async def _pump(bench, seconds):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from firmware.version import VERSION
 from tools.cloud.demo import THINGER_CREDENTIAL, THINGER_DEVICE, THINGER_PASSWORD, THINGER_USER
 from tools.cloud.messages import Request
 from tools.cloud.thinger_wire import frame
@@ -119,7 +120,7 @@ async def test_readings(device, ready):
 async def test_status_has_everything(device, ready):
     await ready.write("pump", True)
     found = await ready.read("status")
-    assert found["safe"] is None
+    assert found["safe"] is None and found["firmware"] == VERSION
     assert found["outputs"]["pump"] == {"on": True, "target": 1, "held": None, "fault": None}
     assert set(found["outputs"]) == {"pump", "heater"} and set(found["sensors"]) == {"room", "daylight"}
 

@@ -122,10 +122,8 @@ class Link:
     broken = NetError, HttpError
 
     def __init__(self, files):
-        self.files = files
-
-    def visit(self, host, port):
-        return Client(Server(self.files), Clock(), host, port)
+        self.clock = Clock()
+        self.client = Client(Server(files), self.clock, "api.realer.test")
 
 
 def sha(data, *more):
