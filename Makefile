@@ -12,7 +12,7 @@ READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers sizes portable fuzz soak bench flash config ca deploy doctor image package format clean monitor status
+.PHONY: help setup demo smoke test check lint layers sizes portable fuzz soak bench flash config ca deploy doctor bundle image package format clean monitor status
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ status: $(ENV) ## How the board is, on one screen, without stopping it: PORT=...
 
 doctor: $(ENV) ## Checklist on the board: network, time, certificates, pins; PORT as for flash
 	@$(PY) -m tools doctor $(if $(PORT),--port $(PORT)) $(ARGS)
+
+bundle: $(ENV) ## This firmware, signed for updates over the air: NUMBER=7 OUT=served/firmware
+	@$(PY) -m tools bundle $(NUMBER) $(if $(OUT),--out "$(OUT)") $(ARGS)
 
 image: $(ENV) ## MicroPython with this firmware frozen in: IDF=path/to/esp-idf MICROPYTHON=path/to/sources
 	@$(PY) -m tools image $(if $(IDF),--idf $(IDF)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(ARGS)
