@@ -43,6 +43,7 @@ def usage() -> str:
     lines = ["python -m tools COMMAND [...]     python -m tools COMMAND --help"]
     for heading, commands in COMMANDS.items():
         lines += ["", heading] + [f"  {name:<14}{text}" for name, (_, text) in commands.items()]
+    lines += ["", "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped with Ctrl-C."]
     return "\n".join(lines)
 
 

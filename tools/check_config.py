@@ -195,9 +195,11 @@ def _report(problems: list[Problem], colour: bool) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.check_config", description="Check a device's config.json."
+        prog="python -m tools.check_config",
+        description="Check a device's config.json as the device does, and its certificates, which lie beside it.",
+        epilog="Exit status: 0 the device would work with it, 1 it would not, 2 the file cannot be read as JSON.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the device's config.json")
     path = parser.parse_args(argv).file
     try:
         problems = problems_of(path)

@@ -99,7 +99,11 @@ async def _serve(console: Console, file: Path, db: str, port: int, min_interval_
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.cloud", description="The simulated Realer cloud.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.cloud",
+        description="The simulated Realer cloud: run one, or play with the one that runs here, such as the demo's.",
+        epilog="Exit status: 0 done, 1 refused, 2 wrong usage, 3 no cloud is running here.",
+    )
     parser.add_argument(
         "--connection", type=Path, default=client.CONNECTION_FILE, help="connection file of the cloud"
     )
