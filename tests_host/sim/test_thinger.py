@@ -242,16 +242,6 @@ async def test_a_refused_login_is_safe_state_at_once_and_rare_tries(device, read
     await device.until(lambda: device.online, 950)
 
 
-async def test_local_control_goes_on_without_a_cloud(device, ready):
-    device.net.silent = True
-    await asyncio.sleep(400)
-    device.press()
-    await device.until(lambda: device.on("pump"), 1)
-    device.net.silent = False
-    await device.until(lambda: device.online, 120)
-    assert device.on("pump") and await ready.shown("pump") == {"in": True}
-
-
 async def test_restart_is_answered_and_leaves_safe_outputs(device, ready):
     await ready.write("pump", True)
     resets = device.board.resets
