@@ -76,6 +76,10 @@ def problems_of(path: Path) -> list[Problem]:
     """Everything there is to say about the configuration in `path`. Raises UnreadableError."""
     raw = load(path)
     config, problems = validate(raw)
+    problems = left_to_portal(raw, problems)
+    if config.get("portal") and config.get("wifi", 0) is None:
+        allowed = "wifi too: without it the network counts as there, and the setup portal stays shut"
+        problems.append(("warning", "portal", "no wifi", allowed))
     outputs = config.get("outputs", [])
     groups = [output["interlock"] for output in outputs]
     for i, output in enumerate(outputs):
@@ -84,6 +88,32 @@ def problems_of(path: Path) -> list[Problem]:
     for i, name in enumerate(_ca_files(raw)):
         problems += _certificate(path.parent / name, f"cloud.ca_files[{i}]")
     return problems + _privacy(path)
+
+
+def left_to_portal(raw: Any, problems: list[Problem]) -> list[Problem]:
+    """The same, but what is missing is no error where the device's setup portal will ask for it."""
+    errors = {path for level, path, *_ in problems if level == "error"}
+    if (
+        not isinstance(raw, dict)
+        or not raw.get("portal")
+        or any(path.startswith("portal") for path in errors)
+    ):
+        return problems
+    device()
+    from firmware.core.setup_form import fields  # noqa: PLC0415  as above
+
+    asked = {"wifi.networks", "wifi.networks[0].ssid", "wifi.networks[0].password"}
+    asked |= {f"cloud.{name}" for name, *_ in fields(raw)}
+
+    def missing(path: str, found: str, allowed: str) -> bool:
+        return path in asked and (found in ("nothing", "a list") or allowed.startswith("your own value"))
+
+    return [
+        ("warning", path, found, f"{allowed}; the setup portal asks for it")
+        if level == "error" and missing(path, found, allowed)
+        else (level, path, found, allowed)
+        for level, path, found, allowed in problems
+    ]
 
 
 _KINDS = {

@@ -2,7 +2,8 @@
 
 Owns: the command line, where things are written and with which rights (only their owner reads them), and the table of
 boards. The questions are `wizard`'s, the rules the device's own. Nothing is written that the device would refuse; of
-many boards all are written or none. A secret is never shown.
+many boards all are written or none. A secret is never shown, but for the password of a setup portal, once, when it is
+drawn.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import copy
 import csv
 import json
 import re
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ Many boards: --answers BASE.json --boards BOARDS.csv --out FOLDER. BASE.json is 
 from board to board may be missing. The first line of BOARDS.csv names keys by their path, such as
 cloud.device_id,cloud.client_id,cloud.client_secret,name,outputs[0].gpio; each other line is a board, written to
 FOLDER/<device_id>.json with the certificates beside it."""
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+"""What nobody mistakes for something else on a label: five bits each."""
 _PATH = re.compile(r"\.?(\w+)|\[(\d+)\]")
 
 
@@ -36,18 +40,25 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--answers", type=Path, help="ask nothing: take this configuration and check it")
     parser.add_argument("--boards", type=Path, help="with --answers: one board per line, see below")
+    parser.add_argument(
+        "--portal", action="store_true", help="with --answers: boards without a network open a setup portal"
+    )
     parser.add_argument("--bundle", type=Path, help="your own root certificates instead of Mozilla's")
     options = parser.parse_args(argv)
     if options.boards and not options.answers:
         parser.error("--boards needs --answers, the configuration that the boards have in common")
+    common = _load(options.answers) if options.answers else {}
+    if options.portal and isinstance(common, dict):
+        common["portal"] = common.get("portal") or {}
     if options.boards:
-        return _many(options.answers, options.boards, options.out or Path("boards"))
+        return _many(common, options.answers.parent, options.boards, options.out or Path("boards"))
     out = options.out or Path("config.json")
     if options.answers:
-        draft = _load(options.answers)
-        _checked(draft, str(options.answers))
-        _copy_certificates(draft, options.answers.parent, out.parent)
-        _write(draft, out)
+        password = _drawn(common)
+        _checked(common, str(options.answers))
+        _copy_certificates(common, options.answers.parent, out.parent)
+        _write(common, out)
+        _tell(password, common)
     else:
         interview(out, options.bundle)
     return 0
@@ -65,8 +76,29 @@ def interview(out: Path, bundle: Path | None = None) -> None:
         "Every answer is checked at once; Enter takes what is shown. Ctrl-C ends it, and nothing is written."
     )
     wizard.Wizard(draft, out.parent, lambda text: say.print(text, style="dim"), bundle).run()
+    password = _drawn(draft)
     _checked(draft, str(out))
     _write(draft, out)
+    _tell(password, draft)
+
+
+def _drawn(draft: Any) -> str:
+    """The password of the setup portal, if there is one and it had none; it has now."""
+    portal = draft.get("portal") if isinstance(draft, dict) else None
+    if not isinstance(portal, dict) or portal.get("password"):
+        return ""
+    groups = ("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
+    portal["password"] = "-".join(groups)
+    return portal["password"]
+
+
+def _tell(password: str, draft: dict[str, Any]) -> None:
+    if password:
+        print(
+            f"Setup portal: Wi-Fi {draft.get('name', 'device')}-…, password {password}\n"
+            "Shown this once: put it on the board. Where it finds no network after power-up, it opens this Wi-Fi for\n"
+            f"{draft['portal'].get('minutes', 10)} minutes: join it with a phone and open http://192.168.4.1/"
+        )
 
 
 def _load(path: Path) -> Any:
@@ -78,7 +110,7 @@ def _load(path: Path) -> Any:
 
 def _checked(draft: Any, name: str) -> None:
     """Show what the device would say of it. Raises Failed for errors."""
-    problems = check_config.validate(draft)[1]
+    problems = check_config.left_to_portal(draft, check_config.validate(draft)[1])
     lines = [
         f"{name}: {level}: {path}: found {found}, allowed: {allowed}"
         for level, path, found, allowed in problems
@@ -107,25 +139,32 @@ def _copy_certificates(draft: dict[str, Any], source: Path, target: Path) -> Non
             (target / name).write_bytes(content)
 
 
-def _many(base: Path, boards: Path, folder: Path) -> int:
-    common = _load(base)
+def _many(common: Any, source: Path, boards: Path, folder: Path) -> int:
+    """`source`: the folder where the certificates are."""
     drafts: dict[str, Any] = {}
+    passwords: dict[str, str] = {}
     for number, row in _rows(boards):
         where = f"{boards}:{number}"
         draft = _filled(common, row, where)
+        password = _drawn(draft)
         _checked(draft, where)
-        device = str(draft["cloud"]["device_id"])
+        device = str(draft["cloud"].get("device_id", ""))
+        if not device or device.startswith("REPLACE"):
+            raise cli.Failed(f"{where}: a board without device_id", "Its configuration is named after it.")
         if device in drafts:
             raise cli.Failed(
                 f"{where}: a second board with device_id {device}", "Give each board an identity of its own."
             )
-        drafts[device] = draft
+        drafts[device], passwords[device] = draft, password
     if not drafts:
         raise cli.Failed(f"{boards}: no board in it")
     for device, draft in drafts.items():
-        _copy_certificates(draft, base.parent, folder)
+        _copy_certificates(draft, source, folder)
         write_private(folder / f"{device}.json", json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
     print(f"written: {len(drafts)} configurations to {folder} (only you can read them)")
+    for device, password in passwords.items():
+        if password:
+            print(f"device {device}: password of its setup portal {password} (shown this once)")
     return 0
 
 

@@ -22,6 +22,7 @@ from tools.explained import ABOUT
 
 _REALER = ("auto", "realer", "bootstrap")
 _KEYS = ("device_id", "client_id", "client_secret")
+_ENTERED = (*_KEYS, "user", "credential")  # at the setup portal, if not here
 _LONGEST = 5  # networks
 
 
@@ -60,9 +61,12 @@ class Wizard:
         """Ask everything."""
         self.draft.setdefault("version", 1)
         self._section("config", self.draft, "")
-        self._networks()
-        self._section("cloud", self.draft.setdefault("cloud", {}), "cloud.")
-        self._ports(self._catalog())
+        complete = self._complete()
+        if complete:
+            self._networks()
+        cloud = self.draft.setdefault("cloud", {})
+        self._section("cloud", cloud, "cloud.", () if complete else _ENTERED)
+        self._ports(self._catalog() if complete else [])
         if any(output.get("mode", "switch") == "switch" for output in self.draft["outputs"]):
             self._items("buttons", "a push button that works without network")
         if "led" in self.draft or self._ask.yes("Is there a status LED?", True):
@@ -127,8 +131,24 @@ class Wizard:
 
     # Parts with an order of their own
 
+    def _complete(self) -> bool:
+        """Whether network and keys are to be asked for; not where whoever installs the device enters them."""
+        if not self.draft.get("portal"):
+            self._say(
+                "Where it finds no network, it can open a Wi-Fi of its own, with a page to enter network and keys."
+            )
+            if not self._ask.yes("Shall it open such a setup portal?", False):
+                return True
+            self.draft["portal"] = {}
+        if self._ask.yes("Enter network and keys now, not later at the portal?", True):
+            return True
+        self.draft.setdefault("wifi", {}).setdefault("networks", [])
+        return False
+
     def _networks(self) -> None:
-        networks = self.draft.setdefault("wifi", {}).setdefault("networks", [{}])
+        networks = self.draft.setdefault("wifi", {}).setdefault("networks", [])
+        if not networks:
+            networks.append({})
         for i, network in enumerate(networks):  # it grows meanwhile
             self._section("networks", network, f"wifi.networks[{i}].")
             if i == len(networks) - 1 < _LONGEST - 1 and self._ask.yes("Another network to try?", False):

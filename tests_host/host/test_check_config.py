@@ -49,6 +49,14 @@ def test_a_good_file_says_so_in_one_line(device: Path) -> None:
     assert done.stdout.splitlines() == [f"{device}: usable, 0 errors, 0 warnings"]
 
 
+def test_a_portal_without_wifi_is_pointless(device: Path) -> None:
+    config = json.loads(device.read_text()) | {"portal": {"password": SECRET}}
+    del config["wifi"]
+    device.write_text(json.dumps(config))
+    done = run(device)
+    assert done.returncode == 0 and "portal stays shut" in done.stdout and SECRET not in done.stdout
+
+
 def test_errors_name_path_found_and_allowed(device: Path) -> None:
     config = json.loads(device.read_text())
     config["outputs"][0]["gpio"] = 6

@@ -40,6 +40,7 @@ def choices() -> list[str]:
 
 BEFORE_THE_CLOUD = (
     ("name", f"{CLEAR}cabin\r"),
+    ("such a setup portal", "n"),
     ("wifi.networks[0].ssid", "bench\r"),
     ("wifi.networks[0].password", f"{WIFI_PASSWORD}\r"),
     ("Another network", "n"),
@@ -171,7 +172,7 @@ def interviewed(draft: dict[str, Any], folder: Path, keys: str, bundle: Path | N
     return said
 
 
-KEEP_BEGINNING = ENTER + ENTER + ENTER + "n"  # name, network, its password, no other network
+KEEP_BEGINNING = ENTER + "n" + ENTER + ENTER + "n"  # name, no portal, network, its password, no other network
 KEEP_CLOUD = ENTER * (4 + len(choices())) + "y"  # choices, base_url, three keys, the certificate
 KEEP_REST = (
     "y" * 2 + "n" + "y" * 2 + "n" + "y" + "n" + ENTER * 2 + ENTER
@@ -224,7 +225,7 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Auth
             "client_secret": "12345678",
         }
     }
-    network = ENTER + "bench" + ENTER + ENTER + "n"
+    network = ENTER + "n" + "bench" + ENTER + ENTER + "n"
     by_hand = (
         ENTER * (4 + len(choices())) + "y" + "n" + CLEAR + "certs/a.der, certs/b.der" + ENTER + "y" + "n"
     )
@@ -310,6 +311,54 @@ def test_answers_from_a_file_are_checked_and_written(authority: Authority, tmp_p
     assert not (tmp_path / "never.json").exists()
 
 
+PORTAL = re.compile(r"password ([a-z2-9]{4}(?:-[a-z2-9]{4}){3})$", re.MULTILINE)
+
+
+def test_a_portal_gets_a_password_of_its_own_which_is_told_once(authority: Authority, tmp_path: Path):
+    answers, out = tmp_path / "answers.json", tmp_path / "config.json"
+    config = complete(tmp_path, authority)
+    config["wifi"]["networks"] = []
+    del config["cloud"]["client_secret"]
+    answers.write_text(json.dumps(config))
+    assert run("--answers", answers, "--out", out).returncode == 1
+    done = run("--answers", answers, "--out", out, "--portal")
+    assert done.returncode == 0, done.stderr
+    password = PORTAL.search(done.stdout)[1]
+    assert json.loads(out.read_text())["portal"] == {"password": password}
+    assert "wifi.networks" in done.stdout and "cloud.client_secret" in done.stdout
+    assert {level for level, *_ in check_config.problems_of(out)} == {"warning"}
+
+    again = run("--answers", out, "--out", tmp_path / "again.json", "--portal")
+    assert again.returncode == 0 and password not in again.stdout
+    assert json.loads((tmp_path / "again.json").read_text())["portal"] == {"password": password}
+
+
+def test_what_the_portal_cannot_mend_is_still_an_error(authority: Authority, tmp_path: Path):
+    config = complete(tmp_path, authority)
+    config["portal"] = {"password": "test-password-not-real"}
+    for section, key, value in (
+        ("cloud", "client_secret", "short"),
+        ("cloud", "poll_s", 1),
+        ("portal", "password", "7-chars"),
+        ("wifi", "networks", "none"),
+    ):
+        wrong = json.loads(json.dumps(config))
+        wrong[section][key] = value
+        problems = check_config.left_to_portal(wrong, check_config.validate(wrong)[1])
+        assert [path for level, path, *_ in problems if level == "error"] == [f"{section}.{key}"]
+
+
+def test_whoever_installs_it_enters_network_and_keys(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["wifi"]["networks"] = []
+    for key in ("device_id", "client_id", "client_secret"):
+        del draft["cloud"][key]
+    keep_cloud = ENTER * (1 + len(choices())) + "y"  # choices, base_url, the certificate
+    interviewed(draft, tmp_path, ENTER + "y" + "n" + keep_cloud + KEEP_REST)
+    assert draft["portal"] == {} and draft["wifi"]["networks"] == []
+    assert not {"device_id", "client_id", "client_secret"} & draft["cloud"].keys()
+
+
 BOARDS = (
     "name,cloud.device_id,cloud.client_id,cloud.client_secret,wifi.networks[0].password,outputs[0].gpio\n"
     "north,101,cdv_1,test-secret-not-real-1,12345678,16\n"
@@ -334,6 +383,19 @@ def test_a_table_becomes_a_folder(authority: Authority, tmp_path: Path):
     assert (config["name"], config["outputs"][0]["gpio"]) == ("south, lower", 18)
     assert config["wifi"]["networks"][0]["password"] == "87654321"
     assert json.loads(north.read_text())["cloud"]["client_id"] == "cdv_1"
+
+
+def test_every_board_has_a_portal_password_of_its_own(authority: Authority, tmp_path: Path):
+    base, boards = tmp_path / "base.json", tmp_path / "boards.csv"
+    base.write_text(json.dumps(complete(tmp_path, authority) | {"wifi": {"networks": []}}))
+    boards.write_text("name,cloud.device_id\nnorth,101\nsouth,102\n")
+    done = run("--answers", base, "--boards", boards, "--out", tmp_path / "boards", "--portal")
+    assert done.returncode == 0, done.stderr
+    files = [json.loads((tmp_path / "boards" / f"{n}.json").read_text()) for n in (101, 102)]
+    passwords = [file["portal"]["password"] for file in files]
+    assert passwords[0] != passwords[1]
+    for device, password in zip((101, 102), passwords, strict=True):
+        assert f"device {device}: password of its setup portal {password}" in done.stdout
 
 
 @pytest.mark.parametrize(
