@@ -55,20 +55,9 @@ class Request:
         """Take what counts of a head; the length of the body."""
         lines = head.split(b"\r\n")
         words = lines.pop(0).split(b" ")
-        found = [None] * len(_FIELDS)
-        for line in lines:
-            name, colon, value = line.partition(b":")
-            name = name.lower()
-            if not colon or name.split() != [name]:  # also catches folded lines
-                raise RequestError(400)
-            if name in _FIELDS:
-                i = _FIELDS.index(name)
-                if found[i] is not None:
-                    raise RequestError(400)
-                found[i] = value.strip()
         if min(head.replace(b"\r\n", b"") + b"~") < 32 or len(words) != 3 or words[2][:7] != b"HTTP/1.":
             raise RequestError(400)
-        host, length, coding = found
+        host, length, coding = _fields(lines)
         try:
             self.method, self.target, self.host = [
                 part.decode() for part in (words[0], words[1], host or b"")
@@ -86,6 +75,22 @@ class Request:
         if len(length) > 9 or int(length) > MAX_BODY:
             raise RequestError(413)
         return int(length)
+
+
+def _fields(lines):
+    """The values of `_FIELDS`, None for one that is not there."""
+    found = [None] * len(_FIELDS)
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        name = name.lower()
+        if not colon or name.split() != [name]:  # also catches folded lines
+            raise RequestError(400)
+        if name in _FIELDS:
+            i = _FIELDS.index(name)
+            if found[i] is not None:
+                raise RequestError(400)
+            found[i] = value.strip()
+    return found
 
 
 def form(body):
