@@ -29,12 +29,14 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostsh
 from journal import record as journal_record  # noqa: E402
 from journal import recover as journal  # noqa: E402
 
-from dnsstub import resolver as dns  # noqa: E402 - after the path to it
+from dnsstub import captive  # noqa: E402 - after the path to it
+from dnsstub import resolver as dns  # noqa: E402
 from firmware.cloud import realer, realer_mqtt, words  # noqa: E402
-from firmware.core import verdict  # noqa: E402
+from firmware.core import setup_form, verdict  # noqa: E402
 from firmware.core.config import validate  # noqa: E402
 from firmware.core.errors import LinkError  # noqa: E402
 from firmware.core.nouns import Report  # noqa: E402
+from http1 import request as http_request  # noqa: E402
 from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response  # noqa: E402
 from iotmp import session as iotmp  # noqa: E402
 from iotmp.frame import IotmpError  # noqa: E402
@@ -173,6 +175,38 @@ def run_http(data: bytes, chance: random.Random) -> None:
         raise Wrong(f"in pieces {cut!r}, as a whole {whole!r}")
 
 
+def portal_outcome(pieces: list[bytes]) -> Any:
+    """What the setup portal makes of a visitor: the configuration and the page."""
+    request, raw = http_request.Request(), {}
+    try:
+        for piece in pieces:
+            if not request.done:
+                request.feed(piece)
+            if len(request._input) > http_request.MAX_HEAD + http_request.MAX_BODY + LONGEST:
+                raise Wrong("more kept than allowed")
+        if not request.done:
+            return None
+        setup_form.fill(raw, http_request.form(request.body))
+    except (http_request.RequestError, ValueError) as error:
+        return str(error)
+    page = "".join(setup_form.page(raw, request.host, "1.0", "token", setup_form.complaints(raw)))
+    if page.count("<") != page.count(">"):
+        raise Wrong("what came from outside is part of the page")
+    return request.method, request.target, request.host, raw, page
+
+
+def run_portal(data: bytes, chance: random.Random) -> None:
+    whole, cut = portal_outcome([data]), portal_outcome(cuts(data, chance))
+    if whole != cut:
+        raise Wrong(f"in pieces {cut!r}, as a whole {whole!r}")
+
+
+def run_captive(data: bytes, chance: random.Random) -> None:
+    reply = captive.answer(data, bytes(4))
+    if reply is not None and not (17 <= len(reply) <= len(data) + 16 and reply[:2] == data[:2]):
+        raise Wrong(f"answers {reply!r}")
+
+
 def run_dns(data: bytes, chance: random.Random) -> None:
     try:
         addresses, ttl_s = dns.parse(data, 7, "api.realer.test")
@@ -282,7 +316,7 @@ def told(error: Exception) -> None:
 
 def run_config(data: bytes, chance: random.Random) -> None:
     config, problems = validate(parsed(data, CONFIG_SEEDS, chance))
-    if len(problems) > 40 or (any(p[0] == "error" for p in problems) and set(config) != {"led"}):
+    if len(problems) > 40 or (any(p[0] == "error" for p in problems) and set(config) != {"led", "portal"}):
         raise Wrong(f"{problems}")
 
 
@@ -385,6 +419,10 @@ PAYLOAD_SEEDS = (
     b'{"version":1,"status":"accepted","retryable":false,"message_id":"1-2-3"}',
     b'{"version":1,"status":"error","retryable":true,"message_id":null,"error":{"type":[[[[]]]],"details":{}}}',
 )
+PORTAL_SEEDS = (
+    b"GET / HTTP/1.1\r\nHost: 192.168.4.1\r\n\r\n",
+    b"POST /save HTTP/1.1\r\nHost: 192.168.4.1\r\nContent-Length: 42\r\n\r\nssid=caf%C3%A9+x&device_id=%3Cb%3E&token=1",
+)
 CONFIG_SEEDS = ((ROOT / "config.example.json").read_bytes(),)
 
 ENGINES = {
@@ -398,6 +436,8 @@ ENGINES = {
     "http1": Engine(HTTP_SEEDS, run_http),
     "dns": Engine(DNS_SEEDS, run_dns),
     "sntp": Engine(SNTP_SEEDS, run_sntp),
+    "portal": Engine(PORTAL_SEEDS, run_portal),
+    "captive": Engine((dns.query(7, "captive.example"),), run_captive),
 }
 
 
