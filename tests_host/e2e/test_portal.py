@@ -1,10 +1,13 @@
 """The setup portal on the virtual board, as a person with a phone meets it: a real browser, the real MicroPython."""
 
+import asyncio
 import contextlib
 import json
+import socket
 
 from playwright.async_api import async_playwright
 
+from dnsstub import resolver as dns
 from tools import browser
 from tools.cloud.demo import CLIENT_SECRET
 from tools.stage import SSID, WIFI_PASSWORD, Stage
@@ -24,6 +27,14 @@ def moved(config):
     """It worked once; since then the Wi-Fi has another password."""
     config["portal"] = {"password": PORTAL_PASSWORD, "wait_s": 5}
     config["wifi"]["networks"][0]["password"] = "an-old-password-not-real"
+
+
+def found(port):
+    """Where a phone is sent that looks for the internet."""
+    with socket.socket(type=socket.SOCK_DGRAM) as wire:
+        wire.settimeout(10)
+        wire.sendto(dns.query(7, "captive.example"), ("127.0.0.1", port))
+        return dns.parse(wire.recv(512), 7, "captive.example")[0]
 
 
 @contextlib.asynccontextmanager
@@ -56,6 +67,7 @@ async def test_from_the_box_to_the_cloud_without_a_cable(any_interpreter):
             await page.goto("http://connectivitycheck.example/generate_204")
             assert page.url == HOME
             assert "bench device-0001" in await page.title()
+            assert await asyncio.to_thread(found, stage.board.listening[53]) == ["192.168.4.1"]
             assert await page.evaluate("document.documentElement.scrollWidth") <= 360
 
             await page.get_by_label("Wi-Fi network").fill(SSID)

@@ -8,7 +8,7 @@ from firmware.core.nouns import Secret
 from firmware.out_of_service import show_config_error
 from firmware.portal import visit
 from firmware.portal_site import Site
-from tests_host.support.scripted import FakeClock
+from tests_host.support.scripted import FakeClock, ScriptedVisitor
 
 PASSWORD = "test-password-not-real"
 SECRET = "test-secret-not-real"
@@ -68,39 +68,6 @@ class Point:
         self.on = False
 
 
-class Peer:
-    """Both ends of a connection as the handler gets them. `said`: pieces; a number is so many ms of silence."""
-
-    def __init__(self, clock, *said):
-        self.clock = clock
-        self.said = list(said)
-        self.heard = b""
-        self.closed = 0
-
-    async def read(self, n):
-        piece = self.said.pop(0) if self.said else b""
-        if isinstance(piece, Exception):
-            raise piece
-        if isinstance(piece, int):
-            await self.clock.sleep_ms(piece)
-            return await self.read(n)
-        if len(piece) > n:
-            self.said.insert(0, piece[n:])
-        return piece[:n]
-
-    def write(self, data):
-        self.heard += data
-
-    async def drain(self):
-        await asyncio.sleep(0)
-
-    def close(self):
-        self.closed += 1
-
-    async def wait_closed(self):
-        await asyncio.sleep(0)
-
-
 def site(alone=True, **config):
     parts = {"name": "pump", "wifi": {"networks": []}, "cloud": {"ca_files": ["ca.der"]}}
     parts.update(config)
@@ -110,7 +77,7 @@ def site(alone=True, **config):
 
 def ask(site, data):
     """(status, headers and body) of what is answered to one request."""
-    peer = Peer(site.clock, data)
+    peer = ScriptedVisitor(site.clock, data)
     asyncio.run(site.serve(peer, peer))
     assert peer.closed == 1
     return int(peer.heard[9:12] or 0), peer.heard.decode()
@@ -212,7 +179,7 @@ def test_a_flash_that_refuses_is_told():
 def test_a_silent_visitor_is_sent_away_and_a_crowd_is_not_let_in():
     s, _ = site()
     for said in ((20000,), (b"GET / HTTP/1.1\r\n", 20000), (OSError(104),)):
-        peer = Peer(s.clock, *said)
+        peer = ScriptedVisitor(s.clock, *said)
         asyncio.run(s.serve(peer, peer))
         assert peer.heard == b"" and peer.closed == 1 and s.visitors == 0
     s.visitors = 4

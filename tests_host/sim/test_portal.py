@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests_host.support.scripted import ScriptedVisitor
 from tools.cloud.demo import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD
 
@@ -20,32 +21,9 @@ def on_air(device):
     return any(point.on for point in device.points)
 
 
-class Peer:
-    """A visitor who says `request` and reads to the end."""
-
-    def __init__(self, request):
-        self.request, self.heard = request, b""
-
-    async def read(self, n):
-        data, self.request = self.request[:n], self.request[n:]
-        return data
-
-    def write(self, data):
-        self.heard += data
-
-    async def drain(self):
-        pass
-
-    def close(self):
-        pass
-
-    async def wait_closed(self):
-        pass
-
-
 async def ask(device, method, target, body=""):
     head = f"{method} {target} HTTP/1.1\r\nHost: 192.168.4.1\r\nContent-Length: {len(body)}\r\n\r\n"
-    peer = Peer((head + body).encode())
+    peer = ScriptedVisitor(None, (head + body).encode())
     await device.points[0].handle(peer, peer)
     return peer.heard.decode()
 

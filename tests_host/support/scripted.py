@@ -94,6 +94,40 @@ class ScriptedStream:
         self.closed += 1
 
 
+class ScriptedVisitor:
+    """Reader and writer in one, as asyncio.start_server hands them over. `heard`: what was answered; at the end of the
+    script the visitor closes."""
+
+    def __init__(self, clock, *script):
+        self._clock = clock
+        self._script = list(script)
+        self.heard = b""
+        self.closed = 0
+
+    async def read(self, n):
+        step = self._script.pop(0) if self._script else b""
+        if isinstance(step, Exception):
+            raise step
+        if isinstance(step, int):
+            await self._clock.sleep_ms(step)
+            return await self.read(n)
+        if len(step) > n:
+            self._script.insert(0, step[n:])
+        return step[:n]
+
+    def write(self, data):
+        self.heard += data
+
+    async def drain(self):
+        await asyncio.sleep(0)
+
+    def close(self):
+        self.closed += 1
+
+    async def wait_closed(self):
+        await asyncio.sleep(0)
+
+
 class ScriptedDialer:
     """The Dialer seam. `steps`: for each dial the ScriptedStream it returns, the exception it raises, or None: silence.
 
