@@ -13,6 +13,7 @@ from firmware.core.timing import Timer
 _STEP_MS = const(100)
 _HOLD_MS = const(20000)
 _LAST_WORDS_MS = const(1500)
+_ROOM = const(28672)  # bytes of heap: no loop that works shall run out of memory because of a page
 
 
 def release():
@@ -33,10 +34,23 @@ class PortalLoop:
         self.release = release
 
     async def run(self, beat):
-        device = self.device
-        network = device.network
-        supervisor = device.supervisor
-        clock = supervisor.clock
+        network = self.device.network
+        clock = self.log.clock
+        wait = Timer(clock.ms(), self.settings["wait_s"] * 1000)
+        while not network.up:
+            beat()
+            await clock.sleep_ms(_STEP_MS)
+            if wait.passed(clock.ms()):
+                await self.open(beat)
+                break
+        while True:
+            beat()
+            await clock.sleep_ms(_HOLD_MS)
+
+    async def open(self, beat):
+        network = self.device.network
+        supervisor = self.device.supervisor
+        clock = self.log.clock
 
         def goes_on(point):
             beat()
@@ -45,18 +59,12 @@ class PortalLoop:
                 network.joiner.until = Timer(clock.ms(), _HOLD_MS)
             return not network.up
 
-        wait = Timer(clock.ms(), self.settings["wait_s"] * 1000)
-        while not network.up:
-            beat()
-            await clock.sleep_ms(_STEP_MS)
-            if wait.passed(clock.ms()):
-                parts = self.settings, self.log, supervisor.rng, supervisor.store, self.access_point
-                device.controller.restart = await visit(*parts, False, goes_on)
-                self.release()
-                break
-        while True:
-            beat()
-            await clock.sleep_ms(_HOLD_MS)
+        free = supervisor.board.heap()[1]
+        if free < _ROOM:
+            return self.log.say("error", "portal: %d bytes of memory free, %d are needed" % (free, _ROOM))
+        parts = self.settings, self.log, supervisor.rng, supervisor.store, self.access_point
+        self.device.controller.restart = await visit(*parts, False, goes_on)
+        self.release()
 
 
 async def visit(settings, log, rng, store, access_point, alone, goes_on):

@@ -16,7 +16,7 @@ from http1.request import Request, RequestError, form, response
 ADDRESS = "192.168.4.1"
 CONFIG = "config.json"
 _IP = bytes((192, 168, 4, 1))
-_VISITORS = const(4)
+_VISITORS = const(3)
 _DEADLINE_MS = const(10000)
 _LINGER_MS = const(1000)
 _PIECE = const(256)
@@ -83,7 +83,7 @@ class Site:
         here = request.host in (ADDRESS, ADDRESS + ":80")
         if request.method == "GET":
             if here and request.target == "/":
-                return self.page(200, self.store.load(CONFIG), {})
+                return self.page(200, self.load(), {})
             return response(302, "Location: http://%s/\r\nCache-Control: no-store\r\n" % ADDRESS)
         if request.method != "POST":
             return response(405, "Allow: GET, POST\r\n")
@@ -97,24 +97,31 @@ class Site:
             return response(403)
         if given.get("token") != self.token:
             wrong = {"": "That form was an old one. Please enter everything again."}
-            return self.page(403, self.store.load(CONFIG), wrong)
+            return self.page(403, self.load(), wrong)
         return self.save(given)
+
+    def load(self):
+        """The configuration, as it is in the file; beside what runs there is room for the form's part of it only."""
+        raw = self.store.load(CONFIG)
+        return raw if self.alone else {"wifi": raw.get("wifi"), "cloud": raw.get("cloud")}
 
     def page(self, status, raw, wrong):
         return response(status, _HTML, page(raw, self.point.ssid, VERSION, self.token, wrong))
 
     def save(self, given):
-        raw = self.store.load(CONFIG)
-        fill(raw, given)
-        # Beside what runs there is no room for the whole check, and the rest has been found right at the start.
-        wrong = complaints(raw) or (self.alone and _others(raw))
+        part = self.load()
+        fill(part, given)
+        # Beside what runs the rest of it has been found right, at this very start.
+        wrong = complaints(part) or (self.alone and _others(part))
         if wrong:
-            return self.page(422, raw, wrong)
+            return self.page(422, part, wrong)
+        raw = self.store.load(CONFIG)
+        raw.update(part)
         if not self.store.save(CONFIG, raw):
-            return self.page(500, raw, {"": "The flash refuses to be written."})
+            return self.page(500, part, {"": "The flash refuses to be written."})
         self.store.mark_good()  # a start that ends so is no early death
         self.saved = True
-        return response(200, _HTML, saved(raw, self.point.ssid, VERSION))
+        return response(200, _HTML, saved(part, self.point.ssid, VERSION))
 
 
 def _others(raw):

@@ -8,6 +8,7 @@ import asyncio
 import binascii
 import machine
 import network
+import select
 from micropython import const
 
 from firmware.core.errors import DriverError
@@ -17,6 +18,7 @@ ADDRESS = "192.168.4.1"
 """What the port gives itself, and the last of the addresses it hands out."""
 _WPA2 = const(3)
 _CLIENTS = const(4)
+_QUESTION = const(288)  # a name of 253 characters, and what is around it
 _SSID_BYTES = const(27)  # of 32, less "-" and four digits
 _WHAT = "access point"
 
@@ -29,6 +31,7 @@ class AccessPoint:
             name = name[:-1]
         self.ssid = "%s-%s" % (name, binascii.hexlify(machine.unique_id()[-2:]).decode())
         self.wlan = self.server = self.names = None
+        self.poller = select.poll()
 
     def start(self, password):
         """On the air, with WPA2; `password`: 8 to 63 characters."""
@@ -50,19 +53,23 @@ class AccessPoint:
             self.names = socket.socket(where[0], socket.SOCK_DGRAM)
             self.names.setblocking(False)
             self.names.bind(where[-1])
+            self.poller.register(self.names, select.POLLIN)
         except OSError as e:
             raise DriverError("%s: %s" % (_WHAT, e))
 
     def step(self, answer):
         """Answer what came for the name server: `answer(query)` is a reply or None."""
         for _ in range(_CLIENTS):
+            # Asking for what is not there would cost the room for it, ten times a second.
+            if not self.poller.poll(0):
+                return
             try:
-                query, peer = self.names.recvfrom(512)
+                query, peer = self.names.recvfrom(_QUESTION)
                 reply = answer(query)
                 if reply:
                     self.names.sendto(reply, peer)
             except OSError:
-                return  # nothing there, or nobody to hear it
+                pass  # nobody is there to hear it
 
     def used(self):
         """Whether anybody has joined it."""

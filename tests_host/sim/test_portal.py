@@ -50,6 +50,13 @@ async def test_it_opens_when_no_network_was_joined_and_closes_when_the_time_is_u
     assert len(device.points) == 1
 
 
+async def test_it_stays_shut_where_it_would_take_the_memory_of_what_works(device):
+    device.radio.air.clear()
+    device.board.free = 20000
+    await asyncio.sleep(300)
+    assert device.points == [] and device.app.controller.safety.faults == set()
+
+
 async def test_it_closes_when_a_network_comes(device):
     device.radio.air.clear()
     await device.until(lambda: on_air(device), 70)

@@ -22,6 +22,7 @@ class SimBoard:
         self.random32 = bits
         self.fed: list[float] = []
         self.resets = 0
+        self.free = 65536
         self.rtc_offset_s: float | None = None
         self._wall = wall
 
@@ -47,7 +48,7 @@ class SimBoard:
         return self.radio
 
     def heap(self) -> tuple[int, int]:
-        return 0, 0
+        return 0, self.free
 
     def reset(self) -> None:
         self.resets += 1
