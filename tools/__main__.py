@@ -34,6 +34,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "package": ("package", "the lists by which mpremote mip install finds app and engines"),
         "bench": ("bench", "figures: loop stall, handshakes, heap, latency, MQTT"),
         "fuzz": ("fuzz", "random and damaged bytes for every parser"),
+        "simulate": ("simulate", "days of bad luck for whole devices in virtual time, judged at every step"),
     },
 }
 """Heading -> command -> (module in `tools`, what it is for, in one line)."""

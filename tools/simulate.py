@@ -1,9 +1,9 @@
 """`python -m tools.simulate --seeds A..B --hours H`: whole devices with bad luck in virtual time, judged at every step.
 
-Everything random comes from the seed: the transport, what the owner wishes, which of the faults of
-`tools/sim/chaos.py` begin when and for how long. After every hour or so of faults comes a quiet time, in which the
-device has to be online, reconciled and rid of its events within QUIET_S. Owns the schedule and the report; what must
-hold is `tools/sim/judge.py`.
+Everything random comes from the seed: what the owner wishes, which of the faults of `tools/sim/chaos.py` begin when and
+for how long; transports take turns. After every hour or so of faults comes a quiet time, in which the device has to be
+online, reconciled and rid of its events within the times below. Owns the schedule and the report; what must hold is
+`tools/sim/judge.py`'s.
 
 The loops of the firmware run at a calmer pace than on a chip (PACE), or a day would take a minute. Prints one JSON
 line; exits 1 when something was violated, after the way to play it again and what happened before it.
@@ -33,17 +33,29 @@ from tools.cloud.model import Model  # noqa: E402
 from tools.cloud.nouns import Command, Device, Plan, Sensor  # noqa: E402
 from tools.sim.chaos import KINDS  # noqa: E402
 from tools.sim.device import SimDevice, demo_config  # noqa: E402
-from tools.sim.judge import Judge  # noqa: E402
 from tools.sim.loop import VirtualLoop  # noqa: E402
+from tools.sim.witness import Witness, judge_of  # noqa: E402
 
-QUIET_S = 6000.0
-"""Longest time from the end of the faults to a device that is online, reconciled and rid of its events: the longest
-wait after a refusal (900 s, jitter included), one after a failure (300 s), the limits of the outputs, and over MQTT a
-whole session (3600 s), for a command that comes back into the catalog is heard of with the next one."""
-PACE = ((local, "_TICK_MS", 1900), (local, "_REST_MS", 25000), (network, "_STEP_MS", 5000),
-        (session, "_IDLE_MS", 5000), (supervisor, "_CHECK_MS", 5000))  # fmt: skip
-LOOK_S = 15.0
-TICK_S = 1.9
+ONLINE_S = 1500.0
+"""From the last fault to a device that is online: the longest wait after a refusal is 900 s, after a failure 300 s."""
+EMPTY_S = 900.0
+"""From then on to an empty outbox."""
+HEARD_S = 600.0
+"""From a wish to its report: a poll after a storm of 429, the limits of the outputs, a report on its way."""
+SESSION_S = 5000.0
+"""The same over MQTT for a command that was taken out of the catalog: it is heard of with the next session, an hour."""
+SEEN_S = 200.0
+"""In so long every wish is seen, so that the next one is another one."""
+TICK_S = 4.9
+PACE = ((local, "_TICK_MS", 4900), (local, "_REST_MS", 25000), (network, "_STEP_MS", 15000),
+        (session, "_IDLE_MS", 10000), (supervisor, "_CHECK_MS", 15000))  # fmt: skip
+MORE_SILENT = 5
+"""How many times longer each loop may be silent, for that."""
+LOOK_S = 25.0
+PHYSICS_S = 4.0
+RIGHTS = ("catalog", "sensors")
+"""Faults that change what a broker lets a device do, which hears of it later."""
+TRANSPORTS = ("https", "mqtt", "auto")
 
 
 def setting(transport: str) -> tuple[dict, Device]:
@@ -64,30 +76,40 @@ def setting(transport: str) -> tuple[dict, Device]:
     return config, Device(DEVICE_ID, CLIENT_ID, CLIENT_SECRET, commands=commands, sensors=sensors)
 
 
+class Violated(Exception):
+    """Something did not hold; the judge knows what."""
+
+
 class Run:
     """One seed. `kinds`: how often each fault began."""
 
     def __init__(self, seed: int, folder: Path, loop: VirtualLoop) -> None:
         self.chance = random.Random(seed)
-        self.transport = self.chance.choice(("https", "mqtt", "auto"))
+        self.transport = TRANSPORTS[seed % 3]
         config, device = setting(self.transport)
         model = Model(seed=seed, plan=Plan(session_s=self.chance.choice((900, 3600))))
         model.add_device(device)
         self.loop, self.kinds = loop, Counter[str]()
         self.device = SimDevice(loop, folder, config, model, seed, mqtt=True)
-        self.judge = Judge(self.device, TICK_S, loop.time)
+        self.device.physics_s = PHYSICS_S
+        self.judge = judge_of(self.device, TICK_S, loop.time)
+        self.witness = Witness(self.device, self.judge, folder)
         self.active: dict[str, Any] = {}
+        self.worst: dict[str, float] = {}
+        self.rights = False
         for command in device.commands:
-            self.judge.wished[command.pin_port] = {float(command.value)}
+            self.judge.wishes.wish(command.pin_port, float(command.value))
 
     async def live(self, hours: float) -> None:
         self.power_on()
         try:
-            while self.loop.time() < hours * 3600 and not self.judge.violations:
+            while self.loop.time() < hours * 3600:
                 await self.trouble(self.chance.uniform(1800, 7200))
                 await self.quiet()
+        except Violated:
+            pass
         finally:
-            self.judge.cut()
+            self.witness.cut()
             await self.device.power_off()
 
     # a time of faults
@@ -96,7 +118,7 @@ class Run:
         end = self.loop.time() + seconds
         fault = self.loop.time()
         wish = fault
-        while self.loop.time() < end and not self.judge.violations:
+        while self.loop.time() < end:
             now = self.loop.time()
             for name in [n for n, (until, _) in self.active.items() if now >= until]:
                 self.stop(name)
@@ -116,21 +138,20 @@ class Run:
             return
         self.kinds[name] += 1
         self.judge.tell(f"fault {name}")
-        if name == "catalog":
+        if name in RIGHTS:
             self.judge.catalog_until = float("inf")
+            self.rights = True
         if name == "power_cut":
             await self.power_cycle(self.chance.uniform(0.1, 120))
         else:
-            self.active[name] = (
-                self.loop.time() + self.chance.expovariate(1 / 300),
-                KINDS[name](self.device, self.chance),
-            )
+            lasts_s = self.chance.expovariate(1 / 300) * (10 if self.chance.random() < 0.1 else 1)
+            self.active[name] = (self.loop.time() + lasts_s, KINDS[name](self.device, self.chance))
 
     def stop(self, name: str) -> None:
         self.judge.tell(f"fault {name} ends")
         self.active.pop(name)[1]()
-        if name == "catalog":
-            self.judge.catalog_until = self.loop.time() + QUIET_S
+        if name in RIGHTS:
+            self.judge.catalog_until = self.loop.time() + SESSION_S
 
     def wish(self) -> None:
         port = self.chance.choice(("6", "7", "8", "9", "10"))
@@ -143,7 +164,6 @@ class Run:
         except KeyError:
             return  # not in the catalog just now
         self.judge.tell(f"wish {port} = {value}")
-        self.judge.wished[port].add(value)
 
     async def step(self) -> None:
         """A few seconds pass. The chip's own part: a reset that was asked for, and a watchdog that starved."""
@@ -156,19 +176,23 @@ class Run:
             board.resets = 0
             await self.power_cycle(0.5)
         del board.fed[:-1]
-        self.judge.look()
+        self.witness.look()
+        if self.judge.violations:
+            raise Violated
 
     def power_on(self) -> None:
         self.device.power_on()
         self.device.board.fed.clear()
-        self.judge.adopt()
+        loops = self.device.app.supervisor.loops
+        loops[:] = [(name, loop, MORE_SILENT * ms, timer) for name, loop, ms, timer in loops]
+        self.witness.adopt()
 
     async def power_cycle(self, seconds: float) -> None:
         """What was done to the device and its network ends with the power; what is wrong in the world goes on."""
-        for name in ("dns_loss", "delay", "half_open", "no_clock", "clock_jump", "bug", "no_memory"):
+        for name in ("dns_loss", "delay", "loss", "half_open", "no_clock", "clock_jump", "bug", "no_memory"):
             if name in self.active:
                 self.stop(name)
-        self.judge.cut()
+        self.witness.cut()
         await self.device.power_off()
         await asyncio.sleep(seconds)
         self.power_on()
@@ -176,12 +200,12 @@ class Run:
     # a quiet time
 
     async def quiet(self) -> None:
-        """Until the device is as it should be, and a little longer."""
-        judge, device = self.judge, self.device
-        judge.tell("quiet")
-        start = self.loop.time()
-        await self.reaches("online", lambda: device.online, start)
-        await self.reaches("rid of its events", lambda: not len(device.app.controller.outbox), start)
+        """Until the device is as it should be. It may take ONLINE_S, then EMPTY_S; then HEARD_S for each wish."""
+        device, outbox = self.device, lambda: not len(self.device.app.controller.outbox)
+        self.judge.tell("quiet")
+        await self.reaches("online", lambda: device.online, ONLINE_S)
+        await self.reaches("rid of its events", outbox, EMPTY_S)
+        await self.pass_s(SEEN_S)
         for port in ("7", "8", "6", "9", "10"):
             before = float(device.model.desired(DEVICE_ID, port))
             value = 1 - before
@@ -192,20 +216,30 @@ class Run:
                 value = 0.0
                 if not before:
                     self.want(port, 1.0)
-                    await asyncio.sleep(150)
+                    await self.pass_s(SEEN_S)
             self.want(port, value)
-            await self.reaches(f"{port} at {value}", lambda p=port, v=value: self.reconciled(p, v), start)
-        await self.reaches("rid of its events", lambda: not len(device.app.controller.outbox), start)
-        judge.settle()
+            heard_s = HEARD_S if self.transport == "https" or not self.rights else SESSION_S
+            await self.reaches(f"{port} at {value}", lambda p=port, v=value: self.reconciled(p, v), heard_s)
+        self.rights = False
+        await self.reaches("rid of its events", outbox, EMPTY_S)
+        self.witness.settle()
 
     def reconciled(self, port: str, value: float) -> bool:
         return float(self.device.model.reported(DEVICE_ID, port) or "nan") == value
 
-    async def reaches(self, what: str, true: Any, start: float) -> None:
-        while not true() and not self.judge.violations:
-            if self.loop.time() - start > QUIET_S:
-                self.judge.wrong(f"not {what} {QUIET_S:.0f} s after the last fault")
+    async def pass_s(self, seconds: float) -> None:
+        end = self.loop.time() + seconds
+        while self.loop.time() < end:
             await self.step()
+
+    async def reaches(self, what: str, true: Any, most_s: float) -> None:
+        start = self.loop.time()
+        while not true():
+            if self.loop.time() - start > most_s:
+                self.judge.wrong(f"not {what} after {most_s:.0f} s without a fault")
+            await self.step()
+        kind = "reconciled" if " at " in what else what
+        self.worst[kind] = max(self.worst.get(kind, 0.0), self.loop.time() - start)
 
 
 def simulate(job: tuple[int, float]) -> dict[str, Any]:
@@ -230,7 +264,7 @@ def simulate(job: tuple[int, float]) -> dict[str, Any]:
     gc.collect()
     judge = run.judge
     return {"seed": seed, "transport": run.transport, "hours": loop.time() / 3600, "kinds": run.kinds,
-            "violations": judge.violations, "timeline": judge.timeline}  # fmt: skip
+            "worst": run.worst, "violations": judge.violations, "timeline": judge.timeline}  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -243,10 +277,14 @@ def main(argv: list[str] | None = None) -> int:
     seeds = range(int(first), int(last or first) + 1)
     started, failed = time.monotonic(), []
     kinds, days, by_transport = Counter[str](), 0.0, Counter[str]()
+    worst: dict[str, float] = {}
     with multiprocessing.Pool(args.jobs) as pool:
         for found in pool.imap_unordered(simulate, [(seed, args.hours) for seed in seeds]):
             kinds += found["kinds"]
             days += found["hours"] / 24
+            for what, seconds in found["worst"].items():
+                name = f"{what}, {found['transport']}"
+                worst[name] = max(worst.get(name, 0.0), round(seconds))
             by_transport[found["transport"]] += 1
             if found["violations"]:
                 failed.append(found["seed"])
@@ -259,7 +297,7 @@ def main(argv: list[str] | None = None) -> int:
     print(json.dumps({
         "seeds": len(seeds), "device_days": round(days, 1), "wall_s": round(time.monotonic() - started),
         "transports": by_transport, "faults": sum(kinds.values()), "kinds": dict(sorted(kinds.items())),
-        "violating_seeds": sorted(failed),
+        "worst_s": dict(sorted(worst.items())), "violating_seeds": sorted(failed),
     }))  # fmt: skip
     return 1 if failed else 0
 

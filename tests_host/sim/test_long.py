@@ -4,16 +4,25 @@ import asyncio
 
 import pytest
 
+from firmware.runtime import local, network, session
 from tools.sim.device import DEVICE_ID
 
 
 def _no_button(config):
-    """Without a button the control loop looks ten times a second instead of fifty."""
+    """Without a button the control loop sleeps as long as it may."""
     config["buttons"] = []
 
 
 @pytest.mark.config(edit=_no_button)
-async def test_a_day_of_polling(device):
+async def test_a_day_of_polling(device, monkeypatch):
+    # What happens several times a second is no matter of a day.
+    for module, name, ms in (
+        (local, "_TICK_MS", 1000),
+        (session, "_IDLE_MS", 2000),
+        (network, "_STEP_MS", 2000),
+    ):
+        monkeypatch.setattr(module, name, ms)
+    device.physics_s = 5
     await device.until(lambda: device.online, 60)
     for hour in range(24):
         device.want("6", hour % 2)

@@ -39,30 +39,38 @@ def delay(device: SimDevice, chance: random.Random) -> End:
     return lambda: setattr(device.net, "latency_s", 0.03)
 
 
+def loss(device: SimDevice, chance: random.Random) -> End:
+    """Packets get lost: TCP sends them again later and later, a datagram is gone."""
+    device.net.loss = chance.uniform(0.05, 0.6)
+    return lambda: setattr(device.net, "loss", 0.0)
+
+
 def half_open(device: SimDevice, chance: random.Random) -> End:
     device.net.silent = True
     return lambda: setattr(device.net, "silent", False)
 
 
 def refused(device: SimDevice, chance: random.Random) -> End:
-    if device.broker and chance.random() < 0.5:
+    how = chance.choice(("broker", "tuple", "drop"))
+    if how == "broker" and device.broker:
         device.broker.down()
         return device.broker.up
-    return _rule(device, "any drop")
+    return _rule(device, f"connect refused times={chance.randint(1, 5)}" if how == "tuple" else "any drop")
 
 
 def reset(device: SimDevice, chance: random.Random) -> End:
-    """At any byte of an answer, or of whatever is open now."""
-    device.net.cut()
+    """At any byte of an answer, of whatever comes next, or of what is open now."""
+    how = chance.random()
+    if how < 0.3:
+        device.net.cut()
+    elif how < 0.6:
+        device.net.cut_after = chance.randint(0, 600)
     return _rule(device, f"any cut={chance.randint(0, 400)} times={chance.randint(1, 6)}")
 
 
 def errors(device: SimDevice, chance: random.Random) -> End:
     status = chance.choice(STATUSES)
     again = f" retry_after={chance.randint(1, 60)}" if status in (429, 503) else ""
-    if status == 429:
-        # Each one doubles the distance of requests, and twenty answers halve it again: that takes hours by design.
-        again += " times=2"
     return _rule(device, f"{_where(chance)} status={status}{again}")
 
 
@@ -121,31 +129,52 @@ def freeze(device: SimDevice, chance: random.Random) -> End:
 
 
 def messages(device: SimDevice, chance: random.Random) -> End:
-    """Late, twice, in reverse, lost, expired, of an older number."""
+    """Late, twice, in reverse, lost, expired, of an older number; acknowledgements that say something else."""
     what = chance.choice(("delay=40", "copies=3", "reorder=2", "lost"))
     if chance.random() < 0.3:
-        what = chance.choice(("valid_s=0", "sequence=1", "value=99", "value=warm"))
+        what = chance.choice(("valid_s=0", "valid_s=2", "sequence=1", "value=99", "value=warm"))
         return _rule(device, f"desired {what}")
+    if chance.random() < 0.3:
+        what = chance.choice(("stray", "status=error", "status=rejected", "status=conflict", "version=2"))
+        return _rule(device, f"ack {what} times={chance.randint(1, 4)}")
     return _rule(device, f"{chance.choice(('ack', 'desired'))} {what}")
 
 
 def catalog(device: SimDevice, chance: random.Random) -> End:
-    """A pin removed, its kind or id changed, or shown as broken; afterwards it is as before."""
+    """A command is removed, of another kind, broken, another one on the same pin, or there twice; or one is added that
+    nobody has a pin for; afterwards all is as before."""
     model = device.model
+    how = chance.choice(("gone", "kind", "error", "moved", "twice", "added"))
     command = model.find_command(DEVICE_ID, chance.choice(("6", "7", "10")))
-    how = chance.choice(("gone", "kind", "error"))
     before = dict(vars(command))
-    if how == "gone":
+    other = type(command)(**{**before, "id": 100 + chance.randrange(1000)})
+    if how in ("gone", "moved"):
         model.remove_command(DEVICE_ID, command.id)
-    else:
+    elif how in ("kind", "error"):
         setattr(command, how, "dimmer")
         model.put_command(DEVICE_ID, command)
+    if how == "added":
+        other.pin_port = "42"
+    if how in ("moved", "twice", "added"):
+        model.put_command(DEVICE_ID, other)
 
     def end() -> None:
-        again = type(command)(**{**before, "value": command.value})
-        model.put_command(DEVICE_ID, again)
+        value = before["value"] if how == "gone" else model.desired(DEVICE_ID, before["pin_port"])
+        model.remove_command(DEVICE_ID, other.id)
+        model.put_command(DEVICE_ID, type(command)(**{**before, "value": value}))
 
     return end
+
+
+def sensors(device: SimDevice, chance: random.Random) -> End:
+    """A sensor is removed from the catalog, or of another kind."""
+    model = device.model
+    source = chance.choice(model.store.sources(str(DEVICE_ID), "sensor"))
+    if chance.random() < 0.5:
+        model.remove_sensor(DEVICE_ID, source.id)
+    else:
+        model.put_sensor(DEVICE_ID, type(source)(**{**vars(source), "kind": "hygrometer"}))
+    return lambda: model.put_sensor(DEVICE_ID, source)
 
 
 def sensor(device: SimDevice, chance: random.Random) -> End:
@@ -178,8 +207,9 @@ def no_memory(device: SimDevice, chance: random.Random) -> End:
 KINDS: dict[str, Callable[[SimDevice, random.Random], End]] = {
     f.__name__: f
     for f in (
-        wifi_loss, dns_loss, delay, half_open, refused, reset, errors, slow, endless, bad_json, revoked, unpaid,
-        keys_off, clock_jump, no_clock, kick, freeze, messages, catalog, sensor, button, stuck_pin, bug, no_memory,
+        wifi_loss, dns_loss, delay, loss, half_open, refused, reset, errors, slow, endless, bad_json, revoked, unpaid,
+        keys_off, clock_jump, no_clock, kick, freeze, messages, catalog, sensors, sensor, button, stuck_pin, bug,
+        no_memory,
     )
 }  # fmt: skip
 """All but the power cut, which ends the device that the others are done to."""

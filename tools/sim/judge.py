@@ -1,42 +1,68 @@
-"""What must hold at every step of a simulated device, whatever goes wrong around it.
+"""What must hold of a device at every step, whatever goes wrong around it, judged by what is told of it.
 
-Watches levels on pins, the cloud's record and the device's bookkeeping from outside; `violations` are texts. Refuses
-to cause anything. Times are virtual seconds. Tolerances: one tick of the control loop, and for the ends of silence and
-tokens the time a request may still be under way.
+Owns relays (limits, interlocks, safe state, blind regulation), queues, secrets and broken contracts; wishes and
+events have judges of their own, `wishes.py` and `events.py`. `violations` are texts, `timeline` is what was told. Pure:
+it hears of a device through `witness.py`, and of scripted histories in its test. Times are virtual seconds.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from firmware.core import verdict
-from tools.cloud.demo import CLIENT_SECRET
-from tools.sim.device import WIFI_PASSWORD, SimDevice
+from tools.sim.events import Events
+from tools.sim.wishes import Wishes
 
 UNDER_WAY_S = 120.0
+"""For the ends of silence and tokens: so long a request may still be under way."""
+BLIND_S = 100.0
+"""A sensor that broke is noticed with its next reading, a minute later at most."""
+OUTBOX = 48
+JOURNAL_BYTES = 24 * 1024
+CONNECTIONS = 3
+TASKS = 40
+_TOKEN = re.compile("[0-9a-f]{30}")
+
+
+@dataclass
+class Relay:
+    """`on`: since `since`; `stuck`: the pin does not follow, `freed`: when it began to again; `pressed`: when a person
+    switched it last."""
+
+    cfg: dict[str, Any]
+    on: bool = False
+    since: float = -1e9
+    stuck: bool = False
+    freed: float = -1e9
+    pressed: float = -1e9
+
+    @property
+    def name(self) -> str:
+        return str(self.cfg["name"])
 
 
 class Judge:
-    """`tick_s`: of the control loop. `adopt(device)` after every power-on."""
+    """`outputs`: normalized items of the configuration; `tick_s`: of the control loop, the tolerance of everything it
+    does; `secrets`: texts that no log may show."""
 
-    def __init__(self, device: SimDevice, tick_s: float, now: Callable[[], float]) -> None:
-        self.device, self.tick_s, self.now = device, tick_s, now
+    def __init__(
+        self, outputs: list[dict[str, Any]], silence_s: float, tick_s: float, secrets: tuple[str, ...],
+        now: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self.now, self.tick_s, self.silence_s, self.secrets = now, tick_s, silence_s, secrets
         self.violations: list[str] = []
         self.timeline: list[str] = []
-        self.events: dict[str, str] = {}  # message_id: waiting, accepted, refused, dropped, lost
-        self.wished: dict[str, set[float]] = {}
-        self._past: set[str] = set()
-        self._levels: dict[int, tuple[bool, float]] = {}
-        self.catalog_until = (
-            0.0  # rights follow the catalog, which a device reads a little earlier than it uses them
-        )
-        self._forced, self._dying = True, False
-        self._contact = self._token_end = self._read_lines = 0.0
-        self._outputs = {o["gpio"]: o for o in device.config["outputs"]}
-        self._drive = device.world.drive
-        device.world.drive = self._watch  # type: ignore[method-assign]
-        device.model.listeners.append(self._heard)
+        self.relays = {o["gpio"]: Relay(o) for o in outputs}
+        self.events = Events(self)
+        self.wishes = Wishes(self, {o["pin_port"]: o for o in outputs})
+        self.contact = self.token_end = 0.0
+        self.catalog_until = 0.0
+        """Rights follow the catalog, which a device reads a little earlier than it uses them."""
+        self.started = 0.0  # before that nobody counted how long a stuck relay was on
+        self._forced = True
+        self._broken: dict[str, float] = {}
 
     def tell(self, text: str) -> None:
         self.timeline.append(f"{self.now():10.1f}  {text}")
@@ -46,148 +72,115 @@ class Judge:
         self.tell("VIOLATION " + text)
         self.violations.append(f"{self.now():.1f} s: {text}")
 
-    # the power
+    # relays
 
-    def cut(self) -> None:
-        """The plug is about to be pulled: what is not written down yet may be lost."""
-        outbox = self.device.app.controller.outbox
-        for report in outbox.reports:
-            if outbox.kept.get(report.message_id, False) is False:
-                self.events[report.message_id] = "lost"
-        self._forced = self._dying = True
-
-    def adopt(self) -> None:
-        """A device has been switched on."""
-        app = self.device.app
-        outbox, link, controller = app.controller.outbox, app.link, app.controller
-        append, send, panic = outbox.append, link.send, controller.panic
-
-        def appended(report: Any) -> None:
-            self.events[report.message_id] = "lost" if self._dying else "waiting"
-            before = list(outbox.reports)
-            append(report)
-            left = {r.message_id for r in outbox.reports}
-            for gone in before:
-                if gone.message_id not in left:
-                    self.events[gone.message_id] = "dropped"
-                    if gone.source == "command" and any(r.source != "command" for r in before):
-                        self.wrong("a command report was dropped before a reading")
-            if len(outbox) > 60:
-                self.wrong(f"{len(outbox)} events in the outbox")
-
-        async def sent(reports: Any) -> Any:
-            answers = await send(reports)
-            for message_id, found in answers:
-                self.events[message_id] = "accepted" if found == verdict.OK else "refused"
-            return answers
-
-        def panicked() -> None:
-            self._forced = True
-            panic()
-
-        self._dying = False
-        outbox.append, link.send, controller.panic = appended, sent, panicked
-        self._came_back(outbox.reports)
+    def forced(self) -> None:
+        """The firmware has given up deciding, or the power is cut: relays fall whatever their least time is."""
         self._forced = True
 
-    def _came_back(self, reports: Any) -> None:
-        for report in reports:
-            if report.message_id not in self.events and report.message_id not in self._past:
-                self.wrong(f"{report.message_id} came back, and never was")
-            self.events[report.message_id] = "waiting"
-        waiting = {r.message_id for r in reports}
-        for message_id, state in self.events.items():
-            if state == "waiting" and message_id not in waiting:
-                self.wrong(f"{message_id} was written down and did not come back")
-                self.events[message_id] = "lost"
+    def stuck(self, gpio: int, stuck: bool) -> None:
+        relay = self.relays[gpio]
+        if relay.stuck and not stuck:
+            relay.freed = self.now()
+        relay.stuck = stuck
 
-    # at every moment
-
-    def _watch(self, gpio: int, level: int | None) -> None:
-        self._drive(gpio, level)
-        cfg = self._outputs.get(gpio)
-        if cfg is None:
+    def level(self, gpio: int, on: bool) -> None:
+        """The relay on that pin pulls, or not."""
+        relay = self.relays[gpio]
+        if on == relay.on:
             return
-        on = self._pulls(gpio)  # what is stuck does not follow
-        before, since = self._levels.get(gpio, (False, -1e9))
-        if on == before:
-            return
-        now, held = self.now(), self.now() - since
-        self._levels[gpio] = (on, now)
-        least = cfg["min_off_s"] if on else cfg["min_on_s"]
-        tripped = not on and 0 < cfg["max_on_s"] <= held + self.tick_s
-        stuck = self.device.world._stuck
-        if gpio in stuck:
+        now, held = self.now(), self.now() - relay.since
+        relay.on, relay.since = on, now
+        if relay.stuck or relay.freed > now - 2 * self.tick_s:
             return  # nobody switched it
-        group = cfg["interlock"]
-        others = [g for g, o in self._outputs.items() if g != gpio and group and o["interlock"] == group]
-        giving_way = not on and any(g in stuck for g in others)
-        if held < least - self.tick_s and (on or not self._forced) and not tripped and not giving_way:
-            self.wrong(f"{cfg['name']} {'on' if on else 'off'} after {held:.1f} s, least is {least}")
-        if on and [g for g in others if self._levels.get(g, (False, 0))[0]]:
-            self.wrong(f"{cfg['name']} on although its interlock forbids it")
+        cfg = relay.cfg
+        others = self._group(relay)
+        least = cfg["min_off_s"] if on else cfg["min_on_s"]
+        excused = not on and (
+            self._forced
+            or 0 < cfg["max_on_s"] <= held + self.tick_s
+            or any(o.stuck or o.freed > now - 3 * self.tick_s for o in others)  # it gave way
+        )
+        if held < least - self.tick_s and not excused:
+            self.wrong(f"{relay.name} {'on' if on else 'off'} after {held:.1f} s, least is {least}")
+        if on and any(o.on for o in others):
+            self.wrong(f"{relay.name} on although its interlock forbids it")
 
-    def _pulls(self, gpio: int) -> bool:
-        return self.device.world.level(gpio) == (self._outputs[gpio]["active"] == "high")
+    def _group(self, relay: Relay) -> list[Relay]:
+        group = relay.cfg["interlock"]
+        return [r for r in self.relays.values() if group and r is not relay and r.cfg["interlock"] == group]
 
-    def _heard(self, event: dict[str, Any]) -> None:
-        name = event["event"]
-        if name in ("catalog_read", "feed_stored", "feed_replayed", "token_issued", "mqtt_connected",
-                    "feed_rejected", "feed_conflict", "desired_published", "credential_issued"):  # fmt: skip
-            self._contact = self.now()
-        if name == "token_issued":
-            self._token_end = self.now() + event["expires_in"]
-        if name == "violation" and not (
-            event.get("method") == "SUBSCRIBE" and self.now() < self.catalog_until
-        ):
+    def pressed(self, port: str) -> None:
+        relay = next(r for r in self.relays.values() if r.cfg["pin_port"] == port)
+        relay.pressed = self.now()
+
+    # sensors, queues, the log, the contract
+
+    def sensor(self, port: str, broken: bool) -> None:
+        if broken:
+            self._broken.setdefault(port, self.now())
+        else:
+            self._broken.pop(port, None)
+
+    def sizes(self, outbox: int, journal_bytes: int, connections: int, tasks: int) -> None:
+        limits = [
+            (outbox, OUTBOX, "events in the outbox"),
+            (journal_bytes, JOURNAL_BYTES, "bytes of journal"),
+        ]
+        limits += [(connections, CONNECTIONS, "connections"), (tasks, TASKS, "tasks")]
+        for is_, most, what in limits:
+            if is_ > most:
+                self.wrong(f"{is_} {what}, at most {most}")
+
+    def said(self, line: str) -> None:
+        self.tell("  device: " + line)
+        if any(secret in line for secret in self.secrets) or _TOKEN.search(line):
+            self.wrong("a secret in the log")
+
+    def broke(self, event: dict[str, Any]) -> None:
+        """The cloud saw a broken contract."""
+        if event.get("method") not in ("SUBSCRIBE", "PUBLISH") or self.now() >= self.catalog_until:
             self.wrong(f"contract broken: {event}")
 
     # every few seconds
 
-    def look(self) -> None:
-        app, now = self.device.app, self.now()
-        for gpio, cfg in self._outputs.items():
-            on, since = self._levels.get(gpio, (False, 0.0))
-            stuck = gpio in self.device.world._stuck
-            if on and cfg["max_on_s"] and now - since > cfg["max_on_s"] + 3 * self.tick_s and not stuck:
-                self.wrong(f"{cfg['name']} on for {now - since:.0f} s, most is {cfg['max_on_s']}")
-            group = cfg["interlock"]
-            pulling = [g for g, o in self._outputs.items() if o["interlock"] == group and self._pulls(g)]
-            if group and len(pulling) > 1 and not any(g in self.device.world._stuck for g in pulling):
-                self.wrong(f"interlock {group}: {len(pulling)} relays pull")
+    def look(self, targets: dict[str, float | None], by_hand: set[str]) -> None:
+        """`targets`: what each output obeys, by pin_port; `by_hand`: those whose latest demand was a person's."""
+        now = self.now()
+        silent = now > self.contact + self.silence_s + UNDER_WAY_S
+        lapsed = now > self.token_end + UNDER_WAY_S
+        for relay in self.relays.values():
+            port = relay.cfg["pin_port"]
+            self._at_any_time(relay)
+            if not (silent or lapsed):
+                continue
+            why = "silence" if silent else "no token"
+            if targets[port] is not None and port not in by_hand:
+                self.wrong(f"{relay.name} still obeys, {why}")
+            safe = {"on": True, "off": False}.get(relay.cfg["safe"])
+            free = now - max(relay.freed, relay.since) > relay.cfg["min_on_s"] + 3 * self.tick_s
+            pressed = relay.pressed > self.contact  # a person outranks the safe state
+            if safe is not None and free and not pressed and not relay.stuck and relay.on != safe:
+                self.wrong(f"{relay.name} is {'on' if relay.on else 'off'}, not in its safe state: {why}")
         self._forced = False
-        device = self.device
-        if device.broker and device.broker.connections and device.net.carries() and not device.broker.frozen:
-            self._contact = now  # the keep-alive of MQTT, of which the model hears nothing
-        silent = now > self._contact + self.device.config["safety"]["silence_s"] + UNDER_WAY_S
-        lapsed = now > self._token_end + UNDER_WAY_S
-        for output in app.controller.outputs:
-            cfg = output.cfg
-            if (silent or lapsed) and output.target is not None and not output.by_hand:
-                self.wrong(f"{cfg['name']} still obeys, {'silence' if silent else 'no token'}")
-            wishes = self.wished.get(cfg["pin_port"], set())
-            if output.target is not None and not output.by_hand and output.target not in wishes:
-                self.wrong(f"{cfg['name']} obeys {output.target}, which nobody wished")
-        self._look_at_log()
 
-    def _look_at_log(self) -> None:
-        lines = self.device.lines
-        for line in lines:
-            self.tell("  device: " + line)
-            if CLIENT_SECRET in line or WIFI_PASSWORD in line:
-                self.wrong("a secret in the log")
-        lines.clear()
+    def _at_any_time(self, relay: Relay) -> None:
+        now, cfg = self.now(), relay.cfg
+        if relay.stuck or relay.freed > now - 3 * self.tick_s:
+            return
+        on_s = now - max(relay.since, self.started) if relay.on else 0.0
+        if cfg["max_on_s"] and on_s > cfg["max_on_s"] + 3 * self.tick_s:
+            self.wrong(f"{relay.name} on for {on_s:.0f} s, most is {cfg['max_on_s']}")
+        pulling = [o.name for o in self._group(relay) if o.on and now - o.since > 3 * self.tick_s]
+        if on_s > 3 * self.tick_s and pulling:
+            self.wrong(f"{relay.name} and {', '.join(pulling)} both on although they exclude each other")
+        broken = self._broken.get(cfg.get("sensor", ""))
+        if relay.on and broken is not None and now - max(broken, relay.since) > BLIND_S:
+            self.wrong(f"{relay.name} heats blindly, its sensor broke {now - broken:.0f} s ago")
 
     # at the end of a quiet time
 
     def settle(self) -> None:
-        """Nothing has been wrong for a while: every event must have arrived, once, or be accounted for."""
-        stored = [item["message_id"] for item in self.device.feed()]
-        if len(stored) != len(set(stored)):
-            self.wrong("an event was stored twice")
-        known = set(stored)
-        for message_id, state in self.events.items():
-            if state in ("waiting", "accepted") and message_id not in known:
-                self.wrong(f"{message_id} is {state}, and the cloud has not got it")
-        self._past |= set(self.events)
-        self.events = {i: state for i, state in self.events.items() if state == "waiting" and i not in known}
+        """Nothing has been wrong for a while: everything must have arrived and been answered, or be accounted for."""
+        self.events.settle()
+        self.wishes.settle()

@@ -39,6 +39,10 @@ class SimNet:
         self.refuse: NetError | None = None  # what every dial meets
         self.silent = False  # packets vanish: nothing answers, nothing refuses
         self.latency_s = 0.03
+        self.loss = 0.0  # share of packets that get lost
+        self.cut_after: int | None = (
+            None  # so many bytes to the device from now, then its connection is reset
+        )
         self.dials = 0
         self.streams: list[SimStream] = []
         self.broker: SimBroker | None = None
@@ -50,9 +54,17 @@ class SimNet:
         self._resolver = Resolver(clock, lambda: ["192.0.2.1"], rng, self._udp)
         self.dialer = self
 
+    def travel_s(self) -> float:
+        """How long the next bytes are on their way: what gets lost is sent again after ever longer waits."""
+        took, again = self.latency_s, 0.2
+        while self.loss and (self._rng() & 0xFFFF) < self.loss * 0x10000:
+            took += again
+            again *= 2
+        return took
+
     async def dial(self, host: str, port: int, tls: bool = True) -> SimStream:
         await self._resolver.resolve(host)
-        await asyncio.sleep(self.latency_s)
+        await asyncio.sleep(self.travel_s())
         if not self.carries():
             await asyncio.Event().wait()
         if self.refuse:
@@ -77,7 +89,7 @@ class SimNet:
         self, ip: str, port: int, payload: bytes, clock, timeout_ms: int, size: int = 512
     ) -> bytes:
         reply = None
-        if self.carries():
+        if self.carries() and self.travel_s() == self.latency_s:
             if port == 53:
                 reply = dns.answer(payload, self.dns_mode, CLOUD_IP)
             else:
@@ -104,6 +116,7 @@ class SimStream:
     def __init__(self, net: SimNet) -> None:
         self._net = net
         self._wire = Wire(net.model, net.faults)
+        self._to_peer = b""
         self._to_device = bytearray()
         self._arrived = asyncio.Event()
         self._eof = self._dead = self.closed = False
@@ -113,7 +126,8 @@ class SimStream:
         if self._dead or self.closed:
             raise NetError("closed", "ECONNRESET")
         await asyncio.sleep(0)
-        task = asyncio.create_task(self._serve(bytes(data)))
+        self._to_peer += data
+        task = asyncio.create_task(self._serve())
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
 
@@ -141,10 +155,11 @@ class SimStream:
         for task in self._serving:
             task.cancel()
 
-    async def _serve(self, data: bytes) -> None:
-        await asyncio.sleep(self._net.latency_s)
+    async def _serve(self) -> None:
+        await asyncio.sleep(self._net.travel_s())
         if not self._net.carries():
             await asyncio.Event().wait()
+        data, self._to_peer = self._to_peer, b""  # what was sent later cannot come earlier
         for step in self._wire.feed(data, self._net.wall()):
             if step[0] == "send":
                 self._give(step[1])
@@ -161,8 +176,14 @@ class SimStream:
                 self._arrived.set()
 
     def _give(self, data: bytes) -> None:
+        left = self._net.cut_after
+        if left is not None:
+            data = data[:left]
+            self._net.cut_after = left - len(data) or None
         self._to_device += data
         self._arrived.set()
+        if left and self._net.cut_after is None:
+            self.reset()
 
 
 class SimPeerStream(SimStream):
@@ -170,7 +191,7 @@ class SimPeerStream(SimStream):
 
     def __init__(self, net: SimNet, peer: SimBroker | Thinger) -> None:
         super().__init__(net)
-        self._to_peer = self._late = b""
+        self._late = b""
         self._flushing: asyncio.Task | None = None
         self._peer = peer.connection(self._pass, self._hang_up)
 
@@ -183,9 +204,8 @@ class SimPeerStream(SimStream):
         super().reset()
         self._peer.gone()
 
-    async def _serve(self, data: bytes) -> None:
-        self._to_peer += data
-        await asyncio.sleep(self._net.latency_s)
+    async def _serve(self) -> None:
+        await asyncio.sleep(self._net.travel_s())
         await self._until_carried()
         data, self._to_peer = self._to_peer, b""
         self._peer.feed(data)

@@ -1,0 +1,374 @@
+"""The judge of the simulation on scripted histories: for each thing that must hold one that breaks it, and is found,
+and the one beside it that does not, and is let go."""
+
+import pytest
+
+from tools.sim.judge import Judge
+
+PUMP = {"pin_port": "6", "name": "pump", "gpio": 1, "safe": "off", "interlock": None}
+PUMP |= {"min_on_s": 20, "min_off_s": 30, "max_on_s": 100}
+UP = {"pin_port": "7", "name": "up", "gpio": 2, "safe": "off", "interlock": "shutter"}
+UP |= {"min_on_s": 0, "min_off_s": 0, "max_on_s": 0}
+DOWN = UP | {"pin_port": "8", "name": "down", "gpio": 3}
+HEATER = UP | {
+    "pin_port": "9",
+    "name": "heater",
+    "gpio": 4,
+    "interlock": None,
+    "sensor": "14",
+    "min": 5,
+    "max": 35,
+}
+HEATER |= {"step": 0.5}
+SECRET = "test-secret-not-real"
+
+
+class Case:
+    """A judge, and a clock that moves on with `after`. The cloud answers all the time unless `quiet`."""
+
+    def __init__(self, quiet=False):
+        self.second = 1000.0
+        self.quiet = quiet
+        self.judge = Judge([PUMP, UP, DOWN, HEATER], 300, 1, (SECRET,), lambda: self.second)
+        self.targets = dict.fromkeys("6789")
+        self.by_hand = set()
+        self.answer()
+        self.judge.look(self.targets, self.by_hand)
+        for port in "6789":
+            self.judge.wishes.wish(port, 20.0 if port == "9" else 0.0)
+
+    def answer(self):
+        self.judge.contact, self.judge.token_end = self.second, self.second + 3600
+
+    def after(self, seconds, look=True):
+        self.second += seconds
+        if not self.quiet:
+            self.answer()
+        if look:
+            self.judge.look(self.targets, self.by_hand)
+        return self.judge
+
+    def found(self):
+        return [text.split(": ", 1)[1] for text in self.judge.violations]
+
+
+def hold(case, gpio, seconds, before=100):
+    """A relay pulls for that long, after a long rest."""
+    case.after(before).level(gpio, True)
+    case.after(seconds).level(gpio, False)
+
+
+def stuck(case, gpio, on):
+    case.judge.stuck(gpio, True)
+    case.judge.level(gpio, on)
+
+
+def obeys(case, value, port="6", name=None):
+    case.judge.wishes.demanded(port, value, name)
+
+
+# Relays
+
+
+def least_on(case, seconds):
+    hold(case, 1, seconds)
+
+
+def least_off(case, seconds):
+    hold(case, 1, 50)
+    hold(case, 1, 50, before=seconds)
+
+
+def most_on(case, seconds):
+    hold(case, 1, seconds)
+
+
+def both_on(case, gap):
+    case.after(10).level(2, True)
+    if gap:
+        case.after(10).level(2, False)
+    case.after(10).level(3, True)
+
+
+def beside_a_stuck_one(case, seconds):
+    case.after(10).level(3, True)
+    stuck(case, 2, True)
+    case.after(seconds)
+    case.judge.level(3, False)
+    case.after(10)
+
+
+def on_beside_a_stuck_one(case, freed):
+    stuck(case, 2, True)
+    case.after(10)
+    if freed:
+        case.judge.stuck(2, False)
+        case.judge.level(2, False)
+    case.after(10).level(3, True)
+
+
+def blind(case, seconds):
+    case.after(10).level(4, True)
+    case.judge.sensor("14", True)
+    case.after(seconds)
+
+
+# Safe state
+
+
+def silence(case, seconds):
+    case.after(10).level(1, True)
+    case.after(10)
+    case.targets["6"] = None
+    case.quiet = True
+    case.after(seconds)
+
+
+def still_obeys(case, seconds):
+    case.targets["7"] = 0.0
+    case.after(10)
+    case.quiet = True
+    case.after(seconds)
+
+
+def token_over(case, seconds):
+    case.targets["7"] = 0.0
+    case.after(10)
+    case.quiet = True
+    case.second += seconds
+    case.judge.contact = case.second
+    case.judge.look(case.targets, case.by_hand)
+
+
+def not_safe(case, pressed):
+    case.quiet = True
+    case.after(500)
+    case.judge.level(2, True)
+    if pressed:
+        case.judge.pressed("7")
+        case.by_hand.add("7")
+        case.targets["7"] = 1.0
+    case.after(500)
+
+
+# Wishes
+
+
+def nobody_wished(case, value):
+    case.judge.wishes.wish("6", 1.0)
+    obeys(case, value, "9")
+
+
+def out_of_range(case, value):
+    case.judge.wishes.wish("9", value)
+    obeys(case, value, "9")
+
+
+def replaced(case, seconds):
+    case.judge.wishes.wish("6", 1.0)
+    case.judge.wishes.wish("6", 0.0)
+    case.after(seconds)
+    obeys(case, 1.0)
+
+
+def older_again(case, then):
+    for value in (21.0, 22.0):
+        case.judge.wishes.wish("9", value)
+    obeys(case, 22.0, "9")
+    obeys(case, then, "9")
+
+
+def number(case, sequence):
+    wishes = case.judge.wishes
+    wishes.wish("6", 1.0)
+    wishes.hear("6", 1, "a", 5, 300)
+    obeys(case, 1.0, name="a")
+    wishes.hear("6", 1, "b", sequence, 300)
+    obeys(case, 1.0, name="b")
+
+
+def window(case, seconds):
+    wishes = case.judge.wishes
+    wishes.wish("6", 1.0)
+    wishes.hear("6", 1, "a", 1, 60)
+    case.after(seconds)
+    obeys(case, 1.0, name="a")
+
+
+def answered(case, status):
+    wishes = case.judge.wishes
+    wishes.hear("6", 1, "a", 1, 60)
+    if status:
+        wishes.answer("a", status, True)
+    case.judge.settle()
+
+
+def command_gone(case, known):
+    case.judge.wishes.hear("6", 1, "a", 1, 60)
+    case.judge.wishes.excuse("gone", frozenset(known))
+    case.judge.settle()
+
+
+def applied(case, follows):
+    case.judge.wishes.hear("6", 1, "a", 1, 60)
+    case.judge.wishes.answer("a", "applied", follows)
+
+
+def applied_late(case, seconds):
+    case.judge.wishes.hear("6", 1, "a", 1, 60)
+    case.after(seconds)
+    case.judge.wishes.answer("a", "applied", True)
+
+
+def answers_what_it_never_heard(case, name):
+    case.judge.wishes.hear("6", 1, "a", 1, 60)
+    case.judge.wishes.answer(name, "applied", True)
+
+
+# Events
+
+
+def not_told(case, stored):
+    events = case.judge.events
+    events.posted("1", None)
+    events.answered("1", True)
+    if stored:
+        events.stored("1")
+    case.judge.settle()
+
+
+def waits_for_ever(case, stored):
+    case.judge.events.posted("1", None)
+    if stored:
+        case.judge.events.stored("1")
+    case.judge.settle()
+
+
+def stored_twice(case, name):
+    case.judge.events.posted("1", None)
+    case.judge.events.stored("1")
+    case.judge.settle()
+    case.judge.events.posted("2", None)
+    case.judge.events.stored(name)
+
+
+def never_an_event(case, name):
+    case.judge.events.posted("1", None)
+    case.judge.events.stored(name)
+
+
+def same_name(case, name):
+    case.judge.events.posted("1", None)
+    case.judge.events.stored("1")
+    case.judge.settle()
+    case.judge.events.posted(name, None)
+
+
+def two_answers(case, desired_id):
+    case.judge.events.posted("1", "a")
+    case.judge.events.posted("2", desired_id)
+
+
+def lost_by_a_cut(case, unwritten):
+    case.judge.events.posted("1", None)
+    case.judge.events.cut(unwritten)
+    case.judge.events.came_back([], 0)
+
+
+def lost_at_a_start(case, dropped):
+    for message_id in ("1", "2"):
+        case.judge.events.posted(message_id, None)
+    case.judge.events.came_back([], dropped)
+
+
+def came_from_nowhere(case, name):
+    case.judge.events.posted("1", None)
+    case.judge.events.came_back(["1", name], 0)
+
+
+def again_from_nowhere(case, name):
+    case.judge.events.posted("1", None)
+    case.judge.events.again(name)
+
+
+def conflicting(case, really):
+    case.judge.events.posted("1", None)
+    if really:
+        case.judge.events.conflicts("1")
+
+
+def dropped(case, readings_left):
+    case.judge.events.posted("1", None)
+    case.judge.events.dropped("1", True, readings_left)
+
+
+# The rest
+
+
+def said(case, line):
+    case.judge.said(line)
+
+
+def broke(case, method):
+    case.judge.catalog_until = case.second + 10
+    case.judge.broke({"method": method})
+
+
+def sizes(case, sizes):
+    case.judge.sizes(*sizes)
+
+
+@pytest.mark.parametrize(
+    ("story", "bad", "good", "words"),
+    [
+        (least_on, 15, 25, "pump off after 15.0 s, least is 20"),
+        (least_off, 25, 35, "pump on after 25.0 s, least is 30"),
+        (most_on, 110, 102, "pump on for 110 s, most is 100"),
+        (both_on, False, True, "down on although its interlock forbids it"),
+        (beside_a_stuck_one, 20, 2, "down and up both on although they exclude each other"),
+        (on_beside_a_stuck_one, False, True, "down on although its interlock forbids it"),
+        (blind, 110, 90, "heater heats blindly, its sensor broke 110 s ago"),
+        (silence, 430, 60, "pump is on, not in its safe state: silence"),
+        (still_obeys, 430, 410, "up still obeys, silence"),
+        (token_over, 3730, 3710, "up still obeys, no token"),
+        (not_safe, False, True, "up is on, not in its safe state: silence"),
+        (nobody_wished, 21.0, 20.0, "heater obeys 21.0, which nobody wished"),
+        (out_of_range, 36.0, 35.0, "heater obeys 36.0, which is out of range"),
+        (out_of_range, 20.3, 20.5, "heater obeys 20.3, which is out of range"),
+        (replaced, 310, 290, "pump obeys 1.0, 310 s after it was replaced"),
+        (older_again, 21.0, 22.0, "heater obeys 21.0 again, which was replaced by what it obeyed already"),
+        (number, 4, 6, "pump obeys b, number 4, out of order"),
+        (window, 60, 59, "pump obeys a 0 s after its window"),
+        (window, 70, 50, "pump obeys a 10 s after its window"),
+        (answered, "", "stale", "a for pin 6 was heard and never answered"),
+        (command_gone, ["6/1"], ["6/2"], "a for pin 6 was heard and never answered"),
+        (applied, False, True, "a is said to be applied, and the relay is another way"),
+        (applied_late, 70, 50, "a was applied 10 s after its window"),
+        (answers_what_it_never_heard, "b", "a", "b is answered, and never was heard"),
+        (not_told, False, True, "1 is accepted, and the cloud has not got it"),
+        (waits_for_ever, False, True, "1 is waiting, and the cloud has not got it"),
+        (stored_twice, "1", "2", "1 was stored twice"),
+        (never_an_event, "2", "1", "2 was stored, and never was an event"),
+        (same_name, "1", "2", "1 is the name of an earlier event"),
+        (two_answers, "a", "b", "a was answered as 1 and again as 2"),
+        (lost_by_a_cut, [], ["1"], "1 was written down and did not come back"),
+        (lost_at_a_start, 1, 2, "2 was written down and did not come back"),
+        (came_from_nowhere, "2", "1", "2 came back, and never was"),
+        (again_from_nowhere, "2", "1", "2 is sent again, and never was"),
+        (conflicting, True, False, "1 was sent with two contents"),
+        (dropped, True, False, "1 was dropped, a command report, before a reading"),
+        (said, f"the key is {SECRET}", "the key is ***", "a secret in the log"),
+        (said, "Bearer " + 5 * "0123ab", "Bearer ***", "a secret in the log"),
+        (broke, "POST", "PUBLISH", "contract broken: {'method': 'POST'}"),
+        (sizes, (49, 0, 0, 0), (48, 0, 0, 0), "49 events in the outbox, at most 48"),
+        (sizes, (0, 24577, 0, 0), (0, 24576, 0, 0), "24577 bytes of journal, at most 24576"),
+        (sizes, (0, 0, 4, 0), (0, 0, 3, 0), "4 connections, at most 3"),
+        (sizes, (0, 0, 0, 41), (0, 0, 0, 40), "41 tasks, at most 40"),
+    ],
+)
+def test_what_is_broken_is_found_and_nothing_else(story, bad, good, words):
+    case, other = Case(), Case()
+    story(case, bad)
+    story(other, good)
+    assert words in case.found() and other.found() == []
+    assert any("VIOLATION " + words in line for line in case.judge.timeline)

@@ -1,0 +1,90 @@
+"""What becomes of every event a device accepted: told to the cloud once and exactly once, or lost for a reason.
+
+Owns the way of each event from the outbox to the cloud, by its `message_id`. Pure; see `judge.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tools.sim.judge import Judge
+
+WAITING, ACCEPTED, REFUSED, DROPPED, LOST = "waiting", "accepted", "refused", "dropped", "lost"
+
+
+class Events:
+    """`state`: message_id: one of the words above. LOST: a power cut came before it was written down."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self.state: dict[str, str] = {}
+        self._past: set[str] = set()
+        self._stored: set[str] = set()
+        self._answers: dict[str, str] = {}  # desired_id: message_id
+
+    def posted(self, message_id: str, desired_id: str | None) -> None:
+        """A new event is in the outbox."""
+        wrong = self._judge.wrong
+        if message_id in self.state or message_id in self._past:
+            wrong(f"{message_id} is the name of an earlier event")
+        self.state[message_id] = WAITING
+        if desired_id is not None:
+            earlier = self._answers.setdefault(desired_id, message_id)
+            if earlier != message_id:
+                wrong(f"{desired_id} was answered as {earlier} and again as {message_id}")
+
+    def again(self, message_id: str) -> None:
+        """An event that was answered for waits once more: the cloud asked again."""
+        if message_id not in self.state and message_id not in self._past:
+            self._judge.wrong(f"{message_id} is sent again, and never was")
+        self.state[message_id] = WAITING
+
+    def dropped(self, message_id: str, command: bool, readings_left: bool) -> None:
+        """The outbox was full."""
+        self.state[message_id] = DROPPED
+        if command and readings_left:
+            self._judge.wrong(f"{message_id} was dropped, a command report, before a reading")
+
+    def answered(self, message_id: str, ok: bool) -> None:
+        """The device heard that the cloud has it, or does not want it."""
+        self.state[message_id] = ACCEPTED if ok else REFUSED
+
+    def cut(self, unwritten: Iterable[str]) -> None:
+        """The plug is about to be pulled: what is not written down yet may be lost."""
+        for message_id in unwritten:
+            self.state[message_id] = LOST
+
+    def came_back(self, reports: Iterable[str], dropped: int) -> None:
+        """What waits after a start. So many were `dropped`, for those came back too that were answered for in the
+        minute before the cut."""
+        waiting = set(reports)
+        for message_id in sorted(waiting):
+            if message_id not in self.state and message_id not in self._past:
+                self._judge.wrong(f"{message_id} came back, and never was")
+            self.state[message_id] = WAITING
+        missing = [i for i, state in self.state.items() if state == WAITING and i not in waiting]
+        for message_id in missing:
+            self.state[message_id] = DROPPED
+        for message_id in missing[dropped:]:
+            self._judge.wrong(f"{message_id} was written down and did not come back")
+
+    # what the cloud tells
+
+    def stored(self, message_id: str) -> None:
+        if message_id in self._stored:
+            self._judge.wrong(f"{message_id} was stored twice")
+        if message_id not in self.state and message_id not in self._past:
+            self._judge.wrong(f"{message_id} was stored, and never was an event")
+        self._stored.add(message_id)
+
+    def conflicts(self, message_id: str) -> None:
+        self._judge.wrong(f"{message_id} was sent with two contents")
+
+    def settle(self) -> None:
+        for message_id, state in self.state.items():
+            if state in (WAITING, ACCEPTED) and message_id not in self._stored:
+                self._judge.wrong(f"{message_id} is {state}, and the cloud has not got it")
+        self._past |= set(self.state)
+        self.state = {i: s for i, s in self.state.items() if s == WAITING and i not in self._stored}

@@ -1,0 +1,124 @@
+"""What a device makes of what the owner wishes: the latest, in order, in its window, in range, and answered.
+
+Owns the owner's wishes by `pin_port`, the desired states the device heard of, and what it obeyed. Pure; see `judge.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tools.sim.judge import Judge
+
+LATE_S = 300.0
+"""How long after it was replaced a wish may still take effect: it may be under way all that time, over a slow network
+or in a session that a broker keeps."""
+
+
+@dataclass
+class Wish:
+    value: float
+    until: float = float("inf")  # when the next one replaced it
+
+
+@dataclass
+class Heard:
+    """A desired state with an identity that the device's link handed over. `answer`: what was said to it."""
+
+    port: str
+    line: str
+    sequence: int | None
+    closes: float
+    answer: str = ""
+    excuse: str = ""
+
+
+class Wishes:
+    """`outputs`: items of the configuration by pin_port."""
+
+    def __init__(self, judge: Judge, outputs: dict[str, dict[str, Any]]) -> None:
+        self._judge, self._outputs = judge, outputs
+        self._wishes: dict[str, list[Wish]] = {port: [] for port in outputs}
+        self._obeyed = dict.fromkeys(outputs, 0)  # index of the wish
+        self._sequence: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
+        self.heard: dict[str, Heard] = {}
+
+    def wish(self, port: str, value: float) -> None:
+        """The owner wants it from now on."""
+        wishes = self._wishes[port]
+        if wishes:
+            wishes[-1].until = self._judge.now()
+        wishes.append(Wish(value))
+
+    def hear(
+        self, port: str, command_id: object, desired_id: str, sequence: int | None, valid_s: float | None
+    ) -> None:
+        """A desired state of that command reached the decisions of the device. Numbers count for each command."""
+        self._judge.tell(f"heard {desired_id[-6:]}, number {sequence}, for pin {port}")
+        closes = float("inf") if valid_s is None else self._judge.now() + valid_s
+        if desired_id not in self.heard:
+            line = f"{port}/{command_id}"
+            newest = self._newest.get(line, 0)
+            excuse = "older than what was heard before" if sequence is not None and sequence < newest else ""
+            self._newest[line] = max(newest, sequence or 0)
+            self.heard[desired_id] = Heard(port, line, sequence, closes, excuse=excuse)
+
+    def demanded(self, port: str, value: float, desired_id: str | None) -> None:
+        """An output begins to obey the cloud, because of that desired state or of a value that was polled."""
+        wrong, now, cfg = self._judge.wrong, self._judge.now(), self._outputs[port]
+        low, high, step = cfg.get("min", 0), cfg.get("max", 1), cfg.get("step", 1)
+        if not low <= value <= high or (
+            step and abs((value - low) / step - round((value - low) / step)) > 0.001
+        ):
+            wrong(f"{cfg['name']} obeys {value}, which is out of range")
+            return
+        heard = self.heard.get(desired_id or "")
+        if heard and now >= heard.closes:
+            wrong(f"{cfg['name']} obeys {desired_id} {now - heard.closes:.0f} s after its window")
+        if heard and heard.sequence is not None:
+            if heard.sequence <= self._sequence.get(heard.line, 0):
+                wrong(f"{cfg['name']} obeys {desired_id}, number {heard.sequence}, out of order")
+            self._sequence[heard.line] = heard.sequence
+        self._in_order(port, value)
+
+    def _in_order(self, port: str, value: float) -> None:
+        wrong, now, name = self._judge.wrong, self._judge.now(), self._outputs[port]["name"]
+        wishes = self._wishes[port]
+        fits = [i for i, wish in enumerate(wishes) if wish.value == value]
+        fresh = [i for i in fits if i >= self._obeyed[port] and wishes[i].until > now - LATE_S]
+        if fresh:
+            self._obeyed[port] = fresh[0]
+        elif not fits:
+            wrong(f"{name} obeys {value}, which nobody wished")
+        elif fits[-1] < self._obeyed[port]:
+            wrong(f"{name} obeys {value} again, which was replaced by what it obeyed already")
+        else:
+            wrong(f"{name} obeys {value}, {now - wishes[fits[-1]].until:.0f} s after it was replaced")
+
+    def answer(self, desired_id: str, status: str, follows: bool) -> None:
+        """The device answers. `follows`: whether the output is now as that desired state wants it."""
+        heard = self.heard.get(desired_id)
+        if heard is None:
+            self._judge.wrong(f"{desired_id} is answered, and never was heard")
+            return
+        heard.answer = status
+        if status == "applied" and not follows:
+            self._judge.wrong(f"{desired_id} is said to be applied, and the relay is another way")
+        late = self._judge.now() - heard.closes
+        if status == "applied" and late > self._judge.tick_s:
+            self._judge.wrong(f"{desired_id} was applied {late:.0f} s after its window")
+
+    def excuse(self, why: str, known: frozenset[str] = frozenset()) -> None:
+        """What was heard and not answered yet will not be: the power is cut, or its command is gone. `known`: the
+        lines ("pin_port/command id") that are not concerned."""
+        for heard in self.heard.values():
+            if heard.line not in known:
+                heard.excuse = heard.excuse or why
+
+    def settle(self) -> None:
+        for desired_id, heard in self.heard.items():
+            if not heard.answer and not heard.excuse:
+                self._judge.wrong(f"{desired_id} for pin {heard.port} was heard and never answered")
+        self.heard = {}
