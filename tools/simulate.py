@@ -6,7 +6,8 @@ online, reconciled and rid of its events within the times below. Owns the schedu
 `tools/sim/judge.py`'s.
 
 The loops of the firmware run at a calmer pace than on a chip (PACE), or a day would take a minute. Prints one JSON
-line; exits 1 when something was violated, after the way to play it again and what happened before it.
+line, after Ctrl-C that of what was played so far; exits 1 when something was violated, after the way to play it again
+and what happened before it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import gc
 import json
 import multiprocessing
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -69,7 +71,7 @@ def setting(transport: str) -> tuple[dict, Device]:
     config["outputs"] = [pump, heater, up, down, lock]
     config["buttons"] = []
     for sensor in config["sensors"]:
-        sensor |= {"period_s": 60, "samples": 1, "keep": sensor["kind"] == "thermistor"}
+        sensor |= {"period_s": 60, "samples": 1, "heartbeat_s": 3600, "keep": sensor["kind"] == "thermistor"}
     commands = [Command(1, "6"), Command(2, "9", value="18.5", limits=(5, 35, 0.5))]
     commands += [Command(3, "7"), Command(4, "8"), Command(5, "10")]
     sensors = [Sensor(1, "14"), Sensor(2, "15", kind="ldr_sensor", qc="illuminance", mu="lux:0")]
@@ -249,7 +251,8 @@ def simulate(job: tuple[int, float]) -> dict[str, Any]:
         setattr(module, name, value)
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
-    with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
+    in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="simulate-", dir=in_memory) as folder:
         run = Run(seed, Path(folder), loop)
         try:
             loop.run_until_complete(run.live(hours))
@@ -267,6 +270,36 @@ def simulate(job: tuple[int, float]) -> dict[str, Any]:
             "worst": run.worst, "violations": judge.violations, "timeline": judge.timeline}  # fmt: skip
 
 
+class Figures:
+    """What came of all seeds so far."""
+
+    def __init__(self) -> None:
+        self.days, self.failed, self.started = 0.0, list[int](), time.monotonic()
+        self.kinds, self.transports = Counter[str](), Counter[str]()
+        self.worst: dict[str, float] = {}
+
+    def add(self, found: dict[str, Any], hours: float) -> None:
+        """Count one seed; tell the story of one that found something."""
+        self.kinds += found["kinds"]
+        self.days += found["hours"] / 24
+        self.transports[found["transport"]] += 1
+        for what, seconds in found["worst"].items():
+            name = f"{what}, {found['transport']}"
+            self.worst[name] = max(self.worst.get(name, 0.0), round(seconds))
+        if found["violations"]:
+            self.failed.append(found["seed"])
+            print("\n".join(found["timeline"][-120:] + found["violations"]))
+            print(f"again: python -m tools.simulate --seeds {found['seed']} --hours {hours:g}\n", flush=True)
+
+    def __str__(self) -> str:
+        return json.dumps({
+            "seeds": self.transports.total(), "device_days": round(self.days, 1),
+            "wall_s": round(time.monotonic() - self.started), "transports": self.transports,
+            "faults": self.kinds.total(), "kinds": dict(sorted(self.kinds.items())),
+            "worst_s": dict(sorted(self.worst.items())), "violating_seeds": sorted(self.failed),
+        })  # fmt: skip
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.simulate", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", default="1..4", help="A..B, or one number (default 1..4)")
@@ -274,32 +307,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: one for each processor)")
     args = parser.parse_args(argv)
     first, _, last = args.seeds.partition("..")
-    seeds = range(int(first), int(last or first) + 1)
-    started, failed = time.monotonic(), []
-    kinds, days, by_transport = Counter[str](), 0.0, Counter[str]()
-    worst: dict[str, float] = {}
-    with multiprocessing.Pool(args.jobs) as pool:
-        for found in pool.imap_unordered(simulate, [(seed, args.hours) for seed in seeds]):
-            kinds += found["kinds"]
-            days += found["hours"] / 24
-            for what, seconds in found["worst"].items():
-                name = f"{what}, {found['transport']}"
-                worst[name] = max(worst.get(name, 0.0), round(seconds))
-            by_transport[found["transport"]] += 1
-            if found["violations"]:
-                failed.append(found["seed"])
-                print("\n".join(found["timeline"][-120:]))
-                print("\n".join(found["violations"]))
-                print(
-                    f"again: python -m tools.simulate --seeds {found['seed']} --hours {args.hours:g}\n",
-                    flush=True,
-                )
-    print(json.dumps({
-        "seeds": len(seeds), "device_days": round(days, 1), "wall_s": round(time.monotonic() - started),
-        "transports": by_transport, "faults": sum(kinds.values()), "kinds": dict(sorted(kinds.items())),
-        "worst_s": dict(sorted(worst.items())), "violating_seeds": sorted(failed),
-    }))  # fmt: skip
-    return 1 if failed else 0
+    jobs = [(seed, args.hours) for seed in range(int(first), int(last or first) + 1)]
+    figures = Figures()
+    with multiprocessing.Pool(args.jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        try:
+            for found in pool.imap_unordered(simulate, jobs):
+                figures.add(found, args.hours)
+        except KeyboardInterrupt:
+            print("stopped; so far:", file=sys.stderr)
+    print(figures)
+    return 1 if figures.failed else 0
 
 
 if __name__ == "__main__":
