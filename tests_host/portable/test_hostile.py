@@ -1,0 +1,114 @@
+"""A cloud that means ill, or is out of its mind: whatever it sends, little is kept, and nothing comes of it."""
+
+import json
+
+from firmware.cloud import realer, realer_mqtt, words
+from firmware.core.command import CommandState
+from firmware.core.errors import LinkError
+from firmware.core.nouns import Command, Desired, number
+from firmware.core.outbox import Outbox
+from firmware.core.output import Output
+from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+TEN_MB = 10 * 1024 * 1024
+DEEP = 50000
+
+STREAMS = (
+    ("one header line", OK + b"X: ", b"x" * 1024, "head too large"),
+    ("header lines", OK, b"X: " + b"x" * 1019 + b"\r\n", "head too large"),
+    ("answers before the answer", b"", b"HTTP/1.1 100 Continue\r\n\r\n", "head too large"),
+    ("a line of a chunk", CHUNKED, b"0" * 1024, "head too large"),
+    ("chunks", CHUNKED, b"400\r\n" + b"x" * 1024 + b"\r\n", "body too large"),
+    ("a success until the end", OK + b"\r\n", b"x" * 1024, "no length"),
+    ("an error until the end", b"HTTP/1.1 500 Oops\r\n\r\n", b"x" * 1024, "body too large"),
+)
+ODD = ("1e400", "-1e400", "1" * 400, "NaN", "Infinity", "true", "null", "[]", "{}", '[["1"]]', '"nan"', '"1e1"',
+       '"\\ud800"', '"\\u0661"', '""', '" 1"', '"0x1"')  # fmt: skip
+
+
+class Answer:
+    def __init__(self, text):
+        self.status, self.body, self.retry_after_s = 200, bytearray(text.encode()), 0
+
+
+def loaded(text):
+    """What the parser of this interpreter makes of it; None: it refuses, as `judge` does then."""
+    try:
+        return words.judge("commands", Answer(text))[1]
+    except LinkError:
+        return None
+
+
+def test_ten_megabytes_of_anything_end_after_a_few_kilobytes():
+    for name, head, piece, reason in STREAMS:
+        response = Response()
+        sent = len(head)
+        why = None
+        try:
+            response.feed(head)
+            while sent < TEN_MB:
+                response.feed(piece)
+                sent += len(piece)
+                assert len(response.body) <= MAX_BODY and len(response._input) <= MAX_HEAD, name
+        except HttpError as e:
+            why = str(e)
+        assert why == reason and sent < MAX_BODY + 2 * MAX_HEAD, (name, why, sent)
+
+
+def test_json_deeper_than_the_stack_is_no_json():
+    for text in ("[" * DEEP, '{"a":' * DEEP, "[" * DEEP + "]" * DEEP, '{"version":1,"error":' + "[" * DEEP):
+        assert loaded(text) is None
+        for read in (lambda payload: realer_mqtt.desired(1, payload), realer_mqtt.acknowledgement):
+            try:
+                read(text.encode())
+                raise AssertionError("taken")
+            except ValueError:
+                pass
+
+
+def test_values_of_no_sense_are_refused_and_told_with_what_is():
+    for text in ODD:
+        body = loaded('{"commands":[{"id":1,"kind":"relay","pin_port":"6","value":%s}]}' % text)
+        wanted = realer.commands(body)[1] if body else []
+        for value in [desired.value for desired in wanted]:
+            outbox = Outbox(1, 2, 0)
+            output = Output(
+                {"safe": "off", "mode": "switch", "after_lapse": "resume", "min_on_s": 0, "min_off_s": 0},
+                False,
+                0,
+            )
+            command = CommandState(outbox, output)
+            command.adopt(Command(1, "relay", "6", None, None, None, ""))
+            outbox.update(0, 1777025700)
+            assert number(value) is None and "refused" in command.offer(
+                Desired(1, value, "des", 1, 60), 0, False
+            )
+            assert output.target is None
+            assert [(r.status, r.value) for r in outbox.reports] == [("rejected", "0.0")], text
+
+
+def test_windows_and_numbers_of_no_sense_close_at_once_and_order_nothing():
+    for text in ODD:
+        payload = (
+            '{"version":1,"desired_id":"des","value":"1","valid_for_seconds":%s,"sequence_number":%s}'
+            % (text, text)
+        )
+        try:
+            wish = realer_mqtt.desired(1, payload.encode())
+        except ValueError:
+            continue  # no JSON to this interpreter
+        assert wish.valid_s == 0 and (wish.sequence is None or wish.sequence == int("1" * 400)), text
+
+
+def test_names_that_are_no_text_go_back_as_they_came():
+    for name in ('"\\ud800"', '"\\udfff\\ud800"', '"' + "x" * 300 + '"', '"\\u0000"'):
+        payload = '{"version":1,"desired_id":%s,"value":"1","valid_for_seconds":9}' % name
+        wish = realer_mqtt.desired(1, payload.encode())
+        outbox = Outbox(1, 2, 0)
+        outbox.update(0, 1777025700)
+        report = outbox.post("command", 1, 1.0, wish, "applied")
+        told = realer_mqtt.publish(report)
+        assert isinstance(told, bytes) and isinstance(realer.feed_item(report), str)
+        assert json.loads(told)["desired_id"] == wish.desired_id
