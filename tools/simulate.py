@@ -60,8 +60,9 @@ RIGHTS = ("catalog", "sensors")
 TRANSPORTS = ("https", "mqtt", "auto")
 
 
-def setting(transport: str) -> tuple[dict, Device]:
-    """A configuration that uses every limit, and the device in the cloud that belongs to it."""
+def setting(transport: str, chatty: bool) -> tuple[dict, Device]:
+    """A configuration that uses every limit, and the device in the cloud that belongs to it. `chatty`: every reading is
+    told, so that the outbox overflows in a longer outage."""
     config = demo_config(poll_s=60, probe_s=60, transport=transport)
     pump, heater = config["outputs"]
     pump |= {"min_on_s": 20, "min_off_s": 30, "max_on_s": 1200}
@@ -72,6 +73,8 @@ def setting(transport: str) -> tuple[dict, Device]:
     config["buttons"] = []
     for sensor in config["sensors"]:
         sensor |= {"period_s": 60, "samples": 1, "heartbeat_s": 3600, "keep": sensor["kind"] == "thermistor"}
+        if chatty:
+            sensor["deadband"] = 0
     commands = [Command(1, "6"), Command(2, "9", value="18.5", limits=(5, 35, 0.5))]
     commands += [Command(3, "7"), Command(4, "8"), Command(5, "10")]
     sensors = [Sensor(1, "14"), Sensor(2, "15", kind="ldr_sensor", qc="illuminance", mu="lux:0")]
@@ -88,7 +91,7 @@ class Run:
     def __init__(self, seed: int, folder: Path, loop: VirtualLoop) -> None:
         self.chance = random.Random(seed)
         self.transport = TRANSPORTS[seed % 3]
-        config, device = setting(self.transport)
+        config, device = setting(self.transport, seed % 4 == 0)
         model = Model(seed=seed, plan=Plan(session_s=self.chance.choice((900, 3600))))
         model.add_device(device)
         self.loop, self.kinds = loop, Counter[str]()
