@@ -74,6 +74,7 @@ async def visit(settings, log, rng, store, access_point, alone, goes_on):
     log.hidden.append(settings["password"])
     end = Timer(clock.ms(), settings["minutes"] * 60000)
     point = None
+    saved = False
     try:
         from firmware.portal_site import Site
 
@@ -85,13 +86,13 @@ async def visit(settings, log, rng, store, access_point, alone, goes_on):
         while goes_on(point) and not site.saved and not end.passed(clock.ms()):
             point.step(site.name)
             await clock.sleep_ms(_STEP_MS)
-        if site.saved:
+        saved = site.saved
+        if saved:
             await clock.sleep_ms(_LAST_WORDS_MS)
-        log.say("info", "portal: " + ("saved, restarting" if site.saved else "closed"))
-        return site.saved
     except (DriverError, MemoryError) as e:
         log.say("error", "portal: %s" % e)
     finally:
         if point:
             point.stop()
-    return False
+    log.say("info", "portal: closed" + (", restarting" if saved else ""))
+    return saved
