@@ -1,12 +1,14 @@
 """In place of main.py: the firmware, whose clock soon runs faster, and a task beside it that looks at the heap.
 
-Prints `PROBE <bytes>` ten times a second from then on: the heap in use after a collection. Joining the network goes
+Prints `PROBE <bytes>` ten times a second from then on: the heap in use after a collection, and once a second what the
+interpreter tells of it, the largest free piece included. Joining the network goes
 at the pace of the radio, hence the pause; deadlines stay in real time. The log's ring is filled first, as it is after a
 day, so that it does not look like growth. Part of the benchmarks, never of a device.
 """
 
 import asyncio
 import gc
+import micropython
 import time
 
 from firmware import device
@@ -33,9 +35,12 @@ async def _probe():
         _logs[0].say("info", "a line as long as the average of them, forty to a hundred bytes")
     _since.append(time.ticks_ms())
     while True:
+        for _ in range(10):
+            gc.collect()
+            print("PROBE", gc.mem_alloc())
+            await asyncio.sleep_ms(100)
         gc.collect()
-        print("PROBE", gc.mem_alloc())
-        await asyncio.sleep_ms(100)
+        micropython.mem_info()
 
 
 def _known_log(*parts):
