@@ -5,7 +5,8 @@ that concern authorization or the server's health are dealt with here; what rema
 means is the dialect's to say; bytes are `http1`'s business. Only LinkError and AuthError escape.
 
 A generation adds `login()`: the (token, expires_s, renew_s) of a fresh token, LinkError or AuthError without one;
-`request(what, text)`: the arguments of `Client.request`; and `give_back(token)` where it can be revoked.
+`request(what, text)`: the arguments of `Client.request`; `poll()`: desired values as of now, None when the rate limit
+forbids to ask; and `give_back(token)` where it can be revoked.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from http1.client import Client
 from http1.message import HttpError
 from netio.errors import NetError
 
-_SLICE_MS = const(20000)
+_REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
 _REVOKE_MS = const(5000)
 _AGENT = "User-Agent", "realer-firmware/" + VERSION  # RFC 9110, section 10.1.5
 
@@ -46,6 +47,7 @@ class RealerApi:
         self.cadence = Cadence(cfg["poll_s"] * 1000, clock.ms())
         self.lease = Lease(clock.ms())
 
+    first = None  # desired values that came when the link was opened
     retry_s = 0  # least wait after a failure, where the cloud tells one
     broken = NetError, HttpError
     """What requests of `client` raise."""
@@ -60,6 +62,13 @@ class RealerApi:
     def reveal(self):
         """What the log has to mask: a server may echo the token."""
         return self.token.reveal() if self.token else "\n"
+
+    async def next_desired(self):
+        """Desired values as of now, after waiting for the next poll; None when there was nothing to hear yet."""
+        wanted, self.first = self.first, None
+        if wanted is None and await self.slot(self.cadence.poll_wait_ms):
+            wanted = await self.poll()
+        return wanted
 
     async def exchange(self, what, text="", strict=True):
         """One request under the device's path: (verdict, JSON, words for the log). `text`: JSON to post, "" to get.
@@ -115,13 +124,18 @@ class RealerApi:
             self.say("warning", "rate limit, requests now %d s apart" % (self.cadence.gap_ms() // 1000))
         return found, body, words
 
+    async def slot(self, wait_ms):
+        """Wait for a slot, but not longer than `_REST_MS`: whether it has come."""
+        await self.clock.sleep_ms(min(wait_ms(self.clock.ms()), _REST_MS))
+        return not wait_ms(self.clock.ms())
+
     async def paced(self, what, request):
         """One request when its turn has come."""
         cadence = self.cadence
         clock = self.clock
         while wait := cadence.wait_ms(clock.ms()):
             self.alive()
-            await clock.sleep_ms(min(wait, _SLICE_MS))
+            await clock.sleep_ms(min(wait, _REST_MS))
         cadence.started(clock.ms(), what in ("commands", "desired-states"))
         try:
             return await self.call(what, request)

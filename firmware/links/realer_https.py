@@ -12,7 +12,6 @@ from firmware.core.nouns import Catalog
 from firmware.links.iot_api import IotApi
 
 _MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation (Realer API, section 14 rows 3 and 20)
-_REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
 
 
 class RealerHttps(IotApi):
@@ -20,7 +19,6 @@ class RealerHttps(IotApi):
 
     catalog = None
     rows = None  # the catalog's commands as read last; None: something in the catalog is not what it was
-    first = None  # desired values that came with the catalog
     protocols = ("https", "mqtt")  # what the cloud lets this device use
     held = False  # MQTT is the transport now
     room = _MOST_ITEMS  # reports in one request, as far as memory allows; `most`: as far as the server does
@@ -33,13 +31,6 @@ class RealerHttps(IotApi):
         while self.first is None:
             self.first = await self.poll()
         return self.catalog
-
-    async def next_desired(self):
-        """Desired values as of now, after waiting for the next poll; None when there was nothing to hear yet."""
-        wanted, self.first = self.first, None
-        if wanted is None and await self.slot(self.cadence.poll_wait_ms):
-            wanted = await self.poll()
-        return wanted
 
     async def send(self, reports):
         """Deliver some of `reports`, which are ready to go, in one request. Returns (message_id, verdict) for each the
@@ -82,8 +73,3 @@ class RealerHttps(IotApi):
             self.catalog = Catalog(rows, realer.sensors(await self.read("sensors")))
             self.rows = rows
         return wanted
-
-    async def slot(self, wait_ms):
-        """Wait for a slot, but not longer than `_REST_MS`: whether it has come."""
-        await self.clock.sleep_ms(min(wait_ms(self.clock.ms()), _REST_MS))
-        return not wait_ms(self.clock.ms())

@@ -15,7 +15,6 @@ from firmware.links.realer_api import RealerApi
 
 _MOST_REPORTS = const(20)
 _REPORT_BYTES = const(96)  # one with its share of the rest: two numbers of 20 characters at the most
-_REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
 _LONGEST_S = const(3600)  # no plan keeps requests further apart
 
 
@@ -26,7 +25,6 @@ class Realino(RealerApi):
     device = None  # its id in this cloud, told by the login
     in_body = False  # the form of login that this server takes
     seen = None  # where the poll before had the commands
-    first = None  # desired values that came when the link was opened
     limit = most = _MOST_REPORTS  # in one request: what the plan allows, and what the server took
 
     async def open(self):
@@ -36,13 +34,6 @@ class Realino(RealerApi):
         while self.first is None:
             self.first = await self.poll()
         return self.catalog
-
-    async def next_desired(self):
-        """Desired values as of now, after waiting for the next poll; None when there was nothing to hear yet."""
-        wanted, self.first = self.first, None
-        if wanted is None and await self.slot(self.cadence.poll_wait_ms):
-            wanted = await self.poll()
-        return wanted
 
     async def send(self, reports):
         """Tell the newest of each source. Returns (message_id, verdict) for every report that this speaks for; the
@@ -103,8 +94,3 @@ class Realino(RealerApi):
             self.seen = seen
             wanted = realino.commands(body, self.catalog.commands)[1]
         return wanted
-
-    async def slot(self, wait_ms):
-        """Wait for a slot, but not longer than `_REST_MS`: whether it has come."""
-        await self.clock.sleep_ms(min(wait_ms(self.clock.ms()), _REST_MS))
-        return not wait_ms(self.clock.ms())
