@@ -1,12 +1,9 @@
 """The IOTMP client's tasks and waiters, against a server played by hand, in virtual time."""
 
-import asyncio
-
 from iotmp.client import Client
-from iotmp.frame import IotmpError
 from iotmp.session import INPUT, OUTPUT, Order, Refused, Session
 from netio.errors import NetError
-from tests_host.support.wire import Timers, Wire, Wires, settle
+from tests_host.support.wire import Timers, Wire, Wires, failure, settle, started
 from tools.cloud import thinger_wire as server
 
 LOGIN = ("user1", "sensor1", "test-secret-not-real", 1)
@@ -39,36 +36,6 @@ class Rig:
     async def say(self, kind, **fields):
         self.wire.feed(server.frame(kind, **fields))
         await settle()
-
-
-class Outcome:
-    """A coroutine running beside the test: `over`, and its `result` or its `error` in words."""
-
-    def __init__(self, coroutine):
-        self.over = False
-        self.result = self.error = None
-        self.task = asyncio.create_task(self._run(coroutine))
-
-    async def _run(self, coroutine):
-        try:
-            self.result = await coroutine
-        except (NetError, IotmpError) as e:
-            self.error = str(e)
-        self.over = True
-
-
-async def started(coroutine):
-    outcome = Outcome(coroutine)
-    await settle()
-    return outcome
-
-
-async def failure(coroutine):
-    try:
-        await coroutine
-    except (NetError, IotmpError) as e:
-        return str(e)
-    return None
 
 
 async def test_connect():

@@ -1,12 +1,9 @@
 """The MQTT client's tasks and waiters, against a peer played by hand, in virtual time."""
 
-import asyncio
-
 from mqtt5.client import Client
-from mqtt5.packet import MqttError
 from netio.errors import NetError
 from tests_host.support import mqtt_server as server
-from tests_host.support.wire import Timers, Wire, Wires, settle
+from tests_host.support.wire import Outcome, Timers, Wire, Wires, failure, settle, started
 
 
 class Rig:
@@ -30,36 +27,6 @@ class Rig:
     async def say(self, data):
         self.wire.feed(data)
         await settle()
-
-
-class Outcome:
-    """A coroutine running beside the test: `over`, and its `result` or its `error` in words."""
-
-    def __init__(self, coroutine):
-        self.over = False
-        self.result = self.error = None
-        self.task = asyncio.create_task(self._run(coroutine))
-
-    async def _run(self, coroutine):
-        try:
-            self.result = await coroutine
-        except (NetError, MqttError) as e:
-            self.error = str(e)
-        self.over = True
-
-
-async def started(coroutine):
-    outcome = Outcome(coroutine)
-    await settle()
-    return outcome
-
-
-async def failure(coroutine):
-    try:
-        await coroutine
-    except (NetError, MqttError) as e:
-        return str(e)
-    return None
 
 
 async def test_connect():

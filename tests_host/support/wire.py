@@ -5,6 +5,11 @@ The test moves the time by `advance`, and plays the peer by hand: `feed`, `hang_
 
 import asyncio
 
+from iotmp.frame import IotmpError
+from mqtt5.packet import MqttError
+from netio.errors import NetError
+
+_ERRORS = NetError, IotmpError, MqttError
 _MASK = (1 << 30) - 1
 _TURNS = 40
 
@@ -170,3 +175,35 @@ class Wires:
         if isinstance(wire, Exception):
             raise wire
         return wire
+
+
+class Outcome:
+    """A coroutine running beside the test: `over`, and its `result` or its `error` in words."""
+
+    def __init__(self, coroutine):
+        self.over = False
+        self.result = self.error = None
+        self.task = asyncio.create_task(self._run(coroutine))
+
+    async def _run(self, coroutine):
+        try:
+            self.result = await coroutine
+        except _ERRORS as e:
+            self.error = str(e)
+        self.over = True
+
+
+async def started(coroutine):
+    """Its Outcome, when it has done what it can at once."""
+    outcome = Outcome(coroutine)
+    await settle()
+    return outcome
+
+
+async def failure(coroutine):
+    """The error it ends with in words, None without one."""
+    try:
+        await coroutine
+    except _ERRORS as e:
+        return str(e)
+    return None
