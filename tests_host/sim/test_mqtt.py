@@ -79,6 +79,16 @@ async def test_a_wish_is_done_at_once_and_answered_by_its_name(held):
     assert held.model.reported(DEVICE_ID, "6") == "1.0"
 
 
+async def test_a_wish_is_heard_while_the_rate_limit_forbids_to_read_what_was_missed(held):
+    held.faults.add("commands status=429")
+    held.model.kick(str(DEVICE_ID))
+    await asyncio.sleep(300)
+    assert held.model.named("fault") and held.broker.connections and held.online
+    held.want("6", 1)
+    await held.until(lambda: held.on("pump"), 1)
+    held.faults.clear()
+
+
 async def test_reports_leave_the_outbox_with_the_clouds_word_only(held):
     held.faults.add("ack delay=5")
     held.press()
