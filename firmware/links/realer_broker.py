@@ -46,7 +46,7 @@ class Broker:
 
     async def connect(self, offer, credential):
         """Be connected and subscribed: acknowledgements first, then wishes. LinkError; `refused` tells whether the
-        broker did not take the tuple."""
+        broker did not take the tuple or a topic: either may be out of date."""
         again = self.client is not None and (self.client.host, self.client.port) == (offer.host, offer.port)
         if self.client and not again:
             self.close()
@@ -56,7 +56,6 @@ class Broker:
         self.routes = offer.routes
         self.unanswered = 0
         client = self.client
-        self.refused = True
         try:
             await client.connect(
                 credential.client_id,
@@ -68,10 +67,9 @@ class Broker:
                 not again or offer.version < 5,
                 _KEPT_S,
             )
-            self.refused = False
             await self.clock.within(_SUBSCRIBE_MS, self.subscribe(offer))
         except (NetError, MqttError, asyncio.TimeoutError) as e:
-            self.refused = self.refused and isinstance(e, MqttError)
+            self.refused = isinstance(e, MqttError)
             self.close()
             raise LinkError("MQTT: %s" % (e if e.args else "no answer to SUBSCRIBE"))
 

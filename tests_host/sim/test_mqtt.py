@@ -459,3 +459,15 @@ async def test_a_pin_that_was_gone_from_the_catalog_for_a_while_is_served_again(
     await asyncio.sleep(400)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 3)
+
+
+async def test_a_topic_that_is_refused_has_the_catalog_read_again(held):
+    """Found by the simulation: the routes of before were tried again and again until the tuple was to be renewed."""
+    held.model.remove_command(DEVICE_ID, HEATER)
+    held.model.kick(str(DEVICE_ID))
+    await held.until(lambda: len(held.model.named("credential_issued")) == 2 and held.online, 60)
+    held.want("6", 1)
+    await held.until(lambda: held.on("pump"), 3)
+    refused = [event["method"] for event in held.model.violations]
+    assert refused == ["SUBSCRIBE"], "once, for nobody could know it"
+    held.model.violations.clear()
