@@ -88,22 +88,28 @@ class Supervisor:
             silence.start = self.clock.ms()
             safety.faults.discard(name)
 
-        while True:
-            started = Timer(self.clock.ms())
+        try:
+            while True:
+                started = Timer(self.clock.ms())
+                try:
+                    await loop.run(beat)
+                    wrong = "ended"
+                except Exception as e:
+                    wrong = repr(e)
+                safety.faults.add(name)
+                self.say("error", "loop %s died: %s" % (name, wrong))
+                self.controller.panic()
+                if started.ms(self.clock.ms()) > _CALM_MS:
+                    backoff.reset()
+                if backoff.failures >= _MOST_DEATHS:
+                    self.board.reset()
+                silence.start = self.clock.ms()
+                await self.clock.sleep_ms(backoff.next_ms(self.rng()))
+        except Exception:  # there is no memory even to deal with a death
             try:
-                await loop.run(beat)
-                wrong = "ended"
-            except Exception as e:
-                wrong = repr(e)
-            safety.faults.add(name)
-            self.say("error", "loop %s died: %s" % (name, wrong))
-            self.controller.panic()
-            if started.ms(self.clock.ms()) > _CALM_MS:
-                backoff.reset()
-            if backoff.failures >= _MOST_DEATHS:
+                self.controller.panic()
+            finally:
                 self.board.reset()
-            silence.start = self.clock.ms()
-            await self.clock.sleep_ms(backoff.next_ms(self.rng()))
 
 
 async def until_first_fails(*coroutines):

@@ -79,6 +79,19 @@ async def test_a_dead_control_loop_leaves_the_outputs_safe(device, method):
     await device.until(lambda: not device.on("pump"), 1)
 
 
+async def test_a_death_that_cannot_even_be_told_ends_in_a_reset_with_safe_outputs(device):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+
+    def no_memory(*arguments):
+        raise MemoryError("allocation failed")
+
+    device.app.supervisor.say = device.app.controller.tick = no_memory
+    await device.until(lambda: device.board.resets, 1)
+    assert not device.on("pump")
+
+
 async def test_the_watchdog_starves_when_a_loop_hangs(device):
     await device.until(lambda: device.online, 60)
     fed = len(device.board.fed)
