@@ -1,6 +1,9 @@
 """What a heap the size of a chip's holds: no growth while things go wrong, and a way on where it is short."""
 
+import json
 import random
+
+import pytest
 
 from tools import cycles
 from tools.stage import ROOT, Stage
@@ -37,3 +40,27 @@ async def test_a_full_outbox_leaves_when_the_cloud_is_back(smallest):
         )
         assert stage.board.boots == 1
     assert stage.model.violations == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4])
+async def test_allocation_that_fails_at_random_moments_ends_online(smallest, seed):
+    events, device_main = [], FILES["device_main.py"]
+    hog = (ROOT / "tools/board/probes/hog.py").read_bytes()
+    orders = json.dumps({"seed": seed, "times": 12}).encode()
+    files = {"main.py": hog, "device_main.py": device_main, "hog.json": orders}
+    async with Stage(smallest, files=files, on_event=events.append) as stage:
+        stage.want("6", 1)
+        over = lambda: "HOG 12" in stage.lines or stage.board.boots > 1  # noqa: E731
+        await stage.until("memory is left in peace", over, 60)
+        await stage.online(60)
+        stage.want("6", 0)
+        await stage.until("the pump stops, and that is told", lambda: stage.reported("6") == "0.0", 20)
+        assert not stage.on("pump")
+        if stage.board.boots == 1:
+            numbers = [
+                int(item["message_id"].rpartition("-")[2], 16) for item in stage.model.named("feed_stored")
+            ]
+            assert sorted(set(numbers)) == list(range(1, max(numbers) + 1)), "none is missing"
+    # It never hung until the watchdog bit, nor did the interpreter end: a reset was its own.
+    assert not [event for event in events if event[0] in ("wdt", "crash", "repl")]
+    assert stage.board.boots <= 2 and stage.model.violations == []
