@@ -1,0 +1,66 @@
+"""Sees device code make a call that would block a device's loop: a sleep, a name looked up, a socket that waits.
+
+Owns what counts as such a call. What it finds is remembered as well as raised: supervision catches every exception.
+"""
+
+import ipaddress
+import socket
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_WAITING = (
+    "connect",
+    "accept",
+    "recv",
+    "recv_into",
+    "recvfrom",
+    "recvfrom_into",
+    "send",
+    "sendall",
+    "sendto",
+)
+
+
+class Guard:
+    """`folders`: where device code lies. `found`: the calls so far, in words."""
+
+    def __init__(self, *folders: Path) -> None:
+        self.found: list[str] = []
+        self._folders = tuple(f"{folder}/" for folder in folders)
+
+    def install(self, patch) -> None:
+        """`patch`: a pytest.MonkeyPatch, whose undoing removes the guard."""
+        patch.setattr(time, "sleep", self._watched(time.sleep, lambda *args: True))
+        patch.setattr(socket, "getaddrinfo", self._watched(socket.getaddrinfo, _is_name))
+        for name in _WAITING:
+            original = getattr(socket.socket, name)
+            patch.setattr(
+                socket.socket, name, self._watched(original, lambda sock, *args: sock.gettimeout() != 0)
+            )
+
+    def _watched(self, original, blocks):
+        def call(*args, **options):
+            if blocks(*args, **options) and (who := self._device_code()):
+                self.found.append(f"{original.__name__} called by {who}")
+                raise AssertionError(self.found[-1])
+            return original(*args, **options)
+
+        return call
+
+    def _device_code(self) -> str:
+        frame = sys._getframe(2)
+        while frame:
+            if frame.f_code.co_filename.startswith(self._folders):
+                return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            frame = frame.f_back
+        return ""
+
+
+def _is_name(host, *args, **options) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
