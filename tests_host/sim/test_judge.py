@@ -187,6 +187,17 @@ def number(case, sequence):
     obeys(case, 1.0, name="b")
 
 
+def number_after_a_start(case, sequence):
+    wishes = case.judge.wishes
+    wishes.wish("6", 1.0)
+    wishes.hear("6", 1, "a", 5, 300)
+    obeys(case, 1.0, name="a")
+    wishes.excuse("the power was cut")
+    wishes.adopt({"6/1"})
+    wishes.hear("6", 1, "b", sequence, 300)
+    obeys(case, 1.0, name="b")
+
+
 def window(case, seconds):
     wishes = case.judge.wishes
     wishes.wish("6", 1.0)
@@ -205,7 +216,7 @@ def answered(case, status):
 
 def command_gone(case, known):
     case.judge.wishes.hear("6", 1, "a", 1, 60)
-    case.judge.wishes.excuse("gone", frozenset(known))
+    case.judge.wishes.adopt(known)
     case.judge.settle()
 
 
@@ -338,10 +349,11 @@ def sizes(case, sizes):
         (replaced, 310, 290, "pump obeys 1.0, 310 s after it was replaced"),
         (older_again, 21.0, 22.0, "heater obeys 21.0 again, which was replaced by what it obeyed already"),
         (number, 4, 6, "pump obeys b, number 4, out of order"),
+        (number_after_a_start, 4, 6, "pump obeys b, number 4, out of order"),
         (window, 60, 59, "pump obeys a 0 s after its window"),
         (window, 70, 50, "pump obeys a 10 s after its window"),
         (answered, "", "stale", "a for pin 6 was heard and never answered"),
-        (command_gone, ["6/1"], ["6/2"], "a for pin 6 was heard and never answered"),
+        (command_gone, {"6/1"}, {"6/2"}, "a for pin 6 was heard and never answered"),
         (applied, False, True, "a is said to be applied, and the relay is another way"),
         (applied_late, 70, 50, "a was applied 10 s after its window"),
         (answers_what_it_never_heard, "b", "a", "b is answered, and never was heard"),

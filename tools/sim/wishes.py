@@ -110,12 +110,20 @@ class Wishes:
         if status == "applied" and late > self._judge.tick_s:
             self._judge.wrong(f"{desired_id} was applied {late:.0f} s after its window")
 
-    def excuse(self, why: str, known: frozenset[str] = frozenset()) -> None:
-        """What was heard and not answered yet will not be: the power is cut, or its command is gone. `known`: the
-        lines ("pin_port/command id") that are not concerned."""
+    def excuse(self, why: str) -> None:
+        """What was heard and not answered yet will not be: the power is cut."""
         for heard in self.heard.values():
-            if heard.line not in known:
-                heard.excuse = heard.excuse or why
+            heard.excuse = heard.excuse or why
+
+    def adopt(self, lines: set[str]) -> None:
+        """The device read a catalog with these lines ("pin_port/command id"). A command that is gone answers no more,
+        and begins anew when it comes back."""
+        for heard in self.heard.values():
+            if heard.line not in lines:
+                heard.excuse = heard.excuse or "the command is gone"
+        for known in (self._sequence, self._newest):
+            for line in set(known) - lines:
+                del known[line]
 
     def settle(self) -> None:
         for desired_id, heard in self.heard.items():

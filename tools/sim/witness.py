@@ -13,11 +13,11 @@ from typing import Any
 from firmware.core import verdict
 from tools.cloud.demo import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD, SimDevice
-from tools.sim.judge import Judge
+from tools.sim.judge import UNDER_WAY_S, Judge
 
 _CONTACTS = ("catalog_read", "feed_stored", "feed_replayed", "feed_rejected", "feed_conflict", "mqtt_connected",
              "desired_published")  # fmt: skip
-"""What the cloud tells of that a device has answers to; a token alone is none."""
+"""Of these the cloud tells that it served a device; a token alone is no service."""
 
 
 class Witness:
@@ -27,6 +27,7 @@ class Witness:
         self.device, self.judge = device, judge
         self._journal = folder / "events"
         self._dying = False
+        self._served = 0.0
         self._ports = {o["gpio"]: o["pin_port"] for o in device.config["outputs"]}
         self._drive = device.world.drive
         device.world.drive = self._driven  # type: ignore[method-assign]
@@ -54,6 +55,17 @@ class Witness:
         self._listen_to_outbox(controller.outbox)
         self._listen_to_link(self.device.app.link)
         self._listen_to_controller(controller)
+        self._listen_to_session(self.device.app.session)
+
+    def _listen_to_session(self, session: Any) -> None:
+        contact = session.contact
+
+        def contacted() -> None:
+            if self.judge.now() - self._served < UNDER_WAY_S:  # else it imagines things
+                self.judge.contact = self.judge.now()
+            contact()
+
+        session.contact = contacted
 
     def _listen_to_outbox(self, outbox: Any) -> None:
         events, post, append = self.judge.events, outbox.post, outbox.append
@@ -122,8 +134,7 @@ class Witness:
         def adopted(catalog: Any) -> None:
             adopt(catalog)
             rows = [(c.output.cfg["pin_port"], c.row) for c in controller.commands]
-            known = frozenset(f"{port}/{row.id}" for port, row in rows if row)
-            judge.wishes.excuse("nobody asks any more", known)
+            judge.wishes.adopt({f"{port}/{row.id}" for port, row in rows if row})
 
         def panicked() -> None:
             judge.forced()
@@ -178,7 +189,7 @@ class Witness:
     def _heard(self, event: dict[str, Any]) -> None:
         name, judge = event["event"], self.judge
         if name in _CONTACTS and event.get("heard", True):
-            judge.contact = judge.now()
+            self._served = judge.now()
         if name == "token_issued":
             judge.token_end = judge.now() + event["expires_in"]
         elif name == "feed_stored":
@@ -201,7 +212,7 @@ class Witness:
             role = {"thermistor": "ntc", "ldr_sensor": "ldr"}[sensor["kind"]]
             judge.sensor(sensor["pin_port"], device.world._broken.get(role) is not None)
         if broker and broker.connections and device.net.carries() and not broker.frozen:
-            judge.contact = judge.now()  # the keep-alive of MQTT, of which the model hears nothing
+            self._served = judge.now()  # the keep-alive of MQTT, of which the model hears nothing
         outputs = controller.outputs
         judge.look(
             {o.cfg["pin_port"]: o.target for o in outputs}, {o.cfg["pin_port"] for o in outputs if o.by_hand}
