@@ -63,6 +63,18 @@ def thinger_config(**cloud: Any) -> dict:
     return raw
 
 
+class SimClock(Clock):
+    """Up to CPython 3.11 `wait_for` swallows a cancellation that comes together with the result, and a loop that was to
+    end goes on for ever. MicroPython's does not."""
+
+    def within(self, ms: int, awaitable: Any) -> Any:
+        return self._within(ms, awaitable) if ms > 0 else super().within(ms, awaitable)
+
+    async def _within(self, ms: int, awaitable: Any) -> Any:
+        async with asyncio.timeout(ms / 1000):
+            return await awaitable
+
+
 class SimDevice:
     """`config`: raw, as in the file; `folder`: where its flash records lie. One device to a loop.
 
@@ -125,7 +137,7 @@ class SimDevice:
 
     def power_on(self) -> None:
         self.boots += 1
-        clock = Clock(
+        clock = SimClock(
             lambda: WRAP_SOON_MS + int(self._loop.time() * 1000 + 1e-6),
             lambda ms: self._loop.sleep(ms / 1000),
         )
