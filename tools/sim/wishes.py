@@ -117,13 +117,12 @@ class Wishes:
 
     def adopt(self, lines: set[str]) -> None:
         """The device read a catalog with these lines ("pin_port/command id"). A command that is gone answers no more,
-        and begins anew when it comes back."""
+        and may begin anew when it comes back."""
         for heard in self.heard.values():
             if heard.line not in lines:
                 heard.excuse = heard.excuse or "the command is gone"
-        for known in (self._sequence, self._newest):
-            for line in set(known) - lines:
-                del known[line]
+        for line in set(self._sequence) - lines:
+            del self._sequence[line]
 
     def settle(self) -> None:
         for desired_id, heard in self.heard.items():
