@@ -17,13 +17,15 @@ def main():
 
         run(print)
     except KeyboardInterrupt:
-        print("stopped by hand, outputs are safe; machine.reset() starts again")
+        print("stopped, outputs are safe; machine.reset() starts again")
     except BaseException as e:
         try:
             # What boot.py recorded, without any of our modules: they may be what is broken.
             with open("boot.json") as f:
                 for gpio, _, safe in json.load(f)["outputs"]:
                     machine.Pin(gpio, machine.Pin.OUT, value=safe)
+        except MemoryError:
+            machine.reset()  # lets go of every pin
         except Exception as also:
             print("outputs:", repr(also))
         sys.print_exception(e)

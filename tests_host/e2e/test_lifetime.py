@@ -101,6 +101,26 @@ async def test_a_hang_ends_in_a_reset_by_the_watchdog(smallest):
         assert stage.record()["boots"] == 2
 
 
+NO_MEMORY = b"""
+import machine
+class Pin:
+    OUT = 3
+    def __init__(self, *args, **options):
+        raise MemoryError
+def run(sink):
+    if machine.reset_cause() == machine.PWRON_RESET:
+        machine.Pin = Pin
+    raise RuntimeError("planted")
+"""
+
+
+async def test_without_memory_for_safe_outputs_the_last_resort_is_a_reset_at_once(roomiest):
+    async with Life(roomiest, files={"firmware/device.py": NO_MEMORY}) as stage:
+        await stage.until("a reset", lambda: ("reset", "hard") in stage.events, 20)
+        first = stage.events[: stage.events.index(("reset", "hard"))]
+        assert not [event for event in first if event[0] == "line"], "it did not wait for anybody to read"
+
+
 async def test_ctrl_c_leaves_safe_outputs_and_no_token(any_interpreter):
     async with Life(any_interpreter) as stage:
         await stage.online()
