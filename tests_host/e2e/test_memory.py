@@ -14,13 +14,20 @@ FILES = {
 }
 
 
+FAULTS = (
+    "commands status=503 times=1", "any drop times=1", "commands badjson=half times=1", "any chunked times=3",
+    Stage.expire_token,
+)  # fmt: skip
+"""After these it goes on at once; `make bench` has all the others."""
+
+
 async def test_hundreds_of_polls_with_faults_leave_the_heap_as_it_was(smallest):
-    faults, chance = cycles.FAULTS["https"][::3], random.Random(1)  # `make bench` has all of them
+    chance = random.Random(1)
     async with Stage(smallest, files=FILES, edit=cycles.calm) as stage:
         await stage.online()
-        await cycles.wear(stage, 10 * len(faults), faults, 10, chance)
+        await cycles.wear(stage, 10 * len(FAULTS), FAULTS, 10, chance)
         before = await cycles.at_rest(stage)
-        assert await cycles.wear(stage, 50 * len(faults), faults, 50, chance) >= len(faults) // 2
+        assert await cycles.wear(stage, 40 * len(FAULTS), FAULTS, 40, chance) > 2
         after = await cycles.at_rest(stage)
         assert after.used - before.used <= cycles.NOISE_BYTES, (before, after)
         assert stage.board.boots == 1
