@@ -12,10 +12,10 @@ READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers sizes portable fuzz soak bench flash config ca deploy doctor bundle image package format clean monitor status
+.PHONY: help setup demo smoke test check lint layers sizes portable cloud board fuzz soak bench flash config check_config ca deploy monitor status doctor thinger_check bundle image package format clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) $(BROWSER) ## Virtual environment, pinned packages, a real MicroPython, mosquitto, Chromium (runs by itself when needed)
 
@@ -66,6 +66,12 @@ sizes: $(ENV) ## Compile every device file with mpy-cross, report and limit size
 portable: $(READY) ## The portable tests alone, on the real MicroPython
 	@$(PY) -m tools.portable $(ARGS)
 
+cloud: $(READY) ## Play cloud while the demo runs: ARGS="set 6 1"; ARGS=--help tells the rest
+	@$(PY) -m tools cloud $(ARGS)
+
+board: $(READY) ## The virtual board alone, for any cloud: ARGS="--config config.json"
+	@$(PY) -m tools board $(ARGS)
+
 fuzz: $(ENV) ## Random and damaged bytes for every parser, 100,000 inputs each; ARGS="--seed 2 mqtt5"
 	@$(PY) -m tools.fuzz $(ARGS)
 
@@ -81,6 +87,9 @@ flash: $(ENV) ## Put MicroPython on a board: IMAGE=file.bin, PORT=/dev/ttyUSB0 (
 config: $(ENV) ## Write config.json by questions; ARGS="--help" tells how for many boards
 	@$(PY) -m tools config $(ARGS)
 
+check_config: $(ENV) ## Say what is wrong in a configuration, and what would be right: FILE=config.json
+	@$(PY) -m tools check_config "$(or $(FILE),config.json)" $(ARGS)
+
 ca: $(ENV) ## Root certificate the device needs for a server, into certs/: HOST=api.therealer.com
 	@$(PY) -m tools ca "$(HOST)" $(ARGS)
 
@@ -95,6 +104,9 @@ status: $(ENV) ## How the board is, on one screen, without stopping it: PORT=...
 
 doctor: $(ENV) ## Checklist on the board: network, time, certificates, pins; PORT as for flash
 	@$(PY) -m tools doctor $(if $(PORT),--port $(PORT)) $(ARGS)
+
+thinger_check: $(ENV) ## Try a device at a real Thinger.io account: ARGS="--user USER --device DEVICE"
+	@$(PY) -m tools thinger_check $(ARGS)
 
 bundle: $(ENV) ## This firmware, signed for updates over the air: NUMBER=7 OUT=served/firmware
 	@$(PY) -m tools bundle $(NUMBER) $(if $(OUT),--out "$(OUT)") $(ARGS)

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,12 @@ def test_an_unknown_command_is_wrong_usage():
     done = run("flahs")
     assert done.returncode == 2
     assert "'flahs'" in done.stderr and "demo" in done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_is_a_target_of_make(name):
+    recipes = (ROOT / "Makefile").read_text()
+    assert re.search(rf"^\t@\$\(PY\) -m tools[. ]{name}\b", recipes, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", NAMES)
