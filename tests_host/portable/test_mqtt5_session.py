@@ -376,10 +376,12 @@ def test_unfinished_messages_do_not_pile_up_over_connections():
 
 def test_receive_maximum_exceeded_by_the_server():
     rig = Rig()
-    for pid in range(1, 9):
+    # The window is 8, but mosquitto goes past it when messages expire that were sent and not acknowledged. To hang up
+    # would be no remedy: they would come again.
+    for pid in range(1, 17):
         rig.message(server.publish("t", b"x", pid))
     assert rig.feed(server.publish("t", b"x")) != [0x93]  # QoS 0 does not count
-    assert rig.feed(server.publish("t", b"x", 9)) == [0x93]
+    assert rig.feed(server.publish("t", b"x", 17)) == [0x93]
     assert rig.told() == [{"kind": 14, "code": 0x93}]
     rig = Rig(4)
     for pid in range(1, 12):
