@@ -22,11 +22,12 @@ class CommandState(Source):
         self.lapsed = False
 
     def adopt(self, row):
-        """A command that is gone leaves its output in the safe state; one that stays keeps what is known of it."""
-        if self.row and (not row or row.id != self.row.id):
+        """A command that is gone leaves its output in the safe state, as a lapse does: when it comes back, what is
+        known of it still counts. Another one in its place begins anew."""
+        if self.row and not row:
+            self.lapse()
+        if row and self.last and row.id != self.last.command_id:
             self.last = self.pending = self.answered = None
-            if not row:
-                self.output.demand(None)
         super().adopt(row)
 
     def lapse(self):

@@ -214,6 +214,18 @@ def answered(case, status):
     case.judge.settle()
 
 
+def number_after_another_catalog(case, lines):
+    """Where the command was gone, or another one was in its place."""
+    wishes = case.judge.wishes
+    wishes.wish("6", 1.0)
+    wishes.hear("6", 1, "a", 5, 300)
+    obeys(case, 1.0, name="a")
+    wishes.adopt(lines)
+    wishes.adopt({"6/1"})
+    wishes.hear("6", 1, "b", 4, 300)
+    obeys(case, 1.0, name="b")
+
+
 def command_gone(case, known):
     case.judge.wishes.hear("6", 1, "a", 1, 60)
     case.judge.wishes.adopt(known)
@@ -350,6 +362,7 @@ def sizes(case, sizes):
         (older_again, 21.0, 22.0, "heater obeys 21.0 again, which was replaced by what it obeyed already"),
         (number, 4, 6, "pump obeys b, number 4, out of order"),
         (number_after_a_start, 4, 6, "pump obeys b, number 4, out of order"),
+        (number_after_another_catalog, set(), {"6/2"}, "pump obeys b, number 4, out of order"),
         (window, 60, 59, "pump obeys a 0 s after its window"),
         (window, 70, 50, "pump obeys a 10 s after its window"),
         (answered, "", "stale", "a for pin 6 was heard and never answered"),

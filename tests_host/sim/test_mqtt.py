@@ -461,6 +461,24 @@ async def test_a_pin_that_was_gone_from_the_catalog_for_a_while_is_served_again(
     await device.until(lambda: device.on("pump"), 3)
 
 
+async def test_a_wish_for_a_command_that_was_gone_counts_after_a_hand_too(make):
+    """Found by the simulation: without a last wish to compare it with, what the poll brought was never new."""
+    device = make()
+    short_lives(device, credential_s=600, credential_renew_s=300)
+    device.power_on()
+    await ready(device)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 3)
+    pump = device.model.find_command(DEVICE_ID, "6")
+    device.model.remove_command(DEVICE_ID, pump.id)
+    await device.until(lambda: not device.on("pump"), 400)
+    device.press()
+    await device.until(lambda: device.on("pump"), 3)
+    device.model.put_command(DEVICE_ID, pump)
+    device.want("6", 0)
+    await device.until(lambda: not device.on("pump"), 400)
+
+
 async def test_a_topic_that_is_refused_has_the_catalog_read_again(held):
     """Found by the simulation: the routes of before were tried again and again until the tuple was to be renewed."""
     held.model.remove_command(DEVICE_ID, HEATER)

@@ -117,12 +117,14 @@ class Wishes:
 
     def adopt(self, lines: set[str]) -> None:
         """The device read a catalog with these lines ("pin_port/command id"). A command that is gone answers no more,
-        and may begin anew when it comes back."""
+        and begins anew when another one has been in its place."""
         for heard in self.heard.values():
             if heard.line not in lines:
                 heard.excuse = heard.excuse or "the command is gone"
+        taken = {line.partition("/")[0] for line in lines}
         for line in set(self._sequence) - lines:
-            del self._sequence[line]
+            if line.partition("/")[0] in taken:
+                del self._sequence[line]
 
     def settle(self) -> None:
         for desired_id, heard in self.heard.items():
