@@ -66,21 +66,25 @@ class Backoff:
 
 _GAP_MS = const(5000)
 _MAX_STRETCH = const(16)
-_CALM_MS = const(600000)  # without a 429, before a stretched gap is halved again
+_MOST = const(20)  # reports in one request (Realer API, section 14 rows 3 and 20)
+_CALM_MS = const(600000)  # without a 429, before a stretched gap is halved and full batches are tried again
 _JITTER_MS = const(150)  # how far a report may push a poll off the grid, beside its own round trip
 _LONGEST_S = const(3600)
 
 
 class Cadence:
-    """Answers "how many ms from now" for a poll, a report, or any other request."""
+    """Answers "how many ms from now" for a poll, a report, or any other request. `most`: reports in one request that
+    the server takes, to be lowered when it does not."""
 
     def __init__(self, poll_ms, now):
         self.poll_ms = poll_ms
         self.plan_ms = 0
         self.stretch = 1
+        self.most = _MOST
         self.round_trip = 0
         self.asked = self.owed = False  # a report found no room; it has the next turn
-        self.poll = self.hold = self.calm = Timer(now)
+        self.poll = self.hold = Timer(now)
+        self.calm = Timer(now, _CALM_MS)
 
     def gap_ms(self):
         """Least distance between two requests."""
@@ -127,14 +131,15 @@ class Cadence:
     def finished(self, now):
         """The request was answered, or given up. The gap to the next one begins here."""
         self.round_trip = self.hold.ms(now)
-        if self.stretch > 1 and self.calm.passed(now):
-            self.stretch //= 2
+        if self.calm.passed(now):
+            self.stretch = (self.stretch + 1) // 2
+            self.most = _MOST
             self.calm.start = now
-        self.hold = Timer(now, self.gap_ms())
+        self.hold.start = now
 
     def slow_down(self, now, retry_after_s):
         """The server said 429: double the gap, and wait at least as long as it asked, at most an hour."""
         self.stretch = min(self.stretch * 2, _MAX_STRETCH)
-        self.calm = Timer(now, _CALM_MS)
+        self.calm.start = now
         self.hold = Timer(now, max(min(retry_after_s, _LONGEST_S) * 1000, self.gap_ms()))
         self.poll = Timer(now, self.beat_ms())

@@ -11,7 +11,7 @@ from firmware.core import verdict as v
 from firmware.core.nouns import Catalog
 from firmware.links.iot_api import IotApi
 
-_MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation (Realer API, section 14 rows 3 and 20)
+_MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation
 
 
 class RealerHttps(IotApi):
@@ -21,12 +21,11 @@ class RealerHttps(IotApi):
     rows = None  # the catalog's commands as read last; None: something in the catalog is not what it was
     protocols = ("https", "mqtt")  # what the cloud lets this device use
     held = False  # MQTT is the transport now
-    room = _MOST_ITEMS  # reports in one request, as far as memory allows; `most`: as far as the server does
+    room = _MOST_ITEMS  # reports in one request, as far as memory allows
 
     async def open(self):
         """Authorize and read the catalog; the desired values that came with it wait for `next_desired`. A rate limit is
         waited out here rather than answered with another handshake."""
-        self.most = _MOST_ITEMS
         self.rows = self.first = None
         while self.first is None:
             self.first = await self.poll()
@@ -38,7 +37,7 @@ class RealerHttps(IotApi):
         done = []
         if not await self.slot(self.cadence.report_wait_ms):
             return done
-        items = [realer.feed_item(report) for report in reports[: min(self.most, self.room)]]
+        items = [realer.feed_item(report) for report in reports[: min(self.cadence.most, self.room)]]
         self.room = len(items) // 2 or 1  # should this end in an error: it may be that memory is short
         if len(items) > 1:
             outcome, body, words = await self.exchange("feed-data/batches", realer.batch(items))
@@ -57,8 +56,8 @@ class RealerHttps(IotApi):
             done.append((report.message_id, found))
         if len(items) > 1 and not done and outcome != v.SLOW:
             # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
-            self.most = len(items) // 2 if outcome == v.SHRINK else 1
-            self.say("warning", "batches of %d: %s" % (self.most, words))
+            self.cadence.most = most = len(items) // 2 if outcome == v.SHRINK else 1
+            self.say("warning", "batches of %d: %s" % (most, words))
         return done
 
     # -- the steps --

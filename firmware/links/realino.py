@@ -13,7 +13,6 @@ from firmware.core import verdict as v
 from firmware.core.timing import Timer
 from firmware.links.realer_api import RealerApi
 
-_MOST_REPORTS = const(20)
 _REPORT_BYTES = const(96)  # one with its share of the rest: two numbers of 20 characters at the most
 _LONGEST_S = const(3600)  # no plan keeps requests further apart
 
@@ -25,12 +24,11 @@ class Realino(RealerApi):
     device = None  # its id in this cloud, told by the login
     in_body = False  # the form of login that this server takes
     seen = None  # where the poll before had the commands
-    limit = most = _MOST_REPORTS  # in one request: what the plan allows, and what the server took
+    limit = 1  # reports in one request, as the plan allows
 
     async def open(self):
         """Log in if need be and poll once, so that a subscription that has ended shows before anything is relied on."""
         self.first = None
-        self.most = _MOST_REPORTS
         while self.first is None:
             self.first = await self.poll()
         return self.catalog
@@ -40,7 +38,7 @@ class Realino(RealerApi):
         others have to be offered again."""
         if not await self.slot(self.cadence.report_wait_ms):
             return []
-        told = reports[: min(self.most, self.limit)]
+        told = reports[: min(self.cadence.most, self.limit)]
         newest = {(report.source, report.id): report for report in told}
         found, _, words = await self.exchange("feeds", realino.feed(newest.values()))
         if found == v.SLOW:
@@ -49,9 +47,9 @@ class Realino(RealerApi):
             self.say("warning", "feed not taken: " + words)
             if len(told) > 1:
                 # Smaller, until the report that is meant can be told from the others.
-                self.most = len(told) // 2 if found == v.SHRINK else 1
+                self.cadence.most = len(told) // 2 if found == v.SHRINK else 1
                 return []
-            self.most = _MOST_REPORTS
+            self.cadence.most = self.limit
             self.lease.renewal = Timer(self.clock.ms())
         return [(report.message_id, found) for report in told]
 

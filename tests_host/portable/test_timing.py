@@ -300,6 +300,17 @@ def test_ten_calm_minutes_halve_a_stretched_gap():
     assert cadence.gap_ms() == 20000
 
 
+def test_full_batches_are_tried_again_after_ten_calm_minutes():
+    """Found by the simulation: one 413 made reports leave one by one for as long as the session lasted."""
+    cadence = Cadence(10000, START)
+    for minute, most in ((5, 3), (9, 3), (10, 20), (15, 3), (19, 3), (20, 20)):
+        if minute % 10 == 5:
+            cadence.most = 3
+        cadence.started(at(minute * 60000), False)
+        cadence.finished(at(minute * 60000))
+        assert cadence.most == most, minute
+
+
 def test_a_storm_of_429_does_not_make_who_asks_seldom_deaf():
     """Found by the simulation: a minute between polls became sixteen, for hours."""
     for poll_ms, beat_ms in ((2000, 32000), (10000, 160000), (60000, 160000), (3600000, 3600000)):
