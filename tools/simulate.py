@@ -41,7 +41,7 @@ from tools.sim.witness import Witness, judge_of  # noqa: E402
 ONLINE_S = 1500.0
 """From the last fault to a device that is online: the longest wait after a refusal is 900 s, after a failure 300 s."""
 EMPTY_S = 900.0
-"""From then on to an empty outbox."""
+"""From then on until the cloud has every event that waited then, and no more newer ones wait than a request takes."""
 HEARD_S = 600.0
 """From a wish to its report: a poll after a storm of 429, the limits of the outputs, a report on its way."""
 SESSION_S = 5000.0
@@ -207,10 +207,10 @@ class Run:
 
     async def quiet(self) -> None:
         """Until the device is as it should be. It may take ONLINE_S, then EMPTY_S; then HEARD_S for each wish."""
-        device, outbox = self.device, lambda: not len(self.device.app.controller.outbox)
+        device = self.device
         self.judge.tell("quiet")
         await self.reaches("online", lambda: device.online, ONLINE_S)
-        await self.reaches("rid of its events", outbox, EMPTY_S)
+        await self.told_all()
         await self.pass_s(SEEN_S)
         for port in ("7", "8", "6", "9", "10"):
             before = float(device.model.desired(DEVICE_ID, port))
@@ -227,8 +227,12 @@ class Run:
             heard_s = HEARD_S if self.transport == "https" or not self.rights else SESSION_S
             await self.reaches(f"{port} at {value}", lambda p=port, v=value: self.reconciled(p, v), heard_s)
         self.rights = False
-        await self.reaches("rid of its events", outbox, EMPTY_S)
+        await self.told_all()
         self.witness.settle()
+
+    async def told_all(self) -> None:
+        self.judge.events.expect()
+        await self.reaches("rid of its events", lambda: not self.judge.events.behind(), EMPTY_S)
 
     def reconciled(self, port: str, value: float) -> bool:
         return float(self.device.model.reported(DEVICE_ID, port) or "nan") == value

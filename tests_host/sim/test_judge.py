@@ -262,8 +262,25 @@ def not_told(case, stored):
 
 def waits_for_ever(case, stored):
     case.judge.events.posted("1", None)
+    case.judge.events.expect()
     if stored:
         case.judge.events.stored("1")
+    case.judge.settle()
+
+
+def waits_since(case, earlier):
+    events = case.judge.events
+    if earlier:
+        events.posted("1", None)
+    events.expect()
+    if not earlier:
+        events.posted("1", None)
+    case.judge.settle()
+
+
+def waiting(case, count):
+    for i in range(count):
+        case.judge.events.posted(str(i), None)
     case.judge.settle()
 
 
@@ -372,6 +389,8 @@ def sizes(case, sizes):
         (answers_what_it_never_heard, "b", "a", "b is answered, and never was heard"),
         (not_told, False, True, "1 is accepted, and the cloud has not got it"),
         (waits_for_ever, False, True, "1 is waiting, and the cloud has not got it"),
+        (waits_since, True, False, "1 is waiting, and the cloud has not got it"),
+        (waiting, 21, 20, "21 events wait, a request takes 20"),
         (stored_twice, "1", "2", "1 was stored twice"),
         (never_an_event, "2", "1", "2 was stored, and never was an event"),
         (same_name, "1", "2", "1 is the name of an earlier event"),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tools.sim.judge import Judge
 
+BATCH = 20
+"""What one request takes: so many newer events may wait at any moment."""
 WAITING, ACCEPTED, REFUSED, DROPPED, LOST = "waiting", "accepted", "refused", "dropped", "lost"
 
 
@@ -21,6 +23,7 @@ class Events:
         self._judge = judge
         self.state: dict[str, str] = {}
         self._past: set[str] = set()
+        self._expected: set[str] = set()
         self._stored: set[str] = set()
         self._answers: dict[str, str] = {}  # desired_id: message_id
 
@@ -82,9 +85,26 @@ class Events:
     def conflicts(self, message_id: str) -> None:
         self._judge.wrong(f"{message_id} was sent with two contents")
 
+    # in a quiet time
+
+    def expect(self) -> None:
+        """What waits now is expected to arrive. Newer events come all the time, so some wait whenever one looks."""
+        self._expected = self._waiting()
+
+    def behind(self) -> bool:
+        """Whether something expected waits still, or too much does."""
+        waiting = self._waiting()
+        return not self._expected.isdisjoint(waiting) or len(waiting) > BATCH
+
+    def _waiting(self) -> set[str]:
+        return {i for i, state in self.state.items() if state == WAITING}
+
     def settle(self) -> None:
         for message_id, state in self.state.items():
-            if state in (WAITING, ACCEPTED) and message_id not in self._stored:
+            due = state == ACCEPTED or (state == WAITING and message_id in self._expected)
+            if due and message_id not in self._stored:
                 self._judge.wrong(f"{message_id} is {state}, and the cloud has not got it")
+        if len(self._waiting()) > BATCH:
+            self._judge.wrong(f"{len(self._waiting())} events wait, a request takes {BATCH}")
         self._past |= set(self.state)
         self.state = {i: s for i, s in self.state.items() if s == WAITING and i not in self._stored}
