@@ -2,6 +2,7 @@
 
 import pytest
 
+from firmware.core.command import CommandState
 from firmware.core.output import Output
 from tools.sim.chaos import KINDS
 from tools.simulate import PACE, main, simulate
@@ -20,6 +21,12 @@ def test_nothing_is_violated(seed):
     found = simulate((seed, 8.0))
     assert found["violations"] == [], "\n".join(found["timeline"][-60:])
     assert len(found["kinds"]) > len(KINDS) // 2
+
+
+def test_a_wish_that_could_not_be_heard_and_is_never_learned_of_is_found(monkeypatch):
+    is_new = CommandState.is_new
+    monkeypatch.setattr(CommandState, "is_new", lambda command, d: d.desired_id and is_new(command, d))
+    assert "not aware of 7 = 1.0 after 5000 s without a fault" in simulate((5, 4.0))["violations"][0]
 
 
 def test_the_same_seed_is_the_same_story():
