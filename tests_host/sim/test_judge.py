@@ -214,6 +214,15 @@ def answered(case, status):
     case.judge.settle()
 
 
+def answered_after_another(case, sequence):
+    """As number 5 was, of which a second one is as old as an older one."""
+    wishes = case.judge.wishes
+    wishes.hear("6", 1, "a", 5, 60)
+    wishes.answer("a", "applied", True)
+    wishes.hear("6", 1, "b", sequence, 60)
+    case.judge.settle()
+
+
 def number_after_another_catalog(case, lines):
     """Where the command was gone, or another one was in its place."""
     wishes = case.judge.wishes
@@ -383,6 +392,7 @@ def sizes(case, sizes):
         (window, 60, 59, "pump obeys a 0 s after its window"),
         (window, 70, 50, "pump obeys a 10 s after its window"),
         (answered, "", "stale", "a for pin 6 was heard and never answered"),
+        (answered_after_another, 6, 5, "b for pin 6 was heard and never answered"),
         (command_gone, {"6/1"}, {"6/2"}, "a for pin 6 was heard and never answered"),
         (applied, False, True, "a is said to be applied, and the relay is another way"),
         (applied_late, 70, 50, "a was applied 10 s after its window"),

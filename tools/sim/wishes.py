@@ -61,9 +61,9 @@ class Wishes:
         if desired_id not in self.heard:
             line = f"{port}/{command_id}"
             newest = self._newest.get(line, 0)
-            excuse = "older than what was heard before" if sequence is not None and sequence < newest else ""
+            old = sequence is not None and sequence <= newest
             self._newest[line] = max(newest, sequence or 0)
-            self.heard[desired_id] = Heard(port, line, sequence, closes, excuse=excuse)
+            self.heard[desired_id] = Heard(port, line, sequence, closes, excuse="not newer" if old else "")
 
     def demanded(self, port: str, value: float, desired_id: str | None) -> None:
         """An output begins to obey the cloud, because of that desired state or of a value that was polled."""
