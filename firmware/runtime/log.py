@@ -30,7 +30,7 @@ class Log:
             return
         utc = self.clock.utc()
         line = "%s %s %s" % (
-            "+%d" % self.clock.uptime_s() if utc is None else iso(utc),
+            iso(utc) if utc else "+%d" % self.clock.uptime_s(),
             level[:1].upper(),
             text,
         )

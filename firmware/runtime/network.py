@@ -80,6 +80,6 @@ class NetworkLoop:
         self.backoff.reset()
         self.sync = Timer(self.clock.ms(), _RESYNC_MS)
         self.board.rtc_set(unix_s)
-        if self.clock.utc() is None:
+        if not self.clock.utc():
             self.say("info", "clock set")
         self.clock.set_utc(unix_s)

@@ -30,8 +30,7 @@ class Client:
         self.host = host
         self.port = port
         self.lock = asyncio.Lock()
-        self.stream = None
-        self.view = memoryview(bytearray(_BUFFER))
+        self.stream = self.view = None
         self.requests = self.dials = 0
 
     async def request(self, method, target, headers=(), body=None):
@@ -63,7 +62,8 @@ class Client:
 
     def close(self):
         """Drop the connection, if there is one. Never raises; the next request dials again."""
-        stream, self.stream = self.stream, None
+        stream = self.stream
+        self.stream = self.view = None  # the buffer, too, is worth having elsewhere meanwhile
         if stream:
             stream.close()
 
@@ -97,14 +97,16 @@ class Client:
         # Stored here and not by the caller: when a deadline strikes just as this returns, `close` still finds it.
         self.dials += 1
         self.stream = await self.dialer.dial(self.host, self.port)
+        self.view = memoryview(bytearray(_BUFFER))
 
     async def _receive(self, response, goal):
         """Read until that attribute of `response` is true."""
         stream = self.stream
+        view = self.view
         while not getattr(response, goal):
-            n = await stream.read_into(self.view)
+            n = await stream.read_into(view)
             if n:
-                response.feed(bytes(self.view[:n]))
+                response.feed(bytes(view[:n]))
             elif response.started:
                 response.eof()
             else:

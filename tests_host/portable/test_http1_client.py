@@ -290,6 +290,18 @@ async def test_close():
     assert rig.client.dials == 2
 
 
+async def test_close_while_a_request_dials_takes_nothing_from_it():
+    rig = Rig([OK])
+    task = asyncio.create_task(rig.get())
+    for _ in range(20):
+        if rig.client.dials:
+            break
+        await asyncio.sleep(0)
+    assert not rig.client.stream
+    rig.client.close()
+    assert (await task).body == b"ok"
+
+
 async def test_no_error_shows_what_was_sent():
     secret = (("Authorization", "Bearer test-secret-not-real"),)
     for script in (None, [], [b""], [b"HTTP/1.1 200 OK\r\nRetry-After: test-secret-not-real\xff\r\n\r\n"]):
