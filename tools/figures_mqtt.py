@@ -132,7 +132,7 @@ class MqttFigures(Figures):
             line("events lost in renewals", lost(stage), 0, **about),
         ]
 
-    async def mqtt_heap(self) -> list[Line]:
+    async def mqtt_heap(self) -> Line:
         """Real interpreter, real TLS and broker, the firmware's clock a hundred times faster."""
         async with self.stage("heap", transport="mqtt") as stage:
             await stage.online()
@@ -141,12 +141,8 @@ class MqttFigures(Figures):
                 start = len(probes(stage.lines))
                 await stage.until("all messages", lambda: cycles.count(stage) > _MESSAGES * 5 // 4, 600)
             used = probes(stage.lines)[start:]
-            about = {"median": round(statistics.median(used)), "of_which_board": stage.board.chip.board_heap}
-            about |= {"bits": self._found.bits, "messages": cycles.count(stage), "boots": stage.board.boots}
-            about |= {"sessions": len(stage.model.named("mqtt_connected"))}
-        return [
-            line("heap in use online over MQTT after collection (bytes)", max(used), _HEAP_BYTES, **about)
-        ]
+            about = {"messages": cycles.count(stage), "sessions": len(stage.model.named("mqtt_connected"))}
+            return self._in_use(stage, used, _HEAP_BYTES, **about)
 
     async def cycles_mqtt(self) -> list[Line]:
         """Thousands of messages with every fault on the way, and renewals, between two rests."""

@@ -203,9 +203,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )
-    parser.add_argument(
-        "--heap", help="MicroPython heap (default: 120k, with MQTT a little more, or 240k for 64 bits)"
-    )
+    parser.add_argument("--heap", help="MicroPython heap (default: 120k, or 240k for 64 bits)")
     parser.add_argument(
         "--api", choices=TRANSPORTS, default="realer", help="which cloud; default: %(default)s"
     )

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.board.install import install
+from tools.board import rom
+from tools.board.install import Form, install
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World, wiring_from
 from tools.cloud.client import CONNECTION_FILE
@@ -27,8 +28,7 @@ __all__ = ["CONNECTION_FILE", "NotInTimeError", "Stage"]
 
 ROOT = Path(__file__).resolve().parent.parent
 MQTT_HEAP = "160k"
-"""MicroPython heap of a 32-bit board with MQTT. The 120 KB of a chip do not hold the MQTT link yet, which brings the
-HTTPS link and an engine of its own with it."""
+"""MicroPython heap of a 32-bit board, one with PSRAM, that has the code of MQTT in it (docs/decisions/0018)."""
 
 SSID, WIFI_PASSWORD = "bench", "test-password-not-real"
 _CA = "certs/ca.der"
@@ -42,6 +42,8 @@ class Stage:
     """`async with Stage(interpreter) as stage:` everything runs, and the board is switched on.
 
     The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one the sources.
+    `frozen`: the code, Python files of `files` too, is in its image instead, where `make image` puts it; by default
+    where the heap has no room for it: 32 bits with MQTT.
 
     `edit(config)` changes the demo's configuration before it is installed; `files` adds files to the flash, also in
     place of the device's own. `transport`: `cloud.transport` of the device; but for "https" the cloud has MQTT.
@@ -62,6 +64,7 @@ class Stage:
         files: Mapping[str, bytes] | None = None,
         powered: bool = True,
         blank: bool = False,
+        frozen: bool | None = None,
         served: Served | None = None,
         time_scale: float = 60.0,
         room_c: float = 17.0,
@@ -76,7 +79,9 @@ class Stage:
         self.pins: list[tuple[int, int | None, float]] = []
         self.config: dict = {}
         self.transport = transport
-        self._heap = heap or (MQTT_HEAP if mqtt and interpreter.bits == 32 else None)
+        large = mqtt and interpreter.bits == 32
+        self.frozen = large and not blank if frozen is None else frozen
+        self._heap = heap or (MQTT_HEAP if large and not self.frozen else None)
         self._tree, self._edit, self._files = tree, edit, dict(files or {})
         self._powered, self._blank, self._on_event = powered, blank, on_event
         self.model.served = served or self.model.served
@@ -97,7 +102,7 @@ class Stage:
             )
             self.board = VirtualBoard(
                 self.flash, self.world, self.interpreter, self._heap, networks={SSID: WIFI_PASSWORD},
-                on_event=self._record,
+                on_event=self._record, frozen=rom.frozen(self._tree, self._files) if self.frozen else (),
             )  # fmt: skip
             if self._powered:
                 await self.board.power_on()
@@ -118,7 +123,8 @@ class Stage:
     def install(self) -> None:
         """Put code, configuration and certificate on the flash (again); the device's own records stay."""
         files = {_CA: self.site.certs.certificate, **self._files}
-        install(self.flash, self.config, self._tree, files, compile_=self.interpreter.bits == 32)
+        form = Form.FROZEN if self.frozen else Form.LINKED if self.interpreter.bits == 32 else Form.SOURCES
+        install(self.flash, self.config, self._tree, files, form)
 
     def owners_files(self) -> dict[str, bytes]:
         """Configuration and certificate, for a deploy in place of `install`."""

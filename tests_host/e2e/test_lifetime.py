@@ -85,7 +85,7 @@ def hang(self):
         time.sleep(3600)  # blocks every loop, as a driver that waits for ever would
     return state(self)
 Device.state = hang
-execfile("device_main.py")
+import device_main
 """
 
 

@@ -14,7 +14,7 @@ SOON = b"""
 from firmware.links import realer_mqtt
 Backoff = realer_mqtt.Backoff
 realer_mqtt.Backoff = lambda base, cap, least: Backoff(base // 10, cap, least // 10)
-execfile("device_main.py")
+import device_main
 """
 """In place of main.py: the firmware, in a hurry to try MQTT again."""
 

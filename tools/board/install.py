@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.board.rom import STARTERS
 from tools.linkcache import linked
 
-_STARTERS = ("boot.py", "main.py")
 _PACKAGES = ("firmware", "lib")
 
 
+class Form(enum.Enum):
+    """How the code is there: as modules, as linked and compiled units, or not at all, because the image has it."""
+
+    SOURCES = (*STARTERS, *_PACKAGES)
+    LINKED = STARTERS
+    FROZEN = ()
+
+
 def install(
-    flash: Path, config: Mapping, root: Path, files: Mapping[str, bytes] | None = None, compile_: bool = False
+    flash: Path,
+    config: Mapping,
+    root: Path,
+    files: Mapping[str, bytes] | None = None,
+    form: Form = Form.SOURCES,
 ) -> None:
     """Replace the code in `flash` by that of `root` and write `config.json`; what the device stored itself stays.
 
-    With `compile_` packages are put there linked and compiled; `boot.py` and `main.py` are what the chip looks for by
-    name.
+    `boot.py` and `main.py` are what the chip looks for by name, so they are sources in either form.
 
-    `files`: content by path on the device, for what is not in `root`. A CA file that `config` names and neither
-    holds raises FileNotFoundError.
+    `files`: content by path on the device, for what is not in `root`; FROZEN leaves their Python to the image. A
+    CA file that `config` names and neither holds raises FileNotFoundError.
     """
     flash.mkdir(parents=True, exist_ok=True)
     for name in _PACKAGES:
         shutil.rmtree(flash / name, ignore_errors=True)
-    for name in _STARTERS if compile_ else (*_STARTERS, *_PACKAGES):
+    for name in form.value:
         _copy(root / name, flash / name)
-    given = linked(root) if compile_ else {}
+    given = linked(root) if form is Form.LINKED else {}
     given |= files or {}
     (flash / "config.json").write_text(json.dumps(config))
     for name in config.get("cloud", {}).get("ca_files", ()):
         if name not in given:
             given[name] = (root / name).read_bytes()
     for name, content in given.items():
+        if form is Form.FROZEN and name.endswith(".py"):
+            continue
         (flash / name).parent.mkdir(parents=True, exist_ok=True)
         (flash / name).write_bytes(content)
 

@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import signal
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mpremote.romfs import VfsRomWriter
-
-from tools import stock
+from tools.board.rom import FROZEN, IMAGE, Modules, rom
 from tools.interpreter import Interpreter
-from tools.mpy import compiled
 
-_IMAGE = "romfs"
-SHIMS = Path(__file__).resolve().parent / "shims"
 HEAP = {32: "120k", 64: "240k"}
 """What an ESP32 leaves a program, and twice that where every word is twice as long."""
 
@@ -40,7 +33,7 @@ vfs.umount("/")
 vfs.mount(vfs.VfsPosix({flash!r}), "/")
 vfs.mount(v, "/.rom")
 os.chdir("/")
-sys.path[:] = ["/.rom", "", ".frozen", "/lib"]
+sys.path[:] = {path!r}
 ffi = uctypes = v = f = None
 import _launch
 _launch.start({port}, {token!r}, {raw})
@@ -50,31 +43,6 @@ do from its flash; a MicroPython that cannot do that loads the shims into its he
 _LONGEST_LINE = 4096
 REPL_BEGINS = b"\0"
 """What the launcher prints, for this end only, where the program's own output is over."""
-
-
-@functools.cache
-def rom() -> tempfile.TemporaryDirectory:
-    """The shims, and what a stock image has frozen in, compiled: one by one and as the image of a read-only file
-    system."""
-    folder = tempfile.TemporaryDirectory(prefix="board-rom-")
-    for name, source in ({path.name: path for path in SHIMS.glob("*.py")} | stock.modules()).items():
-        target = (Path(folder.name) / name).with_suffix(".mpy")
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(compiled(source))
-    image = VfsRomWriter()
-    _pack(image, Path(folder.name))
-    (Path(folder.name) / _IMAGE).write_bytes(image.finalise())
-    return folder
-
-
-def _pack(image: VfsRomWriter, folder: Path) -> None:
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            image.opendir(path.name)
-            _pack(image, path)
-            image.closedir()
-        else:
-            image.mkfile(path.name, path.read_bytes())
 
 
 class Run:
@@ -105,9 +73,16 @@ class Run:
         raw: bool,
         on_line: Callable[[str], None],
         on_data: Callable[[bytes], None] = lambda data: None,
+        frozen: Modules = (),
     ) -> Run:
-        """`flash` (absolute) is the run's whole file system, as littlefs is on the chip; `raw`: begin in raw mode."""
-        places = {"flash": str(flash), "shims": rom().name, "image": f"{rom().name}/{_IMAGE}"}
+        """`flash` (absolute) is the run's whole file system, as littlefs is on the chip; `raw`: begin in raw mode.
+
+        `frozen`: what the image has besides that of a stock one.
+        """
+        folder = rom(frozen).name
+        # A copy in the file system wins over a frozen one, as on the chip.
+        path = ["/.rom", "", ".frozen", *([f"/.rom/{FROZEN}"] if frozen else []), "/lib"]
+        places = {"flash": str(flash), "shims": folder, "image": f"{folder}/{IMAGE}", "path": path}
         code = _START.format(**places, port=port, token=token, raw=raw)
         process = await asyncio.create_subprocess_exec(
             *interpreter.argv,

@@ -51,4 +51,4 @@ def _known_log(*parts):
 device.Log = _known_log
 device.Clock = lambda *_: _Clock(_ticks_ms, _sleep_ms)
 asyncio.create_task(_probe())  # noqa: RUF006  the loop's queue holds it
-execfile("device_main.py")  # noqa: F821  a builtin of the unix port
+import device_main  # noqa: E402, F401  only now

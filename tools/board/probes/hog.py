@@ -55,4 +55,4 @@ with open("hog.json") as f:
 random.seed(orders["seed"])
 if machine.reset_cause() == machine.PWRON_RESET:
     asyncio.create_task(_hog(orders["times"]))  # noqa: RUF006  the loop's queue holds it
-execfile("device_main.py")  # noqa: F821  a builtin of the unix port
+import device_main  # noqa: E402, F401  only now

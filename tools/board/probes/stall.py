@@ -21,4 +21,4 @@ async def _probe():
 
 
 asyncio.create_task(_probe())  # noqa: RUF006  the loop's queue holds it
-execfile("device_main.py")  # noqa: F821  a builtin of the unix port
+import device_main  # noqa: E402, F401  only now

@@ -12,6 +12,8 @@ import sys
 
 import _link
 
+_FROZEN = "/.rom/.frozen/%s.mpy"
+
 
 def _die_with_host():
     """Ask Linux to kill this process when the host process dies; elsewhere the closed wire has to do."""
@@ -26,15 +28,22 @@ def _die_with_host():
 def _run(name, scope):
     """False when the file raised, which the port answers with the REPL. SystemExit goes on, to a soft reset."""
     try:
-        os.stat(name)
-    except OSError:
-        return True
-    try:
-        execfile(name, scope)
+        if _there(_FROZEN % name):  # the port, too, looks there first
+            __import__(name)
+            del sys.modules[name]
+        elif _there(name + ".py"):
+            execfile(name + ".py", scope)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the port prints whatever comes
         sys.print_exception(error)
         return False
     return True
+
+
+def _there(path):
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 def start(port, token, raw):
@@ -45,8 +54,8 @@ def start(port, token, raw):
     _link.ask("heap", gc.mem_alloc())
     scope = {"__name__": "__main__"}
     try:
-        if _run("boot.py", scope) and not raw:
-            _run("main.py", scope)
+        if _run("boot", scope) and not raw:
+            _run("main", scope)
         import _repl  # not before: a running program shall have its memory
 
         sys.stdout.write("\0")
