@@ -71,6 +71,8 @@ class Broker:
         except (NetError, MqttError, asyncio.TimeoutError) as e:
             self.refused = isinstance(e, MqttError)
             self.close()
+            if not isinstance(e, NetError):
+                self.client = None  # and with it the session that led here
             raise LinkError("MQTT: %s" % (e if e.args else "no answer to SUBSCRIBE"))
 
     async def subscribe(self, offer):

@@ -325,6 +325,19 @@ async def test_a_frozen_broker_is_noticed_within_one_and_a_half_keep_alives(held
     await held.until(lambda: held.online, 120)
 
 
+async def test_a_session_that_cannot_be_subscribed_again_is_not_kept(held):
+    """Found by the benchmark: mosquitto brought so much again that the answer to SUBSCRIBE was never read."""
+    broker = held.broker
+    before = len(broker.clean_starts)
+    broker.mute = True
+    held.model.kick(str(DEVICE_ID))
+    await held.until(lambda: len(broker.clean_starts) == before + 3, 120)
+    assert broker.clean_starts[before:] == [False, True, True]
+    broker.mute = False
+    held.want("6", 1)
+    await held.until(lambda: held.on("pump"), 60)
+
+
 async def test_a_refused_tuple_is_replaced_by_a_fresh_one(make):
     device = make()
     device.faults.add("connect refused times=1")

@@ -25,14 +25,16 @@ URL = "mqtts://mqtt.realer.test:8883"
 class SimBroker:
     """The model's Port. `now()`: unix seconds. `connack`: numeric properties for CONNACK, by identifier (MQTT 5).
 
-    `running` False: whoever dials is to be refused. `frozen`: connections stay open, and nothing moves.
+    `running` False: whoever dials is to be refused. `frozen`: connections stay open, and nothing moves. `mute`: no
+    SUBSCRIBE is answered. `clean_starts`: whether each CONNECT asked for a new session.
     """
 
     def __init__(self, model: Model, faults: Faults, now: Callable[[], float]) -> None:
         self.model, self.now = model, now
         self.courier = Courier(model, faults)
         self.connack: dict[int, int] = {}
-        self.running, self.frozen = True, False
+        self.running, self.frozen, self.mute = True, False, False
+        self.clean_starts: list[bool] = []
         self.connections: list[Connection] = []
         self._passwords: dict[str, str] = {}
         model.port, model.offer.url = self, URL

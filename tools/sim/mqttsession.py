@@ -113,6 +113,7 @@ class Connection:
             raise ValueError("neither MQTT 5.0 nor 3.1.1")
         self._v5 = level == 5
         flags, keep_alive_s = fields.u8(), fields.u16()
+        self._broker.clean_starts.append(bool(flags & 2))
         limits = fields.properties() if self._v5 else {}
         client_id = fields.text()
         if flags & 4:
@@ -188,6 +189,8 @@ class Connection:
                 codes.append(NOT_AUTHORIZED if self._v5 else 0x80)
         if not codes:
             raise ValueError("a SUBSCRIBE without topics")
+        if self._broker.mute:
+            return
         self._send(wire.packet(wire.SUBACK, wire.u16(number) + (b"\0" if self._v5 else b"") + codes))
 
     def _unsubscribe(self, fields: wire.Fields) -> None:
