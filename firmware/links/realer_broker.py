@@ -129,10 +129,16 @@ class Broker:
 
     def close(self, abandon=False):
         """Drop the connection. Never raises. `abandon`: all tasks are dead already."""
+        client = self.client
+        if client:
+            (client.abandon if abandon else client.close)()
+            # Whatever is neither finished nor lost would take its place in the broker's window for ever.
+            for message in self.given:
+                client.done(message)
+            for message, _ in self.heard:
+                client.forget(message)
         self.heard = []
         self.given = []
-        if self.client:
-            (self.client.abandon if abandon else self.client.close)()
 
     # -- the steps --
 

@@ -101,6 +101,12 @@ class Client:
         self.session.done(message)
         self.changed.set()
 
+    def forget(self, message):
+        """The application has lost `message`: a kept session brings it again after this connection."""
+        held = self.session.held
+        if held.get(message.pid) is message:
+            held.pop(message.pid)
+
     async def disconnect(self, reason=0):
         """Send what waits and DISCONNECT with `reason`, 0 or an MQTT 5 code (4: publish the will), then close."""
         self.session.finish(NetError("closed", "disconnected"), reason)

@@ -1,0 +1,108 @@
+"""The MQTT session of a Realer device against a broker played by hand: what a kept session brings again."""
+
+import json
+
+from firmware.cloud.realer_mqtt import Offer, Route, Tuple
+from firmware.core.nouns import Secret
+from firmware.links.realer_broker import Broker
+from tests_host.support import mqtt_server as server
+from tests_host.support.wire import Timers, Wire, Wires, settle, started
+
+ACKS, PUMP = "d/acks", "d/pump"
+OFFER = Offer(
+    "mqtt.realer.test", 8883, 5, ACKS, "/credentials", "{}", {("command", "1"): Route("d/feed", PUMP)}, ()
+)
+TUPLE = Tuple("me", "u", Secret("test-secret-not-real"), 600, 300)
+
+
+def wish(number):
+    facts = {
+        "version": 1,
+        "desired_id": "des_%d" % number,
+        "sequence_number": number,
+        "value": "1",
+        "valid_for_seconds": 60,
+    }
+    return json.dumps(facts).encode()
+
+
+class Rig:
+    """`wires`: one for each connection that will be."""
+
+    def __init__(self, connections):
+        self.wires = [Wire() for _ in range(connections)]
+        self.clock = Timers()
+        self.said = []
+        self.broker = Broker(Wires(*self.wires), self.clock, lambda: 0, lambda *said: self.said.append(said))
+        self.broker.wishes = {PUMP: "1"}
+        self.at = -1
+
+    async def connect(self, present, brought=()):
+        """Be subscribed on the next wire, where the broker first sends `brought` again: (packet id, wish number)."""
+        self.at += 1
+        wire = self.wires[self.at]
+        again = [server.publish(PUMP, wish(n), pid, dup=1) for pid, n in brought]
+        wire.feed(server.connack(5, 0, present) + b"".join(again))
+        outcome = await started(self.broker.connect(OFFER, TUPLE))
+        for pid, codes in ((1, (1,)), (2, (1,))):
+            wire.feed(server.suback(pid + 2 * self.at * present, codes))
+            await settle()
+        assert outcome.over and outcome.error is None, outcome.error
+        self.acknowledged()
+
+    async def hear(self, *brought):
+        for pid, n in brought:
+            self.wires[self.at].feed(server.publish(PUMP, wish(n), pid))
+        await settle()
+
+    async def listen(self):
+        outcome = await started(self.broker.listen(100))
+        await self.clock.advance(100)
+        return [desired.desired_id for desired in outcome.result or ()]
+
+    def acknowledged(self):
+        """Packet ids of the PUBACKs since the last look."""
+        return [
+            seen["pid"] for seen in server.read_all(self.wires[self.at].take_sent(), 5) if seen["kind"] == 4
+        ]
+
+
+async def test_what_the_application_has_is_acknowledged_when_it_comes_again():
+    rig = Rig(2)
+    await rig.connect(0)
+    await rig.hear((11, 1))
+    assert await rig.listen() == ["des_1"] and rig.acknowledged() == [], rig.said
+    rig.broker.close()
+    await rig.connect(1, [(11, 1)])
+    assert await rig.listen() == [] and rig.broker.client.session.held == {}
+
+
+async def test_what_the_application_never_saw_is_given_when_it_comes_again():
+    rig = Rig(2)
+    await rig.connect(0)
+    await rig.hear((11, 1))
+    rig.broker.sort()
+    assert len(rig.broker.heard) == 1
+    rig.broker.close()
+    await rig.connect(1, [(11, 1)])
+    assert await rig.listen() == ["des_1"]
+    await rig.listen()
+    await settle()
+    assert rig.acknowledged() == [11]
+
+
+async def test_nothing_is_left_over_however_often_the_link_fails():
+    rig = Rig(12)
+    brought = []
+    await rig.connect(0)
+    for turn in range(11):
+        await rig.hear((turn + 20, turn))
+        if turn % 2:
+            await rig.listen()
+        else:
+            rig.broker.sort()
+        rig.broker.close()
+        await rig.connect(1, [(turn + 20, turn)])
+        brought += await rig.listen()
+        await rig.listen()
+    assert len(brought) == 6 and rig.broker.client.session.owed() == 0
