@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import ast
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 
 from tools.merging import CaptureError, LinkageError, Module, Unit, source_file
 from tools.mpy import compiled
@@ -47,16 +46,17 @@ def linked(root: Path) -> dict[str, bytes]:
 
 def sources(root: Path) -> dict[str, str]:
     """The units as Python text by module name."""
-    captured: dict[str, set[str]] = {}
-    return {unit: _merged(root, unit, captured) for unit in Program(root).units}
+    program = Program(root)
+    return {unit: _merged(program, unit) for unit in program.units}
 
 
-def _merged(root: Path, unit: str, captured: dict[str, set[str]]) -> str:
+def _merged(program: Program, unit: str) -> str:
     while True:
+        program.renew(unit)
         try:
-            return Unit(Program(root, captured), unit).text()
+            return Unit(program, unit).text()
         except CaptureError as error:
-            captured.setdefault(unit, set()).add(error.name)
+            program.captured.setdefault(unit, set()).add(error.name)
 
 
 class Program:
@@ -65,9 +65,9 @@ class Program:
     `captured`: by unit the names that nothing may get there.
     """
 
-    def __init__(self, root: Path, captured: Mapping[str, set[str]] = MappingProxyType({})):
+    def __init__(self, root: Path):
         self.root = root
-        self.captured = captured
+        self.captured: dict[str, set[str]] = {}
         self.modules: dict[str, Module] = {}
         self.units: dict[str, list[str]] = {_MAIN: []}
         self.dropped = tuple(_dropped(self.module(_MAIN).tree))
@@ -87,6 +87,11 @@ class Program:
                 raise LinkageError(f"there is no module {name}")
             self.modules[name] = Module(self.root, name, path)
         return self.modules[name]
+
+    def renew(self, unit: str) -> None:
+        """Forget the modules of a unit: merging uses them up, and another unit may hold them too."""
+        for name in self.units[unit]:
+            del self.modules[name]
 
     def unit_of(self, module: str, asking: str) -> str:
         """Where `asking` finds a module: in itself, in what is always there, or in a unit that is named like it."""

@@ -82,32 +82,26 @@ LINKS = {("a", "https"): _first, ("a", "mqtt"): _second}
 
 def test_nothing_in_the_linked_firmware_is_without_a_meaning():
     units = {name: ast.parse(text) for name, text in linker.sources(ROOT).items()}
-    for name, unit in units.items():
-        known = {n.id for n in ast.walk(unit) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-        known |= {n.arg for n in ast.walk(unit) if isinstance(n, ast.arg)}
+    nodes = {name: list(ast.walk(unit)) for name, unit in units.items()}
+    there = {
+        name: {n.name for n in unit.body if hasattr(n, "name")}
+        | {n.id for n in nodes[name] if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        for name, unit in units.items()
+    }
+    for name, inside in nodes.items():
+        known = {n.id for n in inside if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        known |= {n.arg for n in inside if isinstance(n, ast.arg)}
         known |= {
-            n.name
-            for n in ast.walk(unit)
-            if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            n.name for n in inside if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         }
-        known |= {n.name for n in ast.walk(unit) if isinstance(n, ast.ExceptHandler)}
-        known |= {
-            a.asname or a.name
-            for n in ast.walk(unit)
-            if isinstance(n, ast.Import | ast.ImportFrom)
-            for a in n.names
-        }
-        used = {n.id for n in ast.walk(unit) if isinstance(n, ast.Name)}
+        known |= {n.name for n in inside if isinstance(n, ast.ExceptHandler)}
+        imports = [n for n in inside if isinstance(n, ast.Import | ast.ImportFrom)]
+        known |= {alias.asname or alias.name for node in imports for alias in node.names}
+        used = {n.id for n in inside if isinstance(n, ast.Name)}
         assert used - known - set(dir(builtins)) == set(), name
-        for node in ast.walk(unit):
+        for node in imports:
             if isinstance(node, ast.ImportFrom) and node.module in units:
-                there = {n.name for n in units[node.module].body if hasattr(n, "name")}
-                there |= {
-                    n.id
-                    for n in ast.walk(units[node.module])
-                    if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-                }
-                assert {alias.name for alias in node.names} <= there, (name, node.module)
+                assert {alias.name for alias in node.names} <= there[node.module], (name, node.module)
 
 
 def test_names_that_clash_stay_apart(run):
