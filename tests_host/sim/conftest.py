@@ -1,6 +1,6 @@
 """Stories of a whole device in virtual time: the `device` fixture, and what must hold at the end of every one.
 
-`@pytest.mark.config(edit=function)` edits the raw configuration first
+`@pytest.mark.config(edit=function)` edits the raw configuration first; `@pytest.mark.button` is for whoever presses it.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from firmware.runtime import local
 from tools.cloud.demo import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD, SimDevice, demo_config
 from tools.sim.loop import VirtualLoop
@@ -20,6 +21,14 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "config(edit=function): change the raw configuration of the simulated device"
     )
+    config.addinivalue_line("markers", "button: the story presses the button")
+
+
+@pytest.fixture(autouse=True)
+def _rare_looks(request, monkeypatch):
+    """A button that nobody presses is looked at with each tick only: four of five turns of a device are such looks."""
+    if not request.node.get_closest_marker("button"):
+        monkeypatch.setattr(local, "_SCAN_MS", local._TICK_MS)
 
 
 @pytest.hookimpl(tryfirst=True)

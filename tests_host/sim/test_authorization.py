@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 
+import pytest
+
 from tools.cloud.model import Plan
 from tools.sim.device import DEVICE_ID
 
@@ -74,6 +76,7 @@ async def test_refused_keys_are_safe_state_and_slow_tries(device):
     await device.until(lambda: device.on("pump"), 950)
 
 
+@pytest.mark.button
 async def test_an_ended_subscription_is_safe_state_until_it_is_renewed(device):
     await _pump_on(device)
     device.model.set_subscription(DEVICE_ID, False, device.wall())

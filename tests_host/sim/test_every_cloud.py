@@ -110,6 +110,7 @@ async def test_what_means_nothing_switches_nothing(at, value):
     assert at.device.app.controller.outputs[1].target in (None, 18.5)
 
 
+@pytest.mark.button
 async def test_silence_is_safe_state_in_time_and_the_way_back_is_found(at):
     await pump_on(at)
     at.device.net.silent = True

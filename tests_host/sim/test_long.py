@@ -65,6 +65,7 @@ async def test_a_loop_that_keeps_dying_ends_in_a_reset(device):
     assert not device.on("pump")
 
 
+@pytest.mark.button
 @pytest.mark.parametrize("method", ["tick", "press"])
 async def test_a_dead_control_loop_leaves_the_outputs_safe(device, method):
     await device.until(lambda: device.online, 60)

@@ -89,6 +89,7 @@ async def test_a_wish_is_heard_while_the_rate_limit_forbids_to_read_what_was_mis
     held.faults.clear()
 
 
+@pytest.mark.button
 async def test_reports_leave_the_outbox_with_the_clouds_word_only(held):
     held.faults.add("ack delay=5")
     held.press()
@@ -146,6 +147,7 @@ async def test_a_value_of_a_missed_wish_is_found_after_the_broker_was_away(held)
     await held.until(lambda: held.model.reported(DEVICE_ID, "6") == "1.0", 30)
 
 
+@pytest.mark.button
 async def test_what_was_switched_by_hand_in_an_outage_is_told_after_it(held):
     held.broker.down()
     await asyncio.sleep(10)
@@ -254,6 +256,7 @@ ACK_FAULTS = ["lost times=4", "copies=2", "delay=15 times=3", "reorder=2 times=4
               "version=2 times=2"]  # fmt: skip
 
 
+@pytest.mark.button
 @pytest.mark.parametrize("fault", ACK_FAULTS)
 async def test_no_report_is_lost_or_doubled_whatever_becomes_of_acknowledgements(held, fault):
     held.faults.add("ack " + fault)
@@ -271,6 +274,7 @@ async def test_no_report_is_lost_or_doubled_whatever_becomes_of_acknowledgements
     assert held.model.reported(DEVICE_ID, "6") == "0.0"
 
 
+@pytest.mark.button
 async def test_a_report_that_is_refused_for_good_is_dropped_and_told(held):
     held.faults.add("ack status=rejected times=1")
     held.press()
@@ -279,6 +283,7 @@ async def test_a_report_that_is_refused_for_good_is_dropped_and_told(held):
     assert any("not accepted: rejected" in line for line in held.lines)
 
 
+@pytest.mark.button
 async def test_a_conflict_is_followed_by_the_present_state_as_a_new_event(held):
     held.faults.add("ack status=conflict times=1")
     held.press()
@@ -287,6 +292,7 @@ async def test_a_conflict_is_followed_by_the_present_state_as_a_new_event(held):
     assert held.feed("command")[-1]["value"] == "1.0"
 
 
+@pytest.mark.button
 async def test_without_any_acknowledgement_the_session_is_worth_nothing(held):
     held.faults.add("ack lost")
     held.press()

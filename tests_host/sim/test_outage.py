@@ -55,6 +55,7 @@ async def test_a_dead_connection_is_noticed_and_replaced(device, silent):
     await device.until(lambda: not device.on("pump"), 15)
 
 
+@pytest.mark.button
 async def test_the_button_works_without_any_network(device):
     device.radio.air.clear()
     await asyncio.sleep(2)
@@ -65,6 +66,7 @@ async def test_the_button_works_without_any_network(device):
     await device.until(lambda: not device.on("pump"), 1)
 
 
+@pytest.mark.button
 async def test_a_button_held_toggles_once(device):
     await asyncio.sleep(2)
     device.press(20_000)
@@ -74,6 +76,7 @@ async def test_a_button_held_toggles_once(device):
         assert device.on("pump")
 
 
+@pytest.mark.button
 async def test_a_local_change_is_reported_as_one(device):
     await device.until(lambda: device.online, 60)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "0.0", 60)
@@ -85,6 +88,7 @@ async def test_a_local_change_is_reported_as_one(device):
     assert device.on("pump"), "an unchanged desired value is no new wish"
 
 
+@pytest.mark.button
 async def test_a_hand_is_newer_than_an_unchanged_wish(device):
     await _pump_on(device)
     device.radio.air.clear()

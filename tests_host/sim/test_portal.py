@@ -77,6 +77,7 @@ async def test_whoever_is_typing_is_not_disturbed_by_a_search(device):
     await device.until(lambda: len(device.radio.joins) > before, 120)
 
 
+@pytest.mark.button
 async def test_outputs_are_safe_and_local_control_goes_on_while_it_is_open(device):
     device.radio.air.clear()
     device.world.room_c = 3.0

@@ -13,6 +13,7 @@ async def _power_cut(device, seconds=5):
     device.power_on()
 
 
+@pytest.mark.button
 async def test_what_happened_in_an_outage_survives_a_power_cut_unchanged(device):
     await device.until(lambda: device.online, 60)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "0.0", 60)
@@ -32,6 +33,7 @@ async def test_what_happened_in_an_outage_survives_a_power_cut_unchanged(device)
     assert device.model.reported(DEVICE_ID, "6") == "0.0", "the relay fell with the power"
 
 
+@pytest.mark.button
 async def test_an_answer_that_was_lost_is_no_second_event(device):
     await device.until(lambda: device.online, 60)
     await asyncio.sleep(30)
@@ -52,6 +54,7 @@ def _hold(config):
     config["outputs"][0] |= {"safe": "hold", "min_off_s": 20}
 
 
+@pytest.mark.button
 @pytest.mark.config(edit=_hold)
 async def test_an_output_that_holds_comes_back_without_a_cloud(device):
     await device.until(lambda: device.online, 60)

@@ -30,6 +30,7 @@ async def test_regulates_while_reporting(device):
     assert reported and all(15 < value < 22 for value in reported)
 
 
+@pytest.mark.button
 async def test_readings_before_the_clock_wait_for_it(device):
     device.net.ntp_mode = "silent"
     await asyncio.sleep(120)

@@ -148,6 +148,7 @@ async def test_a_later_wish_makes_an_earlier_one_void(device, ready):
     assert not device.on("pump")
 
 
+@pytest.mark.button
 async def test_a_dashboard_follows_the_button(device, ready):
     seen, status = [], []
     ready.port.stream("pump", seen.append)

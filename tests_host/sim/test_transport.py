@@ -86,6 +86,7 @@ async def test_polling_takes_over_when_the_broker_stays_away_and_gives_back_when
     assert before
 
 
+@pytest.mark.button
 async def test_no_report_is_lost_on_the_way_there_and_back(auto):
     await on_mqtt(auto)
     for down in (True, False, True, False):
