@@ -10,6 +10,9 @@ STOCK := .cache/.stock-ready
 BROWSER := .cache/.browser-ready
 READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
+# Hundreds of processes run the same Python code: they keep what they compiled, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup demo smoke test check lint layers sizes portable cloud board fuzz soak bench flash config check_config ca deploy monitor status doctor thinger_check bundle image package format clean

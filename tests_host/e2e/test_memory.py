@@ -21,6 +21,7 @@ FAULTS = (
 """After these it goes on at once; `make bench` has all the others."""
 
 
+@pytest.mark.long
 async def test_hundreds_of_polls_with_faults_leave_the_heap_as_it_was(smallest):
     chance = random.Random(1)
     async with Stage(smallest, files=FILES, edit=cycles.calm) as stage:
@@ -34,6 +35,7 @@ async def test_hundreds_of_polls_with_faults_leave_the_heap_as_it_was(smallest):
     assert stage.model.violations == []
 
 
+@pytest.mark.long
 async def test_a_full_outbox_leaves_when_the_cloud_is_back(smallest):
     async with Stage(smallest, files=FILES) as stage:
         await stage.online()

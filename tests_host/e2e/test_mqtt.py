@@ -44,6 +44,7 @@ async def switched(stage, on):
     await stage.until(f"the pump is {on}", lambda: stage.switched("pump", on, at), 5)
 
 
+@pytest.mark.long
 async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter):
     chance = random.Random(1)
     async with Stage(
@@ -85,6 +86,7 @@ async def test_a_broker_that_restarts_is_joined_again(any_interpreter):
     assert stage.model.violations == []
 
 
+@pytest.mark.long
 async def test_polling_takes_over_and_gives_back_and_nobody_in_the_room_notices(roomiest):
     files = {"main.py": SOON, "device_main.py": (ROOT / "main.py").read_bytes()}
     async with Stage(roomiest, transport="auto", files=files) as stage:

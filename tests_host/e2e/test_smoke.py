@@ -18,6 +18,7 @@ PROMISED = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("api", "transport"),
     [("realer", "https"), ("realer", "mqtt"), ("bootstrap", "https"), ("realino", "https")],

@@ -5,6 +5,8 @@ import json
 import signal
 import sys
 
+import pytest
+
 from tools.layers import ROOT
 from tools.stage import Stage
 
@@ -49,6 +51,7 @@ async def test_status_of_a_working_device(any_interpreter):
         assert stage.board.boots == 1
 
 
+@pytest.mark.long
 async def test_noise_and_nonsense_at_the_console_disturb_nothing(smallest):
     async with Stage(smallest) as stage:
         await stage.online()

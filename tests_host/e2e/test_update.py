@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 
+import pytest
 from aiohttp import web
 
 from tools import bundle
@@ -12,6 +13,8 @@ from tools.cloud.demo import demo_device
 from tools.cloud.nouns import Command
 from tools.layers import ROOT
 from tools.stage import Stage
+
+pytestmark = pytest.mark.long
 
 KEY = "test-update-key-not-real"
 PORT = "99"

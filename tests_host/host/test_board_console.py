@@ -11,6 +11,8 @@ from tools import interpreter
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World
 
+pytestmark = pytest.mark.waits
+
 INTERPRETERS = interpreter.available() or [interpreter.find()]
 PATIENCE_S = 30
 MAIN = """

@@ -18,6 +18,8 @@ from tools.deploy import deploy, plan
 from tools.layers import ROOT
 from tools.payload import slot_files, starters
 
+pytestmark = pytest.mark.waits
+
 PATIENCE_S = 30
 BOOT = (ROOT / "boot.py").read_bytes()
 MAIN = b"from firmware import app\nprint('runs', app.V, app.W)\n"

@@ -12,6 +12,8 @@ from tools import interpreter, stock
 from tools.cloud.demo import CLIENT_SECRET
 from tools.stage import ROOT, WIFI_PASSWORD, Stage
 
+pytestmark = pytest.mark.waits
+
 PATIENCE_S = 90
 NAMES = """
 from usocket import *

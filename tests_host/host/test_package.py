@@ -56,6 +56,7 @@ def test_the_manifest_freezes_every_device_file(monkeypatch: pytest.MonkeyPatch)
     assert sorted(frozen) == sorted(map(str, device_files(ROOT)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("source", "target"), [("package.json", "/"), ("lib/http1.json", "/lib")])
 async def test_mip_installs_it_on_a_board(tmp_path: Path, source: str, target: str):
     async with VirtualBoard(tmp_path, World(), interpreter.find()) as board:
