@@ -126,6 +126,7 @@ async def outage(stage: ThingerStage, facts: Facts) -> None:
     stage.thinger.cut()
     await stage.until("another login", lambda: len(stage.thinger.model.named("login")) > logins, 30)
     facts["recovery_ms"] = round((time.monotonic() - at) * 1000)
+    must(await stage.account.shown("pump") == {"in": True}, "the console shows it again")
     must(stage.switched("pump", False, at) is None, "the pump ran on all the time")
 
 
