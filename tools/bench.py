@@ -29,7 +29,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )
-    parser.add_argument("--heap", help="MicroPython heap (default: 120k, or 240k for 64 bits)")
+    parser.add_argument(
+        "--heap",
+        help="MicroPython heap (default: 120k, or twice as much for 64 bits, and more for MQTT that runs from it)",
+    )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to measure; default: this one")
     parser.add_argument("--only", default="", help="figures whose name contains this")
     options = parser.parse_args(argv)

@@ -176,7 +176,7 @@ def main(argv: list[str] | None = None) -> int:
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )
     parser.add_argument(
-        "--heap", help="MicroPython heap (default: 120k, with MQTT a little more, or 240k for 64 bits)"
+        "--heap", help="MicroPython heap (default: 160k for MQTT, else 120k; twice as much for 64 bits)"
     )
     parser.add_argument(
         "--transport", choices=TRANSPORTS, default=TRANSPORTS[0], help="of the device; default: %(default)s"

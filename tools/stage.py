@@ -27,8 +27,8 @@ from tools.interpreter import Interpreter
 __all__ = ["CONNECTION_FILE", "NotInTimeError", "Stage"]
 
 ROOT = Path(__file__).resolve().parent.parent
-MQTT_HEAP = "160k"
-"""MicroPython heap of a 32-bit board, one with PSRAM, that has the code of MQTT in it (docs/decisions/0018)."""
+MQTT_HEAP = {32: "160k", 64: "320k"}
+"""MicroPython heap of a board, one with PSRAM, that has the code of MQTT in it (docs/decisions/0018)."""
 
 SSID, WIFI_PASSWORD = "bench", "test-password-not-real"
 _CA = "certs/ca.der"
@@ -79,9 +79,8 @@ class Stage:
         self.pins: list[tuple[int, int | None, float]] = []
         self.config: dict = {}
         self.transport = transport
-        large = mqtt and interpreter.bits == 32
-        self.frozen = large and not blank if frozen is None else frozen
-        self._heap = heap or (MQTT_HEAP if large and not self.frozen else None)
+        self.frozen = mqtt and interpreter.bits == 32 and not blank if frozen is None else frozen
+        self._heap = heap or (MQTT_HEAP[interpreter.bits] if mqtt and not self.frozen else None)
         self._tree, self._edit, self._files = tree, edit, dict(files or {})
         self._powered, self._blank, self._on_event = powered, blank, on_event
         self.model.served = served or self.model.served
