@@ -29,6 +29,7 @@ def _rare_looks(request, monkeypatch):
     """A button that nobody presses is looked at with each tick only: four of five turns of a device are such looks."""
     if not request.node.get_closest_marker("button"):
         monkeypatch.setattr(local, "_SCAN_MS", local._TICK_MS)
+        monkeypatch.setattr(SimDevice, "press", lambda *_: pytest.fail("mark the story with `button`"))
 
 
 @pytest.hookimpl(tryfirst=True)

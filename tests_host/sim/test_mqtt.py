@@ -480,6 +480,7 @@ async def test_a_pin_that_was_gone_from_the_catalog_for_a_while_is_served_again(
     await device.until(lambda: device.on("pump"), 3)
 
 
+@pytest.mark.button
 async def test_a_wish_for_a_command_that_was_gone_counts_after_a_hand_too(make):
     """Found by the simulation: without a last wish to compare it with, what the poll brought was never new."""
     device = make()
