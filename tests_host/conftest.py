@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_xdist_auto_num_workers() -> int:
     """More processes than cores: the tests with real boards mostly wait for them."""
-    return 5 * (os.cpu_count() or 1)
+    return 8 + (os.cpu_count() or 1)
 
 
 def pytest_xdist_setupnodes() -> None:
