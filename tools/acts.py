@@ -46,6 +46,7 @@ def about(stage: Stage) -> Facts:
         "bits": found.bits,
         "api": stage.config["cloud"]["api"],
         "runtime": "unix",
+        "code": "image" if stage.frozen else "file system",
         "heap_used": heaps[-1],
         "board_heap": stage.board.chip.board_heap,
     }

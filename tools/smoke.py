@@ -208,6 +208,10 @@ def main(argv: list[str] | None = None) -> int:
         help="MicroPython heap (default: 120k, or twice as much for 64 bits, and more for MQTT that runs from it)",
     )
     parser.add_argument(
+        "--frozen", action="store_true", default=None,
+        help="code in the board's image, as `make image` puts it (default: with MQTT on 32 bits)",
+    )  # fmt: skip
+    parser.add_argument(
         "--api", choices=TRANSPORTS, default="realer", help="which cloud; default: %(default)s"
     )
     parser.add_argument(
@@ -243,7 +247,8 @@ async def _play(console: Console, transport: str, options: argparse.Namespace) -
         if options.verbose and event[0] == "line":
             console.print("       ", event[1], style="dim")
 
-    arguments: dict[str, Any] = {"heap": options.heap, "tree": options.tree, "on_event": show}
+    arguments: dict[str, Any] = {"heap": options.heap, "tree": options.tree, "frozen": options.frozen}
+    arguments["on_event"] = show
     found = interpreter.find(options.bits)
     if options.api == "thinger":
         async with smoke_thinger.ThingerStage(found, **arguments) as stage:
