@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 import re
+import statistics
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,12 +19,12 @@ from tools.stage import NotInTimeError, Stage
 Fault = str | Callable[[Stage], object]
 """A rule of tools/cloud/faults.py, or a verb of the stage."""
 
-_LOOKS = 40
-_SETTLE_S = 1.5
+_LOOKS = 12
+_SETTLE_S = 1.0
+_BETWEEN = 20
 _PORT = "6"
 NOISE_BYTES = 256
-"""By so much two rests without a cycle between them differ: the collector takes what lies about for references, and
-the lists of a loop are one entry longer or shorter."""
+"""By so much two rests may differ all the same: the lists of a loop are one entry longer or shorter."""
 _BLOCK_BYTES = {32: 16, 64: 32}
 
 
@@ -94,9 +95,19 @@ async def wear(stage: Stage, cycles: int, faults: Sequence[Fault], each: int, ch
     return met
 
 
-async def at_rest(stage: Stage) -> Rest:
-    """Wait for the rest; what the heap holds then."""
+async def at_rest(stage: Stage, times: int = 3) -> Rest:
+    """What the heap holds in the middle one of so many rests, with a few cycles before each: frames that wait keep
+    addresses of what ran in them last, which the collector takes for references."""
+    rests = []
     stage.site.faults.clear()
+    for _ in range(times):
+        await _cycles(stage, _BETWEEN, "before a rest")
+        rests.append(await _one_rest(stage))
+    used = statistics.median_low(rest.used for rest in rests)
+    return Rest(used, max(rest.largest for rest in rests))
+
+
+async def _one_rest(stage: Stage) -> Rest:
     stage.want(_PORT, 0)
     await stage.until("the pump rests", lambda: not stage.on("pump") and stage.reported(_PORT) == "0.0", 60)
     await stage.online()
@@ -104,9 +115,16 @@ async def at_rest(stage: Stage) -> Rest:
     start = len(stage.lines)
     looks = lambda: probes(stage.lines[start:])  # noqa: E731
     await stage.until("the probe has looked often enough", lambda: len(looks()) >= _LOOKS, 60)
-    # What a loop holds for a moment, and what the collector takes for a reference, is not there in all of the looks.
+    # What a loop holds for a moment is not there in all of the looks.
     largest = max(_largest(stage.lines[start:]))
     return Rest(min(looks()), largest * _BLOCK_BYTES[stage.interpreter.bits])
+
+
+async def _cycles(stage: Stage, cycles: int, what: str) -> None:
+    """With the owner's traffic."""
+    end = count(stage) + cycles
+    async with _traffic(stage):
+        await stage.until(f"{cycles} cycles {what}", lambda: count(stage) >= end, 120)
 
 
 def probes(lines: list[str]) -> list[int]:

@@ -34,6 +34,7 @@ asyncio.run(rest())
 """
 _STALL_MS = 20
 _HEAP_BYTES = 64 * 1024
+_RESTS = 7
 _POLL_MS = 2000
 _SLACK_MS = 250
 
@@ -156,9 +157,9 @@ class Figures:
             await stage.online()
             # What has its final size only after the first time is warm now: a table, a buffer, a record of each kind.
             await cycles.wear(stage, 20 * len(faults), faults, 10, chance)
-            before, start = await cycles.at_rest(stage), cycles.count(stage)
+            before, start = await cycles.at_rest(stage, _RESTS), cycles.count(stage)
             met = await cycles.wear(stage, self._cycles_wanted, faults, 100, chance)
-            after = await cycles.at_rest(stage)
+            after = await cycles.at_rest(stage, _RESTS)
             about = {"bits": self._found.bits, what: cycles.count(stage) - start, "faults": met}
             about |= {"before": before.used, "after": after.used, "boots": stage.board.boots}
             about |= {"largest_free_before": before.largest, "largest_free_after": after.largest}
