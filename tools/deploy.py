@@ -3,7 +3,8 @@
 Owns: what has to be sent, and an order in which the cable may be pulled out at any moment: everything is written
 beside what runs, compared, and put in its place by one short program that the board finishes alone. The slots and the
 record that chooses one are those of updates over the air (docs/decisions/0012-two-slots.md).
-Refuses a configuration with errors. Shows no content of any file.
+Refuses a configuration with errors, and to put a second firmware beside one in the board's image. Shows no content of
+any file.
 """
 
 from __future__ import annotations
@@ -197,6 +198,12 @@ def deploy(
     """Bring the board at the other end to this state and restart it; what was done."""
     board = Board(transport)
     seen = board.look(sorted(root))
+    if seen["frozen"] and not seen["slot"].get("slot"):
+        # A copy in the file system would win over it, and run from the heap.
+        console.print(
+            f"the board's image has firmware {seen['frozen']}; `make flash` updates it, this the rest"
+        )
+        code, root = {}, {name: data for name, data in root.items() if name not in payload.STARTERS}
     todo = plan(seen, code, root)
     sizes = [*map(len, todo.sent.values()), *(len(code[path[2:]]) for path in todo.copies)]
     needed = sum(size // seen["block"] + 1 for size in sizes)

@@ -57,6 +57,17 @@ async def test_deploy_run_change_deploy(smallest, tmp_path):
         assert json.loads((stage.flash / "config.json").read_text())["name"] == "renamed"
 
 
+async def test_a_board_whose_image_has_the_firmware_gets_the_rest(smallest, tmp_path):
+    async with Stage(smallest, powered=False, frozen=True) as stage:
+        config = bring_home(stage, tmp_path)
+        await stage.board.power_on()
+        url = await stage.board.console.open()
+        status, output = await command("deploy", "--port", url, "--config", config)
+        assert status == 0 and "image has firmware" in output and "sent 2 files" in output, output
+        await stage.online()
+        assert not [path for path in stage.flash.rglob("*") if path.suffix in (".py", ".mpy")]
+
+
 async def test_what_cannot_work_is_refused_before_the_board_is_touched(smallest, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     async with Stage(smallest) as stage:

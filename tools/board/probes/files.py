@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import json
 import os
+import sys
 
 
 def kind(path):
@@ -37,8 +38,25 @@ def sums(path):
         print(digest(path), path)
 
 
+def frozen():
+    """Version of the firmware that the image itself has; "" for a stock one."""
+    path = sys.path[:]
+    for name in [name for name in sys.modules if name.split(".")[0] == "firmware"]:
+        del sys.modules[name]
+    sys.path[:] = [place for place in path if "." in place]  # no place in the file system
+    try:
+        from firmware.device import VERSION
+
+        return VERSION
+    except (ImportError, MemoryError):
+        return ""
+    finally:
+        sys.path[:] = path
+
+
 def look(names):
-    """What is there: sums of the slots, the certificates and `names`; the record of slots; room, in blocks."""
+    """What is there: sums of the slots, the certificates and `names`; the record of slots; room, in blocks; what the
+    image has."""
     for name in ("a", "b", "certs"):
         sums(name)
     for name in names:
@@ -49,7 +67,8 @@ def look(names):
     except (OSError, ValueError):
         slot = {}
     fs = os.statvfs("/")
-    print(json.dumps({"slot": slot, "block": fs[0], "free": fs[3], "plain": kind("firmware") == 2}))
+    plain = kind("firmware") == 2
+    print(json.dumps({"slot": slot, "block": fs[0], "free": fs[3], "plain": plain, "frozen": frozen()}))
 
 
 def folders(path):
