@@ -23,9 +23,14 @@ git clone -b v5.2.2 --recursive https://github.com/espressif/esp-idf.git && esp-
 _MICROPYTHON = """\
 git clone -b v1.24.1 https://github.com/micropython/micropython.git, then MICROPYTHON=path/to/micropython"""
 _BUILD = """\
-. "$IDF_PATH/export.sh" && make -C "$1/mpy-cross" &&
-make -C "$1/ports/esp32" BOARD="$2" submodules && make -C "$1/ports/esp32" BOARD="$2" FROZEN_MANIFEST="$3"
+. "$IDF_PATH/export.sh" && make -C "$1/mpy-cross" && cd "$1/ports/esp32" && make BOARD="$2" submodules &&
+rm -rf "build-$2/frozen_mpy" "build-$2/frozen_content.c" && make BOARD="$2" FROZEN_MANIFEST="$3"
 """
+"""What an earlier build froze is removed: makemanifest.py goes by times, and would keep it in place of older files."""
+_INSIDE = b"firmware/device.py"
+"""The name of a frozen module of ours, as it stands in an image."""
+_ELSEWHERE = ("BOARD_VARIANT", "BUILD", "FROZEN_MANIFEST")
+"""What the build would take from the environment, and then go another way than this program looks."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,9 +46,12 @@ def main(argv: list[str] | None = None) -> int:
         "--out", type=Path, default=Path("firmware.bin"), help="the image (default: firmware.bin)"
     )
     options = parser.parse_args(argv)
+    if " " in str(ROOT):
+        raise cli.Failed(f"{ROOT}: MicroPython's build takes no path with a space", "Move this folder.")
     idf, sources = _idf(options.idf), _micropython(options.micropython, options.board)
     command = ["bash", "-c", _BUILD, "build", str(sources), options.board, str(ROOT / "manifest.py")]
-    if subprocess.run(command, env={**os.environ, "IDF_PATH": str(idf)}).returncode:
+    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    if subprocess.run(command, env=environment | {"IDF_PATH": str(idf)}).returncode:
         raise cli.Failed(
             "the build failed, see above",
             "Do the two fit each other? See ports/esp32/README.md.",
@@ -53,6 +61,10 @@ def main(argv: list[str] | None = None) -> int:
         image = esp_image.read(made.read_bytes())
     except (OSError, esp_image.ImageError) as error:
         raise cli.Failed(f"{made}: {error}") from None
+    if _INSIDE not in image.data:
+        raise cli.Failed(
+            f"{made}: the firmware is not in it", f"Remove {made.parent}, then try again: make image"
+        )
     shutil.copyfile(made, options.out)
     print(f"written: {options.out}, MicroPython {image.version}. Next: make flash IMAGE={options.out}")
     return 0

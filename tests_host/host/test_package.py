@@ -76,7 +76,8 @@ async def test_mip_installs_it_on_a_board(tmp_path: Path, source: str, target: s
 PORT = """\
 all:
 \ttest $(FROM_IDF) = yes && test -f ../../mpy-cross/made && test -f submodules && test -f $(FROZEN_MANIFEST)
-\tmkdir build-$(BOARD) && cp ../../firmware.bin build-$(BOARD)/
+\ttest -z "$(BOARD_VARIANT)" && test ! -e build-$(BOARD)/frozen_content.c
+\tmkdir -p build-$(BOARD) && cp ../../firmware.bin build-$(BOARD)/
 submodules:
 \ttouch submodules
 .PHONY: all submodules
@@ -92,7 +93,7 @@ def trees(tmp_path: Path) -> tuple[Path, Path]:
     (idf / "export.sh").write_text("export FROM_IDF=yes\n")
     version(sources, 24)
     (sources / "mpy-cross/Makefile").write_text("all:\n\ttouch made\n")
-    (sources / "firmware.bin").write_bytes(esp_rom.image())
+    (sources / "firmware.bin").write_bytes(esp_rom.image(esp_rom.micropython(frozen=b"firmware/device.py")))
     (sources / "ports/esp32/Makefile").write_text(PORT)
     return idf, sources
 
@@ -109,11 +110,16 @@ def build(out: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]
         for name, value in os.environ.items()
         if name not in ("IDF_PATH", "MAKEFLAGS", "MAKELEVEL")
     }
+    env["BOARD_VARIANT"] = "SPIRAM"  # a person's own, for other builds
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, env=env)
 
 
 def test_an_image_is_built_and_looked_at(trees: tuple[Path, Path], tmp_path: Path):
     out = tmp_path / "own.bin"
+    # An earlier build, of something else perhaps, must not shine through.
+    folder = trees[1] / "ports/esp32/build-ESP32_GENERIC"
+    folder.mkdir()
+    (folder / "frozen_content.c").touch()
     done = build(out, "--idf", trees[0], "--micropython", trees[1])
     assert done.returncode == 0, done.stdout + done.stderr
     assert out.read_bytes() == (trees[1] / "firmware.bin").read_bytes()
@@ -137,7 +143,11 @@ def test_what_is_missing_is_said_before_anything_is_built(trees: tuple[Path, Pat
     assert not (sources / "mpy-cross/made").exists()
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "the build failed"), (b"\xe9", "cut short")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "the build failed"), (b"\xe9", "cut short"), (esp_rom.image(), "the firmware is not in it")],
+    ids=["none", "broken", "stock"],
+)
 def test_a_build_that_brings_no_image(
     trees: tuple[Path, Path], tmp_path: Path, content: bytes | None, words: str
 ):

@@ -124,10 +124,10 @@ def program(text=b"", chip=0, descriptor=b""):
     return data + hashlib.sha256(data).digest()
 
 
-def micropython(version=b"1.24.1", chip=0, board=b"Generic ESP32 module"):
+def micropython(version=b"1.24.1", chip=0, board=b"Generic ESP32 module", frozen=b"asyncio/core.py"):
     """The application of an image as micropython.org offers it, in what can be told from outside."""
     descriptor = struct.pack("<I16x32s32s172x", 0xABCD5432, b"1", b"micropython")
-    text = b"3.4.0; MicroPython v%s on 2024-11-29\0%s with ESP32\0" % (version, board)
+    text = b"3.4.0; MicroPython v%s on 2024-11-29\0%s with ESP32\0%s\0" % (version, board, frozen)
     return program(text + os.urandom(30_000), chip, descriptor)
 
 
