@@ -151,6 +151,21 @@ def not_safe(case, pressed):
     case.after(500)
 
 
+def pressed_in_the_safe_state(case, left):
+    """And something is heard after it, as on a session that outlives its token."""
+    case.quiet = True
+    case.after(500)
+    case.judge.pressed("7", True)
+    case.judge.level(2, True)
+    case.targets["7"] = 1.0
+    case.by_hand.add("7")
+    case.second += 5
+    case.judge.contact = case.second
+    if left:
+        case.judge.left_safe_state()
+    case.after(500)
+
+
 # Wishes
 
 
@@ -381,6 +396,7 @@ def sizes(case, sizes):
         (still_obeys, 430, 410, "up still obeys, silence"),
         (token_over, 3730, 3710, "up still obeys, no token"),
         (not_safe, False, True, "up is on, not in its safe state: silence"),
+        (pressed_in_the_safe_state, True, False, "up is on, not in its safe state: silence"),
         (nobody_wished, 21.0, 20.0, "heater obeys 21.0, which nobody wished"),
         (out_of_range, 36.0, 35.0, "heater obeys 36.0, which is out of range"),
         (out_of_range, 20.3, 20.5, "heater obeys 20.3, which is out of range"),

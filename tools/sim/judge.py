@@ -29,7 +29,7 @@ _TOKEN = re.compile("[0-9a-f]{30}")
 @dataclass
 class Relay:
     """`on`: since `since`; `stuck`: the pin does not follow, `freed`: when it began to again; `pressed`: when a person
-    switched it last."""
+    switched it last; `outranks`: in the safe state, which has lasted since."""
 
     cfg: dict[str, Any]
     on: bool = False
@@ -37,6 +37,7 @@ class Relay:
     stuck: bool = False
     freed: float = -1e9
     pressed: float = -1e9
+    outranks: bool = False
 
     @property
     def name(self) -> str:
@@ -110,9 +111,14 @@ class Judge:
         group = relay.cfg["interlock"]
         return [r for r in self.relays.values() if group and r is not relay and r.cfg["interlock"] == group]
 
-    def pressed(self, port: str) -> None:
+    def pressed(self, port: str, in_safe_state: bool = False) -> None:
         relay = next(r for r in self.relays.values() if r.cfg["pin_port"] == port)
-        relay.pressed = self.now()
+        relay.pressed, relay.outranks = self.now(), in_safe_state
+
+    def left_safe_state(self) -> None:
+        """What a person did in it has no say in the next one."""
+        for relay in self.relays.values():
+            relay.outranks = False
 
     # sensors, queues, the log, the contract
 
@@ -159,7 +165,8 @@ class Judge:
                 self.wrong(f"{relay.name} still obeys, {why}")
             safe = {"on": True, "off": False}.get(relay.cfg["safe"])
             free = now - max(relay.freed, relay.since) > relay.cfg["min_on_s"] + 3 * self.tick_s
-            pressed = relay.pressed > self.contact  # a person outranks the safe state
+            # A person outranks the safe state, also where a session that outlives its token is heard in it.
+            pressed = relay.outranks or relay.pressed > self.contact
             if safe is not None and free and not pressed and not relay.stuck and relay.on != safe:
                 self.wrong(f"{relay.name} is {'on' if relay.on else 'off'}, not in its safe state: {why}")
         self._forced = False

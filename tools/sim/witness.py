@@ -49,18 +49,21 @@ class Witness:
         controller = self.device.app.controller
         self._dying = False
         self.judge.started = self.judge.now()
+        self.judge.left_safe_state()
         outbox = controller.outbox
         self.judge.events.came_back((r.message_id for r in outbox.reports), outbox.dropped)
         self.judge.forced()
         self._listen_to_outbox(controller.outbox)
         self._listen_to_link(self.device.app.link)
         self._listen_to_controller(controller)
-        self._listen_to_session(self.device.app.session)
+        self._listen_to_session(self.device.app.session, controller.safety)
 
-    def _listen_to_session(self, session: Any) -> None:
+    def _listen_to_session(self, session: Any, safety: Any) -> None:
         contact = session.contact
 
         def contacted() -> None:
+            if not safety.safe:
+                self.judge.left_safe_state()
             if self.judge.now() - self._served < UNDER_WAY_S:  # else it imagines things
                 self.judge.contact = self.judge.now()
             contact()
@@ -141,7 +144,7 @@ class Witness:
             panic()
 
         def pressed(index: int, now: int) -> None:
-            judge.pressed(controller.outputs[index].cfg["pin_port"])
+            judge.pressed(controller.outputs[index].cfg["pin_port"], controller.safety.safe)
             press(index, now)
 
         controller.adopt, controller.offer = adopted, offered
