@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 _ACCOUNT = {
-    "transport": "How the device talks to it.",
+    "transport": "How the device talks to it: https works on every board; mqtt and auto take an image of your own\n"
+    "(make image) or PSRAM.",
     "base_url": "Where the cloud is.",
     "device_id": "These three stand in the dashboard, at the control device's keys.",
     "client_id": "",

@@ -5,6 +5,7 @@ MicroPython and imports nothing of ours: the firmware there may be broken, or no
 """
 
 import binascii
+import gc
 import hashlib
 import json
 import os
@@ -56,7 +57,7 @@ def frozen():
 
 def look(names):
     """What is there: sums of the slots, the certificates and `names`; the record of slots; room, in blocks; what the
-    image has."""
+    image has; the heap, in bytes."""
     for name in ("a", "b", "certs"):
         sums(name)
     for name in names:
@@ -68,7 +69,9 @@ def look(names):
         slot = {}
     fs = os.statvfs("/")
     plain = kind("firmware") == 2
-    print(json.dumps({"slot": slot, "block": fs[0], "free": fs[3], "plain": plain, "frozen": frozen()}))
+    facts = {"slot": slot, "block": fs[0], "free": fs[3], "plain": plain, "frozen": frozen()}
+    facts["heap"] = gc.mem_alloc() + gc.mem_free()
+    print(json.dumps(facts))
 
 
 def folders(path):
