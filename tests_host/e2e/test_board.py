@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -184,6 +185,37 @@ print("goes on", pin.value())
             return story.lines
 
     assert asyncio.run(play()) == ["ready", "goes on 1"]
+
+
+def test_a_signal_in_the_middle_of_a_dialogue_leaves_it_in_step(tmp_path, any_interpreter):
+    """What the board falls back to when a program asks for nothing for a while, which a slow machine looks like."""
+    main = """
+import machine
+pin, taken, wrong = machine.Pin(4, machine.Pin.OUT), 0, 0
+print("asking")
+while taken < 40:
+    try:
+        while True:
+            for level in (0, 1, 1, 0):
+                pin.value(level)
+                wrong += pin.value() != level
+    except KeyboardInterrupt:
+        taken += 1
+        print("taken")
+print("over", wrong)
+"""
+
+    async def play():
+        async with Story(tmp_path / "flash", any_interpreter, main) as story:
+            await story.board.until(lambda: "asking" in story.lines, PATIENCE_S)
+            for count in range(1, 41):
+                await asyncio.sleep(0.005 + random.random() / 50)
+                story.board._program.interrupt()
+                await story.board.until(lambda count=count: story.lines.count("taken") >= count, PATIENCE_S)
+            await story.saw("repl")
+            return story
+
+    assert asyncio.run(play()).lines[-1] == "over 0"
 
 
 @pytest.mark.parametrize("end", ["machine.soft_reset()", "sys.exit()", "raise SystemExit"])

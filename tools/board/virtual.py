@@ -297,9 +297,10 @@ class _Wire(asyncio.Protocol):
         if not token or not secrets.compare_digest(self._greeting, f"hello {token}"):
             self._transport.close()
         elif line is not self._greeting:
-            reply = self._board._answer(line)
+            tag, _, request = line.partition(" ")
+            reply = self._board._answer(request)
             if reply is not None:
-                self._transport.write(reply.encode("ascii") + b"\n")
+                self._transport.write(f"{tag}{reply}\n".encode("ascii"))
 
 
 async def _ended(starting: asyncio.Future[Run]) -> None:

@@ -1,4 +1,5 @@
-"""The wire from a shim to the hardware that the host process plays: one line out, one line back, blocking.
+"""The wire from a shim to the hardware that the host process plays: one line out, one line back, blocking. Both begin
+with the same control character, which stands nowhere else.
 
 Owns: the connection and turning a reply into a value or an exception. Refuses to know any operation.
 Part of the virtual board, never of a device.
@@ -7,6 +8,7 @@ Part of the virtual board, never of a device.
 import socket
 
 _wire = []
+_tag = [0]
 
 
 class Gone(SystemExit):
@@ -29,10 +31,15 @@ def ask(*words):
 
     A request travels as words, because a name costs the table of names on the heap less than a format for each.
     """
-    _send(*words)
-    reply = _wire[0].readline()
-    if not reply:
-        raise Gone
+    # After Ctrl-C in the middle of a dialogue its reply is still to come, and must not be taken for this one's.
+    _tag[0] = tag = _tag[0] % 3 + 1
+    _send(chr(tag), *words)
+    reply = b"\0"
+    while reply[0] != tag:
+        reply = _wire[0].readline()
+        if not reply:
+            raise Gone
+    reply = reply[1:]
     text = str(reply[2:-1], "ascii")
     kind = reply[:2]
     if reply[0] == 61:  # =
