@@ -26,6 +26,8 @@ from tools.stage import ROOT, NotInTimeError, Stage
 
 PROBES = ROOT / "tools/board/probes"
 _IDLE = """
+import asyncio
+
 async def rest():
     while True:
         await asyncio.sleep(60)
