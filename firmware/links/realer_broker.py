@@ -35,6 +35,7 @@ class Broker:
         self.rng = rng
         self.say = say
         self.client = None
+        self.kept = False  # the broker may be asked to go on with the session
         self.routes = {}
         self.wishes = {}  # topic: command id; whoever knows the catalog sets it
         self.heard = []  # pairs (Message, Desired or None), the application has not seen them yet
@@ -52,6 +53,7 @@ class Broker:
             self.close()
         if not again:
             self.client = Client(self.dialer, self.clock, offer.host, offer.port)
+            self.kept = False
         self.acks = offer.acks
         self.routes = offer.routes
         self.unanswered = 0
@@ -64,15 +66,15 @@ class Broker:
                 _KEEP_ALIVE_S,
                 offer.version,
                 # Only who still knows what was under way may ask the broker to go on with it.
-                not again or offer.version < 5,
+                not self.kept or offer.version < 5,
                 _KEPT_S,
             )
             await self.clock.within(_SUBSCRIBE_MS, self.subscribe(offer))
+            self.kept = True
         except (NetError, MqttError, asyncio.TimeoutError) as e:
             self.refused = isinstance(e, MqttError)
             self.close()
-            if not isinstance(e, NetError):
-                self.client = None  # and with it the session that led here
+            self.kept = self.kept and isinstance(e, NetError)  # else the session itself may have led here
             raise LinkError("MQTT: %s" % (e if e.args else "no answer to SUBSCRIBE"))
 
     async def subscribe(self, offer):

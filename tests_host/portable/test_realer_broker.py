@@ -3,7 +3,8 @@
 import json
 
 from firmware.cloud.realer_mqtt import Offer, Route, Tuple
-from firmware.core.nouns import Secret
+from firmware.core.errors import LinkError
+from firmware.core.nouns import Report, Secret
 from firmware.links.realer_broker import Broker
 from tests_host.support import mqtt_server as server
 from tests_host.support.wire import Timers, Wire, Wires, settle, started
@@ -106,3 +107,19 @@ async def test_nothing_is_left_over_however_often_the_link_fails():
         brought += await rig.listen()
         await rig.listen()
     assert len(brought) == 6 and rig.broker.client.session.owed() == 0
+
+
+async def test_a_report_that_waited_for_a_session_which_was_refused_finds_the_link_down():
+    rig = Rig(2)
+    await rig.connect(0)
+    rig.wires[1].feed(server.connack(5, 0x87))
+    refused = down = ""
+    try:
+        await rig.broker.connect(OFFER, TUPLE)
+    except LinkError as e:
+        refused = str(e)
+    try:
+        await rig.broker.send([Report("m", "command", "1", "1.0", 0, 0, None, None, None)])
+    except LinkError as e:
+        down = str(e)
+    assert "0x87" in refused and down and not rig.broker.kept
