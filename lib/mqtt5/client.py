@@ -14,9 +14,8 @@ from netio.errors import NetError
 
 _CONNECT_MS = const(40000)
 _GRACE_MS = const(2000)
-_MOST = const(
-    16
-)  # as many as the session takes, or an answer behind messages that come again would never be read
+# As many as the session takes, or an answer behind messages that come again would never be read.
+_MOST = const(16)
 _TURNS = const(6)  # tasks that run one after the other until a message has its effect
 
 
