@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.board.rom import STARTERS
 from tools.linkcache import linked
+from tools.payload import STARTERS
 
 _PACKAGES = ("firmware", "lib")
 

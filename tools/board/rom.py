@@ -15,14 +15,12 @@ from pathlib import Path
 
 from mpremote.romfs import VfsRomWriter
 
-from tools import stock
-from tools.linkcache import linked
+from tools import payload, stock
 from tools.mpy import compiled
 
 SHIMS = Path(__file__).resolve().parent / "shims"
 IMAGE = "romfs"
 FROZEN = ".frozen"
-STARTERS = ("boot.py", "main.py")
 
 Modules = tuple[tuple[str, bytes], ...]
 """`.mpy` code by path."""
@@ -33,10 +31,9 @@ def frozen(tree: Path, instead: Mapping[str, bytes]) -> Modules:
 
     Raises tools.mpy.CompileError.
     """
-    starters = {name: (tree / name).read_bytes() for name in STARTERS}
-    sources = starters | {name: text for name, text in instead.items() if name.endswith(".py")}
+    sources = payload.starters(tree) | {name: text for name, text in instead.items() if name.endswith(".py")}
     made = {name[:-3] + ".mpy": _compiled(name, text) for name, text in sources.items()}
-    return tuple(sorted((linked(tree) | made).items()))
+    return tuple(sorted((payload.slot_files(tree) | made).items()))
 
 
 def _compiled(name: str, text: bytes) -> bytes:
