@@ -66,11 +66,11 @@ class UpdateLoop:
                 await fetch(number, self.settings, self.device.link, supervisor.store, beat)
                 supervisor.say("info", "update: bundle %d is complete, restarting" % number)
                 return await self.restart()
-            except LinkError as e:
-                release.why = str(e)
-                wait = 0 if backoff.failures >= _MOST_TRIES else backoff.next_ms(supervisor.rng())
-            except (ConfigError, MemoryError) as e:
+            except (LinkError, MemoryError) as e:  # the latter, too, may go better later
                 release.why = str(e) or "no memory"
+                wait = 0 if backoff.failures >= _MOST_TRIES else backoff.next_ms(supervisor.rng())
+            except ConfigError as e:
+                release.why = str(e)
                 wait = 0
             supervisor.say("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
             if not wait:
