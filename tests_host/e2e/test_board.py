@@ -163,6 +163,16 @@ if machine.reset_cause() == machine.PWRON_RESET:
     assert story.kinds("boot", "reset") == [("boot", 1), ("reset", "hard"), ("boot", 2)]
 
 
+def test_machine_reset_takes_no_memory(tmp_path, any_interpreter):
+    main = """
+import machine, micropython
+if machine.reset_cause() == machine.PWRON_RESET:
+    micropython.heap_lock()
+    machine.reset()
+"""
+    assert tell(tmp_path, any_interpreter, main).kinds("crash", "reset") == [("reset", "hard")]
+
+
 @pytest.mark.parametrize("busy", ["pin.value(); time.sleep_ms(5)", "time.sleep(60)"])
 def test_ctrl_c_strikes_once_whatever_the_program_does(tmp_path, any_interpreter, busy):
     main = f"""

@@ -56,6 +56,11 @@ def ask(*words):
     raise OSError(int(number), name)
 
 
+def tell(line):
+    """Send a ready line and wait for nothing, which takes no memory."""
+    _wire[0].write(line)
+
+
 def packed(data):
     """Bytes or text as one word."""
     return "." + "".join(["%02x" % byte for byte in (data.encode() if isinstance(data, str) else data)])

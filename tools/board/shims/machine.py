@@ -4,10 +4,12 @@ Part of the virtual board, never of a device.
 """
 
 import binascii
+import time
 
 import _link
 
 _ask = _link.ask
+_RESET = b"\x01 reset\n"
 
 
 def __getattr__(name):
@@ -15,7 +17,9 @@ def __getattr__(name):
 
 
 def reset():
-    _ask("reset")
+    _link.tell(_RESET)  # as on a chip, also where no memory is left
+    while True:
+        time.sleep(1)
 
 
 def soft_reset():
