@@ -19,8 +19,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from tools.merging import CaptureError, LinkageError, Module, Unit, source_file
+from tools.merging import CaptureError, Module, Unit, source_file
 from tools.mpy import compiled
+from tools.naming import Naming
+from tools.scopes import LinkageError
 
 _MAIN = "firmware.device"
 _APP = "firmware.app"
@@ -36,7 +38,7 @@ def linked(root: Path) -> dict[str, bytes]:
     CompileError."""
     found = {}
     with tempfile.TemporaryDirectory(prefix="linked-") as folder:
-        for name, text in sources(root).items():
+        for name, text in Naming(sources(root)).texts().items():
             path = PurePosixPath(*name.split("."))
             source = Path(folder, path.name).with_suffix(".py")
             source.write_text(text, encoding="utf-8")

@@ -8,18 +8,11 @@ where an argument, a local variable or an attribute bears it. Refuses what it wo
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.mpy import CompileError
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_IMPORTS = (ast.Import, ast.ImportFrom)
-_LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-
-class LinkageError(CompileError):
-    """A module cannot be merged; the text names it and says why."""
+from tools.scopes import IMPORTS, LinkageError, Scoped, binds, bound, own_nodes
 
 
 class CaptureError(Exception):
@@ -47,10 +40,10 @@ class Module:
                     target = _target(root, node.module or "", alias.name)
                     if target:
                         self.targets[alias] = target
-        imported = [alias for node in self.tree.body if isinstance(node, _IMPORTS) for alias in node.names]
-        self.ours = {_binds(alias): self.targets[alias] for alias in imported if alias in self.targets}
-        self.foreign = {_binds(alias) for alias in imported} - set(self.ours)
-        self.defined = _bound(self.tree.body) - self.foreign - set(self.ours)
+        imported = [alias for node in self.tree.body if isinstance(node, IMPORTS) for alias in node.names]
+        self.ours = {binds(alias): self.targets[alias] for alias in imported if alias in self.targets}
+        self.foreign = {binds(alias) for alias in imported} - set(self.ours)
+        self.defined = bound(self.tree.body) - self.foreign - set(self.ours)
         self.numbers = dict(_numbers(self.tree))
 
 
@@ -78,7 +71,7 @@ class Unit:
                 self.names[module.name, each] = each if module.name == name else self._free(each, module.name)
 
     def text(self) -> str:
-        body = [node for module in self.modules for node in _Merger(self, module).body()]
+        body = [node for module in self.modules for node in _Merger(self, module).statements()]
         used = {node.id for each in body for node in ast.walk(each) if isinstance(node, ast.Name)}
         tree = ast.Module([*(node for binds, node in self.imports.items() if binds in used), *body], [])
         return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
@@ -119,16 +112,16 @@ class Unit:
         return name
 
 
-class _Merger(ast.NodeTransformer):
+class _Merger(Scoped):
     """The statements of one module, as they stand in its unit."""
 
     def __init__(self, unit: Unit, module: Module):
+        super().__init__()
         self.unit = unit
         self.module = module
-        self.scopes: list[set[str]] = []
         self.ours = dict(module.ours)
 
-    def body(self) -> list[ast.stmt]:
+    def statements(self) -> list[ast.stmt]:
         kept = []
         for node in self.module.tree.body:
             number = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
@@ -154,7 +147,7 @@ class _Merger(ast.NodeTransformer):
         if self.scopes:
             return node
         for part in parts:
-            self.unit.take(_binds(part.names[0]), part)
+            self.unit.take(binds(part.names[0]), part)
         return None
 
     def _import_late(self, node: ast.ImportFrom) -> ast.stmt | None:
@@ -165,14 +158,14 @@ class _Merger(ast.NodeTransformer):
             unit = self.unit.program.unit_of(module, self.unit.name)
             if unit != self.unit.name:
                 there = self.unit.elsewhere(unit, module, name)
-                names.append(ast.alias(there, None if there == _binds(alias) else _binds(alias)))
-            elif self.ours.setdefault(_binds(alias), (module, name)) != (module, name):
-                raise LinkageError(f"{self.module.name}: {_binds(alias)} has two meanings")
+                names.append(ast.alias(there, None if there == binds(alias) else binds(alias)))
+            elif self.ours.setdefault(binds(alias), (module, name)) != (module, name):
+                raise LinkageError(f"{self.module.name}: {binds(alias)} has two meanings")
         return ast.ImportFrom(unit, names, 0) if names else None
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         name = node.id
-        if any(name in scope for scope in self.scopes):
+        if self.inside(name):
             return node
         if name in self.ours:
             if not self.ours[name][1]:
@@ -187,71 +180,40 @@ class _Merger(ast.NodeTransformer):
 
     def _seen(self, node: ast.expr) -> ast.expr:
         """Make sure that a name means here what it means at the top."""
-        if isinstance(node, ast.Name) and any(node.id in scope for scope in self.scopes):
+        if isinstance(node, ast.Name) and self.inside(node.id):
             raise CaptureError(node.id)
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         value = node.value
-        if isinstance(value, ast.Name) and not any(value.id in scope for scope in self.scopes):
+        if isinstance(value, ast.Name) and not self.inside(value.id):
             module, name = self.ours.get(value.id, ("", "no"))
             if not name:
                 return self._expression(module, node.attr)
         return self.generic_visit(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        new = node.name
-        if not any(new in scope for scope in self.scopes):
-            new = self.unit.names.get((self.module.name, new), new)
-        node.decorator_list = [self.visit(each) for each in node.decorator_list]
-        self._inside(node, node.body)
-        node.name = new
-        return node
+    def top(self, name: str) -> str:
+        return self.unit.names.get((self.module.name, name), name)
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    def function_scope(self, arguments: ast.arguments, body: list[ast.stmt]) -> Mapping[str, str]:
+        names = super().function_scope(arguments, body)
+        return {name: name for name in names if name not in self._kin(body)}
 
-    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
-        self._inside(node, [ast.Expr(node.body)])
-        return node
-
-    def _inside(self, node: ast.AST, body: list[ast.stmt]) -> None:
-        """Defaults belong to the scope around, the body to its own; a class is no scope for its methods."""
-        arguments = node.args
-        arguments.defaults = [self.visit(each) for each in arguments.defaults]
-        arguments.kw_defaults = [each and self.visit(each) for each in arguments.kw_defaults]
-        before = self.scopes
-        self.scopes = [scope for scope in before if "__module__" not in scope]
-        self.scopes.append(_bound(body, _arguments(arguments)) - self._kin(body))
-        inner = [done for each in body if not _is_text(each) and (done := self.visit(each))] or [ast.Pass()]
-        self.scopes = before
-        node.body = inner[0].value if isinstance(node, ast.Lambda) else inner
+    def body(self, nodes: Iterable[ast.stmt]) -> list[ast.stmt]:
+        return super().body(each for each in nodes if not _is_text(each))
 
     def _kin(self, body: list[ast.stmt]) -> set[str]:
         """What a function imports from its own unit."""
         program, unit = self.unit.program, self.unit.name
         late = [
-            node for node in _own_nodes(body) if isinstance(node, ast.alias) and node in self.module.targets
+            node for node in own_nodes(body) if isinstance(node, ast.alias) and node in self.module.targets
         ]
-        return {_binds(n) for n in late if program.unit_of(self.module.targets[n][0], unit) == unit}
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        node.bases = [self.visit(each) for each in node.bases]
-        self.scopes.append(_bound(node.body, {"__module__"}))
-        node.body = [self.visit(each) for each in node.body if not _is_text(each)] or [ast.Pass()]
-        self.scopes.pop()
-        node.name = self.unit.names.get((self.module.name, node.name), node.name)
-        return node
+        return {binds(n) for n in late if program.unit_of(self.module.targets[n][0], unit) == unit}
 
     def _loop(self, node: ast.AST) -> ast.AST:
         if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node)):
             raise LinkageError(f"{self.module.name}: no := in a comprehension")
-        first = node.generators[0]
-        outside, first.iter = self.visit(first.iter), ast.Constant(None)
-        self.scopes.append(_targets(node))
-        self.generic_visit(node)
-        self.scopes.pop()
-        first.iter = outside
-        return node
+        return super()._loop(node)
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _loop
 
@@ -271,7 +233,7 @@ def _target(root: Path, module: str, name: str) -> tuple[str, str] | None:
 
 def _numbers(tree: ast.Module) -> list[tuple[str, int]]:
     """Whole numbers that get a name once and for all."""
-    stores = [n.id for n in _own_nodes(tree.body) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    stores = [n.id for n in own_nodes(tree.body) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
     found = []
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -285,47 +247,6 @@ def _numbers(tree: ast.Module) -> list[tuple[str, int]]:
             if type(number) is int and stores.count(name) == 1:
                 found.append((name, number))
     return found
-
-
-def _own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
-    """All nodes of a scope, functions, classes and comprehensions in it as closed boxes."""
-    found, waiting = [], list(body)
-    while waiting:
-        node = waiting.pop()
-        found.append(node)
-        if not isinstance(node, (*_FUNCTIONS, *_LOOPS, ast.ClassDef)):
-            waiting += ast.iter_child_nodes(node)
-    return found
-
-
-def _bound(body: list[ast.stmt], more: set[str] = frozenset()) -> set[str]:
-    """The names that statements bind in their own scope."""
-    found = set(more)
-    for node in _own_nodes(body):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add(node.name)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            found.add(node.id)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            found |= {_binds(alias) for alias in node.names}
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.add(node.name)
-        elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            raise LinkageError("global and nonlocal are not supported")
-    return found
-
-
-def _binds(alias: ast.alias) -> str:
-    return alias.asname or alias.name
-
-
-def _targets(loop: ast.AST) -> set[str]:
-    """What a comprehension binds."""
-    return {n.id for part in loop.generators for n in ast.walk(part.target) if isinstance(n, ast.Name)}
-
-
-def _arguments(arguments: ast.arguments) -> set[str]:
-    return {node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg)}
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -13,7 +13,7 @@ from tools.linkcache import linked
 
 STARTERS = ("boot.py", "main.py")
 CONFIG = "config.json"
-_MQTT_HEAP = 150 << 10
+_MQTT_HEAP = 140 << 10
 """What MQTT needs where the code is in the heap too: docs/decisions/0018."""
 
 

@@ -1,7 +1,7 @@
 """What a board says on its serial port, as lines, and how they look on a terminal.
 
 Owns: cutting the stream into lines with a deadline, and the colour of a level. It only listens: nothing it does stops
-the program on the board. Refuses to understand the lines beyond their level.
+the program on the board. Refuses to understand the lines beyond their level, and the names in tracebacks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from serial import Serial
+
+from tools.tracebacks import readable
 
 BAUD = 115200
 _STYLES = {"D": "dim", "W": "yellow", "E": "red"}
@@ -54,7 +56,7 @@ def follow(lines: Lines, console: Console, until: Sequence[str] = (), for_s: flo
         line = lines.next(None if end is None else end - time.monotonic())
         if line is not None:
             # What a board says is no markup, and must not steer the terminal.
-            text = "".join(c if c.isprintable() else "?" for c in line)
+            text = readable("".join(c if c.isprintable() else "?" for c in line))
             console.print(text, style=_STYLES.get(level(line)))
             if text.endswith(tuple(until) or ("\n",)):
                 return

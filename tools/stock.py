@@ -1,8 +1,9 @@
-"""Third-party MicroPython modules that every stock ESP32 image holds and the packaged MicroPython of a PC does not.
+"""Third-party MicroPython modules that every stock ESP32 image holds and the packaged MicroPython of a PC does not, and
+the published type stubs of all that such an image has.
 
-Owns: fetching the pinned packages (`board` in pyproject.toml) with pip into `.cache/stock`, from where the virtual
-board takes them as if they were frozen in. The firmware imports none of them; the doctor does, for its second opinion.
-Refuses to install: they are no packages for the host's Python, and pip, which finds nothing to build in them, says so.
+Owns: fetching the pinned packages (`board` and `stubs` in pyproject.toml) with pip into `.cache/stock`, from where the
+virtual board takes them as if they were frozen in, and `.cache/stubs`. The firmware imports none of them; the doctor
+does, for its second opinion. Refuses to install: they are no packages for the host's Python.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools import aptroot
 from tools.bootstrap import ROOT, pinned
 
 FOLDER = ROOT / ".cache" / "stock"
+STUBS = ROOT / ".cache" / "stubs"
+_DONE = "fetched.txt"
 
 
 class StockError(Exception):
@@ -32,23 +35,44 @@ def modules(folder: Path = FOLDER) -> dict[str, Path]:
 
 def fetch(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> dict[str, Path]:
     """Fetch what is missing. Raises StockError."""
-    requirements = pinned(ROOT / "pyproject.toml", "board")
+    _current(folder, "board", environment or {}, _unpack)
+    return modules(folder)
+
+
+def stubs(folder: Path = STUBS) -> list[Path]:
+    """The stubs, fetched if they are missing: `.pyi` files. Raises StockError."""
+    _current(folder, "stubs", {}, _install)
+    return sorted(folder.rglob("*.pyi"))
+
+
+def _current(folder: Path, group: str, environment: Mapping[str, str], put: Callable) -> None:
+    """Have in `folder` what a group of pyproject.toml pins; `put` fetches one requirement into a folder."""
+    requirements = pinned(ROOT / "pyproject.toml", group)
     with aptroot.only_one_at_a_time(folder.parent, print):
-        done = folder / "fetched.txt"
-        if not done.exists() or done.read_text().split() != requirements:
-            _replace(folder, requirements, done.name, environment or {})
-        return modules(folder)
+        done = folder / _DONE
+        if done.exists() and done.read_text().split() == requirements:
+            return
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as fresh:
+            made = Path(fresh) / folder.name
+            made.mkdir()
+            for requirement in requirements:
+                put(requirement, made, environment)
+            (made / _DONE).write_text("\n".join(requirements))
+            shutil.rmtree(folder, ignore_errors=True)
+            made.rename(folder)
 
 
-def _replace(folder: Path, requirements: list[str], done: str, environment: Mapping[str, str]) -> None:
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as fresh:
-        made = Path(fresh) / "stock"
-        made.mkdir()
-        for requirement in requirements:
-            _unpack(requirement, made, environment)
-        (made / done).write_text("\n".join(requirements))
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
+def _install(requirement: str, folder: Path, environment: Mapping[str, str]) -> None:
+    """Put one package of stubs into `folder`. Raises StockError."""
+    command = ["install", "-q", "--no-deps", "--target", str(folder), requirement]
+    done = _pip(command, environment)
+    if done.returncode:
+        raise StockError(f"{requirement} could not be fetched: {done.stderr.strip()[-300:]}")
+
+
+def _pip(command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", *command]
+    return subprocess.run(pip, capture_output=True, text=True, env={**os.environ, **environment})
 
 
 def _unpack(requirement: str, folder: Path, environment: Mapping[str, str]) -> None:
@@ -66,9 +90,7 @@ def _unpack(requirement: str, folder: Path, environment: Mapping[str, str]) -> N
             temp,
             requirement,
         ]
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", *command]
-        env = {**os.environ, **environment, "TMPDIR": temp}
-        output = subprocess.run(pip, capture_output=True, text=True, env=env).stderr
+        output = _pip(command, {**environment, "TMPDIR": temp}).stderr
         found = [path for path in Path(temp).glob("pip-download-*/*/*") if path.suffix != ".egg-info"]
         sources = [path for path in found if path.suffix == ".py" or any(path.glob("*.py"))]
         if not sources:
@@ -79,7 +101,7 @@ def _unpack(requirement: str, folder: Path, environment: Mapping[str, str]) -> N
 
 def main(argv: list[str] | None = None) -> int:
     try:
-        print(*fetch(), sep="\n")
+        print(*fetch(), *stubs(), sep="\n")
     except StockError as error:
         print(error, file=sys.stderr)
         return 1

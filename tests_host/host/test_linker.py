@@ -10,7 +10,7 @@ import pytest
 
 from tools import linker
 from tools.layers import ROOT, device_files
-from tools.merging import LinkageError
+from tools.scopes import LinkageError
 
 APP = "from firmware.device import go\ndef start():\n    return go()\n"
 DEVICE = "def go():\n    from firmware.app import start\n    return start\n"

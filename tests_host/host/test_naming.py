@@ -1,0 +1,244 @@
+"""New names for linked code: that it still does the same, and that nothing foreign is renamed."""
+
+import ast
+import dis
+import sys
+import types
+
+import pytest
+
+from tools import stock
+from tools.layers import ROOT
+from tools.linker import sources
+from tools.mpy import known_names
+from tools.naming import SHARED, Naming
+from tools.scopes import LinkageError
+from tools.tracebacks import readable
+
+_UNTYPED = ("asyncio", "builtins", "collections", "io", "json", "os", "re", "ssl", "struct", "sys")
+"""Of the standard library's stubs those of modules that the firmware uses; the others are of the type checker."""
+
+
+@pytest.fixture(scope="module")
+def units():
+    return sources(ROOT)
+
+
+@pytest.fixture(scope="module")
+def naming(units):
+    return Naming(units)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Import units by their new names; returns what `main.run` returns."""
+
+    def named(**texts):
+        for name, text in Naming(texts).texts().items():
+            module = types.ModuleType(name)
+            monkeypatch.setitem(sys.modules, name, module)
+            exec(text, vars(module))
+        return sys.modules["main"].run()
+
+    return named
+
+
+def test_classes_and_what_is_in_them(run):
+    text = """
+class Base:
+    shown = "class"
+    def __init__(self, first, second=2):
+        self.first = first
+        self.second = second
+    def both(self):
+        return self.first, self.second, self.shown
+class Derived(Base):
+    third = Base.shown + "!"
+    fourth = third * 2
+    def __init__(self, *rest, **named):
+        super().__init__(*rest, **named)
+        self.own = 7
+    @property
+    def sum(self):
+        return self.own + self.second
+    @staticmethod
+    def plain(value):
+        return value
+def run():
+    it = Derived(1, second=5)
+    it.outside = 9
+    return it.both(), it.third, it.fourth, it.sum, Derived.plain(3), it.outside
+"""
+    assert run(main=text) == ((1, 5, "class"), "class!", "class!class!", 12, 3, 9)
+
+
+def test_functions_in_functions(run):
+    text = """
+word = "top"
+def outer(word, other):
+    def inner(other, more=word):
+        return word, other, more, (lambda word: word + other)("x")
+    return inner, [word for word in "ab" if other], word
+def reader():
+    return word
+def run():
+    inner, loop, arg = outer("a", "o")
+    return inner("i"), loop, arg, reader()
+"""
+    assert run(main=text) == (("a", "i", "a", "xi"), ["a", "b"], "a", "top")
+
+
+def test_what_is_looked_for_by_text(run):
+    text = """
+from collections import namedtuple
+Pair = namedtuple("Pair", "left right")
+class Front:
+    def __init__(self, behind):
+        self.behind = behind
+        self.mine = "front"
+    def __getattr__(self, name):
+        return getattr(self.behind, name)
+class Behind:
+    def __init__(self):
+        self.deep = "behind"
+        self.shown = "by text"
+    def speak(self, loud=False):
+        return self.deep
+def run():
+    front = Front(Behind())
+    return front.mine, front.speak(loud=True), front.deep, getattr(front, "shown"), Pair(1, right=2)._replace(left=3)
+"""
+    assert run(main=text) == ("front", "behind", "behind", "by text", (3, 2))
+
+
+def test_errors_keep_their_name(run):
+    text = """
+class OwnError(Exception):
+    def __init__(self, text, detail):
+        super().__init__(text)
+        self.detail = detail
+def run():
+    try:
+        raise OwnError("words", 5)
+    except OwnError as error:
+        return repr(error), error.detail
+"""
+    assert run(main=text) == ("OwnError('words')", 5)
+
+
+def test_names_of_another_unit(run):
+    first = "class Thing:\n    def told(self):\n        return helper(self)\ndef helper(thing):\n    return 'first'\n"
+    second = """
+from first import Thing, helper as other
+class Child(Thing):
+    def told(self):
+        return super().told() + own()
+def own():
+    return "second"
+def late():
+    from first import helper
+    return helper(None)
+"""
+    main = "from second import Child, late\ndef run():\n    return Child().told(), late()\n"
+    assert run(first=first, second=second, main=main) == ("firstsecond", "first")
+
+
+def test_too_many_arguments_are_told():
+    arguments = ", ".join(f"value_{n}" for n in range(40))
+    with pytest.raises(LinkageError, match="arguments"):
+        Naming({"main": f"def run({arguments}):\n    return 1\n"}).texts()
+
+
+def test_the_compiler_tells_what_every_micropython_knows():
+    assert known_names(["append", "realer", "isinstance"]) == ["append", "isinstance"]
+
+
+def test_it_makes_a_difference(units, naming):
+    """Half of all names of our own are gone, and what is left of the others is short or known everywhere."""
+    assert len(set(naming.new.values())) < len(naming.new) / 3
+    assert not [name for name in naming.new.values() if len(name) > 2 and name not in known_names([name])]
+
+
+def test_the_whole_firmware_does_the_same(units):
+    """Compiled here, both forms are the same instructions; each name in them is the other one's, without exception."""
+    naming = Naming(units)
+    for unit, text in naming.texts().items():
+        old = compile(units[unit], unit, "exec", dont_inherit=True, optimize=0)
+        compare(naming, unit, old, compile(text, unit, "exec", dont_inherit=True, optimize=0))
+
+
+def compare(naming, unit, old, new, in_class=False, around=None):
+    """`around`: what the local names of the function around became."""
+    assert old.co_flags == new.co_flags and old.co_argcount == new.co_argcount
+    local = {name: around[name] for name in old.co_freevars if around and name in around}
+    pairs = list(zip(dis.get_instructions(old), dis.get_instructions(new), strict=True))
+    for was, now in pairs:
+        where = f"{unit}: {was} became {now}"
+        assert was.opname == now.opname, where
+        if was.opname in ("LOAD_GLOBAL", "STORE_GLOBAL"):
+            assert naming.top(unit, was.argval) == now.argval, where
+        elif was.opname in ("LOAD_NAME", "STORE_NAME"):
+            allowed = {naming.top(unit, was.argval)} | ({naming.attribute(was.argval)} if in_class else set())
+            assert now.argval in allowed, where
+        elif was.opname in ("LOAD_ATTR", "STORE_ATTR", "DELETE_ATTR", "LOAD_METHOD"):
+            assert naming.attribute(was.argval) == now.argval, where
+        elif was.opname == "IMPORT_FROM":
+            assert now.argval in (was.argval, *naming.new.values()), where
+        elif was.opname in ("LOAD_CLOSURE", "MAKE_CELL"):
+            pass  # in the order of their names
+        elif was.opcode in (*dis.haslocal, *dis.hasfree):
+            assert local.setdefault(was.argval, now.argval) == now.argval, where
+        elif was.opcode in dis.hasconst and not isinstance(was.argval, str | tuple | types.CodeType):
+            assert was.argval == now.argval, where
+    assert len(set(local.values())) == len(local), f"{unit}: {old.co_name}"
+    for was, now in pairs:
+        if isinstance(was.argval, types.CodeType):
+            compare(naming, unit, was.argval, now.argval, is_class(pairs, was), local)
+
+
+def is_class(pairs, was):
+    """Whether that code object is a class body: what makes it a class stands right before."""
+    at = [pair[0] for pair in pairs].index(was)
+    return any(pair[0].opname == "LOAD_BUILD_CLASS" for pair in pairs[max(at - 2, 0) : at])
+
+
+def test_a_traceback_can_be_read_all_the_same(units, naming):
+    functions = naming.functions()
+    named = {}
+    for unit, tree in naming.trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                named |= {(unit, naming.attribute(n.name)): n.name for n in node.body if hasattr(n, "args")}
+        named |= {(unit, naming.top(unit, n.name)): n.name for n in tree.body if hasattr(n, "args")}
+    assert len(named) > 600
+    for (unit, new), old in named.items():
+        assert functions[unit.rpartition(".")[2]].get(new, new) == old
+
+
+def test_no_attribute_of_anything_foreign_is_renamed(naming):
+    theirs = set()
+    for path in stock.stubs():
+        if "stdlib" not in path.parts or set(path.with_suffix("").parts) & set(_UNTYPED):
+            theirs |= {name for node in ast.walk(ast.parse(path.read_text())) for name in defined(node)}
+    assert {"read_uv", "wrap_socket", "append", "ifconfig", "drain"} <= theirs
+    ours = {name for unit, name in naming.new if not unit}
+    assert not ours & theirs, "add them to SHARED"
+    assert SHARED <= theirs, "take them out of SHARED: nothing else has them"
+
+
+def defined(node):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name
+
+
+def test_a_line_of_a_traceback_is_shown_by_its_old_names(naming):
+    new = naming.attribute("authorize")
+    assert new != "authorize"
+    line = '  File "realer_https", line 1, in %s'
+    assert readable(line % new) == line % "authorize"
+    assert readable('  File "asyncio/core.py", line 1, in run_until_complete').endswith("run_until_complete")
+    assert readable(f"2026-11-21T06:00:00Z E {new}").endswith(new)
