@@ -197,6 +197,13 @@ def check_dialect(source: Source) -> Iterator[Note]:
             yield node, "del x[a:b]: fails for a bytearray on MicroPython; assign an empty slice"
         elif isinstance(node, ast.AsyncFunctionDef) and any(isinstance(n, ast.Yield) for n in ast.walk(node)):
             yield node, "async generator: MicroPython compiles it and then fails"
+        elif isinstance(node, ast.AsyncWith):
+            yield (
+                node,
+                "async with: to leave it takes memory, and where that ends a lock stays locked; try, finally",
+            )
+        elif isinstance(node, ast.Attribute) and node.attr in ("wait_for", "wait_for_ms"):
+            yield node, f"{node.attr}: where memory ends it loses an error or a task; Clock.within does not"
 
 
 def is_slice(node: ast.expr) -> bool:

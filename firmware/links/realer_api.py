@@ -77,7 +77,8 @@ class RealerApi:
         so are REAUTH, UNPAID and FORBIDDEN, which end the lease; without `strict` these come back instead: then the
         refusal may concern this request alone.
         """
-        async with self.turn:
+        await self.turn.acquire()
+        try:
             await self.authorize()
             found, body, words = await self.ask(what, text)
             if found in (v.REAUTH, v.FORBIDDEN):
@@ -85,6 +86,8 @@ class RealerApi:
                 self.token = None
                 await self.authorize()
                 found, body, words = await self.ask(what, text)
+        finally:
+            self.turn.release()
         if strict and found in (v.REAUTH, v.FORBIDDEN, v.UNPAID):
             raise self.refused(found, words)
         return found, body, words

@@ -84,8 +84,11 @@ class RealerMqtt(RealerHttps):
         """Deliver some of `reports`: (message_id, verdict) of those that are over."""
         if not self.held:
             return await super().send(reports)
-        async with self.busy:
+        await self.busy.acquire()
+        try:
             done = await self.broker.send(reports)
+        finally:
+            self.busy.release()
         now = self.clock.ms()
         if [1 for _, found in done if found != v.OK] and self.renewal.left_ms(now) > _REFRESH_MS:
             # Something in the catalog is not what it was; it is read again with every renewal.
@@ -103,8 +106,7 @@ class RealerMqtt(RealerHttps):
 
     async def shutdown(self):
         """Give the token back, and with it every tuple made from it; after all other tasks."""
-        self.held = False
-        self.tuple = None
+        self.held = self.tuple = None
         self.broker.close(True)
         await super().shutdown()
 
@@ -193,10 +195,8 @@ class RealerMqtt(RealerHttps):
         """In `auto` a refusal may concern MQTT alone, and polling goes on; else it is the end of the authorization."""
         found, body, said = await self.exchange(what, text, not self.auto)
         self.alive()
-        if found == v.SLOW:
-            raise LinkError(said)
         if found != v.OK:
-            raise self.unavailable(found, said)
+            raise LinkError(said) if found == v.SLOW else self.unavailable(found, said)
         return body
 
     def unavailable(self, found, said):
@@ -205,35 +205,36 @@ class RealerMqtt(RealerHttps):
 
     async def connect(self):
         """Be subscribed with the tuple; an older session is exchanged for the new one (section 6.7)."""
-        async with self.busy:
+        await self.busy.acquire()
+        try:
             now = self.clock.ms()
             if self.held:
                 await self.broker.disconnect()
             await self.broker.connect(self.offer, self.tuple)
             if self.held:
                 self.say("info", "MQTT credential renewed, %d ms without a session" % self.clock.since(now))
+        finally:
+            self.busy.release()
         if self.catalog:
             self.take_up()
 
     def take_up(self):
         """MQTT is the transport from now on."""
-        now = self.clock.ms()
         self.catalog = words.tied(self.catalog, self.offer.routes)
         self.broker.wishes = words.wishes(self.catalog, self.offer.routes)
         self.lease.session = self.limit
         if not self.held:
             self.held = True
-            self.since = Timer(now, _STEADY_MS)
+            self.since = Timer(self.clock.ms(), _STEADY_MS)
             self.say("info", "on MQTT")
 
     async def catch_up(self):
         """Read once what is wanted: what was published meanwhile may not have waited for us. True: once more, when the
         rate limit is over."""
         self.alive()
-        first = await self.poll()
-        if first is None:
+        self.first = await self.poll()
+        if self.first is None:
             return True
-        self.first = first
         self.take_up()
 
     def poll_instead(self, error):

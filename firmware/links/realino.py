@@ -86,9 +86,12 @@ class Realino(RealerApi):
             return None
         seen, wanted = realino.commands(body, self.catalog.commands)
         if seen != self.seen:
-            async with self.turn:
+            await self.turn.acquire()
+            try:
                 self.lease.renewal = Timer(self.clock.ms())
                 await self.authorize()
+            finally:
+                self.turn.release()
             self.seen = seen
             wanted = realino.commands(body, self.catalog.commands)[1]
         return wanted

@@ -75,7 +75,9 @@ class Session:
         try:
             await until_first_fails(self.listen(), self.report())
         except MemoryError:
-            # Closing the link makes room. Where even opening it does not, the supervisor has stronger means.
+            # Closing the link makes room. Where that does not last, the supervisor has stronger means.
+            if self.failures.failures >= _FLAPS:
+                raise
             raise LinkError("memory")
 
     async def listen(self):

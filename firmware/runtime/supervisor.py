@@ -124,18 +124,23 @@ async def until_first_fails(*coroutines):
             outcome.append(e)
         over.set()
 
-    tasks = [asyncio.create_task(noting_end(c)) for c in coroutines]
+    tasks = []
     try:
+        tasks.extend(asyncio.create_task(noting_end(c)) for c in coroutines)
         await over.wait()
     finally:
         await end(tasks)
     raise outcome[0]
 
 
-async def end(tasks):
-    """Cancel the tasks and wait until they are gone."""
+def end(tasks):
+    """Cancel the tasks, which takes no memory; awaitable: until they are gone."""
     for task in tasks:
         task.cancel()
+    return gone(tasks)
+
+
+async def gone(tasks):
     for task in tasks:
         try:
             await task

@@ -44,7 +44,9 @@ class Client:
         """
         host = self.host if self.port == 443 else "%s:%d" % (self.host, self.port)
         data = encode(method, target, host, headers, body)
-        async with self.lock:
+        lock = self.lock
+        await lock.acquire()
+        try:
             self.requests += 1
             if self.stream:
                 response = Response()
@@ -59,6 +61,8 @@ class Client:
             response = Response()
             await self._exchange(response, data)
             return response
+        finally:
+            lock.release()
 
     def close(self):
         """Drop the connection, if there is one. Never raises; the next request dials again."""

@@ -147,7 +147,9 @@ class Client:
 
     async def _order(self, make, *args):
         session = self.session
-        async with self.turn:
+        turn = self.turn
+        await turn.acquire()
+        try:
             while session.full() and not session.error:
                 await self._change()
             if session.error:
@@ -156,6 +158,8 @@ class Client:
             if order:
                 order.over = asyncio.Event()
             self.changed.set()
+        finally:
+            turn.release()
         return order
 
     async def _outcome(self, order):

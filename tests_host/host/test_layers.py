@@ -136,6 +136,8 @@ def test_nothing_is_built_at_import(tree: Path, file: str, text: str):
         ("def f():\n    raise ValueError('a') from None", "raise"),
         ("def f(b):\n    del b[:2]", "del"),
         ("async def f():\n    yield 1", "async generator"),
+        ("async def f(lock):\n    async with lock:\n        pass", "async with"),
+        ("import asyncio\nasync def f(x):\n    await asyncio.wait_for(x, 1)", "wait_for"),
     ],
 )
 def test_a_construct_that_is_wrong_on_the_device_is_found(tree: Path, text: str, said: str):

@@ -7,6 +7,15 @@ from http1.message import HttpError
 from netio.errors import NetError
 from tests_host.support.scripted import FakeClock, ScriptedDialer, ScriptedStream
 
+try:
+    from micropython import heap_lock, heap_unlock
+except ImportError:  # elsewhere memory never ends
+
+    def heap_lock():
+        pass
+
+    heap_unlock = heap_lock
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = b"GET /a HTTP/1.1\r\nHost: api.realer.test\r\n\r\n"
 
@@ -276,6 +285,24 @@ async def test_cancelled_request_closes_and_lets_the_next_one_in():
         cancelled = True
     assert cancelled and rig.streams[0].closed == 1
     rig.client.clock = rig.clock = FakeClock()
+    assert (await rig.get()).status == 200
+
+
+class MemorylessStream(ScriptedStream):
+    async def write(self, data):
+        heap_lock()
+        raise MemoryError
+
+
+async def test_who_fails_for_want_of_memory_lets_the_next_one_in():
+    rig = Rig(MemorylessStream([]), [OK])
+    failed = False
+    try:
+        await rig.get()
+    except MemoryError:
+        failed = True
+    heap_unlock()
+    assert failed and not rig.client.lock.locked()
     assert (await rig.get()).status == 200
 
 

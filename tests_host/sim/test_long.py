@@ -93,6 +93,17 @@ async def test_a_death_that_cannot_even_be_told_ends_in_a_reset_with_safe_output
     assert not device.on("pump")
 
 
+async def test_a_link_for_which_memory_stays_short_ends_in_a_reset(device):
+    await device.until(lambda: device.online, 60)
+
+    async def in_pieces():
+        raise MemoryError("allocation failed")
+
+    device.app.link.next_desired = in_pieces
+    await device.until(lambda: device.board.resets, 180)
+    assert sum("link failed: memory" in line for line in device.lines) == 3
+
+
 async def test_the_watchdog_starves_when_a_loop_hangs(device):
     await device.until(lambda: device.online, 60)
     fed = len(device.board.fed)

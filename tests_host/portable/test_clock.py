@@ -1,0 +1,106 @@
+"""Deadlines on the loop of the interpreter at hand. The few milliseconds that pass are real ones."""
+
+import asyncio
+
+from firmware.runtime.clock import Clock
+
+try:
+    from micropython import heap_lock, heap_unlock
+except ImportError:  # elsewhere memory never ends; the rest of these tests holds all the same
+
+    def heap_lock():
+        pass
+
+    heap_unlock = heap_lock
+
+LONG_MS = 60000
+ENDS = MemoryError, ValueError, asyncio.TimeoutError, asyncio.CancelledError
+
+
+def clock():
+    return Clock(lambda: 0, None)
+
+
+async def ending(task):
+    """How it ends: a result or the class of an exception."""
+    try:
+        return await task
+    except ENDS as error:
+        return type(error)
+
+
+async def now(value):
+    await asyncio.sleep(0)
+    return value
+
+
+async def never(log):
+    try:
+        await asyncio.Event().wait()
+    finally:
+        log.append("ended")
+
+
+async def test_the_result_within_the_deadline():
+    assert await clock().within(LONG_MS, now(5)) == 5
+
+
+async def test_an_error_passes():
+    async def fails():
+        await asyncio.sleep(0)
+        raise ValueError("5")
+
+    assert await ending(clock().within(LONG_MS, fails())) is ValueError
+
+
+async def test_a_deadline_cancels():
+    log = []
+    assert await ending(clock().within(1, never(log))) is asyncio.TimeoutError
+    assert log == ["ended"]
+
+
+async def test_the_deadline_around_strikes_through_the_one_inside():
+    log, inner = [], []
+
+    async def inside():
+        inner.append(await ending(clock().within(LONG_MS, never(log))))
+        raise inner[0]
+
+    assert await ending(clock().within(1, inside())) is asyncio.TimeoutError
+    assert log == ["ended"] and inner == [asyncio.CancelledError]
+
+
+async def test_who_is_cancelled_meets_no_deadline():
+    log = []
+    task = asyncio.create_task(clock().within(LONG_MS, never(log)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await ending(task) is asyncio.CancelledError
+    assert log == ["ended"]
+
+
+async def test_a_deadline_that_was_met_strikes_nobody():
+    assert await clock().within(1, now(5)) == 5
+    await asyncio.sleep(0.005)
+    assert await now(6) == 6
+
+
+async def test_the_end_of_memory_is_no_cancellation():
+    """asyncio.wait_for makes one of it, where its word for the error finds no room: then nobody hears of the error."""
+
+    async def fails():
+        await asyncio.sleep(0)
+        heap_lock()
+        raise MemoryError
+
+    async def unlock():
+        for _ in range(3):  # wait_for has failed by then, and has not told its caller yet
+            await asyncio.sleep(0)
+        heap_unlock()
+
+    unlocking = asyncio.create_task(unlock())
+    how = await ending(clock().within(LONG_MS, fails()))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert unlocking.done() and how is MemoryError
