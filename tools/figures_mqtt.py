@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import cycles
-from tools.cloud import dynsec
-from tools.cloud.broker import free_port
+from tools.cloud import claim, dynsec
 from tools.cloud.brokerprocess import MosquittoProcess
 from tools.cloud.certs import TestCA
 from tools.cloud.mqtt_v1 import Topics
@@ -80,7 +79,8 @@ class MqttFigures(Figures):
 
     async def _rates(self, rounds: int) -> dict[str, list[int]]:
         who = Credential("bench", "bench", "bench", (), "", 0)
-        topic, port, certs = "bench/publishes", free_port(), TestCA(CERTS)
+        topic, certs, sign = "bench/publishes", TestCA(CERTS), claim.claim()
+        port = claim.number(sign)
         account = dynsec.account(who, _SECRET, Topics((topic,), ()))
         process = MosquittoProcess(lambda news: None, lambda: None)
         leaf = certs.write_leaf(process.home / "leaf.pem", "good")
@@ -98,6 +98,7 @@ class MqttFigures(Figures):
         finally:
             await process.stop()
             process.clean()
+            sign.close()
 
     def _probe(self, name: str, orders: dict[str, Any]) -> Any:
         tree = self._settings.get("tree", ROOT)

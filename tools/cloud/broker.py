@@ -18,6 +18,7 @@ from tools.cloud import dynsec
 from tools.cloud.brokerlog import News
 from tools.cloud.brokerprocess import BrokerError, MosquittoProcess
 from tools.cloud.certs import TestCA
+from tools.cloud.claim import claim, number
 from tools.cloud.courier import Courier
 from tools.cloud.faults import Faults
 from tools.cloud.messages import Request
@@ -47,6 +48,7 @@ class Broker:
         self._process = MosquittoProcess(self._hear, self._gone)
         self._expiry: asyncio.Task[None] | None = None
         self._orders: dict[str, asyncio.Future[list[str]]] = {}
+        self._claim: socket.socket | None = None
         self._count = 0
 
     @property
@@ -59,7 +61,9 @@ class Broker:
 
     async def start(self) -> None:
         """Run mosquitto and offer it in the catalog. Raises BrokerError or mosquitto.MosquittoError."""
-        self.port = self.port or free_port()
+        if not self.port:
+            self._claim = claim()
+            self.port = number(self._claim)
         # A model from a file remembers tuples whose plaintext nobody has kept: no broker can know them.
         self.model.end_credentials(self._clock(), "restart of the cloud")
         self.model.port, self.model.offer.url = self, self.url
@@ -73,6 +77,8 @@ class Broker:
         self.model.port = None
         await self.down()
         self._process.clean()
+        if self._claim:
+            self._claim.close()
 
     # the whole broker misbehaves
 
@@ -219,10 +225,3 @@ class Broker:
             model.event(now, "mqtt_refused")
         elif news.what == "denied":
             model.violation(now, Request(*news.facts), "this tuple may not use that topic")
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -7,6 +7,7 @@ this file puts exactly those bytes on the transport. Refuses plain HTTP (there i
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from tools.cloud.certs import KINDS, TestCA
+from tools.cloud.claim import claim, number
 from tools.cloud.fault_bytes import Step
 from tools.cloud.faults import Faults, answer
 from tools.cloud.messages import Request
@@ -43,6 +45,7 @@ class CloudServer:
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._manager: _Manager | None = None
         self._listener: asyncio.Server | None = None
+        self._claim: socket.socket | None = None
 
     @property
     def base_url(self) -> str:
@@ -55,10 +58,15 @@ class CloudServer:
     async def start(self) -> None:
         """Listen. After it `port` is the real one, also when 0 was asked for."""
         self._manager = _Manager(self)
+        if not self.port:
+            self._claim = claim()
+            self.port = number(self._claim)
         await self.up()
 
     async def stop(self) -> None:
         await self.down()
+        if self._claim:
+            self._claim.close()
 
     async def up(self) -> None:
         """Open the listener (again), on the same port as before."""
@@ -68,7 +76,6 @@ class CloudServer:
                 lambda: _Connection(manager, loop=loop, access_log=None),
                 self.host, self.port, ssl=self._front(), reuse_address=True,
             )  # fmt: skip
-            self.port = self._listener.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
         """Close the listener and cut every connection: connecting is refused from now on."""

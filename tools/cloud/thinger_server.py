@@ -7,11 +7,13 @@ plain connections and decisions: those are the model's.
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 from aiohttp import web
 
 from tools.cloud.certs import TestCA
+from tools.cloud.claim import claim, number
 from tools.cloud.demo import THINGER_HOST
 from tools.cloud.messages import Request, Response, to_json
 from tools.cloud.thinger_model import Thinger
@@ -34,6 +36,7 @@ class ThingerServer:
         self._listener: asyncio.Server | None = None
         self._runner: web.ServerRunner | None = None
         self._sweep: asyncio.Task | None = None
+        self._claim: socket.socket | None = None
 
     @property
     def rest_url(self) -> str:
@@ -46,6 +49,8 @@ class ThingerServer:
         await site.start()
         self.rest_port = self._runner.addresses[0][1]
         self._sweep = asyncio.create_task(self._drop_silent())
+        self._claim = claim()
+        self.port = number(self._claim)
         await self.up()
 
     async def stop(self) -> None:
@@ -55,6 +60,8 @@ class ThingerServer:
         await self.down()
         if self._runner:
             await self._runner.cleanup()
+        if self._claim:
+            self._claim.close()
 
     async def up(self, kind: str = "good") -> None:
         """Listen for devices (again), on the same port as before, with a certificate of one of certs.KINDS."""
@@ -66,7 +73,6 @@ class ThingerServer:
             ssl=self.certs.leaf(kind),
             reuse_address=True,
         )
-        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
         """Refuse devices, and cut those that are here."""
