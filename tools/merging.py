@@ -196,8 +196,8 @@ class _Merger(Scoped):
         return self.unit.names.get((self.module.name, name), name)
 
     def function_scope(self, arguments: ast.arguments, body: list[ast.stmt]) -> Mapping[str, str]:
-        names = super().function_scope(arguments, body)
-        return {name: name for name in names if name not in self._kin(body)}
+        kin = self._kin(body)
+        return {name: name for name in super().function_scope(arguments, body) if name not in kin}
 
     def body(self, nodes: Iterable[ast.stmt]) -> list[ast.stmt]:
         return super().body(each for each in nodes if not _is_text(each))

@@ -7,26 +7,15 @@ import types
 
 import pytest
 
-from tools import stock
+from tools import stock, tracebacks
 from tools.layers import ROOT
 from tools.linker import sources
 from tools.mpy import known_names
 from tools.naming import SHARED, Naming
 from tools.scopes import LinkageError
-from tools.tracebacks import readable
 
 _UNTYPED = ("asyncio", "builtins", "collections", "io", "json", "os", "re", "ssl", "struct", "sys")
 """Of the standard library's stubs those of modules that the firmware uses; the others are of the type checker."""
-
-
-@pytest.fixture(scope="module")
-def units():
-    return sources(ROOT)
-
-
-@pytest.fixture(scope="module")
-def naming(units):
-    return Naming(units)
 
 
 @pytest.fixture
@@ -153,15 +142,25 @@ def test_the_compiler_tells_what_every_micropython_knows():
     assert known_names(["append", "realer", "isinstance"]) == ["append", "isinstance"]
 
 
-def test_it_makes_a_difference(units, naming):
-    """Half of all names of our own are gone, and what is left of the others is short or known everywhere."""
+def test_the_whole_firmware(monkeypatch):
+    """One test, because to link it takes seconds."""
+    units = sources(ROOT)
+    naming = Naming(units)
+    it_makes_a_difference(naming)
+    no_attribute_of_anything_foreign_is_renamed(naming)
+    functions_can_be_told_from_each_other(naming)
+    monkeypatch.setattr(tracebacks, "_functions", naming.functions)
+    tracebacks_are_shown_by_the_old_names(naming)
+    it_does_the_same(naming, units)
+
+
+def it_makes_a_difference(naming):
     assert len(set(naming.new.values())) < len(naming.new) / 3
     assert not [name for name in naming.new.values() if len(name) > 2 and name not in known_names([name])]
 
 
-def test_the_whole_firmware_does_the_same(units):
+def it_does_the_same(naming, units):
     """Compiled here, both forms are the same instructions; each name in them is the other one's, without exception."""
-    naming = Naming(units)
     for unit, text in naming.texts().items():
         old = compile(units[unit], unit, "exec", dont_inherit=True, optimize=0)
         compare(naming, unit, old, compile(text, unit, "exec", dont_inherit=True, optimize=0))
@@ -202,7 +201,7 @@ def is_class(pairs, was):
     return any(pair[0].opname == "LOAD_BUILD_CLASS" for pair in pairs[max(at - 2, 0) : at])
 
 
-def test_a_traceback_can_be_read_all_the_same(units, naming):
+def functions_can_be_told_from_each_other(naming):
     functions = naming.functions()
     named = {}
     for unit, tree in naming.trees.items():
@@ -215,7 +214,7 @@ def test_a_traceback_can_be_read_all_the_same(units, naming):
         assert functions[unit.rpartition(".")[2]].get(new, new) == old
 
 
-def test_no_attribute_of_anything_foreign_is_renamed(naming):
+def no_attribute_of_anything_foreign_is_renamed(naming):
     theirs = set()
     for path in stock.stubs():
         if "stdlib" not in path.parts or set(path.with_suffix("").parts) & set(_UNTYPED):
@@ -235,10 +234,12 @@ def defined(node):
         yield node.asname or node.name
 
 
-def test_a_line_of_a_traceback_is_shown_by_its_old_names(naming):
+def tracebacks_are_shown_by_the_old_names(naming):
     new = naming.attribute("authorize")
     assert new != "authorize"
     line = '  File "realer_https", line 1, in %s'
-    assert readable(line % new) == line % "authorize"
-    assert readable('  File "asyncio/core.py", line 1, in run_until_complete').endswith("run_until_complete")
-    assert readable(f"2026-11-21T06:00:00Z E {new}").endswith(new)
+    assert tracebacks.readable(line % new) == line % "authorize"
+    assert tracebacks.readable('  File "asyncio/core.py", line 1, in run_until_complete').endswith(
+        "run_until_complete"
+    )
+    assert tracebacks.readable(f"2026-11-21T06:00:00Z E {new}").endswith(new)
