@@ -195,19 +195,17 @@ class _Merger(Scoped):
     def top(self, name: str) -> str:
         return self.unit.names.get((self.module.name, name), name)
 
-    def function_scope(self, arguments: ast.arguments, body: list[ast.stmt]) -> Mapping[str, str]:
-        kin = self._kin(body)
-        return {name: name for name in super().function_scope(arguments, body) if name not in kin}
+    def function_scope(self, arguments: ast.arguments, own: list[ast.AST]) -> Mapping[str, str]:
+        kin = self._kin(own)
+        return {name: name for name in super().function_scope(arguments, own) if name not in kin}
 
     def body(self, nodes: Iterable[ast.stmt]) -> list[ast.stmt]:
         return super().body(each for each in nodes if not _is_text(each))
 
-    def _kin(self, body: list[ast.stmt]) -> set[str]:
+    def _kin(self, own: list[ast.AST]) -> set[str]:
         """What a function imports from its own unit."""
         program, unit = self.unit.program, self.unit.name
-        late = [
-            node for node in own_nodes(body) if isinstance(node, ast.alias) and node in self.module.targets
-        ]
+        late = [node for node in own if isinstance(node, ast.alias) and node in self.module.targets]
         return {binds(n) for n in late if program.unit_of(self.module.targets[n][0], unit) == unit}
 
     def _loop(self, node: ast.AST) -> ast.AST:

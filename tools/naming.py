@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from tools.mpy import known_names
-from tools.scopes import FUNCTIONS, IMPORTS, LinkageError, Scoped, all_arguments, binds, bound, own_nodes
+from tools.scopes import FUNCTIONS, IMPORTS, LinkageError, Scoped, all_arguments, binds, bound
 
 KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "VERSION", "run", "say", "state"})
 """What main.py asks the firmware for, and what looks at a board from outside, tests and benchmarks included."""
@@ -44,7 +44,8 @@ class Naming:
 
     def __init__(self, units: Mapping[str, str]):
         self.trees = {unit: ast.parse(text) for unit, text in units.items()}
-        nodes = [node for tree in self.trees.values() for node in ast.walk(tree)]
+        self._nodes = {unit: list(ast.walk(tree)) for unit, tree in self.trees.items()}
+        nodes = [node for each in self._nodes.values() for node in each]
         self.keywords = {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
         self._kept = KEPT | SHARED | self.keywords | set(_texts(nodes))
         self.imported = {unit: dict(_imported(tree, units)) for unit, tree in self.trees.items()}
@@ -117,9 +118,9 @@ class Naming:
         own: dict[Key, set[str]] = {}
         bases: dict[Key, list[Key]] = {}
         anywhere: set[str] = set()
-        for unit, tree in self.trees.items():
+        for unit, nodes in self._nodes.items():
             inside: set[ast.AST] = set()
-            for node in ast.walk(tree):
+            for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     me = unit, node.name
                     own[me], stores = _members(node)
@@ -128,7 +129,7 @@ class Naming:
                         self.origin(unit, base.id) for base in node.bases if isinstance(base, ast.Name)
                     ]
                     anywhere |= own[me] if "__getattr__" in own[me] else set()
-            anywhere |= {n.attr for n in ast.walk(tree) if _is_store(n) and n not in inside}
+            anywhere |= {n.attr for n in nodes if _is_store(n) and n not in inside}
 
         def whole(me: Key) -> set[str]:
             return own.get(me, set()).union(*map(whole, bases.get(me, ())))
@@ -167,17 +168,17 @@ class _Renamer(Scoped):
     def class_scope(self, node: ast.ClassDef) -> Mapping[str, str]:
         return {name: self.naming.attribute(name) for name in bound(node.body)}
 
-    def function_scope(self, arguments: ast.arguments, body: list[ast.stmt]) -> Mapping[str, str]:
+    def function_scope(self, arguments: ast.arguments, own: list[ast.AST]) -> Mapping[str, str]:
         """Local names cost nothing, but for those of arguments and of functions."""
         taken = {new for scope in self.scopes for new in scope.values()}
         free = (name for name in self.naming.arguments if name not in taken)
         names = [each.arg for each in all_arguments(arguments)]
-        names += [node.name for node in own_nodes(body) if isinstance(node, FUNCTIONS)]
+        names += [node.name for node in own if isinstance(node, FUNCTIONS)]
         try:
             new = {name: next(free) for name in names if name not in self.naming.keywords}
         except StopIteration:
             raise LinkageError(f"{self.unit}: more than {_ARGUMENTS} arguments in each other") from None
-        return {**super().function_scope(arguments, body), **new}
+        return {**super().function_scope(arguments, own), **new}
 
 
 def _functions(unit: str, tree: ast.Module) -> set[Key]:

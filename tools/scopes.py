@@ -35,8 +35,9 @@ class Scoped(ast.NodeTransformer):
         """The same for one that no scope binds."""
         raise NotImplementedError
 
-    def function_scope(self, arguments: ast.arguments, body: list[ast.stmt]) -> Mapping[str, str]:
-        return {name: name for name in bound(body) | {each.arg for each in all_arguments(arguments)}}
+    def function_scope(self, arguments: ast.arguments, own: list[ast.AST]) -> Mapping[str, str]:
+        """What a function binds; `own`: the `own_nodes` of its body."""
+        return {name: name for name in bound_by(own) | {each.arg for each in all_arguments(arguments)}}
 
     def class_scope(self, node: ast.ClassDef) -> Mapping[str, str]:
         return {name: name for name in bound(node.body)}
@@ -67,7 +68,7 @@ class Scoped(ast.NodeTransformer):
         arguments.kw_defaults = [each and self.visit(each) for each in arguments.kw_defaults]
         before = self.scopes
         self.scopes = [scope for scope in before if _IN_CLASS not in scope]
-        scope = self.function_scope(arguments, body)
+        scope = self.function_scope(arguments, own_nodes(body))
         for each in all_arguments(arguments):
             each.arg = scope[each.arg]
         self.scopes.append(scope)
@@ -109,8 +110,12 @@ def own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
 
 def bound(body: list[ast.stmt]) -> set[str]:
     """The names that statements bind in their own scope."""
+    return bound_by(own_nodes(body))
+
+
+def bound_by(own: list[ast.AST]) -> set[str]:
     found = set()
-    for node in own_nodes(body):
+    for node in own:
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             found.add(node.name)
         elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
