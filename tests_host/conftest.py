@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import itertools
 import os
@@ -55,6 +56,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         share = (len(items) - len(dealt)) // left
         dealt += [*first, *itertools.islice(computing, max(share - len(first), 0))]
     items[:] = [*dealt, *computing]
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests live as long as the process: the collector need not look through them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20000, 20, 50)
 
 
 def _patience(item: pytest.Item) -> int:

@@ -52,6 +52,16 @@ async def test_open_gives_the_catalog_in_which_the_configuration_finds_itself(be
     await bench.recovers()
 
 
+def half(row, kind):
+    """Each endpoint at one of its two moments, at the other one with the next kind, and with the next row, which shares
+    most of its code. Thinger.io has no endpoints, and both."""
+    moments = bench_of(row).moments(row)
+    if row == THINGER:
+        return moments
+    shift = ROWS.index(row) + bench_of(row).kinds.index(kind)
+    return [moment for at, moment in enumerate(moments) if (at // 2 + at + shift) % 2 == 0]
+
+
 @pytest.mark.parametrize(
     ("row", "kind"),
     [(row, kind) for row in ROWS for kind in bench_of(row).kinds],
@@ -59,7 +69,7 @@ async def test_open_gives_the_catalog_in_which_the_configuration_finds_itself(be
     ids=lambda value: named(value) if isinstance(value, tuple) else repr(value),
 )
 async def test_only_link_errors_escape_and_the_link_opens_again(make, row, kind):
-    for moment in bench_of(row).moments(row):
+    for moment in half(row, kind):
         bench = make()
         bench.spoil(kind, moment)
         error = await bench.work()
