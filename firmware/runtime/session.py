@@ -17,6 +17,7 @@ _SLICE_MS = const(5000)
 _IDLE_MS = const(200)
 _BATCH = const(20)
 _FLAPS = const(3)  # failures that count after a connection that did not last: waits up to 16 s
+_MOST_SHORT = const(5)  # a full outbox leaves in ever smaller batches, and needs some
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 
 
@@ -32,6 +33,7 @@ class Session:
         self.network = network
         self.refusals = Backoff(probe_ms, max(_REFUSED_CAP_MS, probe_ms), probe_ms // 2)
         self.failures = Backoff(*link.waits)
+        self.short = 0  # connections in a row for which memory did not last a steady minute
         self.seen = 0
         self.beat = None
         self.online = False
@@ -51,6 +53,7 @@ class Session:
             except LinkError as e:
                 if self.online and self.since.passed(self.clock.ms()):  # it is nothing new any more
                     self.failures.reset()
+                    self.short = 0
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
                 self.say("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
             finally:
@@ -76,7 +79,8 @@ class Session:
             await until_first_fails(self.listen(), self.report())
         except MemoryError:
             # Closing the link makes room. Where that does not last, the supervisor has stronger means.
-            if self.failures.failures >= _FLAPS:
+            self.short += 1
+            if self.short > _MOST_SHORT:
                 raise
             raise LinkError("memory")
 

@@ -39,8 +39,13 @@ async def test_nothing_that_waits_is_lost_while_reports_fail(device, fault):
     assert not device.model.named("feed_conflict")
 
 
-async def test_a_batch_for_which_memory_is_short_leaves_in_smaller_ones(device):
+@pytest.mark.parametrize("outage_s", [0, 600])
+async def test_a_batch_for_which_memory_is_short_leaves_in_smaller_ones(device, outage_s):
     await _quiet(device)
+    if outage_s:  # after it the link has failed often, which has nothing to do with memory
+        device.faults.add("any drop")
+        await asyncio.sleep(outage_s)
+        device.faults.clear()
     client, panics, refused = device.app.link.client, [], []
     request, device.app.controller.panic = client.request, lambda: panics.append(1)
 

@@ -101,7 +101,7 @@ async def test_a_link_for_which_memory_stays_short_ends_in_a_reset(device):
 
     device.app.link.next_desired = in_pieces
     await device.until(lambda: device.board.resets, 180)
-    assert sum("link failed: memory" in line for line in device.lines) == 3
+    assert sum("link failed: memory" in line for line in device.lines) == 5
 
 
 async def test_the_watchdog_starves_when_a_loop_hangs(device):
