@@ -50,6 +50,9 @@ START_FILES = {"boot.py", "main.py"}
 VALUE_CALLS = {"const", "namedtuple", "tuple", "frozenset", "bytes", "calcsize", "compile"}
 """What may be called while a module is imported: makers of constants (`compile` is that of `re`)."""
 
+NAMED_CALLS = {"getattr", "setattr", "hasattr"}
+"""What looks an attribute up by text; drivers may put that together, for constants of the chip."""
+
 ABSENT = {
     "BlockingIOError", "BrokenPipeError", "ConnectionError", "ConnectionResetError", "FileExistsError",
     "FileNotFoundError", "IsADirectoryError", "ModuleNotFoundError", "NotADirectoryError", "PermissionError",
@@ -197,6 +200,12 @@ def check_dialect(source: Source) -> Iterator[Note]:
             yield node, "del x[a:b]: fails for a bytearray on MicroPython; assign an empty slice"
         elif isinstance(node, ast.AsyncFunctionDef) and any(isinstance(n, ast.Yield) for n in ast.walk(node)):
             yield node, "async generator: MicroPython compiles it and then fails"
+        elif source.area != "drivers" and isinstance(node, ast.Call) and called(node) in NAMED_CALLS:
+            if not isinstance(node.args[1], ast.Constant | ast.Name):
+                yield (
+                    node,
+                    f"{called(node)} of a name that is put together: the linker would not know it (0019)",
+                )
         elif isinstance(node, ast.AsyncWith):
             yield (
                 node,

@@ -95,11 +95,9 @@ class Naming:
 
     def _ours(self, key: Key) -> bool:
         unit, name = key
-        return (
-            not name.endswith("Error") and name not in KEPT
-            if unit
-            else name[:2] != "__" and name not in self._kept
-        )
+        if unit:
+            return not name.endswith("Error") and name not in KEPT
+        return not name.startswith("__") and name not in self._kept
 
     def _attributes(self, names: set[str]) -> set[Key]:
         return {key for name in names if self._ours(key := ("", name))}

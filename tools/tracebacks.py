@@ -10,6 +10,7 @@ import re
 
 from tools.layers import ROOT
 from tools.linker import sources
+from tools.mpy import CompileError
 from tools.naming import Naming
 
 _FRAME = re.compile(r'(  File "(?:.*/)?(\w+)(?:\.py)?", line \d+, in )(\w+)')
@@ -23,5 +24,11 @@ def readable(line: str) -> str:
 
 @functools.cache
 def _functions() -> dict[str, dict[str, str]]:
-    """By unit, what a function is called in the sources; linking takes seconds, so not before it is needed."""
-    return Naming(sources(ROOT)).functions()
+    """By unit, what a function is called in the sources; linking takes seconds, so not before it is needed.
+
+    Nothing for a tree that cannot be linked at the moment: the board says what it says all the same.
+    """
+    try:
+        return Naming(sources(ROOT)).functions()
+    except (CompileError, SyntaxError):
+        return {}

@@ -106,7 +106,7 @@ class RealerMqtt(RealerHttps):
 
     async def shutdown(self):
         """Give the token back, and with it every tuple made from it; after all other tasks."""
-        self.held = self.tuple = None
+        self.held, self.tuple = False, None
         self.broker.close(True)
         await super().shutdown()
 

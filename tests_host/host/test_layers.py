@@ -136,6 +136,7 @@ def test_nothing_is_built_at_import(tree: Path, file: str, text: str):
         ("def f():\n    raise ValueError('a') from None", "raise"),
         ("def f(b):\n    del b[:2]", "del"),
         ("async def f():\n    yield 1", "async generator"),
+        ("def f(x, y):\n    return getattr(x, 'do_' + y)", "getattr"),
         ("async def f(lock):\n    async with lock:\n        pass", "async with"),
         ("import asyncio\nasync def f(x):\n    await asyncio.wait_for(x, 1)", "wait_for"),
     ],

@@ -2,19 +2,21 @@
 
 import ast
 import dis
+import io
 import sys
 import types
 
 import pytest
+from rich.console import Console
 
-from tools import stock, tracebacks
+from tools import seriallog, stock, tracebacks
 from tools.layers import ROOT
 from tools.linker import sources
 from tools.mpy import known_names
 from tools.naming import SHARED, Naming
 from tools.scopes import LinkageError
 
-_UNTYPED = ("asyncio", "builtins", "collections", "io", "json", "os", "re", "ssl", "struct", "sys")
+_USED = ("asyncio", "builtins", "collections", "io", "json", "os", "re", "ssl", "struct", "sys")
 """Of the standard library's stubs those of modules that the firmware uses; the others are of the type checker."""
 
 
@@ -217,7 +219,7 @@ def functions_can_be_told_from_each_other(naming):
 def no_attribute_of_anything_foreign_is_renamed(naming):
     theirs = set()
     for path in stock.stubs():
-        if "stdlib" not in path.parts or set(path.with_suffix("").parts) & set(_UNTYPED):
+        if "stdlib" not in path.parts or set(path.with_suffix("").parts) & set(_USED):
             theirs |= {name for node in ast.walk(ast.parse(path.read_text())) for name in defined(node)}
     assert {"read_uv", "wrap_socket", "append", "ifconfig", "drain"} <= theirs
     ours = {name for unit, name in naming.new if not unit}
@@ -238,8 +240,19 @@ def tracebacks_are_shown_by_the_old_names(naming):
     new = naming.attribute("authorize")
     assert new != "authorize"
     line = '  File "realer_https", line 1, in %s'
-    assert tracebacks.readable(line % new) == line % "authorize"
-    assert tracebacks.readable('  File "asyncio/core.py", line 1, in run_until_complete').endswith(
-        "run_until_complete"
-    )
+    said = [line % new]
+    shown = Console(file=io.StringIO(), width=100)
+    seriallog.follow(types.SimpleNamespace(next=lambda for_s: said.pop()), shown, until=("authorize",))
+    assert shown.file.getvalue().rstrip() == line % "authorize"
+    assert tracebacks.readable('  File "asyncio/core.py", line 1, in run_until_complete').endswith("complete")
     assert tracebacks.readable(f"2026-11-21T06:00:00Z E {new}").endswith(new)
+
+
+def test_a_tree_that_cannot_be_linked_keeps_nobody_from_reading(monkeypatch, tmp_path):
+    monkeypatch.setattr(tracebacks, "ROOT", tmp_path)
+    tracebacks._functions.cache_clear()
+    line = '  File "device", line 1, in rfind'
+    try:
+        assert tracebacks.readable(line) == line
+    finally:
+        tracebacks._functions.cache_clear()
