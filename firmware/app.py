@@ -28,10 +28,10 @@ def start(config, board, log, store, boots):
 
     clock = log.clock
     wifi = config["wifi"] and board.wifi(config["wifi"]["hostname"])
-    net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC)
+    net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC, board)
     device = build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
     device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)
-    log.hidden.append(device.link)
+    log.hidden += device.link.masked()
     if config["portal"]:
         from firmware.portal import PortalLoop
 
@@ -98,46 +98,16 @@ def _keeper(clock, say, controller, lease, folder):
     return keeper
 
 
-def _realer_https(controller, *parts):
-    from firmware.links.realer_https import RealerHttps
-
-    return RealerHttps(*parts)
-
-
-def _realer_mqtt(controller, *parts):
-    from firmware.links.realer_mqtt import RealerMqtt
-
-    return RealerMqtt(*parts)
-
-
-def _bootstrap_https(controller, *parts):
-    from firmware.links.bootstrap_https import connected
+def _polling(controller, *parts):
+    from firmware.links.polling import connected
 
     return connected(*parts)
 
 
-def _bootstrap_mqtt(controller, *parts):
-    from firmware.links.bootstrap_mqtt import connected
+def _transports(controller, *parts):
+    from firmware.links.transports import connected
 
     return connected(*parts)
-
-
-def _auto_https(controller, *parts):
-    from firmware.links.auto_https import connected
-
-    return connected(*parts)
-
-
-def _auto_mqtt(controller, *parts):
-    from firmware.links.auto_mqtt import connected
-
-    return connected(*parts)
-
-
-def _realino_https(controller, *parts):
-    from firmware.links.realino import Realino
-
-    return Realino(*parts)
 
 
 def _thinger(controller, *parts):
@@ -147,17 +117,17 @@ def _thinger(controller, *parts):
 
 
 LINKS = {
-    ("auto", "auto"): _auto_mqtt,
-    ("auto", "https"): _auto_https,
-    ("auto", "mqtt"): _auto_mqtt,
-    ("bootstrap", "auto"): _bootstrap_mqtt,
-    ("bootstrap", "https"): _bootstrap_https,
-    ("bootstrap", "mqtt"): _bootstrap_mqtt,
-    ("realer", "auto"): _realer_mqtt,
-    ("realer", "https"): _realer_https,
-    ("realer", "mqtt"): _realer_mqtt,
-    ("realino", "auto"): _realino_https,
-    ("realino", "https"): _realino_https,
+    ("auto", "auto"): _transports,
+    ("auto", "https"): _polling,
+    ("auto", "mqtt"): _transports,
+    ("bootstrap", "auto"): _transports,
+    ("bootstrap", "https"): _polling,
+    ("bootstrap", "mqtt"): _transports,
+    ("realer", "auto"): _transports,
+    ("realer", "https"): _polling,
+    ("realer", "mqtt"): _transports,
+    ("realino", "auto"): _polling,
+    ("realino", "https"): _polling,
     ("thinger", "iotmp"): _thinger,
 }
 """One row per cloud API and transport; only the configured one is imported. Each gets the controller, for clouds that

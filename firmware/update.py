@@ -23,13 +23,11 @@ _MOST = const(16384)
 
 
 async def fetch(number, settings, link, store, beat):
-    """Bring bundle `number` into the other slot and choose it for the next start. `link`: for `client` and `broken`.
+    """Bring bundle `number` into the other slot and choose it for the next start. `link`: for `lend`.
     LinkError: it may go better later; ConfigError: it will not."""
     host, port = split(settings["url"][8:], 443)
     folder = "%s/%d/" % (settings["folder"].rstrip("/"), number)
-    # Of the engine that is loaded already.
-    client = type(link.client)(link.client.dialer, link.clock, host, port)
-    source = _Source(client, folder, beat)
+    source = _Source(await link.lend(host, port), folder, beat)
     record = store.load(SLOT_RECORD)
     active = record.get("slot") or ""
     slot = "b" if active == "a" else "a"
@@ -53,7 +51,7 @@ async def fetch(number, settings, link, store, beat):
         chosen["was"] = record.get("number", 0)
         if not store.save(SLOT_RECORD, chosen):
             raise ConfigError("flash refuses to be written")
-    except link.broken as e:
+    except source.client.failures as e:
         raise LinkError("bundle: %s" % e)
     except (OSError, ValueError) as e:
         raise ConfigError("bundle: %s" % e)

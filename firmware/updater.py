@@ -62,8 +62,11 @@ class UpdateLoop:
         while release.target == number:
             from firmware.update import fetch
 
+            link = self.device.link
             try:
-                await fetch(number, self.settings, self.device.link, supervisor.store, beat)
+                if link.exclusive():
+                    await self.device.session.pause()
+                await fetch(number, self.settings, link, supervisor.store, beat)
                 supervisor.say("info", "update: bundle %d is complete, restarting" % number)
                 return await self.restart()
             except (LinkError, MemoryError) as e:  # the latter, too, may go better later
@@ -72,6 +75,8 @@ class UpdateLoop:
             except ConfigError as e:
                 release.why = str(e)
                 wait = 0
+            finally:
+                self.device.session.resume()
             supervisor.say("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
             if not wait:
                 release.demand(None)

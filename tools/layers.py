@@ -40,7 +40,7 @@ HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "blueto
 MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json", "sys"}, "main": LIBRARY | {"machine"}}
 """What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
 
-LIB_RIM = {"client.py", "files.py", "resolver.py", "sockets.py"}
+LIB_RIM = {"client.py", "files.py", "loader.py", "resolver.py", "sockets.py", "stream.py"}
 """The files of lib that wait or touch the flash, named alike in every package. All others are sans-I/O: bytes in,
 events out."""
 

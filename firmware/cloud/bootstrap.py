@@ -8,7 +8,8 @@ more. Whatever shape an answer has, it becomes a result or a LinkError.
 from collections import namedtuple
 
 from firmware.cloud import realer
-from firmware.cloud.words import member, plain
+from firmware.cloud.fields import get, get_scalar
+from firmware.cloud.models import desired_state
 from firmware.core.errors import LinkError
 from firmware.core.nouns import NOTHING_NEW, Catalog, Desired, number
 
@@ -37,7 +38,7 @@ def descriptor(body):
         catalog = Catalog(realer.commands(body)[0], realer.sensors(body))
     except LinkError:
         pass
-    listed = member(body, _NAMES["protocols"])
+    listed = get(body, _NAMES["protocols"])
     protocols = ["https"]
     if isinstance(listed, list):
         protocols = [name.lower() for name in listed if isinstance(name, str)]
@@ -48,12 +49,12 @@ def descriptor(body):
 
 def revisions(body):
     """The revisions that any reply tells, "" in place of one it does not tell."""
-    return tuple([plain(body, name) for name in _NAMES["revisions"]])
+    return tuple([get_scalar(body, name) for name in _NAMES["revisions"]])
 
 
 def _seconds(body, name):
     outer, inner = _NAMES[name]
-    return max(number(member(member(body, outer), inner)) or 0, 0)
+    return max(number(get(get(body, outer), inner)) or 0, 0)
 
 
 def offers(protocols, name):
@@ -67,17 +68,17 @@ def desired(body, rows):
     A command of which nothing is pending comes with NOTHING_NEW. What has no identity cannot be answered, and what
     names no command of the catalog is for nobody: both are left alone.
     """
-    listed = member(body, _NAMES["pending"])
+    listed = get(body, _NAMES["pending"])
     if not isinstance(listed, list):
         raise LinkError("no list of " + _NAMES["pending"])
     known = {str(row.id): row.id for row in rows}
     wanted = []
     for item in listed:
-        name = str(plain(item, "command_id"))
-        wish = name in known and realer.wish(known[name], item)
-        if wish:
-            wanted.append(wish)
+        name = str(get_scalar(item, "command_id"))
+        state = name in known and desired_state(known[name], item)
+        if state:
+            wanted.append(state)
     left = len(listed) - len(wanted)
-    pending = [str(plain(item, "command_id")) for item in listed]
+    pending = [str(get_scalar(item, "command_id")) for item in listed]
     wanted += [Desired(row.id, NOTHING_NEW, None, None, None) for row in rows if str(row.id) not in pending]
     return wanted, left

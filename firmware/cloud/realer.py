@@ -1,4 +1,4 @@
-"""The words of the Realer API: OAuth 2.0 client credentials, and iot/v1 as of the B1 generation.
+"""Requests and responses of the Realer API: OAuth 2.0 client credentials, and iot/v1 as of the B1 generation.
 
 Sources: Realer API, sections 3 to 5 and 14 rows 1 to 3; RFC 6749 section 4.4. Pure. Whatever shape an answer has, it
 becomes a result or a LinkError, never another exception; words that the documentation leaves open stand once.
@@ -7,9 +7,11 @@ becomes a result or a LinkError, never another exception; words that the documen
 import binascii
 import json
 
-from firmware.cloud.words import basic, complaint, items, member, message, plain, text
+from firmware.cloud.fields import error_text, get, get_scalar
+from firmware.cloud.models import event
+from firmware.cloud.responses import basic, items, message
 from firmware.core import verdict as v
-from firmware.core.nouns import Command, Desired, iso, number
+from firmware.core.nouns import Command, Desired
 
 _RESULTS = {
     "created": v.OK,
@@ -20,6 +22,21 @@ _RESULTS = {
     "service_unavailable": v.RETRY,
 }
 """What the error type, or else the status, of an item in a batch reply means. Any other word: refused for good."""
+
+
+_MQTT_SCOPES = "iot:catalog:read iot:mqtt:connect iot:mqtt:ack:read iot:mqtt:feed-data:write"
+
+
+def scopes(cfg):
+    """What a token is asked for, and no more (section 3.3): MQTT, desired states where there are commands, polling
+    beside it; "" for polling alone: the server's own choice."""
+    transport = cfg["transport"]
+    if transport == "https":
+        return ""
+    asked = _MQTT_SCOPES
+    if cfg["commands"]:
+        asked += " iot:mqtt:desired:read"
+    return asked + " iot:feed-data:write" if transport == "auto" else asked
 
 
 def oauth(cfg, revoke=None, scopes=""):
@@ -50,24 +67,8 @@ def commands(body):
     for row, item in items(body, "commands"):
         rows.append(Command(row.id, row.kind, row.pin_port, None, None, None, row.error))
         if not row.error and "value" in item:
-            wanted.append(Desired(row.id, plain(item, "value"), None, None, None))
+            wanted.append(Desired(row.id, get_scalar(item, "value"), None, None, None))
     return rows, wanted
-
-
-def wish(command_id, item):
-    """The Desired of a desired state (sections 5.5, 6.6), None when it has no identity to answer under. A window that
-    is missing or no number counts as closed."""
-    name = text(item, "desired_id")
-    if not name:
-        return None
-    sequence = plain(item, "sequence_number")
-    return Desired(
-        command_id,
-        plain(item, "value"),
-        name,
-        sequence if type(sequence) is int else None,
-        max(number(plain(item, "valid_for_seconds")) or 0, 0),
-    )
 
 
 def sensors(body):
@@ -82,31 +83,16 @@ def feed_item(report):
     return json.dumps(item)
 
 
-def event(report):
-    """What is told of one report wherever it goes: the object of section 6.4."""
-    item = {
-        "value": report.value,
-        "value_received_at": iso(report.at),
-        "message_id": report.message_id,
-    }
-    if report.desired_id is not None:
-        item["desired_id"] = report.desired_id
-        item["report_status"] = report.status
-        if report.sequence is not None:
-            item["sequence_number"] = report.sequence
-    return item
-
-
 def batch(items):
     """The body of a batch of feed items that are JSON text already."""
     return '{"items":[%s]}' % ",".join(items)
 
 
 def results(body):
-    """{message_id: (verdict, words for the log)} of a batch reply; an item that is missing was not stored."""
+    """{message_id: (outcome, message for the log)} of a batch reply; an item that is missing was not stored."""
     found = {}
-    listed = member(body, "results")
+    listed = get(body, "results")
     for item in listed if isinstance(listed, list) else ():
-        word = plain(member(item, "error"), "type") or plain(item, "error") or plain(item, "status")
-        found[plain(item, "message_id")] = _RESULTS.get(word, v.DROP), complaint(item)
+        word = get_scalar(get(item, "error"), "type") or get_scalar(item, "error") or get_scalar(item, "status")
+        found[get_scalar(item, "message_id")] = _RESULTS.get(word, v.DROP), error_text(item)
     return found

@@ -7,7 +7,8 @@ a LinkError, never another exception. Only numbers of a `binary` or `customary` 
 
 import json
 
-from firmware.cloud.words import basic, items, member, message, plain
+from firmware.cloud.fields import get, get_scalar
+from firmware.cloud.responses import basic, items, message
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Catalog, Command, Desired, number
 
@@ -31,23 +32,23 @@ def account(body):
 
     Where the oldest servers say nothing: 5 s, 5 kB, and None for the subscription.
     """
-    device = member(body, "id")
+    device = get(body, "id")
     if type(device) is not int:
         raise LinkError("login reply without the device's id")
-    limits = [number(member(body, "plan_requests_" + key)) for key in ("period_interval", "data_transfer")]
+    limits = [number(get(body, "plan_requests_" + key)) for key in ("period_interval", "data_transfer")]
     interval_s, kilobytes = [5 if n is None else n for n in limits]
     rows = [_command(row, item) for row, item in items(body, "commands")]
     catalog = Catalog(rows, [row for row, _ in items(body, "sensors")])
-    subscription = plain(body, "subscription_status") if "subscription_status" in body else None
+    subscription = get_scalar(body, "subscription_status") if "subscription_status" in body else None
     return device, catalog, interval_s, kilobytes * 1000, subscription
 
 
 def _command(row, item):
-    kind = plain(item, "value_type")
+    kind = get_scalar(item, "value_type")
     limits = 0.0, 1.0, 1.0
     error = row.error
     if kind != "binary":
-        limits = [number(plain(item, "value_type_range_" + end)) for end in ("min", "max", "step")]
+        limits = [number(get_scalar(item, "value_type_range_" + end)) for end in ("min", "max", "step")]
         if kind != "customary" or None in limits:
             error = error or "value_type %s without a range" % kind
     return Command(row.id, row.kind, row.pin_port, limits[0], limits[1], limits[2], error)
@@ -71,7 +72,7 @@ def commands(body, rows):
     known = places([row for row in rows if not row.error])
     found = items(body, "commands")
     wanted = [
-        Desired(row.id, plain(item, "value"), None, None, None)
+        Desired(row.id, get_scalar(item, "value"), None, None, None)
         for row, item in found
         if not row.error and row[:3] in known and "value" in item
     ]

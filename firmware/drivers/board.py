@@ -25,6 +25,16 @@ def attempt(what, call, *args, **options):
         raise DriverError("%s: %s" % (what, e))
 
 
+def _idf_heap():
+    """(free, largest free piece) of the memory outside of the Python heap, (None, 0) on a port that has none."""
+    try:
+        import esp32
+    except ImportError:
+        return None, 0
+    regions = esp32.idf_heap_info(esp32.HEAP_DATA)  # (total, free, largest free, least free ever) each
+    return sum([region[1] for region in regions]), max([region[2] for region in regions])
+
+
 class Led:
     """The status LED, or anything else that is driven. Nothing depends on it, so it is not read back.
 
@@ -99,9 +109,15 @@ class Board:
         return attempt("watchdog", machine.WDT, 0, timeout_ms)
 
     def heap(self):
-        """(used, free) bytes of the Python heap after a collection."""
+        """(used, free) bytes of the Python heap after a collection. `gc.mem_free` also counts the piece by which the
+        heap could still grow (py/gc.c, gc_get_max_new_split): TLS needs that one, so it is not free here."""
         gc.collect()
-        return gc.mem_alloc(), gc.mem_free()
+        _, largest = _idf_heap()
+        return gc.mem_alloc(), max(gc.mem_free() - largest, 0)
+
+    def idf_free(self):
+        """Free bytes outside of the Python heap, out of which TLS, sockets and Wi-Fi live; None where nothing tells."""
+        return _idf_heap()[0]
 
     def reset(self):
         machine.reset()

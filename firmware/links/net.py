@@ -1,46 +1,108 @@
-"""The network as links need it: names, verified TLS connections, the time of day. Built once, from the config."""
+"""The network as links need it: verified TLS connections and the time of day, and how much memory there is for them.
+
+Built once, from the configuration. Names, dialing and the question for the time are other modules, which are in memory
+only while they are used: they take 5 KB that a connection at rest does not need.
+"""
 
 from micropython import const
 
-from dnsstub.resolver import Resolver
 from firmware.core.errors import ConfigError, LinkError
 from firmware.core.timing import Timer
 from netio.errors import NetError
-from netio.sockets import Dialer
-from sntp.client import query
+from netio.stream import trusting
+from units.loader import Unit
 
 _DOUBT_MS = const(86400000)
+_CONNECTION = const(33000)
+_HANDSHAKE = const(42000)
+"""Bytes outside of the Python heap that a TLS connection takes at rest, and while it shakes hands, with the longest
+chain that was measured (docs/memory.md)."""
 
 
 class Net:
     """`dhcp_dns()`: the name servers the network told; `floor_s`: unix seconds before which no time is believed;
     what is set later counts for a day only, so that a false time, once learned, cannot lock the device out for good.
-    ConfigError when a CA file cannot be used."""
+    `board`: how much memory there is, `idf_free()` and `heap()`, see drivers.board. ConfigError when a CA file cannot be
+    used."""
 
-    def __init__(self, config, dhcp_dns, clock, rng, floor_s):
+    def __init__(self, config, dhcp_dns, clock, rng, floor_s, board):
         wifi = config["wifi"]
         fixed = wifi and wifi["dns"]
-        resolver = Resolver(clock, lambda: fixed or dhcp_dns(), rng)
-        self.query = resolver, clock, rng
+        self.name_servers = lambda: fixed or dhcp_dns()
+        self.clock = clock
+        self.rng = rng
+        self.board = board
         self.floor_s = self.build_s = floor_s
         self.doubt = Timer(clock.ms(), _DOUBT_MS)
         self.servers = config["time"]["servers"]
-        ders = []
+        self.names = {}  # what the resolver remembers
+        self.turn = 0
+        self.free = None  # bytes there were before the latest dial
         try:
-            for path in config["cloud"]["ca_files"]:
-                with open(path, "rb") as f:
-                    ders.append(f.read())
-            self.dialer = Dialer(clock, resolver, ders)
+            self.context = trusting(map(_content, config["cloud"]["ca_files"]))
         except (OSError, ValueError) as e:
             raise ConfigError("cloud.ca_files: %s; DER files are needed" % e)
+
+    async def dial(self, host, port, tls=True):
+        """See netio.sockets.Dialer."""
+        unit = Unit(_dialer, self.clock.sleep_ms)
+        dialer = unit.load()(self)
+        self.free = self.board.idf_free()
+        try:
+            return await dialer.dial(host, port, tls)
+        finally:
+            self.turn = dialer.turn
+            unit.drop()
+
+    def explain(self, error):
+        """A NetError in words. A handshake that lacks memory ends in any of several ways, one of which blames the
+        certificate."""
+        free = self.free
+        if free is None or free >= _HANDSHAKE or error.kind == "dns":
+            return str(error)
+        return "memory outside the Python heap: %d bytes were free, TLS takes up to %d; %s" % (
+            free,
+            _HANDSHAKE,
+            error,
+        )
+
+    def two_fit(self, open_now=0):
+        """Whether a second TLS connection may be dialed beside a first one; `open_now`: how many there are."""
+        free = self.board.idf_free()
+        return free is None or free >= _HANDSHAKE + _CONNECTION * (1 - open_now) + _CONNECTION // 4
+
+    def heap_free(self):
+        """Bytes of the Python heap that can be had without growing it."""
+        return self.board.heap()[1]
 
     async def ask_time(self):
         """Unix seconds from one of the configured servers, another one each time. LinkError."""
         server = self.servers.pop(0)
         self.servers.append(server)
-        if self.doubt.passed(self.query[1].ms()):
+        if self.doubt.passed(self.clock.ms()):
             self.floor_s = self.build_s
+        unit = Unit(_query, self.clock.sleep_ms)
+        query = unit.load()
         try:
-            return await query(server, *self.query, self.floor_s)
+            return await query(server, self)
         except NetError as e:
             raise LinkError(str(e))
+        finally:
+            unit.drop()
+
+
+def _content(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def _dialer():
+    from firmware.links.dialing import dialer
+
+    return dialer
+
+
+def _query():
+    from firmware.links.time_query import ask
+
+    return ask

@@ -1,97 +1,108 @@
-"""The Realino cloud, the legacy generation: login, polled values and feeds on one kept-alive HTTPS connection.
+"""The source of Realino, the legacy generation: login, polled values and feeds.
 
-A link (docs/ARCHITECTURE.md, "Link"): after an error it is closed and can be opened again; only LinkError and AuthError
-escape. Renewal is another login, and brings the catalog anew. A feed has neither time nor identity: it tells what is,
-so of several reports of one source the newest speaks for all, and one whose answer was lost is simply told again.
+Renewal is another login, and brings the catalog anew. A feed has neither time nor identity: it says what is, so of
+several reports of one source the newest speaks for all, and one whose answer was lost is simply sent again. Sources:
+Realer API, sections 2, 9 and 14 rows 20, 33, 34.
 """
 
 from micropython import const
 
 from firmware.cloud import realino
-from firmware.cloud import words as w
+from firmware.cloud import responses
 from firmware.core import verdict as v
 from firmware.core.timing import Timer
-from firmware.links.realer_api import RealerApi
 
 _REPORT_BYTES = const(96)  # one with its share of the rest: two numbers of 20 characters at the most
 _LONGEST_S = const(3600)  # no plan keeps requests further apart
 
 
-class Realino(RealerApi):
-    """`catalog` is replaced when the cloud changes it."""
+class Realino:
+    """See `links.https` for the verbs. `device`: its id in this cloud, from the login; `in_body`: the form of login that
+    this server takes; `seen`: where the poll before had the commands; `limit`: reports in one request, as the plan
+    allows."""
 
-    catalog = None
-    device = None  # its id in this cloud, told by the login
-    in_body = False  # the form of login that this server takes
-    seen = None  # where the poll before had the commands
-    limit = 1  # reports in one request, as the plan allows
+    def __init__(self, http):
+        self.http = http
+        self.account = account = http.account
+        self.device, self.in_body, self.seen, self.limit = account.memo or (None, False, None, 1)
+
+    def memo(self):
+        return self.device, self.in_body, self.seen, self.limit
+
+    def scopes(self):
+        return ""
+
+    async def begin(self):
+        """Nothing."""
 
     async def open(self):
         """Log in if need be and poll once, so that a subscription that has ended shows before anything is relied on."""
-        self.first = None
-        while self.first is None:
-            self.first = await self.poll()
-        return self.catalog
+        account = self.account
+        account.desired = None
+        while account.desired is None:
+            account.desired = await self.poll()
 
     async def send(self, reports):
-        """Tell the newest of each source. Returns (message_id, verdict) for every report that this speaks for; the
+        """Send the newest of each source. Returns (message_id, outcome) for every report that this speaks for; the
         others have to be offered again."""
-        if not await self.slot(self.cadence.report_wait_ms):
+        http = self.http
+        limiter = http.limiter
+        if not await http.slot(limiter.report_wait_ms):
             return []
-        told = reports[: min(self.cadence.most, self.limit)]
-        newest = {(report.source, report.id): report for report in told}
-        found, _, words = await self.exchange("feeds", realino.feed(newest.values()))
-        if found == v.SLOW:
+        sent = reports[: min(limiter.most, self.limit)]
+        newest = {(report.source, report.id): report for report in sent}
+        outcome, _, message = await http.exchange("feeds", realino.feed(newest.values()))
+        if outcome == v.SLOW:
             return []
-        if found != v.OK:
-            self.say("warning", "feed not taken: " + words)
-            if len(told) > 1:
+        if outcome != v.OK:
+            self.account.log("warning", "feed not taken: " + message)
+            if len(sent) > 1:
                 # Smaller, until the report that is meant can be told from the others.
-                self.cadence.most = len(told) // 2 if found == v.SHRINK else 1
+                limiter.most = len(sent) // 2 if outcome == v.SHRINK else 1
                 return []
-            self.cadence.most = self.limit
-            self.lease.renewal = Timer(self.clock.ms())
-        return [(report.message_id, found) for report in told]
+            limiter.most = self.limit
+            self.account.lease.renewal = Timer(self.account.clock.ms())
+        return [(report.message_id, outcome) for report in sent]
 
-    # -- the steps --
-
-    async def login(self):
+    async def login(self, scopes):
         """In the form that the server took last, else in the other one."""
+        http = self.http
+        account = self.account
         for _ in range(2):
-            answer = await self.paced("login", realino.login(self.cfg, self.in_body))
+            answer = await http.paced("login", realino.login(account.cfg, self.in_body))
             if answer[0] not in (v.DROP, v.INVALID):
                 break
             self.in_body = not self.in_body
-        body = self.accept(*answer)
+        body = http.accept(*answer)
         device, catalog, interval_s, most_bytes, subscription = realino.account(body)
         if subscription not in (None, "active"):
-            raise self.refused(v.UNPAID, "subscription_status %s" % subscription)
-        granted = w.grant(body)
+            raise http.refused(v.UNPAID, "subscription_status %s" % subscription)
+        granted = responses.grant(body)
         self.device = device
-        self.cadence.obey(self.clock.ms(), int(min(interval_s, _LONGEST_S) * 1000))
+        http.limiter.obey(account.clock.ms(), int(min(interval_s, _LONGEST_S) * 1000))
         self.limit = max(int(most_bytes) // _REPORT_BYTES, 1)
         self.seen = realino.places(catalog.commands)
-        if catalog != self.catalog:
-            self.catalog = catalog
+        if catalog != account.catalog:
+            account.catalog = catalog
         return granted
 
+    async def revoke(self, token):
+        """There is no way to."""
+
     def request(self, what, text):
-        return realino.request(self.device, self.token, what, text)
+        return realino.request(self.device, self.account.token, what, text)
 
     async def poll(self):
         """Desired values as of now, None when the rate limit forbids to ask. Commands that are not where they were mean
         another login, which brings the catalog; one that fails is tried again like any renewal."""
-        body = await self.read("commands")
+        http = self.http
+        body = await http.read("commands")
         if body is None:
             return None
-        seen, wanted = realino.commands(body, self.catalog.commands)
+        account = self.account
+        seen, desired = realino.commands(body, account.catalog.commands)
         if seen != self.seen:
-            await self.turn.acquire()
-            try:
-                self.lease.renewal = Timer(self.clock.ms())
-                await self.authorize()
-            finally:
-                self.turn.release()
+            await http.renew_token()
             self.seen = seen
-            wanted = realino.commands(body, self.catalog.commands)[1]
-        return wanted
+            desired = realino.commands(body, account.catalog.commands)[1]
+        return desired

@@ -32,8 +32,7 @@ _OUTCOMES = {"rejected": (400, "refused"), "stale": (409, "did not happen in tim
 
 
 class Thinger:
-    """`cfg`: the `cloud` section of the config; `controller`: what is shown and asked. `alive` is never called: no verb
-    takes long."""
+    """`cfg`: the `cloud` section of the config; `controller`: what is shown and asked."""
 
     waits = 5000, 60000, 5000
 
@@ -50,16 +49,16 @@ class Thinger:
         # A short patience needs signs of life more often.
         keep_ms = min(controller.safety.silence_s * 500 or _KEEP_ALIVE_MS, _KEEP_ALIVE_MS)
         session = Session(self.things, max(keep_ms, 1000))
-        self.client = Client(net.dialer, clock, host, int(port or _PORT), session)
+        self.client = Client(net, clock, host, int(port or _PORT), session)
         self.orders = {}  # what has no answer yet, by desired id
         self.count = rng()  # ids of an earlier life may still wait in the outbox
 
-    def alive(self):
-        pass
+    def watch(self, alive):
+        """No verb takes long."""
 
-    def reveal(self):
-        """What the log has to mask beside the configuration: nothing."""
-        return "\n"
+    def masked(self):
+        """What the log must never show beside the configuration: nothing."""
+        return ()
 
     async def open(self):
         """Log in. The catalog is the configuration."""

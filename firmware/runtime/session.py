@@ -37,14 +37,18 @@ class Session:
         self.seen = 0
         self.beat = None
         self.online = False
+        self.serving = False  # the link is open, or being opened or closed
+        self.paused = False
 
     async def run(self, beat):
-        self.beat = self.link.alive = beat
+        self.beat = beat
+        self.link.watch(beat)
         while True:
-            while not self.network.ready():
+            while self.paused or not self.network.ready():
                 self.failures.reset()
                 beat()
                 await self.clock.sleep_ms(_IDLE_MS)
+            self.serving = True
             try:
                 await self.serve()
             except AuthError as e:
@@ -55,18 +59,40 @@ class Session:
                     self.failures.reset()
                     self.short = 0
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
-                self.say("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
+                if not self.paused:
+                    self.say("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
             finally:
                 self.online = False
                 self.link.close()
+                self.serving = False
             wait = min(wait, _LONGEST_MS)
             # A network that goes away meanwhile makes the reason to wait void.
-            while wait > 0 and self.network.ready():
+            while wait > 0 and self.network.ready() and not self.paused:
                 beat()
                 await self.clock.sleep_ms(min(wait, _SLICE_MS))
                 wait -= _SLICE_MS
 
+    async def pause(self):
+        """Close the link and keep it closed, so that its memory serves something else, until `resume`."""
+        self.paused = True
+        while self.serving:
+            self.beat()
+            await self.clock.sleep_ms(_IDLE_MS)
+
+    def resume(self):
+        self.paused = False
+
     async def serve(self):
+        try:
+            await self.talk()
+        except MemoryError:
+            # Closing the link makes room. Where that does not last, the supervisor has stronger means.
+            self.short += 1
+            if self.short > _MOST_SHORT:
+                raise
+            raise LinkError("memory: the Python heap is full")
+
+    async def talk(self):
         self.controller.adopt(await self.link.open())
         self.contact()
         self.refusals.reset()
@@ -75,20 +101,15 @@ class Session:
         self.since = Timer(self.clock.ms(), _STEADY_MS)
         self.online = True
         self.say("info", "online")
-        try:
-            await until_first_fails(self.listen(), self.report())
-        except MemoryError:
-            # Closing the link makes room. Where that does not last, the supervisor has stronger means.
-            self.short += 1
-            if self.short > _MOST_SHORT:
-                raise
-            raise LinkError("memory")
+        await until_first_fails(self.listen(), self.report())
 
     async def listen(self):
         link = self.link
         catalog = link.catalog
         while True:
             self.pulse(1)
+            if self.paused:
+                raise LinkError("paused")
             wanted = await link.next_desired()
             if wanted is None:
                 continue

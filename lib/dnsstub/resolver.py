@@ -26,14 +26,16 @@ _NXDOMAIN = const(3)
 
 
 class Resolver:
-    """`servers`: callable returning a list of "ip" or "ip:port", asked for it at each need. `rng`: see the Rng seam."""
+    """`servers`: callable returning a list of "ip" or "ip:port", asked for it at each need. `rng`: see the Rng seam.
+    `cache`: a dictionary to remember names in, for a resolver that takes over from an earlier one."""
 
-    def __init__(self, clock, servers, rng, exchange=exchange):
+    def __init__(self, clock, servers, rng, exchange=exchange, cache=None):
         self.clock = clock
         self.servers = servers
         self.rng = rng
         self.exchange = exchange
-        self.cache = {}  # name: [addresses, moment, lifetime in ms]; a lifetime of 0 means last resort only
+        # name: [addresses, moment, lifetime in ms]; a lifetime of 0 means last resort only
+        self.cache = {} if cache is None else cache
 
     async def resolve(self, host):
         """Addresses (texts, at least one) of `host`. NetError "dns" when it is not known and no server tells."""

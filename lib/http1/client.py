@@ -8,7 +8,7 @@ and a second connection: callers wait for each other, because every TLS connecti
 import asyncio
 from micropython import const
 
-from http1.message import Response, encode
+from http1.message import HttpError, Response, encode
 from netio.errors import NetError
 
 _BUFFER = const(1024)
@@ -23,6 +23,9 @@ class Client:
     Deadlines: 20 s for name and TCP connect, then for the send 10 s, or 20 s where it carries the TLS handshake; 15 s
     each for head and body. `requests` and `dials` count since the start; over TLS a dial that went well is a handshake.
     """
+
+    failures = NetError, HttpError
+    """What `request` raises where there is no response."""
 
     def __init__(self, dialer, clock, host, port=443):
         self.dialer = dialer

@@ -1,9 +1,9 @@
 """Connections and UDP questions over MicroPython's sockets, without ever blocking the loop.
 
-Owns each socket from its birth until it is closed or a Stream has it, whatever happens in between. Refuses TLS without
-a check of the certificate's chain, name and dates, and IPv6, which the stock ESP32 image does not route. Connections
-have no deadlines of their own: callers wrap `dial`, `read_into` and `write` in `clock.within`. Runs on MicroPython
-only: CPython's asyncio has no streams over bare sockets.
+Each socket is closed, or belongs to a Stream, whatever happens on the way. There is no TLS without a check of the
+certificate's chain, name and dates, and no IPv6, which the stock ESP32 image does not route. Connections have no
+deadlines of their own: callers wrap `dial` in `clock.within`. Nothing here is needed once a connection is up, so a
+device may drop the module meanwhile. Runs on MicroPython only: CPython's asyncio has no streams over bare sockets.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ import socket
 from micropython import const
 
 from netio.errors import NetError
+from netio.stream import Stream, net_error
 
 _CERT_REQUIRED = const(2)
-_CONN_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF
 _POLL_MS = const(15)
 _DATAGRAM = const(512)
 
@@ -36,24 +36,14 @@ def split(server, port):
 
 
 class Dialer:
-    """`resolver`: `await resolve(host)`, `forget(host)`. `ca_ders`: the DER certificates that TLS trusts, none: no TLS.
+    """`resolver`: `await resolve(host)`, `forget(host)`. `context`: of `netio.stream.trusting`, None: no TLS. `turn`:
+    which of a host's addresses comes first; a dialer that takes over from an earlier one goes on with that one's."""
 
-    ValueError: not DER.
-    """
-
-    def __init__(self, clock, resolver, ca_ders):
+    def __init__(self, clock, resolver, context, turn=0):
         self.clock = clock
         self.resolver = resolver
-        self.context = None
-        self.turn = 0
-        if ca_ders:
-            import tls  # here, so that a host without this module can import the file
-
-            self.context = tls.SSLContext(
-                tls.PROTOCOL_TLS_CLIENT
-            )  # verifies, and `dial` makes sure that it does
-            for der in ca_ders:
-                self.context.load_verify_locations(der)
+        self.context = context
+        self.turn = turn
 
     async def dial(self, host, port, tls=True):
         """A Stream to `host` (name or IPv4 address), connected; its TLS handshake is still to come, see Stream.
@@ -75,8 +65,8 @@ class Dialer:
             else:
                 raise NetError("tls", "no verifying context")
             return stream
-        except OSError as e:
-            raise _net_error(e, "connect")
+        except (OSError, ValueError) as e:
+            raise net_error(e, "connect")
         finally:
             if not stream:
                 self.turn += 1
@@ -112,49 +102,6 @@ def _connecting(ip, port, kind):
     return sock
 
 
-class Stream:
-    """One TCP connection: its socket, and before that the TLS socket around it, if there is one.
-
-    The TLS handshake happens inside the first `write` or `read_into`: MicroPython can only drive it alone by blocking.
-    mbedTLS sends nothing of the caller's before the peer's certificate was accepted.
-    """
-
-    def __init__(self, *socks):
-        self.socks = socks
-        self.io = asyncio.StreamReader(socks[0])
-
-    async def read_into(self, view):
-        """Wait for bytes, put at most len(view) into `view` and return how many; 0 when the peer has ended.
-
-        NetError "tls" or "closed". A TLS end may be a cut: mbedTLS hides whether the closing alert came, so a message
-        has to say its own length.
-        """
-        try:
-            n = None
-            while n is None:  # woken by a TLS record without data, or by a part of one
-                n = await self.io.readinto(view)
-            return n
-        except (OSError, ValueError) as e:
-            raise _net_error(e)
-
-    async def write(self, data):
-        """Return when the network stack has taken all of `data`. NetError "tls" or "closed"."""
-        try:
-            self.io.write(data)
-            await self.io.drain()
-        except (OSError, ValueError) as e:
-            raise _net_error(e)
-
-    def close(self):
-        """Never raises, may be called again."""
-        # Both: a TLS socket whose handshake failed has forgotten the socket below and would leave it open.
-        for sock in self.socks:
-            try:
-                sock.close()
-            except OSError:
-                pass  # there is nothing left to do for it
-
-
 async def exchange(ip, port, payload, clock, timeout_ms):
     """One question over UDP: send `payload`, return the first datagram that comes back, cut to 512 bytes.
 
@@ -175,23 +122,8 @@ async def exchange(ip, port, payload, clock, timeout_ms):
                 if e.args[0] != errno.EAGAIN:
                     raise
     except OSError as e:
-        raise _net_error(e)
+        raise net_error(e)
     finally:
         if sock:
             sock.close()
     raise NetError("timeout", "no answer")
-
-
-def _net_error(error, kind="closed"):
-    """What broke a connection, as NetError of `kind`, or "tls", with errno's name for it or mbedTLS's text.
-
-    MicroPython raises ValueError with mbedTLS's reasons, one per line, for a rejected certificate; OSError with a large
-    negative mbedTLS number for other TLS trouble; and a small number, negative once it went through mbedTLS, for TCP's.
-    """
-    args = error.args
-    if isinstance(error, ValueError):
-        return NetError("tls", "; ".join(str(error).strip().split("\n")))
-    code = args[0]
-    if code <= -256 and code != _CONN_EOF:
-        kind = "tls"
-    return NetError(kind, args[1] if len(args) > 1 else errno.errorcode.get(abs(code), code))

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.cloud import realer, realer_mqtt, realino, words
+from firmware.cloud import mqtt_catalog, mqtt_messages, realer, realino, responses
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Catalog, Secret
@@ -57,7 +57,7 @@ def nested(depth: int) -> list:
 
 def judged(status: int, body: bytes) -> None:
     try:
-        verdict, parsed, told, wait_s = words.judge("commands", Answer(status, body))
+        verdict, parsed, told, wait_s = responses.parse_response("commands", Answer(status, body))
     except LinkError as error:
         verdict, parsed, told, wait_s = v.RETRY, None, str(error), error.retry_after_s
     assert wait_s == 7 and len(told) < 240
@@ -88,7 +88,7 @@ def test_a_body_cut_anywhere_has_a_verdict(status: int, body: Any, at: int) -> N
 )
 def test_a_token_is_usable_or_refused(body: Any) -> None:
     try:
-        token, expires_s, renew_s = words.grant(body)
+        token, expires_s, renew_s = responses.grant(body)
     except LinkError:
         return
     assert isinstance(token, Secret) and token.reveal().isascii() and token.reveal().isprintable()
@@ -178,7 +178,7 @@ ROUTES = st.lists(
 @given(BODIES | st.fixed_dictionaries({"mqtt": MQTT, "mqtt_routes": ROUTES | ANYTHING}))
 def test_an_mqtt_catalog_is_an_offer_of_plain_texts_or_refused(body: Any) -> None:
     try:
-        offer = realer_mqtt.offer(body)
+        offer = mqtt_catalog.catalog(body)
     except LinkError:
         return
     assert offer.version in (4, 5) and 0 < offer.port < 65536
@@ -186,7 +186,7 @@ def test_an_mqtt_catalog_is_an_offer_of_plain_texts_or_refused(body: Any) -> Non
         assert kind in ("sensor", "command") and type(name) is str
         for topic in (route.feed, route.desired or "-", offer.acks):
             assert topic and not set(topic) & set("+#\0")
-    realer_mqtt.tied(Catalog([], []), offer.routes)
+    mqtt_catalog.with_routes(Catalog([], []), offer.routes)
 
 
 TUPLE = (
@@ -202,7 +202,7 @@ TUPLE = (
 @given(BODIES | st.fixed_dictionaries({"mqtt": st.fixed_dictionaries(dict.fromkeys(TUPLE, SCALARS))}))
 def test_a_tuple_is_usable_or_refused(body: Any) -> None:
     try:
-        found = realer_mqtt.credential(body)
+        found = mqtt_catalog.credentials(body)
     except LinkError:
         return
     assert found.client_id and found.username and found.password.reveal()
@@ -211,12 +211,12 @@ def test_a_tuple_is_usable_or_refused(body: Any) -> None:
 
 @given(st.binary(max_size=60) | BODIES.map(lambda body: json.dumps(body).encode()))
 def test_a_message_is_understood_or_said_to_be_none(payload: bytes) -> None:
-    for parse in (lambda data: realer_mqtt.desired(1, data), realer_mqtt.acknowledgement):
+    for parse in (lambda data: mqtt_messages.desired(1, data), mqtt_messages.acknowledgement):
         try:
             found = parse(payload)
         except ValueError:
             continue
-        if parse is realer_mqtt.acknowledgement:
+        if parse is mqtt_messages.acknowledgement:
             assert type(found[0]) is str and found[1] in (v.OK, v.CONFLICT, v.RETRY, v.DROP)
         else:
             assert plain(found.value) and found.desired_id and found.valid_s >= 0

@@ -2,7 +2,7 @@
 
 import json
 
-from firmware.cloud import realer, realer_mqtt, words
+from firmware.cloud import mqtt_messages, realer, responses
 from firmware.core.command import CommandState
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Command, Desired, number
@@ -36,7 +36,7 @@ class Answer:
 def loaded(text):
     """What the parser of this interpreter makes of it; None: it refuses, as `judge` does then."""
     try:
-        return words.judge("commands", Answer(text))[1]
+        return responses.parse_response("commands", Answer(text))[1]
     except LinkError:
         return None
 
@@ -60,7 +60,7 @@ def test_ten_megabytes_of_anything_end_after_a_few_kilobytes():
 def test_json_deeper_than_the_stack_is_no_json():
     for text in ("[" * DEEP, '{"a":' * DEEP, "[" * DEEP + "]" * DEEP, '{"version":1,"error":' + "[" * DEEP):
         assert loaded(text) is None
-        for read in (lambda payload: realer_mqtt.desired(1, payload), realer_mqtt.acknowledgement):
+        for read in (lambda payload: mqtt_messages.desired(1, payload), mqtt_messages.acknowledgement):
             try:
                 read(text.encode())
                 raise AssertionError("taken")
@@ -96,7 +96,7 @@ def test_windows_and_numbers_of_no_sense_close_at_once_and_order_nothing():
             % (text, text)
         )
         try:
-            wish = realer_mqtt.desired(1, payload.encode())
+            wish = mqtt_messages.desired(1, payload.encode())
         except ValueError:
             continue  # no JSON to this interpreter
         assert wish.valid_s == 0 and (wish.sequence is None or wish.sequence == int("1" * 400)), text
@@ -105,10 +105,10 @@ def test_windows_and_numbers_of_no_sense_close_at_once_and_order_nothing():
 def test_names_that_are_no_text_go_back_as_they_came():
     for name in ('"\\ud800"', '"\\udfff\\ud800"', '"' + "x" * 300 + '"', '"\\u0000"'):
         payload = '{"version":1,"desired_id":%s,"value":"1","valid_for_seconds":9}' % name
-        wish = realer_mqtt.desired(1, payload.encode())
+        wish = mqtt_messages.desired(1, payload.encode())
         outbox = Outbox(1, 2, 0)
         outbox.update(0, 1777025700)
         report = outbox.post("command", 1, 1.0, wish, "applied")
-        told = realer_mqtt.publish(report)
+        told = mqtt_messages.publish(report)
         assert isinstance(told, bytes) and isinstance(realer.feed_item(report), str)
         assert json.loads(told)["desired_id"] == wish.desired_id

@@ -3,7 +3,7 @@
 import binascii
 import json
 
-from firmware.cloud import realino, words
+from firmware.cloud import realino, responses
 from firmware.core import verdict as v
 from firmware.core.catalog import bind
 from firmware.core.errors import LinkError
@@ -61,9 +61,9 @@ def test_a_client_id_that_is_no_number_stays_text():
 
 
 def test_the_login_of_the_documentation():
-    found, body, _, _ = words.judge("login", Answer(200, vector("login-200.json")))
+    found, body, _, _ = responses.parse_response("login", Answer(200, vector("login-200.json")))
     assert found == v.OK
-    token, expires_s, renew_s = words.grant(body)
+    token, expires_s, renew_s = responses.grant(body)
     assert (token.reveal(), expires_s, renew_s) == ("b11db7f6c816568eb3b156df3aeaa5", 3600, 0)
     device, catalog, interval_s, most_bytes, subscription = realino.account(body)
     assert (device, interval_s, most_bytes, subscription) == (1, 5, 5000, "active")
@@ -78,10 +78,10 @@ def test_the_login_of_the_documentation():
 
 
 def test_the_refusals_of_the_documentation():
-    found, _, told, _ = words.judge("login", Answer(401, vector("login-401.json")))
+    found, _, told, _ = responses.parse_response("login", Answer(401, vector("login-401.json")))
     assert found == v.REAUTH and "Invalid client id / client secret combination." in told
     # A comma is missing in it. One interpreter reads it nevertheless; the other has the HTTP status.
-    assert words.judge("login", Answer(422, vector("login-422.txt")))[0] == v.INVALID
+    assert responses.parse_response("login", Answer(422, vector("login-422.txt")))[0] == v.INVALID
 
 
 def test_the_code_counts_where_it_differs_from_the_status():
@@ -91,7 +91,7 @@ def test_the_code_counts_where_it_differs_from_the_status():
     ):  # fmt: skip
         for error in ('"a sentence"', '{"type":"x","message":"a sentence"}', "null"):
             text = '{"code":%s,"error":%s,"details":{}}' % (json.dumps(code), error)
-            assert words.judge("commands", Answer(status, text))[0] == expected, (status, code)
+            assert responses.parse_response("commands", Answer(status, text))[0] == expected, (status, code)
 
 
 def test_the_oldest_login_says_less():
@@ -103,7 +103,7 @@ def test_the_oldest_login_says_less():
         plan_requests_data_transfer=...,
         subscription_status=...,
     )
-    assert words.grant(body)[1:] == (1800, 0)
+    assert responses.grant(body)[1:] == (1800, 0)
     assert realino.account(body)[2:] == (5, 5000, None)
 
 
@@ -222,7 +222,7 @@ def test_what_there_is_nothing_of_is_left_out():
 
 def test_an_answer_to_a_feed_may_be_empty_but_no_other():
     for status in (200, 204):
-        assert words.judge("feeds", Answer(status))[0] == v.OK
-        refused(words.judge, "commands", Answer(status))
-    refused(words.judge, "feeds", Answer(200, "<html>"))
-    assert words.judge("feeds", Answer(200, '{"code":4022}'))[0] == v.INVALID
+        assert responses.parse_response("feeds", Answer(status))[0] == v.OK
+        refused(responses.parse_response, "commands", Answer(status))
+    refused(responses.parse_response, "feeds", Answer(200, "<html>"))
+    assert responses.parse_response("feeds", Answer(200, '{"code":4022}'))[0] == v.INVALID

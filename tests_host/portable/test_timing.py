@@ -1,6 +1,7 @@
 """Timers across the wrap of the counter, waits out of random bits, and the cadence of requests."""
 
-from firmware.core.timing import Backoff, Cadence, Timer, diff
+from firmware.core.rate_limit import RateLimiter
+from firmware.core.timing import Backoff, Timer, diff
 
 WRAP = 0x40000000
 START = WRAP - 1000  # one second before the counter wraps
@@ -121,7 +122,7 @@ class Line:
     """A connection that polls and reports whenever the cadence lets it, in steps of 50 ms. Keeps what left when."""
 
     def __init__(self, poll_ms, round_trip_ms, reports=True):
-        self.cadence = Cadence(poll_ms, START)
+        self.cadence = RateLimiter(poll_ms, START)
         self.round_trip_ms = round_trip_ms
         self.reports = reports
         self.now = 0
@@ -157,17 +158,17 @@ def intervals(starts):
 
 
 def test_the_first_request_may_leave_at_once():
-    cadence = Cadence(10000, START)
+    cadence = RateLimiter(10000, START)
     assert cadence.wait_ms(START) == cadence.poll_wait_ms(START) == 0
 
 
 def test_the_gap_is_half_the_interval_and_at_most_five_seconds():
     for poll_ms, gap_ms in ((2000, 1000), (9000, 4500), (10000, 5000), (60000, 5000)):
-        assert Cadence(poll_ms, START).gap_ms() == gap_ms
+        assert RateLimiter(poll_ms, START).gap_ms() == gap_ms
 
 
 def test_the_gap_runs_from_the_start_and_anew_from_the_end():
-    cadence = Cadence(10000, START)
+    cadence = RateLimiter(10000, START)
     cadence.started(START, False)
     assert cadence.wait_ms(at(0)) == 5000
     assert cadence.wait_ms(at(2000)) == 3000
@@ -207,27 +208,27 @@ def test_a_report_that_found_no_room_is_owed_the_next_turn():
 
 
 def test_the_first_report_lets_the_first_poll_go():
-    cadence = Cadence(10000, START)
+    cadence = RateLimiter(10000, START)
     assert cadence.report_wait_ms(START) == 5000
 
 
 def test_how_far_a_report_may_push_a_poll():
     # By its own round trip and 150 ms, but not by more than half a gap: (round trip, last moment for it to leave).
     for round_trip_ms, last in ((0, 5150), (200, 5350), (2000, 7150), (2350, 7500), (2499, 7500)):
-        cadence = Cadence(10000, START)
+        cadence = RateLimiter(10000, START)
         cadence.started(at(0), True)
         cadence.finished(at(round_trip_ms))
         assert cadence.report_wait_ms(at(round_trip_ms)) == 5000, round_trip_ms
         assert cadence.report_wait_ms(at(last)) == 0, round_trip_ms
         assert cadence.report_wait_ms(at(last + 1)) == 10000 - (last + 1) + 5000, round_trip_ms
-    cadence = Cadence(10000, START)
+    cadence = RateLimiter(10000, START)
     cadence.started(at(0), True)
     cadence.finished(at(2501))
     assert cadence.report_wait_ms(at(2501)) == 7499 + 5000
 
 
 def test_a_turn_is_owed_once():
-    cadence = Cadence(10000, START)
+    cadence = RateLimiter(10000, START)
 
     def after(second):
         """The cadence's answer to a report behind a request that filled the gap almost."""
@@ -249,7 +250,7 @@ def test_a_turn_is_owed_once():
 
 
 def test_nothing_is_owed_to_who_did_not_ask():
-    cadence = Cadence(10000, START)
+    cadence = RateLimiter(10000, START)
     cadence.started(at(0), True)
     cadence.finished(at(4900))
     cadence.started(at(10000), True)
@@ -261,7 +262,7 @@ def test_nothing_is_owed_to_who_did_not_ask():
 
 
 def test_429_doubles_the_interval_up_to_sixteen_times():
-    cadence = Cadence(10000, START)
+    cadence = RateLimiter(10000, START)
     for gap_ms in (10000, 20000, 40000, 80000, 80000):
         cadence.started(START, False)
         cadence.finished(START)
@@ -275,7 +276,7 @@ def test_429_doubles_the_interval_up_to_sixteen_times():
 
 def test_retry_after_is_honoured_up_to_an_hour():
     for seconds, wait_ms in ((0, 10000), (9, 10000), (40, 40000), (3600, 3600000), (999999, 3600000)):
-        cadence = Cadence(10000, START)
+        cadence = RateLimiter(10000, START)
         cadence.slow_down(START, seconds)
         assert cadence.wait_ms(START) == wait_ms
         assert not cadence.wait_ms(at(wait_ms))
@@ -283,7 +284,7 @@ def test_retry_after_is_honoured_up_to_an_hour():
 
 
 def test_ten_calm_minutes_halve_a_stretched_gap():
-    cadence = Cadence(10000, START)
+    cadence = RateLimiter(10000, START)
     for _ in range(2):
         cadence.slow_down(START, 0)
     seen = []
@@ -302,7 +303,7 @@ def test_ten_calm_minutes_halve_a_stretched_gap():
 
 def test_full_batches_are_tried_again_after_ten_calm_minutes():
     """Found by the simulation: one 413 made reports leave one by one for as long as the session lasted."""
-    cadence = Cadence(10000, START)
+    cadence = RateLimiter(10000, START)
     for minute, most in ((5, 3), (9, 3), (10, 20), (15, 3), (19, 3), (20, 20)):
         if minute % 10 == 5:
             cadence.most = 3
@@ -317,10 +318,10 @@ def test_a_storm_of_429_does_not_make_who_asks_seldom_deaf():
         line = Line(poll_ms, 200)
         for _ in range(9):
             line.cadence.slow_down(START, 0)
-        assert line.cadence.beat_ms() == beat_ms
+        assert line.cadence.poll_gap_ms() == beat_ms
         line.run(5 * 600000)
         if poll_ms < 600000:
-            assert line.cadence.beat_ms() == poll_ms
+            assert line.cadence.poll_gap_ms() == poll_ms
 
 
 def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
@@ -334,8 +335,8 @@ def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
         line.cadence.obey(START, plan_ms)
         assert line.cadence.wait_ms(START) == gap_ms
         line.run(600000)
-        assert line.cadence.gap_ms() == gap_ms and line.cadence.beat_ms() == beat_ms
+        assert line.cadence.gap_ms() == gap_ms and line.cadence.poll_gap_ms() == beat_ms
         assert min(line.gaps()) >= gap_ms
         assert len(line.starts(True)) > 500000 // beat_ms and len(line.starts(False)) > 10
     line.cadence.slow_down(START, 0)
-    assert (line.cadence.gap_ms(), line.cadence.beat_ms()) == (16000, 32000)
+    assert (line.cadence.gap_ms(), line.cadence.poll_gap_ms()) == (16000, 32000)

@@ -46,7 +46,7 @@ async def test_a_batch_for_which_memory_is_short_leaves_in_smaller_ones(device, 
         device.faults.add("any drop")
         await asyncio.sleep(outage_s)
         device.faults.clear()
-    client, panics, refused = device.app.link.client, [], []
+    client, panics, refused = device.app.link.http.client, [], []
     request, device.app.controller.panic = client.request, lambda: panics.append(1)
 
     async def with_little_room(method, target, headers=(), body=None):
@@ -121,8 +121,8 @@ async def test_429_lengthens_the_interval_and_quiet_time_brings_it_back(device):
     await _quiet(device)
     device.faults.add("commands status=429 times=3")
     await asyncio.sleep(200)
-    assert device.app.link.cadence.gap_ms() >= 20_000
-    await device.until(lambda: device.app.link.cadence.gap_ms() == 5000, 7200)
+    assert device.app.link.http.limiter.gap_ms() >= 20_000
+    await device.until(lambda: device.app.link.http.limiter.gap_ms() == 5000, 7200)
     assert device.online
 
 

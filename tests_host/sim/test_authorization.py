@@ -148,7 +148,7 @@ async def test_an_orderly_end_gives_the_token_back_and_leaves_the_outputs_safe(d
 
 async def test_a_server_that_echoes_the_token_does_not_get_it_into_the_log(device):
     await device.until(lambda: device.online, 60)
-    token = device.app.link.token.reveal()
+    token = device.app.link.account.token.reveal()
     for endpoint in ("feed-data", "batches"):
         device.faults.add(f"{endpoint} status=422 error={token}")
     device.want("6", 1)

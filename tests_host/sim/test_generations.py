@@ -281,7 +281,7 @@ async def test_over_mqtt_too(virtual_loop, tmp_path, api, protocols):
     )
     device.power_on()
     await device.until(lambda: device.online, 60)
-    await device.until(lambda: device.app.link.held, 60)
+    await device.until(lambda: device.app.link.account.on_mqtt, 60)
     await asyncio.sleep(30)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 3)

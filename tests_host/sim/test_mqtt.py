@@ -135,7 +135,7 @@ async def test_a_route_without_a_name_is_left_alone_and_said_once(make):
     device.want("6", 1)
     await asyncio.sleep(60)
     assert not device.on("pump") and not device.feed()
-    assert len([line for line in device.lines if "left alone: it does not say" in line]) == 4
+    assert len([line for line in device.lines if "ignored: it does not say" in line]) == 4
 
 
 async def test_a_value_of_a_missed_wish_is_found_after_the_broker_was_away(held):
@@ -440,7 +440,7 @@ async def test_without_a_credential_endpoint_mqtt_waits_in_the_safe_state(make):
 
 
 async def test_the_tuple_is_in_no_file(held, tmp_path):
-    password = held.app.link.tuple.password.reveal()
+    password = held.app.link.credentials.password.reveal()
     await asyncio.sleep(120)
     assert all(password.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert password not in "\n".join(held.lines)

@@ -25,11 +25,11 @@ def auto(make):  # noqa: F811
 
 
 async def on_mqtt(device):
-    await device.until(lambda: device.online and device.app.link.held, 90)
+    await device.until(lambda: device.online and device.app.link.account.on_mqtt, 90)
 
 
 async def polling(device, within_s=240):
-    await device.until(lambda: device.online and not device.app.link.held, within_s)
+    await device.until(lambda: device.online and not device.app.link.account.on_mqtt, within_s)
 
 
 async def test_where_there_is_mqtt_it_is_used_and_nothing_is_polled(auto):
@@ -77,7 +77,7 @@ async def test_polling_takes_over_when_the_broker_stays_away_and_gives_back_when
     auto.want("9", 21)
     await auto.until(lambda: auto.model.reported(DEVICE_ID, "9") == "21.0", 30)
     auto.broker.up()
-    await auto.until(lambda: auto.app.link.held, 1900)
+    await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
     await quiet(auto)
     auto.want("6", 0)
     await auto.until(lambda: not auto.on("pump"), 2)
@@ -94,7 +94,7 @@ async def test_no_report_is_lost_on_the_way_there_and_back(auto):
         for _ in range(20):
             auto.press()
             await asyncio.sleep(30)
-    await auto.until(lambda: auto.app.link.held, 1900)
+    await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
     await quiet(auto)
     told = [f["value"] for f in auto.feed("command") if f["command_id"] == PUMP]
     changes = [value for value, last in zip(told, [None, *told], strict=False) if value != last]
@@ -114,7 +114,7 @@ async def test_a_session_that_never_lasts_is_given_up_for_polling(auto):
     auto.want("6", 1)
     await auto.until(lambda: auto.on("pump"), 30)
     kicking.cancel()
-    await auto.until(lambda: auto.app.link.held, 1900)
+    await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
 
 
 @pytest.mark.parametrize("fault", ["mqtt status=403", "mqtt-credentials status=403", "mqtt-credentials status=404",
@@ -128,7 +128,7 @@ async def test_a_refusal_that_concerns_mqtt_alone_does_not_touch_the_lease_of_po
         await asyncio.sleep(3)
         assert auto.on("pump") and auto.app.link.lease.held
     auto.faults.clear()
-    await auto.until(lambda: auto.app.link.held, 1900)
+    await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
 
 
 async def test_keys_that_are_refused_end_the_lease_whatever_the_transport(auto):
@@ -138,7 +138,7 @@ async def test_keys_that_are_refused_end_the_lease_whatever_the_transport(auto):
     auto.model.set_keys(DEVICE_ID, False, auto.wall())
     await auto.until(lambda: not auto.on("pump"), 120)
     auto.model.set_keys(DEVICE_ID, True, auto.wall())
-    await auto.until(lambda: auto.on("pump") and auto.app.link.held, 2000)
+    await auto.until(lambda: auto.on("pump") and auto.app.link.account.on_mqtt, 2000)
 
 
 async def test_a_subscription_that_ends_while_polling_and_one_that_ends_on_mqtt(auto):

@@ -271,7 +271,7 @@ class RealerBench(Bench):
         if row[2]:
             self.net.broker = SimBroker(self.model, self.faults, self.wall)
         self.signs = [0.0]  # when the link showed life
-        self.link.alive = lambda: self.signs.append(loop.time())
+        self.link.watch(lambda: self.signs.append(loop.time()))
 
     @staticmethod
     def moments(row):

@@ -37,13 +37,14 @@ def client(orders, clock):
     from http1 import message
     from http1.client import Client
     from netio.sockets import Dialer
+    from netio.stream import trusting
 
     ders = []
     if orders["ca"]:
         with open(orders["ca"], "rb") as file:
             ders.append(file.read())
     message.MAX_BODY = 200000
-    return Client(Dialer(clock, Here(), ders), clock, orders["host"], orders["port"])
+    return Client(Dialer(clock, Here(), trusting(ders)), clock, orders["host"], orders["port"])
 
 
 async def get(orders, clock):
@@ -80,8 +81,9 @@ async def second_address(orders, clock):
 async def plain(orders, clock):
     """Send a line without TLS and read until the peer ends."""
     from netio.sockets import Dialer
+    from netio.stream import trusting
 
-    stream = await Dialer(clock, Here(), []).dial(orders["host"], orders["port"], tls=False)
+    stream = await Dialer(clock, Here(), None).dial(orders["host"], orders["port"], tls=False)
     await stream.write(b"ping\n")
     view = memoryview(bytearray(100))
     sizes = [await stream.read_into(view), await stream.read_into(view)]
@@ -127,11 +129,12 @@ async def unverified(orders, clock):
 
 async def bad_ca(orders, clock):
     from netio.sockets import Dialer
+    from netio.stream import trusting
 
     said = []
     for ders in ([b""], [b"not DER"]):
         try:
-            Dialer(clock, Here(), ders)
+            Dialer(clock, Here(), trusting(ders))
         except ValueError as e:
             said.append(str(e))
     return {"said": said}
@@ -151,7 +154,7 @@ class Sock:
 
 
 async def closing(orders, clock):
-    from netio.sockets import Stream
+    from netio.stream import Stream
 
     socks = [Sock(orders["fails"]), Sock(orders["fails"])]
     stream = Stream(*socks)

@@ -78,7 +78,7 @@ class SimClock(Clock):
 class SimDevice:
     """`config`: raw, as in the file; `folder`: where its flash records lie. One device to a loop.
 
-    `mqtt`: the cloud has a broker too, `.broker`; it stays when the device is switched off.
+    `mqtt`: the cloud has a broker too, `.broker`; it stays when the device is switched off. `most_tls`: see SimNet.
     """
 
     physics_s = 0.5
@@ -91,8 +91,10 @@ class SimDevice:
         model: Model | None = None,
         seed: int = 0,
         mqtt: bool = False,
+        most_tls: int = 2,
     ) -> None:
         self._loop = loop
+        self.most_tls = most_tls
         self._rng = random.Random(seed)
         self.reads(config or demo_config())
         self.world = World(seed)
@@ -160,7 +162,8 @@ class SimDevice:
         self.app = build(
             self.config, self.board, self.radio, clock, self.bits, log.say, store, self.net, self.boots
         )
-        log.hidden.append(self.app.link)
+        log.hidden += self.app.link.masked()
+        self.net.most_tls = self.most_tls
         self._portal(log, store)
         self._task = self._loop.create_task(self.app.supervisor.run())
 

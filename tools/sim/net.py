@@ -26,7 +26,10 @@ BROKER_HOST = "mqtt.realer.test"
 
 
 class SimNet:
-    """Seen from the device: `dialer` (itself) and `ask_time`. Seen from a test: the switches below.
+    """Seen from the device: see firmware.links.net. Seen from a test: the switches below.
+
+    `most_tls`: how many connections the device has memory for. One more fails as on a chip, and is a violation: a device
+    has to know how many fit.
 
     `broker`, `thinger`: who answer to their host names, once a story sets them. `wall()`: true unix seconds.
     `linked()`: whether the device has a network at all.
@@ -52,7 +55,8 @@ class SimNet:
         self._clock, self._rng, self.floor_s = clock, rng, floor_s
         self._servers, self._next = servers, 0
         self._resolver = Resolver(clock, lambda: ["192.0.2.1"], rng, self._udp)
-        self.dialer = self
+        self.most_tls = 2
+        self.free_heap: int | None = None
 
     def travel_s(self) -> float:
         """How long the next bytes are on their way: what gets lost is sent again after ever longer waits."""
@@ -72,10 +76,22 @@ class SimNet:
         peer = {BROKER_HOST: self.broker, THINGER_HOST: self.thinger}.get(host)
         if peer and not peer.running:
             raise NetError("connect", "ECONNREFUSED")
+        if len([stream for stream in self.streams if stream.open]) >= self.most_tls:
+            self.model.violations.append(f"{self.most_tls + 1} TLS connections at a time")
+            raise NetError("connect", "ENOMEM")
         self.dials += 1
         stream = SimPeerStream(self, peer) if peer else SimStream(self)
         self.streams.append(stream)
         return stream
+
+    def explain(self, error: NetError) -> str:
+        return str(error)
+
+    def two_fit(self, open_now: int = 0) -> bool:
+        return self.most_tls > 1
+
+    def heap_free(self) -> int | None:
+        return self.free_heap
 
     async def ask_time(self) -> int:
         server = self._servers[self._next % len(self._servers)]
@@ -121,6 +137,10 @@ class SimStream:
         self._arrived = asyncio.Event()
         self._eof = self._dead = self.closed = False
         self._serving: set[asyncio.Task] = set()
+
+    @property
+    def open(self) -> bool:
+        return not self.closed and not self._dead
 
     async def write(self, data) -> None:
         if self._dead or self.closed:

@@ -2,18 +2,19 @@
 
 import json
 
-from firmware.cloud.realer_mqtt import Offer, Route, Tuple
+from firmware.cloud.mqtt_catalog import MqttCatalog, MqttCredentials, Route
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Report, Secret
-from firmware.links.realer_broker import Broker
+from firmware.links.account import Account
+from firmware.links.mqtt import MqttSession
 from tests_host.support import mqtt_server as server
 from tests_host.support.wire import Timers, Wire, Wires, settle, started
 
 ACKS, PUMP = "d/acks", "d/pump"
-OFFER = Offer(
+CATALOG = MqttCatalog(
     "mqtt.realer.test", 8883, 5, ACKS, "/credentials", "{}", {("command", "1"): Route("d/feed", PUMP)}, ()
 )
-TUPLE = Tuple("me", "u", Secret("test-secret-not-real"), 600, 300)
+CREDENTIALS = MqttCredentials("me", "u", Secret("test-secret-not-real"), 600, 300)
 
 
 def wish(number):
@@ -27,6 +28,14 @@ def wish(number):
     return json.dumps(facts).encode()
 
 
+class Net:
+    def __init__(self, wires):
+        self.dial = wires.dial
+
+    def explain(self, error):
+        return str(error)
+
+
 class Rig:
     """`wires`: one for each connection that will be."""
 
@@ -34,8 +43,9 @@ class Rig:
         self.wires = [Wire() for _ in range(connections)]
         self.clock = Timers()
         self.said = []
-        self.broker = Broker(Wires(*self.wires), self.clock, lambda: 0, lambda *said: self.said.append(said))
-        self.broker.wishes = {PUMP: "1"}
+        account = Account({}, Net(Wires(*self.wires)), self.clock, lambda: 0, lambda *said: self.said.append(said))
+        self.broker = MqttSession(account, False)
+        self.broker.topics = {PUMP: "1"}
         self.at = -1
 
     async def connect(self, present, brought=()):
@@ -44,7 +54,7 @@ class Rig:
         wire = self.wires[self.at]
         again = [server.publish(PUMP, wish(n), pid, dup=1) for pid, n in brought]
         wire.feed(server.connack(5, 0, present) + b"".join(again))
-        outcome = await started(self.broker.connect(OFFER, TUPLE))
+        outcome = await started(self.broker.connect(CATALOG, CREDENTIALS))
         for pid, codes in ((1, (1,)), (2, (1,))):
             wire.feed(server.suback(pid + 2 * self.at * present, codes))
             await settle()
@@ -115,7 +125,7 @@ async def test_a_report_that_waited_for_a_session_which_was_refused_finds_the_li
     rig.wires[1].feed(server.connack(5, 0x87))
     refused = down = ""
     try:
-        await rig.broker.connect(OFFER, TUPLE)
+        await rig.broker.connect(CATALOG, CREDENTIALS)
     except LinkError as e:
         refused = str(e)
     try:

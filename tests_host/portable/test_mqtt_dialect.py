@@ -2,7 +2,7 @@
 
 import json
 
-from firmware.cloud import realer_mqtt as words
+from firmware.cloud import mqtt_catalog, mqtt_messages, realer
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Catalog, Command, Report, Sensor
@@ -40,7 +40,7 @@ def route(kind, name, field="source_id", **changes):
 
 
 def routes(*items):
-    return words.offer(dict(catalog(), mqtt_routes=list(items)))
+    return mqtt_catalog.catalog(dict(catalog(), mqtt_routes=list(items)))
 
 
 def refused(call, *args):
@@ -55,21 +55,21 @@ def refused(call, *args):
 
 
 def test_no_scope_is_asked_for_that_is_not_needed():
-    assert words.scopes(0, False).split(" ") == [
+    assert realer.scopes({"transport": "mqtt", "commands": 0}).split(" ") == [
         "iot:catalog:read",
         "iot:mqtt:connect",
         "iot:mqtt:ack:read",
         "iot:mqtt:feed-data:write",
     ]
-    assert words.scopes(2, False) == words.scopes(0, False) + " iot:mqtt:desired:read"
-    assert words.scopes(2, True) == words.scopes(2, False) + " iot:feed-data:write"
+    assert realer.scopes({"transport": "mqtt", "commands": 2}) == realer.scopes({"transport": "mqtt", "commands": 0}) + " iot:mqtt:desired:read"
+    assert realer.scopes({"transport": "auto", "commands": 2}) == realer.scopes({"transport": "mqtt", "commands": 2}) + " iot:feed-data:write"
 
 
 # The catalog
 
 
 def test_the_documented_catalog_is_an_offer():
-    offer = words.offer(catalog())
+    offer = mqtt_catalog.catalog(catalog())
     assert (offer.host, offer.port, offer.version, offer.acks) == (
         "mqtt.therealer.com",
         8883,
@@ -90,38 +90,38 @@ def test_without_wishes_the_body_is_the_catalogs_own():
 
 
 def test_protocol_and_address_are_the_catalogs():
-    offer = words.offer(catalog(broker_url="mqtts://b.test", protocol="mqtt-3.1.1"))
+    offer = mqtt_catalog.catalog(catalog(broker_url="mqtts://b.test", protocol="mqtt-3.1.1"))
     assert (offer.host, offer.port, offer.version) == ("b.test", 8883, 4)
-    assert words.offer(catalog(broker_url="mqtts://b.test:1/")).port == 1
+    assert mqtt_catalog.catalog(catalog(broker_url="mqtts://b.test:1/")).port == 1
 
 
 def test_what_would_show_the_password_or_lead_astray_is_refused():
     for url in ("mqtt://b.test", "http://b.test", "mqtts://u:p@b.test", "mqtts://b.test/x", "mqtts://b.test:0",
                 "mqtts://b.test:65536", "mqtts://", "mqtts://b test", "mqtts://" + "b" * 200):  # fmt: skip
-        assert "broker_url" in refused(words.offer, catalog(broker_url=url))
+        assert "broker_url" in refused(mqtt_catalog.catalog, catalog(broker_url=url))
     for topic in ("", "a/+", "#", "a\0", "t" * 200, 7, None):
-        assert "ack topic" in refused(words.offer, catalog(feed_data_ack_topic=topic))
-    assert "protocol" in refused(words.offer, catalog(protocol="mqtt-6"))
+        assert "ack topic" in refused(mqtt_catalog.catalog, catalog(feed_data_ack_topic=topic))
+    assert "protocol" in refused(mqtt_catalog.catalog, catalog(protocol="mqtt-6"))
     own = catalog()["mqtt"]["credential_endpoint"]
     for change in ({"endpoint": "https://elsewhere.test/x"}, {"endpoint": "//elsewhere.test/x"[1:] + " x"},
                    {"http_method": "PUT"}, {"body": None}, {"body": []}, {"endpoint": 7}):  # fmt: skip
-        assert "credential_endpoint" in refused(words.offer, catalog(credential_endpoint=dict(own, **change)))
+        assert "credential_endpoint" in refused(mqtt_catalog.catalog, catalog(credential_endpoint=dict(own, **change)))
 
 
 def test_no_credential_endpoint_is_no_mqtt_yet():
     body = catalog()
     body["mqtt"].pop("credential_endpoint")
-    assert words.offer(body).endpoint is None
+    assert mqtt_catalog.catalog(body).endpoint is None
 
 
 def test_any_shape_is_an_offer_or_refused():
     for wrong in WRONG:
-        refused(words.offer, wrong)
-        refused(words.offer, {"mqtt": wrong})
-        assert words.offer(dict(catalog(), mqtt_routes=wrong)).routes == {}
+        refused(mqtt_catalog.catalog, wrong)
+        refused(mqtt_catalog.catalog, {"mqtt": wrong})
+        assert mqtt_catalog.catalog(dict(catalog(), mqtt_routes=wrong)).routes == {}
         for key in catalog()["mqtt"]:
             try:
-                words.offer(catalog(**{key: wrong}))
+                mqtt_catalog.catalog(catalog(**{key: wrong}))
             except LinkError:
                 pass
 
@@ -140,13 +140,13 @@ def test_a_route_that_cannot_be_tied_is_not_guessed():
                 route("sensor", 7, feed_data_topic="a/+/b")):  # fmt: skip
         offer = routes(bad, route("sensor", 1))
         assert list(offer.routes) == [("sensor", "1")]
-        assert len(offer.notes) == 1 and "left alone" in offer.notes[0]
+        assert len(offer.notes) == 1 and "ignored" in offer.notes[0]
 
 
 def test_two_routes_of_one_source_are_none():
     offer = routes(route("sensor", 7), route("sensor", "7"), route("sensor", 7), route("sensor", 1))
     assert list(offer.routes) == [("sensor", "1")]
-    assert offer.notes == ["MQTT routes of sensor 7 left alone: there are several"]
+    assert offer.notes == ["MQTT routes of sensor 7 ignored: there are several"]
 
 
 def test_a_row_without_a_route_is_left_alone():
@@ -155,19 +155,19 @@ def test_a_row_without_a_route_is_left_alone():
     other = Command("2", "relay", "9", None, None, None, "")
     sensors = [Sensor(1, "thermistor", "14", ""), Sensor(2, "ldr_sensor", "15", "")]
     offer = routes(route("command", "1"), route("command", 2, desired_topic=None), route("sensor", 1))
-    tied = words.tied(Catalog([row, other, broken], sensors), offer.routes)
+    tied = mqtt_catalog.with_routes(Catalog([row, other, broken], sensors), offer.routes)
     assert [bool(c.error) for c in tied.commands] == [False, True, True]
     assert tied.commands[0] == row and tied.commands[2] == broken
     assert [s.error for s in tied.sensors] == ["", "it has no MQTT route"]
-    assert words.wishes(tied, offer.routes) == {ROOT + "/routes/rte_command_1/desired": 1}
+    assert mqtt_catalog.desired_topics(tied, offer.routes) == {ROOT + "/routes/rte_command_1/desired": 1}
 
 
 def test_a_row_whose_route_comes_back_is_served_again():
     catalog = Catalog([Command(1, "relay", "6", None, None, None, "")], [Sensor(1, "thermistor", "14", "")])
-    without = words.tied(catalog, {})
+    without = mqtt_catalog.with_routes(catalog, {})
     assert without.commands[0].error and without.sensors[0].error
     offer = routes(route("command", 1), route("sensor", 1))
-    assert words.tied(without, offer.routes) == catalog
+    assert mqtt_catalog.with_routes(without, offer.routes) == catalog
 
 
 # The tuple
@@ -185,7 +185,7 @@ def reply(**changes):
 
 
 def test_a_tuple_is_what_connect_takes_and_hides_its_password():
-    found = words.credential(reply())
+    found = mqtt_catalog.credentials(reply())
     assert found[:2] == (DEVICE, "realer-x-cred-v12") and found[3:] == (3600, 2700)
     assert found.password.reveal() == "not-a-real-one" and "not-a-real-one" not in repr(found)
 
@@ -203,15 +203,15 @@ def test_the_shorter_life_counts_and_renewal_comes_before_its_end():
         ({"expires_in": "100"}, (100, 75)),
     )
     for change, lives in table:
-        assert words.credential(reply(**change))[3:] == lives, change
+        assert mqtt_catalog.credentials(reply(**change))[3:] == lives, change
 
 
 def test_a_reply_without_a_tuple_is_refused():
     for key in ("mqtt_client_id", "mqtt_username", "mqtt_credential", "expires_in"):
         for wrong in (None, "", [], {}, True, -1, "x" if key == "expires_in" else 7):
-            refused(words.credential, reply(**{key: wrong}))
+            refused(mqtt_catalog.credentials, reply(**{key: wrong}))
     for wrong in WRONG:
-        refused(words.credential, wrong)
+        refused(mqtt_catalog.credentials, wrong)
 
 
 # Messages
@@ -232,29 +232,29 @@ def wish(**changes):
 
 def no_wish(payload):
     try:
-        words.desired(1, payload)
+        mqtt_messages.desired(1, payload)
     except ValueError as e:
         return str(e)
     raise AssertionError(payload)
 
 
 def test_a_wish_has_a_name_a_number_and_a_window():
-    assert words.desired(1, wish()) == (1, "18.5", "des_00000000000000000000000001", 42, 300)
+    assert mqtt_messages.desired(1, wish()) == (1, "18.5", "des_00000000000000000000000001", 42, 300)
     for version in ("1", "1.3", 1.0):
-        assert words.desired(1, wish(version=version)).sequence == 42
+        assert mqtt_messages.desired(1, wish(version=version)).sequence == 42
 
 
 def test_a_window_that_is_no_number_has_closed():
     for wrong in (None, "soon", -1, True, [], {}):
-        assert words.desired(1, wish(valid_for_seconds=wrong)).valid_s == 0
-    assert words.desired(1, wish(valid_for_seconds="7.5")).valid_s == 7.5
+        assert mqtt_messages.desired(1, wish(valid_for_seconds=wrong)).valid_s == 0
+    assert mqtt_messages.desired(1, wish(valid_for_seconds="7.5")).valid_s == 7.5
 
 
 def test_values_and_numbers_pass_as_they_are_or_not_at_all():
-    assert words.desired(1, wish(value=[1])).value == ""
-    assert words.desired(1, wish(value=0)).value == 0
+    assert mqtt_messages.desired(1, wish(value=[1])).value == ""
+    assert mqtt_messages.desired(1, wish(value=0)).value == 0
     for wrong in (None, "42", 4.5, True, []):
-        assert words.desired(1, wish(sequence_number=wrong)).sequence is None
+        assert mqtt_messages.desired(1, wish(sequence_number=wrong)).sequence is None
 
 
 def test_what_is_no_wish_is_said_to_be_none():
@@ -267,7 +267,7 @@ def test_what_is_no_wish_is_said_to_be_none():
 
 def test_a_report_says_nothing_that_its_topic_says():
     report = Report("1-2-3", "command", 1, "1.0", 1777025700, 0, "des_1", "applied", 42)
-    assert json.loads(words.publish(report)) == {
+    assert json.loads(mqtt_messages.publish(report)) == {
         "message_id": "1-2-3",
         "value": "1.0",
         "value_received_at": "2026-04-24T10:15:00Z",
@@ -276,12 +276,12 @@ def test_a_report_says_nothing_that_its_topic_says():
         "sequence_number": 42,
     }
     local = Report("1-2-4", "sensor", 1, "21.5", 1777025700, 0, None, None, None)
-    assert sorted(json.loads(words.publish(local))) == ["message_id", "value", "value_received_at"]
+    assert sorted(json.loads(mqtt_messages.publish(local))) == ["message_id", "value", "value_received_at"]
 
 
 def ack(status, retryable=False, **more):
     body = dict({"version": 1, "status": status, "retryable": retryable, "message_id": "1-2-3"}, **more)
-    return words.acknowledgement(json.dumps(body).encode())
+    return mqtt_messages.acknowledgement(json.dumps(body).encode())
 
 
 def test_only_the_clouds_yes_lets_a_report_be_told_again():

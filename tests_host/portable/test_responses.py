@@ -5,7 +5,7 @@ The sound bodies are the documentation's own examples (Realer API, sections 3, 5
 
 import json
 
-from firmware.cloud import words
+from firmware.cloud import responses
 from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 
@@ -28,7 +28,7 @@ class Answer:
 def verdict(status, body=""):
     """The verdict on an answer, or the class of the error it becomes."""
     try:
-        return words.judge("commands", Answer(status, body))[0]
+        return responses.parse_response("commands", Answer(status, body))[0]
     except LinkError as e:
         return type(e)
 
@@ -95,21 +95,21 @@ def test_every_answer_has_one_verdict():
 
 
 def test_a_validation_error_is_told_with_its_reasons():
-    found, _, told, _ = words.judge("feed-data", Answer(422, INVALID))
+    found, _, told, _ = responses.parse_response("feed-data", Answer(422, INVALID))
     assert found not in (v.OK, v.SLOW, v.CONFLICT)
     assert told.startswith("feed-data: HTTP 422 ") and "is invalid for this device" in told
 
 
 def test_the_server_says_how_long_to_wait():
-    assert words.judge("commands", Answer(429, "", 40))[3] == 40
-    error = refused(words.judge, "commands", Answer(503, "", 50))
+    assert responses.parse_response("commands", Answer(429, "", 40))[3] == 40
+    error = refused(responses.parse_response, "commands", Answer(503, "", 50))
     assert error.retry_after_s == 50 and not isinstance(error, AuthError)
 
 
 def test_the_words_about_an_error_are_short_whatever_it_is():
     # On MicroPython str() of the last one would end in a RuntimeError.
     for error in ('"%s"' % ("x" * 5000), '{"%s":1}' % ("x" * 5000), DEEP):
-        _, _, told, _ = words.judge("commands", Answer(400, '{"error":%s}' % error))
+        _, _, told, _ = responses.parse_response("commands", Answer(400, '{"error":%s}' % error))
         assert len(told) < 240
 
 
@@ -117,7 +117,7 @@ def test_the_words_about_an_error_are_short_whatever_it_is():
 
 
 def test_the_token_of_the_documentation():
-    token, expires_s, renew_s = words.grant(json.loads(TOKEN))
+    token, expires_s, renew_s = responses.grant(json.loads(TOKEN))
     assert (token.reveal(), expires_s, renew_s) == ("test-token", 3600, 2700)
     assert "test-token" not in repr((token, expires_s, renew_s))
 
@@ -129,19 +129,19 @@ def test_a_token_with_less_or_more_than_documented():
         ({"access_token": "t", "expires_in": 59.9, "renew_after": None}, (59, 0)),
         ({"access_token": "t", "expires_in": 1, "renew_after": [], "new": {"a": 1}}, (1, 0)),
     ):
-        assert words.grant(body)[1:] == expected
+        assert responses.grant(body)[1:] == expected
 
 
 def test_a_token_that_cannot_be_used_is_no_token():
     good = {"access_token": "test-token", "expires_in": 3600}
     for text in (None, "", 7, True, ["t"], "two words", "line\r\nX: y", "tab\t", "caf\u00e9", "\x7f", " "):
-        refused(words.grant, dict(good, access_token=text))
+        refused(responses.grant, dict(good, access_token=text))
     for seconds in (None, 0, -5, 0.5, "", "soon", True, [3600], {}, 1e300):
-        refused(words.grant, dict(good, expires_in=seconds))
+        refused(responses.grant, dict(good, expires_in=seconds))
     for body in WRONG:
-        refused(words.grant, body)
+        refused(responses.grant, body)
 
 
 def test_no_error_text_tells_the_token():
-    error = refused(words.grant, {"access_token": "test token", "expires_in": 3600})
+    error = refused(responses.grant, {"access_token": "test token", "expires_in": 3600})
     assert "test token" not in str(error)

@@ -1,0 +1,35 @@
+"""What iot/v1 says alike over HTTPS and over MQTT: a desired state, and an event that is reported. Pure."""
+
+from firmware.cloud.fields import get_scalar, get_text
+from firmware.core.nouns import Desired, iso, number
+
+
+def desired_state(command_id, item):
+    """The Desired of a desired state (sections 5.5, 6.6), None when it has no identity to answer under. A window that
+    is missing or no number counts as closed."""
+    name = get_text(item, "desired_id")
+    if not name:
+        return None
+    sequence = get_scalar(item, "sequence_number")
+    return Desired(
+        command_id,
+        get_scalar(item, "value"),
+        name,
+        sequence if type(sequence) is int else None,
+        max(number(get_scalar(item, "valid_for_seconds")) or 0, 0),
+    )
+
+
+def event(report):
+    """What is told of one report wherever it goes: the object of section 6.4."""
+    item = {
+        "value": report.value,
+        "value_received_at": iso(report.at),
+        "message_id": report.message_id,
+    }
+    if report.desired_id is not None:
+        item["desired_id"] = report.desired_id
+        item["report_status"] = report.status
+        if report.sequence is not None:
+            item["sequence_number"] = report.sequence
+    return item

@@ -1,0 +1,139 @@
+"""The answers of the Realer API that MQTT begins with: its catalog and the credentials for CONNECT.
+
+Sources: Realer API, sections 6 and 14 rows 6 to 15; the documentation names the fields, this file the guesses. Pure. Whatever
+shape an answer has, it becomes a result or a LinkError. Topics are taken from the catalog, never made.
+"""
+
+import json
+import re
+from collections import namedtuple
+from micropython import const
+
+from firmware.cloud.fields import get, get_scalar, get_text
+from firmware.core.errors import LinkError
+from firmware.core.nouns import Catalog, Command, Secret, Sensor, number
+
+_DESIRED_SCOPE = "iot:mqtt:desired:read"
+
+_ROUTE_IDS = ("source_id", "%s_id")
+"""The fields of a route that may name its source, `%s` being its source_type: section 14 row 6 leaves it open."""
+
+_LONGEST = const(160)
+_NO_ROUTE = "it has no MQTT route"
+_VERSIONS = {"mqtt-5.0": 5, "mqtt-3.1.1": 4}
+
+MqttCatalog = namedtuple("MqttCatalog", "host port version acks endpoint body routes notes")
+"""The MQTT catalog. `version`: MQTT protocol level; `body`: JSON for `endpoint`; `routes`: {(source_type, id as text):
+Route}; `notes`: what is wrong with single routes, for the log. `endpoint` is None while there is no MQTT."""
+
+Route = namedtuple("Route", "feed desired")
+"""Topics of one source; `desired` is None but for commands."""
+
+MqttCredentials = namedtuple("MqttCredentials", "client_id username password expires_s renew_s")
+"""What CONNECT takes, and how long it is good for. `password` is a Secret."""
+
+
+def catalog(body):
+    """The MqttCatalog of GET mqtt. LinkError: one that nothing can be done with."""
+    mqtt = get(body, "mqtt")
+    version = _VERSIONS.get(get_scalar(mqtt, "protocol"))
+    # Without TLS the password would be shown to whoever is on the way.
+    url = _match("mqtts://([a-zA-Z0-9.-]+)(:([0-9]+))?/?$", get_text(mqtt, "broker_url"))
+    port = int(url.group(3) or 8883) if url else 0
+    acks = _topic(mqtt, "feed_data_ack_topic")
+    if not version or not 0 < port < 65536 or not acks:
+        raise LinkError("MQTT catalog without a usable protocol, broker_url or ack topic")
+    found = get(mqtt, "credential_endpoint")
+    endpoint = get_text(found, "endpoint")
+    asked = get(found, "body")
+    # A path only: the token must not go to another host.
+    if found and not (
+        _match("/[a-zA-Z0-9/_.-]+$", endpoint)
+        and found.get("http_method") == "POST"
+        and isinstance(asked, dict)
+    ):
+        raise LinkError("MQTT catalog with an unknown kind of credential_endpoint")
+    notes = []
+    routes = _routes(get(body, "mqtt_routes"), notes)
+    return MqttCatalog(
+        url.group(1), port, version, acks, endpoint or None, _with_desired(asked, routes), routes, notes
+    )
+
+
+def _match(pattern, found):
+    # Matching long texts would take more stack than there is.
+    return re.match(pattern, found) if len(found) <= _LONGEST else None
+
+
+def _topic(thing, key):
+    """A topic to be used as it is, "" for one that is missing or could stand for others."""
+    topic = get_text(thing, key)
+    return "" if len(topic) > _LONGEST or "+" in topic or "#" in topic or "\0" in topic else topic
+
+
+def _routes(items, notes):
+    found = {}
+    twice = []
+    for item in items if isinstance(items, list) else ():
+        kind = get_scalar(item, "source_type")
+        mqtt = get(item, "mqtt")
+        feed = _topic(mqtt, "feed_data_topic")
+        desired = _topic(mqtt, "desired_topic") or None
+        names = [get_scalar(item, field.replace("%s", str(kind))) for field in _ROUTE_IDS]
+        names = [str(name) for name in names if name != ""]
+        if kind not in ("sensor", "command") or not feed or len(set(names)) != 1:
+            notes.append("MQTT route %s ignored: it does not say what it is for" % (feed or "?")[:120])
+        elif (kind, names[0]) in found:
+            twice.append((kind, names[0]))
+        else:
+            found[kind, names[0]] = Route(feed, desired if kind == "command" else None)
+    for key in set(twice):
+        found.pop(key)
+        notes.append("MQTT routes of %s %s ignored: there are several" % key)
+    return found
+
+
+def _with_desired(body, routes):
+    """The catalog's own body as JSON, with the scope for desired states where there are any: its sample lacks it."""
+    asked = get(body, "scopes")
+    if isinstance(asked, list) and _DESIRED_SCOPE not in asked and [r for r in routes.values() if r.desired]:
+        asked.append(_DESIRED_SCOPE)
+    return json.dumps(body)
+
+
+def credentials(body):
+    """The MqttCredentials of a credential reply. LinkError."""
+    mqtt = get(body, "mqtt")
+    names = [get_text(mqtt, "mqtt_" + name) for name in ("client_id", "username", "credential")]
+    expires_s = number(get(mqtt, "expires_in")) or 0
+    hard_s = number(get(mqtt, "session_hard_expires_in")) or expires_s
+    if "" in names or expires_s < 1:
+        raise LinkError("MQTT credential reply without a usable set or expires_in")
+    expires_s = int(min(expires_s, max(hard_s, 1)))
+    renew_s = int(number(get(mqtt, "renew_after")) or 0)
+    if not 0 < renew_s < expires_s:
+        renew_s = expires_s * 3 // 4
+    return MqttCredentials(names[0], names[1], Secret(names[2]), expires_s, renew_s)
+
+
+def with_routes(catalog, routes):
+    """`catalog` with an error in each row that no route leads to: such a row is ignored, and told once. What an
+    earlier call found is looked at anew."""
+    commands = []
+    for row in catalog.commands:
+        route = routes.get(("command", str(row.id)))
+        commands.append(Command(*(row[:6] + (_error(row, route and route.desired),))))
+    sensors = [
+        Sensor(*(row[:3] + (_error(row, ("sensor", str(row.id)) in routes),))) for row in catalog.sensors
+    ]
+    return Catalog(commands, sensors)
+
+
+def desired_topics(catalog, routes):
+    """{desired topic: command id} of the commands of a catalog `with_routes`."""
+    return {routes["command", str(row.id)].desired: row.id for row in catalog.commands if not row.error}
+
+
+def _error(row, route):
+    error = "" if row.error == _NO_ROUTE else row.error
+    return error or ("" if route else _NO_ROUTE)

@@ -1,0 +1,52 @@
+"""The payloads on the MQTT topics of the Realer API: desired states, reports, acknowledgements.
+
+Sources: Realer API, sections 6 and 14 rows 6 to 15. Pure. A payload of any other shape is a ValueError with words for the log.
+"""
+
+import json
+
+from firmware.cloud.models import desired_state, event
+from firmware.cloud.fields import error_text, get, get_scalar, get_text
+from firmware.core import verdict as v
+
+
+def desired(command_id, payload):
+    """The Desired of a message on the topic of that command. ValueError: it is none, with words for the log."""
+    found = desired_state(command_id, _object(payload))
+    if not found:
+        raise ValueError("no desired_id")
+    return found
+
+
+def publish(report):
+    """The payload of one report: its topic says the rest (section 6.4)."""
+    return json.dumps(event(report)).encode()
+
+
+def acknowledgement(payload):
+    """(message_id, verdict, words for the log) of a message on the ack topic (section 6.5). ValueError: it is none.
+
+    OK, CONFLICT, DROP, or RETRY, which is only where the cloud says so.
+    """
+    body = _object(payload)
+    status = get_scalar(body, "status")
+    if status in ("accepted", "replayed"):
+        found = v.OK
+    elif get(body, "retryable") is True:
+        found = v.RETRY
+    else:
+        found = v.CONFLICT if status == "conflict" else v.DROP
+    return get_text(body, "message_id"), found, "%s %s" % (status, error_text(body))
+
+
+def _object(payload):
+    try:
+        body = json.loads(payload.decode())
+    except (ValueError, MemoryError, RuntimeError):  # the latter two: nested deeper than there is room for
+        body = None
+    if not isinstance(body, dict):
+        raise ValueError("no JSON object")
+    # 1, "1" or "1.4": another major version may mean something else by the same words (section 14 row 7).
+    if str(get_scalar(body, "version")).partition(".")[0] != "1":
+        raise ValueError("unknown version")
+    return body

@@ -1,0 +1,51 @@
+"""Whether to be on MQTT or to poll over HTTPS, by what the attempts came to. Pure."""
+
+from micropython import const
+
+from firmware.core.timing import Backoff, Timer
+
+_MOST_MISSES = const(3)
+
+
+class TransportChoice:
+    """`auto`: polling may stand in for MQTT. `misses`: attempts in a row that led to no steady session."""
+
+    def __init__(self, auto, now):
+        self.auto = auto
+        self.misses = 0
+        self.excluded = False
+        self.probe = Timer(now)
+        self.probes = Backoff(60000, 1800000, 30000)
+
+    def tries_mqtt(self, now):
+        """Whether the next opening should begin with MQTT."""
+        return not self.auto or (not self.excluded and (self.misses < _MOST_MISSES or self.probe.passed(now)))
+
+    def probes_mqtt(self, now):
+        """Whether it is time to try MQTT again while polling."""
+        return self.auto and not self.excluded and self.probe.passed(now)
+
+    def steady(self):
+        """A session has lasted."""
+        self.misses = 0
+        self.probes.reset()
+
+    def give_up(self):
+        """Another attempt soon would come to the same."""
+        self.misses = max(self.misses, _MOST_MISSES)
+
+    def exclude(self):
+        """MQTT can never work on this device: do not try it again. Whether that is new."""
+        new = not self.excluded
+        self.excluded = True
+        self.give_up()
+        return new
+
+    def poll_instead(self, now, bits, refused):
+        """After a failed attempt: ms until MQTT is tried again, to be polled meanwhile; None: try MQTT again at once.
+        `refused`: the cloud said no, `bits`: 32 random ones."""
+        if not refused and self.misses < _MOST_MISSES:
+            return None
+        wait = self.probes.next_ms(bits)
+        self.probe = Timer(now, wait)
+        return wait

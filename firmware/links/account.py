@@ -1,0 +1,46 @@
+"""What a link of the Realer cloud knows of its cloud and keeps while the code that talks to it is not in memory.
+
+Values only, and nothing whose class comes and goes: the halves of a link (docs/ARCHITECTURE.md, "Halves of a link") read
+and write these attributes, and go.
+"""
+
+from firmware.core.safety import Lease
+from firmware.core.timing import Backoff
+
+
+class Account:
+    """`cfg`: the `cloud` section of the configuration; `net`: see `links.net`; `rng()`: 32 random bits; `log(level, text)`.
+
+    | attribute       | what it holds                                                                              |
+    |-----------------|--------------------------------------------------------------------------------------------|
+    | `lease`         | the authorization; only what the cloud answers changes it                                   |
+    | `token`         | a Secret, or None when a new one is needed; `asked_scopes`: what it was asked for with      |
+    | `plain`         | tokens are asked for without scopes, because asking for them was refused                    |
+    | `no_oauth`      | the server has no OAuth endpoint                                                            |
+    | `catalog`       | Catalog, replaced when the cloud changes it; `rows`: its commands as read last, or None      |
+    | `desired`       | desired values that were read and not handed over yet, or None                              |
+    | `protocols`     | what the cloud lets this device use                                                         |
+    | `retry_s`       | least wait after a failure, where the cloud tells one                                       |
+    | `pacing`, `memo`| what the rate limiter and the generation's source need again when they are loaded again     |
+    """
+
+    def __init__(self, cfg, net, clock, rng, log):
+        self.cfg = cfg
+        self.net = net
+        self.clock = clock
+        self.rng = rng
+        self.log = log
+        self.lease = Lease(clock.ms())
+        self.renewals = Backoff(5000, 60000)
+        self.token = self.catalog = self.rows = self.desired = self.pacing = self.memo = None
+        self.asked_scopes = ""
+        self.plain = self.no_oauth = self.on_mqtt = False
+        self.protocols = ("https", "mqtt")
+        self.retry_s = 0
+
+    def alive(self):
+        """Replaced by whoever wants to be called at least every 20 s while a verb of the link takes long."""
+
+    def reveal(self):
+        """What the log has to mask: a server may echo the token."""
+        return self.token.reveal() if self.token else "\n"

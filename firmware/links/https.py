@@ -1,0 +1,194 @@
+"""Authorized requests to any generation of the Realer API: the token, the pacing, what every answer shares.
+
+Half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device talks HTTPS. Answers that concern
+authorization or the server's health are dealt with here; what remains goes to the source, which speaks for one
+generation. Only LinkError and AuthError escape. Sources: Realer API, sections 2, 3 and 8.
+
+A source has `scopes()`, what tokens are asked for; `login()`: the (token, expires_s, renew_s) of a fresh token;
+`request(what, text)`: the arguments of `Client.request`; `revoke(token)`; `begin()`, awaited before MQTT is
+tried: find out what the cloud offers; `open()`: nothing, once `Account.catalog` and
+`Account.desired` are read; `poll()`: desired values, None when the rate limit forbids to ask; `send(reports)`; `memo()`:
+what a later source of this kind goes on with, by way of `Account.memo`.
+"""
+
+import asyncio
+from micropython import const
+
+from firmware.cloud import responses
+from firmware.core import verdict as v
+from firmware.core.errors import AuthError, LinkError
+from firmware.core.rate_limit import RateLimiter
+from firmware.core.timing import Timer
+from firmware.version import VERSION
+from http1.client import Client
+from http1.message import HttpError
+from netio.errors import NetError
+
+_REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
+_REVOKE_MS = const(5000)
+_AGENT = "User-Agent", "realer-firmware/" + VERSION  # RFC 9110, section 10.1.5
+
+
+class Https:
+    """One kept-alive connection to the cloud. `account`: see Account; `source`: set before the first request."""
+
+    def __init__(self, account):
+        cfg = account.cfg
+        clock = account.clock
+        host, _, port = cfg["base_url"][8:].rstrip("/").partition(":")
+        self.account = account
+        self.clock = clock
+        self.client = Client(account.net, clock, host, int(port or 443))
+        self.limiter = RateLimiter(cfg["poll_s"] * 1000, clock.ms(), account.pacing)
+        self.turn = asyncio.Lock()
+        self.source = None
+
+    def lent(self, host, port):
+        """A Client for another host."""
+        return Client(self.account.net, self.clock, host, port)
+
+    def leave(self):
+        """Close, and leave what a later half has to know with the account. Never raises."""
+        self.client.close()
+        self.account.pacing = self.limiter.state()
+        self.account.memo = self.source.memo()
+
+    async def next_desired(self):
+        """Desired values as of now, after waiting for the next poll; None when there was nothing to receive yet."""
+        if await self.slot(self.limiter.poll_wait_ms):
+            return await self.source.poll()
+        return None
+
+    async def exchange(self, what, text="", strict=True):
+        """One request under the device's path: (outcome, JSON, message for the log). `text`: JSON to post, "" to get.
+
+        A 401 or 403 is answered with one fresh token and one repetition of the very same request. RETRY is raised, and
+        so are REAUTH, UNPAID and FORBIDDEN, which end the lease; without `strict` these come back instead: then the
+        refusal may concern this request alone.
+        """
+        await self.turn.acquire()
+        try:
+            await self.authorize()
+            outcome, body, message = await self.ask(what, text)
+            if outcome in (v.REAUTH, v.FORBIDDEN):
+                self.account.log("warning", message + "; asking for a fresh token")
+                self.account.token = None
+                await self.authorize()
+                outcome, body, message = await self.ask(what, text)
+        finally:
+            self.turn.release()
+        if strict and outcome in (v.REAUTH, v.FORBIDDEN, v.UNPAID):
+            raise self.refused(outcome, message)
+        return outcome, body, message
+
+    async def read(self, what):
+        """The JSON of a catalog, None when the rate limit is not over yet."""
+        outcome, body, message = await self.exchange(what)
+        if outcome == v.GONE:
+            raise self.refused(outcome, message)
+        if outcome not in (v.OK, v.SLOW):
+            raise LinkError(message)
+        return body if outcome == v.OK else None
+
+    async def renew_token(self):
+        """Have a fresh token, as far as the server gives one."""
+        await self.turn.acquire()
+        try:
+            self.account.lease.renewal = Timer(self.clock.ms())
+            await self.authorize()
+        finally:
+            self.turn.release()
+
+    async def shutdown(self, token):
+        """Revoke `token`, if there is one, within five seconds, as far as possible."""
+        self.client.abandon()
+        try:
+            if token:
+                await self.clock.within(_REVOKE_MS, self.source.revoke(token))
+        except (LinkError, asyncio.TimeoutError):
+            pass
+        self.client.close()
+
+    async def slot(self, wait_ms):
+        """Wait for a slot, but not longer than `_REST_MS`: whether it has come."""
+        await self.clock.sleep_ms(min(wait_ms(self.clock.ms()), _REST_MS))
+        return not wait_ms(self.clock.ms())
+
+    async def paced(self, what, request):
+        """One request when its turn has come."""
+        limiter = self.limiter
+        clock = self.clock
+        while wait := limiter.wait_ms(clock.ms()):
+            self.account.alive()
+            await clock.sleep_ms(min(wait, _REST_MS))
+        limiter.started(clock.ms(), what in ("commands", "desired-states"))
+        try:
+            return await self.call(what, request)
+        finally:
+            limiter.finished(clock.ms())
+
+    async def call(self, what, request):
+        """One request at once: (outcome, JSON, message, seconds of Retry-After)."""
+        account = self.account
+        method, target, headers, body = request
+        try:
+            response = await self.client.request(method, target, headers + (_AGENT,), body)
+        except NetError as e:
+            raise LinkError("%s: %s" % (what, account.net.explain(e)), account.retry_s)
+        except HttpError as e:
+            raise LinkError("%s: %s" % (what, e), account.retry_s)
+        response.retry_after_s = max(response.retry_after_s, account.retry_s)
+        return responses.parse_response(what, response)
+
+    def accept(self, outcome, body, message, wait_s):
+        """The JSON of an answer to the device's keys. LinkError or AuthError when there is none."""
+        if outcome == v.SLOW:
+            raise LinkError(message, wait_s)
+        if outcome != v.OK:
+            raise self.refused(outcome, message)
+        return body
+
+    def refused(self, outcome, message):
+        """End the lease; the AuthError to raise."""
+        message += "; " + responses.REFUSALS.get(outcome, "not allowed")
+        self.account.token = None
+        self.account.lease.end(message)
+        return AuthError(message)
+
+    # -- the steps --
+
+    async def ask(self, what, text):
+        account = self.account
+        request = self.source.request(what, text)
+        outcome, body, message, wait_s = await self.paced(what, request)
+        if outcome == v.OK:
+            account.lease.confirm()
+        if outcome == v.SLOW:
+            limiter = self.limiter
+            limiter.slow_down(self.clock.ms(), wait_s)
+            account.log("warning", "rate limit, requests now %d s apart" % (limiter.gap_ms() // 1000))
+        return outcome, body, message
+
+    async def authorize(self):
+        """Have a token. Renewal begins while the old one still works; its failure is no failure of the request."""
+        account = self.account
+        lease = account.lease
+        asked = self.clock.ms()
+        if account.token and not lease.renewal.passed(asked):
+            return
+        scopes = self.source.scopes()
+        try:
+            account.token, expires_s, renew_s = await self.source.login(scopes)
+        except LinkError as e:
+            if not account.token or lease.token.passed(asked):
+                # Nothing is left to rely on.
+                lease.end(str(e))
+                raise
+            wait = max(account.renewals.next_ms(account.rng()), e.retry_after_s * 1000)
+            lease.renewal = Timer(self.clock.ms(), wait)
+            account.log("warning", "token not renewed: %s" % e)
+            return
+        account.asked_scopes = scopes
+        lease.grant(asked, expires_s, renew_s)
+        account.renewals.reset()
+        account.log("info", "token valid for %d s" % expires_s)

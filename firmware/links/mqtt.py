@@ -1,0 +1,227 @@
+"""The MQTT session of a Realer device: subscriptions, desired values, reports until they are acknowledged.
+
+Half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device is on MQTT. PUBACK means nothing
+here: only the cloud's own acknowledgement takes a report out of the outbox. Only LinkError escapes. Sources:
+Realer API, sections 6 and 14 rows 6 to 15.
+"""
+
+import asyncio
+from micropython import const
+
+from firmware.cloud import mqtt_messages as messages
+from firmware.core import verdict as v
+from firmware.core.errors import LinkError
+from firmware.core.timing import Backoff, Timer
+from mqtt5.client import Client
+from mqtt5.packet import MqttError
+from netio.errors import NetError
+
+_KEEP_ALIVE_S = const(30)
+_KEPT_S = const(60)
+"""How long the broker holds messages for us across a reconnect: no desired state gets older than that unseen."""
+_SUBSCRIBE_MS = const(15000)
+_ACK_MS = const(10000)
+_MOST = const(4)  # reports under way at once
+_PACKET = const(1024)  # bytes of the largest packet to receive: a desired state has 300
+_UNANSWERED = const(3)  # rounds without one acknowledgement after which the session is given up
+
+
+class MqttSession:
+    """`account`: see Account. `present`: the broker went on with an earlier session, so nothing was missed; `refused`:
+    the last attempt ended because the broker did not take the credentials or a topic, which may be out of date."""
+
+    def __init__(self, account, kept):
+        self.account = account
+        self.clock = clock = account.clock
+        self.client = None
+        self.kept = kept  # the broker may be asked to go on with the session
+        self.present = self.refused = False
+        self.acks = ""
+        self.routes = {}
+        self.topics = {}  # {desired topic: command id}; whoever knows the catalog sets it
+        self.received = []  # pairs (Message, Desired), the application has not seen them yet
+        self.unacknowledged = []  # Messages the application has seen
+        self.answers = {}  # by message_id of what was published: (outcome, message), None until the cloud has answered
+        self.backoff = Backoff(2000, 60000)
+        self.hold = Timer(clock.ms())
+        self.silent_rounds = 0
+
+    async def connect(self, catalog, credentials):
+        """Be connected and subscribed: acknowledgements first, then desired states. LinkError, see `refused`."""
+        client = self.client
+        if not client or (client.host, client.port) != (catalog.host, catalog.port):
+            if client:
+                self.close()
+                self.kept = False
+            self.client = client = Client(self.account.net, self.clock, catalog.host, catalog.port, _PACKET)
+        self.acks = catalog.acks
+        self.routes = catalog.routes
+        self.silent_rounds = 0
+        # What was under way is known by the cloud's acknowledgements and by desired ids, not by the session: so the
+        # broker may go on with one whose client has gone from memory meanwhile.
+        clean = not self.kept and catalog.version >= 5
+        try:
+            facts = await client.connect(
+                credentials.client_id,
+                credentials.username,
+                credentials.password.reveal(),
+                _KEEP_ALIVE_S,
+                catalog.version,
+                clean,
+                _KEPT_S,
+            )
+            self.present = facts.session_present
+            await self.clock.within(_SUBSCRIBE_MS, self.subscribe(catalog))
+            self.kept = True
+        except (NetError, MqttError, asyncio.TimeoutError) as e:
+            self.refused = isinstance(e, MqttError)
+            self.close()
+            self.kept = self.kept and isinstance(e, NetError)  # else the session itself may have led here
+            raise LinkError("MQTT: %s" % self.explain(e))
+
+    async def subscribe(self, catalog):
+        await self.client.subscribe([catalog.acks])
+        desired = [route.desired for route in catalog.routes.values() if route.desired]
+        if desired:
+            await self.client.subscribe(desired)
+
+    async def listen(self, wait_ms):
+        """Desired values that came, after waiting at most so long: [] when there was only a sign of life, None when not
+        even that."""
+        self.acknowledge()
+        session = self.client.session
+        before = session.heard
+        await self.until(self.any_received, wait_ms)
+        received, self.received = self.received, []
+        self.unacknowledged = [message for message, _ in received]
+        desired = [value for _, value in received]
+        return desired if desired or session.heard != before else None
+
+    async def send(self, reports):
+        """Publish some of `reports` and wait for their acknowledgements: (message_id, outcome) of those that are over.
+
+        What the cloud wants later, or did not answer, waits for another turn behind the others.
+        """
+        ids = [r.message_id for r in reports]
+        self.answers = {name: found for name, found in self.answers.items() if name in ids}
+        # Behind what waits nothing of the same source may overtake it: the last word would be an old one.
+        waiting = [r[1:3] for r in reports if r.message_id in self.answers]
+        batch = [r for r in reports if r[1:3] not in waiting][:_MOST]
+        if not batch:
+            await self.until(self.any_answer, self.hold.left_ms(self.clock.ms()))
+            batch = [] if self.any_answer() else reports[:_MOST]
+        orders = []
+        for report in batch:
+            orders.append(await self.publish(report))  # noqa: PERF401 - MicroPython awaits in no comprehension
+        await self.until(lambda: self.answered(batch, orders), _ACK_MS)
+        heard = self.any_answer()
+        done = [found for found in map(self.outcome, reports) if found]
+        if done:
+            self.backoff.reset()
+        else:
+            self.hold = Timer(self.clock.ms(), self.backoff.next_ms(self.account.rng()))
+        self.silent_rounds = 0 if heard else self.silent_rounds + 1
+        if self.silent_rounds >= _UNANSWERED:
+            raise LinkError("MQTT: no acknowledgements")
+        return done
+
+    async def disconnect(self):
+        """End the connection in order, to begin another one soon: what was received and not handed over comes again."""
+        if self.client:
+            self.acknowledge()
+            await self.client.disconnect()
+            self.close()
+
+    def close(self, abandon=False):
+        """Drop the connection. Never raises. `abandon`: all tasks are dead already."""
+        client = self.client
+        if client:
+            (client.abandon if abandon else client.close)()
+            # Whatever is neither finished nor lost would take its place in the broker's window for ever.
+            self.acknowledge()
+            for message, _ in self.received:
+                client.forget(message)
+        self.received = []
+
+    # -- the steps --
+
+    def acknowledge(self):
+        """The application has dealt with what it was given."""
+        for message in self.unacknowledged:
+            self.client.done(message)
+        self.unacknowledged = []
+
+    async def publish(self, report):
+        route = self.routes.get((report.source, str(report.id)))
+        if not route:
+            self.answers[report.message_id] = v.DROP, "no MQTT route leads there any more"
+            return None
+        self.answers[report.message_id] = None
+        try:
+            return await self.client.post(route.feed, messages.publish(report))
+        except (NetError, MqttError) as e:
+            raise LinkError("MQTT: %s" % e)
+
+    def answered(self, batch, orders):
+        self.sort()
+        # A publish that the broker itself refused is not acknowledged by anybody.
+        waiting = [r for r, order in zip(batch, orders) if not (self.answers[r.message_id] or order.error)]
+        return not waiting
+
+    def any_answer(self):
+        self.sort()
+        return any(self.answers.values())
+
+    def outcome(self, report):
+        """(message_id, outcome) when it is over with `report`."""
+        name = report.message_id
+        found, why = self.answers.get(name) or (None, "")
+        if found is None:
+            return None
+        if found == v.RETRY:
+            self.answers[name] = None
+        else:
+            self.answers.pop(name)
+        if found != v.OK:
+            self.account.log("warning", "%s %s not accepted: %s" % (report.source, report.id, why))
+        return None if found == v.RETRY else (name, found)
+
+    async def until(self, holds, wait_ms):
+        """Wait until `holds()`, at most so long. LinkError: the session is over."""
+        try:
+            await self.clock.within(wait_ms, self.client.until(holds))
+        except asyncio.TimeoutError:
+            pass
+        except (NetError, MqttError) as e:
+            raise LinkError("MQTT: %s" % self.explain(e))
+
+    def explain(self, error):
+        if not error.args:
+            return "no answer to SUBSCRIBE"
+        return self.account.net.explain(error) if isinstance(error, NetError) else str(error)
+
+    def any_received(self):
+        self.sort()
+        return self.received
+
+    def sort(self):
+        """Deal with every message that came."""
+        client = self.client
+        while client.inbox:
+            message = client.take()
+            desired = None
+            try:
+                if message.topic == self.acks:
+                    message_id, found, why = messages.acknowledgement(message.payload)
+                    if message_id in self.answers and not self.answers[message_id]:
+                        self.answers[message_id] = found, why
+                elif message.topic in self.topics:
+                    desired = messages.desired(self.topics[message.topic], message.payload)
+                else:
+                    raise ValueError("unknown topic")
+            except ValueError as e:
+                self.account.log("warning", "MQTT message on %s ignored: %s" % (message.topic[-60:], e))
+            if desired:
+                self.received.append((message, desired))
+            else:
+                client.done(message)

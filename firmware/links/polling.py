@@ -1,0 +1,136 @@
+"""The Realer cloud of whatever generation over HTTPS polling.
+
+A link (docs/ARCHITECTURE.md, "Link") that holds the HTTPS half of the code and chooses the generation. `api` auto: the
+newest generation that the server answers to; where there is no OAuth at all, that is Realino, until that one is not
+there either.
+"""
+
+from firmware.core.errors import AuthError, LinkError
+from firmware.links.account import Account
+from units.loader import Unit
+
+
+class Polling:
+    """`account`: see Account."""
+
+    waits = 2000, 300000
+
+    def __init__(self, account):
+        self.account = account
+        self.lease = account.lease
+        api = account.cfg["api"]
+        self.realino = api == "realino"
+        importing = {"realer": _iot, "realino": _realino}.get(api, _bootstrap)
+        self.unit = Unit(importing, account.clock.sleep_ms)
+        self.http = None  # the half, while it is loaded
+
+    @property
+    def catalog(self):
+        return self.account.catalog
+
+    def watch(self, alive):
+        """Call `alive()` at least every 20 s while a verb takes long."""
+        self.account.alive = alive
+
+    def masked(self):
+        """What the log must never show."""
+        return (self.account,)
+
+    async def bring(self):
+        """The HTTPS half, loaded if need be. LinkError: the memory of what was dropped before has not come back."""
+        if not self.http:
+            if not await self.unit.gone():
+                raise LinkError("memory: code that was dropped is still referred to")
+            self.http = self.unit.load()(self.account)
+        return self.http
+
+    def leave(self):
+        """Close and drop the HTTPS half; `bring` and `gone` wait for its memory. Never raises."""
+        http, self.http = self.http, None
+        if http:
+            http.leave()
+            self.unit.drop()
+
+    async def open(self):
+        """See Link."""
+        try:
+            http = await self.bring()
+            await http.source.open()
+        except AuthError as e:
+            if not self.other_generation(e):
+                raise
+            http = await self.bring()
+            await http.source.open()
+        return self.account.catalog
+
+    def other_generation(self, error):
+        """Whether to ask once more, now as Realino: the server has no OAuth. One that refuses Realino too is asked as
+        iot/v1 the next time."""
+        account = self.account
+        if account.cfg["api"] != "auto" or not (self.realino or account.no_oauth):
+            return False
+        self.leave()
+        self.realino = not self.realino
+        account.memo = None
+        self.unit.importing = _realino if self.realino else _bootstrap
+        account.lease.end(str(error))
+        if self.realino:
+            account.log("warning", "no OAuth here; trying Realino")
+        return self.realino
+
+    async def next_desired(self):
+        """See Link."""
+        desired, self.account.desired = self.account.desired, None
+        if desired is None:
+            desired = await (await self.bring()).next_desired()
+        return desired
+
+    async def send(self, reports):
+        """See Link."""
+        return await (await self.bring()).source.send(reports)
+
+    def close(self):
+        """Drop every connection. Never raises."""
+        if self.http:
+            self.http.client.close()
+
+    async def shutdown(self):
+        """Revoke the token: best effort within five seconds, after all other tasks."""
+        account = self.account
+        token, account.token = account.token, None
+        account.lease.end("shut down")
+        try:
+            await (await self.bring()).shutdown(token)
+        except LinkError:
+            self.close()
+
+    def exclusive(self):
+        """Whether everything has to be closed before the connection of `lend` is dialed."""
+        return not self.account.net.two_fit(1)
+
+    async def lend(self, host, port):
+        """A Client for another host."""
+        return (await self.bring()).lent(host, port)
+
+
+def _iot():
+    from firmware.links.https_iot import half
+
+    return half
+
+
+def _bootstrap():
+    from firmware.links.https_bootstrap import half
+
+    return half
+
+
+def _realino():
+    from firmware.links.https_realino import half
+
+    return half
+
+
+def connected(cfg, net, clock, rng, log):
+    """A row of LINKS."""
+    return Polling(Account(cfg, net, clock, rng, log))

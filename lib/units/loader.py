@@ -1,0 +1,74 @@
+"""Modules that are loaded for a while, and the check that their memory came back.
+
+Code that runs from the heap costs it for as long as anything refers to it: a module, an instance of one of its classes,
+a coroutine that has not ended. `gone` therefore measures. Importing is synchronous, so what one import brought is known
+exactly, also where several tasks load at the same time.
+"""
+
+import gc
+import sys
+from micropython import const
+
+_TRIES = const(8)
+_WAIT_MS = const(25)
+
+
+class Unit:
+    """`importing()` imports what is needed and returns it, for instance a class; it must be a function that keeps
+    nothing. `sleep_ms(ms)`: awaitable. `size`: bytes of heap that the latest `load` took."""
+
+    def __init__(self, importing, sleep_ms):
+        self.importing = importing
+        self.sleep_ms = sleep_ms
+        self.names = ()
+        self.size = self.used = 0
+        self.dropped = False
+
+    def load(self):
+        """What the import returns. Whatever it raises: nothing stays loaded."""
+        used = in_use()
+        before = list(sys.modules)
+        done = False
+        try:
+            found = self.importing()
+            done = True
+            return found
+        finally:
+            self.names = [name for name in sys.modules if name not in before]
+            self.size = in_use() - used
+            if not done:
+                self.drop()
+
+    def drop(self):
+        """Forget the modules: their memory comes back once nobody refers to them any more."""
+        self.used = in_use()
+        self.dropped = True
+        names, self.names = self.names, ()
+        for name in names:
+            module = sys.modules.pop(name, None)
+            parent, _, child = name.rpartition(".")
+            parent = sys.modules.get(parent)
+            if parent and getattr(parent, child, None) is module:
+                delattr(parent, child)
+
+    async def gone(self):
+        """Whether the memory of the dropped modules came back, after waiting a little for it; True where there are none.
+
+        Half of it is enough: names stay in the interpreter's tables for ever, and other tasks allocate meanwhile.
+        """
+        tries = _TRIES
+        while self.dropped and tries:
+            if self.used - in_use() >= self.size // 2:
+                self.dropped = False
+            else:
+                tries -= 1
+                await self.sleep_ms(_WAIT_MS)
+        return not self.dropped
+
+
+def in_use():
+    """Bytes of the Python heap after a collection, 0 on an interpreter that does not tell."""
+    if not hasattr(gc, "mem_alloc"):
+        return 0
+    gc.collect()
+    return gc.mem_alloc()
