@@ -31,7 +31,7 @@ _APP = "firmware.app"
 _ON_DEMAND = (
     "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.portal", "firmware.portal_site",
     "firmware.links.dialing", "firmware.links.time_query", "firmware.links.https_iot", "firmware.links.https_bootstrap",
-    "firmware.links.https_realino", "firmware.links.mqtt", "firmware.links.mqtt_setup",
+    "firmware.links.https_realino", "firmware.links.mqtt", "firmware.links.mqtt_setup", "firmware.links.transport_steps",
 )  # fmt: skip
 _APART = (_APP, "firmware.settings", "firmware.out_of_service", *_ON_DEMAND)
 _LINKS = "LINKS"

@@ -8,22 +8,21 @@ _MOST_MISSES = const(3)
 
 
 class TransportChoice:
-    """`auto`: polling may stand in for MQTT. `misses`: attempts in a row that led to no steady session."""
+    """`auto`: polling may stand in for MQTT. `misses`: attempts in a row that led to no steady session; `probe`: Timer of
+    the next attempt while polling; `excluded`: there is none. `saved`: what `state()` of an earlier one said."""
 
-    def __init__(self, auto, now):
+    def __init__(self, auto, now, saved=None):
         self.auto = auto
-        self.misses = 0
-        self.excluded = False
-        self.probe = Timer(now)
-        self.probes = Backoff(60000, 1800000, 30000)
+        fresh = 0, False, Timer(now), Backoff(60000, 1800000, 30000)
+        self.misses, self.excluded, self.probe, self.probes = saved or fresh
+
+    def state(self):
+        """What a later one goes on with."""
+        return self.misses, self.excluded, self.probe, self.probes
 
     def tries_mqtt(self, now):
         """Whether the next opening should begin with MQTT."""
         return not self.auto or (not self.excluded and (self.misses < _MOST_MISSES or self.probe.passed(now)))
-
-    def probes_mqtt(self, now):
-        """Whether it is time to try MQTT again while polling."""
-        return self.auto and not self.excluded and self.probe.passed(now)
 
     def steady(self):
         """A session has lasted."""

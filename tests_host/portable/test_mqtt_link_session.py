@@ -93,7 +93,7 @@ async def test_what_the_application_never_saw_is_given_when_it_comes_again():
     await rig.connect(0)
     await rig.hear((11, 1))
     rig.broker.sort()
-    assert len(rig.broker.heard) == 1
+    assert len(rig.broker.received) == 1
     rig.broker.close()
     await rig.connect(1, [(11, 1)])
     assert await rig.listen() == ["des_1"]

@@ -1,0 +1,384 @@
+"""How a link changes between MQTT and HTTPS, step by step: in memory only while that goes on.
+
+The state is that of `Transports`, which stays. Where two TLS connections fit, a change goes on beside the session that
+there is; else the session ends first, and the broker keeps it. Sources: Realer API, sections 6.1, 6.2, 6.7 and 14 rows
+12 to 15.
+"""
+
+from micropython import const
+
+from firmware.core.errors import AuthError, LinkError
+from firmware.core.timing import Timer
+from firmware.core.transport_choice import TransportChoice
+from units.loader import Unit
+
+_STEADY_MS = const(60000)  # a session this old counts as a good one
+_LATE_MS = const(120000)  # before the credentials end: rather poll than let the authorization lapse
+_SOON_MS = const(600000)  # a token that is renewed anyway within this time is renewed with the credentials
+_AGAIN_MS = const(60000)  # least time between two attempts to renew that each cost the session, while they fail
+_ROOM = const(30000)  # bytes of Python heap that MQTT takes, with what has to stay free
+
+
+class TransportSteps:
+    """`link`: a Transports. A step returns true while it has to be called again."""
+
+    def __init__(self, link):
+        self.link = link
+        self.account = link.account
+        self.clock = link.clock
+        self.choice = TransportChoice(link.auto, link.clock.ms(), link.choice)
+        self.looked = False  # what is wanted was read since the last connect to a broker that knew no session
+
+    # -- the verbs of Transports --
+
+    async def open(self):
+        """Be on MQTT, or in `auto` poll over HTTPS when that has failed too often. LinkError."""
+        link = self.link
+        choice = self.choice
+        link.alone = not self.account.net.two_fit()
+        lasted, link.lasted = link.lasted, None
+        if lasted:
+            choice.steady()
+        elif lasted is False and link.auto:
+            self.poll_instead(LinkError("the session did not last"))
+        try:
+            if not link.polling.realino and choice.tries_mqtt(self.clock.ms()):
+                if await self.joined():
+                    return
+            link.lease.session = None
+            await link.polling.open()
+        except AuthError:
+            # All is refused, not MQTT alone: so once it is allowed again, both will be.
+            choice.misses = 0
+            self.account.plain = False
+            raise
+        finally:
+            self.save()
+
+    async def change(self):
+        """All steps with one connection at a time: a session ends meanwhile. LinkError: it could not be had again."""
+        link = self.link
+        await link.busy.acquire()
+        try:
+            was_on_mqtt = self.account.on_mqtt
+            start = self.clock.ms()
+            if link.lease.renewal.left_ms(start) < _SOON_MS:
+                link.lease.renewal = Timer(start)
+            try:
+                await self.run()
+                link.failures.reset()
+                if was_on_mqtt:
+                    self.log_renewed(start)
+            except AuthError:
+                raise
+            except LinkError as e:
+                await self.recover(e, was_on_mqtt)
+            if self.account.renewals.failures:
+                # The token has not been renewed, and still counts.
+                now = self.clock.ms()
+                link.pause = Timer(now, min(link.lease.token.left_ms(now) // 4, _AGAIN_MS))
+        finally:
+            self.save()
+            link.busy.release()
+
+    async def upkeep(self):
+        """The next step, when a request may go: between them the transport is listened to. LinkError."""
+        link = self.link
+        on_mqtt = self.account.on_mqtt
+        http = await link.polling.bring()
+        limiter = http.limiter
+        if not on_mqtt and not await http.slot(limiter.report_wait_ms):
+            return
+        now = self.clock.ms()
+        if limiter.wait_ms(now):
+            return
+        step = link.steps[0]
+        try:
+            if await getattr(self, step)():
+                return
+        except LinkError as e:
+            # Without a session, or soon without authorization, there is nothing to go on with.
+            lost = on_mqtt and (step == "connect" or (link.auto and link.limit.left_ms(now) < _LATE_MS))
+            if lost or isinstance(e, AuthError):
+                raise
+            if on_mqtt:
+                self.put_off(now, e)
+            else:
+                self.fall_back(e)
+            return
+        finally:
+            self.save()
+        link.steps.remove(step)
+        if not link.steps:
+            link.failures.reset()
+            if self.account.on_mqtt:
+                link.polling.close()
+
+    # -- the steps --
+
+    async def begin_change(self):
+        """Find out what has to be done, and do it next."""
+        link = self.link
+        if not self.account.on_mqtt and not self.allowed():
+            self.choice.poll_instead(self.clock.ms(), self.account.rng(), True)
+            return
+        link.steps += ["read_catalog", "read_credentials", "connect"]
+        if not link.alone:
+            link.steps.append("catch_up")
+
+    async def begin(self):
+        """Let the source find out of which generation the cloud is."""
+        http = await self.https()
+        await http.source.begin()
+        if not self.allowed():
+            self.choice.give_up()
+            raise LinkError("MQTT is not among the available protocols")
+
+    async def read_catalog(self):
+        """The MQTT catalog."""
+        link = self.link
+        catalog = await self.setup(lambda setup: setup.catalog())
+        if catalog.notes != link.notes:
+            link.notes = catalog.notes
+            for note in catalog.notes:
+                self.account.log("warning", note)
+        link.catalog_read = catalog
+
+    async def read_credentials(self):
+        """Fresh credentials for it."""
+        link = self.link
+        asked = self.clock.ms()
+        catalog, before = link.catalog_read, link.mqtt_catalog
+        link.credentials = await self.setup(lambda setup: setup.credentials(catalog))
+        link.mqtt_catalog = catalog
+        link.renewal = Timer(asked, link.credentials.renew_s * 1000)
+        link.limit = Timer(asked, link.credentials.expires_s * 1000)
+        account = self.account
+        if link.alone and account.catalog and not (account.rows and before and catalog.routes == before.routes):
+            # The catalog of commands and sensors is not what it was.
+            link.steps.insert(1, "catch_up")
+
+    async def connect(self):
+        """Be subscribed with the credentials; an older session is exchanged for the new one (section 6.7)."""
+        link = self.link
+        account = self.account
+        if not link.alone:
+            await link.busy.acquire()  # otherwise `change` has it
+        try:
+            start = self.clock.ms()
+            renewed = account.on_mqtt
+            session = await self.mqtt()
+            await session.disconnect()
+            session.topics = link.topics
+            try:
+                await session.connect(link.mqtt_catalog, link.credentials)
+            finally:
+                link.kept = session.kept
+            if renewed and not link.alone:
+                self.log_renewed(start)
+        finally:
+            if not link.alone:
+                link.busy.release()
+        if link.alone and not (account.catalog and (session.present or self.looked)):
+            self.looked = True
+            link.steps += ["catch_up", "connect"]
+        elif account.catalog:
+            await self.on_mqtt()
+
+    async def catch_up(self):
+        """Read once what is wanted: what was published meanwhile may not have waited for us. True: once more, when the
+        rate limit is over."""
+        account = self.account
+        account.alive()
+        http = await self.https()
+        account.desired = await http.source.poll()
+        if account.desired is None:
+            return True
+        await self.map_topics()
+        if not self.link.alone:
+            await self.on_mqtt()
+
+    # -- what they are made of --
+
+    async def joined(self):
+        """Whether MQTT is the transport now. False: poll instead. LinkError."""
+        link = self.link
+        try:
+            await self.join()
+            return True
+        except LinkError as e:
+            link.leave_mqtt()
+            if isinstance(e, AuthError) and link.polling.other_generation(e):
+                return False
+            if not link.auto or not self.poll_instead(e):
+                raise
+            return False
+
+    async def join(self):
+        """Be on MQTT with the credentials at hand or fresh ones, and know what is wanted by now. LinkError."""
+        link = self.link
+        now = self.clock.ms()
+        self.choice.misses += 1
+        usable = link.credentials and self.account.catalog and not link.renewal.passed(now)
+        if usable and not (link.alone and (not link.lease.held or link.lease.renewal.passed(now))):
+            try:
+                link.steps = ["connect"] if link.alone else ["begin", "connect"]
+                await self.run()
+                if not link.alone:
+                    # The pins are known; what was missed is read when a request may go.
+                    link.steps = ["catch_up"]
+                return
+            except LinkError:
+                if not (link.session and link.session.refused):
+                    raise
+        link.steps = ["begin", "begin_change"]
+        await self.run()
+        if not link.alone:
+            link.polling.close()
+
+    async def run(self):
+        """All steps, one after the other."""
+        steps = self.link.steps
+        while steps:
+            if await getattr(self, steps[0])():
+                self.account.alive()
+            else:
+                steps.pop(0)
+
+    async def recover(self, error, was_on_mqtt):
+        """After a change that failed: back to what there was before. LinkError: that is over too."""
+        link = self.link
+        now = self.clock.ms()
+        if not was_on_mqtt:
+            if not link.auto:
+                raise error
+            self.fall_back(error)
+        elif link.limit.left_ms(now) < (_LATE_MS if link.auto else 1):
+            raise error
+        else:
+            self.put_off(now, error)
+            link.steps = ["connect"]
+            await self.run()
+
+    def fall_back(self, error):
+        """Go on polling."""
+        link = self.link
+        link.steps = []
+        link.leave_mqtt()
+        self.account.rows = None  # the catalog for MQTT has only what has a route
+        self.choice.give_up()
+        self.poll_instead(error)
+
+    def put_off(self, now, error):
+        """Go on with the session that there is."""
+        link = self.link
+        wait = max(link.failures.next_ms(self.account.rng()), error.retry_after_s * 1000)
+        link.pause = Timer(now, max(wait, _AGAIN_MS) if link.alone else wait)
+        self.account.log("warning", "beside MQTT: %s" % error)
+
+    async def https(self):
+        """The HTTPS half, whose connection may be dialed now. LinkError."""
+        link = self.link
+        if link.alone and link.session:
+            await link.session.disconnect()
+            link.leave_mqtt()
+        if not await link.mqtt_unit.gone():
+            raise LinkError("memory: the code of MQTT is still referred to")
+        return await link.polling.bring()
+
+    async def mqtt(self):
+        """The MQTT half, which may dial now. LinkError."""
+        link = self.link
+        if link.alone:
+            link.polling.leave()
+        if not link.session:
+            for unit in (link.polling.unit, link.mqtt_unit):
+                if not await unit.gone():
+                    raise LinkError("memory: code that was dropped is still referred to")
+            self.check_room()
+            link.session = link.mqtt_unit.load()(self.account, link.kept)
+        return link.session
+
+    def check_room(self):
+        """LinkError where the MQTT half does not fit; in `auto` it is not tried again then."""
+        free = self.account.net.heap_free()
+        if free is None or free >= _ROOM:
+            return
+        message = "memory: MQTT takes up to %d bytes of heap, %d are free" % (_ROOM, free)
+        if self.link.auto:
+            self.choice.exclude()
+            message += "; polling over HTTPS from now on"
+        raise LinkError(message)
+
+    async def setup(self, call):
+        """What a verb of MqttSetup returns: `call(setup)`, awaited."""
+        http = await self.https()
+        unit = Unit(_setup, self.clock.sleep_ms)
+        setup = unit.load()(http, not self.link.auto)
+        try:
+            return await call(setup)
+        finally:
+            if setup.unavailable:
+                self.choice.give_up()
+            unit.drop()
+
+    async def map_topics(self):
+        """Know which commands and sensors have a route."""
+        link = self.link
+        unit = Unit(_with_routes, self.clock.sleep_ms)
+        try:
+            self.account.catalog, link.topics = unit.load()(self.account.catalog, link.mqtt_catalog.routes)
+        finally:
+            unit.drop()
+
+    async def on_mqtt(self):
+        """MQTT is the transport from now on."""
+        link = self.link
+        account = self.account
+        if not link.alone:
+            await self.map_topics()
+        link.session.topics = link.topics
+        link.lease.session = link.limit
+        if not account.on_mqtt:
+            account.on_mqtt = True
+            link.since = Timer(self.clock.ms(), _STEADY_MS)
+            account.log("info", "on MQTT")
+
+    def poll_instead(self, error):
+        """Note a failed attempt; whether to poll over HTTPS for now."""
+        account = self.account
+        refused = isinstance(error, AuthError)
+        if refused:
+            # Either the keys are wrong, or this cloud knows no such scopes.
+            account.plain = True
+        wait = self.choice.poll_instead(self.clock.ms(), account.rng(), refused)
+        if wait is None:
+            return False
+        again = "" if self.choice.excluded else ", MQTT again in %d s" % (wait // 1000)
+        account.log("warning", "polling over HTTPS%s: %s" % (again, error))
+        return True
+
+    def save(self):
+        """Leave with the link what a later TransportSteps goes on with."""
+        link = self.link
+        link.choice = self.choice.state()
+        link.probe = None if self.choice.excluded else self.choice.probe
+
+    def log_renewed(self, start):
+        took = self.clock.since(start)
+        self.account.log("info", "MQTT credentials renewed, %d ms without a session" % took)
+
+    def allowed(self):
+        return "mqtt" in self.account.protocols
+
+
+def _setup():
+    from firmware.links.mqtt_setup import MqttSetup
+
+    return MqttSetup
+
+
+def _with_routes():
+    from firmware.links.mqtt_setup import with_routes
+
+    return with_routes
