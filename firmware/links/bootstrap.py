@@ -82,7 +82,9 @@ class Bootstrap:
         account = self.account
         stale = self.known and account.rows is None and not self.fresh
         self.fresh = False
-        if (stale or self.due.passed(account.clock.ms())) and not await self.describe():
+        # A session that ended for this read comes back sooner without the descriptor.
+        due = self.due.passed(account.clock.ms()) and not account.on_mqtt
+        if (stale or due) and not await self.describe():
             return None
         if not self.known:
             return await self.iot.poll()

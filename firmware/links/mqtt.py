@@ -28,7 +28,7 @@ _UNANSWERED = const(3)  # rounds without one acknowledgement after which the ses
 
 class MqttSession:
     """`account`: see Account. `present`: the broker went on with an earlier session, so nothing was missed; `refused`:
-    the last attempt ended because the broker did not take the credentials or a topic, which may be out of date."""
+    the broker did not take the credentials or a topic, or nobody acknowledges reports: either may be out of date."""
 
     def __init__(self, account, kept):
         self.account = account
@@ -57,6 +57,7 @@ class MqttSession:
         self.acks = catalog.acks
         self.routes = catalog.routes
         self.silent_rounds = 0
+        self.refused = False
         # What was under way is known by the cloud's acknowledgements and by desired ids, not by the session: so the
         # broker may go on with one whose client has gone from memory meanwhile.
         clean = not self.kept and catalog.version >= 5
@@ -122,6 +123,7 @@ class MqttSession:
             self.hold = Timer(self.clock.ms(), self.backoff.next_ms(self.account.rng()))
         self.silent_rounds = 0 if heard else self.silent_rounds + 1
         if self.silent_rounds >= _UNANSWERED:
+            self.refused = True
             raise LinkError("MQTT: no acknowledgements")
         return done
 

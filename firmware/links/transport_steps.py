@@ -27,7 +27,8 @@ class TransportSteps:
         self.account = link.account
         self.clock = link.clock
         self.choice = TransportChoice(link.auto, link.clock.ms(), link.choice)
-        self.looked = False  # what is wanted was read since the last connect to a broker that knew no session
+        self.seen = False  # what is wanted was read since this began
+        self.looked = link.lease.held  # nothing has to be read anew but what the broker did not keep
 
     # -- the verbs of Transports --
 
@@ -122,9 +123,13 @@ class TransportSteps:
         if not self.account.on_mqtt and not self.allowed():
             self.choice.poll_instead(self.clock.ms(), self.account.rng(), True)
             return
-        link.steps += ["read_catalog", "read_credentials", "connect"]
         if not link.alone:
-            link.steps.append("catch_up")
+            link.steps += ["read_catalog", "read_credentials", "connect", "catch_up"]
+        elif self.account.on_mqtt:
+            # Two requests, so that the gap without a session is short; a catalog that changed adds a third.
+            link.steps += ["read_credentials", "catch_up", "connect"]
+        else:
+            link.steps += ["read_catalog", "read_credentials", "connect"]
 
     async def begin(self):
         """Let the source find out of which generation the cloud is."""
@@ -148,15 +153,13 @@ class TransportSteps:
         """Fresh credentials for it."""
         link = self.link
         asked = self.clock.ms()
-        catalog, before = link.catalog_read, link.mqtt_catalog
+        catalog = link.catalog_read
         link.credentials = await self.setup(lambda setup: setup.credentials(catalog))
         link.mqtt_catalog = catalog
         link.renewal = Timer(asked, link.credentials.renew_s * 1000)
         link.limit = Timer(asked, link.credentials.expires_s * 1000)
-        account = self.account
-        if link.alone and account.catalog and not (account.rows and before and catalog.routes == before.routes):
-            # The catalog of commands and sensors is not what it was.
-            link.steps.insert(1, "catch_up")
+        if link.alone:
+            link.lease.session = link.limit  # there is no other session any more
 
     async def connect(self):
         """Be subscribed with the credentials; an older session is exchanged for the new one (section 6.7)."""
@@ -179,8 +182,7 @@ class TransportSteps:
         finally:
             if not link.alone:
                 link.busy.release()
-        if link.alone and not (account.catalog and (session.present or self.looked)):
-            self.looked = True
+        if link.alone and not (account.catalog and self.looked and (session.present or self.seen)):
             link.steps += ["catch_up", "connect"]
         elif account.catalog:
             await self.on_mqtt()
@@ -191,9 +193,14 @@ class TransportSteps:
         account = self.account
         account.alive()
         http = await self.https()
+        catalog = account.catalog
         account.desired = await http.source.poll()
         if account.desired is None:
             return True
+        if self.link.alone and account.on_mqtt and catalog is not account.catalog:
+            await self.read_catalog()
+            self.link.mqtt_catalog = self.link.catalog_read
+        self.looked = self.seen = True
         await self.map_topics()
         if not self.link.alone:
             await self.on_mqtt()
@@ -219,7 +226,8 @@ class TransportSteps:
         link = self.link
         now = self.clock.ms()
         self.choice.misses += 1
-        usable = link.credentials and self.account.catalog and not link.renewal.passed(now)
+        refused = link.session and link.session.refused
+        usable = link.credentials and self.account.catalog and not (refused or link.renewal.passed(now))
         if usable and not (link.alone and (not link.lease.held or link.lease.renewal.passed(now))):
             try:
                 link.steps = ["connect"] if link.alone else ["begin", "connect"]

@@ -17,7 +17,7 @@ from tools.cloud.model import Model
 from tools.cloud.mqtt_faults import Timed
 from tools.cloud.nouns import Credential
 from tools.cloud.sessions import Message
-from tools.sim.mqttsession import KICKED, SHUTDOWN, TAKEN_OVER, Connection
+from tools.sim.mqttsession import KICKED, SHUTDOWN, TAKEN_OVER, Connection, Kept
 
 URL = "mqtts://mqtt.realer.test:8883"
 
@@ -26,7 +26,8 @@ class SimBroker:
     """The model's Port. `now()`: unix seconds. `connack`: numeric properties for CONNACK, by identifier (MQTT 5).
 
     `running` False: whoever dials is to be refused. `frozen`: connections stay open, and nothing moves. `mute`: no
-    SUBSCRIBE is answered. `clean_starts`: whether each CONNECT asked for a new session.
+    SUBSCRIBE is answered. `clean_starts`: whether each CONNECT asked for a new session. `forgets`: no session outlives
+    its connection.
     """
 
     def __init__(self, model: Model, faults: Faults, now: Callable[[], float]) -> None:
@@ -34,6 +35,8 @@ class SimBroker:
         self.courier = Courier(model, faults)
         self.connack: dict[int, int] = {}
         self.running, self.frozen, self.mute = True, False, False
+        self.forgets = False
+        self._kept: dict[str, Kept] = {}
         self.clean_starts: list[bool] = []
         self.connections: list[Connection] = []
         self._passwords: dict[str, str] = {}
@@ -87,12 +90,27 @@ class SimBroker:
         return self.model.admits(client_id, username, password, self.now())
 
     def opened(self, connection: Connection, credential: Credential) -> None:
-        for older in self._of(client_id=credential.client_id):
-            if older is not connection:
-                older.end("another session of the same client", TAKEN_OVER)
         self.model.session_opened(credential.client_id, credential.username, self.now())
         # The tuple's own end is the session's too.
         self.later(credential.ends - self.now(), lambda: self.model.expire_credentials(self.now()))
+
+    def keep(self, connection: Connection) -> None:
+        """A connection has ended: what its session keeps waits as long as the client asked for (section 3.1.2.11.2)."""
+        credential = connection.credential
+        if credential and connection.keep_s and not self.forgets:
+            connection.session.until = asyncio.get_running_loop().time() + connection.keep_s
+            self._kept[credential.client_id] = connection.session
+
+    def resume(self, client_id: str, clean: bool) -> Kept | None:
+        """The session that a CONNECT goes on with."""
+        for older in self._of(client_id=client_id):
+            older.end("another session of the same client", TAKEN_OVER)
+        kept = self._kept.pop(client_id, None)
+        return None if clean or kept is None or self._over(kept) else kept
+
+    @staticmethod
+    def _over(kept: Kept) -> bool:
+        return kept.until < asyncio.get_running_loop().time()
 
     def post(self, timed: list[Timed], facts: dict[str, Any] | None = None) -> None:
         for after_s, message in timed:
@@ -105,11 +123,14 @@ class SimBroker:
             do()
 
     def _deliver(self, message: Message, facts: dict[str, Any] | None) -> None:
-        hearing = [c for c in self.connections if message.topic in c.subscriptions]
-        for connection in hearing:
+        subscribed = [c for c in self.connections if message.topic in c.subscriptions]
+        for connection in subscribed:
             connection.deliver(message)
+        keeping = [k for k in self._kept.values() if message.topic in k.subscriptions and not self._over(k)]
+        for kept in keeping:
+            kept.waiting.append(message)
         if facts:
-            self.model.desired_published(facts, bool(hearing), self.now())
+            self.model.desired_published(facts, bool(subscribed or keeping), self.now())
 
     def _of(self, **what: str) -> list[Connection]:
         ((name, value),) = what.items()

@@ -1,7 +1,7 @@
 """One device's stream at the in-memory broker, from its CONNECT to the end: packets, rights, packet ids, keep-alive.
 
-Owns what MQTT says about a single connection. Keeps nothing for the next one; refuses QoS 2 and topic aliases. Sections
-are MQTT 5.0's.
+What a session keeps for the next connection (section 4.1) is a Kept. Refuses QoS 2 and topic aliases. Sections are MQTT
+5.0's.
 """
 
 from __future__ import annotations
@@ -32,21 +32,36 @@ MALFORMED, NOT_AUTHORIZED, SHUTDOWN, TIMEOUT, TAKEN_OVER, KICKED, NO_QOS2 = (
 )
 
 
+class Kept:
+    """A session: subscriptions, what was sent and not acknowledged, what waits. `until`: when it ends, on the clock of
+    the event loop; None while a connection has it."""
+
+    def __init__(self) -> None:
+        self.subscriptions: dict[str, int] = {}
+        self.unacked: dict[int, Message] = {}
+        self.waiting: deque[Message] = deque()
+        self.next_id = 0
+        self.until: float | None = None
+
+
 class Connection:
     """One device's stream, from its CONNECT on."""
 
     def __init__(self, broker: SimBroker, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
         self.credential: Credential | None = None
-        self.subscriptions: dict[str, int] = {}
+        self.session = Kept()
+        self.keep_s = 0.0
         self._broker, self._send, self._close = broker, send, close
         self._buffer = bytearray()
         self._v5 = True
         self._topics = Topics((), ())
-        self._waiting: deque[Message] = deque()
-        self._unacked: set[int] = set()
-        self._window, self._next_id = 65535, 0
+        self._window = 65535
         self._silence: asyncio.TimerHandle | None = None
         self._silence_s = 0.0
+
+    @property
+    def subscriptions(self) -> dict[str, int]:
+        return self.session.subscriptions
 
     def feed(self, data: bytes) -> None:
         """Whatever arrives from the device."""
@@ -77,20 +92,23 @@ class Connection:
             self._close()
 
     def deliver(self, message: Message) -> None:
-        self._waiting.append(message)
+        self.session.waiting.append(message)
         self._push()
 
     def _push(self) -> None:
-        while self._waiting and len(self._unacked) < self._window:
-            message = self._waiting.popleft()
-            qos = self.subscriptions.get(message.topic, 0)
-            body = wire.text(message.topic)
-            if qos:
-                self._next_id = self._next_id % 65535 + 1
-                self._unacked.add(self._next_id)
-                body += wire.u16(self._next_id)
-            body += (b"\0" if self._v5 else b"") + message.payload
-            self._send(wire.packet(wire.PUBLISH, body, qos << 1))
+        session = self.session
+        while session.waiting and len(session.unacked) < self._window:
+            message = session.waiting.popleft()
+            number = 0
+            if session.subscriptions.get(message.topic, 0):
+                session.next_id = number = session.next_id % 65535 + 1
+                session.unacked[number] = message
+            self._publish_to(message, number)
+
+    def _publish_to(self, message: Message, number: int, again: bool = False) -> None:
+        body = wire.text(message.topic) + (wire.u16(number) if number else b"")
+        body += (b"\0" if self._v5 else b"") + message.payload
+        self._send(wire.packet(wire.PUBLISH, body, 8 * again | 2 * (number > 0)))
 
     def _handle(self, kind: int, flags: int, fields: wire.Fields) -> None:
         verbs = {
@@ -124,7 +142,8 @@ class Connection:
         password = fields.data().decode("utf-8", "replace") if flags & 64 else ""
         credential = self._broker.admits(client_id, username, password)
         code = 0 if credential else NOT_AUTHORIZED if self._v5 else 5
-        body = bytes([0, code]) + (
+        kept = self._broker.resume(client_id, bool(flags & 2)) if credential else None
+        body = bytes([kept is not None, code]) + (
             wire.properties(self._broker.connack if credential else {}) if self._v5 else b""
         )
         self._send(wire.packet(wire.CONNACK, body))
@@ -139,7 +158,12 @@ class Connection:
             self._broker.connack.get(wire.SERVER_KEEP_ALIVE, keep_alive_s) if self._v5 else keep_alive_s
         )
         self._alive()
+        self.session = kept or self.session
+        self.keep_s = limits.get(wire.SESSION_EXPIRY, 0) if self._v5 else 0 if flags & 2 else float("inf")
         self._broker.opened(self, credential)
+        for number, message in list(self.session.unacked.items()):
+            self._publish_to(message, number, again=True)
+        self._push()
 
     def _publish(self, flags: int, fields: wire.Fields) -> None:
         qos, retain = flags >> 1 & 3, bool(flags & 1)
@@ -170,9 +194,9 @@ class Connection:
             fields.u8()
             if fields.more:
                 fields.properties()
-        if number not in self._unacked:
+        if number not in self.session.unacked:
             self._violation("PUBACK", "-", "acknowledges what was not sent")
-        self._unacked.discard(number)
+        self.session.unacked.pop(number, None)
         self._push()
 
     def _subscribe(self, fields: wire.Fields) -> None:
@@ -220,6 +244,7 @@ class Connection:
         if self not in self._broker.connections:
             return False
         self._broker.connections.remove(self)
+        self._broker.keep(self)
         if self._silence:
             self._silence.cancel()
         model, credential = self._broker.model, self.credential
