@@ -86,6 +86,12 @@ class TransportSteps:
         """The next step, when a request may go: between them the transport is listened to. LinkError."""
         link = self.link
         on_mqtt = self.account.on_mqtt
+        if link.steps[0] == "begin_change":
+            await self.begin_change()
+            link.steps.pop(0)
+            self.save()
+            if not link.steps:
+                return
         http = await link.polling.bring()
         limiter = http.limiter
         if not on_mqtt and not await http.slot(limiter.report_wait_ms):
@@ -214,6 +220,7 @@ class TransportSteps:
             await self.join()
             return True
         except LinkError as e:
+            link.steps = []
             link.leave_mqtt()
             if isinstance(e, AuthError) and link.polling.other_generation(e):
                 return False

@@ -218,7 +218,7 @@ async def test_a_batch_that_is_too_large_is_halved_until_it_fits_and_tried_again
     assert bench.stored_at_once() == [5, 5, 5, 5]
     bench.model.plan = Plan()
     await asyncio.sleep(600)
-    await bench.link.poll()
+    await (await bench.half()).source.poll()
     await bench.deliver_all([bench.report() for _ in range(20)])
     assert bench.stored_at_once() == [5, 5, 5, 5, 20]
     bench.link.close()

@@ -214,7 +214,7 @@ async def test_an_outage_is_met_with_waits_of_5_to_60_s(device, ready):
     device.thinger.running = False
     device.net.cut()
     dials = []
-    dial = device.net.dialer.dial
+    dial = device.net.dial
 
     async def noted(*args, **options):
         dials.append(asyncio.get_running_loop().time())

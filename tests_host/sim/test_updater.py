@@ -19,7 +19,8 @@ async def sleep_ms(ms):
 class Rig:
     """An update loop of a device that is online and has just been asked for bundle 8."""
 
-    def __init__(self, monkeypatch, outcomes):
+    def __init__(self, monkeypatch, outcomes, exclusive=False):
+        self.exclusive = exclusive
         self.tries, self.resets, self.said = [], [], []
         self.outcomes = list(outcomes)
         loop = asyncio.get_running_loop()
@@ -29,15 +30,17 @@ class Rig:
             clock=clock, rng=lambda: 1 << 31, say=lambda level, text: self.said.append(text),
             store=SimpleNamespace(load=lambda name: {}), board=SimpleNamespace(reset=self.reset),
         )  # fmt: skip
-        device = SimpleNamespace(
-            supervisor=supervisor, session=SimpleNamespace(online=True), link=None, shutdown=self.shutdown
-        )
+        self.paused = False
+        session = SimpleNamespace(online=True, pause=self.pause, resume=self.resume)
+        link = SimpleNamespace(exclusive=lambda: exclusive)
+        device = SimpleNamespace(supervisor=supervisor, session=session, link=link, shutdown=self.shutdown)
         self.release = Release("u", 7)
         self.release.demand(8)
         self.loop = UpdateLoop(device, {"prove_s": 60}, self.release)
         monkeypatch.setattr(update, "fetch", self.fetch)
 
     async def fetch(self, *arguments):
+        assert self.paused == self.exclusive, "one TLS connection at a time, where two do not fit"
         self.tries.append(self.now())
         outcome = self.outcomes.pop(0) if self.outcomes else None
         if outcome:
@@ -45,6 +48,12 @@ class Rig:
 
     async def shutdown(self):
         pass
+
+    async def pause(self):
+        self.paused = True
+
+    def resume(self):
+        self.paused = False
 
     def reset(self):
         self.resets.append(self.now())
@@ -75,3 +84,12 @@ async def test_what_is_wrong_with_the_bundle_itself_is_not_tried_again(virtual_l
     rig = Rig(monkeypatch, [ConfigError("not signed by the owner")])
     await rig.play(3600)
     assert len(rig.tries) == 1 and not rig.resets and rig.release.target is None
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+async def test_the_link_rests_while_a_bundle_is_fetched_where_two_connections_do_not_fit(
+    virtual_loop, monkeypatch, exclusive
+):
+    rig = Rig(monkeypatch, [LinkError("the server is away")], exclusive)
+    await rig.play(120)
+    assert rig.tries[1] == rig.resets[0] and not rig.paused

@@ -273,6 +273,10 @@ class RealerBench(Bench):
         self.signs = [0.0]  # when the link showed life
         self.link.watch(lambda: self.signs.append(loop.time()))
 
+    async def half(self):
+        """The HTTPS half of the link."""
+        return await getattr(self.link, "polling", self.link).bring()
+
     @staticmethod
     def moments(row):
         """Every endpoint that a link of this row asks, at the first request and later."""
