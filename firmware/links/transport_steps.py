@@ -280,7 +280,9 @@ class TransportSteps:
         link = self.link
         link.steps = []
         link.leave_mqtt()
-        self.account.rows = None  # the catalog for MQTT has only what has a route
+        if link.topics:
+            link.topics = {}
+            self.account.rows = None  # the catalog for MQTT has only what has a route
         self.choice.give_up()
         self.poll_instead(error)
 
