@@ -204,8 +204,6 @@ def deploy(
             f"the board's image has firmware {seen['frozen']}; `make flash` updates it, this the rest"
         )
         code, root = {}, {name: data for name, data in root.items() if name not in payload.STARTERS}
-    elif warning := payload.too_small(root.get(payload.CONFIG, b"{}"), seen["heap"]):
-        console.print(warning)
     todo = plan(seen, code, root)
     sizes = [*map(len, todo.sent.values()), *(len(code[path[2:]]) for path in todo.copies)]
     needed = sum(size // seen["block"] + 1 for size in sizes)

@@ -16,7 +16,7 @@ from tools.board.virtual import VirtualBoard
 from tools.board.world import World
 from tools.deploy import deploy, plan
 from tools.layers import ROOT
-from tools.payload import slot_files, starters, too_small
+from tools.payload import slot_files, starters
 
 pytestmark = pytest.mark.waits
 
@@ -246,21 +246,6 @@ def test_a_plan_takes_moved_files_from_the_board():
     code["lib/moved.py"] = code.pop("lib/engine.py")
     made = plan(seen({"slot": "a"}, there), code, {})
     assert made.copies["b/lib/moved.py"] == "a/lib/engine.py" and not made.sent
-
-
-def test_a_board_too_small_for_mqtt_is_told_of():
-    def config(**cloud):
-        return json.dumps({"cloud": cloud}).encode()
-
-    assert "make image" in too_small(config(transport="auto"), 120 << 10)
-    assert "make image" in too_small(config(transport="mqtt"), 120 << 10)
-    for enough in (
-        (config(transport="mqtt"), 4 << 20),
-        (config(transport="https"), 120 << 10),
-        (config(), 120 << 10),
-        (b"{}", 120 << 10),
-    ):
-        assert too_small(*enough) == ""
 
 
 def test_the_payload_is_this_tree_and_nothing_else():
