@@ -14,6 +14,7 @@ from serial import SerialException
 from tools import interpreter
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World
+from tools.cli import Failed
 from tools.deploy import deploy, plan
 from tools.layers import ROOT
 from tools.payload import slot_files, starters
@@ -205,6 +206,16 @@ async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
             limit = max(limit + 17, interesting)
         assert olds > 15
         assert bench.slot("b") == new and (bench.flash / "config.json").read_text() == '{"name": "x"}'
+
+
+async def test_what_does_not_fit_on_the_flash_is_refused_before_anything_is_sent(tmp_path):
+    async with Bench(tmp_path / "flash") as bench:
+        await bench.deploy(version(1), rooted())
+        with pytest.raises(Failed, match="blocks of 4096 bytes are needed on the board's flash"):
+            await bench.deploy(version(2) | {"lib/big.py": bytes(2 << 20)}, rooted())
+        assert bench.record() == {"slot": "a"} and not bench.slot("b")
+        await bench.deploy(version(2) | {"lib/big.py": b"#" * 100_000}, rooted())
+        assert bench.record()["slot"] == "b"
 
 
 async def test_an_interrupted_deploy_goes_on_where_it_was(tmp_path):
