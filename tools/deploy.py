@@ -78,9 +78,8 @@ def plan(seen: Mapping[str, Any], code: Mapping[str, bytes], root: Mapping[str, 
     made, sums, slot = Plan(), seen["sums"], seen["slot"]
     active = slot.get("slot") if slot.get("slot") in ("a", "b") else ""
     wanted = {path: _sum(data) for path, data in code.items()}
-    made.slot = active or "root"
     if _inside(sums, active) != wanted:
-        made.target = made.slot = target = "b" if active == "a" else "a"
+        made.target = target = "b" if active == "a" else "a"
         there = _inside(sums, target)
         made.stale = [f"{target}/{path}" for path in sorted(there) if path not in code]
         here = {digest: f"{active}/{path}" for path, digest in _inside(sums, active).items()}
@@ -249,6 +248,7 @@ def deploy(
         )
         code, root = {}, {name: data for name, data in root.items() if name not in payload.STARTERS}
     todo = plan(seen, code, root)
+    todo.slot = todo.target or seen["slot"].get("slot") or "root"
     sizes = [*map(len, todo.sent.values()), *(len(code[path[2:]]) for path in todo.copies)]
     needed = sum(size // seen["block"] + 1 for size in sizes)
     if needed > seen["free"]:

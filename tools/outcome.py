@@ -13,7 +13,8 @@ from tools.seriallog import level
 
 KEPT = "before the reset: "
 _START = re.compile(
-    r"(?:starting, slot (?P<begins>\w+)|firmware (?P<version>\S+) in slot (?P<runs>\w+)(?P<why>, as .* failed)?,? .*)"
+    r"(?:starting, slot (?P<begins>[\w:]+)"
+    r"|firmware (?P<version>\S+) in slot (?P<runs>[\w:]+)(?P<why>, as .* failed)?,? .*)"
 )
 _CONFIG = re.compile(r"config has \d+ errors|no \S+ on this device|\S+ is not JSON|cloud\.ca_files: ")
 _CHIP = ("Guru Meditation Error", "abort() was called", "FATAL: ", "Fatal Python error")
@@ -33,8 +34,8 @@ class Outcome:
 
 
 class Start:
-    """One start, line by line. `slot`: "a", "b" or "root", where the code that was to start lies. `heard`: anything at
-    all, also of the chip's boot loader; `spoke`: the firmware."""
+    """One start, line by line. `slot`: where the code lies that was to start: "a", "b", "root", or "rom:" and an offset.
+    `heard`: anything at all, also of the chip's boot loader; `spoke`: the firmware."""
 
     def __init__(self, slot: str):
         self._slot = slot
@@ -100,7 +101,8 @@ class Start:
         self._running = found["runs"] or found["begins"]
         self._starts += not logged
         self._version = found["version"] or self._version
-        if self._running == self._slot:
+        # `main.py` knows the ROM partition, and not which copy in it.
+        if self._running == self._slot or (self._running == "rom" and self._slot.startswith("rom:")):
             return None
         why = (found["why"] or "").removeprefix(", ")
         text = f"fell back to slot {self._running}" + (

@@ -124,5 +124,13 @@ def test_what_another_version_reaches_is_no_success():
     assert outcome.kind == "online"
 
 
+def test_copies_in_the_rom_partition_are_told_apart_by_their_offset():
+    begin = b"starting, slot rom\r\n"
+    there = FIRMWARE.replace(b"slot b", b"slot rom:8192")
+    assert after({1: begin, 3: there + ONLINE}, "rom:8192")[0].kind == "online"
+    assert after({1: begin, 3: there + ONLINE}, "rom:0")[0].kind == "fell_back"
+    assert after({1: begin, 3: there + ONLINE}, "a")[0].kind == "fell_back"
+
+
 def test_the_rest_of_a_log_before_the_new_start_is_no_success():
     assert after({0: ONLINE})[0].kind == "starting"
