@@ -214,8 +214,8 @@ def wait(lines: seriallog.Lines, slot: str, console: Any, within_s: float) -> Ou
             return start.over(most)
         line = lines.next(left)
         if line is not None:
-            seriallog.show(line, console)
-            if outcome := start.take(line):
+            outcome = start.take(seriallog.show(line, console))
+            if outcome is not None:
                 return outcome
 
 

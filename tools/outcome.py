@@ -34,7 +34,7 @@ class Outcome:
 
 
 class Start:
-    """One start, line by line. `slot`: where the code lies that was to start: "a", "b", "root", or "rom:" and an offset.
+    """One start, line by line. `slot`: where what was to start lies: "a", "b", "root", or "rom:" and an offset.
     `heard`: anything at all, also of the chip's boot loader; `spoke`: the firmware."""
 
     def __init__(self, slot: str):
@@ -48,8 +48,8 @@ class Start:
         self._frames: list[str] | None = None
 
     def take(self, line: str) -> Outcome | None:
-        """The outcome, as soon as a line decides it."""
-        self.heard = self.heard or bool(line.strip("\0\4> OK\r"))
+        """The outcome, as soon as a line decides it; `line` as it is shown, with a ? for what cannot be."""
+        self.heard = self.heard or bool(line.strip("?> OK"))
         if line.startswith(KEPT):
             return None
         if self._frames is not None or line.startswith(_TRACEBACK):
@@ -91,10 +91,8 @@ class Start:
         return None
 
     def _crashed(self, text: str) -> Outcome:
-        again = (
-            "It tries again, and after three early deaths goes back to the version before, if there is one."
-        )
-        return Outcome("crashed", f"the firmware crashed: {text}", f"{again} {_LOOK}")
+        do = f"A new version that dies three times gives way to the one before, if there is one. {_LOOK}"
+        return Outcome("crashed", f"the firmware crashed: {text}", do)
 
     def _started(self, found: re.Match[str], logged: bool) -> Outcome | None:
         self.spoke = True

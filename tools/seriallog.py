@@ -62,7 +62,8 @@ def follow(lines: Lines, console: Console) -> None:
             show(line, console)
 
 
-def show(line: str, console: Console) -> None:
-    """What a board says is no markup, and must not steer the terminal."""
+def show(line: str, console: Console) -> str:
+    """What was shown: what a board says is no markup, and must not steer the terminal."""
     text = readable("".join(c if c.isprintable() else "?" for c in line))
     console.print(text, style=_STYLES.get(level(line)))
+    return text
