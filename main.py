@@ -12,6 +12,8 @@ gc.threshold(4096)
 
 
 def main():
+    # Before the longest import: a slow start can be told from a dead one.
+    print("starting, slot", sys.path[0][1:] if sys.path[0] in ("/a", "/b", "/rom") else "root")
     try:
         from firmware.device import run
 

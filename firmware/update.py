@@ -87,8 +87,8 @@ class _Source:
 
 async def _manifest(source, key, folder):
     """Put the manifest there if its owner signed it."""
-    mac, size = bytes(await source.piece("head", 0, 80)).decode().split()
-    size = int(size)
+    mac, digits = bytes(await source.piece("head", 0, 80)).decode().split()
+    size = int(digits)
     if size > _MOST:
         raise ConfigError("bundle: manifest too large")
     key = key.reveal().encode()

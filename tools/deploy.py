@@ -26,16 +26,22 @@ from mpremote.transport_serial import SerialTransport
 from tools import check_config, cli, payload, ports, rawrepl, seriallog
 from tools.layers import ROOT
 from tools.mpy import CompileError
+from tools.outcome import Outcome, Start
 
 _PROBE = Path(__file__).parent / "board" / "probes" / "files.py"
 _TRIES = 3
 """Starts that a new copy has to live for a minute, before the board goes back to the old one."""
 _CHUNK = 1024
 _PATIENCE_S = 60
-_LOG_S = 30
+_SILENCE_S = 30
+"""For how long a board may say nothing after its reset."""
+_ONLINE_S = 90
+"""Wi-Fi, time and two handshakes take a healthy board some ten seconds, a weak network a minute."""
 _KEPT = """\
 The board keeps the version it had. Plug it in, press its reset button, and run this again: what has arrived is not sent
 twice."""
+
+_ARRIVED = "Everything had arrived before. Plug it in, and look with make monitor or make status."
 
 
 @dataclass
@@ -45,7 +51,8 @@ class Plan:
     `target`: the slot to fill, "" when the code that runs is this one already. `disarm`: the record to write first,
     because the present one would fall back to what is about to be overwritten. `stale`: leftovers in the target;
     `copies`: target -> source, both on the board; `sent`: what travels, files outside the slots under a name beside;
-    `renamed`: those without `.new`; `gone`: certificates no longer named; `record`: the new choice of a slot.
+    `renamed`: those without `.new`; `gone`: certificates no longer named; `record`: the new choice of a slot; `slot`:
+    what starts afterwards, "root" for code outside of the slots.
     """
 
     target: str = ""
@@ -56,6 +63,7 @@ class Plan:
     renamed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     record: dict[str, Any] | None = None
+    slot: str = "root"
 
     def __bool__(self) -> bool:
         return bool(self.target or self.sent or self.gone)
@@ -152,16 +160,7 @@ class Board:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.deploy",
-        description="Compile this firmware and put it on a board, with its configuration. Sends only what changed; "
-        "until everything is there, the board keeps what it has.",
-    )
-    parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
-    parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="default: config.json")
-    parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to send; default: this one")
-    parser.add_argument("--code-only", action="store_true", help="leave configuration and certificates alone")
-    options = parser.parse_args(argv)
+    options = _options(argv)
     console = cli.console()
     port = ports.choose(options.port)
     try:
@@ -171,9 +170,53 @@ def main(argv: list[str] | None = None) -> int:
     if not options.code_only:
         root |= _owners_files(options.config)
     with plugged_in(port) as transport:
-        deploy(transport, code, root, console)
-        seriallog.follow(seriallog.Lines(transport.serial), console, until=("online",), for_s=_LOG_S)
+        done = deploy(transport, code, root, console)
+        if options.no_wait:
+            return 0
+        try:
+            outcome = wait(seriallog.Lines(transport.serial), done.slot, console, options.within)
+        except OSError as error:
+            raise cli.Failed(f"the cable is out: {error}", _ARRIVED) from None
+    if outcome.kind != "online":
+        raise cli.Failed(outcome.text, outcome.do)
+    console.print(outcome.text, style="green")
     return 0
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.deploy",
+        description="Compile this firmware and put it on a board, with its configuration. Sends only what changed; "
+        "until everything is there, the board keeps what it has. Exit status 0: it came online with it.",
+    )
+    parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
+    parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="default: config.json")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to send; default: this one")
+    parser.add_argument("--code-only", action="store_true", help="leave configuration and certificates alone")
+    parser.add_argument(
+        "--within", type=float, default=_ONLINE_S, metavar="S",
+        help=f"how long it may take to come online, in seconds (default: {_ONLINE_S})",
+    )  # fmt: skip
+    parser.add_argument("--no-wait", action="store_true", help="do not wait until it is online")
+    return parser.parse_args(argv)
+
+
+def wait(lines: seriallog.Lines, slot: str, console: Any, within_s: float) -> Outcome:
+    """Show what a board says after its reset, until that tells how its start went, or until time is over.
+
+    `slot`: "a", "b" or "root", which is to start. Serial errors as of pyserial.
+    """
+    start, began = Start(slot), lines.clock()
+    while True:
+        most = within_s if start.spoke else min(within_s, _SILENCE_S)
+        left = began + most - lines.clock()
+        if left <= 0:
+            return start.over(most)
+        line = lines.next(left)
+        if line is not None:
+            outcome = start.take(seriallog.show(line, console))
+            if outcome is not None:
+                return outcome
 
 
 @contextlib.contextmanager
@@ -204,9 +247,8 @@ def deploy(
             f"the board's image has firmware {seen['frozen']}; `make flash` updates it, this the rest"
         )
         code, root = {}, {name: data for name, data in root.items() if name not in payload.STARTERS}
-    elif warning := payload.too_small(root.get(payload.CONFIG, b"{}"), seen["heap"]):
-        console.print(warning)
     todo = plan(seen, code, root)
+    todo.slot = todo.target or seen["slot"].get("slot") or "root"
     sizes = [*map(len, todo.sent.values()), *(len(code[path[2:]]) for path in todo.copies)]
     needed = sum(size // seen["block"] + 1 for size in sizes)
     if needed > seen["free"]:

@@ -1,20 +1,17 @@
 """What a board gets: the compiled firmware as a slot holds it, and the few files beside the slots.
 
-Owns which files these are, and how much heap they want. A slot is a folder with everything that an update replaces; in
-the root are what starts a slot (`boot.py`, `main.py`) and what is the owner's (`config.json` and certificates).
+A slot is a folder with everything that an update replaces; in the root are what starts a slot (`boot.py`, `main.py`)
+and what is the owner's (`config.json` and certificates).
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tools.linkcache import linked
 
 STARTERS = ("boot.py", "main.py")
 CONFIG = "config.json"
-_MQTT_HEAP = 140 << 10
-"""What MQTT needs where the code is in the heap too: docs/decisions/0018."""
 
 
 def slot_files(tree: Path) -> dict[str, bytes]:
@@ -30,14 +27,3 @@ def starters(tree: Path) -> dict[str, bytes]:
 def owners_files(config: Path, ca_files: list[str]) -> dict[str, bytes]:
     """The configuration as it is, and the certificates it names, from beside it. Raises OSError."""
     return {CONFIG: config.read_bytes()} | {name: (config.parent / name).read_bytes() for name in ca_files}
-
-
-def too_small(config: bytes, heap: int) -> str:
-    """A warning, where code that runs from that many bytes of heap leaves no room for what is configured."""
-    transport = json.loads(config).get("cloud", {}).get("transport", "https")
-    if transport == "https" or heap >= _MQTT_HEAP:
-        return ""
-    return (
-        f"warning: cloud.transport is {transport}, which takes about {_MQTT_HEAP >> 10} KB of heap; this board has "
-        f"{heap >> 10} KB. Use https, an image of your own (make image), or a board with PSRAM."
-    )

@@ -39,9 +39,9 @@ def fetch(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -
     return modules(folder)
 
 
-def stubs(folder: Path = STUBS) -> list[Path]:
-    """The stubs, fetched if they are missing: `.pyi` files. Raises StockError."""
-    _current(folder, "stubs", {}, _install)
+def stubs(folder: Path = STUBS, group: str = "stubs") -> list[Path]:
+    """The stubs that a group pins, fetched if they are missing: `.pyi` files. Raises StockError."""
+    _current(folder, group, {}, _install)
     return sorted(folder.rglob("*.pyi"))
 
 

@@ -70,7 +70,7 @@ def desired(body, rows):
     """
     listed = get(body, _NAMES["pending"])
     if not isinstance(listed, list):
-        raise LinkError("no list of " + _NAMES["pending"])
+        raise LinkError("no list of %s" % _NAMES["pending"])
     known = {str(row.id): row.id for row in rows}
     wanted = []
     for item in listed:

@@ -36,7 +36,7 @@ async def test_deploy_run_change_deploy(smallest, tmp_path):
         url = await stage.board.console.open()
         status, output = await command("deploy", "--port", url, "--config", config)
         assert status == 0, output
-        assert output.rstrip().endswith("online")
+        assert output.splitlines()[-1].startswith("online: firmware ") and output.rstrip().endswith("slot a")
         secret = stage.config["cloud"]["client_secret"]
         assert secret not in output
         assert (tmp_path / "config.json").stat().st_mode & 0o77 == 0
@@ -52,6 +52,7 @@ async def test_deploy_run_change_deploy(smallest, tmp_path):
         status, output = await command("deploy", "--port", url, "--config", config)
         assert status == 0 and "sent 1 files" in output, output
         assert stage.model.named("revoked")
+        assert output.rstrip().endswith("slot a")  # where the code lies that had not changed
         assert stage.board.boots == before + 2
         await stage.online()
         assert json.loads((stage.flash / "config.json").read_text())["name"] == "renamed"
@@ -64,6 +65,7 @@ async def test_a_board_whose_image_has_the_firmware_gets_the_rest(smallest, tmp_
         url = await stage.board.console.open()
         status, output = await command("deploy", "--port", url, "--config", config)
         assert status == 0 and "image has firmware" in output and "sent 2 files" in output, output
+        assert output.rstrip().endswith("slot root")
         await stage.online()
         assert not [path for path in stage.flash.rglob("*") if path.suffix in (".py", ".mpy")]
 
@@ -79,3 +81,97 @@ async def test_what_cannot_work_is_refused_before_the_board_is_touched(smallest,
         assert status == 1 and "Traceback" not in output
         await stage.online()
         assert stage.board.boots == 1
+
+
+DEVICE = (ROOT / "firmware" / "device.py").read_text()
+
+
+def edited(tmp_path, **files):
+    """A device tree like this one, with other content in some files, by name without `.py`."""
+    tree = tmp_path / "tree"
+    for name in ("firmware", "lib"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("boot.py", "main.py"):
+        shutil.copyfile(ROOT / name, tree / name)
+    for name, text in files.items():
+        (tree / f"{name}.py").write_text(text)
+    return str(tree)
+
+
+async def test_code_that_dies_at_the_start_is_no_success(smallest, tmp_path):
+    """First as the only version, then as an update, beside which the version before still works."""
+    tree = edited(tmp_path, **{"firmware/device": DEVICE + '\n\nraise ValueError("planted")\n'})
+    async with Stage(smallest, powered=False) as stage:
+        config = bring_home(stage, tmp_path)
+        await stage.board.power_on()
+        url = await stage.board.console.open()
+        arguments = "deploy", "--port", url, "--config", config
+        status, output = await command(*arguments, "--tree", tree)
+        assert status == 1 and "crashed: ValueError: planted" in output, output
+        status, output = await command(*arguments)
+        assert status == 0 and "online: firmware" in output, output
+        await stage.online()
+        status, output = await command(*arguments, "--tree", tree)
+        assert status == 1 and "crashed: ValueError: planted" in output, output
+
+
+async def test_a_version_that_gives_way_to_the_one_before_is_no_success(smallest, tmp_path):
+    """It resets the board at once, as often as it may; what comes online then is not what was sent."""
+    tree = edited(tmp_path, **{"firmware/device": DEVICE + "\n\nimport machine\n\nmachine.reset()\n"})
+    async with Stage(smallest) as stage:
+        await stage.online()
+        url = await stage.board.console.open()
+        shutil.copytree(stage.flash / "certs", tmp_path / "certs")
+        status, output = await command("deploy", "--port", url, "--code-only", "--tree", tree)
+        assert status == 1 and "fell back to slot root" in output, output
+        await stage.online()
+
+
+async def test_a_wrong_secret_is_no_success(smallest, tmp_path):
+    async with Stage(smallest, powered=False) as stage:
+        stage.config["cloud"]["client_secret"] = "another-secret-not-real"
+        config = bring_home(stage, tmp_path)
+        await stage.board.power_on()
+        url = await stage.board.console.open()
+        status, output = await command("deploy", "--port", url, "--config", config)
+        assert status == 1 and "the cloud refused: " in output, output
+        assert "another-secret-not-real" not in output
+
+
+async def test_a_network_that_is_not_there_is_named(smallest, tmp_path):
+    async with Stage(smallest, powered=False) as stage:
+        config = bring_home(stage, tmp_path)
+        stage.board.wifi_down()
+        await stage.board.power_on()
+        url = await stage.board.console.open()
+        status, output = await command("deploy", "--port", url, "--config", config, "--within", "12")
+        assert status == 1 and "waiting for Wi-Fi: " in output, output
+
+
+async def test_a_board_that_says_nothing_is_no_success_unless_nobody_wants_to_know(smallest, tmp_path):
+    tree = edited(tmp_path, main="import time\n\nwhile True:\n    time.sleep(1)\n")
+    async with Stage(smallest, powered=False) as stage:
+        bring_home(stage, tmp_path)
+        await stage.board.power_on()
+        url = await stage.board.console.open()
+        arguments = "deploy", "--port", url, "--code-only", "--tree", tree
+        status, output = await command(*arguments, "--within", "3")
+        assert status == 1 and "nothing heard from the board in 3 s" in output, output
+        boots = stage.board.boots
+        status, output = await command(*arguments, "--no-wait")
+        assert status == 0, output
+        await stage.until("it was restarted all the same", lambda: stage.board.boots > boots + 1, 10)
+
+
+async def test_a_cable_that_comes_out_at_the_end_takes_nothing_back(smallest, tmp_path):
+    tree = edited(tmp_path, main="import time\n\nprint('quiet now')\nwhile True:\n    time.sleep(1)\n")
+    async with Stage(smallest, powered=False) as stage:
+        bring_home(stage, tmp_path)
+        await stage.board.power_on()
+        url = await stage.board.console.open()
+        running = asyncio.create_task(command("deploy", "--port", url, "--code-only", "--tree", tree))
+        await stage.until("the new code runs", lambda: "quiet now" in stage.lines, 60)
+        stage.board.console.close()
+        status, output = await running
+        assert status == 1 and "the cable is out" in output and "arrived" in output, output
+        assert "keeps the version it had" not in output

@@ -14,9 +14,10 @@ from serial import SerialException
 from tools import interpreter
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World
+from tools.cli import Failed
 from tools.deploy import deploy, plan
 from tools.layers import ROOT
-from tools.payload import slot_files, starters, too_small
+from tools.payload import slot_files, starters
 
 pytestmark = pytest.mark.waits
 
@@ -207,6 +208,16 @@ async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
         assert bench.slot("b") == new and (bench.flash / "config.json").read_text() == '{"name": "x"}'
 
 
+async def test_what_does_not_fit_on_the_flash_is_refused_before_anything_is_sent(tmp_path):
+    async with Bench(tmp_path / "flash") as bench:
+        await bench.deploy(version(1), rooted())
+        with pytest.raises(Failed, match="blocks of 4096 bytes are needed on the board's flash"):
+            await bench.deploy(version(2) | {"lib/big.py": bytes(2 << 20)}, rooted())
+        assert bench.record() == {"slot": "a"} and not bench.slot("b")
+        await bench.deploy(version(2) | {"lib/big.py": b"#" * 100_000}, rooted())
+        assert bench.record()["slot"] == "b"
+
+
 async def test_an_interrupted_deploy_goes_on_where_it_was(tmp_path):
     async with Bench(tmp_path / "flash") as bench:
         await bench.deploy(version(1), rooted())
@@ -246,21 +257,6 @@ def test_a_plan_takes_moved_files_from_the_board():
     code["lib/moved.py"] = code.pop("lib/engine.py")
     made = plan(seen({"slot": "a"}, there), code, {})
     assert made.copies["b/lib/moved.py"] == "a/lib/engine.py" and not made.sent
-
-
-def test_a_board_too_small_for_mqtt_is_told_of():
-    def config(**cloud):
-        return json.dumps({"cloud": cloud}).encode()
-
-    assert "make image" in too_small(config(transport="auto"), 120 << 10)
-    assert "make image" in too_small(config(transport="mqtt"), 120 << 10)
-    for enough in (
-        (config(transport="mqtt"), 4 << 20),
-        (config(transport="https"), 120 << 10),
-        (config(), 120 << 10),
-        (b"{}", 120 << 10),
-    ):
-        assert too_small(*enough) == ""
 
 
 def test_the_payload_is_this_tree_and_nothing_else():

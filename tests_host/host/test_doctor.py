@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 
@@ -15,30 +16,27 @@ from tools.stage import ROOT, WIFI_PASSWORD, Stage
 pytestmark = pytest.mark.waits
 
 PATIENCE_S = 90
-NAMES = """
+PORTS = """
 from usocket import *
 import usocket
 PORTS = {ports}
 def getaddrinfo(host, port, *rest):
     if not host[0].isdigit():
-        if (host, port) not in PORTS:
-            raise OSError(-2)
-        host, port = "127.0.0.1", PORTS[host, port]
-    return usocket.getaddrinfo(host, port, *rest)
+        raise OSError(-2)
+    return usocket.getaddrinfo(host, PORTS.get(port, port), *rest)
 """
-"""`socket` with the name server of a network in which the simulated cloud has its usual names and ports."""
+"""`socket` of a network in which no port below 1024 is anybody's, but the usual ones are the simulation's. It answers
+only for addresses: names are asked of the name server that the configuration, or the network, tells."""
 
 
 @contextlib.asynccontextmanager
-async def bench(names: bool = True) -> AsyncIterator[Stage]:
+async def bench(edit=lambda config: None) -> AsyncIterator[Stage]:
     """A board that is off, with a cable, in front of the simulated cloud with its broker."""
     stock.fetch()
-    async with Stage(interpreter.find(), powered=False, mqtt=True) as stage:
+    async with Stage(interpreter.find(), powered=False, mqtt=True, edit=edit) as stage:
         at = stage.site.addresses()
-        port = stage.site.server.port
-        ports = {("api.realer.test", port): port, ("mqtt.realer.test", 8883): at["mqtt_port"]}
-        ports["ntp.realer.test", 123] = at["ntp_port"]
-        (stage.flash / "socket.py").write_text(NAMES.format(ports=ports if names else {}))
+        ports = {8883: at["mqtt_port"], 53: at["dns_port"], 123: at["ntp_port"]}
+        (stage.flash / "socket.py").write_text(PORTS.format(ports=ports))
         stage.url = await stage.board.console.open()
         await stage.board.power_on()
         yield stage
@@ -67,13 +65,60 @@ async def test_where_all_is_well_it_says_so_and_the_firmware_goes_on():
         assert status == 0, said
         for words in (
             "ok       wifi", "dBm", "UTC from ntp.realer.test", "certificate verified", "answers HTTP", "speaks MQTT",
-            "room: ", "daylight: ", "pump is off", "button is not pressed", "KB free", " 0 problems",
+            "room: ", "daylight: ", "pump is off", "button is not pressed", "of 2048 KB free", " 0 problems",
         ):  # fmt: skip
             assert words in said
+        assert stage.site.dns.queries and 1000 < flash_free(said) < 2048
         assert "\033" not in said
         assert len(stage.model.named("token_issued")) == tokens
         await stage.until("the firmware runs again", lambda: stage.on("pump"), 40)
         assert stage.board.boots > boots
+
+
+def flash_free(said: str) -> int:
+    return int(re.search(r"flash +(\d+) of", said)[1])
+
+
+def dhcp(config):
+    """Name server and time server where everybody has them."""
+    config["wifi"]["dns"] = []
+    config["time"]["servers"] = ["ntp.realer.test"]
+
+
+async def test_name_and_time_servers_without_ports_are_asked_where_everybody_has_them():
+    async with bench(dhcp) as stage:
+        status, said = await doctor(stage)
+        assert status == 0 and "name server 127.0.0.1" in said and "UTC from ntp.realer.test" in said, said
+        assert stage.site.dns.queries
+
+
+async def test_the_second_name_or_time_server_serves_where_the_first_does_not():
+    def edit(config):
+        config["wifi"]["dns"].insert(0, "127.0.0.1:9")
+        config["time"]["servers"].insert(0, "ntp.realer.test:9")
+
+    async with bench(edit) as stage:
+        status, said = await doctor(stage)
+    assert status == 0 and "ntp.realer.test:9 does not answer" in said, said
+    assert "1 note, 0 problems" in said
+
+
+@pytest.mark.parametrize("mode", ["nxdomain", "servfail", "wrong_id", "silent"])
+async def test_what_a_name_server_says_is_told(mode):
+    async with bench() as stage:
+        stage.site.dns.mode = mode
+        status, said = await doctor(stage)
+    words = {"nxdomain": "there is none", "servfail": "error 2", "wrong_id": "something else"}.get(mode, "")
+    assert status == 1 and f"127.0.0.1:{stage.site.dns.port} says {words}" in said, said
+    assert "the name api.realer.test is not known" in said
+
+
+@pytest.mark.parametrize("mode", ["kiss", "stratum0", "unsynchronized", "wrong_origin", "short"])
+async def test_a_time_server_that_does_not_know_is_no_time(mode):
+    async with bench() as stage:
+        stage.site.ntp.mode = mode
+        _, said = await doctor(stage)
+    assert "does not answer" in said and "UTC from" not in said, said
 
 
 @pytest.mark.parametrize(
@@ -93,7 +138,8 @@ async def test_it_judges_a_certificate_in_words(kind, words):
 
 
 async def test_wires_switches_and_names_that_are_wrong():
-    async with bench(names=False) as stage:
+    async with bench() as stage:
+        stage.site.dns.mode = "nxdomain"
         stage.world.break_sensor("ntc", "open")
         stage.world.break_sensor("ldr", "short")
         stage.board.press_button(PATIENCE_S * 1000)
@@ -115,6 +161,7 @@ async def test_a_cloud_that_is_down_and_a_certificate_that_is_missing():
         status, said = await doctor(stage)
     assert status == 1
     assert "cannot be reached" in said and "certs/ca.der is not on the board" in said
+    assert " 2 problems" in said
 
 
 async def test_an_access_point_that_is_gone_and_a_wrong_password():

@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         transport.close()
     tally = [
-        match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes, (\d+) problems", line))
+        match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes?, (\d+) problems?", line))
     ]
     if not tally:
         raise cli.Failed("the checklist did not come to its end", _UNREACHABLE)

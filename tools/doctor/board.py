@@ -56,13 +56,13 @@ def board():
         "%d bytes of heap free" % free,
         "" if good else "take a stock image",
     )
-    sizes = os.statvfs("/")
-    free = sizes[0] * sizes[3] // 1024
+    block, _, blocks, unused = os.statvfs("/")[:4]
+    free = block * unused // 1024
     good = free > 200
     say(
         "ok" if good else "problem",
         "flash",
-        "%d KB free" % free,
+        "%d of %d KB free" % (free, block * blocks // 1024),
         "" if good else "remove files that are not needed",
     )
 

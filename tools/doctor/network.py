@@ -1,16 +1,22 @@
-"""Runs on the board, after `board.py`: Wi-Fi, time, servers, certificates, asked with a stock image's own libraries.
+"""Runs on the board, after `board.py`: Wi-Fi, time, servers, certificates, with the libraries of a stock image.
 
-Owns: the checks that need a network, and the words for what a TLS library says. Sends no secret but the Wi-Fi password
-to the access point; no certificate goes unseen where something of the answer counts. It sets the clock.
+Names and time are asked of the servers of the configuration, on their ports, as the firmware does it; its code has no
+part in it. Sends no secret but the Wi-Fi password to the access point, and asks nobody whose certificate it has not
+verified. It sets the clock.
 """
 # ruff: noqa: F821  (`say`, `found`, `attend`, `tally` are those of board.py)
 
 import network
+import os
 import socket
 import ssl
 import time
+from machine import RTC
 
 _WAIT_S = 10
+_DATAGRAM_S = 3
+_TO_1970 = 2208988800  # from 1900, where NTP begins to count
+_1970_TO_2000 = 946684800
 _WORDS = (
     ("signed by", "the chain ends in none of cloud.ca_files", "make ca HOST=%s, make config, make deploy"),
     ("match", "the certificate is for another name than %s", "correct cloud.base_url"),
@@ -24,8 +30,12 @@ _WORDS = (
 """In what a TLS library says -> the verdict, and what to do."""
 
 
-def wifi(networks):
-    """Whether the board is on the network; joins the first that lets it in."""
+name_servers = []
+"""Who is asked about names: "ip" or "ip:port"."""
+
+
+def wifi(networks, dns):
+    """Whether the board is on the network; joins the first that lets it in. `dns`: name servers instead of DHCP's."""
     station = network.WLAN(network.STA_IF)
     station.active(True)
     for entry in networks:
@@ -35,7 +45,7 @@ def wifi(networks):
             if status is None:
                 continue
         if station.isconnected():
-            return joined(station)
+            return joined(station, dns)
         reason = {201: "there is no such network here", 202: "the password is wrong"}.get(
             status, "status %d" % status
         )
@@ -45,7 +55,7 @@ def wifi(networks):
             "%s: %s" % (name, reason),
             "wifi.networks: only 2.4 GHz; go closer; check the password",
         )
-    return station.isconnected() and joined(station)
+    return station.isconnected() and joined(station, dns)
 
 
 def join(station, name, password):
@@ -63,9 +73,11 @@ def join(station, name, password):
     return station.status()
 
 
-def joined(station):
-    address, _, gateway, dns = station.ifconfig()
-    say("ok", "wifi", "address %s, gateway %s, name server %s" % (address, gateway, dns))
+def joined(station, dns):
+    address, _, gateway, told = station.ifconfig()
+    name_servers[:] = dns or [told]
+    text = "address %s, gateway %s, name server %s" % (address, gateway, ", ".join(name_servers))
+    say("ok", "wifi", text)
     signal = station.status("rssi")
     good = signal > -75
     say(
@@ -77,21 +89,86 @@ def joined(station):
     return True
 
 
+def split(server, port):
+    """(host, port) of "host" or "host:port"."""
+    host, _, digits = server.partition(":")
+    return host, int(digits or port)
+
+
+def datagram(host, port, question):
+    """The answer to one question over UDP. OSError."""
+    wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        wire.settimeout(_DATAGRAM_S)
+        wire.connect(socket.getaddrinfo(host, port)[0][-1])
+        wire.send(question)
+        return wire.recv(512)
+    finally:
+        wire.close()
+
+
+def lookup(host):
+    """The address of a name as a text, from the first name server that answers. OSError or ValueError: why not."""
+    if not name_servers or host.replace(".", "").isdigit():
+        return host  # a network that somebody else set up has names of its own
+    problem = ""
+    for server in name_servers:
+        question = os.urandom(2) + b"\1\0\0\1\0\0\0\0\0\0"  # recursion desired, one question
+        for label in host.encode().split(b"."):
+            question += bytes([len(label)]) + label
+        question += b"\0\0\1\0\1"  # an address, of the internet
+        try:
+            return address_in(datagram(*split(server, 53), question), question)
+        except (OSError, ValueError, IndexError) as error:
+            problem = "%s says %s" % (server, error)
+    raise OSError(problem)
+
+
+def address_in(answer, question):
+    """The first IPv4 address of a DNS answer (RFC 1035, 4.1). ValueError, IndexError."""
+    if answer[:2] != question[:2]:
+        raise ValueError("something else")
+    if answer[3] & 15:
+        raise ValueError("there is none" if answer[3] & 15 == 3 else "error %d" % (answer[3] & 15))
+    at = len(question)
+    for _ in range(answer[6] << 8 | answer[7]):
+        while answer[at] and answer[at] < 0xC0:
+            at += 1 + answer[at]
+        at += 2 if answer[at] else 1
+        kind, size = answer[at + 1], answer[at + 8] << 8 | answer[at + 9]
+        at += 10
+        if kind == 1 and size == 4:
+            return "%d.%d.%d.%d" % tuple(answer[at : at + 4])
+        at += size
+    raise ValueError("no address")
+
+
+def sntp(host, port):
+    """Unix seconds (RFC 4330). OSError, ValueError."""
+    sent = os.urandom(8)
+    answer = datagram(host, port, b"\x23" + bytes(39) + sent)
+    if len(answer) < 48 or answer[24:32] != sent or answer[0] & 7 != 4:
+        raise ValueError("something else than the time")
+    if answer[0] >> 6 == 3 or not 0 < answer[1] < 16:
+        raise ValueError("it does not know the time itself")
+    seconds = int.from_bytes(answer[40:44], "big")
+    return seconds + (0 if seconds >> 31 else 1 << 32) - _TO_1970  # the counter wraps in 2036
+
+
 def clock(servers):
     """The time, from the first server that answers."""
-    try:
-        import ntptime
-    except ImportError:
-        say("note", "time", "this image has no ntptime", "take a stock image")
-        return
     for server in servers:
-        ntptime.host, ntptime.timeout = server.split(":")[0], 5
         try:
-            ntptime.settime()
-        except (OSError, IndexError) as error:
+            host, port = split(server, 123)
+            unix_s = sntp(lookup(host), port)
+        except (OSError, ValueError) as error:
             say("note", "time", "%s does not answer: %s" % (server, error))
             continue
-        say("ok", "time", "%04d-%02d-%02d %02d:%02d:%02d UTC from %s" % (time.gmtime()[:6] + (server,)))
+        since = _1970_TO_2000 if time.gmtime(0)[0] == 2000 else 0
+        year, month, day, hour, minute, second, weekday = time.gmtime(unix_s - since)[:7]
+        RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
+        text = "%04d-%02d-%02d %02d:%02d:%02d UTC from %s"
+        say("ok", "time", text % (year, month, day, hour, minute, second, server))
         return
     if time.gmtime()[0] < 2024:
         say(
@@ -135,12 +212,12 @@ def worst(what):
 def resolved(host, port, what):
     """The server's address, when its name is known and its port open."""
     try:
-        address = socket.getaddrinfo(host, port)[0][-1]
-    except OSError:
+        address = socket.getaddrinfo(lookup(host), port)[0][-1]
+    except (OSError, ValueError) as error:
         say(
             worst(what),
             what,
-            "the name %s is not known" % host,
+            "the name %s is not known: %s" % (host, error),
             "check the spelling, wifi.dns and the router",
         )
         return None
@@ -185,26 +262,32 @@ def judged(host, error, what):
     )
 
 
-def api(url):
+def api(context, host, port):
     """One plain question, without keys: any answer of HTTP will do."""
+    wire = socket.socket()
+    wire.settimeout(_WAIT_S)
     try:
-        import requests
-
-        answer = requests.get(url + "/", timeout=_WAIT_S)
-        say("ok", "api", "answers HTTP %d" % answer.status_code)
-        answer.close()
-    except ImportError:
-        say("note", "api", "this image has no requests", "take a stock image")
-    except (OSError, ValueError, NotImplementedError) as error:
+        wire.connect(socket.getaddrinfo(lookup(host), port)[0][-1])
+        secured = context.wrap_socket(wire, server_hostname=host)
+        secured.write(("GET / HTTP/1.1\r\nHost: %s:%d\r\nConnection: close\r\n\r\n" % (host, port)).encode())
+        version, status = secured.readline().split(b" ", 2)[:2]
+        if version[:5] != b"HTTP/":
+            raise ValueError("something else")
+        say("ok", "api", "answers HTTP %d" % int(status))
+    except (OSError, ValueError) as error:
         say("problem", "api", "does not answer HTTP: %s" % error, "is cloud.base_url that of the API?")
+    finally:
+        wire.close()
 
 
 class Verified:
     """Stands for `socket` inside umqtt.simple, so that no version of it connects without looking at the certificate."""
 
     def __init__(self, context, host):
-        self.getaddrinfo = socket.getaddrinfo
         self.context, self.host = context, host
+
+    def getaddrinfo(self, host, port, *rest):
+        return socket.getaddrinfo(lookup(host), port)
 
     def socket(self):
         return self
@@ -248,9 +331,10 @@ def cloud(found):
     settings = found.get("cloud") or {}
     url, names = settings.get("base_url", "https://api.therealer.com"), settings.get("ca_files") or ()
     host, _, port = url.split("//")[-1].partition(":")
-    if server(host, int(port or 443), names, "api"):
+    context = server(host, int(port or 443), names, "api")
+    if context:
         attend()
-        api(url)
+        api(context, host, int(port or 443))
     if host[:4] == "api.":
         attend()
         broker("mqtt." + host[4:], 8883, names)
@@ -258,7 +342,8 @@ def cloud(found):
 
 if found:
     wanted = found.get("wifi")
-    if not wanted or wifi(wanted.get("networks") or ()):
+    if not wanted or wifi(wanted.get("networks") or (), wanted.get("dns")):
         attend()
         cloud(found)
-print("%(ok)d ok, %(note)d notes, %(problem)d problems" % tally)
+counts = [(tally[level], level) for level in ("ok", "note", "problem")]
+print(", ".join(["%d %s%s" % (n, level, "" if n == 1 or level == "ok" else "s") for n, level in counts]))

@@ -5,7 +5,6 @@ MicroPython and imports nothing of ours: the firmware there may be broken, or no
 """
 
 import binascii
-import gc
 import hashlib
 import json
 import os
@@ -57,7 +56,7 @@ def frozen():
 
 def look(names):
     """What is there: sums of the slots, the certificates and `names`; the record of slots; room, in blocks; what the
-    image has; the heap, in bytes."""
+    image has."""
     for name in ("a", "b", "certs"):
         sums(name)
     for name in names:
@@ -70,7 +69,6 @@ def look(names):
     fs = os.statvfs("/")
     plain = kind("firmware") == 2
     facts = {"slot": slot, "block": fs[0], "free": fs[3], "plain": plain, "frozen": frozen()}
-    facts["heap"] = gc.mem_alloc() + gc.mem_free()
     print(json.dumps(facts))
 
 

