@@ -1,0 +1,27 @@
+// A thread that runs one portable test file on a fresh interpreter: workerData = {build, files, root, file}.
+
+import { parentPort, workerData } from "node:worker_threads";
+import { machine, random8 } from "./machine.mjs";
+
+const real = Date.now.bind(Date);
+let skipped = 0; // who sleeps is woken at once, at the time asked for
+const host = { wait: (ms) => void (skipped += ms), random8, ask: () => "!E ENETDOWN" };
+const lines = [];
+const { build, files, root, file } = workerData;
+const python = await machine(build, files, host, () => real() + skipped, (line) => lines.push(line));
+let raised = "";
+try {
+    python.runPython(`
+import sys
+sys.path[:] = ["/image"]
+import _image
+_image.install()
+import os
+os.chdir("${root}")
+sys.argv[:] = ["portable_runner.py", "${root}", "${file}"]
+execfile("${root}/tests_host/support/portable_runner.py")
+`);
+} catch (error) {
+    raised = error.message;
+}
+parentPort.postMessage({ lines, raised });
