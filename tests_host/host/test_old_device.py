@@ -1,0 +1,109 @@
+"""The whole device on every supported MicroPython: the units that a board gets, from boot.py to reports."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests_host.support.node_device import NodeDevice
+from tools import payload, wasm
+from tools.cloud.certs import TestCA
+from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
+from tools.cloud.model import Model
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+OLDEST = wasm.versions()[0]
+WIFI = {"bench": "test-password-not-real"}
+PUMP, HEATER = 16, 17  # as config.example.json wires them; the heater's relay pulls when its pin is low
+ONLINE_S = 60
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return TestCA(tmp_path_factory.mktemp("authority")).certificate
+
+
+def flash_for(transport: str, trusted: bytes) -> dict[str, bytes]:
+    """A board fresh from a deploy. `trusted`: the certificate in its CA file."""
+    config = json.loads((ROOT / "config.example.json").read_text())
+    config["wifi"]["networks"] = [{"ssid": ssid, "password": password} for ssid, password in WIFI.items()]
+    config["time"]["servers"] = ["ntp.realer.test"]
+    config["cloud"] |= {"transport": transport, "base_url": "https://api.realer.test"}
+    config["cloud"] |= {"device_id": str(DEVICE_ID), "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    own = {payload.CONFIG: json.dumps(config).encode(), "certs/ca.der": trusted}
+    return payload.starters(ROOT) | payload.slot_files(ROOT) | own
+
+
+@pytest.fixture
+def bench(authority: bytes) -> Iterator[Callable[..., NodeDevice]]:
+    """Makes devices by version and transport, and the demo's device in the cloud of each."""
+    made = []
+
+    def device_on(version: str, transport: str, trusted: bytes = authority) -> NodeDevice:
+        model = Model(seed=1)
+        model.add_device(demo_device())
+        made.append(NodeDevice(version, flash_for(transport, trusted), model, authority, WIFI))
+        return made[-1]
+
+    yield device_on
+    for device in made:
+        device.close()
+
+
+def reports(device: NodeDevice, source: str) -> list[dict]:
+    """What the cloud holds of "command" or "sensor", in order of arrival."""
+    return [entry for entry in device.model.feed(DEVICE_ID) if f"{source}_id" in entry]
+
+
+def said(device: NodeDevice) -> str:
+    return "\n".join(device.lines[-40:])
+
+
+@pytest.mark.parametrize("transport", ["https", "mqtt", "auto"])
+@pytest.mark.parametrize("version", wasm.chosen())
+def test_from_power_on_to_reports_and_once_more_with_what_it_wrote_down(
+    version: str, transport: str, bench: Callable[..., NodeDevice]
+):
+    device = bench(version, transport)
+
+    def first_reports() -> bool:
+        return len(reports(device, "command")) >= 2 and len(reports(device, "sensor")) >= 2
+
+    assert device.run(first_reports, ONLINE_S) == "done", said(device)
+    assert device.pins[:2] == [(PUMP, 0), (HEATER, 1)]  # boot.py, before anything else
+    assert {entry["value"] for entry in reports(device, "command")} == {"0.0", "18.5"}
+    assert {entry["sensor_id"] for entry in reports(device, "sensor")} == {1, 2}
+
+    # With the flash as that run left it when the plug was pulled.
+    written = {name for name in device.flash if name not in payload.slot_files(ROOT)}
+    assert any(name.startswith("state") for name in written), written
+    before, pins = len(reports(device, "command")), len(device.pins)
+    device.model.set_desired(DEVICE_ID, "6", 1, device.wall())
+
+    def pump_reported() -> bool:
+        return any(entry["value"] == "1.0" for entry in reports(device, "command")[before:])
+
+    assert device.run(pump_reported, ONLINE_S) == "done", said(device)
+    assert (PUMP, 1) in device.pins[pins:]
+    assert device.resets == []
+    assert device.model.violations == []
+    assert [refused for _, refused in device.net.dials] == [False] * len(device.net.dials)
+    assert (8883 in [port for port, _ in device.net.dials]) is (transport != "https")
+
+
+@pytest.mark.parametrize("version", wasm.chosen())
+def test_a_cloud_with_another_authority_gets_nothing(
+    version: str, bench: Callable[..., NodeDevice], tmp_path: Path
+):
+    device = bench(version, "https", TestCA(tmp_path).certificate)
+    assert device.run(lambda: len(device.net.dials) > 2, 10 * ONLINE_S) == "done", said(device)
+    assert device.model.feed(DEVICE_ID) == [] and device.resets == []
+
+
+def test_a_broken_unit_is_started_again_until_it_is_left_alone(bench: Callable[..., NodeDevice]):
+    """As on a chip whose interpreter cannot run the firmware: five resets, then safe outputs, and no more resets."""
+    device = bench(OLDEST, "https")
+    device.flash["firmware/device.mpy"] = device.flash["firmware/device.mpy"][:-100]
+    assert device.run(lambda: False, 120) != "done"
+    assert len(device.resets) >= 5 and device.model.feed(DEVICE_ID) == []
