@@ -70,7 +70,7 @@ def run(file: Path, python: interpreter.Interpreter, limit_s: float = LIMIT_S) -
     return _outcome(done.stdout.splitlines(), text, f"exit status {done.returncode} without a result")
 
 
-def run_in_node(tests: list[Path], build: Path, limit_s: float = LIMIT_S) -> dict[Path, Outcome]:
+def run_in_node(tests: list[Path], build: Path, limit_s: float = 3 * LIMIT_S) -> dict[Path, Outcome]:
     """Run test files on the build of one version (`wasm.build`), one after the other in one process; a file that
     crashes or hangs takes no other with it. Raises wasm.NodeError."""
     argv = [*wasm.node(), str(IN_NODE), str(build), str(ROOT), f"{limit_s:g}", *map(str, tests)]

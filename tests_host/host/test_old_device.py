@@ -110,3 +110,86 @@ def test_an_interpreter_that_cannot_load_the_firmware_keeps_the_outputs_safe(
     assert len(device.resets) > 5 and device.net.dials == []
     assert {pin for pin in device.pins if pin[1] is not None} == {(PUMP, 0), (HEATER, 1)}
     assert device.pins.count((PUMP, 0)) == device.pins.count((HEATER, 1)) == len(device.resets) + 1
+
+
+STRICT = """
+import _thread, asyncio, errno, gc, network, select, socket, sys, time, tls
+from machine import Pin
+
+def refused(call, *args):
+    try:
+        call(*args)
+    except (OSError, ValueError, NotImplementedError) as error:
+        return error.args[0] if error.args else type(error)
+
+assert refused(socket.getaddrinfo, "api.realer.test", 443) == -202
+assert refused(Pin, 35, Pin.OUT) == "pin can only be input"
+for name in ("abc", "logging", "functools"):
+    try:
+        __import__(name)
+        raise SystemExit("an ESP32 has no " + name)
+    except ImportError:
+        pass
+
+def dialled(port):
+    wire = socket.socket()
+    wire.setblocking(False)
+    assert refused(wire.connect, socket.getaddrinfo("127.0.0.1", port)[0][-1]) == errno.EINPROGRESS
+    poller = select.poll()
+    poller.register(wire, select.POLLOUT | select.POLLHUP)
+    assert poller.poll(0) == []
+    time.sleep_ms(1000)
+    return wire, poller.poll(0)[0][1]
+
+wire, ready = dialled(80)
+assert ready & select.POLLHUP and refused(wire.read, 1) == errno.ECONNREFUSED
+wire, ready = dialled(443)
+assert ready == select.POLLOUT and wire.read(1) is None
+wire.write(b"GET / HTTP/1.1\\r\\n\\r\\n")
+assert refused(wire.read, 1) == errno.ECONNRESET  # it is no TLS
+wire.close()
+assert refused(wire.read, 1) == errno.EBADF
+
+context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+assert context.verify_mode == tls.CERT_REQUIRED
+assert refused(context.load_verify_locations, b"-----BEGIN CERTIFICATE-----") == "invalid cert"
+with open("certs/ca.der", "rb") as f:
+    context.load_verify_locations(f.read())
+for name, what in (("api.realer.test", None), ("mqtt.realer.test", "The certificate Common Name (CN)")):
+    wire, ready = dialled(443)
+    secured = context.wrap_socket(wire, server_hostname=name, do_handshake_on_connect=False)
+    why = refused(secured.write, b"G")
+    assert why is None if what is None else why.startswith(what), why
+nothing = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+wire, ready = dialled(443)
+secured = nothing.wrap_socket(wire, server_hostname="api.realer.test", do_handshake_on_connect=False)
+assert refused(secured.write, b"G") == "The certificate is not correctly signed by the trusted CA"
+
+lock = _thread.allocate_lock()
+lock.acquire()
+ended = []
+_thread.start_new_thread(lambda: (lock.acquire(), ended.append(1)), ())
+assert lock.locked() and not lock.acquire(0) and not ended
+lock.release()
+assert lock.locked()  # the thread has it
+assert refused(lock.acquire) == "the program waits for a lock that nobody else can release"
+
+async def late():
+    await asyncio.sleep(30)  # beyond the wrap of the count of milliseconds
+    return time.ticks_ms()
+
+assert asyncio.run(late()) < 20000
+gc.collect()
+before = gc.mem_alloc()
+keep = bytes(10000)
+assert 10000 <= gc.mem_alloc() - before < 11000
+print("strict")
+"""
+
+
+@pytest.mark.parametrize("version", wasm.chosen())
+def test_what_a_device_finds_there_is_no_kinder_than_a_chip(version: str, bench: Callable[..., NodeDevice]):
+    device = bench(version, "https")
+    device.flash |= {"boot.py": b"", "main.py": STRICT.encode()}
+    assert device.run(lambda: False, 120) == "over", said(device)
+    assert device.lines == ["strict"]

@@ -7,12 +7,11 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { machine, random8 } from "./machine.mjs";
+import { LOOK_MS, machine, random8 } from "./machine.mjs";
 
 const [build, shims] = process.argv.slice(2);
 const here = path.dirname(new URL(import.meta.url).pathname);
 const OWN = new Set(["dev", "proc", "tmp", "home", "image", "shims"]);
-const LOOK_MS = 0.001; // time that passes at each look at the clock, so that nobody waits for ever for a moment to pass
 let now = 0;
 let rest = Buffer.alloc(0);
 

@@ -11,6 +11,9 @@ table.get = function (index) { return (known[index] ??= get.call(this, index)); 
 table.set = function (index, value) { known.length = 0; return set.call(this, index, value); };
 table.grow = function (...args) { known.length = 0; return grow.apply(this, args); };
 
+// Time that passes at each look at a clock, so that nobody waits for ever for a moment to pass.
+export const LOOK_MS = 0.001;
+
 // Put `files` (path: bytes) in its file system, start it, and give it the module `_host` with the functions `host`.
 // `now()`: milliseconds since any moment; what the interpreter takes for the time, in C and in Python.
 export async function machine(build, files, host, now, print) {

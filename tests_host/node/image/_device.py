@@ -18,7 +18,7 @@ def start():
     for name in _CHIP:
         __import__(name)
     sys.modules["gc"] = __import__("_memory")
-    sys.path[:] = ["", ".frozen", "/lib"]
+    sys.path[:] = ["", "/lib"]  # no `.frozen`: in there is a library that no ESP32 has
     os.chdir("/")
     scope = {"__name__": "__main__"}
     for name in ("boot.py", "main.py"):
