@@ -9,6 +9,9 @@ import errno
 
 import _host
 
+before = [None]
+"""What the virtual board's shims want to be called before each request; nobody does here."""
+
 
 class Gone(SystemExit):
     """Nobody is left to run for."""
@@ -27,6 +30,8 @@ def ask(*words):
         raise OSError(text)
     if kind == "A":
         raise AttributeError(text)
+    if kind == "R":
+        raise RuntimeError(text)
     if kind == "K":
         raise KeyboardInterrupt
     number, _, name = text.partition(" ")

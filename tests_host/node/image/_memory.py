@@ -1,9 +1,11 @@
 """`gc` for a program that must believe in its collections: this port makes none while a program runs.
 
 What is in use after a collection is always the same number, as if nothing else had lived on, and grows by what is taken
-after it. So nothing here is a measure of memory: that is the virtual board's.
+after it. As on the chip, what is free counts the piece by which the heap could still grow. So nothing here is a measure
+of memory: that is the virtual board's.
 """
 
+import esp32
 import gc as _port
 from gc import disable, enable, isenabled  # noqa: F401
 
@@ -22,7 +24,8 @@ def mem_alloc():
 
 
 def mem_free():
-    return _AREA - mem_alloc()
+    largest = max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+    return _AREA - mem_alloc() + largest
 
 
 def threshold(amount=-1):

@@ -1,10 +1,11 @@
 """`_thread` of the ESP32 port, for threads that only wait: of those a device has their stack and nothing else.
 
 A thread runs to the first lock that it has to wait for, and waits there for ever: nothing here could run the rest of it
-beside the program.
+beside the program. Where the stack comes from the host knows.
 """
 
-_size = [0]
+from _link import ask
+
 _starting = []
 
 
@@ -13,8 +14,7 @@ class _Waits(BaseException):
 
 
 def stack_size(size=0):
-    before, _size[0] = _size[0], size
-    return before
+    return int(ask("stack", size))
 
 
 def get_ident():
@@ -26,14 +26,18 @@ def allocate_lock():
 
 
 def start_new_thread(function, args=(), kwargs=None):
-    _starting.append(function)
+    number = ask("thread")
+    if number == "full":
+        raise OSError("can't create thread")
+    _starting.append(number)
     try:
         function(*args, **(kwargs or {}))
+        ask("unthread", number)
     except _Waits:
         pass
     finally:
         _starting.pop()
-    return 2
+    return int(number) + 2
 
 
 class _Lock:
@@ -41,7 +45,7 @@ class _Lock:
 
     def __init__(self):
         self._locked = False
-        self._owed = 0
+        self._owed = []
 
     def acquire(self, waitflag=1, timeout=-1):
         if not self._locked:
@@ -51,14 +55,14 @@ class _Lock:
             return False
         if not _starting:
             raise NotImplementedError("the program waits for a lock that nobody else can release")
-        self._owed += 1
+        self._owed.append(_starting[-1])
         raise _Waits
 
     def release(self):
         if not self._locked:
             raise RuntimeError("release unlocked lock")
         if self._owed:
-            self._owed -= 1  # its thread has it now, for ever
+            ask("unthread", self._owed.pop(0))  # it has the lock now, for ever
         else:
             self._locked = False
 
