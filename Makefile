@@ -41,14 +41,14 @@ $(STOCK): pyproject.toml tools/stock.py | $(ENV)
 	@$(PY) -m tools.stock >/dev/null
 	@touch $@
 
-$(BROWSER): tools/browser.py | $(ENV)
-	@mkdir -p .cache
-	@$(PY) -m tools.browser --fetch
-	@touch $@
-
 $(NODE): tools/wasm.py tests_host/node/package.json tests_host/node/package-lock.json tests_host/node/.npmrc | $(ENV)
 	@mkdir -p .cache
 	@$(PY) -m tools.wasm --fetch >/dev/null
+	@touch $@
+
+$(BROWSER): tools/browser.py | $(ENV)
+	@mkdir -p .cache
+	@$(PY) -m tools.browser --fetch
 	@touch $@
 
 demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT
