@@ -9,6 +9,7 @@ BROKER := .cache/.broker-ready
 STOCK := .cache/.stock-ready
 STUBS := .cache/.stubs-ready
 BROWSER := .cache/.browser-ready
+NODE := .cache/.node-ready
 READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 # Hundreds of processes run the same Python code: they keep what they compiled, whatever the shell says.
@@ -21,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) $(BROWSER) $(STUBS) ## Virtual environment, pinned packages, a real MicroPython, mosquitto, Chromium (runs by itself when needed)
+setup: $(READY) $(BROWSER) $(STUBS) $(NODE) ## Virtual environment, pinned packages, real MicroPythons, mosquitto, Chromium (runs by itself when needed)
 
 $(ENV): pyproject.toml tools/bootstrap.py
 	@$(PYTHON) tools/bootstrap.py --venv .venv
@@ -46,6 +47,11 @@ $(STUBS): pyproject.toml tools/typecheck/__main__.py | $(ENV)
 	@$(PY) -m tools.typecheck --fetch
 	@touch $@
 
+$(NODE): tools/wasm.py tests_host/node/package.json tests_host/node/package-lock.json tests_host/node/.npmrc | $(ENV)
+	@mkdir -p .cache
+	@$(PY) -m tools.wasm --fetch >/dev/null
+	@touch $@
+
 $(BROWSER): tools/browser.py | $(ENV)
 	@mkdir -p .cache
 	@$(PY) -m tools.browser --fetch
@@ -57,10 +63,11 @@ demo: $(READY) ## Simulated cloud and virtual board, running this firmware until
 smoke: $(READY) ## The demo's story without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one
 	@$(PY) -m tools.smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)
 
-test: $(READY) $(BROWSER) ## All tests; ARGS="-k lease" picks some
+test: $(READY) $(BROWSER) $(NODE) ## All tests, on the oldest and the newest MicroPython; ARGS="-k lease" picks some
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
-check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, all tests: what must pass before a commit
+check: export MICROPYTHON_VERSIONS ?= all
+check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, all tests on every MicroPython: what must pass before a commit
 
 lint: $(ENV) ## Ruff: rules and formatting
 	@$(PY) -m ruff check -q .
@@ -75,7 +82,7 @@ types: $(STUBS) ## Type-check the device code against the published stubs of the
 sizes: $(ENV) ## Compile every device file with mpy-cross, report and limit sizes
 	@$(PY) -m tools.sizes
 
-portable: $(READY) ## The portable tests alone, on the real MicroPython
+portable: $(READY) $(NODE) ## The portable tests alone, on the real MicroPythons; ARGS="--versions all"
 	@$(PY) -m tools.portable $(ARGS)
 
 cloud: $(READY) ## Play cloud while the demo runs: ARGS="set 6 1"; ARGS=--help tells the rest

@@ -127,7 +127,9 @@ def _config(log):
 
 def drop(*prefixes):
     """What was needed once makes room for what is needed always."""
-    for name in [name for name in sys.modules if name.startswith(prefixes)]:
+    for name in list(sys.modules):
+        if not any([name.startswith(prefix) for prefix in prefixes]):  # no tuple of them before 1.25
+            continue
         parent, child = name.rsplit(".", 1)
         del sys.modules[name]
         delattr(sys.modules[parent], child)

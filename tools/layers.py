@@ -215,11 +215,22 @@ def check_dialect(source: Source) -> Iterator[Note]:
             yield node, f"{node.attr}: where memory ends it loses an error or a task; Clock.within does not"
 
 
+def check_oldest(source: Source) -> Iterator[Note]:
+    """What the oldest supported MicroPython refuses while it runs, and every newer one takes."""
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if called(node) in ("startswith", "endswith") and any(isinstance(a, ast.Tuple) for a in node.args):
+            yield node, f"{called(node)} of a tuple: TypeError before MicroPython 1.25; one at a time"
+        elif isinstance(node.func, ast.Name) and node.func.id == "next" and len(node.args) > 1:
+            yield node, "next with a default: TypeError before MicroPython 1.25; use a loop that breaks"
+
+
 def is_slice(node: ast.expr) -> bool:
     return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice)
 
 
-CHECKS = (check_imports, check_catch_alls, check_import_time, check_names, check_dialect)
+CHECKS = (check_imports, check_catch_alls, check_import_time, check_names, check_dialect, check_oldest)
 
 
 def check(root: Path) -> list[Finding]:

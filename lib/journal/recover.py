@@ -45,8 +45,11 @@ def latest(slots):
     found = None
     for slot in "01":
         try:
+            data = b""
             with open(slots.path + slot, "rb") as f:
-                data = next(records(f.read), None) or b""
+                for payload in records(f.read):  # `next` takes no default before 1.25
+                    data = payload or b""
+                    break
         except OSError:
             continue
         generation = struct.unpack_from("<I", data)[0] if len(data) >= 4 else 0

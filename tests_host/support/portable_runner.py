@@ -20,7 +20,8 @@ def call(test):
 def main(root, file):
     # As on the device: our root first, then what the firmware image holds, then /lib.
     folder, _, name = file.rpartition("/")
-    sys.path[:] = [root, ".frozen", root + "/lib", folder]
+    image = [place for place in sys.path if place == ".frozen"]
+    sys.path[:] = [root] + image + [root + "/lib", folder]
     module = __import__(name[: -len(".py")])
     passed, failed = 0, []
     for name in sorted(dir(module)):
