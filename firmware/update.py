@@ -1,12 +1,14 @@
-"""An update over the air: a bundle goes into the slot that does not run, and the record that chooses it comes last.
+"""An update over the air: a bundle goes beside the copy that runs, and the record that chooses it comes last.
 
 A bundle is three files in `<folder>/<number>/` on an HTTPS server that answers ranges (RFC 9110 section 14):
 `head`, one line: HMAC-SHA256 (RFC 2104) of the manifest with the owner's key, in hex, and the manifest's size;
-`manifest`: a line `realer-firmware <number> <version>`, then one `<sha256> <size> <path>` for each file;
+`manifest`: a line `realer-firmware <number> <version>`, with `<path>:<conditions>` behind that for each file that not
+every configuration needs (core.romslot), then one `<sha256> <size> <path>` for each file, in the order of the paths;
 `files`: their contents, one behind the other.
 
-Refuses what is not signed with the owner's key, does not have the number that was asked for, or has paths outside of
-`firmware/` and `lib/`. Loaded when an update is asked for, and not before.
+The copy goes into the ROM partition where the board has one, otherwise into the folder that does not run. Refuses what
+is not signed with the owner's key, does not have the number that was asked for, or has paths outside of `firmware/` and
+`lib/`. Loaded when an update is asked for, and not before.
 """
 
 import binascii
@@ -15,6 +17,8 @@ import os
 from micropython import const
 
 from firmware.core.errors import ConfigError, LinkError
+from firmware.core.romslot import BLOCK, layout, needed, offset, place, slot_name, traits
+from firmware.drivers.rom import Writer, find
 from firmware.runtime.flash import SLOT_RECORD
 from netio.sockets import split
 
@@ -23,42 +27,114 @@ _MOST = const(16384)
 
 
 async def fetch(number, settings, link, store, beat):
-    """Bring bundle `number` into the other slot and choose it for the next start. `link`: for `client` and `broken`.
-    LinkError: it may go better later; ConfigError: it will not."""
+    """Bring bundle `number` beside the copy that runs and choose it for the next start. `link`: for `client` and
+    `broken`. LinkError: it may go better later; ConfigError: it will not."""
     host, port = split(settings["url"][8:], 443)
     folder = "%s/%d/" % (settings["folder"].rstrip("/"), number)
     # Of the engine that is loaded already.
     client = type(link.client)(link.client.dialer, link.clock, host, port)
     source = _Source(client, folder, beat)
-    record = store.load(SLOT_RECORD)
-    active = record.get("slot") or ""
-    slot = "b" if active == "a" else "a"
-    folder = store.folder + slot
+    manifest = store.folder + "manifest"
     try:
-        if record.get("back") == slot and not store.save(
-            SLOT_RECORD, {"slot": active, "number": record.get("number", 0)}
-        ):
-            raise ConfigError("flash refuses to be written")
-        _clear(folder)
-        await _manifest(source, settings["key"], folder)
-        with open(folder + "/manifest") as lines:
-            if lines.readline().split()[:2] != ["realer-firmware", str(number)]:
-                raise ConfigError("the bundle is another one than number %d" % number)
-            offset = 0
-            for line in lines:
-                digest, size, path = line.split()
-                await _file(source, folder, path, offset, int(size), digest)
-                offset += int(size)
+        await _manifest(source, settings["key"], manifest)
+        record = store.load(SLOT_RECORD)
+        active = record.get("slot") or ""
+        rom = find()
+        plan = rom and _room(rom, active, manifest, number, store.load("config.json"))
+        slot = slot_name(plan[0]) if plan else "b" if active == "a" else "a"
+        back = record.get("back")
+        if back == slot or (plan and offset(back) is not None):
+            _save(store, {"slot": active, "number": record.get("number", 0)})
+        if plan:
+            await _into_rom(source, manifest, number, Writer(rom, plan[0]), plan[1])
+        else:
+            await _into_folder(source, manifest, number, store.folder + slot)
         chosen = {"slot": slot, "back": active, "tries": 1, "online": True, "number": number}
         chosen["was"] = record.get("number", 0)
-        if not store.save(SLOT_RECORD, chosen):
-            raise ConfigError("flash refuses to be written")
+        _save(store, chosen)
     except link.broken as e:
         raise LinkError("bundle: %s" % e)
     except (OSError, ValueError) as e:
         raise ConfigError("bundle: %s" % e)
     finally:
         source.client.close()
+        _remove(manifest)
+
+
+def _save(store, record):
+    if not store.save(SLOT_RECORD, record):
+        raise ConfigError("flash refuses to be written")
+
+
+def _files(manifest, number):
+    """(path, size, digest, offset in the bundle's `files`) of each file."""
+    start, before = 0, ""
+    with open(manifest) as lines:
+        if lines.readline().split()[:2] != ["realer-firmware", str(number)]:
+            raise ConfigError("the bundle is another one than number %d" % number)
+        for line in lines:
+            digest, size, path = line.split()
+            parts = path.split("/")
+            if parts[0] not in ("firmware", "lib") or ".." in parts or path <= before:
+                raise ConfigError("bundle: no place for %s" % path)
+            yield path, int(size), digest, start
+            start += int(size)
+            before = path
+
+
+def _room(rom, active, manifest, number, config):
+    """(offset, pieces of the image) of the new copy in the ROM partition; None where that is too small for a copy.
+
+    All files where two copies of them fit, so that the configuration may change; otherwise those that it needs.
+    """
+    files = [(path, size) for path, size, _, _ in _files(manifest, number)]
+    pieces, size = layout(files)
+    if size > rom.size // 2 // BLOCK * BLOCK:
+        with open(manifest) as lines:
+            conditions = dict([word.split(":") for word in lines.readline().split()[3:]])
+        of = traits(config)
+        pieces, size = layout([file for file in files if needed(conditions.get(file[0]), of)])
+    at = offset(active)
+    kept = None if at is None else rom.span(at)
+    free = place(rom.size, size, kept)
+    if free is None and kept:
+        raise ConfigError("bundle: no room for %d bytes in the ROM partition, deploy it by cable" % size)
+    return None if free is None else (free, pieces)
+
+
+async def _into_rom(source, manifest, number, writer, pieces):
+    files = _files(manifest, number)
+    for piece in pieces:
+        if not isinstance(piece, str):
+            writer.write(piece)
+            continue
+        path = None
+        while path != piece:
+            path, size, digest, start = next(files)
+        await _copy(source, path, size, digest, start, writer.write)
+    writer.finish()
+
+
+async def _into_folder(source, manifest, number, top):
+    _clear(top)
+    for path, size, digest, start in _files(manifest, number):
+        parts = path.split("/")
+        folder = top
+        for part in parts[:-1]:
+            folder += "/" + part
+            try:
+                os.mkdir(folder)
+            except OSError:
+                pass  # it is there, or opening the file says what is wrong
+        with open(folder + "/" + parts[-1], "wb") as f:
+            await _copy(source, path, size, digest, start, f.write)
+
+
+async def _copy(source, path, size, digest, start, write):
+    sha = hashlib.sha256()
+    await source.copy("files", start, size, sha, write)
+    if binascii.hexlify(sha.digest()).decode() != digest:
+        raise ConfigError("bundle: %s arrived changed" % path)
 
 
 class _Source:
@@ -87,7 +163,7 @@ class _Source:
         return response.body
 
 
-async def _manifest(source, key, folder):
+async def _manifest(source, key, path):
     """Put the manifest there if its owner signed it."""
     mac, size = bytes(await source.piece("head", 0, 80)).decode().split()
     size = int(size)
@@ -96,7 +172,7 @@ async def _manifest(source, key, folder):
     key = key.reveal().encode()
     key += bytes(64 - len(key))
     inner = hashlib.sha256(bytes([b ^ 0x36 for b in key]))
-    with open(folder + "/manifest", "wb") as f:
+    with open(path, "wb") as f:
         await source.copy("manifest", 0, size, inner, f.write)
     outer = hashlib.sha256(bytes([b ^ 0x5C for b in key]))
     outer.update(inner.digest())
@@ -104,21 +180,11 @@ async def _manifest(source, key, folder):
         raise ConfigError("bundle: not signed with update.key")
 
 
-async def _file(source, folder, path, offset, size, digest):
-    parts = path.split("/")
-    if parts[0] not in ("firmware", "lib") or ".." in parts:
-        raise ConfigError("bundle: no place for %s" % path)
-    for part in parts[:-1]:
-        folder += "/" + part
-        try:
-            os.mkdir(folder)
-        except OSError:
-            pass  # it is there, or opening the file says what is wrong
-    sha = hashlib.sha256()
-    with open(folder + "/" + parts[-1], "wb") as f:
-        await source.copy("files", offset, size, sha, f.write)
-    if binascii.hexlify(sha.digest()).decode() != digest:
-        raise ConfigError("bundle: %s arrived changed" % path)
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError:
+        pass
 
 
 def _clear(folder):

@@ -9,10 +9,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tools import linker
 from tools.linkcache import linked
 
 STARTERS = ("boot.py", "main.py")
 CONFIG = "config.json"
+_OPTIONAL = {
+    "firmware/portal.mpy": "portal",
+    "firmware/portal_site.mpy": "portal",
+    "firmware/updater.mpy": "update",
+    "firmware/update.mpy": "update",
+}
 _MQTT_HEAP = 140 << 10
 """What MQTT needs where the code is in the heap too: docs/decisions/0018."""
 
@@ -20,6 +27,16 @@ _MQTT_HEAP = 140 << 10
 def slot_files(tree: Path) -> dict[str, bytes]:
     """Content by path within a slot: the firmware, linked and compiled. Raises tools.mpy.CompileError."""
     return linked(tree)
+
+
+def conditions(tree: Path) -> dict[str, str]:
+    """By unit what a configuration has to have for it to be needed, traits of `firmware.core.romslot` with commas
+    between them; units that every configuration needs are missing."""
+    found = dict(_OPTIONAL)
+    for row, module in linker.Program(tree).rows.items():
+        path = f"{module.replace('.', '/')}.mpy"
+        found[path] = f"{found[path]},{row}" if path in found else row
+    return found
 
 
 def starters(tree: Path) -> dict[str, bytes]:

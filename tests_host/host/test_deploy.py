@@ -229,7 +229,7 @@ async def test_the_slot_to_fill_is_no_refuge_any_more(tmp_path):
 
 def seen(slot, files, plain=False):
     sums = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
-    return {"sums": sums, "slot": slot, "plain": plain, "free": 1, "block": 1}
+    return {"sums": sums, "slot": slot, "plain": plain, "free": 1, "block": 1, "rom": None}
 
 
 def test_a_plan_never_writes_into_the_active_slot():
