@@ -48,6 +48,8 @@ class Bench:
         flash.mkdir(exist_ok=True)
         self.flash = flash
         self.lines = []
+        self.conditions = {}
+        self.said = io.StringIO()
         self.board = VirtualBoard(flash, World(), interpreter.find(), on_line=self.lines.append)
 
     async def __aenter__(self):
@@ -65,7 +67,7 @@ class Bench:
             transport = SerialTransport(self.url)
             transport.serial = Cut(transport.serial, limit)
             try:
-                return deploy(transport, code, root, Console(file=io.StringIO()))
+                return deploy(transport, code, root, Console(file=self.said, width=200), self.conditions)
             finally:
                 transport.close()
 

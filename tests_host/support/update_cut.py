@@ -3,8 +3,8 @@
 A chip with a running copy takes an update, the start after it, and the end of the trial, each cut at its first, second,
 third ... write to the file system or to the ROM partition; that write is torn in half. After each cut the chip is
 started: the copy that boot.py chooses has to be whole, and so has what MicroPython itself would find in the ROM
-partition. With `bottom` or `top` the chip has one, both copies are in it, and that end of it is where the new one goes. The last
-line is one JSON object of counts.
+partition. With `bottom` or `top` the chip has one, both copies are in it, and that end of it is where the new one
+goes. The last line is one JSON object of counts.
 """
 
 import asyncio
