@@ -17,7 +17,7 @@ import machine
 import sys
 
 EARLY_LIMIT = 5
-_BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError, ImportError)
+_BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError, ImportError, OverflowError)
 _ON = ("off", "on")
 
 

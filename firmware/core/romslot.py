@@ -16,9 +16,11 @@ _PREFIX = "rom:"
 
 def offset(slot):
     """The offset of a copy from the name of its slot; None for a slot that is not in the ROM partition."""
+    if not isinstance(slot, str) or slot[:4] != _PREFIX:
+        return None
     try:
-        return int(slot[4:]) if slot[:4] == _PREFIX else None
-    except (TypeError, ValueError):
+        return int(slot[4:])
+    except ValueError:
         return None
 
 

@@ -37,9 +37,8 @@ def test_no_place_touches_a_block_of_the_copy_that_stays():
 def test_an_image_is_its_pieces_one_behind_the_other():
     # extmod/vfs_rom.c: a record is kind, size, payload; 4 a folder, 5 a file, 2 its content; an even size in all.
     pieces, size = layout([("a/b", 3), ("a/c", 0), ("d", 1)])
-    whole = b"".join(
-        [{"a/b": b"xyz", "a/c": b"", "d": b"!"}.get(p) if p in ("a/b", "a/c", "d") else p for p in pieces]
-    )
+    contents = {"a/b": b"xyz", "a/c": b"", "d": b"!"}
+    whole = b"".join([contents[piece] if isinstance(piece, str) else piece for piece in pieces])
     files = b"\x05\x07\x01b\x02\x03xyz" + b"\x05\x04\x01c\x02\x00"
     records = b"\x04\x11\x01a" + files + b"\x05\x05\x01d\x02\x01!"
     assert whole == b"\xd2\xcd\x31" + b"\x80" * (len(records) % 2) + bytes([len(records)]) + records
