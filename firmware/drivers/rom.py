@@ -36,8 +36,8 @@ class Writer:
     """Writes one image into `rom` from `at` on, a multiple of BLOCK. OSError when the flash does not hold it.
 
     The first byte, without which it is no image, is written by `finish` when everything else is there: what a power cut
-    leaves cannot be mounted, not even by MicroPython itself, which mounts what it finds at the beginning. It is a single
-    byte because a cut may tear whatever is longer.
+    leaves cannot be mounted, not even by MicroPython itself, which mounts what it finds at the beginning. It is a
+    single byte because a cut may tear whatever is longer.
     """
 
     def __init__(self, rom, at):
