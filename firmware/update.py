@@ -17,8 +17,7 @@ import os
 from micropython import const
 
 from firmware.core.errors import ConfigError, LinkError
-from firmware.core.romslot import BLOCK, layout, needed, offset, place, slot_name, traits
-from firmware.drivers.rom import Writer, find
+from firmware.drivers.rom import find
 from firmware.runtime.flash import SLOT_RECORD
 from netio.sockets import split
 
@@ -39,16 +38,11 @@ async def fetch(number, settings, link, store, beat):
         await _manifest(source, settings["key"], manifest)
         record = store.load(SLOT_RECORD)
         active = record.get("slot") or ""
-        rom = find()
-        plan = rom and _room(rom, active, manifest, number, store.load("config.json"))
-        slot = slot_name(plan[0]) if plan else "b" if active == "a" else "a"
-        back = record.get("back")
-        if back == slot or (plan and offset(back) is not None):
+        slot, write, parts = _target(source, active, manifest, number, store)
+        if record.get("back") is not None:
+            # The room may be that of the copy it names.
             _save(store, {"slot": active, "number": record.get("number", 0)})
-        if plan:
-            await _into_rom(source, manifest, number, Writer(rom, plan[0]), plan[1])
-        else:
-            await _into_folder(source, manifest, number, store.folder + slot)
+        await write(*parts)
         chosen = {"slot": slot, "back": active, "tries": 1, "online": True, "number": number}
         chosen["was"] = record.get("number", 0)
         _save(store, chosen)
@@ -59,6 +53,23 @@ async def fetch(number, settings, link, store, beat):
     finally:
         source.client.close()
         _remove(manifest)
+
+
+def _target(source, active, manifest, number, store):
+    """The slot of the new copy, and what brings it there: a function and its arguments."""
+    device = find()
+    if device:
+        from firmware.update_rom import plan, write
+
+        with open(manifest) as lines:
+            conditions = lines.readline().split()[3:]
+        files = [(path, size) for path, size, _, _ in _files(manifest, number)]
+        there = plan(device, active, files, conditions, store.load("config.json"))
+        if there:
+            slot, writer, pieces = there
+            return slot, write, (writer, pieces, _files(manifest, number), source.file)
+    slot = "b" if active == "a" else "a"
+    return slot, _into_folder, (source, manifest, number, store.folder + slot)
 
 
 def _save(store, record):
@@ -82,39 +93,6 @@ def _files(manifest, number):
             before = path
 
 
-def _room(rom, active, manifest, number, config):
-    """(offset, pieces of the image) of the new copy in the ROM partition; None where that is too small for a copy.
-
-    All files where two copies of them fit, so that the configuration may change; otherwise those that it needs.
-    """
-    files = [(path, size) for path, size, _, _ in _files(manifest, number)]
-    pieces, size = layout(files)
-    if size > rom.size // 2 // BLOCK * BLOCK:
-        with open(manifest) as lines:
-            conditions = dict([word.split(":") for word in lines.readline().split()[3:]])
-        of = traits(config)
-        pieces, size = layout([file for file in files if needed(conditions.get(file[0]), of)])
-    at = offset(active)
-    kept = None if at is None else rom.span(at)
-    free = place(rom.size, size, kept)
-    if free is None and kept:
-        raise ConfigError("bundle: no room for %d bytes in the ROM partition, deploy it by cable" % size)
-    return None if free is None else (free, pieces)
-
-
-async def _into_rom(source, manifest, number, writer, pieces):
-    files = _files(manifest, number)
-    for piece in pieces:
-        if not isinstance(piece, str):
-            writer.write(piece)
-            continue
-        path = None
-        while path != piece:
-            path, size, digest, start = next(files)
-        await _copy(source, path, size, digest, start, writer.write)
-    writer.finish()
-
-
 async def _into_folder(source, manifest, number, top):
     _clear(top)
     for path, size, digest, start in _files(manifest, number):
@@ -127,14 +105,7 @@ async def _into_folder(source, manifest, number, top):
             except OSError:
                 pass  # it is there, or opening the file says what is wrong
         with open(folder + "/" + parts[-1], "wb") as f:
-            await _copy(source, path, size, digest, start, f.write)
-
-
-async def _copy(source, path, size, digest, start, write):
-    sha = hashlib.sha256()
-    await source.copy("files", start, size, sha, write)
-    if binascii.hexlify(sha.digest()).decode() != digest:
-        raise ConfigError("bundle: %s arrived changed" % path)
+            await source.file(path, size, digest, start, f.write)
 
 
 class _Source:
@@ -142,6 +113,13 @@ class _Source:
         self.client = client
         self.folder = folder
         self.beat = beat
+
+    async def file(self, path, size, digest, start, write):
+        """One of the files, to `write`. ConfigError if it arrived changed."""
+        sha = hashlib.sha256()
+        await self.copy("files", start, size, sha, write)
+        if binascii.hexlify(sha.digest()).decode() != digest:
+            raise ConfigError("bundle: %s arrived changed" % path)
 
     async def copy(self, name, start, size, sha, write):
         """Bytes `start` to `start + size` of a file, in pieces, to the hash `sha` and to `write`."""

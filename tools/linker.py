@@ -27,7 +27,8 @@ from tools.scopes import LinkageError
 _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
-    "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.portal", "firmware.portal_site",
+    "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.update_rom",
+    "firmware.portal", "firmware.portal_site",
 )  # fmt: skip
 _APART = (_APP, "firmware.settings", "firmware.out_of_service", *_ON_DEMAND)
 _LINKS = "LINKS"

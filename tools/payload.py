@@ -19,6 +19,7 @@ _OPTIONAL = {
     "firmware/portal_site.mpy": "portal",
     "firmware/updater.mpy": "update",
     "firmware/update.mpy": "update",
+    "firmware/update_rom.mpy": "update",
 }
 _MQTT_HEAP = 140 << 10
 """What MQTT needs where the code is in the heap too: docs/decisions/0018."""

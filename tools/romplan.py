@@ -19,7 +19,7 @@ ROM_BYTES = 512 << 10
 """The ROM partition of the images that `make image` builds: two copies of all units with room to grow."""
 BLOCK = romslot.BLOCK
 _HELD = 1
-"""Bytes without which it is no file system; written last, as `firmware/drivers/rom.py` does, and for its reasons."""
+"""Bytes without which it is no file system; written last, as `firmware/update_rom.py` does, and for its reasons."""
 _CHUNK = 1024
 _SUM_DIGITS = 16
 

@@ -1,7 +1,7 @@
 """Writing an image into the ROM partition: what the flash sees of it, and a flash that does not hold it."""
 
 from firmware.core.romslot import BLOCK
-from firmware.drivers.rom import Rom, Writer
+from firmware.update_rom import Rom, Writer
 
 
 class Flash(bytearray):
