@@ -130,7 +130,7 @@ thinger_check: $(ENV) ## Try a device at a real Thinger.io account: ARGS="--user
 bundle: $(ENV) ## This firmware, signed for updates over the air: NUMBER=7 OUT=served/firmware
 	@$(PY) -m tools bundle $(NUMBER) $(if $(OUT),--out "$(OUT)") $(ARGS)
 
-image: $(ENV) ## MicroPython with this firmware frozen in: IDF=path/to/esp-idf MICROPYTHON=path/to/sources
+image: $(ENV) ## MicroPython with a ROM partition for the firmware: IDF=path/to/esp-idf MICROPYTHON=path/to/sources
 	@$(PY) -m tools image $(if $(IDF),--idf $(IDF)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(ARGS)
 
 package: $(ENV) ## Write the lists for `mpremote mip install` anew

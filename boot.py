@@ -6,9 +6,10 @@ in a row; whoever finds the device healthy, or stops it in an orderly way, sets 
 to their safe level instead and the application leaves the device alone. Refuses flash, console and input-only pins.
 
 Last it chooses which copy of the firmware runs, from `slot.json`: {"slot": "b", "back": "a", "tries": 2}, copies in the
-folders `/a` and `/b`, "" or no record for one in the root. `tries`: starts that a copy on trial has left; who finds it
-healthy removes that, and without any left `back` is taken for good. `number`, `was`: the bundles in the slot and in the
-one before. No update ever replaces this file.
+folders `/a` and `/b`, "" or no record for one in the root, "rom:0" for one that begins at that offset of the ROM
+partition and is mounted at `/rom`. `tries`: starts that a copy on trial has left; who finds it healthy removes that,
+and without any left `back` is taken for good, as it is where there is no copy to mount. `number`, `was`: the bundles in
+the slot and in the one before. No update ever replaces this file.
 """
 
 import json
@@ -16,7 +17,7 @@ import machine
 import sys
 
 EARLY_LIMIT = 5
-_BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError)
+_BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError, ImportError, OverflowError)
 _ON = ("off", "on")
 
 
@@ -63,6 +64,28 @@ def drive(items):
     return good
 
 
+def folder(name):
+    """Where the copy of a slot is, "" for the root. None: the ROM partition does not have it."""
+    if name in ("a", "b"):
+        return "/" + name
+    if not isinstance(name, str) or name[:4] != "rom:":
+        return ""
+    try:
+        import vfs
+
+        # By text: MicroPython has both names from 1.25 on, in images that were built with them.
+        copy = memoryview(getattr(vfs, "rom_ioctl", None)(2, 0))[int(name[4:]) :]
+        copy = getattr(vfs, "VfsRom", None)(copy)
+        try:
+            vfs.umount("/rom")  # MicroPython itself mounts what lies at offset 0, which may be another copy
+        except OSError:
+            pass
+        vfs.mount(copy, "/rom")
+        return "/rom"
+    except _BAD:
+        return None
+
+
 driven = {}
 record = load("boot.json")
 for key in ("boots", "early"):
@@ -72,16 +95,21 @@ if not drive(load("config.json").get("outputs")):
     drive(record.get("outputs"))
 record["outputs"] = sorted(driven.values())
 slot = load("slot.json")
-if type(slot.get("tries")) is int:
+trial = type(slot.get("tries")) is int
+if trial:
     slot["tries"] -= 1
-    if slot["tries"] < 0:
-        slot = {"slot": slot.get("back"), "failed": slot.get("slot"), "number": slot.get("was", 0)}
-        # What died was the other copy.
-        record["early"], record["safe_mode"] = 1, False
+over = trial and slot["tries"] < 0
+where = None if over else folder(slot.get("slot"))
+if over or (where is None and "back" in slot):
+    slot = {"slot": slot.get("back"), "failed": slot.get("slot"), "number": slot.get("was", 0)}
+    # What died was the other copy.
+    record["early"], record["safe_mode"] = 1, False
+    trial, where = True, folder(slot["slot"])
+if trial:
     save("slot.json", slot)
-if slot.get("slot") in ("a", "b"):
-    sys.path[:0] = ["/" + slot["slot"], "/%s/lib" % slot["slot"]]
+if where:
+    sys.path[:0] = [where, where + "/lib"]
 save("boot.json", record)
 # main.py runs in this same namespace: what lived on in it would live as long as the firmware.
-del load, save, drive
-driven = record = slot = None
+del load, save, drive, folder
+driven = record = slot = where = None

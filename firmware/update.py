@@ -1,12 +1,14 @@
-"""An update over the air: a bundle goes into the slot that does not run, and the record that chooses it comes last.
+"""An update over the air: a bundle goes beside the copy that runs, and the record that chooses it comes last.
 
 A bundle is three files in `<folder>/<number>/` on an HTTPS server that answers ranges (RFC 9110 section 14):
 `head`, one line: HMAC-SHA256 (RFC 2104) of the manifest with the owner's key, in hex, and the manifest's size;
-`manifest`: a line `realer-firmware <number> <version>`, then one `<sha256> <size> <path>` for each file;
+`manifest`: a line `realer-firmware <number> <version>`, with `<path>:<conditions>` behind that for each file that not
+every configuration needs (core.romslot), then one `<sha256> <size> <path>` for each file, in the order of the paths;
 `files`: their contents, one behind the other.
 
-Refuses what is not signed with the owner's key, does not have the number that was asked for, or has paths outside of
-`firmware/` and `lib/`. Loaded when an update is asked for, and not before.
+The copy goes into the ROM partition where the board has one, otherwise into the folder that does not run. Refuses what
+is not signed with the owner's key, does not have the number that was asked for, or has paths outside of `firmware/` and
+`lib/`. Loaded when an update is asked for, and not before.
 """
 
 import binascii
@@ -15,6 +17,7 @@ import os
 from micropython import const
 
 from firmware.core.errors import ConfigError, LinkError
+from firmware.drivers.rom import find
 from firmware.runtime.flash import SLOT_RECORD
 from netio.sockets import split
 
@@ -23,40 +26,84 @@ _MOST = const(16384)
 
 
 async def fetch(number, settings, link, store, beat):
-    """Bring bundle `number` into the other slot and choose it for the next start. `link`: for `lend`.
-    LinkError: it may go better later; ConfigError: it will not."""
+    """Bring bundle `number` beside the copy that runs and choose it for the next start. `link`: for `lend`. LinkError:
+    it may go better later; ConfigError: it will not."""
     host, port = split(settings["url"][8:], 443)
     folder = "%s/%d/" % (settings["folder"].rstrip("/"), number)
     source = _Source(await link.lend(host, port), folder, beat)
-    record = store.load(SLOT_RECORD)
-    active = record.get("slot") or ""
-    slot = "b" if active == "a" else "a"
-    folder = store.folder + slot
+    manifest = store.folder + "manifest"
     try:
-        if record.get("back") == slot and not store.save(
-            SLOT_RECORD, {"slot": active, "number": record.get("number", 0)}
-        ):
-            raise ConfigError("flash refuses to be written")
-        _clear(folder)
-        await _manifest(source, settings["key"], folder)
-        with open(folder + "/manifest") as lines:
-            if lines.readline().split()[:2] != ["realer-firmware", str(number)]:
-                raise ConfigError("the bundle is another one than number %d" % number)
-            offset = 0
-            for line in lines:
-                digest, size, path = line.split()
-                await _file(source, folder, path, offset, int(size), digest)
-                offset += int(size)
+        await _manifest(source, settings["key"], manifest)
+        record = store.load(SLOT_RECORD)
+        active = record.get("slot") or ""
+        slot, write, parts = _target(source, active, manifest, number, store)
+        if record.get("back") is not None:
+            # The room may be that of the copy it names.
+            _save(store, {"slot": active, "number": record.get("number", 0)})
+        await write(*parts)
         chosen = {"slot": slot, "back": active, "tries": 1, "online": True, "number": number}
         chosen["was"] = record.get("number", 0)
-        if not store.save(SLOT_RECORD, chosen):
-            raise ConfigError("flash refuses to be written")
+        _save(store, chosen)
     except source.client.failures as e:
         raise LinkError("bundle: %s" % e)
     except (OSError, ValueError) as e:
         raise ConfigError("bundle: %s" % e)
     finally:
         source.client.close()
+        _remove(manifest)
+
+
+def _target(source, active, manifest, number, store):
+    """The slot of the new copy, and what brings it there: a function and its arguments."""
+    device = find()
+    if device:
+        from firmware.update_rom import plan, write
+
+        with open(manifest) as lines:
+            conditions = lines.readline().split()[3:]
+        files = [(path, size) for path, size, _, _ in _files(manifest, number)]
+        there = plan(device, active, files, conditions, store.load("config.json"))
+        if there:
+            slot, writer, pieces = there
+            return slot, write, (writer, pieces, _files(manifest, number), source.file)
+    slot = "b" if active == "a" else "a"
+    return slot, _into_folder, (source, manifest, number, store.folder + slot)
+
+
+def _save(store, record):
+    if not store.save(SLOT_RECORD, record):
+        raise ConfigError("flash refuses to be written")
+
+
+def _files(manifest, number):
+    """(path, size, digest, offset in the bundle's `files`) of each file."""
+    start, before = 0, ""
+    with open(manifest) as lines:
+        if lines.readline().split()[:2] != ["realer-firmware", str(number)]:
+            raise ConfigError("the bundle is another one than number %d" % number)
+        for line in lines:
+            digest, size, path = line.split()
+            parts = path.split("/")
+            if parts[0] not in ("firmware", "lib") or ".." in parts or path <= before:
+                raise ConfigError("bundle: no place for %s" % path)
+            yield path, int(size), digest, start
+            start += int(size)
+            before = path
+
+
+async def _into_folder(source, manifest, number, top):
+    _clear(top)
+    for path, size, digest, start in _files(manifest, number):
+        parts = path.split("/")
+        folder = top
+        for part in parts[:-1]:
+            folder += "/" + part
+            try:
+                os.mkdir(folder)
+            except OSError:
+                pass  # it is there, or opening the file says what is wrong
+        with open(folder + "/" + parts[-1], "wb") as f:
+            await source.file(path, size, digest, start, f.write)
 
 
 class _Source:
@@ -64,6 +111,13 @@ class _Source:
         self.client = client
         self.folder = folder
         self.beat = beat
+
+    async def file(self, path, size, digest, start, write):
+        """One of the files, to `write`. ConfigError if it arrived changed."""
+        sha = hashlib.sha256()
+        await self.copy("files", start, size, sha, write)
+        if binascii.hexlify(sha.digest()).decode() != digest:
+            raise ConfigError("bundle: %s arrived changed" % path)
 
     async def copy(self, name, start, size, sha, write):
         """Bytes `start` to `start + size` of a file, in pieces, to the hash `sha` and to `write`."""
@@ -85,7 +139,7 @@ class _Source:
         return response.body
 
 
-async def _manifest(source, key, folder):
+async def _manifest(source, key, path):
     """Put the manifest there if its owner signed it."""
     mac, digits = bytes(await source.piece("head", 0, 80)).decode().split()
     size = int(digits)
@@ -94,7 +148,7 @@ async def _manifest(source, key, folder):
     key = key.reveal().encode()
     key += bytes(64 - len(key))
     inner = hashlib.sha256(bytes([b ^ 0x36 for b in key]))
-    with open(folder + "/manifest", "wb") as f:
+    with open(path, "wb") as f:
         await source.copy("manifest", 0, size, inner, f.write)
     outer = hashlib.sha256(bytes([b ^ 0x5C for b in key]))
     outer.update(inner.digest())
@@ -102,21 +156,11 @@ async def _manifest(source, key, folder):
         raise ConfigError("bundle: not signed with update.key")
 
 
-async def _file(source, folder, path, offset, size, digest):
-    parts = path.split("/")
-    if parts[0] not in ("firmware", "lib") or ".." in parts:
-        raise ConfigError("bundle: no place for %s" % path)
-    for part in parts[:-1]:
-        folder += "/" + part
-        try:
-            os.mkdir(folder)
-        except OSError:
-            pass  # it is there, or opening the file says what is wrong
-    sha = hashlib.sha256()
-    with open(folder + "/" + parts[-1], "wb") as f:
-        await source.copy("files", offset, size, sha, f.write)
-    if binascii.hexlify(sha.digest()).decode() != digest:
-        raise ConfigError("bundle: %s arrived changed" % path)
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError:
+        pass
 
 
 def _clear(folder):

@@ -30,7 +30,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "board": ("board.__main__", "the virtual board alone, for any cloud"),
     },
     "For developers": {
-        "image": ("image", "build a MicroPython image with this firmware frozen in"),
+        "image": ("image", "build a MicroPython image with a ROM partition for the firmware"),
         "package": ("package", "the lists by which mpremote mip install finds app and engines"),
         "bench": ("bench", "figures: loop stall, handshakes, heap, latency, MQTT"),
         "fuzz": ("fuzz", "random and damaged bytes for every parser"),

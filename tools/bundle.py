@@ -22,9 +22,12 @@ from tools.mpy import CompileError
 KEY_BYTES = range(16, 65)
 
 
-def build(number: int, version: str, files: Mapping[str, bytes], key: bytes) -> dict[str, bytes]:
-    """The three files of a bundle, by name."""
-    lines = [f"realer-firmware {number} {version}"]
+def build(
+    number: int, version: str, files: Mapping[str, bytes], key: bytes, conditions: Mapping[str, str]
+) -> dict[str, bytes]:
+    """The three files of a bundle, by name. `conditions`: of `payload.conditions`."""
+    optional = [f"{path}:{conditions[path]}" for path in sorted(files) if path in conditions]
+    lines = [" ".join(("realer-firmware", str(number), version, *optional))]
     lines += [
         f"{hashlib.sha256(files[path]).hexdigest()} {len(files[path])} {path}" for path in sorted(files)
     ]
@@ -63,8 +66,9 @@ def main(argv: list[str] | None = None) -> int:
         )
     try:
         files = build(
-            options.number, version_of(options.tree), payload.slot_files(options.tree), _key(options.config)
-        )
+            options.number, version_of(options.tree), payload.slot_files(options.tree), _key(options.config),
+            payload.conditions(options.tree),
+        )  # fmt: skip
     except CompileError as error:
         raise cli.Failed(f"does not compile: {error}") from None
     folder.mkdir(parents=True)

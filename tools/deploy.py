@@ -18,17 +18,21 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from tools import check_config, cli, payload, ports, rawrepl, seriallog
+from firmware.core import romslot
+from tools import check_config, cli, payload, ports, rawrepl, romplan, seriallog
 from tools.layers import ROOT
 from tools.mpy import CompileError
 from tools.outcome import Outcome, Start
 
 _PROBE = Path(__file__).parent / "board" / "probes" / "files.py"
+_SPARE = "a"
+"""Where the copy in the ROM partition goes when the next one needs its place."""
 _TRIES = 3
 """Starts that a new copy has to live for a minute, before the board goes back to the old one."""
 _CHUNK = 1024
@@ -51,8 +55,8 @@ class Plan:
     `target`: the slot to fill, "" when the code that runs is this one already. `disarm`: the record to write first,
     because the present one would fall back to what is about to be overwritten. `stale`: leftovers in the target;
     `copies`: target -> source, both on the board; `sent`: what travels, files outside the slots under a name beside;
-    `renamed`: those without `.new`; `gone`: certificates no longer named; `record`: the new choice of a slot; `slot`:
-    what starts afterwards, "root" for code outside of the slots.
+    `renamed`: those without `.new`; `gone`: certificates no longer named; `record`: the new choice of a slot; `rom`:
+    what goes into the ROM partition; `slot`: what starts afterwards, "root" for code outside of the slots.
     """
 
     target: str = ""
@@ -63,6 +67,7 @@ class Plan:
     renamed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     record: dict[str, Any] | None = None
+    rom: romplan.RomPlan | None = None
     slot: str = "root"
 
     def __bool__(self) -> bool:
@@ -70,30 +75,20 @@ class Plan:
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.sent.values()))
+        return sum(map(len, self.sent.values())) + (self.rom.size if self.rom else 0)
 
 
-def plan(seen: Mapping[str, Any], code: Mapping[str, bytes], root: Mapping[str, bytes]) -> Plan:
-    """`seen`: what the board told (`look` of the probe); `code`: the slot's files; `root`: those beside the slots."""
-    made, sums, slot = Plan(), seen["sums"], seen["slot"]
-    active = slot.get("slot") if slot.get("slot") in ("a", "b") else ""
-    wanted = {path: _sum(data) for path, data in code.items()}
-    if _inside(sums, active) != wanted:
-        made.target = target = "b" if active == "a" else "a"
-        there = _inside(sums, target)
-        made.stale = [f"{target}/{path}" for path in sorted(there) if path not in code]
-        here = {digest: f"{active}/{path}" for path, digest in _inside(sums, active).items()}
-        for path in sorted(code):
-            if there.get(path) != wanted[path]:
-                if wanted[path] in here:
-                    made.copies[f"{target}/{path}"] = here[wanted[path]]
-                else:
-                    made.sent[f"{target}/{path}"] = code[path]
-        if slot.get("back") == target:
-            made.disarm = {"slot": active}
-        made.record = {"slot": target}
-        if active or seen["plain"]:
-            made.record |= {"back": active, "tries": _TRIES}
+def plan(
+    seen: Mapping[str, Any],
+    code: Mapping[str, bytes],
+    root: Mapping[str, bytes],
+    conditions: Mapping[str, str] = MappingProxyType({}),
+) -> Plan:
+    """`seen`: what the board told (`look` of the probe); `code`: the slot's files; `root`: those beside the slots;
+    `conditions`: which units not every configuration needs (`payload.conditions`)."""
+    made, sums = Plan(), seen["sums"]
+    if code and not (seen["rom"] and _into_rom(made, seen, _chosen(seen, code, root, conditions))):
+        _into_folder(made, seen, code)
     for name in sorted(root):
         if sums.get(name) != _sum(root[name]):
             made.sent[f"{name}.new"] = root[name]
@@ -101,6 +96,65 @@ def plan(seen: Mapping[str, Any], code: Mapping[str, bytes], root: Mapping[str, 
     if payload.CONFIG in root:
         made.gone = sorted(path for path in sums if path.startswith("certs/") and path not in root)
     return made
+
+
+def _chosen(
+    seen: Mapping[str, Any],
+    code: Mapping[str, bytes],
+    root: Mapping[str, bytes],
+    conditions: Mapping[str, str],
+) -> dict[str, bytes]:
+    """What of the code goes into the ROM partition."""
+    config = json.loads(root[payload.CONFIG]) if payload.CONFIG in root else seen["needs"]
+    return romplan.chosen(code, conditions, romslot.traits(config), seen["rom"]["size"])
+
+
+def _active(seen: Mapping[str, Any]) -> str:
+    """The slot that runs, "" for the root."""
+    slot = seen["slot"].get("slot")
+    return slot if slot in ("a", "b") or romslot.offset(slot) is not None else ""
+
+
+def _into_rom(made: Plan, seen: Mapping[str, Any], code: Mapping[str, bytes]) -> bool:
+    """Plan to have `code` in the ROM partition; whether that holds it."""
+    sums, slot, active = seen["sums"], seen["slot"], _active(seen)
+    rom = romplan.plan(seen, code, _SPARE)
+    if rom is None:
+        return False
+    if not rom.steps:
+        return True
+    made.rom, made.target = rom, romslot.slot_name(rom.at)
+    back = _SPARE if rom.evacuated else active
+    if slot.get("back") not in (None, active):
+        made.disarm = {"slot": active}
+    made.stale = sorted(path for path in sums if path[:2] in ("a/", "b/") and path[0] != active)
+    made.record = {"slot": made.target}
+    if active or seen["plain"]:
+        made.record |= {"back": back, "tries": _TRIES}
+    return True
+
+
+def _into_folder(made: Plan, seen: Mapping[str, Any], code: Mapping[str, bytes]) -> None:
+    """Plan to have `code` in one of the folders, from where it runs from the heap."""
+    sums, slot, active = seen["sums"], seen["slot"], _active(seen)
+    wanted = {path: _sum(data) for path, data in code.items()}
+    if _inside(sums, active) == wanted:
+        return
+    made.target = target = "b" if active == "a" else "a"
+    there = _inside(sums, target)
+    made.stale = [f"{target}/{path}" for path in sorted(there) if path not in code]
+    here = {digest: f"{active}/{path}" for path, digest in _inside(sums, active).items()}
+    for path in sorted(code):
+        if there.get(path) != wanted[path]:
+            if wanted[path] in here:
+                made.copies[f"{target}/{path}"] = here[wanted[path]]
+            else:
+                made.sent[f"{target}/{path}"] = code[path]
+    if slot.get("back") == target:
+        made.disarm = {"slot": active}
+    made.record = {"slot": target}
+    if active or seen["plain"]:
+        made.record |= {"back": active, "tries": _TRIES}
 
 
 def _inside(sums: Mapping[str, str], slot: str) -> dict[str, str]:
@@ -140,6 +194,8 @@ class Board:
             self.run(f"record({todo.disarm!r})")
         for path in todo.stale:
             self.run(f"os.remove({path!r})")
+        if todo.rom:
+            self._write_rom(todo.rom, sent)
         for target, source in todo.copies.items():
             self.run(f"copy({source!r}, {target!r})")
         for path, data in todo.sent.items():
@@ -147,8 +203,8 @@ class Board:
                 piece = data[start : start + _CHUNK]
                 self.run(f"put({path!r}, {base64.b64encode(piece)}, {start == 0})")
                 sent(len(piece))
-        if todo.target:
-            self.run(f"prune({todo.target!r})")
+        for folder in {path[0] for path in todo.stale} | ({todo.target} if not todo.rom else set()) - {""}:
+            self.run(f"prune({folder!r})")
         sums = self.look(list(todo.sent))["sums"]
         wrong = [path for path, data in todo.sent.items() if sums.get(path) != _sum(data)]
         wrong += [path for path, source in todo.copies.items() if sums.get(path) != sums.get(source)]
@@ -157,6 +213,21 @@ class Board:
                 f"{wrong[0]} arrived changed", "Try again; if it persists, the cable or flash is bad."
             )
         self.run(f"finish({todo.renamed!r}, {todo.gone!r}, {todo.record!r})")
+
+    def _write_rom(self, rom: romplan.RomPlan, sent: Callable[[int], None]) -> None:
+        """First what has to make room for it, if it does, then the image. Raises cli.Failed if it arrived changed."""
+        if rom.evacuated:
+            for target, source in rom.evacuated.items():
+                self.run(f"copy({source!r}, {target!r})")
+            sums = self.look([])["sums"]
+            if any(sums.get(target) != sums.get(source) for target, source in rom.evacuated.items()):
+                raise cli.Failed("the present version could not be copied", "The board's flash is bad.")
+            self.run(f"record({{'slot': {_SPARE!r}}})")
+        for program, size in rom.steps:
+            self.run(program)
+            sent(size)
+        if self.run(f"rom_digest({rom.at}, {len(rom.image.data)})").strip() != _sum(rom.image.data):
+            raise cli.Failed("the ROM partition does not hold what was written", "The board's flash is bad.")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -170,7 +241,7 @@ def main(argv: list[str] | None = None) -> int:
     if not options.code_only:
         root |= _owners_files(options.config)
     with plugged_in(port) as transport:
-        done = deploy(transport, code, root, console)
+        done = deploy(transport, code, root, console, payload.conditions(options.tree))
         if options.no_wait:
             return 0
         try:
@@ -236,7 +307,11 @@ def plugged_in(port: str) -> Iterator[SerialTransport]:
 
 
 def deploy(
-    transport: SerialTransport, code: Mapping[str, bytes], root: Mapping[str, bytes], console: Any
+    transport: SerialTransport,
+    code: Mapping[str, bytes],
+    root: Mapping[str, bytes],
+    console: Any,
+    conditions: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """Bring the board at the other end to this state and restart it; what was done."""
     board = Board(transport)
@@ -247,10 +322,18 @@ def deploy(
             f"the board's image has firmware {seen['frozen']}; `make flash` updates it, this the rest"
         )
         code, root = {}, {name: data for name, data in root.items() if name not in payload.STARTERS}
-    todo = plan(seen, code, root)
+    todo = plan(seen, code, root, conditions)
     todo.slot = todo.target or seen["slot"].get("slot") or "root"
-    sizes = [*map(len, todo.sent.values()), *(len(code[path[2:]]) for path in todo.copies)]
-    needed = sum(size // seen["block"] + 1 for size in sizes)
+    if (
+        code
+        and seen["rom"]
+        and not (todo.rom or (not todo.target and romslot.offset(_active(seen)) is not None))
+    ):
+        size = seen["rom"]["size"] >> 10
+        console.print(
+            f"warning: the ROM partition of {size} KB does not hold the code; it runs from the heap"
+        )
+    needed = _blocks(todo, seen, code)
     if needed > seen["free"]:
         raise cli.Failed(
             f"{needed} blocks of {seen['block']} bytes are needed on the board's flash, {seen['free']} are free",
@@ -266,6 +349,16 @@ def deploy(
         console.print("nothing changed, nothing sent; restarting")
     rawrepl.restart(transport)
     return todo
+
+
+def _blocks(todo: Plan, seen: Mapping[str, Any], code: Mapping[str, bytes]) -> int:
+    """How many blocks of the file system are needed."""
+    sizes = [*map(len, todo.sent.values()), *(len(code[path[2:]]) for path in todo.copies)]
+    if todo.rom and todo.rom.evacuated:
+        # The board does not tell sizes of files: all of them are in its copy, and each may begin a block.
+        present = romslot.length(bytes.fromhex(seen["rom"]["head"]))
+        sizes += [present, *(0 for _ in todo.rom.evacuated)]
+    return sum(size // seen["block"] + 1 for size in sizes)
 
 
 def _owners_files(config: Path) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 FLASH_OFFSET = 0x1000
@@ -28,7 +29,9 @@ _CHIPS = {
 }
 _TABLE = 0x8000 - FLASH_OFFSET
 _TABLE_BYTES = 0xC00
-_IMAGE, _PARTITION, _APP = 0xE9, b"\xaa\x50", 0
+_IMAGE, _PARTITION, _APP, _DATA = 0xE9, b"\xaa\x50", 0, 1
+ROM_LABEL = b"romfs"
+"""By this name the port finds its ROM partition."""
 _HEADER_BYTES = 24
 _APP_DESCRIPTOR = b"\x32\x54\xcd\xab"
 _CHECKSUM_SEED = 0xEF
@@ -42,11 +45,12 @@ class ImageError(Exception):
 
 @dataclass(frozen=True)
 class Image:
-    """An image that passed every check. `version` such as "1.24.1"."""
+    """An image that passed every check. `version` such as "1.24.1"; `rom`: bytes of its ROM partition, 0 if none."""
 
     version: str
     board: str
     data: bytes
+    rom: int = 0
 
 
 def read(data: bytes) -> Image:
@@ -67,7 +71,8 @@ def read(data: bytes) -> Image:
     if (int(banner[1]), int(banner[2])) < OLDEST:
         raise ImageError(f"this is MicroPython {version}, too old: {_TAKE}")
     board = re.search(rb"([ -~]{3,60}) with ESP32", app)
-    return Image(version, board[1].decode() if board else "unknown board", data)
+    rom = sum(size for kind, label, _, size in _partitions(data) if kind == _DATA and label == ROM_LABEL)
+    return Image(version, board[1].decode() if board else "unknown board", data, rom)
 
 
 def _chip(data: bytes) -> None:
@@ -79,14 +84,20 @@ def _chip(data: bytes) -> None:
 
 def _app_offset(data: bytes) -> int:
     """Where in `data` the first application of the partition table begins."""
-    table = data[_TABLE : _TABLE + _TABLE_BYTES]
-    for at in range(0, len(table) - 31, 32):
-        magic, kind, _, offset = struct.unpack_from("<2sBBI", table, at)
-        if magic != _PARTITION:
-            break
+    for kind, _, offset, _ in _partitions(data):
         if kind == _APP and FLASH_OFFSET < offset < FLASH_OFFSET + len(data):
             return offset - FLASH_OFFSET
     raise ImageError(f"this image has no partition table with an application in it: {_TAKE}")
+
+
+def _partitions(data: bytes) -> Iterator[tuple[int, bytes, int, int]]:
+    """Type, label, offset and size of each row of the partition table."""
+    table = data[_TABLE : _TABLE + _TABLE_BYTES]
+    for at in range(0, len(table) - 31, 32):
+        magic, kind, _, offset, size, label = struct.unpack_from("<2sBBII16s", table, at)
+        if magic != _PARTITION:
+            break
+        yield kind, label.rstrip(b"\0"), offset, size
 
 
 def _intact(data: bytes, name: str) -> int:

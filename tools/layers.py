@@ -19,7 +19,8 @@ ARROWS = {
     "device": {"app", "settings", "out_of_service", "drivers", "runtime", "core", "version"},
     "settings": {"core"},
     "updater": {"update", "runtime", "core"},
-    "update": {"runtime", "core", "lib"},
+    "update": {"update_rom", "drivers", "runtime", "core", "lib"},
+    "update_rom": {"core"},
     "portal": {"portal_site", "device", "core"},
     "portal_site": {"settings", "drivers", "core", "lib", "version"},
     "out_of_service": {"portal", "runtime", "core"},
@@ -36,8 +37,12 @@ ARROWS = {
 }
 PURE = {"micropython", "struct", "json", "math", "binascii", "collections", "hashlib", "re"}
 LIBRARY = PURE | {"asyncio", "errno", "gc", "io", "os", "select", "socket", "ssl", "sys", "time", "tls"}
-HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "bluetooth", "espnow"}
-MODULES = {"drivers": LIBRARY | HARDWARE, "boot": {"machine", "json", "sys"}, "main": LIBRARY | {"machine"}}
+HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "bluetooth", "espnow", "vfs"}
+MODULES = {
+    "drivers": LIBRARY | HARDWARE,
+    "boot": {"machine", "json", "sys", "vfs"},
+    "main": LIBRARY | {"machine"},
+}
 """What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
 
 LIB_RIM = {"client.py", "files.py", "loader.py", "resolver.py", "sockets.py", "stream.py"}

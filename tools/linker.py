@@ -8,8 +8,8 @@ look-ups in the flash at each start. The sources stay many small modules with ch
 * what is used once: `firmware.app` and `firmware.settings`, which device.py drops, and `firmware.out_of_service`;
 * what is used when somebody asks: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for
   the setup portal `firmware.portal` and `firmware.portal_site`;
-* what a link loads for a while (docs/ARCHITECTURE.md, "Halves of a link"): HTTPS with one generation of the cloud, MQTT,
-  what MQTT needs to be read before, dialing, and the question for the time.
+* what a link loads for a while (docs/ARCHITECTURE.md, "Halves of a link"): HTTPS with one generation of the cloud,
+  MQTT, what MQTT needs to be read before, dialing, and the question for the time.
 
 Owns which module belongs to which unit; `merging` does the merging.
 """
@@ -29,9 +29,11 @@ from tools.scopes import LinkageError
 _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
-    "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.portal", "firmware.portal_site",
-    "firmware.links.dialing", "firmware.links.time_query", "firmware.links.https_iot", "firmware.links.https_bootstrap",
-    "firmware.links.https_realino", "firmware.links.mqtt", "firmware.links.mqtt_setup", "firmware.links.transport_steps",
+    "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.update_rom",
+    "firmware.portal", "firmware.portal_site",
+    "firmware.links.dialing", "firmware.links.time_query",
+    "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",
+    "firmware.links.mqtt", "firmware.links.mqtt_setup", "firmware.links.transport_steps",
 )  # fmt: skip
 _APART = (_APP, "firmware.settings", "firmware.out_of_service", *_ON_DEMAND)
 _LINKS = "LINKS"

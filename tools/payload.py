@@ -8,15 +8,45 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tools import linker
 from tools.linkcache import linked
 
 STARTERS = ("boot.py", "main.py")
 CONFIG = "config.json"
+_OPTIONAL = {
+    "firmware/portal.mpy": "portal",
+    "firmware/portal_site.mpy": "portal",
+    "firmware/updater.mpy": "update",
+    "firmware/update.mpy": "update",
+    "firmware/update_rom.mpy": "update",
+}
+_LOADED = {
+    "https_iot": (("realer",), ("https", "mqtt", "auto")),
+    "https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),
+    "mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "mqtt_setup": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "transport_steps": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+}
+"""What links load for a while (tools/linker.py): for which values of `cloud.api` and `cloud.transport`."""
 
 
 def slot_files(tree: Path) -> dict[str, bytes]:
     """Content by path within a slot: the firmware, linked and compiled. Raises tools.mpy.CompileError."""
     return linked(tree)
+
+
+def conditions(tree: Path) -> dict[str, str]:
+    """By unit what a configuration has to have for it to be needed, traits of `firmware.core.romslot` with commas
+    between them; units that every configuration needs are missing."""
+    found = dict(_OPTIONAL)
+    for row, module in linker.Program(tree).rows.items():
+        path = f"{module.replace('.', '/')}.mpy"
+        found[path] = f"{found[path]},{row}" if path in found else row
+    for name, (apis, transports) in _LOADED.items():
+        rows = [f"{api}-{transport}" for api in apis for transport in transports]
+        found[f"firmware/links/{name}.mpy"] = ",".join(rows)
+    return found
 
 
 def starters(tree: Path) -> dict[str, bytes]:

@@ -24,10 +24,10 @@ MPY_BYTES_OTHERS = 64 * 1024
 """Limits by row of LINKS: polling, which every chip has to carry; the newest generation with MQTT, the most there is;
 and what brings another engine along."""
 ON_DEMAND = {
-    "firmware/updater.mpy", "firmware/update.mpy", "firmware/portal.mpy", "firmware/portal_site.mpy",
-    "firmware/out_of_service.mpy",
+    "firmware/updater.mpy", "firmware/update.mpy", "firmware/update_rom.mpy",
+    "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/out_of_service.mpy",
 }  # fmt: skip
-"""No part of a row: loaded only where updates over the air or the setup portal are configured, the second of each only
+"""No part of a row: loaded only where updates over the air or the setup portal are configured, the others of each only
 while a bundle is fetched or the portal is open; and what runs instead of a row that cannot."""
 _START = ("boot.py", "main.py")
 FILE_LINES = 250

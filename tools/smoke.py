@@ -209,7 +209,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--frozen", action="store_true", default=None,
-        help="code in the board's image, as `make image` puts it (default: with MQTT on 32 bits)",
+        help="a board with a ROM partition, and the code in that (default: with MQTT on 32 bits)",
     )  # fmt: skip
     parser.add_argument(
         "--api", choices=TRANSPORTS, default="realer", help="which cloud; default: %(default)s"

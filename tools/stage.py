@@ -23,6 +23,7 @@ from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
 from tools.cloud.model import Plan, Served
 from tools.cloud.site import Site
 from tools.interpreter import Interpreter
+from tools.romplan import ROM_BYTES
 
 __all__ = ["CONNECTION_FILE", "NotInTimeError", "Stage"]
 
@@ -42,8 +43,8 @@ class Stage:
     """`async with Stage(interpreter) as stage:` everything runs, and the board is switched on.
 
     The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one the sources.
-    `frozen`: the code, Python files of `files` too, is in its image instead, where `make image` puts it; by default
-    where the heap has no room for it: 32 bits with MQTT.
+    `frozen`: its image has a ROM partition, as those of `make image` do, and the code, Python files of `files` too, is
+    in that; by default where the heap has no room for it: 32 bits with MQTT. `rom_bytes`: its size.
 
     `edit(config)` changes the demo's configuration before it is installed; `files` adds files to the flash, also in
     place of the device's own. `transport`: `cloud.transport` of the device; but for "https" the cloud has MQTT.
@@ -65,6 +66,7 @@ class Stage:
         powered: bool = True,
         blank: bool = False,
         frozen: bool | None = None,
+        rom_bytes: int = ROM_BYTES,
         served: Served | None = None,
         time_scale: float = 60.0,
         room_c: float = 17.0,
@@ -86,7 +88,9 @@ class Stage:
         self.model.served = served or self.model.served
         self._scale, self._room_c = time_scale, room_c
         self._temp = tempfile.TemporaryDirectory(prefix="board-flash-")
-        self.flash = Path(self._temp.name)
+        self.flash = Path(self._temp.name) / "flash"
+        self.flash.mkdir()
+        self.rom = rom.erased(Path(self._temp.name) / "rom", rom_bytes) if self.frozen else None
 
     async def __aenter__(self) -> Stage:
         await self.site.__aenter__()
@@ -101,7 +105,7 @@ class Stage:
             )
             self.board = VirtualBoard(
                 self.flash, self.world, self.interpreter, self._heap, networks={SSID: WIFI_PASSWORD},
-                on_event=self._record, frozen=rom.frozen(self._tree, self._files) if self.frozen else (),
+                on_event=self._record, rom=self.rom,
             )  # fmt: skip
             if self._powered:
                 await self.board.power_on()
@@ -122,7 +126,9 @@ class Stage:
     def install(self) -> None:
         """Put code, configuration and certificate on the flash (again); the device's own records stay."""
         files = {_CA: self.site.certs.certificate, **self._files}
-        form = Form.FROZEN if self.frozen else Form.LINKED if self.interpreter.bits == 32 else Form.SOURCES
+        form = Form.ROM if self.frozen else Form.LINKED if self.interpreter.bits == 32 else Form.SOURCES
+        if self.rom:
+            rom.fill(self.rom, self._tree, files, self.config)
         install(self.flash, self.config, self._tree, files, form)
 
     def owners_files(self) -> dict[str, bytes]:

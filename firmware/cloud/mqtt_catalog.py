@@ -1,7 +1,7 @@
 """The answers of the Realer API that MQTT begins with: its catalog and the credentials for CONNECT.
 
-Sources: Realer API, sections 6 and 14 rows 6 to 15; the documentation names the fields, this file the guesses. Pure. Whatever
-shape an answer has, it becomes a result or a LinkError. Topics are taken from the catalog, never made.
+Sources: Realer API, sections 6 and 14 rows 6 to 15; the documentation names the fields, this file the guesses. Pure.
+Whatever shape an answer has, it becomes a result or a LinkError. Topics are taken from the catalog, never made.
 """
 
 import json

@@ -1,12 +1,13 @@
 """The payloads on the MQTT topics of the Realer API: desired states, reports, acknowledgements.
 
-Sources: Realer API, sections 6 and 14 rows 6 to 15. Pure. A payload of any other shape is a ValueError with words for the log.
+Sources: Realer API, sections 6 and 14 rows 6 to 15. Pure. A payload of any other shape is a ValueError with words for
+the log.
 """
 
 import json
 
-from firmware.cloud.models import desired_state, event
 from firmware.cloud.fields import error_text, get, get_scalar, get_text
+from firmware.cloud.models import desired_state, event
 from firmware.core import verdict as v
 
 

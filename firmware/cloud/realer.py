@@ -93,6 +93,8 @@ def results(body):
     found = {}
     listed = get(body, "results")
     for item in listed if isinstance(listed, list) else ():
-        word = get_scalar(get(item, "error"), "type") or get_scalar(item, "error") or get_scalar(item, "status")
+        word = (
+            get_scalar(get(item, "error"), "type") or get_scalar(item, "error") or get_scalar(item, "status")
+        )
         found[get_scalar(item, "message_id")] = _RESULTS.get(word, v.DROP), error_text(item)
     return found

@@ -35,7 +35,7 @@ def message(method, target, auth, text=""):
 
 
 def parse_response(what, response):
-    """(outcome, JSON, message for the log, seconds of Retry-After) of the answer to `what`. The JSON of OK is an object.
+    """(outcome, JSON, message for the log, seconds of Retry-After) of the answer to `what`. That of OK is an object.
 
     LinkError: the server's trouble, worth trying again.
     """

@@ -8,8 +8,8 @@ _MOST_MISSES = const(3)
 
 
 class TransportChoice:
-    """`auto`: polling may stand in for MQTT. `misses`: attempts in a row that led to no steady session; `probe`: Timer of
-    the next attempt while polling; `excluded`: there is none. `saved`: what `state()` of an earlier one said."""
+    """`auto`: polling may stand in for MQTT. `misses`: attempts in a row that led to no steady session; `probe`: Timer
+    of the next attempt while polling; `excluded`: there is none. `saved`: what `state()` of an earlier one said."""
 
     def __init__(self, auto, now, saved=None):
         self.auto = auto

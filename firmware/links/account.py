@@ -1,7 +1,7 @@
 """What a link of the Realer cloud knows of its cloud and keeps while the code that talks to it is not in memory.
 
-Values only, and nothing whose class comes and goes: the halves of a link (docs/ARCHITECTURE.md, "Halves of a link") read
-and write these attributes, and go.
+Values only, and nothing whose class comes and goes: the halves of a link (docs/ARCHITECTURE.md, "Halves of a link")
+read and write these attributes, and go.
 """
 
 from firmware.core.safety import Lease
@@ -9,7 +9,7 @@ from firmware.core.timing import Backoff
 
 
 class Account:
-    """`cfg`: the `cloud` section of the configuration; `net`: see `links.net`; `rng()`: 32 random bits; `log(level, text)`.
+    """`cfg`: the `cloud` section of the configuration; `net`: see `links.net`; `rng()`: 32 random bits.
 
     | attribute       | what it holds                                                                              |
     |-----------------|--------------------------------------------------------------------------------------------|

@@ -6,9 +6,9 @@ generation. Only LinkError and AuthError escape. Sources: Realer API, sections 2
 
 A source has `scopes()`, what tokens are asked for; `login()`: the (token, expires_s, renew_s) of a fresh token;
 `request(what, text)`: the arguments of `Client.request`; `revoke(token)`; `begin()`, awaited before MQTT is
-tried: find out what the cloud offers; `open()`: nothing, once `Account.catalog` and
-`Account.desired` are read; `poll()`: desired values, None when the rate limit forbids to ask; `send(reports)`; `memo()`:
-what a later source of this kind goes on with, by way of `Account.memo`.
+tried: find out what the cloud offers; `open()`: nothing, once `Account.catalog` and `Account.desired` are read;
+`poll()`: desired values, None when the rate limit forbids to ask; `send(reports)`; `memo()`: what a later source of
+this kind goes on with, by way of `Account.memo`.
 """
 
 import asyncio

@@ -22,8 +22,8 @@ chain that was measured (docs/memory.md)."""
 class Net:
     """`dhcp_dns()`: the name servers the network told; `floor_s`: unix seconds before which no time is believed;
     what is set later counts for a day only, so that a false time, once learned, cannot lock the device out for good.
-    `board`: how much memory there is, `idf_free()` and `heap()`, see drivers.board. ConfigError when a CA file cannot be
-    used."""
+    `board`: how much memory there is, `idf_free()` and `heap()`, see drivers.board. ConfigError when a CA file cannot
+    be used."""
 
     def __init__(self, config, dhcp_dns, clock, rng, floor_s, board):
         wifi = config["wifi"]

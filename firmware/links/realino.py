@@ -7,8 +7,7 @@ Realer API, sections 2, 9 and 14 rows 20, 33, 34.
 
 from micropython import const
 
-from firmware.cloud import realino
-from firmware.cloud import responses
+from firmware.cloud import realino, responses
 from firmware.core import verdict as v
 from firmware.core.timing import Timer
 
@@ -17,8 +16,8 @@ _LONGEST_S = const(3600)  # no plan keeps requests further apart
 
 
 class Realino:
-    """See `links.https` for the verbs. `device`: its id in this cloud, from the login; `in_body`: the form of login that
-    this server takes; `seen`: where the poll before had the commands; `limit`: reports in one request, as the plan
+    """See `links.https` for the verbs. `device`: its id in this cloud, from the login; `in_body`: the form of login
+    that this server takes; `seen`: where the poll before had the commands; `limit`: reports in one request, as the plan
     allows."""
 
     def __init__(self, http):

@@ -15,7 +15,9 @@ from units.loader import Unit
 _STEADY_MS = const(60000)  # a session this old counts as a good one
 _LATE_MS = const(120000)  # before the credentials end: rather poll than let the authorization lapse
 _SOON_MS = const(600000)  # a token that is renewed anyway within this time is renewed with the credentials
-_AGAIN_MS = const(60000)  # least time between two attempts to renew that each cost the session, while they fail
+_AGAIN_MS = const(
+    60000
+)  # least time between two attempts to renew that each cost the session, while they fail
 _ROOM = const(30000)  # bytes of Python heap that MQTT takes, with what has to stay free
 
 
@@ -43,9 +45,8 @@ class TransportSteps:
         elif lasted is False and link.auto:
             self.poll_instead(LinkError("the session did not last"))
         try:
-            if not link.polling.realino and choice.tries_mqtt(self.clock.ms()):
-                if await self.joined():
-                    return
+            if not link.polling.realino and choice.tries_mqtt(self.clock.ms()) and await self.joined():
+                return
             link.lease.session = None
             await link.polling.open()
         except AuthError:
@@ -255,7 +256,8 @@ class TransportSteps:
         """All steps, one after the other."""
         steps = self.link.steps
         while steps:
-            if await getattr(self, steps[0])():
+            step = steps[0]
+            if await getattr(self, step)():
                 self.account.alive()
             else:
                 steps.pop(0)

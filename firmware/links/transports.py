@@ -86,7 +86,7 @@ class Transports:
         """Desired values, as they come or polled; None when there was nothing to receive yet."""
         account = self.account
         now = self.clock.ms()
-        if not self.steps and (self.due(now) if account.on_mqtt else self.auto and self.probe and self.probe.passed(now)):
+        if not self.steps and self.due(now):
             self.steps = ["begin_change"]
         if self.steps and self.pause.passed(now):
             await self.work("change" if self.alone else "upkeep")
@@ -161,7 +161,10 @@ class Transports:
             self.mqtt_unit.drop()
 
     def due(self, now):
-        return self.renewal.passed(now) or self.lease.renewal.passed(now)
+        """Whether it is time to renew what MQTT needs, or to try MQTT again."""
+        if self.account.on_mqtt:
+            return self.renewal.passed(now) or self.lease.renewal.passed(now)
+        return self.auto and self.probe and self.probe.passed(now)
 
     def idle_ms(self, now):
         """How long there is nothing to do but listen."""

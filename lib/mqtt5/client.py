@@ -20,8 +20,8 @@ _TURNS = const(6)  # tasks that run one after the other until a message has its 
 
 
 class Client:
-    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `ms`, `sleep_ms` and `within`; `size`: bytes of
-    the largest packet to receive, which are held all the time."""
+    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `ms`, `sleep_ms` and `within`; `size`: bytes
+    of the largest packet to receive, which are held all the time."""
 
     def __init__(self, dialer, clock, host, port=8883, size=2048):
         self.dialer = dialer

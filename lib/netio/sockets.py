@@ -6,7 +6,6 @@ deadlines of their own: callers wrap `dial` in `clock.within`. Nothing here is n
 device may drop the module meanwhile. Runs on MicroPython only: CPython's asyncio has no streams over bare sockets.
 """
 
-import asyncio
 import errno
 import select
 import socket

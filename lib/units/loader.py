@@ -52,7 +52,7 @@ class Unit:
                 delattr(parent, child)
 
     async def gone(self):
-        """Whether the memory of the dropped modules came back, after waiting a little for it; True where there are none.
+        """Whether the memory of dropped modules came back, after waiting a little for it; True where there are none.
 
         Half of it is enough: names stay in the interpreter's tables for ever, and other tasks allocate meanwhile.
         """

@@ -58,16 +58,26 @@ async def test_deploy_run_change_deploy(smallest, tmp_path):
         assert json.loads((stage.flash / "config.json").read_text())["name"] == "renamed"
 
 
-async def test_a_board_whose_image_has_the_firmware_gets_the_rest(smallest, tmp_path):
-    async with Stage(smallest, powered=False, frozen=True) as stage:
-        config = bring_home(stage, tmp_path)
+async def test_a_board_with_a_rom_partition_runs_from_there(smallest, tmp_path):
+    """MQTT with a heap that has no room for the code of it; then another transport, for which nothing is sent."""
+    async with Stage(smallest, powered=False, blank=True, frozen=True, transport="mqtt") as stage:
+        (tmp_path / "certs").mkdir()
+        for name, content in stage.owners_files().items():
+            (tmp_path / name).write_bytes(content)
+        config = str(tmp_path / "config.json")
         await stage.board.power_on()
         url = await stage.board.console.open()
         status, output = await command("deploy", "--port", url, "--config", config)
-        assert status == 0 and "image has firmware" in output and "sent 2 files" in output, output
-        assert output.rstrip().endswith("slot root")
+        assert status == 0 and "slot rom:0" in output, output
         await stage.online()
-        assert not [path for path in stage.flash.rglob("*") if path.suffix in (".py", ".mpy")]
+        assert not [path for path in stage.flash.rglob("*") if path.suffix == ".mpy"]
+
+        stage.config["cloud"]["transport"] = "https"
+        (tmp_path / "config.json").write_text(json.dumps(stage.config))
+        status, output = await command("deploy", "--port", url, "--config", config)
+        assert status == 0 and "sent 1 files" in output, output
+        await stage.online()
+        assert json.loads((stage.flash / "slot.json").read_text()) == {"slot": "rom:0"}
 
 
 async def test_what_cannot_work_is_refused_before_the_board_is_touched(smallest, tmp_path):

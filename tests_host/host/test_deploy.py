@@ -49,6 +49,8 @@ class Bench:
         flash.mkdir(exist_ok=True)
         self.flash = flash
         self.lines = []
+        self.conditions = {}
+        self.said = io.StringIO()
         self.board = VirtualBoard(flash, World(), interpreter.find(), on_line=self.lines.append)
 
     async def __aenter__(self):
@@ -66,7 +68,7 @@ class Bench:
             transport = SerialTransport(self.url)
             transport.serial = Cut(transport.serial, limit)
             try:
-                return deploy(transport, code, root, Console(file=io.StringIO()))
+                return deploy(transport, code, root, Console(file=self.said, width=200), self.conditions)
             finally:
                 transport.close()
 
@@ -240,7 +242,7 @@ async def test_the_slot_to_fill_is_no_refuge_any_more(tmp_path):
 
 def seen(slot, files, plain=False):
     sums = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
-    return {"sums": sums, "slot": slot, "plain": plain, "free": 1, "block": 1}
+    return {"sums": sums, "slot": slot, "plain": plain, "free": 1, "block": 1, "rom": None}
 
 
 def test_a_plan_never_writes_into_the_active_slot():

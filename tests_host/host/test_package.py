@@ -1,8 +1,10 @@
-"""What mip installs and what gets frozen is what there is; the real mpremote installs it on the virtual board."""
+"""What mip installs is what there is, and real mpremote installs it on a virtual board; what `make image` builds."""
 
 import asyncio
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from tools import image, interpreter, package
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World
 from tools.cli import Failed
-from tools.layers import ROOT, device_files
+from tools.layers import ROOT
 
 PATIENCE_S = 120
 
@@ -40,22 +42,6 @@ def test_a_file_too_many_or_too_few_is_noticed(tmp_path: Path):
     assert made["package.json"]["version"] == "1.2.3" and len(made["package.json"]["urls"]) == 6
 
 
-def test_the_manifest_freezes_every_device_file(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(ROOT)  # as MicroPython's build does with a manifest's folder
-    frozen: list[str] = []
-
-    def freeze_package(name: str, base_path: str = ".", opt: int = 0) -> None:
-        frozen.extend(path.relative_to(ROOT).as_posix() for path in (ROOT / base_path / name).rglob("*.py"))
-
-    given = {
-        "include": lambda path: None,
-        "module": lambda name, opt: frozen.append(name),
-        "package": freeze_package,
-    }
-    exec(compile((ROOT / "manifest.py").read_text(), "manifest.py", "exec"), given)
-    assert sorted(frozen) == sorted(map(str, device_files(ROOT)))
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(("source", "target"), [("package.json", "/"), ("lib/http1.json", "/lib")])
 async def test_mip_installs_it_on_a_board(tmp_path: Path, source: str, target: str):
@@ -75,27 +61,51 @@ async def test_mip_installs_it_on_a_board(tmp_path: Path, source: str, target: s
 
 PORT = """\
 all:
-\ttest $(FROM_IDF) = yes && test -f ../../mpy-cross/made && test -f submodules && test -f $(FROZEN_MANIFEST)
-\ttest -z "$(BOARD_VARIANT)" && test ! -e build-$(BOARD)/frozen_content.c
-\tmkdir -p build-$(BOARD) && cp ../../firmware.bin build-$(BOARD)/
+\ttest $(FROM_IDF) = yes && test -f ../../mpy-cross/made && test -f submodules
+\ttest -z "$(BOARD_VARIANT)$(FROZEN_MANIFEST)" && test $(BOARD) = ESP32_GENERIC
+\tmkdir -p $(BUILD) && cp ../../firmware.bin $(BUILD)/ && cp -r $(BOARD_DIR) ../../defined
 submodules:
 \ttouch submodules
 .PHONY: all submodules
 """
+OWN = "include(boards/mpconfigboard_esp32_common.cmake)\n"
 
 
 @pytest.fixture
 def trees(tmp_path: Path) -> tuple[Path, Path]:
-    """ESP-IDF and MicroPython in what `make image` uses of them: the build writes down what it was told."""
+    """ESP-IDF and MicroPython in what `make image` uses of them: the build keeps what it was told."""
     idf, sources = tmp_path / "idf", tmp_path / "micropython"
-    for folder in (idf, sources / "py", sources / "mpy-cross", sources / "ports/esp32/boards/ESP32_GENERIC"):
+    board = sources / "ports/esp32/boards/ESP32_GENERIC"
+    for folder in (idf, sources / "py", sources / "mpy-cross", board):
         folder.mkdir(parents=True)
     (idf / "export.sh").write_text("export FROM_IDF=yes\n")
-    version(sources, 24)
+    version(sources, 25)
     (sources / "mpy-cross/Makefile").write_text("all:\n\ttouch made\n")
-    (sources / "firmware.bin").write_bytes(esp_rom.image(esp_rom.micropython(frozen=b"firmware/device.py")))
+    (sources / "firmware.bin").write_bytes(esp_rom.image(WITH_ROM, table=esp_rom.table(TABLE)))
     (sources / "ports/esp32/Makefile").write_text(PORT)
+    (board / "mpconfigboard.cmake").write_text(OWN)
+    (board / "mpconfigboard.h").write_text("// the board's\n")
     return idf, sources
+
+
+def rows() -> list[tuple[str, str, int, int]]:
+    """Name, type, offset and size of the partitions."""
+    lines = [line.split(",") for line in image.PARTITIONS.splitlines() if not line.startswith("#")]
+    return [(name.strip(), kind.strip(), int(at, 16), int(size, 16)) for name, kind, _, at, size in lines]
+
+
+TABLE = [(kind == "data", 0, at, size, name.encode()) for name, kind, at, size in rows()]
+WITH_ROM = esp_rom.micropython(version=b"1.25.0", more=b"rom_ioctl")
+
+
+def test_partitions_lie_one_behind_the_other_up_to_the_end_of_4_mib():
+    table = rows()
+    assert [name for name, *_ in table] == ["nvs", "phy_init", "factory", "romfs", "vfs"]
+    for (_, _, at, size), (_, _, following, _) in itertools.pairwise(table):
+        assert at + size == following
+    assert table[-1][2] + table[-1][3] == 4 << 20
+    # The boot loader asks 64 KiB of an application, memory mapping the same of what is to be mapped without waste.
+    assert all(at % 0x10000 == 0 for name, _, at, _ in table if name in ("factory", "romfs"))
 
 
 def version(sources: Path, minor: int) -> None:
@@ -116,14 +126,23 @@ def build(out: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]
 
 def test_an_image_is_built_and_looked_at(trees: tuple[Path, Path], tmp_path: Path):
     out = tmp_path / "own.bin"
-    # An earlier build, of something else perhaps, must not shine through.
-    folder = trees[1] / "ports/esp32/build-ESP32_GENERIC"
-    folder.mkdir()
-    (folder / "frozen_content.c").touch()
     done = build(out, "--idf", trees[0], "--micropython", trees[1])
     assert done.returncode == 0, done.stdout + done.stderr
     assert out.read_bytes() == (trees[1] / "firmware.bin").read_bytes()
-    assert f"make flash IMAGE={out}" in done.stdout
+    assert f"make flash IMAGE={out}" in done.stdout and "ROM partition of 512 KB" in done.stdout
+
+
+def test_the_board_is_built_as_it_is_defined_and_with_the_partition(trees: tuple[Path, Path], tmp_path: Path):
+    done = build(tmp_path / "own.bin", "--idf", trees[0], "--micropython", trees[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = trees[1] / "defined"
+    assert (made / "mpconfigboard.h").read_text() == "// the board's\n"
+    assert (made / "partitions.csv").read_text() == image.PARTITIONS
+    cmake = (made / "mpconfigboard.cmake").read_text()
+    assert cmake.startswith(OWN) and "MICROPY_DEF_BOARD MICROPY_VFS_ROM=1" in cmake
+    settings = Path(re.search(r"SDKCONFIG_DEFAULTS (\S+)\)", cmake)[1]).read_text()
+    assert Path(re.search(r'FILENAME="(.+)"', settings)[1]).read_text() == image.PARTITIONS
+    assert (trees[1] / "ports/esp32/boards/ESP32_GENERIC/mpconfigboard.cmake").read_text() == OWN
 
 
 def test_what_is_missing_is_said_before_anything_is_built(trees: tuple[Path, Path], tmp_path: Path):
@@ -137,16 +156,22 @@ def test_what_is_missing_is_said_before_anything_is_built(trees: tuple[Path, Pat
     ):
         done = build(out, *arguments)
         assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
-    version(sources, 23)
-    with pytest.raises(Failed, match=r"1\.23, too old"):
+    version(sources, 24)
+    with pytest.raises(Failed, match=r"1\.24, too old"):
         image.main(["--idf", str(idf), "--micropython", str(sources)])
     assert not (sources / "mpy-cross/made").exists()
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "the build failed"), (b"\xe9", "cut short"), (esp_rom.image(), "the firmware is not in it")],
-    ids=["none", "broken", "stock"],
+    [
+        (None, "the build failed"),
+        (b"\xe9", "cut short"),
+        (esp_rom.image(), "no ROM partition"),
+        (esp_rom.image(table=esp_rom.table(TABLE)), "no ROM partition"),
+        (esp_rom.image(WITH_ROM), "no ROM partition"),
+    ],
+    ids=["none", "broken", "stock", "without rom_ioctl", "without partition"],
 )
 def test_a_build_that_brings_no_image(
     trees: tuple[Path, Path], tmp_path: Path, content: bytes | None, words: str

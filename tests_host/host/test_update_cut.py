@@ -14,18 +14,27 @@ SCRIPT = ROOT / "tests_host" / "support" / "update_cut.py"
 INTERPRETERS = interpreter.available() or [interpreter.find()]
 
 
+@pytest.mark.parametrize("place", ["folders", "bottom", "top"])
 @pytest.mark.parametrize("found", INTERPRETERS, ids=lambda found: f"{found.bits}bit")
-def test_whatever_write_is_torn_a_whole_copy_starts(found):
-    argv = [*found.argv, "-X", "heapsize=32m", str(SCRIPT), str(ROOT)]
+def test_whatever_write_is_torn_a_whole_copy_starts(found, place):
+    argv = [
+        *found.argv,
+        "-X",
+        "heapsize=32m",
+        str(SCRIPT),
+        str(ROOT),
+        *([place] if place != "folders" else []),
+    ]
     path = os.environ | {"MICROPYPATH": f"{ROOT}:.frozen:{ROOT}/lib"}
     done = subprocess.run(
         argv, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, env=path
     )
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads(done.stdout.splitlines()[-1])
-    assert facts["runs"] == "/b"
+    assert facts["runs"] == ["/b" if place == "folders" else "/rom", "new"]
     # Old until the record is written, which is the end of it.
-    assert facts["update"]["a"] > 50 and 1 <= facts["update"]["b"] <= 3
+    most = 50 if place == "folders" else 25
+    assert facts["update"]["old"] > most and 1 <= facts["update"]["new"] <= 3
     # A start that was cut may have used up the only try: the old one again, or still the new one.
-    assert facts["start"]["a"] and facts["start"]["b"]
-    assert facts["trust"]["b"]
+    assert facts["start"]["old"] and facts["start"]["new"]
+    assert facts["trust"]["new"]

@@ -313,3 +313,87 @@ def test_a_broken_choice_is_survived_and_stops_no_output():
                 assert flash.boot() == [(16, 0)], content
                 assert flash.chosen == ROOT_COPY, content
             assert flash.read()["boots"] == 2
+
+
+class Rom:
+    """`vfs` of an image with a ROM partition; copies begin at `copies`. `mounted`: by folder, the offset."""
+
+    def __init__(self, *copies):
+        self.mounted = {"/rom": "what MicroPython found"}
+        data = bytearray(4096)
+        for at in copies:
+            data[at : at + 3] = b"\xd2\xcd\x31"
+        self.rom_ioctl = lambda command, segment: data if (command, segment) == (2, 0) else -22
+        self.data = data
+
+    def VfsRom(self, view):
+        if bytes(view[:3]) != b"\xd2\xcd\x31":
+            raise OSError(19)
+        return len(self.data) - len(view)
+
+    def mount(self, copy, folder):
+        assert folder not in self.mounted
+        self.mounted[folder] = copy
+
+    def umount(self, folder):
+        del self.mounted[folder]
+
+
+class Stock:
+    """`vfs` of an image without one."""
+
+
+def boot_with(module, record):
+    """What boot.py chose and what it left in slot.json, with that `vfs`."""
+    there = sys.modules.get("vfs")
+    sys.modules["vfs"] = module
+    try:
+        with Flash() as flash:
+            flash.write("config.json", {"outputs": [PUMP]})
+            flash.write("slot.json", record)
+            assert flash.boot() == [(16, 0)]
+            return flash.chosen, flash.read("slot.json")
+    finally:
+        del sys.modules["vfs"]
+        if there:
+            sys.modules["vfs"] = there
+
+
+ROM = ["/rom", "/rom/lib"]
+
+
+def test_a_copy_in_the_rom_partition_is_mounted_in_place_of_what_micropython_found():
+    for at in (0, 1024, 2048):
+        rom = Rom(0, 1024, 2048)
+        record = {"slot": "rom:%d" % at, "back": "a"}
+        assert boot_with(rom, record) == (ROM, record)
+        assert rom.mounted == {"/rom": at}
+
+
+def test_a_copy_in_a_folder_wins_over_the_partition():
+    rom = Rom(0)
+    assert boot_with(rom, {"slot": "a", "back": "rom:0"})[0] == A
+    assert rom.mounted == {"/rom": "what MicroPython found"}
+
+
+def test_without_the_copy_or_the_partition_the_one_before_is_back():
+    gone = {"slot": "rom:1024", "back": "rom:0", "was": 4, "number": 5}
+    back = {"slot": "rom:0", "failed": "rom:1024", "number": 4}
+    assert boot_with(Rom(0), gone) == (ROM, back)
+    for module in (Stock(), Rom(0)):
+        record = {"slot": "rom:1024", "back": "b"}
+        assert boot_with(module, record) == (B, {"slot": "b", "failed": "rom:1024", "number": 0})
+        assert boot_with(module, {"slot": "rom:1024"}) == (ROOT_COPY, {"slot": "rom:1024"})
+
+
+def test_a_copy_on_trial_in_the_partition_gives_way_to_the_other_one():
+    rom = Rom(0, 1024)
+    trial = {"slot": "rom:1024", "back": "rom:0", "tries": 0}
+    assert boot_with(rom, trial) == (ROM, {"slot": "rom:0", "failed": "rom:1024", "number": 0})
+    assert rom.mounted == {"/rom": 0}
+
+
+def test_a_broken_offset_is_survived():
+    for slot in ("rom:", "rom:x", "rom:-5", "rom:99999", "rom:1e3", "rom:" + "9" * 40):
+        assert boot_with(Rom(0), {"slot": slot}) == (ROOT_COPY, {"slot": slot}), slot
+        assert boot_with(Rom(0), {"slot": slot, "back": "a"})[0] == A, slot

@@ -61,8 +61,14 @@ def test_no_scope_is_asked_for_that_is_not_needed():
         "iot:mqtt:ack:read",
         "iot:mqtt:feed-data:write",
     ]
-    assert realer.scopes({"transport": "mqtt", "commands": 2}) == realer.scopes({"transport": "mqtt", "commands": 0}) + " iot:mqtt:desired:read"
-    assert realer.scopes({"transport": "auto", "commands": 2}) == realer.scopes({"transport": "mqtt", "commands": 2}) + " iot:feed-data:write"
+    assert (
+        realer.scopes({"transport": "mqtt", "commands": 2})
+        == realer.scopes({"transport": "mqtt", "commands": 0}) + " iot:mqtt:desired:read"
+    )
+    assert (
+        realer.scopes({"transport": "auto", "commands": 2})
+        == realer.scopes({"transport": "mqtt", "commands": 2}) + " iot:feed-data:write"
+    )
 
 
 # The catalog
@@ -105,7 +111,9 @@ def test_what_would_show_the_password_or_lead_astray_is_refused():
     own = catalog()["mqtt"]["credential_endpoint"]
     for change in ({"endpoint": "https://elsewhere.test/x"}, {"endpoint": "//elsewhere.test/x"[1:] + " x"},
                    {"http_method": "PUT"}, {"body": None}, {"body": []}, {"endpoint": 7}):  # fmt: skip
-        assert "credential_endpoint" in refused(mqtt_catalog.catalog, catalog(credential_endpoint=dict(own, **change)))
+        assert "credential_endpoint" in refused(
+            mqtt_catalog.catalog, catalog(credential_endpoint=dict(own, **change))
+        )
 
 
 def test_no_credential_endpoint_is_no_mqtt_yet():

@@ -43,7 +43,9 @@ class Rig:
         self.wires = [Wire() for _ in range(connections)]
         self.clock = Timers()
         self.said = []
-        account = Account({}, Net(Wires(*self.wires)), self.clock, lambda: 0, lambda *said: self.said.append(said))
+        account = Account(
+            {}, Net(Wires(*self.wires)), self.clock, lambda: 0, lambda *said: self.said.append(said)
+        )
         self.broker = MqttSession(account, False)
         self.broker.topics = {PUMP: "1"}
         self.at = -1

@@ -215,7 +215,9 @@ async def test_a_malformed_wish_is_left_and_the_next_one_done(held, kind):
     held.want("6", 0)
     held.want("6", 1)
     await held.until(lambda: held.on("pump"), 2)
-    assert len(held.model.named("mqtt_connected")) == held.sessions_at_start, "nothing was worth a new session"
+    assert len(held.model.named("mqtt_connected")) == held.sessions_at_start, (
+        "nothing was worth a new session"
+    )
 
 
 async def test_another_major_version_is_not_understood(held):
@@ -311,7 +313,9 @@ async def test_a_kick_costs_seconds_and_toggles_nothing(held):
     held.want("6", 1)
     await held.until(lambda: held.on("pump"), 2)
     held.model.kick(str(DEVICE_ID))
-    await held.until(lambda: len(held.model.named("mqtt_connected")) == held.sessions_at_start + 1 and held.online, 30)
+    await held.until(
+        lambda: len(held.model.named("mqtt_connected")) == held.sessions_at_start + 1 and held.online, 30
+    )
     assert len(held.model.named("credential_issued")) == 1, "the tuple at hand was still good"
     held.want("9", 21)
     await held.until(lambda: answers(held, HEATER) == [("applied", "21.0", 1)], 10)

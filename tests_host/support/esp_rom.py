@@ -124,10 +124,10 @@ def program(text=b"", chip=0, descriptor=b""):
     return data + hashlib.sha256(data).digest()
 
 
-def micropython(version=b"1.24.1", chip=0, board=b"Generic ESP32 module", frozen=b"asyncio/core.py"):
+def micropython(version=b"1.24.1", chip=0, board=b"Generic ESP32 module", more=b"asyncio/core.py"):
     """The application of an image as micropython.org offers it, in what can be told from outside."""
     descriptor = struct.pack("<I16x32s32s172x", 0xABCD5432, b"1", b"micropython")
-    text = b"3.4.0; MicroPython v%s on 2024-11-29\0%s with ESP32\0%s\0" % (version, board, frozen)
+    text = b"3.4.0; MicroPython v%s on 2024-11-29\0%s with ESP32\0%s\0" % (version, board, more)
     return program(text + os.urandom(30_000), chip, descriptor)
 
 
@@ -135,6 +135,13 @@ def image(app=None, loader=None, table=None):
     """A whole image, to be written from 0x1000 on: boot loader, partition table, application."""
     app, loader = micropython() if app is None else app, program(b"loader") if loader is None else loader
     if table is None:
-        rows = ((1, 2, 0x9000, 0x6000, b"nvs"), (0, 0, 0x10000, 0x1F0000, b"factory"))
-        table = b"".join(struct.pack("<2sBBII16sI", b"\xaa\x50", *row, 0) for row in rows)
+        table = _TABLE
     return loader.ljust(0x7000, b"\xff") + table.ljust(0x8000, b"\xff") + app
+
+
+def table(rows):
+    """A partition table of (type, subtype, offset, size, label)."""
+    return b"".join(struct.pack("<2sBBII16sI", b"\xaa\x50", *row, 0) for row in rows)
+
+
+_TABLE = table(((1, 2, 0x9000, 0x6000, b"nvs"), (0, 0, 0x10000, 0x1F0000, b"factory")))

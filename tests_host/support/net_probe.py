@@ -81,7 +81,6 @@ async def second_address(orders, clock):
 async def plain(orders, clock):
     """Send a line without TLS and read until the peer ends."""
     from netio.sockets import Dialer
-    from netio.stream import trusting
 
     stream = await Dialer(clock, Here(), None).dial(orders["host"], orders["port"], tls=False)
     await stream.write(b"ping\n")

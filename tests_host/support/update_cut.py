@@ -1,8 +1,10 @@
-"""Cuts the power at every single write of an update, on real littlefs: `micropython update_cut.py ROOT`.
+"""Cuts the power at every single write of an update, on real littlefs: `micropython update_cut.py ROOT [bottom|top]`.
 
-An image of a flash with a running copy takes an update, the start after it, and the end of the trial, each cut at its
-first, second, third ... write to the block device; that write is torn in half. After each cut the image is mounted
-anew and started: the copy that boot.py chooses has to be whole. The last line is one JSON object of counts.
+A chip with a running copy takes an update, the start after it, and the end of the trial, each cut at its first, second,
+third ... write to the file system or to the ROM partition; that write is torn in half. After each cut the chip is
+started: the copy that boot.py chooses has to be whole, and so has what MicroPython itself would find in the ROM
+partition. With `bottom` or `top` the chip has one, both copies are in it, and that end of it is where the new one
+goes. The last line is one JSON object of counts.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ import vfs
 
 from firmware.core.errors import ConfigError
 from firmware.core.nouns import Secret
+from firmware.core.romslot import layout, length
 from firmware.runtime.flash import Store
 from firmware.update import fetch
 from http1.client import Client
@@ -33,16 +36,30 @@ NEW = {
     "lib/x/y.py": b"NEW\n",
     "lib/z.py": b"NEW",
 }
-LEFT = {"firmware/app.py": b"LEFT", "lib/left/over.py": b"LEFT" * 2000}
+LEFT = {"firmware/app.py": b"LEFT", "lib/left/over.py": b"LEFT" * 3000}
+
+
+class Power:
+    """It goes out in the middle of write number `cut`; 0: never."""
+
+    def __init__(self, cut=0):
+        self.cut = cut
+        self.writes = 0
+
+    def take(self, size):
+        """How many bytes of the next write still reach the flash."""
+        self.writes += 1
+        if self.cut and self.writes >= self.cut:
+            return size // 2 if self.writes == self.cut else 0
+        return size
 
 
 class Flash:
-    """A block device whose power goes out in the middle of write number `cut`; 0: never."""
+    """The block device of the file system."""
 
-    def __init__(self, image, cut=0):
+    def __init__(self, image, power):
         self.image = image
-        self.cut = cut
-        self.writes = 0
+        self.power = power
 
     def readblocks(self, block, buf, offset=0):
         at = block * BLOCK + offset
@@ -53,13 +70,9 @@ class Flash:
         return self.write(at, buf, len(buf))
 
     def write(self, at, data, size):
-        self.writes += 1
-        if self.cut and self.writes >= self.cut:
-            if self.writes > self.cut:
-                return -EIO
-            size //= 2
-        self.image[at : at + size] = data[:size]
-        return -EIO if self.writes == self.cut else 0
+        taken = self.power.take(size)
+        self.image[at : at + taken] = data[:taken]
+        return 0 if taken == size else -EIO
 
     def ioctl(self, op, arg):
         if op == 4:
@@ -71,9 +84,51 @@ class Flash:
         return 0
 
 
-def powered(flash, work):
-    """Run `work()` on the mounted flash; whether the power stayed."""
-    vfs.mount(vfs.VfsLfs2(flash), "/lfs")
+class Rom(memoryview):
+    """The ROM partition, as `vfs.rom_ioctl` gives it: programming turns ones into zeros, erasing makes ones again."""
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return ROM_BLOCKS
+        at = arg * BLOCK
+        taken = rom_power[0].take(BLOCK)
+        rom_cells[0][at : at + taken] = b"\xff" * taken
+        return 0 if taken == BLOCK else -EIO
+
+    def writeblocks(self, block, data, offset):
+        at, cells = block * BLOCK + offset, rom_cells[0]
+        taken = rom_power[0].take(len(data))
+        for i in range(taken):
+            cells[at + i] &= data[i]
+        if taken < len(data):
+            raise OSError(EIO)
+
+
+class Vfs:
+    """`vfs` of an image with a ROM partition."""
+
+    mount, umount = vfs.mount, vfs.umount
+    VfsRom = getattr(vfs, "VfsRom", None)
+
+    @staticmethod
+    def rom_ioctl(command, *segment):
+        return 1 if command == 1 else Rom(rom_cells[0])
+
+
+class Chip:
+    """The flash of a chip: `image` of the file system, `rom` or None."""
+
+    def __init__(self, image, rom=None):
+        self.image = bytearray(image)
+        self.rom = rom and bytearray(rom)
+
+
+def powered(chip, power, work):
+    """Run `work()` with the file system mounted; whether the power stayed."""
+    if chip.rom:
+        rom_cells[:] = [chip.rom]
+        rom_power[:] = [power]
+    vfs.mount(vfs.VfsLfs2(Flash(chip.image, power)), "/lfs")
     os.chdir("/lfs")
     try:
         work()
@@ -83,6 +138,10 @@ def powered(flash, work):
     finally:
         os.chdir("/")
         vfs.umount("/lfs")
+        try:
+            vfs.umount("/rom")
+        except OSError:
+            pass
 
 
 class Server:
@@ -191,54 +250,92 @@ def whole(folder, files):
     return True
 
 
+def copy_in(slot):
+    """Which copy is in a slot, None for none that is whole."""
+    folder = slot
+    if slot[:4] == "rom:":
+        folder = "/copy"
+        vfs.mount(vfs.VfsRom(memoryview(rom_cells[0])[int(slot[4:]) :]), folder)
+    try:
+        for name, files in (("old", OLD), ("new", NEW), ("left", LEFT)):
+            if whole(folder, files):
+                return name
+    finally:
+        if folder == "/copy":
+            vfs.umount(folder)
+
+
 def judge():
-    """Boot, and say which copy runs; it has to be whole."""
+    """Boot, and say which copy runs; it has to be whole, and where it would fall back to as well."""
     boot()
-    slot = chosen[-1][1:]
-    assert whole(slot, OLD if slot == "a" else NEW), slot
     with open("slot.json") as f:
-        back = json.load(f).get("back")  # where it would fall back to
-    assert back is None or [files for files in (OLD, NEW, LEFT) if whole(back, files)], back
+        record = json.load(f)
+    assert chosen[-1] == ("/rom" if record["slot"][:4] == "rom:" else "/" + record["slot"]), chosen
+    runs.append(copy_in(record["slot"]))
+    if chosen[-1] == "/rom":
+        assert whole("/rom", {"old": OLD, "new": NEW}[runs[-1]])
+    assert runs[-1] in ("old", "new"), record
+    assert record.get("back") is None or copy_in(record["back"]), record
+    if rom_cells and length(rom_cells[0][:12]):
+        assert copy_in("rom:0"), record
 
 
 def cut_everywhere(base, work, counts):
-    """`work` on copies of the image `base`, cut at every write; the image after it went through."""
+    """`work` on copies of the chip `base`, cut at every write; the chip after it went through."""
     cut = 0
     while True:
         cut += 1
-        image = bytearray(base)
-        flash = Flash(image, cut)
-        went_well = powered(flash, work)
-        after = bytearray(image)
-        assert powered(Flash(image), judge), cut
-        counts[chosen[-1][1:]] += 1
-        if flash.writes < cut:
+        chip, power = Chip(base.image, base.rom), Power(cut)
+        went_well = powered(chip, power, work)
+        after = Chip(chip.image, chip.rom)
+        assert powered(chip, Power(), judge), cut
+        counts[runs[-1]] += 1
+        if power.writes < cut:
             assert went_well
             return after
 
 
 with open(ROOT + "/boot.py") as f:
     BOOT = f.read()
-chosen = []
+ROM_BLOCKS = 16
+chosen, runs, rom_cells, rom_power = [], [], [], []
+
+
+def burn(cells, files, top=False):
+    """An image of `files` in the partition; its slot."""
+    pieces, size = layout([(path, len(files[path])) for path in sorted(files)])
+    at = (len(cells) - size) // BLOCK * BLOCK if top else 0
+    data = b"".join([files.get(piece) if isinstance(piece, str) else piece for piece in pieces])
+    cells[at : at + size] = data
+    return "rom:%d" % at
 
 
 def main():
-    image = bytearray(BLOCK * BLOCKS)
-    vfs.VfsLfs2.mkfs(Flash(image))
+    with_rom = sys.argv[2:]
+    chip = Chip(bytes(BLOCK * BLOCKS), with_rom and b"\xff" * BLOCK * ROM_BLOCKS)
+    vfs.VfsLfs2.mkfs(Flash(chip.image, Power()))
 
     def prepare():
-        put("a", OLD)
+        put("a", {} if with_rom else OLD)
         put("b", LEFT)
-        Store().save("slot.json", {"slot": "a", "back": "b", "number": 3})
+        slot, back = "a", "b"
+        if with_rom:
+            slot, back = (
+                burn(chip.rom, OLD, with_rom == ["bottom"]),
+                burn(chip.rom, LEFT, with_rom == ["top"]),
+            )
+        Store().save("slot.json", {"slot": slot, "back": back, "number": 3})
         boot()
 
-    assert powered(Flash(image), prepare)
+    if with_rom:
+        sys.modules["vfs"] = Vfs
+    assert powered(chip, Power(), prepare)
     facts = {}
     for name, work in (("update", update), ("start", boot), ("trust", trust)):
-        facts[name] = counts = {"a": 0, "b": 0}
-        image = cut_everywhere(image, work, counts)
-    assert powered(Flash(image), judge)
-    facts["runs"] = chosen[-1]
+        facts[name] = counts = {"old": 0, "new": 0}
+        chip = cut_everywhere(chip, work, counts)
+    assert powered(chip, Power(), judge)
+    facts["runs"] = chosen[-1], runs[-1]
     print(json.dumps(facts))
 
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from firmware.core import romslot
 from tools.linkcache import linked
 from tools.payload import STARTERS
 
@@ -15,11 +16,11 @@ _PACKAGES = ("firmware", "lib")
 
 
 class Form(enum.Enum):
-    """How the code is there: as modules, as linked and compiled units, or not at all, because the image has it."""
+    """How the code is there: as modules, as linked and compiled units, or not at all: the ROM partition has it."""
 
-    SOURCES = (*STARTERS, *_PACKAGES)
-    LINKED = STARTERS
-    FROZEN = ()
+    SOURCES = ("sources", *STARTERS, *_PACKAGES)
+    LINKED = ("linked", *STARTERS)
+    ROM = ("rom", *STARTERS)
 
 
 def install(
@@ -33,25 +34,32 @@ def install(
 
     `boot.py` and `main.py` are what the chip looks for by name, so they are sources in either form.
 
-    `files`: content by path on the device, for what is not in `root`; FROZEN leaves their Python to the image. A
-    CA file that `config` names and neither holds raises FileNotFoundError.
+    `files`: content by path on the device, for what is not in `root`; with ROM their Python, but for that in STARTERS,
+    is in the partition too. A CA file that `config` names and neither holds raises FileNotFoundError.
     """
     flash.mkdir(parents=True, exist_ok=True)
     for name in _PACKAGES:
         shutil.rmtree(flash / name, ignore_errors=True)
-    for name in form.value:
+    for name in form.value[1:]:
         _copy(root / name, flash / name)
     given = linked(root) if form is Form.LINKED else {}
     given |= files or {}
     (flash / "config.json").write_text(json.dumps(config))
+    if form is Form.ROM:
+        (flash / "slot.json").write_text(json.dumps({"slot": romslot.slot_name(0)}))
     for name in config.get("cloud", {}).get("ca_files", ()):
         if name not in given:
             given[name] = (root / name).read_bytes()
     for name, content in given.items():
-        if form is Form.FROZEN and name.endswith(".py"):
+        if form is Form.ROM and in_rom(name):
             continue
         (flash / name).parent.mkdir(parents=True, exist_ok=True)
         (flash / name).write_bytes(content)
+
+
+def in_rom(name: str) -> bool:
+    """Whether a file goes into the ROM partition, where there is one."""
+    return name.endswith((".py", ".mpy")) and name not in STARTERS
 
 
 def _copy(source: Path, target: Path) -> None:

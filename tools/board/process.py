@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.board.rom import FROZEN, IMAGE, Modules, rom
+from tools.board.rom import IMAGE, built_in
 from tools.interpreter import Interpreter
 
 HEAP = {32: "120k", 64: "240k"}
@@ -34,7 +34,12 @@ vfs.mount(vfs.VfsPosix({flash!r}), "/")
 vfs.mount(v, "/.rom")
 os.chdir("/")
 sys.path[:] = {path!r}
-ffi = uctypes = v = f = None
+ffi = uctypes = v = f = vfs = None
+if {rom!r}:
+    import _rom
+    _rom.install({rom!r})
+    _rom.mount_first()
+    _rom = None
 import _launch
 _launch.start({port}, {token!r}, {raw})
 """
@@ -73,16 +78,16 @@ class Run:
         raw: bool,
         on_line: Callable[[str], None],
         on_data: Callable[[bytes], None] = lambda data: None,
-        frozen: Modules = (),
+        rom: Path | None = None,
     ) -> Run:
         """`flash` (absolute) is the run's whole file system, as littlefs is on the chip; `raw`: begin in raw mode.
 
-        `frozen`: what the image has besides that of a stock one.
+        `rom` (absolute): file that is the ROM partition of the image; a stock image has none.
         """
-        folder = rom(frozen).name
-        # A copy in the file system wins over a frozen one, as on the chip.
-        path = ["/.rom", "", ".frozen", *([f"/.rom/{FROZEN}"] if frozen else []), "/lib"]
+        folder = built_in().name
+        path = ["/.rom", "", ".frozen", "/lib"]
         places = {"flash": str(flash), "shims": folder, "image": f"{folder}/{IMAGE}", "path": path}
+        places |= {"rom": str(rom or "")}
         code = _START.format(**places, port=port, token=token, raw=raw)
         process = await asyncio.create_subprocess_exec(
             *interpreter.argv,

@@ -1,9 +1,9 @@
-"""What a chip's image has besides the interpreter: its built-in modules, and in an image of one's own the firmware.
+"""What a chip's image has besides the interpreter: its built-in modules, and in an image of one's own a ROM partition.
 
-Owns the read-only file system from whose memory `.mpy` code runs in place, as frozen code does on a chip: the modules
-that an ESP32 image has built in (`tools/board/shims`) and frozen in (`tools.stock`), and in `.frozen` what `make image`
-adds. Names, tables and function objects of it are on the heap all the same, where a frozen module has less of them.
-Refuses what is on the board's flash, which is `install`.
+Built in are the modules that an ESP32 image has in C (`tools/board/shims`) and frozen (`tools.stock`): a read-only file
+system from whose memory `.mpy` code runs in place. Names, tables and function objects of it are on the heap all the
+same, where a frozen module has less of them. The ROM partition is a file of the host, which a deploy or an update
+writes; `fill` leaves in it what a first deploy does.
 """
 
 from __future__ import annotations
@@ -13,58 +13,59 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mpremote.romfs import VfsRomWriter
-
-from tools import payload, stock
+from firmware.core import romslot
+from tools import payload, romplan, stock
+from tools.board.install import in_rom
 from tools.mpy import compiled
 
 SHIMS = Path(__file__).resolve().parent / "shims"
 IMAGE = "romfs"
-FROZEN = ".frozen"
-
-Modules = tuple[tuple[str, bytes], ...]
-"""`.mpy` code by path."""
+_ERASED = b"\xff"
 
 
-def frozen(tree: Path, instead: Mapping[str, bytes]) -> Modules:
-    """The firmware of `tree` as `make image` freezes it; `instead`: Python files in place of its own, or beside them.
-
-    Raises tools.mpy.CompileError.
-    """
-    sources = payload.starters(tree) | {name: text for name, text in instead.items() if name.endswith(".py")}
-    made = {name[:-3] + ".mpy": _compiled(name, text) for name, text in sources.items()}
-    return tuple(sorted((payload.slot_files(tree) | made).items()))
+def erased(path: Path, size: int = romplan.ROM_BYTES) -> Path:
+    """A partition as a chip comes out of `make flash`; by default as large as `make image` makes it."""
+    path.write_bytes(_ERASED * size)
+    return path
 
 
-def _compiled(name: str, text: bytes) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="frozen-") as folder:
-        source = Path(folder) / Path(name).name
+def fill(path: Path, tree: Path, files: Mapping[str, bytes], config: Mapping) -> Path:
+    """Write the units of `tree` to the beginning of the partition, as a first deploy does. `files`: what else goes
+    there, Python as a deploy compiles it, or instead. Raises tools.mpy.CompileError."""
+    more = {
+        name.removesuffix(".py") + ".mpy" if name.endswith(".py") else name: text
+        for name, text in files.items()
+        if in_rom(name)
+    }
+    code = payload.slot_files(tree) | {name: _code(name, text) for name, text in more.items()}
+    image = romplan.Image(
+        romplan.chosen(code, payload.conditions(tree), romslot.traits(config), path.stat().st_size)
+    )
+    with path.open("r+b") as partition:
+        partition.write(image.data)
+    return path
+
+
+def _code(name: str, text: bytes) -> bytes:
+    """A `.mpy` as it is, or that of a Python file."""
+    if text[:1] == b"M":
+        return text
+    with tempfile.TemporaryDirectory(prefix="rom-") as folder:
+        source = Path(folder) / f"{Path(name).stem}.py"
         source.write_bytes(text)
         return compiled(source)
 
 
 @functools.cache
-def rom(frozen_modules: Modules = ()) -> tempfile.TemporaryDirectory:
-    """All of it, one by one and as IMAGE, for as long as this process lives."""
+def built_in() -> tempfile.TemporaryDirectory:
+    """The built-in modules, one by one and as IMAGE, for as long as this process lives."""
     folder = tempfile.TemporaryDirectory(prefix="board-rom-")
     modules = {name: compiled(path) for name, path in stock.modules().items()}
     modules |= {path.name: compiled(path) for path in SHIMS.glob("*.py")}
-    modules |= {f"{FROZEN}/{name}": code for name, code in frozen_modules}
+    modules = {str(Path(name).with_suffix(".mpy")): code for name, code in modules.items()}
     for name, code in modules.items():
-        target = (Path(folder.name) / name).with_suffix(".mpy")
+        target = Path(folder.name) / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(code)
-    image = VfsRomWriter()
-    _pack(image, Path(folder.name))
-    (Path(folder.name) / IMAGE).write_bytes(image.finalise())
+    (Path(folder.name) / IMAGE).write_bytes(romplan.Image(modules).data)
     return folder
-
-
-def _pack(image: VfsRomWriter, folder: Path) -> None:
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            image.opendir(path.name)
-            _pack(image, path)
-            image.closedir()
-        else:
-            image.mkfile(path.name, path.read_bytes())

@@ -23,7 +23,6 @@ from pathlib import Path
 from tools.board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
 from tools.board.console import Console
 from tools.board.process import HEAP, Run
-from tools.board.rom import Modules
 from tools.board.world import World
 from tools.interpreter import Interpreter
 
@@ -42,7 +41,8 @@ class VirtualBoard:
     `("boot", n)`, `("line", text)`, `("pin", gpio, level or None, t)`, `("wdt",)`, `("crash", status)`,
     `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by different ways: their order among each
     other says nothing below a millisecond or two. `listening`: where on 127.0.0.1 the access point's ports are.
-    `console.open()` plugs in a cable: see there. `frozen`: modules its image has beside those of a stock one.
+    `console.open()` plugs in a cable: see there. `rom`: file that is its ROM partition (see `board.rom`), None: a
+    stock image, which has none.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class VirtualBoard:
         networks: dict[str, str] | None = None,
         on_line: Callable[[str], None] = lambda text: None,
         on_event: Callable[[tuple], None] = lambda event: None,
-        frozen: Modules = (),
+        rom: Path | None = None,
     ):
         self.world = world
         self.chip = Chip(world, _now_ms, self._pin, networks, dns)
@@ -65,7 +65,7 @@ class VirtualBoard:
         self._flash = flash.resolve()
         self._interpreter = interpreter
         self._heap = heap or HEAP[interpreter.bits]
-        self._frozen = frozen
+        self._rom = rom and rom.resolve()
         self._on_line = on_line
         self._on_event = on_event
         self.console = Console(self.type)
@@ -196,7 +196,7 @@ class VirtualBoard:
         starting = asyncio.ensure_future(
             Run.start(
                 self._interpreter, self._heap, self._flash, port, self._token, self.chip.raw_repl,
-                self._line, self.console.show, self._frozen,
+                self._line, self.console.show, self._rom,
             )
         )  # fmt: skip
         try:

@@ -28,8 +28,8 @@ BROKER_HOST = "mqtt.realer.test"
 class SimNet:
     """Seen from the device: see firmware.links.net. Seen from a test: the switches below.
 
-    `most_tls`: how many connections the device has memory for. One more fails as on a chip, and is a violation: a device
-    has to know how many fit.
+    `most_tls`: how many connections the device has memory for. One more fails as on a chip, and is a violation: a
+    device has to know how many fit.
 
     `broker`, `thinger`: who answer to their host names, once a story sets them. `wall()`: true unix seconds.
     `linked()`: whether the device has a network at all.

@@ -1,7 +1,7 @@
 """What `tools.deploy` has the board do with its files; sent as text and run at the REPL.
 
-Owns: sums, copies and removals, and the last step, which needs the cable no more once it has begun. Runs on stock
-MicroPython and imports nothing of ours: the firmware there may be broken, or not there yet.
+Owns: sums, copies and removals, the ROM partition, and the last step, which needs the cable no more once it has begun.
+Runs on stock MicroPython and imports nothing of ours: the firmware there may be broken, or not there yet.
 """
 
 import binascii
@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import sys
+
+BLOCK = 4096
 
 
 def kind(path):
@@ -54,21 +56,86 @@ def frozen():
         sys.path[:] = path
 
 
+def load(name):
+    try:
+        with open(name) as f:
+            return dict(json.load(f))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def partition():
+    """The ROM partition; None in an image without one."""
+    import vfs
+
+    ioctl = getattr(vfs, "rom_ioctl", None)
+    return ioctl(2, 0) if ioctl and ioctl(1) > 0 else None
+
+
+def rom(slot):
+    """Its size in bytes, the beginning of a sum for each of its blocks, the beginning of the copy that `slot` names."""
+    device = partition()
+    if device is None:
+        return None
+    view = memoryview(device)
+    size = device.ioctl(4, 0) * BLOCK
+    sums = [hashlib.sha256(view[at : at + BLOCK]).digest()[:8] for at in range(0, size, BLOCK)]
+    blocks = [binascii.hexlify(total).decode() for total in sums]
+    at = int(slot[4:]) if str(slot)[:4] == "rom:" else size
+    return {"size": size, "blocks": blocks, "head": binascii.hexlify(bytes(view[at : at + 12])).decode()}
+
+
+def rom_erase(at):
+    if partition().ioctl(6, at // BLOCK):
+        raise OSError("erase")
+
+
+def rom_put(at, text):
+    """The next bytes of an erased block, in base64."""
+    partition().writeblocks(at // BLOCK, binascii.a2b_base64(text), at % BLOCK)
+
+
+def rom_copy(at, source, start, size):
+    """The next bytes of an erased block, from a file."""
+    device = partition()
+    with open(source, "rb") as f:
+        f.seek(start)
+        while size:
+            piece = f.read(min(size, 1024))
+            device.writeblocks(at // BLOCK, piece, at % BLOCK)
+            at += len(piece)
+            size -= len(piece)
+
+
+def rom_digest(at, size):
+    print(binascii.hexlify(hashlib.sha256(memoryview(partition())[at : at + size]).digest()).decode())
+
+
+def needs():
+    """What of the configuration decides which units it needs, and nothing else of it."""
+    config = load("config.json")
+    cloud = config.get("cloud") or {}
+    return {
+        "cloud": {"api": cloud.get("api"), "transport": cloud.get("transport")},
+        "portal": bool(config.get("portal")),
+        "update": bool(config.get("update")),
+    }
+
+
 def look(names):
     """What is there: sums of the slots, the certificates and `names`; the record of slots; room, in blocks; what the
-    image has."""
+    image has; the ROM partition."""
+    slot = load("slot.json")
     for name in ("a", "b", "certs"):
         sums(name)
+    if str(slot.get("slot"))[:4] == "rom:":
+        sums("rom")  # where boot.py has mounted it
     for name in names:
         sums(name)
-    try:
-        with open("slot.json") as f:
-            slot = json.load(f)
-    except (OSError, ValueError):
-        slot = {}
     fs = os.statvfs("/")
     plain = kind("firmware") == 2
     facts = {"slot": slot, "block": fs[0], "free": fs[3], "plain": plain, "frozen": frozen()}
+    facts["rom"], facts["needs"] = rom(slot.get("slot")), needs()
     print(json.dumps(facts))
 
 

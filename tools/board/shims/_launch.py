@@ -12,8 +12,6 @@ import sys
 
 import _link
 
-_FROZEN = "/.rom/.frozen/%s.mpy"
-
 
 def _die_with_host():
     """Ask Linux to kill this process when the host process dies; elsewhere the closed wire has to do."""
@@ -28,10 +26,7 @@ def _die_with_host():
 def _run(name, scope):
     """False when the file raised, which the port answers with the REPL. SystemExit goes on, to a soft reset."""
     try:
-        if _there(_FROZEN % name):  # the port, too, looks there first
-            __import__(name)
-            del sys.modules[name]
-        elif _there(name + ".py"):
+        if _there(name + ".py"):
             execfile(name + ".py", scope)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the port prints whatever comes
         sys.print_exception(error)
