@@ -11,7 +11,7 @@ from firmware.core.controller import Controller
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Safety
-from firmware.device import Device
+from firmware.device import Device, wifi_joining
 from firmware.runtime.keeper import Keeper
 from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
 from firmware.runtime.network import NetworkLoop
@@ -19,6 +19,7 @@ from firmware.runtime.recall import recall
 from firmware.runtime.session import Session
 from firmware.runtime.supervisor import Supervisor
 from firmware.version import BUILD_UTC
+from units.loader import Unit
 
 
 def start(config, board, log, store, boots):
@@ -28,6 +29,8 @@ def start(config, board, log, store, boots):
 
     clock = log.clock
     wifi = config["wifi"] and board.wifi(config["wifi"]["hostname"])
+    if wifi:
+        wifi.joining = Unit(wifi_joining, clock.sleep_ms)
     net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC, board)
     device = build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
     device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)

@@ -1,8 +1,4 @@
-"""The running device: the start in order, the parts that live on after it, how they are as one word, their orderly end.
-
-The start is made of modules that are imported, used and dropped again, the largest first: the check of the
-configuration runs before anything else takes memory.
-"""
+"""The running device: the parts that live on after the start, how they are as one word, their orderly end."""
 
 import asyncio
 import gc
@@ -12,14 +8,12 @@ from micropython import const
 
 from firmware.core.errors import ConfigError
 from firmware.runtime.clock import Clock
-from firmware.runtime.flash import BOOT_RECORD, SLOT_RECORD, Store
+from firmware.runtime.flash import Store
 from firmware.runtime.log import Log
 from firmware.version import VERSION
 
 _REPL_MS = const(3600000)
-_GC_BYTES = const(
-    16384
-)  # collect early: what TLS needs lies outside of this heap and must not be eaten by it
+_GC_BYTES = const(16384)  # collect early, while large pieces are free
 
 
 class Device:
@@ -61,24 +55,24 @@ class Device:
         await self.link.shutdown()
 
 
-def run(sink):
-    """The device's whole life, until Ctrl-C or an exception ends it. `sink(text)` prints a line of the log."""
+def run(sink, reserve=None):
+    """The device's whole life, until Ctrl-C or an exception ends it. `sink(text)` prints a line of the log. `reserve`:
+    see main.py; let go here, once what lives long is in memory."""
     from firmware.drivers.board import Board
 
     board = Board()
     store = Store()
-    for line in board.noted():
-        sink("before the reset: " + line)
     log = Log(Clock(time.ticks_ms, asyncio.sleep_ms), sink, board.note)
-    record = _greet(board, log, store)
     try:
-        device = _start(board, log, store, record)
+        device = _started(board, log, store)
     except ConfigError as e:
         log.say("error", str(e))
         from firmware.out_of_service import show_config_error
 
-        return asyncio.run(show_config_error(board, log, store, record, e.left))
-    del record  # nothing of the start shall live as long as the device
+        return asyncio.run(show_config_error(board, log, store, e.left))
+    drop("firmware.start", "firmware.app", "firmware.runtime.recall", "journal.recover")
+    if reserve:
+        board.let_go(reserve)
     try:
         asyncio.run(device.supervisor.run())
     except KeyboardInterrupt:
@@ -93,36 +87,19 @@ def run(sink):
         device.controller.panic()
 
 
-def _greet(board, log, store):
-    """Say what runs here; what boot.py recorded."""
-    record, slot = store.load(BOOT_RECORD), store.load(SLOT_RECORD)
-    where = slot.get("slot") or "root"
-    if "failed" in slot:
-        where += ", as %s failed" % slot["failed"]
-    facts = VERSION, where, record.get("boots", 0), board.reset_cause()
-    log.say("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
-    return record
-
-
-def _start(board, log, store, record):
-    if record.get("safe_mode"):
-        from firmware.out_of_service import sit_out
-
-        asyncio.run(sit_out(board, log, store, record))
-    config = _config(log)
-    drop("firmware.settings", "firmware.core.config")
-    from firmware.app import start
-
-    device = start(config, board, log, store, record.get("boots", 0))
-    drop("firmware.app", "firmware.runtime.recall", "journal.recover")
-    return device
-
-
-def _config(log):
+def _started(board, log, store):
     """In a function of its own: as long as it runs, what it imported cannot be dropped."""
-    from firmware.settings import load_config
+    from firmware.start import start
 
-    return load_config("config.json", log)
+    return start(board, log, store)
+
+
+def wifi_joining():
+    """What a network loop loads while there is no connection, see runtime.network."""
+    from firmware.drivers.wifi_control import WifiControl
+    from firmware.runtime.wifi_joining import WifiJoining
+
+    return WifiJoining, WifiControl
 
 
 def drop(*prefixes):

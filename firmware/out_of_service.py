@@ -22,10 +22,10 @@ async def sit_out(board, log, store, record):
     board.reset()
 
 
-async def show_config_error(board, log, store, record, left):
+async def show_config_error(board, log, store, left):
     """Drive what the last good configuration knew to its safe level, and blink until a person comes, perhaps to the
     setup portal. `left`: what is left of the configuration for that."""
-    for gpio, _, safe in record.get("outputs", ()):
+    for gpio, _, safe in store.load(BOOT_RECORD).get("outputs", ()):
         board.output(gpio, True, bool(safe))
     clock = log.clock
     led = left.get("led")

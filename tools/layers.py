@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ARROWS = {
     "app": {"updater", "portal", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
-    "device": {"app", "settings", "out_of_service", "drivers", "runtime", "core", "version"},
+    "start": {"app", "device", "settings", "out_of_service", "runtime", "version"},
+    "device": {"start", "out_of_service", "drivers", "runtime", "core", "version"},
     "settings": {"core"},
     "updater": {"update", "runtime", "core"},
     "update": {"update_rom", "drivers", "runtime", "core", "lib"},
@@ -41,7 +42,7 @@ HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "blueto
 MODULES = {
     "drivers": LIBRARY | HARDWARE,
     "boot": {"machine", "json", "sys", "vfs"},
-    "main": LIBRARY | {"machine"},
+    "main": LIBRARY | {"machine", "esp32", "_thread"},
 }
 """What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
 

@@ -29,13 +29,14 @@ from tools.scopes import LinkageError
 _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
+    "firmware.runtime.wifi_joining", "firmware.drivers.wifi_control",
     "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.update_rom",
     "firmware.portal", "firmware.portal_site",
-    "firmware.links.dialing", "firmware.links.time_query",
+    "firmware.links.dialing", "firmware.links.time_query", "firmware.links.login",
     "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",
     "firmware.links.mqtt", "firmware.links.mqtt_setup", "firmware.links.transport_steps",
 )  # fmt: skip
-_APART = (_APP, "firmware.settings", "firmware.out_of_service", *_ON_DEMAND)
+_APART = (_APP, "firmware.start", "firmware.settings", "firmware.out_of_service", *_ON_DEMAND)
 _LINKS = "LINKS"
 
 

@@ -8,7 +8,8 @@ a LinkError, never another exception. Only numbers of a `binary` or `customary` 
 import json
 
 from firmware.cloud.fields import get, get_scalar
-from firmware.cloud.responses import basic, items, message
+from firmware.cloud.keys import basic
+from firmware.cloud.responses import items, message
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Catalog, Command, Desired, number
 

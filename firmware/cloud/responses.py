@@ -2,16 +2,15 @@
 
 Sources: Realer API, sections 2.4, 8 and 14 row 30. Pure. Whatever shape an answer has, it becomes a result or a
 LinkError, never another exception. What a request or a body means is for the dialect of its generation; its secrets
-leave through `basic` and `message` only.
+leave through `message` and `keys.basic` only.
 """
 
-import binascii
 import json
 
 from firmware.cloud.fields import error_text, get, get_scalar
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Secret, Sensor, number
+from firmware.core.nouns import Sensor
 
 REFUSALS = {
     v.REAUTH: "check cloud.client_id and client_secret",
@@ -20,12 +19,6 @@ REFUSALS = {
     v.GONE: "check cloud.device_id and the device's policy",
 }
 """Verdicts that can end the authorization, and what a person can do about each."""
-
-
-def basic(cfg):
-    """The header with the device's keys."""
-    keys = "%s:%s" % (cfg["client_id"], cfg["client_secret"].reveal())
-    return "Authorization", "Basic " + binascii.b2a_base64(keys.encode()).decode().strip()
 
 
 def message(method, target, auth, text=""):
@@ -51,19 +44,6 @@ def parse_response(what, response):
     if found == v.RETRY or (found == v.OK and not isinstance(body, dict)):
         raise LinkError(text, response.retry_after_s)
     return found, body, text, response.retry_after_s
-
-
-def grant(body):
-    """(token as Secret, expires_s, renew_s) of a token reply; `renew_s` is 0 when there is no hint. LinkError.
-
-    Realino calls the first of the two numbers `access_token_expires_in`, and gives no hint."""
-    token = get(body, "access_token")
-    expires_s = number(get(body, "expires_in") or get(body, "access_token_expires_in")) or 0
-    # The token goes into a header, where only visible ASCII is safe.
-    data = token.encode("utf-8", "surrogatepass") if isinstance(token, str) else b""
-    if not data or min(data) < 33 or max(data) > 126 or expires_s < 1:
-        raise LinkError("token reply without a usable access_token or expires_in")
-    return Secret(token), int(expires_s), int(number(get(body, "renew_after")) or 0)
 
 
 def items(body, key):

@@ -17,14 +17,15 @@ _CAP_MS = const(60000)
 
 
 class Joiner:
-    """`networks`: how many there are. `step` answers one of None, ("join", index), ("restart", 0) or ("leave", 0)."""
+    """`networks`: how many there are. `step` answers one of None, ("join", index), ("restart", 0) or ("leave", 0).
+    `index`: the network whose connection has just been lost, -1 where there was none."""
 
-    def __init__(self, networks, now):
+    def __init__(self, networks, now, index=-1):
         self.networks = networks
         self.backoff = Backoff(_BASE_MS, _CAP_MS)
-        self.index = -1
-        self.joined = False
-        self.until = Timer(now)
+        self.index = index
+        self.joined = index >= 0
+        self.until = Timer(now, _GRACE_MS if self.joined else 0)
 
     def step(self, connected, bits, now):
         if connected:

@@ -5,9 +5,10 @@ Sources: Realer API, sections 3 to 5.
 
 from micropython import const
 
-from firmware.cloud import realer, responses
+from firmware.cloud import realer
 from firmware.core import verdict as v
 from firmware.core.nouns import Catalog
+from units.loader import Unit
 
 _MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation
 
@@ -28,18 +29,31 @@ class Iot:
         """There is nothing to find out."""
 
     def scopes(self):
-        account = self.account
-        return "" if account.plain else realer.scopes(account.cfg)
+        if self.account.plain or self.account.cfg["transport"] == "https":
+            return ""
+        unit, login = self.loaded()
+        scopes = login.scopes()
+        unit.drop()
+        return scopes
 
     async def login(self, scopes):
-        http = self.http
-        cfg = self.account.cfg
-        answer = await http.call("token", realer.oauth(cfg, None, scopes))
-        self.account.no_oauth = answer[0] == v.GONE
-        return responses.grant(http.accept(*answer))
+        unit, login = self.loaded()
+        try:
+            return await login.token(scopes)
+        finally:
+            unit.drop()
 
     async def revoke(self, token):
-        await self.http.call("revoke", realer.oauth(self.account.cfg, token))
+        unit, login = self.loaded()
+        try:
+            await login.revoke(token)
+        finally:
+            unit.drop()
+
+    def loaded(self):
+        """(unit, Login): loaded for one use."""
+        unit = Unit(_login, self.account.clock.sleep_ms)
+        return unit, unit.load()(self.http)
 
     def request(self, what, text):
         return realer.request(self.account.cfg, self.account.token, what, text)
@@ -93,3 +107,9 @@ class Iot:
             limiter.most = most = len(items) // 2 if outcome == v.SHRINK else 1
             self.account.log("warning", "batches of %d: %s" % (most, message))
         return done
+
+
+def _login():
+    from firmware.links.login import Login
+
+    return Login

@@ -7,7 +7,7 @@ Realer API, sections 2, 9 and 14 rows 20, 33, 34.
 
 from micropython import const
 
-from firmware.cloud import realino, responses
+from firmware.cloud import keys, realino
 from firmware.core import verdict as v
 from firmware.core.timing import Timer
 
@@ -76,7 +76,7 @@ class Realino:
         device, catalog, interval_s, most_bytes, subscription = realino.account(body)
         if subscription not in (None, "active"):
             raise http.refused(v.UNPAID, "subscription_status %s" % subscription)
-        granted = responses.grant(body)
+        granted = keys.grant(body)
         self.device = device
         http.limiter.obey(account.clock.ms(), int(min(interval_s, _LONGEST_S) * 1000))
         self.limit = max(int(most_bytes) // _REPORT_BYTES, 1)

@@ -7,16 +7,17 @@ certificate dates would be judged against the year 2000.
 from micropython import const
 
 from firmware.core.errors import DriverError, LinkError
-from firmware.core.joiner import Joiner
 from firmware.core.timing import Backoff, Timer
 
 _STEP_MS = const(500)
+_SETTLED_MS = const(10000)  # a connection this old is expected to last
 _RESYNC_MS = const(21600000)
 
 
 class NetworkLoop:
-    """`wifi`: driver, or None when the network is somebody else's; `networks`: normalized items of the config;
-    `net.ask_time()`: awaitable of unix seconds, or LinkError; `board.rtc_set(unix_s)` keeps it over resets."""
+    """`wifi`: driver, or None when the network is somebody else's; its `joining` loads the classes WifiJoining and of
+    the driver that it takes. `networks`: normalized items of the config; `net.ask_time()`: awaitable of unix seconds, or
+    LinkError; `board.rtc_set(unix_s)` keeps it over resets."""
 
     def __init__(self, clock, rng, say, wifi, networks, net, board):
         self.clock = clock
@@ -26,7 +27,9 @@ class NetworkLoop:
         self.networks = networks
         self.net = net
         self.board = board
-        self.joiner = Joiner(len(networks), clock.ms())
+        self.joining = None  # a WifiJoining, while there is no connection
+        self.joined = -1  # the network of the last connection
+        self.since = Timer(clock.ms(), _SETTLED_MS)
         self.sync = Timer(clock.ms())
         self.backoff = Backoff(2000, 60000)
         self.up = wifi is None
@@ -36,14 +39,10 @@ class NetworkLoop:
         return self.up and self.clock.utc() is not None
 
     async def run(self, beat):
-        started = False
         while True:
             beat()
             if self.wifi:
                 try:
-                    if not started:
-                        self.wifi.start()
-                        started = True
                     self.join()
                 except DriverError as e:  # an ordinary reason to try again later
                     self.say("warning", str(e))
@@ -53,21 +52,26 @@ class NetworkLoop:
 
     def join(self):
         wifi = self.wifi
+        now = self.clock.ms()
         up = wifi.connected()
         if up != self.up:
             self.up = up
+            self.since = Timer(now, _SETTLED_MS)
             self.say("info", "Wi-Fi: address %s" % wifi.ip() if up else "Wi-Fi: connection lost")
-        action, index = self.joiner.step(up, self.rng(), self.clock.ms()) or (None, 0)
-        if action == "join":
-            network = self.networks[index]
-            self.say("info", "Wi-Fi: joining %s" % network["ssid"])
-            wifi.connect(network["ssid"], network["password"].reveal())
-        elif action:
-            self.say("warning", "Wi-Fi: %s" % wifi.status())
-            if action == "restart":
-                wifi.restart()
-            else:
-                wifi.disconnect()
+        joining = self.joining
+        if up and not (joining and self.since.passed(now)):
+            return
+        if up:
+            self.joined = joining.policy.index
+            self.joining = None
+            wifi.joining.drop()
+            return
+        if not joining:
+            joining_class, control_class = wifi.joining.load()
+            self.joining = joining = joining_class(
+                control_class(wifi), self.networks, self.say, now, self.joined
+            )
+        joining.step(up, self.rng(), now)
 
     async def set_time(self):
         try:

@@ -15,8 +15,10 @@ def wifi():
     chip = fakemachine.install()
     chip.networks["bench"] = "test-secret-not-real"
     from firmware.drivers.board import Board
+    from firmware.drivers.wifi_control import WifiControl
 
-    return chip, Board().wifi("realer-device")
+    w = Board().wifi("realer-device")
+    return chip, w, WifiControl(w)
 
 
 def refused(call, *args):
@@ -152,53 +154,54 @@ def test_random_bits():
 
 
 def test_wifi_connects_once_and_is_then_left_alone():
-    chip, w = wifi()
-    w.start()
+    chip, w, control = wifi()
+    control.start()
     assert chip.wifi_on and chip.hostname == "realer-device"
     assert chip.reconnects == 0
     assert not w.connected() and w.dns() == []
-    w.connect("bench", "test-secret-not-real")
-    assert w.connected() and w.status() == "connected"
+    control.connect("bench", "test-secret-not-real")
+    assert w.connected() and control.status() == "connected"
     assert (w.ip(), w.dns()) == ("192.168.1.57", ["192.168.1.1"])
-    w.connect("other", "test-secret-not-real")
+    control.connect("other", "test-secret-not-real")
     assert chip.link == "bench"
-    w.disconnect()
-    assert not w.connected() and w.status() == "idle"
+    control.disconnect()
+    assert not w.connected() and control.status() == "idle"
 
 
 def test_wifi_says_why_not():
-    chip, w = wifi()
-    w.start()
-    w.connect("elsewhere", "test-secret-not-real")
-    assert w.status() == "no such network"
-    w.connect("bench", "another-secret-not-real")
-    assert w.status() == "wrong password"
+    chip, w, control = wifi()
+    control.start()
+    control.connect("elsewhere", "test-secret-not-real")
+    assert control.status() == "no such network"
+    control.connect("bench", "another-secret-not-real")
+    assert control.status() == "wrong password"
     chip.networks["open"] = None
-    w.connect("open", "")
+    control.connect("open", "")
     assert w.connected()
     chip.reason = 77
-    assert w.status() == "reason 77"
+    assert control.status() == "reason 77"
 
 
 def test_wifi_faults_are_driver_errors_without_the_password():
-    chip, w = wifi()
-    w.start()
+    chip, w, control = wifi()
+    control.start()
     chip.wifi_broken = RuntimeError("Wifi Unknown Error 0x300f")
-    assert "0x300f" in refused(w.connect, "bench", "test-secret-not-real")
+    assert "0x300f" in refused(control.connect, "bench", "test-secret-not-real")
     chip.wifi_broken = OSError("Wifi Internal Error")
-    text = refused(w.connect, "bench", "test-secret-not-real")
+    text = refused(control.connect, "bench", "test-secret-not-real")
     assert "Wifi Internal Error" in text and "secret" not in text
-    w.restart()
+    control.restart()
     assert chip.wifi_on and chip.reconnects == 0
-    w.connect("bench", "test-secret-not-real")
+    control.connect("bench", "test-secret-not-real")
     assert w.connected()
 
 
 def test_a_hostname_that_is_too_long_is_a_driver_error():
     fakemachine.install()
     from firmware.drivers.wifi import Wifi
+    from firmware.drivers.wifi_control import WifiControl
 
-    refused(Wifi("x" * 33).start)
+    refused(WifiControl(Wifi("x" * 33)).start)
 
 
 def test_what_was_noted_is_told_after_a_reset():

@@ -2,7 +2,7 @@
 
 import json
 
-from firmware.cloud import mqtt_catalog, mqtt_messages, realer
+from firmware.cloud import mqtt_catalog, mqtt_messages, oauth
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Catalog, Command, Report, Sensor
@@ -55,19 +55,19 @@ def refused(call, *args):
 
 
 def test_no_scope_is_asked_for_that_is_not_needed():
-    assert realer.scopes({"transport": "mqtt", "commands": 0}).split(" ") == [
+    assert oauth.scopes({"transport": "mqtt", "commands": 0}).split(" ") == [
         "iot:catalog:read",
         "iot:mqtt:connect",
         "iot:mqtt:ack:read",
         "iot:mqtt:feed-data:write",
     ]
     assert (
-        realer.scopes({"transport": "mqtt", "commands": 2})
-        == realer.scopes({"transport": "mqtt", "commands": 0}) + " iot:mqtt:desired:read"
+        oauth.scopes({"transport": "mqtt", "commands": 2})
+        == oauth.scopes({"transport": "mqtt", "commands": 0}) + " iot:mqtt:desired:read"
     )
     assert (
-        realer.scopes({"transport": "auto", "commands": 2})
-        == realer.scopes({"transport": "mqtt", "commands": 2}) + " iot:feed-data:write"
+        oauth.scopes({"transport": "auto", "commands": 2})
+        == oauth.scopes({"transport": "mqtt", "commands": 2}) + " iot:feed-data:write"
     )
 
 

@@ -253,8 +253,9 @@ class Board:
 
 def out_of_service(left):
     """What the board did in a minute with a configuration of which that is left."""
-    board, log = Board(), Log()
-    coroutine = show_config_error(board, log, Flash(name="pump"), {"outputs": [[16, 0, 1], [17, 1, 0]]}, left)
+    board, log, flash = Board(), Log(), Flash(name="pump")
+    flash.save("boot.json", {"outputs": [[16, 0, 1], [17, 1, 0]]})
+    coroutine = show_config_error(board, log, flash, left)
     try:
         asyncio.run(log.clock.within(60000, coroutine))
     except asyncio.TimeoutError:

@@ -6,7 +6,7 @@ The sound bodies are the documentation's own examples (Realer API, sections 3 to
 import binascii
 import json
 
-from firmware.cloud import realer
+from firmware.cloud import oauth, realer
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Report, Secret
@@ -32,7 +32,7 @@ def refused(call, *args):
 
 
 def test_a_token_is_asked_for_with_the_keys_in_the_basic_header_only():
-    method, target, headers, body = realer.oauth(CFG)
+    method, target, headers, body = oauth.oauth(CFG)
     scheme, _, keys = dict(headers)["Authorization"].partition(" ")
     assert (method, target, scheme) == ("POST", "/oauth/token", "Basic")
     assert binascii.a2b_base64(keys) == b"cdv_00000000000000000000000001:test-secret-not-real"
@@ -42,11 +42,11 @@ def test_a_token_is_asked_for_with_the_keys_in_the_basic_header_only():
 
 def test_long_keys_make_one_header_line():
     keys = dict(CFG, client_secret=Secret("x" * 300))
-    assert "\n" not in dict(realer.oauth(keys)[2])["Authorization"]
+    assert "\n" not in dict(oauth.oauth(keys)[2])["Authorization"]
 
 
 def test_a_token_of_any_letters_survives_the_form_that_revokes_it():
-    method, target, _, body = realer.oauth(CFG, Secret("a+/=&%"))
+    method, target, _, body = oauth.oauth(CFG, Secret("a+/=&%"))
     assert (method, target) == ("POST", "/oauth/revoke")
     assert body == b"token=%61%2b%2f%3d%26%25"
 

@@ -3,7 +3,7 @@
 import binascii
 import json
 
-from firmware.cloud import realino, responses
+from firmware.cloud import keys, realino, responses
 from firmware.core import verdict as v
 from firmware.core.catalog import bind
 from firmware.core.errors import LinkError
@@ -63,7 +63,7 @@ def test_a_client_id_that_is_no_number_stays_text():
 def test_the_login_of_the_documentation():
     found, body, _, _ = responses.parse_response("login", Answer(200, vector("login-200.json")))
     assert found == v.OK
-    token, expires_s, renew_s = responses.grant(body)
+    token, expires_s, renew_s = keys.grant(body)
     assert (token.reveal(), expires_s, renew_s) == ("b11db7f6c816568eb3b156df3aeaa5", 3600, 0)
     device, catalog, interval_s, most_bytes, subscription = realino.account(body)
     assert (device, interval_s, most_bytes, subscription) == (1, 5, 5000, "active")
@@ -103,7 +103,7 @@ def test_the_oldest_login_says_less():
         plan_requests_data_transfer=...,
         subscription_status=...,
     )
-    assert responses.grant(body)[1:] == (1800, 0)
+    assert keys.grant(body)[1:] == (1800, 0)
     assert realino.account(body)[2:] == (5, 5000, None)
 
 

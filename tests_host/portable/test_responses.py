@@ -5,7 +5,7 @@ The sound bodies are the documentation's own examples (Realer API, sections 3, 5
 
 import json
 
-from firmware.cloud import responses
+from firmware.cloud import keys, responses
 from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 
@@ -117,7 +117,7 @@ def test_the_words_about_an_error_are_short_whatever_it_is():
 
 
 def test_the_token_of_the_documentation():
-    token, expires_s, renew_s = responses.grant(json.loads(TOKEN))
+    token, expires_s, renew_s = keys.grant(json.loads(TOKEN))
     assert (token.reveal(), expires_s, renew_s) == ("test-token", 3600, 2700)
     assert "test-token" not in repr((token, expires_s, renew_s))
 
@@ -129,19 +129,19 @@ def test_a_token_with_less_or_more_than_documented():
         ({"access_token": "t", "expires_in": 59.9, "renew_after": None}, (59, 0)),
         ({"access_token": "t", "expires_in": 1, "renew_after": [], "new": {"a": 1}}, (1, 0)),
     ):
-        assert responses.grant(body)[1:] == expected
+        assert keys.grant(body)[1:] == expected
 
 
 def test_a_token_that_cannot_be_used_is_no_token():
     good = {"access_token": "test-token", "expires_in": 3600}
     for text in (None, "", 7, True, ["t"], "two words", "line\r\nX: y", "tab\t", "caf\u00e9", "\x7f", " "):
-        refused(responses.grant, dict(good, access_token=text))
+        refused(keys.grant, dict(good, access_token=text))
     for seconds in (None, 0, -5, 0.5, "", "soon", True, [3600], {}, 1e300):
-        refused(responses.grant, dict(good, expires_in=seconds))
+        refused(keys.grant, dict(good, expires_in=seconds))
     for body in WRONG:
-        refused(responses.grant, body)
+        refused(keys.grant, body)
 
 
 def test_no_error_text_tells_the_token():
-    error = refused(responses.grant, {"access_token": "test token", "expires_in": 3600})
+    error = refused(keys.grant, {"access_token": "test token", "expires_in": 3600})
     assert "test token" not in str(error)

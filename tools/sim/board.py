@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware.core.errors import DriverError
+from firmware.runtime.wifi_joining import WifiJoining
 from tools.board.world import World
 
 
@@ -119,12 +120,24 @@ class SimAccessPoint:
         self.on = False
 
 
+class _Joining:
+    """The unit of `wifi.joining`: this radio is its own driver."""
+
+    def load(self) -> tuple[Callable, Callable]:
+        return WifiJoining, lambda radio: radio
+
+    def drop(self) -> None:
+        pass
+
+
 class SimRadio:
     """Wi-Fi with access points that come and go. Joining takes `JOIN_S` of virtual time."""
 
     JOIN_S = 2.0
+    wlan = None
 
     def __init__(self, now_s: Callable[[], float]) -> None:
+        self.joining = _Joining()
         self.air: dict[str, str] = {}  # ssid: password of the access points in reach
         self.restarts = 0
         self.joins: list[str] = []

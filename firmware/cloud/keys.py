@@ -1,0 +1,29 @@
+"""What a login sends and gets in every generation of the Realer API: the device's keys, a token.
+
+Sources: Realer API, sections 2.1 and 3.1. Pure.
+"""
+
+import binascii
+
+from firmware.cloud.fields import get
+from firmware.core.errors import LinkError
+from firmware.core.nouns import Secret, number
+
+
+def basic(cfg):
+    """The header with the device's keys."""
+    keys = "%s:%s" % (cfg["client_id"], cfg["client_secret"].reveal())
+    return "Authorization", "Basic " + binascii.b2a_base64(keys.encode()).decode().strip()
+
+
+def grant(body):
+    """(token as Secret, expires_s, renew_s) of a token reply; `renew_s` is 0 when there is no hint. LinkError.
+
+    Realino calls the first of the two numbers `access_token_expires_in`, and gives no hint."""
+    token = get(body, "access_token")
+    expires_s = number(get(body, "expires_in") or get(body, "access_token_expires_in")) or 0
+    # The token goes into a header, where only visible ASCII is safe.
+    data = token.encode("utf-8", "surrogatepass") if isinstance(token, str) else b""
+    if not data or min(data) < 33 or max(data) > 126 or expires_s < 1:
+        raise LinkError("token reply without a usable access_token or expires_in")
+    return Secret(token), int(expires_s), int(number(get(body, "renew_after")) or 0)

@@ -1,0 +1,35 @@
+"""OAuth 2.0 client credentials: what asks for a token, and what takes it back.
+
+Sources: Realer API, sections 3.1 to 3.3; RFC 6749 section 4.4; RFC 7009. Pure.
+"""
+
+import binascii
+
+from firmware.cloud.keys import basic
+
+_MQTT_SCOPES = "iot:catalog:read iot:mqtt:connect iot:mqtt:ack:read iot:mqtt:feed-data:write"
+
+
+def scopes(cfg):
+    """What a token is asked for, and no more (section 3.3): MQTT, desired states where there are commands, polling
+    beside it; "" for polling alone: the server's own choice."""
+    transport = cfg["transport"]
+    if transport == "https":
+        return ""
+    asked = _MQTT_SCOPES
+    if cfg["commands"]:
+        asked += " iot:mqtt:desired:read"
+    return asked + " iot:feed-data:write" if transport == "auto" else asked
+
+
+def oauth(cfg, revoke=None, scopes=""):
+    """The arguments of `Client.request` that ask for a token with `scopes` ("": the server's own choice), or take back
+    the Secret `revoke` (sections 3.1, 3.2)."""
+    body = b"grant_type=client_credentials"
+    if scopes:
+        body += b"&scope=" + scopes.replace(" ", "+").encode()
+    if revoke:
+        # Every byte is escaped, because a plus sign would arrive as a blank.
+        body = b"token=%" + binascii.hexlify(revoke.reveal().encode(), "%")
+    headers = basic(cfg), ("Content-Type", "application/x-www-form-urlencoded")
+    return "POST", "/oauth/revoke" if revoke else "/oauth/token", headers, body

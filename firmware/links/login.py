@@ -1,0 +1,25 @@
+"""The login of iot/v1: in memory only while a token is asked for or revoked."""
+
+from firmware.cloud import keys, oauth
+from firmware.core import verdict as v
+
+
+class Login:
+    """`http`: an Https."""
+
+    def __init__(self, http):
+        self.http = http
+        self.account = http.account
+
+    async def token(self, scopes):
+        """(token, expires_s, renew_s) of a fresh token. LinkError, AuthError."""
+        answer = await self.http.call("token", oauth.oauth(self.account.cfg, None, scopes))
+        self.account.no_oauth = answer[0] == v.GONE
+        return keys.grant(self.http.accept(*answer))
+
+    async def revoke(self, token):
+        await self.http.call("revoke", oauth.oauth(self.account.cfg, token))
+
+    def scopes(self):
+        """What a token is asked for, "" for the server's own choice."""
+        return oauth.scopes(self.account.cfg)

@@ -1,0 +1,42 @@
+"""The start in order: say what runs, read the configuration, build the device. Dropped from memory afterwards.
+
+The check of the configuration runs before anything else takes memory, and is dropped before the device is built.
+"""
+
+import asyncio
+
+from firmware.device import drop
+from firmware.runtime.flash import BOOT_RECORD, SLOT_RECORD
+from firmware.version import VERSION
+
+
+def start(board, log, store):
+    """The Device. ConfigError."""
+    for line in board.noted():
+        log.sink("before the reset: " + line)
+    record, slot = store.load(BOOT_RECORD), store.load(SLOT_RECORD)
+    where = slot.get("slot") or "root"
+    if "failed" in slot:
+        where += ", as %s failed" % slot["failed"]
+    facts = VERSION, where, record.get("boots", 0), board.reset_cause()
+    log.say("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
+    if record.get("safe_mode"):
+        from firmware.out_of_service import sit_out
+
+        asyncio.run(sit_out(board, log, store, record))
+    config = _config(log)
+    drop("firmware.settings", "firmware.core.config")
+    return _built(config, board, log, store, record.get("boots", 0))
+
+
+def _config(log):
+    """In a function of its own: as long as it runs, what it imported cannot be dropped."""
+    from firmware.settings import load_config
+
+    return load_config("config.json", log)
+
+
+def _built(config, board, log, store, boots):
+    from firmware.app import start
+
+    return start(config, board, log, store, boots)
