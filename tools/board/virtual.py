@@ -4,9 +4,8 @@ Owns: power, resets, the watchdog's bite, and the wire over which the shims ask 
 connection per run; a run that does not know the token is turned away).
 Refuses: chip rules (`chip.py`), physics (`world.py`), processes (`process.py`).
 
-Where it is not an ESP32: sockets, `time.time()` and the dates that TLS checks are the host's, files are plain files
-and not littlefs, and the shims take a little of the heap: 3 KB of 32 bits where they run from a read-only file
-system, 10 KB where MicroPython has none (1.24).
+Where it is not an ESP32: sockets, `time.time()` and the dates that TLS checks are the host's, and files are plain files
+and not littlefs. Memory is that of `memory.py` (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ from pathlib import Path
 
 from tools.board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
 from tools.board.console import Console
+from tools.board.memory import TIGHTEST, Memory
+from tools.board.memory_desk import MemoryDesk
 from tools.board.process import HEAP, Run
 from tools.board.rom import Modules
 from tools.board.world import World
@@ -36,12 +37,14 @@ _IDLE_S = 0.5
 class VirtualBoard:
     """One board on the bench; `async with` switches it on and, whatever happens, off.
 
-    `flash`: folder that is its file system (see `install`). `heap`: MicroPython heap, by word size when None.
+    `flash`: folder that is its file system (see `install`). `memory`: the chip's, a stock one's when None; `heap`: a
+    Python heap of that size instead, such as "4m", as a board with PSRAM has it.
     `networks`: ssid -> password on the air, None = any. `dns`: name server that DHCP hands out.
     `on_line(text)`: a printed line. `on_event(event)`: tuples, in order, `t` in `time.monotonic()` seconds:
     `("boot", n)`, `("line", text)`, `("pin", gpio, level or None, t)`, `("wdt",)`, `("crash", status)`,
-    `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by different ways: their order among each
-    other says nothing below a millisecond or two. `listening`: where on 127.0.0.1 the access point's ports are.
+    `("panic", why)`, `("third_area", why)`, `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by
+    different ways: their order among each other says nothing below a millisecond or two.
+    `listening`: where on 127.0.0.1 the access point's ports are.
     `console.open()` plugs in a cable: see there. `frozen`: modules its image has beside those of a stock one.
     """
 
@@ -56,9 +59,12 @@ class VirtualBoard:
         on_line: Callable[[str], None] = lambda text: None,
         on_event: Callable[[tuple], None] = lambda event: None,
         frozen: Modules = (),
+        memory: Memory | None = None,
     ):
         self.world = world
-        self.chip = Chip(world, _now_ms, self._pin, networks, dns)
+        memory = memory or Memory("psram" if heap else TIGHTEST, judged=not heap and interpreter.bits == 32)
+        desk = MemoryDesk(memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why))
+        self.chip = Chip(world, _now_ms, self._pin, networks, dns, memory=desk)
         self.chip.listen = self._listen
         self.listening: dict[int, int] = {}
         self.boots = 0
@@ -196,12 +202,13 @@ class VirtualBoard:
         starting = asyncio.ensure_future(
             Run.start(
                 self._interpreter, self._heap, self._flash, port, self._token, self.chip.raw_repl,
-                self._line, self.console.show, self._frozen,
+                self._line, self.console.show, self._frozen, self.chip.memory.memory.judged,
             )
         )  # fmt: skip
         try:
             # It may have said all it had to say before it counts as started: a power cut then loses nothing of it.
             self._program = await asyncio.shield(starting)
+            self.chip.memory.open_file = self._program.open_file
             while self._typed:
                 self._program.type(self._typed.pop(0))
             exited = asyncio.create_task(self._program.wait())
@@ -246,6 +253,8 @@ class VirtualBoard:
         self._sync()
         ran = not self.chip.at_repl
         reply = self.chip.answer(line)
+        if self.chip.panicked:
+            self._emit("panic", self.chip.panicked)
         if self.chip.ended is not None:
             self._ended.set_result(self.chip.ended)
         elif ran and self.chip.at_repl:

@@ -1,0 +1,155 @@
+"""The Python heap as the chip would count it, and the shims of the modules whose C would take memory beside it.
+
+What interpreter and shims have taken is not counted, nor is the ballast: a piece of this heap that the chip's has not.
+Looks at the heap before a request to the host, at most twenty times a second, and after each collection; tells what
+is in use then, and whether an allocation has failed since, which the host calls by its name.
+Part of the virtual board, never of a device.
+"""
+
+import gc
+import sys
+import time
+
+import _link
+
+_EVERY_MS = 50
+_last = [0, 0]  # when it looked, the most that was in use
+_own = [0, 0]  # bytes that are not the program's, and of them those held for `lack`
+_held = [None, None]
+_busy = [False]
+_search = []
+
+
+class _Shim:
+    """In place of a module that is C: its own names first."""
+
+    def __init__(self, module, names):
+        self._module = module
+        for name in names:
+            setattr(self, name, names[name])
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+
+def put(name, **names):
+    sys.modules[name] = _Shim(__import__(name), names)
+
+
+def begin(word):
+    """Counts from here. `word`: bytes of an address; 0: nobody wants to know of allocations that failed."""
+    put("gc", collect=_collect, mem_alloc=_used, mem_free=_free)
+    gc.collect()
+    used = gc.mem_alloc()
+    if word:
+        _prepare(used + gc.mem_free(), word)
+        gc.collect()
+        used = gc.mem_alloc()
+    own, ballast = _link.ask("heap", used, used + gc.mem_free()).split()
+    _own[0] = int(own) + _hold(0, int(ballast))
+    gc.collect()
+    _link.before[0] = look
+
+
+def _used():
+    return gc.mem_alloc() - _own[0]
+
+
+def _free():
+    return int(_link.ask("heap_free", _used(), gc.mem_free()))
+
+
+def _collect():
+    gc.collect()
+    look(True)
+
+
+def _hold(which, size):
+    """Hold so many bytes, and no others; what they take of the heap."""
+    _held[which] = None
+    gc.collect()
+    if size <= 0:
+        return 0
+    free = gc.mem_alloc()
+    _held[which] = bytearray(size)
+    return gc.mem_alloc() - free
+
+
+def lack(size):
+    """Hold what the chip has not of its second area."""
+    if size != (0 if _held[1] is None else len(_held[1])):
+        _own[0] -= _own[1]
+        _own[1] = 0
+        _own[1] = _hold(1, size)
+        _own[0] += _own[1]
+
+
+def look(now=False):
+    if _busy[0] or not (now or time.ticks_diff(time.ticks_ms(), _last[0]) >= _EVERY_MS):
+        return
+    _busy[0] = True
+    try:
+        if _search and _failed():
+            _search.clear()
+            _link.ask("heap_failed")
+        used = _used()
+        if now or used > _last[1]:
+            gc.collect()
+            used = _used()
+            _last[1] = max(_last[1], used)
+            lack(int(_link.ask("heap_lives", used)))
+    except MemoryError:
+        pass  # it is found the next time
+    finally:
+        _busy[0] = False
+        _last[0] = time.ticks_ms()
+
+
+def _prepare(total, word):
+    """What finds the MemoryErrors that lie in the heap, handled or not: their first word is the address of the class.
+
+    The needle lies outside of the heap, or it would be found there.
+    """
+    try:
+        import ffi
+        import uctypes
+
+        libc = ffi.open("libc.so.6")
+    except (ImportError, OSError):
+        return
+    needle = libc.func("p", "malloc", "L")(word)
+    uctypes.bytearray_at(needle, word)[:] = id(MemoryError).to_bytes(word, sys.byteorder)
+    high = _end(uctypes.addressof, 4 * word)
+    _search.extend((libc.func("p", "memmem", "PLPL"), uctypes.bytearray_at, high - total, high, needle, word))
+
+
+def _end(address, block):
+    """Where the heap ends: the largest piece that can be had lies there."""
+    least, most = 0, gc.mem_free() // block
+    while most - least > 1:
+        size = (least + most) // 2
+        try:
+            bytearray(size * block)
+            least = size
+        except MemoryError:
+            most = size
+        gc.collect()
+    return address(bytearray(least * block)) + least * block
+
+
+def _failed():
+    memmem, at, low, high, needle, word = _search
+    where = low
+    while where < high and (where := memmem(where, high - where, needle, word)):
+        if (where - low) % (4 * word) == 0 and _is_error(at(where + 3 * word, word), low, high, at):
+            return True
+        where += word
+    return False
+
+
+def _is_error(pointer, low, high, at):
+    """Whether an exception lies there: its fourth word points to the tuple of its arguments."""
+    args = int.from_bytes(pointer, sys.byteorder)
+    if args == id(()):
+        return True
+    return low <= args < high and int.from_bytes(at(args, len(pointer)), sys.byteorder) == id(tuple)
