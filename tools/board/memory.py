@@ -127,11 +127,14 @@ class Pool:
         """The largest free piece to the byte."""
         return self._large
 
-    def take(self, name: str, size: int, small: int = 0) -> None:
-        """`small` of the `size` bytes from the small regions. Raises NoRoomError, and takes nothing then."""
+    def take(self, name: str, size: int, divided: bool = False) -> None:
+        """From the small regions what they have room for, as ESP-IDF looks there first, else from the large one;
+        `divided`: as much from the small ones as there is. Raises NoRoomError, and takes nothing then."""
         if name in self._taken:
             raise ValueError(f"{name} is taken already")
-        if size - small > self._large or small > self._small:
+        room = self._small - self.image.small_left
+        small = min(max(room, 0), size) if divided else size if size <= room else 0
+        if size - small > self._large:
             raise NoRoomError(f"{name}: {size} bytes, largest piece {self._large}")
         self._taken[name] = small, size - small
         self._small -= small
@@ -248,14 +251,13 @@ class Memory:
 
     def wifi(self, on: bool, name: str = "wifi") -> None:
         """The radio with all its buffers, shared by station ("wifi") and access point ("ap"). Raises NoRoomError."""
-        image = self.pool.image
         if not on:
             self.pool.give(name)
             if not {"wifi", "ap"} & set(self.pool.names()):
                 self.pool.give("radio")
             return
         if "radio" not in self.pool:
-            self.pool.take("radio", image.wifi, min(image.small - image.small_left, image.wifi))
+            self.pool.take("radio", self.pool.image.wifi, divided=True)
         if name not in self.pool:
             self.pool.take(name, ACCESS_POINT if name == "ap" else 0)
 

@@ -1,8 +1,9 @@
 """The Python heap as the chip would count it, and the shims of the modules whose C would take memory beside it.
 
 What interpreter and shims have taken is not counted, nor is the ballast: a piece of this heap that the chip's has not.
-Looks at the heap before a request to the host, at most twenty times a second, and after each collection; tells what
-is in use then, and whether an allocation has failed since, which the host calls by its name.
+Looks at the heap before a request to the host, at most twenty times a second, and after each collection. Where more
+seems to be in use than ever, and once a second, it collects first; tells what is in use then, and whether an allocation
+has failed since, which the host calls by its name.
 Part of the virtual board, never of a device.
 """
 
@@ -13,7 +14,8 @@ import time
 import _link
 
 _EVERY_MS = 50
-_last = [0, 0]  # when it looked, the most that was in use
+_FRESH_MS = 1000
+_last = [0, 0, 0]  # when it looked, the most that was in use, when it collected
 _own = [0, 0]  # bytes that are not the program's, and of them those held for `lack`
 _held = [None, None]
 _busy = [False]
@@ -93,9 +95,10 @@ def look(now=False):
             _search.clear()
             _link.ask("heap_failed")
         used = _used()
-        if now or used > _last[1]:
+        if now or used > _last[1] or time.ticks_diff(time.ticks_ms(), _last[2]) >= _FRESH_MS:
             gc.collect()
             used = _used()
+            _last[2] = time.ticks_ms()
             _last[1] = max(_last[1], used)
             lack(int(_link.ask("heap_lives", used)))
     except MemoryError:
