@@ -58,7 +58,7 @@ async def test_deploy_run_change_deploy(smallest, tmp_path):
 
 
 async def test_a_board_whose_image_has_the_firmware_gets_the_rest(smallest, tmp_path):
-    async with Stage(smallest, powered=False, frozen=True) as stage:
+    async with Stage(smallest, powered=False, image="own") as stage:
         config = bring_home(stage, tmp_path)
         await stage.board.power_on()
         url = await stage.board.console.open()

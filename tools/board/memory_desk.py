@@ -102,7 +102,9 @@ class MemoryDesk:
         return int(free) + self.memory.pool.largest * self.scale
 
     def _lacking(self) -> int:
-        return self.memory.lacking() * self.scale if self.memory.judged else 0
+        # Between two looks of the board a stack comes back, and the heap may grow by all of it: not held meanwhile.
+        soon = self._ending and not self.memory.grown
+        return self.memory.lacking() * self.scale if self.memory.judged and not soon else 0
 
     # The pool
 
