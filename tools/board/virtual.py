@@ -32,6 +32,7 @@ _BOOT_S = 0.05
 """From the end of one run to the start of the next: the chip's boot loader, and a brake on reset storms."""
 _TICK_S = 0.1
 _IDLE_S = 0.5
+_SOON_S = 0.001
 
 
 class VirtualBoard:
@@ -207,8 +208,9 @@ class VirtualBoard:
         )  # fmt: skip
         try:
             # It may have said all it had to say before it counts as started: a power cut then loses nothing of it.
-            self._program = await asyncio.shield(starting)
-            self.chip.memory.open_file = self._program.open_file
+            program = await asyncio.shield(starting)
+            self.chip.memory.open_file = program.open_file
+            self._program = program
             while self._typed:
                 self._program.type(self._typed.pop(0))
             exited = asyncio.create_task(self._program.wait())
@@ -306,10 +308,18 @@ class _Wire(asyncio.Protocol):
         if not token or not secrets.compare_digest(self._greeting, f"hello {token}"):
             self._transport.close()
         elif line is not self._greeting:
-            tag, _, request = line.partition(" ")
-            reply = self._board._answer(request)
-            if reply is not None:
-                self._transport.write(f"{tag}{reply}\n".encode("ascii"))
+            self._serve(line)
+
+    def _serve(self, line: str) -> None:
+        if self._board._program is None:
+            # The program was faster than its start, without which its files are not known: it waits, as it always does.
+            if self._board._token and not self._transport.is_closing():
+                asyncio.get_running_loop().call_later(_SOON_S, self._serve, line)
+            return
+        tag, _, request = line.partition(" ")
+        reply = self._board._answer(request)
+        if reply is not None:
+            self._transport.write(f"{tag}{reply}\n".encode("ascii"))
 
 
 async def _ended(starting: asyncio.Future[Run]) -> None:
