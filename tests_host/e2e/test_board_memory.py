@@ -172,6 +172,34 @@ print(free())
     assert int(story.lines[-1]) < 139_852 - 57_380 - 40_000
 
 
+async def test_nothing_lies_across_the_border_of_two_areas(tmp_path, smallest):
+    main = """
+held = []
+for size in (54000, 40000, 12000):
+    try:
+        held.append(bytearray(size))
+        print(size)
+    except MemoryError:
+        print("no piece of", size, "in", 2 * 56000 - gc.mem_alloc())
+"""
+    story = await play(tmp_path, smallest, main)
+    assert story.lines[:2] == ["54000", "40000"]
+    assert story.lines[2].startswith("no piece of 12000 in 1")
+    assert len(story.saw("third_area")) == 1
+
+
+async def test_the_second_area_of_a_reserve_is_one_piece(tmp_path, smallest):
+    main = """
+lock = reserve(42000)
+held = []
+for size in (41000, 41000):
+    held.append(bytearray(size))
+    print(size)
+"""
+    story = await play(tmp_path, smallest, main)
+    assert story.lines == ["41000", "41000"] and not story.saw("third_area")
+
+
 async def test_talk_of_memory_errors_is_none(tmp_path, any_interpreter):
     main = """
 import machine

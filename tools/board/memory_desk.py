@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tools.board.memory import CHIPS_OWN_HEAP, DEFAULT_STACK, LEAST_STACK, SOCKET, THREAD, Memory, NoRoomError
+from tools.board.memory import (
+    CHIPS_OWN_HEAP,
+    DEFAULT_STACK,
+    FIRST_AREA,
+    LEAST_STACK,
+    SOCKET,
+    THREAD,
+    Memory,
+    NoRoomError,
+)
 
 STACK_BACK_MS = 20
 """From the end of a thread until its stack is back: the idle task frees it (order of magnitude; measured was that it
@@ -80,12 +89,14 @@ class MemoryDesk:
     # The Python heap
 
     def _do_heap(self, used: str, total: str) -> str:
-        """Launched: what interpreter and shims have taken; how much of that is the board's own, and the ballast."""
+        """Launched: what interpreter and shims have taken; how much of that is the board's own, the ballast, and what
+        lies before that: the free part of the first area."""
         own = int(used) - CHIPS_OWN_HEAP * self.scale
         self.board_heap = own
         fits = (self.memory.area + self.memory.next_area()) * self.scale
         ballast = int(total) - own - fits if self.memory.judged else 0
-        return f"{own} {ballast}"
+        first = (FIRST_AREA - CHIPS_OWN_HEAP) * self.scale if ballast > 0 else 0
+        return f"{own} {ballast} {first}"
 
     def _do_heap_lives(self, used: str) -> int:
         """So much is in use after a collection; what to hold of the second area, which the chip has not."""

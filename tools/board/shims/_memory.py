@@ -1,6 +1,7 @@
 """The Python heap as the chip would count it, and the shims of the modules whose C would take memory beside it.
 
-What interpreter and shims have taken is not counted, nor is the ballast: a piece of this heap that the chip's has not.
+What interpreter and shims have taken is not counted, nor is the ballast: pieces of this heap that the chip's has not.
+They lie between the two areas and in the second one, so that nothing lies across the border.
 Looks at the heap before a request to the host, at most twenty times a second, and after each collection. Where more
 seems to be in use than ever, and once a second, it collects first; tells what is in use then, and whether an allocation
 has failed since, which the host calls by its name.
@@ -15,11 +16,13 @@ import _link
 
 _EVERY_MS = 50
 _FRESH_MS = 1000
+_BLOCK = 16 if sys.maxsize < 1 << 32 else 32
 _last = [0, 0, 0]  # when it looked, the most that was in use, when it collected
 _own = [0, 0]  # bytes that are not the program's, and of them those held for `lack`
 _held = [None, None]
 _busy = [False]
 _search = []
+_address = []
 
 
 class _Shim:
@@ -42,13 +45,15 @@ def begin(word):
     """Counts from here. `word`: bytes of an address; 0: nobody wants to know of allocations that failed."""
     put("gc", collect=_collect, mem_alloc=_used, mem_free=_free)
     gc.collect()
-    used = gc.mem_alloc()
     if word:
-        _prepare(used + gc.mem_free(), word)
+        _prepare(gc.mem_alloc() + gc.mem_free(), word)
         gc.collect()
-        used = gc.mem_alloc()
-    own, ballast = _link.ask("heap", used, used + gc.mem_free()).split()
-    _own[0] = int(own) + _hold(0, int(ballast))
+    used = gc.mem_alloc()
+    own, ballast, first = [int(number) for number in _link.ask("heap", used, used + gc.mem_free()).split()]
+    # Of the first area there are pieces between the board's own objects, too.
+    filler = [bytearray(first - gc.mem_free() + _largest() if ballast > 0 else 0)]
+    _own[0] = own + _hold(0, ballast)
+    filler.clear()
     gc.collect()
     _link.before[0] = look
 
@@ -72,9 +77,20 @@ def _hold(which, size):
     gc.collect()
     if size <= 0:
         return 0
-    free = gc.mem_alloc()
-    _held[which] = bytearray(size)
-    return gc.mem_alloc() - free
+    before = gc.mem_alloc()
+    _held[which] = _beyond(size) if which else bytearray(size)
+    gc.collect()
+    return gc.mem_alloc() - before
+
+
+def _beyond(size):
+    """The first piece of the second area: what is offered before that lies in the first one."""
+    skipped = []
+    while True:
+        piece = bytearray(size)
+        if not _address or _held[0] is None or _address[0](piece) > _address[0](_held[0]):
+            return piece
+        skipped.append(piece)
 
 
 def lack(size):
@@ -122,22 +138,26 @@ def _prepare(total, word):
         return
     needle = libc.func("p", "malloc", "L")(word)
     uctypes.bytearray_at(needle, word)[:] = id(MemoryError).to_bytes(word, sys.byteorder)
-    high = _end(uctypes.addressof, 4 * word)
+    _address.append(uctypes.addressof)
+    # The largest free piece is the end of the heap.
+    last = [bytearray(_largest())]
+    high = uctypes.addressof(last[0]) + len(last[0])
+    last.clear()
     _search.extend((libc.func("p", "memmem", "PLPL"), uctypes.bytearray_at, high - total, high, needle, word))
 
 
-def _end(address, block):
-    """Where the heap ends: the largest piece that can be had lies there."""
-    least, most = 0, gc.mem_free() // block
+def _largest():
+    """Bytes of the largest free piece."""
+    least, most = 0, gc.mem_free() // _BLOCK
     while most - least > 1:
         size = (least + most) // 2
         try:
-            bytearray(size * block)
+            bytearray(size * _BLOCK)
             least = size
         except MemoryError:
             most = size
         gc.collect()
-    return address(bytearray(least * block)) + least * block
+    return least * _BLOCK
 
 
 def _failed():
