@@ -123,6 +123,18 @@ def test_a_third_area_takes_the_largest_piece_once_and_has_a_name():
     assert "112001" in chip.third
 
 
+def test_a_third_area_is_given_back_when_little_is_in_use():
+    chip = with_wifi()
+    chip.lives(112_001)
+    lost = chip.pool.free
+    chip.lives(96_000)
+    assert chip.pool.free == lost
+    chip.lives(95_000)
+    assert chip.pool.free == 96_376 - 57_380
+    chip.exhausted("again")
+    assert chip.pool.free == lost and "112001" in chip.third
+
+
 def test_a_heap_that_may_not_double_is_exhausted_where_it_would():
     chip = Memory(doubles=False)
     assert chip.lacking() == FIRST_AREA

@@ -26,6 +26,9 @@ TLS_SETUP = 22_500
 """Of a TLS connection: its record buffers and state, allocated before the first byte is sent (estimate)."""
 VERIFYING, PARSING = 4_500, 7_000
 """Of a handshake's peak: its last part checks signatures, the one before parses certificates (estimate)."""
+THIRD_AREA_STAYS = 0.85
+"""A third area is given back once it is empty. What lies in it cannot be told: it is empty when less than this part of
+the areas is in use (estimate)."""
 ACCESS_POINT = 2_000
 """An access point beside what the radio takes anyhow (estimate)."""
 
@@ -214,6 +217,8 @@ class Memory:
     def lives(self, live: int) -> None:
         """So many bytes are in use after a collection."""
         self.live, self.peak = live, max(self.peak, live)
+        if live < self.area * THIRD_AREA_STAYS:
+            self.pool.give("third area")
         if live > FIRST_AREA and not self.grown:
             self._grow()
         if live > self.area and self.judged:
@@ -221,8 +226,8 @@ class Memory:
 
     def exhausted(self, why: str) -> None:
         """The heap could not serve: a chip takes the whole largest piece now, and nothing is left for sockets."""
-        if not self.third:
-            self.third = why
+        self.third = self.third or why
+        if "third area" not in self.pool:
             self.pool.take("third area", self.pool.largest)
 
     def settle(self) -> None:

@@ -93,8 +93,7 @@ class MemoryDesk:
         lies before that: the free part of the first area."""
         own = int(used) - CHIPS_OWN_HEAP * self.scale
         self.board_heap = own
-        fits = (self.memory.area + self.memory.next_area()) * self.scale
-        ballast = int(total) - own - fits if self.memory.judged else 0
+        ballast = int(total) - own - 2 * FIRST_AREA * self.scale if self.memory.judged else 0
         first = (FIRST_AREA - CHIPS_OWN_HEAP) * self.scale if ballast > 0 else 0
         return f"{own} {ballast} {first}"
 

@@ -60,6 +60,7 @@ def start(port, token, raw, word):
     try:
         if _run("boot", scope) and not raw:
             _run("main", scope)
+        _memory.look(True)
         sys.stdout.write("\0")
         raw = _repl.serve(scope, raw)
     except _link.Gone:

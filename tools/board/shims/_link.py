@@ -63,7 +63,8 @@ def ask(*words):
 
 
 def tell(line):
-    """Send a ready line and wait for nothing, which takes no memory."""
+    """Send a ready line and wait for nothing, which takes no memory. A reply to it is taken for nobody's where the line
+    begins with a control character that `ask` does not use."""
     _wire[0].write(line)
 
 

@@ -16,11 +16,17 @@ import _link
 
 _EVERY_MS = 50
 _FRESH_MS = 1000
+_FAILED = b"\x04 heap_failed\n"
 _BLOCK = 16 if sys.maxsize < 1 << 32 else 32
 _last = [0, 0, 0]  # when it looked, the most that was in use, when it collected
-_own = [0, 0]  # bytes that are not the program's, and of them those held for `lack`
+_own = [
+    0,
+    0,
+    0,
+]  # bytes that are not the program's, of them those held for `lack`, and what was asked of that
 _held = [None, None]
 _busy = [False]
+_told = [True]
 _search = []
 _address = []
 
@@ -46,6 +52,7 @@ def begin(word):
     put("gc", collect=_collect, mem_alloc=_used, mem_free=_free)
     gc.collect()
     if word:
+        _told[0] = False
         _prepare(gc.mem_alloc() + gc.mem_free(), word)
         gc.collect()
     used = gc.mem_alloc()
@@ -94,12 +101,26 @@ def _beyond(size):
 
 
 def lack(size):
-    """Hold what the chip has not of its second area."""
-    if size != (0 if _held[1] is None else len(_held[1])):
-        _own[0] -= _own[1]
-        _own[1] = 0
-        _own[1] = _hold(1, size)
-        _own[0] += _own[1]
+    """Hold what the chip has not of its second area; all of it but the crumbs where that is the whole."""
+    if size == _own[2]:
+        return
+    _own[0] -= _own[1]
+    _own[1] = 0
+    for crumbs in (0, 256, 1024):
+        try:
+            _own[1] = _hold(1, size - crumbs)
+            break
+        except MemoryError:
+            pass
+    else:
+        return  # it is asked for again
+    _own[0] += _own[1]
+    _own[2] = size
+
+
+def left():
+    """Bytes that Python has not used of its areas, garbage not counted as free."""
+    return gc.mem_free()
 
 
 def look(now=False):
@@ -107,8 +128,8 @@ def look(now=False):
         return
     _busy[0] = True
     try:
-        if _search and _failed():
-            _search.clear()
+        if _search and not _told[0] and _failed():
+            _told[0] = True
             _link.ask("heap_failed")
         used = _used()
         if now or used > _last[1] or time.ticks_diff(time.ticks_ms(), _last[2]) >= _FRESH_MS:
@@ -118,7 +139,9 @@ def look(now=False):
             _last[1] = max(_last[1], used)
             lack(int(_link.ask("heap_lives", used)))
     except MemoryError:
-        pass  # it is found the next time
+        if not _told[0]:
+            _told[0] = True
+            _link.tell(_FAILED)  # takes none
     finally:
         _busy[0] = False
         _last[0] = time.ticks_ms()
