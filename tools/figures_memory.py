@@ -42,7 +42,9 @@ class MemoryFigures:
     def _row(self, transport: str, image: str, more: dict[str, str]) -> Callable[[], Awaitable[list[Line]]]:
         async def measure() -> list[Line]:
             moments: dict[str, Facts] = {}
-            stage = self._make(transport=transport, image=image, plan=_PLAN, starved=True, **more)
+            # What an image of one's own must not need, its board does not have.
+            settings: dict[str, Any] = {"doubles": image == "stock", "starved": True, "plan": _PLAN}
+            stage = self._make(transport=transport, image=image, **settings, **more)
             try:
                 async with stage:
                     await _story(stage, moments)

@@ -47,7 +47,8 @@ class Stage:
     The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one, whose heap is
     not judged, the sources. `image` "own": the code, Python files of `files` too, is in the image, where `make image`
     puts it. `chain`: the certificates that all servers present. `version`: the published image whose memory it has.
-    `heap`: a Python heap of that size in place of a plain ESP32's.
+    `doubles` False: its heap has the first area only, and what needs more needs a third. `heap`: a Python heap of that
+    size in place of a plain ESP32's.
 
     A board that needs a third area of heap ends the stage with ThirdAreaError, except where it is `starved`.
 
@@ -73,6 +74,7 @@ class Stage:
         image: str = "stock",
         chain: str = memory.USUAL_CHAIN,
         version: str = memory.TIGHTEST,
+        doubles: bool = True,
         starved: bool = False,
         served: Served | None = None,
         time_scale: float = 60.0,
@@ -92,7 +94,7 @@ class Stage:
         self.transport = transport
         self.image, self.chain, self.version = image, chain, version
         self.third_area = ""
-        self._heap, self._starved = heap, starved
+        self._heap, self._doubles, self._starved = heap, doubles, starved
         self._tree, self._edit, self._files = tree, edit, dict(files or {})
         self._powered, self._blank, self._on_event = powered, blank, on_event
         self.model.served = served or self.model.served
@@ -117,7 +119,7 @@ class Stage:
             self.board = VirtualBoard(
                 self.flash, self.world, self.interpreter, self._heap, networks={SSID: WIFI_PASSWORD},
                 on_event=self._record, frozen=frozen,
-                memory=memory.Memory(version, self.chain, judged=judged),
+                memory=memory.Memory(version, self.chain, self._doubles, judged),
             )  # fmt: skip
             if self._powered:
                 await self.board.power_on()
