@@ -166,7 +166,9 @@ for _ in range(3):
     machine.reset_cause()
 """
     story = await play(tmp_path, smallest, main)
-    assert [event[1] for event in story.saw("third_area")] == ["an allocation failed"]
+    assert [event[1] for event in story.saw("third_area")] == [
+        "memory allocation failed, allocating 500 bytes"
+    ]
     # Nothing was left for sockets then.
     assert story.desk.lowest < 139_852 - 57_380 - 40_000
 

@@ -288,7 +288,7 @@ def test_a_third_area_is_told_once():
     assert len(desk.third) == 1
     desk.desk.reset(soft=False)
     desk("heap_failed")
-    assert desk.third[1:] == ["an allocation failed"]
+    assert desk.third[1:] == ["memory allocation failed"]
 
 
 def test_figures_outlive_a_reset_and_the_radio_a_soft_one():

@@ -102,8 +102,9 @@ class MemoryDesk:
         self.memory.lives(int(used) // self.scale)
         return self._lacking()
 
-    def _do_heap_failed(self) -> None:
-        self.memory.exhausted("an allocation failed")
+    def _do_heap_failed(self, text: str = ".") -> None:
+        """`text`: as the interpreter puts it, such as "memory allocation failed, allocating 100 bytes"."""
+        self.memory.exhausted(bytes.fromhex(text[1:]).decode(errors="replace") or "memory allocation failed")
 
     def _do_heap_free(self, used: str, free: str) -> int:
         """`gc.mem_free()`, for a program that uses so much; `free`: what the interpreter has."""

@@ -128,9 +128,10 @@ def look(now=False):
         return
     _busy[0] = True
     try:
-        if _search and not _told[0] and _failed():
+        text = None if _told[0] or not _search else _failed()
+        if text is not None:
+            _link.ask("heap_failed", _link.packed(text))
             _told[0] = True
-            _link.ask("heap_failed")
         used = _used()
         if now or used > _last[1] or time.ticks_diff(time.ticks_ms(), _last[2]) >= _FRESH_MS:
             gc.collect()
@@ -184,18 +185,32 @@ def _largest():
 
 
 def _failed():
-    memmem, at, low, high, needle, word = _search
+    """The text of a MemoryError that lies in the heap, or None."""
+    memmem, _, low, high, needle, word = _search
     where = low
     while where < high and (where := memmem(where, high - where, needle, word)):
-        if (where - low) % (4 * word) == 0 and _is_error(at(where + 3 * word, word), low, high, at):
-            return True
+        if (where - low) % (4 * word) == 0:
+            text = _text(where, low, high)
+            if text is not None:
+                return text
         where += word
-    return False
+    return None
 
 
-def _is_error(pointer, low, high, at):
-    """Whether an exception lies there: its fourth word points to the tuple of its arguments."""
-    args = int.from_bytes(pointer, sys.byteorder)
+def _text(where, low, high):
+    """What an exception there says, None if none lies there: its fourth word points to the tuple of its arguments, the
+    third of that to a string."""
+    word = _search[5]
+    args = _word(where + 3 * word)
     if args == id(()):
-        return True
-    return low <= args < high and int.from_bytes(at(args, len(pointer)), sys.byteorder) == id(tuple)
+        return b""
+    if not low <= args < high or _word(args) != id(tuple):
+        return None
+    text = _word(args + 2 * word)
+    if not low <= text < high or _word(text) != id(str):
+        return b""
+    return bytes(_search[1](_word(text + 3 * word), min(_word(text + 2 * word), 80)))
+
+
+def _word(address):
+    return int.from_bytes(_search[1](address, _search[5]), sys.byteorder)
