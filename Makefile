@@ -57,11 +57,11 @@ $(BROWSER): tools/browser.py | $(ENV)
 	@$(PY) -m tools.browser --fetch
 	@touch $@
 
-demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT
-	@$(PY) -m tools.demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)
+demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT, CHAIN=p256 for other certificates
+	@$(PY) -m tools.demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(ARGS)
 
-smoke: $(READY) ## The demo's story without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one
-	@$(PY) -m tools.smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(ARGS)
+smoke: $(READY) ## The demo's story without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one, CHAIN=rsa2048-cross for the largest certificates, IMAGE=own
+	@$(PY) -m tools.smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
 
 test: $(READY) $(BROWSER) $(NODE) ## All tests, on the oldest and the newest MicroPython; ARGS="-k lease" picks some
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)

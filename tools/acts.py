@@ -27,17 +27,19 @@ async def play(stage: Stage, acts: Sequence[Act], tell: Callable[[str], None]) -
     facts: Facts = {}
     for act in acts:
         started = time.monotonic()
+        facts["pool_at_rest"] = stage.memory()["pool_at_rest"]  # the last: before the end
         try:
             await act(stage, facts)
         except (ActFailedError, NotInTimeError) as error:
             raise ActFailedError(f"act {act.__name__}: {error}") from None
         tell(f"{time.monotonic() - started:5.1f} s  {act.__name__}: {(act.__doc__ or '').splitlines()[0]}")
+    must(not stage.third_area, stage.third_area)
     must(stage.board.boots == 1, f"{stage.board.boots} boots where one would do")
     return facts | {"boots": stage.board.boots}
 
 
 def about(stage: Stage) -> Facts:
-    """What ran, and what the health loop said of the heap."""
+    """What ran, what the health loop said of the heap last, and what the board saw of all memory."""
     found = stage.interpreter
     heaps = [int(used) for line in stage.lines for used in re.findall(r"heap (\d+) used", line)]
     must(heaps, "the device told its heap")
@@ -46,7 +48,6 @@ def about(stage: Stage) -> Facts:
         "bits": found.bits,
         "api": stage.config["cloud"]["api"],
         "runtime": "unix",
-        "code": "image" if stage.frozen else "file system",
         "heap_used": heaps[-1],
-        "board_heap": stage.board.chip.board_heap,
+        **stage.memory(),
     }

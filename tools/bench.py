@@ -17,8 +17,10 @@ from pathlib import Path
 
 from tools import interpreter
 from tools.figures import Line
+from tools.figures_memory import MemoryFigures
 from tools.figures_mqtt import MqttFigures
-from tools.stage import ROOT, NotInTimeError
+from tools.stage import ROOT, NotInTimeError, ThirdAreaError
+from tools.stage_options import add_board, board
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,25 +31,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )
-    parser.add_argument(
-        "--heap",
-        help="MicroPython heap (default: 120k, or twice as much for 64 bits, and more for MQTT that runs from it)",
-    )
+    add_board(parser, image=False)
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to measure; default: this one")
     parser.add_argument("--only", default="", help="figures whose name contains this")
     options = parser.parse_args(argv)
     try:
-        bench = MqttFigures(
-            options.quick, interpreter.find(options.bits), heap=options.heap, tree=options.tree
-        )
+        found = interpreter.find(options.bits)
+        bench = MqttFigures(options.quick, found, tree=options.tree, **board(options))
     except interpreter.InterpreterError as error:
         print(error, file=sys.stderr)
         return 1
     figures: tuple[Callable[[], Awaitable[Line | list[Line]]], ...] = (
-        bench.mpy, bench.handshakes, bench.latency, bench.heap, bench.cycles_https,
+        bench.mpy, bench.handshakes, bench.latency, bench.cycles_https,
         bench.stall_refused, bench.stall_dns, bench.stall_unroutable,
-        bench.mqtt_latency, bench.mqtt_publishes, bench.mqtt_renewal, bench.mqtt_heap, bench.cycles_mqtt,
-        bench.stall_mqtt,
+        bench.mqtt_latency, bench.mqtt_publishes, bench.mqtt_renewal, bench.cycles_mqtt,
+        bench.stall_mqtt, *MemoryFigures(bench.stage).measurements(),
     )  # fmt: skip
     good = True
     for figure in figures:
@@ -60,7 +58,7 @@ def _print(figure: Callable[[], Awaitable[Line | list[Line]]]) -> bool:
     started = time.monotonic()
     try:
         found = asyncio.run(figure())
-    except (NotInTimeError, OSError) as error:
+    except (NotInTimeError, ThirdAreaError, OSError) as error:
         found = {"figure": figure.__name__, "value": None, "ok": False, "error": str(error)}
     lines = found if isinstance(found, list) else [found]
     for each in lines:

@@ -26,7 +26,8 @@ from tools.cloud.nouns import Plan
 from tools.keys import key_presses
 from tools.mosquitto import MosquittoError
 from tools.mpy import CompileError
-from tools.stage import CONNECTION_FILE, ROOT, NotInTimeError, Stage
+from tools.stage import CONNECTION_FILE, ROOT, NotInTimeError, Stage, ThirdAreaError
+from tools.stage_options import add_board, board
 
 _HINTS = """\
 pump on port 6, thermostat on port 9; Ctrl-C or q ends it
@@ -41,7 +42,10 @@ _QUIET = ("catalog_read", "feed_replayed", "mqtt_subscribed")
 TRANSPORTS = ("auto", "https", "mqtt")
 _PLAN = Plan(token_s=120, renew_s=60, credential_s=180, credential_renew_s=90)
 _SAFE = {"safe state entered": "bold yellow", "safe state left": "bold green"}
-_BOARD = {"wdt": "the watchdog bites", "repl": "waits at the REPL", "off": "power off"}
+_BOARD = {
+    "wdt": "the watchdog bites", "panic": "the chip crashes:", "third_area": "needs more heap than there is:",
+    "repl": "waits at the REPL", "off": "power off",
+}  # fmt: skip
 _STYLES = {"W": "yellow", "E": "red"}
 
 
@@ -69,7 +73,7 @@ class Narrator:
             self._line(values[0])
         elif kind == "pin" and values[0] in self.roles:
             self._relay(*self.roles[values[0]], values[1])
-        elif kind in ("boot", "wdt", "crash", "reset", "repl", "off"):
+        elif kind in ("boot", "crash", "reset", *_BOARD):
             self.say("board", " ".join([_BOARD.get(kind, kind), *map(str, values)]), "bold")
 
     def _relay(self, role: str, active: int, level: int | None) -> None:
@@ -175,9 +179,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )
-    parser.add_argument(
-        "--heap", help="MicroPython heap (default: 160k for MQTT, else 120k; twice as much for 64 bits)"
-    )
+    add_board(parser, image=False)
     parser.add_argument(
         "--transport", choices=TRANSPORTS, default=TRANSPORTS[0], help="of the device; default: %(default)s"
     )
@@ -186,11 +188,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--connection", type=Path, default=CONNECTION_FILE, help="connection file for tools.cloud"
     )
-    options = vars(parser.parse_args(argv))
+    options = parser.parse_args(argv)
     console = Console(highlight=False, soft_wrap=True)
     try:
-        asyncio.run(_play(console, **options))
-    except (interpreter.InterpreterError, BrokerError, MosquittoError, CompileError, OSError) as error:
+        asyncio.run(_play(console, options))
+    except (
+        interpreter.InterpreterError,
+        BrokerError,
+        MosquittoError,
+        CompileError,
+        ThirdAreaError,
+        OSError,
+    ) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
@@ -209,18 +218,15 @@ def _deploy(stage: Stage, tree: Path, port: str) -> deploy.Plan:
         return deploy.deploy(transport, payload.slot_files(tree), root, Console(quiet=True))
 
 
-async def _play(
-    console: Console, bits: int | None, heap: str | None, transport: str, tree: Path, verbose: bool,
-    connection: Path,
-) -> None:  # fmt: skip
-    found = interpreter.find(bits)
+async def _play(console: Console, options: argparse.Namespace) -> None:
+    found, tree = interpreter.find(options.bits), options.tree
     loop, keys = asyncio.get_running_loop(), asyncio.Queue[str]()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, keys.put_nowait, "q")
-    narrator = Narrator(console, verbose)
+    narrator = Narrator(console, options.verbose)
     stage = Stage(
-        found, heap=heap, tree=tree, transport=transport, powered=False, blank=True, time_scale=15, room_c=18,
-        on_event=narrator.board, connection_file=connection, plan=_PLAN,
+        found, tree=tree, transport=options.transport, powered=False, blank=True, time_scale=15, room_c=18,
+        on_event=narrator.board, connection_file=options.connection, plan=_PLAN, **board(options),
     )  # fmt: skip
     async with stage:
         port = await stage.board.console.open()

@@ -35,9 +35,6 @@ async def rest():
 asyncio.run(rest())
 """
 _STALL_MS = 20
-_HEAP_BYTES = 64 * 1024
-_HEAP_WITH_CODE_BYTES = 84 * 1024
-"""Where a stock image puts the code: the setup portal asks for 28 KB of the 120 that are left free (0018)."""
 _RESTS = 7
 _POLL_MS = 2000
 _SLACK_MS = 250
@@ -51,7 +48,6 @@ class Figures:
     def __init__(self, quick: bool, found: interpreter.Interpreter, **settings: Any) -> None:
         self._quick = quick
         self._seconds = 10 if quick else 60
-        self._polls = 400 if quick else 800
         self._cycles_wanted = 2000 if quick else 10000
         self._trials = 5 if quick else 20
         self._found = found
@@ -62,7 +58,7 @@ class Figures:
         files = {"device_main.py": (tree / "main.py").read_bytes()}
         if probe:
             files["main.py"] = (PROBES / f"{probe}.py").read_bytes()
-        return Stage(self._found, **self._settings, **more, files=files)
+        return Stage(self._found, **(self._settings | more), files=files)
 
     # Loop stall
 
@@ -128,29 +124,6 @@ class Figures:
         return await asyncio.to_thread(_handshakes_in_virtual_time)
 
     # Heap
-
-    async def heap(self) -> list[Line]:
-        """With the code in flash, as an image of one's own has it, and in the heap, where a stock image puts it."""
-        return [await self._heap(frozen) for frozen in (True, False)]
-
-    async def _heap(self, frozen: bool) -> Line:
-        """Real interpreter and real TLS, the firmware's clock a hundred times faster."""
-        async with self.stage("heap", frozen=frozen) as stage:
-            await stage.online()
-            await stage.until("some polls", lambda: stage.polls() > self._polls // 4, 200)
-            start = len(probes(stage.lines))
-            await stage.until("all polls", lambda: stage.polls() > self._polls * 5 // 4, 400)
-            must = _HEAP_BYTES if frozen else _HEAP_WITH_CODE_BYTES
-            return self._in_use(stage, probes(stage.lines)[start:], must, polls=self._polls)
-
-    def _in_use(self, stage: Stage, used: list[int], must: int, **about: Any) -> Line:
-        """Without what is Python on the virtual board only, and C on a chip."""
-        board = stage.board.chip.board_heap
-        about |= {"median": round(statistics.median(used)) - board, "with_the_boards_own": max(used)}
-        code = "flash" if stage.frozen else "the heap"
-        what = f"heap in use online over {stage.transport}, code in {code} (bytes)"
-        about |= {"bits": self._found.bits, "boots": stage.board.boots}
-        return line(what, max(used) - board, must, **about)
 
     async def cycles_https(self) -> list[Line]:
         """Thousands of polls with every fault on the way, between two rests."""

@@ -17,14 +17,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from tools import cycles
 from tools.cloud import claim, dynsec
 from tools.cloud.brokerprocess import MosquittoProcess
 from tools.cloud.certs import TestCA
 from tools.cloud.mqtt_v1 import Topics
 from tools.cloud.nouns import Credential, Plan
 from tools.cloud.site import CERTS
-from tools.cycles import probes
 from tools.figures import PROBES, Figures, Line, line
 from tools.stage import ROOT, NotInTimeError, Stage
 
@@ -32,8 +30,6 @@ _TRIALS = 250
 _MEDIAN_MS, _P99_MS = 5, 25
 _TIMES = 5
 _GAP_MS = 500
-_HEAP_BYTES = 72 * 1024
-_MESSAGES = 1000
 _HOST, _SECRET = "mqtt.realer.test", "test-secret-not-real"
 
 
@@ -132,18 +128,6 @@ class MqttFigures(Figures):
             ),
             line("events lost in renewals", lost(stage), 0, **about),
         ]
-
-    async def mqtt_heap(self) -> Line:
-        """Real interpreter, real TLS and broker, the firmware's clock a hundred times faster."""
-        async with self.stage("heap", transport="mqtt") as stage:
-            await stage.online()
-            async with traffic(stage, 0.03):
-                await stage.until("some messages", lambda: cycles.count(stage) > _MESSAGES // 4, 300)
-                start = len(probes(stage.lines))
-                await stage.until("all messages", lambda: cycles.count(stage) > _MESSAGES * 5 // 4, 600)
-            used = probes(stage.lines)[start:]
-            about = {"messages": cycles.count(stage), "sessions": len(stage.model.named("mqtt_connected"))}
-            return self._in_use(stage, used, _HEAP_BYTES, **about)
 
     async def cycles_mqtt(self) -> list[Line]:
         """Thousands of messages with every fault on the way, and renewals, between two rests."""

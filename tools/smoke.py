@@ -1,7 +1,7 @@
 """`python -m tools.smoke`: the demo's story without a person, ending with one JSON line of facts.
 
 Owns the acts and what each has to show. They are judged by what is physical (pins, temperatures) and by what the cloud
-stored, never by what the device says about itself; only its heap figure comes from its log. Over MQTT other things end
+stored, never by what the device says about itself; only `heap_used` comes from its log. Over MQTT other things end
 than with polling, so it has acts of its own. Exit status 0: every story that was played held.
 """
 
@@ -25,7 +25,8 @@ from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.model import Served
 from tools.cloud.nouns import Plan
 from tools.mosquitto import MosquittoError
-from tools.stage import ROOT, Stage
+from tools.stage import ROOT, Stage, ThirdAreaError
+from tools.stage_options import add_board, board
 
 _SETPOINT_C = 19.0
 _SLACK_C = 1.0  # what a sampled, lagging room overshoots at sixty times its speed
@@ -203,14 +204,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )
-    parser.add_argument(
-        "--heap",
-        help="MicroPython heap (default: 120k, or twice as much for 64 bits, and more for MQTT that runs from it)",
-    )
-    parser.add_argument(
-        "--frozen", action="store_true", default=None,
-        help="a board with a ROM partition, and the code in that (default: with MQTT on 32 bits)",
-    )  # fmt: skip
+    add_board(parser)
     parser.add_argument(
         "--api", choices=TRANSPORTS, default="realer", help="which cloud; default: %(default)s"
     )
@@ -233,7 +227,13 @@ def _played(transport: str, options: argparse.Namespace) -> bool:
     console.print(f"over {transport}")
     try:
         facts = asyncio.run(_play(console, transport, options))
-    except (ActFailedError, interpreter.InterpreterError, BrokerError, MosquittoError) as error:
+    except (
+        ActFailedError,
+        ThirdAreaError,
+        interpreter.InterpreterError,
+        BrokerError,
+        MosquittoError,
+    ) as error:
         print(f"smoke over {transport}: {error}", file=sys.stderr)
         return False
     print(json.dumps(facts), flush=True)
@@ -247,8 +247,7 @@ async def _play(console: Console, transport: str, options: argparse.Namespace) -
         if options.verbose and event[0] == "line":
             console.print("       ", event[1], style="dim")
 
-    arguments: dict[str, Any] = {"heap": options.heap, "tree": options.tree, "frozen": options.frozen}
-    arguments["on_event"] = show
+    arguments: dict[str, Any] = {"tree": options.tree, "on_event": show} | board(options)
     found = interpreter.find(options.bits)
     if options.api == "thinger":
         async with smoke_thinger.ThingerStage(found, **arguments) as stage:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.board import rom
+from tools.board import memory, rom
 from tools.board.install import Form, install
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World, wiring_from
@@ -28,9 +28,8 @@ from tools.romplan import ROM_BYTES
 __all__ = ["CONNECTION_FILE", "NotInTimeError", "Stage"]
 
 ROOT = Path(__file__).resolve().parent.parent
-MQTT_HEAP = {32: "160k", 64: "320k"}
-"""MicroPython heap of a board, one with PSRAM, that has the code of MQTT in it (docs/decisions/0018)."""
-
+IMAGES = ("stock", "own")
+"""A published image, with the code in the file system, and one with a ROM partition, which has it."""
 SSID, WIFI_PASSWORD = "bench", "test-password-not-real"
 _CA = "certs/ca.der"
 
@@ -39,12 +38,20 @@ class NotInTimeError(Exception):
     """What a story waited for did not happen; the text says what, and what the device said last."""
 
 
+class ThirdAreaError(Exception):
+    """The firmware needed more heap than the chip has for it; the text says how much."""
+
+
 class Stage:
     """`async with Stage(interpreter) as stage:` everything runs, and the board is switched on.
 
-    The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one the sources.
-    `frozen`: its image has a ROM partition, as those of `make image` do, and the code, Python files of `files` too, is
-    in that; by default where the heap has no room for it: 32 bits with MQTT. `rom_bytes`: its size.
+    The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one, whose heap is
+    not judged, the sources. `image` "own": it has a ROM partition, as those of `make image` do, and the code, Python files
+    of `files` too, is in that; `rom_bytes`: its size. `chain`: the certificates that all servers present. `version`: the published image whose memory it has.
+    `doubles` False: its heap has the first area only, and what needs more needs a third. `heap`: a Python heap of that
+    size in place of a plain ESP32's.
+
+    A board that needs a third area of heap ends the stage with ThirdAreaError, except where it is `starved`.
 
     `edit(config)` changes the demo's configuration before it is installed; `files` adds files to the flash, also in
     place of the device's own. `transport`: `cloud.transport` of the device; but for "https" the cloud has MQTT.
@@ -65,8 +72,12 @@ class Stage:
         files: Mapping[str, bytes] | None = None,
         powered: bool = True,
         blank: bool = False,
-        frozen: bool | None = None,
         rom_bytes: int = ROM_BYTES,
+        image: str = "stock",
+        chain: str = memory.USUAL_CHAIN,
+        version: str = memory.TIGHTEST,
+        doubles: bool = True,
+        starved: bool = False,
         served: Served | None = None,
         time_scale: float = 60.0,
         room_c: float = 17.0,
@@ -74,15 +85,18 @@ class Stage:
         **cloud: Any,
     ) -> None:
         self.interpreter, self.device_id = interpreter, DEVICE_ID
+        if image not in IMAGES:
+            raise ValueError(f"unknown image {image!r}; one of {', '.join(IMAGES)}")
         mqtt = transport != "https"
-        self.site = Site(**{"connection_file": None, "plan": Plan(), "mqtt": mqtt} | cloud)
+        self.site = Site(**{"connection_file": None, "plan": Plan(), "mqtt": mqtt, "chain": chain} | cloud)
         self.model = self.site.model
         self.lines: list[str] = []
         self.pins: list[tuple[int, int | None, float]] = []
         self.config: dict = {}
         self.transport = transport
-        self.frozen = mqtt and interpreter.bits == 32 and not blank if frozen is None else frozen
-        self._heap = heap or (MQTT_HEAP[interpreter.bits] if mqtt and not self.frozen else None)
+        self.image, self.chain, self.version = image, chain, version
+        self.third_area = ""
+        self._heap, self._doubles, self._starved = heap, doubles, starved
         self._tree, self._edit, self._files = tree, edit, dict(files or {})
         self._powered, self._blank, self._on_event = powered, blank, on_event
         self.model.served = served or self.model.served
@@ -90,7 +104,7 @@ class Stage:
         self._temp = tempfile.TemporaryDirectory(prefix="board-flash-")
         self.flash = Path(self._temp.name) / "flash"
         self.flash.mkdir()
-        self.rom = rom.erased(Path(self._temp.name) / "rom", rom_bytes) if self.frozen else None
+        self.rom = rom.erased(Path(self._temp.name) / "rom", rom_bytes) if image == "own" else None
 
     async def __aenter__(self) -> Stage:
         await self.site.__aenter__()
@@ -103,9 +117,12 @@ class Stage:
             self.world = World(
                 wiring=wiring_from(self.config), time_scale=self._scale, room_c=self._room_c, outside_c=8.0
             )
+            judged = self.interpreter.bits == 32 and not self._heap
+            version = "psram" if self._heap else self.version
             self.board = VirtualBoard(
                 self.flash, self.world, self.interpreter, self._heap, networks={SSID: WIFI_PASSWORD},
                 on_event=self._record, rom=self.rom,
+                memory=memory.Memory(version, self.chain, self._doubles, judged),
             )  # fmt: skip
             if self._powered:
                 await self.board.power_on()
@@ -122,12 +139,15 @@ class Stage:
         finally:
             await self.site.__aexit__(*error)
             self._temp.cleanup()
+        if self.third_area and not self._starved and error[0] is None:
+            raise ThirdAreaError(self.third_area)
 
     def install(self) -> None:
         """Put code, configuration and certificate on the flash (again); the device's own records stay."""
         files = {_CA: self.site.certs.certificate, **self._files}
-        form = Form.ROM if self.frozen else Form.LINKED if self.interpreter.bits == 32 else Form.SOURCES
+        form = Form.LINKED if self.interpreter.bits == 32 else Form.SOURCES
         if self.rom:
+            form = Form.ROM
             rom.fill(self.rom, self._tree, files, self.config)
         install(self.flash, self.config, self._tree, files, form)
 
@@ -140,6 +160,8 @@ class Stage:
             self.lines.append(event[1])
         elif event[0] == "pin":
             self.pins.append(event[1:])
+        elif event[0] == "third_area":
+            self.third_area = f"third area of heap: {event[1]}; {self.board.chip.memory.memory}"
         self._on_event(event)
 
     # What an owner does
@@ -215,7 +237,7 @@ class Stage:
         try:
             await self.board.until(condition, within_s)
         except TimeoutError:
-            said = "\n  ".join(self.lines[-12:])
+            said = "\n  ".join([*self.lines[-12:], self.third_area or str(self.board.chip.memory.memory)])
             raise NotInTimeError(f"not within {within_s:g} s: {what}\n  {said}") from None
         return (time.monotonic() - start) * 1000
 
@@ -224,6 +246,22 @@ class Stage:
         polls = self.polls()
         there = lambda: self.held() or self.polls() > polls + 1  # noqa: E731
         return await self.until("the device is online", there, within_s)
+
+    def memory(self) -> dict[str, Any]:
+        """What the memory of the board's runs showed so far. `heap_peak`: the most that was in use after a collection,
+        at requests to the hardware, of which there are ten in a second and more, and at the program's collections:
+        what it held for a moment in between is not in it. `pool_at_rest`: the pool outside of the heap, now."""
+        desk = self.board.chip.memory
+        return {
+            "image": self.image,
+            "chain": self.chain,
+            "chip": desk.memory.image,
+            "heap_peak": desk.peak,
+            "heap_area": desk.memory.area,
+            "heap_doubled": desk.doubled,
+            "pool_at_rest": desk.memory.pool.free,
+            "pool_lowest": desk.lowest,
+        }
 
     async def power_cycle(self) -> None:
         await self.board.power_off()

@@ -16,8 +16,8 @@ _RESYNC_MS = const(21600000)
 
 class NetworkLoop:
     """`wifi`: driver, or None when the network is somebody else's; its `joining` loads the classes WifiJoining and of
-    the driver that it takes. `networks`: normalized items of the config; `net.ask_time()`: awaitable of unix seconds, or
-    LinkError; `board.rtc_set(unix_s)` keeps it over resets."""
+    the driver that it takes. `networks`: normalized items of the config; `net.ask_time()`: awaitable of unix seconds,
+    or LinkError; `board.rtc_set(unix_s)` keeps it over resets."""
 
     def __init__(self, clock, rng, say, wifi, networks, net, board):
         self.clock = clock

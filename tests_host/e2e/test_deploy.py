@@ -59,8 +59,8 @@ async def test_deploy_run_change_deploy(smallest, tmp_path):
 
 
 async def test_a_board_with_a_rom_partition_runs_from_there(smallest, tmp_path):
-    """MQTT with a heap that has no room for the code of it; then another transport, for which nothing is sent."""
-    async with Stage(smallest, powered=False, blank=True, frozen=True, transport="mqtt") as stage:
+    """MQTT, with no code in the heap; then another transport, for which nothing is sent."""
+    async with Stage(smallest, powered=False, blank=True, image="own", transport="mqtt") as stage:
         (tmp_path / "certs").mkdir()
         for name, content in stage.owners_files().items():
             (tmp_path / name).write_bytes(content)

@@ -71,7 +71,7 @@ async def test_allocation_that_fails_at_random_moments_ends_online(smallest, see
     hog = (ROOT / "tools/board/probes/hog.py").read_bytes()
     orders = json.dumps({"seed": seed, "times": 12}).encode()
     files = {"main.py": hog, "device_main.py": device_main, "hog.json": orders}
-    async with Stage(smallest, files=files, on_event=events.append) as stage:
+    async with Stage(smallest, files=files, on_event=events.append, starved=True) as stage:
         stage.want("6", 1)
         over = lambda: "HOG 12" in stage.lines or stage.board.boots > 1  # noqa: E731
         await stage.until("memory is left in peace", over, 60)

@@ -109,7 +109,7 @@ async def test_a_board_with_a_rom_partition_runs_updates_from_there(smallest, tm
     version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
     dies = (ROOT / "firmware" / "device.py").read_text()
     dies = dies.replace("board = Board()", "raise ValueError('bad build')")
-    async with Field(smallest, tmp_path, transport=transport, frozen=True) as stage:
+    async with Field(smallest, tmp_path, transport=transport, image="own") as stage:
         stage.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
         stage.publish(8, changed_tree(tmp_path / "bad", "firmware/device.py", dies))
         await stage.online()
@@ -133,7 +133,7 @@ async def test_a_board_with_a_rom_partition_runs_updates_from_there(smallest, tm
 
 
 async def test_a_partition_without_room_for_another_copy_refuses_the_update(smallest, tmp_path):
-    async with Field(smallest, tmp_path, frozen=True, rom_bytes=96 << 10) as stage:
+    async with Field(smallest, tmp_path, image="own", rom_bytes=96 << 10) as stage:
         stage.publish(7)
         await stage.online()
         stage.want(PORT, 7)

@@ -27,6 +27,8 @@ _SHOWN = {
     "boot": "boot number {0}",
     "pin": "gpio {0} -> {1}",
     "wdt": "watchdog not fed in time",
+    "panic": "the chip crashed: {0}",
+    "third_area": "the Python heap would have taken a third area: {0}",
     "crash": "the interpreter ended with status {0}",
     "reset": "reset ({0})",
     "repl": "the program ended, the REPL waits at the serial port",
@@ -40,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tree", type=Path, default=_ROOT, help="device tree to run; default: this one")
     parser.add_argument("--flash", type=Path, help="folder to keep as the board's flash; default: a new one")
     parser.add_argument("--bits", type=int, choices=(32, 64), help="word size of the interpreter")
-    parser.add_argument("--heap", help="MicroPython heap, such as 120k")
+    parser.add_argument("--heap", help="a heap of that size, such as 4m, not a plain ESP32's")
     parser.add_argument("--console", type=int, default=0, help="TCP port of its serial port; default: any")
     parser.add_argument(
         "--time-scale", type=float, default=60.0, help="how much faster the room's time passes"

@@ -11,8 +11,8 @@ Facts: ESP32 datasheet (GPIO 6-11 flash, 34-39 input only without pulls, ADC cha
 Where it is kinder than the chip: using a flash pin is an error here, and hangs the real one.
 
 A reply is `=value`, or an exception to raise: `!V text` ValueError, `!O text` OSError, `!E number name` OSError with
-a number, `!A name` AttributeError, `!K` KeyboardInterrupt. No reply at all means that the program does not go on: it
-asked for a reset.
+a number, `!A name` AttributeError, `!R text` RuntimeError, `!K` KeyboardInterrupt. No reply at all means that the
+program does not go on: it asked for a reset, or the chip crashed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from __future__ import annotations
 import binascii
 import datetime
 
+from tools.board.memory import Memory, NoRoomError
+from tools.board.memory_desk import MemoryDesk
 from tools.board.radio import AccessPoint, Radio, WifiError
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
@@ -72,7 +74,7 @@ _EPOCH = datetime.datetime(2000, 1, 1)
 
 
 class ChipError(Exception):
-    """What the port would raise; `kind` V, O, E or A as in a reply."""
+    """What the port would raise; `kind` V, O, E, A or R as in a reply."""
 
     def __init__(self, kind, text):
         super().__init__(text)
@@ -86,13 +88,14 @@ class Chip:
     of one of the access point's. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
     `ended`: the reset cause the program asked for, None while it runs. `ctrl_c`: set by who types it; it reaches the
     program at its next request, in whose place it stands. `at_repl`: main.py is over; `at_prompt`: and nothing typed
-    there runs either. `raw_repl`: the mode in which the next run's REPL begins. `board_heap`: bytes of the
-    heap that interpreter and shims had taken before boot.py.
+    there runs either. `raw_repl`: the mode in which the next run's REPL begins. `memory`: who answers about that.
+    `panicked`: why the silicon gave up, "" while it has not; `ended` is set then, too.
     """
 
     def __init__(
-        self, world, ms, on_pin, networks=None, dns="127.0.0.1", unique_id=b"\x24\x0a\xc4\x00\x00\x01"
-    ):
+        self, world, ms, on_pin, networks=None, dns="127.0.0.1", unique_id=b"\x24\x0a\xc4\x00\x00\x01",
+        memory=None,
+    ):  # fmt: skip
         self.world = world
         self.radio = Radio(networks)
         self.access_point = AccessPoint()
@@ -101,7 +104,7 @@ class Chip:
         self.reset_cause = PWRON_RESET
         self.wdt_due_ms = None
         self.ended = None
-        self.board_heap = 0
+        self.memory = memory or MemoryDesk(Memory(), ms)
         self._ms = ms
         self._on_pin = on_pin
         self._dns = dns
@@ -120,6 +123,8 @@ class Chip:
         a power-on also forgets the RTC's time and memory."""
         self.reset_cause = cause
         self.ended = None
+        self.panicked = ""
+        self.memory.reset(soft=cause == SOFT_RESET)
         self.at_repl = self.at_prompt = False
         self.ctrl_c = False
         if cause == SOFT_RESET:
@@ -155,7 +160,8 @@ class Chip:
             return "!K"
         op, *words = line.split()
         try:
-            value = getattr(self, f"_do_{op}")(*words)
+            ours = getattr(self, f"_do_{op}", None)
+            value = ours(*words) if ours else self.memory.answer(op, *words)
         except ChipError as error:
             return f"!{error.kind} {error}"
         except WifiError as error:
@@ -234,9 +240,6 @@ class Chip:
         self.raw_repl = raw == "1"
         self.ended = SOFT_RESET
 
-    def _do_heap(self, used):
-        self.board_heap = int(used)
-
     def _do_repl(self, waits):
         self.at_repl = True
         self.at_prompt = waits == "1"
@@ -279,8 +282,17 @@ class Chip:
 
     def _do_active(self, on=None):
         if on is not None:
+            self._power(on == "1", "wifi")
             self.radio.set_active(on == "1", self._ms())
         return int(self.radio.active)
+
+    def _power(self, on, name):
+        try:
+            if not self.memory.radio(on, name):
+                self.panicked = "Wi-Fi was started before the stack of a thread that ended was back"
+                self.ended = HARD_RESET
+        except NoRoomError:
+            raise ChipError("R", "Wifi Unknown Error 0x0101") from None
 
     def _do_connect(self, ssid, password):
         self.radio.connect(_text(ssid), _text(password), self._ms())
@@ -320,6 +332,7 @@ class Chip:
 
     def _do_ap_active(self, on=None):
         if on is not None:
+            self._power(on == "1", "ap")
             self.access_point.set_active(on == "1")
         return int(self.access_point.active)
 

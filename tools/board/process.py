@@ -15,8 +15,9 @@ from pathlib import Path
 from tools.board.rom import IMAGE, built_in
 from tools.interpreter import Interpreter
 
-HEAP = {32: "120k", 64: "240k"}
-"""What an ESP32 leaves a program, and twice that where every word is twice as long."""
+HEAP = {32: "144k", 64: "360k"}
+"""Both areas of a chip's heap with their tables, and room for the board's own modules; what is too much of it the board
+holds itself. The 64-bit board has twice the words and runs the sources, which take more than what a board gets."""
 
 _START = """
 import vfs, os, sys
@@ -41,11 +42,12 @@ if {rom!r}:
     _rom.mount_first()
     _rom = None
 import _launch
-_launch.start({port}, {token!r}, {raw})
+_launch.start({port}, {token!r}, {raw}, {word})
 """
 """A read-only file system in memory outside of the heap, from where `.mpy` code runs in place as a chip's own modules
 do from its flash; a MicroPython that cannot do that loads the shims into its heap (docs/decisions/0011)."""
 _LONGEST_LINE = 4096
+_PROC = Path("/proc")
 REPL_BEGINS = b"\0"
 """What the launcher prints, for this end only, where the program's own output is over."""
 
@@ -79,16 +81,19 @@ class Run:
         on_line: Callable[[str], None],
         on_data: Callable[[bytes], None] = lambda data: None,
         rom: Path | None = None,
+        watched: bool = True,
     ) -> Run:
         """`flash` (absolute) is the run's whole file system, as littlefs is on the chip; `raw`: begin in raw mode.
 
-        `rom` (absolute): file that is the ROM partition of the image; a stock image has none.
+        `rom` (absolute): file that is the ROM partition of the image; a stock image has none. `watched`: it tells when
+        an allocation failed.
         """
         folder = built_in().name
         path = ["/.rom", "", ".frozen", "/lib"]
         places = {"flash": str(flash), "shims": folder, "image": f"{folder}/{IMAGE}", "path": path}
         places |= {"rom": str(rom or "")}
-        code = _START.format(**places, port=port, token=token, raw=raw)
+        word = interpreter.bits // 8 if watched else 0
+        code = _START.format(**places, port=port, token=token, raw=raw, word=word)
         process = await asyncio.create_subprocess_exec(
             *interpreter.argv,
             "-X",
@@ -101,6 +106,16 @@ class Run:
             start_new_session=True,  # Ctrl-C in the terminal is for the host, which then ends this
         )
         return cls(process, on_line, on_data)
+
+    def open_file(self, fd: int) -> str | None:
+        """What lies behind one of its descriptors, None: nothing. Without /proc: the number, which tells only that a
+        descriptor is used again."""
+        if not _PROC.is_dir():
+            return f"file {fd}"
+        try:
+            return str((_PROC / str(self._process.pid) / "fd" / str(fd)).readlink())
+        except OSError:
+            return None
 
     async def wait(self) -> int:
         """Its exit status, once it ended by itself."""

@@ -4,9 +4,8 @@ Owns: power, resets, the watchdog's bite, and the wire over which the shims ask 
 connection per run; a run that does not know the token is turned away).
 Refuses: chip rules (`chip.py`), physics (`world.py`), processes (`process.py`).
 
-Where it is not an ESP32: sockets, `time.time()` and the dates that TLS checks are the host's, files are plain files
-and not littlefs, and the shims take a little of the heap: 3 KB of 32 bits where they run from a read-only file
-system, 10 KB where MicroPython has none (1.24).
+Where it is not an ESP32: sockets, `time.time()` and the dates that TLS checks are the host's, and files are plain files
+and not littlefs. Memory is that of `memory.py` (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ from pathlib import Path
 
 from tools.board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
 from tools.board.console import Console
+from tools.board.memory import TIGHTEST, Memory
+from tools.board.memory_desk import MemoryDesk
 from tools.board.process import HEAP, Run
 from tools.board.world import World
 from tools.interpreter import Interpreter
@@ -30,17 +31,20 @@ _BOOT_S = 0.05
 """From the end of one run to the start of the next: the chip's boot loader, and a brake on reset storms."""
 _TICK_S = 0.1
 _IDLE_S = 0.5
+_SOON_S = 0.001
 
 
 class VirtualBoard:
     """One board on the bench; `async with` switches it on and, whatever happens, off.
 
-    `flash`: folder that is its file system (see `install`). `heap`: MicroPython heap, by word size when None.
+    `flash`: folder that is its file system (see `install`). `memory`: the chip's, a stock one's when None; `heap`: a
+    Python heap of that size instead, such as "4m", as a board with PSRAM has it.
     `networks`: ssid -> password on the air, None = any. `dns`: name server that DHCP hands out.
     `on_line(text)`: a printed line. `on_event(event)`: tuples, in order, `t` in `time.monotonic()` seconds:
     `("boot", n)`, `("line", text)`, `("pin", gpio, level or None, t)`, `("wdt",)`, `("crash", status)`,
-    `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by different ways: their order among each
-    other says nothing below a millisecond or two. `listening`: where on 127.0.0.1 the access point's ports are.
+    `("panic", why)`, `("third_area", why)`, `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by
+    different ways: their order among each other says nothing below a millisecond or two.
+    `listening`: where on 127.0.0.1 the access point's ports are.
     `console.open()` plugs in a cable: see there. `rom`: file that is its ROM partition (see `board.rom`), None: a
     stock image, which has none.
     """
@@ -56,9 +60,12 @@ class VirtualBoard:
         on_line: Callable[[str], None] = lambda text: None,
         on_event: Callable[[tuple], None] = lambda event: None,
         rom: Path | None = None,
+        memory: Memory | None = None,
     ):
         self.world = world
-        self.chip = Chip(world, _now_ms, self._pin, networks, dns)
+        memory = memory or Memory("psram" if heap else TIGHTEST, judged=not heap and interpreter.bits == 32)
+        desk = MemoryDesk(memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why))
+        self.chip = Chip(world, _now_ms, self._pin, networks, dns, memory=desk)
         self.chip.listen = self._listen
         self.listening: dict[int, int] = {}
         self.boots = 0
@@ -196,12 +203,14 @@ class VirtualBoard:
         starting = asyncio.ensure_future(
             Run.start(
                 self._interpreter, self._heap, self._flash, port, self._token, self.chip.raw_repl,
-                self._line, self.console.show, self._rom,
+                self._line, self.console.show, self._rom, self.chip.memory.memory.judged,
             )
         )  # fmt: skip
         try:
             # It may have said all it had to say before it counts as started: a power cut then loses nothing of it.
-            self._program = await asyncio.shield(starting)
+            program = await asyncio.shield(starting)
+            self.chip.memory.open_file = program.open_file
+            self._program = program
             while self._typed:
                 self._program.type(self._typed.pop(0))
             exited = asyncio.create_task(self._program.wait())
@@ -246,6 +255,8 @@ class VirtualBoard:
         self._sync()
         ran = not self.chip.at_repl
         reply = self.chip.answer(line)
+        if self.chip.panicked:
+            self._emit("panic", self.chip.panicked)
         if self.chip.ended is not None:
             self._ended.set_result(self.chip.ended)
         elif ran and self.chip.at_repl:
@@ -297,10 +308,18 @@ class _Wire(asyncio.Protocol):
         if not token or not secrets.compare_digest(self._greeting, f"hello {token}"):
             self._transport.close()
         elif line is not self._greeting:
-            tag, _, request = line.partition(" ")
-            reply = self._board._answer(request)
-            if reply is not None:
-                self._transport.write(f"{tag}{reply}\n".encode("ascii"))
+            self._serve(line)
+
+    def _serve(self, line: str) -> None:
+        if self._board._program is None:
+            # The program was faster than its start, without which its files are not known: it waits, as it always does.
+            if self._board._token and not self._transport.is_closing():
+                asyncio.get_running_loop().call_later(_SOON_S, self._serve, line)
+            return
+        tag, _, request = line.partition(" ")
+        reply = self._board._answer(request)
+        if reply is not None:
+            self._transport.write(f"{tag}{reply}\n".encode("ascii"))
 
 
 async def _ended(starting: asyncio.Future[Run]) -> None:

@@ -1,8 +1,8 @@
 """A certificate authority for tests, and leaf certificates that are good or wrong in one way each.
 
-Owns key and certificate generation at run time: nothing here is ever committed. The CA lives in its folder and is
-reused (a device was given its certificate); leaves are made anew by every instance, so none is ever stale.
-ECDSA P-256 with SHA-256 throughout, because every TLS stack of the device knows it. Refuses real-world names.
+Certificates are made at run time: nothing here is ever committed. The root lives in its folder and is reused (a device
+was given its certificate); intermediates and leaves are made anew by every instance, so none is ever stale. Names are
+none of the real world.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import tempfile
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tools.cloud import chains
+from tools.cloud.chains import CHAINS, Key
 
 GOOD_NAMES = ("api.realer.test", "mqtt.realer.test", "iot.realer.test", "localhost")
 KINDS = ("good", "wrong_name", "expired", "not_yet_valid", "unknown_ca")
@@ -26,22 +28,25 @@ _DAY = dt.timedelta(days=1)
 
 
 class TestCA:
-    """The CA of one folder (created when missing).
+    """The CA of one folder (created when missing), whose servers present one of the chains of `chains.CHAINS`.
 
-    `pem` is the CA certificate for clients with OpenSSL, `der` the same for the device's `ca_files`, `certificate`
-    its DER bytes.
+    `pem` is the root's certificate for clients with OpenSSL, `der` the same for the device's `ca_files`, `certificate`
+    its DER bytes. Each chain but the shortest has a folder of its own in there.
     """
 
     __test__ = False  # not a test class, whatever pytest makes of the name
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.pem, self.der = self.folder / "ca.pem", self.folder / "ca.der"
-        self._ca = _load(self.folder / "ca-with-key.pem") or _keep(self.folder / "ca-with-key.pem", _new_ca())
+    def __init__(self, folder: Path | str, chain: str = "p256") -> None:
+        self.folder, self.chain = Path(folder), chain
+        self._home = self.folder if chain == "p256" else self.folder / chain
+        self._home.mkdir(parents=True, exist_ok=True)
+        self.pem, self.der = self._home / "ca.pem", self._home / "ca.der"
+        kept = self._home / "ca-with-key.pem"
+        self._ca = _load(kept) or _keep(kept, _new_root(CHAINS[chain].root))
+        self._issuer, self._between = _intermediates(self._ca, chain)
         self.certificate = self._ca[0].public_bytes(serialization.Encoding.DER)
-        _write(self.der, self.certificate)
-        _write(self.pem, self._ca[0].public_bytes(serialization.Encoding.PEM))
+        chains.write(self.der, self.certificate)
+        chains.write(self.pem, self._ca[0].public_bytes(serialization.Encoding.PEM))
 
     def leaf(self, kind: str = "good") -> ssl.SSLContext:
         """Server side context (TLS 1.2 or newer) with a fresh leaf certificate of one of KINDS."""
@@ -50,13 +55,17 @@ class TestCA:
         # No tickets: a client that resumes a session does not look at the certificate again.
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
-        with tempfile.TemporaryDirectory(dir=self.folder) as private:
+        with tempfile.TemporaryDirectory(dir=self._home) as private:
             context.load_cert_chain(self.write_leaf(Path(private) / "leaf.pem", kind))
         return context
 
     def write_leaf(self, file: Path, kind: str = "good") -> Path:
-        """A fresh leaf certificate and its key in one file that only its owner can read, for other programs."""
-        return _write(file, _pem(self._issue(kind)))
+        """A fresh leaf certificate, what lies between it and the root, and its key in one file that only its owner can
+        read, for other programs."""
+        leaf, key = self._issue(kind)
+        between = () if kind == "unknown_ca" else self._between
+        certificates = [each.public_bytes(serialization.Encoding.PEM) for each in (leaf, *between)]
+        return chains.write(file, b"".join(certificates) + chains.pem(key))
 
     def client(self) -> ssl.SSLContext:
         """Client side context that trusts this CA and nothing else."""
@@ -68,29 +77,55 @@ class TestCA:
         now = dt.datetime.now(dt.UTC)
         start, end = {"expired": (-30, -1), "not_yet_valid": (30, 60)}.get(kind, (-1, 30))
         names = ("api.other.test",) if kind == "wrong_name" else GOOD_NAMES
-        issuer = _new_ca() if kind == "unknown_ca" else self._ca
-        return _new_leaf(issuer, names, now + start * _DAY, now + end * _DAY)
+        issuer = _new_root("p256") if kind == "unknown_ca" else self._issuer
+        key = chains.key(CHAINS[self.chain].leaf, "leaf")
+        return _new_leaf(issuer, key, names, now + start * _DAY, now + end * _DAY), key
 
 
-_Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+_Pair = tuple[x509.Certificate, Key]
 
 
-def _new_ca() -> _Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("Realer test CA, worthless outside tests")
-    now = dt.datetime.now(dt.UTC)
-    usage = {"key_cert_sign": True, "crl_sign": True}
+def _new_root(kind: str) -> _Pair:
+    key, name = chains.key(kind, "root"), "Realer test CA, worthless outside tests"
+    return _new_authority(name, key, (None, key), 3650), key
+
+
+def _intermediates(root: _Pair, chain: str) -> tuple[_Pair, tuple[x509.Certificate, ...]]:
+    """Who signs the leaves, and what a server presents besides them, from the leaf upwards."""
+    issuer, certificates = root, []
+    for number, kind in enumerate(reversed(CHAINS[chain].between)):
+        key = chains.key(kind, f"intermediate{number}")
+        name = f"Realer test intermediate {number}"
+        issuer = _new_authority(name, key, issuer, 90, len(CHAINS[chain].between) - 1 - number), key
+        certificates.insert(0, issuer[0])
+    if CHAINS[chain].cross:
+        key = chains.key("rsa2048", "old-root")
+        old = _new_authority("Realer test CA of old, trusted by nobody", key, (None, key), 3650), key
+        name = root[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+        certificates.append(_new_authority(str(name), root[1], old, 365))
+    return issuer, tuple(certificates)
+
+
+def _new_authority(
+    name: str, key: Key, issuer: tuple[x509.Certificate | None, Key], days: int, depth: int | None = None
+) -> x509.Certificate:
+    """`issuer` without a certificate: it signs itself. `depth`: how many authorities may follow below; None: any."""
+    subject, now = _name(name), dt.datetime.now(dt.UTC)
+    above = issuer[0].subject if issuer[0] else subject
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[1].public_key())
     builder = (
-        _builder(name, name, key, now - _DAY, now + 3650 * _DAY)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(**usage), critical=True)
+        _builder(subject, above, key, now - _DAY, now + days * _DAY)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=depth), critical=True)
+        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(authority, critical=False)
     )
-    return builder.sign(key, hashes.SHA256()), key
+    return builder.sign(issuer[1], chains.digest(issuer[1]))
 
 
-def _new_leaf(issuer: _Pair, names: tuple[str, ...], start: dt.datetime, end: dt.datetime) -> _Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _new_leaf(
+    issuer: _Pair, key: Key, names: tuple[str, ...], start: dt.datetime, end: dt.datetime
+) -> x509.Certificate:
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
     if names == GOOD_NAMES:
         alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
@@ -104,13 +139,13 @@ def _new_leaf(issuer: _Pair, names: tuple[str, ...], start: dt.datetime, end: dt
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(authority, critical=False)
     )
-    return builder.sign(issuer[1], hashes.SHA256()), key
+    return builder.sign(issuer[1], chains.digest(issuer[1]))
 
 
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
+    key: Key,
     start: dt.datetime,
     end: dt.datetime,
 ) -> x509.CertificateBuilder:
@@ -130,13 +165,6 @@ def _usage(**on: bool) -> x509.KeyUsage:
     return x509.KeyUsage(**{bit: on.get(bit, False) for bit in bits})
 
 
-def _pem(pair: _Pair) -> bytes:
-    key = pair[1].private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return pair[0].public_bytes(serialization.Encoding.PEM) + key
-
-
 def _load(path: Path) -> _Pair | None:
     """The pair in a file, None when there is none or it ends within 60 days."""
     if not path.exists():
@@ -147,21 +175,15 @@ def _load(path: Path) -> _Pair | None:
     if certificate.not_valid_after_utc < dt.datetime.now(dt.UTC) + 60 * _DAY:
         path.unlink(missing_ok=True)
         return None
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    assert isinstance(key, Key)
     return certificate, key
 
 
 def _keep(path: Path, pair: _Pair) -> _Pair:
     """Write a pair unless another process was faster; returns the pair that is in the file."""
-    mine = _write(path.with_name(f"{path.name}.{os.getpid()}"), _pem(pair))
+    text = pair[0].public_bytes(serialization.Encoding.PEM) + chains.pem(pair[1])
+    mine = chains.write(path.with_name(f"{path.name}.{os.getpid()}"), text)
     with contextlib.suppress(FileExistsError):
         path.hardlink_to(mine)
     mine.unlink()
     return _load(path) or pair
-
-
-def _write(path: Path, data: bytes) -> Path:
-    """Write a whole file at once, readable by its owner only."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    return Path(file.name).replace(path)

@@ -26,6 +26,8 @@ from tools.cloud.server import CloudServer
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_server import ThingerServer
 
+USUAL = "rsa2048"
+"""The chain that most public servers present."""
 CERTS = CONNECTION_FILE.parents[1] / "certs"
 
 
@@ -34,6 +36,7 @@ class Site:
 
     `mqtt`: run mosquitto too; without it `broker` is None and the cloud offers no MQTT. `thinger`: simulate Thinger.io
     as well, with the demo's account and device; without it `thinger` is None.
+    `chain`: what all of its servers present, one of `chains.CHAINS`.
     `connection_file` None writes none. Ports are 0 (any free one) unless given; all listen on 127.0.0.1 only.
     `clock` gives unix seconds to the model and to SNTP.
     """
@@ -41,9 +44,9 @@ class Site:
     def __init__(
         self, db: str = ":memory:", port: int = 0, certs: Path | str = CERTS, plan: Plan | None = None,
         connection_file: Path | None = CONNECTION_FILE, clock: Callable[[], float] = time.time,
-        mqtt: bool = False, thinger: bool = False,
+        mqtt: bool = False, thinger: bool = False, chain: str = USUAL,
     ) -> None:  # fmt: skip
-        self.model, self.faults, self.certs = Model(db, plan), Faults(), TestCA(certs)
+        self.model, self.faults, self.certs = Model(db, plan), Faults(), TestCA(certs, chain)
         self.server = CloudServer(self.model, self.faults, self.certs, port=port, clock=clock)
         self.dns, self.ntp = DnsServer(), NtpServer(clock=clock)
         self.broker = Broker(self.model, self.faults, self.certs, clock) if mqtt else None

@@ -12,6 +12,7 @@ import machine
 import random
 
 import _link
+import _memory
 
 
 class _Wire:
@@ -40,7 +41,7 @@ async def _hog(times):
         left = random.getrandbits(13)
         gc.collect()
         try:
-            while gc.mem_free() > left:
+            while _memory.left() > left:
                 held = (bytearray(64), held)
         except MemoryError:
             pass

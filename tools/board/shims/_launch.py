@@ -4,13 +4,16 @@ Owns: the port's order of start and what an exception means in each step. Part o
 """
 # ruff: noqa: F821  (`execfile` is a MicroPython builtin)
 
-import gc
-import machine  # noqa: F401  counts as the board's, whether the program uses it or not
+import esp32  # noqa: F401  counts as the board's, whether the program uses it or not
+import machine  # noqa: F401
 import network  # noqa: F401
 import os
 import sys
 
 import _link
+import _memory
+import _net
+import _repl
 
 
 def _die_with_host():
@@ -41,18 +44,18 @@ def _there(path):
         return None
 
 
-def start(port, token, raw):
-    """`raw`: the REPL is in raw mode, which outlives a soft reset and keeps main.py from being run."""
+def start(port, token, raw, word):
+    """`raw`: the REPL is in raw mode, which outlives a soft reset and keeps main.py from being run. `word`: see
+    `_memory.begin`."""
     _die_with_host()
     _link.open_wire(port, token)
-    gc.collect()
-    _link.ask("heap", gc.mem_alloc())
+    _net.install()
+    _memory.begin(word)
     scope = {"__name__": "__main__"}
     try:
         if _run("boot", scope) and not raw:
             _run("main", scope)
-        import _repl  # not before: a running program shall have its memory
-
+        _memory.look(True)
         sys.stdout.write("\0")
         raw = _repl.serve(scope, raw)
     except _link.Gone:

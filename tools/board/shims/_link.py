@@ -9,6 +9,8 @@ import socket
 
 _wire = []
 _tag = [0]
+before = [None]
+"""What is called before each request, which may make some itself."""
 
 
 class Gone(SystemExit):
@@ -31,6 +33,8 @@ def ask(*words):
 
     A request travels as words, because a name costs the table of names on the heap less than a format for each.
     """
+    if before[0]:
+        before[0]()
     # After Ctrl-C in the middle of a dialogue its reply is still to come, and must not be taken for this one's.
     _tag[0] = tag = _tag[0] % 3 + 1
     _send(chr(tag), *words)
@@ -46,6 +50,8 @@ def ask(*words):
         return str(reply[1:-1], "ascii")
     if kind == b"!V":
         raise ValueError(text[1:])
+    if kind == b"!R":
+        raise RuntimeError(text[1:])
     if kind == b"!O":
         raise OSError(text[1:])
     if kind == b"!A":
@@ -57,7 +63,8 @@ def ask(*words):
 
 
 def tell(line):
-    """Send a ready line and wait for nothing, which takes no memory."""
+    """Send a ready line and wait for nothing, which takes no memory. A reply to it is taken for nobody's where the line
+    begins with a control character that `ask` does not use."""
     _wire[0].write(line)
 
 

@@ -17,6 +17,8 @@ def __getattr__(name):
 
 
 def reset():
+    if _link.before[0]:
+        _link.before[0](True)
     _link.tell(_RESET)  # as on a chip, also where no memory is left
     while True:
         time.sleep(1)

@@ -34,9 +34,9 @@ class WLAN:
 
     def active(self, on=None):
         if self._ap and on:
-            import _air
+            import _net
 
-            _air.install()
+            _net.air[0] = True
         return _ask(self._ap + "active", *(() if on is None else (int(on),))) == "1"
 
     def connect(self, ssid="", key="", bssid=None):

@@ -1,0 +1,409 @@
+"""The virtual board's memory as a program on the real MicroPython meets it: areas, pool, TLS, and their errors."""
+
+import pytest
+
+from tools.board.memory import CHAINS, FIRST_AREA, IMAGES, SOCKET, TIGHTEST, Memory
+from tools.board.virtual import VirtualBoard
+from tools.board.world import World
+from tools.cloud.site import Site
+
+PATIENCE_S = 20
+WIFI_UP = 95_656
+HELPERS = """
+import asyncio, esp32, gc, network, select, socket, sys, time, tls, _thread
+
+def free():
+    return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+
+def largest():
+    return max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+
+def reserve(wanted):
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    _thread.stack_size(largest() - wanted)
+    _thread.start_new_thread(lock.acquire, ())
+    return lock
+
+def context():
+    made = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    with open("ca.der", "rb") as f:
+        made.load_verify_locations(f.read())
+    return made
+
+def connected(port):
+    sock = socket.socket()
+    sock.connect(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+    return sock
+
+def fresh(f, *args):
+    # So deep in the stack that nothing of it is left there for the collector to find.
+    return fresh_at(12, f, args)
+
+def fresh_at(n, f, args):
+    return fresh_at(n - 1, f, args) if n else f(*args)
+
+def wiped(n=14):
+    return wiped(n - 1) + 0 if n else 0
+"""
+
+
+class Story:
+    """What a board printed and did whose main.py is these lines after HELPERS; its desk of memory."""
+
+    def __init__(self):
+        self.lines, self.events = [], []
+        self.desk = None
+
+    def saw(self, kind):
+        return [event for event in self.events if event[0] == kind]
+
+
+async def play(flash, found, main, ends="repl", ca=b"", **settings):
+    story = Story()
+    (flash / "main.py").write_text(HELPERS + main)
+    (flash / "ca.der").write_bytes(ca)
+    board = VirtualBoard(
+        flash, World(), found, on_line=story.lines.append, on_event=story.events.append, **settings
+    )
+    async with board:
+        await board.until(lambda: story.saw(ends), PATIENCE_S)
+        story.desk = board.chip.memory
+    assert not [line for line in story.lines if line.startswith("Traceback")], story.lines
+    return story
+
+
+async def test_a_program_sees_the_heap_and_the_pool_of_a_chip(tmp_path, smallest):
+    main = "gc.collect()\nprint(gc.mem_alloc(), gc.mem_free(), largest(), free())\n"
+    story = await play(tmp_path, smallest, main)
+    used, left, largest, free = map(int, story.lines[0].split())
+    assert used < 6000  # the chip's own thousand, and these functions
+    assert left == pytest.approx(FIRST_AREA - used + largest, abs=200)
+    assert (largest, free) == (110_592, 139_852)
+
+
+@pytest.mark.parametrize(("size", "doubled"), [(40_000, False), (60_000, True)])
+async def test_more_than_the_first_area_takes_the_second_from_the_pool(
+    tmp_path, any_interpreter, size, doubled
+):
+    words = any_interpreter.bits // 32
+    main = f"""
+held = [bytearray(1000) for _ in range({size * words // 1000})]
+gc.collect()
+print(free())
+"""
+    story = await play(tmp_path, any_interpreter, main)
+    assert story.desk.doubled == doubled
+    assert int(story.lines[0]) == 139_852 - (57_380 if doubled else 0)
+    assert size < story.desk.peak < size * 1.05 + 8000  # and these functions
+    assert not story.saw("third_area")
+
+
+async def test_a_reserve_bounds_the_heap_and_comes_back(tmp_path, smallest):
+    main = """
+lock = reserve(42000)
+print(free())
+held = [bytearray(1000) for _ in range(60)]
+gc.collect()
+lock.release()
+while largest() < 65000:
+    time.sleep_ms(5)
+network.WLAN(network.WLAN.IF_STA).active(True)
+print(free())
+try:
+    while True:
+        held.append(bytearray(100))
+except MemoryError:
+    print(gc.mem_alloc())
+"""
+    story = await play(tmp_path, smallest, main)
+    left, with_wifi, most = map(int, story.lines)
+    assert left == 139_852 - 110_592 + 42_000 - 400
+    assert with_wifi == WIFI_UP - 43_008
+    assert 97_984 - 1500 < most <= 97_984
+    assert story.desk.memory.area == 97_984
+
+
+async def test_a_reserve_that_goes_before_the_heap_has_grown_bounds_nothing(tmp_path, smallest):
+    main = """
+reserve(42000).release()
+time.sleep_ms(50)
+held = [bytearray(1000) for _ in range(99)]
+gc.collect()
+print(gc.mem_alloc())
+"""
+    story = await play(tmp_path, smallest, main)
+    assert int(story.lines[0]) > 101_000 and not story.saw("third_area")
+    assert story.desk.memory.area == 2 * FIRST_AREA
+
+
+async def test_wifi_before_the_stack_is_back_crashes_the_chip(tmp_path, smallest):
+    main = """
+if not __import__("machine").reset_cause() == 2:
+    reserve(42000).release()
+    network.WLAN(network.WLAN.IF_STA).active(True)
+"""
+    story = await play(tmp_path, smallest, main)
+    assert [event[:2] for event in story.events if event[0] in ("boot", "reset")] == [
+        ("boot", 1), ("reset", "hard"), ("boot", 2),
+    ]  # fmt: skip
+    assert "stack" in story.saw("panic")[0][1]
+
+
+async def test_a_failed_allocation_is_a_third_area_even_if_nobody_lets_it_out(tmp_path, smallest):
+    main = """
+import machine
+held = []
+def fill():
+    try:
+        while True:
+            held.append(bytearray(500))
+    except MemoryError:
+        held.clear()
+fill()
+for _ in range(3):
+    time.sleep_ms(60)
+    machine.reset_cause()
+"""
+    story = await play(tmp_path, smallest, main)
+    assert [event[1] for event in story.saw("third_area")] == [
+        "memory allocation failed, allocating 500 bytes"
+    ]
+    # Nothing was left for sockets then.
+    assert story.desk.lowest < 139_852 - 57_380 - 40_000
+
+
+async def test_nothing_lies_across_the_border_of_two_areas(tmp_path, smallest):
+    main = """
+held = []
+for size in (54000, 40000, 12000):
+    try:
+        held.append(bytearray(size))
+        print(size)
+    except MemoryError:
+        print("no piece of", size, "in", 2 * 56000 - gc.mem_alloc())
+"""
+    story = await play(tmp_path, smallest, main)
+    assert story.lines[:2] == ["54000", "40000"]
+    assert story.lines[2].startswith("no piece of 12000 in 1")
+    assert len(story.saw("third_area")) == 1
+
+
+async def test_the_second_area_of_a_reserve_is_one_piece(tmp_path, smallest):
+    main = """
+lock = reserve(42000)
+held = []
+for size in (41000, 41000):
+    held.append(bytearray(size))
+    print(size)
+"""
+    story = await play(tmp_path, smallest, main)
+    assert story.lines == ["41000", "41000"] and not story.saw("third_area")
+
+
+async def test_a_heap_that_may_not_double_has_its_first_area_only(tmp_path, smallest):
+    main = """
+import machine
+machine.reset_cause()
+held = []
+try:
+    while True:
+        held.append(bytearray(100))
+except MemoryError:
+    print(gc.mem_alloc())
+"""
+    story = await play(tmp_path, smallest, main, memory=Memory(doubles=False))
+    assert 54_000 < int(story.lines[0]) < FIRST_AREA + 2000
+    assert story.saw("third_area") and not story.desk.doubled
+
+
+async def test_a_failed_allocation_is_known_before_the_reset_that_follows(tmp_path, smallest):
+    main = """
+import machine
+if machine.reset_cause() == machine.PWRON_RESET:
+    try:
+        held = []
+        while True:
+            held.append(bytearray(10))
+    except MemoryError:
+        machine.reset()
+"""
+    story = await play(tmp_path, smallest, main)
+    kinds = [event[0] for event in story.events if event[0] in ("boot", "third_area", "reset", "crash")]
+    assert kinds == ["boot", "third_area", "reset", "boot"]
+
+
+async def test_talk_of_memory_errors_is_none(tmp_path, any_interpreter):
+    main = """
+import machine
+held = (OSError, MemoryError, ValueError), [MemoryError], {MemoryError: MemoryError}
+try:
+    raise ValueError(MemoryError)
+except held[0] as error:
+    held = held, error
+gc.collect()
+time.sleep_ms(60)
+machine.reset_cause()
+print(len(held))
+"""
+    story = await play(tmp_path, any_interpreter, main)
+    assert story.lines == ["2"] and not story.saw("third_area")
+
+
+async def test_a_board_with_psram_has_room(tmp_path, smallest):
+    main = "held = [bytearray(1000) for _ in range(300)]\ngc.collect()\nprint(len(held), gc.mem_free() > 1000000)\n"
+    story = await play(tmp_path, smallest, main, heap="2m")
+    assert story.lines == ["300 True"] and not story.saw("third_area")
+
+
+async def test_sockets_and_contexts_give_back_what_they_took(tmp_path, any_interpreter):
+    main = """
+network.WLAN(network.WLAN.IF_STA).active(True)
+start = free()
+sock = socket.socket()
+print(start - free())
+sock.close()
+print(start - free())
+fresh(context)
+wiped()
+gc.collect()
+print(start - free())
+kept = context()
+print(start - free())
+"""
+    async with Site(connection_file=None) as site:
+        story = await play(tmp_path, any_interpreter, main, ca=site.certs.certificate)
+    assert [int(line) for line in story.lines] == [SOCKET, 0, 0, IMAGES[TIGHTEST].tls["rsa2048"].context]
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+async def test_every_chain_is_accepted_by_the_real_tls_and_takes_what_it_takes(
+    tmp_path, any_interpreter, chain
+):
+    main = """
+network.WLAN(network.WLAN.IF_STA).active(True)
+trusted = context()
+start = free()
+async def hello(port, name):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusted, server_hostname=name)
+    writer.write(b"GET / HTTP/1.1\\r\\n\\r\\n")
+    await writer.drain()
+    print(start - free())
+    writer.close()
+    await writer.wait_closed()
+    print(start - free())
+asyncio.run(hello(%d, "api.realer.test"))
+asyncio.run(hello(%d, "mqtt.realer.test"))
+"""
+    async with Site(connection_file=None, mqtt=True, chain=chain) as site:
+        main %= site.server.port, site.broker.port
+        story = await play(
+            tmp_path, any_interpreter, main, ca=site.certs.certificate, memory=Memory(TIGHTEST, chain)
+        )
+        assert site.server.handshakes == 1
+    cost = IMAGES[TIGHTEST].tls[chain]
+    assert [int(line) for line in story.lines] == [cost.rest, 0, cost.rest, 0]
+    assert story.desk.lowest == WIFI_UP - cost.context - cost.peak
+
+
+@pytest.mark.parametrize(
+    ("short", "error"),
+    [
+        (2_000, "ValueError ('The certificate is not correctly signed by the trusted CA\\n',)"),
+        (5_000, "OSError (-10368, 'X509 - Allocation of memory failed')"),
+        (8_000, "OSError (12,)"),
+    ],
+)
+async def test_a_handshake_that_finds_no_memory_fails_as_on_the_chip(tmp_path, any_interpreter, short, error):
+    main = """
+network.WLAN(network.WLAN.IF_STA).active(True)
+trusted = context()
+_thread.stack_size(%d)
+lock = _thread.allocate_lock()
+lock.acquire()
+_thread.start_new_thread(lock.acquire, ())
+sock = connected(%d)
+secured = trusted.wrap_socket(sock, server_hostname="api.realer.test", do_handshake_on_connect=False)
+poller = select.poll()
+poller.register(secured, select.POLLOUT)
+print(len(poller.poll(1000)))
+try:
+    secured.write(b"secret")
+except (OSError, ValueError) as error:
+    print(type(error).__name__, error.args)
+secured.close()
+print(free())
+"""
+    cost = IMAGES[TIGHTEST].tls["rsa2048"]
+    stack = WIFI_UP - 1_400 - cost.context - cost.peak + short - 400
+    async with Site(connection_file=None) as site:
+        main %= stack, site.server.port
+        story = await play(tmp_path, any_interpreter, main, ca=site.certs.certificate)
+        assert site.server.requests == 0
+    assert story.lines[:2] == ["1", error]
+    assert int(story.lines[2]) == WIFI_UP - cost.context - stack - 400
+
+
+async def test_a_second_connection_does_not_fit_beside_a_doubled_heap(tmp_path, smallest):
+    main = """
+held = [bytearray(1000) for _ in range(70)]
+gc.collect()
+network.WLAN(network.WLAN.IF_STA).active(True)
+trusted = context()
+def secure(port):
+    sock = connected(port)
+    secured = trusted.wrap_socket(sock, server_hostname="api.realer.test")
+    secured.write(b"GET")
+    return secured
+first = secure(%d)
+try:
+    secure(%d)
+except OSError as error:
+    print(error.args)
+first.close()
+print(type(secure(%d)) is type(first))
+"""
+    async with Site(connection_file=None, chain="p256") as site:
+        main %= (site.server.port,) * 3
+        memory = Memory("1.24.0", "p256")
+        story = await play(tmp_path, smallest, main, ca=site.certs.certificate, memory=memory)
+    assert story.lines == ["(12,)", "True"]
+
+
+async def test_locks_and_threads_beyond_what_the_board_can_play_are_refused(tmp_path, smallest):
+    main = """
+lock = _thread.allocate_lock()
+print(lock.acquire(), lock.locked(), lock.acquire(False))
+lock.release()
+print(lock.locked())
+for what in (lock.release, lambda: _thread.start_new_thread(print, ("x",)), lambda: lock.acquire() and lock.acquire()):
+    try:
+        what()
+    except Exception as error:
+        print(type(error).__name__)
+lock.release()
+_thread.stack_size(20000)
+before = free()
+_thread.start_new_thread(lock.acquire, ())  # nobody has it: the thread is over at once
+time.sleep_ms(50)
+print(lock.locked(), before - free())
+"""
+    story = await play(tmp_path, smallest, main)
+    assert story.lines == [
+        "True True False", "False", "RuntimeError", "NotImplementedError", "NotImplementedError", "True 0",
+    ]  # fmt: skip
+
+
+async def test_the_64_bit_board_has_twice_the_words_and_the_same_pool(tmp_path, any_interpreter):
+    words = any_interpreter.bits // 32
+    main = f"""
+lock = reserve(42000)
+held = [bytearray(1000) for _ in range({60 * words})]
+gc.collect()
+lock.release()
+time.sleep_ms(50)
+print(free())
+"""
+    story = await play(tmp_path, any_interpreter, main)
+    assert story.lines == [str(139_852 - 43_008)]
+    assert story.desk.memory.area == 97_984

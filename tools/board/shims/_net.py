@@ -1,0 +1,171 @@
+"""Sockets, TLS and threads of the chip: what they take outside of the Python heap is the host's to know.
+
+Sockets and TLS sockets are the interpreter's own, so that its loop can wait for them; where memory is short another
+object stands for the TLS socket, whose handshake fails. While the access point is on the air, who listens on the chip's
+own address does so on the host's loopback.
+Part of the virtual board, never of a device.
+"""
+
+import errno
+import io
+import os
+import socket
+import tls
+
+import _link
+import _memory
+
+air = [False]
+_VERIFY = "The certificate is not correctly signed by the trusted CA\n"
+_X509_ALLOC_FAILED = -0x2880
+
+
+def install():
+    _memory.put("socket", socket=_open, getaddrinfo=_getaddrinfo)
+    _memory.put("tls", SSLContext=_Context)
+    _memory.put("_thread", allocate_lock=_Lock, start_new_thread=_start_new_thread, stack_size=_stack_size)
+
+
+def _open(*kind):
+    sock = socket.socket(*kind)
+    if _link.ask("socket", sock.fileno()) == "full":
+        sock.close()
+        raise OSError(errno.ENOMEM)
+    return sock
+
+
+def _getaddrinfo(host, port, *rest):
+    if air[0] and host == "192.168.4.1":
+        host, port = "127.0.0.1", int(_link.ask("listen", port))
+    return socket.getaddrinfo(host, port, *rest)
+
+
+class _Context:
+    """What a context holds it gives back with its last reference, as the interpreter closes a file that is dropped."""
+
+    def __init__(self, protocol):
+        self._context = tls.SSLContext(protocol)
+        self._file = None
+
+    def __getattr__(self, name):
+        return getattr(self._context, name)
+
+    @property
+    def verify_mode(self):
+        return self._context.verify_mode
+
+    @verify_mode.setter
+    def verify_mode(self, mode):
+        self._context.verify_mode = mode
+
+    def load_verify_locations(self, cadata):
+        if self._file is None:
+            self._file = _some_file()
+            if _link.ask("context", self._file.fileno() if self._file else -1) == "full":
+                self._file = None
+                raise ValueError("invalid cert")
+        self._context.load_verify_locations(cadata)
+
+    def wrap_socket(self, sock, server_side=False, do_handshake_on_connect=True, server_hostname=None):
+        failed = _link.ask("tls", sock.fileno())
+        if failed == "setup":
+            raise OSError(errno.ENOMEM)
+        if failed:
+            starved = _Starved(sock, failed)
+            if do_handshake_on_connect:
+                starved.write(b"")
+            return starved
+        return self._context.wrap_socket(
+            sock, server_side=server_side, do_handshake_on_connect=do_handshake_on_connect,
+            server_hostname=server_hostname,
+        )  # fmt: skip
+
+
+def _some_file():
+    for entry in os.ilistdir("/"):
+        if entry[1] == 0x8000:
+            return open("/" + entry[0], "rb")
+
+
+class _Starved(io.IOBase):
+    """A TLS socket whose handshake finds no memory."""
+
+    def __init__(self, sock, failed):
+        self._sock = sock
+        self._failed = failed
+
+    def readinto(self, into):
+        return self.write(into)
+
+    def write(self, data):
+        if self._failed == "verify":
+            raise ValueError(_VERIFY)
+        if self._failed == "parse":
+            raise OSError(_X509_ALLOC_FAILED, "X509 - Allocation of memory failed")
+        raise OSError(errno.ENOMEM)
+
+    read = recv = send = write
+
+    def close(self):
+        self._sock.close()
+
+    def ioctl(self, request, arg):
+        return arg if request == 3 else -1  # poll: it could go on at once
+
+
+class _Acquire:
+    """`lock.acquire`, which tells its lock."""
+
+    def __init__(self, lock):
+        self.lock = lock
+
+    def __call__(self, wait=True):
+        if self.lock.taken and wait:
+            raise NotImplementedError("it would wait for this lock for ever")
+        free = not self.lock.taken
+        self.lock.taken = True
+        return free
+
+
+class _Lock:
+    """`_thread.LockType`, for the one thread that the board can play: one that only waits for a lock."""
+
+    def __init__(self):
+        self.taken = False
+        self.waiting = []
+        self.acquire = _Acquire(self)
+
+    def release(self):
+        if not self.taken:
+            raise RuntimeError
+        self.taken = False
+        if self.waiting:
+            self.taken = True
+            _end_thread(self.waiting.pop(0))
+
+    def locked(self):
+        return self.taken
+
+
+def _start_new_thread(function, args):
+    if not isinstance(function, _Acquire) or args:
+        raise NotImplementedError("a thread of this board can only wait for a lock")
+    number = _link.ask("thread")
+    if number == "full":
+        raise OSError("can't create thread")
+    _memory.look(True)  # what the heap can grow by has changed
+    if function.lock.taken:
+        function.lock.waiting.append(number)
+    else:
+        function.lock.taken = True
+        _end_thread(number)
+
+
+def _end_thread(number):
+    _memory.look(True)
+    _link.ask("unthread", number)
+    _memory.look(True)
+
+
+def _stack_size(*size):
+    return int(_link.ask("stack", *size))
