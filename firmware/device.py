@@ -55,9 +55,8 @@ class Device:
         await self.link.shutdown()
 
 
-def run(sink, reserve=None):
-    """The device's whole life, until Ctrl-C or an exception ends it. `sink(text)` prints a line of the log. `reserve`:
-    see main.py; let go here, once what lives long is in memory."""
+def run(sink):
+    """The device's whole life, until Ctrl-C or an exception ends it. `sink(text)` prints a line of the log."""
     from firmware.drivers.board import Board
 
     board = Board()
@@ -71,8 +70,6 @@ def run(sink, reserve=None):
 
         return asyncio.run(show_config_error(board, log, store, e.left))
     drop("firmware.start", "firmware.app", "firmware.runtime.recall", "journal.recover")
-    if reserve:
-        board.let_go(reserve)
     try:
         asyncio.run(device.supervisor.run())
     except KeyboardInterrupt:

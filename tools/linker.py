@@ -32,7 +32,7 @@ _ON_DEMAND = (
     "firmware.runtime.wifi_joining", "firmware.drivers.wifi_control",
     "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.update_rom",
     "firmware.portal", "firmware.portal_site",
-    "firmware.links.dialing", "firmware.links.time_query", "firmware.links.login",
+    "firmware.links.dialing", "firmware.links.time_query", "firmware.links.login", "firmware.links.iot_sender",
     "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",
     "firmware.links.mqtt", "firmware.links.mqtt_setup", "firmware.links.transport_steps",
 )  # fmt: skip
