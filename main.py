@@ -59,11 +59,9 @@ def main():
     # Before the longest import: a slow start can be told from a dead one.
     print("starting, slot", sys.path[0][1:] if sys.path[0] in ("/a", "/b", "/rom") else "root")
     try:
-        pin = grow_heap()
         from firmware.device import run
 
         run(print)
-        del pin
     except KeyboardInterrupt:
         print("stopped, outputs are safe; machine.reset() starts again")
     except BaseException as e:
@@ -81,4 +79,6 @@ def main():
         machine.reset()
 
 
+pin = grow_heap()
+del grow_heap
 main()

@@ -91,6 +91,20 @@ def _started(board, log, store):
     return start(board, log, store)
 
 
+def adopting():
+    """What a session loads for each catalog that is new."""
+    from firmware.core.catalog import adopt
+
+    return adopt
+
+
+def keeping():
+    """What a keeper loads when there is something to be written."""
+    from firmware.keeper_writing import opened, write
+
+    return write, opened
+
+
 def wifi_joining():
     """What a network loop loads while there is no connection, see runtime.network."""
     from firmware.drivers.wifi_control import WifiControl
