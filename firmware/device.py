@@ -13,7 +13,7 @@ from firmware.runtime.log import Log
 from firmware.version import VERSION
 
 _REPL_MS = const(3600000)
-_GC_BYTES = const(16384)  # collect early, while large pieces are free
+_GC_BYTES = const(2048)  # collect early: what lives long then lies together, and leaves large pieces
 
 
 class Device:

@@ -32,7 +32,8 @@ ARROWS = {
     "runtime": {"runtime", "core"},
     "core": {"core"},
     "lib": {"lib"},
-    "main": {"device", "core"},
+    "main": {"device", "heap", "core"},
+    "heap": set(),
     "boot": set(),
     "version": set(),
     "__init__": set(),
@@ -43,7 +44,8 @@ HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "blueto
 MODULES = {
     "drivers": LIBRARY | HARDWARE,
     "boot": {"machine", "json", "sys", "vfs"},
-    "main": LIBRARY | {"machine", "esp32", "_thread"},
+    "main": LIBRARY | {"machine"},
+    "heap": LIBRARY | {"esp32", "_thread"},
 }
 """What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
 
@@ -52,7 +54,7 @@ LIB_RIM = {"client.py", "files.py", "loader.py", "resolver.py", "sockets.py", "s
 events out."""
 
 CATCH_ALL_FILES = {"main.py", "firmware/runtime/supervisor.py"}
-PRINT_FILES = {"boot.py", "main.py", "firmware/runtime/log.py"}
+PRINT_FILES = {"boot.py", "main.py", "firmware/heap.py", "firmware/runtime/log.py"}
 START_FILES = {"boot.py", "main.py"}
 VALUE_CALLS = {"const", "namedtuple", "tuple", "frozenset", "bytes", "calcsize", "compile"}
 """What may be called while a module is imported: makers of constants (`compile` is that of `re`)."""

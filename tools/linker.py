@@ -25,6 +25,7 @@ from tools.merging import CaptureError, Module, Unit, source_file
 from tools.mpy import compiled
 from tools.naming import Naming
 from tools.scopes import LinkageError
+from tools.texts import taken_out
 
 _MAIN = "firmware.device"
 _APP = "firmware.app"
@@ -36,20 +37,29 @@ _ON_DEMAND = (
     "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",
     "firmware.links.mqtt", "firmware.links.mqtt_setup", "firmware.links.transport_steps",
 )  # fmt: skip
-_APART = (_APP, "firmware.start", "firmware.settings", "firmware.out_of_service", *_ON_DEMAND)
+_APART = (
+    _APP,
+    "firmware.heap",
+    "firmware.start",
+    "firmware.settings",
+    "firmware.out_of_service",
+    *_ON_DEMAND,
+)
 _LINKS = "LINKS"
 
 
 def linked(root: Path) -> dict[str, bytes]:
-    """The units as `.mpy` by their path on the device; they are all it needs of `firmware` and `lib`. Raises
-    CompileError."""
+    """The units as `.mpy` by their path on the device, and their texts beside them; they are all it needs of `firmware`
+    and `lib`. Raises CompileError."""
     found = {}
     with tempfile.TemporaryDirectory(prefix="linked-") as folder:
-        for name, text in Naming(sources(root)).texts().items():
+        for name, (code, said) in taken_out(Naming(sources(root)).texts()).items():
             path = PurePosixPath(*name.split("."))
             source = Path(folder, path.name).with_suffix(".py")
-            source.write_text(text, encoding="utf-8")
+            source.write_text(code, encoding="utf-8")
             found[str(path.with_suffix(".mpy"))] = compiled(source)
+            if said:
+                found[str(path.with_suffix(".txt"))] = said
     return found
 
 

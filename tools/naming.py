@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from tools.mpy import known_names
 from tools.scopes import FUNCTIONS, IMPORTS, LinkageError, Scoped, all_arguments, binds, bound
 
-KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "VERSION", "run", "say", "state"})
+KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "VERSION", "grow", "run", "say", "state"})
 """What main.py asks the firmware for, and what looks at a board from outside, tests and benchmarks included."""
 SHARED = frozenset({
     "_closed", "accept", "add", "all", "append", "board", "broken", "close", "context", "copy", "count", "data",

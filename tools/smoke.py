@@ -246,6 +246,8 @@ async def _play(console: Console, transport: str, options: argparse.Namespace) -
     def show(event: tuple) -> None:
         if options.verbose and event[0] == "line":
             console.print("       ", event[1], style="dim")
+        elif options.verbose and event[0] in ("third_area", "panic", "reset", "wdt", "crash"):
+            console.print("       ", *event, style="red")
 
     arguments: dict[str, Any] = {"tree": options.tree, "on_event": show} | board(options)
     found = interpreter.find(options.bits)

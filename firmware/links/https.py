@@ -98,6 +98,13 @@ class Https:
         finally:
             self.turn.release()
 
+    async def connected(self):
+        """Have a connection; its handshake comes with the next request. LinkError."""
+        try:
+            await self.client.connect()
+        except NetError as e:
+            raise LinkError(self.account.net.explain(e))
+
     async def shutdown(self, token):
         """Revoke `token`, if there is one, within five seconds, as far as possible."""
         self.client.abandon()

@@ -18,7 +18,7 @@ _SOON_MS = const(600000)  # a token that is renewed anyway within this time is r
 _AGAIN_MS = const(
     60000
 )  # least time between two attempts to renew that each cost the session, while they fail
-_ROOM = const(30000)  # bytes of Python heap that MQTT takes, with what has to stay free
+_ROOM = const(24000)  # bytes of Python heap that MQTT takes while it connects
 
 
 class TransportSteps:
@@ -332,7 +332,9 @@ class TransportSteps:
     async def setup(self, call):
         """What a verb of MqttSetup returns: `call(setup)`, awaited."""
         http = await self.https()
-        await http.have_token()  # while its code need not share the memory with what follows
+        # While what that takes need not share the memory with what follows.
+        await http.have_token()
+        await http.connected()
         unit = Unit(_setup, self.clock.sleep_ms)
         setup = unit.load()(http, not self.link.auto)
         try:

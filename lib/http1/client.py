@@ -67,6 +67,18 @@ class Client:
         finally:
             lock.release()
 
+    async def connect(self):
+        """Have a connection, dialed within 20 s where there is none: what dialing takes is free again before a request is
+        made. NetError."""
+        await self.lock.acquire()
+        try:
+            if not self.stream:
+                await self.clock.within(_CONNECT_MS, self._open())
+        except asyncio.TimeoutError:
+            raise NetError("timeout", "connect")
+        finally:
+            self.lock.release()
+
     def close(self):
         """Drop the connection, if there is one. Never raises; the next request dials again."""
         stream = self.stream

@@ -236,6 +236,12 @@ def _text(where, low, high):
     """What an exception there says, None if none lies there: its fourth word points to the tuple of its arguments, the
     third of that to a string."""
     word = _search[5]
+    # Its traceback: in two halves of a word how many entries there is room for and are, three to a line; then where.
+    lines = _word(where + word)
+    room, lines = lines & (1 << 4 * word) - 1, lines >> 4 * word
+    data = _word(where + 2 * word)
+    if room % 3 or lines % 3 or lines > room or room > 300 or not (low <= data < high if room else not data):
+        return None
     args = _word(where + 3 * word)
     if args == id(()):
         return b""

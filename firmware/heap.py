@@ -1,0 +1,49 @@
+"""Bounds the Python heap of a stock image, before anything else is loaded. Used once and dropped."""
+
+import gc
+import sys
+import time
+from micropython import const
+
+_SECOND_AREA = const(42000)
+
+
+def grow():
+    """Let the Python heap grow now, and by less than it would; what is returned keeps it so as long as it lives.
+
+    A stock image begins with a heap of 56,000 bytes. Once that is exceeded, as much again is added, or the largest
+    piece there is, from the memory that TLS, sockets and Wi-Fi need (docs/memory.md). Here a thread's stack takes the
+    rest of that piece for a moment, and a list ends up in the new area: a collection would give back an empty one.
+    """
+    if sys.path[0] == "/rom":  # code in place, for which the first area is enough
+        return None
+    try:
+        import _thread
+        import esp32
+
+        def largest():
+            return max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+
+        before = largest()
+        if not _SECOND_AREA < before < 4 * _SECOND_AREA:
+            return None
+        lock = _thread.allocate_lock()
+        lock.acquire()
+        _thread.stack_size(before - _SECOND_AREA)
+        _thread.start_new_thread(lock.acquire, ())
+        # Two pieces, of which the first area has room for one.
+        half = (gc.mem_free() - largest()) // 2 + 2048
+        filler = bytearray(half)
+        pin = [None] * (half // 4)
+        gc.collect()
+        pin.clear()  # what is left of it stays where it is
+        lock.release()
+        # The stack comes back late, and a radio that starts meanwhile crashes the chip.
+        for _ in range(100):
+            time.sleep_ms(20)
+            if largest() > _SECOND_AREA:
+                break
+        return pin, filler[:0]
+    except (ImportError, OSError, RuntimeError, MemoryError) as e:
+        print("heap not bounded:", repr(e))
+        return None

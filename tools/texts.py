@@ -1,0 +1,89 @@
+"""Takes the texts for people out of linked units, into a file beside each (docs/decisions/0022).
+
+A text that a function has takes an object, its letters and a place in the unit's tables on the heap, as long as the unit
+is loaded: 40 bytes and more for what is said once a day. On a board it stands in `<unit>.txt`, one byte of length before
+it, and is read when it is needed. What is no sentence stays: keys, headers, formats without a blank.
+"""
+
+from __future__ import annotations
+
+import ast
+
+_LEAST, _MOST = 14, 255
+_READER = "_T"
+_HOME = "firmware.device"
+_STAYS = (_HOME, "firmware.links.")
+"""Units that are in memory for long or together with others; the rest is dropped sooner than it says something."""
+_SOURCE = f"""
+def {_READER}(path, at):
+    try:
+        with open(path[:-3] + "txt", "rb") as f:
+            f.seek(at)
+            return f.read(f.read(1)[0]).decode()
+    except (OSError, IndexError):
+        return "text %d" % at
+"""
+
+
+def taken_out(units: dict[str, str]) -> dict[str, tuple[str, bytes]]:
+    """By unit its source and the content of its file, empty where it has no texts. `units`: source by name."""
+    return {
+        name: _unit(name, text) if name.startswith(_STAYS) else (text, b"") for name, text in units.items()
+    }
+
+
+def _unit(name: str, text: str) -> tuple[str, bytes]:
+    tree = ast.parse(text)
+    taker = _Taker()
+    tree = taker.visit(tree)
+    home = ast.parse(_SOURCE).body if name == _HOME else []
+    if taker.places and not home:
+        home = [ast.ImportFrom(_HOME, [ast.alias(_READER)], 0)]
+    tree.body = [*_imports(tree), *home, *(node for node in tree.body if not _is_import(node))]
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n", bytes(taker.content)
+
+
+class _Taker(ast.NodeTransformer):
+    """Replaces texts within functions by calls of the reader."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
+        self.content = bytearray()
+        self._depth = 0
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self._depth += 1
+        node.body = [self.visit(each) for each in node.body]
+        self._depth -= 1
+        return node
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
+        return self.visit_FunctionDef(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if not (self._depth and _is_sentence(node.value)):
+            return node
+        if node.value not in self.places:
+            self.places[node.value] = len(self.content)
+            data = node.value.encode()
+            self.content += bytes((len(data),)) + data
+        place = ast.Constant(self.places[node.value])
+        return ast.Call(ast.Name(_READER, ast.Load()), [ast.Name("__file__", ast.Load()), place], [])
+
+
+def _is_sentence(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and len(value) >= _LEAST
+        and " " in value.strip()
+        and value.isprintable()
+        and len(value.encode()) <= _MOST
+    )
+
+
+def _is_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _imports(tree: ast.Module) -> list[ast.stmt]:
+    return [node for node in tree.body if _is_import(node)]
