@@ -216,10 +216,11 @@ class Stage:
         return sum(event["noun"] in nouns and event["at"] > since for event in reads)
 
     def held(self) -> bool:
-        """Whether the device holds an MQTT session, has read since what is wanted, and once what there is."""
-        sessions = self.model.sessions.values()
+        """Whether the device holds an MQTT session, has read once what there is, and what is wanted since it was first
+        connected: with memory for one connection it ends the session for that, and the broker keeps it."""
         known = self.polls(noun="sensors") + self.polls(noun="bootstrap")
-        return known > 0 and any(self.polls(session["since"]) for session in sessions)
+        connected = self.model.named("mqtt_connected")
+        return bool(known and self.model.sessions and self.polls(connected[0]["at"]))
 
     def gaps_ms(self) -> list[float]:
         """How long the device was without a session, each time: from the end of one until the next hears all topics."""

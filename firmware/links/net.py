@@ -37,14 +37,31 @@ class Net:
         self.servers = config["time"]["servers"]
         self.names = {}  # what the resolver remembers
         self.turn = 0
+        self.prepared = None  # (host, port, Stream)
         self.free = None  # bytes there were before the latest dial
         try:
             self.context = trusting(map(_content, config["cloud"]["ca_files"]))
         except (OSError, ValueError) as e:
             raise ConfigError("cloud.ca_files: %s; DER files are needed" % e)
 
+    async def prepare(self, host, port):
+        """Dial for the next `dial` to the same place, before code is loaded beside which dialing has no room."""
+        self.forget_prepared()
+        self.prepared = host, port, await self.dial(host, port)
+
+    def forget_prepared(self):
+        """Close what was prepared and not asked for. Never raises."""
+        prepared, self.prepared = self.prepared, None
+        if prepared:
+            prepared[2].close()
+
     async def dial(self, host, port, tls=True):
         """See netio.sockets.Dialer."""
+        prepared, self.prepared = self.prepared, None
+        if prepared:
+            if prepared[:2] == (host, port):
+                return prepared[2]
+            prepared[2].close()
         unit = Unit(_dialer, self.clock.sleep_ms)
         dialer = unit.load()(self)
         self.free = self.board.idf_free()

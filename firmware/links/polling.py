@@ -87,7 +87,7 @@ class Polling:
 
     async def send(self, reports):
         """See Link."""
-        return await (await self.bring()).source.send(reports)
+        return await (await self.bring()).source.send(reports) if reports else ()
 
     def close(self):
         """Drop every connection. Never raises."""

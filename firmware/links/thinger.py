@@ -92,6 +92,8 @@ class Thinger:
 
     async def send(self, reports):
         """Answer what was asked for, tell the watchers, and return when the cloud has all of it."""
+        if not reports:
+            return []
         names = {"status"}
         for report in reports:
             names.add(report.id)

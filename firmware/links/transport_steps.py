@@ -5,13 +5,16 @@ there is; else the session ends first, and the broker keeps it. Sources: Realer 
 12 to 15.
 """
 
+import asyncio
 from micropython import const
 
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.timing import Timer
 from firmware.core.transport_choice import TransportChoice
+from netio.errors import NetError
 from units.loader import Unit
 
+_DIAL_MS = const(20000)
 _STEADY_MS = const(60000)  # a session this old counts as a good one
 _LATE_MS = const(120000)  # before the credentials end: rather poll than let the authorization lapse
 _SOON_MS = const(600000)  # a token that is renewed anyway within this time is renewed with the credentials
@@ -315,8 +318,20 @@ class TransportSteps:
                 if not await unit.gone():
                     raise LinkError("memory: code that was dropped is still referred to")
             self.check_room()
+            if link.alone:
+                await self.prepare()
             link.session = link.mqtt_unit.load()(self.account, link.kept)
         return link.session
+
+    async def prepare(self):
+        net = self.account.net
+        catalog = self.link.mqtt_catalog
+        try:
+            await self.clock.within(_DIAL_MS, net.prepare(catalog.host, catalog.port))
+        except asyncio.TimeoutError:
+            raise LinkError("MQTT: timeout: connect")
+        except NetError as e:
+            raise LinkError("MQTT: %s" % net.explain(e))
 
     def check_room(self):
         """LinkError where the MQTT half does not fit; in `auto` it is not tried again then."""

@@ -96,6 +96,8 @@ class Transports:
 
     async def send(self, reports):
         """Deliver some of `reports`: (message_id, outcome) of those that are over."""
+        if not reports:
+            return ()
         await self.busy.acquire()
         try:
             if not self.account.on_mqtt:
@@ -119,6 +121,7 @@ class Transports:
         self.steps = []
         if self.session:
             self.session.close()
+        account.net.forget_prepared()
         self.polling.close()
 
     async def shutdown(self):

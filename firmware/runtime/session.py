@@ -132,14 +132,14 @@ class Session:
         while True:
             self.pulse(2)
             batch = outbox.batch(_BATCH)
-            if not batch:
-                await self.clock.sleep_ms(_IDLE_MS)
-                continue
+            # Also without any: what this frame still knows of the last call would keep code that is to be unloaded.
             for message_id, verdict in await self.link.send(batch):
                 self.contact()
                 if verdict == CONFLICT:
                     self.controller.reconcile(message_id)
                 outbox.settle(message_id)
+            if not batch:
+                await self.clock.sleep_ms(_IDLE_MS)
 
     def adopt(self, catalog):
         try:

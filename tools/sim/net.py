@@ -84,6 +84,12 @@ class SimNet:
         self.streams.append(stream)
         return stream
 
+    async def prepare(self, host: str, port: int) -> None:
+        """Dialing takes no memory here."""
+
+    def forget_prepared(self) -> None:
+        """There is nothing prepared."""
+
     def explain(self, error: NetError) -> str:
         return str(error)
 

@@ -51,7 +51,7 @@ def put(name, **names):
 
 def begin(word):
     """Counts from here. `word`: bytes of an address; 0: nobody wants to know of allocations that failed."""
-    put("gc", collect=_collect, mem_alloc=_used, mem_free=_free)
+    put("gc", collect=_collect, mem_alloc=used, mem_free=_free)
     if word == 4:
         _open_names()
     gc.collect()
@@ -59,8 +59,8 @@ def begin(word):
         _told[0] = False
         _prepare(gc.mem_alloc() + gc.mem_free(), word)
         gc.collect()
-    used = gc.mem_alloc()
-    own, ballast, first = [int(number) for number in _link.ask("heap", used, used + gc.mem_free()).split()]
+    taken = gc.mem_alloc()
+    own, ballast, first = [int(number) for number in _link.ask("heap", taken, taken + gc.mem_free()).split()]
     # Of the first area there are pieces between the board's own objects, too.
     filler = [bytearray(first - gc.mem_free() + _largest() if ballast > 0 else 0)]
     _own[0] = own + _hold(0, ballast)
@@ -83,12 +83,12 @@ def _open_names():
         least = gc.mem_alloc() - before
 
 
-def _used():
+def used():
     return gc.mem_alloc() - _own[0]
 
 
 def _free():
-    return int(_link.ask("heap_free", _used(), gc.mem_free()))
+    return int(_link.ask("heap_free", used(), gc.mem_free()))
 
 
 def _collect():
@@ -139,7 +139,7 @@ def lack(size):
 def _empty():
     """Whether nothing of the program lies in the second area. Where that cannot be told, what fits the first one is
     taken to be there."""
-    if _used() > _second[0] or not _second[0]:
+    if used() > _second[0] or not _second[0]:
         return not _second[0]
     held = len(_held[1]) if _held[1] else 0
     size = _second[0] - (held + _BLOCK - 1) // _BLOCK * _BLOCK
@@ -151,6 +151,11 @@ def _empty():
         return False
     finally:
         gc.collect()
+
+
+def not_the_programs(size):
+    """Of the heap so many bytes more are this interpreter's, which a chip's has not."""
+    _own[0] += size
 
 
 def left():
@@ -167,13 +172,13 @@ def look(now=False):
         if text is not None:
             _link.ask("heap_failed", _link.packed(text))
             _told[0] = True
-        used = _used()
-        if now or used > _last[1] or time.ticks_diff(time.ticks_ms(), _last[2]) >= _FRESH_MS:
+        live = used()
+        if now or live > _last[1] or time.ticks_diff(time.ticks_ms(), _last[2]) >= _FRESH_MS:
             gc.collect()
-            used = _used()
+            live = used()
             _last[2] = time.ticks_ms()
-            _last[1] = max(_last[1], used)
-            lack(int(_link.ask("heap_lives", used, int(_empty()))))
+            _last[1] = max(_last[1], live)
+            lack(int(_link.ask("heap_lives", live, int(_empty()))))
     except MemoryError:
         if not _told[0]:
             _told[0] = True

@@ -10,6 +10,7 @@ import errno
 import io
 import os
 import socket
+import sys
 import tls
 
 import _link
@@ -18,6 +19,7 @@ import _memory
 air = [False]
 _VERIFY = "The certificate is not correctly signed by the trusted CA\n"
 _X509_ALLOC_FAILED = -0x2880
+_CONTEXT = 416 if sys.maxsize < 1 << 32 else 832  # bytes of heap that a context takes on a chip; here it is 1.8 KB
 
 
 def install():
@@ -44,8 +46,10 @@ class _Context:
     """What a context holds it gives back with its last reference, as the interpreter closes a file that is dropped."""
 
     def __init__(self, protocol):
+        before = _memory.used()
         self._context = tls.SSLContext(protocol)
         self._file = None
+        _memory.not_the_programs(_memory.used() - before - _CONTEXT)
 
     def __getattr__(self, name):
         return getattr(self._context, name)
