@@ -11,7 +11,7 @@ from firmware.core.controller import Controller
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Safety
-from firmware.device import Device, wifi_joining
+from firmware.device import Device, adopting, keeping, wifi_joining
 from firmware.runtime.keeper import Keeper
 from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
 from firmware.runtime.network import NetworkLoop
@@ -54,7 +54,9 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)
     keeper = _keeper(clock, say, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, keeper.record.get("utc", 0))
-    session = Session(clock, rng, say, link, controller, network, cloud["probe_s"] * 1000)
+    session = Session(
+        clock, rng, say, link, controller, network, cloud["probe_s"] * 1000, Unit(adopting, clock.sleep_ms)
+    )
     device = Device(network, link, session, controller)
     led = config["led"] and board.led(config["led"]["gpio"], config["led"]["active"] == "high")
     control = ControlLoop(clock, board, controller, link.lease, config["buttons"], led, device.state)
@@ -96,8 +98,9 @@ def _controller(config, board, store, now, say, outbox):
 def _keeper(clock, say, controller, lease, folder):
     journal = Journal(folder + "events")
     slots = TwoSlots(folder + "state")
-    keeper = Keeper(clock, say, controller, lease, journal, slots)
+    keeper = Keeper(clock, say, controller, lease, Unit(keeping, clock.sleep_ms), folder)
     recall(keeper, replay(journal), latest(slots))
+    keeper.size, keeper.generation = journal.size, slots.generation
     return keeper
 
 

@@ -55,9 +55,8 @@ class Device:
         await self.link.shutdown()
 
 
-def run(sink, reserve=None):
-    """The device's whole life, until Ctrl-C or an exception ends it. `sink(text)` prints a line of the log. `reserve`:
-    see main.py; let go here, once what lives long is in memory."""
+def run(sink):
+    """The device's whole life, until Ctrl-C or an exception ends it. `sink(text)` prints a line of the log."""
     from firmware.drivers.board import Board
 
     board = Board()
@@ -71,8 +70,6 @@ def run(sink, reserve=None):
 
         return asyncio.run(show_config_error(board, log, store, e.left))
     drop("firmware.start", "firmware.app", "firmware.runtime.recall", "journal.recover")
-    if reserve:
-        board.let_go(reserve)
     try:
         asyncio.run(device.supervisor.run())
     except KeyboardInterrupt:
@@ -92,6 +89,20 @@ def _started(board, log, store):
     from firmware.start import start
 
     return start(board, log, store)
+
+
+def adopting():
+    """What a session loads for each catalog that is new."""
+    from firmware.core.catalog import adopt
+
+    return adopt
+
+
+def keeping():
+    """What a keeper loads when there is something to be written."""
+    from firmware.keeper_writing import opened, write
+
+    return write, opened
 
 
 def wifi_joining():

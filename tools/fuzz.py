@@ -31,7 +31,7 @@ from journal import recover as journal  # noqa: E402
 
 from dnsstub import captive  # noqa: E402 - after the path to it
 from dnsstub import resolver as dns  # noqa: E402
-from firmware.cloud import realer, realer_mqtt, words  # noqa: E402
+from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed  # noqa: E402
 from firmware.core import setup_form, verdict  # noqa: E402
 from firmware.core.config import validate  # noqa: E402
 from firmware.core.errors import LinkError  # noqa: E402
@@ -274,10 +274,10 @@ def run_words(data: bytes, chance: random.Random) -> None:
     readers = (
         realer.commands,
         realer.sensors,
-        words.grant,
-        realer.results,
-        realer_mqtt.offer,
-        realer_mqtt.credential,
+        keys.grant,
+        realer_feed.results,
+        mqtt_catalog.catalog,
+        mqtt_catalog.credentials,
     )
     for read in readers:
         try:
@@ -291,13 +291,13 @@ def run_payloads(data: bytes, chance: random.Random) -> None:
     if chance.random() < 0.5:
         data = json.dumps(parsed(data, PAYLOAD_SEEDS, chance)).encode()
     try:
-        wish = realer_mqtt.desired(1, data)
+        wish = mqtt_messages.desired(1, data)
         if not wish.desired_id or type(wish.value) not in (str, int, float) or not wish.valid_s >= 0:
             raise Wrong(f"{wish}")
     except ValueError as error:
         told(error)
     try:
-        name, found, words_ = realer_mqtt.acknowledgement(data)
+        name, found, words_ = mqtt_messages.acknowledgement(data)
         if not isinstance(name, str) or found not in (
             verdict.OK,
             verdict.CONFLICT,

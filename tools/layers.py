@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ARROWS = {
     "app": {"updater", "portal", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
     "start": {"app", "device", "settings", "out_of_service", "runtime", "version"},
-    "device": {"start", "out_of_service", "drivers", "runtime", "core", "version"},
+    "keeper_writing": {"runtime", "core", "lib"},
+    "device": {"start", "out_of_service", "keeper_writing", "drivers", "runtime", "core", "version"},
     "settings": {"core"},
     "updater": {"update", "runtime", "core"},
     "update": {"update_rom", "drivers", "runtime", "core", "lib"},

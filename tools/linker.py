@@ -29,10 +29,10 @@ from tools.scopes import LinkageError
 _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
-    "firmware.runtime.wifi_joining", "firmware.drivers.wifi_control",
+    "firmware.core.catalog", "firmware.keeper_writing", "firmware.runtime.wifi_joining", "firmware.drivers.wifi_control",
     "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.update_rom",
     "firmware.portal", "firmware.portal_site",
-    "firmware.links.dialing", "firmware.links.time_query", "firmware.links.login",
+    "firmware.links.dialing", "firmware.links.time_query", "firmware.links.login", "firmware.links.iot_sender",
     "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",
     "firmware.links.mqtt", "firmware.links.mqtt_setup", "firmware.links.transport_steps",
 )  # fmt: skip

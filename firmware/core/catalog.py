@@ -1,6 +1,7 @@
 """Ties the cloud's catalog to the configured hardware through `pin_port`.
 
-An item the device cannot represent is kept out and named in a note; it is never actuated on a guess. Pure.
+An item the device cannot represent is kept out and named in a note; it is never actuated on a guess. Pure. In memory
+only while a catalog that is new is taken over.
 """
 
 
@@ -39,3 +40,16 @@ def _flaw(row, item):
     if mode and row.low is not None and (row.low == 0 and row.high == 1) != (mode == "switch"):
         return "its range %s..%s does not fit mode %s" % (row.low, row.high, mode)
     return None
+
+
+def adopt(controller, catalog):
+    """Let a Controller take over a catalog. What is wrong with it is said once."""
+    notes = []
+    rows = bind(catalog.commands, [o.cfg for o in controller.outputs], "command", notes)
+    rows += bind(catalog.sensors, controller.items, "sensor", notes)
+    for source, row in zip(controller.commands + controller.sensors, rows):
+        source.adopt(row)
+    for note in notes:
+        if note not in controller.notes:
+            controller.say("warning", note)
+    controller.notes = notes

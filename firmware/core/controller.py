@@ -5,7 +5,6 @@ construction, `drive(index, on)` (switch the relay, return nothing, raise Driver
 It knows no cloud API, no pin and no loop.
 """
 
-from firmware.core.catalog import bind
 from firmware.core.command import CommandState
 from firmware.core.errors import DriverError
 from firmware.core.nouns import decimal
@@ -29,19 +28,7 @@ class Controller:
         self.notes = ()
         self.restart = False
 
-    # -- what the cloud says --
-
-    def adopt(self, catalog):
-        """Take over a catalog. What is wrong with it is said once."""
-        notes = []
-        rows = bind(catalog.commands, [o.cfg for o in self.outputs], "command", notes)
-        rows += bind(catalog.sensors, self.items, "sensor", notes)
-        for source, row in zip(self.commands + self.sensors, rows):
-            source.adopt(row)
-        for note in notes:
-            if note not in self.notes:
-                self.say("warning", note)
-        self.notes = notes
+    # -- what the cloud says (its catalog: see core.catalog) --
 
     def offer(self, desired, now):
         """One desired value from the cloud. In safe state it comes at the wrong time: one without an identity will be

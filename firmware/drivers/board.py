@@ -8,15 +8,12 @@ wiring included.
 import gc
 import machine
 import os
-import time
 from micropython import const
 
 from firmware.core.errors import DriverError
 from firmware.core.nouns import iso
 
 _NOTES = const(250)
-_LATE = const(100)
-_LATE_MS = const(20)
 
 
 def attempt(what, call, *args, **options):
@@ -117,16 +114,6 @@ class Board:
         gc.collect()
         _, largest = _idf_heap()
         return gc.mem_alloc(), max(gc.mem_free() - largest, 0)
-
-    def let_go(self, reserve):
-        """Release the lock that keeps a thread and its stack alive, and wait until the stack is free memory again: it
-        comes back late, and a radio that starts meanwhile crashes the chip (docs/memory.md)."""
-        before = self.idf_free() or 0
-        reserve.release()
-        for _ in range(_LATE):
-            time.sleep_ms(_LATE_MS)
-            if (self.idf_free() or 0) > before:
-                return
 
     def idf_free(self):
         """Free bytes outside of the Python heap, out of which TLS, sockets and Wi-Fi live; None where nothing tells."""

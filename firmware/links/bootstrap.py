@@ -37,6 +37,7 @@ class Bootstrap:
         self.known, self.catalog, self.seen, self.ignored, self.due = account.memo or nothing
 
     def memo(self):
+        self.iot.memo()
         return self.known, self.catalog, self.seen, self.ignored, self.due
 
     def scopes(self):

@@ -90,11 +90,10 @@ class Https:
             raise LinkError(message)
         return body if outcome == v.OK else None
 
-    async def renew_token(self):
-        """Have a fresh token, as far as the server gives one."""
+    async def have_token(self):
+        """Have a token: a fresh one if it is time for that, as far as the server gives one. LinkError, AuthError."""
         await self.turn.acquire()
         try:
-            self.account.lease.renewal = Timer(self.clock.ms())
             await self.authorize()
         finally:
             self.turn.release()

@@ -1,29 +1,26 @@
-"""The source of iot/v1 as of generation B1: OAuth 2.0 client credentials, catalogs, desired values, feed data.
+"""The source of iot/v1 as of generation B1: catalogs and desired values; logging in and sending are loaded by it.
 
 Sources: Realer API, sections 3 to 5.
 """
 
-from micropython import const
-
 from firmware.cloud import realer
-from firmware.core import verdict as v
 from firmware.core.nouns import Catalog
 from units.loader import Unit
-
-_MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation
 
 
 class Iot:
     """See `links.https` for the verbs."""
 
-    room = _MOST_ITEMS  # reports in one request, as far as memory allows
-
     def __init__(self, http):
         self.http = http
         self.account = http.account
+        self.sender = None  # an IotSender, once something was sent
 
     def memo(self):
-        """Nothing."""
+        """Nothing; drops what was loaded."""
+        if self.sender:
+            self.sender = None
+            self.sender_unit.drop()
 
     async def begin(self):
         """There is nothing to find out."""
@@ -78,38 +75,20 @@ class Iot:
         return desired
 
     async def send(self, reports):
-        """Deliver some of `reports`, which are ready to go, in one request. Returns (message_id, outcome) for each the
-        cloud answered for; the others have to be offered again."""
-        http = self.http
-        limiter = http.limiter
-        done = []
-        if not await http.slot(limiter.report_wait_ms):
-            return done
-        items = [realer.feed_item(report) for report in reports[: min(limiter.most, self.room)]]
-        self.room = len(items) // 2 or 1  # should this end in an error: it may be that memory is short
-        if len(items) > 1:
-            outcome, body, message = await http.exchange("feed-data/batches", realer.batch(items))
-            answers = realer.results(body) if outcome == v.OK else {}
-        else:
-            outcome, _, message = await http.exchange("feed-data", items[0])
-            answers = {reports[0].message_id: (outcome, message)}
-        self.room = _MOST_ITEMS
-        for report in reports[: len(items)]:
-            found, why = answers.get(report.message_id, (v.RETRY, ""))
-            if found in (v.RETRY, v.SLOW):
-                continue
-            if found != v.OK:
-                self.account.log("warning", "%s %s not accepted: %s" % (report.source, report.id, why))
-                self.account.rows = None
-            done.append((report.message_id, found))
-        if len(items) > 1 and not done and outcome != v.SLOW:
-            # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
-            limiter.most = most = len(items) // 2 if outcome == v.SHRINK else 1
-            self.account.log("warning", "batches of %d: %s" % (most, message))
-        return done
+        """See IotSender, which is loaded when there is something to send."""
+        if not self.sender:
+            self.sender_unit = Unit(_sender, self.account.clock.sleep_ms)
+            self.sender = self.sender_unit.load()(self.http)
+        return await self.sender.send(reports)
 
 
 def _login():
     from firmware.links.login import Login
 
     return Login
+
+
+def _sender():
+    from firmware.links.iot_sender import IotSender
+
+    return IotSender

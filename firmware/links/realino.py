@@ -101,7 +101,8 @@ class Realino:
         account = self.account
         seen, desired = realino.commands(body, account.catalog.commands)
         if seen != self.seen:
-            await http.renew_token()
+            account.lease.renewal = Timer(account.clock.ms())
+            await http.have_token()
             self.seen = seen
             desired = realino.commands(body, account.catalog.commands)[1]
         return desired

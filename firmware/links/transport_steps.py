@@ -332,6 +332,7 @@ class TransportSteps:
     async def setup(self, call):
         """What a verb of MqttSetup returns: `call(setup)`, awaited."""
         http = await self.https()
+        await http.have_token()  # while its code need not share the memory with what follows
         unit = Unit(_setup, self.clock.sleep_ms)
         setup = unit.load()(http, not self.link.auto)
         try:

@@ -10,7 +10,6 @@ from firmware.core.errors import DriverError, LinkError
 from firmware.core.timing import Backoff, Timer
 
 _STEP_MS = const(500)
-_SETTLED_MS = const(10000)  # a connection this old is expected to last
 _RESYNC_MS = const(21600000)
 
 
@@ -29,7 +28,6 @@ class NetworkLoop:
         self.board = board
         self.joining = None  # a WifiJoining, while there is no connection
         self.joined = -1  # the network of the last connection
-        self.since = Timer(clock.ms(), _SETTLED_MS)
         self.sync = Timer(clock.ms())
         self.backoff = Backoff(2000, 60000)
         self.up = wifi is None
@@ -56,15 +54,13 @@ class NetworkLoop:
         up = wifi.connected()
         if up != self.up:
             self.up = up
-            self.since = Timer(now, _SETTLED_MS)
             self.say("info", "Wi-Fi: address %s" % wifi.ip() if up else "Wi-Fi: connection lost")
         joining = self.joining
-        if up and not (joining and self.since.passed(now)):
-            return
         if up:
-            self.joined = joining.policy.index
-            self.joining = None
-            wifi.joining.drop()
+            if joining:
+                self.joined = joining.policy.index
+                self.joining = None
+                wifi.joining.drop()
             return
         if not joining:
             joining_class, control_class = wifi.joining.load()

@@ -22,9 +22,11 @@ _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 
 
 class Session:
-    """`network.ready()`: whether a connection may be tried; `probe_ms`: the first wait after the cloud said no."""
+    """`network.ready()`: whether a connection may be tried; `probe_ms`: the first wait after the cloud said no;
+    `adopting`: loads core.catalog.adopt."""
 
-    def __init__(self, clock, rng, say, link, controller, network, probe_ms):
+    def __init__(self, clock, rng, say, link, controller, network, probe_ms, adopting):
+        self.adopting = adopting
         self.clock = clock
         self.rng = rng
         self.say = say
@@ -93,7 +95,7 @@ class Session:
             raise LinkError("memory: the Python heap is full")
 
     async def talk(self):
-        self.controller.adopt(await self.link.open())
+        self.adopt(await self.link.open())
         self.contact()
         self.refusals.reset()
         # Half a success: it has to last, but the cloud is there.
@@ -116,7 +118,7 @@ class Session:
             self.contact()
             if link.catalog is not catalog:
                 catalog = link.catalog
-                self.controller.adopt(catalog)
+                self.adopt(catalog)
             if not wanted:
                 continue
             now = self.clock.ms()
@@ -138,6 +140,12 @@ class Session:
                 if verdict == CONFLICT:
                     self.controller.reconcile(message_id)
                 outbox.settle(message_id)
+
+    def adopt(self, catalog):
+        try:
+            self.adopting.load()(self.controller, catalog)
+        finally:
+            self.adopting.drop()
 
     def contact(self):
         """The cloud answered."""

@@ -16,11 +16,11 @@ _FULL = const(12288)
 
 
 class Journal:
-    """Records in the order they were appended. `size` in bytes."""
+    """Records in the order they were appended. `size` in bytes, as an earlier Journal of this path left it."""
 
-    def __init__(self, path):
+    def __init__(self, path, size=0):
         self.path = path
-        self.size = 0
+        self.size = size
 
     def full(self):
         """Whether nothing is appended any more until a `rewrite`."""
@@ -59,11 +59,12 @@ class Journal:
 
 
 class TwoSlots:
-    """One small record in two files, `path` + "0" and "1", of which the younger whole one counts."""
+    """One small record in two files, `path` + "0" and "1", of which the younger whole one counts. `generation`: as an
+    earlier TwoSlots of this path left it."""
 
-    def __init__(self, path):
+    def __init__(self, path, generation=0):
         self.path = path
-        self.generation = 0
+        self.generation = generation
 
     def save(self, payload):
         """Write the next generation over the older slot."""

@@ -14,7 +14,7 @@ import pytest
 from tools import interpreter
 from tools.board import process
 from tools.board.install import install
-from tools.board.memory import CHIPS_OWN_HEAP, FIRST_AREA
+from tools.board.memory import CHIPS_OWN_HEAP, FIRST_AREA, NAMES
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World
 
@@ -119,7 +119,7 @@ print(gc.mem_free() + gc.mem_alloc(), gc.mem_alloc())
         assert total == pytest.approx(
             FIRST_AREA + 110_592, abs=1500
         )  # the pool's largest piece counts as well
-    assert CHIPS_OWN_HEAP * words <= used < 2500 * words
+    assert (CHIPS_OWN_HEAP + NAMES) * words <= used < (2500 + NAMES) * words
     taken = story.board.chip.memory.board_heap
     assert taken < (12_000 if any_interpreter.version >= (1, 25) else 24_000) * words
 

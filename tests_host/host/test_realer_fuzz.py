@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realino, responses
+from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed, realino, responses
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Catalog, Secret
@@ -113,7 +113,7 @@ def test_a_catalog_has_rows_of_plain_values_or_is_refused(body: Any) -> None:
 
 @given(BODIES | st.builds(lambda items: {"results": items}, ITEMS))
 def test_results_are_known_verdicts_under_plain_names(body: Any) -> None:
-    for message_id, (verdict, told) in realer.results(body).items():
+    for message_id, (verdict, told) in realer_feed.results(body).items():
         assert plain(message_id) and verdict in (v.OK, v.CONFLICT, v.RETRY, v.DROP) and len(told) <= 160
 
 
@@ -148,7 +148,7 @@ def test_what_nests_deeper_than_the_stack_is_refused_like_anything_else() -> Non
         {"commands": [{"id": deep, "error": deep}, {"id": 1, "pin_port": "6", "kind": deep, "value": deep}]}
     )
     assert [bool(row.error) for row in rows] == [True, False] and wanted[0].value == "" and rows == [*rows]
-    results = realer.results({"results": [{"message_id": "m", "status": deep, "error": {"type": deep}}]})
+    results = realer_feed.results({"results": [{"message_id": "m", "status": deep, "error": {"type": deep}}]})
     assert results["m"][0] == v.DROP
 
 

@@ -1,5 +1,6 @@
 """Catalog, wishes, hands, readings and safe state together, with a relay board that can fail."""
 
+from firmware.core.catalog import adopt
 from firmware.core.controller import Controller
 from firmware.core.errors import DriverError
 from firmware.core.nouns import Catalog, Command, Desired, Sensor
@@ -92,7 +93,7 @@ class Device:
     def go_online(self):
         self.lease.grant(START, 100000, 0)
         self.lease.confirm()
-        self.controller.adopt(CATALOG)
+        adopt(self.controller, CATALOG)
         self.tick()
 
     def drive(self, index, on):
@@ -151,7 +152,7 @@ def test_the_first_catalog_is_followed_by_the_present_state():
     device.read(0, 20.0)
     device.lease.grant(START, 3600, 0)
     device.lease.confirm()
-    device.controller.adopt(CATALOG)
+    adopt(device.controller, CATALOG)
     device.tick()
     assert len(device.log) == 1
     assert device.told() == [("command", 1, "0.0", None, None)], "the heater has no setpoint yet"
@@ -194,7 +195,7 @@ def test_the_same_catalog_again_says_and_tells_nothing():
     device.told()
     device.log = []
     for _ in range(3):
-        device.controller.adopt(Catalog([PUMP_ROW, HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
+        adopt(device.controller, Catalog([PUMP_ROW, HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
         device.tick(1)
     assert device.relays == [True, False] and device.told() == [] and device.log == []
 
@@ -203,11 +204,11 @@ def test_what_is_wrong_with_a_catalog_is_said_once():
     device = Device()
     odd = Catalog([PUMP_ROW, Command(2, "motor", "9", None, None, None, None)], [ROOM_ROW])
     for _ in range(3):
-        device.controller.adopt(odd)
+        adopt(device.controller, odd)
     assert device.levels() == ["warning"] * 3 and len(set(device.log)) == 3
-    device.controller.adopt(CATALOG)
+    adopt(device.controller, CATALOG)
     device.log = []
-    device.controller.adopt(odd)
+    adopt(device.controller, odd)
     assert len(device.log) == 3, "it came back"
 
 
@@ -216,13 +217,13 @@ def test_a_vanished_command_leaves_its_output_safe_and_the_others_alone():
     device.read(0, 10.0)
     device.offer(wish(1, "1"), wish(2, "20"))
     assert device.relays == [True, True]
-    device.controller.adopt(Catalog([HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
+    adopt(device.controller, Catalog([HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
     device.tick()
     assert device.relays == [False, True]
     device.told()
     device.offer(wish(1, "1"), wish(2, "20"))
     assert device.relays == [False, True] and device.told() == []
-    device.controller.adopt(CATALOG)
+    adopt(device.controller, CATALOG)
     device.offer(wish(1, "1"))
     assert device.relays == [True, True]
 

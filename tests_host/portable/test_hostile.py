@@ -2,7 +2,7 @@
 
 import json
 
-from firmware.cloud import mqtt_messages, realer, responses
+from firmware.cloud import mqtt_messages, realer, realer_feed, responses
 from firmware.core.command import CommandState
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Command, Desired, number
@@ -110,5 +110,5 @@ def test_names_that_are_no_text_go_back_as_they_came():
         outbox.update(0, 1777025700)
         report = outbox.post("command", 1, 1.0, wish, "applied")
         told = mqtt_messages.publish(report)
-        assert isinstance(told, bytes) and isinstance(realer.feed_item(report), str)
+        assert isinstance(told, bytes) and isinstance(realer_feed.feed_item(report), str)
         assert json.loads(told)["desired_id"] == wish.desired_id

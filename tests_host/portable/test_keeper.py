@@ -2,13 +2,16 @@
 
 import json
 
+from firmware.core.catalog import adopt
 from firmware.core.controller import Controller
 from firmware.core.nouns import Catalog, Command, Desired, Sensor
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
+from firmware.keeper_writing import write
 from firmware.runtime.keeper import Keeper
 from firmware.runtime.recall import recall
+from tests_host.support.units import Loaded
 
 START = 0x40000000 - 1000
 UTC = 1777025700
@@ -40,6 +43,8 @@ CATALOG = Catalog(
 
 class Flash:
     """Journal and slots in memory; `writes` counts what was written, `refuses` that it says no."""
+
+    size = generation = 0
 
     def __init__(self):
         self.payloads = []
@@ -88,12 +93,13 @@ class Device:
         self.outbox = Outbox(len(self.flash.payloads), 7, self.ms())
         safety = Safety(0, self.ms())
         self.controller = Controller(outputs, [ROOM, COLD], self.outbox, safety, lambda *_: None, self.say)
-        self.keeper = Keeper(self, self.say, self.controller, self.lease, self.flash, self.flash)
+        self.unit = Loaded((write, lambda keeper: (self.flash, self.flash)))
+        self.keeper = Keeper(self, self.say, self.controller, self.lease, self.unit)
         recall(self.keeper, self.flash.payloads, self.flash.record)
         if adopted:
             self.lease.grant(self.ms(), 360000, 0)
             self.lease.confirm()
-            self.controller.adopt(CATALOG)
+            adopt(self.controller, CATALOG)
             self.tick()
             self.deliver()
             self.wait(61)

@@ -6,7 +6,7 @@ The sound bodies are the documentation's own examples (Realer API, sections 3 to
 import binascii
 import json
 
-from firmware.cloud import oauth, realer
+from firmware.cloud import oauth, realer, realer_feed
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Report, Secret
@@ -108,16 +108,16 @@ FEED = (
 
 def test_a_feed_item_has_exactly_the_documented_fields():
     for report, expected in FEED:
-        assert json.loads(realer.feed_item(report)) == expected
+        assert json.loads(realer_feed.feed_item(report)) == expected
 
 
 def test_a_report_without_a_request_to_answer_carries_neither_status_nor_number():
     report = Report(*(LOCAL[:6] + (None, "applied", 4)))
-    assert json.loads(realer.feed_item(report)) == FEED[0][1]
+    assert json.loads(realer_feed.feed_item(report)) == FEED[0][1]
 
 
 def test_a_batch_is_its_items_in_order():
-    text = realer.batch([realer.feed_item(report) for report, _ in FEED])
+    text = realer_feed.batch([realer_feed.feed_item(report) for report, _ in FEED])
     assert json.loads(text) == {"items": [expected for _, expected in FEED]}
 
 
@@ -214,7 +214,7 @@ RESULTS = (
 
 def test_each_result_speaks_for_its_item():
     items = [dict(item, message_id="m%d" % i) for i, (item, _) in enumerate(RESULTS)]
-    found = realer.results({"code": 2000, "status": "processed", "results": items})
+    found = realer_feed.results({"code": 2000, "status": "processed", "results": items})
     assert len(found) == len(RESULTS)
     for i, (item, expected) in enumerate(RESULTS):
         assert found["m%d" % i][0] == expected, item
@@ -222,11 +222,13 @@ def test_each_result_speaks_for_its_item():
 
 
 def test_an_item_without_a_result_has_none():
-    assert "m2" not in realer.results({"results": [{"message_id": "m1", "status": "created"}]})
+    assert "m2" not in realer_feed.results({"results": [{"message_id": "m1", "status": "created"}]})
 
 
 def test_results_of_the_wrong_shape_speak_for_nobody():
     for wrong in WRONG:
-        assert realer.results(wrong) == {}
-        assert "m1" not in realer.results({"results": wrong})
-        assert "m1" not in realer.results({"results": [wrong, {"message_id": wrong, "status": "created"}]})
+        assert realer_feed.results(wrong) == {}
+        assert "m1" not in realer_feed.results({"results": wrong})
+        assert "m1" not in realer_feed.results(
+            {"results": [wrong, {"message_id": wrong, "status": "created"}]}
+        )

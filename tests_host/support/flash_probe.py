@@ -18,15 +18,18 @@ sys.path[:] = [ROOT, ".frozen", ROOT + "/lib"]
 from journal.files import Journal, TwoSlots  # noqa: E402
 from journal.recover import latest, replay  # noqa: E402
 
-from firmware.core.controller import Controller  # noqa: E402 - after the path to it
+from firmware.core.catalog import adopt  # noqa: E402 - after the path to it
+from firmware.core.controller import Controller  # noqa: E402
 from firmware.core.nouns import Catalog, Command, Desired, Sensor  # noqa: E402
 from firmware.core.outbox import Outbox  # noqa: E402
 from firmware.core.output import Output  # noqa: E402
 from firmware.core.safety import Lease, Safety  # noqa: E402
+from firmware.keeper_writing import opened, write  # noqa: E402
 from firmware.runtime.flash import Store  # noqa: E402
 from firmware.runtime.keeper import Keeper  # noqa: E402
 from firmware.runtime.recall import recall  # noqa: E402
 from tests_host.support import fakemachine  # noqa: E402
+from tests_host.support.units import Loaded  # noqa: E402
 
 BLOCK, BLOCKS = 4096, 24
 UTC = 1795300000
@@ -129,14 +132,15 @@ class Device:
         safety = Safety(0, clock.ms())
         self.controller = Controller(outputs, [ROOM], self.outbox, safety, lambda *_: None, say)
         journal, slots = Journal("events"), TwoSlots("state")
-        self.keeper = Keeper(clock, say, self.controller, self.lease, journal, slots)
+        self.keeper = Keeper(clock, say, self.controller, self.lease, Loaded((write, opened)))
         recall(self.keeper, replay(journal), latest(slots))
+        self.keeper.size, self.keeper.generation = journal.size, slots.generation
         self.posted = {}
 
     def go_online(self):
         self.lease.grant(self.clock.ms(), 360000, 0)
         self.lease.confirm()
-        self.controller.adopt(CATALOG)
+        adopt(self.controller, CATALOG)
         self.pass_s(1)
 
     def pass_s(self, seconds, step=1):

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from firmware.app import build
 from firmware.core import verdict as v
+from firmware.core.catalog import adopt
 from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.nouns import Report, number
@@ -140,7 +141,7 @@ class Bench:
         """As a session does it, which takes the device out of safe state."""
         catalog = await self.timed(asyncio.wait_for(self.link.open(), self.open_s), self.open_s)
         assert catalog is self.link.catalog
-        self.controller.adopt(catalog)
+        adopt(self.controller, catalog)
         self.controller.safety.silence.start = self.clock.ms()
         self.controller.check(self.link.lease, self.clock.ms())
         return catalog

@@ -18,6 +18,10 @@ _WHOLE_AREA = 57_380
 _AREA_HEADER, _TABLE_BITS, _BITS_PER_BYTE, _BYTES_PER_TABLE_BYTE = 37, 524, 8, 64
 CHIPS_OWN_HEAP = 1_072
 """Of the Python heap, before boot.py: 54,928 of 56,000 are free then."""
+NAMES = 4_400
+"""The interpreter's tables for the names of a program that has 300 to 600, as this firmware: 7 bytes an entry, in tables of
+10 entries and ever twice as many (py/qstr.c). Counted from the start, because a name opens a table when it is the next
+one, and the virtual board has names before it that a chip has in its ROM."""
 DEFAULT_STACK, LEAST_STACK, THREAD = 4_096, 4_096, 400
 """A thread's stack, and its control block (estimate)."""
 SOCKET = 700
@@ -214,13 +218,17 @@ class Memory:
         """As the chip's `gc.mem_free()`: the largest piece of the pool counts as well."""
         return self.area - used + self.pool.largest
 
-    def lives(self, live: int) -> None:
-        """So many bytes are in use after a collection."""
+    def lives(self, live: int, empty: bool = False) -> None:
+        """So many bytes are in use after a collection. `empty`: none of them in the second area, if they fit the first;
+        a collection gives it back then."""
         self.live, self.peak = live, max(self.peak, live)
         if live < self.area * THIRD_AREA_STAYS:
             self.pool.give("third area")
         if live > FIRST_AREA and not self.grown:
             self._grow()
+        elif self.grown and empty and live <= FIRST_AREA:
+            self.pool.give("second area")
+            self.grown = 0
         if live > self.area and self.judged:
             self.exhausted(f"{live} bytes in use, the areas have {self.area}")
 
@@ -229,12 +237,6 @@ class Memory:
         self.third = self.third or why
         if "third area" not in self.pool:
             self.pool.take("third area", self.pool.largest)
-
-    def settle(self) -> None:
-        """Give back an area in which nothing lies. Judged strictly: what fits the first is taken to be there."""
-        if self.grown and self.live <= FIRST_AREA:
-            self.pool.give("second area")
-            self.grown = 0
 
     def handshake(self, name: str) -> str:
         """One more TLS connection: "" and it is held, else what fails: "setup", "parse", "memory" or "verify".

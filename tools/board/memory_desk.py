@@ -14,6 +14,7 @@ from tools.board.memory import (
     DEFAULT_STACK,
     FIRST_AREA,
     LEAST_STACK,
+    NAMES,
     SOCKET,
     THREAD,
     Memory,
@@ -91,15 +92,16 @@ class MemoryDesk:
     def _do_heap(self, used: str, total: str) -> str:
         """Launched: what interpreter and shims have taken; how much of that is the board's own, the ballast, and what
         lies before that: the free part of the first area."""
-        own = int(used) - CHIPS_OWN_HEAP * self.scale
+        own = int(used) - (CHIPS_OWN_HEAP + NAMES) * self.scale
         self.board_heap = own
         ballast = int(total) - own - 2 * FIRST_AREA * self.scale if self.memory.judged else 0
-        first = (FIRST_AREA - CHIPS_OWN_HEAP) * self.scale if ballast > 0 else 0
+        first = (FIRST_AREA - CHIPS_OWN_HEAP - NAMES) * self.scale if ballast > 0 else 0
         return f"{own} {ballast} {first}"
 
-    def _do_heap_lives(self, used: str) -> int:
-        """So much is in use after a collection; what to hold of the second area, which the chip has not."""
-        self.memory.lives(int(used) // self.scale)
+    def _do_heap_lives(self, used: str, empty: str = "0") -> int:
+        """So much is in use after a collection, and whether all of it is in the first area; what to hold of the second
+        area, which the chip has not."""
+        self.memory.lives(int(used) // self.scale, empty == "1")
         return self._lacking()
 
     def _do_heap_failed(self, text: str = ".") -> None:
@@ -136,7 +138,6 @@ class MemoryDesk:
 
     def _do_unthread(self, number: str) -> None:
         self._ending[f"thread {int(number)}"] = self._ms() + STACK_BACK_MS
-        self.memory.settle()
 
     def _do_socket(self, fd: str) -> None:
         self._hold(int(fd), f"socket {fd}", SOCKET)

@@ -29,6 +29,8 @@ _busy = [False]
 _told = [True]
 _search = []
 _address = []
+_tried = [b""]  # what an allocation says that the board itself tried in vain
+_second = [0]  # bytes of the second area as one piece; 0: it cannot be told what lies there
 
 
 class _Shim:
@@ -50,6 +52,8 @@ def put(name, **names):
 def begin(word):
     """Counts from here. `word`: bytes of an address; 0: nobody wants to know of allocations that failed."""
     put("gc", collect=_collect, mem_alloc=_used, mem_free=_free)
+    if word == 4:
+        _open_names()
     gc.collect()
     if word:
         _told[0] = False
@@ -60,9 +64,23 @@ def begin(word):
     # Of the first area there are pieces between the board's own objects, too.
     filler = [bytearray(first - gc.mem_free() + _largest() if ballast > 0 else 0)]
     _own[0] = own + _hold(0, ballast)
+    _second[0] = _largest() if _address and ballast > 0 else 0
     filler.clear()
     gc.collect()
     _link.before[0] = look
+
+
+def _open_names():
+    """Fill the interpreter's tables of names up to one that has room for all of a program's. The names of these shims
+    are in a chip's ROM; beside them here, the program's would open a table that they do not open there. What the
+    tables of a chip take for them is counted from the start (`NAMES` in memory.py)."""
+    number = 0
+    least = 0
+    while least < 2500:
+        before = gc.mem_alloc()
+        hasattr(_busy, "_%d" % number)
+        number += 1
+        least = gc.mem_alloc() - before
 
 
 def _used():
@@ -118,6 +136,23 @@ def lack(size):
     _own[2] = size
 
 
+def _empty():
+    """Whether nothing of the program lies in the second area. Where that cannot be told, what fits the first one is
+    taken to be there."""
+    if _used() > _second[0] or not _second[0]:
+        return not _second[0]
+    held = len(_held[1]) if _held[1] else 0
+    size = _second[0] - (held + _BLOCK - 1) // _BLOCK * _BLOCK
+    _tried[0] = b"allocating %d bytes" % size
+    try:
+        _beyond(size)
+        return True
+    except MemoryError:
+        return False
+    finally:
+        gc.collect()
+
+
 def left():
     """Bytes that Python has not used of its areas, garbage not counted as free."""
     return gc.mem_free()
@@ -138,7 +173,7 @@ def look(now=False):
             used = _used()
             _last[2] = time.ticks_ms()
             _last[1] = max(_last[1], used)
-            lack(int(_link.ask("heap_lives", used)))
+            lack(int(_link.ask("heap_lives", used, int(_empty()))))
     except MemoryError:
         if not _told[0]:
             _told[0] = True
@@ -209,7 +244,8 @@ def _text(where, low, high):
     text = _word(args + 2 * word)
     if not low <= text < high or _word(text) != id(str):
         return b""
-    return bytes(_search[1](_word(text + 3 * word), min(_word(text + 2 * word), 80)))
+    text = bytes(_search[1](_word(text + 3 * word), min(_word(text + 2 * word), 80)))
+    return None if _tried[0] and _tried[0] in text else text
 
 
 def _word(address):

@@ -1,0 +1,44 @@
+"""Feed data of iot/v1 over HTTPS: single items, batches and what a batch reply says of each item.
+
+Sources: Realer API, sections 5.1 to 5.3 and 8. Pure. Words that the documentation leaves open stand once.
+"""
+
+import json
+
+from firmware.cloud.fields import error_text, get, get_scalar
+from firmware.cloud.models import event
+from firmware.core import verdict as v
+
+_RESULTS = {
+    "created": v.OK,
+    "idempotent": v.OK,
+    "conflict": v.CONFLICT,
+    "message_conflict": v.CONFLICT,
+    "rate_limited": v.RETRY,
+    "service_unavailable": v.RETRY,
+}
+"""What the error type, or else the status, of an item in a batch reply means. Any other word: refused for good."""
+
+
+def feed_item(report):
+    """The JSON text of one report (section 5.2)."""
+    item = event(report)
+    item[report.source + "_id"] = report.id
+    return json.dumps(item)
+
+
+def batch(items):
+    """The body of a batch of feed items that are JSON text already."""
+    return '{"items":[%s]}' % ",".join(items)
+
+
+def results(body):
+    """{message_id: (outcome, message for the log)} of a batch reply; an item that is missing was not stored."""
+    found = {}
+    listed = get(body, "results")
+    for item in listed if isinstance(listed, list) else ():
+        word = (
+            get_scalar(get(item, "error"), "type") or get_scalar(item, "error") or get_scalar(item, "status")
+        )
+        found[get_scalar(item, "message_id")] = _RESULTS.get(word, v.DROP), error_text(item)
+    return found

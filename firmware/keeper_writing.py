@@ -1,0 +1,108 @@
+"""Writes down what must survive a power cut: in memory only while something is written.
+
+Two things: a journal of the events that the outbox keeps, until the cloud has answered for them; and one small record
+with what outputs hold, the last answered desired state of each command, and the last time that was known for sure.
+"""
+
+import json
+from micropython import const
+
+from journal.files import Journal, TwoSlots
+
+from firmware.core.timing import Timer, diff
+from firmware.runtime.keeper import DRIFT_S
+
+_WAITED_MS = const(10000)
+_STEADY_MS = const(21600000)
+_LONGEST = const(150)
+_NOTHING = (None, None)
+
+
+def opened(keeper):
+    """(Journal, TwoSlots) as the keeper knows them."""
+    return Journal(keeper.folder + "events", keeper.size), TwoSlots(
+        keeper.folder + "state", keeper.generation
+    )
+
+
+def write(keeper, files, due):
+    """Write what it is time for; `due`: also what can wait. False when the flash refuses. `files`: from `opened`."""
+    journal, slots = files
+    now = keeper.clock.ms()
+    outbox = keeper.outbox
+    kept = outbox.kept
+    fresh = [
+        r
+        for r in outbox.reports
+        if kept.get(r.message_id, r.at) != r.at
+        and (r.source == "command" or (due and diff(now, r.ticks) >= _WAITED_MS))
+    ]
+    holds = keeper.holding()
+    good = True
+    if due or holds != keeper.holds:
+        # Before the journal forgets the answers that are in it.
+        good = _write_record(keeper, slots, holds)
+    if due or fresh:
+        good = _write_events(outbox, journal, fresh, due) and good
+    keeper.size, keeper.generation = journal.size, slots.generation
+    return good
+
+
+def _write_record(keeper, slots, holds):
+    record = {"utc": _sure_utc(keeper) or keeper.record.get("utc", 0)}
+    for command, held in zip(keeper.controller.commands, holds):
+        port = command.output.cfg["pin_port"]
+        last = keeper.record.get(port, _NOTHING)[1]
+        answered = command.answered
+        # The cloud chose these texts: none of them may fill the record.
+        if answered and len(str(answered.id)) + len(str(answered.desired_id)) < _LONGEST:
+            last = [answered.id, answered.desired_id, answered.sequence]
+        record[port] = [held, last]
+    if record != keeper.record:
+        if not slots.save(json.dumps(record).encode()):
+            return False
+        keeper.record = record
+    keeper.holds = holds
+    return True
+
+
+def _sure_utc(keeper):
+    """The time, when it has gone on for six hours without having been set to another one, and the cloud accepts us
+    with it: one time server that lies once must not be believed for ever. Else None."""
+    clock = keeper.clock
+    utc = clock.utc()
+    now = clock.ms()
+    if utc is None or abs(clock.offset - keeper.offset) > DRIFT_S:
+        keeper.offset = clock.offset or 0
+        keeper.steady = Timer(now, _STEADY_MS)
+    elif keeper.lease.held and keeper.steady.passed(now):
+        keeper.steady = Timer(now, _STEADY_MS)
+        return utc
+    return None
+
+
+def _write_events(outbox, journal, fresh, due):
+    """Append `fresh` reports and, when `due`, what has been answered since; or write all anew when there is nothing to
+    keep or no room to append."""
+    kept = outbox.kept
+    live = [r for r in outbox.reports if r.message_id in kept]
+    ids = [r.message_id for r in live]
+    gone = [message_id for message_id in kept if due and message_id not in ids]
+    if not fresh and not gone:
+        return True
+    if not live or journal.full():
+        fresh = live
+        good = journal.rewrite(_texts(live))
+    else:
+        good = journal.append(_texts(fresh + gone))
+    if good:
+        for report in fresh:
+            kept[report.message_id] = report.at
+        for message_id in gone:
+            del kept[message_id]
+    return good
+
+
+def _texts(items):
+    for item in items:
+        yield json.dumps(item if isinstance(item, str) else list(item)).encode()

@@ -1,0 +1,52 @@
+"""Feed data of iot/v1 over HTTPS: in memory from the first report on, and never while MQTT carries them.
+
+Sources: Realer API, sections 5.1 to 5.3.
+"""
+
+from micropython import const
+
+from firmware.cloud import realer_feed
+from firmware.core import verdict as v
+
+_MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation
+
+
+class IotSender:
+    """`http`: an Https."""
+
+    room = _MOST_ITEMS  # reports in one request, as far as memory allows
+
+    def __init__(self, http):
+        self.http = http
+        self.account = http.account
+
+    async def send(self, reports):
+        """Deliver some of `reports`, which are ready to go, in one request. Returns (message_id, outcome) for each the
+        cloud answered for; the others have to be offered again."""
+        http = self.http
+        limiter = http.limiter
+        done = []
+        if not await http.slot(limiter.report_wait_ms):
+            return done
+        items = [realer_feed.feed_item(report) for report in reports[: min(limiter.most, self.room)]]
+        self.room = len(items) // 2 or 1  # should this end in an error: it may be that memory is short
+        if len(items) > 1:
+            outcome, body, message = await http.exchange("feed-data/batches", realer_feed.batch(items))
+            answers = realer_feed.results(body) if outcome == v.OK else {}
+        else:
+            outcome, _, message = await http.exchange("feed-data", items[0])
+            answers = {reports[0].message_id: (outcome, message)}
+        self.room = _MOST_ITEMS
+        for report in reports[: len(items)]:
+            found, why = answers.get(report.message_id, (v.RETRY, ""))
+            if found in (v.RETRY, v.SLOW):
+                continue
+            if found != v.OK:
+                self.account.log("warning", "%s %s not accepted: %s" % (report.source, report.id, why))
+                self.account.rows = None
+            done.append((report.message_id, found))
+        if len(items) > 1 and not done and outcome != v.SLOW:
+            # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
+            limiter.most = most = len(items) // 2 if outcome == v.SHRINK else 1
+            self.account.log("warning", "batches of %d: %s" % (most, message))
+        return done
