@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tools import linker, merging, mpy, naming, scopes, texts
+from tools import linker, merging, mpy, naming, scopes, shortnames, texts
 from tools.mpy import compiler_version
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "linked"
@@ -33,7 +33,7 @@ def linked(root: Path, cache: Path = CACHE) -> dict[str, bytes]:
 
 def _digest(root: Path) -> str:
     found = hashlib.sha256(compiler_version().encode())
-    own = [Path(module.__file__) for module in (linker, merging, mpy, naming, scopes, texts)]
+    own = [Path(module.__file__) for module in (linker, merging, mpy, naming, scopes, shortnames, texts)]
     sources = sorted(path for name in _PACKAGES for path in (root / name).rglob("*.py"))
     for path in (*own, *sources):
         content = path.read_bytes()

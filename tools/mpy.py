@@ -5,8 +5,6 @@ compiled runs on every later MicroPython of the same `.mpy` version, on any chip
 """
 
 import subprocess
-import tempfile
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,12 +31,3 @@ def compiled(path: Path) -> bytes:
     if compiler.returncode:
         raise CompileError(err.decode().strip().splitlines()[-1])
     return out
-
-
-def known_names(names: Sequence[str]) -> list[str]:
-    """Those of them that every MicroPython of this `.mpy` version has in its ROM: a number stands for each."""
-    with tempfile.TemporaryDirectory(prefix="names-") as folder:
-        source = Path(folder, "names.py")
-        source.write_text("".join(f"x.{name}\n" for name in names))
-        written = compiled(source)
-    return [name for name in names if b"%c%s\0" % (2 * len(name), name.encode()) not in written]

@@ -1,8 +1,9 @@
-"""Gives the names of linked units to names that cost a device less, or nothing (docs/decisions/0019).
+"""Gives the names of linked units to names that cost a device nothing (docs/decisions/0019).
 
 A name that is not in the ROM of the interpreter takes eight bytes of a device's heap and its length, for good. What is
-ours alone gets a name that every MicroPython has in its ROM, or one of a letter or two. Two attributes may share one
-where no class has both, two functions where no unit has both: so a traceback can be read all the same (`functions`).
+ours alone gets one that every MicroPython has there. Two attributes may share one where no class has both, two
+functions where no unit has both: so a traceback can be read all the same (`functions`). Which name is got is a matter
+of `shortnames`. Local names are no part of what a board gets; they are numbered through, so that they hide nothing.
 
 What others look for keeps its name: `KEPT`, what a text names, what is passed by keyword, `...Error`, which is logged,
 and attributes that objects of MicroPython have too (`SHARED`; a test holds it against the published stubs).
@@ -11,32 +12,22 @@ and attributes that objects of MicroPython have too (`SHARED`; a test holds it a
 from __future__ import annotations
 
 import ast
-import builtins
-import itertools
-import keyword
-import string
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from tools.mpy import known_names
-from tools.scopes import FUNCTIONS, IMPORTS, LinkageError, Scoped, all_arguments, binds, bound
+from tools.scopes import FUNCTIONS, IMPORTS, LinkageError, Scoped, all_arguments, binds, bound, targets
+from tools.shortnames import ARGUMENTS, Group, Key, chosen
 
 KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "VERSION", "grow", "run", "say", "state"})
 """What main.py asks the firmware for, and what looks at a board from outside, tests and benchmarks included."""
 SHARED = frozenset({
-    "_closed", "accept", "add", "all", "append", "board", "broken", "close", "context", "copy", "count", "data",
-    "disconnect", "drive", "dup", "end", "full", "get", "index", "items", "link", "listen", "load", "lock", "measure",
-    "next", "offset", "path", "pid", "pin", "ping", "poll", "post", "publish", "raw", "read", "read_uv", "reason",
-    "release", "request", "reset_cause", "server", "session", "set", "shutdown", "size", "sleep_ms", "sort", "start",
-    "stop", "streams", "subscribe", "sync", "tasks", "ticks_ms", "tuple", "write",
+    "_closed", "accept", "add", "all", "append", "board", "broken", "choice", "close", "context", "copy", "count",
+    "data", "disconnect", "drive", "dup", "end", "full", "get", "index", "items", "link", "listen", "load", "lock",
+    "measure", "next", "offset", "path", "pid", "pin", "ping", "poll", "post", "publish", "raw", "read", "read_uv",
+    "reason", "release", "request", "reset_cause", "server", "session", "set", "setup", "shutdown", "size", "sleep_ms",
+    "sort", "start", "stop", "streams", "subscribe", "sync", "tasks", "ticks_ms", "tuple", "write",
 })  # fmt: skip
 """Attributes of ours that something in MicroPython or a chip's modules has as well: whose is meant cannot be seen."""
-_SPECIAL = frozenset({"args", "close", "errno", "send", "throw", "value"})
-"""What MicroPython itself asks an object for: nothing else may be called so."""
-_ARGUMENTS = 16
-
-Key = tuple[str, str]
-"""What is renamed: the unit and a name at its top, or "" and an attribute."""
+_ASKING = ("getattr", "hasattr", "setattr", "delattr")
 
 
 class Naming:
@@ -49,10 +40,10 @@ class Naming:
         self.keywords = {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
         self._kept = KEPT | SHARED | self.keywords | set(_texts(nodes))
         self.imported = {unit: dict(_imported(tree, units)) for unit, tree in self.trees.items()}
-        uses = Counter(name for node in nodes for name in _names(node))
-        free = _free(set(uses))
-        self.arguments = tuple(itertools.islice(free, _ARGUMENTS))
-        self.new = self._chosen([*self._classes(), *self._units()], uses, tuple(free))
+        self._tops = {unit: bound(tree.body) for unit, tree in self.trees.items()}
+        hidden = self.keywords.union(*(self._foreign(unit) for unit in units))
+        self.arguments = tuple(name for name in ARGUMENTS if name not in hidden)
+        self.new = chosen([*self._classes(_asked(nodes)), *self._units()])
 
     def texts(self) -> dict[str, str]:
         """The units by their new names. Uses the trees up: ask it last, and once."""
@@ -77,42 +68,34 @@ class Naming:
         """Where what a unit calls so is at home."""
         return self.imported[unit].get(name, (unit, name))
 
-    def _chosen(self, apart: list[set[Key]], uses: Counter[str], free: tuple[str, ...]) -> dict[Key, str]:
-        """For every key the first name that nothing it has to be told apart from has; the most used choose first."""
-        groups: dict[Key, list[int]] = {}
-        for number, group in enumerate(apart):
-            for key in group:
-                groups.setdefault(key, []).append(number)
-        taken: list[set[str]] = [set() for _ in apart]
-        new = {}
-        for key in sorted(groups, key=lambda key: (-uses[key[1]], key)):
-            names = free if key[0] else (*self.arguments, *free)
-            choice = next(name for name in names if all(name not in taken[n] for n in groups[key]))
-            new[key] = choice
-            for number in groups[key]:
-                taken[number].add(choice)
-        return new
-
     def _ours(self, key: Key) -> bool:
         unit, name = key
         if unit:
             return not name.endswith("Error") and name not in KEPT
         return not name.startswith("__") and name not in self._kept
 
-    def _attributes(self, names: set[str]) -> set[Key]:
-        return {key for name in names if self._ours(key := ("", name))}
+    def _group(self, keys: set[Key], kept: set[str] = frozenset()) -> Group:
+        ours = set(filter(self._ours, keys))
+        return Group(ours, {name for _, name in keys - ours} | kept)
 
-    def _units(self) -> Iterator[set[Key]]:
+    def _attributes(self, names: set[str], kept: set[str] = frozenset()) -> Group:
+        return self._group({("", name) for name in names}, kept)
+
+    def _foreign(self, unit: str) -> set[str]:
+        """What the top of a unit binds that is not ours."""
+        imports = {binds(a) for n in self.trees[unit].body if isinstance(n, IMPORTS) for a in n.names}
+        return imports - set(self.imported[unit])
+
+    def _units(self) -> Iterator[Group]:
         """What is to be told apart in a unit: what its top binds, and its functions, methods included."""
         for unit, tree in self.trees.items():
-            imports = {binds(alias) for n in tree.body if isinstance(n, IMPORTS) for alias in n.names}
-            names = bound(tree.body) - imports | set(self.imported[unit])
-            yield {key for name in names if self._ours(key := self.origin(unit, name))}
-            yield set(filter(self._ours, _functions(unit, tree)))
+            foreign = self._foreign(unit)
+            yield self._group({self.origin(unit, name) for name in self._tops[unit] - foreign}, foreign)
+            yield self._group(_functions(unit, tree))
 
-    def _classes(self) -> Iterator[set[Key]]:
-        """What is to be told apart in a class: its attributes and those of its bases. What is set from outside, or may
-        be looked for in two objects, is told apart from everything."""
+    def _classes(self, asked: set[str]) -> Iterator[Group]:
+        """What is to be told apart in a class: its attributes and those of its bases, and what its body reads. What is
+        set from outside, or may be looked for in two objects, is told apart from everything; so is what is `asked`."""
         own: dict[Key, set[str]] = {}
         bases: dict[Key, list[Key]] = {}
         anywhere: set[str] = set()
@@ -124,17 +107,32 @@ class Naming:
                     own[me], stores = _members(node)
                     inside |= stores
                     bases[me] = [
-                        self.origin(unit, base.id) for base in node.bases if isinstance(base, ast.Name)
+                        self.origin(unit, each.id) for each in node.bases if isinstance(each, ast.Name)
                     ]
                     anywhere |= own[me] if "__getattr__" in own[me] else set()
+                    yield self._body(unit, node)
             anywhere |= {n.attr for n in nodes if _is_store(n) and n not in inside}
 
         def whole(me: Key) -> set[str]:
             return own.get(me, set()).union(*map(whole, bases.get(me, ())))
 
-        yield self._attributes(anywhere)
+        if any("__getattr__" in names for names in own.values()):
+            used = {n.attr for nodes in self._nodes.values() for n in nodes if isinstance(n, ast.Attribute)}
+            asked = asked | {name for name in used if not self._ours(("", name))}
+        yield self._attributes(anywhere, asked)
         for me in own:
-            yield self._attributes(whole(me) | anywhere)
+            yield self._attributes(whole(me) | anywhere, asked)
+
+    def _body(self, unit: str, node: ast.ClassDef) -> Group:
+        """What must not hide each other in the body of a class: the attributes it binds, and what it reads."""
+        names = bound(node.body)
+        read = {
+            n.id for part in _run_at_once(node) for n in ast.walk(part) if isinstance(n, ast.Name)
+        } - names
+        tops = {self.origin(unit, name) for name in read & self._tops[unit]}
+        nested = node not in self.trees[unit].body
+        kept = (read - self._tops[unit]) | self._foreign(unit) | (set(ARGUMENTS) if nested else set())
+        return self._group({("", name) for name in names} | tops, kept)
 
 
 class _Renamer(Scoped):
@@ -156,27 +154,49 @@ class _Renamer(Scoped):
         return self.generic_visit(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
-        if node.module in self.naming.trees:
-            for alias in node.names:
-                here = self.named(binds(alias))
+        for alias in node.names:
+            here = self.named(binds(alias))
+            if node.module in self.naming.trees:
                 alias.name = self.naming.top(node.module, alias.name)
-                alias.asname = here if here != alias.name else None
+            alias.asname = here if here != alias.name else None
         return node
+
+    def visit_Import(self, node: ast.Import) -> ast.Import:
+        for alias in node.names:
+            here = self.named(binds(alias))
+            if here != binds(alias) and not alias.asname and "." in alias.name:
+                raise LinkageError(f"{self.unit}: import {alias.name} at the top, or with `as`")
+            alias.asname = here if here != alias.name else None
+        return node
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        node.name = node.name and self.named(node.name)
+        return self.generic_visit(node)
 
     def class_scope(self, node: ast.ClassDef) -> Mapping[str, str]:
         return {name: self.naming.attribute(name) for name in bound(node.body)}
 
     def function_scope(self, arguments: ast.arguments, own: list[ast.AST]) -> Mapping[str, str]:
-        """Local names cost nothing, but for those of arguments and of functions."""
+        """What costs heap, the names of arguments and of functions, gets such as are known; the others a number."""
         taken = {new for scope in self.scopes for new in scope.values()}
         free = (name for name in self.naming.arguments if name not in taken)
         names = [each.arg for each in all_arguments(arguments)]
-        names += [node.name for node in own if isinstance(node, FUNCTIONS)]
+        kept = {name: name for name in names if name in self.naming.keywords}
+        names += sorted(node.name for node in own if isinstance(node, (*FUNCTIONS, ast.ClassDef)))
         try:
-            new = {name: next(free) for name in names if name not in self.naming.keywords}
+            new = {name: next(free) for name in dict.fromkeys(names) if name not in kept}
         except StopIteration:
-            raise LinkageError(f"{self.unit}: more than {_ARGUMENTS} arguments in each other") from None
-        return {**super().function_scope(arguments, own), **new}
+            raise LinkageError(f"{self.unit}: more than {len(ARGUMENTS)} arguments in each other") from None
+        others = set(super().function_scope(arguments, own)) - set(new) - set(kept)
+        return {**self._numbered(others), **new, **kept}
+
+    def loop_scope(self, node: ast.AST) -> Mapping[str, str]:
+        return self._numbered(targets(node))
+
+    def _numbered(self, names: Iterable[str]) -> dict[str, str]:
+        """Names for local ones, other than those around; nobody else's begin like this."""
+        before = sum(len(scope) for scope in self.scopes)
+        return {name: f"_{before + number}" for number, name in enumerate(sorted(names))}
 
 
 def _functions(unit: str, tree: ast.Module) -> set[Key]:
@@ -215,15 +235,16 @@ def _imported(tree: ast.Module, units: Mapping[str, str]) -> Iterator[tuple[str,
             yield from ((binds(alias), (node.module, alias.name)) for alias in node.names)
 
 
-def _names(node: ast.AST) -> Iterator[str]:
-    fields = (getattr(node, field, None) for field in ("id", "attr", "name", "arg", "asname"))
-    return (name for name in fields if isinstance(name, str))
+def _asked(nodes: list[ast.AST]) -> set[str]:
+    """What objects are asked for that may not have it."""
+    calls = [n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "id", "") in _ASKING]
+    return {call.args[1].value for call in calls if isinstance(call.args[1], ast.Constant)}
 
 
-def _free(used: set[str]) -> Iterator[str]:
-    """Names that nothing has: first those that cost nothing, then short ones."""
-    known = {name for each in (builtins, str, bytes, list, dict, set) for name in dir(each)}
-    known = sorted(name for name in known if name[0] != "_" and not keyword.iskeyword(name))
-    short = (*string.ascii_letters, *map("".join, itertools.product(string.ascii_lowercase, repeat=2)))
-    taken = used | _SPECIAL | set(keyword.kwlist)
-    return (name for name in (*known_names(known), *short) if name not in taken)
+def _run_at_once(node: ast.ClassDef) -> Iterator[ast.AST]:
+    """What is evaluated within the scope of a class, and a little more."""
+    for each in node.body:
+        if isinstance(each, FUNCTIONS):
+            yield from (*each.decorator_list, *each.args.defaults, *filter(None, each.args.kw_defaults))
+        else:
+            yield each

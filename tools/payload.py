@@ -24,6 +24,8 @@ _LOADED = {
     "https_iot": (("realer",), ("https", "mqtt", "auto")),
     "https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
     "https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),
+    "login": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "iot_sender": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
     "mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
     "mqtt_setup": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
     "transport_steps": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
@@ -40,12 +42,13 @@ def conditions(tree: Path) -> dict[str, str]:
     """By unit what a configuration has to have for it to be needed, traits of `firmware.core.romslot` with commas
     between them; units that every configuration needs are missing."""
     found = dict(_OPTIONAL)
-    for row, module in linker.Program(tree).rows.items():
+    links = linker.Program(tree).rows
+    for row, module in links.items():
         path = f"{module.replace('.', '/')}.mpy"
         found[path] = f"{found[path]},{row}" if path in found else row
     for name, (apis, transports) in _LOADED.items():
         rows = [f"{api}-{transport}" for api in apis for transport in transports]
-        found[f"firmware/links/{name}.mpy"] = ",".join(rows)
+        found[f"firmware/links/{name}.mpy"] = ",".join(row for row in rows if row in links)
     return found
 
 

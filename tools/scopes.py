@@ -42,6 +42,10 @@ class Scoped(ast.NodeTransformer):
     def class_scope(self, node: ast.ClassDef) -> Mapping[str, str]:
         return {name: name for name in bound(node.body)}
 
+    def loop_scope(self, node: ast.AST) -> Mapping[str, str]:
+        """What a comprehension binds."""
+        return {name: name for name in targets(node)}
+
     def body(self, nodes: Iterable[ast.stmt]) -> list[ast.stmt]:
         return [done for each in nodes if (done := self.visit(each))] or [ast.Pass()]
 
@@ -88,7 +92,7 @@ class Scoped(ast.NodeTransformer):
     def _loop(self, node: ast.AST) -> ast.AST:
         first = node.generators[0]
         outside, first.iter = self.visit(first.iter), ast.Constant(None)
-        self.scopes.append({name: name for name in targets(node)})
+        self.scopes.append(self.loop_scope(node))
         self.generic_visit(node)
         self.scopes.pop()
         first.iter = outside

@@ -48,9 +48,34 @@ def test_every_module_is_in_a_unit_and_what_stays_is_in_one():
     inside = {name for members in units.values() for name in members}
     rows = {str(f.with_suffix("")).replace("/", ".") for f in device_files(ROOT) if f.parts[0] == "firmware"}
     assert {name for name in rows - inside if not name.endswith("__init__")} == set()
-    assert {"firmware.core.controller", "netio.sockets"} <= set(units["firmware.device"])
-    assert not {"firmware.app", "firmware.core.config", "http1.client"} & set(units["firmware.device"])
-    assert "http1.client" in units["firmware.links.realer_https"]
+    stays = set(units["firmware.device"])
+    assert {"firmware.core.controller", "netio.errors", "units.loader"} <= stays
+    goes = {
+        "firmware.app",
+        "firmware.core.config",
+        "http1.client",
+        "mqtt5.client",
+        "netio.sockets",
+        "sntp.client",
+    }
+    assert not goes & stays
+
+
+def test_what_a_link_loads_for_a_while_brings_its_engines_and_not_the_other_half():
+    units = {name: set(members) for name, members in linker.Program(ROOT).units.items()}
+    half, mqtt = units["firmware.links.https_iot"], units["firmware.links.mqtt"]
+    assert "http1.client" in half and "mqtt5.client" in mqtt
+    assert not [name for name in half if name.startswith("mqtt5")]
+    assert not [name for name in mqtt if name.startswith("http1")]
+    for link in ("polling", "transports"):
+        engines = ("http1", "mqtt5", "iotmp", "netio", "firmware.cloud")
+        assert not [name for name in units[f"firmware.links.{link}"] if name.startswith(engines)]
+    for unit, brings in (
+        ("dialing", "netio.sockets"),
+        ("time_query", "sntp.client"),
+        ("login", "firmware.cloud.oauth"),
+    ):
+        assert brings in units[f"firmware.links.{unit}"]
 
 
 def test_a_link_brings_its_own_and_shares_only_what_is_always_there(tmp_path):

@@ -3,6 +3,7 @@
 import ast
 import dis
 import io
+import itertools
 import sys
 import types
 
@@ -12,9 +13,9 @@ from rich.console import Console
 from tools import seriallog, stock, tracebacks
 from tools.layers import ROOT
 from tools.linker import sources
-from tools.mpy import known_names
 from tools.naming import SHARED, Naming
 from tools.scopes import LinkageError
+from tools.shortnames import ATTRIBUTES, TOPS
 
 _USED = ("asyncio", "builtins", "collections", "io", "json", "os", "re", "ssl", "struct", "sys")
 """Of the standard library's stubs those of modules that the firmware uses; the others are of the type checker."""
@@ -140,8 +141,87 @@ def test_too_many_arguments_are_told():
         Naming({"main": f"def run({arguments}):\n    return 1\n"}).texts()
 
 
-def test_the_compiler_tells_what_every_micropython_knows():
-    assert known_names(["append", "realer", "isinstance"]) == ["append", "isinstance"]
+def test_what_is_local_hides_nothing(run, monkeypatch):
+    """A local name may be one that something else gets: here every top and attribute there is."""
+    names = [name for part in ATTRIBUTES for name in part if name != "len"]
+    lines = "".join(f"    {name} = 'local'\n    out.append({name})\n" for name in names)
+    text = f"""
+import json
+class Thing:
+    def __init__(self, first):
+        self.first = first
+    def shown(self):
+        return self.first
+def helper(thing):
+    out = []
+{lines}
+    import json as {names[0]}
+    try:
+        raise KeyError(thing)
+    except KeyError as {names[1]}:
+        out.append({names[1]}.args[0].shown() + other({names[0]}))
+    out += [{names[2]} + other(json) for {names[2]} in "ab"]
+    class Inner:
+        def shown(self):
+            return other(json) + thing.shown()
+    def {names[3]}(more):
+        return thing.shown() + more + Inner().shown()
+    return len(out), out[-3:], {names[3]}("!")
+def other(module):
+    return module.dumps("o")
+def run():
+    return helper(Thing("f"))
+"""
+    assert run(main=text) == (len(names) + 3, ['f"o"', 'a"o"', 'b"o"'], 'f!"o"f')
+
+
+def test_what_the_body_of_a_class_reads_is_hidden_by_nothing_in_it(run):
+    """With so many of both, some attribute and some top would like the same name."""
+    tops = "".join(f"def top{n}(value=None):\n    return 'top{n}'\n" for n in range(40))
+    body = "".join(
+        f"    def way{n}(self, made=top{n}()):\n        return made\n    made{n} = top{n}() + str(len('ab'))\n"
+        for n in range(40)
+    )
+    use = "".join(f"    out.append((it.made{n}, it.way{n}()))\n" for n in range(40))
+    text = f"{tops}class Thing:\n{body}def run():\n    it = Thing()\n    out = []\n{use}    return out\n"
+    assert run(main=text) == [(f"top{n}2", f"top{n}") for n in range(40)]
+
+
+def test_what_is_asked_for_by_name_is_found_only_where_it_is(run):
+    """`hasattr` is asked for every name that an attribute may get."""
+    asked = " or ".join(f"hasattr(it, {name!r})" for part in ATTRIBUTES for name in part)
+    text = f"""
+class Thing:
+    def __init__(self):
+        self.own = 1
+def run():
+    it = Thing()
+    return {asked}
+"""
+    assert run(main=text) is False
+
+
+def test_what_stands_before_something_else_gets_no_name_of_that(run):
+    text = """
+class Front:
+    def __init__(self, behind):
+        self.behind = behind
+        self.one = self.two = self.three = self.four = 1
+    def __getattr__(self, name):
+        return getattr(self.behind, name)
+def run():
+    front = Front(["b", "a"])
+    front.sort()
+    front.reverse()
+    front.insert(0, "c")
+    return front.pop(), front.index("b"), front.count("c"), front.copy()
+"""
+    assert run(main=text) == ("a", 1, 1, ["c", "b"])
+
+
+def test_a_module_in_a_package_is_imported_at_the_top():
+    with pytest.raises(LinkageError, match=r"import os\.path"):
+        Naming({"main": "def run():\n    import os.path\n    return os\n"}).texts()
 
 
 def test_the_whole_firmware(monkeypatch):
@@ -157,8 +237,12 @@ def test_the_whole_firmware(monkeypatch):
 
 
 def it_makes_a_difference(naming):
+    """Everything has a name that costs nothing; the fewer, the smaller the tables."""
     assert len(set(naming.new.values())) < len(naming.new) / 3
-    assert not [name for name in naming.new.values() if len(name) > 2 and name not in known_names([name])]
+    for (unit, _), new in naming.new.items():
+        assert new in itertools.chain(*(TOPS if unit else ATTRIBUTES)), (
+            "add names that are known to shortnames"
+        )
 
 
 def it_does_the_same(naming, units):
@@ -239,7 +323,7 @@ def defined(node):
 def tracebacks_are_shown_by_the_old_names(naming):
     new = naming.attribute("authorize")
     assert new != "authorize"
-    line = '  File "realer_https", line 1, in %s'
+    line = '  File "https_iot", line 1, in %s'
     shown = Console(file=io.StringIO(), width=100)
     seriallog.show(line % new, shown)
     assert shown.file.getvalue().rstrip() == line % "authorize"

@@ -21,8 +21,6 @@ from firmware.core.romslot import layout, length
 from firmware.runtime.flash import Store
 from firmware.update import fetch
 from http1.client import Client
-from http1.message import HttpError
-from netio.errors import NetError
 from tests_host.support import fakemachine
 
 ROOT = sys.argv[1]
@@ -176,13 +174,14 @@ class Clock:
 
 
 class Link:
-    """What an update needs of a link."""
-
-    broken = NetError, HttpError
+    """What an update needs of a link: a connection of its own to the server of `settings`."""
 
     def __init__(self, files):
-        self.clock = Clock()
-        self.client = Client(Server(files), self.clock, "api.realer.test")
+        self.files = files
+
+    async def lend(self, host, port):
+        assert (host, port) == ("update.test", 443)
+        return Client(Server(self.files), Clock(), host, port)
 
 
 def sha(data, *more):
