@@ -66,7 +66,7 @@ def cuts(data: bytes, chance: random.Random) -> list[bytes]:
 
 def mqtt_outcome(pieces: list[bytes], version: int) -> list[Any]:
     """All that an application can see, and what the server gets to hear, when these bytes follow the CONNACK."""
-    session = Session(512)
+    session = Session(memoryview(bytearray(512)))
     session.connect("fuzz", version=version, clean=True)
     hello = mqtt.connack(version, 0, 0, ((0x21, 3),))
     seen: list[Any] = []

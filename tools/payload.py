@@ -21,14 +21,14 @@ _OPTIONAL = {
     "firmware/update_rom.mpy": "update",
 }
 _LOADED = {
-    "https_iot": (("realer",), ("https", "mqtt", "auto")),
-    "https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
-    "https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),
-    "login": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
-    "iot_sender": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
-    "mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "mqtt_setup": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "transport_steps": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links/https_iot": (("realer",), ("https", "mqtt", "auto")),
+    "links/https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "links/https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),
+    "links/login": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "links/iot_sender": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "links/mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "cloud/mqtt_catalog": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links/transport_steps": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
 }
 """What links load for a while (tools/linker.py): for which values of `cloud.api` and `cloud.transport`."""
 
@@ -48,7 +48,7 @@ def conditions(tree: Path) -> dict[str, str]:
         found[path] = f"{found[path]},{row}" if path in found else row
     for name, (apis, transports) in _LOADED.items():
         rows = [f"{api}-{transport}" for api in apis for transport in transports]
-        found[f"firmware/links/{name}.mpy"] = ",".join(row for row in rows if row in links)
+        found[f"firmware/{name}.mpy"] = ",".join(row for row in rows if row in links)
     return found
 
 

@@ -151,7 +151,7 @@ def _moments(row: str, link: str, size: Mapping[str, int]) -> Iterator[dict[str,
             yield units(*asking, "links.iot_sender")
             asking.append("links.login")
             if link.endswith("transports"):
-                asking += ["links.mqtt_setup", "links.transport_steps"]
+                asking += ["cloud.mqtt_catalog", "links.transport_steps"]
                 yield units("links.mqtt", "links.dialing", "links.transport_steps")
         yield units(*asking)
 

@@ -134,6 +134,12 @@ def desired_topics(catalog, routes):
     return {routes["command", str(row.id)].desired: row.id for row in catalog.commands if not row.error}
 
 
+def mapped(catalog, routes):
+    """The catalog `with_routes`, and its `desired_topics`."""
+    catalog = with_routes(catalog, routes)
+    return catalog, desired_topics(catalog, routes)
+
+
 def _error(row, route):
     error = "" if row.error == _NO_ROUTE else row.error
     return error or ("" if route else _NO_ROUTE)

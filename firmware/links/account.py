@@ -4,8 +4,12 @@ Values only, and nothing whose class comes and goes: the halves of a link (docs/
 read and write these attributes, and go.
 """
 
+from micropython import const
+
 from firmware.core.safety import Lease
 from firmware.core.timing import Backoff
+
+_BUFFER = const(1024)  # the largest MQTT packet, too: one with a desired state has 300 bytes
 
 
 class Account:
@@ -21,6 +25,7 @@ class Account:
     | `desired`       | desired values that were read and not handed over yet, or None                              |
     | `protocols`     | what the cloud lets this device use                                                         |
     | `retry_s`       | least wait after a failure, where the cloud tells one                                       |
+    | `view`          | buffer to receive into, of HTTPS and, where only one connection fits, of MQTT               |
     | `pacing`, `memo`| what the rate limiter and the generation's source need again when they are loaded again     |
     """
 
@@ -34,6 +39,9 @@ class Account:
         self.renewals = Backoff(5000, 60000)
         self.token = self.catalog = self.rows = self.desired = self.pacing = self.memo = None
         self.asked_scopes = ""
+        self.view = memoryview(
+            bytearray(_BUFFER)
+        )  # there all the time: a piece that large may be missing later
         self.plain = self.no_oauth = self.on_mqtt = False
         self.protocols = ("https", "mqtt")
         self.retry_s = 0

@@ -38,7 +38,7 @@ class Https:
         host, _, port = cfg["base_url"][8:].rstrip("/").partition(":")
         self.account = account
         self.clock = clock
-        self.client = Client(account.net, clock, host, int(port or 443))
+        self.client = Client(account.net, clock, host, int(port or 443), account.view)
         self.limiter = RateLimiter(cfg["poll_s"] * 1000, clock.ms(), account.pacing)
         self.turn = asyncio.Lock()
         self.source = None

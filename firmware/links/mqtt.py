@@ -16,22 +16,22 @@ from mqtt5.client import Client
 from mqtt5.packet import MqttError
 from netio.errors import NetError
 
-_KEEP_ALIVE_S = const(30)
-_KEPT_S = const(60)
-"""How long the broker holds messages for us across a reconnect: no desired state gets older than that unseen."""
-_SUBSCRIBE_MS = const(15000)
 _ACK_MS = const(10000)
 _MOST = const(4)  # reports under way at once
-_PACKET = const(1024)  # bytes of the largest packet to receive: a desired state has 300
 _UNANSWERED = const(3)  # rounds without one acknowledgement after which the session is given up
 
 
 class MqttSession:
-    """`account`: see Account. `present`: the broker went on with an earlier session, so nothing was missed; `refused`:
-    the broker did not take the credentials or a topic, or nobody acknowledges reports: either may be out of date."""
+    """`account`: see Account; `view`: buffer for received packets, None for one of its own. Connected by
+    `mqtt_connecting`. `present`: the broker went on with an earlier session, so nothing was missed; `refused`: the
+    broker did not take the credentials or a topic, or nobody acknowledges reports: either may be out of date."""
 
-    def __init__(self, account, kept):
+    refusal = MqttError
+    """What a broker's no is raised as."""
+
+    def __init__(self, account, kept, view=None):
         self.account = account
+        self.view = view
         self.clock = clock = account.clock
         self.client = None
         self.kept = kept  # the broker may be asked to go on with the session
@@ -46,45 +46,12 @@ class MqttSession:
         self.hold = Timer(clock.ms())
         self.silent_rounds = 0
 
-    async def connect(self, catalog, credentials):
-        """Be connected and subscribed: acknowledgements first, then desired states. LinkError, see `refused`."""
-        client = self.client
-        if not client or (client.host, client.port) != (catalog.host, catalog.port):
-            if client:
-                self.close()
-                self.kept = False
-            self.client = client = Client(self.account.net, self.clock, catalog.host, catalog.port, _PACKET)
-        self.acks = catalog.acks
-        self.routes = catalog.routes
-        self.silent_rounds = 0
-        self.refused = False
-        # What was under way is known by the cloud's acknowledgements and by desired ids, not by the session: so the
-        # broker may go on with one whose client has gone from memory meanwhile.
-        clean = not self.kept and catalog.version >= 5
-        try:
-            facts = await client.connect(
-                credentials.client_id,
-                credentials.username,
-                credentials.password.reveal(),
-                _KEEP_ALIVE_S,
-                catalog.version,
-                clean,
-                _KEPT_S,
-            )
-            self.present = facts.session_present
-            await self.clock.within(_SUBSCRIBE_MS, self.subscribe(catalog))
-            self.kept = True
-        except (NetError, MqttError, asyncio.TimeoutError) as e:
-            self.refused = isinstance(e, MqttError)
+    def new_client(self, host, port):
+        """Go on with another broker, or the first one."""
+        if self.client:
             self.close()
-            self.kept = self.kept and isinstance(e, NetError)  # else the session itself may have led here
-            raise LinkError("MQTT: %s" % self.explain(e))
-
-    async def subscribe(self, catalog):
-        await self.client.subscribe([catalog.acks])
-        desired = [route.desired for route in catalog.routes.values() if route.desired]
-        if desired:
-            await self.client.subscribe(desired)
+            self.kept = False
+        self.client = Client(self.account.net, self.clock, host, port, self.view)
 
     async def listen(self, wait_ms):
         """Desired values that came, after waiting at most so long: [] when there was only a sign of life, None when not

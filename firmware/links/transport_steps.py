@@ -8,9 +8,11 @@ there is; else the session ends first, and the broker keeps it. Sources: Realer 
 import asyncio
 from micropython import const
 
+from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.timing import Timer
 from firmware.core.transport_choice import TransportChoice
+from firmware.links.mqtt_connecting import connect
 from netio.errors import NetError
 from units.loader import Unit
 
@@ -21,7 +23,7 @@ _SOON_MS = const(600000)  # a token that is renewed anyway within this time is r
 _AGAIN_MS = const(
     60000
 )  # least time between two attempts to renew that each cost the session, while they fail
-_ROOM = const(24000)  # bytes of Python heap that MQTT takes while it connects
+_ROOM = const(20000)  # bytes of Python heap that MQTT takes while it connects
 
 
 class TransportSteps:
@@ -63,10 +65,9 @@ class TransportSteps:
     async def change(self):
         """All steps with one connection at a time: a session ends meanwhile. LinkError: it could not be had again."""
         link = self.link
-        await link.busy.acquire()
         try:
             was_on_mqtt = self.account.on_mqtt
-            start = self.clock.ms()
+            start = link.ended
             if link.lease.renewal.left_ms(start) < _SOON_MS:
                 link.lease.renewal = Timer(start)
             try:
@@ -84,7 +85,6 @@ class TransportSteps:
                 link.pause = Timer(now, min(link.lease.token.left_ms(now) // 4, _AGAIN_MS))
         finally:
             self.save()
-            link.busy.release()
 
     async def upkeep(self):
         """The next step, when a request may go: between them the transport is listened to. LinkError."""
@@ -152,7 +152,9 @@ class TransportSteps:
     async def read_catalog(self):
         """The MQTT catalog."""
         link = self.link
-        catalog = await self.setup(lambda setup: setup.catalog())
+        catalog = self.parsed(_catalog, await self.read("mqtt"))
+        if not catalog.endpoint:
+            raise self.unavailable(await self.https(), v.GONE, "MQTT is not available for this device")
         if catalog.notes != link.notes:
             link.notes = catalog.notes
             for note in catalog.notes:
@@ -164,7 +166,7 @@ class TransportSteps:
         link = self.link
         asked = self.clock.ms()
         catalog = link.catalog_read
-        link.credentials = await self.setup(lambda setup: setup.credentials(catalog))
+        link.credentials = self.parsed(_credentials, await self.read(catalog.endpoint, catalog.body))
         link.mqtt_catalog = catalog
         link.renewal = Timer(asked, link.credentials.renew_s * 1000)
         link.limit = Timer(asked, link.credentials.expires_s * 1000)
@@ -184,7 +186,7 @@ class TransportSteps:
             await session.disconnect()
             session.topics = link.topics
             try:
-                await session.connect(link.mqtt_catalog, link.credentials)
+                await connect(session, link.mqtt_catalog, link.credentials)
             finally:
                 link.kept = session.kept
             if renewed and not link.alone:
@@ -211,7 +213,7 @@ class TransportSteps:
             await self.read_catalog()
             self.link.mqtt_catalog = self.link.catalog_read
         self.looked = self.seen = True
-        await self.map_topics()
+        self.map_topics()
         if not self.link.alone:
             await self.on_mqtt()
 
@@ -320,7 +322,8 @@ class TransportSteps:
             self.check_room()
             if link.alone:
                 await self.prepare()
-            link.session = link.mqtt_unit.load()(self.account, link.kept)
+            view = self.account.view if link.alone else None
+            link.session = link.mqtt_unit.load()(self.account, link.kept, view)
         return link.session
 
     async def prepare(self):
@@ -344,36 +347,47 @@ class TransportSteps:
             message += "; polling over HTTPS from now on"
         raise LinkError(message)
 
-    async def setup(self, call):
-        """What a verb of MqttSetup returns: `call(setup)`, awaited."""
+    async def read(self, what, text=""):
+        """The JSON of a reply over HTTPS. In `auto` a refusal may concern MQTT alone, and polling goes on; else it is the
+        end of the authorization. LinkError."""
         http = await self.https()
         # While what that takes need not share the memory with what follows.
         await http.have_token()
         await http.connected()
-        unit = Unit(_setup, self.clock.sleep_ms)
-        setup = unit.load()(http, not self.link.auto)
+        outcome, body, message = await http.exchange(what, text, not self.link.auto)
+        self.account.alive()
+        if outcome == v.SLOW:
+            raise LinkError(message)
+        if outcome != v.OK:
+            raise self.unavailable(http, outcome, message)
+        return body
+
+    def unavailable(self, http, outcome, message):
+        """The error to raise; another attempt soon would come to the same."""
+        self.choice.give_up()
+        return LinkError(message) if self.link.auto else http.refused(outcome, message)
+
+    def parsed(self, importing, *args):
+        """What a function of cloud.mqtt_catalog returns, loaded for that."""
+        unit = Unit(importing, self.clock.sleep_ms)
         try:
-            return await call(setup)
+            return unit.load()(*args)
         finally:
-            if setup.unavailable:
-                self.choice.give_up()
             unit.drop()
 
-    async def map_topics(self):
+    def map_topics(self):
         """Know which commands and sensors have a route."""
-        link = self.link
-        unit = Unit(_with_routes, self.clock.sleep_ms)
-        try:
-            self.account.catalog, link.topics = unit.load()(self.account.catalog, link.mqtt_catalog.routes)
-        finally:
-            unit.drop()
+        account = self.account
+        account.catalog, self.link.topics = self.parsed(
+            _mapped, account.catalog, self.link.mqtt_catalog.routes
+        )
 
     async def on_mqtt(self):
         """MQTT is the transport from now on."""
         link = self.link
         account = self.account
         if not link.alone:
-            await self.map_topics()
+            self.map_topics()
         link.session.topics = link.topics
         link.lease.session = link.limit
         if not account.on_mqtt:
@@ -409,13 +423,19 @@ class TransportSteps:
         return "mqtt" in self.account.protocols
 
 
-def _setup():
-    from firmware.links.mqtt_setup import MqttSetup
+def _catalog():
+    from firmware.cloud.mqtt_catalog import catalog
 
-    return MqttSetup
+    return catalog
 
 
-def _with_routes():
-    from firmware.links.mqtt_setup import with_routes
+def _credentials():
+    from firmware.cloud.mqtt_catalog import credentials
 
-    return with_routes
+    return credentials
+
+
+def _mapped():
+    from firmware.cloud.mqtt_catalog import mapped
+
+    return mapped

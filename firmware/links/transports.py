@@ -89,7 +89,7 @@ class Transports:
         if not self.steps and self.due(now):
             self.steps = ["begin_change"]
         if self.steps and self.pause.passed(now):
-            await self.work("change" if self.alone else "upkeep")
+            await (self.change() if self.alone else self.work("upkeep"))
         if not account.on_mqtt or account.desired is not None:
             return await self.polling.next_desired()
         return await self.session.listen(max(self.idle_ms(self.clock.ms()), 1))
@@ -143,6 +143,19 @@ class Transports:
         return await self.polling.lend(host, port)
 
     # -- the steps --
+
+    async def change(self):
+        """End the session, if there is one, before what changes the transport is loaded."""
+        await self.busy.acquire()
+        try:
+            self.ended = self.clock.ms()
+            if self.session:
+                await self.session.disconnect()
+                self.leave_mqtt()
+                await self.mqtt_unit.gone()
+            await self.work("change")
+        finally:
+            self.busy.release()
 
     async def work(self, verb):
         """Call a verb of TransportSteps, which is loaded for it, and stays where there is room and more to do."""

@@ -18,7 +18,8 @@ _ANSWER_MS = const(15000)
 
 
 class Client:
-    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `within(ms, awaitable)`.
+    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `within(ms, awaitable)`; `view`: memoryview of
+    a buffer to receive into, None for one of 1 KB that is there while there is a connection.
 
     Deadlines: 20 s for name and TCP connect, then for the send 10 s, or 20 s where it carries the TLS handshake; 15 s
     each for head and body. `requests` and `dials` count since the start; over TLS a dial that went well is a handshake.
@@ -27,13 +28,14 @@ class Client:
     failures = NetError, HttpError
     """What `request` raises where there is no response."""
 
-    def __init__(self, dialer, clock, host, port=443):
+    def __init__(self, dialer, clock, host, port=443, view=None):
         self.dialer = dialer
         self.clock = clock
         self.host = host
         self.port = port
         self.lock = asyncio.Lock()
         self.stream = self.view = None
+        self.own = view
         self.requests = self.dials = 0
 
     async def request(self, method, target, headers=(), body=None):
@@ -116,7 +118,7 @@ class Client:
         # Stored here and not by the caller: when a deadline strikes just as this returns, `close` still finds it.
         self.dials += 1
         self.stream = await self.dialer.dial(self.host, self.port)
-        self.view = memoryview(bytearray(_BUFFER))
+        self.view = self.own or memoryview(bytearray(_BUFFER))
 
     async def _receive(self, response, goal):
         """Read until that attribute of `response` is true."""

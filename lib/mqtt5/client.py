@@ -20,15 +20,15 @@ _TURNS = const(6)  # tasks that run one after the other until a message has its 
 
 
 class Client:
-    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `ms`, `sleep_ms` and `within`; `size`: bytes
-    of the largest packet to receive, which are held all the time."""
+    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `ms`, `sleep_ms` and `within`; `view`:
+    memoryview of a buffer for received packets, which may be as large as that; None for one of 2 KB."""
 
-    def __init__(self, dialer, clock, host, port=8883, size=2048):
+    def __init__(self, dialer, clock, host, port=8883, view=None):
         self.dialer = dialer
         self.clock = clock
         self.host = host
         self.port = port
-        self.session = Session(size)
+        self.session = Session(view)
         self.inbox = []
         self.stream = None
         self.tasks = ()

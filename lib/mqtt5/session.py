@@ -32,10 +32,10 @@ Connack = namedtuple("Connack", ("session_present", "keep_alive_s", "session_exp
 
 
 class Session:
-    """`error`: why there is no connection, None while there is one. `size`: bytes of the largest packet to receive."""
+    """`error`: why there is no connection, None while there is one. `view`: see Client."""
 
-    def __init__(self, size=2048):
-        self.view = memoryview(bytearray(size))
+    def __init__(self, view=None):
+        self.view = view or memoryview(bytearray(2048))
         self.start = self.end = self.version = 0
         self.orders = Orders()
         self.out = bytearray()

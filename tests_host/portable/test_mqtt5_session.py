@@ -13,7 +13,7 @@ class Rig:
 
     def __init__(self, version=5, size=2048, **options):
         self.version = version
-        self.session = Session(size)
+        self.session = Session(memoryview(bytearray(size)))
         self.facts = self.connect(**options)
 
     def connect(self, clean=True, keep_alive_s=40, expiry_s=0, present=0, pairs=()):
@@ -70,7 +70,7 @@ def refusal(act, *args, **options):
 
 
 def test_connect():
-    session = Session(1024)
+    session = Session(memoryview(bytearray(1024)))
     session.connect("me", "u", "test-secret-not-real", session_expiry_s=60, will=("t", "gone"))
     (seen,) = server.read_all(session.take(NOW))
     assert seen["properties"] == {0x11: 60, 0x21: 8, 0x22: 8, 0x27: 1024}

@@ -7,6 +7,7 @@ from firmware.core.errors import LinkError
 from firmware.core.nouns import Report, Secret
 from firmware.links.account import Account
 from firmware.links.mqtt import MqttSession
+from firmware.links.mqtt_connecting import connect
 from tests_host.support import mqtt_server as server
 from tests_host.support.wire import Timers, Wire, Wires, settle, started
 
@@ -56,7 +57,7 @@ class Rig:
         wire = self.wires[self.at]
         again = [server.publish(PUMP, wish(n), pid, dup=1) for pid, n in brought]
         wire.feed(server.connack(5, 0, present) + b"".join(again))
-        outcome = await started(self.broker.connect(CATALOG, CREDENTIALS))
+        outcome = await started(connect(self.broker, CATALOG, CREDENTIALS))
         for pid, codes in ((1, (1,)), (2, (1,))):
             wire.feed(server.suback(pid + 2 * self.at * present, codes))
             await settle()
