@@ -54,11 +54,13 @@ ATTRIBUTES = (*_NUMBERED, *ARGUMENTS, *_BUILTINS), _WRITTEN_OUT
 """For attributes, likewise. None is what MicroPython itself asks an object for: `args`, `close`, `errno`, `read`,
 `send`, `throw`, `value`, `write`."""
 COMMON = frozenset({
-    "Catalog", "Command", "Desired", "SLOT_RECORD", "Secret", "Sensor", "Timer", "Unit", "_read", "abandon", "account",
-    "alive", "asked", "asked_scopes", "cfg", "client", "clock", "controller", "dial", "dialer", "drop", "exchange",
-    "failures", "forget", "http", "kept", "lease", "left_ms", "limiter", "memo", "ms", "net", "next_ms", "number",
-    "pacing", "passed", "plain", "read_into", "renewal", "renewals", "retry_after_s", "reveal", "rng", "rows", "save",
-    "seen", "since", "store", "stream", "supervisor", "turn", "view", "wait_ms", "within",
+    "BOOT_RECORD", "Catalog", "Command", "Desired", "SLOT_RECORD", "Secret", "Sensor", "Timer", "Unit", "_head",
+    "_input", "_read", "abandon", "account", "alive", "asked", "asked_scopes", "call", "cfg", "client", "clock",
+    "confirm", "controller", "dial", "dialer", "drop", "exchange", "explain", "failures", "finished", "forget",
+    "grant", "hidden", "http", "iso", "kept", "lease", "left_ms", "limiter", "memo", "most", "ms", "names", "net",
+    "net_error", "next_ms", "number", "on_mqtt", "output", "owed", "pacing", "passed", "plain", "read_into",
+    "renewal", "renewals", "retry_after_s", "reveal", "rng", "rows", "save", "seen", "since", "started", "store",
+    "stream", "supervisor", "turn", "unit", "verdict", "view", "wait_ms", "why", "within",
 })  # fmt: skip
 """What many units use (a test says so when one is missing): these choose first, so that nothing new displaces them."""
 

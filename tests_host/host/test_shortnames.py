@@ -96,7 +96,8 @@ def test_what_is_private_or_new_displaces_nothing_of_more_rank():
 
 def test_a_change_leaves_the_names_of_other_units_alone():
     """Twenty changes, planted in the real units, and what of them a board would have to be sent. Nothing but the unit
-    itself where no new name is brought along; with a new method or without an old one little more."""
+    itself where no new name is brought along; with a new method or without an old one most often too. (With names by
+    how often they are used it was 45 other units in all, 26 of them at once.)"""
     units = sources(ROOT)
     before = Naming(units)
     what_many_units_use_is_common(before)
@@ -111,7 +112,8 @@ def test_a_change_leaves_the_names_of_other_units_alone():
             changed.setdefault(plant.__name__, []).append(len(others))
             assert new[unit] != old[unit] or plant is a_local
     assert changed["a_line"] == changed["a_local"] == [0] * len(UNITS)
-    assert sum(changed["a_method"] + changed["no_method"]) <= 2 * len(UNITS), changed
+    counts = changed["a_method"] + changed["no_method"]
+    assert max(counts) <= 10 and sum(counts) <= 20, changed
 
 
 def methods(tree):
