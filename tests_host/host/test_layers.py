@@ -8,9 +8,11 @@ from tools import layers
 
 GOOD = {
     "boot.py": "import json, machine\ntry:\n    print(json.loads('1'))\nexcept ValueError:\n    machine.reset()\n",
-    "main.py": "import machine\nfrom firmware import device\ntry:\n    device.run()\nexcept Exception:\n    pass\n",
+    "main.py": "import machine\nfrom firmware import device, heap\ntry:\n    device.run()\nexcept Exception:\n    pass\n",
     "firmware/__init__.py": "",
-    "firmware/device.py": "import time\nfrom firmware import app\nfrom firmware.core import ticks\n",
+    "firmware/device.py": "import time\nfrom firmware.core import ticks\ndef run():\n    from firmware import start\n",
+    "firmware/start.py": "import gc\nfrom firmware import app\n",
+    "firmware/heap.py": "import gc\ndef grow():\n    import _thread, esp32\n    print(1)\n",
     "firmware/app.py": "import http1.client\nfrom firmware.drivers import relay\nload = lambda n: __import__(n)\n",
     "firmware/core/ticks.py": "import math\nfrom micropython import const\n_A = const(1)\nROWS = ((1, 2), (3, 4))\n",
     "firmware/core/lease.py": "from firmware.core import ticks\nclass Lease:\n    rows = ticks.ROWS\n",
