@@ -34,13 +34,14 @@ _LOADED = {
 
 
 def slot_files(tree: Path) -> dict[str, bytes]:
-    """Content by path within a slot: the firmware, linked and compiled. Raises tools.mpy.CompileError."""
+    """Content by path within a slot: the firmware, linked and compiled, and the texts beside its units. Raises
+    tools.mpy.CompileError."""
     return linked(tree)
 
 
 def conditions(tree: Path) -> dict[str, str]:
-    """By unit what a configuration has to have for it to be needed, traits of `firmware.core.romslot` with commas
-    between them; units that every configuration needs are missing."""
+    """By unit, and by file of its texts, what a configuration has to have for it to be needed, traits of
+    `firmware.core.romslot` with commas between them; units that every configuration needs are missing."""
     found = dict(_OPTIONAL)
     links = linker.Program(tree).rows
     for row, module in links.items():
@@ -49,7 +50,9 @@ def conditions(tree: Path) -> dict[str, str]:
     for name, (apis, transports) in _LOADED.items():
         rows = [f"{api}-{transport}" for api in apis for transport in transports]
         found[f"firmware/{name}.mpy"] = ",".join(row for row in rows if row in links)
-    return found
+    texts = [path for path in slot_files(tree) if path.endswith(".txt")]
+    units = {text: text.removesuffix("txt") + "mpy" for text in texts}
+    return found | {text: found[unit] for text, unit in units.items() if unit in found}
 
 
 def starters(tree: Path) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from tools.board.world import World
 from tools.cli import Failed
 from tools.deploy import deploy, plan
 from tools.layers import ROOT
-from tools.payload import slot_files, starters
+from tools.payload import conditions, slot_files, starters
 
 pytestmark = pytest.mark.waits
 
@@ -264,6 +264,18 @@ def test_a_plan_takes_moved_files_from_the_board():
 def test_the_payload_is_this_tree_and_nothing_else():
     code = slot_files(ROOT)
     assert {path.split("/")[0] for path in code} == {"firmware"}
-    assert all(path.endswith(".mpy") for path in code)
+    units = {path for path in code if path.endswith(".mpy")}
+    texts = code.keys() - units
+    assert texts and {path.removesuffix("txt") + "mpy" for path in texts} <= units
+    assert {path.rpartition(".")[2] for path in texts} == {"txt"}
     assert code["firmware/app.mpy"][:1] == b"M"
     assert starters(ROOT)["boot.py"] == BOOT
+
+
+def test_a_configuration_that_does_without_a_unit_does_without_its_texts():
+    wanted = conditions(ROOT)
+    texts = [path for path in slot_files(ROOT) if path.endswith(".txt")]
+    assert "firmware/links/transport_steps.txt" in texts
+    assert {path: wanted.get(path) for path in texts} == {
+        path: wanted.get(path.removesuffix("txt") + "mpy") for path in texts
+    }
