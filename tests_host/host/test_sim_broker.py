@@ -161,10 +161,11 @@ async def test_scopes_hold_here_too():
 # By hand: both versions, and what no client library sends.
 
 
-def connect_packet(keys, level=5, keep_alive_s=0, window=None):
-    """CONNECT with a tuple as the cloud issued it."""
-    limits = wire.properties({wire.RECEIVE_MAXIMUM: window} if window else {}) if level == 5 else b""
-    body = wire.text("MQTT") + bytes([level, 0xC2]) + wire.u16(keep_alive_s) + limits
+def connect_packet(keys, level=5, keep_alive_s=0, window=None, keep_s=0, clean=True):
+    """CONNECT with a tuple as the cloud issued it. `keep_s`: how long its session outlives the connection."""
+    asked = {wire.RECEIVE_MAXIMUM: window, wire.SESSION_EXPIRY: keep_s}
+    limits = wire.properties({name: value for name, value in asked.items() if value}) if level == 5 else b""
+    body = wire.text("MQTT") + bytes([level, 0xC2 if clean else 0xC0]) + wire.u16(keep_alive_s) + limits
     for name in ("mqtt_client_id", "mqtt_username", "mqtt_credential"):
         body += wire.text(keys[name])
     return wire.packet(wire.CONNECT, body)
@@ -366,6 +367,30 @@ def test_a_stream_that_is_cut_ends_the_session():
         assert net.broker.connections == []
 
     in_virtual_time(story)
+
+
+@pytest.mark.parametrize(("away_s", "kept"), [(59, True), (61, False)])
+def test_a_session_is_kept_as_long_as_its_client_asked_although_it_ended_where_no_loop_runs(away_s, kept):
+    async def connected():
+        hand = Hand(keep_s=60)
+        hand.subscribe(hand.device.acks)
+        return hand
+
+    async def again(hand):
+        hand.setting.sim.now = lambda: NOW + away_s
+        hand.got()
+        hand.connect(keep_s=60, clean=False)
+
+    loop = VirtualLoop()
+    try:
+        hand = loop.run_until_complete(connected())
+        hand.connection.gone()  # as where a device is switched off between two runs of its loop
+        loop.run_until_complete(again(hand))
+    finally:
+        loop.close()
+    (connack,) = [body for kind, _, body in hand.got() if kind == wire.CONNACK]
+    assert bool(connack[0]) is kept
+    assert (hand.device.acks in hand.connection.subscriptions) is kept
 
 
 def test_a_tuple_ends_in_virtual_time():

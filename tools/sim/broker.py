@@ -23,7 +23,8 @@ URL = "mqtts://mqtt.realer.test:8883"
 
 
 class SimBroker:
-    """The model's Port. `now()`: unix seconds. `connack`: numeric properties for CONNACK, by identifier (MQTT 5).
+    """The model's Port. `now()`: unix seconds, also for the end of sessions that are kept. `connack`: numeric
+    properties for CONNACK, by identifier (MQTT 5).
 
     `running` False: whoever dials is to be refused. `frozen`: connections stay open, and nothing moves. `mute`: no
     SUBSCRIBE is answered. `clean_starts`: whether each CONNECT asked for a new session. `forgets`: no session outlives
@@ -98,7 +99,7 @@ class SimBroker:
         """A connection has ended: what its session keeps waits as long as the client asked for (section 3.1.2.11.2)."""
         credential = connection.credential
         if credential and connection.keep_s and not self.forgets:
-            connection.session.until = asyncio.get_running_loop().time() + connection.keep_s
+            connection.session.until = self.now() + connection.keep_s
             self._kept[credential.client_id] = connection.session
 
     def resume(self, client_id: str, clean: bool) -> Kept | None:
@@ -108,9 +109,8 @@ class SimBroker:
         kept = self._kept.pop(client_id, None)
         return None if clean or kept is None or self._over(kept) else kept
 
-    @staticmethod
-    def _over(kept: Kept) -> bool:
-        return kept.until < asyncio.get_running_loop().time()
+    def _over(self, kept: Kept) -> bool:
+        return kept.until < self.now()
 
     def post(self, timed: list[Timed], facts: dict[str, Any] | None = None) -> None:
         for after_s, message in timed:

@@ -33,8 +33,8 @@ MALFORMED, NOT_AUTHORIZED, SHUTDOWN, TIMEOUT, TAKEN_OVER, KICKED, NO_QOS2 = (
 
 
 class Kept:
-    """A session: subscriptions, what was sent and not acknowledged, what waits. `until`: when it ends, on the clock of
-    the event loop; None while a connection has it."""
+    """A session: subscriptions, what was sent and not acknowledged, what waits. `until`: when it ends, on the
+    broker's clock; None while a connection has it."""
 
     def __init__(self) -> None:
         self.subscriptions: dict[str, int] = {}
