@@ -36,8 +36,8 @@ _HALVES = {
 """By `cloud.api` the HTTPS half; where there are two, one of them at a time."""
 _FOR_A_MOMENT = ("core.catalog", "keeper_writing", "links.time_query", "runtime.status")
 _FOR_WIFI = ("runtime.wifi_joining", "drivers.wifi_control")
-_BEFORE = ("start", "settings"), ("start", "app")
-"""What reads the configuration, and what builds the device: gone before any half is loaded."""
+_BEFORE = ("heap",), ("start", "settings"), ("start", "app")
+"""What bounds the heap, what reads the configuration, and what builds the device: gone before any half is loaded."""
 ON_DEMAND = {
     "firmware/updater.mpy", "firmware/update.mpy", "firmware/update_rom.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/out_of_service.mpy",
