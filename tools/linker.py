@@ -30,8 +30,9 @@ from tools.texts import taken_out
 _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
-    "firmware.core.catalog", "firmware.keeper_writing", "firmware.runtime.wifi_joining", "firmware.drivers.wifi_control",
-    "firmware.runtime.status", "firmware.updater", "firmware.update", "firmware.update_rom",
+    "firmware.core.catalog", "firmware.keeper_writing", "firmware.runtime.wifi_joining",
+    "firmware.drivers.wifi_control", "firmware.runtime.status",
+    "firmware.updater", "firmware.update", "firmware.update_rom",
     "firmware.portal", "firmware.portal_site",
     "firmware.links.dialing", "firmware.links.time_query", "firmware.links.login", "firmware.links.iot_sender",
     "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",

@@ -46,8 +46,9 @@ class Stage:
     """`async with Stage(interpreter) as stage:` everything runs, and the board is switched on.
 
     The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one, whose heap is
-    not judged, the sources. `image` "own": it has a ROM partition, as those of `make image` do, and the code, Python files
-    of `files` too, is in that; `rom_bytes`: its size. `chain`: the certificates that all servers present. `version`: the published image whose memory it has.
+    not judged, the sources. `image` "own": it has a ROM partition, as those of `make image` do, and the code, Python
+    files of `files` too, is in that; `rom_bytes`: its size. `chain`: the certificates that all servers present.
+    `version`: the published image whose memory it has.
     `doubles` False: its heap has the first area only, and what needs more needs a third. `heap`: a Python heap of that
     size in place of a plain ESP32's.
 

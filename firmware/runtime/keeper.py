@@ -1,4 +1,5 @@
-"""When something must be written down to survive a power cut. What that is, is `keeper_writing`'s; `recall` reads it back.
+"""When something must be written down to survive a power cut. What that is, is `keeper_writing`'s; `recall` reads it
+back.
 
 Command reports are written at once, in any case before they leave; readings only once they have waited a minute, for
 most never do. That an event was answered is written a minute later at most: until then a power cut makes
@@ -17,8 +18,9 @@ DRIFT_S = 120
 
 
 class Keeper:
-    """`lease`: a time is known for sure only while it is held; `unit`: loads `keeper_writing`. `record`: what is written
-    in the slots; `size`, `generation`: of the journal and of the slots below `folder`, see lib's `journal.files`."""
+    """`lease`: a time is known for sure only while it is held; `unit`: loads `keeper_writing`. `record`: what is
+    written in the slots; `size`, `generation`: of the journal and of the slots below `folder`, see lib's
+    `journal.files`."""
 
     def __init__(self, clock, say, controller, lease, unit, folder=""):
         self.clock = clock

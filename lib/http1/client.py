@@ -70,8 +70,8 @@ class Client:
             lock.release()
 
     async def connect(self):
-        """Have a connection, dialed within 20 s where there is none: what dialing takes is free again before a request is
-        made. NetError."""
+        """Have a connection, dialed within 20 s where there is none: what dialing takes is free again before a request
+        is made. NetError."""
         await self.lock.acquire()
         try:
             if not self.stream:

@@ -8,7 +8,8 @@ from tools import layers
 
 GOOD = {
     "boot.py": "import json, machine\ntry:\n    print(json.loads('1'))\nexcept ValueError:\n    machine.reset()\n",
-    "main.py": "import machine\nfrom firmware import device, heap\ntry:\n    device.run()\nexcept Exception:\n    pass\n",
+    "main.py": "import machine\nfrom firmware import device, heap\n"
+    "try:\n    device.run()\nexcept Exception:\n    pass\n",
     "firmware/__init__.py": "",
     "firmware/device.py": "import time\nfrom firmware.core import ticks\ndef run():\n    from firmware import start\n",
     "firmware/start.py": "import gc\nfrom firmware import app\n",

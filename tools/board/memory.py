@@ -19,9 +19,9 @@ _AREA_HEADER, _TABLE_BITS, _BITS_PER_BYTE, _BYTES_PER_TABLE_BYTE = 37, 524, 8, 6
 CHIPS_OWN_HEAP = 1_072
 """Of the Python heap, before boot.py: 54,928 of 56,000 are free then."""
 NAMES = 4_400
-"""The interpreter's tables for the names of a program that has 300 to 600, as this firmware: 7 bytes an entry, in tables of
-10 entries and ever twice as many (py/qstr.c). Counted from the start, because a name opens a table when it is the next
-one, and the virtual board has names before it that a chip has in its ROM."""
+"""The interpreter's tables for the names of a program that has 300 to 600, as this firmware: 7 bytes an entry, in
+tables of 10 entries and ever twice as many (py/qstr.c). Counted from the start, because a name opens a table when it is
+the next one, and the virtual board has names before it that a chip has in its ROM."""
 DEFAULT_STACK, LEAST_STACK, THREAD = 4_096, 4_096, 400
 """A thread's stack, and its control block (estimate)."""
 SOCKET = 700
