@@ -54,9 +54,9 @@ class PortalLoop:
 
         def goes_on(point):
             beat()
-            if point.used():
+            if network.joining and point.used():
                 # Whoever is typing is not thrown out by a search on other channels.
-                network.joiner.until = Timer(clock.ms(), _HOLD_MS)
+                network.joining.policy.until = Timer(clock.ms(), _HOLD_MS)
             return not network.up
 
         free = supervisor.board.heap()[1]
