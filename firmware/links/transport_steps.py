@@ -13,11 +13,7 @@ from firmware.core.timing import Timer
 from firmware.core.transport_choice import TransportChoice
 from units.loader import Unit
 
-_LATE_MS = const(120000)  # before the credentials end: rather poll than let the authorization lapse
 _SOON_MS = const(600000)  # a token that is renewed anyway within this time is renewed with the credentials
-_AGAIN_MS = const(
-    60000
-)  # least time between two attempts to renew that each cost the session, while they fail
 
 
 class TransportSteps:
@@ -40,7 +36,7 @@ class TransportSteps:
         if lasted:
             self.choice.steady()
         elif lasted is False and link.auto:
-            self.poll_instead(LinkError("the session did not last"))
+            self.failures("poll_instead", LinkError("the session did not last"))
         link.opening, link.was_on_mqtt, link.retried, link.seen = True, False, False, False
         link.looked = link.lease.held
         try:
@@ -87,48 +83,18 @@ class TransportSteps:
             except LinkError as e:
                 if link.retried:
                     raise
-                self.recover(e)
+                self.failures("recover", e)
         finally:
             self.save()
 
     async def upkeep(self, _):
-        """The next step, when a request may go: between them the transport is listened to. LinkError."""
-        link = self.link
-        on_mqtt = self.account.on_mqtt
-        if link.steps[0] == "begin_change":
-            await self.begin_change()
-            link.steps.pop(0)
-            self.save()
-            if not link.steps:
-                return
-        http = await link.polling.bring()
-        limiter = http.limiter
-        if not on_mqtt and not await http.slot(limiter.report_wait_ms):
-            return
-        now = self.clock.ms()
-        if limiter.wait_ms(now):
-            return
-        step = link.steps[0]
+        """The next step beside a session, see transport_upkeep. LinkError."""
+        unit = Unit(_upkeep, self.clock.sleep_ms)
         try:
-            if await getattr(self, step)():
-                return
-        except LinkError as e:
-            # Without a session, or soon without authorization, there is nothing to go on with.
-            lost = on_mqtt and (step == "connect" or (link.auto and link.limit.left_ms(now) < _LATE_MS))
-            if lost or isinstance(e, AuthError):
-                raise
-            if on_mqtt:
-                self.put_off(now, e)
-            else:
-                self.fall_back(e)
-            return
+            await unit.load()(self)
         finally:
+            unit.drop()
             self.save()
-        link.steps.remove(step)
-        if not link.steps:
-            link.failures.reset()
-            if self.account.on_mqtt:
-                link.polling.close()
 
     # -- the steps --
 
@@ -179,17 +145,12 @@ class TransportSteps:
             link.lease.session = link.limit  # there is no other session any more
 
     async def connect(self):
-        """Be subscribed beside the HTTPS connection, with room for both."""
-        link = self.link
-        if self.account.catalog:
-            self.map_topics()
-        await link.busy.acquire()
+        """Beside the HTTPS connection, see transport_upkeep; where only one fits, Transports connects."""
+        unit = Unit(_connect, self.clock.sleep_ms)
         try:
-            error = await link.connected()
+            await unit.load()(self)
         finally:
-            link.busy.release()
-        if error:
-            raise error
+            unit.drop()
 
     async def catch_up(self):
         """Read once what is wanted: what was published meanwhile may not have waited for us. True: once more, when the
@@ -239,19 +200,20 @@ class TransportSteps:
         return True
 
     async def missed(self, error):
-        """After an attempt that failed: see `attempted`."""
-        link = self.link
-        if link.direct and link.refused:
-            link.direct = False
-            link.steps = ["begin", "begin_change"]
-            return await self.attempted()
-        link.steps = []
-        link.leave_mqtt()
-        if isinstance(error, AuthError) and link.polling.other_generation(error):
-            return False
-        if not link.auto or not self.poll_instead(error):
-            raise error
-        return False
+        """After an attempt that failed: whether MQTT is the transport, or `connect` is next. LinkError."""
+        unit = Unit(_failures, self.clock.sleep_ms)
+        try:
+            return await unit.load()(self).missed(error)
+        finally:
+            unit.drop()
+
+    def failures(self, verb, error):
+        """What a verb of TransportFailures says to that error."""
+        unit = Unit(_failures, self.clock.sleep_ms)
+        try:
+            return getattr(unit.load()(self), verb)(error)
+        finally:
+            unit.drop()
 
     async def run(self):
         """All steps, one after the other; where only one half fits, up to `connect`."""
@@ -263,39 +225,6 @@ class TransportSteps:
                 self.account.alive()
             else:
                 steps.pop(0)
-
-    def recover(self, error):
-        """After a change that failed: back to what there was before. LinkError: that is over too."""
-        link = self.link
-        now = self.clock.ms()
-        if not link.was_on_mqtt:
-            if not link.auto:
-                raise error
-            self.fall_back(error)
-        elif link.limit.left_ms(now) < (_LATE_MS if link.auto else 1):
-            raise error
-        else:
-            self.put_off(now, error)
-            link.retried = True
-            link.steps = ["connect"]
-
-    def fall_back(self, error):
-        """Go on polling."""
-        link = self.link
-        link.steps = []
-        link.leave_mqtt()
-        if link.topics:
-            link.topics = {}
-            self.account.rows = None  # the catalog for MQTT has only what has a route
-        self.choice.give_up()
-        self.poll_instead(error)
-
-    def put_off(self, now, error):
-        """Go on with the session that there is."""
-        link = self.link
-        wait = max(link.failures.next_ms(self.account.rng()), error.retry_after_s * 1000)
-        link.pause = Timer(now, max(wait, _AGAIN_MS) if link.alone else wait)
-        self.account.log("warning", "beside MQTT: %s" % error)
 
     async def https(self):
         """The HTTPS half, whose connection may be dialed now. LinkError."""
@@ -338,23 +267,6 @@ class TransportSteps:
             _mapped, account.catalog, self.link.mqtt_catalog.routes
         )
 
-    def poll_instead(self, error):
-        """Note a failed attempt; whether to poll over HTTPS for now."""
-        account = self.account
-        link = self.link
-        if link.excluded:
-            self.choice.exclude()
-        refused = isinstance(error, AuthError)
-        if refused:
-            # Either the keys are wrong, or this cloud knows no such scopes.
-            account.plain = True
-        wait = self.choice.poll_instead(self.clock.ms(), account.rng(), refused)
-        if wait is None:
-            return False
-        again = "" if self.choice.excluded else ", MQTT again in %d s" % (wait // 1000)
-        account.log("warning", "polling over HTTPS%s: %s" % (again, error))
-        return True
-
     def save(self):
         """Leave with the link what a later TransportSteps goes on with."""
         link = self.link
@@ -381,3 +293,21 @@ def _mapped():
     from firmware.cloud.mqtt_catalog import mapped
 
     return mapped
+
+
+def _upkeep():
+    from firmware.links.transport_upkeep import upkeep
+
+    return upkeep
+
+
+def _connect():
+    from firmware.links.transport_upkeep import connect
+
+    return connect
+
+
+def _failures():
+    from firmware.links.transport_failures import TransportFailures
+
+    return TransportFailures
