@@ -1,15 +1,104 @@
-"""How an MqttSession is connected and subscribed: in memory only meanwhile."""
+"""How MQTT is loaded, connected and subscribed: in memory only meanwhile.
+
+Sources: Realer API, sections 6.2, 6.7 and 14 rows 12, 13.
+"""
 
 import asyncio
 from micropython import const
 
 from firmware.core.errors import LinkError
+from firmware.core.timing import Timer
 from netio.errors import NetError
 
+_DIAL_MS = const(20000)
+_AGAIN_MS = const(
+    60000
+)  # least time between two attempts to renew that each cost the session, while they fail
+_ROOM = const(20000)  # bytes of Python heap that MQTT takes while it connects
 _KEEP_ALIVE_S = const(30)
 _KEPT_S = const(60)
 """How long the broker holds messages for us across a reconnect: no desired state gets older than that unseen."""
 _SUBSCRIBE_MS = const(15000)
+
+
+class MqttConnecting:
+    """`link`: a Transports, whose HTTPS connection is closed where only one fits."""
+
+    def __init__(self, link):
+        self.link = link
+        self.account = link.account
+
+    async def connect(self):
+        """Be subscribed with the credentials of the link; an older session is exchanged for the new one. LinkError."""
+        link = self.link
+        account = self.account
+        start = link.clock.ms()
+        renewed = account.on_mqtt
+        session = await self.loaded()
+        await session.disconnect()
+        session.topics = link.topics
+        try:
+            await connect(session, link.mqtt_catalog, link.credentials)
+        finally:
+            link.kept, link.refused = session.kept, session.refused
+        if link.alone:
+            link.steps.pop(0)
+            start = link.ended
+            if not (account.catalog and link.looked and (session.present or link.seen)):
+                link.steps += ["catch_up", "connect"]
+                return
+        if account.catalog:
+            link.go_on_mqtt()
+        if renewed:
+            took = link.clock.since(start)
+            account.log("info", "MQTT credentials renewed, %d ms without a session" % took)
+            self.rest()
+
+    def rest(self):
+        """After a renewal, where each attempt costs the session."""
+        link = self.link
+        if link.alone and not link.retried:
+            link.failures.reset()
+            if self.account.renewals.failures:
+                # The token has not been renewed, and still counts.
+                now = link.clock.ms()
+                link.pause = Timer(now, min(link.lease.token.left_ms(now) // 4, _AGAIN_MS))
+
+    async def loaded(self):
+        """The MQTT half, which may dial now. LinkError."""
+        link = self.link
+        if link.alone:
+            link.polling.leave()
+        if not link.session:
+            for unit in (link.polling.unit, link.mqtt_unit):
+                if not await unit.gone():
+                    raise LinkError("memory: code that was dropped is still referred to")
+            self.check_room()
+            if link.alone:
+                await self.prepare()
+            link.session = link.mqtt_unit.load()(
+                self.account, link.kept, self.account.view if link.alone else None
+            )
+        return link.session
+
+    def check_room(self):
+        """LinkError where the MQTT half does not fit; in `auto` it is not tried again then."""
+        free = self.account.net.heap_free()
+        if free is None or free >= _ROOM:
+            return
+        self.link.excluded = self.link.auto
+        raise LinkError("memory: MQTT takes up to %d bytes of heap, %d are free" % (_ROOM, free))
+
+    async def prepare(self):
+        """Dial before the half is loaded, beside which dialing has no room."""
+        net = self.account.net
+        catalog = self.link.mqtt_catalog
+        try:
+            await self.link.clock.within(_DIAL_MS, net.prepare(catalog.host, catalog.port))
+        except asyncio.TimeoutError:
+            raise LinkError("MQTT: timeout: connect")
+        except NetError as e:
+            raise LinkError("MQTT: %s" % net.explain(e))
 
 
 async def connect(session, catalog, credentials):

@@ -9,6 +9,7 @@ keeps the session meanwhile, so nothing is missed. Here is what a session at res
 import asyncio
 from micropython import const
 
+from firmware.core.errors import LinkError
 from firmware.core.timing import Backoff, Timer
 from firmware.core.verdict import OK
 from firmware.links.account import Account
@@ -17,6 +18,7 @@ from units.loader import Unit
 
 _REST_MS = const(20000)
 _REFRESH_MS = const(600000)
+_STEADY_MS = const(60000)  # a session this old counts as a good one
 
 
 class Transports:
@@ -56,6 +58,11 @@ class Transports:
         self.notes = ()
         self.kept = False
         self.lasted = None  # whether the session that ended was a steady one
+        # What a change knows across its parts: it began with an opening; the credentials at hand are tried; MQTT was
+        # the transport; an attempt failed; nothing has to be read but what the broker did not keep; all was read.
+        self.opening = self.direct = self.was_on_mqtt = self.retried = self.looked = self.seen = False
+        self.refused = self.excluded = False
+        self.ended = now  # when the session was ended for a change
         self.renewal = self.since = self.pause = self.probe = Timer(now)
         self.failures = Backoff(5000, 60000)  # of steps beside a session
         self.busy = asyncio.Lock()  # no report travels while the transport changes
@@ -79,7 +86,8 @@ class Transports:
     async def open(self):
         """Connect over MQTT, or in `auto` poll over HTTPS when that has failed too often."""
         self.account.desired = None
-        await self.work("open")
+        self.alone = not self.account.net.two_fit()
+        await self.proceed("open")
         return self.account.catalog
 
     async def next_desired(self):
@@ -145,28 +153,62 @@ class Transports:
     # -- the steps --
 
     async def change(self):
-        """End the session, if there is one, before what changes the transport is loaded."""
+        """Renew what MQTT needs, or try it, with one connection at a time. LinkError: there is no session any more."""
         await self.busy.acquire()
         try:
             self.ended = self.clock.ms()
-            if self.session:
-                await self.session.disconnect()
-                self.leave_mqtt()
-                await self.mqtt_unit.gone()
-            await self.work("change")
+            await self.proceed("change")
         finally:
             self.busy.release()
 
-    async def work(self, verb):
+    async def proceed(self, verb):
+        """Let TransportSteps do what is to be done over HTTPS; where only one half fits, connect then without it, and
+        so on until nothing is left to be done."""
+        error = None
+        while True:
+            if self.alone and self.session:
+                await self.session.disconnect()
+                self.leave_mqtt()
+            await self.work(verb, error)
+            if not (self.alone and self.steps):
+                return
+            error = await self.connected()
+            if not (error or self.steps):
+                return
+            verb = "go_on"
+
+    async def work(self, verb, error=None):
         """Call a verb of TransportSteps, which is loaded for it, and stays where there is room and more to do."""
         if not self.changing:
+            await self.mqtt_unit.gone()
             self.changing = self.steps_unit.load()(self)
         try:
-            await getattr(self.changing, verb)()
+            await getattr(self.changing, verb)(error)
         finally:
             if self.alone or not self.steps:
                 self.changing = None
                 self.steps_unit.drop()
+
+    async def connected(self):
+        """Connect over MQTT; None, or the LinkError why not."""
+        unit = Unit(_connecting, self.clock.sleep_ms)
+        connecting = unit.load()(self)
+        try:
+            await connecting.connect()
+        except LinkError as e:
+            return e
+        finally:
+            unit.drop()
+
+    def go_on_mqtt(self):
+        """MQTT is the transport from now on."""
+        account = self.account
+        self.session.topics = self.topics
+        self.lease.session = self.limit
+        if not account.on_mqtt:
+            account.on_mqtt = True
+            self.since = Timer(self.clock.ms(), _STEADY_MS)
+            account.log("info", "on MQTT")
 
     def leave_mqtt(self):
         """Close and drop the MQTT half, whose memory is waited for before anything else is loaded. Never raises."""
@@ -195,6 +237,12 @@ def _mqtt():
     from firmware.links.mqtt import MqttSession
 
     return MqttSession
+
+
+def _connecting():
+    from firmware.links.mqtt_connecting import MqttConnecting
+
+    return MqttConnecting
 
 
 def _steps():

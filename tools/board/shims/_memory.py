@@ -17,7 +17,8 @@ import _link
 _EVERY_MS = 50
 _FRESH_MS = 1000
 _FAILED = b"\x04 heap_failed\n"
-_BLOCK = 16 if sys.maxsize < 1 << 32 else 32
+_WORD = 4 if sys.maxsize < 1 << 32 else 8
+_BLOCK = 4 * _WORD
 _last = [0, 0, 0]  # when it looked, the most that was in use, when it collected
 _own = [
     0,
@@ -29,7 +30,7 @@ _busy = [False]
 _told = [True]
 _search = []
 _address = []
-_tried = [b""]  # what an allocation says that the board itself tried in vain
+_ours = []  # where exceptions lie that the board itself provoked: without a text, where they left no room for one
 _second = [0]  # bytes of the second area as one piece; 0: it cannot be told what lies there
 
 
@@ -128,8 +129,8 @@ def lack(size):
         try:
             _own[1] = _hold(1, size - crumbs)
             break
-        except MemoryError:
-            pass
+        except MemoryError as e:
+            _ours.append(id(e) & (1 << 8 * _WORD) - 1)
     else:
         return  # it is asked for again
     _own[0] += _own[1]
@@ -141,13 +142,14 @@ def _empty():
     taken to be there."""
     if used() > _second[0] or not _second[0]:
         return not _second[0]
+    del _ours[:-8]
     held = len(_held[1]) if _held[1] else 0
     size = _second[0] - (held + _BLOCK - 1) // _BLOCK * _BLOCK
-    _tried[0] = b"allocating %d bytes" % size
     try:
         _beyond(size)
         return True
-    except MemoryError:
+    except MemoryError as e:
+        _ours.append(id(e) & (1 << 8 * _WORD) - 1)
         return False
     finally:
         gc.collect()
@@ -229,7 +231,7 @@ def _failed():
     memmem, _, low, high, needle, word = _search
     where = low
     while where < high and (where := memmem(where, high - where, needle, word)):
-        if (where - low) % (4 * word) == 0:
+        if (where - low) % (4 * word) == 0 and where & (1 << 8 * word) - 1 not in _ours:
             text = _text(where, low, high)
             if text is not None:
                 return text
@@ -255,8 +257,7 @@ def _text(where, low, high):
     text = _word(args + 2 * word)
     if not low <= text < high or _word(text) != id(str):
         return b""
-    text = bytes(_search[1](_word(text + 3 * word), min(_word(text + 2 * word), 80)))
-    return None if _tried[0] and _tried[0] in text else text
+    return bytes(_search[1](_word(text + 3 * word), min(_word(text + 2 * word), 80)))
 
 
 def _word(address):
