@@ -128,7 +128,7 @@ async def test_a_report_that_waited_for_a_session_which_was_refused_finds_the_li
     rig.wires[1].feed(server.connack(5, 0x87))
     refused = down = ""
     try:
-        await rig.broker.connect(CATALOG, CREDENTIALS)
+        await connect(rig.broker, CATALOG, CREDENTIALS)
     except LinkError as e:
         refused = str(e)
     try:
