@@ -5,9 +5,11 @@ Owns: the connection and turning a reply into a value or an exception. Refuses t
 Part of the virtual board, never of a device.
 """
 
+import binascii
 import socket
 
 _wire = []
+_line = bytearray(560)
 _tag = [0]
 before = [None]
 """What is called before each request, which may make some itself."""
@@ -38,6 +40,10 @@ def ask(*words):
     # After Ctrl-C in the middle of a dialogue its reply is still to come, and must not be taken for this one's.
     _tag[0] = tag = _tag[0] % 3 + 1
     _send(chr(tag), *words)
+    return _answer(tag)
+
+
+def _answer(tag):
     reply = b"\0"
     while reply[0] != tag:
         reply = _wire[0].readline()
@@ -60,6 +66,22 @@ def ask(*words):
         raise KeyboardInterrupt
     number, name = text[1:].split(" ", 1)
     raise OSError(int(number), name)
+
+
+def ask_bytes(operation, data):
+    """A request with bytes as its word, at most 256. It is put together in a buffer that is there anyway, and leaves at
+    once: a request in parts could be torn by Ctrl-C."""
+    _tag[0] = tag = _tag[0] % 3 + 1
+    piece = ("%c %s ." % (tag, operation)).encode()
+    end = len(piece)
+    _line[:end] = piece
+    for i in range(0, len(data), 32):
+        piece = binascii.hexlify(data[i : i + 32])
+        _line[end : end + len(piece)] = piece
+        end += len(piece)
+    _line[end] = 10
+    _wire[0].write(memoryview(_line)[: end + 1])
+    return _answer(tag)
 
 
 def tell(line):

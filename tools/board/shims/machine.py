@@ -10,6 +10,7 @@ import _link
 
 _ask = _link.ask
 _RESET = b"\x01 reset\n"
+_memory = [None]  # of the clock, so that asking for it takes no more than on a chip
 
 
 def __getattr__(name):
@@ -118,5 +119,9 @@ class RTC:
 
     def memory(self, data=None):
         if data is None:
-            return binascii.unhexlify(_ask("mem"))
-        _ask("mem", _link.packed(data))
+            if _memory[0] is None:
+                _memory[0] = binascii.unhexlify(_ask("mem"))
+            return bytes(_memory[0])
+        _memory[0] = None
+        _link.ask_bytes("mem", data)
+        _memory[0] = bytes(data)
