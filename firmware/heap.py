@@ -1,7 +1,6 @@
 """Bounds the Python heap of a stock image, before anything else is loaded. Used once and dropped."""
 
 import gc
-import sys
 import time
 from micropython import const
 
@@ -15,8 +14,6 @@ def grow():
     piece there is, from the memory that TLS, sockets and Wi-Fi need (docs/memory.md). Here a thread's stack takes the
     rest of that piece for a moment, and a list ends up in the new area: a collection would give back an empty one.
     """
-    if sys.path[0] == "/rom":  # code in place, for which the first area is enough
-        return None
     try:
         import _thread
         import esp32

@@ -39,6 +39,10 @@ class TransportSteps:
             self.failures("poll_instead", LinkError("the session did not last"))
         link.opening, link.was_on_mqtt, link.retried, link.seen = True, False, False, False
         link.looked = link.lease.held
+        if not link.looked:
+            # Nothing of it counts any more, and what follows needs the memory.
+            link.catalog_read = link.mqtt_catalog = link.credentials = None
+            link.topics = {}
         try:
             if not link.polling.realino and self.choice.tries_mqtt(now):
                 self.choice.misses += 1

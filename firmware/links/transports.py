@@ -135,9 +135,12 @@ class Transports:
     async def shutdown(self):
         """Revoke the token, and with it the credentials made from it; after all other tasks."""
         self.account.on_mqtt, self.credentials = False, None
+        self.changing = self.mqtt_catalog = None
+        self.steps_unit.drop()
         if self.session:
             self.session.close(True)
             self.leave_mqtt()
+        await self.mqtt_unit.gone()
         await self.polling.shutdown()
 
     def exclusive(self):

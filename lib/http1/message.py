@@ -99,7 +99,7 @@ class Response:
         elif coding:
             yield from self._chunks()
         elif length:
-            yield from self._run(int(length[:-1]))
+            yield from self._exactly(int(length[:-1]))
         elif code < 400:
             # Over MicroPython's TLS a cut connection looks like an orderly end, and its json takes '[1, 2' for a list.
             # An error may end so, its status says enough; a success may not.
@@ -178,6 +178,22 @@ class Response:
             while (yield from self._line()):
                 if size:
                     raise HttpError("bad chunk")
+
+    def _exactly(self, size):
+        """Take a body of `size` bytes into one piece of memory, which does not grow: where memory is short, there may
+        be no room for twice as much for a moment."""
+        if size > MAX_BODY:
+            raise HttpError("body too large")
+        body = bytearray(size)
+        at = 0
+        while at < size:
+            if not self._input:
+                yield
+            piece = self._input[: size - at]
+            self._input = self._input[size - at :]
+            body[at : at + len(piece)] = piece
+            at += len(piece)
+        self.body = body
 
     def _run(self, size):
         """Take `size` bytes of body."""

@@ -235,4 +235,5 @@ def test_state_is_visible():
     assert parser.started and parser.status == 0
     parser.feed(b"Content-Length: 9\r\n\r\nx")
     assert parser.status == 200 and not parser.done
-    assert parser.body == b"x"
+    parser.feed(b"yyyyyyyy")
+    assert parser.done and parser.body == b"xyyyyyyyy"
