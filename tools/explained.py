@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 _ACCOUNT = {
-    "transport": "How the device talks to it: https works on every board; mqtt and auto take an image of your own\n"
-    "(make image) or PSRAM.",
+    "transport": "How the device talks to it: https asks every few seconds; mqtt hears at once; auto prefers mqtt and\n"
+    "polls where that does not work.",
     "base_url": "Where the cloud is.",
     "device_id": "These three stand in the dashboard, at the control device's keys.",
     "client_id": "",
