@@ -29,6 +29,9 @@ _LOADED = {
     "links/mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
     "cloud/mqtt_catalog": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
     "links/transport_steps": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links/transport_upkeep": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links/transport_failures": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links/mqtt_connecting": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
 }
 """What links load for a while (tools/linker.py): for which values of `cloud.api` and `cloud.transport`."""
 

@@ -36,6 +36,7 @@ _HALVES = {
 """By `cloud.api` the HTTPS half; where there are two, one of them at a time."""
 _FOR_A_MOMENT = ("core.catalog", "keeper_writing", "links.time_query", "runtime.status")
 _FOR_WIFI = ("runtime.wifi_joining", "drivers.wifi_control")
+_BESIDE_STEPS = ("links.transport_failures", "links.transport_upkeep")
 _BEFORE = ("heap",), ("start", "settings"), ("start", "app")
 """What bounds the heap, what reads the configuration, and what builds the device: gone before any half is loaded."""
 ON_DEMAND = {
@@ -152,7 +153,8 @@ def _moments(row: str, link: str, size: Mapping[str, int]) -> Iterator[dict[str,
             asking.append("links.login")
             if link.endswith("transports"):
                 asking += ["cloud.mqtt_catalog", "links.transport_steps"]
-                yield units("links.mqtt", "links.dialing", "links.transport_steps")
+                yield from (units(*asking, name) for name in _BESIDE_STEPS)
+                yield units("links.mqtt", "links.mqtt_connecting", "links.dialing", "links.transport_steps")
         yield units(*asking)
 
 

@@ -253,16 +253,45 @@ def test_the_stack_of_a_thread_comes_back_late():
     assert desk.desk.radio(True, "wifi")
 
 
-def test_an_area_in_which_nothing_lies_is_given_back_when_the_reserve_goes():
+def bounded():
+    """A desk whose heap has grown beside a reserve; how to let that go."""
     desk = Desk()
     desk(f"stack {110_592 - WANTED}")
     number = desk("thread")
-    assert desk("heap_lives 60000") == 2 * FIRST_AREA - 97_984
-    desk("heap_lives 50000")
-    desk(f"unthread {number}")
-    desk.now_ms += STACK_BACK_MS
-    assert desk("heap_lives 60000") == 0
+    assert desk("heap_lives 60000 0") == 2 * FIRST_AREA - 97_984
+
+    def let_go():
+        desk(f"unthread {number}")
+        desk.now_ms += STACK_BACK_MS
+
+    return desk, let_go
+
+
+def test_a_collection_gives_an_empty_second_area_back_and_the_next_one_is_as_large_as_there_is_room():
+    desk, let_go = bounded()
+    before = desk.free
+    assert desk("heap_lives 50000 1") == 2 * FIRST_AREA - 97_984  # the reserve bounds the next one, too
+    assert desk.desk.memory.area == FIRST_AREA
+    assert desk.free == before + 43_008  # what a piece of that size is told as
+    let_go()
+    assert desk("heap_lives 60000 0") == 0
     assert desk.desk.memory.area == 2 * FIRST_AREA
+    assert desk.desk.doubled
+
+
+def test_an_area_in_which_something_lies_stays_as_it_is_when_the_reserve_goes():
+    desk, let_go = bounded()
+    desk("heap_lives 50000 0")
+    let_go()
+    before = desk.free
+    assert desk("heap_lives 20000 0") == desk("heap_lives 60000 0") == 2 * FIRST_AREA - 97_984
+    assert desk.desk.memory.area == 97_984 and desk.free == before
+
+
+def test_an_area_is_not_empty_whose_heap_does_not_fit_the_first():
+    desk, _ = bounded()
+    desk("heap_lives 56001 1")
+    assert desk.desk.memory.area == 97_984
 
 
 @pytest.mark.parametrize("scale", [1, 2])

@@ -339,3 +339,40 @@ async def test_no_error_shows_what_was_sent():
         except (NetError, HttpError) as e:
             text = repr(e) + str(e) + repr(e.args)
         assert text and "not-real" not in text
+
+
+async def test_a_connection_can_be_had_before_there_is_a_request():
+    rig = Rig([OK, OK])
+    await rig.client.connect()
+    assert (rig.client.requests, rig.client.dials) == (0, 1) and rig.streams[0].sent == b""
+    await rig.client.connect()
+    await rig.get()
+    assert (rig.client.requests, rig.client.dials) == (1, 1) and rig.streams[0].sent == GET
+
+
+async def test_a_connection_that_was_had_early_and_died_is_replaced():
+    for end in (b"", NetError("closed", "ECONNRESET")):
+        rig = Rig([end], [OK])
+        await rig.client.connect()
+        assert (await rig.get()).status == 200
+        assert rig.client.dials == 2 and rig.streams[0].closed == 1
+
+
+async def test_connecting_has_its_deadline_and_lets_the_next_one_in():
+    for script, wanted in ((None, ("timeout", "connect")), (NetError("dns", "why"), ("dns", "why"))):
+        rig = Rig(script, [OK])
+        caught = None
+        try:
+            await rig.client.connect()
+        except NetError as e:
+            caught = e.kind, e.detail
+        assert caught == wanted and rig.client.stream is None
+        assert rig.clock.waited_ms == (20000 if script is None else 0)
+        assert not rig.client.lock.locked()
+        assert (await rig.get()).status == 200
+
+
+async def test_connecting_waits_for_a_request_under_way():
+    rig = Rig([OK])
+    await asyncio.gather(rig.get(), rig.client.connect())
+    assert rig.client.dials == 1

@@ -340,3 +340,26 @@ def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
         assert len(line.starts(True)) > 500000 // beat_ms and len(line.starts(False)) > 10
     line.cadence.slow_down(START, 0)
     assert (line.cadence.gap_ms(), line.cadence.poll_gap_ms()) == (16000, 32000)
+
+
+def test_a_later_limiter_goes_on_with_what_the_server_asked_for():
+    earlier = RateLimiter(10000, START)
+    earlier.obey(START, 20000)
+    earlier.slow_down(START, 90)
+    earlier.most = 5
+    later = RateLimiter(10000, at(1000), earlier.state())
+    assert later.wait_ms(at(1000)) == later.poll_wait_ms(at(1000)) == 89000
+    assert (later.gap_ms(), later.most) == (40000, 5)
+    # Ten minutes without a 429 count from the one that the earlier limiter met.
+    later.started(at(600000), False)
+    later.finished(at(600000))
+    assert (later.stretch, later.most) == (1, 20)
+
+
+def test_a_later_limiter_polls_when_it_may_and_owes_no_report():
+    earlier = RateLimiter(10000, START)
+    earlier.started(START, True)
+    earlier.finished(at(200))
+    later = RateLimiter(10000, at(300), earlier.state())
+    assert later.poll_wait_ms(at(300)) == 4900
+    assert not later.owed and not later.asked

@@ -56,19 +56,24 @@ class Witness:
         self._listen_to_outbox(controller.outbox)
         self._listen_to_link(self.device.app.link)
         self._listen_to_controller(controller)
-        self._listen_to_session(self.device.app.session, controller.safety)
+        self._listen_to_session(self.device.app.session, controller)
 
-    def _listen_to_session(self, session: Any, safety: Any) -> None:
-        contact = session.contact
+    def _listen_to_session(self, session: Any, controller: Any) -> None:
+        contact, adopt = session.contact, session.adopt
+
+        def adopted(catalog: Any) -> None:
+            adopt(catalog)
+            rows = [(c.output.cfg["pin_port"], c.row) for c in controller.commands]
+            self.judge.wishes.adopt({f"{port}/{row.id}" for port, row in rows if row})
 
         def contacted() -> None:
-            if not safety.safe:
+            if not controller.safety.safe:
                 self.judge.left_safe_state()
             if self.judge.now() - self._served < UNDER_WAY_S:  # else it imagines things
                 self.judge.contact = self.judge.now()
             contact()
 
-        session.contact = contacted
+        session.contact, session.adopt = contacted, adopted
 
     def _listen_to_outbox(self, outbox: Any) -> None:
         events, post, append = self.judge.events, outbox.post, outbox.append
@@ -122,7 +127,7 @@ class Witness:
         link.send = sent
 
     def _listen_to_controller(self, controller: Any) -> None:
-        judge, adopt, offer = self.judge, controller.adopt, controller.offer
+        judge, offer = self.judge, controller.offer
         panic, press = controller.panic, controller.press
 
         def offered(desired: Any, now: int) -> None:
@@ -134,11 +139,6 @@ class Witness:
                         judge.wishes.excuse("the power is going")
             offer(desired, now)
 
-        def adopted(catalog: Any) -> None:
-            adopt(catalog)
-            rows = [(c.output.cfg["pin_port"], c.row) for c in controller.commands]
-            judge.wishes.adopt({f"{port}/{row.id}" for port, row in rows if row})
-
         def panicked() -> None:
             judge.forced()
             panic()
@@ -147,7 +147,7 @@ class Witness:
             judge.pressed(controller.outputs[index].cfg["pin_port"], controller.safety.safe)
             press(index, now)
 
-        controller.adopt, controller.offer = adopted, offered
+        controller.offer = offered
         controller.panic, controller.press = panicked, pressed
         for command in controller.commands:
             self._listen_to_command(command)

@@ -1,0 +1,175 @@
+"""Modules that are loaded for a while: what comes, what goes, and whether that is noticed."""
+
+import gc
+import os
+import sys
+
+from tests_host.support.scripted import FakeClock
+from units.loader import Unit
+
+ROOT = __file__.replace("\\", "/").rpartition("/")[0] + "/../../"
+MEASURES = hasattr(gc, "mem_alloc")  # CPython does not tell what is in use
+LARGE = "DATA = bytearray(20000)\nclass Part:\n    pass\n"
+
+
+class Modules:
+    """`files`: source by module name, importable within. They lie in a package of a new name, which they know as
+    PACKAGE."""
+
+    def __init__(self, files):
+        self.files = files
+
+    def __enter__(self):
+        try:
+            os.mkdir(ROOT + ".cache")
+        except OSError:
+            pass
+        self.mark = "u%d" % int.from_bytes(os.urandom(5), "little")
+        self.folder = ROOT + ".cache/" + self.mark
+        self.package = self.folder + "/" + self.mark
+        os.mkdir(self.folder)
+        os.mkdir(self.package)
+        for name in ["__init__"] + list(self.files):
+            with open("%s/%s.py" % (self.package, name), "w") as f:
+                f.write(self.files.get(name, "").replace("PACKAGE", self.mark))
+        sys.path.insert(0, self.folder)
+        self.clock = FakeClock()
+        return self
+
+    def __exit__(self, *_):
+        sys.path.remove(self.folder)
+        for name in self.loaded():
+            del sys.modules[name]
+        remove(self.folder)
+
+    def unit(self, name, attribute=None):
+        def importing():
+            module = __import__(self.mark + "." + name)
+            module = getattr(module, name)
+            return getattr(module, attribute) if attribute else module
+
+        return Unit(importing, self.clock.sleep_ms)
+
+    def loaded(self):
+        """Names of ours that are in memory, without that of the package."""
+        return sorted([name for name in sys.modules if name.startswith(self.mark)])
+
+    def names(self, *names):
+        return sorted([self.mark] + ["%s.%s" % (self.mark, name) for name in names])
+
+
+def remove(folder):
+    for name in os.listdir(folder):
+        path = folder + "/" + name
+        try:
+            os.remove(path)
+        except OSError:
+            remove(path)
+    os.rmdir(folder)
+
+
+def deep(call, n=12):
+    """Call it so deep in the stack that what it leaves there is overwritten by `overwrite_the_stack`: the collector
+    takes whatever looks like an address for one."""
+    return list(map(lambda n: deep(call, n - 1) if n else call(), [n]))[0]  # noqa: C417, RUF015 - C's stack
+
+
+def overwrite_the_stack(n=24):
+    return list(map(lambda n: n and overwrite_the_stack(n - 1), [n]))[0]  # noqa: C417, RUF015 - C's stack
+
+
+def load_and_drop(unit):
+    def both():
+        unit.load()
+        unit.drop()
+
+    deep(both)
+
+
+GOES = sys.platform != "webassembly"
+"""What `gone` says of modules that nobody refers to: a collection in node waits until the program is over."""
+
+
+async def test_what_one_import_brought_goes_with_all_it_brought():
+    with Modules({"a": "from PACKAGE.b import Part\n", "b": LARGE}) as made:
+        unit = made.unit("a")
+        load_and_drop(unit)
+        assert made.loaded() == []
+        overwrite_the_stack()
+        assert await unit.gone() is GOES
+        assert not MEASURES or unit.size > 20000
+
+
+async def test_it_can_come_again():
+    with Modules({"a": LARGE}) as made:
+        unit = made.unit("a", "Part")
+        for _ in range(3):
+            assert unit.load().__name__ == "Part"
+            assert made.loaded() == made.names("a")
+            unit.drop()
+            assert made.loaded() == []
+
+
+async def test_what_was_there_before_stays():
+    with Modules({"a": "import PACKAGE.b\n", "b": "X = 1\n"}) as made:
+        kept = made.unit("b")
+        module = kept.load()
+        load_and_drop(made.unit("a"))
+        assert made.loaded() == made.names("b")
+        assert sys.modules[made.mark + ".b"] is module
+        assert getattr(sys.modules[made.mark], "b") is module  # noqa: B009 - the name is made up
+        assert not hasattr(sys.modules[made.mark], "a")
+
+
+async def test_who_is_referred_to_is_not_gone_and_is_once_that_ends():
+    with Modules({"a": LARGE}) as made:
+        unit = made.unit("a")
+        held = []
+        deep(lambda: held.append(unit.load()))
+        unit.drop()
+        assert made.loaded() == []
+        overwrite_the_stack()
+        assert await unit.gone() is not MEASURES
+        assert not MEASURES or made.clock.waited_ms == 500
+        held.clear()
+        overwrite_the_stack()
+        assert await unit.gone() is GOES
+
+
+async def test_an_import_that_fails_halfway_leaves_nothing():
+    for wrong, error in (("1 / 0\n", ZeroDivisionError), ("from PACKAGE.absent import X\n", ImportError)):
+        with Modules({"a": "import PACKAGE.b\n" + wrong, "b": LARGE}) as made:
+            unit = made.unit("a")
+            caught = None
+            try:
+                unit.load()
+            except (ZeroDivisionError, ImportError) as e:
+                caught = e
+            assert isinstance(caught, error)
+            caught = None
+            assert made.loaded() == []
+
+
+async def test_two_at_a_time_each_take_their_own_along():
+    with Modules({"a": "from PACKAGE.c import Part\n", "b": LARGE, "c": LARGE}) as made:
+        first, second = made.unit("a"), made.unit("b")
+        deep(lambda: first.load() and None)
+        deep(lambda: second.load() and None)
+        assert made.loaded() == made.names("a", "b", "c")
+        second.drop()
+        assert made.loaded() == made.names("a", "c")
+        first.drop()
+        assert made.loaded() == []
+        overwrite_the_stack()
+        assert await second.gone() is GOES and await first.gone() is GOES
+
+
+async def test_dropping_what_is_not_loaded_does_nothing():
+    with Modules({"a": LARGE}) as made:
+        unit = made.unit("a")
+        assert await unit.gone()
+        unit.drop()
+        unit.load()
+        unit.drop()
+        unit.drop()
+        assert made.loaded() == []
