@@ -28,19 +28,21 @@ def grow():
         lock.acquire()
         _thread.stack_size(before - _SECOND_AREA)
         _thread.start_new_thread(lock.acquire, ())
-        # Two pieces, of which the first area has room for one.
-        half = (gc.mem_free() - largest()) // 2 + 2048
-        filler = bytearray(half)
-        pin = [None] * (half // 4)
-        gc.collect()
-        pin.clear()  # what is left of it stays where it is
-        lock.release()
-        # The stack comes back late, and a radio that starts meanwhile crashes the chip.
-        for _ in range(100):
-            time.sleep_ms(20)
-            if largest() > _SECOND_AREA:
-                break
-        return pin, filler[:0]
+        try:
+            # Two pieces, of which the first area has room for one.
+            half = (gc.mem_free() - largest()) // 2 + 2048
+            filler = bytearray(half)
+            pin = [None] * (half // 4)
+            gc.collect()
+            pin.clear()  # what is left of it stays where it is
+            return pin, filler[:0]
+        finally:  # also where there was no room: a stack that stays leaves none for Wi-Fi
+            lock.release()
+            # It comes back late, and a radio that starts meanwhile crashes the chip.
+            for _ in range(100):
+                time.sleep_ms(20)
+                if largest() > _SECOND_AREA:
+                    break
     except (ImportError, OSError, RuntimeError, MemoryError) as e:
         print("heap not bounded:", repr(e))
         return None

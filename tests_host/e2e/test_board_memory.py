@@ -184,6 +184,21 @@ gc.collect()
     assert story.desk.memory.area == 97_984 and not story.saw("third_area")
 
 
+async def test_a_heap_that_could_not_be_bounded_gives_the_reserve_back(tmp_path, smallest):
+    (tmp_path / "heap.py").write_text((ROOT / "firmware" / "heap.py").read_text())
+    main = """
+import heap
+taken = [bytearray(500) for _ in range(20)]
+gc.mem_free = lambda: 400000  # so that no list of half that size finds room
+before = largest()
+print(heap.grow(), largest() > before - 58000)
+network.WLAN(network.WLAN.IF_STA).active(True)
+"""
+    story = await play(tmp_path, smallest, main)
+    assert story.lines[-1] == "None True", story.lines
+    assert not story.saw("panic")
+
+
 async def test_wifi_before_the_stack_is_back_crashes_the_chip(tmp_path, smallest):
     main = """
 if not __import__("machine").reset_cause() == 2:
