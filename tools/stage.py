@@ -47,7 +47,8 @@ class Stage:
 
     The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one, whose heap is
     not judged, the sources. `image` "own": it has a ROM partition, as those of `make image` do, and the code, Python
-    files of `files` too, is in that; `rom_bytes`: its size. `chain`: the certificates that all servers present.
+    files of `files` too, is in that; `rom_bytes`: its size. By default "own" for MQTT on the 32-bit board, whose memory
+    "stock" holds at the edge only (docs/memory.md), and "stock" for everything else. `chain`: the certificates that all servers present.
     `version`: the published image whose memory it has.
     `doubles` False: its heap has the first area only, and what needs more needs a third. `heap`: a Python heap of that
     size in place of a plain ESP32's.
@@ -74,7 +75,7 @@ class Stage:
         powered: bool = True,
         blank: bool = False,
         rom_bytes: int = ROM_BYTES,
-        image: str = "stock",
+        image: str | None = None,
         chain: str = memory.USUAL_CHAIN,
         version: str = memory.TIGHTEST,
         doubles: bool = True,
@@ -86,9 +87,11 @@ class Stage:
         **cloud: Any,
     ) -> None:
         self.interpreter, self.device_id = interpreter, DEVICE_ID
+        mqtt = transport != "https"
+        if image is None:
+            image = "own" if mqtt and interpreter.bits == 32 else "stock"
         if image not in IMAGES:
             raise ValueError(f"unknown image {image!r}; one of {', '.join(IMAGES)}")
-        mqtt = transport != "https"
         self.site = Site(**{"connection_file": None, "plan": Plan(), "mqtt": mqtt, "chain": chain} | cloud)
         self.model = self.site.model
         self.lines: list[str] = []
@@ -119,7 +122,8 @@ class Stage:
                 wiring=wiring_from(self.config), time_scale=self._scale, room_c=self._room_c, outside_c=8.0
             )
             judged = self.interpreter.bits == 32 and not self._heap
-            version = "psram" if self._heap else self.version
+            # The 64-bit board, whose heap is not judged, is one with memory for two connections.
+            version = "psram" if self._heap or self.interpreter.bits == 64 else self.version
             self.board = VirtualBoard(
                 self.flash, self.world, self.interpreter, self._heap, networks={SSID: WIFI_PASSWORD},
                 on_event=self._record, rom=self.rom,
