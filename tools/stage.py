@@ -47,8 +47,8 @@ class Stage:
 
     The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one, whose heap is
     not judged, the sources. `image` "own": it has a ROM partition, as those of `make image` do, and the code, Python
-    files of `files` too, is in that; `rom_bytes`: its size. By default "own" for MQTT on the 32-bit board, whose memory
-    "stock" holds at the edge only (docs/memory.md), and "stock" for everything else. `chain`: the certificates that all servers present.
+    files of `files` too, is in that; by default for MQTT on the 32-bit board, where "stock" is at the edge
+    (docs/memory.md). `rom_bytes`: the size of the partition. `chain`: the certificates that all servers present.
     `version`: the published image whose memory it has.
     `doubles` False: its heap has the first area only, and what needs more needs a third. `heap`: a Python heap of that
     size in place of a plain ESP32's.

@@ -175,7 +175,9 @@ async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smalle
 
 
 async def test_what_the_owner_did_not_sign_or_not_ask_for_is_refused(smallest, tmp_path):
-    async with Field(smallest, tmp_path) as stage:
+    async with Field(
+        smallest, tmp_path, image="own"
+    ) as stage:  # four in a row: docs/memory.md, "does not fit"
         stage.publish(5)
         shutil.copytree(stage.bundles / "5", stage.bundles / "6")  # an old bundle under a new number
         stage.publish(7)

@@ -72,7 +72,9 @@ def test_two_copies_of_all_units_fit_into_the_partition_of_make_image_and_the_ne
         sizes[row] = -(-len(romplan.Image(needed).data) // romplan.BLOCK)
     assert max(sizes.values()) <= 32, sizes
     # With api `auto` a device has both ways over HTTPS, so it has room for one copy there, as with MQTT.
-    assert max(size for row, size in sizes.items() if row.endswith("https") and "auto" not in row) <= 16, sizes
+    assert max(size for row, size in sizes.items() if row.endswith("https") and "auto" not in row) <= 16, (
+        sizes
+    )
 
 
 def test_units_that_are_optional_are_units():

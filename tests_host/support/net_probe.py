@@ -44,7 +44,9 @@ def client(orders, clock):
         with open(orders["ca"], "rb") as file:
             ders.append(file.read())
     message.MAX_BODY = 200000
-    return Client(Dialer(clock, Here(), trusting(ders) if ders else None), clock, orders["host"], orders["port"])
+    return Client(
+        Dialer(clock, Here(), trusting(ders) if ders else None), clock, orders["host"], orders["port"]
+    )
 
 
 async def get(orders, clock):

@@ -64,7 +64,7 @@ class VirtualBoard:
     ):
         self.world = world
         judged = not heap and interpreter.bits == 32
-        memory = memory or Memory(TIGHTEST if judged else "psram", judged=judged)
+        memory = memory or Memory("psram" if heap else TIGHTEST, judged=judged)
         desk = MemoryDesk(memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why))
         self.chip = Chip(world, _now_ms, self._pin, networks, dns, memory=desk)
         self.chip.listen = self._listen

@@ -19,6 +19,7 @@ _FRESH_MS = 1000
 _FAILED = b"\x04 heap_failed\n"
 _WORD = 4 if sys.maxsize < 1 << 32 else 8
 _BLOCK = 4 * _WORD
+_NO_CLASS = bytes(_WORD)
 _last = [0, 0, 0]  # when it looked, the most that was in use, when it collected
 _own = [
     0,
@@ -29,8 +30,8 @@ _held = [None, None]
 _busy = [False]
 _told = [True]
 _search = []
+_bytes_at = []
 _address = []
-_ours = []  # where exceptions lie that the board itself provoked: without a text, where they left no room for one
 _second = [0]  # bytes of the second area as one piece; 0: it cannot be told what lies there
 
 
@@ -130,11 +131,17 @@ def lack(size):
             _own[1] = _hold(1, size - crumbs)
             break
         except MemoryError as e:
-            _ours.append(id(e) & (1 << 8 * _WORD) - 1)
+            _disown(e)
     else:
         return  # it is asked for again
     _own[0] += _own[1]
     _own[2] = size
+
+
+def _disown(e):
+    """Take the class from an exception that the board itself provoked: what is left of it is not to be found."""
+    if _bytes_at:
+        _bytes_at[0](id(e) & (1 << 8 * _WORD) - 1, _WORD)[:] = _NO_CLASS
 
 
 def _empty():
@@ -142,14 +149,13 @@ def _empty():
     taken to be there."""
     if used() > _second[0] or not _second[0]:
         return not _second[0]
-    del _ours[:-8]
     held = len(_held[1]) if _held[1] else 0
     size = _second[0] - (held + _BLOCK - 1) // _BLOCK * _BLOCK
     try:
         _beyond(size)
         return True
     except MemoryError as e:
-        _ours.append(id(e) & (1 << 8 * _WORD) - 1)
+        _disown(e)
         return False
     finally:
         gc.collect()
@@ -202,6 +208,7 @@ def _prepare(total, word):
         libc = ffi.open("libc.so.6")
     except (ImportError, OSError):
         return
+    _bytes_at.append(uctypes.bytearray_at)
     needle = libc.func("p", "malloc", "L")(word)
     uctypes.bytearray_at(needle, word)[:] = id(MemoryError).to_bytes(word, sys.byteorder)
     _address.append(uctypes.addressof)
@@ -220,8 +227,9 @@ def _largest():
         try:
             bytearray(size * _BLOCK)
             least = size
-        except MemoryError:
+        except MemoryError as e:
             most = size
+            _disown(e)
         gc.collect()
     return least * _BLOCK
 
@@ -231,7 +239,7 @@ def _failed():
     memmem, _, low, high, needle, word = _search
     where = low
     while where < high and (where := memmem(where, high - where, needle, word)):
-        if (where - low) % (4 * word) == 0 and where & (1 << 8 * word) - 1 not in _ours:
+        if (where - low) % (4 * word) == 0:
             text = _text(where, low, high)
             if text is not None:
                 return text
