@@ -11,9 +11,9 @@ from tools.cloud.nouns import Plan
 from tools.stage import ROOT, Stage
 
 SOON = b"""
-from firmware.links import realer_mqtt
-Backoff = realer_mqtt.Backoff
-realer_mqtt.Backoff = lambda base, cap, least=1000: Backoff(base // 10, cap, least // 10)
+from firmware.core import transport_choice
+Backoff = transport_choice.Backoff
+transport_choice.Backoff = lambda base, cap, least=1000: Backoff(base // 10, cap, least // 10)
 import device_main
 """
 """In place of main.py: the firmware, in a hurry to try MQTT again."""
@@ -87,9 +87,9 @@ async def test_a_broker_that_restarts_is_joined_again(any_interpreter):
 
 
 @pytest.mark.long
-async def test_polling_takes_over_and_gives_back_and_nobody_in_the_room_notices(smallest):
+async def test_polling_takes_over_and_gives_back_and_nobody_in_the_room_notices(roomiest):
     files = {"main.py": SOON, "device_main.py": (ROOT / "main.py").read_bytes()}
-    async with Stage(smallest, transport="auto", files=files) as stage:
+    async with Stage(roomiest, transport="auto", files=files) as stage:
         await stage.online()
         await switched(stage, True)
         changes = len(stage.pins)

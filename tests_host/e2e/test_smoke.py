@@ -38,8 +38,9 @@ async def test_the_story_holds(any_interpreter, api, transport):
         # One connection, and one more after the cloud's refusal closed it.
         assert facts["handshakes"] <= 2
     else:
-        # The start, the renewal, the way back after the lapse, and after the kick.
-        assert facts["sessions"] == 4 and facts["renewal_gap_ms"] > 0
+        # The start, the renewal, the way back after the lapse, and after the kick. Where only one connection fits, the
+        # 22 s after which credentials are renewed may pass once or twice more before the act that waits for it.
+        assert 4 <= facts["sessions"] <= 6 and facts["renewal_gap_ms"] > 0
 
 
 @pytest.mark.parametrize("api", ["bootstrap", "auto"])
