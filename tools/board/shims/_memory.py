@@ -177,7 +177,9 @@ def look(now=False):
     _busy[0] = True
     try:
         if not _told[0]:
-            bytearray(16 * _BLOCK)  # a heap without that much in one piece is full: its exception may not lie in it
+            bytearray(
+                16 * _BLOCK
+            )  # a heap without that much in one piece is full: its exception may not lie in it
         text = None if _told[0] or not _search else _failed()
         if text is not None:
             _link.ask("heap_failed", _link.packed(text))
