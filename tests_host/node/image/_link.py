@@ -48,3 +48,8 @@ def tell(line):
 def packed(data):
     """Bytes or text as one word."""
     return "." + binascii.hexlify(data.encode() if isinstance(data, str) else data).decode()
+
+
+def ask_bytes(operation, data):
+    """A request with bytes as its word."""
+    ask(operation, packed(data))
