@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import NamedTuple
 
 from tools import cli, stock
@@ -43,6 +44,8 @@ _SUBJECT = (
 """Whom a finding is about."""
 _STANDARD = ("builtins", "array", "io", "re", "struct", "asyncio")
 _DEFINED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+_PARSING = Lock()
 
 
 class Version(NamedTuple):
@@ -91,9 +94,15 @@ def check(root: Path) -> list[Finding]:
         return sorted(finding for findings in both for finding in findings)
 
 
+def _parsed(file: Path) -> ast.Module:
+    # CPython 3.11 counts the depth of all threads that parse in one place, and fails with SystemError.
+    with _PARSING:
+        return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def _findings(root: Path, version: str, stubs: Path) -> list[Finding]:
     files = device_files(root)
-    trees = {path: ast.parse((root / path).read_text(encoding="utf-8")) for path in files}
+    trees = {path: _parsed(root / path) for path in files}
     known = _names(stubs)
     ours = set().union(*map(_own, trees.values()))
     found = {
@@ -158,7 +167,7 @@ def _names(stubs: Path) -> set[str]:
     files += [stubs / "stdlib" / f"{name}.pyi" for name in _STANDARD]
     for name in ("collections", "json", "os", "sys"):
         files += (stubs / "stdlib" / name).rglob("*.pyi")
-    return set().union(*(_own(ast.parse(file.read_text(encoding="utf-8"))) for file in files))
+    return set().union(*(_own(_parsed(file)) for file in files))
 
 
 def _own(tree: ast.Module) -> set[str]:
