@@ -39,9 +39,8 @@ class Account:
         self.renewals = Backoff(5000, 60000)
         self.token = self.catalog = self.rows = self.desired = self.pacing = self.memo = None
         self.asked_scopes = ""
-        self.view = memoryview(
-            bytearray(_BUFFER)
-        )  # there all the time: a piece that large may be missing later
+        # There all the time: a piece that large may be missing later.
+        self.view = memoryview(bytearray(_BUFFER))
         self.plain = self.no_oauth = self.on_mqtt = False
         self.protocols = ("https", "mqtt")
         self.retry_s = 0

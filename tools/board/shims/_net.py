@@ -19,9 +19,8 @@ import _memory
 air = [False]
 _VERIFY = "The certificate is not correctly signed by the trusted CA\n"
 _X509_ALLOC_FAILED = -0x2880
-_CONTEXT = (
-    416 if sys.maxsize < 1 << 32 else 832
-)  # bytes of heap that a context takes on a chip; here it is 1.8 KB
+# Bytes of heap that a context takes on a chip; here it is 1.8 KB.
+_CONTEXT = 416 if sys.maxsize < 1 << 32 else 832
 
 
 def install():
