@@ -140,8 +140,8 @@ class Transports:
         if self.session:
             self.session.close(True)
             self.leave_mqtt()
-        await self.mqtt_unit.gone()
-        await self.polling.shutdown()
+        if await self.mqtt_unit.gone():  # else there is no room for telling the cloud
+            await self.polling.shutdown()
 
     def exclusive(self):
         """See Polling."""

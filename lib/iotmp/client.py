@@ -108,9 +108,11 @@ class Client:
             self.close()
 
     def abandon(self):
-        """Forget the tasks, which will never run again, as after Ctrl-C at the REPL. To cancel them would take them
-        out of the queue of a loop that never had them, and MicroPython does not survive that."""
+        """Forget the tasks, which are not to run again, as after Ctrl-C at the REPL. To cancel them would take them
+        out of the queue of a loop that never had them, and MicroPython does not survive that; the event that others
+        wait for would take those into whichever loop runs then."""
         self.tasks = ()
+        self.moved = asyncio.Event()
 
     def close(self):
         """Drop the connection, if there is one, without a word. Never raises."""

@@ -123,8 +123,12 @@ class Client:
         self._end(self.stream, NetError("closed", "closed here"))
 
     def abandon(self):
-        """The same when the tasks will never run again, as after Ctrl-C at the REPL: they are forgotten."""
+        """The same when nobody's task is to run again, as after Ctrl-C at the REPL: all are forgotten, for an event would
+        take those that wait for it into whichever loop runs then."""
         self.tasks = ()
+        self.changed = asyncio.Event()
+        for order in self.session.orders.all:
+            order.over = None
         self.close()
 
     async def _open(self, args, options):

@@ -452,3 +452,18 @@ async def test_connecting_again_closes_the_old_connection():
     await rig.say(server.publish("t", b"x"))
     assert waiting.over
     rig.client.close()
+
+
+async def test_abandoned_wakes_nobody():
+    rig = Rig()
+    await rig.connect()
+    woken = [
+        Outcome(rig.client.receive()), Outcome(rig.client.publish("t", b"")), Outcome(rig.client.until(lambda: False)),
+    ]  # fmt: skip
+    await settle()
+    rig.client.abandon()
+    await settle()
+    assert rig.wire.closed == 1
+    assert not [outcome for outcome in woken if outcome.over]
+    # Whoever comes now is told.
+    assert await failure(rig.client.receive()) == "closed: closed here"
