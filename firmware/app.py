@@ -7,9 +7,11 @@ function of this file, which would keep all of it. Tests `build` a device with t
 from journal.files import Journal, TwoSlots
 from journal.recover import latest, replay
 
+from firmware.core.command import CommandState
 from firmware.core.controller import Controller
-from firmware.core.outbox import Outbox
+from firmware.core.outbox import Outbox, Source
 from firmware.core.output import Output
+from firmware.core.panel import Debounce
 from firmware.core.safety import Safety
 from firmware.device import Device, adopting, keeping, wifi_joining
 from firmware.runtime.keeper import Keeper
@@ -35,11 +37,22 @@ def start(config, board, log, store, boots):
     device = build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
     device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)
     log.hidden += device.link.masked()
+    _forget_constructors(board, wifi, net, log, device.link)
     if config["portal"]:
         from firmware.portal import PortalLoop
 
         device.supervisor.add("portal", PortalLoop(device, config["portal"], log), 60000)
     return device
+
+
+def _forget_constructors(board, wifi, net, log, link):
+    """Nothing of all this is built a second time, and what built it takes 3 KB.
+
+    Set to None, for a class keeps the value of an attribute that was deleted (MicroPython's py/map.c).
+    """
+    parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease, link.account) if part]
+    for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
+        once.__init__ = None
 
 
 def build(config, board, wifi, clock, rng, say, store, net, boots):
@@ -120,6 +133,13 @@ def _thinger(controller, *parts):
     from firmware.links.thinger import Thinger
 
     return Thinger(*parts, controller)
+
+
+_ONCE = [
+    Controller, CommandState, Source, Outbox, Output, Safety, Device, Keeper, Relays, ControlLoop, Debounce, SamplingLoop,
+    NetworkLoop, Session, Supervisor,
+]  # fmt: skip
+"""Classes of which no object is made after the start."""
 
 
 LINKS = {

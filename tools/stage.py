@@ -89,7 +89,7 @@ class Stage:
         self.interpreter, self.device_id = interpreter, DEVICE_ID
         mqtt = transport != "https"
         if image is None:
-            image = "own" if mqtt and interpreter.bits == 32 else "stock"
+            image = "stock"
         if image not in IMAGES:
             raise ValueError(f"unknown image {image!r}; one of {', '.join(IMAGES)}")
         self.site = Site(**{"connection_file": None, "plan": Plan(), "mqtt": mqtt, "chain": chain} | cloud)

@@ -6,9 +6,8 @@ only while they are used: they take 5 KB that a connection at rest does not need
 
 from micropython import const
 
-from firmware.core.errors import ConfigError, LinkError
+from firmware.core.errors import ConfigError
 from firmware.core.timing import Timer
-from netio.errors import NetError
 from netio.stream import trusting
 from units.loader import Unit
 
@@ -94,16 +93,9 @@ class Net:
 
     async def ask_time(self):
         """Unix seconds from one of the configured servers, another one each time. LinkError."""
-        server = self.servers.pop(0)
-        self.servers.append(server)
-        if self.doubt.passed(self.clock.ms()):
-            self.floor_s = self.build_s
-        unit = Unit(_query, self.clock.sleep_ms)
-        query = unit.load()
+        unit = Unit(_asking, self.clock.sleep_ms)
         try:
-            return await query(server, self)
-        except NetError as e:
-            raise LinkError(str(e))
+            return await unit.load()(self)
         finally:
             unit.drop()
 
@@ -119,7 +111,7 @@ def _dialer():
     return dialer
 
 
-def _query():
+def _asking():
     from firmware.links.time_query import ask
 
     return ask
