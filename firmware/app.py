@@ -136,8 +136,8 @@ def _thinger(controller, *parts):
 
 
 _ONCE = [
-    Controller, CommandState, Source, Outbox, Output, Safety, Device, Keeper, Relays, ControlLoop, Debounce, SamplingLoop,
-    NetworkLoop, Session, Supervisor,
+    Controller, CommandState, Source, Outbox, Output, Safety, Device, Keeper, Relays, ControlLoop, Debounce,
+    SamplingLoop, NetworkLoop, Session, Supervisor,
 ]  # fmt: skip
 """Classes of which no object is made after the start."""
 

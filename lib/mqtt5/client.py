@@ -123,7 +123,7 @@ class Client:
         self._end(self.stream, NetError("closed", "closed here"))
 
     def abandon(self):
-        """The same when nobody's task is to run again, as after Ctrl-C at the REPL: all are forgotten, for an event would
+        """The same when no task is to run again, as after Ctrl-C at the REPL: all are forgotten, for an event would
         take those that wait for it into whichever loop runs then."""
         self.tasks = ()
         self.changed = asyncio.Event()

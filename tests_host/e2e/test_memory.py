@@ -47,8 +47,7 @@ async def test_hundreds_of_cycles_with_faults_leave_the_heap_as_it_was(smallest,
     ("transport", "faults"), [("https", ("feed-data drop", "batches drop")), ("mqtt", ("ack lost",))]
 )
 async def test_a_full_outbox_leaves_when_the_cloud_is_back(smallest, transport, faults):
-    # A stock image does not hold it (docs/memory.md, "does not fit").
-    async with Stage(smallest, transport=transport, files=FILES, image="own") as stage:
+    async with Stage(smallest, transport=transport, files=FILES) as stage:
         await stage.online()
         for fault in faults:
             stage.site.faults.add(fault)
