@@ -1,7 +1,7 @@
 """What iot/v1 says alike over HTTPS and over MQTT: a desired state, and an event that is reported. Pure."""
 
 from firmware.cloud.fields import get_scalar, get_text
-from firmware.core.nouns import Desired, iso, number
+from firmware.core.nouns import EPOCH, Desired, iso, number
 
 
 def desired_state(command_id, item):
@@ -24,7 +24,7 @@ def event(report):
     """What is told of one report wherever it goes: the object of section 6.4."""
     item = {
         "value": report.value,
-        "value_received_at": iso(report.at),
+        "value_received_at": iso(report.at + EPOCH),
         "message_id": report.message_id,
     }
     if report.desired_id is not None:

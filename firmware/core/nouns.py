@@ -24,8 +24,13 @@ NOTHING_NEW = ()
 """The `value` by which a cloud that keeps only what is pending says that nothing is."""
 
 Report = namedtuple("Report", "message_id source id value at ticks desired_id status sequence")
-"""One physical event on its way to the cloud. `source`: "command" or "sensor". `value`: decimal text. `at`: unix
-seconds when it happened, or None while the clock is not set: then `ticks` (millisecond counter) tells how long ago."""
+"""One physical event on its way to the cloud. `source`: "command" or "sensor". `value`: decimal text. `at`: seconds
+since EPOCH when it happened, or None while the clock is not set: then `ticks` (millisecond counter) tells how long
+ago."""
+
+EPOCH = 1577836800
+"""2020-01-01 as unix seconds. Counted from there a time is one of MicroPython's small integers until 2054, which take
+no heap; unix seconds take 32 bytes each."""
 
 
 def decimal(value):

@@ -8,7 +8,7 @@ nor where those that must survive a power cut are written down: `keeper` in runt
 
 from micropython import const
 
-from firmware.core.nouns import Report, decimal
+from firmware.core.nouns import EPOCH, Report, decimal
 from firmware.core.timing import Timer, diff
 
 _CAPACITY = const(48)
@@ -29,7 +29,7 @@ class Outbox:
         self.kept = {}  # message_id: False until the event is written down, then the `at` it was written with
         self.overtaken = 0  # how often newer command reports were sent before older ones
         self.now = now
-        self.utc = None
+        self.at = None  # seconds since EPOCH, once the clock is set
 
     def __len__(self):
         return len(self.reports)
@@ -41,13 +41,13 @@ class Outbox:
         """The time of what follows. Once there is one (`utc` not None), every event that waited for it gets the time at
         which it happened."""
         self.now = now
-        self.utc = utc
-        if utc is None:
+        self.at = present = None if utc is None else utc - EPOCH
+        if present is None:
             return
         for i in range(len(self.reports)):  # no enumerate: a tuple for each, ten times a second
             report = self.reports[i]
             if report.at is None:
-                at = utc - max(diff(now, report.ticks), 0) // 1000
+                at = present - max(diff(now, report.ticks), 0) // 1000
                 self.reports[i] = Report(*(report[:4] + (at,) + report[5:]))
                 self.changed = True
 
@@ -60,7 +60,7 @@ class Outbox:
             source,
             source_id,
             decimal(value),
-            self.utc,
+            self.at,
             self.now,
             desired and desired.desired_id,
             status,

@@ -184,6 +184,7 @@ class Https:
             return
         scopes = self.source.scopes()
         try:
+            await self.connected()  # what dialing takes is free again before the login is loaded
             account.token, expires_s, renew_s = await self.source.login(scopes)
         except LinkError as e:
             if not account.token or lease.token.passed(asked):

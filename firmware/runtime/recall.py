@@ -6,7 +6,7 @@ because whatever lies on the flash must not keep the device from starting.
 
 import json
 
-from firmware.core.nouns import NOTHING_NEW, Desired, Report
+from firmware.core.nouns import EPOCH, NOTHING_NEW, Desired, Report
 
 _BAD = (ValueError, TypeError, LookupError, AttributeError)
 
@@ -20,6 +20,8 @@ def recall(keeper, payloads, record):
             item = json.loads(payload)
             if isinstance(item, list):
                 item[5] = outbox.now  # how long ago it was nobody knows any more
+                if item[4] is not None and item[4] >= EPOCH:
+                    item[4] -= EPOCH  # an earlier version wrote unix seconds
                 outbox.restore(Report(*item))
             else:
                 outbox.settle(item)

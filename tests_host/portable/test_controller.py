@@ -3,7 +3,7 @@
 from firmware.core.catalog import adopt
 from firmware.core.controller import Controller
 from firmware.core.errors import DriverError
-from firmware.core.nouns import Catalog, Command, Desired, Sensor
+from firmware.core.nouns import EPOCH, Catalog, Command, Desired, Sensor
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
@@ -527,14 +527,14 @@ def test_readings_before_the_clock_wait_for_it():
     device.clock = True
     device.tick()
     (report,) = device.outbox.batch(9)
-    assert (report.value, report.at) == ("20.0", UTC + 1)
+    assert (report.value, report.at) == ("20.0", UTC + 1 - EPOCH)
 
 
 def test_a_reading_has_the_time_at_which_it_was_read():
     device = Device()
     device.second = 5
     device.read(0, 20.0)
-    assert device.outbox.batch(9)[0].at == UTC + 5
+    assert device.outbox.batch(9)[0].at == UTC + 5 - EPOCH
 
 
 def test_heartbeats_of_commands_tell_that_the_way_is_open():

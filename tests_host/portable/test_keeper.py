@@ -4,7 +4,7 @@ import json
 
 from firmware.core.catalog import adopt
 from firmware.core.controller import Controller
-from firmware.core.nouns import Catalog, Command, Desired, Sensor
+from firmware.core.nouns import EPOCH, Catalog, Command, Desired, Sensor
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
@@ -245,7 +245,17 @@ def test_without_a_time_before_the_cut_the_start_counts():
     device.wait(1)
     again = rebooted(device)
     again.tick(100)
-    assert again.waiting()[0][3] == UTC
+    assert again.waiting()[0][3] == UTC - EPOCH
+
+
+def test_unix_seconds_of_an_earlier_version_still_count():
+    device = Device()
+    device.press()
+    device.wait(1)
+    old = json.loads(device.flash.payloads[-1])
+    old[4] += EPOCH
+    device.flash.payloads[-1] = json.dumps(old).encode()
+    assert rebooted(device).waiting() == device.waiting()
 
 
 def test_a_full_journal_is_written_anew():

@@ -5,7 +5,7 @@ import json
 from firmware.cloud import mqtt_catalog, mqtt_messages, oauth
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Catalog, Command, Report, Sensor
+from firmware.core.nouns import EPOCH, Catalog, Command, Report, Sensor
 
 DEVICE = "cdv_00000000000000000000000001"
 ROOT = "realer/iot/v1/devices/" + DEVICE
@@ -274,7 +274,7 @@ def test_what_is_no_wish_is_said_to_be_none():
 
 
 def test_a_report_says_nothing_that_its_topic_says():
-    report = Report("1-2-3", "command", 1, "1.0", 1777025700, 0, "des_1", "applied", 42)
+    report = Report("1-2-3", "command", 1, "1.0", 1777025700 - EPOCH, 0, "des_1", "applied", 42)
     assert json.loads(mqtt_messages.publish(report)) == {
         "message_id": "1-2-3",
         "value": "1.0",
@@ -283,7 +283,7 @@ def test_a_report_says_nothing_that_its_topic_says():
         "report_status": "applied",
         "sequence_number": 42,
     }
-    local = Report("1-2-4", "sensor", 1, "21.5", 1777025700, 0, None, None, None)
+    local = Report("1-2-4", "sensor", 1, "21.5", 1777025700 - EPOCH, 0, None, None, None)
     assert sorted(json.loads(mqtt_messages.publish(local))) == ["message_id", "value", "value_received_at"]
 
 

@@ -1,11 +1,12 @@
 """Identities, order and bounds of what waits for the cloud; and when a value is worth an event."""
 
-from firmware.core.nouns import Command, Desired, Sensor
+from firmware.core.nouns import EPOCH, Command, Desired, Sensor
 from firmware.core.outbox import Outbox, Source
 
 WRAP = 0x40000000
 START = WRAP - 1000
 UTC = 1777025700
+AT = UTC - EPOCH
 CAPACITY = 48
 ROW = Sensor(7, "thermistor", "14", None)
 
@@ -31,9 +32,9 @@ def values(outbox):
 def test_an_event_is_written_down_whole():
     outbox = box()
     report = outbox.post("sensor", 7, 21.5)
-    assert report[1:] == ("sensor", 7, "21.5", UTC, START, None, None, None)
+    assert report[1:] == ("sensor", 7, "21.5", AT, START, None, None, None)
     answer = outbox.post("command", "cmd_1", 1.0, Desired("cmd_1", "1", "des_9", 42, 30), "applied")
-    assert answer[1:] == ("command", "cmd_1", "1.0", UTC, START, "des_9", "applied", 42)
+    assert answer[1:] == ("command", "cmd_1", "1.0", AT, START, "des_9", "applied", 42)
     assert outbox.batch(9) == [answer, report]
 
 
@@ -125,10 +126,10 @@ def test_events_wait_for_the_clock_and_get_the_time_at_which_they_happened():
     assert outbox.batch(9) == [] and len(outbox) == 2
     outbox.update(at(100), UTC)
     late = outbox.post("sensor", 7, 3.0)
-    assert [(r.value, r.at) for r in outbox.batch(9)] == [("2.0", UTC - 9), ("1.0", UTC - 100), ("3.0", UTC)]
+    assert [(r.value, r.at) for r in outbox.batch(9)] == [("2.0", AT - 9), ("1.0", AT - 100), ("3.0", AT)]
     outbox.update(at(200), UTC + 5000)
-    assert [r.at for r in outbox.batch(9)] == [UTC - 9, UTC - 100, UTC], "once and for all"
-    assert late.at == UTC
+    assert [r.at for r in outbox.batch(9)] == [AT - 9, AT - 100, AT], "once and for all"
+    assert late.at == AT
 
 
 def test_stamping_keeps_identity_and_answer():
@@ -136,7 +137,7 @@ def test_stamping_keeps_identity_and_answer():
     report = outbox.post("command", 1, 1.0, Desired(1, "1", "des_1", 5, None), "stale")
     outbox.update(at(10), UTC)
     (stamped,) = outbox.batch(9)
-    assert stamped.at == UTC - 10
+    assert stamped.at == AT - 10
     assert stamped[:4] == report[:4] and stamped[5:] == report[5:]
 
 
@@ -147,7 +148,7 @@ def test_a_report_that_comes_back_without_a_time_is_stamped_too():
     outbox.update(at(10), UTC)
     outbox.append(report)
     outbox.update(at(20), UTC + 10)
-    assert [r.at for r in outbox.batch(9)] == [UTC - 10]
+    assert [r.at for r in outbox.batch(9)] == [AT - 10]
 
 
 def source(deadband=0.5, heartbeat_s=300):

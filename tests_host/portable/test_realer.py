@@ -9,7 +9,7 @@ import json
 from firmware.cloud import oauth, realer, realer_feed
 from firmware.core import verdict as v
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Report, Secret
+from firmware.core.nouns import EPOCH, Report, Secret
 
 CFG = {
     "device_id": "12345",
@@ -60,7 +60,7 @@ def test_a_get_has_no_body_and_a_post_says_what_it_carries():
     assert dict(headers)["Content-Type"] == "application/json"
 
 
-LOCAL = Report("1-0-1", "command", 7, "1.0", 1777025700, 0, None, None, None)
+LOCAL = Report("1-0-1", "command", 7, "1.0", 1777025700 - EPOCH, 0, None, None, None)
 FEED = (
     (
         LOCAL,
@@ -72,7 +72,7 @@ FEED = (
         },
     ),
     (
-        Report("1-0-2", "sensor", "sns_1", "21.5", 1777025700, 0, None, None, None),
+        Report("1-0-2", "sensor", "sns_1", "21.5", 1777025700 - EPOCH, 0, None, None, None),
         {
             "sensor_id": "sns_1",
             "value": "21.5",
@@ -81,7 +81,7 @@ FEED = (
         },
     ),
     (
-        Report("1-0-3", "command", 7, "1.0", 1777025700, 0, "des_1", "applied", None),
+        Report("1-0-3", "command", 7, "1.0", 1777025700 - EPOCH, 0, "des_1", "applied", None),
         {
             "command_id": 7,
             "value": "1.0",
@@ -92,7 +92,7 @@ FEED = (
         },
     ),
     (
-        Report("1-0-4", "command", 7, "0.0", 1777025700, 0, "des_2", "rejected", 0),
+        Report("1-0-4", "command", 7, "0.0", 1777025700 - EPOCH, 0, "des_2", "rejected", 0),
         {
             "command_id": 7,
             "value": "0.0",

@@ -7,7 +7,7 @@ from firmware.cloud import keys, realino, responses
 from firmware.core import verdict as v
 from firmware.core.catalog import bind
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Report, Secret
+from firmware.core.nouns import EPOCH, Report, Secret
 
 CFG = {"client_id": "123456789012345", "client_secret": Secret("test-secret-not-real")}
 WRONG = (None, True, 0, -1, 1.5, "", "text", [], [[]], {}, {"a": {}}, [None, "x", 7, {"id": []}])
@@ -206,7 +206,7 @@ def test_polls_of_the_wrong_shape():
 
 
 def report(source, source_id, value):
-    return Report("x", source, source_id, value, 1777025700, 0, None, None, None)
+    return Report("x", source, source_id, value, 1777025700 - EPOCH, 0, None, None, None)
 
 
 def test_the_feed_of_the_documentation():

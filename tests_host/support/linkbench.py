@@ -14,7 +14,7 @@ from firmware.core import verdict as v
 from firmware.core.catalog import adopt
 from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
-from firmware.core.nouns import Report, number
+from firmware.core.nouns import EPOCH, Report, number
 from firmware.runtime.clock import Clock
 from firmware.runtime.flash import Store
 from tools.board.world import World
@@ -119,7 +119,7 @@ class Bench:
             source,
             source_id,
             value,
-            int(self.wall()),
+            int(self.wall()) - EPOCH,
             0,
             desired,
             status,
