@@ -118,7 +118,7 @@ def _keeper(clock, say, controller, lease, folder):
 
 
 def _polling(controller, *parts):
-    from firmware.links.polling import connected
+    from firmware.links.https_link import connected
 
     return connected(*parts)
 

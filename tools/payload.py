@@ -21,6 +21,7 @@ _OPTIONAL = {
     "firmware/update_rom.mpy": "update",
 }
 _LOADED = {
+    "links/polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
     "links/https_iot": (("realer",), ("https", "mqtt", "auto")),
     "links/https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
     "links/https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),

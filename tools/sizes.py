@@ -147,7 +147,7 @@ def _moments(row: str, link: str, size: Mapping[str, int]) -> Iterator[dict[str,
     yield from (units(*names) for names in (*_BEFORE, _FOR_WIFI, ("links.dialing",)))
     yield from (units(name) for name in _FOR_A_MOMENT)
     for half in _HALVES.get(api, ()):
-        asking = [f"links.{half}", "links.dialing"]
+        asking = ["links.polling", f"links.{half}", "links.dialing"]
         if half != "https_realino":
             yield units(*asking, "links.iot_sender")
             asking.append("links.login")

@@ -21,6 +21,7 @@ class Account:
     | `token`         | a Secret, or None when a new one is needed; `asked_scopes`: what it was asked for with      |
     | `plain`         | tokens are asked for without scopes, because asking for them was refused                    |
     | `no_oauth`      | the server has no OAuth endpoint                                                            |
+    | `realino`       | the cloud is talked to as the older Realino                                                 |
     | `catalog`       | Catalog, replaced when the cloud changes it; `rows`: its commands as read last, or None      |
     | `desired`       | desired values that were read and not handed over yet, or None                              |
     | `protocols`     | what the cloud lets this device use                                                         |
@@ -42,6 +43,7 @@ class Account:
         # There all the time: a piece that large may be missing later.
         self.view = memoryview(bytearray(_BUFFER))
         self.plain = self.no_oauth = self.on_mqtt = False
+        self.realino = cfg["api"] == "realino"
         self.protocols = ("https", "mqtt")
         self.retry_s = 0
 

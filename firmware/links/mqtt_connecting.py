@@ -68,11 +68,10 @@ class MqttConnecting:
         """The MQTT half, which may dial now. LinkError."""
         link = self.link
         if link.alone:
-            link.polling.leave()
+            await link.leave_polling()
         if not link.session:
-            for unit in (link.polling.unit, link.mqtt_unit):
-                if not await unit.gone():
-                    raise LinkError("memory: code that was dropped is still referred to")
+            if not await link.mqtt_unit.gone():
+                raise LinkError("memory: code that was dropped is still referred to")
             self.check_room()
             if link.alone:
                 await self.prepare()

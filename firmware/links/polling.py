@@ -1,12 +1,11 @@
-"""The Realer cloud of whatever generation over HTTPS polling.
+"""HTTPS polling of the Realer cloud of whatever generation.
 
 A link (docs/ARCHITECTURE.md, "Link") that holds the HTTPS half of the code and chooses the generation. `api` auto: the
 newest generation that the server answers to; where there is no OAuth at all, that is Realino, until that one is not
-there either.
+there either. `transports` has it in memory only while it needs it: whatever has to last is in the account.
 """
 
 from firmware.core.errors import AuthError, LinkError
-from firmware.links.account import Account
 from units.loader import Unit
 
 
@@ -18,9 +17,7 @@ class Polling:
     def __init__(self, account):
         self.account = account
         self.lease = account.lease
-        api = account.cfg["api"]
-        self.realino = api == "realino"
-        importing = {"realer": _iot, "realino": _realino}.get(api, _bootstrap)
+        importing = _iot if account.cfg["api"] == "realer" else _realino if account.realino else _bootstrap
         self.unit = Unit(importing, account.clock.sleep_ms)
         self.http = None  # the half, while it is loaded
 
@@ -67,16 +64,16 @@ class Polling:
         """Whether to ask once more, now as Realino: the server has no OAuth. One that refuses Realino too is asked as
         iot/v1 the next time."""
         account = self.account
-        if account.cfg["api"] != "auto" or not (self.realino or account.no_oauth):
+        if account.cfg["api"] != "auto" or not (account.realino or account.no_oauth):
             return False
         self.leave()
-        self.realino = not self.realino
+        account.realino = not account.realino
         account.memo = None
-        self.unit.importing = _realino if self.realino else _bootstrap
+        self.unit.importing = _realino if account.realino else _bootstrap
         account.lease.end(str(error))
-        if self.realino:
+        if account.realino:
             account.log("warning", "no OAuth here; trying Realino")
-        return self.realino
+        return account.realino
 
     async def next_desired(self):
         """See Link."""
@@ -129,8 +126,3 @@ def _realino():
     from firmware.links.https_realino import half
 
     return half
-
-
-def connected(cfg, net, clock, rng, log):
-    """A row of LINKS."""
-    return Polling(Account(cfg, net, clock, rng, log))

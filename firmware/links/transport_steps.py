@@ -44,7 +44,7 @@ class TransportSteps:
             link.catalog_read = link.mqtt_catalog = link.credentials = None
             link.topics = {}
         try:
-            if not link.polling.realino and self.choice.tries_mqtt(now):
+            if not self.account.realino and self.choice.tries_mqtt(now):
                 self.choice.misses += 1
                 usable = link.credentials and self.account.catalog
                 usable = usable and not (link.refused or link.renewal.passed(now))
@@ -232,8 +232,6 @@ class TransportSteps:
 
     async def https(self):
         """The HTTPS half, whose connection may be dialed now. LinkError."""
-        if not await self.link.mqtt_unit.gone():
-            raise LinkError("memory: the code of MQTT is still referred to")
         return await self.link.polling.bring()
 
     async def read(self, what, text=""):

@@ -13,7 +13,6 @@ from firmware.core.errors import LinkError
 from firmware.core.timing import Backoff, Timer
 from firmware.core.verdict import OK
 from firmware.links.account import Account
-from firmware.links.polling import Polling
 from units.loader import Unit
 
 _REST_MS = const(20000)
@@ -28,6 +27,7 @@ class Transports:
     |---------------------------|----------------------------------------------------------------------------------|
     | `alone`                   | one TLS connection at a time                                                     |
     | `session`                 | the MQTT half, while it is loaded                                                |
+    | `polling`                 | Polling, which has the HTTPS half: while it is loaded                            |
     | `steps`                   | names of what is still to be done, verbs of TransportSteps, in this order        |
     | `catalog_read`            | MqttCatalog as read last                                                         |
     | `mqtt_catalog`, `credentials`, `limit` | those in use, and the Timer of their end                            |
@@ -37,14 +37,15 @@ class Transports:
     | `choice`                  | state of TransportChoice                                                         |
     """
 
-    waits = Polling.waits
+    waits = 2000, 300000
 
     def __init__(self, account):
         now = account.clock.ms()
         self.account = account
         self.clock = account.clock
         self.lease = account.lease
-        self.polling = Polling(account)
+        self.polling = None
+        self.polling_unit = Unit(_polling, account.clock.sleep_ms)
         self.auto = account.cfg["transport"] == "auto"
         self.choice = None
         self.mqtt_unit = Unit(_mqtt, account.clock.sleep_ms)
@@ -98,7 +99,10 @@ class Transports:
             self.steps = ["begin_change"]
         if self.steps and self.pause.passed(now):
             await (self.change() if self.alone else self.work("upkeep"))
-        if not account.on_mqtt or account.desired is not None:
+        if account.on_mqtt and account.desired is not None:
+            desired, account.desired = account.desired, None
+            return desired
+        if not account.on_mqtt:
             return await self.polling.next_desired()
         return await self.session.listen(max(self.idle_ms(self.clock.ms()), 1))
 
@@ -130,7 +134,8 @@ class Transports:
         if self.session:
             self.session.close()
         account.net.forget_prepared()
-        self.polling.close()
+        if self.polling:
+            self.polling.close()
 
     async def shutdown(self):
         """Revoke the token, and with it the credentials made from it; after all other tasks."""
@@ -140,8 +145,11 @@ class Transports:
         if self.session:
             self.session.close(True)
             self.leave_mqtt()
-        if await self.mqtt_unit.gone():  # else there is no room for telling the cloud
-            await self.polling.shutdown()
+        try:
+            polling = await self.bring_polling()
+        except LinkError:
+            return  # there is no room for telling the cloud
+        await polling.shutdown()
 
     def exclusive(self):
         """See Polling."""
@@ -151,7 +159,7 @@ class Transports:
         """See Polling."""
         if self.alone:
             self.leave_mqtt()
-        return await self.polling.lend(host, port)
+        return await (await self.bring_polling()).lend(host, port)
 
     # -- the steps --
 
@@ -182,8 +190,8 @@ class Transports:
 
     async def work(self, verb, error=None):
         """Call a verb of TransportSteps, which is loaded for it, and stays where there is room and more to do."""
+        await self.bring_polling()
         if not self.changing:
-            await self.mqtt_unit.gone()
             self.changing = self.steps_unit.load()(self)
         try:
             await getattr(self.changing, verb)(error)
@@ -221,6 +229,26 @@ class Transports:
             self.kept = session.kept
             self.mqtt_unit.drop()
 
+    async def bring_polling(self):
+        """Polling, loaded if need be. LinkError: the memory of what was dropped before has not come back."""
+        if not self.polling:
+            for unit in (self.mqtt_unit, self.polling_unit):
+                if not await unit.gone():
+                    raise LinkError("memory: code that was dropped is still referred to")
+            self.polling = self.polling_unit.load()(self.account)
+        return self.polling
+
+    async def leave_polling(self):
+        """Close and drop the HTTPS half, and what holds it. LinkError: its memory has not come back."""
+        polling, self.polling = self.polling, None
+        if polling:
+            polling.leave()
+            gone = await polling.unit.gone()
+            polling = None
+            self.polling_unit.drop()
+            if not (gone and await self.polling_unit.gone()):
+                raise LinkError("memory: code that was dropped is still referred to")
+
     def due(self, now):
         """Whether it is time to renew what MQTT needs, or to try MQTT again."""
         if self.account.on_mqtt:
@@ -230,10 +258,16 @@ class Transports:
     def idle_ms(self, now):
         """How long there is nothing to do but listen."""
         if self.steps:
-            http = self.polling.http
+            http = self.polling and self.polling.http
             wait = http.limiter.wait_ms(now) if http else 0
             return min(_REST_MS, max(self.pause.left_ms(now), wait))
         return min(_REST_MS, self.renewal.left_ms(now), self.lease.renewal.left_ms(now))
+
+
+def _polling():
+    from firmware.links.polling import Polling
+
+    return Polling
 
 
 def _mqtt():

@@ -67,7 +67,7 @@ def test_what_a_link_loads_for_a_while_brings_its_engines_and_not_the_other_half
     assert "http1.client" in half and "mqtt5.client" in mqtt
     assert not [name for name in half if name.startswith("mqtt5")]
     assert not [name for name in mqtt if name.startswith("http1")]
-    for link in ("polling", "transports"):
+    for link in ("https_link", "polling", "transports"):
         engines = ("http1", "mqtt5", "iotmp", "netio", "firmware.cloud")
         assert not [name for name in units[f"firmware.links.{link}"] if name.startswith(engines)]
     for unit, brings in (

@@ -276,7 +276,8 @@ class RealerBench(Bench):
 
     async def half(self):
         """The HTTPS half of the link."""
-        return await getattr(self.link, "polling", self.link).bring()
+        polling = await self.link.bring_polling() if hasattr(self.link, "bring_polling") else self.link
+        return await polling.bring()
 
     @staticmethod
     def moments(row):

@@ -47,10 +47,10 @@ class _Context:
     """What a context holds it gives back with its last reference, as the interpreter closes a file that is dropped."""
 
     def __init__(self, protocol):
-        before = _memory.used()
+        before = _memory.settled()  # or a collection meanwhile would count as well
         self._context = tls.SSLContext(protocol)
         self._file = None
-        _memory.not_the_programs(_memory.used() - before - _CONTEXT)
+        _memory.not_the_programs(_memory.settled() - before - _CONTEXT)
 
     def __getattr__(self, name):
         return getattr(self._context, name)
