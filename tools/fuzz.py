@@ -40,6 +40,7 @@ from http1 import request as http_request  # noqa: E402
 from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response  # noqa: E402
 from iotmp import session as iotmp  # noqa: E402
 from iotmp.frame import IotmpError  # noqa: E402
+from mqtt5 import opening as mqtt_opening  # noqa: E402
 from mqtt5.orders import Order  # noqa: E402
 from mqtt5.packet import Message, MqttError  # noqa: E402
 from mqtt5.session import Session  # noqa: E402
@@ -67,7 +68,7 @@ def cuts(data: bytes, chance: random.Random) -> list[bytes]:
 def mqtt_outcome(pieces: list[bytes], version: int) -> list[Any]:
     """All that an application can see, and what the server gets to hear, when these bytes follow the CONNACK."""
     session = Session(memoryview(bytearray(512)))
-    session.connect("fuzz", version=version, clean=True)
+    mqtt_opening.begin(session, "fuzz", version=version, clean=True)
     hello = mqtt.connack(version, 0, 0, ((0x21, 3),))
     seen: list[Any] = []
     now = 0
@@ -96,9 +97,10 @@ def mqtt_event(session: Session, event: Any, number: int) -> Any:
         return event.topic, event.payload, event.dup, event.pid
     if isinstance(event, Order):
         return event.pid, event.codes, str(event.error)
+    mqtt_opening.accept(session, *event)
     for _ in range(5):
         session.publish("a", b"b")
-    session.subscribe(["c", "d"])
+    mqtt_opening.subscription(session, ["c", "d"])
     return "connected"
 
 

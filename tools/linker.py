@@ -9,7 +9,7 @@ look-ups in the flash at each start. The sources stay many small modules with ch
 * what is used when somebody asks: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for
   the setup portal `firmware.portal` and `firmware.portal_site`;
 * what a link loads for a while (docs/ARCHITECTURE.md, "Halves of a link"): HTTPS with one generation of the cloud,
-  MQTT, what MQTT needs to be read before, dialing, and the question for the time.
+  MQTT, what MQTT needs to be read before, what connects it, dialing, and the question for the time.
 
 Owns which module belongs to which unit; `merging` does the merging.
 """

@@ -8,13 +8,14 @@ from micropython import const
 
 from firmware.core.errors import LinkError
 from firmware.core.timing import Timer
+from mqtt5 import opening
 from netio.errors import NetError
 
 _DIAL_MS = const(20000)
 _AGAIN_MS = const(
     60000
 )  # least time between two attempts to renew that each cost the session, while they fail
-_ROOM = const(20000)  # bytes of Python heap that MQTT takes while it connects
+_ROOM = const(18500)  # bytes of Python heap that MQTT takes while it connects
 _KEEP_ALIVE_S = const(30)
 _KEPT_S = const(60)
 """How long the broker holds messages for us across a reconnect: no desired state gets older than that unseen."""
@@ -106,15 +107,15 @@ async def connect(session, catalog, credentials):
     if not client or (client.host, client.port) != (catalog.host, catalog.port):
         session.new_client(catalog.host, catalog.port)
         client = session.client
-    session.acks = catalog.acks
-    session.routes = catalog.routes
+    session.acks, session.routes = catalog.acks, catalog.routes
     session.silent_rounds = 0
     session.refused = False
     # What was under way is known by the cloud's acknowledgements and by desired ids, not by the session: so the broker
     # may go on with one whose client has gone from memory meanwhile.
     clean = not session.kept and catalog.version >= 5
     try:
-        facts = await client.connect(
+        facts = await opening.connect(
+            client,
             credentials.client_id,
             credentials.username,
             credentials.password.reveal(),
@@ -134,7 +135,7 @@ async def connect(session, catalog, credentials):
 
 
 async def _subscribe(client, catalog):
-    await client.subscribe([catalog.acks])
+    await opening.subscribe(client, [catalog.acks])
     desired = [route.desired for route in catalog.routes.values() if route.desired]
     if desired:
-        await client.subscribe(desired)
+        await opening.subscribe(client, desired)

@@ -1,4 +1,4 @@
-"""One MQTT connection at a time: connect, publish, subscribe, receive.
+"""One MQTT connection at a time: publish and receive, once `opening` has connected and subscribed.
 
 Owns the stream, the three tasks that read it, write to it and keep it alive, and when callers wait. Only these tasks
 touch the stream, and only its end cancels them: on MicroPython a cancelled reader would take the writer along. Refuses
@@ -12,7 +12,6 @@ from mqtt5.packet import Message, MqttError
 from mqtt5.session import Session
 from netio.errors import NetError
 
-_CONNECT_MS = const(40000)
 _GRACE_MS = const(2000)
 # As many as the session takes, or an answer behind messages that come again would never be read.
 _MOST = const(16)
@@ -35,35 +34,6 @@ class Client:
         self.turn = asyncio.Lock()
         self.changed = asyncio.Event()  # the one event for everything: whoever waits looks again
 
-    async def connect(self, *args, **options):
-        """`connect(client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True, session_expiry_s=0,
-        will=None)`: connect, after closing what there was; returns the server's Connack (see mqtt5.session).
-
-        `version`: 5, or 4 for MQTT 3.1.1; `clean`: forget an earlier session; `session_expiry_s`: how long the server
-        keeps this one after the connection (3.1.1: for good, unless `clean`); `will`: (topic, payload) or None.
-        NetError, "timeout" after 40 s for everything. MqttError: refused.
-        """
-        self.close()
-        facts = None
-        try:
-            facts = await self.clock.within(_CONNECT_MS, self._open(args, options))
-        except asyncio.TimeoutError:
-            raise NetError("timeout", "answer" if self.stream else "connect")
-        finally:
-            if not facts:
-                self.close()
-        if not facts.session_present:
-            self.inbox = []
-        stream = self.stream
-        self.tasks = [
-            asyncio.create_task(self._keep(stream, job)) for job in (self._read, self._write, self._ping)
-        ]
-        return facts
-
-    async def subscribe(self, topics):
-        """Subscribe to `topics` with QoS 1; returns the granted reason codes. NetError. MqttError: one was refused."""
-        return await self._outcome(await self._order(self.session.subscribe, topics))
-
     async def publish(self, topic, payload, expiry_s=None, qos=1):
         """Return when the server has acknowledged it, with QoS 0 when it is about to be sent.
 
@@ -71,12 +41,12 @@ class Client:
         MqttError: refused. NetError: it may or may not have arrived, and in a kept session will be sent once more after
         reconnecting. Cancelling takes nothing back.
         """
-        return await self._outcome(await self.post(topic, payload, expiry_s, qos))
+        return await self.outcome(await self.post(topic, payload, expiry_s, qos))
 
     async def post(self, topic, payload, expiry_s=None, qos=1):
         """Hand over as `publish` does, but return as soon as there is room for it: its Order, which has `codes` or an
         `error` once the server has answered; None with QoS 0."""
-        return await self._order(self.session.publish, topic, payload, expiry_s, qos)
+        return await self.order(self.session.publish, topic, payload, expiry_s, qos)
 
     async def until(self, holds):
         """Return once `holds()`, which is asked again after every change: a message came, an answer, or the end.
@@ -131,26 +101,17 @@ class Client:
             order.over = None
         self.close()
 
-    async def _open(self, args, options):
-        session = self.session
-        # Stored at once: whenever a deadline strikes, `close` finds it. CONNECT is made when it can be sent, so that no
-        # password stays behind.
-        self.stream = await self.dialer.dial(self.host, self.port)
-        session.connect(*args, **options)
-        await self.stream.write(session.take(self.clock.ms()))  # and with it the TLS handshake
-        while True:
-            facts = session.next(self.clock.ms())
-            if facts:
-                return facts
-            await self._fill(self.stream)
+    # -- for `opening` --
 
-    async def _fill(self, stream):
+    async def refill(self, stream):
+        """Wait for more bytes, for the session to look at. NetError."""
         size = await stream.read_into(self.session.space())
         if not size:
             raise NetError("closed", "by the server")
         self.session.received(size)
 
-    async def _order(self, make, *args):
+    async def order(self, make, *args):
+        """What `make(*args)` returns, an Order or None, once there is room for it. NetError, MqttError."""
         session = self.session
         turn = self.turn
         await turn.acquire()
@@ -167,23 +128,16 @@ class Client:
             turn.release()
         return order
 
-    async def _outcome(self, order):
+    async def outcome(self, order):
+        """The reason codes of an Order that is over, after waiting for that; None for none. NetError, MqttError."""
         if order:
             await order.over.wait()
             if order.error:
                 raise order.error
             return order.codes
 
-    async def _change(self):
-        self.changed.clear()
-        await self.changed.wait()
-
-    async def _closed(self):
-        while self.stream:
-            await self._change()
-
-    async def _keep(self, stream, job):
-        """Run one of the tasks; the end of any is the end of all, and of the connection."""
+    async def keep(self, stream, job):
+        """Run one of the three tasks below; the end of any is the end of all, and of the connection."""
         error = NetError("closed", "task ended")
         try:
             await job(stream)
@@ -192,22 +146,7 @@ class Client:
         finally:
             self._end(stream, error, asyncio.current_task())
 
-    def _end(self, stream, error, me=None):
-        if stream and stream is self.stream:
-            self.stream = None
-            # First nobody waits for the stream any more, then it is closed.
-            for task in self.tasks:
-                if task is not me:
-                    task.cancel()
-            stream.close()
-            for order in self.session.lost(error):
-                _tell(order)
-            self.changed.set()
-
-    def _deaf(self):
-        return len(self.inbox) > _MOST or self.session.owed() > _MOST
-
-    async def _read(self, stream):
+    async def reader(self, stream):
         session = self.session
         while stream is self.stream:
             while self._deaf():
@@ -228,9 +167,9 @@ class Client:
                 # while somebody waits for TLS.
                 for _ in range(_TURNS):
                     await asyncio.sleep(0)
-                await self._fill(stream)
+                await self.refill(stream)
 
-    async def _write(self, stream):
+    async def writer(self, stream):
         session = self.session
         while stream is self.stream:
             data = session.take(self.clock.ms())
@@ -242,11 +181,34 @@ class Client:
             else:
                 await self._change()
 
-    async def _ping(self, stream):
+    async def pinger(self, stream):
         while stream is self.stream:
             left_ms = self.session.tick(self.clock.ms(), self._deaf())
             self.changed.set()
             await self.clock.sleep_ms(left_ms)
+
+    async def _change(self):
+        self.changed.clear()
+        await self.changed.wait()
+
+    async def _closed(self):
+        while self.stream:
+            await self._change()
+
+    def _end(self, stream, error, me=None):
+        if stream and stream is self.stream:
+            self.stream = None
+            # First nobody waits for the stream any more, then it is closed.
+            for task in self.tasks:
+                if task is not me:
+                    task.cancel()
+            stream.close()
+            for order in self.session.lost(error):
+                _tell(order)
+            self.changed.set()
+
+    def _deaf(self):
+        return len(self.inbox) > _MOST or self.session.owed() > _MOST
 
 
 def _tell(order):

@@ -8,10 +8,9 @@ Use: put bytes into `space()`, tell `received(n)`, ask `next(now)` until it retu
 All moments are milliseconds that wrap at 2**30.
 """
 
-from collections import namedtuple
 from micropython import const
 
-from mqtt5 import encode, packet
+from mqtt5 import encode, packet, parts
 from mqtt5.orders import Orders
 from mqtt5.packet import MqttError
 from netio.errors import NetError
@@ -22,17 +21,17 @@ _PUBACK = const(4)
 _SUBACK = const(9)
 _DISCONNECT = const(14)
 _PROTOCOL = const(0x82)
-_WINDOW = const(8)  # messages the server may have under way to us
-_ALIASES = const(8)
 _MOST = const(16)  # publishes and subscribes of ours waiting for an answer: each costs memory
 _MASK = const(0x3FFFFFFF)
 _IDLE_MS = const(60000)
 
-Connack = namedtuple("Connack", ("session_present", "keep_alive_s", "session_expiry_s", "client_id"))
-
 
 class Session:
-    """`error`: why there is no connection, None while there is one. `view`: see Client."""
+    """`error`: why there is no connection, None while there is one. `view`: see Client. Each connection
+    begins with `opening.begin` and `opening.accept`, which set what belongs to it."""
+
+    error_class = MqttError
+    """What `opening` raises when the server breaks the rules."""
 
     def __init__(self, view=None):
         self.view = view or memoryview(bytearray(2048))
@@ -46,28 +45,6 @@ class Session:
         """Begin anew: nothing is owed in either direction."""
         self.orders.all = []
         self.held = {}  # packet id: message that the application has not finished
-
-    def connect(self, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True,
-                session_expiry_s=0, will=None):  # fmt: skip
-        """Begin a connection, see Client.connect: its CONNECT waits in `take`, its Connack is the first event."""
-        if clean or version != self.version:
-            self.forget()
-        self.version = version
-        self.clean = clean
-        self.wished = keep_alive_s, session_expiry_s, client_id
-        self.start = self.end = 0
-        self.aliases = {}
-        self.ready = False
-        largest = len(self.view)
-        properties = (
-            (0x11, 4, session_expiry_s),
-            (0x21, 2, _WINDOW),
-            (0x22, 2, _ALIASES),
-            (0x27, 4, largest),
-        )
-        self.out = encode.connect(
-            version, clean, keep_alive_s, properties, client_id, username, password, will
-        )
 
     def take(self, now):
         """Bytes to be sent, all at once; empty when there are none."""
@@ -84,7 +61,8 @@ class Session:
         self.end += size
 
     def next(self, now):
-        """What happened: a Connack, a Message, an Order that is over, or None when more bytes are needed.
+        """What happened: a Message, an Order that is over, or None when more bytes are needed. First of all
+        (session present, properties) of the CONNACK, for `opening.accept`.
 
         MqttError: the connection is over. What the server has to be told about it waits in `take`.
         """
@@ -124,35 +102,12 @@ class Session:
             self.out = bytearray()
             raise e
         if kind == _CONNACK:
-            return self._connack(now, what, properties.get)
+            return what, properties
         self.pinged = None
-
-    def _connack(self, now, present, get):
-        keep_s, expiry_s, client_id = self.wished
-        window = get(0x21, 65535)
-        self.largest = get(0x27, _MASK)
-        if (present and self.clean) or not window or not self.largest:
-            raise MqttError(_PROTOCOL)
-        keep_s = get(0x13, keep_s)
-        expiry_s = get(0x11, expiry_s)
-        self.max_qos = get(0x24, 1)
-        self.keep_ms = keep_s * 1000
-        self.heard = now
-        self.pinged = self.error = None
-        self.ready = True
-        if not present:
-            self.forget()
-        # What was not delivered again during a whole connection the server has forgotten.
-        self.held = {pid: message for pid, message in self.held.items() if message.live}
-        for message in self.held.values():
-            message.live = False
-        self.orders.resume(window, self.largest, expiry_s if self.version == 5 else not self.clean)
-        self.out += self.orders.due()
-        return Connack(present > 0, keep_s, expiry_s, get(0x12, client_id))
 
     def _message(self, first, message, pid, alias):
         if alias is not None:
-            if not 0 < alias <= _ALIASES:
+            if not 0 < alias <= parts.ALIASES:
                 raise MqttError(0x94)
             message.topic = self.aliases[alias] = message.topic or self.aliases.get(alias)
         if not message.topic:
@@ -166,7 +121,9 @@ class Session:
         if known and known.live:
             raise MqttError(_PROTOCOL)
         if pid:
-            if self.version == 5 and self.owed() >= 2 * _WINDOW:  # mosquitto counts no more what has expired
+            if (
+                self.version == 5 and self.owed() >= 2 * parts.WINDOW
+            ):  # mosquitto counts no more what has expired
                 raise MqttError(0x93)
             self.held[pid] = message
         return message
@@ -192,7 +149,7 @@ class Session:
         if qos > self.max_qos:
             raise MqttError(0x9B)
         pid = self.orders.new_pid() if qos else 0
-        data = self._sized(encode.publish(self.version, pid, topic, payload, expiry_s))
+        data = self.sized(encode.publish(self.version, pid, topic, payload, expiry_s))
         if not qos:
             self.out += data
             return None
@@ -200,13 +157,7 @@ class Session:
         self.out += self.orders.due()
         return order
 
-    def subscribe(self, filters):
-        """The Order of a subscription with QoS 1 to `filters`, a list of texts. MqttError: they are too many."""
-        pid = self.orders.new_pid()
-        self.out += self._sized(encode.subscribe(self.version, pid, filters))
-        return self.orders.add(pid, b"", len(filters))
-
-    def _sized(self, data):
+    def sized(self, data):
         if len(data) > self.largest:
             raise MqttError(0x95)
         return data

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt5 import encode, packet
+from mqtt5 import encode, opening, packet
 from tests_host.support import mqtt_server as server
 from tools import fuzz
 
@@ -60,7 +60,9 @@ def numbers_and_texts(version: int, pairs: list[tuple[int, Any]]) -> dict[int, A
 def test_connect(version, clean, keep_alive_s, expiry_s, client_id, username, password, will):
     last = ("gone", will) if will else None
     properties = ((0x11, 4, expiry_s), (0x21, 2, 8))
-    data = encode.connect(version, clean, keep_alive_s, properties, client_id, username, password, last)
+    data = opening.connect_packet(
+        version, clean, keep_alive_s, properties, client_id, username, password, last
+    )
     (seen,) = server.read_all(data, version)
     assert seen == {
         "kind": 1, "version": version, "clean": clean, "keep_alive_s": keep_alive_s, "client_id": client_id,
@@ -86,7 +88,7 @@ def test_publish_out(version, pid, topic, payload, expiry_s):
 
 @given(versions, ids, st.lists(texts, min_size=1, max_size=9))
 def test_subscribe(version, pid, filters):
-    (seen,) = server.read_all(encode.subscribe(version, pid, filters), version)
+    (seen,) = server.read_all(opening.subscribe_packet(version, pid, filters), version)
     assert seen == {"kind": 8, "pid": pid, "filters": filters}
 
 

@@ -1,5 +1,6 @@
 """The MQTT client's tasks and waiters, against a peer played by hand, in virtual time."""
 
+from mqtt5 import opening
 from mqtt5.client import Client
 from netio.errors import NetError
 from tests_host.support import mqtt_server as server
@@ -17,7 +18,7 @@ class Rig:
     async def connect(self, present=0, pairs=(), **options):
         self.version = options.get("version", 5)
         self.wire.feed(server.connack(self.version, 0, present, pairs))
-        facts = await self.client.connect("me", "u", "test-secret-not-real", 40, **options)
+        facts = await opening.connect(self.client, "me", "u", "test-secret-not-real", 40, **options)
         self.told()
         return facts
 
@@ -42,7 +43,7 @@ async def test_connect():
 async def test_connect_refused():
     rig = Rig()
     rig.wire.feed(server.connack(5, 0x86))
-    error = await failure(rig.client.connect("me", "u", "test-secret-not-real"))
+    error = await failure(opening.connect(rig.client, "me", "u", "test-secret-not-real"))
     assert error == "mqtt 0x86 bad user or password"
     assert rig.wire.closed == 1
     assert [seen["kind"] for seen in rig.told()] == [1]
@@ -62,7 +63,7 @@ async def test_connect_fails_in_every_phase():
         (ended, "closed: by the server", 0),
     ):
         rig = Rig(wire)
-        outcome = await started(rig.client.connect("me"))
+        outcome = await started(opening.connect(rig.client, "me"))
         if ms:
             await rig.clock.advance(ms - 1)
             assert not outcome.over
@@ -75,7 +76,7 @@ async def test_connect_fails_in_every_phase():
 
 async def test_cancelled_connect_closes():
     rig = Rig()
-    outcome = await started(rig.client.connect("me"))
+    outcome = await started(opening.connect(rig.client, "me"))
     outcome.task.cancel()
     await settle()
     assert rig.wire.closed == 1
@@ -159,11 +160,11 @@ async def test_cancelled_publisher_in_the_queue_makes_way():
 async def test_subscribe():
     rig = Rig()
     await rig.connect()
-    outcome = await started(rig.client.subscribe(["a", "b"]))
+    outcome = await started(opening.subscribe(rig.client, ["a", "b"]))
     assert rig.told()[0]["filters"] == ["a", "b"]
     await rig.say(server.suback(1, (1, 0)))
     assert list(outcome.result) == [1, 0]
-    outcome = await started(rig.client.subscribe(["c"]))
+    outcome = await started(opening.subscribe(rig.client, ["c"]))
     await rig.say(server.suback(2, (0x87,)))
     assert outcome.error == "mqtt 0x87 not authorized"
     rig.client.close()
@@ -230,7 +231,7 @@ async def test_the_answer_to_a_subscribe_arrives_behind_a_flood_of_messages_that
     rig = Rig()
     await rig.connect()
     rig.wire.feed(b"".join([server.publish("t", b"x", n + 1) for n in range(16)]))
-    outcome = await started(rig.client.subscribe(["t"]))
+    outcome = await started(opening.subscribe(rig.client, ["t"]))
     await rig.say(server.suback(1, (1,)))
     assert outcome.over and outcome.error is None
     rig.client.close()
@@ -289,7 +290,7 @@ async def test_every_end_wakes_everybody():
         rig = Rig()
         await rig.connect(pairs=((0x21, 1),))
         client = rig.client
-        waiting = [Outcome(client.receive()), Outcome(client.subscribe(["a"]))]
+        waiting = [Outcome(client.receive()), Outcome(opening.subscribe(client, ["a"]))]
         waiting += [Outcome(client.publish("t", b"x")) for _ in range(20)]
         await settle()
         end(rig.wire)
@@ -403,7 +404,7 @@ async def test_reconnect_in_a_kept_session():
     second.feed(
         server.connack(5, 0, 1) + server.publish("d", b"held", 7, dup=1) + server.publish("d", b"new", 8)
     )
-    facts = await rig.client.connect("me", clean=False, session_expiry_s=60)
+    facts = await opening.connect(rig.client, "me", clean=False, session_expiry_s=60)
     assert facts.session_present
     await settle()
     again = rig.told()[-1]
@@ -430,7 +431,7 @@ async def test_message_that_waited_in_vain_comes_again():
     second.feed(server.connack(4, 0, 1))
     for n in range(12):
         second.feed(server.publish("t", b"%d" % n, n + 1, dup=1, version=4))
-    await rig.client.connect("me", version=4, clean=False)
+    await opening.connect(rig.client, "me", version=4, clean=False)
     got = []
     for _ in range(12):
         message = await rig.client.receive()

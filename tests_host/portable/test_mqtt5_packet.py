@@ -1,6 +1,6 @@
 """MQTT packets, literally: those of the standards' figures and tables, and those that break a rule."""
 
-from mqtt5 import encode, packet
+from mqtt5 import encode, opening, packet
 from mqtt5.packet import MqttError
 from tests_host.support import mqtt_server as server
 
@@ -26,7 +26,7 @@ def decoded(data, version=5):
 
 def test_connect_of_the_standard():
     # The example of section 3.1.2 (keep-alive 10, session expiry 10, everything but will retain), with a payload.
-    data = encode.connect(5, True, 10, ((0x11, 4, 10),), "", "u", b"p", ("w", b"x"))
+    data = opening.connect_packet(5, True, 10, ((0x11, 4, 10),), "", "u", b"p", ("w", b"x"))
     assert data == (
         b"\x10\x1f\x00\x04MQTT\x05\xce\x00\x0a\x05\x11\x00\x00\x00\x0a\x00\x00\x00\x00\x01w\x00\x01x\x00\x01u\x00\x01p"
     )
@@ -35,10 +35,10 @@ def test_connect_of_the_standard():
 def test_connect_3_1_1_of_the_standard():
     # The header of the example of its section 3.1.2, without will and names.
     assert (
-        encode.connect(4, True, 10, ((0x11, 4, 9),), "a", None, None, None)
+        opening.connect_packet(4, True, 10, ((0x11, 4, 9),), "a", None, None, None)
         == b"\x10\x0d\0\4MQTT\x04\x02\0\x0a\0\1a"
     )
-    assert encode.connect(4, False, 0, (), "", "u", "p", ("w", "x")) == (
+    assert opening.connect_packet(4, False, 0, (), "", "u", "p", ("w", "x")) == (
         b"\x10\x18\0\4MQTT\x04\xcc\0\0\0\0\0\1w\0\1x\0\1u\0\1p"
     )
 
@@ -53,8 +53,8 @@ def test_publish_of_the_standard():
 
 def test_subscribe_of_the_standard():
     # The examples of sections 3.8.2 and 3.8.3: packet id 10, filters a/b with QoS 1 and c/d (there QoS 2, here never).
-    assert encode.subscribe(5, 10, ["a/b", "c/d"]) == b"\x82\x0f\0\x0a\0\0\3a/b\1\0\3c/d\1"
-    assert encode.subscribe(4, 10, ("a/b",)) == b"\x82\x08\0\x0a\0\3a/b\1"
+    assert opening.subscribe_packet(5, 10, ["a/b", "c/d"]) == b"\x82\x0f\0\x0a\0\0\3a/b\1\0\3c/d\1"
+    assert opening.subscribe_packet(4, 10, ("a/b",)) == b"\x82\x08\0\x0a\0\3a/b\1"
 
 
 def test_small_packets():
@@ -213,7 +213,7 @@ def test_what_we_do_not_send():
         assert refusal(encode.publish, 5, 1, topic, b"") == 0x90
     said = None
     try:
-        encode.connect(5, True, 0, (), "x" * 65536, None, None, None)
+        opening.connect_packet(5, True, 0, (), "x" * 65536, None, None, None)
     except ValueError as e:
         said = str(e)
     assert said == "mqtt: too long"
@@ -227,7 +227,7 @@ def test_error_words():
 
 
 def test_client_packets_read_back():
-    data = encode.connect(
+    data = opening.connect_packet(
         5,
         False,
         45,
@@ -240,7 +240,7 @@ def test_client_packets_read_back():
     data += (
         encode.publish(5, 65535, "t/é", b"\0\xff", 1)
         + encode.puback(9)
-        + encode.subscribe(5, 2, ["x", "y/#"])
+        + opening.subscribe_packet(5, 2, ["x", "y/#"])
     )
     data += encode.disconnect(4)
     connect, publish, puback, subscribe, disconnect = server.read_all(data)

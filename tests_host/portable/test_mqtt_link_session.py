@@ -45,7 +45,11 @@ class Rig:
         self.clock = Timers()
         self.said = []
         account = Account(
-            {}, Net(Wires(*self.wires)), self.clock, lambda: 0, lambda *said: self.said.append(said)
+            {"api": "realer"},
+            Net(Wires(*self.wires)),
+            self.clock,
+            lambda: 0,
+            lambda *said: self.said.append(said),
         )
         self.broker = MqttSession(account, False)
         self.broker.topics = {PUMP: "1"}

@@ -37,10 +37,17 @@ class Rig:
         return client
 
     async def join(self, client, name="device", **options):
+        from mqtt5 import opening
+
         options.setdefault("version", self.orders["version"])
-        return await client.connect(
-            name, "user", self.orders.get("password", "test-secret-not-real"), **options
+        return await opening.connect(
+            client, name, "user", self.orders.get("password", "test-secret-not-real"), **options
         )
+
+    async def subscribe(self, client, topic=TOPIC):
+        from mqtt5 import opening
+
+        await opening.subscribe(client, [topic])
 
 
 async def refused(rig):
@@ -61,7 +68,7 @@ async def receive(client, times):
 async def echo(rig):
     """Subscribe and hear our own messages, published by several tasks at once."""
     client = await rig.connect()
-    await client.subscribe([TOPIC])
+    await rig.subscribe(client)
     times = rig.orders["times"]
 
     async def speak(lane):
@@ -85,7 +92,7 @@ async def echo(rig):
 async def cancelled(rig):
     """Give up publishes at every moment, also while they are being written; the connection must not mind."""
     client = await rig.connect()
-    await client.subscribe([TOPIC])
+    await rig.subscribe(client)
     for turn in range(30):
         tasks = [asyncio.create_task(client.publish("test/nobody", bytes(5000))) for _ in range(20)]
         for _ in range(turn):
@@ -129,7 +136,7 @@ async def redelivery(rig):
     """Lose a connection with messages unfinished in all ways, come back, and see each once more or not at all."""
     kept = {"clean": False, "session_expiry_s": 60}
     client = await rig.connect(**kept)
-    await client.subscribe([TOPIC])
+    await rig.subscribe(client)
     for text in (b"answered", b"held", b"finished offline", b"never received"):
         await client.publish(TOPIC, text)
     client.done(await client.receive())
@@ -175,7 +182,7 @@ async def too_large(rig):
 async def will(rig):
     """Go without a word, and with one."""
     watcher = await rig.connect("watcher")
-    await watcher.subscribe(["test/+"])
+    await rig.subscribe(watcher, "test/+")
     got = []
     for reason in (None, 0, 4):
         client = await rig.connect(will=("test/will", "gone %s" % reason))
@@ -194,7 +201,7 @@ async def will(rig):
 async def listen(rig):
     """Subscribe, say so, and hear what others publish until "end"."""
     client = await rig.connect()
-    await client.subscribe([TOPIC])
+    await rig.subscribe(client)
     print("ready")
     got = []
     while True:
@@ -210,7 +217,7 @@ async def listen(rig):
 async def until_it_ends(rig):
     """Publish and receive while the server is there; how long after "now" the waiters knew."""
     client = await rig.connect(keep_alive_s=rig.orders["keep_alive_s"])
-    await client.subscribe([TOPIC])
+    await rig.subscribe(client)
     ends = []
 
     async def noting(coroutine):

@@ -19,13 +19,14 @@ _PAYLOAD = b"x" * 120  # as long as a report
 
 
 async def measured(orders, ca):
+    from mqtt5 import opening
     from mqtt5.client import Client
     from netio.sockets import Dialer
     from netio.stream import trusting
 
     clock = Clock()
     client = Client(Dialer(clock, Here(), trusting([ca])), clock, orders["host"], orders["port"])
-    await client.connect(*orders["account"])
+    await opening.connect(client, *orders["account"])
 
     async def speak(count):
         for _ in range(count):

@@ -1,0 +1,150 @@
+"""How a Client opens a connection: CONNECT, CONNACK and subscribing (MQTT 5.0 sections 3.1, 3.2 and 3.8).
+
+A module of its own so that it can go from memory once a connection stands. It may be linked apart from the Client and
+its Session: so it takes them as they are given and imports nothing of theirs, for a second MqttError would be caught by
+nobody; it raises the session's `error_class`.
+"""
+
+import asyncio
+from collections import namedtuple
+from micropython import const
+
+from mqtt5 import parts
+from netio.errors import NetError
+
+_CONNECT_MS = const(40000)
+_PROTOCOL = const(0x82)
+_LARGEST = const(0x3FFFFFFF)
+
+Connack = namedtuple("Connack", ("session_present", "keep_alive_s", "session_expiry_s", "client_id"))
+
+
+async def connect(client, *args, **options):
+    """`connect(client, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True,
+    session_expiry_s=0, will=None)`: connect, after closing what there was; returns the server's Connack.
+
+    `version`: 5, or 4 for MQTT 3.1.1; `clean`: forget an earlier session; `session_expiry_s`: how long the server keeps
+    this one after the connection (3.1.1: for good, unless `clean`); `will`: (topic, payload) or None. NetError,
+    "timeout" after 40 s for everything. MqttError: refused.
+    """
+    client.close()
+    facts = None
+    try:
+        facts = await client.clock.within(_CONNECT_MS, _opened(client, args, options))
+    except asyncio.TimeoutError:
+        raise NetError("timeout", "answer" if client.stream else "connect")
+    finally:
+        if not facts:
+            client.close()
+    if not facts.session_present:
+        client.inbox = []
+    stream = client.stream
+    client.tasks = [
+        asyncio.create_task(client.keep(stream, job)) for job in (client.reader, client.writer, client.pinger)
+    ]
+    return facts
+
+
+async def subscribe(client, topics):
+    """Subscribe to `topics` with QoS 1; returns the granted reason codes. NetError. MqttError: one was refused."""
+    return await client.outcome(await client.order(subscription, client.session, topics))
+
+
+def begin(session, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True, session_expiry_s=0,
+          will=None):  # fmt: skip
+    """Begin a connection, see `connect`: its CONNECT waits in `take`, and the first event is for `accept`."""
+    if clean or version != session.version:
+        session.forget()
+    session.version = version
+    session.clean = clean
+    session.wished = keep_alive_s, session_expiry_s, client_id
+    session.start = session.end = 0
+    session.aliases = {}
+    session.ready = False
+    properties = (
+        (0x11, 4, session_expiry_s),
+        (0x21, 2, parts.WINDOW),
+        (0x22, 2, parts.ALIASES),
+        (0x27, 4, len(session.view)),
+    )
+    session.out = connect_packet(
+        version, clean, keep_alive_s, properties, client_id, username, password, will
+    )
+
+
+def accept(session, present, properties):
+    """The Connack out of a session's first event, after which there is a connection. MqttError: it breaks the rules;
+    the connection is over, as after one that `next` raises."""
+    get = properties.get
+    keep_s, expiry_s, client_id = session.wished
+    window = get(0x21, 65535)
+    largest = get(0x27, _LARGEST)
+    if (present and session.clean) or not window or not largest:
+        error = session.error_class(_PROTOCOL)
+        session.finish(error, _PROTOCOL)
+        raise error
+    keep_s = get(0x13, keep_s)
+    expiry_s = get(0x11, expiry_s)
+    session.largest = largest
+    session.max_qos = get(0x24, 1)
+    session.keep_ms = keep_s * 1000
+    session.pinged = session.error = None
+    session.ready = True
+    if not present:
+        session.forget()
+    # What was not delivered again during a whole connection the server has forgotten.
+    session.held = {pid: message for pid, message in session.held.items() if message.live}
+    for message in session.held.values():
+        message.live = False
+    session.orders.resume(window, largest, expiry_s if session.version == 5 else not session.clean)
+    session.out += session.orders.due()
+    return Connack(present > 0, keep_s, expiry_s, get(0x12, client_id))
+
+
+def subscription(session, filters):
+    """The Order of a subscription with QoS 1 to `filters`, a list of texts. MqttError: they are too many."""
+    pid = session.orders.new_pid()
+    session.out += session.sized(subscribe_packet(session.version, pid, filters))
+    return session.orders.add(pid, b"", len(filters))
+
+
+def connect_packet(version, clean, keep_alive_s, properties, client_id, username, password, will):
+    """CONNECT. `properties`: (id, size, number) each, for 3.1.1 ignored; `will`: (topic, payload), with QoS 1, or None.
+
+    Texts or bytes all of them. ValueError: longer than 65535 bytes.
+    """
+    flags = 2 if clean else 0
+    tail = parts.counted(client_id)
+    if will:
+        flags |= 12
+        tail += parts.properties(version, ()) + parts.counted(will[0]) + parts.counted(will[1])
+    if username is not None:
+        flags |= 128
+        tail += parts.counted(username)
+    if password is not None:
+        flags |= 64
+        tail += parts.counted(password)
+    head = b"\0\4MQTT" + bytes((version, flags)) + keep_alive_s.to_bytes(2, "big")
+    return parts.packet(0x10, head + parts.properties(version, properties) + tail)
+
+
+def subscribe_packet(version, pid, filters):
+    """SUBSCRIBE with QoS 1 for each of `filters`."""
+    body = pid.to_bytes(2, "big") + parts.properties(version, ())
+    for text in filters:
+        body += parts.counted(text) + b"\1"
+    return parts.packet(0x82, body)
+
+
+async def _opened(client, args, options):
+    session = client.session
+    # Stored at once: whenever a deadline strikes, `close` finds it. CONNECT is made when it can be sent, so that no
+    # password stays behind.
+    client.stream = await client.dialer.dial(client.host, client.port)
+    begin(session, *args, **options)
+    await client.stream.write(session.take(client.clock.ms()))  # and with it the TLS handshake
+    while True:
+        event = session.next(client.clock.ms())
+        if event:
+            return accept(session, *event)
+        await client.refill(client.stream)
