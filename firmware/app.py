@@ -37,7 +37,7 @@ def start(config, board, log, store, boots):
     device = build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
     device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)
     log.hidden += device.link.masked()
-    _forget_constructors(board, wifi, net, log, device.link)
+    _forget(board, wifi, net, log, device.link)
     if config["portal"]:
         from firmware.portal import PortalLoop
 
@@ -45,11 +45,12 @@ def start(config, board, log, store, boots):
     return device
 
 
-def _forget_constructors(board, wifi, net, log, link):
-    """Nothing of all this is built a second time, and what built it takes 3 KB.
+def _forget(board, wifi, net, log, link):
+    """Nothing of all this is built a second time, and what built it takes 4 KB.
 
     Set to None, for a class keeps the value of an attribute that was deleted (MicroPython's py/map.c).
     """
+    type(board).rtc_get = Outbox.restore = Supervisor.add = None
     parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease, link.account) if part]
     for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
         once.__init__ = None
