@@ -63,10 +63,12 @@ demo: $(READY) ## Simulated cloud and virtual board, running this firmware until
 smoke: $(READY) ## The demo's story without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one, CHAIN=rsa2048-cross for the largest certificates, IMAGE=own
 	@$(PY) -m tools.smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
 
-test: $(READY) $(BROWSER) $(NODE) ## All tests, on the oldest and the newest MicroPython; ARGS="-k lease" picks some
+test: export TESTS ?= quick
+test: $(READY) $(BROWSER) $(NODE) ## The tests, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has more
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: export MICROPYTHON_VERSIONS ?= all
+check: export TESTS = all
 check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, all tests on every MicroPython: what must pass before a commit
 
 lint: $(ENV) ## Ruff: rules and formatting

@@ -14,6 +14,7 @@ from firmware.core.output import Output
 from firmware.core.panel import Debounce
 from firmware.core.safety import Safety
 from firmware.device import Device, adopting, keeping, wifi_joining
+from firmware.links.account import Account
 from firmware.runtime.keeper import Keeper
 from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
 from firmware.runtime.network import NetworkLoop
@@ -37,11 +38,11 @@ def start(config, board, log, store, boots):
     device = build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
     device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)
     log.hidden += device.link.masked()
-    _forget(board, wifi, net, log, device.link)
     if config["portal"]:
         from firmware.portal import PortalLoop
 
         device.supervisor.add("portal", PortalLoop(device, config["portal"], log), 60000)
+    _forget(board, wifi, net, log, device.link)
     return device
 
 
@@ -51,7 +52,7 @@ def _forget(board, wifi, net, log, link):
     Set to None, for a class keeps the value of an attribute that was deleted (MicroPython's py/map.c).
     """
     type(board).rtc_get = Outbox.restore = Supervisor.add = None
-    parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease, link.account) if part]
+    parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease) if part]
     for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
         once.__init__ = None
 
@@ -119,15 +120,15 @@ def _keeper(clock, say, controller, lease, folder):
 
 
 def _polling(controller, *parts):
-    from firmware.links.https_link import connected
+    from firmware.links.polling import Polling
 
-    return connected(*parts)
+    return Polling(Account(*parts))
 
 
 def _transports(controller, *parts):
-    from firmware.links.transports import connected
+    from firmware.links.transports import Transports
 
-    return connected(*parts)
+    return Transports(Account(*parts))
 
 
 def _thinger(controller, *parts):
@@ -137,7 +138,7 @@ def _thinger(controller, *parts):
 
 
 _ONCE = [
-    Controller, CommandState, Source, Outbox, Output, Safety, Device, Keeper, Relays, ControlLoop, Debounce,
+    Account, Controller, CommandState, Source, Outbox, Output, Safety, Device, Keeper, Relays, ControlLoop, Debounce,
     SamplingLoop, NetworkLoop, Session, Supervisor,
 ]  # fmt: skip
 """Classes of which no object is made after the start."""

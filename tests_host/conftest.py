@@ -6,6 +6,7 @@ import gc
 import inspect
 import itertools
 import os
+import re
 import subprocess
 import sys
 
@@ -19,6 +20,29 @@ from tools.mpy import CompileError
 # The same examples on every run and no time limit per example: a red test must be red again on the next run.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+THOROUGH = re.compile(
+    # Rows that share all but the generation, or the choice of transport, with a row that stays.
+    r"/test_link_contract\.py::test_(only_link|a_cancelled)\w+\[(bootstrap-mqtt|auto-|realer-auto)"
+    r"|/test_chaos\.py::test_nothing_is_violated\[[4-9]\]"
+    # The same story on the other interpreter, or with another generation.
+    r"|/test_smoke\.py::test_the_story_holds\[(64bit|32bit-bootstrap|32bit-realino)"
+    r"|/e2e/test_thinger\.py::test_the_story_holds\[64bit"
+    r"|/test_mqtt\.py::test_renewal_in_the_middle_of_traffic_loses_nothing\[64bit"
+    r"|/e2e/test_(status|lifetime|portal)\.py::\w+\[64bit"
+    # What takes most of a minute.
+    r"|/test_update\.py::test_a_(board_with|partition|version)"
+    r"|/e2e/test_memory\.py::test_(hundreds|a_full_outbox|allocation\w+\[[24]\])"
+    r"|/test_package\.py::test_mip"
+    r"|/e2e/test_deploy\.py::test_a_(network|version|wrong_secret|board_that)"
+    r"|/test_demo\.py::test_(keys\w+\[https\]|mqtt_is_shown|a_signal\w+\[15\])"
+    r"|/test_deploy_rom\.py::test_(a_version|a_cable|all_units|code_in)"
+    r"|/host/test_deploy\.py::test_a_cable"
+    r"|/test_old_versions\.py::test_the_portable_tests\[\S+-[0-2]\]"
+    r"|/test_shortnames\.py::test_a_change"
+)
+"""What `make test` leaves to `make check`: more of what it has, and what takes long."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,8 +68,12 @@ def pytest_xdist_setupnodes() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deal the tests for `--dist worksteal`, which gives each process as many of them, in this order, and moves later
-    what is left: one process for each core has only such that compute, the others begin with such that wait."""
+    """With TESTS=quick leave out what is THOROUGH. Deal the tests for `--dist worksteal`, which gives each process as
+    many of them, in this order, and moves later what is left: one process for each core has only such that compute, the
+    others begin with such that wait."""
+    if os.environ.get("TESTS") == "quick":
+        config.hook.pytest_deselected(items=list(filter(_thorough, items)))
+        items[:] = itertools.filterfalse(_thorough, items)
     processes = getattr(config, "workerinput", {}).get("workercount", 1)
     patient = processes - min(os.cpu_count() or 1, processes - 1)
     waiting = sorted(filter(_patience, items), key=_patience, reverse=True)
@@ -63,6 +91,10 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20000, 20, 50)
+
+
+def _thorough(item: pytest.Item) -> bool:
+    return THOROUGH.search(item.nodeid) is not None
 
 
 def _patience(item: pytest.Item) -> int:

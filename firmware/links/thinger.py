@@ -35,7 +35,6 @@ class Thinger:
     """`cfg`: the `cloud` section of the config; `controller`: what is shown and asked."""
 
     waits = 5000, 60000, 5000
-    account = None  # what the links of the Realer cloud have
 
     def __init__(self, cfg, net, clock, rng, say, controller):
         self.cfg = cfg

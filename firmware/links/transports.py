@@ -12,7 +12,6 @@ from micropython import const
 from firmware.core.errors import LinkError
 from firmware.core.timing import Backoff, Timer
 from firmware.core.verdict import OK
-from firmware.links.account import Account
 from units.loader import Unit
 
 _REST_MS = const(20000)
@@ -286,8 +285,3 @@ def _steps():
     from firmware.links.transport_steps import TransportSteps
 
     return TransportSteps
-
-
-def connected(cfg, net, clock, rng, log):
-    """A row of LINKS."""
-    return Transports(Account(cfg, net, clock, rng, log))

@@ -71,7 +71,7 @@ def test_what_a_link_loads_for_a_while_brings_its_engines_and_not_the_other_half
     connecting = units["firmware.links.mqtt_connecting"]
     assert {name for name in connecting if name.startswith("mqtt5")} == {"mqtt5.opening", "mqtt5.parts"}
     assert "mqtt5.opening" not in mqtt and "netio.errors" in units["firmware.device"]
-    for link in ("https_link", "polling", "transports"):
+    for link in ("polling", "transports"):
         engines = ("http1", "mqtt5", "iotmp", "netio", "firmware.cloud")
         assert not [name for name in units[f"firmware.links.{link}"] if name.startswith(engines)]
     for unit, brings in (

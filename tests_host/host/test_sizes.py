@@ -83,9 +83,7 @@ def test_a_row_counts_what_stays_and_the_largest_that_is_loaded_together(rows):
     linked = {name: len(code) for name, code in linkcache.linked(sizes.ROOT).items()}
     found = rows["realer-https"]
     starters = {name: len(compiled(sizes.ROOT / name)) for name in ("boot.py", "main.py")}
-    stays = starters | {
-        name: linked[name] for name in ("firmware/device.mpy", "firmware/links/https_link.mpy")
-    }
+    stays = starters | {name: linked[name] for name in ("firmware/device.mpy", "firmware/links/polling.mpy")}
     assert found.stays == stays
     sums = [sum(linked[name] for name in moment) for moment in found.moments]
     assert found.most == sum(stays.values()) + max(sums) == sizes.totals(sizes.ROOT)["realer-https"]
