@@ -64,6 +64,7 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     update = config["update"]
     # How many there can be: what a link asks for depends on it.
     cloud["commands"] = len(config["outputs"]) + bool(update)
+    cloud["rows"] = cloud["commands"] + len(config["sensors"])
     controller = _controller(config, board, store, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)

@@ -5,6 +5,7 @@ import time
 from micropython import const
 
 _SECOND_AREA = const(42000)
+_PIECE = const(2048)
 
 
 def grow():
@@ -29,13 +30,14 @@ def grow():
         _thread.stack_size(before - _SECOND_AREA)
         _thread.start_new_thread(lock.acquire, ())
         try:
-            # Two pieces, of which the first area has room for one.
-            half = (gc.mem_free() - largest()) // 2 + 2048
-            filler = bytearray(half)
-            pin = [None] * (half // 4)
-            gc.collect()
+            # More than the first area holds, in pieces that fit between what boot.py left there: so the last one lies
+            # in the new area. (`gc.mem_free` counts the largest piece as well.)
+            filler = []
+            for _ in range((gc.mem_free() - largest()) // _PIECE + 2):
+                filler.append([None] * (_PIECE // 4))
+            pin = filler.pop()
             pin.clear()  # what is left of it stays where it is
-            return pin, filler[:0]
+            return pin
         finally:  # also where there was no room: a stack that stays leaves none for Wi-Fi
             lock.release()
             # It comes back late, and a radio that starts meanwhile crashes the chip.

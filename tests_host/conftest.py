@@ -23,9 +23,11 @@ hypothesis.settings.load_profile("repeatable")
 
 
 THOROUGH = re.compile(
-    # Rows that share all but the generation, or the choice of transport, with a row that stays.
-    r"/test_link_contract\.py::test_(only_link|a_cancelled)\w+\[(bootstrap-mqtt|auto-|realer-auto)"
-    r"|/test_chaos\.py::test_nothing_is_violated\[[4-9]\]"
+    # Rows that share most with a row that stays, and what only a board with memory for two connections does.
+    r"/test_link_contract\.py::test_(only_link|a_cancelled)\w+\[(bootstrap-mqtt|auto-|realer-auto|realer-mqtt)"
+    r"|/sim/test_(mqtt|transport)\.py::\w+\[two_tls"
+    r"|/test_chaos\.py::test_nothing_is_violated\[[1-24-9]\]"
+    r"|/test_flash_cuts\.py::test_a_flash_that_refuses\w+\[64"
     # The same story on the other interpreter, or with another generation.
     r"|/test_smoke\.py::test_the_story_holds\[(64bit|32bit-bootstrap|32bit-realino)"
     r"|/e2e/test_thinger\.py::test_the_story_holds\[64bit"
@@ -35,7 +37,7 @@ THOROUGH = re.compile(
     r"|/test_update\.py::test_a_(board_with|partition|version)"
     r"|/e2e/test_memory\.py::test_(hundreds|a_full_outbox|allocation\w+\[[24]\])"
     r"|/test_package\.py::test_mip"
-    r"|/e2e/test_deploy\.py::test_a_(network|version|wrong_secret|board_that)"
+    r"|/e2e/test_deploy\.py::test_(a_network|a_version|a_wrong_secret|a_board_that|code_that)"
     r"|/test_demo\.py::test_(keys\w+\[https\]|mqtt_is_shown|a_signal\w+\[15\])"
     r"|/test_deploy_rom\.py::test_(a_version|a_cable|all_units|code_in)"
     r"|/host/test_deploy\.py::test_a_cable"
@@ -54,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_xdist_auto_num_workers() -> int:
     """More processes than cores: the tests with real boards mostly wait for them."""
-    return 8 + (os.cpu_count() or 1)
+    return 5 + (os.cpu_count() or 1)
 
 
 def pytest_xdist_setupnodes() -> None:

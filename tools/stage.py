@@ -21,6 +21,7 @@ from tools.board.world import World, wiring_from
 from tools.cloud.client import CONNECTION_FILE
 from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
 from tools.cloud.model import Plan, Served
+from tools.cloud.nouns import Device
 from tools.cloud.site import Site
 from tools.interpreter import Interpreter
 from tools.romplan import ROM_BYTES
@@ -46,10 +47,9 @@ class Stage:
     """`async with Stage(interpreter) as stage:` everything runs, and the board is switched on.
 
     The 32-bit board, whose memory is a chip's, gets compiled code as a deploy sends it; the 64-bit one, whose heap is
-    not judged, the sources. `image` "own": it has a ROM partition, as those of `make image` do, and the code, Python
-    files of `files` too, is in that; by default for MQTT on the 32-bit board, where "stock" is at the edge
-    (docs/memory.md). `rom_bytes`: the size of the partition. `chain`: the certificates that all servers present.
-    `version`: the published image whose memory it has.
+    not judged, the sources. `image` "own": it has a ROM partition of `rom_bytes`, as those of `make image` do, and the
+    code, Python files of `files` too, is in that. `chain`: the certificates that all servers present. `version`: the
+    published image whose memory it has.
     `doubles` False: its heap has the first area only, and what needs more needs a third. `heap`: a Python heap of that
     size in place of a plain ESP32's.
 
@@ -57,6 +57,7 @@ class Stage:
 
     `edit(config)` changes the demo's configuration before it is installed; `files` adds files to the flash, also in
     place of the device's own. `transport`: `cloud.transport` of the device; but for "https" the cloud has MQTT.
+    `device`: what the cloud knows, by default the demo's; its id and keys are the demo's in any case.
     `powered` False leaves the board off; `blank` leaves its flash empty, for a deploy. `served`: the generations that
     the cloud answers to. `cloud`: arguments of Site.
 
@@ -75,12 +76,13 @@ class Stage:
         powered: bool = True,
         blank: bool = False,
         rom_bytes: int = ROM_BYTES,
-        image: str | None = None,
+        image: str = IMAGES[0],
         chain: str = memory.USUAL_CHAIN,
         version: str = memory.TIGHTEST,
         doubles: bool = True,
         starved: bool = False,
         served: Served | None = None,
+        device: Device | None = None,
         time_scale: float = 60.0,
         room_c: float = 17.0,
         on_event: Callable[[tuple], None] = lambda event: None,
@@ -88,8 +90,6 @@ class Stage:
     ) -> None:
         self.interpreter, self.device_id = interpreter, DEVICE_ID
         mqtt = transport != "https"
-        if image is None:
-            image = "stock"
         if image not in IMAGES:
             raise ValueError(f"unknown image {image!r}; one of {', '.join(IMAGES)}")
         self.site = Site(**{"connection_file": None, "plan": Plan(), "mqtt": mqtt, "chain": chain} | cloud)
@@ -105,6 +105,7 @@ class Stage:
         self._powered, self._blank, self._on_event = powered, blank, on_event
         self.model.served = served or self.model.served
         self._scale, self._room_c = time_scale, room_c
+        self._device = device or demo_device()
         self._temp = tempfile.TemporaryDirectory(prefix="board-flash-")
         self.flash = Path(self._temp.name) / "flash"
         self.flash.mkdir()
@@ -113,7 +114,7 @@ class Stage:
     async def __aenter__(self) -> Stage:
         await self.site.__aenter__()
         try:
-            self.model.add_device(demo_device())
+            self.model.add_device(self._device)
             self.config = demo_config(self.site.addresses(), self.transport)
             self._edit(self.config)
             if not self._blank:

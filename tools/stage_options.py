@@ -16,7 +16,7 @@ def add_board(parser: argparse.ArgumentParser, image: bool = True) -> None:
     if image:
         parser.add_argument(
             "--image", choices=IMAGES, default=IMAGES[0],
-            help="stock: code in the file system; own: frozen in; default: %(default)s",
+            help="stock: code in the file system; own: in a ROM partition; default: %(default)s",
         )  # fmt: skip
     parser.add_argument(
         "--chain", choices=CHAINS, default=USUAL_CHAIN, help="what servers present; default: %(default)s"

@@ -9,6 +9,9 @@ from firmware.cloud import realer_feed
 from firmware.core import verdict as v
 
 _MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation
+_ITEM = const(
+    1500
+)  # bytes of heap that one takes on its way: as a dict, as JSON while that grows, within the request
 
 
 class IotSender:
@@ -28,7 +31,9 @@ class IotSender:
         done = []
         if not await http.slot(limiter.report_wait_ms):
             return done
-        items = [realer_feed.feed_item(report) for report in reports[: min(limiter.most, self.room)]]
+        free = self.account.net.heap_free()
+        most = min(limiter.most, self.room, _MOST_ITEMS if free is None else max(free // _ITEM, 1))
+        items = [realer_feed.feed_item(report) for report in reports[:most]]
         self.room = len(items) // 2 or 1  # should this end in an error: it may be that memory is short
         if len(items) > 1:
             outcome, body, message = await http.exchange("feed-data/batches", realer_feed.batch(items))

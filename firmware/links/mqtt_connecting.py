@@ -8,6 +8,7 @@ from micropython import const
 
 from firmware.core.errors import LinkError
 from firmware.core.timing import Timer
+from firmware.links.room import check_room
 from mqtt5 import opening
 from netio.errors import NetError
 
@@ -73,21 +74,13 @@ class MqttConnecting:
         if not link.session:
             if not await link.mqtt_unit.gone():
                 raise LinkError("memory: code that was dropped is still referred to")
-            self.check_room()
+            check_room(link, _ROOM)
             if link.alone:
                 await self.prepare()
             link.session = link.mqtt_unit.load()(
                 self.account, link.kept, self.account.view if link.alone else None
             )
         return link.session
-
-    def check_room(self):
-        """LinkError where the MQTT half does not fit; in `auto` it is not tried again then."""
-        free = self.account.net.heap_free()
-        if free is None or free >= _ROOM:
-            return
-        self.link.excluded = self.link.auto
-        raise LinkError("memory: MQTT takes up to %d bytes of heap, %d are free" % (_ROOM, free))
 
     async def prepare(self):
         """Dial before the half is loaded, beside which dialing has no room."""

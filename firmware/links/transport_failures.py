@@ -70,6 +70,9 @@ class TransportFailures:
         link = self.link
         if link.excluded:
             self.steps.choice.exclude()
+            # What is kept for the next session would take the memory that polling needs.
+            link.catalog_read = link.mqtt_catalog = link.credentials = None
+            link.topics = {}
         refused = isinstance(error, AuthError)
         if refused:
             # Either the keys are wrong, or this cloud knows no such scopes.

@@ -11,8 +11,13 @@ from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.timing import Timer
 from firmware.core.transport_choice import TransportChoice
+from firmware.links.room import check_room
 from units.loader import Unit
 
+_CATALOG = const(5000)
+_ROW = const(1600)
+"""Bytes of heap that the MQTT catalog takes while it is read: the code for that, and for each row its text, what that
+becomes, and the same from the reading before."""
 _SOON_MS = const(600000)  # a token that is renewed anyway within this time is renewed with the credentials
 
 
@@ -127,6 +132,7 @@ class TransportSteps:
     async def read_catalog(self):
         """The MQTT catalog."""
         link = self.link
+        check_room(link, _CATALOG + _ROW * self.account.cfg["rows"])
         catalog = self.parsed(_catalog, await self.read("mqtt"))
         if not catalog.endpoint:
             raise self.unavailable(await self.https(), v.GONE, "MQTT is not available for this device")

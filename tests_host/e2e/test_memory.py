@@ -2,10 +2,13 @@
 
 import json
 import random
+from functools import partial
 
 import pytest
 
 from tools import cycles
+from tools.cloud.demo import demo_device
+from tools.cloud.nouns import Command, Sensor
 from tools.stage import ROOT, Stage
 
 FILES = {
@@ -63,6 +66,54 @@ async def test_a_full_outbox_leaves_when_the_cloud_is_back(smallest, transport, 
 def numbers(stage):
     """The numbers that the device gave its events, as far as the cloud has them."""
     return {int(item["message_id"].rpartition("-")[2], 16) for item in stage.model.named("feed_stored")}
+
+
+OUTPUT_PINS = (4, 13, 14, 16, 17, 18, 19, 21)
+SENSOR_PINS = (32, 33, 34, 35)
+
+
+def many(config):
+    """Eight relays and four sensors in place of the demo's."""
+    output, _ = config["outputs"]
+    thermistor, light = config["sensors"]
+    config |= {"buttons": [], "led": None}
+    config["outputs"] = [
+        output | {"pin_port": str(pin), "gpio": pin, "name": f"relay {pin}"} for pin in OUTPUT_PINS
+    ]
+    config["sensors"] = [
+        (light if pin % 2 else thermistor) | {"pin_port": str(pin), "gpio": pin, "name": f"sensor {pin}"}
+        for pin in SENSOR_PINS
+    ]
+
+
+def many_rows():
+    """The device of that configuration, as the cloud knows it."""
+    device = demo_device()
+    device.commands = [Command(number, str(pin)) for number, pin in enumerate(OUTPUT_PINS, 1)]
+    device.sensors = [
+        Sensor(number, str(pin), kind="ldr_sensor" if pin % 2 else "thermistor")
+        for number, pin in enumerate(SENSOR_PINS, 1)
+    ]
+    return device
+
+
+def follows(stage, pin, on):
+    return stage.on(f"relay {pin}") == on and stage.reported(str(pin)) == f"{on}.0"
+
+
+@pytest.mark.parametrize("transport", ["https", "auto"])
+async def test_eight_relays_and_four_sensors_are_served(smallest, transport):
+    """Over HTTPS: beside them MQTT has no room, so `auto` polls, and says so once (docs/memory.md)."""
+    async with Stage(smallest, transport=transport, edit=many, device=many_rows()) as stage:
+        await stage.online(40)
+        for on in (1, 0):
+            for pin in OUTPUT_PINS:
+                stage.want(str(pin), on)
+            for pin in OUTPUT_PINS:
+                await stage.until(f"relay {pin} is {on}", partial(follows, stage, pin, on), 40)
+        assert sum("MQTT takes up to" in line for line in stage.lines) == (transport == "auto")
+        assert stage.board.boots == 1
+    assert stage.model.violations == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])

@@ -1,0 +1,13 @@
+"""Whether MQTT fits: asked before its catalog is read, and before its half is loaded."""
+
+from firmware.core.errors import LinkError
+
+
+def check_room(link, takes):
+    """LinkError where less than that many bytes of the Python heap are free; in `auto` MQTT is not tried again then.
+    `link`: a Transports."""
+    free = link.account.net.heap_free()
+    if free is None or free >= takes:
+        return
+    link.excluded = link.auto
+    raise LinkError("memory: MQTT takes up to %d bytes of heap, %d are free" % (takes, free))
