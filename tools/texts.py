@@ -14,6 +14,10 @@ _READER = "_T"
 _HOME = "firmware.device"
 _STAYS = (_HOME, "firmware.links.")
 """Units that are in memory for long or together with others; the rest is dropped sooner than it says something."""
+_SHORT = tuple(
+    "firmware.links." + name for name in ("dialing", "iot_sender", "login", "polling", "time_query")
+)
+"""Of these, those that say so little that a file of its own would take more of a ROM partition."""
 _SOURCE = f"""
 def {_READER}(path, at):
     try:
@@ -28,7 +32,8 @@ def {_READER}(path, at):
 def taken_out(units: dict[str, str]) -> dict[str, tuple[str, bytes]]:
     """By unit its source and the content of its file, empty where it has no texts. `units`: source by name."""
     return {
-        name: _unit(name, text) if name.startswith(_STAYS) else (text, b"") for name, text in units.items()
+        name: _unit(name, text) if name.startswith(_STAYS) and name not in _SHORT else (text, b"")
+        for name, text in units.items()
     }
 
 

@@ -46,7 +46,8 @@ class MqttConnecting:
         if link.alone:
             link.steps.pop(0)
             start = link.ended
-            if not (account.catalog and link.looked and (session.present or link.seen)):
+            link.behind = link.behind or not session.present
+            if not (account.catalog and link.looked and (link.seen or not link.behind)):
                 link.steps += ["catch_up", "connect"]
                 return
         if account.catalog:

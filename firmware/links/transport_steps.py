@@ -176,6 +176,7 @@ class TransportSteps:
             await self.read_catalog()
             self.link.mqtt_catalog = self.link.catalog_read
         self.link.looked = self.link.seen = True
+        self.link.behind = False
         self.map_topics()
         if not self.link.alone:
             self.link.go_on_mqtt()

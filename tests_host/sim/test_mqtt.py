@@ -518,3 +518,14 @@ async def test_a_topic_that_is_refused_has_the_catalog_read_again(held):
     refused = [event["method"] for event in held.model.violations]
     assert refused == ["SUBSCRIBE"], "once, for nobody could know it"
     held.model.violations.clear()
+
+
+async def test_what_a_broker_forgot_is_read_though_the_first_reading_fails(held):
+    held.broker.forgets = True
+    held.broker.down()
+    held.broker.forgets = False
+    await held.until(lambda: not held.online, 60)
+    held.want("6", 1)
+    held.faults.add("commands drop times=2")
+    held.broker.up()
+    await held.until(lambda: held.on("pump"), 400)
