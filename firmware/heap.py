@@ -32,7 +32,7 @@ def grow():
         try:
             # More than the first area holds, in pieces that fit between what boot.py left there: so the last one lies
             # in the new area. (`gc.mem_free` counts the largest piece as well.)
-            filler = [[None] * (_PIECE // 4) for _ in range((gc.mem_free() - largest()) // _PIECE + 2)]
+            filler = [[None] * (_PIECE // 4) for _ in range((gc.mem_free() - largest()) // _PIECE + 4)]
             pin = filler.pop()
             pin.clear()  # what is left of it stays where it is
             return pin

@@ -27,7 +27,8 @@ async def play(stage: Stage, acts: Sequence[Act], tell: Callable[[str], None]) -
     facts: Facts = {}
     for act in acts:
         started = time.monotonic()
-        facts["pool_at_rest"] = stage.memory()["pool_at_rest"]  # the last: before the end
+        seen = stage.memory()  # the last: before the end
+        facts |= {name: seen[name] for name in ("heap_area", "pool_at_rest")}
         try:
             await act(stage, facts)
         except (ActFailedError, NotInTimeError) as error:
