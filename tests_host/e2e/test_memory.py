@@ -75,7 +75,7 @@ SENSOR_PINS = (32, 33, 34, 35)
 def many(config):
     """Eight relays and four sensors in place of the demo's."""
     output, _ = config["outputs"]
-    thermistor, light = config["sensors"]
+    thermistor, light = [sensor | {"period_s": 10} for sensor in config["sensors"]]
     config |= {"buttons": [], "led": None}
     config["outputs"] = [
         output | {"pin_port": str(pin), "gpio": pin, "name": f"relay {pin}"} for pin in OUTPUT_PINS

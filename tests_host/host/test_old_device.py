@@ -1,6 +1,7 @@
 """The whole device on every supported MicroPython: the units that a board gets, from boot.py to reports."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from tests_host.support.node_device import NodeDevice
 from tools import payload, wasm
 from tools.cloud.certs import TestCA
 from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
-from tools.cloud.model import Model
+from tools.cloud.model import Model, Plan
+from tools.cycles import NOISE_BYTES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OLDEST = wasm.versions()[0]
@@ -24,13 +26,16 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return TestCA(tmp_path_factory.mktemp("authority")).certificate
 
 
-def flash_for(transport: str, trusted: bytes) -> dict[str, bytes]:
-    """A board fresh from a deploy. `trusted`: the certificate in its CA file."""
+def flash_for(
+    transport: str, trusted: bytes, edit: Callable[[dict], None] = lambda config: None
+) -> dict[str, bytes]:
+    """A board fresh from a deploy. `trusted`: the certificate in its CA file; `edit(config)` changes the example's."""
     config = json.loads((ROOT / "config.example.json").read_text())
     config["wifi"]["networks"] = [{"ssid": ssid, "password": password} for ssid, password in WIFI.items()]
     config["time"]["servers"] = ["ntp.realer.test"]
     config["cloud"] |= {"transport": transport, "base_url": "https://api.realer.test"}
     config["cloud"] |= {"device_id": str(DEVICE_ID), "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    edit(config)
     own = {payload.CONFIG: json.dumps(config).encode(), "certs/ca.der": trusted}
     return payload.starters(ROOT) | payload.slot_files(ROOT) | own
 
@@ -40,10 +45,10 @@ def bench(authority: bytes) -> Iterator[Callable[..., NodeDevice]]:
     """Makes devices by version and transport, and the demo's device in the cloud of each."""
     made = []
 
-    def device_on(version: str, transport: str, trusted: bytes = authority) -> NodeDevice:
+    def device_on(version: str, transport: str, trusted: bytes = authority, **how) -> NodeDevice:
         model = Model(seed=1)
         model.add_device(demo_device())
-        made.append(NodeDevice(version, flash_for(transport, trusted), model, authority, WIFI))
+        made.append(NodeDevice(version, flash_for(transport, trusted, **how), model, authority, WIFI))
         return made[-1]
 
     yield device_on
@@ -90,6 +95,28 @@ def test_from_power_on_to_reports_and_once_more_with_what_it_wrote_down(
     assert device.model.violations == []
     assert [refused for _, refused in device.net.dials] == [False] * len(device.net.dials)
     assert (8883 in [port for port, _ in device.net.dials]) is (transport != "https")
+
+
+def quiet(config: dict) -> None:
+    """Hours of virtual time pass sooner without contacts to look at, and with few readings."""
+    config["cloud"]["poll_s"] = 2
+    config |= {"buttons": [], "led": None}
+    for sensor in config["sensors"]:
+        sensor["period_s"] = 60
+
+
+def test_hundreds_of_renewals_leave_the_heap_as_it_was(bench: Callable[..., NodeDevice]):
+    """Each unloads MQTT, loads HTTPS, and the other way round. `heap … used` comes every ten minutes."""
+    device = bench(OLDEST, "mqtt", edit=quiet)
+    device.model.plan = Plan(credential_s=600, credential_renew_s=10)
+
+    def used() -> list[int]:
+        return [int(found) for line in device.lines for found in re.findall(r"heap (\d+) used", line)]
+
+    assert device.run(lambda: len(used()) >= 5, 2500) == "done", said(device)
+    assert sum("credentials renewed" in line for line in device.lines) > 150
+    assert max(used()[2:]) - used()[1] <= NOISE_BYTES, used()
+    assert device.resets == [] and device.model.violations == []
 
 
 @pytest.mark.parametrize("version", wasm.chosen())
