@@ -68,12 +68,12 @@ def numbers(stage):
     return {int(item["message_id"].rpartition("-")[2], 16) for item in stage.model.named("feed_stored")}
 
 
-OUTPUT_PINS = (4, 13, 14, 16, 17, 18, 19, 21)
-SENSOR_PINS = (32, 33, 34, 35)
+OUTPUT_PINS = (4, 13, 14, 16, 17, 18)
+SENSOR_PINS = (32, 33, 34)
 
 
 def many(config):
-    """Eight relays and four sensors in place of the demo's."""
+    """Six relays and three sensors in place of the demo's."""
     output, _ = config["outputs"]
     thermistor, light = [sensor | {"period_s": 10} for sensor in config["sensors"]]
     config |= {"buttons": [], "led": None}
@@ -102,7 +102,7 @@ def follows(stage, pin, on):
 
 
 @pytest.mark.parametrize("transport", ["https", "auto"])
-async def test_eight_relays_and_four_sensors_are_served(smallest, transport):
+async def test_six_relays_and_three_sensors_are_served(smallest, transport):
     """Over HTTPS: beside them MQTT has no room, so `auto` polls, and says so once (docs/memory.md)."""
     async with Stage(smallest, transport=transport, edit=many, device=many_rows()) as stage:
         await stage.online(40)
