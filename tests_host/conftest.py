@@ -24,10 +24,13 @@ hypothesis.settings.load_profile("repeatable")
 
 THOROUGH = re.compile(
     # Rows that share most with a row that stays, and what only a board with memory for two connections does.
-    r"/test_link_contract\.py::test_(only_link|a_cancelled)\w+\[(bootstrap-mqtt|auto-|realer-auto|realer-mqtt)"
+    r"/test_link_contract\.py::test_(only_link|a_cancelled)\w+\[realer-mqtt"
+    r"|/test_link_contract\.py::\w+\[(bootstrap-mqtt|auto-|realer-auto)"
     r"|/sim/test_(mqtt|transport)\.py::\w+\[two_tls"
     r"|/test_chaos\.py::test_nothing_is_violated\[[1-24-9]\]"
-    r"|/test_flash_cuts\.py::test_a_flash_that_refuses\w+\[64"
+    r"|/test_flash_cuts\.py::test_a_flash_that_refuses"
+    r"|/sim/test_(start\.py::test_regulates|authorization\.py::test_a_token_is_renewed|answers\.py::test_a_strict)"
+    r"|/test_generations\.py::test_(a_new_catalog|without_a_bootstrap|over_mqtt)"
     # The same story on the other interpreter, or with another generation.
     r"|/test_smoke\.py::test_the_story_holds\[(64bit|32bit-bootstrap|32bit-realino)"
     r"|/e2e/test_thinger\.py::test_the_story_holds\[64bit"

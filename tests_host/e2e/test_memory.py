@@ -68,31 +68,35 @@ def numbers(stage):
     return {int(item["message_id"].rpartition("-")[2], 16) for item in stage.model.named("feed_stored")}
 
 
-OUTPUT_PINS = (4, 13, 14, 16, 17, 18)
-SENSOR_PINS = (32, 33, 34)
+OUTPUT_PINS = (4, 13, 14, 16, 17, 18, 19, 21)
+SENSOR_PINS = (32, 33, 34, 35)
 
 
-def many(config):
-    """Six relays and three sensors in place of the demo's."""
-    output, _ = config["outputs"]
-    thermistor, light = [sensor | {"period_s": 10} for sensor in config["sensors"]]
-    config |= {"buttons": [], "led": None}
-    config["outputs"] = [
-        output | {"pin_port": str(pin), "gpio": pin, "name": f"relay {pin}"} for pin in OUTPUT_PINS
-    ]
-    config["sensors"] = [
-        (light if pin % 2 else thermistor) | {"pin_port": str(pin), "gpio": pin, "name": f"sensor {pin}"}
-        for pin in SENSOR_PINS
-    ]
+def many(outputs, sensors):
+    """What makes of the demo's configuration one with so many relays and sensors."""
+
+    def edit(config):
+        output, _ = config["outputs"]
+        thermistor, light = [sensor | {"period_s": 10} for sensor in config["sensors"]]
+        config |= {"buttons": [], "led": None}
+        config["outputs"] = [
+            output | {"pin_port": str(pin), "gpio": pin, "name": f"relay {pin}"} for pin in outputs
+        ]
+        config["sensors"] = [
+            (light if pin % 2 else thermistor) | {"pin_port": str(pin), "gpio": pin, "name": f"sensor {pin}"}
+            for pin in sensors
+        ]
+
+    return edit
 
 
-def many_rows():
+def many_rows(outputs, sensors):
     """The device of that configuration, as the cloud knows it."""
     device = demo_device()
-    device.commands = [Command(number, str(pin)) for number, pin in enumerate(OUTPUT_PINS, 1)]
+    device.commands = [Command(number, str(pin)) for number, pin in enumerate(outputs, 1)]
     device.sensors = [
         Sensor(number, str(pin), kind="ldr_sensor" if pin % 2 else "thermistor")
-        for number, pin in enumerate(SENSOR_PINS, 1)
+        for number, pin in enumerate(sensors, 1)
     ]
     return device
 
@@ -101,17 +105,21 @@ def follows(stage, pin, on):
     return stage.on(f"relay {pin}") == on and stage.reported(str(pin)) == f"{on}.0"
 
 
-@pytest.mark.parametrize("transport", ["https", "auto"])
-async def test_six_relays_and_three_sensors_are_served(smallest, transport):
-    """Over HTTPS: beside them MQTT has no room, so `auto` polls, and says so once (docs/memory.md)."""
-    async with Stage(smallest, transport=transport, edit=many, device=many_rows()) as stage:
+@pytest.mark.parametrize(
+    ("transport", "relays", "sensors", "refusals"),
+    [("https", 8, 4, 0), ("auto", 6, 3, 0), ("auto", 8, 4, 1)],
+)
+async def test_more_relays_and_sensors_are_served(smallest, transport, relays, sensors, refusals):
+    """Beside eight and four MQTT has no room, so `auto` polls, and says so once (docs/memory.md)."""
+    pins = OUTPUT_PINS[:relays], SENSOR_PINS[:sensors]
+    async with Stage(smallest, transport=transport, edit=many(*pins), device=many_rows(*pins)) as stage:
         await stage.online(40)
         for on in (1, 0):
-            for pin in OUTPUT_PINS:
+            for pin in pins[0]:
                 stage.want(str(pin), on)
-            for pin in OUTPUT_PINS:
+            for pin in pins[0]:
                 await stage.until(f"relay {pin} is {on}", partial(follows, stage, pin, on), 40)
-        assert sum("MQTT takes up to" in line for line in stage.lines) == (transport == "auto")
+        assert sum("MQTT takes up to" in line for line in stage.lines) == refusals
         assert stage.board.boots == 1
     assert stage.model.violations == []
 
