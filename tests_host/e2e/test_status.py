@@ -77,7 +77,8 @@ async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
             while b"online" not in said:
                 said += await watch.stdout.readline()
         watch.send_signal(signal.SIGINT)
-        assert await watch.wait() == 130
+        async with asyncio.timeout(30):  # it would wait for ever where it was begun without that signal
+            assert await watch.wait() == 130
         assert b"\x1b" not in said
         await stage.online()
         assert stage.board.boots == 1 and not stage.board.chip.at_repl
