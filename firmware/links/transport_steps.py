@@ -132,7 +132,9 @@ class TransportSteps:
     async def read_catalog(self):
         """The MQTT catalog."""
         link = self.link
-        check_room(link, _CATALOG + _ROW * self.account.cfg["rows"])
+        if link.auto and not link.catalog_read:
+            # Later it is a full outbox that takes the memory, and that leaves over MQTT as well.
+            check_room(link, _CATALOG + _ROW * self.account.cfg["rows"])
         catalog = self.parsed(_catalog, await self.read("mqtt"))
         if not catalog.endpoint:
             raise self.unavailable(await self.https(), v.GONE, "MQTT is not available for this device")
