@@ -49,7 +49,6 @@ THOROUGH = re.compile(
     r"|/test_old_versions\.py::test_the_portable_tests\[\S+-[0-2]\]"
     r"|/test_doctor\.py::test_(a_time_server|what_a_name|it_judges)\w+\["
     r"|/test_realer_links\.py::\w+\[(auto|bootstrap|realer-auto)"
-    r"|/test_old_device\.py::test_hundreds"
     r"|/test_shortnames\.py::test_a_change"
 )
 """What `make test` leaves to `make check`: more of what it has, and what takes long."""

@@ -1,7 +1,6 @@
 """The whole device on every supported MicroPython: the units that a board gets, from boot.py to reports."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from tests_host.support.node_device import NodeDevice
 from tools import payload, wasm
 from tools.cloud.certs import TestCA
 from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
-from tools.cloud.model import Model, Plan
-from tools.cycles import NOISE_BYTES
+from tools.cloud.model import Model
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OLDEST = wasm.versions()[0]
@@ -95,28 +93,6 @@ def test_from_power_on_to_reports_and_once_more_with_what_it_wrote_down(
     assert device.model.violations == []
     assert [refused for _, refused in device.net.dials] == [False] * len(device.net.dials)
     assert (8883 in [port for port, _ in device.net.dials]) is (transport != "https")
-
-
-def quiet(config: dict) -> None:
-    """Hours of virtual time pass sooner without contacts to look at, and with few readings."""
-    config["cloud"]["poll_s"] = 2
-    config |= {"buttons": [], "led": None}
-    for sensor in config["sensors"]:
-        sensor["period_s"] = 60
-
-
-def test_hundreds_of_renewals_leave_the_heap_as_it_was(bench: Callable[..., NodeDevice]):
-    """Each unloads MQTT, loads HTTPS, and the other way round. `heap … used` comes every ten minutes."""
-    device = bench(OLDEST, "mqtt", edit=quiet)
-    device.model.plan = Plan(credential_s=600, credential_renew_s=10)
-
-    def used() -> list[int]:
-        return [int(found) for line in device.lines for found in re.findall(r"heap (\d+) used", line)]
-
-    assert device.run(lambda: len(used()) >= 5, 2500) == "done", said(device)
-    assert sum("credentials renewed" in line for line in device.lines) > 150
-    assert max(used()[2:]) - used()[1] <= NOISE_BYTES, used()
-    assert device.resets == [] and device.model.violations == []
 
 
 @pytest.mark.parametrize("version", wasm.chosen())
