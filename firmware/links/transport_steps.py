@@ -132,8 +132,8 @@ class TransportSteps:
     async def read_catalog(self):
         """The MQTT catalog."""
         link = self.link
-        if link.auto and not link.catalog_read:
-            # Later it is a full outbox that takes the memory, and that leaves over MQTT as well.
+        if link.auto and not link.fits:
+            # Once: later it is a full outbox that takes the memory, and that leaves over MQTT as well.
             check_room(link, _CATALOG + _ROW * self.account.cfg["rows"])
         catalog = self.parsed(_catalog, await self.read("mqtt"))
         if not catalog.endpoint:
@@ -143,6 +143,7 @@ class TransportSteps:
             for note in catalog.notes:
                 self.account.log("warning", note)
         link.catalog_read = catalog
+        link.fits = True
 
     async def read_credentials(self):
         """Fresh credentials for it."""

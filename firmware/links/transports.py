@@ -34,6 +34,7 @@ class Transports:
     | `topics`                  | {desired topic: command id}                                                      |
     | `kept`                    | the broker may be asked to go on with the session                                |
     | `choice`                  | state of TransportChoice                                                         |
+    | `fits`, `excluded`        | the MQTT catalog was read once, so there is room; there is none                  |
     """
 
     waits = 2000, 300000
@@ -62,7 +63,7 @@ class Transports:
         # What a change knows across its parts: it began with an opening; the credentials at hand are tried; MQTT was
         # the transport; an attempt failed; nothing has to be read but what the broker did not keep; all was read.
         self.opening = self.direct = self.was_on_mqtt = self.retried = self.looked = self.seen = False
-        self.refused = self.excluded = False
+        self.refused = self.excluded = self.fits = False
         self.ended = now  # when the session was ended for a change
         self.renewal = self.since = self.pause = self.probe = Timer(now)
         self.failures = Backoff(5000, 60000)  # of steps beside a session
@@ -99,11 +100,11 @@ class Transports:
             self.steps = ["begin_change"]
         if self.steps and self.pause.passed(now):
             await (self.change() if self.alone else self.work("upkeep"))
-        if account.on_mqtt and account.desired is not None:
-            desired, account.desired = account.desired, None
-            return desired
         if not account.on_mqtt:
             return await self.polling.next_desired()
+        desired, account.desired = account.desired, None
+        if desired is not None:
+            return desired
         return await self.session.listen(max(self.idle_ms(self.clock.ms()), 1))
 
     async def send(self, reports):

@@ -57,7 +57,7 @@ def begin(session, client_id, username=None, password=None, keep_alive_s=45, ver
         session.forget()
     session.version = version
     session.clean = clean
-    session.wished = keep_alive_s, session_expiry_s, client_id
+    session.requested = keep_alive_s, session_expiry_s, client_id
     session.start = session.end = 0
     session.aliases = {}
     session.ready = False
@@ -76,7 +76,7 @@ def accept(session, present, properties):
     """The Connack out of a session's first event, after which there is a connection. MqttError: it breaks the rules;
     the connection is over, as after one that `next` raises."""
     get = properties.get
-    keep_s, expiry_s, client_id = session.wished
+    keep_s, expiry_s, client_id = session.requested
     window = get(0x21, 65535)
     largest = get(0x27, _LARGEST)
     if (present and session.clean) or not window or not largest:

@@ -68,8 +68,8 @@ def numbers(stage):
     return {int(item["message_id"].rpartition("-")[2], 16) for item in stage.model.named("feed_stored")}
 
 
-OUTPUT_PINS = (4, 13, 14, 16, 17, 18, 19, 21)
-SENSOR_PINS = (32, 33, 34, 35)
+OUTPUT_PINS = (4, 13, 14, 16, 17, 18, 19, 21, 5, 12, 15, 22, 23, 25, 26, 27)
+SENSOR_PINS = tuple(range(32, 40))
 
 
 def many(outputs, sensors):
@@ -106,13 +106,19 @@ def follows(stage, pin, on):
 
 
 @pytest.mark.parametrize(
-    ("transport", "relays", "sensors", "refusals"),
-    [("https", 8, 4, 0), ("auto", 6, 3, 0), ("auto", 8, 4, 1)],
+    ("image", "transport", "relays", "sensors", "refusals"),
+    [
+        ("stock", "https", 8, 4, 0),
+        ("stock", "auto", 6, 3, 0),
+        ("stock", "auto", 8, 4, 1),
+        ("own", "https", 16, 8, 0),
+    ],
 )
-async def test_more_relays_and_sensors_are_served(smallest, transport, relays, sensors, refusals):
+async def test_more_relays_and_sensors_are_served(smallest, image, transport, relays, sensors, refusals):
     """Beside eight and four MQTT has no room, so `auto` polls, and says so once (docs/memory.md)."""
     pins = OUTPUT_PINS[:relays], SENSOR_PINS[:sensors]
-    async with Stage(smallest, transport=transport, edit=many(*pins), device=many_rows(*pins)) as stage:
+    how = {"image": image, "transport": transport}
+    async with Stage(smallest, **how, edit=many(*pins), device=many_rows(*pins)) as stage:
         await stage.online(40)
         for on in (1, 0):
             for pin in pins[0]:
@@ -120,6 +126,7 @@ async def test_more_relays_and_sensors_are_served(smallest, transport, relays, s
             for pin in pins[0]:
                 await stage.until(f"relay {pin} is {on}", partial(follows, stage, pin, on), 40)
         assert sum("MQTT takes up to" in line for line in stage.lines) == refusals
+        assert stage.memory()["heap_area"] <= 98_000, "the heap is bounded, however boot.py left it"
         assert stage.board.boots == 1
     assert stage.model.violations == []
 

@@ -466,5 +466,5 @@ async def test_abandoned_wakes_nobody():
     await settle()
     assert rig.wire.closed == 1
     assert not [outcome for outcome in woken if outcome.over]
-    # Whoever comes now is told.
+    # A new caller gets the error.
     assert await failure(rig.client.receive()) == "closed: closed here"
