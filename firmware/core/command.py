@@ -15,8 +15,11 @@ class CommandState(Source):
     before it, with NOTHING_NEW for a value; `pending`: the same until it is answered; `answered`: the Report that
     did."""
 
+    kind = "command"
+    keep = True
+
     def __init__(self, outbox, output):
-        super().__init__(outbox, "command", 0, 300)
+        super().__init__(outbox)
         self.output = output
         self.last = self.pending = self.answered = self.window = None
         self.lapsed = False

@@ -24,7 +24,7 @@ class Controller:
         self.readings = {}
         self.items = sensors
         self.commands = [CommandState(outbox, output) for output in outputs]
-        self.sensors = [Source(outbox, "sensor", s["deadband"], s["heartbeat_s"], s["keep"]) for s in sensors]
+        self.sensors = [Source(outbox, s["deadband"], s["heartbeat_s"], s["keep"]) for s in sensors]
         self.notes = ()
         self.restart = False
 
@@ -49,8 +49,8 @@ class Controller:
     def reconcile(self, message_id):
         """The cloud holds something else under this identity: tell the present state again as a new event."""
         for source in self.commands + self.sensors:
-            if source.told and source.told.message_id == message_id:
-                source.told = None
+            if source.last_reported and self.outbox.identity(source.last_reported) == message_id:
+                source.last_reported = 0
 
     # -- what happens here --
 

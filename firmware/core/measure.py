@@ -22,7 +22,8 @@ _HIGH_UV = const(3050000)
 
 
 def reading(sensor, uv):
-    """The value of one normalized item of `sensors` at `uv` microvolts, in °C or lux. Raises DriverError."""
+    """The value of a `sensor` at `uv` microvolts, in °C or lux: `kind`, divider and law as in a normalized item of
+    `sensors`. Raises DriverError."""
     supply_mv = sensor["supply_mv"]
     to_ground = sensor["side"] == "low"
     high = uv >= min(_HIGH_UV, supply_mv * 970)

@@ -17,12 +17,12 @@ _NOTES = const(250)
 
 
 def attempt(what, call, *args, **options):
-    """What `call` returns; what it raises becomes a DriverError about `what`."""
+    """What `call` returns; what it raises becomes a DriverError about `what`: text, or the number of a GPIO."""
     # RuntimeError is what the port raises for error codes it has no text for.
     try:
         return call(*args, **options)
     except (OSError, RuntimeError, ValueError) as e:
-        raise DriverError("%s: %s" % (what, e))
+        raise DriverError("%s: %s" % (what if isinstance(what, str) else "GPIO %d" % what, e))
 
 
 def _idf_heap():
@@ -43,9 +43,9 @@ class Led:
     """
 
     def __init__(self, gpio, active_high, on=False):
-        self.name = "GPIO %d" % gpio
+        self.gpio = gpio
         self._high = active_high
-        self.pin = attempt(self.name, machine.Pin, gpio, machine.Pin.OUT, value=(not on) != active_high)
+        self.pin = attempt(gpio, machine.Pin, gpio, machine.Pin.OUT, value=(not on) != active_high)
 
     def set(self, on):
         self.pin.value((not on) != self._high)
@@ -58,7 +58,7 @@ class Output(Led):
     def set(self, on):
         super().set(on)
         if self.get() == (not on):
-            raise DriverError("%s does not go %s" % (self.name, "on" if on else "off"))
+            raise DriverError("GPIO %d does not go %s" % (self.gpio, "on" if on else "off"))
 
     def get(self):
         """Whether the output is on, as read from the pin."""
@@ -71,7 +71,7 @@ class Button:
     def __init__(self, gpio, active_low, pull):
         # There is no PULL_NONE.
         pull = getattr(machine.Pin, "PULL_" + pull.upper(), None)
-        self.pin = attempt("GPIO %d" % gpio, machine.Pin, gpio, machine.Pin.IN, pull)
+        self.pin = attempt(gpio, machine.Pin, gpio, machine.Pin.IN, pull)
         self._low = active_low
 
     def active(self):
@@ -83,14 +83,14 @@ class Analog:
     """The ADC input `gpio` at 11 dB attenuation, the widest range there is."""
 
     def __init__(self, gpio):
-        self.name = "ADC on GPIO %d" % gpio
-        pin = attempt(self.name, machine.Pin, gpio)
-        self.adc = attempt(self.name, machine.ADC, pin, atten=machine.ADC.ATTN_11DB)
+        self.gpio = gpio
+        pin = attempt(gpio, machine.Pin, gpio)
+        self.adc = attempt(gpio, machine.ADC, pin, atten=machine.ADC.ATTN_11DB)
 
     def read_uv(self):
         """One sample in microvolts, calibrated by the chip's own fuses: about 142,000 to 3,130,000."""
         # OSError on ADC2 while Wi-Fi is on: timed out.
-        return attempt(self.name, self.adc.read_uv)
+        return attempt(self.gpio, self.adc.read_uv)
 
 
 class Board:

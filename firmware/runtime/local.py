@@ -67,7 +67,8 @@ class ControlLoop:
 
 
 class SamplingLoop:
-    """`sensors`: list of (normalized item, ADC driver) in the order of the config."""
+    """`sensors`: list of (item, ADC driver) in the order of the config. An item has `name`, `period_s`, `samples`, and
+    in `conversion` what `measure.reading` takes."""
 
     def __init__(self, clock, say, controller, sensors):
         self.clock = clock
@@ -95,7 +96,7 @@ class SamplingLoop:
             for _ in range(cfg["samples"]):
                 microvolts.append(adc.read_uv())
                 await self.clock.sleep_ms(_BETWEEN_MS)
-            value = round(reading(cfg, middle_mean(microvolts)), 2)
+            value = round(reading(cfg["conversion"], middle_mean(microvolts)), 2)
         except DriverError as e:
             fault = str(e)
         if (fault is None) != (self.faults[index] is None):

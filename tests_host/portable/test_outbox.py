@@ -1,5 +1,6 @@
 """Identities, order and bounds of what waits for the cloud; and when a value is worth an event."""
 
+from firmware.core.command import CommandState
 from firmware.core.nouns import EPOCH, Command, Desired, Sensor
 from firmware.core.outbox import Outbox, Source
 
@@ -153,7 +154,7 @@ def test_a_report_that_comes_back_without_a_time_is_stamped_too():
 
 def source(deadband=0.5, heartbeat_s=300):
     outbox = box()
-    found = Source(outbox, "sensor", deadband, heartbeat_s)
+    found = Source(outbox, deadband, heartbeat_s)
     found.adopt(ROW)
     return found, outbox
 
@@ -225,7 +226,7 @@ def test_a_heartbeat_does_not_queue_behind_what_waits():
 
 def test_what_the_cloud_does_not_serve_is_not_told():
     outbox = box()
-    found = Source(outbox, "sensor", 0.5, 300)
+    found = Source(outbox, 0.5, 300, keep=True)
     assert not told(found, outbox, 0, 20.0)
     found.adopt(ROW)
     assert told(found, outbox, 1, 20.0)
@@ -247,7 +248,7 @@ def test_a_new_row_is_told_the_value_anew_and_the_same_row_is_not():
 
 def test_telling_uses_the_row_of_the_moment():
     outbox = box()
-    found = Source(outbox, "command", 0, 300)
+    found = CommandState(outbox, None)
     found.adopt(Command("cmd_1", "relay", "6", None, None, None, None))
     found.tell(1.0, Desired("cmd_1", "1", "des_1", 4, None), "applied")
     found.adopt(Command("cmd_2", "relay", "6", None, None, None, None))
@@ -283,7 +284,7 @@ def test_events_that_must_survive_are_written_before_they_leave():
 
 def test_after_an_outage_the_newest_state_goes_first_and_is_told_again_at_the_end():
     outbox = box()
-    pump = Source(outbox, "command", 0, 300)
+    pump = CommandState(outbox, None)
     pump.adopt(ROW)
     for i in range(25):
         outbox.update(at(i), UTC + i)
