@@ -132,6 +132,21 @@ def test_a_refresh_token_serves_once():
     assert cloud.status("GET", DEVICES, token=second["access_token"]) == 401
 
 
+def test_tokens_given_within_a_second_differ():
+    cloud = Cloud()
+    form = f"grant_type=password&username={THINGER_USER}&password={THINGER_PASSWORD}"
+    pairs = [cloud.oauth(form).json(), cloud.oauth(form).json()]
+    for _ in range(3):
+        again = f"grant_type=refresh_token&refresh_token={pairs[-1]['refresh_token']}"
+        pairs.append(cloud.oauth(again).json())
+        assert cloud.oauth(again).status == 401, "it has served"
+    assert len({pair["refresh_token"] for pair in pairs}) == len({pair["access_token"] for pair in pairs}) == 5
+    for pair in pairs:
+        access, refresh = claims(pair["access_token"]), claims(pair["refresh_token"])
+        assert (access["exp"] - access["iat"], refresh["exp"] - refresh["iat"]) == (7200, 61 * 86400)
+        assert cloud.status("GET", DEVICES, token=pair["access_token"]) == 200
+
+
 def test_devices(cloud):
     assert cloud.ask("GET", DEVICES)[0].json() == [
         {"device": "nodemcu", "description": "NodeMCU With ESP8266", "connection": {"active": False, "ts": 0}}
@@ -141,7 +156,15 @@ def test_devices(cloud):
     assert [d["device"] for d in cloud.ask("GET", f"{DEVICES}?id=new_one")[0].json()] == ["new_one"]
     for bad in (new, {}, new | {"device_id": "a" * 26}, new | {"device_id": "a-b"}, {"device_id": "third"}):
         assert cloud.status("POST", DEVICES, bad) == 400
+    for field in new:
+        rest = {name: value for name, value in new.items() if name != field}
+        for value in ({}, {field: None}, {field: 1}, {field: []}):
+            assert cloud.status("POST", DEVICES, rest | {"device_id": "third"} | value) == (
+                200 if field == "device_id" and not value else 400
+            )
+    assert cloud.status("DELETE", f"{DEVICES}/third") == 200
     assert cloud.status("GET", f"{DEVICES}?id=a%20b") == 400
+    assert cloud.status("GET", f"{DEVICES}?id=third") == 404
     Board(cloud)
     assert cloud.status("DELETE", MINE) == 400
     assert cloud.status("DELETE", f"{DEVICES}/new_one") == 200
@@ -163,6 +186,8 @@ def test_stats(cloud):
     board.port.gone()
     assert cloud.ask("GET", f"{MINE}/stats")[0].json()["connected"] is False
     assert cloud.status("GET", f"{DEVICES}/ghost/stats") == 404
+    for invalid in ("a-b", "a" * 26, "a%20b", "%C3%A9"):
+        assert cloud.status("GET", f"{DEVICES}/{invalid}/stats") == 400
 
 
 def test_who_may_do_what(cloud):
@@ -186,7 +211,21 @@ def test_device_tokens(cloud):
     assert cloud.ask("GET", f"{RESOURCES}/open", token=made["token"]) == []
     assert cloud.status("GET", f"{RESOURCES}/close", token=made["token"]) == 401
     assert cloud.status("GET", f"{MINE}/stats", token=made["token"]) == 401
+    for wrong in (
+        {"token_name": None},
+        {"token_expiration": "tomorrow"},
+        {"token_expiration": None},
+        {"token_expiration": True},
+        {"token_expiration": [1]},
+        {"token_expiration": float("nan")},
+        {"token_expiration": float("inf")},
+        {"token_resources": "open"},
+        {"token_resources": [1]},
+        {"token_resources": {}},
+    ):
+        assert cloud.status("POST", f"{MINE}/tokens", form | wrong) == 400, wrong
     assert cloud.status("POST", f"{MINE}/tokens", {}) == 400
+    assert cloud.ask("GET", f"{MINE}/tokens")[0].json() == [made]
     cloud.time += 100
     assert cloud.status("GET", f"{RESOURCES}/open", token=made["token"]) == 401
     whole = cloud.ask("POST", f"{MINE}/tokens", {"token_name": "all"})[0].json()
@@ -220,8 +259,11 @@ def test_calls_that_fail(cloud):
     assert cloud.status("GET", f"{RESOURCES}/relay") == 404
     board = Board(cloud)
     board.asked()
-    for bad in (None, "", "x", [], {}, {"value1": 1}):
+    nested = '{"in": %s}'
+    for bad in (None, "", "x", [], {}, {"value1": 1}, {"in": "\ud800"}, nested % ("[" * 600 + "]" * 600),
+                nested % ("[" * 100000 + "]" * 100000)):  # fmt: skip
         assert cloud.status("POST", f"{RESOURCES}/relay", bad) == 400
+    assert board.asked() == []
     for answer, status in (
         ({}, 404),
         ({"parameters": 400, "payload": {"error": "no"}}, 400),
@@ -268,6 +310,20 @@ def test_what_a_device_may_not_do(cloud):
     assert Board(cloud, wire.frame("KEEP_ALIVE")).ended == 1
 
 
+def test_keep_alives_can_wait_while_all_else_goes_on(cloud):
+    board = Board(cloud)
+    board.asked()
+    board.port.keep_alives = False
+    board.port.feed(wire.frame("KEEP_ALIVE") * 2)
+    assert board.asked() == []
+    answers = cloud.ask("GET", f"{RESOURCES}/temperature")
+    board.answer("OK", payload=21)
+    assert answers[0].json() == {"out": 21}
+    board.port.answer_keep_alives()
+    board.port.feed(wire.frame("KEEP_ALIVE"))
+    assert [kind for kind, _ in board.asked()] == ["KEEP_ALIVE"] * 3
+
+
 def test_streams(cloud):
     board = Board(cloud)
     board.asked()
@@ -277,6 +333,37 @@ def test_streams(cloud):
     for sid, value in ((number, 23.5), (99, 1), (number, 24)):
         board.port.feed(wire.frame("STREAM_DATA", sid=sid, payload=value))
     assert seen == [23.5, 24] and cloud.violations == []
+
+
+async def test_who_leaves_the_event_stream_leaves_no_error(tmp_path, caplog):
+    server = ThingerServer(Thinger(), TestCA(tmp_path))
+    demo_account(server.model)
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    await server.start()
+    try:
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", server.port, ssl=server.certs.client(), server_hostname=THINGER_HOST
+        )
+        writer.write(LOGIN)
+        token = server.model.tokens.login(THINGER_USER, server.model.now())["access_token"]
+        headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+        connector = aiohttp.TCPConnector(ssl=server.certs.client())
+        async with aiohttp.ClientSession(
+            f"https://localhost:{server.rest_port}", connector=connector
+        ) as session:
+            answer = await session.get(f"{MINE}/stats", headers=headers)
+            await answer.content.readline()
+            answer.connection.transport.abort()
+            for _ in range(25):  # what the stream would show next
+                writer.write(wire.frame("KEEP_ALIVE"))
+                await asyncio.sleep(0.1)
+            async with session.get(f"{MINE}/stats", headers=headers | {"Accept": "*/*"}) as after:
+                assert (await after.json())["connected"]
+        writer.close()
+    finally:
+        await server.stop()
+    assert told == [] and [record for record in caplog.records if record.exc_info] == []
 
 
 async def test_over_tls(tmp_path):

@@ -8,6 +8,7 @@ Refuses sockets: a request is answered through a callback, because the device's 
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 import time
@@ -114,6 +115,8 @@ class Thinger:
             answer(refusal.response)
         except NoSuchToken:
             answer(_answer(401))
+        except (RecursionError, UnicodeEncodeError):  # JSON that no frame can hold
+            answer(_answer(400))
         return lambda: None
 
     def _route(self, request: Request, answer: Answer) -> Callable[[], None]:
@@ -168,17 +171,21 @@ class Thinger:
         if wanted and not re.fullmatch(_ID, wanted):
             raise Refusal(400)
         mine = [device for device in self.devices.values() if device.user == user]
-        answer(_answer(200, [device.listed() for device in mine if wanted in ("", device.id)]))
+        found = [device.listed() for device in mine if wanted in ("", device.id)]
+        if wanted and not found:
+            raise Refusal(404)
+        answer(_answer(200, found))
 
     def _create(self, request: Request, answer: Answer, user: str) -> None:
         self.allow(request, user)
         body = _object(request)
-        name, credential = body.get("device_id"), body.get("device_credentials")
-        if not isinstance(name, str) or not re.fullmatch(_ID, name) or (user, name) in self.devices:
+        fields = [body.get(f"device_{name}") for name in ("id", "credentials", "description")]
+        if not all(isinstance(value, str) for value in fields):
             raise Refusal(400)
-        if not isinstance(credential, str):
+        name, credential, description = fields
+        if not re.fullmatch(_ID, name) or (user, name) in self.devices:
             raise Refusal(400)
-        self.add_device(user, name, credential, str(body.get("device_description", "")))
+        self.add_device(user, name, credential, description)
         answer(_answer(200))
 
     def _delete(self, request: Request, answer: Answer, user: str, device: str) -> None:
@@ -190,6 +197,8 @@ class Thinger:
 
     def _stats(self, request: Request, answer: Answer, user: str, device: str) -> None:
         self.allow(request, user)
+        if not re.fullmatch(_ID, device):
+            raise Refusal(400)
         answer(_answer(200, self.device(user, device).stats()))
 
     def _tokens(self, request: Request, answer: Answer, user: str, device: str) -> None:
@@ -199,13 +208,17 @@ class Thinger:
             answer(_answer(200, list(found.tokens.values())))
             return
         body = _object(request)
-        if not isinstance(body.get("token_name"), str):
+        resources = body.get("token_resources", [])
+        expiration = body.get("token_expiration", 0)
+        if not isinstance(body.get("token_name"), str) or not _is_moment(expiration):
+            raise Refusal(400)
+        if not isinstance(resources, list) or not all(isinstance(name, str) for name in resources):
             raise Refusal(400)
         claims = {"dev": device, "iat": int(self.now()), "jti": self.tokens.new_id(), "usr": user}
         if "token_expiration" in body:
-            claims["exp"] = body["token_expiration"] // 1000
+            claims["exp"] = int(expiration // 1000)
         if "token_resources" in body:
-            claims["res"] = body["token_resources"]
+            claims["res"] = resources
         made = {"id": claims["jti"], "name": body["token_name"], "token": self.tokens.sign(claims)}
         found.tokens[claims["jti"]] = made
         answer(_answer(200, made))
@@ -242,6 +255,11 @@ def _object(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict) or (request.path.startswith("/v2/") and "in" not in body):
         raise Refusal(400)
     return body
+
+
+def _is_moment(value: Any) -> bool:
+    """Whether it is a number of milliseconds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _outcome(kind: str, word: str, fields: dict[str, Any]) -> Response:

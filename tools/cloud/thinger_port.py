@@ -21,12 +21,14 @@ KEEP_ALIVE_S = 69.0  # 60 s and 15 %
 
 class DevicePort:
     """`send(bytes)` reaches the device, `close()` ends its stream in order. `deaf`: take everything and answer nothing.
+    `keep_alives` False: answer no keep-alive until `answer_keep_alives`.
 
     `streams`: id -> (resource, what is told of each value).
     """
 
     def __init__(self, cloud: Thinger, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
         self.cloud, self.device, self.deaf = cloud, None, False
+        self.keep_alives, self._unanswered = True, 0
         self.streams: dict[int, tuple[str, Callable[[Any], None]]] = {}
         self._send, self._close = send, close
         self._calls: dict[int, Reply] = {}
@@ -69,17 +71,27 @@ class DevicePort:
             self._close()
 
     def send(self, kind: str, **fields: Any) -> None:
-        data = frame(kind, **fields)
+        self._tell(frame(kind, **fields))
+
+    def _tell(self, data: bytes) -> None:
         if self.device:
             self.device.tx += len(data)
         self._send(data)
 
     def call(self, reply: Reply, kind: str, **fields: Any) -> int:
         """Ask the device; the number under which `forget` knows it."""
-        self._sid = self._sid % 65535 + 1
-        self._calls[self._sid] = reply
-        self.send(kind, sid=self._sid, **fields)
-        return self._sid
+        self._sid = number = self._sid % 65535 + 1
+        data = frame(kind, sid=number, **fields)
+        self._calls[number] = reply
+        self._tell(data)
+        return number
+
+    def answer_keep_alives(self) -> None:
+        """Answer what waits for it, and from now on at once."""
+        self.keep_alives = True
+        while self._unanswered:
+            self._unanswered -= 1
+            self.send("KEEP_ALIVE")
 
     def forget(self, number: int) -> None:
         self._calls.pop(number, None)
@@ -97,7 +109,9 @@ class DevicePort:
         elif kind == "KEEP_ALIVE":
             if fields:
                 raise Broken("a keep-alive has no body")
-            self.send("KEEP_ALIVE")
+            self._unanswered += 1
+            if self.keep_alives:
+                self.answer_keep_alives()
         elif kind == "DISCONNECT":
             self.end()
         elif kind in ("OK", "ERROR"):

@@ -7,6 +7,7 @@ plain connections and decisions: those are the model's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import Any
 
@@ -118,14 +119,15 @@ class ThingerServer:
         stream = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         )
-        await stream.prepare(received)
         told = b""
-        while response.status == 200:
-            if response.body != told:
-                told = response.body
-                await stream.write(b"data: " + told + b"\n\n")
-            await asyncio.sleep(_SSE_S)
-            response = await self._answer(request)
+        with contextlib.suppress(ConnectionError):
+            await stream.prepare(received)
+            while response.status == 200:
+                if response.body != told:
+                    told = response.body
+                    await stream.write(b"data: " + told + b"\n\n")
+                await asyncio.sleep(_SSE_S)
+                response = await self._answer(request)
         return stream
 
 

@@ -1,7 +1,8 @@
 """The tokens of the simulated Thinger.io: who may do what, as signed JSON (JWT, HS256).
 
 Owns the two grants of `/oauth/token`, and tokens for one device. A refresh token serves once; its `jti` stays the same
-through a chain of refreshes and is new at each login. Refuses tokens that another model signed.
+through a chain of refreshes and is new at each login. No two tokens are the same. Refuses tokens that another model
+signed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Tokens:
 
     def __post_init__(self) -> None:
         self._key = self.chance.randbytes(32)
+        self._latest = 0
 
     def new_id(self) -> str:
         return self.chance.randbytes(12).hex()
@@ -67,7 +69,8 @@ class Tokens:
         return self._pair(user, jti, now)
 
     def _pair(self, user: str, jti: str, now: float) -> dict[str, Any]:
-        at = int(now)
+        # Pairs of the same second would be the same, and a used refresh token would be good again.
+        at = self._latest = max(int(now), self._latest + 1)
         access = self.sign({"exp": at + ACCESS_S, "iat": at, "usr": user})
         refresh = self.sign({"exp": at + REFRESH_S, "iat": at, "jti": jti})
         self.chains[jti] = user, refresh
