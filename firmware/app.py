@@ -43,6 +43,10 @@ def start(config, board, log, store, boots):
 
         device.supervisor.add("portal", PortalLoop(device, config["portal"], log), 60000)
     _forget(board, wifi, net, log, device.link)
+    if config["cloud"]["api"] == "thinger":
+        client = device.link.client
+        _forget_parts(client, client.session, device.link.things)
+        type(device.link.things).named = None
     return device
 
 
@@ -55,6 +59,11 @@ def _forget(board, wifi, net, log, link):
     parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease) if part]
     for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
         once.__init__ = None
+
+
+def _forget_parts(*parts):
+    for part in parts:
+        type(part).__init__ = None
 
 
 def build(config, board, wifi, clock, rng, say, store, net, boots):

@@ -74,7 +74,16 @@ async def power_up(stage: ThingerStage, facts: Facts) -> None:
     await stage.account.refresh()
     must((await stage.account.stats())["connected"], "the cloud shows it connected")
     kinds = {name: about["fn"] for name, about in (await stage.account.resources()).items()}
-    wanted = {"pump": 2, "heater": 2, "room": 3, "daylight": 3, "status": 3, "restart": 1}
+    wanted = {
+        "pump": 2,
+        "heater": 2,
+        "room": 3,
+        "daylight": 3,
+        "status": 3,
+        "restart": 1,
+        "reset": 1,
+        "io": 4,
+    }
     must(kinds == wanted, f"its resources are {kinds}")
 
 

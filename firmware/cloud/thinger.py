@@ -13,12 +13,14 @@ from firmware.core.nouns import Catalog, Command, Sensor, number
 _RUN = const(1)
 _INPUT = const(2)
 _OUTPUT = const(3)
+_BOTH = const(4)
 _WORDS = {"on": 1.0, "off": 0.0}
 
 
 class Resources:
-    """The resources of `controller`: an input for each output of the configuration, an output for each sensor,
-    `status` and `restart`. `kinds`: 1 run, 2 input, 3 output, by name. `catalog`: the same as rows; ids are names."""
+    """The resources of `controller`: an input for each output of the configuration, an output for each sensor, `status`
+    and `restart`; the examples `reset` and `io` of the documentation where nothing else has their names. `kinds`:
+    1 run, 2 input, 3 output, 4 both, by name. `catalog`: the same as rows; ids are names."""
 
     def __init__(self, controller, version):
         self.controller = controller
@@ -39,6 +41,8 @@ class Resources:
             self.ports[name] = cfg["pin_port"]
             sensors.append(Sensor(name, cfg["kind"], cfg["pin_port"], None))
         self.catalog = Catalog(commands, sensors)
+        self.kinds.setdefault("reset", _RUN)
+        self.kinds.setdefault("io", _BOTH)
 
     def named(self, cfg, kind):
         """A name of its own that is one part of a path: the configured one, else the `pin_port`."""
@@ -58,6 +62,9 @@ class Resources:
         if name in self.outputs:
             output = self.outputs[name]
             return output.value() if output.regulates else output.on
+        if name == "io":
+            example = {"value1": 0, "value2": 0}
+            return {"in": example, "out": self.demand(name, example)[0]}
         safety = self.controller.safety
         return {
             "outputs": {name: self.state(name) for name in self.outputs},
@@ -74,6 +81,12 @@ class Resources:
     def demand(self, name, raw):
         """(value, None) of what was written to an input, or (None, why not). A switch takes booleans, 0, 1, "on" and
         "off", a setpoint numbers; no other value means anything."""
+        if name not in self.outputs:  # the example with input and output
+            try:
+                one, two = number(raw["value1"]), number(raw["value2"])
+                return {"sum": one + two, "mult": one * two}, None
+            except (KeyError, TypeError):
+                return None, "value1, value2"
         output = self.outputs[name]
         if output.regulates:
             value = number(raw)

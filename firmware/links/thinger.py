@@ -16,7 +16,7 @@ from firmware.core.timing import Timer
 from firmware.version import VERSION
 from iotmp.client import Client
 from iotmp.frame import IotmpError
-from iotmp.session import Refused, Session
+from iotmp.session import BOTH, RUN, Refused, Session
 from netio.errors import NetError
 
 _PORT = const(25206)
@@ -28,6 +28,7 @@ _REFUSED_S = const(300)
 _WINDOW_S = const(8)  # who writes a value waits for the answer; after this it must not happen any more
 _LOST_MS = const(10000)
 _MOST = const(8)
+_GLANCE_MS = const(200)
 _OUTCOMES = {"rejected": (400, "refused"), "stale": (409, "did not happen in time")}
 
 
@@ -65,6 +66,7 @@ class Thinger:
         cfg = self.cfg
         login = cfg["user"], cfg["device_id"], cfg["credential"].reveal(), self.rng() % 65535 + 1
         self.orders = {}
+        self.told = {}  # by message_id the keep-alive whose answer proves that the cloud has the report
         try:
             await self.client.connect(*login)
         except Refused as e:
@@ -91,25 +93,51 @@ class Thinger:
         return await self.judge(order) if order else []
 
     async def send(self, reports):
-        """Answer what was asked for, tell the watchers, and return when the cloud has all of it."""
+        """Answer what was asked for, tell the watchers, and return when the cloud has some of it; with nothing when
+        somebody else waits for an answer."""
         if not reports:
             return []
-        names = {"status"}
+        self.tell_of(reports)
+        client = self.client
+        told = self.told
+        number = min(told.values())
+        while client.session.pongs < number or client.error:
+            if client.error:
+                raise LinkError(str(client.error))
+            if self.orders:  # somebody waits for an answer, which this may be in the way of
+                await self.clock.sleep_ms(_GLANCE_MS)
+                break
+            await client.until_moved()
+        done = []
+        for key in list(told):
+            if told[key] <= client.session.pongs:
+                del told[key]
+                done.append((key, v.OK))
+        if not told:
+            self.told = {}  # an emptied dict keeps its size
+        return done
+
+    def tell_of(self, reports):
+        """Queue what was not told yet."""
+        client = self.client
+        told = self.told
+        names = {}  # whether its watchers are told again what they know
+        number = client.session.pings + 1
         for report in reports:
-            names.add(report.id)
+            if report.message_id in told:
+                continue
+            told[report.message_id] = number
             order, _ = self.orders.pop(report.desired_id, (None, None))
+            names[report.id] = order or names.get(report.id)
             if order and report.status in _OUTCOMES:
-                self.client.refuse(order.stream_id, *_OUTCOMES[report.status])
+                client.refuse(order.stream_id, *_OUTCOMES[report.status])
             elif order:
-                self.client.answer(order.stream_id)
-        for name in names:
-            self.client.changed(name)
-        try:
-            await self.client.settled()
-        except (NetError, IotmpError) as e:
-            raise LinkError(str(e))
-        self.contact()
-        return [(report.message_id, v.OK) for report in reports]
+                client.answer(order.stream_id)
+        if names:
+            names["status"] = None
+            for name, again in names.items():
+                client.changed(name, again)
+            client.mark()
 
     def close(self):
         """Never raises."""
@@ -130,10 +158,14 @@ class Thinger:
 
     async def judge(self, order):
         name = order.resource
-        if name == "restart":
+        kind = self.things.kinds[name]
+        if kind == RUN:
             await self.restart(order)
         value, wrong = self.things.demand(name, order.payload)
         status = 400
+        if kind == BOTH and not wrong:
+            self.client.answer(order.stream_id, value)
+            return []
         if not wrong and self.controller.safety.safe:
             status, wrong = 503, "in safe state"
         if not wrong and len(self.orders) >= _MOST:
@@ -141,10 +173,11 @@ class Thinger:
         if wrong:
             self.say("warning", "%s: refused: %s" % (name, wrong))
             self.client.refuse(order.stream_id, status, wrong)
-            self.client.changed(name)  # a dashboard shows what it asked for until it is told better
+            self.client.changed(name, True)  # a dashboard shows what it asked for until it is told better
             return []
         self.count += 1
         self.orders[self.count] = order, Timer(self.clock.ms(), _LOST_MS)
+        self.client.moved.set()
         return [Desired(name, value, self.count, None, _WINDOW_S)]
 
     def forget(self):
@@ -155,7 +188,7 @@ class Thinger:
             if lost.passed(now):
                 del self.orders[key]
                 self.client.refuse(order.stream_id, 504, "no outcome")
-                self.client.changed(order.resource)
+                self.client.changed(order.resource, True)
 
     async def restart(self, order):
         self.say("warning", "restart asked for by the cloud")

@@ -59,7 +59,7 @@ class Client:
         ended it, NetError or IotmpError."""
         if not self.inbox and not self.error:
             try:
-                await self.clock.within(most_ms, self._move())
+                await self.clock.within(most_ms, self.until_moved())
             except asyncio.TimeoutError:
                 pass
         if not self.inbox:
@@ -76,21 +76,22 @@ class Client:
     def refuse(self, *args):
         self._tell(self.session.refuse, *args)
 
-    def changed(self, name):
-        self._tell(self.session.changed, name, self.clock.ms())
+    def changed(self, name, again=False):
+        self._tell(self.session.changed, name, self.clock.ms(), again)
+
+    def mark(self):
+        """Ask for the answer to a keep-alive, which says that the server has everything it was told before; its number,
+        which `session.pongs` will have reached then."""
+        self._tell(self.session.ping, self.clock.ms())
+        return self.session.pings
 
     async def settled(self):
-        """Return when the server has everything that it was told before: its answer to a keep-alive says so. NetError
-        or IotmpError: it may or may not."""
-        session = self.session
-        if not self.error:
-            session.ping(self.clock.ms())
-            number = session.pings
-            self.moved.set()
-        while self.error or session.pongs < number:
+        """Return when the server has everything that it was told before. NetError or IotmpError: it may or may not."""
+        number = self.mark()
+        while self.error or self.session.pongs < number:
             if self.error:
                 raise self.error
-            await self._move()
+            await self.until_moved()
 
     async def disconnect(self):
         """Send what waits, say goodbye and close, within two seconds; after `abandon` too."""
@@ -147,7 +148,8 @@ class Client:
             say(*args)
             self.moved.set()
 
-    async def _move(self):
+    async def until_moved(self):
+        """Wait until something happened here."""
         self.moved.clear()
         await self.moved.wait()
 
@@ -179,7 +181,7 @@ class Client:
     async def _read(self, stream):
         while stream is self.stream:
             while len(self.inbox) > _MOST or self.session.full():
-                await self._move()
+                await self.until_moved()
             self._sort()
             self.moved.set()
             if len(self.inbox) <= _MOST:
@@ -194,7 +196,7 @@ class Client:
                 self.writing = False
                 self.moved.set()
             else:
-                await self._move()
+                await self.until_moved()
 
     async def _watch(self, stream):
         while stream is self.stream:

@@ -8,6 +8,7 @@ Use: put bytes into `space()`, tell `received(n)`, ask `next(now)` until it retu
 All moments are milliseconds that wrap at 2**30.
 """
 
+from binascii import crc32
 from collections import namedtuple
 from micropython import const
 
@@ -17,6 +18,7 @@ from iotmp.frame import IotmpError
 RUN = const(1)
 INPUT = const(2)
 OUTPUT = const(3)
+BOTH = const(4)
 
 _MASK = const(0x3FFFFFFF)
 _ANSWER_MS = const(20000)
@@ -24,20 +26,11 @@ _FASTEST_MS = const(1000)
 _SLOWEST_MS = const(86400000)
 _STREAMS = const(32)
 _FULL = const(4096)
+_FRESH_MS = const(5000)
 
 Order = namedtuple("Order", ("stream_id", "resource", "payload"))
-"""Something to do: a RUN resource, with payload None, or an INPUT with its new value. It waits for `answer` or `refuse`
-with this stream id, unless that is None."""
-
-_ACTS = {
-    f.DISCONNECT: "_leave",
-    f.KEEP_ALIVE: "_alive",
-    f.RUN: "_run",
-    f.DESCRIBE: "_describe",
-    f.START_STREAM: "_open",
-    f.STOP_STREAM: "_stop",
-    f.STREAM_DATA: "_data",
-}
+"""Something to do: a RUN resource, with payload None, an INPUT with its new value, or what has BOTH with what it shall
+work on. It waits for `answer` or `refuse` with this stream id, unless that is None."""
 
 
 class Refused(IotmpError):
@@ -45,8 +38,9 @@ class Refused(IotmpError):
 
 
 class Session:
-    """`thing`: the application, with `kinds`, a dict of RUN, INPUT or OUTPUT by resource name, and `read(name)`, the
-    present value. `keep_alive_ms`: at most 60000. `size`: bytes of the largest frame to receive.
+    """`thing`: the application, with `kinds`, a dict of RUN, INPUT, OUTPUT or BOTH by resource name, and `read(name)`,
+    the present value; of BOTH an example, {"in": ..., "out": ...}. `keep_alive_ms`: at most 60000.
+    `size`: bytes of the largest frame to receive.
 
     `heard` is set with every frame; `pings` and `pongs` count keep-alives sent and answered.
     """
@@ -62,7 +56,7 @@ class Session:
         self.end = self.skip = self.pings = self.pongs = 0
         self.ready = self.heard = False
         self.asked = now
-        self.streams = {}  # id: [resource, interval in ms or 0, moment of the last sample]
+        self.streams = {}  # id: [resource, interval in ms or 0, moment of the last sample, its checksum]
         self.out = f.encode(f.CONNECT, (f.STREAM_ID, stream_id), (f.PAYLOAD, (user, device, credential)))
 
     def space(self):
@@ -120,9 +114,10 @@ class Session:
             self.ping(now)
             since, left = 0, _ANSWER_MS
         left -= since
-        for stream_id, (_, interval, last) in self.streams.items():
+        for stream_id, stream in self.streams.items():
+            interval = stream[1]
             if interval:
-                since = (now - last) & _MASK
+                since = (now - stream[2]) & _MASK
                 if since >= interval:
                     if not self.full():
                         self._sample(stream_id, now)
@@ -149,12 +144,13 @@ class Session:
                 f.ERROR, (f.STREAM_ID, stream_id), (f.PARAMETERS, status), (f.PAYLOAD, {"error": text})
             )
 
-    def changed(self, name, now):
-        """The value of a resource changed here: tell the streams that want to hear of it. An output that is sampled in
-        intervals does not: buckets count its samples."""
-        for stream_id, (resource, interval, _) in self.streams.items():
-            if resource == name and (not interval or self.thing.kinds[name] == INPUT):
-                self._sample(stream_id, now)
+    def changed(self, name, now, again=False):
+        """The value of a resource may have changed here: tell the streams that want to hear of it, `again` where they
+        know it too, and otherwise where the last sample is older than seconds. An output that is sampled in intervals
+        does not: buckets count its samples."""
+        for stream_id, stream in self.streams.items():
+            if stream[0] == name and (not stream[1] or self.thing.kinds[name] == INPUT):
+                self._sample(stream_id, now, again)
 
     def leave(self):
         """Queue the goodbye."""
@@ -166,10 +162,14 @@ class Session:
         self.end -= size
         self.view[: self.end] = bytes(self.view[size : size + self.end])
 
-    def _sample(self, stream_id, now):
+    def _sample(self, stream_id, now, again=True):
         stream = self.streams[stream_id]
-        stream[2] = now
-        self.out += f.encode(f.STREAM_DATA, (f.STREAM_ID, stream_id), (f.PAYLOAD, self.thing.read(stream[0])))
+        data = f.encode(f.STREAM_DATA, (f.STREAM_ID, stream_id), (f.PAYLOAD, self.thing.read(stream[0])))
+        check = crc32(data) & _MASK
+        if again or check != stream[3] or (now - stream[2]) & _MASK > _FRESH_MS:
+            stream[2] = now
+            stream[3] = check
+            self.out += data
 
     def _act(self, kind, found, wrong, now):
         if not self.ready:
@@ -191,8 +191,8 @@ class Session:
             name = "/".join([part for part in name if type(part) is str])
         if type(name) is not str or name not in self.thing.kinds:
             name = None
-        act = _ACTS.get(kind)  # OK and ERROR answer nothing we ever asked
-        return act and getattr(self, act)(stream_id, name, found, now)
+        act = _ACTS[kind]  # OK and ERROR answer nothing we ever asked
+        return act and act(self, stream_id, name, found, now)
 
     def _leave(self, *_):
         raise IotmpError("closed by the server")
@@ -208,7 +208,7 @@ class Session:
             self.refuse(stream_id, 404, "not found")
         elif kind == OUTPUT:
             self.answer(stream_id, self.thing.read(name))
-        elif kind == RUN or f.PAYLOAD in found:
+        elif kind == RUN or f.PAYLOAD in found:  # INPUT or BOTH
             return Order(stream_id, name, found.get(f.PAYLOAD))
         else:
             self.answer(stream_id)
@@ -222,7 +222,10 @@ class Session:
         elif kinds[name] == RUN:
             self.answer(stream_id)
         else:
-            self.answer(stream_id, {"in" if kinds[name] == INPUT else "out": self.thing.read(name)})
+            value = self.thing.read(name)
+            self.answer(
+                stream_id, value if kinds[name] == BOTH else {"in" if kinds[name] == INPUT else "out": value}
+            )
 
     def _open(self, stream_id, name, found, now):
         interval = found.get(f.PARAMETERS)
@@ -231,12 +234,12 @@ class Session:
         interval = max(interval, 0) if type(interval) is int else 0
         if interval:
             interval = min(max(interval, _FASTEST_MS), _SLOWEST_MS)
-        if stream_id is None or self.thing.kinds.get(name, RUN) == RUN:
+        if stream_id is None or self.thing.kinds.get(name) not in (INPUT, OUTPUT):
             self.refuse(stream_id, 404, "not found")
         elif stream_id not in self.streams and len(self.streams) >= _STREAMS:
             self.refuse(stream_id, 503, "too many streams")
         else:
-            self.streams[stream_id] = [name, interval, now]
+            self.streams[stream_id] = [name, interval, now, 0]
             self.answer(stream_id)
             self._sample(stream_id, now)
 
@@ -248,3 +251,19 @@ class Session:
         stream = self.streams.get(stream_id)
         if stream and f.PAYLOAD in found and self.thing.kinds[stream[0]] == INPUT:
             return Order(None, stream[0], found[f.PAYLOAD])
+
+
+_ACTS = (
+    None,
+    None,
+    None,
+    None,
+    Session._leave,
+    Session._alive,
+    Session._run,
+    Session._describe,
+    Session._open,
+    Session._stop,
+    Session._data,
+)
+"""By the kind of a frame."""

@@ -140,7 +140,9 @@ def test_tokens_given_within_a_second_differ():
         again = f"grant_type=refresh_token&refresh_token={pairs[-1]['refresh_token']}"
         pairs.append(cloud.oauth(again).json())
         assert cloud.oauth(again).status == 401, "it has served"
-    assert len({pair["refresh_token"] for pair in pairs}) == len({pair["access_token"] for pair in pairs}) == 5
+    assert (
+        len({pair["refresh_token"] for pair in pairs}) == len({pair["access_token"] for pair in pairs}) == 5
+    )
     for pair in pairs:
         access, refresh = claims(pair["access_token"]), claims(pair["refresh_token"])
         assert (access["exp"] - access["iat"], refresh["exp"] - refresh["iat"]) == (7200, 61 * 86400)

@@ -137,6 +137,9 @@ async def test_changes_are_told():
     rig.told()
     rig.client.changed("relay")
     await settle()
+    assert rig.told() == []
+    rig.client.changed("relay", True)
+    await settle()
     assert rig.told() == [("STREAM_DATA", {"sid": 2, "payload": True})]
     rig.client.close()
 
@@ -150,6 +153,17 @@ async def test_settled_waits_for_the_answer():
     assert one.over and not two.over
     await rig.say("KEEP_ALIVE")
     assert two.over and not two.error
+    rig.client.close()
+
+
+async def test_a_mark_is_reached_with_its_answer():
+    rig = Rig()
+    await rig.connect()
+    first, second = rig.client.mark(), rig.client.mark()
+    await settle()
+    assert second == first + 1 and rig.told() == [("KEEP_ALIVE", {})] * 2
+    await rig.say("KEEP_ALIVE")
+    assert first <= rig.client.session.pongs < second
     rig.client.close()
 
 

@@ -1,7 +1,7 @@
 """What a device tells an IOTMP server, question by question: the exchanges of the vendor's clients, and odd ones."""
 
 from iotmp import frame as f
-from iotmp.session import INPUT, OUTPUT, RUN, Order, Refused, Session
+from iotmp.session import BOTH, INPUT, OUTPUT, RUN, Order, Refused, Session
 from tools.cloud import thinger_wire as server
 
 LATE = (1 << 30) - 700  # the counter wraps in the middle of every test
@@ -11,8 +11,8 @@ class Thing:
     """The application: a relay, a sensor, something to run."""
 
     def __init__(self):
-        self.kinds = {"relay": INPUT, "temperature": OUTPUT, "reset": RUN}
-        self.values = {"relay": True, "temperature": 23.5}
+        self.kinds = {"relay": INPUT, "temperature": OUTPUT, "reset": RUN, "io": BOTH}
+        self.values = {"relay": True, "temperature": 23.5, "io": {"in": {"a": 0}, "out": 1}}
 
     def read(self, name):
         return self.values[name]
@@ -106,11 +106,12 @@ def test_nothing_else_is_an_answer_to_the_login():
 def test_describe():
     rig = Rig()
     assert rig.ask("DESCRIBE", sid=16) == ok(
-        16, {"relay": {"fn": 2}, "reset": {"fn": 1}, "temperature": {"fn": 3}}
+        16, {"relay": {"fn": 2}, "reset": {"fn": 1}, "temperature": {"fn": 3}, "io": {"fn": 4}}
     )
     assert rig.ask("DESCRIBE", sid=17, resource="relay") == ok(17, {"in": True})
     assert rig.ask("DESCRIBE", sid=18, resource="temperature") == ok(18, {"out": 23.5})
     assert rig.ask("DESCRIBE", sid=19, resource="reset") == ok(19)
+    assert rig.ask("DESCRIBE", sid=21, resource="io") == ok(21, {"in": {"a": 0}, "out": 1})
     assert rig.ask("DESCRIBE", sid=20, resource="ghost") == error(20, 404, "not found")
 
 
@@ -154,6 +155,14 @@ def test_who_wants_no_answer_gets_none():
     rig.session.answer(order.stream_id)
     rig.session.refuse(order.stream_id, 400, "no")
     assert rig.told() == []
+
+
+def test_what_has_input_and_output_is_answered_by_the_application():
+    rig = Rig()
+    assert rig.hear(server.frame("RUN", sid=9, resource="io", payload={"a": 1})) == [Order(9, "io", {"a": 1})]
+    rig.session.answer(9, 2)
+    assert rig.told() == ok(9, 2)
+    assert rig.ask("RUN", sid=9, resource="io") == ok(9)
 
 
 def test_run():
@@ -223,6 +232,9 @@ def test_intervals_have_limits():
         assert rig.told() == []
         rig.session.changed("temperature", rig.now)
         assert rig.told() == [sample(1, 23.5)]
+        rig.thing.values["temperature"] = 23.25
+        rig.session.changed("temperature", rig.now)
+        assert rig.told() == [sample(1, 23.25)]
 
 
 def test_a_stream_on_change():
@@ -234,6 +246,16 @@ def test_a_stream_on_change():
     rig.thing.values["relay"] = False
     rig.session.changed("relay", rig.now)
     assert sorted([fields["sid"] for _, fields in rig.told()]) == [34, 35]
+    rig.session.changed("relay", rig.now)
+    assert rig.told() == [], "it is told"
+    rig.session.changed("relay", rig.now, True)
+    assert len(rig.told()) == 2, "whoever wrote wants to see it again"
+    rig.later(4999)
+    rig.session.changed("relay", rig.now)
+    assert rig.told() == []
+    rig.later(2)
+    rig.session.changed("relay", rig.now)
+    assert len(rig.told()) == 2, "a sign of life"
     rig.session.changed("temperature", rig.now)
     assert rig.told() == []
 
@@ -248,7 +270,7 @@ def test_a_stream_opened_again_is_the_same_stream():
 
 def test_what_cannot_be_streamed():
     rig = Rig()
-    for name in ("reset", "ghost"):
+    for name in ("reset", "ghost", "io"):
         assert rig.ask("START_STREAM", sid=34, resource=name) == error(34, 404, "not found")
     assert rig.ask("STOP_STREAM", sid=34) == ok(34)
 

@@ -33,7 +33,7 @@ def made(outputs=(SWITCH, THERMOSTAT), sensors=(ROOM,)):
 
 def test_kinds_and_catalog():
     controller, things = made()
-    assert things.kinds == {"pump": 2, "heater": 2, "room": 3, "status": 3, "restart": 1}
+    assert things.kinds == {"pump": 2, "heater": 2, "room": 3, "status": 3, "restart": 1, "reset": 1, "io": 4}
     adopt(controller, things.catalog)
     assert controller.notes == []
     assert [tuple(c) for c in things.catalog.commands] == [
@@ -61,9 +61,15 @@ def test_every_name_is_its_own_and_one_part_of_a_path():
     assert controller.notes == []
 
 
+def test_examples_leave_their_names_to_the_owner():
+    _, things = made([dict(SWITCH, name="reset")], [dict(ROOM, name="io")])
+    assert things.kinds == {"reset": 2, "io": 3, "status": 3, "restart": 1}
+    assert things.read("reset") is False and things.read("io") is None
+
+
 def test_nothing_at_all_is_still_a_device():
     _, things = made((), ())
-    assert things.kinds == {"status": 3, "restart": 1}
+    assert things.kinds == {"status": 3, "restart": 1, "reset": 1, "io": 4}
     assert things.read("status") == {"outputs": {}, "sensors": {}, "safe": "", "firmware": "1.2.3"}
 
 

@@ -66,7 +66,7 @@ async def test_the_resources_are_the_configuration(device, ready):
     found = (await ready.ask("GET", "api")).json()
     assert found == {
         "pump": {"fn": 2}, "heater": {"fn": 2}, "room": {"fn": 3}, "daylight": {"fn": 3}, "status": {"fn": 3},
-        "restart": {"fn": 1}}  # fmt: skip
+        "restart": {"fn": 1}, "reset": {"fn": 1}, "io": {"fn": 4}}  # fmt: skip
 
 
 async def test_a_relay_is_answered_when_it_has_switched(device, ready):
@@ -146,6 +146,100 @@ async def test_a_later_wish_makes_an_earlier_one_void(device, ready):
     assert await first == 409
     await asyncio.sleep(10)
     assert not device.on("pump")
+
+
+STREAMS = tuple(
+    (name, interval)
+    for name in ("pump", "heater", "room", "daylight", "status")
+    for interval in (None, 60000)
+)
+
+
+@pytest.mark.parametrize("when", ["with the login", "when online", "while reports wait"])
+async def test_the_first_sample_of_a_stream_is_sent_once(device, ready, when):
+    seen = {stream: [] for stream in STREAMS}
+
+    def open_streams(port):
+        for stream in STREAMS:
+            port.stream(stream[0], seen[stream].append, stream[1])
+
+    if when == "when online":
+        open_streams(ready.port)
+    else:
+        admits = device.thinger.admits
+
+        def admitted(port, *login):
+            found = admits(port, *login)
+            asyncio.get_running_loop().call_soon(open_streams, port)
+            return found
+
+        device.thinger.admits = admitted
+        device.thinger.running = when == "with the login"
+        device.net.cut()
+        if not device.thinger.running:
+            await asyncio.sleep(120)
+            device.app.controller.outputs[0].demand(1.0)
+            await asyncio.sleep(1)
+            device.thinger.running = True
+        await device.until(lambda: seen["room", None], 90)
+    await asyncio.sleep(4)
+    for stream, values in seen.items():
+        assert values, stream
+        assert [value for value, _ in itertools.groupby(values)] == values, f"{stream} says the same twice"
+
+
+@pytest.mark.parametrize("value", [True, False])
+async def test_a_dashboard_hears_of_every_write_also_where_nothing_changed(device, ready, value):
+    """It shows what was asked for until it is told what is."""
+    seen = []
+    ready.port.stream("pump", seen.append)
+    await asyncio.sleep(1)
+    for before in (1, 2, 3):
+        assert len(seen) == before
+        assert await ready.write("pump", "nonsense" if value else False) == (400 if value else 200)
+        await asyncio.sleep(0.5)
+    assert seen == [False] * 4
+
+
+async def test_a_write_is_answered_while_a_keep_alive_is_not(device, ready):
+    device.app.link.client.session.keep_alive_ms = 1000
+    await asyncio.sleep(2)
+    ready.port.keep_alives = False
+    await asyncio.sleep(5)  # one of its own, and reports wait for the answer to another
+    for value in (True, False, True):
+        assert await asyncio.wait_for(ready.write("pump", value), 1) == 200
+        assert device.on("pump") is value
+    assert await asyncio.wait_for(ready.read("room"), 1)
+    assert await asyncio.wait_for(ready.shown("pump"), 1) == {"in": True}
+    assert len(device.app.controller.outbox) >= 3, "nothing counts as delivered before the answer"
+    ready.port.answer_keep_alives()
+    await device.until(lambda: not len(device.app.controller.outbox), 5)
+    assert len(device.thinger.named("login")) == 1
+
+
+async def test_reports_that_wait_for_a_keep_alive_are_told_once(device, ready):
+    await asyncio.sleep(20)
+    seen = []
+    ready.port.stream("pump", seen.append)
+    await asyncio.sleep(1)
+    ready.port.keep_alives = False
+    for value in (True, False, True):
+        await ready.write("pump", value)
+        await asyncio.sleep(3)
+    assert seen == [False, True, False, True]
+    ready.port.answer_keep_alives()
+    await asyncio.sleep(30)
+    assert seen == [False, True, False, True]
+
+
+async def test_the_example_that_returns_sum_and_product(device, ready):
+    answer = await ready.ask("POST", "io", b'{"in": {"value1": 20, "value2": 10}}')
+    assert (answer.status, answer.json()) == (200, {"out": {"sum": 30, "mult": 200}})
+    for text in ("1", "null", "[]", '"x"', "{}", '{"value1": 1}', '{"value1": 1, "value2": "x"}', "true",
+                 '{"value1": [], "value2": {}}', '{"value1": null, "value2": 1}'):  # fmt: skip
+        assert (await ready.ask("POST", "io", ('{"in": %s}' % text).encode())).status == 400, text
+    assert await ready.shown("io") == {"in": {"value1": 0, "value2": 0}, "out": {"sum": 0, "mult": 0}}
+    assert (await ready.ask("GET", "io")).status == 200
 
 
 @pytest.mark.button
@@ -243,10 +337,11 @@ async def test_a_refused_login_is_safe_state_at_once_and_rare_tries(device, read
     await device.until(lambda: device.online, 950)
 
 
-async def test_restart_is_answered_and_leaves_safe_outputs(device, ready):
+@pytest.mark.parametrize("name", ["restart", "reset"])
+async def test_restart_is_answered_and_leaves_safe_outputs(device, ready, name):
     await ready.write("pump", True)
     resets = device.board.resets
-    assert (await ready.ask("GET", "restart")).status == 200
+    assert (await ready.ask("GET", name)).status == 200
     await device.until(lambda: device.board.resets == resets + 1, 5)
     assert not ready.port, "it said goodbye"
     await device.until(lambda: device.online, 60)
