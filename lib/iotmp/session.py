@@ -202,7 +202,7 @@ class Session:
             self.pongs += 1
             self.asked = now
 
-    def _run(self, stream_id, name, found, now):
+    def _run_resource(self, stream_id, name, found, now):
         kind = self.thing.kinds.get(name)
         if not kind:
             self.refuse(stream_id, 404, "not found")
@@ -247,7 +247,7 @@ class Session:
         self.streams.pop(stream_id, None)
         self.answer(stream_id)
 
-    def _data(self, stream_id, name, found, now):
+    def _take_data(self, stream_id, name, found, now):
         stream = self.streams.get(stream_id)
         if stream and f.PAYLOAD in found and self.thing.kinds[stream[0]] == INPUT:
             return Order(None, stream[0], found[f.PAYLOAD])
@@ -260,10 +260,10 @@ _ACTS = (
     None,
     Session._leave,
     Session._alive,
-    Session._run,
+    Session._run_resource,
     Session._describe,
     Session._open,
     Session._stop,
-    Session._data,
+    Session._take_data,
 )
 """By the kind of a frame."""
