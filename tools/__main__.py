@@ -48,11 +48,15 @@ def usage() -> str:
     return "\n".join(lines)
 
 
+def _show(argv: list[str] | None) -> int:
+    print(usage())
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
-        print(usage())
-        return 0
+        return cli.run(_show)
     modules = {name: module for commands in COMMANDS.values() for name, (module, _) in commands.items()}
     if name not in modules:
         print(f"no command {name!r}\n\n{usage()}", file=sys.stderr)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tools import interpreter
+from tools import cli, interpreter
 from tools.figures import Line
 from tools.figures_memory import MemoryFigures
 from tools.figures_mqtt import MqttFigures
@@ -67,4 +67,4 @@ def _print(figure: Callable[[], Awaitable[Line | list[Line]]]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run(main))

@@ -51,12 +51,14 @@ def main(argv: list[str] | None = None) -> int:
         " to NUMBER.",
     )
     parser.add_argument(
-        "number", type=int, metavar="NUMBER", help="1..999999, one that was never used before"
+        "number", type=int, nargs="?", metavar="NUMBER", help="1..999999, one that was never used before"
     )
     parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="whose update.key signs it")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="what the server serves")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="what the server serves")
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree; default: this one")
     options = parser.parse_args(argv)
+    if options.number is None or options.out is None:
+        parser.error("NUMBER or FOLDER is missing, as in: make bundle NUMBER=7 OUT=served/firmware")
     folder = options.out / str(options.number)
     if not 0 < options.number < 1_000_000:
         raise cli.Failed("NUMBER has to be 1..999999")

@@ -170,7 +170,8 @@ def address(text: str) -> tuple[str, int]:
     """`HOST[:PORT]` or an https address, as argparse wants a type."""
     host, _, port = re.sub(r"^(https|mqtts)://", "", text).rstrip("/").partition(":")
     if not host or "/" in host or not (port or "443").isdecimal() or not 0 < int(port or 443) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST or HOST:PORT")
+        missing = "no server is named, as in: make ca HOST=api.therealer.com"
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST or HOST:PORT" if text else missing)
     return host, int(port or 443)
 
 

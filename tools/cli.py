@@ -1,14 +1,22 @@
 """What the commands of `python -m tools` have in common: how they fail, how they talk, how they show long work.
 
 Exit status of every command: 0 done, 1 refused or failed (what went wrong and what to do is on standard error), 2 wrong
-usage, 130 stopped with Ctrl-C. Colours and moving bars only on a terminal; NO_COLOR turns colours off.
+usage, 130 stopped with Ctrl-C. A terminal that closes, SIGTERM and a reader that has seen enough (`| head`) end one
+as Ctrl-C does, in order; where that is no ordinary end of it the status is 129, 143 or 141.
+Colours and moving bars only on a terminal; NO_COLOR turns colours off.
 A command is a module with `main(argv) -> int`; its last line is `sys.exit(cli.run(main))`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import IO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -26,22 +34,88 @@ class Failed(Exception):
 
 def run(main: Main, argv: list[str] | None = None) -> int:
     """Run a command's `main`, and turn what stops it into words and an exit status."""
+    ending = _Ending()
     try:
-        return main(argv)
+        with ending.watched():
+            try:
+                return main(argv)
+            finally:
+                sys.stdout.flush()
     except Failed as failed:
         errors = console(stderr=True)
         errors.print(f"error: {failed.what}", style="red")
         if failed.do:
             errors.print(failed.do)
         return 1
+    except BrokenPipeError:
+        _to_nobody(sys.stdout)
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+        number = signal.SIGPIPE if _Console.gone else ending.number
+        if number is None:
+            print("stopped", file=sys.stderr)
+        return 128 + (number or signal.SIGINT)
+
+
+class _Ending:
+    """Makes of the signals that ask for an end what Ctrl-C is. `number`: the one that came."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                if signal.getsignal(number) == signal.SIG_DFL:  # whoever ignores it, such as nohup, means it
+                    before[number] = signal.signal(number, self._came)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        if self.number is not None:
+            return  # it ends already; a closing terminal says so more than once
+        self.number = number
+        if number == signal.SIGHUP:
+            for stream in (sys.stdout, sys.stderr):
+                if stream.isatty():
+                    _to_nobody(stream)
+        stop()
+
+
+def stop() -> None:
+    """As if Ctrl-C had been pressed, also where that is ignored because this runs in the background."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
+def _to_nobody(stream: IO[str]) -> None:
+    """What is written from now on is gone."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):  # no real file
+        os.dup2(nobody, stream.fileno())
+    os.close(nobody)
+
+
+class _Console(Console):
+    """One whose reader may go, such as `head`: that ends the command as Ctrl-C does. `gone`: it went."""
+
+    gone = False
+
+    def on_broken_pipe(self) -> None:
+        _Console.gone = self.quiet = True
+        _to_nobody(self.file)
+        stop()
 
 
 def console(stderr: bool = False) -> Console:
     """Where a command prints: words stay as they are, and are not cut at the edge of the window."""
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def progress(on: Console) -> Progress:

@@ -19,8 +19,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tools import cli, deploy, interpreter, payload
-from tools.cloud import show
+from tools import cli, deploy, interpreter, payload, rawrepl
+from tools.cloud import client, show
 from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.nouns import Plan
 from tools.keys import key_presses
@@ -189,7 +189,8 @@ def main(argv: list[str] | None = None) -> int:
         "--connection", type=Path, default=CONNECTION_FILE, help="connection file for tools.cloud"
     )
     options = parser.parse_args(argv)
-    console = Console(highlight=False, soft_wrap=True)
+    console = cli.console()
+    client.only_one(options.connection)
     try:
         asyncio.run(_play(console, options))
     except (
@@ -214,15 +215,14 @@ def _python() -> str:
 def _deploy(stage: Stage, tree: Path, port: str) -> deploy.Plan:
     """Put the firmware on a blank board, as `make deploy` does it; what was sent. For a thread."""
     root = payload.starters(tree) | stage.owners_files()
-    with deploy.plugged_in(port) as transport:
+    with rawrepl.opened(port) as transport:
         return deploy.deploy(transport, payload.slot_files(tree), root, Console(quiet=True))
 
 
 async def _play(console: Console, options: argparse.Namespace) -> None:
     found, tree = interpreter.find(options.bits), options.tree
     loop, keys = asyncio.get_running_loop(), asyncio.Queue[str]()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, keys.put_nowait, "q")
+    loop.add_signal_handler(signal.SIGINT, keys.put_nowait, "q")
     narrator = Narrator(console, options.verbose)
     stage = Stage(
         found, tree=tree, transport=options.transport, powered=False, blank=True, time_scale=15, room_c=18,

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -41,10 +40,11 @@ _SILENCE_S = 30
 """For how long a board may say nothing after its reset."""
 _ONLINE_S = 90
 """Wi-Fi, time and two handshakes take a healthy board some ten seconds, a weak network a minute."""
-_KEPT = """\
-The board keeps the version it had. Plug it in, press its reset button, and run this again: what has arrived is not sent
-twice."""
-
+_KEPT = "The board keeps the version it had, and what has arrived is not sent twice."
+_DONE = "Everything has arrived."
+_UNSEEN = (
+    "Everything has arrived, and the board is starting with it; whether it comes online, make monitor shows."
+)
 _ARRIVED = "Everything had arrived before. Plug it in, and look with make monitor or make status."
 
 
@@ -167,16 +167,16 @@ def _sum(data: bytes) -> str:
 
 
 class Board:
-    """A board at its raw REPL, and what it can be told to do. `transport`: one of mpremote's; it is interrupted."""
+    """A board at its raw REPL, and what it can be told to do. `transport`: one of mpremote's."""
 
-    def __init__(self, transport: SerialTransport):
-        self._transport = transport
-        rawrepl.enter(transport)
+    def __init__(self, transport: SerialTransport, work: rawrepl.Work):
+        self._transport, self._work = transport, work
         self.run(_PROBE.read_text())
 
     def run(self, program: str) -> str:
         """What the program printed. TransportExecError with the traceback when it fails."""
-        output, error = self._transport.exec_raw(program, timeout=_PATIENCE_S)
+        with rawrepl.whole():
+            output, error = self._transport.exec_raw(program, timeout=_PATIENCE_S)
         if error:
             raise TransportExecError(1, error.decode(errors="replace"))
         return output.decode()
@@ -212,7 +212,9 @@ class Board:
             raise cli.Failed(
                 f"{wrong[0]} arrived changed", "Try again; if it persists, the cable or flash is bad."
             )
-        self.run(f"finish({todo.renamed!r}, {todo.gone!r}, {todo.record!r})")
+        with rawrepl.whole():
+            self.run(f"finish({todo.renamed!r}, {todo.gone!r}, {todo.record!r})")
+            self._work.left = _DONE
 
     def _write_rom(self, rom: romplan.RomPlan, sent: Callable[[int], None]) -> None:
         """First what has to make room for it, if it does, then the image. Raises cli.Failed if it arrived changed."""
@@ -240,7 +242,7 @@ def main(argv: list[str] | None = None) -> int:
         raise cli.Failed(f"does not compile: {error}") from None
     if not options.code_only:
         root |= _owners_files(options.config)
-    with plugged_in(port) as transport:
+    with rawrepl.opened(port) as transport:
         done = deploy(transport, code, root, console, payload.conditions(options.tree))
         if options.no_wait:
             return 0
@@ -248,6 +250,9 @@ def main(argv: list[str] | None = None) -> int:
             outcome = wait(seriallog.Lines(transport.serial), done.slot, console, options.within)
         except OSError as error:
             raise cli.Failed(f"the cable is out: {error}", _ARRIVED) from None
+        except KeyboardInterrupt:
+            cli.console(stderr=True).print(_UNSEEN)
+            raise
     if outcome.kind != "online":
         raise cli.Failed(outcome.text, outcome.do)
     console.print(outcome.text, style="green")
@@ -290,22 +295,6 @@ def wait(lines: seriallog.Lines, slot: str, console: Any, within_s: float) -> Ou
                 return outcome
 
 
-@contextlib.contextmanager
-def plugged_in(port: str) -> Iterator[SerialTransport]:
-    """The board at a port; what goes wrong with it becomes cli.Failed."""
-    transport = rawrepl.opened(port)
-    try:
-        yield transport
-    except TransportExecError as error:
-        raise cli.Failed(f"the board could not do it: {rawrepl.last_line(error)}", _KEPT) from None
-    except rawrepl.BROKEN as error:
-        raise cli.Failed(
-            f"the board could not be reached to the end: {rawrepl.last_line(error)}", _KEPT
-        ) from None
-    finally:
-        transport.close()
-
-
 def deploy(
     transport: SerialTransport,
     code: Mapping[str, bytes],
@@ -313,8 +302,18 @@ def deploy(
     console: Any,
     conditions: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
-    """Bring the board at the other end to this state and restart it; what was done."""
-    board = Board(transport)
+    """Bring the board at the other end to this state and restart it; what was done. Raises cli.Failed."""
+    with rawrepl.stopped(transport, _KEPT) as work:
+        return _carried(Board(transport, work), code, root, console, conditions)
+
+
+def _carried(
+    board: Board,
+    code: Mapping[str, bytes],
+    root: Mapping[str, bytes],
+    console: Any,
+    conditions: Mapping[str, str],
+) -> Plan:
     seen = board.look(sorted(root))
     if seen["frozen"] and not seen["slot"].get("slot"):
         # A copy in the file system would win over it, and run from the heap.
@@ -347,7 +346,6 @@ def deploy(
         console.print(f"sent {len(todo.sent)} files, {todo.size:,} bytes{where}; restarting")
     else:
         console.print("nothing changed, nothing sent; restarting")
-    rawrepl.restart(transport)
     return todo
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tools import cli, esp_image, ports
 
+_WHICH = """\
+Download ESP32_GENERIC-….bin from micropython.org/download/ESP32_GENERIC, and: make flash IMAGE=ESP32_GENERIC-….bin"""
 _TROUBLE = """\
 If no connection was made: hold the button BOOT (or IO0), press EN (or RST), let go of BOOT, and try again.
 If the port is busy: close whatever watches the board. If permission is denied: add yourself to its group
@@ -26,12 +28,14 @@ def main(argv: list[str] | None = None) -> int:
         description="Erase a board and write a MicroPython image to it (1.24 or newer, for the classic ESP32).",
     )
     parser.add_argument(
-        "image", type=Path, metavar="IMAGE", help="ESP32_GENERIC-….bin from micropython.org/download"
+        "image", nargs="?", metavar="IMAGE", help="ESP32_GENERIC-….bin from micropython.org/download"
     )
     parser.add_argument("--port", help="serial port; default: the only one that is plugged in")
     parser.add_argument("--baud", type=int, default=460800, help="speed of writing (default: 460800)")
     options = parser.parse_args(argv)
-    image = _read(options.image)
+    if not options.image:
+        parser.error(f"IMAGE is missing. {_WHICH}")
+    image = _read(Path(options.image))
     port = ports.choose(options.port)
     print(f"MicroPython {image.version} ({image.board}), {len(image.data):,} bytes, to {port}", flush=True)
     # esptool refuses any other chip, and looks before it erases. What it wrote it reads back as a sum.
@@ -57,7 +61,7 @@ def _read(path: Path) -> esp_image.Image:
     try:
         return esp_image.read(path.read_bytes())
     except OSError as error:
-        raise cli.Failed(f"{path}: {error.strerror}", "Name the file that you downloaded: IMAGE=…") from None
+        raise cli.Failed(f"{path}: {error.strerror}", _WHICH) from None
     except esp_image.ImageError as error:
         raise cli.Failed(f"{path}: {error}") from None
 

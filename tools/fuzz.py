@@ -47,6 +47,7 @@ from mqtt5.session import Session  # noqa: E402
 from netio.errors import NetError  # noqa: E402
 from sntp import client as sntp  # noqa: E402
 from tests_host.support import mqtt_server as mqtt  # noqa: E402
+from tools import cli  # noqa: E402
 from tools.cloud import thinger_wire as thinger  # noqa: E402
 
 INPUTS = 100_000
@@ -515,4 +516,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run(main))

@@ -25,7 +25,10 @@ def key_presses(loop: asyncio.AbstractEventLoop, put: Callable[[str], None]) -> 
     person = sys.stdin.isatty() and _is_ours(fd)
 
     def read() -> None:
-        data = os.read(fd, 64)
+        try:
+            data = os.read(fd, 64)
+        except OSError:  # the terminal was closed
+            data = b""
         for key in "".join(data.decode("ascii", "ignore").lower().split()):
             put(key)
         if not data:
@@ -42,7 +45,8 @@ def key_presses(loop: asyncio.AbstractEventLoop, put: Callable[[str], None]) -> 
     finally:
         loop.remove_reader(fd)
         if before:
-            termios.tcsetattr(fd, termios.TCSADRAIN, before)
+            with contextlib.suppress(termios.error):  # the terminal was closed
+                termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
 def _is_ours(terminal: int) -> bool:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from serial import Serial, serial_for_url
-
 from tools import cli, ports, seriallog
 
 
@@ -20,22 +18,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
     options = parser.parse_args(argv)
-    with listen(ports.choose(options.port)) as port:
+    with ports.opened(ports.choose(options.port), seriallog.BAUD) as port:
         try:
             seriallog.follow(seriallog.Lines(port), cli.console())
         except OSError as error:
             raise cli.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
     return 0
-
-
-def listen(name: str) -> Serial:
-    """The open port. Raises cli.Failed."""
-    try:
-        return serial_for_url(name, seriallog.BAUD, timeout=1)
-    except (OSError, ValueError) as error:
-        raise cli.Failed(
-            f"{name}: {error}", "Close whatever else watches the board; is the name right?"
-        ) from None
 
 
 if __name__ == "__main__":

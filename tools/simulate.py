@@ -31,6 +31,7 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostsh
 
 from firmware.core.nouns import number  # noqa: E402 - after the path to it
 from firmware.runtime import local, network, session, supervisor  # noqa: E402
+from tools import cli  # noqa: E402
 from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID  # noqa: E402
 from tools.cloud.model import Model  # noqa: E402
 from tools.cloud.nouns import Command, Device, Plan, Sensor  # noqa: E402
@@ -347,4 +348,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run(main))

@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tools import interpreter, smoke_thinger
+from tools import cli, interpreter, smoke_thinger
 from tools.acts import Act, ActFailedError, Facts, about, must, play
 from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.model import Served
@@ -262,4 +262,4 @@ async def _play(console: Console, transport: str, options: argparse.Namespace) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run(main))

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 from serial import Serial
 
-from tools import cli, monitor, ports, seriallog
+from tools import cli, ports, seriallog
 
 _ANSWER = "status {"
 _STATES = {
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         "--within", type=float, default=10, metavar="S", help="patience in seconds (default: 10)"
     )
     options = parser.parse_args(argv)
-    with monitor.listen(ports.choose(options.port)) as port:
+    with ports.opened(ports.choose(options.port), seriallog.BAUD) as port:
         try:
             answer = ask(port, options.within)
         except OSError as error:

@@ -132,7 +132,7 @@ async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):
     os.close(stdin)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_ends_it_in_order_without_a_terminal(tmp_path, number):
     async with Demo(tmp_path / "admin.json", subprocess.DEVNULL) as demo:
         await demo.says("relay heater on")

@@ -3,21 +3,32 @@
 import asyncio
 import json
 import shutil
+import signal
 import sys
+
+import pytest
 
 from tools.layers import ROOT
 from tools.stage import Stage
 
 
-async def command(*arguments):
-    """(exit status, output) of `python -m tools ...`."""
-    process = await asyncio.create_subprocess_exec(
+def start(*arguments):
+    return asyncio.create_subprocess_exec(
         sys.executable, "-m", "tools", *arguments, cwd=ROOT,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
+
+
+async def end_of(process):
+    """(exit status, output)."""
     async with asyncio.timeout(90):
         output, _ = await process.communicate()
     return process.returncode, output.decode()
+
+
+async def command(*arguments):
+    """(exit status, output) of `python -m tools ...`."""
+    return await end_of(await start(*arguments))
 
 
 def bring_home(stage, home):
@@ -132,9 +143,10 @@ async def test_a_version_that_gives_way_to_the_one_before_is_no_success(smallest
         await stage.online()
         url = await stage.board.console.open()
         shutil.copytree(stage.flash / "certs", tmp_path / "certs")
-        status, output = await command("deploy", "--port", url, "--code-only", "--tree", tree)
-        assert status == 1 and "fell back to slot root" in output, output
-        await stage.online()
+        for _ in range(2):  # what runs is compared, not what was sent
+            status, output = await command("deploy", "--port", url, "--code-only", "--tree", tree)
+            assert status == 1 and "fell back to slot root" in output, output
+            await stage.online()
 
 
 async def test_a_wrong_secret_is_no_success(smallest, tmp_path):
@@ -185,3 +197,54 @@ async def test_a_cable_that_comes_out_at_the_end_takes_nothing_back(smallest, tm
         status, output = await running
         assert status == 1 and "the cable is out" in output and "arrived" in output, output
         assert "keeps the version it had" not in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("when", ["repl", "sending", "arrived", "restarted"])
+async def test_a_board_runs_on_when_a_deploy_is_stopped(smallest, tmp_path, number, when):
+    """While the firmware is being stopped, while files travel, and while the new start is watched."""
+    tree = edited(tmp_path, **{"firmware/device": DEVICE + "\n\nSPARE = 1\n"})
+    async with Stage(smallest) as stage:
+        await stage.online()
+        url = await stage.board.console.open()
+        process = await start("deploy", "--port", url, "--code-only", "--tree", tree)
+        boots = stage.board.boots
+        moments = {
+            "repl": lambda: stage.board.chip.at_repl,
+            "sending": lambda: any((stage.flash / "a").rglob("*.mpy")),
+            "arrived": (stage.flash / "slot.json").exists,
+            "restarted": lambda: stage.board.boots == boots + 2,
+        }
+        await stage.until(when, moments[when], 60)
+        process.send_signal(number)
+        status, output = await end_of(process)
+        assert status == 128 + number and "Traceback" not in output, output
+        assert "The board was started again." in output or "the board is starting" in output, output
+        arrived = when in ("arrived", "restarted")
+        assert ("keeps the version it had" in output) != arrived, output
+        await stage.online(30)
+        assert stage.board.boots > boots and not stage.board.chip.at_repl
+        assert (stage.flash / "slot.json").exists() == arrived
+
+
+async def test_a_board_runs_on_when_what_was_sent_has_no_room(smallest, tmp_path, monkeypatch):
+    """Whatever else ends a deploy ahead of time."""
+    tree = edited(tmp_path, main="x" * 4_000_000)
+    async with Stage(smallest) as stage:
+        await stage.online()
+        url = await stage.board.console.open()
+        status, output = await command("deploy", "--port", url, "--code-only", "--tree", tree)
+        assert status == 1 and "blocks of" in output and "The board was started again." in output, output
+        await stage.online(30)
+
+
+async def test_a_board_runs_on_when_the_doctor_is_stopped(smallest):
+    async with Stage(smallest) as stage:
+        await stage.online()
+        url = await stage.board.console.open()
+        process = await start("doctor", "--port", url)
+        await stage.until("the firmware is stopped", lambda: stage.board.chip.at_repl, 30)
+        process.send_signal(signal.SIGINT)
+        status, output = await end_of(process)
+        assert status == 130 and "The board was started again." in output, output
+        await stage.online(30)

@@ -84,6 +84,21 @@ async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
         assert stage.board.boots == 1 and not stage.board.chip.at_repl
 
 
+@pytest.mark.parametrize("tool", ["status", "monitor", "deploy", "doctor"])
+async def test_a_port_that_somebody_uses_is_told_from_a_cable_that_is_out(smallest, tool):
+    async with Stage(smallest) as stage:
+        await stage.online()
+        url = await stage.board.console.open()
+        _, watching = await asyncio.open_connection(*url.removeprefix("socket://").split(":"))
+        try:
+            code = ["--code-only"] if tool == "deploy" else []
+            status, output = await command(tool, "--port", url, *code)
+        finally:
+            watching.close()
+        assert status == 1 and f"another program uses {url}" in output, output
+        assert not stage.board.chip.at_repl
+
+
 async def test_a_stopped_board_gives_no_answer_and_says_so(smallest):
     async with Stage(smallest) as stage:
         await stage.online()

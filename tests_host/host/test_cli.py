@@ -3,8 +3,10 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,93 @@ def test_colours_and_bars_only_on_a_terminal(capsys):
     with cli.progress(cli.console()) as progress:
         progress.add_task("sending", total=1, completed=1)
     assert capsys.readouterr().out == ""
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly():
+    script = (
+        "import sys\nfrom tools import cli\ndef m(a):\n    for n in range(99999): {}\nsys.exit(cli.run(m))"
+    )
+    for line in ("print(n)", "cli.console().print(n)"):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen([sys.executable, "-c", script.format(line)], cwd=ROOT, **pipes) as process:
+            process.stdout.readline()
+            process.stdout.close()
+            assert process.wait(60) == 141
+            assert process.stderr.read() == b""
+
+
+def test_a_reader_that_goes_ends_what_runs_until_ctrl_c_in_order():
+    script = """
+import asyncio, sys
+from tools import cli
+async def work(out):
+    try:
+        while True:
+            out.print("x" * 80)
+            await asyncio.sleep(0)
+    finally:
+        print("in order", file=sys.stderr)
+def m(a):
+    asyncio.run(work(cli.console()))
+sys.exit(cli.run(m))"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, **pipes) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 141
+        assert process.stderr.read() == b"in order\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("ctrl_c", [signal.SIG_IGN, signal.default_int_handler])
+@pytest.mark.parametrize("wait", ["time.sleep(99)", "asyncio.run(asyncio.sleep(99))"])
+def test_a_signal_to_end_is_ctrl_c(number, ctrl_c, wait):
+    """Also in the background, where a shell has Ctrl-C ignored; a second one does not disturb the orderly end."""
+    script = f"""
+import asyncio, os, signal, sys, time
+from tools import cli
+signal.signal(signal.SIGINT, {"signal.SIG_IGN" if ctrl_c == signal.SIG_IGN else "signal.default_int_handler"})
+def m(a):
+    try:
+        print("begun", flush=True)
+        {wait}
+    finally:
+        os.kill(os.getpid(), {int(number)})
+        time.sleep(0.1)
+        print("in order", flush=True)
+sys.exit(cli.run(m))"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, **pipes) as process:
+        assert process.stdout.readline() == b"begun\n"
+        process.send_signal(number)
+        assert process.stdout.read() == b"in order\n"
+        assert process.wait(60) == 128 + number and process.stderr.read() == b""
+
+
+def test_who_must_not_be_ended_by_a_closed_terminal_is_not():
+    script = (
+        "import sys, time\nfrom tools import cli\ndef m(a):\n    print('b', flush=True)\n    time.sleep(1)\n"
+    )
+    script += "    return 0\nsys.exit(cli.run(m))"
+    with subprocess.Popen(
+        ["nohup", sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("command", [["tools"], ["tools.status"], ["tools.cloud", "set", "6", "1"]])
+def test_a_python_without_the_packages_says_what_to_do(tmp_path, command):
+    venv.create(tmp_path, with_pip=False)
+    argv = [str(tmp_path / "bin/python"), "-m", *command]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "make setup" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("flash", "IMAGE=ESP32"), ("ca", "HOST=api"), ("bundle", "NUMBER=7 OUT=")]
+)
+def test_a_target_without_what_it_needs_shows_how_it_is_called(target, words):
+    done = subprocess.run(["make", "-s", target], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and words in done.stderr and "Traceback" not in done.stderr

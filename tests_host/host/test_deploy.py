@@ -69,6 +69,10 @@ class Bench:
             transport.serial = Cut(transport.serial, limit)
             try:
                 return deploy(transport, code, root, Console(file=self.said, width=200), self.conditions)
+            except Failed as failed:
+                if isinstance(failed.__context__, CableOut):
+                    raise CableOut from None
+                raise
             finally:
                 transport.close()
 
@@ -171,6 +175,13 @@ async def test_a_plain_copy_in_the_root_goes_on_working_and_is_what_a_bad_deploy
         await bench.runs(1)
         assert bench.lines == ["dies"] * 3 + ["runs 1 lib"]
         assert bench.record() == {"slot": "", "failed": "a", "number": 0}
+
+        # What runs is another version than what was sent: sent again it is chosen again, and not "nothing changed".
+        bench.lines.clear()
+        again = await bench.deploy(bad, rooted())
+        assert again.target == "a" and not again.sent
+        await bench.runs(1)
+        assert bench.lines == ["dies"] * 3 + ["runs 1 lib"]
 
 
 async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):

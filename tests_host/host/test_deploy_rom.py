@@ -119,6 +119,12 @@ async def test_a_version_that_dies_is_taken_back(tmp_path):
         assert bench.lines == ["dies"] * 3 + ["runs 1 rom in place"]
         assert bench.record() == {"slot": "rom:0", "failed": bad.target, "number": 0}
 
+        bench.lines.clear()
+        again = await bench.deploy(version(tmp_path, 2, dies=True), rooted())
+        assert again.target == bad.target
+        await bench.runs(1)
+        assert bench.lines == ["dies"] * 3 + ["runs 1 rom in place"]
+
 
 async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
     await cut_everywhere(tmp_path, 20 * KB, 128 * KB, ["runs 1 rom in place"])

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import interpreter
+from tools import cli, interpreter
 from tools.board.install import install
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World, wiring_from
@@ -67,11 +67,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 async def _play(board: VirtualBoard, console_port: int) -> None:
-    """Until `q`, Ctrl-C or SIGTERM."""
+    """Until `q` or Ctrl-C."""
     loop = asyncio.get_running_loop()
     keys: asyncio.Queue[str] = asyncio.Queue()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, keys.put_nowait, "q")
+    loop.add_signal_handler(signal.SIGINT, keys.put_nowait, "q")
     async with board:
         print(f"serial port: {await board.console.open(console_port)}\n{_KEYS}", flush=True)
         with key_presses(loop, keys.put_nowait):
@@ -115,4 +114,4 @@ def _flash(kept: Path | None) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run(main))

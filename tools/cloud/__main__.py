@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tools import cli, ports
 from tools.cloud import client, show
 from tools.cloud.broker import MODES as BROKER_MODES
 from tools.cloud.brokerprocess import BrokerError
@@ -33,13 +34,15 @@ _SWITCH = {"on": True, "off": False}
 def main(argv: list[str] | None = None) -> int:
     options = vars(_parser().parse_args(argv))
     verb, file, as_json = options.pop("verb"), options.pop("connection"), options.pop("json")
-    console = Console(highlight=False, soft_wrap=True)
+    console = cli.console()
     if verb == "serve":
+        client.only_one(file)
         try:
             asyncio.run(_serve(console, file, **options))
         except (BrokerError, MosquittoError) as error:
-            print(error, file=sys.stderr)
-            return 1
+            raise cli.Failed(str(error)) from None
+        except OSError as error:
+            raise ports.taken(options["port"], error) from None
         return 0
     arguments = {
         name: _SWITCH.get(value, value) if name == "on" else value for name, value in options.items()
@@ -81,10 +84,9 @@ def _print(console: Console, verb: str, result: Any) -> None:
 
 
 async def _serve(console: Console, file: Path, db: str, port: int, min_interval_s: float, mqtt: bool) -> None:
-    """Run a cloud with the demo device until Ctrl-C or SIGTERM, one line per event."""
+    """Run a cloud with the demo device until Ctrl-C, one line per event."""
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
     if db != ":memory:":
         Path(db).parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(min_interval_s=min_interval_s)
@@ -175,4 +177,4 @@ def _world_verbs(verbs: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run(main))

@@ -5,10 +5,13 @@ Owns the place of that file and the meaning of a failed call. Refuses to start a
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 from pathlib import Path
 from typing import Any
+
+from tools import cli
 
 CONNECTION_FILE = Path(__file__).resolve().parents[2] / ".cache/cloud/admin.json"
 
@@ -27,6 +30,16 @@ def find(file: Path = CONNECTION_FILE) -> dict[str, Any]:
         return json.loads(file.read_text())
     except (OSError, ValueError):
         raise NoCloud from None
+
+
+def only_one(file: Path = CONNECTION_FILE) -> None:
+    """Raises cli.Failed where a cloud runs that is found by this file: its owner would play with the other one."""
+    with contextlib.suppress(NoCloud):
+        call("counters", file)
+        raise cli.Failed(
+            f"a simulated cloud runs here already, as process {find(file)['pid']}",
+            f"End it, or give this one a connection file of its own: --connection {file.with_name('second.json')}",
+        )
 
 
 def call(verb: str, file: Path = CONNECTION_FILE, **arguments: Any) -> Any:

@@ -47,18 +47,11 @@ def main(argv: list[str] | None = None) -> int:
     port = ports.choose(parser.parse_args(argv).port)
     console = cli.console()
     console.print(f"asking the board at {port}; this may take a minute")
-    transport = rawrepl.opened(port)
     lines = _Lines(lambda line: console.print(line, style=_STYLES.get(line.split(" ")[0], "")))
-    try:
-        rawrepl.enter(transport)
+    with rawrepl.opened(port) as transport, rawrepl.stopped(transport):
         for check in _CHECKS:
             _, error = transport.exec_raw(check.read_text(), timeout=_SILENCE_S, data_consumer=lines.feed)
             lines.feed(error)
-        rawrepl.restart(transport)
-    except rawrepl.BROKEN as error:
-        console.print(rawrepl.last_line(error))
-    finally:
-        transport.close()
     tally = [
         match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes?, (\d+) problems?", line))
     ]

@@ -1,0 +1,115 @@
+"""A port that cannot be opened, and a board that does not answer: one clear line each."""
+
+import contextlib
+import errno
+import os
+import pty
+import socket
+import threading
+
+import pytest
+from serial import SerialException
+
+from tests_host.host.test_flash import port
+from tools import ports, rawrepl
+from tools.cli import Failed
+
+
+@pytest.fixture
+def pseudo_terminal():
+    leader, follower = pty.openpty()
+    yield os.ttyname(follower)
+    os.close(leader)
+    os.close(follower)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("/dev/ttyUSB99", "there is no port /dev/ttyUSB99"),
+        (__file__, "is no serial port"),
+        ("/tmp", "is no serial port"),
+        ("foo://bar", "is no serial port"),
+        ("socket://127.0.0.1:9", "nothing answers at"),
+        ("socket://nobody.invalid:9", "nothing answers at"),
+        ("socket://127.0.0.1", "nothing answers at"),
+    ],
+)
+def test_a_port_that_is_none(name, words):
+    with pytest.raises(Failed, match=words) as failed, rawrepl.opened(name):
+        pass
+    assert failed.value.do
+    with pytest.raises(Failed, match=words):
+        ports.opened(name, 115200)
+
+
+def test_what_is_plugged_in_is_offered_in_place_of_a_port_that_is_not():
+    error = SerialException(errno.ENOENT, "could not open port")
+    assert "ttyUSB1" in ports.trouble("/dev/ttyUSB0", error, lambda: [port("/dev/ttyUSB1")]).do
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EACCES, "not be used by you"), (errno.EBUSY, "another program uses")]
+)
+def test_a_port_that_is_there(number, words):
+    found = ports.trouble("/dev/ttyUSB0", SerialException(number, "could not open port"))
+    assert words in found.what and found.do
+
+
+def test_a_serial_port_has_one_user(pseudo_terminal):
+    with ports.opened(pseudo_terminal, 115200):
+        with pytest.raises(Failed, match="another program uses"):
+            ports.opened(pseudo_terminal, 115200)
+        with pytest.raises(Failed, match="another program uses"), rawrepl.opened(pseudo_terminal):
+            pass
+    with rawrepl.opened(pseudo_terminal), pytest.raises(Failed, match="another program uses"):
+        ports.opened(pseudo_terminal, 115200)
+
+
+class Mute:
+    """A port at which somebody says one thing, whatever is asked."""
+
+    def __init__(self, words=b""):
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
+        self._words = words
+        self._clients = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            self._clients.append(client)
+            threading.Thread(target=self._answer, args=(client,), daemon=True).start()
+
+    def _answer(self, client):
+        with contextlib.suppress(OSError):
+            while client.recv(64):
+                client.sendall(self._words)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._server.close()
+        for client in self._clients:
+            client.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "do"),
+    [
+        (b"", "no answer from the board", "make flash"),
+        (b"invalid header: 0xffffffff\r\n", "gives no prompt", "make flash"),
+    ],
+)
+def test_a_board_that_was_never_reached_is_told_from_one_that_was_lost(monkeypatch, words, what, do):
+    monkeypatch.setattr(rawrepl, "_STOP_S", 0.5)
+    monkeypatch.setattr(rawrepl, "_PATIENCE_S", 0.5)
+    with Mute(words) as mute, rawrepl.opened(mute.url) as transport:
+        with pytest.raises(Failed, match=what) as failed, rawrepl.stopped(transport, "It keeps what it had."):
+            pytest.fail("there is no board")
+        assert do in failed.value.do and "keeps" not in failed.value.do
