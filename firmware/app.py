@@ -78,7 +78,7 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)
     keeper = _keeper(clock, say, controller, link.lease, store.folder)
-    net.floor_s = max(BUILD_UTC, keeper.record.get("utc", 0))
+    net.floor_s = max(BUILD_UTC, keeper.utc)
     session = Session(
         clock, rng, say, link, controller, network, cloud["probe_s"] * 1000, Unit(adopting, clock.sleep_ms)
     )

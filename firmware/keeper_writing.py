@@ -4,6 +4,7 @@ Two things: a journal of the events that the outbox keeps, until the cloud has a
 with what outputs hold, the last answered desired state of each command, and the last time that was known for sure.
 """
 
+import binascii
 import json
 from micropython import const
 
@@ -14,8 +15,7 @@ from firmware.runtime.keeper import DRIFT_S
 
 _WAITED_MS = const(10000)
 _STEADY_MS = const(21600000)
-_LONGEST = const(150)
-_NOTHING = (None, None)
+_LONGEST = const(110)
 
 
 def opened(keeper):
@@ -39,9 +39,14 @@ def write(keeper, files, due):
     ]
     holds = keeper.holding()
     good = True
+    if fresh and not journal.full():
+        good = _append(outbox, journal, fresh)
+        fresh = [] if good else fresh
     if due or holds != keeper.holds:
         # Before the journal forgets the answers that are in it.
-        good = _write_record(keeper, slots, holds)
+        saved = _write_record(keeper, slots, holds)
+        due = due and saved
+        good = good and saved
     if due or fresh:
         good = _write_events(outbox, journal, fresh, due) and good
     keeper.size, keeper.generation = journal.size, slots.generation
@@ -49,21 +54,35 @@ def write(keeper, files, due):
 
 
 def _write_record(keeper, slots, holds):
-    record = {"utc": _sure_utc(keeper) or keeper.record.get("utc", 0)}
+    record = {"utc": _sure_utc(keeper) or keeper.utc}
     for command, held in zip(keeper.controller.commands, holds):
-        port = command.output.cfg["pin_port"]
-        last = keeper.record.get(port, _NOTHING)[1]
-        answered = command.answered
-        # The cloud chose these texts: none of them may fill the record.
-        if answered and len(str(answered.id)) + len(str(answered.desired_id)) < _LONGEST:
-            last = [answered.id, answered.desired_id, answered.sequence]
-        record[port] = [held, last]
-    if record != keeper.record:
-        if not slots.save(json.dumps(record).encode()):
+        record[command.output.cfg["pin_port"]] = [held, _answer(command.answered, keeper.outbox)]
+    keeper.utc = record["utc"]
+    # A file of up to 128 bytes costs littlefs no block of its own.
+    record = json.dumps(record, separators=(",", ":")).encode()
+    written = binascii.crc32(record)
+    if written != keeper.written:
+        if not slots.save(record):
             return False
-        keeper.record = record
+        keeper.written = written
     keeper.holds = holds
     return True
+
+
+def _answer(report, outbox):
+    """What is written down of the latest answer of a command, None without one."""
+    if not report:
+        return None
+    key, desired_id = report.id, report.desired_id
+    # The cloud chose these texts: none of them may fill the record. A number is enough to know it again.
+    if len(str(key)) + len(str(desired_id)) >= _LONGEST:
+        return [key, None, report.sequence] if len(str(key)) < _LONGEST else None
+    if not report.message_id:
+        return [key, desired_id, report.sequence]
+    # Whether the journal does not have it yet.
+    unwritten = outbox.kept.get(report.message_id) is False
+    rest = [report.status, unwritten] if unwritten or report.status != "applied" else []
+    return [key, desired_id, report.sequence, report.message_id, report.value, report.at] + rest
 
 
 def _sure_utc(keeper):
@@ -82,8 +101,8 @@ def _sure_utc(keeper):
 
 
 def _write_events(outbox, journal, fresh, due):
-    """Append `fresh` reports and, when `due`, what has been answered since; or write all anew when there is nothing to
-    keep or no room to append."""
+    """Note, when `due`, what has been answered since; or write all anew when there is nothing to keep or no room to
+    append, for `fresh` reports neither."""
     kept = outbox.kept
     live = [r for r in outbox.reports if r.message_id in kept]
     ids = [r.message_id for r in live]
@@ -91,16 +110,27 @@ def _write_events(outbox, journal, fresh, due):
     if not fresh and not gone:
         return True
     if not live or journal.full():
-        fresh = live
         good = journal.rewrite(_texts(live))
+        if good:
+            _note(kept, live)
     else:
-        good = journal.append(_texts(fresh + gone))
+        good = journal.append(_texts(gone))
     if good:
-        for report in fresh:
-            kept[report.message_id] = report.at
         for message_id in gone:
             del kept[message_id]
     return good
+
+
+def _append(outbox, journal, fresh):
+    if not journal.append(_texts(fresh)):
+        return False
+    _note(outbox.kept, fresh)
+    return True
+
+
+def _note(kept, reports):
+    for report in reports:
+        kept[report.message_id] = report.at
 
 
 def _texts(items):

@@ -31,6 +31,7 @@ THOROUGH = re.compile(
     r"|/test_long\.py::test_a_day"
     r"|/test_every_cloud\.py::\w+\[(bootstrap|auto)"
     r"|/test_flash_cuts\.py::test_a_flash_that_refuses"
+    r"|/test_power_cuts\.py::\w+\[(realer-https|realer-auto|bootstrap-mqtt|realino)"
     r"|/sim/test_(start\.py::test_regulates|authorization\.py::test_a_token_is_renewed|answers\.py::test_a_strict)"
     r"|/test_generations\.py::test_(a_new_catalog|without_a_bootstrap|over_mqtt)"
     # The same story on the other interpreter, or with another generation.

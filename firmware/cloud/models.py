@@ -5,10 +5,10 @@ from firmware.core.nouns import EPOCH, Desired, iso, number
 
 
 def desired_state(command_id, item):
-    """The Desired of a desired state (sections 5.5, 6.6), None when it has no identity to answer under. A window that
-    is missing or no number counts as closed."""
+    """The Desired of a desired state (sections 5.5, 6.6), None when it has no identity to answer under, or one so long
+    that it cannot be written down. A window that is missing or no number counts as closed."""
     name = get_text(item, "desired_id")
-    if not name:
+    if not 0 < len(name) < 513:
         return None
     sequence = get_scalar(item, "sequence_number")
     return Desired(

@@ -4,6 +4,8 @@ An item the device cannot represent is kept out and named in a note; it is never
 only while a catalog that is new is taken over.
 """
 
+from firmware.core.nouns import NOTHING_NEW, Desired
+
 
 def bind(rows, items, noun, notes):
     """For each of `items` (the normalized `outputs` or `sensors` of the configuration) its row of the catalog, or None.
@@ -49,7 +51,21 @@ def adopt(controller, catalog):
     rows += bind(catalog.sensors, controller.items, "sensor", notes)
     for source, row in zip(controller.commands + controller.sensors, rows):
         source.adopt(row)
+    for report in controller.outbox.reports:
+        if report.desired_id is not None:
+            _remember(controller.commands, report)
     for note in notes:
         if note not in controller.notes:
             controller.say("warning", note)
     controller.notes = notes
+
+
+def _remember(commands, report):
+    """An answer from before the start that waits still: what it answered is not carried out again."""
+    for command in commands:
+        last = command.last
+        if not command.row or command.row.id != report.id or (last and last.value != NOTHING_NEW):
+            continue
+        if not last or None in (last.sequence, report.sequence) or last.sequence < report.sequence:
+            command.last = Desired(report.id, NOTHING_NEW, report.desired_id, report.sequence, None)
+            command.answered = report

@@ -13,7 +13,7 @@ from firmware.core.timing import Timer
 class CommandState(Source):
     """What the cloud wants of one output. `last`: the newest Desired that counted, after a start the last one answered
     before it, with NOTHING_NEW for a value; `pending`: the same until it is answered; `answered`: the Report that
-    did."""
+    answered the latest one that was."""
 
     kind = "command"
     keep = True
@@ -57,7 +57,6 @@ class CommandState(Source):
             return None
         self.supersede()
         self.last = self.pending = desired
-        self.answered = None
         self.lapsed = False
         self.window = None if desired.valid_s is None else Timer(now, desired.valid_s * 1000)
         if late or (self.window and self.window.passed(now)):
@@ -79,6 +78,7 @@ class CommandState(Source):
             self.lapsed
             and self.answered
             and self.answered.status == "applied"
+            and self.answered.desired_id == self.last.desired_id
             and output.cfg["after_lapse"] == "resume"
             and not output.by_hand
         ):
@@ -112,10 +112,17 @@ class CommandState(Source):
             value = number(desired.value)
             same = number(last.value) == value if value is not None else last.value == desired.value
             return not same or (self.lapsed and again)
+        if [
+            r
+            for r in self.outbox.reports
+            if r.desired_id == desired.desired_id and r.id == desired.command_id
+        ]:
+            return False  # its answer is on its way
         if last is None or last.command_id != desired.command_id:
             return True
         if desired.desired_id == last.desired_id:
-            if self.answered:
+            # An earlier version wrote down no message_id.
+            if not self.pending and self.answered and self.answered.message_id:
                 self.outbox.append(self.answered)
             return False
         return None in (desired.sequence, last.sequence) or desired.sequence > last.sequence
@@ -133,11 +140,10 @@ class CommandState(Source):
         present value, so that the cloud sees that nothing changed (Realer API, section 14 row 18)."""
         desired, self.pending = self.pending, None
         value = self.output.value()
-        if value is None:
-            return
         if desired.desired_id is not None:
-            self.answered = self.tell(value, desired, status)
-        elif status == "rejected":
+            # Where no setpoint is in force, the relay is what there is.
+            self.answered = self.tell(float(self.output.on) if value is None else value, desired, status)
+        elif status == "rejected" and value is not None:
             self.tell(value)
 
 

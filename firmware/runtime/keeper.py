@@ -18,9 +18,9 @@ DRIFT_S = 120
 
 
 class Keeper:
-    """`lease`: a time is known for sure only while it is held; `unit`: loads `keeper_writing`. `record`: what is
-    written in the slots; `size`, `generation`: of the journal and of the slots below `folder`, see lib's
-    `journal.files`."""
+    """`lease`: a time is known for sure only while it is held; `unit`: loads `keeper_writing`. `utc`: the
+    latest time that was known for sure; `written`: checksum of what is in the slots; `size`, `generation`: of the
+    journal and of the slots below `folder`, see lib's `journal.files`."""
 
     def __init__(self, clock, say, controller, lease, unit, folder=""):
         self.clock = clock
@@ -31,8 +31,7 @@ class Keeper:
         self.unit = unit
         self.folder = folder
         self.size = self.generation = 0
-        self.record = {}
-        self.offset = 0
+        self.offset = self.utc = self.written = 0
         self.holds = None
         self.steady = Timer(clock.ms(), _STEADY_MS)
         self.lazy = Timer(clock.ms(), _LAZY_MS)

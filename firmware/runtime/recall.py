@@ -4,6 +4,7 @@ Refuses to trust it: what was written by another version of this firmware, or ha
 because whatever lies on the flash must not keep the device from starting.
 """
 
+import binascii
 import json
 
 from firmware.core.nouns import EPOCH, NOTHING_NEW, Desired, Report
@@ -15,6 +16,7 @@ def recall(keeper, payloads, record):
     """Take over `payloads` of the journal and the `record` of the slots (None: there is none). From now on the outbox
     is kept written."""
     outbox = keeper.outbox
+    seen = set()
     for payload in payloads:
         try:
             item = json.loads(payload)
@@ -22,6 +24,7 @@ def recall(keeper, payloads, record):
                 item[5] = outbox.now  # how long ago it was nobody knows any more
                 if item[4] is not None and item[4] >= EPOCH:
                     item[4] -= EPOCH  # an earlier version wrote unix seconds
+                seen.add(item[0])
                 outbox.restore(Report(*item))
             else:
                 outbox.settle(item)
@@ -32,11 +35,26 @@ def recall(keeper, payloads, record):
     if outbox.reports:
         keeper.say("info", "%d events from before the start" % len(outbox))
     try:
-        keeper.record = json.loads(record or b"{}")
+        keeper.written = binascii.crc32(record or b"")
+        record = json.loads(record or b"{}")
+        keeper.utc = max(record.get("utc", 0), 0)
         for command in keeper.controller.commands:
-            held, last = keeper.record.get(command.output.cfg["pin_port"], (None, None))
+            held, last = record.get(command.output.cfg["pin_port"], (None, None))
             command.output.hold(held)
             if last:
-                command.last = Desired(last[0], NOTHING_NEW, last[1], last[2], None)
+                _answered(command, last, outbox, seen)
     except _BAD:
-        keeper.record = {}
+        pass
+
+
+def _answered(command, last, outbox, seen):
+    """Take over the answer to the desired state that was answered last. An earlier version wrote down only its
+    identity."""
+    key, desired_id, sequence = last[:3]
+    message_id, value, at = last[3:6] or ("", "", None)
+    status, unwritten = last[6:] or ("applied", False)
+    command.last = Desired(key, NOTHING_NEW, desired_id, sequence, None)
+    command.answered = Report(message_id, "command", key, value, at, outbox.now, desired_id, status, sequence)
+    if unwritten and message_id not in seen:
+        outbox.restore(command.answered)
+        outbox.kept[message_id] = False

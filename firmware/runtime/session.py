@@ -126,6 +126,8 @@ class Session:
                 self.controller.offer(desired, now)
             # At once, not when the control loop comes round: over MQTT nothing else would take as long.
             self.controller.tick(link.lease, now, self.clock.utc())
+            # What was answered is written down before it can come again.
+            self.controller.outbox.keep()
 
     async def report(self):
         outbox = self.controller.outbox

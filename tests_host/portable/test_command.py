@@ -136,6 +136,33 @@ def test_values_that_are_refused_change_nothing_and_are_told_with_the_present_va
         assert bench.told() == []
 
 
+def test_a_regulator_without_a_setpoint_answers_whatever_it_does_not_do():
+    """What it tells is the relay, as there is no setpoint in force."""
+    for wanted, status in (
+        (wish(50, "des_1", 1, 30), "rejected"),
+        (wish("warm", "des_1", 1, 30), "rejected"),
+        (wish(20, "des_1", 1, 0), "stale"),
+    ):
+        for _ in range(2):
+            bench = Bench(HEATER)
+            assert bench.offer(1, wanted)
+            assert bench.told() == [("0.0", "des_1", status, 1)], wanted
+            assert bench.output.target is None
+            bench.offer(2, wanted)
+            assert [r[1:3] for r in bench.told()] == [("des_1", status)], "the same report once more"
+    bench = Bench(HEATER)
+    bench.command.offer(wish(20, "des_1", 1, 30), at(1), True)
+    bench.tick(2)
+    assert bench.told() == [("0.0", "des_1", "stale", 1)], "in safe state"
+    bench = Bench(HEATER)
+    bench.command.offer(wish(20, "des_1", 1, 30), at(1), False)
+    bench.command.lapse()
+    assert [r[1:3] for r in bench.told()] == [("des_1", "stale")]
+    bench = Bench(HEATER)
+    bench.offer(1, wish(50))
+    assert bench.told() == [], "without an identity there is nothing to answer, and nothing to tell"
+
+
 def test_the_ends_and_the_steps_of_a_range_are_accepted():
     for value in (5, "35", 5.5, "20.0", 34.5):
         bench = Bench(HEATER)

@@ -162,9 +162,9 @@ def test_a_command_report_is_written_without_a_cloud_too():
     device = Device()
     device.press()
     device.wait(1)
-    assert device.flash.writes == ["record", "append"]
+    assert device.flash.writes == ["append", "record"], "the event first, then what is held"
     device.wait(50)
-    assert device.flash.writes == ["record", "append"]
+    assert device.flash.writes == ["append", "record"]
 
 
 def test_what_waited_comes_back_as_it_was():
@@ -348,13 +348,16 @@ def test_what_a_regulator_holds_comes_back_if_its_range_allows():
 def test_an_older_wish_stays_older_after_a_start():
     device = Device()
     device.wish(1, 40)
+    first = answer(device)
     device.deliver()
     device.wait(61)
     again = Device(device.flash)
     again.outbox.reports = []
     again.wish(0, 39)
+    assert again.waiting() == []
     again.wish(0, 40)
-    assert again.waiting() == [] and again.controller.outputs[0].on, "held on, as wish 40 had it"
+    assert [w[0] for w in again.waiting()] == [first.message_id]
+    assert again.controller.outputs[0].on, "held on, as wish 40 had it"
     again.wish(0, 41)
     assert not again.controller.outputs[0].on
 
@@ -362,6 +365,7 @@ def test_an_older_wish_stays_older_after_a_start():
 def test_a_new_command_on_the_same_pin_counts_from_its_own_beginning():
     device = Device()
     device.wish(1, 40)
+    device.deliver()
     device.wait(61)
     device.flash.record = device.flash.record.replace(b'"a"', b'"gone"')
     again = Device(device.flash)
@@ -403,3 +407,155 @@ def test_a_time_with_which_the_cloud_refuses_us_is_not_written():
     device.lease.end("refused")
     device.wait(22000)
     assert json.loads(device.flash.record)["utc"] == 0
+
+
+def answer(device):
+    """The report that answers the latest desired state."""
+    return device.controller.commands[0].answered
+
+
+def online(device, **how):
+    """The device after a power cut, authorized again and with its catalog; its lock is open."""
+    again = Device(device.flash, adopted=False, **how)
+    again.controller.outputs[0].hold(0.0)
+    again.lease.grant(again.ms(), 360000, 0)
+    again.lease.confirm()
+    adopt(again.controller, CATALOG)
+    again.tick()
+    return again
+
+
+def test_an_answered_desired_state_is_not_obeyed_again_after_a_cut_whenever_that_comes():
+    for accepted in (False, True):
+        for seconds in (0, 1, 59, 61, 200):
+            device = Device()
+            device.wish(1, 40)
+            first = answer(device)
+            device.press()
+            device.keeper.write()
+            if accepted:
+                device.deliver()
+            device.wait(seconds)
+            again = online(device)
+            again.wish(1, 40)
+            assert not again.controller.outputs[0].on, (accepted, seconds)
+            (report,) = [r for r in again.outbox.reports if r.desired_id]
+            assert report.message_id == first.message_id and report[2:5] == first[2:5]
+            assert report[6:] == first[6:]
+            again.deliver()
+            again.wish(1, 40)
+            assert [r.message_id for r in again.outbox.reports if r.desired_id] == [first.message_id]
+
+
+def test_an_answer_stays_known_over_a_second_cut_that_comes_before_anything_new():
+    device = Device()
+    device.wish(1, 40)
+    device.keeper.write()
+    first = answer(device)
+    again = online(device)
+    again.deliver()
+    again.wait(61)
+    assert again.flash.payloads == []
+    third = online(again)
+    third.wish(1, 40)
+    assert not third.controller.outputs[0].on
+    assert [r.message_id for r in third.outbox.reports if r.desired_id] == [first.message_id]
+
+
+def test_an_older_desired_state_stays_older_than_an_answer_that_only_the_journal_has():
+    device = Device()
+    device.wish(1, 40)
+    device.keeper.write()
+    again = online(device)
+    again.wish(1, 39)
+    assert not again.controller.outputs[0].on
+    again.wish(1, 41)
+    assert again.controller.outputs[0].on
+
+
+def test_what_was_answered_before_is_known_while_the_next_one_is_pending():
+    device = Device()
+    device.controller.outputs[0].cfg["min_on_s"] = 1000
+    device.wish(1, 40)
+    device.deliver()
+    device.wait(61)
+    device.controller.offer(Desired("a", 0, "des_41", 41, 600), device.ms())
+    device.controller.outputs[1].demand(18.5)  # something else that is written down
+    device.wait(61)
+    again = online(device)
+    again.wish(1, 40)
+    assert not again.controller.outputs[0].on
+
+
+def test_answers_are_known_without_numbers_while_they_wait_to_be_sent():
+    for cut in (False, True):
+        device = Device()
+        for value, name in ((1, "des_a"), (0, "des_b")):
+            device.controller.offer(Desired("a", value, name, None, 600), device.ms())
+            device.tick()
+        device.keeper.write()
+        if cut:
+            device = online(device)
+        for value, name in ((1, "des_a"), (0, "des_b"), (1, "des_a")):
+            device.controller.offer(Desired("a", value, name, None, 600), device.ms())
+            device.tick()
+            assert not device.controller.outputs[0].on, (cut, name)
+        assert [r.desired_id for r in device.outbox.reports if r.desired_id] == ["des_a", "des_b"]
+
+
+def test_an_identity_too_long_to_be_written_down_is_known_by_its_number():
+    device = Device()
+    device.controller.offer(Desired("a", 1, "d" * 500, 40, 600), device.ms())
+    device.tick()
+    device.keeper.write()
+    device.deliver()
+    device.wait(61)
+    assert len(device.flash.record) < 200
+    again = online(device)
+    again.controller.offer(Desired("a", 1, "d" * 500, 40, 600), again.ms())
+    again.tick()
+    assert not again.controller.outputs[0].on
+
+
+def test_a_record_of_an_earlier_version_still_tells_what_was_answered():
+    device = Device()
+    device.flash.record = b'{"utc": 0, "6": [1.0, ["a", "des_40", 40]]}'
+    again = online(device)
+    for _ in range(2):
+        again.wish(1, 40)
+        again.wish(1, 39)
+        assert not again.controller.outputs[0].on
+        assert not [r for r in again.outbox.reports if r.desired_id]
+        again.wait(61)
+        again = online(again)
+
+
+def test_nothing_is_forgotten_while_the_record_cannot_be_written():
+    device = Device()
+    device.wish(1, 40)
+    device.keeper.write()
+    device.deliver()
+    device.flash.save = lambda payload: False
+    device.wait(130)
+    del device.flash.save
+    again = online(device)
+    again.wish(1, 40)
+    assert not again.controller.outputs[0].on
+
+
+def test_an_answer_is_in_the_record_when_the_journal_had_no_room_and_the_cut_comes_between():
+    device = Device()
+    device.wish(1, 39)
+    device.deliver()
+    device.flash.crowded = True
+    device.wish(1, 40)
+    first = answer(device)
+    device.flash.rewrite = lambda payloads: False
+    device.keeper.write()
+    device.keeper.lazy.start -= 60000
+    device.keeper.write()
+    del device.flash.rewrite
+    again = online(device)
+    assert first.message_id in [r.message_id for r in again.outbox.reports]
+    again.wish(1, 40)
+    assert not again.controller.outputs[0].on

@@ -315,3 +315,13 @@ def test_only_the_clouds_yes_lets_a_report_be_told_again():
 def test_an_acknowledgement_says_why():
     assert "validation_failed" in ack("rejected", error={"type": "validation_failed"})[2]
     assert ack("accepted", message_id=None)[0] == "" == ack("accepted", message_id=[1])[0]
+
+
+def test_an_identity_that_cannot_be_written_down_is_none():
+    for size, taken in ((512, True), (513, False), (5000, False)):
+        payload = json.dumps({"version": 1, "desired_id": "d" * size, "value": 1}).encode()
+        try:
+            found = len(mqtt_messages.desired(1, payload).desired_id) == size
+        except ValueError:
+            found = False
+        assert found == taken, size

@@ -136,6 +136,7 @@ class Device:
         recall(self.keeper, replay(journal), latest(slots))
         self.keeper.size, self.keeper.generation = journal.size, slots.generation
         self.posted = {}
+        self.answered = {}  # command id: the answer to a desired state that is on the flash, the latest
 
     def go_online(self):
         self.lease.grant(self.clock.ms(), 360000, 0)
@@ -151,6 +152,10 @@ class Device:
             self.controller.tick(self.lease, self.clock.ms(), self.clock.utc())
             self.keeper.write()
             self.note()
+            for command in self.controller.commands:
+                report = command.answered
+                if report and self.outbox.kept.get(report.message_id) is not False:
+                    self.answered[report.id] = report
 
     def note(self):
         for report in self.outbox.reports:
@@ -288,10 +293,7 @@ class Cuts:
             posted = old.posted[message_id]
             assert content == posted[:5] + posted[6:], "an event nobody posted"
         held = new.controller.outputs[0].holding()
-        assert held in (old.keeper.record.get("6", (0.0, 0))[0], old.controller.outputs[0].holding())
-        for command, port in zip(new.controller.commands, ("6", "9")):
-            last = old.keeper.record.get(port, (None, None))[1]
-            assert not last or command.last.sequence >= last[2], "a sequence went back"
+        assert held in ((old.keeper.holds or [0.0])[0], old.controller.outputs[0].holding())
         self.live_on(new)
 
     def live_on(self, new):
@@ -299,6 +301,16 @@ class Cuts:
         cloud = Cloud()
         cloud.received.update(self.cloud.received)
         new.go_online()
+        for command, answer in zip(
+            new.controller.commands, map(self.device.answered.get, ("cmd_1", "cmd_2"))
+        ):
+            if answer:
+                target = command.output.target
+                new.wish(answer.id, 1 - float(answer.value), answer.sequence)
+                assert command.output.target == target, "a desired state is obeyed again"
+                waiting = [r.message_id for r in new.outbox.reports if r.desired_id == answer.desired_id]
+                newest = command.answered.sequence > answer.sequence
+                assert newest or waiting == [answer.message_id], "another answer than the first"
         new.press(1)
         waiting = [r.message_id for r in new.outbox.reports]
         while new.outbox.reports:
