@@ -6,6 +6,7 @@ Owns the wiring of the parts and the few verbs a story needs: power, waiting for
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import random
 from collections.abc import Callable
@@ -159,8 +160,10 @@ class SimDevice:
         )
         self.net.broker, self.net.thinger = self.broker, self.thinger
         store = Store(f"{self._folder}/")
+        # The start keeps of it only what is needed afterwards.
+        config = copy.deepcopy(self.config)
         self.app = build(
-            self.config, self.board, self.radio, clock, self.bits, log.say, store, self.net, self.boots
+            config, self.board, self.radio, clock, self.bits, log.say, store, self.net, self.boots
         )
         log.hidden += self.app.link.masked()
         self.net.most_tls = self.most_tls
