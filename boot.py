@@ -24,7 +24,8 @@ _ON = ("off", "on")
 def load(path):
     try:
         with open(path) as f:
-            return dict(json.load(f))
+            # Some editors put a mark in front of a text, which is no JSON.
+            return dict(json.loads(f.read().lstrip("\ufeff")))
     except _BAD:
         return {}
 

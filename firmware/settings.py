@@ -1,6 +1,4 @@
-"""Reads the configuration and tells what is wrong with it. Needed once, and dropped from memory afterwards."""
-
-import json
+"""Checks the configuration and tells what is wrong with it. Needed once, and dropped from memory afterwards."""
 
 from firmware.core.config import render, validate
 from firmware.core.errors import ConfigError
@@ -11,17 +9,11 @@ def problems_of(raw):
     return validate(raw)[1]
 
 
-def load_config(path, log):
-    """The normalized configuration; every problem is logged, and ConfigError raised when one of them is an error. From
-    now on the log knows its level and what to mask."""
-    try:
-        with open(path) as f:
-            raw = json.load(f)
-    except OSError:
-        raise ConfigError("no %s on this device: copy one there" % path)
-    except ValueError:
-        raise ConfigError("%s is not JSON: try python -m tools.check_config" % path)
-    config, problems = validate(raw)
+def checked(raw, problems, log):
+    """The normalized configuration of `raw`. Every problem, those already known among them, is logged, and ConfigError
+    raised when one is an error. From now on the log knows its level and what to mask."""
+    config, more = validate(raw)
+    problems += more
     wrong = 0
     for problem in problems:
         log.say(problem[0], render(problem))

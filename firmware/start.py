@@ -25,15 +25,34 @@ def start(board, log, store):
 
         asyncio.run(sit_out(board, log, store, record))
     config = _config(log)
+    _overwrite(16)
     drop("firmware.settings", "firmware.core.config")
     return _built(config, board, log, store, record.get("boots", 0))
 
 
 def _config(log):
-    """In a function of its own: as long as it runs, what it imported cannot be dropped."""
-    from firmware.settings import load_config
+    """What this holds is large, so `start` never does: its frame lies where those of all loops will lie."""
+    found = _read()
+    drop("firmware.config_file", "firmware.core.config_text")
+    return _checked(found, log)
 
-    return load_config("config.json", log)
+
+def _read():
+    """In a function of its own, like the others: as long as it runs, what it imported cannot be dropped."""
+    from firmware.config_file import read
+
+    return read("config.json")
+
+
+def _checked(found, log):
+    from firmware.settings import checked
+
+    return checked(*found, log)
+
+
+def _overwrite(depth):
+    """Zeros where frames that are gone left pointers on the stack: they would keep alive what is dropped."""
+    return depth and _overwrite(depth - 1)
 
 
 def _built(config, board, log, store, boots):

@@ -1,9 +1,8 @@
 """Check a device's config.json on the host: `python -m tools.check_config FILE`.
 
-Runs the very validator the device runs, and adds what only a computer with the files at hand can see (where a JSON
-syntax error is, whether the certificate files are there and are certificates, whether others can read the secrets) and
-what the device spares its memory: rules in more words, the key that a misspelt one may have meant, and warnings of
-settings that do no harm but make no sense together.
+Runs the very parser and validator the device runs, and adds what only a computer with the files at hand can see
+(whether the certificate files are there and are certificates, whether others can read the secrets) and what the device
+spares its memory: rules in more words (`config_words`) and warnings (`config_doubts`).
 Exit status: 0 nothing that stops the device, 1 errors, 2 the file cannot be read as JSON.
 """
 
@@ -11,20 +10,18 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import difflib
-import json
 import os
-import re
 import sys
 import types
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
+from tools import cli, config_doubts, config_words
+from tools.config_doubts import doubts
+
 Problem = tuple[str, str, str, str]
-Rules = Callable[[str], list[str]]
 
 _COLOURS = {"error": "\033[31m", "warning": "\033[33m", "path": "\033[1m", "good": "\033[32m"}
 _RESET = "\033[0m"
@@ -35,21 +32,33 @@ class UnreadableError(Exception):
 
 
 def load(path: Path) -> Any:
-    """The parsed content of `path`. Raises UnreadableError."""
+    """The parsed content of `path`. Raises UnreadableError, also for a key that is there twice."""
+    raw, twice = _read(path)
+    for _, where, found, allowed in twice:
+        raise UnreadableError(f"{path}: {where}: {found}, allowed: {allowed}")
+    return raw
+
+
+def _read(path: Path) -> tuple[Any, list[Problem]]:
+    """What is in a file by the device's own parser, and the keys that are there twice. Raises UnreadableError."""
+    device()
+    from firmware.core.config_text import NotJson, parse, place  # noqa: PLC0415  not before the shim is in place
+
     try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text)
+        data = path.read_bytes()
+        data.decode()
+        return parse(data)
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UnreadableError(
             f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8"
         ) from error
-    except json.JSONDecodeError as error:
-        where = f"{path}:{error.lineno}:{error.colno}"
-        raise UnreadableError(f"{where}: not valid JSON: {_hint(text, error)}") from error
-    except (RecursionError, ValueError) as error:  # nesting without end, or a number of thousands of digits
-        raise UnreadableError(f"{path}: not usable JSON: {error}") from error
+    except NotJson as error:
+        what, at = error.args
+        line, column = place(data, at)
+        words = config_words.syntax(data, at, what)
+        raise UnreadableError(f"{path}:{line}:{column}: not valid JSON: {words}") from error
 
 
 def device() -> types.ModuleType:
@@ -67,24 +76,21 @@ def validate(raw: Any) -> tuple[dict[str, Any], list[Problem]]:
     """What the device makes of `raw`, and its problems in words for people."""
     config, problems = device().validate(raw)
     return config, [
-        (level, where, found, in_words(where, allowed, device().rules))
+        (level, where, found, config_words.in_words(where, found, allowed, device().rules, raw))
         for level, where, found, allowed in problems
     ]
 
 
+def warnings_of(config: dict[str, Any]) -> list[Problem]:
+    """What the device takes and should not be asked to do. `config`: what it made of the file."""
+    return [("warning", path, config_doubts.shown(value), allowed) for path, value, allowed in doubts(config)]
+
+
 def problems_of(path: Path) -> list[Problem]:
     """Everything there is to say about the configuration in `path`. Raises UnreadableError."""
-    raw = load(path)
+    raw, twice = _read(path)
     config, problems = validate(raw)
-    problems = left_to_portal(raw, problems)
-    if config.get("portal") and config.get("wifi", 0) is None:
-        allowed = "wifi too: without it the network counts as there, and the setup portal stays shut"
-        problems.append(("warning", "portal", "no wifi", allowed))
-    outputs = config.get("outputs", [])
-    groups = [output["interlock"] for output in outputs]
-    for i, output in enumerate(outputs):
-        for key, allowed in _pointless(output, groups.count(output["interlock"]) == 1):
-            problems.append(("warning", f"outputs[{i}].{key}", json.dumps(output[key]), allowed))
+    problems = twice + left_to_portal(raw, problems) + warnings_of(config)
     for i, name in enumerate(_ca_files(raw)):
         problems += _certificate(path.parent / name, f"cloud.ca_files[{i}]")
     return problems + _privacy(path)
@@ -116,57 +122,6 @@ def left_to_portal(raw: Any, problems: list[Problem]) -> list[Problem]:
     ]
 
 
-_KINDS = {
-    "text": "{} bytes of text",
-    "secret": "{} bytes of text",
-    "port": "{} bytes of text, or a whole number",
-    "id": "{} letters, digits, - and _",
-    "list": "a list of {}",
-    "object": "an object",
-}
-
-
-def in_words(path: str, allowed: str, rules: Rules) -> str:
-    """What the device says to be `allowed`, for people."""
-    if allowed == "no such key":
-        return f"{allowed}{_meant(path, rules)}"
-    kind, size, _ = f"{allowed}  ".split(" ", 2)
-    if kind in _KINDS and (size[:1].isdigit() or not size):
-        return _KINDS[kind].format(size.replace("|", " or "))
-    if re.fullmatch(r"\d+\.\.\d+", kind):
-        return f"a whole number, {allowed}"
-    return allowed.replace("|", ", ")
-
-
-def _meant(path: str, rules: Rules) -> str:
-    """What the unknown key at `path` may have meant: text to put behind "no such key", or nothing."""
-    parent, _, key = path.rpartition(".")
-    known = {}
-    for line in rules(parent.rpartition(".")[2].partition("[")[0] or "config"):
-        chooser, words = line.split(" ")[:2]
-        known[chooser] = ""
-        for word in words.split("|"):
-            for extra in rules(word):
-                known.setdefault(extra.split(" ")[0], f' without {chooser} "{word}"')
-    if key in known:
-        return known[key]
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
-    return f"; {near[0]}?" if near else ""
-
-
-def _pointless(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:
-    """Settings of a valid output that contradict each other without doing harm: (key, what would make sense)."""
-    limit = output["max_on_s"]
-    if limit and output["min_on_s"] > limit:
-        yield "min_on_s", "at most max_on_s, which overrules it"
-    if limit and output["safe"] == "on":
-        yield "max_on_s", '0: with safe "on" it would still go off'
-    if alone and output["interlock"] is not None:
-        yield "interlock", "the group of another output too"
-    if output["mode"] == "setpoint" and output["step"] > output["max"] - output["min"]:
-        yield "step", "at most max - min: no setpoint but min could be reached"
-
-
 def _ca_files(raw: Any) -> list[str]:
     """The certificate files named in `raw`, which may still be wrong in any way."""
     cloud = raw.get("cloud") if isinstance(raw, dict) else None
@@ -176,17 +131,6 @@ def _ca_files(raw: Any) -> list[str]:
         if isinstance(names, list)
         else []
     )
-
-
-def _hint(text: str, error: json.JSONDecodeError) -> str:
-    before = text[: error.pos].rstrip()
-    if text[error.pos :].lstrip()[:1] in ("}", "]") or (
-        before[-1:] == "," and error.msg.startswith("Illegal")
-    ):
-        return f"{error.msg} (is there a comma after the last item?)"
-    if text[error.pos : error.pos + 1] in ("/", "#"):
-        return f"{error.msg} (JSON has no comments)"
-    return error.msg
 
 
 def _certificate(file: Path, path: str) -> list[Problem]:
@@ -239,8 +183,8 @@ def main(argv: list[str] | None = None) -> int:
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     _report(problems, colour)
     errors = sum(problem[0] == "error" for problem in problems)
-    warnings = len(problems) - errors
-    verdict = f"{path}: {'refused' if errors else 'usable'}, {errors} errors, {warnings} warnings"
+    tally = f"{cli.count(errors, 'error')}, {cli.count(len(problems) - errors, 'warning')}"
+    verdict = f"{path}: {'refused' if errors else 'usable'}, {tally}"
     print(f"{_COLOURS['error' if errors else 'good']}{verdict}{_RESET}" if colour else verdict)
     return 1 if errors else 0
 

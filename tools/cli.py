@@ -122,3 +122,8 @@ def progress(on: Console) -> Progress:
     """A bar for work of more than a second; where nobody watches, only its end is printed."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     return Progress(*columns, console=on, disable=not on.is_terminal)
+
+
+def count(number: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -370,7 +370,7 @@ def _owners_files(config: Path) -> dict[str, bytes]:
     if any(level == "error" for level, *_ in problems):
         raise cli.Failed(f"{config} has errors", f"See python -m tools.check_config {config}")
     config.chmod(0o600)
-    return payload.owners_files(config, json.loads(config.read_text())["cloud"]["ca_files"])
+    return payload.owners_files(config, check_config.load(config)["cloud"]["ca_files"])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ and what is the owner's (`config.json` and certificates).
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 from tools import linker
@@ -65,5 +66,8 @@ def starters(tree: Path) -> dict[str, bytes]:
 
 
 def owners_files(config: Path, ca_files: list[str]) -> dict[str, bytes]:
-    """The configuration as it is, and the certificates it names, from beside it. Raises OSError."""
-    return {CONFIG: config.read_bytes()} | {name: (config.parent / name).read_bytes() for name in ca_files}
+    """The configuration, without the mark that some editors put in front, and the certificates it names, from beside
+    it. Raises OSError."""
+    return {CONFIG: config.read_bytes().removeprefix(codecs.BOM_UTF8)} | {
+        name: (config.parent / name).read_bytes() for name in ca_files
+    }

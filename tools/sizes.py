@@ -37,7 +37,7 @@ _HALVES = {
 _FOR_A_MOMENT = ("core.catalog", "keeper_writing", "links.time_query", "runtime.status")
 _FOR_WIFI = ("runtime.wifi_joining", "drivers.wifi_control")
 _BESIDE_STEPS = ("links.transport_failures", "links.transport_upkeep")
-_BEFORE = ("heap",), ("start", "settings"), ("start", "app")
+_BEFORE = ("heap",), ("start", "config_file"), ("start", "settings"), ("start", "app")
 """What bounds the heap, what reads the configuration, and what builds the device: gone before any half is loaded."""
 ON_DEMAND = {
     "firmware/updater.mpy", "firmware/update.mpy", "firmware/update_rom.mpy",

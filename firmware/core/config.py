@@ -47,12 +47,13 @@ class _Walk:
         self.failed = set()  # the parts of the file with errors
         self.seen = {}  # of `_flaws`
 
-    def say(self, level, path, found, allowed, secret=False):
+    def say(self, level, path, found, allowed, kind=""):
         """Keep a problem, in so few and short words that a garbled file does not fill the heap.
 
-        What is inside of lists and objects is not shown, it may be a secret; nor is a text that looks like an address
-        with credentials or a query. What is shown is JSON text, so a line
-        end or an escape sequence cannot garble a log.
+        `kind`: of the rule. What is inside of lists and objects is not shown, nor what stands where no text belongs
+        or under a key that nobody knows: it may be a secret beside its place. `***` stands for a secret, and for an
+        address with credentials or a query. What is shown is JSON text, so a line end or an escape sequence cannot
+        garble a log.
         """
         if level == "error":
             self.failed.add(path.split(".")[0])
@@ -60,9 +61,12 @@ class _Walk:
             found = "nothing"
         elif isinstance(found, (dict, list)):
             found = "a list" if isinstance(found, list) else "an object"
+        elif kind in ("object", "list") and found is not True and found is not False:
+            found = "a text, not shown" if isinstance(found, str) else "a number, not shown"
+        elif kind[:6] == "secret" or ("[" in kind and ("@" in str(found) or "?" in str(found))):
+            found = "***"
         else:
-            found = json.dumps(found)
-            found = "***" if secret or "@" in found or "?" in found else found[:40]
+            found = json.dumps(found)[:40]
         if len(self.problems) < 40:
             self.problems.append((level, path or "the whole file", found, allowed))
 
@@ -73,6 +77,7 @@ class _Walk:
         good = None
         if isinstance(value, str) and value[:7] == "REPLACE":
             rule = "your own value, no placeholder"
+            kind, value = "", value[:10]
         elif kind == "object":
             if isinstance(value, dict):
                 return self.members(value, key, path)
@@ -84,14 +89,14 @@ class _Walk:
         else:
             good = pick(kind, value)
         if good is None:
-            # A secret may also have been put beside its place.
-            self.say("error", path, value, rule, kind in "object list secret" or key == "client_id")
+            self.say("error", path, value, rule, "object" if key == "client_id" and kind else kind)
         return good
 
     def members(self, raw, name, path):
         """An object of normalized values; what was refused is missing."""
         out, raw, lines = {}, dict(raw), rules(name)
         dot = path and path + "."
+        first, only = len(self.problems), None
         for line in lines:
             rule, _, default = line.partition(" =")
             key, _, rule = rule.partition(" ")
@@ -101,18 +106,25 @@ class _Walk:
             elif value is None and rule > ":" and " " not in rule:
                 value = rule.split("|")[0]
             if value is not None or default != "null":
+                before = len(self.problems)
                 value = self.value(rule, value, key, dot + key)
                 if value is None:
+                    if key in ("api", "kind", "mode"):
+                        # What else there has to be depends on it.
+                        only = self.problems[before:]
                     continue
             out[key] = value
             # `auto` is also a word of transport, which adds nothing.
             if isinstance(value, str) and "|" in rule and key != "transport":
                 lines += rules(value)
+        # A limit that is misspelt is no limit.
+        level = "error" if name in ("outputs", "sensors", "buttons") else "warning"
         for key in raw:
-            # Its value is not shown: this may be a secret under a misspelt name.
-            self.say("warning", dot + json.dumps(key)[1:-1][:40], "", "no such key", True)
+            self.say(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
         for level, key, allowed in _flaws(out, name, path, self.seen):
             self.say(level, dot + key, out[key], allowed)
+        if only:
+            self.problems[first:] = only
         return out
 
 
@@ -122,8 +134,8 @@ def _flaws(item, name, path, seen):
     What was refused is missing. `seen`: what only one may have, with the path of who has it; this object's is added.
     """
     gpio = item.get("gpio", 4)
-    if gpio > 33 and name != "sensors" and item.get("pull") != "none":
-        yield "error", "gpio", '0..33 (34..39: inputs only, with pull "none")'
+    if gpio > 33 and name == "buttons" and item.get("pull") != "none":
+        yield "error", "gpio", '0..33, or 34..39 with pull "none" and a resistor outside'
     if (1 << 0 | 1 << 2 | 1 << 5 | 1 << 12 | 1 << 15) >> gpio & 1 and (gpio, name) != (2, "led"):
         yield "warning", "gpio", "better no strapping pin: it decides how the chip starts"
     if item.get("min", -99) >= item.get("max", 1e6):
@@ -139,7 +151,8 @@ def _flaws(item, name, path, seen):
         if key in item and ("pin_port", kin, item[key]) not in seen:
             yield "error", key, "a pin_port of " + kin
     group, port = item.get("interlock"), item.get("pin_port")
-    for key, space in (("gpio", ""), ("pin_port", name), ("boot", group), ("safe", group)):
+    commands = "outputs" if name == "update" else name  # the cloud numbers commands and sensors apart
+    for key, space in (("gpio", ""), ("pin_port", commands), ("boot", group), ("safe", group)):
         use = (key, space, item.get(key))
         if None in use or (key in "boot safe" and use[2] != "on"):
             continue

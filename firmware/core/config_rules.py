@@ -7,8 +7,9 @@ is here, is what a person is told to be allowed; `tools.check_config` puts it in
 
     a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point;
                     `false` and `true` are JSON's
-    text 1..9       this many bytes of text; `secret`: kept in a `Secret`; `port`: may be written as a number; `id`: the
-                    same, of letters, digits, - and _ only; host[:port], ip[:port], https://host[:port]: an address
+    text 1..9       this many bytes of text; `secret`: kept in a `Secret`; `secret-wpa`: the same, of Wi-Fi; `port`: may
+                    be written as a number; `id`: the same, of letters, digits, - and _ only; host[:port], ip[:port],
+                    https://host[:port]: an address
     list 1..9 rule  this many of them
     object          an object of the key's name
     (remark)        only to be read
@@ -46,7 +47,7 @@ dns list 0..3 ip[:port] 7..21 =[]
 
 networks
 ssid text 1..32
-password secret 0|8..64 =""
+password secret-wpa 0|8..64 (64 are hex digits) =""
 
 time
 servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]
@@ -88,7 +89,7 @@ pin_port port 1..32
 name text 1..32 ="unnamed"
 
 gpio
-gpio 0|2|4|5|12..19|21..23|25..27|32..39 (6..11: flash chip, 1 and 3: console)
+gpio 0|2|4|5|12..19|21..23|25..27|32|33 (34..39: inputs only, 6..11: flash chip, 1 and 3: console)
 
 led
 gpio
@@ -100,13 +101,16 @@ led
 boot off|on
 safe off|on|hold|-50.0..150
 min_on_s 0..345600 =0
-min_off_s 0..345600 =0
 max_on_s 0..345600 =0
 interlock text 1..32 =null
 after_lapse resume|wait
 mode switch|setpoint
 
+switch
+min_off_s 0..345600 =0
+
 setpoint
+min_off_s 0..345600 =60
 sensor port 1..32
 min -50.0..150
 max -50.0..150
@@ -143,7 +147,7 @@ min 0.0..2e5 =0
 max 0.0..2e5 =200000
 
 buttons
-gpio
+gpio 0|2|4|5|12..19|21..23|25..27|32..39 (6..11: flash chip, 1 and 3: console)
 toggles port 1..32
 active low|high
 pull up|down|none

@@ -40,7 +40,11 @@ def text(kind, size, value):
         return None
     if "[" in kind:
         return _address(kind, data.rstrip(b"/"))
-    return Secret(value) if kind == "secret" else value
+    if kind[:6] != "secret":
+        return value
+    if kind[6:] and len(data) == 64 and data.lower().strip(b"0123456789abcdef"):
+        return None  # IEEE 802.11, J.4: up to 63 characters are a passphrase, 64 are the key in hex digits
+    return Secret(value)
 
 
 def _address(kind, data):

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tools.check_config import problems_of, validate
 from tools.cloud.certs import TestCA as CertificateMaker
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +66,7 @@ def test_errors_name_path_found_and_allowed(device: Path) -> None:
     device.write_text(json.dumps(config))
     done = run(device)
     assert done.returncode == 1
-    for words in ("outputs[0].gpio", "found:   6", "flash chip", "client_secret?", "1 errors, 1 warnings"):
+    for words in ("outputs[0].gpio", "found:   6", "flash chip", "client_secret?", "1 error, 1 warning"):
         assert words in done.stdout
     assert SECRET not in done.stdout + done.stderr
 
@@ -78,17 +80,38 @@ def test_errors_name_path_found_and_allowed(device: Path) -> None:
         ("outputs", "pin_prot", "6", "no such key; pin_port?"),
         ("outputs", "hysteresis", 1, 'no such key without mode "setpoint"'),
         ("sensors", "scale", 1, 'no such key without kind "ldr_sensor"'),
+        ("outputs", "inverted", True, 'no such key; write "active": "low"'),
+        ("outputs", "active_low", True, 'no such key; write "active": "low"'),
+        ("outputs", "invert", True, 'no such key; write "active": "low"'),
+        ("outputs", "pin", 16, "no such key; gpio?"),
+        ("outputs", "Max_On_S", 16, "no such key; max_on_s?"),
+        ("sensors", "resistor", 1, "no such key; divider_ohm?"),
+        ("outputs", "gpio", "16", "1 and 3: console); without quotation marks"),
+        ("cloud", "poll_s", "10", "a whole number, 2..3600; without quotation marks"),
+        ("outputs", "boot", True, 'off, on; "on", in double quotation marks'),
+        ("sensors", "keep", "true", "false, true; without quotation marks"),
+        ("outputs", "name", 7, "1..32 bytes of text; in double quotation marks"),
+        ("cloud", "client_secret", SECRET + "\t", "there is a tab, a line end or another control character in it"),
+        ("cloud", "client_secret", "line\none-and-not-real", "there is a tab, a line end or another control character"),
+        ("cloud", "base_url", "https://api.therealer.com/iot/v1", "without a path: https://api.therealer.com"),
+        ("cloud", "base_url", "api.therealer.com", "with https:// in front: https://api.therealer.com"),
+        ("cloud", "base_url", "https://me:pw@host", "without user, password and query"),
+        ("sensors", "kind", "ds18b20", "other sensors, digital ones among them, are not read"),
+        ("cloud", "ca_files", "certs/ca.der", "a list of 1..4, in square brackets"),
         ("cloud", "weather", "nice", "no such key"),
         ("cloud", "a.b", 1, "no such key"),
     ],
-)
+)  # fmt: skip
 def test_what_is_allowed_is_said_in_words(
     device: Path, item: str, key: str, value: Any, allowed: str
 ) -> None:
     config = json.loads(device.read_text())
     (config[item] if item == "cloud" else config[item][0])[key] = value
     device.write_text(json.dumps(config))
-    assert f"allowed: {allowed}" in run(device).stdout.splitlines()[2]
+    done = run(device)
+    line = done.stdout.splitlines()[2]
+    assert line.startswith("    allowed: ") and allowed in line
+    assert SECRET not in done.stdout
 
 
 def test_settings_that_make_no_sense_together_are_warnings(device: Path) -> None:
@@ -111,6 +134,126 @@ def test_settings_that_make_no_sense_together_are_warnings(device: Path) -> None
     assert "0 errors, 0 warnings" in run(device).stdout
 
 
+def warned(device: Path, *changes: tuple[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    """(path, what is allowed) of each warning; there are no errors. Changes: a section of the example -> keys of its
+    items from the first on."""
+    config = json.loads(device.read_text())
+    for path, change in changes:
+        section, _, index = path.partition(" ")
+        (config[section][int(index)] if index else config[section]).update(change)
+    file = device.with_name("changed.json")
+    file.write_text(json.dumps(config))
+    file.chmod(0o600)
+    problems = problems_of(file)
+    assert {level for level, *_ in problems} <= {"warning"}, problems
+    return [(path, allowed) for _, path, _, allowed in problems]
+
+
+@pytest.mark.parametrize(("active", "pins"), [("high", {0, 5, 14, 15}), ("low", {2, 4, 12, 13})])
+def test_a_relay_on_a_pin_that_is_pulled_at_reset_may_close(
+    device: Path, active: str, pins: set[int]
+) -> None:
+    found = set()
+    for gpio in (0, 2, 4, 5, *range(12, 16), 18, 19, 21, 22, 23, 25, 26, 32, 33):
+        warnings = warned(
+            device, ("outputs 0", {"gpio": gpio, "active": active}), ("led", {"gpio": 18 + (gpio == 18)})
+        )
+        found |= {gpio for path, allowed in warnings if path == "outputs[0].gpio" and "at reset" in allowed}
+    assert found == pins
+
+
+def test_strapping_pins_are_warned_of_on_any_output_or_button(device: Path) -> None:
+    for section in ("outputs 1", "buttons 0"):
+        for gpio in (0, 5, 12, 15):
+            (first, *_) = warned(device, (section, {"gpio": gpio}))
+            assert "strapping" in first[1] and first[0].endswith("gpio")
+
+
+@pytest.mark.parametrize(("rest", "expected"), [(0, True), (1, True), (29, True), (30, False), (None, False)])
+def test_a_thermostat_that_may_switch_all_the_time_is_warned_of(
+    device: Path, rest: int | None, expected: bool
+) -> None:
+    assert bool(warned(device, ("outputs 1", {"min_off_s": rest}))) is expected
+    assert warned(device, ("outputs 0", {"min_off_s": 0})) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"sensor": "15"}, "outputs[1].sensor"),
+        ({"safe": "on"}, "outputs[1].safe"),
+        ({"boot": "on"}, "outputs[1].boot"),
+        ({"min": 41, "max": 95, "safe": "off"}, "outputs[1].max"),
+        ({"min": 60, "max": 80, "safe": "off"}, "outputs[1].max"),
+        ({"min": 34, "max": 40, "safe": "off", "action": "cool"}, "outputs[1].max"),
+        ({"max": 81}, "outputs[1].max"),
+        ({"min": -11}, "outputs[1].min"),
+        ({"min": 40, "max": 60, "safe": "off"}, None),
+        ({"min": 2, "max": 8, "safe": "on", "action": "cool"}, None),
+        ({"safe": "hold"}, None),
+    ],
+)
+def test_a_thermostat_that_makes_no_sense_is_warned_of(
+    device: Path, change: dict[str, Any], path: str | None
+) -> None:
+    assert [found for found, _ in warned(device, ("outputs 1", change))] == ([path] if path else [])
+
+
+def test_a_switch_that_heats_and_never_ends_is_warned_of(device: Path) -> None:
+    for name, expected in (("Heater", 1), ("boiler room", 1), ("door lock", 0)):
+        assert len(warned(device, ("outputs 0", {"name": name, "safe": "on"}))) == expected
+    assert [
+        path for path, _ in warned(device, ("outputs 0", {"name": "Heater", "safe": "on", "max_on_s": 60}))
+    ] == ["outputs[0].max_on_s"]
+
+
+def test_a_blank_around_a_secret_is_warned_of_and_not_shown(device: Path) -> None:
+    ((path, allowed),) = warned(device, ("cloud", {"client_secret": SECRET + " "}))
+    assert path == "cloud.client_secret" and SECRET not in allowed
+
+
+def test_a_file_with_an_editors_mark_is_usable(device: Path) -> None:
+    device.write_bytes(b"\xef\xbb\xbf" + device.read_bytes())
+    assert "usable, 0 errors, 0 warnings" in run(device).stdout
+
+
+def test_a_key_that_is_there_twice_is_an_error_at_any_depth(device: Path) -> None:
+    text = device.read_text()
+    for old, path in (
+        ('"version": 1', "version"),
+        ('"gpio": 16', "outputs[0].gpio"),
+        ('"silence_s": 300', "safety.silence_s"),
+    ):
+        assert text.count(old) == 1
+        device.write_text(text.replace(old, f"{old}, {old}"))
+        done = run(device)
+        assert done.returncode == 1 and f"error: {path}\n" in done.stdout and "twice" in done.stdout
+
+
+def test_one_wrong_kind_is_one_error(device: Path) -> None:
+    config = json.loads(device.read_text())
+    config["sensors"][0]["kind"] = "ds18b20"
+    config["sensors"][0]["gpio"] = 4
+    device.write_text(json.dumps(config))
+    assert run(device).stdout.count("error:") == 1
+
+
+def test_pins_that_are_offered_are_taken(device: Path) -> None:
+    """Whoever follows the words comes to an end."""
+    for section in ("outputs", "led", "buttons"):
+        config = json.loads(device.read_text())
+        item = config[section] if section == "led" else config[section][0]
+        item["gpio"] = 6
+        (found,) = [allowed for level, _, _, allowed in validate(config)[1] if level == "error"]
+        offered = re.findall(r"\d+(?:\.\.\d+)?", found.partition("(")[0])
+        for text in offered:
+            low, _, high = text.partition("..")
+            for gpio in range(int(low), int(high or low) + 1):
+                item.update({"gpio": gpio} | ({"pull": "none"} if section == "buttons" else {}))
+                problems = [problem for problem in validate(config)[1] if problem[0] == "error"]
+                assert all("one of its own" in problem[3] for problem in problems), (section, gpio, problems)
+
+
 def test_the_untouched_example_asks_for_what_is_missing(tmp_path: Path) -> None:
     done = run(ROOT / "config.example.json")
     assert done.returncode == 1
@@ -123,6 +266,18 @@ def test_the_untouched_example_asks_for_what_is_missing(tmp_path: Path) -> None:
         ('{\n  "version": 1,\n}', "comma"),
         ('{\n  "version": 1 // one\n}', "comments"),
         ('{\n  "version" 1}', ":2:"),
+        ('{\n  "name": "a"\n  "version": 1}', ":3:3: not valid JSON: a comma is missing"),
+        ("{'version': 1}", "not in single ones"),
+        ("{\"name\": 'pump'}", "not in single ones"),
+        ('{"name": \u201cpump\u201d}', "typographic"),
+        ("{\u201cname\u201d: 1}", "typographic"),
+        ('{"name": "pump\u201d,\n"version": 1}', "typographic"),
+        ('{"portal": None}', "JSON says null"),
+        ('{"keep": True}', "JSON says true"),
+        ('{"keep": False}', "JSON says false"),
+        ('{"name": "a\tb"}', "a tab"),
+        ('{"name": "a\n"}', "a line ends within a text"),
+        ('{"secret": "test-secret-not-real\n"}', "a line ends within a text"),
         ("", ":1:1"),
         ("[" * 100_000, "JSON"),
         ("9" * 5_000, "JSON"),
@@ -133,7 +288,7 @@ def test_a_syntax_error_is_located(tmp_path: Path, text: str, words: str) -> Non
     file.write_text(text)
     done = run(file)
     assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr and "Traceback" not in done.stderr
+    assert words in done.stderr and "Traceback" not in done.stderr and SECRET not in done.stderr
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -159,7 +314,7 @@ def test_a_file_that_others_can_read_is_a_warning(device: Path) -> None:
     device.chmod(0o644)
     done = run(device)
     assert done.returncode == 0
-    assert "chmod 600" in done.stdout and "0 errors, 1 warnings" in done.stdout
+    assert "chmod 600" in done.stdout and "0 errors, 1 warning" in done.stdout
 
 
 def test_colour_only_on_a_terminal(device: Path) -> None:

@@ -74,6 +74,14 @@ def test_every_output_goes_to_its_boot_level():
         assert flash.boot() == [(16, 0), (17, 1)]
 
 
+def test_a_mark_in_front_of_the_text_changes_nothing():
+    with Flash() as flash:
+        with open("config.json", "wb") as f:
+            f.write(b"\xef\xbb\xbf" + json.dumps({"outputs": [{"gpio": 16}, HEATER]}).encode())
+        assert flash.boot() == [(16, 0), (17, 1)]
+        assert flash.read()["outputs"] == [[16, 0, 0], [17, 1, 1]]
+
+
 def test_the_example_configuration():
     with Flash() as flash:
         with open(ROOT + "config.example.json") as f:

@@ -352,18 +352,91 @@ def test_the_watchdog_may_be_off():
     assert problems((("watchdog_s",), 0)) == []
 
 
-def test_unknown_keys_are_warnings():
+def test_unknown_keys_are_warnings_and_errors_where_a_limit_would_be_lost():
     raw = good()
     raw["cloud"]["client_secert"] = SECRET
     raw["weather"] = "nice"
-    raw["outputs"][0]["hysteresis"] = 1
+    raw["led"]["colour"] = "red"
     found = validate(raw)[1]
     assert paths("error", found) == []
-    lines = [render(p) for p in found]
-    assert len(lines) == 3
-    assert [x for x in lines if "cloud.client_secert" in x]
-    assert [x for x in lines if " weather:" in x]
-    assert [x for x in lines if "outputs[0].hysteresis" in x]
+    assert sorted(paths("warning", found)) == ["cloud.client_secert", "led.colour", "weather"]
+    for section, key in (
+        ("outputs", "hysteresis"),
+        ("outputs", "max_on"),
+        ("outputs", "inverted"),
+        ("sensors", "ofset_c"),
+        ("buttons", "toggle"),
+    ):
+        raw = good()
+        raw[section][0][key] = 1
+        config, found = validate(raw)
+        assert paths("error", found) == ["%s[0].%s" % (section, key)] and "outputs" not in config
+
+
+def test_what_depends_on_a_word_that_is_no_word_is_not_said_as_well():
+    for path, value in (
+        (("sensors", 0), {"kind": "ds18b20", "pin_port": "14", "gpio": 4, "beta": 3950, "r25_ohm": 1, "offset_c": 99}),
+        (("sensors", 0), {"pin_port": "14", "gpio": 34, "beta": 3950}),
+        (("outputs", 1), {"pin_port": "9", "gpio": 17, "mode": "thermostat", "sensor": "14", "min": 5, "max": 35}),
+        (("cloud", "api"), "mqtt"),
+    ):  # fmt: skip
+        found = problems((path, value))
+        assert len(found) == 1 and found[0][0] == "error", found
+        assert found[0][1].endswith(("kind", "mode", "api")[("sensors", "outputs", "cloud").index(path[0])])
+
+
+def test_only_a_secret_is_hidden_behind_stars():
+    for path, value, found in (
+        (
+            ("name",),
+            "is it a pump? or me@home, who could ever tell",
+            '"is it a pump? or me@home, who could eve',
+        ),
+        (("cloud", "client_id"), "a b", "a text, not shown"),
+        (("outputs",), "none", "a text, not shown"),
+        (("wifi",), True, "true"),
+        (("sensors", 0), 7, "a number, not shown"),
+        (("weather",), 7, "a number, not shown"),
+        (("cloud", "client_secret"), "short", "***"),
+        (("cloud", "client_secret"), "REPLACE-ME", '"REPLACE-ME"'),
+        (("cloud", "base_url"), "https://me:pw@host", "***"),
+        (("outputs", 0, "gpio"), "16", '"16"'),
+    ):
+        assert problems((path, value))[0][2] == found, (path, value)
+
+
+def test_a_wifi_password_of_64_characters_is_a_key_in_hexadecimal_digits():
+    for password in ("0123456789abcdefABCDEF0123456789" * 2, "x" * 63, "12345678"):
+        assert problems((("wifi", "networks", 0, "password"), password)) == []
+    for password in ("x" * 64, "0123456789abcdefABCDEF012345678g" * 2, "ü" * 32, "x" * 65):
+        (problem,) = problems((("wifi", "networks", 0, "password"), password))
+        assert problem[:3] == ("error", "wifi.networks[0].password", "***")
+
+
+def test_pins_that_are_inputs_only_are_not_offered_for_outputs():
+    for section, gpio in (("outputs", 6), ("outputs", 34), ("outputs", 39)):
+        (problem,) = problems(((section, 0, "gpio"), gpio))
+        assert "..39" not in problem[3].split("(")[0] and "inputs only" in problem[3]
+    (problem,) = problems((("led", "gpio"), 35))
+    assert problem[1] == "led.gpio" and "inputs only" in problem[3]
+    button = {"gpio": 36, "toggles": "6"}
+    (problem,) = problems((("buttons", 0), button))
+    assert problem[1] == "buttons[0].gpio" and '"none"' in problem[3]
+    assert problems((("buttons", 0), dict(button, pull="none"))) == []
+
+
+def test_a_thermostat_rests_for_a_minute_unless_it_is_told_otherwise():
+    config, _ = validate(good())
+    assert [output["min_off_s"] for output in config["outputs"]] == [0, 60]
+    config, found = validate(at(good(), ("outputs", 1, "min_off_s"), 0))
+    assert config["outputs"][1]["min_off_s"] == 0 and not found
+
+
+def test_updates_have_a_port_of_their_own():
+    update = {"pin_port": "6", "url": "https://updates.example.org", "key": SECRET}
+    (problem,) = problems((("update",), update))
+    assert problem[:2] == ("error", "update.pin_port") and problem[3].endswith("outputs[0]")
+    assert problems((("update",), dict(update, pin_port="14"))) == []
 
 
 def test_a_secret_never_shows():
@@ -386,7 +459,8 @@ def test_a_secret_never_shows():
         config, found = validate(at(good(), path, value))
         assert found, (path, value)
         text = "%s" % config + "\n".join([render(p) for p in found])
-        assert SECRET not in text and "1234567890" not in text and "***" in text, text
+        assert SECRET not in text and "1234567890" not in text, text
+        assert "***" in text or "a text, not shown" in text or "a number, not shown" in text, text
     config = validate(good())[0]
     assert SECRET not in "%s %r" % (config, config)
     assert config["cloud"]["client_secret"].reveal() == SECRET

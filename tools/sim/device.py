@@ -51,6 +51,7 @@ def demo_config(**cloud: Any) -> dict:
     """The example configuration with test credentials in place of its placeholders; `cloud` overrides that section."""
     raw = json.loads((ROOT / "config.example.json").read_text())
     raw["wifi"]["networks"] = [{"ssid": "bench", "password": WIFI_PASSWORD}]
+    raw["outputs"][1]["min_off_s"] = 5  # stories are about other things than this rest
     raw["cloud"] |= {"base_url": "https://api.realer.test", "device_id": str(DEVICE_ID), "poll_s": 10}
     raw["cloud"] |= {"transport": "https", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET} | cloud
     return raw

@@ -1,0 +1,34 @@
+"""Reads the file of the configuration. Needed once, and dropped before what it says is checked."""
+
+import os
+
+from firmware.core.config_text import BOM, NotJson, parse, place
+from firmware.core.errors import ConfigError
+
+
+def read(path):
+    """What the file holds, and which keys are there twice. ConfigError."""
+    try:
+        with open(path, "rb") as f:
+            data = f.read()
+    except OSError:
+        raise ConfigError("no %s on this device: copy one there" % path)
+    try:
+        found = parse(data)
+    except NotJson as e:
+        line, column = place(data, e.args[1])
+        words = "%s:%d:%d is not JSON: %s; outputs stay safe until it is mended"
+        raise ConfigError(words % (path, line, column, e.args[0]))
+    if data[: len(BOM)] == BOM:
+        _without_mark(path, data)
+    return found
+
+
+def _without_mark(path, data):
+    """Nobody else who reads the file, such as the setup portal, shall have to know of the mark in front of it."""
+    try:
+        with open(path + ".new", "wb") as f:
+            f.write(data[len(BOM) :])
+        os.rename(path + ".new", path)
+    except OSError:
+        pass  # it is read all the same

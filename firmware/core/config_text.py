@@ -1,0 +1,182 @@
+"""The text of the configuration as values, by RFC 8259 and no more than that.
+
+MicroPython's own parser also takes `[1 2]`, `{"a":1,}` and `01`, and every parser takes a key that is there twice; the
+check on the host and the device have to give the same answer, so both read the file with this one. It is meant to be
+imported once at start and dropped. No message holds anything of the text but keys: the rest may be secret.
+"""
+
+import json
+from micropython import const
+
+BOM = b"\xef\xbb\xbf"
+"""What some editors put in front of a file in UTF-8."""
+_DEEPEST = const(12)  # a configuration has five
+_LONGEST = const(40)  # digits of a number
+_VALUE = const(1)  # what is expected next, or
+_KEY = const(2)
+_END = const(4)
+_COLON = const(8)
+_COMMA = const(16)
+_ESCAPED = b'"\\/bfnrt'
+_MEANT = b'"\\/\b\f\n\r\t'
+_LAST = "a comma too many, after the last item"
+
+
+class NotJson(ValueError):
+    """Its arguments: what is wrong, and at which byte."""
+
+
+def place(data, at):
+    """(line, column) of a byte in the text, from 1 on."""
+    line = data[data.rfind(b"\n", 0, at) + 1 : at]
+    return data[:at].count(b"\n") + 1, len([byte for byte in line if byte & 0xC0 != 0x80]) + 1
+
+
+def parse(data):
+    """Bytes in UTF-8 -> `(value, problems)`, the problems as in `config`: keys that are there twice. NotJson."""
+    problems = []
+    root = []
+    stack = [(root, "")]  # what is open, each with its path
+    expected = _VALUE
+    key = None
+    for token, value, at in _tokens(data):
+        box, path = stack[-1]
+        end = 93 if isinstance(box, list) else 125
+        if token == end and (expected == _COMMA or expected & _END) and len(stack) > 1:
+            stack.pop()
+            expected = _COMMA
+        elif expected == _COMMA:
+            if len(stack) == 1:
+                raise NotJson("something follows the end", at)
+            if token != 44:
+                raise NotJson("a comma is missing here", at)
+            expected = _VALUE if end == 93 else _KEY
+        elif expected == _COLON:
+            if token != 58:
+                raise NotJson("a colon is missing here", at)
+            expected = _VALUE
+        elif expected & _KEY:
+            if token != 34:
+                raise NotJson(_LAST if token == 125 else "a key in double quotes is missing here", at)
+            key, expected = value, _COLON
+            if key in box:
+                _twice(problems, (path and path + ".") + key, place(data, at)[0])
+        else:
+            expected = _put(stack, key, token, value, at)
+    if len(stack) > 1 or not root:
+        raise NotJson("the text ends too early", len(data))
+    return root[0], problems
+
+
+def _twice(problems, path, line):
+    if len(problems) < 40:
+        allowed = "once, not again in line %d" % line
+        problems.append(("error", json.dumps(path)[1:-1][:60], "the key twice", allowed))
+
+
+def _put(stack, key, token, value, at):
+    """Put a value into what is open, and open it where it can hold others: what is expected next."""
+    box, path = stack[-1]
+    if token in (93, 125, 44, 58):
+        listed = token == 93 and isinstance(box, list) and len(stack) > 1
+        raise NotJson(_LAST if listed else "a value is missing here", at)
+    if isinstance(box, list):
+        path = "%s[%d]" % (path, len(box)) if len(stack) > 1 else ""
+        box.append(value)
+    else:
+        path = (path and path + ".") + key
+        box[key] = value
+    if token not in (91, 123):
+        return _COMMA
+    if len(stack) > _DEEPEST:
+        raise NotJson("brackets in too many brackets", at)
+    stack.append((value, path))
+    return (_VALUE if token == 91 else _KEY) | _END
+
+
+def _tokens(data):
+    """One after the other `(token, value, at)`: the byte of a mark of punctuation or quotation, or 0 for what has none
+    such as a number."""
+    at = len(BOM) if data[: len(BOM)] == BOM else 0
+    while at < len(data):
+        byte = data[at]
+        start = at
+        if byte in (32, 9, 13, 10):
+            at += 1
+        elif byte in (44, 58, 91, 93, 123, 125):
+            at += 1
+            yield byte, [] if byte == 91 else {}, start
+        elif byte == 34:
+            value, at = _text(data, at + 1)
+            yield byte, value, start
+        else:
+            while at < len(data) and data[at] not in (32, 9, 13, 10, 44, 58, 91, 93, 123, 125, 34):
+                at += 1
+            yield 0, _word(data[start:at], start), start
+
+
+def _word(word, at):
+    """A number, true, false or null."""
+    if word in (b"true", b"false", b"null"):
+        return json.loads(word)
+    if len(word) > _LONGEST or word.strip(b"+-.eE0123456789"):
+        raise NotJson("a value is missing here", at)
+    digits = word.lower()
+    whole, exponent, power = digits.lstrip(b"-").partition(b"e")
+    before, point, behind = whole.partition(b".")
+    if power[:1] in (b"+", b"-"):
+        power = power[1:]
+    if before[:1] == b"0" and before != b"0":
+        raise NotJson("a number begins with no zero", at)
+    if digits[1:2] == b"-" or not (
+        before.isdigit() and (behind.isdigit() or not point) and (power.isdigit() or not exponent)
+    ):
+        raise NotJson("this is no number", at)
+    return float(digits.decode()) if point or exponent else int(digits)
+
+
+def _text(data, at):
+    """From behind its quotation mark: the text, and where it ends."""
+    out = b""
+    while True:
+        start = at
+        while data[at : at + 1] not in (b'"', b"\\", b"") and data[at] > 31:
+            at += 1
+        out += data[start:at]
+        mark = data[at : at + 1]
+        at += 1
+        if mark == b'"':
+            break
+        if mark != b"\\":
+            raise NotJson(
+                "a tab or a line end within a text" if mark.strip(b"\0") else "a text never ends", at - 1
+            )
+        code = _ESCAPED.find(data[at : at + 1] or b" ")
+        at += 1
+        if code >= 0:
+            out += _MEANT[code : code + 1]
+        elif data[at - 1 : at] == b"u":
+            character, at = _escaped(data, at)
+            out += character.encode()
+        else:
+            raise NotJson("a backslash with nothing it could mean", at - 2)
+    try:
+        return out.decode(), at
+    except UnicodeError:
+        raise NotJson("a text that is not UTF-8", start)
+
+
+def _escaped(data, at):
+    """The character of four hexadecimal digits, or of two times four, and where they end."""
+    digits = data[at : at + 4]
+    if len(digits) < 4 or digits.lower().strip(b"0123456789abcdef"):
+        raise NotJson("four hexadecimal digits are missing here", at)
+    code = int(digits, 16)
+    at += 4
+    if 0xD800 <= code < 0xDC00 and data[at : at + 2] == b"\\u":
+        low = data[at + 2 : at + 6]
+        if len(low) == 4 and not low.lower().strip(b"0123456789abcdef") and 0xDC00 <= int(low, 16) < 0xE000:
+            return chr(0x10000 + ((code - 0xD800) << 10) + int(low, 16) - 0xDC00), at + 6
+    if 0xD800 <= code < 0xE000:
+        raise NotJson("this is half a character", at)
+    return chr(code), at

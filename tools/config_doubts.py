@@ -1,0 +1,104 @@
+"""Settings that the device takes and that still make no sense, or endanger what is connected: warnings of the check.
+
+Pure; looks at a configuration that the device has found right.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+Doubt = tuple[str, Any, str]
+"""Path, value, what would make sense."""
+
+_PULLED = {"ESP32": {0: "up", 5: "up", 14: "up", 15: "up", 2: "down", 4: "down", 12: "down", 13: "down"}}
+"""Chip -> GPIO -> the resistor inside that pulls it from reset until the program drives it. ESP32 Series Datasheet,
+appendix "IO_MUX", columns "At Reset" and "After Reset" (wpu, wpd), and section "Strapping Pins". What is not here
+floats. Some of the first four were also seen to toggle while the ROM starts."""
+_CHIP = "ESP32"  # the one whose pins the rules know
+_FREE = "16..19, 21..23, 25..27, 32, 33"
+_REST_S = 30
+_REST = (
+    f"{_REST_S} or more (the default is 60; a compressor needs 180): a sensor with a loose contact would switch the "
+    "relay until it is worn out"
+)
+_HEATS = re.compile(r"heat|boil|oven|kiln|stove|radiator|heiz|ofen", re.IGNORECASE)
+
+
+def doubts(config: dict[str, Any]) -> Iterator[Doubt]:
+    """All there are; none in a configuration with errors, of which nothing is left."""
+    if config.get("portal") and config.get("wifi", 0) is None:
+        yield (
+            "portal",
+            "no wifi",
+            "wifi too: without it the network counts as there, and the setup portal stays shut",
+        )
+    outputs = config.get("outputs", [])
+    groups = [output["interlock"] for output in outputs]
+    sensors = {sensor["pin_port"]: sensor for sensor in config.get("sensors", [])}
+    for i, output in enumerate(outputs):
+        found = [*_switch(output, groups.count(output["interlock"]) == 1), *_pin(output)]
+        if output["mode"] == "setpoint":
+            found += _thermostat(output, sensors[output["sensor"]])
+        for key, allowed in found:
+            yield f"outputs[{i}].{key}", output[key], allowed
+    for path, secret in _secrets(config):
+        if secret != secret.strip():
+            yield path, "a blank at its beginning or end", "what the dashboard shows, without it"
+
+
+def _switch(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:
+    limit = output["max_on_s"]
+    if limit and output["min_on_s"] > limit:
+        yield "min_on_s", "at most max_on_s, which overrules it"
+    if limit and output["safe"] == "on":
+        yield "max_on_s", '0: with safe "on" it would still go off'
+    if alone and output["interlock"] is not None:
+        yield "interlock", "the group of another output too"
+    heats = (
+        output["action"] == "heat" if output["mode"] == "setpoint" else bool(_HEATS.search(output["name"]))
+    )
+    for key in ("safe", "boot"):
+        if heats and output[key] == "on" and not limit:
+            yield key, "off, or with mode setpoint a number to fall back to: on heats without an end"
+
+
+def _pin(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    pulled = _PULLED[_CHIP].get(output["gpio"])
+    on = {"up": "high", "down": "low"}.get(pulled or "")
+    if on == output["active"]:
+        words = f"at reset the chip pulls this one {pulled}, and the relay may close"
+        yield "gpio", f"{_FREE}: {words}; or a resistor outside that pulls the other way"
+
+
+def _thermostat(output: dict[str, Any], sensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    low, high = output["min"], output["max"]
+    if output["step"] > high - low:
+        yield "step", "at most max - min: no setpoint but min could be reached"
+    if output["min_off_s"] < _REST_S:
+        yield "min_off_s", _REST
+    if sensor["kind"] == "ldr_sensor":
+        yield "sensor", "that of a thermistor: this one measures lux, not degrees"
+        return
+    room = 40 <= low <= 75 and 68 <= high <= 110
+    if room or (output["action"] == "cool" and low >= 32):
+        yield "max", "degrees Celsius; these look like Fahrenheit: 68 °F are 20 °C"
+        return
+    if high > sensor["max"]:
+        yield "max", f"at most {sensor['max']:g}, above which the sensor's reading is a fault"
+    if low < sensor["min"]:
+        yield "min", f"at least {sensor['min']:g}, below which the sensor's reading is a fault"
+
+
+def _secrets(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    cloud = config.get("cloud") or {}
+    for key in ("client_secret", "credential"):
+        if key in cloud:
+            yield f"cloud.{key}", cloud[key].reveal()
+
+
+def shown(value: Any) -> str:
+    """A value that is no secret, as found."""
+    return value if isinstance(value, str) and " " in value else json.dumps(value)

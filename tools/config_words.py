@@ -1,0 +1,163 @@
+"""What is wrong with a configuration, in words for people: from what the device says and what the owner wrote.
+
+The device spares its memory such words; here they may be long. No text of the file is repeated but keys, words that
+the rules know, and addresses without credentials: anything else may be a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+Rules = Callable[[str], list[str]]
+
+_KINDS = {
+    "text": "{} bytes of text",
+    "secret": "{} bytes of text",
+    "secret-wpa": "{} bytes of text",
+    "port": "{} bytes of text, or a whole number",
+    "id": "{} letters, digits, - and _",
+    "list": "a list of {}, in square brackets",
+    "object": "an object, in braces",
+}
+_LOW = '"active": "low"'
+_MEANT = {
+    "outputs": dict.fromkeys(("inverted", "invert", "inverse", "active_low", "low_active", "low_level"), _LOW)
+    | {"active_high": '"active": "high"', "pin": "gpio", "port": "pin_port", "type": "mode", "label": "name"}
+    | dict.fromkeys(("default", "initial", "default_state", "initial_state", "power_on", "on_boot"), "boot")
+    | dict.fromkeys(("failsafe", "fail_safe", "safe_state", "on_error"), "safe"),
+    "sensors": {"pin": "gpio", "port": "pin_port", "type": "kind", "label": "name", "interval": "period_s"}
+    | dict.fromkeys(("resistor", "r_ohm", "r0", "series_ohm"), "divider_ohm")
+    | dict.fromkeys(("offset", "calibration", "offset_f"), "offset_c"),
+    "buttons": dict.fromkeys(("inverted", "invert", "active_high"), '"active": "high"')
+    | {"active_low": _LOW, "pin": "gpio", "pullup": '"pull": "up"', "pulldown": '"pull": "down"'}
+    | {"output": "toggles", "debounce": "debounce_ms", "pull_up": '"pull": "up"'},
+    "led": dict.fromkeys(("inverted", "invert", "active_low"), _LOW) | {"pin": "gpio"},
+    "wifi": dict.fromkeys(("ssid", "password", "psk", "pass"), '"networks": [{"ssid": …, "password": …}]'),
+    "networks": dict.fromkeys(("psk", "pass", "key", "passphrase"), "password") | {"name": "ssid"},
+    "cloud": {"url": "base_url", "server": "base_url", "secret": "client_secret", "id": "device_id"}
+    | {"interval": "poll_s", "poll": "poll_s", "ca_file": "ca_files"},
+}
+"""Section -> what people call a key -> what it is called here, or what to write instead."""
+_SMART = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2033"
+
+
+def syntax(data: bytes, at: int, words: str) -> str:
+    """What is wrong where the text of a file is no JSON. `words`: what the device says."""
+    text = data[at:].decode(errors="replace")
+    line = data[data.rfind(b"\n", 0, at) + 1 :].split(b"\n", 1)[0].decode(errors="replace")
+    if "within a text" in words:
+        if any(mark in line for mark in _SMART):
+            return f"{words}: typographic quotation marks end no text; take straight double ones"
+        if text[:1] == "\t":
+            return "a tab within a text; where one belongs there it is written \\t"
+        return 'a line ends within a text: is the quotation mark " behind it missing?'
+    if text[:1] in _SMART:
+        return f"{words}: these are typographic quotation marks; take straight double ones"
+    if text[:1] == "'":
+        return f"{words}: texts stand in double quotation marks, not in single ones"
+    if re.match(r"(None|True|False)\b", text):
+        word = {"N": "null", "T": "true", "F": "false"}[text[0]]
+        return f"{words}: JSON says {word}, in small letters"
+    if text[:1] in ("/", "#"):
+        return f"{words} (JSON has no comments)"
+    return words
+
+
+def in_words(path: str, found: str, allowed: str, rules: Rules, raw: Any = None) -> str:
+    """What the device says to be `allowed`, for people. `raw`: the whole configuration."""
+    key = path.rpartition(".")[2]
+    if allowed == "no such key":
+        return f"{allowed}{_meant(path, rules)}"
+    kind, size, _ = f"{allowed}  ".split(" ", 2)
+    value = _at(raw, path)
+    if kind in _KINDS and (size[:1].isdigit() or not size):
+        words = _KINDS[kind].format(size.replace("|", " or "))
+    elif re.fullmatch(r"\d+\.\.\d+", kind):
+        words = f"a whole number, {allowed}"
+    else:
+        words = allowed.replace("|", ", ")
+    return words + _hint(key, kind, allowed, value)
+
+
+def _hint(key: str, kind: str, allowed: str, value: Any) -> str:
+    """What more there is to say about a value that is refused, or nothing."""
+    if isinstance(value, str):
+        if min(value.encode(errors="replace"), default=32) < 32:
+            return "; there is a tab, a line end or another control character in it"
+        if kind == "secret-wpa" and len(value.encode(errors="replace")) == 64:
+            return "; 64 characters are taken for the key itself, which has hexadecimal digits only"
+        if "host[:port]" in allowed:
+            return _address(kind, value)
+        numeric = kind[:1].isdigit() or re.search(r"(^|\|)-?\d", kind)
+        if (numeric and _number(value)) or (value in ("true", "false") and value in kind.split("|")):
+            return "; without quotation marks"
+        if key == "kind":
+            return "; other sensors, digital ones among them, are not read"
+    elif type(value) in (int, float) and kind in ("text", "secret", "secret-wpa"):
+        return "; in double quotation marks"
+    elif isinstance(value, bool) and "off" in kind.split("|"):
+        return f'; "{"on" if value else "off"}", in double quotation marks'
+    elif isinstance(value, dict) and kind == "list":
+        return "; put square brackets around the braces"
+    return ""
+
+
+def _address(kind: str, value: str) -> str:
+    scheme, _, rest = value.rpartition("://")
+    host, slash, _ = rest.partition("/")
+    if "@" in rest or "?" in rest:
+        return "; without user, password and query"
+    if kind.startswith("https://") and scheme.lower() == "http":
+        return ""
+    if kind.startswith("https://") and not scheme:
+        return f"; with https:// in front: https://{host}"
+    if scheme and not kind.startswith("https://"):
+        return f"; the name alone: {host}"
+    return f"; without a path: {scheme}://{host}".replace(" ://", " ") if slash else ""
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _at(raw: Any, path: str) -> Any:
+    """The value at a path such as `outputs[1].gpio`; None when there is none."""
+    for name, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        try:
+            raw = raw[name or int(number)]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return raw
+
+
+def section_of(path: str) -> str:
+    """The section of the rules in which the object that has the key at `path` is described."""
+    parent = path.rpartition(".")[0]
+    return parent.rpartition(".")[2].partition("[")[0] or "config"
+
+
+def _meant(path: str, rules: Rules) -> str:
+    """What the unknown key at `path` may have meant: text to put behind "no such key", or nothing."""
+    key, section = path.rpartition(".")[2], section_of(path)
+    known = {}
+    for line in rules(section):
+        chooser, words = line.split(" ")[:2]
+        known[chooser] = ""
+        for word in words.split("|"):
+            for extra in rules(word):
+                known.setdefault(extra.split(" ")[0], f" without {chooser} {json.dumps(word)}")
+    if key in known:
+        return known[key]
+    meant = _MEANT.get(section, {}).get(key.lower())
+    if meant:
+        return f"; write {meant}" if meant[0] == '"' else f"; {meant}?"
+    near = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.7)
+    return f"; {near[0]}?" if near else ""
