@@ -7,7 +7,10 @@ is there. Pure; the page needs no script, and shows what came from outside as te
 
 from firmware.core.values import text
 
-_NETWORK = (("ssid", "Wi-Fi network", "text 1..32"), ("password", "Wi-Fi password", "secret 0|8..64"))
+_NETWORK = (
+    ("ssid", "Wi-Fi network", "text 1..32"),
+    ("password", "Wi-Fi password", "secret-wpa 0|8..64 (64 are hex digits)"),
+)
 _ACCOUNT = (
     ("device_id", "Device ID", "id 1..64"),
     ("client_id", "Client ID", "id 1..64"),
@@ -107,7 +110,7 @@ def complaints(raw):
     """What is wrong with the values that the fields stand for, by field."""
     wrong = {}
     for name, _, rule in fields(raw):
-        kind, size = rule.split(" ")
+        kind, size = rule.split(" ")[:2]
         value = _value(raw, name)
         if text(kind, size, value) is None or str(value)[:7] == "REPLACE":
             wrong[name] = _NEEDED.get(kind, "Needed: %s characters") % size.replace("|", " or ")

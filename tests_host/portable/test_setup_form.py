@@ -88,6 +88,7 @@ WRONG = (
     ("ssid", "REPLACE-ME", "1..32 characters"),
     ("password", "7-chars", "0 or 8..64 characters"),
     ("password", "ü" * 33, "0 or 8..64 characters"),
+    ("password", "x" * 64, "0 or 8..64 characters"),
     ("device_id", "a b", "1..64 letters, digits, - and _"),
     ("client_id", "<script>", "1..64 letters, digits, - and _"),
     ("client_secret", "short", "8..256 characters"),
