@@ -50,7 +50,9 @@ MODULES = {
 }
 """What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
 
-LIB_RIM = {"client.py", "files.py", "loader.py", "opening.py", "resolver.py", "sockets.py", "stream.py"}
+LIB_RIM = {
+    "client.py", "files.py", "loader.py", "opening.py", "resolver.py", "sockets.py", "standalone.py", "stream.py",
+}  # fmt: skip
 """The files of lib that wait or touch the flash, named alike in every package. All others are sans-I/O: bytes in,
 events out."""
 
@@ -143,10 +145,17 @@ def check_imports(source: Source) -> Iterator[Note]:
         elif rim := lib_file(source.root, name):
             if "lib" not in ARROWS[source.area]:
                 yield node, f"{source.area} may not import lib (arrows)"
+            elif source.area != "lib" and rim == "standalone.py":
+                yield node, f"{name} makes connections without TLS: not for the firmware"
             elif source.area == "lib" and source.pure and rim in LIB_RIM:
                 yield node, f"a sans-I/O file of lib may not import {name}, which waits"
-        elif top not in (PURE if source.pure else MODULES.get(source.area, LIBRARY)):
+        elif top not in (PURE if source.pure else _modules(source)):
             yield node, f"{source.area} may not import {top}{' (it is pure)' if source.pure else ''}"
+
+
+def _modules(source: Source) -> set[str]:
+    standalone = source.area == "lib" and source.path.name == "standalone.py"
+    return LIBRARY | {"network"} if standalone else MODULES.get(source.area, LIBRARY)
 
 
 def check_catch_alls(source: Source) -> Iterator[Note]:

@@ -1,8 +1,9 @@
 """`python -m tools.package [--write]`: the lists by which `mpremote mip install` finds the app and each engine of lib.
 
-Owns: `package.json` (the app, to be installed at `/`) and `lib/ENGINE.json` (an engine with the engines it imports, to
-be installed at `/lib`), in mip's format: what is installed where, sources relative to the list itself. Refuses to
-compile: mip copies sources; `make deploy` sends compiled code. Without --write it says which lists are not true.
+Owns: `package.json` (the app, to be installed at `/`, without what engines need only outside of it) and
+`lib/ENGINE.json` (an engine with the engines it imports, to be installed at `/lib`), in mip's format: what is installed
+where, sources relative to the list itself. Refuses to compile: mip copies sources; `make deploy` sends compiled code.
+Without --write it says which lists are not true.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def needed(engine: str, root: Path = ROOT) -> set[str]:
 def lists(root: Path = ROOT) -> dict[Path, str]:
     """What has to stand in which file."""
     files = [str(path) for path in device_files(root)]
-    made = {root / "package.json": _text([[name, name] for name in files], root)}
+    app = [[name, name] for name in files if not name.endswith("/standalone.py")]
+    made = {root / "package.json": _text(app, root)}
     for engine in engines(root):
         prefixes = tuple(f"lib/{name}/" for name in needed(engine, root))
         own = [name.removeprefix("lib/") for name in files if name.startswith(prefixes)]

@@ -357,6 +357,7 @@ async def test_who_leaves_the_event_stream_leaves_no_error(tmp_path, caplog):
             answer = await session.get(f"{MINE}/stats", headers=headers)
             await answer.content.readline()
             answer.connection.transport.abort()
+            answer.close()
             for _ in range(25):  # what the stream would show next
                 writer.write(wire.frame("KEEP_ALIVE"))
                 await asyncio.sleep(0.1)

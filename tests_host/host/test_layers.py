@@ -68,6 +68,15 @@ def test_an_import_against_the_arrows_is_found(tree: Path, file: str, text: str)
     assert_found_once(tree, file, text, "may not import")
 
 
+def test_what_connects_without_tls_is_not_for_the_firmware(tree: Path):
+    plant(tree, {"lib/netio/standalone.py": "import network\nfrom netio.errors import NetError\n"})
+    assert layers.check(tree) == []
+    for file in ("firmware/app.py", "firmware/links/x.py", "firmware/portal_site.py"):
+        for text in ("from netio.standalone import Network", "def f():\n    import netio.standalone"):
+            assert_found_once(tree, file, text, "without TLS")
+    assert_found_once(tree, "lib/netio/stream.py", "import network", "may not import")
+
+
 @pytest.mark.parametrize("module", ["time", "asyncio", "socket", "os", "gc", "machine"])
 @pytest.mark.parametrize("file", ["firmware/core/x.py", "firmware/cloud/x.py", "lib/http1/x.py"])
 def test_a_pure_part_stays_pure(tree: Path, file: str, module: str):

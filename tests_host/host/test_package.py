@@ -39,6 +39,10 @@ def test_a_file_too_many_or_too_few_is_noticed(tmp_path: Path):
     assert set(made) == {"package.json", "lib/http1.json", "lib/netio.json"}
     targets = [target for target, _ in made["lib/http1.json"]["urls"]]
     assert targets == ["http1/__init__.py", "http1/client.py", "netio/__init__.py", "netio/errors.py"]
+    (tmp_path / "lib/netio/standalone.py").touch()
+    made_anew = package.lists(tmp_path)
+    assert "standalone" not in made_anew[tmp_path / "package.json"], "the app has its own"
+    assert "standalone" in made_anew[tmp_path / "lib/http1.json"]
     assert made["package.json"]["version"] == "1.2.3" and len(made["package.json"]["urls"]) == 6
 
 
