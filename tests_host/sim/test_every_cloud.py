@@ -80,10 +80,6 @@ def at(request, virtual_loop, tmp_path):
     assert found.cloud.violations == []
 
 
-def switched(device):
-    return [line.rpartition(" ")[2] for line in device.lines if "pump: relay " in line]
-
-
 async def pump_on(at):
     at.want("6", 1)
     await at.device.until(lambda: at.device.on("pump"), 30)
@@ -92,7 +88,7 @@ async def pump_on(at):
 async def test_it_does_what_is_wanted_once_and_tells(at):
     await pump_on(at)
     await asyncio.sleep(120)
-    assert switched(at.device) == ["on"]
+    assert at.device.history.of("relay", "pump") == [False, True]
     assert await at.shows("6") == "1.0"
     await at.device.until(at.readings, 400)
     at.want("9", 21.5)
@@ -106,7 +102,7 @@ async def test_what_means_nothing_switches_nothing(at, value):
     at.want("6", value)
     at.want("9", value)
     await asyncio.sleep(120)
-    assert switched(at.device) == ["on"] and at.device.online
+    assert at.device.history.of("relay", "pump") == [False, True] and at.device.online
     assert at.device.app.controller.outputs[1].target in (None, 18.5)
 
 

@@ -348,7 +348,7 @@ async def test_nothing_at_all_is_safe_state_and_slow_tries(device):
 async def test_keys_that_are_refused_are_no_reason_to_look_elsewhere(device):
     device.model.set_keys(DEVICE_ID, False, device.wall())
     await asyncio.sleep(1800)
-    assert not [line for line in device.lines if "Realino" in line]
+    assert set(device.history.of("request")) == {"/oauth/token"}
     device.model.set_keys(DEVICE_ID, True, device.wall())
     await device.until(lambda: device.online, 950)
 

@@ -40,7 +40,8 @@ async def test_a_short_outage_toggles_nothing(device):
     device.radio.air["bench"] = WIFI_PASSWORD
     await device.until(lambda: device.online, 200)
     assert device.on("pump")
-    assert not any("safe state entered" in line for line in device.lines)
+    assert device.history.of("safe") == [True, False]
+    assert device.history.of("relay", "pump") == [False, True]
 
 
 @pytest.mark.parametrize("silent", [True, False])

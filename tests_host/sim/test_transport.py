@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests_host.sim.test_mqtt import PUMP, make, quiet, relay_events  # noqa: F401 - `make` is a fixture
+from tests_host.sim.test_mqtt import PUMP, make, quiet  # noqa: F401 - `make` is a fixture
 from tools.sim.device import DEVICE_ID
 
 
@@ -66,8 +66,6 @@ async def test_polling_takes_over_when_the_broker_stays_away_and_gives_back_when
     await on_mqtt(auto)
     auto.want("6", 1)
     await auto.until(lambda: auto.on("pump"), 2)
-    before = len(relay_events(auto))
-    pump_events = [line for line in relay_events(auto) if "pump" in line]
     auto.broker.down()
     await polling(auto)
     assert auto.wall() - auto.model.named("mqtt_disconnected")[-1]["at"] < 60
@@ -81,9 +79,8 @@ async def test_polling_takes_over_when_the_broker_stays_away_and_gives_back_when
     await quiet(auto)
     auto.want("6", 0)
     await auto.until(lambda: not auto.on("pump"), 2)
-    assert not any("safe state entered" in line for line in auto.lines)
-    assert len([line for line in relay_events(auto) if "pump" in line]) == len(pump_events) + 1
-    assert before
+    assert auto.history.of("safe") == [True, False]
+    assert auto.history.of("relay", "pump") == [False, True, False]
 
 
 @pytest.mark.button
@@ -162,7 +159,7 @@ async def test_a_tuple_that_cannot_be_renewed_leads_to_polling_before_the_lease_
     for _ in range(600):
         await asyncio.sleep(1)
         assert auto.on("pump")
-    assert auto.online and not any("safe state entered" in line for line in auto.lines)
+    assert auto.online and auto.history.of("safe") == [True, False]
 
 
 async def test_beside_mqtt_there_is_one_connection_at_most_and_only_for_a_moment(auto):

@@ -40,6 +40,7 @@ from tools.sim.board import SimAccessPoint, SimBoard, SimRadio
 from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
 from tools.sim.net import SimNet
+from tools.sim.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 POWER_UP_UTC = 1795300000  # some days after the build date
@@ -80,7 +81,8 @@ class SimClock(Clock):
 class SimDevice:
     """`config`: raw, as in the file; `folder`: where its flash records lie. One device to a loop.
 
-    `mqtt`: the cloud has a broker too, `.broker`; it stays when the device is switched off. `most_tls`: see SimNet.
+    `history`: what it did, see Recorder. `mqtt`: the cloud has a broker too, `.broker`; it stays when the device is
+    switched off. `most_tls`: see SimNet.
     """
 
     physics_s = 0.5
@@ -118,6 +120,7 @@ class SimDevice:
         self._folder = folder
         self._task: asyncio.Task | None = None
         self._owed_s = 0.0
+        self.history = Recorder(self)
         loop.on_jump = self._advance
 
     def reads(self, config: dict) -> None:
@@ -163,9 +166,10 @@ class SimDevice:
         store = Store(f"{self._folder}/")
         # The start keeps of it only what is needed afterwards.
         config = copy.deepcopy(self.config)
-        self.app = build(
-            config, self.board, self.radio, clock, self.bits, log.say, store, self.net, self.boots
-        )
+        self.history.start()
+        say = self.history.saying(log.say)
+        self.app = build(config, self.board, self.radio, clock, self.bits, say, store, self.net, self.boots)
+        self.history.adopt()
         log.hidden += self.app.link.masked()
         self.net.most_tls = self.most_tls
         self._portal(log, store)

@@ -1,0 +1,111 @@
+"""What a simulated device did, as events in order, for tests: none of them need read its log.
+
+Owns the seams at which a whole device is observed from outside; on a board there is nothing of it. Each life of the
+device begins with `("power", True)` and with the state that it starts in, so a sequence that a test expects is never
+empty, and a seam that broke is noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from tools.sim.device import SimDevice
+
+
+class Event(NamedTuple):
+    """`at`: virtual seconds. `kind`: "power", "relay" (of an output by name), "safe" (whether in safe state), "online",
+    "open" (of the link: the error's class, None for success), "answer" (the cloud's outcome for an event, by
+    message_id), "request" (by HTTP, with its path as the value), or "warning" and "error" (said by the firmware)."""
+
+    at: float
+    kind: str
+    name: str
+    value: Any
+
+
+class Recorder:
+    """`events`: over all lives of the device."""
+
+    def __init__(self, device: SimDevice) -> None:
+        self.device = device
+        self.events: list[Event] = []
+        self._relays: dict[str, bool] = {}
+        self._drive = device.world.drive
+        device.world.drive = self._driven  # type: ignore[method-assign]
+        self._handle = device.model.handle
+        device.model.handle = self._handled  # type: ignore[method-assign]
+
+    def note(self, kind: str, name: str, value: Any) -> None:
+        self.events.append(Event(self.device._loop.time(), kind, name, value))
+
+    def of(self, kind: str, name: str = "", since: float = 0.0) -> list[Any]:
+        """The values of a kind of event, of one name only where it is given, from virtual second `since` on."""
+        return [e.value for e in self.events if e.kind == kind and name in ("", e.name) and e.at >= since]
+
+    def saying(self, say: Callable[[str, str], None]) -> Callable[[str, str], None]:
+        """The same `say`, whose warnings and errors are counted."""
+
+        def said(level: str, text: str) -> None:
+            if level in ("warning", "error"):
+                self.note(level, "", None)
+            say(level, text)
+
+        return said
+
+    def start(self) -> None:
+        """A device is about to be built, which drives its outputs."""
+        self.note("power", "", True)
+        self._relays = {}
+
+    def adopt(self) -> None:
+        """A device has been built and is about to run."""
+        app = self.device.app
+        self._changes(app.controller.safety, "safe")
+        self._changes(app.session, "online")
+        opened, send = app.link.open, app.link.send
+
+        async def noted() -> Any:
+            try:
+                catalog = await opened()
+            except Exception as error:
+                self.note("open", "", type(error))
+                raise
+            self.note("open", "", None)
+            return catalog
+
+        async def sent(reports: Any) -> Any:
+            answers = await send(reports)
+            for message_id, outcome in answers:
+                self.note("answer", message_id, outcome)
+            return answers
+
+        app.link.open, app.link.send = noted, sent
+
+    def _changes(self, part: Any, name: str) -> None:
+        """Note the attribute of a part whenever it changes, whoever sets it."""
+        kind, note = type(part), self.note
+
+        class Observed(kind):
+            def __setattr__(self, key: str, value: Any) -> None:
+                if key == name and value != getattr(self, key):
+                    note(name, "", value)
+                kind.__setattr__(self, key, value)
+
+        Observed.__name__ = kind.__name__
+        self.note(name, "", getattr(part, name))
+        part.__class__ = Observed
+
+    def _driven(self, gpio: int, level: int | None) -> None:
+        self._drive(gpio, level)
+        for cfg in self.device.config["outputs"]:
+            if cfg["gpio"] == gpio:
+                on = self.device.world.level(gpio) == (cfg["active"] == "high")
+                if self._relays.get(cfg["name"]) is not on:
+                    self._relays[cfg["name"]] = on
+                    self.note("relay", cfg["name"], on)
+
+    def _handled(self, request: Any, now: float) -> Any:
+        self.note("request", request.method, request.path)
+        return self._handle(request, now)
