@@ -2,8 +2,12 @@
 
 What `config.json` does not tell, because it is missing or broken, comes from the last boot's record, `boot.json`:
 {"boots": n, "early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts boots
-in a row; whoever finds the device healthy, or stops it in an orderly way, sets it to 0. Beyond EARLY_LIMIT outputs go
-to their safe level instead and the application leaves the device alone. Refuses flash, console and input-only pins.
+in a row that no power-up began; whoever finds the device healthy, or stops it in an orderly way, sets it to 0. Beyond
+EARLY_LIMIT outputs go to their safe level instead and the application leaves the device alone. Refuses flash, console
+and input-only pins.
+
+Of an interlock group another relay was possibly on just before. So an output of one is off at first, and goes to a boot
+level of `on` after its `interlock_wait_ms`. Both its levels in the record are off, for whoever reads it keeps no time.
 
 Last it chooses which copy of the firmware runs, from `slot.json`: {"slot": "b", "back": "a", "tries": 2}, copies in the
 folders `/a` and `/b`, "" or no record for one in the root, "rom:0" for one that begins at that offset of the ROM
@@ -15,6 +19,7 @@ the slot and in the one before. No update ever replaces this file.
 import json
 import machine
 import sys
+import time
 
 EARLY_LIMIT = 5
 _BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError, ImportError, OverflowError)
@@ -40,28 +45,54 @@ def save(path, record):
         pass  # a full or worn flash must not keep the device from starting
 
 
-def drive(items):
+def meant(item):
+    """(gpio, boot level, safe level, milliseconds before it goes on after all or None) of an item of either file."""
+    wait_ms = None
+    if isinstance(item, dict):
+
+        def get(key, default):
+            value = item.get(key)
+            return default if value is None else value
+
+        gpio = item["gpio"]
+        low = ("high", "low").index(get("active", "high"))
+        boot = _ON.index(get("boot", "off"))
+        # A setpoint means nothing to a relay that nobody regulates yet.
+        safe = boot if item.get("safe") == "hold" else int(item.get("safe") == "on")
+        if item.get("interlock") is not None:
+            if boot:
+                wait_ms = int(get("interlock_wait_ms", 500))
+            boot = safe = 0
+        boot, safe = boot ^ low, safe ^ low
+    else:
+        gpio, boot, safe = item
+    if type(gpio) not in (int, float) or gpio != int(gpio) or not 0 <= gpio < 34:
+        raise ValueError
+    gpio = int(gpio)
+    if 6 <= gpio <= 11 or gpio in (1, 3):
+        raise ValueError
+    return gpio, boot, safe, wait_ms
+
+
+def drive(items, meant=meant):
     """Drive the `outputs` of either file, but no pin twice. Whether there are any and all of them are good."""
     good = isinstance(items, list)
+    late = {}
     for item in items if good else ():
         try:
-            if isinstance(item, dict):
-                gpio = item["gpio"]
-                low = ("high", "low").index(item.get("active", "high"))
-                boot = _ON.index(item.get("boot", "off"))
-                safe = item.get("safe", "off")
-                # `hold` and setpoints mean nothing to a relay that nobody regulates yet.
-                safe = (_ON.index(safe) if safe in _ON else boot) ^ low
-                boot ^= low
-            else:
-                gpio, boot, safe = item
-            if type(gpio) is not int or not 0 <= gpio < 34 or 6 <= gpio <= 11 or gpio in (1, 3):
-                raise ValueError
+            gpio, boot, safe, wait_ms = meant(item)
             if gpio not in driven:
-                machine.Pin(gpio, machine.Pin.OUT, value=safe if record["safe_mode"] else boot)
+                pin = machine.Pin(gpio, machine.Pin.OUT, value=safe if record["safe_mode"] else boot)
                 driven[gpio] = gpio, boot, safe
+                if wait_ms is not None and not record["safe_mode"]:
+                    # Of two in a group, which is an error, the first.
+                    late.setdefault(str(item["interlock"]), (pin, wait_ms, not boot))
         except _BAD:
             good = False
+    if late:
+        time.sleep(min(max([0] + [wait_ms for _, wait_ms, _ in late.values()]), 60000) / 1000)
+        for pin, _, level in late.values():
+            pin.value(level)
     return good
 
 
@@ -90,9 +121,16 @@ def folder(name):
 driven = {}
 record = load("boot.json")
 for key in ("boots", "early"):
-    record[key] = record[key] + 1 if type(record.get(key)) is int else 1
+    if type(record.get(key)) is not int:
+        record[key] = 0
+record["boots"] += 1
+# A power cut, or a brownout, which looks the same, is no death of the firmware.
+record["early"] += machine.reset_cause() != machine.PWRON_RESET
 record["safe_mode"] = record["early"] > EARLY_LIMIT
-if not drive(load("config.json").get("outputs")):
+config = load("config.json")
+outputs = config.get("outputs")
+# Nobody has to write down that there are none; but a file that was cut off may read as if nobody had.
+if not drive([] if outputs is None and "cloud" in config else outputs):
     drive(record.get("outputs"))
 record["outputs"] = sorted(driven.values())
 slot = load("slot.json")
@@ -112,5 +150,5 @@ if where:
     sys.path[:0] = [where, where + "/lib"]
 save("boot.json", record)
 # main.py runs in this same namespace: what lived on in it would live as long as the firmware.
-del load, save, drive, folder
-driven = record = slot = where = None
+del load, save, meant, drive, folder
+driven = record = slot = where = config = outputs = None

@@ -12,7 +12,7 @@ from firmware.core.controller import Controller
 from firmware.core.outbox import Outbox, Source
 from firmware.core.output import Output
 from firmware.core.panel import Debounce
-from firmware.core.safety import Safety
+from firmware.core.safety import Lease, Safety
 from firmware.device import Device, adopting, keeping, wifi_joining
 from firmware.links.account import Account
 from firmware.runtime.keeper import Keeper
@@ -20,7 +20,7 @@ from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
 from firmware.runtime.network import NetworkLoop
 from firmware.runtime.recall import recall
 from firmware.runtime.session import Session
-from firmware.runtime.supervisor import Supervisor
+from firmware.runtime.supervisor import Supervisor, until_first_fails
 from firmware.version import BUILD_UTC
 from units.loader import Unit
 
@@ -83,13 +83,7 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
         clock, rng, say, link, controller, network, cloud["probe_s"] * 1000, Unit(adopting, clock.sleep_ms)
     )
     device = Device(network, link, session, controller)
-    led = config["led"] and board.led(config["led"]["gpio"], config["led"]["active"] == "high")
-    control = ControlLoop(clock, board, controller, link.lease, config["buttons"], led, device.state)
-    sensors = config["sensors"]
-    sampling = SamplingLoop(
-        clock, say, controller, list(zip(sensors, [board.adc(s["gpio"]) for s in sensors]))
-    )
-    _shrink(sensors)
+    control, sampling = _loops(config, board, clock, say, controller, link.lease, device.state)
     watchdog = config["watchdog_s"] and board.watchdog(config["watchdog_s"] * 1000)
     device.supervisor = Supervisor(clock, rng, say, board, watchdog, store, controller)
     add = device.supervisor.add
@@ -107,12 +101,43 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     return device
 
 
+def _loops(config, board, clock, say, controller, lease, state):
+    led = config["led"] and board.led(config["led"]["gpio"], config["led"]["active"] == "high")
+    control = ControlLoop(clock, board, controller, lease, config["buttons"], led, state)
+    sensors = config["sensors"]
+    sampling = SamplingLoop(
+        clock, say, controller, list(zip(sensors, [board.adc(s["gpio"]) for s in sensors]))
+    )
+    _shrink(sensors)
+    return control, sampling
+
+
+async def local(config, board, log):
+    """Safe mode: outputs in their safe state, buttons, limits and regulation, and nothing else. Ends with an
+    exception."""
+    clock = log.clock
+    now = clock.ms()
+    config["update"] = None
+    controller = _controller(config, board, None, now, log.say, Outbox(0, 0, now))
+    loops = _loops(config, board, clock, log.say, controller, Lease(now), _safe)
+    try:
+        await until_first_fails(*[loop.run(_safe) for loop in loops])
+    finally:
+        controller.panic()
+
+
+def _safe():
+    """Nobody has to be shown life: the state, for the LED."""
+    return "safe"
+
+
 def _controller(config, board, store, now, say, outbox):
-    """Outputs are built at the plain safe level."""
+    """Outputs are built at the plain safe level, those of an interlock group off unless they are on already."""
     outputs = []
     relays = Relays()
     for cfg in config["outputs"]:
         on = "on" in (cfg["safe"], cfg["boot"] if cfg["safe"] == "hold" else "")
+        on = on and "on" in (cfg["boot"], "" if cfg["interlock"] else "on")
         relays.drivers.append(board.output(cfg["gpio"], cfg["active"] == "high", on))
         outputs.append(Output(cfg, on, now))
     if config["update"]:

@@ -1,22 +1,36 @@
 """What the device does instead of its work: after too many early deaths, and with a configuration it cannot use.
 
-The outputs are in their safe state and nothing is switched. Ctrl-C leads to the REPL at any time; the watchdog is not
-armed.
+The outputs are in their safe state; after early deaths buttons, limits and regulation work, if they can, and nothing
+else does. Ctrl-C leads to the REPL at any time.
 """
 
+import asyncio
 from micropython import const
 
 from firmware.core.panel import level
+from firmware.core.timing import Timer
 from firmware.runtime.flash import BOOT_RECORD
 
 _SIT_OUT_MS = const(600000)
+_HANGS_MS = const(3600000)
 _BLINK_MS = const(50)
 
 
-async def sit_out(board, log, store, record):
-    """Safe mode: ten minutes for a person at the REPL, then one more try, because nobody may be near."""
+async def sit_out(board, log, store, record, local):
+    """Safe mode: ten minutes for a person at the REPL, then one more try, because nobody may be near. `local()`: what
+    works meanwhile without network and cloud; awaitable, and as it may be what died, not relied on."""
     log.say("error", "safe mode: the last boots died early. Ctrl-C for the REPL; next try in 10 minutes")
-    await log.clock.sleep_ms(_SIT_OUT_MS)
+    clock = log.clock
+    end = Timer(clock.ms(), _SIT_OUT_MS)
+    try:
+        # Should it hang, the board comes back; a person at the REPL has an hour.
+        board.watchdog(_HANGS_MS)
+        await clock.within(_SIT_OUT_MS, local())
+    except asyncio.TimeoutError:
+        pass
+    except Exception as e:
+        log.say("error", "safe mode: no buttons: %r" % e)
+    await clock.sleep_ms(end.left_ms(clock.ms()))
     record["early"] -= 2
     store.save(BOOT_RECORD, record)
     board.reset()

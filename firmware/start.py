@@ -23,7 +23,7 @@ def start(board, log, store):
     if record.get("safe_mode"):
         from firmware.out_of_service import sit_out
 
-        asyncio.run(sit_out(board, log, store, record))
+        asyncio.run(sit_out(board, log, store, record, lambda: _local(board, log)))
     config = _config(log)
     _overwrite(16)
     drop("firmware.settings", "firmware.core.config")
@@ -59,3 +59,9 @@ def _built(config, board, log, store, boots):
     from firmware.app import start
 
     return start(config, board, log, store, boots)
+
+
+def _local(board, log):
+    from firmware.app import local
+
+    return local(_config(log), board, log)

@@ -44,7 +44,7 @@ LIBRARY = PURE | {"asyncio", "errno", "gc", "io", "os", "select", "socket", "ssl
 HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "bluetooth", "espnow", "vfs"}
 MODULES = {
     "drivers": LIBRARY | HARDWARE,
-    "boot": {"machine", "json", "sys", "vfs"},
+    "boot": {"machine", "json", "sys", "time", "vfs"},
     "main": LIBRARY | {"machine"},
     "heap": LIBRARY | {"esp32", "_thread"},
 }
@@ -56,7 +56,7 @@ LIB_RIM = {
 """The files of lib that wait or touch the flash, named alike in every package. All others are sans-I/O: bytes in,
 events out."""
 
-CATCH_ALL_FILES = {"main.py", "firmware/runtime/supervisor.py"}
+CATCH_ALL_FILES = {"main.py", "firmware/runtime/supervisor.py", "firmware/out_of_service.py"}
 PRINT_FILES = {"boot.py", "main.py", "firmware/heap.py", "firmware/runtime/log.py"}
 START_FILES = {"boot.py", "main.py"}
 VALUE_CALLS = {"const", "namedtuple", "tuple", "frozenset", "bytes", "calcsize", "compile"}

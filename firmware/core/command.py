@@ -112,12 +112,9 @@ class CommandState(Source):
             value = number(desired.value)
             same = number(last.value) == value if value is not None else last.value == desired.value
             return not same or (self.lapsed and again)
-        if [
-            r
-            for r in self.outbox.reports
-            if r.desired_id == desired.desired_id and r.id == desired.command_id
-        ]:
-            return False  # its answer is on its way
+        for report in self.outbox.reports:
+            if report.desired_id == desired.desired_id and report.id == desired.command_id:
+                return False  # its answer is on its way
         if last is None or last.command_id != desired.command_id:
             return True
         if desired.desired_id == last.desired_id:

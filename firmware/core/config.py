@@ -101,6 +101,8 @@ class _Walk:
             rule, _, default = line.partition(" =")
             key, _, rule = rule.partition(" ")
             value = raw.pop(key, None)
+            if value is None and default == "none":
+                continue
             if value is None and default:
                 value = json.loads(default)
             elif value is None and rule > ":" and " " not in rule:

@@ -92,10 +92,7 @@ class Controller:
     def step(self, index, output, now):
         cfg = output.cfg
         group = cfg["interlock"]
-        # A relay that did not follow may pull at any moment.
-        blocked = group is not None and group in [
-            o.cfg["interlock"] for o in self.outputs if o is not output and (o.on or o.fault)
-        ]
+        blocked = group is not None and self.excluded(output, group, now)
         before = output.why
         on = output.level(self.readings.get(cfg.get("sensor")), now, blocked)
         if output.why and output.why != before:
@@ -119,15 +116,28 @@ class Controller:
             self.outbox.changed = True  # what it holds is
             self.log("info", output, "relay on" if on else "relay off")
 
+    def excluded(self, output, group, now):
+        """Whether another output of the group is on, or was just before; after a start nobody knows."""
+        wait_ms = output.cfg.get("interlock_wait_ms", 500)
+        for other in self.outputs:
+            if other is output or other.cfg["interlock"] != group:
+                continue
+            # A relay that did not follow may pull at any moment.
+            if other.on or other.fault or not (output.on or other.since.ms(now) >= wait_ms):
+                return True
+        return False
+
     def panic(self):
         """Last resort when the decisions themselves cannot be trusted: drive every output to its plain safe level,
         `hold` excepted. Never raises DriverError."""
         for i, output in enumerate(self.outputs):
-            safe = output.cfg["safe"]
-            if safe != "hold":
+            cfg = output.cfg
+            if cfg["safe"] != "hold":
+                # Another one of its group may have been on until now.
+                on = cfg["safe"] == "on" and (output.on or cfg["interlock"] is None)
                 try:
-                    self.drive(i, safe == "on")
-                    output.switched(safe == "on", self.outbox.now)
+                    self.drive(i, on)
+                    output.switched(on, self.outbox.now)
                 except DriverError:
                     output.fault = "stuck"
 

@@ -2,7 +2,7 @@
 
 A loop that dies is logged, puts the outputs into their safe state, and is started again; one that keeps dying, or falls
 silent, ends in a reset: the first by itself, the second by the hungry watchdog. A boot counts as good after a minute of
-life. This and main.py are the only places that catch every exception.
+life. This, main.py and safe mode are the only places that catch every exception.
 """
 
 import asyncio

@@ -1,5 +1,6 @@
 """Beginnings and ends of a device's life: broken flash, deaths in a row, a hang, Ctrl-C."""
 
+import asyncio
 import json
 
 from tools.stage import ROOT, Stage
@@ -60,19 +61,22 @@ async def test_a_broken_or_missing_configuration_leaves_the_outputs_at_their_lev
         await stage.online()
 
 
-async def test_early_deaths_end_in_safe_mode_and_a_person_gets_the_repl(smallest):
+async def test_early_deaths_end_in_safe_mode_where_buttons_work_and_a_person_gets_the_repl(smallest):
     async with Life(smallest, edit=boot_on, powered=False) as stage:
-        for _ in range(5):
-            await stage.board.power_on()
+        await stage.board.power_on()
+        for boot in range(6):
             await stage.until("boot.py did its work", lambda: stage.board.levels.get(PUMP) == 1, 10)
             await stage.talks()
-            await stage.board.power_off()
-        await stage.board.power_on()
-        await stage.until("the sixth boot", lambda: driven(stage, 5)[HEATER] is not None, 10)
-        assert driven(stage, 4) == {PUMP: 1, HEATER: 1}
-        assert driven(stage, 5) == {PUMP: 0, HEATER: 1}
+            assert driven(stage, boot) == {PUMP: 1, HEATER: 1}
+            await stage.board.reset()
+            await stage.until("the next boot", lambda at=boot + 1: driven(stage, at)[HEATER] is not None, 10)
+        assert driven(stage, 6) == {PUMP: 0, HEATER: 1}
         await stage.talks()
         assert stage.record()["safe_mode"] is True
+        for on in (True, False):
+            await asyncio.sleep(2)
+            stage.board.press_button()
+            await stage.until("the button works", lambda on=on: stage.on("pump") == on, 10)
         await stage.ctrl_c()
         assert stage.board.levels[PUMP] == 0 and stage.site.server.hellos == 0
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 from tests_host.support import fakemachine
 
@@ -47,9 +48,11 @@ class Flash:
         with open(name) as f:
             return json.loads(f.read())
 
-    def boot(self):
-        """Levels driven, in order. `chosen`: what was put in front of the search path."""
+    def boot(self, cause=3):
+        """Levels driven, in order. `cause`: of the reset, the watchdog's unless told. `chosen`: what was put in front
+        of the search path."""
         chip = fakemachine.install()
+        chip.cause = cause
         path = sys.path[:]
         try:
             exec(self.text, {"__name__": "__main__"})
@@ -119,7 +122,7 @@ def test_after_too_many_early_boots_outputs_go_to_their_safe_state():
         {"gpio": 22, "active": "low", "boot": "on", "safe": {}},
     ]
     normal = [(16, 0), (17, 0), (18, 0), (19, 1), (21, 1), (22, 0)]
-    safe = [(16, 1), (17, 1), (18, 0), (19, 1), (21, 0), (22, 0)]
+    safe = [(16, 1), (17, 1), (18, 0), (19, 0), (21, 0), (22, 1)]
     with Flash() as flash:
         flash.write("config.json", {"outputs": outputs})
         for _ in range(5):
@@ -138,6 +141,62 @@ def test_after_too_many_early_boots_outputs_go_to_their_safe_state():
         assert flash.boot() == normal
 
 
+def test_cuts_of_the_power_are_no_deaths():
+    with Flash() as flash:
+        flash.write("config.json", {"outputs": [dict(PUMP, safe="on")]})
+        for n in range(1, 13):
+            assert flash.boot(cause=1) == [(16, 0)]
+            assert (flash.read()["boots"], flash.read()["early"]) == (n, 0)
+        for early in range(1, 6):
+            assert flash.boot(cause=early % 4 + 2) == [(16, 0)] and flash.read()["early"] == early
+            flash.boot(cause=1)
+            assert flash.read()["early"] == early, "nor do they make deaths forgotten"
+        assert flash.boot(cause=2) == [(16, 1)] and flash.read()["safe_mode"]
+        assert flash.boot(cause=1) == [(16, 1)] and flash.read()["safe_mode"]
+
+
+def test_a_copy_on_trial_that_hangs_gives_way_to_cuts_of_the_power_too():
+    with Flash() as flash:
+        flash.write("slot.json", {"slot": "b", "back": "a", "tries": 2})
+        for _ in range(3):
+            flash.boot(cause=1)
+        assert flash.chosen == A
+
+
+def test_an_interlocked_output_is_off_first_and_has_no_other_level_in_the_record():
+    up = {"gpio": 18, "interlock": "shutter", "boot": "on", "safe": "on", "interlock_wait_ms": 30}
+    down = {"gpio": 19, "interlock": "shutter", "active": "low", "safe": "on"}
+    with Flash() as flash:
+        flash.write("config.json", {"outputs": [up, PUMP, down]})
+        start = time.time()
+        assert flash.boot() == [(18, 0), (16, 0), (19, 1), (18, 1)]
+        assert time.time() - start < 5
+        assert flash.read()["outputs"] == [[16, 0, 0], [18, 0, 0], [19, 1, 1]]
+        flash.write("boot.json", dict(flash.read(), early=9))
+        assert flash.boot() == [(18, 0), (16, 0), (19, 1)], "safe mode"
+        flash.write("config.json", "{")
+        flash.write("boot.json", dict(flash.read(), early=0))
+        assert sorted(flash.boot()) == [(16, 0), (18, 0), (19, 1)]
+    with Flash() as flash:
+        flash.write("config.json", {"outputs": [dict(up, active="low", interlock_wait_ms=None)]})
+        assert flash.boot() == [(18, 1), (18, 0)], "half a second by default"
+    with Flash() as flash:
+        flash.write("config.json", {"outputs": [dict(up, interlock=None)]})
+        assert flash.boot() == [(18, 1)]
+
+
+def test_what_is_null_has_its_default():
+    with Flash() as flash:
+        nothing = {"gpio": 17.0, "active": None, "boot": None, "safe": None, "interlock": None}
+        flash.write("config.json", {"outputs": [nothing]})
+        assert flash.boot() == [(17, 0)]
+        assert flash.read()["outputs"] == [[17, 0, 0]]
+        for none in ({"cloud": {}, "outputs": None}, {"cloud": {}}):
+            flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 1, 1]]})
+            flash.write("config.json", none)
+            assert flash.boot() == [] and flash.read()["outputs"] == []
+
+
 def test_without_a_usable_config_the_last_good_levels_are_driven():
     kept = {"boots": 9, "early": 0, "outputs": [[16, 0, 1], [17, 1, 1]]}
     for content in (
@@ -147,6 +206,7 @@ def test_without_a_usable_config_the_last_good_levels_are_driven():
         "[]",
         "null",
         '{"outputs": null}',
+        '{"name": "cut off"}',
         '{"outputs": {}}',
         '{"outputs": {"gpio": 18}}',
         '"text"',
@@ -174,6 +234,7 @@ BAD_ITEMS = (
     {"gpio": True},
     {"gpio": False},
     {"gpio": 18.5},
+    {"gpio": 6.0},
     {"gpio": -1},
     {"gpio": 6},
     {"gpio": 11},

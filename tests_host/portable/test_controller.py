@@ -317,6 +317,7 @@ def test_a_regulator_without_any_reading_yet_stays_off():
 def test_interlocked_outputs_are_never_on_together():
     device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve"})
     device.read(0, 10.0)
+    device.tick(1)
     device.offer(wish(1, "1"))
     device.offer(wish(2, "20"))
     assert device.relays == [True, False]
@@ -325,9 +326,109 @@ def test_interlocked_outputs_are_never_on_together():
     device.tick(5)
     assert device.log == [], "said once, before"
     device.offer(wish(1, "0"))
+    assert device.relays == [False, False]
+    device.tick(1)
     assert device.relays == [False, True]
     device.offer(wish(1, "1"))
+    device.tick(1)
     assert device.relays == [False, True]
+
+
+class Shutter(Device):
+    """Two switches that exclude each other, looked at every 20 ms. `moves`: (milliseconds, index, on)."""
+
+    def __init__(self, online=True, **both):
+        both = dict(both, interlock="shutter")
+        self.moves = []
+        self.time_ms = 0
+        other = dict(both, mode="switch", min=0, max=1, step=1)
+        super().__init__(both, other, online=online)
+
+    def drive(self, index, on):
+        if on != self.relays[index]:
+            self.moves.append((self.time_ms, index, on))
+        super().drive(index, on)
+
+    def run(self, ms):
+        for _ in range(ms // 20):
+            self.time_ms += 20
+            self.safety.silence.start = at(self.time_ms / 1000)
+            self.controller.tick(self.lease, at(self.time_ms / 1000), UTC)
+
+    def least_gap(self):
+        """Milliseconds between one going off, or the start, and the other going on, at the least."""
+        ends = [0, 0]
+        gaps = []
+        for time_ms, index, on in self.moves:
+            if on:
+                gaps.append(time_ms - ends[1 - index])
+            else:
+                ends[index] = time_ms
+        return min(gaps)
+
+
+def test_a_change_of_direction_waits_whoever_asks_for_it():
+    def cloud(device, index):
+        device.controller.offer(wish(index + 1, "1"), at(device.time_ms / 1000))
+        device.controller.offer(wish(2 - index, "0"), at(device.time_ms / 1000))
+
+    def button(device, index):
+        device.controller.press(1 - index, at(device.time_ms / 1000))
+        device.controller.press(index, at(device.time_ms / 1000))
+
+    for both, wait_ms in (({}, 500), ({"interlock_wait_ms": 2000}, 2000), ({"interlock_wait_ms": 0}, 0)):
+        for turn in (cloud, button):
+            device = Shutter(**both)
+            if turn is button:
+                device.controller.press(1, at(0))
+            for index in (0, 1, 0):
+                turn(device, index)
+                device.run(4000)
+                assert device.relays[index] and not device.relays[1 - index], (turn, index)
+            assert wait_ms <= device.least_gap() <= wait_ms + 40, (both, turn, device.moves)
+
+
+def test_a_change_of_direction_waits_when_the_safe_state_makes_it():
+    device = Shutter()
+    device.controller.offer(wish(1, "1"), at(0))
+    device.run(2000)
+    assert device.relays == [True, False]
+    device.controller.outputs[1].cfg["safe"] = "on"
+    device.lease.end("refused")
+    device.run(2000)
+    assert device.relays == [False, True] and device.least_gap() >= 500
+
+
+def test_the_last_resort_switches_none_of_a_group_on():
+    device = Shutter()
+    device.controller.offer(wish(1, "1"), at(0))
+    device.run(2000)
+    device.controller.outputs[1].cfg["safe"] = "on"
+    device.controller.panic()
+    assert device.relays == [False, False]
+    device.controller.offer(wish(1, "0"), at(2))
+    device.controller.offer(wish(2, "1"), at(2))
+    device.run(2000)
+    assert device.relays == [False, True] and device.least_gap() >= 500
+    device.controller.panic()
+    assert device.relays == [False, True], "what is on already stays"
+
+
+def test_after_a_start_the_others_of_a_group_may_have_been_on_just_before():
+    device = Shutter(online=False)
+    device.controller.press(0, at(0))
+    device.run(480)
+    assert device.relays == [False, False] and device.controller.outputs[0].why == "interlock"
+    device.run(100)
+    assert device.relays == [True, False] and device.least_gap() >= 500
+
+
+def test_a_wait_keeps_no_relay_on_or_off_that_is_so_already():
+    device = Shutter(online=False)
+    device.relays[0] = device.controller.outputs[0].on = True
+    device.controller.outputs[0].cfg["safe"] = "on"
+    device.run(1000)
+    assert device.moves == []
 
 
 def test_a_relay_that_does_not_follow_blocks_its_group_and_is_driven_off():
@@ -381,6 +482,7 @@ def test_of_two_relays_that_exclude_each_other_the_one_that_obeys_gives_way():
     """Found by the simulation: nothing but this can end what the other one's stuck pin began."""
     device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve", "min_on_s": 100})
     device.read(0, 10.0)
+    device.tick(1)
     device.offer(wish(2, "20"))
     assert device.relays == [False, True]
     device.stuck = {0: True}
