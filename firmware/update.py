@@ -1,6 +1,7 @@
 """An update over the air: a bundle goes beside the copy that runs, and the record that chooses it comes last.
 
-A bundle is three files in `<folder>/<number>/` on an HTTPS server that answers ranges (RFC 9110 section 14):
+A bundle is three files in `<folder>/<number>/` on an HTTPS server. One that answers ranges (RFC 9110 section 14) is
+asked for a kilobyte at a time over one connection; from any other the files come whole (update_whole). The three:
 `head`, one line: HMAC-SHA256 (RFC 2104) of the manifest with the owner's key, in hex, and the manifest's size;
 `manifest`: a line `realer-firmware <number> <version>`, with `<path>:<conditions>` behind that for each file that not
 every configuration needs (core.romslot), then one `<sha256> <size> <path>` for each file, in the order of the paths;
@@ -39,7 +40,8 @@ async def fetch(number, settings, link, store, beat):
         slot, write, parts = _target(source, active, manifest, number, store)
         if record.get("back") is not None:
             # The room may be that of the copy it names.
-            _save(store, {"slot": active, "number": record.get("number", 0)})
+            asked = record.get("asked")
+            _save(store, {"slot": active, "number": record.get("number", 0), "asked": asked})
         await write(*parts)
         chosen = {"slot": slot, "back": active, "tries": 1, "online": True, "number": number}
         chosen["was"] = record.get("number", 0)
@@ -111,6 +113,8 @@ class _Source:
         self.client = client
         self.folder = folder
         self.beat = beat
+        self.ranged = True
+        self.whole = None
 
     async def file(self, path, size, digest, start, write):
         """One of the files, to `write`. ConfigError if it arrived changed."""
@@ -130,13 +134,26 @@ class _Source:
             size -= len(piece)
 
     async def piece(self, name, start, size):
+        if not self.ranged:
+            return await self.from_whole(self.folder + name, start, size)
         span = (("Range", "bytes=%d-%d" % (start, start + size - 1)),)
         response = await self.client.request("GET", self.folder + name, span)
         if response.status >= 500 or response.status == 429:
             raise LinkError("bundle: server says %d" % response.status)
         if response.status not in (200, 206) or not 0 < len(response.body) <= size:
             raise ConfigError("bundle: server says %d to a range of %s" % (response.status, name))
+        # The first piece is all of `head`, so this one is good in any case.
+        self.ranged = response.status == 206
         return response.body
+
+    async def from_whole(self, name, start, size):
+        whole = self.whole
+        if not whole or whole.name != name or whole.at > start:
+            from firmware.update_whole import Whole
+
+            self.whole = whole = Whole(self.client, name)
+            await whole.open()
+        return await whole.piece(start, size)
 
 
 async def _manifest(source, key, path):

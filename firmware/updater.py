@@ -1,6 +1,8 @@
 """The loop that waits for the owner to ask for another bundle, and proves one that has come. Only with `update` in the
 configuration.
 
+What is being fetched stands in the record of slots: after a power cut, or a safe state, it is taken up again.
+
 A new copy has one start. It is trusted once it has been online for `prove_s` seconds on end; if that does not happen
 within ten times as long it gives itself up, and `boot.py` takes the copy before it.
 """
@@ -14,6 +16,7 @@ from firmware.runtime.flash import SLOT_RECORD
 
 _LOOK_MS = const(1000)
 _MOST_TRIES = const(5)
+_MOST_STARTS = const(6)
 
 
 def release(settings, store):
@@ -28,7 +31,10 @@ class UpdateLoop:
         self.device = device
         self.settings = settings
         self.release = release
-        self.on_trial = device.supervisor.store.load(SLOT_RECORD).get("online")
+        record = device.supervisor.store.load(SLOT_RECORD)
+        self.on_trial = record.get("online")
+        # [number, how often it was begun] of the bundle that was asked for and is not there yet.
+        self.asked = record.get("asked")
 
     async def run(self, beat):
         supervisor = self.device.supervisor
@@ -42,8 +48,8 @@ class UpdateLoop:
             now = clock.ms()
             online = self.device.session.online
             if not self.on_trial:
-                if online and self.release.target not in (None, self.release.number):
-                    await self.obey(beat)
+                if online:
+                    await self.look(beat)
                 continue
             proof = (proof or Timer(now, prove_ms)) if online else None
             if proof and proof.passed(now) and supervisor.store.trust(True):
@@ -53,10 +59,35 @@ class UpdateLoop:
                 supervisor.say("error", "update: not online in time, back to the copy before")
                 await self.restart()
 
+    async def look(self, beat):
+        release = self.release
+        if self.asked and release.target is None:
+            release.demand(float(self.asked[0]))
+        if release.target not in (None, release.number):
+            await self.obey(beat)
+        elif self.asked:
+            self.remember(None)
+
+    def remember(self, asked):
+        store = self.device.supervisor.store
+        record = store.load(SLOT_RECORD)
+        record["asked"] = self.asked = asked
+        if not asked:
+            del record["asked"]
+        store.save(SLOT_RECORD, record)
+
     async def obey(self, beat):
         supervisor = self.device.supervisor
         release = self.release
         number = int(release.target)
+        asked = self.asked
+        begun = asked[1] + 1 if asked and asked[0] == number else 1
+        if begun > _MOST_STARTS:
+            supervisor.say("error", "update: bundle %d was begun %d times, given up" % (number, begun - 1))
+            release.why = "begun too often"
+            release.demand(None)
+            return self.remember(None)
+        self.remember([number, begun])
         backoff = Backoff(10000, 300000)
         supervisor.say("info", "update: fetching bundle %d" % number)
         while release.target == number:
@@ -80,6 +111,7 @@ class UpdateLoop:
             supervisor.say("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
             if not wait:
                 release.demand(None)
+                self.remember(None)
             rest = Timer(supervisor.clock.ms(), wait)
             while not rest.passed(supervisor.clock.ms()):
                 beat()

@@ -1,7 +1,7 @@
 """`python -m tools.bundle NUMBER --out FOLDER`: this firmware as a bundle for updates over the air.
 
 Owns the bundle's form, which `firmware/update.py` describes, and its signature with the key that the devices' own
-configuration holds as `update.key`. FOLDER is then served by any HTTPS server that answers ranges. Shows no key.
+configuration holds as `update.key`. FOLDER is then served by any HTTPS server. Shows no key.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ _APP = "firmware.app"
 _ON_DEMAND = (
     "firmware.core.catalog", "firmware.keeper_writing", "firmware.runtime.wifi_joining",
     "firmware.drivers.wifi_control", "firmware.runtime.status",
-    "firmware.updater", "firmware.update", "firmware.update_rom",
+    "firmware.updater", "firmware.update", "firmware.update_rom", "firmware.update_whole",
     "firmware.portal", "firmware.portal_site",
     "firmware.links.dialing", "firmware.links.time_query", "firmware.links.login", "firmware.links.iot_sender",
     "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",

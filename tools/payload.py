@@ -20,6 +20,7 @@ _OPTIONAL = {
     "firmware/updater.mpy": "update",
     "firmware/update.mpy": "update",
     "firmware/update_rom.mpy": "update",
+    "firmware/update_whole.mpy": "update",
 }
 _LOADED = {
     "links/polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),

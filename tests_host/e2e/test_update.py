@@ -1,9 +1,12 @@
 """Updates over the air: asked for in the cloud, fetched over TLS, trusted when online, given up when not."""
 
 import contextlib
+import functools
+import http.server
 import io
 import json
 import shutil
+import threading
 
 import pytest
 from aiohttp import web
@@ -20,10 +23,24 @@ KEY = "test-update-key-not-real"
 PORT = "99"
 
 
-class Field(Stage):
-    """A device somewhere, and a web server with bundles. `key`: the one the device was given; `more`: of Stage."""
+class NoRanges(http.server.SimpleHTTPRequestHandler):
+    """What `python -m http.server` answers with: HTTP/1.0, and the whole file whatever part was asked for."""
 
-    def __init__(self, found, folder, key=KEY, **more):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+class Field(Stage):
+    """A device somewhere, and a web server with bundles. `key`: the one the device was given; `ranges`: whether the
+    server answers them; `asked`: paths that were; `more`: of Stage."""
+
+    def __init__(self, found, folder, key=KEY, ranges=True, **more):
+        self.ranges = ranges
+        self.asked = []
         self.bundles = folder / "bundles"
         self.bundles.mkdir()
         self.key = key
@@ -39,18 +56,39 @@ class Field(Stage):
         config["update"] = {"pin_port": PORT, "url": self.url, "key": self.key, "prove_s": 5}
 
     async def __aenter__(self):
-        app = web.Application()
-        app.router.add_static("/firmware", self.bundles)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.site.certs.leaf())
-        await site.start()
-        self.url = f"https://api.realer.test:{site._server.sockets[0].getsockname()[1]}"
+        port = await (self._serve() if self.ranges else self._serve_whole())
+        self.url = f"https://api.realer.test:{port}"
         return await super().__aenter__()
 
     async def __aexit__(self, *error):
         await super().__aexit__(*error)
-        await self._runner.cleanup()
+        await self._server.aclose()
+
+    async def _serve(self):
+        @web.middleware
+        async def note(request, handler):
+            self.asked.append(request.path)
+            return await handler(request)
+
+        app = web.Application(middlewares=[note])
+        app.router.add_static("/firmware", self.bundles)
+        runner = web.AppRunner(app)
+        self._server.push_async_callback(runner.cleanup)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.site.certs.leaf())
+        await site.start()
+        return site._server.sockets[0].getsockname()[1]
+
+    async def _serve_whole(self):
+        (self.bundles / "firmware").symlink_to(self.bundles)
+        handler = functools.partial(NoRanges, directory=self.bundles)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.asked, server.daemon_threads = self.asked, True
+        server.socket = self.site.certs.leaf().wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self._server.callback(server.server_close)
+        self._server.callback(server.shutdown)
+        return server.server_port
 
     def publish(self, number, tree=ROOT):
         arguments = [
@@ -105,6 +143,37 @@ async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_pa
         await stage.power_cycle()
         await stage.online()
         assert stage.record()["slot"] == "a" and stage.board.boots == 3
+
+
+@pytest.mark.parametrize("image", ["stock", "own"])
+async def test_a_server_without_ranges_does_as_well(smallest, tmp_path, image):
+    """Into a folder and into the ROM partition; `files` is asked for once."""
+    version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
+    async with Field(smallest, tmp_path, ranges=False, image=image) as stage:
+        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
+        await stage.online()
+        before = stage.record().get("slot", "")
+        stage.want(PORT, 7)
+        await stage.until("the record is switched", lambda: stage.record().get("slot", "") != before, 90)
+        await stage.until("it is trusted", lambda: "tries" not in stage.record(), 40)
+        await stage.until("the cloud is told", lambda: stage.reported(PORT) == "7.0", 20)
+        assert any("9.9.9 in slot" in line for line in stage.lines) and stage.board.boots == 2
+        assert stage.asked == [f"/firmware/7/{name}" for name in ("head", "manifest", "files")]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+async def test_an_update_that_a_power_cut_interrupts_is_taken_up_again(smallest, tmp_path, ranges):
+    async with Field(smallest, tmp_path, ranges=ranges) as stage:
+        stage.publish(7)
+        await stage.online()
+        stage.want(PORT, 7)
+        await stage.until("it is being fetched", lambda: "/firmware/7/files" in stage.asked, 60)
+        await stage.power_cycle()
+        asked = len(stage.asked)
+        await stage.until("it is fetched again", lambda: len(stage.asked) > asked, 40)
+        await stage.until("the record is switched", lambda: stage.record().get("slot") == "a", 60)
+        await stage.until("the cloud is told", lambda: stage.reported(PORT) == "7.0", 40)
+        assert "asked" not in stage.record()
 
 
 @pytest.mark.parametrize("transport", ["https", "mqtt"])

@@ -16,33 +16,48 @@ async def sleep_ms(ms):
     await asyncio.sleep(ms / 1000)
 
 
+HANGS = object()
+
+
 class Rig:
     """An update loop of a device that is online and has just been asked for bundle 8."""
 
-    def __init__(self, monkeypatch, outcomes, exclusive=False):
+    def __init__(self, monkeypatch, outcomes, exclusive=False, record=None):
         self.exclusive = exclusive
-        self.tries, self.resets, self.said = [], [], []
+        self.tries, self.resets, self.said, self.fetched = [], [], [], []
         self.outcomes = list(outcomes)
         loop = asyncio.get_running_loop()
         self.now = loop.time
         clock = Clock(lambda: int(loop.time() * 1000), sleep_ms)
         supervisor = SimpleNamespace(
             clock=clock, rng=lambda: 1 << 31, say=lambda level, text: self.said.append(text),
-            store=SimpleNamespace(load=lambda name: {}), board=SimpleNamespace(reset=self.reset),
+            store=self, board=SimpleNamespace(reset=self.reset),
         )  # fmt: skip
+        self.record = record or {}
         self.paused = False
         session = SimpleNamespace(online=True, pause=self.pause, resume=self.resume)
         link = SimpleNamespace(exclusive=lambda: exclusive)
         device = SimpleNamespace(supervisor=supervisor, session=session, link=link, shutdown=self.shutdown)
+        self.session = session
         self.release = Release("u", 7)
-        self.release.demand(8)
+        self.release.demand(None if record else 8)
         self.loop = UpdateLoop(device, {"prove_s": 60}, self.release)
         monkeypatch.setattr(update, "fetch", self.fetch)
 
-    async def fetch(self, *arguments):
+    def load(self, name):
+        return dict(self.record)
+
+    def save(self, name, record):
+        self.record = record
+        return True
+
+    async def fetch(self, number, *arguments):
+        self.fetched.append(number)
         assert self.paused == self.exclusive, "one TLS connection at a time, where two do not fit"
         self.tries.append(self.now())
         outcome = self.outcomes.pop(0) if self.outcomes else None
+        if outcome is HANGS:
+            await asyncio.Event().wait()
         if outcome:
             raise outcome
 
@@ -57,6 +72,7 @@ class Rig:
 
     def reset(self):
         self.resets.append(self.now())
+        self.session.online = False
 
     async def play(self, seconds):
         task = asyncio.create_task(self.loop.run(lambda: None))
@@ -93,3 +109,52 @@ async def test_the_link_rests_while_a_bundle_is_fetched_where_two_connections_do
     rig = Rig(monkeypatch, [LinkError("the server is away")], exclusive)
     await rig.play(120)
     assert rig.tries[1] == rig.resets[0] and not rig.paused
+
+
+async def test_what_was_asked_for_before_the_start_is_taken_up_again(virtual_loop, monkeypatch):
+    """Without a wish of the cloud: a value that was there before the start is none."""
+    rig = Rig(monkeypatch, [], record={"slot": "a", "asked": [8, 1]})
+    await rig.play(120)
+    assert rig.fetched[0] == 8 and rig.resets
+
+
+@pytest.mark.parametrize("wish", [9, 7])
+async def test_a_newer_wish_counts_in_its_place(virtual_loop, monkeypatch, wish):
+    """7 is the number that runs: the update was taken back."""
+    rig = Rig(monkeypatch, [], record={"slot": "a", "asked": [8, 1]})
+    rig.release.demand(wish)
+    await rig.play(5)
+    assert rig.fetched[:1] == ([9] if wish == 9 else [])
+    assert rig.record.get("asked") == ([9, 1] if wish == 9 else None)
+
+
+async def test_a_safe_state_meanwhile_puts_it_off(virtual_loop, monkeypatch):
+    rig = Rig(monkeypatch, [LinkError("away")])
+    task = asyncio.create_task(rig.loop.run(lambda: None))
+    await asyncio.sleep(3)
+    rig.session.online = False
+    rig.release.demand(None)
+    await asyncio.sleep(600)
+    assert len(rig.fetched) == 1
+    rig.session.online = True
+    await asyncio.sleep(60)
+    assert rig.fetched[:2] == [8, 8] and rig.resets
+    task.cancel()
+
+
+async def test_what_is_given_up_is_not_taken_up_again(virtual_loop, monkeypatch):
+    rig = Rig(monkeypatch, [ConfigError("not signed by the owner")])
+    await rig.play(100)
+    assert rig.record == {} and rig.release.why == "not signed by the owner"
+
+
+async def test_a_bundle_at_which_the_board_dies_each_time_is_given_up(virtual_loop, monkeypatch):
+    record, starts = {"slot": "a", "asked": [8, 1]}, 0
+    while record.get("asked"):
+        rig = Rig(monkeypatch, [HANGS], record=record)
+        task = asyncio.create_task(rig.loop.run(lambda: None))
+        await asyncio.sleep(1.5)
+        task.cancel()
+        record, starts = rig.record, starts + 1
+        assert starts < 20
+    assert starts == 6 and rig.release.why
