@@ -294,6 +294,13 @@ class Chip:
         except NoRoomError:
             raise ChipError("R", "Wifi Unknown Error 0x0101") from None
 
+    def _do_socket(self, fd):
+        """A socket is wanted. Who has lost the network has no way to anybody; a program that never had one has the
+        host's, for whoever tries something else than Wi-Fi."""
+        if not self.radio.connected(self._ms()) and self.radio.lost and not self.access_point.active:
+            return "down"
+        return self.memory.answer("socket", fd)
+
     def _do_connect(self, ssid, password):
         self.radio.connect(_text(ssid), _text(password), self._ms())
 

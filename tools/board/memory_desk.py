@@ -78,6 +78,11 @@ class MemoryDesk:
                 self._on_third(self.memory.third)
             self.keep()
 
+    def sockets(self) -> list[int]:
+        """The descriptors of the program's sockets, those with TLS too."""
+        self._sweep()
+        return [fd for fd, (name, _) in self._files.items() if name.split()[0] in ("socket", "tls")]
+
     def radio(self, on: bool, name: str) -> bool:
         """Switch Wi-Fi ("wifi") or the access point ("ap"); False: the chip crashes of it. NoRoomError."""
         self._sweep()

@@ -3,8 +3,9 @@ error texts.
 
 Owns: joining, losing and rejoining a network over time, and the port's long memory: the reason of the last loss
 stays in `status` during the next attempt, until that one has ended. Pure: milliseconds come in with every call.
+Who carries data is told when there is a network and when there is none (`on_link`).
 The access point is as the port leaves it: named after the chip and open, until it is configured; that may be done
-before it is switched on. Refuses: to carry data. The board's sockets are the host's, whatever the air is like.
+before it is switched on. Refuses: to carry data. The board's sockets are the host's, and cut by `shims/_net.py`.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ class Radio:
     """Station interface.
 
     `networks`: ssid -> password of what is on the air, or None when every network and password is good.
+    `on_link(up)`: it has joined a network, or has lost or left it; `lost`: the latter was the last.
     """
 
     def __init__(self, networks=None):
         self.networks = networks
+        self.on_link = lambda up: None
         self.air = True
         self.off()
 
@@ -50,11 +53,19 @@ class Radio:
         self._until = 0
         self._wanted = False
         self._losses = 0
+        self.lost = False
+
+    def _link(self, up):
+        self.lost = not up
+        self.on_link(up)
 
     def _leave(self):
+        was_up = self._phase == "up"
         if self._phase != "idle":
             self._phase, self._reason = "idle", _LEFT
         self._wanted = False
+        if was_up:
+            self._link(False)
 
     def set_active(self, active, now_ms):
         self._settle(now_ms)
@@ -117,6 +128,7 @@ class Radio:
             refusal = self._refusal()
             if refusal is None:
                 self._phase, self._reason = "up", 0
+                self._link(True)
             else:
                 self._lose(refusal, self._until)
 
@@ -128,7 +140,10 @@ class Radio:
         return None
 
     def _lose(self, reason, now_ms):
+        was_up = self._phase == "up"
         self._phase, self._reason = "idle", reason
+        if was_up:
+            self._link(False)
         self._losses += 1
         if self._wanted and self._may_retry():
             self._join(now_ms)

@@ -4,8 +4,8 @@ Owns: power, resets, the watchdog's bite, and the wire over which the shims ask 
 connection per run; a run that does not know the token is turned away).
 Refuses: chip rules (`chip.py`), physics (`world.py`), processes (`process.py`).
 
-Where it is not an ESP32: sockets, `time.time()` and the dates that TLS checks are the host's, and files are plain files
-and not littlefs. Memory is that of `memory.py` (docs/decisions/0011).
+Where it is not an ESP32: sockets (which are cut without Wi-Fi), `time.time()` and the dates that TLS checks are the
+host's, and files are plain files and not littlefs. Memory is that of `memory.py` (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class VirtualBoard:
         desk = MemoryDesk(memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why))
         self.chip = Chip(world, _now_ms, self._pin, networks, dns, memory=desk)
         self.chip.listen = self._listen
+        self.chip.radio.on_link = self._link
         self.listening: dict[int, int] = {}
         self.boots = 0
         self._flash = flash.resolve()
@@ -160,7 +161,7 @@ class VirtualBoard:
         self.world.press(self.world.wiring["button"]["gpio"], ms)
 
     def wifi_down(self) -> None:
-        """Switch the access point off. The host's own network, which carries the sockets, is not touched."""
+        """Switch the access point off: no connection of the board goes on, and none can be made until it is back."""
         self.chip.radio.set_air(False, _now_ms())
 
     def wifi_up(self) -> None:
@@ -263,6 +264,13 @@ class VirtualBoard:
         elif ran and self.chip.at_repl:
             self._emit("repl")
         return reply
+
+    def _link(self, up: bool) -> None:
+        """Let the program's sockets go the way of the network; `_net.py` reads that before the next reply."""
+        cut = [] if up or self.chip.access_point.active else self.chip.memory.sockets()
+        if up or cut:
+            for wire in self._wires:
+                wire.write(b"\x05 %s\n" % " ".join(map(str, cut)).encode())
 
     def _listen(self, port: int) -> int:
         """A free port for one of the access point's, and none that is free for TCP only."""

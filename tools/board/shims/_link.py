@@ -13,6 +13,8 @@ _line = bytearray(560)
 _tag = [0]
 before = [None]
 """What is called before each request, which may make some itself."""
+link = [None]
+"""What is called with a line about the network, which comes unasked, and is read before the next reply."""
 
 
 class Gone(SystemExit):
@@ -49,6 +51,8 @@ def _answer(tag):
         reply = _wire[0].readline()
         if not reply:
             raise Gone
+        if reply[0] == 5 and link[0]:
+            link[0](reply)
     reply = reply[1:]
     text = str(reply[2:-1], "ascii")
     kind = reply[:2]

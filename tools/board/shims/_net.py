@@ -3,6 +3,10 @@
 Sockets and TLS sockets are the interpreter's own, so that its loop can wait for them; where memory is short another
 object stands for the TLS socket, whose handshake fails. While the access point is on the air, who listens on the chip's
 own address does so on the host's loopback.
+
+When the network is lost, a socket's descriptor leads nowhere from then on, as lwIP ends the connections of an interface
+that goes down; what it led to stays open until there is a network again, so that the peer hears nothing. Until then a
+new socket finds no way.
 Part of the virtual board, never of a device.
 """
 
@@ -17,6 +21,9 @@ import _link
 import _memory
 
 air = [False]
+_kept = []
+_libc = []
+_EHOSTUNREACH = 113
 _VERIFY = "The certificate is not correctly signed by the trusted CA\n"
 _X509_ALLOC_FAILED = -0x2880
 # Bytes of heap that a context takes on a chip; here it is 1.8 KB.
@@ -24,6 +31,14 @@ _CONTEXT = 416 if sys.maxsize < 1 << 32 else 832
 
 
 def install():
+    try:
+        import ffi
+
+        libc = ffi.open("libc.so.6")
+        _libc.extend((libc.func("i", "dup", "i"), libc.func("i", "dup2", "ii"), libc.func("i", "close", "i")))
+        _link.link[0] = _changed
+    except (ImportError, OSError):
+        pass  # then connections that are open go on
     _memory.put("socket", socket=_open, getaddrinfo=_getaddrinfo)
     _memory.put("tls", SSLContext=_Context)
     _memory.put("_thread", allocate_lock=_Lock, start_new_thread=_start_new_thread, stack_size=_stack_size)
@@ -31,16 +46,50 @@ def install():
 
 def _open(*kind):
     sock = socket.socket(*kind)
-    if _link.ask("socket", sock.fileno()) == "full":
+    answer = _link.ask("socket", sock.fileno())
+    if answer == "full":
         sock.close()
         raise OSError(errno.ENOMEM)
-    return sock
+    return _Nowhere(sock) if answer == "down" else sock
+
+
+def _changed(line):
+    """The network is there again (no numbers), or was lost, with the descriptors of the program's sockets."""
+    dup, dup2, close = _libc
+    numbers = line[1:].split()
+    while _kept and not numbers:
+        close(_kept.pop())
+    if numbers:
+        nowhere = socket.socket()
+        for number in numbers:
+            _kept.append(dup(int(number)))
+            dup2(nowhere.fileno(), int(number))
+        nowhere.close()
 
 
 def _getaddrinfo(host, port, *rest):
     if air[0] and host == "192.168.4.1":
         host, port = "127.0.0.1", int(_link.ask("listen", port))
     return socket.getaddrinfo(host, port, *rest)
+
+
+class _Nowhere(io.IOBase):
+    """A socket without a network: from it there is no way to anybody."""
+
+    def __init__(self, sock):
+        self._sock = sock
+
+    def connect(self, address):
+        raise OSError(_EHOSTUNREACH)
+
+    def sendto(self, data, address):
+        raise OSError(_EHOSTUNREACH)
+
+    def __getattr__(self, name):
+        return getattr(self._sock, name)
+
+    def close(self):
+        self._sock.close()
 
 
 class _Context:
