@@ -63,13 +63,25 @@ class PortalLoop:
         if free < _ROOM:
             return self.log.say("error", "portal: %d bytes of memory free, %d are needed" % (free, _ROOM))
         parts = self.settings, self.log, supervisor.rng, supervisor.store, self.access_point
-        self.device.controller.restart = await visit(*parts, False, goes_on)
+        self.device.controller.restart = await visit(*parts, False, goes_on, *_sought(network))
         self.release()
 
 
-async def visit(settings, log, rng, store, access_point, alone, goes_on):
+def _sought(network):
+    """Why no network was joined, in words, and what the latest look around has found."""
+    names = ", ".join([known["ssid"] for known in network.networks])
+    control = network.joining and network.joining.control
+    try:
+        last = control.status() if control else ""
+    except DriverError as e:
+        last = str(e)
+    why = "It could not join a Wi-Fi that it knows (%s)" % names
+    return (why + (": %s." % last if last else ".")), None
+
+
+async def visit(settings, log, rng, store, access_point, alone, goes_on, why="", scan=None):
     """Keep the portal open while `goes_on(point)`, `minutes` at most. True: something was saved, a restart is due.
-    `alone`: nothing else runs."""
+    `alone`: nothing else runs; `why`: what it is opened for; `scan`: what a look around has found, see `listed`."""
     clock = log.clock
     log.hidden.append(settings["password"])
     end = Timer(clock.ms(), settings["minutes"] * 60000)
@@ -78,8 +90,9 @@ async def visit(settings, log, rng, store, access_point, alone, goes_on):
     try:
         from firmware.portal_site import Site
 
-        site = Site(clock, rng, store, alone, access_point)
+        site = Site(clock, rng, store, alone, access_point, why)
         point = site.point
+        site.look(scan)
         point.start(settings["password"].reveal())
         await point.listen(site.serve)
         log.say("warning", "portal: open for %d min at %s" % (settings["minutes"], point.ssid))
