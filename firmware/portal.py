@@ -13,7 +13,7 @@ from firmware.core.timing import Timer
 _STEP_MS = const(100)
 _HOLD_MS = const(20000)
 _LAST_WORDS_MS = const(1500)
-_ROOM = const(28672)  # bytes of heap: no loop that works shall run out of memory because of a page
+_ROOM = const(30720)  # bytes of heap: no loop that works shall run out of memory because of a page
 
 
 def release():
@@ -62,21 +62,11 @@ class PortalLoop:
         free = supervisor.board.heap()[1]
         if free < _ROOM:
             return self.log.say("error", "portal: %d bytes of memory free, %d are needed" % (free, _ROOM))
+        from firmware.portal_site import sought
+
         parts = self.settings, self.log, supervisor.rng, supervisor.store, self.access_point
-        self.device.controller.restart = await visit(*parts, False, goes_on, *_sought(network))
+        self.device.controller.restart = await visit(*parts, False, goes_on, *sought(network))
         self.release()
-
-
-def _sought(network):
-    """Why no network was joined, in words, and what the latest look around has found."""
-    names = ", ".join([known["ssid"] for known in network.networks])
-    control = network.joining and network.joining.control
-    try:
-        last = control.status() if control else ""
-    except DriverError as e:
-        last = str(e)
-    why = "It could not join a Wi-Fi that it knows (%s)" % names
-    return (why + (": %s." % last if last else ".")), None
 
 
 async def visit(settings, log, rng, store, access_point, alone, goes_on, why="", scan=None):

@@ -10,6 +10,7 @@ import asyncio
 from micropython import const
 
 from dnsstub.captive import answer
+from firmware.core.errors import DriverError
 from firmware.core.setup_form import SCRIPT_HASH, complaints, empty, fill, listed, page, saved
 from firmware.version import VERSION
 from http1.request import Request, RequestError, form, response
@@ -150,6 +151,18 @@ class Site:
         self.store.mark_good()  # a start that ends so is no early death
         self.saved = True
         return response(200, _HTML % SCRIPT_HASH, saved(part, self.point.ssid, VERSION))
+
+
+def sought(network):
+    """Why no network was joined, in words, and what the latest look around has found."""
+    names = ", ".join([known["ssid"] for known in network.networks])
+    control = network.joining and network.joining.control
+    try:
+        last = control.status() if control else ""
+    except DriverError as e:
+        last = str(e)
+    why = "It could not join a Wi-Fi that it knows (%s)" % names
+    return (why + (": %s." % last if last else ".")), None
 
 
 def _others(raw):
