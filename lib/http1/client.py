@@ -38,8 +38,8 @@ class Client:
         self.own = view
         self.requests = self.dials = 0
 
-    async def request(self, method, target, headers=(), body=None):
-        """Send one request and return its Response, whatever the status.
+    async def request(self, method, target, headers=(), body=None, sink=None):
+        """Send one request and return its Response, whatever the status. `sink`: see Response.
 
         The request has to bear repetition: a kept-alive connection that swallowed it, or answers 408 because it was
         idle (RFC 9110 section 15.5.9), is replaced and the request sent once more (RFC 9112 section 9.3.1).
@@ -54,7 +54,7 @@ class Client:
         try:
             self.requests += 1
             if self.stream:
-                response = Response()
+                response = Response(sink)
                 try:
                     await self._exchange(response, data)
                     if response.status != 408:
@@ -63,7 +63,7 @@ class Client:
                     if e.kind != "closed" or response.started:
                         raise
                 self.close()
-            response = Response()
+            response = Response(sink)
             await self._exchange(response, data)
             return response
         finally:

@@ -4,15 +4,21 @@ Owns what may stand in a request head. Refuses everything that could split or sm
 (their responses are framed differently), and request bodies of unknown length.
 
 Owns the framing of responses: where the head, the body and the response end, and whether the connection may serve
-another request. Refuses every ambiguity (two lengths, a length beside chunks, folded headers, unknown codings), a
-success without a length, and everything endless: lines and body have limits, and only the headers that matter are kept.
+another request. Refuses every ambiguity (lengths that differ, a length beside chunks, folded headers, unknown codings)
+and everything endless: head and body have limits, and only the headers that matter are kept.
 """
 
-MAX_HEAD = 4096
+from micropython import const
+
+MAX_HEAD = 8192
 MAX_BODY = 16384
+MAX_KEPT = 2048
 
 _OURS = ("host", "content-length", "transfer-encoding")
-_FIELDS = (b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"retry-after")
+_FIELDS = (
+    b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"retry-after", b"content-type",
+)  # fmt: skip
+_LINE = const(512)  # bytes of a line that are kept: none of `_FIELDS` is longer
 
 
 class HttpError(Exception):
@@ -23,14 +29,15 @@ class HttpError(Exception):
 
 
 def encode(method, target, host, headers=(), body=None):
-    """The whole request. `headers`: (name, value) pairs; `body`: bytes-like or None, sent with its Content-Length.
+    """The whole request. `headers`: (name, value) pairs; `body`: bytes-like or None, sent with its Content-Length. A
+    server that is not told may compress (RFC 9110 section 12.5.3), which no Response takes.
 
     `host` is the Host header's value, with the port where it is not the default one. ValueError names the part that
     holds something other than printable ASCII, or a header that is this function's own business.
     """
     if method in ("HEAD", "CONNECT"):
         method = ""
-    head = "%s %s HTTP/1.1\r\nHost: %s\r\n" % (
+    head = "%s %s HTTP/1.1\r\nHost: %s\r\nAccept-Encoding: identity\r\n" % (
         _checked("method", method),
         _checked("target", target),
         _checked("host", host),
@@ -57,18 +64,26 @@ class Response:
     """One response. `feed` bytes until `done`; `eof` when the peer closed. HttpError ends it for good.
 
     `status` is an int, 0 before the head is complete; `retry_after_s` that header's seconds, 0 when absent or a date
-    (RFC 9110 section 10.2.3); `body` a bytearray; `started` once a byte came; `keep_alive` counts when `done`.
+    (RFC 9110 section 10.2.3); `kind` the media type in lower case, as bytes; `body` a bytearray; `started` once a byte
+    came; `keep_alive` counts when `done`. `framed`: False where the end of the connection is the end of the body. Over
+    MicroPython's TLS a cut looks like an orderly end, and its json takes '[1, 2' for a list: check that it is complete.
+
+    `sink()`: called when a success has more than MAX_KEPT bytes of body or is not framed; returns a function that takes
+    the body in pieces of bytes, from the first one on, and may raise HttpError. `body` then counts for nothing. None:
+    up to MAX_BODY are kept, and more is an error.
 
     MAX_HEAD: bytes of the status line and headers together, interim responses included, and once more of all chunk
-    lines and trailers together. MAX_BODY: bytes of body, without chunk lines.
+    lines and trailers together. Of the body of anything but a success no more than that is kept, and the rest read.
     """
 
-    def __init__(self):
+    def __init__(self, sink=None):
         self.status = self.retry_after_s = 0
         self.body = bytearray()
-        self.keep_alive = True
-        self.started = self.done = self._to_close = False
-        self._input = b""
+        self.keep_alive = self.framed = True
+        self.started = self.done = False
+        self.sink = sink
+        self._take = None
+        self._input = self.kind = b""
         self._head_left = MAX_HEAD
         self._reading = self._read()
 
@@ -80,7 +95,7 @@ class Response:
 
     def eof(self):
         """The peer closed in an orderly way. HttpError unless the response is complete with that."""
-        if not (self.done or self._to_close):
+        if not self.done and self.framed:
             raise HttpError("cut short")
         self.done = True
         self.keep_alive = False
@@ -99,13 +114,9 @@ class Response:
         elif coding:
             yield from self._chunks()
         elif length:
-            yield from self._exactly(int(length[:-1]))
-        elif code < 400:
-            # Over MicroPython's TLS a cut connection looks like an orderly end, and its json takes '[1, 2' for a list.
-            # An error may end so, its status says enough; a success may not.
-            raise HttpError("no length")
+            yield from self._run(int(length))
         else:
-            self._to_close = True
+            self.framed = False
             while True:
                 yield from self._run(len(self._input))
                 yield
@@ -117,7 +128,7 @@ class Response:
             yield
 
     def _head(self):
-        """A status line and its headers: (status, length of the body and how it is coded, as in `_FIELDS`)."""
+        """A status line and its headers: (status, length of the body as digits and how it is coded, b"" for none)."""
         line = yield from self._line()
         code = int(line[9:12]) if line[9:12].isdigit() else 0
         http_1_0 = line[:9] == b"HTTP/1.0 "
@@ -131,37 +142,44 @@ class Response:
             if not line:
                 break
             name, colon, value = line.lower().partition(b":")
-            if not colon or name.split() != [name]:  # also catches folded lines
+            ours = name in _FIELDS
+            # The second also catches folded lines.
+            if not colon or name.split() != [name] or (ours and len(line) > _LINE - 2):
                 raise HttpError("bad line")
-            if name in _FIELDS:
+            if ours:
                 found[_FIELDS.index(name)] += value.strip() + b","
-        length, coding, content, connection, retry = found
+        length, coding, content, connection, retry, kind = found
         if coding not in (b"", b"chunked,") or content not in (b"", b",", b"identity,"):
-            raise HttpError("bad coding")
-        if length and (coding or not length[:-1].isdigit() or len(length) > 10):
-            raise HttpError("bad length")
-        if (
-            http_1_0 or b"close" in connection
-        ):  # HTTP/1.0 closes unless asked otherwise, and nobody asks it here
+            raise HttpError("compressed answer" if content else "bad coding")
+        if length:
+            # The same one twice is one (RFC 9110 section 8.6).
+            sizes = length.replace(b", ", b",")
+            length = sizes[: sizes.find(b",")]
+            if coding or not length.isdigit() or len(length) > 9 or sizes.replace(length + b",", b""):
+                raise HttpError("bad length")
+        # HTTP/1.0 closes unless asked otherwise, and nobody asks it here
+        if http_1_0 or b"close" in connection:
             self.keep_alive = False
         if retry[:-1].isdigit() and len(retry) < 9:
             self.retry_after_s = int(retry[:-1])
+        self.kind = kind[:-1]
         return code, length, coding
 
     def _line(self):
-        """One line without its end: LF or CRLF (section 2.2)."""
-        while True:
+        """One line without its end: LF or CRLF (section 2.2); of a long one the first bytes."""
+        line = b""
+        end = 0
+        while not end:
+            while not self._input:
+                yield
             end = self._input.find(b"\n") + 1
-            if (end or len(self._input)) > self._head_left:
+            size = end or len(self._input)
+            self._head_left -= size
+            if self._head_left < 0:
                 raise HttpError("head too large")
-            if end:
-                break
-            yield
-        self._head_left -= end
-        line = self._input[: end - 1]
-        self._input = self._input[end:]
-        if line[-1:] == b"\r":
-            line = line[:-1]
+            line = (line + self._input[:size])[:_LINE]
+            self._input = self._input[size:]
+        line = line[: -2 if line[-2:] == b"\r\n" else -1]
         if b"\r" in line or b"\0" in line:
             raise HttpError("bad line")
         return line
@@ -179,30 +197,24 @@ class Response:
                 if size:
                     raise HttpError("bad chunk")
 
-    def _exactly(self, size):
-        """Take a body of `size` bytes into one piece of memory, which does not grow: where memory is short, there may
-        be no room for twice as much for a moment."""
-        if size > MAX_BODY:
-            raise HttpError("body too large")
-        body = bytearray(size)
-        at = 0
-        while at < size:
-            if not self._input:
-                yield
-            piece = self._input[: size - at]
-            self._input = self._input[size - at :]
-            body[at : at + len(piece)] = piece
-            at += len(piece)
-        self.body = body
-
     def _run(self, size):
         """Take `size` bytes of body."""
-        if len(self.body) + size > MAX_BODY:
-            raise HttpError("body too large")
+        most = MAX_KEPT if self.sink else MAX_BODY
+        if self.status < 300 and not self._take:
+            large = len(self.body) + size > most
+            if self.sink and (large or not self.framed):
+                self._take = self.sink()
+                self._take(self.body)
+            elif large:
+                raise HttpError("body too large")
         while size:
-            if not self._input:
+            while not self._input:
                 yield
-            piece = self._input[:size]
-            self._input = self._input[size:]
-            self.body += piece
+            piece, self._input = self._input, b""
+            if len(piece) > size:
+                piece, self._input = piece[:size], piece[size:]
             size -= len(piece)
+            if self._take:
+                self._take(piece)
+            else:
+                self.body += piece[: most - len(self.body)]

@@ -117,7 +117,7 @@ def test_http_request_never_gets_a_line_more(name: str, value: str, body: bytes 
         return
     data = encode("POST", "/x", "h", ((name, value),), body)
     head, _, rest = data.partition(b"\r\n\r\n")
-    assert head.count(b"\r\n") == (3 if body is not None else 2)
+    assert head.count(b"\r\n") == (4 if body is not None else 3)
     assert rest == (body or b"")
 
 

@@ -17,7 +17,7 @@ except ImportError:  # elsewhere memory never ends
     heap_unlock = heap_lock
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-GET = b"GET /a HTTP/1.1\r\nHost: api.realer.test\r\n\r\n"
+GET = b"GET /a HTTP/1.1\r\nHost: api.realer.test\r\nAccept-Encoding: identity\r\n\r\n"
 
 
 class Rig:
@@ -95,7 +95,7 @@ async def test_port_in_the_host_header():
     clock = FakeClock()
     stream = ScriptedStream([OK], clock)
     await Client(ScriptedDialer([stream]), clock, "h", 8443).request("GET", "/a")
-    assert stream.sent == b"GET /a HTTP/1.1\r\nHost: h:8443\r\n\r\n"
+    assert stream.sent == b"GET /a HTTP/1.1\r\nHost: h:8443\r\nAccept-Encoding: identity\r\n\r\n"
 
 
 async def test_idle_connection_that_died_is_replaced_once():

@@ -22,14 +22,15 @@ def refusal(**changes):
 
 def test_without_body():
     assert encode("GET", "/iot/v1?x=1", "api.realer.test") == (
-        b"GET /iot/v1?x=1 HTTP/1.1\r\nHost: api.realer.test\r\n\r\n"
+        b"GET /iot/v1?x=1 HTTP/1.1\r\nHost: api.realer.test\r\nAccept-Encoding: identity\r\n\r\n"
     )
 
 
 def test_headers_keep_their_order_and_the_body_its_length():
     headers = (("Authorization", "Bearer test-token-not-real"), ("Content-Type", "application/json"))
     assert encode("POST", "/p", "h:8443", headers, b'{"a":1}') == (
-        b"POST /p HTTP/1.1\r\nHost: h:8443\r\nAuthorization: Bearer test-token-not-real\r\n"
+        b"POST /p HTTP/1.1\r\nHost: h:8443\r\nAccept-Encoding: identity\r\n"
+        b"Authorization: Bearer test-token-not-real\r\n"
         b'Content-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}'
     )
 
