@@ -27,7 +27,6 @@ class Outbox:
         self.reports = []
         self.changed = False  # whether there may be something to write down
         self.kept = {}  # message_id: False until the event is written down, then the `at` it was written with
-        self.overtaken = 0  # how often newer command reports were sent before older ones
         self.now = now
         self.at = None  # seconds since EPOCH, once the clock is set
 
@@ -99,14 +98,10 @@ class Outbox:
         return int(report.message_id in self.kept)
 
     def batch(self, most):
-        """Up to `most` events that have a time: of the command reports the newest, then readings from the oldest on,
-        each kind in the order it happened."""
+        """Up to `most` events that have a time: command reports, then readings, each from the oldest on."""
         self.keep()
         ready = [r for r in self.reports if r.at is not None]
         commands = [r for r in ready if r.source == "command"]
-        if len(commands) > most > 0:
-            self.overtaken += 1
-            commands = commands[-most:]
         return (commands + [r for r in ready if r.source != "command"])[:most]
 
     def settle(self, message_id):
@@ -129,7 +124,6 @@ class Source:
         self.outbox = outbox
         if keep:
             self.keep = True
-        self.overtaken = 0
         if deadband:
             self.deadband = deadband
         self.heartbeat = Timer(0, heartbeat_s * 1000)
@@ -147,17 +141,14 @@ class Source:
 
     def report(self, value):
         """Report `value` (None: nothing known) if it is worth it. A heartbeat tells only that the way is open, so it
-        never queues up in an outage, and is not kept. It also comes when reports overtook each other: the cloud may
-        take what came last for the present state."""
+        never queues up in an outage, and is not kept."""
         if value is None or not self.row:
             return
         box = self.outbox
         change = abs(value - self.value)
-        beat = not box.reports and (self.overtaken != box.overtaken or self.heartbeat.passed(box.now))
         if not self.last_reported or (change and change >= self.deadband):
             self.tell(value, keep=self.keep)
-        elif beat:
-            self.overtaken = box.overtaken
+        elif not box.reports and self.heartbeat.passed(box.now):
             self.tell(value)
 
     def tell(self, value, desired=None, status=None, keep=False):

@@ -7,30 +7,32 @@ from firmware.core.timing import Timer
 _GAP_MS = const(5000)
 _MAX_STRETCH = const(16)
 _MOST = const(20)  # reports in one request (Realer API, section 14 rows 3 and 20)
-_CALM_MS = const(600000)  # without a 429, before a stretched gap is halved and full batches are tried again
+_CALM_MS = const(600000)  # without a 429, before a stretched gap is halved
+_FEW, _MANY = const(3), const(48)  # requests that go well, before a larger batch is tried again
 _JITTER_MS = const(150)  # how far a report may push a poll off the grid, beside its own round trip
 _LONGEST_S = const(3600)
 
 
 class RateLimiter:
     """Answers "how many ms from now" for a poll, a report, or any other request. `most`: reports in one request that
-    the server takes, to be lowered when it does not. `saved`: what `state()` of an earlier one said."""
+    the server takes. `saved`: what `state()` of an earlier one said."""
 
     def __init__(self, poll_ms, now, saved=None):
         self.poll_ms = poll_ms
         self.plan_ms = 0
         self.stretch = 1
         self.most = _MOST
+        self.left = self.again = _FEW  # requests before `most` grows: now, and after the next refusal
         self.round_trip = 0
         self.asked = self.owed = False  # a report found no room; it has the next turn
         self.poll = self.hold = Timer(now)
         self.calm = Timer(now, _CALM_MS)
         if saved:
-            self.plan_ms, self.stretch, self.most, self.hold, self.calm = saved
+            self.plan_ms, self.stretch, self.most, self.left, self.again, self.hold, self.calm = saved
 
     def state(self):
         """What a later one has to go on with."""
-        return self.plan_ms, self.stretch, self.most, self.hold, self.calm
+        return self.plan_ms, self.stretch, self.most, self.left, self.again, self.hold, self.calm
 
     def gap_ms(self):
         """Least distance between two requests."""
@@ -79,9 +81,21 @@ class RateLimiter:
         self.round_trip = self.hold.ms(now)
         if self.calm.passed(now):
             self.stretch = (self.stretch + 1) // 2
-            self.most = _MOST
             self.calm.start = now
         self.hold.start = now
+
+    def batch(self, sent, most):
+        """Of `sent` reports in one request the server takes `most`: if fewer, so many at once until a few requests went
+        well, after each further refusal twice as many."""
+        self.left -= 1
+        if most < sent:
+            self.most = most
+            self.left = self.again
+            self.again = min(2 * self.again, _MANY)
+        elif not self.left:
+            self.most = _MOST
+        elif self.left < 0 and sent > 1:
+            self.again = _FEW
 
     def slow_down(self, now, retry_after_s):
         """The server said 429: double the gap, and wait at least as long as it asked, at most an hour."""

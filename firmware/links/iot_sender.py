@@ -50,8 +50,11 @@ class IotSender:
                 self.account.log("warning", "%s %s not accepted: %s" % (report.source, report.id, why))
                 self.account.rows = None
             done.append((report.message_id, found))
-        if len(items) > 1 and not done and outcome != v.SLOW:
-            # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
-            limiter.most = most = len(items) // 2 if outcome == v.SHRINK else 1
-            self.account.log("warning", "batches of %d: %s" % (most, message))
+        if outcome != v.SLOW:
+            most = len(items)
+            if most > 1 and not done:
+                # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
+                most = most // 2 if outcome == v.SHRINK else 1
+                self.account.log("warning", "batches of %d: %s" % (most, message))
+            limiter.batch(len(items), most)
         return done

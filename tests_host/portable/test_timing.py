@@ -301,15 +301,34 @@ def test_ten_calm_minutes_halve_a_stretched_gap():
     assert cadence.gap_ms() == 20000
 
 
-def test_full_batches_are_tried_again_after_ten_calm_minutes():
-    """Found by the simulation: one 413 made reports leave one by one for as long as the session lasted."""
-    cadence = RateLimiter(10000, START)
-    for minute, most in ((5, 3), (9, 3), (10, 20), (15, 3), (19, 3), (20, 20)):
-        if minute % 10 == 5:
-            cadence.most = 3
-        cadence.started(at(minute * 60000), False)
-        cadence.finished(at(minute * 60000))
-        assert cadence.most == most, minute
+def _grown(limiter):
+    """How many requests have to go well until `most` is what it was."""
+    for count in range(1000):
+        if limiter.most == 20:
+            return count
+        limiter.batch(1, 1)
+
+
+def test_full_batches_come_back_after_a_few_good_answers_whatever_429_says():
+    for most in (1, 3, 10):
+        limiter = RateLimiter(10000, START)
+        limiter.batch(20, most)
+        assert limiter.most == most
+        limiter.slow_down(START, 600)
+        assert _grown(limiter) == 3
+
+
+def test_a_server_without_batches_is_asked_for_one_ever_more_rarely():
+    limiter = RateLimiter(10000, START)
+    seen = []
+    for _ in range(8):
+        limiter.batch(2, 1)
+        seen.append(_grown(limiter))
+        limiter.batch(1, 1)
+    assert seen == [3, 6, 12, 24, 48, 48, 48, 48]
+    limiter.batch(2, 2)
+    limiter.batch(2, 1)
+    assert _grown(limiter) == 3
 
 
 def test_a_storm_of_429_does_not_make_who_asks_seldom_deaf():
@@ -346,14 +365,16 @@ def test_a_later_limiter_goes_on_with_what_the_server_asked_for():
     earlier = RateLimiter(10000, START)
     earlier.obey(START, 20000)
     earlier.slow_down(START, 90)
-    earlier.most = 5
+    earlier.batch(20, 5)
     later = RateLimiter(10000, at(1000), earlier.state())
     assert later.wait_ms(at(1000)) == later.poll_wait_ms(at(1000)) == 89000
     assert (later.gap_ms(), later.most) == (40000, 5)
     # Ten minutes without a 429 count from the one that the earlier limiter met.
     later.started(at(600000), False)
     later.finished(at(600000))
-    assert (later.stretch, later.most) == (1, 20)
+    assert (later.stretch, later.most) == (1, 5)
+    for limiter in (earlier, later):
+        assert _grown(limiter) == 3
 
 
 def test_a_later_limiter_polls_when_it_may_and_owes_no_report():

@@ -49,11 +49,11 @@ async def test_a_batch_for_which_memory_is_short_leaves_in_smaller_ones(device, 
     client, panics, refused = device.app.link.http.client, [], []
     request, device.app.controller.panic = client.request, lambda: panics.append(1)
 
-    async def with_little_room(method, target, headers=(), body=None):
+    async def with_little_room(method, target, headers=(), body=None, sink=None):
         if body and len(body) > 1200:
             refused.append(len(body))
             raise MemoryError
-        return await request(method, target, headers, body)
+        return await request(method, target, headers, body, sink)
 
     client.request = with_little_room
     stored = len(device.feed())
@@ -135,6 +135,21 @@ async def test_a_strict_plan_is_never_exceeded(device):
         await asyncio.sleep(3600)
     assert not device.model.named("cadence_exceeded")
     assert len(device.feed("sensor")) > 10
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 413, 415, 422])
+async def test_batches_come_back_after_a_few_good_answers_whatever_429_says(device, status):
+    await _quiet(device)
+    device.faults.add(f"batches status={status} times=1")
+    device.faults.add("commands status=429 skip=3 times=1")
+    post = device.app.controller.outbox.post
+    start, limiter = device.wall(), device.app.link.http.limiter
+    while limiter.most != 20 or not device.model.named("fault"):
+        for value in range(4):
+            post("sensor", 1, 20.0 + value)
+        await asyncio.sleep(10)
+        assert device.wall() - start < 120
+    assert len([event for event in device.model.named("fault") if "batches" in event["fault"]]) == 1
 
 
 async def test_413_halves_the_batch_until_it_fits(device):
