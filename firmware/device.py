@@ -33,7 +33,8 @@ class Device:
         if not self.network.ready():
             return "no_time"
         if not self.link.lease.held:
-            return "unauthorized"
+            # Whoever was never answered was never refused.
+            return "unauthorized" if self.session.refusals.failures else "no_cloud"
         if self.controller.safety.safe:
             return "safe"
         return "online" if self.session.online else "no_cloud"
