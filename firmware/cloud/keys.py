@@ -19,9 +19,12 @@ def basic(cfg):
 def grant(body):
     """(token as Secret, expires_s, renew_s) of a token reply; `renew_s` is 0 when there is no hint. LinkError.
 
-    Realino calls the first of the two numbers `access_token_expires_in`, and gives no hint."""
+    Realino calls the first of the two numbers `access_token_expires_in`, and gives no hint. Without that number a token
+    lasts for an hour (section 3.4)."""
     token = get(body, "access_token")
-    expires_s = number(get(body, "expires_in") or get(body, "access_token_expires_in")) or 0
+    told = get(body, "expires_in")
+    told = get(body, "access_token_expires_in") if told is None else told
+    expires_s = 3600 if told is None else number(told) or 0
     # The token goes into a header, where only visible ASCII is safe.
     data = token.encode("utf-8", "surrogatepass") if isinstance(token, str) else b""
     if not data or min(data) < 33 or max(data) > 126 or expires_s < 1:

@@ -105,7 +105,8 @@ def credentials(body):
     """The MqttCredentials of a credential reply. LinkError."""
     mqtt = get(body, "mqtt")
     names = [get_text(mqtt, "mqtt_" + name) for name in ("client_id", "username", "credential")]
-    expires_s = number(get(mqtt, "expires_in")) or 0
+    expires_s = get(mqtt, "expires_in")
+    expires_s = 3600 if expires_s is None else number(expires_s) or 0  # as the documentation's example has it
     hard_s = number(get(mqtt, "session_hard_expires_in")) or expires_s
     if "" in names or expires_s < 1:
         raise LinkError("MQTT credential reply without a usable set or expires_in")

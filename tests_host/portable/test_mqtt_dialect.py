@@ -217,9 +217,16 @@ def test_the_shorter_life_counts_and_renewal_comes_before_its_end():
 def test_a_reply_without_a_tuple_is_refused():
     for key in ("mqtt_client_id", "mqtt_username", "mqtt_credential", "expires_in"):
         for wrong in (None, "", [], {}, True, -1, "x" if key == "expires_in" else 7):
-            refused(mqtt_catalog.credentials, reply(**{key: wrong}))
+            if (key, wrong) != ("expires_in", None):
+                refused(mqtt_catalog.credentials, reply(**{key: wrong}))
     for wrong in WRONG:
         refused(mqtt_catalog.credentials, wrong)
+
+
+def test_a_tuple_that_says_nothing_of_its_end_lasts_for_an_hour():
+    changes = {"expires_in": None, "renew_after": None, "session_hard_expires_in": None}
+    found = mqtt_catalog.credentials(reply(**changes))
+    assert (found.expires_s, found.renew_s) == (3600, 2700)
 
 
 # Messages
