@@ -71,9 +71,11 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     `dialer` and `ask_time()`; `boots`: the boot count."""
     cloud = config["cloud"]
     update = config["update"]
-    # How many there can be: what a link asks for depends on it.
+    # What a link asks for depends on how many there can be, and what it keeps of a large catalog on their ports.
     cloud["commands"] = len(config["outputs"]) + bool(update)
-    cloud["rows"] = cloud["commands"] + len(config["sensors"])
+    cloud["ports"] = [item["pin_port"] for item in config["outputs"] + config["sensors"]]
+    if update:
+        cloud["ports"].append(update["pin_port"])
     controller = _controller(config, board, store, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)

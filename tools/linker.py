@@ -37,6 +37,7 @@ _ON_DEMAND = (
     "firmware.portal", "firmware.portal_site",
     "firmware.links.dialing", "firmware.links.time_query", "firmware.links.login", "firmware.links.iot_sender",
     "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",
+    "firmware.cloud.large_body", "firmware.links.renewal",
     "firmware.links.polling", "firmware.links.mqtt", "firmware.cloud.mqtt_catalog", "firmware.links.transport_steps",
     "firmware.links.transport_upkeep", "firmware.links.transport_failures", "firmware.links.mqtt_connecting",
 )  # fmt: skip

@@ -28,6 +28,8 @@ _LOADED = {
     "links/https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
     "links/https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),
     "links/login": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "cloud/large_body": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
+    "links/renewal": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
     "links/iot_sender": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
     "links/mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
     "cloud/mqtt_catalog": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),

@@ -11,7 +11,7 @@ from firmware.cloud import realer
 from firmware.cloud.fields import get, get_scalar
 from firmware.cloud.models import desired_state
 from firmware.core.errors import LinkError
-from firmware.core.nouns import NOTHING_NEW, Catalog, Desired, number
+from firmware.core.nouns import NOTHING_NEW, SUPERSEDED, Catalog, Desired, number
 
 SCOPE = "iot:desired-state:read"
 SCOPES = "iot:catalog:read iot:feed-data:write " + SCOPE
@@ -62,11 +62,12 @@ def offers(protocols, name):
     return any([found == name or found.startswith(name + "-") for found in protocols])
 
 
-def desired(body, rows):
+def desired(body, rows, told):
     """(desired values, how many were left alone) of GET desired-states, for the commands of the catalog. LinkError.
 
-    A command of which nothing is pending comes with NOTHING_NEW. What has no identity cannot be answered, and what
-    names no command of the catalog is for nobody: both are left alone.
+    The oldest come first. `told`: by command the highest sequence number so far; what is older is SUPERSEDED. A command
+    of which nothing is pending comes with NOTHING_NEW. What has no identity cannot be answered, and what names no
+    command of the catalog is for nobody: both are left alone.
     """
     listed = get(body, _NAMES["pending"])
     if not isinstance(listed, list):
@@ -79,6 +80,19 @@ def desired(body, rows):
         if state:
             wanted.append(state)
     left = len(listed) - len(wanted)
+    # All have one, or the order of the list counts: MicroPython's sort would not keep it.
+    if wanted and min(map(_sequence, wanted)):
+        wanted.sort(key=_sequence)
+    for state in wanted:
+        told[state.command_id] = max(_sequence(state), told.get(state.command_id, 0))
+    wanted = [
+        Desired(*(state[:4] + (SUPERSEDED,))) if 0 < _sequence(state) < told[state.command_id] else state
+        for state in wanted
+    ]
     pending = [str(get_scalar(item, "command_id")) for item in listed]
     wanted += [Desired(row.id, NOTHING_NEW, None, None, None) for row in rows if str(row.id) not in pending]
     return wanted, left
+
+
+def _sequence(state):
+    return state.sequence or 0

@@ -12,14 +12,6 @@ from firmware.core import verdict as v
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Sensor
 
-REFUSALS = {
-    v.REAUTH: "check cloud.client_id and client_secret",
-    v.UNPAID: "subscription inactive",
-    v.FORBIDDEN: "check cloud.device_id and the device's policy",
-    v.GONE: "check cloud.device_id and the device's policy",
-}
-"""Verdicts that can end the authorization, and what a person can do about each."""
-
 
 def message(method, target, auth, text=""):
     """The arguments of `Client.request` for a request with the header `auth`; `text`: the JSON it carries, if any."""
@@ -27,23 +19,40 @@ def message(method, target, auth, text=""):
     return method, target, headers, text.encode() if text else None
 
 
-def parse_response(what, response):
+def parse_response(what, response, large=None):
     """(outcome, JSON, message for the log, seconds of Retry-After) of the answer to `what`. That of OK is an object.
+    `large`: the LargeBody that took the body, if any.
 
     LinkError: the server's trouble, worth trying again.
     """
     try:
         # No page shows what Realino answers to feeds, so nothing will do.
         # As it came: a text would be a second copy of the largest thing there is.
-        body = json.loads(response.body or ("{}" if what == "feeds" else ""))
+        body = (
+            large.body(response) if large else json.loads(response.body or ("{}" if what == "feeds" else ""))
+        )
     except (ValueError, MemoryError, RuntimeError):  # the latter two: nested deeper than there is room for
         body = None
     code = get(body, "code")
     found = v.verdict(response.status, code if isinstance(code, int) else None)
     text = "%s: HTTP %d %s" % (what, response.status, error_text(body))
+    if body is None and response.body:
+        start = bytes(response.body[:40]).strip()
+        if start[:1] != b"<" and what[0] in "tl/":
+            start = b""  # of a token, perhaps
+        text += "%r %r instead of JSON; check cloud.base_url" % (response.kind, start)
     if found == v.RETRY or (found == v.OK and not isinstance(body, dict)):
         raise LinkError(text, response.retry_after_s)
     return found, body, text, response.retry_after_s
+
+
+def remedy(outcome):
+    """What a person can do about an outcome that ends the authorization."""
+    if outcome == v.REAUTH:
+        return "check cloud.client_id and client_secret"
+    if outcome == v.UNPAID:
+        return "subscription inactive"
+    return "check cloud.device_id and the device's policy"
 
 
 def items(body, key):

@@ -5,9 +5,13 @@ when it has become physical fact, when its window closes, or when a newer one re
 6.6, 7 and 14 rows 8 to 11, 18, 27 to 29.
 """
 
-from firmware.core.nouns import NOTHING_NEW, Desired, number
+from micropython import const
+
+from firmware.core.nouns import NOTHING_NEW, SUPERSEDED, Desired, number
 from firmware.core.outbox import Source
 from firmware.core.timing import Timer
+
+_ROOM = const(16)  # events waiting, up to which answers to what is superseded may join them
 
 
 class CommandState(Source):
@@ -50,6 +54,14 @@ class CommandState(Source):
         if desired.value == NOTHING_NEW:
             return self.resume()
         last = self.last
+        if desired.valid_s == SUPERSEDED:
+            # Answered as far as there is room: the cloud tells it again until then.
+            known = [r.desired_id for r in self.outbox.reports] + [last and last.desired_id]
+            if len(known) < _ROOM and desired.desired_id not in known:
+                self.outbox.post(
+                    "command", desired.command_id, self.output.value() or 0, desired, "stale", True
+                )
+            return None
         if desired.desired_id is None and last and last.command_id == desired.command_id:
             # A polled value has no number: what is older than the one before it stays older.
             desired = Desired(*desired[:3], last[3], None)

@@ -18,14 +18,13 @@ from firmware.cloud import responses
 from firmware.core import verdict as v
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.rate_limit import RateLimiter
-from firmware.core.timing import Timer
 from firmware.version import VERSION
 from http1.client import Client
 from http1.message import HttpError
 from netio.errors import NetError
+from units.loader import Unit
 
 _REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
-_REVOKE_MS = const(5000)
 _AGENT = "User-Agent", "realer-firmware/" + VERSION  # RFC 9110, section 10.1.5
 
 
@@ -41,11 +40,7 @@ class Https:
         self.client = Client(account.net, clock, host, int(port or 443), account.view)
         self.limiter = RateLimiter(cfg["poll_s"] * 1000, clock.ms(), account.pacing)
         self.turn = asyncio.Lock()
-        self.source = None
-
-    def lent(self, host, port):
-        """A Client for another host."""
-        return Client(self.account.net, self.clock, host, port)
+        self.source = self.large = None
 
     def leave(self):
         """Close, and leave what a later half has to know with the account. Never raises."""
@@ -105,16 +100,6 @@ class Https:
         except NetError as e:
             raise LinkError(self.account.net.explain(e))
 
-    async def shutdown(self, token):
-        """Revoke `token`, if there is one, within five seconds, as far as possible."""
-        self.client.abandon()
-        try:
-            if token:
-                await self.clock.within(_REVOKE_MS, self.source.revoke(token))
-        except (LinkError, asyncio.TimeoutError):
-            pass
-        self.client.close()
-
     async def slot(self, wait_ms):
         """Wait for a slot, but not longer than `_REST_MS`: whether it has come."""
         await self.clock.sleep_ms(min(wait_ms(self.clock.ms()), _REST_MS))
@@ -138,13 +123,23 @@ class Https:
         account = self.account
         method, target, headers, body = request
         try:
-            response = await self.client.request(method, target, headers + (_AGENT,), body)
+            response = await self.client.request(method, target, headers + (_AGENT,), body, self.sink)
+            response.retry_after_s = max(response.retry_after_s, account.retry_s)
+            return responses.parse_response(what, response, self.large)
         except NetError as e:
             raise LinkError("%s: %s" % (what, account.net.explain(e)), account.retry_s)
         except HttpError as e:
             raise LinkError("%s: %s" % (what, e), account.retry_s)
-        response.retry_after_s = max(response.retry_after_s, account.retry_s)
-        return responses.parse_response(what, response)
+        finally:
+            if self.large:
+                self.large = None
+                self.unit.drop()
+
+    def sink(self):
+        """See Response."""
+        self.unit = Unit(_large_body, self.clock.sleep_ms)
+        self.large = self.unit.load()(self.account)
+        return self.large.feed
 
     def accept(self, outcome, body, message, wait_s):
         """The JSON of an answer to the device's keys. LinkError or AuthError when there is none."""
@@ -156,7 +151,7 @@ class Https:
 
     def refused(self, outcome, message):
         """End the lease; the AuthError to raise."""
-        message += "; " + responses.REFUSALS.get(outcome, "not allowed")
+        message += "; " + responses.remedy(outcome)
         self.account.token = None
         self.account.lease.end(message)
         return AuthError(message)
@@ -176,26 +171,29 @@ class Https:
         return outcome, body, message
 
     async def authorize(self):
-        """Have a token. Renewal begins while the old one still works; its failure is no failure of the request."""
+        """Have a token, see `renewal`."""
         account = self.account
-        lease = account.lease
-        asked = self.clock.ms()
-        if account.token and not lease.renewal.passed(asked):
+        if account.token and not account.lease.renewal.passed(self.clock.ms()):
             return
-        scopes = self.source.scopes()
+        error = None
         try:
             await self.connected()  # what dialing takes is free again before the login is loaded
-            account.token, expires_s, renew_s = await self.source.login(scopes)
         except LinkError as e:
-            if not account.token or lease.token.passed(asked):
-                # Nothing is left to rely on.
-                lease.end(str(e))
-                raise
-            wait = max(account.renewals.next_ms(account.rng()), e.retry_after_s * 1000)
-            lease.renewal = Timer(self.clock.ms(), wait)
-            account.log("warning", "token not renewed: %s" % e)
-            return
-        account.asked_scopes = scopes
-        lease.grant(asked, expires_s, renew_s)
-        account.renewals.reset()
-        account.log("info", "token valid for %d s" % expires_s)
+            error = e
+        unit = Unit(_renewal, self.clock.sleep_ms)
+        try:
+            await unit.load()(self, error)
+        finally:
+            unit.drop()
+
+
+def _renewal():
+    from firmware.links.renewal import renew
+
+    return renew
+
+
+def _large_body():
+    from firmware.cloud.large_body import LargeBody
+
+    return LargeBody

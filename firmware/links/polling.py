@@ -5,8 +5,13 @@ newest generation that the server answers to; where there is no OAuth at all, th
 there either. `transports` has it in memory only while it needs it: whatever has to last is in the account.
 """
 
+import asyncio
+from micropython import const
+
 from firmware.core.errors import AuthError, LinkError
 from units.loader import Unit
+
+_REVOKE_MS = const(5000)
 
 
 class Polling:
@@ -97,9 +102,13 @@ class Polling:
         token, account.token = account.token, None
         account.lease.end("shut down")
         try:
-            await (await self.bring()).shutdown(token)
-        except LinkError:
-            self.close()
+            http = await self.bring()
+            http.client.abandon()
+            if token:
+                await http.clock.within(_REVOKE_MS, http.source.revoke(token))
+        except (LinkError, asyncio.TimeoutError):
+            pass
+        self.close()
 
     def exclusive(self):
         """Whether everything has to be closed before the connection of `lend` is dialed."""
@@ -107,7 +116,8 @@ class Polling:
 
     async def lend(self, host, port):
         """A Client for another host."""
-        return (await self.bring()).lent(host, port)
+        http = await self.bring()
+        return type(http.client)(self.account.net, http.clock, host, port)
 
 
 def _iot():

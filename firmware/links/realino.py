@@ -57,7 +57,7 @@ class Realino:
             self.account.log("warning", "feed not taken: " + message)
             if len(sent) > 1:
                 # Smaller, until the report that is meant can be told from the others.
-                limiter.most = len(sent) // 2 if outcome == v.SHRINK else 1
+                limiter.batch(len(sent), len(sent) // 2 if outcome == v.SHRINK else 1)
                 return []
             limiter.most = self.limit
             self.account.lease.renewal = Timer(self.account.clock.ms())

@@ -134,7 +134,7 @@ class TransportSteps:
         link = self.link
         if link.auto and not link.fits:
             # Once: later it is a full outbox that takes the memory, and that leaves over MQTT as well.
-            check_room(link, _CATALOG + _ROW * self.account.cfg["rows"])
+            check_room(link, _CATALOG + _ROW * len(self.account.cfg["ports"]))
         catalog = self.parsed(_catalog, await self.read("mqtt"))
         if not catalog.endpoint:
             raise self.unavailable(await self.https(), v.GONE, "MQTT is not available for this device")

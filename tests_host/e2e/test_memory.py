@@ -2,13 +2,14 @@
 
 import json
 import random
+import time
 from functools import partial
 
 import pytest
 
 from tools import cycles
 from tools.cloud.demo import demo_device
-from tools.cloud.nouns import Command, Sensor
+from tools.cloud.nouns import Command, Plan, Sensor, Served
 from tools.stage import ROOT, Stage
 
 FILES = {
@@ -17,6 +18,7 @@ FILES = {
 }
 
 
+PENDING = 129
 FAULTS = {
     "https": (
         "commands status=503 times=1", "any drop times=1", "commands badjson=half times=1", "any chunked times=3",
@@ -128,6 +130,36 @@ async def test_more_relays_and_sensors_are_served(smallest, image, transport, re
         assert bool(stage.model.named("mqtt_connected")) == on_mqtt
         assert stage.memory()["heap_area"] <= 98_000, "the heap is bounded, however boot.py left it"
         assert stage.board.boots == 1
+    assert stage.model.violations == []
+
+
+def busy(config):
+    """Sensors that always have something new."""
+    config["cloud"]["api"] = "bootstrap"
+    for sensor in config["sensors"]:
+        sensor |= {"period_s": 1, "deadband": 0}
+
+
+@pytest.mark.long
+async def test_hundreds_of_pending_states_a_full_outbox_and_a_large_catalog_are_worked_off(smallest):
+    device = demo_device()
+    device.commands += [Command(100 + n, str(100 + n)) for n in range(48)]
+    device.sensors += [Sensor(100 + n, str(100 + n)) for n in range(48)]
+    served, plan = Served(bootstrap=True, backlog=True), Plan(desired_s=3600)
+    async with Stage(smallest, edit=busy, served=served, plan=plan, device=device) as stage:
+        await stage.online(40)
+        for fault in ("feed-data drop", "batches drop"):
+            stage.site.faults.add(fault)
+        full_at = time.monotonic() + 30
+        await stage.until("the outbox is full", lambda: time.monotonic() > full_at, 40)
+        for number in range(PENDING):
+            stage.want("6", (number + 1) % 2)
+        stage.site.faults.clear()
+        await stage.until("the newest is done", lambda: stage.on("pump"), 40)
+        answers = lambda: stage.model.named("desired_answered")  # noqa: E731
+        await stage.until("all are answered", lambda: len(answers()) >= PENDING, 240)
+        assert stage.on("pump") and stage.board.boots == 1
+        assert sorted({answer["status"] for answer in answers()}) == ["applied", "stale"]
     assert stage.model.violations == []
 
 

@@ -2,7 +2,7 @@
 
 from firmware.cloud import bootstrap
 from firmware.core.errors import LinkError
-from firmware.core.nouns import NOTHING_NEW
+from firmware.core.nouns import NOTHING_NEW, SUPERSEDED
 
 WRONG = (None, True, 0, -1, 1.5, "", "text", [], [[]], {}, {"a": {}}, [None, "x", 7, {"id": []}])
 BODY = {
@@ -38,7 +38,7 @@ ROWS = described().catalog.commands
 
 
 def states(*items):
-    return bootstrap.desired({"code": 2000, "desired_states": list(items)}, ROWS)
+    return bootstrap.desired({"code": 2000, "desired_states": list(items)}, ROWS, {})
 
 
 def refused(call, *args):
@@ -109,9 +109,23 @@ def test_a_pending_state_and_what_is_not_pending():
     assert [tuple(d) for d in wanted] == [("cmd_1", NOTHING_NEW, None, None, None)] and not left
 
 
-def test_several_states_of_one_command_come_in_order():
-    wanted, _ = states(STATE, dict(STATE, desired_id="des_2", sequence_number=43))
-    assert [d.desired_id for d in wanted] == ["des_1", "des_2"]
+def test_several_states_of_one_command_come_in_order_and_the_newest_counts():
+    newer = dict(STATE, desired_id="des_2", sequence_number=43)
+    for items in ((STATE, newer), (newer, STATE)):
+        wanted, _ = states(*items)
+        assert [(d.desired_id, d.valid_s) for d in wanted] == [("des_1", SUPERSEDED), ("des_2", 300)]
+
+
+def test_what_is_older_than_one_told_before_is_superseded():
+    told = {}
+    for number, valid_s in ((43, 300), (42, SUPERSEDED), (43, 300), (44, 300), (43, SUPERSEDED)):
+        body = {"desired_states": [dict(STATE, sequence_number=number)]}
+        assert bootstrap.desired(body, ROWS, told)[0][0].valid_s == valid_s, number
+
+
+def test_states_without_a_number_come_in_the_order_of_the_list():
+    wanted, _ = states(*[dict(STATE, desired_id=name, sequence_number=None) for name in ("b", "a", "c")])
+    assert [(d.desired_id, d.valid_s) for d in wanted] == [("b", 300), ("a", 300), ("c", 300)]
 
 
 def test_a_window_that_is_no_number_is_closed():
@@ -138,7 +152,7 @@ def test_a_state_without_identity_or_command_is_left_alone_and_its_command_too()
 def test_ids_may_come_as_numbers_or_text():
     rows = bootstrap.descriptor(dict(BODY, commands=[dict(BODY["commands"][0], id=1)])).catalog.commands
     for name in (1, "1"):
-        wanted, left = bootstrap.desired({"desired_states": [dict(STATE, command_id=name)]}, rows)
+        wanted, left = bootstrap.desired({"desired_states": [dict(STATE, command_id=name)]}, rows, {})
         assert [d.command_id for d in wanted] == [1] and not left
 
 
@@ -150,8 +164,8 @@ def test_values_of_the_wrong_shape_are_wishes_that_can_be_refused():
 
 def test_no_list_is_no_answer():
     for wrong in WRONG:
-        refused(bootstrap.desired, wrong, ROWS)
+        refused(bootstrap.desired, wrong, ROWS, {})
         if not isinstance(wrong, list):
-            refused(bootstrap.desired, {"desired_states": wrong}, ROWS)
-        wanted, left = bootstrap.desired({"desired_states": [wrong]}, ROWS)
+            refused(bootstrap.desired, {"desired_states": wrong}, ROWS, {})
+        wanted, left = bootstrap.desired({"desired_states": [wrong]}, ROWS, {})
         assert left == 1 and [d.value for d in wanted] == [NOTHING_NEW]

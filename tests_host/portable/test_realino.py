@@ -23,6 +23,7 @@ class Answer:
         self.status = status
         self.body = bytearray(body.encode())
         self.retry_after_s = 0
+        self.kind = b""
 
 
 def refused(call, *args):

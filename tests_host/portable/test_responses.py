@@ -21,6 +21,7 @@ DEEP = "[" * 2000 + "]" * 2000  # more than any stack here can follow
 class Answer:
     def __init__(self, status, body="", retry_after_s=0):
         self.status = status
+        self.kind = b"application/json"
         self.body = bytearray(body if isinstance(body, bytes) else body.encode())
         self.retry_after_s = retry_after_s
 
@@ -113,6 +114,27 @@ def test_the_words_about_an_error_are_short_whatever_it_is():
         assert len(told) < 240
 
 
+def told_of(what, body, kind=b"text/html; charset=utf-8", status=200):
+    answer = Answer(status, body)
+    answer.kind = kind
+    return str(refused(responses.parse_response, what, answer))
+
+
+def test_a_page_in_place_of_json_is_told_by_its_kind_its_beginning_and_what_to_check():
+    for what, status in (("token", 200), ("commands", 200), ("token", 503)):
+        text = told_of(what, "\n<!DOCTYPE html><html>\x07\u00e4" + "x" * 900, status=status)
+        assert "text/html" in text and "<!DOCTYPE html>" in text and "cloud.base_url" in text
+        assert len(text) < 200 and "\x07" not in text and "\n" not in text
+    assert "upstream down" in told_of("commands", "upstream down", b"text/plain", 502)
+    assert "instead" not in told_of("commands", '{"error":"no"}', b"application/json", 503)
+
+
+def test_what_may_be_a_token_is_never_told():
+    for what in ("token", "login", "/iot/v1/mqtt-credentials"):
+        for body in ('{"access_token":"secret12', "access_token=secret12", "secret12", '"secret12"'):
+            assert "secret12" not in told_of(what, body, b"application/json")
+
+
 # The token
 
 
@@ -128,6 +150,8 @@ def test_a_token_with_less_or_more_than_documented():
         ({"access_token": "t", "expires_in": "3600", "renew_after": "90"}, (3600, 90)),
         ({"access_token": "t", "expires_in": 59.9, "renew_after": None}, (59, 0)),
         ({"access_token": "t", "expires_in": 1, "renew_after": [], "new": {"a": 1}}, (1, 0)),
+        ({"access_token": "t"}, (3600, 0)),
+        ({"access_token": "t", "expires_in": None, "renew_after": 90}, (3600, 90)),
     ):
         assert keys.grant(body)[1:] == expected
 
@@ -136,7 +160,7 @@ def test_a_token_that_cannot_be_used_is_no_token():
     good = {"access_token": "test-token", "expires_in": 3600}
     for text in (None, "", 7, True, ["t"], "two words", "line\r\nX: y", "tab\t", "caf\u00e9", "\x7f", " "):
         refused(keys.grant, dict(good, access_token=text))
-    for seconds in (None, 0, -5, 0.5, "", "soon", True, [3600], {}, 1e300):
+    for seconds in (0, -5, 0.5, "", "soon", True, [3600], {}, 1e300):
         refused(keys.grant, dict(good, expires_in=seconds))
     for body in WRONG:
         refused(keys.grant, body)

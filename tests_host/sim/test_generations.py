@@ -380,3 +380,77 @@ async def test_identities_of_text_are_kept_as_they_are(virtual_loop, tmp_path):
     assert model.outcome(name, model.named("desired_set")[-1]["desired_id"]) == "applied"
     await device.power_off()
     assert model.violations == []
+
+
+# More pending than fits
+
+
+def _backlog(device, count, order="oldest", window_s=3600):
+    """So many desired values of the pump, none of which the device has heard of."""
+    device.model.served.bootstrap = device.model.served.backlog = True
+    device.model.served.order = order
+    device.model.plan = replace(device.model.plan, desired_s=window_s)
+    for number in range(count):
+        device.want("6", (number + 1) % 2)
+
+
+@newest
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+async def test_hundreds_of_pending_states_are_answered_and_only_the_newest_is_done(device, order):
+    _backlog(device, 499, order)
+    await device.until(lambda: device.on("pump"), 60)
+    output = device.app.controller.outputs[0]
+    targets = set()
+    await device.until(lambda: targets.add(output.target) or len(_outcomes(device)) == 499, 499)
+    assert targets == {1.0}
+    assert [status for status, _ in _outcomes(device)].count("applied") == 1
+    answered = [event["desired_id"] for event in device.model.named("desired_answered")]
+    assert len(set(answered)) == 499, "each once"
+    stale = [
+        event["desired_id"] for event in device.model.named("desired_answered") if event["status"] == "stale"
+    ]
+    assert stale == sorted(stale), "the oldest first"
+    assert device.boots == 1 and device.online and device.on("pump")
+    device.want("6", 0)
+    await device.until(lambda: not device.on("pump"), 15)
+
+
+@newest
+async def test_pending_states_of_more_than_16_kilobytes_do_not_make_it_deaf(device):
+    await _online(device)
+    _backlog(device, 200)
+    dials = device.net.dials
+    await device.until(lambda: len(_outcomes(device)) == 200, 300)
+    assert device.net.dials == dials and not device.on("pump")
+
+
+@newest
+async def test_a_full_outbox_loses_nothing_to_a_backlog(device):
+    await _online(device)
+    device.faults.add("feed-data drop")
+    device.faults.add("batches drop")
+    await device.until(lambda: len(device.app.controller.outbox) >= 40, 7200)
+    _backlog(device, 100)
+    device.faults.clear()
+    await device.until(lambda: len(_outcomes(device)) == 100, 600)
+    assert not device.app.controller.outbox.dropped
+
+
+@pytest.mark.parametrize("api", ["realer", "bootstrap", "realino"])
+async def test_a_catalog_of_a_hundred_rows_is_read(virtual_loop, tmp_path, api):
+    device = SimDevice(virtual_loop, tmp_path, demo_config(api=api))
+    device.model.served.bootstrap = api == "bootstrap"
+    if api == "realino":
+        device.model.served.iot = False
+    for number in range(10, 110):
+        device.model.put_command(DEVICE_ID, Command(number, str(number + 100)))
+        device.model.put_sensor(DEVICE_ID, Sensor(number, str(number + 100)))
+    device.power_on()
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 30)
+    assert [row.pin_port for row in device.app.link.catalog.commands] == ["6", "9"]
+    assert [row.pin_port for row in device.app.link.catalog.sensors] == ["14", "15"]
+    await device.until(lambda: device.model.reported(DEVICE_ID, 1) == "1.0", 30)
+    assert device.net.dials == 1
+    await device.power_off()

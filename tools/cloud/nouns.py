@@ -68,7 +68,8 @@ class Served:
     `realino`: the forms of login that Realino takes, "basic" (keys in the header) and "body"; none: it is not there.
     `iot`: whether OAuth and iot/v1 are there; `bootstrap`: whether iot/v1 is the generation with bootstrap and
     desired states. Then `protocols` are what a device may use, `revisions`: whether desired states tell the revisions,
-    and `runtime` is a number to be changed when something other than the catalog does.
+    `backlog`: whether a desired state stays pending when a newer one of its command comes, `order`: "oldest" or
+    "newest" first in their list, and `runtime` is a number to be changed when something other than the catalog does.
     """
 
     realino: tuple[str, ...] = ("basic",)
@@ -76,6 +77,8 @@ class Served:
     bootstrap: bool = False
     protocols: tuple[str, ...] = ("https", "mqtt")
     revisions: bool = True
+    backlog: bool = False
+    order: str = "oldest"
     runtime: int = 1
 
 

@@ -1,6 +1,7 @@
 """The words that the generation with bootstrap adds to iot/v1: the runtime descriptor, and pending desired states.
 
-Owns which desired states are pending: the newest wish for each command, until it was answered or its window closed.
+Owns which desired states are pending: the newest wish for each command, or with `Served.backlog` every one, until it
+was answered or its window closed.
 Reading one does not use it up. No example of either reply is known: every name in here that the documentation does not
 spell is a guess, and stands in docs/decisions/. Source: Realer API, sections "GET bootstrap" and "GET desired-states".
 """
@@ -11,6 +12,7 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tools.cloud.messages import Response, to_json
@@ -37,7 +39,9 @@ def bootstrap(model: Model, device: str, now: float) -> tuple[Response, str]:
 
 def desired_states(model: Model, device: str, now: float) -> tuple[Response, str]:
     pending = [item for command in model.store.sources(device, "command")
-               if (item := _pending(model, device, command.id, now))]  # fmt: skip
+               for item in _pending(model, device, command.id, now)]  # fmt: skip
+    if model.served.order == "newest":
+        pending.reverse()
     model.event(now, "catalog_read", device, noun="desired-states", count=len(pending))
     body = {"code": 2000, "desired_states": pending}
     if model.served.revisions:
@@ -48,22 +52,21 @@ def desired_states(model: Model, device: str, now: float) -> tuple[Response, str
 VERBS = {"bootstrap": bootstrap, "desired-states": desired_states}
 
 
-def _pending(model: Model, device: str, command: int | str, now: float) -> dict[str, Any] | None:
+def _pending(model: Model, device: str, command: int | str, now: float) -> Iterator[dict[str, Any]]:
     wishes = model.store.wishes(device, str(command))
-    if not wishes or wishes[-1]["status"]:
-        return None
-    wish = wishes[-1]
-    ends = wish["at"] + model.plan.desired_s
-    if now >= ends:
-        return None
-    return {
-        "desired_id": desired_id(wish["n"]),
-        "command_id": command,
-        "value": wish["value"],
-        "valid_for_seconds": math.ceil(ends - now),
-        "expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends)),
-        "sequence_number": len(wishes),
-    }
+    for number, wish in enumerate(wishes, 1):
+        ends = wish["at"] + model.plan.desired_s
+        counts = model.served.backlog or number == len(wishes)
+        if not counts or wish["status"] or now >= ends:
+            continue
+        yield {
+            "desired_id": desired_id(wish["n"]),
+            "command_id": command,
+            "value": wish["value"],
+            "valid_for_seconds": math.ceil(ends - now),
+            "expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends)),
+            "sequence_number": number,
+        }
 
 
 def _catalog(model: Model, device: str) -> dict[str, list[dict[str, Any]]]:

@@ -104,9 +104,6 @@ class SimAccessPoint:
         self.guests = 0
         self.handle: Callable | None = None
 
-    def around(self) -> tuple:
-        return ()
-
     def start(self, password: str) -> None:
         self.on = True
 

@@ -1,0 +1,176 @@
+"""A JSON object that is too large to be held, taken apart as it comes; of its lists what this device needs is kept.
+
+In memory only while such a body arrives. It decides what is kept: of a catalog the rows of this device's ports, of the
+pending desired states the newest of each command and the oldest others, of any other list the first elements. What is
+left out comes again: a desired state is pending until it is answered, or its window has closed. Pure.
+"""
+
+import json
+from micropython import const
+
+from firmware.cloud.fields import get, get_scalar
+
+_LONGEST = const(2048)  # bytes of one element; a longer one is left out
+_MOST = const(20)  # older desired states, as many as a batch of answers takes
+_STATE_BYTES, _SPARE = const(600), const(9000)  # of heap: for one of them and its answer; for everything else
+_ELEMENTS = const(40)  # of a list that is not known here
+_STATE = "desired_id", "command_id", "value", "sequence_number", "valid_for_seconds"
+
+
+class LargeBody:
+    """`account`: an Account, whose catalog and ports say what counts. `feed` bytes as they come. `left_out`: rows of a
+    catalog that belong to none of the ports."""
+
+    def __init__(self, account):
+        free = account.net.heap_free()
+        self.most = _MOST if free is None else max(min((free - _SPARE) // _STATE_BYTES, _MOST), 2)
+        self.ports = account.cfg["ports"]
+        catalog = account.catalog
+        self.commands = [str(row.id) for row in catalog.commands] if catalog else ()
+        self.start = b""
+        self.left_out = 0
+        self.whole = self.broken = False
+        self.found = {}
+        self.newest = {}  # pending desired state by command
+        self.depth = 0  # of brackets
+        self.base = 0  # the depth at which a comma ends an element: 1 in the object, 2 in one of its lists
+        self.key = None
+        self.pending = bytearray()  # of the present element, and of its key
+        self.quoted = self.escaped = self.lost = False
+
+    def feed(self, data):
+        if self.broken:
+            return
+        if len(self.start) < 64:
+            self.start += data[:64]
+        try:
+            self._scan(data)
+        except ValueError:
+            self.broken = True
+
+    def body(self, response):
+        """The object with what was kept of it, None when it is none or did not come to its end: then the `response`
+        gets what it began with. Without a single byte it is an empty one."""
+        if not self.start:
+            return {}
+        if self.broken or not self.whole or self.pending.strip():
+            response.body = self.start
+            return None
+        newest = self.newest
+        if newest:
+            self.found["desired_states"] += newest.values()
+        return self.found
+
+    def _scan(self, data):
+        at = start = 0
+        size = len(data)
+        while at < size:
+            if self.quoted:
+                at = self._quoted(data, at)
+                continue
+            c = data[at]
+            at += 1
+            if c == 34:  # "
+                self.quoted = True
+            elif c == 123 or c == 91:  # { [
+                self.depth += 1
+                if self.depth == 1 or (c == 91 and self.depth == 2 and self.base == 1):
+                    self._collect(data[start : at - 1])
+                    start = at
+                    self._begin(c)
+            elif c == 125 or c == 93:  # } ]
+                self.depth -= 1
+                if self.depth < self.base:
+                    self._collect(data[start : at - 1])
+                    start = at
+                    self._end(c)
+            elif c == 44 and self.depth == self.base:  # ,
+                self._collect(data[start : at - 1])
+                start = at
+                self._element()
+        self._collect(data[start:])
+
+    def _quoted(self, data, at):
+        """Where to go on, within a text or behind it."""
+        if self.escaped:
+            self.escaped = False
+            return at + 1
+        end = data.find(b'"', at)
+        back = data.find(b"\\", at)
+        if back >= 0 and (end < 0 or back < end):
+            self.escaped = True
+            return back + 1
+        self.quoted = end < 0
+        return len(data) if self.quoted else end + 1
+
+    def _collect(self, data):
+        if not self.lost:
+            self.pending += data
+        if len(self.pending) > _LONGEST:
+            self.pending = bytearray()
+            self.lost = True
+
+    def _begin(self, c):
+        """The object begins, or one of its lists."""
+        if self.depth == 1:
+            if c != 123 or self.pending.strip() or self.whole:
+                raise ValueError
+        else:
+            self.key = json.loads(bytes(self.pending.rpartition(b":")[0]))
+            self.found.setdefault(self.key, [])
+            self.pending = bytearray()
+        self.base = self.depth
+
+    def _end(self, c):
+        """One of the lists ends, or the object."""
+        if c != (93 if self.base == 2 else 125):
+            raise ValueError
+        self._element()
+        self.base -= 1
+        self.whole = not self.base
+
+    def _element(self):
+        text, self.pending = bytes(self.pending.strip()), bytearray()
+        lost, self.lost = self.lost, False
+        if lost or not text:
+            return
+        try:
+            if self.base == 2:
+                self._keep(self.found[self.key], json.loads(text))
+            else:
+                self.found.update(json.loads(b"{" + text + b"}"))
+        except RuntimeError:
+            pass  # it nests deeper than there is room for
+
+    def _keep(self, rows, item):
+        key = self.key
+        if key == "desired_states":
+            if str(get_scalar(item, "command_id")) in self.commands:
+                self._keep_state(rows, {name: get_scalar(item, name) for name in _STATE})
+        elif key in ("commands", "sensors"):
+            if str(get(item, "pin_port")) not in self.ports:
+                self.left_out += 1
+            elif len(rows) < 2 * len(self.ports):
+                rows.append(item)
+        elif len(rows) < _ELEMENTS:
+            rows.append(item)
+
+    def _keep_state(self, rows, state):
+        """Without sequence numbers the order of the list counts, and a later one has to wait for another listing."""
+        command = str(state["command_id"])
+        other = self.newest.get(command)
+        if other:
+            known = min(_number(state), _number(other)) >= 0
+            if not known and len(rows) >= self.most:
+                return
+            if known and _number(state) < _number(other):
+                state, other = other, state
+            rows.append(other)
+            if len(rows) > self.most:
+                rows.remove(max(rows, key=_number))
+        self.newest[command] = state
+
+
+def _number(state):
+    number = state["sequence_number"]
+    return number if type(number) is int else -1
