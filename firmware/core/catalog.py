@@ -4,7 +4,7 @@ An item the device cannot represent is kept out and named in a note; it is never
 only while a catalog that is new is taken over.
 """
 
-from firmware.core.nouns import NOTHING_NEW, Desired
+from firmware.core.nouns import NOTHING_NEW, Desired, Report
 
 
 def bind(rows, items, noun, notes):
@@ -51,6 +51,7 @@ def adopt(controller, catalog):
     rows += bind(catalog.sensors, controller.items, "sensor", notes)
     for source, row in zip(controller.commands + controller.sensors, rows):
         source.adopt(row)
+    _rename(controller.commands, controller.outbox)
     for report in controller.outbox.reports:
         if report.desired_id is not None:
             _remember(controller.commands, report)
@@ -69,3 +70,15 @@ def _remember(commands, report):
         if not last or None in (last.sequence, report.sequence) or last.sequence < report.sequence:
             command.last = Desired(report.id, NOTHING_NEW, report.desired_id, report.sequence, None)
             command.answered = report
+
+
+def _rename(commands, outbox):
+    """Events from before the first contact get the row of their port. Where the cloud has none they are nobody's."""
+    for report in list(outbox.reports):
+        if not isinstance(report.id, list):
+            continue
+        rows = [c.row for c in commands if c.row and c.output.cfg["pin_port"] == report.id[0]]
+        if rows:
+            outbox.reports[outbox.reports.index(report)] = Report(*(report[:2] + (rows[0].id,) + report[3:]))
+        else:
+            outbox.settle(report.message_id)

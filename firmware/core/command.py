@@ -31,7 +31,7 @@ class CommandState(Source):
     def adopt(self, row):
         """A command that is gone leaves its output in the safe state, as a lapse does: when it comes back, what is
         known of it still counts. Another one in its place begins anew."""
-        if self.row and not row:
+        if self.row and self.row.kind and not row:
             self.lapse()
         if row and self.last and row.id != self.last.command_id:
             self.last = self.pending = self.answered = None

@@ -7,7 +7,7 @@ It knows no cloud API, no pin and no loop.
 
 from firmware.core.command import CommandState
 from firmware.core.errors import DriverError
-from firmware.core.nouns import decimal
+from firmware.core.nouns import Command, decimal
 from firmware.core.outbox import Source
 
 
@@ -24,6 +24,11 @@ class Controller:
         self.readings = {}
         self.items = sensors
         self.commands = [CommandState(outbox, output) for output in outputs]
+        for command in self.commands:
+            # Until the first contact nobody knows the row. What happens belongs to the port, `catalog` finds its row.
+            command.row = Command([command.output.cfg["pin_port"]], None, None, None, None, None, None)
+            command.value = command.output.value() or 0
+            command.last_reported = -1
         self.sensors = [Source(outbox, s["deadband"], s["heartbeat_s"], s["keep"]) for s in sensors]
         self.notes = ()
         self.restart = False

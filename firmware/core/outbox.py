@@ -128,8 +128,8 @@ class Source:
             self.deadband = deadband
         self.heartbeat = Timer(0, heartbeat_s * 1000)
         self.row = None
-        # The number of the latest event, 0 when the next value is to be reported whatever it is. Not the Report, which
-        # takes 112 bytes.
+        # The number of the latest event, 0 when the next value is to be reported whatever it is, -1 when only a change
+        # is. Not the Report, which takes 112 bytes.
         self.last_reported = 0
         self.value = 0
 
@@ -148,7 +148,7 @@ class Source:
         change = abs(value - self.value)
         if not self.last_reported or (change and change >= self.deadband):
             self.tell(value, keep=self.keep)
-        elif not box.reports and self.heartbeat.passed(box.now):
+        elif not box.reports and self.last_reported > 0 and self.heartbeat.passed(box.now):
             self.tell(value)
 
     def tell(self, value, desired=None, status=None, keep=False):

@@ -251,11 +251,44 @@ def test_a_press_supersedes_what_is_pending():
     assert device.told() == [("command", 1, "1.0", None, None)]
 
 
+def test_what_happens_before_the_first_contact_is_told_with_its_own_time():
+    device = Device(online=False)
+    device.clock = False
+    for _ in range(4):
+        device.tick(9)
+        device.controller.press(0, at(device.second))
+        device.tick(1)
+    assert len(device.outbox) == 4 and not device.outbox.batch(20)
+    device.tick(600)
+    assert len(device.outbox) == 4, "no heartbeats"
+    device.clock = True
+    device.go_online()
+    times = [r.at + EPOCH - UTC for r in device.outbox.batch(20)]
+    assert times[:4] == [10, 20, 30, 40]
+    present = ("command", 1, "0.0", None, None)
+    assert device.told() == [("command", 1, v, None, None) for v in ("1.0", "0.0", "1.0", "0.0")] + [present]
+
+
+def test_what_happened_on_a_port_that_the_cloud_does_not_have_is_nobodys_event():
+    device = Device(online=False)
+    device.controller.press(0, START)
+    device.tick(1)
+    device.outbox.kept[device.outbox.reports[0].message_id] = device.outbox.at
+    device.lease.grant(START, 3600, 0)
+    device.lease.confirm()
+    adopt(device.controller, Catalog([HEATER_ROW], []))
+    device.tick(1)
+    assert device.told() == [] and device.relays[0], "and nobody but the hand has a say"
+    device.controller.press(0, at(3))
+    device.tick(1)
+    assert device.told() == [] and not device.relays[0]
+
+
 def test_a_press_works_without_a_catalog_and_in_safe_state():
     device = Device(online=False)
     device.controller.press(0, START)
     device.tick()
-    assert device.relays[0] and len(device.outbox) == 0
+    assert device.relays[0]
     device = Device()
     device.lapse()
     device.controller.press(0, at(1))

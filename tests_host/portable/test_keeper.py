@@ -559,3 +559,20 @@ def test_an_answer_is_in_the_record_when_the_journal_had_no_room_and_the_cut_com
     assert first.message_id in [r.message_id for r in again.outbox.reports]
     again.wish(1, 40)
     assert not again.controller.outputs[0].on
+
+
+def test_what_happened_before_the_first_contact_survives_a_cut():
+    device = Device(adopted=False)
+    for _ in range(2):
+        device.press()
+        device.keeper.write()
+    assert len(device.flash.payloads) == 2
+    again = Device(device.flash, adopted=False)
+    again.press()
+    again.keeper.write()
+    third = online(again)
+    told = [(r.id, r.value) for r in third.outbox.batch(20)]
+    assert told[:3] == [("a", "1.0"), ("a", "0.0"), ("a", "1.0")]
+    third.deliver()
+    third.wait(61)
+    assert third.flash.payloads == []

@@ -1,6 +1,9 @@
 """The plug is pulled: what the cloud learns afterwards, and in which state the outputs come back."""
 
 import asyncio
+import calendar
+import itertools
+import time
 
 import pytest
 
@@ -48,6 +51,36 @@ async def test_an_answer_that_was_lost_is_no_second_event(device):
     presses = [f for f in device.feed("command") if f["value"] == "1.0"]
     assert len(presses) == 1
     assert device.model.named("feed_replayed") and not device.model.named("feed_conflict")
+
+
+@pytest.mark.button
+@pytest.mark.parametrize("cut", [False, True])
+async def test_every_press_before_the_first_contact_is_an_event_with_its_own_time(device, cut):
+    device.net.ntp_mode = "silent" if cut else ""
+    if not cut:
+        device.faults.add("token status=503")
+    for on in (True, False, True, False):
+        await asyncio.sleep(20)
+        device.press()
+        await device.until(lambda on=on: device.on("pump") == on, 1)
+    await asyncio.sleep(2)
+    assert not device.feed()
+    if cut:
+        await _power_cut(device)
+        device.net.ntp_mode = ""
+    device.faults.clear()
+    await device.until(lambda: device.online, 400)
+    await device.until(lambda: not len(device.app.controller.outbox), 60)
+    pump = [f for f in device.feed("command") if f["command_id"] == 1]
+    assert [f["value"] for f in pump] == ["1.0", "0.0", "1.0", "0.0", "0.0"]
+    if not cut:
+        seconds = [iso_seconds(f["value_received_at"]) for f in pump[:4]]
+        gaps = [b - a for a, b in itertools.pairwise(seconds)]
+        assert all(19 <= gap <= 22 for gap in gaps), gaps
+
+
+def iso_seconds(text):
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _hold(config):

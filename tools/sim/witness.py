@@ -62,7 +62,11 @@ class Witness:
         contact, adopt = session.contact, session.adopt
 
         def adopted(catalog: Any) -> None:
+            waiting = {r.message_id for r in controller.outbox.reports}
             adopt(catalog)
+            for nobodys in waiting - {r.message_id for r in controller.outbox.reports}:
+                # From before the first contact, on a port that the cloud does not have.
+                self.judge.events.dropped(nobodys, True, False)
             rows = [(c.output.cfg["pin_port"], c.row) for c in controller.commands]
             self.judge.wishes.adopt({f"{port}/{row.id}" for port, row in rows if row})
 
