@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from netio.errors import NetError
 from tools.cloud.model import Command, Plan
 from tools.sim.device import DEVICE_ID
 
@@ -209,3 +210,58 @@ async def test_two_commands_on_one_port_are_both_refused(device):
     await device.until(lambda: device.online, 60)
     await asyncio.sleep(60)
     assert not device.on("pump")
+
+
+PEERS = [
+    "http10",
+    "twice",
+    "gzip",
+    "huge_headers=7000",
+    "chunked=999",
+    "extra_1xx=3",
+    "content_type=text/plain",
+]
+
+
+@pytest.mark.parametrize("peer", PEERS)
+async def test_a_server_that_is_right_in_its_own_way_is_understood(device, peer):
+    """Whatever it answers to: the token, catalogs, reports."""
+    device.faults.add(f"any {peer}")
+    await device.until(lambda: device.online, 30)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    await device.until(lambda: device.model.reported(DEVICE_ID, 1) == "1.0", 30)
+    await asyncio.sleep(60)
+    assert device.online
+
+
+@pytest.mark.parametrize("peer", ["gzip=always", "http10 cut=-5", "badjson=half http10"])
+async def test_what_cannot_be_trusted_is_refused_and_tried_again(device, peer):
+    await device.until(lambda: device.online, 30)
+    fault = device.faults.add(f"commands {peer}")
+    device.want("6", 1)
+    await asyncio.sleep(120)
+    assert not device.on("pump") and not device.online
+    assert len(device.model.named("fault")) > 3
+    device.faults.remove(fault)
+    await device.until(lambda: device.on("pump"), 320)
+
+
+async def test_a_cloud_that_was_never_reached_is_no_refusal(device):
+    device.net.refuse = NetError("connect", "ECONNREFUSED")
+    await asyncio.sleep(60)
+    assert device.app.state() == "no_cloud"
+    device.net.refuse = None
+    device.faults.add("token status=401")
+    await device.until(lambda: device.app.state() == "unauthorized", 320)
+    device.net.refuse = NetError("connect", "ECONNREFUSED")
+    await asyncio.sleep(1000)
+    assert device.app.state() == "unauthorized", "the last thing it said"
+    device.net.refuse = None
+    device.faults.clear()
+    await device.until(lambda: device.online, 1000)
+    device.model.expire_tokens(DEVICE_ID, device.wall())
+    device.net.refuse = NetError("connect", "ECONNREFUSED")
+    device.net.cut()
+    await device.until(lambda: not device.app.link.lease.held, 4000)
+    assert device.app.state() == "no_cloud"

@@ -45,6 +45,7 @@ ODDITIES = [
     "status=429 retry_after=30", "status=503 retry_after=30", "redirect=https://elsewhere.test/", "empty",
     "content_type=text/html", "oversized", "oversized=15000", "badjson=half", "badjson=text", "badjson=utf8",
     "badjson=list", "badjson=null", "badjson=nan", "badjson=deep", "chunked", "chunked=1", "close", "huge_headers",
+    "huge_headers=7000", "http10", "http10 cut=-20", "twice", "gzip", "gzip=always",
     "extra_1xx", "endless=body", "endless=plain", "endless=headers", "delay=3", "delay=40", "slow=1", "slow=400",
     "cut=0", "cut=20", "cut", "drop", "hang"]  # fmt: skip
 NONSENSE = [

@@ -8,6 +8,7 @@ request. Refuses decisions about when a fault applies (`faults.py`).
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ def plan_response(response: Response, fault: Fault | None = None) -> list[Step]:
     if fault.endless:
         return _late(fault, _endless(response, fault.endless))
     data = _interim(fault.extra_1xx) + _frame(response, fault)
-    closes = fault.close
+    closes = fault.close or fault.http10
     if fault.cut is not None:
         data, closes = data[: fault.cut], True
     steps = _paced(data, fault.slow)
@@ -69,6 +70,15 @@ def substitute(fault: Fault, path: str, request_id: str, spoilt: Response | None
         return Response(fault.status, headers | {"Content-Type": "text/html"}, html)
     return Response(
         fault.status, headers | {"Content-Type": "application/json; charset=utf-8"}, to_json(body)
+    )
+
+
+def compressed(response: Response) -> Response:
+    """The same in gzip (RFC 9110, section 8.4.1.3)."""
+    return replace(
+        response,
+        headers=response.headers | {"Content-Encoding": "gzip"},
+        body=gzip.compress(response.body, mtime=0),
     )
 
 
@@ -117,6 +127,10 @@ def _head(response: Response, framing: dict[str, str]) -> bytes:
 
 def _frame(response: Response, fault: Fault) -> bytes:
     framing = {"Connection": "close"} if fault.close else {}
+    if fault.http10:
+        return _head(response, framing).replace(b"HTTP/1.1", b"HTTP/1.0", 1) + response.body
+    if fault.twice:
+        framing |= {"content-length": str(len(response.body))}
     if not fault.chunked:
         return _head(response, framing | {"Content-Length": str(len(response.body))}) + response.body
     head = _head(response, framing | {"Transfer-Encoding": "chunked", "Trailer": "X-Checked"})

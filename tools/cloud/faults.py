@@ -64,6 +64,9 @@ class Fault:
     # how it is framed
     chunked: int = 0  # chunked with extensions and a trailer, chunks up to N bytes of odd sizes; bare: 17
     close: bool = False  # "Connection: close", then the connection is closed
+    http10: bool = False  # as HTTP/1.0 without a length, which ends with the connection
+    twice: bool = False  # Content-Length stands there twice
+    gzip: str = ""  # compressed: "unasked" (bare) unless the request wants "identity", or "always"
     huge_headers: int = 0  # at least so many bytes of header lines; bare: 16384
     extra_1xx: int = 0  # so many informational responses first; bare: 1
     endless: str = ""  # body (bare, chunked), plain (until close), headers: never ends
@@ -106,8 +109,12 @@ class Fault:
 
 
 _BARE = {"badjson": "half", "oversized": 65536, "chunked": 17, "huge_headers": 16384, "extra_1xx": 1, "endless": "body",
-         "cut": -1}  # fmt: skip
-_CHOICES = {"badjson": tuple(fault_bytes.BROKEN), "endless": ("body", "plain", "headers")}
+         "cut": -1, "gzip": "unasked"}  # fmt: skip
+_CHOICES = {
+    "badjson": tuple(fault_bytes.BROKEN),
+    "endless": ("body", "plain", "headers"),
+    "gzip": ("unasked", "always"),
+}
 
 
 class Faults:
@@ -169,4 +176,7 @@ def answer(model: Model, faults: Faults, request: Request, now: float) -> list[S
     spoilt = model.handle(request, now) if fault.reaches_model else None
     if fault.status or fault.redirect or spoilt is None:
         spoilt = fault_bytes.substitute(fault, request.path, model.new_request_id(), spoilt)
+    wanted = request.headers.get("accept-encoding", "")
+    if fault.gzip == "always" or (fault.gzip and "identity" not in wanted):
+        spoilt = fault_bytes.compressed(spoilt)
     return plan_response(spoilt, fault)
