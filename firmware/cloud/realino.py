@@ -28,6 +28,11 @@ def login(cfg, in_body):
     return "POST", "/control_devices/sessions.realino", (keys, ("Content-Type", "application/json")), body
 
 
+def keys_missing(body):
+    """Whether a refused login says that it saw no client_id, as servers do that look for it elsewhere (section 2.1)."""
+    return "blank" in str(get_scalar(get(body, "details"), "client_id"))
+
+
 def account(body):
     """(device id, Catalog, seconds between requests, bytes in one, subscription) of a login reply. LinkError.
 

@@ -12,6 +12,7 @@ from firmware.core import verdict as v
 from firmware.core.timing import Timer
 
 _REPORT_BYTES = const(96)  # one with its share of the rest: two numbers of 20 characters at the most
+_AGAIN_S = const(5)  # least time between two tries of anything: what the plan of this generation has
 _LONGEST_S = const(3600)  # no plan keeps requests further apart
 
 
@@ -23,6 +24,7 @@ class Realino:
     def __init__(self, http):
         self.http = http
         self.account = account = http.account
+        account.retry_s = max(account.retry_s, _AGAIN_S)
         self.device, self.in_body, self.seen, self.limit = account.memo or (None, False, None, 1)
 
     def memo(self):
@@ -64,14 +66,16 @@ class Realino:
         return [(report.message_id, outcome) for report in sent]
 
     async def login(self, scopes):
-        """In the form that the server took last, else in the other one."""
+        """In the form that the server took last, at first that of the documentation; in the other one where the answer
+        says that the keys are missing."""
         http = self.http
         account = self.account
         for _ in range(2):
             answer = await http.paced("login", realino.login(account.cfg, self.in_body))
-            if answer[0] not in (v.DROP, v.INVALID):
+            if answer[0] == v.OK or not realino.keys_missing(answer[1]):
                 break
             self.in_body = not self.in_body
+            await http.clock.sleep_ms(_AGAIN_S * 1000)
         body = http.accept(*answer)
         device, catalog, interval_s, most_bytes, subscription = realino.account(body)
         if subscription not in (None, "active"):

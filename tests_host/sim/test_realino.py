@@ -67,13 +67,55 @@ def _count(device, name):
     return found
 
 
-async def test_a_login_that_is_refused_either_way_is_a_matter_of_keys(device):
-    device.faults.add("token status=422")
+def _logins(device):
+    """(when, whether the keys were in the body) of every login from now on."""
+    found = []
+    handle = device.model.handle
+
+    def noted(request, now):
+        if request.path.endswith("sessions.realino"):
+            found.append((now, bool(request.body)))
+        return handle(request, now)
+
+    device.model.handle = noted
+    return found
+
+
+@pytest.mark.parametrize("status", [400, 401, 422])
+async def test_a_login_that_is_refused_keeps_its_form_unless_the_answer_asks_for_the_other(device, status):
+    logins = _logins(device)
+    device.faults.add(f"token status={status} unseen=no")
     await asyncio.sleep(600)
     assert device.app.state() == "unauthorized"
-    assert 4 <= len(device.model.named("fault")) <= 40, "both forms each time, and slow tries"
+    assert 3 <= len(logins) <= 12 and not any(in_body for _, in_body in logins)
     device.faults.clear()
     await device.until(lambda: device.online, 950)
+
+
+@pytest.mark.config(edit=lambda config: config["cloud"].update(poll_s=2))
+async def test_the_other_form_follows_five_seconds_after_the_answer_that_asks_for_it(device):
+    logins = _logins(device)
+    device.model.served.realino = ("body",)
+    await device.until(lambda: device.online, 30)
+    assert [in_body for _, in_body in logins] == [False, True]
+    assert logins[1][0] - logins[0][0] >= 5
+
+
+async def test_a_server_that_wants_neither_form_is_asked_ever_more_rarely(device):
+    logins = _logins(device)
+    device.model.served.realino = ("none",)
+    await asyncio.sleep(3600)
+    gaps = [b[0] - a[0] for a, b in itertools.pairwise(logins)]
+    assert min(gaps) >= 5 and len(gaps) < 30 and device.app.state() == "unauthorized"
+
+
+@pytest.mark.parametrize("fault", ["status=503", "hang", "badjson"])
+async def test_a_login_that_fails_is_tried_again_after_five_seconds_and_more(device, fault):
+    logins = _logins(device)
+    device.faults.add(f"token {fault} unseen=no")
+    await asyncio.sleep(1800)
+    gaps = [b[0] - a[0] for a, b in itertools.pairwise(logins)]
+    assert min(gaps) >= 5 and max(gaps) > 60 and len(gaps) < 40
 
 
 async def test_without_a_subscription_the_login_is_enough_to_know(device):
