@@ -1,9 +1,9 @@
 """`python -m tools.simulate --seeds A..B --hours H`: whole devices with bad luck in virtual time, judged at every step.
 
-Everything random comes from the seed: what the owner wishes, which of the faults of `tools/sim/chaos.py` begin when and
-for how long; transports take turns. After every hour or so of faults comes a quiet time, in which the device has to be
-online, reconciled and rid of its events within the times below. Owns the schedule and the report; what must hold is
-`tools/sim/judge.py`'s.
+Everything random comes from the seed: the configuration and the cloud's generation (`tools/sim/settings.py`), what the
+owner wishes, which of the faults of `tools/sim/chaos.py` begin when and for how long. After every hour or so of faults
+comes a quiet time, in which the device has to be online, reconciled and rid of its events within the times below. Owns
+the schedule and the report; what must hold is `tools/sim/judge.py`'s.
 
 The loops of the firmware run at a calmer pace than on a chip (PACE), or a day would take a minute. Prints one JSON
 line, after Ctrl-C that of what was played so far; exits 1 when something was violated, after the way to play it again
@@ -32,12 +32,13 @@ sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostsh
 from firmware.core.nouns import number  # noqa: E402 - after the path to it
 from firmware.runtime import local, network, session, supervisor  # noqa: E402
 from tools import cli  # noqa: E402
-from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID  # noqa: E402
+from tools.cloud.demo import DEVICE_ID  # noqa: E402
 from tools.cloud.model import Model  # noqa: E402
-from tools.cloud.nouns import Command, Device, Plan, Sensor  # noqa: E402
+from tools.cloud.nouns import Plan  # noqa: E402
 from tools.sim.chaos import KINDS  # noqa: E402
-from tools.sim.device import SimDevice, demo_config  # noqa: E402
+from tools.sim.device import SimDevice  # noqa: E402
 from tools.sim.loop import VirtualLoop  # noqa: E402
+from tools.sim.settings import Setting, drawn, full  # noqa: E402
 from tools.sim.witness import Witness, judge_of  # noqa: E402
 
 ONLINE_S = 1500.0
@@ -62,27 +63,6 @@ RIGHTS = ("catalog", "sensors")
 TRANSPORTS = ("https", "mqtt", "auto")
 
 
-def setting(transport: str, chatty: bool) -> tuple[dict, Device]:
-    """A configuration that uses every limit, and the device in the cloud that belongs to it. `chatty`: every reading is
-    told, so that the outbox overflows in a longer outage."""
-    config = demo_config(poll_s=60, probe_s=60, transport=transport)
-    pump, heater = config["outputs"]
-    pump |= {"min_on_s": 20, "min_off_s": 30, "max_on_s": 1200}
-    up = {"pin_port": "7", "name": "up", "gpio": 18, "interlock": "shutter", "min_off_s": 5}
-    down = {"pin_port": "8", "name": "down", "gpio": 19, "interlock": "shutter", "min_off_s": 5}
-    lock = {"pin_port": "10", "name": "lock", "gpio": 21, "safe": "hold"}
-    config["outputs"] = [pump, heater, up, down, lock]
-    config["buttons"] = []
-    for sensor in config["sensors"]:
-        sensor |= {"period_s": 60, "samples": 1, "heartbeat_s": 3600, "keep": sensor["kind"] == "thermistor"}
-        if chatty:
-            sensor["deadband"] = 0
-    commands = [Command(1, "6"), Command(2, "9", value="18.5", limits=(5, 35, 0.5))]
-    commands += [Command(3, "7"), Command(4, "8"), Command(5, "10")]
-    sensors = [Sensor(1, "14"), Sensor(2, "15", kind="ldr_sensor", qc="illuminance", mu="lux:0")]
-    return config, Device(DEVICE_ID, CLIENT_ID, CLIENT_SECRET, commands=commands, sensors=sensors)
-
-
 class Violated(Exception):
     """Something did not hold; the judge knows what."""
 
@@ -90,14 +70,17 @@ class Violated(Exception):
 class Run:
     """One seed. `kinds`: how often each fault began."""
 
-    def __init__(self, seed: int, folder: Path, loop: VirtualLoop) -> None:
+    def __init__(self, seed: int, folder: Path, loop: VirtualLoop, draw: bool) -> None:
         self.chance = random.Random(seed)
-        self.transport = TRANSPORTS[seed % 3]
-        config, device = setting(self.transport, seed % 4 == 0)
-        model = Model(seed=seed, plan=Plan(session_s=self.chance.choice((900, 3600))))
+        self.setting = self._setting(seed, draw)
+        self.transport, device = self.setting.transport, self.setting.device
+        model = Model(seed=seed, plan=self.setting.plan)
+        model.served = self.setting.served
         model.add_device(device)
         self.loop, self.kinds = loop, Counter[str]()
-        self.device = SimDevice(loop, folder, config, model, seed, mqtt=True)
+        self.device = SimDevice(loop, folder, self.setting.config, model, seed, mqtt=True)
+        self.outputs = {o["pin_port"]: o for o in self.device.config["outputs"]}
+        self._lay_sensors()
         self.device.physics_s = PHYSICS_S
         self.judge = judge_of(self.device, TICK_S, loop.time)
         self.witness = Witness(self.device, self.judge, folder)
@@ -106,6 +89,24 @@ class Run:
         self.rights = False
         for command in device.commands:
             self.judge.wishes.wish(command.pin_port, float(command.value))
+
+    def _setting(self, seed: int, draw: bool) -> Setting:
+        if draw:
+            return drawn(self.chance)
+        found = full(TRANSPORTS[seed % 3], seed % 4 == 0)
+        found.plan = Plan(session_s=self.chance.choice((900, 3600)))
+        return found
+
+    def _lay_sensors(self) -> None:
+        """Put the relays and sensors of the setting where its configuration has them."""
+        world, aliases = self.device.world, self.setting.aliases
+        if aliases:
+            measured = world.microvolts
+            world.microvolts = lambda gpio: measured(aliases.get(gpio, gpio))  # type: ignore[method-assign]
+        heater = next((o for o in self.outputs.values() if o["mode"] == "setpoint"), None)
+        if heater:
+            wired = {"gpio": heater["gpio"], "active": int(heater["active"] == "high")}
+            world.wiring = {**world.wiring, "heater": wired}
 
     async def live(self, hours: float) -> None:
         self.power_on()
@@ -161,9 +162,12 @@ class Run:
             self.judge.catalog_until = self.loop.time() + SESSION_S
 
     def wish(self) -> None:
-        port = self.chance.choice(("6", "7", "8", "9", "10"))
-        value = self.chance.randrange(10, 71) / 2 if port == "9" else float(self.chance.randint(0, 1))
-        self.want(port, value)
+        port = self.chance.choice(tuple(self.outputs))
+        cfg = self.outputs[port]
+        if cfg["mode"] == "switch":
+            self.want(port, float(self.chance.randint(0, 1)))
+        else:
+            self.want(port, _step(cfg, self.chance.randint(0, _steps(cfg))))
 
     def want(self, port: str, value: float) -> None:
         try:
@@ -214,12 +218,14 @@ class Run:
         await self.reaches("online", lambda: device.online, ONLINE_S)
         await self.told_all()
         await self.pass_s(SEEN_S)
-        for port in ("7", "8", "6", "9", "10"):
+        for port, cfg in sorted(self.outputs.items(), key=lambda item: not item[1]["interlock"]):
             before = await self.seen(port)
             value = 1 - before
-            if port == "9":
-                value = 5 + (before - 5 + self.chance.randint(1, 59) / 2) % 30.5
-            elif port in ("7", "8"):
+            if cfg["mode"] == "setpoint":
+                steps = _steps(cfg)
+                at = round((before - cfg["min"]) / cfg["step"])
+                value = _step(cfg, (at + self.chance.randint(1, steps)) % (steps + 1))
+            elif cfg["interlock"]:
                 # The interlock lets only one be on; and to a hand only a wish that changes is a new one.
                 value = 0.0
                 if not before:
@@ -241,7 +247,8 @@ class Run:
         """What is wanted there. A device that may be deaf is given the time to learn of it: of two wishes it would see
         the second only, and if that is what it knows of, no wish at all."""
         wanted = float(self.device.model.desired(DEVICE_ID, port))
-        if self.deaf():
+        # Where a desired state has an identity, the next one is another one whatever the device knows.
+        if self.deaf() and not self.setting.served.bootstrap:
             await self.reaches(f"aware of {port} = {wanted}", lambda: self.aware(port, wanted), SESSION_S)
             await self.pass_s(SEEN_S)
         return wanted
@@ -272,16 +279,25 @@ class Run:
         self.worst[kind] = max(self.worst.get(kind, 0.0), self.loop.time() - start)
 
 
-def simulate(job: tuple[int, float]) -> dict[str, Any]:
-    """Play one seed; what came of it."""
-    seed, hours = job
+def _steps(cfg: dict[str, Any]) -> int:
+    """How many steps the range of a setpoint has."""
+    return round((cfg["max"] - cfg["min"]) / cfg["step"])
+
+
+def _step(cfg: dict[str, Any], number: int) -> float:
+    return round(cfg["min"] + number * cfg["step"], 3)
+
+
+def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
+    """Play one seed; what came of it. The last of `job`: whether the configuration is drawn too."""
+    seed, hours, draw = job
     for module, name, value in PACE:
         setattr(module, name, value)
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
     in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="simulate-", dir=in_memory) as folder:
-        run = Run(seed, Path(folder), loop)
+        run = Run(seed, Path(folder), loop, draw)
         try:
             loop.run_until_complete(run.live(hours))
         except Exception as error:  # noqa: BLE001 - a finding like any other
@@ -294,7 +310,7 @@ def simulate(job: tuple[int, float]) -> dict[str, Any]:
             loop.close()
     gc.collect()
     judge = run.judge
-    return {"seed": seed, "transport": run.transport, "hours": loop.time() / 3600, "kinds": run.kinds,
+    return {"seed": seed, "draw": draw, "transport": run.setting.name, "hours": loop.time() / 3600, "kinds": run.kinds,
             "worst": run.worst, "violations": judge.violations, "timeline": judge.timeline}  # fmt: skip
 
 
@@ -317,7 +333,11 @@ class Figures:
         if found["violations"]:
             self.failed.append(found["seed"])
             print("\n".join(found["timeline"][-120:] + found["violations"]))
-            print(f"again: python -m tools.simulate --seeds {found['seed']} --hours {hours:g}\n", flush=True)
+            more = "" if found["draw"] else " --full"
+            print(
+                f"again: python -m tools.simulate --seeds {found['seed']} --hours {hours:g}{more}\n",
+                flush=True,
+            )
 
     def __str__(self) -> str:
         return json.dumps({
@@ -333,9 +353,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", default="1..4", help="A..B, or one number (default 1..4)")
     parser.add_argument("--hours", type=float, default=24, help="virtual hours for each seed (default 24)")
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: one for each processor)")
+    parser.add_argument("--full", action="store_true", help="one configuration that uses every limit")
     args = parser.parse_args(argv)
     first, _, last = args.seeds.partition("..")
-    jobs = [(seed, args.hours) for seed in range(int(first), int(last or first) + 1)]
+    jobs = [(seed, args.hours, not args.full) for seed in range(int(first), int(last or first) + 1)]
     figures = Figures()
     with multiprocessing.Pool(args.jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         try:

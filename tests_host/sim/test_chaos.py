@@ -1,10 +1,15 @@
 """A fixed handful of the simulation that `make soak` plays for thousands of days."""
 
+import random
+from collections import Counter
+
 import pytest
 
 from firmware.core.command import CommandState
+from firmware.core.config import validate
 from firmware.core.output import Output
 from tools.sim.chaos import KINDS
+from tools.sim.settings import GENERATIONS, drawn
 from tools.simulate import PACE, main, simulate
 
 
@@ -18,19 +23,43 @@ def own_pace():
 
 @pytest.mark.parametrize("seed", range(1, 10))
 def test_nothing_is_violated(seed):
-    found = simulate((seed, 8.0))
+    found = simulate((seed, 8.0, False))
     assert found["violations"] == [], "\n".join(found["timeline"][-60:])
     assert len(found["kinds"]) > len(KINDS) // 2
+
+
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_nothing_is_violated_whatever_the_configuration(seed):
+    found = simulate((seed, 4.0, True))
+    assert found["violations"] == [], "\n".join(found["timeline"][-60:])
+
+
+def test_settings_are_of_every_kind_and_all_are_accepted():
+    outputs, sensors, names, keys = Counter(), Counter(), Counter(), Counter()
+    for seed in range(300):
+        setting = drawn(random.Random(seed))
+        config, problems = validate(setting.config)
+        assert [p for p in problems if p[0] == "error"] == [], problems
+        names[setting.name] += 1
+        outputs[len(config["outputs"])] += 1
+        sensors[len(config["sensors"])] += 1
+        for output in config["outputs"]:
+            for key in ("mode", "active", "boot", "after_lapse", "interlock"):
+                keys[key, output[key]] += 1
+            keys["safe", output["safe"] if isinstance(output["safe"], str) else "setpoint"] += 1
+    assert {f"{api}-{how}" for api, transports in GENERATIONS.items() for how in transports} == set(names)
+    assert set(outputs) == set(range(1, 9)) and set(sensors) == set(range(7))
+    assert len(keys) == 2 + 2 + 2 + 2 + 3 + 4 and min(keys.values()) > 20, keys
 
 
 def test_a_wish_that_could_not_be_heard_and_is_never_learned_of_is_found(monkeypatch):
     is_new = CommandState.is_new
     monkeypatch.setattr(CommandState, "is_new", lambda command, d: d.desired_id and is_new(command, d))
-    assert "not aware of 7 = 1.0 after 5000 s without a fault" in simulate((5, 4.0))["violations"][0]
+    assert "not aware of 7 = 1.0 after 5000 s without a fault" in simulate((5, 4.0, False))["violations"][0]
 
 
 def test_the_same_seed_is_the_same_story():
-    first, second = simulate((5, 2.0)), simulate((5, 2.0))
+    first, second = simulate((5, 2.0, True)), simulate((5, 2.0, True))
     assert first["timeline"] == second["timeline"] and first["kinds"] == second["kinds"]
 
 
@@ -39,7 +68,7 @@ def test_a_finding_is_told_with_its_story_and_how_to_play_it_again(monkeypatch, 
     monkeypatch.setattr(
         Output, "level", lambda output, reading, now, blocked: level(output, reading, now, False)
     )
-    assert main(["--seeds", "1..3", "--hours", "6", "--jobs", "1"]) == 1
+    assert main(["--full", "--seeds", "1..3", "--hours", "6", "--jobs", "1"]) == 1
     told = capsys.readouterr().out
     assert "on although its interlock forbids it" in told and "fault " in told and "  device: " in told
-    assert "again: python -m tools.simulate --seeds 1 --hours 6" in told
+    assert "again: python -m tools.simulate --seeds 1 --hours 6 --full" in told

@@ -145,7 +145,10 @@ def catalog(device: SimDevice, chance: random.Random) -> End:
     nobody has a pin for; afterwards all is as before."""
     model = device.model
     how = chance.choice(("gone", "kind", "error", "moved", "twice", "added"))
-    command = model.find_command(DEVICE_ID, chance.choice(("6", "7", "10")))
+    switches = [o["pin_port"] for o in device.config["outputs"] if o["mode"] == "switch"]
+    if not switches:
+        return lambda: None
+    command = model.find_command(DEVICE_ID, chance.choice(switches))
     before = dict(vars(command))
     other = type(command)(**{**before, "id": 100 + chance.randrange(1000)})
     if how in ("gone", "moved"):
@@ -169,7 +172,10 @@ def catalog(device: SimDevice, chance: random.Random) -> End:
 def sensors(device: SimDevice, chance: random.Random) -> End:
     """A sensor is removed from the catalog, or of another kind."""
     model = device.model
-    source = chance.choice(model.store.sources(str(DEVICE_ID), "sensor"))
+    sources = model.store.sources(str(DEVICE_ID), "sensor")
+    if not sources:
+        return lambda: None
+    source = chance.choice(sources)
     if chance.random() < 0.5:
         model.remove_sensor(DEVICE_ID, source.id)
     else:
@@ -184,8 +190,9 @@ def sensor(device: SimDevice, chance: random.Random) -> End:
 
 
 def button(device: SimDevice, chance: random.Random) -> End:
-    for _ in range(chance.randint(1, 6)):
-        device.app.controller.press(chance.choice((0, 2, 3, 4)), device.app.network.clock.ms())
+    switches = [i for i, o in enumerate(device.config["outputs"]) if o["mode"] == "switch"]
+    for _ in range(chance.randint(1, 6) if switches else 0):
+        device.app.controller.press(chance.choice(switches), device.app.network.clock.ms())
     return lambda: None
 
 

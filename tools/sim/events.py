@@ -82,6 +82,10 @@ class Events:
             self._judge.wrong(f"{message_id} was stored, and never was an event")
         self._stored.add(message_id)
 
+    def has(self, message_id: str) -> None:
+        """The cloud has it, or a newer one of the same source, which is all that one without identities asks for."""
+        self._stored.add(message_id)
+
     def conflicts(self, message_id: str) -> None:
         self._judge.wrong(f"{message_id} was sent with two contents")
 

@@ -102,6 +102,8 @@ class Judge:
             or 0 < cfg["max_on_s"] <= held + self.tick_s
             or any(o.stuck or o.freed > now - 3 * self.tick_s for o in others)  # it gave way
         )
+        # The owner wants it on with the power, whatever was before.
+        excused = excused or (on and cfg["boot"] == "on" and now - self.started < self.tick_s)
         if held < least - self.tick_s and not excused:
             self.wrong(f"{relay.name} {'on' if on else 'off'} after {held:.1f} s, least is {least}")
         if on and any(o.on for o in others):
@@ -153,7 +155,7 @@ class Judge:
     def look(self, targets: dict[str, float | None], by_hand: set[str]) -> None:
         """`targets`: what each output obeys, by pin_port; `by_hand`: those whose latest demand was a person's."""
         now = self.now()
-        silent = now > self.contact + self.silence_s + UNDER_WAY_S
+        silent = self.silence_s and now > self.contact + self.silence_s + UNDER_WAY_S
         lapsed = now > self.token_end + UNDER_WAY_S
         for relay in self.relays.values():
             port = relay.cfg["pin_port"]
@@ -182,7 +184,8 @@ class Judge:
         if on_s > 3 * self.tick_s and pulling:
             self.wrong(f"{relay.name} and {', '.join(pulling)} both on although they exclude each other")
         broken = self._broken.get(cfg.get("sensor", ""))
-        if relay.on and broken is not None and now - max(broken, relay.since) > BLIND_S:
+        blind = relay.on and cfg["safe"] != "on"  # which an owner may want of a regulator without a sensor
+        if blind and broken is not None and now - max(broken, relay.since) > BLIND_S:
             self.wrong(f"{relay.name} heats blindly, its sensor broke {now - broken:.0f} s ago")
 
     # at the end of a quiet time

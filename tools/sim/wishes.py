@@ -83,6 +83,15 @@ class Wishes:
             self._sequence[heard.line] = heard.sequence
         self._in_order(port, value)
 
+    def resumed(self, port: str, value: float) -> None:
+        """After a lapse an output obeys again what was done before it. What was wished meanwhile, and whose window
+        closed before anybody heard of it, is unknown to the device."""
+        wishes = self._wishes[port]
+        if not wishes or wishes[self._obeyed[port]].value != value:
+            self._judge.wrong(
+                f"{self._outputs[port]['name']} resumes {value}, which is not what it obeyed last"
+            )
+
     def _in_order(self, port: str, value: float) -> None:
         wrong, now, name = self._judge.wrong, self._judge.now(), self._outputs[port]["name"]
         wishes = self._wishes[port]

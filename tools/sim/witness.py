@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.core import verdict
+from firmware.core.nouns import NOTHING_NEW
 from tools.cloud.demo import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD, SimDevice
 from tools.sim.judge import UNDER_WAY_S, Judge
@@ -26,7 +27,7 @@ class Witness:
     def __init__(self, device: SimDevice, judge: Judge, folder: Path) -> None:
         self.device, self.judge = device, judge
         self._journal = folder / "events"
-        self._dying = False
+        self._dying = self._nameless = False
         self._served = 0.0
         self._ports = {o["gpio"]: o["pin_port"] for o in device.config["outputs"]}
         self._drive = device.world.drive
@@ -126,6 +127,8 @@ class Witness:
             answers = await send(reports)
             for message_id, found in answers:
                 self.judge.events.answered(message_id, found == verdict.OK)
+                if self._nameless and found == verdict.OK:
+                    self.judge.events.has(message_id)
             return answers
 
         link.send = sent
@@ -169,7 +172,9 @@ class Witness:
                 offering.pop()
 
         def demanded(target: float | None, by_hand: bool = False) -> None:
-            if target is not None and offering:
+            if target is not None and offering and offering[-1].value == NOTHING_NEW:
+                wishes.resumed(port, target)
+            elif target is not None and offering:
                 wishes.demanded(port, target, offering[-1].desired_id)
             elif target is not None and not by_hand and target != output.value():
                 self.judge.wrong(f"{output.cfg['name']} obeys {target} for no reason")
@@ -199,6 +204,8 @@ class Witness:
             self._served = judge.now()
         if name == "token_issued":
             judge.token_end = judge.now() + event["expires_in"]
+        elif name == "feed_stored" and event.get("via") == "realino":
+            self._nameless = True  # what it stores has no identity: the newest of each source is told
         elif name == "feed_stored":
             judge.events.stored(event["message_id"])
         elif name == "feed_conflict":
