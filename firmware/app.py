@@ -134,12 +134,13 @@ def _safe():
 
 
 def _controller(config, board, store, now, say, outbox):
-    """Outputs are built at the plain safe level, those of an interlock group off unless they are on already."""
+    """Outputs are built at the plain safe level; those of an interlock group, or with a least time off, off unless they
+    are on already."""
     outputs = []
     relays = Relays()
     for cfg in config["outputs"]:
         on = "on" in (cfg["safe"], cfg["boot"] if cfg["safe"] == "hold" else "")
-        on = on and "on" in (cfg["boot"], "" if cfg["interlock"] else "on")
+        on = on and "on" in (cfg["boot"], "" if cfg["interlock"] or cfg["min_off_s"] else "on")
         relays.drivers.append(board.output(cfg["gpio"], cfg["active"] == "high", on))
         outputs.append(Output(cfg, on, now))
     if config["update"]:

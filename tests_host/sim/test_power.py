@@ -105,3 +105,30 @@ async def test_an_output_that_holds_comes_back_without_a_cloud(device):
     await _power_cut(device)
     await asyncio.sleep(60)
     assert not device.on("pump")
+
+
+def _safe_is_on(config):
+    pump = config["outputs"][0]
+    pump |= {"safe": "on", "boot": "off", "min_off_s": 60}
+
+
+@pytest.mark.config(edit=_safe_is_on)
+async def test_a_least_time_off_counts_from_the_start_where_the_safe_state_is_on(device):
+    device.want("6", 1)
+    for _ in range(2):
+        assert not device.on("pump")
+        took = await device.until(lambda: device.on("pump"), 70)
+        assert 59 <= took <= 62
+        await device.power_off()
+        device.power_on()
+
+
+def _safe_and_boot_are_on(config):
+    config["outputs"][0] |= {"safe": "on", "boot": "on", "min_off_s": 60}
+
+
+@pytest.mark.config(edit=_safe_and_boot_are_on)
+async def test_what_is_to_be_on_with_the_power_stays_on(device):
+    device.want("6", 1)
+    await asyncio.sleep(70)
+    assert device.history.of("relay", "pump") == [True]

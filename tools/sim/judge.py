@@ -62,7 +62,8 @@ class Judge:
         self.catalog_until = 0.0
         """Rights follow the catalog, which a device reads a little earlier than it uses them."""
         self.started = 0.0  # before that nobody counted how long a stuck relay was on
-        self._forced = True
+        self.starting = True  # what drives the relays is being built
+        self.panicked = self._forced = True
         self._broken: dict[str, float] = {}
 
     def tell(self, text: str) -> None:
@@ -75,9 +76,10 @@ class Judge:
 
     # relays
 
-    def forced(self) -> None:
+    def forced(self, panicked: bool = False) -> None:
         """The firmware has given up deciding, or the power is cut: relays fall whatever their least time is."""
         self._forced = True
+        self.panicked = panicked
 
     def stuck(self, gpio: int, stuck: bool) -> None:
         relay = self.relays[gpio]
@@ -102,8 +104,9 @@ class Judge:
             or 0 < cfg["max_on_s"] <= held + self.tick_s
             or any(o.stuck or o.freed > now - 3 * self.tick_s for o in others)  # it gave way
         )
-        # The owner wants it on with the power, whatever was before.
-        excused = excused or (on and cfg["boot"] == "on" and now - self.started < self.tick_s)
+        # The owner wants it on with the power, or whenever nobody decides any more, whatever was before.
+        excused = excused or (on and self.starting and cfg.get("boot") == "on")
+        excused = excused or (on and self.panicked and cfg["safe"] == "on")
         if held < least - self.tick_s and not excused:
             self.wrong(f"{relay.name} {'on' if on else 'off'} after {held:.1f} s, least is {least}")
         if on and any(o.on for o in others):
@@ -166,12 +169,13 @@ class Judge:
             if targets[port] is not None and port not in by_hand:
                 self.wrong(f"{relay.name} still obeys, {why}")
             safe = {"on": True, "off": False}.get(relay.cfg["safe"])
-            free = now - max(relay.freed, relay.since) > relay.cfg["min_on_s"] + 3 * self.tick_s
+            least = relay.cfg["min_on_s" if relay.on else "min_off_s"]
+            free = now - max(relay.freed, relay.since, self.started) > least + 3 * self.tick_s
             # A person outranks the safe state, also where a session that outlives its token is heard in it.
             pressed = relay.outranks or relay.pressed > self.contact
             if safe is not None and free and not pressed and not relay.stuck and relay.on != safe:
                 self.wrong(f"{relay.name} is {'on' if relay.on else 'off'}, not in its safe state: {why}")
-        self._forced = False
+        self.panicked = self._forced = False
 
     def _at_any_time(self, relay: Relay) -> None:
         now, cfg = self.now(), relay.cfg

@@ -43,12 +43,12 @@ class Witness:
         )
         self.judge.wishes.excuse("the power was cut")
         self.judge.forced()
-        self._dying = True
+        self.judge.starting = self._dying = True
 
     def adopt(self) -> None:
         """A device has been switched on."""
         controller = self.device.app.controller
-        self._dying = False
+        self.judge.starting = self._dying = False
         self.judge.started = self.judge.now()
         self.judge.left_safe_state()
         outbox = controller.outbox
@@ -147,7 +147,7 @@ class Witness:
             offer(desired, now)
 
         def panicked() -> None:
-            judge.forced()
+            judge.forced(True)
             panic()
 
         def pressed(index: int, now: int) -> None:
