@@ -27,7 +27,7 @@ THOROUGH = re.compile(
     r"/test_link_contract\.py::test_(only_link|a_cancelled)\w+\[realer-mqtt"
     r"|/test_link_contract\.py::\w+\[(bootstrap-mqtt|auto-|realer-auto)"
     r"|/sim/test_(mqtt|transport)\.py::\w+\[two_tls"
-    r"|/test_chaos\.py::test_(nothing_is_violated\[[1-24-9]\]|the_same_seed|a_wish)"
+    r"|/test_chaos\.py::test_(nothing_is_violated(\[[1-24-9]\]|_\w+\[([2-9]|1\d)\])|the_same_seed|a_wish)"
     r"|/test_long\.py::test_a_day"
     r"|/test_every_cloud\.py::\w+\[(bootstrap|auto)"
     r"|/test_flash_cuts\.py::test_a_flash_that_refuses"
