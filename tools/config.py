@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tools import check_config, cli, wizard
+from tools import asking, check_config, cli, wizard
 from tools.cloud.site import write_private
 
 _MANY = """\
@@ -72,14 +72,30 @@ def interview(out: Path, bundle: Path | None = None) -> None:
     draft = _load(out) if out.exists() else {}
     if not isinstance(draft, dict):
         raise cli.Failed(f"{out}: not an object", "Move it away and start anew.")
-    say.print(
-        "Every answer is checked at once; Enter takes what is shown. Ctrl-C ends it, and nothing is written."
-    )
-    wizard.Wizard(draft, out.parent, lambda text: say.print(text, style="dim"), bundle).run()
+    say.print(f"Every answer is checked at once. {asking.HELP}")
+    kept = out.with_name(f"{out.name}.draft")
+    hands = wizard.Wizard(draft, out.parent, lambda text: say.print(text, style="dim"), bundle, kept)
+    if hands.answers.resume() and not hands.answers.again():
+        hands = wizard.Wizard(draft, out.parent, lambda text: say.print(text, style="dim"), bundle, kept)
+    try:
+        hands.run()
+        while (wrong := _errors(draft)) and hands.mend(wrong):
+            pass
+    except KeyboardInterrupt:
+        if kept.exists():
+            say.print(f"Your answers are in {kept} (only you can read it); make config goes on with them.")
+        raise
     password = _drawn(draft)
     _checked(draft, str(out))
     _write(draft, out)
+    hands.answers.forget()
     _tell(password, draft)
+
+
+def _errors(draft: Any) -> list[check_config.Problem]:
+    problems = check_config.left_to_portal(draft, check_config.validate(draft)[1])
+    missing = bool(draft.get("portal") is not None and not draft["portal"].get("password"))
+    return [p for p in problems if p[0] == "error" and not (missing and p[1].startswith("portal"))]
 
 
 def _drawn(draft: Any) -> str:
@@ -110,7 +126,8 @@ def _load(path: Path) -> Any:
 
 def _checked(draft: Any, name: str) -> None:
     """Show what the device would say of it. Raises Failed for errors."""
-    problems = check_config.left_to_portal(draft, check_config.validate(draft)[1])
+    config, found = check_config.validate(draft)
+    problems = check_config.left_to_portal(draft, found) + check_config.warnings_of(config)
     lines = [
         f"{name}: {level}: {path}: found {found}, allowed: {allowed}"
         for level, path, found, allowed in problems

@@ -39,7 +39,7 @@ def doubts(config: dict[str, Any]) -> Iterator[Doubt]:
     groups = [output["interlock"] for output in outputs]
     sensors = {sensor["pin_port"]: sensor for sensor in config.get("sensors", [])}
     for i, output in enumerate(outputs):
-        found = [*_switch(output, groups.count(output["interlock"]) == 1), *_pin(output)]
+        found = [*_switch(output, groups.count(output["interlock"]) == 1), *pin(output)]
         if output["mode"] == "setpoint":
             found += _thermostat(output, sensors[output["sensor"]])
         for key, allowed in found:
@@ -65,10 +65,11 @@ def _switch(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:
             yield key, "off, or with mode setpoint a number to fall back to: on heats without an end"
 
 
-def _pin(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    pulled = _PULLED[_CHIP].get(output["gpio"])
+def pin(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Whether the chip itself may close the relay of an output at reset."""
+    pulled = _PULLED[_CHIP].get(output.get("gpio", -1))
     on = {"up": "high", "down": "low"}.get(pulled or "")
-    if on == output["active"]:
+    if on == output.get("active", "high"):
         words = f"at reset the chip pulls this one {pulled}, and the relay may close"
         yield "gpio", f"{_FREE}: {words}; or a resistor outside that pulls the other way"
 

@@ -73,7 +73,7 @@ def in_words(path: str, found: str, allowed: str, rules: Rules, raw: Any = None)
     if allowed == "no such key":
         return f"{allowed}{_meant(path, rules)}"
     kind, size, _ = f"{allowed}  ".split(" ", 2)
-    value = _at(raw, path)
+    value = at(raw, path)
     if kind in _KINDS and (size[:1].isdigit() or not size):
         words = _KINDS[kind].format(size.replace("|", " or "))
     elif re.fullmatch(r"\d+\.\.\d+", kind):
@@ -128,7 +128,7 @@ def _number(text: str) -> bool:
     return True
 
 
-def _at(raw: Any, path: str) -> Any:
+def at(raw: Any, path: str) -> Any:
     """The value at a path such as `outputs[1].gpio`; None when there is none."""
     for name, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
         try:

@@ -1,73 +1,112 @@
-"""What `make config` says about the keys it asks for. Owns words and order; what a key may hold, the rules own."""
+"""What `make config` asks for each key, in which order, and what the words mean that can be picked.
+
+Owns words and order; what a key may hold, the rules own. A key's text is the question, and behind its question mark
+what helps to answer it.
+"""
 
 from __future__ import annotations
 
+_PORT = "Which port is it in the cloud? Its name there, not a GPIO number."
+_NAME = "What do you call it? It stands in the log."
 _ACCOUNT = {
-    "transport": "How the device talks to it: https asks every few seconds; mqtt hears at once; auto prefers mqtt and\n"
-    "polls where that does not work.",
-    "base_url": "Where the cloud is.",
-    "device_id": "These three stand in the dashboard, at the control device's keys.",
-    "client_id": "",
-    "client_secret": "It is not shown while you type.",
+    "transport": "How shall the device talk to the cloud?",
+    "base_url": "Where is the cloud?",
+    "device_id": "What is the device's id? It and the next two stand in the dashboard, at the control device's keys.",
+    "client_id": "What is its client id?",
+    "client_secret": "What is its client secret? It is not shown while you type.",
 }
 
 ABOUT: dict[str, dict[str, str]] = {
-    "config": {"name": "What you call this device. It stands in its log."},
+    "config": {"name": "What do you call this device? It stands in its log."},
     "networks": {
-        "ssid": "Name of the Wi-Fi network. An ESP32 knows 2.4 GHz only.",
-        "password": "Its password; nothing for an open network.",
+        "ssid": "What is the name of the Wi-Fi network? An ESP32 knows 2.4 GHz only.",
+        "password": "What is its password? Nothing for an open network.",
     },
     "cloud": {
-        "api": "The cloud's language: what your account or its documentation says.",
+        "api": "Which cloud is it? Your account or its documentation says so.",
     },
     "auto": _ACCOUNT,
     "bootstrap": _ACCOUNT,
     "realer": _ACCOUNT,
     "realino": _ACCOUNT,
     "thinger": {
-        "host": "Where devices log in; your own server, if you have one.",
-        "user": "Name of your Thinger.io account.",
-        "device_id": "The device's id and credential stand in the console, at the device.",
-        "credential": "It is not shown while you type.",
+        "host": "Where do devices log in? Your own server, if you have one.",
+        "user": "What is the name of your Thinger.io account?",
+        "device_id": "What is the device's id? It and the credential stand in the console, at the device.",
+        "credential": "What is its credential? It is not shown while you type.",
     },
     "sensors": {
-        "pin_port": "The port's name in the cloud. Not a GPIO number.",
-        "name": "What you call it. It stands in the log.",
-        "gpio": "The pin in the middle of its divider.",
-        "side": "Where the sensor sits in the divider: low = from the pin to ground, high = from 3.3 V to the pin.",
-        "divider_ohm": "The other resistor of the divider, in ohms; measured is better than printed.",
-        "kind": "thermistor: NTC, a temperature. ldr_sensor: photoresistor, a brightness.",
+        "kind": "What does it measure?",
+        "pin_port": _PORT,
+        "name": _NAME,
+        "gpio": "Which GPIO is the middle of its divider wired to?",
+        "side": "Where does the sensor sit in the divider?",
+        "divider_ohm": "How many ohms has the other resistor? Such as 10k or 4k7; measured is better than printed.",
     },
     "thermistor": {
-        "beta": "From its data sheet, often 3380, 3435 or 3950.",
-        "r25_ohm": "Its resistance at 25 °C, in ohms.",
+        "beta": "What is its beta? From its data sheet, often 3380, 3435 or 3950.",
+        "r25_ohm": "How many ohms has it at 25 °C? 10k for most.",
     },
     "outputs": {
-        "pin_port": "The port's name in the cloud. Not a GPIO number.",
-        "name": "What you call it. It stands in the log.",
-        "gpio": "The pin that drives the relay.",
-        "active": "The level at which the relay pulls; many relay boards with an optocoupler pull at low.",
-        "mode": "switch: the cloud says 0 or 1. setpoint: the cloud says a temperature, and the device regulates.",
-        "safe": "What it does without authorization, in a fault, on a silent network: off, on, hold (as it is), or\n"
-        "for a setpoint the number to fall back to. A heater goes off or to frost protection; a lock is your choice.",
+        "pin_port": _PORT,
+        "name": _NAME,
+        "gpio": "Which GPIO drives the relay?",
+        "active": "At which level does the relay pull? Many relay boards with an optocoupler pull at low.",
+        "mode": "Who decides when it is on?",
+        "safe": "What is its safe state? What it does without authorization, in a fault, on a silent network:\n"
+        "off, on, hold (as it is), or for a setpoint the number to fall back to. A heater goes off or to frost\n"
+        "protection; a lock is your choice.",
     },
     "setpoint": {
-        "sensor": "pin_port of the sensor it regulates by.",
-        "min": "Lowest setpoint that is obeyed, in the sensor's unit.",
-        "max": "Highest one.",
-        "step": "Setpoints are multiples of this from min on; 0: any.",
-        "hysteresis": "How far it may stray before the relay switches.",
-        "action": "heat: on when it is too cold. cool: on when it is too warm.",
+        "sensor": "Which sensor does it regulate by?",
+        "min": "What is the lowest setpoint it obeys, in degrees Celsius?",
+        "max": "What is the highest one?",
+        "step": "In which steps is it set? Setpoints are multiples of this from the lowest on; 0: any.",
+        "hysteresis": "How far may it stray before the relay switches?",
+        "action": "Does the relay heat or cool?",
     },
     "buttons": {
-        "gpio": "The button's pin.",
-        "toggles": "pin_port of the output that it toggles.",
-        "active": "The level while it is pressed: low for a button to ground.",
-        "pull": "Resistor inside the chip: up for a button to ground. GPIO 34 to 39 have none.",
+        "gpio": "Which GPIO is the button wired to?",
+        "toggles": "Which output does it toggle?",
+        "active": "What is the level while it is pressed? Low for a button to ground.",
+        "pull": "Which resistor inside the chip holds it? up for a button to ground; GPIO 34 to 39 have none.",
     },
-    "led": {"gpio": "2 on most boards.", "active": "The level at which it shines."},
+    "led": {
+        "gpio": "Which GPIO is the LED wired to? 2 on most boards.",
+        "active": "At which level does it shine?",
+    },
     "safety": {
-        "silence_s": "Seconds without an answer from the cloud before the safe state; 0: only the authorization counts."
+        "silence_s": "When does silence end in the safe state? Seconds without an answer from the cloud, such as 300\n"
+        "or 5 min; 0: only when the authorization ends.",
     },
 }
-"""Section -> key -> explanation, in the order of asking. A key that is not here keeps its default, if it has one."""
+"""Section -> key -> question, in the order of asking. A key that is not here keeps its default, if it has one."""
+
+WORDS: dict[str, dict[str, str]] = {
+    "api": {
+        "realer": "the Realer cloud as most accounts have it (iot/v1, HTTPS and MQTT)",
+        "auto": "finds out which of the Realer clouds answers, and asks again every hour; takes more memory",
+        "bootstrap": "the Realer cloud's newest generation, where each desired value is answered",
+        "realino": "the legacy Realer API at www.therealer.com, polling only",
+        "thinger": "Thinger.io, with an account and a credential for each device",
+    },
+    "transport": {
+        "https": "asks every few seconds; takes the least memory",
+        "auto": "MQTT where the cloud offers it, polling while that fails",
+        "mqtt": "hears at once, over a connection that is held",
+    },
+    "kind": {"thermistor": "a temperature, by an NTC", "ldr_sensor": "a brightness, by a photoresistor"},
+    "side": {"low": "from the pin to ground", "high": "from 3.3 V to the pin"},
+    "mode": {
+        "switch": "the cloud says 0 or 1",
+        "setpoint": "the cloud says a temperature, and the device regulates",
+    },
+    "action": {"heat": "on when it is too cold", "cool": "on when it is too warm"},
+}
+"""Key -> word -> what it means."""
+
+
+def question(about: str, path: str) -> tuple[str, str]:
+    """(the question with the key beside it, what helps to answer it) of a text in ABOUT."""
+    words, mark, help_ = about.partition("?")
+    return (f"{words}? ({path})" if mark else path), help_.strip()

@@ -1,24 +1,25 @@
 """The questions of `make config`: from nothing, or from a configuration, to one that the device's own check accepts.
 
 Owns: what is asked, in which order, with which explanation. What a key may hold is not known here: keys, defaults and
-alternatives are read from the device's rules, and every answer is put to the device's own check at once. So a new
-section of the rules needs nothing here but, at best, a line in ABOUT.
+alternatives are read from the device's rules, and every answer is put to the device's own check at once, also for what
+it makes of the answers before. So a new section of the rules needs nothing here but, at best, a line in ABOUT.
 Refuses to show a secret, and to write anything but certificates.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import questionary
-
-from tools import ca, catalog, check_config
+from tools import ca, catalog, check_config, config_doubts, config_words
+from tools.asking import Answers, Back
 from tools.cli import Failed
-from tools.explained import ABOUT
+from tools.explained import ABOUT, WORDS, question
 
 _REALER = ("auto", "realer", "bootstrap")
 _KEYS = ("device_id", "client_id", "client_secret")
@@ -26,39 +27,69 @@ _ENTERED = (*_KEYS, "user", "credential")  # at the setup portal, if not here
 _LONGEST = 5  # networks
 
 
-class Ask:
-    """Questions to the person at the terminal. Ctrl-C is a KeyboardInterrupt.
-
-    `check(text)`: True, or what is wrong with it.
-    """
-
-    def text(self, name: str, default: str, check: Callable[[str], bool | str]) -> str:
-        return questionary.text(name, default=default, validate=check).unsafe_ask()
-
-    def secret(self, name: str, check: Callable[[str], bool | str]) -> str:
-        return questionary.password(name, validate=check).unsafe_ask()
-
-    def choice(self, name: str, words: list[str], default: str) -> str:
-        return questionary.select(name, words, default=default).unsafe_ask()
-
-    def yes(self, question: str, default: bool) -> bool:
-        return questionary.confirm(question, default=default).unsafe_ask()
-
-
 class Wizard:
     """`draft`: a configuration to begin with, changed in place. `folder`: where it will lie, with its certificates.
 
-    `say(text)`: tells the person something. `bundle`: see tools.ca.
+    `say(text)`: tells the person something. `bundle`: see tools.ca. `kept`: where the answers lie until the end.
     """
 
     def __init__(
-        self, draft: dict[str, Any], folder: Path, say: Callable[[str], None], bundle: Path | None = None
+        self,
+        draft: dict[str, Any],
+        folder: Path,
+        say: Callable[[str], None],
+        bundle: Path | None = None,
+        kept: Path | None = None,
     ) -> None:
-        self.draft, self._folder, self._say, self._bundle = draft, folder, say, bundle
-        self._ask = Ask()
+        self.draft, self._folder, self._bundle = draft, folder, bundle
+        self.answers = Answers(draft, say, kept)
+        self._ask, self._say = self.answers, self.answers.say
+        self._roots_of: dict[tuple[str, int], Any] = {}
+        self._ports_of: dict[str, list[catalog.Port]] = {}
 
     def run(self) -> None:
-        """Ask everything."""
+        """Ask everything that is not answered yet. Whoever goes back is asked again from there on."""
+        while True:
+            start = self.answers.begin()
+            self.draft.clear()
+            self.draft.update(start)
+            try:
+                self._interview()
+                self.answers.flush()
+                return
+            except Back:
+                self.answers.back()
+
+    def mend(self, problems: list[check_config.Problem]) -> bool:
+        """Ask again for those keys alone that are wrong after all. Whether there was any that can be asked for."""
+        self.answers.start, self.answers.given = copy.deepcopy(self.draft), {}
+        mended = False
+        while problems:
+            _, path, found, allowed = problems.pop(0)
+            try:
+                mended |= self._mend(path.rpartition("[")[0] if path.endswith("]") else path, found, allowed)
+            except Back:
+                continue
+        return mended
+
+    def _mend(self, path: str, found: str, allowed: str) -> bool:
+        parent, _, key = path.rpartition(".")
+        item = config_words.at(self.draft, parent)
+        if not isinstance(item, dict):
+            return False
+        self._say(f"{path}: found {found}, allowed: {allowed}")
+        if allowed.startswith("no such key"):
+            if key in item and self._ask.yes(f"Leave {path} out?", True):
+                del item[key]
+                return True
+            return False
+        line = _lines_of(config_words.section_of(path), item).get(key)
+        if line is None or line.split(" ")[1] in ("object", "list"):
+            return False
+        item[key] = self._value(line, item, path, ABOUT.get(config_words.section_of(path), {}).get(key, ""))
+        return True
+
+    def _interview(self) -> None:
         self.draft.setdefault("version", 1)
         self._section("config", self.draft, "")
         complete = self._complete()
@@ -85,8 +116,11 @@ class Wizard:
                 self._roots(item)
             elif key not in known:
                 item[key] = self._value(line, item, path + key, about)
+                if name == "outputs" and key == "active":
+                    self._pulled(item, path)
             if "|" in rule and isinstance(item.get(key), str):
-                at = len(lines) if key in known else 0
+                # What belongs to a kind comes last, what belongs to a mode or a cloud at once.
+                at = len(lines) if key in known or key == "kind" else 0
                 lines[at:at] = _wanted(item[key])
 
     def _value(self, line: str, item: dict[str, Any], path: str, about: str = "") -> Any:
@@ -99,35 +133,90 @@ class Wizard:
         only_words = len(words) == len(rule.split(" ")[0].split("|"))
         if only_words and len(words) == 1:
             return words[0]
-        if about:
-            self._say(about)
-        if only_words:
-            return self._ask.choice(path, words, str(default))
+        name, help_ = question(about, path)
+        if help_:
+            self._say(help_)
+        there = self._there(key)
+        if there and key == "mode" and not self.draft.get("sensors"):
+            self._say("It can regulate by itself only with a sensor, and there is none.")
+        if only_words or there:
+            known = WORDS.get(key, {})
+            offered = there or [(word, known.get(word, "")) for word in words]
+            return self._ask.choice(path, name, offered, str(default))
 
         def check(text: str) -> bool | str:
-            return self._complaint(item, key, _parsed(rule, text), path) or True
+            return self._complaint(item, key, _parsed(rule, text, key), path) or True
 
         if not rule.startswith("secret"):
-            return _parsed(rule, self._ask.text(path, _shown(default), check))
+            shown = _shown(default) if default == "" or check(_shown(default)) is True else ""
+            value = _parsed(rule, self._ask.text(path, name, shown, check), key)
+            return value if key != "gpio" else self._pin(line, item, path, value, about)
         kept = bool(default)
         if kept:
             self._say("Leave it empty to keep the present one.")
-        answer = self._ask.secret(path, lambda text: (kept and not text) or check(text))
+        answer = self._ask.secret(path, name, lambda text: (kept and not text) or check(text))
         return answer if answer or not kept else default
+
+    def _there(self, key: str) -> list[tuple[str, str]]:
+        """What there is to pick from, for a key that names another part of the configuration; else nothing."""
+        sensors, outputs = self.draft.get("sensors") or [], self.draft.get("outputs") or []
+        if key == "sensor":
+            found = sorted(sensors, key=lambda sensor: sensor.get("kind") != "thermistor")
+        elif key == "toggles":
+            found = [output for output in outputs if output.get("mode", "switch") == "switch"]
+        elif key == "mode":
+            return [] if sensors else [("switch", WORDS["mode"]["switch"])]
+        else:
+            return []
+        return [
+            (str(item["pin_port"]), ", ".join(str(item[k]) for k in ("name", "kind") if k in item))
+            for item in found
+            if "pin_port" in item
+        ]
+
+    def _pin(self, line: str, item: dict[str, Any], path: str, value: Any, about: str) -> Any:
+        """The pin, after a word about it where it decides how the chip starts."""
+        doubts = self._said_of(item, "gpio", value, path, "warning")
+        if not doubts:
+            return value
+        self._say(f"GPIO {value}: {doubts[0]}")
+        if self._ask.yes(f"Take GPIO {value} all the same?", False):
+            return value
+        return self._value(line, item, path, about)
+
+    def _pulled(self, output: dict[str, Any], path: str) -> None:
+        """Say so where the chip itself may close this relay at reset."""
+        for key, allowed in config_doubts.pin(output):
+            self._say(f"GPIO {output['gpio']}: better {allowed}")
+            if not self._ask.yes(f"Keep GPIO {output['gpio']} for this relay?", False):
+                lines = _lines_of("outputs", output)
+                output[key] = self._value(lines[key], output, path + key, ABOUT["outputs"][key])
 
     def _complaint(self, item: dict[str, Any], key: str, value: Any, path: str) -> str:
         """What the device would say to this answer, nothing if it is fine."""
+        for allowed in self._said_of(item, key, value, path, "error"):
+            return f"Allowed: {allowed}"
+        return ""
+
+    def _said_of(self, item: dict[str, Any], key: str, value: Any, path: str, level: str) -> list[str]:
+        """What the device says of this answer: at its own place, and what it makes wrong of answers before it."""
         before = dict(item)
-        item[key] = value
+        item.pop(key, None)
         try:
-            problems = check_config.validate(self.draft)[1]
+            known = {problem[:3] for problem in check_config.validate(self.draft)[1]}
+            item[key] = value
+            found = check_config.validate(self.draft)[1]
         finally:
             item.clear()
             item.update(before)
-        for level, where, _, allowed in problems:
-            if level == "error" and (where == path or where.startswith(f"{path}[")):
-                return f"Allowed: {allowed}"
-        return ""
+        here = [p[3] for p in found if p[0] == level and (p[1] == path or p[1].startswith(f"{path}["))]
+        others = [
+            f"{allowed} for {where}"
+            for said, where, shown, allowed in found
+            if said == level == "error" and shown != "nothing" and (said, where, shown) not in known and where != path
+            and where.rpartition(".")[2] not in ("sensor", "toggles")  # asked for later, or in the end
+        ]  # fmt: skip
+        return here or others
 
     # Parts with an order of their own
 
@@ -165,10 +254,11 @@ class Wizard:
         self._say(f"The device trusts {host} by one root certificate. It can be looked up now.")
         while self._ask.yes(f"Connect to {host}:{port} and fetch it?", True):
             try:
-                root = ca.root_of(host, port, self._bundle)
+                root = self._roots_of.get((host, port)) or ca.root_of(host, port, self._bundle)
             except Failed as failed:
                 self._say(f"{failed.what}. {failed.do}")
                 continue
+            self._roots_of[host, port] = root
             file = ca.write(root, self._folder / "certs")
             cloud["ca_files"] = [file.relative_to(self._folder).as_posix()]
             self._say(f"{root.name}, {root.key}: {file}")
@@ -185,7 +275,11 @@ class Wizard:
             return []
         while self._ask.yes("Read the device's ports from the cloud with these keys?", True):
             try:
-                return catalog.read(cloud, [(self._folder / name).read_bytes() for name in cloud["ca_files"]])
+                asked = json.dumps(cloud, sort_keys=True)
+                if asked not in self._ports_of:
+                    roots = [(self._folder / name).read_bytes() for name in cloud["ca_files"]]
+                    self._ports_of[asked] = catalog.read(cloud, roots)
+                return self._ports_of[asked]
             except OSError as error:
                 self._say(f"{error.filename}: {error.strerror}")
             except Failed as failed:
@@ -241,6 +335,18 @@ def _thinger(host: str) -> str:
     return host if ":" in host else f"{host}:25206"
 
 
+def _lines_of(section: str, item: dict[str, Any]) -> dict[str, str]:
+    """The rules of an object by key, with those that its own words add."""
+    lines: dict[str, str] = {}
+    names = [section]
+    while names:
+        for line in check_config.device().rules(names.pop(0)):
+            key = line.split(" ")[0]
+            lines.setdefault(key, line)
+            names += [item[key]] if "|" in line and isinstance(item.get(key), str) else []
+    return lines
+
+
 def _wanted(name: str) -> list[tuple[str, str]]:
     """The rules of a section that are asked for, in order, each with its explanation."""
     lines = {line.split(" ")[0]: line for line in check_config.device().rules(name)}
@@ -257,16 +363,49 @@ def _words(rule: str) -> list[str]:
     return [] if rest[:1].isdigit() or first in ("object", "list") else words
 
 
-def _parsed(rule: str, text: str) -> Any:
-    """The JSON value that `text` means under a rule."""
+_SI = re.compile(r"(\d*)(?:[.,](\d*))?\s*([kKmMrR])(\d*)\s*(?:Ω|Ohm|ohm)?")
+_UNIT = re.compile(r"([-+]?\d*[.,]?\d+)\s*(s|sec|seconds|min|minutes|h|hours|°C|°|C|K|Ω|Ohm|ohm|V|mV)?")
+_SECONDS = {"m": 60, "h": 3600}
+
+
+def _parsed(rule: str, text: str, key: str = "") -> Any:
+    """The JSON value that `text` means under a rule; for `key` in its unit: `4k7` ohms, `5 min`, `21,5`, `GPIO16`."""
     kind, _, rest = rule.partition(" ")
     if kind == "list":
         return [_parsed(rest.partition(" ")[2], part.strip()) for part in text.split(",") if part.strip()]
-    if any(word[0] <= "9" for word in kind.split("|")) and not rest[:1].isdigit():
-        for number in (int, float):
-            with contextlib.suppress(ValueError):
-                return number(text)
-    return text.strip() if kind != "secret" else text
+    if any(word[0] <= "9" or word[0] == "-" for word in kind.split("|")) and not rest[:1].isdigit():
+        number = _number(text.strip(), key)
+        if number is not None:
+            return number
+    return text.strip() if kind[:6] != "secret" else text
+
+
+def _number(text: str, key: str) -> int | float | None:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    pin = re.fullmatch(r"(?:GPIO|IO|D)\s*(\d+)", text, re.IGNORECASE)
+    if pin and key == "gpio":
+        return int(pin[1])
+    short = _SI.fullmatch(text)
+    if short and key.endswith("_ohm") and (short[1] or short[4]) and not (short[2] and short[4]):
+        value = float(f"{short[1] or 0}.{short[2] or short[4] or 0}")
+        value *= {"k": 1000, "M": 1e6, "m": 1e6}.get(short[3] if short[3] != "K" else "k", 1)
+        return int(value) if value == int(value) else value
+    unit = _UNIT.fullmatch(text)
+    if not unit:
+        return None
+    value = float(unit[1].replace(",", "."))
+    of = (unit[2] or "").lower()
+    fits = {"s": "_s", "m": "_s", "h": "_s", "ω": "_ohm", "o": "_ohm", "v": "_mv"}.get(of[:1], "")
+    if of[:2] == "mv":
+        fits = "_mv"
+    elif of[:1] in ("°", "c", "k") and of:
+        fits = key if key in ("min", "max", "safe", "step", "hysteresis") or key.endswith("_c") else "?"
+    if not key.endswith(fits):
+        return None
+    value *= _SECONDS.get(of[:1], 1) if fits == "_s" else 1000 if of == "v" else 1
+    return int(value) if value == int(value) else value
 
 
 def _shown(default: Any) -> str:

@@ -24,7 +24,7 @@ from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, demo_device
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.server import CloudServer
-from tools.explained import ABOUT
+from tools.explained import ABOUT, WORDS, question
 
 ROOT = Path(__file__).parents[2]
 WIFI_PASSWORD = "test-password-not-real"
@@ -257,6 +257,177 @@ def test_ctrl_c_writes_nothing(tmp_path: Path):
         terminal.types("\x03")
         assert terminal.ends() == 130
     assert "Traceback" not in terminal.said and not out.exists()
+
+
+def draft_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}.draft")
+
+
+def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp_path: Path):
+    out = tmp_path / "config.json"
+    command = [sys.executable, "-m", "tools", "config", "--out", str(out)]
+    with Terminal(command, cwd=ROOT) as terminal:
+        for words, answer in BEFORE_THE_CLOUD[:4]:
+            terminal.says(words)
+            terminal.types(answer)
+        terminal.says("Another network")
+        terminal.types("\x03")
+        assert terminal.ends() == 130
+    assert not out.exists()
+    assert draft_of(out).stat().st_mode & 0o777 == 0o600 and WIFI_PASSWORD in draft_of(out).read_text()
+    assert "*.draft" in (ROOT / ".gitignore").read_text()
+    with Terminal(command, cwd=ROOT) as terminal:
+        terminal.says("Go on where it was stopped")
+        terminal.types("y")
+        terminal.says("Another network")
+        assert "wifi.networks[0].ssid" not in terminal.said and "(name)" not in terminal.said
+        assert WIFI_PASSWORD not in terminal.said
+        terminal.types("\x03")
+        assert terminal.ends() == 130
+    with Terminal(command, cwd=ROOT) as terminal:
+        terminal.says("Go on where it was stopped")
+        terminal.types("n")
+        terminal.says("(name)")
+        terminal.types("\x03")
+        assert terminal.ends() == 130
+
+
+BACK = "\x02"
+
+
+def test_there_is_a_way_back_over_any_number_of_questions(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    # Three questions back from the network's password: to the name, over one that was answered by a key.
+    wrong = "wrong" + ENTER + "y" + "y" + "cellar" + ENTER + BACK * 4 + "right" + ENTER
+    rest = "n" + ENTER * 2 + "n" + KEEP_CLOUD + "n" + KEEP_REST
+    interviewed(draft, tmp_path, wrong + rest)
+    assert draft["name"] == "right" and "portal" not in draft
+    assert draft["wifi"]["networks"][0]["ssid"] == "cellar"  # shown as the answer of before
+
+
+def asked(draft: dict[str, Any], folder: Path, section: str, keys: str, at: int = -1) -> list[str]:
+    """Only the questions of one item of a list; what was said."""
+    said: list[str] = []
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        pipe.send_text(keys)
+        hands = wizard.Wizard(draft, folder, said.append)
+        hands._section(section, draft[section][at], f"{section}[{at % len(draft[section])}].")
+        hands.answers.flush()
+    return said
+
+
+def test_what_contradicts_an_answer_before_is_refused_at_once(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["outputs"][1] = {"pin_port": "9", "name": "heater"}
+    thermostat = ENTER * 2 + "17" + ENTER * 2 + DOWN + ENTER + ENTER
+    limits = "14" + ENTER + "5" + ENTER + CLEAR + "20" + ENTER + ENTER * 3
+    safe = "40" + ENTER + CLEAR + "16" + ENTER
+    asked(draft, tmp_path, "outputs", thermostat + limits + safe)
+    output = draft["outputs"][1]
+    assert (output["min"], output["max"], output["safe"], output["sensor"]) == (14, 20, 16, "14")
+    # A pin that is taken, by the button, is refused at its answer too.
+    asked(draft, tmp_path, "outputs", ENTER * 2 + "27" + ENTER + CLEAR + "18" + ENTER * 10)
+    assert draft["outputs"][1]["gpio"] == 18
+
+
+def test_only_keys_that_are_wrong_in_the_end_are_asked_again(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["cloud"]["poll_s"] = 1
+    draft["outputs"][0]["hysterisis"] = 2
+    draft["sensors"][0]["samples"] = 99
+    said: list[str] = []
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        hands = wizard.Wizard(draft, tmp_path, said.append)
+        problems = [problem for problem in check_config.validate(draft)[1] if problem[0] == "error"]
+        assert [problem[1] for problem in problems] == [
+            "cloud.poll_s",
+            "sensors[0].samples",
+            "outputs[0].hysterisis",
+        ]
+        pipe.send_text("30" + ENTER + "7" + ENTER + "y")
+        assert hands.mend(problems)
+    assert (draft["cloud"]["poll_s"], draft["sensors"][0]["samples"]) == (30, 7)
+    assert "hysterisis" not in draft["outputs"][0]
+    assert [problem for problem in check_config.validate(draft)[1] if problem[0] == "error"] == []
+    assert draft["cloud"]["client_secret"] == CLIENT_SECRET
+    assert not hands.mend([("error", "wifi", "a number", "an object")])
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("divider_ohm", "10k", 10000), ("divider_ohm", "4k7", 4700), ("divider_ohm", "4.7k", 4700),
+        ("divider_ohm", "4,7 kΩ", 4700), ("divider_ohm", "1M", 1_000_000), ("r25_ohm", "470R", 470),
+        ("r25_ohm", "4R7", 4.7), ("divider_ohm", "9980", 9980), ("divider_ohm", "9980 Ω", 9980),
+        ("silence_s", "5 min", 300), ("silence_s", "2h", 7200), ("min_off_s", "90 s", 90), ("min", "7,5", 7.5),
+        ("max", "21.5 °C", 21.5), ("supply_mv", "3.3 V", 3300), ("gpio", "GPIO16", 16), ("gpio", "io 16", 16),
+        ("min", "10k", "10k"), ("gpio", "4k7", "4k7"), ("divider_ohm", "k", "k"), ("divider_ohm", "4.7k7", "4.7k7"),
+        ("divider_ohm", "5 min", "5 min"), ("silence_s", "5 °C", "5 °C"), ("min", "68 °F", "68 °F"), ("max", "", ""),
+    ],
+)  # fmt: skip
+def test_numbers_may_be_written_as_people_write_them(key: str, text: str, value: Any):
+    assert wizard._parsed("0.0..1e9", text, key) == value
+    assert type(wizard._parsed("0.0..1e9", text, key)) is type(value)
+    assert wizard._parsed("text 1..32", text, key) == text.strip()
+
+
+def test_a_default_is_taken_by_enter_and_never_mixed_with_what_is_typed(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["sensors"][0] = {"pin_port": "14", "kind": "thermistor"}
+    keys = ENTER + ENTER + "room" + ENTER + "34" + ENTER + ENTER + "10k" + ENTER + ENTER * 2
+    asked(draft, tmp_path, "sensors", keys, at=0)
+    sensor = draft["sensors"][0]
+    assert (sensor["name"], sensor["divider_ohm"], sensor["beta"], sensor["r25_ohm"]) == (
+        "room",
+        10000,
+        3950,
+        10000,
+    )
+
+
+def test_a_strapping_pin_is_warned_of_at_the_answer(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["outputs"][0] = {"pin_port": "6", "name": "pump"}
+    said = asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "n" + "16" + ENTER * 4, at=0)
+    assert draft["outputs"][0]["gpio"] == 16 and any(
+        "GPIO 12" in text and "strapping" in text for text in said
+    )
+    said = asked(
+        draft, tmp_path, "outputs", ENTER * 2 + "14" + ENTER * 2 + "n" + CLEAR + "18" + ENTER * 3, at=0
+    )
+    assert draft["outputs"][0]["gpio"] == 18 and any("GPIO 14" in text and "reset" in text for text in said)
+    asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "y" + ENTER * 3, at=0)
+    assert draft["outputs"][0]["gpio"] == 12
+
+
+def test_the_sensor_is_picked_from_those_that_there_are(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["sensors"].insert(0, draft["sensors"].pop())
+    draft["outputs"][1] = {"pin_port": "9", "name": "heater"}
+    asked(
+        draft, tmp_path, "outputs",
+        ENTER * 2 + "17" + ENTER * 2 + DOWN + ENTER + ENTER + "5" + ENTER + "30" + ENTER + ENTER * 4,
+    )  # fmt: skip
+    assert draft["outputs"][1]["sensor"] == "14"  # the thermistor, though it is the second
+    draft["sensors"] = []
+    draft["outputs"] = [{"pin_port": "6"}]
+    said = asked(draft, tmp_path, "outputs", ENTER * 2 + "17" + ENTER * 4, at=0)
+    assert draft["outputs"][0]["mode"] == "switch" and any("only with a sensor" in text for text in said)
+
+
+def test_every_cloud_and_every_word_that_can_be_picked_is_explained():
+    rules = check_config.device().rules
+    for section, keys in ABOUT.items():
+        for line in rules(section):
+            key, rule = line.split(" =")[0].split(" ", 1)
+            if key in keys:
+                name, _ = question(keys[key], f"x.{key}")
+                assert name.endswith(f"? (x.{key})") and len(name) < 78, name
+            if key in WORDS and "|" in rule:
+                assert set(WORDS[key]) >= {word for word in rule.split(" ")[0].split("|") if word[0] > "9"}
+    assert set(WORDS["api"]) == set(
+        next(r for r in rules("cloud") if r.startswith("api ")).split(" ")[1].split("|")
+    )
 
 
 def test_without_a_terminal_it_says_how_else(tmp_path: Path):

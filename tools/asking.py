@@ -1,0 +1,162 @@
+"""How `make config` asks: questions at the terminal, answers that can be taken back and that outlive Ctrl-C.
+
+A run of the questions is made of answers that were given already and of questions that are put to the person. To take
+one back means to forget it and to run again; to go on after Ctrl-C means to run with the answers of before.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import questionary
+from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
+
+from tools.cloud.site import write_private
+
+_BACK = "c-b"
+HELP = (
+    "Enter takes what is grey, Ctrl-B goes back to the question before, Ctrl-C stops and keeps the answers."
+)
+
+Check = Callable[[str], bool | str]
+"""True, or what is wrong with a text."""
+
+
+class Back(Exception):
+    """The person wants the question before."""
+
+
+class Ask:
+    """Questions to the person at the terminal. Ctrl-C is a KeyboardInterrupt, Ctrl-B is Back."""
+
+    def text(self, name: str, default: str, check: Check) -> str:
+        """`default` is shown in grey, and is the answer to nothing."""
+        return (
+            _answer(
+                questionary.text(
+                    name,
+                    validate=lambda text: check(text or default),
+                    placeholder=[("class:placeholder", default)] if default else None,
+                )
+            )
+            or default
+        )
+
+    def secret(self, name: str, check: Check) -> str:
+        return _answer(questionary.password(name, validate=check))
+
+    def choice(self, name: str, words: Sequence[tuple[str, str]], default: str) -> str:
+        """`words`: each with a line of explanation, which may be empty."""
+        choices = [
+            questionary.Choice(f"{word}: {about}" if about else word, value=word) for word, about in words
+        ]
+        known = default if default in [word for word, _ in words] else None
+        return _answer(questionary.select(name, choices, default=known))
+
+    def yes(self, question: str, default: bool) -> bool:
+        return _answer(questionary.confirm(question, default=default))
+
+
+def _answer(question: questionary.Question) -> Any:
+    keys = KeyBindings()
+
+    @keys.add(_BACK, eager=True)
+    def _(event: Any) -> None:
+        event.app.exit(exception=Back())
+
+    app = question.application
+    app.key_bindings = merge_key_bindings([app.key_bindings or KeyBindings(), keys])
+    return question.unsafe_ask()
+
+
+class Answers:
+    """The answers so far, by question, in order. `file`: where they are kept meanwhile, readable by their owner only;
+    None keeps them nowhere. `start`: the configuration that the questions begin with."""
+
+    def __init__(self, start: Any, say: Callable[[str], None], file: Path | None = None) -> None:
+        self.start = copy.deepcopy(start)
+        self.given: dict[str, Any] = {}
+        self.former: dict[str, Any] = {}
+        self._say, self._file, self._ask = say, file, Ask()
+        self._asked: dict[str, int] = {}
+        self._untold: list[str] = []
+
+    def begin(self) -> Any:
+        """Before each run: a copy of the configuration to begin with."""
+        self._asked.clear()
+        self._untold.clear()
+        return copy.deepcopy(self.start)
+
+    def back(self) -> None:
+        """Forget the latest answer, which is what its question shows then."""
+        if self.given:
+            key, answer = self.given.popitem()
+            self.former[key] = answer
+
+    def say(self, text: str) -> None:
+        """Tell the person, in front of the next question that is put."""
+        self._untold.append(text)
+
+    def flush(self) -> None:
+        for text in self._untold:
+            self._say(text)
+        self._untold.clear()
+
+    def text(self, path: str, name: str, default: str, check: Check) -> str:
+        return self._put(path, check, lambda former: self._ask.text(name, former or default, check))
+
+    def secret(self, path: str, name: str, check: Check) -> str:
+        return self._put(path, check, lambda _: self._ask.secret(name, check))
+
+    def choice(self, path: str, name: str, words: Sequence[tuple[str, str]], default: str) -> str:
+        known = [word for word, _ in words]
+        return self._put(
+            path, known.__contains__, lambda former: self._ask.choice(name, words, former or default)
+        )
+
+    def yes(self, question: str, default: bool) -> bool:
+        def ask(former: Any) -> bool:
+            return self._ask.yes(question, default if former is None else former)
+
+        return self._put(question, lambda answer: isinstance(answer, bool), ask)
+
+    def _put(self, question: str, check: Callable[[Any], Any], ask: Callable[[Any], Any]) -> Any:
+        """The answer that was given already, if it still holds, else one that is given now."""
+        self._asked[question] = self._asked.get(question, 0) + 1
+        key = f"{question} #{self._asked[question]}"
+        if key in self.given and check(self.given[key]) is True:
+            self._untold.clear()
+            return self.given[key]
+        self.flush()
+        answer = ask(self.former.get(key))
+        self.given.pop(key, None)
+        self.given[key] = answer
+        self.keep()
+        return answer
+
+    # On disk
+
+    def keep(self) -> None:
+        if self._file:
+            write_private(self._file, json.dumps({"start": self.start, "given": self.given}))
+
+    def resume(self) -> bool:
+        """Take over what an earlier run left. Whether there was something."""
+        try:
+            left = json.loads(self._file.read_text()) if self._file else None
+            self.start, self.given = left["start"], dict(left["given"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return False
+        return bool(self.given)
+
+    def again(self) -> bool:
+        """Whether the person wants to go on with what `resume` found."""
+        return self._ask.yes("Go on where it was stopped the last time?", True)
+
+    def forget(self) -> None:
+        if self._file:
+            self._file.unlink(missing_ok=True)
