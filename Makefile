@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak bench flash config check_config ca deploy monitor status doctor thinger_check bundle image package format clean
+.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench flash config check_config ca deploy monitor status doctor thinger_check bundle image package format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ fuzz: $(ENV) ## Random and damaged bytes for every parser, 100,000 inputs each; 
 
 soak: $(ENV) ## 2,000 device-days of faults in virtual time, judged at every step (hours); ARGS="--seeds 1..20"
 	@$(PY) -m tools.simulate --seeds 1..2000 --hours 24 $(ARGS)
+
+mutate: $(READY) ## Do the tests notice wrong code? A random sample of mutants, a minute and more for each; ARGS="--seed 1 --sample 50"
+	@$(PY) -m tools.mutate $(ARGS)
 
 bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, MQTT, as JSON lines
 	@$(PY) -m tools.bench $(ARGS)
