@@ -55,6 +55,37 @@ async def doctor(stage: Stage) -> tuple[int, str]:
     return process.returncode, said
 
 
+def thinger(config):
+    """A server of Thinger.io is one that speaks TLS and knows its name: this one does."""
+    address = config["cloud"]["base_url"].split("//")[1]
+    keys = {
+        "user": "me",
+        "device_id": "d",
+        "credential": CLIENT_SECRET,
+        "ca_files": config["cloud"]["ca_files"],
+    }
+    config["cloud"] = {"api": "thinger", "host": address} | keys
+
+
+async def test_at_thinger_its_server_is_asked_and_no_other():
+    async with bench(thinger) as stage:
+        requests = stage.site.server.requests
+        status, said = await doctor(stage)
+    assert status == 0 and "ok       thinger" in said and "certificate verified" in said, said
+    assert "api " not in said and "broker" not in said and stage.site.server.requests == requests
+
+
+def updates(config):
+    config["update"] = {"pin_port": "99", "url": config["cloud"]["base_url"] + "/", "key": CLIENT_SECRET}
+    config["cloud"]["api"] = "realino"
+
+
+async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt_for_no_broker():
+    async with bench(updates) as stage:
+        status, said = await doctor(stage)
+    assert status == 0 and "ok       update" in said and "broker" not in said, said
+
+
 async def test_where_all_is_well_it_says_so_and_the_firmware_goes_on():
     async with bench() as stage:
         await stage.online()

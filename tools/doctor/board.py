@@ -26,7 +26,7 @@ def config():
     """config.json, or None."""
     try:
         with open("config.json") as file:
-            found = json.load(file)
+            found = json.loads(file.read().lstrip("\ufeff"))
         if isinstance(found, dict):
             return found
         say("problem", "config", "config.json is no object", "make config, then make deploy")
@@ -53,7 +53,7 @@ def board():
     say(
         "ok" if good else "problem",
         "memory",
-        "%d bytes of heap free" % free,
+        "%d bytes free for Python, with all that its heap can grow by" % free,
         "" if good else "take a stock image",
     )
     block, _, blocks, unused = os.statvfs("/")[:4]

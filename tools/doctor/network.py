@@ -14,12 +14,18 @@ import time
 from machine import RTC
 
 _WAIT_S = 10
+_JOIN_S = 20  # as long as the firmware gives a network
 _DATAGRAM_S = 3
 _TO_1970 = 2208988800  # from 1900, where NTP begins to count
 _1970_TO_2000 = 946684800
+_2024 = 1704067200
 _WORDS = (
     ("signed by", "the chain ends in none of cloud.ca_files", "make ca HOST=%s, make config, make deploy"),
-    ("match", "the certificate is for another name than %s", "correct cloud.base_url"),
+    (
+        "match",
+        "the certificate is for another name than %s",
+        "correct cloud.base_url (cloud.host at Thinger.io)",
+    ),
     (
         "expired",
         "the certificate has expired",
@@ -66,7 +72,7 @@ def join(station, name, password):
     except OSError as error:
         say("problem", "wifi", "%s: %s" % (name, error), "reset the board, then try again")
         return None
-    for _ in range(_WAIT_S * 10):
+    for _ in range(_JOIN_S * 10):
         if station.isconnected() or station.status() in (201, 202):
             break
         time.sleep_ms(100)
@@ -152,7 +158,10 @@ def sntp(host, port):
     if answer[0] >> 6 == 3 or not 0 < answer[1] < 16:
         raise ValueError("it does not know the time itself")
     seconds = int.from_bytes(answer[40:44], "big")
-    return seconds + (0 if seconds >> 31 else 1 << 32) - _TO_1970  # the counter wraps in 2036
+    seconds += (0 if seconds >> 31 else 1 << 32) - _TO_1970  # the counter wraps in 2036
+    if seconds < _2024:
+        raise ValueError("a time long ago, which the firmware would not believe")
+    return seconds
 
 
 def clock(servers):
@@ -204,8 +213,10 @@ def server(host, port, names, what):
 
 
 def worst(what):
-    """The level of a failure: only a device that speaks nothing but MQTT needs the broker."""
-    needed = what != "broker" or (found.get("cloud") or {}).get("transport") == "mqtt"
+    """The level of a failure: only a device that speaks nothing but MQTT needs the broker, and none needs updates."""
+    needed = what not in ("broker", "update") or (
+        what == "broker" and (found.get("cloud") or {}).get("transport") == "mqtt"
+    )
     return "problem" if needed else "note"
 
 
@@ -329,15 +340,26 @@ def cloud(found):
     clock((found.get("time") or {}).get("servers") or ("pool.ntp.org", "time.cloudflare.com"))
     attend()
     settings = found.get("cloud") or {}
-    url, names = settings.get("base_url", "https://api.therealer.com"), settings.get("ca_files") or ()
-    host, _, port = url.split("//")[-1].partition(":")
-    context = server(host, int(port or 443), names, "api")
+    names = settings.get("ca_files") or ()
+    if settings.get("api") == "thinger":
+        server(*split(settings.get("host") or "iot.thinger.io", 25206), names, "thinger")
+        return
+    host, port = split(address_of(settings.get("base_url", "https://api.therealer.com")), 443)
+    context = server(host, port, names, "api")
     if context:
         attend()
-        api(context, host, int(port or 443))
-    if host[:4] == "api.":
+        api(context, host, port)
+    if host[:4] == "api." and settings.get("api") != "realino":
         attend()
         broker("mqtt." + host[4:], 8883, names)
+    if (found.get("update") or {}).get("url"):
+        attend()
+        server(*split(address_of(found["update"]["url"]), 443), names, "update")
+
+
+def address_of(url):
+    """host or host:port of https://host[:port]/"""
+    return url.split("//")[-1].rstrip("/")
 
 
 if found:
