@@ -55,7 +55,7 @@ def syntax(data: bytes, at: int, words: str) -> str:
         if text[:1] == "\t":
             return "a tab within a text; where one belongs there it is written \\t"
         return 'a line ends within a text: is the quotation mark " behind it missing?'
-    if text[:1] in _SMART:
+    if text and text[0] in _SMART:
         return f"{words}: these are typographic quotation marks; take straight double ones"
     if text[:1] == "'":
         return f"{words}: texts stand in double quotation marks, not in single ones"

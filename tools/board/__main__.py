@@ -8,15 +8,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import cli, interpreter
+from tools import check_config, cli, interpreter
 from tools.board.install import install
+from tools.board.surroundings import without_time
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World, wiring_from
 from tools.keys import key_presses
@@ -49,7 +49,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     try:
-        config = json.loads(options.config.read_text())
+        config = check_config.load(options.config)
+        missing = without_time(config)
+        if missing:
+            print(f"board: {missing}", file=sys.stderr, flush=True)
         with _flash(options.flash) as flash:
             install(flash, config, options.tree, _ca_files(config, options.config.parent))
             board = VirtualBoard(
@@ -60,7 +63,13 @@ def main(argv: list[str] | None = None) -> int:
                 on_event=_show,
             )
             asyncio.run(_play(board, options.console))
-    except (OSError, ValueError, KeyError, interpreter.InterpreterError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        interpreter.InterpreterError,
+        check_config.UnreadableError,
+    ) as error:
         print(f"board: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,0 +1,40 @@
+"""Whether a virtual board will find the time, asked before it is switched on."""
+
+import asyncio
+import contextlib
+
+from tools.board.surroundings import without_time
+from tools.cloud.dns import DnsServer
+from tools.cloud.ntp import NtpServer
+
+
+@contextlib.asynccontextmanager
+async def around():
+    dns, ntp = DnsServer(), NtpServer()
+    await dns.start()
+    await ntp.start()
+    yield dns, ntp
+    await dns.stop()
+    await ntp.stop()
+
+
+def config(dns, server):
+    return {"wifi": {"networks": [], "dns": [f"127.0.0.1:{dns.port}"]}, "time": {"servers": [server]}}
+
+
+async def test_a_time_server_that_answers_is_nothing_to_tell():
+    async with around() as (dns, ntp):
+        assert await asyncio.to_thread(without_time, config(dns, f"127.0.0.1:{ntp.port}")) == ""
+        assert await asyncio.to_thread(without_time, config(dns, f"ntp.realer.test:{ntp.port}")) == ""
+        assert dns.queries
+
+
+async def test_a_board_that_no_time_server_answers_is_told_of():
+    async with around() as (dns, ntp):
+        for server in ("127.0.0.1:9", "ntp.realer.test:9"):
+            said = await asyncio.to_thread(without_time, config(dns, server))
+            assert server in said and "time.servers" in said
+        dns.mode = "nxdomain"
+        assert await asyncio.to_thread(without_time, config(dns, f"ntp.realer.test:{ntp.port}"))
+        ntp.mode = "silent"
+        assert await asyncio.to_thread(without_time, config(dns, f"127.0.0.1:{ntp.port}"))
