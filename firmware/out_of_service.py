@@ -54,7 +54,8 @@ async def show_config_error(board, log, store, left):
     if portal:
         from firmware.portal import visit
 
-        if await visit(portal, log, board.random32, store, None, True, blink):
+        why = "Something that it needs is missing or wrong: %s." % left.get("why")
+        if await visit(portal, log, board.random32, store, None, True, blink, why):
             board.reset()
     while blink(None):
         await clock.sleep_ms(_BLINK_MS)

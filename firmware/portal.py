@@ -13,7 +13,7 @@ from firmware.core.timing import Timer
 _STEP_MS = const(100)
 _HOLD_MS = const(20000)
 _LAST_WORDS_MS = const(1500)
-_ROOM = const(28672)  # bytes of heap: no loop that works shall run out of memory because of a page
+_ROOM = const(30720)  # bytes of heap: no loop that works shall run out of memory because of a page
 
 
 def release():
@@ -62,14 +62,16 @@ class PortalLoop:
         free = supervisor.board.heap()[1]
         if free < _ROOM:
             return self.log.say("error", "portal: %d bytes of memory free, %d are needed" % (free, _ROOM))
+        from firmware.portal_site import sought
+
         parts = self.settings, self.log, supervisor.rng, supervisor.store, self.access_point
-        self.device.controller.restart = await visit(*parts, False, goes_on)
+        self.device.controller.restart = await visit(*parts, False, goes_on, *sought(network))
         self.release()
 
 
-async def visit(settings, log, rng, store, access_point, alone, goes_on):
+async def visit(settings, log, rng, store, access_point, alone, goes_on, why="", scan=None):
     """Keep the portal open while `goes_on(point)`, `minutes` at most. True: something was saved, a restart is due.
-    `alone`: nothing else runs."""
+    `alone`: nothing else runs; `why`: what it is opened for; `scan`: what a look around has found, see `listed`."""
     clock = log.clock
     log.hidden.append(settings["password"])
     end = Timer(clock.ms(), settings["minutes"] * 60000)
@@ -78,8 +80,9 @@ async def visit(settings, log, rng, store, access_point, alone, goes_on):
     try:
         from firmware.portal_site import Site
 
-        site = Site(clock, rng, store, alone, access_point)
+        site = Site(clock, rng, store, alone, access_point, why)
         point = site.point
+        site.look(scan)
         point.start(settings["password"].reveal())
         await point.listen(site.serve)
         log.say("warning", "portal: open for %d min at %s" % (settings["minutes"], point.ssid))

@@ -3,13 +3,15 @@
 Owns the routes, the limits of a connection, and the way of what was entered past the rules of the configuration to the
 flash. A token drawn at opening keeps pages of other sites, in the same browser, from sending the form; a request
 under another name than the address gets no more than a redirect, so none of them can read the token either.
+Browsers open connections in advance and say nothing on them: where there are too many, the oldest such one goes.
 """
 
 import asyncio
 from micropython import const
 
 from dnsstub.captive import answer
-from firmware.core.setup_form import complaints, fill, page, saved
+from firmware.core.errors import DriverError
+from firmware.core.setup_form import SCRIPT_HASH, complaints, empty, fill, listed, page, saved
 from firmware.version import VERSION
 from http1.request import Request, RequestError, form, response
 
@@ -22,22 +24,32 @@ _LINGER_MS = const(1000)
 _PIECE = const(256)
 _HTML = (
     "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nContent-Security-Policy: "
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'\r\n"
+    "default-src 'none'; style-src 'unsafe-inline'; script-src '%s'; form-action 'self'; frame-ancestors 'none'\r\n"
 )
 
 
 class Site:
     """`access_point(name)`: see drivers.access_point. `alone`: nothing else runs, because the configuration is wrong.
-    `saved`: something was, and counts from the next start on."""
+    `why`: what it was opened for, `found`: names of networks in reach. `saved`: something was, and counts from the next
+    start on."""
 
-    def __init__(self, clock, rng, store, alone, access_point=None):
+    def __init__(self, clock, rng, store, alone, access_point=None, why=""):
+        self.why = why
+        self.found = ()
         self.clock = clock
         self.store = store
         self.alone = alone
         self.saved = False
         self.visitors = 0
+        self.silent = []  # tasks of visitors who have said nothing yet, the oldest first
         self.token = "%08x%08x" % (rng(), rng())
         self.point = (access_point or _access_point)(str(store.load(CONFIG).get("name", "device")))
+
+    def look(self, scan):
+        """List the networks in reach. `scan`: what was found where something else runs, for to look takes the loop."""
+        if self.alone and scan is None:
+            scan = self.point.around()
+        self.found = listed(scan or ())
 
     def name(self, query):
         """The datagram that answers a question for a name, or None."""
@@ -45,29 +57,43 @@ class Site:
 
     async def serve(self, reader, writer):
         """One connection, to its end."""
+        me = asyncio.current_task()
         self.visitors += 1
+        self.silent.append(me)
         try:
-            if self.visitors <= _VISITORS:
-                await self.clock.within(_DEADLINE_MS, self.talk(reader, writer))
-        except (OSError, asyncio.TimeoutError, MemoryError):
+            crowded = self.visitors > _VISITORS
+            others = len(self.silent) > 1
+            if crowded and others:
+                self.silent.pop(0).cancel()
+            if not crowded or others:
+                await self.clock.within(_DEADLINE_MS, self.talk(reader, writer, me))
+        except (OSError, asyncio.TimeoutError, asyncio.CancelledError, MemoryError):
             pass  # nobody is left to be told
         finally:
             self.visitors -= 1
+            self.heard(me)
             writer.close()
             try:
                 await writer.wait_closed()
             except OSError:
                 pass
 
-    async def talk(self, reader, writer):
+    def heard(self, task):
+        if task in self.silent:
+            self.silent.remove(task)
+
+    async def talk(self, reader, writer, task):
         request = Request()
         try:
             while not request.done:
                 data = await reader.read(_PIECE)
                 if not data:
                     return
+                self.heard(task)
                 request.feed(data)
             reply = self.reply(request)
+            if request.method == "HEAD":
+                reply = reply[:1]
         except RequestError as e:
             reply = response(e.status)
         except MemoryError:
@@ -81,12 +107,12 @@ class Site:
     def reply(self, request):
         """The response to a request that is complete, in pieces."""
         here = request.host in (ADDRESS, ADDRESS + ":80")
-        if request.method == "GET":
+        if request.method in ("GET", "HEAD"):
             if here and request.target == "/":
                 return self.page(200, self.load(), {})
             return response(302, "Location: http://%s/\r\nCache-Control: no-store\r\n" % ADDRESS)
         if request.method != "POST":
-            return response(405, "Allow: GET, POST\r\n")
+            return response(405, "Allow: GET, HEAD, POST\r\n")
         if request.target != "/save":
             return response(404)
         try:
@@ -106,13 +132,16 @@ class Site:
         return raw if self.alone else {"wifi": raw.get("wifi"), "cloud": raw.get("cloud")}
 
     def page(self, status, raw, wrong):
-        return response(status, _HTML, page(raw, self.point.ssid, VERSION, self.token, wrong))
+        pieces = page(raw, self.point.ssid, VERSION, self.token, wrong, self.why, self.found)
+        return response(status, _HTML % SCRIPT_HASH, pieces)
 
     def save(self, given):
         part = self.load()
         fill(part, given)
         # Beside what runs the rest of it has been found right, at this very start.
-        wrong = complaints(part) or (self.alone and _others(part))
+        wrong = complaints(part) or (self.alone and _others(part)) or {}
+        if empty(given):
+            wrong[""] = "Nothing was entered, so nothing was saved."
         if wrong:
             return self.page(422, part, wrong)
         raw = self.store.load(CONFIG)
@@ -121,7 +150,19 @@ class Site:
             return self.page(500, part, {"": "The flash refuses to be written."})
         self.store.mark_good()  # a start that ends so is no early death
         self.saved = True
-        return response(200, _HTML, saved(part, self.point.ssid, VERSION))
+        return response(200, _HTML % SCRIPT_HASH, saved(part, self.point.ssid, VERSION))
+
+
+def sought(network):
+    """Why no network was joined, in words, and what the latest look around has found."""
+    names = ", ".join([known["ssid"] for known in network.networks])
+    control = network.joining and network.joining.control
+    try:
+        last = control.status() if control else ""
+    except DriverError as e:
+        last = str(e)
+    why = "It could not join a Wi-Fi that it knows (%s)" % names
+    return (why + (": %s." % last if last else ".")), None
 
 
 def _others(raw):

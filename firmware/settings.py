@@ -20,6 +20,7 @@ def checked(raw, problems, log):
         wrong += problem[0] == "error"
     if wrong:
         error = ConfigError("config has %d errors; outputs stay safe until they are mended" % wrong)
+        config["why"] = ", ".join([problem[1] for problem in problems if problem[0] == "error"][:3])
         error.left = config
         raise error
     log.level = config["log"]["level"]

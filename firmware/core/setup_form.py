@@ -2,7 +2,8 @@
 
 Owns the fields, the HTML, and how what was entered becomes part of the configuration. Whether that is right is judged
 by the same rules as at every start. Refuses to show what is secret, stored or just entered: an empty field keeps what
-is there. Pure; the page needs no script, and shows what came from outside as text.
+is there. Pure; the page works without its script, which shows a password and takes a tap on a network over, and shows
+what came from outside as text.
 """
 
 from firmware.core.values import text
@@ -21,20 +22,46 @@ _THINGER = (
     ("device_id", "Device", "id 1..32"),
     ("credential", "Credential", "secret 6..255"),
 )
-_NEEDED = {"id": "Needed: %s letters, digits, - and _"}
+_NEEDED = {
+    "ssid": "Needed: 1..32 characters. Choose your Wi-Fi above, or enter its name.",
+    "password": "Needed: 0 or 8..64 characters: nothing for an open network, 64 only if all are hexadecimal digits.",
+    "id": "Needed: %s letters, digits, - and _. Copy it from the dashboard.",
+    "secret": "Needed: %s characters. Copy it from the dashboard.",
+}
+_ROWS = 12  # networks that are listed: 2 KB of page
+_SCRIPT = (
+    'let d=document,f=d.forms[0],s=d.querySelectorAll("[type=password]"),l=d.getElementById("show");l.hidden=0;'
+    'l.firstChild.onchange=e=>{for(let p of s)p.type=e.target.checked?"text":"password"};'
+    'for(let r of d.querySelectorAll("[type=radio]"))'
+    "r.onchange=()=>{f.ssid.value=r.value;(r.value?f.password:f.ssid).focus()};"
+    'f.ssid.oninput=()=>{for(let r of d.querySelectorAll("[type=radio]"))r.checked=!r.value}'
+)
+SCRIPT_HASH = "sha256-7twdprgEQqT+kgiP8rzatPIOLrLEzwlRbadvrtMK364="
+"""By which the browser knows the page's own script and runs no other; a test holds it."""
 
 _PAGE = (
     '<!DOCTYPE html><html lang="en"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width,initial-scale=1"><title>%s</title><style>'
-    "body{font:1.1em sans-serif;max-width:24em;margin:1em auto;padding:0 1em}"
-    "label{display:block;margin-top:1em}"
-    "input,button{font:inherit;width:100%%;box-sizing:border-box;padding:.4em}"
-    "[role]{color:#b00020;margin:.2em 0}button{margin:1.5em 0}</style>"
-    "<h1>%s</h1><p>Firmware %s</p>"
+    ":root{color-scheme:light dark}"
+    "body{font:1.1em/1.4 sans-serif;max-width:24em;margin:1em auto;padding:0 1em;overflow-wrap:anywhere}"
 )
+_STYLE = (
+    "label{display:block;margin-top:1em}"
+    "input,button{font:inherit;width:100%;box-sizing:border-box;padding:.4em;min-height:44px}"
+    "fieldset{border:0;padding:0;margin:1em 0}.row{display:flex;align-items:center;min-height:44px;margin:0}"
+    ".row[hidden]{display:none}.row input{width:1.3em;flex:none;margin:0 .7em 0 0}"
+    "[role]{color:#b00020;margin:.2em 0}button{margin:1.5em 0}"
+    "@media(prefers-color-scheme:dark){[role]{color:#ff8a80}}</style>"
+)
+_TITLE = "<h1>%s</h1><p>%s</p><p>Firmware %s</p>"
 _FORM = (
     '<form method="post" action="/save" autocomplete="off" autocapitalize="none">'
     '<input type="hidden" name="token" value="%s">'
+)
+_LIST = "<fieldset><legend>Networks in reach</legend>"
+_ROW = '<label class="row"><input type="radio" name="net" value="%s">%s</label>'
+_ANOTHER = (
+    '<label class="row"><input type="radio" name="net" value="">Another one, named below</label></fieldset>'
 )
 _FIELD = '<label for="%s">%s</label><input id="%s" name="%s" type="%s" value="%s"'
 _WRONG = '<p role="alert" id="wrong-%s">%s</p>'
@@ -42,7 +69,10 @@ _SAVED = (
     "<p>Saved. The device restarts now and joins %s; this network goes away.</p>"
     "<p>If it comes back later, name or password of the Wi-Fi were not right.</p>"
 )
-_END = "<p>An empty field keeps what is stored.</p><button>Save and restart</button></form>"
+_END = (
+    '<label class="row" id="show" hidden><input type="checkbox">Show what is entered</label>'
+    "<p>An empty field keeps what is stored.</p><button>Save and restart</button></form><script>"
+)
 
 
 def fields(raw):
@@ -51,13 +81,18 @@ def fields(raw):
     return _NETWORK + (_THINGER if _part(raw, "cloud").get("api") == "thinger" else _ACCOUNT)
 
 
-def page(raw, title, version, token, wrong):
-    """The form, a list of texts. `wrong`: what is wrong with what is in `raw`, by field, "" for all the rest."""
-    pieces = [_PAGE % (escaped(title), escaped(title), version), _FORM % token]
+def page(raw, title, version, token, wrong, why="", found=()):
+    """The form, a list of texts. `wrong`: what is wrong with what is in `raw`, by field, "" for all the rest; `why` it
+    is shown at all; `found`: names of networks in reach."""
+    pieces = [_PAGE % escaped(title), _STYLE, _TITLE % (escaped(title), escaped(why), version), _FORM % token]
     if wrong:
         pieces.append(
             _WRONG % ("", escaped(wrong.get("") or "Nothing was saved. Please enter passwords again."))
         )
+    if found:
+        pieces.append(_LIST)
+        rows = [escaped(name) for name in found]
+        pieces += [_ROW % (name, name) for name in rows] + [_ANOTHER]
     for name, label, rule in fields(raw):
         secret = rule[0] == "s"
         kind = 'password" autocomplete="new-password' if secret else "text"
@@ -67,12 +102,13 @@ def page(raw, title, version, token, wrong):
             pieces.append(">" + _WRONG % (name, escaped(wrong[name])))
         else:
             pieces.append(">")
-    return pieces + [_END]
+    return pieces + [_END, _SCRIPT, "</script>"]
 
 
 def saved(raw, title, version):
     """The page after it."""
-    return [_PAGE % (escaped(title), escaped(title), version), _SAVED % escaped(stored(raw, "ssid"))]
+    ssid = escaped(stored(raw, "ssid"))
+    return [_PAGE % escaped(title), _STYLE, _TITLE % (escaped(title), "", version), _SAVED % ssid]
 
 
 def stored(raw, name):
@@ -85,7 +121,7 @@ def stored(raw, name):
 def fill(raw, given):
     """Put what was entered into `raw`. The network comes first in its list; others stay, up to five in all."""
     networks = _networks(raw)
-    ssid = given.get("ssid")
+    ssid = given.get("net") or given.get("ssid")  # picked from the list, or entered
     password = given.get("password")
     if not ssid and networks:
         ssid = networks[0].get("ssid")
@@ -106,6 +142,25 @@ def fill(raw, given):
             cloud[name] = given[name].strip()
 
 
+def listed(scan):
+    """The names of the access points of a scan (tuples as `WLAN.scan` has them), the strongest first."""
+    names = []
+    for row in sorted(scan, key=lambda row: -row[3]):
+        name = row[0]
+        try:
+            name = name if isinstance(name, str) else name.decode()
+        except UnicodeError:
+            continue  # no form can send it back
+        if name.strip("\0") and name not in names and len(names) < _ROWS:
+            names.append(name)
+    return names
+
+
+def empty(given):
+    """Whether nothing was entered at all."""
+    return not any([given[name].strip() for name in given if name != "token"])
+
+
 def complaints(raw):
     """What is wrong with the values that the fields stand for, by field."""
     wrong = {}
@@ -113,7 +168,8 @@ def complaints(raw):
         kind, size = rule.split(" ")[:2]
         value = _value(raw, name)
         if text(kind, size, value) is None or str(value)[:7] == "REPLACE":
-            wrong[name] = _NEEDED.get(kind, "Needed: %s characters") % size.replace("|", " or ")
+            words = _NEEDED.get(name) or _NEEDED[kind]
+            wrong[name] = words % size if "%" in words else words
     return wrong
 
 

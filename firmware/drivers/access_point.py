@@ -33,6 +33,18 @@ class AccessPoint:
         self.wlan = self.server = self.names = None
         self.poller = select.poll()
 
+    def around(self):
+        """The access points in reach, tuples as `WLAN.scan` has them, none where the radio cannot look. It blocks for
+        two seconds."""
+        try:
+            station = network.WLAN(network.STA_IF)
+            station.active(True)
+            found = station.scan()
+            station.active(False)
+            return found
+        except (OSError, RuntimeError):
+            return ()
+
     def start(self, password):
         """On the air, with WPA2; `password`: 8 to 63 characters."""
         wlan = attempt(_WHAT, network.WLAN, network.AP_IF)

@@ -38,7 +38,7 @@ def found(port):
 
 
 @contextlib.asynccontextmanager
-async def phone(stage):
+async def phone(stage, scheme="light"):
     """A page in a browser that has joined the board's access point: every name leads to the board."""
     await stage.until("the portal is open", lambda: any("portal: open" in line for line in stage.lines), 30)
     port = stage.board.listening[80]
@@ -48,7 +48,7 @@ async def phone(stage):
             args=[*browser.FLAGS, f"--host-resolver-rules=MAP * 127.0.0.1:{port}"],
         )
         try:
-            page = await chromium.new_page(viewport={"width": 360, "height": 640})
+            page = await chromium.new_page(viewport={"width": 375, "height": 667}, color_scheme=scheme)
             page.set_default_timeout(20_000)
             yield page
         finally:
@@ -68,7 +68,7 @@ async def test_from_the_box_to_the_cloud_without_a_cable(any_interpreter):
             assert page.url == HOME
             assert "bench device-0001" in await page.title()
             assert await asyncio.to_thread(found, stage.board.listening[53]) == ["192.168.4.1"]
-            assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 375
 
             await page.get_by_label("Wi-Fi network").fill(SSID)
             await page.get_by_label("Wi-Fi password").fill("short")
@@ -95,6 +95,87 @@ async def test_from_the_box_to_the_cloud_without_a_cable(any_interpreter):
         assert not any(secret in said for secret in (PORTAL_PASSWORD, WIFI_PASSWORD, CLIENT_SECRET))
 
 
+SMALL = """[...document.querySelectorAll("input:not([type=hidden]), button, .row")].filter(
+    e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"""
+
+
+def luminance(rgb):
+    return sum(int(part) for part in rgb.strip("rgba()").split(",")[:3])
+
+
+async def test_the_page_is_as_a_phones_own_settings_are(smallest):
+    """A list of networks to tap, large fields, what was entered can be seen, dark where the phone is dark."""
+    keys = {}
+
+    def edit(config):
+        keys.update(config["cloud"])
+        fresh(config)
+
+    async with Stage(smallest, edit=edit) as stage:
+        async with phone(stage, "dark") as page:
+            refused = []
+            page.on("console", lambda message: refused.append(message.text))
+            await page.goto(HOME)
+            assert "cloud.device_id" in await page.inner_text("body")  # why it is open
+            assert await page.evaluate(SMALL) == []
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 375
+            colours = "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+            front, back = await page.eval_on_selector("input[name=ssid]", colours)
+            assert luminance(front) > luminance(back)
+
+            await page.get_by_role("button", name="Save").click()
+            await page.get_by_text("Nothing was entered").wait_for()
+            assert "enter its name" in await page.locator("#wrong-ssid").inner_text()
+            assert "dashboard" in await page.locator("#wrong-client_secret").inner_text()
+
+            await page.get_by_text(SSID, exact=True).click()
+            assert await page.get_by_label("Wi-Fi network").input_value() == SSID
+            password = page.get_by_label("Wi-Fi password")
+            assert await password.evaluate("e => e === document.activeElement")
+            await password.fill(WIFI_PASSWORD)
+            assert await password.get_attribute("type") == "password"
+            await page.get_by_label("Show what is entered").check()
+            assert await password.get_attribute("type") == "text"
+            await page.get_by_label("Show what is entered").uncheck()
+            assert await password.get_attribute("type") == "password"
+            await page.get_by_label("Device ID").fill(keys["device_id"])
+            await page.get_by_label("Client ID").fill(keys["client_id"])
+            await page.get_by_label("Client secret").fill(CLIENT_SECRET)
+            await page.get_by_role("button", name="Save").click()
+            await page.get_by_text(f"joins {SSID}").wait_for()
+            assert refused == [] or all("422" in text for text in refused), refused
+        await stage.online(30)
+
+
+async def test_a_name_that_is_typed_counts_although_another_network_was_tapped(smallest):
+    async with Stage(smallest, edit=fresh) as stage, phone(stage) as page:
+        await page.goto(HOME)
+        await page.get_by_text(SSID, exact=True).click()
+        await page.get_by_label("Wi-Fi network").fill("another one")
+        await page.get_by_role("button", name="Save").click()
+        await page.locator("#wrong-device_id").wait_for()
+        assert await page.get_by_label("Wi-Fi network").input_value() == "another one"
+
+
+async def test_connections_that_say_nothing_keep_nobody_out(smallest):
+    async with Stage(smallest, edit=fresh) as stage:
+        await stage.until("the portal is open", lambda: 80 in stage.board.listening, 30)
+        port = stage.board.listening[80]
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(6)]
+        try:
+            for method in ("GET", "HEAD"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(f"{method} / HTTP/1.1\r\nHost: 192.168.4.1\r\n\r\n".encode())
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 8)
+                assert head.startswith(b"HTTP/1.1 200") and b"script-src 'sha256-" in head
+                rest = await asyncio.wait_for(reader.read(20), 8)
+                assert bool(rest) == (method == "GET")
+                writer.close()
+        finally:
+            for _, writer in silent:
+                writer.close()
+
+
 async def test_a_board_that_no_longer_finds_its_network(smallest):
     async with Stage(smallest, edit=moved) as stage:
         async with phone(stage) as page:
@@ -103,6 +184,7 @@ async def test_a_board_that_no_longer_finds_its_network(smallest):
             await stage.until("the pump runs by hand", lambda: stage.on("pump"), 5)
             assert await page.get_by_label("Wi-Fi network").input_value() == SSID
             assert await page.get_by_label("Wi-Fi password").input_value() == ""
+            assert "could not join a Wi-Fi that it knows" in await page.inner_text("body")
             await page.get_by_label("Wi-Fi password").fill("short")
             await page.get_by_role("button").click()
             await page.locator("#wrong-password").wait_for()

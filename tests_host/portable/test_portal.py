@@ -5,6 +5,7 @@ import json
 
 from firmware.core.errors import ConfigError, DriverError
 from firmware.core.nouns import Secret
+from firmware.core.setup_form import SCRIPT_HASH
 from firmware.out_of_service import show_config_error
 from firmware.portal import visit
 from firmware.portal_site import Site
@@ -44,6 +45,10 @@ class Point:
         self.fails = fails
         self.on = False
         self.password = self.handle = None
+
+    def around(self):
+        row = b"\x02\0\0\0\0\1", 6
+        return [(b"cellar",) + row + (-80, 3, False), (b"home & garden",) + row + (-40, 3, False)]
 
     def start(self, password):
         if self.fails == "start":
@@ -114,7 +119,6 @@ def test_the_form_and_everything_else():
         (404, post("", "/")),
         (404, post(GOOD, "/other")),
         (405, b"PUT / HTTP/1.1\r\nHost: 192.168.4.1\r\n\r\n"),
-        (405, b"HEAD / HTTP/1.1\r\nHost: 192.168.4.1\r\n\r\n"),
         (400, b"\x16\x03\x01\0\r\n\r\n"),
         (400, post("token=%zz")),
         (413, b"POST /save HTTP/1.1\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000),
@@ -126,6 +130,52 @@ def test_the_form_and_everything_else():
         assert status == expected and "token" not in text, request[:40]
     assert not s.saved and s.visitors == 0
     assert ask(s, get())[0] == 200
+
+
+def test_head_is_answered_as_get_is_without_the_body():
+    s, _ = site()
+    for target, host in (
+        ("/", "192.168.4.1"),
+        ("/generate_204", "connectivitycheck.example"),
+        ("/hotspot.html", "a"),
+    ):
+        expected, text = ask(s, get(target, host))
+        status, head = ask(s, get(target, host).replace(b"GET", b"HEAD"))
+        assert status == expected and head == text[: text.index("\r\n\r\n") + 4]
+        assert (status == 302) == ("Location: http://192.168.4.1/\r\n" in head)
+
+
+def test_the_page_says_why_it_is_there_and_lists_the_networks_in_reach():
+    s, _ = site()
+    s.why = "It could not join <home>."
+    s.look(None)
+    _, text = ask(s, get())
+    assert "It could not join &lt;home&gt;." in text
+    assert text.index('value="home &amp; garden"') < text.index('value="cellar"')
+    assert SCRIPT_HASH in text
+    s.look([])
+    assert "cellar" not in ask(s, get())[1]
+    beside, _ = site(alone=False)
+    beside.look(None)
+    assert beside.found == []
+
+
+def test_a_form_without_anything_in_it_saves_nothing_and_says_so():
+    for config in ({}, {"wifi": {"networks": [{"ssid": "home", "password": PASSWORD}]}}):
+        s, flash = site(**config)
+        before = flash.files["config.json"]
+        status, text = ask(s, signed("ssid=&password=&device_id=+&client_id=&client_secret="))
+        assert status == 422 and "Nothing was entered" in text
+        assert not s.saved and flash.files["config.json"] == before
+
+
+def test_a_network_that_is_picked_wins_over_the_name_in_the_field():
+    s, flash = site()
+    status, _ = ask(s, signed("net=picked&" + GOOD))
+    assert status == 200 and flash.load("config.json")["wifi"]["networks"][0]["ssid"] == "picked"
+    s, flash = site()
+    assert ask(s, signed("net=&" + GOOD))[0] == 200
+    assert flash.load("config.json")["wifi"]["networks"][0]["ssid"] == "home"
 
 
 def test_what_is_good_is_written_and_ends_it():
@@ -182,10 +232,78 @@ def test_a_silent_visitor_is_sent_away_and_a_crowd_is_not_let_in():
         peer = ScriptedVisitor(s.clock, *said)
         asyncio.run(s.serve(peer, peer))
         assert peer.heard == b"" and peer.closed == 1 and s.visitors == 0
+    # None of these three is one that says nothing, whom a newcomer could take the place of.
     s.visitors = 3
     assert ask(s, get()) == (0, "")
     s.visitors = 2
     assert ask(s, get())[0] == 200
+
+
+class Patient:
+    """A clock for visitors who stay."""
+
+    async def within(self, ms, awaitable):
+        return await awaitable
+
+
+class Silent(ScriptedVisitor):
+    """Connects in advance, as browsers do, and says nothing until it is `asked`."""
+
+    def __init__(self, request=b""):
+        super().__init__(None, request)
+        self.asked = asyncio.Event()
+
+    async def read(self, n):
+        await self.asked.wait()
+        return await super().read(n)
+
+
+class Slow(Silent):
+    """Begins to say something, and stops."""
+
+    async def read(self, n):
+        return await ScriptedVisitor.read(self, n) if self._script else await super().read(n)
+
+
+def test_of_too_many_who_say_nothing_the_oldest_goes():
+    async def story():
+        s, _ = site()
+        s.clock = Patient()
+        silent = [Silent(get()) for _ in range(7)]
+        tasks = []
+        for visitor in silent:
+            tasks.append(asyncio.create_task(s.serve(visitor, visitor)))
+            for _ in range(5):
+                await asyncio.sleep(0)
+        assert [visitor.closed for visitor in silent] == [1, 1, 1, 1, 0, 0, 0]
+        for visitor in silent[4:]:
+            visitor.asked.set()
+        for task in tasks:
+            await task
+        assert [visitor.heard[9:12] for visitor in silent] == [b""] * 4 + [b"200"] * 3
+        assert s.visitors == 0 and s.silent == []
+
+    asyncio.run(story())
+
+
+def test_whoever_is_being_answered_is_not_thrown_out():
+    async def story():
+        s, _ = site()
+        s.clock = Patient()
+        slow = [Slow(b"GET / HT") for _ in range(3)]
+        tasks = [asyncio.create_task(s.serve(visitor, visitor)) for visitor in slow]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        late = Silent(get())
+        await s.serve(late, late)
+        assert late.closed == 1 and late.heard == b""
+        assert [visitor.closed for visitor in slow] == [0, 0, 0]
+        for visitor in slow:
+            visitor.asked.set()
+        for task in tasks:
+            await task
+
+    asyncio.run(story())
 
 
 class Log:

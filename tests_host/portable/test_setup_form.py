@@ -1,7 +1,21 @@
 """What is entered becomes configuration; what is secret stays where it is."""
 
+import binascii
+import hashlib
+
 from firmware.core.config import rules
-from firmware.core.setup_form import complaints, escaped, fields, fill, page, saved, stored
+from firmware.core.setup_form import (
+    SCRIPT_HASH,
+    complaints,
+    empty,
+    escaped,
+    fields,
+    fill,
+    listed,
+    page,
+    saved,
+    stored,
+)
 
 SECRET = "test-secret-not-real"
 PASSWORD = "test-password-not-real"
@@ -135,17 +149,57 @@ def test_what_comes_from_outside_is_text_on_the_page():
     evil = '"><script>alert(1)</script>&'
     raw = filled(fresh(), dict(ENTERED, ssid=evil, device_id=evil))
     for text in (html(raw), html(raw, complaints(raw)), "".join(saved(raw, evil, "1"))):
-        assert "<script" not in text and evil not in text
+        assert "<script>alert" not in text and evil not in text
     assert escaped('a"<b>&') == "a&quot;&lt;b&gt;&amp;"
 
 
 def test_the_page_fits_a_phone_and_a_small_heap():
     text = html(filled(fresh(), ENTERED))
-    assert len(text) < 2048 and 'name="viewport"' in text and 'charset="utf-8"' in text
+    assert len(text) < 4096 and 'name="viewport"' in text and 'charset="utf-8"' in text
+    assert "min-height:44px" in text and "color-scheme:light dark" in text
     for name, label, _ in fields(fresh()):
         assert '<label for="%s">%s</label>' % (name, label) in text and 'id="%s"' % name in text
     assert "pump-00ff" in text and "1.2.3" in text and 'value="token"' in text
     assert max([len(piece) for piece in page(fresh(), "pump", "1", "token", {})]) < 700
+
+
+def test_the_script_is_the_one_that_the_browser_is_told_of():
+    text = html(fresh())
+    script = text[text.index("<script>") + 8 : text.index("</script>")]
+    digest = binascii.b2a_base64(hashlib.sha256(script.encode()).digest()).decode().strip()
+    assert SCRIPT_HASH == "sha256-" + digest
+
+
+def test_networks_are_listed_once_the_strongest_first():
+    row = b"\x02\0\0\0\0\1", 6
+    scan = [
+        (name,) + row + (dbm, 3, False)
+        for name, dbm in (
+            (b"far", -90),
+            (b"home", -70),
+            (b"home", -40),
+            (b"", -30),
+            (b"\0\0", -20),
+            (b"\xff", -10),
+        )
+    ]
+    assert listed(scan) == ["home", "far"]
+    assert listed([("caf\xe9",) + row + (-50, 0, False)]) == ["caf\xe9"]
+    assert len(listed([(b"n%d" % i,) + row + (-i, 3, False) for i in range(30)])) == 12
+    found = html(fresh(), {}) + "".join(page(fresh(), "pump", "1", "token", {}, "why", ['a"<b>']))
+    assert 'value="a&quot;&lt;b&gt;"' in found and "<b>" not in found
+
+
+def test_an_empty_form_is_told_what_belongs_where():
+    wrong = complaints(filled(fresh(), {}))
+    assert sorted(wrong) == ["client_id", "client_secret", "device_id", "password", "ssid"]
+    for name, words in (
+        ("ssid", "enter its name"),
+        ("password", "open network"),
+        ("client_secret", "dashboard"),
+    ):
+        assert words in wrong[name]
+    assert empty({"token": "abc", "ssid": "", "password": " "}) and not empty({"token": "abc", "net": "home"})
 
 
 def test_a_configuration_that_is_wrong_in_any_way_is_survived():

@@ -304,6 +304,13 @@ class Chip:
     def _do_connect(self, ssid, password):
         self.radio.connect(_text(ssid), _text(password), self._ms())
 
+    def _do_scan(self):
+        found = self.radio.scan(self._ms())
+        return " ".join(
+            f".{ssid.encode().hex()} .{bssid.hex()} {channel} {dbm} {security}"
+            for ssid, bssid, channel, dbm, security, _ in found
+        )
+
     def _do_disconnect(self):
         self.radio.disconnect(self._ms())
 

@@ -88,6 +88,16 @@ class Radio:
         self._losses = 0
         self._join(now_ms)
 
+    def scan(self, now_ms):
+        """(ssid, bssid, channel, dBm, security, hidden) of each access point; of a hidden one no name."""
+        self._settle(now_ms)
+        if not self.active:
+            raise WifiError("STA must be active")
+        if self._phase == "joining":
+            return []  # the driver refuses, and the port says nothing of it
+        named = self.networks or {} if self.air else {}
+        return [(ssid, b"\x02\0\0\0\0\1", 6, -57, 3 if named[ssid] else 0, False) for ssid in named]
+
     def disconnect(self, now_ms):
         self._settle(now_ms)
         if not self.active:

@@ -104,6 +104,9 @@ class SimAccessPoint:
         self.guests = 0
         self.handle: Callable | None = None
 
+    def around(self) -> tuple:
+        return ()
+
     def start(self, password: str) -> None:
         self.on = True
 

@@ -42,6 +42,15 @@ class WLAN:
     def connect(self, ssid="", key="", bssid=None):
         _ask("connect", _link.packed(ssid), _link.packed(key or ""))
 
+    def scan(self):
+        words = _ask("scan").split()
+        found = []
+        while words:
+            ssid, bssid, channel, dbm, security = words[:5]
+            words = words[5:]
+            found.append((_bytes(ssid), _bytes(bssid), int(channel), int(dbm), int(security), False))
+        return found
+
     def disconnect(self):
         _ask("disconnect")
 
@@ -75,3 +84,9 @@ class WLAN:
             return _ask("ap_config", *words)
         for name, value in settings.items():
             _ask("config", name, _link.packed(value) if name == "hostname" else int(value))
+
+
+def _bytes(packed):
+    import binascii
+
+    return binascii.unhexlify(packed[1:])
