@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote_plus
 
 import aiohttp
 
@@ -63,7 +64,10 @@ def read(cloud: Mapping[str, Any], roots: Sequence[bytes]) -> list[Port]:
 async def _read(cloud: Mapping[str, Any], context: ssl.SSLContext) -> list[Port]:
     connector = aiohttp.TCPConnector(ssl=context)
     async with aiohttp.ClientSession(cloud["base_url"], connector=connector, timeout=_TIMEOUT) as session:
-        keys = {"Authorization": aiohttp.encode_basic_auth(cloud["client_id"], cloud["client_secret"])}
+        names = cloud["client_id"], cloud["client_secret"]
+        if cloud.get("basic_auth") == "form":
+            names = quote_plus(names[0]), quote_plus(names[1])
+        keys = {"Authorization": aiohttp.encode_basic_auth(*names)}
         grant = {"grant_type": "client_credentials"}
         answer = await _answer(session, "POST", "/oauth/token", headers=keys, data=grant)
         token = answer.get("access_token")

@@ -6,6 +6,7 @@ Sources: Realer API, sections 3.1 to 3.3; RFC 6749 section 4.4; RFC 7009. Pure.
 import binascii
 
 from firmware.cloud.keys import basic
+from firmware.core.nouns import Secret
 
 _MQTT_SCOPES = "iot:catalog:read iot:mqtt:connect iot:mqtt:ack:read iot:mqtt:feed-data:write"
 
@@ -31,5 +32,16 @@ def oauth(cfg, revoke=None, scopes=""):
     if revoke:
         # Every byte is escaped, because a plus sign would arrive as a blank.
         body = b"token=%" + binascii.hexlify(revoke.reveal().encode(), "%")
+    if cfg.get("basic_auth") == "form":
+        # RFC 6749, section 2.3.1 and appendix B.
+        cfg = {
+            "client_id": _form(cfg["client_id"]),
+            "client_secret": Secret(_form(cfg["client_secret"].reveal())),
+        }
     headers = basic(cfg), ("Content-Type", "application/x-www-form-urlencoded")
     return "POST", "/oauth/revoke" if revoke else "/oauth/token", headers, body
+
+
+def _form(text):
+    plain = b"*-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    return "".join([chr(c) if c in plain else "%%%02X" % c for c in text.encode()])

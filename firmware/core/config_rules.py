@@ -76,6 +76,7 @@ base_url https://host[:port] 9..128 (http shows the secret) ="https://api.therea
 device_id id 1..64
 client_id id 1..64
 client_secret secret 8..256
+basic_auth plain|form ="plain"
 poll_s 2..3600 =10
 
 thinger

@@ -34,7 +34,7 @@ CLEAR, ENTER, DOWN = "\x15", "\r", "\x1b[B"
 def choices() -> list[str]:
     """The questions about a Realer cloud at which a word is picked, the first one by Enter."""
     rules = check_config.device().rules
-    lines = [line.split(" =")[0].split(" ") for line in rules("cloud") + rules("realer")]
+    lines = [line.split(" ") for line in rules("cloud") + rules("realer") if " =" not in line]
     return [f"cloud.{line[0]}" for line in lines if re.fullmatch(r"[a-z]+(\|[a-z]+)+", line[1])]
 
 

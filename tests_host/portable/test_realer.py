@@ -45,6 +45,16 @@ def test_long_keys_make_one_header_line():
     assert "\n" not in dict(oauth.oauth(keys)[2])["Authorization"]
 
 
+def test_keys_of_any_letters_go_as_they_are_or_form_encoded():
+    keys = dict(CFG, client_id="cdv_1-a.b", client_secret=Secret("a% +:/\u00e4\u20ac"))
+    for encoding, expected in (
+        ("plain", "cdv_1-a.b:a% +:/\u00e4\u20ac".encode()),
+        ("form", b"cdv_1-a.b:a%25%20%2B%3A%2F%C3%A4%E2%82%AC"),
+    ):
+        header = dict(oauth.oauth(dict(keys, basic_auth=encoding))[2])["Authorization"]
+        assert binascii.a2b_base64(header[6:]) == expected
+
+
 def test_a_token_of_any_letters_survives_the_form_that_revokes_it():
     method, target, _, body = oauth.oauth(CFG, Secret("a+/=&%"))
     assert (method, target) == ("POST", "/oauth/revoke")

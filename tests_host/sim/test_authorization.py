@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from tools.cloud.model import Plan
-from tools.sim.device import DEVICE_ID
+from tools.cloud.demo import demo_device
+from tools.cloud.model import Model, Plan
+from tools.sim.device import DEVICE_ID, SimDevice, demo_config
 
 
 async def _pump_on(device):
@@ -23,6 +25,24 @@ async def test_a_token_is_renewed_while_work_goes_on(device):
     assert len(issued) >= 6 and all(2695 <= gap <= 2715 for gap in gaps)
     assert not device.model.named("unauthorized")
     assert device.net.dials == 1, "renewal uses the open connection"
+
+
+@pytest.mark.parametrize("encoding", ["plain", "form"])
+async def test_a_secret_of_any_letters_is_understood_as_the_cloud_wants_it(virtual_loop, tmp_path, encoding):
+    secret = "p% +:/?&=ä€-secret-not-real"
+    config = demo_config(client_secret=secret, basic_auth=encoding)
+    model = Model(seed=1)
+    model.served.form_keys = encoding == "form"
+    model.add_device(replace(demo_device(), client_secret=secret))
+    device = SimDevice(virtual_loop, tmp_path, config, model)
+    device.power_on()
+    await _pump_on(device)
+    assert not model.named("token_refused")
+    device.app.link.account.cfg["basic_auth"] = "plain" if encoding == "form" else "form"
+    model.expire_tokens(DEVICE_ID, device.wall())
+    await device.until(lambda: model.named("token_refused"), 30)
+    await device.power_off()
+    assert secret not in "\n".join(device.lines)
 
 
 async def test_renewal_that_fails_is_no_lapse_until_the_token_ends(device):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from tools.cloud import contract
 from tools.cloud.messages import OAuthRefusal, Refusal, Request, Response, to_json
@@ -52,6 +52,8 @@ def _client(model: Model, request: Request, now: float) -> Any:
     if scheme.lower() != "basic" or not colon:
         model.violation(now, request, "OAuth endpoints need a Basic header with client_id:client_secret")
         raise OAuthRefusal(401, "invalid_client", "Invalid client authentication.")
+    if model.served.form_keys:
+        client_id, secret = unquote_plus(client_id), unquote_plus(secret)
     device = known_client(model, client_id, secret, now)
     if device is None:
         raise OAuthRefusal(401, "invalid_client", "Invalid client authentication.")
