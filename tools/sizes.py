@@ -21,7 +21,7 @@ from tools.linkcache import linked
 from tools.linker import Program
 from tools.mpy import CompileError, compiled
 
-MPY_BYTES = {"realer-https": 38 * 1024, "thinger-iotmp": 39 * 1024}
+MPY_BYTES = {"realer-https": 39 * 1024, "thinger-iotmp": 39 * 1024}
 MPY_BYTES |= dict.fromkeys(("realino-https", "realino-auto"), 39 * 1024)
 MPY_BYTES |= dict.fromkeys(("bootstrap-https", "auto-https"), 42 * 1024)
 MPY_BYTES |= dict.fromkeys(("realer-mqtt", "realer-auto"), 46 * 1024)
