@@ -1,8 +1,9 @@
 """`python -m tools.mutate [--seed N] [--sample N]`: do the tests notice when the device code is wrong?
 
-A sample of the mutants that cosmic-ray makes of the device's decisions, links, loops and engines is put, one at a time,
-into a copy of the tree. The portable tests run first; what they pass is played in virtual time by the stories and the
-simulation. Prints each mutant that survives, and one JSON line; the seed in it draws the same sample again.
+A sample of the mutants that cosmic-ray makes of the device's decisions, links, loops and engines is put, one at a
+time, into a copy of the tree. The portable tests run first, on two interpreters; what they pass is played in virtual
+time by the stories and the simulation. Prints each mutant that survives, and one JSON line; the seed in it draws the
+same sample again.
 
 Owns the sample and the order of tests. Refuses to judge what survives: many mutants mean the same as the original, such
 as another deadline of a second, and none of this is a gate.
@@ -36,6 +37,7 @@ PARTS = ("firmware/core", "firmware/links", "firmware/runtime", "lib")
 _PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 STAGES = (
     ("portable", (*_PYTEST, "tests_host/portable"), 120),
+    ("portable on MicroPython", ("-m", "tools.portable", "--bits", "32"), 300),
     ("stories", (*_PYTEST, "-n", "2", "tests_host/sim"), 900),
     ("simulation", ("-m", "tools.simulate", "--seeds", "1..4", "--hours", "4"), 300),
 )
@@ -78,19 +80,30 @@ def modules(root: Path = ROOT, parts: tuple[str, ...] = PARTS) -> list[str]:
 
 
 def mutants(paths: list[str], root: Path = ROOT) -> Iterator[Mutant]:
-    """All of them. Texts are left alone: what the device says is no promise."""
+    """All of them but those of what the device says, which is no promise."""
     from cosmic_ray.ast import ast_nodes, get_ast  # noqa: PLC0415 - beside the environment
     from cosmic_ray.plugins import get_operator, operator_names  # noqa: PLC0415
 
     operators = {name: get_operator(name) for name in operator_names()}
     for path in paths:
-        nodes = list(ast_nodes(get_ast((root / path).read_text(encoding="utf-8"))))
+        text = (root / path).read_text(encoding="utf-8")
+        said, nodes = list(sayings(text)), list(ast_nodes(get_ast(text)))
         for name, operator in operators.items():
             if operator.arguments():
                 continue
             places = [place for node in nodes for place in operator().mutation_positions(node)]
             for occurrence, (start, _) in enumerate(places):
-                yield Mutant(path, name, occurrence, start[0])
+                if not any(first <= tuple(start) < last for first, last in said):
+                    yield Mutant(path, name, occurrence, start[0])
+
+
+def sayings(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """From where to where, by line and column, a text is put together, or the log told something."""
+    for node in ast.walk(ast.parse(text)):
+        told = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("say", "log")
+        left = node.left if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) else None
+        if told or (isinstance(left, ast.Constant) and isinstance(left.value, str)):
+            yield (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
 
 
 def changed(mutant: Mutant, text: str) -> str:

@@ -51,3 +51,8 @@ def test_the_copy_is_the_tree_as_it_is_with_what_is_not_committed(tmp_path: Path
 
 def test_a_survivor_is_shown_as_what_changed():
     assert mutate.difference("a\nb = 1\nc\n", "a\nb = 2\nc\n") == "    -b = 1\n    +b = 2"
+
+
+def test_what_the_device_says_is_left_alone():
+    text = "a = 1 % 2\nself.say('info', a + 1)\nb = 'x %d' % (a +\n 2)\nc = 3\n"
+    assert list(mutate.sayings(text)) == [((2, 0), (2, 23)), ((3, 4), (4, 3))]

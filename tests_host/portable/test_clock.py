@@ -59,6 +59,20 @@ async def test_a_deadline_cancels():
     assert log == ["ended"]
 
 
+async def test_a_deadline_strikes_after_its_milliseconds_and_not_before():
+    done = []
+
+    async def sleeps(ms):
+        await asyncio.sleep(ms / 1000)
+        done.append(ms)
+
+    tasks = [asyncio.create_task(sleeps(ms)) for ms in (5, 10000)]
+    assert await ending(clock().within(23, never([]))) is asyncio.TimeoutError
+    assert done == [5]
+    tasks[1].cancel()
+    assert await ending(tasks[1]) is asyncio.CancelledError
+
+
 async def test_the_deadline_around_strikes_through_the_one_inside():
     log, inner = [], []
 
