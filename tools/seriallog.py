@@ -1,7 +1,7 @@
 """What a board says on its serial port, as lines, and how they look on a terminal.
 
-It only listens: nothing it does stops the program on the board. Of the lines it knows the level, and the names in
-tracebacks; what they mean for a deploy, `tools.outcome` knows.
+It only listens: nothing it does stops the program on the board. Of the lines it knows the level, the names in
+tracebacks and what numbers mean; what they mean for a deploy, `tools.outcome` knows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from rich.console import Console
 from serial import Serial
 
+from tools.reasons import explained
 from tools.tracebacks import readable
 
 BAUD = 115200
@@ -64,6 +65,6 @@ def follow(lines: Lines, console: Console) -> None:
 
 def show(line: str, console: Console) -> str:
     """What was shown: what a board says is no markup, and must not steer the terminal."""
-    text = readable("".join(c if c.isprintable() else "?" for c in line))
+    text = explained(readable("".join(c if c.isprintable() else "?" for c in line)))
     console.print(text, style=_STYLES.get(level(line)))
     return text
