@@ -18,7 +18,10 @@ from tools.outcome import Start
         ("+9 W Wi-Fi: reason 2", "authentication expired"),
         ("+9 W link failed: token: connect: 118; next try in 2 s", "EHOSTUNREACH"),
         ("+9 W link failed: commands: closed: -113; next try in 2 s", "the network went away"),
-        ("+9 W link failed: token: tls: -17040; next try in 2 s", "RSA: public operation failed; memory is short"),
+        (
+            "+9 W link failed: token: tls: -17040; next try in 2 s",
+            "RSA: public operation failed; memory is short",
+        ),
         ("+9 W link failed: token: tls: -30592; next try in 2 s", "fatal alert"),
         ("+9 W link failed: token: connect: -29312; next try in 2 s", "ended the connection"),
     ],
@@ -27,7 +30,9 @@ def test_a_number_gets_its_words(line, words):
     assert words in reasons.explained(line)
 
 
-@pytest.mark.parametrize("line", ["+1 I online", "connect: ECONNREFUSED", "reason 999", "mqtt 0xff ", "tls: -1"])
+@pytest.mark.parametrize(
+    "line", ["+1 I online", "connect: ECONNREFUSED", "reason 999", "mqtt 0xff ", "tls: -1"]
+)
 def test_what_has_no_words_stays_as_it_is(line):
     assert reasons.explained(line) == line
 
