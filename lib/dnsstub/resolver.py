@@ -56,7 +56,7 @@ class Resolver:
                 data = await self.exchange(ip, port, query(ident, host), clock, _TIMEOUT_MS)
                 addresses, ttl_s = parse(data, ident, host)
             except NetError as e:
-                error = NetError("dns", e.detail)
+                error = e if e.kind == "memory" else NetError("dns", e.detail)
                 continue
             if host not in cache and len(cache) >= _MAX_NAMES:
                 cache.clear()  # a device talks to two or three hosts: more only pass through
@@ -105,24 +105,35 @@ def _parse(data, ident, wanted):
     asked, at = _name(data, 12)
     if _word(data, 4) != 1 or asked != wanted or data[at : at + 4] != _QUESTION:
         raise NetError("dns", "not our question")
-    at += 4
-    found = []
     ttl_s = _MAX_TTL_S
-    # A CNAME comes before what it leads to, as resolvers send it (RFC 1034 section 4.3.2).
+    # Records come in any order (RFC 1034 section 3.6). Each round follows one alias of the name; a loop of them ends
+    # because there are no more rounds than records.
+    for _ in range(_word(data, 6) + 1):
+        found, alias, ttl_s = _records(data, at + 4, wanted, ttl_s)
+        if found:
+            return found, ttl_s
+        if not alias or alias == wanted:
+            break
+        wanted = alias
+    raise NetError("dns", "no address")
+
+
+def _records(data, at, wanted, ttl_s):
+    """([address text], alias or None, shortest life in s) of the name `wanted` among the answers, from `at` on."""
+    found = []
+    alias = None
     for _ in range(_word(data, 6)):
         owner, at = _name(data, at)
         kind, size = _word(data, at), _word(data, at + 8)
         at += 10
-        if owner == wanted and _word(data, at - 8) == _IN:
+        if owner == wanted and _word(data, at - 8) == _IN and kind in (_A, _CNAME):
             if kind == _CNAME:
-                wanted = _name(data, at)[0]
-            elif kind == _A and size == 4:
+                alias = _name(data, at)[0]
+            elif size == 4:
                 found.append("%d.%d.%d.%d" % (data[at], data[at + 1], data[at + 2], data[at + 3]))
-                ttl_s = min(ttl_s, _word(data, at - 6) << 16 | _word(data, at - 4))
+            ttl_s = min(ttl_s, _word(data, at - 6) << 16 | _word(data, at - 4))
         at += size
-    if not found:
-        raise NetError("dns", "no address")
-    return found, ttl_s
+    return found, alias, ttl_s
 
 
 def _word(data, at):

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from dnsstub.resolver import parse
 from tools.cloud import dns, ntp
 from tools.cloud.dns import DnsServer
 from tools.cloud.ntp import EPOCH_1900_S, NtpServer
@@ -51,6 +52,17 @@ def test_dns_misbehaves_on_demand():
     assert head(dns.answer(query, "wrong_id")) == (0x1235, 0, 1)
     truncated = dns.answer(query, "truncated")
     assert head(truncated) == (0x1234, 0, 0) and truncated[2] & 2
+
+
+@pytest.mark.parametrize(("mode", "records"), [("alias", 3), ("unordered", 5), ("strangers", 3), ("loop", 2)])
+def test_dns_answers_with_more_than_an_address_on_demand(mode, records):
+    query = question("api.realer.test")
+    packet = dns.answer(query, mode)
+    assert head(packet) == (0x1234, 0, records)
+    if mode in dns.ODD:
+        assert parse(packet, 0x1234, "api.realer.test") == (["127.0.0.1"], 60)
+    if mode == "unordered":
+        assert packet.index(b"\x7f\0\0\1") < packet.index(b"\xc0\x0c", len(query)), "the address comes first"
 
 
 @pytest.mark.parametrize("size", range(len(question("api.realer.test"))))

@@ -78,6 +78,75 @@ def test_alias_chain():
     assert parsed(message([one, two])) == "no address"
 
 
+def _permutations(items):
+    if len(items) < 2:
+        return [items]
+    return [
+        [items[i], *rest] for i in range(len(items)) for rest in _permutations(items[:i] + items[i + 1 :])
+    ]
+
+
+def test_records_may_come_in_any_order():
+    records = [
+        record(AT_NAME, 5, b"\x03cdn\xc0\x10"),
+        record(b"\x03CDN\xc0\x10", 5, b"\x01x\x00"),
+        record(b"\x01X\x00", 1, b"\x01\x02\x03\x04"),
+        record(b"\x04evil\x00", 1, b"\x06\x06\x06\x06"),
+    ]
+    orders = _permutations(records)
+    assert len(orders) == 24
+    for order in orders:
+        assert parsed(message(order)) == (["1.2.3.4"], 60)
+
+
+def test_addresses_behind_an_alias_keep_their_order():
+    alias = record(AT_NAME, 5, b"\x01x\x00")
+    first = record(b"\x01x\x00", 1, b"\x01\x02\x03\x04")
+    second = record(b"\x01x\x00", 1, b"\x01\x02\x03\x05", b"\x00\x00\x00\x28")
+    assert parsed(message([first, alias, second])) == (["1.2.3.4", "1.2.3.5"], 40)
+
+
+def test_an_address_of_an_alias_that_nothing_leads_to_is_ignored():
+    lost = record(b"\x01y\x00", 1, b"\x06\x06\x06\x06")
+    beside = record(b"\x01z\x00", 5, b"\x01y\x00")
+    assert parsed(message([lost, beside, record(AT_NAME, 5, b"\x01x\x00")])) == "no address"
+    assert parsed(message([lost, beside, A])) == (["192.0.2.1"], 60)
+
+
+def test_a_loop_of_aliases_ends_without_an_address():
+    there = record(AT_NAME, 5, b"\x01x\x00")
+    back = record(b"\x01x\x00", 5, AT_NAME)
+    own = record(AT_NAME, 5, AT_NAME)
+    evil = record(b"\x04evil\x00", 1, b"\x06\x06\x06\x06")
+    for loop in ([there, back], [back, there], [own], [own, own], [there, evil, back, own]):
+        assert parsed(message(loop)) == "no address"
+
+
+def test_an_address_inside_a_loop_of_aliases_is_taken():
+    there = record(AT_NAME, 5, b"\x01x\x00")
+    back = record(b"\x01x\x00", 5, AT_NAME)
+    address = record(b"\x01x\x00", 1, b"\x01\x02\x03\x04")
+    for order in _permutations([there, back, address]):
+        assert parsed(message(order)) == (["1.2.3.4"], 60)
+
+
+def test_the_shortest_life_on_the_way_counts():
+    alias = record(AT_NAME, 5, b"\x01x\x00", b"\x00\x00\x00\x1e")
+    address = record(b"\x01x\x00", 1, b"\x01\x02\x03\x04")
+    for order in ([alias, address], [address, alias]):
+        assert parsed(message(order)) == (["1.2.3.4"], 30)
+
+
+def test_a_chain_has_an_end():
+    chain = [
+        record(b"\x01" + bytes((97 + i,)) + b"\x00", 5, b"\x01" + bytes((98 + i,)) + b"\x00")
+        for i in range(20)
+    ]
+    first = record(AT_NAME, 5, b"\x01a\x00")
+    last = record(b"\x01u\x00", 1, b"\x01\x02\x03\x04")
+    assert parsed(message([last, *reversed(chain), first])) in ((["1.2.3.4"], 60), "no address")
+
+
 def test_answers_about_others_are_ignored():
     stranger = record(b"\x04evil\x00", 1, b"\x06\x06\x06\x06")
     aaaa = record(AT_NAME, 28, bytes(16))

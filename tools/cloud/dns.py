@@ -1,7 +1,8 @@
 """A tiny DNS server for the names of the simulation (RFC 1035; A records only).
 
 Owns `answer`, the pure half (query bytes to answer bytes), and an asyncio UDP server around it. Everything under
-`realer.test` is 127.0.0.1, anything else does not exist. Refuses recursion, caching and TCP.
+`realer.test` is 127.0.0.1, anything else does not exist. An answer may lead over aliases (CNAME) to the address, in
+order, in an order of its own, or in a circle. Refuses recursion, caching and TCP.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import struct
 
 from tools.cloud.udp import UdpServer
 
-MODES = ("", "silent", "servfail", "truncated", "wrong_id", "nxdomain")
+FAILING = ("silent", "servfail", "truncated", "wrong_id", "nxdomain", "loop")
+ODD = ("alias", "unordered", "strangers")
+"""Answers that are right, and not as a simple server sends them."""
+MODES = ("", *FAILING, *ODD)
 ZONE = "realer.test"
-_A, _IN = 1, 1
+_A, _CNAME, _IN = 1, 5, 1
 _SERVFAIL, _NXDOMAIN, _TRUNCATED = 2, 3, 0x0200
 
 
@@ -26,13 +30,32 @@ def answer(query: bytes, mode: str = "", address: str = "127.0.0.1", ttl_s: int 
     kind, class_ = struct.unpack_from(">HH", query, end)
     known = name == ZONE or name.endswith("." + ZONE)
     code = _SERVFAIL if mode == "servfail" else 0 if known and mode != "nxdomain" else _NXDOMAIN
-    record = b""
+    records = []
     if code == 0 and (kind, class_) == (_A, _IN) and mode != "truncated":
-        # 0xc00c points back at the name of the question (RFC 1035, 4.1.4).
-        record = struct.pack(">HHHIH", 0xC00C, _A, _IN, ttl_s, 4) + ipaddress.IPv4Address(address).packed
+        records = _records(mode, ipaddress.IPv4Address(address).packed, ttl_s)
     flags = 0x8400 | (flags & 0x0100) | 0x0080 | code | (_TRUNCATED if mode == "truncated" else 0)
     ident = (ident + 1) & 0xFFFF if mode == "wrong_id" else ident
-    return struct.pack(">6H", ident, flags, count, int(bool(record)), 0, 0) + query[12 : end + 4] + record
+    head = struct.pack(">6H", ident, flags, count, len(records), 0, 0)
+    return head + query[12 : end + 4] + b"".join(records)
+
+
+def _records(mode: str, address: bytes, ttl_s: int) -> list[bytes]:
+    """The answers about the name of the question, at which 0xc00c points (RFC 1035, 4.1.4)."""
+    asked, middle, last, other = b"\xc0\x0c", b"\x03cdn\x00", b"\x04edge\x03cdn\x00", b"\x08stranger\x00"
+    strange = [_record(other, _A, bytes((203, 0, 113, 66)), ttl_s), _record(other, _CNAME, last, ttl_s)]
+    if mode == "loop":
+        return [_record(asked, _CNAME, middle, ttl_s), _record(middle, _CNAME, asked, ttl_s)]
+    if mode == "strangers":
+        return [*strange, _record(asked, _A, address, ttl_s)]
+    if mode in ODD:
+        chain = [_record(asked, _CNAME, middle, ttl_s), _record(middle, _CNAME, last, ttl_s)]
+        chain.append(_record(last, _A, address, ttl_s))
+        return chain if mode == "alias" else [*reversed(chain), *strange]
+    return [_record(asked, _A, address, ttl_s)]
+
+
+def _record(owner: bytes, kind: int, data: bytes, ttl_s: int) -> bytes:
+    return owner + struct.pack(">HHIH", kind, _IN, ttl_s, len(data)) + data
 
 
 def _header(query: bytes) -> tuple[int, int, int]:
