@@ -42,11 +42,13 @@ class Timer:
         return not self.left_ms(now)
 
 
-_MAX_SHIFT = const(16)
+_FIRST = const(4)
+_LAST = const(28)
 
 
 class Backoff:
-    """Waits of `least_ms` up to a window that doubles from `base_ms` to `cap_ms` with every failure."""
+    """Waits that double with every failure, from `base_ms` to sixteen times as much. That lasts for twenty-four more
+    failures, so that a short outage is over within one short wait; then they double again up to `cap_ms`."""
 
     def __init__(self, base_ms, cap_ms, least_ms=1000):
         self.base_ms = base_ms
@@ -58,7 +60,11 @@ class Backoff:
         self.failures = 0
 
     def next_ms(self, bits):
-        """The next wait for 32 random `bits`. Full jitter keeps a fleet from returning in step after an outage."""
-        window = min(self.cap_ms, self.base_ms << min(self.failures, _MAX_SHIFT)) - self.least_ms
+        """The next wait for 32 random `bits`: three quarters of the window or more, never more than all of it. That
+        keeps a fleet from returning in step after an outage, and no device waits much longer than it was down."""
+        failures = self.failures
         self.failures += 1
-        return self.least_ms + max(window, 0) * (bits >> 8) // 0xFFFFFF
+        shift = min(failures, _FIRST) if failures < _LAST else min(failures, 2 * _LAST) - _LAST + _FIRST + 1
+        window = min(self.cap_ms, self.base_ms << shift)
+        least = max(self.least_ms, window - window // 4)
+        return least + max(window - least, 0) * (bits >> 8) // 0xFFFFFF

@@ -5,6 +5,7 @@ from micropython import const
 from firmware.core.timing import Backoff, Timer
 
 _MOST_MISSES = const(3)
+_RARE = const(28)  # failures after which Backoff goes beyond its short waits
 
 
 class TransportChoice:
@@ -13,7 +14,7 @@ class TransportChoice:
 
     def __init__(self, auto, now, saved=None):
         self.auto = auto
-        fresh = 0, False, Timer(now), Backoff(60000, 1800000, 30000)
+        fresh = 0, False, Timer(now), Backoff(2000, 1800000, 15000)
         self.misses, self.excluded, self.probe, self.probes = saved or fresh
 
     def state(self):
@@ -30,8 +31,13 @@ class TransportChoice:
         self.probes.reset()
 
     def give_up(self):
-        """Another attempt soon would come to the same."""
+        """Another attempt at once would come to the same."""
         self.misses = max(self.misses, _MOST_MISSES)
+
+    def refuse(self):
+        """The cloud has no MQTT for this device now: attempts become rare."""
+        self.give_up()
+        self.probes.failures = max(self.probes.failures, _RARE)
 
     def exclude(self):
         """MQTT can never work on this device: do not try it again. Whether that is new."""
@@ -45,6 +51,8 @@ class TransportChoice:
         `refused`: the cloud said no, `bits`: 32 random ones."""
         if not refused and self.misses < _MOST_MISSES:
             return None
+        if refused:
+            self.refuse()
         wait = self.probes.next_ms(bits)
         self.probe = Timer(now, wait)
         return wait

@@ -126,7 +126,7 @@ class TransportSteps:
         http = await self.https()
         await http.source.begin()
         if not self.allowed():
-            self.choice.give_up()
+            self.choice.refuse()
             raise LinkError("MQTT is not among the available protocols")
 
     async def read_catalog(self):
@@ -261,7 +261,7 @@ class TransportSteps:
 
     def unavailable(self, http, outcome, message):
         """The error to raise; another attempt soon would come to the same."""
-        self.choice.give_up()
+        self.choice.refuse()
         return LinkError(message) if self.link.auto else http.refused(outcome, message)
 
     def parsed(self, importing, *args):

@@ -17,13 +17,14 @@ async def upkeep(steps):
         if not link.steps:
             return
     http = await link.polling.bring()
-    limiter = http.limiter
-    if not on_mqtt and not await http.slot(limiter.report_wait_ms):
-        return
-    now = steps.clock.ms()
-    if limiter.wait_ms(now):
-        return
     step = link.steps[0]
+    # While polling a step may push a poll: the sooner it is over, the sooner there are none. To connect is no request.
+    if step != "connect":
+        if not on_mqtt:
+            await http.slot(http.limiter.wait_ms)
+        if http.limiter.wait_ms(steps.clock.ms()):
+            return
+    now = steps.clock.ms()
     try:
         if await getattr(steps, step)():
             return

@@ -83,27 +83,44 @@ def test_what_has_passed_stays_passed_for_weeks():
         assert timer.passed(at(hour * HOUR_MS))
 
 
-def test_the_window_of_a_backoff_doubles_up_to_its_cap():
-    backoff = Backoff(2000, 60000)
-    longest = [backoff.next_ms(ALL_BITS) for _ in range(8)]
-    assert longest == [2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000]
-    assert backoff.failures == 8
+def test_the_window_of_a_backoff_doubles_stays_and_doubles_again_up_to_its_cap():
+    backoff = Backoff(2000, 300000)
+    longest = [backoff.next_ms(ALL_BITS) for _ in range(33)]
+    assert longest == [2000, 4000, 8000, 16000] + [32000] * 24 + [64000, 128000, 256000, 300000, 300000]
+    assert backoff.failures == 33
     backoff.reset()
     assert backoff.failures == 0 and backoff.next_ms(ALL_BITS) == 2000
 
 
-def test_jitter_takes_from_the_whole_window():
+def test_a_cap_holds_from_the_beginning():
+    backoff = Backoff(5000, 12000)
+    assert [backoff.next_ms(ALL_BITS) for _ in range(40)] == [5000, 10000] + [12000] * 38
+
+
+def test_jitter_takes_from_the_last_quarter_of_the_window():
     for bits, wait in (
-        (0, 1000),  # exactly the least
-        (0xFF, 1000),  # the lowest byte does not count
-        (0x7FFFFFFF, 8499),
-        (0x80000000, 8500),
-        (0xC0000000, 12250),
+        (0, 12000),  # exactly the least
+        (0xFF, 12000),  # the lowest byte does not count
+        (0x7FFFFFFF, 13999),
+        (0x80000000, 14000),
+        (0xC0000000, 15000),
         (ALL_BITS, 16000),
     ):
         backoff = Backoff(16000, 60000)
         got = backoff.next_ms(bits)
         assert abs(got - wait) <= (bits > 0xFF), (bits, got)
+
+
+def test_no_wait_is_much_longer_than_the_outage_so_far():
+    for luck in (0, 0x80000000, ALL_BITS):
+        for least, worst in ((0, ALL_BITS), (luck, luck)):
+            backoff, other = Backoff(2000, 300000), Backoff(2000, 300000)
+            down_ms = 0
+            for _ in range(40):
+                wait = backoff.next_ms(worst)
+                assert wait <= 2 * down_ms + 2000
+                assert wait <= 32000 or down_ms > 590000
+                down_ms += other.next_ms(least)
 
 
 def test_a_backoff_never_waits_less_than_its_least():

@@ -40,15 +40,26 @@ def test_a_few_misses_are_tried_again_at_once():
 def test_more_are_followed_by_polling_until_the_probe():
     choice = missed(TransportChoice(True, START), MISSES)
     wait = choice.poll_instead(START, HALF, False)
-    assert 30000 <= wait <= 60000
+    assert wait == 15000
     assert not choice.tries_mqtt(at(wait - 1))
     assert choice.tries_mqtt(at(wait))
 
 
-def test_probes_become_rarer_up_to_half_an_hour():
-    choice = missed(TransportChoice(True, START), MISSES)
-    waits = [choice.poll_instead(START, 0xFFFFFFFF, False) for _ in range(8)]
-    assert waits == [60000, 120000, 240000, 480000, 960000, 1800000, 1800000, 1800000]
+def test_probes_are_soon_for_a_quarter_of_an_hour_and_become_rarer_up_to_half_an_hour():
+    for luck in (0, 0xFFFFFFFF):
+        choice = missed(TransportChoice(True, START), MISSES)
+        waits = [choice.poll_instead(START, luck, False) for _ in range(38)]
+        assert max(waits[:28]) <= 32000 and sum(waits[:28]) > 600000
+        assert waits[28:] == sorted(waits[28:]) and 1350000 <= waits[-1] <= 1800000
+
+
+def test_what_the_cloud_refuses_is_rare_from_the_beginning():
+    choice = missed(TransportChoice(True, START), 1)
+    waits = [choice.poll_instead(START, 0xFFFFFFFF, True) for _ in range(6)]
+    assert waits == [64000, 128000, 256000, 512000, 1024000, 1800000]
+    choice = TransportChoice(True, START)
+    choice.refuse()
+    assert choice.poll_instead(START, 0xFFFFFFFF, False) == 64000
 
 
 def test_a_steady_session_is_a_fresh_start():
@@ -59,7 +70,7 @@ def test_a_steady_session_is_a_fresh_start():
     assert choice.tries_mqtt(START)
     assert choice.poll_instead(START, HALF, False) is None
     missed(choice, MISSES)
-    assert choice.poll_instead(START, 0xFFFFFFFF, False) == 60000
+    assert choice.poll_instead(START, 0xFFFFFFFF, False) == 15000
 
 
 def test_a_refusal_is_not_tried_again_at_once():
@@ -94,7 +105,7 @@ def test_a_later_one_goes_on_where_the_earlier_one_was():
         wait = earlier.poll_instead(START, 0xFFFFFFFF, False)
     later = TransportChoice(True, at(1), earlier.state())
     assert not later.tries_mqtt(at(wait - 1)) and later.tries_mqtt(at(wait))
-    assert later.poll_instead(at(wait), 0xFFFFFFFF, False) == 480000
+    assert later.poll_instead(at(wait), 0xFFFFFFFF, False) == 16000
     earlier.exclude()
     again = TransportChoice(True, at(2), earlier.state())
     assert again.excluded and again.exclude() is False
