@@ -13,7 +13,7 @@ from firmware.core.outbox import Outbox, Source
 from firmware.core.output import Output
 from firmware.core.panel import Debounce
 from firmware.core.safety import Lease, Safety
-from firmware.device import Device, adopting, keeping, wifi_joining
+from firmware.device import Device, adopting, keeping, listening, wifi_joining
 from firmware.links.account import Account
 from firmware.runtime.keeper import Keeper
 from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
@@ -31,7 +31,9 @@ def start(config, board, log, store, boots):
     from firmware.runtime.console import ConsoleLoop
 
     clock = log.clock
-    wifi = config["wifi"] and board.wifi(config["wifi"]["hostname"])
+    wifi = config["wifi"] and board.wifi(
+        config["wifi"]["hostname"], power_save(config), config["wifi"]["country"]
+    )
     if wifi:
         wifi.joining = Unit(wifi_joining, clock.sleep_ms)
     net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC, board)
@@ -50,12 +52,30 @@ def start(config, board, log, store, boots):
     return device
 
 
+def known_networks(config):
+    """Of each its name, password, access point and address, as they are needed while the device runs."""
+    found = []
+    for item in config["wifi"]["networks"] if config["wifi"] else ():
+        bssid = item["bssid"] and bytes([int(part, 16) for part in item["bssid"].split(":")])
+        fixed = item["ip"] and (item["ip"], item["netmask"], item["gateway"], item["dns"] or item["gateway"])
+        found.append((item["ssid"], item["password"], bssid, fixed))
+    return found
+
+
+def power_save(config):
+    """How much power Wi-Fi saves, see drivers.wifi: what is held open hears at once only without it."""
+    saves = config["wifi"]["power_save"]
+    if saves is None:
+        return int(config["cloud"]["transport"] == "https")
+    return 2 if saves else 0
+
+
 def _forget(board, wifi, net, log, link):
     """Nothing of all this is built a second time, and what built it takes 4 KB.
 
     Set to None, for a class keeps the value of an attribute that was deleted (MicroPython's py/map.c).
     """
-    type(board).rtc_get = Outbox.restore = Supervisor.add = None
+    type(board).wifi = type(board).rtc_get = Outbox.restore = Supervisor.add = None
     parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease) if part]
     for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
         once.__init__ = None
@@ -77,7 +97,8 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     if update:
         cloud["ports"].append(update["pin_port"])
     controller = _controller(config, board, store, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
-    network = NetworkLoop(clock, rng, say, wifi, config["wifi"]["networks"] if wifi else (), net, board)
+    network = NetworkLoop(clock, rng, say, wifi, known_networks(config), net, board)
+    network.controller, network.climbing = controller, listening
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)
     keeper = _keeper(clock, say, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, keeper.utc)

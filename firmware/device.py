@@ -114,6 +114,14 @@ def wifi_joining():
     return WifiJoining, WifiControl
 
 
+def listening():
+    """What a network loop loads while nobody is heard, or memory was short, see there."""
+    from firmware.drivers.wifi_control import WifiControl
+    from firmware.runtime.listening import Listening
+
+    return Listening, WifiControl
+
+
 def drop(*prefixes):
     """What was needed once makes room for what is needed always."""
     for name in list(sys.modules):

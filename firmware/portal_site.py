@@ -155,7 +155,7 @@ class Site:
 
 def sought(network):
     """Why no network was joined, in words, and what the latest look around has found."""
-    names = ", ".join([known["ssid"] for known in network.networks])
+    names = ", ".join([known[0] for known in network.networks])
     control = network.joining and network.joining.control
     try:
         last = control.status() if control else ""

@@ -20,6 +20,8 @@ _KINDS = {
     "secret-wpa": "{} bytes of text",
     "port": "{} bytes of text, or a whole number",
     "id": "{} letters, digits, - and _",
+    "ip": "an address such as 192.168.1.20",
+    "mac": "the address of a radio, such as 24:0a:c4:00:00:01",
     "list": "a list of {}, in square brackets",
     "object": "an object, in braces",
 }

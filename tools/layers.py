@@ -44,7 +44,7 @@ PURE = {"micropython", "struct", "json", "math", "binascii", "collections", "has
 LIBRARY = PURE | {"asyncio", "errno", "gc", "io", "os", "select", "socket", "ssl", "sys", "time", "tls"}
 HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "bluetooth", "espnow", "vfs"}
 MODULES = {
-    "drivers": LIBRARY | HARDWARE,
+    "drivers": LIBRARY | HARDWARE | {"_thread"},
     "boot": {"machine", "json", "sys", "time", "vfs"},
     "main": LIBRARY | {"machine"},
     "heap": LIBRARY | {"esp32", "_thread"},

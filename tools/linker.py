@@ -32,10 +32,11 @@ _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
     "firmware.core.catalog", "firmware.keeper_writing", "firmware.runtime.wifi_joining",
-    "firmware.drivers.wifi_control", "firmware.runtime.status",
+    "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.listening",
     "firmware.updater", "firmware.update", "firmware.update_rom", "firmware.update_whole",
     "firmware.portal", "firmware.portal_site",
-    "firmware.links.dialing", "firmware.links.time_query", "firmware.links.login", "firmware.links.iot_sender",
+    "firmware.links.dialing", "firmware.links.time_query", "firmware.links.explaining",
+    "firmware.links.login", "firmware.links.iot_sender",
     "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",
     "firmware.cloud.large_body", "firmware.links.renewal",
     "firmware.links.polling", "firmware.links.mqtt", "firmware.cloud.mqtt_catalog", "firmware.links.transport_steps",

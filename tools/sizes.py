@@ -21,7 +21,7 @@ from tools.linkcache import linked
 from tools.linker import Program
 from tools.mpy import CompileError, compiled
 
-MPY_BYTES = {"realer-https": 39 * 1024, "thinger-iotmp": 39 * 1024}
+MPY_BYTES = {"realer-https": 39 * 1024, "thinger-iotmp": 42 * 1024}
 MPY_BYTES |= dict.fromkeys(("realino-https", "realino-auto"), 39 * 1024)
 MPY_BYTES |= dict.fromkeys(("bootstrap-https", "auto-https"), 42 * 1024)
 MPY_BYTES |= dict.fromkeys(("realer-mqtt", "realer-auto"), 46 * 1024)
@@ -34,8 +34,9 @@ _HALVES = {
     "auto": ("https_bootstrap", "https_realino"),
 }
 """By `cloud.api` the HTTPS half; where there are two, one of them at a time."""
-_FOR_A_MOMENT = ("core.catalog", "keeper_writing", "links.time_query", "runtime.status")
+_FOR_A_MOMENT = ("core.catalog", "keeper_writing", "links.time_query", "links.explaining", "runtime.status")
 _FOR_WIFI = ("runtime.wifi_joining", "drivers.wifi_control")
+_FOR_SILENCE = ("runtime.listening", "drivers.wifi_control", "links.time_query")
 _BESIDE_STEPS = ("links.transport_failures", "links.transport_upkeep")
 _BEFORE = ("heap",), ("start", "config_file"), ("start", "settings"), ("start", "app")
 """What bounds the heap, what reads the configuration, and what builds the device: gone before any half is loaded."""
@@ -144,7 +145,7 @@ def _moments(row: str, link: str, size: Mapping[str, int]) -> Iterator[dict[str,
         return {path: size[path] for path in paths}
 
     api = row.partition("-")[0]
-    yield from (units(*names) for names in (*_BEFORE, _FOR_WIFI, ("links.dialing",)))
+    yield from (units(*names) for names in (*_BEFORE, _FOR_WIFI, _FOR_SILENCE, ("links.dialing",)))
     yield from (units(name) for name in _FOR_A_MOMENT)
     for half in _HALVES.get(api, ()):
         yield units("links.polling", f"links.{half}", "cloud.large_body")

@@ -123,7 +123,7 @@ class _Walk:
         level = "error" if name in ("outputs", "sensors", "buttons") else "warning"
         for key in raw:
             self.say(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
-        for level, key, allowed in _flaws(out, name, path, self.seen):
+        for level, key, allowed in list(_wifi_flaws(out)) + list(_flaws(out, name, path, self.seen)):
             self.say(level, dot + key, out[key], allowed)
         if only:
             self.problems[first:] = only
@@ -162,3 +162,31 @@ def _flaws(item, name, path, seen):
             yield "error", key, "one of its own, not that of " + seen[use]
         seen[use] = path
     seen["pin_port", item.get("mode"), port] = path
+
+
+def _wifi_flaws(item):
+    """What is wrong with the country of Wi-Fi, or with the fixed address of a network."""
+    country = item.get("country")
+    if country and not (country.isalpha() and country.upper() == country):
+        yield "error", "country", "two capital letters (ISO 3166-1), such as DE"
+    ip, gateway = item.get("ip"), item.get("gateway")
+    if not ip:
+        for key in ("gateway", "dns"):
+            if item.get(key):
+                yield "warning", key, "only beside ip; without one the network tells it"
+        return
+    mask = _number(item.get("netmask", "255.255.255.0"))
+    host = mask ^ 0xFFFFFFFF
+    if host & (host + 1) or not 2 < host < 1 << 24:
+        yield "error", "netmask", "255.0.0.0 to 255.255.255.252, ones before zeros"
+    elif not 0 < _number(ip) & host < host or _number(ip) >> 24 in (0, 127) or _number(ip) >> 29 == 7:
+        yield "error", "ip", "the address of one device in that netmask"
+    elif not gateway or (_number(gateway) ^ _number(ip)) & mask or gateway == ip:
+        yield "error", "gateway", "another address in the network of ip and netmask"
+
+
+def _number(ip):
+    number = 0
+    for part in ip.split("."):
+        number = number << 8 | int(part)
+    return number

@@ -9,8 +9,8 @@ rule, as it is here, is what a person is told to be allowed; `tools.check_config
     a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point;
                     `false` and `true` are JSON's
     text 1..9       this many bytes of text; `secret`: kept in a `Secret`; `secret-wpa`: the same, of Wi-Fi; `port`: may
-                    be written as a number; `id`: the same, of letters, digits, - and _ only; host[:port], ip[:port],
-                    https://host[:port]: an address
+                    be written as a number; `id`: the same, of letters, digits, - and _ only; ip, host[:port],
+                    ip[:port], https://host[:port]: an address; `mac`: one of a radio
     list 1..9 rule  this many of them
     object          an object of the key's name
     (remark)        only to be read
@@ -45,10 +45,17 @@ wifi
 networks list 1..5 object
 hostname id 1..32 ="realer-device"
 dns list 0..3 ip[:port] 7..21 =[]
+country id 2 =null
+power_save false|true =null
 
 networks
 ssid text 1..32
 password secret-wpa 0|8..64 (64 are hex digits) =""
+bssid mac 17 (as 24:0a:c4:00:00:01) =null
+ip ip 7..15 =null
+netmask ip 7..15 ="255.255.255.0"
+gateway ip 7..15 =null
+dns ip 7..15 =null
 
 time
 servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]

@@ -38,6 +38,12 @@ def text(kind, size, value):
         return None  # half of a surrogate pair
     if pick(size, len(data)) is None or min(data + b" ") < 32 or (kind == "id" and data.lower().strip(_NAME)):
         return None
+    if kind == "mac":
+        value = value.lower()
+        fits = [len(part) == 2 and not part.strip("0123456789abcdef") for part in value.split(":")]
+        return value if fits == [True] * 6 else None
+    if kind == "ip":
+        return _address("ip[:port]", data) if b":" not in data else None
     if "[" in kind:
         return _address(kind, data.rstrip(b"/"))
     if kind[:6] != "secret":

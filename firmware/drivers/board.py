@@ -99,10 +99,10 @@ class Board:
     button = Button
     led = Led
 
-    def wifi(self, hostname):
+    def wifi(self, hostname, pm, country):
         from firmware.drivers.wifi import Wifi
 
-        return Wifi(hostname)
+        return Wifi(hostname, pm, country)
 
     def watchdog(self, timeout_ms):
         """Start the watchdog: the chip resets unless `feed()` is called every `timeout_ms`. It cannot be stopped."""

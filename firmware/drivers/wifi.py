@@ -8,18 +8,18 @@ from firmware.drivers.board import attempt
 
 
 class Wifi:
-    """`wlan`: the station's WLAN object once it is switched on, else None."""
+    """`pm`: how much power it saves, 0 none, 1 some, 2 most (wifi_ps_type_t of ESP-IDF); `country`: two letters or
+    None. `wlan`: the station's WLAN object once it is switched on, else None."""
 
-    def __init__(self, hostname):
+    def __init__(self, hostname, pm=0, country=None):
         self.hostname = hostname
+        self.pm = pm
+        self.country = country
         self.wlan = None
 
     def connected(self):
         """Whether the station has an address."""
         return self.wlan is not None and attempt("Wi-Fi", self.wlan.isconnected)
-
-    def ip(self):
-        return attempt("Wi-Fi", self.wlan.ifconfig)[0]
 
     def dns(self):
         """Addresses of name servers learned by DHCP, perhaps none."""

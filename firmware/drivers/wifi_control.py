@@ -1,8 +1,12 @@
 """How the station is switched on, connects and leaves: in memory only while there is no connection."""
 
 import network
+from micropython import const
 
 from firmware.drivers.board import attempt
+
+_ROOM = const(14000)  # bytes of heap that a hundred access points take
+_STACK = const(6144)
 
 _WORDS = (
     # ESP32 port: its own three states, then reason codes of ESP-IDF (wifi_err_reason_t).
@@ -19,24 +23,77 @@ _WORDS = (
 
 
 class WifiControl:
-    """`wifi`: the driver that stays. Only DriverError leaves this, and no password is part of one."""
+    """`wifi`: the driver that stays; `board`: tells how much heap is free. `found`: what the latest `look` came to,
+    once it is over: tuples as `WLAN.scan` has them, none where nobody could look. Only DriverError leaves this, and
+    no password is part of one."""
 
-    def __init__(self, wifi):
+    def __init__(self, wifi, board):
         self.wifi = wifi
+        self.board = board
+        self.found = None
 
     def start(self):
         """Switch the radio on, without connecting."""
         wifi = self.wifi
         attempt("Wi-Fi", network.hostname, wifi.hostname)
+        if wifi.country:
+            attempt("Wi-Fi", network.country, wifi.country)
         wlan = attempt("Wi-Fi", network.WLAN, network.STA_IF)
         attempt("Wi-Fi", wlan.active, True)
-        attempt("Wi-Fi", wlan.config, reconnects=0)
+        attempt("Wi-Fi", wlan.config, reconnects=0, pm=wifi.pm)
         wifi.wlan = wlan
 
-    def connect(self, ssid, password):
-        """Begin to connect and return at once; watch `connected()`. `password` "": an open network."""
+    def look(self):
+        """Begin to look for access points and return at once; see `found`.
+
+        In a thread: a scan takes two seconds, in which buttons and limits of outputs have to work, and it lets go of
+        the interpreter meanwhile. Not where the heap has little room, for nothing bounds how many there are.
+        """
+        self.found = None
+        try:
+            if self.board.heap()[1] < _ROOM:
+                raise MemoryError
+            import _thread
+
+            _thread.stack_size(_STACK)
+            try:
+                _thread.start_new_thread(self._look, ())
+            finally:
+                _thread.stack_size(0)
+        except (ImportError, OSError, RuntimeError, MemoryError):
+            self.found = ()
+
+    def _look(self):
+        try:
+            self.found = self.wifi.wlan.scan()
+        except (OSError, RuntimeError, MemoryError):
+            self.found = ()
+
+    def address(self, fixed):
+        """Take this address (address, netmask, gateway, name server), or None: ask for one as usual."""
+        wlan = self.wifi.wlan
+        if fixed:
+            attempt("Wi-Fi", wlan.ifconfig, fixed)
+            return
+        try:
+            wlan.ifconfig("dhcp")
+        except (OSError, RuntimeError):
+            pass  # it is asked for already
+
+    def connect(self, ssid, password, bssid=None):
+        """Begin to connect and return at once; watch `connected()`. `password` "": an open network; `bssid`: only
+        there.
+
+        The port joins the first access point of that name that it finds, not the strongest.
+        """
         if not self.wifi.connected():
-            attempt("Wi-Fi", self.wifi.wlan.connect, ssid, password or None)
+            attempt("Wi-Fi", self.wifi.wlan.connect, ssid, password or None, bssid=bssid)
+
+    def ip(self):
+        return attempt("Wi-Fi", self.wifi.wlan.ifconfig)[0]
+
+    def gateway(self):
+        return attempt("Wi-Fi", self.wifi.wlan.ifconfig)[2]
 
     def disconnect(self):
         attempt("Wi-Fi", self.wifi.wlan.disconnect)

@@ -1,10 +1,11 @@
 """How a connection is made: in memory only while `net` dials."""
 
 from dnsstub.resolver import Resolver
-from netio.sockets import Dialer
+from firmware.links.heard import noting
+from netio.sockets import Dialer, exchange
 
 
 def dialer(net):
     """A Dialer that goes on where the one before it ended."""
-    resolver = Resolver(net.clock, net.name_servers, net.rng, cache=net.names)
+    resolver = Resolver(net.clock, net.name_servers, net.rng, noting(net, exchange), net.names)
     return Dialer(net.clock, resolver, net.context, net.turn)

@@ -38,6 +38,10 @@ class Net:
         self.turn = 0
         self.prepared = None  # (host, port, Stream)
         self.free = None  # bytes there were before the latest dial
+        # Evidence: failures since the last packet from anybody, and connections in a row that lacked memory; the latest
+        # of those is not judged yet (2: outside the Python heap); the dates of a certificate do not fit the clock.
+        self.unheard = self.lacked = self.fresh = 0
+        self.known = self.stale = False  # known: somebody was heard since the start
         try:
             self.context = trusting(map(_content, config["cloud"]["ca_files"]))
         except (OSError, ValueError) as e:
@@ -61,26 +65,33 @@ class Net:
             if prepared[:2] == (host, port):
                 return prepared[2]
             prepared[2].close()
-        unit = Unit(_dialer, self.clock.sleep_ms)
+        unit = self.unit(_dialer)
         dialer = unit.load()(self)
         self.free = self.board.idf_free()
         try:
-            return await dialer.dial(host, port, tls)
+            stream = await dialer.dial(host, port, tls)
+            self.heard()
+            return stream
         finally:
             self.turn = dialer.turn
             unit.drop()
 
+    def heard(self):
+        """Somebody sent something."""
+        self.unheard = 0
+        self.known = True
+
     def explain(self, error):
-        """A NetError in words. A handshake that lacks memory ends in any of several ways, one of which blames the
-        certificate."""
-        free = self.free
-        if free is None or free >= _HANDSHAKE or error.kind == "dns":
+        """A NetError in words, see links.explaining."""
+        unit = self.unit(_explaining)
+        try:
+            return unit.load()(self, error)
+        except MemoryError:
+            self.lacked += 1
+            self.fresh = 1
             return str(error)
-        return "memory outside the Python heap: %d bytes were free, TLS takes up to %d; %s" % (
-            free,
-            _HANDSHAKE,
-            error,
-        )
+        finally:
+            unit.drop()
 
     def two_fit(self, open_now=0):
         """Whether a second TLS connection may be dialed beside a first one; `open_now`: how many there are."""
@@ -91,13 +102,16 @@ class Net:
         """Bytes of the Python heap that can be had without growing it."""
         return self.board.heap()[1]
 
-    async def ask_time(self):
-        """Unix seconds from one of the configured servers, another one each time. LinkError."""
-        unit = Unit(_asking, self.clock.sleep_ms)
+    async def keep_time(self, network, gateway=None):
+        """See links.time_query."""
+        unit = self.unit(_asking)
         try:
-            return await unit.load()(self)
+            await unit.load()(self, network, gateway)
         finally:
             unit.drop()
+
+    def unit(self, importing):
+        return Unit(importing, self.clock.sleep_ms)
 
 
 def _content(path):
@@ -112,6 +126,12 @@ def _dialer():
 
 
 def _asking():
-    from firmware.links.time_query import ask
+    from firmware.links.time_query import keep
 
-    return ask
+    return keep
+
+
+def _explaining():
+    from firmware.links.explaining import explain
+
+    return explain

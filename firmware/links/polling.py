@@ -93,6 +93,8 @@ class Polling:
 
     def close(self):
         """Drop every connection. Never raises."""
+        if self.account.net.lacked:
+            self.leave()  # memory was short: what is not needed until the next try makes room
         if self.http:
             self.http.client.close()
 

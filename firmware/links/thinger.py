@@ -35,10 +35,11 @@ _OUTCOMES = {"rejected": (400, "refused"), "stale": (409, "did not happen in tim
 class Thinger:
     """`cfg`: the `cloud` section of the config; `controller`: what is shown and asked."""
 
-    waits = 5000, 60000, 5000
+    waits = 5000, 40000, 5000
 
     def __init__(self, cfg, net, clock, rng, say, controller):
         self.cfg = cfg
+        self.net = net
         self.clock = clock
         self.rng = rng
         self.say = say
@@ -74,7 +75,7 @@ class Thinger:
             self.lease.end(words)
             raise AuthError(words, _REFUSED_S)
         except (NetError, IotmpError) as e:
-            raise LinkError(str(e))
+            raise LinkError(self.explain(e))
         self.contact()
         return self.catalog
 
@@ -83,7 +84,7 @@ class Thinger:
         try:
             order = await self.client.receive(_LOOK_MS if self.orders else _REST_MS)
         except (NetError, IotmpError) as e:
-            raise LinkError(str(e))
+            raise LinkError(self.explain(e))
         self.forget()
         session = self.client.session
         if not (order or session.heard):
@@ -138,6 +139,9 @@ class Thinger:
             for name, again in names.items():
                 client.changed(name, again)
             client.mark()
+
+    def explain(self, error):
+        return self.net.explain(error) if isinstance(error, NetError) else str(error)
 
     def close(self):
         """Never raises."""

@@ -1,19 +1,93 @@
-"""The question for the time: in memory only while `net` asks it."""
+"""The question for the time, and whether anybody is there at all: in memory only while `net` asks it.
+
+SNTP proves nothing about a server, so a time that is far from what the clock says needs a second server that agrees
+with it. When a certificate's dates did not fit it is the clock that is doubted: then any other time is believed.
+"""
+
+import asyncio
+from micropython import const
 
 from dnsstub.resolver import Resolver
 from firmware.core.errors import LinkError
+from firmware.core.timing import Timer
+from firmware.links.heard import noting
 from netio.errors import NetError
+from netio.sockets import exchange
 from sntp.client import query
 
+_CLOSE_S = const(600)
+_MOST = const(3)
+_RESYNC_MS = const(21600000)
+_JUMP_S = const(60)
+_DIAL_MS = const(5000)
+_PORTS = (53, 80)
 
-async def ask(net):
+
+async def keep(net, network, gateway, exchange=exchange):
+    """Set the clock of a NetworkLoop, and that of its board. With a `gateway` nothing is set: then it is signs of life
+    that are asked for."""
+    try:
+        unix_s = await ask(net, exchange)
+    except LinkError as e:
+        if gateway:
+            await knock(net, gateway)
+            return
+        wait = network.backoff.next_ms(net.rng())
+        network.sync = Timer(net.clock.ms(), wait)
+        network.say("warning", "no time: %s; next try in %d s" % (e, wait // 1000))
+    else:
+        if not gateway:
+            put(net.clock, network, unix_s)
+    net.stale = False
+
+
+def put(clock, network, unix_s):
+    """Set the clock, and wake who waits for it."""
+    network.backoff.reset()
+    network.sync = Timer(clock.ms(), _RESYNC_MS)
+    network.board.rtc_set(unix_s)
+    if abs(unix_s - (clock.utc() or 0)) > _JUMP_S:
+        network.turns += 1
+        network.say("info", "clock set")
+    clock.set_utc(unix_s)
+
+
+async def ask(net, exchange):
     """Unix seconds from one of the configured servers, "host" or "host:port", another one each time. LinkError."""
-    server = net.servers.pop(0)
-    net.servers.append(server)
     if net.doubt.passed(net.clock.ms()):
         net.floor_s = net.build_s
-    resolver = Resolver(net.clock, net.name_servers, net.rng, cache=net.names)
-    try:
-        return await query(server, resolver, net.clock, net.rng, net.floor_s)
-    except NetError as e:
-        raise LinkError(str(e))
+    known = net.clock.utc()
+    exchange = noting(net, exchange)
+    resolver = Resolver(net.clock, net.name_servers, net.rng, exchange, net.names)
+    told = []
+    error = None
+    for _ in range(min(max(len(net.servers), 2), _MOST) if known else 1):
+        server = net.servers.pop(0)
+        net.servers.append(server)
+        try:
+            unix_s = await query(server, resolver, net.clock, net.rng, net.floor_s, exchange)
+        except NetError as e:
+            net.unheard += e.kind != "sntp"
+            error = error or e
+            continue
+        fits = known is None or abs(unix_s - known) <= _CLOSE_S
+        if fits != net.stale or known is None or [1 for other in told if abs(unix_s - other) <= _CLOSE_S]:
+            return unix_s
+        told.append(unix_s)
+    if net.stale and told:
+        return told[0]
+    raise LinkError(str(error or "servers do not agree"))
+
+
+async def knock(net, gateway):
+    """Ask the gateway as well, where nobody else answers: also one that refuses is there."""
+    for port in _PORTS:
+        if not net.unheard:
+            return
+        try:
+            (await net.clock.within(_DIAL_MS, net.dial(gateway, port, False))).close()
+        except NetError as e:
+            if "REFUSED" in str(e) or "RESET" in str(e):
+                net.heard()
+        except asyncio.TimeoutError:
+            pass

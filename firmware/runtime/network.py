@@ -6,17 +6,20 @@ certificate dates would be judged against the year 2000.
 
 from micropython import const
 
-from firmware.core.errors import DriverError, LinkError
+from firmware.core.errors import DriverError
 from firmware.core.timing import Backoff, Timer
 
 _STEP_MS = const(500)
-_RESYNC_MS = const(21600000)
+_AGAIN_MS = const(30000)  # at least, between two questions for the time because of a certificate
+_UNHEARD = const(2)
+_LACKS = const(6)
 
 
 class NetworkLoop:
     """`wifi`: driver, or None when the network is somebody else's; its `joining` loads the classes WifiJoining and of
-    the driver that it takes. `networks`: normalized items of the config; `net.ask_time()`: awaitable of unix seconds,
-    or LinkError; `board.rtc_set(unix_s)` keeps it over resets."""
+    the driver that it takes. `networks`: (ssid, password, access point or None, address or None) each; `net`: see
+    links.net; `board.rtc_set(unix_s)` keeps the time over resets. `turns`: counts what makes another try worthwhile. To
+    be set: `controller`, for resets, and `climbing`, which imports the classes Listening and of that driver."""
 
     def __init__(self, clock, rng, say, wifi, networks, net, board):
         self.clock = clock
@@ -31,22 +34,45 @@ class NetworkLoop:
         self.sync = Timer(clock.ms())
         self.backoff = Backoff(2000, 60000)
         self.up = wifi is None
+        self.listening = self.unit = self.climbing = self.controller = None
+        self.turns = 0
 
     def ready(self):
         """Whether a TLS connection may be tried."""
         return self.up and self.clock.utc() is not None
 
     async def run(self, beat):
+        net = self.net
         while True:
             beat()
-            if self.wifi:
-                try:
+            try:
+                if self.wifi:
                     self.join()
-                except DriverError as e:  # an ordinary reason to try again later
-                    self.say("warning", str(e))
-            if self.up and self.sync.passed(self.clock.ms()):
-                await self.set_time()
+                if net.fresh or (self.wifi and net.unheard >= _UNHEARD) or self.listening:
+                    await self.listen()
+            except DriverError as e:  # an ordinary reason to try again later
+                self.say("warning", str(e))
+            now = self.clock.ms()
+            stale = net.stale and self.sync.ms(now) > _AGAIN_MS
+            if self.up and (stale or self.sync.passed(now)):
+                await net.keep_time(self)
             await self.clock.sleep_ms(_STEP_MS)
+
+    async def listen(self):
+        """Climb the ladder, see runtime.listening. DriverError."""
+        try:
+            if not self.listening:
+                self.unit = self.net.unit(self.climbing)
+                listening_class, control_class = self.unit.load()
+                self.listening = listening_class(self, self.wifi and control_class(self.wifi, self.board))
+            if await self.listening.step():
+                return
+        except MemoryError:
+            # There is no room for the ladder. Where that stays so, what is left of it is its end: the supervisor.
+            if self.net.lacked >= _LACKS:
+                raise
+        self.listening = None
+        self.unit.drop()
 
     def join(self):
         wifi = self.wifi
@@ -54,10 +80,13 @@ class NetworkLoop:
         up = wifi.connected()
         if up != self.up:
             self.up = up
-            self.say("info", "Wi-Fi: address %s" % wifi.ip() if up else "Wi-Fi: connection lost")
+            self.turns += up
+            if not up:
+                self.say("info", "Wi-Fi: connection lost")
         joining = self.joining
         if up:
             if joining:
+                self.say("info", "Wi-Fi: address %s" % joining.control.ip())
                 self.joined = joining.policy.index
                 self.joining = None
                 wifi.joining.drop()
@@ -65,21 +94,6 @@ class NetworkLoop:
         if not joining:
             joining_class, control_class = wifi.joining.load()
             self.joining = joining = joining_class(
-                control_class(wifi), self.networks, self.say, now, self.joined
+                control_class(wifi, self.board), self.networks, self.say, now, self.joined
             )
         joining.step(up, self.rng(), now)
-
-    async def set_time(self):
-        try:
-            unix_s = await self.net.ask_time()
-        except LinkError as e:
-            wait = self.backoff.next_ms(self.rng())
-            self.sync = Timer(self.clock.ms(), wait)
-            self.say("warning", "no time: %s; next try in %d s" % (e, wait // 1000))
-            return
-        self.backoff.reset()
-        self.sync = Timer(self.clock.ms(), _RESYNC_MS)
-        self.board.rtc_set(unix_s)
-        if not self.clock.utc():
-            self.say("info", "clock set")
-        self.clock.set_utc(unix_s)

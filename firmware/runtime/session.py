@@ -17,7 +17,6 @@ _SLICE_MS = const(5000)
 _IDLE_MS = const(200)
 _BATCH = const(20)
 _FLAPS = const(3)  # failures that count after a connection that did not last: waits up to 16 s
-_MOST_SHORT = const(5)  # a full outbox leaves in ever smaller batches, and needs some
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 
 
@@ -35,7 +34,6 @@ class Session:
         self.network = network
         self.refusals = Backoff(probe_ms, max(_REFUSED_CAP_MS, probe_ms), probe_ms // 2)
         self.failures = Backoff(*link.waits)
-        self.short = 0  # connections in a row for which memory did not last a steady minute
         self.seen = 0
         self.beat = None
         self.online = False
@@ -59,7 +57,7 @@ class Session:
             except LinkError as e:
                 if self.online and self.since.passed(self.clock.ms()):  # it is nothing new any more
                     self.failures.reset()
-                    self.short = 0
+                    self.network.net.lacked = 0
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
                 if not self.paused:
                     self.say("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
@@ -68,8 +66,10 @@ class Session:
                 self.link.close()
                 self.serving = False
             wait = min(wait, _LONGEST_MS)
-            # A network that goes away meanwhile makes the reason to wait void.
-            while wait > 0 and self.network.ready() and not self.paused:
+            network = self.network
+            turns = network.turns
+            # A network that goes away meanwhile makes the reason to wait void, and so does a clock that is set.
+            while wait > 0 and network.ready() and network.turns == turns and not self.paused:
                 beat()
                 await self.clock.sleep_ms(min(wait, _SLICE_MS))
                 wait -= _SLICE_MS
@@ -88,10 +88,10 @@ class Session:
         try:
             await self.talk()
         except MemoryError:
-            # Closing the link makes room. Where that does not last, the supervisor has stronger means.
-            self.short += 1
-            if self.short > _MOST_SHORT:
-                raise
+            # Closing the link makes room. Where that does not last, the ladder has stronger means.
+            net = self.network.net
+            net.lacked += 1
+            net.fresh = 1
             raise LinkError("memory: the Python heap is full")
 
     async def talk(self):

@@ -4,30 +4,45 @@ from firmware.core.joiner import Joiner
 
 
 class WifiJoining:
-    """`control`: a driver, see drivers.wifi_control; `networks`: normalized items of the config; `index`: the one that
-    was joined before, -1 for none."""
+    """`control`: a driver, see drivers.wifi_control; `networks`: see core.joiner; `index`: the one that was joined
+    before, -1 for none."""
 
     def __init__(self, control, networks, say, now, index):
         self.control = control
         self.networks = networks
         self.say = say
         self.started = False
-        self.policy = Joiner(len(networks), now, index)
+        self.policy = Joiner(networks, now, index)
 
     def step(self, up, bits, now):
         """Take the next step, if it is time for one. DriverError."""
         control = self.control
+        policy = self.policy
         if not self.started:
             control.start()
             self.started = True
-        action, index = self.policy.step(up, bits, now) or (None, 0)
-        if action == "join":
-            network = self.networks[index]
-            self.say("info", "Wi-Fi: joining %s" % network["ssid"])
-            control.connect(network["ssid"], network["password"].reveal())
+        found = control.found
+        if found is not None:
+            control.found = None
+            if not up:
+                policy.seen(found, now)
+        action, index = policy.step(up, bits, now) or (None, 0)
+        if action == "look":
+            control.look()
+        elif action == "join":
+            self.join(index)
         elif action:
             self.say("warning", "Wi-Fi: %s" % control.status())
             if action == "restart":
                 control.restart()
             else:
                 control.disconnect()
+
+    def join(self, index):
+        ssid, password, _, fixed = self.networks[index]
+        bssid = self.policy.bssid(index)
+        at = " at " + ":".join(["%02x" % byte for byte in bssid]) if bssid else ""
+        self.say("info", "Wi-Fi: joining %s%s" % (ssid, at))
+        if any([network[3] for network in self.networks]):
+            self.control.address(fixed)
+        self.control.connect(ssid, password.reveal(), bssid)

@@ -15,6 +15,7 @@ from tools import interpreter
 from tools.board import process
 from tools.board.install import install
 from tools.board.memory import CHIPS_OWN_HEAP, FIRST_AREA, NAMES
+from tools.board.radio import Point
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World
 
@@ -361,6 +362,67 @@ for wrong in (lambda: Pin(34, Pin.OUT), lambda: Pin(9), lambda: ADC(Pin(16)), la
         "invalid pin",
         "invalid attenuation",
     ]
+
+
+def test_wifi_of_several_access_points_and_one_that_is_dead(tmp_path, any_interpreter):
+    main = """
+import errno, network, socket, time
+network.country("DE")
+wlan = network.WLAN(network.WLAN.IF_STA)
+wlan.active(True)
+wlan.config(reconnects=0, pm=network.WLAN.PM_NONE)
+found = sorted(wlan.scan(), key=lambda point: -point[3])
+print([(point[0], point[1][5], point[3]) for point in found], network.country(), wlan.config("pm"))
+def join():
+    wlan.connect("bench", "test-secret", bssid=found[0][1])
+    while not wlan.isconnected():
+        time.sleep_ms(10)
+    print(wlan.status("rssi"))
+join()
+wlan.ifconfig(("10.0.0.5", "255.0.0.0", "10.0.0.1", "9.9.9.9"))
+print(wlan.ifconfig())
+def reach(port):
+    sock = socket.socket()
+    sock.setblocking(False)
+    try:
+        sock.connect(socket.getaddrinfo("127.0.0.1", port, 0, socket.SOCK_STREAM)[0][-1])
+    except OSError as e:
+        if e.args[0] != errno.EINPROGRESS:
+            return "refused"
+    time.sleep_ms(300)
+    import select
+    poller = select.poll()
+    poller.register(sock, select.POLLOUT | select.POLLHUP)
+    ready = poller.poll(0)
+    sock.close()
+    return "silence" if not ready else "answer"
+print(reach(1))
+print("ready")
+while reach(1) != "silence":
+    time.sleep_ms(10)
+print("silent", wlan.isconnected())
+wlan.disconnect()
+join()
+print(reach(1) != "silence")
+"""
+
+    async def play():
+        story = Story(tmp_path, any_interpreter, main, networks={})
+        points = [Point("bench", "test-secret", bytes((2, 0, 0, 0, 0, n)), -90 + 20 * n) for n in (1, 2)]
+        story.board.chip.radio.points = points
+        async with story:
+            await story.saw("line", "ready")
+            story.board.chip.radio.zombie = True
+            await story.saw("repl")
+            return story
+
+    lines = asyncio.run(play()).lines
+    assert lines[:3] == [
+        "[(b'bench', 2, -50), (b'bench', 1, -70)] DE 0",
+        "-50",
+        "('10.0.0.5', '255.0.0.0', '10.0.0.1', '9.9.9.9')",
+    ]
+    assert lines[3] != "silence" and lines[4:] == ["ready", "silent True", "-50", "True"]
 
 
 def test_wifi_comes_and_goes(tmp_path, any_interpreter):

@@ -3,6 +3,7 @@
 import pytest
 
 from tools.board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Chip
+from tools.board.radio import Point
 from tools.board.world import World
 
 OUT, IN, OPEN_DRAIN = 3, 1, 7
@@ -300,3 +301,68 @@ def test_nvs_outlives_power():
     bench("nvs app/n 7")
     bench.chip.reset(PWRON_RESET)
     assert bench("nvs app/n") == "=7"
+
+
+HOME = ".686f6d65"
+
+
+def test_of_several_access_points_of_one_name_the_first_is_joined_unless_one_is_asked_for():
+    bench = Bench(networks={})
+    near, far = b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"
+    bench.chip.radio.points = [Point("home", "pw", far, -80), Point("home", "pw", near, -50)]
+    bench.join()
+    bench.now_ms += 400
+    assert bench("connected") == "=1" and bench("rssi") == "=-80"
+    bench("disconnect")
+    bench(f"connect {HOME} .7077 .{near.hex()}")
+    bench.now_ms += 400
+    assert bench("connected") == "=1" and bench("rssi") == "=-50"
+
+
+def test_a_scan_shows_every_access_point_and_no_name_of_a_hidden_one():
+    bench = Bench(networks={"home": "pw"})
+    bench.chip.radio.points = [Point("attic", "", b"\2\0\0\0\0\3", -70, 11, hidden=True)]
+    assert bench("scan") == "!O STA must be active"
+    bench("active 1")
+    assert bench("scan") == f"={HOME} .020000000001 6 -57 3 . .020000000003 11 -70 0"
+
+
+def test_a_hidden_network_is_joined_by_its_name():
+    bench = Bench(networks={})
+    bench.chip.radio.points = [Point("home", "pw", hidden=True)]
+    bench.join()
+    bench.now_ms += 400
+    assert bench("connected") == "=1"
+
+
+def test_a_dead_association_looks_alive_until_the_station_joins_again():
+    bench = Bench()
+    bench.join()
+    bench.now_ms += 400
+    assert bench("connected") == "=1"
+    bench.chip.radio.zombie = True
+    assert bench("connected") == "=1" and bench("zombie") == "=1"
+    bench("disconnect")
+    bench(f"connect {HOME} .7077")
+    assert bench("zombie") == "=0", "while it joins nothing is carried anyway"
+    bench.now_ms += 400
+    assert bench("connected") == "=1" and bench("zombie") == "=0"
+
+
+def test_a_fixed_address_takes_the_place_of_dhcp_and_back():
+    bench = Bench()
+    bench.join()
+    bench.now_ms += 400
+    assert bench("ifconfig dhcp") == "!R Wifi Unknown Error 0x5004"
+    bench("ifconfig 10.0.0.5 255.0.0.0 10.0.0.1 9.9.9.9")
+    assert bench("ifconfig") == "=10.0.0.5 255.0.0.0 10.0.0.1 9.9.9.9"
+    assert bench("ifconfig dhcp") == "="
+    assert bench("ifconfig").startswith("=192.168.4.20 ")
+
+
+def test_country_and_power_save_are_what_they_were_set_to():
+    bench = Bench()
+    assert bench("country") == "=XX" and bench("config pm") == "=1"
+    bench("country .4445")
+    bench("config pm 0")
+    assert bench("country") == "=DE" and bench("config pm") == "=0"

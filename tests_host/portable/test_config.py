@@ -83,6 +83,53 @@ def test_defaults_are_filled_in():
     assert config["watchdog_s"] == 60 and config["log"] == {"level": "info"}
 
 
+def network(**keys):
+    raw = good()
+    raw["wifi"]["networks"][0].update(keys)
+    config, found = validate(raw)
+    return config and config.get("wifi"), [(level, path) for level, path, _, _ in found]
+
+
+def test_what_a_network_may_have_beside_its_name():
+    plain = validate(good())[0]["wifi"]
+    assert plain["country"] is None and plain["power_save"] is None
+    first = plain["networks"][0]
+    assert [first[key] for key in ("bssid", "ip", "gateway", "dns")] == [None] * 4
+    wifi, found = network(bssid="24:0A:C4:00:00:0f", ip="192.168.1.5", gateway="192.168.1.1", dns="9.9.9.9")
+    assert found == [] and wifi["networks"][0]["netmask"] == "255.255.255.0"
+    assert wifi["networks"][0]["bssid"] == "24:0a:c4:00:00:0f"
+    raw = good()
+    raw["wifi"].update({"country": "DE", "power_save": True})
+    assert validate(raw)[1] == []
+
+
+def test_fixed_addresses_fit_together():
+    at = "wifi.networks[0]."
+    for keys, wrong in (
+        ({"ip": "192.168.1.5"}, "gateway"),
+        ({"ip": "192.168.1.5", "gateway": "192.168.2.1"}, "gateway"),
+        ({"ip": "192.168.1.5", "gateway": "192.168.1.5"}, "gateway"),
+        ({"ip": "192.168.1.0", "gateway": "192.168.1.1"}, "ip"),
+        ({"ip": "192.168.1.255", "gateway": "192.168.1.1"}, "ip"),
+        ({"ip": "127.0.0.5", "gateway": "127.0.0.1"}, "ip"),
+        ({"ip": "224.0.0.5", "gateway": "224.0.0.1"}, "ip"),
+        ({"ip": "10.0.0.5", "gateway": "10.0.0.1", "netmask": "255.0.255.0"}, "netmask"),
+        ({"ip": "10.0.0.5", "gateway": "10.0.0.1", "netmask": "255.255.255.255"}, "netmask"),
+        ({"ip": "10.0.0.5", "gateway": "10.0.0.1", "netmask": "0.0.0.0"}, "netmask"),
+    ):
+        assert network(**keys)[1] == [("error", at + wrong)], keys
+    for keys in (
+        {"ip": "10.0.0.255", "gateway": "10.0.1.1", "netmask": "255.255.0.0"},
+        {"ip": "10.200.0.5", "gateway": "10.0.0.1", "netmask": "255.0.0.0"},
+        {"ip": "192.168.1.5", "gateway": "192.168.1.6", "netmask": "255.255.255.252"},
+    ):
+        assert network(**keys)[1] == [], keys
+    assert network(gateway="192.168.1.1", dns="9.9.9.9")[1] == [
+        ("warning", at + "gateway"),
+        ("warning", at + "dns"),
+    ]
+
+
 def test_defaults_are_not_shared_between_two_configurations():
     first = validate(good())[0]
     first["wifi"]["dns"].append("1.1.1.1")
@@ -130,6 +177,18 @@ REFUSED = (
     (("wifi", "networks", 0, "ssid"), "a name of more than 32 bytes, as öäü"),
     (("wifi", "networks", 0, "password"), "short"),
     (("wifi", "hostname"), "a device"),
+    (("wifi", "country"), "de"),
+    (("wifi", "country"), "D1"),
+    (("wifi", "country"), "DEU"),
+    (("wifi", "power_save"), "auto"),
+    (("wifi", "power_save"), 1),
+    (("wifi", "networks", 0, "bssid"), "24:0a:c4:00:00"),
+    (("wifi", "networks", 0, "bssid"), "24-0a-c4-00-00-01"),
+    (("wifi", "networks", 0, "bssid"), "24:0a:c4:00:00:0g"),
+    (("wifi", "networks", 0, "bssid"), "24:0a:c4:00:00:zz"),
+    (("wifi", "networks", 0, "bssid"), "240:a:c4:00:00:01"),
+    (("wifi", "networks", 0, "ip"), "192.168.1"),
+    (("wifi", "networks", 0, "ip"), "192.168.1.5:80"),
     (("wifi", "dns"), ["dns.example"]),
     (("wifi", "dns"), ["1.2.3.256"]),
     (("wifi", "dns"), ["1.2.3."]),

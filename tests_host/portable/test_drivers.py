@@ -1,5 +1,7 @@
 """The drivers on a chip that refuses what the real one refuses."""
 
+import sys
+
 from firmware.core.errors import DriverError
 from tests_host.support import fakemachine
 
@@ -17,8 +19,43 @@ def wifi():
     from firmware.drivers.board import Board
     from firmware.drivers.wifi_control import WifiControl
 
-    w = Board().wifi("realer-device")
-    return chip, w, WifiControl(w)
+    w = Board().wifi("realer-device", 0, None)
+    return chip, w, WifiControl(w, Heap())
+
+
+class Heap:
+    free = 40000
+
+    def heap(self):
+        return 60000, self.free
+
+
+class Threads:
+    """`_thread` whose threads are over at once; `stacks`: the sizes that were asked for."""
+
+    def __init__(self):
+        self.stacks = []
+        self.full = False
+
+    def stack_size(self, size=0):
+        self.stacks.append(size)
+
+    def start_new_thread(self, function, args):
+        if self.full:
+            raise OSError("can't create thread")
+        function(*args)
+
+
+def looked(control, threads):
+    before = sys.modules.get("_thread")
+    sys.modules["_thread"] = threads
+    try:
+        control.look()
+    finally:
+        del sys.modules["_thread"]
+        if before:
+            sys.modules["_thread"] = before
+    return control.found
 
 
 def refused(call, *args):
@@ -161,7 +198,7 @@ def test_wifi_connects_once_and_is_then_left_alone():
     assert not w.connected() and w.dns() == []
     control.connect("bench", "test-secret-not-real")
     assert w.connected() and control.status() == "connected"
-    assert (w.ip(), w.dns()) == ("192.168.1.57", ["192.168.1.1"])
+    assert (control.ip(), w.dns()) == ("192.168.1.57", ["192.168.1.1"])
     control.connect("other", "test-secret-not-real")
     assert chip.link == "bench"
     control.disconnect()
@@ -201,7 +238,60 @@ def test_a_hostname_that_is_too_long_is_a_driver_error():
     from firmware.drivers.wifi import Wifi
     from firmware.drivers.wifi_control import WifiControl
 
-    refused(WifiControl(Wifi("x" * 33)).start)
+    refused(WifiControl(Wifi("x" * 33), Heap()).start)
+
+
+def test_a_look_at_the_air_goes_on_beside_everything_else():
+    chip, _, control = wifi()
+    control.start()
+    chip.air = [(b"bench", b"abcdef", 6, -40, 3, False)]
+    threads = Threads()
+    assert looked(control, threads) == chip.air
+    assert 4096 <= threads.stacks[0] <= 8192 and threads.stacks[-1] == 0, (
+        "of its own and not what heap.py set"
+    )
+
+
+def test_a_look_that_cannot_be_is_over_at_once_without_a_find():
+    chip, _, control = wifi()
+    control.start()
+    assert looked(control, Threads()) == (), "the radio refuses"
+    chip.air = [(b"bench", b"abcdef", 6, -40, 3, False)]
+    threads = Threads()
+    threads.full = True
+    assert looked(control, threads) == () and threads.stacks[-1] == 0
+    control.board = Heap()
+    control.board.free = 9000
+    assert looked(control, Threads()) == (), "no room for what it may find"
+
+
+def test_wifi_saves_as_much_power_as_it_is_told_and_knows_its_country():
+    chip, w, control = wifi()
+    control.start()
+    assert chip.pm == 0 and chip.country == "XX"
+    w.pm, w.country = 2, "DE"
+    control.restart()
+    assert chip.pm == 2 and chip.country == "DE" and chip.reconnects == 0
+
+
+def test_the_access_point_can_be_chosen():
+    chip, w, control = wifi()
+    control.start()
+    control.connect("bench", "test-secret-not-real", b"abcdef")
+    assert w.connected() and chip.bssid == b"abcdef"
+
+
+def test_a_fixed_address_and_back():
+    chip, w, control = wifi()
+    control.start()
+    fixed = "10.0.0.5", "255.255.0.0", "10.0.0.1", "9.9.9.9"
+    control.address(None)
+    assert chip.fixed is None
+    control.address(fixed)
+    control.connect("bench", "test-secret-not-real")
+    assert (control.ip(), w.dns(), control.gateway()) == ("10.0.0.5", ["9.9.9.9"], "10.0.0.1")
+    control.address(None)
+    assert control.ip() == "192.168.1.57"
 
 
 def test_what_was_noted_is_told_after_a_reset():

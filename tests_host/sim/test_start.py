@@ -6,6 +6,8 @@ import pytest
 
 from firmware.core.nouns import iso
 from netio.errors import NetError
+from tools.cloud import dns
+from tools.sim.board import Point
 from tools.sim.device import DEVICE_ID, POWER_UP_UTC, WIFI_PASSWORD
 
 
@@ -64,13 +66,19 @@ async def test_a_time_before_the_build_date_is_not_believed(device):
     await device.until(lambda: device.online, 120)
 
 
-@pytest.mark.parametrize("mode", ["silent", "servfail", "truncated", "wrong_id", "nxdomain"])
+@pytest.mark.parametrize("mode", dns.FAILING)
 async def test_dns_trouble_is_waited_out(device, mode):
     device.net.dns_mode = mode
     await asyncio.sleep(120)
     assert not device.online
     device.net.dns_mode = ""
     await device.until(lambda: device.online, 120)
+
+
+@pytest.mark.parametrize("mode", dns.ODD)
+async def test_a_name_server_with_answers_of_its_own_order_is_understood(device, mode):
+    device.net.dns_mode = mode
+    await device.until(lambda: device.online, 30)
 
 
 async def test_wifi_that_comes_late_is_joined_without_a_reset(device):
@@ -87,6 +95,7 @@ def _two_networks(config):
 
 @pytest.mark.config(edit=_two_networks)
 async def test_the_second_known_network_is_tried_too(device):
+    device.radio.points.append(Point("cellar", "another-password-not-real"))
     await device.until(lambda: device.online, 90)
     assert device.radio.joins[:2] == ["cellar", "bench"]
 

@@ -26,6 +26,11 @@ class Chip:
         self.reason = 1000
         self.reconnects = -1
         self.hostname = "mpy-esp32"
+        self.country = "XX"
+        self.pm = 1
+        self.air = None  # what a scan finds, None: it fails
+        self.bssid = None  # of the latest connect
+        self.fixed = None  # addresses that were set in place of DHCP
         self.cause = 1
         self.resets = 0
         self.watchdog_ms = None
@@ -154,11 +159,19 @@ class WLAN:
             own.update(values)
             return None
         for key, value in values.items():
-            if key != "reconnects":
+            if key not in ("reconnects", "pm"):
                 raise ValueError("unknown config param")
-            self.chip.reconnects = value
+            setattr(self.chip, key, value)
 
-    def connect(self, ssid, password=None):
+    def scan(self):
+        if self.chip.air is None:
+            raise OSError("STA must be active")
+        return self.chip.air
+
+    def connect(self, ssid, password=None, bssid=None):
+        if bssid is not None and len(bssid) != 6:
+            raise ValueError
+        self.chip.bssid = bssid
         if not self.chip.wifi_on:
             raise OSError("Wifi Not Started")
         if self.chip.wifi_broken:
@@ -181,9 +194,20 @@ class WLAN:
     def status(self):
         return self.chip.reason
 
-    def ifconfig(self):
+    def ifconfig(self, value=None):
+        if value == "dhcp":
+            if self.chip.fixed is None:
+                raise RuntimeError("Wifi Unknown Error 0x5004")
+            self.chip.fixed = None
+            return None
+        if value:
+            assert len(value) == 4
+            self.chip.fixed = tuple(value)
+            return None
         if self.chip.link is None:
             return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
+        if self.chip.fixed:
+            return self.chip.fixed
         return ("192.168.1.57", "255.255.255.0", "192.168.1.1", "192.168.1.1")
 
 
@@ -210,6 +234,11 @@ class Network:
 
     def __init__(self, chip):
         self._chip = chip
+
+    def country(self, code):
+        if len(code) != 2:
+            raise ValueError
+        self._chip.country = code
 
     def hostname(self, name):
         if len(name) > 32:

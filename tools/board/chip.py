@@ -85,7 +85,8 @@ class Chip:
     """One chip. `ms()`: monotonic milliseconds, any origin. `on_pin(gpio, level or None)`: a driven level changed.
 
     `dns`: the name server that DHCP hands out. `listen(port)`: the port on which the host listens in place
-    of one of the access point's. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
+    of one of the access point's; `nowhere(stream)`: one where packets
+    vanish. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
     `ended`: the reset cause the program asked for, None while it runs. `ctrl_c`: set by who types it; it reaches the
     program at its next request, in whose place it stands. `at_repl`: main.py is over; `at_prompt`: and nothing typed
     there runs either. `raw_repl`: the mode in which the next run's REPL begins. `memory`: who answers about that.
@@ -100,6 +101,7 @@ class Chip:
         self.radio = Radio(networks)
         self.access_point = AccessPoint()
         self.listen = lambda port: port
+        self.nowhere = lambda stream: 9
         self.nvs = {}
         self.reset_cause = PWRON_RESET
         self.wdt_due_ms = None
@@ -135,6 +137,8 @@ class Chip:
         self.access_point.off()
         self._hostname = "mpy-esp32"
         self._power_save = 1
+        self._country = "XX"
+        self._fixed = None
         self._wdt_ms = 0
         self.wdt_due_ms = None
         if cause == PWRON_RESET:
@@ -301,8 +305,8 @@ class Chip:
             return "down"
         return self.memory.answer("socket", fd)
 
-    def _do_connect(self, ssid, password):
-        self.radio.connect(_text(ssid), _text(password), self._ms())
+    def _do_connect(self, ssid, password, bssid="."):
+        self.radio.connect(_text(ssid), _text(password), self._ms(), binascii.unhexlify(bssid[1:]) or None)
 
     def _do_scan(self):
         found = self.radio.scan(self._ms())
@@ -310,6 +314,16 @@ class Chip:
             f".{ssid.encode().hex()} .{bssid.hex()} {channel} {dbm} {security}"
             for ssid, bssid, channel, dbm, security, _ in found
         )
+
+    def _do_zombie(self):
+        """Whether packets vanish although the station is joined."""
+        return int(self.radio.zombie and self.radio.connected(self._ms()))
+
+    def _do_country(self, code=None):
+        if code is None:
+            return self._country
+        self._country = _text(code)
+        return None
 
     def _do_disconnect(self):
         self.radio.disconnect(self._ms())
@@ -323,11 +337,21 @@ class Chip:
     def _do_rssi(self):
         if not self.radio.connected(self._ms()):
             raise ChipError("O", "Wifi Not Connected")
-        return -57
+        return self.radio.joined.dbm if self.radio.joined else -57
 
-    def _do_ifconfig(self):
+    def _do_ifconfig(self, *fixed):
+        if fixed == ("dhcp",):
+            if self._fixed is None:
+                raise ChipError("R", "Wifi Unknown Error 0x5004")
+            self._fixed = None
+            return None
+        if fixed:
+            self._fixed = " ".join(fixed)
+            return None
         if not self.radio.connected(self._ms()):
             return "0.0.0.0 0.0.0.0 0.0.0.0 0.0.0.0"
+        if self._fixed:
+            return self._fixed
         return f"192.168.4.20 255.255.255.0 192.168.4.1 {self._dns}"
 
     def _do_config(self, name, value=None):
@@ -366,6 +390,9 @@ class Chip:
         texts = [_text(value) if value[0] == "." else int(value) for value in values]
         self.access_point.configure(dict(zip(names, texts, strict=True)))
         return None
+
+    def _do_nowhere(self, stream):
+        return self.nowhere(stream == "1")
 
     def _do_listen(self, port):
         return self.listen(int(port))

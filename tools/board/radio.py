@@ -5,10 +5,13 @@ Owns: joining, losing and rejoining a network over time, and the port's long mem
 stays in `status` during the next attempt, until that one has ended. Pure: milliseconds come in with every call.
 Who carries data is told when there is a network and when there is none (`on_link`).
 The access point is as the port leaves it: named after the chip and open, until it is configured; that may be done
-before it is switched on. Refuses: to carry data. The board's sockets are the host's, and cut by `shims/_net.py`.
+before it is switched on. Refuses: to carry data. The board's sockets are the host's, and cut by `shims/_net.py`;
+nothing answers a new one while the association is a `zombie`.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 STAT_IDLE = 1000
 STAT_CONNECTING = 1001
@@ -26,17 +29,33 @@ class WifiError(Exception):
     """The driver refuses; the text is that of the ESP32 port's OSError."""
 
 
+@dataclass
+class Point:
+    """One access point on the air."""
+
+    ssid: str
+    password: str
+    bssid: bytes = b"\x02\0\0\0\0\1"
+    dbm: int = -57
+    channel: int = 6
+    hidden: bool = False
+
+
 class Radio:
     """Station interface.
 
-    `networks`: ssid -> password of what is on the air, or None when every network and password is good.
+    `networks`: ssid -> password of what is on the air, or None when every network and password is good; `points`: more
+    access points, of which several may have one name. `joined`: the one that the station is at, None without. `zombie`:
+    the association is dead from now on, and nothing but another join mends that; the station does not notice.
     `on_link(up)`: it has joined a network, or has lost or left it; `lost`: the latter was the last.
     """
 
     def __init__(self, networks=None):
         self.networks = networks
         self.on_link = lambda up: None
+        self.points = []
         self.air = True
+        self.zombie = False
         self.off()
 
     def __repr__(self):
@@ -47,6 +66,8 @@ class Radio:
         self.active = False
         self.reconnects = -1  # -1 = for ever, the port's default
         self.ssid = ""
+        self.bssid = None
+        self.joined = None
         self._password = ""
         self._phase = "idle"  # idle, joining, up
         self._reason = 0
@@ -73,7 +94,23 @@ class Radio:
             self._leave()
         self.active = active
 
-    def connect(self, ssid, password, now_ms):
+    def scan(self, now_ms):
+        """(ssid, bssid, channel, dBm, security, hidden) of each access point; of a hidden one no name."""
+        self._settle(now_ms)
+        if not self.active:
+            raise WifiError("STA must be active")
+        if self._phase == "joining":
+            return []  # the driver refuses, and the port says nothing of it
+        return [
+            ("" if p.hidden else p.ssid, p.bssid, p.channel, p.dbm, 3 if p.password else 0, False)
+            for p in self._points()
+        ]
+
+    def _points(self):
+        named = [Point(ssid, password) for ssid, password in (self.networks or {}).items()]
+        return named + self.points if self.air else []
+
+    def connect(self, ssid, password, now_ms, bssid=None):
         """Start to join. Refused while joining and while joined, as the ESP-IDF driver refuses it."""
         self._settle(now_ms)
         if not self.active:
@@ -83,20 +120,10 @@ class Radio:
         if self._phase == "up":
             raise WifiError("Wifi Internal Error")
         if ssid:
-            self.ssid, self._password = ssid, password
+            self.ssid, self._password, self.bssid = ssid, password, bssid
         self._wanted = True
         self._losses = 0
         self._join(now_ms)
-
-    def scan(self, now_ms):
-        """(ssid, bssid, channel, dBm, security, hidden) of each access point; of a hidden one no name."""
-        self._settle(now_ms)
-        if not self.active:
-            raise WifiError("STA must be active")
-        if self._phase == "joining":
-            return []  # the driver refuses, and the port says nothing of it
-        named = self.networks or {} if self.air else {}
-        return [(ssid, b"\x02\0\0\0\0\1", 6, -57, 3 if named[ssid] else 0, False) for ssid in named]
 
     def disconnect(self, now_ms):
         self._settle(now_ms)
@@ -139,15 +166,23 @@ class Radio:
             if refusal is None:
                 self._phase, self._reason = "up", 0
                 self._link(True)
+                self.zombie = False
             else:
                 self._lose(refusal, self._until)
 
     def _refusal(self):
-        if not self.air or (self.networks is not None and self.ssid not in self.networks):
-            return NO_AP_FOUND
-        if self.networks is not None and self.networks[self.ssid] != self._password:
-            return WRONG_PASSWORD
-        return None
+        """Why the station may not join, None if it may: the first access point of the name that it finds, as the port
+        leaves it to the driver's fast scan, or the one that was asked for."""
+        self.joined = None
+        if self.networks is None and not self.points:
+            return None if self.air else NO_AP_FOUND
+        for point in self._points():
+            if point.ssid == self.ssid and self.bssid in (None, point.bssid):
+                if point.password != self._password:
+                    return WRONG_PASSWORD
+                self.joined = point
+                return None
+        return NO_AP_FOUND
 
     def _lose(self, reason, now_ms):
         was_up = self._phase == "up"

@@ -69,7 +69,9 @@ class VirtualBoard:
         self.chip = Chip(world, _now_ms, self._pin, networks, dns, memory=desk)
         self.chip.listen = self._listen
         self.chip.radio.on_link = self._link
+        self.chip.nowhere = self._nowhere
         self.listening: dict[int, int] = {}
+        self._silent: dict[bool, list[socket.socket]] = {}
         self.boots = 0
         self._flash = flash.resolve()
         self._interpreter = interpreter
@@ -124,6 +126,9 @@ class VirtualBoard:
                 await life
             self.chip.release()
             self._emit("off")
+        for sock in [sock for socks in self._silent.values() for sock in socks]:
+            sock.close()
+        self._silent.clear()
 
     async def reset(self) -> None:
         """Reset the running program from outside, as a crash of the chip would."""
@@ -271,6 +276,22 @@ class VirtualBoard:
         if up or cut:
             for wire in self._wires:
                 wire.write(b"\x05 %s\n" % " ".join(map(str, cut)).encode())
+
+    def _nowhere(self, stream: bool) -> int:
+        """A port of the host where packets end: nobody reads them, and no connection comes about, because as many wait
+        already as may."""
+        if stream not in self._silent:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM)
+            sock.bind(("127.0.0.1", 0))
+            self._silent[stream] = [sock]
+            if stream:
+                sock.listen(0)
+                for _ in range(2):
+                    waiting = socket.socket()
+                    waiting.setblocking(False)
+                    waiting.connect_ex(sock.getsockname())
+                    self._silent[stream].append(waiting)
+        return self._silent[stream][0].getsockname()[1]
 
     def _listen(self, port: int) -> int:
         """A free port for one of the access point's, and none that is free for TCP only."""

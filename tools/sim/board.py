@@ -7,6 +7,7 @@ chip's own refusals (ADC2, input-only pins) belong to the virtual board of `tool
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from firmware.core.errors import DriverError
 from firmware.runtime.wifi_joining import WifiJoining
@@ -45,7 +46,7 @@ class SimBoard:
     def feed(self) -> None:
         self.fed.append(self._wall())
 
-    def wifi(self, hostname: str) -> SimRadio:
+    def wifi(self, hostname: str, pm: int, country: str | None) -> SimRadio:
         return self.radio
 
     def heap(self) -> tuple[int, int]:
@@ -124,53 +125,113 @@ class SimAccessPoint:
 
 
 class _Joining:
-    """The unit of `wifi.joining`: this radio is its own driver."""
+    """The units of `wifi`: this radio is its own driver."""
 
     def load(self) -> tuple[Callable, Callable]:
-        return WifiJoining, lambda radio: radio
+        return WifiJoining, lambda radio, board: radio
 
     def drop(self) -> None:
         pass
 
 
+@dataclass
+class Point:
+    """One access point. `full`: it lets nobody in."""
+
+    ssid: str
+    password: str
+    bssid: bytes = b"\x02\0\0\0\0\1"
+    dbm: int = -57
+    hidden: bool = False
+    full: bool = False
+
+
 class SimRadio:
-    """Wi-Fi with access points that come and go. Joining takes `JOIN_S` of virtual time."""
+    """Wi-Fi with access points that come and go. Joining takes `JOIN_S` of virtual time, a scan `SCAN_S`.
+
+    `air`: ssid: password of networks with one access point each; `points`: others, of which several may have one name.
+    `zombie`: the association is dead from now on: the radio says that it is connected, and no packet passes until it
+    has joined again ("join"), was switched off and on ("radio") or the chip was reset ("reset").
+    """
 
     JOIN_S = 2.0
+    SCAN_S = 2.0
     wlan = None
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self.joining = _Joining()
-        self.air: dict[str, str] = {}  # ssid: password of the access points in reach
+        self.air: dict[str, str] = {}
+        self.points: list[Point] = []
         self.restarts = 0
         self.joins: list[str] = []
+        self.joined: Point | None = None
+        self.fixed: tuple[str, ...] | None = None
+        self.zombie = ""
         self._now_s = now_s
-        self._ssid: str | None = None
-        self._ready_at = 0.0
+        self._ready_at = self._seen_at = 0.0
+        self._found: list | tuple | None = None
+
+    def reset(self) -> None:
+        """As the chip leaves it after a reset."""
+        self.joined, self.zombie, self.fixed = None, "", None
+        self._found = None
+
+    def on_air(self) -> list[Point]:
+        return [Point(ssid, password) for ssid, password in self.air.items()] + self.points
 
     def start(self) -> None:
         pass
 
     def restart(self) -> None:
         self.restarts += 1
-        self._ssid = None
+        self.joined = None
+        if self.zombie != "reset":
+            self.zombie = ""
 
-    def connect(self, ssid: str, password: str) -> None:
+    def look(self) -> None:
+        self._seen_at = self._now_s() + self.SCAN_S
+        self._found = [("" if p.hidden else p.ssid, p.bssid, 6, p.dbm) for p in self.on_air()]
+
+    @property
+    def found(self) -> list | tuple | None:
+        if self._found is None or self._now_s() < self._seen_at:
+            return None
+        return [(ssid.encode(), *rest) for ssid, *rest in self._found]
+
+    @found.setter
+    def found(self, found: None) -> None:
+        if self._now_s() >= self._seen_at:
+            self._found = None
+
+    def address(self, fixed: tuple[str, ...] | None) -> None:
+        self.fixed = fixed
+
+    def connect(self, ssid: str, password: str, bssid: bytes | None = None) -> None:
         self.joins.append(ssid)
-        self._ssid = ssid if self.air.get(ssid) == password else None
+        fits = [p for p in self.on_air() if p.ssid == ssid and bssid in (None, p.bssid)]
+        self.joined = next((p for p in fits if p.password == password and not p.full), None)
         self._ready_at = self._now_s() + self.JOIN_S
+        if self.zombie == "join":
+            self.zombie = ""
 
     def disconnect(self) -> None:
-        self._ssid = None
+        self.joined = None
 
     def connected(self) -> bool:
-        return self._ssid in self.air and self._now_s() >= self._ready_at
+        return self.joined is not None and self.joined in self.on_air() and self._now_s() >= self._ready_at
+
+    def carries(self) -> bool:
+        """Whether packets pass."""
+        return self.connected() and not self.zombie
 
     def status(self) -> str:
         return "connected" if self.connected() else "no such network"
 
     def ip(self) -> str:
-        return "192.0.2.10"
+        return self.fixed[0] if self.fixed else "192.0.2.10"
+
+    def gateway(self) -> str:
+        return self.fixed[2] if self.fixed else "192.0.2.1"
 
     def dns(self) -> list[str]:
         return ["192.0.2.1"]

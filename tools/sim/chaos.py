@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from tools.cloud import dns
 from tools.cloud.demo import DEVICE_ID
 from tools.cloud.faults import ENDPOINTS
 from tools.sim.device import WIFI_PASSWORD, SimDevice
@@ -30,7 +31,13 @@ def wifi_loss(device: SimDevice, chance: random.Random) -> End:
 
 
 def dns_loss(device: SimDevice, chance: random.Random) -> End:
-    device.net.dns_mode = chance.choice(("silent", "servfail", "truncated", "wrong_id", "nxdomain"))
+    device.net.dns_mode = chance.choice(dns.FAILING)
+    return lambda: setattr(device.net, "dns_mode", "")
+
+
+def odd_names(device: SimDevice, chance: random.Random) -> End:
+    """The name server is right, and answers with aliases, strangers and records in an order of its own."""
+    device.net.dns_mode = chance.choice(dns.ODD)
     return lambda: setattr(device.net, "dns_mode", "")
 
 
@@ -214,9 +221,9 @@ def no_memory(device: SimDevice, chance: random.Random) -> End:
 KINDS: dict[str, Callable[[SimDevice, random.Random], End]] = {
     f.__name__: f
     for f in (
-        wifi_loss, dns_loss, delay, loss, half_open, refused, reset, errors, slow, endless, bad_json, revoked, unpaid,
-        keys_off, clock_jump, no_clock, kick, freeze, messages, catalog, sensors, sensor, button, stuck_pin, bug,
-        no_memory,
+        wifi_loss, dns_loss, odd_names, delay, loss, half_open, refused, reset, errors, slow, endless, bad_json,
+        revoked, unpaid, keys_off, clock_jump, no_clock, kick, freeze, messages, catalog, sensors, sensor, button,
+        stuck_pin, bug, no_memory,
     )
 }  # fmt: skip
 """All but the power cut, which ends the device that the others are done to."""

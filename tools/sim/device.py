@@ -157,10 +157,10 @@ class SimDevice:
             self.faults,
             clock,
             self.bits,
-            ["ntp.realer.test"],
+            ["ntp.realer.test", "ntp2.realer.test"],
             POWER_UP_UTC - 86400,
             self.wall,
-            self.radio.connected,
+            self.radio.carries,
         )
         self.net.broker, self.net.thinger = self.broker, self.thinger
         store = Store(f"{self._folder}/")
@@ -196,6 +196,7 @@ class SimDevice:
                 self._task.cancel()
                 await asyncio.wait({self._task}, timeout=1)
         self.net.cut()
+        self.radio.reset()
         self.board.rtc_offset_s = None
         for output in self.config["outputs"]:
             self.world.drive(output["gpio"], output["active"] != "high")

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from dnsstub.resolver import Resolver
-from firmware.core.errors import LinkError
+from firmware.core.timing import Timer
+from firmware.links.explaining import explain
+from firmware.links.heard import noting
+from firmware.links.time_query import keep
+from firmware.runtime.listening import Listening
 from netio.errors import NetError
-from sntp.client import query
+from netio.stream import net_error
 from tools.cloud import dns, ntp
 from tools.cloud.demo import THINGER_HOST
 from tools.cloud.faults import Faults
@@ -22,7 +27,33 @@ from tools.cloud.wire import Wire
 from tools.sim.broker import SimBroker
 
 CLOUD_IP = "127.0.0.1"
+GATEWAY = "192.0.2.1"
+LACKS = (
+    OSError(12),
+    OSError(-0x7F00, "MBEDTLS_ERR_SSL_ALLOC_FAILED"),
+    OSError(-0x2880, "MBEDTLS_ERR_X509_ALLOC_FAILED"),
+)
+"""How memory that is short outside the Python heap shows: to a socket, to TLS, to a certificate."""
+_EXPIRED = ValueError("The certificate validity has expired\n")
+_FUTURE = ValueError("The certificate validity starts in the future\n")
+_CERTIFIED_S = 400 * 86400
 BROKER_HOST = "mqtt.realer.test"
+
+
+class _Climbing:
+    """The unit of the ladder. `loads`: how often it was loaded; `full`: there is no memory for it."""
+
+    def __init__(self) -> None:
+        self.loads, self.full = 0, False
+
+    def load(self) -> tuple[type, Callable]:
+        if self.full:
+            raise MemoryError
+        self.loads += 1
+        return Listening, lambda radio, board: radio
+
+    def drop(self) -> None:
+        pass
 
 
 class SimNet:
@@ -30,6 +61,10 @@ class SimNet:
 
     `most_tls`: how many connections the device has memory for. One more fails as on a chip, and is a violation: a
     device has to know how many fit.
+
+    `away`: the cloud itself is out of reach, and everybody else answers. `lacks`: one of LACKS, which every connection
+    ends in. `liars`: {time server: seconds by which its clock is off}. `judges`: certificates are valid for 400 days
+    around the present, judged by the device's clock; `expired`: the cloud's is over.
 
     `broker`, `thinger`: who answer to their host names, once a story sets them. `wall()`: true unix seconds.
     `linked()`: whether the device has a network at all.
@@ -39,6 +74,10 @@ class SimNet:
         self.model, self.faults = model, faults
         self.dns_mode = self.ntp_mode = ""
         self.ntp_offset_s = 0.0
+        self.away, self.judges, self.expired = False, False, False
+        self.lacks: OSError | None = None
+        self.liars: dict[str, float] = {}
+        self.gateway_answers = True
         self.refuse: NetError | None = None  # what every dial meets
         self.silent = False  # packets vanish: nothing answers, nothing refuses
         self.latency_s = 0.03
@@ -52,25 +91,47 @@ class SimNet:
         self.thinger: Thinger | None = None
         self.wall: Callable[[], float] = wall
         self._linked: Callable[[], bool] = linked
-        self._clock, self._rng, self.floor_s = clock, rng, floor_s
-        self._servers, self._next = servers, 0
-        self._resolver = Resolver(clock, lambda: ["192.0.2.1"], rng, self._udp)
+        self.clock, self.rng = clock, rng
+        self.floor_s = self.build_s = floor_s
+        self.doubt = Timer(clock.ms(), 86400000)
+        self.servers = list(servers)
+        self.asked: list[str] = []  # time servers, in order
+        self.names: dict = {}
+        self.name_servers = lambda: [GATEWAY]
+        self.unheard = self.lacked = self.fresh = 0
+        self.known = self.stale = False
+        self.free: int | None = None
+        self.climbing = _Climbing()
+        self._resolver = Resolver(clock, self.name_servers, rng, noting(self, self._udp), self.names)
         self.most_tls = 2
         self.free_heap: int | None = None
 
     def travel_s(self) -> float:
         """How long the next bytes are on their way: what gets lost is sent again after ever longer waits."""
         took, again = self.latency_s, 0.2
-        while self.loss and (self._rng() & 0xFFFF) < self.loss * 0x10000:
+        while self.loss and (self.rng() & 0xFFFF) < self.loss * 0x10000:
             took += again
             again *= 2
         return took
 
     async def dial(self, host: str, port: int, tls: bool = True) -> SimStream:
+        try:
+            stream = await self._dial(host, tls)
+        except BaseException:
+            self._resolver.forget(host)
+            raise
+        self.heard()
+        return stream
+
+    async def _dial(self, host: str, tls: bool) -> SimStream:
+        if self.lacks and self.lacks.args[0] > 0:
+            raise net_error(self.lacks)
         await self._resolver.resolve(host)
         await asyncio.sleep(self.travel_s())
-        if not self.carries():
+        if not self.carries() or (self.away if host != GATEWAY else not self.gateway_answers):
             await asyncio.Event().wait()
+        if host == GATEWAY:
+            raise NetError("connect", "ECONNREFUSED")
         if self.refuse:
             raise self.refuse
         peer = {BROKER_HOST: self.broker, THINGER_HOST: self.thinger}.get(host)
@@ -91,7 +152,10 @@ class SimNet:
         """There is nothing prepared."""
 
     def explain(self, error: NetError) -> str:
-        return str(error)
+        return explain(self, error)
+
+    def heard(self) -> None:
+        self.unheard, self.known = 0, True
 
     def two_fit(self, open_now: int = 0) -> bool:
         return self.most_tls > 1
@@ -99,23 +163,27 @@ class SimNet:
     def heap_free(self) -> int | None:
         return self.free_heap
 
-    async def ask_time(self) -> int:
-        server = self._servers[self._next % len(self._servers)]
-        self._next += 1
-        try:
-            return await query(server, self._resolver, self._clock, self._rng, self.floor_s, self._udp)
-        except NetError as e:
-            raise LinkError(str(e)) from e
+    async def keep_time(self, network: Any, gateway: str | None = None) -> None:
+        await keep(self, network, gateway, self._udp)
+
+    def unit(self, importing: object) -> _Climbing:
+        """NetworkLoop's."""
+        return self.climbing
 
     async def _udp(
         self, ip: str, port: int, payload: bytes, clock, timeout_ms: int, size: int = 512
     ) -> bytes:
         reply = None
+        if self.lacks and self.lacks.args[0] > 0:
+            raise net_error(self.lacks)
         if self.carries() and self.travel_s() == self.latency_s:
             if port == 53:
                 reply = dns.answer(payload, self.dns_mode, CLOUD_IP)
             else:
-                reply = ntp.answer(payload, self.wall(), self.ntp_mode, self.ntp_offset_s)
+                server = self.servers[-1]  # which has just had its turn
+                self.asked.append(server)
+                off_s = self.liars.get(server, self.ntp_offset_s)
+                reply = ntp.answer(payload, self.wall(), self.ntp_mode, off_s)
         await asyncio.sleep(self.latency_s if reply else timeout_ms / 1000)
         if reply is None:
             raise NetError("timeout", "no answer")
@@ -124,6 +192,16 @@ class SimNet:
     def carries(self) -> bool:
         """Whether packets arrive at all."""
         return self._linked() and not self.silent
+
+    def trusts(self) -> None:
+        """What a handshake makes of memory and dates. NetError."""
+        if self.lacks:
+            raise net_error(self.lacks)
+        if self.expired:
+            raise net_error(_EXPIRED)
+        off_s = (self.clock.utc() or 0) - self.wall()
+        if self.judges and abs(off_s) > _CERTIFIED_S:
+            raise net_error(_EXPIRED if off_s > 0 else _FUTURE)
 
     def cut(self) -> None:
         """Reset every open connection."""
@@ -142,6 +220,7 @@ class SimStream:
         self._to_device = bytearray()
         self._arrived = asyncio.Event()
         self._eof = self._dead = self.closed = False
+        self._shaken = False
         self._serving: set[asyncio.Task] = set()
 
     @property
@@ -151,6 +230,9 @@ class SimStream:
     async def write(self, data) -> None:
         if self._dead or self.closed:
             raise NetError("closed", "ECONNRESET")
+        if not self._shaken:
+            self._net.trusts()
+            self._shaken = True
         await asyncio.sleep(0)
         self._to_peer += data
         task = asyncio.create_task(self._serve())

@@ -68,6 +68,8 @@ def _changed(line):
 
 
 def _getaddrinfo(host, port, *rest):
+    if _link.ask("zombie") == "1":
+        host, port = "127.0.0.1", int(_link.ask("nowhere", int(socket.SOCK_STREAM in rest)))
     if air[0] and host == "192.168.4.1":
         host, port = "127.0.0.1", int(_link.ask("listen", port))
     return socket.getaddrinfo(host, port, *rest)
@@ -202,12 +204,17 @@ class _Lock:
 
 
 def _start_new_thread(function, args):
-    if not isinstance(function, _Acquire) or args:
-        raise NotImplementedError("a thread of this board can only wait for a lock")
+    """A thread waits for a lock, or is over at once: here nothing runs beside the program."""
     number = _link.ask("thread")
     if number == "full":
         raise OSError("can't create thread")
     _memory.look(True)  # what the heap can grow by has changed
+    if not isinstance(function, _Acquire):
+        try:
+            function(*args)
+        finally:
+            _end_thread(number)
+        return
     if function.lock.taken:
         function.lock.waiting.append(number)
     else:

@@ -20,6 +20,14 @@ def hostname(name=None):
     _ask("config", "hostname", _link.packed(name))
 
 
+def country(code=None):
+    if code is None:
+        return _ask("country")
+    if len(code) != 2:
+        raise ValueError
+    _ask("country", _link.packed(code))
+
+
 class WLAN:
     IF_STA = 0
     IF_AP = 1
@@ -40,7 +48,9 @@ class WLAN:
         return _ask(self._ap + "active", *(() if on is None else (int(on),))) == "1"
 
     def connect(self, ssid="", key="", bssid=None):
-        _ask("connect", _link.packed(ssid), _link.packed(key or ""))
+        if bssid is not None and len(bssid) != 6:
+            raise ValueError
+        _ask("connect", _link.packed(ssid), _link.packed(key or ""), _link.packed(bssid or b""))
 
     def scan(self):
         words = _ask("scan").split()
@@ -64,7 +74,10 @@ class WLAN:
             raise ValueError("unknown status param")
         return int(_ask("rssi"))
 
-    def ifconfig(self):
+    def ifconfig(self, value=None):
+        if value is not None:
+            _ask("ifconfig", *((value,) if isinstance(value, str) else value))
+            return None
         return tuple(_ask(self._ap + "ifconfig").split())
 
     def ipconfig(self, what):

@@ -1,0 +1,31 @@
+"""What a connection that failed tells about the device: which rung of the ladder it is evidence for. Pure."""
+
+_ALLOC = (0x1180, 0x2880, 0x3400, 0x3F80, 0x4D80, 0x5180, 0x5780, 0x6180, 0x7F00)
+"""mbedTLS: MBEDTLS_ERR_*_ALLOC_FAILED of PEM, X509, DHM, PK, ECP, MD, PKCS7, CIPHER and SSL. What the module below has
+to tell is in the low seven bits: 0x10 of big numbers, 0x6A of ASN.1 (mbedtls/error.h)."""
+
+
+def kind_of(kind, detail, scarce):
+    """Evidence of "memory", "dates", "heard" (somebody answered) or "silence". `kind`, `detail`: of a NetError;
+    `scarce`: there was little memory before, which ends a handshake in any of several ways."""
+    text = str(detail)
+    if lacks_memory(text) or (scarce and (kind == "tls" or text == "send")):
+        return "memory"
+    if kind == "tls" and "validity" in text:
+        return "dates"
+    if kind in ("tls", "sntp") or "REFUSED" in text or "RESET" in text:
+        return "heard"
+    return "silence"
+
+
+def lacks_memory(text):
+    """Whether an error tells of memory, by its name, mbedTLS's words, or its number."""
+    if "alloc" in text.lower() or text in ("ENOMEM", "ENOBUFS", "ENFILE"):
+        return True
+    number = text.lstrip("-")
+    if not number.isdigit():
+        return False
+    code = int(number)
+    if code < 256:
+        return code in (12, 16, 23, 105, 106)
+    return code & 0x7F80 in _ALLOC or code & 0x7F in (0x10, 0x6A)

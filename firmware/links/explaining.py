@@ -1,0 +1,31 @@
+"""A connection that failed, in words and as evidence: in memory only then."""
+
+from micropython import const
+
+from firmware.core.failures import kind_of
+
+_HANDSHAKE = const(42000)
+
+
+def explain(net, error):
+    """A NetError in words. Its evidence is left with `net`.
+
+    A handshake that lacks memory ends in any of several ways, one of which blames the certificate.
+    """
+    free = net.free
+    scarce = free is not None and free < _HANDSHAKE
+    found = kind_of(error.kind, error.detail, scarce)
+    if found == "memory":
+        net.lacked += 1
+        net.fresh = 2
+        net.names.clear()
+    elif found == "dates":
+        net.stale = True
+    elif found == "heard":
+        net.heard()
+    else:
+        net.unheard += 1
+    if found == "memory" or (scarce and error.kind != "dns"):
+        facts = "few" if free is None else free, _HANDSHAKE, error
+        return "memory outside the Python heap: %s bytes were free, TLS takes up to %d; %s" % facts
+    return str(error)

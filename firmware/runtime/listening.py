@@ -1,0 +1,72 @@
+"""Climbs the upper rungs of the ladder (core.escalation): in memory only while nobody is heard, memory was short, or a
+reset waits.
+
+Asks whoever might answer: time servers by way of name servers, then the gateway. Whoever does ends it.
+"""
+
+from micropython import const
+
+from firmware.core.escalation import Silence, may_reset, memory_rung
+from firmware.core.timing import Timer
+
+_LATER_MS = const(21600000)
+_STEADY_MS = const(60000)
+_WORDS = {
+    "join": "joining Wi-Fi again",
+    "radio": "restarting the radio",
+    "reset": "restarting the device once no output is on",
+}
+
+
+class Listening:
+    """`network`: a NetworkLoop; `control`: its driver, see drivers.wifi_control, None without Wi-Fi of our own.
+    `reset`: Timer of the reset that waits, or None; `short`: Timer since memory was short, or None."""
+
+    def __init__(self, network, control):
+        self.network = network
+        self.control = control
+        self.silence = Silence(network.clock.ms(), network.net.known)
+        self.reset = self.short = None
+
+    async def step(self):
+        """Take the next step, if it is time for one; whether there is more to do. DriverError."""
+        network = self.network
+        net = network.net
+        now = network.clock.ms()
+        fresh, net.fresh = net.fresh, 0
+        if fresh:
+            self.short = Timer(now)
+            rung = memory_rung(net.lacked, fresh > 1, network.clock.uptime_s())
+            self.climb(rung, "memory was short %d times in a row" % net.lacked)
+        elif net.unheard and self.control:
+            await self.listen(now)
+        contact = network.controller.safety.silence.ms(now)
+        if self.short and _STEADY_MS < self.short.ms(now) > contact:
+            net.lacked = 0  # the cloud has answered since, and goes on
+            self.short = None
+        if not (net.unheard or self.short):
+            self.reset = None
+        if self.reset and may_reset(network.controller.outputs, self.reset.passed(now)):
+            network.controller.restart = True
+        return net.unheard or self.reset or self.short
+
+    async def listen(self, now):
+        network = self.network
+        net = network.net
+        if self.silence.probes(now, network.up):
+            await net.keep_time(network, self.control.gateway())
+        if net.unheard:
+            rung = self.silence.step(network.clock.ms(), network.up)
+            self.climb(rung, "nothing was received from anybody, %d questions in a row" % net.unheard)
+
+    def climb(self, rung, why):
+        """Log and do it. DriverError."""
+        if not rung or (self.reset if rung == "reset" else not self.control):
+            return
+        self.network.say("warning", "%s: %s" % (why, _WORDS[rung]))
+        if rung == "join":
+            self.control.disconnect()
+        elif rung == "radio":
+            self.control.restart()
+        else:
+            self.reset = Timer(self.network.clock.ms(), _LATER_MS)

@@ -1,0 +1,77 @@
+"""Time servers that lie, and certificates whose dates do not fit the clock."""
+
+import asyncio
+
+import pytest
+
+from firmware.runtime import local
+
+LIAR, HONEST = "ntp.realer.test", "ntp2.realer.test"
+FUTURE_S = 10 * 365 * 86400
+PAST_S = -410 * 86400
+
+
+@pytest.fixture(autouse=True)
+def _calm(monkeypatch):
+    monkeypatch.setattr(local, "_TICK_MS", 1000)
+    monkeypatch.setattr(local, "_SCAN_MS", 1000)
+
+
+def _off_s(device):
+    return abs(device.app.network.clock.utc() - device.wall())
+
+
+@pytest.mark.parametrize("lie_s", [FUTURE_S, PAST_S])
+async def test_a_first_answer_that_lies_is_found_out_by_the_first_certificate(device, lie_s):
+    device.net.judges, device.net.floor_s = True, 0
+    device.net.liars[LIAR] = lie_s
+    assert await device.until(lambda: device.online, 120) < 60
+    assert _off_s(device) < 60 and device.net.asked[:2] == [LIAR, HONEST]
+
+
+@pytest.mark.parametrize("lie_s", [FUTURE_S, PAST_S])
+async def test_a_lie_while_all_is_well_is_not_believed(device, lie_s):
+    device.net.judges, device.net.floor_s = True, 0
+    await device.until(lambda: device.online, 60)
+    device.net.liars[LIAR] = lie_s
+    for _ in range(13):
+        await asyncio.sleep(3600)
+        assert _off_s(device) < 60
+    assert device.online and device.net.asked.count(LIAR) > 1
+
+
+async def test_a_clock_that_is_wrong_is_set_when_servers_agree(device):
+    await device.until(lambda: device.online, 60)
+    device.app.network.clock.set_utc(int(device.wall()) + 86400)
+    await device.until(lambda: _off_s(device) < 60, 6.1 * 3600)
+
+
+async def test_a_liar_that_is_alone_is_not_believed_beside_a_clock_that_works(device):
+    device.net.judges, device.net.floor_s = True, 0
+    await device.until(lambda: device.online, 60)
+    device.net.liars = {LIAR: FUTURE_S, HONEST: PAST_S}
+    await asyncio.sleep(7 * 3600)
+    assert _off_s(device) < 60 and device.online
+
+
+async def test_a_certificate_that_is_truly_over_does_not_become_a_storm_of_questions(device):
+    await device.until(lambda: device.online, 60)
+    device.net.expired = True
+    device.net.cut()
+    before = len(device.net.asked)
+    await asyncio.sleep(3600)
+    assert not device.online and 2 <= len(device.net.asked) - before < 3600 / 30 * 3
+    device.net.expired = False
+    await device.until(lambda: device.online, 330)
+
+
+async def test_what_was_waited_for_is_tried_at_once_when_the_clock_is_set(device):
+    device.net.judges = True
+    await device.until(lambda: device.online, 60)
+    device.net.ntp_mode = "silent"
+    device.app.network.clock.set_utc(int(device.wall()) + FUTURE_S)
+    device.net.cut()
+    await asyncio.sleep(400)
+    assert not device.online
+    device.net.ntp_mode = ""
+    assert await device.until(lambda: device.online, 120) < 75

@@ -1,0 +1,229 @@
+"""The escalation ladder: what a device does that hears nobody, or lacks memory, and what it never does."""
+
+import asyncio
+
+import pytest
+
+from firmware.runtime import local, session
+from tools.sim.device import DEVICE_ID, WIFI_PASSWORD
+from tools.sim.net import LACKS
+
+
+@pytest.fixture(autouse=True)
+def _calm(request, monkeypatch):
+    """Hours pass here, and nothing of them depends on tenths of a second."""
+    if not request.node.get_closest_marker("button"):
+        monkeypatch.setattr(local, "_TICK_MS", 1000)
+        monkeypatch.setattr(local, "_SCAN_MS", 1000)
+    monkeypatch.setattr(session, "_IDLE_MS", 2000)
+
+
+def _waits(device):
+    """The reset that waits for outputs to be off, or None."""
+    listening = device.app.network.listening
+    return listening and listening.reset
+
+
+async def _online(device, within_s=60):
+    await device.until(lambda: device.online, within_s)
+
+
+@pytest.mark.parametrize(("ends", "within_s"), [("join", 300), ("radio", 600)])
+async def test_a_dead_association_is_joined_again_and_then_the_radio_is_restarted(device, ends, within_s):
+    await _online(device)
+    joins, restarts = len(device.radio.joins), device.radio.restarts
+    device.radio.zombie = ends
+    await device.until(lambda: device.net.carries() and device.online, within_s)
+    assert len(device.radio.joins) > joins and device.board.resets == 0
+    assert device.radio.restarts == restarts + (ends == "radio")
+
+
+async def test_a_radio_that_only_a_reset_mends_is_reset_in_order(device):
+    await _online(device)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    device.radio.zombie = "reset"
+    await device.until(lambda: device.board.resets, 1800)
+    assert not device.on("pump") and device.radio.restarts
+    await device.power_off()
+    device.power_on()
+    await _online(device)
+
+
+@pytest.mark.button
+async def test_a_reset_waits_for_an_output_that_is_on_and_wanted(device):
+    await _online(device)
+    device.radio.zombie = "reset"
+    await device.until(lambda: device.app.controller.safety.safe, 600)
+    device.press()
+    await device.until(lambda: device.on("pump"), 1)
+    await asyncio.sleep(3600)
+    assert device.on("pump") and not device.board.resets
+    device.press()
+    await device.until(lambda: device.board.resets, 60)
+
+
+@pytest.mark.button
+async def test_a_reset_waits_no_longer_than_its_bound(device):
+    await _online(device)
+    device.radio.zombie = "reset"
+    await device.until(lambda: device.app.controller.safety.safe, 600)
+    device.press()
+    await device.until(lambda: _waits(device), 1800)
+    _waits(device).after_ms = 3600000
+    await asyncio.sleep(3500)
+    assert device.on("pump") and not device.board.resets
+    await device.until(lambda: device.board.resets, 120)
+
+
+async def test_a_reset_that_waits_is_withdrawn_when_somebody_is_heard(device):
+    await _online(device)
+    device.radio.zombie = "reset"
+    for output in device.app.controller.outputs:
+        output.fault, output.on = None, True
+    device.app.controller.step = lambda *_: None  # as they are
+    await device.until(lambda: _waits(device), 1800)
+    device.radio.zombie = ""
+    await _online(device, 120)
+    for output in device.app.controller.outputs:
+        output.on = False
+    await asyncio.sleep(3600)
+    assert not device.board.resets and not _waits(device)
+
+
+async def test_after_a_reset_that_did_not_help_no_other_follows_for_hours(device):
+    device.radio.zombie = "reset"
+    device.radio.reset = lambda: None
+    await asyncio.sleep(5 * 3600)
+    assert not device.board.resets and device.radio.restarts and len(device.radio.joins) > 3
+    await device.until(lambda: device.board.resets, 20 * 3600)
+
+
+def _away(device):
+    device.net.away = True
+    device.net.cut()
+
+
+def _refuses(device):
+    device.faults.add("any drop")
+
+
+def _fails(device):
+    device.faults.add("any status=503")
+
+
+@pytest.mark.parametrize("down", [_away, _refuses, _fails])
+async def test_a_cloud_that_is_merely_down_climbs_no_rung(device, down):
+    await _online(device)
+    joins = len(device.radio.joins)
+    down(device)
+    await asyncio.sleep(2 * 3600)
+    assert not device.online
+    assert (len(device.radio.joins), device.radio.restarts, device.board.resets) == (joins, 0, 0)
+    assert not _waits(device)
+
+
+@pytest.mark.parametrize("answers", ["gateway", "names", "time"])
+async def test_whoever_answers_keeps_the_ladder_folded(device, answers):
+    await _online(device)
+    joins = len(device.radio.joins)
+    device.net.away = True
+    device.net.cut()
+    if answers != "gateway":
+        device.net.gateway_answers = False
+    if answers != "names":
+        device.net.dns_mode = "silent"
+    if answers != "time":
+        device.net.ntp_mode = "silent"
+    await asyncio.sleep(2 * 3600)
+    assert (len(device.radio.joins), device.radio.restarts, device.board.resets) == (joins, 0, 0)
+
+
+async def test_a_network_that_is_away_for_half_a_day_leads_to_no_reset(device):
+    await _online(device)
+    device.radio.air.clear()
+    await asyncio.sleep(12 * 3600)
+    assert not device.board.resets and not _waits(device)
+    device.radio.air["bench"] = WIFI_PASSWORD
+    await _online(device, 90)
+
+
+async def test_a_device_that_asks_seldom_is_not_taken_for_one_that_hears_nobody(device):
+    await _online(device)
+    device.app.link.account.cfg["poll_s"] = 3600
+    joins = len(device.radio.joins)
+    await asyncio.sleep(3 * 3600)
+    assert (len(device.radio.joins), device.net.climbing.loads) == (joins, 0)
+
+
+@pytest.mark.parametrize("lack", LACKS)
+async def test_memory_that_is_short_frees_what_can_be_freed_then_restarts_the_radio_then_resets(device, lack):
+    await _online(device)
+    await asyncio.sleep(600)
+    device.net.lacks = lack
+    device.net.cut()
+    await device.until(lambda: device.net.lacked == 1, 30)
+    await asyncio.sleep(0.5)
+    assert not device.app.link.http, "the HTTPS half makes room"
+    await device.until(lambda: device.radio.restarts == 1, 120)
+    assert not device.board.resets
+    await device.until(lambda: device.board.resets, 600)
+
+
+@pytest.mark.parametrize("lack", LACKS)
+async def test_memory_that_comes_back_ends_it(device, lack):
+    await _online(device)
+    await asyncio.sleep(600)
+    device.net.lacks = lack
+    device.net.cut()
+    await device.until(lambda: device.radio.restarts == 1, 120)
+    device.net.lacks = None
+    await _online(device, 60)
+    await asyncio.sleep(120)
+    device.net.cut()
+    await asyncio.sleep(3600)
+    assert device.online and not device.board.resets and device.radio.restarts == 1
+    assert not _waits(device)
+
+
+async def test_a_reset_for_lack_of_memory_waits_for_an_output_that_is_on(device):
+    await _online(device)
+    await asyncio.sleep(600)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    device.net.lacks = LACKS[0]
+    device.net.cut()
+    await device.until(lambda: _waits(device), 280)
+    await device.until(lambda: not device.on("pump"), 310)
+    assert not device.board.resets, "the safe state came first"
+    await device.until(lambda: device.board.resets, 5)
+
+
+async def test_no_reset_for_lack_of_memory_in_the_first_ten_minutes(device):
+    device.net.lacks = LACKS[1]
+    await asyncio.sleep(590)
+    assert not device.board.resets
+    await device.until(lambda: device.board.resets, 120)
+
+
+async def test_no_room_even_for_the_ladder_is_no_death(device):
+    await _online(device)
+    device.net.climbing.full = True
+    device.radio.zombie = "join"
+    await asyncio.sleep(3600)
+    assert not device.app.controller.safety.faults and device.app.supervisor.silent is None
+    device.net.climbing.full = False
+    await _online(device, 300)
+
+
+async def test_a_heap_in_pieces_ends_in_an_orderly_reset_without_a_death(device):
+    await _online(device)
+    await asyncio.sleep(600)
+
+    async def fail():
+        raise MemoryError("memory allocation failed")
+
+    device.app.link.next_desired = fail
+    await device.until(lambda: device.board.resets, 900)
+    assert not device.app.controller.safety.faults
+    assert device.model.reported(DEVICE_ID, "6") == "0.0"

@@ -1,0 +1,88 @@
+"""Which access point a device joins, with which address."""
+
+import asyncio
+
+import pytest
+
+from tools.sim.board import Point
+from tools.sim.device import WIFI_PASSWORD
+
+NEAR, FAR, FARTHER = (bytes([2, 0, 0, 0, 0, last]) for last in (1, 2, 3))
+
+
+def _points(device, *points):
+    device.radio.air.clear()
+    device.radio.points[:] = points
+
+
+async def test_the_strongest_access_point_of_several_is_joined(device):
+    _points(
+        device,
+        Point("bench", WIFI_PASSWORD, FAR, -82),
+        Point("bench", WIFI_PASSWORD, NEAR, -48),
+        Point("bench", WIFI_PASSWORD, FARTHER, -90),
+    )
+    await device.until(lambda: device.online, 60)
+    assert device.radio.joined.bssid == NEAR
+
+
+async def test_a_strongest_one_that_lets_nobody_in_makes_room_for_the_next(device):
+    _points(
+        device,
+        Point("bench", WIFI_PASSWORD, NEAR, -48, full=True),
+        Point("bench", WIFI_PASSWORD, FAR, -82),
+    )
+    await device.until(lambda: device.online, 90)
+    assert device.radio.joined.bssid == FAR
+
+
+async def test_after_a_loss_the_one_that_is_strongest_then_is_joined(device):
+    near, far = Point("bench", WIFI_PASSWORD, NEAR, -48), Point("bench", WIFI_PASSWORD, FAR, -82)
+    _points(device, near, far)
+    await device.until(lambda: device.online, 60)
+    _points(device, far)
+    await device.until(lambda: device.radio.joined is far and device.online, 60)
+
+
+async def test_a_hidden_network_is_joined(device):
+    _points(device, Point("bench", WIFI_PASSWORD, NEAR, -48, hidden=True), Point("other", "x" * 8, FAR))
+    await device.until(lambda: device.online, 60)
+
+
+def _named(config):
+    config["wifi"]["networks"][0]["bssid"] = "02:00:00:00:00:02"
+
+
+@pytest.mark.config(edit=_named)
+async def test_an_access_point_that_the_owner_names_is_joined_though_it_is_weaker(device):
+    near, far = Point("bench", WIFI_PASSWORD, NEAR, -48), Point("bench", WIFI_PASSWORD, FAR, -82)
+    _points(device, near, far)
+    await device.until(lambda: device.online, 60)
+    assert device.radio.joined is far
+    _points(device, near)
+    await asyncio.sleep(600)
+    assert not device.online
+
+
+def _fixed(config):
+    first = config["wifi"]["networks"][0]
+    first |= {"ip": "192.0.2.77", "gateway": "192.0.2.254"}
+    config["wifi"]["networks"].append({"ssid": "cellar", "password": WIFI_PASSWORD})
+
+
+@pytest.mark.config(edit=_fixed)
+async def test_each_network_has_its_own_address(device):
+    await device.until(lambda: device.online, 60)
+    assert device.radio.fixed == ("192.0.2.77", "255.255.255.0", "192.0.2.254", "192.0.2.254")
+    _points(device, Point("cellar", WIFI_PASSWORD))
+    await device.until(lambda: device.radio.connected() and device.online, 90)
+    assert device.radio.joined.ssid == "cellar" and device.radio.fixed is None
+
+
+@pytest.mark.parametrize("outage_s", [20, 45, 90, 300, 900])
+async def test_wifi_that_comes_back_is_joined_within_a_minute(device, outage_s):
+    await device.until(lambda: device.online, 60)
+    device.radio.air.clear()
+    await asyncio.sleep(outage_s)
+    device.radio.air["bench"] = WIFI_PASSWORD
+    assert await device.until(lambda: device.online, 120) <= min(60, 2 * outage_s)
