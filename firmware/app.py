@@ -163,7 +163,7 @@ def _controller(config, board, store, now, say, outbox):
         on = "on" in (cfg["safe"], cfg["boot"] if cfg["safe"] == "hold" else "")
         on = on and "on" in (cfg["boot"], "" if cfg["interlock"] or cfg["min_off_s"] else "on")
         relays.drivers.append(board.output(cfg["gpio"], cfg["active"] == "high", on))
-        outputs.append(Output(cfg, on, now))
+        outputs.append(_output(cfg, on, now, say))
     if config["update"]:
         from firmware.updater import release
 
@@ -171,6 +171,20 @@ def _controller(config, board, store, now, say, outbox):
         relays.drivers += outputs[-1:]
     safety = Safety(config["safety"]["silence_s"], now)
     return Controller(outputs, config["sensors"], outbox, safety, relays.drive, say)
+
+
+def _output(cfg, on, now, say):
+    if "pulse_ms" in cfg:
+        from firmware.core.output_special import PulseOutput
+
+        # What was wanted once does not come back by itself.
+        cfg["after_lapse"] = "wait"
+        return PulseOutput(cfg, on, now)
+    if "stall_s" in cfg:
+        from firmware.core.output_special import StallOutput
+
+        return StallOutput(cfg, on, now, say)
+    return Output(cfg, on, now)
 
 
 def _shrink(sensors):

@@ -53,6 +53,10 @@ def _switch(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:
     limit = output["max_on_s"]
     if limit and output["min_on_s"] > limit:
         yield "min_on_s", "at most max_on_s, which overrules it"
+    if output["min_on_s"] * 1000 > output.get("pulse_ms", 1e9):
+        yield "min_on_s", "at most pulse_ms, which it lengthens"
+    if "interlock_wait_ms" in output and output["interlock"] is None:
+        yield "interlock_wait_ms", "together with interlock"
     if limit and output["safe"] == "on":
         yield "max_on_s", '0: with safe "on" it would still go off'
     if alone and output["interlock"] is not None:
@@ -80,6 +84,9 @@ def _thermostat(output: dict[str, Any], sensor: dict[str, Any]) -> Iterator[tupl
         yield "step", "at most max - min: no setpoint but min could be reached"
     if output["min_off_s"] < _REST_S:
         yield "min_off_s", _REST
+    for key in ("stall_delta", "stall_action"):
+        if key in output and "stall_s" not in output:
+            yield key, "together with stall_s"
     if sensor["kind"] == "ldr_sensor":
         yield "sensor", "that of a thermistor: this one measures lux, not degrees"
         return

@@ -43,6 +43,7 @@ _BEFORE = ("heap",), ("start", "config_file"), ("start", "settings"), ("start", 
 ON_DEMAND = {
     "firmware/updater.mpy", "firmware/update.mpy", "firmware/update_rom.mpy", "firmware/update_whole.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/out_of_service.mpy",
+    "firmware/core/output_special.mpy",
 }  # fmt: skip
 """No part of a row: loaded only where updates over the air or the setup portal are configured, the others of each only
 while a bundle is fetched or the portal is open; and what runs instead of a row that cannot."""

@@ -118,6 +118,7 @@ mode switch|setpoint
 
 switch
 min_off_s 0..345600 =0
+pulse_ms 50..60000 =none
 
 setpoint
 min_off_s 0..345600 =60
@@ -127,6 +128,9 @@ max -50.0..150
 step 0.0..100 =0
 hysteresis 0.05..20 =0.5
 action heat|cool
+stall_s 60..345600 =none
+stall_delta 0.05..50 =none
+stall_action warn|off =none
 
 sensors
 item

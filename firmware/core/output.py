@@ -16,6 +16,8 @@ class Output:
     was a person's. `why`: the limit that overrules the demand; `fault`: what is wrong with the pin; else None.
     """
 
+    stalled = None  # see output_special
+
     def __init__(self, cfg, on, now):
         self.cfg = cfg
         self.on = on

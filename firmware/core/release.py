@@ -14,7 +14,7 @@ class Release:
         self.cfg.update({"interlock": None, "min": 1, "max": 999999, "step": 1})
         self.number = float(number)
         self.on = self.by_hand = False
-        self.target = self.fault = None
+        self.target = self.fault = self.stalled = None
         # Why the number that was asked for does not run.
         self.why = None
 

@@ -28,7 +28,9 @@ def status(device, version):
             "state": device.state(),
             "lease_s": lease.token.left_ms(clock.ms()) // 1000 if lease.held else 0,
             "safe": list(controller.safety.reasons),
-            "outputs": [[o.cfg["name"], o.on, o.target, o.fault or o.why] for o in controller.outputs],
+            "outputs": [
+                [o.cfg["name"], o.on, o.target, o.fault or o.why or o.stalled] for o in controller.outputs
+            ],
             "readings": [[s["name"], readings.get(s["pin_port"])] for s in controller.items],
             "outbox": [len(outbox), outbox.dropped],
             "heap": list(heap),

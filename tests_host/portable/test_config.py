@@ -598,3 +598,24 @@ def test_what_fetches_updates_is_an_http_engine_which_thinger_has_not():
     assert SECRET not in str(validate(raw)[1])
     del raw["cloud"]
     assert paths("error", validate(raw)[1])[:1] == ["cloud.ca_files"]
+
+
+def test_what_few_outputs_need_takes_no_room_in_the_others():
+    config = validate(good())[0]
+    rare = ("interlock_wait_ms", "pulse_ms", "stall_s", "stall_delta", "stall_action")
+    assert [key for output in config["outputs"] for key in rare if key in output] == []
+    for index, key, value in (
+        (0, "interlock_wait_ms", 0), (0, "pulse_ms", 500), (1, "stall_s", 3600), (1, "stall_delta", 0.1),
+        (1, "stall_action", "off"),
+    ):  # fmt: skip
+        config, found = validate(at(good(), ("outputs", index, key), value))
+        assert found == [] and config["outputs"][index][key] == value, key
+        config, found = validate(at(good(), ("outputs", index, key), None))
+        assert found == [] and key not in config["outputs"][index], key
+    for index, key, value in (
+        (0, "interlock_wait_ms", -1), (0, "interlock_wait_ms", 1.5), (0, "pulse_ms", 49), (0, "pulse_ms", "500"),
+        (1, "pulse_ms", 500), (0, "stall_s", 3600), (1, "stall_s", 59), (1, "stall_action", "on"),
+    ):  # fmt: skip
+        assert paths("error", problems((("outputs", index, key), value))) == [
+            "outputs[%d].%s" % (index, key)
+        ], key

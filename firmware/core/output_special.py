@@ -1,0 +1,56 @@
+"""Outputs that do more than follow: in memory only where one is configured. Pure, as `output` is."""
+
+from firmware.core.output import Output
+from firmware.core.timing import Timer
+
+
+class PulseOutput(Output):
+    """A switch that goes off by itself `pulse_ms` after it went on, with the next look at it: a door strike. What keeps
+    it on as a safe state is no pulse."""
+
+    def level(self, reading, now, blocked):
+        if self.on and self.target and self.since.ms(now) >= self.cfg["pulse_ms"]:
+            self.demand(0.0, self.by_hand)
+        return super().level(reading, now, blocked)
+
+
+class StallOutput(Output):
+    """A regulator whose sensor may lie somewhere else, or whose heater may not heat: when the relay has been on for
+    `stall_s` and the reading moved less than `stall_delta` meanwhile, it is `stalled`. By `stall_action` that is told,
+    and ends when the reading moves; or the relay goes off as well until somebody asks anew, because a sensor that is
+    not where it should be says nothing. `say(level, text)`."""
+
+    def __init__(self, cfg, on, now, say):
+        super().__init__(cfg, on, now)
+        self.say = say
+        self.mark = None  # the reading from which it has to move
+        self.still = Timer(now, cfg["stall_s"] * 1000)
+
+    def demand(self, target, by_hand=False):
+        super().demand(target, by_hand)
+        if target is not None:
+            self.stalled = self.mark = None
+
+    def level(self, reading, now, blocked):
+        on = super().level(reading, now, blocked)
+        cfg = self.cfg
+        off = cfg.get("stall_action") == "off"
+        if not self.on or reading is None:
+            self.mark = None
+        elif self.mark is None:
+            self.mark = reading
+            self.still.start = now
+        elif abs(reading - self.mark) >= cfg.get("stall_delta", 0.5):
+            self.mark = reading
+            self.still.start = now
+            if self.stalled and not off:
+                self.stalled = None
+                self.say("info", "%s: its sensor notices it again" % cfg["name"])
+        elif not self.stalled and self.still.passed(now):
+            self.stalled = "stalled"
+            line = "%s: on for %d s, and its sensor hardly moved: is it where it should be, does the relay do anything?"
+            self.say("error", line % (cfg["name"], cfg["stall_s"]))
+        if self.stalled and off:
+            self.why = "stall_s"
+            return False
+        return on

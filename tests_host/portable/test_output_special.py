@@ -1,0 +1,213 @@
+"""Outputs that do more than follow: a pulse that ends by itself, and a regulator whose sensor does not notice it."""
+
+from firmware.core.command import CommandState
+from firmware.core.nouns import Command, Desired
+from firmware.core.outbox import Outbox
+from firmware.core.output_special import PulseOutput, StallOutput
+
+WRAP = 0x40000000
+START = WRAP - 1000
+UTC = 1777025700
+LIMITS = {"pin_port": "6", "min_on_s": 0, "min_off_s": 0, "max_on_s": 0, "safe": "off"}
+STRIKE = {"name": "strike", "mode": "switch", "after_lapse": "wait", "pulse_ms": 500}
+HEATER = {"name": "heater", "mode": "setpoint", "hysteresis": 1.0, "action": "heat", "stall_s": 3600}
+
+
+def at(ms):
+    return (START + int(ms)) % WRAP
+
+
+def configured(base, changes):
+    cfg = dict(LIMITS)
+    cfg.update(base)
+    cfg.update(changes)
+    return cfg
+
+
+class Strike:
+    """A door strike with its command, looked at every 100 ms. `moves`: (milliseconds, on)."""
+
+    def __init__(self, **changes):
+        self.outbox = Outbox(1, 2, START)
+        self.output = PulseOutput(configured(STRIKE, changes), False, START)
+        self.command = CommandState(self.outbox, self.output)
+        self.command.adopt(Command(1, "relay", "6", None, None, None, None))
+        self.ms = 0
+        self.moves = []
+        self.run(1000)
+        self.outbox.reports = []
+
+    def run(self, ms):
+        for _ in range(ms // 100):
+            self.look()
+            self.ms += 100
+
+    def look(self):
+        now = at(self.ms)
+        self.outbox.update(now, UTC + self.ms // 1000)
+        on = self.output.level(None, now, False)
+        if on != self.output.on:
+            self.moves.append((self.ms, on))
+        self.output.switched(on, now)
+        self.command.tick(now)
+
+    def wish(self, value, number=None):
+        self.command.offer(Desired(1, value, number and "des_%d" % number, number, 60), at(self.ms), False)
+
+    def told(self):
+        return [(r.value, r.desired_id, r.status) for r in self.outbox.reports]
+
+
+def test_a_pulse_ends_by_itself_and_both_changes_are_told():
+    for pulse_ms in (500, 550, 1200):
+        strike = Strike(pulse_ms=pulse_ms)
+        strike.wish("1", 1)
+        strike.run(3000)
+        (begin, on), (end, off) = strike.moves
+        assert on and not off and pulse_ms <= end - begin <= pulse_ms + 100
+        assert strike.told() == [("1.0", "des_1", "applied"), ("0.0", None, None)]
+        assert strike.output.target == 0.0 and strike.output.why is None
+
+
+def test_each_desired_state_is_one_pulse_and_none_lengthens_another():
+    strike = Strike()
+    strike.wish("1", 1)
+    strike.run(300)
+    strike.wish("1", 2)
+    strike.run(2000)
+    strike.wish("1", 3)
+    strike.run(2000)
+    assert [on for _, on in strike.moves] == [True, False, True, False]
+    assert strike.moves[1][0] - strike.moves[0][0] == 500
+
+
+def test_a_polled_value_that_stays_is_one_pulse_also_over_a_lapse():
+    strike = Strike()
+    strike.wish("0")
+    for _ in range(20):
+        strike.wish("1")
+        strike.run(1000)
+    assert len(strike.moves) == 2
+    strike.command.lapse()
+    strike.run(1000)
+    strike.wish("1")
+    strike.run(1000)
+    assert len(strike.moves) == 2
+
+
+def test_a_hand_makes_a_pulse_and_can_end_one():
+    strike = Strike()
+    strike.output.demand(1.0, True)
+    strike.run(1000)
+    assert strike.moves[1][0] - strike.moves[0][0] == 500
+    strike.output.demand(1.0, True)
+    strike.run(200)
+    strike.output.demand(0.0, True)
+    strike.run(1000)
+    assert strike.moves[3][0] - strike.moves[2][0] == 200
+
+
+def test_a_pulse_that_was_held_off_is_as_long_when_it_comes():
+    strike = Strike(min_off_s=5)
+    strike.wish("1", 1)
+    strike.run(8000)
+    assert strike.moves == [(5000, True), (5500, False)]
+
+
+def test_a_safe_state_is_no_pulse():
+    strike = Strike(safe="on")
+    strike.wish("0", 1)
+    strike.run(1000)
+    strike.command.lapse()
+    strike.run(5000)
+    assert strike.output.on
+
+
+class Heater:
+    """A regulator on a room that may or may not notice it, looked at every minute."""
+
+    def __init__(self, **changes):
+        self.said = []
+        self.ms = 0
+        self.room = 12.0
+        self.output = StallOutput(
+            configured(HEATER, changes), False, START, lambda *line: self.said.append(line[0])
+        )
+        self.output.demand(20.0)
+
+    def run(self, hours, per_hour=0.0):
+        for _ in range(int(hours * 60)):
+            now = at(self.ms)
+            self.output.switched(self.output.level(self.room, now, False), now)
+            self.ms += 60000
+            self.room += per_hour / 60 if self.output.on else 0
+
+
+def test_a_reading_that_stays_while_the_relay_is_on_is_a_fault_and_a_warning_once():
+    heater = Heater()
+    heater.run(0.9)
+    assert not heater.output.stalled and heater.said == []
+    heater.run(12)
+    assert heater.output.stalled and heater.output.on and heater.said == ["error"]
+
+
+def test_the_owner_may_have_it_off_until_somebody_asks_anew():
+    heater = Heater(stall_action="off", min_on_s=86400)
+    heater.run(2)
+    assert not heater.output.on and heater.output.why == "stall_s" and heater.output.stalled
+    heater.room = 15.0
+    heater.run(30)
+    assert not heater.output.on, "what the sensor says is not believed"
+    heater.output.demand(None)
+    heater.run(1)
+    assert not heater.output.on and heater.output.stalled
+    heater.output.demand(20.0)
+    assert not heater.output.stalled
+    heater.run(0.5)
+    assert heater.output.on
+
+
+def test_a_reading_that_moves_is_none():
+    for delta, per_hour, stalled in (
+        (0.5, 1.0, False),
+        (0.5, 0.4, True),
+        (2.0, 1.0, True),
+        (0.1, -0.2, False),
+    ):
+        heater = Heater(stall_delta=delta, stall_action="off")
+        heater.run(6, per_hour)
+        assert bool(heater.output.stalled) == stalled, (delta, per_hour)
+
+
+def test_a_warning_ends_when_the_reading_moves_again():
+    heater = Heater()
+    heater.run(3)
+    assert heater.output.stalled
+    heater.run(1, 2.0)
+    assert not heater.output.stalled
+    heater.run(3)
+    assert heater.output.stalled and heater.said.count("error") == 2
+
+
+def test_only_the_time_with_the_relay_on_and_a_sensor_that_reads_counts():
+    heater = Heater()
+    for _ in range(20):
+        heater.run(0.75)
+        heater.output.demand(5.0)
+        heater.run(0.1)
+        heater.output.demand(20.0)
+    assert not heater.output.stalled
+    heater = Heater(safe="on")
+    heater.room = None
+    for _ in range(300):
+        heater.output.switched(heater.output.level(None, at(heater.ms), False), at(heater.ms))
+        heater.ms += 60000
+    assert heater.output.on and not heater.output.stalled
+
+
+def test_four_days_survive_the_wrap():
+    heater = Heater(stall_s=345600)
+    heater.run(95)
+    assert not heater.output.stalled
+    heater.run(2)
+    assert heater.output.stalled

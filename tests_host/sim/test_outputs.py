@@ -1,0 +1,80 @@
+"""What outputs do beside following, in a whole device: a pulse, a sensor that lies somewhere else, a change of
+direction."""
+
+import asyncio
+
+import pytest
+
+from tools.sim.device import DEVICE_ID
+
+
+def _strike(config):
+    config["outputs"][0]["pulse_ms"] = 500
+
+
+def _stalls(config):
+    config["outputs"][1] |= {"stall_s": 3600, "stall_action": "off"}
+
+
+async def _quiet(device):
+    await device.until(lambda: device.online, 60)
+    await device.until(lambda: not len(device.app.controller.outbox), 60)
+
+
+@pytest.mark.config(edit=_strike)
+async def test_a_pulse_is_told_from_its_beginning_to_its_end(device):
+    await _quiet(device)
+    before = len(device.feed("command"))
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 30)
+    assert 0.4 <= await device.until(lambda: not device.on("pump"), 2) <= 0.7
+    await _quiet(device)
+    told = [f["value"] for f in device.feed("command")[before:] if f["command_id"] == 1]
+    assert told == ["1.0", "0.0"]
+    await asyncio.sleep(600)
+    device.radio.air.clear()
+    await asyncio.sleep(600)
+    assert not device.on("pump")
+
+
+@pytest.mark.config(edit=_strike)
+async def test_what_was_a_pulse_does_not_come_back_after_a_lapse_or_a_power_cut(device):
+    await _quiet(device)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 30)
+    await _quiet(device)
+    switched = []
+    drive = device.world.drive
+    device.world.drive = lambda gpio, level: switched.append((gpio, level)) or drive(gpio, level)
+    device.model.set_keys(DEVICE_ID, False, device.wall())
+    device.model.revoke_tokens(DEVICE_ID, device.wall())
+    await device.until(lambda: device.app.controller.safety.safe, 120)
+    device.model.set_keys(DEVICE_ID, True, device.wall())
+    await device.until(lambda: device.online and not device.app.controller.safety.safe, 400)
+    await asyncio.sleep(60)
+    await device.power_off()
+    device.power_on()
+    await device.until(lambda: device.online, 90)
+    await asyncio.sleep(60)
+    pump = device.config["outputs"][0]["gpio"]
+    assert (pump, True) not in switched and (pump, 1) not in switched
+
+
+@pytest.mark.config(edit=_stalls)
+async def test_a_sensor_that_lies_beside_the_room_does_not_heat_for_ever(device):
+    await _quiet(device)
+    reading = device.world.microvolts(34)
+    others = device.world.microvolts
+    device.world.microvolts = lambda gpio: reading if gpio == 34 else others(gpio)
+    device.want("9", 35)
+    await device.until(lambda: device.on("heater"), 60)
+    await asyncio.sleep(3500)
+    assert device.on("heater")
+    await device.until(lambda: not device.on("heater"), 200)
+    heater = device.app.controller.outputs[1]
+    assert heater.stalled and device.model.reported(DEVICE_ID, "9") == "35.0"
+    await asyncio.sleep(7200)
+    assert not device.on("heater")
+    device.want("9", 34)
+    await device.until(lambda: device.on("heater"), 60)
+    assert not heater.stalled
