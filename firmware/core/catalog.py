@@ -74,11 +74,10 @@ def _remember(commands, report):
 
 def _rename(commands, outbox):
     """Events from before the first contact get the row of their port. Where the cloud has none they are nobody's."""
-    for report in list(outbox.reports):
+    waiting, outbox.reports = outbox.reports, []
+    for report in waiting:
+        for command in commands:
+            if report.id == [command.output.cfg["pin_port"]] and command.row:
+                report = Report(*(report[:2] + (command.row.id,) + report[3:]))
         if not isinstance(report.id, list):
-            continue
-        rows = [c.row for c in commands if c.row and c.output.cfg["pin_port"] == report.id[0]]
-        if rows:
-            outbox.reports[outbox.reports.index(report)] = Report(*(report[:2] + (rows[0].id,) + report[3:]))
-        else:
-            outbox.settle(report.message_id)
+            outbox.reports.append(report)
