@@ -14,6 +14,7 @@ _LONGEST = const(2048)  # bytes of one element; a longer one is left out
 _MOST = const(20)  # older desired states, as many as a batch of answers takes
 _STATE_BYTES, _SPARE = const(600), const(9000)  # of heap: for one of them and its answer; for everything else
 _ELEMENTS = const(40)  # of a list that is not known here
+_SOURCE = "source_id", "command_id", "sensor_id"
 _STATE = "desired_id", "command_id", "value", "sequence_number", "valid_for_seconds"
 
 
@@ -27,6 +28,8 @@ class LargeBody:
         self.ports = account.cfg["ports"]
         catalog = account.catalog
         self.commands = [str(row.id) for row in catalog.commands] if catalog else ()
+        rows = list(catalog.commands) + list(catalog.sensors) if catalog else ()
+        self.sources = [str(row.id) for row in rows if row.pin_port in self.ports]
         self.start = b""
         self.left_out = 0
         self.whole = self.broken = False
@@ -152,8 +155,13 @@ class LargeBody:
                 self.left_out += 1
             elif len(rows) < 2 * len(self.ports):
                 rows.append(item)
-        elif len(rows) < _ELEMENTS:
+        elif len(rows) < _ELEMENTS and (key != "mqtt_routes" or self._is_ours(item)):
             rows.append(item)
+
+    def _is_ours(self, route):
+        """Whether an MQTT route may lead to a port of this device, as far as its catalog is known."""
+        names = [str(get_scalar(route, name)) for name in _SOURCE]
+        return not self.sources or any([name in self.sources for name in names])
 
     def _keep_state(self, rows, state):
         """Without sequence numbers the order of the list counts, and a later one has to wait for another listing."""

@@ -135,6 +135,17 @@ def test_without_numbers_the_oldest_come_first_and_none_is_left_out_for_good():
     assert worked_off == ["des_cmd_1_%d" % number for number in range(1, 101)]
 
 
+def test_of_mqtt_routes_those_of_our_ports_are_kept():
+    routes = [
+        {"source_type": "command", name: "cmd_%d" % n} for n in range(200) for name in ("source_id", "x")
+    ]
+    found = read(
+        {"mqtt": {"qos": 1}, "mqtt_routes": routes + [{"source_type": "command", "command_id": 2}, None]}
+    )
+    assert found["mqtt"] == {"qos": 1}
+    assert found["mqtt_routes"] == [routes[2], {"source_type": "command", "command_id": 2}]
+
+
 def test_what_is_for_no_command_of_ours_takes_no_memory():
     foreign = [state for n in range(300) for state in states((1,), "cmd_%d" % (n + 10))]
     assert read({"desired_states": foreign + states((1,)) + [None, 7, {}]})["desired_states"] == [
