@@ -162,7 +162,7 @@ def sought(network):
     except DriverError as e:
         last = str(e)
     why = "It could not join a Wi-Fi that it knows (%s)" % names
-    return (why + (": %s." % last if last else ".")), None
+    return (why + (": %s." % last if last else ".")), (network.joining.found if control else ())
 
 
 def _others(raw):

@@ -12,6 +12,7 @@ class WifiJoining:
         self.networks = networks
         self.say = say
         self.started = False
+        self.found = ()  # by the latest look around, for the setup portal
         self.policy = Joiner(networks, now, index)
 
     def step(self, up, bits, now):
@@ -24,6 +25,7 @@ class WifiJoining:
         found = control.found
         if found is not None:
             control.found = None
+            self.found = found
             if not up:
                 policy.seen(found, now)
         action, index = policy.step(up, bits, now) or (None, 0)

@@ -185,6 +185,7 @@ async def test_a_board_that_no_longer_finds_its_network(smallest):
             assert await page.get_by_label("Wi-Fi network").input_value() == SSID
             assert await page.get_by_label("Wi-Fi password").input_value() == ""
             assert "could not join a Wi-Fi that it knows" in await page.inner_text("body")
+            assert await page.locator(f"input[type=radio][value={SSID}]").count() == 1
             await page.get_by_label("Wi-Fi password").fill("short")
             await page.get_by_role("button").click()
             await page.locator("#wrong-password").wait_for()

@@ -35,6 +35,14 @@ async def test_it_never_opens_while_a_network_is_there(device):
     assert device.points == []
 
 
+async def test_it_lists_the_networks_in_reach_and_says_which_it_could_not_join(device):
+    device.radio.air.clear()
+    device.radio.air["neighbour"] = "another-password-not-real"
+    await device.until(lambda: on_air(device), 70)
+    page = await ask(device, "GET", "/")
+    assert 'value="neighbour"' in page and "could not join a Wi-Fi that it knows (bench)" in page
+
+
 async def test_it_opens_when_no_network_was_joined_and_closes_when_the_time_is_up(device):
     device.radio.air.clear()
     await asyncio.sleep(59)
