@@ -149,9 +149,13 @@ class _Source:
     async def from_whole(self, name, start, size):
         whole = self.whole
         if not whole or whole.name != name or whole.at > start:
+            client = self.client
+            client.close()
+            await client.connect()
+            # Not before: what dials is in memory meanwhile.
             from firmware.update_whole import Whole
 
-            self.whole = whole = Whole(self.client, name)
+            self.whole = whole = Whole(client, name)
             await whole.open()
         return await whole.piece(start, size)
 

@@ -7,16 +7,15 @@ of a file without a length: whether all of it came, the sums of the bundle tell.
 import asyncio
 from micropython import const
 
-from firmware.core.errors import ConfigError, LinkError
-from http1.message import encode
-from netio.errors import NetError
+from firmware.core.errors import LinkError
 
 _HEAD = const(2048)
 _ANSWER_MS = const(15000)
 
 
 class Whole:
-    """One file, `name` on the server of `client`, whose connection it takes. `at`: how much of it came already."""
+    """One file, `name` on the server of `client`, which has just been connected, for nothing else. `at`: how much of it
+    came already. Every failure is a LinkError: the server had an answer a moment ago."""
 
     def __init__(self, client, name):
         self.client = client
@@ -25,30 +24,19 @@ class Whole:
         self.rest = b""
 
     async def open(self):
-        """Ask for it. NetError, LinkError: it may go better later; ConfigError: it will not."""
+        """Ask for it. `name` and host were in a request before, which has checked them."""
+        ask = "GET %s HTTP/1.1\r\nHost: %s:%d\r\nConnection: close\r\nAccept-Encoding: identity\r\n\r\n"
         client = self.client
-        client.close()
-        await client.connect()
-        fields = (("Connection", "close"), ("Accept-Encoding", "identity"))
-        host = client.host if client.port == 443 else "%s:%d" % (client.host, client.port)
-        await self.within(client.stream.write(encode("GET", self.name, host, fields)))
+        await self.within(client.stream.write((ask % (self.name, client.host, client.port)).encode()))
         head = b""
-        end = -1
-        while end < 0:
+        while b"\r\n\r\n" not in head and len(head) < _HEAD:
             head += await self.some()
-            end = head.find(b"\r\n\r\n")
-            if len(head) > _HEAD and end < 0:
-                raise ConfigError("bundle: the head of an answer is too large")
-        self.rest = head[end + 4 :]
-        head = head[:end].lower()
-        status = head[9:12]
-        if status[:1] == b"5" or status == b"429":
-            raise LinkError("bundle: server says %s" % status.decode())
-        if status != b"200" or b"\ntransfer-encoding:" in head:
-            raise ConfigError("bundle: server says %s to %s" % (str(status), self.name))
+        head, _, self.rest = head.partition(b"\r\n\r\n")
+        if head[8:13] != b" 200 " or b"\ntransfer-encoding:" in head.lower():
+            raise LinkError("bundle: server says %s to %s" % (str(head[9:12]), self.name))
 
     async def piece(self, start, size):
-        """Up to `size` bytes from `start` on, which is not before `at`."""
+        """Up to `size` bytes from `start` on, which is not before `at`; they count until the next call."""
         while True:
             skipped = min(start - self.at, len(self.rest))
             self.at += skipped
@@ -66,10 +54,10 @@ class Whole:
         n = await self.within(self.client.stream.read_into(view))
         if not n:
             raise LinkError("bundle: cut short")
-        return bytes(view[:n])
+        return view[:n]
 
     async def within(self, step):
         try:
             return await self.client.clock.within(_ANSWER_MS, step)
         except asyncio.TimeoutError:
-            raise NetError("timeout", "bundle")
+            raise LinkError("bundle: timeout")

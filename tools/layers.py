@@ -24,7 +24,7 @@ ARROWS = {
     "updater": {"update", "runtime", "core"},
     "update": {"update_rom", "update_whole", "drivers", "runtime", "core", "lib"},
     "update_rom": {"core"},
-    "update_whole": {"core", "lib"},
+    "update_whole": {"core"},
     "portal": {"portal_site", "device", "core"},
     "portal_site": {"settings", "drivers", "core", "lib", "version"},
     "out_of_service": {"portal", "runtime", "core"},
