@@ -1,4 +1,4 @@
-"""`python -m tools.bench`: the figures this project promises, one JSON line each, measured on this machine.
+"""`python -m tools.bench`: the figures this project promises, a line each, measured on this machine.
 
 {"figure": ..., "value": ..., "must": ..., "ok": ...} and whatever else tells something. Owns the choice of figures and
 their printing. Refuses to be a test: figures depend on the machine, so a person reads them. Exit status 0 when all are
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -34,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     add_board(parser, image=False)
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to measure; default: this one")
     parser.add_argument("--only", default="", help="figures whose name contains this")
+    cli.add_json(parser)
     options = parser.parse_args(argv)
     try:
         found = interpreter.find(options.bits)
@@ -47,14 +47,17 @@ def main(argv: list[str] | None = None) -> int:
         bench.mqtt_latency, bench.mqtt_publishes, bench.mqtt_renewal, bench.cycles_mqtt,
         bench.stall_mqtt, *MemoryFigures(bench.stage).measurements(),
     )  # fmt: skip
+    wanted = [figure for figure in figures if options.only in figure.__name__]
     good = True
-    for figure in figures:
-        if options.only in figure.__name__:
-            good &= _print(figure)
+    with cli.LongRun("bench", len(wanted), options.json) as run:
+        for figure in wanted:
+            run.begins(figure.__name__)
+            good &= _measure(figure, run)
+            run.step()
     return 0 if good else 1
 
 
-def _print(figure: Callable[[], Awaitable[Line | list[Line]]]) -> bool:
+def _measure(figure: Callable[[], Awaitable[Line | list[Line]]], run: cli.LongRun) -> bool:
     started = time.monotonic()
     try:
         found = asyncio.run(figure())
@@ -62,7 +65,7 @@ def _print(figure: Callable[[], Awaitable[Line | list[Line]]]) -> bool:
         found = {"figure": figure.__name__, "value": None, "ok": False, "error": str(error)}
     lines = found if isinstance(found, list) else [found]
     for each in lines:
-        print(json.dumps({**each, "took_s": round(time.monotonic() - started, 1)}), flush=True)
+        run.result({**each, "took_s": round(time.monotonic() - started, 1)})
     return all(each["ok"] for each in lines)
 
 

@@ -1,21 +1,32 @@
 """`python -m tools.bundle NUMBER --out FOLDER`: this firmware as a bundle for updates over the air.
 
 Owns the bundle's form, which `firmware/update.py` describes, and its signature with the key that the devices' own
-configuration holds as `update.key`. FOLDER is then served by any HTTPS server. Shows no key.
+configuration holds as `update.key`; `--new-key` draws one. FOLDER is then served by any HTTPS server, or by `--serve`.
+Shows no key.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
+import secrets
+import signal
+import socket
+import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from tools import cli, payload
+from aiohttp import web
+
+from tools import check_config, cli, payload, ports
+from tools.cloud.certs import TestCA
+from tools.cloud.site import CERTS, USUAL, write_private
 from tools.layers import ROOT
 from tools.mpy import CompileError
 
@@ -56,7 +67,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="whose update.key signs it")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="what the server serves")
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree; default: this one")
+    parser.add_argument("--new-key", action="store_true", help="draw update.key, and write it into --config")
+    parser.add_argument("--serve", action="store_true", help="serve FOLDER over HTTPS until Ctrl-C")
+    parser.add_argument("--listen", type=int, default=0, metavar="PORT", help="of --serve (default: any)")
+    parser.add_argument(
+        "--certificate", type=Path, metavar="PEM",
+        help="of --serve: certificates and key in one file (default: of the simulated cloud's authority)",
+    )  # fmt: skip
     options = parser.parse_args(argv)
+    if options.new_key:
+        return _write_key(options.config)
+    if options.serve:
+        if options.out is None:
+            parser.error("FOLDER is missing, as in: make bundle OUT=served/firmware ARGS=--serve")
+        return _serve(options.out, options.listen, options.certificate)
     if options.number is None or options.out is None:
         parser.error("NUMBER or FOLDER is missing, as in: make bundle NUMBER=7 OUT=served/firmware")
     folder = options.out / str(options.number)
@@ -81,12 +105,86 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def new_key() -> str:
+    """192 random bits, as text."""
+    return secrets.token_urlsafe(24)
+
+
+def _write_key(config: Path) -> int:
+    try:
+        draft = check_config.load(config)
+    except check_config.UnreadableError as error:
+        raise cli.Failed(str(error), "Write one with make config.") from None
+    if not isinstance(draft, dict) or not isinstance(draft.get("update") or {}, dict):
+        raise cli.Failed(f"{config} is no configuration", f"See python -m tools check_config {config}")
+    update = draft["update"] = draft.get("update") or {}
+    if update.get("key"):
+        do = "A device takes only what its own key has signed. For a new one remove it there, and deploy afterwards."
+        raise cli.Failed(f"{config} has an update.key already", do)
+    update["key"] = new_key()
+    write_private(config, json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
+    print(
+        f"written: update.key in {config} (only you can read it). Next: make deploy, so that the board has it too"
+    )
+    for name in ("pin_port", "url"):
+        if name not in update:
+            print(f"update.{name} is still missing there")
+    return 0
+
+
+def _serve(folder: Path, port: int, certificate: Path | None) -> int:
+    if not folder.is_dir():
+        raise cli.Failed(
+            f"{folder} is not there", "Make a bundle first: make bundle NUMBER=7 OUT=served/firmware"
+        )
+    try:
+        if certificate is None:
+            context = TestCA(CERTS, USUAL).leaf()
+        else:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+        asyncio.run(_serving(folder, port, context, certificate is None))
+    except (ssl.SSLError, FileNotFoundError) as error:
+        raise cli.Failed(
+            f"{certificate}: {error}", "Certificates and private key belong into one PEM file."
+        ) from None
+    except OSError as error:
+        raise ports.taken(port, error) from None
+    return 0
+
+
+async def _serving(folder: Path, port: int, context: ssl.SSLContext, simulated: bool) -> None:
+    """Answer whole files and ranges (RFC 9110 section 14) of what is in `folder`, until Ctrl-C."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
+    async with serving(folder, context, "127.0.0.1" if simulated else None, port) as bound:
+        host = "api.realer.test" if simulated else socket.gethostname()
+        print(f"update.url    https://{host}:{bound}\nserving {folder}; end with Ctrl-C", flush=True)
+        await ended.wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    folder: Path, context: ssl.SSLContext, host: str | None = "127.0.0.1", port: int = 0
+) -> AsyncIterator[int]:
+    """A server of the bundles in `folder`, where devices look for them by default; its port."""
+    app = web.Application()
+    app.router.add_static("/firmware", folder)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=context).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
 def _key(config: Path) -> bytes:
     try:
         key = json.loads(config.read_text())["update"]["key"].encode()
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise cli.Failed(
-            f"{config} has no update.key", "Put one there: 16 to 64 characters that nobody guesses."
+            f"{config} has no update.key", "Draw one: python -m tools bundle --new-key"
         ) from None
     if len(key) not in KEY_BYTES:
         raise cli.Failed("update.key has to have 16 to 64 characters")

@@ -9,14 +9,16 @@ A command is a module with `main(argv) -> int`; its last line is `sys.exit(cli.r
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -62,6 +64,7 @@ class _Ending:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self._process = os.getpid()
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -77,6 +80,9 @@ class _Ending:
                 signal.signal(number, handler)
 
     def _came(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a worker, which was begun meanwhile and has this from its parent
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
         if self.number is not None:
             return  # it ends already; a closing terminal says so more than once
         self.number = number
@@ -116,6 +122,58 @@ class _Console(Console):
 def console(stderr: bool = False) -> Console:
     """Where a command prints: words stay as they are, and are not cut at the edge of the window."""
     return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The option of a long run whose results are lines of JSON."""
+    parser.add_argument(
+        "--json", action="store_true", help="lines of JSON on a terminal, too, as into a pipe"
+    )
+
+
+class LongRun:
+    """A run of minutes to hours: on a terminal a moving bar and a line for people from each result, into a pipe or with
+    `--json` nothing but the results as JSON lines. `steps`: how many there are."""
+
+    def __init__(self, what: str, steps: float, as_json: bool) -> None:
+        self._console = console()
+        self._bar = progress(self._console)
+        self._bar.disable = self._bar.disable or as_json
+        self._steps = steps
+        self._what = what
+
+    def __enter__(self) -> LongRun:
+        self._bar.start()
+        self._task = self._bar.add_task(self._what, total=self._steps)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def begins(self, what: str) -> None:
+        """What is worked on now."""
+        self._bar.update(self._task, description=what)
+
+    def step(self, count: float = 1) -> None:
+        """So much more is done."""
+        self._bar.advance(self._task, count)
+
+    def result(self, found: dict[str, Any]) -> None:
+        if self._bar.disable:
+            print(json.dumps(found), flush=True)
+            return
+        good = found.get("ok", True)
+        words = "   ".join(f"{name} {_short(value)}" for name, value in found.items() if name != "ok")
+        self._console.print(f"{'ok' if good else 'NOT OK':<7}{words}", style="" if good else "red")
+
+    def print(self, text: str) -> None:
+        self._console.print(text)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} {_short(one)}" for name, one in value.items()) + "}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def progress(on: Console) -> Progress:

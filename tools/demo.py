@@ -11,18 +11,22 @@ import asyncio
 import contextlib
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from tools import cli, deploy, interpreter, payload, rawrepl
+from tools import bundle, cli, deploy, interpreter, payload, rawrepl
 from tools.cloud import client, show
 from tools.cloud.brokerprocess import BrokerError
+from tools.cloud.certs import TestCA
+from tools.cloud.demo import UPDATE_PORT, demo_device, update_command
 from tools.cloud.nouns import Plan
+from tools.cloud.site import CERTS
 from tools.keys import key_presses
 from tools.mosquitto import MosquittoError
 from tools.mpy import CompileError
@@ -34,10 +38,12 @@ pump on port 6, thermostat on port 9; Ctrl-C or q ends it
 keys    1/0 pump on/off      +/- setpoint           b press the button
         e expire the token   s subscription off/on  k keys off/on
         w Wi-Fi off/on       p power cycle          o thermistor cut/mended
-        m broker down/up     n end the MQTT session
+        m broker down/up     n end the MQTT session{update}
 second terminal: {python} -m tools.cloud set 6 1   (show, kick, --help)
                  {python} -m tools.cloud fault feed-data status=503 times=3
                  {python} -m tools status --port {port}   (or monitor)"""
+_UPDATE = """\
+        u send a new version over the air: signed, fetched, tried, kept"""
 _QUIET = ("catalog_read", "feed_replayed", "mqtt_subscribed")
 TRANSPORTS = ("auto", "https", "mqtt")
 _PLAN = Plan(token_s=120, renew_s=60, credential_s=180, credential_renew_s=90)
@@ -96,8 +102,8 @@ class Narrator:
 class Keys:
     """What each key does to a stage. Every method beginning with `key_` is a key's action."""
 
-    def __init__(self, stage: Stage, say: Callable[[str, str], None]) -> None:
-        self._stage, self._say = stage, say
+    def __init__(self, stage: Stage, say: Callable[[str, str], None], bundles: Bundles | None = None) -> None:
+        self._stage, self._say, self._bundles = stage, say, bundles
         self._subscription = self._enabled = True
         self._broken = False
         names = {
@@ -110,7 +116,7 @@ class Keys:
             "b": "button",
         }
         names |= {"s": "subscription", "k": "keys", "w": "wifi", "p": "power", "o": "sensor"}
-        names |= {"m": "broker", "n": "kick"}
+        names |= {"m": "broker", "n": "kick", "u": "update"}
         self._actions = {key: getattr(self, f"key_{name}") for key, name in names.items()}
 
     async def press(self, key: str) -> None:
@@ -171,6 +177,43 @@ class Keys:
     def key_kick(self) -> None:
         self._stage.kick()
 
+    async def key_update(self) -> None:
+        if self._bundles is None:
+            self._say("you", "start the demo with --update for updates over the air")
+            return
+        number = await asyncio.to_thread(self._bundles.publish)
+        self._say("you", f"publish bundle {number}, and ask for it on port {UPDATE_PORT}")
+        self._stage.want(UPDATE_PORT, number)
+
+
+class Bundles:
+    """Versions of the firmware for updates over the air, all made of one tree, on a server of their own."""
+
+    def __init__(self, tree: Path) -> None:
+        self._tree, self._key, self._number = tree, bundle.new_key(), 0
+        self._folder = tempfile.TemporaryDirectory(prefix="bundles-")
+
+    @contextlib.asynccontextmanager
+    async def served(self, chain: str) -> AsyncIterator[dict[str, Any]]:
+        """The section `update` of a device that takes them."""
+        with self._folder as folder:
+            async with bundle.serving(Path(folder), TestCA(CERTS, chain).leaf()) as port:
+                url = f"https://api.realer.test:{port}"
+                yield {"pin_port": UPDATE_PORT, "url": url, "key": self._key, "prove_s": 5}
+
+    def publish(self) -> int:
+        """Build the next one; its number."""
+        self._number += 1
+        files, key = payload.slot_files(self._tree), self._key.encode()
+        made = bundle.build(
+            self._number, bundle.version_of(self._tree), files, key, payload.conditions(self._tree)
+        )
+        folder = Path(self._folder.name, str(self._number))
+        folder.mkdir()
+        for name, content in made.items():
+            (folder / name).write_bytes(content)
+        return self._number
+
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -181,14 +224,18 @@ def main(argv: list[str] | None = None) -> int:
     )
     add_board(parser, image=False)
     parser.add_argument(
-        "--transport", choices=TRANSPORTS, default=TRANSPORTS[0], help="of the device; default: %(default)s"
+        "--transport",
+        choices=TRANSPORTS,
+        help=f"of the device; default: {TRANSPORTS[0]}, with --update https",
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
+    parser.add_argument("--update", action="store_true", help="with updates over the air, and a key for them")
     parser.add_argument("--verbose", action="store_true", help="show everything the device says")
     parser.add_argument(
         "--connection", type=Path, default=CONNECTION_FILE, help="connection file for tools.cloud"
     )
     options = parser.parse_args(argv)
+    options.transport = options.transport or ("https" if options.update else TRANSPORTS[0])
     console = cli.console()
     client.only_one(options.connection)
     try:
@@ -224,14 +271,22 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
     loop, keys = asyncio.get_running_loop(), asyncio.Queue[str]()
     loop.add_signal_handler(signal.SIGINT, keys.put_nowait, "q")
     narrator = Narrator(console, options.verbose)
-    stage = Stage(
-        found, tree=tree, transport=options.transport, powered=False, blank=True, time_scale=15, room_c=18,
-        on_event=narrator.board, connection_file=options.connection, plan=_PLAN, **board(options),
-    )  # fmt: skip
-    async with stage:
+    bundles, device, update = (Bundles(tree) if options.update else None), demo_device(), {}
+    async with contextlib.AsyncExitStack() as stack:
+        if bundles:
+            device.commands.append(update_command())
+            update["update"] = await stack.enter_async_context(bundles.served(options.chain))
+        stage = Stage(
+            found, tree=tree, transport=options.transport, powered=False, blank=True, time_scale=15, room_c=18,
+            on_event=narrator.board, connection_file=options.connection, plan=_PLAN, device=device,
+            edit=lambda config: config.update(update), **board(options),
+        )  # fmt: skip
+        await stack.enter_async_context(stage)
         port = await stage.board.console.open()
         console.print(Text(f"{found}; cloud {stage.site.server.base_url}", "bold"))
-        console.print(Text(_HINTS.format(python=_python(), port=port), "dim"))
+        console.print(
+            Text(_HINTS.format(python=_python(), port=port, update="\n" + _UPDATE if bundles else ""), "dim")
+        )
         outputs = {role: wire for role, wire in stage.world.wiring.items() if "active" in wire}
         narrator.roles = {wire["gpio"]: (role, wire["active"]) for role, wire in outputs.items()}
         narrator.room = lambda: stage.world.sensor_c
@@ -240,7 +295,7 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
         sent = await asyncio.to_thread(_deploy, stage, tree, port)
         narrator.say("you", f"deployed {len(sent.sent)} files, {sent.size:,} bytes, over {port}")
         with key_presses(loop, keys.put_nowait):
-            hands = Keys(stage, narrator.say)
+            hands = Keys(stage, narrator.say, bundles)
             while (key := await keys.get()) != "q":
                 await hands.press(key)
         # The way a person ends it at the board: outputs safe, token given back.

@@ -75,6 +75,10 @@ ABOUT: dict[str, dict[str, str]] = {
         "gpio": "Which GPIO is the LED wired to? 2 on most boards.",
         "active": "At which level does it shine?",
     },
+    "update": {
+        "pin_port": "Which port has the command for updates in the cloud? Its name there, not a GPIO number.",
+        "url": "Where is the web server with the bundles? https, a host and a port at most.",
+    },
     "safety": {
         "silence_s": "When does silence end in the safe state? Seconds without an answer from the cloud, such as 300\n"
         "or 5 min; 0: only when the authorization ends.",

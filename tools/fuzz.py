@@ -54,6 +54,7 @@ INPUTS = 100_000
 SLOW_S = 0.5
 GROWTH = 64 * 1024
 LONGEST = 4096
+_STEP = 1000
 
 
 class Wrong(AssertionError):
@@ -467,11 +468,15 @@ def inputs(seeds: tuple[bytes, ...], chance: random.Random) -> Iterator[bytes]:
         yield bytes(data[:LONGEST])
 
 
-def fuzz(name: str, count: int, seed: int) -> dict[str, Any]:
-    """Run one engine. Raises whatever went wrong, with a note that holds the input."""
+def fuzz(
+    name: str, count: int, seed: int, step: Callable[[float], None] = lambda count: None
+) -> dict[str, Any]:
+    """Run one engine. Raises whatever went wrong, with a note that holds the input. `step` is told of inputs done."""
     engine, chance = ENGINES[name], random.Random(f"{name} {seed}")
     slowest_s, started = 0.0, time.perf_counter()
     for number, data in enumerate(inputs(engine.seeds, chance)):
+        if number % _STEP == 0:
+            step(_STEP)
         if number == count:
             break
         if number == count * 9 // 10:  # tracing costs time, and whoever grows does so all the time
@@ -506,12 +511,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "engines", nargs="*", metavar="ENGINE", help=f"of {', '.join(ENGINES)}; all when none is named"
     )
+    cli.add_json(parser)
     args = parser.parse_args(argv)
     if unknown := set(args.engines) - set(ENGINES):
         parser.error(f"no engine {', '.join(unknown)}")
     names = args.engines or list(ENGINES)
-    for name in names:
-        print(json.dumps(fuzz(name, args.inputs, args.seed)), flush=True)
+    with cli.LongRun("fuzz", len(names) * args.inputs, args.json) as run:
+        for name in names:
+            run.begins(name)
+            run.result(fuzz(name, args.inputs, args.seed, run.step))
     return 0
 
 

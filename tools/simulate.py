@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import multiprocessing
 import random
 import signal
@@ -23,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -322,7 +322,7 @@ class Figures:
         self.kinds, self.transports = Counter[str](), Counter[str]()
         self.worst: dict[str, float] = {}
 
-    def add(self, found: dict[str, Any], hours: float) -> None:
+    def add(self, found: dict[str, Any], hours: float, tell: Callable[[str], None]) -> None:
         """Count one seed; tell the story of one that found something."""
         self.kinds += found["kinds"]
         self.days += found["hours"] / 24
@@ -332,20 +332,17 @@ class Figures:
             self.worst[name] = max(self.worst.get(name, 0.0), round(seconds))
         if found["violations"]:
             self.failed.append(found["seed"])
-            print("\n".join(found["timeline"][-120:] + found["violations"]))
             more = "" if found["draw"] else " --full"
-            print(
-                f"again: python -m tools.simulate --seeds {found['seed']} --hours {hours:g}{more}\n",
-                flush=True,
-            )
+            tell("\n".join(found["timeline"][-120:] + found["violations"]))
+            tell(f"again: python -m tools.simulate --seeds {found['seed']} --hours {hours:g}{more}\n")
 
-    def __str__(self) -> str:
-        return json.dumps({
+    def all(self) -> dict[str, Any]:
+        return {
             "seeds": self.transports.total(), "device_days": round(self.days, 1),
             "wall_s": round(time.monotonic() - self.started), "transports": self.transports,
             "faults": self.kinds.total(), "kinds": dict(sorted(self.kinds.items())),
             "worst_s": dict(sorted(self.worst.items())), "violating_seeds": sorted(self.failed),
-        })  # fmt: skip
+        }  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -354,17 +351,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--hours", type=float, default=24, help="virtual hours for each seed (default 24)")
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: one for each processor)")
     parser.add_argument("--full", action="store_true", help="one configuration that uses every limit")
+    cli.add_json(parser)
     args = parser.parse_args(argv)
     first, _, last = args.seeds.partition("..")
     jobs = [(seed, args.hours, not args.full) for seed in range(int(first), int(last or first) + 1)]
     figures = Figures()
-    with multiprocessing.Pool(args.jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    with (
+        multiprocessing.Pool(args.jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool,
+        cli.LongRun(f"{len(jobs)} seeds", len(jobs), args.json) as run,
+    ):
         try:
             for found in pool.imap_unordered(simulate, jobs):
-                figures.add(found, args.hours)
+                figures.add(found, args.hours, run.print)
+                run.step()
         except KeyboardInterrupt:
             print("stopped; so far:", file=sys.stderr)
-    print(figures)
+        run.result(figures.all())
     return 1 if figures.failed else 0
 
 

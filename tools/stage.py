@@ -19,7 +19,7 @@ from tools.board.install import Form, install
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World, wiring_from
 from tools.cloud.client import CONNECTION_FILE
-from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
+from tools.cloud.demo import CA_FILE, DEVICE_ID, SSID, WIFI_PASSWORD, demo_config, demo_device
 from tools.cloud.model import Plan, Served
 from tools.cloud.nouns import Device
 from tools.cloud.site import Site
@@ -31,8 +31,6 @@ __all__ = ["CONNECTION_FILE", "NotInTimeError", "Stage"]
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ("stock", "own")
 """A published image, with the code in the file system, and one with a ROM partition, which has it."""
-SSID, WIFI_PASSWORD = "bench", "test-password-not-real"
-_CA = "certs/ca.der"
 
 
 class NotInTimeError(Exception):
@@ -150,7 +148,7 @@ class Stage:
 
     def install(self) -> None:
         """Put code, configuration and certificate on the flash (again); the device's own records stay."""
-        files = {_CA: self.site.certs.certificate, **self._files}
+        files = {CA_FILE: self.site.certs.certificate, **self._files}
         form = Form.LINKED if self.interpreter.bits == 32 else Form.SOURCES
         if self.rom:
             form = Form.ROM
@@ -159,7 +157,7 @@ class Stage:
 
     def owners_files(self) -> dict[str, bytes]:
         """Configuration and certificate, for a deploy in place of `install`."""
-        return {"config.json": json.dumps(self.config).encode(), _CA: self.site.certs.certificate}
+        return {"config.json": json.dumps(self.config).encode(), CA_FILE: self.site.certs.certificate}
 
     def _record(self, event: tuple) -> None:
         if event[0] == "line":
@@ -279,27 +277,3 @@ class Stage:
         """Stop the program by hand, as at the board's console; returns when the REPL would wait."""
         await self.board.ctrl_c()
         await self.until("the program ends after Ctrl-C", lambda: self.board.chip.at_repl, within_s)
-
-
-def demo_config(addresses: Mapping[str, Any], transport: str) -> dict:
-    """The example configuration, for a device of this site (see Site.addresses)."""
-    config = json.loads((ROOT / "config.example.json").read_text())
-    config["wifi"] |= {
-        "networks": [{"ssid": SSID, "password": WIFI_PASSWORD}],
-        "dns": [f"127.0.0.1:{addresses['dns_port']}"],
-    }
-    config["time"] = {"servers": [f"ntp.realer.test:{addresses['ntp_port']}"]}
-    config["cloud"] |= {
-        "transport": transport,
-        "base_url": addresses["base_url"],
-        "device_id": str(DEVICE_ID),
-        "client_id": CLIENT_ID,
-        "client_secret": CLIENT_SECRET,
-        "ca_files": [_CA],
-        "poll_s": 2,
-        "probe_s": 5,
-    }
-    config["sensors"][0]["period_s"] = 1
-    for output in config["outputs"]:
-        output["min_off_s"] = min(output["min_off_s"], 1)
-    return config

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools import ca, catalog, check_config, config_doubts, config_words
+from tools import bundle, ca, catalog, check_config, config_doubts, config_words
 from tools.asking import Answers, Back
 from tools.cli import Failed
 from tools.explained import ABOUT, WORDS, question
@@ -103,6 +103,8 @@ class Wizard:
         if "led" in self.draft or self._ask.yes("Is there a status LED?", True):
             self._section("led", self.draft.setdefault("led", {}), "led.")
         self._section("safety", self.draft.setdefault("safety", {}), "safety.")
+        if cloud.get("api") != "thinger":
+            self._update()
 
     # Sections
 
@@ -219,6 +221,18 @@ class Wizard:
         return here or others
 
     # Parts with an order of their own
+
+    def _update(self) -> None:
+        """Updates over the air; their key is drawn, and never shown."""
+        if not self.draft.get("update"):
+            self._say(
+                "It can fetch new firmware from a web server of yours, signed with a key that is drawn now."
+            )
+            if not self._ask.yes("Shall it take updates over the air?", False):
+                return
+        update = self.draft["update"] = self.draft.get("update") or {}
+        update["key"] = update.get("key") or bundle.new_key()
+        self._section("update", update, "update.", ("key",))
 
     def _complete(self) -> bool:
         """Whether network and keys are to be asked for; not where whoever installs the device enters them."""

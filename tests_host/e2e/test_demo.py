@@ -21,13 +21,14 @@ PATIENCE_S = 60
 class Demo:
     """A running demo; `said` is what it printed so far."""
 
-    def __init__(self, connection, stdin, transport="auto"):
-        self.connection, self._stdin, self._transport, self.said = connection, stdin, transport, ""
+    def __init__(self, connection, stdin, transport="auto", more=()):
+        self.connection, self._stdin, self.said = connection, stdin, ""
+        self._more = ["--transport", transport, *more]
 
     async def __aenter__(self):
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-u", "-m", "tools.demo", "--connection", str(self.connection),
-            "--transport", self._transport,
+            *self._more,
             cwd=ROOT, stdin=self._stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         return self

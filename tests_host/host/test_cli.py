@@ -1,5 +1,6 @@
 """The frame of the host commands: what is listed exists and explains itself, failures are words and a status."""
 
+import json
 import os
 import pty
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests_host.support.terminal import Terminal
 from tools import cli
 from tools.__main__ import COMMANDS, main
 
@@ -178,3 +180,41 @@ def test_a_python_without_the_packages_says_what_to_do(tmp_path, command):
 def test_a_target_without_what_it_needs_shows_how_it_is_called(target, words):
     done = subprocess.run(["make", "-s", target], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and words in done.stderr and "Traceback" not in done.stderr
+
+
+RUN = """
+from tools import cli
+with cli.LongRun("bench", 2, {}) as run:
+    for name in ("one", "two"):
+        run.begins(name)
+        run.result({{"figure": name, "value": 1234567, "ok": name == "one"}})
+        run.step()
+"""
+
+
+def test_a_long_run_moves_on_a_terminal_and_is_json_elsewhere():
+    shown = on_a_terminal(RUN.format(False))
+    assert "NOT OK" in shown and "1,234,567" in shown and "{" not in shown and "━" in shown
+    lines = on_a_terminal(RUN.format(True)).splitlines()
+    assert [json.loads(line)["figure"] for line in lines] == ["one", "two"]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN.format(False)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert [json.loads(line)["ok"] for line in done.stdout.splitlines()] == [True, False] and not done.stderr
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["fuzz", "--inputs", "3000", "journal", "dns"],
+        ["simulate", "--seeds", "1..2", "--hours", "0.2"],
+        ["bench", "--only", "mpy"],
+    ],
+)
+def test_the_long_commands_do(argv):
+    done = run(*argv)
+    assert done.returncode in (0, 1) and not done.stderr  # 1: a figure is not as it must be
+    assert all(isinstance(json.loads(line), dict) for line in done.stdout.splitlines()) and done.stdout
+    with Terminal([sys.executable, "-m", "tools", *argv], cwd=ROOT) as terminal:
+        assert terminal.ends() == done.returncode
+    assert "━" in terminal.said and '"' not in terminal.said

@@ -90,6 +90,10 @@ FROM_THE_CLOUD_ON = (
     ("Add a push button", "n"),
     ("status LED", "n"),
     ("safety.silence_s", ENTER),
+    ("updates over the air", "y"),
+    ("update.pin_port", "99\r"),
+    ("update.url", "http://x\r"),
+    ("https://host", f"{CLEAR}https://bundles.realer.test\r"),
 )
 
 
@@ -175,8 +179,8 @@ def interviewed(draft: dict[str, Any], folder: Path, keys: str, bundle: Path | N
 KEEP_BEGINNING = ENTER + "n" + ENTER + ENTER + "n"  # name, no portal, network, its password, no other network
 KEEP_CLOUD = ENTER * (4 + len(choices())) + "y"  # choices, base_url, three keys, the certificate
 KEEP_REST = (
-    "y" * 2 + "n" + "y" * 2 + "n" + "y" + "n" + ENTER * 2 + ENTER
-)  # sensors, outputs, button, LED, silence
+    "y" * 2 + "n" + "y" * 2 + "n" + "y" + "n" + ENTER * 2 + ENTER + "n"
+)  # sensors, outputs, button, LED, silence, no updates
 
 
 def test_a_configuration_that_is_there_is_kept_with_enter(authority: Authority, tmp_path: Path):
@@ -193,7 +197,7 @@ def test_placeholders_are_asked_anew_and_a_part_can_be_changed(authority: Author
         ENTER * (1 + len(choices())) + "777" + ENTER + ENTER + CLEAR + "another-secret-not-real" + ENTER + "y"
     )
     change_button = "n" + CLEAR + "26" + ENTER + ENTER + ENTER + ENTER + "n"
-    rest = "y" * 2 + "n" + "y" * 2 + "n" + change_button + ENTER * 2 + CLEAR + "60" + ENTER
+    rest = "y" * 2 + "n" + "y" * 2 + "n" + change_button + ENTER * 2 + CLEAR + "60" + ENTER + "n"
     interviewed(draft, tmp_path, KEEP_BEGINNING + cloud_keys + "n" + rest)
     assert (draft["cloud"]["device_id"], draft["cloud"]["client_secret"]) == (
         "777",
@@ -229,7 +233,7 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Auth
     by_hand = (
         ENTER * (4 + len(choices())) + "y" + "n" + CLEAR + "certs/a.der, certs/b.der" + ENTER + "y" + "n"
     )
-    output = "n" + "y" + "6" + ENTER + ENTER + "16" + ENTER + ENTER * 3 + "n" + "n" + "n" + ENTER
+    output = "n" + "y" + "6" + ENTER + ENTER + "16" + ENTER + ENTER * 3 + "n" + "n" + "n" + ENTER + "n"
     said = interviewed(draft, tmp_path, network + by_hand + output)
     assert any("cannot be reached" in text for text in said)
     assert any("certs/a.der" in text for text in said)

@@ -14,8 +14,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import check_config, cli, interpreter
-from tools.board.install import install
+from tools import check_config, cli, interpreter, ports
+from tools.board.hints import Hints
+from tools.board.install import Form, install
 from tools.board.surroundings import without_time
 from tools.board.virtual import VirtualBoard
 from tools.board.world import World, wiring_from
@@ -33,12 +34,19 @@ _SHOWN = {
     "reset": "reset ({0})",
     "repl": "the program ended, the REPL waits at the serial port",
     "off": "power off",
+    "listen": "the setup portal is at http://127.0.0.1:{1}/ here, with no Wi-Fi to join",
 }
+_HTTP = 80
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.board", description="A virtual ESP32 board.")
     parser.add_argument("--config", type=Path, required=True, help="the device's config.json")
+    parser.add_argument(
+        "--blank",
+        action="store_true",
+        help="an empty flash, for a deploy; the configuration tells the wiring",
+    )
     parser.add_argument("--tree", type=Path, default=_ROOT, help="device tree to run; default: this one")
     parser.add_argument("--flash", type=Path, help="folder to keep as the board's flash; default: a new one")
     parser.add_argument("--bits", type=int, choices=(32, 64), help="word size of the interpreter")
@@ -53,25 +61,27 @@ def main(argv: list[str] | None = None) -> int:
         missing = without_time(config)
         if missing:
             print(f"board: {missing}", file=sys.stderr, flush=True)
+        found = interpreter.find(options.bits)
         with _flash(options.flash) as flash:
-            install(flash, config, options.tree, _ca_files(config, options.config.parent))
+            if not options.blank:
+                # On a plain ESP32 sources take more of the heap than there is.
+                form = Form.SOURCES if options.heap or found.bits == 64 else Form.LINKED
+                install(flash, config, options.tree, _ca_files(config, options.config.parent), form)
+            world = World(wiring=wiring_from(config), time_scale=options.time_scale)
+            hints = Hints()
             board = VirtualBoard(
-                flash,
-                World(wiring=wiring_from(config), time_scale=options.time_scale),
-                interpreter.find(options.bits),
-                options.heap,
-                on_event=_show,
+                flash, world, found, options.heap, on_event=lambda event: _show(event, hints)
             )
             asyncio.run(_play(board, options.console))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        interpreter.InterpreterError,
-        check_config.UnreadableError,
-    ) as error:
-        print(f"board: {error}", file=sys.stderr)
-        return 1
+    except check_config.UnreadableError as error:
+        raise cli.Failed(str(error), "Write one with make config.") from None
+    except interpreter.InterpreterError as error:
+        raise cli.Failed(str(error)) from None
+    except FileNotFoundError as error:
+        raise cli.Failed(f"{error.filename}: {error.strerror}", "Fetch a certificate with make ca.") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        do = f"See python -m tools check_config {options.config}"
+        raise cli.Failed(f"{options.config} describes no board: {error!r}", do) from None
     return 0
 
 
@@ -80,8 +90,12 @@ async def _play(board: VirtualBoard, console_port: int) -> None:
     loop = asyncio.get_running_loop()
     keys: asyncio.Queue[str] = asyncio.Queue()
     loop.add_signal_handler(signal.SIGINT, keys.put_nowait, "q")
+    try:
+        port = await board.console.open(console_port)
+    except OSError as error:
+        raise ports.taken(console_port, error) from None
     async with board:
-        print(f"serial port: {await board.console.open(console_port)}\n{_KEYS}", flush=True)
+        print(f"serial port: {port}\n{_KEYS}", flush=True)
         with key_presses(loop, keys.put_nowait):
             while (key := await keys.get()) != "q":
                 await _act(board, key)
@@ -100,11 +114,15 @@ async def _act(board: VirtualBoard, key: str) -> None:
         await board.power_on()
 
 
-def _show(event: tuple) -> None:
+def _show(event: tuple, hints: Hints) -> None:
     kind, *values = event
+    if kind == "listen" and values[0] != _HTTP:
+        return
     if kind == "pin" and values[1] is None:
         values[1] = "released"
     print(values[0] if kind == "line" else f"* {_SHOWN[kind].format(*values)}", flush=True)
+    if hint := hints.of(event):
+        print(f"* hint: {hint}", flush=True)
 
 
 def _ca_files(config: dict, beside: Path) -> dict[str, bytes]:

@@ -42,8 +42,9 @@ class VirtualBoard:
     `networks`: ssid -> password on the air, None = any. `dns`: name server that DHCP hands out.
     `on_line(text)`: a printed line. `on_event(event)`: tuples, in order, `t` in `time.monotonic()` seconds:
     `("boot", n)`, `("line", text)`, `("pin", gpio, level or None, t)`, `("wdt",)`, `("crash", status)`,
-    `("panic", why)`, `("third_area", why)`, `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by
-    different ways: their order among each other says nothing below a millisecond or two.
+    `("panic", why)`, `("third_area", why)`, `("listen", port of the access point, port on 127.0.0.1)`,
+    `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by different ways: their order among each other
+    says nothing below a millisecond or two.
     `listening`: where on 127.0.0.1 the access point's ports are.
     `console.open()` plugs in a cable: see there. `rom`: file that is its ROM partition (see `board.rom`), None: a
     stock image, which has none.
@@ -300,6 +301,7 @@ class VirtualBoard:
             with socket.socket(type=socket.SOCK_DGRAM) as other:
                 other.bind(("127.0.0.1", free))
         self.listening[port] = free
+        self._emit("listen", port, free)
         return free
 
     def _pin(self, gpio: int, level: int | None) -> None:

@@ -15,19 +15,21 @@ from typing import Any
 
 from rich.console import Console
 
-from tools import cli, ports
+from tools import bundle, cli, ports
 from tools.cloud import client, show
 from tools.cloud.broker import MODES as BROKER_MODES
 from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.certs import KINDS
-from tools.cloud.demo import demo_device
+from tools.cloud.demo import CA_FILE, KEYS, UPDATE_PORT, demo_config, demo_device, update_command
 from tools.cloud.dns import MODES as DNS_MODES
 from tools.cloud.faults import ENDPOINTS
 from tools.cloud.nouns import Plan
 from tools.cloud.ntp import MODES as NTP_MODES
-from tools.cloud.site import Site
+from tools.cloud.site import Site, write_private
 from tools.mosquitto import MosquittoError
 
+_BUNDLES = "https://api.realer.test:8443"
+"""Where its device looks for bundles: python -m tools bundle --serve --listen 8443 --out FOLDER."""
 _SWITCH = {"on": True, "off": False}
 
 
@@ -83,7 +85,9 @@ def _print(console: Console, verb: str, result: Any) -> None:
         console.print("done" if result is None else str(result), markup=False)
 
 
-async def _serve(console: Console, file: Path, db: str, port: int, min_interval_s: float, mqtt: bool) -> None:
+async def _serve(
+    console: Console, file: Path, db: str, port: int, min_interval_s: float, mqtt: bool, update: bool
+) -> None:
     """Run a cloud with the demo device until Ctrl-C, one line per event."""
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
@@ -91,13 +95,32 @@ async def _serve(console: Console, file: Path, db: str, port: int, min_interval_
         Path(db).parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(min_interval_s=min_interval_s)
     async with Site(db, port, plan=plan, connection_file=file, mqtt=mqtt) as site:
-        site.model.add_device(demo_device())
+        device = demo_device()
+        if update:
+            device.commands.append(update_command())
+        site.model.add_device(device)
         site.model.listeners.append(lambda event: console.print(show.line(event)))
         addresses = site.addresses()
         for name in ("base_url", "mqtt_port", "ca_der", "dns_port", "ntp_port"):
-            console.print(f"{name:9} {addresses[name]}", markup=False)
+            console.print(f"{name:13} {addresses[name]}", markup=False)
+        for name, value in KEYS.items():
+            console.print(f"{name:13} {value}", markup=False)
+        config = demo_config(addresses, "auto" if mqtt and not update else "https")
+        if update:
+            config["update"] = {"pin_port": UPDATE_PORT, "url": _BUNDLES, "key": bundle.new_key()}
+        made = _configuration(file.parent, config, site.certs.certificate)
+        console.print(f"a configuration with all this, for any board: {made}", markup=False)
         console.print("serving; end with Ctrl-C")
         await ended.wait()
+
+
+def _configuration(folder: Path, config: dict[str, Any], root: bytes) -> Path:
+    """Write the demo device's configuration, and its certificate beside it; the file."""
+    made = folder / "config.json"
+    write_private(made, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    (folder / CA_FILE).parent.mkdir(parents=True, exist_ok=True)
+    (folder / CA_FILE).write_bytes(root)
+    return made
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,6 +143,9 @@ def _parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="run a mosquitto as well (default)",
+    )
+    serve.add_argument(
+        "--update", action="store_true", help=f"its device has a command for updates, on port {UPDATE_PORT}"
     )
     _owner_verbs(verbs)
     _world_verbs(verbs)

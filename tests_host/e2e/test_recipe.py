@@ -1,0 +1,136 @@
+"""The README's recipe for a cloud and a board of one's own, and its updates, with the commands that stand there."""
+
+import asyncio
+import contextlib
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests_host.e2e.test_demo import Demo
+from tools.cloud import client
+from tools.stage import ROOT
+
+README = (ROOT / "README.md").read_text()
+PATIENCE_S = 90
+
+
+def recipe():
+    block = next(part for part in README.split("```")[1::2] if "cloud serve" in part)
+    return [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
+
+
+class Shell:
+    """Commands in a folder of one's own: a cloud that others do not find, and no configuration of the person's."""
+
+    def __init__(self, home, port):
+        self._home, self._port, self._running = home, port, []
+
+    def words(self, line):
+        line = line.replace("3333", str(self._port)).replace(".cache/cloud/", f"{self._home}/cloud/")
+        line = re.sub(r"(?<=[ ])config\.json", f"{self._home}/config.json", line)
+        line = line.replace(
+            "python -m tools cloud",
+            f"{sys.executable} -m tools cloud --connection {self._home}/cloud/admin.json",
+        )
+        line = line.replace("--answers", f"--out {self._home}/config.json --answers")
+        line = line.replace("make deploy", f'make deploy ARGS="--config {self._home}/config.json"')
+        return ["make", "-s", *shlex.split(line)[1:]] if line.startswith("make ") else shlex.split(line)
+
+    async def start(self, line, words):
+        """Begin it, and wait until it says that."""
+        process = await asyncio.create_subprocess_exec(
+            *self.words(line), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        self._running.append(process)
+        said = ""
+        async with asyncio.timeout(PATIENCE_S):
+            while words not in said:
+                piece = (await process.stdout.readline()).decode()
+                assert piece, said
+                said += piece
+        reading = asyncio.create_task(process.stdout.read())
+        process.reading = reading
+        return said
+
+    async def run(self, line):
+        """Its exit status and what it said."""
+        process = await asyncio.create_subprocess_exec(
+            *self.words(line),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            said, _ = await process.communicate()
+        return process.returncode, said.decode()
+
+    async def end(self):
+        for process in reversed(self._running):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            async with asyncio.timeout(PATIENCE_S):
+                await process.reading
+                await process.wait()
+
+
+async def test_the_recipe_of_a_cloud_and_a_board(tmp_path, unused_tcp_port):
+    serve, config, board, deploy, wish = recipe()
+    shell = Shell(tmp_path, unused_tcp_port)
+    try:
+        said = await shell.start(serve, "end with Ctrl-C")
+        for key in ("client_secret", "client_id", "device_id", "dns_port", "ntp_port", "base_url"):
+            assert re.search(rf"^{key} +\S", said, re.MULTILINE), said
+        status, said = await shell.run(config)
+        assert status == 0, said
+        said = await shell.start(board, "waits at the serial port")
+        assert f"socket://127.0.0.1:{unused_tcp_port}" in said
+        status, said = await shell.run(deploy)
+        assert status == 0 and "online: firmware" in said, said
+        status, said = await shell.run(wish)
+        assert status == 0, said
+        async with asyncio.timeout(30):
+            while True:
+                state = await asyncio.to_thread(client.call, "show", tmp_path / "cloud/admin.json")
+                if '"1.0"' in str(state).replace("'", '"').partition("reported")[2]:
+                    break
+                await asyncio.sleep(0.2)
+
+        # A second cloud, and a second board at that port: one line each.
+        status, said = await shell.run(serve)
+        assert status == 1 and "runs here already" in said and "Traceback" not in said, said
+        status, said = await shell.run(board)
+        assert status != 0 and f"TCP port {unused_tcp_port} is taken" in said and "Traceback" not in said, (
+            said
+        )
+    finally:
+        await shell.end()
+
+
+@pytest.fixture
+def unused_tcp_port():
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+@pytest.mark.long
+async def test_the_demo_shows_an_update(tmp_path):
+    reading, writing = os.pipe()
+    async with Demo(tmp_path / "admin.json", reading, more=["--update", "--transport", "https"]) as demo:
+        await demo.says("stored command 1")
+        os.write(writing, b"u")
+        await demo.says("publish bundle 1")
+        await demo.says("reset hard")
+        await demo.says("stored command 9: 1.0")
+        os.write(writing, b"q")
+        assert await demo.ends() == 0
+    os.close(writing)
+    os.close(reading)
