@@ -19,10 +19,10 @@ async def test_no_wish_and_no_report_passes_without_wifi(any_interpreter, transp
         await asyncio.sleep(0.5)  # the program hears of it at its next use of the hardware
         requests, stored = stage.site.server.requests, len(stage.model.named("feed_stored"))
         stage.want("6", 1)
-        stage.board.press_button()
+        stage.board.press_button(600)
         await stage.until("the button works without a network", lambda: stage.on("pump"), 5)
-        await asyncio.sleep(1)  # it is let go
-        stage.board.press_button()
+        await asyncio.sleep(1.5)  # it is let go
+        stage.board.press_button(600)
         await stage.until("and again", lambda: not stage.on("pump"), 5)
         await asyncio.sleep(4)
         assert not stage.on("pump")
