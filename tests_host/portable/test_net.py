@@ -1,0 +1,147 @@
+"""The network as links have it: what is dialed ahead, how much memory there is, and the words for too little."""
+
+from firmware.core.errors import ConfigError
+from firmware.links import net as module
+from netio.errors import NetError
+from tests_host.support.scripted import FakeClock
+
+CONFIG = {"wifi": {"dns": []}, "time": {"servers": ["ntp.test"]}, "cloud": {"ca_files": []}}
+
+
+class Stream:
+    def __init__(self, place):
+        self.place = place
+        self.closed = 0
+
+    def close(self):
+        self.closed += 1
+
+
+class Dialer:
+    """In place of the real one. `turn` goes up where dialing failed, as there."""
+
+    made = []
+    fails = False
+
+    def __init__(self, net):
+        self.turn = net.turn
+        Dialer.made.append(self)
+
+    async def dial(self, host, port, tls=True):
+        if Dialer.fails:
+            self.turn += 1
+            raise NetError("connect", "no")
+        return Stream((host, port, tls))
+
+
+class Board:
+    def __init__(self):
+        self.pool = 100000
+
+    def idf_free(self):
+        return self.pool
+
+    def heap(self):
+        return 70000, 28000
+
+
+def made(config=CONFIG, trusting=list):
+    """A Net that dials nobody. Its module is left as it was, but for the dialer, which needs a chip's sockets."""
+    module._dialer = lambda: Dialer
+    Dialer.made = []
+    Dialer.fails = False
+    before = module.trusting
+    module.trusting = trusting
+    try:
+        return module.Net(config, lambda: ["192.0.2.1"], FakeClock(), lambda: 4, 1790000000, Board())
+    finally:
+        module.trusting = before
+
+
+async def test_what_was_dialed_ahead_serves_once():
+    net = made()
+    await net.prepare("a.test", 443)
+    ahead = net.prepared[2]
+    assert await net.dial("a.test", 443) is ahead and ahead.closed == 0
+    assert len(Dialer.made) == 1
+    again = await net.dial("a.test", 443)
+    assert again is not ahead and len(Dialer.made) == 2
+
+
+async def test_what_was_dialed_ahead_for_another_place_is_closed():
+    for place in (("b.test", 443), ("a.test", 8883)):
+        net = made()
+        await net.prepare("a.test", 443)
+        ahead = net.prepared[2]
+        assert (await net.dial(*place)).place == (place[0], place[1], True)
+        assert ahead.closed == 1 and net.prepared is None
+
+
+async def test_dialing_ahead_twice_or_for_nothing_leaves_no_connection():
+    net = made()
+    await net.prepare("a.test", 443)
+    first = net.prepared[2]
+    await net.prepare("a.test", 443)
+    second = net.prepared[2]
+    assert (first.closed, second.closed) == (1, 0)
+    net.forget_prepared()
+    net.forget_prepared()
+    assert second.closed == 1
+
+
+async def test_after_a_failure_the_next_dialer_goes_on_with_another_address():
+    net = made()
+    Dialer.fails = True
+    for turn in (1, 2):
+        try:
+            await net.dial("a.test", 443)
+        except NetError:
+            pass
+        else:
+            raise AssertionError("dialed")
+        assert net.turn == turn
+    Dialer.fails = False
+    await net.dial("a.test", 443)
+    assert [dialer.turn for dialer in Dialer.made] == [1, 2, 2]
+
+
+async def test_short_memory_is_named_beside_what_it_looked_like():
+    net = made()
+    error = NetError("tls", "not correctly signed")
+    assert net.explain(error) == str(error), "nothing was dialed yet"
+    for pool, short in ((41999, True), (42000, False), (None, False)):
+        net.board.pool = pool
+        await net.dial("a.test", 443)
+        assert (str(pool) in net.explain(error)) == short
+        assert str(error) in net.explain(error)
+        assert net.explain(NetError("dns", "no answer")) == "dns: no answer"
+
+
+def test_how_many_connections_fit():
+    net = made()
+    for pool, none_open, one_open in ((None, True, True), (83250, True, True), (83249, False, True),
+                                      (50250, False, True), (50249, False, False)):  # fmt: skip
+        net.board.pool = pool
+        assert (net.two_fit(), net.two_fit(1)) == (none_open, one_open), pool
+    assert net.heap_free() == 28000
+
+
+def test_name_servers_are_those_of_the_owner_or_those_the_network_told():
+    assert made().name_servers() == ["192.0.2.1"]
+    own = dict(CONFIG, wifi={"dns": ["192.0.2.9"]})
+    assert made(own).name_servers() == ["192.0.2.9"]
+    assert made(dict(CONFIG, wifi=None)).name_servers() == ["192.0.2.1"]
+
+
+def test_a_certificate_that_cannot_be_used_is_named_by_its_key():
+    for error in (ValueError("invalid cert"), OSError(2)):
+
+        def refuse(files, error=error):
+            raise error
+
+        told = ""
+        try:
+            made(trusting=refuse)
+        except ConfigError as e:
+            told = str(e)
+        assert told.startswith("cloud.ca_files")
