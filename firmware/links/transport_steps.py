@@ -286,7 +286,7 @@ class TransportSteps:
         link.probe = None if self.choice.excluded else self.choice.probe
 
     def allowed(self):
-        return "mqtt" in self.account.protocols
+        return "mqtt" in self.account.protocols and not self.account.realino
 
 
 def _catalog():

@@ -454,3 +454,13 @@ async def test_a_catalog_of_a_hundred_rows_is_read(virtual_loop, tmp_path, api):
     await device.until(lambda: device.model.reported(DEVICE_ID, 1) == "1.0", 30)
     assert device.net.dials == 1
     await device.power_off()
+
+
+@_api("auto", "auto")
+async def test_mqtt_is_not_asked_for_where_there_is_only_realino(device):
+    device.model.served.iot = False
+    await device.until(lambda: device.online, 120)
+    await asyncio.sleep(1200)
+    assert device.online
+    paths = {path.rpartition("/")[2] for path in device.history.of("request")}
+    assert {"sessions.realino", "commands.realino"} <= paths and "mqtt.realino" not in paths
