@@ -169,6 +169,8 @@ def complaints(raw):
         value = _value(raw, name)
         if text(kind, size, value) is None or str(value)[:7] == "REPLACE":
             words = _NEEDED.get(name) or _NEEDED[kind]
+            if name == "password" and value is None:
+                words = "Its password; nothing for an open network."
             wrong[name] = words % size if "%" in words else words
     return wrong
 

@@ -199,6 +199,7 @@ def test_an_empty_form_is_told_what_belongs_where():
         ("client_secret", "dashboard"),
     ):
         assert words in wrong[name]
+    assert "8..64" not in wrong["password"]
     assert empty({"token": "abc", "ssid": "", "password": " "}) and not empty({"token": "abc", "net": "home"})
 
 
