@@ -64,11 +64,14 @@ class Wishes:
             old = sequence is not None and sequence <= newest
             self._newest[line] = max(newest, sequence or 0)
             self.heard[desired_id] = Heard(port, line, sequence, closes, excuse="not newer" if old else "")
-        elif sequence is not None and (known := self.heard[desired_id]).sequence not in (None, sequence):
-            # One way told a false number, the other way the right one.
-            if known.excuse == "not newer" and sequence > self._newest.get(known.line, 0):
-                known.sequence, known.closes, known.excuse = sequence, closes, ""
-                self._newest[known.line] = sequence
+        elif sequence is not None:
+            self._correct(self.heard[desired_id], sequence, closes)
+
+    def _correct(self, heard: Heard, sequence: int, closes: float) -> None:
+        """One transport told a false number, which looked old, and now another one tells the right one."""
+        if heard.excuse == "not newer" and sequence > self._newest.get(heard.line, 0):
+            heard.sequence, heard.closes, heard.excuse = sequence, closes, ""
+            self._newest[heard.line] = sequence
 
     def demanded(self, port: str, value: float, desired_id: str | None) -> None:
         """An output begins to obey the cloud, because of that desired state or of a value that was polled."""
