@@ -82,6 +82,7 @@ def _answer(report, outbox):
     # Whether the journal does not have it yet.
     unwritten = outbox.kept.get(report.message_id) is False
     rest = [report.status, unwritten] if unwritten or report.status != "applied" else []
+    report = outbox.complete(report)
     return [key, desired_id, report.sequence, report.message_id, report.value, report.at] + rest
 
 
@@ -106,23 +107,23 @@ def _write_events(outbox, journal, fresh, due):
     kept = outbox.kept
     live = [r for r in outbox.reports if r.message_id in kept]
     ids = [r.message_id for r in live]
-    gone = [message_id for message_id in kept if due and message_id not in ids]
+    gone = [key for key in kept if due and key not in ids]
     if not fresh and not gone:
         return True
     if not live or journal.full():
-        good = journal.rewrite(_texts(live))
+        good = journal.rewrite(_texts(outbox, live))
         if good:
             _note(kept, live)
     else:
-        good = journal.append(_texts(gone))
+        good = journal.append(_texts(outbox, gone))
     if good:
-        for message_id in gone:
-            del kept[message_id]
+        for key in gone:
+            del kept[key]
     return good
 
 
 def _append(outbox, journal, fresh):
-    if not journal.append(_texts(fresh)):
+    if not journal.append(_texts(outbox, fresh)):
         return False
     _note(outbox.kept, fresh)
     return True
@@ -133,6 +134,7 @@ def _note(kept, reports):
         kept[report.message_id] = report.at
 
 
-def _texts(items):
+def _texts(outbox, items):
     for item in items:
-        yield json.dumps(item if isinstance(item, str) else list(item)).encode()
+        item = list(outbox.complete(item)) if isinstance(item, tuple) else outbox.identity(item)
+        yield json.dumps(item).encode()

@@ -54,7 +54,7 @@ class Controller:
     def reconcile(self, message_id):
         """The cloud holds something else under this identity: tell the present state again as a new event."""
         for source in self.commands + self.sensors:
-            if source.last_reported and self.outbox.identity(source.last_reported) == message_id:
+            if source.last_reported and source.last_reported == self.outbox.key(message_id):
                 source.last_reported = 0
 
     # -- what happens here --

@@ -12,6 +12,7 @@ from firmware.core.nouns import EPOCH, Report, decimal
 from firmware.core.timing import Timer, diff
 
 _CAPACITY = const(48)
+_LARGE = const(1000000)  # thousandths of less are small integers
 
 
 class Outbox:
@@ -19,6 +20,9 @@ class Outbox:
 
     Identities never repeat: the boot counter `boot` sets reboots apart, `bits` (32 random) a lost boot counter (Realer
     API, section 14 row 24: ASCII, at most 64 characters).
+
+    48 reports wait after an outage, so one takes little: of an event of this start `message_id` is its number, and
+    `value` is in thousandths, which are small integers and take no heap. What leaves is `complete`.
     """
 
     def __init__(self, boot, bits, now):
@@ -26,16 +30,28 @@ class Outbox:
         self.count = self.dropped = 0
         self.reports = []
         self.changed = False  # whether there may be something to write down
-        self.kept = {}  # message_id: False until the event is written down, then the `at` it was written with
+        self.kept = {}  # key: False until the event is written down, then the `at` it was written with
         self.now = now
         self.at = None  # seconds since EPOCH, once the clock is set
 
     def __len__(self):
         return len(self.reports)
 
-    def identity(self, number):
-        """Of the event that was the `number`th since the start."""
-        return "%s%x" % (self.prefix, number)
+    def identity(self, key):
+        """The `message_id` as the cloud knows it."""
+        return key if isinstance(key, str) else "%s%x" % (self.prefix, key)
+
+    def key(self, message_id):
+        """The `message_id` as it is held here."""
+        prefix = self.prefix
+        return int(message_id[len(prefix) :], 16) if message_id.startswith(prefix) else message_id
+
+    def complete(self, report):
+        """The Report with its `message_id` and `value` as texts."""
+        value = report.value
+        if not isinstance(value, str):
+            value = decimal(value / 1000 if isinstance(value, int) else value)
+        return Report(self.identity(report.message_id), report.source, report.id, value, *report[4:])
 
     def keep(self):
         """To be replaced by what writes events down. Called with every tick, and before events leave."""
@@ -59,10 +75,10 @@ class Outbox:
         survive a power cut."""
         self.count += 1
         report = Report(
-            self.identity(self.count),
+            self.count,
             source,
             source_id,
-            decimal(value),
+            round(value * 1000) if abs(value) < _LARGE else value,
             self.at,
             self.now,
             desired and desired.desired_id,
@@ -82,12 +98,12 @@ class Outbox:
             return
         if len(reports) >= _CAPACITY:
             self.dropped += 1
-            self.settle(min(reports, key=self.worth).message_id)
+            self.drop(min(reports, key=self.worth).message_id)
         self.reports.append(report)
 
     def restore(self, report):
         """Take `report` back, which was written down before the start, now or with a time since."""
-        self.settle(report.message_id)
+        self.drop(report.message_id)
         self.append(report)
         self.kept[report.message_id] = report.at
 
@@ -97,18 +113,26 @@ class Outbox:
             return 3 if report.desired_id else 2
         return int(report.message_id in self.kept)
 
+    def answers(self):
+        """How many reports that answer the cloud wait."""
+        return len([1 for report in self.reports if report.desired_id is not None])
+
     def batch(self, most):
         """Up to `most` events that have a time: command reports, then readings, each from the oldest on."""
         self.keep()
         ready = [r for r in self.reports if r.at is not None]
         commands = [r for r in ready if r.source == "command"]
-        return (commands + [r for r in ready if r.source != "command"])[:most]
+        ready = (commands + [r for r in ready if r.source != "command"])[:most]
+        return [self.complete(report) for report in ready]
 
     def settle(self, message_id):
         """The cloud has answered for this event, one way or the other."""
-        if self.kept.get(message_id) is False:
-            del self.kept[message_id]
-        self.reports = [r for r in self.reports if r.message_id != message_id]
+        self.drop(self.key(message_id))
+
+    def drop(self, key):
+        if self.kept.get(key) is False:
+            del self.kept[key]
+        self.reports = [r for r in self.reports if r.message_id != key]
 
 
 class Source:

@@ -129,7 +129,9 @@ async def connect(session, catalog, credentials):
 
 
 async def _subscribe(client, catalog):
-    await opening.subscribe(client, [catalog.acks])
+    # QoS 0: acknowledgements must not wait behind desired states that wait until reports are acknowledged. One that is
+    # lost with the connection is asked for again by the same report.
+    await opening.subscribe(client, [catalog.acks], 0)
     desired = [route.desired for route in catalog.routes.values() if route.desired]
     if desired:
         await opening.subscribe(client, desired)

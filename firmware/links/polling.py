@@ -18,6 +18,7 @@ class Polling:
     """`account`: see Account."""
 
     waits = 2000, 300000
+    batch_size = 20
 
     def __init__(self, account):
         self.account = account

@@ -36,6 +36,7 @@ class Thinger:
     """`cfg`: the `cloud` section of the config; `controller`: what is shown and asked."""
 
     waits = 5000, 40000, 5000
+    batch_size = 20
 
     def __init__(self, cfg, net, clock, rng, say, controller):
         self.cfg = cfg

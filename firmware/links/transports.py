@@ -70,6 +70,11 @@ class Transports:
         self.busy = asyncio.Lock()  # no report travels while the transport changes
 
     @property
+    def batch_size(self):
+        """How many reports `send` has a use for."""
+        return 12 if self.account.on_mqtt else 20
+
+    @property
     def catalog(self):
         return self.account.catalog
 

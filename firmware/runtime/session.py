@@ -15,8 +15,10 @@ _REFUSED_CAP_MS = const(900000)
 _LONGEST_MS = const(3600000)
 _SLICE_MS = const(5000)
 _IDLE_MS = const(200)
-_BATCH = const(20)
 _FLAPS = const(3)  # failures that count after a connection that did not last: waits up to 16 s
+_ANSWERS = const(8)  # that may wait when more is asked for; each takes 200 bytes of heap
+_MANY = const(36)
+_PATIENCE_MS = const(2000)
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 
 
@@ -128,12 +130,28 @@ class Session:
             self.controller.tick(link.lease, now, self.clock.utc())
             # What was answered is written down before it can come again.
             self.controller.outbox.keep()
+            await self.drained()
+
+    async def drained(self):
+        """Return when few answers wait to be reported: after an outage desired values may come faster than their
+        answers leave. Where no answer leaves, what the cloud wants is obeyed nevertheless, more slowly."""
+        outbox = self.controller.outbox
+        before, waiting = None, outbox.answers()
+        while waiting > _ANSWERS:
+            if before is None or waiting < before:
+                # Longer before the first answer has to go from a full outbox.
+                patience = Timer(self.clock.ms(), _PATIENCE_MS * (15 if waiting > _MANY else 1))
+            elif patience.passed(self.clock.ms()):
+                return
+            self.pulse(1)
+            await self.clock.sleep_ms(_IDLE_MS)
+            before, waiting = waiting, outbox.answers()
 
     async def report(self):
         outbox = self.controller.outbox
         while True:
             self.pulse(2)
-            batch = outbox.batch(_BATCH)
+            batch = outbox.batch(self.link.batch_size)
             # Also without any: what this frame still knows of the last call would keep code that is to be unloaded.
             for message_id, verdict in await self.link.send(batch):
                 self.contact()

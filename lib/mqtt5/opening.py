@@ -45,9 +45,13 @@ async def connect(client, *args, **options):
     return facts
 
 
-async def subscribe(client, topics):
-    """Subscribe to `topics` with QoS 1; returns the granted reason codes. NetError. MqttError: one was refused."""
-    return await client.outcome(await client.order(subscription, client.session, topics))
+async def subscribe(client, topics, qos=1):
+    """Subscribe to `topics` with `qos` 0 or 1; returns the granted reason codes. NetError. MqttError: one was refused.
+
+    A server may have only so many messages with QoS 1 under way to us, and keeps their order: what must not wait behind
+    them is subscribed with QoS 0.
+    """
+    return await client.outcome(await client.order(subscription, client.session, topics, qos))
 
 
 def begin(session, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True, session_expiry_s=0,
@@ -101,10 +105,10 @@ def accept(session, present, properties):
     return Connack(present > 0, keep_s, expiry_s, get(0x12, client_id))
 
 
-def subscription(session, filters):
-    """The Order of a subscription with QoS 1 to `filters`, a list of texts. MqttError: they are too many."""
+def subscription(session, filters, qos=1):
+    """The Order of a subscription with `qos` to `filters`, a list of texts. MqttError: they are too many."""
     pid = session.orders.new_pid()
-    session.out += session.sized(subscribe_packet(session.version, pid, filters))
+    session.out += session.sized(subscribe_packet(session.version, pid, filters, qos))
     return session.orders.add(pid, b"", len(filters))
 
 
@@ -128,11 +132,11 @@ def connect_packet(version, clean, keep_alive_s, properties, client_id, username
     return parts.packet(0x10, head + parts.properties(version, properties) + tail)
 
 
-def subscribe_packet(version, pid, filters):
-    """SUBSCRIBE with QoS 1 for each of `filters`."""
+def subscribe_packet(version, pid, filters, qos=1):
+    """SUBSCRIBE with `qos` for each of `filters`."""
     body = pid.to_bytes(2, "big") + parts.properties(version, ())
     for text in filters:
-        body += parts.counted(text) + b"\1"
+        body += parts.counted(text) + bytes((qos,))
     return parts.packet(0x82, body)
 
 

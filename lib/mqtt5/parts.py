@@ -6,7 +6,7 @@ nothing here may keep a state, or raise an error that only its own copy could ca
 
 from micropython import const
 
-WINDOW = const(8)  # messages with QoS 1 the server may have under way to us
+WINDOW = const(4)  # messages with QoS 1 the server may have under way to us
 ALIASES = const(8)
 
 

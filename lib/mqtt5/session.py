@@ -22,6 +22,7 @@ _SUBACK = const(9)
 _DISCONNECT = const(14)
 _PROTOCOL = const(0x82)
 _MOST = const(16)  # publishes and subscribes of ours waiting for an answer: each costs memory
+_ENOUGH = const(256)  # bytes to be sent, for all of them are one piece of memory
 _MASK = const(0x3FFFFFFF)
 _IDLE_MS = const(60000)
 
@@ -122,7 +123,7 @@ class Session:
             raise MqttError(_PROTOCOL)
         if pid:
             if (
-                self.version == 5 and self.owed() >= 2 * parts.WINDOW
+                self.version == 5 and self.owed() >= 4 * parts.WINDOW
             ):  # mosquitto counts no more what has expired
                 raise MqttError(0x93)
             self.held[pid] = message
@@ -142,7 +143,7 @@ class Session:
 
     def full(self):
         """True while nothing should be added: too much waits for an answer or to be sent."""
-        return len(self.orders.all) >= _MOST or len(self.out) >= len(self.view)
+        return len(self.orders.all) >= _MOST or len(self.out) >= _ENOUGH
 
     def publish(self, topic, payload, expiry_s=None, qos=1):
         """The Order of a QoS 1 publish, None for QoS 0. MqttError: the server said before that it would refuse it."""

@@ -77,7 +77,7 @@ class Bench:
 
     def told(self):
         """[(value, desired_id, status, sequence)] since the last call; they are answered for."""
-        reports, self.outbox.reports = self.outbox.reports, []
+        reports, self.outbox.reports = map(self.outbox.complete, self.outbox.reports), []
         return [(r.value, r.desired_id, r.status, r.sequence) for r in reports]
 
 
@@ -236,7 +236,7 @@ def test_a_duplicate_gets_the_earlier_report_again():
     (report,) = bench.outbox.reports
     bench.offer(2, first)
     assert bench.outbox.reports == [report], "it still waits"
-    bench.outbox.settle(report.message_id)
+    bench.outbox.settle(bench.outbox.identity(report.message_id))
     bench.offer(3, first)
     assert bench.outbox.reports == [report]
     bench.told()

@@ -128,7 +128,7 @@ class Device:
 
     def told(self):
         """[(source, id, value, desired_id, status)] since the last call; they are answered for."""
-        reports, self.outbox.reports = self.outbox.reports, []
+        reports, self.outbox.reports = map(self.outbox.complete, self.outbox.reports), []
         return [(r.source, r.id, r.value, r.desired_id, r.status) for r in reports]
 
     def lapse(self, reason="subscription inactive"):

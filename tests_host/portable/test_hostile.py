@@ -86,7 +86,9 @@ def test_values_of_no_sense_are_refused_and_told_with_what_is():
                 Desired(1, value, "des", 1, 60), 0, False
             )
             assert output.target is None
-            assert [(r.status, r.value) for r in outbox.reports] == [("rejected", "0.0")], text
+            assert [(r.status, r.value) for r in map(outbox.complete, outbox.reports)] == [
+                ("rejected", "0.0")
+            ], text
 
 
 def test_windows_and_numbers_of_no_sense_close_at_once_and_order_nothing():

@@ -22,6 +22,10 @@ def box(utc=UTC):
     return outbox
 
 
+def post(outbox, *event, **more):
+    return outbox.complete(outbox.post(*event, **more))
+
+
 def ids(reports):
     return [r.message_id for r in reports]
 
@@ -32,9 +36,9 @@ def values(outbox):
 
 def test_an_event_is_written_down_whole():
     outbox = box()
-    report = outbox.post("sensor", 7, 21.5)
+    report = post(outbox, "sensor", 7, 21.5)
     assert report[1:] == ("sensor", 7, "21.5", AT, START, None, None, None)
-    answer = outbox.post("command", "cmd_1", 1.0, Desired("cmd_1", "1", "des_9", 42, 30), "applied")
+    answer = post(outbox, "command", "cmd_1", 1.0, Desired("cmd_1", "1", "des_9", 42, 30), "applied")
     assert answer[1:] == ("command", "cmd_1", "1.0", AT, START, "des_9", "applied", 42)
     assert outbox.batch(9) == [answer, report]
 
@@ -45,7 +49,7 @@ def test_identities_never_repeat():
         for bits in (0, 1, 0xFFFFFFFF):
             outbox = Outbox(boot, bits, START)
             for _ in range(40):
-                seen.add(outbox.post("sensor", 7, 1.0).message_id)
+                seen.add(post(outbox, "sensor", 7, 1.0).message_id)
     assert len(seen) == 3 * 3 * 40
     for message_id in seen:
         assert len(message_id) <= 64
@@ -56,7 +60,7 @@ def test_identities_never_repeat():
 def test_commands_go_first_and_each_kind_in_its_order():
     outbox = box()
     order = [
-        outbox.post(kind, i, float(i)) for i, kind in enumerate(("sensor", "command", "sensor", "command"))
+        post(outbox, kind, i, float(i)) for i, kind in enumerate(("sensor", "command", "sensor", "command"))
     ]
     assert outbox.batch(9) == [order[1], order[3], order[0], order[2]]
     assert outbox.batch(3) == [order[1], order[3], order[0]]
@@ -65,7 +69,7 @@ def test_commands_go_first_and_each_kind_in_its_order():
 
 def test_what_was_answered_leaves_and_nothing_else():
     outbox = box()
-    a, b, c = [outbox.post("sensor", 7, float(i)) for i in range(3)]
+    a, b, c = [post(outbox, "sensor", 7, float(i)) for i in range(3)]
     outbox.settle(b.message_id)
     outbox.settle(b.message_id)
     outbox.settle("unknown")
@@ -75,8 +79,8 @@ def test_what_was_answered_leaves_and_nothing_else():
 
 def test_a_full_box_drops_its_oldest_reading_first():
     outbox = box()
-    first = outbox.post("command", 1, 0.0)
-    readings = [outbox.post("sensor", 7, float(i)) for i in range(CAPACITY - 1)]
+    first = post(outbox, "command", 1, 0.0)
+    readings = [post(outbox, "sensor", 7, float(i)) for i in range(CAPACITY - 1)]
     assert outbox.dropped == 0 and len(outbox) == CAPACITY
     outbox.post("sensor", 7, 99.0)
     outbox.post("command", 1, 1.0)
@@ -102,15 +106,16 @@ def test_a_report_is_repeated_under_its_own_identity_and_never_twice_at_once():
     report = outbox.post("command", 1, 1.0, Desired(1, "1", "des_1", None, None), "applied")
     outbox.append(report)
     assert len(outbox) == 1
-    outbox.settle(report.message_id)
+    outbox.settle(outbox.identity(report.message_id))
+    assert len(outbox) == 0
     outbox.append(report)
     outbox.append(report)
-    assert outbox.batch(9) == [report]
+    assert outbox.batch(9) == [outbox.complete(report)]
 
 
 def test_a_repeated_report_makes_room_like_any_other():
     outbox = box()
-    answer = outbox.post("command", 1, 1.0)
+    answer = post(outbox, "command", 1, 1.0)
     outbox.settle(answer.message_id)
     for i in range(CAPACITY):
         outbox.post("sensor", 7, float(i))
@@ -126,7 +131,7 @@ def test_events_wait_for_the_clock_and_get_the_time_at_which_they_happened():
     outbox.post("command", 1, 2.0)
     assert outbox.batch(9) == [] and len(outbox) == 2
     outbox.update(at(100), UTC)
-    late = outbox.post("sensor", 7, 3.0)
+    late = post(outbox, "sensor", 7, 3.0)
     assert [(r.value, r.at) for r in outbox.batch(9)] == [("2.0", AT - 9), ("1.0", AT - 100), ("3.0", AT)]
     outbox.update(at(200), UTC + 5000)
     assert [r.at for r in outbox.batch(9)] == [AT - 9, AT - 100, AT], "once and for all"
@@ -135,7 +140,7 @@ def test_events_wait_for_the_clock_and_get_the_time_at_which_they_happened():
 
 def test_stamping_keeps_identity_and_answer():
     outbox = box(None)
-    report = outbox.post("command", 1, 1.0, Desired(1, "1", "des_1", 5, None), "stale")
+    report = post(outbox, "command", 1, 1.0, Desired(1, "1", "des_1", 5, None), "stale")
     outbox.update(at(10), UTC)
     (stamped,) = outbox.batch(9)
     assert stamped.at == AT - 10
@@ -144,7 +149,7 @@ def test_stamping_keeps_identity_and_answer():
 
 def test_a_report_that_comes_back_without_a_time_is_stamped_too():
     outbox = box(None)
-    report = outbox.post("command", 1, 1.0)
+    report = post(outbox, "command", 1, 1.0)
     outbox.settle(report.message_id)
     outbox.update(at(10), UTC)
     outbox.append(report)
@@ -261,10 +266,10 @@ def test_telling_uses_the_row_of_the_moment():
 
 def test_what_the_owner_keeps_goes_after_what_he_does_not_and_answers_last():
     outbox = box()
-    answer = outbox.post("command", 1, 1.0, Desired(1, "1", "des_1", 1, None), "applied", True)
-    local = outbox.post("command", 1, 0.0, keep=True)
-    kept = outbox.post("sensor", 7, 1.0, keep=True)
-    plain = outbox.post("sensor", 8, 2.0)
+    answer = post(outbox, "command", 1, 1.0, Desired(1, "1", "des_1", 1, None), "applied", True)
+    local = post(outbox, "command", 1, 0.0, keep=True)
+    kept = post(outbox, "sensor", 7, 1.0, keep=True)
+    plain = post(outbox, "sensor", 8, 2.0)
     for left in ([answer, local, kept], [answer, local], [answer], []):
         while len(outbox) < CAPACITY:
             outbox.post("command", 2, 5.0, Desired(2, "5", "des_2", 1, None), "applied", True)

@@ -55,7 +55,7 @@ class Strike:
         self.command.offer(Desired(1, value, number and "des_%d" % number, number, 60), at(self.ms), False)
 
     def told(self):
-        return [(r.value, r.desired_id, r.status) for r in self.outbox.reports]
+        return [(r.value, r.desired_id, r.status) for r in map(self.outbox.complete, self.outbox.reports)]
 
 
 def test_a_pulse_ends_by_itself_and_both_changes_are_told():

@@ -28,4 +28,4 @@ def test_a_number_is_asked_for_and_told_and_nothing_is_switched():
     release.demand(None)
     controller.tick(lease, 200, 1777025700)
     controller.panic()
-    assert controller.outbox.reports[0].value == "5.0"
+    assert controller.outbox.batch(1)[0].value == "5.0"

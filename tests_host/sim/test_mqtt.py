@@ -89,6 +89,30 @@ async def test_a_wish_is_heard_while_the_rate_limit_forbids_to_read_what_was_mis
     held.faults.clear()
 
 
+@pytest.mark.parametrize("fault", ["", "ack delay=1", "ack lost times=5"])
+async def test_a_burst_of_desired_states_is_worked_off_in_order_with_few_answers_waiting(held, fault):
+    if fault:
+        held.faults.add(fault)
+    waiting = [0]
+    watch = asyncio.create_task(_most_answers(held, waiting))
+    for number in range(200):
+        held.want("9", 10 + number % 20 / 2)
+    await held.until(lambda: len({f[2] for f in answers(held, HEATER)}) == 200, 600)
+    watch.cancel()
+    # Beside the eight with which no more is asked for, the four that the broker may have under way.
+    assert max(waiting) <= (40 if "lost" in fault else 12)
+    order = [f[2] for f in answers(held, HEATER)]
+    assert (sorted(order) if "lost" in fault else order) == list(range(1, 201))
+    assert held.app.controller.outbox.dropped == 0
+
+
+async def _most_answers(device, waiting):
+    outbox = device.app.controller.outbox
+    while True:
+        waiting.append(outbox.answers())
+        await asyncio.sleep(0.05)
+
+
 @pytest.mark.button
 async def test_reports_leave_the_outbox_with_the_clouds_word_only(held):
     held.faults.add("ack delay=5")

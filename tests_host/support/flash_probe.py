@@ -78,12 +78,22 @@ class Flash:
 
     def readblocks(self, n, buf, off=0):
         at = n * BLOCK + off
-        buf[:] = self.image[at : at + len(buf)]
+        try:
+            buf[:] = self.image[at : at + len(buf)]
+        except MemoryError:
+            # The collector closes a file, and nothing can be allocated meanwhile.
+            for i in range(len(buf)):
+                buf[i] = self.image[at + i]
 
     def writeblocks(self, n, buf, off=0):
         self.change(n * BLOCK + off, buf)
         self.programmed += len(buf)
-        self.image[n * BLOCK + off : n * BLOCK + off + len(buf)] = buf
+        at = n * BLOCK + off
+        try:
+            self.image[at : at + len(buf)] = buf
+        except MemoryError:
+            for i in range(len(buf)):
+                self.image[at + i] = buf[i]
 
     def ioctl(self, op, arg):
         if op in (4, 5):
@@ -155,10 +165,10 @@ class Device:
             for command in self.controller.commands:
                 report = command.answered
                 if report and self.outbox.kept.get(report.message_id) is not False:
-                    self.answered[report.id] = report
+                    self.answered[report.id] = self.outbox.complete(report)
 
     def note(self):
-        for report in self.outbox.reports:
+        for report in map(self.outbox.complete, self.outbox.reports):
             self.posted[report.message_id] = report
 
     def wish(self, command, value, number):
@@ -174,7 +184,7 @@ class Device:
         self.note()
 
     def content(self):
-        return {r.message_id: r[:5] + r[6:] for r in self.outbox.reports}
+        return {r.message_id: r[:5] + r[6:] for r in map(self.outbox.complete, self.outbox.reports)}
 
 
 class Cloud:
@@ -193,7 +203,7 @@ class Cloud:
             if known != body:
                 self.problems.append("%s twice: %s, %s" % (report.message_id, known, body))
             self.received[report.message_id] = body
-            if report.source == "command" and report.message_id in device.outbox.kept:
+            if report.source == "command" and device.outbox.key(report.message_id) in device.outbox.kept:
                 self.unanswered[report.message_id] = body
             if answers:
                 self.unanswered.pop(report.message_id, None)
@@ -286,6 +296,7 @@ class Cuts:
         kept = old.outbox.kept
         for report in old.outbox.reports:
             if kept.get(report.message_id, False) is not False:
+                report = old.outbox.complete(report)
                 assert found[report.message_id] == report[:5] + report[6:], "an accepted event is gone"
         for message_id, body in self.cloud.unanswered.items():
             assert found[message_id][1:] == body, "an event that may have arrived is gone"
@@ -308,11 +319,15 @@ class Cuts:
                 target = command.output.target
                 new.wish(answer.id, 1 - float(answer.value), answer.sequence)
                 assert command.output.target == target, "a desired state is obeyed again"
-                waiting = [r.message_id for r in new.outbox.reports if r.desired_id == answer.desired_id]
+                waiting = [
+                    new.outbox.identity(r.message_id)
+                    for r in new.outbox.reports
+                    if r.desired_id == answer.desired_id
+                ]
                 newest = command.answered.sequence > answer.sequence
                 assert newest or waiting == [answer.message_id], "another answer than the first"
         new.press(1)
-        waiting = [r.message_id for r in new.outbox.reports]
+        waiting = [new.outbox.identity(r.message_id) for r in new.outbox.reports]
         while new.outbox.reports:
             cloud.take(new)
         new.pass_s(70, 5)

@@ -163,7 +163,7 @@ def read(first, body, version):
         seen["filters"] = []
         while body.left():
             seen["filters"].append(body.counted().decode())
-            assert body.number(1) == 1
+            assert body.number(1) in (0, 1)
     elif kind == 14:
         seen["code"] = body.number(1) if body.left() else 0
         assert version == 5 or not seen["code"]

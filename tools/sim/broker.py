@@ -126,7 +126,7 @@ class SimBroker:
         subscribed = [c for c in self.connections if message.topic in c.subscriptions]
         for connection in subscribed:
             connection.deliver(message)
-        keeping = [k for k in self._kept.values() if message.topic in k.subscriptions and not self._over(k)]
+        keeping = [k for k in self._kept.values() if k.subscriptions.get(message.topic) and not self._over(k)]
         for kept in keeping:
             kept.waiting.append(message)
         if facts:

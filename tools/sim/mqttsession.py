@@ -92,6 +92,10 @@ class Connection:
             self._close()
 
     def deliver(self, message: Message) -> None:
+        if not self.session.subscriptions.get(message.topic):
+            # As mosquitto does: at most once, and not behind what waits with QoS 1.
+            self._publish_to(message, 0)
+            return
         self.session.waiting.append(message)
         self._push()
 
@@ -99,10 +103,8 @@ class Connection:
         session = self.session
         while session.waiting and len(session.unacked) < self._window:
             message = session.waiting.popleft()
-            number = 0
-            if session.subscriptions.get(message.topic, 0):
-                session.next_id = number = session.next_id % 65535 + 1
-                session.unacked[number] = message
+            session.next_id = number = session.next_id % 65535 + 1
+            session.unacked[number] = message
             self._publish_to(message, number)
 
     def _publish_to(self, message: Message, number: int, again: bool = False) -> None:

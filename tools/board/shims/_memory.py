@@ -20,6 +20,9 @@ _FAILED = b"\x04 heap_failed\n"
 _WORD = 4 if sys.maxsize < 1 << 32 else 8
 _BLOCK = 4 * _WORD
 _NO_CLASS = bytes(_WORD)
+_ENTRY = 7  # bytes of a name in a table (py/qstr.c)
+_NAMES = 10 + 20 + 40 + 80 + 160 + 320  # of a program, before the ESP32 port opens a table of 640
+_TABLE = _ENTRY * _NAMES
 _last = [0, 0, 0]  # when it looked, the most that was in use, when it collected
 _own = [
     0,
@@ -73,16 +76,23 @@ def begin(word):
 
 
 def _open_names():
-    """Fill the interpreter's tables of names up to one that has room for all of a program's. The names of these shims
-    are in a chip's ROM; beside them here, the program's would open a table that they do not open there. What the
-    tables of a chip take for them is counted from the start (`NAMES` in memory.py)."""
-    number = 0
-    least = 0
-    while least < 2500:
-        before = gc.mem_alloc()
-        hasattr(_busy, "_%d" % number)
+    """Fill the interpreter's tables of names up to one that has room for all of a program's, and that one until it has
+    room for as many as the tables of a chip have (`NAMES` in memory.py, which is counted from the start). The names of
+    these shims are in a chip's ROM; beside them here, the program's would open a table that they do not open there."""
+    number = least = 0
+    while least < _TABLE:
+        least = _intern(number)
         number += 1
-        least = gc.mem_alloc() - before
+    for _ in range(least // _ENTRY - _NAMES):
+        _intern(number)
+        number += 1
+
+
+def _intern(number):
+    """Bytes of the table that this opened, if it did."""
+    before = gc.mem_alloc()
+    hasattr(_busy, "_%d" % number)
+    return gc.mem_alloc() - before
 
 
 def used():
