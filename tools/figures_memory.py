@@ -18,7 +18,7 @@ from tools.figures import Line, line
 from tools.stage import NotInTimeError, Stage, ThirdAreaError
 
 AREA = 98_000
-AT_REST = {"https": 73_000, "mqtt": 82_000, "auto": 82_000}
+AT_REST = {"https": 72_000, "mqtt": 82_000, "auto": 82_000}
 FREE_AT_REST = 14_000
 POOL_LOWEST, POOL_LOWEST_WORST_CHAIN = 8_000, 5_000
 OWN_PEAK = 52_000

@@ -31,7 +31,7 @@ class LargeBody:
         rows = list(catalog.commands) + list(catalog.sensors) if catalog else ()
         self.sources = [str(row.id) for row in rows if row.pin_port in self.ports]
         self.start = b""
-        self.left_out = 0
+        self.left_out = self.unknown = 0
         self.whole = self.broken = False
         self.found = {}
         self.newest = {}  # pending desired state by command
@@ -159,9 +159,13 @@ class LargeBody:
             rows.append(item)
 
     def _is_ours(self, route):
-        """Whether an MQTT route may lead to a port of this device, as far as its catalog is known."""
+        """Whether an MQTT route may lead to a port of this device, as far as its catalog is known. Where a port is not
+        in that yet, a route of a source that is new may lead there."""
         names = [str(get_scalar(route, name)) for name in _SOURCE]
-        return not self.sources or any([name in self.sources for name in names])
+        if not self.sources or any([name in self.sources for name in names]):
+            return True
+        self.unknown += 1
+        return len(self.sources) < len(self.ports) and self.unknown <= self.most
 
     def _keep_state(self, rows, state):
         """Without sequence numbers the order of the list counts, and a later one has to wait for another listing."""
