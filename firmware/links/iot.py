@@ -75,11 +75,16 @@ class Iot:
         return desired
 
     async def send(self, reports):
-        """See IotSender, which is loaded when there is something to send."""
+        """See IotSender, which is loaded when there is something to send and it may leave, and stays while more waits."""
+        if not await self.http.slot(self.http.limiter.report_wait_ms):
+            return []
         if not self.sender:
             self.sender_unit = Unit(_sender, self.account.clock.sleep_ms)
             self.sender = self.sender_unit.load()(self.http)
-        return await self.sender.send(reports)
+        done = await self.sender.send(reports)
+        if len(done) == len(reports):
+            self.memo()
+        return done
 
 
 def _login():

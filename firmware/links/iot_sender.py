@@ -29,8 +29,6 @@ class IotSender:
         http = self.http
         limiter = http.limiter
         done = []
-        if not await http.slot(limiter.report_wait_ms):
-            return done
         free = self.account.net.heap_free()
         most = min(limiter.most, self.room, _MOST_ITEMS if free is None else max(free // _ITEM, 1))
         items = [realer_feed.feed_item(report) for report in reports[:most]]
