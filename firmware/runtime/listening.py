@@ -1,5 +1,5 @@
-"""Climbs the upper rungs of the ladder (core.escalation): in memory only while nobody is heard, memory was short, or a
-reset waits.
+"""Climbs the upper rungs of the ladder (core.escalation): in memory only while nobody is heard, for a moment when memory
+was short, and while a reset waits.
 
 Asks whoever might answer: time servers by way of name servers, then the gateway. Whoever does ends it.
 """
@@ -20,35 +20,40 @@ _WORDS = {
 
 class Listening:
     """`network`: a NetworkLoop; `control`: its driver, see drivers.wifi_control, None without Wi-Fi of our own.
-    `reset`: Timer of the reset that waits, or None; `short`: Timer since memory was short, or None."""
+    `reset`: Timer of the reset that waits, or None."""
 
     def __init__(self, network, control):
         self.network = network
         self.control = control
         self.silence = Silence(network.clock.ms(), network.net.known)
-        self.reset = self.short = None
+        self.reset = None
 
     async def step(self):
-        """Take the next step, if it is time for one; whether there is more to do. DriverError."""
+        """Take the next step, if it is time for one; whether there is more to do soon. DriverError.
+
+        Short memory is looked at once and then let alone: to stay loaded would take what is missing."""
         network = self.network
         net = network.net
         now = network.clock.ms()
         fresh, net.fresh = net.fresh, 0
         if fresh:
-            self.short = Timer(now)
+            network.short = Timer(now, _STEADY_MS)
             rung = memory_rung(net.lacked, fresh > 1, network.clock.uptime_s())
             self.climb(rung, "memory was short %d times in a row" % net.lacked)
         elif net.unheard and self.control:
             await self.listen(now)
         contact = network.controller.safety.silence.ms(now)
-        if self.short and _STEADY_MS < self.short.ms(now) > contact:
-            net.lacked = 0  # the cloud has answered since, and goes on
-            self.short = None
-        if not (net.unheard or self.short):
+        if network.short and network.short.passed(now):
+            # Whether the cloud has answered since, and goes on.
+            good = network.short.ms(now) > contact
+            network.short = None if good else Timer(now, _STEADY_MS)
+            if good:
+                net.lacked = 0
+        if not (net.unheard or network.short):
             self.reset = None
         if self.reset and may_reset(network.controller.outputs, self.reset.passed(now)):
             network.controller.restart = True
-        return net.unheard or self.reset or self.short
+        return net.unheard or self.reset
 
     async def listen(self, now):
         network = self.network

@@ -35,6 +35,7 @@ class NetworkLoop:
         self.backoff = Backoff(2000, 60000)
         self.up = wifi is None
         self.listening = self.unit = self.climbing = self.controller = None
+        self.short = None  # Timer of when to see whether memory still is, after it was
         self.turns = 0
 
     def ready(self):
@@ -48,7 +49,8 @@ class NetworkLoop:
             try:
                 if self.wifi:
                     self.join()
-                if net.fresh or (self.wifi and net.unheard >= _UNHEARD) or self.listening:
+                short = net.fresh or (self.short and self.short.passed(self.clock.ms()))
+                if short or (self.wifi and net.unheard >= _UNHEARD) or self.listening:
                     await self.listen()
             except DriverError as e:  # an ordinary reason to try again later
                 self.say("warning", str(e))
