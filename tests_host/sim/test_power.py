@@ -25,7 +25,8 @@ async def test_what_happened_in_an_outage_survives_a_power_cut_unchanged(device)
     device.press()
     await device.until(lambda: device.on("pump"), 1)
     await asyncio.sleep(1)
-    (event,) = [r for r in device.app.controller.outbox.reports if r.source == "command"]
+    outbox = device.app.controller.outbox
+    (event,) = [outbox.complete(r) for r in outbox.reports if r.source == "command"]
     await _power_cut(device)
     assert not device.on("pump")
     device.radio.air["bench"] = WIFI_PASSWORD
