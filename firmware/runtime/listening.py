@@ -1,5 +1,5 @@
-"""Climbs the upper rungs of the ladder (core.escalation): in memory only while nobody is heard or a reset waits, and for
-a moment when memory was short.
+"""Climbs the upper rungs of the ladder (core.escalation): in memory only while nobody is heard or a reset waits, and
+for a moment when memory was short.
 
 Asks whoever might answer: time servers by way of name servers, then the gateway. Whoever does ends it.
 """
