@@ -75,7 +75,7 @@ class Iot:
         return desired
 
     async def send(self, reports):
-        """See IotSender, which is loaded when there is something to send and it may leave, and stays while more waits."""
+        """See IotSender, which is loaded when something may be sent, and stays while more waits."""
         if not await self.http.slot(self.http.limiter.report_wait_ms):
             return []
         if not self.sender:
