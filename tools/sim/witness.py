@@ -39,7 +39,9 @@ class Witness:
     def cut(self) -> None:
         outbox = self.device.app.controller.outbox
         self.judge.events.cut(
-            r.message_id for r in outbox.reports if outbox.kept.get(r.message_id, False) is False
+            outbox.identity(r.message_id)
+            for r in outbox.reports
+            if outbox.kept.get(r.message_id, False) is False
         )
         self.judge.wishes.excuse("the power was cut")
         self.judge.forced()
@@ -52,7 +54,7 @@ class Witness:
         self.judge.started = self.judge.now()
         self.judge.left_safe_state()
         outbox = controller.outbox
-        self.judge.events.came_back((r.message_id for r in outbox.reports), outbox.dropped)
+        self.judge.events.came_back(_waiting(outbox), outbox.dropped)
         self.judge.forced()
         self._listen_to_outbox(controller.outbox)
         self._listen_to_link(self.device.app.link)
@@ -63,9 +65,9 @@ class Witness:
         contact, adopt = session.contact, session.adopt
 
         def adopted(catalog: Any) -> None:
-            waiting = {r.message_id for r in controller.outbox.reports}
+            waiting = set(_waiting(controller.outbox))
             adopt(catalog)
-            for nobodys in waiting - {r.message_id for r in controller.outbox.reports}:
+            for nobodys in waiting - set(_waiting(controller.outbox)):
                 # From before the first contact, on a port that the cloud does not have.
                 self.judge.events.dropped(nobodys, True, False)
             rows = [(c.output.cfg["pin_port"], c.row) for c in controller.commands]
@@ -92,13 +94,14 @@ class Witness:
                 posting.pop()
 
         def appended(report: Any) -> None:
-            before = {r.message_id: r.source == "command" for r in outbox.reports}
+            identity = outbox.identity(report.message_id)
+            before = dict(zip(_waiting(outbox), [r.source == "command" for r in outbox.reports], strict=True))
             if posting:
-                self._posted(report)
-            elif report.message_id not in before:
-                events.again(report.message_id)
+                self._posted(report, identity)
+            elif identity not in before:
+                events.again(identity)
             append(report)
-            left = {r.message_id for r in outbox.reports}
+            left = set(_waiting(outbox))
             for gone, command in before.items():
                 if gone not in left:
                     events.dropped(gone, command, not all(before.values()))
@@ -106,11 +109,11 @@ class Witness:
 
         outbox.post, outbox.append = posted, appended
 
-    def _posted(self, report: Any) -> None:
+    def _posted(self, report: Any, identity: str) -> None:
         events, wishes = self.judge.events, self.judge.wishes
-        events.posted(report.message_id, report.desired_id)
+        events.posted(identity, report.desired_id)
         if self._dying:
-            events.cut([report.message_id])
+            events.cut([identity])
         elif report.desired_id is not None:
             wishes.answer(report.desired_id, report.status, self._follows(report))
 
@@ -242,6 +245,11 @@ class Witness:
     def settle(self) -> None:
         self.judge.sizes(0, 0, 0, len(asyncio.all_tasks()))
         self.judge.settle()
+
+
+def _waiting(outbox: Any) -> list[str]:
+    """The events in `outbox`, by the names that the cloud has for them."""
+    return [outbox.identity(r.message_id) for r in outbox.reports]
 
 
 def judge_of(device: SimDevice, tick_s: float, now: Any) -> Judge:
