@@ -355,7 +355,8 @@ async def test_the_lease_counts_from_the_question(bench):
 async def test_renewal_goes_on_while_the_old_token_works(bench):
     await bench.link.open()
     bench.faults.add("token status=503")
-    while bench.loop.time() < 3590:
+    # A call may take its beat of 10 s and, after a question for a token, the distance of 5 s. The old one works.
+    while bench.loop.time() < 3580:
         await bench.link.next_desired()
         assert bench.link.lease.valid(bench.clock.ms())
     asked = [e for e in bench.model.named("fault") if e["at"] > POWER_UP_UTC + 2700]
