@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from netio.errors import NetError
 from tests_host.support.mqttdevice import SCOPES, MqttDevice, report
+from tests_host.support.scripted import FakeClock
 from tools.cloud.demo import demo_device
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model, Plan
@@ -319,13 +320,23 @@ async def dialled(loop):
     model = Model(plan=Plan(), seed=1)
     model.add_device(demo_device())
     net = SimNet(
-        model, Faults(), None, lambda: 7, ["ntp.realer.test"], 0, lambda: NOW + loop.time(), lambda: True
+        model,
+        Faults(),
+        FakeClock(),
+        lambda: 7,
+        ["ntp.realer.test"],
+        0,
+        lambda: NOW + loop.time(),
+        lambda: True,
     )
     net.broker = SimBroker(model, net.faults, net.wall)
 
     class Known:
         async def resolve(self, host):
             return "127.0.0.1"
+
+        def forget(self, host):
+            pass
 
     net._resolver = Known()
     return net, await net.dial("mqtt.realer.test", 8883)

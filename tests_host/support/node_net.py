@@ -11,6 +11,7 @@ import binascii
 import contextlib
 from collections.abc import Callable
 
+from firmware.runtime.clock import Clock
 from netio.errors import NetError
 from tools.cloud import dns, ntp
 from tools.cloud.faults import Faults
@@ -36,7 +37,7 @@ class Net:
         self, model: Model, faults: Faults, wall: Callable[[], float], broker: SimBroker, authority: str
     ) -> None:
         self.broker, self.authority, self.wall = broker, authority, wall
-        self.cloud = SimNet(model, faults, None, None, [], 0, wall, lambda: True)
+        self.cloud = SimNet(model, faults, clock_of(wall), None, [], 0, wall, lambda: True)
         self.cloud.latency_s = _LATENCY_S
         self.dials: list[tuple[int, bool]] = []
         self.news = asyncio.Event()
@@ -66,6 +67,13 @@ class Net:
         if verb == "shut":
             del self.sockets[words[0]]
         return getattr(socket, f"do_{verb}")(*words[1:])
+
+
+def clock_of(wall: Callable[[], float]) -> Clock:
+    """A clock for the cloud's end: right from the start, and never waited for."""
+    clock = Clock(lambda: int(wall() * 1000), asyncio.sleep)
+    clock.set_utc(int(wall()))
+    return clock
 
 
 class _Socket:
