@@ -20,6 +20,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -179,6 +180,31 @@ def run_http(data: bytes, chance: random.Random) -> None:
         raise Wrong(f"in pieces {cut!r}, as a whole {whole!r}")
 
 
+class Markup(HTMLParser):
+    """`seen`: what a browser takes for more than text: elements, names of attributes, scripts, comments."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.seen: list[tuple] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, *(name for name, _ in attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.seen.append(("/", tag))
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem:
+            self.seen.append((self.cdata_elem, data))
+
+    def handle_comment(self, data: str) -> None:
+        self.seen.append(("!", data))
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
+
+
 def portal_outcome(pieces: list[bytes]) -> Any:
     """What the setup portal makes of a visitor: the configuration and the page."""
     request, raw = http_request.Request(), {}
@@ -193,8 +219,11 @@ def portal_outcome(pieces: list[bytes]) -> Any:
         setup_form.fill(raw, http_request.form(request.body))
     except (http_request.RequestError, ValueError) as error:
         return str(error)
-    page = "".join(setup_form.page(raw, request.host, "1.0", "token", setup_form.complaints(raw)))
-    if page.count("<") != page.count(">"):
+    wrong = setup_form.complaints(raw)
+    found = setup_form.listed([(name, b"", 1, -50, 3, 0) for name in (request.body, request.target)])
+    page = "".join(setup_form.page(raw, request.host, "1.0", "token", wrong, request.target, found))
+    like = setup_form.page({}, "", "1.0", "token", dict.fromkeys(wrong, ""), "", [""] * len(found))
+    if Markup(page).seen != Markup("".join(like)).seen:
         raise Wrong("what came from outside is part of the page")
     return request.method, request.target, request.host, raw, page
 
@@ -426,6 +455,8 @@ PAYLOAD_SEEDS = (
 PORTAL_SEEDS = (
     b"GET / HTTP/1.1\r\nHost: 192.168.4.1\r\n\r\n",
     b"POST /save HTTP/1.1\r\nHost: 192.168.4.1\r\nContent-Length: 42\r\n\r\nssid=caf%C3%A9+x&device_id=%3Cb%3E&token=1",
+    b"GET /<b> HTTP/1.1\r\nHost: <b>\r\n\r\n",
+    b"POST /save HTTP/1.1\r\nHost: a\r\nContent-Length: 41\r\n\r\nssid=%22%3E%3Cb%3E&device_id=%22%3E%3Cb%3E",
 )
 CONFIG_SEEDS = ((ROOT / "config.example.json").read_bytes(),)
 
