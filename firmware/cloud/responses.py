@@ -40,7 +40,7 @@ def parse_response(what, response, large=None):
         start = bytes(response.body[:40]).strip()
         if start[:1] != b"<" and what[0] in "tl/":
             start = b""  # of a token, perhaps
-        text += "%r %r instead of JSON; check cloud.base_url" % (response.kind, start)
+        text += "%r %r instead of JSON; check cloud.base_url" % (response.kind[:40], start)
     if found == v.RETRY or (found == v.OK and not isinstance(body, dict)):
         raise LinkError(text, response.retry_after_s)
     return found, body, text, response.retry_after_s
