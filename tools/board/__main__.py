@@ -64,8 +64,7 @@ def main(argv: list[str] | None = None) -> int:
         found = interpreter.find(options.bits)
         with _flash(options.flash) as flash:
             if not options.blank:
-                # On a plain ESP32 sources take more of the heap than there is.
-                form = Form.SOURCES if options.heap or found.bits == 64 else Form.LINKED
+                form = _form(options.tree, bool(options.heap) or found.bits == 64)
                 install(flash, config, options.tree, _ca_files(config, options.config.parent), form)
             world = World(wiring=wiring_from(config), time_scale=options.time_scale)
             hints = Hints()
@@ -123,6 +122,13 @@ def _show(event: tuple, hints: Hints) -> None:
     print(values[0] if kind == "line" else f"* {_SHOWN[kind].format(*values)}", flush=True)
     if hint := hints.of(event):
         print(f"* hint: {hint}", flush=True)
+
+
+def _form(tree: Path, room: bool) -> Form:
+    """On a plain ESP32 the sources of this firmware take more of the heap than there is; another tree is no firmware to
+    link. `room`: the heap is larger."""
+    is_firmware = (tree / "firmware" / "device.py").is_file()
+    return Form.LINKED if is_firmware and not room else Form.SOURCES
 
 
 def _ca_files(config: dict, beside: Path) -> dict[str, bytes]:
