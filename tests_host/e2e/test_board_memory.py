@@ -432,13 +432,13 @@ print(type(secure(%d)) is type(first))
     assert story.lines == ["(12,)", "True"]
 
 
-async def test_locks_and_threads_beyond_what_the_board_can_play_are_refused(tmp_path, smallest):
+async def test_locks_beyond_what_the_board_can_play_are_refused_and_a_thread_runs_at_once(tmp_path, smallest):
     main = """
 lock = _thread.allocate_lock()
 print(lock.acquire(), lock.locked(), lock.acquire(False))
 lock.release()
 print(lock.locked())
-for what in (lock.release, lambda: _thread.start_new_thread(print, ("x",)), lambda: lock.acquire() and lock.acquire()):
+for what in (lock.release, lambda: lock.acquire() and lock.acquire()):
     try:
         what()
     except Exception as error:
@@ -449,10 +449,15 @@ before = free()
 _thread.start_new_thread(lock.acquire, ())  # nobody has it: the thread is over at once
 time.sleep_ms(50)
 print(lock.locked(), before - free())
+_thread.start_new_thread(print, ("it ran, and its stack is held:",))
+print(before - free() > 20000)
+time.sleep_ms(50)
+print(before - free())
 """
     story = await play(tmp_path, smallest, main)
     assert story.lines == [
-        "True True False", "False", "RuntimeError", "NotImplementedError", "NotImplementedError", "True 0",
+        "True True False", "False", "RuntimeError", "NotImplementedError", "True 0",
+        "it ran, and its stack is held:", "True", "0",
     ]  # fmt: skip
 
 
