@@ -194,6 +194,8 @@ async def will(rig):
         await asyncio.sleep_ms(100)
     while watcher.inbox:
         got += await receive(watcher, 1)
+        # The server sends only so many before the first of them is acknowledged.
+        await asyncio.sleep_ms(100)
     watcher.close()
     return [text.decode() for text in got]
 
