@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import gc
 import multiprocessing
+import os
 import random
 import signal
 import sys
@@ -295,8 +296,7 @@ def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
         setattr(module, name, value)
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
-    in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="simulate-", dir=in_memory) as folder:
+    with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
         run = Run(seed, Path(folder), loop, draw)
         try:
             loop.run_until_complete(run.live(hours))
@@ -312,6 +312,17 @@ def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
     judge = run.judge
     return {"seed": seed, "draw": draw, "transport": run.setting.name, "hours": loop.time() / 3600, "kinds": run.kinds,
             "worst": run.worst, "violations": judge.violations, "timeline": judge.timeline}  # fmt: skip
+
+
+def _begin_worker(folder: str) -> None:
+    """What it keeps is in `folder`, which its parent deletes: a worker is ended in the middle of its work.
+
+    Only its parent ends it. One that waits for work holds the lock of the queue; if it ended by itself, the parent
+    would wait for that lock for ever.
+    """
+    tempfile.tempdir = folder
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class Figures:
@@ -356,8 +367,11 @@ def main(argv: list[str] | None = None) -> int:
     first, _, last = args.seeds.partition("..")
     jobs = [(seed, args.hours, not args.full) for seed in range(int(first), int(last or first) + 1)]
     figures = Figures()
+    # In memory, where nobody names a place.
+    in_memory = "/dev/shm" if Path("/dev/shm").is_dir() and "TMPDIR" not in os.environ else None
     with (
-        multiprocessing.Pool(args.jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool,
+        tempfile.TemporaryDirectory(prefix="simulate-", dir=in_memory) as folder,
+        multiprocessing.Pool(args.jobs, _begin_worker, (folder,)) as pool,
         cli.LongRun(f"{len(jobs)} seeds", len(jobs), args.json) as run,
     ):
         try:
