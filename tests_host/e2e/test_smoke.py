@@ -39,8 +39,10 @@ async def test_the_story_holds(any_interpreter, api, transport):
         assert facts["handshakes"] <= 2
     else:
         # The start, the renewal, the way back after the lapse, and after the kick. Where only one connection fits, the
-        # 22 s after which credentials are renewed may pass once or twice more before the act that waits for it.
-        assert 4 <= facts["sessions"] <= 6 and facts["renewal_gap_ms"] > 0
+        # start and the way back are two sessions each, between which desired values are read, and the 22 s after which
+        # credentials are renewed pass once more before the act that waits for it, unless the heater is quick.
+        sessions, most = (6, 7) if facts["bits"] == 32 else (4, 6)
+        assert sessions <= facts["sessions"] <= most and facts["renewal_gap_ms"] > 0
 
 
 @pytest.mark.parametrize("api", ["bootstrap", "auto"])
