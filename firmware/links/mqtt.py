@@ -70,6 +70,8 @@ class MqttSession:
 
         What the cloud wants later, or did not answer, waits for another turn behind the others.
         """
+        # What was handed over before is dealt with: whoever sends comes after that.
+        self.acknowledge()
         ids = [r.message_id for r in reports]
         self.answers = {name: found for name, found in self.answers.items() if name in ids}
         # Behind what waits nothing of the same source may overtake it: the last word would be an old one.
@@ -191,6 +193,7 @@ class MqttSession:
             except ValueError as e:
                 self.account.log("warning", "MQTT message on %s ignored: %s" % (message.topic[-60:], e))
             if desired:
+                message.topic = message.payload = b""  # 350 bytes of heap, and some of them may wait
                 self.received.append((message, desired))
             else:
                 client.done(message)

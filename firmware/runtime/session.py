@@ -17,7 +17,7 @@ _SLICE_MS = const(5000)
 _IDLE_MS = const(200)
 _FLAPS = const(3)  # failures that count after a connection that did not last: waits up to 16 s
 _ANSWERS = const(8)  # that may wait when more is asked for; each takes 200 bytes of heap
-_MANY = const(36)
+_MANY = const(24)
 _PATIENCE_MS = const(2000)
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 

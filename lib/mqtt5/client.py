@@ -13,9 +13,9 @@ from mqtt5.session import Session
 from netio.errors import NetError
 
 _GRACE_MS = const(2000)
-# Twice what the server may have under way: in a session that goes on some servers send that much, and an answer may
-# come behind it. Servers that send more have to wait: mosquitto 2.0 forgets its limit in a session that went on.
-_MOST = const(8)
+# Four times what the server may have under way, for an answer may come behind it: in a session that goes on some servers
+# send twice as much, and mosquitto 2.0 forgets its limit there.
+_MOST = const(16)
 _TURNS = const(6)  # tasks that run one after the other until a message has its effect
 
 

@@ -206,7 +206,7 @@ async def test_3_1_1_server_sends_no_more_than_we_can_hold():
     for n in range(30):
         rig.wire.feed(server.publish("t", b"x", n + 1, version=4))
     first = await rig.client.receive()
-    for _ in range(8):
+    for _ in range(16):
         await rig.client.receive()
     waiting = await started(rig.client.receive())
     assert not waiting.over and rig.wire.inbound
@@ -230,7 +230,7 @@ async def test_answers_arrive_while_messages_are_unfinished():
 async def test_the_answer_to_a_subscribe_arrives_behind_a_flood_of_messages_that_come_again():
     rig = Rig()
     await rig.connect()
-    rig.wire.feed(b"".join([server.publish("t", b"x", n + 1) for n in range(8)]))
+    rig.wire.feed(b"".join([server.publish("t", b"x", n + 1) for n in range(16)]))
     outcome = await started(opening.subscribe(rig.client, ["t"]))
     await rig.say(server.suback(1, (1,)))
     assert outcome.over and outcome.error is None
