@@ -89,12 +89,12 @@ class Session:
     async def serve(self):
         try:
             await self.talk()
-        except MemoryError:
+        except MemoryError as e:
             # Closing the link makes room. Where that does not last, the ladder has stronger means.
             net = self.network.net
             net.lacked += 1
             net.fresh = 1
-            raise LinkError("memory: the Python heap is full")
+            raise LinkError("memory: the Python heap is full: %s" % e)
 
     async def talk(self):
         self.adopt(await self.link.open())

@@ -13,9 +13,10 @@ from mqtt5.session import Session
 from netio.errors import NetError
 
 _GRACE_MS = const(2000)
-# Four times what the server may have under way, for an answer may come behind it: in a session that goes on some servers
-# send twice as much, and mosquitto 2.0 forgets its limit there.
+# Messages that nobody has looked at, and those that are not finished: an answer may come behind them, and the application
+# may need it first. In a session that goes on some servers send twice as many as they may, and mosquitto 2.0 twenty.
 _MOST = const(16)
+_OWED = const(40)
 _TURNS = const(6)  # tasks that run one after the other until a message has its effect
 
 
@@ -209,7 +210,7 @@ class Client:
             self.changed.set()
 
     def _deaf(self):
-        return len(self.inbox) > _MOST or self.session.owed() > _MOST
+        return len(self.inbox) > _MOST or self.session.owed() > _OWED
 
 
 def _tell(order):

@@ -123,7 +123,7 @@ class Session:
             raise MqttError(_PROTOCOL)
         if pid:
             if (
-                self.version == 5 and self.owed() >= 8 * parts.WINDOW
+                self.version == 5 and self.owed() >= 12 * parts.WINDOW
             ):  # mosquitto counts no more what has expired
                 raise MqttError(0x93)
             self.held[pid] = message

@@ -203,10 +203,10 @@ async def test_full_inbox_stops_reading_and_loses_nothing():
 async def test_3_1_1_server_sends_no_more_than_we_can_hold():
     rig = Rig()
     await rig.connect(version=4)
-    for n in range(30):
+    for n in range(60):
         rig.wire.feed(server.publish("t", b"x", n + 1, version=4))
     first = await rig.client.receive()
-    for _ in range(16):
+    for _ in range(40):
         await rig.client.receive()
     waiting = await started(rig.client.receive())
     assert not waiting.over and rig.wire.inbound
@@ -240,10 +240,10 @@ async def test_the_answer_to_a_subscribe_arrives_behind_a_flood_of_messages_that
 async def test_deaf_connection_lives_on():
     rig = Rig()
     await rig.connect(version=4)
-    rig.wire.feed(b"".join([server.publish("t", b"x", n + 1, version=4) for n in range(20)]))
+    rig.wire.feed(b"".join([server.publish("t", b"x", n + 1, version=4) for n in range(50)]))
     await rig.clock.advance(200000)
     assert [seen["kind"] for seen in rig.told()] == [12] * 6
-    for _ in range(20):
+    for _ in range(50):
         rig.client.done(await rig.client.receive())
         await settle()
     await rig.say(server.PINGRESP)
