@@ -13,8 +13,8 @@ from mqtt5.session import Session
 from netio.errors import NetError
 
 _GRACE_MS = const(2000)
-# Messages that nobody has looked at, and those that are not finished: an answer may come behind them, and the application
-# may need it first. In a session that goes on some servers send twice as many as they may, and mosquitto 2.0 twenty.
+# Messages that nobody has looked at, and those that are not finished: an answer may come behind them, and the
+# application may need it first. In a session that goes on, mosquitto 2.0 sends up to twenty, whatever it may.
 _MOST = const(16)
 _OWED = const(40)
 _TURNS = const(6)  # tasks that run one after the other until a message has its effect
