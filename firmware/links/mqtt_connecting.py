@@ -74,7 +74,7 @@ class MqttConnecting:
             await link.leave_polling()
         if not link.session:
             if not await link.mqtt_unit.gone():
-                raise MemoryError("code that was dropped is still referred to")
+                raise self.account.net.stuck()
             check_room(link, _ROOM)
             if link.alone:
                 await self.prepare()

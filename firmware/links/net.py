@@ -6,7 +6,7 @@ only while they are used: they take 5 KB that a connection at rest does not need
 
 from micropython import const
 
-from firmware.core.errors import ConfigError
+from firmware.core.errors import ConfigError, LinkError
 from firmware.core.timing import Timer
 from netio.stream import trusting
 from units.loader import Unit
@@ -51,6 +51,12 @@ class Net:
         """Dial for the next `dial` to the same place, before code is loaded beside which dialing has no room."""
         self.forget_prepared()
         self.prepared = host, port, await self.dial(host, port)
+
+    def stuck(self):
+        """The LinkError of code that was dropped and has not gone: memory is short then, and counted as that."""
+        self.lacked += 1
+        self.fresh = 1
+        return LinkError("memory: code that was dropped is still referred to")
 
     def forget_prepared(self):
         """Close what was prepared and not asked for. Never raises."""

@@ -40,10 +40,10 @@ class Polling:
         return (self.account,)
 
     async def bring(self):
-        """The HTTPS half, loaded if need be. MemoryError: what was dropped before has not come back."""
+        """The HTTPS half, loaded if need be. LinkError: the memory of what was dropped before has not come back."""
         if not self.http:
             if not await self.unit.gone():
-                raise MemoryError("code that was dropped is still referred to")
+                raise self.account.net.stuck()
             self.http = self.unit.load()(self.account)
         return self.http
 

@@ -153,7 +153,7 @@ class Transports:
             self.leave_mqtt()
         try:
             polling = await self.bring_polling()
-        except MemoryError:
+        except (LinkError, MemoryError):
             return  # there is no room for telling the cloud
         await polling.shutdown()
 
@@ -236,16 +236,16 @@ class Transports:
             self.mqtt_unit.drop()
 
     async def bring_polling(self):
-        """Polling, loaded if need be. MemoryError: what was dropped before has not come back."""
+        """Polling, loaded if need be. LinkError: the memory of what was dropped before has not come back."""
         if not self.polling:
             for unit in (self.mqtt_unit, self.polling_unit):
                 if not await unit.gone():
-                    raise MemoryError("code that was dropped is still referred to")
+                    raise self.account.net.stuck()
             self.polling = self.polling_unit.load()(self.account)
         return self.polling
 
     async def leave_polling(self):
-        """Close and drop the HTTPS half, and what holds it. MemoryError: it has not come back."""
+        """Close and drop the HTTPS half, and what holds it. LinkError: its memory has not come back."""
         polling, self.polling = self.polling, None
         if polling:
             polling.leave()
@@ -253,7 +253,7 @@ class Transports:
             polling = None
             self.polling_unit.drop()
             if not (gone and await self.polling_unit.gone()):
-                raise MemoryError("code that was dropped is still referred to")
+                raise self.account.net.stuck()
 
     def due(self, now):
         """Whether it is time to renew what MQTT needs, or to try MQTT again."""
