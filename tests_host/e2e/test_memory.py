@@ -111,7 +111,7 @@ def follows(stage, pin, on):
     ("image", "transport", "relays", "sensors", "on_mqtt"),
     [
         ("stock", "https", 8, 4, False),
-        ("stock", "auto", 6, 3, True),
+        ("stock", "auto", 4, 2, True),
         ("stock", "auto", 8, 4, False),
         ("own", "https", 16, 8, False),
     ],
