@@ -62,12 +62,12 @@ def offers(protocols, name):
     return any([found == name or found.startswith(name + "-") for found in protocols])
 
 
-def desired(body, rows, told):
+def desired(body, rows, highest):
     """(desired values, how many were left alone) of GET desired-states, for the commands of the catalog. LinkError.
 
-    The oldest come first. `told`: by command the highest sequence number so far; what is older is SUPERSEDED. A command
-    of which nothing is pending comes with NOTHING_NEW. What has no identity cannot be answered, and what names no
-    command of the catalog is for nobody: both are left alone.
+    The oldest come first. `highest`: by command the highest sequence number so far; what is older is SUPERSEDED. A
+    command of which nothing is pending comes with NOTHING_NEW. What has no identity cannot be answered, and what names
+    no command of the catalog is ignored: both are left alone.
     """
     listed = get(body, _NAMES["pending"])
     if not isinstance(listed, list):
@@ -84,9 +84,9 @@ def desired(body, rows, told):
     if wanted and min(map(_sequence, wanted)):
         wanted.sort(key=_sequence)
     for state in wanted:
-        told[state.command_id] = max(_sequence(state), told.get(state.command_id, 0))
+        highest[state.command_id] = max(_sequence(state), highest.get(state.command_id, 0))
     wanted = [
-        Desired(*(state[:4] + (SUPERSEDED,))) if 0 < _sequence(state) < told[state.command_id] else state
+        Desired(*(state[:4] + (SUPERSEDED,))) if 0 < _sequence(state) < highest[state.command_id] else state
         for state in wanted
     ]
     pending = [str(get_scalar(item, "command_id")) for item in listed]

@@ -22,9 +22,9 @@ def grant(body):
     Realino calls the first of the two numbers `access_token_expires_in`, and gives no hint. Without that number a token
     lasts for an hour (section 3.4)."""
     token = get(body, "access_token")
-    told = get(body, "expires_in")
-    told = get(body, "access_token_expires_in") if told is None else told
-    expires_s = 3600 if told is None else number(told) or 0
+    lasts_s = get(body, "expires_in")
+    lasts_s = get(body, "access_token_expires_in") if lasts_s is None else lasts_s
+    expires_s = 3600 if lasts_s is None else number(lasts_s) or 0
     # The token goes into a header, where only visible ASCII is safe.
     data = token.encode("utf-8", "surrogatepass") if isinstance(token, str) else b""
     if not data or min(data) < 33 or max(data) > 126 or expires_s < 1:

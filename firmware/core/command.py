@@ -58,9 +58,7 @@ class CommandState(Source):
             # Answered as far as there is room: the cloud tells it again until then.
             known = [r.desired_id for r in self.outbox.reports] + [last and last.desired_id]
             if len(known) < _ROOM and desired.desired_id not in known:
-                self.outbox.post(
-                    "command", desired.command_id, self.output.value() or 0, desired, "stale", True
-                )
+                self.outbox.post("command", desired.command_id, self.present(), desired, "stale", True)
             return None
         if desired.desired_id is None and last and last.command_id == desired.command_id:
             # A polled value has no number: what is older than the one before it stays older.
@@ -148,12 +146,15 @@ class CommandState(Source):
         """Answer what is pending. Without an id there is nothing to answer to, but a refusal is still followed by the
         present value, so that the cloud sees that nothing changed (Realer API, section 14 row 18)."""
         desired, self.pending = self.pending, None
-        value = self.output.value()
         if desired.desired_id is not None:
-            # Where no setpoint is in force, the relay is what there is.
-            self.answered = self.tell(float(self.output.on) if value is None else value, desired, status)
-        elif status == "rejected" and value is not None:
-            self.tell(value)
+            self.answered = self.tell(self.present(), desired, status)
+        elif status == "rejected" and self.output.value() is not None:
+            self.tell(self.output.value())
+
+    def present(self):
+        """The value of an answer. Where no setpoint is in force, the relay is what there is."""
+        value = self.output.value()
+        return float(self.output.on) if value is None else value
 
 
 def misfit(value, low, high, step):

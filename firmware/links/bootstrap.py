@@ -24,7 +24,7 @@ class Bootstrap:
 
     `known`: the revisions of the latest descriptor; None: there is no bootstrap, or nobody asked yet. `catalog`: what
     it came with; `seen`: the revisions that desired states named last; `ignored`: how many of those were; `due`: Timer
-    of the next descriptor; `told`: by command the highest sequence number of a desired state.
+    of the next descriptor; `highest`: by command the highest sequence number of a desired state.
     """
 
     def __init__(self, http, iot, strict):
@@ -34,11 +34,11 @@ class Bootstrap:
         self.strict = strict
         self.fresh = False  # the descriptor was read in this opening
         nothing = None, None, None, 0, Timer(account.clock.ms()), {}
-        self.known, self.catalog, self.seen, self.ignored, self.due, self.told = account.memo or nothing
+        self.known, self.catalog, self.seen, self.ignored, self.due, self.highest = account.memo or nothing
 
     def memo(self):
         self.iot.memo()
-        return self.known, self.catalog, self.seen, self.ignored, self.due, self.told
+        return self.known, self.catalog, self.seen, self.ignored, self.due, self.highest
 
     def scopes(self):
         """Whoever asks for scopes at all asks for desired states too, where there are any."""
@@ -101,7 +101,7 @@ class Bootstrap:
         if revisions != self.seen and revisions != self.known and revisions != ("", ""):
             await self.describe()
         self.seen = revisions
-        desired, ignored = words.desired(body, self.catalog.commands, self.told)
+        desired, ignored = words.desired(body, self.catalog.commands, self.highest)
         if ignored > self.ignored:
             account.log("warning", "%d desired states ignored: no identity, or an unknown command" % ignored)
         self.ignored = ignored

@@ -16,8 +16,8 @@ _LONGEST_MS = const(3600000)
 _SLICE_MS = const(5000)
 _IDLE_MS = const(200)
 _FLAPS = const(3)  # failures that count after a connection that did not last: waits up to 16 s
-_ANSWERS = const(8)  # that may wait when more is asked for; each takes 200 bytes of heap
-_MANY = const(24)
+_ANSWERS = const(8)  # that may wait when more is asked for; each takes 110 bytes of heap
+_MANY = const(24)  # half a full outbox
 _PATIENCE_MS = const(2000)
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 

@@ -1,7 +1,7 @@
 """Offers of the cloud and what becomes of them: order, duplicates, windows, ranges, and values without an identity."""
 
 from firmware.core.command import CommandState
-from firmware.core.nouns import NOTHING_NEW, Command, Desired
+from firmware.core.nouns import NOTHING_NEW, SUPERSEDED, Command, Desired
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 
@@ -134,6 +134,14 @@ def test_values_that_are_refused_change_nothing_and_are_told_with_the_present_va
         assert bench.output.target == float(before)
         bench.tick(3)
         assert bench.told() == []
+
+
+def test_a_superseded_desired_state_is_answered_with_the_relay_where_no_setpoint_is_in_force():
+    for on in (False, True):
+        bench = Bench(HEATER)
+        bench.output.on = on
+        bench.command.offer(wish(20, "des_1", 1, SUPERSEDED), at(1), False)
+        assert bench.told() == [("%d.0" % on, "des_1", "stale", 1)]
 
 
 def test_a_regulator_without_a_setpoint_answers_whatever_it_does_not_do():
