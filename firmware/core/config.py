@@ -123,7 +123,7 @@ class _Walk:
         level = "error" if name in ("outputs", "sensors", "buttons") else "warning"
         for key in raw:
             self.say(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
-        for level, key, allowed in list(_wifi_flaws(out)) + list(_flaws(out, name, path, self.seen)):
+        for level, key, allowed in list(_wifi_flaws(out, name)) + list(_flaws(out, name, path, self.seen)):
             self.say(level, dot + key, out[key], allowed)
         if only:
             self.problems[first:] = only
@@ -164,7 +164,7 @@ def _flaws(item, name, path, seen):
     seen["pin_port", item.get("mode"), port] = path
 
 
-def _wifi_flaws(item):
+def _wifi_flaws(item, name):
     """What is wrong with the country of Wi-Fi, or with the fixed address of a network."""
     country = item.get("country")
     if country and not (country.isalpha() and country.upper() == country):
@@ -172,7 +172,8 @@ def _wifi_flaws(item):
     ip, gateway = item.get("ip"), item.get("gateway")
     if not ip:
         for key in ("gateway", "dns"):
-            if item.get(key):
+            # The name servers of `wifi` itself count for every network.
+            if name == "networks" and item.get(key):
                 yield "warning", key, "only beside ip; without one the network tells it"
         return
     mask = _number(item.get("netmask", "255.255.255.0"))

@@ -619,3 +619,11 @@ def test_what_few_outputs_need_takes_no_room_in_the_others():
         assert paths("error", problems((("outputs", index, key), value))) == [
             "outputs[%d].%s" % (index, key)
         ], key
+
+
+def test_name_servers_of_wifi_itself_need_no_fixed_address():
+    raw = good()
+    raw["wifi"]["dns"] = ["192.0.2.53"]
+    assert validate(raw)[1] == []
+    raw["wifi"]["networks"][0]["dns"] = "192.0.2.53"
+    assert [(problem[0], problem[1]) for problem in validate(raw)[1]] == [("warning", "wifi.networks[0].dns")]
