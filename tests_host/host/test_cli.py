@@ -129,16 +129,20 @@ sys.exit(cli.run(m))"""
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 @pytest.mark.parametrize("ctrl_c", [signal.SIG_IGN, signal.default_int_handler])
-@pytest.mark.parametrize("wait", ["time.sleep(99)", "asyncio.run(asyncio.sleep(99))"])
+@pytest.mark.parametrize("wait", ["begun(); time.sleep(99)", "asyncio.run(sleep())"])
 def test_a_signal_to_end_is_ctrl_c(number, ctrl_c, wait):
     """Also in the background, where a shell has Ctrl-C ignored; a second one does not disturb the orderly end."""
     script = f"""
 import asyncio, os, signal, sys, time
 from tools import cli
 signal.signal(signal.SIGINT, {"signal.SIG_IGN" if ctrl_c == signal.SIG_IGN else "signal.default_int_handler"})
+def begun():
+    print("begun", flush=True)
+async def sleep():
+    begun()
+    await asyncio.sleep(99)
 def m(a):
     try:
-        print("begun", flush=True)
         {wait}
     finally:
         os.kill(os.getpid(), {int(number)})
