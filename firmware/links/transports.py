@@ -137,9 +137,15 @@ class Transports:
             self.lasted = self.since.passed(self.clock.ms())
         account.on_mqtt = False
         self.steps = []
+        account.net.forget_prepared()
+        if self.alone:
+            # No half is needed before the next `open`, and without a network others need the memory.
+            self.leave_mqtt()
+            if self.polling:
+                self.polling.leave()
+            return
         if self.session:
             self.session.close()
-        account.net.forget_prepared()
         if self.polling:
             self.polling.close()
 
@@ -220,7 +226,7 @@ class Transports:
     def go_on_mqtt(self):
         """MQTT is the transport from now on."""
         account = self.account
-        self.session.topics = self.topics
+        self.session.route(self.topics)
         self.lease.session = self.limit
         if not account.on_mqtt:
             account.on_mqtt = True

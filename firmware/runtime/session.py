@@ -151,6 +151,8 @@ class Session:
         outbox = self.controller.outbox
         while True:
             self.pulse(2)
+            if not self.network.ready():
+                raise LinkError("the network is gone")  # at once: what joins it needs the memory
             batch = outbox.batch(self.link.batch_size)
             # Also without any: what this frame still knows of the last call would keep code that is to be unloaded.
             for message_id, verdict in await self.link.send(batch):
