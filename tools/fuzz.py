@@ -96,8 +96,8 @@ def mqtt_outcome(pieces: list[bytes], version: int) -> list[Any]:
 def mqtt_event(session: Session, event: Any, number: int) -> Any:
     if isinstance(event, Message):
         if number % 8 or len(session.held) > 14:  # some stay unfinished, as far as the session allows
-            session.done(event)
-        return event.topic, event.payload, event.dup, event.pid
+            session.done(event.receipt)
+        return event.topic, event.payload, event.dup, event.receipt
     if isinstance(event, Order):
         return event.pid, event.codes, str(event.error)
     mqtt_opening.accept(session, *event)

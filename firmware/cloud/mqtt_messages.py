@@ -5,10 +5,13 @@ the log.
 """
 
 import json
+from micropython import const
 
 from firmware.cloud.fields import error_text, get, get_scalar, get_text
 from firmware.cloud.models import desired_state, event
 from firmware.core import verdict as v
+
+_NESTED = const(50)
 
 
 def desired(command_id, payload):
@@ -43,8 +46,12 @@ def acknowledgement(payload):
 def _object(payload):
     try:
         body = json.loads(payload.decode())
-    except (ValueError, MemoryError, RuntimeError):  # the latter two: nested deeper than there is room for
+    except (ValueError, RuntimeError):
         body = None
+    except MemoryError:
+        if payload.count(b"[") + payload.count(b"{") < _NESTED:
+            raise  # it must not be taken for read
+        body = None  # nested deeper than there is room for
     if not isinstance(body, dict):
         raise ValueError("no JSON object")
     # 1, "1" or "1.4": another major version may mean something else by the same words (section 14 row 7).

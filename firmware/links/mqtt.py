@@ -38,9 +38,9 @@ class MqttSession:
         self.present = self.refused = False
         self.acks = ""
         self.routes = {}
-        self.topics = {}  # {desired topic: command id}; whoever knows the catalog sets it
-        self.received = []  # pairs (Message, Desired), the application has not seen them yet
-        self.unacknowledged = []  # Messages the application has seen
+        self.topics = None  # {desired topic: command id}, None: not known yet
+        self.received = []  # pairs (receipt, Desired), the application has not seen them yet
+        self.unacknowledged = []  # receipts of those it has seen
         self.answers = {}  # by message_id of what was published: (outcome, message), None until the cloud has answered
         self.backoff = Backoff(2000, 60000)
         self.hold = Timer(clock.ms())
@@ -52,6 +52,14 @@ class MqttSession:
             self.close()
             self.kept = False
         self.client = Client(self.account.net, self.clock, host, port, self.view)
+        self.client.deliver = self.deliver
+
+    def route(self, topics):
+        """Know the topics from now on, also of what has come already."""
+        self.topics = topics
+        client = self.client
+        while client.inbox:
+            self.deliver(client.take())
 
     async def listen(self, wait_ms):
         """Desired values that came, after waiting at most so long: [] when there was only a sign of life, None when not
@@ -61,7 +69,7 @@ class MqttSession:
         before = session.heard
         await self.until(self.any_received, wait_ms)
         received, self.received = self.received, []
-        self.unacknowledged = [message for message, _ in received]
+        self.unacknowledged = [receipt for receipt, _ in received]
         desired = [value for _, value in received]
         return desired if desired or session.heard != before else None
 
@@ -110,16 +118,15 @@ class MqttSession:
             (client.abandon if abandon else client.close)()
             # Whatever is neither finished nor lost would take its place in the broker's window for ever.
             self.acknowledge()
-            for message, _ in self.received:
-                client.forget(message)
+            client.lose()
         self.received = []
 
     # -- the steps --
 
     def acknowledge(self):
         """The application has dealt with what it was given."""
-        for message in self.unacknowledged:
-            self.client.done(message)
+        for receipt in self.unacknowledged:
+            self.client.done(receipt)
         self.unacknowledged = []
 
     async def publish(self, report):
@@ -134,13 +141,11 @@ class MqttSession:
             raise LinkError("MQTT: %s" % e)
 
     def answered(self, batch, orders):
-        self.sort()
         # A publish that the broker itself refused is not acknowledged by anybody.
         waiting = [r for r, order in zip(batch, orders) if not (self.answers[r.message_id] or order.error)]
         return not waiting
 
     def any_answer(self):
-        self.sort()
         return any(self.answers.values())
 
     def outcome(self, report):
@@ -172,28 +177,27 @@ class MqttSession:
         return self.account.net.explain(error) if isinstance(error, NetError) else str(error)
 
     def any_received(self):
-        self.sort()
         return self.received
 
-    def sort(self):
-        """Deal with every message that came."""
-        client = self.client
-        while client.inbox:
-            message = client.take()
-            desired = None
-            try:
-                if message.topic == self.acks:
-                    message_id, found, why = messages.acknowledgement(message.payload)
-                    if message_id in self.answers and not self.answers[message_id]:
-                        self.answers[message_id] = found, why
-                elif message.topic in self.topics:
-                    desired = messages.desired(self.topics[message.topic], message.payload)
-                else:
-                    raise ValueError("unknown topic")
-            except ValueError as e:
-                self.account.log("warning", "MQTT message on %s ignored: %s" % (message.topic[-60:], e))
-            if desired:
-                message.topic = message.payload = b""  # 350 bytes of heap, and some of them may wait
-                self.received.append((message, desired))
+    def deliver(self, message):
+        """Deal with a message as it comes: understood, it takes a third of the heap, and many may wait."""
+        topic = message.topic
+        desired = None
+        try:
+            if topic == self.acks:
+                message_id, found, why = messages.acknowledgement(message.payload)
+                if message_id in self.answers and not self.answers[message_id]:
+                    self.answers[message_id] = found, why
+            elif self.topics is None:
+                self.client.inbox.append(message)
+                return
+            elif topic in self.topics:
+                desired = messages.desired(self.topics[topic], message.payload)
             else:
-                client.done(message)
+                raise ValueError("unknown topic")
+        except ValueError as e:
+            self.account.log("warning", "MQTT message on %s ignored: %s" % (topic[-60:], e))
+        if desired:
+            self.received.append((message.receipt, desired))
+        else:
+            self.client.done(message.receipt)

@@ -38,7 +38,7 @@ class MqttConnecting:
         renewed = account.on_mqtt
         session = await self.loaded()
         await session.disconnect()
-        session.topics = link.topics
+        session.topics = link.topics or session.topics
         try:
             await connect(session, link.mqtt_catalog, link.credentials)
         finally:

@@ -13,8 +13,8 @@ from mqtt5.session import Session
 from netio.errors import NetError
 
 _GRACE_MS = const(2000)
-# Messages that nobody has looked at, and those that are not finished: an answer may come behind them, and the
-# application may need it first. In a session that goes on, mosquitto 2.0 sends up to twenty, whatever it may.
+# Messages that wait in `inbox`, and those that are not finished: an answer may come behind them, and the application
+# may need it first. In a session that goes on, mosquitto 2.0 sends whatever is under way, however many it may.
 _MOST = const(16)
 _OWED = const(40)
 _TURNS = const(6)  # tasks that run one after the other until a message has its effect
@@ -22,7 +22,10 @@ _TURNS = const(6)  # tasks that run one after the other until a message has its 
 
 class Client:
     """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `ms`, `sleep_ms` and `within`; `view`:
-    memoryview of a buffer for received packets, which may be as large as that; None for one of 2 KB."""
+    memoryview of a buffer for received packets, which may be as large as that; None for one of 2 KB.
+
+    `deliver(message)` is called with each Message as it comes. Unless it is replaced, they wait in `inbox` for
+    `receive`, and nothing more is read while many do. What it raises ends the connection."""
 
     def __init__(self, dialer, clock, host, port=8883, view=None):
         self.dialer = dialer
@@ -31,6 +34,7 @@ class Client:
         self.port = port
         self.session = Session(view)
         self.inbox = []
+        self.deliver = self.inbox.append
         self.stream = None
         self.tasks = ()
         self.turn = asyncio.Lock()
@@ -59,25 +63,24 @@ class Client:
             await self._change()
 
     def take(self):
-        """The next Message of `inbox`, which has one; tell `done` about it."""
+        """The next Message of `inbox`, which has one; its `receipt` is for `done`."""
         self.changed.set()
         return self.inbox.pop(0)
 
     async def receive(self):
-        """The next Message; tell `done` about it. After the connection's end: what had come, then what ended it."""
+        """The next Message; its `receipt` is for `done`. At the connection's end: what had come, then what ended it."""
         await self.until(lambda: self.inbox)
         return self.take()
 
-    def done(self, message):
-        """Acknowledge `message`: the application has it safe. Until then a kept session would bring it again."""
-        self.session.done(message)
+    def done(self, receipt):
+        """Acknowledge a Message: the application has it safe. Until then a kept session would bring it again."""
+        self.session.done(receipt)
         self.changed.set()
 
-    def forget(self, message):
-        """The application has lost `message`: a kept session brings it again after this connection."""
-        held = self.session.held
-        if held.get(message.pid) is message:
-            held.pop(message.pid)
+    def lose(self):
+        """The application has lost what it has not finished: a kept session brings it again after this connection."""
+        self.inbox.clear()
+        self.session.lose()
 
     async def disconnect(self, reason=0):
         """Send what waits and DISCONNECT with `reason`, 0 or an MQTT 5 code (4: publish the will), then close."""
@@ -143,8 +146,8 @@ class Client:
         error = NetError("closed", "task ended")
         try:
             await job(stream)
-        except (NetError, MqttError) as e:
-            error = e
+        except (NetError, MqttError, MemoryError) as e:
+            error = e  # for whoever waits: a task that ends with an exception would be kept by asyncio
         finally:
             self._end(stream, error, asyncio.current_task())
 
@@ -160,7 +163,7 @@ class Client:
                 await self.clock.sleep_ms(_GRACE_MS)  # for the writer to say why
                 raise
             if isinstance(event, Message):
-                self.inbox.append(event)
+                self.deliver(event)
             elif event:
                 _tell(event)
             self.changed.set()

@@ -37,7 +37,7 @@ async def connect(client, *args, **options):
         if not facts:
             client.close()
     if not facts.session_present:
-        client.inbox = []
+        client.inbox.clear()
     stream = client.stream
     client.tasks = [
         asyncio.create_task(client.keep(stream, job)) for job in (client.reader, client.writer, client.pinger)
@@ -97,9 +97,8 @@ def accept(session, present, properties):
     if not present:
         session.forget()
     # What was not delivered again during a whole connection the server has forgotten.
-    session.held = {pid: message for pid, message in session.held.items() if message.live}
-    for message in session.held.values():
-        message.live = False
+    session.held = {pid: state & ~1 for pid, state in session.held.items() if state & 1}
+    session.connections += 1
     session.orders.resume(window, largest, expiry_s if session.version == 5 else not session.clean)
     session.out += session.orders.due()
     return Connack(present > 0, keep_s, expiry_s, get(0x12, client_id))

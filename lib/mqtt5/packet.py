@@ -46,16 +46,15 @@ class MqttError(Exception):
 
 
 class Message:
-    """What the server published. `topic`: text; `payload`: bytes; `dup`: it may have been delivered before."""
+    """What the server published. `topic`: text; `payload`: bytes; `dup`: it may have been delivered before; `receipt`:
+    what `Session.done` takes, a number whose lower 16 bits are the packet id, 0 with QoS 0."""
 
     def __init__(self, topic, payload, first, pid):
         self.topic = topic
         self.payload = payload
         self.dup = first & 8 > 0
         self.retain = first & 1 > 0
-        self.pid = pid
-        self.live = True  # sent in this connection, so it takes an answer
-        self.finished = False
+        self.receipt = pid
 
 
 def frame(data, start, end, limit):

@@ -24,6 +24,8 @@ _PROTOCOL = const(0x82)
 _MOST = const(16)  # publishes and subscribes of ours waiting for an answer: each costs memory
 _ENOUGH = const(256)  # bytes to be sent, for all of them are one piece of memory
 _MASK = const(0x3FFFFFFF)
+_LIVE = const(1)  # sent in this connection, so it takes an answer
+_FINISHED = const(2)  # acknowledged when the server sends it again
 _IDLE_MS = const(60000)
 
 
@@ -38,6 +40,7 @@ class Session:
         self.view = view or memoryview(bytearray(2048))
         self.start = self.end = self.version = 0
         self.orders = Orders()
+        self.connections = 0
         self.out = bytearray()
         self.error = NetError("closed", "not connected")
         self.forget()
@@ -45,7 +48,13 @@ class Session:
     def forget(self):
         """Begin anew: nothing is owed in either direction."""
         self.orders.all = []
-        self.held = {}  # packet id: message that the application has not finished
+        # By packet id of messages that the application has not finished, or the server does not know to be: in which
+        # connection they came, times 4, and _LIVE and _FINISHED. A number, for there may be forty.
+        self.held = {}
+
+    def lose(self):
+        """The application has lost what it has not finished: a kept session brings it again after this connection."""
+        self.held = {pid: state for pid, state in self.held.items() if state & _FINISHED}
 
     def take(self, now):
         """Bytes to be sent, all at once; empty when there are none."""
@@ -113,33 +122,42 @@ class Session:
             message.topic = self.aliases[alias] = message.topic or self.aliases.get(alias)
         if not message.topic:
             raise MqttError(_PROTOCOL)
-        known = self.held.get(pid)
+        known = self.held.get(pid, 0)
         if known and first & 8:
-            known.live = True
-            if known.finished:
-                self.done(known)
+            self.held[pid] = known | _LIVE
+            if known & _FINISHED:
+                self.done(known >> 2 << 16 | pid)
             return None
-        if known and known.live:
+        if known & _LIVE:
             raise MqttError(_PROTOCOL)
         if pid:
             if (
                 self.version == 5 and self.owed() >= 12 * parts.WINDOW
             ):  # mosquitto counts no more what has expired
                 raise MqttError(0x93)
-            self.held[pid] = message
+            self.held[pid] = self.connections << 2 | _LIVE
+            message.receipt |= self.connections << 16
         return message
 
     def owed(self):
         """How many messages with QoS 1 of this connection the application has not finished."""
-        return sum([message.live for message in self.held.values()])
+        owed = 0
+        for state in self.held.values():  # no list of them, asked for so often
+            owed += state & _LIVE
+        return owed
 
-    def done(self, message):
-        """The application has what it wanted of `message`: acknowledge it, if it still can and has to be."""
-        if self.held.get(message.pid) is message:
-            message.finished = True  # else acknowledged when the server sends it again
-            if message.live and not self.error:
-                self.held.pop(message.pid)
-                self.out += encode.puback(message.pid)
+    def done(self, receipt):
+        """The application has what it wanted of that Message: acknowledge it, if it still can and has to be."""
+        pid = receipt & 0xFFFF
+        state = self.held.get(pid, 0)
+        if not state or state >> 2 != receipt >> 16:
+            return
+        if state & _LIVE and not self.error:
+            self.held.pop(pid)
+            self.held = self.held or {}  # the table of one that had many entries stays large
+            self.out += encode.puback(pid)
+        else:
+            self.held[pid] = state | _FINISHED
 
     def full(self):
         """True while nothing should be added: too much waits for an answer or to be sent."""

@@ -112,7 +112,7 @@ def test_publish_in(version, topic, payload, pid, retain, pairs):
         server.publish(topic, payload, pid, dup, retain, pairs, version), version
     )
     assert (message.topic, message.payload, message.dup, message.retain) == (topic, payload, dup, retain)
-    assert (message.pid, number, properties) == (pid, pid, numbers_and_texts(version, pairs))
+    assert (message.receipt, number, properties) == (pid, pid, numbers_and_texts(version, pairs))
 
 
 @given(ids, errors, reasons, st.binary(min_size=1, max_size=20))

@@ -177,7 +177,7 @@ async def test_receive_and_done():
     await rig.say(server.publish("t", b"x", 7))
     assert waiting.result.payload == b"x"
     assert rig.told() == []
-    rig.client.done(waiting.result)
+    rig.client.done(waiting.result.receipt)
     await settle()
     assert rig.told() == [{"kind": 4, "pid": 7}]
     rig.client.close()
@@ -194,7 +194,7 @@ async def test_full_inbox_stops_reading_and_loses_nothing():
         for n in range(30):
             message = await rig.client.receive()
             assert message.payload == b"%d" % n
-            rig.client.done(message)
+            rig.client.done(message.receipt)
             await settle()
         assert not rig.wire.inbound
         rig.client.close()
@@ -210,7 +210,7 @@ async def test_3_1_1_server_sends_no_more_than_we_can_hold():
         await rig.client.receive()
     waiting = await started(rig.client.receive())
     assert not waiting.over and rig.wire.inbound
-    rig.client.done(first)
+    rig.client.done(first.receipt)
     await settle()
     assert waiting.over
     rig.client.close()
@@ -244,7 +244,7 @@ async def test_deaf_connection_lives_on():
     await rig.clock.advance(200000)
     assert [seen["kind"] for seen in rig.told()] == [12] * 6
     for _ in range(50):
-        rig.client.done(await rig.client.receive())
+        rig.client.done((await rig.client.receive()).receipt)
         await settle()
     await rig.say(server.PINGRESP)
     assert rig.wire.closed == 0
@@ -332,7 +332,7 @@ async def test_messages_before_the_end_are_still_received():
     await rig.clock.advance(2000)
     message = await rig.client.receive()
     assert message.payload == b"x"
-    rig.client.done(message)
+    rig.client.done(message.receipt)
     assert await failure(rig.client.receive()) == "mqtt 0x8b "
 
 
@@ -340,7 +340,7 @@ async def test_disconnect_lets_the_last_words_out():
     rig = Rig()
     await rig.connect()
     await rig.say(server.publish("t", b"x", 7))
-    rig.client.done(await rig.client.receive())
+    rig.client.done((await rig.client.receive()).receipt)
     await rig.client.disconnect(4)
     assert rig.told() == [{"kind": 4, "pid": 7}, {"kind": 14, "code": 4}]
     await rig.client.disconnect()
@@ -410,7 +410,7 @@ async def test_reconnect_in_a_kept_session():
     again = rig.told()[-1]
     assert (again["dup"], again["pid"], again["payload"]) == (1, 1, b"x")
     assert (await rig.client.receive()).payload == b"new"
-    rig.client.done(message)
+    rig.client.done(message.receipt)
     await rig.say(server.puback(1))
     assert rig.told() == [{"kind": 4, "pid": 7}]
     fresh = await started(rig.client.publish("t", b"y"))
@@ -436,7 +436,7 @@ async def test_message_that_waited_in_vain_comes_again():
     for _ in range(12):
         message = await rig.client.receive()
         got.append(message.payload)
-        rig.client.done(message)
+        rig.client.done(message.receipt)
         await settle()
     assert got == [b"%d" % n for n in range(12)]
     rig.client.close()

@@ -99,7 +99,6 @@ async def test_what_the_application_never_saw_is_given_when_it_comes_again():
     rig = Rig(2)
     await rig.connect(0)
     await rig.hear((11, 1))
-    rig.broker.sort()
     assert len(rig.broker.received) == 1
     rig.broker.close()
     await rig.connect(1, [(11, 1)])
@@ -117,8 +116,6 @@ async def test_nothing_is_left_over_however_often_the_link_fails():
         await rig.hear((turn + 20, turn))
         if turn % 2:
             await rig.listen()
-        else:
-            rig.broker.sort()
         rig.broker.close()
         await rig.connect(1, [(turn + 20, turn)])
         brought += await rig.listen()
@@ -140,3 +137,41 @@ async def test_a_report_that_waited_for_a_session_which_was_refused_finds_the_li
     except LinkError as e:
         down = str(e)
     assert "0x87" in refused and down and not rig.broker.kept
+
+
+class Full(dict):
+    """Topics whose message finds no room, as often as `short` says."""
+
+    short = 1
+
+    def __getitem__(self, topic):
+        if Full.short:
+            Full.short -= 1
+            raise MemoryError("no room")
+        return super().__getitem__(topic)
+
+
+async def test_a_message_for_which_memory_was_short_ends_the_session_and_comes_again():
+    rig = Rig(2)
+    rig.broker.topics = Full(rig.broker.topics)
+    await rig.connect(0)
+    await rig.hear((11, 1))
+    try:
+        await rig.broker.listen(100)
+        raise AssertionError("the session goes on")
+    except MemoryError:
+        pass
+    rig.broker.close()
+    assert rig.acknowledged() == []
+    await rig.connect(1, [(11, 1)])
+    assert await rig.listen() == ["des_1"]
+
+
+async def test_what_came_before_the_topics_were_known_is_dealt_with_once_they_are():
+    rig = Rig(1)
+    topics, rig.broker.topics = rig.broker.topics, None
+    await rig.connect(0)
+    await rig.hear((11, 1))
+    assert await rig.listen() == [] and rig.acknowledged() == []
+    rig.broker.route(topics)
+    assert await rig.listen() == ["des_1"]

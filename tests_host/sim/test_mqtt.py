@@ -553,3 +553,14 @@ async def test_what_a_broker_forgot_is_read_though_the_first_reading_fails(held)
     held.faults.add("commands drop times=2")
     held.broker.up()
     await held.until(lambda: held.on("pump"), 400)
+
+
+async def test_without_a_network_the_link_is_closed_at_once_and_its_memory_free(held):
+    link = held.app.link
+    held.radio.air.clear()
+    held.radio.points.clear()
+    await held.until(lambda: not held.app.network.up, 5)
+    await held.until(lambda: not held.online, 1)
+    if link.alone:
+        await held.until(lambda: not (link.session or (link.polling and link.polling.http)), 1)
+    assert not held.app.controller.safety.safe, "the lease goes on"

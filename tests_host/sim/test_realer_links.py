@@ -301,9 +301,9 @@ async def test_a_refused_token_without_a_fresh_one_ends_the_lease(bench):
 @polling
 async def test_a_renewal_refused_ends_the_lease_though_the_old_token_would_do(bench):
     await bench.link.open()
+    await bench.link.next_desired()  # what came with the catalog
     await asyncio.sleep(2800)
     bench.faults.add("token status=401")
-    await bench.link.next_desired()  # what came with the catalog
     with pytest.raises(AuthError):
         await bench.link.next_desired()
     assert not bench.link.lease.held

@@ -61,7 +61,7 @@ async def receive(client, times):
     for _ in range(times):
         message = await client.receive()
         got.append(message.payload)
-        client.done(message)
+        client.done(message.receipt)
     return got
 
 
@@ -139,17 +139,17 @@ async def redelivery(rig):
     await rig.subscribe(client)
     for text in (b"answered", b"held", b"finished offline", b"never received"):
         await client.publish(TOPIC, text)
-    client.done(await client.receive())
+    client.done((await client.receive()).receipt)
     held, offline = await client.receive(), await client.receive()
     await asyncio.sleep_ms(50)
     client.close()
-    client.done(offline)
+    client.done(offline.receipt)
     facts = await rig.join(client, **kept)
     await client.publish(TOPIC, b"new")
     got = [await client.receive(), await client.receive()]
     for message in got:
-        client.done(message)
-    client.done(held)
+        client.done(message.receipt)
+    client.done(held.receipt)
     await asyncio.sleep_ms(100)
     await client.disconnect()
     again = await rig.join(client, **kept)
@@ -208,7 +208,7 @@ async def listen(rig):
     got = []
     while True:
         message = await client.receive()
-        client.done(message)
+        client.done(message.receipt)
         if message.payload == b"end":
             break
         got.append([message.topic, len(message.payload), message.retain])
@@ -236,7 +236,7 @@ async def until_it_ends(rig):
         await asyncio.sleep_ms(50)
 
     async def hear():
-        client.done(await client.receive())
+        client.done((await client.receive()).receipt)
 
     print("ready")
     start = rig.clock.ms()
