@@ -1,4 +1,4 @@
-"""The README's recipe for a cloud and a board of one's own, and its updates, with the commands that stand there."""
+"""The recipe of docs/demo.md for a cloud and a board of one's own, with the commands that stand there; and updates."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,12 @@ from tests_host.e2e.test_demo import Demo
 from tools.cloud import client
 from tools.stage import ROOT
 
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs/demo.md").read_text()
 PATIENCE_S = 90
 
 
 def recipe():
-    block = next(part for part in README.split("```")[1::2] if "cloud serve" in part)
+    block = next(part for part in PAGE.split("```")[1::2] if "cloud serve" in part)
     return [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
 
 
