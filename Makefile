@@ -10,6 +10,7 @@ STOCK := .cache/.stock-ready
 STUBS := .cache/.stubs-ready
 BROWSER := .cache/.browser-ready
 NODE := .cache/.node-ready
+DOCS := .cache/.docs-ready
 READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 # Hundreds of processes run the same Python code: they keep what they compiled, whatever the shell says.
@@ -17,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench flash config check_config ca deploy monitor status doctor thinger_check bundle image package format clean
+.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench flash config check_config ca deploy monitor status doctor thinger_check bundle image package docs format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,11 @@ $(NODE): tools/wasm.py tests_host/node/package.json tests_host/node/package-lock
 $(BROWSER): tools/browser.py | $(ENV)
 	@mkdir -p .cache
 	@$(PY) -m tools.browser --fetch
+	@touch $@
+
+$(DOCS): pyproject.toml tools/bootstrap.py | $(ENV)
+	@mkdir -p .cache
+	@$(PYTHON) tools/bootstrap.py --venv .venv --group docs
 	@touch $@
 
 demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT, CHAIN=p256 for other certificates
@@ -140,6 +146,9 @@ image: $(ENV) ## MicroPython with a ROM partition for the firmware: IDF=path/to/
 
 package: $(ENV) ## Write the lists for `mpremote mip install` anew
 	@$(PY) -m tools package --write
+
+docs: $(DOCS) ## These pages as a site in .cache/site; a link that leads nowhere is an error
+	@$(PY) -m tools.docs $(ARGS)
 
 format: $(ENV) ## Format the code and mend what ruff can mend
 	@$(PY) -m ruff check -q --fix .

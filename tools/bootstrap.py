@@ -1,6 +1,7 @@
 """Make the virtual environment the other tools run in, from nothing but Python itself.
 
-Owns: the check that this machine's Python will do, and installing the pinned packages of `pyproject.toml`.
+Owns: the check that this machine's Python will do, and installing the pinned packages of `pyproject.toml`: those of the
+group `dev`, or with `--group` those of another one beside them.
 Run by `make setup` with the system's own Python: standard library only, and nothing newer than Python 3.6 before
 the version check has spoken.
 """
@@ -56,6 +57,7 @@ def works(python):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
+    parser.add_argument("--group", default="dev", help="dependency group to install (default: %(default)s)")
     args = parser.parse_args()
     if sys.version_info < OLDEST:
         found = "%d.%d" % sys.version_info[:2]
@@ -67,7 +69,7 @@ def main():
     if not works(python):
         print("setup: making %s" % args.venv.name, flush=True)
         quiet(sys.executable, "-m", "venv", "--clear", str(args.venv))
-    packages = pinned(ROOT / "pyproject.toml", "dev")
+    packages = pinned(ROOT / "pyproject.toml", args.group)
     print("setup: installing %d pinned packages" % len(packages), flush=True)
     quiet(str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages)
 

@@ -9,8 +9,9 @@ import pytest
 from tools import bootstrap
 
 
-def test_every_package_is_pinned_to_one_version():
-    pins = bootstrap.pinned(bootstrap.ROOT / "pyproject.toml", "dev")
+@pytest.mark.parametrize("group", ["dev", "docs"])
+def test_every_package_is_pinned_to_one_version(group: str):
+    pins = bootstrap.pinned(bootstrap.ROOT / "pyproject.toml", group)
     assert pins
     assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9-]+==[0-9][0-9a-z.]*", pin)] == []
 
