@@ -119,6 +119,8 @@ def _write_events(outbox, journal, fresh, due):
     if good:
         for key in gone:
             del kept[key]
+        if not kept:
+            outbox.kept = {}  # the table of one that had many entries stays large
     return good
 
 

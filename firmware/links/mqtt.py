@@ -17,6 +17,7 @@ from mqtt5.packet import MqttError
 from netio.errors import NetError
 
 _ACK_MS = const(10000)
+_AT_ONCE = const(8)  # desired values handed over, for the answer to each takes as much heap as itself
 _MOST = const(4)  # reports under way at once
 _UNANSWERED = const(3)  # rounds without one acknowledgement after which the session is given up
 
@@ -62,13 +63,13 @@ class MqttSession:
             self.deliver(client.take())
 
     async def listen(self, wait_ms):
-        """Desired values that came, after waiting at most so long: [] when there was only a sign of life, None when not
-        even that."""
+        """Some of the desired values that came, after waiting at most so long: [] when there was only a sign of life,
+        None when not even that."""
         self.acknowledge()
         session = self.client.session
         before = session.heard
         await self.until(self.any_received, wait_ms)
-        received, self.received = self.received, []
+        received, self.received = self.received[:_AT_ONCE], self.received[_AT_ONCE:]
         self.unacknowledged = [receipt for receipt, _ in received]
         desired = [value for _, value in received]
         return desired if desired or session.heard != before else None
