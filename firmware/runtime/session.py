@@ -37,7 +37,7 @@ class Session:
         self.refusals = Backoff(probe_ms, max(_REFUSED_CAP_MS, probe_ms), probe_ms // 2)
         self.failures = Backoff(*link.waits)
         self.seen = 0
-        self.beat = None
+        self.catalog = self.beat = None
         self.online = False
         self.serving = False  # the link is open, or being opened or closed
         self.paused = False
@@ -109,7 +109,6 @@ class Session:
 
     async def listen(self):
         link = self.link
-        catalog = link.catalog
         while True:
             self.pulse(1)
             if self.paused:
@@ -118,9 +117,7 @@ class Session:
             if wanted is None:
                 continue
             self.contact()
-            if link.catalog is not catalog:
-                catalog = link.catalog
-                self.adopt(catalog)
+            self.adopt(link.catalog)
             if not wanted:
                 continue
             now = self.clock.ms()
@@ -164,8 +161,11 @@ class Session:
                 await self.clock.sleep_ms(_IDLE_MS)
 
     def adopt(self, catalog):
+        if catalog is self.catalog:
+            return  # taking it over again would change nothing, and takes memory when messages pour in
         try:
             self.adopting.load()(self.controller, catalog)
+            self.catalog = catalog
         finally:
             self.adopting.drop()
 
