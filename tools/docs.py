@@ -87,6 +87,9 @@ def _wrong(page: Path, target: str, root: Path, known: dict[Path, set[str]]) -> 
         return "outside of the repository"
     if not path.is_file():
         return "no such file"
+    readme = root.resolve() / "README.md"
+    if page.resolve() != readme and (path == readme or (path not in known and "docs" not in path.parts)):
+        return "not in the site"
     if anchor and anchor not in known.get(path, set()):
         return "no such heading"
     return ""
@@ -128,6 +131,26 @@ def external(site: Path) -> list[str]:
     return found
 
 
+def build(root: Path, out: Path) -> None:
+    """Build the site of mkdocs.yml in `root`. Failed: a warning of mkdocs is an error here."""
+    # Not with --quiet: then --strict does not see the warnings.
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--clean",
+        "--site-dir",
+        str(out.resolve()),
+    ]
+    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # news of the theme's makers
+    done = subprocess.run(command, cwd=root, env=quiet, capture_output=True, text=True)
+    if done.returncode:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("INFO")]
+        raise cli.Failed("\n".join(["the site could not be built", *said]))
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.docs", description="Check the pages, and build a site of them."
@@ -136,10 +159,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if wrong := broken() + uneven():
         raise cli.Failed("\n".join(wrong), "Correct these links and tables.")
-    build = ["mkdocs", "build", "--strict", "--quiet", "--clean", "--site-dir", str(options.out.resolve())]
-    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # news of the theme's makers
-    if subprocess.run([sys.executable, "-m", *build], cwd=ROOT, env=quiet).returncode:
-        raise cli.Failed("the site could not be built", "The lines above say why.")
+    build(ROOT, options.out)
     if wrong := external(options.out):
         raise cli.Failed("\n".join(wrong), "A page must load nothing from another host.")
     print(f"site: {options.out / 'index.html'}")

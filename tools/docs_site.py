@@ -1,7 +1,7 @@
 """Hooks of mkdocs (mkdocs.yml): what the site needs and GitHub does not.
 
 Pages outside of `docs/` get a place in the site, links to them are rewritten, and headings get the anchors that GitHub
-gives them. A link to a file of the repository that is no page stays text.
+gives them. A link to a file that is not in the site stays as it is, and mkdocs refuses it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ OUTSIDE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
     f"lib/{path.parent.name}/README.md": f"lib/{path.parent.name}.md" for path in ROOT.glob("lib/*/README.md")
 }
 """Page of the repository -> page of the site. All others are those in `docs/`."""
+_SEARCH = "assets/search.js"
+_ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
+"""What the plugin `offline` would load for the search; ours is `docs_search.js`."""
 
 
 def on_config(config: Any) -> Any:
@@ -29,6 +32,8 @@ def on_config(config: Any) -> Any:
 def on_files(files: Files, config: Any) -> Files:
     for source, target in OUTSIDE.items():
         files.append(File.generated(config, target, content=(ROOT / source).read_text(encoding="utf-8")))
+    script = Path(__file__).with_name("docs_search.js").read_text(encoding="utf-8")
+    files.append(File.generated(config, _SEARCH, content=script))
     return files
 
 
@@ -47,3 +52,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return f"{found[1]}{relative}{'#' + anchor if anchor else ''})"
 
     return re.sub(r"(\]\()((?![a-z]+:|#|/)[^()\s]+)\)", rewritten, markdown)
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    return output.replace(_ELSEWHERE, os.path.relpath(_SEARCH, Path(page.file.dest_uri).parent))
+
+
+def on_post_template(output: str, template_name: str, **_: Any) -> str:
+    return output.replace(_ELSEWHERE, _SEARCH)

@@ -63,6 +63,15 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, text: str, why: str)
     assert found.startswith("README.md: ") and found.endswith(why)
 
 
+@pytest.mark.parametrize("target", ["../tools/a.py", "../README.md"])
+def test_a_link_of_the_site_to_what_is_not_in_it_is_found(tmp_path: Path, target: str):
+    for name in ("docs/b.md", "README.md", "tools/a.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "docs/b.md").write_text(f"[a]({target})")
+    assert docs.broken(tmp_path) == [f"docs/b.md: {target}: not in the site"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
