@@ -97,7 +97,7 @@ def mqtt_event(session: Session, event: Any, number: int) -> Any:
     if isinstance(event, Message):
         if number % 8 or len(session.held) > 14:  # some stay unfinished, as far as the session allows
             session.done(event.receipt)
-        return event.topic, event.payload, event.dup, event.receipt
+        return event.topic, event.payload, event.large, event.dup, event.receipt
     if isinstance(event, Order):
         return event.pid, event.codes, str(event.error)
     mqtt_opening.accept(session, *event)
@@ -374,6 +374,10 @@ def mqtt_seeds(version: int) -> tuple[bytes, ...]:
         mqtt.disconnect(0x98, ((0x1F, "bye"),)),
         mqtt.connack(version),
         b"".join(mqtt.publish("t", b"x", pid, **options) for pid in range(1, 12)),
+        mqtt.publish("large", bytes(600), 21, pairs=alias, **options)
+        + mqtt.publish("a", b"x", 22, **options),
+        mqtt.publish("large", bytes(520), 21, dup=1, retain=1, **options) + mqtt.puback(4, version=version),
+        mqtt.publish("t", bytes(300), pairs=((0x26, ("k", "v" * 510)),), **options) + mqtt.PINGRESP,
     )
 
 

@@ -185,6 +185,8 @@ class MqttSession:
         topic = message.topic
         desired = None
         try:
+            if message.large:
+                raise ValueError("%d bytes are too many" % message.large)
             if topic == self.acks:
                 message_id, found, why = messages.acknowledgement(message.payload)
                 if message_id in self.answers and not self.answers[message_id]:

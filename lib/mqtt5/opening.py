@@ -62,7 +62,7 @@ def begin(session, client_id, username=None, password=None, keep_alive_s=45, ver
     session.version = version
     session.clean = clean
     session.requested = keep_alive_s, session_expiry_s, client_id
-    session.start = session.end = 0
+    session.start = session.end = session.skipped = 0
     session.aliases = {}
     session.ready = False
     properties = (

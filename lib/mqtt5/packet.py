@@ -13,6 +13,7 @@ _SUBACK = const(9)
 _PINGRESP = const(13)
 _DISCONNECT = const(14)
 _MALFORMED = const(0x81)
+_TOO_LARGE = const(0x95)
 _PROTOCOL = const(0x82)
 
 # By property id (section 2.2.2.2): the size of a number, or one of these kinds. 0: no server may send it to a client
@@ -47,32 +48,31 @@ class MqttError(Exception):
 
 class Message:
     """What the server published. `topic`: text; `payload`: bytes; `dup`: it may have been delivered before; `receipt`:
-    what `Session.done` takes, a number whose lower 16 bits are the packet id, 0 with QoS 0."""
+    what `Session.done` takes, a number whose lower 16 bits are the packet id, 0 with QoS 0; `large`: 0, or the size of
+    a packet that the buffer could not hold: `payload` is None."""
 
-    def __init__(self, topic, payload, first, pid):
+    def __init__(self, topic, payload, first, pid, large):
         self.topic = topic
         self.payload = payload
         self.dup = first & 8 > 0
         self.retain = first & 1 > 0
         self.receipt = pid
+        self.large = large
 
 
-def frame(data, start, end, limit):
-    """(start of the body, end) of the packet at `start` of `data`, which ends at `end`; None: still incomplete.
-
-    MqttError as soon as the packet is known to have more than `limit` bytes.
-    """
+def frame(data, start, end):
+    """(start of the body, end) of the packet at `start` of `data`, of which the first `end` bytes are there: the packet
+    may end later. None: not even that is known yet."""
     found = _vbi(data, start + 1, end)
     if not found:
         return None
     size, body = found
-    if body - start + size > limit:
-        raise MqttError(0x95)
-    return (body, body + size) if body + size <= end else None
+    return body, body + size
 
 
-def decode(version, first, view):
-    """A packet from the server, its first byte and its body: (what, number, properties).
+def decode(version, first, view, large=0):
+    """A packet from the server, its first byte and its body: (what, number, properties). `large`: 0, or the size of a
+    PUBLISH of which `view` has only the beginning; its properties are None where they do not end there.
 
     | packet     | what                  | number      |
     |------------|-----------------------|-------------|
@@ -86,7 +86,7 @@ def decode(version, first, view):
     MqttError: not a packet that a server may send to this client.
     """
     kind = first >> 4
-    body = _Body(version, view)
+    body = _Body(version, view, large)
     if kind == _PUBLISH:
         return _publish(first, body)
     if first & 15:
@@ -129,16 +129,23 @@ def _publish(first, body):
         raise MqttError(_PROTOCOL, "QoS 2")  # nothing here ever subscribes to it
     topic = checked(body.text())
     pid = body.pid() if qos else 0
-    properties = body.properties()
-    return Message(topic, body.rest(), first, pid), pid, properties
+    large = body.large
+    properties = None
+    try:
+        properties = body.properties()
+    except MqttError:
+        if not large:
+            raise
+    return Message(topic, None if large else body.rest(), first, pid, large), pid, properties
 
 
 class _Body:
     """Reads a packet's body from front to back. MqttError: it is too short, or holds what may not be there."""
 
-    def __init__(self, version, view):
+    def __init__(self, version, view, large):
         self.version = version
         self.view = view
+        self.large = large
         self.at = 0
 
     def left(self):
@@ -151,7 +158,7 @@ class _Body:
         start = self.at
         self.at = start + size
         if self.left() < 0:
-            raise MqttError(_MALFORMED)
+            raise MqttError(_TOO_LARGE if self.large else _MALFORMED)
         return self.view[start : self.at]
 
     def number(self, size):

@@ -2,7 +2,8 @@
 
 Owns what was received and is not acknowledged yet, keep-alive, topic aliases, and the last words to a server. Refuses
 packets larger than its buffer, more messages at once than a small window, and to guess: one whose PUBACK may have been
-lost is delivered again, marked `dup`.
+lost is delivered again, marked `dup`. A message that is too large comes without its payload: to end the connection
+would be no remedy, for it would come again.
 
 Use: put bytes into `space()`, tell `received(n)`, ask `next(now)` until it returns None, send what `take(now)` returns.
 All moments are milliseconds that wrap at 2**30.
@@ -21,6 +22,7 @@ _PUBACK = const(4)
 _SUBACK = const(9)
 _DISCONNECT = const(14)
 _PROTOCOL = const(0x82)
+_TOO_LARGE = const(0x95)
 _MOST = const(16)  # publishes and subscribes of ours waiting for an answer: each costs memory
 _ENOUGH = const(256)  # bytes to be sent, for all of them are one piece of memory
 _MASK = const(0x3FFFFFFF)
@@ -38,7 +40,8 @@ class Session:
 
     def __init__(self, view=None):
         self.view = view or memoryview(bytearray(2048))
-        self.start = self.end = self.version = 0
+        self.start = self.end = self.skipped = self.version = 0
+        self.pinged = None
         self.orders = Orders()
         self.connections = 0
         self.out = bytearray()
@@ -77,14 +80,32 @@ class Session:
         MqttError: the connection is over. What the server has to be told about it waits in `take`.
         """
         view = self.view
+        room = len(view)
         try:
             while True:
                 at = self.start
-                found = packet.frame(view, at, self.end, len(view))
+                found = packet.frame(view, at, self.end)
                 if not found:
                     break
-                start, self.start = found
-                event = self._event(now, view[at], view[start : self.start])
+                start, end = found
+                large = 0
+                if end - at > room:
+                    large = end - at
+                    if view[at] >> 4 != _PUBLISH or not self.ready:
+                        raise MqttError(_TOO_LARGE)
+                    self.heard = now
+                    if self.pinged is not None:
+                        self.pinged = now  # the answer cannot come before the rest
+                end -= self.skipped
+                if end > self.end:
+                    if self.end - at == room:
+                        # Only its beginning stays, as much in whatever pieces it comes.
+                        self.end = room // 2
+                        self.skipped += room - self.end
+                    break
+                self.start = end
+                self.skipped = 0
+                event = self._event(now, view[at], view[start : room // 2 if large else end], large)
                 if event:
                     return event
         except MqttError as e:
@@ -94,13 +115,15 @@ class Session:
         view[: self.end] = view[at : at + self.end]
         self.start = 0
 
-    def _event(self, now, first, body):
-        what, number, properties = packet.decode(self.version, first, body)
+    def _event(self, now, first, body, large):
+        what, number, properties = packet.decode(self.version, first, body, large)
         kind = first >> 4
         self.heard = now
         if (kind == _CONNACK) == self.ready:
             raise MqttError(_PROTOCOL)
         if kind == _PUBLISH:
+            if properties is None:
+                self.aliases = properties = {}  # any alias may be new
             return self._message(first, what, number, properties.get(0x23))
         if kind in (_PUBACK, _SUBACK):
             order = self.orders.answer(kind == _PUBACK, number, what, properties.get(0x1F))

@@ -7,8 +7,10 @@ import random
 
 import pytest
 
+from tools.cloud import mqtt_v1
 from tools.cloud.nouns import Plan
-from tools.stage import ROOT, Stage
+from tools.cloud.sessions import mqtt_client_id
+from tools.stage import DEVICE_ID, ROOT, Stage
 
 SOON = b"""
 from firmware.core import transport_choice
@@ -115,6 +117,31 @@ async def test_polling_takes_over_and_gives_back_and_nobody_in_the_room_notices(
         assert [pin for pin in stage.pins[changes:] if pin[0] == 16] == [], "the pump ran on"
         await switched(stage, False)
         await stage.until("every event is stored", lambda: complete(stage), 10)
+    assert stage.model.violations == []
+
+
+@pytest.mark.parametrize("protocol", ["mqtt-3.1.1", "mqtt-5.0"])
+async def test_a_retained_message_larger_than_the_device_can_hold_keeps_it_from_nothing(smallest, protocol):
+    async with Stage(smallest, transport="mqtt", powered=False) as stage:
+        stage.model.offer.protocol = protocol
+        row = stage.model.store.device(str(DEVICE_ID))
+        route = mqtt_v1.route_id(str(DEVICE_ID), "command", 1)
+        topic = mqtt_v1.route_topic(mqtt_client_id(row["client_id"]), route, "desired")
+        await stage.site.broker.leave(topic, bytes(10240))
+        await stage.board.power_on()
+        await stage.online()
+        await switched(stage, True)
+        # The broker sends it again to each session that subscribes.
+        gaps = len(stage.gaps_ms())
+        stage.kick()
+        await stage.until("the next session", lambda: len(stage.gaps_ms()) > gaps, 15)
+        await switched(stage, False)
+        # And to one that is subscribed and acknowledges, once.
+        await stage.site.broker.leave(topic, bytes(20000))
+        await switched(stage, True)
+        assert len(stage.gaps_ms()) == gaps + 1
+        await stage.until("every event is stored", lambda: complete(stage), 10)
+    assert len(stage.model.named("credential_issued")) == 1
     assert stage.model.violations == []
 
 

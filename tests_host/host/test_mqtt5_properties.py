@@ -38,7 +38,7 @@ of_publish = property_lists(
 
 
 def decoded(data: bytes, version: int) -> tuple[Any, ...]:
-    start, end = packet.frame(data, 0, len(data), len(data)) or (0, 0)
+    start, end = packet.frame(data, 0, len(data)) or (0, 0)
     assert end == len(data)
     return packet.decode(version, data[0], memoryview(data)[start:end])
 
@@ -122,6 +122,31 @@ def test_answers_in(pid, code, pairs, codes):
     assert decoded(server.suback(pid, codes, pairs), 5) == (codes, pid, expected)
     assert decoded(server.suback(pid, codes, (), 4), 4) == (codes, pid, {})
     assert decoded(server.disconnect(code, pairs), 5) == (None, code, expected)
+
+
+@given(
+    versions,
+    st.lists(
+        st.tuples(topics, st.integers(0, 1500), st.integers(0, 14), st.just(()) | of_publish),
+        min_size=1,
+        max_size=8,
+    ),
+    st.lists(st.integers(1, 700), min_size=1, max_size=20),
+)
+def test_messages_of_any_size_in_any_pieces(version, messages, sizes):
+    whole = b"".join(
+        server.publish(topic, bytes(size), pid, pairs=pairs, version=version)
+        for topic, size, pid, pairs in messages
+    )
+    pieces, at = [], 0
+    while at < len(whole):
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(whole[at : at + size])
+        at += size
+    outcome = fuzz.mqtt_outcome([whole], version)
+    assert fuzz.mqtt_outcome(pieces, version) == outcome
+    large = [event for event in outcome if isinstance(event, tuple) and len(event) == 5 and event[2]]
+    assert all(event[1] is None and event[2] > 512 for event in large)
 
 
 @pytest.mark.parametrize("name", fuzz.ENGINES)

@@ -183,6 +183,42 @@ async def test_receive_and_done():
     rig.client.close()
 
 
+async def test_message_larger_than_the_buffer_is_received_without_its_payload():
+    for version in (5, 4):
+        rig = Rig()
+        await rig.connect(version=version)
+        published = await started(rig.client.publish("t", b"report"))
+        rig.told()
+        await rig.say(server.publish("t", bytes(10000), 7, retain=1, version=version))
+        await settle()
+        await rig.say(server.puback(1, version=version) + server.publish("t", b"x", 8, version=version))
+        assert published.over and not published.error
+        large, small = await rig.client.receive(), await rig.client.receive()
+        assert (large.payload, large.large > 10000, small.payload) == (None, True, b"x")
+        rig.client.done(large.receipt)
+        await settle()
+        assert rig.told() == [{"kind": 4, "pid": 7}]
+        assert rig.wire.closed == 0
+        rig.client.close()
+
+
+async def test_message_that_comes_slowly_and_has_no_room_keeps_the_connection():
+    rig = Rig()
+    await rig.connect()
+    data = server.publish("t", bytes(60000))
+    waiting = await started(rig.client.receive())
+    for at in range(0, len(data), 5000):
+        await rig.say(data[at : at + 5000])
+        await rig.clock.advance(15000)
+    assert waiting.result.large == len(data)
+    await rig.say(server.PINGRESP)
+    assert rig.wire.closed == 0
+    # One that stops in its middle does not.
+    await rig.say(data[:5000])
+    await rig.clock.advance(60000)
+    assert rig.wire.closed == 1
+
+
 async def test_full_inbox_stops_reading_and_loses_nothing():
     for version, pids in ((5, [0] * 30), (4, [0] * 30), (4, list(range(1, 31)))):
         rig = Rig()
@@ -285,7 +321,7 @@ async def test_every_end_wakes_everybody():
         (lambda wire: wire.fail(NetError("closed", "ECONNRESET")), "closed: ECONNRESET"),
         (lambda wire: wire.feed(server.disconnect(0x98)), "mqtt 0x98 administrator"),
         (lambda wire: wire.feed(b"\xf0\0"), "mqtt 0x82 protocol error"),
-        (lambda wire: wire.feed(b"\x30\xff\xff\x7f"), "mqtt 0x95 too large"),
+        (lambda wire: wire.feed(b"\x90\xff\xff\x7f"), "mqtt 0x95 too large"),
     ):
         rig = Rig()
         await rig.connect(pairs=((0x21, 1),))
@@ -305,7 +341,7 @@ async def test_every_end_wakes_everybody():
 
 async def test_bad_packet_is_answered_with_its_reason():
     qos_2 = b"\x34\x06\0\1a\0\1\0"
-    for data, code in ((b"\xf0\0", 0x82), (b"\x30\xff\xff\x7f", 0x95), (b"\x30\1\0", 0x81), (qos_2, 0x82)):
+    for data, code in ((b"\xf0\0", 0x82), (b"\x90\xff\xff\x7f", 0x95), (b"\x30\1\0", 0x81), (qos_2, 0x82)):
         rig = Rig()
         await rig.connect()
         await rig.say(data)

@@ -428,8 +428,135 @@ def test_largest_packet():
     rig = Rig(size=100)
     assert rig.message(server.publish("t", bytes(94))).payload == bytes(94)
     assert rig.feed(server.publish("t", bytes(93)) * 9, step=64) != []
-    assert rig.feed(server.publish("t", bytes(95))) == [0x95]
-    assert rig.told() == [{"kind": 14, "code": 0x95}]
+    for version, size in ((5, 92), (4, 93)):
+        rig = Rig(version, size=100)
+        message = rig.message(server.publish("t", bytes(size), 7, version=version))
+        assert (message.payload, message.large) == (bytes(size), 0)
+
+
+def test_message_larger_than_the_buffer_is_known_by_its_topic_and_acknowledged():
+    for version in (5, 4):
+        for pid in (0, 7):
+            for size in (96, 100, 5000, 20000):
+                rig = Rig(version, size=100)
+                data = server.publish("t", bytes(size), pid, retain=1, version=version)
+                message = rig.message(data)
+                assert (message.topic, message.payload, message.retain) == ("t", None, True)
+                assert message.large == len(data) and len(message.__dict__) < 8
+                rig.session.done(message.receipt)
+                assert rig.told() == ([{"kind": 4, "pid": 7}] if pid else [])
+                assert rig.message(server.publish("t", b"x", version=version)).payload == b"x"
+
+
+def test_message_larger_than_the_buffer_between_others_in_any_pieces():
+    data = server.publish("t", b"1", 7) + server.publish("large", bytes(500), 8)
+    data += (
+        server.puback(1) + server.publish("t", b"2", 9) + server.publish("large", bytes(95)) + server.PINGRESP
+    )
+    for step in (0, 1, 2, 7, 64, 99):
+        rig = Rig(size=100)
+        order = rig.session.publish("t", b"x")
+        one, large, answer, two, last = rig.feed(data + server.publish("t", b"3"), step=step)[:5]
+        assert (one.payload, large.topic, large.payload, answer) == (b"1", "large", None, order)
+        assert (two.payload, last.topic, last.large) == (b"2", "large", 105)
+
+
+def test_message_larger_than_the_buffer_comes_again_after_a_loss_in_its_middle():
+    for version in (5, 4):
+        rig = Rig(version, size=100, clean=False, expiry_s=60)
+        data = server.publish("t", bytes(500), 7, version=version)
+        assert rig.feed(data[:300]) == [] and rig.session.held == {}
+        rig.lose()
+        rig.connect(clean=False, expiry_s=60, present=1)
+        again = server.publish("t", bytes(500), 7, dup=1, version=version)
+        rig.session.done(rig.message(again).receipt)
+        assert rig.told() == [{"kind": 4, "pid": 7}]
+
+
+def test_duplicate_of_a_message_larger_than_the_buffer():
+    rig = Rig(size=100, clean=False, expiry_s=60)
+    first = rig.message(server.publish("t", bytes(500), 7))
+    again = server.publish("t", bytes(500), 7, dup=1)
+    assert rig.feed(again) == []
+    rig.lose()
+    rig.session.done(first.receipt)
+    rig.connect(clean=False, expiry_s=60, present=1)
+    assert rig.feed(again) == []
+    assert rig.told() == [{"kind": 4, "pid": 7}]
+
+
+def test_topic_alias_in_a_message_larger_than_the_buffer():
+    rig = Rig(size=100)
+    assert rig.message(server.publish("a", bytes(500), pairs=((0x23, 1),))).topic == "a"
+    assert rig.message(server.publish("", b"x", pairs=((0x23, 1),))).topic == "a"
+    assert rig.message(server.publish("", bytes(500), pairs=((0x23, 1),))).topic == "a"
+    # Where the properties have no room either, any alias may have changed: none may lead to the old topic.
+    long = ((0x26, ("k", "v" * 200)), (0x23, 1))
+    assert rig.message(server.publish("b", b"x", 7, pairs=long)).topic == "b"
+    assert rig.feed(server.publish("", b"x", pairs=((0x23, 1),))) == [0x82]
+    assert Rig(size=100).feed(server.publish("", bytes(500), pairs=((0x23, 1),))) == [0x82]
+
+
+def test_properties_larger_than_the_buffer_are_skipped_too():
+    for long in (((0x26, ("k", "v" * 200)),), ((0x26, ("k", "v" * 20)),) * 9, ((8, "r" * 300),)):
+        rig = Rig(size=100)
+        message = rig.message(server.publish("t", b"x", 7, pairs=long))
+        rig.session.done(message.receipt)
+        assert rig.told() == [{"kind": 4, "pid": 7}]
+
+
+def test_what_has_no_room_and_cannot_be_skipped_ends_the_connection():
+    qos_2 = server.packet(0x34, server.counted("t") + b"\0\7\0" + bytes(500))
+    for data, code in (
+        (server.publish("t" * 100, b""), 0x95),
+        (server.publish("t" * 95, bytes(500), 7), 0x95),
+        (server.suback(1, bytes(200)), 0x95),
+        (server.puback(1, 0x87, ((0x1F, "r" * 200),)), 0x95),
+        (server.publish("t/#", bytes(500)), 0x90),
+        (qos_2, 0x82),
+    ):
+        for step in (0, 1, 64):
+            rig = Rig(size=100)
+            assert rig.feed(data, step=step) == [code]
+            assert rig.told() == [{"kind": 14, "code": code}]
+    rig = Rig(4, size=100)
+    assert rig.feed(server.suback(1, bytes(200), version=4)) == [0x95]
+    assert rig.told() == []
+
+
+def test_message_larger_than_the_buffer_before_the_connack():
+    session = Session(memoryview(bytearray(100)))
+    opening.begin(session, "me", "u", "p")
+    session.space()[:5] = b"\x30\xff\xff\xff\x7f"
+    session.received(5)
+    assert refusal(session.next, NOW) == 0x95
+
+
+def test_nothing_of_a_skipped_message_is_left_for_the_next_connection():
+    rig = Rig(size=100)
+    assert rig.feed(server.publish("t", bytes(500), 7)[:300]) == []
+    rig.lose()
+    rig.connect()
+    assert rig.message(server.publish("t", b"x", 7)).payload == b"x"
+
+
+def test_bytes_that_are_skipped_are_a_sign_of_life():
+    rig = Rig(size=100, keep_alive_s=40)
+    rig.feed(server.publish("t", bytes(100000))[:150])
+    for second in range(0, 200, 10):
+        now = (NOW + second * 1000) & 0x3FFFFFFF
+        rig.feed(bytes(50), now)
+        rig.session.tick(now)
+        rig.told(now)
+        assert rig.session.heard == now
+    # PINGRESP stands behind all that; from the last byte on it is waited for.
+    assert rig.session.tick(now + 19000 & 0x3FFFFFFF) == 1000
+    said = None
+    try:
+        rig.session.tick(now + 20000 & 0x3FFFFFFF)
+    except NetError as e:
+        said = str(e)
+    assert said == "timeout: keep-alive"
 
 
 def test_errors_are_told_in_version_5_only():

@@ -175,3 +175,19 @@ async def test_what_came_before_the_topics_were_known_is_dealt_with_once_they_ar
     assert await rig.listen() == [] and rig.acknowledged() == []
     rig.broker.route(topics)
     assert await rig.listen() == ["des_1"]
+
+
+async def test_a_message_that_has_no_room_is_refused_and_the_session_goes_on():
+    rig = Rig(1)
+    await rig.connect(0)
+    for topics in (rig.broker.topics, None):
+        rig.broker.topics = topics
+        for topic in (PUMP, ACKS, "d/unknown"):
+            rig.wires[0].feed(server.publish(topic, bytes(10000), 11, retain=1))
+            await settle()
+            await settle()
+            assert rig.acknowledged() == [11]
+            assert [said[0] for said in rig.said] == ["warning"] and topic in rig.said.pop()[1]
+    rig.broker.topics = {PUMP: "1"}
+    await rig.hear((12, 1))
+    assert await rig.listen() == ["des_1"]

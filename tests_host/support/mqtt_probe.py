@@ -211,7 +211,8 @@ async def listen(rig):
         client.done(message.receipt)
         if message.payload == b"end":
             break
-        got.append([message.topic, len(message.payload), message.retain])
+        size = None if message.large else len(message.payload)
+        got.append([message.topic, size, message.retain])
     await client.disconnect()
     return got
 

@@ -136,6 +136,11 @@ class Broker:
         if self.running:
             await self.restart()
 
+    async def leave(self, topic: str, payload: bytes) -> None:
+        """Publish a retained message, which the cloud itself never does."""
+        assert self._backend
+        await self._backend.send(topic, payload, retain=True)
+
     async def settled(self) -> None:
         """Wait until the broker knows what the model knows. Raises BrokerError when it refuses to."""
         waiting = list(self._orders.values())
