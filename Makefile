@@ -10,7 +10,7 @@ STOCK := .cache/.stock-ready
 STUBS := .cache/.stubs-ready
 BROWSER := .cache/.browser-ready
 NODE := .cache/.node-ready
-DOCS := .cache/.docs-ready
+DOCS := .venv/.docs-ready
 READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
 
 # Hundreds of processes run the same Python code: they keep what they compiled, whatever the shell says.
@@ -59,7 +59,6 @@ $(BROWSER): tools/browser.py | $(ENV)
 	@touch $@
 
 $(DOCS): pyproject.toml tools/bootstrap.py | $(ENV)
-	@mkdir -p .cache
 	@$(PYTHON) tools/bootstrap.py --venv .venv --group docs
 	@touch $@
 
