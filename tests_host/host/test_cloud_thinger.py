@@ -312,6 +312,16 @@ def test_what_a_device_may_not_do(cloud):
     assert Board(cloud, wire.frame("KEEP_ALIVE")).ended == 1
 
 
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff" * 12, b"\x01" + b"\xff" * 12, b"\x01\x02\x1a\x63", b"\x01\x02\x1a\x7f\x05"],
+    ids=["endless kind", "endless size", "constant 3", "constant beyond the tag"],
+)
+def test_ends_the_connection_of_a_device_that_sends_what_iotmp_does_not_know(cloud, data):
+    assert Board(cloud, data[:1]).ended == 0
+    assert Board(cloud, data).ended == 1
+
+
 def test_keep_alives_can_wait_while_all_else_goes_on(cloud):
     board = Board(cloud)
     board.asked()

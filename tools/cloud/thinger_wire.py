@@ -16,16 +16,20 @@ class Broken(Exception):
     """The device broke the protocol."""
 
 
-def number(n):
+class CutShort(Broken):
+    """What was read ends before it is complete."""
+
+
+def number(n: int) -> bytes:
     """A varint."""
     return bytes([n]) if n < 128 else bytes([n % 128 + 128]) + number(n // 128)
 
 
-def tag(kind, n):
+def tag(kind: int, n: int) -> bytes:
     return bytes([kind * 32 + n]) if n < 31 else bytes([kind * 32 + 31]) + number(n)
 
 
-def pson(value):
+def pson(value: object) -> bytes:
     if value is False or value is True or value is None:
         return b"\x60" if value is False else b"\x61" if value is True else b"\x62"
     if isinstance(value, int):
@@ -41,35 +45,38 @@ def pson(value):
         return tag(5, len(value)) + value
     if isinstance(value, dict):
         return tag(6, len(value)) + b"".join([pson(key) + pson(value[key]) for key in value])
-    return tag(7, len(value)) + b"".join([pson(item) for item in value])
+    if isinstance(value, (list, tuple)):
+        return tag(7, len(value)) + b"".join([pson(item) for item in value])
+    raise TypeError("no value of PSON: %r" % (value,))
 
 
-def frame(kind, **fields):
+def frame(kind: str, **fields: object) -> bytes:
     """A frame as the server sends it. `fields`: by the names of FIELDS; a whole number travels as a varint."""
     body = b""
     for name in FIELDS[1:]:
         if name in fields:
             value = fields[name]
-            plain = type(value) is int and value >= 0
-            body += bytes([FIELDS.index(name) * 8 + (0 if plain else 2)])
-            body += number(value) if plain else pson(value)
+            if type(value) is int and value >= 0:
+                body += bytes([FIELDS.index(name) * 8]) + number(value)
+            else:
+                body += bytes([FIELDS.index(name) * 8 + 2]) + pson(value)
     return number(KINDS.index(kind)) + number(len(body)) + body
 
 
 class Bytes:
     """A cursor that breaks when it is read beyond its end."""
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
 
-    def take(self, n):
+    def take(self, n: int) -> bytes:
         self.at += n
         if self.at > len(self.data):
-            raise Broken("cut short")
+            raise CutShort("cut short")
         return self.data[self.at - n : self.at]
 
-    def number(self):
+    def number(self) -> int:
         total = weight = 0
         while True:
             byte = self.take(1)[0]
@@ -80,7 +87,7 @@ class Bytes:
             if weight > 63:
                 raise Broken("endless number")
 
-    def value(self):
+    def value(self) -> object:
         kind, n = divmod(self.take(1)[0], 32)
         if n == 31:
             n = self.number()
@@ -90,7 +97,7 @@ class Bytes:
             return -n
         if kind == 2:
             return struct.unpack("<d" if n else "<f", self.take(8 if n else 4))[0]
-        if kind == 3:
+        if kind == 3 and n < 3:
             return (False, True, None)[n]
         if kind == 4:
             return self.take(n).decode()
@@ -101,12 +108,15 @@ class Bytes:
             if [key for key, _ in pairs if not isinstance(key, str)]:
                 raise Broken("a key is no text")
             return dict(pairs)
-        return [self.value() for _ in range(n)]
+        if kind == 7:
+            return [self.value() for _ in range(n)]
+        raise Broken("constant %d of PSON" % n)
 
 
-def fields(body):
+def fields(body: bytes) -> dict[str, object]:
     """{name: value} of a body. Broken."""
-    data, found = Bytes(body), {}
+    data = Bytes(body)
+    found: dict[str, object] = {}
     while data.at < len(body):
         key, wire = divmod(data.number(), 8)
         if not 0 < key < len(FIELDS) or wire not in (0, 2):
@@ -118,32 +128,30 @@ def fields(body):
 class Reader:
     """A device's bytes, in pieces, as frames."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.rest = b""
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> list[tuple[str, dict[str, object]]]:
         """[(kind, fields), ...] of what is complete. Broken."""
         self.rest += data
-        found = []
+        found: list[tuple[str, dict[str, object]]] = []
         while True:
-            data = Bytes(self.rest)
+            rest = Bytes(self.rest)
             try:
-                kind, size = data.number(), data.number()
+                kind, size = rest.number(), rest.number()
                 if not 0 < kind < len(KINDS) or size > MOST:
-                    raise ValueError
-                body = data.take(size)
-            except Broken:
+                    raise Broken("no frame: kind %d, %d bytes" % (kind, size))
+                body = rest.take(size)
+            except CutShort:
                 return found
-            except ValueError:
-                raise Broken("no frame: kind %d, %d bytes" % (kind, size))  # noqa: B904 - MicroPython has no chains
             found.append((KINDS[kind], fields(body)))
-            self.rest = self.rest[data.at :]
+            self.rest = self.rest[rest.at :]
 
 
-def read(data):
+def read(data: bytes) -> list[tuple[str, dict[str, object]]]:
     """All frames of `data`, which is complete."""
     reader = Reader()
     found = reader.feed(data)
     if reader.rest:
-        raise Broken("cut short")
+        raise CutShort("cut short")
     return found
