@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-_TIMEOUT = aiohttp.ClientTimeout(total=25)
+_WITHIN_S = 25
 
 
 class NoAnswer(Exception):
@@ -24,15 +24,18 @@ class NoAnswer(Exception):
 
 class Account:
     """`async with Account(url, user, device) as account:`. `tls`: trusts the server; `token`: of the account or the
-    device, until `login` gets one."""
+    device, until `login` gets one; `within_s`: how long an answer may take."""
 
     def __init__(
-        self, url: str, user: str, device: str, tls: ssl.SSLContext | None = None, token: str = ""
-    ) -> None:
+        self, url: str, user: str, device: str, tls: ssl.SSLContext | None = None, token: str = "",
+        within_s: float = _WITHIN_S,
+    ) -> None:  # fmt: skip
         self.url, self.user, self.device, self.token = url.rstrip("/"), user, device, token
         self.refresh_token = ""
         self._connector = aiohttp.TCPConnector(ssl=tls or True)
-        self._session = aiohttp.ClientSession(connector=self._connector, timeout=_TIMEOUT)
+        self._session = aiohttp.ClientSession(
+            connector=self._connector, timeout=aiohttp.ClientTimeout(within_s)
+        )
 
     async def __aenter__(self) -> Account:
         return self
@@ -51,7 +54,7 @@ class Account:
                     raise NoAnswer(answer.status, (await answer.text())[:200])
                 return await answer.json(content_type=None) if await answer.read() else None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise NoAnswer(0, f"{self.url}: {error or 'no answer in time'}") from None
+            raise NoAnswer(0, f"{self.url}: {str(error) or 'no answer in time'}") from None
 
     async def login(self, password: str) -> None:
         """Password grant; the account's token is used from now on."""

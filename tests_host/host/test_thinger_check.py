@@ -1,6 +1,7 @@
 """The check of a real account, as far as it goes without a device: every failure has words and a remedy, no secret."""
 
 import asyncio
+import socket
 import threading
 
 import pytest
@@ -16,6 +17,7 @@ from tools.cloud.demo import (
 )  # fmt: skip
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_server import ThingerServer
+from tools.thinger_rest import Account, NoAnswer
 
 LOGIN = wire.frame("CONNECT", sid=1, payload=[THINGER_USER, THINGER_DEVICE, THINGER_CREDENTIAL])
 
@@ -102,3 +104,12 @@ def test_a_token_on_the_command_line_is_wrong_usage(check):
     with pytest.raises(SystemExit) as ended:
         check("--token", "test-token-not-real")
     assert ended.value.code == 2
+
+
+async def test_a_server_that_does_not_answer_in_time_is_named_as_such():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        async with Account(url, THINGER_USER, THINGER_DEVICE, within_s=0.2) as account:
+            with pytest.raises(NoAnswer) as found:
+                await account.stats()
+    assert (found.value.status, str(found.value)) == (0, f"{url}: no answer in time")
