@@ -35,6 +35,16 @@ async def test_each_life_is_recorded_anew(device):
     assert device.history.of("relay", "pump") == [False, False]
 
 
+async def test_one_tls_connection_more_than_fits_is_a_violation_with_its_host(device):
+    device.net.most_tls = 0
+    await device.until(lambda: device.model.violations, 60)
+    (found,) = {(each["method"], each["path"]) for each in device.model.violations}
+    assert found == ("DIAL", "api.realer.test")
+    assert device.model.named("violation") == device.model.violations
+    device.net.most_tls = 2
+    device.model.violations.clear()
+
+
 async def test_what_the_cloud_answers_and_is_asked(device):
     await device.until(device.feed, 60)
     stored = device.feed()[0]["message_id"]

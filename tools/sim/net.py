@@ -7,7 +7,7 @@ misbehaviour is `tools/cloud/faults.py`, the same as behind the HTTPS server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dnsstub.resolver import Resolver
@@ -15,12 +15,14 @@ from firmware.core.timing import Timer
 from firmware.links.explaining import explain
 from firmware.links.heard import noting
 from firmware.links.time_query import keep
+from firmware.runtime.clock import Clock
 from firmware.runtime.listening import Listening
 from netio.errors import NetError
 from netio.stream import net_error
 from tools.cloud import dns, ntp
 from tools.cloud.demo import THINGER_HOST
 from tools.cloud.faults import Faults
+from tools.cloud.messages import Request
 from tools.cloud.model import Model
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.wire import Wire
@@ -46,7 +48,7 @@ class _Climbing:
     def __init__(self) -> None:
         self.loads, self.full = 0, False
 
-    def load(self) -> tuple[type, Callable]:
+    def load(self) -> tuple[type, Callable[..., Any]]:
         if self.full:
             raise MemoryError
         self.loads += 1
@@ -70,7 +72,17 @@ class SimNet:
     `linked()`: whether the device has a network at all.
     """
 
-    def __init__(self, model: Model, faults: Faults, clock, rng, servers, floor_s, wall, linked) -> None:
+    def __init__(
+        self,
+        model: Model,
+        faults: Faults,
+        clock: Clock,
+        rng: Callable[[], int],
+        servers: Sequence[str],
+        floor_s: int,
+        wall: Callable[[], float],
+        linked: Callable[[], bool],
+    ) -> None:
         self.model, self.faults = model, faults
         self.dns_mode = self.ntp_mode = ""
         self.ntp_offset_s = 0.0
@@ -96,7 +108,7 @@ class SimNet:
         self.doubt = Timer(clock.ms(), 86400000)
         self.servers = list(servers)
         self.asked: list[str] = []  # time servers, in order
-        self.names: dict = {}
+        self.names: dict[str, Any] = {}
         self.name_servers = lambda: [GATEWAY]
         self.unheard = self.lacked = self.fresh = 0
         self.known = self.stale = False
@@ -138,7 +150,8 @@ class SimNet:
         if peer and not peer.running:
             raise NetError("connect", "ECONNREFUSED")
         if len([stream for stream in self.streams if stream.open]) >= self.most_tls:
-            self.model.violations.append(f"{self.most_tls + 1} TLS connections at a time")
+            reason = f"{self.most_tls + 1} TLS connections at a time"
+            self.model.violation(self.wall(), Request("DIAL", host), reason)
             raise NetError("connect", "ENOMEM")
         self.dials += 1
         stream = SimPeerStream(self, peer) if peer else SimStream(self)
@@ -171,7 +184,7 @@ class SimNet:
         return self.climbing
 
     async def _udp(
-        self, ip: str, port: int, payload: bytes, clock, timeout_ms: int, size: int = 512
+        self, ip: str, port: int, payload: bytes, clock: Clock, timeout_ms: int, size: int = 512
     ) -> bytes:
         reply = None
         if self.lacks and self.lacks.args[0] > 0:
@@ -221,13 +234,13 @@ class SimStream:
         self._arrived = asyncio.Event()
         self._eof = self._dead = self.closed = False
         self._shaken = False
-        self._serving: set[asyncio.Task] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     @property
     def open(self) -> bool:
         return not self.closed and not self._dead
 
-    async def write(self, data) -> None:
+    async def write(self, data: bytes) -> None:
         if self._dead or self.closed:
             raise NetError("closed", "ECONNRESET")
         if not self._shaken:
@@ -239,7 +252,7 @@ class SimStream:
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
 
-    async def read_into(self, view) -> int:
+    async def read_into(self, view: memoryview) -> int:
         while not self._to_device:
             if self._dead:
                 raise NetError("closed", "ECONNRESET")
@@ -300,7 +313,7 @@ class SimPeerStream(SimStream):
     def __init__(self, net: SimNet, peer: SimBroker | Thinger) -> None:
         super().__init__(net)
         self._late = b""
-        self._flushing: asyncio.Task | None = None
+        self._flushing: asyncio.Task[None] | None = None
         self._peer = peer.connection(self._pass, self._hang_up)
 
     def close(self) -> None:
