@@ -83,8 +83,9 @@ lint: $(ENV) ## Ruff: rules and formatting
 layers: $(ENV) ## Import arrows and house rules of the device code
 	@$(PY) -m tools.layers
 
-types: $(STUBS) ## Type-check the device code against the published stubs of the oldest and the newest MicroPython
+types: $(STUBS) ## Type-check the device code against the stubs of the oldest and the newest MicroPython, and the tools
 	@$(PY) -m tools.typecheck
+	@$(PY) -m mypy
 
 sizes: $(ENV) ## Compile every device file with mpy-cross, report and limit sizes
 	@$(PY) -m tools.sizes

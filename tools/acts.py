@@ -39,6 +39,11 @@ async def play(stage: Stage, acts: Sequence[Act], tell: Callable[[str], None]) -
     return facts | {"boots": stage.board.boots}
 
 
+async def heater(stage: Stage, on: bool, within_s: float) -> None:
+    """Wait until the heater is on, or off."""
+    await stage.until(f"the heater goes {'on' if on else 'off'}", lambda: stage.on("heater") == on, within_s)
+
+
 def about(stage: Stage) -> Facts:
     """What ran, what the health loop said of the heap last, and what the board saw of all memory."""
     found = stage.interpreter

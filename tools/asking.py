@@ -147,7 +147,9 @@ class Answers:
     def resume(self) -> bool:
         """Take over what an earlier run left. Whether there was something."""
         try:
-            left = json.loads(self._file.read_text()) if self._file else None
+            if not self._file:
+                return False
+            left = json.loads(self._file.read_text())
             self.start, self.given = left["start"], dict(left["given"])
         except (OSError, ValueError, TypeError, KeyError):
             return False

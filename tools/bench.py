@@ -11,8 +11,9 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from tools import cli, interpreter
 from tools.figures import Line
@@ -20,6 +21,8 @@ from tools.figures_memory import MemoryFigures
 from tools.figures_mqtt import MqttFigures
 from tools.stage import ROOT, NotInTimeError, ThirdAreaError
 from tools.stage_options import add_board, board
+
+Figure = Callable[[], Coroutine[Any, Any, Line | list[Line]]]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     except interpreter.InterpreterError as error:
         print(error, file=sys.stderr)
         return 1
-    figures: tuple[Callable[[], Awaitable[Line | list[Line]]], ...] = (
+    figures: tuple[Figure, ...] = (
         bench.mpy, bench.handshakes, bench.latency, bench.cycles_https,
         bench.stall_refused, bench.stall_dns, bench.stall_unroutable,
         bench.mqtt_latency, bench.mqtt_publishes, bench.mqtt_renewal, bench.cycles_mqtt,
@@ -57,10 +60,10 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if good else 1
 
 
-def _measure(figure: Callable[[], Awaitable[Line | list[Line]]], run: cli.LongRun) -> bool:
+def _measure(figure: Figure, run: cli.LongRun) -> bool:
     started = time.monotonic()
     try:
-        found = asyncio.run(figure())
+        found: Line | list[Line] = asyncio.run(figure())
     except (NotInTimeError, ThirdAreaError, OSError) as error:
         found = {"figure": figure.__name__, "value": None, "ok": False, "error": str(error)}
     lines = found if isinstance(found, list) else [found]

@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 
 
-def pinned(pyproject, group):
+def pinned(pyproject: Path, group: str) -> "list[str]":
     """The requirement lines of one dependency group (PEP 735, without include-group)."""
     import tomllib  # noqa: PLC0415 - absent before Python 3.11, and the version check must come first
 
     return tomllib.loads(pyproject.read_text(encoding="utf-8"))["dependency-groups"][group]
 
 
-def quiet(*argv):
+def quiet(*argv: str) -> None:
     """Run a command; on failure show what it printed and stop."""
     done = subprocess.run(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -34,7 +34,7 @@ def quiet(*argv):
         sys.exit("%s\nfailed: %s" % (done.stdout, " ".join(argv)))
 
 
-def ensure_venv_module():
+def ensure_venv_module() -> None:
     """Debian packages `ensurepip` apart from Python: install it when we may, else say the command."""
     if importlib.util.find_spec("ensurepip"):
         return
@@ -49,12 +49,12 @@ def ensure_venv_module():
     quiet("apt-get", "-qq", "install", "-y", "--no-install-recommends", package)
 
 
-def works(python):
+def works(python: Path) -> bool:
     """Whether the environment's interpreter starts: not when the system's Python was replaced."""
     return python.exists() and subprocess.run([python, "-c", ""], capture_output=True).returncode == 0
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
     parser.add_argument("--group", default="dev", help="dependency group to install (default: %(default)s)")

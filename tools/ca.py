@@ -70,9 +70,9 @@ class Root:
 
 def root_of(host: str, port: int = 443, bundle: Path | None = None) -> Root:
     """The root that `host:port` verifies with, out of `bundle` (PEM or DER; default: certifi). Raises Failed."""
-    known = _load(bundle) if bundle else {"cafile": certifi.where()}
+    known = _load(bundle or Path(certifi.where()))
     der = _verify(host, port, known)[-1]
-    _verify(host, port, {"cadata": der})
+    _verify(host, port, der)
     return Root(x509.load_der_x509_certificate(der))
 
 
@@ -83,11 +83,12 @@ def write(root: Root, folder: Path) -> Path:
     return file
 
 
-def _load(bundle: Path) -> dict[str, str | bytes]:
+def _load(bundle: Path) -> str | bytes:
+    """The certificates of a file, PEM or DER. Raises Failed."""
     try:
         data = bundle.read_bytes()
-        known: dict[str, str | bytes] = {"cadata": data.decode() if b"-----BEGIN" in data else data}
-        ssl.create_default_context(**known)
+        known = data.decode() if b"-----BEGIN" in data else data
+        ssl.create_default_context(cadata=known)
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         reason = (
             "no certificates in PEM or DER form"
@@ -98,9 +99,9 @@ def _load(bundle: Path) -> dict[str, str | bytes]:
     return known
 
 
-def _verify(host: str, port: int, known: dict[str, str | bytes]) -> list[bytes]:
+def _verify(host: str, port: int, known: str | bytes) -> list[bytes]:
     """The chain, leaf first, as it was verified: DER. Raises Failed."""
-    context = ssl.create_default_context(**known)
+    context = ssl.create_default_context(cadata=known)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     where = f"{host}:{port}"
     try:
@@ -130,7 +131,8 @@ def _chain(secured: ssl.SSLSocket) -> list[bytes]:
     if sys.version_info >= (3, 13):
         return list(secured.get_verified_chain())
     # The same since 3.10, before it had a public name.
-    return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in secured._sslobj.get_verified_chain()]
+    chain = secured._sslobj.get_verified_chain()  # type: ignore[attr-defined]
+    return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in chain]
 
 
 def _presented(host: str, port: int) -> x509.Certificate:

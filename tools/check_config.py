@@ -44,6 +44,7 @@ def _read(path: Path) -> tuple[Any, list[Problem]]:
     device()
     from firmware.core.config_text import NotJson, parse, place  # noqa: PLC0415  not before the shim is in place
 
+    data = b""
     try:
         data = path.read_bytes()
         data.decode()

@@ -13,6 +13,7 @@ import re
 import statistics
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tools.stage import NotInTimeError, Stage
 
@@ -33,7 +34,8 @@ def _unpaid(stage: Stage) -> None:
     asyncio.get_running_loop().call_later(0.2, stage.subscription, True)
 
 
-def _restart(stage: Stage) -> asyncio.Task:
+def _restart(stage: Stage) -> asyncio.Task[None]:
+    assert stage.site.broker
     return asyncio.create_task(stage.site.broker.restart())
 
 
@@ -56,7 +58,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
 """By transport. None of them has a deadline as its only end: deadlines are the one thing that takes its real time."""
 
 
-def calm(config: dict) -> None:
+def calm(config: dict[str, Any]) -> None:
     """Sensors that are asked so seldom that a fast clock does not make a flood of readings of it."""
     for sensor in config["sensors"]:
         sensor["period_s"] = 60
@@ -89,10 +91,14 @@ async def wear(stage: Stage, cycles: int, faults: Sequence[Fault], each: int, ch
             fault = order.pop()
             done = stage.site.faults.add(fault) if isinstance(fault, str) else fault(stage)
             met += 1
-            await stage.until(f"{each} cycles after {fault}", lambda now=now: count(stage) >= now + each, 120)
+            await _until_count(stage, now + each, f"{each} cycles after {fault}")
             if isinstance(done, asyncio.Task):
                 await done
     return met
+
+
+async def _until_count(stage: Stage, cycles: int, what: str) -> None:
+    await stage.until(what, lambda: count(stage) >= cycles, 120)
 
 
 async def at_rest(stage: Stage, times: int = 3) -> Rest:

@@ -73,7 +73,7 @@ class Narrator:
         if self._verbose or event["event"] not in _QUIET:
             self._console.print(show.line(event))
 
-    def board(self, event: tuple) -> None:
+    def board(self, event: tuple[Any, ...]) -> None:
         kind, *values = event
         if kind == "line":
             self._line(values[0])

@@ -201,7 +201,7 @@ class Board:
         for path, data in todo.sent.items():
             for start in range(0, len(data) or 1, _CHUNK):
                 piece = data[start : start + _CHUNK]
-                self.run(f"put({path!r}, {base64.b64encode(piece)}, {start == 0})")
+                self.run(f"put({path!r}, {base64.b64encode(piece)!r}, {start == 0})")
                 sent(len(piece))
         for folder in {path[0] for path in todo.stale} | ({todo.target} if not todo.rom else set()) - {""}:
             self.run(f"prune({folder!r})")

@@ -72,7 +72,7 @@ class Figures:
     async def stall_dns(self) -> Line:
         """No name server answers, ever; the time server is given by address."""
 
-        def by_address(config: dict) -> None:
+        def by_address(config: dict[str, Any]) -> None:
             port = config["time"]["servers"][0].partition(":")[2]
             config["time"]["servers"] = [f"127.0.0.1:{port}"]
 
@@ -85,7 +85,7 @@ class Figures:
         """Packets to the host vanish: a listener whose queue is full, which Linux treats so."""
         async with black_hole() as port:
 
-            def into_it(config: dict) -> None:
+            def into_it(config: dict[str, Any]) -> None:
                 config["cloud"]["base_url"] = f"https://api.realer.test:{port}"
 
             async with self.stage("stall", edit=into_it) as stage:
@@ -101,7 +101,10 @@ class Figures:
         delays = [us / 1000 for us in probes(stage.lines)[start:]]
         if stage.site.server.requests > requests or len(delays) < self._seconds * 0.9:
             raise NotInTimeError("requests were made, or the device did not run on")
-        more = {"median_of_seconds": round(statistics.median(delays), 1), "seconds": self._seconds}
+        more: dict[str, Any] = {
+            "median_of_seconds": round(statistics.median(delays), 1),
+            "seconds": self._seconds,
+        }
         # What a board with nothing to do met in the same minute: that much is this machine's doing.
         more["idle_board"] = round(max(probes(idle)) / 1000, 1)
         return line(f"loop stall, {how} (ms)", round(max(delays), 1), _STALL_MS, **more)
@@ -138,7 +141,11 @@ class Figures:
             before, start = await cycles.at_rest(stage, _RESTS), cycles.count(stage)
             met = await cycles.wear(stage, self._cycles_wanted, faults, 100, chance)
             after = await cycles.at_rest(stage, _RESTS)
-            about = {"bits": self._found.bits, what: cycles.count(stage) - start, "faults": met}
+            about: dict[str, Any] = {
+                "bits": self._found.bits,
+                what: cycles.count(stage) - start,
+                "faults": met,
+            }
             about |= {"before": before.used, "after": after.used, "boots": stage.board.boots}
             about |= {"largest_free_before": before.largest, "largest_free_after": after.largest}
         growth, what = (
@@ -162,16 +169,24 @@ class Figures:
             await stage.online()
             for trial in range(self._trials):
                 await asyncio.sleep(chance.uniform(0, _POLL_MS / 1000))
-                on = trial % 2 == 0
-                at = stage.want("6", int(on))
-                await stage.until("the relay switches", lambda on=on: stage.on("pump") == on, 10)
-                took.append(((stage.switched("pump", on, at) or at) - at) * 1000)
-                want = f"{float(on)}"
-                await stage.until("its report", lambda want=want: stage.reported("6") == want, 10)
-        more = {"median": round(statistics.median(took)), "min": round(min(took)), "trials": len(took)}
+                took.append(await _switch(stage, trial % 2 == 0))
+        more: dict[str, Any] = {
+            "median": round(statistics.median(took)),
+            "min": round(min(took)),
+            "trials": len(took),
+        }
         return line(
             "desired value to relay (ms)", round(max(took)), _POLL_MS + _SLACK_MS, poll_ms=_POLL_MS, **more
         )
+
+
+async def _switch(stage: Stage, on: bool) -> float:
+    """Switch the pump, and wait until that is reported; the milliseconds until the relay did it."""
+    at = stage.want("6", int(on))
+    await stage.until("the relay switches", lambda: stage.on("pump") == on, 10)
+    took = ((stage.switched("pump", on, at) or at) - at) * 1000
+    await stage.until("its report", lambda: stage.reported("6") == f"{float(on)}", 10)
+    return took
 
 
 def line(figure: str, value: float, must: float, at_least: bool = False, **more: Any) -> Line:

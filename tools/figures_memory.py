@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tools.acts import Facts
@@ -33,13 +33,16 @@ class MemoryFigures:
     def __init__(self, make: Callable[..., Stage]) -> None:
         self._make = make
 
-    def measurements(self) -> list[Callable[[], Awaitable[list[Line]]]]:
+    def measurements(self) -> list[Callable[[], Coroutine[Any, Any, list[Line]]]]:
         """One for each transport and image, and the worst chain; named after what they measure."""
+        rows: list[tuple[str, str, dict[str, str]]]
         rows = [(transport, image, {}) for image in ("stock", "own") for transport in AT_REST]
         rows += [(transport, "stock", {"chain": WORST_CHAIN}) for transport in AT_REST]
         return [self._row(*row) for row in rows]
 
-    def _row(self, transport: str, image: str, more: dict[str, str]) -> Callable[[], Awaitable[list[Line]]]:
+    def _row(
+        self, transport: str, image: str, more: dict[str, str]
+    ) -> Callable[[], Coroutine[Any, Any, list[Line]]]:
         async def measure() -> list[Line]:
             moments: dict[str, Facts] = {}
             # What an image of one's own must not need, its board does not have.
@@ -93,8 +96,8 @@ async def _story(stage: Stage, moments: dict[str, Facts]) -> None:
 
 async def _outage(stage: Stage) -> None:
     """Nobody answers, until the device has noticed; then all that was wanted meanwhile waits for it at once."""
-    noticed = lambda: any("link failed" in line or "polling" in line for line in stage.lines[start:])  # noqa: E731
     start = len(stage.lines)
+    noticed = lambda: any("link failed" in line or "polling" in line for line in stage.lines[start:])  # noqa: E731
     broker = stage.site.broker
     if broker:
         broker.freeze()

@@ -44,14 +44,9 @@ class MqttFigures(Figures):
             await asyncio.sleep(1)
             for trial in range(_TRIALS):
                 await asyncio.sleep(chance.uniform(0.05, 0.3))
-                on, at = trial % 2 == 0, time.monotonic()
-                stage.want("6", int(on))
-                await stage.until(
-                    "the relay switches", lambda on=on, at=at: stage.switched("pump", on, at), 5
-                )
-                took.append(((stage.switched("pump", on, at) or at) - at) * 1000)
+                took.append(await _switch(stage, trial % 2 == 0))
         took.sort()
-        about = {
+        about: dict[str, Any] = {
             "bits": self._found.bits,
             "trials": _TRIALS,
             "min": round(took[0], 1),
@@ -117,7 +112,8 @@ class MqttFigures(Figures):
                 await stage.until("renewals", lambda: len(stage.gaps_ms()) >= times, 20 * times)
             with contextlib.suppress(NotInTimeError):
                 await stage.until("everything is told", lambda: not lost(stage), 10)
-        gaps, about = stage.gaps_ms(), {"renewals": len(stage.gaps_ms()), "events": len(numbers(stage))}
+        gaps = stage.gaps_ms()
+        about: dict[str, Any] = {"renewals": len(gaps), "events": len(numbers(stage))}
         return [
             line(
                 "renewal gap, longest (ms)",
@@ -169,3 +165,11 @@ def lost(stage: Stage) -> int:
     """How many of the device's events up to the last one that is stored are not."""
     found = numbers(stage)
     return max(found) - len(set(found))
+
+
+async def _switch(stage: Stage, on: bool) -> float:
+    """Want the pump on or off; the milliseconds until the relay did it."""
+    at = time.monotonic()
+    stage.want("6", int(on))
+    await stage.until("the relay switches", lambda: stage.switched("pump", on, at), 5)
+    return ((stage.switched("pump", on, at) or at) - at) * 1000

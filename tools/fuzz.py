@@ -185,7 +185,7 @@ class Markup(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.seen: list[tuple] = []
+        self.seen: list[tuple[str, ...]] = []
         self.feed(page)
         self.close()
 
@@ -202,12 +202,20 @@ class Markup(HTMLParser):
     def handle_comment(self, data: str) -> None:
         self.seen.append(("!", data))
 
-    handle_decl = handle_pi = unknown_decl = handle_comment
+    def handle_decl(self, decl: str) -> None:
+        self.seen.append(("!", decl))
+
+    def handle_pi(self, data: str) -> None:
+        self.seen.append(("!", data))
+
+    def unknown_decl(self, data: str) -> None:
+        self.seen.append(("!", data))
 
 
 def portal_outcome(pieces: list[bytes]) -> Any:
     """What the setup portal makes of a visitor: the configuration and the page."""
-    request, raw = http_request.Request(), {}
+    request = http_request.Request()
+    raw: dict[str, Any] = {}
     try:
         for piece in pieces:
             if not request.done:
@@ -273,7 +281,7 @@ def run_journal(data: bytes, chance: random.Random) -> None:
         raise Wrong(f"read {found!r}")
 
 
-_ODD = (
+_ODD: tuple[Any, ...] = (
     None, True, -1, 0, 1e999, -1e999, float("nan"), 10**40, 1e-300, "", "\ud800", "1e5", "x" * 300, "+#\0", [], {},
     [[[{}]]],
 )  # fmt: skip

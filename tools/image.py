@@ -122,11 +122,12 @@ def _micropython(named: Path | None, board: str) -> Path:
     folder = named or Path("no-micropython")
     try:
         text = (folder / "py/mpconfig.h").read_text()
-        found = tuple(
-            int(re.search(rf"MICROPY_VERSION_{part} \(?(\d+)", text)[1]) for part in ("MAJOR", "MINOR")
-        )
-    except (OSError, TypeError):
-        raise cli.Failed(f"{folder}: no sources of MicroPython here", _MICROPYTHON) from None
+    except OSError:
+        text = ""
+    numbers = [re.search(rf"MICROPY_VERSION_{part} \(?(\d+)", text) for part in ("MAJOR", "MINOR")]
+    found = tuple(int(number[1]) for number in numbers if number)
+    if len(found) < len(numbers):
+        raise cli.Failed(f"{folder}: no sources of MicroPython here", _MICROPYTHON)
     if found < OLDEST:
         raise cli.Failed(f"{folder}: this is MicroPython {found[0]}.{found[1]}, too old", _MICROPYTHON)
     if not (folder / "ports/esp32/boards" / board / "mpconfigboard.cmake").is_file():

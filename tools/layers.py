@@ -190,7 +190,7 @@ def run_at_import(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def called(node: ast.Call) -> str:
-    return getattr(node.func, "id", None) or getattr(node.func, "attr", "?")
+    return str(getattr(node.func, "id", None) or getattr(node.func, "attr", "?"))
 
 
 def check_names(source: Source) -> Iterator[Note]:

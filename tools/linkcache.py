@@ -33,7 +33,8 @@ def linked(root: Path, cache: Path = CACHE) -> dict[str, bytes]:
 
 def _digest(root: Path) -> str:
     found = hashlib.sha256(compiler_version().encode())
-    own = [Path(module.__file__) for module in (linker, merging, mpy, naming, scopes, shortnames, texts)]
+    modules = (linker, merging, mpy, naming, scopes, shortnames, texts)
+    own = [Path(module.__file__) for module in modules if module.__file__]
     sources = sorted(path for name in _PACKAGES for path in (root / name).rglob("*.py"))
     for path in (*own, *sources):
         content = path.read_bytes()

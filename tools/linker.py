@@ -134,10 +134,14 @@ class Program:
     def _rows(self) -> Iterator[tuple[str, str]]:
         """By row of LINKS, "api-transport", the module of its link: what the row's function imports."""
         app = self.module(_APP)
-        table = next((n.value for n in app.tree.body if _assigns(n, _LINKS)), ast.Dict([], []))
-        for key, value in zip(table.keys, table.values, strict=True):
+        tables = [n.value for n in app.tree.body if isinstance(n, ast.Assign) and _assigns(n, _LINKS)]
+        rows = [row for t in tables if isinstance(t, ast.Dict) for row in zip(t.keys, t.values, strict=True)]
+        for key, value in rows:
+            if not key or not isinstance(value, ast.Name):
+                raise LinkageError(f"{_APP}: a row of {_LINKS} is a tuple and the name of a function")
             function = next(n for n in app.tree.body if getattr(n, "name", "") == value.id)
-            link = next(app.targets[n][0] for n in ast.walk(function) if n in app.targets)
+            aliases = (n for n in ast.walk(function) if isinstance(n, ast.alias))
+            link = next(app.targets[n][0] for n in aliases if n in app.targets)
             yield "-".join(ast.literal_eval(key)), link
 
     def _closure(self, unit: str, name: str, seen: tuple[str, ...] = ()) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.scopes import IMPORTS, LinkageError, Scoped, binds, bound, own_nodes
+from tools.scopes import IMPORTS, LinkageError, Loop, Scoped, binds, bound, own_nodes
 
 
 class CaptureError(Exception):
@@ -124,8 +124,9 @@ class _Merger(Scoped):
     def statements(self) -> list[ast.stmt]:
         kept = []
         for node in self.module.tree.body:
-            number = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-            if (number and node.targets[0].id in self.module.numbers) or _is_text(node):
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            number = isinstance(target, ast.Name) and target.id in self.module.numbers
+            if number or _is_text(node):
                 continue
             done = self.visit(node)
             kept += [done] if done else []
@@ -142,7 +143,7 @@ class _Merger(Scoped):
             return self._import(node, [ast.ImportFrom(node.module, [alias], 0) for alias in node.names])
         return self._import_late(node) if self.scopes else None
 
-    def _import(self, node: ast.stmt, parts: list) -> ast.stmt | None:
+    def _import(self, node: ast.stmt, parts: Iterable[ast.Import | ast.ImportFrom]) -> ast.stmt | None:
         """What is not ours: in a function it stays where it is."""
         if self.scopes:
             return node
@@ -190,7 +191,8 @@ class _Merger(Scoped):
             module, name = self.ours.get(value.id, ("", "no"))
             if not name:
                 return self._expression(module, node.attr)
-        return self.generic_visit(node)
+        node.value = self.visit(value)
+        return node
 
     def top(self, name: str) -> str:
         return self.unit.names.get((self.module.name, name), name)
@@ -208,7 +210,7 @@ class _Merger(Scoped):
         late = [node for node in own if isinstance(node, ast.alias) and node in self.module.targets]
         return {binds(n) for n in late if program.unit_of(self.module.targets[n][0], unit) == unit}
 
-    def _loop(self, node: ast.AST) -> ast.AST:
+    def _loop(self, node: Loop) -> ast.AST:
         if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node)):
             raise LinkageError(f"{self.module.name}: no := in a comprehension")
         return super()._loop(node)

@@ -35,7 +35,8 @@ PINNED = "cosmic-ray==8.7.0"
 HOME = ROOT / ".cache" / "mutate"
 PARTS = ("firmware/core", "firmware/links", "firmware/runtime", "lib")
 _PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-STAGES = (
+Stages = tuple[tuple[str, tuple[str, ...], int], ...]
+STAGES: Stages = (
     ("portable", (*_PYTEST, "tests_host/portable"), 120),
     ("portable on MicroPython", ("-m", "tools.portable", "--bits", "32"), 300),
     ("stories", (*_PYTEST, "-n", "2", "tests_host/sim"), 900),
@@ -102,7 +103,8 @@ def sayings(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     for node in ast.walk(ast.parse(text)):
         told = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("say", "log")
         left = node.left if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) else None
-        if told or (isinstance(left, ast.Constant) and isinstance(left.value, str)):
+        texts = isinstance(left, ast.Constant) and isinstance(left.value, str)
+        if isinstance(node, ast.expr) and (told or texts):
             yield (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
 
 
@@ -133,7 +135,7 @@ def copied(folder: Path, root: Path = ROOT) -> None:
         (folder / name).symlink_to((root / name).resolve())
 
 
-def killer(folder: Path, stages: tuple[tuple[str, tuple[str, ...], int], ...] = STAGES) -> str:
+def killer(folder: Path, stages: Stages = STAGES) -> str:
     """The first stage that fails in `folder`, "" when none does."""
     env = os.environ | {"TESTS": "quick", "PYTHONDONTWRITEBYTECODE": "1"}
     for name, arguments, seconds in stages:
@@ -193,7 +195,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _outcome(number: int, mutant: Mutant, folder: Path, stages: tuple) -> str:
+def _outcome(number: int, mutant: Mutant, folder: Path, stages: Stages) -> str:
     file = folder / mutant.path
     before = file.read_text(encoding="utf-8")
     after = changed(mutant, before)

@@ -13,8 +13,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import TypeGuard
 
-from tools.scopes import FUNCTIONS, IMPORTS, LinkageError, Scoped, all_arguments, binds, bound, targets
+from tools.scopes import (
+    FUNCTIONS,
+    IMPORTS,
+    LinkageError,
+    Loop,
+    Scoped,
+    all_arguments,
+    binds,
+    bound,
+    targets,
+)
 from tools.shortnames import ARGUMENTS, Group, Key, chosen
 
 KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "VERSION", "grow", "run", "say", "state"})
@@ -74,11 +86,11 @@ class Naming:
             return not name.endswith("Error") and name not in KEPT
         return not name.startswith("__") and name not in self._kept
 
-    def _group(self, keys: set[Key], kept: set[str] = frozenset()) -> Group:
+    def _group(self, keys: set[Key], kept: AbstractSet[str] = frozenset()) -> Group:
         ours = set(filter(self._ours, keys))
         return Group(ours, {name for _, name in keys - ours} | kept)
 
-    def _attributes(self, names: set[str], kept: set[str] = frozenset()) -> Group:
+    def _attributes(self, names: set[str], kept: AbstractSet[str] = frozenset()) -> Group:
         return self._group({("", name) for name in names}, kept)
 
     def _foreign(self, unit: str) -> set[str]:
@@ -190,7 +202,7 @@ class _Renamer(Scoped):
         others = set(super().function_scope(arguments, own)) - set(new) - set(kept)
         return {**self._numbered(others), **new, **kept}
 
-    def loop_scope(self, node: ast.AST) -> Mapping[str, str]:
+    def loop_scope(self, node: Loop) -> Mapping[str, str]:
         return self._numbered(targets(node))
 
     def _numbered(self, names: Iterable[str]) -> dict[str, str]:
@@ -206,9 +218,10 @@ def _functions(unit: str, tree: ast.Module) -> set[Key]:
     return methods | {(unit, node.name) for node in tree.body if isinstance(node, FUNCTIONS)}
 
 
-def _members(node: ast.ClassDef) -> tuple[set[str], set[ast.AST]]:
+def _members(node: ast.ClassDef) -> tuple[set[str], set[ast.Attribute]]:
     """What a class defines, and where its methods do so."""
-    names, stores = bound(node.body), set()
+    names = bound(node.body)
+    stores: set[ast.Attribute] = set()
     for method in node.body:
         if isinstance(method, FUNCTIONS) and method.args.args:
             me = method.args.args[0].arg
@@ -216,7 +229,7 @@ def _members(node: ast.ClassDef) -> tuple[set[str], set[ast.AST]]:
     return names | {store.attr for store in stores}, stores
 
 
-def _is_store(node: ast.AST) -> bool:
+def _is_store(node: ast.AST) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
 
 
@@ -232,13 +245,14 @@ def _texts(nodes: list[ast.AST]) -> Iterator[str]:
 def _imported(tree: ast.Module, units: Mapping[str, str]) -> Iterator[tuple[str, Key]]:
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module in units:
-            yield from ((binds(alias), (node.module, alias.name)) for alias in node.names)
+            yield from ((binds(alias), (node.module or "", alias.name)) for alias in node.names)
 
 
 def _asked(nodes: list[ast.AST]) -> set[str]:
     """What objects are asked for that may not have it."""
     calls = [n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "id", "") in _ASKING]
-    return {call.args[1].value for call in calls if isinstance(call.args[1], ast.Constant)}
+    names = (call.args[1].value for call in calls if isinstance(call.args[1], ast.Constant))
+    return {name for name in names if isinstance(name, str)}
 
 
 def _run_at_once(node: ast.ClassDef) -> Iterator[ast.AST]:

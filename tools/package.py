@@ -20,7 +20,10 @@ from tools.layers import ROOT, device_files, imported
 
 
 def version(root: Path = ROOT) -> str:
-    return re.search(r'^VERSION = "(.+)"$', (root / "firmware/version.py").read_text(), re.MULTILINE)[1]
+    found = re.search(r'^VERSION = "(.+)"$', (root / "firmware/version.py").read_text(), re.MULTILINE)
+    if found is None:
+        raise cli.Failed("firmware/version.py names no VERSION")
+    return found[1]
 
 
 def engines(root: Path = ROOT) -> list[str]:

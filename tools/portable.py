@@ -14,7 +14,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,20 +103,20 @@ def _outcome(lines: list[str], text: str, otherwise: str) -> Outcome:
 
 def word_sizes() -> tuple[int, ...]:
     """The word sizes there is an interpreter for here. Raises InterpreterError when there is none at all."""
-    found = []
+    found, missing = [], None
     for bits in WORD_SIZES:
         try:
             interpreter.find(bits)
             found.append(bits)
         except interpreter.InterpreterError as error:
             missing = error
-    if not found:
+    if missing and not found:
         raise missing
     return tuple(found)
 
 
 def _everywhere(
-    bits: list[int], versions: list[str], tests: list[Path]
+    bits: Iterable[int], versions: list[str], tests: list[Path]
 ) -> Iterator[tuple[str, Path, Outcome]]:
     """Every file on every interpreter that was asked for. Raises InterpreterError and NodeError."""
     for python in [interpreter.find(size) for size in bits]:

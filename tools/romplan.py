@@ -53,7 +53,7 @@ class Image:
             elif first < last:
                 for i in range(first, last, _CHUNK):
                     part = content[i : min(i + _CHUNK, last)]
-                    yield f"rom_put({at + begin + i}, {base64.b64encode(part)})", len(part)
+                    yield f"rom_put({at + begin + i}, {base64.b64encode(part)!r})", len(part)
             begin += len(content)
 
 

@@ -13,6 +13,7 @@ from tools.mpy import CompileError
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 _LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+Loop = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _IN_CLASS = "__module__"  # in the scope of every class, and of nothing else
 
 
@@ -42,7 +43,7 @@ class Scoped(ast.NodeTransformer):
     def class_scope(self, node: ast.ClassDef) -> Mapping[str, str]:
         return {name: name for name in bound(node.body)}
 
-    def loop_scope(self, node: ast.AST) -> Mapping[str, str]:
+    def loop_scope(self, node: Loop) -> Mapping[str, str]:
         """What a comprehension binds."""
         return {name: name for name in targets(node)}
 
@@ -53,17 +54,23 @@ class Scoped(ast.NodeTransformer):
         """Whether a scope binds it."""
         return any(name in scope for scope in self.scopes)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+    def _defined(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         node.decorator_list = [self.visit(each) for each in node.decorator_list]
         new = self.named(node.name)
         node.body = self._function(node.args, node.body)
         node.name = new
         return node
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._defined(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self._defined(node)
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
-        node.body = self._function(node.args, [ast.Expr(node.body)])[0].value
+        body = ast.Expr(node.body)
+        self._function(node.args, [body])
+        node.body = body.value
         return node
 
     def _function(self, arguments: ast.arguments, body: list[ast.stmt]) -> list[ast.stmt]:
@@ -89,7 +96,7 @@ class Scoped(ast.NodeTransformer):
         node.name = new
         return node
 
-    def _loop(self, node: ast.AST) -> ast.AST:
+    def _loop(self, node: Loop) -> ast.AST:
         first = node.generators[0]
         outside, first.iter = self.visit(first.iter), ast.Constant(None)
         self.scopes.append(self.loop_scope(node))
@@ -101,9 +108,10 @@ class Scoped(ast.NodeTransformer):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _loop
 
 
-def own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
+def own_nodes(body: Iterable[ast.AST]) -> list[ast.AST]:
     """All nodes of a scope, functions, classes and comprehensions in it as closed boxes."""
-    found, waiting = [], list(body)
+    found: list[ast.AST] = []
+    waiting = list(body)
     while waiting:
         node = waiting.pop()
         found.append(node)
@@ -137,7 +145,7 @@ def binds(alias: ast.alias) -> str:
     return alias.asname or alias.name
 
 
-def targets(loop: ast.AST) -> set[str]:
+def targets(loop: Loop) -> set[str]:
     """What a comprehension binds."""
     return {n.id for part in loop.generators for n in ast.walk(part.target) if isinstance(n, ast.Name)}
 

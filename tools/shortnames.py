@@ -88,7 +88,7 @@ def chosen(groups: Iterable[Group]) -> dict[Key, str]:
     return new
 
 
-def _rank(key: Key) -> tuple:
+def _rank(key: Key) -> tuple[bool, bool, bytes, Key]:
     """Who chooses first: what many units use, then what several may, what is private to one at last."""
     unit, name = key
     return name not in COMMON, bool(unit) and name.startswith("_"), _digest(name, ""), key

@@ -196,7 +196,9 @@ class Run:
     def power_on(self) -> None:
         self.device.power_on()
         self.device.board.fed.clear()
-        loops = self.device.app.supervisor.loops
+        supervisor = self.device.app.supervisor
+        assert supervisor
+        loops = supervisor.loops
         loops[:] = [(name, loop, MORE_SILENT * ms, timer) for name, loop, ms, timer in loops]
         self.witness.adopt()
 

@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from tools import cli, interpreter, smoke_thinger
-from tools.acts import Act, ActFailedError, Facts, about, must, play
+from tools.acts import Act, ActFailedError, Facts, about, heater, must, play
 from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.model import Served
 from tools.cloud.nouns import Plan
@@ -79,9 +79,7 @@ async def regulate(stage: Stage, facts: Facts) -> None:
     """The heater goes on below and off above the setpoint, and on again."""
     stage.want("9", _SETPOINT_C)
     for on in (True, False, True):
-        await stage.until(
-            f"the heater goes {'on' if on else 'off'}", lambda on=on: stage.on("heater") == on, 20
-        )
+        await heater(stage, on, 20)
         off_by = stage.world.sensor_c - _SETPOINT_C
         must(off_by < _SLACK_C if on else off_by > -_SLACK_C, f"heater {on} at {off_by:+.2f} degrees")
     must(abs(stage.world.sensor_c - _SETPOINT_C) < 2 * _SLACK_C, f"the room has {stage.world.sensor_c:.1f}")
@@ -243,7 +241,7 @@ def _played(transport: str, options: argparse.Namespace) -> bool:
 async def _play(console: Console, transport: str, options: argparse.Namespace) -> Facts:
     started = time.monotonic()
 
-    def show(event: tuple) -> None:
+    def show(event: tuple[Any, ...]) -> None:
         if options.verbose and event[0] == "line":
             console.print("       ", event[1], style="dim")
         elif options.verbose and event[0] in ("third_area", "panic", "reset", "wdt", "crash"):
@@ -252,8 +250,8 @@ async def _play(console: Console, transport: str, options: argparse.Namespace) -
     arguments: dict[str, Any] = {"tree": options.tree, "on_event": show} | board(options)
     found = interpreter.find(options.bits)
     if options.api == "thinger":
-        async with smoke_thinger.ThingerStage(found, **arguments) as stage:
-            facts = await smoke_thinger.story(stage, console.print)
+        async with smoke_thinger.ThingerStage(found, **arguments) as thinger:
+            facts = await smoke_thinger.story(thinger, console.print)
     else:
         arguments |= {"transport": transport, "plan": PLAN} | of(options.api)
         async with Stage(found, **arguments) as stage:

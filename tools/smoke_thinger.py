@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tools.acts import Act, Facts, about, must, play
+from tools.acts import Act, Facts, about, heater, must, play
 from tools.cloud.demo import (
     THINGER_CREDENTIAL,
     THINGER_DEVICE,
@@ -24,9 +24,9 @@ class ThingerStage(Stage):
     account: Account
 
     def __init__(
-        self, *args: Any, edit: Callable[[dict], None] = lambda config: None, **options: Any
+        self, *args: Any, edit: Callable[[dict[str, Any]], None] = lambda config: None, **options: Any
     ) -> None:
-        def to_thinger(config: dict) -> None:
+        def to_thinger(config: dict[str, Any]) -> None:
             keys = {"user": THINGER_USER, "device_id": THINGER_DEVICE, "credential": THINGER_CREDENTIAL}
             host = f"{THINGER_HOST}:{self.site.addresses()['thinger_port']}"
             config["cloud"] = {"api": "thinger", "host": host, "ca_files": config["cloud"]["ca_files"]} | keys
@@ -110,9 +110,7 @@ async def regulate(stage: ThingerStage, facts: Facts) -> None:
     """The heater goes on below and off above the setpoint."""
     await stage.account.write("heater", 19.0)
     for on in (True, False):
-        await stage.until(
-            f"the heater goes {'on' if on else 'off'}", lambda on=on: stage.on("heater") == on, 30
-        )
+        await heater(stage, on, 30)
 
 
 async def watch(stage: ThingerStage, facts: Facts) -> None:

@@ -69,7 +69,7 @@ class Stage:
         heap: str | None = None,
         tree: Path = ROOT,
         transport: str = "https",
-        edit: Callable[[dict], None] = lambda config: None,
+        edit: Callable[[dict[str, Any]], None] = lambda config: None,
         files: Mapping[str, bytes] | None = None,
         powered: bool = True,
         blank: bool = False,
@@ -83,7 +83,7 @@ class Stage:
         device: Device | None = None,
         time_scale: float = 60.0,
         room_c: float = 17.0,
-        on_event: Callable[[tuple], None] = lambda event: None,
+        on_event: Callable[[tuple[Any, ...]], None] = lambda event: None,
         **cloud: Any,
     ) -> None:
         self.interpreter, self.device_id = interpreter, DEVICE_ID
@@ -94,7 +94,7 @@ class Stage:
         self.model = self.site.model
         self.lines: list[str] = []
         self.pins: list[tuple[int, int | None, float]] = []
-        self.config: dict = {}
+        self.config: dict[str, Any] = {}
         self.transport = transport
         self.image, self.chain, self.version = image, chain, version
         self.third_area = ""
@@ -159,7 +159,7 @@ class Stage:
         """Configuration and certificate, for a deploy in place of `install`."""
         return {"config.json": json.dumps(self.config).encode(), CA_FILE: self.site.certs.certificate}
 
-    def _record(self, event: tuple) -> None:
+    def _record(self, event: tuple[Any, ...]) -> None:
         if event[0] == "line":
             self.lines.append(event[1])
         elif event[0] == "pin":

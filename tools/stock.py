@@ -22,6 +22,8 @@ from tools.bootstrap import ROOT, pinned
 FOLDER = ROOT / ".cache" / "stock"
 STUBS = ROOT / ".cache" / "stubs"
 _DONE = "fetched.txt"
+Put = Callable[[str, Path, Mapping[str, str]], None]
+"""Fetches a requirement into a folder, with that environment."""
 
 
 class StockError(Exception):
@@ -45,7 +47,7 @@ def stubs(folder: Path = STUBS, group: str = "stubs") -> list[Path]:
     return sorted(folder.rglob("*.pyi"))
 
 
-def _current(folder: Path, group: str, environment: Mapping[str, str], put: Callable) -> None:
+def _current(folder: Path, group: str, environment: Mapping[str, str], put: Put) -> None:
     """Have in `folder` what a group of pyproject.toml pins; `put` fetches one requirement into a folder."""
     requirements = pinned(ROOT / "pyproject.toml", group)
     with aptroot.only_one_at_a_time(folder.parent, print):

@@ -57,22 +57,27 @@ class _Taker(ast.NodeTransformer):
         self._depth = 0
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        self._depth += 1
-        node.body = [self.visit(each) for each in node.body]
-        self._depth -= 1
+        self._within(node)
         return node
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
-        return self.visit_FunctionDef(node)
+        self._within(node)
+        return node
+
+    def _within(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self._depth += 1
+        node.body = [self.visit(each) for each in node.body]
+        self._depth -= 1
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        if not (self._depth and _is_sentence(node.value)):
+        text = node.value
+        if not (self._depth and isinstance(text, str) and _is_sentence(text)):
             return node
-        if node.value not in self.places:
-            self.places[node.value] = len(self.content)
-            data = node.value.encode()
+        if text not in self.places:
+            self.places[text] = len(self.content)
+            data = text.encode()
             self.content += bytes((len(data),)) + data
-        place = ast.Constant(self.places[node.value])
+        place = ast.Constant(self.places[text])
         return ast.Call(ast.Name(_READER, ast.Load()), [ast.Name("__file__", ast.Load()), place], [])
 
 

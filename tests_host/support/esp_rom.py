@@ -38,7 +38,7 @@ class Rom:
         }
         self._rots, self._dead = rots, dead
         self._stub = False
-        self._at, self._inflate = 0, None
+        self._at, self._inflate = 0, zlib.decompressobj()
 
     def __enter__(self):
         self._fd, self._follower = pty.openpty()

@@ -84,7 +84,7 @@ class MqttDevice(Client):
             for route in self.catalog["mqtt_routes"]
             if "desired_topic" in route["mqtt"]
         ]
-        assert await self.mqtt.subscribe(topics) == [1] * len(topics)
+        assert self.mqtt and await self.mqtt.subscribe(topics) == [1] * len(topics)
 
     async def online(self, site: Any) -> MqttDevice:
         self.prepare()
@@ -95,6 +95,7 @@ class MqttDevice(Client):
     async def publish(self, topic: str, item: Any, qos: int = 1, retain: bool = False) -> int:
         """Reason code of PUBACK."""
         payload = item if isinstance(item, bytes) else json.dumps(item).encode()
+        assert self.mqtt
         return await self.mqtt.send(topic, payload, qos, retain)
 
     async def message(self) -> dict[str, Any]:

@@ -109,6 +109,7 @@ class NodeDevice:
         begun_s = self.loop.time()
         flash = {name: base64.b64encode(content).decode() for name, content in self.flash.items()}
         _send(process, f"{json.dumps(flash)}\n{WRAP_SOON_MS}")
+        assert process.stdout
         while raw := process.stdout.readline():
             line = raw.decode(errors="replace").rstrip("\n")
             if line.startswith('{"why"'):
@@ -155,6 +156,7 @@ class NodeDevice:
 
 
 def _send(process: subprocess.Popen[bytes], text: str) -> None:
+    assert process.stdin
     with contextlib.suppress(BrokenPipeError):  # the end of its output tells
         process.stdin.write(f"{text}\n".encode())
         process.stdin.flush()

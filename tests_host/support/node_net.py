@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import binascii
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from firmware.runtime.clock import Clock
 from netio.errors import NetError
@@ -37,7 +38,7 @@ class Net:
         self, model: Model, faults: Faults, wall: Callable[[], float], broker: SimBroker, authority: str
     ) -> None:
         self.broker, self.authority, self.wall = broker, authority, wall
-        self.cloud = SimNet(model, faults, clock_of(wall), None, [], 0, wall, lambda: True)
+        self.cloud = SimNet(model, faults, clock_of(wall), lambda: 0, [], 0, wall, lambda: True)
         self.cloud.latency_s = _LATENCY_S
         self.dials: list[tuple[int, bool]] = []
         self.news = asyncio.Event()
@@ -83,7 +84,7 @@ class _Socket:
         self.net = net
         self.port = 0
         self.error = ""
-        self.tasks: set[asyncio.Task] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
         for task in self.tasks:
@@ -93,7 +94,7 @@ class _Socket:
         self.close()
         return "="
 
-    def soon(self, coroutine: object) -> None:
+    def soon(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)

@@ -20,10 +20,10 @@ class Terminal:
     def __enter__(self):
         self._fd, follower = pty.openpty()
         env = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "COLUMNS": "120"}
-        pipes = {"stdin": follower, "stdout": follower, "stderr": follower}
         self._process = subprocess.Popen(
-            self._argv, env=env, start_new_session=True, **pipes, **self._options
-        )
+            self._argv, env=env, start_new_session=True, stdin=follower, stdout=follower, stderr=follower,
+            **self._options,
+        )  # fmt: skip
         os.close(follower)
         return self
 

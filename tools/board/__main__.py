@@ -11,8 +11,9 @@ import contextlib
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tools import check_config, cli, interpreter, ports
 from tools.board.hints import Hints
@@ -113,7 +114,7 @@ async def _act(board: VirtualBoard, key: str) -> None:
         await board.power_on()
 
 
-def _show(event: tuple, hints: Hints) -> None:
+def _show(event: tuple[Any, ...], hints: Hints) -> None:
     kind, *values = event
     if kind == "listen" and values[0] != _HTTP:
         return
@@ -131,7 +132,7 @@ def _form(tree: Path, room: bool) -> Form:
     return Form.LINKED if is_firmware and not room else Form.SOURCES
 
 
-def _ca_files(config: dict, beside: Path) -> dict[str, bytes]:
+def _ca_files(config: Mapping[str, Any], beside: Path) -> dict[str, bytes]:
     """The CA files that lie beside the configuration, by the names it uses."""
     names = config.get("cloud", {}).get("ca_files", ())
     return {name: (beside / name).read_bytes() for name in names if (beside / name).is_file()}

@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import binascii
 import datetime
+from collections.abc import Callable
 
 from tools.board.memory import Memory, NoRoomError
 from tools.board.memory_desk import MemoryDesk
 from tools.board.radio import AccessPoint, Radio, WifiError
+from tools.board.world import World
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 CAUSES = {
@@ -76,7 +78,7 @@ _EPOCH = datetime.datetime(2000, 1, 1)
 class ChipError(Exception):
     """What the port would raise; `kind` V, O, E, A or R as in a reply."""
 
-    def __init__(self, kind, text):
+    def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
         self.kind = kind
 
@@ -94,33 +96,39 @@ class Chip:
     """
 
     def __init__(
-        self, world, ms, on_pin, networks=None, dns="127.0.0.1", unique_id=b"\x24\x0a\xc4\x00\x00\x01",
-        memory=None,
-    ):  # fmt: skip
+        self,
+        world: World,
+        ms: Callable[[], float],
+        on_pin: Callable[[int, int | None], None],
+        networks: dict[str, str] | None = None,
+        dns: str = "127.0.0.1",
+        unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
+        memory: MemoryDesk | None = None,
+    ) -> None:
         self.world = world
         self.radio = Radio(networks)
         self.access_point = AccessPoint()
-        self.listen = lambda port: port
-        self.nowhere = lambda stream: 9
-        self.nvs = {}
+        self.listen: Callable[[int], int] = lambda port: port
+        self.nowhere: Callable[[bool], int] = lambda stream: 9
+        self.nvs: dict[str, str] = {}
         self.reset_cause = PWRON_RESET
-        self.wdt_due_ms = None
-        self.ended = None
+        self.wdt_due_ms: float | None = None
+        self.ended: int | None = None
         self.memory = memory or MemoryDesk(Memory(), ms)
         self._ms = ms
         self._on_pin = on_pin
         self._dns = dns
         self._unique_id = unique_id
-        self._modes = {}
-        self._latches = {}
-        self._pulls = {}
-        self._driven = {}
+        self._modes: dict[int, int] = {}
+        self._latches: dict[int, int] = {}
+        self._pulls: dict[int, int | None] = {}
+        self._driven: dict[int, int] = {}
         self.reset(PWRON_RESET)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Chip(cause={CAUSES[self.reset_cause]}, driven={self._driven}, {self.radio})"
 
-    def reset(self, cause):
+    def reset(self, cause: int) -> None:
         """Start anew. A soft reset leaves the hardware as it is; any other releases pins, radio and watchdog; only
         a power-on also forgets the RTC's time and memory."""
         self.reset_cause = cause
@@ -138,14 +146,14 @@ class Chip:
         self._hostname = "mpy-esp32"
         self._power_save = 1
         self._country = "XX"
-        self._fixed = None
+        self._fixed: str | None = None
         self._wdt_ms = 0
         self.wdt_due_ms = None
         if cause == PWRON_RESET:
             self._rtc_memory = b""
             self._rtc_offset = datetime.timedelta(milliseconds=-self._ms())
 
-    def release(self):
+    def release(self) -> None:
         """Every pin back to input, as in reset and without power."""
         for gpio in list(self._driven):
             self._drive(gpio, None)
@@ -153,11 +161,11 @@ class Chip:
         self._latches.clear()
         self._pulls.clear()
 
-    def levels(self):
+    def levels(self) -> dict[int, int]:
         """gpio -> level of the pins that are driven, as the world holds them."""
         return {gpio: self.world.level(gpio) for gpio in sorted(self._driven)}
 
-    def answer(self, line):
+    def answer(self, line: str) -> str | None:
         """One request line of the shims -> one reply line, or None when the program ends here."""
         if self.ctrl_c and not line.startswith(_NOT_THE_PROGRAMS):
             self.ctrl_c = False
@@ -174,8 +182,8 @@ class Chip:
 
     # Pins
 
-    def _do_pin(self, gpio, mode, pull, value):
-        gpio = _pin(gpio)
+    def _do_pin(self, pin: str, mode: str, pull: str, value: str) -> None:
+        gpio = _pin(pin)
         if value != "-1":
             self._latches[gpio] = int(value)
         if mode != "None":
@@ -187,21 +195,21 @@ class Chip:
             self._pulls[gpio] = 1 if bits & _PULL_UP else 0 if bits & _PULL_DOWN else None
         self._refresh(gpio)
 
-    def _do_set(self, gpio, value):
-        gpio = _pin(gpio)
+    def _do_set(self, pin: str, value: str) -> None:
+        gpio = _pin(pin)
         self._latches[gpio] = int(value)
         self._refresh(gpio)
 
-    def _do_get(self, gpio):
-        gpio = _pin(gpio)
+    def _do_get(self, pin: str) -> int:
+        gpio = _pin(pin)
         return self.world.level(gpio, self._pulls.get(gpio))
 
-    def _refresh(self, gpio):
+    def _refresh(self, gpio: int) -> None:
         mode, level = self._modes.get(gpio, 0), self._latches.get(gpio, 0)
         released = not mode & _OUT_BIT or (mode & _OPEN_DRAIN_BIT and level)
         self._drive(gpio, None if released else level)
 
-    def _drive(self, gpio, level):
+    def _drive(self, gpio: int, level: int | None) -> None:
         before = self._driven.pop(gpio, None)
         if level is not None:
             self._driven[gpio] = level
@@ -211,58 +219,58 @@ class Chip:
 
     # ADC
 
-    def _do_adc(self, gpio):
+    def _do_adc(self, gpio: str) -> None:
         if _pin(gpio) not in _ADC1 and _pin(gpio) not in _ADC2:
             raise ChipError("V", "invalid pin")
 
-    def _do_uv(self, gpio, atten):
+    def _do_uv(self, gpio: str, atten: str) -> int:
         self._do_adc(gpio)
         if self.radio.active and int(gpio) in _ADC2:
             raise ChipError("E", "116 ESP_ERR_TIMEOUT")
         least_mv, most_mv = _ADC_RANGE_MV[int(atten)]
         return 1000 * min(max(round(self.world.microvolts(int(gpio)) / 1000), least_mv), most_mv)
 
-    def _do_raw(self, gpio, atten):
+    def _do_raw(self, gpio: str, atten: str) -> int:
         least_mv, most_mv = _ADC_RANGE_MV[int(atten)]
         return round((self._do_uv(gpio, atten) / 1000 - least_mv) * 4095 / (most_mv - least_mv))
 
     # Watchdog, resets, identity
 
-    def _do_wdt(self, timeout_ms):
+    def _do_wdt(self, timeout_ms: str) -> None:
         if int(timeout_ms) <= 0:
             raise ChipError("V", "WDT timeout too short")
         self._wdt_ms = int(timeout_ms)
         self._do_feed()
 
-    def _do_feed(self):
+    def _do_feed(self) -> None:
         self.wdt_due_ms = self._ms() + self._wdt_ms
 
-    def _do_reset(self):
+    def _do_reset(self) -> None:
         self.ended = HARD_RESET
 
-    def _do_soft(self, raw="0"):
+    def _do_soft(self, raw: str = "0") -> None:
         self.raw_repl = raw == "1"
         self.ended = SOFT_RESET
 
-    def _do_repl(self, waits):
+    def _do_repl(self, waits: str) -> None:
         self.at_repl = True
         self.at_prompt = waits == "1"
         self.ctrl_c = False
 
-    def _do_constant(self, module, name):
+    def _do_constant(self, module: str, name: str) -> int:
         if name not in _CONSTANTS[module]:
             raise ChipError("A", name)
         return _CONSTANTS[module][name]
 
-    def _do_cause(self):
+    def _do_cause(self) -> int:
         return self.reset_cause
 
-    def _do_uid(self):
+    def _do_uid(self) -> str:
         return self._unique_id.hex()
 
     # Real-time clock
 
-    def _do_rtc(self, *fields):
+    def _do_rtc(self, *fields: str) -> str | None:
         now = _EPOCH + datetime.timedelta(milliseconds=self._ms())
         if fields:
             year, month, day, _weekday, hour, minute, second, micros = map(int, fields)
@@ -274,7 +282,7 @@ class Chip:
         t = now + self._rtc_offset
         return f"{t.year} {t.month} {t.day} {t.weekday()} {t.hour} {t.minute} {t.second} {t.microsecond}"
 
-    def _do_mem(self, data=None):
+    def _do_mem(self, data: str | None = None) -> str | None:
         if data is None:
             return self._rtc_memory.hex()
         if len(data) // 2 > _RTC_MEMORY_MAX:
@@ -284,13 +292,13 @@ class Chip:
 
     # Wi-Fi
 
-    def _do_active(self, on=None):
+    def _do_active(self, on: str | None = None) -> int:
         if on is not None:
             self._power(on == "1", "wifi")
             self.radio.set_active(on == "1", self._ms())
         return int(self.radio.active)
 
-    def _power(self, on, name):
+    def _power(self, on: bool, name: str) -> None:
         try:
             if not self.memory.radio(on, name):
                 self.panicked = "Wi-Fi was started before the stack of a thread that ended was back"
@@ -298,48 +306,48 @@ class Chip:
         except NoRoomError:
             raise ChipError("R", "Wifi Unknown Error 0x0101") from None
 
-    def _do_socket(self, fd):
+    def _do_socket(self, fd: str) -> object:
         """A socket is wanted. Who has lost the network has no way to anybody; a program that never had one has the
         host's, for whoever tries something else than Wi-Fi."""
         if not self.radio.connected(self._ms()) and self.radio.lost and not self.access_point.active:
             return "down"
         return self.memory.answer("socket", fd)
 
-    def _do_connect(self, ssid, password, bssid="."):
+    def _do_connect(self, ssid: str, password: str, bssid: str = ".") -> None:
         self.radio.connect(_text(ssid), _text(password), self._ms(), binascii.unhexlify(bssid[1:]) or None)
 
-    def _do_scan(self):
+    def _do_scan(self) -> str:
         found = self.radio.scan(self._ms())
         return " ".join(
             f".{ssid.encode().hex()} .{bssid.hex()} {channel} {dbm} {security}"
             for ssid, bssid, channel, dbm, security, _ in found
         )
 
-    def _do_zombie(self):
+    def _do_zombie(self) -> int:
         """Whether packets vanish although the station is joined."""
         return int(self.radio.zombie and self.radio.connected(self._ms()))
 
-    def _do_country(self, code=None):
+    def _do_country(self, code: str | None = None) -> str | None:
         if code is None:
             return self._country
         self._country = _text(code)
         return None
 
-    def _do_disconnect(self):
+    def _do_disconnect(self) -> None:
         self.radio.disconnect(self._ms())
 
-    def _do_connected(self):
+    def _do_connected(self) -> int:
         return int(self.radio.connected(self._ms()))
 
-    def _do_status(self):
+    def _do_status(self) -> int:
         return self.radio.status(self._ms())
 
-    def _do_rssi(self):
+    def _do_rssi(self) -> int:
         if not self.radio.connected(self._ms()):
             raise ChipError("O", "Wifi Not Connected")
         return self.radio.joined.dbm if self.radio.joined else -57
 
-    def _do_ifconfig(self, *fixed):
+    def _do_ifconfig(self, *fixed: str) -> str | None:
         if fixed == ("dhcp",):
             if self._fixed is None:
                 raise ChipError("R", "Wifi Unknown Error 0x5004")
@@ -354,7 +362,7 @@ class Chip:
             return self._fixed
         return f"192.168.4.20 255.255.255.0 192.168.4.1 {self._dns}"
 
-    def _do_config(self, name, value=None):
+    def _do_config(self, name: str, value: str | None = None) -> object:
         owner, attribute = {
             "reconnects": (self.radio, "reconnects"),
             "pm": (self, "_power_save"),
@@ -368,19 +376,19 @@ class Chip:
         setattr(owner, attribute, _text(value) if name == "hostname" else int(value))
         return None
 
-    def _do_ap_active(self, on=None):
+    def _do_ap_active(self, on: str | None = None) -> int:
         if on is not None:
             self._power(on == "1", "ap")
             self.access_point.set_active(on == "1")
         return int(self.access_point.active)
 
-    def _do_ap_connected(self):
+    def _do_ap_connected(self) -> int:
         return int(self.access_point.stations > 0)
 
-    def _do_ap_ifconfig(self):
+    def _do_ap_ifconfig(self) -> str:
         return "192.168.4.1 255.255.255.0 192.168.4.1 0.0.0.0"
 
-    def _do_ap_config(self, *words):
+    def _do_ap_config(self, *words: str) -> object:
         settings = self.access_point.settings
         names, values = words[::2], words[1::2]
         if not settings.keys() >= set(names) or (not values and names[0] == "key"):
@@ -391,15 +399,15 @@ class Chip:
         self.access_point.configure(dict(zip(names, texts, strict=True)))
         return None
 
-    def _do_nowhere(self, stream):
+    def _do_nowhere(self, stream: str) -> int:
         return self.nowhere(stream == "1")
 
-    def _do_listen(self, port):
+    def _do_listen(self, port: str) -> int:
         return self.listen(int(port))
 
     # Non-volatile storage
 
-    def _do_nvs(self, key, value=None):
+    def _do_nvs(self, key: str, value: str | None = None) -> str:
         if value is not None:
             self.nvs[key] = value
         elif key not in self.nvs:
@@ -407,7 +415,7 @@ class Chip:
         return self.nvs[key]
 
 
-def _pin(word):
+def _pin(word: str) -> int:
     gpio = int(word) if word.isdigit() else -1
     if gpio not in _PINS:
         raise ChipError("V", "invalid pin")
@@ -416,6 +424,6 @@ def _pin(word):
     return gpio
 
 
-def _text(word):
+def _text(word: str) -> str:
     """Texts travel as hex with a dot in front, so that empty ones and blanks survive."""
     return binascii.unhexlify(word[1:]).decode()

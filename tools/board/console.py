@@ -44,6 +44,7 @@ class _Cable(asyncio.Protocol):
         self._console = console
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         if self._console._client is None:
             self._console._client = transport

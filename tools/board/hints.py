@@ -5,6 +5,8 @@ Each hint is given once. Pure.
 
 from __future__ import annotations
 
+from typing import Any
+
 _MEMORY = """\
 a plain ESP32 has no more memory than this board: take cloud.transport https or auto, fewer outputs and sensors, or
   give the board more with --heap 4m"""
@@ -23,7 +25,7 @@ class Hints:
     def __init__(self) -> None:
         self._given: set[str] = set()
 
-    def of(self, event: tuple) -> str:
+    def of(self, event: tuple[Any, ...]) -> str:
         """What helps against this event of the board, "" for nothing or what was said before."""
         kind, *values = event
         found = _MEMORY if kind == "third_area" else ""

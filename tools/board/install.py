@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from firmware.core import romslot
 from tools.linkcache import linked
@@ -25,7 +26,7 @@ class Form(enum.Enum):
 
 def install(
     flash: Path,
-    config: Mapping,
+    config: Mapping[str, Any],
     root: Path,
     files: Mapping[str, bytes] | None = None,
     form: Form = Form.SOURCES,

@@ -63,8 +63,10 @@ class Run:
         process: asyncio.subprocess.Process,
         on_line: Callable[[str], None],
         on_data: Callable[[bytes], None],
-    ):
-        self._process = process
+    ) -> None:
+        assert process.stdin
+        assert process.stdout
+        self._process, self._input, self._output = process, process.stdin, process.stdout
         self._on_line = on_line
         self._on_data = on_data
         self._reading = asyncio.ensure_future(self._read())
@@ -128,19 +130,19 @@ class Run:
 
     def type(self, data: bytes) -> None:
         """Bytes for its standard input."""
-        self._process.stdin.write(data)
+        self._input.write(data)
 
     async def kill(self) -> None:
         """End it as a power cut does, then hand over what it had already printed."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        self._process.stdin.close()
+        self._input.close()
         await self._process.wait()
         await self._reading
 
     async def _read(self) -> None:
         rest, at_repl = b"", False
-        while data := await self._process.stdout.read(4096):
+        while data := await self._output.read(4096):
             data, begins, more = data.partition(REPL_BEGINS)
             self._on_data(data + more)
             if at_repl:

@@ -11,7 +11,9 @@ nothing answers a new one while the association is a `zombie`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 STAT_IDLE = 1000
 STAT_CONNECTING = 1001
@@ -50,37 +52,37 @@ class Radio:
     `on_link(up)`: it has joined a network, or has lost or left it; `lost`: the latter was the last.
     """
 
-    def __init__(self, networks=None):
+    def __init__(self, networks: dict[str, str] | None = None) -> None:
         self.networks = networks
-        self.on_link = lambda up: None
-        self.points = []
+        self.on_link: Callable[[bool], object] = lambda up: None
+        self.points: list[Point] = []
         self.air = True
         self.zombie = False
         self.off()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Radio(phase={self._phase}, reason={self._reason}, air={self.air})"
 
-    def off(self):
+    def off(self) -> None:
         """As after a reset: nothing active, nothing asked for."""
         self.active = False
         self.reconnects = -1  # -1 = for ever, the port's default
         self.ssid = ""
-        self.bssid = None
-        self.joined = None
+        self.bssid: bytes | None = None
+        self.joined: Point | None = None
         self._password = ""
         self._phase = "idle"  # idle, joining, up
         self._reason = 0
-        self._until = 0
+        self._until: float = 0
         self._wanted = False
         self._losses = 0
         self.lost = False
 
-    def _link(self, up):
+    def _link(self, up: bool) -> None:
         self.lost = not up
         self.on_link(up)
 
-    def _leave(self):
+    def _leave(self) -> None:
         was_up = self._phase == "up"
         if self._phase != "idle":
             self._phase, self._reason = "idle", _LEFT
@@ -88,13 +90,13 @@ class Radio:
         if was_up:
             self._link(False)
 
-    def set_active(self, active, now_ms):
+    def set_active(self, active: bool, now_ms: float) -> None:
         self._settle(now_ms)
         if not active:
             self._leave()
         self.active = active
 
-    def scan(self, now_ms):
+    def scan(self, now_ms: float) -> list[tuple[str, bytes, int, int, int, bool]]:
         """(ssid, bssid, channel, dBm, security, hidden) of each access point; of a hidden one no name."""
         self._settle(now_ms)
         if not self.active:
@@ -106,11 +108,11 @@ class Radio:
             for p in self._points()
         ]
 
-    def _points(self):
+    def _points(self) -> list[Point]:
         named = [Point(ssid, password) for ssid, password in (self.networks or {}).items()]
         return named + self.points if self.air else []
 
-    def connect(self, ssid, password, now_ms, bssid=None):
+    def connect(self, ssid: str, password: str, now_ms: float, bssid: bytes | None = None) -> None:
         """Start to join. Refused while joining and while joined, as the ESP-IDF driver refuses it."""
         self._settle(now_ms)
         if not self.active:
@@ -125,17 +127,17 @@ class Radio:
         self._losses = 0
         self._join(now_ms)
 
-    def disconnect(self, now_ms):
+    def disconnect(self, now_ms: float) -> None:
         self._settle(now_ms)
         if not self.active:
             raise WifiError("Wifi Not Started")
         self._leave()
 
-    def connected(self, now_ms):
+    def connected(self, now_ms: float) -> bool:
         self._settle(now_ms)
         return self._phase == "up"
 
-    def status(self, now_ms):
+    def status(self, now_ms: float) -> int:
         """As the port ranks it: joined, then a reason that tells something, then still trying."""
         self._settle(now_ms)
         if self._phase == "up":
@@ -148,18 +150,18 @@ class Radio:
             return STAT_CONNECTING
         return self._reason or STAT_IDLE
 
-    def set_air(self, on, now_ms):
+    def set_air(self, on: bool, now_ms: float) -> None:
         """The access point disappears or comes back."""
         self._settle(now_ms)
         self.air = on
         if not on and self._phase == "up":
             self._lose(BEACON_TIMEOUT, now_ms)
 
-    def _join(self, now_ms):
+    def _join(self, now_ms: float) -> None:
         self._phase = "joining"
         self._until = now_ms + (_JOIN_MS if self._refusal() is None else _FAIL_MS)
 
-    def _settle(self, now_ms):
+    def _settle(self, now_ms: float) -> None:
         """Play what happened up to now."""
         while self._phase == "joining" and now_ms >= self._until:
             refusal = self._refusal()
@@ -170,7 +172,7 @@ class Radio:
             else:
                 self._lose(refusal, self._until)
 
-    def _refusal(self):
+    def _refusal(self) -> int | None:
         """Why the station may not join, None if it may: the first access point of the name that it finds, as the port
         leaves it to the driver's fast scan, or the one that was asked for."""
         self.joined = None
@@ -184,7 +186,7 @@ class Radio:
                 return None
         return NO_AP_FOUND
 
-    def _lose(self, reason, now_ms):
+    def _lose(self, reason: int, now_ms: float) -> None:
         was_up = self._phase == "up"
         self._phase, self._reason = "idle", reason
         if was_up:
@@ -193,7 +195,7 @@ class Radio:
         if self._wanted and self._may_retry():
             self._join(now_ms)
 
-    def _may_retry(self):
+    def _may_retry(self) -> bool:
         return self.reconnects < 0 or self._losses <= self.reconnects
 
 
@@ -205,24 +207,24 @@ class AccessPoint:
     """The second interface. `stations`: how many have joined it. `seen`: what was on the air since power-up, in order:
     (ssid, security)."""
 
-    def __init__(self):
-        self.seen = []
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, int]] = []
         self.off()
 
-    def off(self):
+    def off(self) -> None:
         """As after a reset."""
         self.active = False
         self.stations = 0
-        self.settings = {"ssid": "ESP_000001", "security": 0, "key": "", "max_clients": 4}
+        self.settings: dict[str, Any] = {"ssid": "ESP_000001", "security": 0, "key": "", "max_clients": 4}
 
-    def set_active(self, active):
+    def set_active(self, active: bool) -> None:
         if active and not self.active:
             self._show(self.settings)
         self.active = active
 
-    def configure(self, settings):
+    def configure(self, settings: Mapping[str, Any]) -> None:
         """All of `settings` or none of them."""
-        new = self.settings | settings
+        new = {**self.settings, **settings}
         if new["security"] not in _SECURITY_MODES:
             raise WifiError("Wifi Invalid Argument")
         if new["security"] and not 8 <= len(new["key"].encode()) < 64:
@@ -232,5 +234,5 @@ class AccessPoint:
             self._show(new)
         self.settings = new
 
-    def _show(self, settings):
+    def _show(self, settings: Mapping[str, Any]) -> None:
         self.seen.append((settings["ssid"], settings["security"]))

@@ -12,6 +12,7 @@ import functools
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from firmware.core import romslot
 from tools import payload, romplan, stock
@@ -29,7 +30,7 @@ def erased(path: Path, size: int = romplan.ROM_BYTES) -> Path:
     return path
 
 
-def fill(path: Path, tree: Path, files: Mapping[str, bytes], config: Mapping) -> Path:
+def fill(path: Path, tree: Path, files: Mapping[str, bytes], config: Mapping[str, Any]) -> Path:
     """Write the units of `tree` to the beginning of the partition, as a first deploy does. `files`: what else goes
     there, Python as a deploy compiles it, or instead. Raises tools.mpy.CompileError."""
     more = {
@@ -57,7 +58,7 @@ def _code(name: str, text: bytes) -> bytes:
 
 
 @functools.cache
-def built_in() -> tempfile.TemporaryDirectory:
+def built_in() -> tempfile.TemporaryDirectory[str]:
     """The built-in modules, one by one and as IMAGE, for as long as this process lives."""
     folder = tempfile.TemporaryDirectory(prefix="board-rom-")
     modules = {name: compiled(path) for name, path in stock.modules().items()}

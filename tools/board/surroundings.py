@@ -58,7 +58,7 @@ def _addresses(host: str, names: list[Any]) -> list[str]:
     if names:
         return []
     try:
-        return [row[4][0] for row in socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_DGRAM)]
+        return [str(row[4][0]) for row in socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_DGRAM)]
     except OSError:
         return []
 

@@ -18,6 +18,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tools.board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
 from tools.board.console import Console
@@ -59,10 +60,10 @@ class VirtualBoard:
         dns: str = "127.0.0.1",
         networks: dict[str, str] | None = None,
         on_line: Callable[[str], None] = lambda text: None,
-        on_event: Callable[[tuple], None] = lambda event: None,
+        on_event: Callable[[tuple[Any, ...]], None] = lambda event: None,
         rom: Path | None = None,
         memory: Memory | None = None,
-    ):
+    ) -> None:
         self.world = world
         judged = not heap and interpreter.bits == 32
         memory = memory or Memory("psram" if heap else TIGHTEST, judged=judged)
@@ -82,9 +83,9 @@ class VirtualBoard:
         self._on_event = on_event
         self.console = Console(self.type)
         self._typed: list[bytes] = []
-        self._typing: set[asyncio.Task] = set()
-        self._life: asyncio.Task | None = None
-        self._ended: asyncio.Future | None = None
+        self._typing: set[asyncio.Future[None]] = set()
+        self._life: asyncio.Task[None] | None = None
+        self._ended: asyncio.Future[int] | None = None
         self._program: Run | None = None
         self._news = asyncio.Event()
         self._token = ""
@@ -133,8 +134,7 @@ class VirtualBoard:
 
     async def reset(self) -> None:
         """Reset the running program from outside, as a crash of the chip would."""
-        if self._running():
-            self._ended.set_result(HARD_RESET)
+        self._end(HARD_RESET)
 
     async def ctrl_c(self) -> None:
         """Type Ctrl-C at the board's console.
@@ -246,10 +246,15 @@ class VirtualBoard:
             due_ms = self.chip.wdt_due_ms
             if due_ms is not None and _now_ms() >= due_ms and self._running():
                 self._emit("wdt")
-                self._ended.set_result(WDT_RESET)
+                self._end(WDT_RESET)
 
     def _running(self) -> bool:
         return self._ended is not None and not self._ended.done()
+
+    def _end(self, cause: int) -> None:
+        """The program that runs is over."""
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(cause)
 
     def _sync(self) -> None:
         now_ms = _now_ms()
@@ -266,7 +271,7 @@ class VirtualBoard:
         if self.chip.panicked:
             self._emit("panic", self.chip.panicked)
         if self.chip.ended is not None:
-            self._ended.set_result(self.chip.ended)
+            self._end(self.chip.ended)
         elif ran and self.chip.at_repl:
             self._emit("repl")
         return reply
@@ -325,6 +330,7 @@ class _Wire(asyncio.Protocol):
         self._greeting: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._board._wires.add(transport)
 

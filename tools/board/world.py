@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
+from typing import Any
 
-DEMO_WIRING = {
+Wiring = Mapping[str, Mapping[str, Any]]
+
+DEMO_WIRING: Wiring = {
     "pump": {"gpio": 16, "active": 1},
     "heater": {"gpio": 17, "active": 0},
     "led": {"gpio": 2, "active": 1},
@@ -42,7 +46,15 @@ class World:
     is not scaled. `hour`: time of day at the start, 0..24. Temperatures in degrees Celsius, light in lux.
     """
 
-    def __init__(self, seed=0, wiring=None, time_scale=1.0, room_c=17.0, outside_c=8.0, hour=9.0):
+    def __init__(
+        self,
+        seed: int = 0,
+        wiring: Wiring | None = None,
+        time_scale: float = 1.0,
+        room_c: float = 17.0,
+        outside_c: float = 8.0,
+        hour: float = 9.0,
+    ) -> None:
         self.wiring = DEMO_WIRING if wiring is None else wiring
         self.time_scale = time_scale
         self.room_c = room_c
@@ -51,18 +63,18 @@ class World:
         self.hour = hour
         self._rng = random.Random(seed)
         self._heat = 0.0  # share of full power that reaches the room, follows the relay slowly
-        self._driven = {}  # gpio -> level the chip drives
-        self._stuck = {}  # gpio -> level, whatever the chip does
-        self._pressed_ms = {}  # gpio -> how long the finger stays
-        self._broken = {}  # role -> "open" or "short"
-        self._fixed_lux = None
+        self._driven: dict[int, int] = {}  # gpio -> level the chip drives
+        self._stuck: dict[int, int] = {}  # gpio -> level, whatever the chip does
+        self._pressed_ms: dict[int, float] = {}  # gpio -> how long the finger stays
+        self._broken: dict[str, str | None] = {}  # role -> "open" or "short"
+        self._fixed_lux: float | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"World(room_c={self.room_c:.2f}, heater_on={self.heater_on}, lux={self.lux:.0f})"
 
     # Time
 
-    def advance(self, dt_ms):
+    def advance(self, dt_ms: float) -> None:
         """Let `dt_ms` milliseconds (>= 0, before scaling) pass."""
         held = self._pressed_ms
         self._pressed_ms = {gpio: left - dt_ms for gpio, left in held.items() if left > dt_ms}
@@ -72,7 +84,7 @@ class World:
             self._step(step_s)
             left_s -= step_s
 
-    def _step(self, dt_s):
+    def _step(self, dt_s: float) -> None:
         self._heat += (self.heater_on - self._heat) * _share(dt_s, _HEATER_LAG_S)
         target_c = self.outside_c + _HEATER_GAIN_C * self._heat
         self.room_c += (target_c - self.room_c) * _share(dt_s, _ROOM_LAG_S)
@@ -81,14 +93,14 @@ class World:
 
     # The chip's side of the pins
 
-    def drive(self, gpio, level):
+    def drive(self, gpio: int, level: int | None) -> None:
         """The chip drives a pin to 0 or 1, or lets it go (None)."""
         if level is None:
             self._driven.pop(gpio, None)
         else:
             self._driven[gpio] = int(bool(level))
 
-    def level(self, gpio, pull=None):
+    def level(self, gpio: int, pull: int | None = None) -> int:
         """The level a digital read finds, 0 or 1: what is stuck, held, driven, pulled by the chip, or at rest."""
         if gpio in self._stuck:
             return self._stuck[gpio]
@@ -98,7 +110,7 @@ class World:
             return self._driven[gpio]
         return 1 - self._active(gpio) if pull is None else pull
 
-    def microvolts(self, gpio):
+    def microvolts(self, gpio: int) -> int:
         """The voltage on an analog pin, 0..3,300,000 microvolts, with noise. A pin without a divider floats."""
         for role, ohm in (("ntc", self._ntc_ohm), ("ldr", self._ldr_ohm)):
             wire = self.wiring.get(role)
@@ -106,40 +118,40 @@ class World:
                 return self._noisy(_divider_uv(wire, self._broken.get(role), ohm(wire)))
         return self._noisy(self._rng.uniform(0, _SUPPLY_UV / 3))
 
-    def _noisy(self, microvolts):
+    def _noisy(self, microvolts: float) -> int:
         return round(min(max(microvolts + self._rng.gauss(0, _ADC_NOISE_UV), 0), _SUPPLY_UV))
 
-    def _active(self, gpio):
+    def _active(self, gpio: int) -> int:
         """The level that means "on" for the part on this pin. At rest its own resistor holds the other one."""
         for wire in self.wiring.values():
             if wire["gpio"] == gpio:
                 return wire.get("active", 1)
         return 1
 
-    def _ntc_ohm(self, wire):
+    def _ntc_ohm(self, wire: Mapping[str, Any]) -> float:
         return wire["r25_ohm"] * math.exp(wire["beta"] * (1 / (self.sensor_c + _KELVIN) - 1 / (25 + _KELVIN)))
 
-    def _ldr_ohm(self, wire):
+    def _ldr_ohm(self, wire: Mapping[str, Any]) -> float:
         return (self.lux / wire["scale"]) ** (1 / wire["exponent"])
 
     # What a person would see
 
-    def is_on(self, role):
+    def is_on(self, role: str) -> bool:
         """Whether the relay or LED of that role is on, judged by the level on its pin."""
         wire = self.wiring.get(role)
         return wire is not None and self.level(wire["gpio"]) == wire["active"]
 
     @property
-    def heater_on(self):
+    def heater_on(self) -> bool:
         return self.is_on("heater")
 
     @property
-    def held(self):
+    def held(self) -> bool:
         """Whether a finger is on any button."""
         return bool(self._pressed_ms)
 
     @property
-    def lux(self):
+    def lux(self) -> float:
         """Daylight from 6 to 18 o'clock, highest at noon; moonlight otherwise."""
         if self._fixed_lux is not None:
             return self._fixed_lux
@@ -147,35 +159,35 @@ class World:
 
     # What a person or a test can do to it
 
-    def press(self, gpio, ms):
+    def press(self, gpio: int, ms: float) -> None:
         """Hold the button on this pin for `ms` milliseconds from now."""
         self._pressed_ms[gpio] = ms
 
-    def stick(self, gpio, level):
+    def stick(self, gpio: int, level: int | None) -> None:
         """Weld the pin to 0 or 1 whatever the chip drives, or mend it (None)."""
         if level is None:
             self._stuck.pop(gpio, None)
         else:
             self._stuck[gpio] = int(bool(level))
 
-    def break_sensor(self, role, fault):
+    def break_sensor(self, role: str, fault: str | None) -> None:
         """Cut ("open") or bridge ("short") the sensor "ntc" or "ldr", or mend it (None)."""
         if role not in ("ntc", "ldr") or fault not in ("open", "short", None):
             raise ValueError(f"no such fault: {role} {fault}")
         self._broken[role] = fault
 
-    def set_light(self, lux):
+    def set_light(self, lux: float | None) -> None:
         """Hold the light at `lux` (> 0), or give it back to the day (None)."""
         self._fixed_lux = lux
 
-    def set_room(self, celsius):
+    def set_room(self, celsius: float) -> None:
         """Put room and sensor at this temperature at once."""
         self.room_c = self.sensor_c = celsius
 
 
-def wiring_from(config):
+def wiring_from(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The wiring a device's config describes: first relay that regulates = heater, first of each sensor, button."""
-    wiring = {}
+    wiring: dict[str, dict[str, Any]] = {}
     for output in config.get("outputs", ()):
         role = "heater" if output.get("mode") == "setpoint" and "heater" not in wiring else output["name"]
         wiring[role] = {"gpio": output["gpio"], "active": _ACTIVE[output.get("active", "high")]}
@@ -199,12 +211,12 @@ def wiring_from(config):
 _ACTIVE = {"low": 0, "high": 1}
 
 
-def _share(dt_s, lag_s):
+def _share(dt_s: float, lag_s: float) -> float:
     """How much of the way a first-order lag goes in `dt_s`; exact for a constant input, stable for any step."""
     return 1 - math.exp(-dt_s / lag_s)
 
 
-def _divider_uv(wire, fault, ohm):
-    ohm = {"open": 1e12, "short": 0.0}.get(fault, ohm)
+def _divider_uv(wire: Mapping[str, Any], fault: str | None, ohm: float) -> float:
+    ohm = {"open": 1e12, "short": 0.0}.get(fault or "", ohm)
     below, above = (ohm, wire["divider_ohm"]) if wire["side"] == "low" else (wire["divider_ohm"], ohm)
     return _SUPPLY_UV * below / (below + above)

@@ -229,4 +229,5 @@ class Broker:
         elif news.what == "refused":
             model.event(now, "mqtt_refused")
         elif news.what == "denied":
-            model.violation(now, Request(*news.facts), "this tuple may not use that topic")
+            verb, topic = news.facts
+            model.violation(now, Request(verb, topic), "this tuple may not use that topic")

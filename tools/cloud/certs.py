@@ -92,7 +92,8 @@ def _new_root(kind: str) -> _Pair:
 
 def _intermediates(root: _Pair, chain: str) -> tuple[_Pair, tuple[x509.Certificate, ...]]:
     """Who signs the leaves, and what a server presents besides them, from the leaf upwards."""
-    issuer, certificates = root, []
+    issuer = root
+    certificates: list[x509.Certificate] = []
     for number, kind in enumerate(reversed(CHAINS[chain].between)):
         key = chains.key(kind, f"intermediate{number}")
         name = f"Realer test intermediate {number}"
@@ -101,8 +102,8 @@ def _intermediates(root: _Pair, chain: str) -> tuple[_Pair, tuple[x509.Certifica
     if CHAINS[chain].cross:
         key = chains.key("rsa2048", "old-root")
         old = _new_authority("Realer test CA of old, trusted by nobody", key, (None, key), 3650), key
-        name = root[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
-        certificates.append(_new_authority(str(name), root[1], old, 365))
+        own_name = root[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+        certificates.append(_new_authority(str(own_name), root[1], old, 365))
     return issuer, tuple(certificates)
 
 

@@ -58,7 +58,7 @@ def key(kind: str, role: str) -> Key:
     return made
 
 
-def digest(of: Key) -> hashes.HashAlgorithm:
+def digest(of: Key) -> hashes.SHA256 | hashes.SHA384:
     """What goes with a key's signatures."""
     large = isinstance(of, ec.EllipticCurvePrivateKey) and of.curve.name == "secp384r1"
     return hashes.SHA384() if large else hashes.SHA256()

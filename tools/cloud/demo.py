@@ -46,7 +46,7 @@ def update_command() -> Command:
     return Command(9, UPDATE_PORT, value="0", limits=(0, 999999, 1))
 
 
-def demo_config(addresses: Mapping[str, Any], transport: str) -> dict:
+def demo_config(addresses: Mapping[str, Any], transport: str) -> dict[str, Any]:
     """The example configuration, for a device of this site (see Site.addresses)."""
     config = json.loads(_EXAMPLE.read_text())
     config["wifi"] |= {

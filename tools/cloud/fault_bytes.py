@@ -139,7 +139,8 @@ def _frame(response: Response, fault: Fault) -> bytes:
 
 def _chunks(body: bytes, largest: int) -> list[bytes]:
     """Legal chunks of odd sizes, upper- and lower-case hex, leading zeros, some with extensions (RFC 9112, 7.1)."""
-    chunks, start = [], 0
+    chunks: list[bytes] = []
+    start = 0
     while start < len(body):
         n = len(chunks)
         part = body[start : start + min(largest, _ODD_SIZES[n % len(_ODD_SIZES)])]

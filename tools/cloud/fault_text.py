@@ -5,11 +5,11 @@ Owns the reading of values by the type of the field. Refuses to know what any ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-_READ = {
+_READ: dict[str, Callable[[str], object]] = {
     "int": int,
     "float": float,
     "str": str,
@@ -17,7 +17,7 @@ _READ = {
 }
 
 
-def read(fault: Any, words: list[str], bare: dict[str, Any], choices: dict[str, Sequence[str]]) -> None:
+def read(fault: Any, words: list[str], bare: dict[str, Any], choices: Mapping[str, Sequence[str]]) -> None:
     """Set the fields of `fault`, whose first one is its endpoint.
 
     `bare`: value of a key that is given without one; `choices`: allowed values. Raises ValueError with a sentence for

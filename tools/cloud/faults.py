@@ -142,9 +142,9 @@ class Faults:
         path = path.split("?", maxsplit=1)[0]
         name = endpoint_of(path)
         for rule in self.rules:
-            fits = isinstance(rule, Fault) and (
-                rule.endpoint in (name, "any") or fnmatchcase(path, rule.endpoint)
-            )
+            if not isinstance(rule, Fault):
+                continue
+            fits = rule.endpoint in (name, "any") or fnmatchcase(path, rule.endpoint)
             if fits and self._due(rule):
                 return rule
         return None

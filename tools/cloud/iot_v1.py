@@ -8,13 +8,14 @@ Source: Realer API, sections "Device catalog", "HTTPS runtime", "Response codes"
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tools.cloud import contract, mqtt_v1, runtime_v1
 from tools.cloud.bodies import json_body
 from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import Refusal, Request, Response, to_json
-from tools.cloud.nouns import DESIRED_SCOPE
+from tools.cloud.nouns import DESIRED_SCOPE, Command, Sensor
 from tools.cloud.rows import catalog_row
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _catalog(model: Model, device: str, role: str, rest: list[str], now: float) 
         item = model.store.source(device, role, rest[0])
         if item is None:
             raise Refusal(404)
-        items = [item]
+        items: Sequence[Command | Sensor] = [item]
     else:
         items = model.store.sources(device, role)
     model.event(now, "catalog_read", device, noun=role + "s", count=len(items))

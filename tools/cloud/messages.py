@@ -7,6 +7,7 @@ a `Date` header is computed from a moment that the caller passes in.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,11 +71,12 @@ class Response:
 class Refusal(Exception):
     """A request that is answered with an error of the registry.
 
-    `type_` and `message` default to the registry's words; `details` is field -> list of sentences.
+    `type_` and `message` default to the registry's words; `details` is field -> list of sentences, with Realino
+    field -> sentence.
     """
 
     def __init__(
-        self, status: int, message: str = "", details: dict | None = None, *, type_: str = ""
+        self, status: int, message: str = "", details: Mapping[str, object] | None = None, *, type_: str = ""
     ) -> None:
         super().__init__(status, message)
         self.status = status

@@ -68,11 +68,11 @@ def desired(
     expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + valid_s))
     name = desired_id(n)
     body = {"version": 1, "desired_id": name, "value": command.value, "valid_for_seconds": valid_s}
-    body = to_json(body | {"expires_at": expires, "sequence_number": sequence})
-    contract.assert_own("mqtt-desired-state", body)
+    payload = to_json(body | {"expires_at": expires, "sequence_number": sequence})
+    contract.assert_own("mqtt-desired-state", payload)
     topic = route_topic(mqtt_client_id(row["client_id"]), route_id(device, "command", command.id), "desired")
     facts = {"device": device, "command_id": command.id, "desired_id": name, "sequence": sequence}
-    return Message(topic, body), facts
+    return Message(topic, payload), facts
 
 
 def _judge(

@@ -146,7 +146,9 @@ def credential(
     if missing or not all(scope.startswith("iot:mqtt:") for scope in scopes):
         raise Refusal(403, "the token lacks a scope", {"scopes": [f"{name} is needed" for name in missing]})
     issued, secret = model.issue_credential(row, scopes, token["digest"], now)
-    mqtt = {"mqtt_client_id": issued.client_id, "mqtt_username": issued.username, "mqtt_credential": secret}
-    mqtt |= {"scopes": list(scopes), "expires_in": model.plan.credential_s}
-    mqtt |= {"renew_after": model.plan.credential_renew_s, "session_hard_expires_in": model.plan.session_s}
+    mqtt = {
+        "mqtt_client_id": issued.client_id, "mqtt_username": issued.username, "mqtt_credential": secret,
+        "scopes": list(scopes), "expires_in": model.plan.credential_s,
+        "renew_after": model.plan.credential_renew_s, "session_hard_expires_in": model.plan.session_s,
+    }  # fmt: skip
     return Response(201, _NO_STORE, to_json({"code": 2000, "mqtt": mqtt})), "mqtt-credential-response"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 NOBODY_LISTENS = 0x10
@@ -47,10 +48,10 @@ class MqttClient:
         self, where: int | Path, tls: ssl.SSLContext | None = None, keep_alive_s: int = 60
     ) -> None:
         """`where`: TCP port on loopback, or a Unix socket. Raises Refused or OSError."""
-        local = isinstance(where, Path)
+        host, port = (str(where), 1) if isinstance(where, Path) else ("127.0.0.1", where)
         client = self._paho = paho.Client(
-            paho.CallbackAPIVersion.VERSION2, self._id, protocol=paho.MQTTv5,
-            transport="unix" if local else "tcp", reconnect_on_failure=False,
+            CallbackAPIVersion.VERSION2, self._id, protocol=paho.MQTTv5,
+            transport="unix" if isinstance(where, Path) else "tcp", reconnect_on_failure=False,
         )  # fmt: skip
         client.username_pw_set(*self._keys)
         if tls:
@@ -64,7 +65,6 @@ class MqttClient:
         client.on_subscribe = self._tell(
             lambda mid, reasons, _p: self._answer("subscribe", mid, [reason.value for reason in reasons])
         )
-        host, port = (str(where), 1) if local else ("127.0.0.1", where)
         await asyncio.to_thread(client.connect, host, port, keep_alive_s)
         client.loop_start()
         reason = await self._connected

@@ -48,7 +48,7 @@ def _client(model: Model, request: Request, now: float) -> Any:
     try:
         client_id, colon, secret = base64.b64decode(text, validate=True).decode().partition(":")
     except ValueError:  # neither base64 nor UTF-8
-        colon = ""
+        client_id = colon = secret = ""
     if scheme.lower() != "basic" or not colon:
         model.violation(now, request, "OAuth endpoints need a Basic header with client_id:client_secret")
         raise OAuthRefusal(401, "invalid_client", "Invalid client authentication.")

@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -174,7 +175,7 @@ class _Manager(web.Server):
 class _Connection(web.RequestHandler):
     """aiohttp's connection, except that broken HTTP is a violation that tests see."""
 
-    def __init__(self, manager: _Manager, **options: object) -> None:
+    def __init__(self, manager: _Manager, **options: Any) -> None:
         super().__init__(manager, **options)
         self._cloud = manager.cloud
 

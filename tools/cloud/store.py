@@ -12,8 +12,8 @@ import hashlib
 import json
 import sqlite3
 import weakref
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, overload
 
 from tools.cloud.nouns import Command, Device, Sensor
 from tools.cloud.store_mqtt import TABLES as _MQTT_TABLES
@@ -112,7 +112,13 @@ class Store(MqttStore):
         )
         return cursor.rowcount > 0
 
-    def sources(self, device: str, role: str) -> list[Command | Sensor]:
+    @overload
+    def sources(self, device: str, role: Literal["command"]) -> list[Command]: ...
+    @overload
+    def sources(self, device: str, role: Literal["sensor"]) -> list[Sensor]: ...
+    @overload
+    def sources(self, device: str, role: str) -> Sequence[Command | Sensor]: ...
+    def sources(self, device: str, role: str) -> Sequence[Command | Sensor]:
         rows = self._all("SELECT item FROM sources WHERE device=? AND role=? ORDER BY rowid", device, role)
         return [_item(role, row["item"]) for row in rows]
 

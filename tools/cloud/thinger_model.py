@@ -180,9 +180,10 @@ class Thinger:
         self.allow(request, user)
         body = _object(request)
         fields = [body.get(f"device_{name}") for name in ("id", "credentials", "description")]
-        if not all(isinstance(value, str) for value in fields):
+        texts = [value for value in fields if isinstance(value, str)]
+        if len(texts) < len(fields):
             raise Refusal(400)
-        name, credential, description = fields
+        name, credential, description = texts
         if not re.fullmatch(_ID, name) or (user, name) in self.devices:
             raise Refusal(400)
         self.add_device(user, name, credential, description)
@@ -214,13 +215,14 @@ class Thinger:
             raise Refusal(400)
         if not isinstance(resources, list) or not all(isinstance(name, str) for name in resources):
             raise Refusal(400)
-        claims = {"dev": device, "iat": int(self.now()), "jti": self.tokens.new_id(), "usr": user}
+        number = self.tokens.new_id()
+        claims: dict[str, Any] = {"dev": device, "iat": int(self.now()), "jti": number, "usr": user}
         if "token_expiration" in body:
             claims["exp"] = int(expiration // 1000)
         if "token_resources" in body:
             claims["res"] = resources
-        made = {"id": claims["jti"], "name": body["token_name"], "token": self.tokens.sign(claims)}
-        found.tokens[claims["jti"]] = made
+        made = {"id": number, "name": body["token_name"], "token": self.tokens.sign(claims)}
+        found.tokens[number] = made
         answer(_answer(200, made))
 
     def _revoke(self, request: Request, answer: Answer, user: str, device: str, token: str) -> None:
@@ -269,8 +271,8 @@ def _outcome(kind: str, word: str, fields: dict[str, Any]) -> Response:
             return _answer(200)
         return _answer(200, fields["payload"] if kind == "DESCRIBE" else {"out": fields["payload"]})
     status = fields.get("parameters")
-    known = isinstance(status, int) and 400 <= status < 600
-    return _answer(status if known else 404, fields.get("payload"))
+    known = status if isinstance(status, int) and 400 <= status < 600 else 404
+    return _answer(known, fields.get("payload"))
 
 
 def _answer(status: int, body: Any = None) -> Response:

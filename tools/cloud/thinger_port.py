@@ -27,7 +27,7 @@ class DevicePort:
     """
 
     def __init__(self, cloud: Thinger, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
-        self.cloud, self.device, self.deaf = cloud, None, False
+        self.cloud, self.deaf = cloud, False
         self.keep_alives, self._unanswered = True, 0
         self.streams: dict[int, tuple[str, Callable[[Any], None]]] = {}
         self._send, self._close = send, close
@@ -35,7 +35,7 @@ class DevicePort:
         self._reader, self._sid = Reader(), 0
         self.heard_at = cloud.now()
         self.open = True
-        self.device: Device | None
+        self.device: Device | None = None
 
     def feed(self, data: bytes) -> None:
         """Bytes of the device."""

@@ -36,7 +36,7 @@ class ThingerServer:
         self._kind = "good"
         self._listener: asyncio.Server | None = None
         self._runner: web.ServerRunner | None = None
-        self._sweep: asyncio.Task | None = None
+        self._sweep: asyncio.Task[None] | None = None
         self._claim: socket.socket | None = None
 
     @property
@@ -104,7 +104,12 @@ class ThingerServer:
 
     async def _answer(self, request: Request) -> Response:
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        give_up = self.model.handle(request, lambda r: answered.done() or answered.set_result(r))
+
+        def answer(response: Response) -> None:
+            if not answered.done():
+                answered.set_result(response)
+
+        give_up = self.model.handle(request, answer)
         try:
             return await asyncio.wait_for(answered, ANSWER_S)
         except TimeoutError:

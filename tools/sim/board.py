@@ -6,8 +6,9 @@ chip's own refusals (ADC2, input-only pins) belong to the virtual board of `tool
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from firmware.core.errors import DriverError
 from firmware.runtime.wifi_joining import WifiJoining
@@ -103,18 +104,18 @@ class SimAccessPoint:
         self.ssid = f"{name}-0001"
         self.on = False
         self.guests = 0
-        self.handle: Callable | None = None
+        self.handle: Callable[..., Any] | None = None
 
-    def around(self) -> tuple:
+    def around(self) -> tuple[()]:
         return ()
 
     def start(self, password: str) -> None:
         self.on = True
 
-    async def listen(self, handle: Callable) -> None:
+    async def listen(self, handle: Callable[..., Any]) -> None:
         self.handle = handle
 
-    def step(self, answer: Callable) -> None:
+    def step(self, answer: Callable[..., Any]) -> None:
         pass
 
     def used(self) -> bool:
@@ -127,7 +128,7 @@ class SimAccessPoint:
 class _Joining:
     """The units of `wifi`: this radio is its own driver."""
 
-    def load(self) -> tuple[Callable, Callable]:
+    def load(self) -> tuple[type, Callable[..., Any]]:
         return WifiJoining, lambda radio, board: radio
 
     def drop(self) -> None:
@@ -169,7 +170,7 @@ class SimRadio:
         self.zombie = ""
         self._now_s = now_s
         self._ready_at = self._seen_at = 0.0
-        self._found: list | tuple | None = None
+        self._found: Sequence[tuple[Any, ...]] | None = None
 
     def reset(self) -> None:
         """As the chip leaves it after a reset."""
@@ -193,7 +194,7 @@ class SimRadio:
         self._found = [("" if p.hidden else p.ssid, p.bssid, 6, p.dbm) for p in self.on_air()]
 
     @property
-    def found(self) -> list | tuple | None:
+    def found(self) -> Sequence[tuple[Any, ...]] | None:
         if self._found is None or self._now_s() < self._seen_at:
             return None
         return [(ssid.encode(), *rest) for ssid, *rest in self._found]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tools.cloud.courier import Courier
@@ -110,13 +111,13 @@ class SimBroker:
         return None if clean or kept is None or self._over(kept) else kept
 
     def _over(self, kept: Kept) -> bool:
-        return kept.until < self.now()
+        return kept.until is not None and kept.until < self.now()
 
     def post(self, timed: list[Timed], facts: dict[str, Any] | None = None) -> None:
         for after_s, message in timed:
-            self.later(after_s, lambda message=message: self._deliver(message, facts))
+            self.later(after_s, partial(self._deliver, message, facts))
 
-    def later(self, after_s: float, do: Callable[[], None]) -> None:
+    def later(self, after_s: float, do: Callable[[], object]) -> None:
         if after_s > 0:
             asyncio.get_running_loop().call_later(after_s, do)
         else:

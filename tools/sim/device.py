@@ -48,7 +48,7 @@ WIFI_PASSWORD = "test-password-not-real"
 WRAP_SOON_MS = 2**30 - 20_000  # the millisecond counter wraps in the middle of every story
 
 
-def demo_config(**cloud: Any) -> dict:
+def demo_config(**cloud: Any) -> dict[str, Any]:
     """The example configuration with test credentials in place of its placeholders; `cloud` overrides that section."""
     raw = json.loads((ROOT / "config.example.json").read_text())
     raw["wifi"]["networks"] = [{"ssid": "bench", "password": WIFI_PASSWORD}]
@@ -58,7 +58,7 @@ def demo_config(**cloud: Any) -> dict:
     return raw
 
 
-def thinger_config(**cloud: Any) -> dict:
+def thinger_config(**cloud: Any) -> dict[str, Any]:
     """The same device at the simulated Thinger.io."""
     raw = demo_config()
     keys = {"user": THINGER_USER, "device_id": THINGER_DEVICE, "credential": THINGER_CREDENTIAL}
@@ -91,7 +91,7 @@ class SimDevice:
         self,
         loop: VirtualLoop,
         folder: Path,
-        config: dict | None = None,
+        config: dict[str, Any] | None = None,
         model: Model | None = None,
         seed: int = 0,
         mqtt: bool = False,
@@ -118,12 +118,12 @@ class SimDevice:
         self.app: Device = None  # type: ignore[assignment]
         self.net: SimNet = None  # type: ignore[assignment]
         self._folder = folder
-        self._task: asyncio.Task | None = None
+        self._task: asyncio.Task[None] | None = None
         self._owed_s = 0.0
         self.history = Recorder(self)
         loop.on_jump = self._advance
 
-    def reads(self, config: dict) -> None:
+    def reads(self, config: dict[str, Any]) -> None:
         """What the device finds in its file at the next start."""
         self.raw = config
         self.config, problems = validate(config)
@@ -173,6 +173,7 @@ class SimDevice:
         log.hidden += self.app.link.masked()
         self.net.most_tls = self.most_tls
         self._portal(log, store)
+        assert self.app.supervisor
         self._task = self._loop.create_task(self.app.supervisor.run())
 
     def _portal(self, log: Log, store: Store) -> None:
@@ -185,6 +186,7 @@ class SimDevice:
 
         if self.config["portal"]:
             portal = PortalLoop(self.app, self.config["portal"], log, access_point, lambda: None)
+            assert self.app.supervisor
             self.app.supervisor.add("portal", portal, 60000)
             if CONFIG not in [path.name for path in self._folder.iterdir()]:
                 store.save(CONFIG, self.raw)
@@ -215,7 +217,7 @@ class SimDevice:
             await asyncio.sleep(0.05)
         return self._loop.time() - start
 
-    def feed(self, source: str | None = None) -> list[dict]:
+    def feed(self, source: str | None = None) -> list[dict[str, Any]]:
         """What the cloud stored, in order of arrival; `source`: "command" or "sensor"."""
         return [f for f in self.model.feed(DEVICE_ID) if source is None or f"{source}_id" in f]
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from contextvars import Context
+from typing import TypeVarTuple
+
+_Ts = TypeVarTuple("_Ts")
 
 
 class Deadlock(RuntimeError):
@@ -22,6 +26,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     Its turn is the base class's without the look at sockets: simulated years consist of turns.
     """
+
+    # The base class's.
+    _ready: deque[asyncio.Handle]
+    _stopping: bool
 
     def __init__(self, on_jump: Callable[[float], None] | None = None) -> None:
         super().__init__()
@@ -39,12 +47,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         heapq.heappush(self._timers, (self._virtual_s + max(seconds, 0), next(self._order), future))
         return future
 
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+    def call_soon(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+    def call_at(
+        self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
         timer = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer

@@ -85,17 +85,16 @@ class Recorder:
 
     def _changes(self, part: Any, name: str) -> None:
         """Note the attribute of a part whenever it changes, whoever sets it."""
-        kind, note = type(part), self.note
+        kind: Any = type(part)
+        note = self.note
 
-        class Observed(kind):
-            def __setattr__(self, key: str, value: Any) -> None:
-                if key == name and value != getattr(self, key):
-                    note(name, "", value)
-                kind.__setattr__(self, key, value)
+        def changed(part: Any, key: str, value: Any) -> None:
+            if key == name and value != getattr(part, key):
+                note(name, "", value)
+            kind.__setattr__(part, key, value)
 
-        Observed.__name__ = kind.__name__
         self.note(name, "", getattr(part, name))
-        part.__class__ = Observed
+        part.__class__ = type(kind.__name__, (kind,), {"__setattr__": changed})
 
     def _driven(self, gpio: int, level: int | None) -> None:
         self._drive(gpio, level)

@@ -104,7 +104,8 @@ def drawn(chance: random.Random) -> Setting:
 
 
 def _sensors(chance: random.Random) -> tuple[list[dict[str, Any]], dict[int, int]]:
-    found, aliases = [], {}
+    found: list[dict[str, Any]] = []
+    aliases: dict[int, int] = {}
     for kind, gpios in _ADC_GPIOS.items():
         for gpio in gpios[: chance.choice((0, 1, 1, 2, 3))]:
             aliases[gpio] = gpios[0]

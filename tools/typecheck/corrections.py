@@ -157,7 +157,7 @@ def correct(folder: Path, corrections: list[Correction]) -> None:
         edit(file, "", _only(names, _is_value))
     edit(_OS, "", _last_only(trees[_OS]))
     for file, owner, name, text in corrections:
-        edit(file, owner, lambda node, name=name: None if name in _names(node) else node, text)
+        edit(file, owner, _without(name), text)
     for file, tree in trees.items():
         (folder / file).write_text(ast.unparse(tree), encoding="utf-8")
     shutil.rmtree(folder / "stdlib/asyncio")
@@ -177,7 +177,7 @@ def _edit(tree: ast.Module, owner: str, change: Change, more: str) -> None:
 
 def _changed(body: list[ast.stmt], change: Change) -> list[ast.stmt]:
     """The statements after the change; those below an `if` too, and not those inside what is defined."""
-    made = []
+    made: list[ast.stmt] = []
     for node in body:
         if isinstance(node, ast.If):
             node.body, node.orelse = _changed(node.body, change), _changed(node.orelse, change)
@@ -187,6 +187,11 @@ def _changed(body: list[ast.stmt], change: Change) -> list[ast.stmt]:
         elif (kept := change(node)) is not None:
             made.append(kept)
     return made
+
+
+def _without(name: str) -> Change:
+    """What defines that name goes."""
+    return lambda node: None if name in _names(node) else node
 
 
 def _only(names: str, kind: Callable[[ast.stmt, str], bool]) -> Change:
