@@ -11,12 +11,15 @@ from __future__ import annotations
 import argparse
 import copy
 import csv
+import io
 import json
 import re
 import secrets
 import sys
+import types
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tools import asking, check_config, cli, wizard
 from tools.cloud.site import write_private
@@ -25,10 +28,13 @@ _MANY = """\
 Many boards: --answers BASE.json --boards BOARDS.csv --out FOLDER. BASE.json is a configuration, in which what differs
 from board to board may be missing. The first line of BOARDS.csv names keys by their path, such as
 cloud.device_id,cloud.client_id,cloud.client_secret,name,outputs[0].gpio; each other line is a board, written to
-FOLDER/<device_id>.json with the certificates beside it."""
+FOLDER/<device_id>.json with the certificates beside it. Commas, semicolons or tabs may separate the cells."""
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 """What nobody mistakes for something else on a label: five bits each."""
 _PATH = re.compile(r"\.?(\w+)|\[(\d+)\]")
+_SEPARATORS = ",;\t"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_COMMA = re.compile(r"^(-?\d+),(\d+)$")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,6 +53,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.boards and not options.answers:
         parser.error("--boards needs --answers, the configuration that the boards have in common")
+    if options.answers and options.answers.suffix.lower() == ".csv":
+        parser.error(
+            "--answers is the configuration that the boards have in common; the table is for --boards"
+        )
     common = _load(options.answers) if options.answers else {}
     if options.portal and isinstance(common, dict):
         common["portal"] = common.get("portal") or {}
@@ -124,12 +134,13 @@ def _load(path: Path) -> Any:
         raise cli.Failed(str(error)) from None
 
 
-def _checked(draft: Any, name: str) -> None:
-    """Show what the device would say of it. Raises Failed for errors."""
+def _checked(draft: Any, name: str, places: Mapping[str, str] = types.MappingProxyType({})) -> None:
+    """Show what the device would say of it. Raises Failed for errors. `places`: paths that came from elsewhere than
+    `name`, and from where."""
     config, found = check_config.validate(draft)
     problems = check_config.left_to_portal(draft, found) + check_config.warnings_of(config)
     lines = [
-        f"{name}: {level}: {path}: found {found}, allowed: {allowed}"
+        f"{places.get(path, name)}: {level}: {path}: found {found}, allowed: {allowed}"
         for level, path, found, allowed in problems
     ]
     if any(problem[0] == "error" for problem in problems):
@@ -160,11 +171,11 @@ def _many(common: Any, source: Path, boards: Path, folder: Path) -> int:
     """`source`: the folder where the certificates are."""
     drafts: dict[str, Any] = {}
     passwords: dict[str, str] = {}
-    for number, row in _rows(boards):
-        where = f"{boards}:{number}"
-        draft = _filled(common, row, where)
+    for row in _rows(boards):
+        where = row.where
+        draft = _filled(common, row)
         password = _drawn(draft)
-        _checked(draft, where)
+        _checked(draft, where, row.columns)
         device = str(draft["cloud"].get("device_id", ""))
         if not device or device.startswith("REPLACE"):
             raise cli.Failed(f"{where}: a board without device_id", "Its configuration is named after it.")
@@ -185,32 +196,86 @@ def _many(common: Any, source: Path, boards: Path, folder: Path) -> int:
     return 0
 
 
-def _rows(boards: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line number and cells by path."""
+class _Row(NamedTuple):
+    """A board of the table. `where`: file and line; `columns`: path -> where its cell is."""
+
+    where: str
+    cells: dict[str, str]
+    columns: dict[str, str]
+
+
+def _rows(boards: Path) -> list[_Row]:
+    """The boards of a table as spreadsheets write it. Raises Failed, with line and column."""
+    text = _text(boards)
+    first = (text.splitlines() or [""])[0]
+    separator = max(_SEPARATORS, key=first.count)
+    if first.lower().startswith("sep="):  # for Excel alone
+        separator, text = first[4:5] or separator, text[len(first) :]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        with boards.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = [(reader.line_num, row) for row in reader if any(row.values())]
+        table = [(f"{boards}:{reader.line_num}", cells) for cells in reader if any(map(str.strip, cells))]
+    except csv.Error as error:
+        raise cli.Failed(f"{boards}:{reader.line_num}: no table of comma separated values: {error}") from None
+    if not table:
+        return []
+    names = _names(*table[0])
+    return [_row(names, where, cells) for where, cells in table[1:]]
+
+
+def _text(boards: Path) -> str:
+    try:
+        data = boards.read_bytes()
+        return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except OSError as error:
         raise cli.Failed(f"{boards}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise cli.Failed(f"{boards}: no table of comma separated values in UTF-8") from None
-    for number, row in rows:
-        if None in row or None in row.values():
-            raise cli.Failed(f"{boards}:{number}: not as many cells as the first line has names")
-    return rows
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise cli.Failed(f"{boards}:{line}: no text in UTF-8", "Excel: save as CSV UTF-8.") from None
 
 
-def _filled(common: Any, row: dict[str, str], where: str) -> Any:
+def _names(where: str, cells: list[str]) -> list[str]:
+    """The paths of the columns. Behind the last one a spreadsheet may leave some without a name."""
+    names = [cell.strip() for cell in cells]
+    while not names[-1]:
+        names.pop()
+    for i, name in enumerate(names):
+        if not name:
+            raise cli.Failed(f"{where}, column {_letters(i)}: no name")
+        if name in names[:i]:
+            raise cli.Failed(
+                f"{where}, column {_letters(i)}: {name} again, as in column {_letters(names.index(name))}"
+            )
+    return names
+
+
+def _row(names: list[str], where: str, cells: list[str]) -> _Row:
+    while len(cells) > len(names) and not cells[-1].strip():
+        cells = cells[:-1]
+    if len(cells) != len(names):
+        raise cli.Failed(
+            f"{where}: {cli.count(len(cells), 'cell')}, but the first line names "
+            f"{cli.count(len(names), 'column')}"
+        )
+    columns = {name: f"{where}, column {_letters(i)}" for i, name in enumerate(names)}
+    return _Row(where, dict(zip(names, cells, strict=True)), columns)
+
+
+def _letters(column: int) -> str:
+    """A column as spreadsheets name it: A, B, ... Z, AA."""
+    return (_letters(column // 26 - 1) if column > 25 else "") + chr(ord("A") + column % 26)
+
+
+def _filled(common: Any, row: _Row) -> Any:
     """A configuration with the cells of a row in their places. A cell is a text where the device takes one there, and
-    else what it means as JSON: a number, a list, null."""
+    else what it means as JSON: a number, which may have a decimal comma, a list, null."""
     draft = copy.deepcopy(common)
-    for path, cell in row.items():
-        _place(draft, path, cell.strip(), where)
+    for path, cell in row.cells.items():
+        _place(draft, path, cell.strip(), row.columns[path])
     wrong = {problem[1] for problem in check_config.validate(draft)[1] if problem[0] == "error"}
-    for path in wrong & row.keys():
+    for path in wrong & row.cells.keys():
+        cell = _COMMA.sub(r"\1.\2", row.cells[path].strip())
         try:
-            _place(draft, path, json.loads(row[path]), where)
+            _place(draft, path, json.loads(cell), row.columns[path])
         except ValueError:
             continue  # a text after all, and the check will say what is wrong with it
     return draft

@@ -24,6 +24,7 @@ from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, demo_device
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.server import CloudServer
+from tools.config import _letters
 from tools.explained import ABOUT, WORDS, question
 
 ROOT = Path(__file__).parents[2]
@@ -541,10 +542,12 @@ BOARDS = (
 )
 
 
-def many(tmp_path: Path, authority: Authority, table: str) -> subprocess.CompletedProcess[str]:
+def many(
+    tmp_path: Path, authority: Authority, table: str, encoding: str = "utf-8"
+) -> subprocess.CompletedProcess[str]:
     base, boards = tmp_path / "base.json", tmp_path / "boards.csv"
     base.write_text(json.dumps(complete(tmp_path, authority)))
-    boards.write_text(table)
+    boards.write_bytes(table.encode(encoding, "surrogateescape"))
     return run("--answers", base, "--boards", boards, "--out", tmp_path / "boards")
 
 
@@ -558,6 +561,48 @@ def test_a_table_becomes_a_folder(authority: Authority, tmp_path: Path):
     assert (config["name"], config["outputs"][0]["gpio"]) == ("south, lower", 18)
     assert config["wifi"]["networks"][0]["password"] == "87654321"
     assert json.loads(north.read_text())["cloud"]["client_id"] == "cdv_1"
+
+
+EXCEL = (
+    "name;cloud.device_id;outputs[0].safe;outputs[1].hysteresis;time.servers;;\r\n"
+    'süd, unten;101;on;1,5;["a.test","b.test"];;\r\n'
+    ";;;;;;\r\n"
+    '"ost; oben";102;off;0,25;["c.test"]\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "encoding"),
+    [
+        (EXCEL, "utf-8"),
+        (EXCEL, "utf-8-sig"),
+        (f"sep=;\r\n{EXCEL}", "utf-8-sig"),
+        (EXCEL.replace(";", "\t").replace("ost\t", "ost;"), "utf-16"),
+        (EXCEL.replace("\r\n", "\r"), "utf-8"),
+    ],
+)
+def test_a_table_may_come_from_a_spreadsheet_anywhere(
+    authority: Authority, tmp_path: Path, table: str, encoding: str
+):
+    done = many(tmp_path, authority, table, encoding)
+    assert done.returncode == 0, done.stderr
+    south, east = (json.loads((tmp_path / "boards" / f"{n}.json").read_text()) for n in (101, 102))
+    assert (south["name"], east["name"]) == ("süd, unten", "ost; oben")
+    assert [board["outputs"][1]["hysteresis"] for board in (south, east)] == [1.5, 0.25]
+    assert (south["outputs"][0]["safe"], south["time"]["servers"]) == ("on", ["a.test", "b.test"])
+
+
+def test_a_table_in_the_place_of_the_answers_is_told_where_it_belongs(tmp_path: Path):
+    (tmp_path / "boards.csv").write_text(EXCEL)
+    done = run("--answers", tmp_path / "boards.csv")
+    assert done.returncode == 2 and "--boards" in done.stderr
+
+
+def test_the_column_of_a_wrong_cell_is_the_spreadsheets(authority: Authority, tmp_path: Path):
+    table = "name;cloud.device_id;outputs[0].gpio;outputs[0].safe;watchdog_s\nnorth;101;16;off;3,x\n"
+    done = many(tmp_path, authority, table)
+    assert "boards.csv:2, column E: error: watchdog_s" in done.stderr
+    assert [_letters(n) for n in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
 
 
 def test_every_board_has_a_portal_password_of_its_own(authority: Authority, tmp_path: Path):
@@ -576,14 +621,22 @@ def test_every_board_has_a_portal_password_of_its_own(authority: Authority, tmp_
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (BOARDS.replace(",18\n", ",6\n"), "boards.csv:3: error: outputs[0].gpio"),
+        (BOARDS.replace(",18\n", ",6\n"), "boards.csv:3, column F: error: outputs[0].gpio"),
         (BOARDS.replace("102", "101"), "second board with device_id 101"),
-        (BOARDS.replace("outputs[0].gpio", "outputs[7].gpio"), "no place 'outputs[7].gpio'"),
+        (
+            BOARDS.replace("outputs[0].gpio", "outputs[7].gpio"),
+            "boards.csv:2, column F: the configuration in common has no place 'outputs[7].gpio'",
+        ),
         (BOARDS.replace("outputs[0].gpio", "outputs[0]..gpio"), "no place"),
-        (BOARDS.replace(",16\n", "\n"), "boards.csv:2: not as many cells"),
+        (BOARDS.replace(",16\n", "\n"), "boards.csv:2: 5 cells, but the first line names 6 columns"),
+        (BOARDS.replace(",16\n", ",16,17\n"), "boards.csv:2: 7 cells"),
+        (BOARDS.replace("cloud.client_id", "name"), "boards.csv:1, column C: name again, as in column A"),
+        (BOARDS.replace("cloud.client_id", ""), "boards.csv:1, column C: no name"),
+        (BOARDS.replace("south, lower", "s\udcfcden"), "boards.csv:3: no text in UTF-8"),
+        ("", "no board in it"),
         (BOARDS.replace("87654321", "short"), "wifi.networks[0].password: found ***"),
         (BOARDS.splitlines()[0] + "\n", "no board in it"),
-        ('a,"b\n', "no table"),
+        ('a,b\n1,"b\n', "boards.csv:2: no table"),
     ],
 )
 def test_one_wrong_board_and_none_is_written(authority: Authority, tmp_path: Path, table: str, words: str):
