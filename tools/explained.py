@@ -86,6 +86,18 @@ ABOUT: dict[str, dict[str, str]] = {
 }
 """Section -> key -> question, in the order of asking. A key that is not here keeps its default, if it has one."""
 
+MORE: dict[str, dict[str, str]] = {
+    "networks": {
+        "bssid": "Which access point shall it join, and no other? Its address, such as 24:0a:c4:00:00:01; nothing:\n"
+        "the strongest one of the network.",
+        "ip": "Which fixed address shall it have? One that the router gives to nobody else; nothing: the router tells.",
+        "netmask": "What is the netmask?",
+        "gateway": "What is the address of the router?",
+        "dns": "Which name server shall it ask? Nothing: the router.",
+    },
+}
+"""The same, of keys for which only those are asked who want to say more. They may be left out."""
+
 WORDS: dict[str, dict[str, str]] = {
     "api": {
         "realer": "the Realer cloud as most accounts have it (iot/v1, HTTPS and MQTT)",

@@ -19,12 +19,13 @@ from typing import Any
 from tools import bundle, ca, catalog, check_config, config_doubts, config_words
 from tools.asking import Answers, Back
 from tools.cli import Failed
-from tools.explained import ABOUT, WORDS, question
+from tools.explained import ABOUT, MORE, WORDS, question
 
 _REALER = ("auto", "realer", "bootstrap")
 _KEYS = ("device_id", "client_id", "client_secret")
 _ENTERED = (*_KEYS, "user", "credential")  # at the setup portal, if not here
 _LONGEST = 5  # networks
+_NONE = "none"
 
 
 class Wizard:
@@ -86,7 +87,11 @@ class Wizard:
         line = _lines_of(config_words.section_of(path), item).get(key)
         if line is None or line.split(" ")[1] in ("object", "list"):
             return False
-        item[key] = self._value(line, item, path, ABOUT.get(config_words.section_of(path), {}).get(key, ""))
+        section = config_words.section_of(path)
+        if key in MORE.get(section, {}):
+            self._optional(line, item, path, MORE[section][key], item.get(key))
+        else:
+            item[key] = self._value(line, item, path, ABOUT.get(section, {}).get(key, ""))
         return True
 
     def _interview(self) -> None:
@@ -254,8 +259,40 @@ class Wizard:
             networks.append({})
         for i, network in enumerate(networks):  # it grows meanwhile
             self._section("networks", network, f"wifi.networks[{i}].")
+            if self._ask.yes("More about this network: one access point alone, a fixed address?", False):
+                self._more("networks", network, f"wifi.networks[{i}].")
             if i == len(networks) - 1 < _LONGEST - 1 and self._ask.yes("Another network to try?", False):
                 networks.append({})
+
+    def _more(self, section: str, item: dict[str, Any], path: str) -> None:
+        """Ask for what may be left out, and for what belongs to a fixed address only where there is one."""
+        lines = _lines_of(section, item)
+        # Each answer is checked with those before it, not with what comes after it and was true of them.
+        former = {key: item.pop(key, None) for key in MORE[section]}
+        for key, about in MORE[section].items():
+            if key in ("bssid", "ip") or "ip" in item:
+                self._optional(lines[key], item, path + key, about, former[key])
+
+    def _optional(self, line: str, item: dict[str, Any], path: str, about: str, former: Any) -> None:
+        """A text, or nothing for a key that is left out."""
+        key, preset = line.split(" ", maxsplit=1)[0], json.loads(line.partition(" =")[2])
+        name, help_ = question(about, path)
+        if help_:
+            self._say(help_)
+        if former:
+            self._say(f"{_NONE}: without the present one.")
+
+        def value(text: str) -> str | None:
+            text = text.strip()
+            return None if text in ("", _NONE) else text.replace("-", ":").lower() if key == "bssid" else text
+
+        def check(text: str) -> bool | str:
+            return self._complaint(item, key, value(text), path) or True
+
+        item.pop(key, None)
+        answer = value(self._ask.text(path, name, former or preset or "", check))
+        if answer:
+            item[key] = answer
 
     def _roots(self, cloud: dict[str, Any]) -> None:
         """The certificates that the server's chain may end in, from the server or named by hand."""

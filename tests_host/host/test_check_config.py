@@ -114,6 +114,27 @@ def test_what_is_allowed_is_said_in_words(
     assert SECRET not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("wifi.ip", 'write "networks": [{…, "ip": …}]'),
+        ("wifi.networks[0].static_ip", "ip?"),
+        ("wifi.networks[0].subnet_mask", "netmask?"),
+        ("wifi.networks[0].router", "gateway?"),
+        ("wifi.networks[0].MAC", "bssid?"),
+        ("wifi.networks[0].nameserver", "dns?"),
+        ("wifi.powersave", "power_save?"),
+    ],
+)
+def test_what_people_call_the_keys_of_a_network_is_understood(device: Path, path: str, meant: str) -> None:
+    config = json.loads(device.read_text())
+    item = config["wifi"] if path.count(".") == 1 else config["wifi"]["networks"][0]
+    item[path.rpartition(".")[2]] = "192.168.1.20"
+    device.write_text(json.dumps(config))
+    (allowed,) = (allowed for _, where, _, allowed in problems_of(device) if where == path)
+    assert allowed == f"no such key; {meant}"
+
+
 def test_settings_that_make_no_sense_together_are_warnings(device: Path) -> None:
     config = json.loads(device.read_text())
     config["outputs"][0].update(min_on_s=60, max_on_s=30, safe="on", interlock="a")

@@ -26,6 +26,7 @@ from tools.cloud.model import Model
 from tools.cloud.server import CloudServer
 from tools.config import _letters
 from tools.explained import ABOUT, WORDS, question
+from tools.explained import MORE as MORE_ABOUT
 
 ROOT = Path(__file__).parents[2]
 WIFI_PASSWORD = "test-password-not-real"
@@ -44,6 +45,7 @@ BEFORE_THE_CLOUD = (
     ("such a setup portal", "n"),
     ("wifi.networks[0].ssid", "bench\r"),
     ("wifi.networks[0].password", f"{WIFI_PASSWORD}\r"),
+    ("More about this network", "n"),
     ("Another network", "n"),
     *((question, ENTER) for question in choices()),
     ("cloud.base_url", f"{CLEAR}http://localhost\r"),
@@ -177,7 +179,8 @@ def interviewed(draft: dict[str, Any], folder: Path, keys: str, bundle: Path | N
     return said
 
 
-KEEP_BEGINNING = ENTER + "n" + ENTER + ENTER + "n"  # name, no portal, network, its password, no other network
+KEEP_NETWORK = ENTER + ENTER + "n"  # its name, its password, nothing more
+KEEP_BEGINNING = ENTER + "n" + KEEP_NETWORK + "n"  # name, no portal, no other network
 KEEP_CLOUD = ENTER * (4 + len(choices())) + "y"  # choices, base_url, three keys, the certificate
 KEEP_REST = (
     "y" * 2 + "n" + "y" * 2 + "n" + "y" + "n" + ENTER * 2 + ENTER + "n"
@@ -230,7 +233,7 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Auth
             "client_secret": "12345678",
         }
     }
-    network = ENTER + "n" + "bench" + ENTER + ENTER + "n"
+    network = ENTER + "n" + "bench" + ENTER + ENTER + "n" + "n"
     by_hand = (
         ENTER * (4 + len(choices())) + "y" + "n" + CLEAR + "certs/a.der, certs/b.der" + ENTER + "y" + "n"
     )
@@ -272,7 +275,7 @@ def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp
     out = tmp_path / "config.json"
     command = [sys.executable, "-m", "tools", "config", "--out", str(out)]
     with Terminal(command, cwd=ROOT) as terminal:
-        for words, answer in BEFORE_THE_CLOUD[:4]:
+        for words, answer in BEFORE_THE_CLOUD[:5]:
             terminal.says(words)
             terminal.types(answer)
         terminal.says("Another network")
@@ -304,7 +307,7 @@ def test_there_is_a_way_back_over_any_number_of_questions(authority: Authority, 
     draft = complete(tmp_path, authority)
     # Three questions back from the network's password: to the name, over one that was answered by a key.
     wrong = "wrong" + ENTER + "y" + "y" + "cellar" + ENTER + BACK * 4 + "right" + ENTER
-    rest = "n" + ENTER * 2 + "n" + KEEP_CLOUD + "n" + KEEP_REST
+    rest = "n" + KEEP_NETWORK + "n" + KEEP_CLOUD + "n" + KEEP_REST
     interviewed(draft, tmp_path, wrong + rest)
     assert draft["name"] == "right" and "portal" not in draft
     assert draft["wifi"]["networks"][0]["ssid"] == "cellar"  # shown as the answer of before
@@ -319,6 +322,61 @@ def asked(draft: dict[str, Any], folder: Path, section: str, keys: str, at: int 
         hands._section(section, draft[section][at], f"{section}[{at % len(draft[section])}].")
         hands.answers.flush()
     return said
+
+
+def networks(draft: dict[str, Any], folder: Path, keys: str) -> dict[str, Any]:
+    """Only the questions about the networks; the one there is afterwards."""
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        pipe.send_text(keys)
+        wizard.Wizard(draft, folder, lambda text: None)._networks()
+    (network,) = draft["wifi"]["networks"]
+    return network
+
+
+MORE = ENTER * 2 + "y"  # name and password as they are
+ACCESS_POINT = "24-0A-C4-00-00-01"
+
+
+def test_whoever_wants_more_of_a_network_is_asked_for_access_point_and_address(
+    authority: Authority, tmp_path: Path
+):
+    draft = complete(tmp_path, authority)
+    before = dict(draft["wifi"]["networks"][0])
+    assert networks(draft, tmp_path, MORE + ENTER * 2 + "n") == before
+    only = networks(draft, tmp_path, MORE + ACCESS_POINT + ENTER * 2 + "n")
+    assert only == before | {"bssid": "24:0a:c4:00:00:01"}
+    # Enter keeps what is there; a router is needed, and in the same network.
+    wrong = ENTER + CLEAR + "10.0.0.1" + ENTER + CLEAR + "192.168.1.20" + ENTER + CLEAR
+    fixed = "192.168.1.300" + ENTER + CLEAR + "192.168.1.20" + ENTER + ENTER + wrong + "192.168.1.1" + ENTER
+    found = networks(draft, tmp_path, MORE + ENTER + fixed + ENTER + "n")
+    assert found == only | {"ip": "192.168.1.20", "netmask": "255.255.255.0", "gateway": "192.168.1.1"}
+    assert [p for p in check_config.validate(draft)[1] if p[0] == "error"] == []
+    assert networks(draft, tmp_path, ENTER * 2 + "n" * 2) == found
+
+
+def test_another_fixed_address_is_not_measured_by_the_router_of_the_former(
+    authority: Authority, tmp_path: Path
+):
+    draft = complete(tmp_path, authority)
+    fixed = {"ip": "192.168.1.20", "gateway": "192.168.1.1", "netmask": "255.255.255.0", "dns": "192.168.1.9"}
+    draft["wifi"]["networks"][0] |= fixed
+    before = networks(draft, tmp_path, MORE + ENTER * 6 + "n")
+    assert before.items() >= fixed.items()
+    masks = CLEAR + "255.255.0.255" + ENTER + CLEAR + "255.255.0.0" + ENTER
+    moved = networks(draft, tmp_path, f"{MORE}\r{CLEAR}10.0.0.5\r{masks}{CLEAR}10.0.9.1\r{CLEAR}none\rn")
+    assert moved == {key: before[key] for key in ("ssid", "password")} | {
+        "ip": "10.0.0.5", "netmask": "255.255.0.0", "gateway": "10.0.9.1",
+    }  # fmt: skip
+    assert set(networks(draft, tmp_path, f"{MORE}\r{CLEAR}none\rn")) == {"ssid", "password"}
+
+
+def test_a_fixed_address_that_is_wrong_in_the_end_may_be_left_out(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["wifi"]["networks"][0]["bssid"] = "of the roof"
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        pipe.send_text(f"{CLEAR}none\r")
+        wizard.Wizard(draft, tmp_path, lambda text: None).mend(check_config.validate(draft)[1])
+    assert "bssid" not in draft["wifi"]["networks"][0]
 
 
 def test_what_contradicts_an_answer_before_is_refused_at_once(authority: Authority, tmp_path: Path):
@@ -422,7 +480,7 @@ def test_the_sensor_is_picked_from_those_that_there_are(authority: Authority, tm
 
 def test_every_cloud_and_every_word_that_can_be_picked_is_explained():
     rules = check_config.device().rules
-    for section, keys in ABOUT.items():
+    for section, keys in [*ABOUT.items(), *MORE_ABOUT.items()]:
         for line in rules(section):
             key, rule = line.split(" =")[0].split(" ", 1)
             if key in keys:
@@ -648,5 +706,5 @@ def test_one_wrong_board_and_none_is_written(authority: Authority, tmp_path: Pat
 
 def test_every_key_that_is_explained_exists():
     rules = check_config.device().rules
-    for section, keys in ABOUT.items():
+    for section, keys in [*ABOUT.items(), *MORE_ABOUT.items()]:
         assert set(keys) <= {line.split(" ")[0] for line in rules(section)}, section

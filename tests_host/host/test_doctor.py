@@ -211,6 +211,62 @@ async def test_an_access_point_that_is_gone_and_a_wrong_password():
         assert status == 1 and "the password is wrong" in said
 
 
+def of_the_network(**keys):
+    """A change of the configuration: these keys of its only network."""
+
+    def edit(config):
+        config["wifi"]["networks"][0] |= keys
+
+    return edit
+
+
+HERE, GONE = "02:00:00:00:00:01", "02:00:00:00:00:99"
+
+
+async def test_an_access_point_that_is_named_and_not_seen_while_its_network_is():
+    async with bench(of_the_network(bssid=GONE)) as stage:
+        status, said = await doctor(stage)
+        assert status == 1 and f"access point {GONE} is not seen here, but {HERE} with -57 dBm" in said
+        assert "no such network" not in said and "api" not in said
+        stage.board.wifi_down()
+        status, said = await doctor(stage)
+        assert status == 1 and "no such network here" in said and "not seen here, but" not in said
+
+
+async def test_an_access_point_and_a_country_that_are_right_are_no_finding():
+    def edit(config):
+        of_the_network(bssid=HERE)(config)
+        config["wifi"] |= {"country": "DE", "power_save": True}
+
+    async with bench(edit) as stage:
+        status, said = await doctor(stage)
+    assert status == 0 and "ok       wifi" in said and " 0 notes, 0 problems" in said, said
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"ip": "192.168.1.20", "gateway": "192.168.2.1"}, "192.168.2.1 are not in one network"),
+        ({"ip": "192.168.1.20"}, "gateway None are not in one network"),
+        ({"ip": "10.0.0.5", "netmask": "255.0.0.0", "gateway": "10.0.0"}, "10.0.0 is no address"),
+        ({"bssid": "02:00"}, "bssid is not the address of an access point"),
+    ],
+)
+async def test_an_address_that_cannot_be_is_a_problem_and_the_rest_is_still_looked_at(keys, words):
+    async with bench(of_the_network(**keys)) as stage:
+        status, said = await doctor(stage)
+    assert status == 1 and words in said and "certificate verified" in said, said
+    assert ", 1 problem" in said
+
+
+async def test_a_fixed_address_is_taken_and_its_gateway_asked():
+    fixed = {"ip": "127.0.0.20", "netmask": "255.0.0.0", "gateway": "127.0.0.1"}
+    async with bench(of_the_network(**fixed)) as stage:
+        status, said = await doctor(stage)
+        assert status == 0 and "fixed address 127.0.0.20, gateway 127.0.0.1" in said, said
+        assert "answers at no port" not in said
+
+
 @pytest.mark.parametrize(
     ("content", "words"), [(None, "no config.json"), ("x", "no JSON"), ("[]", "no object")]
 )
