@@ -225,9 +225,10 @@ def _rows(boards: Path) -> list[_Row]:
 def _text(boards: Path) -> str:
     try:
         data = boards.read_bytes()
-        return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except OSError as error:
         raise cli.Failed(f"{boards}: {error.strerror}") from None
+    try:
+        return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise cli.Failed(f"{boards}:{line}: no text in UTF-8", "Excel: save as CSV UTF-8.") from None

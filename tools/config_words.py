@@ -41,9 +41,12 @@ _MEANT = {
     "wifi": dict.fromkeys(("ssid", "password", "psk", "pass"), '"networks": [{"ssid": …, "password": …}]')
     | {key: f'"networks": [{{…, "{key}": …}}]' for key in ("bssid", "ip", "netmask", "gateway")},
     "networks": dict.fromkeys(("psk", "pass", "key", "passphrase"), "password")
-    | dict.fromkeys(("address", "static_ip", "fixed_ip", "ip_address"), "ip") | {"name": "ssid"}
-    | dict.fromkeys(("mask", "subnet", "subnet_mask"), "netmask") | dict.fromkeys(("router", "gw"), "gateway")
-    | dict.fromkeys(("mac", "access_point", "ap"), "bssid") | {"nameserver": "dns", "dns_server": "dns"},
+    | dict.fromkeys(("address", "static_ip", "fixed_ip", "ip_address"), "ip")
+    | {"name": "ssid"}
+    | dict.fromkeys(("mask", "subnet", "subnet_mask"), "netmask")
+    | dict.fromkeys(("router", "gw"), "gateway")
+    | dict.fromkeys(("mac", "access_point", "ap"), "bssid")
+    | {"nameserver": "dns", "dns_server": "dns"},
     "cloud": {"url": "base_url", "server": "base_url", "secret": "client_secret", "id": "device_id"}
     | {"interval": "poll_s", "poll": "poll_s", "ca_file": "ca_files"},
 }

@@ -1,8 +1,8 @@
 """`python -m tools.doctor [--port PORT]`: a checklist on the board, made with the libraries of its own image.
 
 Owns: reaching the board (the real mpremote), colours, and the exit status: 0 no problem, 1 problems or no board. The
-firmware is stopped, outputs safe, and started again afterwards. The checks are `board.py`'s and `network.py`'s, which
-run there, one after the other.
+firmware is stopped, outputs safe, and started again afterwards. The checks are those of `board.py`, `wifi.py` and
+`network.py`, which run there, one after the other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tools import cli, ports, rawrepl
 
-_CHECKS = [Path(__file__).with_name(name) for name in ("board.py", "network.py")]
+_CHECKS = [Path(__file__).with_name(name) for name in ("board.py", "wifi.py", "network.py")]
 _SILENCE_S = 120  # no single check takes as long
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _UNREACHABLE = """\

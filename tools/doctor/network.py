@@ -1,13 +1,10 @@
-"""Runs on the board, after `board.py`: Wi-Fi, time, servers, certificates, with the libraries of a stock image.
+"""Runs on the board, after `wifi.py`: time, servers, certificates, with the libraries of a stock image.
 
 Names and time are asked of the servers of the configuration, on their ports, as the firmware does it; its code has no
-part in it. Sends no secret but the Wi-Fi password to the access point, and asks nobody whose certificate it has not
-verified. It sets the clock.
+part in it. Sends no secret, and asks nobody whose certificate it has not verified. It sets the clock.
 """
-# ruff: noqa: F821  (`say`, `found`, `attend`, `tally` are those of board.py)
+# ruff: noqa: F821  (`say`, `found`, `attend`, `tally` are those of board.py, `online`, `name_servers` those of wifi.py)
 
-import errno
-import network
 import os
 import socket
 import ssl
@@ -15,7 +12,6 @@ import time
 from machine import RTC
 
 _WAIT_S = 10
-_JOIN_S = 20  # as long as the firmware gives a network
 _DATAGRAM_S = 3
 _TO_1970 = 2208988800  # from 1900, where NTP begins to count
 _1970_TO_2000 = 946684800
@@ -35,159 +31,6 @@ _WORDS = (
     ("future", "the certificate is not valid yet", "compare the clock above; let UDP 123 through"),
 )
 """In what a TLS library says -> the verdict, and what to do."""
-
-
-name_servers = []
-"""Who is asked about names: "ip" or "ip:port"."""
-
-
-def wifi(wanted):
-    """Whether the board is on the network; joins the first that lets it in."""
-    dns = wanted.get("dns")
-    if wanted.get("country"):
-        try:
-            network.country(wanted["country"])
-        except (OSError, ValueError) as error:
-            say("problem", "wifi", "country: %s" % error, "wifi.country: two capital letters (ISO 3166-1)")
-    station = network.WLAN(network.STA_IF)
-    station.active(True)
-    for entry in wanted.get("networks") or ():
-        name = str(entry.get("ssid"))
-        try:
-            bssid, fixed = access_point(entry), address(entry)
-        except (ValueError, TypeError, AttributeError) as error:
-            say("problem", "wifi", "%s: %s" % (name, error), "make config, then make deploy")
-            bssid = fixed = None
-        if station.isconnected():
-            return joined(station, dns, fixed)
-        status = join(station, name, entry.get("password") or "", bssid, fixed)
-        if status is None:
-            continue
-        if station.isconnected():
-            return joined(station, dns, fixed)
-        reason = {201: "there is no such network here", 202: "the password is wrong"}.get(
-            status, "status %d" % status
-        )
-        say(
-            "problem",
-            "wifi",
-            "%s: %s" % (name, reason),
-            "wifi.networks: only 2.4 GHz; go closer; check the password",
-        )
-    return station.isconnected() and joined(station, dns)
-
-
-def access_point(entry):
-    """The bytes of `bssid`, None where any access point will do. ValueError."""
-    text = entry.get("bssid")
-    if not text:
-        return None
-    found = bytes([int(part, 16) for part in text.split(":")])
-    if len(found) != 6:
-        raise ValueError("bssid is not the address of an access point")
-    return found
-
-
-def address(entry):
-    """(address, netmask, gateway, name server) of a network, None where DHCP gives them. ValueError."""
-    ip, mask, gateway = entry.get("ip"), entry.get("netmask") or "255.255.255.0", entry.get("gateway")
-    if not ip:
-        return None
-    if not gateway or gateway == ip or (number(ip) ^ number(gateway)) & number(mask):
-        raise ValueError(
-            "the fixed address %s and the gateway %s are not in one network (netmask %s); DHCP is asked now"
-            % (ip, gateway, mask)
-        )
-    return ip, mask, gateway, entry.get("dns") or gateway
-
-
-def number(ip):
-    parts = [int(part) for part in ip.split(".")]
-    if len(parts) != 4 or min(parts) < 0 or max(parts) > 255:
-        raise ValueError("%s is no address" % ip)
-    return parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]
-
-
-def join(station, name, password, bssid, fixed):
-    """The station's status in the end; None when it could not even begin."""
-    try:
-        station.disconnect()
-        if bssid and elsewhere(station.scan(), name, bssid):
-            return None
-        if fixed:
-            station.ifconfig(fixed)
-        else:
-            try:
-                station.ifconfig("dhcp")
-            except (OSError, RuntimeError):
-                pass  # it is asked already
-        station.connect(name, password, bssid=bssid)
-    except (OSError, RuntimeError) as error:
-        say("problem", "wifi", "%s: %s" % (name, error), "reset the board, then try again")
-        return None
-    for _ in range(_JOIN_S * 10):
-        if station.isconnected() or station.status() in (201, 202):
-            break
-        time.sleep_ms(100)
-    return station.status()
-
-
-def elsewhere(points, name, bssid):
-    """Whether others of the network's access points are here, and not the one that is named."""
-    others = [point for point in points if point[0] == name.encode()]
-    if not others or bssid in [point[1] for point in points]:
-        return False
-    seen = ", ".join(["%s with %d dBm" % (radio(point[1]), point[3]) for point in others])
-    say(
-        "problem",
-        "wifi",
-        "%s: its access point %s is not seen here, but %s" % (name, radio(bssid), seen),
-        "wifi.networks: correct bssid, or leave it out",
-    )
-    return True
-
-
-def radio(bssid):
-    return ":".join(["%02x" % byte for byte in bssid])
-
-
-def joined(station, dns, fixed=None):
-    ip, _, gateway, told = station.ifconfig()
-    name_servers[:] = dns or [told]
-    kind = "fixed address" if fixed else "address"
-    say("ok", "wifi", "%s %s, gateway %s, name server %s" % (kind, ip, gateway, ", ".join(name_servers)))
-    if fixed and not knocked(gateway):
-        say(
-            "note",
-            "wifi",
-            "the gateway %s answers at no port that was tried" % gateway,
-            "is it the router, and the address in its network? compare with another device",
-        )
-    signal = station.status("rssi")
-    good = signal > -75
-    say(
-        "ok" if good else "note",
-        "signal",
-        "%d dBm" % signal,
-        "" if good else "weak: move board, antenna or router",
-    )
-    return True
-
-
-def knocked(gateway):
-    """Whether a router is there: also one that refuses is."""
-    for port in (53, 80, 443):
-        wire = socket.socket()
-        wire.settimeout(_DATAGRAM_S)
-        try:
-            wire.connect(socket.getaddrinfo(gateway, port)[0][-1])
-            return True
-        except OSError as error:
-            if error.errno == errno.ECONNREFUSED:
-                return True
-        finally:
-            wire.close()
-    return False
 
 
 def split(server, port):
@@ -457,10 +300,8 @@ def address_of(url):
     return url.split("//")[-1].rstrip("/")
 
 
-if found:
-    wanted = found.get("wifi")
-    if not wanted or wifi(wanted):
-        attend()
-        cloud(found)
+if online:
+    attend()
+    cloud(found)
 counts = [(tally[level], level) for level in ("ok", "note", "problem")]
 print(", ".join(["%d %s%s" % (n, level, "" if n == 1 or level == "ok" else "s") for n, level in counts]))

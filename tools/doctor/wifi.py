@@ -1,0 +1,168 @@
+"""Runs on the board, after `board.py`: joins the network, with what the configuration says of it.
+
+Sends no secret but the Wi-Fi password to the access point. A file of its own: a board has no room for the text of all
+checks at once.
+"""
+# ruff: noqa: F821  (`say`, `found` are those of board.py)
+
+import errno
+import network
+import socket
+import time
+
+_JOIN_S = 20  # as long as the firmware gives a network
+_KNOCK_S = 3
+name_servers = []
+"""Who is asked about names: "ip" or "ip:port"."""
+
+
+def wifi(wanted):
+    """Whether the board is on the network; joins the first that lets it in."""
+    dns = wanted.get("dns")
+    if wanted.get("country"):
+        try:
+            network.country(wanted["country"])
+        except (OSError, ValueError) as error:
+            say("problem", "wifi", "country: %s" % error, "wifi.country: two capital letters (ISO 3166-1)")
+    station = network.WLAN(network.STA_IF)
+    station.active(True)
+    for entry in wanted.get("networks") or ():
+        name = str(entry.get("ssid"))
+        try:
+            bssid, fixed = access_point(entry), address(entry)
+        except (ValueError, TypeError, AttributeError) as error:
+            say("problem", "wifi", "%s: %s" % (name, error), "make config, then make deploy")
+            bssid = fixed = None
+        if station.isconnected():
+            return joined(station, dns, fixed)
+        status = join(station, name, entry.get("password") or "", bssid, fixed)
+        if status is None:
+            continue
+        if station.isconnected():
+            return joined(station, dns, fixed)
+        reason = {201: "there is no such network here", 202: "the password is wrong"}.get(
+            status, "status %d" % status
+        )
+        say(
+            "problem",
+            "wifi",
+            "%s: %s" % (name, reason),
+            "wifi.networks: only 2.4 GHz; go closer; check the password",
+        )
+    return station.isconnected() and joined(station, dns)
+
+
+def access_point(entry):
+    """The bytes of `bssid`, None where any access point will do. ValueError."""
+    text = entry.get("bssid")
+    if not text:
+        return None
+    found = bytes([int(part, 16) for part in text.split(":")])
+    if len(found) != 6:
+        raise ValueError("bssid is not the address of an access point")
+    return found
+
+
+def address(entry):
+    """(address, netmask, gateway, name server) of a network, None where DHCP gives them. ValueError."""
+    ip, mask, gateway = entry.get("ip"), entry.get("netmask") or "255.255.255.0", entry.get("gateway")
+    if not ip:
+        return None
+    if not gateway or gateway == ip or (number(ip) ^ number(gateway)) & number(mask):
+        raise ValueError(
+            "the fixed address %s and the gateway %s are not in one network (netmask %s); DHCP is asked now"
+            % (ip, gateway, mask)
+        )
+    return ip, mask, gateway, entry.get("dns") or gateway
+
+
+def number(ip):
+    parts = [int(part) for part in ip.split(".")]
+    if len(parts) != 4 or min(parts) < 0 or max(parts) > 255:
+        raise ValueError("%s is no address" % ip)
+    return parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]
+
+
+def join(station, name, password, bssid, fixed):
+    """The station's status in the end; None when it could not even begin."""
+    try:
+        station.disconnect()
+        if bssid and elsewhere(station.scan(), name, bssid):
+            return None
+        if fixed:
+            station.ifconfig(fixed)
+        else:
+            try:
+                station.ifconfig("dhcp")
+            except (OSError, RuntimeError):
+                pass  # it is asked already
+        station.connect(name, password, bssid=bssid)
+    except (OSError, RuntimeError) as error:
+        say("problem", "wifi", "%s: %s" % (name, error), "reset the board, then try again")
+        return None
+    for _ in range(_JOIN_S * 10):
+        if station.isconnected() or station.status() in (201, 202):
+            break
+        time.sleep_ms(100)
+    return station.status()
+
+
+def elsewhere(points, name, bssid):
+    """Whether others of the network's access points are here, and not the one that is named."""
+    others = [point for point in points if point[0] == name.encode()]
+    if not others or bssid in [point[1] for point in points]:
+        return False
+    seen = ", ".join(["%s with %d dBm" % (radio(point[1]), point[3]) for point in others])
+    say(
+        "problem",
+        "wifi",
+        "%s: its access point %s is not seen here, but %s" % (name, radio(bssid), seen),
+        "wifi.networks: correct bssid, or leave it out",
+    )
+    return True
+
+
+def radio(bssid):
+    return ":".join(["%02x" % byte for byte in bssid])
+
+
+def joined(station, dns, fixed=None):
+    ip, _, gateway, told = station.ifconfig()
+    name_servers[:] = dns or [told]
+    kind = "fixed address" if fixed else "address"
+    say("ok", "wifi", "%s %s, gateway %s, name server %s" % (kind, ip, gateway, ", ".join(name_servers)))
+    if fixed and not knocked(gateway):
+        say(
+            "note",
+            "wifi",
+            "the gateway %s answers at no port that was tried" % gateway,
+            "is it the router, and the address in its network? compare with another device",
+        )
+    signal = station.status("rssi")
+    good = signal > -75
+    say(
+        "ok" if good else "note",
+        "signal",
+        "%d dBm" % signal,
+        "" if good else "weak: move board, antenna or router",
+    )
+    return True
+
+
+def knocked(gateway):
+    """Whether a router is there: also one that refuses is."""
+    for port in (53, 80, 443):
+        wire = socket.socket()
+        wire.settimeout(_KNOCK_S)
+        try:
+            wire.connect(socket.getaddrinfo(gateway, port)[0][-1])
+            return True
+        except OSError as error:
+            if error.errno == errno.ECONNREFUSED:
+                return True
+        finally:
+            wire.close()
+    return False
+
+
+online = bool(found) and (not found.get("wifi") or wifi(found["wifi"]))
