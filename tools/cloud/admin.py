@@ -10,22 +10,29 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from tools.cloud import dns, ntp
+from tools.cloud.broker import Broker
+from tools.cloud.dns import DnsServer
+from tools.cloud.faults import Faults
+from tools.cloud.model import Model
 from tools.cloud.nouns import Command, Sensor
-
-if TYPE_CHECKING:
-    from tools.cloud.site import Site
+from tools.cloud.ntp import NtpServer
+from tools.cloud.server import CloudServer
 
 
 class Admin:
     """Verbs are the methods whose names begin with `do_`; their parameters are the arguments of the call."""
 
-    def __init__(self, site: Site, clock: Callable[[], float]) -> None:
-        self.site, self.model, self.faults = site, site.model, site.faults
+    def __init__(
+        self, model: Model, faults: Faults, server: CloudServer, dns: DnsServer, ntp: NtpServer,
+        broker: Broker | None, clock: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self.model, self.faults = model, faults
+        self.server, self.dns, self.ntp, self.broker = server, dns, ntp, broker
         self.key = secrets.token_hex(16)
         self.port = 0
         self._clock = clock
@@ -84,7 +91,7 @@ class Admin:
         return self.model.violations
 
     def do_counters(self) -> dict[str, int]:
-        server = self.site.server
+        server = self.server
         return {"hellos": server.hellos, "handshakes": server.handshakes, "requests": server.requests}
 
     # access
@@ -127,24 +134,24 @@ class Admin:
 
     async def do_cert(self, kind: str) -> None:
         """From the next handshake on; connections that are open are cut, so that it comes soon."""
-        self.site.server.present(kind)
-        self.site.server.cut()
-        if self.site.broker:
-            await self.site.broker.present(kind)
+        self.server.present(kind)
+        self.server.cut()
+        if self.broker:
+            await self.broker.present(kind)
 
     async def do_listener(self, on: bool) -> None:
-        await (self.site.server.up() if on else self.site.server.down())
+        await (self.server.up() if on else self.server.down())
 
     async def do_broker(self, mode: str) -> None:
-        if self.site.broker is None:
+        if self.broker is None:
             raise KeyError("this cloud runs no broker")
-        await self.site.broker.mode(mode)
+        await self.broker.mode(mode)
 
     def do_dns(self, mode: str = "") -> None:
-        self.site.dns.mode = _one_of(mode, dns.MODES)
+        self.dns.mode = _one_of(mode, dns.MODES)
 
     def do_ntp(self, mode: str = "", offset_s: float = 0.0) -> None:
-        self.site.ntp.mode, self.site.ntp.offset_s = _one_of(mode, ntp.MODES), offset_s
+        self.ntp.mode, self.ntp.offset_s = _one_of(mode, ntp.MODES), offset_s
 
 
 def _one_of(value: str, allowed: tuple[str, ...]) -> str:

@@ -6,15 +6,13 @@ Source: Realer API, section "Response codes" (400, 415).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.cloud.messages import Refusal, Request
-
-if TYPE_CHECKING:
-    from tools.cloud.model import Model
+from tools.cloud.state import CloudState
 
 
-def json_body(model: Model, request: Request, now: float) -> Any:
+def json_body(model: CloudState, request: Request, now: float) -> Any:
     """The value. Raises Refusal; the model notes the violation."""
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type != "application/json":

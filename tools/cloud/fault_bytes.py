@@ -9,27 +9,15 @@ request. Refuses decisions about when a fault applies (`faults.py`).
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tools.cloud.broken_json import BROKEN
+from tools.cloud.fault_rule import Fault
 from tools.cloud.messages import OAUTH_ERRORS, REASONS, REGISTRY, Response, to_json
-
-if TYPE_CHECKING:
-    from tools.cloud.faults import Fault
 
 Step = tuple[Any, ...]
 
-# Ways to spoil a JSON body; the length header stays true, so that only the JSON is wrong.
-BROKEN: dict[str, Callable[[bytes], bytes]] = {
-    "half": lambda body: body[: max(1, len(body) // 2)],
-    "text": lambda body: b"Bad gateway",
-    "utf8": lambda body: body[:-1] + b',"\xff\xfe":"\xc3\x28"}',
-    "list": lambda body: b"[]",
-    "null": lambda body: b"null",
-    "nan": lambda body: b'{"code":NaN}',
-    "deep": lambda body: b"[" * 400 + b"]" * 400,
-}
 _HTML = b"<html><head><title>%d</title></head><body><h1>%d</h1><hr>gateway</body></html>\n"
 _ODD_SIZES = (1, 7, 3, 16, 2, 11)
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.cloud.nouns import Command
 from tools.cloud.owner import desired_number
-
-if TYPE_CHECKING:
-    from tools.cloud.model import Model
+from tools.cloud.state import CloudState
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Outcome:
 
 
 def ingest(
-    model: Model, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float,
+    model: CloudState, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float,
     via: str = "https",
 ) -> Outcome:  # fmt: skip
     """Judge and keep one structurally sound item of a source (`role`: "sensor" or "command").
@@ -59,13 +57,13 @@ def ingest(
     return Outcome("created", number)
 
 
-def rejected(model: Model, device: str, details: dict[str, list[str]], now: float) -> Outcome:
+def rejected(model: CloudState, device: str, details: dict[str, list[str]], now: float) -> Outcome:
     model.event(now, "feed_rejected", device, details=details)
     return Outcome("rejected", details=details)
 
 
 def _problems(
-    model: Model, device: str, role: str, source_id: int | str, item: dict[str, Any]
+    model: CloudState, device: str, role: str, source_id: int | str, item: dict[str, Any]
 ) -> dict[str, list[str]]:
     source = model.store.source(device, role, str(source_id))
     if source is None or source.error is not None:
@@ -76,7 +74,7 @@ def _problems(
     return {}
 
 
-def _answered(model: Model, device: str, item: dict[str, Any], now: float) -> None:
+def _answered(model: CloudState, device: str, item: dict[str, Any], now: float) -> None:
     """Keep what the device made of a wish; `applied` is what it means when it does not say."""
     status = item.get("report_status", "applied")
     model.store.set_outcome(desired_number(item["desired_id"]), status, item["value"], now)
@@ -86,7 +84,7 @@ def _answered(model: Model, device: str, item: dict[str, Any], now: float) -> No
 
 
 def _adopt(
-    model: Model, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float
+    model: CloudState, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float
 ) -> None:
     """A local report (one that answers no request) becomes the desired value where the owner has chosen so."""
     command = model.store.source(device, role, str(source_id))

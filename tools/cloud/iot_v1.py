@@ -9,7 +9,7 @@ Source: Realer API, sections "Device catalog", "HTTPS runtime", "Response codes"
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.cloud import contract, mqtt_v1, runtime_v1
 from tools.cloud.bodies import json_body
@@ -17,9 +17,7 @@ from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import Refusal, Request, Response, to_json
 from tools.cloud.nouns import DESIRED_SCOPE, Command, Sensor
 from tools.cloud.rows import catalog_row
-
-if TYPE_CHECKING:
-    from tools.cloud.model import Model
+from tools.cloud.state import CloudState
 
 _SCOPES = {
     "commands": "iot:catalog:read",
@@ -34,7 +32,7 @@ _PROTOCOLS = {"desired-states": "https", "feed-data": "https", "mqtt": "mqtt"}
 _REFUSALS = {"conflict": 409, "rejected": 422}
 
 
-def answer(model: Model, request: Request, path: str, now: float) -> tuple[Response, str]:
+def answer(model: CloudState, request: Request, path: str, now: float) -> tuple[Response, str]:
     """Response and the name of the schema it must keep. Raises Refusal."""
     token = valid_token(model, request, "Bearer", now)
     parts = path.split("/")[3:]
@@ -68,7 +66,7 @@ def answer(model: Model, request: Request, path: str, now: float) -> tuple[Respo
     raise Refusal(404)
 
 
-def valid_token(model: Model, request: Request, kind: str, now: float) -> Any:
+def valid_token(model: CloudState, request: Request, kind: str, now: float) -> Any:
     """The row of the token in the Authorization header of this `kind`."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != kind.lower() or not text:
@@ -82,7 +80,7 @@ def valid_token(model: Model, request: Request, kind: str, now: float) -> Any:
     return token
 
 
-def _device(model: Model, key: str, token: Any, now: float) -> str:
+def _device(model: CloudState, key: str, token: Any, now: float) -> str:
     """The key of the addressed device, if this token may speak for it and its plan allows a request now."""
     device = model.store.device(key)
     if device is None:
@@ -95,7 +93,7 @@ def _device(model: Model, key: str, token: Any, now: float) -> str:
     return key
 
 
-def _catalog(model: Model, device: str, role: str, rest: list[str], now: float) -> tuple[Response, str]:
+def _catalog(model: CloudState, device: str, role: str, rest: list[str], now: float) -> tuple[Response, str]:
     if rest:
         item = model.store.source(device, role, rest[0])
         if item is None:
@@ -108,13 +106,13 @@ def _catalog(model: Model, device: str, role: str, rest: list[str], now: float) 
     return Response(200, {}, to_json(body)), f"http-{role}-catalog-response"
 
 
-def _feed(model: Model, device: str, request: Request, batch: bool, now: float) -> tuple[Response, str]:
+def _feed(model: CloudState, device: str, request: Request, batch: bool, now: float) -> tuple[Response, str]:
     if len(request.body) > model.plan.max_body_bytes:
         raise Refusal(413)
     return (_batch if batch else _single)(model, device, request, json_body(model, request, now), now)
 
 
-def _single(model: Model, device: str, request: Request, item: Any, now: float) -> tuple[Response, str]:
+def _single(model: CloudState, device: str, request: Request, item: Any, now: float) -> tuple[Response, str]:
     outcome = _ingest(model, device, request, item, now)
     if outcome.status in _REFUSALS:
         raise Refusal(_REFUSALS[outcome.status], details=outcome.details)
@@ -123,7 +121,7 @@ def _single(model: Model, device: str, request: Request, item: Any, now: float) 
     return Response(201 if outcome.status == "created" else 200, {}, to_json(body)), "http-feed-data-response"
 
 
-def _batch(model: Model, device: str, request: Request, value: Any, now: float) -> tuple[Response, str]:
+def _batch(model: CloudState, device: str, request: Request, value: Any, now: float) -> tuple[Response, str]:
     """Each item is judged on its own: refused ones do not keep the others out."""
     found = contract.problems("http-feed-data-batch", value)
     if found:
@@ -144,7 +142,7 @@ def _result(item: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     return result | {"feed_data_id": outcome.feed_data_id}
 
 
-def _ingest(model: Model, device: str, request: Request, item: Any, now: float) -> Outcome:
+def _ingest(model: CloudState, device: str, request: Request, item: Any, now: float) -> Outcome:
     found = contract.problems("http-feed-data-item", item)
     if found:
         model.violation(now, request, "breaks http-feed-data-item", details=found)

@@ -14,7 +14,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.cloud import fault_bytes, fault_text
+from tools.cloud import fault_text
+from tools.cloud.broken_json import BROKEN
 from tools.cloud.messages import REGISTRY, to_json
 from tools.cloud.sessions import Message
 
@@ -82,7 +83,7 @@ class MqttFault:
 
 
 _BARE = {"copies": 2, "reorder": 2, "badjson": "half"}
-_CHOICES = {"badjson": tuple(fault_bytes.BROKEN), "status": ACK_STATUS}
+_CHOICES = {"badjson": tuple(BROKEN), "status": ACK_STATUS}
 _ONLY = dict.fromkeys(("status", "retryable", "error", "stray"), "ack")
 _ONLY |= dict.fromkeys(("value", "valid_s", "sequence"), "desired") | {"refused": "connect"}
 
@@ -108,7 +109,7 @@ def _spoil(fault: MqttFault, message: Message) -> Message:
         body["version"] = int(fault.version) if fault.version.isdigit() else fault.version
     body = (_other_ack if fault.endpoint == "ack" else _other_desired)(fault, body)
     payload = to_json(body)
-    return Message(message.topic, fault_bytes.BROKEN[fault.badjson](payload) if fault.badjson else payload)
+    return Message(message.topic, BROKEN[fault.badjson](payload) if fault.badjson else payload)
 
 
 def _other_ack(fault: MqttFault, body: dict[str, Any]) -> dict[str, Any]:

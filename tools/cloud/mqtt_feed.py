@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.cloud import contract
 from tools.cloud.ingest import Outcome, ingest, rejected
@@ -18,9 +18,7 @@ from tools.cloud.mqtt_v1 import acks_topic, parse_feed_topic, route_id, route_to
 from tools.cloud.nouns import Command
 from tools.cloud.owner import desired_id
 from tools.cloud.sessions import Message, mqtt_client_id
-
-if TYPE_CHECKING:
-    from tools.cloud.model import Model
+from tools.cloud.state import CloudState
 
 _STATUS = {"created": "accepted", "idempotent": "replayed"}
 _ERROR = {"conflict": 409, "rejected": 422, "error": 503}
@@ -28,7 +26,7 @@ _COMMAND_ONLY = ("desired_id", "report_status", "sequence_number")
 
 
 def publish(
-    model: Model, topic: str, payload: bytes, now: float, qos: int = 1, retain: bool = False
+    model: CloudState, topic: str, payload: bytes, now: float, qos: int = 1, retain: bool = False
 ) -> Message | None:
     """Take one publish of a device; returns its acknowledgement, None when nobody can be told.
 
@@ -58,7 +56,7 @@ def unseen(topic: str, payload: bytes) -> Message | None:
 
 
 def desired(
-    model: Model, device: str, command: Command, n: int, now: float
+    model: CloudState, device: str, command: Command, n: int, now: float
 ) -> tuple[Message, dict[str, Any]]:
     """The message about the n-th wish, and what to remember it by."""
     row = model.store.device(device)
@@ -76,7 +74,7 @@ def desired(
 
 
 def _judge(
-    model: Model, request: Request, route: Any, device: Any, payload: bytes, now: float
+    model: CloudState, request: Request, route: Any, device: Any, payload: bytes, now: float
 ) -> dict[str, Any]:
     if len(payload) > model.plan.max_body_bytes:
         return _ack(None, "rejected", 413, {})

@@ -7,16 +7,14 @@ Source: Realer API, sections "MQTT catalog", "MQTT credentials", "Scopes".
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tools.cloud import contract
 from tools.cloud.bodies import json_body
 from tools.cloud.messages import Refusal, Request, Response, to_json
 from tools.cloud.nouns import MQTT_SCOPES, Credential
 from tools.cloud.sessions import mqtt_client_id
-
-if TYPE_CHECKING:
-    from tools.cloud.model import Model
+from tools.cloud.state import CloudState
 
 CONNECT, READ_ACKS, WRITE_FEED = MQTT_SCOPES
 READ_DESIRED = "iot:mqtt:desired:read"
@@ -53,7 +51,7 @@ def route_id(device: str, role: str, source: int | str) -> str:
     return "rte_" + hashlib.sha256(f"{device}/{role}/{source}".encode()).hexdigest()[:26]
 
 
-def routes(model: Model, device: str) -> list[tuple[str, str, int | str]]:
+def routes(model: CloudState, device: str) -> list[tuple[str, str, int | str]]:
     """(role, route, id of the source) for everything in the catalog that can be represented."""
     found = []
     for role in ("sensor", "command"):
@@ -65,7 +63,7 @@ def routes(model: Model, device: str) -> list[tuple[str, str, int | str]]:
     return found
 
 
-def topics(model: Model, credential: Credential) -> Topics:
+def topics(model: CloudState, credential: Credential) -> Topics:
     """What the scopes stored on a credential open, as of now."""
     client_id, scopes = credential.client_id, credential.scopes
     found = routes(model, credential.device)
@@ -78,7 +76,7 @@ def topics(model: Model, credential: Credential) -> Topics:
     return Topics(tuple(publish), tuple(subscribe))
 
 
-def catalog(model: Model, device: str, now: float) -> tuple[Response, str]:
+def catalog(model: CloudState, device: str, now: float) -> tuple[Response, str]:
     """The catalog of a device that may read it. Raises Refusal where this cloud has no MQTT."""
     offer = model.offer
     if not offer.url:
@@ -115,7 +113,7 @@ def _route(client_id: str, id_field: str, role: str, route: str, source: int | s
     return {"source_type": role} | ({name: source} if name else {}) | {"mqtt": mqtt}
 
 
-def requested_device(model: Model, request: Request, now: float) -> tuple[str, dict[str, Any]]:
+def requested_device(model: CloudState, request: Request, now: float) -> tuple[str, dict[str, Any]]:
     """Key of the device that a credential request is about, and the body. Raises Refusal."""
     if not (model.offer.url and model.offer.credentials):
         raise Refusal(404)
@@ -128,7 +126,7 @@ def requested_device(model: Model, request: Request, now: float) -> tuple[str, d
 
 
 def credential(
-    model: Model, device: str, token: Any, request: Request, body: dict[str, Any], now: float
+    model: CloudState, device: str, token: Any, request: Request, body: dict[str, Any], now: float
 ) -> tuple[Response, str]:
     """Issue a tuple to a device that this token may speak for. Raises Refusal."""
     row = model.store.device(device)

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import base64
 import hmac
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from tools.cloud import contract
 from tools.cloud.messages import OAuthRefusal, Refusal, Request, Response, to_json
 from tools.cloud.nouns import ALL_SCOPES, DEFAULT_SCOPES, DESIRED_SCOPE
+from tools.cloud.state import CloudState
 from tools.cloud.store import digest
-
-if TYPE_CHECKING:
-    from tools.cloud.model import Model
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-def answer(model: Model, request: Request, path: str, now: float) -> tuple[Response, str]:
+def answer(model: CloudState, request: Request, path: str, now: float) -> tuple[Response, str]:
     """Response and the name of the schema it must keep. Raises OAuthRefusal."""
     verbs = {"/oauth/token": (_token, "oauth-token"), "/oauth/revoke": (_revoke, "oauth-revoke")}
     if path not in verbs or request.method != "POST":
@@ -42,7 +40,7 @@ def refused(refusal: OAuthRefusal, request_id: str) -> Response:
     return Response(refusal.status, headers, to_json(body))
 
 
-def _client(model: Model, request: Request, now: float) -> Any:
+def _client(model: CloudState, request: Request, now: float) -> Any:
     """The device whose keys are in the Basic header."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     try:
@@ -60,7 +58,7 @@ def _client(model: Model, request: Request, now: float) -> Any:
     return device
 
 
-def known_client(model: Model, client_id: str, secret: str, now: float) -> Any:
+def known_client(model: CloudState, client_id: str, secret: str, now: float) -> Any:
     """The device with these keys, None when there is none or they do not fit."""
     device = model.store.client(client_id)
     if device is None or not device["keys"] or not hmac.compare_digest(device["secret"], digest(secret)):
@@ -69,7 +67,7 @@ def known_client(model: Model, client_id: str, secret: str, now: float) -> Any:
     return device
 
 
-def _form(model: Model, request: Request, schema: str, now: float) -> dict[str, str]:
+def _form(model: CloudState, request: Request, schema: str, now: float) -> dict[str, str]:
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         model.violation(now, request, "OAuth bodies are form-encoded")
@@ -87,7 +85,7 @@ def _form(model: Model, request: Request, schema: str, now: float) -> dict[str, 
     return form
 
 
-def _token(model: Model, device: Any, form: dict[str, str], now: float) -> dict[str, Any]:
+def _token(model: CloudState, device: Any, form: dict[str, str], now: float) -> dict[str, Any]:
     if form["grant_type"] != "client_credentials":
         raise _refuse(model, device, now, "unsupported_grant_type", "grant_type must be client_credentials")
     later = () if model.served.bootstrap else (DESIRED_SCOPE,)  # what this generation does not know
@@ -103,12 +101,12 @@ def _token(model: Model, device: Any, form: dict[str, str], now: float) -> dict[
     return {"access_token": token, "token_type": "Bearer", **life, "scope": scope}
 
 
-def _refuse(model: Model, device: Any, now: float, error: str, text: str) -> OAuthRefusal:
+def _refuse(model: CloudState, device: Any, now: float, error: str, text: str) -> OAuthRefusal:
     model.event(now, "token_refused", device["key"], error=error)
     return OAuthRefusal(400, error, text)
 
 
-def _revoke(model: Model, device: Any, form: dict[str, str], now: float) -> dict[str, Any]:
+def _revoke(model: CloudState, device: Any, form: dict[str, str], now: float) -> dict[str, Any]:
     """Always succeeds: whether the token ever existed is nobody's business."""
     count = model.store.revoke(device["key"], now, form["token"])
     model.event(now, "revoked", device["key"], count=count, by="device")

@@ -11,7 +11,7 @@ import base64
 import json
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.cloud import contract
 from tools.cloud.ingest import ingest
@@ -19,16 +19,14 @@ from tools.cloud.iot_v1 import valid_token
 from tools.cloud.messages import Refusal, Request, Response, to_json
 from tools.cloud.nouns import Command, Sensor
 from tools.cloud.oauth import known_client
-
-if TYPE_CHECKING:
-    from tools.cloud.model import Model
+from tools.cloud.state import CloudState
 
 PREFIX = "/control_devices/"
 _SCOPE = "realino"
 _QUANTITIES = {"thermistor": ("temperature", "°C"), "ldr_sensor": ("illuminance", "lx")}
 
 
-def answer(model: Model, request: Request, path: str, now: float) -> tuple[Response, str]:
+def answer(model: CloudState, request: Request, path: str, now: float) -> tuple[Response, str]:
     """Response and the name of the schema it must keep. Raises Refusal."""
     if not model.served.realino:
         raise Refusal(404)
@@ -64,7 +62,7 @@ def refused(refusal: Refusal, headers: dict[str, str]) -> Response:
 # Login
 
 
-def _login(model: Model, request: Request, now: float) -> Response:
+def _login(model: CloudState, request: Request, now: float) -> Response:
     form, client_id, secret = _keys(model, request, now)
     if form not in model.served.realino:
         blank = "can't be blank"
@@ -103,7 +101,7 @@ def _login(model: Model, request: Request, now: float) -> Response:
     return Response(200, {}, to_json(body))
 
 
-def _keys(model: Model, request: Request, now: float) -> tuple[str, str, str]:
+def _keys(model: CloudState, request: Request, now: float) -> tuple[str, str, str]:
     """The form of the login, and the keys that came in it."""
     if request.headers.get("content-type") != "application/json":
         model.violation(now, request, "a login is application/json")
@@ -151,7 +149,7 @@ def _value_type(command: Command) -> str:
 # Work
 
 
-def _commands(model: Model, device: str, request: Request, now: float) -> dict[str, Any]:
+def _commands(model: CloudState, device: str, request: Request, now: float) -> dict[str, Any]:
     items = model.store.sources(device, "command")
     model.event(now, "catalog_read", device, noun="commands", count=len(items))
     return {"commands": [_wish(item) for item in items]}
@@ -168,7 +166,7 @@ def _wish(item: Command) -> dict[str, Any]:
     return place | {"value": value, "value_type": _value_type(item)}
 
 
-def _feeds(model: Model, device: str, request: Request, now: float) -> dict[str, Any]:
+def _feeds(model: CloudState, device: str, request: Request, now: float) -> dict[str, Any]:
     """All of it or nothing."""
     if len(request.body) > model.plan.max_body_bytes:
         raise Refusal(413)

@@ -13,17 +13,15 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.cloud.messages import Response, to_json
 from tools.cloud.owner import desired_id
 from tools.cloud.rows import catalog_row
-
-if TYPE_CHECKING:
-    from tools.cloud.model import Model
+from tools.cloud.state import CloudState
 
 
-def bootstrap(model: Model, device: str, now: float) -> tuple[Response, str]:
+def bootstrap(model: CloudState, device: str, now: float) -> tuple[Response, str]:
     """What a device needs to know before it begins."""
     model.event(now, "catalog_read", device, noun="bootstrap", count=1)
     plan = model.plan
@@ -37,7 +35,7 @@ def bootstrap(model: Model, device: str, now: float) -> tuple[Response, str]:
     return Response(200, {}, to_json(body | _catalog(model, device))), "http-bootstrap-response"
 
 
-def desired_states(model: Model, device: str, now: float) -> tuple[Response, str]:
+def desired_states(model: CloudState, device: str, now: float) -> tuple[Response, str]:
     pending = [item for command in model.store.sources(device, "command")
                for item in _pending(model, device, command.id, now)]  # fmt: skip
     if model.served.order == "newest":
@@ -52,7 +50,7 @@ def desired_states(model: Model, device: str, now: float) -> tuple[Response, str
 VERBS = {"bootstrap": bootstrap, "desired-states": desired_states}
 
 
-def _pending(model: Model, device: str, command: int | str, now: float) -> Iterator[dict[str, Any]]:
+def _pending(model: CloudState, device: str, command: int | str, now: float) -> Iterator[dict[str, Any]]:
     wishes = model.store.wishes(device, str(command))
     for number, wish in enumerate(wishes, 1):
         ends = wish["at"] + model.plan.desired_s
@@ -69,14 +67,14 @@ def _pending(model: Model, device: str, command: int | str, now: float) -> Itera
         }
 
 
-def _catalog(model: Model, device: str) -> dict[str, list[dict[str, Any]]]:
+def _catalog(model: CloudState, device: str) -> dict[str, list[dict[str, Any]]]:
     return {
         f"{role}s": [catalog_row(role, item) for item in model.store.sources(device, role)]
         for role in ("command", "sensor")
     }
 
 
-def _revisions(model: Model, device: str) -> dict[str, str]:
+def _revisions(model: CloudState, device: str) -> dict[str, str]:
     rows = _catalog(model, device)
     for row in rows["commands"]:
         row.pop("value", None)  # what is wanted is no part of what there is

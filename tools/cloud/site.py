@@ -55,7 +55,7 @@ class Site:
         self.thinger = ThingerServer(Thinger(clock), self.certs) if thinger else None
         if self.thinger:
             demo_account(self.thinger.model)
-        self.admin = Admin(self, clock)
+        self.admin = Admin(self.model, self.faults, self.server, self.dns, self.ntp, self.broker, clock)
         self._connection_file = connection_file
 
     async def __aenter__(self) -> Site:

@@ -13,38 +13,15 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tools.cloud.messages import Request, Response, to_json
-from tools.cloud.thinger_port import DevicePort
+from tools.cloud.thinger_port import Device, DevicePort
 from tools.cloud.thinger_tokens import NoSuchToken, Tokens
 
 Answer = Callable[[Response], None]
 _ID = r"[a-zA-Z0-9_]{1,25}"
-
-
-@dataclass
-class Device:
-    user: str
-    id: str
-    credential: str
-    description: str = ""
-    port: DevicePort | None = None
-    ts: int = 0  # ms since 1970 of the latest connection or its end
-    ip: str = ""
-    rx: int = 0
-    tx: int = 0
-    tokens: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    def listed(self) -> dict[str, Any]:
-        return {"device": self.id, "description": self.description,
-                "connection": {"active": self.port is not None, "ts": self.ts}}  # fmt: skip
-
-    def stats(self) -> dict[str, Any]:
-        return {"connected": self.port is not None, "connected_ts": self.ts, "ip_address": self.ip,
-                "rx_bytes": self.rx, "tx_bytes": self.tx}  # fmt: skip
 
 
 class Refusal(Exception):

@@ -7,16 +7,48 @@ once. What breaks the protocol is noted and ends the connection. Bytes in, bytes
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from tools.cloud.thinger_wire import Broken, Reader, frame
-
-if TYPE_CHECKING:
-    from tools.cloud.thinger_model import Device, Thinger
 
 Reply = Callable[[str, dict[str, Any]], None]
 """Takes "OK" or "ERROR" with the fields of the answer, or "GONE" without."""
 KEEP_ALIVE_S = 69.0  # 60 s and 15 %
+
+
+@dataclass
+class Device:
+    user: str
+    id: str
+    credential: str
+    description: str = ""
+    port: DevicePort | None = None
+    ts: int = 0  # ms since 1970 of the latest connection or its end
+    ip: str = ""
+    rx: int = 0
+    tx: int = 0
+    tokens: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def listed(self) -> dict[str, Any]:
+        return {"device": self.id, "description": self.description,
+                "connection": {"active": self.port is not None, "ts": self.ts}}  # fmt: skip
+
+    def stats(self) -> dict[str, Any]:
+        return {"connected": self.port is not None, "connected_ts": self.ts, "ip_address": self.ip,
+                "rx_bytes": self.rx, "tx_bytes": self.tx}  # fmt: skip
+
+
+class Cloud(Protocol):
+    """What a port needs of its cloud; `now()`: unix seconds."""
+
+    now: Callable[[], float]
+
+    def admits(self, port: DevicePort, user: Any, device: Any, credential: Any) -> Device | None: ...
+
+    def left(self, port: DevicePort) -> None: ...
+
+    def violation(self, text: str) -> None: ...
 
 
 class DevicePort:
@@ -26,7 +58,7 @@ class DevicePort:
     `streams`: id -> (resource, what is told of each value).
     """
 
-    def __init__(self, cloud: Thinger, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
+    def __init__(self, cloud: Cloud, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
         self.cloud, self.deaf = cloud, False
         self.keep_alives, self._unanswered = True, 0
         self.streams: dict[int, tuple[str, Callable[[Any], None]]] = {}

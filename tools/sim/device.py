@@ -120,7 +120,7 @@ class SimDevice:
         self._folder = folder
         self._task: asyncio.Task[None] | None = None
         self._owed_s = 0.0
-        self.history = Recorder(self)
+        self.history = Recorder(self.world, self.model, loop.time, lambda: self.config["outputs"])
         loop.on_jump = self._advance
 
     def reads(self, config: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ class SimDevice:
         self.history.start()
         say = self.history.saying(log.say)
         self.app = build(config, self.board, self.radio, clock, self.bits, say, store, self.net, self.boots)
-        self.history.adopt()
+        self.history.adopt(self.app)
         log.hidden += self.app.link.masked()
         self.net.most_tls = self.most_tls
         self._portal(log, store)

@@ -6,10 +6,8 @@ Owns the way of each event from the outbox to the cloud, by its `message_id`. Pu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tools.sim.judge import Judge
+from tools.sim.findings import Findings
 
 BATCH = 20
 """What one request takes: so many newer events may wait at any moment."""
@@ -19,8 +17,8 @@ WAITING, ACCEPTED, REFUSED, DROPPED, LOST = "waiting", "accepted", "refused", "d
 class Events:
     """`state`: message_id: one of the words above. LOST: a power cut came before it was written down."""
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
+    def __init__(self, found: Findings) -> None:
+        self._found = found
         self.state: dict[str, str] = {}
         self._past: set[str] = set()
         self._expected: set[str] = set()
@@ -29,7 +27,7 @@ class Events:
 
     def posted(self, message_id: str, desired_id: str | None) -> None:
         """A new event is in the outbox."""
-        wrong = self._judge.wrong
+        wrong = self._found.wrong
         if message_id in self.state or message_id in self._past:
             wrong(f"{message_id} is the name of an earlier event")
         self.state[message_id] = WAITING
@@ -41,14 +39,14 @@ class Events:
     def again(self, message_id: str) -> None:
         """An event that was answered for waits once more: the cloud asked again."""
         if message_id not in self.state and message_id not in self._past:
-            self._judge.wrong(f"{message_id} is sent again, and never was")
+            self._found.wrong(f"{message_id} is sent again, and never was")
         self.state[message_id] = WAITING
 
     def dropped(self, message_id: str, command: bool, readings_left: bool) -> None:
         """The outbox was full."""
         self.state[message_id] = DROPPED
         if command and readings_left:
-            self._judge.wrong(f"{message_id} was dropped, a command report, before a reading")
+            self._found.wrong(f"{message_id} was dropped, a command report, before a reading")
 
     def answered(self, message_id: str, ok: bool) -> None:
         """The device heard that the cloud has it, or does not want it."""
@@ -65,21 +63,21 @@ class Events:
         waiting = set(reports)
         for message_id in sorted(waiting):
             if message_id not in self.state and message_id not in self._past:
-                self._judge.wrong(f"{message_id} came back, and never was")
+                self._found.wrong(f"{message_id} came back, and never was")
             self.state[message_id] = WAITING
         missing = [i for i, state in self.state.items() if state == WAITING and i not in waiting]
         for message_id in missing:
             self.state[message_id] = DROPPED
         for message_id in missing[dropped:]:
-            self._judge.wrong(f"{message_id} was written down and did not come back")
+            self._found.wrong(f"{message_id} was written down and did not come back")
 
     # what the cloud tells
 
     def stored(self, message_id: str) -> None:
         if message_id in self._stored:
-            self._judge.wrong(f"{message_id} was stored twice")
+            self._found.wrong(f"{message_id} was stored twice")
         if message_id not in self.state and message_id not in self._past:
-            self._judge.wrong(f"{message_id} was stored, and never was an event")
+            self._found.wrong(f"{message_id} was stored, and never was an event")
         self._stored.add(message_id)
 
     def has(self, message_id: str) -> None:
@@ -87,7 +85,7 @@ class Events:
         self._stored.add(message_id)
 
     def conflicts(self, message_id: str) -> None:
-        self._judge.wrong(f"{message_id} was sent with two contents")
+        self._found.wrong(f"{message_id} was sent with two contents")
 
     # in a quiet time
 
@@ -107,8 +105,8 @@ class Events:
         for message_id, state in self.state.items():
             due = state == ACCEPTED or (state == WAITING and message_id in self._expected)
             if due and message_id not in self._stored:
-                self._judge.wrong(f"{message_id} is {state}, and the cloud has not got it")
+                self._found.wrong(f"{message_id} is {state}, and the cloud has not got it")
         if len(self._waiting()) > BATCH:
-            self._judge.wrong(f"{len(self._waiting())} events wait, a request takes {BATCH}")
+            self._found.wrong(f"{len(self._waiting())} events wait, a request takes {BATCH}")
         self._past |= set(self.state)
         self.state = {i: s for i, s in self.state.items() if s == WAITING and i not in self._stored}

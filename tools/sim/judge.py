@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.sim.events import Events
+from tools.sim.findings import Findings
 from tools.sim.wishes import Wishes
 
 UNDER_WAY_S = 120.0
@@ -44,7 +45,7 @@ class Relay:
         return str(self.cfg["name"])
 
 
-class Judge:
+class Judge(Findings):
     """`outputs`: normalized items of the configuration; `tick_s`: of the control loop, the tolerance of everything it
     does; `secrets`: texts that no log may show."""
 
@@ -52,9 +53,8 @@ class Judge:
         self, outputs: list[dict[str, Any]], silence_s: float, tick_s: float, secrets: tuple[str, ...],
         now: Callable[[], float],
     ) -> None:  # fmt: skip
-        self.now, self.tick_s, self.silence_s, self.secrets = now, tick_s, silence_s, secrets
-        self.violations: list[str] = []
-        self.timeline: list[str] = []
+        super().__init__(now, tick_s)
+        self.silence_s, self.secrets = silence_s, secrets
         self.relays = {o["gpio"]: Relay(o) for o in outputs}
         self.events = Events(self)
         self.wishes = Wishes(self, {o["pin_port"]: o for o in outputs})
@@ -65,14 +65,6 @@ class Judge:
         self.starting = True  # what drives the relays is being built
         self.panicked = self._forced = True
         self._broken: dict[str, float] = {}
-
-    def tell(self, text: str) -> None:
-        self.timeline.append(f"{self.now():10.1f}  {text}")
-        del self.timeline[:-400]
-
-    def wrong(self, text: str) -> None:
-        self.tell("VIOLATION " + text)
-        self.violations.append(f"{self.now():.1f} s: {text}")
 
     # relays
 

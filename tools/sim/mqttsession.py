@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+from tools.cloud.courier import Courier
 from tools.cloud.messages import Request
+from tools.cloud.model import Model
+from tools.cloud.mqtt_faults import Timed
 from tools.cloud.mqtt_v1 import Topics, topics
 from tools.cloud.nouns import Credential
 from tools.cloud.sessions import Message
 from tools.sim import mqttwire as wire
-
-if TYPE_CHECKING:
-    from tools.sim.broker import SimBroker
 
 # Reason codes (section 2.4).
 MALFORMED, NOT_AUTHORIZED, SHUTDOWN, TIMEOUT, TAKEN_OVER, KICKED, NO_QOS2 = (
@@ -44,10 +44,33 @@ class Kept:
         self.until: float | None = None
 
 
+class Broker(Protocol):
+    """What a connection needs of its broker; see SimBroker."""
+
+    model: Model
+    now: Callable[[], float]
+    courier: Courier
+    connack: dict[int, int]
+    frozen: bool
+    mute: bool
+    clean_starts: list[bool]
+    connections: list[Connection]
+
+    def admits(self, client_id: str, username: str, password: str) -> Credential | None: ...
+
+    def resume(self, client_id: str, clean: bool) -> Kept | None: ...
+
+    def opened(self, connection: Connection, credential: Credential) -> None: ...
+
+    def keep(self, connection: Connection) -> None: ...
+
+    def post(self, timed: list[Timed], facts: dict[str, Any] | None = None) -> None: ...
+
+
 class Connection:
     """One device's stream, from its CONNECT on."""
 
-    def __init__(self, broker: SimBroker, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
+    def __init__(self, broker: Broker, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
         self.credential: Credential | None = None
         self.session = Kept()
         self.keep_s = 0.0

@@ -8,10 +8,10 @@ empty, and a seam that broke is noticed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from tools.sim.device import SimDevice
+from tools.board.world import World
+from tools.cloud.model import Model
 
 
 class Event(NamedTuple):
@@ -26,19 +26,25 @@ class Event(NamedTuple):
 
 
 class Recorder:
-    """`events`: over all lives of the device."""
+    """`events`: over all lives of the device. `now()`: virtual seconds; `outputs()`: items of its configuration."""
 
-    def __init__(self, device: SimDevice) -> None:
-        self.device = device
+    def __init__(
+        self,
+        world: World,
+        model: Model,
+        now: Callable[[], float],
+        outputs: Callable[[], list[dict[str, Any]]],
+    ) -> None:
+        self.world, self._now, self._outputs = world, now, outputs
         self.events: list[Event] = []
         self._relays: dict[str, bool] = {}
-        self._drive = device.world.drive
-        device.world.drive = self._driven  # type: ignore[method-assign]
-        self._handle = device.model.handle
-        device.model.handle = self._handled  # type: ignore[method-assign]
+        self._drive = world.drive
+        world.drive = self._driven  # type: ignore[method-assign]
+        self._handle = model.handle
+        model.handle = self._handled  # type: ignore[method-assign]
 
     def note(self, kind: str, name: str, value: Any) -> None:
-        self.events.append(Event(self.device._loop.time(), kind, name, value))
+        self.events.append(Event(self._now(), kind, name, value))
 
     def of(self, kind: str, name: str = "", since: float = 0.0) -> list[Any]:
         """The values of a kind of event, of one name only where it is given, from virtual second `since` on."""
@@ -59,9 +65,8 @@ class Recorder:
         self.note("power", "", True)
         self._relays = {}
 
-    def adopt(self) -> None:
+    def adopt(self, app: Any) -> None:
         """A device has been built and is about to run."""
-        app = self.device.app
         self._changes(app.controller.safety, "safe")
         self._changes(app.session, "online")
         opened, send = app.link.open, app.link.send
@@ -98,9 +103,9 @@ class Recorder:
 
     def _driven(self, gpio: int, level: int | None) -> None:
         self._drive(gpio, level)
-        for cfg in self.device.config["outputs"]:
+        for cfg in self._outputs():
             if cfg["gpio"] == gpio:
-                on = self.device.world.level(gpio) == (cfg["active"] == "high")
+                on = self.world.level(gpio) == (cfg["active"] == "high")
                 if self._relays.get(cfg["name"]) is not on:
                     self._relays[cfg["name"]] = on
                     self.note("relay", cfg["name"], on)

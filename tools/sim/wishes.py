@@ -6,10 +6,9 @@ Owns the owner's wishes by `pin_port`, the desired states the device heard of, a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tools.sim.judge import Judge
+from tools.sim.findings import Findings
 
 LATE_S = 300.0
 """How long after it was replaced a wish may still take effect: it may be under way all that time, over a slow network
@@ -37,8 +36,8 @@ class Heard:
 class Wishes:
     """`outputs`: items of the configuration by pin_port."""
 
-    def __init__(self, judge: Judge, outputs: dict[str, dict[str, Any]]) -> None:
-        self._judge, self._outputs = judge, outputs
+    def __init__(self, found: Findings, outputs: dict[str, dict[str, Any]]) -> None:
+        self._found, self._outputs = found, outputs
         self._wishes: dict[str, list[Wish]] = {port: [] for port in outputs}
         self._obeyed = dict.fromkeys(outputs, 0)  # index of the wish
         self._sequence: dict[str, int] = {}
@@ -49,15 +48,15 @@ class Wishes:
         """The owner wants it from now on."""
         wishes = self._wishes[port]
         if wishes:
-            wishes[-1].until = self._judge.now()
+            wishes[-1].until = self._found.now()
         wishes.append(Wish(value))
 
     def hear(
         self, port: str, command_id: object, desired_id: str, sequence: int | None, valid_s: float | None
     ) -> None:
         """A desired state of that command reached the decisions of the device. Numbers count for each command."""
-        self._judge.tell(f"heard {desired_id[-6:]}, number {sequence}, for pin {port}")
-        closes = float("inf") if valid_s is None else self._judge.now() + valid_s
+        self._found.tell(f"heard {desired_id[-6:]}, number {sequence}, for pin {port}")
+        closes = float("inf") if valid_s is None else self._found.now() + valid_s
         if desired_id not in self.heard:
             line = f"{port}/{command_id}"
             newest = self._newest.get(line, 0)
@@ -75,7 +74,7 @@ class Wishes:
 
     def demanded(self, port: str, value: float, desired_id: str | None) -> None:
         """An output begins to obey the cloud, because of that desired state or of a value that was polled."""
-        wrong, now, cfg = self._judge.wrong, self._judge.now(), self._outputs[port]
+        wrong, now, cfg = self._found.wrong, self._found.now(), self._outputs[port]
         low, high, step = cfg.get("min", 0), cfg.get("max", 1), cfg.get("step", 1)
         if not low <= value <= high or (
             step and abs((value - low) / step - round((value - low) / step)) > 0.001
@@ -96,12 +95,12 @@ class Wishes:
         closed before anybody heard of it, is unknown to the device."""
         wishes = self._wishes[port]
         if not wishes or wishes[self._obeyed[port]].value != value:
-            self._judge.wrong(
+            self._found.wrong(
                 f"{self._outputs[port]['name']} resumes {value}, which is not what it obeyed last"
             )
 
     def _in_order(self, port: str, value: float) -> None:
-        wrong, now, name = self._judge.wrong, self._judge.now(), self._outputs[port]["name"]
+        wrong, now, name = self._found.wrong, self._found.now(), self._outputs[port]["name"]
         wishes = self._wishes[port]
         fits = [i for i, wish in enumerate(wishes) if wish.value == value]
         fresh = [i for i in fits if i >= self._obeyed[port] and wishes[i].until > now - LATE_S]
@@ -118,14 +117,14 @@ class Wishes:
         """The device answers. `follows`: whether the output is now as that desired state wants it."""
         heard = self.heard.get(desired_id)
         if heard is None:
-            self._judge.wrong(f"{desired_id} is answered, and never was heard")
+            self._found.wrong(f"{desired_id} is answered, and never was heard")
             return
         heard.answer = status
         if status == "applied" and not follows:
-            self._judge.wrong(f"{desired_id} is said to be applied, and the relay is another way")
-        late = self._judge.now() - heard.closes
-        if status == "applied" and late > self._judge.tick_s:
-            self._judge.wrong(f"{desired_id} was applied {late:.0f} s after its window")
+            self._found.wrong(f"{desired_id} is said to be applied, and the relay is another way")
+        late = self._found.now() - heard.closes
+        if status == "applied" and late > self._found.tick_s:
+            self._found.wrong(f"{desired_id} was applied {late:.0f} s after its window")
 
     def excuse(self, why: str) -> None:
         """What was heard and not answered yet will not be: the power is cut."""
@@ -146,5 +145,5 @@ class Wishes:
     def settle(self) -> None:
         for desired_id, heard in self.heard.items():
             if not heard.answer and not heard.excuse:
-                self._judge.wrong(f"{desired_id} for pin {heard.port} was heard and never answered")
+                self._found.wrong(f"{desired_id} for pin {heard.port} was heard and never answered")
         self.heard = {}

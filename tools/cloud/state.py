@@ -1,0 +1,84 @@
+"""What the simulated Realer cloud knows and what happened in it, for every generation of its API.
+
+Owns the pace of each device, the event log and the list of broken contracts. The owner's side is in `owner.py`, what
+happens at the broker in `sessions.py`. Which request is answered by which generation is decided in `model.py`.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from tools.cloud.messages import Refusal, Request
+from tools.cloud.nouns import Plan, Served
+from tools.cloud.owner import Owner
+from tools.cloud.sessions import Sessions
+from tools.cloud.store import Store
+
+Event = dict[str, Any]
+
+
+class CloudState(Owner, Sessions):
+    """One cloud with its devices, without its API.
+
+    `path`: SQLite file, or ":memory:". A model opened on an existing file knows everything the last one knew.
+    `plan` and `served` may be changed at any time. `seed` makes tokens and request ids repeatable (tests); without it
+    they are unpredictable. `events` and `violations` are in order; `listeners` are called with each event as it
+    happens.
+    """
+
+    def __init__(self, path: str = ":memory:", plan: Plan | None = None, seed: int | None = None) -> None:
+        Sessions.__init__(self)
+        self.plan = plan or Plan()
+        self.served = Served()
+        self.store = Store(path)
+        self.events: list[Event] = []
+        self.violations: list[Event] = []
+        self.listeners: list[Callable[[Event], None]] = []
+        self.keep_events = 100_000
+        self.last_request: dict[str, float] = {}
+        self._count = 0
+        self._random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def pace(self, device: str, now: float) -> None:
+        """Refuse a request that comes sooner after the last one than the plan allows."""
+        last = self.last_request.get(device)
+        # A refused request does not move the mark: a hasty device gets through once its interval has passed. The
+        # millisecond is for sums of decimal fractions.
+        if last is not None and 0 <= now - last < self.plan.min_interval_s - 0.001:
+            allowed_s = self.plan.min_interval_s
+            self.event(now, "cadence_exceeded", device, after_s=round(now - last, 3), allowed_s=allowed_s)
+            raise Refusal(429)
+        self.last_request[device] = now
+
+    def event(self, now: float, name: str, device: Any = None, **facts: Any) -> Event:
+        """Append an event and tell the listeners. `n` counts from 1 and survives trimming of the list."""
+        self._count += 1
+        event: Event = {"n": self._count, "at": now, "event": name, "device": device, **facts}
+        self.events.append(event)
+        if len(self.events) > self.keep_events:
+            del self.events[: self.keep_events // 2]
+        for listener in self.listeners:
+            listener(event)
+        return event
+
+    def violation(self, now: float, request: Request, reason: str, **facts: Any) -> None:
+        """The device broke the contract. Nothing of the request but method and path is kept: it may hold secrets."""
+        path = request.path.split("?")[0]
+        event = self.event(now, "violation", None, reason=reason, method=request.method, path=path, **facts)
+        self.violations.append(event)
+
+    def named(self, name: str) -> list[Event]:
+        """All events of one name, in order."""
+        return [event for event in self.events if event["event"] == name]
+
+    def new_token(self) -> str:
+        return f"{self._random.getrandbits(120):030x}"
+
+    def new_request_id(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

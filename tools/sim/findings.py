@@ -1,0 +1,25 @@
+"""What the invariants of a simulation found, and what was told before that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+_KEPT = 400
+
+
+class Findings:
+    """`violations` and `timeline` are texts, the latter the newest only. `now()`: virtual seconds; `tick_s`: of the
+    control loop, the tolerance of everything it does."""
+
+    def __init__(self, now: Callable[[], float], tick_s: float) -> None:
+        self.now, self.tick_s = now, tick_s
+        self.violations: list[str] = []
+        self.timeline: list[str] = []
+
+    def tell(self, text: str) -> None:
+        self.timeline.append(f"{self.now():10.1f}  {text}")
+        del self.timeline[:-_KEPT]
+
+    def wrong(self, text: str) -> None:
+        self.tell("VIOLATION " + text)
+        self.violations.append(f"{self.now():.1f} s: {text}")
