@@ -80,7 +80,7 @@ lint: $(ENV) ## Ruff: rules and formatting
 	@$(PY) -m ruff check -q .
 	@$(PY) -m ruff format -q --check . || { echo "Not formatted: run 'make format'."; exit 1; }
 
-layers: $(ENV) ## Import arrows and house rules of the device code
+layers: $(ENV) ## Import arrows, circles of imports, and house rules of the device code
 	@$(PY) -m tools.layers
 
 types: $(STUBS) ## Type-check the device code against the stubs of the oldest and the newest MicroPython, and the tools

@@ -1,14 +1,15 @@
 """Check the device code's import arrows and the house rules a compiler does not see.
 
-Owns: which part of the device may import which (docs/ARCHITECTURE.md), and a short list of constructs that
-are clean Python and wrong here, mostly because MicroPython compiles them and then does something else
-(docs/two-interpreters.md). Reads syntax trees only; never imports what it checks.
+Owns: which part of the device may import which (docs/ARCHITECTURE.md), the search for circles of imports, and a short
+list of constructs that are clean Python and wrong here, mostly because MicroPython compiles them and then does
+something else (docs/two-interpreters.md). Reads syntax trees only; never imports what it checks.
 `python -m tools.layers` exits 1 when anything was found.
 """
 
 import ast
+import graphlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -104,6 +105,12 @@ class Source:
 
 
 Note = tuple[ast.AST, str]
+
+
+def host_files(root: Path) -> list[PurePosixPath]:
+    """Every Python file of the tools and of what the tests share, relative to `root`."""
+    found = [p for folder in ("tools", "tests_host/support") for p in sorted((root / folder).rglob("*.py"))]
+    return [PurePosixPath(p.relative_to(root).as_posix()) for p in found]
 
 
 def device_files(root: Path) -> list[PurePosixPath]:
@@ -253,11 +260,49 @@ def is_slice(node: ast.expr) -> bool:
 CHECKS = (check_imports, check_catch_alls, check_import_time, check_names, check_dialect, check_oldest)
 
 
+def module_name(path: PurePosixPath) -> str:
+    """What an import calls that file."""
+    parts = path.with_suffix("").parts
+    return ".".join(parts[1:] if parts[0] == "lib" else parts).removesuffix(".__init__")
+
+
+def check_circles(trees: dict[PurePosixPath, ast.Module], late: bool) -> Iterator[Finding]:
+    """Circles of the imports at the top of these files, of all their imports where `late`: each one once."""
+    paths = {module_name(path): path for path in trees}
+    places: dict[str, dict[str, int]] = {module: {} for module in paths}
+    for module, path in paths.items():
+        run = {node for node in run_at_import(trees[path]) if isinstance(node, ast.Import | ast.ImportFrom)}
+        for node, name in imported(trees[path]):
+            target = name if name in paths else name.rpartition(".")[0]
+            if target in paths and target != module and (late or node in run):
+                places[module].setdefault(target, getattr(node, "lineno", 1))
+    while circle := _circle(places):
+        module, target = circle[:2]
+        yield Finding(paths[module], places[module].pop(target), f"circle of imports: {' -> '.join(circle)}")
+
+
+def _circle(imports: Mapping[str, Iterable[str]]) -> list[str]:
+    """A circle in `imports`, its first module at its end again; [] where there is none."""
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        found: list[str] = error.args[1]
+        return found[::-1]
+    return []
+
+
+def parsed(root: Path, paths: list[PurePosixPath]) -> dict[PurePosixPath, ast.Module]:
+    """SyntaxError when a file is not Python."""
+    return {path: ast.parse((root / path).read_text(encoding="utf-8"), filename=str(path)) for path in paths}
+
+
 def check(root: Path) -> list[Finding]:
-    """All findings in the device code below `root`, by file and line. SyntaxError when a file is not Python."""
-    findings = []
-    for path in device_files(root):
-        source = Source(root, path, ast.parse((root / path).read_text(encoding="utf-8"), filename=str(path)))
+    """All findings in the device code below `root`, and circles in the host code, by file and line. SyntaxError when a
+    file is not Python."""
+    device = parsed(root, device_files(root))
+    findings = [*check_circles(device, late=False), *check_circles(parsed(root, host_files(root)), late=True)]
+    for path, tree in device.items():
+        source = Source(root, path, tree)
         if source.area not in ARROWS:
             findings.append(Finding(path, 1, f"{source.area} is no part of the device: see the arrows"))
             continue
@@ -270,7 +315,8 @@ def main() -> int:
     findings = check(ROOT)
     for finding in findings:
         print(finding)
-    print(f"layers: {len(device_files(ROOT))} device files, {len(findings)} findings")
+    device, host = len(device_files(ROOT)), len(host_files(ROOT))
+    print(f"layers: {device} device files, {host} host files, {len(findings)} findings")
     return 1 if findings else 0
 
 

@@ -166,6 +166,52 @@ def test_asyncio_has_a_timeout_error_of_its_own(tree: Path):
     assert layers.check(tree) == []
 
 
+FAR = "from firmware.core import near\n"
+
+
+def test_a_circle_of_imports_at_the_top_is_found_on_the_device(tree: Path):
+    plant(tree, {"firmware/core/near.py": "import math\nfrom firmware.core import far\n"})
+    assert_found_once(tree, "firmware/core/far.py", FAR, "far -> firmware.core.near -> firmware.core.far")
+    plant(tree, {"lib/http1/near.py": "from http1.far import A\n", "firmware/core/far.py": ""})
+    assert_found_once(tree, "lib/http1/far.py", "class B:\n    import http1.near", "http1.far -> http1.near")
+
+
+def test_a_late_import_may_close_a_circle_on_the_device(tree: Path):
+    plant(tree, {"firmware/core/near.py": "def f():\n    from firmware.core import far\n"})
+    plant(tree, {"firmware/core/far.py": FAR})
+    assert layers.check(tree) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from tools.far import A",
+        "import tools.far",
+        "def f():\n    from tools import far",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from tools.far import A",
+    ],
+)
+def test_a_circle_of_any_imports_is_found_in_the_tools(tree: Path, text: str):
+    plant(tree, {"tools/far.py": "from tools.between import A\n", "tools/between.py": "import tools.near\n"})
+    (finding,) = assert_circles(tree, {"tools/near.py": text})
+    assert finding.text.count("tools.") == 4 and finding.text.endswith(finding.text.split()[3])
+
+
+def test_each_circle_is_found_once(tree: Path):
+    files = {"tools/a.py": "import tools.b, tools.c\n", "tools/b.py": "import tools.a\n"}
+    more = {"tools/c.py": "import tools.a\n", "tests_host/support/d.py": "import tools.d\n"}
+    found = assert_circles(tree, files | more | {"tools/d.py": "import tests_host.support.d\n"})
+    assert len(found) == 3
+
+
+def assert_circles(tree: Path, files: dict[str, str]) -> list[layers.Finding]:
+    """The findings when these files are there, which are about circles only, and none about the same import."""
+    plant(tree, files)
+    found = layers.check(tree)
+    assert all("circle of imports" in finding.text for finding in found)
+    return found
+
+
 def test_init_files_stay_empty(tree: Path):
     assert_found_once(tree, "lib/http1/__init__.py", "A = 1", "stays empty")
     assert_found_once(tree, "firmware/__init__.py", "A = 1", "stays empty")
