@@ -68,14 +68,9 @@ def cuts(data: bytes, chance: random.Random) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def mqtt_outcome(pieces: list[bytes], version: int) -> list[Any]:
-    """All that an application can see, and what the server gets to hear, when these bytes follow the CONNACK."""
-    session = Session(memoryview(bytearray(512)))
-    mqtt_opening.begin(session, "fuzz", version=version, clean=True)
-    hello = mqtt.connack(version, 0, 0, ((0x21, 3),))
-    seen: list[Any] = []
-    now = 0
-    for piece in [hello, *pieces]:
+def received(session: Session | iotmp.Session, pieces: list[bytes]) -> Iterator[None]:
+    """Give the pieces to a session, each time as much as it has space for, and then the caller its turn."""
+    for piece in pieces:
         while piece:
             space = session.space()
             if not space:
@@ -83,11 +78,22 @@ def mqtt_outcome(pieces: list[bytes], version: int) -> list[Any]:
             part, piece = piece[: len(space)], piece[len(space) :]
             space[: len(part)] = part
             session.received(len(part))
-            try:
-                while event := session.next(now):
-                    seen.append(mqtt_event(session, event, len(seen)))
-            except MqttError as error:
-                return [*seen, str(error), server_side(session, version)]
+            yield
+
+
+def mqtt_outcome(pieces: list[bytes], version: int) -> list[Any]:
+    """All that an application can see, and what the server gets to hear, when these bytes follow the CONNACK."""
+    session = Session(memoryview(bytearray(512)))
+    mqtt_opening.begin(session, "fuzz", version=version, clean=True)
+    hello = mqtt.connack(version, 0, 0, ((0x21, 3),))
+    seen: list[Any] = []
+    now = 0
+    for _ in received(session, [hello, *pieces]):
+        try:
+            while event := session.next(now):
+                seen.append(mqtt_event(session, event, len(seen)))
+        except MqttError as error:
+            return [*seen, str(error), server_side(session, version)]
     if len(session.held) > 16 or len(session.aliases) > 8:
         raise Wrong("more kept than allowed")
     return [*seen, server_side(session, version)]
@@ -135,18 +141,11 @@ def iotmp_outcome(pieces: list[bytes]) -> list[Any]:
     session.connect(0, "user", "device", "test-secret-not-real", 1)
     seen: list[Any] = []
     try:
-        for piece in [thinger.frame("OK", sid=1), *pieces]:
-            while piece:
-                space = session.space()
-                if not space:
-                    raise Wrong("no space left to receive")
-                part, piece = piece[: len(space)], piece[len(space) :]
-                space[: len(part)] = part
-                session.received(len(part))
-                while order := session.next(0):
-                    seen.append(repr(order))  # NaN equals nothing
-                    session.answer(order.stream_id)
-                    session.changed(order.resource, 0)
+        for _ in received(session, [thinger.frame("OK", sid=1), *pieces]):
+            while order := session.next(0):
+                seen.append(repr(order))  # NaN equals nothing
+                session.answer(order.stream_id)
+                session.changed(order.resource, 0)
     except IotmpError as error:
         seen.append(str(error))
     session.tick(1000)

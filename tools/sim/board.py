@@ -12,6 +12,7 @@ from typing import Any
 
 from firmware.core.errors import DriverError
 from firmware.runtime.wifi_joining import WifiJoining
+from tools.board.radio import Point as OnAir
 from tools.board.world import World
 
 
@@ -136,14 +137,9 @@ class _Joining:
 
 
 @dataclass
-class Point:
-    """One access point. `full`: it lets nobody in."""
+class Point(OnAir):
+    """`full`: it lets nobody in."""
 
-    ssid: str
-    password: str
-    bssid: bytes = b"\x02\0\0\0\0\1"
-    dbm: int = -57
-    hidden: bool = False
     full: bool = False
 
 
@@ -191,7 +187,7 @@ class SimRadio:
 
     def look(self) -> None:
         self._seen_at = self._now_s() + self.SCAN_S
-        self._found = [("" if p.hidden else p.ssid, p.bssid, 6, p.dbm) for p in self.on_air()]
+        self._found = [("" if p.hidden else p.ssid, p.bssid, p.channel, p.dbm) for p in self.on_air()]
 
     @property
     def found(self) -> Sequence[tuple[Any, ...]] | None:
