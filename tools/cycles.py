@@ -11,8 +11,9 @@ import contextlib
 import random
 import re
 import statistics
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tools.stage import NotInTimeError, Stage
@@ -85,7 +86,7 @@ async def wear(stage: Stage, cycles: int, faults: Sequence[Fault], each: int, ch
     end = count(stage) + cycles
     order: list[Fault] = []
     met = 0
-    async with _traffic(stage):
+    async with stage.traffic(partial(_told, stage)):
         while (now := count(stage)) < end:
             order = order or chance.sample(faults, len(faults))
             fault = order.pop()
@@ -129,7 +130,7 @@ async def _one_rest(stage: Stage) -> Rest:
 async def _cycles(stage: Stage, cycles: int, what: str) -> None:
     """With the owner's traffic."""
     end = count(stage) + cycles
-    async with _traffic(stage):
+    async with stage.traffic(partial(_told, stage)):
         await stage.until(f"{cycles} cycles {what}", lambda: count(stage) >= end, 120)
 
 
@@ -143,21 +144,7 @@ def _largest(lines: list[str]) -> list[int]:
     return [int(found[1]) for text in lines if (found := re.search(r"max free sz: (\d+)", text))]
 
 
-@contextlib.asynccontextmanager
-async def _traffic(stage: Stage) -> AsyncIterator[None]:
-    """The owner switches the pump again and again, each time that the last was told, or a second later."""
-
-    async def switch() -> None:
-        on = False
-        while True:
-            on = not on
-            stage.want(_PORT, int(on))
-            told = lambda on=on: stage.reported(_PORT) == f"{float(on)}"  # noqa: E731
-            with contextlib.suppress(NotInTimeError):
-                await stage.until("it is told", told, 1)
-
-    switching = asyncio.create_task(switch())
-    try:
-        yield
-    finally:
-        switching.cancel()
+async def _told(stage: Stage, on: bool) -> None:
+    """Until the pump is reported so, or a second."""
+    with contextlib.suppress(NotInTimeError):
+        await stage.until("it is told", lambda: stage.reported(_PORT) == f"{float(on)}", 1)

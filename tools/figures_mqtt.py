@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ _TRIALS = 250
 _MEDIAN_MS, _P99_MS = 5, 25
 _TIMES = 5
 _GAP_MS = 500
+_EVERY_S = 0.3
 _HOST, _SECRET = "mqtt.realer.test", "test-secret-not-real"
 
 
@@ -108,7 +108,7 @@ class MqttFigures(Figures):
         plan = Plan(credential_s=60, credential_renew_s=4)
         async with self.stage(transport="mqtt", plan=plan) as stage:
             await stage.online()
-            async with traffic(stage, 0.3):
+            async with stage.traffic(lambda on: asyncio.sleep(_EVERY_S)):
                 await stage.until("renewals", lambda: len(stage.gaps_ms()) >= times, 20 * times)
             with contextlib.suppress(NotInTimeError):
                 await stage.until("everything is told", lambda: not lost(stage), 10)
@@ -134,26 +134,8 @@ class MqttFigures(Figures):
         """A session that is held, and used, and needs no TLS handshake meanwhile."""
         async with self.stage("stall", transport="mqtt") as stage:
             await stage.online()
-            async with traffic(stage, 0.3):
+            async with stage.traffic(lambda on: asyncio.sleep(_EVERY_S)):
                 return await self._stall("online over MQTT", stage)
-
-
-@contextlib.asynccontextmanager
-async def traffic(stage: Stage, every_s: float) -> AsyncIterator[None]:
-    """The owner switches the pump again and again."""
-
-    async def switch() -> None:
-        on = False
-        while True:
-            on = not on
-            stage.want("6", int(on))
-            await asyncio.sleep(every_s)
-
-    switching = asyncio.create_task(switch())
-    try:
-        yield
-    finally:
-        switching.cancel()
 
 
 def numbers(stage: Stage) -> list[int]:

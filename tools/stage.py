@@ -7,10 +7,11 @@ the record of what happened, and the few verbs of a story. Refuses to print, and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,25 @@ class Stage:
 
     def keys(self, enabled: bool) -> None:
         self.model.set_keys(DEVICE_ID, enabled, time.time())
+
+    @contextlib.asynccontextmanager
+    async def traffic(self, between: Callable[[bool], Awaitable[object]]) -> AsyncIterator[None]:
+        """Meanwhile the owner switches the pump again and again. `between(on)`: what comes after each time."""
+
+        async def switch() -> None:
+            on = False
+            while True:
+                on = not on
+                self.want("6", int(on))
+                await between(on)
+
+        switching = asyncio.create_task(switch())
+        try:
+            yield
+        finally:
+            switching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await switching
 
     # What a story looks at
 
