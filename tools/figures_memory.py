@@ -90,11 +90,11 @@ async def _story(stage: Stage, moments: dict[str, Facts]) -> None:
         )
     await stage.online(40)
     reached("renewal", stage.memory())
-    await _outage(stage)
+    await outage(stage)
     reached("outage", await rest(stage))
 
 
-async def _outage(stage: Stage) -> None:
+async def outage(stage: Stage) -> None:
     """Nobody answers, until the device has noticed; then all that was wanted meanwhile waits for it at once."""
     start = len(stage.lines)
     noticed = lambda: any("link failed" in line or "polling" in line for line in stage.lines[start:])  # noqa: E731

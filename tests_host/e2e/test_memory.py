@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from tools import cycles
+from tools import cycles, figures_memory
 from tools.cloud.demo import demo_device
 from tools.cloud.nouns import Command, Plan, Sensor, Served
 from tools.stage import ROOT, Stage
@@ -130,6 +130,15 @@ async def test_more_relays_and_sensors_are_served(smallest, image, transport, re
                 await stage.until(f"relay {pin} is {on}", partial(follows, stage, pin, on), 40)
         assert bool(stage.model.named("mqtt_connected")) == on_mqtt
         assert stage.memory()["heap_area"] <= 98_000, "the heap is bounded, however boot.py left it"
+        assert stage.board.boots == 1
+    assert stage.model.violations == []
+
+
+@pytest.mark.long
+async def test_an_outage_with_fifty_desired_states_waiting_in_the_broker_needs_no_third_area(smallest):
+    async with Stage(smallest, transport="mqtt") as stage:
+        await stage.online(40)
+        await figures_memory.outage(stage)
         assert stage.board.boots == 1
     assert stage.model.violations == []
 

@@ -181,7 +181,8 @@ class Memory:
     """All memory of one chip between two resets. `doubles` False: the Python heap has its first area only.
 
     `grown`: bytes of the heap's second area, 0 while there is none; `doubled`: whether there ever was one; `live`,
-    `peak`: bytes in use after a collection, last and most; `third`: why the heap would have needed a third area, "" if
+    `peak`: bytes in use after a collection, last and most, without what fills the heap while a thread's stack bounds
+    it; `third`: why the heap would have needed a third area, "" if
     it has not. `judged` False: a heap of any size, of which only the second area is taken from the pool.
     """
 
@@ -221,7 +222,9 @@ class Memory:
     def lives(self, live: int, empty: bool = False) -> None:
         """So many bytes are in use after a collection. `empty`: none of them in the second area, if they fit the first;
         a collection gives it back then."""
-        self.live, self.peak = live, max(self.peak, live)
+        self.live = live
+        if not any(name.startswith("thread ") for name in self.pool.names()):
+            self.peak = max(self.peak, live)
         if live < self.area * THIRD_AREA_STAYS:
             self.pool.give("third area")
         if live > FIRST_AREA and not self.grown:
