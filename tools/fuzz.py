@@ -33,7 +33,7 @@ from journal import recover as journal  # noqa: E402
 from dnsstub import captive  # noqa: E402 - after the path to it
 from dnsstub import resolver as dns  # noqa: E402
 from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed  # noqa: E402
-from firmware.core import setup_form, verdict  # noqa: E402
+from firmware.core import outcomes, setup_form  # noqa: E402
 from firmware.core.config import validate  # noqa: E402
 from firmware.core.errors import LinkError  # noqa: E402
 from firmware.core.nouns import Report  # noqa: E402
@@ -339,10 +339,10 @@ def run_payloads(data: bytes, chance: random.Random) -> None:
     try:
         name, found, words_ = mqtt_messages.acknowledgement(data)
         if not isinstance(name, str) or found not in (
-            verdict.OK,
-            verdict.CONFLICT,
-            verdict.DROP,
-            verdict.RETRY,
+            outcomes.OK,
+            outcomes.CONFLICT,
+            outcomes.DROP,
+            outcomes.RETRY,
         ):
             raise Wrong(f"{name} {found} {words_}")
     except ValueError as error:

@@ -60,7 +60,7 @@ COMMON = frozenset({
     "grant", "hidden", "http", "iso", "kept", "lease", "left_ms", "limiter", "memo", "most", "ms", "names", "net",
     "net_error", "next_ms", "number", "on_mqtt", "output", "owed", "pacing", "passed", "plain", "read_into",
     "renewal", "renewals", "retry_after_s", "reveal", "rng", "rows", "save", "seen", "since", "started", "store",
-    "stream", "supervisor", "turn", "unit", "verdict", "view", "wait_ms", "why", "within",
+    "stream", "supervisor", "turn", "unit", "view", "wait_ms", "why", "within",
 })  # fmt: skip
 """What many units use (a test says so when one is missing): these choose first, so that nothing new displaces them."""
 

@@ -9,7 +9,7 @@ from micropython import const
 
 from firmware.cloud.fields import error_text, get, get_scalar, get_text
 from firmware.cloud.models import desired_state, event
-from firmware.core import verdict as v
+from firmware.core import outcomes
 
 _NESTED = const(50)
 
@@ -28,18 +28,18 @@ def publish(report):
 
 
 def acknowledgement(payload):
-    """(message_id, verdict, words for the log) of a message on the ack topic (section 6.5). ValueError: it is none.
+    """(message_id, outcome, words for the log) of a message on the ack topic (section 6.5). ValueError: it is none.
 
     OK, CONFLICT, DROP, or RETRY, which is only where the cloud says so.
     """
     body = _object(payload)
     status = get_scalar(body, "status")
     if status in ("accepted", "replayed"):
-        found = v.OK
+        found = outcomes.OK
     elif get(body, "retryable") is True:
-        found = v.RETRY
+        found = outcomes.RETRY
     else:
-        found = v.CONFLICT if status == "conflict" else v.DROP
+        found = outcomes.CONFLICT if status == "conflict" else outcomes.DROP
     return get_text(body, "message_id"), found, "%s %s" % (status, error_text(body))
 
 

@@ -7,15 +7,15 @@ import json
 
 from firmware.cloud.fields import error_text, get, get_scalar
 from firmware.cloud.models import event
-from firmware.core import verdict as v
+from firmware.core import outcomes
 
 _RESULTS = {
-    "created": v.OK,
-    "idempotent": v.OK,
-    "conflict": v.CONFLICT,
-    "message_conflict": v.CONFLICT,
-    "rate_limited": v.RETRY,
-    "service_unavailable": v.RETRY,
+    "created": outcomes.OK,
+    "idempotent": outcomes.OK,
+    "conflict": outcomes.CONFLICT,
+    "message_conflict": outcomes.CONFLICT,
+    "rate_limited": outcomes.RETRY,
+    "service_unavailable": outcomes.RETRY,
 }
 """What the error type, or else the status, of an item in a batch reply means. Any other word: refused for good."""
 
@@ -40,5 +40,5 @@ def results(body):
         word = (
             get_scalar(get(item, "error"), "type") or get_scalar(item, "error") or get_scalar(item, "status")
         )
-        found[get_scalar(item, "message_id")] = _RESULTS.get(word, v.DROP), error_text(item)
+        found[get_scalar(item, "message_id")] = _RESULTS.get(word, outcomes.DROP), error_text(item)
     return found

@@ -8,7 +8,7 @@ leave through `message` and `keys.basic` only.
 import json
 
 from firmware.cloud.fields import error_text, get, get_scalar
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Sensor
 
@@ -34,23 +34,23 @@ def parse_response(what, response, large=None):
     except (ValueError, MemoryError, RuntimeError):  # the latter two: nested deeper than there is room for
         body = None
     code = get(body, "code")
-    found = v.verdict(response.status, code if isinstance(code, int) else None)
+    found = outcomes.classify(response.status, code if isinstance(code, int) else None)
     text = "%s: HTTP %d %s" % (what, response.status, error_text(body))
     if body is None and response.body:
         start = bytes(response.body[:40]).strip()
         if start[:1] != b"<" and what[0] in "tl/":
             start = b""  # of a token, perhaps
         text += "%r %r instead of JSON; check cloud.base_url" % (response.kind[:40], start)
-    if found == v.RETRY or (found == v.OK and not isinstance(body, dict)):
+    if found == outcomes.RETRY or (found == outcomes.OK and not isinstance(body, dict)):
         raise LinkError(text, response.retry_after_s)
     return found, body, text, response.retry_after_s
 
 
 def remedy(outcome):
     """What a person can do about an outcome that ends the authorization."""
-    if outcome == v.REAUTH:
+    if outcome == outcomes.REAUTH:
         return "check cloud.client_id and client_secret"
-    if outcome == v.UNPAID:
+    if outcome == outcomes.PAYMENT_REQUIRED:
         return "subscription inactive"
     return "check cloud.device_id and the device's policy"
 

@@ -9,7 +9,7 @@ from micropython import const
 
 from firmware.cloud import bootstrap as words
 from firmware.cloud import realer
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.nouns import Catalog
 from firmware.core.timing import Timer
@@ -93,7 +93,7 @@ class Bootstrap:
         if "https" not in account.protocols:
             if account.on_mqtt:
                 return []
-            raise self.http.refused(v.FORBIDDEN, "HTTPS is not among the available protocols")
+            raise self.http.refused(outcomes.FORBIDDEN, "HTTPS is not among the available protocols")
         body = await self.http.read("desired-states")
         if body is None:
             return None
@@ -112,11 +112,11 @@ class Bootstrap:
     async def describe(self):
         """Read the descriptor; False when the rate limit is not over yet."""
         outcome, body, message = await self.http.exchange("bootstrap")
-        if outcome == v.SLOW:
+        if outcome == outcomes.RATE_LIMITED:
             return False
-        if outcome == v.OK:
+        if outcome == outcomes.OK:
             await self.apply(words.descriptor(body))
-        elif outcome != v.GONE:
+        elif outcome != outcomes.NOT_FOUND:
             raise LinkError(message)
         elif self.strict:
             raise self.http.refused(outcome, message)
@@ -143,7 +143,7 @@ class Bootstrap:
         transport = account.cfg["transport"]
         if not account.protocols or (transport != "auto" and transport not in account.protocols):
             raise self.http.refused(
-                v.FORBIDDEN,
+                outcomes.FORBIDDEN,
                 "transport %s, available protocols: %s" % (transport, ", ".join(found.protocols)),
             )
 

@@ -15,7 +15,7 @@ import asyncio
 from micropython import const
 
 from firmware.cloud import responses
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.rate_limit import RateLimiter
 from firmware.version import VERSION
@@ -58,32 +58,32 @@ class Https:
         """One request under the device's path: (outcome, JSON, message for the log). `text`: JSON to post, "" to get.
 
         A 401 or 403 is answered with one fresh token and one repetition of the very same request. RETRY is raised, and
-        so are REAUTH, UNPAID and FORBIDDEN, which end the lease; without `strict` these come back instead: then the
-        refusal may concern this request alone.
+        so are REAUTH, PAYMENT_REQUIRED and FORBIDDEN, which end the lease. Without `strict` these are returned instead:
+        then the refusal may concern this request alone.
         """
         await self.turn.acquire()
         try:
             await self.authorize()
             outcome, body, message = await self.ask(what, text)
-            if outcome in (v.REAUTH, v.FORBIDDEN):
+            if outcome in (outcomes.REAUTH, outcomes.FORBIDDEN):
                 self.account.log("warning", message + "; asking for a fresh token")
                 self.account.token = None
                 await self.authorize()
                 outcome, body, message = await self.ask(what, text)
         finally:
             self.turn.release()
-        if strict and outcome in (v.REAUTH, v.FORBIDDEN, v.UNPAID):
+        if strict and outcome in (outcomes.REAUTH, outcomes.FORBIDDEN, outcomes.PAYMENT_REQUIRED):
             raise self.refused(outcome, message)
         return outcome, body, message
 
     async def read(self, what):
         """The JSON of a catalog, None when the rate limit is not over yet."""
         outcome, body, message = await self.exchange(what)
-        if outcome == v.GONE:
+        if outcome == outcomes.NOT_FOUND:
             raise self.refused(outcome, message)
-        if outcome not in (v.OK, v.SLOW):
+        if outcome not in (outcomes.OK, outcomes.RATE_LIMITED):
             raise LinkError(message)
-        return body if outcome == v.OK else None
+        return body if outcome == outcomes.OK else None
 
     async def have_token(self):
         """Have a token: a fresh one if it is time for that, as far as the server gives one. LinkError, AuthError."""
@@ -143,9 +143,9 @@ class Https:
 
     def accept(self, outcome, body, message, wait_s):
         """The JSON of an answer to the device's keys. LinkError or AuthError when there is none."""
-        if outcome == v.SLOW:
+        if outcome == outcomes.RATE_LIMITED:
             raise LinkError(message, wait_s)
-        if outcome != v.OK:
+        if outcome != outcomes.OK:
             raise self.refused(outcome, message)
         return body
 
@@ -162,9 +162,9 @@ class Https:
         account = self.account
         request = self.source.request(what, text)
         outcome, body, message, wait_s = await self.paced(what, request)
-        if outcome == v.OK:
+        if outcome == outcomes.OK:
             account.lease.confirm()
-        if outcome == v.SLOW:
+        if outcome == outcomes.RATE_LIMITED:
             limiter = self.limiter
             limiter.slow_down(self.clock.ms(), wait_s)
             account.log("warning", "rate limit, requests now %d s apart" % (limiter.gap_ms() // 1000))

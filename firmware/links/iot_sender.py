@@ -6,7 +6,7 @@ Sources: Realer API, sections 5.1 to 5.3.
 from micropython import const
 
 from firmware.cloud import realer_feed
-from firmware.core import verdict as v
+from firmware.core import outcomes
 
 _MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation
 _ITEM = const(
@@ -35,24 +35,24 @@ class IotSender:
         self.room = len(items) // 2 or 1  # should this end in an error: it may be that memory is short
         if len(items) > 1:
             outcome, body, message = await http.exchange("feed-data/batches", realer_feed.batch(items))
-            answers = realer_feed.results(body) if outcome == v.OK else {}
+            answers = realer_feed.results(body) if outcome == outcomes.OK else {}
         else:
             outcome, _, message = await http.exchange("feed-data", items[0])
             answers = {reports[0].message_id: (outcome, message)}
         self.room = _MOST_ITEMS
         for report in reports[: len(items)]:
-            found, why = answers.get(report.message_id, (v.RETRY, ""))
-            if found in (v.RETRY, v.SLOW):
+            found, why = answers.get(report.message_id, (outcomes.RETRY, ""))
+            if found in (outcomes.RETRY, outcomes.RATE_LIMITED):
                 continue
-            if found != v.OK:
+            if found != outcomes.OK:
                 self.account.log("warning", "%s %s not accepted: %s" % (report.source, report.id, why))
                 self.account.rows = None
             done.append((report.message_id, found))
-        if outcome != v.SLOW:
+        if outcome != outcomes.RATE_LIMITED:
             most = len(items)
             if most > 1 and not done:
                 # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
-                most = most // 2 if outcome == v.SHRINK else 1
+                most = most // 2 if outcome == outcomes.TOO_LARGE else 1
                 self.account.log("warning", "batches of %d: %s" % (most, message))
             limiter.batch(len(items), most)
         return done

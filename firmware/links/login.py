@@ -1,7 +1,7 @@
 """The login of iot/v1: in memory only while a token is asked for or revoked."""
 
 from firmware.cloud import keys, oauth
-from firmware.core import verdict as v
+from firmware.core import outcomes
 
 
 class Login:
@@ -14,7 +14,7 @@ class Login:
     async def token(self, scopes):
         """(token, expires_s, renew_s) of a fresh token. LinkError, AuthError."""
         answer = await self.http.call("token", oauth.oauth(self.account.cfg, None, scopes))
-        self.account.no_oauth = answer[0] == v.GONE
+        self.account.no_oauth = answer[0] == outcomes.NOT_FOUND
         return keys.grant(self.http.accept(*answer))
 
     async def revoke(self, token):

@@ -9,7 +9,7 @@ import asyncio
 from micropython import const
 
 from firmware.cloud import mqtt_messages as messages
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import LinkError
 from firmware.core.timing import Backoff, Timer
 from mqtt5.client import Client
@@ -133,7 +133,7 @@ class MqttSession:
     async def publish(self, report):
         route = self.routes.get((report.source, str(report.id)))
         if not route:
-            self.answers[report.message_id] = v.DROP, "no MQTT route leads there any more"
+            self.answers[report.message_id] = outcomes.DROP, "no MQTT route leads there any more"
             return None
         self.answers[report.message_id] = None
         try:
@@ -155,13 +155,13 @@ class MqttSession:
         found, why = self.answers.get(name) or (None, "")
         if found is None:
             return None
-        if found == v.RETRY:
+        if found == outcomes.RETRY:
             self.answers[name] = None
         else:
             self.answers.pop(name)
-        if found != v.OK:
+        if found != outcomes.OK:
             self.account.log("warning", "%s %s not accepted: %s" % (report.source, report.id, why))
-        return None if found == v.RETRY else (name, found)
+        return None if found == outcomes.RETRY else (name, found)
 
     async def until(self, holds, wait_ms):
         """Wait until `holds()`, at most so long. LinkError: the session is over."""

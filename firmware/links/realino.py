@@ -8,7 +8,7 @@ Realer API, sections 2, 9 and 14 rows 20, 33, 34.
 from micropython import const
 
 from firmware.cloud import keys, realino
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.timing import Timer
 
 _REPORT_BYTES = const(96)  # one with its share of the rest: two numbers of 20 characters at the most
@@ -53,13 +53,13 @@ class Realino:
         sent = reports[: min(limiter.most, self.limit)]
         newest = {(report.source, report.id): report for report in sent}
         outcome, _, message = await http.exchange("feeds", realino.feed(newest.values()))
-        if outcome == v.SLOW:
+        if outcome == outcomes.RATE_LIMITED:
             return []
-        if outcome != v.OK:
+        if outcome != outcomes.OK:
             self.account.log("warning", "feed not taken: " + message)
             if len(sent) > 1:
                 # Smaller, until the report that is meant can be told from the others.
-                limiter.batch(len(sent), len(sent) // 2 if outcome == v.SHRINK else 1)
+                limiter.batch(len(sent), len(sent) // 2 if outcome == outcomes.TOO_LARGE else 1)
                 return []
             limiter.most = self.limit
             self.account.lease.renewal = Timer(self.account.clock.ms())
@@ -72,14 +72,14 @@ class Realino:
         account = self.account
         for _ in range(2):
             answer = await http.paced("login", realino.login(account.cfg, self.in_body))
-            if answer[0] == v.OK or not realino.keys_missing(answer[1]):
+            if answer[0] == outcomes.OK or not realino.keys_missing(answer[1]):
                 break
             self.in_body = not self.in_body
             await http.clock.sleep_ms(_AGAIN_S * 1000)
         body = http.accept(*answer)
         device, catalog, interval_s, most_bytes, subscription = realino.account(body)
         if subscription not in (None, "active"):
-            raise http.refused(v.UNPAID, "subscription_status %s" % subscription)
+            raise http.refused(outcomes.PAYMENT_REQUIRED, "subscription_status %s" % subscription)
         granted = keys.grant(body)
         self.device = device
         http.limiter.obey(account.clock.ms(), int(min(interval_s, _LONGEST_S) * 1000))

@@ -8,7 +8,7 @@ renewed by every sign of the cloud, and ended by a refused login.
 from micropython import const
 
 from firmware.cloud.thinger import Resources
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.nouns import Desired
 from firmware.core.safety import Lease
@@ -114,7 +114,7 @@ class Thinger:
         for key in list(told):
             if told[key] <= client.session.pongs:
                 del told[key]
-                done.append((key, v.OK))
+                done.append((key, outcomes.OK))
         if not told:
             self.told = {}  # an emptied dict keeps its size
         return done

@@ -7,7 +7,7 @@ there is; else the session ends first, and the broker keeps it. Sources: Realer 
 
 from micropython import const
 
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.timing import Timer
 from firmware.core.transport_choice import TransportChoice
@@ -137,7 +137,9 @@ class TransportSteps:
             check_room(link, _CATALOG + _ROW * len(self.account.cfg["ports"]))
         catalog = self.parsed(_catalog, await self.read("mqtt"))
         if not catalog.endpoint:
-            raise self.unavailable(await self.https(), v.GONE, "MQTT is not available for this device")
+            raise self.unavailable(
+                await self.https(), outcomes.NOT_FOUND, "MQTT is not available for this device"
+            )
         if catalog.notes != link.notes:
             link.notes = catalog.notes
             for note in catalog.notes:
@@ -253,9 +255,9 @@ class TransportSteps:
         await http.connected()
         outcome, body, message = await http.exchange(what, text, not self.link.auto)
         self.account.alive()
-        if outcome == v.SLOW:
+        if outcome == outcomes.RATE_LIMITED:
             raise LinkError(message)
-        if outcome != v.OK:
+        if outcome != outcomes.OK:
             raise self.unavailable(http, outcome, message)
         return body
 

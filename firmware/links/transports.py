@@ -10,8 +10,8 @@ import asyncio
 from micropython import const
 
 from firmware.core.errors import LinkError
+from firmware.core.outcomes import OK
 from firmware.core.timing import Backoff, Timer
-from firmware.core.verdict import OK
 from units.loader import Unit
 
 _REST_MS = const(20000)

@@ -7,8 +7,8 @@ leaves the outbox with the cloud's answer.
 from micropython import const
 
 from firmware.core.errors import AuthError, LinkError
+from firmware.core.outcomes import CONFLICT
 from firmware.core.timing import Backoff, Timer
-from firmware.core.verdict import CONFLICT
 from firmware.runtime.supervisor import until_first_fails
 
 _REFUSED_CAP_MS = const(900000)
@@ -152,9 +152,9 @@ class Session:
                 raise LinkError("the network is gone")  # at once: what joins it needs the memory
             batch = outbox.batch(self.link.batch_size)
             # Also without any: what this frame still knows of the last call would keep code that is to be unloaded.
-            for message_id, verdict in await self.link.send(batch):
+            for message_id, outcome in await self.link.send(batch):
                 self.contact()
-                if verdict == CONFLICT:
+                if outcome == CONFLICT:
                     self.controller.reconcile(message_id)
                 outbox.settle(message_id)
             if not batch:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed, realino, responses
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import LinkError
 from firmware.core.nouns import Catalog, Secret
 
@@ -64,26 +64,26 @@ def nested(depth: int) -> list:
 
 def judged(status: int, body: bytes) -> None:
     try:
-        verdict, parsed, told, wait_s = responses.parse_response("commands", Answer(status, body))
+        outcome, parsed, told, wait_s = responses.parse_response("commands", Answer(status, body))
     except LinkError as error:
-        verdict, parsed, told, wait_s = v.RETRY, None, str(error), error.retry_after_s
+        outcome, parsed, told, wait_s = outcomes.RETRY, None, str(error), error.retry_after_s
     assert wait_s == 7 and len(told) < TOLD_MOST
-    if verdict == v.OK:
+    if outcome == outcomes.OK:
         assert isinstance(parsed, dict) and status < 300, "no success without the status of one"
 
 
 @given(STATUSES, st.binary(max_size=60))
-def test_any_bytes_have_a_verdict(status: int, body: bytes) -> None:
+def test_any_bytes_have_an_outcome(status: int, body: bytes) -> None:
     judged(status, body)
 
 
 @given(STATUSES, BODIES)
-def test_any_json_has_a_verdict(status: int, body: Any) -> None:
+def test_any_json_has_an_outcome(status: int, body: Any) -> None:
     judged(status, json.dumps(body).encode())
 
 
 @given(STATUSES, BODIES, st.integers(0, 200))
-def test_a_body_cut_anywhere_has_a_verdict(status: int, body: Any, at: int) -> None:
+def test_a_body_cut_anywhere_has_an_outcome(status: int, body: Any, at: int) -> None:
     judged(status, json.dumps(body).encode()[:at])
 
 
@@ -119,9 +119,13 @@ def test_a_catalog_has_rows_of_plain_values_or_is_refused(body: Any) -> None:
 
 
 @given(BODIES | st.builds(lambda items: {"results": items}, ITEMS))
-def test_results_are_known_verdicts_under_plain_names(body: Any) -> None:
-    for message_id, (verdict, told) in realer_feed.results(body).items():
-        assert plain(message_id) and verdict in (v.OK, v.CONFLICT, v.RETRY, v.DROP) and len(told) <= 160
+def test_results_are_known_outcomes_under_plain_names(body: Any) -> None:
+    for message_id, (outcome, told) in realer_feed.results(body).items():
+        assert (
+            plain(message_id)
+            and outcome in (outcomes.OK, outcomes.CONFLICT, outcomes.RETRY, outcomes.DROP)
+            and len(told) <= 160
+        )
 
 
 PLAN = ("plan_requests_period_interval", "plan_requests_data_transfer", "subscription_status")
@@ -156,7 +160,7 @@ def test_what_nests_deeper_than_the_stack_is_refused_like_anything_else() -> Non
     )
     assert [bool(row.error) for row in rows] == [True, False] and wanted[0].value == "" and rows == [*rows]
     results = realer_feed.results({"results": [{"message_id": "m", "status": deep, "error": {"type": deep}}]})
-    assert results["m"][0] == v.DROP
+    assert results["m"][0] == outcomes.DROP
 
 
 MQTT = st.fixed_dictionaries(
@@ -224,6 +228,11 @@ def test_a_message_is_understood_or_said_to_be_none(payload: bytes) -> None:
         except ValueError:
             continue
         if parse is mqtt_messages.acknowledgement:
-            assert type(found[0]) is str and found[1] in (v.OK, v.CONFLICT, v.RETRY, v.DROP)
+            assert type(found[0]) is str and found[1] in (
+                outcomes.OK,
+                outcomes.CONFLICT,
+                outcomes.RETRY,
+                outcomes.DROP,
+            )
         else:
             assert plain(found.value) and found.desired_id and found.valid_s >= 0

@@ -3,7 +3,7 @@
 import json
 
 from firmware.cloud import mqtt_catalog, mqtt_messages, oauth
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import LinkError
 from firmware.core.nouns import EPOCH, Catalog, Command, Report, Sensor
 
@@ -301,22 +301,22 @@ def ack(status, retryable=False, **more):
 
 def test_only_the_clouds_yes_lets_a_report_be_told_again():
     table = (
-        ("accepted", False, v.OK),
-        ("replayed", False, v.OK),
-        ("accepted", True, v.OK),
-        ("conflict", False, v.CONFLICT),
-        ("conflict", True, v.RETRY),
-        ("rejected", False, v.DROP),
-        ("rejected", True, v.RETRY),
-        ("error", True, v.RETRY),
-        ("error", False, v.DROP),
-        ("error", "yes", v.DROP),
-        ("error", 1, v.DROP),
-        ("news", False, v.DROP),
-        ("news", True, v.RETRY),
+        ("accepted", False, outcomes.OK),
+        ("replayed", False, outcomes.OK),
+        ("accepted", True, outcomes.OK),
+        ("conflict", False, outcomes.CONFLICT),
+        ("conflict", True, outcomes.RETRY),
+        ("rejected", False, outcomes.DROP),
+        ("rejected", True, outcomes.RETRY),
+        ("error", True, outcomes.RETRY),
+        ("error", False, outcomes.DROP),
+        ("error", "yes", outcomes.DROP),
+        ("error", 1, outcomes.DROP),
+        ("news", False, outcomes.DROP),
+        ("news", True, outcomes.RETRY),
     )
-    for status, retryable, verdict in table:
-        assert ack(status, retryable)[:2] == ("1-2-3", verdict), (status, retryable)
+    for status, retryable, outcome in table:
+        assert ack(status, retryable)[:2] == ("1-2-3", outcome), (status, retryable)
 
 
 def test_an_acknowledgement_says_why():

@@ -7,7 +7,7 @@ import binascii
 import json
 
 from firmware.cloud import oauth, realer, realer_feed
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import LinkError
 from firmware.core.nouns import EPOCH, Report, Secret
 
@@ -203,22 +203,22 @@ def test_a_catalog_without_its_list_is_no_catalog():
 # Answers to batches
 
 RESULTS = (
-    ({"status": "created", "feed_data_id": 1}, v.OK),
-    ({"status": "idempotent"}, v.OK),
-    ({"status": "conflict"}, v.CONFLICT),
-    ({"status": "rejected", "error": {"type": "conflict"}}, v.CONFLICT),
-    ({"error": {"type": "message_conflict"}}, v.CONFLICT),
-    ({"error": "conflict"}, v.CONFLICT),
-    ({"error": {"type": "rate_limited"}}, v.RETRY),
-    ({"error": {"type": "service_unavailable"}}, v.RETRY),
-    ({"error": {"type": "validation_failed", "details": {"value": ["is invalid"]}}}, v.DROP),
-    ({"error": {"type": "not_found"}}, v.DROP),
-    ({"status": "rejected"}, v.DROP),
-    ({"status": "created", "error": {"type": "tomorrow"}}, v.DROP),
-    ({}, v.DROP),
-    ({"status": ["created"]}, v.DROP),
-    ({"error": [["conflict"]]}, v.DROP),
-    ({"error": {"type": {"a": 1}}}, v.DROP),
+    ({"status": "created", "feed_data_id": 1}, outcomes.OK),
+    ({"status": "idempotent"}, outcomes.OK),
+    ({"status": "conflict"}, outcomes.CONFLICT),
+    ({"status": "rejected", "error": {"type": "conflict"}}, outcomes.CONFLICT),
+    ({"error": {"type": "message_conflict"}}, outcomes.CONFLICT),
+    ({"error": "conflict"}, outcomes.CONFLICT),
+    ({"error": {"type": "rate_limited"}}, outcomes.RETRY),
+    ({"error": {"type": "service_unavailable"}}, outcomes.RETRY),
+    ({"error": {"type": "validation_failed", "details": {"value": ["is invalid"]}}}, outcomes.DROP),
+    ({"error": {"type": "not_found"}}, outcomes.DROP),
+    ({"status": "rejected"}, outcomes.DROP),
+    ({"status": "created", "error": {"type": "tomorrow"}}, outcomes.DROP),
+    ({}, outcomes.DROP),
+    ({"status": ["created"]}, outcomes.DROP),
+    ({"error": [["conflict"]]}, outcomes.DROP),
+    ({"error": {"type": {"a": 1}}}, outcomes.DROP),
 )
 
 

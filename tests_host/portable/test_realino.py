@@ -4,7 +4,7 @@ import binascii
 import json
 
 from firmware.cloud import keys, realino, responses
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.catalog import bind
 from firmware.core.errors import LinkError
 from firmware.core.nouns import EPOCH, Report, Secret
@@ -63,7 +63,7 @@ def test_a_client_id_that_is_no_number_stays_text():
 
 def test_the_login_of_the_documentation():
     found, body, _, _ = responses.parse_response("login", Answer(200, vector("login-200.json")))
-    assert found == v.OK
+    assert found == outcomes.OK
     token, expires_s, renew_s = keys.grant(body)
     assert (token.reveal(), expires_s, renew_s) == ("b11db7f6c816568eb3b156df3aeaa5", 3600, 0)
     device, catalog, interval_s, most_bytes, subscription = realino.account(body)
@@ -80,15 +80,16 @@ def test_the_login_of_the_documentation():
 
 def test_the_refusals_of_the_documentation():
     found, _, told, _ = responses.parse_response("login", Answer(401, vector("login-401.json")))
-    assert found == v.REAUTH and "Invalid client id / client secret combination." in told
+    assert found == outcomes.REAUTH and "Invalid client id / client secret combination." in told
     # A comma is missing in it. One interpreter reads it nevertheless; the other has the HTTP status.
-    assert responses.parse_response("login", Answer(422, vector("login-422.txt")))[0] == v.INVALID
+    assert responses.parse_response("login", Answer(422, vector("login-422.txt")))[0] == outcomes.INVALID
 
 
 def test_the_code_counts_where_it_differs_from_the_status():
     for status, code, expected in (
-        (403, 4002, v.UNPAID), (403, 4013, v.SHRINK), (403, 4003, v.FORBIDDEN), (200, 4001, v.REAUTH),
-        (400, 4029, v.SLOW), (422, 4000, v.DROP), (404, None, v.GONE),
+        (403, 4002, outcomes.PAYMENT_REQUIRED), (403, 4013, outcomes.TOO_LARGE), (403, 4003, outcomes.FORBIDDEN),
+        (200, 4001, outcomes.REAUTH), (400, 4029, outcomes.RATE_LIMITED), (422, 4000, outcomes.DROP),
+        (404, None, outcomes.NOT_FOUND),
     ):  # fmt: skip
         for error in ('"a sentence"', '{"type":"x","message":"a sentence"}', "null"):
             text = '{"code":%s,"error":%s,"details":{}}' % (json.dumps(code), error)
@@ -223,7 +224,7 @@ def test_what_there_is_nothing_of_is_left_out():
 
 def test_an_answer_to_a_feed_may_be_empty_but_no_other():
     for status in (200, 204):
-        assert responses.parse_response("feeds", Answer(status))[0] == v.OK
+        assert responses.parse_response("feeds", Answer(status))[0] == outcomes.OK
         refused(responses.parse_response, "commands", Answer(status))
     refused(responses.parse_response, "feeds", Answer(200, "<html>"))
-    assert responses.parse_response("feeds", Answer(200, '{"code":4022}'))[0] == v.INVALID
+    assert responses.parse_response("feeds", Answer(200, '{"code":4022}'))[0] == outcomes.INVALID

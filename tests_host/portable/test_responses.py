@@ -6,7 +6,7 @@ The sound bodies are the documentation's own examples (Realer API, sections 3, 5
 import json
 
 from firmware.cloud import keys, responses
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
 
 TOKEN = (
@@ -26,8 +26,8 @@ class Answer:
         self.retry_after_s = retry_after_s
 
 
-def verdict(status, body=""):
-    """The verdict on an answer, or the class of the error it becomes."""
+def outcome(status, body=""):
+    """The outcome on an answer, or the class of the error it becomes."""
     try:
         return responses.parse_response("commands", Answer(status, body))[0]
     except LinkError as e:
@@ -46,31 +46,35 @@ def refused(call, *args):
 # Any answer
 
 ANSWERS = (
-    (200, '{"code":2000}', v.OK),
-    (201, '{"code":2000,"status":"created","feed_data_id":123,"message_id":"1-0-1","warnings":[]}', v.OK),
-    (200, '{"code":2000,"status":"idempotent"}', v.OK),
-    (201, '{"status":"created"}', v.OK),  # B0: no code
-    (200, '{"code":2099,"new":[1]}', v.OK),  # a code of tomorrow
-    (200, "{}", v.OK),
-    (200, '{"code":4009}', v.CONFLICT),
+    (200, '{"code":2000}', outcomes.OK),
+    (
+        201,
+        '{"code":2000,"status":"created","feed_data_id":123,"message_id":"1-0-1","warnings":[]}',
+        outcomes.OK,
+    ),
+    (200, '{"code":2000,"status":"idempotent"}', outcomes.OK),
+    (201, '{"status":"created"}', outcomes.OK),  # B0: no code
+    (200, '{"code":2099,"new":[1]}', outcomes.OK),  # a code of tomorrow
+    (200, "{}", outcomes.OK),
+    (200, '{"code":4009}', outcomes.CONFLICT),
     (200, '{"code":5003}', LinkError),
-    (400, '{"code":4000,"error":{"type":"bad_request"}}', v.DROP),
-    (400, "", v.DROP),
-    (401, '{"code":4001,"error":{"type":"unauthorized"}}', v.REAUTH),
-    (401, '{"error":{"type":"invalid_token"}}', v.REAUTH),
-    (401, '{"error":"invalid_client","error_description":"..","request_id":".."}', v.REAUTH),
-    (402, '{"error":{"type":"subscription_inactive"}}', v.UNPAID),
-    (403, '{"code":4002,"error":"Payment required"}', v.UNPAID),
-    (403, '{"code":4003}', v.FORBIDDEN),
-    (404, "<html>no</html>", v.GONE),
-    (409, '{"error":{"type":"message_conflict"}}', v.CONFLICT),
-    (403, '{"code":4013}', v.SHRINK),
-    (413, "too large", v.SHRINK),
-    (429, '{"code":4029}', v.SLOW),
-    (429, "", v.SLOW),
-    (400, '{"code":"4009"}', v.DROP),  # a code is a number
-    (400, '{"code":[4009]}', v.DROP),
-    (400, '{"code":null}', v.DROP),
+    (400, '{"code":4000,"error":{"type":"bad_request"}}', outcomes.DROP),
+    (400, "", outcomes.DROP),
+    (401, '{"code":4001,"error":{"type":"unauthorized"}}', outcomes.REAUTH),
+    (401, '{"error":{"type":"invalid_token"}}', outcomes.REAUTH),
+    (401, '{"error":"invalid_client","error_description":"..","request_id":".."}', outcomes.REAUTH),
+    (402, '{"error":{"type":"subscription_inactive"}}', outcomes.PAYMENT_REQUIRED),
+    (403, '{"code":4002,"error":"Payment required"}', outcomes.PAYMENT_REQUIRED),
+    (403, '{"code":4003}', outcomes.FORBIDDEN),
+    (404, "<html>no</html>", outcomes.NOT_FOUND),
+    (409, '{"error":{"type":"message_conflict"}}', outcomes.CONFLICT),
+    (403, '{"code":4013}', outcomes.TOO_LARGE),
+    (413, "too large", outcomes.TOO_LARGE),
+    (429, '{"code":4029}', outcomes.RATE_LIMITED),
+    (429, "", outcomes.RATE_LIMITED),
+    (400, '{"code":"4009"}', outcomes.DROP),  # a code is a number
+    (400, '{"code":[4009]}', outcomes.DROP),
+    (400, '{"code":null}', outcomes.DROP),
     (500, '{"code":2000}', LinkError),
     (302, '{"code":2000}', LinkError),
     (503, '{"code":5003}', LinkError),
@@ -85,19 +89,19 @@ ANSWERS = (
     (200, "<html>captive portal</html>", LinkError),
     (200, b'{"a":"\xff\xfe"}', LinkError),
     (200, DEEP, LinkError),
-    (400, DEEP, v.DROP),
+    (400, DEEP, outcomes.DROP),
     (204, "", LinkError),
 )
 
 
-def test_every_answer_has_one_verdict():
+def test_every_answer_has_one_outcome():
     for status, body, expected in ANSWERS:
-        assert verdict(status, body) == expected, (status, body[:60])
+        assert outcome(status, body) == expected, (status, body[:60])
 
 
 def test_a_validation_error_is_told_with_its_reasons():
     found, _, told, _ = responses.parse_response("feed-data", Answer(422, INVALID))
-    assert found not in (v.OK, v.SLOW, v.CONFLICT)
+    assert found not in (outcomes.OK, outcomes.RATE_LIMITED, outcomes.CONFLICT)
     assert told.startswith("feed-data: HTTP 422 ") and "is invalid for this device" in told
 
 

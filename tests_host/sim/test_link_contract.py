@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from firmware.app import LINKS
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
 from netio.errors import NetError
@@ -117,7 +117,7 @@ async def test_reports_are_told_only_when_the_cloud_has_them(bench):
     bench.close()
     bench.mend()
     await bench.open()
-    assert await bench.deliver([report]) == [(report.message_id, v.OK)]
+    assert await bench.deliver([report]) == [(report.message_id, outcomes.OK)]
     bench.close()
     bench.check()
 

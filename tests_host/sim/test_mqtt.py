@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from firmware.core import verdict
+from firmware.core import outcomes
 from tests_host.sim.conftest import check_always
 from tools.cloud.model import Command, Plan
 from tools.cloud.mqtt_v1 import route_id, route_topic
@@ -309,7 +309,7 @@ async def test_a_report_that_is_refused_for_good_is_dropped_and_told(held):
     held.press()
     await asyncio.sleep(5)
     assert not [r for r in held.app.controller.outbox.reports if r.source == "command"]
-    assert verdict.DROP in held.history.of("answer")
+    assert outcomes.DROP in held.history.of("answer")
 
 
 @pytest.mark.button

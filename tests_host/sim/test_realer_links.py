@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
 from firmware.version import VERSION
 from tests_host.support.linkbench import HELD, IOT_POLLING, POLLING, REST_S, RealerBench, named
@@ -138,7 +138,7 @@ async def test_a_source_that_vanished_costs_its_reports_and_shows_in_the_next_ca
     bench.model.remove_sensor(DEVICE_ID, 2)
     good, bad = bench.report(), bench.report(source_id=2, value="7.0")
     results = await bench.deliver_all([good, bad])
-    assert results[good.message_id] == v.OK and results[bad.message_id] != v.OK
+    assert results[good.message_id] == outcomes.OK and results[bad.message_id] != outcomes.OK
     await bench.link.next_desired()
     assert bench.link.catalog is not catalog and [s.id for s in bench.link.catalog.sensors] == [1]
     bench.link.close()
@@ -152,7 +152,7 @@ async def test_what_was_stored_already_is_delivered_and_what_conflicts_is_told_a
     await bench.deliver([first, second])
     forged = bench.report(value="99.0", message_id=second.message_id)
     for batch in ([first, forged], [first], [forged]):
-        expected = {first.message_id: v.OK, forged.message_id: v.CONFLICT}
+        expected = {first.message_id: outcomes.OK, forged.message_id: outcomes.CONFLICT}
         assert await bench.deliver(batch) == [(r.message_id, expected[r.message_id]) for r in batch]
     assert len(bench.model.feed(DEVICE_ID)) == 2
     bench.link.close()
@@ -184,7 +184,7 @@ async def test_results_for_nobody_deliver_nothing_and_all_goes_singly_then(virtu
     bench = RealerBench(virtual_loop, tmp_path, row, model)
     await bench.link.open()
     reports = [bench.report() for _ in range(3)]
-    assert await bench.deliver_all(reports) == {r.message_id: v.OK for r in reports}
+    assert await bench.deliver_all(reports) == {r.message_id: outcomes.OK for r in reports}
     assert len(bench.model.named("feed_replayed")) == 3
     bench.link.close()
     bench.check()
@@ -203,7 +203,7 @@ async def test_results_are_told_only_of_reports_that_were_given(virtual_loop, tm
         good,
         {"message_id": "", "error": "conflict"},
     ]
-    assert await bench.deliver(reports) == [(reports[1].message_id, v.OK)]
+    assert await bench.deliver(reports) == [(reports[1].message_id, outcomes.OK)]
     bench.link.close()
     bench.check()
 
@@ -229,7 +229,7 @@ async def test_a_rate_limit_costs_reports_only_time(bench, count, endpoint):
     await bench.link.open()
     bench.faults.add(f"{endpoint} status=429 times=1")
     reports = [bench.report() for _ in range(count)]
-    assert set((await bench.deliver_all(reports)).values()) == {v.OK}
+    assert set((await bench.deliver_all(reports)).values()) == {outcomes.OK}
     assert bench.stored_at_once() == [count] and bench.model.named("fault")
     bench.link.close()
     bench.check()
@@ -278,7 +278,7 @@ async def test_a_token_refused_costs_one_fresh_token_and_one_repetition(bench, s
     await bench.link.open()
     report = bench.report()
     bench.faults.add(f"feed-data status={status} times=1")
-    assert await bench.deliver([report], limit_s=bench.verb_s) == [(report.message_id, v.OK)]
+    assert await bench.deliver([report], limit_s=bench.verb_s) == [(report.message_id, outcomes.OK)]
     assert bench.link.lease.held
     assert len(bench.model.named("token_issued")) == 2
     bench.link.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from firmware.core import verdict
+from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
 from tools.sim.device import DEVICE_ID
 
@@ -49,7 +49,7 @@ async def test_what_the_cloud_answers_and_is_asked(device):
     await device.until(device.feed, 60)
     stored = device.feed()[0]["message_id"]
     await asyncio.sleep(5)
-    assert device.history.of("answer", stored) == [verdict.OK]
+    assert device.history.of("answer", stored) == [outcomes.OK]
     assert "/oauth/token" in device.history.of("request", "POST")
     now = device._loop.time()
     device.model.set_keys(DEVICE_ID, False, device.wall())

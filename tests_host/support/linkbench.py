@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 
 from firmware.app import build
-from firmware.core import verdict as v
+from firmware.core import outcomes
 from firmware.core.catalog import adopt
 from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
@@ -200,7 +200,7 @@ class Bench:
         return []
 
     async def deliver_all(self, reports):
-        """Until the cloud has answered for every report: {message_id: verdict}."""
+        """Until the cloud has answered for every report: {message_id: outcome}."""
         told = {}
         while waiting := [r for r in reports if r.message_id not in told]:
             results = await self.deliver(waiting)
@@ -229,7 +229,7 @@ class Bench:
         wanted = await self.heard()
         assert self.by_port(wanted) == self.wanted
         outcome = self.outcome(wanted[0])
-        assert await self.deliver([outcome]) == [(outcome.message_id, v.OK)]
+        assert await self.deliver([outcome]) == [(outcome.message_id, outcomes.OK)]
         assert self.told(outcome)
         self.close()
         self.check()

@@ -10,7 +10,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from firmware.core import verdict
+from firmware.core import outcomes
 from firmware.core.nouns import NOTHING_NEW
 from tools.cloud.demo import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD, SimDevice
@@ -129,8 +129,8 @@ class Witness:
         async def sent(reports: Any) -> Any:
             answers = await send(reports)
             for message_id, found in answers:
-                self.judge.events.answered(message_id, found == verdict.OK)
-                if self._nameless and found == verdict.OK:
+                self.judge.events.answered(message_id, found == outcomes.OK)
+                if self._nameless and found == outcomes.OK:
                     self.judge.events.has(message_id)
             return answers
 

@@ -8,19 +8,30 @@ they are not looked at.
 OK = 200
 DROP = 400  # the item is wrong: log it, forget it
 REAUTH = 401  # one fresh token, one retry of the same event
-UNPAID = 402  # subscription ended: safe state, slow probe
+PAYMENT_REQUIRED = 402  # subscription ended: safe state, slow probe
 FORBIDDEN = 403  # wrong device, scope or policy: the configuration has to be mended
-GONE = 404  # the source is no longer in the catalog: drop, read the catalog again
+NOT_FOUND = 404  # the source is no longer in the catalog: drop, read the catalog again
 CONFLICT = 409  # this message_id was used for something else: never again under it
-SHRINK = 413  # too large: halve the batch
+TOO_LARGE = 413  # too large: halve the batch
 INVALID = 422  # refused by validation: drop, read the catalog again
-SLOW = 429  # rate limit: lengthen the interval
+RATE_LIMITED = 429  # rate limit: lengthen the interval
 RETRY = 503  # the server's or the network's trouble: back off, same message_id
 
-_REACTIONS = (DROP, REAUTH, UNPAID, FORBIDDEN, GONE, CONFLICT, SHRINK, INVALID, SLOW, RETRY)
+_REACTIONS = (
+    DROP,
+    REAUTH,
+    PAYMENT_REQUIRED,
+    FORBIDDEN,
+    NOT_FOUND,
+    CONFLICT,
+    TOO_LARGE,
+    INVALID,
+    RATE_LIMITED,
+    RETRY,
+)
 
 
-def verdict(status, code):
+def classify(status, code):
     """The reaction to an HTTP `status` (100..599) and an application `code` (int, or None when the body has none)."""
     if code is not None and code > 2999:
         # 4022 asks for what 422 asks for; an unknown one counts for its class, and only where the status says success.

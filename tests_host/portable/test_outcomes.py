@@ -1,18 +1,18 @@
 """The reaction to every answer of the documentation's tables, and to those nobody has seen yet."""
 
-from firmware.core.verdict import (
+from firmware.core.outcomes import (
     CONFLICT,
     DROP,
     FORBIDDEN,
-    GONE,
     INVALID,
+    NOT_FOUND,
     OK,
+    PAYMENT_REQUIRED,
+    RATE_LIMITED,
     REAUTH,
     RETRY,
-    SHRINK,
-    SLOW,
-    UNPAID,
-    verdict,
+    TOO_LARGE,
+    classify,
 )
 
 # Realer API, section 8.3: HTTP status, code, reaction.
@@ -21,59 +21,71 @@ ROWS = (
     (201, 2000, OK),
     (400, 4000, DROP),
     (401, 4001, REAUTH),
-    (402, 4002, UNPAID),
+    (402, 4002, PAYMENT_REQUIRED),
     (403, 4003, FORBIDDEN),
-    (404, 4004, GONE),
+    (404, 4004, NOT_FOUND),
     (409, 4009, CONFLICT),
-    (413, 4013, SHRINK),
+    (413, 4013, TOO_LARGE),
     (415, 4015, DROP),
     (422, 4022, INVALID),
-    (429, 4029, SLOW),
+    (429, 4029, RATE_LIMITED),
     (503, 5003, RETRY),
 )
 
 
 def test_the_reactions_are_different_things():
-    reactions = (OK, DROP, REAUTH, UNPAID, FORBIDDEN, GONE, CONFLICT, SHRINK, INVALID, SLOW, RETRY)
+    reactions = (
+        OK,
+        DROP,
+        REAUTH,
+        PAYMENT_REQUIRED,
+        FORBIDDEN,
+        NOT_FOUND,
+        CONFLICT,
+        TOO_LARGE,
+        INVALID,
+        RATE_LIMITED,
+        RETRY,
+    )
     assert len(set(reactions)) == 11
 
 
 def test_every_row_of_the_table():
     for status, code, reaction in ROWS:
-        assert verdict(status, code) == reaction, (status, code)
+        assert classify(status, code) == reaction, (status, code)
 
 
 def test_without_a_code_the_status_speaks():
     for status, _, reaction in ROWS:
-        assert verdict(status, None) == reaction, status
+        assert classify(status, None) == reaction, status
 
 
 def test_a_known_code_outranks_the_status():
     for status, code, reaction in (
-        (403, 4002, UNPAID),  # the oldest generation says so of an inactive subscription
-        (403, 4013, SHRINK),
+        (403, 4002, PAYMENT_REQUIRED),  # the oldest generation says so of an inactive subscription
+        (403, 4013, TOO_LARGE),
         (400, 4022, INVALID),
         (401, 4000, DROP),
         (500, 4009, CONFLICT),
-        (200, 4029, SLOW),
+        (200, 4029, RATE_LIMITED),
         (200, 5003, RETRY),
         (404, 5003, RETRY),
     ):
-        assert verdict(status, code) == reaction, (status, code)
+        assert classify(status, code) == reaction, (status, code)
 
 
 def test_a_code_of_success_does_not_make_an_error_good():
     for status, _, reaction in ROWS[2:]:
-        assert verdict(status, 2000) == reaction, status
+        assert classify(status, 2000) == reaction, status
 
 
 def test_an_unknown_code_leaves_it_to_the_status():
     for code in (0, -1, 1999, 2001, 2999):
         for status, _, reaction in ROWS:
-            assert verdict(status, code) == reaction, (status, code)
+            assert classify(status, code) == reaction, (status, code)
     for code in (4099, 4122, 4401, 4999, 5000, 5999, 9999, 10**9):
         for status, _, reaction in ROWS[2:]:
-            assert verdict(status, code) == reaction, (status, code)
+            assert classify(status, code) == reaction, (status, code)
 
 
 def test_an_unknown_code_under_a_success_counts_for_its_class():
@@ -89,7 +101,7 @@ def test_an_unknown_code_under_a_success_counts_for_its_class():
         (9999, RETRY),
         (10**9, RETRY),
     ):
-        assert verdict(200, code) == reaction, code
+        assert classify(200, code) == reaction, code
 
 
 def test_statuses_outside_the_tables():
@@ -116,4 +128,4 @@ def test_statuses_outside_the_tables():
         (504, RETRY),
         (599, RETRY),
     ):
-        assert verdict(status, None) == reaction, status
+        assert classify(status, None) == reaction, status
