@@ -36,7 +36,7 @@ from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_fee
 from firmware.core import outcomes, setup_form  # noqa: E402
 from firmware.core.config import validate  # noqa: E402
 from firmware.core.errors import LinkError  # noqa: E402
-from firmware.core.nouns import Report  # noqa: E402
+from firmware.core.models import Report  # noqa: E402
 from http1 import request as http_request  # noqa: E402
 from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response  # noqa: E402
 from iotmp import session as iotmp  # noqa: E402

@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostshim")]
 
-from firmware.core.nouns import number  # noqa: E402 - after the path to it
+from firmware.core.models import number  # noqa: E402 - after the path to it
 from firmware.runtime import local, network, session, supervisor  # noqa: E402
 from tools import cli  # noqa: E402
 from tools.cloud.demo import DEVICE_ID  # noqa: E402

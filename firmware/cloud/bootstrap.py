@@ -9,9 +9,9 @@ from collections import namedtuple
 
 from firmware.cloud import realer
 from firmware.cloud.fields import get, get_scalar
-from firmware.cloud.models import desired_state
+from firmware.cloud.payloads import desired_state
 from firmware.core.errors import LinkError
-from firmware.core.nouns import NOTHING_NEW, SUPERSEDED, Catalog, Desired, number
+from firmware.core.models import NOTHING_NEW, SUPERSEDED, Catalog, Desired, number
 
 SCOPE = "iot:desired-state:read"
 SCOPES = "iot:catalog:read iot:feed-data:write " + SCOPE

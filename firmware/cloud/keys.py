@@ -7,7 +7,7 @@ import binascii
 
 from firmware.cloud.fields import get
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Secret, number
+from firmware.core.models import Secret, number
 
 
 def basic(cfg):

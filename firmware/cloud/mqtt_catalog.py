@@ -11,7 +11,7 @@ from micropython import const
 
 from firmware.cloud.fields import get, get_scalar, get_text
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Catalog, Command, Secret, Sensor, number
+from firmware.core.models import Catalog, Command, Secret, Sensor, number
 
 _DESIRED_SCOPE = "iot:mqtt:desired:read"
 

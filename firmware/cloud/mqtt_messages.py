@@ -8,7 +8,7 @@ import json
 from micropython import const
 
 from firmware.cloud.fields import error_text, get, get_scalar, get_text
-from firmware.cloud.models import desired_state, event
+from firmware.cloud.payloads import desired_state, event
 from firmware.core import outcomes
 
 _NESTED = const(50)

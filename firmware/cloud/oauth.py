@@ -6,7 +6,7 @@ Sources: Realer API, sections 3.1 to 3.3; RFC 6749 section 4.4; RFC 7009. Pure.
 import binascii
 
 from firmware.cloud.keys import basic
-from firmware.core.nouns import Secret
+from firmware.core.models import Secret
 
 _MQTT_SCOPES = "iot:catalog:read iot:mqtt:connect iot:mqtt:ack:read iot:mqtt:feed-data:write"
 

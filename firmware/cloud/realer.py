@@ -6,7 +6,7 @@ becomes a result or a LinkError, never another exception; words that the documen
 
 from firmware.cloud.fields import get_scalar
 from firmware.cloud.responses import items, message
-from firmware.core.nouns import Command, Desired
+from firmware.core.models import Command, Desired
 
 
 def request(cfg, token, what, text):

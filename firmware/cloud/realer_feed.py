@@ -6,7 +6,7 @@ Sources: Realer API, sections 5.1 to 5.3 and 8. Pure. Words that the documentati
 import json
 
 from firmware.cloud.fields import error_text, get, get_scalar
-from firmware.cloud.models import event
+from firmware.cloud.payloads import event
 from firmware.core import outcomes
 
 _RESULTS = {

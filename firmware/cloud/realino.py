@@ -11,7 +11,7 @@ from firmware.cloud.fields import get, get_scalar
 from firmware.cloud.keys import basic
 from firmware.cloud.responses import items, message
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Catalog, Command, Desired, number
+from firmware.core.models import Catalog, Command, Desired, number
 
 
 def login(cfg, in_body):

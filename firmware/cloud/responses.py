@@ -10,7 +10,7 @@ import json
 from firmware.cloud.fields import error_text, get, get_scalar
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Sensor
+from firmware.core.models import Sensor
 
 
 def message(method, target, auth, text=""):

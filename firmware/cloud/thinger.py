@@ -8,7 +8,7 @@ has no catalog, so the configuration is the catalog, and no desired state that c
 from micropython import const
 
 from firmware.core.command import misfit
-from firmware.core.nouns import Catalog, Command, Sensor, number
+from firmware.core.models import Catalog, Command, Sensor, number
 
 _RUN = const(1)
 _INPUT = const(2)

@@ -4,7 +4,7 @@ An item the device cannot represent is kept out and named in a note; it is never
 only while a catalog that is new is taken over.
 """
 
-from firmware.core.nouns import NOTHING_NEW, Desired, Report
+from firmware.core.models import NOTHING_NEW, Desired, Report
 
 
 def bind(rows, items, noun, notes):

@@ -7,7 +7,7 @@ when it has become physical fact, when its window closes, or when a newer one re
 
 from micropython import const
 
-from firmware.core.nouns import NOTHING_NEW, SUPERSEDED, Desired, number
+from firmware.core.models import NOTHING_NEW, SUPERSEDED, Desired, number
 from firmware.core.outbox import Source
 from firmware.core.timing import Timer
 

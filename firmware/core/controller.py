@@ -7,7 +7,7 @@ It knows no cloud API, no pin and no loop.
 
 from firmware.core.command import CommandState
 from firmware.core.errors import DriverError
-from firmware.core.nouns import Command, decimal
+from firmware.core.models import Command, decimal
 from firmware.core.outbox import Source
 
 

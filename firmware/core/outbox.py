@@ -8,7 +8,7 @@ nor where those that must survive a power cut are written down: `keeper` in runt
 
 from micropython import const
 
-from firmware.core.nouns import EPOCH, Report, decimal
+from firmware.core.models import EPOCH, Report, decimal
 from firmware.core.timing import Timer, diff
 
 _CAPACITY = const(48)

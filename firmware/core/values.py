@@ -4,7 +4,7 @@ Refuses to know any key; what a place in the configuration holds, and what its p
 `config`.
 """
 
-from firmware.core.nouns import Secret
+from firmware.core.models import Secret
 
 
 def pick(rule, value):

@@ -11,7 +11,7 @@ import os
 from micropython import const
 
 from firmware.core.errors import DriverError
-from firmware.core.nouns import iso
+from firmware.core.models import iso
 
 _NOTES = const(250)
 

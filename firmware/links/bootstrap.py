@@ -11,7 +11,7 @@ from firmware.cloud import bootstrap as words
 from firmware.cloud import realer
 from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
-from firmware.core.nouns import Catalog
+from firmware.core.models import Catalog
 from firmware.core.timing import Timer
 
 _AGAIN_MS = const(3600000)

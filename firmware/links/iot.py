@@ -4,7 +4,7 @@ Sources: Realer API, sections 3 to 5.
 """
 
 from firmware.cloud import realer
-from firmware.core.nouns import Catalog
+from firmware.core.models import Catalog
 from units.loader import Unit
 
 

@@ -10,7 +10,7 @@ from micropython import const
 from firmware.cloud.thinger import Resources
 from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
-from firmware.core.nouns import Desired
+from firmware.core.models import Desired
 from firmware.core.safety import Lease
 from firmware.core.timing import Timer
 from firmware.version import VERSION

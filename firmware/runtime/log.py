@@ -7,7 +7,7 @@ become `?`.
 
 from micropython import const
 
-from firmware.core.nouns import iso
+from firmware.core.models import iso
 
 LEVELS = ("debug", "info", "warning", "error")
 _LONGEST = const(240)

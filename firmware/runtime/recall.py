@@ -7,7 +7,7 @@ because whatever lies on the flash must not keep the device from starting.
 import binascii
 import json
 
-from firmware.core.nouns import EPOCH, NOTHING_NEW, Desired, Report
+from firmware.core.models import EPOCH, NOTHING_NEW, Desired, Report
 
 _BAD = (ValueError, TypeError, LookupError, AttributeError)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed, realino, responses
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Catalog, Secret
+from firmware.core.models import Catalog, Secret
 
 WORDS = st.sampled_from(
     ["created", "idempotent", "conflict", "rate_limited", "service_unavailable", "relay", "6", "1.0", "2700", "binary",

@@ -2,7 +2,7 @@
 
 from firmware.cloud import bootstrap
 from firmware.core.errors import LinkError
-from firmware.core.nouns import NOTHING_NEW, SUPERSEDED
+from firmware.core.models import NOTHING_NEW, SUPERSEDED
 
 WRONG = (None, True, 0, -1, 1.5, "", "text", [], [[]], {}, {"a": {}}, [None, "x", 7, {"id": []}])
 BODY = {

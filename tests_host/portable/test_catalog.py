@@ -1,7 +1,7 @@
 """Rows of the cloud meet pins of the device: what fits, and what is left alone with a reason."""
 
 from firmware.core.catalog import bind
-from firmware.core.nouns import Command, Sensor
+from firmware.core.models import Command, Sensor
 
 PUMP = {"pin_port": "6", "mode": "switch"}
 HEATER = {"pin_port": "9", "mode": "setpoint"}

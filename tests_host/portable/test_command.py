@@ -1,7 +1,7 @@
 """Offers of the cloud and what becomes of them: order, duplicates, windows, ranges, and values without an identity."""
 
 from firmware.core.command import CommandState
-from firmware.core.nouns import NOTHING_NEW, SUPERSEDED, Command, Desired
+from firmware.core.models import NOTHING_NEW, SUPERSEDED, Command, Desired
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 

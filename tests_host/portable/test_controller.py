@@ -3,7 +3,7 @@
 from firmware.core.catalog import adopt
 from firmware.core.controller import Controller
 from firmware.core.errors import DriverError
-from firmware.core.nouns import EPOCH, Catalog, Command, Desired, Sensor
+from firmware.core.models import EPOCH, Catalog, Command, Desired, Sensor
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety

@@ -5,7 +5,7 @@ import json
 from firmware.cloud import mqtt_messages, realer, realer_feed, responses
 from firmware.core.command import CommandState
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Command, Desired, number
+from firmware.core.models import Command, Desired, number
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response

@@ -3,7 +3,7 @@
 import json
 
 from firmware.cloud.large_body import LargeBody
-from firmware.core.nouns import Catalog, Command
+from firmware.core.models import Catalog, Command
 
 
 class Net:

@@ -5,7 +5,7 @@ import json
 from firmware.cloud import mqtt_catalog, mqtt_messages, oauth
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
-from firmware.core.nouns import EPOCH, Catalog, Command, Report, Sensor
+from firmware.core.models import EPOCH, Catalog, Command, Report, Sensor
 
 DEVICE = "cdv_00000000000000000000000001"
 ROOT = "realer/iot/v1/devices/" + DEVICE

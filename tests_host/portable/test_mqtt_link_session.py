@@ -4,7 +4,7 @@ import json
 
 from firmware.cloud.mqtt_catalog import MqttCatalog, MqttCredentials, Route
 from firmware.core.errors import LinkError
-from firmware.core.nouns import Report, Secret
+from firmware.core.models import Report, Secret
 from firmware.links.account import Account
 from firmware.links.mqtt import MqttSession
 from firmware.links.mqtt_connecting import connect

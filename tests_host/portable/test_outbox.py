@@ -1,7 +1,7 @@
 """Identities, order and bounds of what waits for the cloud; and when a value is worth an event."""
 
 from firmware.core.command import CommandState
-from firmware.core.nouns import EPOCH, Command, Desired, Sensor
+from firmware.core.models import EPOCH, Command, Desired, Sensor
 from firmware.core.outbox import Outbox, Source
 
 WRAP = 0x40000000

@@ -1,7 +1,7 @@
 """Outputs that do more than follow: a pulse that ends by itself, and a regulator whose sensor does not notice it."""
 
 from firmware.core.command import CommandState
-from firmware.core.nouns import Command, Desired
+from firmware.core.models import Command, Desired
 from firmware.core.outbox import Outbox
 from firmware.core.output_special import PulseOutput, StallOutput
 

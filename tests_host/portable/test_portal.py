@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from firmware.core.errors import ConfigError, DriverError
-from firmware.core.nouns import Secret
+from firmware.core.models import Secret
 from firmware.core.setup_form import SCRIPT_HASH
 from firmware.out_of_service import show_config_error
 from firmware.portal import visit

@@ -9,7 +9,7 @@ import json
 from firmware.cloud import oauth, realer, realer_feed
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
-from firmware.core.nouns import EPOCH, Report, Secret
+from firmware.core.models import EPOCH, Report, Secret
 
 CFG = {
     "device_id": "12345",

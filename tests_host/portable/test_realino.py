@@ -7,7 +7,7 @@ from firmware.cloud import keys, realino, responses
 from firmware.core import outcomes
 from firmware.core.catalog import bind
 from firmware.core.errors import LinkError
-from firmware.core.nouns import EPOCH, Report, Secret
+from firmware.core.models import EPOCH, Report, Secret
 
 CFG = {"client_id": "123456789012345", "client_secret": Secret("test-secret-not-real")}
 WRONG = (None, True, 0, -1, 1.5, "", "text", [], [[]], {}, {"a": {}}, [None, "x", 7, {"id": []}])

@@ -2,7 +2,7 @@
 
 from firmware.core.catalog import adopt
 from firmware.core.controller import Controller
-from firmware.core.nouns import Catalog, Command, Desired
+from firmware.core.models import Catalog, Command, Desired
 from firmware.core.outbox import Outbox
 from firmware.core.release import Release
 from firmware.core.safety import Lease, Safety

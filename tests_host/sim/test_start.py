@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from firmware.core.nouns import iso
+from firmware.core.models import iso
 from netio.errors import NetError
 from tools.cloud import dns
 from tools.sim.board import Point

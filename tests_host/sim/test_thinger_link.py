@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from firmware.core.errors import AuthError, LinkError
-from firmware.core.nouns import Desired
+from firmware.core.models import Desired
 from tests_host.support.linkbench import REST_S, ThingerBench, misbehave
 from tools.cloud.demo import THINGER_HOST
 

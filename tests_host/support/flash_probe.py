@@ -20,7 +20,7 @@ from journal.recover import latest, replay  # noqa: E402
 
 from firmware.core.catalog import adopt  # noqa: E402 - after the path to it
 from firmware.core.controller import Controller  # noqa: E402
-from firmware.core.nouns import Catalog, Command, Desired, Sensor  # noqa: E402
+from firmware.core.models import Catalog, Command, Desired, Sensor  # noqa: E402
 from firmware.core.outbox import Outbox  # noqa: E402
 from firmware.core.output import Output  # noqa: E402
 from firmware.core.safety import Lease, Safety  # noqa: E402

@@ -14,7 +14,7 @@ from firmware.core import outcomes
 from firmware.core.catalog import adopt
 from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
-from firmware.core.nouns import EPOCH, Report, number
+from firmware.core.models import EPOCH, Report, number
 from firmware.runtime.clock import Clock
 from firmware.runtime.flash import Store
 from tools.board.world import World

@@ -16,7 +16,7 @@ import sys
 import vfs
 
 from firmware.core.errors import ConfigError
-from firmware.core.nouns import Secret
+from firmware.core.models import Secret
 from firmware.core.romslot import layout, length
 from firmware.runtime.flash import Store
 from firmware.update import fetch

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.core import outcomes
-from firmware.core.nouns import NOTHING_NEW
+from firmware.core.models import NOTHING_NEW
 from tools.cloud.demo import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD, SimDevice
 from tools.sim.judge import UNDER_WAY_S, Judge

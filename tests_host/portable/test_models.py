@@ -1,6 +1,6 @@
 """The texts that values become, the numbers that texts become, and a secret that cannot be shown by accident."""
 
-from firmware.core.nouns import Command, Desired, Report, Secret, decimal, iso, number
+from firmware.core.models import Command, Desired, Report, Secret, decimal, iso, number
 
 TEXT = "test-secret-not-real"
 

@@ -1,7 +1,7 @@
 """What iot/v1 says alike over HTTPS and over MQTT: a desired state, and an event that is reported. Pure."""
 
 from firmware.cloud.fields import get_scalar, get_text
-from firmware.core.nouns import EPOCH, Desired, iso, number
+from firmware.core.models import EPOCH, Desired, iso, number
 
 
 def desired_state(command_id, item):
