@@ -7,8 +7,8 @@ sensor that fails is told once and read on; its value is None until it is well a
 from micropython import const
 
 from firmware.core.errors import DriverError
-from firmware.core.measure import middle_mean, reading
 from firmware.core.panel import Debounce, level
+from firmware.core.sensor_conversion import middle_mean, reading
 from firmware.core.timing import Timer
 
 _SCAN_MS = const(20)  # bouncing contacts have to be looked at this often

@@ -2,7 +2,7 @@
 
 import math
 
-from firmware.core import measure
+from firmware.core import sensor_conversion as measure
 from firmware.core.errors import DriverError
 
 # Vishay NTCLE100E3103 (10 k at 25 °C, B25/85 = 3977 K), resistance table of document 29049: °C, ohm.
