@@ -1,6 +1,6 @@
 """Joins a Wi-Fi network: in memory only while there is none."""
 
-from firmware.core.joiner import Joiner
+from firmware.core.wifi_connect_policy import WifiConnectPolicy
 
 
 class WifiJoining:
@@ -13,7 +13,7 @@ class WifiJoining:
         self.say = say
         self.started = False
         self.found = ()  # by the latest look around, for the setup portal
-        self.policy = Joiner(networks, now, index)
+        self.policy = WifiConnectPolicy(networks, now, index)
 
     def step(self, up, bits, now):
         """Take the next step, if it is time for one. DriverError."""

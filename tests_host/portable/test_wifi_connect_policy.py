@@ -1,6 +1,6 @@
 """Rounds over the known networks, rests in between, and what follows a loss."""
 
-from firmware.core.joiner import Joiner
+from firmware.core.wifi_connect_policy import WifiConnectPolicy
 
 WRAP = 0x40000000
 START = WRAP - 1000
@@ -12,7 +12,7 @@ def networks(count, bssid=None):
 
 
 def joiner_of(count, now=START):
-    return Joiner(networks(count), now)
+    return WifiConnectPolicy(networks(count), now)
 
 
 def story(joiner, seconds, up=(), bits=ALL_BITS, since=0, air=()):
@@ -179,15 +179,15 @@ def test_a_look_that_is_never_over_is_given_up():
 
 
 def test_an_access_point_that_the_owner_names_is_the_only_one():
-    joiner = Joiner(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
+    joiner = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
     air = [point("net0", 3, -50), point("net0", 10, -90)]
     assert story(joiner, 1, air=air) == [(0, ("join", 0))]
     assert joiner.bssid(0)[-1] == 10
-    joiner = Joiner(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
+    joiner = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
     assert story(joiner, 1, air=[point("net0", 3, -50)]) == [(0, ("leave", 0))]
-    joiner = Joiner(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
+    joiner = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
     assert story(joiner, 1) == [(0, ("join", 0))] and joiner.bssid(0)[-1] == 10
-    joiner = Joiner(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
+    joiner = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
     assert story(joiner, 1, air=[point("", 10, -90)]) == [(0, ("join", 0))] and joiner.bssid(0)[-1] == 10
 
 

@@ -20,7 +20,7 @@ _CAP_MS = const(20000)
 _TRIED_DB = const(200)  # weaker than anything that was not tried yet
 
 
-class Joiner:
+class WifiConnectPolicy:
     """`networks`: (ssid, password, access point or None, address or None) each. `step` answers one of None, ("look",
     0), which `seen` is to answer within 8 s, ("join", index) at `bssid(index)`, ("restart", 0) or ("leave", 0).
     `index`: the network whose connection has just been lost, -1 where there was none."""
