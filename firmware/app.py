@@ -18,7 +18,7 @@ from firmware.links.account import Account
 from firmware.runtime.keeper import Keeper
 from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
 from firmware.runtime.network import NetworkLoop
-from firmware.runtime.recall import recall
+from firmware.runtime.restore import restore
 from firmware.runtime.session import Session
 from firmware.runtime.supervisor import Supervisor, until_first_fails
 from firmware.version import BUILD_UTC
@@ -207,7 +207,7 @@ def _keeper(clock, say, controller, lease, folder):
     journal = Journal(folder + "events")
     slots = TwoSlots(folder + "state")
     keeper = Keeper(clock, say, controller, lease, Unit(keeping, clock.sleep_ms), folder)
-    recall(keeper, replay(journal), latest(slots))
+    restore(keeper, replay(journal), latest(slots))
     keeper.size, keeper.generation = journal.size, slots.generation
     return keeper
 

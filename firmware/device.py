@@ -70,7 +70,7 @@ def run(sink):
         from firmware.out_of_service import show_config_error
 
         return asyncio.run(show_config_error(board, log, store, e.left))
-    drop("firmware.start", "firmware.app", "firmware.runtime.recall", "journal.")
+    drop("firmware.start", "firmware.app", "firmware.runtime.restore", "journal.")
     try:
         asyncio.run(device.supervisor.run())
     except KeyboardInterrupt:

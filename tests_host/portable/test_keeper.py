@@ -10,7 +10,7 @@ from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
 from firmware.keeper_writing import write
 from firmware.runtime.keeper import Keeper
-from firmware.runtime.recall import recall
+from firmware.runtime.restore import restore
 from tests_host.support.units import Loaded
 
 START = 0x40000000 - 1000
@@ -95,7 +95,7 @@ class Device:
         self.controller = Controller(outputs, [ROOM, COLD], self.outbox, safety, lambda *_: None, self.say)
         self.unit = Loaded((write, lambda keeper: (self.flash, self.flash)))
         self.keeper = Keeper(self, self.say, self.controller, self.lease, self.unit)
-        recall(self.keeper, self.flash.payloads, self.flash.record)
+        restore(self.keeper, self.flash.payloads, self.flash.record)
         if adopted:
             self.lease.grant(self.ms(), 360000, 0)
             self.lease.confirm()

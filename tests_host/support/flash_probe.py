@@ -27,7 +27,7 @@ from firmware.core.safety import Lease, Safety  # noqa: E402
 from firmware.keeper_writing import opened, write  # noqa: E402
 from firmware.runtime.flash import Store  # noqa: E402
 from firmware.runtime.keeper import Keeper  # noqa: E402
-from firmware.runtime.recall import recall  # noqa: E402
+from firmware.runtime.restore import restore  # noqa: E402
 from tests_host.support import fakemachine  # noqa: E402
 from tests_host.support.units import Loaded  # noqa: E402
 
@@ -143,7 +143,7 @@ class Device:
         self.controller = Controller(outputs, [ROOM], self.outbox, safety, lambda *_: None, say)
         journal, slots = Journal("events"), TwoSlots("state")
         self.keeper = Keeper(clock, say, self.controller, self.lease, Loaded((write, opened)))
-        recall(self.keeper, replay(journal), latest(slots))
+        restore(self.keeper, replay(journal), latest(slots))
         self.keeper.size, self.keeper.generation = journal.size, slots.generation
         self.posted = {}
         self.answered = {}  # command id: the answer to a desired state that is on the flash, the latest

@@ -12,7 +12,7 @@ from firmware.core.models import EPOCH, NOTHING_NEW, Desired, Report
 _BAD = (ValueError, TypeError, LookupError, AttributeError)
 
 
-def recall(keeper, payloads, record):
+def restore(keeper, payloads, record):
     """Take over `payloads` of the journal and the `record` of the slots (None: there is none). From now on the outbox
     is kept written."""
     outbox = keeper.outbox
