@@ -15,9 +15,9 @@ from firmware.core.panel import Debounce
 from firmware.core.safety import Lease, Safety
 from firmware.device import Device, adopting, keeping, listening, wifi_joining
 from firmware.links.account import Account
-from firmware.runtime.keeper import Keeper
 from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
 from firmware.runtime.network import NetworkLoop
+from firmware.runtime.persistence import Persistence
 from firmware.runtime.restore import restore
 from firmware.runtime.session import Session
 from firmware.runtime.supervisor import Supervisor, until_first_fails
@@ -100,8 +100,8 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     network = NetworkLoop(clock, rng, say, wifi, known_networks(config), net, board)
     network.controller, network.climbing = controller, listening
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)
-    keeper = _keeper(clock, say, controller, link.lease, store.folder)
-    net.floor_s = max(BUILD_UTC, keeper.utc)
+    persistence = _keeper(clock, say, controller, link.lease, store.folder)
+    net.floor_s = max(BUILD_UTC, persistence.utc)
     session = Session(
         clock, rng, say, link, controller, network, cloud["probe_s"] * 1000, Unit(adopting, clock.sleep_ms)
     )
@@ -206,10 +206,10 @@ def _shrink(sensors):
 def _keeper(clock, say, controller, lease, folder):
     journal = Journal(folder + "events")
     slots = TwoSlots(folder + "state")
-    keeper = Keeper(clock, say, controller, lease, Unit(keeping, clock.sleep_ms), folder)
-    restore(keeper, replay(journal), latest(slots))
-    keeper.size, keeper.generation = journal.size, slots.generation
-    return keeper
+    persistence = Persistence(clock, say, controller, lease, Unit(keeping, clock.sleep_ms), folder)
+    restore(persistence, replay(journal), latest(slots))
+    persistence.size, persistence.generation = journal.size, slots.generation
+    return persistence
 
 
 def _polling(controller, *parts):
@@ -231,7 +231,7 @@ def _thinger(controller, *parts):
 
 
 _ONCE = [
-    Account, Controller, CommandState, Source, Outbox, Output, Safety, Device, Keeper, Relays, ControlLoop, Debounce,
+    Account, Controller, CommandState, Source, Outbox, Output, Safety, Device, Persistence, Relays, ControlLoop, Debounce,
     SamplingLoop, NetworkLoop, Session, Supervisor,
 ]  # fmt: skip
 """Classes of which no object is made after the start."""

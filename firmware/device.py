@@ -100,8 +100,8 @@ def adopting():
 
 
 def keeping():
-    """What a keeper loads when there is something to be written."""
-    from firmware.keeper_writing import opened, write
+    """What a persistence loads when there is something to be written."""
+    from firmware.persistence_writing import opened, write
 
     return write, opened
 

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ARROWS = {
     "app": {"updater", "portal", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
     "start": {"app", "device", "config_file", "settings", "out_of_service", "runtime", "version"},
-    "keeper_writing": {"runtime", "core", "lib"},
-    "device": {"start", "out_of_service", "keeper_writing", "drivers", "runtime", "core", "version"},
+    "persistence_writing": {"runtime", "core", "lib"},
+    "device": {"start", "out_of_service", "persistence_writing", "drivers", "runtime", "core", "version"},
     "settings": {"core"},
     "config_file": {"core"},
     "updater": {"update", "runtime", "core"},

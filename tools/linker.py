@@ -32,7 +32,7 @@ _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
     "firmware.core.output_special",
-    "firmware.core.catalog", "firmware.keeper_writing", "firmware.runtime.wifi_joining",
+    "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
     "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.listening",
     "firmware.updater", "firmware.update", "firmware.update_rom", "firmware.update_whole",
     "firmware.portal", "firmware.portal_site",

@@ -34,7 +34,13 @@ _HALVES = {
     "auto": ("https_bootstrap", "https_realino"),
 }
 """By `cloud.api` the HTTPS half; where there are two, one of them at a time."""
-_FOR_A_MOMENT = ("core.catalog", "keeper_writing", "links.time_query", "links.explaining", "runtime.status")
+_FOR_A_MOMENT = (
+    "core.catalog",
+    "persistence_writing",
+    "links.time_query",
+    "links.explaining",
+    "runtime.status",
+)
 _FOR_WIFI = ("runtime.wifi_joining", "drivers.wifi_control")
 _FOR_SILENCE = ("runtime.listening", "drivers.wifi_control", "links.time_query")
 _BESIDE_STEPS = ("links.transport_failures", "links.transport_upkeep")

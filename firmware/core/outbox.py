@@ -3,7 +3,7 @@
 An event gets its `message_id` once and leaves only when the cloud has answered for it (Realer API, section 7). When the
 box is full the oldest reading goes first, one the owner does not keep before one he does; a command report goes only
 when nothing else is left, an answer to the cloud last. What was lost is counted. Nothing here knows how events travel,
-nor where those that must survive a power cut are written down: `keeper` in runtime does.
+nor where those that must survive a power cut are written down: `persistence` in runtime does.
 """
 
 from micropython import const

@@ -1,4 +1,4 @@
-"""The start of the keeper: what was written down before it goes back to where it came from. Dropped afterwards.
+"""The start of the persistence: what was written down before it goes back to where it came from. Dropped afterwards.
 
 Refuses to trust it: what was written by another version of this firmware, or has lost its sense since, is passed over,
 because whatever lies on the flash must not keep the device from starting.
@@ -12,10 +12,10 @@ from firmware.core.models import EPOCH, NOTHING_NEW, Desired, Report
 _BAD = (ValueError, TypeError, LookupError, AttributeError)
 
 
-def restore(keeper, payloads, record):
+def restore(persistence, payloads, record):
     """Take over `payloads` of the journal and the `record` of the slots (None: there is none). From now on the outbox
     is kept written."""
-    outbox = keeper.outbox
+    outbox = persistence.outbox
     seen = set()
     for payload in payloads:
         try:
@@ -31,14 +31,14 @@ def restore(keeper, payloads, record):
                 outbox.kept.pop(item, None)
         except _BAD:
             pass
-    outbox.keep = keeper.write
+    outbox.keep = persistence.write
     if outbox.reports:
-        keeper.say("info", "%d events from before the start" % len(outbox))
+        persistence.say("info", "%d events from before the start" % len(outbox))
     try:
-        keeper.written = binascii.crc32(record or b"")
+        persistence.written = binascii.crc32(record or b"")
         record = json.loads(record or b"{}")
-        keeper.utc = max(record.get("utc", 0), 0)
-        for command in keeper.controller.commands:
+        persistence.utc = max(record.get("utc", 0), 0)
+        for command in persistence.controller.commands:
             held, last = record.get(command.output.cfg["pin_port"], (None, None))
             command.output.hold(held)
             if last:

@@ -24,9 +24,9 @@ from firmware.core.models import Catalog, Command, Desired, Sensor  # noqa: E402
 from firmware.core.outbox import Outbox  # noqa: E402
 from firmware.core.output import Output  # noqa: E402
 from firmware.core.safety import Lease, Safety  # noqa: E402
-from firmware.keeper_writing import opened, write  # noqa: E402
+from firmware.persistence_writing import opened, write  # noqa: E402
 from firmware.runtime.flash import Store  # noqa: E402
-from firmware.runtime.keeper import Keeper  # noqa: E402
+from firmware.runtime.persistence import Persistence  # noqa: E402
 from firmware.runtime.restore import restore  # noqa: E402
 from tests_host.support import fakemachine  # noqa: E402
 from tests_host.support.units import Loaded  # noqa: E402
@@ -142,9 +142,9 @@ class Device:
         safety = Safety(0, clock.ms())
         self.controller = Controller(outputs, [ROOM], self.outbox, safety, lambda *_: None, say)
         journal, slots = Journal("events"), TwoSlots("state")
-        self.keeper = Keeper(clock, say, self.controller, self.lease, Loaded((write, opened)))
-        restore(self.keeper, replay(journal), latest(slots))
-        self.keeper.size, self.keeper.generation = journal.size, slots.generation
+        self.persistence = Persistence(clock, say, self.controller, self.lease, Loaded((write, opened)))
+        restore(self.persistence, replay(journal), latest(slots))
+        self.persistence.size, self.persistence.generation = journal.size, slots.generation
         self.posted = {}
         self.answered = {}  # command id: the answer to a desired state that is on the flash, the latest
 
@@ -160,7 +160,7 @@ class Device:
         while self.clock.now < end:
             self.clock.now += step
             self.controller.tick(self.lease, self.clock.ms(), self.clock.utc())
-            self.keeper.write()
+            self.persistence.write()
             self.note()
             for command in self.controller.commands:
                 report = command.answered
@@ -304,7 +304,7 @@ class Cuts:
             posted = old.posted[message_id]
             assert content == posted[:5] + posted[6:], "an event nobody posted"
         held = new.controller.outputs[0].holding()
-        assert held in ((old.keeper.holds or [0.0])[0], old.controller.outputs[0].holding())
+        assert held in ((old.persistence.holds or [0.0])[0], old.controller.outputs[0].holding())
         self.live_on(new)
 
     def live_on(self, new):
@@ -383,8 +383,8 @@ def errors(start, most):
     device.pass_s(61)
     while device.outbox.reports:
         cloud.take(device)
-    device.keeper.lazy.start -= 60000
-    device.keeper.write()
+    device.persistence.lazy.start -= 60000
+    device.persistence.write()
     assert not device.outbox.kept and not cloud.problems
     lost = [r for r in device.posted.values() if r.message_id not in cloud.received]
     assert len(lost) <= device.outbox.dropped, "lost without being counted"

@@ -11,25 +11,25 @@ from micropython import const
 from journal.files import Journal, TwoSlots
 
 from firmware.core.timing import Timer, diff
-from firmware.runtime.keeper import DRIFT_S
+from firmware.runtime.persistence import DRIFT_S
 
 _WAITED_MS = const(10000)
 _STEADY_MS = const(21600000)
 _LONGEST = const(110)
 
 
-def opened(keeper):
-    """(Journal, TwoSlots) as the keeper knows them."""
-    return Journal(keeper.folder + "events", keeper.size), TwoSlots(
-        keeper.folder + "state", keeper.generation
+def opened(persistence):
+    """(Journal, TwoSlots) as the persistence knows them."""
+    return Journal(persistence.folder + "events", persistence.size), TwoSlots(
+        persistence.folder + "state", persistence.generation
     )
 
 
-def write(keeper, files, due):
+def write(persistence, files, due):
     """Write what it is time for; `due`: also what can wait. False when the flash refuses. `files`: from `opened`."""
     journal, slots = files
-    now = keeper.clock.ms()
-    outbox = keeper.outbox
+    now = persistence.clock.ms()
+    outbox = persistence.outbox
     kept = outbox.kept
     fresh = [
         r
@@ -37,35 +37,35 @@ def write(keeper, files, due):
         if kept.get(r.message_id, r.at) != r.at
         and (r.source == "command" or (due and diff(now, r.ticks) >= _WAITED_MS))
     ]
-    holds = keeper.holding()
+    holds = persistence.holding()
     good = True
     if fresh and not journal.full():
         good = _append(outbox, journal, fresh)
         fresh = [] if good else fresh
-    if due or holds != keeper.holds:
+    if due or holds != persistence.holds:
         # Before the journal forgets the answers that are in it.
-        saved = _write_record(keeper, slots, holds)
+        saved = _write_record(persistence, slots, holds)
         due = due and saved
         good = good and saved
     if due or fresh:
         good = _write_events(outbox, journal, fresh, due) and good
-    keeper.size, keeper.generation = journal.size, slots.generation
+    persistence.size, persistence.generation = journal.size, slots.generation
     return good
 
 
-def _write_record(keeper, slots, holds):
-    record = {"utc": _sure_utc(keeper) or keeper.utc}
-    for command, held in zip(keeper.controller.commands, holds):
-        record[command.output.cfg["pin_port"]] = [held, _answer(command.answered, keeper.outbox)]
-    keeper.utc = record["utc"]
+def _write_record(persistence, slots, holds):
+    record = {"utc": _sure_utc(persistence) or persistence.utc}
+    for command, held in zip(persistence.controller.commands, holds):
+        record[command.output.cfg["pin_port"]] = [held, _answer(command.answered, persistence.outbox)]
+    persistence.utc = record["utc"]
     # A file of up to 128 bytes costs littlefs no block of its own.
     record = json.dumps(record, separators=(",", ":")).encode()
     written = binascii.crc32(record)
-    if written != keeper.written:
+    if written != persistence.written:
         if not slots.save(record):
             return False
-        keeper.written = written
-    keeper.holds = holds
+        persistence.written = written
+    persistence.holds = holds
     return True
 
 
@@ -86,17 +86,17 @@ def _answer(report, outbox):
     return [key, desired_id, report.sequence, report.message_id, report.value, report.at] + rest
 
 
-def _sure_utc(keeper):
+def _sure_utc(persistence):
     """The time, when it has gone on for six hours without having been set to another one, and the cloud accepts us
     with it: one time server that lies once must not be believed for ever. Else None."""
-    clock = keeper.clock
+    clock = persistence.clock
     utc = clock.utc()
     now = clock.ms()
-    if utc is None or abs(clock.offset - keeper.offset) > DRIFT_S:
-        keeper.offset = clock.offset or 0
-        keeper.steady = Timer(now, _STEADY_MS)
-    elif keeper.lease.held and keeper.steady.passed(now):
-        keeper.steady = Timer(now, _STEADY_MS)
+    if utc is None or abs(clock.offset - persistence.offset) > DRIFT_S:
+        persistence.offset = clock.offset or 0
+        persistence.steady = Timer(now, _STEADY_MS)
+    elif persistence.lease.held and persistence.steady.passed(now):
+        persistence.steady = Timer(now, _STEADY_MS)
         return utc
     return None
 

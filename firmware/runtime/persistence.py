@@ -1,4 +1,4 @@
-"""When something must be written down to survive a power cut. What that is, is `keeper_writing`'s; `recall` reads it
+"""When something must be written down to survive a power cut. What that is, is `persistence_writing`'s; `recall` reads it
 back.
 
 Command reports are written at once, in any case before they leave; readings only once they have waited a minute, for
@@ -17,8 +17,8 @@ _MOST = const(80)
 DRIFT_S = 120
 
 
-class Keeper:
-    """`lease`: a time is known for sure only while it is held; `unit`: loads `keeper_writing`. `utc`: the
+class Persistence:
+    """`lease`: a time is known for sure only while it is held; `unit`: loads `persistence_writing`. `utc`: the
     latest time that was known for sure; `written`: checksum of what is in the slots; `size`, `generation`: of the
     journal and of the slots below `folder`, see lib's `journal.files`."""
 

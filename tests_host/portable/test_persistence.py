@@ -8,8 +8,8 @@ from firmware.core.models import EPOCH, Catalog, Command, Desired, Sensor
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
-from firmware.keeper_writing import write
-from firmware.runtime.keeper import Keeper
+from firmware.persistence_writing import write
+from firmware.runtime.persistence import Persistence
 from firmware.runtime.restore import restore
 from tests_host.support.units import Loaded
 
@@ -77,7 +77,7 @@ class Flash:
 
 
 class Device:
-    """A controller and its keeper on `flash`, online; it moves its own clock."""
+    """A controller and its persistence on `flash`, online; it moves its own clock."""
 
     def __init__(self, flash=None, utc=UTC, adopted=True):
         self.flash = flash or Flash()
@@ -93,9 +93,9 @@ class Device:
         self.outbox = Outbox(len(self.flash.payloads), 7, self.ms())
         safety = Safety(0, self.ms())
         self.controller = Controller(outputs, [ROOM, COLD], self.outbox, safety, lambda *_: None, self.say)
-        self.unit = Loaded((write, lambda keeper: (self.flash, self.flash)))
-        self.keeper = Keeper(self, self.say, self.controller, self.lease, self.unit)
-        restore(self.keeper, self.flash.payloads, self.flash.record)
+        self.unit = Loaded((write, lambda persistence: (self.flash, self.flash)))
+        self.persistence = Persistence(self, self.say, self.controller, self.lease, self.unit)
+        restore(self.persistence, self.flash.payloads, self.flash.record)
         if adopted:
             self.lease.grant(self.ms(), 360000, 0)
             self.lease.confirm()
@@ -121,7 +121,7 @@ class Device:
     def wait(self, seconds):
         for _ in range(seconds):
             self.tick()
-            self.keeper.write()
+            self.persistence.write()
 
     def press(self):
         self.controller.press(0, self.ms())
@@ -433,7 +433,7 @@ def test_an_answered_desired_state_is_not_obeyed_again_after_a_cut_whenever_that
             device.wish(1, 40)
             first = answer(device)
             device.press()
-            device.keeper.write()
+            device.persistence.write()
             if accepted:
                 device.deliver()
             device.wait(seconds)
@@ -453,7 +453,7 @@ def test_an_answered_desired_state_is_not_obeyed_again_after_a_cut_whenever_that
 def test_an_answer_stays_known_over_a_second_cut_that_comes_before_anything_new():
     device = Device()
     device.wish(1, 40)
-    device.keeper.write()
+    device.persistence.write()
     first = answer(device)
     again = online(device)
     again.deliver()
@@ -470,7 +470,7 @@ def test_an_answer_stays_known_over_a_second_cut_that_comes_before_anything_new(
 def test_an_older_desired_state_stays_older_than_an_answer_that_only_the_journal_has():
     device = Device()
     device.wish(1, 40)
-    device.keeper.write()
+    device.persistence.write()
     again = online(device)
     again.wish(1, 39)
     assert not again.controller.outputs[0].on
@@ -498,7 +498,7 @@ def test_answers_are_known_without_numbers_while_they_wait_to_be_sent():
         for value, name in ((1, "des_a"), (0, "des_b")):
             device.controller.offer(Desired("a", value, name, None, 600), device.ms())
             device.tick()
-        device.keeper.write()
+        device.persistence.write()
         if cut:
             device = online(device)
         for value, name in ((1, "des_a"), (0, "des_b"), (1, "des_a")):
@@ -512,7 +512,7 @@ def test_an_identity_too_long_to_be_written_down_is_known_by_its_number():
     device = Device()
     device.controller.offer(Desired("a", 1, "d" * 500, 40, 600), device.ms())
     device.tick()
-    device.keeper.write()
+    device.persistence.write()
     device.deliver()
     device.wait(61)
     assert len(device.flash.record) < 200
@@ -538,7 +538,7 @@ def test_a_record_of_an_earlier_version_still_tells_what_was_answered():
 def test_nothing_is_forgotten_while_the_record_cannot_be_written():
     device = Device()
     device.wish(1, 40)
-    device.keeper.write()
+    device.persistence.write()
     device.deliver()
     device.flash.save = lambda payload: False
     device.wait(130)
@@ -556,9 +556,9 @@ def test_an_answer_is_in_the_record_when_the_journal_had_no_room_and_the_cut_com
     device.wish(1, 40)
     first = answer(device)
     device.flash.rewrite = lambda payloads: False
-    device.keeper.write()
-    device.keeper.lazy.start -= 60000
-    device.keeper.write()
+    device.persistence.write()
+    device.persistence.lazy.start -= 60000
+    device.persistence.write()
     del device.flash.rewrite
     again = online(device)
     assert first.message_id in [w[0] for w in again.waiting()]
@@ -570,11 +570,11 @@ def test_what_happened_before_the_first_contact_survives_a_cut():
     device = Device(adopted=False)
     for _ in range(2):
         device.press()
-        device.keeper.write()
+        device.persistence.write()
     assert len(device.flash.payloads) == 2
     again = Device(device.flash, adopted=False)
     again.press()
-    again.keeper.write()
+    again.persistence.write()
     third = online(again)
     told = [(r.id, r.value) for r in third.outbox.batch(20)]
     assert told[:3] == [("a", "1.0"), ("a", "0.0"), ("a", "1.0")]
