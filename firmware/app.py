@@ -15,11 +15,11 @@ from firmware.core.panel import Debounce
 from firmware.core.safety import Lease, Safety
 from firmware.device import Device, adopting, keeping, listening, wifi_joining
 from firmware.links.account import Account
+from firmware.runtime.cloud_loop import CloudLoop
 from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
 from firmware.runtime.network import NetworkLoop
 from firmware.runtime.persistence import Persistence
 from firmware.runtime.restore import restore
-from firmware.runtime.session import Session
 from firmware.runtime.supervisor import Supervisor, until_first_fails
 from firmware.version import BUILD_UTC
 from units.loader import Unit
@@ -102,7 +102,7 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)
     persistence = _keeper(clock, say, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, persistence.utc)
-    session = Session(
+    session = CloudLoop(
         clock, rng, say, link, controller, network, cloud["probe_s"] * 1000, Unit(adopting, clock.sleep_ms)
     )
     device = Device(network, link, session, controller)
@@ -232,7 +232,7 @@ def _thinger(controller, *parts):
 
 _ONCE = [
     Account, Controller, CommandState, Source, Outbox, Output, Safety, Device, Persistence, Relays, ControlLoop, Debounce,
-    SamplingLoop, NetworkLoop, Session, Supervisor,
+    SamplingLoop, NetworkLoop, CloudLoop, Supervisor,
 ]  # fmt: skip
 """Classes of which no object is made after the start."""
 

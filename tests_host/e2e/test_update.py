@@ -238,7 +238,7 @@ async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smalle
     )
     broken += "\n    async def x(self):\n        raise LinkError('broken')\n"
     async with Field(smallest, tmp_path) as stage:
-        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/runtime/session.py", broken))
+        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/runtime/cloud_loop.py", broken))
         await stage.online()
         stage.want(PORT, 7)
         await stage.until("the old one is back", lambda: stage.board.boots == 3, 120)

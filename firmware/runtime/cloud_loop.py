@@ -22,7 +22,7 @@ _PATIENCE_MS = const(2000)
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 
 
-class Session:
+class CloudLoop:
     """`network.ready()`: whether a connection may be tried; `probe_ms`: the first wait after the cloud said no;
     `adopting`: loads core.catalog.adopt."""
 
