@@ -17,7 +17,7 @@ from firmware.device import Device, adopting, keeping, listening, wifi_joining
 from firmware.links.account import Account
 from firmware.runtime.cloud_loop import CloudLoop
 from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
-from firmware.runtime.network import NetworkLoop
+from firmware.runtime.network_loop import NetworkLoop
 from firmware.runtime.persistence import Persistence
 from firmware.runtime.restore import restore
 from firmware.runtime.supervisor import Supervisor, until_first_fails
