@@ -8,8 +8,8 @@ from micropython import const
 
 from firmware.core.errors import ConfigError
 from firmware.runtime.clock import Clock
-from firmware.runtime.flash import Store
 from firmware.runtime.log import Log
+from firmware.runtime.store import Store
 from firmware.version import VERSION
 
 _REPL_MS = const(3600000)

@@ -9,7 +9,7 @@ from micropython import const
 
 from firmware.core.panel import level
 from firmware.core.timing import Timer
-from firmware.runtime.flash import BOOT_RECORD
+from firmware.runtime.store import BOOT_RECORD
 
 _SIT_OUT_MS = const(600000)
 _HANGS_MS = const(3600000)

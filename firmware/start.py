@@ -6,7 +6,7 @@ The check of the configuration runs before anything else takes memory, and is dr
 import asyncio
 
 from firmware.device import drop
-from firmware.runtime.flash import BOOT_RECORD, SLOT_RECORD
+from firmware.runtime.store import BOOT_RECORD, SLOT_RECORD
 from firmware.version import VERSION
 
 

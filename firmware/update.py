@@ -19,7 +19,7 @@ from micropython import const
 
 from firmware.core.errors import ConfigError, LinkError
 from firmware.drivers.rom import find
-from firmware.runtime.flash import SLOT_RECORD
+from firmware.runtime.store import SLOT_RECORD
 from netio.sockets import split
 
 _PIECE = const(1024)

@@ -12,7 +12,7 @@ from micropython import const
 from firmware.core.errors import ConfigError, LinkError
 from firmware.core.release import Release
 from firmware.core.timing import Backoff, Timer
-from firmware.runtime.flash import SLOT_RECORD
+from firmware.runtime.store import SLOT_RECORD
 
 _LOOK_MS = const(1000)
 _MOST_TRIES = const(5)

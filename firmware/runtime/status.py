@@ -3,7 +3,7 @@ which holds no secret."""
 
 import json
 
-from firmware.runtime.flash import BOOT_RECORD, SLOT_RECORD
+from firmware.runtime.store import BOOT_RECORD, SLOT_RECORD
 
 
 def status(device, version):

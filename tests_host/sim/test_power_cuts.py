@@ -30,7 +30,7 @@ class Flash:
         self.changes, self.last, self.done, self.dead = 0, last, done, False
         self.death = asyncio.Event()
         self.answers = {}
-        for module in ("journal.files", "firmware.runtime.flash"):
+        for module in ("journal.files", "firmware.runtime.store"):
             patch.setattr(f"{module}.open", self.open, raising=False)
             patch.setattr(f"{module}.os", self)
 

@@ -25,9 +25,9 @@ from firmware.core.outbox import Outbox  # noqa: E402
 from firmware.core.output import Output  # noqa: E402
 from firmware.core.safety import Lease, Safety  # noqa: E402
 from firmware.persistence_writing import opened, write  # noqa: E402
-from firmware.runtime.flash import Store  # noqa: E402
 from firmware.runtime.persistence import Persistence  # noqa: E402
 from firmware.runtime.restore import restore  # noqa: E402
+from firmware.runtime.store import Store  # noqa: E402
 from tests_host.support import fakemachine  # noqa: E402
 from tests_host.support.units import Loaded  # noqa: E402
 

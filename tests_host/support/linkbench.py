@@ -16,7 +16,7 @@ from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.models import EPOCH, Report, number
 from firmware.runtime.clock import Clock
-from firmware.runtime.flash import Store
+from firmware.runtime.store import Store
 from tools.board.world import World
 from tools.cloud.demo import (
     CLIENT_SECRET,

@@ -18,7 +18,7 @@ import vfs
 from firmware.core.errors import ConfigError
 from firmware.core.models import Secret
 from firmware.core.romslot import layout, length
-from firmware.runtime.flash import Store
+from firmware.runtime.store import Store
 from firmware.update import fetch
 from http1.client import Client
 from tests_host.support import fakemachine

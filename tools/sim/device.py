@@ -19,8 +19,8 @@ from firmware.device import Device
 from firmware.portal import PortalLoop
 from firmware.portal_site import CONFIG
 from firmware.runtime.clock import Clock
-from firmware.runtime.flash import Store
 from firmware.runtime.log import Log
+from firmware.runtime.store import Store
 from tools.board.world import World
 from tools.cloud.demo import (
     CLIENT_ID,
