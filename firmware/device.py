@@ -67,7 +67,7 @@ def run(sink):
         device = _started(board, log, store)
     except ConfigError as e:
         log.say("error", str(e))
-        from firmware.out_of_service import show_config_error
+        from firmware.safe_mode import show_config_error
 
         return asyncio.run(show_config_error(board, log, store, e.left))
     drop("firmware.start", "firmware.app", "firmware.runtime.restore", "journal.")

@@ -21,9 +21,9 @@ def start(board, log, store):
     facts = VERSION, where, record.get("boots", 0), board.reset_cause()
     log.say("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
     if record.get("safe_mode"):
-        from firmware.out_of_service import sit_out
+        from firmware.safe_mode import run_safe_mode
 
-        asyncio.run(sit_out(board, log, store, record, lambda: _local(board, log)))
+        asyncio.run(run_safe_mode(board, log, store, record, lambda: _local(board, log)))
     config = _config(log)
     _overwrite(40)
     drop("firmware.settings", "firmware.core.config")

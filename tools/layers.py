@@ -58,7 +58,7 @@ LIB_RIM = {
 """The files of lib that wait or touch the flash, named alike in every package. All others are sans-I/O: bytes in,
 events out."""
 
-CATCH_ALL_FILES = {"main.py", "firmware/runtime/supervisor.py", "firmware/out_of_service.py"}
+CATCH_ALL_FILES = {"main.py", "firmware/runtime/supervisor.py", "firmware/safe_mode.py"}
 PRINT_FILES = {"boot.py", "main.py", "firmware/heap.py", "firmware/runtime/log.py"}
 START_FILES = {"boot.py", "main.py"}
 VALUE_CALLS = {"const", "namedtuple", "tuple", "frozenset", "bytes", "calcsize", "compile"}

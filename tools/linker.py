@@ -6,7 +6,7 @@ look-ups in the flash at each start. The sources stay many small modules with ch
 * `firmware.device`: all that stays in memory, whatever the cloud;
 * one for each row of `LINKS`: the link with its dialect and engines;
 * what is used once: `firmware.config_file`, `firmware.settings` and `firmware.app`, which are dropped after it, and
-  `firmware.out_of_service`;
+  `firmware.safe_mode`;
 * what is used when somebody asks: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for
   the setup portal `firmware.portal` and `firmware.portal_site`;
 * what a link loads for a while (docs/ARCHITECTURE.md, "Halves of a link"): HTTPS with one generation of the cloud,
@@ -49,7 +49,7 @@ _APART = (
     "firmware.start",
     "firmware.config_file",
     "firmware.settings",
-    "firmware.out_of_service",
+    "firmware.safe_mode",
     *_ON_DEMAND,
 )
 _LINKS = "LINKS"

@@ -48,7 +48,7 @@ _BEFORE = ("heap",), ("start", "config_file"), ("start", "settings"), ("start", 
 """What bounds the heap, what reads the configuration, and what builds the device: gone before any half is loaded."""
 ON_DEMAND = {
     "firmware/updater.mpy", "firmware/update.mpy", "firmware/update_rom.mpy", "firmware/update_whole.mpy",
-    "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/out_of_service.mpy",
+    "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
     "firmware/core/output_special.mpy",
 }  # fmt: skip
 """No part of a row: loaded only where updates over the air or the setup portal are configured, the others of each only

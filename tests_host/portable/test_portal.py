@@ -6,9 +6,9 @@ import json
 from firmware.core.errors import ConfigError, DriverError
 from firmware.core.models import Secret
 from firmware.core.setup_form import SCRIPT_HASH
-from firmware.out_of_service import show_config_error
 from firmware.portal import visit
 from firmware.portal_site import Site
+from firmware.safe_mode import show_config_error
 from tests_host.support.scripted import FakeClock, ScriptedVisitor
 
 PASSWORD = "test-password-not-real"

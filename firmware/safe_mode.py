@@ -16,7 +16,7 @@ _HANGS_MS = const(3600000)
 _BLINK_MS = const(50)
 
 
-async def sit_out(board, log, store, record, local):
+async def run_safe_mode(board, log, store, record, local):
     """Safe mode: ten minutes for a person at the REPL, then one more try, because nobody may be near. `local()`: what
     works meanwhile without network and cloud; awaitable, and as it may be what died, not relied on."""
     log.say("error", "safe mode: the last boots died early. Ctrl-C for the REPL; next try in 10 minutes")
