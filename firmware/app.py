@@ -9,17 +9,18 @@ from journal.recover import latest, replay
 
 from firmware.core.command import CommandState
 from firmware.core.controller import Controller
+from firmware.core.debounce import Debounce
 from firmware.core.outbox import Outbox, Source
 from firmware.core.output import Output
-from firmware.core.panel import Debounce
 from firmware.core.safety import Lease, Safety
 from firmware.device import Device, adopting, keeping, listening, wifi_joining
 from firmware.links.account import Account
 from firmware.runtime.cloud_loop import CloudLoop
-from firmware.runtime.local import ControlLoop, Relays, SamplingLoop
+from firmware.runtime.control_loop import ControlLoop, Relays
 from firmware.runtime.network_loop import NetworkLoop
 from firmware.runtime.persistence import Persistence
 from firmware.runtime.restore import restore
+from firmware.runtime.sampling_loop import SamplingLoop
 from firmware.runtime.supervisor import Supervisor, until_first_fails
 from firmware.version import BUILD_UTC
 from units.loader import Unit
@@ -231,8 +232,8 @@ def _thinger(controller, *parts):
 
 
 _ONCE = [
-    Account, Controller, CommandState, Source, Outbox, Output, Safety, Device, Persistence, Relays, ControlLoop, Debounce,
-    SamplingLoop, NetworkLoop, CloudLoop, Supervisor,
+    Account, Controller, CommandState, Source, Outbox, Output, Safety, Device, Persistence, Relays, ControlLoop,
+    Debounce, SamplingLoop, NetworkLoop, CloudLoop, Supervisor,
 ]  # fmt: skip
 """Classes of which no object is made after the start."""
 

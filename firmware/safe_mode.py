@@ -7,7 +7,7 @@ else does. Ctrl-C leads to the REPL at any time.
 import asyncio
 from micropython import const
 
-from firmware.core.panel import level
+from firmware.core.status_led import level
 from firmware.core.timing import Timer
 from firmware.runtime.store import BOOT_RECORD
 

@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ARROWS = {
     "app": {"updater", "portal", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
-    "start": {"app", "device", "config_file", "settings", "out_of_service", "runtime", "version"},
+    "start": {"app", "device", "config_file", "settings", "safe_mode", "runtime", "version"},
     "persistence_writing": {"runtime", "core", "lib"},
-    "device": {"start", "out_of_service", "persistence_writing", "drivers", "runtime", "core", "version"},
+    "device": {"start", "safe_mode", "persistence_writing", "drivers", "runtime", "core", "version"},
     "settings": {"core"},
     "config_file": {"core"},
     "updater": {"update", "runtime", "core"},
@@ -28,7 +28,7 @@ ARROWS = {
     "update_whole": {"core"},
     "portal": {"portal_site", "device", "core"},
     "portal_site": {"settings", "drivers", "core", "lib", "version"},
-    "out_of_service": {"portal", "runtime", "core"},
+    "safe_mode": {"portal", "runtime", "core"},
     "links": {"links", "cloud", "core", "lib", "version"},
     "cloud": {"cloud", "core"},
     "drivers": {"drivers", "core"},

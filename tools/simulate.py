@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostshim")]
 
 from firmware.core.models import number  # noqa: E402 - after the path to it
-from firmware.runtime import local, network, session, supervisor  # noqa: E402
+from firmware.runtime import cloud_loop, control_loop, network_loop, sampling_loop, supervisor  # noqa: E402
 from tools import cli  # noqa: E402
 from tools.cloud.demo import DEVICE_ID  # noqa: E402
 from tools.cloud.model import Model  # noqa: E402
@@ -53,8 +53,8 @@ SESSION_S = 5000.0
 SEEN_S = 200.0
 """In so long every wish is polled, so that the next one is another one."""
 TICK_S = 4.9
-PACE = ((local, "_TICK_MS", 4900), (local, "_REST_MS", 25000), (network, "_STEP_MS", 15000),
-        (session, "_IDLE_MS", 10000), (supervisor, "_CHECK_MS", 15000))  # fmt: skip
+PACE = ((control_loop, "_TICK_MS", 4900), (sampling_loop, "_REST_MS", 25000), (network_loop, "_STEP_MS", 15000),
+        (cloud_loop, "_IDLE_MS", 10000), (supervisor, "_CHECK_MS", 15000))  # fmt: skip
 MORE_SILENT = 5
 """How many times longer each loop may be silent, for that."""
 LOOK_S = 25.0

@@ -1,5 +1,5 @@
-"""When something must be written down to survive a power cut. What that is, is `persistence_writing`'s; `recall` reads it
-back.
+"""When something must be written down to survive a power cut. `persistence_writing` knows what that is; `restore`
+reads it back.
 
 Command reports are written at once, in any case before they leave; readings only once they have waited a minute, for
 most never do. That an event was answered is written a minute later at most: until then a power cut makes

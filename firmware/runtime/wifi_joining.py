@@ -4,7 +4,7 @@ from firmware.core.wifi_connect_policy import WifiConnectPolicy
 
 
 class WifiJoining:
-    """`control`: a driver, see drivers.wifi_control; `networks`: see core.joiner; `index`: the one that was joined
+    """`control`: a driver, see drivers.wifi_control; `networks`: see core.wifi_connect_policy; `index`: the one that was joined
     before, -1 for none."""
 
     def __init__(self, control, networks, say, now, index):

@@ -15,7 +15,7 @@ def tree(tmp_path: Path) -> Path:
         "app": "from firmware.device import go\ndef start():\n    return go()\n",
         "device": "def go():\n    from firmware.app import start\n    return start\n",
         "settings": "",
-        "out_of_service": "",
+        "safe_mode": "",
     }
     (tmp_path / "firmware").mkdir()
     for name, text in texts.items():

@@ -14,7 +14,7 @@ from tools.scopes import LinkageError
 
 APP = "from firmware.device import go\ndef start():\n    return go()\n"
 DEVICE = "def go():\n    from firmware.app import start\n    return start\n"
-REST = {"app": APP, "device": DEVICE, "settings": "", "out_of_service": ""}
+REST = {"app": APP, "device": DEVICE, "settings": "", "safe_mode": ""}
 
 
 def tree(folder: Path, **texts: str) -> Path:

@@ -369,7 +369,7 @@ class Board:
         return 7
 
 
-def out_of_service(left):
+def safe_mode(left):
     """What the board did in a minute with a configuration of which that is left."""
     board, log, flash = Board(), Log(), Flash(name="pump")
     flash.save("boot.json", {"outputs": [[16, 0, 1], [17, 1, 0]]})
@@ -383,4 +383,4 @@ def out_of_service(left):
 
 def test_a_wrong_configuration_without_a_portal_only_waits():
     for left in (ConfigError("no file").left, {"led": None, "portal": None}):
-        assert out_of_service(left) == [(16, True), (17, False)]
+        assert safe_mode(left) == [(16, True), (17, False)]

@@ -11,11 +11,11 @@ def networks(count, bssid=None):
     return [("net%d" % i, None, bssid, None) for i in range(count)]
 
 
-def joiner_of(count, now=START):
+def policy_of(count, now=START):
     return WifiConnectPolicy(networks(count), now)
 
 
-def story(joiner, seconds, up=(), bits=ALL_BITS, since=0, air=()):
+def story(policy, seconds, up=(), bits=ALL_BITS, since=0, air=()):
     """Step twice a second; [(second, action)] without the looks, which find `air`. `up`: pairs (from, to) of seconds
     with a connection."""
     found = []
@@ -23,28 +23,28 @@ def story(joiner, seconds, up=(), bits=ALL_BITS, since=0, air=()):
         second = half / 2
         connected = any([a <= second < b for a, b in up])
         now = (START + half * 500) % WRAP
-        action = joiner.step(connected, bits, now)
+        action = policy.step(connected, bits, now)
         if action == ("look", 0):
-            joiner.seen(air, now)
-            action = joiner.step(connected, bits, now)
+            policy.seen(air, now)
+            action = policy.step(connected, bits, now)
         if action:
             found.append((second, action))
     return found
 
 
 def test_every_network_gets_its_twenty_seconds_in_order():
-    joiner = joiner_of(3)
-    assert story(joiner, 60) == [(0, ("join", 0)), (20, ("join", 1)), (40, ("join", 2))]
+    policy = policy_of(3)
+    assert story(policy, 60) == [(0, ("join", 0)), (20, ("join", 1)), (40, ("join", 2))]
 
 
 def test_it_stays_where_it_is_connected():
-    joiner = joiner_of(2)
-    assert story(joiner, 3600, up=((5, 3600),)) == [(0, ("join", 0))]
+    policy = policy_of(2)
+    assert story(policy, 3600, up=((5, 3600),)) == [(0, ("join", 0))]
 
 
 def test_after_a_round_it_rests_and_every_third_rest_begins_with_a_restart_of_the_radio():
-    joiner = joiner_of(1)
-    found = story(joiner, 400)
+    policy = policy_of(1)
+    found = story(policy, 400)
     # The longest rests: 5, 10, 20, 20 seconds.
     assert found[:15] == [
         (0, ("join", 0)),
@@ -66,28 +66,28 @@ def test_after_a_round_it_rests_and_every_third_rest_begins_with_a_restart_of_th
 
 
 def test_the_rest_is_jittered():
-    assert story(joiner_of(1), 30, bits=0) == [(0, ("join", 0)), (20, ("leave", 0)), (24, ("join", 0))]
+    assert story(policy_of(1), 30, bits=0) == [(0, ("join", 0)), (20, ("leave", 0)), (24, ("join", 0))]
 
 
 def test_it_goes_on_for_weeks():
-    joiner = joiner_of(2)
+    policy = policy_of(2)
     joins = 0
     for minute in range(14 * 24 * 60):
-        action = joiner.step(False, ALL_BITS, (START + minute * 60000) % WRAP)
+        action = policy.step(False, ALL_BITS, (START + minute * 60000) % WRAP)
         joins += action is not None and action[0] == "join"
     assert joins > 14 * 24 * 60 // 4
 
 
 def test_a_dropout_of_three_seconds_is_left_to_the_radio():
-    joiner = joiner_of(1)
-    assert story(joiner, 60, up=((2, 30), (32.5, 60))) == [(0, ("join", 0))]
-    joiner = joiner_of(1)
-    assert story(joiner, 34, up=((2, 30),))[1:] == [(32.5, ("leave", 0)), (33, ("join", 0))]
+    policy = policy_of(1)
+    assert story(policy, 60, up=((2, 30), (32.5, 60))) == [(0, ("join", 0))]
+    policy = policy_of(1)
+    assert story(policy, 34, up=((2, 30),))[1:] == [(32.5, ("leave", 0)), (33, ("join", 0))]
 
 
 def test_after_a_loss_the_network_that_worked_comes_first():
-    joiner = joiner_of(3)
-    found = story(joiner, 200, up=((25, 100),))
+    policy = policy_of(3)
+    found = story(policy, 200, up=((25, 100),))
     assert found[:2] == [(0, ("join", 0)), (20, ("join", 1))]
     assert found[2:6] == [
         (102.5, ("leave", 0)),
@@ -99,9 +99,9 @@ def test_after_a_loss_the_network_that_worked_comes_first():
 
 
 def test_success_forgets_the_failures_before():
-    joiner = joiner_of(1)
-    story(joiner, 200)
-    found = story(joiner, 370, up=((200, 300),), since=200)
+    policy = policy_of(1)
+    story(policy, 200)
+    found = story(policy, 370, up=((200, 300),), since=200)
     assert [action for _, action in found] == [
         ("leave", 0),
         ("join", 0),
@@ -114,8 +114,8 @@ def test_success_forgets_the_failures_before():
 
 
 def test_a_connection_that_was_there_from_the_start_is_left_with_the_first_network():
-    joiner = joiner_of(2)
-    found = story(joiner, 60, up=((0, 10),))
+    policy = policy_of(2)
+    found = story(policy, 60, up=((0, 10),))
     assert found[:2] == [(12.5, ("leave", 0)), (13, ("join", 0))]
 
 
@@ -125,74 +125,74 @@ def point(ssid, last, dbm):
 
 def test_the_strongest_access_point_of_a_name_is_joined():
     air = [point("net0", 1, -80), point("other", 2, -20), point("net0", 3, -50), point("net0", 4, -70)]
-    joiner = joiner_of(1)
-    assert story(joiner, 1, air=air) == [(0, ("join", 0))]
-    assert joiner.bssid(0) == bytes([0, 0, 0, 0, 0, 3])
+    policy = policy_of(1)
+    assert story(policy, 1, air=air) == [(0, ("join", 0))]
+    assert policy.bssid(0) == bytes([0, 0, 0, 0, 0, 3])
 
 
 def test_one_that_lets_nobody_in_makes_room_for_the_next_strongest_and_then_all_are_tried_again():
     air = [point("net0", 1, -80), point("net0", 3, -50), point("net0", 4, -70)]
-    joiner, tried = joiner_of(1), []
+    policy, tried = policy_of(1), []
     for half in range(2 * 200):
         now = (START + half * 500) % WRAP
-        action = joiner.step(False, ALL_BITS, now)
+        action = policy.step(False, ALL_BITS, now)
         if action == ("look", 0):
-            joiner.seen(air, now)
+            policy.seen(air, now)
         elif action == ("join", 0):
-            tried.append(joiner.bssid(0)[-1])
+            tried.append(policy.bssid(0)[-1])
     assert tried[:4] == [3, 4, 1, 3] and set(tried) == {1, 3, 4}
 
 
 def test_only_networks_that_were_seen_are_tried():
-    joiner = joiner_of(3)
-    assert story(joiner, 30, air=[point("net2", 1, -80), point("net1", 2, -90)]) == [
+    policy = policy_of(3)
+    assert story(policy, 30, air=[point("net2", 1, -80), point("net1", 2, -90)]) == [
         (0, ("join", 1)),
         (20, ("join", 2)),
     ]
-    assert [action for _, action in story(joiner_of(3), 10, air=[point("other", 1, -30)])] == [
+    assert [action for _, action in story(policy_of(3), 10, air=[point("other", 1, -30)])] == [
         ("leave", 0),
         ("leave", 0),
     ]
 
 
 def test_a_hidden_network_is_tried_after_those_that_were_seen():
-    joiner = joiner_of(2)
-    found = story(joiner, 30, air=[point("", 1, -40), point("net1", 2, -60)])
+    policy = policy_of(2)
+    found = story(policy, 30, air=[point("", 1, -40), point("net1", 2, -60)])
     assert found == [(0, ("join", 1)), (20, ("join", 0))]
-    assert joiner.bssid(0) is None and joiner.bssid(1)[-1] == 2
+    assert policy.bssid(0) is None and policy.bssid(1)[-1] == 2
 
 
 def test_where_nobody_could_look_all_are_tried():
-    joiner = joiner_of(2)
-    assert story(joiner, 30) == [(0, ("join", 0)), (20, ("join", 1))]
-    assert joiner.bssid(0) is None
+    policy = policy_of(2)
+    assert story(policy, 30) == [(0, ("join", 0)), (20, ("join", 1))]
+    assert policy.bssid(0) is None
 
 
 def test_a_look_that_is_never_over_is_given_up():
-    joiner = joiner_of(1)
+    policy = policy_of(1)
     found = []
     for half in range(2 * 30):
-        action = joiner.step(False, ALL_BITS, (START + half * 500) % WRAP)
+        action = policy.step(False, ALL_BITS, (START + half * 500) % WRAP)
         if action:
             found.append((half / 2, action))
     assert found == [(0, ("look", 0)), (8, ("join", 0)), (28, ("leave", 0))]
 
 
 def test_an_access_point_that_the_owner_names_is_the_only_one():
-    joiner = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
+    policy = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
     air = [point("net0", 3, -50), point("net0", 10, -90)]
-    assert story(joiner, 1, air=air) == [(0, ("join", 0))]
-    assert joiner.bssid(0)[-1] == 10
-    joiner = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
-    assert story(joiner, 1, air=[point("net0", 3, -50)]) == [(0, ("leave", 0))]
-    joiner = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
-    assert story(joiner, 1) == [(0, ("join", 0))] and joiner.bssid(0)[-1] == 10
-    joiner = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
-    assert story(joiner, 1, air=[point("", 10, -90)]) == [(0, ("join", 0))] and joiner.bssid(0)[-1] == 10
+    assert story(policy, 1, air=air) == [(0, ("join", 0))]
+    assert policy.bssid(0)[-1] == 10
+    policy = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
+    assert story(policy, 1, air=[point("net0", 3, -50)]) == [(0, ("leave", 0))]
+    policy = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
+    assert story(policy, 1) == [(0, ("join", 0))] and policy.bssid(0)[-1] == 10
+    policy = WifiConnectPolicy(networks(1, bytes([0, 0, 0, 0, 0, 10])), START)
+    assert story(policy, 1, air=[point("", 10, -90)]) == [(0, ("join", 0))] and policy.bssid(0)[-1] == 10
 
 
 def test_what_was_tried_does_not_pile_up():
-    joiner = joiner_of(3)
+    policy = policy_of(3)
     for day in range(50):
-        story(joiner, 600, air=[point("net%d" % i, i, -50) for i in range(3)], since=0)
-        assert len(joiner.tried) <= 4, day
+        story(policy, 600, air=[point("net%d" % i, i, -50) for i in range(3)], since=0)
+        assert len(policy.tried) <= 4, day

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from firmware.runtime import local
+from firmware.runtime import control_loop
 from tools.cloud.demo import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD, SimDevice, demo_config
 from tools.sim.loop import VirtualLoop
@@ -28,7 +28,7 @@ def pytest_configure(config):
 def _rare_looks(request, monkeypatch):
     """A button that nobody presses is looked at with each tick only: four of five turns of a device are such looks."""
     if not request.node.get_closest_marker("button"):
-        monkeypatch.setattr(local, "_SCAN_MS", local._TICK_MS)
+        monkeypatch.setattr(control_loop, "_SCAN_MS", control_loop._TICK_MS)
         monkeypatch.setattr(SimDevice, "press", lambda *_: pytest.fail("mark the story with `button`"))
 
 

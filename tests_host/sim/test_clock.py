@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from firmware.runtime import local
+from firmware.runtime import control_loop
 
 LIAR, HONEST = "ntp.realer.test", "ntp2.realer.test"
 FUTURE_S = 10 * 365 * 86400
@@ -13,8 +13,8 @@ PAST_S = -410 * 86400
 
 @pytest.fixture(autouse=True)
 def _calm(monkeypatch):
-    monkeypatch.setattr(local, "_TICK_MS", 1000)
-    monkeypatch.setattr(local, "_SCAN_MS", 1000)
+    monkeypatch.setattr(control_loop, "_TICK_MS", 1000)
+    monkeypatch.setattr(control_loop, "_SCAN_MS", 1000)
 
 
 def _off_s(device):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from firmware.runtime import local, session
+from firmware.runtime import cloud_loop, control_loop
 from tools.sim.device import DEVICE_ID, WIFI_PASSWORD
 from tools.sim.net import LACKS
 
@@ -13,9 +13,9 @@ from tools.sim.net import LACKS
 def _calm(request, monkeypatch):
     """Hours pass here, and nothing of them depends on tenths of a second."""
     if not request.node.get_closest_marker("button"):
-        monkeypatch.setattr(local, "_TICK_MS", 1000)
-        monkeypatch.setattr(local, "_SCAN_MS", 1000)
-    monkeypatch.setattr(session, "_IDLE_MS", 2000)
+        monkeypatch.setattr(control_loop, "_TICK_MS", 1000)
+        monkeypatch.setattr(control_loop, "_SCAN_MS", 1000)
+    monkeypatch.setattr(cloud_loop, "_IDLE_MS", 2000)
 
 
 def _waits(device):

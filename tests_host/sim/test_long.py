@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from firmware.runtime import local, network, session
+from firmware.runtime import cloud_loop, control_loop, network_loop
 from tools.sim.device import DEVICE_ID
 
 
@@ -17,9 +17,9 @@ def _no_button(config):
 async def test_a_day_of_polling(device, monkeypatch):
     # What happens several times a second is no matter of a day.
     for module, name, ms in (
-        (local, "_TICK_MS", 1000),
-        (session, "_IDLE_MS", 2000),
-        (network, "_STEP_MS", 2000),
+        (control_loop, "_TICK_MS", 1000),
+        (cloud_loop, "_IDLE_MS", 2000),
+        (network_loop, "_STEP_MS", 2000),
     ):
         monkeypatch.setattr(module, name, ms)
     device.physics_s = 5
