@@ -4,8 +4,8 @@ from firmware.core.wifi_connect_policy import WifiConnectPolicy
 
 
 class WifiJoining:
-    """`control`: a driver, see drivers.wifi_control; `networks`: see core.wifi_connect_policy; `index`: the one that was
-    joined before, -1 for none."""
+    """`control`: a driver, see drivers.wifi_control; `networks`: see core.wifi_connect_policy; `index`: the one
+    that was joined before, -1 for none."""
 
     def __init__(self, control, networks, say, now, index):
         self.control = control
