@@ -147,7 +147,7 @@ async def local(config, board, log):
     try:
         await until_first_fails(*[loop.run(_safe) for loop in loops])
     finally:
-        controller.panic()
+        controller.force_safe()
 
 
 def _safe():

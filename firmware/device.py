@@ -52,7 +52,7 @@ class Device:
 
     async def shutdown(self):
         """An orderly end: outputs safe, token given back."""
-        self.controller.panic()
+        self.controller.force_safe()
         await self.link.shutdown()
 
 
@@ -82,7 +82,7 @@ def run(sink):
         asyncio.run(device.shutdown())
         raise
     finally:
-        device.controller.panic()
+        device.controller.force_safe()
 
 
 def _started(board, log, store):

@@ -90,7 +90,7 @@ class CommandState(Source):
             and self.answered.status == "applied"
             and self.answered.desired_id == self.last.desired_id
             and output.cfg["after_lapse"] == "resume"
-            and not output.by_hand
+            and not output.manual_override
         ):
             self.lapsed = False
             output.demand(number(self.last.value))
@@ -113,7 +113,7 @@ class CommandState(Source):
         again where the owner lets it come back and nobody switched by hand since."""
         last = self.last
         if desired.desired_id is None:
-            again = self.output.cfg["after_lapse"] == "resume" and not self.output.by_hand
+            again = self.output.cfg["after_lapse"] == "resume" and not self.output.manual_override
             if last is None or last.value == NOTHING_NEW:
                 if not again:
                     # After power-up nothing tells whether this value was meant before or after the lapse or the hand.

@@ -132,7 +132,7 @@ class Controller:
                 return True
         return False
 
-    def panic(self):
+    def force_safe(self):
         """Last resort when the decisions themselves cannot be trusted: drive every output to its plain safe level,
         `hold` excepted. Never raises DriverError."""
         for i, output in enumerate(self.outputs):

@@ -12,7 +12,7 @@ from firmware.core.timing import Timer
 class Output:
     """`cfg`: one normalized item of `outputs`; `on`: what the relay physically is, as last read back.
 
-    `target`: 0.0/1.0 for a switch, the setpoint for a regulator, None without a demand. `by_hand`: the latest demand
+    `target`: 0.0/1.0 for a switch, the setpoint for a regulator, None without a demand. `manual_override`: the latest demand
     was a person's. `why`: the limit that overrules the demand; `fault`: what is wrong with the pin; else None.
     """
 
@@ -25,17 +25,17 @@ class Output:
         self.fallback = None if cfg["safe"] in ("off", "on", "hold") else cfg["safe"]
         self.target = self.why = self.fault = None
         self.held = on  # what `hold` of a switch means without a demand
-        self.by_hand = self.tripped = False
+        self.manual_override = self.tripped = False
         self.since = Timer(now)
 
-    def demand(self, target, by_hand=False):
+    def demand(self, target, manual_override=False):
         """The cloud or a person asks for `target`. None: nobody asks, the safe state holds until the next demand."""
         if target is not None:
             self.tripped = False
         else:
             self.hold(self.holding())
         self.target = target
-        self.by_hand = by_hand
+        self.manual_override = manual_override
 
     def holding(self):
         """What `hold` would keep if the demand ended now: 1.0 or 0.0, or the setpoint; None without `hold`."""

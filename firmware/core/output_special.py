@@ -10,7 +10,7 @@ class PulseOutput(Output):
 
     def level(self, reading, now, blocked):
         if self.on and self.target and self.since.ms(now) >= self.cfg["pulse_ms"]:
-            self.demand(0.0, self.by_hand)
+            self.demand(0.0, self.manual_override)
         return super().level(reading, now, blocked)
 
 
@@ -26,8 +26,8 @@ class StallOutput(Output):
         self.mark = None  # the reading from which it has to move
         self.still = Timer(now, cfg["stall_s"] * 1000)
 
-    def demand(self, target, by_hand=False):
-        super().demand(target, by_hand)
+    def demand(self, target, manual_override=False):
+        super().demand(target, manual_override)
         if target is not None:
             self.stalled = self.mark = None
 

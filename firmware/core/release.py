@@ -13,12 +13,12 @@ class Release:
         self.cfg = {"pin_port": pin_port, "name": "update", "safe": "hold", "after_lapse": "wait"}
         self.cfg.update({"interlock": None, "min": 1, "max": 999999, "step": 1})
         self.number = float(number)
-        self.on = self.by_hand = False
+        self.on = self.manual_override = False
         self.target = self.fault = self.stalled = None
         # Why the number that was asked for does not run.
         self.why = None
 
-    def demand(self, target, by_hand=False):
+    def demand(self, target, manual_override=False):
         self.target = target
 
     def value(self):

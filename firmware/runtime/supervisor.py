@@ -64,7 +64,7 @@ class Supervisor:
     def restart(self):
         """A reset that somebody asked for is no early death."""
         self.controller.restart = False
-        self.controller.panic()
+        self.controller.force_safe()
         self.store.mark_good()
         self.board.reset()
 
@@ -98,7 +98,7 @@ class Supervisor:
                     wrong = repr(e)
                 safety.faults.add(name)
                 self.say("error", "loop %s died: %s" % (name, wrong))
-                self.controller.panic()
+                self.controller.force_safe()
                 if started.ms(self.clock.ms()) > _CALM_MS:
                     backoff.reset()
                 if backoff.failures >= _MOST_DEATHS:
@@ -107,7 +107,7 @@ class Supervisor:
                 await self.clock.sleep_ms(backoff.next_ms(self.rng()))
         except Exception:  # there is no memory even to deal with a death
             try:
-                self.controller.panic()
+                self.controller.force_safe()
             finally:
                 self.board.reset()
 

@@ -397,21 +397,21 @@ def test_an_unchanged_polled_value_does_not_undo_a_hand():
         bench.offer(second, wish("1"))
         assert not bench.output.on
     bench.offer(20, wish("0"), wish("1"))
-    assert bench.output.on and not bench.output.by_hand
+    assert bench.output.on and not bench.output.manual_override
 
 
 def test_the_first_polled_value_after_power_up():
-    for after_lapse, by_hand, counts in (
+    for after_lapse, manual_override, counts in (
         ("resume", False, True),
         ("resume", True, False),
         ("wait", False, False),
         ("wait", True, False),
     ):
         bench = Bench(after_lapse=after_lapse)
-        if by_hand:
+        if manual_override:
             bench.output.demand(0.0, True)
         bench.offer(1, wish("1"))
-        assert bench.output.on is counts, (after_lapse, by_hand)
+        assert bench.output.on is counts, (after_lapse, manual_override)
         bench.offer(2, wish("1"))
         assert bench.output.on is counts
         bench.offer(3, wish("0"), wish("1"))
@@ -419,7 +419,7 @@ def test_the_first_polled_value_after_power_up():
 
 
 def test_the_same_polled_value_after_a_lapse():
-    for after_lapse, by_hand, counts in (
+    for after_lapse, manual_override, counts in (
         ("resume", False, True),
         ("resume", True, False),
         ("wait", False, False),
@@ -430,10 +430,10 @@ def test_the_same_polled_value_after_a_lapse():
         assert bench.output.on
         bench.command.lapse()
         bench.tick(2)
-        if by_hand:
+        if manual_override:
             bench.output.demand(0.0, True)
         bench.offer(3, wish("1"))
-        assert bench.output.on is counts, (after_lapse, by_hand)
+        assert bench.output.on is counts, (after_lapse, manual_override)
         bench.offer(4, wish("0"), wish("1"))
         assert bench.output.on
 
@@ -497,7 +497,7 @@ def test_a_command_that_comes_back_keeps_its_order():
 
 def test_a_wish_of_the_time_without_the_command_is_told_from_the_one_before():
     """Found by the simulation, over MQTT: what the poll brought after the hand was never carried out."""
-    for value, by_hand, after_lapse, on in (
+    for value, manual_override, after_lapse, on in (
         ("0", 1.0, "resume", False),
         ("0", 1.0, "wait", False),
         ("1", 0.0, "resume", False),  # nobody can tell it from the wish before the hand
@@ -507,12 +507,12 @@ def test_a_wish_of_the_time_without_the_command_is_told_from_the_one_before():
         bench = Bench(after_lapse=after_lapse)
         bench.offer(1, wish("1", "des_1", 1, 300))
         bench.command.adopt(None)
-        if by_hand is not None:
-            bench.output.demand(by_hand, True)
+        if manual_override is not None:
+            bench.output.demand(manual_override, True)
         bench.tick(2)
         bench.command.adopt(row())
         bench.offer(3, wish(value))
-        assert bench.output.on is on, (value, by_hand, after_lapse)
+        assert bench.output.on is on, (value, manual_override, after_lapse)
 
 
 def test_a_row_that_stays_keeps_what_is_known():
@@ -544,7 +544,7 @@ def test_an_output_that_nobody_serves_can_be_used_by_hand_over_every_catalog():
     bench.output.demand(1.0, True)
     bench.command.adopt(None)
     bench.tick(5)
-    assert bench.output.on and bench.output.by_hand
+    assert bench.output.on and bench.output.manual_override
 
 
 IDLE = wish(NOTHING_NEW)
@@ -567,7 +567,7 @@ def test_nothing_new_changes_nothing_but_after_a_lapse():
 
 
 def test_what_comes_back_with_nothing_new():
-    for after_lapse, by_hand, first, counts in (
+    for after_lapse, manual_override, first, counts in (
         ("resume", False, wish("1", "des_1", 1, 30), True),
         ("wait", False, wish("1", "des_1", 1, 30), False),
         ("resume", True, wish("1", "des_1", 1, 30), False),
@@ -578,10 +578,10 @@ def test_what_comes_back_with_nothing_new():
         bench.offer(1, first)
         bench.command.lapse()
         bench.tick(2)
-        if by_hand:
+        if manual_override:
             bench.output.demand(0.0, True)
         bench.offer(3, IDLE)
-        assert bench.output.on is counts, (after_lapse, by_hand, first)
+        assert bench.output.on is counts, (after_lapse, manual_override, first)
 
 
 def test_what_was_still_pending_at_a_lapse_does_not_come_back():

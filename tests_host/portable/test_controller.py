@@ -232,7 +232,7 @@ def test_a_person_toggles_and_the_cloud_learns_of_a_local_change():
     device = Device()
     device.controller.press(0, at(1))
     device.tick()
-    assert device.relays[0] and device.controller.outputs[0].by_hand
+    assert device.relays[0] and device.controller.outputs[0].manual_override
     assert device.told() == [("command", 1, "1.0", None, None)]
     device.controller.press(0, at(2))
     device.tick()
@@ -437,13 +437,13 @@ def test_the_last_resort_switches_none_of_a_group_on():
     device.controller.offer(wish(1, "1"), at(0))
     device.run(2000)
     device.controller.outputs[1].cfg["safe"] = "on"
-    device.controller.panic()
+    device.controller.force_safe()
     assert device.relays == [False, False]
     device.controller.offer(wish(1, "0"), at(2))
     device.controller.offer(wish(2, "1"), at(2))
     device.run(2000)
     assert device.relays == [False, True] and device.least_gap() >= 500
-    device.controller.panic()
+    device.controller.force_safe()
     assert device.relays == [False, True], "what is on already stays"
 
 
@@ -596,13 +596,13 @@ def test_panic_drives_every_output_to_its_plain_safe_level():
         device = Device(pump={"safe": safe})
         device.relays[0] = before
         device.controller.outputs[0].on = before
-        device.controller.panic()
+        device.controller.force_safe()
         assert device.relays[0] is after and device.controller.outputs[0].on is after, safe
     device = Device(heater={"safe": 12.0})
     device.read(0, 10.0)
     device.offer(wish(2, "20"))
     assert device.relays[1]
-    device.controller.panic()
+    device.controller.force_safe()
     assert not device.relays[1], "whoever cannot decide cannot regulate"
 
 
@@ -611,14 +611,14 @@ def test_panic_goes_on_after_a_broken_pin():
     device.relays = [False, False]
     device.controller.outputs[0].on = device.controller.outputs[1].on = False
     device.broken = [0]
-    device.controller.panic()
+    device.controller.force_safe()
     assert device.relays == [False, True]
     assert device.controller.outputs[0].fault and not device.controller.outputs[0].on
 
 
 def test_panic_before_the_first_look_counts_from_now():
     device = Device(pump={"safe": "on", "max_on_s": 10}, online=False)
-    device.controller.panic()
+    device.controller.force_safe()
     assert device.relays[0]
     device.tick(9)
     assert device.relays[0]

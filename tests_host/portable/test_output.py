@@ -316,12 +316,12 @@ def test_a_setpoint_of_zero_is_a_setpoint():
 def test_the_hand_is_remembered_until_the_next_demand():
     out = output(SWITCH)
     out.demand(1.0, True)
-    assert out.by_hand and out.target == 1.0
+    assert out.manual_override and out.target == 1.0
     out.demand(0.0)
-    assert not out.by_hand
+    assert not out.manual_override
     out.demand(1.0, True)
     out.demand(None)
-    assert not out.by_hand and out.target is None
+    assert not out.manual_override and out.target is None
 
 
 def test_switched_counts_from_a_change_only():

@@ -27,5 +27,5 @@ def test_a_number_is_asked_for_and_told_and_nothing_is_switched():
     release.why = "the bundle is another one"
     release.demand(None)
     controller.tick(lease, 200, 1777025700)
-    controller.panic()
+    controller.force_safe()
     assert controller.outbox.batch(1)[0].value == "5.0"

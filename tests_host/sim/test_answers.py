@@ -48,7 +48,7 @@ async def test_a_batch_for_which_memory_is_short_leaves_in_smaller_ones(device, 
         await asyncio.sleep(outage_s)
         device.faults.clear()
     client, panics, refused = device.app.link.http.client, [], []
-    request, device.app.controller.panic = client.request, lambda: panics.append(1)
+    request, device.app.controller.force_safe = client.request, lambda: panics.append(1)
 
     async def with_little_room(method, target, headers=(), body=None, sink=None):
         if body and len(body) > 1200:

@@ -31,9 +31,9 @@ class Case:
         self.quiet = quiet
         self.judge = Judge([PUMP, UP, DOWN, HEATER], 300, 1, (SECRET,), lambda: self.second)
         self.targets = dict.fromkeys("6789")
-        self.by_hand = set()
+        self.manual_override = set()
         self.answer()
-        self.judge.look(self.targets, self.by_hand)
+        self.judge.look(self.targets, self.manual_override)
         for port in "6789":
             self.judge.wishes.wish(port, 20.0 if port == "9" else 0.0)
 
@@ -45,7 +45,7 @@ class Case:
         if not self.quiet:
             self.answer()
         if look:
-            self.judge.look(self.targets, self.by_hand)
+            self.judge.look(self.targets, self.manual_override)
         return self.judge
 
     def found(self):
@@ -137,7 +137,7 @@ def token_over(case, seconds):
     case.quiet = True
     case.second += seconds
     case.judge.contact = case.second
-    case.judge.look(case.targets, case.by_hand)
+    case.judge.look(case.targets, case.manual_override)
 
 
 def not_safe(case, pressed):
@@ -146,7 +146,7 @@ def not_safe(case, pressed):
     case.judge.level(2, True)
     if pressed:
         case.judge.pressed("7")
-        case.by_hand.add("7")
+        case.manual_override.add("7")
         case.targets["7"] = 1.0
     case.after(500)
 
@@ -158,7 +158,7 @@ def pressed_in_the_safe_state(case, left):
     case.judge.pressed("7", True)
     case.judge.level(2, True)
     case.targets["7"] = 1.0
-    case.by_hand.add("7")
+    case.manual_override.add("7")
     case.second += 5
     case.judge.contact = case.second
     if left:

@@ -98,7 +98,7 @@ async def test_a_link_for_which_memory_stays_short_ends_in_a_reset(device):
     await device.until(lambda: device.online, 60)
 
     failures, panics = [], []
-    panic = device.app.controller.panic
+    force_safe = device.app.controller.force_safe
 
     async def in_pieces():
         failures.append(1)
@@ -106,9 +106,9 @@ async def test_a_link_for_which_memory_stays_short_ends_in_a_reset(device):
 
     def noted():
         panics.append(len(failures))
-        panic()
+        force_safe()
 
-    device.app.link.next_desired, device.app.controller.panic = in_pieces, noted
+    device.app.link.next_desired, device.app.controller.force_safe = in_pieces, noted
     await device.until(lambda: device.board.resets, 720)
     assert len(failures) >= 6 and device.app.network.clock.uptime_s() >= 600
     assert min(panics, default=6) >= 6, "the first five were the link's, and no reason to switch anything"

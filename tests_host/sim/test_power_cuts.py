@@ -154,10 +154,10 @@ def _obeyed(patch):
         finally:
             offered.pop()
 
-    def demanding(output, target, by_hand=False):
+    def demanding(output, target, manual_override=False):
         if target is not None and offered and offered[-1]:
             found.append(offered[-1])
-        demand(output, target, by_hand)
+        demand(output, target, manual_override)
 
     patch.setattr(CommandState, "offer", offering)
     patch.setattr(Output, "demand", demanding)

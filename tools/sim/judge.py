@@ -147,8 +147,8 @@ class Judge(Findings):
 
     # every few seconds
 
-    def look(self, targets: dict[str, float | None], by_hand: set[str]) -> None:
-        """`targets`: what each output obeys, by pin_port; `by_hand`: those whose latest demand was a person's."""
+    def look(self, targets: dict[str, float | None], manual_override: set[str]) -> None:
+        """`targets`: what each output obeys, by pin_port; `manual_override`: those whose latest demand was a person's."""
         now = self.now()
         silent = self.silence_s and now > self.contact + self.silence_s + UNDER_WAY_S
         lapsed = now > self.token_end + UNDER_WAY_S
@@ -158,7 +158,7 @@ class Judge(Findings):
             if not (silent or lapsed):
                 continue
             why = "silence" if silent else "no token"
-            if targets[port] is not None and port not in by_hand:
+            if targets[port] is not None and port not in manual_override:
                 self.wrong(f"{relay.name} still obeys, {why}")
             safe = {"on": True, "off": False}.get(relay.cfg["safe"])
             least = relay.cfg["min_on_s" if relay.on else "min_off_s"]

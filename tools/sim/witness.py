@@ -138,7 +138,7 @@ class Witness:
 
     def _listen_to_controller(self, controller: Any) -> None:
         judge, offer = self.judge, controller.offer
-        panic, press = controller.panic, controller.press
+        force_safe, press = controller.force_safe, controller.press
 
         def offered(desired: Any, now: int) -> None:
             for command in controller.commands:
@@ -151,14 +151,14 @@ class Witness:
 
         def panicked() -> None:
             judge.forced(True)
-            panic()
+            force_safe()
 
         def pressed(index: int, now: int) -> None:
             judge.pressed(controller.outputs[index].cfg["pin_port"], controller.safety.safe)
             press(index, now)
 
         controller.offer = offered
-        controller.panic, controller.press = panicked, pressed
+        controller.force_safe, controller.press = panicked, pressed
         for command in controller.commands:
             self._listen_to_command(command)
 
@@ -174,14 +174,14 @@ class Witness:
             finally:
                 offering.pop()
 
-        def demanded(target: float | None, by_hand: bool = False) -> None:
+        def demanded(target: float | None, manual_override: bool = False) -> None:
             if target is not None and offering and offering[-1].value == NOTHING_NEW:
                 wishes.resumed(port, target)
             elif target is not None and offering:
                 wishes.demanded(port, target, offering[-1].desired_id)
-            elif target is not None and not by_hand and target != output.value():
+            elif target is not None and not manual_override and target != output.value():
                 self.judge.wrong(f"{output.cfg['name']} obeys {target} for no reason")
-            demand(target, by_hand)
+            demand(target, manual_override)
 
         command.offer, output.demand = offered, demanded
 
@@ -232,7 +232,8 @@ class Witness:
             self._served = judge.now()  # the keep-alive of MQTT, of which the model hears nothing
         outputs = controller.outputs
         judge.look(
-            {o.cfg["pin_port"]: o.target for o in outputs}, {o.cfg["pin_port"] for o in outputs if o.by_hand}
+            {o.cfg["pin_port"]: o.target for o in outputs},
+            {o.cfg["pin_port"] for o in outputs if o.manual_override},
         )
         net = device.net
         net.streams = [s for s in net.streams if not s.closed and not s._dead]
