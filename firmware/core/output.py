@@ -12,8 +12,8 @@ from firmware.core.timing import Timer
 class Output:
     """`cfg`: one normalized item of `outputs`; `on`: what the relay physically is, as last read back.
 
-    `target`: 0.0/1.0 for a switch, the setpoint for a regulator, None without a demand. `manual_override`: the latest demand
-    was a person's. `why`: the limit that overrules the demand; `fault`: what is wrong with the pin; else None.
+    `target`: 0.0/1.0 for a switch, the setpoint for a regulator, None without a demand. `manual_override`: the latest
+    demand was a person's. `why`: the limit that overrules the demand; `fault`: what is wrong with the pin; else None.
     """
 
     stalled = None  # see output_special

@@ -148,7 +148,7 @@ class Judge(Findings):
     # every few seconds
 
     def look(self, targets: dict[str, float | None], manual_override: set[str]) -> None:
-        """`targets`: what each output obeys, by pin_port; `manual_override`: those whose latest demand was a person's."""
+        """`targets`: what each output obeys, by pin_port; `manual_override`: those that a person switched last."""
         now = self.now()
         silent = self.silence_s and now > self.contact + self.silence_s + UNDER_WAY_S
         lapsed = now > self.token_end + UNDER_WAY_S
