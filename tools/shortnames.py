@@ -55,12 +55,12 @@ ATTRIBUTES = (*_NUMBERED, *ARGUMENTS, *_BUILTINS), _WRITTEN_OUT
 `send`, `throw`, `value`, `write`."""
 COMMON = frozenset({
     "BOOT_RECORD", "Catalog", "Command", "Desired", "SLOT_RECORD", "Secret", "Sensor", "Timer", "Unit", "_head",
-    "_input", "_read", "abandon", "account", "alive", "asked", "asked_scopes", "call", "cfg", "client", "clock",
-    "confirm", "controller", "dial", "dialer", "drop", "exchange", "explain", "failures", "finished", "forget",
+    "_input", "_read", "abandon", "account", "alive", "asked", "asked_scopes", "batch", "call", "cfg", "client",
+    "clock", "confirm", "controller", "dial", "dialer", "drop", "exchange", "explain", "failures", "finished", "forget",
     "grant", "hidden", "http", "iso", "kept", "lease", "left_ms", "limiter", "memo", "most", "ms", "names", "net",
     "net_error", "next_ms", "number", "on_mqtt", "output", "owed", "pacing", "passed", "plain", "read_into",
-    "renewal", "renewals", "retry_after_s", "reveal", "rng", "rows", "save", "seen", "since", "started", "store",
-    "stream", "supervisor", "turn", "unit", "view", "wait_ms", "why", "within",
+    "renewal", "renewals", "retry_after_s", "reveal", "rng", "rows", "save", "seen", "settled", "since", "started",
+    "store", "stream", "supervisor", "turn", "unit", "view", "wait_ms", "why", "within",
 })  # fmt: skip
 """What many units use (a test says so when one is missing): these choose first, so that nothing new displaces them."""
 
@@ -89,9 +89,9 @@ def chosen(groups: Iterable[Group]) -> dict[Key, str]:
 
 
 def _rank(key: Key) -> tuple[bool, bool, bytes, Key]:
-    """Who chooses first: what many units use, then what several may, what is private to one at last."""
-    unit, name = key
-    return name not in COMMON, bool(unit) and name.startswith("_"), _digest(name, ""), key
+    """Who chooses first: what many units use, then what several may, what is private to a unit or a class at last."""
+    _, name = key
+    return name not in COMMON, name.startswith("_"), _digest(name, ""), key
 
 
 def _liked(key: Key) -> Iterator[str]:
