@@ -107,7 +107,7 @@ def keeping():
 
 
 def wifi_joining():
-    """What a network loop loads while there is no connection, see runtime.network."""
+    """What a network loop loads while there is no connection, see runtime.network_loop."""
     from firmware.drivers.wifi_control import WifiControl
     from firmware.runtime.wifi_joining import WifiJoining
 

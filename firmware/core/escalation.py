@@ -6,7 +6,7 @@
 | other address     | an address of the host failed                         | the next try         | netio.sockets     |
 | other time server | one does not answer, or is alone with its time        | the next try         | links.time_query  |
 | ask the time      | a certificate's dates do not fit the clock            | none, 30 s between   | core.failures     |
-| reconnect         | the link failed                                       | Backoff              | runtime.session   |
+| reconnect         | the link failed                                       | Backoff              | runtime.cloud_loop|
 | free memory       | memory was short                                      | none                 | the link's close  |
 | join Wi-Fi again  | nothing was received from anybody: cloud, name        | 2 min                | here              |
 |                   | servers, time servers, gateway                        |                      |                   |

@@ -18,7 +18,7 @@ _MOST_DEATHS = const(5)
 
 
 class Supervisor:
-    """`board`: for watchdog and reset; `watchdog`: its driver or None; `store.mark_good()`: see runtime.flash;
+    """`board`: for watchdog and reset; `watchdog`: its driver or None; `store.mark_good()`: see runtime.store;
     `controller`: for safe state."""
 
     def __init__(self, clock, rng, say, board, watchdog, store, controller):
