@@ -51,6 +51,21 @@ THOROUGH = re.compile(
     r"|/test_doctor\.py::test_(a_time_server|what_a_name|it_judges)\w+\["
     r"|/test_realer_links\.py::\w+\[(auto|bootstrap|realer-auto)"
     r"|/test_shortnames\.py::test_a_change"
+    # Hours in virtual time, of which one row stays.
+    r"|/sim/test_clock\.py::test_a_(lie_while|clock_that_is_wrong)"
+    r"|/sim/test_chaos\.py::test_(a_finding|nothing_is_violated\[3\])"
+    r"|/test_power_cuts\.py::\w+\[(realer-mqtt|bootstrap-https)"
+    r"|/sim/test_escalation\.py::test_a_(device_that_asks|network_that_is_away|reset_(that_waits|waits_no))"
+    r"|/sim/test_escalation\.py::test_(memory_that_comes_back\w+\[lack[12]|after_a_reset|\w+climbs_no_rung\[_(fails|refuses))"
+    r"|/sim/test_transport\.py::test_(a_refusal_that\w+\[one_tls-mqtt|where_there_is_none\w+\[one_tls-offer[12])"
+    r"|/sim/test_recovery\.py::test_polling_comes_back\w+\[_(errors|no_names|refused)"
+    r"|/sim/test_(outputs\.py::test_a_sensor_that_lies|authorization\.py::test_renewal_that_fails)"
+    r"|/test_link_contract\.py::test_a_cancelled\w+\[(bootstrap|realino)"
+    r"|/host/test_config_meaning\.py::test_boot_device"
+    r"|/e2e/test_wifi_cut\.py::\w+\[64bit"
+    r"|/host/test_portable\.py::test_on_micropython\[64-bit"
+    r"|/host/test_doctor\.py::test_(a_server_of_updates|an_access_point)"
+    r"|/e2e/test_update\.py::test_(what_the_owner|a_server_without)"
 )
 """What `make test` leaves to `make check`: more of what it has, and what takes long."""
 

@@ -25,7 +25,7 @@ FOLDER = ROOT / "tests_host" / "portable"
 RUNNER = ROOT / "tests_host" / "support" / "portable_runner.py"
 IN_NODE = ROOT / "tests_host" / "node" / "portable.mjs"
 WORD_SIZES = (64, 32)
-LIMIT_S = 60
+LIMIT_S = 180
 ABSENT_IN_NODE = ("bluetooth", "esp32", "machine", "network", "ssl", "vfs", "_thread")
 """Modules of an ESP32 that the builds for node neither have nor are given: a file that imports one cannot run there."""
 
