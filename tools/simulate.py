@@ -44,8 +44,10 @@ from tools.sim.witness import Witness, judge_of  # noqa: E402
 
 ONLINE_S = 1500.0
 """From the last fault to a device that is online: the longest wait after a refusal is 900 s, after a failure 300 s."""
-EMPTY_S = 900.0
-"""From then on until the cloud has every event that waited then, and no more newer ones wait than a request takes."""
+EMPTY_S = 1500.0
+"""From then on until the cloud has every event that waited then, and no more newer ones wait than a request takes.
+After a storm of 429 requests are 80 s apart for ten minutes, then 40 s; every second one is a poll, and of 48 events a
+plan may take no more than five at once."""
 HEARD_S = 600.0
 """From a wish to its report: a poll after a storm of 429, the limits of the outputs, a report on its way."""
 SESSION_S = 5000.0
@@ -61,6 +63,8 @@ LOOK_S = 25.0
 PHYSICS_S = 4.0
 RIGHTS = ("catalog", "sensors")
 """Faults that change what a broker lets a device do, which hears of it later."""
+END_WITH_POWER = ("dns_loss", "delay", "loss", "half_open", "no_clock", "clock_jump", "lying_clock", "zombie",
+                  "no_room", "bug", "no_memory")  # fmt: skip
 TRANSPORTS = ("https", "mqtt", "auto")
 
 
@@ -204,7 +208,7 @@ class Run:
 
     async def power_cycle(self, seconds: float) -> None:
         """What was done to the device and its network ends with the power; what is wrong in the world goes on."""
-        for name in ("dns_loss", "delay", "loss", "half_open", "no_clock", "clock_jump", "bug", "no_memory"):
+        for name in END_WITH_POWER:
             if name in self.active:
                 self.stop(name)
         self.witness.cut()

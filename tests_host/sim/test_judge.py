@@ -193,6 +193,27 @@ def older_again(case, then):
     obeys(case, then, "9")
 
 
+def overtaken_by_a_poll(case, polled):
+    """The message of a wish arrives behind the newer one."""
+    wishes = case.judge.wishes
+    for value in (21.0, 22.0):
+        wishes.wish("9", value)
+    wishes.hear("9", 1, "b", 6, 300)
+    obeys(case, 22.0, "9", name=None if polled else "b")
+    wishes.hear("9", 1, "a", 7, 300)
+    obeys(case, 21.0, "9", name="a")
+
+
+def overtaken_long_ago(case, seconds):
+    wishes = case.judge.wishes
+    for value in (21.0, 22.0):
+        wishes.wish("9", value)
+    obeys(case, 22.0, "9")
+    case.after(seconds)
+    wishes.hear("9", 1, "a", 7, 300)
+    obeys(case, 21.0, "9", name="a")
+
+
 def number(case, sequence):
     wishes = case.judge.wishes
     wishes.wish("6", 1.0)
@@ -402,6 +423,18 @@ def sizes(case, sizes):
         (out_of_range, 20.3, 20.5, "heater obeys 20.3, which is out of range"),
         (replaced, 310, 290, "pump obeys 1.0, 310 s after it was replaced"),
         (older_again, 21.0, 22.0, "heater obeys 21.0 again, which was replaced by what it obeyed already"),
+        (
+            overtaken_by_a_poll,
+            False,
+            True,
+            "heater obeys 21.0 again, which was replaced by what it obeyed already",
+        ),
+        (
+            overtaken_long_ago,
+            310,
+            290,
+            "heater obeys 21.0 again, which was replaced by what it obeyed already",
+        ),
         (number, 4, 6, "pump obeys b, number 4, out of order"),
         (number_after_a_start, 4, 6, "pump obeys b, number 4, out of order"),
         (number_after_another_catalog, set(), {"6/2"}, "pump obeys b, number 4, out of order"),

@@ -15,6 +15,7 @@ from tools.cloud import dns
 from tools.cloud.demo import DEVICE_ID
 from tools.cloud.faults import ENDPOINTS
 from tools.sim.device import WIFI_PASSWORD, SimDevice
+from tools.sim.net import LACKS
 
 End = Callable[[], Any]
 STATUSES = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504)
@@ -121,6 +122,25 @@ def no_clock(device: SimDevice, chance: random.Random) -> End:
     return lambda: setattr(device.net, "ntp_mode", "")
 
 
+def lying_clock(device: SimDevice, chance: random.Random) -> End:
+    """One time server or both are wrong about the time, by seconds or by weeks."""
+    servers = chance.sample(device.net.servers, chance.randint(1, 2))
+    device.net.liars = {name: chance.choice((-3e6, -4000, -30, 30, 4000, 3e6)) for name in servers}
+    return lambda: setattr(device.net, "liars", {})
+
+
+def zombie(device: SimDevice, chance: random.Random) -> End:
+    """The radio says that it is connected, and nothing passes, until the device does something about it."""
+    device.radio.zombie = chance.choice(("join", "radio", "reset"))
+    return lambda: setattr(device.radio, "zombie", "")
+
+
+def no_room(device: SimDevice, chance: random.Random) -> End:
+    """Memory is short outside of the Python heap: for sockets, for TLS, or for certificates."""
+    device.net.lacks = chance.choice(LACKS)
+    return lambda: setattr(device.net, "lacks", None)
+
+
 def kick(device: SimDevice, chance: random.Random) -> End:
     if device.broker:
         for connection in list(device.broker.connections):
@@ -222,8 +242,8 @@ KINDS: dict[str, Callable[[SimDevice, random.Random], End]] = {
     f.__name__: f
     for f in (
         wifi_loss, dns_loss, odd_names, delay, loss, half_open, refused, reset, errors, slow, endless, bad_json,
-        revoked, unpaid, keys_off, clock_jump, no_clock, kick, freeze, messages, catalog, sensors, sensor, button,
-        stuck_pin, bug, no_memory,
+        revoked, unpaid, keys_off, clock_jump, no_clock, lying_clock, zombie, no_room, kick, freeze, messages, catalog,
+        sensors, sensor, button, stuck_pin, bug, no_memory,
     )
 }  # fmt: skip
 """All but the power cut, which ends the device that the others are done to."""

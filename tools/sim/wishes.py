@@ -40,6 +40,7 @@ class Wishes:
         self._found, self._outputs = found, outputs
         self._wishes: dict[str, list[Wish]] = {port: [] for port in outputs}
         self._obeyed = dict.fromkeys(outputs, 0)  # index of the wish
+        self._polled = dict.fromkeys(outputs, False)  # what it obeyed last had no identity
         self._sequence: dict[str, int] = {}
         self._newest: dict[str, int] = {}
         self.heard: dict[str, Heard] = {}
@@ -88,7 +89,9 @@ class Wishes:
             if heard.sequence <= self._sequence.get(heard.line, 0):
                 wrong(f"{cfg['name']} obeys {desired_id}, number {heard.sequence}, out of order")
             self._sequence[heard.line] = heard.sequence
-        self._in_order(port, value)
+        numbered = heard is not None and heard.sequence is not None
+        self._in_order(port, value, numbered and self._polled[port])
+        self._polled[port] = heard is None
 
     def resumed(self, port: str, value: float) -> None:
         """After a lapse an output obeys again what was done before it. What was wished meanwhile, and whose window
@@ -99,11 +102,14 @@ class Wishes:
                 f"{self._outputs[port]['name']} resumes {value}, which is not what it obeyed last"
             )
 
-    def _in_order(self, port: str, value: float) -> None:
+    def _in_order(self, port: str, value: float, overtaken: bool) -> None:
+        """`overtaken`: a polled value, which has no number, may have come before a message of an older wish. Nothing
+        tells the device: it obeys in the order of arrival, until the message of the newer one is there too."""
         wrong, now, name = self._found.wrong, self._found.now(), self._outputs[port]["name"]
         wishes = self._wishes[port]
         fits = [i for i, wish in enumerate(wishes) if wish.value == value]
-        fresh = [i for i in fits if i >= self._obeyed[port] and wishes[i].until > now - LATE_S]
+        late = [i for i in fits if wishes[i].until > now - LATE_S]
+        fresh = [i for i in late if i >= self._obeyed[port]] or (late[-1:] if overtaken else [])
         if fresh:
             self._obeyed[port] = fresh[0]
         elif not fits:
