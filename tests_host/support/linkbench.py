@@ -7,7 +7,9 @@ cloud, which every kind of cloud spells in its own way. The judging is done in t
 import asyncio
 import random
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, ClassVar
 
 from firmware.app import build
 from firmware.core import outcomes
@@ -27,7 +29,7 @@ from tools.cloud.demo import (
     demo_account,
     demo_device,
 )
-from tools.cloud.faults import ENDPOINTS, Faults
+from tools.cloud.faults import ENDPOINTS, Fault, Faults
 from tools.cloud.model import Command, Model
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_wire import frame
@@ -89,10 +91,21 @@ class Bench:
     else, and for `open`; `much_to_hear`, `much_to_tell`, `calm`: make verbs take their longest way, and not.
     """
 
+    ids: ClassVar[dict[str, Any]]
+    wanted: ClassVar[dict[str, float]]
+    open_s: float
+    quick_s: float
+    verb_s: float
+    judge: Any
+    wish: Callable[..., Any]
+    outcome: Callable[[Any], Report]
+    told: Callable[[Report], bool]
+
     def __init__(self, loop, folder, raw):
         config, problems = validate(raw)
         assert not [p for p in problems if p[0] == "error"], problems
-        self.loop, self.lines, self.count = loop, [], 0
+        self.loop, self.count = loop, 0
+        self.lines: list[str] = []
         self.clock = Clock(
             lambda: WRAP_SOON_MS + int(loop.time() * 1000 + 1e-6),
             lambda ms: asyncio.sleep(max(ms, 0) / 1000),
@@ -167,7 +180,9 @@ class Bench:
         return None
 
     def rate_limited(self):
-        return self.faults.rules and all(429 in (rule.status, rule.code - 3600) for rule in self.faults.rules)
+        return self.faults.rules and all(
+            isinstance(rule, Fault) and 429 in (rule.status, rule.code - 3600) for rule in self.faults.rules
+        )
 
     def close(self):
         self.link.close()
@@ -201,7 +216,7 @@ class Bench:
 
     async def deliver_all(self, reports):
         """Until the cloud has answered for every report: {message_id: outcome}."""
-        told = {}
+        told: dict[str, Any] = {}
         while waiting := [r for r in reports if r.message_id not in told]:
             results = await self.deliver(waiting)
             assert results
@@ -283,7 +298,7 @@ class RealerBench(Bench):
     @staticmethod
     def moments(row):
         """Every endpoint that a link of this row asks, at the first request and later."""
-        unused = (
+        unused: tuple[str, ...] = (
             ("feed-data", "batches") if row[2] else ("mqtt-credentials",) if row[1] == "auto" else ("mqtt",)
         )
         unused += {
@@ -368,10 +383,10 @@ class ThingerBench(Bench):
 
     def spoil(self, kind, moment):
         if moment == "login":
-            self.cloud.connection = lambda send, close: _Impostor(kind, send, close)
+            vars(self.cloud)["connection"] = lambda send, close: _Impostor(kind, send, close)
             return
         admits = self.cloud.admits
-        self.cloud.admits = lambda port, *login: (
+        vars(self.cloud)["admits"] = lambda port, *login: (
             self.loop.call_later(3, misbehave, kind, port) and admits(port, *login)
         )
 
