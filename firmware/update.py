@@ -1,7 +1,8 @@
 """An update over the air: a bundle goes beside the copy that runs, and the record that chooses it comes last.
 
 A bundle is three files in `<folder>/<number>/` on an HTTPS server. One that answers ranges (RFC 9110 section 14) is
-asked for a kilobyte at a time over one connection; from any other the files come whole (update_whole). The three:
+asked for some hundred bytes at a time over one connection; from any other the files come whole (update_whole). The
+three:
 `head`, one line: HMAC-SHA256 (RFC 2104) of the manifest with the owner's key, in hex, and the manifest's size;
 `manifest`: a line `realer-firmware <number> <version>`, with `<path>:<conditions>` behind that for each file that not
 every configuration needs (core.romslot), then one `<sha256> <size> <path>` for each file, in the order of the paths;
@@ -21,8 +22,9 @@ from firmware.core.errors import ConfigError, LinkError
 from firmware.drivers.rom import find
 from firmware.runtime.store import SLOT_RECORD
 from netio.sockets import split
+from units.loader import Unit
 
-_PIECE = const(1024)
+_PIECE = const(384)  # after MQTT was unloaded, no piece of heap of a kilobyte may be left
 _MOST = const(16384)
 
 
@@ -31,7 +33,12 @@ async def fetch(number, settings, link, store, beat):
     it may go better later; ConfigError: it will not."""
     host, port = split(settings["url"][8:], 443)
     folder = "%s/%d/" % (settings["folder"].rstrip("/"), number)
-    source = _Source(await link.lend(host, port), folder, beat)
+    client = await link.lend(host, port)
+    unit = None
+    if not client:
+        unit = Unit(_client, link.clock.sleep_ms)
+        client = unit.load()(link.account, host, port)
+    source = _Source(client, folder, beat)
     manifest = store.folder + "manifest"
     try:
         await _manifest(source, settings["key"], manifest)
@@ -52,7 +59,15 @@ async def fetch(number, settings, link, store, beat):
         raise ConfigError("bundle: %s" % e)
     finally:
         source.client.close()
+        if unit:
+            unit.drop()
         _remove(manifest)
+
+
+def _client():
+    from firmware.update_client import client
+
+    return client
 
 
 def _target(source, active, manifest, number, store):

@@ -13,6 +13,7 @@ from firmware.core.errors import ConfigError, LinkError
 from firmware.core.release import Release
 from firmware.core.timing import Backoff, Timer
 from firmware.runtime.store import SLOT_RECORD
+from units.loader import Unit
 
 _LOOK_MS = const(1000)
 _MOST_TRIES = const(5)
@@ -80,8 +81,7 @@ class UpdateLoop:
         supervisor = self.device.supervisor
         release = self.release
         number = int(release.target)
-        asked = self.asked
-        begun = asked[1] + 1 if asked and asked[0] == number else 1
+        begun = self.asked[1] + 1 if self.asked and self.asked[0] == number else 1
         if begun > _MOST_STARTS:
             supervisor.say("error", "update: bundle %d was begun %d times, given up" % (number, begun - 1))
             release.why = "begun too often"
@@ -91,14 +91,14 @@ class UpdateLoop:
         backoff = Backoff(10000, 300000)
         supervisor.say("info", "update: fetching bundle %d" % number)
         while release.target == number:
-            from firmware.update import fetch
-
             link = self.device.link
+            unit = Unit(_fetch, supervisor.clock.sleep_ms)
             try:
                 if link.exclusive():
                     await self.device.session.pause()
-                await fetch(number, self.settings, link, supervisor.store, beat)
+                await unit.load()(number, self.settings, link, supervisor.store, beat)
                 supervisor.say("info", "update: bundle %d is complete, restarting" % number)
+                unit.drop()  # giving the token back needs the memory
                 return await self.restart()
             except (LinkError, MemoryError) as e:  # the latter, too, may go better later
                 release.why = str(e) or "no memory"
@@ -107,6 +107,7 @@ class UpdateLoop:
                 release.why = str(e)
                 wait = 0
             finally:
+                unit.drop()
                 self.device.session.resume()
             supervisor.say("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
             if not wait:
@@ -120,3 +121,9 @@ class UpdateLoop:
     async def restart(self):
         await self.device.shutdown()
         self.device.supervisor.board.reset()
+
+
+def _fetch():
+    from firmware.update import fetch
+
+    return fetch

@@ -65,7 +65,7 @@ THOROUGH = re.compile(
     r"|/e2e/test_wifi_cut\.py::\w+\[64bit"
     r"|/host/test_portable\.py::test_on_micropython\[64-bit"
     r"|/host/test_doctor\.py::test_(a_server_of_updates|an_access_point)"
-    r"|/e2e/test_update\.py::test_(what_the_owner|a_server_without)"
+    r"|/e2e/test_update\.py::test_(what_the_owner|a_server_without|a_new_version\w+\[(mqtt|auto))"
 )
 """What `make test` leaves to `make check`: more of what it has, and what takes long."""
 

@@ -19,6 +19,7 @@ _OPTIONAL = {
     "firmware/portal_site.mpy": "portal",
     "firmware/updater.mpy": "update",
     "firmware/update.mpy": "update",
+    "firmware/update_client.mpy": "update",
     "firmware/update_rom.mpy": "update",
     "firmware/update_whole.mpy": "update",
 }

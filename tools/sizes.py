@@ -47,7 +47,8 @@ _BESIDE_STEPS = ("links.transport_failures", "links.transport_upkeep")
 _BEFORE = ("heap",), ("start", "config_file"), ("start", "settings"), ("start", "app")
 """What bounds the heap, what reads the configuration, and what builds the device: gone before any half is loaded."""
 ON_DEMAND = {
-    "firmware/updater.mpy", "firmware/update.mpy", "firmware/update_rom.mpy", "firmware/update_whole.mpy",
+    "firmware/updater.mpy", "firmware/update.mpy", "firmware/update_client.mpy",
+    "firmware/update_rom.mpy", "firmware/update_whole.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
     "firmware/core/output_special.mpy",
 }  # fmt: skip

@@ -118,7 +118,7 @@ class Polling:
         return not self.account.net.two_fit(1)
 
     async def lend(self, host, port):
-        """A Client for another host."""
+        """A Client for another host; None: there is room for one, but not for the HTTPS half beside it."""
         http = await self.bring()
         return type(http.client)(self.account.net, http.clock, host, port)
 

@@ -169,9 +169,12 @@ class Transports:
 
     async def lend(self, host, port):
         """See Polling."""
-        if self.alone:
-            self.leave_mqtt()
-        return await (await self.bring_polling()).lend(host, port)
+        if not self.alone:
+            return await (await self.bring_polling()).lend(host, port)
+        self.leave_mqtt()
+        await self.leave_polling()
+        if not await self.mqtt_unit.gone():
+            raise self.account.net.stuck()
 
     # -- the steps --
 

@@ -124,15 +124,16 @@ def changed_tree(folder, name, text):
     return folder
 
 
-async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_path):
-    async with Field(smallest, tmp_path) as stage:
+@pytest.mark.parametrize("transport", ["https", "mqtt", "auto"])
+async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_path, transport):
+    async with Field(smallest, tmp_path, transport=transport) as stage:
         version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
         stage.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
         await stage.online()
         stage.want("6", 1)
         await stage.until("the pump runs", lambda: stage.on("pump"), 8)
         stage.want(PORT, 7)
-        await stage.until("the record is switched", (stage.flash / "slot.json").exists, 60)
+        await stage.until("the record is switched", lambda: stage.record().get("slot") == "a", 90)
         await stage.until(
             "the new version starts", lambda: any("9.9.9 in slot a" in x for x in stage.lines), 20
         )
