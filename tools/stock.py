@@ -1,9 +1,9 @@
-"""The third-party MicroPython module of every stock ESP32 image that the doctor uses and the MicroPython of a PC lacks,
-and the published type stubs of all that such an image has.
+"""Third-party MicroPython modules that every stock ESP32 image holds and the packaged MicroPython of a PC does not, and
+the published type stubs of all that such an image has.
 
 Owns: fetching the pinned packages (`board` and `stubs` in pyproject.toml) with pip into `.cache/stock`, from where the
-virtual board takes it as if it were frozen in, and `.cache/stubs`. The firmware does not import it; the doctor does,
-for its second opinion. Refuses to install: they are no packages for the host's Python.
+virtual board takes them as if they were frozen in, and `.cache/stubs`. The firmware imports none of them; the doctor
+does, for its second opinion. Refuses to install: they are no packages for the host's Python.
 """
 
 from __future__ import annotations
