@@ -11,7 +11,7 @@ from firmware.core.safety import Lease, Safety
 from firmware.persistence_writing import write
 from firmware.runtime.persistence import Persistence
 from firmware.runtime.restore import restore
-from tests_host.support.units import Loaded
+from tests_host.support.loaded_units import Loaded
 
 START = 0x40000000 - 1000
 UTC = 1777025700

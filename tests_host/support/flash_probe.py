@@ -29,7 +29,7 @@ from firmware.runtime.persistence import Persistence  # noqa: E402
 from firmware.runtime.restore import restore  # noqa: E402
 from firmware.runtime.store import Store  # noqa: E402
 from tests_host.support import fakemachine  # noqa: E402
-from tests_host.support.units import Loaded  # noqa: E402
+from tests_host.support.loaded_units import Loaded  # noqa: E402
 
 BLOCK, BLOCKS = 4096, 24
 UTC = 1795300000
