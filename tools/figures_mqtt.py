@@ -28,7 +28,8 @@ from tools.stage import ROOT, NotInTimeError, Stage
 _TRIALS = 250
 _MEDIAN_MS, _P99_MS = 5, 25
 _TIMES = 5
-_GAP_MS = 500
+_GAP_MS, _GAP_ALONE_MS = 500, 6000
+"""Without a session at a renewal: with memory for two TLS connections, and on the 32-bit board with memory for one."""
 _EVERY_S = 0.3
 _HOST, _SECRET = "mqtt.realer.test", "test-secret-not-real"
 
@@ -118,7 +119,7 @@ class MqttFigures(Figures):
             line(
                 "renewal gap, longest (ms)",
                 round(max(gaps)),
-                _GAP_MS,
+                _GAP_ALONE_MS if stage.interpreter.bits == 32 else _GAP_MS,
                 median=round(statistics.median(gaps)),
                 **about,
             ),
