@@ -74,7 +74,7 @@ test: $(READY) $(BROWSER) $(NODE) ## The tests, on the oldest and the newest Mic
 
 check: export MICROPYTHON_VERSIONS ?= all
 check: export TESTS = all
-check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, all tests on every MicroPython: what must pass before a commit
+check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, the tests on every MicroPython: what must pass before a commit; TESTS=all has those that take long as well
 
 lint: $(ENV) ## Ruff: rules and formatting
 	@$(PY) -m ruff check -q .

@@ -101,7 +101,7 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     network = NetworkLoop(clock, rng, say, wifi, known_networks(config), net, board)
     network.controller, network.climbing = controller, listening
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)
-    persistence = _keeper(clock, say, controller, link.lease, store.folder)
+    persistence = _persistence(clock, say, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, persistence.utc)
     session = CloudLoop(
         clock, rng, say, link, controller, network, cloud["probe_s"] * 1000, Unit(adopting, clock.sleep_ms)
@@ -204,7 +204,7 @@ def _shrink(sensors):
         sensor["conversion"] = known[known.index(conversion)]
 
 
-def _keeper(clock, say, controller, lease, folder):
+def _persistence(clock, say, controller, lease, folder):
     journal = Journal(folder + "events")
     slots = TwoSlots(folder + "state")
     persistence = Persistence(clock, say, controller, lease, Unit(keeping, clock.sleep_ms), folder)

@@ -74,7 +74,7 @@ THOROUGH = re.compile(
     r"|/host/test_doctor\.py::test_(a_server_of_updates|an_access_point)"
     r"|/e2e/test_update\.py::test_(what_the_owner|a_server_without|a_new_version\w+\[(mqtt|auto))"
 )
-"""What `make test` leaves to `make check`: more of what it has, and what takes long."""
+"""What `make test` and `make check` leave out without TESTS=all: more of what they have, and what takes long."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

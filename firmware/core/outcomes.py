@@ -18,17 +18,8 @@ RATE_LIMITED = 429  # rate limit: lengthen the interval
 RETRY = 503  # the server's or the network's trouble: back off, same message_id
 
 _REACTIONS = (
-    DROP,
-    REAUTH,
-    PAYMENT_REQUIRED,
-    FORBIDDEN,
-    NOT_FOUND,
-    CONFLICT,
-    TOO_LARGE,
-    INVALID,
-    RATE_LIMITED,
-    RETRY,
-)
+    DROP, REAUTH, PAYMENT_REQUIRED, FORBIDDEN, NOT_FOUND, CONFLICT, TOO_LARGE, INVALID, RATE_LIMITED, RETRY,
+)  # fmt: skip
 
 
 def classify(status, code):

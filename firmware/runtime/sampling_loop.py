@@ -48,6 +48,6 @@ class SamplingLoop:
         except DriverError as e:
             fault = str(e)
         if (fault is None) != (self.faults[index] is None):
-            self.say("error" if fault else "info", "%s: %s" % (cfg["name"], fault or "well again"))
+            self.say("error" if fault else "info", "%s: %s" % (cfg["name"], fault or "recovered"))
         self.faults[index] = fault
         self.controller.reading(index, value, self.clock.ms(), self.clock.utc())
