@@ -25,48 +25,48 @@ help: ## List these targets
 
 setup: $(READY) $(BROWSER) $(STUBS) $(NODE) ## Virtual environment, pinned packages, real MicroPythons, mosquitto, Chromium (runs by itself when needed)
 
-$(ENV): pyproject.toml tools/bootstrap.py
-	@$(PYTHON) tools/bootstrap.py --venv .venv
+$(ENV): pyproject.toml tools/env/setup_venv.py
+	@$(PYTHON) tools/env/setup_venv.py --venv .venv
 	@touch $@
 
-$(MPY): tools/interpreter.py | $(ENV)
+$(MPY): tools/env/interpreter.py | $(ENV)
 	@mkdir -p .cache
-	@$(PY) -m tools.interpreter --fetch
+	@$(PY) -m tools.env.interpreter --fetch
 	@touch $@
 
-$(BROKER): tools/mosquitto.py | $(ENV)
+$(BROKER): tools/env/mosquitto.py | $(ENV)
 	@mkdir -p .cache
-	@$(PY) -m tools.mosquitto --fetch
+	@$(PY) -m tools.env.mosquitto --fetch
 	@touch $@
 
-$(STOCK): pyproject.toml tools/stock.py | $(ENV)
-	@$(PY) -m tools.stock >/dev/null
+$(STOCK): pyproject.toml tools/env/stock.py | $(ENV)
+	@$(PY) -m tools.env.stock >/dev/null
 	@touch $@
 
-$(STUBS): pyproject.toml tools/typecheck/__main__.py | $(ENV)
+$(STUBS): pyproject.toml tools/checks/typecheck/__main__.py | $(ENV)
 	@mkdir -p .cache
-	@$(PY) -m tools.typecheck --fetch
+	@$(PY) -m tools.checks.typecheck --fetch
 	@touch $@
 
-$(NODE): tools/wasm.py tests_host/node/package.json tests_host/node/package-lock.json tests_host/node/.npmrc | $(ENV)
+$(NODE): tools/env/wasm.py tests_host/node/package.json tests_host/node/package-lock.json tests_host/node/.npmrc | $(ENV)
 	@mkdir -p .cache
-	@$(PY) -m tools.wasm --fetch >/dev/null
+	@$(PY) -m tools.env.wasm --fetch >/dev/null
 	@touch $@
 
-$(BROWSER): tools/browser.py | $(ENV)
+$(BROWSER): tools/env/browser.py | $(ENV)
 	@mkdir -p .cache
-	@$(PY) -m tools.browser --fetch
+	@$(PY) -m tools.env.browser --fetch
 	@touch $@
 
-$(DOCS): pyproject.toml tools/bootstrap.py | $(ENV)
-	@$(PYTHON) tools/bootstrap.py --venv .venv --group docs
+$(DOCS): pyproject.toml tools/env/setup_venv.py | $(ENV)
+	@$(PYTHON) tools/env/setup_venv.py --venv .venv --group docs
 	@touch $@
 
 demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT, CHAIN=p256 for other certificates
-	@$(PY) -m tools.demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(ARGS)
+	@$(PY) -m tools demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(ARGS)
 
 smoke: $(READY) ## The demo's story without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one, CHAIN=rsa2048-cross for the largest certificates, IMAGE=own
-	@$(PY) -m tools.smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
+	@$(PY) -m tools smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
 
 test: export TESTS ?= quick
 test: $(READY) $(BROWSER) $(NODE) ## The tests, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has more
@@ -81,17 +81,17 @@ lint: $(ENV) ## Ruff: rules and formatting
 	@$(PY) -m ruff format -q --check . || { echo "Not formatted: run 'make format'."; exit 1; }
 
 layers: $(ENV) ## Import arrows, circles of imports, and house rules of the device code
-	@$(PY) -m tools.layers
+	@$(PY) -m tools.checks.layers
 
 types: $(STUBS) ## Type-check the device code against the stubs of the oldest and the newest MicroPython, and the tools
-	@$(PY) -m tools.typecheck
+	@$(PY) -m tools.checks.typecheck
 	@$(PY) -m mypy
 
 sizes: $(ENV) ## Compile every device file with mpy-cross, report and limit sizes
-	@$(PY) -m tools.sizes
+	@$(PY) -m tools.build.sizes
 
 portable: $(READY) $(NODE) ## The portable tests alone, on the real MicroPythons; ARGS="--versions all"
-	@$(PY) -m tools.portable $(ARGS)
+	@$(PY) -m tools.checks.portable $(ARGS)
 
 cloud: $(READY) ## Play cloud while the demo runs: ARGS="set 6 1"; ARGS=--help tells the rest
 	@$(PY) -m tools cloud $(ARGS)
@@ -100,16 +100,16 @@ board: $(READY) ## The virtual board alone, for any cloud: ARGS="--config config
 	@$(PY) -m tools board $(ARGS)
 
 fuzz: $(ENV) ## Random and damaged bytes for every parser, 100,000 inputs each; ARGS="--seed 2 mqtt5"
-	@$(PY) -m tools.fuzz $(ARGS)
+	@$(PY) -m tools fuzz $(ARGS)
 
 soak: $(ENV) ## 2,000 device-days of faults in virtual time, judged at every step (hours); ARGS="--seeds 1..20"
-	@$(PY) -m tools.simulate --seeds 1..2000 --hours 24 $(ARGS)
+	@$(PY) -m tools simulate --seeds 1..2000 --hours 24 $(ARGS)
 
 mutate: $(READY) ## Do the tests notice wrong code? A random sample of mutants, a minute and more for each; ARGS="--seed 1 --sample 50"
-	@$(PY) -m tools.mutate $(ARGS)
+	@$(PY) -m tools.checks.mutate $(ARGS)
 
 bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, MQTT, as JSON lines
-	@$(PY) -m tools.bench $(ARGS)
+	@$(PY) -m tools bench $(ARGS)
 
 flash: $(ENV) ## Put MicroPython on a board: IMAGE=file.bin, PORT=/dev/ttyUSB0 (default: the only one)
 	@$(PY) -m tools flash "$(IMAGE)" $(if $(PORT),--port $(PORT)) $(ARGS)
@@ -148,7 +148,7 @@ package: $(ENV) ## Write the lists for `mpremote mip install` anew
 	@$(PY) -m tools package --write
 
 docs: $(DOCS) ## These pages as a site in .cache/site; a link that leads nowhere is an error
-	@$(PY) -m tools.docs $(ARGS)
+	@$(PY) -m tools.checks.docs $(ARGS)
 
 format: $(ENV) ## Format the code and mend what ruff can mend
 	@$(PY) -m ruff check -q --fix .

@@ -14,8 +14,8 @@ import hypothesis
 import pytest
 
 from tests_host.support.blocking import ROOT, Guard
-from tools.linkcache import linked
-from tools.mpy import CompileError
+from tools.build.bundle_cache import linked
+from tools.build.mpy import CompileError
 
 # The same examples on every run and no time limit per example: a red test must be red again on the next run.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -50,7 +50,7 @@ THOROUGH = re.compile(
     r"|/test_old_versions\.py::test_the_portable_tests\[\S+-[0-2]\]"
     r"|/test_doctor\.py::test_(a_time_server|what_a_name|it_judges)\w+\["
     r"|/test_realer_links\.py::\w+\[(auto|bootstrap|realer-auto)"
-    r"|/test_shortnames\.py::test_a_change"
+    r"|/test_mangled_names\.py::test_a_change"
     # Hours in virtual time, of which one row stays.
     r"|/sim/test_clock\.py::test_a_(lie_while|clock_that_is_wrong)"
     r"|/sim/test_chaos\.py::test_(a_finding|nothing_is_violated\[3\])"

@@ -8,33 +8,39 @@ from __future__ import annotations
 import importlib
 import sys
 
-from tools import cli
+from tools import common
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "A board on the cable": {
-        "flash": ("flash", "erase a board and put MicroPython on it"),
-        "config": ("config", "write a device's config.json, by questions or for many boards"),
-        "ca": ("ca", "find and write the root certificate the device needs for a server"),
-        "deploy": ("deploy", "put this firmware and its configuration on a board; sends only what changed"),
+        "flash": ("cli.flash", "erase a board and put MicroPython on it"),
+        "config": ("cli.configure", "write a device's config.json, by questions or for many boards"),
+        "ca": ("cli.ca", "find and write the root certificate the device needs for a server"),
+        "deploy": (
+            "cli.deploy",
+            "put this firmware and its configuration on a board; sends only what changed",
+        ),
         "doctor": ("doctor.__main__", "check network, time, certificates and pins on the board itself"),
-        "status": ("status", "how the board is, on one screen, without stopping it"),
-        "monitor": ("monitor", "show what the board says, until Ctrl-C"),
-        "bundle": ("bundle", "build a signed bundle of this firmware for updates over the air"),
-        "check_config": ("check_config", "say what is wrong in a config.json, and what would be right"),
-        "thinger_check": ("thinger_check", "try a device at a real Thinger.io account"),
+        "status": ("cli.board_status", "how the board is, on one screen, without stopping it"),
+        "monitor": ("cli.monitor", "show what the board says, until Ctrl-C"),
+        "bundle": ("cli.update_bundle", "build a signed bundle of this firmware for updates over the air"),
+        "check_config": ("cli.check_config", "say what is wrong in a config.json, and what would be right"),
+        "thinger_check": ("cli.thinger_check", "try a device at a real Thinger.io account"),
     },
     "Without hardware": {
-        "demo": ("demo", "simulated cloud and virtual board, running this firmware until Ctrl-C"),
-        "smoke": ("smoke", "the demo's story without a person"),
+        "demo": ("cli.demo", "simulated cloud and virtual board, running this firmware until Ctrl-C"),
+        "smoke": ("cli.smoke", "the demo's story without a person"),
         "cloud": ("cloud.__main__", "play cloud: serve, set, show, faults"),
-        "board": ("board.__main__", "the virtual board alone, for any cloud"),
+        "board": ("virtual_board.__main__", "the virtual board alone, for any cloud"),
     },
     "For developers": {
-        "image": ("image", "build a MicroPython image with a ROM partition for the firmware"),
-        "package": ("package", "the lists by which mpremote mip install finds app and engines"),
-        "bench": ("bench", "figures: loop stall, handshakes, heap, latency, MQTT"),
-        "fuzz": ("fuzz", "random and damaged bytes for every parser"),
-        "simulate": ("simulate", "days of bad luck for whole devices in virtual time, judged at every step"),
+        "image": ("cli.image", "build a MicroPython image with a ROM partition for the firmware"),
+        "package": ("build.package", "the lists by which mpremote mip install finds app and engines"),
+        "bench": ("checks.bench", "figures: loop stall, handshakes, heap, latency, MQTT"),
+        "fuzz": ("checks.fuzz", "random and damaged bytes for every parser"),
+        "simulate": (
+            "checks.simulate",
+            "days of bad luck for whole devices in virtual time, judged at every step",
+        ),
     },
 }
 """Heading -> command -> (module in `tools`, what it is for, in one line)."""
@@ -56,13 +62,13 @@ def _show(argv: list[str] | None) -> int:
 def main(argv: list[str] | None = None) -> int:
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
-        return cli.run(_show)
+        return common.run(_show)
     modules = {name: module for commands in COMMANDS.values() for name, (module, _) in commands.items()}
     if name not in modules:
         print(f"no command {name!r}\n\n{usage()}", file=sys.stderr)
         return 2
-    command: cli.Main = importlib.import_module(f"tools.{modules[name]}").main
-    return cli.run(command, rest)
+    command: common.Main = importlib.import_module(f"tools.{modules[name]}").main
+    return common.run(command, rest)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The check of the configuration: parsed JSON in, a normalized dict and a list of problems out.
 
 Owns the meaning of `config_rules` and what one part of the file demands of another; opens no file and drives no pin.
-Refuses whatever could do harm; what is merely pointless is for `tools.check_config` to mention. It is meant to be
+Refuses whatever could do harm; what is merely pointless is for `tools.cli.check_config` to mention. It is meant to be
 imported once at start and dropped. A problem is `(level, path, found, allowed)`: level "error" or "warning", path such
 as `outputs[1].gpio`, what was found as short text (a secret is only ever `***`), and what is allowed in words.
 """

@@ -1,6 +1,6 @@
 """What the engines of lib need around them, for a program that has nothing of its own: a clock, names, connections.
 
-Here a connection without TLS can be had, so the firmware must not import this file; `tools/layers.py` holds that.
+Here a connection without TLS can be had, so the firmware must not import this file; `make layers` checks that.
 """
 
 import asyncio

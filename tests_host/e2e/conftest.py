@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools import interpreter
+from tools.env import interpreter
 
 AVAILABLE = interpreter.available() or [interpreter.find()]
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tools import interpreter
-from tools.board import process
-from tools.board.install import install
-from tools.board.memory import CHIPS_OWN_HEAP, FIRST_AREA, NAMES
-from tools.board.radio import Point
-from tools.board.virtual import VirtualBoard
-from tools.board.world import World
+from tools.env import interpreter
+from tools.virtual_board import process
+from tools.virtual_board.install import install
+from tools.virtual_board.memory import CHIPS_OWN_HEAP, FIRST_AREA, NAMES
+from tools.virtual_board.plant import World
+from tools.virtual_board.radio import Point
+from tools.virtual_board.virtual import VirtualBoard
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INTERPRETERS = interpreter.available() or [interpreter.find()]
@@ -596,7 +596,7 @@ while True:
 
 @pytest.fixture
 def command(tmp_path):
-    """`python -m tools.board` on a small device tree, started; whatever a test does, it is ended."""
+    """`python -m tools board` on a small device tree, started; whatever a test does, it is ended."""
     tree = tmp_path / "tree"
     for folder in ("firmware", "lib"):
         (tree / folder).mkdir(parents=True)
@@ -607,7 +607,8 @@ def command(tmp_path):
     argv = [
         sys.executable,
         "-m",
-        "tools.board",
+        "tools",
+        "board",
         "--config",
         config,
         "--tree",

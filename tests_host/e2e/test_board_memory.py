@@ -2,11 +2,11 @@
 
 import pytest
 
-from tools.board.memory import CHAINS, FIRST_AREA, IMAGES, NAMES, SOCKET, TIGHTEST, Memory
-from tools.board.virtual import VirtualBoard
-from tools.board.world import World
 from tools.cloud.site import Site
-from tools.layers import ROOT
+from tools.repository import ROOT
+from tools.virtual_board.memory import CHAINS, FIRST_AREA, IMAGES, NAMES, SOCKET, TIGHTEST, Memory
+from tools.virtual_board.plant import World
+from tools.virtual_board.virtual import VirtualBoard
 
 PATIENCE_S = 20
 WIFI_UP = 95_656

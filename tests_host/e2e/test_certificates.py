@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools.cloud.demo import CLIENT_SECRET
-from tools.stage import WIFI_PASSWORD, Stage
+from tools.cloud.demo_device import CLIENT_SECRET
+from tools.fixture.system import WIFI_PASSWORD, Stage
 
 BAD = ["wrong_name", "expired", "not_yet_valid", "unknown_ca"]
 

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from tests_host.e2e.test_demo import children_of
-from tools.stage import ROOT
+from tools.repository import ROOT
 
 PATIENCE_S = 60
 COMMANDS = {

@@ -13,9 +13,9 @@ from tests_host.support.mqttdevice import DESIRED, SCOPES, MqttDevice, report
 from tools.cloud import dynsec
 from tools.cloud.brokerlog import BrokerLog, News
 from tools.cloud.brokerprocess import BrokerError
-from tools.cloud.demo import CLIENT_ID, demo_device
+from tools.cloud.demo_device import CLIENT_ID, demo_device
+from tools.cloud.entities import MQTT_SCOPES, Device, Plan
 from tools.cloud.mqttclient import LOST, MqttClient, Refused
-from tools.cloud.nouns import MQTT_SCOPES, Device, Plan
 from tools.cloud.site import Site
 
 NOT_AUTHORIZED, KICKED, TAKEN_OVER, LISTENER_GONE = 0x87, 0x98, 0x8E, 0x8B

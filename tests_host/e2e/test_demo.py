@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.cloud import client
-from tools.stage import ROOT
+from tools.cloud import admin_client
+from tools.repository import ROOT
 
 PATIENCE_S = 60
 
@@ -27,7 +27,7 @@ class Demo:
 
     async def __aenter__(self):
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-u", "-m", "tools.demo", "--connection", str(self.connection),
+            sys.executable, "-u", "-m", "tools", "demo", "--connection", str(self.connection),
             *self._more,
             cwd=ROOT, stdin=self._stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
@@ -85,7 +85,7 @@ async def test_keys_and_a_second_terminal_play_cloud(tmp_path, transport):
         await demo.says("stored command 1")
         os.write(terminal, b"1")
         await demo.says("relay pump on")
-        await asyncio.to_thread(client.call, "set", demo.connection, port="6", value="0")
+        await asyncio.to_thread(admin_client.call, "set", demo.connection, port="6", value="0")
         await demo.says("wants 0.0 on port 6")
         await demo.says("stored command 1: 0.0")
         os.write(terminal, b"q")

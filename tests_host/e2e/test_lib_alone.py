@@ -15,14 +15,20 @@ from pathlib import Path
 import pytest
 
 from tests_host.e2e import test_mqtt5_broker as mqtt
-from tools import package
+from tools.build import package
 from tools.cloud.certs import TestCA
-from tools.cloud.demo import THINGER_CREDENTIAL, THINGER_DEVICE, THINGER_HOST, THINGER_USER, demo_account
+from tools.cloud.demo_device import (
+    THINGER_CREDENTIAL,
+    THINGER_DEVICE,
+    THINGER_HOST,
+    THINGER_USER,
+    demo_account,
+)
 from tools.cloud.dns import DnsServer
 from tools.cloud.ntp import NtpServer
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_server import ThingerServer
-from tools.layers import ROOT
+from tools.repository import ROOT
 
 PAGES = {path.parent.name: path for path in sorted((ROOT / "lib").glob("*/README.md"))}
 HOST = "api.realer.test"

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from tools import interpreter, portable
+from tools.checks import portable
 from tools.cloud.certs import TestCA
 from tools.cloud.dns import DnsServer
 from tools.cloud.ntp import NtpServer
+from tools.env import interpreter
 
 PROBE = portable.ROOT / "tests_host" / "support" / "net_probe.py"
 HOST = "api.realer.test"

@@ -3,7 +3,8 @@
 import asyncio
 import json
 
-from tools.stage import ROOT, Stage
+from tools.fixture.system import Stage
+from tools.repository import ROOT
 
 PUMP, HEATER = 16, 17
 MAIN = (ROOT / "main.py").read_bytes()

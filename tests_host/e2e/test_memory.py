@@ -8,13 +8,14 @@ from functools import partial
 
 import pytest
 
-from tools import cycles, figures_memory
-from tools.cloud.demo import demo_device
-from tools.cloud.nouns import Command, Plan, Sensor, Served
-from tools.stage import ROOT, Stage
+from tools.checks import cycles, figures_memory
+from tools.cloud.demo_device import demo_device
+from tools.cloud.entities import Command, Plan, Sensor, Served
+from tools.fixture.system import Stage
+from tools.repository import ROOT
 
 FILES = {
-    "main.py": (ROOT / "tools/board/probes/heap.py").read_bytes(),
+    "main.py": (ROOT / "tools/virtual_board/probes/heap_probe.py").read_bytes(),
     "device_main.py": (ROOT / "main.py").read_bytes(),
 }
 
@@ -176,7 +177,7 @@ async def test_hundreds_of_pending_states_a_full_outbox_and_a_large_catalog_are_
 @pytest.mark.parametrize("seed", [1, 2, 4])
 async def test_allocation_that_fails_at_random_moments_ends_online(smallest, seed):
     events, device_main = [], FILES["device_main.py"]
-    hog = (ROOT / "tools/board/probes/hog.py").read_bytes()
+    hog = (ROOT / "tools/virtual_board/probes/hog.py").read_bytes()
     orders = json.dumps({"seed": seed, "times": 12}).encode()
     files = {"main.py": hog, "device_main.py": device_main, "hog.json": orders}
     async with Stage(smallest, files=files, on_event=events.append, starved=True) as stage:

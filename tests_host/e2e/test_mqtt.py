@@ -8,9 +8,10 @@ import random
 import pytest
 
 from tools.cloud import mqtt_v1
-from tools.cloud.nouns import Plan
+from tools.cloud.entities import Plan
 from tools.cloud.sessions import mqtt_client_id
-from tools.stage import DEVICE_ID, ROOT, Stage
+from tools.fixture.system import DEVICE_ID, Stage
+from tools.repository import ROOT
 
 SOON = b"""
 from firmware.core import transport_choice

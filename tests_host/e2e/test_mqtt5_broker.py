@@ -18,8 +18,9 @@ import pytest
 from paho.mqtt import publish
 from paho.mqtt.client import MQTTv5
 
-from tools import interpreter, mosquitto, portable
+from tools.checks import portable
 from tools.cloud import certs
+from tools.env import interpreter, mosquitto
 
 PROBE = portable.ROOT / "tests_host" / "support" / "mqtt_probe.py"
 PASSWORD = "test-secret-not-real"

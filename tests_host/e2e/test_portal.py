@@ -9,9 +9,9 @@ import time
 from playwright.async_api import async_playwright
 
 from dnsstub import resolver as dns
-from tools import browser
-from tools.cloud.demo import CLIENT_SECRET
-from tools.stage import SSID, WIFI_PASSWORD, Stage
+from tools.cloud.demo_device import CLIENT_SECRET
+from tools.env import browser
+from tools.fixture.system import SSID, WIFI_PASSWORD, Stage
 
 PORTAL_PASSWORD = "test-portal-password-not-real"
 HOME = "http://192.168.4.1/"

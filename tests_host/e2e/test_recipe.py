@@ -12,8 +12,8 @@ import sys
 import pytest
 
 from tests_host.e2e.test_demo import Demo
-from tools.cloud import client
-from tools.stage import ROOT
+from tools.cloud import admin_client
+from tools.repository import ROOT
 
 PAGE = (ROOT / "docs/demo.md").read_text()
 PATIENCE_S = 90
@@ -97,7 +97,7 @@ async def test_the_recipe_of_a_cloud_and_a_board(tmp_path, unused_tcp_port):
         assert status == 0, said
         async with asyncio.timeout(30):
             while True:
-                state = await asyncio.to_thread(client.call, "show", tmp_path / "cloud/admin.json")
+                state = await asyncio.to_thread(admin_client.call, "show", tmp_path / "cloud/admin.json")
                 if '"1.0"' in str(state).replace("'", '"').partition("reported")[2]:
                     break
                 await asyncio.sleep(0.2)

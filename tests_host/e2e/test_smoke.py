@@ -2,10 +2,10 @@
 
 import pytest
 
-from tools import smoke
-from tools.acts import play
-from tools.smoke import ACTS, APIS, PLAN, main, of, story
-from tools.stage import Stage
+from tools.cli import smoke
+from tools.cli.smoke import ACTS, APIS, PLAN, main, of, story
+from tools.fixture.scenario import play
+from tools.fixture.system import Stage
 
 PROMISED = {
     "micropython",

@@ -3,12 +3,13 @@ a way that keeps the relays waiting. The bound is far from what `make bench` mea
 fault, and far from any deadline, so that a blocking call is.
 """
 
-from tools.cycles import probes
-from tools.stage import ROOT, Stage
+from tools.checks.cycles import probes
+from tools.fixture.system import Stage
+from tools.repository import ROOT
 
 BOUND_MS = 2000
 MAIN = (ROOT / "main.py").read_bytes()
-STALL = (ROOT / "tools/board/probes/stall.py").read_bytes()
+STALL = (ROOT / "tools/virtual_board/probes/stall.py").read_bytes()
 PLANTED = b"""
 import time
 from firmware.device import Device

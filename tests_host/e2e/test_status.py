@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tools.layers import ROOT
-from tools.stage import Stage
+from tools.fixture.system import Stage
+from tools.repository import ROOT
 
 
 def start(*arguments):

@@ -7,9 +7,9 @@ import json
 import aiohttp
 import pytest
 
-from tools.cloud.demo import THINGER_CREDENTIAL, THINGER_PASSWORD
-from tools.smoke_thinger import ACTS, ThingerStage, story
-from tools.thinger_check import main as check
+from tools.cli.smoke_thinger import ACTS, ThingerStage, story
+from tools.cli.thinger_check import main as check
+from tools.cloud.demo_device import THINGER_CREDENTIAL, THINGER_PASSWORD
 
 JSON = {"Content-Type": "application/json;charset=UTF-8", "Accept": "application/json, text/plain, */*"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

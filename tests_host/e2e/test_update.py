@@ -11,11 +11,11 @@ import threading
 import pytest
 from aiohttp import web
 
-from tools import bundle
-from tools.cloud.demo import demo_device
-from tools.cloud.nouns import Command
-from tools.layers import ROOT
-from tools.stage import Stage
+from tools.cli import update_bundle
+from tools.cloud.demo_device import demo_device
+from tools.cloud.entities import Command
+from tools.fixture.system import Stage
+from tools.repository import ROOT
 
 pytestmark = pytest.mark.long
 
@@ -101,7 +101,7 @@ class Field(Stage):
             str(tree),
         ]
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            assert bundle.main(arguments) == 0
+            assert update_bundle.main(arguments) == 0
         assert KEY not in said.getvalue()
 
     def record(self):

@@ -7,8 +7,8 @@ import pty
 import pytest
 
 from tests_host.e2e.test_demo import Demo
-from tools.cloud import client
-from tools.stage import Stage
+from tools.cloud import admin_client
+from tools.fixture.system import Stage
 
 
 @pytest.mark.parametrize("transport", ["https", "mqtt"])
@@ -57,7 +57,7 @@ async def test_the_demos_key_cuts_it(tmp_path):
         os.write(terminal, b"w")
         await demo.says("access point off")
         await asyncio.sleep(0.5)
-        await asyncio.to_thread(client.call, "set", demo.connection, port="6", value="1")
+        await asyncio.to_thread(admin_client.call, "set", demo.connection, port="6", value="1")
         await demo.says("wants 1.0 on port 6")
         await asyncio.sleep(4)
         os.write(terminal, b"w")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tools.board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Chip
-from tools.board.radio import Point
-from tools.board.world import World
+from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Chip
+from tools.virtual_board.plant import World
+from tools.virtual_board.radio import Point
 
 OUT, IN, OPEN_DRAIN = 3, 1, 7
 

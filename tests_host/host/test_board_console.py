@@ -7,9 +7,9 @@ import pytest
 from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from tools import interpreter
-from tools.board.virtual import VirtualBoard
-from tools.board.world import World
+from tools.env import interpreter
+from tools.virtual_board.plant import World
+from tools.virtual_board.virtual import VirtualBoard
 
 pytestmark = pytest.mark.waits
 

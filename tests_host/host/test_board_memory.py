@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from tools.board import memory
-from tools.board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, Chip
-from tools.board.memory import CHAINS, FIRST_AREA, IMAGES, Memory, NoRoomError
-from tools.board.memory_desk import STACK_BACK_MS, MemoryDesk
-from tools.board.world import World
 from tools.cloud.chains import CHAINS as PRESENTED
+from tools.virtual_board import memory
+from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, Chip
+from tools.virtual_board.memory import CHAINS, FIRST_AREA, IMAGES, Memory, NoRoomError
+from tools.virtual_board.memory_desk import STACK_BACK_MS, MemoryDesk
+from tools.virtual_board.plant import World
 
 WANTED = 42_000
 

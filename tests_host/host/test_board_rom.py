@@ -1,18 +1,20 @@
 """The virtual board's ROM partition: what is in it, and that it is as strict as a chip's."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mpremote.romfs import VfsRomWriter
 
-from tools import interpreter, payload, romplan
-from tools.board import rom
-from tools.board.install import Form, install
-from tools.board.virtual import VirtualBoard
-from tools.board.world import World
-from tools.layers import ROOT
+from tools.build import payload, rom_plan
+from tools.env import interpreter
+from tools.repository import ROOT
+from tools.virtual_board import rom_partition
+from tools.virtual_board.install import Form, install
+from tools.virtual_board.plant import World
+from tools.virtual_board.virtual import VirtualBoard
 
 NAMES = st.text("abcxyz._-", min_size=1, max_size=140).filter(lambda name: name.strip("."))
 
@@ -50,23 +52,23 @@ def test_an_image_is_that_of_mpremote(files):
     files = {
         path: data for path, data in files.items() if not any(other.startswith(f"{path}/") for other in files)
     }
-    assert romplan.Image(files).data == packed(files)
+    assert rom_plan.Image(files).data == packed(files)
 
 
 def test_a_filled_partition_has_the_units_and_what_a_test_adds(tmp_path):
-    plain = rom.fill(rom.erased(tmp_path / "rom"), ROOT, {}, {}).read_bytes()
+    plain = rom_partition.fill(rom_partition.erased(tmp_path / "rom"), ROOT, {}, {}).read_bytes()
     units = payload.slot_files(ROOT)
-    assert plain.startswith(romplan.Image(units).data) and len(plain) == romplan.ROM_BYTES
+    assert plain.startswith(rom_plan.Image(units).data) and len(plain) == rom_plan.ROM_BYTES
     more = {"main.py": b"import other", "other.py": b"pass", "certs/ca.der": b"1"}
-    other = rom.fill(rom.erased(tmp_path / "rom"), ROOT, more, {}).read_bytes()
+    other = rom_partition.fill(rom_partition.erased(tmp_path / "rom"), ROOT, more, {}).read_bytes()
     assert b"other.mpy" in other and b"main" not in other[-100:] and b"ca.der" not in other
 
 
 def test_the_partition_of_make_image_holds_two_copies_of_all_units_and_half_as_much_to_grow():
     """Two copies are for updates over the air."""
     code = payload.slot_files(ROOT)
-    assert romplan.chosen(code, payload.conditions(ROOT), [], romplan.ROM_BYTES) == code
-    assert 3 * len(romplan.Image(code).data) <= romplan.ROM_BYTES
+    assert rom_plan.chosen(code, payload.conditions(ROOT), [], rom_plan.ROM_BYTES) == code
+    assert 3 * len(rom_plan.Image(code).data) <= rom_plan.ROM_BYTES
 
 
 def test_the_partition_of_the_port_holds_what_any_configuration_needs_with_updates():
@@ -74,9 +76,9 @@ def test_the_partition_of_the_port_holds_what_any_configuration_needs_with_updat
     code, conditions = payload.slot_files(ROOT), payload.conditions(ROOT)
     sizes = {}
     for row in {row for value in conditions.values() for row in value.split(",")} - {"portal", "update"}:
-        needed = romplan.chosen(code, conditions, [row, "update"], 128 << 10)
-        sizes[row] = -(-len(romplan.Image(needed).data) // romplan.BLOCK)
-    assert max(sizes.values()) <= (128 << 10) // romplan.BLOCK, sizes
+        needed = rom_plan.chosen(code, conditions, [row, "update"], 128 << 10)
+        sizes[row] = -(-len(rom_plan.Image(needed).data) // rom_plan.BLOCK)
+    assert max(sizes.values()) <= (128 << 10) // rom_plan.BLOCK, sizes
 
 
 def test_units_that_are_optional_are_units():
@@ -84,8 +86,8 @@ def test_units_that_are_optional_are_units():
 
 
 def test_the_built_in_modules_are_in_no_partition():
-    folder = rom.built_in().name
-    assert rom.Path(folder, "machine.mpy").is_file() and rom.Path(folder, rom.IMAGE).stat().st_size > 1000
+    folder = Path(rom_partition.built_in().name)
+    assert (folder / "machine.mpy").is_file() and (folder / rom_partition.IMAGE).stat().st_size > 1000
 
 
 def test_the_flash_of_a_board_with_code_in_its_partition_has_what_a_deploy_leaves(tmp_path):
@@ -136,7 +138,7 @@ async def printed(tmp_path, program, partition, count):
 @pytest.mark.waits
 async def test_the_partition_is_flash(tmp_path):
     """Programming without erasing keeps zeros; what lies outside is refused; so is all that only other ports have."""
-    partition = rom.erased(tmp_path / "rom", 8192)
+    partition = rom_partition.erased(tmp_path / "rom", 8192)
     assert await printed(tmp_path, PROGRAM, partition, 8) == [
         "1 (8192, 'romfs') 2 4096 -22", r"b'\xff\x0c0\xff'", r"b'\xff\xff\xff\xff'", r"b'UU\xff'",
         "ESP_ERR_INVALID_ARG", "ESP_ERR_INVALID_ARG", "ESP_ERR_INVALID_SIZE", "ESP_ERR_INVALID_ARG",
@@ -146,7 +148,7 @@ async def test_the_partition_is_flash(tmp_path):
 
 @pytest.mark.waits
 async def test_what_is_mapped_into_memory_cannot_be_written(tmp_path):
-    partition = rom.erased(tmp_path / "rom", 8192)
+    partition = rom_partition.erased(tmp_path / "rom", 8192)
     assert set(await printed(tmp_path, WRITES, partition, 9)) == {"before"}
     assert partition.read_bytes() == b"\xff" * 8192
 

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 
-from tools.board.surroundings import without_time
 from tools.cloud.dns import DnsServer
 from tools.cloud.ntp import NtpServer
+from tools.virtual_board.surroundings import without_time
 
 
 @contextlib.asynccontextmanager

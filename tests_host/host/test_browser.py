@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from tools import browser
+from tools.env import browser
 
 
 @pytest.fixture

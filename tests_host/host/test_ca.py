@@ -1,4 +1,4 @@
-"""`python -m tools.ca`: the right root out of many, and clear words for every way in which a server can be wrong."""
+"""`python -m tools ca`: the right root out of many, and clear words for every way in which a server can be wrong."""
 
 import datetime as dt
 import socket
@@ -15,9 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools import ca
-from tools.cli import Failed
+from tools.cli import ca
 from tools.cloud.certs import TestCA as Authority
+from tools.common import Failed
 
 ROOT = Path(__file__).parents[2]
 

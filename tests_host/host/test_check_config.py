@@ -1,4 +1,4 @@
-"""`python -m tools.check_config FILE`: exit status, words, certificates, privacy."""
+"""`python -m tools check_config FILE`: exit status, words, certificates, privacy."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tools.check_config import problems_of, validate
+from tools.cli.check_config import problems_of, validate
 from tools.cloud.certs import TestCA as CertificateMaker
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ ENV = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
 
 
 def run(file: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tools.check_config", str(file)]
+    command = [sys.executable, "-m", "tools", "check_config", str(file)]
     return subprocess.run(command, cwd=ROOT, env=ENV, capture_output=True, text=True, check=False)
 
 
@@ -342,7 +342,7 @@ def test_a_file_that_others_can_read_is_a_warning(device: Path) -> None:
 def test_colour_only_on_a_terminal(device: Path) -> None:
     assert "\033" not in run(device).stdout
     leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "tools.check_config", str(device)]
+    command = [sys.executable, "-m", "tools", "check_config", str(device)]
     subprocess.run(command, cwd=ROOT, env=ENV, stdout=follower, check=True)
     os.close(follower)
     shown = os.read(leader, 65536).decode()

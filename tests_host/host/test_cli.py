@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests_host.support.terminal import Terminal
-from tools import cli
+from tools import common
 from tools.__main__ import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
@@ -49,15 +49,15 @@ def test_every_command_explains_itself(name, capsys):
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
     assert ended.value.code == 0
-    assert f"tools.{name} " in capsys.readouterr().out
+    assert f"tools {name} " in capsys.readouterr().out
 
 
 def failing(argv):
-    raise cli.Failed("the board [does not] answer", "plug it in")
+    raise common.Failed("the board [does not] answer", "plug it in")
 
 
 def test_a_failure_says_what_and_what_to_do(capsys):
-    assert cli.run(failing, []) == 1
+    assert common.run(failing, []) == 1
     assert capsys.readouterr().err == "error: the board [does not] answer\nplug it in\n"
 
 
@@ -65,7 +65,7 @@ def test_ctrl_c_is_no_traceback(capsys):
     def stopped(argv):
         raise KeyboardInterrupt
 
-    assert cli.run(stopped) == 130
+    assert common.run(stopped) == 130
     assert capsys.readouterr().err == "stopped\n"
 
 
@@ -83,20 +83,19 @@ def on_a_terminal(code: str) -> str:
 
 
 def test_colours_and_bars_only_on_a_terminal(capsys):
-    bar = "from tools import cli\nwith cli.progress(cli.console()) as p: p.add_task('sending', total=1, completed=1)"
+    bar = "from tools import common\nwith common.progress(common.console()) as p:\n"
+    bar += "    p.add_task('sending', total=1, completed=1)"
     assert "sending" in on_a_terminal(bar)
-    assert "\033[31m" in on_a_terminal("from tools import cli\nclass F(cli.Failed): pass\n"
-                                       "def m(a): raise F('x')\ncli.run(m)")  # fmt: skip
-    with cli.progress(cli.console()) as progress:
+    assert "\033[31m" in on_a_terminal("from tools import common\nclass F(common.Failed): pass\n"
+                                       "def m(a): raise F('x')\ncommon.run(m)")  # fmt: skip
+    with common.progress(common.console()) as progress:
         progress.add_task("sending", total=1, completed=1)
     assert capsys.readouterr().out == ""
 
 
 def test_a_reader_that_has_seen_enough_ends_a_command_quietly():
-    script = (
-        "import sys\nfrom tools import cli\ndef m(a):\n    for n in range(99999): {}\nsys.exit(cli.run(m))"
-    )
-    for line in ("print(n)", "cli.console().print(n)"):
+    script = "import sys\nfrom tools import common\ndef m(a):\n    for n in range(99999): {}\nsys.exit(common.run(m))"
+    for line in ("print(n)", "common.console().print(n)"):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with subprocess.Popen([sys.executable, "-c", script.format(line)], cwd=ROOT, **pipes) as process:
             process.stdout.readline()
@@ -108,7 +107,7 @@ def test_a_reader_that_has_seen_enough_ends_a_command_quietly():
 def test_a_reader_that_goes_ends_what_runs_until_ctrl_c_in_order():
     script = """
 import asyncio, sys
-from tools import cli
+from tools import common
 async def work(out):
     try:
         while True:
@@ -117,8 +116,8 @@ async def work(out):
     finally:
         print("in order", file=sys.stderr)
 def m(a):
-    asyncio.run(work(cli.console()))
-sys.exit(cli.run(m))"""
+    asyncio.run(work(common.console()))
+sys.exit(common.run(m))"""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, **pipes) as process:
         process.stdout.readline()
@@ -134,7 +133,7 @@ def test_a_signal_to_end_is_ctrl_c(number, ctrl_c, wait):
     """Also in the background, where a shell has Ctrl-C ignored; a second one does not disturb the orderly end."""
     script = f"""
 import asyncio, os, signal, sys, time
-from tools import cli
+from tools import common
 signal.signal(signal.SIGINT, {"signal.SIG_IGN" if ctrl_c == signal.SIG_IGN else "signal.default_int_handler"})
 def begun():
     print("begun", flush=True)
@@ -148,7 +147,7 @@ def m(a):
         os.kill(os.getpid(), {int(number)})
         time.sleep(0.1)
         print("in order", flush=True)
-sys.exit(cli.run(m))"""
+sys.exit(common.run(m))"""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, **pipes) as process:
         assert process.stdout.readline() == b"begun\n"
@@ -158,10 +157,8 @@ sys.exit(cli.run(m))"""
 
 
 def test_who_must_not_be_ended_by_a_closed_terminal_is_not():
-    script = (
-        "import sys, time\nfrom tools import cli\ndef m(a):\n    print('b', flush=True)\n    time.sleep(1)\n"
-    )
-    script += "    return 0\nsys.exit(cli.run(m))"
+    script = "import sys, time\nfrom tools import common\ndef m(a):\n    print('b', flush=True)\n    time.sleep(1)\n"
+    script += "    return 0\nsys.exit(common.run(m))"
     with subprocess.Popen(
         ["nohup", sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE
     ) as process:
@@ -170,7 +167,9 @@ def test_who_must_not_be_ended_by_a_closed_terminal_is_not():
         assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize("command", [["tools"], ["tools.status"], ["tools.cloud", "set", "6", "1"]])
+@pytest.mark.parametrize(
+    "command", [["tools"], ["tools.cli.board_status"], ["tools", "cloud", "set", "6", "1"]]
+)
 def test_a_python_without_the_packages_says_what_to_do(tmp_path, command):
     venv.create(tmp_path, with_pip=False)
     argv = [str(tmp_path / "bin/python"), "-m", *command]
@@ -195,8 +194,8 @@ def test_a_target_without_what_it_needs_shows_how_it_is_called(target, words):
 
 
 RUN = """
-from tools import cli
-with cli.LongRun("bench", 2, {}) as run:
+from tools import common
+with common.LongRun("bench", 2, {}) as run:
     for name in ("one", "two"):
         run.begins(name)
         run.result({{"figure": name, "value": 1234567, "ok": name == "one"}})

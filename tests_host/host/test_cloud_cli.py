@@ -1,4 +1,4 @@
-"""`python -m tools.cloud` against a running cloud: what it prints, what it changes, how it fails."""
+"""`python -m tools cloud` against a running cloud: what it prints, what it changes, how it fails."""
 
 import asyncio
 import json
@@ -11,9 +11,9 @@ import pytest
 
 from tests_host.support.cloudclient import Client, reading
 from tests_host.support.mqttdevice import MqttDevice
-from tools.cloud import client, show
+from tools.cloud import admin_client, show
 from tools.cloud.__main__ import main
-from tools.cloud.demo import CLIENT_SECRET, demo_device
+from tools.cloud.demo_device import CLIENT_SECRET, demo_device
 from tools.cloud.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,8 +185,8 @@ async def test_only_the_holder_of_the_key_plays_owner(running):
         assert (status, err) == (1, "this is not your cloud\n")
         assert site.model.desired(12345, "6") == "0.0"
         running.file.write_text(json.dumps(found))
-        with pytest.raises(client.Refused, match="no such verb"):
-            await asyncio.to_thread(client.call, "explode", running.file)
+        with pytest.raises(admin_client.Refused, match="no such verb"):
+            await asyncio.to_thread(admin_client.call, "explode", running.file)
 
 
 async def test_a_second_site_keeps_its_connection_file(running):
@@ -215,15 +215,15 @@ def test_every_event_has_a_readable_line():
 
 def test_serve_runs_until_told_and_remembers_in_its_file(tmp_path):
     file, db = tmp_path / "admin.json", tmp_path / "state" / "cloud.sqlite"
-    words = [sys.executable, "-m", "tools.cloud", "--connection", str(file), "serve", "--db", str(db)]
+    words = [sys.executable, "-m", "tools", "cloud", "--connection", str(file), "serve", "--db", str(db)]
     for value in ("1.0", None):
         process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         while "serving" not in process.stdout.readline():
             assert process.poll() is None
         if value:
-            client.call("set", file, port="6", value="on")
-        (device,) = client.call("show", file)
+            admin_client.call("set", file, port="6", value="on")
+        (device,) = admin_client.call("show", file)
         assert device["commands"][0]["value"] == "1.0"
         process.send_signal(signal.SIGINT)
         assert "owner wants 1.0 on port 6" in process.communicate(timeout=20)[0] or not value

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests_host.support.cloudclient import basic, reading
 from tools.cloud import contract
 from tools.cloud.broken_json import BROKEN
-from tools.cloud.demo import demo_device
+from tools.cloud.demo_device import demo_device
 from tools.cloud.faults import Fault, Faults, answer, plan_response
 from tools.cloud.messages import REGISTRY, Response, endpoint_of
 from tools.cloud.model import Model, Request

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests_host.support.cloudclient import Client, basic, reading
-from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, demo_device
+from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, demo_device
 from tools.cloud.model import Command, Device, Model, Plan, Request, Sensor
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from tests_host.support.cloudclient import reading
 from tests_host.support.mqttdevice import DESIRED, SCOPES, MqttDevice, report
 from tools.cloud import contract, mqtt_feed, mqtt_v1
-from tools.cloud.courier import Courier
-from tools.cloud.demo import CLIENT_ID, demo_device
+from tools.cloud.demo_device import CLIENT_ID, demo_device
+from tools.cloud.entities import MQTT_SCOPES
+from tools.cloud.fault_proxy import Courier
 from tools.cloud.faults import Faults
 from tools.cloud.model import Device, Model, MqttOffer, Plan
 from tools.cloud.mqtt_faults import MqttFault, plan
-from tools.cloud.nouns import MQTT_SCOPES
 from tools.cloud.sessions import Message, mqtt_client_id
 
 URL = "mqtts://mqtt.realer.test:8883"

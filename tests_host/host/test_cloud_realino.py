@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests_host.support.cloudclient import basic
-from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, demo_device
+from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, demo_device
 from tools.cloud.faults import Faults, answer
 from tools.cloud.model import Model, Plan, Request, Response
 

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from tests_host.support.cloudclient import basic, reading
 from tools.cloud.certs import TestCA
-from tools.cloud.demo import demo_device
+from tools.cloud.demo_device import demo_device
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.server import CloudServer

@@ -9,7 +9,7 @@ import pytest
 
 from tools.cloud import thinger_wire as wire
 from tools.cloud.certs import TestCA
-from tools.cloud.demo import (
+from tools.cloud.demo_device import (
     THINGER_CREDENTIAL,
     THINGER_DEVICE,
     THINGER_HOST,

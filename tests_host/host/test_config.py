@@ -17,16 +17,16 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from tests_host.support.terminal import Terminal
-from tools import catalog, check_config, wizard
-from tools.cli import Failed
+from tools.cli import check_config, cloud_catalog, wizard
+from tools.cli.config_questions import ABOUT, WORDS, question
+from tools.cli.config_questions import MORE as MORE_ABOUT
+from tools.cli.configure import _letters
 from tools.cloud.certs import TestCA as Authority
-from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, demo_device
+from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, demo_device
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.server import CloudServer
-from tools.config import _letters
-from tools.explained import ABOUT, WORDS, question
-from tools.explained import MORE as MORE_ABOUT
+from tools.common import Failed
 
 ROOT = Path(__file__).parents[2]
 WIFI_PASSWORD = "test-password-not-real"
@@ -254,7 +254,7 @@ def test_a_kind_nobody_can_read_is_said_and_left_out(authority: Authority, tmp_p
     hands = wizard.Wizard(draft, tmp_path, (said := []).append)
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         pipe.send_text("nn")
-        hands._ports([catalog.Port("3", "sensor", "geiger_counter")])
+        hands._ports([cloud_catalog.Port("3", "sensor", "geiger_counter")])
     assert "geiger_counter" in said[0] and draft["sensors"] == []
 
 
@@ -513,7 +513,7 @@ def test_without_a_terminal_it_says_how_else(tmp_path: Path):
 )
 def test_a_cloud_that_does_not_say(authority: Authority, fault: str, words: str):
     with cloud(authority, fault) as server, pytest.raises(Failed, match=words):
-        catalog.read(demo_keys(server), [authority.certificate])
+        cloud_catalog.read(demo_keys(server), [authority.certificate])
 
 
 def demo_keys(server: CloudServer) -> dict[str, str]:
@@ -524,7 +524,7 @@ def demo_keys(server: CloudServer) -> dict[str, str]:
 def test_a_cloud_with_another_certificate_gets_no_keys(authority: Authority, tmp_path: Path):
     with cloud(authority) as server:
         with pytest.raises(Failed, match="does not verify"):
-            catalog.read(demo_keys(server), [Authority(tmp_path).certificate])
+            cloud_catalog.read(demo_keys(server), [Authority(tmp_path).certificate])
         assert server.requests == 0
 
 

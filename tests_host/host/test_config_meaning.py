@@ -13,7 +13,7 @@ from firmware.app import _controller
 from firmware.core.config import validate
 from firmware.core.outbox import Outbox
 from tests_host.support import fakemachine
-from tools import check_config
+from tools.cli import check_config
 from tools.sim.device import demo_config
 
 ROOT = Path(__file__).parents[2]

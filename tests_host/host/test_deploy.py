@@ -11,13 +11,13 @@ from mpremote.transport_serial import SerialTransport
 from rich.console import Console
 from serial import SerialException
 
-from tools import interpreter
-from tools.board.virtual import VirtualBoard
-from tools.board.world import World
-from tools.cli import Failed
-from tools.deploy import deploy, plan
-from tools.layers import ROOT
-from tools.payload import conditions, slot_files, starters
+from tools.build.payload import conditions, slot_files, starters
+from tools.cli.deploy import deploy, plan
+from tools.common import Failed
+from tools.env import interpreter
+from tools.repository import ROOT
+from tools.virtual_board.plant import World
+from tools.virtual_board.virtual import VirtualBoard
 
 pytestmark = pytest.mark.waits
 
@@ -199,7 +199,7 @@ async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
         shutil.copytree(bench.flash, before)
         limit, olds, runs = 0, 0, ""
         interesting = (
-            (ROOT / "tools/board/probes/files.py").stat().st_size
+            (ROOT / "tools/serial/board_files.py").stat().st_size
         )  # what comes first, and changes nothing
         while runs != "runs 2 lib":
             shutil.rmtree(bench.flash)

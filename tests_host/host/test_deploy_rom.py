@@ -10,12 +10,13 @@ import sys
 import pytest
 
 from tests_host.host.test_deploy import BOOT, PATIENCE_S, Bench, CableOut
-from tools import interpreter, romplan
-from tools.board import rom
-from tools.board.virtual import VirtualBoard
-from tools.board.world import World
-from tools.layers import ROOT
-from tools.mpy import compiled
+from tools.build import rom_plan
+from tools.build.mpy import compiled
+from tools.env import interpreter
+from tools.repository import ROOT
+from tools.virtual_board import rom_partition
+from tools.virtual_board.plant import World
+from tools.virtual_board.virtual import VirtualBoard
 
 pytestmark = pytest.mark.waits
 
@@ -32,7 +33,7 @@ used = f()
 print('runs', app.V, app.__file__.split('/')[1], 'in the heap' if used > 4000 else 'in place')
 """
 KB = 1024
-PROBE_BYTES = (ROOT / "tools/board/probes/files.py").stat().st_size
+PROBE_BYTES = (ROOT / "tools/serial/board_files.py").stat().st_size
 """What comes first, and changes nothing."""
 
 
@@ -61,7 +62,7 @@ class RomBench(Bench):
 
     def __init__(self, tmp_path, size=128 * KB):
         super().__init__(tmp_path / "flash")
-        self.rom = rom.erased(tmp_path / "rom", size)
+        self.rom = rom_partition.erased(tmp_path / "rom", size)
         self.board = VirtualBoard(
             self.flash, World(), interpreter.find(), on_line=self.lines.append, rom=self.rom
         )
@@ -78,7 +79,7 @@ class RomBench(Bench):
 
 
 def blocks(image):
-    return -(-len(image.data) // romplan.BLOCK)
+    return -(-len(image.data) // rom_plan.BLOCK)
 
 
 async def test_first_second_and_third_deploy(tmp_path):

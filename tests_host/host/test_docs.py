@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware.core.config_rules import RULES
-from tools import docs
+from tools.checks import docs
 
 ROOT = docs.ROOT
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in docs.pages()}
@@ -213,7 +213,7 @@ def test_every_message_of_troubleshooting_is_one_of_the_firmware():
 
 
 def test_every_outcome_of_a_deploy_is_one_of_the_command():
-    said = (ROOT / "tools/outcome.py").read_text(encoding="utf-8")
+    said = (ROOT / "tools/serial/boot_report.py").read_text(encoding="utf-8")
     (table,) = re.findall(
         r"^\| outcome .*?\n\n", PAGES["docs/deploy-and-updates.md"], re.MULTILINE | re.DOTALL
     )

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tools import interpreter, stock
-from tools.cloud.demo import CLIENT_SECRET
-from tools.stage import ROOT, WIFI_PASSWORD, Stage
+from tools.cloud.demo_device import CLIENT_SECRET
+from tools.env import interpreter, stock
+from tools.fixture.system import WIFI_PASSWORD, Stage
+from tools.repository import ROOT
 
 pytestmark = pytest.mark.waits
 

@@ -1,4 +1,4 @@
-"""`python -m tools.flash`: what is no image is refused before anything is erased; the real esptool writes the rest."""
+"""`python -m tools flash`: what is no image is refused before anything is erased; the real esptool writes the rest."""
 
 import subprocess
 import sys
@@ -9,8 +9,10 @@ import pytest
 
 from tests_host.support import esp_rom
 from tests_host.support.esp_rom import Rom, image, micropython, program
-from tools import esp_image, flash, ports
-from tools.cli import Failed
+from tools.build import esp_image
+from tools.cli import flash
+from tools.common import Failed
+from tools.serial import ports
 
 ROOT = Path(__file__).parents[2]
 WRITES = {esp_rom.ERASE_ALL, esp_rom.FLASH_BEGIN, esp_rom.DEFLATE_BEGIN}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import interpreter, portable
+from tools.checks import portable
+from tools.env import interpreter
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROBE = ROOT / "tests_host/support/flash_probe.py"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import aptroot, interpreter
-from tools.aptroot import AptError, Source
+from tools.env import aptroot, interpreter
+from tools.env.aptroot import AptError, Source
 
 needs_apt = pytest.mark.skipif(
     not (shutil.which("apt-get") and shutil.which("dpkg-deb")),

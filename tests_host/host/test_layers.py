@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import layers
+from tools.checks import layers
 
 GOOD = {
     "boot.py": "import json, machine\ntry:\n    print(json.loads('1'))\nexcept ValueError:\n    machine.reset()\n",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import aptroot, mosquitto
-from tools.mosquitto import MosquittoError
+from tools.env import aptroot, mosquitto
+from tools.env.mosquitto import MosquittoError
 
 PLUGIN = "mosquitto_dynamic_security.so"
 
@@ -38,7 +38,7 @@ def test_one_in_the_cache_is_found(tmp_path):
     ("version", "plugin"), [("1.6.15", f"lib/{PLUGIN}"), ("2.0.18", ""), ("two", f"lib/{PLUGIN}")]
 )
 def test_one_that_will_not_do_is_not_taken(tmp_path, version, plugin):
-    with pytest.raises(MosquittoError, match=r"python -m tools\.mosquitto --fetch"):
+    with pytest.raises(MosquittoError, match=r"python -m tools\.env\.mosquitto --fetch"):
         mosquitto.find(tmp_path / "cache", str(put(tmp_path / "usr", version, plugin)))
 
 

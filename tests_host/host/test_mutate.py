@@ -4,8 +4,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from tools import mutate
-from tools.layers import ROOT
+from tools.checks import mutate
+from tools.repository import ROOT
 
 FAILS = ("-c", "raise SystemExit(1)")
 PASSES = ("-c", "")

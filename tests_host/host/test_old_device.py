@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests_host.support.node_device import NodeDevice
-from tools import payload, wasm
+from tools.build import payload
 from tools.cloud.certs import TestCA
-from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
+from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, demo_device
 from tools.cloud.model import Model
+from tools.env import wasm
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OLDEST = wasm.versions()[0]

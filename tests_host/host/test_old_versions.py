@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import portable, wasm
+from tools.checks import portable
+from tools.env import wasm
 
 OLDEST = wasm.versions()[0]
 SHARES = 4
@@ -162,7 +163,7 @@ def test_the_list_of_packages_names_exact_versions_and_no_registry():
 
 def test_without_node_one_sentence_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(wasm.NodeError, match=r"python -m tools\.wasm --fetch.*node.*npm"):
+    with pytest.raises(wasm.NodeError, match=r"python -m tools\.env\.wasm --fetch.*node.*npm"):
         wasm.node(tmp_path)
     with pytest.raises(wasm.NodeError, match="fetch"):
         wasm.build(OLDEST, tmp_path)

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests_host.support import esp_rom
-from tools import image, interpreter, package
-from tools.board.virtual import VirtualBoard
-from tools.board.world import World
-from tools.cli import Failed
-from tools.layers import ROOT
+from tools.build import package
+from tools.cli import image
+from tools.common import Failed
+from tools.env import interpreter
+from tools.repository import ROOT
+from tools.virtual_board.plant import World
+from tools.virtual_board.virtual import VirtualBoard
 
 PATIENCE_S = 120
 

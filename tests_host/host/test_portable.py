@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import interpreter, portable
+from tools.checks import portable
+from tools.env import interpreter
 
 find = cache(interpreter.find)
 

@@ -11,8 +11,8 @@ import pytest
 from serial import SerialException
 
 from tests_host.host.test_flash import port
-from tools import ports, rawrepl
-from tools.cli import Failed
+from tools.common import Failed
+from tools.serial import ports, raw_repl
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def pseudo_terminal():
     ],
 )
 def test_a_port_that_is_none(name, words):
-    with pytest.raises(Failed, match=words) as failed, rawrepl.opened(name):
+    with pytest.raises(Failed, match=words) as failed, raw_repl.opened(name):
         pass
     assert failed.value.do
     with pytest.raises(Failed, match=words):
@@ -60,9 +60,9 @@ def test_a_serial_port_has_one_user(pseudo_terminal):
     with ports.opened(pseudo_terminal, 115200):
         with pytest.raises(Failed, match="another program uses"):
             ports.opened(pseudo_terminal, 115200)
-        with pytest.raises(Failed, match="another program uses"), rawrepl.opened(pseudo_terminal):
+        with pytest.raises(Failed, match="another program uses"), raw_repl.opened(pseudo_terminal):
             pass
-    with rawrepl.opened(pseudo_terminal), pytest.raises(Failed, match="another program uses"):
+    with raw_repl.opened(pseudo_terminal), pytest.raises(Failed, match="another program uses"):
         ports.opened(pseudo_terminal, 115200)
 
 
@@ -107,9 +107,12 @@ class Mute:
     ],
 )
 def test_a_board_that_was_never_reached_is_told_from_one_that_was_lost(monkeypatch, words, what, do):
-    monkeypatch.setattr(rawrepl, "_STOP_S", 0.5)
-    monkeypatch.setattr(rawrepl, "_PATIENCE_S", 0.5)
-    with Mute(words) as mute, rawrepl.opened(mute.url) as transport:
-        with pytest.raises(Failed, match=what) as failed, rawrepl.stopped(transport, "It keeps what it had."):
+    monkeypatch.setattr(raw_repl, "_STOP_S", 0.5)
+    monkeypatch.setattr(raw_repl, "_PATIENCE_S", 0.5)
+    with Mute(words) as mute, raw_repl.opened(mute.url) as transport:
+        with (
+            pytest.raises(Failed, match=what) as failed,
+            raw_repl.stopped(transport, "It keeps what it had."),
+        ):
             pytest.fail("there is no board")
         assert do in failed.value.do and "keeps" not in failed.value.do

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from netio.errors import NetError
 from tests_host.support.mqttdevice import SCOPES, MqttDevice, report
 from tests_host.support.scripted import FakeClock
-from tools.cloud.demo import demo_device
+from tools.cloud.demo_device import demo_device
+from tools.cloud.entities import MQTT_SCOPES
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model, Plan
 from tools.cloud.mqttclient import Refused
-from tools.cloud.nouns import MQTT_SCOPES
 from tools.sim import mqttwire as wire
 from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tools import linkcache, payload, sizes
-from tools.linker import Program
-from tools.mpy import compiled
+from tools.build import bundle_cache, payload, sizes
+from tools.build.bundler import Program
+from tools.build.mpy import compiled
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def rows() -> dict[str, sizes.Row]:
 
 
 def test_a_row_counts_what_stays_and_the_largest_that_is_loaded_together(rows):
-    linked = {name: len(code) for name, code in linkcache.linked(sizes.ROOT).items()}
+    linked = {name: len(code) for name, code in bundle_cache.linked(sizes.ROOT).items()}
     found = rows["realer-https"]
     starters = {name: len(compiled(sizes.ROOT / name)) for name in ("boot.py", "main.py")}
     stays = starters | {name: linked[name] for name in ("firmware/device.mpy", "firmware/links/polling.mpy")}
@@ -107,8 +107,10 @@ def test_every_unit_is_counted_somewhere_or_is_loaded_only_for_who_wants_it(rows
     counted = set(sizes.ON_DEMAND)
     for found in rows.values():
         counted |= found.stays.keys() | set().union(*found.moments)
-    units = {name for name in linkcache.linked(sizes.ROOT) if name.endswith(".mpy")}  # texts are in no memory
-    assert counted - {"boot.py", "main.py"} == units, "say in tools/sizes.py when"
+    units = {
+        name for name in bundle_cache.linked(sizes.ROOT) if name.endswith(".mpy")
+    }  # texts are in no memory
+    assert counted - {"boot.py", "main.py"} == units, "say in tools/build/sizes.py when"
 
 
 def test_a_configuration_gets_the_units_that_its_row_loads(rows):

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import stock
-from tools.bootstrap import ROOT, pinned
+from tools.env import stock
+from tools.env.setup_venv import pinned
+from tools.repository import ROOT
 
 
 def test_what_was_fetched_is_what_is_pinned():

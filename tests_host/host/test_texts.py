@@ -4,8 +4,9 @@ import subprocess
 
 import pytest
 
-from tools import interpreter, texts
-from tools.mpy import compiled
+from tools.build import texts
+from tools.build.mpy import compiled
+from tools.env import interpreter
 
 HOME = "firmware.device"
 LINK = "firmware.links.x"

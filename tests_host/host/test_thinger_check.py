@@ -6,18 +6,19 @@ import threading
 
 import pytest
 
-from tools import cli, thinger_check
+from tools import common
+from tools.cli import thinger_check
 from tools.cloud import thinger_wire as wire
 from tools.cloud.certs import TestCA
-from tools.cloud.demo import (
+from tools.cloud.demo_device import (
     THINGER_CREDENTIAL,
     THINGER_DEVICE,
     THINGER_USER,
     demo_account,
 )  # fmt: skip
+from tools.cloud.thinger_client import Account, NoAnswer
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_server import ThingerServer
-from tools.thinger_rest import Account, NoAnswer
 
 LOGIN = wire.frame("CONNECT", sid=1, payload=[THINGER_USER, THINGER_DEVICE, THINGER_CREDENTIAL])
 
@@ -45,7 +46,7 @@ def check(server, monkeypatch, capsys):
         monkeypatch.setenv("THINGER_TOKEN", given)
         options = ["--url", url or f"https://localhost:{server.rest_port}", "--user", THINGER_USER]
         options += ["--device", THINGER_DEVICE, *(["--ca", str(server.certs.pem)] if ca else []), *more]
-        status = cli.run(thinger_check.main, options)
+        status = common.run(thinger_check.main, options)
         said = "".join(capsys.readouterr())
         assert given not in said
         return status, said

@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tools.layers import ROOT
-from tools.typecheck.__main__ import check
+from tools.checks.typecheck.__main__ import check
+from tools.repository import ROOT
 
 BOTH = {"oldest", "newest"}
 OLDEST = {"oldest"}
@@ -196,8 +196,8 @@ HOST_FAULTS = {
 HOST_SOUND = {
     "firmware/part.py": "import machine\n\n\nclass Part:\n    there = machine.Pin(1)\n",
     "tools/sound.py": "from firmware.part import Part\n\n\ndef f(part: Part) -> object:\n    return part.there\n",
-    "tools/board/shims/machine.py": "def f(a):\n    return absent\n",
-    "tools/doctor/board.py": "def f(a):\n    return absent\n",
+    "tools/virtual_board/shims/machine.py": "def f(a):\n    return absent\n",
+    "tools/doctor/board_check.py": "def f(a):\n    return absent\n",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import interpreter
+from tools.env import interpreter
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPT = ROOT / "tests_host" / "support" / "update_cut.py"

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from firmware.runtime import control_loop
-from tools.cloud.demo import CLIENT_SECRET
+from tools.cloud.demo_device import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD, SimDevice, demo_config
 from tools.sim.loop import VirtualLoop
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tools.cloud.demo import demo_device
+from tools.cloud.demo_device import demo_device
 from tools.cloud.model import Model, Plan
 from tools.sim.device import DEVICE_ID, SimDevice, demo_config
 

@@ -9,9 +9,9 @@ import pytest
 from firmware.core.command import CommandState
 from firmware.core.config import validate
 from firmware.core.output import Output
+from tools.checks.simulate import PACE, main, simulate
 from tools.sim.chaos import KINDS
 from tools.sim.settings import GENERATIONS, drawn
-from tools.simulate import PACE, main, simulate
 
 
 @pytest.fixture(autouse=True)
@@ -74,4 +74,4 @@ def test_a_finding_is_told_with_its_story_and_how_to_play_it_again(monkeypatch, 
     assert main(["--full", "--seeds", "1..3", "--hours", "6", "--jobs", "1"]) == 1
     told = capsys.readouterr().out
     assert "on although its interlock forbids it" in told and "fault " in told and "  device: " in told
-    assert "again: python -m tools.simulate --seeds 1 --hours 6 --full" in told
+    assert "again: python -m tools simulate --seeds 1 --hours 6 --full" in told

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests_host.support.scripted import ScriptedVisitor
-from tools.cloud.demo import CLIENT_SECRET
+from tools.cloud.demo_device import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD
 
 

@@ -13,7 +13,7 @@ from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
 from firmware.version import VERSION
 from tests_host.support.linkbench import HELD, IOT_POLLING, POLLING, REST_S, RealerBench, named
-from tools.cloud.demo import DEVICE_ID
+from tools.cloud.demo_device import DEVICE_ID
 from tools.cloud.model import Command, Model, Plan, Request, Response, Sensor
 from tools.sim.device import POWER_UP_UTC
 

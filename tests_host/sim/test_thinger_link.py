@@ -10,7 +10,7 @@ import pytest
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.models import Desired
 from tests_host.support.linkbench import REST_S, ThingerBench, misbehave
-from tools.cloud.demo import THINGER_HOST
+from tools.cloud.demo_device import THINGER_HOST
 
 
 @pytest.fixture

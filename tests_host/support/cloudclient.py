@@ -7,7 +7,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET
+from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET
 from tools.cloud.model import Model, Request, Response
 
 FORM = "application/x-www-form-urlencoded"

@@ -19,8 +19,7 @@ from firmware.core.errors import AuthError, LinkError
 from firmware.core.models import EPOCH, Report, number
 from firmware.runtime.clock import Clock
 from firmware.runtime.store import Store
-from tools.board.world import World
-from tools.cloud.demo import (
+from tools.cloud.demo_device import (
     CLIENT_SECRET,
     DEVICE_ID,
     THINGER_CREDENTIAL,
@@ -37,6 +36,7 @@ from tools.sim.board import SimBoard, SimRadio
 from tools.sim.broker import SimBroker
 from tools.sim.device import POWER_UP_UTC, WRAP_SOON_MS, demo_config, thinger_config
 from tools.sim.net import SimNet
+from tools.virtual_board.plant import World
 
 REST_S = 20.5  # a verb with nothing to do comes back within this
 REQUEST_S = 70.0  # one request at its longest: connect, handshake, head, body

@@ -9,7 +9,7 @@ import json
 import sys
 import time
 
-sys.path.append(sys.argv[1] + "/tools/board/probes")
+sys.path.append(sys.argv[1] + "/tools/virtual_board/probes")
 
 from seams import Clock, Here
 

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from tests_host.support.cloudclient import Client
+from tools.cloud.entities import MQTT_SCOPES
 from tools.cloud.model import Request, Response
 from tools.cloud.mqttclient import MqttClient
-from tools.cloud.nouns import MQTT_SCOPES
 
 DESIRED = "iot:mqtt:desired:read"
 SCOPES = ("iot:catalog:read", "iot:feed-data:write", *MQTT_SCOPES, DESIRED)

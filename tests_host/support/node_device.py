@@ -18,17 +18,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests_host.support.node_net import Net
-from tools import wasm
-from tools.board.chip import HARD_RESET, PWRON_RESET, WDT_RESET, Chip
-from tools.board.world import World
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
+from tools.env import wasm
 from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
+from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, WDT_RESET, Chip
+from tools.virtual_board.plant import World
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = ROOT / "tests_host" / "node" / "device.mjs"
-SHIMS = ROOT / "tools" / "board" / "shims"
+SHIMS = ROOT / "tools" / "virtual_board" / "shims"
 POWER_UP_UTC = 1795300000
 WRAP_SOON_MS = 2**30 - 20_000
 """The device's count of milliseconds at power-on: it wraps in the middle of every story."""

@@ -1,4 +1,4 @@
-"""Play cloud: `python -m tools.cloud serve`, and from another terminal `python -m tools.cloud set 6 1`.
+"""Play cloud: `python -m tools cloud serve`, and from another terminal `python -m tools cloud set 6 1`.
 
 Exit status: 0 done, 1 refused (the message says why), 2 wrong usage, 3 no cloud is running here.
 """
@@ -15,18 +15,20 @@ from typing import Any
 
 from rich.console import Console
 
-from tools import bundle, cli, ports
-from tools.cloud import client, show
+from tools import common
+from tools.cli import update_bundle
+from tools.cloud import admin_client, show
 from tools.cloud.broker import MODES as BROKER_MODES
 from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.certs import KINDS
-from tools.cloud.demo import CA_FILE, KEYS, UPDATE_PORT, demo_config, demo_device, update_command
+from tools.cloud.demo_device import CA_FILE, KEYS, UPDATE_PORT, demo_config, demo_device, update_command
 from tools.cloud.dns import MODES as DNS_MODES
+from tools.cloud.entities import Plan
 from tools.cloud.faults import ENDPOINTS
-from tools.cloud.nouns import Plan
 from tools.cloud.ntp import MODES as NTP_MODES
 from tools.cloud.site import Site, write_private
-from tools.mosquitto import MosquittoError
+from tools.env.mosquitto import MosquittoError
+from tools.serial import ports
 
 _BUNDLES = "https://api.realer.test:8443"
 """Where its device looks for bundles: python -m tools bundle --serve --listen 8443 --out FOLDER."""
@@ -36,13 +38,13 @@ _SWITCH = {"on": True, "off": False}
 def main(argv: list[str] | None = None) -> int:
     options = vars(_parser().parse_args(argv))
     verb, file, as_json = options.pop("verb"), options.pop("connection"), options.pop("json")
-    console = cli.console()
+    console = common.console()
     if verb == "serve":
-        client.only_one(file)
+        admin_client.only_one(file)
         try:
             asyncio.run(_serve(console, file, **options))
         except (BrokerError, MosquittoError) as error:
-            raise cli.Failed(str(error)) from None
+            raise common.Failed(str(error)) from None
         except OSError as error:
             raise ports.taken(options["port"], error) from None
         return 0
@@ -54,14 +56,14 @@ def main(argv: list[str] | None = None) -> int:
     elif verb == "faults":
         arguments = {"clear": arguments["clear"] == "clear"}
     try:
-        result = client.call(verb, file, **{k: v for k, v in arguments.items() if v is not None})
-    except client.NoCloud:
+        result = admin_client.call(verb, file, **{k: v for k, v in arguments.items() if v is not None})
+    except admin_client.NoCloud:
         print(
-            "no cloud is running here; start one with make demo, or python -m tools.cloud serve",
+            "no cloud is running here; start one with make demo, or python -m tools cloud serve",
             file=sys.stderr,
         )
         return 3
-    except client.Refused as error:
+    except admin_client.Refused as error:
         print(error, file=sys.stderr)
         return 1
     if as_json:
@@ -107,7 +109,7 @@ async def _serve(
             console.print(f"{name:13} {value}", markup=False)
         config = demo_config(addresses, "auto" if mqtt and not update else "https")
         if update:
-            config["update"] = {"pin_port": UPDATE_PORT, "url": _BUNDLES, "key": bundle.new_key()}
+            config["update"] = {"pin_port": UPDATE_PORT, "url": _BUNDLES, "key": update_bundle.new_key()}
         made = _configuration(file.parent, config, site.certs.certificate)
         console.print(f"a configuration with all this, for any board: {made}", markup=False)
         console.print("serving; end with Ctrl-C")
@@ -125,12 +127,12 @@ def _configuration(folder: Path, config: dict[str, Any], root: bytes) -> Path:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.cloud",
+        prog="python -m tools cloud",
         description="The simulated Realer cloud: run one, or play with the one that runs here, such as the demo's.",
         epilog="Exit status: 0 done, 1 refused, 2 wrong usage, 3 no cloud is running here.",
     )
     parser.add_argument(
-        "--connection", type=Path, default=client.CONNECTION_FILE, help="connection file of the cloud"
+        "--connection", type=Path, default=admin_client.CONNECTION_FILE, help="connection file of the cloud"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -203,4 +205,4 @@ def _world_verbs(verbs: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(common.run(main))

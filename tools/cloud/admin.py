@@ -1,4 +1,4 @@
-"""The owner's hand on a running cloud: a plain HTTP endpoint on loopback, for `python -m tools.cloud` and the demo.
+"""The owner's hand on a running cloud: a plain HTTP endpoint on loopback, for `python -m tools cloud` and the demo.
 
 Owns one table of verbs. A call is POST / with {"verb": ..., arguments}, answered {"result": ...} or {"error": text}.
 Refuses callers that do not know the key of the connection file, which only this user can read.
@@ -17,9 +17,9 @@ from aiohttp import web
 from tools.cloud import dns, ntp
 from tools.cloud.broker import Broker
 from tools.cloud.dns import DnsServer
+from tools.cloud.entities import Command, Sensor
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
-from tools.cloud.nouns import Command, Sensor
 from tools.cloud.ntp import NtpServer
 from tools.cloud.server import CloudServer
 

@@ -19,14 +19,14 @@ from tools.cloud.brokerlog import News
 from tools.cloud.brokerprocess import BrokerError, MosquittoProcess
 from tools.cloud.certs import TestCA
 from tools.cloud.claim import claim, number
-from tools.cloud.courier import Courier
+from tools.cloud.entities import Credential
+from tools.cloud.fault_proxy import Courier
 from tools.cloud.faults import Faults
 from tools.cloud.messages import Request
 from tools.cloud.model import Model
 from tools.cloud.mqtt_faults import Timed
 from tools.cloud.mqtt_v1 import topics
 from tools.cloud.mqttclient import NOBODY_LISTENS, MqttClient
-from tools.cloud.nouns import Credential
 from tools.cloud.sessions import Message
 
 MODES = ("down", "up", "restart", "freeze", "thaw")

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import mosquitto
 from tools.cloud.brokerlog import BrokerLog, News
+from tools.env import mosquitto
 
 _CONFIG = """\
 {user}listener {port} 127.0.0.1

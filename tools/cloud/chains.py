@@ -17,7 +17,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-KEYS = Path(__file__).resolve().parent.parent.parent / ".cache" / "certs" / "keys"
+from tools.repository import ROOT
+
+KEYS = ROOT / ".cache" / "certs" / "keys"
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _CURVES = {"p256": ec.SECP256R1, "p384": ec.SECP384R1}
 
@@ -41,7 +43,7 @@ CHAINS = {
     "rsa2048": Chain("rsa2048", ("rsa2048",), "rsa4096"),
     "rsa2048-cross": Chain("rsa2048", ("rsa2048",), "rsa4096", cross=True),
 }
-"""By name, from the shortest to the longest; `tools/board/memory.py` knows what each costs a chip."""
+"""By name, from the shortest to the longest; `tools/virtual_board/memory.py` knows what each costs a chip."""
 
 
 def key(kind: str, role: str) -> Key:

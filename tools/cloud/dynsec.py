@@ -12,8 +12,8 @@ import json
 import secrets
 from typing import Any, NamedTuple
 
+from tools.cloud.entities import Credential
 from tools.cloud.mqtt_v1 import Topics
-from tools.cloud.nouns import Credential
 
 CONTROL = "$CONTROL/dynamic-security/v1"
 ANSWERS = CONTROL + "/response"

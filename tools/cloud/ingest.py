@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.cloud.nouns import Command
+from tools.cloud.entities import Command
 from tools.cloud.owner import desired_number
 from tools.cloud.state import CloudState
 

@@ -1,6 +1,6 @@
 """The simulated Realer cloud as one pure model: requests in, responses out, time passed in.
 
-Owns the route from a request to the words of an API generation (`oauth.py`, `iot_v1.py`; a new generation is one
+Owns the route from a request to the words of an API generation (`oauth_server.py`, `iot_v1.py`; a new generation is one
 more file with an `answer`), and from a new desired value to the broker (`mqtt_feed.py`). What the cloud knows is in
 `state.py`.
 Refuses sockets, clocks and faults: `now` is unix seconds, misbehaviour is added outside by `faults.py`.
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from email.utils import formatdate
 
-from tools.cloud import contract, iot_v1, mqtt_feed, oauth, realino
+from tools.cloud import contract, iot_v1, mqtt_feed, oauth_server, realino_v1
+from tools.cloud.entities import Command, Device, MqttOffer, Plan, Sensor, Served
 from tools.cloud.messages import OAuthRefusal, Refusal, Request, Response, to_json
-from tools.cloud.nouns import Command, Device, MqttOffer, Plan, Sensor, Served
 from tools.cloud.state import CloudState
 
 __all__ = ["Command", "Device", "Model", "MqttOffer", "Plan", "Request", "Response", "Sensor", "Served"]
@@ -36,12 +36,12 @@ class Model(CloudState):
             headers = {}
             if refusal.status == 429 and self.plan.retry_after:
                 headers["Retry-After"] = str(max(1, round(self.plan.min_interval_s)))
-            if request.path.startswith(realino.PREFIX):
-                return realino.refused(refusal, headers), "realino-error-response"
+            if request.path.startswith(realino_v1.PREFIX):
+                return realino_v1.refused(refusal, headers), "realino-error-response"
             body = {"code": refusal.code, "error": refusal.error(), "request_id": self.new_request_id()}
             return Response(refusal.status, headers, to_json(body)), "http-error-response"
         except OAuthRefusal as refusal:
-            return oauth.refused(refusal, self.new_request_id()), "oauth-error-response"
+            return oauth_server.refused(refusal, self.new_request_id()), "oauth-error-response"
 
     def _route(self, request: Request, now: float) -> tuple[Response, str]:
         if "?" in request.path:
@@ -51,8 +51,12 @@ class Model(CloudState):
         path = request.path.split("?")[0]
         if not path.isascii():
             path = ""
-        for prefix, generation in (("/oauth/", oauth), ("/iot/v1/", iot_v1), (realino.PREFIX, realino)):
-            if path.startswith(prefix) and (self.served.iot or generation is realino):
+        for prefix, generation in (
+            ("/oauth/", oauth_server),
+            ("/iot/v1/", iot_v1),
+            (realino_v1.PREFIX, realino_v1),
+        ):
+            if path.startswith(prefix) and (self.served.iot or generation is realino_v1):
                 return generation.answer(self, request, path, now)
         if self.served.iot:
             self.violation(now, request, "unknown path")

@@ -12,10 +12,10 @@ import time
 from typing import Any
 
 from tools.cloud import contract
+from tools.cloud.entities import Command
 from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import REGISTRY, Request, to_json
 from tools.cloud.mqtt_v1 import acks_topic, parse_feed_topic, route_id, route_topic
-from tools.cloud.nouns import Command
 from tools.cloud.owner import desired_id
 from tools.cloud.sessions import Message, mqtt_client_id
 from tools.cloud.state import CloudState

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tools.cloud.nouns import Command, Device, Sensor, decimal_text
-from tools.cloud.store import Store
+from tools.cloud.database import Store
+from tools.cloud.entities import Command, Device, Sensor, decimal_text
 
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?")
 

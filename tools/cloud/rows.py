@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.cloud.nouns import Command, Sensor
+from tools.cloud.entities import Command, Sensor
 
 _FIELDS = {
     "command": ("id", "value", "value_type", "kind", "pin_port"),

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from tools.cloud.nouns import Credential, MqttOffer, Plan
-from tools.cloud.store import Store, digest
+from tools.cloud.database import Store, digest
+from tools.cloud.entities import Credential, MqttOffer, Plan
 
 _PUBLIC_ID = re.compile("cdv_[0-9A-Za-z]{26}")
 

@@ -1,6 +1,6 @@
 """A whole simulated outside world: cloud over HTTPS, DNS, SNTP, the owner's side, a real MQTT broker, Thinger.io.
 
-Owns the composition and the connection file that lets `python -m tools.cloud` find a running one. Refuses to know the
+Owns the composition and the connection file that lets `python -m tools cloud` find a running one. Refuses to know the
 device: it only offers addresses.
 """
 
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tools.cloud.admin import Admin
+from tools.cloud.admin_client import CONNECTION_FILE
 from tools.cloud.broker import Broker
 from tools.cloud.certs import TestCA
-from tools.cloud.client import CONNECTION_FILE
-from tools.cloud.demo import demo_account
+from tools.cloud.demo_device import demo_account
 from tools.cloud.dns import DnsServer
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model, Plan

@@ -11,11 +11,11 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from tools.cloud.database import Store
+from tools.cloud.entities import Plan, Served
 from tools.cloud.messages import Refusal, Request
-from tools.cloud.nouns import Plan, Served
 from tools.cloud.owner import Owner
 from tools.cloud.sessions import Sessions
-from tools.cloud.store import Store
 
 Event = dict[str, Any]
 

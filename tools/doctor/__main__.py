@@ -1,4 +1,4 @@
-"""`python -m tools.doctor [--port PORT]`: a checklist on the board, made with the libraries of its own image.
+"""`python -m tools doctor [--port PORT]`: a checklist on the board, made with the libraries of its own image.
 
 Owns: reaching the board (the real mpremote), colours, and the exit status: 0 no problem, 1 problems or no board. The
 firmware is stopped, outputs safe, and started again afterwards. The checks are those of `board.py`, `wifi.py` and
@@ -13,9 +13,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import cli, ports, rawrepl
+from tools import common
+from tools.serial import ports, raw_repl
 
-_CHECKS = [Path(__file__).with_name(name) for name in ("board.py", "wifi.py", "network.py")]
+_CHECKS = [Path(__file__).with_name(name) for name in ("board_check.py", "wifi_check.py", "network_check.py")]
 _SILENCE_S = 120  # no single check takes as long
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _UNREACHABLE = """\
@@ -38,17 +39,17 @@ class _Lines:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.doctor",
+        prog="python -m tools doctor",
         description="Check network, time, certificates and pins, on the board itself. The firmware is restarted.",
     )
     parser.add_argument(
         "--port", help="serial port, or socket://host:port; default: the only one that is plugged in"
     )
     port = ports.choose(parser.parse_args(argv).port)
-    console = cli.console()
+    console = common.console()
     console.print(f"asking the board at {port}; this may take a minute")
     lines = _Lines(lambda line: console.print(line, style=_STYLES.get(line.split(" ")[0], "")))
-    with rawrepl.opened(port) as transport, rawrepl.stopped(transport):
+    with raw_repl.opened(port) as transport, raw_repl.stopped(transport):
         for check in _CHECKS:
             _, error = transport.exec_raw(check.read_text(), timeout=_SILENCE_S, data_consumer=lines.feed)
             lines.feed(error)
@@ -56,9 +57,9 @@ def main(argv: list[str] | None = None) -> int:
         match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes?, (\d+) problems?", line))
     ]
     if not tally:
-        raise cli.Failed("the checklist did not come to its end", _UNREACHABLE)
+        raise common.Failed("the checklist did not come to its end", _UNREACHABLE)
     return 1 if int(tally[-1][1]) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(common.run(main))

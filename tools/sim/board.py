@@ -1,7 +1,7 @@
 """The board seam of the firmware over a simulated world, without a chip in between.
 
 Owns what `firmware/drivers` owns on the device: levels, readings, the watchdog, the clock that survives a reset. The
-chip's own refusals (ADC2, input-only pins) belong to the virtual board of `tools/board`, which runs the real drivers.
+chip's own refusals (ADC2, input-only pins) belong to `tools/virtual_board`, which runs the real drivers.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from firmware.core.errors import DriverError
 from firmware.runtime.wifi_joining import WifiJoining
-from tools.board.radio import Point as OnAir
-from tools.board.world import World
+from tools.virtual_board.plant import World
+from tools.virtual_board.radio import Point as OnAir
 
 
 class SimBoard:

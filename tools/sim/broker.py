@@ -12,11 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tools.cloud.courier import Courier
+from tools.cloud.entities import Credential
+from tools.cloud.fault_proxy import Courier
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.mqtt_faults import Timed
-from tools.cloud.nouns import Credential
 from tools.cloud.sessions import Message
 from tools.sim.mqttsession import KICKED, SHUTDOWN, TAKEN_OVER, Connection, Kept
 

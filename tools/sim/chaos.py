@@ -1,7 +1,7 @@
 """What can go wrong around a device in virtual time: one function for each kind of fault, all drawn from one seed.
 
 Owns the kinds. A kind begins its fault on the device and returns what ends it; everything random comes from the
-`random.Random` it is given. Refuses to judge (`judge.py`) and to choose when (`tools/simulate.py`).
+`random.Random` it is given. Refuses to judge (`judge.py`) and to choose when (`tools/checks/simulate.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools.cloud import dns
-from tools.cloud.demo import DEVICE_ID
+from tools.cloud.demo_device import DEVICE_ID
 from tools.cloud.faults import ENDPOINTS
 from tools.sim.device import WIFI_PASSWORD, SimDevice
 from tools.sim.net import LACKS

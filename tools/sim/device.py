@@ -21,8 +21,7 @@ from firmware.portal_site import CONFIG
 from firmware.runtime.clock import Clock
 from firmware.runtime.log import Log
 from firmware.runtime.store import Store
-from tools.board.world import World
-from tools.cloud.demo import (
+from tools.cloud.demo_device import (
     CLIENT_ID,
     CLIENT_SECRET,
     DEVICE_ID,
@@ -36,13 +35,14 @@ from tools.cloud.demo import (
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.thinger_model import Thinger
+from tools.repository import ROOT
 from tools.sim.board import SimAccessPoint, SimBoard, SimRadio
 from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
 from tools.sim.net import SimNet
 from tools.sim.recorder import Recorder
+from tools.virtual_board.plant import World
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 POWER_UP_UTC = 1795300000  # some days after the build date
 WIFI_PASSWORD = "test-password-not-real"
 WRAP_SOON_MS = 2**30 - 20_000  # the millisecond counter wraps in the middle of every story

@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tools.cloud.courier import Courier
+from tools.cloud.entities import Credential
+from tools.cloud.fault_proxy import Courier
 from tools.cloud.messages import Request
 from tools.cloud.model import Model
 from tools.cloud.mqtt_faults import Timed
 from tools.cloud.mqtt_v1 import Topics, topics
-from tools.cloud.nouns import Credential
 from tools.cloud.sessions import Message
 from tools.sim import mqttwire as wire
 

@@ -20,7 +20,7 @@ from firmware.runtime.listening import Listening
 from netio.errors import NetError
 from netio.stream import net_error
 from tools.cloud import dns, ntp
-from tools.cloud.demo import THINGER_HOST
+from tools.cloud.demo_device import THINGER_HOST
 from tools.cloud.faults import Faults
 from tools.cloud.messages import Request
 from tools.cloud.model import Model

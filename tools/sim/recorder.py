@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tools.board.world import World
 from tools.cloud.model import Model
+from tools.virtual_board.plant import World
 
 
 class Event(NamedTuple):

@@ -10,8 +10,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.cloud.demo import CLIENT_ID, CLIENT_SECRET, DEVICE_ID
-from tools.cloud.nouns import Command, Device, Plan, Sensor, Served
+from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, DEVICE_ID
+from tools.cloud.entities import Command, Device, Plan, Sensor, Served
 from tools.sim.device import demo_config
 
 GENERATIONS = {

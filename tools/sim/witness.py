@@ -12,7 +12,7 @@ from typing import Any
 
 from firmware.core import outcomes
 from firmware.core.models import NOTHING_NEW
-from tools.cloud.demo import CLIENT_SECRET
+from tools.cloud.demo_device import CLIENT_SECRET
 from tools.sim.device import WIFI_PASSWORD, SimDevice
 from tools.sim.judge import UNDER_WAY_S, Judge
 

@@ -1,5 +1,5 @@
 """The wire from the modules of the image to the hardware that the host plays, in the words of the virtual board
-(`tools/board/chip.py` says which). Where the host says no more, this program is at its end, as without power.
+(`tools/virtual_board/chip.py` says which). Where the host says no more, this program is at its end, as without power.
 
 Part of a device on node, never of a real one. The shims of the virtual board import this file for their own `_link`.
 """

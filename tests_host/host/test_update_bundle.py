@@ -1,0 +1,73 @@
+"""The key of updates over the air, and the server for their bundles."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tools.cli import update_bundle
+from tools.cloud.certs import TestCA
+from tools.common import Failed
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_key_is_drawn_once_and_never_shown(tmp_path, capsys):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"name": "x", "update": {"pin_port": "99"}}))
+    assert update_bundle.main(["--new-key", "--config", str(config)]) == 0
+    draft = json.loads(config.read_text())
+    key = draft["update"]["key"]
+    said = capsys.readouterr().out
+    assert len(key.encode()) in update_bundle.KEY_BYTES and key not in said and "update.url" in said
+    assert draft["name"] == "x" and draft["update"]["pin_port"] == "99"
+    assert config.stat().st_mode & 0o77 == 0
+    with pytest.raises(Failed, match="already"):
+        update_bundle.main(["--new-key", "--config", str(config)])
+    assert json.loads(config.read_text()) == draft
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"update": 3}'])
+def test_what_is_no_configuration_gets_no_key(tmp_path, content):
+    config = tmp_path / "config.json"
+    if content:
+        config.write_text(content)
+    with pytest.raises(Failed):
+        update_bundle.main(["--new-key", "--config", str(config)])
+    assert (config.read_text() if content else None) == content
+
+
+async def test_bundles_are_served_with_ranges_over_tls(tmp_path):
+    (tmp_path / "served" / "7").mkdir(parents=True)
+    (tmp_path / "served" / "7" / "files").write_bytes(bytes(range(100)))
+    authority = TestCA(tmp_path / "ca")
+
+    def ask(port, **headers):
+        request = urllib.request.Request(f"https://localhost:{port}/firmware/7/files", headers=headers)
+        with urllib.request.urlopen(request, context=authority.client(), timeout=20) as answer:
+            return answer.status, answer.read()
+
+    async with update_bundle.serving(tmp_path / "served", authority.leaf()) as port:
+        assert await asyncio.to_thread(ask, port, Range="bytes=10-19") == (206, bytes(range(10, 20)))
+        assert await asyncio.to_thread(ask, port) == (200, bytes(range(100)))
+
+
+def test_the_command_serves_with_a_certificate_of_ones_own_until_ctrl_c(tmp_path):
+    pem = TestCA(tmp_path / "ca").write_leaf(tmp_path / "leaf.pem")
+    (tmp_path / "served").mkdir()
+    argv = [sys.executable, "-m", "tools", "bundle", "--serve", "--out", str(tmp_path / "served")]
+    with subprocess.Popen([*argv, "--certificate", str(pem)], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith(b"update.url    https://")
+        process.terminate()
+        assert process.wait(60) == 0
+    for wrong in (["--certificate", str(tmp_path / "none.pem")], ["--certificate", __file__]):
+        done = subprocess.run([*argv, *wrong], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "Traceback" not in done.stderr and "PEM" in done.stderr
+    done = subprocess.run(
+        [*argv[:-1], str(tmp_path / "none")], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1 and "make bundle" in done.stderr

@@ -1,0 +1,60 @@
+"""The linked firmware, kept between runs: linking takes seconds, and tools and tests ask for the same again and again.
+
+Owns the files in `.cache/linked/`, each named by the digest of everything it was made from: the device's sources, the
+bundler, the compiler. So nothing there is ever out of date, and all of it may be deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+from tools.build import bundler, mangled_names, mangler, merger, mpy, scopes, texts
+from tools.build.mpy import compiler_version
+from tools.repository import ROOT
+
+CACHE = ROOT / ".cache" / "linked"
+_MOST = 24
+_PACKAGES = ("firmware", "lib")
+
+
+def linked(root: Path, cache: Path = CACHE) -> dict[str, bytes]:
+    """What `bundler.linked` gives, linked at most once. Raises tools.build.mpy.CompileError."""
+    path = cache / f"{_digest(root)}.zip"
+    try:
+        return _read(path)
+    except (OSError, zipfile.BadZipFile):
+        units = bundler.linked(root)
+        _write(path, units)
+        return units
+
+
+def _digest(root: Path) -> str:
+    found = hashlib.sha256(compiler_version().encode())
+    modules = (bundler, merger, mpy, mangler, scopes, mangled_names, texts)
+    own = [Path(module.__file__) for module in modules if module.__file__]
+    sources = sorted(path for name in _PACKAGES for path in (root / name).rglob("*.py"))
+    for path in (*own, *sources):
+        content = path.read_bytes()
+        name = path.relative_to(root) if path in sources else path.name
+        found.update(f"{name} {len(content)}\n".encode() + content)
+    return found.hexdigest()
+
+
+def _read(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _write(path: Path, units: dict[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for old in sorted(path.parent.glob("*.zip"), key=lambda p: p.stat().st_mtime)[: -_MOST + 1]:
+        old.unlink(missing_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as f, zipfile.ZipFile(f, "w") as archive:
+        for unit, code in units.items():
+            archive.writestr(unit, code)
+    Path(name).replace(path)  # other processes link the same

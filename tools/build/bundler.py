@@ -1,0 +1,172 @@
+"""Links the device's modules into few: what lives and goes together becomes one `.mpy` (docs/decisions/0013).
+
+Every module costs a device heap for its path, its names, its tables and its imports, about a third of a kilobyte, and
+look-ups in the flash at each start. The sources stay many small modules with checked import arrows; a board gets units:
+
+* `firmware.device`: all that stays in memory, whatever the cloud;
+* one for each row of `LINKS`: the link with its dialect and engines;
+* what is used once: `firmware.config_file`, `firmware.settings` and `firmware.app`, which are dropped after it, and
+  `firmware.safe_mode`;
+* what is used when somebody asks: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for
+  the setup portal `firmware.portal` and `firmware.portal_site`;
+* what a link loads for a while (docs/ARCHITECTURE.md, "Halves of a link"): HTTPS with one generation of the cloud,
+  MQTT, what MQTT needs to be read before, what connects it, dialing, and the question for the time.
+
+Owns which module belongs to which unit; `merger` merges them.
+"""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from tools.build.mangler import Mangler
+from tools.build.merger import CaptureError, Module, Unit, source_file
+from tools.build.mpy import compiled
+from tools.build.scopes import LinkageError
+from tools.build.texts import taken_out
+
+_MAIN = "firmware.device"
+_APP = "firmware.app"
+_ON_DEMAND = (
+    "firmware.core.output_special",
+    "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
+    "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.listening",
+    "firmware.updater", "firmware.update", "firmware.update_client", "firmware.update_rom", "firmware.update_whole",
+    "firmware.portal", "firmware.portal_site",
+    "firmware.links.dialing", "firmware.links.time_query", "firmware.links.explaining",
+    "firmware.links.login", "firmware.links.iot_sender",
+    "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",
+    "firmware.cloud.large_body", "firmware.links.renewal",
+    "firmware.links.polling", "firmware.links.mqtt", "firmware.cloud.mqtt_catalog", "firmware.links.transport_steps",
+    "firmware.links.transport_upkeep", "firmware.links.transport_failures", "firmware.links.mqtt_connecting",
+)  # fmt: skip
+_APART = (
+    _APP,
+    "firmware.heap",
+    "firmware.start",
+    "firmware.config_file",
+    "firmware.settings",
+    "firmware.safe_mode",
+    *_ON_DEMAND,
+)
+_LINKS = "LINKS"
+
+
+def linked(root: Path) -> dict[str, bytes]:
+    """The units as `.mpy` by their path on the device, and their texts beside them; they are all it needs of `firmware`
+    and `lib`. Raises CompileError."""
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="linked-") as folder:
+        for name, (code, said) in taken_out(Mangler(sources(root)).texts()).items():
+            path = PurePosixPath(*name.split("."))
+            source = Path(folder, path.name).with_suffix(".py")
+            source.write_text(code, encoding="utf-8")
+            found[str(path.with_suffix(".mpy"))] = compiled(source)
+            if said:
+                found[str(path.with_suffix(".txt"))] = said
+    return found
+
+
+def sources(root: Path) -> dict[str, str]:
+    """The units as Python text by module name."""
+    program = Program(root)
+    return {unit: _merged(program, unit) for unit in program.units}
+
+
+def _merged(program: Program, unit: str) -> str:
+    while True:
+        program.renew(unit)
+        try:
+            return Unit(program, unit).text()
+        except CaptureError as error:
+            program.captured.setdefault(unit, set()).add(error.name)
+
+
+class Program:
+    """All modules that a device may load, and the units they belong to.
+
+    `captured`: by unit the names that nothing may get there.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.captured: dict[str, set[str]] = {}
+        self.modules: dict[str, Module] = {}
+        self.units: dict[str, list[str]] = {_MAIN: []}
+        self.dropped = tuple(_dropped(self.module(_MAIN).tree))
+        self.rows = dict(self._rows())
+        self._closure(_MAIN, _MAIN)
+        self._closure(_MAIN, _APP)
+        self.units[_MAIN].remove(_APP)
+        apart = [unit for unit in _APART if source_file(root, unit)]
+        for unit in (*apart, *sorted(set(self.rows.values()))):
+            self.units[unit] = []
+            self._closure(unit, unit)
+
+    def module(self, name: str) -> Module:
+        if name not in self.modules:
+            path = source_file(self.root, name)
+            if not path:
+                raise LinkageError(f"there is no module {name}")
+            self.modules[name] = Module(self.root, name, path)
+        return self.modules[name]
+
+    def renew(self, unit: str) -> None:
+        """Forget the modules of a unit: merging uses them up, and another unit may hold them too."""
+        for name in self.units[unit]:
+            del self.modules[name]
+
+    def unit_of(self, module: str, asking: str) -> str:
+        """Where `asking` finds a module: in itself, in what is always there, or in a unit that is named like it."""
+        for unit in (asking, _MAIN, module):
+            if module in self.units.get(unit, ()):
+                return unit
+        raise LinkageError(f"{module} is not to be had for {asking}")
+
+    def origin(self, module: str, name: str) -> tuple[str, str]:
+        """Where a name that may have been imported itself comes from."""
+        ours = self.module(module).ours
+        return self.origin(*ours[name]) if name in ours and ours[name][1] else (module, name)
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        """By row of LINKS, "api-transport", the module of its link: what the row's function imports."""
+        app = self.module(_APP)
+        tables = [n.value for n in app.tree.body if isinstance(n, ast.Assign) and _assigns(n, _LINKS)]
+        rows = [row for t in tables if isinstance(t, ast.Dict) for row in zip(t.keys, t.values, strict=True)]
+        for key, value in rows:
+            if not key or not isinstance(value, ast.Name):
+                raise LinkageError(f"{_APP}: a row of {_LINKS} is a tuple and the name of a function")
+            function = next(n for n in app.tree.body if getattr(n, "name", "") == value.id)
+            aliases = (n for n in ast.walk(function) if isinstance(n, ast.alias))
+            link = next(app.targets[n][0] for n in aliases if n in app.targets)
+            yield "-".join(ast.literal_eval(key)), link
+
+    def _closure(self, unit: str, name: str, seen: tuple[str, ...] = ()) -> None:
+        """Append `name` and what it imports, in the order in which Python would run them."""
+        module = self.module(name)
+        for imported, _ in module.targets.values():
+            there = imported in self.units[_MAIN] or imported in self.units[unit] or imported in seen
+            dropped = imported in _APART or (unit == _MAIN and imported.startswith(self.dropped))
+            link = imported in self.rows.values() and unit not in self.rows.values()
+            if not (there or dropped or link):
+                self._closure(unit, imported, (*seen, name))
+        if name not in self.units[unit]:
+            self.units[unit].append(name)
+
+
+def _assigns(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name
+
+
+def _dropped(tree: ast.Module) -> list[str]:
+    """What device.py drops after use: the arguments of `drop`, beginnings of module names."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [
+        ast.literal_eval(argument)
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == "drop"
+        for argument in call.args
+    ]

@@ -1,0 +1,83 @@
+"""`python -m tools package [--write]`: the lists by which `mpremote mip install` finds the app and each engine of lib.
+
+Owns: `package.json` (the app, to be installed at `/`, without what engines need only outside of it) and
+`lib/ENGINE.json` (an engine with the engines it imports, to be installed at `/lib`), in mip's format: what is installed
+where, sources relative to the list itself. Refuses to compile: mip copies sources; `make deploy` sends compiled code.
+Without --write it says which lists are not true.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+from tools import common
+from tools.checks.layers import imported
+from tools.repository import ROOT, device_files
+
+
+def version(root: Path = ROOT) -> str:
+    found = re.search(r'^VERSION = "(.+)"$', (root / "firmware/version.py").read_text(), re.MULTILINE)
+    if found is None:
+        raise common.Failed("firmware/version.py names no VERSION")
+    return found[1]
+
+
+def engines(root: Path = ROOT) -> list[str]:
+    return sorted(path.parent.name for path in (root / "lib").glob("*/__init__.py"))
+
+
+def needed(engine: str, root: Path = ROOT) -> set[str]:
+    """The engine and those it imports, directly or not."""
+    found, todo = set(), {engine}
+    while todo:
+        found.add(name := todo.pop())
+        for path in (root / "lib" / name).glob("*.py"):
+            todo |= {full.split(".")[0] for _, full in imported(ast.parse(path.read_text()))} & set(
+                engines(root)
+            )
+        todo -= found
+    return found
+
+
+def lists(root: Path = ROOT) -> dict[Path, str]:
+    """What has to stand in which file."""
+    files = [str(path) for path in device_files(root)]
+    app = [[name, name] for name in files if not name.endswith("/standalone.py")]
+    made = {root / "package.json": _text(app, root)}
+    for engine in engines(root):
+        prefixes = tuple(f"lib/{name}/" for name in needed(engine, root))
+        own = [name.removeprefix("lib/") for name in files if name.startswith(prefixes)]
+        made[root / "lib" / f"{engine}.json"] = _text([[name, name] for name in own], root)
+    return made
+
+
+def _text(urls: list[list[str]], root: Path) -> str:
+    rows = ",\n    ".join(json.dumps(row) for row in urls)
+    return f'{{\n  "urls": [\n    {rows}\n  ],\n  "deps": [],\n  "version": "{version(root)}"\n}}\n'
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools package", description="The lists for mpremote mip install."
+    )
+    parser.add_argument("--write", action="store_true", help="write them anew")
+    if parser.parse_args(argv).write:
+        for path, text in lists().items():
+            path.write_text(text)
+        return 0
+    wrong = [path for path, text in lists().items() if not path.exists() or path.read_text() != text]
+    wrong += [path for path in (ROOT / "lib").glob("*.json") if path not in lists()]
+    if wrong:
+        names = ", ".join(str(path.relative_to(ROOT)) for path in sorted(wrong))
+        raise common.Failed(f"not what is in the tree: {names}", "Run: make package")
+    print("the lists are true")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(common.run(main))

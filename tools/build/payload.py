@@ -1,0 +1,77 @@
+"""What a board gets: the compiled firmware as a slot holds it, and the few files beside the slots.
+
+A slot is a folder with everything that an update replaces; in the root are what starts a slot (`boot.py`, `main.py`)
+and what is the owner's (`config.json` and certificates).
+"""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from tools.build import bundler
+from tools.build.bundle_cache import linked
+
+STARTERS = ("boot.py", "main.py")
+CONFIG = "config.json"
+_OPTIONAL = {
+    "firmware/portal.mpy": "portal",
+    "firmware/portal_site.mpy": "portal",
+    "firmware/updater.mpy": "update",
+    "firmware/update.mpy": "update",
+    "firmware/update_client.mpy": "update",
+    "firmware/update_rom.mpy": "update",
+    "firmware/update_whole.mpy": "update",
+}
+_LOADED = {
+    "links/polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
+    "links/https_iot": (("realer",), ("https", "mqtt", "auto")),
+    "links/https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "links/https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),
+    "links/login": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "cloud/large_body": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
+    "links/renewal": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
+    "links/iot_sender": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "links/mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "cloud/mqtt_catalog": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links/transport_steps": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links/transport_upkeep": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links/transport_failures": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links/mqtt_connecting": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+}
+"""What links load for a while (tools/build/bundler.py): for which values of `cloud.api` and `cloud.transport`."""
+
+
+def slot_files(tree: Path) -> dict[str, bytes]:
+    """Content by path within a slot: the firmware, linked and compiled, and the texts beside its units. Raises
+    tools.build.mpy.CompileError."""
+    return linked(tree)
+
+
+def conditions(tree: Path) -> dict[str, str]:
+    """By unit, and by file of its texts, what a configuration has to have for it to be needed, traits of
+    `firmware.core.romslot` with commas between them; units that every configuration needs are missing."""
+    found = dict(_OPTIONAL)
+    links = bundler.Program(tree).rows
+    for row, module in links.items():
+        path = f"{module.replace('.', '/')}.mpy"
+        found[path] = f"{found[path]},{row}" if path in found else row
+    for name, (apis, transports) in _LOADED.items():
+        rows = [f"{api}-{transport}" for api in apis for transport in transports]
+        found[f"firmware/{name}.mpy"] = ",".join(row for row in rows if row in links)
+    texts = [path for path in slot_files(tree) if path.endswith(".txt")]
+    units = {text: text.removesuffix("txt") + "mpy" for text in texts}
+    return found | {text: found[unit] for text, unit in units.items() if unit in found}
+
+
+def starters(tree: Path) -> dict[str, bytes]:
+    """What the chip runs by name, as source: the port looks for no other form."""
+    return {name: (tree / name).read_bytes() for name in STARTERS}
+
+
+def owners_files(config: Path, ca_files: list[str]) -> dict[str, bytes]:
+    """The configuration, without the mark that some editors put in front, and the certificates it names, from beside
+    it. Raises OSError."""
+    return {CONFIG: config.read_bytes().removeprefix(codecs.BOM_UTF8)} | {
+        name: (config.parent / name).read_bytes() for name in ca_files
+    }

@@ -1,0 +1,78 @@
+"""`python -m tools bench`: the figures this project promises, a line each, measured on this machine.
+
+{"figure": ..., "value": ..., "must": ..., "ok": ...} and whatever else tells something. Owns the choice of figures and
+their printing. Refuses to be a test: figures depend on the machine, so a person reads them. Exit status 0 when all are
+as they must be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from tools import common
+from tools.checks.figures import Line
+from tools.checks.figures_memory import MemoryFigures
+from tools.checks.figures_mqtt import MqttFigures
+from tools.env import interpreter
+from tools.fixture.options import add_board, board
+from tools.fixture.system import NotInTimeError, ThirdAreaError
+from tools.repository import ROOT
+
+Figure = Callable[[], Coroutine[Any, Any, Line | list[Line]]]
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools bench", description="The promised figures, measured here."
+    )
+    parser.add_argument("--quick", action="store_true", help="ten minutes instead of forty")
+    parser.add_argument(
+        "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
+    )
+    add_board(parser, image=False)
+    parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to measure; default: this one")
+    parser.add_argument("--only", default="", help="figures whose name contains this")
+    common.add_json(parser)
+    options = parser.parse_args(argv)
+    try:
+        found = interpreter.find(options.bits)
+        bench = MqttFigures(options.quick, found, tree=options.tree, **board(options))
+    except interpreter.InterpreterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    figures: tuple[Figure, ...] = (
+        bench.mpy, bench.handshakes, bench.latency, bench.cycles_https,
+        bench.stall_refused, bench.stall_dns, bench.stall_unroutable,
+        bench.mqtt_latency, bench.mqtt_publishes, bench.mqtt_renewal, bench.cycles_mqtt,
+        bench.stall_mqtt, *MemoryFigures(bench.stage).measurements(),
+    )  # fmt: skip
+    wanted = [figure for figure in figures if options.only in figure.__name__]
+    good = True
+    with common.LongRun("bench", len(wanted), options.json) as run:
+        for figure in wanted:
+            run.begins(figure.__name__)
+            good &= _measure(figure, run)
+            run.step()
+    return 0 if good else 1
+
+
+def _measure(figure: Figure, run: common.LongRun) -> bool:
+    started = time.monotonic()
+    try:
+        found: Line | list[Line] = asyncio.run(figure())
+    except (NotInTimeError, ThirdAreaError, OSError) as error:
+        found = {"figure": figure.__name__, "value": None, "ok": False, "error": str(error)}
+    lines = found if isinstance(found, list) else [found]
+    for each in lines:
+        run.result({**each, "took_s": round(time.monotonic() - started, 1)})
+    return all(each["ok"] for each in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(common.run(main))

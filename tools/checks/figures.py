@@ -1,0 +1,238 @@
+"""How each promised figure is measured: one method each, giving a line or several.
+
+Owns the measurements and what each figure must be. Real boards run beside a probe of the virtual board; only the
+handshakes of an hour are counted in virtual time. Refuses the command line, which is `tools.checks.bench`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import random
+import socket
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tools.build import sizes
+from tools.checks import cycles
+from tools.checks.cycles import probes
+from tools.env import interpreter
+from tools.fixture.system import NotInTimeError, Stage
+from tools.repository import ROOT
+from tools.virtual_board.plant import World
+from tools.virtual_board.virtual import VirtualBoard
+
+PROBES = ROOT / "tools/virtual_board/probes"
+_IDLE = """
+import asyncio
+
+async def rest():
+    while True:
+        await asyncio.sleep(60)
+
+asyncio.run(rest())
+"""
+_STALL_MS = 20
+_RESTS = 7
+_POLL_MS = 2000
+_SLACK_MS = 250
+
+Line = dict[str, Any]
+
+
+class Figures:
+    """`quick`: the same figures with less patience. `settings`: arguments of Stage for every board."""
+
+    def __init__(self, quick: bool, found: interpreter.Interpreter, **settings: Any) -> None:
+        self._quick = quick
+        self._seconds = 10 if quick else 60
+        self._cycles_wanted = 2000 if quick else 10000
+        self._trials = 5 if quick else 20
+        self._found = found
+        self._settings = settings
+
+    def stage(self, probe: str = "", **more: Any) -> Stage:
+        tree = self._settings.get("tree", ROOT)
+        files = {"device_main.py": (tree / "main.py").read_bytes()}
+        if probe:
+            files["main.py"] = (PROBES / f"{probe}.py").read_bytes()
+        return Stage(self._found, **(self._settings | more), files=files)
+
+    # Loop stall
+
+    async def stall_refused(self) -> Line:
+        """The host says no to every connection."""
+        async with self.stage("stall") as stage:
+            await stage.online()
+            await stage.site.server.down()
+            return await self._stall("cloud unreachable", stage)
+
+    async def stall_dns(self) -> Line:
+        """No name server answers, ever; the time server is given by address."""
+
+        def by_address(config: dict[str, Any]) -> None:
+            port = config["time"]["servers"][0].partition(":")[2]
+            config["time"]["servers"] = [f"127.0.0.1:{port}"]
+
+        async with self.stage("stall", edit=by_address, powered=False) as stage:
+            stage.site.dns.mode = "silent"
+            await stage.board.power_on()
+            return await self._stall("DNS dead", stage)
+
+    async def stall_unroutable(self) -> Line:
+        """Packets to the host vanish: a listener whose queue is full, which Linux treats so."""
+        async with black_hole() as port:
+
+            def into_it(config: dict[str, Any]) -> None:
+                config["cloud"]["base_url"] = f"https://api.realer.test:{port}"
+
+            async with self.stage("stall", edit=into_it) as stage:
+                return await self._stall("host unroutable", stage)
+
+    async def _stall(self, how: str, stage: Stage) -> Line:
+        await stage.until("the clock is set", lambda: stage.site.ntp.queries, 20)
+        async with self._idle_board() as idle:
+            await asyncio.sleep(3)
+            start, requests = len(probes(stage.lines)), stage.site.server.requests
+            idle.clear()
+            await asyncio.sleep(self._seconds)
+        delays = [us / 1000 for us in probes(stage.lines)[start:]]
+        if stage.site.server.requests > requests or len(delays) < self._seconds * 0.9:
+            raise NotInTimeError("requests were made, or the device did not run on")
+        more: dict[str, Any] = {
+            "median_of_seconds": round(statistics.median(delays), 1),
+            "seconds": self._seconds,
+        }
+        # What a board with nothing to do met in the same minute: that much is this machine's doing.
+        more["idle_board"] = round(max(probes(idle)) / 1000, 1)
+        return line(f"loop stall, {how} (ms)", round(max(delays), 1), _STALL_MS, **more)
+
+    @asynccontextmanager
+    async def _idle_board(self) -> AsyncIterator[list[str]]:
+        """The lines of a board on which nothing but the probe runs."""
+        lines: list[str] = []
+        with tempfile.TemporaryDirectory(prefix="board-flash-") as folder:
+            flash = Path(folder)
+            (flash / "main.py").write_bytes((PROBES / "stall.py").read_bytes())
+            (flash / "device_main.py").write_text(_IDLE)
+            async with VirtualBoard(flash, World(), self._found, on_line=lines.append):
+                yield lines
+
+    # Handshakes
+
+    async def handshakes(self) -> Line:
+        """An hour of polling at 5 s in virtual time: whole firmware, simulated network."""
+        return await asyncio.to_thread(_handshakes_in_virtual_time)
+
+    # Heap
+
+    async def cycles_https(self) -> list[Line]:
+        """Thousands of polls with every fault on the way, between two rests."""
+        return await self._cycles("https", "polls")
+
+    async def _cycles(self, transport: str, what: str, **more: Any) -> list[Line]:
+        faults, chance = cycles.FAULTS[transport], random.Random(1)
+        async with self.stage("heap", transport=transport, edit=cycles.calm, **more) as stage:
+            await stage.online()
+            # What has its final size only after the first time is warm now: a table, a buffer, a record of each kind.
+            await cycles.wear(stage, 20 * len(faults), faults, 10, chance)
+            before, start = await cycles.at_rest(stage, _RESTS), cycles.count(stage)
+            met = await cycles.wear(stage, self._cycles_wanted, faults, 100, chance)
+            after = await cycles.at_rest(stage, _RESTS)
+            about: dict[str, Any] = {
+                "bits": self._found.bits,
+                what: cycles.count(stage) - start,
+                "faults": met,
+            }
+            about |= {"before": before.used, "after": after.used, "boots": stage.board.boots}
+            about |= {"largest_free_before": before.largest, "largest_free_after": after.largest}
+        growth, what = (
+            after.used - before.used,
+            f"heap growth over {what} with faults over {transport} (bytes)",
+        )
+        return [line(what, growth, cycles.NOISE_BYTES, **about)]
+
+    # Size and latency
+
+    async def mpy(self) -> Line:
+        tree = self._settings.get("tree", ROOT)
+        row = "realer-https"
+        total = sizes.totals(tree)[row]
+        return line(".mpy total (bytes)", total, sizes.MPY_BYTES[row])
+
+    async def latency(self) -> Line:
+        """From the desired value in the cloud to the level on the pin, asked for at random moments."""
+        chance, took = random.Random(1), []
+        async with self.stage() as stage:
+            await stage.online()
+            for trial in range(self._trials):
+                await asyncio.sleep(chance.uniform(0, _POLL_MS / 1000))
+                took.append(await _switch(stage, trial % 2 == 0))
+        more: dict[str, Any] = {
+            "median": round(statistics.median(took)),
+            "min": round(min(took)),
+            "trials": len(took),
+        }
+        return line(
+            "desired value to relay (ms)", round(max(took)), _POLL_MS + _SLACK_MS, poll_ms=_POLL_MS, **more
+        )
+
+
+async def _switch(stage: Stage, on: bool) -> float:
+    """Switch the pump, and wait until that is reported; the milliseconds until the relay did it."""
+    at = stage.want("6", int(on))
+    await stage.until("the relay switches", lambda: stage.on("pump") == on, 10)
+    took = ((stage.switched("pump", on, at) or at) - at) * 1000
+    await stage.until("its report", lambda: stage.reported("6") == f"{float(on)}", 10)
+    return took
+
+
+def line(figure: str, value: float, must: float, at_least: bool = False, **more: Any) -> Line:
+    """`must` is the most that is good, or the least."""
+    good = value >= must if at_least else value <= must
+    return {"figure": figure, "value": value, "must": must, "ok": good, **more}
+
+
+def _handshakes_in_virtual_time() -> Line:
+    # The simulation imports the firmware into this interpreter, from where the tests find it too.
+    sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host/support/hostshim")]
+    sim = importlib.import_module("tools.sim.device")
+    virtual = importlib.import_module("tools.sim.loop")
+    loop = virtual.VirtualLoop()
+    with tempfile.TemporaryDirectory() as folder:
+        device = sim.SimDevice(loop, Path(folder), sim.demo_config(poll_s=5))
+        device.power_on()
+        loop.run_until_complete(device.until(lambda: device.online, 60))
+        start = device.net.dials - 1  # the first one belongs to this hour
+        loop.run_until_complete(asyncio.sleep(3600))
+        polls = sum(event.get("noun") == "commands" for event in device.model.named("catalog_read"))
+        loop.run_until_complete(device.power_off())
+    loop.close()
+    return line(
+        "TLS handshakes in an hour of polling at 5 s",
+        device.net.dials - start,
+        3,
+        polls=polls,
+        time="virtual",
+    )
+
+
+@asynccontextmanager
+async def black_hole() -> AsyncIterator[int]:
+    """A port on 127.0.0.1 where connecting neither succeeds nor fails."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    fillers = [socket.socket() for _ in range(8)]
+    try:
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        await asyncio.sleep(0.1)
+        yield listener.getsockname()[1]
+    finally:
+        for each in (*fillers, listener):
+            each.close()

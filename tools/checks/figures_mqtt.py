@@ -1,0 +1,159 @@
+"""How the figures of MQTT are measured: latency, publishes per second, renewal, heap and stall, at a real mosquitto.
+
+Owns these measurements and what each figure must be. Refuses the command line, which is `tools.checks.bench`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tools.checks.figures import PROBES, Figures, Line, line
+from tools.cloud import claim, dynsec
+from tools.cloud.brokerprocess import MosquittoProcess
+from tools.cloud.certs import TestCA
+from tools.cloud.entities import Credential, Plan
+from tools.cloud.mqtt_v1 import Topics
+from tools.cloud.site import CERTS
+from tools.fixture.system import NotInTimeError, Stage
+from tools.repository import ROOT
+
+_TRIALS = 250
+_MEDIAN_MS, _P99_MS = 5, 25
+_TIMES = 5
+_GAP_MS, _GAP_ALONE_MS = 500, 6000
+"""Without a session at a renewal: with memory for two TLS connections, and on the 32-bit board with memory for one."""
+_EVERY_S = 0.3
+_HOST, _SECRET = "mqtt.realer.test", "test-secret-not-real"
+
+
+class MqttFigures(Figures):
+    """Those of MQTT beside the others."""
+
+    async def mqtt_latency(self) -> list[Line]:
+        """From the desired value in the cloud to the level on the pin, asked for at random moments."""
+        chance, took = random.Random(1), []
+        async with self.stage(transport="mqtt") as stage:
+            await stage.online()
+            await asyncio.sleep(1)
+            for trial in range(_TRIALS):
+                await asyncio.sleep(chance.uniform(0.05, 0.3))
+                took.append(await _switch(stage, trial % 2 == 0))
+        took.sort()
+        about: dict[str, Any] = {
+            "bits": self._found.bits,
+            "trials": _TRIALS,
+            "min": round(took[0], 1),
+            "max": round(took[-1], 1),
+        }
+        what, p99 = "desired state published to relay switched", took[int(_TRIALS * 0.99)]
+        return [
+            line(f"{what}, median (ms)", round(statistics.median(took), 1), _MEDIAN_MS, **about),
+            line(f"{what}, p99 (ms)", round(p99, 1), _P99_MS, **about),
+        ]
+
+    async def mqtt_publishes(self) -> Line:
+        """The engine alone, on the real MicroPython, at a broker configured like the cloud's."""
+        rates = await self._rates(3 if self._quick else 10)
+        alone, together = statistics.median(rates["alone"]), statistics.median(rates["together"])
+        ratio = round(together / alone, 1)
+        what = "QoS 1 publishes over TLS, those of one at a time (times)"
+        return line(
+            what, ratio, _TIMES, at_least=True, bits=self._found.bits, per_s=together, alone_per_s=alone
+        )
+
+    async def _rates(self, rounds: int) -> dict[str, list[int]]:
+        who = Credential("bench", "bench", "bench", (), "", 0)
+        topic, certs, sign = "bench/publishes", TestCA(CERTS), claim.claim()
+        port = claim.number(sign)
+        account = dynsec.account(who, _SECRET, Topics((topic,), ()))
+        process = MosquittoProcess(lambda news: None, lambda: None)
+        leaf = certs.write_leaf(process.home / "leaf.pem", "good")
+        await process.start(port, leaf, dynsec.start_file(_SECRET, [account]))
+        try:
+            orders = {
+                "ca": str(certs.der.resolve()),
+                "host": _HOST,
+                "port": port,
+                "topic": topic,
+                "rounds": rounds,
+            }
+            orders["account"] = [who.client_id, who.username, _SECRET]
+            return await asyncio.to_thread(self._probe, "publishes", orders)
+        finally:
+            await process.stop()
+            process.clean()
+            sign.close()
+
+    def _probe(self, name: str, orders: dict[str, Any]) -> Any:
+        tree = self._settings.get("tree", ROOT)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "orders.json"
+            file.write_text(json.dumps(orders))
+            argv = [*self._found.argv, str(PROBES / f"{name}.py"), str(tree / "lib"), str(file)]
+            done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            raise OSError(done.stdout + done.stderr)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    async def mqtt_renewal(self) -> list[Line]:
+        """Tuples that are renewed every few seconds, while wishes go down and reports up."""
+        times = 3 if self._quick else 10
+        plan = Plan(credential_s=60, credential_renew_s=4)
+        async with self.stage(transport="mqtt", plan=plan) as stage:
+            await stage.online()
+            async with stage.traffic(lambda on: asyncio.sleep(_EVERY_S)):
+                await stage.until("renewals", lambda: len(stage.gaps_ms()) >= times, 20 * times)
+            with contextlib.suppress(NotInTimeError):
+                await stage.until("everything is told", lambda: not lost(stage), 10)
+        gaps = stage.gaps_ms()
+        about: dict[str, Any] = {"renewals": len(gaps), "events": len(numbers(stage))}
+        return [
+            line(
+                "renewal gap, longest (ms)",
+                round(max(gaps)),
+                _GAP_ALONE_MS if stage.interpreter.bits == 32 else _GAP_MS,
+                median=round(statistics.median(gaps)),
+                **about,
+            ),
+            line("events lost in renewals", lost(stage), 0, **about),
+        ]
+
+    async def cycles_mqtt(self) -> list[Line]:
+        """Thousands of messages with every fault on the way, and renewals, between two rests."""
+        plan = Plan(credential_s=600, credential_renew_s=300)
+        return await self._cycles("mqtt", "messages", plan=plan)
+
+    async def stall_mqtt(self) -> Line:
+        """A session that is held, and used, and needs no TLS handshake meanwhile."""
+        async with self.stage("stall", transport="mqtt") as stage:
+            await stage.online()
+            async with stage.traffic(lambda on: asyncio.sleep(_EVERY_S)):
+                return await self._stall("online over MQTT", stage)
+
+
+def numbers(stage: Stage) -> list[int]:
+    """The numbers that the device gave its events, as far as the cloud has stored them."""
+    return [int(item["message_id"].rpartition("-")[2], 16) for item in stage.model.named("feed_stored")]
+
+
+def lost(stage: Stage) -> int:
+    """How many of the device's events up to the last one that is stored are not."""
+    found = numbers(stage)
+    return max(found) - len(set(found))
+
+
+async def _switch(stage: Stage, on: bool) -> float:
+    """Want the pump on or off; the milliseconds until the relay did it."""
+    at = time.monotonic()
+    stage.want("6", int(on))
+    await stage.until("the relay switches", lambda: stage.switched("pump", on, at), 5)
+    return ((stage.switched("pump", on, at) or at) - at) * 1000

@@ -1,0 +1,395 @@
+"""`python -m tools simulate --seeds A..B --hours H`: whole devices with bad luck in virtual time, judged at every step.
+
+Everything random comes from the seed: the configuration and the cloud's generation (`tools/sim/settings.py`), what the
+owner wishes, which of the faults of `tools/sim/chaos.py` begin when and for how long. After every hour or so of faults
+comes a quiet time, in which the device has to be online, reconciled and rid of its events within the times below. Owns
+the schedule and the report; what must hold is `tools/sim/judge.py`'s.
+
+The loops of the firmware run at a calmer pace than on a chip (PACE), or a day would take a minute. Prints one JSON
+line, after Ctrl-C that of what was played so far; exits 1 when something was violated, after the way to play it again
+and what happened before it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tools.repository import ROOT
+
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostshim")]
+
+from firmware.core.models import number  # noqa: E402 - after the path to it
+from firmware.runtime import cloud_loop, control_loop, network_loop, sampling_loop, supervisor  # noqa: E402
+from tools import common  # noqa: E402
+from tools.cloud.demo_device import DEVICE_ID  # noqa: E402
+from tools.cloud.entities import Plan  # noqa: E402
+from tools.cloud.model import Model  # noqa: E402
+from tools.sim.chaos import KINDS  # noqa: E402
+from tools.sim.device import SimDevice  # noqa: E402
+from tools.sim.loop import VirtualLoop  # noqa: E402
+from tools.sim.settings import Setting, drawn, full  # noqa: E402
+from tools.sim.witness import Witness, judge_of  # noqa: E402
+
+ONLINE_S = 1500.0
+"""From the last fault to a device that is online: the longest wait after a refusal is 900 s, after a failure 300 s."""
+EMPTY_S = 1500.0
+"""From then on until the cloud has every event that waited then, and no more newer ones wait than a request takes.
+After a storm of 429 requests are 80 s apart for ten minutes, then 40 s; every second one is a poll, and of 48 events a
+plan may take no more than five at once."""
+HEARD_S = 600.0
+"""From a wish to its report: a poll after a storm of 429, the limits of the outputs, a report on its way."""
+SESSION_S = 5000.0
+"""The same over MQTT for a command that was taken out of the catalog: it is heard of with the next session, an hour."""
+SEEN_S = 200.0
+"""In so long every wish is polled, so that the next one is another one."""
+TICK_S = 4.9
+PACE = ((control_loop, "_TICK_MS", 4900), (sampling_loop, "_REST_MS", 25000), (network_loop, "_STEP_MS", 15000),
+        (cloud_loop, "_IDLE_MS", 10000), (supervisor, "_CHECK_MS", 15000))  # fmt: skip
+MORE_SILENT = 5
+"""How many times longer each loop may be silent, for that."""
+LOOK_S = 25.0
+PHYSICS_S = 4.0
+RIGHTS = ("catalog", "sensors")
+"""Faults that change what a broker lets a device do, which hears of it later."""
+END_WITH_POWER = ("dns_loss", "delay", "loss", "half_open", "no_clock", "clock_jump", "lying_clock", "zombie",
+                  "no_room", "bug", "no_memory")  # fmt: skip
+TRANSPORTS = ("https", "mqtt", "auto")
+
+
+class Violated(Exception):
+    """Something did not hold; the judge knows what."""
+
+
+class Run:
+    """One seed. `kinds`: how often each fault began."""
+
+    def __init__(self, seed: int, folder: Path, loop: VirtualLoop, draw: bool) -> None:
+        self.chance = random.Random(seed)
+        self.setting = self._setting(seed, draw)
+        self.transport, device = self.setting.transport, self.setting.device
+        model = Model(seed=seed, plan=self.setting.plan)
+        model.served = self.setting.served
+        model.add_device(device)
+        self.loop, self.kinds = loop, Counter[str]()
+        self.device = SimDevice(loop, folder, self.setting.config, model, seed, mqtt=True)
+        self.outputs = {o["pin_port"]: o for o in self.device.config["outputs"]}
+        self._lay_sensors()
+        self.device.physics_s = PHYSICS_S
+        self.judge = judge_of(self.device, TICK_S, loop.time)
+        self.witness = Witness(self.device, self.judge, folder)
+        self.active: dict[str, Any] = {}
+        self.worst: dict[str, float] = {}
+        self.rights = False
+        for command in device.commands:
+            self.judge.wishes.wish(command.pin_port, float(command.value))
+
+    def _setting(self, seed: int, draw: bool) -> Setting:
+        if draw:
+            return drawn(self.chance)
+        found = full(TRANSPORTS[seed % 3], seed % 4 == 0)
+        found.plan = Plan(session_s=self.chance.choice((900, 3600)))
+        return found
+
+    def _lay_sensors(self) -> None:
+        """Put the relays and sensors of the setting where its configuration has them."""
+        world, aliases = self.device.world, self.setting.aliases
+        if aliases:
+            measured = world.microvolts
+            world.microvolts = lambda gpio: measured(aliases.get(gpio, gpio))  # type: ignore[method-assign]
+        heater = next((o for o in self.outputs.values() if o["mode"] == "setpoint"), None)
+        if heater:
+            wired = {"gpio": heater["gpio"], "active": int(heater["active"] == "high")}
+            world.wiring = {**world.wiring, "heater": wired}
+
+    async def live(self, hours: float) -> None:
+        self.power_on()
+        try:
+            while self.loop.time() < hours * 3600:
+                await self.trouble(self.chance.uniform(1800, 7200))
+                await self.quiet()
+        except Violated:
+            pass
+        finally:
+            self.witness.cut()
+            await self.device.power_off()
+
+    # a time of faults
+
+    async def trouble(self, seconds: float) -> None:
+        end = self.loop.time() + seconds
+        fault = self.loop.time()
+        wish = fault
+        while self.loop.time() < end:
+            now = self.loop.time()
+            for name in [n for n, (until, _) in self.active.items() if now >= until]:
+                self.stop(name)
+            if now >= fault:
+                fault = now + self.chance.expovariate(1 / 400)
+                await self.start()
+            if now >= wish:
+                wish = now + self.chance.expovariate(1 / 300)
+                self.wish()
+            await self.step()
+        for name in list(self.active):
+            self.stop(name)
+
+    async def start(self) -> None:
+        name = self.chance.choice((*KINDS, "power_cut"))
+        if name in self.active:
+            return
+        self.kinds[name] += 1
+        self.judge.tell(f"fault {name}")
+        if name in RIGHTS:
+            self.judge.catalog_until = float("inf")
+            self.rights = True
+        if name == "power_cut":
+            await self.power_cycle(self.chance.uniform(0.1, 120))
+        else:
+            lasts_s = self.chance.expovariate(1 / 300) * (10 if self.chance.random() < 0.1 else 1)
+            self.active[name] = (self.loop.time() + lasts_s, KINDS[name](self.device, self.chance))
+
+    def stop(self, name: str) -> None:
+        self.judge.tell(f"fault {name} ends")
+        self.active.pop(name)[1]()
+        if name in RIGHTS:
+            self.judge.catalog_until = self.loop.time() + SESSION_S
+
+    def wish(self) -> None:
+        port = self.chance.choice(tuple(self.outputs))
+        cfg = self.outputs[port]
+        if cfg["mode"] == "switch":
+            self.want(port, float(self.chance.randint(0, 1)))
+        else:
+            self.want(port, _step(cfg, self.chance.randint(0, _steps(cfg))))
+
+    def want(self, port: str, value: float) -> None:
+        try:
+            self.device.want(port, value)
+        except KeyError:
+            return  # not in the catalog just now
+        self.judge.tell(f"wish {port} = {value}")
+
+    async def step(self) -> None:
+        """A few seconds pass. The chip's own part: a reset that was asked for."""
+        await asyncio.sleep(self.chance.uniform(1, LOOK_S))
+        board = self.device.board
+        if board.fed and self.device.wall() - board.fed[-1] > self.device.config["watchdog_s"]:
+            self.judge.wrong("a loop hangs, and the watchdog starved")
+        if board.resets:
+            self.judge.tell("reset")
+            self.kinds["(reset)"] += 1
+            board.resets = 0
+            await self.power_cycle(0.5)
+        del board.fed[:-1]
+        self.witness.look()
+        if self.judge.violations:
+            raise Violated
+
+    def power_on(self) -> None:
+        self.device.power_on()
+        self.device.board.fed.clear()
+        supervisor = self.device.app.supervisor
+        assert supervisor
+        loops = supervisor.loops
+        loops[:] = [(name, loop, MORE_SILENT * ms, timer) for name, loop, ms, timer in loops]
+        self.witness.adopt()
+
+    async def power_cycle(self, seconds: float) -> None:
+        """What was done to the device and its network ends with the power; what is wrong in the world goes on."""
+        for name in END_WITH_POWER:
+            if name in self.active:
+                self.stop(name)
+        self.witness.cut()
+        await self.device.power_off()
+        await asyncio.sleep(seconds)
+        self.power_on()
+
+    # a quiet time
+
+    async def quiet(self) -> None:
+        """Until the device is as it should be. It may take ONLINE_S, then EMPTY_S; then HEARD_S for each wish."""
+        device = self.device
+        self.judge.tell("quiet")
+        await self.reaches("online", lambda: device.online, ONLINE_S)
+        await self.told_all()
+        await self.pass_s(SEEN_S)
+        for port, cfg in sorted(self.outputs.items(), key=lambda item: not item[1]["interlock"]):
+            before = await self.seen(port)
+            value = 1 - before
+            if cfg["mode"] == "setpoint":
+                steps = _steps(cfg)
+                at = round((before - cfg["min"]) / cfg["step"])
+                value = _step(cfg, (at + self.chance.randint(1, steps)) % (steps + 1))
+            elif cfg["interlock"]:
+                # The interlock lets only one be on; and to a hand only a wish that changes is a new one.
+                value = 0.0
+                if not before:
+                    self.want(port, 1.0)
+                    await self.pass_s(SEEN_S)
+                    await self.seen(port)
+            self.want(port, value)
+            heard_s = SESSION_S if self.deaf() else HEARD_S
+            await self.reaches(f"{port} at {value}", lambda p=port, v=value: self.reconciled(p, v), heard_s)
+        self.rights = False
+        await self.told_all()
+        self.witness.settle()
+
+    async def told_all(self) -> None:
+        self.judge.events.expect()
+        await self.reaches("rid of its events", lambda: not self.judge.events.behind(), EMPTY_S)
+
+    async def seen(self, port: str) -> float:
+        """What is wanted there. A device that may be deaf is given the time to learn of it: of two wishes it would see
+        the second only, and if that is what it knows of, no wish at all."""
+        wanted = float(self.device.model.desired(DEVICE_ID, port))
+        # Where a desired state has an identity, the next one is another one whatever the device knows.
+        if self.deaf() and not self.setting.served.bootstrap:
+            await self.reaches(f"aware of {port} = {wanted}", lambda: self.aware(port, wanted), SESSION_S)
+            await self.pass_s(SEEN_S)
+        return wanted
+
+    def aware(self, port: str, value: float) -> bool:
+        last = next(c.last for c in self.device.app.controller.commands if c.output.cfg["pin_port"] == port)
+        return last is not None and number(last.value) == value
+
+    def deaf(self) -> bool:
+        """Whether a broker may not let the device hear of wishes, until its next session."""
+        return self.rights and self.transport != "https"
+
+    def reconciled(self, port: str, value: float) -> bool:
+        return float(self.device.model.reported(DEVICE_ID, port) or "nan") == value
+
+    async def pass_s(self, seconds: float) -> None:
+        end = self.loop.time() + seconds
+        while self.loop.time() < end:
+            await self.step()
+
+    async def reaches(self, what: str, true: Any, most_s: float) -> None:
+        start = self.loop.time()
+        while not true():
+            if self.loop.time() - start > most_s:
+                self.judge.wrong(f"not {what} after {most_s:.0f} s without a fault")
+            await self.step()
+        kind = "reconciled" if " at " in what else "aware" if "aware" in what else what
+        self.worst[kind] = max(self.worst.get(kind, 0.0), self.loop.time() - start)
+
+
+def _steps(cfg: dict[str, Any]) -> int:
+    """How many steps the range of a setpoint has."""
+    return round((cfg["max"] - cfg["min"]) / cfg["step"])
+
+
+def _step(cfg: dict[str, Any], number: int) -> float:
+    return round(cfg["min"] + number * cfg["step"], 3)
+
+
+def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
+    """Play one seed; what came of it. The last of `job`: whether the configuration is drawn too."""
+    seed, hours, draw = job
+    for module, name, value in PACE:
+        setattr(module, name, value)
+    loop = VirtualLoop()
+    asyncio.set_event_loop(loop)
+    with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
+        run = Run(seed, Path(folder), loop, draw)
+        try:
+            loop.run_until_complete(run.live(hours))
+        except Exception as error:  # noqa: BLE001 - a finding like any other
+            run.judge.wrong(f"the simulation itself ended: {error!r}")
+        finally:
+            for task in (tasks := asyncio.all_tasks(loop)):
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            run.device.model.close()
+            loop.close()
+    gc.collect()
+    judge = run.judge
+    return {"seed": seed, "draw": draw, "transport": run.setting.name, "hours": loop.time() / 3600, "kinds": run.kinds,
+            "worst": run.worst, "violations": judge.violations, "timeline": judge.timeline}  # fmt: skip
+
+
+def _begin_worker(folder: str) -> None:
+    """What it keeps is in `folder`, which its parent deletes: a worker is ended in the middle of its work.
+
+    Only its parent ends it. One that waits for work holds the lock of the queue; if it ended by itself, the parent
+    would wait for that lock for ever.
+    """
+    tempfile.tempdir = folder
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+class Figures:
+    """What came of all seeds so far."""
+
+    def __init__(self) -> None:
+        self.days, self.failed, self.started = 0.0, list[int](), time.monotonic()
+        self.kinds, self.transports = Counter[str](), Counter[str]()
+        self.worst: dict[str, float] = {}
+
+    def add(self, found: dict[str, Any], hours: float, tell: Callable[[str], None]) -> None:
+        """Count one seed; tell the story of one that found something."""
+        self.kinds += found["kinds"]
+        self.days += found["hours"] / 24
+        self.transports[found["transport"]] += 1
+        for what, seconds in found["worst"].items():
+            name = f"{what}, {found['transport']}"
+            self.worst[name] = max(self.worst.get(name, 0.0), round(seconds))
+        if found["violations"]:
+            self.failed.append(found["seed"])
+            more = "" if found["draw"] else " --full"
+            tell("\n".join(found["timeline"][-120:] + found["violations"]))
+            tell(f"again: python -m tools simulate --seeds {found['seed']} --hours {hours:g}{more}\n")
+
+    def all(self) -> dict[str, Any]:
+        return {
+            "seeds": self.transports.total(), "device_days": round(self.days, 1),
+            "wall_s": round(time.monotonic() - self.started), "transports": self.transports,
+            "faults": self.kinds.total(), "kinds": dict(sorted(self.kinds.items())),
+            "worst_s": dict(sorted(self.worst.items())), "violating_seeds": sorted(self.failed),
+        }  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools simulate", description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", default="1..4", help="A..B, or one number (default 1..4)")
+    parser.add_argument("--hours", type=float, default=24, help="virtual hours for each seed (default 24)")
+    parser.add_argument("--jobs", type=int, default=None, help="processes (default: one for each processor)")
+    parser.add_argument("--full", action="store_true", help="one configuration that uses every limit")
+    common.add_json(parser)
+    args = parser.parse_args(argv)
+    first, _, last = args.seeds.partition("..")
+    jobs = [(seed, args.hours, not args.full) for seed in range(int(first), int(last or first) + 1)]
+    figures = Figures()
+    # In memory, where nobody names a place.
+    in_memory = "/dev/shm" if Path("/dev/shm").is_dir() and "TMPDIR" not in os.environ else None
+    with (
+        tempfile.TemporaryDirectory(prefix="simulate-", dir=in_memory) as folder,
+        multiprocessing.Pool(args.jobs, _begin_worker, (folder,)) as pool,
+        common.LongRun(f"{len(jobs)} seeds", len(jobs), args.json) as run,
+    ):
+        try:
+            for found in pool.imap_unordered(simulate, jobs):
+                figures.add(found, args.hours, run.print)
+                run.step()
+        except KeyboardInterrupt:
+            print("stopped; so far:", file=sys.stderr)
+        run.result(figures.all())
+    return 1 if figures.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(common.run(main))

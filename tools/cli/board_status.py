@@ -1,0 +1,128 @@
+"""`python -m tools status [--port PORT]`: how the board is, on one screen, without stopping it.
+
+Owns: the question at the console (`status`) and how its answer (`firmware/runtime/status.py`) looks to a person.
+Exit status 0: the device is online and nothing ails it; 1: there is something to look at, or no answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+from serial import Serial
+
+from tools import common
+from tools.serial import board_log, ports
+
+_ANSWER = "status {"
+_STATES = {
+    "online": "online",
+    "no_wifi": "no Wi-Fi",
+    "no_time": "no time from the network yet",
+    "unauthorized": "not authorized by the cloud",
+    "safe": "in safe state",
+    "no_cloud": "the cloud is not reached",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools status",
+        description="Ask the running firmware how it is. Exit status 0: online, and nothing ails it.",
+    )
+    parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
+    parser.add_argument("--json", action="store_true", help="the answer as it is, for programs")
+    parser.add_argument(
+        "--within", type=float, default=10, metavar="S", help="patience in seconds (default: 10)"
+    )
+    options = parser.parse_args(argv)
+    with ports.opened(ports.choose(options.port), board_log.BAUD) as port:
+        try:
+            answer = ask(port, options.within)
+        except OSError as error:
+            raise common.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
+    if options.json:
+        print(json.dumps(answer))
+    else:
+        show(answer, common.console())
+    return 0 if answer.get("state") == "online" and not ailing(answer) else 1
+
+
+def ask(port: Serial, within_s: float) -> dict[str, Any]:
+    """The answer of the firmware. Raises common.Failed when none comes."""
+    lines, end = board_log.Lines(port), time.monotonic() + within_s
+    while (left := end - time.monotonic()) > 0:
+        port.write(b"\rstatus\r")  # the first ends whatever was typed before
+        asked = time.monotonic()
+        while (line := lines.next(min(2.0, left))) is not None and time.monotonic() < asked + 2:
+            # At the REPL the question comes back as an echo, without an answer.
+            if line.startswith(_ANSWER):
+                try:
+                    return json.loads(line.removeprefix("status "))
+                except ValueError:
+                    continue  # bytes were lost on the wire; ask again
+    raise common.Failed(
+        "no answer: the firmware does not run, or is older than this question",
+        "Press the board's reset button and look with make monitor; if it waits at a prompt, it was stopped by hand.",
+    )
+
+
+def ailing(answer: Mapping[str, Any]) -> list[str]:
+    """What a person should look at, besides the state."""
+    found = [f"{name}: {why}" for name, _, _, why in answer.get("outputs", ()) if why]
+    found += [f"{name}: no reading" for name, value in answer.get("readings", ()) if value is None]
+    if sum(answer.get("outbox", (0, 0))[1:]):
+        found.append(f"{answer['outbox'][1]} events were dropped")
+    return found
+
+
+def show(answer: Mapping[str, Any], console: Console) -> None:
+    if not answer:
+        console.print("the firmware runs, but has no memory left for an answer", style="yellow")
+        return
+    utc = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(answer["utc"])) if answer["utc"] else "not set"
+    used, free = answer["heap"]
+    waiting, dropped = answer["outbox"]
+    state = _STATES.get(answer["state"], answer["state"])
+    rows = [
+        ("state", state, "green" if answer["state"] == "online" else "bold yellow"),
+        ("safe state", "; ".join(answer["safe"]) or "left", "yellow" if answer["safe"] else ""),
+        ("lease", f"{answer['lease_s']} s left" if answer["lease_s"] else "none", ""),
+        *(("output", _output(*row), "") for row in answer["outputs"]),
+        *(
+            ("reading", f"{name}: {'fault' if value is None else value}", "")
+            for name, value in answer["readings"]
+        ),
+        ("outbox", f"{waiting} waiting, {dropped} dropped", ""),
+        ("memory", f"{used:,} bytes used, {free:,} free", ""),
+        ("firmware", f"{answer['version']}, slot {answer['slot']}", ""),
+        (
+            "running",
+            f"{_span(answer['uptime_s'])}; boot {answer['boots']}, reset cause: {answer['reset']}",
+            "",
+        ),
+        ("clock", utc, ""),
+        *(("log", line, "red" if board_log.level(line) == "E" else "yellow") for line in answer["errors"]),
+    ]
+    for name, text, style in rows:
+        console.print(Text.assemble((f"{name:<11}", "dim"), (text, style)))
+
+
+def _output(name: str, on: bool, target: float | None, why: str | None) -> str:
+    wanted = "nobody asks" if target is None else f"wanted {target:g}"
+    return f"{name}: {'on' if on else 'off'}, {wanted}" + (f" ({why})" if why else "")
+
+
+def _span(seconds: int) -> str:
+    minutes, hours, days = seconds // 60 % 60, seconds // 3600 % 24, seconds // 86400
+    return f"{days} d {hours} h {minutes} min" if seconds >= 60 else f"{seconds} s"
+
+
+if __name__ == "__main__":
+    sys.exit(common.run(main))

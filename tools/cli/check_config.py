@@ -1,0 +1,197 @@
+"""Check a device's config.json on the host: `python -m tools check_config FILE`.
+
+Runs the very parser and validator the device runs, and adds what only a computer with the files at hand can see
+(whether the certificate files are there and are certificates, whether others can read the secrets) and what the device
+spares its memory: rules in more words (`config_errors`) and warnings (`config_warnings`).
+Exit status: 0 nothing that stops the device, 1 errors, 2 the file cannot be read as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from tools import common
+from tools.cli import config_errors, config_warnings
+from tools.cli.config_warnings import doubts
+
+Problem = tuple[str, str, str, str]
+
+_COLOURS = {"error": "\033[31m", "warning": "\033[33m", "path": "\033[1m", "good": "\033[32m"}
+_RESET = "\033[0m"
+
+
+class UnreadableError(Exception):
+    """The file is not there or is no JSON; the message says why and where."""
+
+
+def load(path: Path) -> Any:
+    """The parsed content of `path`. Raises UnreadableError, also for a key that is there twice."""
+    raw, twice = _read(path)
+    for _, where, found, allowed in twice:
+        raise UnreadableError(f"{path}: {where}: {found}, allowed: {allowed}")
+    return raw
+
+
+def _read(path: Path) -> tuple[Any, list[Problem]]:
+    """What is in a file by the device's own parser, and the keys that are there twice. Raises UnreadableError."""
+    device()
+    from firmware.core.config_text import NotJson, parse, place  # noqa: PLC0415  not before the shim is in place
+
+    data = b""
+    try:
+        data = path.read_bytes()
+        data.decode()
+        return parse(data)
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableError(
+            f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8"
+        ) from error
+    except NotJson as error:
+        what, at = error.args
+        line, column = place(data, at)
+        words = config_errors.syntax(data, at, what)
+        raise UnreadableError(f"{path}:{line}:{column}: not valid JSON: {words}") from error
+
+
+def device() -> types.ModuleType:
+    """The device's own check: `validate(raw)`, `rules(section)`."""
+    # The device's modules take const() from MicroPython's own module.
+    shim = types.ModuleType("micropython")
+    shim.const = lambda value: value  # type: ignore[attr-defined]
+    sys.modules.setdefault("micropython", shim)
+    from firmware.core import config  # noqa: PLC0415  not before the shim is in place
+
+    return config
+
+
+def validate(raw: Any) -> tuple[dict[str, Any], list[Problem]]:
+    """What the device makes of `raw`, and its problems in words for people."""
+    config, problems = device().validate(raw)
+    return config, [
+        (level, where, found, config_errors.in_words(where, found, allowed, device().rules, raw))
+        for level, where, found, allowed in problems
+    ]
+
+
+def warnings_of(config: dict[str, Any]) -> list[Problem]:
+    """What the device takes and should not be asked to do. `config`: what it made of the file."""
+    return [
+        ("warning", path, config_warnings.shown(value), allowed) for path, value, allowed in doubts(config)
+    ]
+
+
+def problems_of(path: Path) -> list[Problem]:
+    """Everything there is to say about the configuration in `path`. Raises UnreadableError."""
+    raw, twice = _read(path)
+    config, problems = validate(raw)
+    problems = twice + left_to_portal(raw, problems) + warnings_of(config)
+    for i, name in enumerate(_ca_files(raw)):
+        problems += _certificate(path.parent / name, f"cloud.ca_files[{i}]")
+    return problems + _privacy(path)
+
+
+def left_to_portal(raw: Any, problems: list[Problem]) -> list[Problem]:
+    """The same, but what is missing is no error where the device's setup portal will ask for it."""
+    errors = {path for level, path, *_ in problems if level == "error"}
+    if (
+        not isinstance(raw, dict)
+        or not raw.get("portal")
+        or any(path.startswith("portal") for path in errors)
+    ):
+        return problems
+    device()
+    from firmware.core.setup_form import fields  # noqa: PLC0415  as above
+
+    asked = {"wifi.networks", "wifi.networks[0].ssid", "wifi.networks[0].password"}
+    asked |= {f"cloud.{name}" for name, *_ in fields(raw)}
+
+    def missing(path: str, found: str, allowed: str) -> bool:
+        return path in asked and (found in ("nothing", "a list") or allowed.startswith("your own value"))
+
+    return [
+        ("warning", path, found, f"{allowed}; the setup portal asks for it")
+        if level == "error" and missing(path, found, allowed)
+        else (level, path, found, allowed)
+        for level, path, found, allowed in problems
+    ]
+
+
+def _ca_files(raw: Any) -> list[str]:
+    """The certificate files named in `raw`, which may still be wrong in any way."""
+    cloud = raw.get("cloud") if isinstance(raw, dict) else None
+    names = cloud.get("ca_files") if isinstance(cloud, dict) else None
+    return (
+        [name for name in names if isinstance(name, str) and "\0" not in name]
+        if isinstance(names, list)
+        else []
+    )
+
+
+def _certificate(file: Path, path: str) -> list[Problem]:
+    found = f'"{file}"'
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        return [("error", path, f"{found}: {error.strerror}", "a certificate file beside the configuration")]
+    if b"-----BEGIN" in data:
+        der = "openssl x509 -in FILE -outform der -out FILE.der"
+        return [("error", path, f"{found}: PEM text", f"a DER file: {der}")]
+    try:
+        expires = x509.load_der_x509_certificate(data).not_valid_after_utc
+    except ValueError:
+        return [("error", path, f"{found}: no certificate", "one X.509 certificate in DER form")]
+    if expires < datetime.datetime.now(datetime.UTC):
+        return [
+            ("warning", path, f"{found}: expired on {expires:%Y-%m-%d}", "a certificate that is still valid")
+        ]
+    return []
+
+
+def _privacy(path: Path) -> list[Problem]:
+    if os.name != "posix" or not path.stat().st_mode & 0o077:
+        return []
+    return [("warning", str(path), "a file that others may read", f"its owner only: chmod 600 {path}")]
+
+
+def _report(problems: list[Problem], colour: bool) -> None:
+    for level, path, found, allowed in problems:
+        if colour:
+            level = f"{_COLOURS[level]}{level}{_RESET}"
+            path = f"{_COLOURS['path']}{path}{_RESET}"
+        print(f"{level}: {path}\n    found:   {found}\n    allowed: {allowed}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools check_config",
+        description="Check a device's config.json as the device does, and its certificates, which lie beside it.",
+        epilog="Exit status: 0 the device would work with it, 1 it would not, 2 the file cannot be read as JSON.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the device's config.json")
+    path = parser.parse_args(argv).file
+    try:
+        problems = problems_of(path)
+    except UnreadableError as error:
+        print(error, file=sys.stderr)
+        return 2
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    _report(problems, colour)
+    errors = sum(problem[0] == "error" for problem in problems)
+    tally = f"{common.count(errors, 'error')}, {common.count(len(problems) - errors, 'warning')}"
+    verdict = f"{path}: {'refused' if errors else 'usable'}, {tally}"
+    print(f"{_COLOURS['error' if errors else 'good']}{verdict}{_RESET}" if colour else verdict)
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,304 @@
+"""`python -m tools config`: write a device's config.json, by questions, or for many boards from a file.
+
+Owns: the command line, where things are written and with which rights (only their owner reads them), and the table of
+boards. The questions are `wizard`'s, the rules the device's own. Nothing is written that the device would refuse; of
+many boards all are written or none. A secret is never shown, but for the password of a setup portal, once, when it is
+drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import io
+import json
+import re
+import secrets
+import sys
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tools import common
+from tools.cli import check_config, prompts, wizard
+from tools.cloud.site import write_private
+
+_MANY = """\
+Many boards: --answers BASE.json --boards BOARDS.csv --out FOLDER. BASE.json is a configuration, in which what differs
+from board to board may be missing. The first line of BOARDS.csv names keys by their path, such as
+cloud.device_id,cloud.client_id,cloud.client_secret,name,outputs[0].gpio; each other line is a board, written to
+FOLDER/<device_id>.json with the certificates beside it. Commas, semicolons or tabs may separate the cells."""
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+"""What nobody mistakes for something else on a label: five bits each."""
+_PATH = re.compile(r"\.?(\w+)|\[(\d+)\]")
+_SEPARATORS = ",;\t"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_COMMA = re.compile(r"^(-?\d+),(\d+)$")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools config", description="Write a device's config.json.", epilog=_MANY
+    )
+    parser.add_argument(
+        "--out", type=Path, help="file to write, or folder with --boards (default: config.json, boards)"
+    )
+    parser.add_argument("--answers", type=Path, help="ask nothing: take this configuration and check it")
+    parser.add_argument("--boards", type=Path, help="with --answers: one board per line, see below")
+    parser.add_argument(
+        "--portal", action="store_true", help="with --answers: boards without a network open a setup portal"
+    )
+    parser.add_argument("--bundle", type=Path, help="your own root certificates instead of Mozilla's")
+    options = parser.parse_args(argv)
+    if options.boards and not options.answers:
+        parser.error("--boards needs --answers, the configuration that the boards have in common")
+    if options.answers and options.answers.suffix.lower() == ".csv":
+        parser.error(
+            "--answers is the configuration that the boards have in common; the table is for --boards"
+        )
+    shared = _load(options.answers) if options.answers else {}
+    if options.portal and isinstance(shared, dict):
+        shared["portal"] = shared.get("portal") or {}
+    if options.boards:
+        return _many(shared, options.answers.parent, options.boards, options.out or Path("boards"))
+    out = options.out or Path("config.json")
+    if options.answers:
+        password = _drawn(shared)
+        _checked(shared, str(options.answers))
+        _copy_certificates(shared, options.answers.parent, out.parent)
+        _write(shared, out)
+        _tell(password, shared)
+    else:
+        interview(out, options.bundle)
+    return 0
+
+
+def interview(out: Path, bundle: Path | None = None) -> None:
+    """Ask at the terminal, and write `out`. What is there already is kept unless it is answered anew."""
+    if not sys.stdin.isatty():
+        raise common.Failed("this is no terminal to ask at", "Take --answers FILE (see --help).")
+    say = common.console()
+    draft = _load(out) if out.exists() else {}
+    if not isinstance(draft, dict):
+        raise common.Failed(f"{out}: not an object", "Move it away and start anew.")
+    say.print(f"Every answer is checked at once. {prompts.HELP}")
+    kept = out.with_name(f"{out.name}.draft")
+    hands = wizard.Wizard(draft, out.parent, lambda text: say.print(text, style="dim"), bundle, kept)
+    if hands.answers.resume() and not hands.answers.again():
+        hands = wizard.Wizard(draft, out.parent, lambda text: say.print(text, style="dim"), bundle, kept)
+    try:
+        hands.run()
+        while (wrong := _errors(draft)) and hands.mend(wrong):
+            pass
+    except KeyboardInterrupt:
+        if kept.exists():
+            say.print(f"Your answers are in {kept} (only you can read it); make config goes on with them.")
+        raise
+    password = _drawn(draft)
+    _checked(draft, str(out))
+    _write(draft, out)
+    hands.answers.forget()
+    _tell(password, draft)
+
+
+def _errors(draft: Any) -> list[check_config.Problem]:
+    problems = check_config.left_to_portal(draft, check_config.validate(draft)[1])
+    missing = bool(draft.get("portal") is not None and not draft["portal"].get("password"))
+    return [p for p in problems if p[0] == "error" and not (missing and p[1].startswith("portal"))]
+
+
+def _drawn(draft: Any) -> str:
+    """The password of the setup portal, if there is one and it had none; it has now."""
+    portal = draft.get("portal") if isinstance(draft, dict) else None
+    if not isinstance(portal, dict) or portal.get("password"):
+        return ""
+    groups = ("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
+    portal["password"] = "-".join(groups)
+    return portal["password"]
+
+
+def _tell(password: str, draft: dict[str, Any]) -> None:
+    if password:
+        print(
+            f"Setup portal: Wi-Fi {draft.get('name', 'device')}-…, password {password}\n"
+            "Shown this once: put it on the board. Where it finds no network after power-up, it opens this Wi-Fi for\n"
+            f"{draft['portal'].get('minutes', 10)} minutes: join it with a phone and open http://192.168.4.1/"
+        )
+
+
+def _load(path: Path) -> Any:
+    try:
+        return check_config.load(path)
+    except check_config.UnreadableError as error:
+        raise common.Failed(str(error)) from None
+
+
+def _checked(draft: Any, name: str, places: Mapping[str, str] = types.MappingProxyType({})) -> None:
+    """Show what the device would say of it. Raises Failed for errors. `places`: paths that came from elsewhere than
+    `name`, and from where."""
+    config, found = check_config.validate(draft)
+    problems = check_config.left_to_portal(draft, found) + check_config.warnings_of(config)
+    lines = [
+        f"{places.get(path, name)}: {level}: {path}: found {found}, allowed: {allowed}"
+        for level, path, found, allowed in problems
+    ]
+    if any(problem[0] == "error" for problem in problems):
+        raise common.Failed("the device would refuse this, so nothing was written", "\n".join(lines))
+    for line in lines:
+        print(line)
+
+
+def _write(draft: Any, out: Path) -> None:
+    write_private(out, json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
+    print(f"written: {out} (only you can read it). Next: make deploy")
+
+
+def _copy_certificates(draft: dict[str, Any], source: Path, target: Path) -> None:
+    for name in draft["cloud"]["ca_files"]:
+        try:
+            content = (source / name).read_bytes()
+        except OSError as error:
+            raise common.Failed(
+                f"{source / name}: {error.strerror}", "Fetch it with: python -m tools ca HOST"
+            ) from None
+        if (target / name).resolve() != (source / name).resolve():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / name).write_bytes(content)
+
+
+def _many(shared: Any, source: Path, boards: Path, folder: Path) -> int:
+    """`source`: the folder where the certificates are."""
+    drafts: dict[str, Any] = {}
+    passwords: dict[str, str] = {}
+    for row in _rows(boards):
+        where = row.where
+        draft = _filled(shared, row)
+        password = _drawn(draft)
+        _checked(draft, where, row.columns)
+        device = str(draft["cloud"].get("device_id", ""))
+        if not device or device.startswith("REPLACE"):
+            raise common.Failed(f"{where}: a board without device_id", "Its configuration is named after it.")
+        if device in drafts:
+            raise common.Failed(
+                f"{where}: a second board with device_id {device}", "Give each board an identity of its own."
+            )
+        drafts[device], passwords[device] = draft, password
+    if not drafts:
+        raise common.Failed(f"{boards}: no board in it")
+    for device, draft in drafts.items():
+        _copy_certificates(draft, source, folder)
+        write_private(folder / f"{device}.json", json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
+    print(f"written: {len(drafts)} configurations to {folder} (only you can read them)")
+    for device, password in passwords.items():
+        if password:
+            print(f"device {device}: password of its setup portal {password} (shown this once)")
+    return 0
+
+
+class _Row(NamedTuple):
+    """A board of the table. `where`: file and line; `columns`: path -> where its cell is."""
+
+    where: str
+    cells: dict[str, str]
+    columns: dict[str, str]
+
+
+def _rows(boards: Path) -> list[_Row]:
+    """The boards of a table as spreadsheets write it. Raises Failed, with line and column."""
+    text = _text(boards)
+    first = (text.splitlines() or [""])[0]
+    separator = max(_SEPARATORS, key=first.count)
+    if first.lower().startswith("sep="):  # for Excel alone
+        separator, text = first[4:5] or separator, text[len(first) :]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        table = [(f"{boards}:{reader.line_num}", cells) for cells in reader if any(map(str.strip, cells))]
+    except csv.Error as error:
+        raise common.Failed(
+            f"{boards}:{reader.line_num}: no table of comma separated values: {error}"
+        ) from None
+    if not table:
+        return []
+    names = _names(*table[0])
+    return [_row(names, where, cells) for where, cells in table[1:]]
+
+
+def _text(boards: Path) -> str:
+    try:
+        data = boards.read_bytes()
+    except OSError as error:
+        raise common.Failed(f"{boards}: {error.strerror}") from None
+    try:
+        return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise common.Failed(f"{boards}:{line}: no text in UTF-8", "Excel: save as CSV UTF-8.") from None
+
+
+def _names(where: str, cells: list[str]) -> list[str]:
+    """The paths of the columns. Behind the last one a spreadsheet may leave some without a name."""
+    names = [cell.strip() for cell in cells]
+    while not names[-1]:
+        names.pop()
+    for i, name in enumerate(names):
+        if not name:
+            raise common.Failed(f"{where}, column {_letters(i)}: no name")
+        if name in names[:i]:
+            raise common.Failed(
+                f"{where}, column {_letters(i)}: {name} again, as in column {_letters(names.index(name))}"
+            )
+    return names
+
+
+def _row(names: list[str], where: str, cells: list[str]) -> _Row:
+    while len(cells) > len(names) and not cells[-1].strip():
+        cells = cells[:-1]
+    if len(cells) != len(names):
+        raise common.Failed(
+            f"{where}: {common.count(len(cells), 'cell')}, but the first line names "
+            f"{common.count(len(names), 'column')}"
+        )
+    columns = {name: f"{where}, column {_letters(i)}" for i, name in enumerate(names)}
+    return _Row(where, dict(zip(names, cells, strict=True)), columns)
+
+
+def _letters(column: int) -> str:
+    """A column as spreadsheets name it: A, B, ... Z, AA."""
+    return (_letters(column // 26 - 1) if column > 25 else "") + chr(ord("A") + column % 26)
+
+
+def _filled(shared: Any, row: _Row) -> Any:
+    """A configuration with the cells of a row in their places. A cell is a text where the device takes one there, and
+    else what it means as JSON: a number, which may have a decimal comma, a list, null."""
+    draft = copy.deepcopy(shared)
+    for path, cell in row.cells.items():
+        _place(draft, path, cell.strip(), row.columns[path])
+    wrong = {problem[1] for problem in check_config.validate(draft)[1] if problem[0] == "error"}
+    for path in wrong & row.cells.keys():
+        cell = _COMMA.sub(r"\1.\2", row.cells[path].strip())
+        try:
+            _place(draft, path, json.loads(cell), row.columns[path])
+        except ValueError:
+            continue  # a text after all, and the check will say what is wrong with it
+    return draft
+
+
+def _place(draft: Any, path: str, value: Any, where: str) -> None:
+    """Put `value` where `path` points to; objects on the way are made, list items are not."""
+    steps: list[Any] = [name or int(number) for name, number in _PATH.findall(path)]
+    try:
+        if not steps or "".join(match[0] for match in _PATH.finditer(path)) != path:
+            raise KeyError
+        for step in steps[:-1]:
+            draft = draft.setdefault(step, {}) if isinstance(draft, dict) else draft[step]
+        if isinstance(draft, list):
+            draft[steps[-1]]  # has to be there
+        draft[steps[-1]] = value
+    except (KeyError, IndexError, TypeError):
+        raise common.Failed(f"{where}: the configuration in common has no place {path!r}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(common.run(main))

@@ -1,0 +1,31 @@
+"""`python -m tools monitor [--port PORT]`: what the board says, as it says it, until Ctrl-C.
+
+Only listens: the program on the board is not interrupted, and Ctrl-C stays on this side of the cable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tools import common
+from tools.serial import board_log, ports
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools monitor",
+        description="Show the board's log until Ctrl-C. The board is not disturbed.",
+    )
+    parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
+    options = parser.parse_args(argv)
+    with ports.opened(ports.choose(options.port), board_log.BAUD) as port:
+        try:
+            board_log.follow(board_log.Lines(port), common.console())
+        except OSError as error:
+            raise common.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(common.run(main))

@@ -1,0 +1,198 @@
+"""`python -m tools bundle NUMBER --out FOLDER`: this firmware as a bundle for updates over the air.
+
+Owns the bundle's form, which `firmware/update.py` describes, and its signature with the key that the devices' own
+configuration holds as `update.key`; `--new-key` draws one. FOLDER is then served by any HTTPS server, or by `--serve`.
+Shows no key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import json
+import secrets
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from aiohttp import web
+
+from tools import common
+from tools.build import payload
+from tools.build.mpy import CompileError
+from tools.cli import check_config
+from tools.cloud.certs import TestCA
+from tools.cloud.site import CERTS, USUAL, write_private
+from tools.repository import ROOT
+from tools.serial import ports
+
+KEY_BYTES = range(16, 65)
+
+
+def build(
+    number: int, version: str, files: Mapping[str, bytes], key: bytes, conditions: Mapping[str, str]
+) -> dict[str, bytes]:
+    """The three files of a bundle, by name. `conditions`: of `payload.conditions`."""
+    optional = [f"{path}:{conditions[path]}" for path in sorted(files) if path in conditions]
+    lines = [" ".join(("realer-firmware", str(number), version, *optional))]
+    lines += [
+        f"{hashlib.sha256(files[path]).hexdigest()} {len(files[path])} {path}" for path in sorted(files)
+    ]
+    manifest = "".join(f"{line}\n" for line in lines).encode()
+    head = f"{hmac.new(key, manifest, 'sha256').hexdigest()} {len(manifest)}\n".encode()
+    return {"head": head, "manifest": manifest, "files": b"".join(files[path] for path in sorted(files))}
+
+
+def version_of(tree: Path) -> str:
+    """VERSION of the tree's firmware."""
+    for node in ast.parse((tree / "firmware" / "version.py").read_text()).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "VERSION":
+            return ast.literal_eval(node.value)
+    raise common.Failed(f"{tree}/firmware/version.py has no VERSION")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools bundle",
+        description="Build a signed bundle for updates over the air. A device takes it when its update command is set"
+        " to NUMBER.",
+    )
+    parser.add_argument(
+        "number", type=int, nargs="?", metavar="NUMBER", help="1..999999, one that was never used before"
+    )
+    parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="whose update.key signs it")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="what the server serves")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="device tree; default: this one")
+    parser.add_argument("--new-key", action="store_true", help="draw update.key, and write it into --config")
+    parser.add_argument("--serve", action="store_true", help="serve FOLDER over HTTPS until Ctrl-C")
+    parser.add_argument("--listen", type=int, default=0, metavar="PORT", help="of --serve (default: any)")
+    parser.add_argument(
+        "--certificate", type=Path, metavar="PEM",
+        help="of --serve: certificates and key in one file (default: of the simulated cloud's authority)",
+    )  # fmt: skip
+    options = parser.parse_args(argv)
+    if options.new_key:
+        return _write_key(options.config)
+    if options.serve:
+        if options.out is None:
+            parser.error("FOLDER is missing, as in: make bundle OUT=served/firmware ARGS=--serve")
+        return _serve(options.out, options.listen, options.certificate)
+    if options.number is None or options.out is None:
+        parser.error("NUMBER or FOLDER is missing, as in: make bundle NUMBER=7 OUT=served/firmware")
+    folder = options.out / str(options.number)
+    if not 0 < options.number < 1_000_000:
+        raise common.Failed("NUMBER has to be 1..999999")
+    if folder.exists():
+        raise common.Failed(
+            f"{folder} is there already", "A number means one bundle for ever: take the next one."
+        )
+    try:
+        files = build(
+            options.number, version_of(options.tree), payload.slot_files(options.tree), _key(options.config),
+            payload.conditions(options.tree),
+        )  # fmt: skip
+    except CompileError as error:
+        raise common.Failed(f"does not compile: {error}") from None
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    print(f"{folder}: {sum(map(len, files.values())):,} bytes")
+    print(f"sha256 of the manifest: {hashlib.sha256(files['manifest']).hexdigest()}")
+    return 0
+
+
+def new_key() -> str:
+    """192 random bits, as text."""
+    return secrets.token_urlsafe(24)
+
+
+def _write_key(config: Path) -> int:
+    try:
+        draft = check_config.load(config)
+    except check_config.UnreadableError as error:
+        raise common.Failed(str(error), "Write one with make config.") from None
+    if not isinstance(draft, dict) or not isinstance(draft.get("update") or {}, dict):
+        raise common.Failed(f"{config} is no configuration", f"See python -m tools check_config {config}")
+    update = draft["update"] = draft.get("update") or {}
+    if update.get("key"):
+        do = "A device takes only what its own key has signed. For a new one remove it there, and deploy afterwards."
+        raise common.Failed(f"{config} has an update.key already", do)
+    update["key"] = new_key()
+    write_private(config, json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
+    print(
+        f"written: update.key in {config} (only you can read it). Next: make deploy, so that the board has it too"
+    )
+    for name in ("pin_port", "url"):
+        if name not in update:
+            print(f"update.{name} is still missing there")
+    return 0
+
+
+def _serve(folder: Path, port: int, certificate: Path | None) -> int:
+    if not folder.is_dir():
+        raise common.Failed(
+            f"{folder} is not there", "Make a bundle first: make bundle NUMBER=7 OUT=served/firmware"
+        )
+    try:
+        if certificate is None:
+            context = TestCA(CERTS, USUAL).leaf()
+        else:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+        asyncio.run(_serving(folder, port, context, certificate is None))
+    except (ssl.SSLError, FileNotFoundError) as error:
+        raise common.Failed(
+            f"{certificate}: {error}", "Certificates and private key belong into one PEM file."
+        ) from None
+    except OSError as error:
+        raise ports.taken(port, error) from None
+    return 0
+
+
+async def _serving(folder: Path, port: int, context: ssl.SSLContext, simulated: bool) -> None:
+    """Answer whole files and ranges (RFC 9110 section 14) of what is in `folder`, until Ctrl-C."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
+    async with serving(folder, context, "127.0.0.1" if simulated else None, port) as bound:
+        host = "api.realer.test" if simulated else socket.gethostname()
+        print(f"update.url    https://{host}:{bound}\nserving {folder}; end with Ctrl-C", flush=True)
+        await ended.wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    folder: Path, context: ssl.SSLContext, host: str | None = "127.0.0.1", port: int = 0
+) -> AsyncIterator[int]:
+    """A server of the bundles in `folder`, where devices look for them by default; its port."""
+    app = web.Application()
+    app.router.add_static("/firmware", folder)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=context).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def _key(config: Path) -> bytes:
+    try:
+        key = json.loads(config.read_text())["update"]["key"].encode()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise common.Failed(
+            f"{config} has no update.key", "Draw one: python -m tools bundle --new-key"
+        ) from None
+    if len(key) not in KEY_BYTES:
+        raise common.Failed("update.key has to have 16 to 64 characters")
+    return key
+
+
+if __name__ == "__main__":
+    sys.exit(common.run(main))

@@ -1,0 +1,187 @@
+"""What the commands of `python -m tools` have in common: how they fail, how they talk, how they show long work.
+
+Exit status of every command: 0 done, 1 refused or failed (what went wrong and what to do is on standard error), 2 wrong
+usage, 130 stopped with Ctrl-C. A terminal that closes, SIGTERM and a reader that has seen enough (`| head`) end one
+as Ctrl-C does, in order; where that is no ordinary end of it the status is 129, 143 or 141.
+Colours and moving bars only on a terminal; NO_COLOR turns colours off.
+A command is a module with `main(argv) -> int`; its last line is `sys.exit(common.run(main))`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import IO, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+Main = Callable[[list[str] | None], int]
+
+
+class Failed(Exception):
+    """A command could not do its work: `what` went wrong, and what the person may `do` about it. Never a secret."""
+
+    def __init__(self, what: str, do: str = "") -> None:
+        super().__init__(what)
+        self.what, self.do = what, do
+
+
+def run(main: Main, argv: list[str] | None = None) -> int:
+    """Run a command's `main`, and turn what stops it into words and an exit status."""
+    ending = _Ending()
+    try:
+        with ending.watched():
+            try:
+                return main(argv)
+            finally:
+                sys.stdout.flush()
+    except Failed as failed:
+        errors = console(stderr=True)
+        errors.print(f"error: {failed.what}", style="red")
+        if failed.do:
+            errors.print(failed.do)
+        return 1
+    except BrokenPipeError:
+        _to_nobody(sys.stdout)
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        number = signal.SIGPIPE if _Console.gone else ending.number
+        if number is None:
+            print("stopped", file=sys.stderr)
+        return 128 + (number or signal.SIGINT)
+
+
+class _Ending:
+    """Makes of the signals that ask for an end what Ctrl-C is. `number`: the one that came."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._process = os.getpid()
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                if signal.getsignal(number) == signal.SIG_DFL:  # whoever ignores it, such as nohup, means it
+                    before[number] = signal.signal(number, self._came)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a worker, which was begun meanwhile and has this from its parent
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        if self.number is not None:
+            return  # it ends already; a closing terminal says so more than once
+        self.number = number
+        if number == signal.SIGHUP:
+            for stream in (sys.stdout, sys.stderr):
+                if stream.isatty():
+                    _to_nobody(stream)
+        stop()
+
+
+def stop() -> None:
+    """As if Ctrl-C had been pressed, also where that is ignored because this runs in the background."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
+def _to_nobody(stream: IO[str]) -> None:
+    """What is written from now on is gone."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):  # no real file
+        os.dup2(nobody, stream.fileno())
+    os.close(nobody)
+
+
+class _Console(Console):
+    """One whose reader may go, such as `head`: that ends the command as Ctrl-C does. `gone`: it went."""
+
+    gone = False
+
+    def on_broken_pipe(self) -> None:
+        _Console.gone = self.quiet = True
+        _to_nobody(self.file)
+        stop()
+
+
+def console(stderr: bool = False) -> Console:
+    """Where a command prints: words stay as they are, and are not cut at the edge of the window."""
+    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The option of a long run whose results are lines of JSON."""
+    parser.add_argument(
+        "--json", action="store_true", help="lines of JSON on a terminal, too, as into a pipe"
+    )
+
+
+class LongRun:
+    """A run of minutes to hours: on a terminal a moving bar and a line for people from each result, into a pipe or with
+    `--json` nothing but the results as JSON lines. `steps`: how many there are."""
+
+    def __init__(self, what: str, steps: float, as_json: bool) -> None:
+        self._console = console()
+        self._bar = progress(self._console)
+        self._bar.disable = self._bar.disable or as_json
+        self._steps = steps
+        self._what = what
+
+    def __enter__(self) -> LongRun:
+        self._bar.start()
+        self._task = self._bar.add_task(self._what, total=self._steps)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def begins(self, what: str) -> None:
+        """What is worked on now."""
+        self._bar.update(self._task, description=what)
+
+    def step(self, count: float = 1) -> None:
+        """So much more is done."""
+        self._bar.advance(self._task, count)
+
+    def result(self, found: dict[str, Any]) -> None:
+        if self._bar.disable:
+            print(json.dumps(found), flush=True)
+            return
+        good = found.get("ok", True)
+        words = "   ".join(f"{name} {_short(value)}" for name, value in found.items() if name != "ok")
+        self._console.print(f"{'ok' if good else 'NOT OK':<7}{words}", style="" if good else "red")
+
+    def print(self, text: str) -> None:
+        self._console.print(text)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} {_short(one)}" for name, one in value.items()) + "}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def progress(on: Console) -> Progress:
+    """A bar for work of more than a second; where nobody watches, only its end is printed."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=on, disable=not on.is_terminal)
+
+
+def count(number: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,128 @@
+"""Runs on the board, first: the image, the memory, the pins. `wifi.py` and `network.py` follow in the same session.
+
+Owns: how a line looks, and checks that need no network. Each line is ok, note or problem, with what to do about it.
+Reads config.json as it lies on the board; drives no pin and writes no file. Needs MicroPython 1.24 on an ESP32.
+Refuses to import the firmware: a second opinion must not share its errors.
+"""
+
+import gc
+import json
+import math
+import os
+import sys
+from machine import ADC, WDT, Pin
+
+tally = {"ok": 0, "note": 0, "problem": 0}
+
+
+def say(level, what, text, do=""):
+    tally[level] += 1
+    print("%-8s %-12s %s" % (level, what, text))
+    if do:
+        print("         %-12s -> %s" % ("", do))
+
+
+def config():
+    """config.json, or None."""
+    try:
+        with open("config.json") as file:
+            found = json.loads(file.read().lstrip("\ufeff"))
+        if isinstance(found, dict):
+            return found
+        say("problem", "config", "config.json is no object", "make config, then make deploy")
+    except OSError:
+        say("problem", "config", "there is no config.json on the board", "make config, then make deploy")
+    except ValueError:
+        say(
+            "problem",
+            "config",
+            "config.json is no JSON",
+            "python -m tools check_config config.json, then make deploy",
+        )
+    return None
+
+
+def board():
+    version = sys.implementation[1][:3]
+    good = version >= (1, 24, 0)
+    text = "MicroPython %d.%d.%d" % version
+    say("ok" if good else "problem", "board", text, "" if good else "make flash with 1.24 or newer")
+    gc.collect()
+    free = gc.mem_free()
+    good = free > 60000
+    say(
+        "ok" if good else "problem",
+        "memory",
+        "%d bytes free for Python, with all that its heap can grow by" % free,
+        "" if good else "take a stock image",
+    )
+    block, _, blocks, unused = os.statvfs("/")[:4]
+    free = block * unused // 1024
+    good = free > 200
+    say(
+        "ok" if good else "problem",
+        "flash",
+        "%d of %d KB free" % (free, block * blocks // 1024),
+        "" if good else "remove files that are not needed",
+    )
+
+
+def sensor(row):
+    """What an analog input says, in ohms and in the unit of its kind."""
+    name, gpio = "GPIO %s" % row.get("gpio"), row.get("gpio")
+    adc = ADC(Pin(gpio), atten=ADC.ATTN_11DB)
+    millivolts = sum([adc.read_uv() for _ in range(32)]) / 32000
+    supply = row.get("supply_mv", 3300)
+    if not 150 < millivolts < min(supply, 3130) - 5:
+        open_end = (millivolts < 200) == (row.get("side", "low") == "high")
+        wire = "an open circuit" if open_end else "a short circuit"
+        do = "check wires and divider_ohm; is side right? (low: the sensor is between pin and ground)"
+        say("problem", name, "%s: %d mV, as with %s" % (row.get("name"), millivolts, wire), do)
+        return
+    ratio = millivolts / (supply - millivolts)
+    ohm = row.get("divider_ohm", 10000) * (ratio if row.get("side", "low") == "low" else 1 / ratio)
+    if row.get("kind") == "ldr_sensor":
+        value = "%.0f lx" % (row.get("scale", 12518931) * math.pow(ohm, row.get("exponent", -1.405)))
+    else:
+        per_kelvin = 1 / 298.15 + math.log(ohm / row.get("r25_ohm", 10000)) / row.get("beta", 3950)
+        value = "%.1f degrees (beta equation)" % (1 / per_kelvin - 273.15)
+    say("ok", name, "%s: %d mV, %d ohm, %s" % (row.get("name"), millivolts, ohm, value))
+
+
+def output(row):
+    on = Pin(row["gpio"]).value() == (row.get("active", "high") == "high")
+    wanted = row.get("safe", "off") == "on"
+    note = on != wanted and row.get("safe", "off") in ("on", "off")
+    do = "outputs are in their safe state now: see active and safe, and the wiring" if note else ""
+    say(
+        "note" if note else "ok",
+        "GPIO %d" % row["gpio"],
+        "%s is %s" % (row.get("name"), "on" if on else "off"),
+        do,
+    )
+
+
+def button(row):
+    pull = {"up": Pin.PULL_UP, "down": Pin.PULL_DOWN}.get(row.get("pull", "up"))
+    pressed = Pin(row["gpio"], Pin.IN, pull).value() == (row.get("active", "low") == "high")
+    do = "if nobody presses it: see active, pull and the wiring" if pressed else ""
+    text = "button is %spressed" % ("" if pressed else "not ")
+    say("note" if pressed else "ok", "GPIO %d" % row["gpio"], text, do)
+
+
+def pins(found):
+    for key, check in (("sensors", sensor), ("outputs", output), ("buttons", button)):
+        for row in found.get(key) or ():
+            try:
+                check(row)
+            except (OSError, ValueError, TypeError, KeyError, ZeroDivisionError) as error:
+                do = "python -m tools check_config config.json"
+                say("problem", "GPIO %s" % row.get("gpio"), "%s: %s" % (row.get("name"), error), do)
+
+
+found = config()
+# A watchdog that the firmware started bites on, whoever runs: this one takes its place.
+attend = WDT(0, 120000).feed if found and found.get("watchdog_s", 60) else gc.collect
+board()
+if found:
+    pins(found)

@@ -1,0 +1,188 @@
+"""Finds a real MicroPython for the host, and fetches one where the machine's package manager can.
+
+Owns: which interpreter the tools and tests use. `find` looks at PATH and at `.cache/micropython/`, and never
+uses the network; `fetch` fills the cache (Debian family: the packaged interpreter with its own libraries,
+64-bit, and on amd64 32-bit as well, whose 4-byte words make heap figures those of an ESP32).
+Refuses: an interpreter older than the oldest one the firmware supports.
+
+    python -m tools.env.interpreter [--bits 32|64] [--fetch]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.env import aptroot
+from tools.repository import ROOT
+
+OLDEST = (1, 24, 0)
+CACHE = ROOT / ".cache" / "micropython"
+_APT = Path("/etc/apt")
+_WHAT_TO_INSTALL = (
+    "install a MicroPython of at least version 1.24 so that `micropython` is on PATH "
+    "(package `micropython` of Debian 13, of Ubuntu 25.04 or of Homebrew)"
+)
+_PROBE = (
+    "import sys, tls, asyncio, socket, vfs\n"
+    "print(*sys.implementation.version[:3], 64 if sys.maxsize > 1 << 32 else 32)"
+)
+_SMALLER = {"amd64": "i386"}
+"""Architectures whose processors also run a 32-bit one, in Debian's names."""
+
+
+class InterpreterError(Exception):
+    """No usable interpreter; the text is one sentence that says what to install."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A MicroPython that was started once and answered.
+
+    `argv`: how to start it; `version`: three numbers; `bits`: its word size, 32 or 64; `origin`: where it is.
+    """
+
+    argv: list[str]
+    version: tuple[int, int, int]
+    bits: int
+    origin: str
+
+    def __str__(self) -> str:
+        return f"MicroPython {'.'.join(map(str, self.version))}, {self.bits}-bit, {self.origin}"
+
+
+def available(cache: Path = CACHE) -> list[Interpreter]:
+    """What is here, at most one of each word size, the 32-bit one first; PATH wins over the cache."""
+    best: dict[int, Interpreter] = {}
+    for found in _candidates(cache):
+        best.setdefault(found.bits, found)
+    return sorted(best.values(), key=lambda found: found.bits)
+
+
+def find(bits: int | None = None, cache: Path = CACHE) -> Interpreter:
+    """The interpreter with that word size; without a wish the 32-bit one where there is one, as on the chip.
+
+    Raises InterpreterError.
+    """
+    for found in available(cache):
+        if bits in (None, found.bits):
+            return found
+    kind = f"{bits}-bit " if bits else ""
+    raise InterpreterError(
+        f"No {kind}MicroPython here: run `python -m tools.env.interpreter --fetch`, or {_WHAT_TO_INSTALL}."
+    )
+
+
+def fetch(bits: int | None = None, cache: Path = CACHE, etc: Path = _APT) -> list[Interpreter]:
+    """Make sure there is an interpreter, with that word size or else every one this machine can have.
+
+    Does nothing where one is there already. Raises InterpreterError when in the end there is none.
+    """
+    own = aptroot.debian_arch()
+    wanted = {64 if own.endswith("64") else 32: own}
+    if own in _SMALLER:
+        wanted[32] = _SMALLER[own]
+    with aptroot.only_one_at_a_time(cache, _say):
+        for size in (bits,) if bits else sorted(wanted, reverse=True):
+            here = available(cache)
+            if size in [found.bits for found in here]:
+                continue
+            try:
+                _fetch_arch(wanted.get(size), cache, etc)
+            except InterpreterError as error:
+                if bits or not here:
+                    raise
+                _say(f"going on without a {size}-bit one. {error}")
+        return [found for found in available(cache) if bits in (None, found.bits)]
+
+
+def _candidates(cache: Path) -> Iterator[Interpreter]:
+    on_path = shutil.which("micropython")
+    if on_path:
+        yield from _probe([on_path], on_path)
+    for root in sorted(cache.glob("[!.]*/root")):
+        yield from _probe(
+            aptroot.argv(root, "usr/bin/micropython"), f"{cache.parent.name}/{cache.name}/{root.parent.name}"
+        )
+
+
+def _probe(argv: list[str], origin: str) -> Iterator[Interpreter]:
+    """Start it once. Yields nothing when it does not start, lacks a needed module, or is too old."""
+    try:
+        done = subprocess.run([*argv, "-c", _PROBE], check=False, capture_output=True, text=True, timeout=20)
+        *version, bits = map(int, done.stdout.split())
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return
+    if len(version) == 3 and tuple(version) >= OLDEST:
+        yield Interpreter(argv, (version[0], version[1], version[2]), bits, origin)
+
+
+def _fetch_arch(arch: str | None, cache: Path, etc: Path) -> None:
+    """Unpack beside the final place, try it, then move it there in one step."""
+    if arch is None:
+        raise InterpreterError(f"This machine's processor has no such interpreter: {_WHAT_TO_INSTALL}.")
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
+        try:
+            suite, codename = _suite(aptroot.release())
+            source = aptroot.pick(aptroot.machine_sources(etc), codename)
+            _say(f"fetching micropython for {arch} ({suite}) from this machine's own apt mirror ...")
+            root = aptroot.unpack_package("micropython", suite, arch, source, Path(temp))
+        except aptroot.AptError as error:
+            raise InterpreterError(
+                f"MicroPython could not be fetched ({error}): {_WHAT_TO_INSTALL}."
+            ) from None
+        if not list(_probe(aptroot.argv(root, "usr/bin/micropython"), "")):
+            raise InterpreterError(
+                f"The packaged MicroPython for {arch} does not run here: {_WHAT_TO_INSTALL}."
+            )
+        shutil.rmtree(cache / arch, ignore_errors=True)
+        (cache / arch).mkdir()
+        root.rename(cache / arch / "root")
+    _say(f"ready: .cache/micropython/{arch}")
+
+
+def _suite(release: dict[str, str]) -> tuple[str, str]:
+    """Which suite to take it from, and the machine's own one: its mirror is the one to ask.
+
+    Debian packages it since release 13; a mirror that serves an older Debian serves that one too.
+    """
+    own, family = aptroot.codename(release)
+    major = release.get("VERSION_ID", "").partition(".")[0]
+    old_debian = "ubuntu" not in family and major.isdigit() and int(major) < 13
+    return ("trixie" if old_debian else own), own
+
+
+def _say(text: str) -> None:
+    print(f"interpreter: {text}", file=sys.stderr, flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.env.interpreter", description="The host's MicroPython."
+    )
+    parser.add_argument("--bits", type=int, choices=(32, 64), help="only this word size")
+    parser.add_argument("--fetch", action="store_true", help="fetch what is missing")
+    options = parser.parse_args(argv)
+    try:
+        if options.fetch:
+            found = fetch(options.bits)
+        elif options.bits:
+            found = [find(options.bits)]
+        else:
+            found = available() or [find()]
+    except InterpreterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for interpreter in found:
+        print(interpreter, " ".join(interpreter.argv), sep="\n  ")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

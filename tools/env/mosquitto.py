@@ -1,0 +1,126 @@
+"""Finds a mosquitto for the simulated cloud, and fetches one where the machine's package manager can.
+
+Owns: which broker the tools and tests run. `find` looks at PATH, at the usual sbin folders and at
+`.cache/mosquitto/`, and never uses the network; `fetch` fills the cache (Debian family, no root needed).
+Refuses: one older than 2.0 (no dynamic-security plugin), and to start a broker (`tools/cloud/broker.py`).
+
+    python -m tools.env.mosquitto [--fetch]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.env import aptroot
+from tools.repository import ROOT
+
+OLDEST = (2, 0)
+CACHE = ROOT / ".cache" / "mosquitto"
+_APT = Path("/etc/apt")
+_SBIN = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+_PLUGIN = "mosquitto_dynamic_security.so"
+_WHAT_TO_INSTALL = "install mosquitto 2.0 or newer (package `mosquitto` of Debian, of Ubuntu or of Homebrew)"
+
+
+class MosquittoError(Exception):
+    """No usable broker; the text is one sentence that says what to install."""
+
+
+@dataclass(frozen=True)
+class Mosquitto:
+    """One that answered. `argv`: how to start it; `plugin`: its dynamic-security plugin; `origin`: where it is."""
+
+    argv: list[str]
+    plugin: Path
+    version: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"mosquitto {self.version}, {self.origin}"
+
+
+def find(cache: Path = CACHE, path: str | None = None) -> Mosquitto:
+    """The first that will do; what the system has wins over the cache. Raises MosquittoError."""
+    for found in _candidates(cache, path):
+        return found
+    raise MosquittoError(
+        f"No usable mosquitto here: run `python -m tools.env.mosquitto --fetch`, or {_WHAT_TO_INSTALL}."
+    )
+
+
+def fetch(cache: Path = CACHE, etc: Path = _APT, path: str | None = None) -> Mosquitto:
+    """Make sure there is one. Raises MosquittoError when in the end there is none."""
+    with aptroot.only_one_at_a_time(cache, _say):
+        for found in _candidates(cache, path):
+            return found
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
+            try:
+                suite, _ = aptroot.codename(aptroot.release())
+                source = aptroot.pick(aptroot.machine_sources(etc), suite)
+                _say(f"fetching mosquitto ({suite}) from this machine's own apt mirror ...")
+                root = aptroot.unpack_package("mosquitto", suite, aptroot.debian_arch(), source, Path(temp))
+            except aptroot.AptError as error:
+                raise MosquittoError(
+                    f"mosquitto could not be fetched ({error}): {_WHAT_TO_INSTALL}."
+                ) from None
+            shutil.rmtree(cache / "root", ignore_errors=True)
+            root.rename(cache / "root")
+    return find(cache, path)
+
+
+def _candidates(cache: Path, path: str | None) -> Iterator[Mosquitto]:
+    folders = os.pathsep.join([os.environ.get("PATH", ""), *_SBIN]) if path is None else path
+    program = shutil.which("mosquitto", path=folders)
+    if program:
+        yield from _probe([program], Path(program), program)
+    program = str(cache / "root/usr/sbin/mosquitto")
+    if Path(program).exists():
+        argv = aptroot.argv(cache / "root", "usr/sbin/mosquitto")
+        yield from _probe(argv, Path(program), f"{cache.parent.name}/{cache.name}")
+
+
+def _probe(argv: list[str], program: Path, origin: str) -> Iterator[Mosquitto]:
+    """Start it once. Yields nothing when it does not start, is too old, or comes without the plugin."""
+    try:
+        done = subprocess.run([*argv, "-h"], check=False, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    version = re.search(r"mosquitto version (\d+)\.(\d+)\S*", done.stdout + done.stderr)
+    prefixes = (program.parent.parent, program.resolve().parent.parent)
+    plugins = [
+        path for prefix in prefixes for top in ("lib*", "lib*/*") for path in prefix.glob(f"{top}/{_PLUGIN}")
+    ]
+    if version and tuple(map(int, version.groups())) >= OLDEST and plugins:
+        yield Mosquitto(argv, plugins[0], version.group().split()[-1], origin)
+
+
+def _say(text: str) -> None:
+    print(f"mosquitto: {text}", file=sys.stderr, flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.env.mosquitto", description="The host's MQTT broker."
+    )
+    parser.add_argument("--fetch", action="store_true", help="fetch it when missing")
+    options = parser.parse_args(argv)
+    try:
+        found = fetch() if options.fetch else find()
+    except MosquittoError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(found, " ".join(found.argv), sep="\n  ")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""What a board says on its serial port, as lines, and how they look on a terminal.
+
+It only listens: nothing it does stops the program on the board. Of the lines it knows the level, the names in
+tracebacks and what numbers mean; what they mean for a deploy, `tools.serial.boot_report` knows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from serial import Serial
+
+from tools.serial.error_codes import explained
+from tools.serial.tracebacks import readable
+
+BAUD = 115200
+_STYLES = {"D": "dim", "W": "yellow", "E": "red"}
+_LOOK_S = 0.02
+_LONGEST = 4096
+
+
+class Lines:
+    """`serial`: an open port of pyserial. `clock()`: seconds; `sleep(s)`."""
+
+    def __init__(
+        self,
+        serial: Serial,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self._serial = serial
+        self._rest = b""
+        self.clock, self._sleep = clock, sleep
+
+    def next(self, for_s: float | None = None) -> str | None:
+        """The next line, or None when none was complete in time. OSError when the port is gone."""
+        end = None if for_s is None else self.clock() + for_s
+        while b"\n" not in self._rest:
+            waiting = self._serial.in_waiting
+            if waiting:
+                self._rest = (self._rest + self._serial.read(waiting))[-_LONGEST:]
+            elif end is not None and self.clock() >= end:
+                return None
+            else:
+                self._sleep(_LOOK_S)
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode(errors="replace").rstrip("\r")
+
+
+def level(line: str) -> str:
+    """D, I, W or E of a line of the firmware's log, "" of any other."""
+    words = line.split(" ", 2)
+    stamped = len(words) == 3 and (words[0][:1] == "+" or words[0][-1:] == "Z")
+    return words[1] if stamped and words[1] in "DIWE" else ""
+
+
+def follow(lines: Lines, console: Console) -> None:
+    """Show lines for ever."""
+    while True:
+        if (line := lines.next()) is not None:
+            show(line, console)
+
+
+def show(line: str, console: Console) -> str:
+    """What was shown: what a board says is no markup, and must not steer the terminal."""
+    text = explained(readable("".join(c if c.isprintable() else "?" for c in line)))
+    console.print(text, style=_STYLES.get(level(line)))
+    return text

@@ -1,0 +1,152 @@
+"""How the start of a board after a deploy went, from the lines that it says.
+
+The lines are those of `main.py`, `firmware/device.py` and the loops; what a board kept from before the reset, and says
+again, counts for nothing. Pure: who reads the port and for how long is `tools.cli.deploy`'s business.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tools.serial.board_log import level
+
+KEPT = "before the reset: "
+_START = re.compile(
+    r"(?:starting, slot (?P<begins>[\w:]+)"
+    r"|firmware (?P<version>\S+) in slot (?P<runs>[\w:]+)(?P<why>, as .* failed)?,? .*)"
+)
+_CONFIG = re.compile(r"config has \d+ errors|no \S+ on this device|\S+ is not JSON|cloud\.ca_files: ")
+_CHIP = ("Guru Meditation Error", "abort() was called", "FATAL: ", "Fatal Python error")
+_TRACEBACK = "Traceback (most recent call last):"
+_LOOK = "The lines above say what happened; `make monitor` shows how it goes on."
+_WIFI = "Check wifi.networks, and whether the access point offers 2.4 GHz; the board tries on. `make doctor` asks it."
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`kind`: online, refused, crashed, fell_back, configuration, safe_mode, stopped, portal, wifi, time, link, loop,
+    restarts, starting, nothing. `text`: what is the case; `do`: what the owner can do about it."""
+
+    kind: str
+    text: str
+    do: str = ""
+
+
+class Start:
+    """One start, line by line. `slot`: where what was to start lies: "a", "b", "root", or "rom:" and an offset.
+    `heard`: anything at all, also of the chip's boot loader; `spoke`: the firmware."""
+
+    def __init__(self, slot: str):
+        self._slot = slot
+        self.heard = self.spoke = False
+        self._running = ""  # the slot that said it starts
+        self._version = ""
+        self._starts = 0
+        self._wrong: list[str] = []  # errors so far: those of a configuration come one by one
+        self._doing: Outcome | None = None  # what it waits for
+        self._frames: list[str] | None = None
+
+    def take(self, line: str) -> Outcome | None:
+        """The outcome, as soon as a line decides it; `line` as it is shown, with a ? for what cannot be."""
+        self.heard = self.heard or bool(line.strip("?> OK"))
+        if line.startswith(KEPT):
+            return None
+        if self._frames is not None or line.startswith(_TRACEBACK):
+            return self._traceback(line)
+        if line.startswith(_CHIP):
+            return self._crashed(line)
+        if line.startswith("stopped, outputs are safe"):
+            return Outcome("stopped", "somebody stopped the firmware at the console", "Reset the board.")
+        of, text = level(line), line.split(" ", 2)[-1]
+        if found := _START.fullmatch(text if of else line):
+            return self._started(found, bool(of))
+        return self._logged(of, text) if of and self._running else None
+
+    def over(self, seconds: float) -> Outcome:
+        """What is to be said when nothing decided it in that time."""
+        if not self.heard:
+            return Outcome(
+                "nothing",
+                f"nothing heard from the board in {seconds:.0f} s",
+                "Is it still plugged in? Press its reset button, and look with make monitor.",
+            )
+        if self._starts > 1:
+            return Outcome("restarts", f"the board started {self._starts} times in {seconds:.0f} s", _LOOK)
+        if not self._version:
+            what = f"began to start slot {self._running}, and no more" if self._running else "did not start"
+            return Outcome(
+                "starting", f"the board is alive, but the firmware {what} in {seconds:.0f} s", _LOOK
+            )
+        return self._doing or Outcome("link", f"not online after {seconds:.0f} s, and no reason told", _LOOK)
+
+    def _traceback(self, line: str) -> Outcome | None:
+        if self._frames is None:
+            self._frames = []
+        elif line[:1] == " ":
+            self._frames.append(line.strip())
+        elif line:
+            where = f" ({self._frames[-1]})" if self._frames else ""
+            return self._crashed(line + where)
+        return None
+
+    def _crashed(self, text: str) -> Outcome:
+        do = f"A new version that dies three times gives way to the one before, if there is one. {_LOOK}"
+        return Outcome("crashed", f"the firmware crashed: {text}", do)
+
+    def _started(self, found: re.Match[str], logged: bool) -> Outcome | None:
+        self.spoke = True
+        self._running = found["runs"] or found["begins"]
+        self._starts += not logged
+        self._version = found["version"] or self._version
+        # `main.py` knows the ROM partition, and not which copy in it.
+        if self._running == self._slot or (self._running == "rom" and self._slot.startswith("rom:")):
+            return None
+        why = (found["why"] or "").removeprefix(", ")
+        text = f"fell back to slot {self._running}" + (
+            f", {why}" if why else f" instead of slot {self._slot}"
+        )
+        return Outcome("fell_back", text, _LOOK)
+
+    def _logged(self, of: str, text: str) -> Outcome | None:
+        """What a line of the log decides, or is remembered for."""
+        head, _, rest = text.partition(": ")
+        if text == "online":
+            return Outcome("online", f"online: firmware {self._version} in slot {self._running}")
+        if _CONFIG.match(text):
+            why = "; ".join(self._wrong) or text
+            do = "Mend it (make check_config explains) and deploy again. Outputs are safe; a setup portal may be open."
+            return Outcome("configuration", f"the configuration cannot be used: {why}", do)
+        if head == "refused":
+            return Outcome("refused", f"the cloud refused: {rest}", "Mend what it names; the board tries on.")
+        if head == "safe mode":
+            return Outcome("safe_mode", text, "Look at the log, mend, reset.")
+        if head == "portal" and rest.startswith("open"):
+            do = "Join that Wi-Fi with a phone, and enter network and keys."
+            return Outcome("portal", f"no network; the setup portal is {rest}", do)
+        if of == "E":
+            self._wrong.append(text)
+        self._doing = self._waiting(of, text, head, rest) or self._doing
+        return None
+
+    def _waiting(self, of: str, text: str, head: str, rest: str) -> Outcome | None:
+        if head == "Wi-Fi" and rest.startswith("address"):
+            return Outcome("time", "no time from the network yet", _LOOK)
+        if head == "Wi-Fi":
+            joining = rest.startswith("joining") and self._doing
+            return self._doing if joining else Outcome("wifi", f"waiting for Wi-Fi: {rest}", _WIFI)
+        if head == "no time":
+            return Outcome(
+                "time", text, "Let UDP 123 through, or name a server that is reachable in time.servers."
+            )
+        if text == "clock set":
+            return Outcome("link", "waiting for the cloud", _LOOK)
+        if head == "link failed":
+            return Outcome(
+                "link",
+                f"the cloud is not reached: {rest}",
+                "`make doctor` asks the board about network and certificates.",
+            )
+        if head[:5] == "loop ":
+            return Outcome("loop", text, _LOOK)
+        return None

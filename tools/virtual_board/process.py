@@ -1,0 +1,161 @@
+"""One run of the real MicroPython on a flash folder: started, read, typed at, killed. Never left behind.
+
+Owns: the command line (heap size, mount points, search path) and the life of the process.
+Refuses: to know why a run ends; that is the board's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.env.interpreter import Interpreter
+from tools.virtual_board.rom_partition import IMAGE, built_in
+
+HEAP = {32: "144k", 64: "360k"}
+"""Both areas of a chip's heap with their tables, and room for the board's own modules; what is too much of it the board
+holds itself. The 64-bit board has twice the words and runs the sources, which take more than what a board gets."""
+
+_START = """
+import vfs, os, sys
+try:
+    import ffi, uctypes
+    v = os.stat({image!r})[6]
+    v = uctypes.bytearray_at(ffi.open("libc.so.6").func("p", "malloc", "L")(v), v)
+    with open({image!r}, "rb") as f:
+        f.readinto(v)
+    v = vfs.VfsRom(v)
+except (ImportError, AttributeError, OSError):
+    v = vfs.VfsPosix({shims!r})
+vfs.umount("/")
+vfs.mount(vfs.VfsPosix({flash!r}), "/")
+vfs.mount(v, "/.rom")
+os.chdir("/")
+sys.path[:] = {path!r}
+ffi = uctypes = v = f = vfs = None
+if {rom!r}:
+    import _rom
+    _rom.install({rom!r})
+    _rom.mount_first()
+    _rom = None
+import _launch
+_launch.start({port}, {token!r}, {raw}, {word})
+"""
+"""A read-only file system in memory outside of the heap, from where `.mpy` code runs in place as a chip's own modules
+do from its flash; a MicroPython that cannot do that loads the shims into its heap (docs/decisions/0011)."""
+_LONGEST_LINE = 4096
+_PROC = Path("/proc")
+REPL_BEGINS = b"\0"
+"""What the launcher prints, for this end only, where the program's own output is over."""
+
+
+class Run:
+    """A started interpreter. Use `await Run.start(...)`, then always `await run.kill()`.
+
+    `on_line(text)`: a printed line; `on_data(data)`: the same output as it comes, in pieces, and that of the REPL.
+    """
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        on_line: Callable[[str], None],
+        on_data: Callable[[bytes], None],
+    ) -> None:
+        assert process.stdin
+        assert process.stdout
+        self._process, self._input, self._output = process, process.stdin, process.stdout
+        self._on_line = on_line
+        self._on_data = on_data
+        self._reading = asyncio.ensure_future(self._read())
+
+    @classmethod
+    async def start(
+        cls,
+        interpreter: Interpreter,
+        heap: str,
+        flash: Path,
+        port: int,
+        token: str,
+        raw: bool,
+        on_line: Callable[[str], None],
+        on_data: Callable[[bytes], None] = lambda data: None,
+        rom: Path | None = None,
+        watched: bool = True,
+    ) -> Run:
+        """`flash` (absolute) is the run's whole file system, as littlefs is on the chip; `raw`: begin in raw mode.
+
+        `rom` (absolute): file that is the ROM partition of the image; a stock image has none. `watched`: it tells when
+        an allocation failed.
+        """
+        folder = built_in().name
+        path = ["/.rom", "", ".frozen", "/lib"]
+        places = {"flash": str(flash), "shims": folder, "image": f"{folder}/{IMAGE}", "path": path}
+        places |= {"rom": str(rom or "")}
+        word = interpreter.bits // 8 if watched else 0
+        code = _START.format(**places, port=port, token=token, raw=raw, word=word)
+        process = await asyncio.create_subprocess_exec(
+            *interpreter.argv,
+            "-X",
+            f"heapsize={heap}",
+            "-c",
+            code,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C in the terminal is for the host, which then ends this
+        )
+        return cls(process, on_line, on_data)
+
+    def open_file(self, fd: int) -> str | None:
+        """What lies behind one of its descriptors, None: nothing. Without /proc: the number, which tells only that a
+        descriptor is used again."""
+        if not _PROC.is_dir():
+            return f"file {fd}"
+        try:
+            return str((_PROC / str(self._process.pid) / "fd" / str(fd)).readlink())
+        except OSError:
+            return None
+
+    async def wait(self) -> int:
+        """Its exit status, once it ended by itself."""
+        return await self._process.wait()
+
+    def interrupt(self) -> None:
+        """Ctrl-C, by signal: for a program that only waits."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGINT)
+
+    def type(self, data: bytes) -> None:
+        """Bytes for its standard input."""
+        self._input.write(data)
+
+    async def kill(self) -> None:
+        """End it as a power cut does, then hand over what it had already printed."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._input.close()
+        await self._process.wait()
+        await self._reading
+
+    async def _read(self) -> None:
+        rest, at_repl = b"", False
+        while data := await self._output.read(4096):
+            data, begins, more = data.partition(REPL_BEGINS)
+            self._on_data(data + more)
+            if at_repl:
+                continue
+            at_repl = bool(begins)
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._emit(line)
+            if len(rest) > _LONGEST_LINE:
+                self._emit(rest)
+                rest = b""
+        if rest:
+            self._emit(rest)
+
+    def _emit(self, line: bytes) -> None:
+        self._on_line(line.decode(errors="replace").rstrip("\r"))
