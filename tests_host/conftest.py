@@ -34,9 +34,9 @@ THOROUGH = re.compile(
     r"|/test_power_cuts\.py::\w+\[(realer-https|realer-auto|bootstrap-mqtt|realino)"
     r"|/sim/test_(start\.py::test_regulates|authorization\.py::test_a_token_is_renewed|answers\.py::test_a_strict)"
     r"|/test_generations\.py::test_(a_new_catalog|without_a_bootstrap|over_mqtt)"
-    # The same story on the other interpreter, or with another generation.
-    r"|/test_smoke\.py::test_the_story_holds\[(64bit|32bit-bootstrap|32bit-realino)"
-    r"|/e2e/test_thinger\.py::test_the_story_holds\[64bit"
+    # The same scenario on the other interpreter, or with another generation.
+    r"|/test_smoke\.py::test_the_scenario_holds\[(64bit|32bit-bootstrap|32bit-realino)"
+    r"|/e2e/test_thinger\.py::test_the_scenario_holds\[64bit"
     r"|/test_mqtt\.py::test_renewal_in_the_middle_of_traffic_loses_nothing\[64bit"
     r"|/e2e/test_(status|lifetime|portal)\.py::\w+\[64bit"
     # What takes most of a minute.

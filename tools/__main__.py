@@ -28,7 +28,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Without hardware": {
         "demo": ("cli.demo", "simulated cloud and virtual board, running this firmware until Ctrl-C"),
-        "smoke": ("cli.smoke", "the demo's story without a person"),
+        "smoke": ("cli.smoke", "the demo's scenario without a person"),
         "cloud": ("cloud.__main__", "play cloud: serve, set, show, faults"),
         "board": ("virtual_board.__main__", "the virtual board alone, for any cloud"),
     },

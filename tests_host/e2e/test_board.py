@@ -15,7 +15,7 @@ from tools.env import interpreter
 from tools.virtual_board import process
 from tools.virtual_board.install import install
 from tools.virtual_board.memory import CHIPS_OWN_HEAP, FIRST_AREA, NAMES
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import Point
 from tools.virtual_board.virtual import VirtualBoard
 
@@ -39,7 +39,7 @@ class Story:
         self.lines = []
         self.events = []
         self.board = VirtualBoard(
-            flash, World(), found, on_line=self.lines.append, on_event=self.events.append, **settings
+            flash, Plant(), found, on_line=self.lines.append, on_event=self.events.append, **settings
         )
 
     async def __aenter__(self):
@@ -320,7 +320,7 @@ while True:
             await board.reset()
             await board.until(lambda: story.lines.count("on") == 2, PATIENCE_S)
             await board.power_off()
-            assert board.levels == {} and board.world.level(16) == 0
+            assert board.levels == {} and board.plant.level(16) == 0
             await board.power_on()
             await board.until(lambda: story.lines.count("on") == 3, PATIENCE_S)
             assert board.boots == 3 and board.reset_cause == "power_on"
@@ -350,8 +350,8 @@ for wrong in (lambda: Pin(34, Pin.OUT), lambda: Pin(9), lambda: ADC(Pin(16)), la
     async def play():
         async with Story(tmp_path, any_interpreter, main) as story:
             await story.saw("line", "idle 1 0 True 1")
-            story.board.world.stick(16, 0)
-            story.board.world.break_sensor("ntc", "open")
+            story.board.plant.stick(16, 0)
+            story.board.plant.break_sensor("ntc", "open")
             story.board.press_button()
             await story.saw("repl")
             return story

@@ -5,7 +5,7 @@ import pytest
 from tools.cloud.site import Site
 from tools.repository import ROOT
 from tools.virtual_board.memory import CHAINS, FIRST_AREA, IMAGES, NAMES, SOCKET, TIGHTEST, Memory
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
 PATIENCE_S = 20
@@ -65,7 +65,7 @@ async def play(flash, found, main, ends="repl", ca=b"", **settings):
     (flash / "main.py").write_text(HELPERS + main)
     (flash / "ca.der").write_bytes(ca)
     board = VirtualBoard(
-        flash, World(), found, on_line=story.lines.append, on_event=story.events.append, **settings
+        flash, Plant(), found, on_line=story.lines.append, on_event=story.events.append, **settings
     )
     async with board:
         await board.until(lambda: story.saw(ends), PATIENCE_S)

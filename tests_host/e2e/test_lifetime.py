@@ -3,17 +3,17 @@
 import asyncio
 import json
 
-from tools.fixture.system import Stage
+from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
 PUMP, HEATER = 16, 17
 MAIN = (ROOT / "main.py").read_bytes()
 
 
-def driven(stage, boot):
+def driven(fixture, boot):
     """{gpio: first level} of the outputs in that boot, 0 the first."""
     boots, levels = -1, {}
-    for kind, *values in stage.events:
+    for kind, *values in fixture.events:
         boots += kind == "boot"
         if kind == "pin" and boots == boot and values[1] is not None:
             levels.setdefault(values[0], values[1])
@@ -25,8 +25,8 @@ def boot_on(config):
     config["outputs"][0]["boot"] = "on"
 
 
-class Life(Stage):
-    """A stage that keeps all events of its board."""
+class Life(SystemFixture):
+    """A fixture that keeps all events of its board."""
 
     def __init__(self, *args, **kwargs):
         self.events = []
@@ -43,43 +43,45 @@ class Life(Stage):
 
 
 async def test_a_broken_or_missing_configuration_leaves_the_outputs_at_their_level(any_interpreter):
-    async with Life(any_interpreter, edit=boot_on) as stage:
-        await stage.online()
-        known = stage.record()["outputs"]
+    async with Life(any_interpreter, edit=boot_on) as fixture:
+        await fixture.online()
+        known = fixture.record()["outputs"]
         for content in ('{"outputs": [', "[]", None):
-            (stage.flash / "config.json").unlink()
+            (fixture.flash / "config.json").unlink()
             if content is not None:
-                (stage.flash / "config.json").write_text(content)
-            requests = stage.site.server.requests
-            await stage.power_cycle()
-            boot = stage.board.boots - 1
-            await stage.until("the outputs are safe", lambda: not stage.on("pump") and stage.lines, 10)
-            assert driven(stage, boot) == {PUMP: 1, HEATER: 1}
-            assert stage.record()["outputs"] == known
-            assert stage.site.server.requests == requests
-        stage.install()
-        await stage.power_cycle()
-        await stage.online()
+                (fixture.flash / "config.json").write_text(content)
+            requests = fixture.site.server.requests
+            await fixture.power_cycle()
+            boot = fixture.board.boots - 1
+            await fixture.until("the outputs are safe", lambda: not fixture.on("pump") and fixture.lines, 10)
+            assert driven(fixture, boot) == {PUMP: 1, HEATER: 1}
+            assert fixture.record()["outputs"] == known
+            assert fixture.site.server.requests == requests
+        fixture.install()
+        await fixture.power_cycle()
+        await fixture.online()
 
 
 async def test_early_deaths_end_in_safe_mode_where_buttons_work_and_a_person_gets_the_repl(smallest):
-    async with Life(smallest, edit=boot_on, powered=False) as stage:
-        await stage.board.power_on()
+    async with Life(smallest, edit=boot_on, powered=False) as fixture:
+        await fixture.board.power_on()
         for boot in range(6):
-            await stage.until("boot.py did its work", lambda: stage.board.levels.get(PUMP) == 1, 10)
-            await stage.talks()
-            assert driven(stage, boot) == {PUMP: 1, HEATER: 1}
-            await stage.board.reset()
-            await stage.until("the next boot", lambda at=boot + 1: driven(stage, at)[HEATER] is not None, 10)
-        assert driven(stage, 6) == {PUMP: 0, HEATER: 1}
-        await stage.talks()
-        assert stage.record()["safe_mode"] is True
+            await fixture.until("boot.py did its work", lambda: fixture.board.levels.get(PUMP) == 1, 10)
+            await fixture.talks()
+            assert driven(fixture, boot) == {PUMP: 1, HEATER: 1}
+            await fixture.board.reset()
+            await fixture.until(
+                "the next boot", lambda at=boot + 1: driven(fixture, at)[HEATER] is not None, 10
+            )
+        assert driven(fixture, 6) == {PUMP: 0, HEATER: 1}
+        await fixture.talks()
+        assert fixture.record()["safe_mode"] is True
         for on in (True, False):
             await asyncio.sleep(2)
-            stage.board.press_button()
-            await stage.until("the button works", lambda on=on: stage.on("pump") == on, 10)
-        await stage.ctrl_c()
-        assert stage.board.levels[PUMP] == 0 and stage.site.server.hellos == 0
+            fixture.board.press_button()
+            await fixture.until("the button works", lambda on=on: fixture.on("pump") == on, 10)
+        await fixture.ctrl_c()
+        assert fixture.board.levels[PUMP] == 0 and fixture.site.server.hellos == 0
 
 
 HANG = b"""
@@ -100,11 +102,11 @@ async def test_a_hang_ends_in_a_reset_by_the_watchdog(smallest):
         config["watchdog_s"] = 10
 
     files = {"main.py": HANG, "device_main.py": MAIN}
-    async with Life(smallest, edit=soon, files=files) as stage:
-        await stage.until("the watchdog bites", lambda: ("wdt",) in stage.events, 25)
-        await stage.online()
-        assert stage.board.boots == 2 and stage.board.reset_cause == "watchdog"
-        assert stage.record()["boots"] == 2
+    async with Life(smallest, edit=soon, files=files) as fixture:
+        await fixture.until("the watchdog bites", lambda: ("wdt",) in fixture.events, 25)
+        await fixture.online()
+        assert fixture.board.boots == 2 and fixture.board.reset_cause == "watchdog"
+        assert fixture.record()["boots"] == 2
 
 
 NO_MEMORY = b"""
@@ -121,33 +123,33 @@ def run(sink):
 
 
 async def test_without_memory_for_safe_outputs_the_last_resort_is_a_reset_at_once(roomiest):
-    async with Life(roomiest, files={"firmware/device.py": NO_MEMORY}) as stage:
-        await stage.until("a reset", lambda: ("reset", "hard") in stage.events, 20)
-        first = stage.events[: stage.events.index(("reset", "hard"))]
+    async with Life(roomiest, files={"firmware/device.py": NO_MEMORY}) as fixture:
+        await fixture.until("a reset", lambda: ("reset", "hard") in fixture.events, 20)
+        first = fixture.events[: fixture.events.index(("reset", "hard"))]
         said = [event[1] for event in first if event[0] == "line"]
         assert said == ["starting, slot root"], "it did not wait for anybody to read"
 
 
 async def test_ctrl_c_leaves_safe_outputs_and_no_token(any_interpreter):
-    async with Life(any_interpreter) as stage:
-        await stage.online()
-        stage.want("6", 1)
-        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
-        await stage.ctrl_c()
-        assert not stage.on("pump") and not stage.on("heater")
-        assert [event["by"] for event in stage.model.named("revoked")] == ["device"]
-        assert stage.model.show(0)[0]["tokens"] == []
-        assert stage.record()["early"] == 0
-        requests = stage.site.server.requests
-        await stage.power_cycle()
-        await stage.online()
-        assert stage.site.server.requests > requests
+    async with Life(any_interpreter) as fixture:
+        await fixture.online()
+        fixture.want("6", 1)
+        await fixture.until("the pump runs", lambda: fixture.on("pump"), 8)
+        await fixture.ctrl_c()
+        assert not fixture.on("pump") and not fixture.on("heater")
+        assert [event["by"] for event in fixture.model.named("revoked")] == ["device"]
+        assert fixture.model.show(0)[0]["tokens"] == []
+        assert fixture.record()["early"] == 0
+        requests = fixture.site.server.requests
+        await fixture.power_cycle()
+        await fixture.online()
+        assert fixture.site.server.requests > requests
 
 
 async def test_ctrl_c_in_the_middle_of_a_request_still_gives_the_token_back(smallest):
-    async with Life(smallest) as stage:
-        await stage.online()
-        stage.site.faults.add("commands hang times=1")
-        await stage.until("a request hangs", lambda: stage.model.named("fault"), 10)
-        await stage.ctrl_c()
-        assert [event["by"] for event in stage.model.named("revoked")] == ["device"]
+    async with Life(smallest) as fixture:
+        await fixture.online()
+        fixture.site.faults.add("commands hang times=1")
+        await fixture.until("a request hangs", lambda: fixture.model.named("fault"), 10)
+        await fixture.ctrl_c()
+        assert [event["by"] for event in fixture.model.named("revoked")] == ["device"]

@@ -11,7 +11,7 @@ import pytest
 from tools.checks import cycles, figures_memory
 from tools.cloud.demo_device import demo_device
 from tools.cloud.entities import Command, Plan, Sensor, Served
-from tools.fixture.system import Stage
+from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
 FILES = {
@@ -24,11 +24,11 @@ PENDING = 129
 FAULTS = {
     "https": (
         "commands status=503 times=1", "any drop times=1", "commands badjson=half times=1", "any chunked times=3",
-        Stage.expire_token,
+        SystemFixture.expire_token,
     ),
     "mqtt": (
         "desired copies times=2", "ack copies=3 times=3", "desired badjson=half times=1", "desired valid_s=0 times=1",
-        Stage.kick,
+        SystemFixture.kick,
     ),
 }  # fmt: skip
 """After these it goes on at once; `make bench` has all the others."""
@@ -38,15 +38,15 @@ FAULTS = {
 @pytest.mark.parametrize("transport", ["https", "mqtt"])
 async def test_hundreds_of_cycles_with_faults_leave_the_heap_as_it_was(smallest, transport):
     faults, chance = FAULTS[transport], random.Random(1)
-    async with Stage(smallest, transport=transport, files=FILES, edit=cycles.calm) as stage:
-        await stage.online()
-        await cycles.wear(stage, 10 * len(faults), faults, 10, chance)
-        before = await cycles.at_rest(stage)
-        assert await cycles.wear(stage, 40 * len(faults), faults, 40, chance) > 2
-        after = await cycles.at_rest(stage)
+    async with SystemFixture(smallest, transport=transport, files=FILES, edit=cycles.calm) as fixture:
+        await fixture.online()
+        await cycles.wear(fixture, 10 * len(faults), faults, 10, chance)
+        before = await cycles.at_rest(fixture)
+        assert await cycles.wear(fixture, 40 * len(faults), faults, 40, chance) > 2
+        after = await cycles.at_rest(fixture)
         assert after.used - before.used <= cycles.NOISE_BYTES, (before, after)
-        assert stage.board.boots == 1
-    assert stage.model.violations == []
+        assert fixture.board.boots == 1
+    assert fixture.model.violations == []
 
 
 @pytest.mark.long
@@ -54,22 +54,24 @@ async def test_hundreds_of_cycles_with_faults_leave_the_heap_as_it_was(smallest,
     ("transport", "faults"), [("https", ("feed-data drop", "batches drop")), ("mqtt", ("ack lost",))]
 )
 async def test_a_full_outbox_leaves_when_the_cloud_is_back(smallest, transport, faults):
-    async with Stage(smallest, transport=transport, files=FILES) as stage:
-        await stage.online()
+    async with SystemFixture(smallest, transport=transport, files=FILES) as fixture:
+        await fixture.online()
         for fault in faults:
-            stage.site.faults.add(fault)
-        await stage.until("the outbox is full", lambda: any("outbox 48" in line for line in stage.lines), 60)
-        stored = len(numbers(stage))
-        stage.site.faults.clear()
+            fixture.site.faults.add(fault)
+        await fixture.until(
+            "the outbox is full", lambda: any("outbox 48" in line for line in fixture.lines), 60
+        )
+        stored = len(numbers(fixture))
+        fixture.site.faults.clear()
         # Over MQTT only acknowledgements were missing: there these are as many newer ones.
-        await stage.until("all of it is stored", lambda: len(numbers(stage)) >= stored + 48, 60)
-        assert stage.board.boots == 1
-    assert stage.model.violations == []
+        await fixture.until("all of it is stored", lambda: len(numbers(fixture)) >= stored + 48, 60)
+        assert fixture.board.boots == 1
+    assert fixture.model.violations == []
 
 
-def numbers(stage):
+def numbers(fixture):
     """The numbers that the device gave its events, as far as the cloud has them."""
-    return {int(item["message_id"].rpartition("-")[2], 16) for item in stage.model.named("feed_stored")}
+    return {int(item["message_id"].rpartition("-")[2], 16) for item in fixture.model.named("feed_stored")}
 
 
 OUTPUT_PINS = (4, 13, 14, 16, 17, 18, 19, 21, 5, 12, 15, 22, 23, 25, 26, 27)
@@ -105,8 +107,8 @@ def many_rows(outputs, sensors):
     return device
 
 
-def follows(stage, pin, on):
-    return stage.on(f"relay {pin}") == on and stage.reported(str(pin)) == f"{on}.0"
+def follows(fixture, pin, on):
+    return fixture.on(f"relay {pin}") == on and fixture.reported(str(pin)) == f"{on}.0"
 
 
 @pytest.mark.parametrize(
@@ -122,26 +124,26 @@ async def test_more_relays_and_sensors_are_served(smallest, image, transport, re
     """Beside eight and four MQTT has no room, so `auto` polls (docs/memory.md)."""
     pins = OUTPUT_PINS[:relays], SENSOR_PINS[:sensors]
     how = {"image": image, "transport": transport}
-    async with Stage(smallest, **how, edit=many(*pins), device=many_rows(*pins)) as stage:
-        await stage.online(40)
+    async with SystemFixture(smallest, **how, edit=many(*pins), device=many_rows(*pins)) as fixture:
+        await fixture.online(40)
         for on in (1, 0):
             for pin in pins[0]:
-                stage.want(str(pin), on)
+                fixture.want(str(pin), on)
             for pin in pins[0]:
-                await stage.until(f"relay {pin} is {on}", partial(follows, stage, pin, on), 40)
-        assert bool(stage.model.named("mqtt_connected")) == on_mqtt
-        assert stage.memory()["heap_area"] <= 98_000, "the heap is bounded, however boot.py left it"
-        assert stage.board.boots == 1
-    assert stage.model.violations == []
+                await fixture.until(f"relay {pin} is {on}", partial(follows, fixture, pin, on), 40)
+        assert bool(fixture.model.named("mqtt_connected")) == on_mqtt
+        assert fixture.memory()["heap_area"] <= 98_000, "the heap is bounded, however boot.py left it"
+        assert fixture.board.boots == 1
+    assert fixture.model.violations == []
 
 
 @pytest.mark.long
 async def test_an_outage_with_fifty_desired_states_waiting_in_the_broker_needs_no_third_area(smallest):
-    async with Stage(smallest, transport="mqtt") as stage:
-        await stage.online(40)
-        await figures_memory.outage(stage)
-        assert stage.board.boots == 1
-    assert stage.model.violations == []
+    async with SystemFixture(smallest, transport="mqtt") as fixture:
+        await fixture.online(40)
+        await figures_memory.outage(fixture)
+        assert fixture.board.boots == 1
+    assert fixture.model.violations == []
 
 
 def busy(config):
@@ -157,21 +159,21 @@ async def test_hundreds_of_pending_states_a_full_outbox_and_a_large_catalog_are_
     device.commands += [Command(100 + n, str(100 + n)) for n in range(48)]
     device.sensors += [Sensor(100 + n, str(100 + n)) for n in range(48)]
     served, plan = Served(bootstrap=True, backlog=True), Plan(desired_s=3600)
-    async with Stage(smallest, edit=busy, served=served, plan=plan, device=device) as stage:
-        await stage.online(40)
+    async with SystemFixture(smallest, edit=busy, served=served, plan=plan, device=device) as fixture:
+        await fixture.online(40)
         for fault in ("feed-data drop", "batches drop"):
-            stage.site.faults.add(fault)
+            fixture.site.faults.add(fault)
         full_at = time.monotonic() + 30
-        await stage.until("the outbox is full", lambda: time.monotonic() > full_at, 40)
+        await fixture.until("the outbox is full", lambda: time.monotonic() > full_at, 40)
         for number in range(PENDING):
-            stage.want("6", (number + 1) % 2)
-        stage.site.faults.clear()
-        await stage.until("the newest is done", lambda: stage.on("pump"), 40)
-        answers = lambda: stage.model.named("desired_answered")  # noqa: E731
-        await stage.until("all are answered", lambda: len(answers()) >= PENDING, 240)
-        assert stage.on("pump") and stage.board.boots == 1
+            fixture.want("6", (number + 1) % 2)
+        fixture.site.faults.clear()
+        await fixture.until("the newest is done", lambda: fixture.on("pump"), 40)
+        answers = lambda: fixture.model.named("desired_answered")  # noqa: E731
+        await fixture.until("all are answered", lambda: len(answers()) >= PENDING, 240)
+        assert fixture.on("pump") and fixture.board.boots == 1
         assert sorted({answer["status"] for answer in answers()}) == ["applied", "stale"]
-    assert stage.model.violations == []
+    assert fixture.model.violations == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])
@@ -180,21 +182,21 @@ async def test_allocation_that_fails_at_random_moments_ends_online(smallest, see
     hog = (ROOT / "tools/virtual_board/probes/hog.py").read_bytes()
     orders = json.dumps({"seed": seed, "times": 12}).encode()
     files = {"main.py": hog, "device_main.py": device_main, "hog.json": orders}
-    async with Stage(smallest, files=files, on_event=events.append, starved=True) as stage:
-        stage.want("6", 1)
-        over = lambda: "HOG 12" in stage.lines or stage.board.boots > 1  # noqa: E731
-        await stage.until("memory is left in peace", over, 60)
-        await stage.online(60)
-        stage.want("6", 0)
-        await stage.until("the pump stops, and that is told", lambda: stage.reported("6") == "0.0", 20)
-        assert not stage.on("pump")
-        if stage.board.boots == 1:
-            await stage.until(
-                "none is missing", lambda: numbers(stage) == set(range(1, max(numbers(stage)) + 1)), 20
+    async with SystemFixture(smallest, files=files, on_event=events.append, starved=True) as fixture:
+        fixture.want("6", 1)
+        over = lambda: "HOG 12" in fixture.lines or fixture.board.boots > 1  # noqa: E731
+        await fixture.until("memory is left in peace", over, 60)
+        await fixture.online(60)
+        fixture.want("6", 0)
+        await fixture.until("the pump stops, and that is told", lambda: fixture.reported("6") == "0.0", 20)
+        assert not fixture.on("pump")
+        if fixture.board.boots == 1:
+            await fixture.until(
+                "none is missing", lambda: numbers(fixture) == set(range(1, max(numbers(fixture)) + 1)), 20
             )
     # It never hung until the watchdog bit, nor did the interpreter end: a reset was its own.
     assert not [event for event in events if event[0] in ("wdt", "crash", "repl")]
-    assert stage.board.boots <= 2 and stage.model.violations == []
+    assert fixture.board.boots <= 2 and fixture.model.violations == []
 
 
 async def test_an_error_in_the_owners_traffic_ends_the_run(smallest):
@@ -206,9 +208,9 @@ async def test_an_error_in_the_owners_traffic_ends_the_run(smallest):
             failed.set()
             raise ValueError
 
-    async with Stage(smallest, powered=False) as stage:
+    async with SystemFixture(smallest, powered=False) as fixture:
         with pytest.raises(ValueError):
-            async with stage.traffic(third_time):
+            async with fixture.traffic(third_time):
                 await failed.wait()
-        assert [event["value"] for event in stage.model.named("desired_set")] == ["1.0", "0.0", "1.0"]
+        assert [event["value"] for event in fixture.model.named("desired_set")] == ["1.0", "0.0", "1.0"]
     assert switched == [True, False, True]

@@ -11,7 +11,7 @@ from playwright.async_api import async_playwright
 from dnsstub import resolver as dns
 from tools.cloud.demo_device import CLIENT_SECRET
 from tools.env import browser
-from tools.fixture.system import SSID, WIFI_PASSWORD, Stage
+from tools.fixture.system import SSID, WIFI_PASSWORD, SystemFixture
 
 PORTAL_PASSWORD = "test-portal-password-not-real"
 HOME = "http://192.168.4.1/"
@@ -39,10 +39,12 @@ def found(port):
 
 
 @contextlib.asynccontextmanager
-async def phone(stage, scheme="light"):
+async def phone(fixture, scheme="light"):
     """A page in a browser that has joined the board's access point: every name leads to the board."""
-    await stage.until("the portal is open", lambda: any("portal: open" in line for line in stage.lines), 30)
-    port = stage.board.listening[80]
+    await fixture.until(
+        "the portal is open", lambda: any("portal: open" in line for line in fixture.lines), 30
+    )
+    port = fixture.board.listening[80]
     async with async_playwright() as driver:
         chromium = await driver.chromium.launch(
             executable_path=browser.find(),
@@ -63,12 +65,12 @@ async def test_from_the_box_to_the_cloud_without_a_cable(any_interpreter):
         keys.update(config["cloud"])
         fresh(config)
 
-    async with Stage(any_interpreter, edit=edit) as stage:
-        async with phone(stage) as page:
+    async with SystemFixture(any_interpreter, edit=edit) as fixture:
+        async with phone(fixture) as page:
             await page.goto("http://connectivitycheck.example/generate_204")
             assert page.url == HOME
             assert "bench device-0001" in await page.title()
-            assert await asyncio.to_thread(found, stage.board.listening[53]) == ["192.168.4.1"]
+            assert await asyncio.to_thread(found, fixture.board.listening[53]) == ["192.168.4.1"]
             assert await page.evaluate("document.documentElement.scrollWidth") <= 375
 
             await page.get_by_label("Wi-Fi network").fill(SSID)
@@ -82,17 +84,17 @@ async def test_from_the_box_to_the_cloud_without_a_cable(any_interpreter):
             assert "8..64 characters" in await wrong.inner_text()
             assert await page.get_by_label("Wi-Fi network").input_value() == SSID
             assert CLIENT_SECRET not in await page.content()
-            assert stage.board.boots == 1
+            assert fixture.board.boots == 1
 
             await page.get_by_label("Wi-Fi password").fill(WIFI_PASSWORD)
             await page.get_by_label("Client secret").fill(CLIENT_SECRET)
             await page.get_by_role("button").click()
             await page.get_by_text("The device restarts now and joins bench").wait_for()
-        await stage.online(30)
-        assert stage.board.boots == 2 and stage.board.reset_cause == "hard"
-        assert not stage.board.chip.access_point.active
-        assert stage.board.chip.access_point.seen == [("bench device-0001", 3)]
-        said = "\n".join(stage.lines)
+        await fixture.online(30)
+        assert fixture.board.boots == 2 and fixture.board.reset_cause == "hard"
+        assert not fixture.board.chip.access_point.active
+        assert fixture.board.chip.access_point.seen == [("bench device-0001", 3)]
+        said = "\n".join(fixture.lines)
         assert not any(secret in said for secret in (PORTAL_PASSWORD, WIFI_PASSWORD, CLIENT_SECRET))
 
 
@@ -112,8 +114,8 @@ async def test_the_page_is_as_a_phones_own_settings_are(smallest):
         keys.update(config["cloud"])
         fresh(config)
 
-    async with Stage(smallest, edit=edit) as stage:
-        async with phone(stage, "dark") as page:
+    async with SystemFixture(smallest, edit=edit) as fixture:
+        async with phone(fixture, "dark") as page:
             refused = []
             page.on("console", lambda message: refused.append(message.text))
             await page.goto(HOME)
@@ -145,11 +147,11 @@ async def test_the_page_is_as_a_phones_own_settings_are(smallest):
             await page.get_by_role("button", name="Save").click()
             await page.get_by_text(f"joins {SSID}").wait_for()
             assert refused == [] or all("422" in text for text in refused), refused
-        await stage.online(30)
+        await fixture.online(30)
 
 
 async def test_a_name_that_is_typed_counts_although_another_network_was_tapped(smallest):
-    async with Stage(smallest, edit=fresh) as stage, phone(stage) as page:
+    async with SystemFixture(smallest, edit=fresh) as fixture, phone(fixture) as page:
         await page.goto(HOME)
         await page.get_by_text(SSID, exact=True).click()
         await page.get_by_label("Wi-Fi network").fill("another one")
@@ -170,9 +172,9 @@ async def first_connection(port):
 
 
 async def test_connections_that_say_nothing_keep_nobody_out(smallest):
-    async with Stage(smallest, edit=fresh) as stage:
-        await stage.until("the portal is open", lambda: 80 in stage.board.listening, 30)
-        port = stage.board.listening[80]
+    async with SystemFixture(smallest, edit=fresh) as fixture:
+        await fixture.until("the portal is open", lambda: 80 in fixture.board.listening, 30)
+        port = fixture.board.listening[80]
         silent = [await first_connection(port)]
         silent += [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
         try:
@@ -190,11 +192,11 @@ async def test_connections_that_say_nothing_keep_nobody_out(smallest):
 
 
 async def test_a_board_that_no_longer_finds_its_network(smallest):
-    async with Stage(smallest, edit=moved) as stage:
-        async with phone(stage) as page:
+    async with SystemFixture(smallest, edit=moved) as fixture:
+        async with phone(fixture) as page:
             await page.goto(HOME)
-            stage.board.press_button()  # nobody's business but the pump's
-            await stage.until("the pump runs by hand", lambda: stage.on("pump"), 5)
+            fixture.board.press_button()  # nobody's business but the pump's
+            await fixture.until("the pump runs by hand", lambda: fixture.on("pump"), 5)
             assert await page.get_by_label("Wi-Fi network").input_value() == SSID
             assert await page.get_by_label("Wi-Fi password").input_value() == ""
             assert "could not join a Wi-Fi that it knows" in await page.inner_text("body")
@@ -205,16 +207,16 @@ async def test_a_board_that_no_longer_finds_its_network(smallest):
             await page.get_by_label("Wi-Fi password").fill(WIFI_PASSWORD)
             await page.get_by_role("button").click()
             await page.get_by_text("Saved").wait_for()
-        await stage.online(30)
-        written = json.loads((stage.flash / "config.json").read_text())
+        await fixture.online(30)
+        written = json.loads((fixture.flash / "config.json").read_text())
         assert written["wifi"]["networks"] == [{"ssid": SSID, "password": WIFI_PASSWORD}]
-        assert written | {"wifi": 0} == stage.config | {"wifi": 0}
+        assert written | {"wifi": 0} == fixture.config | {"wifi": 0}
 
 
 async def test_a_page_elsewhere_cannot_send_the_form(smallest):
-    async with Stage(smallest, edit=fresh) as stage:
-        before = (stage.flash / "config.json").read_text()
-        async with phone(stage) as page:
+    async with SystemFixture(smallest, edit=fresh) as fixture:
+        before = (fixture.flash / "config.json").read_text()
+        async with phone(fixture) as page:
             await page.goto(HOME)
             await page.goto("about:blank")
             form = f'<form method="post" action="{HOME}save"><input name="ssid" value="evil"><button>x</button></form>'
@@ -222,4 +224,4 @@ async def test_a_page_elsewhere_cannot_send_the_form(smallest):
             await page.get_by_role("button").click()
             await page.get_by_text("That form was an old one").wait_for()
             assert await page.get_by_label("Wi-Fi network").input_value() == ""
-        assert stage.board.boots == 1 and (stage.flash / "config.json").read_text() == before
+        assert fixture.board.boots == 1 and (fixture.flash / "config.json").read_text() == before

@@ -1,11 +1,11 @@
-"""The demo's story, on each interpreter that is here: 32-bit with the memory of an ESP32, and 64-bit."""
+"""The demo's scenario, on each interpreter that is here: 32-bit with the memory of an ESP32, and 64-bit."""
 
 import pytest
 
 from tools.cli import smoke
-from tools.cli.smoke import ACTS, APIS, PLAN, main, of, story
-from tools.fixture.scenario import play
-from tools.fixture.system import Stage
+from tools.cli.smoke import APIS, PLAN, STEPS, main, of, scenario
+from tools.fixture.scenario import run
+from tools.fixture.system import SystemFixture
 
 PROMISED = {
     "micropython",
@@ -26,11 +26,11 @@ MEMORY = {
     ("api", "transport"),
     [("realer", "https"), ("realer", "mqtt"), ("bootstrap", "https"), ("realino", "https")],
 )
-async def test_the_story_holds(any_interpreter, api, transport):
+async def test_the_scenario_holds(any_interpreter, api, transport):
     told = []
-    async with Stage(any_interpreter, transport=transport, plan=PLAN, **of(api)) as stage:
-        facts = await story(stage, told.append)
-    assert len(told) == len(ACTS[transport])
+    async with SystemFixture(any_interpreter, transport=transport, plan=PLAN, **of(api)) as fixture:
+        facts = await scenario(fixture, told.append)
+    assert len(told) == len(STEPS[transport])
     assert PROMISED | MEMORY <= set(facts)
     assert facts["bits"] == any_interpreter.bits
     assert facts["readings_stored"] > 5
@@ -40,20 +40,20 @@ async def test_the_story_holds(any_interpreter, api, transport):
     else:
         # The start, the renewal, the way back after the lapse, and after the kick. Where only one connection fits, the
         # start and the way back are two sessions each, between which desired values are read, and the 22 s after which
-        # credentials are renewed pass once more before the act that waits for it, unless the heater is quick.
+        # credentials are renewed pass once more before the step that waits for it, unless the heater is quick.
         sessions, most = (6, 7) if facts["bits"] == 32 else (4, 6)
         assert sessions <= facts["sessions"] <= most and facts["renewal_gap_ms"] > 0
 
 
 @pytest.mark.parametrize("api", ["bootstrap", "auto"])
 async def test_the_newest_generation_over_mqtt(smallest, api):
-    """The acts that depend on how wishes come and are answered; `make smoke` plays them all."""
-    acts = (smoke.power_up, smoke.switch, smoke.button, smoke.kick, smoke.end)
-    async with Stage(smallest, transport="mqtt", plan=PLAN, **of(api)) as stage:
-        await play(stage, acts, lambda text: None)
-        answered = stage.model.named("desired_answered")
+    """The steps that depend on how wishes come and are answered; `make smoke` plays them all."""
+    steps = (smoke.power_up, smoke.switch, smoke.button, smoke.kick, smoke.end)
+    async with SystemFixture(smallest, transport="mqtt", plan=PLAN, **of(api)) as fixture:
+        await run(fixture, steps, lambda text: None)
+        answered = fixture.model.named("desired_answered")
     assert {event["status"] for event in answered} == {"applied"} and len(answered) >= 2
-    assert stage.model.violations == []
+    assert fixture.model.violations == []
 
 
 def test_an_api_without_mqtt_is_not_played_over_it():
@@ -63,9 +63,9 @@ def test_an_api_without_mqtt_is_not_played_over_it():
 
 
 async def test_a_cloud_without_oauth_is_found_to_be_realino(smallest):
-    async with Stage(smallest, **of("auto") | {"served": APIS["realino"]}) as stage:
-        await stage.online()
-        stage.want("6", 1)
-        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
-        await stage.until("the pump's state is reported", lambda: stage.reported("6") == "1.0", 8)
-        assert stage.model.violations == []
+    async with SystemFixture(smallest, **of("auto") | {"served": APIS["realino"]}) as fixture:
+        await fixture.online()
+        fixture.want("6", 1)
+        await fixture.until("the pump runs", lambda: fixture.on("pump"), 8)
+        await fixture.until("the pump's state is reported", lambda: fixture.reported("6") == "1.0", 8)
+        assert fixture.model.violations == []

@@ -4,7 +4,7 @@ fault, and far from any deadline, so that a blocking call is.
 """
 
 from tools.checks.cycles import probes
-from tools.fixture.system import Stage
+from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
 BOUND_MS = 2000
@@ -25,15 +25,15 @@ Device.state = wait
 
 async def longest_ms(interpreter, main, seconds):
     """The longest delay of a device whose name server, cloud and time server take turns in saying nothing."""
-    async with Stage(interpreter, files={"main.py": STALL, "device_main.py": main}) as stage:
-        await stage.online()
-        stage.site.faults.add("commands hang times=1")
-        stage.site.faults.add("any drop times=3")
-        stage.site.dns.mode = "silent"
-        start = len(probes(stage.lines))
-        looked = lambda: len(probes(stage.lines)) >= start + seconds  # noqa: E731
-        await stage.until("the probe has looked often enough", looked, 3 * seconds + 20)
-        return max(probes(stage.lines)) / 1000
+    async with SystemFixture(interpreter, files={"main.py": STALL, "device_main.py": main}) as fixture:
+        await fixture.online()
+        fixture.site.faults.add("commands hang times=1")
+        fixture.site.faults.add("any drop times=3")
+        fixture.site.dns.mode = "silent"
+        start = len(probes(fixture.lines))
+        looked = lambda: len(probes(fixture.lines)) >= start + seconds  # noqa: E731
+        await fixture.until("the probe has looked often enough", looked, 3 * seconds + 20)
+        return max(probes(fixture.lines)) / 1000
 
 
 async def test_a_silent_world_does_not_stall_the_loop(smallest):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tools.fixture.system import Stage
+from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
 
@@ -27,51 +27,51 @@ async def command(*arguments):
 
 
 async def test_status_of_a_working_device(any_interpreter):
-    async with Stage(any_interpreter) as stage:
-        await stage.online()
-        url = await stage.board.console.open()
-        stage.want("6", 1)
-        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
+    async with SystemFixture(any_interpreter) as fixture:
+        await fixture.online()
+        url = await fixture.board.console.open()
+        fixture.want("6", 1)
+        await fixture.until("the pump runs", lambda: fixture.on("pump"), 8)
         status, output = await command("status", "--port", url, "--json")
         assert status == 0, output
         told = json.loads(output)
         assert told["state"] == "online" and told["safe"] == [] and told["lease_s"] > 0
         assert ["pump", True, 1.0, None] in told["outputs"]
         rooms = dict(map(tuple, told["readings"]))
-        assert abs(rooms["room"] - stage.world.sensor_c) < 3
+        assert abs(rooms["room"] - fixture.plant.sensor_c) < 3
         assert told["boots"] == 1 and told["reset"] == "power_on" and told["slot"] == "root"
-        secrets = stage.config["cloud"]["client_secret"], stage.config["wifi"]["networks"][0]["password"]
+        secrets = fixture.config["cloud"]["client_secret"], fixture.config["wifi"]["networks"][0]["password"]
         assert not any(secret in output for secret in secrets)
 
-        stage.subscription(False)
-        await stage.until("safe state", lambda: not stage.on("pump"), 8)
+        fixture.subscription(False)
+        await fixture.until("safe state", lambda: not fixture.on("pump"), 8)
         status, output = await command("status", "--port", url)
         assert status == 1 and "not authorized" in output, output
         assert "\x1b" not in output
-        assert stage.board.boots == 1
+        assert fixture.board.boots == 1
 
 
 @pytest.mark.long
 async def test_noise_and_nonsense_at_the_console_disturb_nothing(smallest):
-    async with Stage(smallest) as stage:
-        await stage.online()
-        url = await stage.board.console.open()
-        stage.board.type(
+    async with SystemFixture(smallest) as fixture:
+        await fixture.online()
+        url = await fixture.board.console.open()
+        fixture.board.type(
             b"\xc3" + bytes(range(4, 256)) * 20 + b"import machine\r machine.reset()\r\x04\x01\x02\xe2\x82"
         )
-        at = stage.want("6", 1)
-        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
-        assert stage.switched("pump", True, at)
+        at = fixture.want("6", 1)
+        await fixture.until("the pump runs", lambda: fixture.on("pump"), 8)
+        assert fixture.switched("pump", True, at)
         status, _ = await command("status", "--port", url, "--within", "30")
-        assert status == 0 and stage.board.boots == 1
+        assert status == 0 and fixture.board.boots == 1
 
 
 async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
-    async with Stage(smallest, powered=False) as stage:
-        url = await stage.board.console.open()
+    async with SystemFixture(smallest, powered=False) as fixture:
+        url = await fixture.board.console.open()
         watch = await start("monitor", "--port", url)
         await asyncio.sleep(1)
-        await stage.board.power_on()
+        await fixture.board.power_on()
         said = b""
         async with asyncio.timeout(30):
             while b"online" not in said:
@@ -80,15 +80,15 @@ async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
         async with asyncio.timeout(30):  # it would wait for ever where it was begun without that signal
             assert await watch.wait() == 130
         assert b"\x1b" not in said
-        await stage.online()
-        assert stage.board.boots == 1 and not stage.board.chip.at_repl
+        await fixture.online()
+        assert fixture.board.boots == 1 and not fixture.board.chip.at_repl
 
 
 @pytest.mark.parametrize("tool", ["status", "monitor", "deploy", "doctor"])
 async def test_a_port_that_somebody_uses_is_told_from_a_cable_that_is_out(smallest, tool):
-    async with Stage(smallest) as stage:
-        await stage.online()
-        url = await stage.board.console.open()
+    async with SystemFixture(smallest) as fixture:
+        await fixture.online()
+        url = await fixture.board.console.open()
         _, watching = await asyncio.open_connection(*url.removeprefix("socket://").split(":"))
         try:
             code = ["--code-only"] if tool == "deploy" else []
@@ -96,13 +96,13 @@ async def test_a_port_that_somebody_uses_is_told_from_a_cable_that_is_out(smalle
         finally:
             watching.close()
         assert status == 1 and f"another program uses {url}" in output, output
-        assert not stage.board.chip.at_repl
+        assert not fixture.board.chip.at_repl
 
 
 async def test_a_stopped_board_gives_no_answer_and_says_so(smallest):
-    async with Stage(smallest) as stage:
-        await stage.online()
-        await stage.ctrl_c()
-        url = await stage.board.console.open()
+    async with SystemFixture(smallest) as fixture:
+        await fixture.online()
+        await fixture.ctrl_c()
+        url = await fixture.board.console.open()
         status, output = await command("status", "--port", url, "--within", "3")
         assert status == 1 and "no answer" in output

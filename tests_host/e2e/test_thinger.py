@@ -7,7 +7,7 @@ import json
 import aiohttp
 import pytest
 
-from tools.cli.smoke_thinger import ACTS, ThingerStage, story
+from tools.cli.smoke_thinger import STEPS, ThingerFixture, scenario
 from tools.cli.thinger_check import main as check
 from tools.cloud.demo_device import THINGER_CREDENTIAL, THINGER_PASSWORD
 
@@ -19,10 +19,10 @@ BASE = "/v2/users/alvarolb/devices/nodemcu"
 class Curl:
     """`curl -H ... -X METHOD -d BODY URL`, with the bearer token of the account."""
 
-    def __init__(self, stage):
-        connector = aiohttp.TCPConnector(ssl=stage.site.certs.client())
+    def __init__(self, fixture):
+        connector = aiohttp.TCPConnector(ssl=fixture.site.certs.client())
         self.session = aiohttp.ClientSession(
-            f"https://localhost:{stage.thinger.rest_port}", connector=connector
+            f"https://localhost:{fixture.thinger.rest_port}", connector=connector
         )
         self.token = None
 
@@ -43,13 +43,13 @@ class Curl:
             return answer.status, json.loads(text) if text else None
 
 
-async def test_the_story_holds(any_interpreter):
+async def test_the_scenario_holds(any_interpreter):
     told = []
-    async with ThingerStage(any_interpreter) as stage:
-        facts = await story(stage, told.append)
-    assert len(told) == len(ACTS)
+    async with ThingerFixture(any_interpreter) as fixture:
+        facts = await scenario(fixture, told.append)
+    assert len(told) == len(STEPS)
     assert facts["bits"] == any_interpreter.bits and facts["api"] == "thinger"
-    assert THINGER_CREDENTIAL not in "\n".join(stage.lines)
+    assert THINGER_CREDENTIAL not in "\n".join(fixture.lines)
 
 
 async def test_the_curl_lines_of_the_documentation(smallest):
@@ -57,63 +57,63 @@ async def test_the_curl_lines_of_the_documentation(smallest):
         config["outputs"][0]["name"] = "relay"
         config["sensors"][0]["name"] = "temperature"
 
-    async with ThingerStage(smallest, edit=renamed) as stage, Curl(stage) as curl:
-        await stage.online()
+    async with ThingerFixture(smallest, edit=renamed) as fixture, Curl(fixture) as curl:
+        await fixture.online()
         assert await curl("POST", f"{BASE}/relay", '{"in":true}') == (200, None)
-        assert stage.on("relay")
+        assert fixture.on("relay")
         status, body = await curl("GET", f"{BASE}/temperature")
-        assert status == 200 and abs(body["out"] - stage.world.sensor_c) < 3
+        assert status == 200 and abs(body["out"] - fixture.plant.sensor_c) < 3
         assert (await curl("POST", f"{BASE}/relay", '{"in":{"r":0,"g":255,"b":0}}'))[0] == 400
         assert (await curl("POST", f"{BASE}/relay", '{"in":"New customer: 101 today!"}'))[0] == 400
         assert (await curl("POST", f"{BASE}/relay", '{"value1":20,"value2":10}'))[0] == 400
         assert (await curl("POST", f"{BASE}/rgb", '{"in":true}'))[0] == 404
-        assert stage.on("relay"), "what is refused switches nothing"
+        assert fixture.on("relay"), "what is refused switches nothing"
         status, devices = await curl("GET", "/v1/users/alvarolb/devices?id=nodemcu")
         assert status == 200 and devices[0]["connection"]["active"] is True
         form = '{"token_name": "DoorAccess","token_resources": ["relay"]}'
         _, made = await curl("POST", "/v1/users/alvarolb/devices/nodemcu/tokens", form)
         curl.token = made["token"]
         assert await curl("POST", f"{BASE}/relay", '{"in":false}') == (200, None)
-        assert not stage.on("relay")
+        assert not fixture.on("relay")
         assert (await curl("GET", f"{BASE}/temperature"))[0] == 401
-        assert stage.thinger.model.violations == []
+        assert fixture.thinger.model.violations == []
 
 
 async def test_restart_is_a_get_and_comes_back(smallest):
-    async with ThingerStage(smallest) as stage, Curl(stage) as curl:
-        await stage.online()
+    async with ThingerFixture(smallest) as fixture, Curl(fixture) as curl:
+        await fixture.online()
         assert (await curl("POST", f"{BASE}/pump", '{"in":true}'))[0] == 200
         assert (await curl("GET", f"{BASE}/restart"))[0] == 200
-        await stage.until("the pump stops", lambda: not stage.on("pump"), 5)
-        await stage.until("it starts again", lambda: stage.board.boots == 2, 10)
-        logins = stage.thinger.model.named("login")
-        await stage.until("it is back", lambda: len(stage.thinger.model.named("login")) > 1, 20)
-        assert not stage.on("pump") and logins
+        await fixture.until("the pump stops", lambda: not fixture.on("pump"), 5)
+        await fixture.until("it starts again", lambda: fixture.board.boots == 2, 10)
+        logins = fixture.thinger.model.named("login")
+        await fixture.until("it is back", lambda: len(fixture.thinger.model.named("login")) > 1, 20)
+        assert not fixture.on("pump") and logins
 
 
 @pytest.mark.parametrize("kind", ["wrong_name", "expired", "unknown_ca"])
 async def test_a_bad_certificate_gets_no_credential(smallest, kind):
-    async with ThingerStage(smallest, powered=False) as stage:
-        server = stage.thinger
+    async with ThingerFixture(smallest, powered=False) as fixture:
+        server = fixture.thinger
         await server.down()
         await server.up(kind)
-        await stage.board.power_on()
-        await stage.until("the refusal is told", lambda: any("tls: " in line for line in stage.lines), 30)
+        await fixture.board.power_on()
+        await fixture.until("the refusal is told", lambda: any("tls: " in line for line in fixture.lines), 30)
         assert (server.handshakes, server.model.events) == (0, [])
         await server.down()
         await server.up()
-        await stage.online(30)
+        await fixture.online(30)
 
 
 async def test_the_check_of_an_account(smallest, monkeypatch, capsys):
-    async with ThingerStage(smallest) as stage:
-        await stage.online()
-        await stage.account.login(THINGER_PASSWORD)
-        monkeypatch.setenv("THINGER_TOKEN", stage.account.token)
-        options = ["--url", stage.account.url, "--user", "alvarolb", "--device", "nodemcu"]
-        options += ["--ca", str(stage.site.certs.pem), "--relay", "pump"]
+    async with ThingerFixture(smallest) as fixture:
+        await fixture.online()
+        await fixture.account.login(THINGER_PASSWORD)
+        monkeypatch.setenv("THINGER_TOKEN", fixture.account.token)
+        options = ["--url", fixture.account.url, "--user", "alvarolb", "--device", "nodemcu"]
+        options += ["--ca", str(fixture.site.certs.pem), "--relay", "pump"]
         assert await asyncio.to_thread(check, options) == 0
         said = capsys.readouterr().out
-        assert stage.account.token not in said
+        assert fixture.account.token not in said
         assert "connected: True" in said and "refused with HTTP 400" in said
-        assert stage.switched("pump", True, 0) and not stage.on("pump")
+        assert fixture.switched("pump", True, 0) and not fixture.on("pump")

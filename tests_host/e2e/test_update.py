@@ -14,7 +14,7 @@ from aiohttp import web
 from tools.cli import update_bundle
 from tools.cloud.demo_device import demo_device
 from tools.cloud.entities import Command
-from tools.fixture.system import Stage
+from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
 pytestmark = pytest.mark.long
@@ -34,9 +34,9 @@ class NoRanges(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-class Field(Stage):
+class Field(SystemFixture):
     """A device somewhere, and a web server with bundles. `key`: the one the device was given; `ranges`: whether the
-    server answers them; `asked`: paths that were; `more`: of Stage."""
+    server answers them; `asked`: paths that were; `more`: of SystemFixture."""
 
     def __init__(self, found, folder, key=KEY, ranges=True, **more):
         self.ranges = ranges
@@ -126,55 +126,55 @@ def changed_tree(folder, name, text):
 
 @pytest.mark.parametrize("transport", ["https", "mqtt", "auto"])
 async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_path, transport):
-    async with Field(smallest, tmp_path, transport=transport) as stage:
+    async with Field(smallest, tmp_path, transport=transport) as fixture:
         version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
-        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
-        await stage.online()
-        stage.want("6", 1)
-        await stage.until("the pump runs", lambda: stage.on("pump"), 8)
-        stage.want(PORT, 7)
-        await stage.until("the record is switched", lambda: stage.record().get("slot") == "a", 90)
-        await stage.until(
-            "the new version starts", lambda: any("9.9.9 in slot a" in x for x in stage.lines), 20
+        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
+        await fixture.online()
+        fixture.want("6", 1)
+        await fixture.until("the pump runs", lambda: fixture.on("pump"), 8)
+        fixture.want(PORT, 7)
+        await fixture.until("the record is switched", lambda: fixture.record().get("slot") == "a", 90)
+        await fixture.until(
+            "the new version starts", lambda: any("9.9.9 in slot a" in x for x in fixture.lines), 20
         )
-        assert stage.record()["tries"] == 0
-        await stage.until("it is trusted", lambda: "tries" not in stage.record(), 30)
-        await stage.until("the cloud is told", lambda: stage.reported(PORT) == "7.0", 20)
-        assert stage.board.boots == 2
-        await stage.power_cycle()
-        await stage.online()
-        assert stage.record()["slot"] == "a" and stage.board.boots == 3
+        assert fixture.record()["tries"] == 0
+        await fixture.until("it is trusted", lambda: "tries" not in fixture.record(), 30)
+        await fixture.until("the cloud is told", lambda: fixture.reported(PORT) == "7.0", 20)
+        assert fixture.board.boots == 2
+        await fixture.power_cycle()
+        await fixture.online()
+        assert fixture.record()["slot"] == "a" and fixture.board.boots == 3
 
 
 @pytest.mark.parametrize("image", ["stock", "own"])
 async def test_a_server_without_ranges_does_as_well(smallest, tmp_path, image):
     """Into a folder and into the ROM partition; `files` is asked for once."""
     version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
-    async with Field(smallest, tmp_path, ranges=False, image=image) as stage:
-        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
-        await stage.online()
-        before = stage.record().get("slot", "")
-        stage.want(PORT, 7)
-        await stage.until("the record is switched", lambda: stage.record().get("slot", "") != before, 90)
-        await stage.until("it is trusted", lambda: "tries" not in stage.record(), 40)
-        await stage.until("the cloud is told", lambda: stage.reported(PORT) == "7.0", 20)
-        assert any("9.9.9 in slot" in line for line in stage.lines) and stage.board.boots == 2
-        assert stage.asked == [f"/firmware/7/{name}" for name in ("head", "manifest", "files")]
+    async with Field(smallest, tmp_path, ranges=False, image=image) as fixture:
+        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
+        await fixture.online()
+        before = fixture.record().get("slot", "")
+        fixture.want(PORT, 7)
+        await fixture.until("the record is switched", lambda: fixture.record().get("slot", "") != before, 90)
+        await fixture.until("it is trusted", lambda: "tries" not in fixture.record(), 40)
+        await fixture.until("the cloud is told", lambda: fixture.reported(PORT) == "7.0", 20)
+        assert any("9.9.9 in slot" in line for line in fixture.lines) and fixture.board.boots == 2
+        assert fixture.asked == [f"/firmware/7/{name}" for name in ("head", "manifest", "files")]
 
 
 @pytest.mark.parametrize("ranges", [True, False])
 async def test_an_update_that_a_power_cut_interrupts_is_taken_up_again(smallest, tmp_path, ranges):
-    async with Field(smallest, tmp_path, ranges=ranges) as stage:
-        stage.publish(7)
-        await stage.online()
-        stage.want(PORT, 7)
-        await stage.until("it is being fetched", lambda: "/firmware/7/files" in stage.asked, 60)
-        await stage.power_cycle()
-        asked = len(stage.asked)
-        await stage.until("it is fetched again", lambda: len(stage.asked) > asked, 40)
-        await stage.until("the record is switched", lambda: stage.record().get("slot") == "a", 60)
-        await stage.until("the cloud is told", lambda: stage.reported(PORT) == "7.0", 40)
-        assert "asked" not in stage.record()
+    async with Field(smallest, tmp_path, ranges=ranges) as fixture:
+        fixture.publish(7)
+        await fixture.online()
+        fixture.want(PORT, 7)
+        await fixture.until("it is being fetched", lambda: "/firmware/7/files" in fixture.asked, 60)
+        await fixture.power_cycle()
+        asked = len(fixture.asked)
+        await fixture.until("it is fetched again", lambda: len(fixture.asked) > asked, 40)
+        await fixture.until("the record is switched", lambda: fixture.record().get("slot") == "a", 60)
+        await fixture.until("the cloud is told", lambda: fixture.reported(PORT) == "7.0", 40)
+        assert "asked" not in fixture.record()
 
 
 @pytest.mark.parametrize("transport", ["https", "mqtt"])
@@ -182,37 +182,39 @@ async def test_a_board_with_a_rom_partition_runs_updates_from_there(smallest, tm
     version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
     dies = (ROOT / "firmware" / "device.py").read_text()
     dies = dies.replace("board = Board()", "raise ValueError('bad build')")
-    async with Field(smallest, tmp_path, transport=transport, image="own") as stage:
-        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
-        stage.publish(8, changed_tree(tmp_path / "bad", "firmware/device.py", dies))
-        await stage.online()
-        assert stage.record() == {"slot": "rom:0"}
-        stage.want(PORT, 7)
-        await stage.until("the record is switched", lambda: stage.record()["slot"] != "rom:0", 90)
-        top = stage.record()["slot"]
-        await stage.until("it is trusted", lambda: "tries" not in stage.record(), 40)
-        await stage.until("the cloud is told", lambda: stage.reported(PORT) == "7.0", 20)
-        assert stage.record() == {
+    async with Field(smallest, tmp_path, transport=transport, image="own") as fixture:
+        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
+        fixture.publish(8, changed_tree(tmp_path / "bad", "firmware/device.py", dies))
+        await fixture.online()
+        assert fixture.record() == {"slot": "rom:0"}
+        fixture.want(PORT, 7)
+        await fixture.until("the record is switched", lambda: fixture.record()["slot"] != "rom:0", 90)
+        top = fixture.record()["slot"]
+        await fixture.until("it is trusted", lambda: "tries" not in fixture.record(), 40)
+        await fixture.until("the cloud is told", lambda: fixture.reported(PORT) == "7.0", 20)
+        assert fixture.record() == {
             "slot": top, "back": "rom:0", "online": True, "number": 7, "was": 0,
         }  # fmt: skip
-        assert any(f"9.9.9 in slot {top}" in line for line in stage.lines)
+        assert any(f"9.9.9 in slot {top}" in line for line in fixture.lines)
         # The next one takes the place of the first; it dies, and the one before is still whole.
-        stage.want(PORT, 8)
-        await stage.until("the one before is back", lambda: stage.record().get("failed") == "rom:0", 90)
-        await stage.online()
-        assert stage.record()["slot"] == top and stage.reported(PORT) == "7.0"
-        assert not [path for path in stage.flash.rglob("*") if path.suffix == ".mpy"]
-        assert not (stage.flash / "manifest").exists()
+        fixture.want(PORT, 8)
+        await fixture.until("the one before is back", lambda: fixture.record().get("failed") == "rom:0", 90)
+        await fixture.online()
+        assert fixture.record()["slot"] == top and fixture.reported(PORT) == "7.0"
+        assert not [path for path in fixture.flash.rglob("*") if path.suffix == ".mpy"]
+        assert not (fixture.flash / "manifest").exists()
 
 
 async def test_a_partition_without_room_for_another_copy_refuses_the_update(smallest, tmp_path):
-    async with Field(smallest, tmp_path, image="own", rom_bytes=96 << 10) as stage:
-        stage.publish(7)
-        await stage.online()
-        stage.want(PORT, 7)
-        await stage.until("the update is refused", lambda: any("no room for" in x for x in stage.lines), 60)
-        await stage.online()
-        assert stage.board.boots == 1 and stage.record() == {"slot": "rom:0"}
+    async with Field(smallest, tmp_path, image="own", rom_bytes=96 << 10) as fixture:
+        fixture.publish(7)
+        await fixture.online()
+        fixture.want(PORT, 7)
+        await fixture.until(
+            "the update is refused", lambda: any("no room for" in x for x in fixture.lines), 60
+        )
+        await fixture.online()
+        assert fixture.board.boots == 1 and fixture.record() == {"slot": "rom:0"}
 
 
 async def test_a_version_that_dies_gives_way_to_the_old_one(smallest, tmp_path):
@@ -221,14 +223,14 @@ async def test_a_version_that_dies_gives_way_to_the_old_one(smallest, tmp_path):
         .read_text()
         .replace("board = Board()", "raise ValueError('bad build')")
     )
-    async with Field(smallest, tmp_path) as stage:
-        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/device.py", dies))
-        await stage.online()
-        stage.want(PORT, 7)
-        await stage.until("the old one is back", lambda: stage.board.boots == 3, 60)
-        await stage.online()
-        assert stage.record()["slot"] == "" and stage.record()["failed"] == "a"
-        assert stage.reported(PORT) == "0.0"
+    async with Field(smallest, tmp_path) as fixture:
+        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/device.py", dies))
+        await fixture.online()
+        fixture.want(PORT, 7)
+        await fixture.until("the old one is back", lambda: fixture.board.boots == 3, 60)
+        await fixture.online()
+        assert fixture.record()["slot"] == "" and fixture.record()["failed"] == "a"
+        assert fixture.reported(PORT) == "0.0"
 
 
 async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smallest, tmp_path):
@@ -238,34 +240,34 @@ async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smalle
         .replace("await self.serve()", "await self.x()")
     )
     broken += "\n    async def x(self):\n        raise LinkError('broken')\n"
-    async with Field(smallest, tmp_path) as stage:
-        stage.publish(7, changed_tree(tmp_path / "tree", "firmware/runtime/cloud_loop.py", broken))
-        await stage.online()
-        stage.want(PORT, 7)
-        await stage.until("the old one is back", lambda: stage.board.boots == 3, 120)
-        await stage.online()
-        assert stage.record()["failed"] == "a"
+    async with Field(smallest, tmp_path) as fixture:
+        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/runtime/cloud_loop.py", broken))
+        await fixture.online()
+        fixture.want(PORT, 7)
+        await fixture.until("the old one is back", lambda: fixture.board.boots == 3, 120)
+        await fixture.online()
+        assert fixture.record()["failed"] == "a"
 
 
 async def test_what_the_owner_did_not_sign_or_not_ask_for_is_refused(smallest, tmp_path):
-    async with Field(smallest, tmp_path) as stage:
-        stage.publish(5)
-        shutil.copytree(stage.bundles / "5", stage.bundles / "6")  # an old bundle under a new number
-        stage.publish(7)
-        manifest = stage.bundles / "7" / "manifest"
+    async with Field(smallest, tmp_path) as fixture:
+        fixture.publish(5)
+        shutil.copytree(fixture.bundles / "5", fixture.bundles / "6")  # an old bundle under a new number
+        fixture.publish(7)
+        manifest = fixture.bundles / "7" / "manifest"
         manifest.write_bytes(manifest.read_bytes().replace(b"device.mpy", b"devicf.mpy"))
-        stage.publish(8)
-        files = stage.bundles / "8" / "files"
+        fixture.publish(8)
+        files = fixture.bundles / "8" / "files"
         files.write_bytes(files.read_bytes()[:-1] + b"x")
-        await stage.online()
-        before = stage.record()
+        await fixture.online()
+        before = fixture.record()
         for number in (6, 7, 8, 9):
-            given_up = sum("given up" in line for line in stage.lines)
-            stage.want(PORT, number)
-            await stage.until(
+            given_up = sum("given up" in line for line in fixture.lines)
+            fixture.want(PORT, number)
+            await fixture.until(
                 f"bundle {number} is refused",
-                lambda n=given_up: sum("given up" in x for x in stage.lines) > n,
+                lambda n=given_up: sum("given up" in x for x in fixture.lines) > n,
                 60,
             )
-            await stage.online()
-        assert stage.board.boots == 1 and stage.record() == before
+            await fixture.online()
+        assert fixture.board.boots == 1 and fixture.record() == before

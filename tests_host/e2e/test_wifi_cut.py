@@ -8,46 +8,46 @@ import pytest
 
 from tests_host.e2e.test_demo import Demo
 from tools.cloud import admin_client
-from tools.fixture.system import Stage
+from tools.fixture.system import SystemFixture
 
 
 @pytest.mark.parametrize("transport", ["https", "mqtt"])
 async def test_no_wish_and_no_report_passes_without_wifi(any_interpreter, transport):
-    async with Stage(any_interpreter, transport=transport) as stage:
-        await stage.online()
-        stage.board.wifi_down()
+    async with SystemFixture(any_interpreter, transport=transport) as fixture:
+        await fixture.online()
+        fixture.board.wifi_down()
         await asyncio.sleep(0.5)  # the program hears of it at its next use of the hardware
-        requests, stored = stage.site.server.requests, len(stage.model.named("feed_stored"))
-        stage.want("6", 1)
-        stage.board.press_button(600)
-        await stage.until("the button works without a network", lambda: stage.on("pump"), 5)
+        requests, stored = fixture.site.server.requests, len(fixture.model.named("feed_stored"))
+        fixture.want("6", 1)
+        fixture.board.press_button(600)
+        await fixture.until("the button works without a network", lambda: fixture.on("pump"), 5)
         await asyncio.sleep(1.5)  # it is let go
-        stage.board.press_button(600)
-        await stage.until("and again", lambda: not stage.on("pump"), 5)
+        fixture.board.press_button(600)
+        await fixture.until("and again", lambda: not fixture.on("pump"), 5)
         await asyncio.sleep(4)
-        assert not stage.on("pump")
-        assert stage.site.server.requests == requests
-        assert len(stage.model.named("feed_stored")) == stored
+        assert not fixture.on("pump")
+        assert fixture.site.server.requests == requests
+        assert len(fixture.model.named("feed_stored")) == stored
         # The peer hears nothing of it: as over the air, it finds out by its own clock.
-        assert bool(stage.model.sessions) == (transport == "mqtt")
-        stage.board.wifi_up()
-        await stage.until(
-            "what happened meanwhile is told", lambda: len(stage.model.named("feed_stored")) > stored, 60
+        assert bool(fixture.model.sessions) == (transport == "mqtt")
+        fixture.board.wifi_up()
+        await fixture.until(
+            "what happened meanwhile is told", lambda: len(fixture.model.named("feed_stored")) > stored, 60
         )
-        assert stage.board.boots == 1
+        assert fixture.board.boots == 1
 
 
 async def test_a_socket_finds_no_way_without_wifi(smallest):
     """No name server hears anything either."""
-    async with Stage(smallest) as stage:
-        await stage.online()
-        stage.board.wifi_down()
+    async with SystemFixture(smallest) as fixture:
+        await fixture.online()
+        fixture.board.wifi_down()
         await asyncio.sleep(0.5)  # the program hears of it at its next use of the hardware
-        queries = stage.site.dns.queries, stage.site.ntp.queries
-        stage.site.server.requests = 0
+        queries = fixture.site.dns.queries, fixture.site.ntp.queries
+        fixture.site.server.requests = 0
         await asyncio.sleep(6)
-        assert (stage.site.dns.queries, stage.site.ntp.queries) == queries
-        assert stage.site.server.requests == 0
+        assert (fixture.site.dns.queries, fixture.site.ntp.queries) == queries
+        assert fixture.site.server.requests == 0
 
 
 async def test_the_demos_key_cuts_it(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Chip
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import Point
 
 OUT, IN, OPEN_DRAIN = 3, 1, 7
@@ -15,9 +15,9 @@ class Bench:
     def __init__(self, **settings):
         self.now_ms = 1000
         self.pins = []
-        self.world = World()
+        self.plant = Plant()
         self.chip = Chip(
-            self.world, lambda: self.now_ms, lambda *change: self.pins.append(change), **settings
+            self.plant, lambda: self.now_ms, lambda *change: self.pins.append(change), **settings
         )
 
     def __call__(self, line):
@@ -77,7 +77,7 @@ def test_open_drain_only_pulls_down():
 def test_reading_back_asks_the_world():
     bench = Bench()
     bench(f"pin 16 {OUT} -1 1")
-    bench.world.stick(16, 0)
+    bench.plant.stick(16, 0)
     assert bench("get 16") == "=0"
 
 
@@ -99,10 +99,10 @@ def test_adc_refuses_digital_pins():
 
 def test_the_adc_is_blind_at_both_ends():
     bench = Bench()
-    bench.world.break_sensor("ntc", "short")
+    bench.plant.break_sensor("ntc", "short")
     assert bench("uv 34 3") == "=142000"
     assert bench("raw 34 3") == "=0"
-    bench.world.break_sensor("ntc", "open")
+    bench.plant.break_sensor("ntc", "open")
     assert bench("uv 34 3") == "=3134000"
     assert bench("raw 34 3") == "=4095"
     assert bench("uv 34 0") == "=1039000"

@@ -8,7 +8,7 @@ from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from tools.env import interpreter
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
 pytestmark = pytest.mark.waits
@@ -39,7 +39,7 @@ class Cabled:
         (flash / "main.py").write_text(MAIN.format(busy=busy))
         (flash / "boot.py").write_text(boot)
         self.lines = []
-        self.board = VirtualBoard(flash, World(), found, on_line=self.lines.append)
+        self.board = VirtualBoard(flash, Plant(), found, on_line=self.lines.append)
 
     async def __aenter__(self):
         await self.board.power_on()

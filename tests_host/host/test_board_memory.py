@@ -9,7 +9,7 @@ from tools.virtual_board import memory
 from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, Chip
 from tools.virtual_board.memory import CHAINS, FIRST_AREA, IMAGES, Memory, NoRoomError
 from tools.virtual_board.memory_desk import STACK_BACK_MS, MemoryDesk
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 
 WANTED = 42_000
 
@@ -336,7 +336,7 @@ class Bench:
     def __init__(self):
         self.now_ms = 0.0
         ms = lambda: self.now_ms  # noqa: E731
-        self.chip = Chip(World(), ms, lambda *change: None, memory=MemoryDesk(Memory(), ms))
+        self.chip = Chip(Plant(), ms, lambda *change: None, memory=MemoryDesk(Memory(), ms))
 
     def __call__(self, line):
         return self.chip.answer(line)

@@ -13,7 +13,7 @@ from tools.env import interpreter
 from tools.repository import ROOT
 from tools.virtual_board import rom_partition
 from tools.virtual_board.install import Form, install
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
 NAMES = st.text("abcxyz._-", min_size=1, max_size=140).filter(lambda name: name.strip("."))
@@ -129,7 +129,7 @@ async def printed(tmp_path, program, partition, count):
     (tmp_path / "flash" / "main.py").write_text(program)
     lines = []
     async with VirtualBoard(
-        tmp_path / "flash", World(), interpreter.find(), on_line=lines.append, rom=partition
+        tmp_path / "flash", Plant(), interpreter.find(), on_line=lines.append, rom=partition
     ) as board:
         await board.until(lambda: len(lines) >= count or board.boots > 1, 10)
     return lines

@@ -11,7 +11,7 @@ from tests_host.support.mqttdevice import DESIRED, SCOPES, MqttDevice, report
 from tools.cloud import contract, mqtt_feed, mqtt_v1
 from tools.cloud.demo_device import CLIENT_ID, demo_device
 from tools.cloud.entities import MQTT_SCOPES
-from tools.cloud.fault_proxy import Courier
+from tools.cloud.fault_proxy import FaultProxy
 from tools.cloud.faults import Faults
 from tools.cloud.model import Device, Model, MqttOffer, Plan
 from tools.cloud.mqtt_faults import MqttFault, plan
@@ -601,32 +601,32 @@ def test_endpoints_on_the_way_to_mqtt_have_names():
         assert faults.take(path) is rule
 
 
-# The courier: order of fault and model.
+# The proxy: order of fault and model.
 
 
-def sent(device, courier, item):
-    steps = courier.received(device.topic("sensor", 1), json.dumps(item).encode(), 1, False, NOW)
+def sent(device, proxy, item):
+    steps = proxy.received(device.topic("sensor", 1), json.dumps(item).encode(), 1, False, NOW)
     return [(after_s, json.loads(message.payload)["status"]) for after_s, message in steps]
 
 
 def test_a_lost_acknowledgement_was_stored_and_a_negative_one_was_not():
     found, faults = device(), Faults()
-    courier = Courier(found.model, faults)
+    proxy = FaultProxy(found.model, faults)
     for text in ("ack lost times=1", "ack status=error times=1", "ack delay=3 times=1"):
         faults.add(text)
-    assert sent(found, courier, report("a")) == []
-    assert sent(found, courier, report("b")) == [(0, "error")]
+    assert sent(found, proxy, report("a")) == []
+    assert sent(found, proxy, report("b")) == [(0, "error")]
     assert [row["message_id"] for row in found.model.feed(12345)] == ["a"]
-    assert sent(found, courier, report("a")) == [(3, "replayed")]
-    assert sent(found, courier, report("b")) == [(0, "accepted")]
+    assert sent(found, proxy, report("a")) == [(3, "replayed")]
+    assert sent(found, proxy, report("b")) == [(0, "accepted")]
     assert len(found.model.named("fault")) == 3
 
 
 def test_a_refused_tuple_has_another_password_at_the_broker():
     found, faults = device(), Faults()
-    courier = Courier(found.model, faults)
+    proxy = FaultProxy(found.model, faults)
     credential, secret = found.model.port.admitted[0]
-    assert courier.secret(credential, secret, NOW) == secret
+    assert proxy.secret(credential, secret, NOW) == secret
     faults.add("connect refused times=1")
-    assert courier.secret(credential, secret, NOW) not in ("", secret)
-    assert courier.secret(credential, secret, NOW) == secret
+    assert proxy.secret(credential, secret, NOW) not in ("", secret)
+    assert proxy.secret(credential, secret, NOW) == secret

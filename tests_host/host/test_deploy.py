@@ -16,7 +16,7 @@ from tools.cli.deploy import deploy, plan
 from tools.common import Failed
 from tools.env import interpreter
 from tools.repository import ROOT
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
 pytestmark = pytest.mark.waits
@@ -51,7 +51,7 @@ class Bench:
         self.lines = []
         self.conditions = {}
         self.said = io.StringIO()
-        self.board = VirtualBoard(flash, World(), interpreter.find(), on_line=self.lines.append)
+        self.board = VirtualBoard(flash, Plant(), interpreter.find(), on_line=self.lines.append)
 
     async def __aenter__(self):
         await self.board.power_on()

@@ -15,7 +15,7 @@ from tools.build.mpy import compiled
 from tools.env import interpreter
 from tools.repository import ROOT
 from tools.virtual_board import rom_partition
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
 pytestmark = pytest.mark.waits
@@ -64,7 +64,7 @@ class RomBench(Bench):
         super().__init__(tmp_path / "flash")
         self.rom = rom_partition.erased(tmp_path / "rom", size)
         self.board = VirtualBoard(
-            self.flash, World(), interpreter.find(), on_line=self.lines.append, rom=self.rom
+            self.flash, Plant(), interpreter.find(), on_line=self.lines.append, rom=self.rom
         )
 
     async def runs(self, v, where="rom", how="in place"):

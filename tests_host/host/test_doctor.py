@@ -11,7 +11,7 @@ import pytest
 
 from tools.cloud.demo_device import CLIENT_SECRET
 from tools.env import interpreter, stock
-from tools.fixture.system import WIFI_PASSWORD, Stage
+from tools.fixture.system import WIFI_PASSWORD, SystemFixture
 from tools.repository import ROOT
 
 pytestmark = pytest.mark.waits
@@ -31,22 +31,22 @@ only for addresses: names are asked of the name server that the configuration, o
 
 
 @contextlib.asynccontextmanager
-async def bench(edit=lambda config: None) -> AsyncIterator[Stage]:
+async def bench(edit=lambda config: None) -> AsyncIterator[SystemFixture]:
     """A board that is off, with a cable, in front of the simulated cloud with its broker."""
     stock.fetch()
-    async with Stage(interpreter.find(), powered=False, mqtt=True, edit=edit) as stage:
-        at = stage.site.addresses()
+    async with SystemFixture(interpreter.find(), powered=False, mqtt=True, edit=edit) as fixture:
+        at = fixture.site.addresses()
         ports = {8883: at["mqtt_port"], 53: at["dns_port"], 123: at["ntp_port"]}
-        (stage.flash / "socket.py").write_text(PORTS.format(ports=ports))
-        stage.url = await stage.board.console.open()
-        await stage.board.power_on()
-        yield stage
+        (fixture.flash / "socket.py").write_text(PORTS.format(ports=ports))
+        fixture.url = await fixture.board.console.open()
+        await fixture.board.power_on()
+        yield fixture
 
 
-async def doctor(stage: Stage) -> tuple[int, str]:
+async def doctor(fixture: SystemFixture) -> tuple[int, str]:
     """(exit status, what it said)."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tools", "doctor", "--port", stage.url, cwd=ROOT,
+        sys.executable, "-m", "tools", "doctor", "--port", fixture.url, cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     async with asyncio.timeout(PATIENCE_S):
@@ -69,11 +69,11 @@ def thinger(config):
 
 
 async def test_at_thinger_its_server_is_asked_and_no_other():
-    async with bench(thinger) as stage:
-        requests = stage.site.server.requests
-        status, said = await doctor(stage)
+    async with bench(thinger) as fixture:
+        requests = fixture.site.server.requests
+        status, said = await doctor(fixture)
     assert status == 0 and "ok       thinger" in said and "certificate verified" in said, said
-    assert "api " not in said and "broker" not in said and stage.site.server.requests == requests
+    assert "api " not in said and "broker" not in said and fixture.site.server.requests == requests
 
 
 def updates(config):
@@ -82,29 +82,29 @@ def updates(config):
 
 
 async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt_for_no_broker():
-    async with bench(updates) as stage:
-        status, said = await doctor(stage)
+    async with bench(updates) as fixture:
+        status, said = await doctor(fixture)
     assert status == 0 and "ok       update" in said and "broker" not in said, said
 
 
 async def test_where_all_is_well_it_says_so_and_the_firmware_goes_on():
-    async with bench() as stage:
-        await stage.online()
-        stage.want("6", 1)
-        await stage.until("the pump runs", lambda: stage.on("pump"), 20)
-        tokens, boots = len(stage.model.named("token_issued")), stage.board.boots
-        status, said = await doctor(stage)
+    async with bench() as fixture:
+        await fixture.online()
+        fixture.want("6", 1)
+        await fixture.until("the pump runs", lambda: fixture.on("pump"), 20)
+        tokens, boots = len(fixture.model.named("token_issued")), fixture.board.boots
+        status, said = await doctor(fixture)
         assert status == 0, said
         for words in (
             "ok       wifi", "dBm", "UTC from ntp.realer.test", "certificate verified", "answers HTTP", "speaks MQTT",
             "room: ", "daylight: ", "pump is off", "button is not pressed", "of 2048 KB free", " 0 problems",
         ):  # fmt: skip
             assert words in said
-        assert stage.site.dns.queries and 1000 < flash_free(said) < 2048
+        assert fixture.site.dns.queries and 1000 < flash_free(said) < 2048
         assert "\033" not in said
-        assert len(stage.model.named("token_issued")) == tokens
-        await stage.until("the firmware runs again", lambda: stage.on("pump"), 40)
-        assert stage.board.boots > boots
+        assert len(fixture.model.named("token_issued")) == tokens
+        await fixture.until("the firmware runs again", lambda: fixture.on("pump"), 40)
+        assert fixture.board.boots > boots
 
 
 def flash_free(said: str) -> int:
@@ -118,10 +118,10 @@ def dhcp(config):
 
 
 async def test_name_and_time_servers_without_ports_are_asked_where_everybody_has_them():
-    async with bench(dhcp) as stage:
-        status, said = await doctor(stage)
+    async with bench(dhcp) as fixture:
+        status, said = await doctor(fixture)
         assert status == 0 and "name server 127.0.0.1" in said and "UTC from ntp.realer.test" in said, said
-        assert stage.site.dns.queries
+        assert fixture.site.dns.queries
 
 
 async def test_the_second_name_or_time_server_serves_where_the_first_does_not():
@@ -129,27 +129,27 @@ async def test_the_second_name_or_time_server_serves_where_the_first_does_not():
         config["wifi"]["dns"].insert(0, "127.0.0.1:9")
         config["time"]["servers"].insert(0, "ntp.realer.test:9")
 
-    async with bench(edit) as stage:
-        status, said = await doctor(stage)
+    async with bench(edit) as fixture:
+        status, said = await doctor(fixture)
     assert status == 0 and "ntp.realer.test:9 does not answer" in said, said
     assert "1 note, 0 problems" in said
 
 
 @pytest.mark.parametrize("mode", ["nxdomain", "servfail", "wrong_id", "silent"])
 async def test_what_a_name_server_says_is_told(mode):
-    async with bench() as stage:
-        stage.site.dns.mode = mode
-        status, said = await doctor(stage)
+    async with bench() as fixture:
+        fixture.site.dns.mode = mode
+        status, said = await doctor(fixture)
     words = {"nxdomain": "there is none", "servfail": "error 2", "wrong_id": "something else"}.get(mode, "")
-    assert status == 1 and f"127.0.0.1:{stage.site.dns.port} says {words}" in said, said
+    assert status == 1 and f"127.0.0.1:{fixture.site.dns.port} says {words}" in said, said
     assert "the name api.realer.test is not known" in said
 
 
 @pytest.mark.parametrize("mode", ["kiss", "stratum0", "unsynchronized", "wrong_origin", "short"])
 async def test_a_time_server_that_does_not_know_is_no_time(mode):
-    async with bench() as stage:
-        stage.site.ntp.mode = mode
-        _, said = await doctor(stage)
+    async with bench() as fixture:
+        fixture.site.ntp.mode = mode
+        _, said = await doctor(fixture)
     assert "does not answer" in said and "UTC from" not in said, said
 
 
@@ -163,19 +163,19 @@ async def test_a_time_server_that_does_not_know_is_no_time(mode):
     ],
 )
 async def test_it_judges_a_certificate_in_words(kind, words):
-    async with bench() as stage:
-        stage.site.server.present(kind)
-        status, said = await doctor(stage)
+    async with bench() as fixture:
+        fixture.site.server.present(kind)
+        status, said = await doctor(fixture)
     assert status == 1 and "problem  api" in said and words in said
 
 
 async def test_wires_switches_and_names_that_are_wrong():
-    async with bench() as stage:
-        stage.site.dns.mode = "nxdomain"
-        stage.world.break_sensor("ntc", "open")
-        stage.world.break_sensor("ldr", "short")
-        stage.board.press_button(PATIENCE_S * 1000)
-        status, said = await doctor(stage)
+    async with bench() as fixture:
+        fixture.site.dns.mode = "nxdomain"
+        fixture.plant.break_sensor("ntc", "open")
+        fixture.plant.break_sensor("ldr", "short")
+        fixture.board.press_button(PATIENCE_S * 1000)
+        status, said = await doctor(fixture)
     assert status == 1
     assert "room: " in said and "an open circuit" in said and "a short circuit" in said
     assert "button is pressed" in said
@@ -187,28 +187,28 @@ async def test_wires_switches_and_names_that_are_wrong():
 
 
 async def test_a_cloud_that_is_down_and_a_certificate_that_is_missing():
-    async with bench() as stage:
-        (stage.flash / "certs/ca.der").unlink()
-        await stage.site.server.down()
-        status, said = await doctor(stage)
+    async with bench() as fixture:
+        (fixture.flash / "certs/ca.der").unlink()
+        await fixture.site.server.down()
+        status, said = await doctor(fixture)
     assert status == 1
     assert "cannot be reached" in said and "certs/ca.der is not on the board" in said
     assert " 2 problems" in said
 
 
 async def test_an_access_point_that_is_gone_and_a_wrong_password():
-    async with bench() as stage:
-        stage.board.wifi_down()
-        status, said = await doctor(stage)
+    async with bench() as fixture:
+        fixture.board.wifi_down()
+        status, said = await doctor(fixture)
         assert status == 1 and "no such network here" in said and "api" not in said
         # It begins anew, lest the firmware of before has joined already with the right password.
-        await stage.board.power_off()
-        stage.board.wifi_up()
-        config = json.loads((stage.flash / "config.json").read_text())
+        await fixture.board.power_off()
+        fixture.board.wifi_up()
+        config = json.loads((fixture.flash / "config.json").read_text())
         config["wifi"]["networks"][0]["password"] = "another-password"
-        (stage.flash / "config.json").write_text(json.dumps(config))
-        await stage.board.power_on()
-        status, said = await doctor(stage)
+        (fixture.flash / "config.json").write_text(json.dumps(config))
+        await fixture.board.power_on()
+        status, said = await doctor(fixture)
         assert status == 1 and "the password is wrong" in said
 
 
@@ -225,12 +225,12 @@ HERE, GONE = "02:00:00:00:00:01", "02:00:00:00:00:99"
 
 
 async def test_an_access_point_that_is_named_and_not_seen_while_its_network_is():
-    async with bench(of_the_network(bssid=GONE)) as stage:
-        status, said = await doctor(stage)
+    async with bench(of_the_network(bssid=GONE)) as fixture:
+        status, said = await doctor(fixture)
         assert status == 1 and f"access point {GONE} is not seen here, but {HERE} with -57 dBm" in said
         assert "no such network" not in said and "api" not in said
-        stage.board.wifi_down()
-        status, said = await doctor(stage)
+        fixture.board.wifi_down()
+        status, said = await doctor(fixture)
         assert status == 1 and "no such network here" in said and "not seen here, but" not in said
 
 
@@ -239,8 +239,8 @@ async def test_an_access_point_and_a_country_that_are_right_are_no_finding():
         of_the_network(bssid=HERE)(config)
         config["wifi"] |= {"country": "DE", "power_save": True}
 
-    async with bench(edit) as stage:
-        status, said = await doctor(stage)
+    async with bench(edit) as fixture:
+        status, said = await doctor(fixture)
     assert status == 0 and "ok       wifi" in said and " 0 notes, 0 problems" in said, said
 
 
@@ -254,16 +254,16 @@ async def test_an_access_point_and_a_country_that_are_right_are_no_finding():
     ],
 )
 async def test_an_address_that_cannot_be_is_a_problem_and_the_rest_is_still_looked_at(keys, words):
-    async with bench(of_the_network(**keys)) as stage:
-        status, said = await doctor(stage)
+    async with bench(of_the_network(**keys)) as fixture:
+        status, said = await doctor(fixture)
     assert status == 1 and words in said and "certificate verified" in said, said
     assert ", 1 problem" in said
 
 
 async def test_a_fixed_address_is_taken_and_its_gateway_asked():
     fixed = {"ip": "127.0.0.20", "netmask": "255.0.0.0", "gateway": "127.0.0.1"}
-    async with bench(of_the_network(**fixed)) as stage:
-        status, said = await doctor(stage)
+    async with bench(of_the_network(**fixed)) as fixture:
+        status, said = await doctor(fixture)
         assert status == 0 and "fixed address 127.0.0.20, gateway 127.0.0.1" in said, said
         assert "answers at no port" not in said
 
@@ -272,19 +272,19 @@ async def test_a_fixed_address_is_taken_and_its_gateway_asked():
     ("content", "words"), [(None, "no config.json"), ("x", "no JSON"), ("[]", "no object")]
 )
 async def test_a_board_without_a_configuration(content, words):
-    async with bench() as stage:
-        file = stage.flash / "config.json"
+    async with bench() as fixture:
+        file = fixture.flash / "config.json"
         file.unlink()
         if content:
             file.write_text(content)
-        status, said = await doctor(stage)
+        status, said = await doctor(fixture)
     assert status == 1 and words in said and "make deploy" in said
     assert "KB free" in said and "api" not in said
 
 
 async def test_no_board_at_all():
-    async with bench() as stage:
-        await stage.board.power_off()
-        stage.board.console.close()
-        status, said = await doctor(stage)
-    assert status == 1 and f"nothing answers at {stage.url}" in said
+    async with bench() as fixture:
+        await fixture.board.power_off()
+        fixture.board.console.close()
+        status, said = await doctor(fixture)
+    assert status == 1 and f"nothing answers at {fixture.url}" in said

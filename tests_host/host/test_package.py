@@ -17,7 +17,7 @@ from tools.cli import image
 from tools.common import Failed
 from tools.env import interpreter
 from tools.repository import ROOT
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
 PATIENCE_S = 120
@@ -51,7 +51,7 @@ def test_a_file_too_many_or_too_few_is_noticed(tmp_path: Path):
 @pytest.mark.long
 @pytest.mark.parametrize(("source", "target"), [("package.json", "/"), ("lib/http1.json", "/lib")])
 async def test_mip_installs_it_on_a_board(tmp_path: Path, source: str, target: str):
-    async with VirtualBoard(tmp_path, World(), interpreter.find()) as board:
+    async with VirtualBoard(tmp_path, Plant(), interpreter.find()) as board:
         url = await board.console.open()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "mpremote", "connect", url, "mip", "install", f"--target={target}", source, cwd=ROOT,

@@ -10,7 +10,7 @@ import pytest
 
 from tools.env import interpreter
 from tools.virtual_board.hints import Hints
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ print("listens")
 async def test_where_the_portal_is_on_this_machine_is_told(tmp_path):
     (tmp_path / "main.py").write_text(PORTAL)
     events = []
-    board = VirtualBoard(tmp_path, World(), interpreter.find(), on_event=events.append)
+    board = VirtualBoard(tmp_path, Plant(), interpreter.find(), on_event=events.append)
     async with board:
         await board.until(lambda: ("line", "listens") in events, 30)
         assert ("listen", 80, board.listening[80]) in events

@@ -36,7 +36,7 @@ from tools.sim.board import SimBoard, SimRadio
 from tools.sim.broker import SimBroker
 from tools.sim.device import POWER_UP_UTC, WRAP_SOON_MS, demo_config, thinger_config
 from tools.sim.net import SimNet
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 
 REST_S = 20.5  # a verb with nothing to do comes back within this
 REQUEST_S = 70.0  # one request at its longest: connect, handshake, head, body
@@ -116,7 +116,7 @@ class Bench:
         self.faults = Faults()
         self.model = Model(seed=1)
         self.net = SimNet(self.model, self.faults, self.clock, rng, [], 0, self.wall, lambda: True)
-        board = SimBoard(World(0), SimRadio(loop.time), self.wall, rng)
+        board = SimBoard(Plant(0), SimRadio(loop.time), self.wall, rng)
         self.app = build(config, board, None, self.clock, rng, say, Store(f"{folder}/"), self.net, 1)
         self.link, self.controller = self.app.link, self.app.controller
 

@@ -24,7 +24,7 @@ from tools.env import wasm
 from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
 from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, WDT_RESET, Chip
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = ROOT / "tests_host" / "node" / "device.mjs"
@@ -49,9 +49,9 @@ class NodeDevice:
         self.pins: list[tuple[int, int | None]] = []
         self.resets: list[int] = []
         self.loop = VirtualLoop()
-        self.world = World()
+        self.plant = Plant()
         self.chip = Chip(
-            self.world,
+            self.plant,
             lambda: self.loop.time() * 1000,
             lambda *pin: self.pins.append(pin),
             networks,
@@ -60,7 +60,7 @@ class NodeDevice:
         self.faults = Faults()
         self.broker = SimBroker(model, self.faults, self.wall)
         self.net = Net(model, self.faults, self.wall, self.broker, hashlib.sha256(authority).hexdigest())
-        self.loop.on_jump = lambda dt_s: self.world.advance(dt_s * 1000)
+        self.loop.on_jump = lambda dt_s: self.plant.advance(dt_s * 1000)
         self._cause = PWRON_RESET
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         bench.mpy, bench.handshakes, bench.latency, bench.cycles_https,
         bench.stall_refused, bench.stall_dns, bench.stall_unroutable,
         bench.mqtt_latency, bench.mqtt_publishes, bench.mqtt_renewal, bench.cycles_mqtt,
-        bench.stall_mqtt, *MemoryFigures(bench.stage).measurements(),
+        bench.stall_mqtt, *MemoryFigures(bench.fixture).measurements(),
     )  # fmt: skip
     wanted = [figure for figure in figures if options.only in figure.__name__]
     good = True

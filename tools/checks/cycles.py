@@ -1,7 +1,7 @@
 """Thousands of cycles of a real board while things go wrong, and what its heap holds before and after.
 
 Owns the faults that fit in between, and the rest at which two heaps can be compared: nothing is wanted, all is told,
-every fault has been met at least once. Refuses to judge. For a Stage whose board runs `probes/heap.py`.
+every fault has been met at least once. Refuses to judge. For a fixture whose board runs `probes/heap.py`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tools.fixture.system import NotInTimeError, Stage
+from tools.fixture.system import NotInTimeError, SystemFixture
 
-Fault = str | Callable[[Stage], object]
-"""A rule of tools/cloud/faults.py, or a verb of the stage."""
+Fault = str | Callable[[SystemFixture], object]
+"""A rule of tools/cloud/faults.py, or a verb of the fixture."""
 
 _LOOKS = 12
 _SETTLE_S = 1.0
@@ -30,14 +30,14 @@ NOISE_BYTES = 256
 _BLOCK_BYTES = {32: 16, 64: 32}
 
 
-def _unpaid(stage: Stage) -> None:
-    stage.subscription(False)
-    asyncio.get_running_loop().call_later(0.2, stage.subscription, True)
+def _unpaid(fixture: SystemFixture) -> None:
+    fixture.subscription(False)
+    asyncio.get_running_loop().call_later(0.2, fixture.subscription, True)
 
 
-def _restart(stage: Stage) -> asyncio.Task[None]:
-    assert stage.site.broker
-    return asyncio.create_task(stage.site.broker.restart())
+def _restart(fixture: SystemFixture) -> asyncio.Task[None]:
+    assert fixture.site.broker
+    return asyncio.create_task(fixture.site.broker.restart())
 
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
@@ -46,14 +46,14 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         "commands status=404 times=1", "token status=503 times=1", "any drop times=2", "any cut=60 times=2",
         "commands badjson=half times=1", "commands badjson=deep times=1", "any oversized times=1",
         "any huge_headers times=1", "commands endless=body times=1", "any chunked times=3", "any close times=2",
-        "any empty times=1", Stage.expire_token, _unpaid,
+        "any empty times=1", SystemFixture.expire_token, _unpaid,
     ),
     "mqtt": (
         "ack status=error times=2", "ack status=rejected times=1", "ack stray times=1", "ack copies=3 times=3",
         "ack delay=0.2 times=3", "desired badjson=half times=1", "desired copies times=2", "desired value=99 times=1",
         "desired sequence=1 times=1", "desired valid_s=0 times=1", "connect refused times=1",
-        "mqtt-credentials status=503 times=1", "mqtt badjson=half times=1", "any drop times=1", Stage.kick, _restart,
-        Stage.expire_token, _unpaid,
+        "mqtt-credentials status=503 times=1", "mqtt badjson=half times=1", "any drop times=1", SystemFixture.kick,
+        _restart, SystemFixture.expire_token, _unpaid,
     ),
 }  # fmt: skip
 """By transport. None of them has a deadline as its only end: deadlines are the one thing that takes its real time."""
@@ -73,65 +73,69 @@ class Rest:
     largest: int
 
 
-def count(stage: Stage) -> int:
+def count(fixture: SystemFixture) -> int:
     """Cycles so far: polls, or over MQTT desired states to the device, reports from it, and their acknowledgements."""
-    if stage.transport == "https":
-        return stage.polls()
-    return len(stage.model.named("desired_published")) + 2 * len(stage.model.named("feed_stored"))
+    if fixture.transport == "https":
+        return fixture.polls()
+    return len(fixture.model.named("desired_published")) + 2 * len(fixture.model.named("feed_stored"))
 
 
-async def wear(stage: Stage, cycles: int, faults: Sequence[Fault], each: int, chance: random.Random) -> int:
+async def wear(
+    fixture: SystemFixture, cycles: int, faults: Sequence[Fault], each: int, chance: random.Random
+) -> int:
     """So many cycles, with one of `faults` after every `each`, all of them once before any comes again; how many that
     were."""
-    end = count(stage) + cycles
+    end = count(fixture) + cycles
     order: list[Fault] = []
     met = 0
-    async with stage.traffic(partial(_told, stage)):
-        while (now := count(stage)) < end:
+    async with fixture.traffic(partial(_told, fixture)):
+        while (now := count(fixture)) < end:
             order = order or chance.sample(faults, len(faults))
             fault = order.pop()
-            done = stage.site.faults.add(fault) if isinstance(fault, str) else fault(stage)
+            done = fixture.site.faults.add(fault) if isinstance(fault, str) else fault(fixture)
             met += 1
-            await _until_count(stage, now + each, f"{each} cycles after {fault}")
+            await _until_count(fixture, now + each, f"{each} cycles after {fault}")
             if isinstance(done, asyncio.Task):
                 await done
     return met
 
 
-async def _until_count(stage: Stage, cycles: int, what: str) -> None:
-    await stage.until(what, lambda: count(stage) >= cycles, 120)
+async def _until_count(fixture: SystemFixture, cycles: int, what: str) -> None:
+    await fixture.until(what, lambda: count(fixture) >= cycles, 120)
 
 
-async def at_rest(stage: Stage, times: int = 3) -> Rest:
+async def at_rest(fixture: SystemFixture, times: int = 3) -> Rest:
     """What the heap holds in the middle one of so many rests, with a few cycles before each: frames that wait keep
     addresses of what ran in them last, which the collector takes for references."""
     rests = []
-    stage.site.faults.clear()
+    fixture.site.faults.clear()
     for _ in range(times):
-        await _cycles(stage, _BETWEEN, "before a rest")
-        rests.append(await _one_rest(stage))
+        await _cycles(fixture, _BETWEEN, "before a rest")
+        rests.append(await _one_rest(fixture))
     used = statistics.median_low(rest.used for rest in rests)
     return Rest(used, max(rest.largest for rest in rests))
 
 
-async def _one_rest(stage: Stage) -> Rest:
-    stage.want(_PORT, 0)
-    await stage.until("the pump rests", lambda: not stage.on("pump") and stage.reported(_PORT) == "0.0", 60)
-    await stage.online()
+async def _one_rest(fixture: SystemFixture) -> Rest:
+    fixture.want(_PORT, 0)
+    await fixture.until(
+        "the pump rests", lambda: not fixture.on("pump") and fixture.reported(_PORT) == "0.0", 60
+    )
+    await fixture.online()
     await asyncio.sleep(_SETTLE_S)
-    start = len(stage.lines)
-    looks = lambda: probes(stage.lines[start:])  # noqa: E731
-    await stage.until("the probe has looked often enough", lambda: len(looks()) >= _LOOKS, 60)
+    start = len(fixture.lines)
+    looks = lambda: probes(fixture.lines[start:])  # noqa: E731
+    await fixture.until("the probe has looked often enough", lambda: len(looks()) >= _LOOKS, 60)
     # What a loop holds for a moment is not there in all of the looks.
-    largest = max(_largest(stage.lines[start:]))
-    return Rest(min(looks()), largest * _BLOCK_BYTES[stage.interpreter.bits])
+    largest = max(_largest(fixture.lines[start:]))
+    return Rest(min(looks()), largest * _BLOCK_BYTES[fixture.interpreter.bits])
 
 
-async def _cycles(stage: Stage, cycles: int, what: str) -> None:
+async def _cycles(fixture: SystemFixture, cycles: int, what: str) -> None:
     """With the owner's traffic."""
-    end = count(stage) + cycles
-    async with stage.traffic(partial(_told, stage)):
-        await stage.until(f"{cycles} cycles {what}", lambda: count(stage) >= end, 120)
+    end = count(fixture) + cycles
+    async with fixture.traffic(partial(_told, fixture)):
+        await fixture.until(f"{cycles} cycles {what}", lambda: count(fixture) >= end, 120)
 
 
 def probes(lines: list[str]) -> list[int]:
@@ -144,7 +148,7 @@ def _largest(lines: list[str]) -> list[int]:
     return [int(found[1]) for text in lines if (found := re.search(r"max free sz: (\d+)", text))]
 
 
-async def _told(stage: Stage, on: bool) -> None:
+async def _told(fixture: SystemFixture, on: bool) -> None:
     """Until the pump is reported so, or a second."""
     with contextlib.suppress(NotInTimeError):
-        await stage.until("it is told", lambda: stage.reported(_PORT) == f"{float(on)}", 1)
+        await fixture.until("it is told", lambda: fixture.reported(_PORT) == f"{float(on)}", 1)

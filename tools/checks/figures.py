@@ -22,9 +22,9 @@ from tools.build import sizes
 from tools.checks import cycles
 from tools.checks.cycles import probes
 from tools.env import interpreter
-from tools.fixture.system import NotInTimeError, Stage
+from tools.fixture.system import NotInTimeError, SystemFixture
 from tools.repository import ROOT
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
 PROBES = ROOT / "tools/virtual_board/probes"
@@ -46,7 +46,7 @@ Line = dict[str, Any]
 
 
 class Figures:
-    """`quick`: the same figures with less patience. `settings`: arguments of Stage for every board."""
+    """`quick`: the same figures with less patience. `settings`: arguments of SystemFixture for every board."""
 
     def __init__(self, quick: bool, found: interpreter.Interpreter, **settings: Any) -> None:
         self._quick = quick
@@ -56,21 +56,21 @@ class Figures:
         self._found = found
         self._settings = settings
 
-    def stage(self, probe: str = "", **more: Any) -> Stage:
+    def fixture(self, probe: str = "", **more: Any) -> SystemFixture:
         tree = self._settings.get("tree", ROOT)
         files = {"device_main.py": (tree / "main.py").read_bytes()}
         if probe:
             files["main.py"] = (PROBES / f"{probe}.py").read_bytes()
-        return Stage(self._found, **(self._settings | more), files=files)
+        return SystemFixture(self._found, **(self._settings | more), files=files)
 
     # Loop stall
 
     async def stall_refused(self) -> Line:
         """The host says no to every connection."""
-        async with self.stage("stall") as stage:
-            await stage.online()
-            await stage.site.server.down()
-            return await self._stall("cloud unreachable", stage)
+        async with self.fixture("stall") as fixture:
+            await fixture.online()
+            await fixture.site.server.down()
+            return await self._stall("cloud unreachable", fixture)
 
     async def stall_dns(self) -> Line:
         """No name server answers, ever; the time server is given by address."""
@@ -79,10 +79,10 @@ class Figures:
             port = config["time"]["servers"][0].partition(":")[2]
             config["time"]["servers"] = [f"127.0.0.1:{port}"]
 
-        async with self.stage("stall", edit=by_address, powered=False) as stage:
-            stage.site.dns.mode = "silent"
-            await stage.board.power_on()
-            return await self._stall("DNS dead", stage)
+        async with self.fixture("stall", edit=by_address, powered=False) as fixture:
+            fixture.site.dns.mode = "silent"
+            await fixture.board.power_on()
+            return await self._stall("DNS dead", fixture)
 
     async def stall_unroutable(self) -> Line:
         """Packets to the host vanish: a listener whose queue is full, which Linux treats so."""
@@ -91,18 +91,18 @@ class Figures:
             def into_it(config: dict[str, Any]) -> None:
                 config["cloud"]["base_url"] = f"https://api.realer.test:{port}"
 
-            async with self.stage("stall", edit=into_it) as stage:
-                return await self._stall("host unroutable", stage)
+            async with self.fixture("stall", edit=into_it) as fixture:
+                return await self._stall("host unroutable", fixture)
 
-    async def _stall(self, how: str, stage: Stage) -> Line:
-        await stage.until("the clock is set", lambda: stage.site.ntp.queries, 20)
+    async def _stall(self, how: str, fixture: SystemFixture) -> Line:
+        await fixture.until("the clock is set", lambda: fixture.site.ntp.queries, 20)
         async with self._idle_board() as idle:
             await asyncio.sleep(3)
-            start, requests = len(probes(stage.lines)), stage.site.server.requests
+            start, requests = len(probes(fixture.lines)), fixture.site.server.requests
             idle.clear()
             await asyncio.sleep(self._seconds)
-        delays = [us / 1000 for us in probes(stage.lines)[start:]]
-        if stage.site.server.requests > requests or len(delays) < self._seconds * 0.9:
+        delays = [us / 1000 for us in probes(fixture.lines)[start:]]
+        if fixture.site.server.requests > requests or len(delays) < self._seconds * 0.9:
             raise NotInTimeError("requests were made, or the device did not run on")
         more: dict[str, Any] = {
             "median_of_seconds": round(statistics.median(delays), 1),
@@ -120,7 +120,7 @@ class Figures:
             flash = Path(folder)
             (flash / "main.py").write_bytes((PROBES / "stall.py").read_bytes())
             (flash / "device_main.py").write_text(_IDLE)
-            async with VirtualBoard(flash, World(), self._found, on_line=lines.append):
+            async with VirtualBoard(flash, Plant(), self._found, on_line=lines.append):
                 yield lines
 
     # Handshakes
@@ -137,19 +137,19 @@ class Figures:
 
     async def _cycles(self, transport: str, what: str, **more: Any) -> list[Line]:
         faults, chance = cycles.FAULTS[transport], random.Random(1)
-        async with self.stage("heap", transport=transport, edit=cycles.calm, **more) as stage:
-            await stage.online()
+        async with self.fixture("heap", transport=transport, edit=cycles.calm, **more) as fixture:
+            await fixture.online()
             # What has its final size only after the first time is warm now: a table, a buffer, a record of each kind.
-            await cycles.wear(stage, 20 * len(faults), faults, 10, chance)
-            before, start = await cycles.at_rest(stage, _RESTS), cycles.count(stage)
-            met = await cycles.wear(stage, self._cycles_wanted, faults, 100, chance)
-            after = await cycles.at_rest(stage, _RESTS)
+            await cycles.wear(fixture, 20 * len(faults), faults, 10, chance)
+            before, start = await cycles.at_rest(fixture, _RESTS), cycles.count(fixture)
+            met = await cycles.wear(fixture, self._cycles_wanted, faults, 100, chance)
+            after = await cycles.at_rest(fixture, _RESTS)
             about: dict[str, Any] = {
                 "bits": self._found.bits,
-                what: cycles.count(stage) - start,
+                what: cycles.count(fixture) - start,
                 "faults": met,
             }
-            about |= {"before": before.used, "after": after.used, "boots": stage.board.boots}
+            about |= {"before": before.used, "after": after.used, "boots": fixture.board.boots}
             about |= {"largest_free_before": before.largest, "largest_free_after": after.largest}
         growth, what = (
             after.used - before.used,
@@ -168,11 +168,11 @@ class Figures:
     async def latency(self) -> Line:
         """From the desired value in the cloud to the level on the pin, asked for at random moments."""
         chance, took = random.Random(1), []
-        async with self.stage() as stage:
-            await stage.online()
+        async with self.fixture() as fixture:
+            await fixture.online()
             for trial in range(self._trials):
                 await asyncio.sleep(chance.uniform(0, _POLL_MS / 1000))
-                took.append(await _switch(stage, trial % 2 == 0))
+                took.append(await _switch(fixture, trial % 2 == 0))
         more: dict[str, Any] = {
             "median": round(statistics.median(took)),
             "min": round(min(took)),
@@ -183,12 +183,12 @@ class Figures:
         )
 
 
-async def _switch(stage: Stage, on: bool) -> float:
+async def _switch(fixture: SystemFixture, on: bool) -> float:
     """Switch the pump, and wait until that is reported; the milliseconds until the relay did it."""
-    at = stage.want("6", int(on))
-    await stage.until("the relay switches", lambda: stage.on("pump") == on, 10)
-    took = ((stage.switched("pump", on, at) or at) - at) * 1000
-    await stage.until("its report", lambda: stage.reported("6") == f"{float(on)}", 10)
+    at = fixture.want("6", int(on))
+    await fixture.until("the relay switches", lambda: fixture.on("pump") == on, 10)
+    took = ((fixture.switched("pump", on, at) or at) - at) * 1000
+    await fixture.until("its report", lambda: fixture.reported("6") == f"{float(on)}", 10)
     return took
 
 

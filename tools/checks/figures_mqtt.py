@@ -23,7 +23,7 @@ from tools.cloud.certs import TestCA
 from tools.cloud.entities import Credential, Plan
 from tools.cloud.mqtt_v1 import Topics
 from tools.cloud.site import CERTS
-from tools.fixture.system import NotInTimeError, Stage
+from tools.fixture.system import NotInTimeError, SystemFixture
 from tools.repository import ROOT
 
 _TRIALS = 250
@@ -41,12 +41,12 @@ class MqttFigures(Figures):
     async def mqtt_latency(self) -> list[Line]:
         """From the desired value in the cloud to the level on the pin, asked for at random moments."""
         chance, took = random.Random(1), []
-        async with self.stage(transport="mqtt") as stage:
-            await stage.online()
+        async with self.fixture(transport="mqtt") as fixture:
+            await fixture.online()
             await asyncio.sleep(1)
             for trial in range(_TRIALS):
                 await asyncio.sleep(chance.uniform(0.05, 0.3))
-                took.append(await _switch(stage, trial % 2 == 0))
+                took.append(await _switch(fixture, trial % 2 == 0))
         took.sort()
         about: dict[str, Any] = {
             "bits": self._found.bits,
@@ -108,23 +108,23 @@ class MqttFigures(Figures):
         """Tuples that are renewed every few seconds, while wishes go down and reports up."""
         times = 3 if self._quick else 10
         plan = Plan(credential_s=60, credential_renew_s=4)
-        async with self.stage(transport="mqtt", plan=plan) as stage:
-            await stage.online()
-            async with stage.traffic(lambda on: asyncio.sleep(_EVERY_S)):
-                await stage.until("renewals", lambda: len(stage.gaps_ms()) >= times, 20 * times)
+        async with self.fixture(transport="mqtt", plan=plan) as fixture:
+            await fixture.online()
+            async with fixture.traffic(lambda on: asyncio.sleep(_EVERY_S)):
+                await fixture.until("renewals", lambda: len(fixture.gaps_ms()) >= times, 20 * times)
             with contextlib.suppress(NotInTimeError):
-                await stage.until("everything is told", lambda: not lost(stage), 10)
-        gaps = stage.gaps_ms()
-        about: dict[str, Any] = {"renewals": len(gaps), "events": len(numbers(stage))}
+                await fixture.until("everything is told", lambda: not lost(fixture), 10)
+        gaps = fixture.gaps_ms()
+        about: dict[str, Any] = {"renewals": len(gaps), "events": len(numbers(fixture))}
         return [
             line(
                 "renewal gap, longest (ms)",
                 round(max(gaps)),
-                _GAP_ALONE_MS if stage.interpreter.bits == 32 else _GAP_MS,
+                _GAP_ALONE_MS if fixture.interpreter.bits == 32 else _GAP_MS,
                 median=round(statistics.median(gaps)),
                 **about,
             ),
-            line("events lost in renewals", lost(stage), 0, **about),
+            line("events lost in renewals", lost(fixture), 0, **about),
         ]
 
     async def cycles_mqtt(self) -> list[Line]:
@@ -134,26 +134,26 @@ class MqttFigures(Figures):
 
     async def stall_mqtt(self) -> Line:
         """A session that is held, and used, and needs no TLS handshake meanwhile."""
-        async with self.stage("stall", transport="mqtt") as stage:
-            await stage.online()
-            async with stage.traffic(lambda on: asyncio.sleep(_EVERY_S)):
-                return await self._stall("online over MQTT", stage)
+        async with self.fixture("stall", transport="mqtt") as fixture:
+            await fixture.online()
+            async with fixture.traffic(lambda on: asyncio.sleep(_EVERY_S)):
+                return await self._stall("online over MQTT", fixture)
 
 
-def numbers(stage: Stage) -> list[int]:
+def numbers(fixture: SystemFixture) -> list[int]:
     """The numbers that the device gave its events, as far as the cloud has stored them."""
-    return [int(item["message_id"].rpartition("-")[2], 16) for item in stage.model.named("feed_stored")]
+    return [int(item["message_id"].rpartition("-")[2], 16) for item in fixture.model.named("feed_stored")]
 
 
-def lost(stage: Stage) -> int:
+def lost(fixture: SystemFixture) -> int:
     """How many of the device's events up to the last one that is stored are not."""
-    found = numbers(stage)
+    found = numbers(fixture)
     return max(found) - len(set(found))
 
 
-async def _switch(stage: Stage, on: bool) -> float:
+async def _switch(fixture: SystemFixture, on: bool) -> float:
     """Want the pump on or off; the milliseconds until the relay did it."""
     at = time.monotonic()
-    stage.want("6", int(on))
-    await stage.until("the relay switches", lambda: stage.switched("pump", on, at), 5)
-    return ((stage.switched("pump", on, at) or at) - at) * 1000
+    fixture.want("6", int(on))
+    await fixture.until("the relay switches", lambda: fixture.switched("pump", on, at), 5)
+    return ((fixture.switched("pump", on, at) or at) - at) * 1000

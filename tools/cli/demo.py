@@ -1,6 +1,6 @@
 """`python -m tools demo`: the simulated cloud and a virtual board running this firmware, until Ctrl-C.
 
-Owns what a person sees and the keys with which a person plays owner, cloud and world. Works without a terminal too:
+Owns what a person sees and the keys with which a person plays owner, cloud and plant. Works without a terminal too:
 then it prints until SIGINT or SIGTERM. Refuses to judge: that is `tools.cli.smoke`.
 """
 
@@ -34,7 +34,7 @@ from tools.cloud.site import CERTS
 from tools.env import interpreter
 from tools.env.mosquitto import MosquittoError
 from tools.fixture.options import add_board, board
-from tools.fixture.system import CONNECTION_FILE, NotInTimeError, Stage, ThirdAreaError
+from tools.fixture.system import CONNECTION_FILE, NotInTimeError, SystemFixture, ThirdAreaError
 from tools.repository import ROOT
 from tools.serial import raw_repl
 
@@ -105,10 +105,12 @@ class Narrator:
 
 
 class Keys:
-    """What each key does to a stage. Every method beginning with `key_` is a key's action."""
+    """What each key does to a fixture. Every method beginning with `key_` is a key's action."""
 
-    def __init__(self, stage: Stage, say: Callable[[str, str], None], bundles: Bundles | None = None) -> None:
-        self._stage, self._say, self._bundles = stage, say, bundles
+    def __init__(
+        self, fixture: SystemFixture, say: Callable[[str, str], None], bundles: Bundles | None = None
+    ) -> None:
+        self._fixture, self._say, self._bundles = fixture, say, bundles
         self._subscription = self._enabled = True
         self._broken = False
         names = {
@@ -131,56 +133,56 @@ class Keys:
                 await done
 
     def key_on(self) -> None:
-        self._stage.want("6", 1)
+        self._fixture.want("6", 1)
 
     def key_off(self) -> None:
-        self._stage.want("6", 0)
+        self._fixture.want("6", 0)
 
     def key_warmer(self, step: float = 0.5) -> None:
-        now = float(self._stage.model.desired(self._stage.device_id, "9"))
-        self._stage.want("9", min(max(now + step, 5), 35))
+        now = float(self._fixture.model.desired(self._fixture.device_id, "9"))
+        self._fixture.want("9", min(max(now + step, 5), 35))
 
     def key_colder(self) -> None:
         self.key_warmer(-0.5)
 
     def key_token(self) -> None:
-        self._stage.expire_token()
+        self._fixture.expire_token()
 
     def key_subscription(self) -> None:
         self._subscription = not self._subscription
-        self._stage.subscription(self._subscription)
+        self._fixture.subscription(self._subscription)
 
     def key_keys(self) -> None:
         self._enabled = not self._enabled
-        self._stage.keys(self._enabled)
+        self._fixture.keys(self._enabled)
 
     def key_button(self) -> None:
         self._say("you", "press the button")
-        self._stage.board.press_button()
+        self._fixture.board.press_button()
 
     def key_wifi(self) -> None:
-        board = self._stage.board
+        board = self._fixture.board
         on = not board.chip.radio.air
         (board.wifi_up if on else board.wifi_down)()
         self._say("you", f"access point {'on' if on else 'off'}")
 
     async def key_power(self) -> None:
-        await self._stage.power_cycle()
+        await self._fixture.power_cycle()
 
     def key_sensor(self) -> None:
         self._broken = not self._broken
-        self._stage.world.break_sensor("ntc", "open" if self._broken else None)
+        self._fixture.plant.break_sensor("ntc", "open" if self._broken else None)
         self._say("you", f"thermistor {'cut off' if self._broken else 'mended'}")
 
     async def key_broker(self) -> None:
-        broker = self._stage.site.broker
+        broker = self._fixture.site.broker
         if broker is None:
             self._say("you", "there is no broker here")
         else:
             await broker.mode("down" if broker.running else "up")
 
     def key_kick(self) -> None:
-        self._stage.kick()
+        self._fixture.kick()
 
     async def key_update(self) -> None:
         if self._bundles is None:
@@ -188,7 +190,7 @@ class Keys:
             return
         number = await asyncio.to_thread(self._bundles.publish)
         self._say("you", f"publish bundle {number}, and ask for it on port {UPDATE_PORT}")
-        self._stage.want(UPDATE_PORT, number)
+        self._fixture.want(UPDATE_PORT, number)
 
 
 class Bundles:
@@ -264,9 +266,9 @@ def _python() -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _deploy(stage: Stage, tree: Path, port: str) -> deploy.Plan:
+def _deploy(fixture: SystemFixture, tree: Path, port: str) -> deploy.Plan:
     """Put the firmware on a blank board, as `make deploy` does it; what was sent. For a thread."""
-    root = payload.starters(tree) | stage.owners_files()
+    root = payload.starters(tree) | fixture.owners_files()
     with raw_repl.opened(port) as transport:
         return deploy.deploy(transport, payload.slot_files(tree), root, Console(quiet=True))
 
@@ -281,31 +283,31 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
         if bundles:
             device.commands.append(update_command())
             update["update"] = await stack.enter_async_context(bundles.served(options.chain))
-        stage = Stage(
+        fixture = SystemFixture(
             found, tree=tree, transport=options.transport, powered=False, blank=True, time_scale=15, room_c=18,
             on_event=narrator.board, connection_file=options.connection, plan=_PLAN, device=device,
             edit=lambda config: config.update(update), **board(options),
         )  # fmt: skip
-        await stack.enter_async_context(stage)
-        port = await stage.board.console.open()
-        console.print(Text(f"{found}; cloud {stage.site.server.base_url}", "bold"))
+        await stack.enter_async_context(fixture)
+        port = await fixture.board.console.open()
+        console.print(Text(f"{found}; cloud {fixture.site.server.base_url}", "bold"))
         console.print(
             Text(_HINTS.format(python=_python(), port=port, update="\n" + _UPDATE if bundles else ""), "dim")
         )
-        outputs = {role: wire for role, wire in stage.world.wiring.items() if "active" in wire}
+        outputs = {role: wire for role, wire in fixture.plant.wiring.items() if "active" in wire}
         narrator.roles = {wire["gpio"]: (role, wire["active"]) for role, wire in outputs.items()}
-        narrator.room = lambda: stage.world.sensor_c
-        stage.model.listeners.append(narrator.cloud)
-        await stage.board.power_on()
-        sent = await asyncio.to_thread(_deploy, stage, tree, port)
+        narrator.room = lambda: fixture.plant.sensor_c
+        fixture.model.listeners.append(narrator.cloud)
+        await fixture.board.power_on()
+        sent = await asyncio.to_thread(_deploy, fixture, tree, port)
         narrator.say("you", f"deployed {len(sent.sent)} files, {sent.size:,} bytes, over {port}")
         with key_presses(loop, keys.put_nowait):
-            hands = Keys(stage, narrator.say, bundles)
+            hands = Keys(fixture, narrator.say, bundles)
             while (key := await keys.get()) != "q":
                 await hands.press(key)
         # The way a person ends it at the board: outputs safe, token given back.
         with contextlib.suppress(NotInTimeError):
-            await stage.ctrl_c()
+            await fixture.ctrl_c()
 
 
 if __name__ == "__main__":

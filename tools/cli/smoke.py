@@ -1,8 +1,8 @@
-"""`python -m tools smoke`: the demo's story without a person, ending with one JSON line of facts.
+"""`python -m tools smoke`: the demo's scenario without a person, ending with one JSON line of facts.
 
-Owns the acts and what each has to show. They are judged by what is physical (pins, temperatures) and by what the cloud
+Owns the steps and what each has to show. They are judged by what is physical (pins, temperatures) and by what the cloud
 stored, never by what the device says about itself; only `heap_used` comes from its log. Over MQTT other things end
-than with polling, so it has acts of its own. Exit status 0: every story that was played held.
+than with polling, so it has steps of its own. Exit status 0: every scenario that was played held.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tools.cloud.model import Served
 from tools.env import interpreter
 from tools.env.mosquitto import MosquittoError
 from tools.fixture.options import add_board, board
-from tools.fixture.scenario import Act, ActFailedError, Facts, about, heater, must, play
-from tools.fixture.system import Stage, ThirdAreaError
+from tools.fixture.scenario import Facts, Step, StepFailedError, about, heater, must, run
+from tools.fixture.system import SystemFixture, ThirdAreaError
 from tools.repository import ROOT
 
 _SETPOINT_C = 19.0
@@ -49,158 +49,164 @@ APIS = {
 
 _READ = {"realer": {"commands", "sensors"}, "realino": {"commands"}}  # Realino's login tells of the sensors
 PLAN = Plan(credential_s=60, credential_renew_s=22)
-"""The first tuple's renewal comes in the middle of the story; from the act `renew` on they live longer."""
+"""The first tuple's renewal comes in the middle of the scenario; from the step `renew` on they live longer."""
 
 
 def of(api: str) -> dict[str, Any]:
-    """The arguments of Stage for that generation of the cloud."""
+    """The arguments of SystemFixture for that generation of the cloud."""
     return {"edit": lambda config: config["cloud"].update(api=api), "served": APIS[api]}
 
 
-async def power_up(stage: Stage, facts: Facts) -> None:
+async def power_up(fixture: SystemFixture, facts: Facts) -> None:
     """From power to the first poll after the catalogs."""
-    facts["online_ms"] = round(await stage.online())
+    facts["online_ms"] = round(await fixture.online())
     # Who finds a bootstrap without having known of it asks for its scope too.
-    enough = 1 + (_api(stage) == "auto" and stage.transport == "mqtt")
-    must(len(stage.model.named("token_issued")) == enough, f"{enough} tokens are enough")
-    nouns = {event["noun"] for event in stage.model.named("catalog_read")}
-    told = set(_READ.get(_api(stage), {"bootstrap", "desired-states"}))
-    if stage.transport == "mqtt":
+    enough = 1 + (_api(fixture) == "auto" and fixture.transport == "mqtt")
+    must(len(fixture.model.named("token_issued")) == enough, f"{enough} tokens are enough")
+    nouns = {event["noun"] for event in fixture.model.named("catalog_read")}
+    told = set(_READ.get(_api(fixture), {"bootstrap", "desired-states"}))
+    if fixture.transport == "mqtt":
         told.add("mqtt routes")
     must(nouns == told, f"{told} are read, not {nouns}")
 
 
-async def switch(stage: Stage, facts: Facts) -> None:
+async def switch(fixture: SystemFixture, facts: Facts) -> None:
     """A desired value reaches the relay, and its report the cloud."""
-    at = stage.want("6", 1)
-    await stage.until("the pump runs", lambda: stage.on("pump"), 5)
-    facts["desired_to_relay_ms"] = round(((stage.switched("pump", True, at) or at) - at) * 1000, 1)
-    await stage.until("the pump's state is reported", lambda: stage.reported("6") == "1.0", 8)
+    at = fixture.want("6", 1)
+    await fixture.until("the pump runs", lambda: fixture.on("pump"), 5)
+    facts["desired_to_relay_ms"] = round(((fixture.switched("pump", True, at) or at) - at) * 1000, 1)
+    await fixture.until("the pump's state is reported", lambda: fixture.reported("6") == "1.0", 8)
 
 
-async def regulate(stage: Stage, facts: Facts) -> None:
+async def regulate(fixture: SystemFixture, facts: Facts) -> None:
     """The heater goes on below and off above the setpoint, and on again."""
-    stage.want("9", _SETPOINT_C)
+    fixture.want("9", _SETPOINT_C)
     for on in (True, False, True):
-        await heater(stage, on, 20)
-        off_by = stage.world.sensor_c - _SETPOINT_C
+        await heater(fixture, on, 20)
+        off_by = fixture.plant.sensor_c - _SETPOINT_C
         must(off_by < _SLACK_C if on else off_by > -_SLACK_C, f"heater {on} at {off_by:+.2f} degrees")
-    must(abs(stage.world.sensor_c - _SETPOINT_C) < 2 * _SLACK_C, f"the room has {stage.world.sensor_c:.1f}")
-    await stage.until("the setpoint is reported", lambda: stage.reported("9") == "19.0", 8)
+    must(
+        abs(fixture.plant.sensor_c - _SETPOINT_C) < 2 * _SLACK_C, f"the room has {fixture.plant.sensor_c:.1f}"
+    )
+    await fixture.until("the setpoint is reported", lambda: fixture.reported("9") == "19.0", 8)
 
 
-async def report(stage: Stage, facts: Facts) -> None:
+async def report(fixture: SystemFixture, facts: Facts) -> None:
     """Both sensors have readings in the cloud, near the truth."""
-    seen = {item["sensor_id"]: float(item["value"]) for item in stage.feed("sensor")}
+    seen = {item["sensor_id"]: float(item["value"]) for item in fixture.feed("sensor")}
     must(set(seen) == {1, 2}, f"readings of both sensors are stored, not of {sorted(seen)}")
     must(
-        abs(seen[1] - stage.world.sensor_c) < 3,
-        f"{seen[1]} was stored, the room has {stage.world.sensor_c:.1f}",
+        abs(seen[1] - fixture.plant.sensor_c) < 3,
+        f"{seen[1]} was stored, the room has {fixture.plant.sensor_c:.1f}",
     )
 
 
-async def expire_token(stage: Stage, facts: Facts) -> None:
+async def expire_token(fixture: SystemFixture, facts: Facts) -> None:
     """A token that ends in mid-run is replaced, and nobody in the room notices."""
     at = time.monotonic()
-    stage.expire_token()
-    await stage.until("a fresh token", lambda: len(stage.model.named("token_issued")) == 2, 8)
-    await stage.online(10)
-    must(stage.switched("pump", False, at) is None, "the pump ran on all the time")
+    fixture.expire_token()
+    await fixture.until("a fresh token", lambda: len(fixture.model.named("token_issued")) == 2, 8)
+    await fixture.online(10)
+    must(fixture.switched("pump", False, at) is None, "the pump ran on all the time")
 
 
-async def renew(stage: Stage, facts: Facts) -> None:
+async def renew(fixture: SystemFixture, facts: Facts) -> None:
     """A tuple is replaced before it ends: the old session goes, the new one comes, and nobody in the room notices."""
-    at, issued = time.monotonic(), len(stage.model.named("credential_issued"))
-    stage.model.plan = replace(PLAN, credential_s=3600, credential_renew_s=2700)
-    await stage.until("a fresh tuple", lambda: len(stage.model.named("credential_issued")) > issued, 25)
-    tuples = [event["username"] for event in stage.model.named("credential_issued")]
-    await stage.until(
-        "a session with it", lambda: [s["username"] for s in stage.model.sessions.values()] == tuples[-1:], 5
+    at, issued = time.monotonic(), len(fixture.model.named("credential_issued"))
+    fixture.model.plan = replace(PLAN, credential_s=3600, credential_renew_s=2700)
+    await fixture.until("a fresh tuple", lambda: len(fixture.model.named("credential_issued")) > issued, 25)
+    tuples = [event["username"] for event in fixture.model.named("credential_issued")]
+    await fixture.until(
+        "a session with it",
+        lambda: [s["username"] for s in fixture.model.sessions.values()] == tuples[-1:],
+        5,
     )
-    await stage.online(10)
-    facts["renewal_gap_ms"] = round(max(stage.gaps_ms()))
-    must(stage.switched("pump", False, at) is None, "the pump ran on all the time")
+    await fixture.online(10)
+    facts["renewal_gap_ms"] = round(max(fixture.gaps_ms()))
+    must(fixture.switched("pump", False, at) is None, "the pump ran on all the time")
 
 
-async def lapse(stage: Stage, facts: Facts) -> None:
+async def lapse(fixture: SystemFixture, facts: Facts) -> None:
     """Without a subscription every output goes to its safe state."""
-    at = stage.subscription(False)
-    await stage.until("the pump stops", lambda: not stage.on("pump"), 15 if stage.transport == "mqtt" else 8)
-    facts["lapse_to_safe_ms"] = round(((stage.switched("pump", False, at) or at) - at) * 1000)
+    at = fixture.subscription(False)
+    await fixture.until(
+        "the pump stops", lambda: not fixture.on("pump"), 15 if fixture.transport == "mqtt" else 8
+    )
+    facts["lapse_to_safe_ms"] = round(((fixture.switched("pump", False, at) or at) - at) * 1000)
     # The heater's safe state is a setpoint of 8 degrees, and the room is warmer than that.
-    await stage.until("the heater stops", lambda: not stage.on("heater"), 3)
-    stage.want("9", 20.5)  # what happens in the cloud meanwhile counts later
+    await fixture.until("the heater stops", lambda: not fixture.on("heater"), 3)
+    fixture.want("9", 20.5)  # what happens in the cloud meanwhile counts later
 
 
-async def recover(stage: Stage, facts: Facts) -> None:
+async def recover(fixture: SystemFixture, facts: Facts) -> None:
     """The subscription is back: what is wanted now is read again and done."""
-    at = stage.subscription(True)
-    await stage.until("the pump runs again", lambda: stage.on("pump"), 25)
-    facts["recovery_ms"] = round(((stage.switched("pump", True, at) or at) - at) * 1000)
-    await stage.until("the new setpoint is reported", lambda: stage.reported("9") == "20.5", 10)
-    await stage.until("the heater works", lambda: stage.on("heater"), 10)
-    await stage.until("the pump's state is reported", lambda: stage.reported("6") == "1.0", 8)
+    at = fixture.subscription(True)
+    await fixture.until("the pump runs again", lambda: fixture.on("pump"), 25)
+    facts["recovery_ms"] = round(((fixture.switched("pump", True, at) or at) - at) * 1000)
+    await fixture.until("the new setpoint is reported", lambda: fixture.reported("9") == "20.5", 10)
+    await fixture.until("the heater works", lambda: fixture.on("heater"), 10)
+    await fixture.until("the pump's state is reported", lambda: fixture.reported("6") == "1.0", 8)
 
 
-async def button(stage: Stage, facts: Facts) -> None:
+async def button(fixture: SystemFixture, facts: Facts) -> None:
     """A press switches at once and stays, though the cloud still says otherwise; the report answers no wish."""
     at = time.monotonic()
-    stage.board.press_button()
-    await stage.until("the pump stops by hand", lambda: not stage.on("pump"), 2)
-    facts["button_to_relay_ms"] = round(((stage.switched("pump", False, at) or at) - at) * 1000)
-    await stage.until("the pump's state is reported", lambda: stage.reported("6") == "0.0", 8)
-    must("desired_id" not in stage.feed("command")[-1], "a local change answers no desired value")
-    await stage.online(10)
-    must(stage.switched("pump", True, at) is None, "the old desired value does not undo the button")
+    fixture.board.press_button()
+    await fixture.until("the pump stops by hand", lambda: not fixture.on("pump"), 2)
+    facts["button_to_relay_ms"] = round(((fixture.switched("pump", False, at) or at) - at) * 1000)
+    await fixture.until("the pump's state is reported", lambda: fixture.reported("6") == "0.0", 8)
+    must("desired_id" not in fixture.feed("command")[-1], "a local change answers no desired value")
+    await fixture.online(10)
+    must(fixture.switched("pump", True, at) is None, "the old desired value does not undo the button")
 
 
-async def kick(stage: Stage, facts: Facts) -> None:
+async def kick(fixture: SystemFixture, facts: Facts) -> None:
     """The broker ends the session: back with the tuple at hand, and what was wanted meanwhile is done."""
-    tuples, opened = len(stage.model.named("credential_issued")), len(stage.model.named("mqtt_connected"))
-    at = stage.kick()
-    await stage.until("the session is over", lambda: not stage.model.sessions, 3)
-    stage.want("9", _SETPOINT_C)
-    facts["kick_to_online_ms"] = round(await stage.online(20))
-    await stage.until("the new setpoint is reported", lambda: stage.reported("9") == f"{_SETPOINT_C}", 8)
-    must(len(stage.model.named("mqtt_connected")) == opened + 1, "one session is enough")
-    must(len(stage.model.named("credential_issued")) == tuples, "the tuple at hand is good enough")
-    must(stage.switched("pump", True, at) is None, "what was switched by hand stays")
+    tuples, opened = len(fixture.model.named("credential_issued")), len(fixture.model.named("mqtt_connected"))
+    at = fixture.kick()
+    await fixture.until("the session is over", lambda: not fixture.model.sessions, 3)
+    fixture.want("9", _SETPOINT_C)
+    facts["kick_to_online_ms"] = round(await fixture.online(20))
+    await fixture.until("the new setpoint is reported", lambda: fixture.reported("9") == f"{_SETPOINT_C}", 8)
+    must(len(fixture.model.named("mqtt_connected")) == opened + 1, "one session is enough")
+    must(len(fixture.model.named("credential_issued")) == tuples, "the tuple at hand is good enough")
+    must(fixture.switched("pump", True, at) is None, "what was switched by hand stays")
 
 
-async def end(stage: Stage, facts: Facts) -> None:
+async def end(fixture: SystemFixture, facts: Facts) -> None:
     """Ctrl-C at the board: outputs safe, the token given back."""
-    stage.board.press_button()
-    await stage.until("the pump runs by hand", lambda: stage.on("pump"), 2)
-    await stage.ctrl_c()
-    must(not stage.on("pump") and not stage.on("heater"), "outputs are safe at the end")
-    must(stage.model.named("revoked") or _api(stage) == "realino", "the token is revoked")
+    fixture.board.press_button()
+    await fixture.until("the pump runs by hand", lambda: fixture.on("pump"), 2)
+    await fixture.ctrl_c()
+    must(not fixture.on("pump") and not fixture.on("heater"), "outputs are safe at the end")
+    must(fixture.model.named("revoked") or _api(fixture) == "realino", "the token is revoked")
 
 
-def _api(stage: Stage) -> str:
-    return stage.config["cloud"]["api"]
+def _api(fixture: SystemFixture) -> str:
+    return fixture.config["cloud"]["api"]
 
 
-ACTS: dict[str, tuple[Act, ...]] = {
+STEPS: dict[str, tuple[Step, ...]] = {
     "https": (power_up, switch, regulate, report, expire_token, lapse, recover, button, end),
     "mqtt": (power_up, switch, regulate, report, renew, lapse, recover, button, kick, end),
 }
 
 
-async def story(stage: Stage, tell: Callable[[str], None] = lambda text: None) -> Facts:
-    """Play all acts on a stage that has just been switched on; the facts. ActFailedError names the act."""
-    facts = await play(stage, ACTS[stage.transport], tell)
-    violations = len(stage.model.violations)
-    must(not violations, f"{violations} requests broke the contract: {stage.model.violations[:3]}")
-    counts = {"readings_stored": len(stage.feed("sensor")), "violations": violations}
-    if stage.transport == "mqtt":
-        counts["sessions"] = len(stage.model.named("mqtt_connected"))
-    counts |= {"handshakes": stage.site.server.handshakes, "requests": stage.site.server.requests}
-    return about(stage) | {"transport": stage.transport} | facts | counts
+async def scenario(fixture: SystemFixture, tell: Callable[[str], None] = lambda text: None) -> Facts:
+    """Run all steps on a fixture that has just been switched on; the facts. StepFailedError names the step."""
+    facts = await run(fixture, STEPS[fixture.transport], tell)
+    violations = len(fixture.model.violations)
+    must(not violations, f"{violations} requests broke the contract: {fixture.model.violations[:3]}")
+    counts = {"readings_stored": len(fixture.feed("sensor")), "violations": violations}
+    if fixture.transport == "mqtt":
+        counts["sessions"] = len(fixture.model.named("mqtt_connected"))
+    counts |= {"handshakes": fixture.site.server.handshakes, "requests": fixture.site.server.requests}
+    return about(fixture) | {"transport": fixture.transport} | facts | counts
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools smoke", description="The demo's story, played by itself."
+        prog="python -m tools smoke", description="The demo's scenario, played by itself."
     )
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
@@ -210,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
         "--api", choices=TRANSPORTS, default="realer", help="which cloud; default: %(default)s"
     )
     parser.add_argument(
-        "--transport", help="https, mqtt; default: one story after the other over each that the api has"
+        "--transport", help="https, mqtt; default: one scenario after the other over each that the api has"
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--verbose", action="store_true", help="show what the device says")
@@ -223,13 +229,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _played(transport: str, options: argparse.Namespace) -> bool:
-    """Whether the story held over this transport; prints its facts or what was wrong."""
+    """Whether the scenario held over this transport; prints its facts or what was wrong."""
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     console.print(f"over {transport}")
     try:
         facts = asyncio.run(_play(console, transport, options))
     except (
-        ActFailedError,
+        StepFailedError,
         ThirdAreaError,
         interpreter.InterpreterError,
         BrokerError,
@@ -253,12 +259,12 @@ async def _play(console: Console, transport: str, options: argparse.Namespace) -
     arguments: dict[str, Any] = {"tree": options.tree, "on_event": show} | board(options)
     found = interpreter.find(options.bits)
     if options.api == "thinger":
-        async with smoke_thinger.ThingerStage(found, **arguments) as thinger:
-            facts = await smoke_thinger.story(thinger, console.print)
+        async with smoke_thinger.ThingerFixture(found, **arguments) as thinger:
+            facts = await smoke_thinger.scenario(thinger, console.print)
     else:
         arguments |= {"transport": transport, "plan": PLAN} | of(options.api)
-        async with Stage(found, **arguments) as stage:
-            facts = await story(stage, console.print)
+        async with SystemFixture(found, **arguments) as fixture:
+            facts = await scenario(fixture, console.print)
     return facts | {"seconds": round(time.monotonic() - started, 1)}
 
 

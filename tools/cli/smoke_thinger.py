@@ -1,4 +1,4 @@
-"""The smoke test's story at Thinger.io: the owner's HTTP calls on one side, pins and temperatures on the other."""
+"""The smoke test's scenario at Thinger.io: the owner's HTTP calls on one side, pins and temperatures on the other."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tools.cloud.demo_device import (
     THINGER_USER,
 )  # fmt: skip
 from tools.cloud.thinger_client import Account, NoAnswer
-from tools.fixture.scenario import Act, Facts, about, heater, must, play
-from tools.fixture.system import Stage
+from tools.fixture.scenario import Facts, Step, about, heater, must, run
+from tools.fixture.system import SystemFixture
 
 
-class ThingerStage(Stage):
-    """A Stage whose board is a device of the simulated Thinger.io. `account`: its owner's, logged in by `power_up`."""
+class ThingerFixture(SystemFixture):
+    """Its board is a device of the simulated Thinger.io. `account`: its owner's, logged in by `power_up`."""
 
     account: Account
 
@@ -34,7 +34,7 @@ class ThingerStage(Stage):
 
         super().__init__(*args, edit=to_thinger, thinger=True, **options)
 
-    async def __aenter__(self) -> ThingerStage:
+    async def __aenter__(self) -> ThingerFixture:
         await super().__aenter__()
         url = f"https://localhost:{self.thinger.rest_port}"
         self.account = Account(url, THINGER_USER, THINGER_DEVICE, self.site.certs.client())
@@ -67,13 +67,13 @@ class ThingerStage(Stage):
         return 200
 
 
-async def power_up(stage: ThingerStage, facts: Facts) -> None:
+async def power_up(fixture: ThingerFixture, facts: Facts) -> None:
     """From power to the login; its owner logs in too, by password and by refresh token."""
-    facts["online_ms"] = round(await stage.online())
-    await stage.account.login(THINGER_PASSWORD)
-    await stage.account.refresh()
-    must((await stage.account.stats())["connected"], "the cloud shows it connected")
-    kinds = {name: about["fn"] for name, about in (await stage.account.resources()).items()}
+    facts["online_ms"] = round(await fixture.online())
+    await fixture.account.login(THINGER_PASSWORD)
+    await fixture.account.refresh()
+    must((await fixture.account.stats())["connected"], "the cloud shows it connected")
+    kinds = {name: about["fn"] for name, about in (await fixture.account.resources()).items()}
     wanted = {
         "pump": 2,
         "heater": 2,
@@ -87,70 +87,72 @@ async def power_up(stage: ThingerStage, facts: Facts) -> None:
     must(kinds == wanted, f"its resources are {kinds}")
 
 
-async def switch(stage: ThingerStage, facts: Facts) -> None:
+async def switch(fixture: ThingerFixture, facts: Facts) -> None:
     """A written value is answered when the relay has followed."""
     at = time.monotonic()
-    await stage.account.write("pump", True)
+    await fixture.account.write("pump", True)
     answered = time.monotonic()
-    must(stage.on("pump"), "the pump runs when the answer is there")
-    must(await stage.account.shown("pump") == {"in": True}, "the console shows it")
-    facts["request_to_relay_ms"] = round(((stage.switched("pump", True, at) or at) - at) * 1000)
+    must(fixture.on("pump"), "the pump runs when the answer is there")
+    must(await fixture.account.shown("pump") == {"in": True}, "the console shows it")
+    facts["request_to_relay_ms"] = round(((fixture.switched("pump", True, at) or at) - at) * 1000)
     facts["request_to_answer_ms"] = round((answered - at) * 1000)
 
 
-async def nonsense(stage: ThingerStage, facts: Facts) -> None:
+async def nonsense(fixture: ThingerFixture, facts: Facts) -> None:
     """What means nothing is refused and switches nothing."""
     for value in (2, "ON", None, {"in": True}):
-        must(await stage.refused("pump", value) == 400, f"{value} is refused")
-    must(await stage.refused("heater", 50) == 400, "50 degrees are refused")
-    must(stage.on("pump"), "the pump runs on")
+        must(await fixture.refused("pump", value) == 400, f"{value} is refused")
+    must(await fixture.refused("heater", 50) == 400, "50 degrees are refused")
+    must(fixture.on("pump"), "the pump runs on")
 
 
-async def regulate(stage: ThingerStage, facts: Facts) -> None:
+async def regulate(fixture: ThingerFixture, facts: Facts) -> None:
     """The heater goes on below and off above the setpoint."""
-    await stage.account.write("heater", 19.0)
+    await fixture.account.write("heater", 19.0)
     for on in (True, False):
-        await heater(stage, on, 30)
+        await heater(fixture, on, 30)
 
 
-async def watch(stage: ThingerStage, facts: Facts) -> None:
+async def watch(fixture: ThingerFixture, facts: Facts) -> None:
     """Readings near the truth, and a dashboard that follows the button."""
-    room = await stage.account.read("room")
-    must(abs(room - stage.world.sensor_c) < 3, f"{room} is shown, the room has {stage.world.sensor_c:.1f}")
+    room = await fixture.account.read("room")
+    must(
+        abs(room - fixture.plant.sensor_c) < 3, f"{room} is shown, the room has {fixture.plant.sensor_c:.1f}"
+    )
     seen: list[Any] = []
-    stage.thinger.model.devices[THINGER_USER, THINGER_DEVICE].port.stream("pump", seen.append)
-    await stage.until("the first sample", lambda: seen == [True], 5)
-    stage.board.press_button()
-    await stage.until("the dashboard follows the button", lambda: seen[-1] is False, 5)
-    must(not stage.on("pump"), "the pump stops by hand")
+    fixture.thinger.model.devices[THINGER_USER, THINGER_DEVICE].port.stream("pump", seen.append)
+    await fixture.until("the first sample", lambda: seen == [True], 5)
+    fixture.board.press_button()
+    await fixture.until("the dashboard follows the button", lambda: seen[-1] is False, 5)
+    must(not fixture.on("pump"), "the pump stops by hand")
 
 
-async def outage(stage: ThingerStage, facts: Facts) -> None:
+async def outage(fixture: ThingerFixture, facts: Facts) -> None:
     """The connection is cut: the device comes back by itself, and nothing is switched."""
-    await stage.account.write("pump", True)
-    logins = len(stage.thinger.model.named("login"))
+    await fixture.account.write("pump", True)
+    logins = len(fixture.thinger.model.named("login"))
     at = time.monotonic()
-    stage.thinger.cut()
-    await stage.until("another login", lambda: len(stage.thinger.model.named("login")) > logins, 30)
+    fixture.thinger.cut()
+    await fixture.until("another login", lambda: len(fixture.thinger.model.named("login")) > logins, 30)
     facts["recovery_ms"] = round((time.monotonic() - at) * 1000)
-    must(await stage.account.shown("pump") == {"in": True}, "the console shows it again")
-    must(stage.switched("pump", False, at) is None, "the pump ran on all the time")
+    must(await fixture.account.shown("pump") == {"in": True}, "the console shows it again")
+    must(fixture.switched("pump", False, at) is None, "the pump ran on all the time")
 
 
-async def end(stage: ThingerStage, facts: Facts) -> None:
+async def end(fixture: ThingerFixture, facts: Facts) -> None:
     """Ctrl-C at the board: outputs safe, a goodbye to the cloud."""
-    await stage.ctrl_c()
-    must(not stage.on("pump") and not stage.on("heater"), "outputs are safe at the end")
-    device = stage.thinger.model.devices[THINGER_USER, THINGER_DEVICE]
-    await stage.until("the cloud knows", lambda: device.port is None, 5)
+    await fixture.ctrl_c()
+    must(not fixture.on("pump") and not fixture.on("heater"), "outputs are safe at the end")
+    device = fixture.thinger.model.devices[THINGER_USER, THINGER_DEVICE]
+    await fixture.until("the cloud knows", lambda: device.port is None, 5)
 
 
-ACTS: tuple[Act, ...] = (power_up, switch, nonsense, regulate, watch, outage, end)
+STEPS: tuple[Step, ...] = (power_up, switch, nonsense, regulate, watch, outage, end)
 
 
-async def story(stage: ThingerStage, tell: Callable[[str], None] = lambda text: None) -> Facts:
-    """Play all acts on a stage that has just been switched on; the facts. ActFailedError names the act."""
-    facts = await play(stage, ACTS, tell)
-    violations = stage.thinger.model.violations
+async def scenario(fixture: ThingerFixture, tell: Callable[[str], None] = lambda text: None) -> Facts:
+    """Run all steps on a fixture that has just been switched on; the facts. StepFailedError names the step."""
+    facts = await run(fixture, STEPS, tell)
+    violations = fixture.thinger.model.violations
     must(not violations, f"the device broke the protocol: {violations[:3]}")
-    return about(stage) | facts | {"violations": 0, "handshakes": stage.thinger.handshakes}
+    return about(fixture) | facts | {"violations": 0, "handshakes": fixture.thinger.handshakes}

@@ -2,7 +2,7 @@
 
 Owns the accounts and the backend client that carries messages between broker and model; the process is
 `brokerprocess.py`. Refuses decisions: who is admitted, what is
-acknowledged and what a fault spoils is decided by the model and the courier.
+acknowledged and what a fault spoils is decided by the model and the fault proxy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tools.cloud.brokerprocess import BrokerError, MosquittoProcess
 from tools.cloud.certs import TestCA
 from tools.cloud.claim import claim, number
 from tools.cloud.entities import Credential
-from tools.cloud.fault_proxy import Courier
+from tools.cloud.fault_proxy import FaultProxy
 from tools.cloud.faults import Faults
 from tools.cloud.messages import Request
 from tools.cloud.model import Model
@@ -41,7 +41,7 @@ class Broker:
     ) -> None:
         self.model, self.port = model, port
         self._certs, self._clock, self._kind = certs, clock, "good"
-        self._courier = Courier(model, faults)
+        self._courier = FaultProxy(model, faults)
         self._accounts: dict[str, dynsec.Account] = {}
         self._backend: MqttClient | None = None
         self._password = secrets.token_hex(16)

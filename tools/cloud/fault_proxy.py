@@ -16,7 +16,7 @@ from tools.cloud.mqtt_faults import Timed, plan
 from tools.cloud.sessions import Message
 
 
-class Courier:
+class FaultProxy:
     """Keeps nothing of its own."""
 
     def __init__(self, model: Model, faults: Faults) -> None:

@@ -1,4 +1,4 @@
-"""A whole simulated outside world: cloud over HTTPS, DNS, SNTP, the owner's side, a real MQTT broker, Thinger.io.
+"""What is around a device, simulated: cloud over HTTPS, DNS, SNTP, the owner's side, a real MQTT broker, Thinger.io.
 
 Owns the composition and the connection file that lets `python -m tools cloud` find a running one. Refuses to know the
 device: it only offers addresses.

@@ -12,7 +12,7 @@ from typing import Any
 
 from firmware.core.errors import DriverError
 from firmware.runtime.wifi_joining import WifiJoining
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import Point as OnAir
 
 
@@ -20,7 +20,7 @@ class SimBoard:
     """`wall()`: true unix seconds; `bits()`: 32 random bits; `radio`: the SimRadio that `wifi` hands out."""
 
     def __init__(
-        self, world: World, radio: SimRadio, wall: Callable[[], float], bits: Callable[[], int]
+        self, world: Plant, radio: SimRadio, wall: Callable[[], float], bits: Callable[[], int]
     ) -> None:
         self.world, self.radio = world, radio
         self.random32 = bits
@@ -68,7 +68,7 @@ class SimBoard:
 
 
 class _Output:
-    def __init__(self, world: World, gpio: int, active_high: bool, on: bool) -> None:
+    def __init__(self, world: Plant, gpio: int, active_high: bool, on: bool) -> None:
         self._world, self._gpio, self._active_high = world, gpio, active_high
         world.drive(gpio, on == active_high)
 
@@ -82,7 +82,7 @@ class _Output:
 
 
 class _Adc:
-    def __init__(self, world: World, gpio: int) -> None:
+    def __init__(self, world: Plant, gpio: int) -> None:
         self._world, self._gpio = world, gpio
 
     def read_uv(self) -> int:
@@ -90,7 +90,7 @@ class _Adc:
 
 
 class _Button:
-    def __init__(self, world: World, gpio: int, active_low: bool, pull: str) -> None:
+    def __init__(self, world: Plant, gpio: int, active_low: bool, pull: str) -> None:
         self._world, self._gpio, self._active_low = world, gpio, active_low
         self._pull = {"up": 1, "down": 0}.get(pull)
 

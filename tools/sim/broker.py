@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from tools.cloud.entities import Credential
-from tools.cloud.fault_proxy import Courier
+from tools.cloud.fault_proxy import FaultProxy
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.mqtt_faults import Timed
@@ -34,7 +34,7 @@ class SimBroker:
 
     def __init__(self, model: Model, faults: Faults, now: Callable[[], float]) -> None:
         self.model, self.now = model, now
-        self.courier = Courier(model, faults)
+        self.courier = FaultProxy(model, faults)
         self.connack: dict[int, int] = {}
         self.running, self.frozen, self.mute = True, False, False
         self.forgets = False

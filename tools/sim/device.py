@@ -41,7 +41,7 @@ from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
 from tools.sim.net import SimNet
 from tools.sim.recorder import Recorder
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 
 POWER_UP_UTC = 1795300000  # some days after the build date
 WIFI_PASSWORD = "test-password-not-real"
@@ -101,7 +101,7 @@ class SimDevice:
         self.most_tls = most_tls
         self._rng = random.Random(seed)
         self.reads(config or demo_config())
-        self.world = World(seed)
+        self.world = Plant(seed)
         self.radio = SimRadio(self._loop.time)
         self.radio.air["bench"] = WIFI_PASSWORD
         self.board = SimBoard(self.world, self.radio, self.wall, self.bits)

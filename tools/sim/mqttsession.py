@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tools.cloud.entities import Credential
-from tools.cloud.fault_proxy import Courier
+from tools.cloud.fault_proxy import FaultProxy
 from tools.cloud.messages import Request
 from tools.cloud.model import Model
 from tools.cloud.mqtt_faults import Timed
@@ -49,7 +49,7 @@ class Broker(Protocol):
 
     model: Model
     now: Callable[[], float]
-    courier: Courier
+    courier: FaultProxy
     connack: dict[int, int]
     frozen: bool
     mute: bool

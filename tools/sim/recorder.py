@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tools.cloud.model import Model
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 
 
 class Event(NamedTuple):
@@ -30,7 +30,7 @@ class Recorder:
 
     def __init__(
         self,
-        world: World,
+        world: Plant,
         model: Model,
         now: Callable[[], float],
         outputs: Callable[[], list[dict[str, Any]]],

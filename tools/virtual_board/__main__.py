@@ -1,6 +1,6 @@
 """`python -m tools board --config FILE`: run the device tree of this repository on a virtual board, in the terminal.
 
-Owns: the command line and the keys. The physical world is wired the way the configuration describes it.
+Owns: the command line and the keys. The physical plant is wired the way the configuration describes it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tools.repository import ROOT
 from tools.serial import ports
 from tools.virtual_board.hints import Hints
 from tools.virtual_board.install import Form, install
-from tools.virtual_board.plant import World, wiring_from
+from tools.virtual_board.plant import Plant, wiring_from
 from tools.virtual_board.surroundings import without_time
 from tools.virtual_board.virtual import VirtualBoard
 
@@ -70,10 +70,10 @@ def main(argv: list[str] | None = None) -> int:
             if not options.blank:
                 form = _form(options.tree, bool(options.heap) or found.bits == 64)
                 install(flash, config, options.tree, _ca_files(config, options.config.parent), form)
-            world = World(wiring=wiring_from(config), time_scale=options.time_scale)
+            plant = Plant(wiring=wiring_from(config), time_scale=options.time_scale)
             hints = Hints()
             board = VirtualBoard(
-                flash, world, found, options.heap, on_event=lambda event: _show(event, hints)
+                flash, plant, found, options.heap, on_event=lambda event: _show(event, hints)
             )
             asyncio.run(_play(board, options.console))
     except check_config.UnreadableError as error:
@@ -107,7 +107,7 @@ async def _play(board: VirtualBoard, console_port: int) -> None:
 
 
 async def _act(board: VirtualBoard, key: str) -> None:
-    if key == "b" and "button" in board.world.wiring:
+    if key == "b" and "button" in board.plant.wiring:
         board.press_button()
     elif key == "w":
         on = not board.chip.radio.air

@@ -23,7 +23,7 @@ from collections.abc import Callable
 
 from tools.virtual_board.memory import Memory, NoRoomError
 from tools.virtual_board.memory_desk import MemoryDesk
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import AccessPoint, Radio, WifiError
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
@@ -97,7 +97,7 @@ class Chip:
 
     def __init__(
         self,
-        world: World,
+        plant: Plant,
         ms: Callable[[], float],
         on_pin: Callable[[int, int | None], None],
         networks: dict[str, str] | None = None,
@@ -105,7 +105,7 @@ class Chip:
         unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
         memory: MemoryDesk | None = None,
     ) -> None:
-        self.world = world
+        self.plant = plant
         self.radio = Radio(networks)
         self.access_point = AccessPoint()
         self.listen: Callable[[int], int] = lambda port: port
@@ -162,8 +162,8 @@ class Chip:
         self._pulls.clear()
 
     def levels(self) -> dict[int, int]:
-        """gpio -> level of the pins that are driven, as the world holds them."""
-        return {gpio: self.world.level(gpio) for gpio in sorted(self._driven)}
+        """gpio -> level of the pins that are driven, as the plant holds them."""
+        return {gpio: self.plant.level(gpio) for gpio in sorted(self._driven)}
 
     def answer(self, line: str) -> str | None:
         """One request line of the shims -> one reply line, or None when the program ends here."""
@@ -202,7 +202,7 @@ class Chip:
 
     def _do_get(self, pin: str) -> int:
         gpio = _pin(pin)
-        return self.world.level(gpio, self._pulls.get(gpio))
+        return self.plant.level(gpio, self._pulls.get(gpio))
 
     def _refresh(self, gpio: int) -> None:
         mode, level = self._modes.get(gpio, 0), self._latches.get(gpio, 0)
@@ -213,7 +213,7 @@ class Chip:
         before = self._driven.pop(gpio, None)
         if level is not None:
             self._driven[gpio] = level
-        self.world.drive(gpio, level)
+        self.plant.drive(gpio, level)
         if level != before:
             self._on_pin(gpio, level)
 
@@ -228,7 +228,7 @@ class Chip:
         if self.radio.active and int(gpio) in _ADC2:
             raise ChipError("E", "116 ESP_ERR_TIMEOUT")
         least_mv, most_mv = _ADC_RANGE_MV[int(atten)]
-        return 1000 * min(max(round(self.world.microvolts(int(gpio)) / 1000), least_mv), most_mv)
+        return 1000 * min(max(round(self.plant.microvolts(int(gpio)) / 1000), least_mv), most_mv)
 
     def _do_raw(self, gpio: str, atten: str) -> int:
         least_mv, most_mv = _ADC_RANGE_MV[int(atten)]

@@ -39,7 +39,7 @@ _NIGHT_LUX = 1
 _KELVIN = 273.15
 
 
-class World:
+class Plant:
     """The surroundings of one board.
 
     `time_scale`: how many seconds pass in the room and the sky per second given to `advance`; a finger on the button
@@ -70,7 +70,7 @@ class World:
         self._fixed_lux: float | None = None
 
     def __repr__(self) -> str:
-        return f"World(room_c={self.room_c:.2f}, heater_on={self.heater_on}, lux={self.lux:.0f})"
+        return f"Plant(room_c={self.room_c:.2f}, heater_on={self.heater_on}, lux={self.lux:.0f})"
 
     # Time
 

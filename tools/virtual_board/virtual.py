@@ -24,7 +24,7 @@ from tools.env.interpreter import Interpreter
 from tools.virtual_board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
 from tools.virtual_board.memory import TIGHTEST, Memory
 from tools.virtual_board.memory_desk import MemoryDesk
-from tools.virtual_board.plant import World
+from tools.virtual_board.plant import Plant
 from tools.virtual_board.process import HEAP, Run
 from tools.virtual_board.serial_console import Console
 
@@ -54,7 +54,7 @@ class VirtualBoard:
     def __init__(
         self,
         flash: Path,
-        world: World,
+        plant: Plant,
         interpreter: Interpreter,
         heap: str | None = None,
         dns: str = "127.0.0.1",
@@ -64,11 +64,11 @@ class VirtualBoard:
         rom: Path | None = None,
         memory: Memory | None = None,
     ) -> None:
-        self.world = world
+        self.plant = plant
         judged = not heap and interpreter.bits == 32
         memory = memory or Memory("psram" if heap else TIGHTEST, judged=judged)
         desk = MemoryDesk(memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why))
-        self.chip = Chip(world, _now_ms, self._pin, networks, dns, memory=desk)
+        self.chip = Chip(plant, _now_ms, self._pin, networks, dns, memory=desk)
         self.chip.listen = self._listen
         self.chip.radio.on_link = self._link
         self.chip.nowhere = self._nowhere
@@ -164,7 +164,7 @@ class VirtualBoard:
     def press_button(self, ms: int = 200) -> None:
         """Press the wired button for that long."""
         self._sync()
-        self.world.press(self.world.wiring["button"]["gpio"], ms)
+        self.plant.press(self.plant.wiring["button"]["gpio"], ms)
 
     def wifi_down(self) -> None:
         """Switch the access point off: no connection of the board goes on, and none can be made until it is back."""
@@ -239,7 +239,7 @@ class VirtualBoard:
             await asyncio.sleep(0)
 
     async def _tick(self) -> None:
-        """Keep the world moving and let the watchdog bite."""
+        """Keep the plant moving and let the watchdog bite."""
         while True:
             await asyncio.sleep(_TICK_S)
             self._sync()
@@ -258,7 +258,7 @@ class VirtualBoard:
 
     def _sync(self) -> None:
         now_ms = _now_ms()
-        self.world.advance(now_ms - self._world_ms)
+        self.plant.advance(now_ms - self._world_ms)
         self._world_ms = now_ms
 
     def _answer(self, line: str) -> str | None:
