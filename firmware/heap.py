@@ -31,6 +31,7 @@ def grow():
         _thread.stack_size(before - _SECOND_AREA)
         _thread.start_new_thread(lock.acquire, ())
         try:
+            gc.collect()  # what boot.py left would make room for part of the filler
             # More than the first area holds, in pieces that fit between what boot.py left there: so the last one lies
             # in the new area. (`gc.mem_free` counts the largest piece as well.)
             filler = [[None] * (_PIECE // 4) for _ in range((gc.mem_free() - largest()) // _PIECE + 4)]

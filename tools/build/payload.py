@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from tools.build import bundler
+from tools.build import bundler, mpy
 from tools.build.bundle_cache import linked
 
 STARTERS = ("boot.py", "main.py")
@@ -46,6 +46,13 @@ def slot_files(tree: Path) -> dict[str, bytes]:
     """Content by path within a slot: the firmware, linked and compiled, and the texts beside its units. Raises
     tools.build.mpy.CompileError."""
     return linked(tree)
+
+
+def names(tree: Path) -> list[str]:
+    """All names of the code that a board gets, sorted. Raises tools.build.mpy.CompileError."""
+    code = [code for path, code in slot_files(tree).items() if path.endswith(".mpy")]
+    code += [mpy.compiled(tree / name) for name in STARTERS]
+    return sorted({name for part in code for name in mpy.names(part)})
 
 
 def conditions(tree: Path) -> dict[str, str]:

@@ -9,15 +9,17 @@ what comes out is checked as `make flash` checks it. No sources are fetched: whi
 from __future__ import annotations
 
 import argparse
+import keyword
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tools import common
-from tools.build import esp_image, rom_plan
+from tools.build import esp_image, payload, rom_plan
 from tools.repository import ROOT
 
 _IDF = """\
@@ -47,7 +49,13 @@ CONFIG_PARTITION_TABLE_CUSTOM_FILENAME="{folder}/partitions.csv"
 _CMAKE = """
 list(APPEND SDKCONFIG_DEFAULTS {folder}/sdkconfig.rom)
 list(APPEND MICROPY_DEF_BOARD MICROPY_VFS_ROM=1)
+set(MICROPY_FROZEN_MANIFEST {folder}/manifest.rom.py)
 """
+_MANIFEST = """\
+include({board!r})
+module("{module}.py", base_path={folder!r})
+"""
+_NAMES_MODULE = "realer_names"
 _INSIDE = b"rom_ioctl"
 """A name that an image with MICROPY_VFS_ROM has."""
 _ELSEWHERE = ("BOARD_DIR", "BOARD_VARIANT", "BUILD", "CMAKE_ARGS", "FROZEN_MANIFEST", "USER_C_MODULES")
@@ -94,9 +102,28 @@ def defined(sources: Path, board: str, folder: Path) -> Path:
     shutil.copytree(sources / "ports/esp32/boards" / board, folder)
     (folder / "partitions.csv").write_text(PARTITIONS)
     (folder / "sdkconfig.rom").write_text(_SDKCONFIG.format(folder=folder))
+    own = folder / "manifest.py"
+    board_manifest = str(own) if own.is_file() else "$(PORT_DIR)/boards/manifest.py"
+    (folder / "manifest.rom.py").write_text(
+        _MANIFEST.format(board=board_manifest, module=_NAMES_MODULE, folder=str(folder))
+    )
+    (folder / f"{_NAMES_MODULE}.py").write_text(names_module(payload.names(ROOT)))
     with (folder / "mpconfigboard.cmake").open("a") as cmake:
         cmake.write(_CMAKE.format(folder=folder))
     return folder
+
+
+def names_module(names: Iterable[str]) -> str:
+    """The source of a module that has these names and does nothing. Frozen into an image they lie in flash, where the
+    firmware's modules find them when they are loaded: each takes 7 bytes and its text of the heap otherwise.
+    """
+    lines = ["def names(o):"]
+    for name in names:
+        parts = name.split(".")
+        word = all(part.isidentifier() and not keyword.iskeyword(part) for part in parts)
+        text = f"o.{name}" if word and len(parts) == 1 else f"import {name}" if word else f"o({name!r})"
+        lines.append(f"    {text}")
+    return "\n".join(lines) + "\n"
 
 
 def _checked(made: Path) -> esp_image.Image:

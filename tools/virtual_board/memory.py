@@ -37,6 +37,10 @@ ACCESS_POINT = 2_000
 """An access point beside what the radio takes anyhow (estimate)."""
 
 
+FROZEN_NAMES = 490
+"""The same of an image that holds the names of the firmware (`tools.cli.image`): three tables for what is left."""
+
+
 class NoRoomError(Exception):
     """The pool has no piece that large."""
 
@@ -183,16 +187,18 @@ class Memory:
     `grown`: bytes of the heap's second area, 0 while there is none; `doubled`: whether there ever was one; `live`,
     `peak`: bytes in use after a collection, last and most, without what fills the heap while a thread's stack bounds
     it; `third`: why the heap would have needed a third area, "" if
-    it has not. `judged` False: a heap of any size, of which only the second area is taken from the pool.
+    it has not. `judged` False: a heap of any size, of which only the second area is taken from the pool. `names`: bytes
+    that its tables of names take.
     """
 
     def __init__(
-        self, image: str = TIGHTEST, chain: str = USUAL_CHAIN, doubles: bool = True, judged: bool = True
-    ) -> None:
+        self, image: str = TIGHTEST, chain: str = USUAL_CHAIN, doubles: bool = True, judged: bool = True,
+        names: int = NAMES,
+    ) -> None:  # fmt: skip
         self.image, self.chain = image, chain
         self.cost = IMAGES[image].tls[chain]
         self.pool = Pool(IMAGES[image])
-        self.doubles, self.judged = doubles, judged
+        self.doubles, self.judged, self.names = doubles, judged, names
         self.grown = self.live = self.peak = 0
         self.doubled = False
         self.third = ""

@@ -14,7 +14,6 @@ from tools.virtual_board.memory import (
     DEFAULT_STACK,
     FIRST_AREA,
     LEAST_STACK,
-    NAMES,
     SOCKET,
     THREAD,
     Memory,
@@ -46,7 +45,7 @@ class MemoryDesk:
         on = [name for name in ("wifi", "ap") if soft and name in self.memory.pool]
         self.keep()
         old = self.memory
-        self.memory = Memory(old.image, old.chain, old.doubles, old.judged)
+        self.memory = Memory(old.image, old.chain, old.doubles, old.judged, old.names)
         for name in on:
             self.memory.wifi(True, name)
         self._reset()
@@ -97,10 +96,11 @@ class MemoryDesk:
     def _do_heap(self, used: str, total: str) -> str:
         """Launched: what interpreter and shims have taken; how much of that is the board's own, the ballast, and what
         lies before that: the free part of the first area."""
-        own = int(used) - (CHIPS_OWN_HEAP + NAMES) * self.scale
+        taken = CHIPS_OWN_HEAP + self.memory.names
+        own = int(used) - taken * self.scale
         self.board_heap = own
         ballast = int(total) - own - 2 * FIRST_AREA * self.scale if self.memory.judged else 0
-        first = (FIRST_AREA - CHIPS_OWN_HEAP - NAMES) * self.scale if ballast > 0 else 0
+        first = (FIRST_AREA - taken) * self.scale if ballast > 0 else 0
         return f"{own} {ballast} {first}"
 
     def _do_heap_lives(self, used: str, empty: str = "0") -> int:

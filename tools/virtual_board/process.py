@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.env.interpreter import Interpreter
-from tools.virtual_board.rom_partition import IMAGE, built_in
+from tools.virtual_board.rom_partition import IMAGE, NAMES, built_in
 
-HEAP = {32: "144k", 64: "360k"}
+HEAP = {32: "192k", 64: "360k"}
 """Both areas of a chip's heap with their tables, and room for the board's own modules; what is too much of it the board
 holds itself. The 64-bit board has twice the words and runs the sources, which take more than what a board gets."""
 
@@ -30,12 +30,19 @@ try:
     v = vfs.VfsRom(v)
 except (ImportError, AttributeError, OSError):
     v = vfs.VfsPosix({shims!r})
+if {names!r}:
+    import gc, json
+    gc.threshold(2048)  # a table beyond garbage would cut the heap in two
+    with open({names!r}) as f:
+        for line in f:
+            hasattr(f, json.loads(line))  # which puts it into the interpreter's tables
+    gc.threshold(-1)
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix({flash!r}), "/")
 vfs.mount(v, "/.rom")
 os.chdir("/")
 sys.path[:] = {path!r}
-ffi = uctypes = v = f = vfs = None
+ffi = uctypes = gc = json = v = f = line = vfs = None
 if {rom!r}:
     import _rom
     _rom.install({rom!r})
@@ -93,7 +100,7 @@ class Run:
         folder = built_in().name
         path = ["/.rom", "", ".frozen", "/lib"]
         places = {"flash": str(flash), "shims": folder, "image": f"{folder}/{IMAGE}", "path": path}
-        places |= {"rom": str(rom or "")}
+        places |= {"rom": str(rom or ""), "names": f"{folder}/{NAMES}" if rom else ""}
         word = interpreter.bits // 8 if watched else 0
         code = _START.format(**places, port=port, token=token, raw=raw, word=word)
         process = await asyncio.create_subprocess_exec(

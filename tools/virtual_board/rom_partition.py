@@ -9,6 +9,7 @@ writes; `fill` leaves in it what a first deploy does.
 from __future__ import annotations
 
 import functools
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,10 +19,12 @@ from firmware.core import romslot
 from tools.build import payload, rom_plan
 from tools.build.mpy import compiled
 from tools.env import stock
+from tools.repository import ROOT
 from tools.virtual_board.install import in_rom
 
 SHIMS = Path(__file__).resolve().parent / "shims"
 IMAGE = "romfs"
+NAMES = "names"
 _ERASED = b"\xff"
 
 
@@ -60,7 +63,8 @@ def _code(name: str, text: bytes) -> bytes:
 
 @functools.cache
 def built_in() -> tempfile.TemporaryDirectory[str]:
-    """The built-in modules, one by one and as IMAGE, for as long as this process lives."""
+    """The built-in modules, one by one and as IMAGE, for as long as this process lives; and in NAMES, a line of JSON
+    each, the names of the firmware that `make image` builds in."""
     folder = tempfile.TemporaryDirectory(prefix="board-rom-")
     modules = {name: compiled(path) for name, path in stock.modules().items()}
     modules |= {path.name: compiled(path) for path in SHIMS.glob("*.py")}
@@ -70,4 +74,5 @@ def built_in() -> tempfile.TemporaryDirectory[str]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(code)
     (Path(folder.name) / IMAGE).write_bytes(rom_plan.Image(modules).data)
+    (Path(folder.name) / NAMES).write_text("\n".join(map(json.dumps, payload.names(ROOT))))
     return folder

@@ -2,7 +2,8 @@
 
 What interpreter and shims have taken is not counted, nor is the ballast: pieces of this heap that the chip's has not.
 They lie between the two areas and in the second one, so that nothing lies across the border.
-Looks at the heap before a request to the host, at most twenty times a second, and after each collection. Where more
+Looks at the heap before a request to the host, at most twenty times a second unless the first area has just been
+exceeded, and after each collection. Where more
 seems to be in use than ever, and once a second, it collects first; tells what is in use then, and whether an allocation
 has failed since, which the host calls by its name.
 Part of the virtual board, never of a device.
@@ -15,6 +16,7 @@ import time
 import _link
 
 _EVERY_MS = 50
+_FIRST_AREA = 56000
 _FRESH_MS = 1000
 _FAILED = b"\x04 heap_failed\n"
 _WORD = 4 if sys.maxsize < 1 << 32 else 8
@@ -32,6 +34,7 @@ _own = [
 _held = [None, None]
 _busy = [False]
 _told = [True]
+_over = [False]  # whether more than the first area was in use at the latest look
 _search = []
 _bytes_at = []
 _address = []
@@ -79,6 +82,7 @@ def _open_names():
     """Fill the interpreter's tables of names up to one that has room for all of a program's, and that one until it has
     room for as many as the tables of a chip have (`NAMES` in memory.py, which is counted from the start). The names of
     these shims are in a chip's ROM; beside them here, the program's would open a table that they do not open there."""
+    gc.threshold(1024)  # garbage between the names would leave holes
     number = least = 0
     while least < _TABLE:
         least = _intern(number)
@@ -86,6 +90,7 @@ def _open_names():
     for _ in range(least // _ENTRY - _NAMES):
         _intern(number)
         number += 1
+    gc.threshold(-1)
 
 
 def _intern(number):
@@ -188,7 +193,10 @@ def left():
 
 
 def look(now=False):
-    if _busy[0] or not (now or time.ticks_diff(time.ticks_ms(), _last[0]) >= _EVERY_MS):
+    if _busy[0]:
+        return
+    soon = now or _over[0] != (used() > _FIRST_AREA * _WORD // 4)
+    if not soon and time.ticks_diff(time.ticks_ms(), _last[0]) < _EVERY_MS:
         return
     _busy[0] = True
     try:
@@ -201,9 +209,10 @@ def look(now=False):
             _link.ask("heap_failed", _link.packed(text))
             _told[0] = True
         live = used()
-        if now or live > _last[1] or time.ticks_diff(time.ticks_ms(), _last[2]) >= _FRESH_MS:
+        if soon or live > _last[1] or time.ticks_diff(time.ticks_ms(), _last[2]) >= _FRESH_MS:
             gc.collect()
             live = used()
+            _over[0] = live > _FIRST_AREA * _WORD // 4
             _last[2] = time.ticks_ms()
             _last[1] = max(_last[1], live)
             lack(int(_link.ask("heap_lives", live, int(_empty()))))
