@@ -1,4 +1,4 @@
-"""`python -m tools COMMAND ...`: every host command in one place; without a command, what there is.
+"""`realer COMMAND ...`, or `python -m tools COMMAND ...`: every host command; without a command, what there is.
 
 Owns the table of commands. A command's work, options and help are its module's.
 """
@@ -9,6 +9,7 @@ import importlib
 import sys
 
 from tools import common
+from tools.repository import import_device_code
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "A board on the cable": {
@@ -47,7 +48,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 
 
 def usage() -> str:
-    lines = ["python -m tools COMMAND [...]     python -m tools COMMAND --help"]
+    lines = ["realer COMMAND [...]     realer COMMAND --help"]
     for heading, commands in COMMANDS.items():
         lines += ["", heading] + [f"  {name:<14}{text}" for name, (_, text) in commands.items()]
     lines += ["", "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped with Ctrl-C."]
@@ -67,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     if name not in modules:
         print(f"no command {name!r}\n\n{usage()}", file=sys.stderr)
         return 2
+    import_device_code()
     command: common.Main = importlib.import_module(f"tools.{modules[name]}").main
     return common.run(command, rest)
 

@@ -1,4 +1,4 @@
-"""What the commands of `python -m tools` have in common: how they fail, how they talk, how they show long work.
+"""What the commands of `realer` have in common: how they fail, how they talk, how they show long work.
 
 Exit status of every command: 0 done, 1 refused or failed (what went wrong and what to do is on standard error), 2 wrong
 usage, 130 stopped with Ctrl-C. A terminal that closes, SIGTERM and a reader that has seen enough (`| head`) end one

@@ -1,8 +1,18 @@
 """Where this repository lies, and which of its files go onto a device."""
 
+import sys
 from pathlib import Path, PurePosixPath
 
-ROOT = Path(__file__).resolve().parent.parent
+_TOOLS = Path(__file__).resolve().parent
+ROOT = _TOOLS / "device" if (_TOOLS / "device").is_dir() else _TOOLS.parent
+"""The repository; where `pip install .` was used, what the commands need of it (pyproject.toml)."""
+
+
+def import_device_code() -> None:
+    """Let this Python import the device's packages: `firmware` and those of `lib`, with a `micropython` for CPython."""
+    for folder in map(str, (ROOT, ROOT / "lib", _TOOLS / "hostshim")):
+        if folder not in sys.path:
+            sys.path.append(folder)
 
 
 def host_files(root: Path) -> list[PurePosixPath]:

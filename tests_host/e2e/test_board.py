@@ -596,7 +596,7 @@ while True:
 
 @pytest.fixture
 def command(tmp_path):
-    """`python -m tools board` on a small device tree, started; whatever a test does, it is ended."""
+    """`realer board` on a small device tree, started; whatever a test does, it is ended."""
     tree = tmp_path / "tree"
     for folder in ("firmware", "lib"):
         (tree / folder).mkdir(parents=True)

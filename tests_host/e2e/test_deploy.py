@@ -27,7 +27,7 @@ async def end_of(process):
 
 
 async def command(*arguments):
-    """(exit status, output) of `python -m tools ...`."""
+    """(exit status, output) of `realer ...`."""
     return await end_of(await start(*arguments))
 
 

@@ -31,7 +31,7 @@ FAULTS = {
         SystemFixture.kick,
     ),
 }  # fmt: skip
-"""After these it goes on at once; `make bench` has all the others."""
+"""After these it goes on at once; `realer bench` has all the others."""
 
 
 @pytest.mark.long

@@ -33,13 +33,10 @@ class Shell:
     def words(self, line):
         line = line.replace("3333", str(self._port)).replace(".cache/cloud/", f"{self._home}/cloud/")
         line = re.sub(r"(?<=[ ])config\.json", f"{self._home}/config.json", line)
-        line = line.replace(
-            "python -m tools cloud",
-            f"{sys.executable} -m tools cloud --connection {self._home}/cloud/admin.json",
-        )
+        line = line.replace("realer cloud", f"realer cloud --connection {self._home}/cloud/admin.json")
         line = line.replace("--answers", f"--out {self._home}/config.json --answers")
-        line = line.replace("make deploy", f'make deploy ARGS="--config {self._home}/config.json"')
-        return ["make", "-s", *shlex.split(line)[1:]] if line.startswith("make ") else shlex.split(line)
+        line = line.replace("realer deploy", f"realer deploy --config {self._home}/config.json")
+        return [sys.executable, "-m", "tools", *shlex.split(line)[1:]]
 
     async def start(self, line, words):
         """Begin it, and wait until it says that."""

@@ -1,5 +1,5 @@
 """The loop of the real MicroPython goes on whatever the network does: no DNS, no connect and no answer is waited for in
-a way that keeps the relays waiting. The bound is far from what `make bench` measures, so that a busy machine is no
+a way that keeps the relays waiting. The bound is far from what `realer bench` measures, so that a busy machine is no
 fault, and far from any deadline, so that a blocking call is.
 """
 

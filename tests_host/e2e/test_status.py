@@ -19,7 +19,7 @@ def start(*arguments):
 
 
 async def command(*arguments):
-    """(exit status, output) of `python -m tools ...`."""
+    """(exit status, output) of `realer ...`."""
     process = await start(*arguments)
     async with asyncio.timeout(60):
         output, _ = await process.communicate()

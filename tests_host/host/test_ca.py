@@ -1,4 +1,4 @@
-"""`python -m tools ca`: the right root out of many, and clear words for every way in which a server can be wrong."""
+"""`realer ca`: the right root out of many, and clear words for every way in which a server can be wrong."""
 
 import datetime as dt
 import socket

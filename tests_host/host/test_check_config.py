@@ -1,4 +1,4 @@
-"""`python -m tools check_config FILE`: exit status, words, certificates, privacy."""
+"""`realer check_config FILE`: exit status, words, certificates, privacy."""
 
 import json
 import os

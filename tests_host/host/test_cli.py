@@ -49,7 +49,7 @@ def test_every_command_explains_itself(name, capsys):
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
     assert ended.value.code == 0
-    assert f"tools {name} " in capsys.readouterr().out
+    assert f"realer {name} " in capsys.readouterr().out
 
 
 def failing(argv):
@@ -178,7 +178,8 @@ def test_a_python_without_the_packages_says_what_to_do(tmp_path, command):
 
 
 @pytest.mark.parametrize(
-    ("target", "words"), [("flash", "IMAGE=ESP32"), ("ca", "HOST=api"), ("bundle", "NUMBER=7 OUT=")]
+    ("target", "words"),
+    [("flash", "realer flash ESP32"), ("ca", "realer ca api"), ("bundle", "realer bundle 7 --out")],
 )
 def test_a_target_without_what_it_needs_shows_how_it_is_called(target, words):
     # What `make test` itself was called with is not for this one.

@@ -1,4 +1,4 @@
-"""`python -m tools cloud` against a running cloud: what it prints, what it changes, how it fails."""
+"""`realer cloud` against a running cloud: what it prints, what it changes, how it fails."""
 
 import asyncio
 import json
@@ -168,7 +168,7 @@ async def test_a_cloud_without_a_broker_says_so(running):
 async def test_without_a_cloud_the_command_line_says_what_to_do(running):
     status, out, err = await running.run("show")
     assert (status, out) == (3, "")
-    assert "no cloud is running here; start one with make demo" in err
+    assert "no cloud is running here; start one with realer demo" in err
     async with running.site:
         stale = running.file.read_text()
         assert running.file.stat().st_mode & 0o77 == 0

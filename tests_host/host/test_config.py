@@ -1,4 +1,4 @@
-"""`make config` as a person meets it at a terminal, against the simulated cloud; and configurations for many boards."""
+"""`realer config` at a terminal, against the simulated cloud; and configurations for many boards."""
 
 import asyncio
 import json

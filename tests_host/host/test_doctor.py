@@ -278,7 +278,7 @@ async def test_a_board_without_a_configuration(content, words):
         if content:
             file.write_text(content)
         status, said = await doctor(fixture)
-    assert status == 1 and words in said and "make deploy" in said
+    assert status == 1 and words in said and "realer deploy" in said
     assert "KB free" in said and "api" not in said
 
 

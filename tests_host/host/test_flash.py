@@ -1,4 +1,4 @@
-"""`python -m tools flash`: what is no image is refused before anything is erased; the real esptool writes the rest."""
+"""`realer flash`: what is no image is refused before anything is erased; the real esptool writes the rest."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def test_a_board_is_erased_written_and_verified(good: Path):
     with Rom() as rom:
         done = run(good, rom.port)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "MicroPython 1.24.1 (Generic ESP32 module)" in done.stdout and "make config" in done.stdout
+    assert "MicroPython 1.24.1 (Generic ESP32 module)" in done.stdout and "realer config" in done.stdout
     content = good.read_bytes()
     assert rom.flash[0x1000 : 0x1000 + len(content)] == content
     assert set(rom.flash[:0x1000]) == set(rom.flash[0x1000 + len(content) + 4096 :]) == {0xFF}

@@ -1,4 +1,4 @@
-"""`make image`: the board's definition that it builds, and the names of the firmware in it."""
+"""`realer image`: the board's definition that it builds, and the names of the firmware in it."""
 
 import pytest
 

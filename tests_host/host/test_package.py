@@ -1,4 +1,4 @@
-"""What mip installs is what there is, and real mpremote installs it on a virtual board; what `make image` builds."""
+"""What mip installs is what there is, and real mpremote installs it on a virtual board; what `realer image` builds."""
 
 import asyncio
 import itertools
@@ -79,7 +79,7 @@ OWN = "include(boards/mpconfigboard_esp32_common.cmake)\n"
 
 @pytest.fixture
 def trees(tmp_path: Path) -> tuple[Path, Path]:
-    """ESP-IDF and MicroPython in what `make image` uses of them: the build keeps what it was told."""
+    """ESP-IDF and MicroPython in what `realer image` uses of them: the build keeps what it was told."""
     idf, sources = tmp_path / "idf", tmp_path / "micropython"
     board = sources / "ports/esp32/boards/ESP32_GENERIC"
     for folder in (idf, sources / "py", sources / "mpy-cross", board):
@@ -135,7 +135,7 @@ def test_an_image_is_built_and_looked_at(trees: tuple[Path, Path], tmp_path: Pat
     done = build(out, "--idf", trees[0], "--micropython", trees[1])
     assert done.returncode == 0, done.stdout + done.stderr
     assert out.read_bytes() == (trees[1] / "firmware.bin").read_bytes()
-    assert f"make flash IMAGE={out}" in done.stdout and "ROM partition of 512 KB" in done.stdout
+    assert f"realer flash {out}" in done.stdout and "ROM partition of 512 KB" in done.stdout
 
 
 def test_the_board_is_built_as_it_is_defined_and_with_the_partition(trees: tuple[Path, Path], tmp_path: Path):

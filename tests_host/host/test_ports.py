@@ -102,8 +102,8 @@ class Mute:
 @pytest.mark.parametrize(
     ("words", "what", "do"),
     [
-        (b"", "no answer from the board", "make flash"),
-        (b"invalid header: 0xffffffff\r\n", "gives no prompt", "make flash"),
+        (b"", "no answer from the board", "realer flash"),
+        (b"invalid header: 0xffffffff\r\n", "gives no prompt", "realer flash"),
     ],
 )
 def test_a_board_that_was_never_reached_is_told_from_one_that_was_lost(monkeypatch, words, what, do):

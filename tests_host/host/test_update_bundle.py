@@ -70,4 +70,4 @@ def test_the_command_serves_with_a_certificate_of_ones_own_until_ctrl_c(tmp_path
     done = subprocess.run(
         [*argv[:-1], str(tmp_path / "none")], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 1 and "make bundle" in done.stderr
+    assert done.returncode == 1 and "realer bundle" in done.stderr

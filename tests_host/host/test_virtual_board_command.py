@@ -1,4 +1,4 @@
-"""`python -m tools board`: what it says where something is missing, and its hints."""
+"""`realer board`: what it says where something is missing, and its hints."""
 
 import asyncio
 import json

@@ -74,4 +74,4 @@ def test_a_finding_is_told_with_its_story_and_how_to_play_it_again(monkeypatch, 
     assert main(["--full", "--seeds", "1..3", "--hours", "6", "--jobs", "1"]) == 1
     told = capsys.readouterr().out
     assert "on although its interlock forbids it" in told and "fault " in told and "  device: " in told
-    assert "again: python -m tools simulate --seeds 1 --hours 6 --full" in told
+    assert "again: realer simulate --seeds 1 --hours 6 --full" in told

@@ -1,8 +1,8 @@
-"""`python -m tools package [--write]`: the lists by which `mpremote mip install` finds the app and each engine of lib.
+"""`realer package [--write]`: the lists by which `mpremote mip install` finds the app and each engine of lib.
 
 Owns: `package.json` (the app, to be installed at `/`, without what engines need only outside of it) and
 `lib/ENGINE.json` (an engine with the engines it imports, to be installed at `/lib`), in mip's format: what is installed
-where, sources relative to the list itself. Refuses to compile: mip copies sources; `make deploy` sends compiled code.
+where, sources relative to the list itself. Refuses to compile: mip copies sources; `realer deploy` sends compiled code.
 Without --write it says which lists are not true.
 """
 
@@ -62,9 +62,7 @@ def _text(urls: list[list[str]], root: Path) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools package", description="The lists for mpremote mip install."
-    )
+    parser = argparse.ArgumentParser(prog="realer package", description="The lists for mpremote mip install.")
     parser.add_argument("--write", action="store_true", help="write them anew")
     if parser.parse_args(argv).write:
         for path, text in lists().items():
@@ -74,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     wrong += [path for path in (ROOT / "lib").glob("*.json") if path not in lists()]
     if wrong:
         names = ", ".join(str(path.relative_to(ROOT)) for path in sorted(wrong))
-        raise common.Failed(f"not what is in the tree: {names}", "Run: make package")
+        raise common.Failed(f"not what is in the tree: {names}", "Run: realer package")
     print("the lists are true")
     return 0
 

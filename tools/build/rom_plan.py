@@ -16,7 +16,7 @@ from typing import Any
 from firmware.core import romslot
 
 ROM_BYTES = 512 << 10
-"""The ROM partition of the images that `make image` builds: two copies of all units with room to grow."""
+"""The ROM partition of the images that `realer image` builds: two copies of all units with room to grow."""
 BLOCK = romslot.BLOCK
 _HELD = 1
 """Bytes without which it is no file system; written last, as `firmware/update_rom.py` does, and for its reasons."""

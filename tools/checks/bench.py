@@ -1,4 +1,4 @@
-"""`python -m tools bench`: the figures this project promises, a line each, measured on this machine.
+"""`realer bench`: the figures this project promises, a line each, measured on this machine.
 
 {"figure": ..., "value": ..., "must": ..., "ok": ...} and whatever else tells something. Owns the choice of figures and
 their printing. Refuses to be a test: figures depend on the machine, so a person reads them. Exit status 0 when all are
@@ -28,9 +28,7 @@ Figure = Callable[[], Coroutine[Any, Any, Line | list[Line]]]
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools bench", description="The promised figures, measured here."
-    )
+    parser = argparse.ArgumentParser(prog="realer bench", description="The promised figures, measured here.")
     parser.add_argument("--quick", action="store_true", help="ten minutes instead of forty")
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"

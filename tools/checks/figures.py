@@ -11,7 +11,6 @@ import importlib
 import random
 import socket
 import statistics
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +22,7 @@ from tools.checks import cycles
 from tools.checks.cycles import probes
 from tools.env import interpreter
 from tools.fixture.system import NotInTimeError, SystemFixture
-from tools.repository import ROOT
+from tools.repository import ROOT, import_device_code
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
@@ -200,7 +199,7 @@ def line(figure: str, value: float, must: float, at_least: bool = False, **more:
 
 def _handshakes_in_virtual_time() -> Line:
     # The simulation imports the firmware into this interpreter, from where the tests find it too.
-    sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host/support/hostshim")]
+    import_device_code()
     sim = importlib.import_module("tools.sim.device")
     virtual = importlib.import_module("tools.sim.loop")
     loop = virtual.VirtualLoop()

@@ -2,7 +2,7 @@
 
 Owns: the engines below, how their inputs are made, and what is a failure: an exception that the engine does not
 promise, an outcome that depends on how the bytes were cut, an input that takes long, memory that grows. Refuses to be
-random: the same seed makes the same inputs. `python -m tools fuzz [--inputs N] [--seed N] [ENGINE ...]` prints one JSON
+random: the same seed makes the same inputs. `realer fuzz [--inputs N] [--seed N] [ENGINE ...]` prints one JSON
 line per engine and exits 1 at the first failure, with the input that did it.
 
 A new engine is one row in ENGINES: good inputs to start from, and a function that raises when something is wrong.
@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, ClassVar
 
-from tools.repository import ROOT
+from tools.repository import ROOT, import_device_code
 
-sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostshim")]
+import_device_code()
 
 from journal import record as journal_record  # noqa: E402
 from journal import recover as journal  # noqa: E402
@@ -547,7 +547,7 @@ def fuzz(
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools fuzz", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="realer fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", type=int, default=INPUTS, help=f"for each engine (default {INPUTS:,})")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""`python -m tools simulate --seeds A..B --hours H`: whole devices with bad luck in virtual time, judged at every step.
+"""`realer simulate --seeds A..B --hours H`: whole devices with bad luck in virtual time, judged at every step.
 
 Everything random comes from the seed: the configuration and the cloud's generation (`tools/sim/settings.py`), what the
 owner wishes, which of the faults of `tools/sim/chaos.py` begin when and for how long. After every hour or so of faults
@@ -27,9 +27,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.repository import ROOT
+from tools.repository import import_device_code
 
-sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "tests_host" / "support" / "hostshim")]
+import_device_code()
 
 from firmware.core.models import number  # noqa: E402 - after the path to it
 from firmware.runtime import cloud_loop, control_loop, network_loop, sampling_loop, supervisor  # noqa: E402
@@ -352,7 +352,7 @@ class Figures:
             self.failed.append(found["seed"])
             more = "" if found["draw"] else " --full"
             tell("\n".join(found["timeline"][-120:] + found["violations"]))
-            tell(f"again: python -m tools simulate --seeds {found['seed']} --hours {hours:g}{more}\n")
+            tell(f"again: realer simulate --seeds {found['seed']} --hours {hours:g}{more}\n")
 
     def all(self) -> dict[str, Any]:
         return {
@@ -364,7 +364,7 @@ class Figures:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools simulate", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="realer simulate", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", default="1..4", help="A..B, or one number (default 1..4)")
     parser.add_argument("--hours", type=float, default=24, help="virtual hours for each seed (default 24)")
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: one for each processor)")

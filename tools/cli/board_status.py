@@ -1,4 +1,4 @@
-"""`python -m tools status [--port PORT]`: how the board is, on one screen, without stopping it.
+"""`realer status [--port PORT]`: how the board is, on one screen, without stopping it.
 
 Owns: the question at the console (`status`) and how its answer (`firmware/runtime/status.py`) looks to a person.
 Exit status 0: the device is online and nothing ails it; 1: there is something to look at, or no answer.
@@ -33,7 +33,7 @@ _STATES = {
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools status",
+        prog="realer status",
         description="Ask the running firmware how it is. Exit status 0: online, and nothing ails it.",
     )
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
@@ -69,7 +69,7 @@ def ask(port: Serial, within_s: float) -> dict[str, Any]:
                     continue  # bytes were lost on the wire; ask again
     raise common.Failed(
         "no answer: the firmware does not run, or is older than this question",
-        "Press the board's reset button and look with make monitor; if it waits at a prompt, it was stopped by hand.",
+        "Press the board's reset button and look with realer monitor; if it waits at a prompt, it was stopped by hand.",
     )
 
 

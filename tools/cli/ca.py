@@ -1,4 +1,4 @@
-"""`python -m tools ca HOST[:PORT]`: find the root certificate a server's chain ends in, and write it for the device.
+"""`realer ca HOST[:PORT]`: find the root certificate a server's chain ends in, and write it for the device.
 
 Owns: the choice of the one root the device has to know (out of `certifi`, Mozilla's list, or a bundle of your own), and
 the words for whatever is wrong with a server. The choice is proved by a second connection that knows nothing else.
@@ -172,14 +172,14 @@ def address(text: str) -> tuple[str, int]:
     """`HOST[:PORT]` or an https address, as argparse wants a type."""
     host, _, port = re.sub(r"^(https|mqtts)://", "", text).rstrip("/").partition(":")
     if not host or "/" in host or not (port or "443").isdecimal() or not 0 < int(port or 443) < 65536:
-        missing = "no server is named, as in: make ca HOST=api.therealer.com"
+        missing = "no server is named, as in: realer ca api.therealer.com"
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST or HOST:PORT" if text else missing)
     return host, int(port or 443)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools ca",
+        prog="realer ca",
         description="Find and write the root certificate the device needs for a server.",
     )
     parser.add_argument(

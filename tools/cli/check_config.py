@@ -1,4 +1,4 @@
-"""Check a device's config.json on the host: `python -m tools check_config FILE`.
+"""Check a device's config.json on the host: `realer check_config FILE`.
 
 Runs the very parser and validator the device runs, and adds what only a computer with the files at hand can see
 (whether the certificate files are there and are certificates, whether others can read the secrets) and what the device
@@ -173,11 +173,13 @@ def _report(problems: list[Problem], colour: bool) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools check_config",
+        prog="realer check_config",
         description="Check a device's config.json as the device does, and its certificates, which lie beside it.",
         epilog="Exit status: 0 the device would work with it, 1 it would not, 2 the file cannot be read as JSON.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the device's config.json")
+    parser.add_argument(
+        "file", nargs="?", type=Path, default=Path("config.json"), metavar="FILE", help="default: config.json"
+    )
     path = parser.parse_args(argv).file
     try:
         problems = problems_of(path)

@@ -54,7 +54,7 @@ def read(cloud: Mapping[str, Any], roots: Sequence[bytes]) -> list[Port]:
         return asyncio.run(_read(cloud, context))
     except aiohttp.ClientConnectorCertificateError:
         raise Failed(
-            "the server's certificate does not verify with this root", "Run: python -m tools ca HOST"
+            "the server's certificate does not verify with this root", "Run: realer ca HOST"
         ) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What `make config` asks for each key, in which order, and what the words mean that can be picked.
+"""What `realer config` asks for each key, in which order, and what the words mean that can be picked.
 
 Owns words and order; what a key may hold, the rules own. A key's text is the question, and behind its question mark
 what helps to answer it.

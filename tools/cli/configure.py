@@ -1,4 +1,4 @@
-"""`python -m tools config`: write a device's config.json, by questions, or for many boards from a file.
+"""`realer config`: write a device's config.json, by questions, or for many boards from a file.
 
 Owns: the command line, where things are written and with which rights (only their owner reads them), and the table of
 boards. The questions are `wizard`'s, the rules the device's own. Nothing is written that the device would refuse; of
@@ -40,7 +40,7 @@ _COMMA = re.compile(r"^(-?\d+),(\d+)$")
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools config", description="Write a device's config.json.", epilog=_MANY
+        prog="realer config", description="Write a device's config.json.", epilog=_MANY
     )
     parser.add_argument(
         "--out", type=Path, help="file to write, or folder with --boards (default: config.json, boards)"
@@ -94,7 +94,7 @@ def interview(out: Path, bundle: Path | None = None) -> None:
             pass
     except KeyboardInterrupt:
         if kept.exists():
-            say.print(f"Your answers are in {kept} (only you can read it); make config goes on with them.")
+            say.print(f"Your answers are in {kept} (only you can read it); realer config goes on with them.")
         raise
     password = _drawn(draft)
     _checked(draft, str(out))
@@ -152,7 +152,7 @@ def _checked(draft: Any, name: str, places: Mapping[str, str] = types.MappingPro
 
 def _write(draft: Any, out: Path) -> None:
     write_private(out, json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
-    print(f"written: {out} (only you can read it). Next: make deploy")
+    print(f"written: {out} (only you can read it). Next: realer deploy")
 
 
 def _copy_certificates(draft: dict[str, Any], source: Path, target: Path) -> None:
@@ -161,7 +161,7 @@ def _copy_certificates(draft: dict[str, Any], source: Path, target: Path) -> Non
             content = (source / name).read_bytes()
         except OSError as error:
             raise common.Failed(
-                f"{source / name}: {error.strerror}", "Fetch it with: python -m tools ca HOST"
+                f"{source / name}: {error.strerror}", "Fetch it with: realer ca HOST"
             ) from None
         if (target / name).resolve() != (source / name).resolve():
             (target / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`python -m tools demo`: the simulated cloud and a virtual board running this firmware, until Ctrl-C.
+"""`realer demo`: the simulated cloud and a virtual board running this firmware, until Ctrl-C.
 
 Owns what a person sees and the keys with which a person plays owner, cloud and plant. Works without a terminal too:
 then it prints until SIGINT or SIGTERM. Refuses to judge: that is `tools.cli.smoke`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -44,9 +45,9 @@ keys    1/0 pump on/off      +/- setpoint           b press the button
         e expire the token   s subscription off/on  k keys off/on
         w Wi-Fi off/on       p power cycle          o thermistor cut/mended
         m broker down/up     n end the MQTT session{update}
-second terminal: {python} -m tools cloud set 6 1   (show, kick, --help)
-                 {python} -m tools cloud fault feed-data status=503 times=3
-                 {python} -m tools status --port {port}   (or monitor)"""
+second terminal: {realer} cloud set 6 1   (show, kick, --help)
+                 {realer} cloud fault feed-data status=503 times=3
+                 {realer} status --port {port}   (or monitor)"""
 _UPDATE = """\
         u send a new version over the air: signed, fetched, tried, kept"""
 _QUIET = ("catalog_read", "feed_replayed", "mqtt_subscribed")
@@ -223,9 +224,7 @@ class Bundles:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools demo", description="The whole thing, on this machine."
-    )
+    parser = argparse.ArgumentParser(prog="realer demo", description="The whole thing, on this machine.")
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )
@@ -260,14 +259,16 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _python() -> str:
-    """How a person in this folder calls this Python."""
-    path = Path(sys.executable)
+def _realer() -> str:
+    """How a person in this folder calls the command that is installed with this Python."""
+    path = Path(sys.executable).with_name("realer")
+    if shutil.which("realer") == str(path):
+        return "realer"
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _deploy(fixture: SystemFixture, tree: Path, port: str) -> deploy.Plan:
-    """Put the firmware on a blank board, as `make deploy` does it; what was sent. For a thread."""
+    """Put the firmware on a blank board, as `realer deploy` does it; what was sent. For a thread."""
     root = payload.starters(tree) | fixture.owners_files()
     with raw_repl.opened(port) as transport:
         return deploy.deploy(transport, payload.slot_files(tree), root, Console(quiet=True))
@@ -292,7 +293,7 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
         port = await fixture.board.console.open()
         console.print(Text(f"{found}; cloud {fixture.site.server.base_url}", "bold"))
         console.print(
-            Text(_HINTS.format(python=_python(), port=port, update="\n" + _UPDATE if bundles else ""), "dim")
+            Text(_HINTS.format(realer=_realer(), port=port, update="\n" + _UPDATE if bundles else ""), "dim")
         )
         outputs = {role: wire for role, wire in fixture.plant.wiring.items() if "active" in wire}
         narrator.roles = {wire["gpio"]: (role, wire["active"]) for role, wire in outputs.items()}

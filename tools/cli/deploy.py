@@ -1,4 +1,4 @@
-"""`python -m tools deploy [--port PORT]`: put this firmware, the configuration and its certificates on a board.
+"""`realer deploy [--port PORT]`: put this firmware, the configuration and its certificates on a board.
 
 Owns: what has to be sent, and an order in which the cable may be pulled out at any moment: everything is written
 beside what runs, compared, and put in its place by one short program that the board finishes alone. The slots and the
@@ -32,7 +32,7 @@ from tools.repository import ROOT
 from tools.serial import board_log, ports, raw_repl
 from tools.serial.boot_report import Outcome, Start
 
-_PROBE = ROOT / "tools" / "serial" / "board_files.py"
+_PROBE = Path(raw_repl.__file__).with_name("board_files.py")
 _SPARE = "a"
 """Where the copy in the ROM partition goes when the next one needs its place."""
 _TRIES = 3
@@ -45,10 +45,8 @@ _ONLINE_S = 90
 """Wi-Fi, time and two handshakes take a healthy board some ten seconds, a weak network a minute."""
 _KEPT = "The board keeps the version it had, and what has arrived is not sent twice."
 _DONE = "Everything has arrived."
-_UNSEEN = (
-    "Everything has arrived, and the board is starting with it; whether it comes online, make monitor shows."
-)
-_ARRIVED = "Everything had arrived before. Plug it in, and look with make monitor or make status."
+_UNSEEN = "Everything has arrived, and the board is starting with it; whether it comes online, realer monitor shows."
+_ARRIVED = "Everything had arrived before. Plug it in, and look with realer monitor or realer status."
 
 
 @dataclass
@@ -266,7 +264,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m tools deploy",
+        prog="realer deploy",
         description="Compile this firmware and put it on a board, with its configuration. Sends only what changed; "
         "until everything is there, the board keeps what it has. Exit status 0: it came online with it.",
     )
@@ -323,7 +321,7 @@ def _carried(
     if seen["frozen"] and not seen["slot"].get("slot"):
         # A copy in the file system would win over it, and run from the heap.
         console.print(
-            f"the board's image has firmware {seen['frozen']}; `make flash` updates it, this the rest"
+            f"the board's image has firmware {seen['frozen']}; `realer flash` updates it, this the rest"
         )
         code, root = {}, {name: data for name, data in root.items() if name not in payload.STARTERS}
     todo = plan(seen, code, root, conditions)
@@ -370,10 +368,10 @@ def _owners_files(config: Path) -> dict[str, bytes]:
         problems = check_config.problems_of(config)
     except check_config.UnreadableError as error:
         raise common.Failed(
-            str(error), "Write one with make config, or send the code alone: --code-only"
+            str(error), "Write one with realer config, or send the code alone: --code-only"
         ) from None
     if any(level == "error" for level, *_ in problems):
-        raise common.Failed(f"{config} has errors", f"See python -m tools check_config {config}")
+        raise common.Failed(f"{config} has errors", f"See realer check_config {config}")
     config.chmod(0o600)
     return payload.owners_files(config, check_config.load(config)["cloud"]["ca_files"])
 

@@ -1,4 +1,4 @@
-"""`python -m tools flash [--port PORT] IMAGE`: put MicroPython on a board, whatever was on it before.
+"""`realer flash [--port PORT] IMAGE`: put MicroPython on a board, whatever was on it before.
 
 Owns: the order (look at the image, look at the chip, only then erase, write, verify) and the words when it fails.
 The serial work is esptool's, whose own bars are shown. Everything on the board is erased, its files too.
@@ -16,7 +16,7 @@ from tools.build import esp_image
 from tools.serial import ports
 
 _WHICH = """\
-Download ESP32_GENERIC-….bin from micropython.org/download/ESP32_GENERIC, and: make flash IMAGE=ESP32_GENERIC-….bin"""
+Download ESP32_GENERIC-….bin from micropython.org/download/ESP32_GENERIC, and: realer flash ESP32_GENERIC-….bin"""
 _TROUBLE = """\
 If no connection was made: hold the button BOOT (or IO0), press EN (or RST), let go of BOOT, and try again.
 If the port is busy: close whatever watches the board. If permission is denied: add yourself to its group
@@ -26,7 +26,7 @@ If it stopped in the middle: nothing is lost but what the board held; run it aga
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools flash",
+        prog="realer flash",
         description="Erase a board and write a MicroPython image to it (1.24 or newer, for the classic ESP32).",
     )
     parser.add_argument(
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     command += ["write-flash", "--erase-all", hex(esp_image.FLASH_OFFSET), str(options.image)]
     if subprocess.run(command).returncode:
         raise common.Failed("esptool could not do it, see above", _TROUBLE.format(port=port))
-    print("written and verified. Next: make config, then make deploy")
+    print("written and verified. Next: realer config, then realer deploy")
     return 0
 
 

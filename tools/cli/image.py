@@ -1,9 +1,9 @@
-"""`python -m tools image --idf DIR --micropython DIR`: build a MicroPython image with a ROM partition.
+"""`realer image --idf DIR --micropython DIR`: build a MicroPython image with a ROM partition.
 
 Deploys and updates put the firmware there, from where it runs in place (docs/decisions/0020); no image that is
 published for the ESP32 has one. The image is that of the board named, with another partition table and MICROPY_VFS_ROM:
 the board's definition is copied and both are appended. Both source trees are looked at before an hour is spent, and
-what comes out is checked as `make flash` checks it. No sources are fetched: which to trust is the builder's choice.
+what comes out is checked as `realer flash` checks it. No sources are fetched: which to trust is the builder's choice.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ _ELSEWHERE = ("BOARD_DIR", "BOARD_VARIANT", "BUILD", "CMAKE_ARGS", "FROZEN_MANIF
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools image",
-        description="Build a MicroPython image with a ROM partition, where `make deploy` then puts the firmware.",
+        prog="realer image",
+        description="Build a MicroPython image with a ROM partition, where `realer deploy` then puts the firmware.",
     )
     parser.add_argument("--idf", type=Path, help="ESP-IDF, installed (default: $IDF_PATH)")
     parser.add_argument("--micropython", type=Path, help="MicroPython's sources, 1.25 or newer")
@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     image = _checked(made)
     shutil.copyfile(made, options.out)
     print(f"written: {options.out}, MicroPython {image.version}, ROM partition of {image.rom >> 10} KB.")
-    print(f"Next: make flash IMAGE={options.out}, then make deploy")
+    print(f"Next: realer flash {options.out}, then realer deploy")
     return 0
 
 
@@ -133,7 +133,7 @@ def _checked(made: Path) -> esp_image.Image:
         raise common.Failed(f"{made}: {error}") from None
     if image.rom != rom_plan.ROM_BYTES or _INSIDE not in image.data:
         raise common.Failed(
-            f"{made}: there is no ROM partition in it", f"Remove {made.parent}, then try again: make image"
+            f"{made}: there is no ROM partition in it", f"Remove {made.parent}, then try again: realer image"
         )
     return image
 

@@ -1,4 +1,4 @@
-"""`python -m tools monitor [--port PORT]`: what the board says, as it says it, until Ctrl-C.
+"""`realer monitor [--port PORT]`: what the board says, as it says it, until Ctrl-C.
 
 Only listens: the program on the board is not interrupted, and Ctrl-C stays on this side of the cable.
 """
@@ -14,7 +14,7 @@ from tools.serial import board_log, ports
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools monitor",
+        prog="realer monitor",
         description="Show the board's log until Ctrl-C. The board is not disturbed.",
     )
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")

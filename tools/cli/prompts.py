@@ -1,4 +1,4 @@
-"""How `make config` asks: questions at the terminal, answers that can be taken back and that outlive Ctrl-C.
+"""How `realer config` asks: questions at the terminal, answers that can be taken back and that outlive Ctrl-C.
 
 A run of the questions is made of answers that were given already and of questions that are put to the person. To take
 one back means to forget it and to run again; to go on after Ctrl-C means to run with the answers of before.

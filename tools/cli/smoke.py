@@ -1,4 +1,4 @@
-"""`python -m tools smoke`: the demo's scenario without a person, ending with one JSON line of facts.
+"""`realer smoke`: the demo's scenario without a person, ending with one JSON line of facts.
 
 Owns the steps and what each has to show. They are judged by what is physical (pins, temperatures) and by what the cloud
 stored, never by what the device says about itself; only `heap_used` comes from its log. Over MQTT other things end
@@ -206,7 +206,7 @@ async def scenario(fixture: SystemFixture, tell: Callable[[str], None] = lambda 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools smoke", description="The demo's scenario, played by itself."
+        prog="realer smoke", description="The demo's scenario, played by itself."
     )
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"

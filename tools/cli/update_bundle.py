@@ -1,4 +1,4 @@
-"""`python -m tools bundle NUMBER --out FOLDER`: this firmware as a bundle for updates over the air.
+"""`realer bundle NUMBER --out FOLDER`: this firmware as a bundle for updates over the air.
 
 Owns the bundle's form, which `firmware/update.py` describes, and its signature with the key that the devices' own
 configuration holds as `update.key`; `--new-key` draws one. FOLDER is then served by any HTTPS server, or by `--serve`.
@@ -60,7 +60,7 @@ def version_of(tree: Path) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools bundle",
+        prog="realer bundle",
         description="Build a signed bundle for updates over the air. A device takes it when its update command is set"
         " to NUMBER.",
     )
@@ -82,10 +82,10 @@ def main(argv: list[str] | None = None) -> int:
         return _write_key(options.config)
     if options.serve:
         if options.out is None:
-            parser.error("FOLDER is missing, as in: make bundle OUT=served/firmware ARGS=--serve")
+            parser.error("FOLDER is missing, as in: realer bundle --out served/firmware --serve")
         return _serve(options.out, options.listen, options.certificate)
     if options.number is None or options.out is None:
-        parser.error("NUMBER or FOLDER is missing, as in: make bundle NUMBER=7 OUT=served/firmware")
+        parser.error("NUMBER or FOLDER is missing, as in: realer bundle 7 --out served/firmware")
     folder = options.out / str(options.number)
     if not 0 < options.number < 1_000_000:
         raise common.Failed("NUMBER has to be 1..999999")
@@ -117,9 +117,9 @@ def _write_key(config: Path) -> int:
     try:
         draft = check_config.load(config)
     except check_config.UnreadableError as error:
-        raise common.Failed(str(error), "Write one with make config.") from None
+        raise common.Failed(str(error), "Write one with realer config.") from None
     if not isinstance(draft, dict) or not isinstance(draft.get("update") or {}, dict):
-        raise common.Failed(f"{config} is no configuration", f"See python -m tools check_config {config}")
+        raise common.Failed(f"{config} is no configuration", f"See realer check_config {config}")
     update = draft["update"] = draft.get("update") or {}
     if update.get("key"):
         do = "A device takes only what its own key has signed. For a new one remove it there, and deploy afterwards."
@@ -127,7 +127,7 @@ def _write_key(config: Path) -> int:
     update["key"] = new_key()
     write_private(config, json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
     print(
-        f"written: update.key in {config} (only you can read it). Next: make deploy, so that the board has it too"
+        f"written: update.key in {config} (only you can read it). Next: realer deploy, so that the board has it too"
     )
     for name in ("pin_port", "url"):
         if name not in update:
@@ -138,7 +138,7 @@ def _write_key(config: Path) -> int:
 def _serve(folder: Path, port: int, certificate: Path | None) -> int:
     if not folder.is_dir():
         raise common.Failed(
-            f"{folder} is not there", "Make a bundle first: make bundle NUMBER=7 OUT=served/firmware"
+            f"{folder} is not there", "Make a bundle first: realer bundle 7 --out served/firmware"
         )
     try:
         if certificate is None:
@@ -186,9 +186,7 @@ def _key(config: Path) -> bytes:
     try:
         key = json.loads(config.read_text())["update"]["key"].encode()
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise common.Failed(
-            f"{config} has no update.key", "Draw one: python -m tools bundle --new-key"
-        ) from None
+        raise common.Failed(f"{config} has no update.key", "Draw one: realer bundle --new-key") from None
     if len(key) not in KEY_BYTES:
         raise common.Failed("update.key has to have 16 to 64 characters")
     return key

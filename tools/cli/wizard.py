@@ -1,4 +1,4 @@
-"""The questions of `make config`: from nothing, or from a configuration, to one that the device's own check accepts.
+"""The questions of `realer config`: from nothing, or from a configuration, to one that the device's own check accepts.
 
 Owns: what is asked, in which order, with which explanation. What a key may hold is not known here: keys, defaults and
 alternatives are read from the device's rules, and every answer is put to the device's own check at once, also for what
@@ -314,7 +314,7 @@ class Wizard:
             cloud["ca_files"] = [file.relative_to(self._folder).as_posix()]
             self._say(f"{root.name}, {root.key}: {file}")
             return
-        self._say("Then name the file, in DER form, beside the configuration; `python -m tools ca` makes it.")
+        self._say("Then name the file, in DER form, beside the configuration; `realer ca` makes it.")
         line = next(line for line in check_config.device().rules("cloud") if line.startswith("ca_files "))
         cloud.setdefault("ca_files", ["certs/ca.der"])
         cloud["ca_files"] = self._value(line, cloud, "cloud.ca_files")

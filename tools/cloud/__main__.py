@@ -1,4 +1,4 @@
-"""Play cloud: `python -m tools cloud serve`, and from another terminal `python -m tools cloud set 6 1`.
+"""Play cloud: `realer cloud serve`, and from another terminal `realer cloud set 6 1`.
 
 Exit status: 0 done, 1 refused (the message says why), 2 wrong usage, 3 no cloud is running here.
 """
@@ -31,7 +31,7 @@ from tools.env.mosquitto import MosquittoError
 from tools.serial import ports
 
 _BUNDLES = "https://api.realer.test:8443"
-"""Where its device looks for bundles: python -m tools bundle --serve --listen 8443 --out FOLDER."""
+"""Where its device looks for bundles: realer bundle --serve --listen 8443 --out FOLDER."""
 _SWITCH = {"on": True, "off": False}
 
 
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         result = admin_client.call(verb, file, **{k: v for k, v in arguments.items() if v is not None})
     except admin_client.NoCloud:
         print(
-            "no cloud is running here; start one with make demo, or python -m tools cloud serve",
+            "no cloud is running here; start one with realer demo, or realer cloud serve",
             file=sys.stderr,
         )
         return 3
@@ -127,7 +127,7 @@ def _configuration(folder: Path, config: dict[str, Any], root: bytes) -> Path:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools cloud",
+        prog="realer cloud",
         description="The simulated Realer cloud: run one, or play with the one that runs here, such as the demo's.",
         epilog="Exit status: 0 done, 1 refused, 2 wrong usage, 3 no cloud is running here.",
     )

@@ -1,6 +1,6 @@
 """What is around a device, simulated: cloud over HTTPS, DNS, SNTP, the owner's side, a real MQTT broker, Thinger.io.
 
-Owns the composition and the connection file that lets `python -m tools cloud` find a running one. Refuses to know the
+Owns the composition and the connection file that lets `realer cloud` find a running one. Refuses to know the
 device: it only offers addresses.
 """
 

@@ -1,4 +1,4 @@
-"""`python -m tools doctor [--port PORT]`: a checklist on the board, made with the libraries of its own image.
+"""`realer doctor [--port PORT]`: a checklist on the board, made with the libraries of its own image.
 
 Owns: reaching the board (the real mpremote), colours, and the exit status: 0 no problem, 1 problems or no board. The
 firmware is stopped, outputs safe, and started again afterwards. The checks are those of `board.py`, `wifi.py` and
@@ -20,7 +20,7 @@ _CHECKS = [Path(__file__).with_name(name) for name in ("board_check.py", "wifi_c
 _SILENCE_S = 120  # no single check takes as long
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _UNREACHABLE = """\
-Is it plugged in, and does nothing else watch the port? Has it MicroPython (make flash)? Reset it and try again."""
+Is it plugged in, and does nothing else watch the port? Has it MicroPython (realer flash)? Reset it and try again."""
 
 
 class _Lines:
@@ -39,7 +39,7 @@ class _Lines:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools doctor",
+        prog="realer doctor",
         description="Check network, time, certificates and pins, on the board itself. The firmware is restarted.",
     )
     parser.add_argument(

@@ -29,15 +29,15 @@ def config():
             found = json.loads(file.read().lstrip("\ufeff"))
         if isinstance(found, dict):
             return found
-        say("problem", "config", "config.json is no object", "make config, then make deploy")
+        say("problem", "config", "config.json is no object", "realer config, then realer deploy")
     except OSError:
-        say("problem", "config", "there is no config.json on the board", "make config, then make deploy")
+        say("problem", "config", "there is no config.json on the board", "realer config, then realer deploy")
     except ValueError:
         say(
             "problem",
             "config",
             "config.json is no JSON",
-            "python -m tools check_config config.json, then make deploy",
+            "realer check_config config.json, then realer deploy",
         )
     return None
 
@@ -46,7 +46,7 @@ def board():
     version = sys.implementation[1][:3]
     good = version >= (1, 24, 0)
     text = "MicroPython %d.%d.%d" % version
-    say("ok" if good else "problem", "board", text, "" if good else "make flash with 1.24 or newer")
+    say("ok" if good else "problem", "board", text, "" if good else "realer flash with 1.24 or newer")
     gc.collect()
     free = gc.mem_free()
     good = free > 60000
@@ -116,7 +116,7 @@ def pins(found):
             try:
                 check(row)
             except (OSError, ValueError, TypeError, KeyError, ZeroDivisionError) as error:
-                do = "python -m tools check_config config.json"
+                do = "realer check_config config.json"
                 say("problem", "GPIO %s" % row.get("gpio"), "%s: %s" % (row.get("name"), error), do)
 
 

@@ -17,7 +17,7 @@ _TO_1970 = 2208988800  # from 1900, where NTP begins to count
 _1970_TO_2000 = 946684800
 _2024 = 1704067200
 _WORDS = (
-    ("signed by", "the chain ends in none of cloud.ca_files", "make ca HOST=%s, make config, make deploy"),
+    ("signed by", "the chain ends in none of cloud.ca_files", "realer ca %s, realer config, realer deploy"),
     (
         "match",
         "the certificate is for another name than %s",
@@ -138,11 +138,9 @@ def server(host, port, names, what):
             with open(name, "rb") as file:
                 context.load_verify_locations(cadata=file.read())
         except OSError:
-            say("problem", what, "%s is not on the board" % name, "make deploy")
+            say("problem", what, "%s is not on the board" % name, "realer deploy")
         except ValueError:
-            say(
-                "problem", what, "%s is no DER certificate" % name, "make ca HOST=%s, then make deploy" % host
-            )
+            say("problem", what, "%s is no DER certificate" % name, "realer ca %s, then realer deploy" % host)
     error = handshake(context, host, address)
     if error is not None:
         return judged(host, error, what)

@@ -31,7 +31,7 @@ def wifi(wanted):
         try:
             bssid, fixed = access_point(entry), address(entry)
         except (ValueError, TypeError, AttributeError) as error:
-            say("problem", "wifi", "%s: %s" % (name, error), "make config, then make deploy")
+            say("problem", "wifi", "%s: %s" % (name, error), "realer config, then realer deploy")
             bssid = fixed = None
         if station.isconnected():
             return joined(station, dns, fixed)

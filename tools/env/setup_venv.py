@@ -1,7 +1,7 @@
 """Make the virtual environment the other tools run in, from nothing but Python itself.
 
-Owns: the check that this machine's Python will do, and installing the pinned packages of `pyproject.toml`: those of the
-group `dev`, or with `--group` those of another one beside them.
+Owns: the check that this machine's Python will do, and installing what `pyproject.toml` pins: the command `realer` with
+its packages and those of the group `dev`, or with `--group` those of another one beside them.
 Run by `make setup` with the system's own Python: standard library only, and nothing newer than Python 3.6 before
 the version check has spoken.
 """
@@ -70,7 +70,9 @@ def main() -> None:
         print("setup: making %s" % args.venv.name, flush=True)
         quiet(sys.executable, "-m", "venv", "--clear", str(args.venv))
     packages = pinned(ROOT / "pyproject.toml", args.group)
-    print("setup: installing %d pinned packages" % len(packages), flush=True)
+    if args.group == "dev":
+        packages += ["--editable", str(ROOT)]
+    print("setup: installing the pinned packages of %s" % args.group, flush=True)
     quiet(str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages)
 
 

@@ -19,8 +19,8 @@ _START = re.compile(
 _CONFIG = re.compile(r"config has \d+ errors|no \S+ on this device|\S+ is not JSON|cloud\.ca_files: ")
 _CHIP = ("Guru Meditation Error", "abort() was called", "FATAL: ", "Fatal Python error")
 _TRACEBACK = "Traceback (most recent call last):"
-_LOOK = "The lines above say what happened; `make monitor` shows how it goes on."
-_WIFI = "Check wifi.networks, and whether the access point offers 2.4 GHz; the board tries on. `make doctor` asks it."
+_LOOK = "The lines above say what happened; `realer monitor` shows how it goes on."
+_WIFI = "Check wifi.networks, and whether the access point offers 2.4 GHz; the board tries on. `realer doctor` asks it."
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Start:
             return Outcome(
                 "nothing",
                 f"nothing heard from the board in {seconds:.0f} s",
-                "Is it still plugged in? Press its reset button, and look with make monitor.",
+                "Is it still plugged in? Press its reset button, and look with realer monitor.",
             )
         if self._starts > 1:
             return Outcome("restarts", f"the board started {self._starts} times in {seconds:.0f} s", _LOOK)
@@ -115,7 +115,7 @@ class Start:
             return Outcome("online", f"online: firmware {self._version} in slot {self._running}")
         if _CONFIG.match(text):
             why = "; ".join(self._wrong) or text
-            do = "Mend it (make check_config explains) and deploy again. Outputs are safe; a setup portal may be open."
+            do = "Mend it (see realer check_config) and deploy again. Outputs are safe; a setup portal may be open."
             return Outcome("configuration", f"the configuration cannot be used: {why}", do)
         if head == "refused":
             return Outcome("refused", f"the cloud refused: {rest}", "Mend what it names; the board tries on.")
@@ -145,7 +145,7 @@ class Start:
             return Outcome(
                 "link",
                 f"the cloud is not reached: {rest}",
-                "`make doctor` asks the board about network and certificates.",
+                "`realer doctor` asks the board about network and certificates.",
             )
         if head[:5] == "loop ":
             return Outcome("loop", text, _LOOK)

@@ -19,10 +19,10 @@ from serial.tools.list_ports_common import ListPortInfo
 from tools.common import Failed
 
 Lister = Callable[[], Iterable[ListPortInfo]]
-BUSY = "Close it (make monitor, make deploy, a terminal program), and try again."
+BUSY = "Close it (realer monitor, realer deploy, a terminal program), and try again."
 _PLUG = "Plug it in with a cable that carries data (some only charge); an old CP210x or CH340 may need its driver."
 _GROUP = "Add yourself to its group: ls -l {name} tells it; sudo usermod -aG GROUP $USER, then log in again."
-_START = "Start the virtual board (make demo, make board): it prints the address of its port, another one each time."
+_START = "Start the virtual board (realer demo, realer board): it prints the address of its port, each time another."
 _LOOK_S = 0.1
 
 

@@ -27,11 +27,11 @@ BROKEN = (TransportError, OSError, struct.error)
 _STOP_S = 20  # an orderly end takes the firmware a few seconds
 _PATIENCE_S = 60
 _MUTE = """\
-Has it MicroPython (make flash)? Is it the right port, and does the cable carry data (some only charge)? Press the
+Has it MicroPython (realer flash)? Is it the right port, and does the cable carry data (some only charge)? Press the
 board's reset button and try again."""
 _TALKS = """\
-make monitor shows what it says. If that is no MicroPython, put one on it: make flash. If it is, press the board's reset
-button and try again."""
+realer monitor shows what it says. If that is no MicroPython, put one on it: realer flash. If it is, press the board's
+reset button and try again."""
 _CABLE = "Plug it in, press its reset button, and run this again."
 _RUNS = "The board was started again."
 _STANDS = "Its firmware is stopped, outputs safe: press the board's reset button."

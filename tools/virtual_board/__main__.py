@@ -1,4 +1,4 @@
-"""`python -m tools board --config FILE`: run the device tree of this repository on a virtual board, in the terminal.
+"""`realer board --config FILE`: run the device tree of this repository on a virtual board, in the terminal.
 
 Owns: the command line and the keys. The physical plant is wired the way the configuration describes it.
 """
@@ -44,7 +44,7 @@ _HTTP = 80
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools board", description="A virtual ESP32 board.")
+    parser = argparse.ArgumentParser(prog="realer board", description="A virtual ESP32 board.")
     parser.add_argument("--config", type=Path, required=True, help="the device's config.json")
     parser.add_argument(
         "--blank",
@@ -77,15 +77,15 @@ def main(argv: list[str] | None = None) -> int:
             )
             asyncio.run(_play(board, options.console))
     except check_config.UnreadableError as error:
-        raise common.Failed(str(error), "Write one with make config.") from None
+        raise common.Failed(str(error), "Write one with realer config.") from None
     except interpreter.InterpreterError as error:
         raise common.Failed(str(error)) from None
     except FileNotFoundError as error:
         raise common.Failed(
-            f"{error.filename}: {error.strerror}", "Fetch a certificate with make ca."
+            f"{error.filename}: {error.strerror}", "Fetch a certificate with realer ca."
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        do = f"See python -m tools check_config {options.config}"
+        do = f"See realer check_config {options.config}"
         raise common.Failed(f"{options.config} describes no board: {error!r}", do) from None
     return 0
 

@@ -12,11 +12,11 @@ a plain ESP32 has no more memory than this board: take cloud.transport https or 
   give the board more with --heap 4m"""
 _LINES = {
     "no time: ": "without the time no certificate can be judged: let time.servers name one that this machine reaches. "
-    "python -m tools cloud serve has one, and writes a configuration that names it",
+    "realer cloud serve has one, and writes a configuration that names it",
     "link failed: dns: ": "the names of the simulated cloud are known to its own name server only, the wifi.dns of "
-    "the configuration that python -m tools cloud serve writes",
+    "the configuration that realer cloud serve writes",
     "connect: ECONNREFUSED": "nobody listens there: is the simulated cloud still running? A new one has other ports, "
-    "and writes another configuration; make deploy brings that to the board",
+    "and writes another configuration; realer deploy brings that to the board",
 }
 """Part of a line of the log -> what helps."""
 

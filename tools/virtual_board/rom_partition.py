@@ -29,7 +29,7 @@ _ERASED = b"\xff"
 
 
 def erased(path: Path, size: int = rom_plan.ROM_BYTES) -> Path:
-    """A partition as a chip comes out of `make flash`; by default as large as `make image` makes it."""
+    """A partition as a chip comes out of `realer flash`; by default as large as `realer image` makes it."""
     path.write_bytes(_ERASED * size)
     return path
 
@@ -64,7 +64,7 @@ def _code(name: str, text: bytes) -> bytes:
 @functools.cache
 def built_in() -> tempfile.TemporaryDirectory[str]:
     """The built-in modules, one by one and as IMAGE, for as long as this process lives; and in NAMES, a line of JSON
-    each, the names of the firmware that `make image` builds in."""
+    each, the names of the firmware that `realer image` builds in."""
     folder = tempfile.TemporaryDirectory(prefix="board-rom-")
     modules = {name: compiled(path) for name, path in stock.modules().items()}
     modules |= {path.name: compiled(path) for path in SHIMS.glob("*.py")}

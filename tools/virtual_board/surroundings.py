@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
-from tools.repository import ROOT
+from tools.repository import import_device_code
 
-# The engines of lib take const() from MicroPython's own module.
-_SHIM = types.ModuleType("micropython")
-_SHIM.const = lambda value: value  # type: ignore[attr-defined]
-sys.modules.setdefault("micropython", _SHIM)
-sys.path.append(str(ROOT / "lib"))
+import_device_code()
+
 from dnsstub import resolver as dns  # noqa: E402
 from sntp import client as sntp  # noqa: E402
 
