@@ -38,7 +38,7 @@ def start(config, board, log, store, boots):
     if wifi:
         wifi.joining = Unit(wifi_joining, clock.sleep_ms)
     net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC, board)
-    device = build(config, board, wifi, clock, board.random32, log.say, store, net, boots)
+    device = build(config, board, wifi, clock, board.random32, log.log, store, net, boots)
     device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)
     log.hidden += device.link.masked()
     if config["portal"]:
@@ -87,7 +87,7 @@ def _forget_parts(*parts):
         type(part).__init__ = None
 
 
-def build(config, board, wifi, clock, rng, say, store, net, boots):
+def build(config, board, wifi, clock, rng, log, store, net, boots):
     """The Device of a normalized `config`. `board`: see drivers.board; `wifi`: its radio or None; `net`: an object with
     `dialer` and `ask_time()`; `boots`: the boot count."""
     cloud = config["cloud"]
@@ -97,19 +97,19 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     cloud["ports"] = [item["pin_port"] for item in config["outputs"] + config["sensors"]]
     if update:
         cloud["ports"].append(update["pin_port"])
-    controller = _controller(config, board, store, clock.ms(), say, Outbox(boots, rng(), clock.ms()))
-    network = NetworkLoop(clock, rng, say, wifi, known_networks(config), net, board)
+    controller = _controller(config, board, store, clock.ms(), log, Outbox(boots, rng(), clock.ms()))
+    network = NetworkLoop(clock, rng, log, wifi, known_networks(config), net, board)
     network.controller, network.climbing = controller, listening
-    link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, say)
-    persistence = _persistence(clock, say, controller, link.lease, store.folder)
+    link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, log)
+    persistence = _persistence(clock, log, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, persistence.utc)
     session = CloudLoop(
-        clock, rng, say, link, controller, network, cloud["probe_s"] * 1000, Unit(adopting, clock.sleep_ms)
+        clock, rng, log, link, controller, network, cloud["probe_s"] * 1000, Unit(adopting, clock.sleep_ms)
     )
     device = Device(network, link, session, controller)
-    control, sampling = _loops(config, board, clock, say, controller, link.lease, device.state)
+    control, sampling = _loops(config, board, clock, log, controller, link.lease, device.state)
     watchdog = config["watchdog_s"] and board.watchdog(config["watchdog_s"] * 1000)
-    device.supervisor = Supervisor(clock, rng, say, board, watchdog, store, controller)
+    device.supervisor = Supervisor(clock, rng, log, board, watchdog, store, controller)
     add = device.supervisor.add
     add("control", control, 2000)
     add("sampling", sampling, 30000)
@@ -125,12 +125,12 @@ def build(config, board, wifi, clock, rng, say, store, net, boots):
     return device
 
 
-def _loops(config, board, clock, say, controller, lease, state):
+def _loops(config, board, clock, log, controller, lease, state):
     led = config["led"] and board.led(config["led"]["gpio"], config["led"]["active"] == "high")
     control = ControlLoop(clock, board, controller, lease, config["buttons"], led, state)
     sensors = config["sensors"]
     sampling = SamplingLoop(
-        clock, say, controller, list(zip(sensors, [board.adc(s["gpio"]) for s in sensors]))
+        clock, log, controller, list(zip(sensors, [board.adc(s["gpio"]) for s in sensors]))
     )
     _shrink(sensors)
     return control, sampling
@@ -142,8 +142,8 @@ async def local(config, board, log):
     clock = log.clock
     now = clock.ms()
     config["update"] = None
-    controller = _controller(config, board, None, now, log.say, Outbox(0, 0, now))
-    loops = _loops(config, board, clock, log.say, controller, Lease(now), _safe)
+    controller = _controller(config, board, None, now, log.log, Outbox(0, 0, now))
+    loops = _loops(config, board, clock, log.log, controller, Lease(now), _safe)
     try:
         await until_first_fails(*[loop.run(_safe) for loop in loops])
     finally:
@@ -155,7 +155,7 @@ def _safe():
     return "safe"
 
 
-def _controller(config, board, store, now, say, outbox):
+def _controller(config, board, store, now, log, outbox):
     """Outputs are built at the plain safe level; those of an interlock group, or with a least time off, off unless they
     are on already."""
     outputs = []
@@ -164,17 +164,17 @@ def _controller(config, board, store, now, say, outbox):
         on = "on" in (cfg["safe"], cfg["boot"] if cfg["safe"] == "hold" else "")
         on = on and "on" in (cfg["boot"], "" if cfg["interlock"] or cfg["min_off_s"] else "on")
         relays.drivers.append(board.output(cfg["gpio"], cfg["active"] == "high", on))
-        outputs.append(_output(cfg, on, now, say))
+        outputs.append(_output(cfg, on, now, log))
     if config["update"]:
         from firmware.updater import release
 
         outputs.append(release(config["update"], store))
         relays.drivers += outputs[-1:]
     safety = Safety(config["safety"]["silence_s"], now)
-    return Controller(outputs, config["sensors"], outbox, safety, relays.drive, say)
+    return Controller(outputs, config["sensors"], outbox, safety, relays.drive, log)
 
 
-def _output(cfg, on, now, say):
+def _output(cfg, on, now, log):
     if "pulse_ms" in cfg:
         from firmware.core.output_special import PulseOutput
 
@@ -184,7 +184,7 @@ def _output(cfg, on, now, say):
     if "stall_s" in cfg:
         from firmware.core.output_special import StallOutput
 
-        return StallOutput(cfg, on, now, say)
+        return StallOutput(cfg, on, now, log)
     return Output(cfg, on, now)
 
 
@@ -204,10 +204,10 @@ def _shrink(sensors):
         sensor["conversion"] = known[known.index(conversion)]
 
 
-def _persistence(clock, say, controller, lease, folder):
+def _persistence(clock, log, controller, lease, folder):
     journal = Journal(folder + "events")
     slots = TwoSlots(folder + "state")
-    persistence = Persistence(clock, say, controller, lease, Unit(keeping, clock.sleep_ms), folder)
+    persistence = Persistence(clock, log, controller, lease, Unit(keeping, clock.sleep_ms), folder)
     restore(persistence, replay(journal), latest(slots))
     persistence.size, persistence.generation = journal.size, slots.generation
     return persistence

@@ -66,7 +66,7 @@ def run(sink):
     try:
         device = _started(board, log, store)
     except ConfigError as e:
-        log.say("error", str(e))
+        log.log("error", str(e))
         from firmware.safe_mode import show_config_error
 
         return asyncio.run(show_config_error(board, log, store, e.left))

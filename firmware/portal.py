@@ -61,7 +61,7 @@ class PortalLoop:
 
         free = supervisor.board.heap()[1]
         if free < _ROOM:
-            return self.log.say("error", "portal: %d bytes of memory free, %d are needed" % (free, _ROOM))
+            return self.log.log("error", "portal: %d bytes of memory free, %d are needed" % (free, _ROOM))
         from firmware.portal_site import sought
 
         parts = self.settings, self.log, supervisor.rng, supervisor.store, self.access_point
@@ -85,7 +85,7 @@ async def visit(settings, log, rng, store, access_point, alone, goes_on, why="",
         site.look(scan)
         point.start(settings["password"].reveal())
         await point.listen(site.serve)
-        log.say("warning", "portal: open for %d min at %s" % (settings["minutes"], point.ssid))
+        log.log("warning", "portal: open for %d min at %s" % (settings["minutes"], point.ssid))
         while goes_on(point) and not site.saved and not end.passed(clock.ms()):
             point.step(site.name)
             await clock.sleep_ms(_STEP_MS)
@@ -93,9 +93,9 @@ async def visit(settings, log, rng, store, access_point, alone, goes_on, why="",
         if saved:
             await clock.sleep_ms(_LAST_WORDS_MS)
     except (DriverError, MemoryError) as e:
-        log.say("error", "portal: %s" % e)
+        log.log("error", "portal: %s" % e)
     finally:
         if point:
             point.stop()
-    log.say("info", "portal: closed" + (", restarting" if saved else ""))
+    log.log("info", "portal: closed" + (", restarting" if saved else ""))
     return saved

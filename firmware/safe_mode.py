@@ -19,7 +19,7 @@ _BLINK_MS = const(50)
 async def run_safe_mode(board, log, store, record, local):
     """Safe mode: ten minutes for a person at the REPL, then one more try, because nobody may be near. `local()`: what
     works meanwhile without network and cloud; awaitable, and as it may be what died, not relied on."""
-    log.say("error", "safe mode: the last boots died early. Ctrl-C for the REPL; next try in 10 minutes")
+    log.log("error", "safe mode: the last boots died early. Ctrl-C for the REPL; next try in 10 minutes")
     clock = log.clock
     end = Timer(clock.ms(), _SIT_OUT_MS)
     try:
@@ -29,7 +29,7 @@ async def run_safe_mode(board, log, store, record, local):
     except asyncio.TimeoutError:
         pass
     except Exception as e:
-        log.say("error", "safe mode: no buttons: %r" % e)
+        log.log("error", "safe mode: no buttons: %r" % e)
     await clock.sleep_ms(end.left_ms(clock.ms()))
     record["early"] -= 2
     store.save(BOOT_RECORD, record)

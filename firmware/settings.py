@@ -16,7 +16,7 @@ def checked(raw, problems, log):
     problems += more
     wrong = 0
     for problem in problems:
-        log.say(problem[0], render(problem))
+        log.log(problem[0], render(problem))
         wrong += problem[0] == "error"
     if wrong:
         error = ConfigError("config has %d errors; outputs stay safe until they are mended" % wrong)

@@ -19,7 +19,7 @@ def start(board, log, store):
     if "failed" in slot:
         where += ", as %s failed" % slot["failed"]
     facts = VERSION, where, record.get("boots", 0), board.reset_cause()
-    log.say("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
+    log.log("info", "firmware %s in slot %s, boot %d, reset cause: %s" % facts)
     if record.get("safe_mode"):
         from firmware.safe_mode import run_safe_mode
 

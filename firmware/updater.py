@@ -55,9 +55,9 @@ class UpdateLoop:
             proof = (proof or Timer(now, prove_ms)) if online else None
             if proof and proof.passed(now) and supervisor.store.trust(True):
                 self.on_trial = False
-                supervisor.say("info", "update: this copy has proved itself")
+                supervisor.log("info", "update: this copy has proved itself")
             elif end.passed(now):
-                supervisor.say("error", "update: not online in time, back to the copy before")
+                supervisor.log("error", "update: not online in time, back to the copy before")
                 await self.restart()
 
     async def look(self, beat):
@@ -83,13 +83,13 @@ class UpdateLoop:
         number = int(release.target)
         begun = self.asked[1] + 1 if self.asked and self.asked[0] == number else 1
         if begun > _MOST_STARTS:
-            supervisor.say("error", "update: bundle %d was begun %d times, given up" % (number, begun - 1))
+            supervisor.log("error", "update: bundle %d was begun %d times, given up" % (number, begun - 1))
             release.why = "begun too often"
             release.demand(None)
             return self.remember(None)
         self.remember([number, begun])
         backoff = Backoff(10000, 300000)
-        supervisor.say("info", "update: fetching bundle %d" % number)
+        supervisor.log("info", "update: fetching bundle %d" % number)
         while release.target == number:
             link = self.device.link
             unit = Unit(_fetch, supervisor.clock.sleep_ms)
@@ -97,7 +97,7 @@ class UpdateLoop:
                 if link.exclusive():
                     await self.device.session.pause()
                 await unit.load()(number, self.settings, link, supervisor.store, beat)
-                supervisor.say("info", "update: bundle %d is complete, restarting" % number)
+                supervisor.log("info", "update: bundle %d is complete, restarting" % number)
                 unit.drop()  # giving the token back needs the memory
                 return await self.restart()
             except (LinkError, MemoryError) as e:  # the latter, too, may go better later
@@ -109,7 +109,7 @@ class UpdateLoop:
             finally:
                 unit.drop()
                 self.device.session.resume()
-            supervisor.say("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
+            supervisor.log("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
             if not wait:
                 release.demand(None)
                 self.remember(None)

@@ -57,7 +57,7 @@ def adopt(controller, catalog):
             _remember(controller.commands, report)
     for note in notes:
         if note not in controller.notes:
-            controller.say("warning", note)
+            controller.log("warning", note)
     controller.notes = notes
 
 

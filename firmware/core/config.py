@@ -47,7 +47,7 @@ class _Walk:
         self.failed = set()  # the parts of the file with errors
         self.seen = {}  # of `_flaws`
 
-    def say(self, level, path, found, allowed, kind=""):
+    def report(self, level, path, found, allowed, kind=""):
         """Keep a problem, in so few and short words that a garbled file does not fill the heap.
 
         `kind`: of the rule. What is inside of lists and objects is not shown, nor what stands where no text belongs
@@ -89,7 +89,7 @@ class _Walk:
         else:
             good = pick(kind, value)
         if good is None:
-            self.say("error", path, value, rule, "object" if key == "client_id" and kind else kind)
+            self.report("error", path, value, rule, "object" if key == "client_id" and kind else kind)
         return good
 
     def members(self, raw, name, path):
@@ -122,9 +122,9 @@ class _Walk:
         # A limit that is misspelt is no limit.
         level = "error" if name in ("outputs", "sensors", "buttons") else "warning"
         for key in raw:
-            self.say(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
+            self.report(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
         for level, key, allowed in list(_wifi_flaws(out, name)) + list(_flaws(out, name, path, self.seen)):
-            self.say(level, dot + key, out[key], allowed)
+            self.report(level, dot + key, out[key], allowed)
         if only:
             self.problems[first:] = only
         return out

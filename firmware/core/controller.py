@@ -1,7 +1,7 @@
 """The device's decisions in one place: outputs, commands, readings, safe state, reports.
 
 Pure: time, readings and lease come in with each call; what has to happen goes out through two functions given at
-construction, `drive(index, on)` (switch the relay, return nothing, raise DriverError) and `say(level, text)`.
+construction, `drive(index, on)` (switch the relay, return nothing, raise DriverError) and `log(level, text)`.
 It knows no cloud API, no pin and no loop.
 """
 
@@ -15,12 +15,12 @@ class Controller:
     """`outputs`: Output objects in the order of the config; `sensors`: normalized `sensors` items. `restart`: set to
     have the supervisor reset the chip in an orderly way."""
 
-    def __init__(self, outputs, sensors, outbox, safety, drive, say):
+    def __init__(self, outputs, sensors, outbox, safety, drive, log):
         self.outputs = outputs
         self.outbox = outbox
         self.safety = safety
         self.drive = drive
-        self.say = say
+        self.log = log
         self.readings = {}
         self.items = sensors
         self.commands = [CommandState(outbox, output) for output in outputs]
@@ -47,9 +47,9 @@ class Controller:
                 before = output.target
                 refusal = command.offer(desired, now, safe)
                 if refusal:
-                    self.log("warning", output, refusal)
+                    self.log_output("warning", output, refusal)
                 elif output.target != before:
-                    self.log("info", output, "cloud wants " + decimal(output.target))
+                    self.log_output("info", output, "cloud wants " + decimal(output.target))
 
     def reconcile(self, message_id):
         """The cloud holds something else under this identity: tell the present state again as a new event."""
@@ -64,7 +64,7 @@ class Controller:
         output = self.outputs[index]
         self.commands[index].supersede()
         output.demand(float(not output.on), True)
-        self.log("info", output, "switched by hand")
+        self.log_output("info", output, "switched by hand")
 
     def reading(self, index, value, now, utc):
         """A new value of sensor `index`, None when it is a fault."""
@@ -79,9 +79,9 @@ class Controller:
         if not self.safety.update(lease, now):
             return
         if not self.safety.safe:
-            self.say("info", "safe state left")
+            self.log("info", "safe state left")
             return
-        self.say("warning", "safe state entered: " + ", ".join(self.safety.reasons))
+        self.log("warning", "safe state entered: " + ", ".join(self.safety.reasons))
         for command in self.commands:
             command.lapse()
 
@@ -101,7 +101,7 @@ class Controller:
         before = output.why
         on = output.level(self.readings.get(cfg.get("sensor")), now, blocked)
         if output.why and output.why != before:
-            self.log("info", output, "held by " + output.why)
+            self.log_output("info", output, "held by " + output.why)
         try:
             # Every time, for only so is noticed what does not follow, or not any more.
             self.drive(index, on)
@@ -109,7 +109,7 @@ class Controller:
         except DriverError as e:
             if not output.fault:
                 output.fault = str(e)
-                self.log("error", output, output.fault)
+                self.log_output("error", output, output.fault)
             try:
                 # It must not come free later and pull, perhaps beside another one.
                 self.drive(index, False)
@@ -119,7 +119,7 @@ class Controller:
         if on != output.on:
             output.switched(on, now)
             self.outbox.changed = True  # what it holds is
-            self.log("info", output, "relay on" if on else "relay off")
+            self.log_output("info", output, "relay on" if on else "relay off")
 
     def excluded(self, output, group, now):
         """Whether another output of the group is on, or was just before; after a start nobody knows."""
@@ -146,5 +146,5 @@ class Controller:
                 except DriverError:
                     output.fault = "stuck"
 
-    def log(self, level, output, text):
-        self.say(level, "%s: %s" % (output.cfg["name"], text))
+    def log_output(self, level, output, text):
+        self.log(level, "%s: %s" % (output.cfg["name"], text))

@@ -18,11 +18,11 @@ class StallOutput(Output):
     """A regulator whose sensor may lie somewhere else, or whose heater may not heat: when the relay has been on for
     `stall_s` and the reading moved less than `stall_delta` meanwhile, it is `stalled`. By `stall_action` that is told,
     and ends when the reading moves; or the relay goes off as well until somebody asks anew, because a sensor that is
-    not where it should be says nothing. `say(level, text)`."""
+    not where it should be says nothing. `log(level, text)`."""
 
-    def __init__(self, cfg, on, now, say):
+    def __init__(self, cfg, on, now, log):
         super().__init__(cfg, on, now)
-        self.say = say
+        self.log = log
         self.mark = None  # the reading from which it has to move
         self.still = Timer(now, cfg["stall_s"] * 1000)
 
@@ -45,11 +45,11 @@ class StallOutput(Output):
             self.still.start = now
             if self.stalled and not off:
                 self.stalled = None
-                self.say("info", "%s: its sensor notices it again" % cfg["name"])
+                self.log("info", "%s: its sensor notices it again" % cfg["name"])
         elif not self.stalled and self.still.passed(now):
             self.stalled = "stalled"
             line = "%s: on for %d s, and its sensor hardly moved: is it where it should be, does the relay do anything?"
-            self.say("error", line % (cfg["name"], cfg["stall_s"]))
+            self.log("error", line % (cfg["name"], cfg["stall_s"]))
         if self.stalled and off:
             self.why = "stall_s"
             return False

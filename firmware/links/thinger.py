@@ -38,12 +38,12 @@ class Thinger:
     waits = 5000, 40000, 5000
     batch_size = 20
 
-    def __init__(self, cfg, net, clock, rng, say, controller):
+    def __init__(self, cfg, net, clock, rng, log, controller):
         self.cfg = cfg
         self.net = net
         self.clock = clock
         self.rng = rng
-        self.say = say
+        self.log = log
         self.controller = controller
         self.things = Resources(controller, VERSION)
         self.catalog = self.things.catalog
@@ -176,7 +176,7 @@ class Thinger:
         if not wrong and len(self.orders) >= _MOST:
             status, wrong = 503, "too many at once"
         if wrong:
-            self.say("warning", "%s: refused: %s" % (name, wrong))
+            self.log("warning", "%s: refused: %s" % (name, wrong))
             self.client.refuse(order.stream_id, status, wrong)
             self.client.changed(name, True)  # a dashboard shows what it asked for until it is told better
             return []
@@ -196,7 +196,7 @@ class Thinger:
                 self.client.changed(order.resource, True)
 
     async def restart(self, order):
-        self.say("warning", "restart asked for by the cloud")
+        self.log("warning", "restart asked for by the cloud")
         try:
             self.client.answer(order.stream_id)
             await self.client.settled()

@@ -34,7 +34,7 @@ async def keep(net, network, gateway, exchange=exchange):
             return
         wait = network.backoff.next_ms(net.rng())
         network.sync = Timer(net.clock.ms(), wait)
-        network.say("warning", "no time: %s; next try in %d s" % (e, wait // 1000))
+        network.log("warning", "no time: %s; next try in %d s" % (e, wait // 1000))
     else:
         if not gateway:
             put(net.clock, network, unix_s)
@@ -48,7 +48,7 @@ def put(clock, network, unix_s):
     network.board.rtc_set(unix_s)
     if abs(unix_s - (clock.utc() or 0)) > _JUMP_S:
         network.turns += 1
-        network.say("info", "clock set")
+        network.log("info", "clock set")
     clock.set_utc(unix_s)
 
 

@@ -26,11 +26,11 @@ class CloudLoop:
     """`network.ready()`: whether a connection may be tried; `probe_ms`: the first wait after the cloud said no;
     `adopting`: loads core.catalog.adopt."""
 
-    def __init__(self, clock, rng, say, link, controller, network, probe_ms, adopting):
+    def __init__(self, clock, rng, log, link, controller, network, probe_ms, adopting):
         self.adopting = adopting
         self.clock = clock
         self.rng = rng
-        self.say = say
+        self.log = log
         self.link = link
         self.controller = controller
         self.network = network
@@ -55,14 +55,14 @@ class CloudLoop:
                 await self.serve()
             except AuthError as e:
                 wait = max(self.refusals.next_ms(self.rng()), e.retry_after_s * 1000)
-                self.say("error", "refused: %s; next try in %d s" % (e, wait // 1000))
+                self.log("error", "refused: %s; next try in %d s" % (e, wait // 1000))
             except LinkError as e:
                 if self.online and self.since.passed(self.clock.ms()):  # it is nothing new any more
                     self.failures.reset()
                     self.network.net.lacked = 0
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
                 if not self.paused:
-                    self.say("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
+                    self.log("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
             finally:
                 self.online = False
                 self.link.close()
@@ -104,7 +104,7 @@ class CloudLoop:
         self.failures.failures = min(self.failures.failures, _FLAPS)
         self.since = Timer(self.clock.ms(), _STEADY_MS)
         self.online = True
-        self.say("info", "online")
+        self.log("info", "online")
         await until_first_fails(self.listen(), self.report())
 
     async def listen(self):

@@ -68,7 +68,7 @@ class Listening:
         """Log and do it. DriverError."""
         if not rung or (self.reset if rung == "reset" else not self.control):
             return
-        self.network.say("warning", "%s: %s" % (why, _WORDS[rung]))
+        self.network.log("warning", "%s: %s" % (why, _WORDS[rung]))
         if rung == "join":
             self.control.disconnect()
         elif rung == "radio":

@@ -24,7 +24,7 @@ class Log:
         self.level = "info"
         self.hidden = []
 
-    def say(self, level, text):
+    def log(self, level, text):
         """Log `text` at `level`: `2026-11-21T06:00:00Z W text`, or `+seconds` since the start without a clock."""
         if LEVELS.index(level) < LEVELS.index(self.level):
             return

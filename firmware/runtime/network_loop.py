@@ -21,10 +21,10 @@ class NetworkLoop:
     links.net; `board.rtc_set(unix_s)` keeps the time over resets. `turns`: counts what makes another try worthwhile. To
     be set: `controller`, for resets, and `climbing`, which imports the classes Listening and of that driver."""
 
-    def __init__(self, clock, rng, say, wifi, networks, net, board):
+    def __init__(self, clock, rng, log, wifi, networks, net, board):
         self.clock = clock
         self.rng = rng
-        self.say = say
+        self.log = log
         self.wifi = wifi
         self.networks = networks
         self.net = net
@@ -53,7 +53,7 @@ class NetworkLoop:
                 if short or (self.wifi and net.unheard >= _UNHEARD) or self.listening:
                     await self.listen()
             except DriverError as e:  # an ordinary reason to try again later
-                self.say("warning", str(e))
+                self.log("warning", str(e))
             now = self.clock.ms()
             stale = net.stale and self.sync.ms(now) > _AGAIN_MS
             if self.up and (stale or self.sync.passed(now)):
@@ -84,11 +84,11 @@ class NetworkLoop:
             self.up = up
             self.turns += up
             if not up:
-                self.say("info", "Wi-Fi: connection lost")
+                self.log("info", "Wi-Fi: connection lost")
         joining = self.joining
         if up:
             if joining:
-                self.say("info", "Wi-Fi: address %s" % joining.control.ip())
+                self.log("info", "Wi-Fi: address %s" % joining.control.ip())
                 self.joined = joining.policy.index
                 self.joining = None
                 wifi.joining.drop()
@@ -96,6 +96,6 @@ class NetworkLoop:
         if not joining:
             joining_class, control_class = wifi.joining.load()
             self.joining = joining = joining_class(
-                control_class(wifi, self.board), self.networks, self.say, now, self.joined
+                control_class(wifi, self.board), self.networks, self.log, now, self.joined
             )
         joining.step(up, self.rng(), now)

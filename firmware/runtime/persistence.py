@@ -22,9 +22,9 @@ class Persistence:
     latest time that was known for sure; `written`: checksum of what is in the slots; `size`, `generation`: of the
     journal and of the slots below `folder`, see lib's `journal.files`."""
 
-    def __init__(self, clock, say, controller, lease, unit, folder=""):
+    def __init__(self, clock, log, controller, lease, unit, folder=""):
         self.clock = clock
-        self.say = say
+        self.log = log
         self.controller = controller
         self.outbox = controller.outbox
         self.lease = lease
@@ -57,7 +57,7 @@ class Persistence:
         finally:
             self.unit.drop()
         if not good and not self.refused:
-            self.say("error", "flash refuses: events will not survive power cuts")
+            self.log("error", "flash refuses: events will not survive power cuts")
         self.refused = not good
 
     def holding(self):

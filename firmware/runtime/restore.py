@@ -33,7 +33,7 @@ def restore(persistence, payloads, record):
             pass
     outbox.keep = persistence.write
     if outbox.reports:
-        persistence.say("info", "%d events from before the start" % len(outbox))
+        persistence.log("info", "%d events from before the start" % len(outbox))
     try:
         persistence.written = binascii.crc32(record or b"")
         record = json.loads(record or b"{}")

@@ -18,9 +18,9 @@ class SamplingLoop:
     """`sensors`: list of (item, ADC driver) in the order of the config. An item has `name`, `period_s`, `samples`, and
     in `conversion` what `sensor_conversion.reading` takes."""
 
-    def __init__(self, clock, say, controller, sensors):
+    def __init__(self, clock, log, controller, sensors):
         self.clock = clock
-        self.say = say
+        self.log = log
         self.controller = controller
         self.sensors = sensors
         self.faults = [None] * len(sensors)
@@ -48,6 +48,6 @@ class SamplingLoop:
         except DriverError as e:
             fault = str(e)
         if (fault is None) != (self.faults[index] is None):
-            self.say("error" if fault else "info", "%s: %s" % (cfg["name"], fault or "recovered"))
+            self.log("error" if fault else "info", "%s: %s" % (cfg["name"], fault or "recovered"))
         self.faults[index] = fault
         self.controller.reading(index, value, self.clock.ms(), self.clock.utc())

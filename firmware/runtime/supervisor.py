@@ -21,10 +21,10 @@ class Supervisor:
     """`board`: for watchdog and reset; `watchdog`: its driver or None; `store.mark_good()`: see runtime.store;
     `controller`: for safe state."""
 
-    def __init__(self, clock, rng, say, board, watchdog, store, controller):
+    def __init__(self, clock, rng, log, board, watchdog, store, controller):
         self.clock = clock
         self.rng = rng
-        self.say = say
+        self.log = log
         self.board = board
         self.watchdog = watchdog
         self.store = store
@@ -50,11 +50,11 @@ class Supervisor:
                     tell = Timer(now, _TELL_MS)
                     outbox = self.controller.outbox
                     facts = self.board.heap() + (len(outbox), outbox.dropped)
-                    self.say("info", "heap %d used, %d free; outbox %d, dropped %d" % facts)
+                    self.log("info", "heap %d used, %d free; outbox %d, dropped %d" % facts)
                 if good.passed(now) and not marked:
                     marked = True
                     if not self.store.mark_good():
-                        self.say("error", "flash refuses")
+                        self.log("error", "flash refuses")
                 if self.controller.restart:
                     self.restart()
                 await self.clock.sleep_ms(_CHECK_MS)
@@ -76,7 +76,7 @@ class Supervisor:
         if silent != self.silent:
             self.silent = silent
             if silent:
-                self.say("error", "loop %s is silent, the watchdog starves" % silent)
+                self.log("error", "loop %s is silent, the watchdog starves" % silent)
         if self.watchdog and not silent:
             self.watchdog.feed()
 
@@ -97,7 +97,7 @@ class Supervisor:
                 except Exception as e:
                     wrong = repr(e)
                 safety.faults.add(name)
-                self.say("error", "loop %s died: %s" % (name, wrong))
+                self.log("error", "loop %s died: %s" % (name, wrong))
                 self.controller.force_safe()
                 if started.ms(self.clock.ms()) > _CALM_MS:
                     backoff.reset()

@@ -7,10 +7,10 @@ class WifiJoining:
     """`control`: a driver, see drivers.wifi_control; `networks`: see core.wifi_connect_policy; `index`: the one
     that was joined before, -1 for none."""
 
-    def __init__(self, control, networks, say, now, index):
+    def __init__(self, control, networks, log, now, index):
         self.control = control
         self.networks = networks
-        self.say = say
+        self.log = log
         self.started = False
         self.found = ()  # by the latest look around, for the setup portal
         self.policy = WifiConnectPolicy(networks, now, index)
@@ -34,7 +34,7 @@ class WifiJoining:
         elif action == "join":
             self.join(index)
         elif action:
-            self.say("warning", "Wi-Fi: %s" % control.status())
+            self.log("warning", "Wi-Fi: %s" % control.status())
             if action == "restart":
                 control.restart()
             else:
@@ -44,7 +44,7 @@ class WifiJoining:
         ssid, password, _, fixed = self.networks[index]
         bssid = self.policy.bssid(index)
         at = " at " + ":".join(["%02x" % byte for byte in bssid]) if bssid else ""
-        self.say("info", "Wi-Fi: joining %s%s" % (ssid, at))
+        self.log("info", "Wi-Fi: joining %s%s" % (ssid, at))
         if any([network[3] for network in self.networks]):
             self.control.address(fixed)
         self.control.connect(ssid, password.reveal(), bssid)

@@ -71,18 +71,18 @@ class Client:
 
     def answer(self, *args):
         """See Session.answer, and so on."""
-        self._tell(self.session.answer, *args)
+        self._queue(self.session.answer, *args)
 
     def refuse(self, *args):
-        self._tell(self.session.refuse, *args)
+        self._queue(self.session.refuse, *args)
 
     def changed(self, name, again=False):
-        self._tell(self.session.changed, name, self.clock.ms(), again)
+        self._queue(self.session.changed, name, self.clock.ms(), again)
 
     def mark(self):
         """Ask for the answer to a keep-alive, which says that the server has everything it was told before; its number,
         which `session.pongs` will have reached then."""
-        self._tell(self.session.ping, self.clock.ms())
+        self._queue(self.session.ping, self.clock.ms())
         return self.session.pings
 
     async def settled(self):
@@ -143,9 +143,9 @@ class Client:
             raise NetError("closed", "by the server")
         self.session.received(size)
 
-    def _tell(self, say, *args):
+    def _queue(self, add, *args):
         if not self.error:
-            say(*args)
+            add(*args)
             self.moved.set()
 
     async def until_moved(self):

@@ -20,7 +20,7 @@ GOOD = {
     "firmware/cloud/dialect.py": "import json\nfrom firmware.core.safety import Lease\n",
     "firmware/drivers/relay.py": "import machine\nfrom firmware.core import ticks\n",
     "firmware/links/https.py": "import asyncio\nimport http1.client\nfrom firmware.cloud import dialect\n",
-    "firmware/runtime/log.py": "import sys\ndef say(text):\n    print(text)\n",
+    "firmware/runtime/log.py": "import sys\ndef log(text):\n    print(text)\n",
     "firmware/runtime/supervisor.py": "def f(g):\n    try:\n        g()\n    except Exception:\n        pass\n",
     "lib/http1/parser.py": "import re, collections\nROW = collections.namedtuple('R', ())\nA = re.compile('a')\n",
     "lib/http1/client.py": "import asyncio\nfrom http1 import parser\nfrom netio.errors import NetError\n",

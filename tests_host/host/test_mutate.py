@@ -54,5 +54,5 @@ def test_a_survivor_is_shown_as_what_changed():
 
 
 def test_what_the_device_says_is_left_alone():
-    text = "a = 1 % 2\nself.say('info', a + 1)\nb = 'x %d' % (a +\n 2)\nc = 3\n"
+    text = "a = 1 % 2\nself.log('info', a + 1)\nb = 'x %d' % (a +\n 2)\nc = 3\n"
     assert list(mutate.sayings(text)) == [((2, 0), (2, 23)), ((3, 4), (4, 3))]

@@ -74,7 +74,7 @@ class Device:
         self.driven = [False, False]
         self.broken = []
         self.stuck = {}
-        self.log = []
+        self.lines = []
         self.clock = True
         self.lease = Lease(START)
         self.outbox = Outbox(1, 2, START)
@@ -83,12 +83,12 @@ class Device:
             Output(changed(PUMP, pump or {}), False, START),
             Output(changed(HEATER, heater or {}), False, START),
         ]
-        self.controller = Controller(outputs, [ROOM, LIGHT], self.outbox, self.safety, self.drive, self.say)
+        self.controller = Controller(outputs, [ROOM, LIGHT], self.outbox, self.safety, self.drive, self.log)
         self.second = 0
         if online:
             self.go_online()
             self.told()
-            self.log = []
+            self.lines = []
 
     def go_online(self):
         self.lease.grant(START, 100000, 0)
@@ -102,11 +102,11 @@ class Device:
             raise DriverError("GPIO 16 does not go " + ("on" if on else "off"))
         self.relays[index] = on
 
-    def say(self, level, text):
-        self.log.append((level, text))
+    def log(self, level, text):
+        self.lines.append((level, text))
 
     def levels(self):
-        return [level for level, _ in self.log]
+        return [level for level, _ in self.lines]
 
     def utc(self):
         return UTC + self.second if self.clock else None
@@ -141,7 +141,7 @@ def test_at_power_up_everything_is_safe_and_nothing_is_known():
     device.read(0, 20.0)
     device.tick(10)
     assert device.relays == [False, False]
-    assert len(device.outbox) == 0 and device.log == []
+    assert len(device.outbox) == 0 and device.lines == []
     device.controller.offer(wish(1, "1"), at(10))
     device.tick(1)
     assert device.relays == [False, False], "in safe state nobody listens"
@@ -154,7 +154,7 @@ def test_the_first_catalog_is_followed_by_the_present_state():
     device.lease.confirm()
     adopt(device.controller, CATALOG)
     device.tick()
-    assert len(device.log) == 1
+    assert len(device.lines) == 1
     assert device.told() == [("command", 1, "0.0", None, None)], "the heater has no setpoint yet"
     device.read(0, 20.0)
     device.read(1, None)
@@ -193,11 +193,11 @@ def test_the_same_catalog_again_says_and_tells_nothing():
     device = Device()
     device.offer(wish(1, "1"))
     device.told()
-    device.log = []
+    device.lines = []
     for _ in range(3):
         adopt(device.controller, Catalog([PUMP_ROW, HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
         device.tick(1)
-    assert device.relays == [True, False] and device.told() == [] and device.log == []
+    assert device.relays == [True, False] and device.told() == [] and device.lines == []
 
 
 def test_what_is_wrong_with_a_catalog_is_said_once():
@@ -205,11 +205,11 @@ def test_what_is_wrong_with_a_catalog_is_said_once():
     odd = Catalog([PUMP_ROW, Command(2, "motor", "9", None, None, None, None)], [ROOM_ROW])
     for _ in range(3):
         adopt(device.controller, odd)
-    assert device.levels() == ["warning"] * 3 and len(set(device.log)) == 3
+    assert device.levels() == ["warning"] * 3 and len(set(device.lines)) == 3
     adopt(device.controller, CATALOG)
-    device.log = []
+    device.lines = []
     adopt(device.controller, odd)
-    assert len(device.log) == 3, "it came back"
+    assert len(device.lines) == 3, "it came back"
 
 
 def test_a_vanished_command_leaves_its_output_safe_and_the_others_alone():
@@ -300,14 +300,14 @@ def test_safe_state_is_entered_once_and_left_with_a_word():
     device = Device()
     device.read(0, 10.0)
     device.offer(wish(1, "1"), wish(2, "20"))
-    device.log = []
+    device.lines = []
     device.lapse("subscription inactive")
     device.offer(wish(1, "0"), wish(1, "1"))
     assert device.relays == [False, False]
-    assert device.levels()[0] == "warning" and "subscription inactive" in device.log[0][1]
-    count = len(device.log)
+    assert device.levels()[0] == "warning" and "subscription inactive" in device.lines[0][1]
+    count = len(device.lines)
     device.tick(100)
-    assert len(device.log) == count
+    assert len(device.lines) == count
     device.lease.confirm()
     device.tick(1)
     assert device.levels()[count:] == ["info"]
@@ -355,9 +355,9 @@ def test_interlocked_outputs_are_never_on_together():
     device.offer(wish(2, "20"))
     assert device.relays == [True, False]
     assert device.controller.outputs[1].why == "interlock"
-    device.log = []
+    device.lines = []
     device.tick(5)
-    assert device.log == [], "said once, before"
+    assert device.lines == [], "said once, before"
     device.offer(wish(1, "0"))
     assert device.relays == [False, False]
     device.tick(1)

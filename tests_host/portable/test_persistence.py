@@ -83,7 +83,7 @@ class Device:
         self.flash = flash or Flash()
         self.second = 0
         self.utc_now = utc
-        self.log = []
+        self.lines = []
         self.lease = Lease(self.ms())
         outputs = []
         for cfg in (LOCK, HEATER):
@@ -92,9 +92,9 @@ class Device:
             outputs.append(Output(cfg, False, self.ms()))
         self.outbox = Outbox(len(self.flash.payloads), 7, self.ms())
         safety = Safety(0, self.ms())
-        self.controller = Controller(outputs, [ROOM, COLD], self.outbox, safety, lambda *_: None, self.say)
+        self.controller = Controller(outputs, [ROOM, COLD], self.outbox, safety, lambda *_: None, self.log)
         self.unit = Loaded((write, lambda persistence: (self.flash, self.flash)))
-        self.persistence = Persistence(self, self.say, self.controller, self.lease, self.unit)
+        self.persistence = Persistence(self, self.log, self.controller, self.lease, self.unit)
         restore(self.persistence, self.flash.payloads, self.flash.record)
         if adopted:
             self.lease.grant(self.ms(), 360000, 0)
@@ -105,8 +105,8 @@ class Device:
             self.wait(61)
             self.flash.writes.clear()
 
-    def say(self, *line):
-        self.log.append(line)
+    def log(self, *line):
+        self.lines.append(line)
 
     def ms(self):
         return (START + self.second * 1000) % 0x40000000
@@ -279,7 +279,7 @@ def test_a_flash_that_refuses_is_told_once_and_tried_again():
         device.press()
         device.wait(1)
         assert device.outbox.batch(20), "what cannot be written still leaves"
-    assert len([line for line in device.log if line[0] == "error"]) == 1
+    assert len([line for line in device.lines if line[0] == "error"]) == 1
     device.flash.refuses = False
     device.wait(61)
     assert rebooted(device).waiting() == device.waiting()

@@ -312,7 +312,7 @@ class Log:
         self.hidden = []
         self.lines = []
 
-    def say(self, level, text):
+    def log(self, level, text):
         self.lines.append(text)
 
 

@@ -16,7 +16,7 @@ class Log:
         self.lines = []
         self.level = self.hidden = None
 
-    def say(self, level, text):
+    def log(self, level, text):
         self.lines.append(text)
 
 

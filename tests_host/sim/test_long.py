@@ -88,7 +88,7 @@ async def test_a_death_that_cannot_even_be_told_ends_in_a_reset_with_safe_output
     def no_memory(*arguments):
         raise MemoryError("allocation failed")
 
-    device.app.supervisor.say = device.app.controller.tick = no_memory
+    device.app.supervisor.log = device.app.controller.tick = no_memory
     await device.until(lambda: device.board.resets, 1)
     assert not device.on("pump")
 

@@ -30,7 +30,7 @@ class Rig:
         self.now = loop.time
         clock = Clock(lambda: int(loop.time() * 1000), sleep_ms)
         supervisor = SimpleNamespace(
-            clock=clock, rng=lambda: 1 << 31, say=lambda level, text: self.said.append(text),
+            clock=clock, rng=lambda: 1 << 31, log=lambda level, text: self.said.append(text),
             store=self, board=SimpleNamespace(reset=self.reset),
         )  # fmt: skip
         self.record = record or {}

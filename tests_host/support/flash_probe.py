@@ -126,7 +126,7 @@ class Clock:
 class Device:
     """What of the firmware touches the flash, in the current folder, with a cloud that is asked by hand."""
 
-    def __init__(self, clock, bits, say=lambda *line: None):
+    def __init__(self, clock, bits, log=lambda *line: None):
         fakemachine.install()
         exec(BOOT, {"__name__": "__main__"})
         self.clock = clock
@@ -140,9 +140,9 @@ class Device:
             outputs.append(Output(cfg, False, clock.ms()))
         self.outbox = Outbox(self.boots, bits, clock.ms())
         safety = Safety(0, clock.ms())
-        self.controller = Controller(outputs, [ROOM], self.outbox, safety, lambda *_: None, say)
+        self.controller = Controller(outputs, [ROOM], self.outbox, safety, lambda *_: None, log)
         journal, slots = Journal("events"), TwoSlots("state")
-        self.persistence = Persistence(clock, say, self.controller, self.lease, Loaded((write, opened)))
+        self.persistence = Persistence(clock, log, self.controller, self.lease, Loaded((write, opened)))
         restore(self.persistence, replay(journal), latest(slots))
         self.persistence.size, self.persistence.generation = journal.size, slots.generation
         self.posted = {}

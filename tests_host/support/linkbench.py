@@ -112,12 +112,12 @@ class Bench:
         )
         chance = random.Random(1)
         rng = lambda: chance.getrandbits(32)  # noqa: E731
-        say = lambda level, text: self.lines.append(text)  # noqa: E731
+        log = lambda level, text: self.lines.append(text)  # noqa: E731
         self.faults = Faults()
         self.model = Model(seed=1)
         self.net = SimNet(self.model, self.faults, self.clock, rng, [], 0, self.wall, lambda: True)
         board = SimBoard(Plant(0), SimRadio(loop.time), self.wall, rng)
-        self.app = build(config, board, None, self.clock, rng, say, Store(f"{folder}/"), self.net, 1)
+        self.app = build(config, board, None, self.clock, rng, log, Store(f"{folder}/"), self.net, 1)
         self.link, self.controller = self.app.link, self.app.controller
 
     def wall(self):

@@ -29,7 +29,7 @@ from tools.build.scopes import (
     targets,
 )
 
-KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "VERSION", "grow", "run", "say", "state"})
+KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "VERSION", "grow", "log", "run", "state"})
 """What main.py asks the firmware for, and what looks at a board from outside, tests and benchmarks included."""
 SHARED = frozenset({
     "_closed", "_run", "accept", "add", "all", "append", "board", "broken", "choice", "close", "context", "copy",

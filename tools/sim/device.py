@@ -167,8 +167,10 @@ class SimDevice:
         # The start keeps of it only what is needed afterwards.
         config = copy.deepcopy(self.config)
         self.history.start()
-        say = self.history.saying(log.say)
-        self.app = build(config, self.board, self.radio, clock, self.bits, say, store, self.net, self.boots)
+        counted = self.history.counting(log.log)
+        self.app = build(
+            config, self.board, self.radio, clock, self.bits, counted, store, self.net, self.boots
+        )
         self.history.adopt(self.app)
         log.hidden += self.app.link.masked()
         self.net.most_tls = self.most_tls

@@ -50,15 +50,15 @@ class Recorder:
         """The values of a kind of event, of one name only where it is given, from virtual second `since` on."""
         return [e.value for e in self.events if e.kind == kind and name in ("", e.name) and e.at >= since]
 
-    def saying(self, say: Callable[[str, str], None]) -> Callable[[str, str], None]:
-        """The same `say`, whose warnings and errors are counted."""
+    def counting(self, log: Callable[[str, str], None]) -> Callable[[str, str], None]:
+        """The same `log`, whose warnings and errors are counted."""
 
-        def said(level: str, text: str) -> None:
+        def counted(level: str, text: str) -> None:
             if level in ("warning", "error"):
                 self.note(level, "", None)
-            say(level, text)
+            log(level, text)
 
-        return said
+        return counted
 
     def start(self) -> None:
         """A device is about to be built, which drives its outputs."""

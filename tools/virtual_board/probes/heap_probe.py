@@ -32,7 +32,7 @@ def _sleep_ms(ms):
 async def _probe():
     await asyncio.sleep_ms(_PAUSE_MS)
     for _ in range(_LINES):
-        _logs[0].say("info", "a line as long as the average of them, forty to a hundred bytes")
+        _logs[0].log("info", "a line as long as the average of them, forty to a hundred bytes")
     _since.append(time.ticks_ms())
     while True:
         for _ in range(10):
