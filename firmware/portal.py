@@ -33,27 +33,27 @@ class PortalLoop:
         self.access_point = access_point
         self.release = release
 
-    async def run(self, beat):
+    async def run(self, feed):
         network = self.device.network
         clock = self.log.clock
         wait = Timer(clock.ms(), self.settings["wait_s"] * 1000)
         while not network.up:
-            beat()
+            feed()
             await clock.sleep_ms(_STEP_MS)
             if wait.passed(clock.ms()):
-                await self.open(beat)
+                await self.open(feed)
                 break
         while True:
-            beat()
+            feed()
             await clock.sleep_ms(_HOLD_MS)
 
-    async def open(self, beat):
+    async def open(self, feed):
         network = self.device.network
         supervisor = self.device.supervisor
         clock = self.log.clock
 
         def goes_on(point):
-            beat()
+            feed()
             if network.joining and point.used():
                 # Whoever is typing is not thrown out by a search on other channels.
                 network.joining.policy.until = Timer(clock.ms(), _HOLD_MS)

@@ -28,7 +28,7 @@ _PIECE = const(384)  # after MQTT was unloaded, no piece of heap of a kilobyte m
 _MOST = const(16384)
 
 
-async def fetch(number, settings, link, store, beat):
+async def fetch(number, settings, link, store, feed):
     """Bring bundle `number` beside the copy that runs and choose it for the next start. `link`: for `lend`. LinkError:
     it may go better later; ConfigError: it will not."""
     host, port = split(settings["url"][8:], 443)
@@ -38,7 +38,7 @@ async def fetch(number, settings, link, store, beat):
     if not client:
         unit = Unit(_client, link.clock.sleep_ms)
         client = unit.load()(link.account, host, port)
-    source = _Source(client, folder, beat)
+    source = _Source(client, folder, feed)
     manifest = store.folder + "manifest"
     try:
         await _manifest(source, settings["key"], manifest)
@@ -124,10 +124,10 @@ async def _into_folder(source, manifest, number, top):
 
 
 class _Source:
-    def __init__(self, client, folder, beat):
+    def __init__(self, client, folder, feed):
         self.client = client
         self.folder = folder
-        self.beat = beat
+        self.feed = feed
         self.ranged = True
         self.whole = None
 
@@ -141,7 +141,7 @@ class _Source:
     async def copy(self, name, start, size, sha, write):
         """Bytes `start` to `start + size` of a file, in pieces, to the hash `sha` and to `write`."""
         while size:
-            self.beat()
+            self.feed()
             piece = await self.piece(name, start, min(size, _PIECE))
             sha.update(piece)
             write(piece)

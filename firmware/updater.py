@@ -37,20 +37,20 @@ class UpdateLoop:
         # [number, how often it was begun] of the bundle that was asked for and is not there yet.
         self.asked = record.get("asked")
 
-    async def run(self, beat):
+    async def run(self, feed):
         supervisor = self.device.supervisor
         clock = supervisor.clock
         prove_ms = self.settings["prove_s"] * 1000
         proof = None
         end = Timer(clock.ms(), prove_ms * 10)
         while True:
-            beat()
+            feed()
             await clock.sleep_ms(_LOOK_MS)
             now = clock.ms()
             online = self.device.session.online
             if not self.on_trial:
                 if online:
-                    await self.look(beat)
+                    await self.look(feed)
                 continue
             proof = (proof or Timer(now, prove_ms)) if online else None
             if proof and proof.passed(now) and supervisor.store.trust(True):
@@ -60,12 +60,12 @@ class UpdateLoop:
                 supervisor.log("error", "update: not online in time, back to the copy before")
                 await self.restart()
 
-    async def look(self, beat):
+    async def look(self, feed):
         release = self.release
         if self.asked and release.target is None:
             release.demand(float(self.asked[0]))
         if release.target not in (None, release.number):
-            await self.obey(beat)
+            await self.obey(feed)
         elif self.asked:
             self.remember(None)
 
@@ -77,7 +77,7 @@ class UpdateLoop:
             del record["asked"]
         store.save(SLOT_RECORD, record)
 
-    async def obey(self, beat):
+    async def obey(self, feed):
         supervisor = self.device.supervisor
         release = self.release
         number = int(release.target)
@@ -96,7 +96,7 @@ class UpdateLoop:
             try:
                 if link.exclusive():
                     await self.device.session.pause()
-                await unit.load()(number, self.settings, link, supervisor.store, beat)
+                await unit.load()(number, self.settings, link, supervisor.store, feed)
                 supervisor.log("info", "update: bundle %d is complete, restarting" % number)
                 unit.drop()  # giving the token back needs the memory
                 return await self.restart()
@@ -115,7 +115,7 @@ class UpdateLoop:
                 self.remember(None)
             rest = Timer(supervisor.clock.ms(), wait)
             while not rest.passed(supervisor.clock.ms()):
-                beat()
+                feed()
                 await supervisor.clock.sleep_ms(_LOOK_MS)
 
     async def restart(self):

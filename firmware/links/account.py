@@ -47,8 +47,9 @@ class Account:
         self.protocols = ("https", "mqtt")
         self.retry_s = 0
 
-    def alive(self):
-        """Replaced by whoever wants to be called at least every 20 s while a verb of the link takes long."""
+    def feed(self):
+        """Feeds the watchdog; `watch` of the link replaces it. Called at least every 20 s while a verb of the link
+        takes long."""
 
     def reveal(self):
         """What the log has to mask: a server may echo the token."""

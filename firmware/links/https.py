@@ -24,7 +24,9 @@ from http1.message import HttpError
 from netio.errors import NetError
 from units.loader import Unit
 
-_REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
+_REST_MS = const(
+    20000
+)  # a verb returns at least this often when there is nothing to do, so that its caller can feed
 _AGENT = "User-Agent", "realer-firmware/" + VERSION  # RFC 9110, section 10.1.5
 
 
@@ -110,7 +112,7 @@ class Https:
         limiter = self.limiter
         clock = self.clock
         while wait := limiter.wait_ms(clock.ms()):
-            self.account.alive()
+            self.account.feed()
             await clock.sleep_ms(min(wait, _REST_MS))
         limiter.started(clock.ms(), what in ("commands", "desired-states"))
         try:

@@ -63,8 +63,8 @@ class MqttSession:
             self.deliver(client.take())
 
     async def listen(self, wait_ms):
-        """Some of the desired values that came, after waiting at most so long: [] when there was only a sign of life,
-        None when not even that."""
+        """Some of the desired values that came, after waiting at most so long: [] when only other packets came, None
+        when none came."""
         self.acknowledge()
         session = self.client.session
         before = session.heard

@@ -31,9 +31,9 @@ class Polling:
     def catalog(self):
         return self.account.catalog
 
-    def watch(self, alive):
-        """Call `alive()` at least every 20 s while a verb takes long."""
-        self.account.alive = alive
+    def watch(self, feed):
+        """Call `feed()` at least every 20 s while a verb takes long."""
+        self.account.feed = feed
 
     def masked(self):
         """What the log must never show."""

@@ -21,7 +21,9 @@ from netio.errors import NetError
 
 _PORT = const(25206)
 _KEEP_ALIVE_MS = const(50000)
-_REST_MS = const(20000)  # a verb returns at least this often when there is nothing to do, to show life
+_REST_MS = const(
+    20000
+)  # a verb returns at least this often when there is nothing to do, so that its caller can feed
 _LOOK_MS = const(1000)
 _LEASE_S = const(345600)
 _REFUSED_S = const(300)
@@ -49,14 +51,14 @@ class Thinger:
         self.catalog = self.things.catalog
         self.lease = Lease(clock.ms())
         host, _, port = cfg["host"].partition(":")
-        # A short patience needs signs of life more often.
+        # With a short `silence_s` the cloud has to answer more often.
         keep_ms = min(controller.safety.silence_s * 500 or _KEEP_ALIVE_MS, _KEEP_ALIVE_MS)
         session = Session(self.things, max(keep_ms, 1000))
         self.client = Client(net, clock, host, int(port or _PORT), session)
         self.orders = {}  # what has no answer yet, by desired id
         self.count = rng()  # ids of an earlier life may still wait in the outbox
 
-    def watch(self, alive):
+    def watch(self, feed):
         """No verb takes long."""
 
     def masked(self):

@@ -24,8 +24,8 @@ _PORTS = (53, 80)
 
 
 async def keep(net, network, gateway, exchange=exchange):
-    """Set the clock of a NetworkLoop, and that of its board. With a `gateway` nothing is set: then it is signs of life
-    that are asked for."""
+    """Set the clock of a NetworkLoop, and that of its board. With a `gateway` nothing is set: then any answer at all
+    is enough."""
     try:
         unix_s = await ask(net, exchange)
     except LinkError as e:

@@ -171,7 +171,7 @@ class TransportSteps:
         """Read once what is wanted: what was published meanwhile may not have waited for us. True: once more, when the
         rate limit is over."""
         account = self.account
-        account.alive()
+        account.feed()
         http = await self.https()
         catalog = account.catalog
         account.desired = await http.source.poll()
@@ -238,7 +238,7 @@ class TransportSteps:
         while steps and not (link.alone and steps[0] == "connect"):
             step = steps[0]
             if await getattr(self, step)():
-                self.account.alive()
+                self.account.feed()
             else:
                 steps.pop(0)
 
@@ -254,7 +254,7 @@ class TransportSteps:
         await http.have_token()
         await http.connected()
         outcome, body, message = await http.exchange(what, text, not self.link.auto)
-        self.account.alive()
+        self.account.feed()
         if outcome == outcomes.RATE_LIMITED:
             raise LinkError(message)
         if outcome != outcomes.OK:

@@ -78,9 +78,9 @@ class Transports:
     def catalog(self):
         return self.account.catalog
 
-    def watch(self, alive):
+    def watch(self, feed):
         """See Polling."""
-        self.account.alive = alive
+        self.account.feed = feed
 
     def masked(self):
         """What the log must never show."""

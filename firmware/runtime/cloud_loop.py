@@ -36,19 +36,19 @@ class CloudLoop:
         self.network = network
         self.refusals = Backoff(probe_ms, max(_REFUSED_CAP_MS, probe_ms), probe_ms // 2)
         self.failures = Backoff(*link.waits)
-        self.seen = 0
-        self.catalog = self.beat = None
+        self.fed = 0
+        self.catalog = self.feed = None
         self.online = False
         self.serving = False  # the link is open, or being opened or closed
         self.paused = False
 
-    async def run(self, beat):
-        self.beat = beat
-        self.link.watch(beat)
+    async def run(self, feed):
+        self.feed = feed
+        self.link.watch(feed)
         while True:
             while self.paused or not self.network.ready():
                 self.failures.reset()
-                beat()
+                feed()
                 await self.clock.sleep_ms(_IDLE_MS)
             self.serving = True
             try:
@@ -72,7 +72,7 @@ class CloudLoop:
             turns = network.turns
             # A network that goes away meanwhile makes the reason to wait void, and so does a clock that is set.
             while wait > 0 and network.ready() and network.turns == turns and not self.paused:
-                beat()
+                feed()
                 await self.clock.sleep_ms(min(wait, _SLICE_MS))
                 wait -= _SLICE_MS
 
@@ -80,7 +80,7 @@ class CloudLoop:
         """Close the link and keep it closed, so that its memory serves something else, until `resume`."""
         self.paused = True
         while self.serving:
-            self.beat()
+            self.feed()
             await self.clock.sleep_ms(_IDLE_MS)
 
     def resume(self):
@@ -110,7 +110,7 @@ class CloudLoop:
     async def listen(self):
         link = self.link
         while True:
-            self.pulse(1)
+            self.feed_half(1)
             if self.paused:
                 raise LinkError("paused")
             wanted = await link.next_desired()
@@ -140,14 +140,14 @@ class CloudLoop:
                 patience = Timer(self.clock.ms(), _PATIENCE_MS * (15 if waiting > _MANY else 1))
             elif patience.passed(self.clock.ms()):
                 return
-            self.pulse(1)
+            self.feed_half(1)
             await self.clock.sleep_ms(_IDLE_MS)
             before, waiting = waiting, outbox.answers()
 
     async def report(self):
         outbox = self.controller.outbox
         while True:
-            self.pulse(2)
+            self.feed_half(2)
             if not self.network.ready():
                 raise LinkError("the network is gone")  # at once: what joins it needs the memory
             batch = outbox.batch(self.link.batch_size)
@@ -175,9 +175,9 @@ class CloudLoop:
         self.controller.safety.silence.start = now
         self.controller.check(self.link.lease, now)
 
-    def pulse(self, who):
-        """Both halves have to show life for the loop to count as alive."""
-        self.seen |= who
-        if self.seen == 3:
-            self.seen = 0
-            self.beat()
+    def feed_half(self, half):
+        """Feed the watchdog when both coroutines have come by: 1 receives, 2 reports."""
+        self.fed |= half
+        if self.fed == 3:
+            self.fed = 0
+            self.feed()

@@ -19,14 +19,14 @@ class ConsoleLoop:
         self.device = device
         self.sink = sink
 
-    async def run(self, beat):
+    async def run(self, feed):
         # Bytes, because a text stream waits for the rest of a character, and noise on the line is half of one.
         keys = sys.stdin.buffer
         poller = select.poll()
         poller.register(sys.stdin, select.POLLIN)
         word = b""
         while True:
-            beat()
+            feed()
             for _ in range(_KEYS):
                 if poller.poll(0):
                     word = (word + keys.read(1))[-7:]

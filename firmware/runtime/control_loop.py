@@ -42,7 +42,7 @@ class ControlLoop:
             for b in buttons
         ]
 
-    async def run(self, beat):
+    async def run(self, feed):
         clock = self.clock
         due = Timer(clock.ms())
         while True:
@@ -58,5 +58,5 @@ class ControlLoop:
                 self.controller.outbox.keep()
                 if self.led:
                     self.led.set(level(self.state(), now))
-                beat()
+                feed()
             await clock.sleep_ms(_SCAN_MS if self.buttons else _TICK_MS)

@@ -42,10 +42,10 @@ class NetworkLoop:
         """Whether a TLS connection may be tried."""
         return self.up and self.clock.utc() is not None
 
-    async def run(self, beat):
+    async def run(self, feed):
         net = self.net
         while True:
-            beat()
+            feed()
             try:
                 if self.wifi:
                     self.join()

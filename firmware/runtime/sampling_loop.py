@@ -25,11 +25,11 @@ class SamplingLoop:
         self.sensors = sensors
         self.faults = [None] * len(sensors)
 
-    async def run(self, beat):
+    async def run(self, feed):
         clock = self.clock
         due = [Timer(clock.ms()) for _ in self.sensors]
         while True:
-            beat()
+            feed()
             for i, (cfg, adc) in enumerate(self.sensors):
                 if due[i].passed(clock.ms()):
                     due[i] = Timer(clock.ms(), cfg["period_s"] * 1000)

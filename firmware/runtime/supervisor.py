@@ -1,8 +1,8 @@
-"""Keeps the loops of the firmware alive, and the watchdog fed only while all of them show life.
+"""Runs the loops of the firmware, and feeds the watchdog while each of them calls its `feed`.
 
-A loop that dies is logged, puts the outputs into their safe state, and is started again; one that keeps dying, or falls
-silent, ends in a reset: the first by itself, the second by the hungry watchdog. A boot counts as good after a minute of
-life. This, main.py and safe mode are the only places that catch every exception.
+A loop that raises is logged, puts the outputs into their safe state, and is started again. If it keeps raising, the
+supervisor resets the chip. If a loop is silent, the watchdog times out. A boot counts as good after a minute. This
+file, main.py and safe mode are the only places that catch every exception.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class Supervisor:
         self.silent = None
 
     def add(self, name, loop, most_silent_ms):
-        """Run `loop.run(beat)`, which never returns and calls `beat()` at least every `most_silent_ms`."""
+        """Run `loop.run(feed)`, which never returns and calls `feed()` at least every `most_silent_ms`."""
         self.loops.append((name, loop, most_silent_ms, Timer(self.clock.ms())))
 
     async def run(self):
@@ -76,7 +76,7 @@ class Supervisor:
         if silent != self.silent:
             self.silent = silent
             if silent:
-                self.log("error", "loop %s is silent, the watchdog starves" % silent)
+                self.log("error", "loop %s is silent, the watchdog will time out" % silent)
         if self.watchdog and not silent:
             self.watchdog.feed()
 
@@ -84,7 +84,7 @@ class Supervisor:
         safety = self.controller.safety
         backoff = Backoff(1000, 30000)
 
-        def beat():
+        def feed():
             silence.start = self.clock.ms()
             safety.faults.discard(name)
 
@@ -92,7 +92,7 @@ class Supervisor:
             while True:
                 started = Timer(self.clock.ms())
                 try:
-                    await loop.run(beat)
+                    await loop.run(feed)
                     wrong = "ended"
                 except Exception as e:
                     wrong = repr(e)

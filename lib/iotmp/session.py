@@ -197,7 +197,7 @@ class Session:
     def _leave(self, *_):
         raise IotmpError("closed by the server")
 
-    def _alive(self, stream_id, name, found, now):
+    def _pong(self, stream_id, name, found, now):
         if self.pongs < self.pings:
             self.pongs += 1
             self.asked = now
@@ -259,7 +259,7 @@ _ACTS = (
     None,
     None,
     Session._leave,
-    Session._alive,
+    Session._pong,
     Session._run_resource,
     Session._describe,
     Session._open,

@@ -1,6 +1,6 @@
 """One MQTT connection at a time: publish and receive, once `opening` has connected and subscribed.
 
-Owns the stream, the three tasks that read it, write to it and keep it alive, and when callers wait. Only these tasks
+Owns the stream, the three tasks that read it, write to it and ping, and when callers wait. Only these tasks
 touch the stream, and only its end cancels them: on MicroPython a cancelled reader would take the writer along. Refuses
 to reconnect by itself, and to drop a message: when the application does not receive, it stops reading.
 """

@@ -303,8 +303,8 @@ class Dead:
 async def test_after_ctrl_c_the_goodbye_cancels_nobody():
     rig = Rig()
     await rig.connect()
-    alive, rig.client.tasks = rig.client.tasks, ()
-    for task in alive:
+    tasks, rig.client.tasks = rig.client.tasks, ()
+    for task in tasks:
         task.cancel()
     await settle()
     rig.client.stream, rig.client.error, rig.client.tasks = (

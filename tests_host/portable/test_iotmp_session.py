@@ -255,7 +255,7 @@ def test_a_stream_on_change():
     assert rig.told() == []
     rig.later(2)
     rig.session.changed("relay", rig.now)
-    assert len(rig.told()) == 2, "a sign of life"
+    assert len(rig.told()) == 2, "one every few seconds"
     rig.session.changed("temperature", rig.now)
     assert rig.told() == []
 

@@ -210,8 +210,8 @@ def test_nothing_known_is_nothing_to_tell():
 
 def test_a_heartbeat_comes_when_nothing_changes():
     found, outbox = source()
-    beats = [second for second in range(1000) if told(found, outbox, second, 20.0)]
-    assert beats == [0, 300, 600, 900]
+    heartbeats = [second for second in range(1000) if told(found, outbox, second, 20.0)]
+    assert heartbeats == [0, 300, 600, 900]
 
 
 def test_a_change_begins_the_heartbeat_anew():

@@ -350,18 +350,18 @@ def test_a_server_without_batches_is_asked_for_one_ever_more_rarely():
 
 def test_a_storm_of_429_does_not_make_who_asks_seldom_deaf():
     """Found by the simulation: a minute between polls became sixteen, for hours."""
-    for poll_ms, beat_ms in ((2000, 32000), (10000, 160000), (60000, 160000), (3600000, 3600000)):
+    for poll_ms, poll_gap_ms in ((2000, 32000), (10000, 160000), (60000, 160000), (3600000, 3600000)):
         line = Line(poll_ms, 200)
         for _ in range(9):
             line.cadence.slow_down(START, 0)
-        assert line.cadence.poll_gap_ms() == beat_ms
+        assert line.cadence.poll_gap_ms() == poll_gap_ms
         line.run(5 * 600000)
         if poll_ms < 600000:
             assert line.cadence.poll_gap_ms() == poll_ms
 
 
 def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
-    for plan_ms, gap_ms, beat_ms in (
+    for plan_ms, gap_ms, poll_gap_ms in (
         (0, 5000, 10000),
         (4000, 5000, 10000),
         (5000, 5000, 10000),
@@ -371,9 +371,9 @@ def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
         line.cadence.obey(START, plan_ms)
         assert line.cadence.wait_ms(START) == gap_ms
         line.run(600000)
-        assert line.cadence.gap_ms() == gap_ms and line.cadence.poll_gap_ms() == beat_ms
+        assert line.cadence.gap_ms() == gap_ms and line.cadence.poll_gap_ms() == poll_gap_ms
         assert min(line.gaps()) >= gap_ms
-        assert len(line.starts(True)) > 500000 // beat_ms and len(line.starts(False)) > 10
+        assert len(line.starts(True)) > 500000 // poll_gap_ms and len(line.starts(False)) > 10
     line.cadence.slow_down(START, 0)
     assert (line.cadence.gap_ms(), line.cadence.poll_gap_ms()) == (16000, 32000)
 

@@ -72,7 +72,7 @@ def device(virtual_loop, tmp_path, request):
 
 
 def check_always(device):
-    """No contract broken, no identity used twice, no secret in the log, the watchdog never starved."""
+    """No contract broken, no identity used twice, no secret in the log, the watchdog always fed."""
     assert device.model.violations == []
     ids = [item["message_id"] for item in device.feed()]
     assert len(ids) == len(set(ids))

@@ -115,7 +115,7 @@ async def test_a_link_for_which_memory_stays_short_ends_in_a_reset(device):
     assert not device.on("pump")
 
 
-async def test_the_watchdog_starves_when_a_loop_hangs(device):
+async def test_the_watchdog_times_out_when_a_loop_hangs(device):
     await device.until(lambda: device.online, 60)
     fed = len(device.board.fed)
     await asyncio.sleep(60)

@@ -1,5 +1,5 @@
-"""What links to the Realer API promise beyond the contract of all links (test_link_contract.py): the beat of requests,
-batches, tokens. MQTT's own stories are in test_mqtt.py.
+"""What links to the Realer API promise beyond the contract of all links (test_link_contract.py): the intervals of
+requests, batches, tokens. MQTT's own stories are in test_mqtt.py.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ def row(request):
 
 
 polling = pytest.mark.parametrize("row", POLLING, indirect=True, ids=named)
-"""For what only a link that asks can show: its beat, and what it hears at the next question."""
+"""For what only a link that asks can show: its poll interval, and what it receives with the next poll."""
 
 with_batches = pytest.mark.parametrize("row", IOT_POLLING, indirect=True, ids=named)
 """For the links that post reports with identities in batches. Realino's have none: see test_realino.py."""
@@ -81,7 +81,7 @@ async def _pump(bench, seconds):
 
 
 @polling
-async def test_polls_keep_their_beat_whatever_goes_on_between(bench, row):
+async def test_polls_keep_their_interval_whatever_is_sent_between(bench, row):
     await bench.link.open()
     await _pump(bench, 120)
     polls = [e["at"] for e in bench.model.named("catalog_read") if e["noun"] == bench.poll]
@@ -355,7 +355,7 @@ async def test_the_lease_counts_from_the_question(bench):
 async def test_renewal_goes_on_while_the_old_token_works(bench):
     await bench.link.open()
     bench.faults.add("token status=503")
-    # A call may take its beat of 10 s and, after a question for a token, the distance of 5 s. The old one works.
+    # A call may take its interval of 10 s and, after a question for a token, the distance of 5 s. The old one works.
     while bench.loop.time() < 3580:
         await bench.link.next_desired()
         assert bench.link.lease.valid(bench.clock.ms())

@@ -296,7 +296,7 @@ async def test_silence_beyond_the_limit_is_safe_state_and_nothing_comes_back_by_
 
 
 async def test_readings_do_not_hide_a_silent_cloud(device, ready):
-    """Reports that nobody hears are no sign of life: the sensors go on, the silence counts."""
+    """Reports without an answer do not count as contact: the sensors go on, and `silence_s` runs."""
     await ready.write("pump", True)
     ready.port.deaf = True
     device.thinger.running = False

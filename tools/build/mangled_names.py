@@ -55,7 +55,7 @@ ATTRIBUTES = (*_NUMBERED, *ARGUMENTS, *_BUILTINS), _WRITTEN_OUT
 `send`, `throw`, `value`, `write`."""
 COMMON = frozenset({
     "BOOT_RECORD", "Catalog", "Command", "Desired", "SLOT_RECORD", "Secret", "Sensor", "Timer", "Unit", "_head",
-    "_input", "_read", "abandon", "account", "alive", "asked", "asked_scopes", "batch", "call", "cfg", "client",
+    "_input", "_read", "abandon", "account", "asked", "asked_scopes", "batch", "call", "cfg", "client",
     "clock", "confirm", "controller", "dial", "dialer", "drop", "exchange", "explain", "failures", "finished", "forget",
     "grant", "hidden", "http", "iso", "kept", "lease", "left_ms", "limiter", "memo", "most", "ms", "names", "net",
     "net_error", "next_ms", "number", "on_mqtt", "output", "owed", "pacing", "passed", "plain", "read_into",

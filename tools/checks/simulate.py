@@ -187,7 +187,7 @@ class Run:
         await asyncio.sleep(self.chance.uniform(1, LOOK_S))
         board = self.device.board
         if board.fed and self.device.wall() - board.fed[-1] > self.device.config["watchdog_s"]:
-            self.judge.wrong("a loop hangs, and the watchdog starved")
+            self.judge.wrong("a loop hangs, and the watchdog timed out")
         if board.resets:
             self.judge.tell("reset")
             self.kinds["(reset)"] += 1

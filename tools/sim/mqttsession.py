@@ -93,7 +93,7 @@ class Connection:
             return
         try:
             for kind, flags, fields in wire.packets(self._buffer):
-                self._alive()
+                self._restart_keep_alive()
                 self._handle(kind, flags, fields)
                 if self not in self._broker.connections:
                     return
@@ -182,7 +182,7 @@ class Connection:
         self._silence_s = 1.5 * (
             self._broker.connack.get(wire.SERVER_KEEP_ALIVE, keep_alive_s) if self._v5 else keep_alive_s
         )
-        self._alive()
+        self._restart_keep_alive()
         self.session = kept or self.session
         self.keep_s = limits.get(wire.SESSION_EXPIRY, 0) if self._v5 else 0 if flags & 2 else float("inf")
         self._broker.opened(self, credential)
@@ -255,7 +255,7 @@ class Connection:
         self._forget("disconnected")
         self._close()
 
-    def _alive(self) -> None:
+    def _restart_keep_alive(self) -> None:
         """Begin the wait for the next packet anew."""
         if self._silence:
             self._silence.cancel()
