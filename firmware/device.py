@@ -115,7 +115,7 @@ def wifi_joining():
 
 
 def listening():
-    """What a network loop loads while nobody is heard, or memory was short, see there."""
+    """What a network loop loads while nothing is received, or memory was short, see there."""
     from firmware.drivers.wifi_control import WifiControl
     from firmware.runtime.listening import Listening
 

@@ -68,17 +68,17 @@ class Site:
             if not crowded or others:
                 await self.clock.within(_DEADLINE_MS, self.talk(reader, writer, me))
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError, MemoryError):
-            pass  # nobody is left to be told
+            pass  # the client is gone
         finally:
             self.visitors -= 1
-            self.heard(me)
+            self.mark_active(me)
             writer.close()
             try:
                 await writer.wait_closed()
             except OSError:
                 pass
 
-    def heard(self, task):
+    def mark_active(self, task):
         if task in self.silent:
             self.silent.remove(task)
 
@@ -89,7 +89,7 @@ class Site:
                 data = await reader.read(_PIECE)
                 if not data:
                     return
-                self.heard(task)
+                self.mark_active(task)
                 request.feed(data)
             reply = self.reply(request)
             if request.method == "HEAD":

@@ -1,4 +1,4 @@
-"""Checks the configuration and tells what is wrong with it. Needed once, and dropped from memory afterwards."""
+"""Checks the configuration and logs what is wrong with it. Needed once, and dropped from memory afterwards."""
 
 from firmware.core.config import render, validate
 from firmware.core.errors import ConfigError

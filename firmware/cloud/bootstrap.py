@@ -48,7 +48,7 @@ def descriptor(body):
 
 
 def revisions(body):
-    """The revisions that any reply tells, "" in place of one it does not tell."""
+    """The revisions in a reply, "" for one that is missing."""
     return tuple([get_scalar(body, name) for name in _NAMES["revisions"]])
 
 

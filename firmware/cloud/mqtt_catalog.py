@@ -118,7 +118,7 @@ def credentials(body):
 
 
 def with_routes(catalog, routes):
-    """`catalog` with an error in each row that no route leads to: such a row is ignored, and told once. What an
+    """`catalog` with an error in each row that no route leads to: such a row is ignored, and logged once. What an
     earlier call found is looked at anew."""
     commands = []
     for row in catalog.commands:

@@ -21,7 +21,7 @@ def desired_state(command_id, item):
 
 
 def event(report):
-    """What is told of one report wherever it goes: the object of section 6.4."""
+    """The JSON object of one report, the same over HTTPS and MQTT (section 6.4)."""
     item = {
         "value": report.value,
         "value_received_at": iso(report.at + EPOCH),

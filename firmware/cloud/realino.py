@@ -68,7 +68,7 @@ def request(device, token, what, text):
 
 
 def places(rows):
-    """What a poll tells of the catalog: which command is where."""
+    """The part of the catalog that a poll contains: which command is on which port."""
     return [(row.id, row.kind, row.pin_port) for row in rows]
 
 

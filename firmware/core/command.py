@@ -55,7 +55,7 @@ class CommandState(Source):
             return self.resume()
         last = self.last
         if desired.valid_s == SUPERSEDED:
-            # Answered as far as there is room: the cloud tells it again until then.
+            # Answered as far as there is room: the cloud sends it again until then.
             known = [r.desired_id for r in self.outbox.reports] + [last and last.desired_id]
             if len(known) < _ROOM and desired.desired_id not in known:
                 self.outbox.post("command", desired.command_id, self.present(), desired, "stale", True)
@@ -116,7 +116,7 @@ class CommandState(Source):
             again = self.output.cfg["after_lapse"] == "resume" and not self.output.manual_override
             if last is None or last.value == NOTHING_NEW:
                 if not again:
-                    # After power-up nothing tells whether this value was meant before or after the lapse or the hand.
+                    # After power-up nothing shows whether this value was meant before or after the lapse or the hand.
                     self.last = desired
                 return again
             value = number(desired.value)
@@ -147,9 +147,9 @@ class CommandState(Source):
         present value, so that the cloud sees that nothing changed (Realer API, section 14 row 18)."""
         desired, self.pending = self.pending, None
         if desired.desired_id is not None:
-            self.answered = self.tell(self.present(), desired, status)
+            self.answered = self.report_now(self.present(), desired, status)
         elif status == "rejected" and self.output.value() is not None:
-            self.tell(self.output.value())
+            self.report_now(self.output.value())
 
     def present(self):
         """The value of an answer. Where no setpoint is in force, the relay is what there is."""

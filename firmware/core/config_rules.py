@@ -4,7 +4,7 @@ Owns names, ranges and defaults; what a rule means is in `config`. A section is 
 whole file's by `config`. A line is `key rule =default`, the default as JSON; without one the key is required, except
 that the first of several words is their default. With the default `none` a key is left out where the file has none: it
 takes no memory, and whoever looks for it knows the meaning. A line of one word stands for the section of that name. A
-rule, as it is here, is what a person is told to be allowed; `tools.cli.check_config` puts it in more words. Rules:
+rule, as it is here, is shown in error messages; `tools.cli.check_config` explains it in more words. Rules:
 
     a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point;
                     `false` and `true` are JSON's

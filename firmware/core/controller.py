@@ -52,7 +52,7 @@ class Controller:
                     self.log_output("info", output, "cloud wants " + decimal(output.target))
 
     def reconcile(self, message_id):
-        """The cloud holds something else under this identity: tell the present state again as a new event."""
+        """The cloud holds something else under this identity: report the present state again as a new event."""
         for source in self.commands + self.sensors:
             if source.last_reported and source.last_reported == self.outbox.key(message_id):
                 source.last_reported = 0

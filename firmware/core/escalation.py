@@ -49,9 +49,9 @@ def memory_rung(lacked, outside, uptime_s):
 
 
 class Silence:
-    """While nobody at all is heard. `known`: somebody was since the start. Without that the radio is as fresh as a
-    reset would make it, so a reset follows after hours only. Each round of joining and restarting is twice as patient
-    as the one before, up to sixteen times."""
+    """While nothing is received from anybody. `known`: something was since the start. Without that the radio is as
+    fresh as a reset would make it, so a reset follows after hours only. Each round of joining and restarting is twice
+    as patient as the one before, up to sixteen times."""
 
     def __init__(self, now, known):
         self.known = known

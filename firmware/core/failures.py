@@ -1,12 +1,12 @@
-"""What a connection that failed tells about the device: which rung of the ladder it is evidence for. Pure."""
+"""What an error of a connection is evidence for: which rung of the escalation ladder it leads to. Pure."""
 
 _ALLOC = (0x1180, 0x2880, 0x3400, 0x3F80, 0x4D80, 0x5180, 0x5780, 0x6180, 0x7F00)
-"""mbedTLS: MBEDTLS_ERR_*_ALLOC_FAILED of PEM, X509, DHM, PK, ECP, MD, PKCS7, CIPHER and SSL. What the module below has
-to tell is in the low seven bits: 0x10 of big numbers, 0x6A of ASN.1 (mbedtls/error.h)."""
+"""mbedTLS: MBEDTLS_ERR_*_ALLOC_FAILED of PEM, X509, DHM, PK, ECP, MD, PKCS7, CIPHER and SSL. The code of the module
+below is in the low seven bits: 0x10 of big numbers, 0x6A of ASN.1 (mbedtls/error.h)."""
 
 
 def kind_of(kind, detail, scarce):
-    """Evidence of "memory", "dates", "heard" (somebody answered) or "silence". `kind`, `detail`: of a NetError;
+    """Evidence of "memory", "dates", "answered" (the network works) or "silence". `kind`, `detail`: of a NetError;
     `scarce`: there was little memory before, which ends a handshake in any of several ways."""
     text = str(detail)
     if lacks_memory(text) or (scarce and (kind == "tls" or text == "send")):
@@ -14,12 +14,12 @@ def kind_of(kind, detail, scarce):
     if kind == "tls" and "validity" in text:
         return "dates"
     if kind in ("tls", "sntp") or "REFUSED" in text or "RESET" in text:
-        return "heard"
+        return "answered"
     return "silence"
 
 
 def lacks_memory(text):
-    """Whether an error tells of memory, by its name, mbedTLS's words, or its number."""
+    """Whether an error is a lack of memory, by its name, mbedTLS's text, or its number."""
     if "alloc" in text.lower() or text in ("ENOMEM", "ENOBUFS", "ENFILE"):
         return True
     number = text.lstrip("-")

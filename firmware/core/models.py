@@ -24,7 +24,7 @@ NOTHING_NEW = ()
 """The `value` by which a cloud that keeps only what is pending says that nothing is."""
 
 SUPERSEDED = ()
-"""The `valid_s` of a desired state that is still pending in the cloud, although it has told a newer one."""
+"""The `valid_s` of a desired state that is still pending in the cloud, although it has sent a newer one."""
 
 Report = namedtuple("Report", "message_id source id value at ticks desired_id status sequence")
 """One physical event on its way to the cloud. `source`: "command" or "sensor". `value`: decimal text. `at`: seconds

@@ -136,7 +136,7 @@ class Outbox:
 
 
 class Source:
-    """One configured sensor or (`CommandState`) output, as far as the cloud is told of it. `deadband` in the unit of
+    """One configured sensor or (`CommandState`) output, and what was reported of it. `deadband` in the unit of
     its values, 0 = every change; `keep`: all but heartbeats shall survive a power cut; `row`: its row in the catalog,
     or None. What all outputs have alike is held by the class: an attribute takes 8 bytes of each object."""
 
@@ -158,24 +158,24 @@ class Source:
         self.value = 0
 
     def adopt(self, row):
-        """The catalog was read. To a row that is new the value is told anew."""
+        """The catalog was read. For a new row the value is reported again."""
         if row != self.row:
             self.row = row
             self.last_reported = 0
 
     def report(self, value):
-        """Report `value` (None: nothing known) if it is worth it. A heartbeat tells only that the way is open, so it
-        never queues up in an outage, and is not kept."""
+        """Report `value` (None: nothing known) if it is worth it. A heartbeat only shows that the connection works, so
+        it never queues up in an outage, and is not kept."""
         if value is None or not self.row:
             return
         box = self.outbox
         change = abs(value - self.value)
         if not self.last_reported or (change and change >= self.deadband):
-            self.tell(value, keep=self.keep)
+            self.report_now(value, keep=self.keep)
         elif not box.reports and self.last_reported > 0 and self.heartbeat.passed(box.now):
-            self.tell(value)
+            self.report_now(value)
 
-    def tell(self, value, desired=None, status=None, keep=False):
+    def report_now(self, value, desired=None, status=None, keep=False):
         """Report `value` now; returns the Report. An answer to the cloud is always kept."""
         self.value = value
         self.heartbeat.start = self.outbox.now

@@ -1,4 +1,5 @@
-"""The bundle of firmware that runs, as if it were an output: the cloud asks for a number, and is told which one runs.
+"""The bundle of firmware that runs, as if it were an output: the cloud asks for a number, and the device reports which
+one runs.
 
 So an update needs no words of its own in any cloud: a designated command is ordered, judged, answered and reported like
 every other. Nothing is switched here; who looks at `target` fetches it. Pure.

@@ -25,7 +25,7 @@ class Account:
     | `catalog`       | Catalog, replaced when the cloud changes it; `rows`: its commands as read last, or None      |
     | `desired`       | desired values that were read and not handed over yet, or None                              |
     | `protocols`     | what the cloud lets this device use                                                         |
-    | `retry_s`       | least wait after a failure, where the cloud tells one                                       |
+    | `retry_s`       | least wait after a failure, where the cloud gives one                                       |
     | `view`          | buffer to receive into, of HTTPS and, where only one connection fits, of MQTT               |
     | `pacing`, `memo`| what the rate limiter and the generation's source need again when they are loaded again     |
     """

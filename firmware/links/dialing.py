@@ -1,7 +1,7 @@
 """How a connection is made: in memory only while `net` dials."""
 
 from dnsstub.resolver import Resolver
-from firmware.links.heard import noting
+from firmware.links.udp_query import noting
 from netio.sockets import Dialer, exchange
 
 

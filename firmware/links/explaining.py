@@ -21,10 +21,10 @@ def explain(net, error):
         net.names.clear()
     elif found == "dates":
         net.stale = True
-    elif found == "heard":
-        net.heard()
+    elif found == "answered":
+        net.answered()
     else:
-        net.unheard += 1
+        net.unanswered += 1
     if found == "memory" or (scarce and error.kind != "dns"):
         facts = "few" if free is None else free, _HANDSHAKE, error
         return "memory outside the Python heap: %s bytes were free, TLS takes up to %d; %s" % facts

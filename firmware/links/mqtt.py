@@ -67,12 +67,12 @@ class MqttSession:
         when none came."""
         self.acknowledge()
         session = self.client.session
-        before = session.heard
+        before = session.last_received
         await self.until(self.any_received, wait_ms)
         received, self.received = self.received[:_AT_ONCE], self.received[_AT_ONCE:]
         self.unacknowledged = [receipt for receipt, _ in received]
         desired = [value for _, value in received]
-        return desired if desired or session.heard != before else None
+        return desired if desired or session.last_received != before else None
 
     async def send(self, reports):
         """Publish some of `reports` and wait for their acknowledgements: (message_id, outcome) of those that are over.
@@ -93,13 +93,13 @@ class MqttSession:
         for report in batch:
             orders.append(await self.publish(report))  # noqa: PERF401 - MicroPython awaits in no comprehension
         await self.until(lambda: self.answered(batch, orders), _ACK_MS)
-        heard = self.any_answer()
+        answered = self.any_answer()
         done = [found for found in map(self.outcome, reports) if found]
         if done:
             self.backoff.reset()
         else:
             self.hold = Timer(self.clock.ms(), self.backoff.next_ms(self.account.rng()))
-        self.silent_rounds = 0 if heard else self.silent_rounds + 1
+        self.silent_rounds = 0 if answered else self.silent_rounds + 1
         if self.silent_rounds >= _UNANSWERED:
             self.refused = True
             raise LinkError("MQTT: no acknowledgements")

@@ -19,7 +19,7 @@ chain that was measured (docs/memory.md)."""
 
 
 class Net:
-    """`dhcp_dns()`: the name servers the network told; `floor_s`: unix seconds before which no time is believed;
+    """`dhcp_dns()`: the name servers from DHCP; `floor_s`: unix seconds before which no time is believed;
     what is set later counts for a day only, so that a false time, once learned, cannot lock the device out for good.
     `board`: how much memory there is, `idf_free()` and `heap()`, see drivers.board. ConfigError when a CA file cannot
     be used."""
@@ -40,8 +40,8 @@ class Net:
         self.free = None  # bytes there were before the latest dial
         # Evidence: failures since the last packet from anybody, and connections in a row that lacked memory; the latest
         # of those is not judged yet (2: outside the Python heap); the dates of a certificate do not fit the clock.
-        self.unheard = self.lacked = self.fresh = 0
-        self.known = self.stale = False  # known: somebody was heard since the start
+        self.unanswered = self.lacked = self.fresh = 0
+        self.known = self.stale = False  # known: something was received since the start
         try:
             self.context = trusting(map(_content, config["cloud"]["ca_files"]))
         except (OSError, ValueError) as e:
@@ -76,15 +76,15 @@ class Net:
         self.free = self.board.idf_free()
         try:
             stream = await dialer.dial(host, port, tls)
-            self.heard()
+            self.answered()
             return stream
         finally:
             self.turn = dialer.turn
             unit.drop()
 
-    def heard(self):
-        """Somebody sent something."""
-        self.unheard = 0
+    def answered(self):
+        """Something was received from the network, whoever sent it."""
+        self.unanswered = 0
         self.known = True
 
     def explain(self, error):

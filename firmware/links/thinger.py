@@ -70,7 +70,7 @@ class Thinger:
         cfg = self.cfg
         login = cfg["user"], cfg["device_id"], cfg["credential"].reveal(), self.rng() % 65535 + 1
         self.orders = {}
-        self.told = {}  # by message_id the keep-alive whose answer proves that the cloud has the report
+        self.reported = {}  # by message_id the keep-alive whose answer acknowledges the report
         try:
             await self.client.connect(*login)
         except Refused as e:
@@ -90,9 +90,9 @@ class Thinger:
             raise LinkError(self.explain(e))
         self.forget()
         session = self.client.session
-        if not (order or session.heard):
+        if not (order or session.active):
             return None
-        session.heard = False
+        session.active = False
         self.contact()
         return await self.judge(order) if order else []
 
@@ -101,10 +101,10 @@ class Thinger:
         somebody else waits for an answer."""
         if not reports:
             return []
-        self.tell_of(reports)
+        self.queue_reports(reports)
         client = self.client
-        told = self.told
-        number = min(told.values())
+        reported = self.reported
+        number = min(reported.values())
         while client.session.pongs < number or client.error:
             if client.error:
                 raise LinkError(str(client.error))
@@ -113,24 +113,24 @@ class Thinger:
                 break
             await client.until_moved()
         done = []
-        for key in list(told):
-            if told[key] <= client.session.pongs:
-                del told[key]
+        for key in list(reported):
+            if reported[key] <= client.session.pongs:
+                del reported[key]
                 done.append((key, outcomes.OK))
-        if not told:
-            self.told = {}  # an emptied dict keeps its size
+        if not reported:
+            self.reported = {}  # an emptied dict keeps its size
         return done
 
-    def tell_of(self, reports):
-        """Queue what was not told yet."""
+    def queue_reports(self, reports):
+        """Queue the reports that were not queued yet."""
         client = self.client
-        told = self.told
-        names = {}  # whether its watchers are told again what they know
+        reported = self.reported
+        names = {}  # whether its subscribers get the value again although it is the same
         number = client.session.pings + 1
         for report in reports:
-            if report.message_id in told:
+            if report.message_id in reported:
                 continue
-            told[report.message_id] = number
+            reported[report.message_id] = number
             order, _ = self.orders.pop(report.desired_id, (None, None))
             names[report.id] = order or names.get(report.id)
             if order and report.status in _OUTCOMES:

@@ -1,7 +1,7 @@
-"""The question for the time, and whether anybody is there at all: in memory only while `net` asks it.
+"""Queries time servers, and the gateway where none answers: in memory only while `net` uses it.
 
-SNTP proves nothing about a server, so a time that is far from what the clock says needs a second server that agrees
-with it. When a certificate's dates did not fit it is the clock that is doubted: then any other time is believed.
+SNTP does not authenticate a server. So a time that is far from the clock's is taken only when a second server agrees.
+When a certificate's dates did not fit, the clock may be wrong: then the first other time is taken.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from micropython import const
 from dnsstub.resolver import Resolver
 from firmware.core.errors import LinkError
 from firmware.core.timing import Timer
-from firmware.links.heard import noting
+from firmware.links.udp_query import noting
 from netio.errors import NetError
 from netio.sockets import exchange
 from sntp.client import query
@@ -30,7 +30,7 @@ async def keep(net, network, gateway, exchange=exchange):
         unix_s = await ask(net, exchange)
     except LinkError as e:
         if gateway:
-            await knock(net, gateway)
+            await probe_gateway(net, gateway)
             return
         wait = network.backoff.next_ms(net.rng())
         network.sync = Timer(net.clock.ms(), wait)
@@ -59,7 +59,7 @@ async def ask(net, exchange):
     known = net.clock.utc()
     exchange = noting(net, exchange)
     resolver = Resolver(net.clock, net.name_servers, net.rng, exchange, net.names)
-    told = []
+    answers = []
     error = None
     for _ in range(min(max(len(net.servers), 2), _MOST) if known else 1):
         server = net.servers.pop(0)
@@ -67,27 +67,27 @@ async def ask(net, exchange):
         try:
             unix_s = await query(server, resolver, net.clock, net.rng, net.floor_s, exchange)
         except NetError as e:
-            net.unheard += e.kind != "sntp"
+            net.unanswered += e.kind != "sntp"
             error = error or e
             continue
         fits = known is None or abs(unix_s - known) <= _CLOSE_S
-        if fits != net.stale or known is None or [1 for other in told if abs(unix_s - other) <= _CLOSE_S]:
+        if fits != net.stale or known is None or [1 for other in answers if abs(unix_s - other) <= _CLOSE_S]:
             return unix_s
-        told.append(unix_s)
-    if net.stale and told:
-        return told[0]
+        answers.append(unix_s)
+    if net.stale and answers:
+        return answers[0]
     raise LinkError(str(error or "servers do not agree"))
 
 
-async def knock(net, gateway):
-    """Ask the gateway as well, where nobody else answers: also one that refuses is there."""
+async def probe_gateway(net, gateway):
+    """Connect to the gateway where no time server answers. A refusal is an answer, too."""
     for port in _PORTS:
-        if not net.unheard:
+        if not net.unanswered:
             return
         try:
             (await net.clock.within(_DIAL_MS, net.dial(gateway, port, False))).close()
         except NetError as e:
             if "REFUSED" in str(e) or "RESET" in str(e):
-                net.heard()
+                net.answered()
         except asyncio.TimeoutError:
             pass

@@ -40,7 +40,7 @@ class Listening:
             network.short = Timer(now, _STEADY_MS)
             rung = memory_rung(net.lacked, fresh > 1, network.clock.uptime_s())
             self.climb(rung, "memory was short %d times in a row" % net.lacked)
-        elif net.unheard and self.control:
+        elif net.unanswered and self.control:
             await self.listen(now)
         contact = network.controller.safety.silence.ms(now)
         if network.short and network.short.passed(now):
@@ -49,20 +49,20 @@ class Listening:
             network.short = None if good else Timer(now, _STEADY_MS)
             if good:
                 net.lacked = 0
-        if not (net.unheard or network.short):
+        if not (net.unanswered or network.short):
             self.reset = None
         if self.reset and may_reset(network.controller.outputs, self.reset.passed(now)):
             network.controller.restart = True
-        return net.unheard or self.reset
+        return net.unanswered or self.reset
 
     async def listen(self, now):
         network = self.network
         net = network.net
         if self.silence.probes(now, network.up):
             await net.keep_time(network, self.control.gateway())
-        if net.unheard:
+        if net.unanswered:
             rung = self.silence.step(network.clock.ms(), network.up)
-            self.climb(rung, "nothing was received from anybody, %d questions in a row" % net.unheard)
+            self.climb(rung, "nothing was received from anybody, %d questions in a row" % net.unanswered)
 
     def climb(self, rung, why):
         """Log and do it. DriverError."""

@@ -11,7 +11,7 @@ from firmware.core.timing import Backoff, Timer
 
 _STEP_MS = const(500)
 _AGAIN_MS = const(30000)  # at least, between two questions for the time because of a certificate
-_UNHEARD = const(2)
+_UNANSWERED = const(2)
 _LACKS = const(6)
 
 
@@ -50,7 +50,7 @@ class NetworkLoop:
                 if self.wifi:
                     self.join()
                 short = net.fresh or (self.short and self.short.passed(self.clock.ms()))
-                if short or (self.wifi and net.unheard >= _UNHEARD) or self.listening:
+                if short or (self.wifi and net.unanswered >= _UNANSWERED) or self.listening:
                     await self.listen()
             except DriverError as e:  # an ordinary reason to try again later
                 self.log("warning", str(e))

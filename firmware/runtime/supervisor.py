@@ -12,7 +12,7 @@ from firmware.core.timing import Backoff, Timer
 
 _CHECK_MS = const(1000)
 _GOOD_MS = const(60000)
-_TELL_MS = const(600000)
+_SUMMARY_MS = const(600000)
 _CALM_MS = const(600000)
 _MOST_DEATHS = const(5)
 
@@ -40,14 +40,14 @@ class Supervisor:
         """Runs until cancelled."""
         tasks = [asyncio.create_task(self.keep(*loop)) for loop in self.loops]
         good = Timer(self.clock.ms(), _GOOD_MS)
-        tell = Timer(self.clock.ms(), 10000)
+        summary = Timer(self.clock.ms(), 10000)
         marked = False
         try:
             while True:
                 now = self.clock.ms()
                 self.watch(now)
-                if tell.passed(now):
-                    tell = Timer(now, _TELL_MS)
+                if summary.passed(now):
+                    summary = Timer(now, _SUMMARY_MS)
                     outbox = self.controller.outbox
                     facts = self.board.heap() + (len(outbox), outbox.dropped)
                     self.log("info", "heap %d used, %d free; outbox %d, dropped %d" % facts)

@@ -42,7 +42,7 @@ class Session:
     the present value; of BOTH an example, {"in": ..., "out": ...}. `keep_alive_ms`: at most 60000.
     `size`: bytes of the largest frame to receive.
 
-    `heard` is set with every frame; `pings` and `pongs` count keep-alives sent and answered.
+    `active` is set with every frame received; `pings` and `pongs` count keep-alives sent and answered.
     """
 
     def __init__(self, thing, keep_alive_ms=50000, size=1024):
@@ -54,7 +54,7 @@ class Session:
     def connect(self, now, user, device, credential, stream_id):
         """Begin a connection: its CONNECT waits in `take`. `stream_id`: 1..65535, random."""
         self.end = self.skip = self.pings = self.pongs = 0
-        self.ready = self.heard = False
+        self.ready = self.active = False
         self.asked = now
         self.streams = {}  # id: [resource, interval in ms or 0, moment of the last sample, its checksum]
         self.out = f.encode(f.CONNECT, (f.STREAM_ID, stream_id), (f.PAYLOAD, (user, device, credential)))
@@ -99,7 +99,7 @@ class Session:
             except ValueError as e:
                 wrong = str(e)
             self._drop(end)
-            self.heard = True
+            self.active = True
             order = self._act(kind, found, wrong, now)
             if order:
                 return order

@@ -1,6 +1,6 @@
 """What a client and a server owe each other, without a clock or a socket (MQTT 5.0 section 4).
 
-Owns what was received and is not acknowledged yet, keep-alive, topic aliases, and the last words to a server. Refuses
+Owns what was received and is not acknowledged yet, keep-alive, topic aliases, and the DISCONNECT. Refuses
 packets larger than its buffer, more messages at once than a small window, and to guess: one whose PUBACK may have been
 lost is delivered again, marked `dup`. A message that is too large comes without its payload: to end the connection
 would be no remedy, for it would come again.
@@ -63,7 +63,7 @@ class Session:
         """Bytes to be sent, all at once; empty when there are none."""
         out, self.out = self.out, bytearray()
         if out:
-            self.said = now
+            self.last_sent = now
         return out
 
     def space(self):
@@ -77,7 +77,7 @@ class Session:
         """What happened: a Message, an Order that is over, or None when more bytes are needed. First of all
         (session present, properties) of the CONNACK, for `opening.accept`.
 
-        MqttError: the connection is over. What the server has to be told about it waits in `take`.
+        MqttError: the connection is over. What is to be sent to the server about it waits in `take`.
         """
         view = self.view
         room = len(view)
@@ -93,7 +93,7 @@ class Session:
                     large = end - at
                     if view[at] >> 4 != _PUBLISH or not self.ready:
                         raise MqttError(_TOO_LARGE)
-                    self.heard = now
+                    self.last_received = now
                     if self.pinged is not None:
                         self.pinged = now  # the answer cannot come before the rest
                 end -= self.skipped
@@ -118,7 +118,7 @@ class Session:
     def _event(self, now, first, body, large):
         what, number, properties = packet.decode(self.version, first, body, large)
         kind = first >> 4
-        self.heard = now
+        self.last_received = now
         if (kind == _CONNACK) == self.ready:
             raise MqttError(_PROTOCOL)
         if kind == _PUBLISH:
@@ -131,7 +131,7 @@ class Session:
             return order
         if number or kind == _DISCONNECT:
             e = MqttError(number, properties.get(0x1F))
-            self.error = e  # and so nothing is said to one who has said farewell
+            self.error = e  # so nothing is sent after the server's DISCONNECT
             self.out = bytearray()
             raise e
         if kind == _CONNACK:
@@ -207,20 +207,20 @@ class Session:
     def tick(self, now, deaf=False):
         """Ping when it is time; milliseconds until this wants to be called again. NetError "timeout": the peer is dead.
 
-        A ping goes out after 3/4 of a keep-alive in which nothing was heard or nothing said, and has to be answered
-        within half of one. `deaf`: nothing is read at the moment, so nothing follows from silence.
+        A ping goes out after 3/4 of a keep-alive in which nothing was received or nothing sent, and has to be
+        answered within half of one. `deaf`: nothing is read at the moment, so nothing follows from silence.
         """
         if not self.keep_ms or self.error:
             return _IDLE_MS
         if deaf:
-            self.heard = now
+            self.last_received = now
             self.pinged = None
         if self.pinged is not None:
             left = self.keep_ms // 2 - (now - self.pinged & _MASK)
             if left <= 0:
                 raise NetError("timeout", "keep-alive")
             return left
-        idle = max(now - self.said & _MASK, now - self.heard & _MASK)
+        idle = max(now - self.last_sent & _MASK, now - self.last_received & _MASK)
         left = self.keep_ms * 3 // 4 - idle
         if left <= 0:
             self.out += b"\xc0\0"
@@ -229,7 +229,8 @@ class Session:
         return left
 
     def finish(self, error, code=0):
-        """Say farewell with reason `code`; from now on `error` says why there is no connection. Again: no effect."""
+        """Queue a DISCONNECT with reason `code`; from now on `error` says why there is no connection. Again: no
+        effect."""
         if not self.error:
             self.error = error
             # In 3.1.1 it could only mean that all is well, and would suppress the will.

@@ -5,7 +5,7 @@ Refuses payload: a detail never quotes what was sent or received, so it may be l
 
 
 class NetError(Exception):
-    """A peer could not be reached, trusted or heard.
+    """A peer could not be reached or verified, or did not answer.
 
     `kind`: "dns" "connect" "tls" "timeout" "closed", or "sntp" for a time server that answered uselessly.
     `detail`: a few words for a person.

@@ -61,7 +61,7 @@ class PlainDialer(Dialer):
 
 class Network:
     """`ca_files`: paths of the certificates (DER) that servers are verified with; without any there is no TLS.
-    `name_servers`: list of "ip" or "ip:port"; None: those the network told at joining it.
+    `name_servers`: list of "ip" or "ip:port"; None: those from DHCP.
 
     `clock`, `rng` and `resolver` are what engines ask for under these names; of the two dialers `tls` refuses whatever
     it cannot verify, and `tcp` makes plain connections. OSError, ValueError: a certificate cannot be used.
@@ -69,7 +69,7 @@ class Network:
 
     def __init__(self, ca_files=(), name_servers=None):
         self.clock = Clock()
-        self.resolver = Resolver(self.clock, lambda: name_servers or told(), self.rng)
+        self.resolver = Resolver(self.clock, lambda: name_servers or dhcp_name_servers(), self.rng)
         context = trusting(map(_content, ca_files)) if ca_files else None
         self.tls = Dialer(self.clock, self.resolver, context)
         self.tcp = PlainDialer(self.clock, self.resolver, None)
@@ -79,8 +79,8 @@ class Network:
         return int.from_bytes(os.urandom(4), "big")
 
 
-def told():
-    """The name server that the board's Wi-Fi network told, in a list."""
+def dhcp_name_servers():
+    """The name server that the board got by DHCP, in a list."""
     import network  # here, because an interpreter on a PC has none
 
     return [network.WLAN(network.STA_IF).ifconfig()[3]]

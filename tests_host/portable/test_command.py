@@ -58,7 +58,7 @@ class Bench:
         self.command.adopt(catalog_row or row())
         self.stuck = False
         self.tick(0)
-        self.told()
+        self.reported()
 
     def tick(self, second):
         self.outbox.update(at(second), UTC + int(second))
@@ -75,7 +75,7 @@ class Bench:
         self.tick(second)
         return note
 
-    def told(self):
+    def reported(self):
         """[(value, desired_id, status, sequence)] since the last call; they are answered for."""
         reports, self.outbox.reports = map(self.outbox.complete, self.outbox.reports), []
         return [(r.value, r.desired_id, r.status, r.sequence) for r in reports]
@@ -85,29 +85,29 @@ def test_a_wish_is_carried_out_and_answered_once():
     bench = Bench()
     assert bench.offer(1, wish("1", "des_1", 5, 30)) is None
     assert bench.output.on
-    assert bench.told() == [("1.0", "des_1", "applied", 5)]
+    assert bench.reported() == [("1.0", "des_1", "applied", 5)]
     bench.tick(2)
-    assert bench.told() == []
+    assert bench.reported() == []
 
 
 def test_a_wish_for_what_is_there_already_is_answered_too():
     bench = Bench()
     bench.offer(1, wish("0.0", "des_1", 5, 30))
-    assert bench.told() == [("0.0", "des_1", "applied", 5)]
+    assert bench.reported() == [("0.0", "des_1", "applied", 5)]
 
 
 def test_a_setpoint_is_applied_when_it_is_in_force():
     bench = Bench(HEATER)
     bench.offer(1, wish(18.5, "des_1", None, None))
     assert bench.output.target == 18.5 and bench.output.on is False
-    assert bench.told() == [("18.5", "des_1", "applied", None)]
+    assert bench.reported() == [("18.5", "des_1", "applied", None)]
 
 
 def test_numbers_and_texts_are_the_same_wish():
     for value in (1, 1.0, "1", "1.0", "1.000", "01"):
         bench = Bench()
         bench.offer(1, wish(value, "des_1", 1, 30))
-        assert bench.output.on and bench.told()[0][2] == "applied", value
+        assert bench.output.on and bench.reported()[0][2] == "applied", value
 
 
 def test_values_that_are_refused_change_nothing_and_are_told_with_the_present_value():
@@ -128,12 +128,12 @@ def test_values_that_are_refused_change_nothing_and_are_told_with_the_present_va
     ):
         bench = Bench(base)
         bench.offer(1, wish("1" if base is SWITCH else "20", "des_0", 1, 30))
-        before = bench.told()[0][0]
+        before = bench.reported()[0][0]
         assert bench.offer(2, wish(value, "des_1", 2, 30)), value
-        assert bench.told() == [(before, "des_1", "rejected", 2)], value
+        assert bench.reported() == [(before, "des_1", "rejected", 2)], value
         assert bench.output.target == float(before)
         bench.tick(3)
-        assert bench.told() == []
+        assert bench.reported() == []
 
 
 def test_a_superseded_desired_state_is_answered_with_the_relay_where_no_setpoint_is_in_force():
@@ -141,7 +141,7 @@ def test_a_superseded_desired_state_is_answered_with_the_relay_where_no_setpoint
         bench = Bench(HEATER)
         bench.output.on = on
         bench.command.offer(wish(20, "des_1", 1, SUPERSEDED), at(1), False)
-        assert bench.told() == [("%d.0" % on, "des_1", "stale", 1)]
+        assert bench.reported() == [("%d.0" % on, "des_1", "stale", 1)]
 
 
 def test_a_regulator_without_a_setpoint_answers_whatever_it_does_not_do():
@@ -154,28 +154,28 @@ def test_a_regulator_without_a_setpoint_answers_whatever_it_does_not_do():
         for _ in range(2):
             bench = Bench(HEATER)
             assert bench.offer(1, wanted)
-            assert bench.told() == [("0.0", "des_1", status, 1)], wanted
+            assert bench.reported() == [("0.0", "des_1", status, 1)], wanted
             assert bench.output.target is None
             bench.offer(2, wanted)
-            assert [r[1:3] for r in bench.told()] == [("des_1", status)], "the same report once more"
+            assert [r[1:3] for r in bench.reported()] == [("des_1", status)], "the same report once more"
     bench = Bench(HEATER)
     bench.command.offer(wish(20, "des_1", 1, 30), at(1), True)
     bench.tick(2)
-    assert bench.told() == [("0.0", "des_1", "stale", 1)], "in safe state"
+    assert bench.reported() == [("0.0", "des_1", "stale", 1)], "in safe state"
     bench = Bench(HEATER)
     bench.command.offer(wish(20, "des_1", 1, 30), at(1), False)
     bench.command.lapse()
-    assert [r[1:3] for r in bench.told()] == [("des_1", "stale")]
+    assert [r[1:3] for r in bench.reported()] == [("des_1", "stale")]
     bench = Bench(HEATER)
     bench.offer(1, wish(50))
-    assert bench.told() == [], "without an identity there is nothing to answer, and nothing to tell"
+    assert bench.reported() == [], "without an identity there is nothing to answer, and nothing to tell"
 
 
 def test_the_ends_and_the_steps_of_a_range_are_accepted():
     for value in (5, "35", 5.5, "20.0", 34.5):
         bench = Bench(HEATER)
         assert bench.offer(1, wish(value, "des_1", 1, 30)) is None
-        assert bench.told()[0][2] == "applied", value
+        assert bench.reported()[0][2] == "applied", value
     fine = Bench(HEATER, step=0.1, min=-10.0)
     for tenths in range(-100, 351, 7):
         assert fine.offer(1, wish("%.1f" % (tenths / 10), "des_%d" % tenths, None, None)) is None, tenths
@@ -195,24 +195,24 @@ def test_the_clouds_range_binds_beside_the_owners():
 def test_a_refused_wish_without_an_identity_is_followed_by_the_present_value_once():
     bench = Bench()
     bench.offer(1, wish("0"))
-    bench.told()
+    bench.reported()
     for second in range(2, 10):
         bench.offer(second, wish("on"))
-    assert bench.told() == [("0.0", None, None, None)]
+    assert bench.reported() == [("0.0", None, None, None)]
     bench.offer(10, wish("off"))
-    assert bench.told() == [("0.0", None, None, None)], "another refusal"
+    assert bench.reported() == [("0.0", None, None, None)], "another refusal"
     bench.offer(11, wish("1"))
-    assert bench.output.on and bench.told() == [("1.0", None, None, None)]
+    assert bench.output.on and bench.reported() == [("1.0", None, None, None)]
 
 
 def test_order_is_kept_by_sequence():
     for sequence, counts in ((9, False), (10, False), (11, True), (None, True), (1000, True), (-1, False)):
         bench = Bench()
         bench.offer(1, wish("0", "des_a", 10, None))
-        bench.told()
+        bench.reported()
         bench.offer(2, wish("1", "des_b", sequence, None))
         assert bench.output.on is counts, sequence
-        assert bool(bench.told()) is counts, "an older one is not even answered"
+        assert bool(bench.reported()) is counts, "an older one is not even answered"
 
 
 def test_a_polled_value_does_not_make_the_order_forgotten():
@@ -234,7 +234,7 @@ def test_a_refused_or_late_wish_counts_for_the_order():
         bench = Bench()
         bench.offer(1, wish("0", "des_a", 10, 30), bad)
         bench.offer(2, wish("1", "des_c", 15, 30))
-        assert not bench.output.on and bench.told()[-1][1] == "des_b"
+        assert not bench.output.on and bench.reported()[-1][1] == "des_b"
 
 
 def test_a_duplicate_gets_the_earlier_report_again():
@@ -247,11 +247,11 @@ def test_a_duplicate_gets_the_earlier_report_again():
     bench.outbox.settle(bench.outbox.identity(report.message_id))
     bench.offer(3, first)
     assert bench.outbox.reports == [report]
-    bench.told()
+    bench.reported()
     # By hand off meanwhile: the duplicate still does not actuate.
     bench.output.demand(0.0, True)
     bench.tick(4)
-    assert [r[0] for r in bench.told()] == ["0.0"]
+    assert [r[0] for r in bench.reported()] == ["0.0"]
     bench.offer(5, wish("1", "des_1", 99, 30))
     assert not bench.output.on and bench.outbox.reports == [report]
 
@@ -259,13 +259,13 @@ def test_a_duplicate_gets_the_earlier_report_again():
 def test_a_duplicate_of_what_is_pending_does_not_repeat_the_answer_before():
     bench = Bench(min_on_s=60)
     bench.offer(1, wish("1", "des_1", 5, 30))
-    assert bench.told() == [("1.0", "des_1", "applied", 5)]
+    assert bench.reported() == [("1.0", "des_1", "applied", 5)]
     for second in (2, 3):
         bench.offer(second, wish("0", "des_2", 6, 300))
-    assert bench.told() == []
+    assert bench.reported() == []
     for second in range(4, 62):
         bench.tick(second)
-    assert bench.told() == [("0.0", "des_2", "applied", 6)]
+    assert bench.reported() == [("0.0", "des_2", "applied", 6)]
 
 
 def test_a_duplicate_of_what_is_not_done_yet_is_not_answered_yet():
@@ -273,9 +273,9 @@ def test_a_duplicate_of_what_is_not_done_yet_is_not_answered_yet():
     first = wish("1", "des_1", 5, 300)
     for second in (1, 2, 3):
         bench.offer(second, first)
-    assert bench.told() == []
+    assert bench.reported() == []
     bench.tick(60)
-    assert bench.told() == [("1.0", "des_1", "applied", 5)]
+    assert bench.reported() == [("1.0", "des_1", "applied", 5)]
 
 
 def test_a_window_that_is_closed_on_arrival_is_too_late():
@@ -285,7 +285,7 @@ def test_a_window_that_is_closed_on_arrival_is_too_late():
         assert bench.offer(2, wish("1", "des_1", 5, valid_s)) is not None
         bench.tick(3)
         assert not bench.output.on
-        assert bench.told() == [("0.0", "des_1", "stale", 5)]
+        assert bench.reported() == [("0.0", "des_1", "stale", 5)]
 
 
 def test_a_window_that_closes_while_a_limit_holds_is_stale_and_never_carried_out():
@@ -293,13 +293,13 @@ def test_a_window_that_closes_while_a_limit_holds_is_stale_and_never_carried_out
     bench.offer(1, wish("1", "des_1", 5, 30))
     for second in range(2, 31):
         bench.tick(second)
-    assert bench.told() == [] and bench.output.target == 1.0
+    assert bench.reported() == [] and bench.output.target == 1.0
     bench.tick(31)
-    assert bench.told() == [("0.0", "des_1", "stale", 5)]
+    assert bench.reported() == [("0.0", "des_1", "stale", 5)]
     for second in range(32, 200):
         bench.tick(second)
         assert not bench.output.on
-    assert bench.told() == []
+    assert bench.reported() == []
 
 
 def test_a_window_that_is_long_enough_is_not_stale():
@@ -307,9 +307,9 @@ def test_a_window_that_is_long_enough_is_not_stale():
     bench.offer(1, wish("1", "des_1", 5, 60))
     for second in range(2, 61):
         bench.tick(second)
-    assert bench.told() == [("1.0", "des_1", "applied", 5)]
+    assert bench.reported() == [("1.0", "des_1", "applied", 5)]
     bench.tick(61)
-    assert bench.told() == [] and bench.output.on
+    assert bench.reported() == [] and bench.output.on
 
 
 def test_without_a_window_a_wish_waits_as_long_as_it_takes():
@@ -317,15 +317,15 @@ def test_without_a_window_a_wish_waits_as_long_as_it_takes():
     bench.offer(1, wish("1", "des_1", 5, None))
     for second in range(60, 86460, 60):
         bench.tick(second)
-    told = bench.told()
-    assert [r for r in told if r[1]] == [("1.0", "des_1", "applied", 5)] and told[-1][1]
+    reported = bench.reported()
+    assert [r for r in reported if r[1]] == [("1.0", "des_1", "applied", 5)] and reported[-1][1]
 
 
 def test_what_is_superseded_is_stale():
     bench = Bench(min_off_s=60)
     bench.offer(1, wish("1", "des_1", 5, 300))
     bench.offer(2, wish("0", "des_2", 6, 300))
-    assert bench.told() == [("0.0", "des_1", "stale", 5), ("0.0", "des_2", "applied", 6)]
+    assert bench.reported() == [("0.0", "des_1", "stale", 5), ("0.0", "des_2", "applied", 6)]
     bench.tick(61)
     assert not bench.output.on
 
@@ -335,9 +335,9 @@ def test_a_pin_that_does_not_follow_is_not_applied():
     bench.stuck = True
     bench.offer(1, wish("1", "des_1", 5, 30))
     bench.tick(2)
-    assert bench.told() == []
+    assert bench.reported() == []
     bench.tick(31)
-    assert bench.told() == [("0.0", "des_1", "stale", 5)]
+    assert bench.reported() == [("0.0", "des_1", "stale", 5)]
 
 
 def test_a_lapse_makes_what_is_pending_stale_and_the_output_safe():
@@ -346,22 +346,22 @@ def test_a_lapse_makes_what_is_pending_stale_and_the_output_safe():
     bench.command.lapse()
     bench.tick(100)
     assert not bench.output.on
-    assert bench.told() == [("0.0", "des_1", "stale", 5)]
+    assert bench.reported() == [("0.0", "des_1", "stale", 5)]
 
 
 def test_a_lapse_of_a_settled_wish_is_told_as_a_local_change():
     bench = Bench()
     bench.offer(1, wish("1", "des_1", 5, 30))
-    bench.told()
+    bench.reported()
     bench.command.lapse()
     bench.tick(2)
-    assert bench.told() == [("0.0", None, None, None)]
+    assert bench.reported() == [("0.0", None, None, None)]
     bench = Bench(HEATER)
     bench.offer(1, wish("20", "des_1", 5, 30))
-    bench.told()
+    bench.reported()
     bench.command.lapse()
     bench.tick(2)
-    assert bench.told() == [], "no setpoint is in force, and that cannot be told in numbers"
+    assert bench.reported() == [], "no setpoint is in force, and that cannot be told in numbers"
 
 
 def test_an_identity_that_was_settled_before_a_lapse_is_not_carried_out_after_it():
@@ -386,7 +386,7 @@ def test_polled_values_count_when_they_change():
     ):
         bench.offer(second, wish(value))
         assert bench.output.on is on, second
-    assert [r[0] for r in bench.told()] == ["1.0", "0.0", "1.0"]
+    assert [r[0] for r in bench.reported()] == ["1.0", "0.0", "1.0"]
 
 
 def test_an_unchanged_polled_value_does_not_undo_a_hand():
@@ -472,12 +472,12 @@ def test_a_command_that_is_gone_leaves_its_output_safe():
     for second in range(2, 100):
         bench.tick(second)
     assert not bench.output.on and bench.output.target is None
-    assert bench.told() == [("0.0", "des_1", "stale", 5)], "the cloud may know the command still"
+    assert bench.reported() == [("0.0", "des_1", "stale", 5)], "the cloud may know the command still"
     bench.command.adopt(row())
     bench.tick(100)
-    assert bench.told() == [("0.0", None, None, None)]
+    assert bench.reported() == [("0.0", None, None, None)]
     bench.offer(101, wish("1", "des_1", 5, 300))
-    assert not bench.output.on and bench.told() == [("0.0", "des_1", "stale", 5)], "answered already"
+    assert not bench.output.on and bench.reported() == [("0.0", "des_1", "stale", 5)], "answered already"
 
 
 def test_a_command_that_comes_back_keeps_its_order():
@@ -488,11 +488,11 @@ def test_a_command_that_comes_back_keeps_its_order():
     bench.command.adopt(row())
     bench.tick(2)
     assert not bench.output.on
-    bench.told()
+    bench.reported()
     bench.offer(3, wish("1", "des_3", 3, 300))
-    assert not bench.output.on and bench.told() == []
+    assert not bench.output.on and bench.reported() == []
     bench.offer(4, wish("1", "des_6", 6, 300))
-    assert bench.output.on and bench.told() == [("1.0", "des_6", "applied", 6)]
+    assert bench.output.on and bench.reported() == [("1.0", "des_6", "applied", 6)]
 
 
 def test_a_wish_of_the_time_without_the_command_is_told_from_the_one_before():
@@ -520,22 +520,22 @@ def test_a_row_that_stays_keeps_what_is_known():
     bench.offer(1, wish("1", "des_1", 5, 300))
     bench.command.adopt(row())
     bench.tick(60)
-    assert bench.told() == [("1.0", "des_1", "applied", 5)]
+    assert bench.reported() == [("1.0", "des_1", "applied", 5)]
     bench.command.adopt(row())
     bench.offer(61, wish("0", "des_0", 4, 300))
     assert bench.output.on, "older"
-    assert bench.told() == []
+    assert bench.reported() == []
 
 
 def test_another_command_on_the_same_output_begins_anew_and_leaves_it_as_it_is():
     bench = Bench()
     bench.offer(1, wish("1", "des_1", 500, 300))
-    bench.told()
+    bench.reported()
     bench.command.adopt(row(2))
     bench.tick(2)
-    assert bench.output.on and bench.told() == [("1.0", None, None, None)]
+    assert bench.output.on and bench.reported() == [("1.0", None, None, None)]
     bench.offer(3, wish("0", "des_2", 1, 300))
-    assert not bench.output.on and bench.told() == [("0.0", "des_2", "applied", 1)]
+    assert not bench.output.on and bench.reported() == [("0.0", "des_2", "applied", 1)]
 
 
 def test_an_output_that_nobody_serves_can_be_used_by_hand_over_every_catalog():
@@ -553,14 +553,14 @@ IDLE = wish(NOTHING_NEW)
 def test_nothing_new_changes_nothing_but_after_a_lapse():
     bench = Bench()
     bench.offer(1, IDLE)
-    assert not bench.output.on and bench.told() == []
+    assert not bench.output.on and bench.reported() == []
     bench.offer(2, wish("1", "des_1", 1, 30), IDLE)
     bench.command.lapse()
     bench.tick(3)
     assert not bench.output.on
-    bench.told()
+    bench.reported()
     bench.offer(4, IDLE)
-    assert bench.output.on and bench.told() == [("1.0", None, None, None)], "no second answer"
+    assert bench.output.on and bench.reported() == [("1.0", None, None, None)], "no second answer"
     bench.output.demand(0.0, True)
     bench.offer(5, IDLE)
     assert not bench.output.on, "once only"
@@ -588,7 +588,7 @@ def test_what_was_still_pending_at_a_lapse_does_not_come_back():
     bench = Bench(min_off_s=10)
     bench.offer(1, wish("1", "des_1", 1, 30))
     bench.command.lapse()
-    assert bench.told() == [("0.0", "des_1", "stale", 1)]
+    assert bench.reported() == [("0.0", "des_1", "stale", 1)]
     bench.offer(20, IDLE)
     assert not bench.output.on
 

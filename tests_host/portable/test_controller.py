@@ -87,7 +87,7 @@ class Device:
         self.second = 0
         if online:
             self.go_online()
-            self.told()
+            self.reported()
             self.lines = []
 
     def go_online(self):
@@ -126,7 +126,7 @@ class Device:
     def read(self, index, value):
         self.controller.reading(index, value, at(self.second), self.utc())
 
-    def told(self):
+    def reported(self):
         """[(source, id, value, desired_id, status)] since the last call; they are answered for."""
         reports, self.outbox.reports = map(self.outbox.complete, self.outbox.reports), []
         return [(r.source, r.id, r.value, r.desired_id, r.status) for r in reports]
@@ -155,19 +155,19 @@ def test_the_first_catalog_is_followed_by_the_present_state():
     adopt(device.controller, CATALOG)
     device.tick()
     assert len(device.lines) == 1
-    assert device.told() == [("command", 1, "0.0", None, None)], "the heater has no setpoint yet"
+    assert device.reported() == [("command", 1, "0.0", None, None)], "the heater has no setpoint yet"
     device.read(0, 20.0)
     device.read(1, None)
-    assert device.told() == [("sensor", 1, "20.0", None, None)]
+    assert device.reported() == [("sensor", 1, "20.0", None, None)]
 
 
 def test_wishes_reach_their_outputs_and_are_answered():
     device = Device()
     device.read(0, 18.0)
-    device.told()
+    device.reported()
     device.offer(wish(1, "1", "des_1"), wish(2, "20", "des_2"), wish(99, "1", "des_3"))
     assert device.relays == [True, True]
-    assert device.told() == [
+    assert device.reported() == [
         ("command", 1, "1.0", "des_1", "applied"),
         ("command", 2, "20.0", "des_2", "applied"),
     ]
@@ -180,7 +180,7 @@ def test_a_refused_wish_is_a_warning_and_leaves_the_output():
     device = Device()
     device.offer(wish(1, "maybe", "des_1"))
     assert device.levels() == ["warning"]
-    assert device.told() == [("command", 1, "0.0", "des_1", "rejected")]
+    assert device.reported() == [("command", 1, "0.0", "des_1", "rejected")]
 
 
 def test_ids_keep_their_type():
@@ -192,12 +192,12 @@ def test_ids_keep_their_type():
 def test_the_same_catalog_again_says_and_tells_nothing():
     device = Device()
     device.offer(wish(1, "1"))
-    device.told()
+    device.reported()
     device.lines = []
     for _ in range(3):
         adopt(device.controller, Catalog([PUMP_ROW, HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
         device.tick(1)
-    assert device.relays == [True, False] and device.told() == [] and device.lines == []
+    assert device.relays == [True, False] and device.reported() == [] and device.lines == []
 
 
 def test_what_is_wrong_with_a_catalog_is_said_once():
@@ -220,9 +220,9 @@ def test_a_vanished_command_leaves_its_output_safe_and_the_others_alone():
     adopt(device.controller, Catalog([HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
     device.tick()
     assert device.relays == [False, True]
-    device.told()
+    device.reported()
     device.offer(wish(1, "1"), wish(2, "20"))
-    assert device.relays == [False, True] and device.told() == []
+    assert device.relays == [False, True] and device.reported() == []
     adopt(device.controller, CATALOG)
     device.offer(wish(1, "1"))
     assert device.relays == [True, True]
@@ -233,22 +233,22 @@ def test_a_person_toggles_and_the_cloud_learns_of_a_local_change():
     device.controller.press(0, at(1))
     device.tick()
     assert device.relays[0] and device.controller.outputs[0].manual_override
-    assert device.told() == [("command", 1, "1.0", None, None)]
+    assert device.reported() == [("command", 1, "1.0", None, None)]
     device.controller.press(0, at(2))
     device.tick()
-    assert not device.relays[0] and device.told() == [("command", 1, "0.0", None, None)]
+    assert not device.relays[0] and device.reported() == [("command", 1, "0.0", None, None)]
 
 
 def test_a_press_supersedes_what_is_pending():
     device = Device(pump={"min_off_s": 60})
     device.offer(wish(1, "1", "des_1", 1, 300))
-    assert device.told() == []
+    assert device.reported() == []
     device.controller.press(0, at(2))
     device.tick()
-    assert device.told() == [("command", 1, "0.0", "des_1", "stale")]
+    assert device.reported() == [("command", 1, "0.0", "des_1", "stale")]
     device.tick(70)
     assert device.relays[0], "toggled from off to on, held by min_off_s"
-    assert device.told() == [("command", 1, "1.0", None, None)]
+    assert device.reported() == [("command", 1, "1.0", None, None)]
 
 
 def test_what_happens_before_the_first_contact_is_told_with_its_own_time():
@@ -266,7 +266,9 @@ def test_what_happens_before_the_first_contact_is_told_with_its_own_time():
     times = [r.at + EPOCH - UTC for r in device.outbox.batch(20)]
     assert times[:4] == [10, 20, 30, 40]
     present = ("command", 1, "0.0", None, None)
-    assert device.told() == [("command", 1, v, None, None) for v in ("1.0", "0.0", "1.0", "0.0")] + [present]
+    assert device.reported() == [("command", 1, v, None, None) for v in ("1.0", "0.0", "1.0", "0.0")] + [
+        present
+    ]
 
 
 def test_what_happened_on_a_port_that_the_cloud_does_not_have_is_nobodys_event():
@@ -278,10 +280,10 @@ def test_what_happened_on_a_port_that_the_cloud_does_not_have_is_nobodys_event()
     device.lease.confirm()
     adopt(device.controller, Catalog([HEATER_ROW], []))
     device.tick(1)
-    assert device.told() == [] and device.relays[0], "and nobody but the hand has a say"
+    assert device.reported() == [] and device.relays[0], "and nobody but the hand has a say"
     device.controller.press(0, at(3))
     device.tick(1)
-    assert device.told() == [] and not device.relays[0]
+    assert device.reported() == [] and not device.relays[0]
 
 
 def test_a_press_works_without_a_catalog_and_in_safe_state():
@@ -328,11 +330,11 @@ def test_a_sensor_fault_turns_its_regulator_off_and_nothing_else():
     device = Device()
     device.read(0, 10.0)
     device.offer(wish(1, "1"), wish(2, "20"))
-    device.told()
+    device.reported()
     device.read(0, None)
     device.tick()
     assert device.relays == [True, False]
-    assert device.told() == [], "a fault is no number"
+    assert device.reported() == [], "a fault is no number"
     device.read(0, 10.0)
     device.tick()
     assert device.relays == [True, True]
@@ -483,11 +485,11 @@ def test_a_wish_with_an_identity_is_answered_even_in_safe_state():
     """Found by the simulation: heard in the moments between the end of the token and that of the session."""
     device = Device()
     device.lapse()
-    device.told()
+    device.reported()
     device.offer(wish(1, "1", "des_1", 1, 300))
-    assert device.told() == [("command", 1, "0.0", "des_1", "stale")] and not device.relays[0]
+    assert device.reported() == [("command", 1, "0.0", "des_1", "stale")] and not device.relays[0]
     device.offer(wish(1, "1"))
-    assert device.told() == [], "this one is read again"
+    assert device.reported() == [], "this one is read again"
     device.go_online()
     device.offer(wish(1, "1", "des_1", 1, 300))
     assert not device.relays[0], "what was answered stays so"
@@ -502,7 +504,7 @@ def test_a_relay_stuck_on_from_the_start_blocks_its_group():
     device.tick()
     assert device.controller.outputs[0].on and device.levels()[-2:] == ["error", "info"]
     device.go_online()
-    assert device.told()[0] == ("command", 1, "1.0", None, None), "what is, not what was meant"
+    assert device.reported()[0] == ("command", 1, "1.0", None, None), "what is, not what was meant"
     device.read(0, 10.0)
     device.offer(wish(2, "20"))
     assert not device.relays[1] and device.controller.outputs[1].why == "interlock"
@@ -533,12 +535,12 @@ def test_a_relay_stuck_on_is_never_driven_on_for_that():
     device.tick()
     device.offer(wish(1, "0", "des_1", 1, 5))
     device.tick(5)
-    assert ("command", 1, "1.0", "des_1", "stale") in device.told()
+    assert ("command", 1, "1.0", "des_1", "stale") in device.reported()
     assert device.driven[0] is False
     device.tick(60)
     device.stuck = {}
     device.tick(1)
-    assert device.relays[0] is False and device.told() == [("command", 1, "0.0", None, None)]
+    assert device.relays[0] is False and device.reported() == [("command", 1, "0.0", None, None)]
     device.offer(wish(1, "1", "des_2", 2, 100))
     device.tick(9)
     assert not device.relays[0], "it has been off only since it came free"
@@ -576,11 +578,11 @@ def test_a_pin_that_does_not_follow_is_a_fault_and_tried_again():
     device.tick(5)
     assert device.controller.outputs[0].fault == "GPIO 16 does not go on"
     assert device.levels().count("error") == 1, "said once"
-    assert device.told() == [], "the value is what it was"
+    assert device.reported() == [], "the value is what it was"
     device.broken = []
     device.tick(1)
     assert device.controller.outputs[0].fault is None and device.relays[0]
-    assert device.told() == [("command", 1, "1.0", "des_1", "applied")]
+    assert device.reported() == [("command", 1, "1.0", "des_1", "applied")]
 
 
 def test_one_broken_pin_does_not_keep_the_others_from_switching():
@@ -675,19 +677,19 @@ def test_a_reading_has_the_time_at_which_it_was_read():
 def test_heartbeats_of_commands_tell_that_the_way_is_open():
     device = Device()
     device.tick(299)
-    assert device.told() == []
+    assert device.reported() == []
     device.tick(1)
-    assert device.told() == [("command", 1, "0.0", None, None)]
+    assert device.reported() == [("command", 1, "0.0", None, None)]
 
 
 def test_a_fallback_setpoint_is_regulated_and_told():
     device = Device(heater={"safe": 12.0})
     device.read(0, 11.0)
-    device.told()
+    device.reported()
     device.offer(wish(2, "20"))
-    assert device.relays[1] and device.told()[-1][2] == "20.0"
+    assert device.relays[1] and device.reported()[-1][2] == "20.0"
     device.lapse()
-    assert device.told() == [("command", 2, "12.0", None, None)]
+    assert device.reported() == [("command", 2, "12.0", None, None)]
     device.read(0, 13.0)
     device.tick()
     assert not device.relays[1]

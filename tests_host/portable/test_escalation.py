@@ -97,7 +97,7 @@ def test_what_lacks_memory():
 
 def test_where_memory_is_scarce_a_handshake_that_fails_is_taken_for_the_lack_of_it():
     wrong = "The certificate is not correctly signed by the trusted CA"
-    assert kind_of("tls", wrong, True) == "memory" and kind_of("tls", wrong, False) == "heard"
+    assert kind_of("tls", wrong, True) == "memory" and kind_of("tls", wrong, False) == "answered"
     assert kind_of("timeout", "send", True) == "memory" and kind_of("timeout", "send", False) == "silence"
     assert kind_of("timeout", "connect", True) == "silence"
 
@@ -116,7 +116,7 @@ def test_who_refuses_is_there():
         ("tls", -0x7280 + 0x80),
         ("sntp", "kiss b'RATE'"),
     ):
-        assert kind_of(kind, detail, False) == "heard", (kind, detail)
+        assert kind_of(kind, detail, False) == "answered", (kind, detail)
 
 
 def test_what_is_no_sign_of_anybody():

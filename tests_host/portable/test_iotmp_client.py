@@ -28,12 +28,12 @@ class Rig:
         self.wire.feed(server.frame("OK", sid=1))
         await self.client.connect(*LOGIN)
         await settle()
-        self.told()
+        self.written()
 
-    def told(self):
+    def written(self):
         return server.read(self.wire.take_sent())
 
-    async def say(self, kind, **fields):
+    async def deliver(self, kind, **fields):
         self.wire.feed(server.frame(kind, **fields))
         await settle()
 
@@ -42,10 +42,10 @@ async def test_connect():
     rig = Rig()
     rig.wire.feed(server.frame("OK", sid=1))
     await rig.client.connect(*LOGIN)
-    assert rig.told() == [("CONNECT", {"sid": 1, "payload": list(LOGIN[:3])})]
+    assert rig.written() == [("CONNECT", {"sid": 1, "payload": list(LOGIN[:3])})]
     assert rig.dialer.dialled == [("iot.thinger.test", 25206, True)]
     await rig.client.disconnect()
-    assert rig.told() == [("DISCONNECT", {})]
+    assert rig.written() == [("DISCONNECT", {})]
     assert rig.wire.closed == 1
     assert await failure(rig.client.receive(1000)) == "closed: closed here"
 
@@ -98,13 +98,13 @@ async def test_an_order_is_received_and_answered():
     rig = Rig()
     await rig.connect()
     waiting = await started(rig.client.receive(20000))
-    await rig.say("RUN", sid=66, resource="relay", payload=True)
+    await rig.deliver("RUN", sid=66, resource="relay", payload=True)
     assert waiting.result == Order(66, "relay", True)
-    assert rig.told() == []
+    assert rig.written() == []
     rig.client.answer(66)
     rig.client.refuse(67, 400, "no")
     await settle()
-    assert [kind for kind, _ in rig.told()] == ["OK", "ERROR"]
+    assert [kind for kind, _ in rig.written()] == ["OK", "ERROR"]
     rig.client.close()
 
 
@@ -122,25 +122,25 @@ async def test_receive_comes_back_with_nothing():
 async def test_questions_need_nobody():
     rig = Rig()
     await rig.connect()
-    await rig.say("RUN", sid=1, resource="temperature")
-    await rig.say("START_STREAM", sid=2, resource="temperature", parameters=5000)
-    assert [fields.get("payload") for _, fields in rig.told()] == [23.5, None, 23.5]
+    await rig.deliver("RUN", sid=1, resource="temperature")
+    await rig.deliver("START_STREAM", sid=2, resource="temperature", parameters=5000)
+    assert [fields.get("payload") for _, fields in rig.written()] == [23.5, None, 23.5]
     await rig.clock.advance(16000)
-    assert len(rig.told()) == 3
+    assert len(rig.written()) == 3
     rig.client.close()
 
 
 async def test_changes_are_told():
     rig = Rig()
     await rig.connect()
-    await rig.say("START_STREAM", sid=2, resource="relay")
-    rig.told()
+    await rig.deliver("START_STREAM", sid=2, resource="relay")
+    rig.written()
     rig.client.changed("relay")
     await settle()
-    assert rig.told() == []
+    assert rig.written() == []
     rig.client.changed("relay", True)
     await settle()
-    assert rig.told() == [("STREAM_DATA", {"sid": 2, "payload": True})]
+    assert rig.written() == [("STREAM_DATA", {"sid": 2, "payload": True})]
     rig.client.close()
 
 
@@ -148,10 +148,10 @@ async def test_settled_waits_for_the_answer():
     rig = Rig()
     await rig.connect()
     one, two = await started(rig.client.settled()), await started(rig.client.settled())
-    assert rig.told() == [("KEEP_ALIVE", {})] * 2 and not one.over
-    await rig.say("KEEP_ALIVE")
+    assert rig.written() == [("KEEP_ALIVE", {})] * 2 and not one.over
+    await rig.deliver("KEEP_ALIVE")
     assert one.over and not two.over
-    await rig.say("KEEP_ALIVE")
+    await rig.deliver("KEEP_ALIVE")
     assert two.over and not two.error
     rig.client.close()
 
@@ -161,8 +161,8 @@ async def test_a_mark_is_reached_with_its_answer():
     await rig.connect()
     first, second = rig.client.mark(), rig.client.mark()
     await settle()
-    assert second == first + 1 and rig.told() == [("KEEP_ALIVE", {})] * 2
-    await rig.say("KEEP_ALIVE")
+    assert second == first + 1 and rig.written() == [("KEEP_ALIVE", {})] * 2
+    await rig.deliver("KEEP_ALIVE")
     assert first <= rig.client.session.pongs < second
     rig.client.close()
 
@@ -190,8 +190,8 @@ async def test_a_silent_server_is_left():
     await rig.connect()
     waiting = await started(rig.client.receive(1000000))
     await rig.clock.advance(50500)
-    assert rig.told() == [("KEEP_ALIVE", {})]
-    await rig.say("KEEP_ALIVE")
+    assert rig.written() == [("KEEP_ALIVE", {})]
+    await rig.deliver("KEEP_ALIVE")
     assert waiting.over and waiting.result is None, "somebody spoke"
     waiting = await started(rig.client.receive(1000000))
     await rig.clock.advance(50500 + 19000)
@@ -204,7 +204,7 @@ async def test_orders_that_came_are_received_after_the_end():
     rig = Rig()
     await rig.connect()
     for sid in (1, 2):
-        await rig.say("RUN", sid=sid, resource="relay", payload=True)
+        await rig.deliver("RUN", sid=sid, resource="relay", payload=True)
     rig.wire.hang_up()
     await settle()
     for sid in (1, 2):
@@ -212,7 +212,7 @@ async def test_orders_that_came_are_received_after_the_end():
     assert await failure(rig.client.receive(0)) == "closed: by the server"
     rig.client.answer(1)
     await settle()
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 async def test_a_full_inbox_stops_the_reading_and_loses_nothing():
@@ -263,8 +263,8 @@ async def test_a_cancelled_waiter_takes_nobody_along():
         outcome.task.cancel()
         await settle()
     assert rig.wire.cancelled == 0
-    await rig.say("KEEP_ALIVE")
-    await rig.say("RUN", sid=5, resource="relay", payload=True)
+    await rig.deliver("KEEP_ALIVE")
+    await rig.deliver("RUN", sid=5, resource="relay", payload=True)
     assert (await rig.client.receive(1000)).stream_id == 5
     rig.client.close()
 
@@ -273,7 +273,7 @@ async def test_the_next_connection_starts_from_nothing():
     first, second = Wire(), Wire()
     rig = Rig(first, second)
     await rig.connect()
-    await rig.say("RUN", sid=5, resource="relay", payload=True)
+    await rig.deliver("RUN", sid=5, resource="relay", payload=True)
     first.feed(b"\x06")
     await settle()
     second.feed(server.frame("OK", sid=1))

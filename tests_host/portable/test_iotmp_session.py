@@ -25,7 +25,7 @@ class Rig:
         self.now = LATE
         self.session.connect(self.now, "user1", "sensor1", "test-secret-not-real", 1)
         if login:
-            assert self.told() == [
+            assert self.written() == [
                 ("CONNECT", {"sid": 1, "payload": ["user1", "sensor1", "test-secret-not-real"]})
             ]
             assert self.hear(server.frame("OK", sid=1)) == [] and self.session.ready
@@ -49,9 +49,9 @@ class Rig:
     def ask(self, kind, **fields):
         """What is answered to one request, which asks for no decision."""
         assert self.hear(server.frame(kind, **fields)) == []
-        return self.told()
+        return self.written()
 
-    def told(self):
+    def written(self):
         return server.read(bytes(self.session.take()))
 
     def later(self, ms):
@@ -83,7 +83,7 @@ def test_the_login_is_accepted_whatever_its_stream_id():
     rig = Rig(login=False)
     assert not rig.session.ready
     rig.hear(server.frame("KEEP_ALIVE") + server.frame("OK", sid=7))
-    assert rig.session.ready and rig.session.heard
+    assert rig.session.ready and rig.session.active
 
 
 def test_a_refused_login_is_told_apart():
@@ -138,10 +138,10 @@ def test_an_input_waits_for_a_decision():
         assert rig.hear(server.frame("RUN", sid=sid, resource="relay", payload=value)) == [
             Order(sid, "relay", value)
         ]
-    assert rig.told() == []
+    assert rig.written() == []
     rig.session.answer(66)
     rig.session.refuse(67, 400, "no")
-    assert rig.told() == ok(66) + error(67, 400, "no")
+    assert rig.written() == ok(66) + error(67, 400, "no")
 
 
 def test_an_input_without_a_value_is_a_question_with_an_empty_answer():
@@ -154,14 +154,14 @@ def test_who_wants_no_answer_gets_none():
     assert order == Order(None, "relay", True)
     rig.session.answer(order.stream_id)
     rig.session.refuse(order.stream_id, 400, "no")
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_what_has_input_and_output_is_answered_by_the_application():
     rig = Rig()
     assert rig.hear(server.frame("RUN", sid=9, resource="io", payload={"a": 1})) == [Order(9, "io", {"a": 1})]
     rig.session.answer(9, 2)
-    assert rig.told() == ok(9, 2)
+    assert rig.written() == ok(9, 2)
     assert rig.ask("RUN", sid=9, resource="io") == ok(9)
 
 
@@ -193,14 +193,14 @@ def test_a_stream_by_interval():
     rig = Rig()
     found = rig.ask("START_STREAM", sid=34, resource="temperature", parameters={"interval": 5000})
     assert found == ok(34) + [sample(34, 23.5)]
-    assert rig.later(4999) == 1 and rig.told() == []
+    assert rig.later(4999) == 1 and rig.written() == []
     rig.thing.values["temperature"] = 24.25
-    assert rig.later(1) == 5000 and rig.told() == [sample(34, 24.25)]
+    assert rig.later(1) == 5000 and rig.written() == [sample(34, 24.25)]
     rig.session.changed("temperature", rig.now)
-    assert rig.told() == [], "buckets count the samples"
+    assert rig.written() == [], "buckets count the samples"
     assert rig.ask("STOP_STREAM", sid=34) == ok(34)
     rig.later(5000)
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_intervals_have_limits():
@@ -229,12 +229,12 @@ def test_intervals_have_limits():
         rig = Rig()
         rig.ask("START_STREAM", sid=1, resource="temperature", parameters=parameters)
         rig.later(40000)
-        assert rig.told() == []
+        assert rig.written() == []
         rig.session.changed("temperature", rig.now)
-        assert rig.told() == [sample(1, 23.5)]
+        assert rig.written() == [sample(1, 23.5)]
         rig.thing.values["temperature"] = 23.25
         rig.session.changed("temperature", rig.now)
-        assert rig.told() == [sample(1, 23.25)]
+        assert rig.written() == [sample(1, 23.25)]
 
 
 def test_a_stream_on_change():
@@ -245,19 +245,19 @@ def test_a_stream_on_change():
     ]
     rig.thing.values["relay"] = False
     rig.session.changed("relay", rig.now)
-    assert sorted([fields["sid"] for _, fields in rig.told()]) == [34, 35]
+    assert sorted([fields["sid"] for _, fields in rig.written()]) == [34, 35]
     rig.session.changed("relay", rig.now)
-    assert rig.told() == [], "it is told"
+    assert rig.written() == [], "it is told"
     rig.session.changed("relay", rig.now, True)
-    assert len(rig.told()) == 2, "whoever wrote wants to see it again"
+    assert len(rig.written()) == 2, "whoever wrote wants to see it again"
     rig.later(4999)
     rig.session.changed("relay", rig.now)
-    assert rig.told() == []
+    assert rig.written() == []
     rig.later(2)
     rig.session.changed("relay", rig.now)
-    assert len(rig.told()) == 2, "one every few seconds"
+    assert len(rig.written()) == 2, "one every few seconds"
     rig.session.changed("temperature", rig.now)
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_a_stream_opened_again_is_the_same_stream():
@@ -265,7 +265,7 @@ def test_a_stream_opened_again_is_the_same_stream():
     rig.ask("START_STREAM", sid=34, resource="relay")
     rig.ask("START_STREAM", sid=34, resource="temperature")
     rig.session.changed("relay", rig.now)
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_what_cannot_be_streamed():
@@ -297,21 +297,21 @@ def test_a_new_connection_knows_no_stream():
     rig = Rig()
     rig.ask("START_STREAM", sid=34, resource="relay")
     rig.session.connect(rig.now, "user1", "sensor1", "test-secret-not-real", 2)
-    rig.told()
+    rig.written()
     rig.hear(server.frame("OK", sid=2))
     rig.session.changed("relay", rig.now)
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_keep_alive():
     rig = Rig(keep_alive_ms=50000)
-    assert rig.later(49999) == 1 and rig.told() == []
-    assert rig.later(1) == 20000 and rig.told() == [("KEEP_ALIVE", {})]
+    assert rig.later(49999) == 1 and rig.written() == []
+    assert rig.later(1) == 20000 and rig.written() == [("KEEP_ALIVE", {})]
     rig.later(30)
     assert rig.ask("KEEP_ALIVE") == []
     assert rig.later(0) == 50000
     rig.later(50000)
-    assert rig.told() == [("KEEP_ALIVE", {})]
+    assert rig.written() == [("KEEP_ALIVE", {})]
     assert failure(rig.later, 19999) is None
     assert failure(rig.later, 1)
 
@@ -334,7 +334,7 @@ def test_answers_to_what_was_never_asked_are_dropped():
 def test_a_goodbye():
     rig = Rig()
     rig.session.leave()
-    assert rig.told() == [("DISCONNECT", {})]
+    assert rig.written() == [("DISCONNECT", {})]
     assert failure(rig.hear, server.frame("DISCONNECT"))
 
 
@@ -381,6 +381,6 @@ def test_what_the_server_does_not_take_stops_the_samples():
     for _ in range(10):
         rig.later(1000)
     assert rig.session.full() and len(rig.session.out) < 8000
-    rig.told()
+    rig.written()
     rig.later(1000)
-    assert rig.told() == [sample(1, "x" * 3000)]
+    assert rig.written() == [sample(1, "x" * 3000)]

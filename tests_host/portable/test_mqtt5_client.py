@@ -19,13 +19,13 @@ class Rig:
         self.version = options.get("version", 5)
         self.wire.feed(server.connack(self.version, 0, present, pairs))
         facts = await opening.connect(self.client, "me", "u", "test-secret-not-real", 40, **options)
-        self.told()
+        self.written()
         return facts
 
-    def told(self):
+    def written(self):
         return server.read_all(self.wire.take_sent(), self.version)
 
-    async def say(self, data):
+    async def deliver(self, data):
         self.wire.feed(data)
         await settle()
 
@@ -36,7 +36,7 @@ async def test_connect():
     assert (facts.session_present, facts.keep_alive_s) == (False, 20)
     assert rig.dialer.dialled == [("mqtt.realer.test", 8883, True)]
     await rig.client.disconnect()
-    assert rig.told() == [{"kind": 14, "code": 0}]
+    assert rig.written() == [{"kind": 14, "code": 0}]
     assert rig.wire.closed == 1
 
 
@@ -46,7 +46,7 @@ async def test_connect_refused():
     error = await failure(opening.connect(rig.client, "me", "u", "test-secret-not-real"))
     assert error == "mqtt 0x86 bad user or password"
     assert rig.wire.closed == 1
-    assert [seen["kind"] for seen in rig.told()] == [1]
+    assert [seen["kind"] for seen in rig.written()] == [1]
     assert await failure(rig.client.publish("t", b"")) == error
     assert await failure(Rig().client.receive()) == "closed: not connected"
 
@@ -86,13 +86,13 @@ async def test_publish_returns_with_its_answer():
     rig = Rig()
     await rig.connect()
     one, two = await started(rig.client.publish("t", b"1")), await started(rig.client.publish("t", b"2", 60))
-    assert [(seen["pid"], seen["payload"]) for seen in rig.told()] == [(1, b"1"), (2, b"2")]
-    await rig.say(server.puback(2))
+    assert [(seen["pid"], seen["payload"]) for seen in rig.written()] == [(1, b"1"), (2, b"2")]
+    await rig.deliver(server.puback(2))
     assert (one.over, two.over) == (False, True)
-    await rig.say(server.puback(1, 0x87, ((0x1F, "no"),)))
+    await rig.deliver(server.puback(1, 0x87, ((0x1F, "no"),)))
     assert one.error == "mqtt 0x87 'no'"
     quick = await started(rig.client.publish("t", b"3", None, 0))
-    assert quick.over and rig.told()[0]["pid"] == 0
+    assert quick.over and rig.written()[0]["pid"] == 0
     rig.client.close()
 
 
@@ -109,8 +109,8 @@ async def test_publishes_together_are_one_write():
     rig.wire.write = counting
     outcomes = [Outcome(rig.client.publish("t", b"x")) for _ in range(10)]
     await settle()
-    assert len(rig.told()) == 10 and len(writes) <= 2
-    await rig.say(b"".join([server.puback(n + 1) for n in range(10)]))
+    assert len(rig.written()) == 10 and len(writes) <= 2
+    await rig.deliver(b"".join([server.puback(n + 1) for n in range(10)]))
     assert all([outcome.over for outcome in outcomes])
     rig.client.close()
 
@@ -122,7 +122,7 @@ async def test_more_publishers_than_room_keep_their_order():
     sent = []
     for _ in range(60):
         await settle()
-        for seen in rig.told():
+        for seen in rig.written():
             sent.append(seen["payload"])
             rig.wire.feed(server.puback(seen["pid"]))
             assert len(rig.client.session.orders.all) <= 16
@@ -138,7 +138,7 @@ async def test_cancelled_publish_takes_nobody_along():
     one.task.cancel()
     await settle()
     assert rig.wire.cancelled == 0
-    await rig.say(server.puback(1) + server.puback(2))
+    await rig.deliver(server.puback(1) + server.puback(2))
     assert two.over and not two.error
     rig.client.close()
 
@@ -151,9 +151,9 @@ async def test_cancelled_publisher_in_the_queue_makes_way():
     outcomes[16].task.cancel()
     outcomes[17].task.cancel()
     await settle()
-    rig.told()
-    await rig.say(server.puback(1))
-    assert [seen["payload"] for seen in rig.told()] == [b"18"]
+    rig.written()
+    await rig.deliver(server.puback(1))
+    assert [seen["payload"] for seen in rig.written()] == [b"18"]
     rig.client.close()
 
 
@@ -161,11 +161,11 @@ async def test_subscribe():
     rig = Rig()
     await rig.connect()
     outcome = await started(opening.subscribe(rig.client, ["a", "b"]))
-    assert rig.told()[0]["filters"] == ["a", "b"]
-    await rig.say(server.suback(1, (1, 0)))
+    assert rig.written()[0]["filters"] == ["a", "b"]
+    await rig.deliver(server.suback(1, (1, 0)))
     assert list(outcome.result) == [1, 0]
     outcome = await started(opening.subscribe(rig.client, ["c"]))
-    await rig.say(server.suback(2, (0x87,)))
+    await rig.deliver(server.suback(2, (0x87,)))
     assert outcome.error == "mqtt 0x87 not authorized"
     rig.client.close()
 
@@ -174,12 +174,12 @@ async def test_receive_and_done():
     rig = Rig()
     await rig.connect()
     waiting = await started(rig.client.receive())
-    await rig.say(server.publish("t", b"x", 7))
+    await rig.deliver(server.publish("t", b"x", 7))
     assert waiting.result.payload == b"x"
-    assert rig.told() == []
+    assert rig.written() == []
     rig.client.done(waiting.result.receipt)
     await settle()
-    assert rig.told() == [{"kind": 4, "pid": 7}]
+    assert rig.written() == [{"kind": 4, "pid": 7}]
     rig.client.close()
 
 
@@ -188,16 +188,16 @@ async def test_message_larger_than_the_buffer_is_received_without_its_payload():
         rig = Rig()
         await rig.connect(version=version)
         published = await started(rig.client.publish("t", b"report"))
-        rig.told()
-        await rig.say(server.publish("t", bytes(10000), 7, retain=1, version=version))
+        rig.written()
+        await rig.deliver(server.publish("t", bytes(10000), 7, retain=1, version=version))
         await settle()
-        await rig.say(server.puback(1, version=version) + server.publish("t", b"x", 8, version=version))
+        await rig.deliver(server.puback(1, version=version) + server.publish("t", b"x", 8, version=version))
         assert published.over and not published.error
         large, small = await rig.client.receive(), await rig.client.receive()
         assert (large.payload, large.large > 10000, small.payload) == (None, True, b"x")
         rig.client.done(large.receipt)
         await settle()
-        assert rig.told() == [{"kind": 4, "pid": 7}]
+        assert rig.written() == [{"kind": 4, "pid": 7}]
         assert rig.wire.closed == 0
         rig.client.close()
 
@@ -208,13 +208,13 @@ async def test_message_that_comes_slowly_and_has_no_room_keeps_the_connection():
     data = server.publish("t", bytes(60000))
     waiting = await started(rig.client.receive())
     for at in range(0, len(data), 5000):
-        await rig.say(data[at : at + 5000])
+        await rig.deliver(data[at : at + 5000])
         await rig.clock.advance(15000)
     assert waiting.result.large == len(data)
-    await rig.say(server.PINGRESP)
+    await rig.deliver(server.PINGRESP)
     assert rig.wire.closed == 0
     # One that stops in its middle does not.
-    await rig.say(data[:5000])
+    await rig.deliver(data[:5000])
     await rig.clock.advance(60000)
     assert rig.wire.closed == 1
 
@@ -258,7 +258,7 @@ async def test_answers_arrive_while_messages_are_unfinished():
     for n in range(8):
         rig.wire.feed(server.publish("t", b"x", n + 1))
     outcome = await started(rig.client.publish("t", b"report"))
-    await rig.say(server.puback(1))
+    await rig.deliver(server.puback(1))
     assert outcome.over
     rig.client.close()
 
@@ -268,7 +268,7 @@ async def test_the_answer_to_a_subscribe_arrives_behind_a_flood_of_messages_that
     await rig.connect()
     rig.wire.feed(b"".join([server.publish("t", b"x", n + 1) for n in range(16)]))
     outcome = await started(opening.subscribe(rig.client, ["t"]))
-    await rig.say(server.suback(1, (1,)))
+    await rig.deliver(server.suback(1, (1,)))
     assert outcome.over and outcome.error is None
     rig.client.close()
 
@@ -278,11 +278,11 @@ async def test_deaf_connection_lives_on():
     await rig.connect(version=4)
     rig.wire.feed(b"".join([server.publish("t", b"x", n + 1, version=4) for n in range(50)]))
     await rig.clock.advance(200000)
-    assert [seen["kind"] for seen in rig.told()] == [12] * 6
+    assert [seen["kind"] for seen in rig.written()] == [12] * 6
     for _ in range(50):
         rig.client.done((await rig.client.receive()).receipt)
         await settle()
-    await rig.say(server.PINGRESP)
+    await rig.deliver(server.PINGRESP)
     assert rig.wire.closed == 0
     await rig.clock.advance(60000)
     assert rig.wire.closed == 1
@@ -292,12 +292,12 @@ async def test_pings_and_a_dead_peer():
     rig = Rig()
     await rig.connect()
     waiting = [await started(rig.client.receive()), await started(rig.client.publish("t", b""))]
-    rig.told()
+    rig.written()
     await rig.clock.advance(30000)
-    assert rig.told() == [{"kind": 12}]
-    await rig.say(server.PINGRESP)
+    assert rig.written() == [{"kind": 12}]
+    await rig.deliver(server.PINGRESP)
     await rig.clock.advance(30000)
-    assert rig.told() == [{"kind": 12}]
+    assert rig.written() == [{"kind": 12}]
     await rig.clock.advance(19999)
     assert rig.wire.closed == 0
     await rig.clock.advance(1)
@@ -344,8 +344,8 @@ async def test_bad_packet_is_answered_with_its_reason():
     for data, code in ((b"\xf0\0", 0x82), (b"\x90\xff\xff\x7f", 0x95), (b"\x30\1\0", 0x81), (qos_2, 0x82)):
         rig = Rig()
         await rig.connect()
-        await rig.say(data)
-        assert rig.told() == [{"kind": 14, "code": code}]
+        await rig.deliver(data)
+        assert rig.written() == [{"kind": 14, "code": code}]
         await rig.clock.advance(2000)
         assert rig.wire.closed == 1
 
@@ -355,7 +355,7 @@ async def test_bad_packet_while_a_write_is_stuck():
     await rig.connect()
     rig.wire.stuck = True
     waiting = await started(rig.client.publish("t", b""))
-    await rig.say(b"\xf0\0")
+    await rig.deliver(b"\xf0\0")
     await rig.clock.advance(2000)
     assert waiting.error == "mqtt 0x82 protocol error"
     assert rig.wire.closed == 1
@@ -364,7 +364,7 @@ async def test_bad_packet_while_a_write_is_stuck():
 async def test_messages_before_the_end_are_still_received():
     rig = Rig()
     await rig.connect()
-    await rig.say(server.publish("t", b"x", 7) + server.disconnect(0x8B))
+    await rig.deliver(server.publish("t", b"x", 7) + server.disconnect(0x8B))
     await rig.clock.advance(2000)
     message = await rig.client.receive()
     assert message.payload == b"x"
@@ -375,10 +375,10 @@ async def test_messages_before_the_end_are_still_received():
 async def test_disconnect_lets_the_last_words_out():
     rig = Rig()
     await rig.connect()
-    await rig.say(server.publish("t", b"x", 7))
+    await rig.deliver(server.publish("t", b"x", 7))
     rig.client.done((await rig.client.receive()).receipt)
     await rig.client.disconnect(4)
-    assert rig.told() == [{"kind": 4, "pid": 7}, {"kind": 14, "code": 4}]
+    assert rig.written() == [{"kind": 4, "pid": 7}, {"kind": 14, "code": 4}]
     await rig.client.disconnect()
     rig.client.close()
     assert rig.wire.closed == 1
@@ -431,7 +431,7 @@ async def test_reconnect_in_a_kept_session():
     rig = Rig(first, second)
     await rig.connect(clean=False, session_expiry_s=60)
     lost = await started(rig.client.publish("t", b"x"))
-    await rig.say(server.publish("d", b"held", 7))
+    await rig.deliver(server.publish("d", b"held", 7))
     message = await rig.client.receive()
     first.hang_up()
     await settle()
@@ -443,14 +443,14 @@ async def test_reconnect_in_a_kept_session():
     facts = await opening.connect(rig.client, "me", clean=False, session_expiry_s=60)
     assert facts.session_present
     await settle()
-    again = rig.told()[-1]
+    again = rig.written()[-1]
     assert (again["dup"], again["pid"], again["payload"]) == (1, 1, b"x")
     assert (await rig.client.receive()).payload == b"new"
     rig.client.done(message.receipt)
-    await rig.say(server.puback(1))
-    assert rig.told() == [{"kind": 4, "pid": 7}]
+    await rig.deliver(server.puback(1))
+    assert rig.written() == [{"kind": 4, "pid": 7}]
     fresh = await started(rig.client.publish("t", b"y"))
-    await rig.say(server.puback(rig.told()[0]["pid"]))
+    await rig.deliver(server.puback(rig.written()[0]["pid"]))
     assert fresh.over and not fresh.error
     rig.client.close()
 
@@ -486,7 +486,7 @@ async def test_connecting_again_closes_the_old_connection():
     rig.wire = second
     await rig.connect()
     assert first.closed == 1 and second.closed == 0
-    await rig.say(server.publish("t", b"x"))
+    await rig.deliver(server.publish("t", b"x"))
     assert waiting.over
     rig.client.close()
 

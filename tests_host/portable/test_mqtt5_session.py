@@ -11,7 +11,7 @@ NOW = (1 << 30) - 100  # the clock wraps soon
 
 
 class Rig:
-    """A session with a connection. `told`: the packets it has sent, as dicts, since they were last asked for."""
+    """A session with a connection. `written`: the packets it has sent, as dicts, since they were last asked for."""
 
     def __init__(self, version=5, size=2048, **options):
         self.version = version
@@ -23,7 +23,7 @@ class Rig:
         opening.begin(
             self.session, "me", "u", "test-secret-not-real", keep_alive_s, self.version, clean, expiry_s
         )
-        self.told()
+        self.written()
         return self.feed(server.connack(self.version, 0, present, pairs))[0]
 
     def feed(self, data, now=NOW, step=0):
@@ -48,7 +48,7 @@ class Rig:
             events.append(e.code)
         return events
 
-    def told(self, now=NOW):
+    def written(self, now=NOW):
         return server.read_all(self.session.take(now), self.version)
 
     def message(self, data):
@@ -131,25 +131,25 @@ def test_first_packet_has_to_be_a_connack_and_only_the_first():
     assert not session.take(NOW)
     rig = Rig()
     assert rig.feed(server.connack()) == [0x82]
-    assert rig.told() == [{"kind": 14, "code": 0x82}]
+    assert rig.written() == [{"kind": 14, "code": 0x82}]
 
 
 def test_publish_and_its_answer():
     rig = Rig()
     order = rig.session.publish("t", b"x", 30)
-    (seen,) = rig.told()
+    (seen,) = rig.written()
     assert (seen["topic"], seen["payload"], seen["properties"], seen["pid"]) == ("t", b"x", {2: 30}, 1)
     assert rig.feed(server.puback(1, 0x87, ((0x1F, "why"),))) == [order]
     assert (order.codes, order.error.code, order.error.words) == (b"\x87", 0x87, "'why'")
     assert rig.feed(server.puback(1)) == []  # nobody waits for it: no harm
     assert rig.session.publish("t", b"x", None, 0) is None
-    assert pids(rig.told()) == [0]
+    assert pids(rig.written()) == [0]
 
 
 def test_answers_in_any_order():
     rig = Rig()
     orders = [rig.session.publish("t", b"%d" % n) for n in range(3)]
-    assert pids(rig.told()) == [1, 2, 3]
+    assert pids(rig.written()) == [1, 2, 3]
     assert rig.feed(server.puback(3) + server.puback(1)) == [orders[2], orders[0]]
     assert rig.feed(server.puback(2)) == [orders[1]]
 
@@ -157,7 +157,7 @@ def test_answers_in_any_order():
 def test_subscribe_and_its_answer():
     rig = Rig()
     order = opening.subscription(rig.session, ["a", "b"])
-    assert rig.told() == [{"kind": 8, "pid": 1, "filters": ["a", "b"]}]
+    assert rig.written() == [{"kind": 8, "pid": 1, "filters": ["a", "b"]}]
     assert rig.feed(server.suback(1, (1, 0x87))) == [order]
     assert (order.codes, order.error.code) == (b"\1\x87", 0x87)
 
@@ -181,18 +181,18 @@ def test_answers_of_the_wrong_kind():
 def test_receive_maximum_of_the_server_in_order():
     rig = Rig(pairs=((0x21, 2),))
     orders = [rig.session.publish("t", b"%d" % n) for n in range(5)]
-    assert pids(rig.told()) == [1, 2]
+    assert pids(rig.written()) == [1, 2]
     assert rig.feed(server.puback(2)) == [orders[1]]
-    assert pids(rig.told()) == [3]
+    assert pids(rig.written()) == [3]
     rig.feed(server.puback(1) + server.puback(3))
-    assert pids(rig.told()) == [4, 5]
+    assert pids(rig.written()) == [4, 5]
 
 
 def test_our_own_bound():
     rig = Rig()
     while not rig.session.full():
         rig.session.publish("t", b"x")
-    assert pids(rig.told()) == list(range(1, 17))
+    assert pids(rig.written()) == list(range(1, 17))
     rig.feed(server.puback(4))
     assert not rig.session.full()
 
@@ -201,7 +201,7 @@ def test_unsent_bytes_are_bounded():
     rig = Rig()
     rig.session.publish("t", bytes(2048), None, 0)
     assert rig.session.full()
-    rig.told()
+    rig.written()
     assert not rig.session.full()
 
 
@@ -231,7 +231,7 @@ def test_what_the_server_would_refuse_is_not_sent():
     rig = Rig(pairs=((0x24, 0),))
     assert refusal(rig.session.publish, "t", b"") == 0x9B
     assert rig.session.publish("t", b"", None, 0) is None
-    assert kinds(rig.told()) == [3]
+    assert kinds(rig.written()) == [3]
 
 
 def test_lost_connection_answers_everybody():
@@ -239,24 +239,24 @@ def test_lost_connection_answers_everybody():
     orders = [rig.session.publish("t", b""), opening.subscription(rig.session, ["a"])]
     assert rig.lose() == orders
     assert [str(order.error) for order in orders] == ["closed: by test"] * 2
-    assert not rig.told()
+    assert not rig.written()
     assert rig.session.orders.all == []
 
 
 def test_kept_session_sends_again_with_dup():
     rig = Rig(clean=False, expiry_s=60, pairs=((0x21, 2),))
     first, second, third = [rig.session.publish("t", b"%d" % n) for n in range(3)]
-    rig.told()
+    rig.written()
     opening.subscription(rig.session, ["a"])
     rig.lose()
     rig.connect(clean=False, expiry_s=60, present=1, pairs=((0x21, 2),))
-    assert [(seen["pid"], seen["dup"], seen["payload"]) for seen in rig.told()] == [
+    assert [(seen["pid"], seen["dup"], seen["payload"]) for seen in rig.written()] == [
         (1, 1, b"0"),
         (2, 1, b"1"),
     ]
     assert rig.session.publish("t", b"new").pid == 5
     assert rig.feed(server.puback(1) + server.puback(2)) == [first, second]
-    assert [(seen["pid"], seen["dup"]) for seen in rig.told()] == [(3, 0), (5, 0)]
+    assert [(seen["pid"], seen["dup"]) for seen in rig.written()] == [(3, 0), (5, 0)]
     assert rig.feed(server.puback(3)) == [third]
 
 
@@ -265,7 +265,7 @@ def test_session_the_server_has_forgotten_sends_nothing_again():
     rig.session.publish("t", b"x")
     rig.lose()
     rig.connect(clean=False, expiry_s=60, present=0)
-    assert rig.told() == []
+    assert rig.written() == []
     assert rig.session.orders.all == []
 
 
@@ -276,39 +276,39 @@ def test_clean_connect_and_other_version_forget():
         rig.lose()
         rig.version = version
         rig.connect(clean=clean, present=0)
-        assert rig.told() == []
+        assert rig.written() == []
         assert rig.session.orders.all == []
 
 
 def test_3_1_1_keeps_unless_clean():
     rig = Rig(4, clean=False)
     rig.session.publish("t", b"x")
-    rig.told()
+    rig.written()
     rig.lose()
     rig.connect(clean=False, present=1)
-    assert [(seen["pid"], seen["dup"]) for seen in rig.told()] == [(1, 1)]
+    assert [(seen["pid"], seen["dup"]) for seen in rig.written()] == [(1, 1)]
 
 
 def test_what_has_become_too_large_is_not_sent_again():
     rig = Rig(clean=False, expiry_s=60)
     rig.session.publish("t", bytes(100))
-    rig.told()
+    rig.written()
     rig.lose()
     rig.connect(clean=False, expiry_s=60, present=1, pairs=((0x27, 50),))
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_message_is_acknowledged_when_done():
     rig = Rig()
     message = rig.message(server.publish("t", b"x", 7, retain=1, pairs=((2, 9),)))
     assert (message.topic, message.payload, message.retain, message.dup) == ("t", b"x", True, False)
-    assert rig.told() == []
+    assert rig.written() == []
     rig.session.done(message.receipt)
     rig.session.done(message.receipt)
-    assert rig.told() == [{"kind": 4, "pid": 7}]
+    assert rig.written() == [{"kind": 4, "pid": 7}]
     message = rig.message(server.publish("t", b"x"))
     rig.session.done(message.receipt)
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_duplicate_of_an_unfinished_message():
@@ -320,9 +320,9 @@ def test_duplicate_of_an_unfinished_message():
         rig.lose()
         rig.connect(clean=False, expiry_s=60, present=1)
         assert rig.feed(again) == []
-        assert rig.told() == []
+        assert rig.written() == []
         rig.session.done(message.receipt)
-        assert rig.told() == [{"kind": 4, "pid": 7}]
+        assert rig.written() == [{"kind": 4, "pid": 7}]
         assert rig.message(again).dup
 
 
@@ -332,9 +332,9 @@ def test_message_finished_while_there_was_no_connection():
     rig.lose()
     rig.session.done(message.receipt)
     rig.connect(clean=False, expiry_s=60, present=1)
-    assert rig.told() == []
+    assert rig.written() == []
     assert rig.feed(server.publish("t", b"x", 7, dup=1)) == []
-    assert rig.told() == [{"kind": 4, "pid": 7}]
+    assert rig.written() == [{"kind": 4, "pid": 7}]
 
 
 def test_message_finished_after_reconnecting_but_before_it_came_again():
@@ -343,9 +343,9 @@ def test_message_finished_after_reconnecting_but_before_it_came_again():
     rig.lose()
     rig.connect(clean=False, expiry_s=60, present=1)
     rig.session.done(message.receipt)
-    assert rig.told() == []
+    assert rig.written() == []
     assert rig.feed(server.publish("t", b"x", 7, dup=1)) == []
-    assert pids(rig.told()) == [7]
+    assert pids(rig.written()) == [7]
 
 
 def test_packet_id_that_the_server_uses_for_another_message():
@@ -356,9 +356,9 @@ def test_packet_id_that_the_server_uses_for_another_message():
     rig.connect(clean=False, expiry_s=60, present=1)
     new = rig.message(server.publish("t", b"y", 7))
     rig.session.done(old.receipt)
-    assert rig.told() == []
+    assert rig.written() == []
     rig.session.done(new.receipt)
-    assert pids(rig.told()) == [7]
+    assert pids(rig.written()) == [7]
 
 
 def test_message_of_a_forgotten_session_is_not_acknowledged():
@@ -368,7 +368,7 @@ def test_message_of_a_forgotten_session_is_not_acknowledged():
     rig.connect(clean=False, expiry_s=60)
     rig.message(server.publish("t", b"y", 7))
     rig.session.done(old.receipt)
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_unfinished_messages_do_not_pile_up_over_connections():
@@ -389,7 +389,7 @@ def test_receive_maximum_exceeded_by_the_server():
         rig.message(server.publish("t", b"x", pid))
     assert rig.feed(server.publish("t", b"x")) != [0x93]  # QoS 0 does not count
     assert rig.feed(server.publish("t", b"x", 49)) == [0x93]
-    assert rig.told() == [{"kind": 14, "code": 0x93}]
+    assert rig.written() == [{"kind": 14, "code": 0x93}]
     rig = Rig(4)
     for pid in range(1, 12):
         rig.message(server.publish("t", b"x", pid, version=4))
@@ -410,7 +410,7 @@ def test_bad_topic_alias():
     for pairs, code in ((((0x23, 0),), 0x94), (((0x23, 9),), 0x94), (((0x23, 3),), 0x82), ((), 0x82)):
         rig = Rig()
         assert rig.feed(server.publish("", b"x", pairs=pairs)) == [code]
-        assert rig.told() == [{"kind": 14, "code": code}]
+        assert rig.written() == [{"kind": 14, "code": code}]
 
 
 def test_bytes_one_at_a_time_are_the_same():
@@ -444,7 +444,7 @@ def test_message_larger_than_the_buffer_is_known_by_its_topic_and_acknowledged()
                 assert (message.topic, message.payload, message.retain) == ("t", None, True)
                 assert message.large == len(data) and len(message.__dict__) < 8
                 rig.session.done(message.receipt)
-                assert rig.told() == ([{"kind": 4, "pid": 7}] if pid else [])
+                assert rig.written() == ([{"kind": 4, "pid": 7}] if pid else [])
                 assert rig.message(server.publish("t", b"x", version=version)).payload == b"x"
 
 
@@ -470,7 +470,7 @@ def test_message_larger_than_the_buffer_comes_again_after_a_loss_in_its_middle()
         rig.connect(clean=False, expiry_s=60, present=1)
         again = server.publish("t", bytes(500), 7, dup=1, version=version)
         rig.session.done(rig.message(again).receipt)
-        assert rig.told() == [{"kind": 4, "pid": 7}]
+        assert rig.written() == [{"kind": 4, "pid": 7}]
 
 
 def test_duplicate_of_a_message_larger_than_the_buffer():
@@ -482,7 +482,7 @@ def test_duplicate_of_a_message_larger_than_the_buffer():
     rig.session.done(first.receipt)
     rig.connect(clean=False, expiry_s=60, present=1)
     assert rig.feed(again) == []
-    assert rig.told() == [{"kind": 4, "pid": 7}]
+    assert rig.written() == [{"kind": 4, "pid": 7}]
 
 
 def test_topic_alias_in_a_message_larger_than_the_buffer():
@@ -502,7 +502,7 @@ def test_properties_larger_than_the_buffer_are_skipped_too():
         rig = Rig(size=100)
         message = rig.message(server.publish("t", b"x", 7, pairs=long))
         rig.session.done(message.receipt)
-        assert rig.told() == [{"kind": 4, "pid": 7}]
+        assert rig.written() == [{"kind": 4, "pid": 7}]
 
 
 def test_what_has_no_room_and_cannot_be_skipped_ends_the_connection():
@@ -518,10 +518,10 @@ def test_what_has_no_room_and_cannot_be_skipped_ends_the_connection():
         for step in (0, 1, 64):
             rig = Rig(size=100)
             assert rig.feed(data, step=step) == [code]
-            assert rig.told() == [{"kind": 14, "code": code}]
+            assert rig.written() == [{"kind": 14, "code": code}]
     rig = Rig(4, size=100)
     assert rig.feed(server.suback(1, bytes(200), version=4)) == [0x95]
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_message_larger_than_the_buffer_before_the_connack():
@@ -547,8 +547,8 @@ def test_bytes_that_are_skipped_are_a_sign_of_life():
         now = (NOW + second * 1000) & 0x3FFFFFFF
         rig.feed(bytes(50), now)
         rig.session.tick(now)
-        rig.told(now)
-        assert rig.session.heard == now
+        rig.written(now)
+        assert rig.session.last_received == now
     # PINGRESP stands behind all that; from the last byte on it is waited for.
     assert rig.session.tick(now + 19000 & 0x3FFFFFFF) == 1000
     said = None
@@ -563,10 +563,10 @@ def test_errors_are_told_in_version_5_only():
     rig = Rig()
     rig.session.publish("t", b"x")
     assert rig.feed(b"\xf0\0") == [0x82]
-    assert kinds(rig.told()) == [3, 14]
+    assert kinds(rig.written()) == [3, 14]
     rig = Rig(4)
     assert rig.feed(b"\xf0\0") == [0x82]
-    assert rig.told() == []
+    assert rig.written() == []
 
 
 def test_farewell():
@@ -578,7 +578,7 @@ def test_farewell():
         rig.session.finish(NetError("closed", "again"), 0)
         rig.session.done(message.receipt)
         rig.session.tick(NOW + 30000)
-        assert kinds(rig.told()) == [3, 14]
+        assert kinds(rig.written()) == [3, 14]
         assert rig.feed(server.puback(1, version=version)) == [order]
         assert str(rig.session.error) == "closed: by test"
 
@@ -587,7 +587,7 @@ def test_disconnect_by_the_server():
     rig = Rig()
     order = rig.session.publish("t", b"x")
     assert rig.feed(server.disconnect(0x98, ((0x1F, "bye"),))) == [0x98]
-    assert rig.told() == []
+    assert rig.written() == []
     rig.lose()
     assert (order.error.code, order.error.words) == (0x98, "'bye'")
 
@@ -596,9 +596,9 @@ def test_keep_alive():
     rig = Rig(keep_alive_s=40)
     assert rig.session.tick(NOW) == 30000
     assert rig.session.tick(NOW + 20000) == 10000
-    assert rig.told() == []
+    assert rig.written() == []
     assert rig.session.tick(NOW + 30000 & 0x3FFFFFFF) == 20000
-    assert kinds(rig.told(NOW + 30000 & 0x3FFFFFFF)) == [12]
+    assert kinds(rig.written(NOW + 30000 & 0x3FFFFFFF)) == [12]
     assert rig.session.tick(NOW + 31000 & 0x3FFFFFFF) == 19000
     rig.feed(server.PINGRESP, NOW + 32000 & 0x3FFFFFFF)
     assert rig.session.tick(NOW + 33000 & 0x3FFFFFFF) == 27000
@@ -610,7 +610,7 @@ def test_dead_peer_within_one_and_a_half_keep_alives():
     try:
         while now < NOW + 100000:
             left_ms = rig.session.tick(now & 0x3FFFFFFF)
-            rig.told(now & 0x3FFFFFFF)
+            rig.written(now & 0x3FFFFFFF)
             now += left_ms
     except NetError as e:
         kind = e.kind
@@ -623,7 +623,7 @@ def test_talking_alone_is_no_sign_of_life():
     for second in range(100):
         now = (NOW + second * 1000) & 0x3FFFFFFF
         rig.session.publish("t", b"", None, 0)
-        rig.told(now)
+        rig.written(now)
         try:
             rig.session.tick(now)
         except NetError:
@@ -639,7 +639,7 @@ def test_hearing_alone_does_not_keep_the_server_content():
         now = (NOW + second * 1000) & 0x3FFFFFFF
         rig.feed(server.publish("t", b""), now)
         rig.session.tick(now)
-        if rig.told(now):
+        if rig.written(now):
             pings.append(second)
             rig.feed(server.PINGRESP, now)
     assert pings == [30, 60, 90]
@@ -663,7 +663,7 @@ def test_deaf_client_says_that_it_lives_and_concludes_nothing():
     now, pings = NOW, 0
     while now < NOW + 400000:
         left_ms = rig.session.tick(now & 0x3FFFFFFF, True)
-        pings += len(rig.told(now & 0x3FFFFFFF))
+        pings += len(rig.written(now & 0x3FFFFFFF))
         now += left_ms
     assert pings == 13
     assert rig.session.tick(now & 0x3FFFFFFF) > 0
@@ -674,4 +674,4 @@ def test_server_keep_alive_and_none():
     assert rig.session.tick(NOW) == 3000
     rig = Rig(keep_alive_s=0)
     assert rig.session.tick(NOW + 500000) == 60000
-    assert rig.told() == []
+    assert rig.written() == []

@@ -164,7 +164,7 @@ def source(deadband=0.5, heartbeat_s=300):
     return found, outbox
 
 
-def told(found, outbox, seconds, value, deliver=True):
+def reported(found, outbox, seconds, value, deliver=True):
     """Whether `value` was reported at `seconds`."""
     before = outbox.count
     outbox.update(at(seconds), UTC)
@@ -186,76 +186,76 @@ def test_the_first_value_is_told_and_then_what_leaves_the_deadband():
         (6, 19.5, True),
         (7, 0.0, True),
     ):
-        assert told(found, outbox, second, value) is expected, second
+        assert reported(found, outbox, second, value) is expected, second
 
 
 def test_without_a_deadband_every_change_counts():
     found, outbox = source(deadband=0)
     for second, value, expected in ((0, 0.0, True), (1, 0.0, False), (2, 0.125, True), (3, 0.0, True)):
-        assert told(found, outbox, second, value) is expected, second
+        assert reported(found, outbox, second, value) is expected, second
 
 
 def test_a_first_value_of_zero_is_told():
     found, outbox = source(deadband=5)
-    assert told(found, outbox, 0, 0.0)
+    assert reported(found, outbox, 0, 0.0)
 
 
 def test_nothing_known_is_nothing_to_tell():
     found, outbox = source()
-    assert not told(found, outbox, 0, None)
-    assert told(found, outbox, 1, 20.0)
-    assert not told(found, outbox, 1000, None)
-    assert told(found, outbox, 1001, 20.0), "the heartbeat was due"
+    assert not reported(found, outbox, 0, None)
+    assert reported(found, outbox, 1, 20.0)
+    assert not reported(found, outbox, 1000, None)
+    assert reported(found, outbox, 1001, 20.0), "the heartbeat was due"
 
 
 def test_a_heartbeat_comes_when_nothing_changes():
     found, outbox = source()
-    heartbeats = [second for second in range(1000) if told(found, outbox, second, 20.0)]
+    heartbeats = [second for second in range(1000) if reported(found, outbox, second, 20.0)]
     assert heartbeats == [0, 300, 600, 900]
 
 
 def test_a_change_begins_the_heartbeat_anew():
     found, outbox = source()
-    assert told(found, outbox, 0, 20.0) and told(found, outbox, 200, 30.0)
-    assert not told(found, outbox, 499, 30.0) and told(found, outbox, 500, 30.0)
+    assert reported(found, outbox, 0, 20.0) and reported(found, outbox, 200, 30.0)
+    assert not reported(found, outbox, 499, 30.0) and reported(found, outbox, 500, 30.0)
 
 
 def test_a_heartbeat_does_not_queue_behind_what_waits():
     found, outbox = source()
-    assert told(found, outbox, 0, 20.0, deliver=False)
+    assert reported(found, outbox, 0, 20.0, deliver=False)
     for second in range(300, 90000, 300):
-        assert not told(found, outbox, second, 20.0, deliver=False)
+        assert not reported(found, outbox, second, 20.0, deliver=False)
     assert len(outbox) == 1
-    assert told(found, outbox, 90001, 21.0, deliver=False), "a change does"
+    assert reported(found, outbox, 90001, 21.0, deliver=False), "a change does"
 
 
 def test_what_the_cloud_does_not_serve_is_not_told():
     outbox = box()
     found = Source(outbox, 0.5, 300, keep=True)
-    assert not told(found, outbox, 0, 20.0)
+    assert not reported(found, outbox, 0, 20.0)
     found.adopt(ROW)
-    assert told(found, outbox, 1, 20.0)
+    assert reported(found, outbox, 1, 20.0)
     found.adopt(None)
-    assert not told(found, outbox, 1000, 40.0)
+    assert not reported(found, outbox, 1000, 40.0)
 
 
 def test_a_new_row_is_told_the_value_anew_and_the_same_row_is_not():
     found, outbox = source()
-    assert told(found, outbox, 0, 20.0)
+    assert reported(found, outbox, 0, 20.0)
     found.adopt(Sensor(7, "thermistor", "14", None))
-    assert not told(found, outbox, 1, 20.0)
+    assert not reported(found, outbox, 1, 20.0)
     found.adopt(Sensor(8, "thermistor", "14", None))
-    assert told(found, outbox, 2, 20.0)
+    assert reported(found, outbox, 2, 20.0)
     found.adopt(None)
     found.adopt(Sensor(8, "thermistor", "14", None))
-    assert told(found, outbox, 3, 20.0)
+    assert reported(found, outbox, 3, 20.0)
 
 
-def test_telling_uses_the_row_of_the_moment():
+def test_report_now_uses_the_present_catalog_row():
     outbox = box()
     found = CommandState(outbox, None)
     found.adopt(Command("cmd_1", "relay", "6", None, None, None, None))
-    found.tell(1.0, Desired("cmd_1", "1", "des_1", 4, None), "applied")
+    found.report_now(1.0, Desired("cmd_1", "1", "des_1", 4, None), "applied")
     found.adopt(Command("cmd_2", "relay", "6", None, None, None, None))
     found.report(0.0)
     assert [(r.source, r.id, r.value, r.desired_id) for r in outbox.batch(9)] == [

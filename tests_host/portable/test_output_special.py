@@ -54,7 +54,7 @@ class Strike:
     def wish(self, value, number=None):
         self.command.offer(Desired(1, value, number and "des_%d" % number, number, 60), at(self.ms), False)
 
-    def told(self):
+    def reported(self):
         return [(r.value, r.desired_id, r.status) for r in map(self.outbox.complete, self.outbox.reports)]
 
 
@@ -65,7 +65,7 @@ def test_a_pulse_ends_by_itself_and_both_changes_are_told():
         strike.run(3000)
         (begin, on), (end, off) = strike.moves
         assert on and not off and pulse_ms <= end - begin <= pulse_ms + 100
-        assert strike.told() == [("1.0", "des_1", "applied"), ("0.0", None, None)]
+        assert strike.reported() == [("1.0", "des_1", "applied"), ("0.0", None, None)]
         assert strike.output.target == 0.0 and strike.output.why is None
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from dnsstub.resolver import Resolver
 from firmware.core.timing import Timer
 from firmware.links.explaining import explain
-from firmware.links.heard import noting
 from firmware.links.time_query import keep
+from firmware.links.udp_query import noting
 from firmware.runtime.clock import Clock
 from firmware.runtime.listening import Listening
 from netio.errors import NetError
@@ -110,7 +110,7 @@ class SimNet:
         self.asked: list[str] = []  # time servers, in order
         self.names: dict[str, Any] = {}
         self.name_servers = lambda: [GATEWAY]
-        self.unheard = self.lacked = self.fresh = 0
+        self.unanswered = self.lacked = self.fresh = 0
         self.known = self.stale = False
         self.free: int | None = None
         self.climbing = _Climbing()
@@ -132,7 +132,7 @@ class SimNet:
         except BaseException:
             self._resolver.forget(host)
             raise
-        self.heard()
+        self.answered()
         return stream
 
     async def _dial(self, host: str, tls: bool) -> SimStream:
@@ -167,8 +167,8 @@ class SimNet:
     def explain(self, error: NetError) -> str:
         return explain(self, error)
 
-    def heard(self) -> None:
-        self.unheard, self.known = 0, True
+    def answered(self) -> None:
+        self.unanswered, self.known = 0, True
 
     def two_fit(self, open_now: int = 0) -> bool:
         return self.most_tls > 1
