@@ -10,10 +10,16 @@ from journal.recover import latest, replay
 from firmware.core.command import CommandState
 from firmware.core.controller import Controller
 from firmware.core.debounce import Debounce
-from firmware.core.outbox import Outbox, Source
+from firmware.core.outbox import Outbox, Reporter
 from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
-from firmware.device import Device, adopting, keeping, listening, wifi_joining
+from firmware.device import (
+    Device,
+    import_apply_catalog,
+    import_ladder,
+    import_persistence_writing,
+    import_wifi_joining,
+)
 from firmware.links.account import Account
 from firmware.runtime.cloud_loop import CloudLoop
 from firmware.runtime.control_loop import ControlLoop, Relays
@@ -36,7 +42,7 @@ def start(config, board, log, store, boots):
         config["wifi"]["hostname"], power_save(config), config["wifi"]["country"]
     )
     if wifi:
-        wifi.joining = Unit(wifi_joining, clock.sleep_ms)
+        wifi.joining = Unit(import_wifi_joining, clock.sleep_ms)
     net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC, board)
     device = build(config, board, wifi, clock, board.random32, log.log, store, net, boots)
     device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)
@@ -99,12 +105,19 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
         cloud["ports"].append(update["pin_port"])
     controller = _controller(config, board, store, clock.ms(), log, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, log, wifi, known_networks(config), net, board)
-    network.controller, network.climbing = controller, listening
+    network.controller, network.climbing = controller, import_ladder
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, log)
     persistence = _persistence(clock, log, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, persistence.utc)
     session = CloudLoop(
-        clock, rng, log, link, controller, network, cloud["probe_s"] * 1000, Unit(adopting, clock.sleep_ms)
+        clock,
+        rng,
+        log,
+        link,
+        controller,
+        network,
+        cloud["probe_s"] * 1000,
+        Unit(import_apply_catalog, clock.sleep_ms),
     )
     device = Device(network, link, session, controller)
     control, sampling = _loops(config, board, clock, log, controller, link.lease, device.state)
@@ -178,7 +191,7 @@ def _output(cfg, on, now, log):
     if "pulse_ms" in cfg:
         from firmware.core.output_special import PulseOutput
 
-        # What was wanted once does not come back by itself.
+        # A pulse is not repeated by itself.
         cfg["after_lapse"] = "wait"
         return PulseOutput(cfg, on, now)
     if "stall_s" in cfg:
@@ -207,7 +220,9 @@ def _shrink(sensors):
 def _persistence(clock, log, controller, lease, folder):
     journal = Journal(folder + "events")
     slots = TwoSlots(folder + "state")
-    persistence = Persistence(clock, log, controller, lease, Unit(keeping, clock.sleep_ms), folder)
+    persistence = Persistence(
+        clock, log, controller, lease, Unit(import_persistence_writing, clock.sleep_ms), folder
+    )
     restore(persistence, replay(journal), latest(slots))
     persistence.size, persistence.generation = journal.size, slots.generation
     return persistence
@@ -232,7 +247,7 @@ def _thinger(controller, *parts):
 
 
 _ONCE = [
-    Account, Controller, CommandState, Source, Outbox, Output, Safety, Device, Persistence, Relays, ControlLoop,
+    Account, Controller, CommandState, Reporter, Outbox, Output, Safety, Device, Persistence, Relays, ControlLoop,
     Debounce, SamplingLoop, NetworkLoop, CloudLoop, Supervisor,
 ]  # fmt: skip
 """Classes of which no object is made after the start."""

@@ -92,21 +92,21 @@ def _started(board, log, store):
     return start(board, log, store)
 
 
-def adopting():
-    """What a session loads for each catalog that is new."""
-    from firmware.core.catalog import adopt
+def import_apply_catalog():
+    """For the cloud loop, which loads it for each new catalog."""
+    from firmware.core.catalog import apply_catalog
 
-    return adopt
+    return apply_catalog
 
 
-def keeping():
-    """What a persistence loads when there is something to be written."""
+def import_persistence_writing():
+    """For the persistence, which loads it when there is something to be written."""
     from firmware.persistence_writing import opened, write
 
     return write, opened
 
 
-def wifi_joining():
+def import_wifi_joining():
     """What a network loop loads while there is no connection, see runtime.network_loop."""
     from firmware.drivers.wifi_control import WifiControl
     from firmware.runtime.wifi_joining import WifiJoining
@@ -114,7 +114,7 @@ def wifi_joining():
     return WifiJoining, WifiControl
 
 
-def listening():
+def import_ladder():
     """What a network loop loads while nothing is received, or memory was short, see there."""
     from firmware.drivers.wifi_control import WifiControl
     from firmware.runtime.listening import Listening

@@ -1,4 +1,4 @@
-"""The words that the newest generation adds to iot/v1: the runtime descriptor (GET bootstrap), pending desired states.
+"""What the newest generation adds to iot/v1: the runtime descriptor (GET bootstrap), pending desired states.
 
 Sources: Realer API, sections 5.4, 5.5 and 14 rows 4, 5, 8 and 27. Pure. No example of either reply is known: what is
 guessed stands in `_NAMES` and nowhere else, and whatever is missing or of another shape makes the device do less, never
@@ -28,7 +28,7 @@ _NAMES = {
 
 Descriptor = namedtuple("Descriptor", "catalog revisions protocols least_s retry_s")
 """`catalog`: None when the reply has none, and the granular endpoints have to be asked; `revisions`: a pair, to be
-compared only; `protocols`: words in lower case; `least_s` between two requests, `retry_s` before another try."""
+compared only; `protocols`: names in lower case; `least_s` between two requests, `retry_s` before another try."""
 
 
 def descriptor(body):
@@ -57,41 +57,41 @@ def _seconds(body, name):
     return max(number(get(get(body, outer), inner)) or 0, 0)
 
 
-def offers(protocols, name):
+def supports(protocols, name):
     """Whether `name`, with or without a version behind it, is one of the protocols."""
     return any([found == name or found.startswith(name + "-") for found in protocols])
 
 
 def desired(body, rows, highest):
-    """(desired values, how many were left alone) of GET desired-states, for the commands of the catalog. LinkError.
+    """(desired values, how many were ignored) of GET desired-states, for the commands of the catalog. LinkError.
 
     The oldest come first. `highest`: by command the highest sequence number so far; what is older is SUPERSEDED. A
     command of which nothing is pending comes with NOTHING_NEW. What has no identity cannot be answered, and what names
-    no command of the catalog is ignored: both are left alone.
+    no command of the catalog has no output: both are ignored.
     """
     listed = get(body, _NAMES["pending"])
     if not isinstance(listed, list):
         raise LinkError("no list of %s" % _NAMES["pending"])
     known = {str(row.id): row.id for row in rows}
-    wanted = []
+    states = []
     for item in listed:
         name = str(get_scalar(item, "command_id"))
         state = name in known and desired_state(known[name], item)
         if state:
-            wanted.append(state)
-    left = len(listed) - len(wanted)
+            states.append(state)
+    ignored = len(listed) - len(states)
     # All have one, or the order of the list counts: MicroPython's sort would not keep it.
-    if wanted and min(map(_sequence, wanted)):
-        wanted.sort(key=_sequence)
-    for state in wanted:
+    if states and min(map(_sequence, states)):
+        states.sort(key=_sequence)
+    for state in states:
         highest[state.command_id] = max(_sequence(state), highest.get(state.command_id, 0))
-    wanted = [
+    states = [
         Desired(*(state[:4] + (SUPERSEDED,))) if 0 < _sequence(state) < highest[state.command_id] else state
-        for state in wanted
+        for state in states
     ]
     pending = [str(get_scalar(item, "command_id")) for item in listed]
-    wanted += [Desired(row.id, NOTHING_NEW, None, None, None) for row in rows if str(row.id) not in pending]
-    return wanted, left
+    states += [Desired(row.id, NOTHING_NEW, None, None, None) for row in rows if str(row.id) not in pending]
+    return states, ignored
 
 
 def _sequence(state):

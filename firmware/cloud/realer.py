@@ -20,12 +20,12 @@ def request(cfg, token, what, text):
 def commands(body):
     """(rows, desired values) of GET commands: the catalog's `value` is the desired state (section 4). LinkError."""
     rows = []
-    wanted = []
+    desired = []
     for row, item in items(body, "commands"):
         rows.append(Command(row.id, row.kind, row.pin_port, None, None, None, row.error))
         if not row.error and "value" in item:
-            wanted.append(Desired(row.id, get_scalar(item, "value"), None, None, None))
-    return rows, wanted
+            desired.append(Desired(row.id, get_scalar(item, "value"), None, None, None))
+    return rows, desired
 
 
 def sensors(body):

@@ -2,7 +2,7 @@
 
 Sources: Realer API, sections 2, 9 and 14 rows 20, 33 and 34. Pure. Whatever shape an answer has, it becomes a result or
 a LinkError, never another exception. Only numbers of a `binary` or `customary` range are for outputs; any other
-`value_type` makes a command one that is left alone.
+`value_type` is an error in that row.
 """
 
 import json
@@ -77,12 +77,12 @@ def commands(body, rows):
     is left out. LinkError."""
     known = places([row for row in rows if not row.error])
     found = items(body, "commands")
-    wanted = [
+    desired = [
         Desired(row.id, get_scalar(item, "value"), None, None, None)
         for row, item in found
         if not row.error and row[:3] in known and "value" in item
     ]
-    return places([row for row, _ in found]), wanted
+    return places([row for row, _ in found]), desired
 
 
 def feed(reports):

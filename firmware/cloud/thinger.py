@@ -7,7 +7,7 @@ has no catalog, so the configuration is the catalog, and no desired state that c
 
 from micropython import const
 
-from firmware.core.command import misfit
+from firmware.core.command import range_error
 from firmware.core.models import Catalog, Command, Sensor, number
 
 _RUN = const(1)
@@ -74,7 +74,7 @@ class Resources:
         }
 
     def state(self, name):
-        """An output in full: relay, what is wanted of it (None: nothing), which limit holds it, what is wrong."""
+        """An output in full: relay, desired value (None: none), which limit holds it, what is wrong."""
         output = self.outputs[name]
         return {"on": output.on, "target": output.target, "held": output.why, "fault": output.fault}
 
@@ -96,5 +96,5 @@ class Resources:
             value = _WORDS[raw] if raw in ("on", "off") else number(raw)
         for row in self.catalog.commands:
             if row.id == name:
-                wrong = misfit(value, row.low, row.high, row.step)
+                wrong = range_error(value, row.low, row.high, row.step)
                 return (None, wrong) if wrong else (value, None)

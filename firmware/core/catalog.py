@@ -1,4 +1,4 @@
-"""Ties the cloud's catalog to the configured hardware through `pin_port`.
+"""Binds the cloud's catalog to the configured hardware through `pin_port`.
 
 An item the device cannot represent is kept out and named in a note; it is never actuated on a guess. Pure. In memory
 only while a catalog that is new is taken over.
@@ -23,18 +23,18 @@ def bind(rows, items, noun, notes):
             wrong = "pin_port %s is not in this device's config" % port
         else:
             index = ports.index(port)
-            wrong = _flaw(row, items[index])
+            wrong = _mismatch(row, items[index])
             if not wrong:
                 bound[index] = row
         if wrong:
-            notes.append("%s %s left alone: %s" % (noun, row.id, wrong))
+            notes.append("%s %s ignored: %s" % (noun, row.id, wrong))
     for port, row in zip(ports, bound):
         if not row:
             notes.append("%s on pin_port %s is configured, but not served by the cloud" % (noun, port))
     return bound
 
 
-def _flaw(row, item):
+def _mismatch(row, item):
     kind = item.get("kind", "relay")
     if row.kind != kind:
         return "kind %s in the catalog, %s in the config" % (row.kind, kind)
@@ -44,13 +44,13 @@ def _flaw(row, item):
     return None
 
 
-def adopt(controller, catalog):
-    """Let a Controller take over a catalog. What is wrong with it is said once."""
+def apply_catalog(controller, catalog):
+    """Let a Controller take over a catalog. What is wrong with it is logged once."""
     notes = []
     rows = bind(catalog.commands, [o.cfg for o in controller.outputs], "command", notes)
     rows += bind(catalog.sensors, controller.items, "sensor", notes)
-    for source, row in zip(controller.commands + controller.sensors, rows):
-        source.adopt(row)
+    for reporter, row in zip(controller.commands + controller.sensors, rows):
+        reporter.bind(row)
     _rename(controller.commands, controller.outbox)
     for report in controller.outbox.reports:
         if report.desired_id is not None:
@@ -62,7 +62,7 @@ def adopt(controller, catalog):
 
 
 def _remember(commands, report):
-    """An answer from before the start that waits still: what it answered is not carried out again."""
+    """An acknowledgement from before the start still waits: its desired state is not applied again."""
     for command in commands:
         last = command.last
         if not command.row or command.row.id != report.id or (last and last.value != NOTHING_NEW):
@@ -73,7 +73,7 @@ def _remember(commands, report):
 
 
 def _rename(commands, outbox):
-    """Events from before the first contact get the row of their port. Where the cloud has none they are nobody's."""
+    """Events from before the first contact get the row of their port. Where the cloud has none they are dropped."""
     waiting, outbox.reports = outbox.reports, []
     for report in waiting:
         for command in commands:

@@ -1,23 +1,23 @@
 """One command of the cloud: which desired value counts, and how it is answered.
 
-Order, window, range and step are judged here; a demand that passes is handed to the output, and the answer is given
-when it has become physical fact, when its window closes, or when a newer one replaces it. Sources: Realer API, sections
+Sequence, window, range and step are checked here. A value that passes is handed to the output. It is acknowledged when
+the output has reached it, when its window closes, or when a newer one replaces it. Sources: Realer API, sections
 6.6, 7 and 14 rows 8 to 11, 18, 27 to 29.
 """
 
 from micropython import const
 
 from firmware.core.models import NOTHING_NEW, SUPERSEDED, Desired, number
-from firmware.core.outbox import Source
+from firmware.core.outbox import Reporter
 from firmware.core.timing import Timer
 
 _ROOM = const(16)  # events waiting, up to which answers to what is superseded may join them
 
 
-class CommandState(Source):
-    """What the cloud wants of one output. `last`: the newest Desired that counted, after a start the last one answered
-    before it, with NOTHING_NEW for a value; `pending`: the same until it is answered; `answered`: the Report that
-    answered the latest one that was."""
+class CommandState(Reporter):
+    """The desired state of one output. `last`: the newest Desired that counted, after a start the last one that was
+    acknowledged before it, with NOTHING_NEW for a value; `pending`: the same until it is acknowledged; `answered`: the
+    Report that acknowledged the latest one. `was_safe`: safe state was entered since the latest desired value."""
 
     kind = "command"
     keep = True
@@ -26,36 +26,36 @@ class CommandState(Source):
         super().__init__(outbox)
         self.output = output
         self.last = self.pending = self.answered = self.window = None
-        self.lapsed = False
+        self.was_safe = False
 
-    def adopt(self, row):
-        """A command that is gone leaves its output in the safe state, as a lapse does: when it comes back, what is
-        known of it still counts. Another one in its place begins anew."""
+    def bind(self, row):
+        """Bind a row of the catalog. A command that is gone leaves its output in the safe state; when it comes back,
+        what is known of it still counts. Another command on the same port begins anew."""
         if self.row and self.row.kind and not row:
-            self.lapse()
+            self.enter_safe_state()
         if row and self.last and row.id != self.last.command_id:
             self.last = self.pending = self.answered = None
-        super().adopt(row)
+        super().bind(row)
 
-    def lapse(self):
-        """Safe state was entered: what was wanted before has to be confirmed."""
+    def enter_safe_state(self):
+        """The desired value from before has to be confirmed by the cloud."""
         self.output.demand(None)
         self.supersede()
-        self.lapsed = True
+        self.was_safe = True
 
     def supersede(self):
         """What is pending will not be carried out any more."""
         if self.pending:
-            self.settle("stale")
+            self.acknowledge("stale")
 
-    def offer(self, desired, now, late):
-        """Consider `desired`, which is too `late` in any case in safe state. Returns a note for the log when it is
-        refused, else None."""
+    def receive_desired(self, desired, now, late):
+        """Take a desired state; `late`: it comes in safe state, so it is too late in any case. Returns a note for the
+        log when it is refused, else None."""
         if desired.value == NOTHING_NEW:
             return self.resume()
         last = self.last
         if desired.valid_s == SUPERSEDED:
-            # Answered as far as there is room: the cloud sends it again until then.
+            # Acknowledged as far as there is room: the cloud sends it again until then.
             known = [r.desired_id for r in self.outbox.reports] + [last and last.desired_id]
             if len(known) < _ROOM and desired.desired_id not in known:
                 self.outbox.post("command", desired.command_id, self.present(), desired, "stale", True)
@@ -67,61 +67,62 @@ class CommandState(Source):
             return None
         self.supersede()
         self.last = self.pending = desired
-        self.lapsed = False
+        self.was_safe = False
         self.window = None if desired.valid_s is None else Timer(now, desired.valid_s * 1000)
         if late or (self.window and self.window.passed(now)):
-            self.settle("stale")
-            return "wish came too late"
+            self.acknowledge("stale")
+            return "desired value came too late"
         value = number(desired.value)
-        wrong = self.flaw(value)
-        if wrong:
-            self.settle("rejected")
-            return "wish refused: " + wrong
+        error = self.value_error(value)
+        if error:
+            self.acknowledge("rejected")
+            return "desired value refused: " + error
         self.output.demand(value)
         return None
 
     def resume(self):
-        """After a lapse what was wanted last, and done, is wanted again where the owner lets it come back and nobody
-        switched by hand since."""
+        """After safe state the last desired value that was applied is in force again, with `after_lapse` `resume` and
+        without a manual override since."""
         output = self.output
         if (
-            self.lapsed
+            self.was_safe
             and self.answered
             and self.answered.status == "applied"
             and self.answered.desired_id == self.last.desired_id
             and output.cfg["after_lapse"] == "resume"
             and not output.manual_override
         ):
-            self.lapsed = False
+            self.was_safe = False
             output.demand(number(self.last.value))
 
     def tick(self, now):
-        """Settle a pending demand that became fact, or whose window has closed; report what changed."""
+        """Acknowledge a pending value that was reached, or whose window has closed; report what changed."""
         output = self.output
         if self.pending:
             if output.value() == output.target:
-                self.settle("applied")
+                self.acknowledge("applied")
             elif self.window and self.window.passed(now):
                 # The limits kept it from happening in time, so it must not happen later. What a stuck relay
-                # does is nobody's wish.
+                # does was not desired.
                 output.demand(None if output.fault else output.value())
-                self.settle("stale")
+                self.acknowledge("stale")
         self.report(output.value())
 
     def is_new(self, desired):
-        """Polled catalog values carry no identity: only a change is a new wish. After a lapse the same value is one
-        again where the owner lets it come back and nobody switched by hand since."""
+        """A polled value has no identity: only a change is a new desired value. After safe state the same value counts
+        as new with `after_lapse` `resume` and without a manual override since."""
         last = self.last
         if desired.desired_id is None:
             again = self.output.cfg["after_lapse"] == "resume" and not self.output.manual_override
             if last is None or last.value == NOTHING_NEW:
                 if not again:
-                    # After power-up nothing shows whether this value was meant before or after the lapse or the hand.
+                    # After power-up nothing shows whether this value is from before or after the safe state or the
+                    # manual override.
                     self.last = desired
                 return again
             value = number(desired.value)
             same = number(last.value) == value if value is not None else last.value == desired.value
-            return not same or (self.lapsed and again)
+            return not same or (self.was_safe and again)
         for report in self.outbox.reports:
             if report.desired_id == desired.desired_id and report.id == desired.command_id:
                 return False  # its answer is on its way
@@ -134,17 +135,17 @@ class CommandState(Source):
             return False
         return None in (desired.sequence, last.sequence) or desired.sequence > last.sequence
 
-    def flaw(self, value):
+    def value_error(self, value):
         """What is wrong with a desired `value`, None when nothing is: the owner's range, then the cloud's."""
         cfg = self.output.cfg
         row = self.row
         # A switch has none of these.
-        own = misfit(value, cfg.get("min", 0), cfg.get("max", 1), cfg.get("step", 1))
-        return own or misfit(value, row.low, row.high, row.step)
+        own = range_error(value, cfg.get("min", 0), cfg.get("max", 1), cfg.get("step", 1))
+        return own or range_error(value, row.low, row.high, row.step)
 
-    def settle(self, status):
-        """Answer what is pending. Without an id there is nothing to answer to, but a refusal is still followed by the
-        present value, so that the cloud sees that nothing changed (Realer API, section 14 row 18)."""
+    def acknowledge(self, status):
+        """Acknowledge what is pending. Without an id there is nothing to acknowledge, but a refusal is still followed
+        by the present value, so that the cloud sees that nothing changed (Realer API, section 14 row 18)."""
         desired, self.pending = self.pending, None
         if desired.desired_id is not None:
             self.answered = self.report_now(self.present(), desired, status)
@@ -152,12 +153,12 @@ class CommandState(Source):
             self.report_now(self.output.value())
 
     def present(self):
-        """The value of an answer. Where no setpoint is in force, the relay is what there is."""
+        """The value of an acknowledgement. Where no setpoint is in force, the relay is what there is."""
         value = self.output.value()
         return float(self.output.on) if value is None else value
 
 
-def misfit(value, low, high, step):
+def range_error(value, low, high, step):
     """What is wrong with `value` (None: it is no number), None when nothing is. `low` None: there is no range; `step`
     0: any value in it."""
     if value is None:

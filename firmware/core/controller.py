@@ -8,7 +8,7 @@ It knows no cloud API, no pin and no loop.
 from firmware.core.command import CommandState
 from firmware.core.errors import DriverError
 from firmware.core.models import Command, decimal
-from firmware.core.outbox import Source
+from firmware.core.outbox import Reporter
 
 
 class Controller:
@@ -29,15 +29,15 @@ class Controller:
             command.row = Command([command.output.cfg["pin_port"]], None, None, None, None, None, None)
             command.value = command.output.value() or 0
             command.last_reported = -1
-        self.sensors = [Source(outbox, s["deadband"], s["heartbeat_s"], s["keep"]) for s in sensors]
+        self.sensors = [Reporter(outbox, s["deadband"], s["heartbeat_s"], s["keep"]) for s in sensors]
         self.notes = ()
         self.restart = False
 
-    # -- what the cloud says (its catalog: see core.catalog) --
+    # -- desired values (the catalog: see core.catalog) --
 
-    def offer(self, desired, now):
-        """One desired value from the cloud. In safe state it comes at the wrong time: one without an identity will be
-        read again, any other is answered."""
+    def receive_desired(self, desired, now):
+        """One desired value from the cloud. In safe state one without an identity is ignored, for it will be read
+        again; any other is acknowledged as too late."""
         safe = self.safety.safe
         if safe and desired.desired_id is None:
             return
@@ -45,17 +45,17 @@ class Controller:
             if command.row and command.row.id == desired.command_id:
                 output = command.output
                 before = output.target
-                refusal = command.offer(desired, now, safe)
+                refusal = command.receive_desired(desired, now, safe)
                 if refusal:
                     self.log_output("warning", output, refusal)
                 elif output.target != before:
-                    self.log_output("info", output, "cloud wants " + decimal(output.target))
+                    self.log_output("info", output, "desired value " + decimal(output.target))
 
     def reconcile(self, message_id):
         """The cloud holds something else under this identity: report the present state again as a new event."""
-        for source in self.commands + self.sensors:
-            if source.last_reported and source.last_reported == self.outbox.key(message_id):
-                source.last_reported = 0
+        for reporter in self.commands + self.sensors:
+            if reporter.last_reported and reporter.last_reported == self.outbox.key(message_id):
+                reporter.last_reported = 0
 
     # -- what happens here --
 
@@ -83,10 +83,10 @@ class Controller:
             return
         self.log("warning", "safe state entered: " + ", ".join(self.safety.reasons))
         for command in self.commands:
-            command.lapse()
+            command.enter_safe_state()
 
     def tick(self, lease, now, utc):
-        """Decide and drive every output, settle what was asked, report what changed."""
+        """Decide and drive every output, acknowledge desired values, report what changed."""
         self.outbox.update(now, utc)
         self.check(lease, now)
         for i, output in enumerate(self.outputs):

@@ -17,8 +17,8 @@ class Debounce:
         """
         if active != self.raw:
             self.raw = active
-            self.settled = Timer(now, self.ms)
-        if active == self.stable or not self.settled.passed(now):
+            self.until_stable = Timer(now, self.ms)
+        if active == self.stable or not self.until_stable.passed(now):
             return False
         before = self.stable
         self.stable = active

@@ -54,7 +54,7 @@ class Outbox:
         return Report(self.identity(report.message_id), report.source, report.id, value, *report[4:])
 
     def keep(self):
-        """To be replaced by what writes events down. Called with every tick, and before events leave."""
+        """To be replaced by what writes events down. Called with every tick, and before events are sent."""
 
     def update(self, now, utc):
         """The time of what follows. Once there is one (`utc` not None), every event that waited for it gets the time at
@@ -125,8 +125,8 @@ class Outbox:
         ready = (commands + [r for r in ready if r.source != "command"])[:most]
         return [self.complete(report) for report in ready]
 
-    def settle(self, message_id):
-        """The cloud has answered for this event, one way or the other."""
+    def acknowledge(self, message_id):
+        """The cloud has acknowledged this event, or refused it for good."""
         self.drop(self.key(message_id))
 
     def drop(self, key):
@@ -135,7 +135,7 @@ class Outbox:
         self.reports = [r for r in self.reports if r.message_id != key]
 
 
-class Source:
+class Reporter:
     """One configured sensor or (`CommandState`) output, and what was reported of it. `deadband` in the unit of
     its values, 0 = every change; `keep`: all but heartbeats shall survive a power cut; `row`: its row in the catalog,
     or None. What all outputs have alike is held by the class: an attribute takes 8 bytes of each object."""
@@ -157,7 +157,7 @@ class Source:
         self.last_reported = 0
         self.value = 0
 
-    def adopt(self, row):
+    def bind(self, row):
         """The catalog was read. For a new row the value is reported again."""
         if row != self.row:
             self.row = row

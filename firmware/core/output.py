@@ -1,9 +1,8 @@
-"""One configured output: who wants what of it, what its relay may do, and what follows.
+"""One configured output: its desired value, the limits of its relay, and the level that follows.
 
-A demand comes from the cloud or from a button. Without one, and from the moment authorization lapses until the next
-one, the output is in its safe state. A person at the button outranks the safe state once it has been entered. The
-limits of the relay (least on and off times, longest on time, interlock) hold whoever asks. Pure: knows no cloud and no
-pin.
+A demand comes from the cloud or from a button. Without one, and from the loss of authorization until the next one, the
+output is in its safe state. A press of the button in safe state overrides it. The limits of the relay (least on and off
+times, longest on time, interlock) hold for every demand. Pure: knows no cloud and no pin.
 """
 
 from firmware.core.timing import Timer
@@ -59,10 +58,10 @@ class Output:
         return self.fallback if self.target is None else self.target
 
     def value(self):
-        """What to report: the relay's state, or the setpoint in force (None: nothing to tell)."""
+        """What to report: the relay's state, or the setpoint in force (None: nothing to report)."""
         return self.goal() if self.regulates else float(self.on)
 
-    def wanted(self, reading):
+    def should_be_on(self, reading):
         """Whether the relay should be on. `reading`: the paired sensor's value, None when it is a fault."""
         goal = self.goal()
         safe = self.cfg["safe"]
@@ -87,24 +86,24 @@ class Output:
         for `min_off_s`.
         """
         cfg = self.cfg
-        want = self.wanted(reading)
+        desired_on = self.should_be_on(reading)
         held_s = self.since.ms(now) // 1000
         self.why = None
         if self.on and 0 < cfg["max_on_s"] <= held_s:
             self.tripped = True
-        elif self.regulates or not want:
+        elif self.regulates or not desired_on:
             self.tripped = False
         if self.tripped:
             self.why = "max_on_s"
-        elif want and blocked:
+        elif desired_on and blocked:
             self.why = "interlock"
         elif self.on:
-            if not want and held_s < cfg["min_on_s"] and not self.fault:
+            if not desired_on and held_s < cfg["min_on_s"] and not self.fault:
                 self.why = "min_on_s"
                 return True
-        elif want and held_s < cfg["min_off_s"]:
+        elif desired_on and held_s < cfg["min_off_s"]:
             self.why = "min_off_s"
-        return want and not self.why
+        return desired_on and not self.why
 
     def switched(self, on, now):
         """The pin was read back as `on`."""

@@ -1,4 +1,4 @@
-"""Whether the device may act on the cloud's wishes at all: the lease, and the reasons for safe state.
+"""Whether the device may apply desired values at all: the lease, and the reasons for safe state.
 
 A lease is granted by a token and ends by expiry or refusal; it never asks what time of day it is, so a clock that jumps
 cannot lengthen it. Safe state holds while any reason for it stands. Nothing here fetches tokens (links do) or

@@ -7,7 +7,7 @@ another revision, and when a report was refused. Sources: Realer API, sections 5
 
 from micropython import const
 
-from firmware.cloud import bootstrap as words
+from firmware.cloud import bootstrap as dialect
 from firmware.cloud import realer
 from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
@@ -44,8 +44,8 @@ class Bootstrap:
         """Whoever asks for scopes at all asks for desired states too, where there are any."""
         scopes = self.iot.scopes()
         if self.strict and not self.account.plain:
-            return scopes + " " + words.SCOPE if scopes else words.SCOPES
-        return scopes + " " + words.SCOPE if scopes and self.known else scopes
+            return scopes + " " + dialect.SCOPE if scopes else dialect.SCOPES
+        return scopes + " " + dialect.SCOPE if scopes and self.known else scopes
 
     def login(self, scopes):
         return self.iot.login(scopes)
@@ -97,11 +97,11 @@ class Bootstrap:
         body = await self.http.read("desired-states")
         if body is None:
             return None
-        revisions = words.revisions(body)
+        revisions = dialect.revisions(body)
         if revisions != self.seen and revisions != self.known and revisions != ("", ""):
             await self.describe()
         self.seen = revisions
-        desired, ignored = words.desired(body, self.catalog.commands, self.highest)
+        desired, ignored = dialect.desired(body, self.catalog.commands, self.highest)
         if ignored > self.ignored:
             account.log("warning", "%d desired states ignored: no identity, or an unknown command" % ignored)
         self.ignored = ignored
@@ -115,7 +115,7 @@ class Bootstrap:
         if outcome == outcomes.RATE_LIMITED:
             return False
         if outcome == outcomes.OK:
-            await self.apply(words.descriptor(body))
+            await self.apply(dialect.descriptor(body))
         elif outcome != outcomes.NOT_FOUND:
             raise LinkError(message)
         elif self.strict:
@@ -135,7 +135,7 @@ class Bootstrap:
         self.known = found.revisions
         account.catalog = self.catalog
         account.rows = self.catalog.commands
-        account.protocols = [name for name in ("https", "mqtt") if words.offers(found.protocols, name)]
+        account.protocols = [name for name in ("https", "mqtt") if dialect.supports(found.protocols, name)]
         self.http.limiter.obey(account.clock.ms(), int(min(found.least_s, _LONGEST_S) * 1000))
         account.retry_s = int(min(found.retry_s, _LONGEST_S))
         if self.scopes() != account.asked_scopes and account.asked_scopes:

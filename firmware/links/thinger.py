@@ -201,7 +201,7 @@ class Thinger:
         self.log("warning", "restart asked for by the cloud")
         try:
             self.client.answer(order.stream_id)
-            await self.client.settled()
+            await self.client.acknowledged()
             await self.client.disconnect()
         except (NetError, IotmpError):
             pass

@@ -5,7 +5,7 @@ from micropython import const
 from firmware.core.errors import AuthError
 from firmware.core.timing import Timer
 
-_LATE_MS = const(120000)  # before the credentials end: rather poll than let the authorization lapse
+_LATE_MS = const(120000)  # before the credentials end: rather poll than lose the authorization
 _AGAIN_MS = const(60000)  # at least, between two attempts to renew that each cost the session
 
 

@@ -168,7 +168,7 @@ class TransportSteps:
             unit.drop()
 
     async def catch_up(self):
-        """Read once what is wanted: what was published meanwhile may not have waited for us. True: once more, when the
+        """Poll the desired values once: messages published meanwhile may be lost. True: once more, when the
         rate limit is over."""
         account = self.account
         account.feed()

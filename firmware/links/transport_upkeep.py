@@ -4,7 +4,7 @@ from micropython import const
 
 from firmware.core.errors import AuthError, LinkError
 
-_LATE_MS = const(120000)  # before the credentials end: rather poll than let the authorization lapse
+_LATE_MS = const(120000)  # before the credentials end: rather poll than lose the authorization
 
 
 async def upkeep(steps):

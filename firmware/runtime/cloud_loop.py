@@ -1,4 +1,4 @@
-"""The loop that talks to the cloud through one link: open, listen, report, back off, again.
+"""The loop that talks to the cloud through one link: open, receive, report, back off, again.
 
 It knows links only by their verbs. What arrives goes to the controller; what waits in the outbox goes to the link and
 leaves the outbox with the cloud's answer.
@@ -16,18 +16,18 @@ _LONGEST_MS = const(3600000)
 _SLICE_MS = const(5000)
 _IDLE_MS = const(200)
 _FLAPS = const(3)  # failures that count after a connection that did not last: waits up to 16 s
-_ANSWERS = const(8)  # that may wait when more is asked for; each takes 110 bytes of heap
+_ANSWERS = const(8)  # acknowledgements that may wait while more is received; each takes 110 bytes of heap
 _MANY = const(24)  # half a full outbox
-_PATIENCE_MS = const(2000)
+_ACK_BACKOFF_MS = const(2000)
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 
 
 class CloudLoop:
     """`network.ready()`: whether a connection may be tried; `probe_ms`: the first wait after the cloud said no;
-    `adopting`: loads core.catalog.adopt."""
+    `catalog_unit`: loads core.catalog.apply_catalog."""
 
-    def __init__(self, clock, rng, log, link, controller, network, probe_ms, adopting):
-        self.adopting = adopting
+    def __init__(self, clock, rng, log, link, controller, network, probe_ms, catalog_unit):
+        self.catalog_unit = catalog_unit
         self.clock = clock
         self.rng = rng
         self.log = log
@@ -97,7 +97,7 @@ class CloudLoop:
             raise LinkError("memory: the Python heap is full: %s" % e)
 
     async def talk(self):
-        self.adopt(await self.link.open())
+        self.apply_catalog(await self.link.open())
         self.contact()
         self.refusals.reset()
         # Half a success: it has to last, but the cloud is there.
@@ -113,32 +113,32 @@ class CloudLoop:
             self.feed_half(1)
             if self.paused:
                 raise LinkError("paused")
-            wanted = await link.next_desired()
-            if wanted is None:
+            states = await link.next_desired()
+            if states is None:
                 continue
             self.contact()
-            self.adopt(link.catalog)
-            if not wanted:
+            self.apply_catalog(link.catalog)
+            if not states:
                 continue
             now = self.clock.ms()
-            for desired in wanted:
-                self.controller.offer(desired, now)
+            for desired in states:
+                self.controller.receive_desired(desired, now)
             # At once, not when the control loop comes round: over MQTT nothing else would take as long.
             self.controller.tick(link.lease, now, self.clock.utc())
-            # What was answered is written down before it can come again.
+            # Acknowledgements are written to flash before the same desired state can come again.
             self.controller.outbox.keep()
             await self.drained()
 
     async def drained(self):
-        """Return when few answers wait to be reported: after an outage desired values may come faster than their
-        answers leave. Where no answer leaves, what the cloud wants is obeyed nevertheless, more slowly."""
+        """Return when few acknowledgements wait to be sent: after an outage desired values may come faster than those
+        leave. Where none leaves, the acknowledgement backoff bounds the wait, and desired values are applied slowly."""
         outbox = self.controller.outbox
         before, waiting = None, outbox.answers()
         while waiting > _ANSWERS:
             if before is None or waiting < before:
-                # Longer before the first answer has to go from a full outbox.
-                patience = Timer(self.clock.ms(), _PATIENCE_MS * (15 if waiting > _MANY else 1))
-            elif patience.passed(self.clock.ms()):
+                # Longer, as long as nothing has to be dropped from a full outbox.
+                ack_backoff = Timer(self.clock.ms(), _ACK_BACKOFF_MS * (15 if waiting > _MANY else 1))
+            elif ack_backoff.passed(self.clock.ms()):
                 return
             self.feed_half(1)
             await self.clock.sleep_ms(_IDLE_MS)
@@ -156,18 +156,18 @@ class CloudLoop:
                 self.contact()
                 if outcome == CONFLICT:
                     self.controller.reconcile(message_id)
-                outbox.settle(message_id)
+                outbox.acknowledge(message_id)
             if not batch:
                 await self.clock.sleep_ms(_IDLE_MS)
 
-    def adopt(self, catalog):
+    def apply_catalog(self, catalog):
         if catalog is self.catalog:
             return  # taking it over again would change nothing, and takes memory when messages pour in
         try:
-            self.adopting.load()(self.controller, catalog)
+            self.catalog_unit.load()(self.controller, catalog)
             self.catalog = catalog
         finally:
-            self.adopting.drop()
+            self.catalog_unit.drop()
 
     def contact(self):
         """The cloud answered."""

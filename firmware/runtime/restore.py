@@ -27,7 +27,7 @@ def restore(persistence, payloads, record):
                 seen.add(item[0])
                 outbox.restore(Report(*item))
             else:
-                outbox.settle(item)
+                outbox.acknowledge(item)
                 outbox.kept.pop(item, None)
         except _BAD:
             pass
@@ -48,7 +48,7 @@ def restore(persistence, payloads, record):
 
 
 def _answered(command, last, outbox, seen):
-    """Take over the answer to the desired state that was answered last. An earlier version wrote down only its
+    """Take over the acknowledgement of the latest desired state. An earlier version wrote down only its
     identity."""
     key, desired_id, sequence = last[:3]
     message_id, value, at = last[3:6] or ("", "", None)

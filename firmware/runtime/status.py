@@ -7,8 +7,8 @@ from firmware.runtime.store import BOOT_RECORD, SLOT_RECORD
 
 
 def status(device, version):
-    """`heap`: used and free bytes; `outbox`: waiting and dropped; `outputs`: name, on, wanted value, what holds or
-    ails it; `errors`: the latest warnings and errors."""
+    """`heap`: used and free bytes; `outbox`: waiting and dropped; `outputs`: name, on, desired value, what holds it or
+    is wrong with it; `errors`: the latest warnings and errors."""
     supervisor = device.supervisor
     clock = supervisor.clock
     controller = device.controller

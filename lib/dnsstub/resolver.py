@@ -94,7 +94,7 @@ def parse(data, ident, name):
         raise NetError("dns", "short answer")
 
 
-def _parse(data, ident, wanted):
+def _parse(data, ident, target):
     if _word(data, 0) != ident or data[2] & 0xF8 != 0x80:
         raise NetError("dns", "not our answer")
     if data[2] & 2:
@@ -103,30 +103,30 @@ def _parse(data, ident, wanted):
     if rcode:
         raise NetError("dns", "NXDOMAIN" if rcode == _NXDOMAIN else "rcode %d" % rcode)
     asked, at = _name(data, 12)
-    if _word(data, 4) != 1 or asked != wanted or data[at : at + 4] != _QUESTION:
+    if _word(data, 4) != 1 or asked != target or data[at : at + 4] != _QUESTION:
         raise NetError("dns", "not our question")
     ttl_s = _MAX_TTL_S
     # Records come in any order (RFC 1034 section 3.6). Each round follows one alias of the name; a loop of them ends
     # because there are no more rounds than records.
     for _ in range(_word(data, 6) + 1):
-        found, alias, ttl_s = _records(data, at + 4, wanted, ttl_s)
+        found, alias, ttl_s = _records(data, at + 4, target, ttl_s)
         if found:
             return found, ttl_s
-        if not alias or alias == wanted:
+        if not alias or alias == target:
             break
-        wanted = alias
+        target = alias
     raise NetError("dns", "no address")
 
 
-def _records(data, at, wanted, ttl_s):
-    """([address text], alias or None, shortest life in s) of the name `wanted` among the answers, from `at` on."""
+def _records(data, at, target, ttl_s):
+    """([address text], alias or None, shortest life in s) of the name `target` among the answers, from `at` on."""
     found = []
     alias = None
     for _ in range(_word(data, 6)):
         owner, at = _name(data, at)
         kind, size = _word(data, at), _word(data, at + 8)
         at += 10
-        if owner == wanted and _word(data, at - 8) == _IN and kind in (_A, _CNAME):
+        if owner == target and _word(data, at - 8) == _IN and kind in (_A, _CNAME):
             if kind == _CNAME:
                 alias = _name(data, at)[0]
             elif size == 4:

@@ -80,13 +80,13 @@ class Client:
         self._queue(self.session.changed, name, self.clock.ms(), again)
 
     def mark(self):
-        """Ask for the answer to a keep-alive, which says that the server has everything it was told before; its number,
-        which `session.pongs` will have reached then."""
+        """Send a keep-alive. Its answer acknowledges everything sent before; returns its number, which `session.pongs`
+        will have reached then."""
         self._queue(self.session.ping, self.clock.ms())
         return self.session.pings
 
-    async def settled(self):
-        """Return when the server has everything that it was told before. NetError or IotmpError: it may or may not."""
+    async def acknowledged(self):
+        """Return when the server has everything that was sent before. NetError or IotmpError: it may or may not."""
         number = self.mark()
         while self.error or self.session.pongs < number:
             if self.error:

@@ -1,4 +1,4 @@
-"""Rows of the cloud meet pins of the device: what fits, and what is left alone with a reason."""
+"""Rows of the cloud meet pins of the device: what fits, and what is ignored, with the reason."""
 
 from firmware.core.catalog import bind
 from firmware.core.models import Command, Sensor

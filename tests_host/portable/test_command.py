@@ -42,7 +42,7 @@ def row(key=1, low=None, high=None, step=None):
     return Command(key, "relay", "6", low, high, step, None)
 
 
-def wish(value, desired_id=None, sequence=None, valid_s=None):
+def desired_state(value, desired_id=None, sequence=None, valid_s=None):
     return Desired(1, value, desired_id, sequence, valid_s)
 
 
@@ -55,7 +55,7 @@ class Bench:
         self.outbox = Outbox(1, 2, START)
         self.output = Output(cfg, False, START)
         self.command = CommandState(self.outbox, self.output)
-        self.command.adopt(catalog_row or row())
+        self.command.bind(catalog_row or row())
         self.stuck = False
         self.tick(0)
         self.reported()
@@ -67,11 +67,11 @@ class Bench:
             self.output.switched(on, at(second))
         self.command.tick(at(second))
 
-    def offer(self, second, *wanted):
+    def receive_desired(self, second, *states):
         """Offer and look once; the note."""
         note = None
-        for desired in wanted:
-            note = self.command.offer(desired, at(second), False)
+        for desired in states:
+            note = self.command.receive_desired(desired, at(second), False)
         self.tick(second)
         return note
 
@@ -83,7 +83,7 @@ class Bench:
 
 def test_a_wish_is_carried_out_and_answered_once():
     bench = Bench()
-    assert bench.offer(1, wish("1", "des_1", 5, 30)) is None
+    assert bench.receive_desired(1, desired_state("1", "des_1", 5, 30)) is None
     assert bench.output.on
     assert bench.reported() == [("1.0", "des_1", "applied", 5)]
     bench.tick(2)
@@ -92,13 +92,13 @@ def test_a_wish_is_carried_out_and_answered_once():
 
 def test_a_wish_for_what_is_there_already_is_answered_too():
     bench = Bench()
-    bench.offer(1, wish("0.0", "des_1", 5, 30))
+    bench.receive_desired(1, desired_state("0.0", "des_1", 5, 30))
     assert bench.reported() == [("0.0", "des_1", "applied", 5)]
 
 
 def test_a_setpoint_is_applied_when_it_is_in_force():
     bench = Bench(HEATER)
-    bench.offer(1, wish(18.5, "des_1", None, None))
+    bench.receive_desired(1, desired_state(18.5, "des_1", None, None))
     assert bench.output.target == 18.5 and bench.output.on is False
     assert bench.reported() == [("18.5", "des_1", "applied", None)]
 
@@ -106,7 +106,7 @@ def test_a_setpoint_is_applied_when_it_is_in_force():
 def test_numbers_and_texts_are_the_same_wish():
     for value in (1, 1.0, "1", "1.0", "1.000", "01"):
         bench = Bench()
-        bench.offer(1, wish(value, "des_1", 1, 30))
+        bench.receive_desired(1, desired_state(value, "des_1", 1, 30))
         assert bench.output.on and bench.reported()[0][2] == "applied", value
 
 
@@ -127,9 +127,9 @@ def test_values_that_are_refused_change_nothing_and_are_told_with_the_present_va
         (HEATER, 10**300),
     ):
         bench = Bench(base)
-        bench.offer(1, wish("1" if base is SWITCH else "20", "des_0", 1, 30))
+        bench.receive_desired(1, desired_state("1" if base is SWITCH else "20", "des_0", 1, 30))
         before = bench.reported()[0][0]
-        assert bench.offer(2, wish(value, "des_1", 2, 30)), value
+        assert bench.receive_desired(2, desired_state(value, "des_1", 2, 30)), value
         assert bench.reported() == [(before, "des_1", "rejected", 2)], value
         assert bench.output.target == float(before)
         bench.tick(3)
@@ -140,77 +140,85 @@ def test_a_superseded_desired_state_is_answered_with_the_relay_where_no_setpoint
     for on in (False, True):
         bench = Bench(HEATER)
         bench.output.on = on
-        bench.command.offer(wish(20, "des_1", 1, SUPERSEDED), at(1), False)
+        bench.command.receive_desired(desired_state(20, "des_1", 1, SUPERSEDED), at(1), False)
         assert bench.reported() == [("%d.0" % on, "des_1", "stale", 1)]
 
 
 def test_a_regulator_without_a_setpoint_answers_whatever_it_does_not_do():
     """What it tells is the relay, as there is no setpoint in force."""
-    for wanted, status in (
-        (wish(50, "des_1", 1, 30), "rejected"),
-        (wish("warm", "des_1", 1, 30), "rejected"),
-        (wish(20, "des_1", 1, 0), "stale"),
+    for desired, status in (
+        (desired_state(50, "des_1", 1, 30), "rejected"),
+        (desired_state("warm", "des_1", 1, 30), "rejected"),
+        (desired_state(20, "des_1", 1, 0), "stale"),
     ):
         for _ in range(2):
             bench = Bench(HEATER)
-            assert bench.offer(1, wanted)
-            assert bench.reported() == [("0.0", "des_1", status, 1)], wanted
+            assert bench.receive_desired(1, desired)
+            assert bench.reported() == [("0.0", "des_1", status, 1)], desired
             assert bench.output.target is None
-            bench.offer(2, wanted)
+            bench.receive_desired(2, desired)
             assert [r[1:3] for r in bench.reported()] == [("des_1", status)], "the same report once more"
     bench = Bench(HEATER)
-    bench.command.offer(wish(20, "des_1", 1, 30), at(1), True)
+    bench.command.receive_desired(desired_state(20, "des_1", 1, 30), at(1), True)
     bench.tick(2)
     assert bench.reported() == [("0.0", "des_1", "stale", 1)], "in safe state"
     bench = Bench(HEATER)
-    bench.command.offer(wish(20, "des_1", 1, 30), at(1), False)
-    bench.command.lapse()
+    bench.command.receive_desired(desired_state(20, "des_1", 1, 30), at(1), False)
+    bench.command.enter_safe_state()
     assert [r[1:3] for r in bench.reported()] == [("des_1", "stale")]
     bench = Bench(HEATER)
-    bench.offer(1, wish(50))
+    bench.receive_desired(1, desired_state(50))
     assert bench.reported() == [], "without an identity there is nothing to answer, and nothing to tell"
 
 
 def test_the_ends_and_the_steps_of_a_range_are_accepted():
     for value in (5, "35", 5.5, "20.0", 34.5):
         bench = Bench(HEATER)
-        assert bench.offer(1, wish(value, "des_1", 1, 30)) is None
+        assert bench.receive_desired(1, desired_state(value, "des_1", 1, 30)) is None
         assert bench.reported()[0][2] == "applied", value
     fine = Bench(HEATER, step=0.1, min=-10.0)
     for tenths in range(-100, 351, 7):
-        assert fine.offer(1, wish("%.1f" % (tenths / 10), "des_%d" % tenths, None, None)) is None, tenths
+        assert (
+            fine.receive_desired(1, desired_state("%.1f" % (tenths / 10), "des_%d" % tenths, None, None))
+            is None
+        ), tenths
     odd = Bench(HEATER, min=5.25, step=1)
-    assert odd.offer(1, wish(7.25)) is None and odd.offer(2, wish(7.75)) is not None
+    assert (
+        odd.receive_desired(1, desired_state(7.25)) is None
+        and odd.receive_desired(2, desired_state(7.75)) is not None
+    )
     free = Bench(HEATER, step=0)
-    assert free.offer(1, wish("18.251", "des_1", 1, 30)) is None
+    assert free.receive_desired(1, desired_state("18.251", "des_1", 1, 30)) is None
 
 
 def test_the_clouds_range_binds_beside_the_owners():
     bench = Bench(HEATER, row(1, 10.0, 25.0, 1.0))
     for value in (9, 26, 18.5, 4):
-        assert bench.offer(1, wish(value)) is not None and bench.output.target is None, value
-    assert bench.offer(2, wish(18)) is None and bench.output.target == 18.0
+        assert bench.receive_desired(1, desired_state(value)) is not None and bench.output.target is None, (
+            value
+        )
+    assert bench.receive_desired(2, desired_state(18)) is None and bench.output.target == 18.0
 
 
 def test_a_refused_wish_without_an_identity_is_followed_by_the_present_value_once():
     bench = Bench()
-    bench.offer(1, wish("0"))
+    bench.receive_desired(1, desired_state("0"))
     bench.reported()
     for second in range(2, 10):
-        bench.offer(second, wish("on"))
+        bench.receive_desired(second, desired_state("on"))
     assert bench.reported() == [("0.0", None, None, None)]
-    bench.offer(10, wish("off"))
+    bench.receive_desired(10, desired_state("off"))
     assert bench.reported() == [("0.0", None, None, None)], "another refusal"
-    bench.offer(11, wish("1"))
+    bench.receive_desired(11, desired_state("1"))
     assert bench.output.on and bench.reported() == [("1.0", None, None, None)]
 
 
 def test_order_is_kept_by_sequence():
     for sequence, counts in ((9, False), (10, False), (11, True), (None, True), (1000, True), (-1, False)):
         bench = Bench()
-        bench.offer(1, wish("0", "des_a", 10, None))
+        bench.receive_desired(1, desired_state("0", "des_a", 10, None))
         bench.reported()
-        bench.offer(2, wish("1", "des_b", sequence, None))
+        bench.receive_desired(2, desired_state("1", "des_b", sequence, None))
         assert bench.output.on is counts, sequence
         assert bool(bench.reported()) is counts, "an older one is not even answered"
 
@@ -218,50 +226,50 @@ def test_order_is_kept_by_sequence():
 def test_a_polled_value_does_not_make_the_order_forgotten():
     """Found by the simulation: a message that came late was carried out after what was polled meanwhile."""
     bench = Bench()
-    bench.offer(0, wish("1", "des_a", 10))
-    bench.offer(1, wish("0"))
-    bench.offer(2, wish("1", "des_b", 9))
+    bench.receive_desired(0, desired_state("1", "des_a", 10))
+    bench.receive_desired(1, desired_state("0"))
+    bench.receive_desired(2, desired_state("1", "des_b", 9))
     assert not bench.output.on
-    bench.offer(3, wish("1", "des_c", 11))
+    bench.receive_desired(3, desired_state("1", "des_c", 11))
     assert bench.output.on
-    bench.offer(4, wish("0"), wish("1"), wish("0"))
-    bench.offer(5, wish("1", "des_d", 11))
+    bench.receive_desired(4, desired_state("0"), desired_state("1"), desired_state("0"))
+    bench.receive_desired(5, desired_state("1", "des_d", 11))
     assert not bench.output.on
 
 
 def test_a_refused_or_late_wish_counts_for_the_order():
-    for bad in (wish("7", "des_b", 20, 30), wish("1", "des_b", 20, 0)):
+    for bad in (desired_state("7", "des_b", 20, 30), desired_state("1", "des_b", 20, 0)):
         bench = Bench()
-        bench.offer(1, wish("0", "des_a", 10, 30), bad)
-        bench.offer(2, wish("1", "des_c", 15, 30))
+        bench.receive_desired(1, desired_state("0", "des_a", 10, 30), bad)
+        bench.receive_desired(2, desired_state("1", "des_c", 15, 30))
         assert not bench.output.on and bench.reported()[-1][1] == "des_b"
 
 
 def test_a_duplicate_gets_the_earlier_report_again():
     bench = Bench()
-    first = wish("1", "des_1", 5, 30)
-    bench.offer(1, first)
+    first = desired_state("1", "des_1", 5, 30)
+    bench.receive_desired(1, first)
     (report,) = bench.outbox.reports
-    bench.offer(2, first)
+    bench.receive_desired(2, first)
     assert bench.outbox.reports == [report], "it still waits"
-    bench.outbox.settle(bench.outbox.identity(report.message_id))
-    bench.offer(3, first)
+    bench.outbox.acknowledge(bench.outbox.identity(report.message_id))
+    bench.receive_desired(3, first)
     assert bench.outbox.reports == [report]
     bench.reported()
     # By hand off meanwhile: the duplicate still does not actuate.
     bench.output.demand(0.0, True)
     bench.tick(4)
     assert [r[0] for r in bench.reported()] == ["0.0"]
-    bench.offer(5, wish("1", "des_1", 99, 30))
+    bench.receive_desired(5, desired_state("1", "des_1", 99, 30))
     assert not bench.output.on and bench.outbox.reports == [report]
 
 
 def test_a_duplicate_of_what_is_pending_does_not_repeat_the_answer_before():
     bench = Bench(min_on_s=60)
-    bench.offer(1, wish("1", "des_1", 5, 30))
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 30))
     assert bench.reported() == [("1.0", "des_1", "applied", 5)]
     for second in (2, 3):
-        bench.offer(second, wish("0", "des_2", 6, 300))
+        bench.receive_desired(second, desired_state("0", "des_2", 6, 300))
     assert bench.reported() == []
     for second in range(4, 62):
         bench.tick(second)
@@ -270,9 +278,9 @@ def test_a_duplicate_of_what_is_pending_does_not_repeat_the_answer_before():
 
 def test_a_duplicate_of_what_is_not_done_yet_is_not_answered_yet():
     bench = Bench(min_off_s=60)
-    first = wish("1", "des_1", 5, 300)
+    first = desired_state("1", "des_1", 5, 300)
     for second in (1, 2, 3):
-        bench.offer(second, first)
+        bench.receive_desired(second, first)
     assert bench.reported() == []
     bench.tick(60)
     assert bench.reported() == [("1.0", "des_1", "applied", 5)]
@@ -281,8 +289,8 @@ def test_a_duplicate_of_what_is_not_done_yet_is_not_answered_yet():
 def test_a_window_that_is_closed_on_arrival_is_too_late():
     for valid_s in (0, -1, -5.5):
         bench = Bench()
-        bench.offer(1, wish("0"), wish("1"), wish("0"))
-        assert bench.offer(2, wish("1", "des_1", 5, valid_s)) is not None
+        bench.receive_desired(1, desired_state("0"), desired_state("1"), desired_state("0"))
+        assert bench.receive_desired(2, desired_state("1", "des_1", 5, valid_s)) is not None
         bench.tick(3)
         assert not bench.output.on
         assert bench.reported() == [("0.0", "des_1", "stale", 5)]
@@ -290,7 +298,7 @@ def test_a_window_that_is_closed_on_arrival_is_too_late():
 
 def test_a_window_that_closes_while_a_limit_holds_is_stale_and_never_carried_out():
     bench = Bench(min_off_s=60)
-    bench.offer(1, wish("1", "des_1", 5, 30))
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 30))
     for second in range(2, 31):
         bench.tick(second)
     assert bench.reported() == [] and bench.output.target == 1.0
@@ -304,7 +312,7 @@ def test_a_window_that_closes_while_a_limit_holds_is_stale_and_never_carried_out
 
 def test_a_window_that_is_long_enough_is_not_stale():
     bench = Bench(min_off_s=60)
-    bench.offer(1, wish("1", "des_1", 5, 60))
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 60))
     for second in range(2, 61):
         bench.tick(second)
     assert bench.reported() == [("1.0", "des_1", "applied", 5)]
@@ -314,7 +322,7 @@ def test_a_window_that_is_long_enough_is_not_stale():
 
 def test_without_a_window_a_wish_waits_as_long_as_it_takes():
     bench = Bench(min_off_s=86400)
-    bench.offer(1, wish("1", "des_1", 5, None))
+    bench.receive_desired(1, desired_state("1", "des_1", 5, None))
     for second in range(60, 86460, 60):
         bench.tick(second)
     reported = bench.reported()
@@ -323,8 +331,8 @@ def test_without_a_window_a_wish_waits_as_long_as_it_takes():
 
 def test_what_is_superseded_is_stale():
     bench = Bench(min_off_s=60)
-    bench.offer(1, wish("1", "des_1", 5, 300))
-    bench.offer(2, wish("0", "des_2", 6, 300))
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 300))
+    bench.receive_desired(2, desired_state("0", "des_2", 6, 300))
     assert bench.reported() == [("0.0", "des_1", "stale", 5), ("0.0", "des_2", "applied", 6)]
     bench.tick(61)
     assert not bench.output.on
@@ -333,7 +341,7 @@ def test_what_is_superseded_is_stale():
 def test_a_pin_that_does_not_follow_is_not_applied():
     bench = Bench()
     bench.stuck = True
-    bench.offer(1, wish("1", "des_1", 5, 30))
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 30))
     bench.tick(2)
     assert bench.reported() == []
     bench.tick(31)
@@ -342,8 +350,8 @@ def test_a_pin_that_does_not_follow_is_not_applied():
 
 def test_a_lapse_makes_what_is_pending_stale_and_the_output_safe():
     bench = Bench(min_off_s=60)
-    bench.offer(1, wish("1", "des_1", 5, 300))
-    bench.command.lapse()
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 300))
+    bench.command.enter_safe_state()
     bench.tick(100)
     assert not bench.output.on
     assert bench.reported() == [("0.0", "des_1", "stale", 5)]
@@ -351,25 +359,25 @@ def test_a_lapse_makes_what_is_pending_stale_and_the_output_safe():
 
 def test_a_lapse_of_a_settled_wish_is_told_as_a_local_change():
     bench = Bench()
-    bench.offer(1, wish("1", "des_1", 5, 30))
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 30))
     bench.reported()
-    bench.command.lapse()
+    bench.command.enter_safe_state()
     bench.tick(2)
     assert bench.reported() == [("0.0", None, None, None)]
     bench = Bench(HEATER)
-    bench.offer(1, wish("20", "des_1", 5, 30))
+    bench.receive_desired(1, desired_state("20", "des_1", 5, 30))
     bench.reported()
-    bench.command.lapse()
+    bench.command.enter_safe_state()
     bench.tick(2)
     assert bench.reported() == [], "no setpoint is in force, and that cannot be told in numbers"
 
 
 def test_an_identity_that_was_settled_before_a_lapse_is_not_carried_out_after_it():
     bench = Bench()
-    bench.offer(1, wish("1", "des_1", 5, 30))
-    bench.command.lapse()
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 30))
+    bench.command.enter_safe_state()
     bench.tick(2)
-    bench.offer(3, wish("1", "des_1", 5, 30))
+    bench.receive_desired(3, desired_state("1", "des_1", 5, 30))
     assert not bench.output.on
 
 
@@ -384,19 +392,19 @@ def test_polled_values_count_when_they_change():
         (6, 0, False),
         (7, 1, True),
     ):
-        bench.offer(second, wish(value))
+        bench.receive_desired(second, desired_state(value))
         assert bench.output.on is on, second
     assert [r[0] for r in bench.reported()] == ["1.0", "0.0", "1.0"]
 
 
 def test_an_unchanged_polled_value_does_not_undo_a_hand():
     bench = Bench()
-    bench.offer(1, wish("0"), wish("1"))
+    bench.receive_desired(1, desired_state("0"), desired_state("1"))
     bench.output.demand(0.0, True)
     for second in range(2, 20):
-        bench.offer(second, wish("1"))
+        bench.receive_desired(second, desired_state("1"))
         assert not bench.output.on
-    bench.offer(20, wish("0"), wish("1"))
+    bench.receive_desired(20, desired_state("0"), desired_state("1"))
     assert bench.output.on and not bench.output.manual_override
 
 
@@ -410,11 +418,11 @@ def test_the_first_polled_value_after_power_up():
         bench = Bench(after_lapse=after_lapse)
         if manual_override:
             bench.output.demand(0.0, True)
-        bench.offer(1, wish("1"))
+        bench.receive_desired(1, desired_state("1"))
         assert bench.output.on is counts, (after_lapse, manual_override)
-        bench.offer(2, wish("1"))
+        bench.receive_desired(2, desired_state("1"))
         assert bench.output.on is counts
-        bench.offer(3, wish("0"), wish("1"))
+        bench.receive_desired(3, desired_state("0"), desired_state("1"))
         assert bench.output.on, "a change always counts"
 
 
@@ -426,40 +434,43 @@ def test_the_same_polled_value_after_a_lapse():
         ("wait", True, False),
     ):
         bench = Bench(after_lapse=after_lapse)
-        bench.offer(1, wish("0"), wish("1"))
+        bench.receive_desired(1, desired_state("0"), desired_state("1"))
         assert bench.output.on
-        bench.command.lapse()
+        bench.command.enter_safe_state()
         bench.tick(2)
         if manual_override:
             bench.output.demand(0.0, True)
-        bench.offer(3, wish("1"))
+        bench.receive_desired(3, desired_state("1"))
         assert bench.output.on is counts, (after_lapse, manual_override)
-        bench.offer(4, wish("0"), wish("1"))
+        bench.receive_desired(4, desired_state("0"), desired_state("1"))
         assert bench.output.on
 
 
 def test_a_wish_that_came_back_is_not_asked_anew_by_every_poll():
     bench = Bench(max_on_s=100)
-    bench.offer(1, wish("0"), wish("1"))
-    bench.command.lapse()
+    bench.receive_desired(1, desired_state("0"), desired_state("1"))
+    bench.command.enter_safe_state()
     bench.tick(2)
     for second in range(3, 300):
-        bench.offer(second, wish("1"))
+        bench.receive_desired(second, desired_state("1"))
         assert bench.output.on is (second < 103), second
 
 
 def test_a_hand_before_a_lapse_does_not_bar_the_wish_after_it():
     bench = Bench()
-    bench.offer(1, wish("0"), wish("1"))
+    bench.receive_desired(1, desired_state("0"), desired_state("1"))
     bench.output.demand(0.0, True)
-    bench.command.lapse()
-    bench.offer(2, wish("1"))
+    bench.command.enter_safe_state()
+    bench.receive_desired(2, desired_state("1"))
     assert bench.output.on
 
 
 def test_a_polled_refusal_is_not_repeated_but_any_other_is():
     bench = Bench()
-    notes = [bench.offer(1, wish(v)) for v in ("0", "x", "x", "y", [1], [1], "x", None, None, "0", "1")]
+    notes = [
+        bench.receive_desired(1, desired_state(v))
+        for v in ("0", "x", "x", "y", [1], [1], "x", None, None, "0", "1")
+    ]
     refused = [note is not None for note in notes]
     assert refused == [False, True, False, True, True, False, True, True, False, False, False]
     assert bench.output.on
@@ -467,31 +478,31 @@ def test_a_polled_refusal_is_not_repeated_but_any_other_is():
 
 def test_a_command_that_is_gone_leaves_its_output_safe():
     bench = Bench(min_off_s=60)
-    bench.offer(1, wish("1", "des_1", 5, 300))
-    bench.command.adopt(None)
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 300))
+    bench.command.bind(None)
     for second in range(2, 100):
         bench.tick(second)
     assert not bench.output.on and bench.output.target is None
     assert bench.reported() == [("0.0", "des_1", "stale", 5)], "the cloud may know the command still"
-    bench.command.adopt(row())
+    bench.command.bind(row())
     bench.tick(100)
     assert bench.reported() == [("0.0", None, None, None)]
-    bench.offer(101, wish("1", "des_1", 5, 300))
+    bench.receive_desired(101, desired_state("1", "des_1", 5, 300))
     assert not bench.output.on and bench.reported() == [("0.0", "des_1", "stale", 5)], "answered already"
 
 
 def test_a_command_that_comes_back_keeps_its_order():
     """Found by the simulation: a message that was late or came twice was carried out."""
     bench = Bench()
-    bench.offer(1, wish("0", "des_4", 4, 300), wish("1", "des_5", 5, 300))
-    bench.command.adopt(None)
-    bench.command.adopt(row())
+    bench.receive_desired(1, desired_state("0", "des_4", 4, 300), desired_state("1", "des_5", 5, 300))
+    bench.command.bind(None)
+    bench.command.bind(row())
     bench.tick(2)
     assert not bench.output.on
     bench.reported()
-    bench.offer(3, wish("1", "des_3", 3, 300))
+    bench.receive_desired(3, desired_state("1", "des_3", 3, 300))
     assert not bench.output.on and bench.reported() == []
-    bench.offer(4, wish("1", "des_6", 6, 300))
+    bench.receive_desired(4, desired_state("1", "des_6", 6, 300))
     assert bench.output.on and bench.reported() == [("1.0", "des_6", "applied", 6)]
 
 
@@ -505,98 +516,98 @@ def test_a_wish_of_the_time_without_the_command_is_told_from_the_one_before():
         ("1", None, "wait", False),
     ):
         bench = Bench(after_lapse=after_lapse)
-        bench.offer(1, wish("1", "des_1", 1, 300))
-        bench.command.adopt(None)
+        bench.receive_desired(1, desired_state("1", "des_1", 1, 300))
+        bench.command.bind(None)
         if manual_override is not None:
             bench.output.demand(manual_override, True)
         bench.tick(2)
-        bench.command.adopt(row())
-        bench.offer(3, wish(value))
+        bench.command.bind(row())
+        bench.receive_desired(3, desired_state(value))
         assert bench.output.on is on, (value, manual_override, after_lapse)
 
 
 def test_a_row_that_stays_keeps_what_is_known():
     bench = Bench(min_off_s=60)
-    bench.offer(1, wish("1", "des_1", 5, 300))
-    bench.command.adopt(row())
+    bench.receive_desired(1, desired_state("1", "des_1", 5, 300))
+    bench.command.bind(row())
     bench.tick(60)
     assert bench.reported() == [("1.0", "des_1", "applied", 5)]
-    bench.command.adopt(row())
-    bench.offer(61, wish("0", "des_0", 4, 300))
+    bench.command.bind(row())
+    bench.receive_desired(61, desired_state("0", "des_0", 4, 300))
     assert bench.output.on, "older"
     assert bench.reported() == []
 
 
 def test_another_command_on_the_same_output_begins_anew_and_leaves_it_as_it_is():
     bench = Bench()
-    bench.offer(1, wish("1", "des_1", 500, 300))
+    bench.receive_desired(1, desired_state("1", "des_1", 500, 300))
     bench.reported()
-    bench.command.adopt(row(2))
+    bench.command.bind(row(2))
     bench.tick(2)
     assert bench.output.on and bench.reported() == [("1.0", None, None, None)]
-    bench.offer(3, wish("0", "des_2", 1, 300))
+    bench.receive_desired(3, desired_state("0", "des_2", 1, 300))
     assert not bench.output.on and bench.reported() == [("0.0", "des_2", "applied", 1)]
 
 
 def test_an_output_that_nobody_serves_can_be_used_by_hand_over_every_catalog():
     bench = Bench()
-    bench.command.adopt(None)
+    bench.command.bind(None)
     bench.output.demand(1.0, True)
-    bench.command.adopt(None)
+    bench.command.bind(None)
     bench.tick(5)
     assert bench.output.on and bench.output.manual_override
 
 
-IDLE = wish(NOTHING_NEW)
+IDLE = desired_state(NOTHING_NEW)
 
 
 def test_nothing_new_changes_nothing_but_after_a_lapse():
     bench = Bench()
-    bench.offer(1, IDLE)
+    bench.receive_desired(1, IDLE)
     assert not bench.output.on and bench.reported() == []
-    bench.offer(2, wish("1", "des_1", 1, 30), IDLE)
-    bench.command.lapse()
+    bench.receive_desired(2, desired_state("1", "des_1", 1, 30), IDLE)
+    bench.command.enter_safe_state()
     bench.tick(3)
     assert not bench.output.on
     bench.reported()
-    bench.offer(4, IDLE)
+    bench.receive_desired(4, IDLE)
     assert bench.output.on and bench.reported() == [("1.0", None, None, None)], "no second answer"
     bench.output.demand(0.0, True)
-    bench.offer(5, IDLE)
+    bench.receive_desired(5, IDLE)
     assert not bench.output.on, "once only"
 
 
 def test_what_comes_back_with_nothing_new():
     for after_lapse, manual_override, first, counts in (
-        ("resume", False, wish("1", "des_1", 1, 30), True),
-        ("wait", False, wish("1", "des_1", 1, 30), False),
-        ("resume", True, wish("1", "des_1", 1, 30), False),
-        ("resume", False, wish("7", "des_1", 1, 30), False),  # was refused
-        ("resume", False, wish("1", "des_1", 1, 0), False),  # came too late
+        ("resume", False, desired_state("1", "des_1", 1, 30), True),
+        ("wait", False, desired_state("1", "des_1", 1, 30), False),
+        ("resume", True, desired_state("1", "des_1", 1, 30), False),
+        ("resume", False, desired_state("7", "des_1", 1, 30), False),  # was refused
+        ("resume", False, desired_state("1", "des_1", 1, 0), False),  # came too late
     ):
         bench = Bench(after_lapse=after_lapse)
-        bench.offer(1, first)
-        bench.command.lapse()
+        bench.receive_desired(1, first)
+        bench.command.enter_safe_state()
         bench.tick(2)
         if manual_override:
             bench.output.demand(0.0, True)
-        bench.offer(3, IDLE)
+        bench.receive_desired(3, IDLE)
         assert bench.output.on is counts, (after_lapse, manual_override, first)
 
 
 def test_what_was_still_pending_at_a_lapse_does_not_come_back():
     bench = Bench(min_off_s=10)
-    bench.offer(1, wish("1", "des_1", 1, 30))
-    bench.command.lapse()
+    bench.receive_desired(1, desired_state("1", "des_1", 1, 30))
+    bench.command.enter_safe_state()
     assert bench.reported() == [("0.0", "des_1", "stale", 1)]
-    bench.offer(20, IDLE)
+    bench.receive_desired(20, IDLE)
     assert not bench.output.on
 
 
 def test_nothing_comes_back_to_a_command_that_is_another_one_now():
     bench = Bench()
-    bench.offer(1, wish("1", "des_1", 1, 30))
-    bench.command.lapse()
-    bench.command.adopt(row(2))
-    bench.offer(2, Desired(2, NOTHING_NEW, None, None, None))
+    bench.receive_desired(1, desired_state("1", "des_1", 1, 30))
+    bench.command.enter_safe_state()
+    bench.command.bind(row(2))
+    bench.receive_desired(2, Desired(2, NOTHING_NEW, None, None, None))
     assert not bench.output.on

@@ -1,6 +1,6 @@
 """Catalog, wishes, hands, readings and safe state together, with a relay board that can fail."""
 
-from firmware.core.catalog import adopt
+from firmware.core.catalog import apply_catalog
 from firmware.core.controller import Controller
 from firmware.core.errors import DriverError
 from firmware.core.models import EPOCH, Catalog, Command, Desired, Sensor
@@ -61,7 +61,7 @@ def changed(base, changes):
     return cfg
 
 
-def wish(command_id, value, desired_id=None, sequence=None, valid_s=None):
+def desired_state(command_id, value, desired_id=None, sequence=None, valid_s=None):
     return Desired(command_id, value, desired_id, sequence, valid_s)
 
 
@@ -93,7 +93,7 @@ class Device:
     def go_online(self):
         self.lease.grant(START, 100000, 0)
         self.lease.confirm()
-        adopt(self.controller, CATALOG)
+        apply_catalog(self.controller, CATALOG)
         self.tick()
 
     def drive(self, index, on):
@@ -118,9 +118,9 @@ class Device:
             self.safety.silence.start = at(self.second)
             self.controller.tick(self.lease, at(self.second), self.utc())
 
-    def offer(self, *wanted):
-        for desired in wanted:
-            self.controller.offer(desired, at(self.second))
+    def receive_desired(self, *states):
+        for desired in states:
+            self.controller.receive_desired(desired, at(self.second))
         self.tick()
 
     def read(self, index, value):
@@ -131,7 +131,7 @@ class Device:
         reports, self.outbox.reports = map(self.outbox.complete, self.outbox.reports), []
         return [(r.source, r.id, r.value, r.desired_id, r.status) for r in reports]
 
-    def lapse(self, reason="subscription inactive"):
+    def lose_authorization(self, reason="subscription inactive"):
         self.lease.end(reason)
         self.tick()
 
@@ -142,7 +142,7 @@ def test_at_power_up_everything_is_safe_and_nothing_is_known():
     device.tick(10)
     assert device.relays == [False, False]
     assert len(device.outbox) == 0 and device.lines == []
-    device.controller.offer(wish(1, "1"), at(10))
+    device.controller.receive_desired(desired_state(1, "1"), at(10))
     device.tick(1)
     assert device.relays == [False, False], "in safe state nobody listens"
 
@@ -152,7 +152,7 @@ def test_the_first_catalog_is_followed_by_the_present_state():
     device.read(0, 20.0)
     device.lease.grant(START, 3600, 0)
     device.lease.confirm()
-    adopt(device.controller, CATALOG)
+    apply_catalog(device.controller, CATALOG)
     device.tick()
     assert len(device.lines) == 1
     assert device.reported() == [("command", 1, "0.0", None, None)], "the heater has no setpoint yet"
@@ -165,7 +165,9 @@ def test_wishes_reach_their_outputs_and_are_answered():
     device = Device()
     device.read(0, 18.0)
     device.reported()
-    device.offer(wish(1, "1", "des_1"), wish(2, "20", "des_2"), wish(99, "1", "des_3"))
+    device.receive_desired(
+        desired_state(1, "1", "des_1"), desired_state(2, "20", "des_2"), desired_state(99, "1", "des_3")
+    )
     assert device.relays == [True, True]
     assert device.reported() == [
         ("command", 1, "1.0", "des_1", "applied"),
@@ -178,24 +180,24 @@ def test_wishes_reach_their_outputs_and_are_answered():
 
 def test_a_refused_wish_is_a_warning_and_leaves_the_output():
     device = Device()
-    device.offer(wish(1, "maybe", "des_1"))
+    device.receive_desired(desired_state(1, "maybe", "des_1"))
     assert device.levels() == ["warning"]
     assert device.reported() == [("command", 1, "0.0", "des_1", "rejected")]
 
 
 def test_ids_keep_their_type():
     device = Device()
-    device.offer(wish("1", "1"))
+    device.receive_desired(desired_state("1", "1"))
     assert device.relays == [False, False]
 
 
 def test_the_same_catalog_again_says_and_tells_nothing():
     device = Device()
-    device.offer(wish(1, "1"))
+    device.receive_desired(desired_state(1, "1"))
     device.reported()
     device.lines = []
     for _ in range(3):
-        adopt(device.controller, Catalog([PUMP_ROW, HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
+        apply_catalog(device.controller, Catalog([PUMP_ROW, HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
         device.tick(1)
     assert device.relays == [True, False] and device.reported() == [] and device.lines == []
 
@@ -204,27 +206,27 @@ def test_what_is_wrong_with_a_catalog_is_said_once():
     device = Device()
     odd = Catalog([PUMP_ROW, Command(2, "motor", "9", None, None, None, None)], [ROOM_ROW])
     for _ in range(3):
-        adopt(device.controller, odd)
+        apply_catalog(device.controller, odd)
     assert device.levels() == ["warning"] * 3 and len(set(device.lines)) == 3
-    adopt(device.controller, CATALOG)
+    apply_catalog(device.controller, CATALOG)
     device.lines = []
-    adopt(device.controller, odd)
+    apply_catalog(device.controller, odd)
     assert len(device.lines) == 3, "it came back"
 
 
 def test_a_vanished_command_leaves_its_output_safe_and_the_others_alone():
     device = Device()
     device.read(0, 10.0)
-    device.offer(wish(1, "1"), wish(2, "20"))
+    device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
     assert device.relays == [True, True]
-    adopt(device.controller, Catalog([HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
+    apply_catalog(device.controller, Catalog([HEATER_ROW], [ROOM_ROW, LIGHT_ROW]))
     device.tick()
     assert device.relays == [False, True]
     device.reported()
-    device.offer(wish(1, "1"), wish(2, "20"))
+    device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
     assert device.relays == [False, True] and device.reported() == []
-    adopt(device.controller, CATALOG)
-    device.offer(wish(1, "1"))
+    apply_catalog(device.controller, CATALOG)
+    device.receive_desired(desired_state(1, "1"))
     assert device.relays == [True, True]
 
 
@@ -241,7 +243,7 @@ def test_a_person_toggles_and_the_cloud_learns_of_a_local_change():
 
 def test_a_press_supersedes_what_is_pending():
     device = Device(pump={"min_off_s": 60})
-    device.offer(wish(1, "1", "des_1", 1, 300))
+    device.receive_desired(desired_state(1, "1", "des_1", 1, 300))
     assert device.reported() == []
     device.controller.press(0, at(2))
     device.tick()
@@ -278,7 +280,7 @@ def test_what_happened_on_a_port_that_the_cloud_does_not_have_is_nobodys_event()
     device.outbox.kept[device.outbox.reports[0].message_id] = device.outbox.at
     device.lease.grant(START, 3600, 0)
     device.lease.confirm()
-    adopt(device.controller, Catalog([HEATER_ROW], []))
+    apply_catalog(device.controller, Catalog([HEATER_ROW], []))
     device.tick(1)
     assert device.reported() == [] and device.relays[0], "and nobody but the hand has a say"
     device.controller.press(0, at(3))
@@ -292,7 +294,7 @@ def test_a_press_works_without_a_catalog_and_in_safe_state():
     device.tick()
     assert device.relays[0]
     device = Device()
-    device.lapse()
+    device.lose_authorization()
     device.controller.press(0, at(1))
     device.tick(10)
     assert device.relays[0]
@@ -301,10 +303,10 @@ def test_a_press_works_without_a_catalog_and_in_safe_state():
 def test_safe_state_is_entered_once_and_left_with_a_word():
     device = Device()
     device.read(0, 10.0)
-    device.offer(wish(1, "1"), wish(2, "20"))
+    device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
     device.lines = []
-    device.lapse("subscription inactive")
-    device.offer(wish(1, "0"), wish(1, "1"))
+    device.lose_authorization("subscription inactive")
+    device.receive_desired(desired_state(1, "0"), desired_state(1, "1"))
     assert device.relays == [False, False]
     assert device.levels()[0] == "warning" and "subscription inactive" in device.lines[0][1]
     count = len(device.lines)
@@ -314,13 +316,13 @@ def test_safe_state_is_entered_once_and_left_with_a_word():
     device.tick(1)
     assert device.levels()[count:] == ["info"]
     assert device.relays == [False, False], "what was wanted has to be read again"
-    device.offer(wish(1, "1"), wish(2, "20"))
+    device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
     assert device.relays == [True, True]
 
 
 def test_silence_of_the_cloud_is_a_lapse_too():
     device = Device()
-    device.offer(wish(1, "1"))
+    device.receive_desired(desired_state(1, "1"))
     for second in range(301):
         device.controller.tick(device.lease, at(device.second + second), UTC)
         assert device.relays[0] is (second < 300), second
@@ -329,7 +331,7 @@ def test_silence_of_the_cloud_is_a_lapse_too():
 def test_a_sensor_fault_turns_its_regulator_off_and_nothing_else():
     device = Device()
     device.read(0, 10.0)
-    device.offer(wish(1, "1"), wish(2, "20"))
+    device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
     device.reported()
     device.read(0, None)
     device.tick()
@@ -342,7 +344,7 @@ def test_a_sensor_fault_turns_its_regulator_off_and_nothing_else():
 
 def test_a_regulator_without_any_reading_yet_stays_off():
     device = Device()
-    device.offer(wish(2, "35"))
+    device.receive_desired(desired_state(2, "35"))
     assert device.relays == [False, False]
     device.read(1, 0.0)  # another sensor's
     device.tick()
@@ -353,18 +355,18 @@ def test_interlocked_outputs_are_never_on_together():
     device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve"})
     device.read(0, 10.0)
     device.tick(1)
-    device.offer(wish(1, "1"))
-    device.offer(wish(2, "20"))
+    device.receive_desired(desired_state(1, "1"))
+    device.receive_desired(desired_state(2, "20"))
     assert device.relays == [True, False]
     assert device.controller.outputs[1].why == "interlock"
     device.lines = []
     device.tick(5)
     assert device.lines == [], "said once, before"
-    device.offer(wish(1, "0"))
+    device.receive_desired(desired_state(1, "0"))
     assert device.relays == [False, False]
     device.tick(1)
     assert device.relays == [False, True]
-    device.offer(wish(1, "1"))
+    device.receive_desired(desired_state(1, "1"))
     device.tick(1)
     assert device.relays == [False, True]
 
@@ -404,8 +406,8 @@ class Shutter(Device):
 
 def test_a_change_of_direction_waits_whoever_asks_for_it():
     def cloud(device, index):
-        device.controller.offer(wish(index + 1, "1"), at(device.time_ms / 1000))
-        device.controller.offer(wish(2 - index, "0"), at(device.time_ms / 1000))
+        device.controller.receive_desired(desired_state(index + 1, "1"), at(device.time_ms / 1000))
+        device.controller.receive_desired(desired_state(2 - index, "0"), at(device.time_ms / 1000))
 
     def button(device, index):
         device.controller.press(1 - index, at(device.time_ms / 1000))
@@ -425,7 +427,7 @@ def test_a_change_of_direction_waits_whoever_asks_for_it():
 
 def test_a_change_of_direction_waits_when_the_safe_state_makes_it():
     device = Shutter()
-    device.controller.offer(wish(1, "1"), at(0))
+    device.controller.receive_desired(desired_state(1, "1"), at(0))
     device.run(2000)
     assert device.relays == [True, False]
     device.controller.outputs[1].cfg["safe"] = "on"
@@ -436,13 +438,13 @@ def test_a_change_of_direction_waits_when_the_safe_state_makes_it():
 
 def test_the_last_resort_switches_none_of_a_group_on():
     device = Shutter()
-    device.controller.offer(wish(1, "1"), at(0))
+    device.controller.receive_desired(desired_state(1, "1"), at(0))
     device.run(2000)
     device.controller.outputs[1].cfg["safe"] = "on"
     device.controller.force_safe()
     assert device.relays == [False, False]
-    device.controller.offer(wish(1, "0"), at(2))
-    device.controller.offer(wish(2, "1"), at(2))
+    device.controller.receive_desired(desired_state(1, "0"), at(2))
+    device.controller.receive_desired(desired_state(2, "1"), at(2))
     device.run(2000)
     assert device.relays == [False, True] and device.least_gap() >= 500
     device.controller.force_safe()
@@ -471,10 +473,10 @@ def test_a_relay_that_does_not_follow_blocks_its_group_and_is_driven_off():
     device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve"})
     device.read(0, 10.0)
     device.broken = [0]
-    device.offer(wish(1, "1"), wish(2, "20"))
+    device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
     assert device.driven[0] is False and device.relays == [False, False]
     assert device.controller.outputs[1].why == "interlock"
-    device.offer(wish(1, "0"))
+    device.receive_desired(desired_state(1, "0"))
     device.broken = []
     device.tick(1)
     device.tick(1)
@@ -484,16 +486,16 @@ def test_a_relay_that_does_not_follow_blocks_its_group_and_is_driven_off():
 def test_a_wish_with_an_identity_is_answered_even_in_safe_state():
     """Found by the simulation: heard in the moments between the end of the token and that of the session."""
     device = Device()
-    device.lapse()
+    device.lose_authorization()
     device.reported()
-    device.offer(wish(1, "1", "des_1", 1, 300))
+    device.receive_desired(desired_state(1, "1", "des_1", 1, 300))
     assert device.reported() == [("command", 1, "0.0", "des_1", "stale")] and not device.relays[0]
-    device.offer(wish(1, "1"))
+    device.receive_desired(desired_state(1, "1"))
     assert device.reported() == [], "this one is read again"
     device.go_online()
-    device.offer(wish(1, "1", "des_1", 1, 300))
+    device.receive_desired(desired_state(1, "1", "des_1", 1, 300))
     assert not device.relays[0], "what was answered stays so"
-    device.offer(wish(1, "1", "des_2", 2, 300))
+    device.receive_desired(desired_state(1, "1", "des_2", 2, 300))
     assert device.relays[0]
 
 
@@ -506,7 +508,7 @@ def test_a_relay_stuck_on_from_the_start_blocks_its_group():
     device.go_online()
     assert device.reported()[0] == ("command", 1, "1.0", None, None), "what is, not what was meant"
     device.read(0, 10.0)
-    device.offer(wish(2, "20"))
+    device.receive_desired(desired_state(2, "20"))
     assert not device.relays[1] and device.controller.outputs[1].why == "interlock"
     device.stuck = {}
     device.tick(2)
@@ -518,7 +520,7 @@ def test_of_two_relays_that_exclude_each_other_the_one_that_obeys_gives_way():
     device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve", "min_on_s": 100})
     device.read(0, 10.0)
     device.tick(1)
-    device.offer(wish(2, "20"))
+    device.receive_desired(desired_state(2, "20"))
     assert device.relays == [False, True]
     device.stuck = {0: True}
     device.tick(1)
@@ -533,7 +535,7 @@ def test_a_relay_stuck_on_is_never_driven_on_for_that():
     device = Device(pump={"min_on_s": 100, "min_off_s": 10})
     device.stuck = {0: True}
     device.tick()
-    device.offer(wish(1, "0", "des_1", 1, 5))
+    device.receive_desired(desired_state(1, "0", "des_1", 1, 5))
     device.tick(5)
     assert ("command", 1, "1.0", "des_1", "stale") in device.reported()
     assert device.driven[0] is False
@@ -541,7 +543,7 @@ def test_a_relay_stuck_on_is_never_driven_on_for_that():
     device.stuck = {}
     device.tick(1)
     assert device.relays[0] is False and device.reported() == [("command", 1, "0.0", None, None)]
-    device.offer(wish(1, "1", "des_2", 2, 100))
+    device.receive_desired(desired_state(1, "1", "des_2", 2, 100))
     device.tick(9)
     assert not device.relays[0], "it has been off only since it came free"
     device.tick(1)
@@ -551,7 +553,7 @@ def test_a_relay_stuck_on_is_never_driven_on_for_that():
 def test_a_relay_that_falls_is_off_and_comes_back_after_its_least_time():
     device = Device(pump={"min_off_s": 10})
     device.tick(10)
-    device.offer(wish(1, "1"))
+    device.receive_desired(desired_state(1, "1"))
     assert device.relays[0]
     device.stuck = {0: False}
     device.tick()
@@ -567,14 +569,14 @@ def test_different_groups_and_none_do_not_block():
     for groups in ((None, None), ("a", "b"), ("a", None)):
         device = Device(pump={"interlock": groups[0]}, heater={"interlock": groups[1]})
         device.read(0, 10.0)
-        device.offer(wish(1, "1"), wish(2, "20"))
+        device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
         assert device.relays == [True, True], groups
 
 
 def test_a_pin_that_does_not_follow_is_a_fault_and_tried_again():
     device = Device()
     device.broken = [0]
-    device.offer(wish(1, "1", "des_1"))
+    device.receive_desired(desired_state(1, "1", "des_1"))
     device.tick(5)
     assert device.controller.outputs[0].fault == "GPIO 16 does not go on"
     assert device.levels().count("error") == 1, "said once"
@@ -589,7 +591,7 @@ def test_one_broken_pin_does_not_keep_the_others_from_switching():
     device = Device()
     device.read(0, 10.0)
     device.broken = [0]
-    device.offer(wish(1, "1"), wish(2, "20"))
+    device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
     assert device.relays == [False, True]
 
 
@@ -602,7 +604,7 @@ def test_panic_drives_every_output_to_its_plain_safe_level():
         assert device.relays[0] is after and device.controller.outputs[0].on is after, safe
     device = Device(heater={"safe": 12.0})
     device.read(0, 10.0)
-    device.offer(wish(2, "20"))
+    device.receive_desired(desired_state(2, "20"))
     assert device.relays[1]
     device.controller.force_safe()
     assert not device.relays[1], "whoever cannot decide cannot regulate"
@@ -630,12 +632,12 @@ def test_panic_before_the_first_look_counts_from_now():
 
 def test_a_conflict_tells_the_present_state_as_a_new_event():
     device = Device()
-    device.offer(wish(1, "1"))
+    device.receive_desired(desired_state(1, "1"))
     device.read(0, 20.0)
     for report in device.outbox.batch(9):
         before = device.outbox.batch(9)
         device.controller.reconcile(report.message_id)
-        device.outbox.settle(report.message_id)
+        device.outbox.acknowledge(report.message_id)
         device.tick()
         device.read(0, 20.0)
         (again,) = [r for r in device.outbox.batch(9) if r not in before]
@@ -686,9 +688,9 @@ def test_a_fallback_setpoint_is_regulated_and_told():
     device = Device(heater={"safe": 12.0})
     device.read(0, 11.0)
     device.reported()
-    device.offer(wish(2, "20"))
+    device.receive_desired(desired_state(2, "20"))
     assert device.relays[1] and device.reported()[-1][2] == "20.0"
-    device.lapse()
+    device.lose_authorization()
     assert device.reported() == [("command", 2, "12.0", None, None)]
     device.read(0, 13.0)
     device.tick()

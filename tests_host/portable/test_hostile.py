@@ -71,8 +71,8 @@ def test_json_deeper_than_the_stack_is_no_json():
 def test_values_of_no_sense_are_refused_and_told_with_what_is():
     for text in ODD:
         body = loaded('{"commands":[{"id":1,"kind":"relay","pin_port":"6","value":%s}]}' % text)
-        wanted = realer.commands(body)[1] if body else []
-        for value in [desired.value for desired in wanted]:
+        desired = realer.commands(body)[1] if body else []
+        for value in [desired.value for desired in desired]:
             outbox = Outbox(1, 2, 0)
             output = Output(
                 {"safe": "off", "mode": "switch", "after_lapse": "resume", "min_on_s": 0, "min_off_s": 0},
@@ -80,9 +80,9 @@ def test_values_of_no_sense_are_refused_and_told_with_what_is():
                 0,
             )
             command = CommandState(outbox, output)
-            command.adopt(Command(1, "relay", "6", None, None, None, ""))
+            command.bind(Command(1, "relay", "6", None, None, None, ""))
             outbox.update(0, 1777025700)
-            assert number(value) is None and "refused" in command.offer(
+            assert number(value) is None and "refused" in command.receive_desired(
                 Desired(1, value, "des", 1, 60), 0, False
             )
             assert output.target is None
@@ -98,19 +98,21 @@ def test_windows_and_numbers_of_no_sense_close_at_once_and_order_nothing():
             % (text, text)
         )
         try:
-            wish = mqtt_messages.desired(1, payload.encode())
+            desired_state = mqtt_messages.desired(1, payload.encode())
         except ValueError:
             continue  # no JSON to this interpreter
-        assert wish.valid_s == 0 and (wish.sequence is None or wish.sequence == int("1" * 400)), text
+        assert desired_state.valid_s == 0 and (
+            desired_state.sequence is None or desired_state.sequence == int("1" * 400)
+        ), text
 
 
 def test_names_that_are_no_text_go_back_as_they_came():
     for name in ('"\\ud800"', '"\\udfff\\ud800"', '"' + "x" * 300 + '"', '"\\u0000"'):
         payload = '{"version":1,"desired_id":%s,"value":"1","valid_for_seconds":9}' % name
-        wish = mqtt_messages.desired(1, payload.encode())
+        desired_state = mqtt_messages.desired(1, payload.encode())
         outbox = Outbox(1, 2, 0)
         outbox.update(0, 1777025700)
-        report = outbox.post("command", 1, 1.0, wish, "applied")
+        report = outbox.post("command", 1, 1.0, desired_state, "applied")
         told = mqtt_messages.publish(report)
         assert isinstance(told, bytes) and isinstance(realer_feed.feed_item(report), str)
-        assert json.loads(told)["desired_id"] == wish.desired_id
+        assert json.loads(told)["desired_id"] == desired_state.desired_id

@@ -2,7 +2,7 @@
 
 from firmware.core.command import CommandState
 from firmware.core.models import EPOCH, Command, Desired, Sensor
-from firmware.core.outbox import Outbox, Source
+from firmware.core.outbox import Outbox, Reporter
 
 WRAP = 0x40000000
 START = WRAP - 1000
@@ -70,9 +70,9 @@ def test_commands_go_first_and_each_kind_in_its_order():
 def test_what_was_answered_leaves_and_nothing_else():
     outbox = box()
     a, b, c = [post(outbox, "sensor", 7, float(i)) for i in range(3)]
-    outbox.settle(b.message_id)
-    outbox.settle(b.message_id)
-    outbox.settle("unknown")
+    outbox.acknowledge(b.message_id)
+    outbox.acknowledge(b.message_id)
+    outbox.acknowledge("unknown")
     assert outbox.batch(9) == [a, c] and len(outbox) == 2
     assert outbox.dropped == 0
 
@@ -106,7 +106,7 @@ def test_a_report_is_repeated_under_its_own_identity_and_never_twice_at_once():
     report = outbox.post("command", 1, 1.0, Desired(1, "1", "des_1", None, None), "applied")
     outbox.append(report)
     assert len(outbox) == 1
-    outbox.settle(outbox.identity(report.message_id))
+    outbox.acknowledge(outbox.identity(report.message_id))
     assert len(outbox) == 0
     outbox.append(report)
     outbox.append(report)
@@ -116,7 +116,7 @@ def test_a_report_is_repeated_under_its_own_identity_and_never_twice_at_once():
 def test_a_repeated_report_makes_room_like_any_other():
     outbox = box()
     answer = post(outbox, "command", 1, 1.0)
-    outbox.settle(answer.message_id)
+    outbox.acknowledge(answer.message_id)
     for i in range(CAPACITY):
         outbox.post("sensor", 7, float(i))
     outbox.append(answer)
@@ -150,7 +150,7 @@ def test_stamping_keeps_identity_and_answer():
 def test_a_report_that_comes_back_without_a_time_is_stamped_too():
     outbox = box(None)
     report = post(outbox, "command", 1, 1.0)
-    outbox.settle(report.message_id)
+    outbox.acknowledge(report.message_id)
     outbox.update(at(10), UTC)
     outbox.append(report)
     outbox.update(at(20), UTC + 10)
@@ -159,8 +159,8 @@ def test_a_report_that_comes_back_without_a_time_is_stamped_too():
 
 def source(deadband=0.5, heartbeat_s=300):
     outbox = box()
-    found = Source(outbox, deadband, heartbeat_s)
-    found.adopt(ROW)
+    found = Reporter(outbox, deadband, heartbeat_s)
+    found.bind(ROW)
     return found, outbox
 
 
@@ -231,32 +231,32 @@ def test_a_heartbeat_does_not_queue_behind_what_waits():
 
 def test_what_the_cloud_does_not_serve_is_not_told():
     outbox = box()
-    found = Source(outbox, 0.5, 300, keep=True)
+    found = Reporter(outbox, 0.5, 300, keep=True)
     assert not reported(found, outbox, 0, 20.0)
-    found.adopt(ROW)
+    found.bind(ROW)
     assert reported(found, outbox, 1, 20.0)
-    found.adopt(None)
+    found.bind(None)
     assert not reported(found, outbox, 1000, 40.0)
 
 
 def test_a_new_row_is_told_the_value_anew_and_the_same_row_is_not():
     found, outbox = source()
     assert reported(found, outbox, 0, 20.0)
-    found.adopt(Sensor(7, "thermistor", "14", None))
+    found.bind(Sensor(7, "thermistor", "14", None))
     assert not reported(found, outbox, 1, 20.0)
-    found.adopt(Sensor(8, "thermistor", "14", None))
+    found.bind(Sensor(8, "thermistor", "14", None))
     assert reported(found, outbox, 2, 20.0)
-    found.adopt(None)
-    found.adopt(Sensor(8, "thermistor", "14", None))
+    found.bind(None)
+    found.bind(Sensor(8, "thermistor", "14", None))
     assert reported(found, outbox, 3, 20.0)
 
 
 def test_report_now_uses_the_present_catalog_row():
     outbox = box()
     found = CommandState(outbox, None)
-    found.adopt(Command("cmd_1", "relay", "6", None, None, None, None))
+    found.bind(Command("cmd_1", "relay", "6", None, None, None, None))
     found.report_now(1.0, Desired("cmd_1", "1", "des_1", 4, None), "applied")
-    found.adopt(Command("cmd_2", "relay", "6", None, None, None, None))
+    found.bind(Command("cmd_2", "relay", "6", None, None, None, None))
     found.report(0.0)
     assert [(r.source, r.id, r.value, r.desired_id) for r in outbox.batch(9)] == [
         ("command", "cmd_1", "1.0", "des_1"),
@@ -290,7 +290,7 @@ def test_events_that_must_survive_are_written_before_they_leave():
 def test_after_an_outage_the_oldest_of_a_kind_goes_first_and_nothing_is_told_twice():
     outbox = box()
     pump = CommandState(outbox, None)
-    pump.adopt(ROW)
+    pump.bind(ROW)
     for i in range(25):
         outbox.update(at(i), UTC + i)
         pump.report(float(i))
@@ -298,7 +298,7 @@ def test_after_an_outage_the_oldest_of_a_kind_goes_first_and_nothing_is_told_twi
         sent = outbox.batch(most)
         assert [r.value for r in sent] == ["%d.0" % i for i in range(first, min(first + most, 25))]
         for report in sent if first or most == 1 else ():
-            outbox.settle(report.message_id)
+            outbox.acknowledge(report.message_id)
     pump.report(24.0)
     assert values(outbox) == []
 

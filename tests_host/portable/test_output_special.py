@@ -31,7 +31,7 @@ class Strike:
         self.outbox = Outbox(1, 2, START)
         self.output = PulseOutput(configured(STRIKE, changes), False, START)
         self.command = CommandState(self.outbox, self.output)
-        self.command.adopt(Command(1, "relay", "6", None, None, None, None))
+        self.command.bind(Command(1, "relay", "6", None, None, None, None))
         self.ms = 0
         self.moves = []
         self.run(1000)
@@ -51,8 +51,10 @@ class Strike:
         self.output.switched(on, now)
         self.command.tick(now)
 
-    def wish(self, value, number=None):
-        self.command.offer(Desired(1, value, number and "des_%d" % number, number, 60), at(self.ms), False)
+    def desired_state(self, value, number=None):
+        self.command.receive_desired(
+            Desired(1, value, number and "des_%d" % number, number, 60), at(self.ms), False
+        )
 
     def reported(self):
         return [(r.value, r.desired_id, r.status) for r in map(self.outbox.complete, self.outbox.reports)]
@@ -61,7 +63,7 @@ class Strike:
 def test_a_pulse_ends_by_itself_and_both_changes_are_told():
     for pulse_ms in (500, 550, 1200):
         strike = Strike(pulse_ms=pulse_ms)
-        strike.wish("1", 1)
+        strike.desired_state("1", 1)
         strike.run(3000)
         (begin, on), (end, off) = strike.moves
         assert on and not off and pulse_ms <= end - begin <= pulse_ms + 100
@@ -71,11 +73,11 @@ def test_a_pulse_ends_by_itself_and_both_changes_are_told():
 
 def test_each_desired_state_is_one_pulse_and_none_lengthens_another():
     strike = Strike()
-    strike.wish("1", 1)
+    strike.desired_state("1", 1)
     strike.run(300)
-    strike.wish("1", 2)
+    strike.desired_state("1", 2)
     strike.run(2000)
-    strike.wish("1", 3)
+    strike.desired_state("1", 3)
     strike.run(2000)
     assert [on for _, on in strike.moves] == [True, False, True, False]
     assert strike.moves[1][0] - strike.moves[0][0] == 500
@@ -83,14 +85,14 @@ def test_each_desired_state_is_one_pulse_and_none_lengthens_another():
 
 def test_a_polled_value_that_stays_is_one_pulse_also_over_a_lapse():
     strike = Strike()
-    strike.wish("0")
+    strike.desired_state("0")
     for _ in range(20):
-        strike.wish("1")
+        strike.desired_state("1")
         strike.run(1000)
     assert len(strike.moves) == 2
-    strike.command.lapse()
+    strike.command.enter_safe_state()
     strike.run(1000)
-    strike.wish("1")
+    strike.desired_state("1")
     strike.run(1000)
     assert len(strike.moves) == 2
 
@@ -109,16 +111,16 @@ def test_a_hand_makes_a_pulse_and_can_end_one():
 
 def test_a_pulse_that_was_held_off_is_as_long_when_it_comes():
     strike = Strike(min_off_s=5)
-    strike.wish("1", 1)
+    strike.desired_state("1", 1)
     strike.run(8000)
     assert strike.moves == [(5000, True), (5500, False)]
 
 
 def test_a_safe_state_is_no_pulse():
     strike = Strike(safe="on")
-    strike.wish("0", 1)
+    strike.desired_state("0", 1)
     strike.run(1000)
-    strike.command.lapse()
+    strike.command.enter_safe_state()
     strike.run(5000)
     assert strike.output.on
 

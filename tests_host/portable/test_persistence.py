@@ -2,7 +2,7 @@
 
 import json
 
-from firmware.core.catalog import adopt
+from firmware.core.catalog import apply_catalog
 from firmware.core.controller import Controller
 from firmware.core.models import EPOCH, Catalog, Command, Desired, Sensor
 from firmware.core.outbox import Outbox
@@ -99,7 +99,7 @@ class Device:
         if adopted:
             self.lease.grant(self.ms(), 360000, 0)
             self.lease.confirm()
-            adopt(self.controller, CATALOG)
+            apply_catalog(self.controller, CATALOG)
             self.tick()
             self.deliver()
             self.wait(61)
@@ -130,8 +130,8 @@ class Device:
     def measure(self, index, value):
         self.controller.reading(index, value, self.ms(), self.utc())
 
-    def wish(self, value, number):
-        self.controller.offer(Desired("a", value, "des_%d" % number, number, 600), self.ms())
+    def desired_state(self, value, number):
+        self.controller.receive_desired(Desired("a", value, "des_%d" % number, number, 600), self.ms())
         self.tick()
 
     @property
@@ -140,7 +140,7 @@ class Device:
 
     def deliver(self):
         for report in self.outbox.batch(20):
-            self.outbox.settle(report.message_id)
+            self.outbox.acknowledge(report.message_id)
 
     def waiting(self):
         return [
@@ -172,7 +172,7 @@ def test_a_command_report_is_written_without_a_cloud_too():
 def test_what_waited_comes_back_as_it_was():
     device = Device()
     device.press()
-    device.wish(0, 4)
+    device.desired_state(0, 4)
     device.measure(0, 21.0)
     device.wait(70)
     before = device.waiting()
@@ -201,7 +201,7 @@ def test_an_answer_is_noted_while_others_wait():
     device.press()
     device.wait(1)
     first = device.waiting()[0][0]
-    device.outbox.settle(first)
+    device.outbox.acknowledge(first)
     device.wait(61)
     assert device.flash.writes[-1] == "append"
     assert [w[0] for w in rebooted(device).waiting()] == [device.waiting()[0][0]]
@@ -348,35 +348,35 @@ def test_what_a_regulator_holds_comes_back_if_its_range_allows():
 
 def test_an_older_wish_stays_older_after_a_start():
     device = Device()
-    device.wish(1, 40)
+    device.desired_state(1, 40)
     first = answer(device)
     device.deliver()
     device.wait(61)
     again = Device(device.flash)
     again.outbox.reports = []
-    again.wish(0, 39)
+    again.desired_state(0, 39)
     assert again.waiting() == []
-    again.wish(0, 40)
+    again.desired_state(0, 40)
     assert [w[0] for w in again.waiting()] == [first.message_id]
     assert again.controller.outputs[0].on, "held on, as wish 40 had it"
-    again.wish(0, 41)
+    again.desired_state(0, 41)
     assert not again.controller.outputs[0].on
 
 
 def test_a_new_command_on_the_same_pin_counts_from_its_own_beginning():
     device = Device()
-    device.wish(1, 40)
+    device.desired_state(1, 40)
     device.deliver()
     device.wait(61)
     device.flash.record = device.flash.record.replace(b'"a"', b'"gone"')
     again = Device(device.flash)
-    again.wish(0, 3)
+    again.desired_state(0, 3)
     assert not again.controller.outputs[0].on
 
 
 def test_words_of_the_cloud_cannot_fill_the_record():
     device = Device()
-    device.controller.offer(Desired("a", 1, "d" * 5000, 3, 600), device.ms())
+    device.controller.receive_desired(Desired("a", 1, "d" * 5000, 3, 600), device.ms())
     device.tick()
     device.deliver()
     device.wait(61)
@@ -421,7 +421,7 @@ def online(device, **how):
     again.controller.outputs[0].hold(0.0)
     again.lease.grant(again.ms(), 360000, 0)
     again.lease.confirm()
-    adopt(again.controller, CATALOG)
+    apply_catalog(again.controller, CATALOG)
     again.tick()
     return again
 
@@ -430,7 +430,7 @@ def test_an_answered_desired_state_is_not_obeyed_again_after_a_cut_whenever_that
     for accepted in (False, True):
         for seconds in (0, 1, 59, 61, 200):
             device = Device()
-            device.wish(1, 40)
+            device.desired_state(1, 40)
             first = answer(device)
             device.press()
             device.persistence.write()
@@ -438,13 +438,13 @@ def test_an_answered_desired_state_is_not_obeyed_again_after_a_cut_whenever_that
                 device.deliver()
             device.wait(seconds)
             again = online(device)
-            again.wish(1, 40)
+            again.desired_state(1, 40)
             assert not again.controller.outputs[0].on, (accepted, seconds)
             (report,) = [r for r in map(again.outbox.complete, again.outbox.reports) if r.desired_id]
             assert report.message_id == first.message_id and report[2:5] == first[2:5]
             assert report[6:] == first[6:]
             again.deliver()
-            again.wish(1, 40)
+            again.desired_state(1, 40)
             assert [
                 r.message_id for r in map(again.outbox.complete, again.outbox.reports) if r.desired_id
             ] == [first.message_id]
@@ -452,7 +452,7 @@ def test_an_answered_desired_state_is_not_obeyed_again_after_a_cut_whenever_that
 
 def test_an_answer_stays_known_over_a_second_cut_that_comes_before_anything_new():
     device = Device()
-    device.wish(1, 40)
+    device.desired_state(1, 40)
     device.persistence.write()
     first = answer(device)
     again = online(device)
@@ -460,7 +460,7 @@ def test_an_answer_stays_known_over_a_second_cut_that_comes_before_anything_new(
     again.wait(61)
     assert again.flash.payloads == []
     third = online(again)
-    third.wish(1, 40)
+    third.desired_state(1, 40)
     assert not third.controller.outputs[0].on
     assert [r.message_id for r in map(third.outbox.complete, third.outbox.reports) if r.desired_id] == [
         first.message_id
@@ -469,26 +469,26 @@ def test_an_answer_stays_known_over_a_second_cut_that_comes_before_anything_new(
 
 def test_an_older_desired_state_stays_older_than_an_answer_that_only_the_journal_has():
     device = Device()
-    device.wish(1, 40)
+    device.desired_state(1, 40)
     device.persistence.write()
     again = online(device)
-    again.wish(1, 39)
+    again.desired_state(1, 39)
     assert not again.controller.outputs[0].on
-    again.wish(1, 41)
+    again.desired_state(1, 41)
     assert again.controller.outputs[0].on
 
 
 def test_what_was_answered_before_is_known_while_the_next_one_is_pending():
     device = Device()
     device.controller.outputs[0].cfg["min_on_s"] = 1000
-    device.wish(1, 40)
+    device.desired_state(1, 40)
     device.deliver()
     device.wait(61)
-    device.controller.offer(Desired("a", 0, "des_41", 41, 600), device.ms())
+    device.controller.receive_desired(Desired("a", 0, "des_41", 41, 600), device.ms())
     device.controller.outputs[1].demand(18.5)  # something else that is written down
     device.wait(61)
     again = online(device)
-    again.wish(1, 40)
+    again.desired_state(1, 40)
     assert not again.controller.outputs[0].on
 
 
@@ -496,13 +496,13 @@ def test_answers_are_known_without_numbers_while_they_wait_to_be_sent():
     for cut in (False, True):
         device = Device()
         for value, name in ((1, "des_a"), (0, "des_b")):
-            device.controller.offer(Desired("a", value, name, None, 600), device.ms())
+            device.controller.receive_desired(Desired("a", value, name, None, 600), device.ms())
             device.tick()
         device.persistence.write()
         if cut:
             device = online(device)
         for value, name in ((1, "des_a"), (0, "des_b"), (1, "des_a")):
-            device.controller.offer(Desired("a", value, name, None, 600), device.ms())
+            device.controller.receive_desired(Desired("a", value, name, None, 600), device.ms())
             device.tick()
             assert not device.controller.outputs[0].on, (cut, name)
         assert [r.desired_id for r in device.outbox.reports if r.desired_id] == ["des_a", "des_b"]
@@ -510,14 +510,14 @@ def test_answers_are_known_without_numbers_while_they_wait_to_be_sent():
 
 def test_an_identity_too_long_to_be_written_down_is_known_by_its_number():
     device = Device()
-    device.controller.offer(Desired("a", 1, "d" * 500, 40, 600), device.ms())
+    device.controller.receive_desired(Desired("a", 1, "d" * 500, 40, 600), device.ms())
     device.tick()
     device.persistence.write()
     device.deliver()
     device.wait(61)
     assert len(device.flash.record) < 200
     again = online(device)
-    again.controller.offer(Desired("a", 1, "d" * 500, 40, 600), again.ms())
+    again.controller.receive_desired(Desired("a", 1, "d" * 500, 40, 600), again.ms())
     again.tick()
     assert not again.controller.outputs[0].on
 
@@ -527,8 +527,8 @@ def test_a_record_of_an_earlier_version_still_tells_what_was_answered():
     device.flash.record = b'{"utc": 0, "6": [1.0, ["a", "des_40", 40]]}'
     again = online(device)
     for _ in range(2):
-        again.wish(1, 40)
-        again.wish(1, 39)
+        again.desired_state(1, 40)
+        again.desired_state(1, 39)
         assert not again.controller.outputs[0].on
         assert not [r for r in map(again.outbox.complete, again.outbox.reports) if r.desired_id]
         again.wait(61)
@@ -537,23 +537,23 @@ def test_a_record_of_an_earlier_version_still_tells_what_was_answered():
 
 def test_nothing_is_forgotten_while_the_record_cannot_be_written():
     device = Device()
-    device.wish(1, 40)
+    device.desired_state(1, 40)
     device.persistence.write()
     device.deliver()
     device.flash.save = lambda payload: False
     device.wait(130)
     del device.flash.save
     again = online(device)
-    again.wish(1, 40)
+    again.desired_state(1, 40)
     assert not again.controller.outputs[0].on
 
 
 def test_an_answer_is_in_the_record_when_the_journal_had_no_room_and_the_cut_comes_between():
     device = Device()
-    device.wish(1, 39)
+    device.desired_state(1, 39)
     device.deliver()
     device.flash.crowded = True
-    device.wish(1, 40)
+    device.desired_state(1, 40)
     first = answer(device)
     device.flash.rewrite = lambda payloads: False
     device.persistence.write()
@@ -562,7 +562,7 @@ def test_an_answer_is_in_the_record_when_the_journal_had_no_room_and_the_cut_com
     del device.flash.rewrite
     again = online(device)
     assert first.message_id in [w[0] for w in again.waiting()]
-    again.wish(1, 40)
+    again.desired_state(1, 40)
     assert not again.controller.outputs[0].on
 
 

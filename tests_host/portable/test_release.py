@@ -1,6 +1,6 @@
 """The bundle that runs, as an output among outputs: it is asked for and told, and nothing is ever switched for it."""
 
-from firmware.core.catalog import adopt
+from firmware.core.catalog import apply_catalog
 from firmware.core.controller import Controller
 from firmware.core.models import Catalog, Command, Desired
 from firmware.core.outbox import Outbox
@@ -18,9 +18,9 @@ def test_a_number_is_asked_for_and_told_and_nothing_is_switched():
     lease = Lease(0)
     lease.grant(0, 3600, 0)
     lease.confirm()
-    adopt(controller, Catalog([Command(9, "relay", "99", None, None, None, "")], []))
+    apply_catalog(controller, Catalog([Command(9, "relay", "99", None, None, None, "")], []))
     controller.tick(lease, 0, 1777025700)
-    controller.offer(Desired(9, "7", "des_1", 1, 300), 100)
+    controller.receive_desired(Desired(9, "7", "des_1", 1, 300), 100)
     controller.tick(lease, 100, 1777025700)
     assert release.target == 7 and release.value() == 5
     # Found end to end: what was given up counted as a pin that did not follow, and the control loop died of it.

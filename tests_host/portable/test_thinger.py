@@ -1,7 +1,7 @@
 """The device as resources of Thinger.io: names, what they show, what may be written to them."""
 
 from firmware.cloud.thinger import Resources
-from firmware.core.catalog import adopt
+from firmware.core.catalog import apply_catalog
 from firmware.core.controller import Controller
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
@@ -34,7 +34,7 @@ def made(outputs=(SWITCH, THERMOSTAT), sensors=(ROOM,)):
 def test_kinds_and_catalog():
     controller, things = made()
     assert things.kinds == {"pump": 2, "heater": 2, "room": 3, "status": 3, "restart": 1, "reset": 1, "io": 4}
-    adopt(controller, things.catalog)
+    apply_catalog(controller, things.catalog)
     assert controller.notes == []
     assert [tuple(c) for c in things.catalog.commands] == [
         ("pump", "relay", "6", 0, 1, 1, None),
@@ -57,7 +57,7 @@ def test_every_name_is_its_own_and_one_part_of_a_path():
         [SWITCH], [dict(ROOM, name="pump", pin_port="6"), dict(ROOM, name="unnamed", pin_port="pump")]
     )
     assert [s.id for s in things.catalog.sensors] == ["6", "pump_"]
-    adopt(controller, things.catalog)
+    apply_catalog(controller, things.catalog)
     assert controller.notes == []
 
 

@@ -144,22 +144,22 @@ class Story:
 
 def _obeyed(patch):
     """The identities of desired states that reach an output, as they do."""
-    found, offered = [], []
-    offer, demand = CommandState.offer, Output.demand
+    found, received = [], []
+    receive_desired, demand = CommandState.receive_desired, Output.demand
 
-    def offering(command, desired, *more):
-        offered.append(desired.desired_id)
+    def receiving(command, desired, *more):
+        received.append(desired.desired_id)
         try:
-            return offer(command, desired, *more)
+            return receive_desired(command, desired, *more)
         finally:
-            offered.pop()
+            received.pop()
 
     def demanding(output, target, manual_override=False):
-        if target is not None and offered and offered[-1]:
-            found.append(offered[-1])
+        if target is not None and received and received[-1]:
+            found.append(received[-1])
         demand(output, target, manual_override)
 
-    patch.setattr(CommandState, "offer", offering)
+    patch.setattr(CommandState, "receive_desired", receiving)
     patch.setattr(Output, "demand", demanding)
     return found
 

@@ -43,7 +43,7 @@ async def test_open_gives_the_catalog_and_the_first_wishes_follow_at_once(bench)
     assert [(c.id, c.kind, c.pin_port) for c in catalog.commands] == [(1, "relay", "6"), (2, "relay", "9")]
     assert [(s.id, s.kind) for s in catalog.sensors] == [(1, "thermistor"), (2, "ldr_sensor")]
     start = bench.loop.time()
-    assert bench.by_port(await bench.link.next_desired()) == bench.wanted
+    assert bench.by_port(await bench.link.next_desired()) == bench.desired
     assert bench.loop.time() == start
     bench.link.close()
 
@@ -122,8 +122,8 @@ async def test_a_change_of_the_catalog_is_a_new_catalog_and_nothing_else_is(benc
     catalog = await bench.link.open()
     await bench.link.next_desired()
     bench.model.set_desired(DEVICE_ID, "6", 1, bench.wall())
-    wanted = await bench.link.next_desired()
-    assert bench.link.catalog is catalog and bench.by_port(wanted)["6"] == 1.0
+    desired = await bench.link.next_desired()
+    assert bench.link.catalog is catalog and bench.by_port(desired)["6"] == 1.0
     bench.model.put_command(DEVICE_ID, Command(3, "12"))
     assert len(await bench.link.next_desired()) == 3
     assert bench.link.catalog is not catalog and len(bench.link.catalog.commands) == 3
@@ -160,7 +160,7 @@ async def test_what_was_stored_already_is_delivered_and_what_conflicts_is_told_a
 
 
 class Liar(Model):
-    """A cloud that answers batches with `results`, whatever it was told."""
+    """A cloud that answers batches with `results`, whatever was sent."""
 
     results = None
 

@@ -53,9 +53,9 @@ async def test_a_quiet_cloud_still_gives_signs_of_life(bench):
     await bench.open()
     signs = [bench.loop.time()]
     while bench.loop.time() < 600:
-        wanted = await bench.timed(bench.link.next_desired(), REST_S)
-        assert wanted in (None, [])
-        if wanted == []:
+        desired = await bench.timed(bench.link.next_desired(), REST_S)
+        assert desired in (None, [])
+        if desired == []:
             signs.append(bench.loop.time())
     gaps = [later - earlier for earlier, later in itertools.pairwise(signs)]
     assert len(gaps) >= 10 and max(gaps) < 51
@@ -70,12 +70,12 @@ async def test_a_short_patience_means_more_signs_of_life(virtual_loop, tmp_path)
 
 async def test_wishes_have_a_window_and_identities_of_their_own(bench):
     await bench.open()
-    first, second = bench.wish(True), bench.wish("off")
-    wanted = await bench.heard() + await bench.heard()
-    assert [(d.command_id, d.value, d.valid_s) for d in wanted] == [("pump", 1.0, 8), ("pump", 0.0, 8)]
-    assert isinstance(wanted[0], Desired) and wanted[0].desired_id != wanted[1].desired_id
+    first, second = bench.desire(True), bench.desire("off")
+    desired = await bench.receive() + await bench.receive()
+    assert [(d.command_id, d.value, d.valid_s) for d in desired] == [("pump", 1.0, 8), ("pump", 0.0, 8)]
+    assert isinstance(desired[0], Desired) and desired[0].desired_id != desired[1].desired_id
     reports = [bench.report("command", desired=d.desired_id, status=status) for d, status in
-               zip(wanted, ("stale", "rejected"), strict=True)]  # fmt: skip
+               zip(desired, ("stale", "rejected"), strict=True)]  # fmt: skip
     await bench.link.send(reports)
     assert [(kind, fields["parameters"]) for kind, fields in first + second] == [
         ("ERROR", 409),
@@ -86,7 +86,7 @@ async def test_wishes_have_a_window_and_identities_of_their_own(bench):
 
 async def test_a_wish_without_an_outcome_is_answered_all_the_same(bench):
     await bench.open()
-    answers = bench.wish()
+    answers = bench.desire()
     listening = asyncio.ensure_future(bench.listen())
     await asyncio.sleep(9)
     assert answers == []
@@ -100,7 +100,7 @@ async def test_in_safe_state_nothing_is_promised(bench):
     await bench.open()
     bench.controller.safety.faults.add("control")
     bench.controller.check(bench.link.lease, bench.clock.ms())
-    answers = bench.wish()
+    answers = bench.desire()
     while not answers:
         assert not await bench.timed(bench.link.next_desired(), REST_S)
     assert answers[0][1]["parameters"] == 503

@@ -18,7 +18,7 @@ sys.path[:] = [ROOT, ".frozen", ROOT + "/lib"]
 from journal.files import Journal, TwoSlots  # noqa: E402
 from journal.recover import latest, replay  # noqa: E402
 
-from firmware.core.catalog import adopt  # noqa: E402 - after the path to it
+from firmware.core.catalog import apply_catalog  # noqa: E402 - after the path to it
 from firmware.core.controller import Controller  # noqa: E402
 from firmware.core.models import Catalog, Command, Desired, Sensor  # noqa: E402
 from firmware.core.outbox import Outbox  # noqa: E402
@@ -151,7 +151,7 @@ class Device:
     def go_online(self):
         self.lease.grant(self.clock.ms(), 360000, 0)
         self.lease.confirm()
-        adopt(self.controller, CATALOG)
+        apply_catalog(self.controller, CATALOG)
         self.pass_s(1)
 
     def pass_s(self, seconds, step=1):
@@ -171,8 +171,10 @@ class Device:
         for report in map(self.outbox.complete, self.outbox.reports):
             self.posted[report.message_id] = report
 
-    def wish(self, command, value, number):
-        self.controller.offer(Desired(command, value, "des_%d" % number, number, 600), self.clock.ms())
+    def desire(self, command, value, number):
+        self.controller.receive_desired(
+            Desired(command, value, "des_%d" % number, number, 600), self.clock.ms()
+        )
         self.pass_s(1)
 
     def press(self, index):
@@ -207,14 +209,14 @@ class Cloud:
                 self.unanswered[report.message_id] = body
             if answers:
                 self.unanswered.pop(report.message_id, None)
-                device.outbox.settle(report.message_id)
+                device.outbox.acknowledge(report.message_id)
 
 
 def story(device, cloud):
     """A day in which everything happens that is written down."""
     device.go_online()
-    device.wish("cmd_1", 1, 5)
-    device.wish("cmd_2", 1, 6)
+    device.desire("cmd_1", 1, 5)
+    device.desire("cmd_2", 1, 6)
     cloud.take(device)
     device.pass_s(70)
     for i in range(4):  # an outage
@@ -222,7 +224,7 @@ def story(device, cloud):
         device.press(1)
         device.pass_s(40)
     cloud.take(device, answers=False)
-    device.wish("cmd_1", 0, 7)
+    device.desire("cmd_1", 0, 7)
     cloud.take(device)
     device.pass_s(65)
     device.store.mark_good()
@@ -232,7 +234,7 @@ def story(device, cloud):
     device.lease.end("refused")
     device.pass_s(70)
     device.lease.confirm()
-    device.wish("cmd_1", 1, 8)
+    device.desire("cmd_1", 1, 8)
     while device.outbox.reports:
         cloud.take(device)
         device.pass_s(30)
@@ -317,7 +319,7 @@ class Cuts:
         ):
             if answer:
                 target = command.output.target
-                new.wish(answer.id, 1 - float(answer.value), answer.sequence)
+                new.desire(answer.id, 1 - float(answer.value), answer.sequence)
                 assert command.output.target == target, "a desired state is obeyed again"
                 waiting = [
                     new.outbox.identity(r.message_id)
@@ -352,7 +354,7 @@ def ordinary_day():
     for number in range(288):
         device.measure(20.0 + number % 2)
         if number % 3 != 2:
-            device.wish("cmd_1", number % 2, number + 1)
+            device.desire("cmd_1", number % 2, number + 1)
         cloud.take(device)
         device.pass_s(300, 10)
     return {

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from firmware.app import build
 from firmware.core import outcomes
-from firmware.core.catalog import adopt
+from firmware.core.catalog import apply_catalog
 from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.models import EPOCH, Report, number
@@ -85,21 +85,22 @@ class Bench:
     """What a test does with any link. `raw`: the configuration. What a cloud's Bench has to say for itself:
 
     `kinds`, `moments(row)`: how it can misbehave, and where; `spoil(kind, moment)` does it, `met(moment, error)` tells
-    whether that was noticed, where it had to be. `wish()`, `wanted`: what is wanted then, by port; `told(report)`:
+    whether that was noticed, where it had to be. `desire()`: sets new desired values, which are `desired`, by port;
+    `reported(report)`:
     whether it has the outcome. `refuse`, `forgive`: the device; `lease_s`: for how long it is trusted; `farewell()`:
     whether the device said goodbye. `quick_s`, `verb_s`, `open_s`: how long a verb takes at most while all is well,
     else, and for `open`; `much_to_hear`, `much_to_tell`, `calm`: make verbs take their longest way, and not.
     """
 
     ids: ClassVar[dict[str, Any]]
-    wanted: ClassVar[dict[str, float]]
+    desired: ClassVar[dict[str, float]]
     open_s: float
     quick_s: float
     verb_s: float
     judge: Any
-    wish: Callable[..., Any]
+    desire: Callable[..., Any]
     outcome: Callable[[Any], Report]
-    told: Callable[[Report], bool]
+    reported: Callable[[Report], bool]
 
     def __init__(self, loop, folder, raw):
         config, problems = validate(raw)
@@ -155,7 +156,7 @@ class Bench:
         """As a session does it, which takes the device out of safe state."""
         catalog = await self.timed(asyncio.wait_for(self.link.open(), self.open_s), self.open_s)
         assert catalog is self.link.catalog
-        adopt(self.controller, catalog)
+        apply_catalog(self.controller, catalog)
         self.controller.safety.silence.start = self.clock.ms()
         self.controller.check(self.link.lease, self.clock.ms())
         return catalog
@@ -166,8 +167,8 @@ class Bench:
             catalog = await self.open()
             assert len(catalog.commands) == 2
             for size in (0, 0, 0, 3, 1):
-                wanted = await self.timed(self.link.next_desired(), self.verb_s)
-                assert not wanted or self.by_port(wanted) == self.wanted
+                desired = await self.timed(self.link.next_desired(), self.verb_s)
+                assert not desired or self.by_port(desired) == self.desired
                 if size:
                     await self.deliver([self.report() for _ in range(size)], 3, self.verb_s)
         except LinkError as e:
@@ -189,12 +190,12 @@ class Bench:
         self.link.close()
         assert all(s.closed for s in self.net.streams)
 
-    async def heard(self):
-        """The next wishes."""
+    async def receive(self):
+        """The next desired values."""
         while True:
-            wanted = await self.timed(self.link.next_desired(), self.quick_s)
-            if wanted:
-                return wanted
+            desired = await self.timed(self.link.next_desired(), self.quick_s)
+            if desired:
+                return desired
 
     async def listen(self):
         """Until the link has had enough."""
@@ -206,8 +207,8 @@ class Bench:
         for _ in range(tries):
             results = await self.timed(self.link.send(reports), limit_s or self.quick_s)
             if results:
-                given = [r.message_id for r in reports]
-                assert [m for m, _ in results] == [m for m in given if m in dict(results)], (
+                ids = [r.message_id for r in reports]
+                assert [m for m, _ in results] == [m for m in ids if m in dict(results)], (
                     "in order, each once"
                 )
                 return results
@@ -216,17 +217,17 @@ class Bench:
 
     async def deliver_all(self, reports):
         """Until the cloud has answered for every report: {message_id: outcome}."""
-        told: dict[str, Any] = {}
-        while waiting := [r for r in reports if r.message_id not in told]:
+        done: dict[str, Any] = {}
+        while waiting := [r for r in reports if r.message_id not in done]:
             results = await self.deliver(waiting)
             assert results
-            told |= dict(results)
-        return told
+            done |= dict(results)
+        return done
 
-    def by_port(self, wanted):
+    def by_port(self, desired):
         """Desired values as numbers, by port: one generation spells them as text."""
         ports = {c.id: c.pin_port for c in self.link.catalog.commands}
-        return {ports[d.command_id]: number(d.value) for d in wanted}
+        return {ports[d.command_id]: number(d.value) for d in desired}
 
     def mend(self):
         """Whatever a test did to cloud and network."""
@@ -234,39 +235,39 @@ class Bench:
         self.net.refuse, self.net.silent, self.net.dns_mode = None, False, ""
 
     async def recovers(self):
-        """Whatever was, the link opens again, hears what is wanted and delivers."""
+        """Whatever was, the link opens again, receives desired values and delivers."""
         self.mend()
         catalog = await self.open()
         assert [c.pin_port for c in catalog.commands] == ["6", "9"]
         assert [s.pin_port for s in catalog.sensors] == ["14", "15"]
         assert self.link.lease.valid(self.clock.ms())
-        self.wish()
-        wanted = await self.heard()
-        assert self.by_port(wanted) == self.wanted
-        outcome = self.outcome(wanted[0])
+        self.desire()
+        desired = await self.receive()
+        assert self.by_port(desired) == self.desired
+        outcome = self.outcome(desired[0])
         assert await self.deliver([outcome]) == [(outcome.message_id, outcomes.OK)]
-        assert self.told(outcome)
+        assert self.reported(outcome)
         self.close()
         self.check()
 
     def check(self):
-        """What holds at any time: sound requests only, no secret told, no connection forgotten."""
+        """What holds at any time: sound requests only, no secret logged, no connection forgotten."""
         assert self.judge.violations == []
-        told = "\n".join(self.lines)
-        assert CLIENT_SECRET not in told and THINGER_CREDENTIAL not in told
-        assert not re.search("[0-9a-f]{30}", told), "a token"
+        logged = "\n".join(self.lines)
+        assert CLIENT_SECRET not in logged and THINGER_CREDENTIAL not in logged
+        assert not re.search("[0-9a-f]{30}", logged), "a token"
         assert all(s.closed for s in self.net.streams)
 
 
 class RealerBench(Bench):
     """A generation of the Realer API. `model`: its cloud; `cloud` overrides that section of the configuration.
 
-    Nothing is answered here by its desired id, so what is wanted stays wanted.
+    Nothing is answered here by its desired id, so a desired value stays pending.
     """
 
     kinds = ANSWERS + ODDITIES
     ids = {"sensor": 1, "command": 1}
-    wanted = {"6": 0.0, "9": 18.5}
+    desired = {"6": 0.0, "9": 18.5}
     lease_s = 3600
     quick_s = REST_S + REQUEST_S
     # A refused token means a second token and a second try.
@@ -283,7 +284,7 @@ class RealerBench(Bench):
             self.poll = "desired-states"
             self.model.served.bootstrap = True
             self.model.plan = replace(self.model.plan, desired_s=10**6)
-            for port, value in self.wanted.items():
+            for port, value in self.desired.items():
                 self.model.set_desired(DEVICE_ID, port, value, POWER_UP_UTC)
         if row[2]:
             self.net.broker = SimBroker(self.model, self.faults, self.wall)
@@ -320,13 +321,13 @@ class RealerBench(Bench):
         endpoint, skip = moment
         return self.model.named("fault") or endpoint == "revoke" or skip
 
-    def wish(self):
+    def desire(self):
         """It wants it all the time."""
 
     def outcome(self, desired):
         return self.report("command", desired.command_id, "1.0")
 
-    def told(self, report):
+    def reported(self, report):
         return self.model.reported(DEVICE_ID, report.id) == report.value
 
     def refuse(self):
@@ -361,7 +362,7 @@ class ThingerBench(Bench):
 
     kinds = NONSENSE
     ids = {"sensor": "room", "command": "pump"}
-    wanted = {"6": 1.0}
+    desired = {"6": 1.0}
     lease_s = 4 * 86400
     open_s = 45.0
     quick_s = verb_s = REST_S + 1
@@ -398,7 +399,7 @@ class ThingerBench(Bench):
         for verb in ("connection", "admits"):
             vars(self.cloud).pop(verb, None)
 
-    def wish(self, value=True, resource="pump"):
+    def desire(self, value=True, resource="pump"):
         """What it is answered, in time."""
         self.answers = answers = []
         self.port.call(lambda *answer: answers.append(answer), "RUN", resource=resource, payload=value)
@@ -408,7 +409,7 @@ class ThingerBench(Bench):
         assert desired.sequence is None
         return self.report("command", desired.command_id, "1.0", None, desired.desired_id, "applied")
 
-    def told(self, report):
+    def reported(self, report):
         return [kind for kind, _ in self.answers] == ["OK"]
 
     def refuse(self):
@@ -421,7 +422,7 @@ class ThingerBench(Bench):
         return self.port is None
 
     def much_to_hear(self):
-        self.wish()
+        self.desire()
 
     def much_to_tell(self):
         """There is one way only."""

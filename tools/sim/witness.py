@@ -62,11 +62,11 @@ class Witness:
         self._listen_to_session(self.device.app.session, controller)
 
     def _listen_to_session(self, session: Any, controller: Any) -> None:
-        contact, adopt = session.contact, session.adopt
+        contact, apply_catalog = session.contact, session.apply_catalog
 
-        def adopted(catalog: Any) -> None:
+        def applied(catalog: Any) -> None:
             waiting = set(_waiting(controller.outbox))
-            adopt(catalog)
+            apply_catalog(catalog)
             for nobodys in waiting - set(_waiting(controller.outbox)):
                 # From before the first contact, on a port that the cloud does not have.
                 self.judge.events.dropped(nobodys, True, False)
@@ -80,7 +80,7 @@ class Witness:
                 self.judge.contact = self.judge.now()
             contact()
 
-        session.contact, session.adopt = contacted, adopted
+        session.contact, session.apply_catalog = contacted, applied
 
     def _listen_to_outbox(self, outbox: Any) -> None:
         events, post, append = self.judge.events, outbox.post, outbox.append
@@ -137,19 +137,19 @@ class Witness:
         link.send = sent
 
     def _listen_to_controller(self, controller: Any) -> None:
-        judge, offer = self.judge, controller.offer
+        judge, receive_desired = self.judge, controller.receive_desired
         force_safe, press = controller.force_safe, controller.press
 
-        def offered(desired: Any, now: int) -> None:
+        def received(desired: Any, now: int) -> None:
             for command in controller.commands:
                 if desired.desired_id is not None and command.row and command.row.id == desired.command_id:
                     port = command.output.cfg["pin_port"]
                     judge.wishes.hear(port, *(desired[i] for i in (0, 2, 3, 4)))
                     if self._dying:
                         judge.wishes.excuse("the power is going")
-            offer(desired, now)
+            receive_desired(desired, now)
 
-        def panicked() -> None:
+        def forced() -> None:
             judge.forced(True)
             force_safe()
 
@@ -157,33 +157,33 @@ class Witness:
             judge.pressed(controller.outputs[index].cfg["pin_port"], controller.safety.safe)
             press(index, now)
 
-        controller.offer = offered
-        controller.force_safe, controller.press = panicked, pressed
+        controller.receive_desired = received
+        controller.force_safe, controller.press = forced, pressed
         for command in controller.commands:
             self._listen_to_command(command)
 
     def _listen_to_command(self, command: Any) -> None:
         output, wishes = command.output, self.judge.wishes
-        port, offer, demand = output.cfg["pin_port"], command.offer, output.demand
-        offering: list[Any] = []
+        port, receive_desired, demand = output.cfg["pin_port"], command.receive_desired, output.demand
+        receiving: list[Any] = []
 
-        def offered(desired: Any, *more: Any) -> Any:
-            offering.append(desired)
+        def received(desired: Any, *more: Any) -> Any:
+            receiving.append(desired)
             try:
-                return offer(desired, *more)
+                return receive_desired(desired, *more)
             finally:
-                offering.pop()
+                receiving.pop()
 
         def demanded(target: float | None, manual_override: bool = False) -> None:
-            if target is not None and offering and offering[-1].value == NOTHING_NEW:
+            if target is not None and receiving and receiving[-1].value == NOTHING_NEW:
                 wishes.resumed(port, target)
-            elif target is not None and offering:
-                wishes.demanded(port, target, offering[-1].desired_id)
+            elif target is not None and receiving:
+                wishes.demanded(port, target, receiving[-1].desired_id)
             elif target is not None and not manual_override and target != output.value():
                 self.judge.wrong(f"{output.cfg['name']} obeys {target} for no reason")
             demand(target, manual_override)
 
-        command.offer, output.demand = offered, demanded
+        command.receive_desired, output.demand = received, demanded
 
     # at every moment
 
