@@ -89,10 +89,10 @@ class MqttSession:
         if not batch:
             await self.until(self.any_answer, self.hold.left_ms(self.clock.ms()))
             batch = [] if self.any_answer() else reports[:_MOST]
-        orders = []
+        entries = []
         for report in batch:
-            orders.append(await self.publish(report))  # noqa: PERF401 - MicroPython awaits in no comprehension
-        await self.until(lambda: self.answered(batch, orders), _ACK_MS)
+            entries.append(await self.publish(report))  # noqa: PERF401 - MicroPython awaits in no comprehension
+        await self.until(lambda: self.answered(batch, entries), _ACK_MS)
         answered = self.any_answer()
         done = [found for found in map(self.outcome, reports) if found]
         if done:
@@ -141,9 +141,9 @@ class MqttSession:
         except (NetError, MqttError) as e:
             raise LinkError("MQTT: %s" % e)
 
-    def answered(self, batch, orders):
+    def answered(self, batch, entries):
         # A publish that the broker itself refused is not acknowledged by anybody.
-        waiting = [r for r, order in zip(batch, orders) if not (self.answers[r.message_id] or order.error)]
+        waiting = [r for r, entry in zip(batch, entries) if not (self.answers[r.message_id] or entry.error)]
         return not waiting
 
     def any_answer(self):

@@ -55,7 +55,7 @@ class Thinger:
         keep_ms = min(controller.safety.silence_s * 500 or _KEEP_ALIVE_MS, _KEEP_ALIVE_MS)
         session = Session(self.things, max(keep_ms, 1000))
         self.client = Client(net, clock, host, int(port or _PORT), session)
-        self.orders = {}  # what has no answer yet, by desired id
+        self.requests = {}  # what has no answer yet, by desired id
         self.count = rng()  # ids of an earlier life may still wait in the outbox
 
     def watch(self, feed):
@@ -69,7 +69,7 @@ class Thinger:
         """Log in. The catalog is the configuration."""
         cfg = self.cfg
         login = cfg["user"], cfg["device_id"], cfg["credential"].reveal(), self.rng() % 65535 + 1
-        self.orders = {}
+        self.requests = {}
         self.reported = {}  # by message_id the keep-alive whose answer acknowledges the report
         try:
             await self.client.connect(*login)
@@ -85,16 +85,16 @@ class Thinger:
     async def next_desired(self):
         """The value that was written, a list of none after any other sign of the cloud, None without one."""
         try:
-            order = await self.client.receive(_LOOK_MS if self.orders else _REST_MS)
+            request = await self.client.receive(_LOOK_MS if self.requests else _REST_MS)
         except (NetError, IotmpError) as e:
             raise LinkError(self.explain(e))
         self.forget()
         session = self.client.session
-        if not (order or session.active):
+        if not (request or session.active):
             return None
         session.active = False
         self.contact()
-        return await self.judge(order) if order else []
+        return await self.handle(request) if request else []
 
     async def send(self, reports):
         """Answer what was asked for, tell the watchers, and return when the cloud has some of it; with nothing when
@@ -108,7 +108,7 @@ class Thinger:
         while client.session.pongs < number or client.error:
             if client.error:
                 raise LinkError(str(client.error))
-            if self.orders:  # somebody waits for an answer, which this may be in the way of
+            if self.requests:  # somebody waits for an answer, which this may be in the way of
                 await self.clock.sleep_ms(_GLANCE_MS)
                 break
             await client.until_moved()
@@ -131,12 +131,12 @@ class Thinger:
             if report.message_id in reported:
                 continue
             reported[report.message_id] = number
-            order, _ = self.orders.pop(report.desired_id, (None, None))
-            names[report.id] = order or names.get(report.id)
-            if order and report.status in _OUTCOMES:
-                client.refuse(order.stream_id, *_OUTCOMES[report.status])
-            elif order:
-                client.answer(order.stream_id)
+            request, _ = self.requests.pop(report.desired_id, (None, None))
+            names[report.id] = request or names.get(report.id)
+            if request and report.status in _OUTCOMES:
+                client.refuse(request.stream_id, *_OUTCOMES[report.status])
+            elif request:
+                client.answer(request.stream_id)
         if names:
             names["status"] = None
             for name, again in names.items():
@@ -163,44 +163,44 @@ class Thinger:
         self.lease.grant(self.clock.ms(), _LEASE_S, 0)
         self.lease.confirm()
 
-    async def judge(self, order):
-        name = order.resource
+    async def handle(self, request):
+        name = request.resource
         kind = self.things.kinds[name]
         if kind == RUN:
-            await self.restart(order)
-        value, wrong = self.things.demand(name, order.payload)
+            await self.restart(request)
+        value, wrong = self.things.demand(name, request.payload)
         status = 400
         if kind == BOTH and not wrong:
-            self.client.answer(order.stream_id, value)
+            self.client.answer(request.stream_id, value)
             return []
         if not wrong and self.controller.safety.safe:
             status, wrong = 503, "in safe state"
-        if not wrong and len(self.orders) >= _MOST:
+        if not wrong and len(self.requests) >= _MOST:
             status, wrong = 503, "too many at once"
         if wrong:
             self.log("warning", "%s: refused: %s" % (name, wrong))
-            self.client.refuse(order.stream_id, status, wrong)
+            self.client.refuse(request.stream_id, status, wrong)
             self.client.changed(name, True)  # a dashboard shows what it asked for until it is told better
             return []
         self.count += 1
-        self.orders[self.count] = order, Timer(self.clock.ms(), _LOST_MS)
+        self.requests[self.count] = request, Timer(self.clock.ms(), _LOST_MS)
         self.client.moved.set()
         return [Desired(name, value, self.count, None, _WINDOW_S)]
 
     def forget(self):
         """Answer for what had no outcome, as when safe state came in between."""
         now = self.clock.ms()
-        for key in list(self.orders):
-            order, lost = self.orders[key]
+        for key in list(self.requests):
+            request, lost = self.requests[key]
             if lost.passed(now):
-                del self.orders[key]
-                self.client.refuse(order.stream_id, 504, "no outcome")
-                self.client.changed(order.resource, True)
+                del self.requests[key]
+                self.client.refuse(request.stream_id, 504, "no outcome")
+                self.client.changed(request.resource, True)
 
-    async def restart(self, order):
+    async def restart(self, request):
         self.log("warning", "restart asked for by the cloud")
         try:
-            self.client.answer(order.stream_id)
+            self.client.answer(request.stream_id)
             await self.client.acknowledged()
             await self.client.disconnect()
         except (NetError, IotmpError):

@@ -55,7 +55,7 @@ class Client:
         ]
 
     async def receive(self, most_ms):
-        """The next Order, or None after `most_ms` or earlier. After the connection's end: what had come, then what
+        """The next Request, or None after `most_ms` or earlier. After the connection's end: what had come, then what
         ended it, NetError or IotmpError."""
         if not self.inbox and not self.error:
             try:
@@ -132,10 +132,10 @@ class Client:
 
     def _sort(self):
         while len(self.inbox) <= _MOST:
-            order = self.session.next(self.clock.ms())
-            if not order:
+            request = self.session.next(self.clock.ms())
+            if not request:
                 return
-            self.inbox.append(order)
+            self.inbox.append(request)
 
     async def _fill(self, stream):
         size = await stream.read_into(self.session.space())

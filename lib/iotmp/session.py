@@ -1,7 +1,7 @@
 """What a device owes an IOTMP server, without a clock or a socket.
 
 Owns login, keep-alive, the streams the server opened, and every answer that needs no decision. What is to be done goes
-to the application as an Order. Refuses more streams than it has room for, and skips a frame that is larger than its
+to the application as a Request. Refuses more streams than it has room for, and skips a frame that is larger than its
 buffer: whoever caused it waits in vain, everybody else is served.
 
 Use: put bytes into `space()`, tell `received(n)`, ask `next(now)` until it returns None, send what `take()` returns.
@@ -28,7 +28,7 @@ _STREAMS = const(32)
 _FULL = const(4096)
 _FRESH_MS = const(5000)
 
-Order = namedtuple("Order", ("stream_id", "resource", "payload"))
+Request = namedtuple("Request", ("stream_id", "resource", "payload"))
 """Something to do: a RUN resource, with payload None, an INPUT with its new value, or what has BOTH with what it shall
 work on. It waits for `answer` or `refuse` with this stream id, unless that is None."""
 
@@ -76,7 +76,7 @@ class Session:
         return out
 
     def next(self, now):
-        """Deal with received frames up to the first Order, which is returned; None when more bytes are needed.
+        """Deal with received frames up to the first Request, which is returned; None when more bytes are needed.
         IotmpError: the connection is of no use. Refused: nor will the next one be."""
         view = self.view
         while True:
@@ -100,9 +100,9 @@ class Session:
                 wrong = str(e)
             self._drop(end)
             self.active = True
-            order = self._act(kind, found, wrong, now)
-            if order:
-                return order
+            request = self._act(kind, found, wrong, now)
+            if request:
+                return request
 
     def tick(self, now):
         """Queue samples and the keep-alive that are due; milliseconds until the next. IotmpError: no answer."""
@@ -209,7 +209,7 @@ class Session:
         elif kind == OUTPUT:
             self.answer(stream_id, self.thing.read(name))
         elif kind == RUN or f.PAYLOAD in found:  # INPUT or BOTH
-            return Order(stream_id, name, found.get(f.PAYLOAD))
+            return Request(stream_id, name, found.get(f.PAYLOAD))
         else:
             self.answer(stream_id)
 
@@ -250,7 +250,7 @@ class Session:
     def _take_data(self, stream_id, name, found, now):
         stream = self.streams.get(stream_id)
         if stream and f.PAYLOAD in found and self.thing.kinds[stream[0]] == INPUT:
-            return Order(None, stream[0], found[f.PAYLOAD])
+            return Request(None, stream[0], found[f.PAYLOAD])
 
 
 _ACTS = (

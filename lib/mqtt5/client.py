@@ -50,9 +50,9 @@ class Client:
         return await self.outcome(await self.post(topic, payload, expiry_s, qos))
 
     async def post(self, topic, payload, expiry_s=None, qos=1):
-        """Hand over as `publish` does, but return as soon as there is room for it: its Order, which has `codes` or an
-        `error` once the server has answered; None with QoS 0."""
-        return await self.order(self.session.publish, topic, payload, expiry_s, qos)
+        """Hand over as `publish` does, but return as soon as there is room for it: its InFlight, which has `codes` or
+        an `error` once the server has answered; None with QoS 0."""
+        return await self.submit(self.session.publish, topic, payload, expiry_s, qos)
 
     async def until(self, holds):
         """Return once `holds()`, which is asked again after every change: a message came, an answer, or the end.
@@ -102,8 +102,8 @@ class Client:
         take those that wait for it into whichever loop runs then."""
         self.tasks = ()
         self.changed = asyncio.Event()
-        for order in self.session.orders.all:
-            order.over = None
+        for entry in self.session.in_flight.all:
+            entry.over = None
         self.close()
 
     # -- for `opening` --
@@ -115,8 +115,8 @@ class Client:
             raise NetError("closed", "by the server")
         self.session.received(size)
 
-    async def order(self, make, *args):
-        """What `make(*args)` returns, an Order or None, once there is room for it. NetError, MqttError."""
+    async def submit(self, make, *args):
+        """What `make(*args)` returns, an InFlight or None, once there is room for it. NetError, MqttError."""
         session = self.session
         turn = self.turn
         await turn.acquire()
@@ -125,21 +125,21 @@ class Client:
                 await self._change()
             if session.error:
                 raise session.error
-            order = make(*args)
-            if order:
-                order.over = asyncio.Event()
+            entry = make(*args)
+            if entry:
+                entry.over = asyncio.Event()
             self.changed.set()
         finally:
             turn.release()
-        return order
+        return entry
 
-    async def outcome(self, order):
-        """The reason codes of an Order that is over, after waiting for that; None for none. NetError, MqttError."""
-        if order:
-            await order.over.wait()
-            if order.error:
-                raise order.error
-            return order.codes
+    async def outcome(self, entry):
+        """The reason codes of an InFlight that is over, after waiting for that; None for none. NetError, MqttError."""
+        if entry:
+            await entry.over.wait()
+            if entry.error:
+                raise entry.error
+            return entry.codes
 
     async def keep(self, stream, job):
         """Run one of the three tasks below; the end of any is the end of all, and of the connection."""
@@ -154,7 +154,7 @@ class Client:
     async def reader(self, stream):
         session = self.session
         while stream is self.stream:
-            while self._deaf():
+            while self._backpressure():
                 await self._change()
             try:
                 event = session.next(self.clock.ms())
@@ -165,7 +165,7 @@ class Client:
             if isinstance(event, Message):
                 self.deliver(event)
             elif event:
-                _tell(event)
+                _notify(event)
             self.changed.set()
             if not event:
                 # First whoever waited for what came: on MicroPython's unix port each task costs a millisecond more
@@ -188,7 +188,7 @@ class Client:
 
     async def pinger(self, stream):
         while stream is self.stream:
-            left_ms = self.session.tick(self.clock.ms(), self._deaf())
+            left_ms = self.session.tick(self.clock.ms(), self._backpressure())
             self.changed.set()
             await self.clock.sleep_ms(left_ms)
 
@@ -208,14 +208,14 @@ class Client:
                 if task is not me:
                     task.cancel()
             stream.close()
-            for order in self.session.lost(error):
-                _tell(order)
+            for entry in self.session.lost(error):
+                _notify(entry)
             self.changed.set()
 
-    def _deaf(self):
+    def _backpressure(self):
         return len(self.inbox) > _MOST or self.session.owed() > _OWED
 
 
-def _tell(order):
-    if order.over:  # without: memory was short, and nobody waits
-        order.over.set()
+def _notify(entry):
+    if entry.over:  # without: memory was short, and nobody waits
+        entry.over.set()

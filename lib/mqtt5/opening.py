@@ -51,7 +51,7 @@ async def subscribe(client, topics, qos=1):
     A server may have only so many messages with QoS 1 under way to us, and keeps their order: what must not wait behind
     them is subscribed with QoS 0.
     """
-    return await client.outcome(await client.order(subscription, client.session, topics, qos))
+    return await client.outcome(await client.submit(subscription, client.session, topics, qos))
 
 
 def begin(session, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True, session_expiry_s=0,
@@ -99,16 +99,16 @@ def accept(session, present, properties):
     # What was not delivered again during a whole connection the server has forgotten.
     session.held = {pid: state & ~1 for pid, state in session.held.items() if state & 1}
     session.connections += 1
-    session.orders.resume(window, largest, expiry_s if session.version == 5 else not session.clean)
-    session.out += session.orders.due()
+    session.in_flight.resume(window, largest, expiry_s if session.version == 5 else not session.clean)
+    session.out += session.in_flight.due()
     return Connack(present > 0, keep_s, expiry_s, get(0x12, client_id))
 
 
 def subscription(session, filters, qos=1):
-    """The Order of a subscription with `qos` to `filters`, a list of texts. MqttError: they are too many."""
-    pid = session.orders.new_pid()
+    """The InFlight of a subscription with `qos` to `filters`, a list of texts. MqttError: they are too many."""
+    pid = session.in_flight.new_pid()
     session.out += session.sized(subscribe_packet(session.version, pid, filters, qos))
-    return session.orders.add(pid, b"", len(filters))
+    return session.in_flight.add(pid, b"", len(filters))
 
 
 def connect_packet(version, clean, keep_alive_s, properties, client_id, username, password, will):

@@ -12,7 +12,7 @@ All moments are milliseconds that wrap at 2**30.
 from micropython import const
 
 from mqtt5 import encode, packet, parts
-from mqtt5.orders import Orders
+from mqtt5.in_flight import InFlightTable
 from mqtt5.packet import MqttError
 from netio.errors import NetError
 
@@ -42,7 +42,7 @@ class Session:
         self.view = view or memoryview(bytearray(2048))
         self.start = self.end = self.skipped = self.version = 0
         self.pinged = None
-        self.orders = Orders()
+        self.in_flight = InFlightTable()
         self.connections = 0
         self.out = bytearray()
         self.error = NetError("closed", "not connected")
@@ -50,7 +50,7 @@ class Session:
 
     def forget(self):
         """Begin anew: nothing is owed in either direction."""
-        self.orders.all = []
+        self.in_flight.all = []
         # By packet id of messages that the application has not finished, or the server does not know to be: in which
         # connection they came, times 4, and _LIVE and _FINISHED. A number, for there may be forty.
         self.held = {}
@@ -74,7 +74,7 @@ class Session:
         self.end += size
 
     def next(self, now):
-        """What happened: a Message, an Order that is over, or None when more bytes are needed. First of all
+        """What happened: a Message, an InFlight that is over, or None when more bytes are needed. First of all
         (session present, properties) of the CONNACK, for `opening.accept`.
 
         MqttError: the connection is over. What is to be sent to the server about it waits in `take`.
@@ -126,9 +126,9 @@ class Session:
                 self.aliases = properties = {}  # any alias may be new
             return self._message(first, what, number, properties.get(0x23))
         if kind in (_PUBACK, _SUBACK):
-            order = self.orders.answer(kind == _PUBACK, number, what, properties.get(0x1F))
-            self.out += self.orders.due()
-            return order
+            entry = self.in_flight.answer(kind == _PUBACK, number, what, properties.get(0x1F))
+            self.out += self.in_flight.due()
+            return entry
         if number or kind == _DISCONNECT:
             e = MqttError(number, properties.get(0x1F))
             self.error = e  # so nothing is sent after the server's DISCONNECT
@@ -184,35 +184,36 @@ class Session:
 
     def full(self):
         """True while nothing should be added: too much waits for an answer or to be sent."""
-        return len(self.orders.all) >= _MOST or len(self.out) >= _ENOUGH
+        return len(self.in_flight.all) >= _MOST or len(self.out) >= _ENOUGH
 
     def publish(self, topic, payload, expiry_s=None, qos=1):
-        """The Order of a QoS 1 publish, None for QoS 0. MqttError: the server said before that it would refuse it."""
+        """The InFlight of a QoS 1 publish, None for QoS 0. MqttError: the server said before that it would refuse
+        it."""
         if qos > self.max_qos:
             raise MqttError(0x9B)
-        pid = self.orders.new_pid() if qos else 0
+        pid = self.in_flight.new_pid() if qos else 0
         data = self.sized(encode.publish(self.version, pid, topic, payload, expiry_s))
         if not qos:
             self.out += data
             return None
-        order = self.orders.add(pid, data)
-        self.out += self.orders.due()
-        return order
+        entry = self.in_flight.add(pid, data)
+        self.out += self.in_flight.due()
+        return entry
 
     def sized(self, data):
         if len(data) > self.largest:
             raise MqttError(0x95)
         return data
 
-    def tick(self, now, deaf=False):
+    def tick(self, now, backpressure=False):
         """Ping when it is time; milliseconds until this wants to be called again. NetError "timeout": the peer is dead.
 
         A ping goes out after 3/4 of a keep-alive in which nothing was received or nothing sent, and has to be
-        answered within half of one. `deaf`: nothing is read at the moment, so nothing follows from silence.
+        answered within half of one. `backpressure`: nothing is read at the moment, so nothing follows from silence.
         """
         if not self.keep_ms or self.error:
             return _IDLE_MS
-        if deaf:
+        if backpressure:
             self.last_received = now
             self.pinged = None
         if self.pinged is not None:
@@ -224,7 +225,7 @@ class Session:
         left = self.keep_ms * 3 // 4 - idle
         if left <= 0:
             self.out += b"\xc0\0"
-            self.pinged = None if deaf else now
+            self.pinged = None if backpressure else now
             left = self.keep_ms // 2
         return left
 
@@ -238,7 +239,7 @@ class Session:
                 self.out += encode.disconnect(code)
 
     def lost(self, error):
-        """The connection is gone. Returns the unanswered orders; those of a kept session will be sent again."""
+        """The connection is gone. Returns the unanswered entries; those of a kept session will be sent again."""
         self.error = self.error or error
         self.out = bytearray()
-        return self.orders.lost(self.error)
+        return self.in_flight.lost(self.error)

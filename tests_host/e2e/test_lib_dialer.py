@@ -99,15 +99,15 @@ def peers() -> Iterator[Callable[..., Peer]]:
 
 
 class Device:
-    """Starts a MicroPython that follows one order and returns what it saw."""
+    """Starts a MicroPython that does one job and returns what it saw."""
 
     def __init__(self, python: interpreter.Interpreter, folder: Path, ca: TestCA) -> None:
         self._python, self._folder, self._ca = python, folder, ca
 
-    def __call__(self, do: str, port: int = 0, **orders: Any) -> dict[str, Any]:
-        file = self._folder / "orders.json"
+    def __call__(self, do: str, port: int = 0, **job: Any) -> dict[str, Any]:
+        file = self._folder / "job.json"
         defaults = {"do": do, "port": port, "host": HOST, "ca": str(self._ca.der)}
-        file.write_text(json.dumps(defaults | orders))
+        file.write_text(json.dumps(defaults | job))
         argv = [*self._python.argv, str(PROBE), str(portable.ROOT), str(file)]
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -180,8 +180,8 @@ async def test_hundreds_of_pending_states_a_full_outbox_and_a_large_catalog_are_
 async def test_allocation_that_fails_at_random_moments_ends_online(smallest, seed):
     events, device_main = [], FILES["device_main.py"]
     hog = (ROOT / "tools/virtual_board/probes/hog.py").read_bytes()
-    orders = json.dumps({"seed": seed, "times": 12}).encode()
-    files = {"main.py": hog, "device_main.py": device_main, "hog.json": orders}
+    job = json.dumps({"seed": seed, "times": 12}).encode()
+    files = {"main.py": hog, "device_main.py": device_main, "hog.json": job}
     async with SystemFixture(smallest, files=files, on_event=events.append, starved=True) as fixture:
         fixture.want("6", 1)
         over = lambda: "HOG 12" in fixture.lines or fixture.board.boots > 1  # noqa: E731

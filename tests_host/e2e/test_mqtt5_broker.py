@@ -86,13 +86,13 @@ def broker(tmp_path: Path, ca: certs.TestCA) -> Iterator[Broker]:
 
 
 class Device:
-    """Starts a MicroPython that follows one order."""
+    """Starts a MicroPython that does one job."""
 
     def __init__(self, python: interpreter.Interpreter, folder: Path, ca: certs.TestCA, version: int) -> None:
         self._python, self._folder, self._ca, self.version = python, folder, ca, version
 
-    def start(self, do: str, port: int, **orders: Any) -> subprocess.Popen[str]:
-        file = self._folder / "orders.json"
+    def start(self, do: str, port: int, **job: Any) -> subprocess.Popen[str]:
+        file = self._folder / "job.json"
         defaults = {
             "do": do,
             "port": port,
@@ -100,7 +100,7 @@ class Device:
             "ca": str(self._ca.der),
             "version": self.version,
         }
-        file.write_text(json.dumps(defaults | orders))
+        file.write_text(json.dumps(defaults | job))
         argv = [*self._python.argv, str(PROBE), str(portable.ROOT), str(file)]
         pipe = subprocess.PIPE
         return subprocess.Popen(
@@ -113,8 +113,8 @@ class Device:
         assert "not-real" not in out
         return json.loads(out.splitlines()[-1])
 
-    def __call__(self, do: str, port: int, **orders: Any) -> dict[str, Any]:
-        return self.seen(self.start(do, port, **orders))
+    def __call__(self, do: str, port: int, **job: Any) -> dict[str, Any]:
+        return self.seen(self.start(do, port, **job))
 
 
 @pytest.fixture(

@@ -1,7 +1,7 @@
 """The IOTMP client's tasks and waiters, against a server played by hand, in virtual time."""
 
 from iotmp.client import Client
-from iotmp.session import INPUT, OUTPUT, Order, Refused, Session
+from iotmp.session import INPUT, OUTPUT, Request, Refused, Session
 from netio.errors import NetError
 from tests_host.support.wire import Timers, Wire, Wires, failure, settle, started
 from tools.cloud import thinger_wire as server
@@ -99,7 +99,7 @@ async def test_an_order_is_received_and_answered():
     await rig.connect()
     waiting = await started(rig.client.receive(20000))
     await rig.deliver("RUN", sid=66, resource="relay", payload=True)
-    assert waiting.result == Order(66, "relay", True)
+    assert waiting.result == Request(66, "relay", True)
     assert rig.written() == []
     rig.client.answer(66)
     rig.client.refuse(67, 400, "no")
@@ -224,9 +224,9 @@ async def test_a_full_inbox_stops_the_reading_and_loses_nothing():
     assert len(rig.wire.inbound) > 10
     seen = []
     while len(seen) < 30:
-        order = await rig.client.receive(1000)
-        if order:
-            seen.append(order.stream_id)
+        request = await rig.client.receive(1000)
+        if request:
+            seen.append(request.stream_id)
         await settle()
     assert seen == list(range(30))
     rig.client.close()

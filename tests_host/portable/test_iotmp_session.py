@@ -1,7 +1,7 @@
 """What a device tells an IOTMP server, question by question: the exchanges of the vendor's clients, and odd ones."""
 
 from iotmp import frame as f
-from iotmp.session import BOTH, INPUT, OUTPUT, RUN, Order, Refused, Session
+from iotmp.session import BOTH, INPUT, OUTPUT, RUN, Request, Refused, Session
 from tools.cloud import thinger_wire as server
 
 LATE = (1 << 30) - 700  # the counter wraps in the middle of every test
@@ -32,7 +32,7 @@ class Rig:
 
     def hear(self, data, piece=1000000):
         """Orders that come out of received bytes, `piece` at a time."""
-        orders = []
+        requests = []
         while data:
             space = self.session.space()
             n = min(piece, len(space), len(data))
@@ -40,11 +40,11 @@ class Rig:
             data = data[n:]
             self.session.received(n)
             while True:
-                order = self.session.next(self.now)
-                if not order:
+                request = self.session.next(self.now)
+                if not request:
                     break
-                orders.append(order)
-        return orders
+                requests.append(request)
+        return requests
 
     def ask(self, kind, **fields):
         """What is answered to one request, which asks for no decision."""
@@ -136,7 +136,7 @@ def test_an_input_waits_for_a_decision():
         (71, {"a": [1]}),
     ):
         assert rig.hear(server.frame("RUN", sid=sid, resource="relay", payload=value)) == [
-            Order(sid, "relay", value)
+            Request(sid, "relay", value)
         ]
     assert rig.written() == []
     rig.session.answer(66)
@@ -150,16 +150,18 @@ def test_an_input_without_a_value_is_a_question_with_an_empty_answer():
 
 def test_who_wants_no_answer_gets_none():
     rig = Rig()
-    order = rig.hear(server.frame("RUN", resource="relay", payload=True))[0]
-    assert order == Order(None, "relay", True)
-    rig.session.answer(order.stream_id)
-    rig.session.refuse(order.stream_id, 400, "no")
+    request = rig.hear(server.frame("RUN", resource="relay", payload=True))[0]
+    assert request == Request(None, "relay", True)
+    rig.session.answer(request.stream_id)
+    rig.session.refuse(request.stream_id, 400, "no")
     assert rig.written() == []
 
 
 def test_what_has_input_and_output_is_answered_by_the_application():
     rig = Rig()
-    assert rig.hear(server.frame("RUN", sid=9, resource="io", payload={"a": 1})) == [Order(9, "io", {"a": 1})]
+    assert rig.hear(server.frame("RUN", sid=9, resource="io", payload={"a": 1})) == [
+        Request(9, "io", {"a": 1})
+    ]
     rig.session.answer(9, 2)
     assert rig.written() == ok(9, 2)
     assert rig.ask("RUN", sid=9, resource="io") == ok(9)
@@ -167,8 +169,8 @@ def test_what_has_input_and_output_is_answered_by_the_application():
 
 def test_run():
     rig = Rig()
-    assert rig.hear(server.frame("RUN", sid=9, resource="reset")) == [Order(9, "reset", None)]
-    assert rig.hear(server.frame("RUN", sid=9, resource="reset", payload=1)) == [Order(9, "reset", 1)]
+    assert rig.hear(server.frame("RUN", sid=9, resource="reset")) == [Request(9, "reset", None)]
+    assert rig.hear(server.frame("RUN", sid=9, resource="reset", payload=1)) == [Request(9, "reset", 1)]
 
 
 def test_unknown_resources_and_odd_names():
@@ -176,7 +178,9 @@ def test_unknown_resources_and_odd_names():
     for name in ("ghost", "", 4711, True, None, 1.5, {"a": 1}, [], [1], ["relay", "api"], b"relay"):
         assert rig.ask("RUN", sid=9, resource=name, payload=True) == error(9, 404, "not found"), name
     assert rig.ask("RUN", sid=9, payload=True) == error(9, 404, "not found")
-    assert rig.hear(server.frame("RUN", sid=9, resource=["relay"], payload=True)) == [Order(9, "relay", True)]
+    assert rig.hear(server.frame("RUN", sid=9, resource=["relay"], payload=True)) == [
+        Request(9, "relay", True)
+    ]
 
 
 def test_odd_stream_ids_are_not_answered():
@@ -288,7 +292,7 @@ def test_data_on_an_open_stream_is_a_wish_without_an_answer():
     assert rig.ask("STREAM_DATA", sid=34, payload=False) == []
     rig.ask("START_STREAM", sid=34, resource="relay")
     rig.ask("START_STREAM", sid=35, resource="temperature")
-    assert rig.hear(server.frame("STREAM_DATA", sid=34, payload=False)) == [Order(None, "relay", False)]
+    assert rig.hear(server.frame("STREAM_DATA", sid=34, payload=False)) == [Request(None, "relay", False)]
     assert rig.ask("STREAM_DATA", sid=35, payload=False) == []
     assert rig.ask("STREAM_DATA", sid=34) == []
 
@@ -348,7 +352,7 @@ def test_a_malformed_request_is_answered_and_harms_nobody_else():
         assert [(kind, fields["parameters"]) for kind, fields in found] == [("ERROR", 400)]
     assert rig.ask("STREAM_DATA", sid=9, payload=deep) == []
     assert rig.hear(b"\x06\x01\x80" + server.frame("RUN", sid=66, resource="relay", payload=True)) == [
-        Order(66, "relay", True)
+        Request(66, "relay", True)
     ]
 
 
@@ -363,7 +367,7 @@ def test_a_frame_beyond_the_buffer_is_skipped():
         rig = Rig(size=100)
         long = server.frame("RUN", sid=9, resource="relay", payload="x" * 300)
         short = server.frame("RUN", sid=66, resource="relay", payload=True)
-        assert rig.hear(short + long + long + short, piece) == [Order(66, "relay", True)] * 2
+        assert rig.hear(short + long + long + short, piece) == [Request(66, "relay", True)] * 2
     assert failure(Rig(size=100).hear, b"\x06\xff\xff\x7f")
 
 
@@ -371,7 +375,7 @@ def test_a_frame_that_fills_the_buffer_is_read():
     rig = Rig(size=100)
     data = server.frame("RUN", sid=66, resource="relay", payload="x" * 86)
     assert len(data) == 100
-    assert rig.hear(data * 3, 33) == [Order(66, "relay", "x" * 86)] * 3
+    assert rig.hear(data * 3, 33) == [Request(66, "relay", "x" * 86)] * 3
 
 
 def test_what_the_server_does_not_take_stops_the_samples():

@@ -125,7 +125,7 @@ async def test_more_publishers_than_room_keep_their_order():
         for seen in rig.written():
             sent.append(seen["payload"])
             rig.wire.feed(server.puback(seen["pid"]))
-            assert len(rig.client.session.orders.all) <= 16
+            assert len(rig.client.session.in_flight.all) <= 16
     assert sent == [b"%d" % n for n in range(40)]
     assert all([outcome.over and not outcome.error for outcome in outcomes])
     rig.client.close()
@@ -414,7 +414,7 @@ async def test_a_publish_for_which_memory_was_short_takes_no_end_along():
     def no_room():
         raise MemoryError
 
-    rig.client.session.orders.due = no_room
+    rig.client.session.in_flight.due = no_room
     try:
         await rig.client.publish("t", b"")
         raise AssertionError("it went out")

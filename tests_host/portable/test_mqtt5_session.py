@@ -136,11 +136,11 @@ def test_first_packet_has_to_be_a_connack_and_only_the_first():
 
 def test_publish_and_its_answer():
     rig = Rig()
-    order = rig.session.publish("t", b"x", 30)
+    entry = rig.session.publish("t", b"x", 30)
     (seen,) = rig.written()
     assert (seen["topic"], seen["payload"], seen["properties"], seen["pid"]) == ("t", b"x", {2: 30}, 1)
-    assert rig.feed(server.puback(1, 0x87, ((0x1F, "why"),))) == [order]
-    assert (order.codes, order.error.code, order.error.words) == (b"\x87", 0x87, "'why'")
+    assert rig.feed(server.puback(1, 0x87, ((0x1F, "why"),))) == [entry]
+    assert (entry.codes, entry.error.code, entry.error.words) == (b"\x87", 0x87, "'why'")
     assert rig.feed(server.puback(1)) == []  # nobody waits for it: no harm
     assert rig.session.publish("t", b"x", None, 0) is None
     assert pids(rig.written()) == [0]
@@ -148,18 +148,18 @@ def test_publish_and_its_answer():
 
 def test_answers_in_any_order():
     rig = Rig()
-    orders = [rig.session.publish("t", b"%d" % n) for n in range(3)]
+    entries = [rig.session.publish("t", b"%d" % n) for n in range(3)]
     assert pids(rig.written()) == [1, 2, 3]
-    assert rig.feed(server.puback(3) + server.puback(1)) == [orders[2], orders[0]]
-    assert rig.feed(server.puback(2)) == [orders[1]]
+    assert rig.feed(server.puback(3) + server.puback(1)) == [entries[2], entries[0]]
+    assert rig.feed(server.puback(2)) == [entries[1]]
 
 
 def test_subscribe_and_its_answer():
     rig = Rig()
-    order = opening.subscription(rig.session, ["a", "b"])
+    entry = opening.subscription(rig.session, ["a", "b"])
     assert rig.written() == [{"kind": 8, "pid": 1, "filters": ["a", "b"]}]
-    assert rig.feed(server.suback(1, (1, 0x87))) == [order]
-    assert (order.codes, order.error.code) == (b"\1\x87", 0x87)
+    assert rig.feed(server.suback(1, (1, 0x87))) == [entry]
+    assert (entry.codes, entry.error.code) == (b"\1\x87", 0x87)
 
 
 def test_answers_of_the_wrong_kind():
@@ -180,9 +180,9 @@ def test_answers_of_the_wrong_kind():
 
 def test_receive_maximum_of_the_server_in_order():
     rig = Rig(pairs=((0x21, 2),))
-    orders = [rig.session.publish("t", b"%d" % n) for n in range(5)]
+    entries = [rig.session.publish("t", b"%d" % n) for n in range(5)]
     assert pids(rig.written()) == [1, 2]
-    assert rig.feed(server.puback(2)) == [orders[1]]
+    assert rig.feed(server.puback(2)) == [entries[1]]
     assert pids(rig.written()) == [3]
     rig.feed(server.puback(1) + server.puback(3))
     assert pids(rig.written()) == [4, 5]
@@ -207,18 +207,18 @@ def test_unsent_bytes_are_bounded():
 
 def test_packet_ids_wrap_and_never_collide():
     rig = Rig()
-    rig.session.orders.last_pid = 65533
+    rig.session.in_flight.last_pid = 65533
     held = rig.session.publish("t", b"")
     assert held.pid == 65534
     seen = []
     for _ in range(65536):
-        order = rig.session.publish("t", b"")
-        seen.append(order.pid) if len(seen) < 3 else None
-        assert 0 < order.pid < 65536 and order.pid != 65534
-        rig.feed(server.puback(order.pid))
+        entry = rig.session.publish("t", b"")
+        seen.append(entry.pid) if len(seen) < 3 else None
+        assert 0 < entry.pid < 65536 and entry.pid != 65534
+        rig.feed(server.puback(entry.pid))
         rig.session.take(NOW)
     assert seen == [65535, 1, 2]
-    assert rig.session.orders.all == [held]
+    assert rig.session.in_flight.all == [held]
 
 
 def test_what_the_server_would_refuse_is_not_sent():
@@ -236,11 +236,11 @@ def test_what_the_server_would_refuse_is_not_sent():
 
 def test_lost_connection_answers_everybody():
     rig = Rig()
-    orders = [rig.session.publish("t", b""), opening.subscription(rig.session, ["a"])]
-    assert rig.lose() == orders
-    assert [str(order.error) for order in orders] == ["closed: by test"] * 2
+    entries = [rig.session.publish("t", b""), opening.subscription(rig.session, ["a"])]
+    assert rig.lose() == entries
+    assert [str(entry.error) for entry in entries] == ["closed: by test"] * 2
     assert not rig.written()
-    assert rig.session.orders.all == []
+    assert rig.session.in_flight.all == []
 
 
 def test_kept_session_sends_again_with_dup():
@@ -266,7 +266,7 @@ def test_session_the_server_has_forgotten_sends_nothing_again():
     rig.lose()
     rig.connect(clean=False, expiry_s=60, present=0)
     assert rig.written() == []
-    assert rig.session.orders.all == []
+    assert rig.session.in_flight.all == []
 
 
 def test_clean_connect_and_other_version_forget():
@@ -277,7 +277,7 @@ def test_clean_connect_and_other_version_forget():
         rig.version = version
         rig.connect(clean=clean, present=0)
         assert rig.written() == []
-        assert rig.session.orders.all == []
+        assert rig.session.in_flight.all == []
 
 
 def test_3_1_1_keeps_unless_clean():
@@ -419,9 +419,9 @@ def test_bytes_one_at_a_time_are_the_same():
     )
     for step in (0, 1, 2, 7, 299):
         rig = Rig()
-        order = rig.session.publish("t", b"x")
+        entry = rig.session.publish("t", b"x")
         first, answer, last = rig.feed(data, step=step)
-        assert (first.payload, answer, last.receipt & 0xFFFF) == (bytes(300), order, 8)
+        assert (first.payload, answer, last.receipt & 0xFFFF) == (bytes(300), entry, 8)
 
 
 def test_largest_packet():
@@ -455,9 +455,9 @@ def test_message_larger_than_the_buffer_between_others_in_any_pieces():
     )
     for step in (0, 1, 2, 7, 64, 99):
         rig = Rig(size=100)
-        order = rig.session.publish("t", b"x")
+        entry = rig.session.publish("t", b"x")
         one, large, answer, two, last = rig.feed(data + server.publish("t", b"3"), step=step)[:5]
-        assert (one.payload, large.topic, large.payload, answer) == (b"1", "large", None, order)
+        assert (one.payload, large.topic, large.payload, answer) == (b"1", "large", None, entry)
         assert (two.payload, last.topic, last.large) == (b"2", "large", 105)
 
 
@@ -573,23 +573,23 @@ def test_farewell():
     for version, code in ((5, 4), (5, 0), (4, 0)):
         rig = Rig(version)
         message = rig.message(server.publish("t", b"x", 7, version=version))
-        order = rig.session.publish("t", b"")
+        entry = rig.session.publish("t", b"")
         rig.session.finish(NetError("closed", "by test"), code)
         rig.session.finish(NetError("closed", "again"), 0)
         rig.session.done(message.receipt)
         rig.session.tick(NOW + 30000)
         assert kinds(rig.written()) == [3, 14]
-        assert rig.feed(server.puback(1, version=version)) == [order]
+        assert rig.feed(server.puback(1, version=version)) == [entry]
         assert str(rig.session.error) == "closed: by test"
 
 
 def test_disconnect_by_the_server():
     rig = Rig()
-    order = rig.session.publish("t", b"x")
+    entry = rig.session.publish("t", b"x")
     assert rig.feed(server.disconnect(0x98, ((0x1F, "bye"),))) == [0x98]
     assert rig.written() == []
     rig.lose()
-    assert (order.error.code, order.error.words) == (0x98, "'bye'")
+    assert (entry.error.code, entry.error.words) == (0x98, "'bye'")
 
 
 def test_keep_alive():

@@ -1,4 +1,4 @@
-"""Runs on the real MicroPython: uses lib/mqtt5 against a real server as a host test orders, prints what it saw as JSON.
+"""Runs on the real MicroPython: uses lib/mqtt5 against a real server as a host test asks, prints what it saw as JSON.
 
 micropython mqtt_probe.py ROOT ORDERS     (a JSON file; its "do" names one of the functions below)
 """
@@ -17,19 +17,19 @@ TOPIC = "test/echo"
 
 
 class Rig:
-    def __init__(self, orders, clock):
+    def __init__(self, job, clock):
         from netio.sockets import Dialer
         from netio.stream import trusting
 
-        with open(orders["ca"], "rb") as file:
+        with open(job["ca"], "rb") as file:
             self.dialer = Dialer(clock, Here(), trusting([file.read()]))
-        self.orders = orders
+        self.job = job
         self.clock = clock
 
     def client(self):
         from mqtt5.client import Client
 
-        return Client(self.dialer, self.clock, self.orders["host"], self.orders["port"])
+        return Client(self.dialer, self.clock, self.job["host"], self.job["port"])
 
     async def connect(self, name="device", **options):
         client = self.client()
@@ -39,9 +39,9 @@ class Rig:
     async def join(self, client, name="device", **options):
         from mqtt5 import opening
 
-        options.setdefault("version", self.orders["version"])
+        options.setdefault("version", self.job["version"])
         return await opening.connect(
-            client, name, "user", self.orders.get("password", "test-secret-not-real"), **options
+            client, name, "user", self.job.get("password", "test-secret-not-real"), **options
         )
 
     async def subscribe(self, client, topic=TOPIC):
@@ -69,7 +69,7 @@ async def echo(rig):
     """Subscribe and hear our own messages, published by several tasks at once."""
     client = await rig.connect()
     await rig.subscribe(client)
-    times = rig.orders["times"]
+    times = rig.job["times"]
 
     async def speak(lane):
         for n in range(times):
@@ -109,7 +109,7 @@ async def cancelled(rig):
 async def rates(rig):
     """Publishes per second, one at a time and sixteen at once; heap in use and its growth."""
     client = await rig.connect()
-    times = rig.orders["times"]
+    times = rig.job["times"]
 
     async def speak(count):
         for _ in range(count):
@@ -219,7 +219,7 @@ async def listen(rig):
 
 async def until_it_ends(rig):
     """Publish and receive while the server is there; how long after "now" the waiters knew."""
-    client = await rig.connect(keep_alive_s=rig.orders["keep_alive_s"])
+    client = await rig.connect(keep_alive_s=rig.job["keep_alive_s"])
     await rig.subscribe(client)
     ends = []
 
@@ -245,7 +245,7 @@ async def until_it_ends(rig):
     return {"ends": ends, "after_ms": rig.clock.since(start)}
 
 
-async def observed(orders):
+async def observed(job):
     from mqtt5.packet import MqttError
     from netio.errors import NetError
 
@@ -253,7 +253,7 @@ async def observed(orders):
     watch = asyncio.create_task(clock.watch())
     seen = {}
     try:
-        seen["result"] = await globals()[orders["do"]](Rig(orders, clock))
+        seen["result"] = await globals()[job["do"]](Rig(job, clock))
     except NetError as e:
         seen["kind"], seen["detail"] = e.kind, e.detail
     except MqttError as e:
@@ -265,8 +265,8 @@ async def observed(orders):
 
 def main(root, file):
     sys.path[:] = [root, ".frozen", root + "/lib"]
-    with open(file) as orders:
-        print(json.dumps(asyncio.run(observed(json.load(orders)))))
+    with open(file) as job:
+        print(json.dumps(asyncio.run(observed(json.load(job)))))
 
 
 main(sys.argv[1], sys.argv[2])

@@ -1,4 +1,4 @@
-"""Runs on the real MicroPython: uses `lib` on real sockets as a host test orders, and prints what it saw as JSON.
+"""Runs on the real MicroPython: uses `lib` on real sockets as a host test asks, and prints what it saw as JSON.
 
 micropython net_probe.py ROOT ORDERS     (a JSON file; its "do" names one of the functions below)
 """
@@ -33,29 +33,27 @@ def open_files():
     return len(os.listdir("/dev/fd"))
 
 
-def client(orders, clock):
+def client(job, clock):
     from http1 import message
     from http1.client import Client
     from netio.sockets import Dialer
     from netio.stream import trusting
 
     ders = []
-    if orders["ca"]:
-        with open(orders["ca"], "rb") as file:
+    if job["ca"]:
+        with open(job["ca"], "rb") as file:
             ders.append(file.read())
     message.MAX_BODY = 200000
-    return Client(
-        Dialer(clock, Here(), trusting(ders) if ders else None), clock, orders["host"], orders["port"]
-    )
+    return Client(Dialer(clock, Here(), trusting(ders) if ders else None), clock, job["host"], job["port"])
 
 
-async def get(orders, clock):
+async def get(job, clock):
     """GET `times` times over one client: status, size and checksum of each body, or the error."""
     import binascii
 
-    web = client(orders, clock)
+    web = client(job, clock)
     answers = []
-    for _ in range(orders.get("times", 1)):
+    for _ in range(job.get("times", 1)):
         body = (await web.request("GET", "/x", (("Authorization", "Bearer test-secret-not-real"),))).body
         answers.append([len(body), binascii.crc32(body)])
     dials = web.dials
@@ -63,11 +61,11 @@ async def get(orders, clock):
     return {"answers": answers, "dials": dials}
 
 
-async def second_address(orders, clock):
+async def second_address(job, clock):
     """GET from a host whose first address is dead, until it works."""
     from netio.errors import NetError
 
-    web = client(orders, clock)
+    web = client(job, clock)
     web.dialer.resolver.addresses = ["127.0.0.2", "127.0.0.1"]
     kinds = []
     while web.dials < 5:
@@ -80,11 +78,11 @@ async def second_address(orders, clock):
     return {"kinds": kinds, "forgotten": web.dialer.resolver.forgotten}
 
 
-async def plain(orders, clock):
+async def plain(job, clock):
     """Send a line without TLS and read until the peer ends."""
     from netio.sockets import Dialer
 
-    stream = await Dialer(clock, Here(), None).dial(orders["host"], orders["port"], tls=False)
+    stream = await Dialer(clock, Here(), None).dial(job["host"], job["port"], tls=False)
     await stream.write(b"ping\n")
     view = memoryview(bytearray(100))
     sizes = [await stream.read_into(view), await stream.read_into(view)]
@@ -93,20 +91,20 @@ async def plain(orders, clock):
     return {"sizes": sizes, "text": bytes(view[: sizes[0]]).decode()}
 
 
-async def post(orders, clock):
+async def post(job, clock):
     """POST `size` bytes; the server answers with their checksum."""
-    web = client(orders, clock)
-    response = await web.request("POST", "/x", (), bytes(range(256)) * (orders["size"] // 256))
+    web = client(job, clock)
+    response = await web.request("POST", "/x", (), bytes(range(256)) * (job["size"] // 256))
     web.close()
     return {"body": bytes(response.body).decode()}
 
 
-async def cancel(orders, clock):
+async def cancel(job, clock):
     """Cancel a request `after_ms`, as often as told."""
-    web = client(orders, clock)
-    for _ in range(orders["times"]):
+    web = client(job, clock)
+    for _ in range(job["times"]):
         task = asyncio.create_task(web.request("GET", "/x"))
-        await asyncio.sleep_ms(orders["after_ms"])
+        await asyncio.sleep_ms(job["after_ms"])
         task.cancel()
         try:
             await task
@@ -121,14 +119,14 @@ async def cancel(orders, clock):
     }
 
 
-async def unverified(orders, clock):
+async def unverified(job, clock):
     """Turn verification off behind the dialer's back, then request."""
-    web = client(orders, clock)
+    web = client(job, clock)
     web.dialer.context.verify_mode = 0
     return await web.request("GET", "/x")
 
 
-async def bad_ca(orders, clock):
+async def bad_ca(job, clock):
     from netio.sockets import Dialer
     from netio.stream import trusting
 
@@ -154,46 +152,46 @@ class Sock:
             raise OSError(5)
 
 
-async def closing(orders, clock):
+async def closing(job, clock):
     from netio.stream import Stream
 
-    socks = [Sock(orders["fails"]), Sock(orders["fails"])]
+    socks = [Sock(job["fails"]), Sock(job["fails"])]
     stream = Stream(*socks)
     stream.close()
     stream.close()
     return [sock.closed for sock in socks]
 
 
-async def udp(orders, clock):
+async def udp(job, clock):
     from netio.sockets import exchange
 
-    data = await exchange("127.0.0.1", orders["port"], b"ping", clock, 300)
+    data = await exchange("127.0.0.1", job["port"], b"ping", clock, 300)
     return {"data": data.decode()}
 
 
-async def resolve(orders, clock):
+async def resolve(job, clock):
     from dnsstub.resolver import Resolver
 
-    return await Resolver(clock, lambda: orders["servers"], rng).resolve(orders["host"])
+    return await Resolver(clock, lambda: job["servers"], rng).resolve(job["host"])
 
 
-async def sntp(orders, clock):
+async def sntp(job, clock):
     from sntp.client import query
 
-    return await query("any:%d" % orders["port"], Here(), clock, rng, orders["floor_s"])
+    return await query("any:%d" % job["port"], Here(), clock, rng, job["floor_s"])
 
 
-async def observed(orders):
+async def observed(job):
     from http1.message import HttpError
     from netio.errors import NetError
 
-    clock = Hurried(orders.get("hurry", {}))
+    clock = Hurried(job.get("hurry", {}))
     watch = asyncio.create_task(clock.watch())
     before = open_files()
     seen = {}
     start = clock.ms()
     try:
-        seen["result"] = await globals()[orders["do"]](orders, clock)
+        seen["result"] = await globals()[job["do"]](job, clock)
     except NetError as e:
         seen["kind"], seen["detail"] = e.kind, e.detail
     except HttpError as e:
@@ -205,8 +203,8 @@ async def observed(orders):
 
 def main(root, file):
     sys.path[:] = [root, ".frozen", root + "/lib"]
-    with open(file) as orders:
-        print(json.dumps(asyncio.run(observed(json.load(orders)))))
+    with open(file) as job:
+        print(json.dumps(asyncio.run(observed(json.load(job)))))
 
 
 main(sys.argv[1], sys.argv[2])

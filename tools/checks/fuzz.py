@@ -42,7 +42,7 @@ from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response  # noqa: E402
 from iotmp import session as iotmp  # noqa: E402
 from iotmp.frame import IotmpError  # noqa: E402
 from mqtt5 import opening as mqtt_opening  # noqa: E402
-from mqtt5.orders import Order  # noqa: E402
+from mqtt5.in_flight import InFlight  # noqa: E402
 from mqtt5.packet import Message, MqttError  # noqa: E402
 from mqtt5.session import Session  # noqa: E402
 from netio.errors import NetError  # noqa: E402
@@ -104,7 +104,7 @@ def mqtt_event(session: Session, event: Any, number: int) -> Any:
         if number % 8 or len(session.held) > 14:  # some stay unfinished, as far as the session allows
             session.done(event.receipt)
         return event.topic, event.payload, event.large, event.dup, event.receipt
-    if isinstance(event, Order):
+    if isinstance(event, InFlight):
         return event.pid, event.codes, str(event.error)
     mqtt_opening.accept(session, *event)
     for _ in range(5):
@@ -142,10 +142,10 @@ def iotmp_outcome(pieces: list[bytes]) -> list[Any]:
     seen: list[Any] = []
     try:
         for _ in received(session, [thinger.frame("OK", sid=1), *pieces]):
-            while order := session.next(0):
-                seen.append(repr(order))  # NaN equals nothing
-                session.answer(order.stream_id)
-                session.changed(order.resource, 0)
+            while request := session.next(0):
+                seen.append(repr(request))  # NaN equals nothing
+                session.answer(request.stream_id)
+                session.changed(request.resource, 0)
     except IotmpError as error:
         seen.append(str(error))
     session.tick(1000)

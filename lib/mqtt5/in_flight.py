@@ -6,7 +6,7 @@ Owns the packet ids, how many publishes are in flight and in which order, and wh
 from mqtt5.packet import MqttError
 
 
-class Order:
+class InFlight:
     """A publish (`asked` 0) or a subscribe (to so many topics) of ours. Over when it has `codes` or an `error`; `over`
     belongs to who waits for that."""
 
@@ -18,7 +18,7 @@ class Order:
         self.sent = False
 
 
-class Orders:
+class InFlightTable:
     """All that wait, oldest first, in `all`."""
 
     def __init__(self):
@@ -27,61 +27,62 @@ class Orders:
 
     def new_pid(self):
         """A packet id that nobody waits with, 1..65535."""
-        used = [order.pid for order in self.all]
+        used = [entry.pid for entry in self.all]
         while True:
             self.last_pid = self.last_pid % 65535 + 1
             if self.last_pid not in used:
                 return self.last_pid
 
     def add(self, pid, data, asked=0):
-        """A new Order. `data`: the packet of a publish, which `due` sends; a subscribe has none."""
-        order = Order(pid, data, asked)
-        self.all.append(order)
-        return order
+        """A new InFlight. `data`: the packet of a publish, which `due` sends; a subscribe has none."""
+        entry = InFlight(pid, data, asked)
+        self.all.append(entry)
+        return entry
 
     def due(self):
         """Publishes to be sent now, as bytes: in their order, as many as the server takes at once."""
         data = b""
         free = self.window
-        for order in self.all:
-            if order.asked:
+        for entry in self.all:
+            if entry.asked:
                 continue
             if not free:
                 break
             free -= 1
-            if not order.sent:
-                order.sent = True
-                data += order.data
+            if not entry.sent:
+                entry.sent = True
+                data += entry.data
                 if self.kept:
-                    order.data[0] |= 8  # DUP, for the next time
+                    entry.data[0] |= 8  # DUP, for the next time
                 else:
-                    order.data = b""
+                    entry.data = b""
         return data
 
     def answer(self, to_publish, pid, codes, reason):
-        """The Order that is over with these reason codes, None when nobody waits for them. MqttError: not its kind."""
-        for order in self.all:
-            if order.pid == pid:
-                if len(codes) != (order.asked or 1) or to_publish == (order.asked > 0):
+        """The InFlight that is over with these reason codes, None when nobody waits for them. MqttError: not its
+        kind."""
+        for entry in self.all:
+            if entry.pid == pid:
+                if len(codes) != (entry.asked or 1) or to_publish == (entry.asked > 0):
                     raise MqttError(0x82)
-                self.all.remove(order)
-                order.codes = codes
+                self.all.remove(entry)
+                entry.codes = codes
                 for code in codes:
                     if code > 127:
-                        order.error = MqttError(code, reason)
-                return order
+                        entry.error = MqttError(code, reason)
+                return entry
 
     def resume(self, window, largest, kept):
         """A new connection, to a server that takes `window` publishes at once and packets of `largest` bytes."""
         self.window = window
         self.kept = kept
-        self.all = [order for order in self.all if len(order.data) <= largest]
+        self.all = [entry for entry in self.all if len(entry.data) <= largest]
 
     def lost(self, error):
         """The connection is gone: all are returned, and over with `error`. Those of a kept session may be resumed."""
-        orders = self.all
-        self.all = [order for order in orders if order.data]
-        for order in orders:
-            order.error = error
-            order.sent = False
-        return orders
+        entries = self.all
+        self.all = [entry for entry in entries if entry.data]
+        for entry in entries:
+            entry.error = error
+            entry.sent = False
+        return entries
