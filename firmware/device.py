@@ -51,7 +51,7 @@ class Device:
             drop("firmware.runtime.status")
 
     async def shutdown(self):
-        """An orderly end: outputs safe, token given back."""
+        """An orderly end: outputs safe, token revoked."""
         self.controller.force_safe()
         await self.link.shutdown()
 

@@ -12,8 +12,8 @@ from firmware.core.timing import Timer
 
 _STEP_MS = const(100)
 _HOLD_MS = const(20000)
-_LAST_WORDS_MS = const(1500)
-_ROOM = const(30720)  # bytes of heap: no loop that works shall run out of memory because of a page
+_REPLY_MS = const(1500)
+_ROOM = const(30720)  # bytes of heap: so that no running loop runs out of memory because of a page
 
 
 def release():
@@ -55,23 +55,24 @@ class PortalLoop:
         def goes_on(point):
             feed()
             if network.joining and point.used():
-                # Whoever is typing is not thrown out by a search on other channels.
+                # No scan on other channels while somebody uses the page.
                 network.joining.policy.until = Timer(clock.ms(), _HOLD_MS)
             return not network.up
 
         free = supervisor.board.heap()[1]
         if free < _ROOM:
             return self.log.log("error", "portal: %d bytes of memory free, %d are needed" % (free, _ROOM))
-        from firmware.portal_site import sought
+        from firmware.portal_site import join_failure
 
         parts = self.settings, self.log, supervisor.rng, supervisor.store, self.access_point
-        self.device.controller.restart = await visit(*parts, False, goes_on, *sought(network))
+        self.device.controller.restart = await run_portal(*parts, False, goes_on, *join_failure(network))
         self.release()
 
 
-async def visit(settings, log, rng, store, access_point, alone, goes_on, why="", scan=None):
+async def run_portal(settings, log, rng, store, access_point, standalone, goes_on, why="", scan=None):
     """Keep the portal open while `goes_on(point)`, `minutes` at most. True: something was saved, a restart is due.
-    `alone`: nothing else runs; `why`: what it is opened for; `scan`: what a look around has found, see `listed`."""
+    `standalone`: no loop of the firmware runs; `why`: what it is opened for; `scan`: the access points of a scan, see
+    `listed`."""
     clock = log.clock
     log.hidden.append(settings["password"])
     end = Timer(clock.ms(), settings["minutes"] * 60000)
@@ -80,7 +81,7 @@ async def visit(settings, log, rng, store, access_point, alone, goes_on, why="",
     try:
         from firmware.portal_site import Site
 
-        site = Site(clock, rng, store, alone, access_point, why)
+        site = Site(clock, rng, store, standalone, access_point, why)
         point = site.point
         site.look(scan)
         point.start(settings["password"].reveal())
@@ -91,7 +92,7 @@ async def visit(settings, log, rng, store, access_point, alone, goes_on, why="",
             await clock.sleep_ms(_STEP_MS)
         saved = site.saved
         if saved:
-            await clock.sleep_ms(_LAST_WORDS_MS)
+            await clock.sleep_ms(_REPLY_MS)
     except (DriverError, MemoryError) as e:
         log.log("error", "portal: %s" % e)
     finally:

@@ -1,9 +1,9 @@
 """What the setup portal answers: every request has an answer, only the form with its token changes anything.
 
-Owns the routes, the limits of a connection, and the way of what was entered past the rules of the configuration to the
-flash. A token drawn at opening keeps pages of other sites, in the same browser, from sending the form; a request
-under another name than the address gets no more than a redirect, so none of them can read the token either.
-Browsers open connections in advance and say nothing on them: where there are too many, the oldest such one goes.
+Routes, limits of a connection, and checking and saving of the form are here. A token drawn at opening keeps pages of
+other sites, in the same browser, from sending the form; a request under another name than the address gets no more than
+a redirect, so none of them can read the token either. Browsers open connections in advance and send nothing on them:
+where there are too many, the oldest such one is closed.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from micropython import const
 
 from dnsstub.captive import answer
 from firmware.core.errors import DriverError
-from firmware.core.setup_form import SCRIPT_HASH, complaints, empty, fill, listed, page, saved
+from firmware.core.setup_form import SCRIPT_HASH, empty, field_errors, fill, listed, page, saved
 from firmware.version import VERSION
 from http1.request import Request, RequestError, form, response
 
 ADDRESS = "192.168.4.1"
 CONFIG = "config.json"
 _IP = bytes((192, 168, 4, 1))
-_VISITORS = const(3)
+_CONNECTIONS = const(3)
 _DEADLINE_MS = const(10000)
 _LINGER_MS = const(1000)
 _PIECE = const(256)
@@ -29,25 +29,25 @@ _HTML = (
 
 
 class Site:
-    """`access_point(name)`: see drivers.access_point. `alone`: nothing else runs, because the configuration is wrong.
-    `why`: what it was opened for, `found`: names of networks in reach. `saved`: something was, and counts from the next
-    start on."""
+    """`access_point(name)`: see drivers.access_point. `standalone`: no loop of the firmware runs, because the
+    configuration is wrong. `why`: what it was opened for, `found`: names of networks in reach. `saved`: something was,
+    and counts from the next start on."""
 
-    def __init__(self, clock, rng, store, alone, access_point=None, why=""):
+    def __init__(self, clock, rng, store, standalone, access_point=None, why=""):
         self.why = why
         self.found = ()
         self.clock = clock
         self.store = store
-        self.alone = alone
+        self.standalone = standalone
         self.saved = False
-        self.visitors = 0
-        self.silent = []  # tasks of visitors who have said nothing yet, the oldest first
+        self.connections = 0
+        self.silent = []  # tasks of connections on which nothing was received yet, the oldest first
         self.token = "%08x%08x" % (rng(), rng())
         self.point = (access_point or _access_point)(str(store.load(CONFIG).get("name", "device")))
 
     def look(self, scan):
         """List the networks in reach. `scan`: what was found where something else runs, for to look takes the loop."""
-        if self.alone and scan is None:
+        if self.standalone and scan is None:
             scan = self.point.around()
         self.found = listed(scan or ())
 
@@ -58,10 +58,10 @@ class Site:
     async def serve(self, reader, writer):
         """One connection, to its end."""
         me = asyncio.current_task()
-        self.visitors += 1
+        self.connections += 1
         self.silent.append(me)
         try:
-            crowded = self.visitors > _VISITORS
+            crowded = self.connections > _CONNECTIONS
             others = len(self.silent) > 1
             if crowded and others:
                 self.silent.pop(0).cancel()
@@ -70,7 +70,7 @@ class Site:
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError, MemoryError):
             pass  # the client is gone
         finally:
-            self.visitors -= 1
+            self.connections -= 1
             self.mark_active(me)
             writer.close()
             try:
@@ -116,31 +116,31 @@ class Site:
         if request.target != "/save":
             return response(404)
         try:
-            given = form(request.body)
+            entered = form(request.body)
         except ValueError:
             return response(400)
         if not here:
             return response(403)
-        if given.get("token") != self.token:
+        if entered.get("token") != self.token:
             wrong = {"": "That form was an old one. Please enter everything again."}
             return self.page(403, self.load(), wrong)
-        return self.save(given)
+        return self.save(entered)
 
     def load(self):
         """The configuration, as it is in the file; beside what runs there is room for the form's part of it only."""
         raw = self.store.load(CONFIG)
-        return raw if self.alone else {"wifi": raw.get("wifi"), "cloud": raw.get("cloud")}
+        return raw if self.standalone else {"wifi": raw.get("wifi"), "cloud": raw.get("cloud")}
 
     def page(self, status, raw, wrong):
         pieces = page(raw, self.point.ssid, VERSION, self.token, wrong, self.why, self.found)
         return response(status, _HTML % SCRIPT_HASH, pieces)
 
-    def save(self, given):
+    def save(self, entered):
         part = self.load()
-        fill(part, given)
+        fill(part, entered)
         # Beside what runs the rest of it has been found right, at this very start.
-        wrong = complaints(part) or (self.alone and _others(part)) or {}
-        if empty(given):
+        wrong = field_errors(part) or (self.standalone and _others(part)) or {}
+        if empty(entered):
             wrong[""] = "Nothing was entered, so nothing was saved."
         if wrong:
             return self.page(422, part, wrong)
@@ -148,13 +148,13 @@ class Site:
         raw.update(part)
         if not self.store.save(CONFIG, raw):
             return self.page(500, part, {"": "The flash refuses to be written."})
-        self.store.mark_good()  # a start that ends so is no early death
+        self.store.mark_good()  # a start that ends so counts as good
         self.saved = True
         return response(200, _HTML % SCRIPT_HASH, saved(part, self.point.ssid, VERSION))
 
 
-def sought(network):
-    """Why no network was joined, in words, and what the latest look around has found."""
+def join_failure(network):
+    """Why no network was joined, in words, and the access points of the latest scan."""
     names = ", ".join([known[0] for known in network.networks])
     control = network.joining and network.joining.control
     try:

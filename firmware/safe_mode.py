@@ -1,6 +1,6 @@
-"""What the device does instead of its work: after too many early deaths, and with a configuration it cannot use.
+"""Safe mode after too many early crashes, and what runs with a configuration that cannot be used.
 
-The outputs are in their safe state; after early deaths buttons, limits and regulation work, if they can, and nothing
+The outputs are in their safe state; after early crashes buttons, limits and regulation work, if they can, and nothing
 else does. Ctrl-C leads to the REPL at any time.
 """
 
@@ -11,21 +11,21 @@ from firmware.core.status_led import level
 from firmware.core.timing import Timer
 from firmware.runtime.store import BOOT_RECORD
 
-_SIT_OUT_MS = const(600000)
+_SAFE_MODE_MS = const(600000)
 _HANGS_MS = const(3600000)
 _BLINK_MS = const(50)
 
 
 async def run_safe_mode(board, log, store, record, local):
     """Safe mode: ten minutes for a person at the REPL, then one more try, because nobody may be near. `local()`: what
-    works meanwhile without network and cloud; awaitable, and as it may be what died, not relied on."""
-    log.log("error", "safe mode: the last boots died early. Ctrl-C for the REPL; next try in 10 minutes")
+    works meanwhile without network and cloud; awaitable. It may be what crashed, so it is not relied on."""
+    log.log("error", "safe mode: the last boots crashed early. Ctrl-C for the REPL; next try in 10 minutes")
     clock = log.clock
-    end = Timer(clock.ms(), _SIT_OUT_MS)
+    end = Timer(clock.ms(), _SAFE_MODE_MS)
     try:
         # Should it hang, the board comes back; a person at the REPL has an hour.
         board.watchdog(_HANGS_MS)
-        await clock.within(_SIT_OUT_MS, local())
+        await clock.within(_SAFE_MODE_MS, local())
     except asyncio.TimeoutError:
         pass
     except Exception as e:
@@ -52,10 +52,10 @@ async def show_config_error(board, log, store, left):
 
     portal = left.get("portal")
     if portal:
-        from firmware.portal import visit
+        from firmware.portal import run_portal
 
         why = "Something that it needs is missing or wrong: %s." % left.get("why")
-        if await visit(portal, log, board.random32, store, None, True, blink, why):
+        if await run_portal(portal, log, board.random32, store, None, True, blink, why):
             board.reset()
     while blink(None):
         await clock.sleep_ms(_BLINK_MS)

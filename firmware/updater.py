@@ -1,10 +1,10 @@
-"""The loop that waits for the owner to ask for another bundle, and proves one that has come. Only with `update` in the
-configuration.
+"""The loop that fetches another bundle when the cloud asks for one, and confirms one on trial. Only with `update` in
+the configuration.
 
-What is being fetched stands in the record of slots: after a power cut, or a safe state, it is taken up again.
+The bundle that is being fetched stands in the record of slots: after a power cut, or a safe state, it is fetched again.
 
-A new copy has one start. It is trusted once it has been online for `prove_s` seconds on end; if that does not happen
-within ten times as long it gives itself up, and `boot.py` takes the copy before it.
+A new copy has one start. It is confirmed once it has been online for `prove_s` seconds without a break. If that does
+not happen within ten times as long, the loop resets the board, and `boot.py` takes the copy before it.
 """
 
 from micropython import const
@@ -40,9 +40,9 @@ class UpdateLoop:
     async def run(self, feed):
         supervisor = self.device.supervisor
         clock = supervisor.clock
-        prove_ms = self.settings["prove_s"] * 1000
-        proof = None
-        end = Timer(clock.ms(), prove_ms * 10)
+        confirm_ms = self.settings["prove_s"] * 1000
+        steady = None
+        end = Timer(clock.ms(), confirm_ms * 10)
         while True:
             feed()
             await clock.sleep_ms(_LOOK_MS)
@@ -52,10 +52,10 @@ class UpdateLoop:
                 if online:
                     await self.look(feed)
                 continue
-            proof = (proof or Timer(now, prove_ms)) if online else None
-            if proof and proof.passed(now) and supervisor.store.trust(True):
+            steady = (steady or Timer(now, confirm_ms)) if online else None
+            if steady and steady.passed(now) and supervisor.store.confirm_update(True):
                 self.on_trial = False
-                supervisor.log("info", "update: this copy has proved itself")
+                supervisor.log("info", "update: this copy is confirmed")
             elif end.passed(now):
                 supervisor.log("error", "update: not online in time, back to the copy before")
                 await self.restart()

@@ -43,5 +43,5 @@ def oauth(cfg, revoke=None, scopes=""):
 
 
 def _form(text):
-    plain = b"*-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-    return "".join([chr(c) if c in plain else "%%%02X" % c for c in text.encode()])
+    unreserved = b"*-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    return "".join([chr(c) if c in unreserved else "%%%02X" % c for c in text.encode()])

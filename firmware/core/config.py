@@ -45,7 +45,7 @@ class _Walk:
     def __init__(self):
         self.problems = []
         self.failed = set()  # the parts of the file with errors
-        self.seen = {}  # of `_flaws`
+        self.seen = {}  # of `_cross_errors`
 
     def report(self, level, path, found, allowed, kind=""):
         """Keep a problem, in so few and short words that a garbled file does not fill the heap.
@@ -123,14 +123,16 @@ class _Walk:
         level = "error" if name in ("outputs", "sensors", "buttons") else "warning"
         for key in raw:
             self.report(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
-        for level, key, allowed in list(_wifi_flaws(out, name)) + list(_flaws(out, name, path, self.seen)):
+        for level, key, allowed in list(_wifi_cross_errors(out, name)) + list(
+            _cross_errors(out, name, path, self.seen)
+        ):
             self.report(level, dot + key, out[key], allowed)
         if only:
             self.problems[first:] = only
         return out
 
 
-def _flaws(item, name, path, seen):
+def _cross_errors(item, name, path, seen):
     """What in an object contradicts the rest of it, or an object before it: (level, key, allowed).
 
     What was refused is missing. `seen`: what only one may have, with the path of who has it; this object's is added.
@@ -164,7 +166,7 @@ def _flaws(item, name, path, seen):
     seen["pin_port", item.get("mode"), port] = path
 
 
-def _wifi_flaws(item, name):
+def _wifi_cross_errors(item, name):
     """What is wrong with the country of Wi-Fi, or with the fixed address of a network."""
     country = item.get("country")
     if country and not (country.isalpha() and country.upper() == country):

@@ -118,11 +118,11 @@ def stored(raw, name):
     return "" if value[:7] == "REPLACE" else value
 
 
-def fill(raw, given):
+def fill(raw, entered):
     """Put what was entered into `raw`. The network comes first in its list; others stay, up to five in all."""
     networks = _networks(raw)
-    ssid = given.get("net") or given.get("ssid")  # picked from the list, or entered
-    password = given.get("password")
+    ssid = entered.get("net") or entered.get("ssid")  # picked from the list, or entered
+    password = entered.get("password")
     if not ssid and networks:
         ssid = networks[0].get("ssid")
     if ssid:
@@ -138,8 +138,8 @@ def fill(raw, given):
     raw["cloud"] = cloud = _part(raw, "cloud")
     for name, _, _ in fields(raw)[len(_NETWORK) :]:
         # Copied with the blank behind it; a name or password of a network may end in one.
-        if given.get(name, "").strip():
-            cloud[name] = given[name].strip()
+        if entered.get(name, "").strip():
+            cloud[name] = entered[name].strip()
 
 
 def listed(scan):
@@ -156,12 +156,12 @@ def listed(scan):
     return names
 
 
-def empty(given):
+def empty(entered):
     """Whether nothing was entered at all."""
-    return not any([given[name].strip() for name in given if name != "token"])
+    return not any([entered[name].strip() for name in entered if name != "token"])
 
 
-def complaints(raw):
+def field_errors(raw):
     """What is wrong with the values that the fields stand for, by field."""
     wrong = {}
     for name, _, rule in fields(raw):

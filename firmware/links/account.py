@@ -19,7 +19,7 @@ class Account:
     |-----------------|--------------------------------------------------------------------------------------------|
     | `lease`         | the authorization; only what the cloud answers changes it                                   |
     | `token`         | a Secret, or None when a new one is needed; `asked_scopes`: what it was asked for with      |
-    | `plain`         | tokens are asked for without scopes, because asking for them was refused                    |
+    | `no_scopes`     | tokens are asked for without scopes, because asking for them was refused                    |
     | `no_oauth`      | the server has no OAuth endpoint                                                            |
     | `realino`       | the cloud is talked to as the older Realino                                                 |
     | `catalog`       | Catalog, replaced when the cloud changes it; `rows`: its commands as read last, or None      |
@@ -42,7 +42,7 @@ class Account:
         self.asked_scopes = ""
         # There all the time: a piece that large may be missing later.
         self.view = memoryview(bytearray(_BUFFER))
-        self.plain = self.no_oauth = self.on_mqtt = False
+        self.no_scopes = self.no_oauth = self.on_mqtt = False
         self.realino = cfg["api"] == "realino"
         self.protocols = ("https", "mqtt")
         self.retry_s = 0

@@ -43,7 +43,7 @@ class Bootstrap:
     def scopes(self):
         """Whoever asks for scopes at all asks for desired states too, where there are any."""
         scopes = self.iot.scopes()
-        if self.strict and not self.account.plain:
+        if self.strict and not self.account.no_scopes:
             return scopes + " " + dialect.SCOPE if scopes else dialect.SCOPES
         return scopes + " " + dialect.SCOPE if scopes and self.known else scopes
 

@@ -44,8 +44,8 @@ class Https:
         self.turn = asyncio.Lock()
         self.source = self.large = None
 
-    def leave(self):
-        """Close, and leave what a later half has to know with the account. Never raises."""
+    def unload(self):
+        """Close, and store with the account what a later half has to know. Never raises."""
         self.client.close()
         self.account.pacing = self.limiter.state()
         self.account.memo = self.source.memo()

@@ -26,7 +26,7 @@ class Iot:
         """There is nothing to find out."""
 
     def scopes(self):
-        if self.account.plain or self.account.cfg["transport"] == "https":
+        if self.account.no_scopes or self.account.cfg["transport"] == "https":
             return ""
         unit, login = self.loaded()
         scopes = login.scopes()

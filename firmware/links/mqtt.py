@@ -125,7 +125,7 @@ class MqttSession:
     # -- the steps --
 
     def acknowledge(self):
-        """The application has dealt with what it was given."""
+        """The application has handled what `listen` returned."""
         for receipt in self.unacknowledged:
             self.client.done(receipt)
         self.unacknowledged = []

@@ -43,7 +43,7 @@ class MqttConnecting:
             await connect(session, link.mqtt_catalog, link.credentials)
         finally:
             link.kept, link.refused = session.kept, session.refused
-        if link.alone:
+        if link.single:
             link.steps.pop(0)
             start = link.ended
             link.behind = link.behind or not session.present
@@ -51,7 +51,7 @@ class MqttConnecting:
                 link.steps += ["catch_up", "connect"]
                 return
         if account.catalog:
-            link.go_on_mqtt()
+            link.use_mqtt()
         if renewed:
             took = link.clock.since(start)
             account.log("info", "MQTT credentials renewed, %d ms without a session" % took)
@@ -60,7 +60,7 @@ class MqttConnecting:
     def rest(self):
         """After a renewal, where each attempt costs the session."""
         link = self.link
-        if link.alone and not link.retried:
+        if link.single and not link.retried:
             link.failures.reset()
             if self.account.renewals.failures:
                 # The token has not been renewed, and still counts.
@@ -70,16 +70,16 @@ class MqttConnecting:
     async def loaded(self):
         """The MQTT half, which may dial now. LinkError."""
         link = self.link
-        if link.alone:
-            await link.leave_polling()
+        if link.single:
+            await link.unload_polling()
         if not link.session:
             if not await link.mqtt_unit.gone():
                 raise self.account.net.stuck()
             check_room(link, _ROOM)
-            if link.alone:
+            if link.single:
                 await self.prepare()
             link.session = link.mqtt_unit.load()(
-                self.account, link.kept, self.account.view if link.alone else None
+                self.account, link.kept, self.account.view if link.single else None
             )
         return link.session
 

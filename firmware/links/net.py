@@ -8,7 +8,7 @@ from micropython import const
 
 from firmware.core.errors import ConfigError, LinkError
 from firmware.core.timing import Timer
-from netio.stream import trusting
+from netio.stream import verifying_context
 from units.loader import Unit
 
 _DOUBT_MS = const(86400000)
@@ -43,7 +43,7 @@ class Net:
         self.unanswered = self.lacked = self.fresh = 0
         self.known = self.stale = False  # known: something was received since the start
         try:
-            self.context = trusting(map(_content, config["cloud"]["ca_files"]))
+            self.context = verifying_context(map(_content, config["cloud"]["ca_files"]))
         except (OSError, ValueError) as e:
             raise ConfigError("cloud.ca_files: %s; DER files are needed" % e)
 

@@ -39,7 +39,7 @@ class Polling:
         """What the log must never show."""
         return (self.account,)
 
-    async def bring(self):
+    async def load(self):
         """The HTTPS half, loaded if need be. LinkError: the memory of what was dropped before has not come back."""
         if not self.http:
             if not await self.unit.gone():
@@ -47,22 +47,22 @@ class Polling:
             self.http = self.unit.load()(self.account)
         return self.http
 
-    def leave(self):
-        """Close and drop the HTTPS half; `bring` and `gone` wait for its memory. Never raises."""
+    def unload(self):
+        """Close and drop the HTTPS half; `load` and `gone` wait for its memory. Never raises."""
         http, self.http = self.http, None
         if http:
-            http.leave()
+            http.unload()
             self.unit.drop()
 
     async def open(self):
         """See Link."""
         try:
-            http = await self.bring()
+            http = await self.load()
             await http.source.open()
         except AuthError as e:
             if not self.other_generation(e):
                 raise
-            http = await self.bring()
+            http = await self.load()
             await http.source.open()
         return self.account.catalog
 
@@ -72,7 +72,7 @@ class Polling:
         account = self.account
         if account.cfg["api"] != "auto" or not (account.realino or account.no_oauth):
             return False
-        self.leave()
+        self.unload()
         account.realino = not account.realino
         account.memo = None
         self.unit.importing = _realino if account.realino else _bootstrap
@@ -85,17 +85,17 @@ class Polling:
         """See Link."""
         desired, self.account.desired = self.account.desired, None
         if desired is None:
-            desired = await (await self.bring()).next_desired()
+            desired = await (await self.load()).next_desired()
         return desired
 
     async def send(self, reports):
         """See Link."""
-        return await (await self.bring()).source.send(reports) if reports else ()
+        return await (await self.load()).source.send(reports) if reports else ()
 
     def close(self):
         """Drop every connection. Never raises."""
         if self.account.net.lacked:
-            self.leave()  # memory was short: what is not needed until the next try makes room
+            self.unload()  # memory was short: what is not needed until the next try makes room
         if self.http:
             self.http.client.close()
 
@@ -105,7 +105,7 @@ class Polling:
         token, account.token = account.token, None
         account.lease.end("shut down")
         try:
-            http = await self.bring()
+            http = await self.load()
             http.client.abandon()
             if token:
                 await http.clock.within(_REVOKE_MS, http.source.revoke(token))
@@ -119,7 +119,7 @@ class Polling:
 
     async def lend(self, host, port):
         """A Client for another host; None: there is room for one, but not for the HTTPS half beside it."""
-        http = await self.bring()
+        http = await self.load()
         return type(http.client)(self.account.net, http.clock, host, port)
 
 

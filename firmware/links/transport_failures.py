@@ -24,7 +24,7 @@ class TransportFailures:
             link.steps = ["begin", "begin_change"]
             return await self.steps.attempted()
         link.steps = []
-        link.leave_mqtt()
+        link.unload_mqtt()
         if isinstance(error, AuthError) and link.polling.other_generation(error):
             return False
         if not link.auto or not self.poll_instead(error):
@@ -42,7 +42,7 @@ class TransportFailures:
         elif link.limit.left_ms(now) < (_LATE_MS if link.auto else 1):
             raise error
         else:
-            self.put_off(error)
+            self.postpone(error)
             link.retried = True
             link.steps = ["connect"]
 
@@ -50,18 +50,18 @@ class TransportFailures:
         """Go on polling."""
         link = self.link
         link.steps = []
-        link.leave_mqtt()
+        link.unload_mqtt()
         if link.topics:
             link.topics = {}
             self.link.account.rows = None  # the catalog for MQTT has only what has a route
         self.steps.choice.give_up()
         self.poll_instead(error)
 
-    def put_off(self, error):
+    def postpone(self, error):
         """Go on with the session that there is."""
         link = self.link
         wait = max(link.failures.next_ms(self.link.account.rng()), error.retry_after_s * 1000)
-        link.pause = Timer(link.clock.ms(), max(wait, _AGAIN_MS) if link.alone else wait)
+        link.pause = Timer(link.clock.ms(), max(wait, _AGAIN_MS) if link.single else wait)
         self.link.account.log("warning", "beside MQTT: %s" % error)
 
     def poll_instead(self, error):
@@ -76,7 +76,7 @@ class TransportFailures:
         refused = isinstance(error, AuthError)
         if refused:
             # Either the keys are wrong, or this cloud knows no such scopes.
-            account.plain = True
+            account.no_scopes = True
         wait = self.steps.choice.poll_instead(self.link.clock.ms(), account.rng(), refused)
         if wait is None:
             return False

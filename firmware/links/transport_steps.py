@@ -54,11 +54,11 @@ class TransportSteps:
                 usable = link.credentials and self.account.catalog
                 usable = usable and not (link.refused or link.renewal.passed(now))
                 link.direct = usable and not (
-                    link.alone and (not link.lease.held or link.lease.renewal.passed(now))
+                    link.single and (not link.lease.held or link.lease.renewal.passed(now))
                 )
                 link.steps = ["begin", "begin_change"]
                 if link.direct:
-                    link.steps = ["connect"] if link.alone else ["begin", "connect"]
+                    link.steps = ["connect"] if link.single else ["begin", "connect"]
                 if await self.attempted():
                     return
             await self.poll()
@@ -113,7 +113,7 @@ class TransportSteps:
         if not self.account.on_mqtt and not self.allowed():
             self.choice.poll_instead(self.clock.ms(), self.account.rng(), True)
             return
-        if not link.alone:
+        if not link.single:
             link.steps += ["read_catalog", "read_credentials", "connect", "catch_up"]
         elif self.account.on_mqtt:
             # Two requests, so that the gap without a session is short; a catalog that changed adds a third.
@@ -156,7 +156,7 @@ class TransportSteps:
         link.mqtt_catalog = catalog
         link.renewal = Timer(asked, link.credentials.renew_s * 1000)
         link.limit = Timer(asked, link.credentials.expires_s * 1000)
-        if link.alone:
+        if link.single:
             link.lease.session = link.limit  # there is no other session any more
 
     async def connect(self):
@@ -177,14 +177,14 @@ class TransportSteps:
         account.desired = await http.source.poll()
         if account.desired is None:
             return True
-        if self.link.alone and account.on_mqtt and catalog is not account.catalog:
+        if self.link.single and account.on_mqtt and catalog is not account.catalog:
             await self.read_catalog()
             self.link.mqtt_catalog = self.link.catalog_read
         self.link.looked = self.link.seen = True
         self.link.behind = False
         self.map_topics()
-        if not self.link.alone:
-            self.link.go_on_mqtt()
+        if not self.link.single:
+            self.link.use_mqtt()
 
     # -- what they are made of --
 
@@ -197,7 +197,7 @@ class TransportSteps:
         except AuthError:
             # All is refused, not MQTT alone: so once it is allowed again, both will be.
             self.choice.misses = 0
-            self.account.plain = False
+            self.account.no_scopes = False
             raise
 
     async def attempted(self):
@@ -207,7 +207,7 @@ class TransportSteps:
             await self.run()
         except LinkError as e:
             return await self.missed(e)
-        if not link.alone:
+        if not link.single:
             if link.direct:
                 # The pins are known; what was missed is read when a request may go.
                 link.steps = ["catch_up"]
@@ -235,7 +235,7 @@ class TransportSteps:
         """All steps, one after the other; where only one half fits, up to `connect`."""
         link = self.link
         steps = link.steps
-        while steps and not (link.alone and steps[0] == "connect"):
+        while steps and not (link.single and steps[0] == "connect"):
             step = steps[0]
             if await getattr(self, step)():
                 self.account.feed()
@@ -244,7 +244,7 @@ class TransportSteps:
 
     async def https(self):
         """The HTTPS half, whose connection may be dialed now. LinkError."""
-        return await self.link.polling.bring()
+        return await self.link.polling.load()
 
     async def read(self, what, text=""):
         """The JSON of a reply over HTTPS. In `auto` a refusal may concern MQTT alone, and polling goes on; else it is

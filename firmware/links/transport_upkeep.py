@@ -16,7 +16,7 @@ async def upkeep(steps):
         link.steps.pop(0)
         if not link.steps:
             return
-    http = await link.polling.bring()
+    http = await link.polling.load()
     step = link.steps[0]
     # While polling a step may push a poll: the sooner it is over, the sooner there are none. To connect is no request.
     if step != "connect":
@@ -34,7 +34,7 @@ async def upkeep(steps):
         if lost or isinstance(e, AuthError):
             raise
         if on_mqtt:
-            steps.failures("put_off", e)
+            steps.failures("postpone", e)
         else:
             steps.failures("fall_back", e)
         return

@@ -24,7 +24,7 @@ class Transports:
 
     | attribute                 | what it holds                                                                    |
     |---------------------------|----------------------------------------------------------------------------------|
-    | `alone`                   | one TLS connection at a time                                                     |
+    | `single`                  | one TLS connection at a time                                                     |
     | `session`                 | the MQTT half, while it is loaded                                                |
     | `polling`                 | Polling, which has the HTTPS half: while it is loaded                            |
     | `steps`                   | names of what is still to be done, verbs of TransportSteps, in this order        |
@@ -52,7 +52,7 @@ class Transports:
         self.steps_unit = Unit(_steps, account.clock.sleep_ms)
         self.changing = None  # a TransportSteps, while it is loaded
         self.session = None
-        self.alone = False
+        self.single = False
         self.steps = []
         self.catalog_read = self.mqtt_catalog = self.credentials = self.limit = None
         self.topics = {}
@@ -93,7 +93,7 @@ class Transports:
     async def open(self):
         """Connect over MQTT, or in `auto` poll over HTTPS when that has failed too often."""
         self.account.desired = None
-        self.alone = not self.account.net.two_fit()
+        self.single = not self.account.net.two_fit()
         await self.proceed("open")
         return self.account.catalog
 
@@ -104,7 +104,7 @@ class Transports:
         if not self.steps and self.due(now):
             self.steps = ["begin_change"]
         if self.steps and self.pause.passed(now):
-            await (self.change() if self.alone else self.work("upkeep"))
+            await (self.change() if self.single else self.work("upkeep"))
         if not account.on_mqtt:
             return await self.polling.next_desired()
         desired, account.desired = account.desired, None
@@ -138,11 +138,11 @@ class Transports:
         account.on_mqtt = False
         self.steps = []
         account.net.forget_prepared()
-        if self.alone:
+        if self.single:
             # No half is needed before the next `open`, and without a network others need the memory.
-            self.leave_mqtt()
+            self.unload_mqtt()
             if self.polling:
-                self.polling.leave()
+                self.polling.unload()
             return
         if self.session:
             self.session.close()
@@ -156,23 +156,23 @@ class Transports:
         self.steps_unit.drop()
         if self.session:
             self.session.close(True)
-            self.leave_mqtt()
+            self.unload_mqtt()
         try:
-            polling = await self.bring_polling()
+            polling = await self.load_polling()
         except (LinkError, MemoryError):
             return  # there is no room for telling the cloud
         await polling.shutdown()
 
     def exclusive(self):
         """See Polling."""
-        return self.alone
+        return self.single
 
     async def lend(self, host, port):
         """See Polling."""
-        if not self.alone:
-            return await (await self.bring_polling()).lend(host, port)
-        self.leave_mqtt()
-        await self.leave_polling()
+        if not self.single:
+            return await (await self.load_polling()).lend(host, port)
+        self.unload_mqtt()
+        await self.unload_polling()
         if not await self.mqtt_unit.gone():
             raise self.account.net.stuck()
 
@@ -192,11 +192,11 @@ class Transports:
         so on until nothing is left to be done."""
         error = None
         while True:
-            if self.alone and self.session:
+            if self.single and self.session:
                 await self.session.disconnect()
-                self.leave_mqtt()
+                self.unload_mqtt()
             await self.work(verb, error)
-            if not (self.alone and self.steps):
+            if not (self.single and self.steps):
                 return
             error = await self.connected()
             if not (error or self.steps):
@@ -205,13 +205,13 @@ class Transports:
 
     async def work(self, verb, error=None):
         """Call a verb of TransportSteps, which is loaded for it, and stays where there is room and more to do."""
-        await self.bring_polling()
+        await self.load_polling()
         if not self.changing:
             self.changing = self.steps_unit.load()(self)
         try:
             await getattr(self.changing, verb)(error)
         finally:
-            if self.alone or not self.steps:
+            if self.single or not self.steps:
                 self.changing = None
                 self.steps_unit.drop()
 
@@ -226,7 +226,7 @@ class Transports:
         finally:
             unit.drop()
 
-    def go_on_mqtt(self):
+    def use_mqtt(self):
         """MQTT is the transport from now on."""
         account = self.account
         self.session.route(self.topics)
@@ -236,7 +236,7 @@ class Transports:
             self.since = Timer(self.clock.ms(), _STEADY_MS)
             account.log("info", "on MQTT")
 
-    def leave_mqtt(self):
+    def unload_mqtt(self):
         """Close and drop the MQTT half, whose memory is waited for before anything else is loaded. Never raises."""
         session, self.session = self.session, None
         if session:
@@ -244,7 +244,7 @@ class Transports:
             self.kept = session.kept
             self.mqtt_unit.drop()
 
-    async def bring_polling(self):
+    async def load_polling(self):
         """Polling, loaded if need be. LinkError: the memory of what was dropped before has not come back."""
         if not self.polling:
             for unit in (self.mqtt_unit, self.polling_unit):
@@ -253,11 +253,11 @@ class Transports:
             self.polling = self.polling_unit.load()(self.account)
         return self.polling
 
-    async def leave_polling(self):
+    async def unload_polling(self):
         """Close and drop the HTTPS half, and what holds it. LinkError: its memory has not come back."""
         polling, self.polling = self.polling, None
         if polling:
-            polling.leave()
+            polling.unload()
             gone = await polling.unit.gone()
             polling = None
             self.polling_unit.drop()

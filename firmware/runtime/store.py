@@ -38,13 +38,14 @@ class Store:
         return True
 
     def mark_good(self):
-        """This boot did not die early: forget the ones before it that did. False when the flash refuses."""
+        """This boot was good: forget the early crashes before it. False when the flash refuses."""
         record = self.load(BOOT_RECORD)
         record["early"] = 0
-        return self.save(BOOT_RECORD, record) and self.trust(False)
+        return self.save(BOOT_RECORD, record) and self.confirm_update(False)
 
-    def trust(self, online):
-        """End the trial of the copy that runs. One that has to prove itself `online` needs more than life."""
+    def confirm_update(self, online):
+        """End the trial of the copy that runs. With `online` in the record it has to have been online; otherwise a
+        start that lasted is enough."""
         slot = self.load(SLOT_RECORD)
         if "tries" not in slot or slot.get("online", False) > online:
             return True

@@ -35,8 +35,9 @@ def split(server, port):
 
 
 class Dialer:
-    """`resolver`: `await resolve(host)`, `forget(host)`. `context`: of `netio.stream.trusting`, None: no TLS. `turn`:
-    which of a host's addresses comes first; a dialer that takes over from an earlier one goes on with that one's."""
+    """`resolver`: `await resolve(host)`, `forget(host)`. `context`: of `netio.stream.verifying_context`, None: no TLS.
+    `turn`: which of a host's addresses comes first; a dialer that takes over from an earlier one goes on with that
+    one's."""
 
     def __init__(self, clock, resolver, context, turn=0):
         self.clock = clock

@@ -10,7 +10,7 @@ from micropython import const
 
 from dnsstub.resolver import Resolver
 from netio.sockets import Dialer
-from netio.stream import trusting
+from netio.stream import verifying_context
 
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
@@ -70,7 +70,7 @@ class Network:
     def __init__(self, ca_files=(), name_servers=None):
         self.clock = Clock()
         self.resolver = Resolver(self.clock, lambda: name_servers or dhcp_name_servers(), self.rng)
-        context = trusting(map(_content, ca_files)) if ca_files else None
+        context = verifying_context(map(_content, ca_files)) if ca_files else None
         self.tls = Dialer(self.clock, self.resolver, context)
         self.tcp = PlainDialer(self.clock, self.resolver, None)
 

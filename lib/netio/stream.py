@@ -13,7 +13,7 @@ from netio.errors import NetError
 _CONN_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF
 
 
-def trusting(ca_ders):
+def verifying_context(ca_ders):
     """A TLS context that verifies a server's chain, name and dates against `ca_ders`, an iterable of DER certificates.
     ValueError: not DER."""
     import tls  # here, so that a host without this module can import the file

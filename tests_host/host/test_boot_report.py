@@ -84,7 +84,7 @@ def after(script, slot="b", within_s=90):
          "configuration", "cloud.base_url: found", 3),
         ({1: BEGUN + b"+0 E no config.json on this device: copy one there\r\n"},
          "configuration", "no config.json", 2),
-        ({1: BEGUN + b"+0 E safe mode: the last boots died early. Ctrl-C for the REPL\r\n"}, "safe_mode", "early", 2),
+        ({1: BEGUN + b"+0 E safe mode: the last boots crashed early. Ctrl-C for the REPL\r\n"}, "safe_mode", "early", 2),
         ({1: BEGUN, 60: b"+60 W portal: open for 10 min at realer-00ff\r\n"}, "portal", "at realer-00ff", 61),
         ({1: BEGUN + b"+1 I Wi-Fi: joining bench\r\n", 9: b"+9 W Wi-Fi: wrong password\r\n",
           12: b"+12 I Wi-Fi: joining bench\r\n"}, "wifi", "wrong password", 91),

@@ -37,4 +37,4 @@ def test_whatever_write_is_torn_a_whole_copy_starts(found, place):
     assert facts["update"]["old"] > most and 1 <= facts["update"]["new"] <= 3
     # A start that was cut may have used up the only try: the old one again, or still the new one.
     assert facts["start"]["old"] and facts["start"]["new"]
-    assert facts["trust"]["new"]
+    assert facts["confirm"]["new"]

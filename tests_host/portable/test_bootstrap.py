@@ -86,8 +86,8 @@ def test_protocols_are_what_is_listed_and_no_other():
         ({"mqtt": {}}, True, False),
     ):
         protocols = described(available_protocols=listed).protocols
-        assert bootstrap.offers(protocols, "https") is https, listed
-        assert bootstrap.offers(protocols, "mqtt") is mqtt, listed
+        assert bootstrap.supports(protocols, "https") is https, listed
+        assert bootstrap.supports(protocols, "mqtt") is mqtt, listed
 
 
 def test_limits_of_another_shape_are_none():

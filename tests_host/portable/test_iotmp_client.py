@@ -1,7 +1,7 @@
 """The IOTMP client's tasks and waiters, against a server played by hand, in virtual time."""
 
 from iotmp.client import Client
-from iotmp.session import INPUT, OUTPUT, Request, Refused, Session
+from iotmp.session import INPUT, OUTPUT, Refused, Request, Session
 from netio.errors import NetError
 from tests_host.support.wire import Timers, Wire, Wires, failure, settle, started
 from tools.cloud import thinger_wire as server
@@ -60,7 +60,7 @@ async def test_connect_refused():
     else:
         raise AssertionError("refused")
     assert rig.wire.closed == 1
-    assert await failure(rig.client.settled())
+    assert await failure(rig.client.acknowledged())
 
 
 async def test_connect_fails_in_every_phase():
@@ -144,10 +144,10 @@ async def test_changes_are_told():
     rig.client.close()
 
 
-async def test_settled_waits_for_the_answer():
+async def test_acknowledged_waits_for_the_answer():
     rig = Rig()
     await rig.connect()
-    one, two = await started(rig.client.settled()), await started(rig.client.settled())
+    one, two = await started(rig.client.acknowledged()), await started(rig.client.acknowledged())
     assert rig.written() == [("KEEP_ALIVE", {})] * 2 and not one.over
     await rig.deliver("KEEP_ALIVE")
     assert one.over and not two.over
@@ -167,11 +167,11 @@ async def test_a_mark_is_reached_with_its_answer():
     rig.client.close()
 
 
-async def test_settled_fails_with_the_connection():
+async def test_acknowledged_fails_with_the_connection():
     for end in ("hang up", "silence", "close"):
         rig = Rig()
         await rig.connect()
-        outcome = await started(rig.client.settled())
+        outcome = await started(rig.client.acknowledged())
         if end == "hang up":
             rig.wire.hang_up()
         elif end == "close":
@@ -258,7 +258,7 @@ async def test_writes_and_reads_that_fail_end_everything():
 async def test_a_cancelled_waiter_takes_nobody_along():
     rig = Rig()
     await rig.connect()
-    for waiter in (rig.client.receive(20000), rig.client.settled()):
+    for waiter in (rig.client.receive(20000), rig.client.acknowledged()):
         outcome = await started(waiter)
         outcome.task.cancel()
         await settle()

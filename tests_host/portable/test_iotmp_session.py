@@ -1,7 +1,7 @@
 """What a device tells an IOTMP server, question by question: the exchanges of the vendor's clients, and odd ones."""
 
 from iotmp import frame as f
-from iotmp.session import BOTH, INPUT, OUTPUT, RUN, Request, Refused, Session
+from iotmp.session import BOTH, INPUT, OUTPUT, RUN, Refused, Request, Session
 from tools.cloud import thinger_wire as server
 
 LATE = (1 << 30) - 700  # the counter wraps in the middle of every test

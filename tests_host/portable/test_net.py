@@ -45,17 +45,17 @@ class Board:
         return 70000, 28000
 
 
-def made(config=CONFIG, trusting=list):
+def made(config=CONFIG, verifying_context=list):
     """A Net that dials nobody. Its module is left as it was, but for the dialer, which needs a chip's sockets."""
     module._dialer = lambda: Dialer
     Dialer.made = []
     Dialer.fails = False
-    before = module.trusting
-    module.trusting = trusting
+    before = module.verifying_context
+    module.verifying_context = verifying_context
     try:
         return module.Net(config, lambda: ["192.0.2.1"], FakeClock(), lambda: 4, 1790000000, Board())
     finally:
-        module.trusting = before
+        module.verifying_context = before
 
 
 async def test_what_was_dialed_ahead_serves_once():
@@ -141,7 +141,7 @@ def test_a_certificate_that_cannot_be_used_is_named_by_its_key():
 
         told = ""
         try:
-            made(trusting=refuse)
+            made(verifying_context=refuse)
         except ConfigError as e:
             told = str(e)
         assert told.startswith("cloud.ca_files")

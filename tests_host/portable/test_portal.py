@@ -6,7 +6,7 @@ import json
 from firmware.core.errors import ConfigError, DriverError
 from firmware.core.models import Secret
 from firmware.core.setup_form import SCRIPT_HASH
-from firmware.portal import visit
+from firmware.portal import run_portal
 from firmware.portal_site import Site
 from firmware.safe_mode import show_config_error
 from tests_host.support.scripted import FakeClock, ScriptedVisitor
@@ -73,11 +73,11 @@ class Point:
         self.on = False
 
 
-def site(alone=True, **config):
+def site(standalone=True, **config):
     parts = {"name": "pump", "wifi": {"networks": []}, "cloud": {"ca_files": ["ca.der"]}}
     parts.update(config)
     flash = Flash(**parts)
-    return Site(FakeClock(), lambda: 0xABCD0123, flash, alone, Point), flash
+    return Site(FakeClock(), lambda: 0xABCD0123, flash, standalone, Point), flash
 
 
 def ask(site, data):
@@ -128,7 +128,7 @@ def test_the_form_and_everything_else():
     for expected, request in outcomes:
         status, text = ask(s, request)
         assert status == expected and "token" not in text, request[:40]
-    assert not s.saved and s.visitors == 0
+    assert not s.saved and s.connections == 0
     assert ask(s, get())[0] == 200
 
 
@@ -155,7 +155,7 @@ def test_the_page_says_why_it_is_there_and_lists_the_networks_in_reach():
     assert SCRIPT_HASH in text
     s.look([])
     assert "cellar" not in ask(s, get())[1]
-    beside, _ = site(alone=False)
+    beside, _ = site(standalone=False)
     beside.look(None)
     assert beside.found == []
 
@@ -215,7 +215,7 @@ def test_what_no_field_can_mend_is_said_when_nothing_else_runs():
     s, _ = site(**broken)
     status, text = ask(s, signed(GOOD))
     assert status == 422 and "outputs[0].gpio" in text and not s.saved
-    s, _ = site(alone=False, **broken)
+    s, _ = site(standalone=False, **broken)
     assert ask(s, signed(GOOD))[0] == 200 and s.saved
 
 
@@ -231,16 +231,16 @@ def test_a_silent_visitor_is_sent_away_and_a_crowd_is_not_let_in():
     for said in ((20000,), (b"GET / HTTP/1.1\r\n", 20000), (OSError(104),)):
         peer = ScriptedVisitor(s.clock, *said)
         asyncio.run(s.serve(peer, peer))
-        assert peer.heard == b"" and peer.closed == 1 and s.visitors == 0
+        assert peer.heard == b"" and peer.closed == 1 and s.connections == 0
     # None of these three is one that says nothing, whom a newcomer could take the place of.
-    s.visitors = 3
+    s.connections = 3
     assert ask(s, get()) == (0, "")
-    s.visitors = 2
+    s.connections = 2
     assert ask(s, get())[0] == 200
 
 
 class Patient:
-    """A clock for visitors who stay."""
+    """A clock for connections that stay open."""
 
     async def within(self, ms, awaitable):
         return await awaitable
@@ -281,7 +281,7 @@ def test_of_too_many_who_say_nothing_the_oldest_goes():
         for task in tasks:
             await task
         assert [visitor.heard[9:12] for visitor in silent] == [b""] * 4 + [b"200"] * 3
-        assert s.visitors == 0 and s.silent == []
+        assert s.connections == 0 and s.silent == []
 
     asyncio.run(story())
 
@@ -317,7 +317,7 @@ class Log:
 
 
 def visited(goes_on=lambda point: True, fails="", minutes=3):
-    """How a visit ended: (whether something was saved, the minutes it took, the access point, the log)."""
+    """How the portal ended: (whether something was saved, the minutes it took, the access point, the log)."""
     log = Log()
     points = []
 
@@ -327,7 +327,7 @@ def visited(goes_on=lambda point: True, fails="", minutes=3):
 
     settings = {"password": Secret(PASSWORD), "minutes": minutes, "wait_s": 60}
     flash = Flash(name="pump")
-    result = asyncio.run(visit(settings, log, lambda: 1, flash, access_point, True, goes_on))
+    result = asyncio.run(run_portal(settings, log, lambda: 1, flash, access_point, True, goes_on))
     assert not points[0].on and log.hidden[0].reveal() == PASSWORD
     assert PASSWORD not in "".join(log.lines)
     return result, log.clock.waited_ms / 60000, points[0]

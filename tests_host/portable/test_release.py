@@ -23,7 +23,8 @@ def test_a_number_is_asked_for_and_told_and_nothing_is_switched():
     controller.receive_desired(Desired(9, "7", "des_1", 1, 300), 100)
     controller.tick(lease, 100, 1777025700)
     assert release.target == 7 and release.value() == 5
-    # Found end to end: what was given up counted as a pin that did not follow, and the control loop died of it.
+    # Found end to end: an update that was given up counted as a pin that did not follow, and the control loop died of
+    # it.
     release.why = "the bundle is another one"
     release.demand(None)
     controller.tick(lease, 200, 1777025700)

@@ -6,9 +6,9 @@ import hashlib
 from firmware.core.config import rules
 from firmware.core.setup_form import (
     SCRIPT_HASH,
-    complaints,
     empty,
     escaped,
+    field_errors,
     fields,
     fill,
     listed,
@@ -37,8 +37,8 @@ def fresh():
     }
 
 
-def filled(raw, given):
-    fill(raw, given)
+def filled(raw, entered):
+    fill(raw, entered)
     return raw
 
 
@@ -50,12 +50,12 @@ def test_a_fresh_device_gets_everything_from_the_form():
     raw = filled(fresh(), ENTERED)
     assert raw["wifi"] == {"networks": [{"ssid": "home", "password": PASSWORD}], "hostname": "h"}
     assert raw["cloud"]["client_secret"] == SECRET and raw["cloud"]["ca_files"] == ["certs/ca.der"]
-    assert complaints(raw) == {}
+    assert field_errors(raw) == {}
 
 
 def test_an_empty_field_keeps_what_is_stored():
-    for given in ({}, {"ssid": "home", "password": "", "client_secret": " "}):
-        raw = filled(filled(fresh(), ENTERED), given)
+    for entered in ({}, {"ssid": "home", "password": "", "client_secret": " "}):
+        raw = filled(filled(fresh(), ENTERED), entered)
         assert raw == filled(fresh(), ENTERED)
 
 
@@ -77,7 +77,7 @@ def test_a_password_alone_is_for_the_first_network():
 def test_a_new_network_without_password_is_an_open_one():
     raw = filled(filled(fresh(), ENTERED), {"ssid": "cafe"})
     assert raw["wifi"]["networks"][0] == {"ssid": "cafe", "password": ""}
-    assert complaints(raw) == {}
+    assert field_errors(raw) == {}
 
 
 def test_placeholders_are_nothing():
@@ -85,9 +85,9 @@ def test_placeholders_are_nothing():
     raw["wifi"]["networks"] = [{"ssid": "REPLACE-ME", "password": "REPLACE-ME"}]
     raw["cloud"]["device_id"] = raw["cloud"]["client_secret"] = "REPLACE-ME"
     assert "REPLACE" not in html(raw)
-    assert sorted(complaints(raw)) == ["client_id", "client_secret", "device_id", "password", "ssid"]
+    assert sorted(field_errors(raw)) == ["client_id", "client_secret", "device_id", "password", "ssid"]
     assert filled(raw, ENTERED)["wifi"]["networks"] == [{"ssid": "home", "password": PASSWORD}]
-    assert complaints(raw) == {}
+    assert field_errors(raw) == {}
 
 
 def test_blanks_around_a_key_are_cut_those_of_a_network_are_not():
@@ -111,9 +111,9 @@ WRONG = (
 
 def test_what_is_wrong_is_said_at_its_field():
     for name, value, needed in WRONG:
-        given = dict(ENTERED)
-        given[name] = value
-        wrong = complaints(filled(fresh(), given))
+        entered = dict(ENTERED)
+        entered[name] = value
+        wrong = field_errors(filled(fresh(), entered))
         assert name in wrong and needed in wrong[name], (name, value, wrong)
         assert len(wrong) == 1 or value == "REPLACE-ME"
 
@@ -135,12 +135,12 @@ def test_thinger_has_keys_of_its_own():
     raw["cloud"] = {"api": "thinger"}
     fill(raw, {"ssid": "home", "user": "me", "device_id": "d", "credential": SECRET, "client_id": "no"})
     assert raw["cloud"] == {"api": "thinger", "user": "me", "device_id": "d", "credential": SECRET}
-    assert complaints(raw) == {}
+    assert field_errors(raw) == {}
 
 
 def test_no_secret_is_ever_on_a_page():
     for raw in (filled(fresh(), ENTERED), filled(fresh(), dict(ENTERED, device_id="no good"))):
-        for text in (html(raw), html(raw, complaints(raw)), "".join(saved(raw, "pump-00ff", "1.2.3"))):
+        for text in (html(raw), html(raw, field_errors(raw)), "".join(saved(raw, "pump-00ff", "1.2.3"))):
             assert SECRET not in text and PASSWORD not in text
             assert "home" in text
 
@@ -148,7 +148,7 @@ def test_no_secret_is_ever_on_a_page():
 def test_what_comes_from_outside_is_text_on_the_page():
     evil = '"><script>alert(1)</script>&'
     raw = filled(fresh(), dict(ENTERED, ssid=evil, device_id=evil))
-    for text in (html(raw), html(raw, complaints(raw)), "".join(saved(raw, evil, "1"))):
+    for text in (html(raw), html(raw, field_errors(raw)), "".join(saved(raw, evil, "1"))):
         assert "<script>alert" not in text and evil not in text
     assert escaped('a"<b>&') == "a&quot;&lt;b&gt;&amp;"
 
@@ -191,7 +191,7 @@ def test_networks_are_listed_once_the_strongest_first():
 
 
 def test_an_empty_form_is_told_what_belongs_where():
-    wrong = complaints(filled(fresh(), {}))
+    wrong = field_errors(filled(fresh(), {}))
     assert sorted(wrong) == ["client_id", "client_secret", "device_id", "password", "ssid"]
     for name, words in (
         ("ssid", "enter its name"),
@@ -211,9 +211,9 @@ def test_a_configuration_that_is_wrong_in_any_way_is_survived():
         {"wifi": {"networks": [1, None, {}]}},
     ):
         html(raw)
-        assert set(complaints(raw)) >= {"device_id", "client_id", "client_secret"}
+        assert set(field_errors(raw)) >= {"device_id", "client_id", "client_secret"}
         fill(raw, ENTERED)
-        assert complaints(raw) == {} and raw["wifi"]["networks"][0]["ssid"] == "home"
+        assert field_errors(raw) == {} and raw["wifi"]["networks"][0]["ssid"] == "home"
 
 
 def test_a_number_is_shown_as_an_id():

@@ -561,6 +561,6 @@ async def test_without_a_network_the_link_is_closed_at_once_and_its_memory_free(
     held.radio.points.clear()
     await held.until(lambda: not held.app.network.up, 5)
     await held.until(lambda: not held.online, 1)
-    if link.alone:
+    if link.single:
         await held.until(lambda: not (link.session or (link.polling and link.polling.http)), 1)
     assert not held.app.controller.safety.safe, "the lease goes on"

@@ -294,7 +294,7 @@ class RealerBench(Bench):
     async def half(self):
         """The HTTPS half of the link."""
         polling = await self.link.bring_polling() if hasattr(self.link, "bring_polling") else self.link
-        return await polling.bring()
+        return await polling.load()
 
     @staticmethod
     def moments(row):

@@ -19,10 +19,10 @@ TOPIC = "test/echo"
 class Rig:
     def __init__(self, job, clock):
         from netio.sockets import Dialer
-        from netio.stream import trusting
+        from netio.stream import verifying_context
 
         with open(job["ca"], "rb") as file:
-            self.dialer = Dialer(clock, Here(), trusting([file.read()]))
+            self.dialer = Dialer(clock, Here(), verifying_context([file.read()]))
         self.job = job
         self.clock = clock
 

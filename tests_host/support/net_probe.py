@@ -37,14 +37,16 @@ def client(job, clock):
     from http1 import message
     from http1.client import Client
     from netio.sockets import Dialer
-    from netio.stream import trusting
+    from netio.stream import verifying_context
 
     ders = []
     if job["ca"]:
         with open(job["ca"], "rb") as file:
             ders.append(file.read())
     message.MAX_BODY = 200000
-    return Client(Dialer(clock, Here(), trusting(ders) if ders else None), clock, job["host"], job["port"])
+    return Client(
+        Dialer(clock, Here(), verifying_context(ders) if ders else None), clock, job["host"], job["port"]
+    )
 
 
 async def get(job, clock):
@@ -128,12 +130,12 @@ async def unverified(job, clock):
 
 async def bad_ca(job, clock):
     from netio.sockets import Dialer
-    from netio.stream import trusting
+    from netio.stream import verifying_context
 
     said = []
     for ders in ([b""], [b"not DER"]):
         try:
-            Dialer(clock, Here(), trusting(ders))
+            Dialer(clock, Here(), verifying_context(ders))
         except ValueError as e:
             said.append(str(e))
     return {"said": said}

@@ -211,8 +211,8 @@ def update():
     asyncio.run(fetch(7, SETTINGS, Link(bundle(7, NEW)), Store(), lambda: None))
 
 
-def trust():
-    if not Store().trust(True):
+def confirm():
+    if not Store().confirm_update(True):
         raise OSError
 
 
@@ -330,7 +330,7 @@ def main():
         sys.modules["vfs"] = Vfs
     assert powered(chip, Power(), prepare)
     facts = {}
-    for name, work in (("update", update), ("start", boot), ("trust", trust)):
+    for name, work in (("update", update), ("start", boot), ("confirm", confirm)):
         facts[name] = counts = {"old": 0, "new": 0}
         chip = cut_everywhere(chip, work, counts)
     assert powered(chip, Power(), judge)

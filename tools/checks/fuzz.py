@@ -226,7 +226,7 @@ def portal_outcome(pieces: list[bytes]) -> Any:
         setup_form.fill(raw, http_request.form(request.body))
     except (http_request.RequestError, ValueError) as error:
         return str(error)
-    wrong = setup_form.complaints(raw)
+    wrong = setup_form.field_errors(raw)
     found = setup_form.listed([(name, b"", 1, -50, 3, 0) for name in (request.body, request.target)])
     page = "".join(setup_form.page(raw, request.host, "1.0", "token", wrong, request.target, found))
     like = setup_form.page({}, "", "1.0", "token", dict.fromkeys(wrong, ""), "", [""] * len(found))

@@ -22,10 +22,10 @@ async def measured(orders, ca):
     from mqtt5 import opening
     from mqtt5.client import Client
     from netio.sockets import Dialer
-    from netio.stream import trusting
+    from netio.stream import verifying_context
 
     clock = Clock()
-    client = Client(Dialer(clock, Here(), trusting([ca])), clock, orders["host"], orders["port"])
+    client = Client(Dialer(clock, Here(), verifying_context([ca])), clock, orders["host"], orders["port"])
     await opening.connect(client, *orders["account"])
 
     async def speak(count):
