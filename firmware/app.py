@@ -105,21 +105,13 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
         cloud["ports"].append(update["pin_port"])
     controller = _controller(config, board, store, clock.ms(), log, Outbox(boots, rng(), clock.ms()))
     network = NetworkLoop(clock, rng, log, wifi, known_networks(config), net, board)
-    network.controller, network.climbing = controller, import_ladder
+    network.controller, network.import_ladder = controller, import_ladder
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, log)
     persistence = _persistence(clock, log, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, persistence.utc)
-    session = CloudLoop(
-        clock,
-        rng,
-        log,
-        link,
-        controller,
-        network,
-        cloud["probe_s"] * 1000,
-        Unit(import_apply_catalog, clock.sleep_ms),
-    )
-    device = Device(network, link, session, controller)
+    catalog_unit = Unit(import_apply_catalog, clock.sleep_ms)
+    cloud_loop = CloudLoop(clock, rng, log, link, controller, network, cloud["probe_s"] * 1000, catalog_unit)
+    device = Device(network, link, cloud_loop, controller)
     control, sampling = _loops(config, board, clock, log, controller, link.lease, device.state)
     watchdog = config["watchdog_s"] and board.watchdog(config["watchdog_s"] * 1000)
     device.supervisor = Supervisor(clock, rng, log, board, watchdog, store, controller)
@@ -127,7 +119,7 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
     add("control", control, 2000)
     add("sampling", sampling, 30000)
     add("network", network, 60000)
-    add("cloud", session, 300000)
+    add("cloud", cloud_loop, 300000)
     if update:
         from firmware.updater import UpdateLoop
 

@@ -19,34 +19,34 @@ _GC_BYTES = const(2048)  # collect early: what lives long then lies together, an
 class Device:
     """`supervisor` runs the loops of all the others."""
 
-    def __init__(self, network, link, session, controller):
+    def __init__(self, network, link, cloud_loop, controller):
         self.network = network
         self.link = link
-        self.session = session
+        self.cloud_loop = cloud_loop
         self.controller = controller
         self.supervisor = None
 
     def state(self):
-        """The one word that says how things are, for the LED and the status."""
+        """The state as one word, for the LED and the status."""
         if not self.network.up:
             return "no_wifi"
         if not self.network.ready():
             return "no_time"
         if not self.link.lease.held:
-            # Whoever was never answered was never refused.
-            return "unauthorized" if self.session.refusals.failures else "no_cloud"
+            # Without any answer there was no refusal either.
+            return "unauthorized" if self.cloud_loop.refusals.failures else "no_cloud"
         if self.controller.safety.safe:
             return "safe"
-        return "online" if self.session.online else "no_cloud"
+        return "online" if self.cloud_loop.online else "no_cloud"
 
     def status(self):
-        """All of it, as one line for the console."""
+        """The status in full, as one line for the console."""
         try:
             from firmware.runtime.status import status
 
             return status(self, VERSION)
         except MemoryError:
-            return "status {}"  # a question must not harm what is asked about
+            return "status {}"  # the query must not stop the device
         finally:
             drop("firmware.runtime.status")
 
@@ -117,9 +117,9 @@ def import_wifi_joining():
 def import_ladder():
     """What a network loop loads while nothing is received, or memory was short, see there."""
     from firmware.drivers.wifi_control import WifiControl
-    from firmware.runtime.listening import Listening
+    from firmware.runtime.ladder import Ladder
 
-    return Listening, WifiControl
+    return Ladder, WifiControl
 
 
 def drop(*prefixes):

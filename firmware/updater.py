@@ -47,7 +47,7 @@ class UpdateLoop:
             feed()
             await clock.sleep_ms(_LOOK_MS)
             now = clock.ms()
-            online = self.device.session.online
+            online = self.device.cloud_loop.online
             if not self.on_trial:
                 if online:
                     await self.look(feed)
@@ -95,7 +95,7 @@ class UpdateLoop:
             unit = Unit(_fetch, supervisor.clock.sleep_ms)
             try:
                 if link.exclusive():
-                    await self.device.session.pause()
+                    await self.device.cloud_loop.pause()
                 await unit.load()(number, self.settings, link, supervisor.store, feed)
                 supervisor.log("info", "update: bundle %d is complete, restarting" % number)
                 unit.drop()  # giving the token back needs the memory
@@ -108,7 +108,7 @@ class UpdateLoop:
                 wait = 0
             finally:
                 unit.drop()
-                self.device.session.resume()
+                self.device.cloud_loop.resume()
             supervisor.log("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
             if not wait:
                 release.demand(None)

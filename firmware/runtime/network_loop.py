@@ -1,7 +1,7 @@
 """The loop that keeps Wi-Fi joined and the clock set.
 
 It never resets the board because a network is away, and never lets a TLS handshake happen before the clock is set:
-certificate dates would be judged against the year 2000.
+certificate dates would be checked against the year 2000.
 """
 
 from micropython import const
@@ -19,7 +19,7 @@ class NetworkLoop:
     """`wifi`: driver, or None when the network is somebody else's; its `joining` loads the classes WifiJoining and of
     the driver that it takes. `networks`: (ssid, password, access point or None, address or None) each; `net`: see
     links.net; `board.rtc_set(unix_s)` keeps the time over resets. `turns`: counts what makes another try worthwhile. To
-    be set: `controller`, for resets, and `climbing`, which imports the classes Listening and of that driver."""
+    be set: `controller`, for resets, and `import_ladder`, which imports the classes Ladder and of that driver."""
 
     def __init__(self, clock, rng, log, wifi, networks, net, board):
         self.clock = clock
@@ -34,7 +34,7 @@ class NetworkLoop:
         self.sync = Timer(clock.ms())
         self.backoff = Backoff(2000, 60000)
         self.up = wifi is None
-        self.listening = self.unit = self.climbing = self.controller = None
+        self.ladder = self.unit = self.import_ladder = self.controller = None
         self.short = None  # Timer of when to see whether memory still is, after it was
         self.turns = 0
 
@@ -50,8 +50,8 @@ class NetworkLoop:
                 if self.wifi:
                     self.join()
                 short = net.fresh or (self.short and self.short.passed(self.clock.ms()))
-                if short or (self.wifi and net.unanswered >= _UNANSWERED) or self.listening:
-                    await self.listen()
+                if short or (self.wifi and net.unanswered >= _UNANSWERED) or self.ladder:
+                    await self.climb()
             except DriverError as e:  # an ordinary reason to try again later
                 self.log("warning", str(e))
             now = self.clock.ms()
@@ -60,20 +60,20 @@ class NetworkLoop:
                 await net.keep_time(self)
             await self.clock.sleep_ms(_STEP_MS)
 
-    async def listen(self):
-        """Climb the ladder, see runtime.listening. DriverError."""
+    async def climb(self):
+        """Climb the ladder, see runtime.ladder. DriverError."""
         try:
-            if not self.listening:
-                self.unit = self.net.unit(self.climbing)
-                listening_class, control_class = self.unit.load()
-                self.listening = listening_class(self, self.wifi and control_class(self.wifi, self.board))
-            if await self.listening.step():
+            if not self.ladder:
+                self.unit = self.net.unit(self.import_ladder)
+                ladder_class, control_class = self.unit.load()
+                self.ladder = ladder_class(self, self.wifi and control_class(self.wifi, self.board))
+            if await self.ladder.step():
                 return
         except MemoryError:
             # There is no room for the ladder. Where that stays so, what is left of it is its end: the supervisor.
             if self.net.lacked >= _LACKS:
                 raise
-        self.listening = None
+        self.ladder = None
         self.unit.drop()
 
     def join(self):

@@ -20,8 +20,8 @@ def _calm(request, monkeypatch):
 
 def _waits(device):
     """The reset that waits for outputs to be off, or None."""
-    listening = device.app.network.listening
-    return listening and listening.reset
+    ladder = device.app.network.ladder
+    return ladder and ladder.reset
 
 
 async def _online(device, within_s=60):

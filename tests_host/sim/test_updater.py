@@ -35,10 +35,12 @@ class Rig:
         )  # fmt: skip
         self.record = record or {}
         self.paused = False
-        session = SimpleNamespace(online=True, pause=self.pause, resume=self.resume)
+        cloud_loop = SimpleNamespace(online=True, pause=self.pause, resume=self.resume)
         link = SimpleNamespace(exclusive=lambda: exclusive)
-        device = SimpleNamespace(supervisor=supervisor, session=session, link=link, shutdown=self.shutdown)
-        self.session = session
+        device = SimpleNamespace(
+            supervisor=supervisor, cloud_loop=cloud_loop, link=link, shutdown=self.shutdown
+        )
+        self.cloud_loop = cloud_loop
         self.release = Release("u", 7)
         self.release.demand(None if record else 8)
         self.loop = UpdateLoop(device, {"prove_s": 60}, self.release)
@@ -72,7 +74,7 @@ class Rig:
 
     def reset(self):
         self.resets.append(self.now())
-        self.session.online = False
+        self.cloud_loop.online = False
 
     async def play(self, seconds):
         task = asyncio.create_task(self.loop.run(lambda: None))
@@ -132,11 +134,11 @@ async def test_a_safe_state_meanwhile_puts_it_off(virtual_loop, monkeypatch):
     rig = Rig(monkeypatch, [LinkError("away")])
     task = asyncio.create_task(rig.loop.run(lambda: None))
     await asyncio.sleep(3)
-    rig.session.online = False
+    rig.cloud_loop.online = False
     rig.release.demand(None)
     await asyncio.sleep(600)
     assert len(rig.fetched) == 1
-    rig.session.online = True
+    rig.cloud_loop.online = True
     await asyncio.sleep(60)
     assert rig.fetched[:2] == [8, 8] and rig.resets
     task.cancel()

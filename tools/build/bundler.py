@@ -33,7 +33,7 @@ _APP = "firmware.app"
 _ON_DEMAND = (
     "firmware.core.output_special",
     "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
-    "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.listening",
+    "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.ladder",
     "firmware.updater", "firmware.update", "firmware.update_client", "firmware.update_rom", "firmware.update_whole",
     "firmware.portal", "firmware.portal_site",
     "firmware.links.dialing", "firmware.links.time_query", "firmware.links.explaining",

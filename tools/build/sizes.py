@@ -42,7 +42,7 @@ _FOR_A_MOMENT = (
     "runtime.status",
 )
 _FOR_WIFI = ("runtime.wifi_joining", "drivers.wifi_control")
-_FOR_SILENCE = ("runtime.listening", "drivers.wifi_control", "links.time_query")
+_FOR_SILENCE = ("runtime.ladder", "drivers.wifi_control", "links.time_query")
 _BESIDE_STEPS = ("links.transport_failures", "links.transport_upkeep")
 _BEFORE = ("heap",), ("start", "config_file"), ("start", "settings"), ("start", "app")
 """What bounds the heap, what reads the configuration, and what builds the device: gone before any half is loaded."""

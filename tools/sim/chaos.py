@@ -21,8 +21,9 @@ End = Callable[[], Any]
 STATUSES = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504)
 BODIES = ("half", "text", "utf8", "list", "null", "nan", "deep")
 BUGS = (
-    ("controller", "tick"), ("controller", "reading"), ("controller", "receive_desired"), ("session", "apply_catalog"),
-    ("network", "join"), ("network", "ready"), ("session", "contact"), ("link", "next_desired"), ("link", "send"),
+    ("controller", "tick"), ("controller", "reading"), ("controller", "receive_desired"),
+    ("cloud_loop", "apply_catalog"), ("network", "join"), ("network", "ready"), ("cloud_loop", "contact"),
+    ("link", "next_desired"), ("link", "send"),
 )  # fmt: skip
 
 

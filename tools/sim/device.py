@@ -171,7 +171,7 @@ class SimDevice:
         self.app = build(
             config, self.board, self.radio, clock, self.bits, counted, store, self.net, self.boots
         )
-        self.history.adopt(self.app)
+        self.history.attach(self.app)
         log.hidden += self.app.link.masked()
         self.net.most_tls = self.most_tls
         self._portal(log, store)

@@ -16,7 +16,7 @@ from firmware.links.explaining import explain
 from firmware.links.time_query import keep
 from firmware.links.udp_query import noting
 from firmware.runtime.clock import Clock
-from firmware.runtime.listening import Listening
+from firmware.runtime.ladder import Ladder
 from netio.errors import NetError
 from netio.stream import net_error
 from tools.cloud import dns, ntp
@@ -52,7 +52,7 @@ class _Climbing:
         if self.full:
             raise MemoryError
         self.loads += 1
-        return Listening, lambda radio, board: radio
+        return Ladder, lambda radio, board: radio
 
     def drop(self) -> None:
         pass

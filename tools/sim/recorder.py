@@ -65,10 +65,10 @@ class Recorder:
         self.note("power", "", True)
         self._relays = {}
 
-    def adopt(self, app: Any) -> None:
+    def attach(self, app: Any) -> None:
         """A device has been built and is about to run."""
         self._changes(app.controller.safety, "safe")
-        self._changes(app.session, "online")
+        self._changes(app.cloud_loop, "online")
         opened, send = app.link.open, app.link.send
 
         async def noted() -> Any:

@@ -59,10 +59,10 @@ class Witness:
         self._listen_to_outbox(controller.outbox)
         self._listen_to_link(self.device.app.link)
         self._listen_to_controller(controller)
-        self._listen_to_session(self.device.app.session, controller)
+        self._listen_to_cloud_loop(self.device.app.cloud_loop, controller)
 
-    def _listen_to_session(self, session: Any, controller: Any) -> None:
-        contact, apply_catalog = session.contact, session.apply_catalog
+    def _listen_to_cloud_loop(self, cloud_loop: Any, controller: Any) -> None:
+        contact, apply_catalog = cloud_loop.contact, cloud_loop.apply_catalog
 
         def applied(catalog: Any) -> None:
             waiting = set(_waiting(controller.outbox))
@@ -80,7 +80,7 @@ class Witness:
                 self.judge.contact = self.judge.now()
             contact()
 
-        session.contact, session.apply_catalog = contacted, applied
+        cloud_loop.contact, cloud_loop.apply_catalog = contacted, applied
 
     def _listen_to_outbox(self, outbox: Any) -> None:
         events, post, append = self.judge.events, outbox.post, outbox.append

@@ -1,7 +1,7 @@
-"""Climbs the upper rungs of the ladder (core.escalation): in memory only while nobody is heard or a reset waits, and
-for a moment when memory was short.
+"""The upper rungs of the escalation ladder (core.escalation): in memory only while nothing is received or a reset
+waits, and for a moment when memory was short.
 
-Asks whoever might answer: time servers by way of name servers, then the gateway. Whoever does ends it.
+It queries time servers, which needs name servers, and then the gateway. Any answer ends it.
 """
 
 from micropython import const
@@ -11,14 +11,14 @@ from firmware.core.timing import Timer
 
 _LATER_MS = const(21600000)
 _STEADY_MS = const(60000)
-_WORDS = {
+_ACTIONS = {
     "join": "joining Wi-Fi again",
     "radio": "restarting the radio",
     "reset": "restarting the device once no output is on",
 }
 
 
-class Listening:
+class Ladder:
     """`network`: a NetworkLoop; `control`: its driver, see drivers.wifi_control, None without Wi-Fi of our own.
     `reset`: Timer of the reset that waits, or None."""
 
@@ -41,7 +41,7 @@ class Listening:
             rung = memory_rung(net.lacked, fresh > 1, network.clock.uptime_s())
             self.climb(rung, "memory was short %d times in a row" % net.lacked)
         elif net.unanswered and self.control:
-            await self.listen(now)
+            await self.query(now)
         contact = network.controller.safety.silence.ms(now)
         if network.short and network.short.passed(now):
             # Whether the cloud has answered since, and goes on.
@@ -55,7 +55,7 @@ class Listening:
             network.controller.restart = True
         return net.unanswered or self.reset
 
-    async def listen(self, now):
+    async def query(self, now):
         network = self.network
         net = network.net
         if self.silence.probes(now, network.up):
@@ -68,7 +68,7 @@ class Listening:
         """Log and do it. DriverError."""
         if not rung or (self.reset if rung == "reset" else not self.control):
             return
-        self.network.log("warning", "%s: %s" % (why, _WORDS[rung]))
+        self.network.log("warning", "%s: %s" % (why, _ACTIONS[rung]))
         if rung == "join":
             self.control.disconnect()
         elif rung == "radio":
