@@ -50,7 +50,7 @@ def apply_catalog(controller, catalog):
     rows = bind(catalog.commands, [o.cfg for o in controller.outputs], "command", notes)
     rows += bind(catalog.sensors, controller.items, "sensor", notes)
     for reporter, row in zip(controller.commands + controller.sensors, rows):
-        reporter.bind(row)
+        reporter.bind_row(row)
     _rename(controller.commands, controller.outbox)
     for report in controller.outbox.reports:
         if report.desired_id is not None:

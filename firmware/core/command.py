@@ -28,14 +28,14 @@ class CommandState(Reporter):
         self.last = self.pending = self.answered = self.window = None
         self.was_safe = False
 
-    def bind(self, row):
+    def bind_row(self, row):
         """Bind a row of the catalog. A command that is gone leaves its output in the safe state; when it comes back,
         what is known of it still counts. Another command on the same port begins anew."""
         if self.row and self.row.kind and not row:
             self.enter_safe_state()
         if row and self.last and row.id != self.last.command_id:
             self.last = self.pending = self.answered = None
-        super().bind(row)
+        super().bind_row(row)
 
     def enter_safe_state(self):
         """The desired value from before has to be confirmed by the cloud."""

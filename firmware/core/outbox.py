@@ -157,7 +157,7 @@ class Reporter:
         self.last_reported = 0
         self.value = 0
 
-    def bind(self, row):
+    def bind_row(self, row):
         """The catalog was read. For a new row the value is reported again."""
         if row != self.row:
             self.row = row

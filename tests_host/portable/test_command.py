@@ -55,7 +55,7 @@ class Bench:
         self.outbox = Outbox(1, 2, START)
         self.output = Output(cfg, False, START)
         self.command = CommandState(self.outbox, self.output)
-        self.command.bind(catalog_row or row())
+        self.command.bind_row(catalog_row or row())
         self.stuck = False
         self.tick(0)
         self.reported()
@@ -479,12 +479,12 @@ def test_a_polled_refusal_is_not_repeated_but_any_other_is():
 def test_a_command_that_is_gone_leaves_its_output_safe():
     bench = Bench(min_off_s=60)
     bench.receive_desired(1, desired_state("1", "des_1", 5, 300))
-    bench.command.bind(None)
+    bench.command.bind_row(None)
     for second in range(2, 100):
         bench.tick(second)
     assert not bench.output.on and bench.output.target is None
     assert bench.reported() == [("0.0", "des_1", "stale", 5)], "the cloud may know the command still"
-    bench.command.bind(row())
+    bench.command.bind_row(row())
     bench.tick(100)
     assert bench.reported() == [("0.0", None, None, None)]
     bench.receive_desired(101, desired_state("1", "des_1", 5, 300))
@@ -495,8 +495,8 @@ def test_a_command_that_comes_back_keeps_its_order():
     """Found by the simulation: a message that was late or came twice was carried out."""
     bench = Bench()
     bench.receive_desired(1, desired_state("0", "des_4", 4, 300), desired_state("1", "des_5", 5, 300))
-    bench.command.bind(None)
-    bench.command.bind(row())
+    bench.command.bind_row(None)
+    bench.command.bind_row(row())
     bench.tick(2)
     assert not bench.output.on
     bench.reported()
@@ -517,11 +517,11 @@ def test_a_wish_of_the_time_without_the_command_is_told_from_the_one_before():
     ):
         bench = Bench(after_lapse=after_lapse)
         bench.receive_desired(1, desired_state("1", "des_1", 1, 300))
-        bench.command.bind(None)
+        bench.command.bind_row(None)
         if manual_override is not None:
             bench.output.demand(manual_override, True)
         bench.tick(2)
-        bench.command.bind(row())
+        bench.command.bind_row(row())
         bench.receive_desired(3, desired_state(value))
         assert bench.output.on is on, (value, manual_override, after_lapse)
 
@@ -529,10 +529,10 @@ def test_a_wish_of_the_time_without_the_command_is_told_from_the_one_before():
 def test_a_row_that_stays_keeps_what_is_known():
     bench = Bench(min_off_s=60)
     bench.receive_desired(1, desired_state("1", "des_1", 5, 300))
-    bench.command.bind(row())
+    bench.command.bind_row(row())
     bench.tick(60)
     assert bench.reported() == [("1.0", "des_1", "applied", 5)]
-    bench.command.bind(row())
+    bench.command.bind_row(row())
     bench.receive_desired(61, desired_state("0", "des_0", 4, 300))
     assert bench.output.on, "older"
     assert bench.reported() == []
@@ -542,7 +542,7 @@ def test_another_command_on_the_same_output_begins_anew_and_leaves_it_as_it_is()
     bench = Bench()
     bench.receive_desired(1, desired_state("1", "des_1", 500, 300))
     bench.reported()
-    bench.command.bind(row(2))
+    bench.command.bind_row(row(2))
     bench.tick(2)
     assert bench.output.on and bench.reported() == [("1.0", None, None, None)]
     bench.receive_desired(3, desired_state("0", "des_2", 1, 300))
@@ -551,9 +551,9 @@ def test_another_command_on_the_same_output_begins_anew_and_leaves_it_as_it_is()
 
 def test_an_output_that_nobody_serves_can_be_used_by_hand_over_every_catalog():
     bench = Bench()
-    bench.command.bind(None)
+    bench.command.bind_row(None)
     bench.output.demand(1.0, True)
-    bench.command.bind(None)
+    bench.command.bind_row(None)
     bench.tick(5)
     assert bench.output.on and bench.output.manual_override
 
@@ -608,6 +608,6 @@ def test_nothing_comes_back_to_a_command_that_is_another_one_now():
     bench = Bench()
     bench.receive_desired(1, desired_state("1", "des_1", 1, 30))
     bench.command.enter_safe_state()
-    bench.command.bind(row(2))
+    bench.command.bind_row(row(2))
     bench.receive_desired(2, Desired(2, NOTHING_NEW, None, None, None))
     assert not bench.output.on

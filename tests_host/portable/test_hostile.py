@@ -80,7 +80,7 @@ def test_values_of_no_sense_are_refused_and_told_with_what_is():
                 0,
             )
             command = CommandState(outbox, output)
-            command.bind(Command(1, "relay", "6", None, None, None, ""))
+            command.bind_row(Command(1, "relay", "6", None, None, None, ""))
             outbox.update(0, 1777025700)
             assert number(value) is None and "refused" in command.receive_desired(
                 Desired(1, value, "des", 1, 60), 0, False

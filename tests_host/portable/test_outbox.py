@@ -160,7 +160,7 @@ def test_a_report_that_comes_back_without_a_time_is_stamped_too():
 def source(deadband=0.5, heartbeat_s=300):
     outbox = box()
     found = Reporter(outbox, deadband, heartbeat_s)
-    found.bind(ROW)
+    found.bind_row(ROW)
     return found, outbox
 
 
@@ -233,30 +233,30 @@ def test_what_the_cloud_does_not_serve_is_not_told():
     outbox = box()
     found = Reporter(outbox, 0.5, 300, keep=True)
     assert not reported(found, outbox, 0, 20.0)
-    found.bind(ROW)
+    found.bind_row(ROW)
     assert reported(found, outbox, 1, 20.0)
-    found.bind(None)
+    found.bind_row(None)
     assert not reported(found, outbox, 1000, 40.0)
 
 
 def test_a_new_row_is_told_the_value_anew_and_the_same_row_is_not():
     found, outbox = source()
     assert reported(found, outbox, 0, 20.0)
-    found.bind(Sensor(7, "thermistor", "14", None))
+    found.bind_row(Sensor(7, "thermistor", "14", None))
     assert not reported(found, outbox, 1, 20.0)
-    found.bind(Sensor(8, "thermistor", "14", None))
+    found.bind_row(Sensor(8, "thermistor", "14", None))
     assert reported(found, outbox, 2, 20.0)
-    found.bind(None)
-    found.bind(Sensor(8, "thermistor", "14", None))
+    found.bind_row(None)
+    found.bind_row(Sensor(8, "thermistor", "14", None))
     assert reported(found, outbox, 3, 20.0)
 
 
 def test_report_now_uses_the_present_catalog_row():
     outbox = box()
     found = CommandState(outbox, None)
-    found.bind(Command("cmd_1", "relay", "6", None, None, None, None))
+    found.bind_row(Command("cmd_1", "relay", "6", None, None, None, None))
     found.report_now(1.0, Desired("cmd_1", "1", "des_1", 4, None), "applied")
-    found.bind(Command("cmd_2", "relay", "6", None, None, None, None))
+    found.bind_row(Command("cmd_2", "relay", "6", None, None, None, None))
     found.report(0.0)
     assert [(r.source, r.id, r.value, r.desired_id) for r in outbox.batch(9)] == [
         ("command", "cmd_1", "1.0", "des_1"),
@@ -290,7 +290,7 @@ def test_events_that_must_survive_are_written_before_they_leave():
 def test_after_an_outage_the_oldest_of_a_kind_goes_first_and_nothing_is_told_twice():
     outbox = box()
     pump = CommandState(outbox, None)
-    pump.bind(ROW)
+    pump.bind_row(ROW)
     for i in range(25):
         outbox.update(at(i), UTC + i)
         pump.report(float(i))

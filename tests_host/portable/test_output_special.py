@@ -31,7 +31,7 @@ class Strike:
         self.outbox = Outbox(1, 2, START)
         self.output = PulseOutput(configured(STRIKE, changes), False, START)
         self.command = CommandState(self.outbox, self.output)
-        self.command.bind(Command(1, "relay", "6", None, None, None, None))
+        self.command.bind_row(Command(1, "relay", "6", None, None, None, None))
         self.ms = 0
         self.moves = []
         self.run(1000)
