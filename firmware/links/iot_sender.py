@@ -9,9 +9,8 @@ from firmware.cloud import realer_feed
 from firmware.core import outcomes
 
 _MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation
-_ITEM = const(
-    1500
-)  # bytes of heap that one takes on its way: as a dict, as JSON while that grows, within the request
+_ITEM = const(1500)
+"""Bytes of heap that one takes on its way: as a dict, as JSON while that grows, within the request."""
 
 
 class IotSender:

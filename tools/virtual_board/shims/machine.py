@@ -10,6 +10,8 @@ import _link
 
 _ask = _link.ask
 _RESET = b"\x01 reset\n"
+_pins, _adcs = {}, {}
+"""The one object of each pin, and of the ADC of each that has one: on a chip they are in its flash."""
 _memory = [None]  # of the clock, so that asking for it takes no more than on a chip
 
 
@@ -48,8 +50,12 @@ class Pin:
     PULL_DOWN = 1
     PULL_UP = 2
 
+    def __new__(cls, id, *args, **options):
+        return id if isinstance(id, Pin) else _pins.get(id) or object.__new__(cls)
+
     def __init__(self, id, mode=None, pull=-1, value=-1):
-        self._gpio = id._gpio if isinstance(id, Pin) else id
+        if self is not id:
+            self._gpio = id
         self.init(mode, pull, value)
 
     def init(self, mode=None, pull=-1, value=-1):
@@ -79,6 +85,10 @@ class ADC:
     ATTN_2_5DB = 1
     ATTN_6DB = 2
     ATTN_11DB = 3
+
+    def __new__(cls, pin, *args, **options):
+        gpio = pin._gpio if isinstance(pin, Pin) else pin
+        return _adcs.get(gpio) or object.__new__(cls)
 
     def __init__(self, pin, atten=3):
         self._gpio = pin._gpio if isinstance(pin, Pin) else pin
@@ -125,3 +135,11 @@ class RTC:
         _memory[0] = None
         _link.ask_bytes("mem", data)
         _memory[0] = bytes(data)
+
+
+for _gpio in range(40):
+    _pins[_gpio] = object.__new__(Pin)
+    _pins[_gpio]._gpio = _gpio
+for _gpio in range(32, 40):
+    _adcs[_gpio] = object.__new__(ADC)
+    _adcs[_gpio]._gpio = _adcs[_gpio]._atten = _gpio
