@@ -1,32 +1,26 @@
 """Reads a MicroPython image for an ESP32, as micropython.org offers it, and says what it is before a board is erased.
 
-Owns: the layout that the chip's boot loader expects (ESP-IDF programming guide, "App Image Format" and "Partition
-Tables"), whether every byte of it is there and intact, the chip it is for and the MicroPython inside.
+Owns: the partition table (ESP-IDF programming guide, "Partition Tables"), whether every byte of boot loader and
+application is there and intact, as esptool reads them, the chip they are for and the MicroPython inside.
 Refuses: serial ports, and to guess; what does not fit is an ImageError that says what to take instead.
 """
 
 from __future__ import annotations
 
-import hashlib
+import io
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from esptool.bin_image import ESP32FirmwareImage
+from esptool.targets import ROM_LIST
+
 FLASH_OFFSET = 0x1000
 """Where a classic ESP32 looks for its boot loader, which is where an image for it begins."""
 CHIP = "ESP32"
 OLDEST = (1, 24)
-_CHIPS = {
-    0: CHIP,
-    2: "ESP32-S2",
-    5: "ESP32-C3",
-    9: "ESP32-S3",
-    12: "ESP32-C2",
-    13: "ESP32-C6",
-    16: "ESP32-H2",
-    18: "ESP32-P4",
-}
+_CHIPS = {chip.IMAGE_CHIP_ID: chip.CHIP_NAME for chip in ROM_LIST}
 _TABLE = 0x8000 - FLASH_OFFSET
 _TABLE_BYTES = 0xC00
 _IMAGE, _PARTITION, _APP, _DATA = 0xE9, b"\xaa\x50", 0, 1
@@ -34,7 +28,6 @@ ROM_LABEL = b"romfs"
 """By this name the port finds its ROM partition."""
 _HEADER_BYTES = 24
 _APP_DESCRIPTOR = b"\x32\x54\xcd\xab"
-_CHECKSUM_SEED = 0xEF
 _BANNER = re.compile(rb"MicroPython v(\d+)\.(\d+)([\w.+-]*) on [\d-]{10}")
 _TAKE = "take ESP32_GENERIC-….bin, 1.24 or newer, from micropython.org/download/ESP32_GENERIC"
 
@@ -102,32 +95,18 @@ def _partitions(data: bytes) -> Iterator[tuple[int, bytes, int, int]]:
 
 def _intact(data: bytes, name: str) -> int:
     """The length of the image at the start of `data`, all of which is there and has the right sums."""
-    damaged = ImageError(f"the {name} in this image is cut short or damaged: download it again")
-    if len(data) < _HEADER_BYTES or data[0] != _IMAGE:
-        raise damaged
-    at, checksum = _HEADER_BYTES, _CHECKSUM_SEED
-    for _ in range(data[1]):
-        if at + 8 > len(data):
-            raise damaged
-        (size,) = struct.unpack_from("<I", data, at + 4)
-        for byte in _folded(data[at + 8 : at + 8 + size]):
-            checksum ^= byte
-        at += 8 + size
-    end = at // 16 * 16 + 16  # the checksum is the last byte of a block of 16
-    if end > len(data) or data[end - 1] != checksum:
-        raise damaged
-    if data[23]:
-        end += 32
-        if hashlib.sha256(data[: end - 32]).digest() != data[end - 32 : end]:
-            raise damaged
-    return end
-
-
-def _folded(data: bytes) -> bytes:
-    """Few bytes with the same exclusive or as all of `data`: a megabyte in Python, one by one, takes a while."""
-    value, size = int.from_bytes(data, "little"), len(data)
-    while size > 8:
-        half = (size + 1) // 2
-        value = (value >> half * 8) ^ (value & ((1 << half * 8) - 1))
-        size = half
-    return value.to_bytes(size, "little")
+    file = io.BytesIO(data)
+    try:
+        image = ESP32FirmwareImage(file)
+        sums = [(image.checksum, image.calculate_checksum())]
+        if image.append_digest:
+            sums.append((image.stored_digest, image.calc_digest))
+    except (
+        RuntimeError,
+        TypeError,
+        struct.error,
+    ):  # esptool's own error, and what it raises where the data ends
+        sums = []
+    if not sums or any(stored != found for stored, found in sums):
+        raise ImageError(f"the {name} in this image is cut short or damaged: download it again")
+    return file.tell()

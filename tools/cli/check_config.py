@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from rich.text import Text
 
 from tools import common
 from tools.cli import config_errors, config_warnings
@@ -24,8 +25,7 @@ from tools.cli.config_warnings import doubts
 
 Problem = tuple[str, str, str, str]
 
-_COLOURS = {"error": "\033[31m", "warning": "\033[33m", "path": "\033[1m", "good": "\033[32m"}
-_RESET = "\033[0m"
+_STYLES = {"error": "red", "warning": "yellow"}
 
 
 class UnreadableError(Exception):
@@ -163,14 +163,6 @@ def _privacy(path: Path) -> list[Problem]:
     return [("warning", str(path), "a file that others may read", f"its owner only: chmod 600 {path}")]
 
 
-def _report(problems: list[Problem], colour: bool) -> None:
-    for level, path, found, allowed in problems:
-        if colour:
-            level = f"{_COLOURS[level]}{level}{_RESET}"
-            path = f"{_COLOURS['path']}{path}{_RESET}"
-        print(f"{level}: {path}\n    found:   {found}\n    allowed: {allowed}")
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="realer check_config",
@@ -186,14 +178,16 @@ def main(argv: list[str] | None = None) -> int:
     except UnreadableError as error:
         print(error, file=sys.stderr)
         return 2
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    _report(problems, colour)
+    console = common.console()
+    for level, where, found, allowed in problems:
+        head = Text.assemble((level, _STYLES[level]), ": ", (where, "bold"))
+        console.print(head, f"    found:   {found}", f"    allowed: {allowed}", sep="\n")
     errors = sum(problem[0] == "error" for problem in problems)
     tally = f"{common.count(errors, 'error')}, {common.count(len(problems) - errors, 'warning')}"
-    verdict = f"{path}: {'refused' if errors else 'usable'}, {tally}"
-    print(f"{_COLOURS['error' if errors else 'good']}{verdict}{_RESET}" if colour else verdict)
+    summary = f"{path}: {'refused' if errors else 'usable'}, {tally}"
+    console.print(summary, style="red" if errors else "green")
     return 1 if errors else 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(common.run(main))
