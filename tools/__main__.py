@@ -9,7 +9,9 @@ import importlib
 import sys
 
 from tools import common
-from tools.repository import import_device_code
+from tools.repository import INSTALLED, import_device_code
+
+_DEVELOPERS = "For developers"
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "A board on the cable": {
@@ -20,7 +22,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
             "cli.deploy",
             "put this firmware and its configuration on a board; sends only what changed",
         ),
-        "doctor": ("doctor.__main__", "check network, time, certificates and pins on the board itself"),
+        "doctor": ("cli.doctor", "check network, time, certificates and pins on the board itself"),
         "status": ("cli.board_status", "how the board is, on one screen, without stopping it"),
         "monitor": ("cli.monitor", "show what the board says, until Ctrl-C"),
         "bundle": ("cli.update_bundle", "build a signed bundle of this firmware for updates over the air"),
@@ -30,10 +32,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Without hardware": {
         "demo": ("cli.demo", "simulated cloud and virtual board, running this firmware until Ctrl-C"),
         "smoke": ("cli.smoke", "the demo's scenario without a person"),
-        "cloud": ("cloud.__main__", "play cloud: serve, set, show, faults"),
-        "board": ("virtual_board.__main__", "the virtual board alone, for any cloud"),
+        "cloud": ("cli.cloud", "play cloud: serve, set, show, faults"),
+        "board": ("cli.virtual_board", "the virtual board alone, for any cloud"),
     },
-    "For developers": {
+    _DEVELOPERS: {
         "image": ("cli.image", "build a MicroPython image with a ROM partition for the firmware"),
         "package": ("build.package", "the lists by which mpremote mip install finds app and engines"),
         "bench": ("checks.bench", "figures: loop stall, handshakes, heap, latency, MQTT"),
@@ -68,6 +70,9 @@ def main(argv: list[str] | None = None) -> int:
     if name not in modules:
         print(f"no command {name!r}\n\n{usage()}", file=sys.stderr)
         return 2
+    if INSTALLED and name in COMMANDS[_DEVELOPERS]:
+        print(f"error: {name} needs the repository\nClone it, and run make setup there.", file=sys.stderr)
+        return 1
     import_device_code()
     command: common.Main = importlib.import_module(f"tools.{modules[name]}").main
     return common.run(command, rest)

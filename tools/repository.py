@@ -4,8 +4,10 @@ import sys
 from pathlib import Path, PurePosixPath
 
 _TOOLS = Path(__file__).resolve().parent
-ROOT = _TOOLS / "device" if (_TOOLS / "device").is_dir() else _TOOLS.parent
-"""The repository; where `pip install .` was used, what the commands need of it (pyproject.toml)."""
+INSTALLED = (_TOOLS / "device").is_dir()
+"""Whether this is what `pip install .` installed, without the tests."""
+ROOT = _TOOLS / "device" if INSTALLED else _TOOLS.parent
+"""The repository; where this is INSTALLED, what the commands need of it (pyproject.toml)."""
 
 
 def import_device_code() -> None:

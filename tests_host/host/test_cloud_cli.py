@@ -11,8 +11,8 @@ import pytest
 
 from tests_host.support.cloudclient import Client, reading
 from tests_host.support.mqttdevice import MqttDevice
+from tools.cli.cloud import main
 from tools.cloud import admin_client, show
-from tools.cloud.__main__ import main
 from tools.cloud.demo_device import CLIENT_SECRET, demo_device
 from tools.cloud.site import Site
 

@@ -79,6 +79,8 @@ def test_what_pip_installs_works_away_from_the_repository(tmp_path):
     (tmp_path / "config.json").write_text((ROOT / "config.example.json").read_text())
     done = run("sys.exit(main(['check_config']))")
     assert "REPLACE-ME" in done.stdout and done.returncode == 1, done.stderr
+    done = run("sys.exit(main(['fuzz']))")
+    assert "needs the repository" in done.stderr and done.returncode == 1, done.stderr
     done = run(
         "from tools.build import payload\nfrom tools.repository import ROOT\n"
         "print(ROOT, *payload.starters(ROOT), *payload.slot_files(ROOT))"

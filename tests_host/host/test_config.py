@@ -16,6 +16,7 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from firmware.core import config as device
 from tests_host.support.terminal import Terminal
 from tools.cli import check_config, cloud_catalog, wizard
 from tools.cli.config_questions import ABOUT, WORDS, question
@@ -35,7 +36,7 @@ CLEAR, ENTER, DOWN = "\x15", "\r", "\x1b[B"
 
 def choices() -> list[str]:
     """The questions about a Realer cloud at which a word is picked, the first one by Enter."""
-    rules = check_config.device().rules
+    rules = device.rules
     lines = [line.split(" ") for line in rules("cloud") + rules("realer") if " =" not in line]
     return [f"cloud.{line[0]}" for line in lines if re.fullmatch(r"[a-z]+(\|[a-z]+)+", line[1])]
 
@@ -479,7 +480,7 @@ def test_the_sensor_is_picked_from_those_that_there_are(authority: Authority, tm
 
 
 def test_every_cloud_and_every_word_that_can_be_picked_is_explained():
-    rules = check_config.device().rules
+    rules = device.rules
     for section, keys in [*ABOUT.items(), *MORE_ABOUT.items()]:
         for line in rules(section):
             key, rule = line.split(" =")[0].split(" ", 1)
@@ -672,8 +673,8 @@ def test_every_board_has_a_portal_password_of_its_own(authority: Authority, tmp_
     files = [json.loads((tmp_path / "boards" / f"{n}.json").read_text()) for n in (101, 102)]
     passwords = [file["portal"]["password"] for file in files]
     assert passwords[0] != passwords[1]
-    for device, password in zip((101, 102), passwords, strict=True):
-        assert f"device {device}: password of its setup portal {password}" in done.stdout
+    for number, password in zip((101, 102), passwords, strict=True):
+        assert f"device {number}: password of its setup portal {password}" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -705,6 +706,6 @@ def test_one_wrong_board_and_none_is_written(authority: Authority, tmp_path: Pat
 
 
 def test_every_key_that_is_explained_exists():
-    rules = check_config.device().rules
+    rules = device.rules
     for section, keys in [*ABOUT.items(), *MORE_ABOUT.items()]:
         assert set(keys) <= {line.split(" ")[0] for line in rules(section)}, section

@@ -12,7 +12,6 @@ import argparse
 import ast
 import json
 import re
-import sys
 from pathlib import Path
 
 from tools import common
@@ -75,7 +74,3 @@ def main(argv: list[str] | None = None) -> int:
         raise common.Failed(f"not what is in the tree: {names}", "Run: realer package")
     print("the lists are true")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

@@ -70,7 +70,3 @@ def _measure(figure: Figure, run: common.LongRun) -> bool:
     for each in lines:
         run.result({**each, "took_s": round(time.monotonic() - started, 1)})
     return all(each["ok"] for each in lines)
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

@@ -7,7 +7,6 @@ handshakes of an hour are counted in virtual time. Refuses the command line, whi
 from __future__ import annotations
 
 import asyncio
-import importlib
 import random
 import socket
 import statistics
@@ -22,7 +21,9 @@ from tools.checks import cycles
 from tools.checks.cycles import probes
 from tools.env import interpreter
 from tools.fixture.system import NotInTimeError, SystemFixture
-from tools.repository import ROOT, import_device_code
+from tools.repository import ROOT
+from tools.sim.device import SimDevice, demo_config
+from tools.sim.loop import VirtualLoop
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
@@ -198,13 +199,9 @@ def line(figure: str, value: float, must: float, at_least: bool = False, **more:
 
 
 def _handshakes_in_virtual_time() -> Line:
-    # The simulation imports the firmware into this interpreter, from where the tests find it too.
-    import_device_code()
-    sim = importlib.import_module("tools.sim.device")
-    virtual = importlib.import_module("tools.sim.loop")
-    loop = virtual.VirtualLoop()
+    loop = VirtualLoop()
     with tempfile.TemporaryDirectory() as folder:
-        device = sim.SimDevice(loop, Path(folder), sim.demo_config(poll_s=5))
+        device = SimDevice(loop, Path(folder), demo_config(poll_s=5))
         device.power_on()
         loop.run_until_complete(device.until(lambda: device.online, 60))
         start = device.net.dials - 1  # the first one belongs to this hour

@@ -15,7 +15,6 @@ import gc
 import io
 import json
 import random
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -23,33 +22,30 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, ClassVar
 
-from tools.repository import ROOT, import_device_code
+from journal import record as journal_record
+from journal import recover as journal
 
-import_device_code()
-
-from journal import record as journal_record  # noqa: E402
-from journal import recover as journal  # noqa: E402
-
-from dnsstub import captive  # noqa: E402 - after the path to it
-from dnsstub import resolver as dns  # noqa: E402
-from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed  # noqa: E402
-from firmware.core import outcomes, setup_form  # noqa: E402
-from firmware.core.config import validate  # noqa: E402
-from firmware.core.errors import LinkError  # noqa: E402
-from firmware.core.models import Report  # noqa: E402
-from http1 import request as http_request  # noqa: E402
-from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response  # noqa: E402
-from iotmp import session as iotmp  # noqa: E402
-from iotmp.frame import IotmpError  # noqa: E402
-from mqtt5 import opening as mqtt_opening  # noqa: E402
-from mqtt5.in_flight import InFlight  # noqa: E402
-from mqtt5.packet import Message, MqttError  # noqa: E402
-from mqtt5.session import Session  # noqa: E402
-from netio.errors import NetError  # noqa: E402
-from sntp import client as sntp  # noqa: E402
-from tests_host.support import mqtt_server as mqtt  # noqa: E402
-from tools import common  # noqa: E402
-from tools.cloud import thinger_wire as thinger  # noqa: E402
+from dnsstub import captive
+from dnsstub import resolver as dns
+from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed
+from firmware.core import outcomes, setup_form
+from firmware.core.config import validate
+from firmware.core.errors import LinkError
+from firmware.core.models import Report
+from http1 import request as http_request
+from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response
+from iotmp import session as iotmp
+from iotmp.frame import IotmpError
+from mqtt5 import opening as mqtt_opening
+from mqtt5.in_flight import InFlight
+from mqtt5.packet import Message, MqttError
+from mqtt5.session import Session
+from netio.errors import NetError
+from sntp import client as sntp
+from tests_host.support import mqtt_server as mqtt
+from tools import common
+from tools.cloud import thinger_wire as thinger
+from tools.repository import ROOT
 
 INPUTS = 100_000
 SLOW_S = 0.5
@@ -563,7 +559,3 @@ def main(argv: list[str] | None = None) -> int:
             run.begins(name)
             run.result(fuzz(name, args.inputs, args.seed, run.step))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

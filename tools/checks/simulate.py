@@ -27,21 +27,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.repository import import_device_code
-
-import_device_code()
-
-from firmware.core.models import number  # noqa: E402 - after the path to it
-from firmware.runtime import cloud_loop, control_loop, network_loop, sampling_loop, supervisor  # noqa: E402
-from tools import common  # noqa: E402
-from tools.cloud.demo_device import DEVICE_ID  # noqa: E402
-from tools.cloud.entities import Plan  # noqa: E402
-from tools.cloud.model import Model  # noqa: E402
-from tools.sim.chaos import KINDS  # noqa: E402
-from tools.sim.device import SimDevice  # noqa: E402
-from tools.sim.loop import VirtualLoop  # noqa: E402
-from tools.sim.settings import Setting, drawn, full  # noqa: E402
-from tools.sim.witness import Witness, judge_of  # noqa: E402
+from firmware.core.models import number
+from firmware.runtime import cloud_loop, control_loop, network_loop, sampling_loop, supervisor
+from tools import common
+from tools.cloud.demo_device import DEVICE_ID
+from tools.cloud.entities import Plan
+from tools.cloud.model import Model
+from tools.sim.chaos import KINDS
+from tools.sim.device import SimDevice
+from tools.sim.loop import VirtualLoop
+from tools.sim.settings import Setting, drawn, full
+from tools.sim.witness import Witness, judge_of
 
 ONLINE_S = 1500.0
 """From the last fault to a device that is online: the longest wait after a refusal is 900 s, after a failure 300 s."""
@@ -389,7 +385,3 @@ def main(argv: list[str] | None = None) -> int:
             print("stopped; so far:", file=sys.stderr)
         run.result(figures.all())
     return 1 if figures.failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

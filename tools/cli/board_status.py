@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -122,7 +121,3 @@ def _output(name: str, on: bool, target: float | None, why: str | None) -> str:
 def _span(seconds: int) -> str:
     minutes, hours, days = seconds // 60 % 60, seconds // 3600 % 24, seconds // 86400
     return f"{days} d {hours} h {minutes} min" if seconds >= 60 else f"{seconds} s"
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

@@ -202,7 +202,3 @@ def main(argv: list[str] | None = None) -> int:
     print(f"written: {file}, {len(root.der)} bytes")
     print(f'config.json, in "cloud":  "ca_files": ["{file.as_posix()}"]     (the path is that on the device)')
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

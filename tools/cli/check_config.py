@@ -12,13 +12,15 @@ import argparse
 import datetime
 import os
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from rich.text import Text
 
+from firmware.core import config as device
+from firmware.core.config_text import NotJson, parse, place
+from firmware.core.setup_form import fields
 from tools import common
 from tools.cli import config_errors, config_warnings
 from tools.cli.config_warnings import doubts
@@ -42,9 +44,6 @@ def load(path: Path) -> Any:
 
 def _read(path: Path) -> tuple[Any, list[Problem]]:
     """What is in a file by the device's own parser, and the keys that are there twice. Raises UnreadableError."""
-    device()
-    from firmware.core.config_text import NotJson, parse, place  # noqa: PLC0415  not before the shim is in place
-
     data = b""
     try:
         data = path.read_bytes()
@@ -63,22 +62,11 @@ def _read(path: Path) -> tuple[Any, list[Problem]]:
         raise UnreadableError(f"{path}:{line}:{column}: not valid JSON: {words}") from error
 
 
-def device() -> types.ModuleType:
-    """The device's own check: `validate(raw)`, `rules(section)`."""
-    # The device's modules take const() from MicroPython's own module.
-    shim = types.ModuleType("micropython")
-    shim.const = lambda value: value  # type: ignore[attr-defined]
-    sys.modules.setdefault("micropython", shim)
-    from firmware.core import config  # noqa: PLC0415  not before the shim is in place
-
-    return config
-
-
 def validate(raw: Any) -> tuple[dict[str, Any], list[Problem]]:
     """What the device makes of `raw`, and its problems in words for people."""
-    config, problems = device().validate(raw)
+    config, problems = device.validate(raw)
     return config, [
-        (level, where, found, config_errors.in_words(where, found, allowed, device().rules, raw))
+        (level, where, found, config_errors.in_words(where, found, allowed, device.rules, raw))
         for level, where, found, allowed in problems
     ]
 
@@ -109,9 +97,6 @@ def left_to_portal(raw: Any, problems: list[Problem]) -> list[Problem]:
         or any(path.startswith("portal") for path in errors)
     ):
         return problems
-    device()
-    from firmware.core.setup_form import fields  # noqa: PLC0415  as above
-
     asked = {"wifi.networks", "wifi.networks[0].ssid", "wifi.networks[0].password"}
     asked |= {f"cloud.{name}" for name, *_ in fields(raw)}
 
@@ -187,7 +172,3 @@ def main(argv: list[str] | None = None) -> int:
     summary = f"{path}: {'refused' if errors else 'usable'}, {tally}"
     console.print(summary, style="red" if errors else "green")
     return 1 if errors else 0
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

@@ -298,7 +298,3 @@ def _place(draft: Any, path: str, value: Any, where: str) -> None:
         draft[steps[-1]] = value
     except (KeyError, IndexError, TypeError):
         raise common.Failed(f"{where}: the configuration in common has no place {path!r}") from None
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

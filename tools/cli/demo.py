@@ -309,7 +309,3 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
         # The way a person ends it at the board: outputs safe, token given back.
         with contextlib.suppress(NotInTimeError):
             await fixture.ctrl_c()
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

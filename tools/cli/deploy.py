@@ -13,7 +13,6 @@ import argparse
 import base64
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -374,7 +373,3 @@ def _owners_files(config: Path) -> dict[str, bytes]:
         raise common.Failed(f"{config} has errors", f"See realer check_config {config}")
     config.chmod(0o600)
     return payload.owners_files(config, check_config.load(config)["cloud"]["ca_files"])
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

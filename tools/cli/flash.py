@@ -66,7 +66,3 @@ def _read(path: Path) -> esp_image.Image:
         raise common.Failed(f"{path}: {error.strerror}", _WHICH) from None
     except esp_image.ImageError as error:
         raise common.Failed(f"{path}: {error}") from None
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

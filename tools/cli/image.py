@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -161,7 +160,3 @@ def _micropython(named: Path | None, board: str) -> Path:
     if not (folder / "ports/esp32/boards" / board / "mpconfigboard.cmake").is_file():
         raise common.Failed(f"{folder}: no board {board}", "See ports/esp32/boards.")
     return folder.resolve()
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

@@ -6,7 +6,6 @@ Only listens: the program on the board is not interrupted, and Ctrl-C stays on t
 from __future__ import annotations
 
 import argparse
-import sys
 
 from tools import common
 from tools.serial import board_log, ports
@@ -25,7 +24,3 @@ def main(argv: list[str] | None = None) -> int:
         except OSError as error:
             raise common.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

@@ -19,7 +19,6 @@ from typing import Any
 
 from rich.console import Console
 
-from tools import common
 from tools.cli import smoke_thinger
 from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.entities import Plan
@@ -266,7 +265,3 @@ async def _play(console: Console, transport: str, options: argparse.Namespace) -
         async with SystemFixture(found, **arguments) as fixture:
             facts = await scenario(fixture, console.print)
     return facts | {"seconds": round(time.monotonic() - started, 1)}
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

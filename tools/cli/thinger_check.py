@@ -12,7 +12,6 @@ import getpass
 import json
 import os
 import ssl
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,3 @@ async def _switch(account: Account, relay: str, console: Console) -> None:
         console.print(f"{relay}: nonsense is refused with HTTP {error.status}")
     else:
         raise common.Failed(f"{relay} took nonsense", "This is not the firmware it should be.")
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

@@ -18,7 +18,6 @@ import secrets
 import signal
 import socket
 import ssl
-import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -190,7 +189,3 @@ def _key(config: Path) -> bytes:
     if len(key) not in KEY_BYTES:
         raise common.Failed("update.key has to have 16 to 64 characters")
     return key
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

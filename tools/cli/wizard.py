@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from firmware.core import config as device
 from tools.cli import ca, check_config, cloud_catalog, config_errors, config_warnings, update_bundle
 from tools.cli.config_questions import ABOUT, MORE, WORDS, question
 from tools.cli.prompts import Answers, Back
@@ -315,7 +316,7 @@ class Wizard:
             self._say(f"{root.name}, {root.key}: {file}")
             return
         self._say("Then name the file, in DER form, beside the configuration; `realer ca` makes it.")
-        line = next(line for line in check_config.device().rules("cloud") if line.startswith("ca_files "))
+        line = next(line for line in device.rules("cloud") if line.startswith("ca_files "))
         cloud.setdefault("ca_files", ["certs/ca.der"])
         cloud["ca_files"] = self._value(line, cloud, "cloud.ca_files")
 
@@ -336,7 +337,7 @@ class Wizard:
             except Failed as failed:
                 self._say(f"{failed.what}. {failed.do}")
                 if self._ask.yes("Enter the keys again?", True):
-                    rules = check_config.device().rules
+                    rules = device.rules
                     others = [
                         line.split(" ")[0] for line in rules("cloud") + rules(cloud.get("api", "realer"))
                     ]
@@ -367,7 +368,7 @@ class Wizard:
     def _offer(self, section: str, items: list[dict[str, Any]], port: cloud_catalog.Port) -> None:
         """Map a port of the cloud to a pin, if this board has it."""
         preset = {"pin_port": port.pin_port}
-        for line in check_config.device().rules(section):
+        for line in device.rules(section):
             key, rule = line.split(" =")[0].split(" ", 1)
             if key == "kind":
                 preset["kind"] = port.kind
@@ -391,7 +392,7 @@ def _lines_of(section: str, item: dict[str, Any]) -> dict[str, str]:
     lines: dict[str, str] = {}
     names = [section]
     while names:
-        for line in check_config.device().rules(names.pop(0)):
+        for line in device.rules(names.pop(0)):
             key = line.split(" ")[0]
             lines.setdefault(key, line)
             names += [item[key]] if "|" in line and isinstance(item.get(key), str) else []
@@ -400,7 +401,7 @@ def _lines_of(section: str, item: dict[str, Any]) -> dict[str, str]:
 
 def _wanted(name: str) -> list[tuple[str, str]]:
     """The rules of a section that are asked for, in order, each with its explanation."""
-    lines = {line.split(" ")[0]: line for line in check_config.device().rules(name)}
+    lines = {line.split(" ")[0]: line for line in device.rules(name)}
     about = ABOUT.get(name, {})
     required = [key for key, line in lines.items() if " =" not in line and not _words(line.split(" ", 1)[1])]
     order = [key for key in about if key in lines] + [key for key in required if key not in about]

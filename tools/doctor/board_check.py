@@ -1,4 +1,4 @@
-"""Runs on the board, first: the image, the memory, the pins. `wifi.py` and `network.py` follow in the same session.
+"""Runs on the board, first: the image, the memory, the pins. `wifi_check.py` and `network_check.py` follow.
 
 Owns: how a line looks, and checks that need no network. Each line is ok, note or problem, with what to do about it.
 Reads config.json as it lies on the board; drives no pin and writes no file. Needs MicroPython 1.24 on an ESP32.

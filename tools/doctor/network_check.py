@@ -1,9 +1,9 @@
-"""Runs on the board, after `wifi.py`: time, servers, certificates, with the libraries of a stock image.
+"""Runs on the board, after `wifi_check.py`: time, servers, certificates, with the libraries of a stock image.
 
 Names and time are asked of the servers of the configuration, on their ports, as the firmware does it; its code has no
 part in it. Sends no secret, and asks nobody whose certificate it has not verified. It sets the clock.
 """
-# ruff: noqa: F821  (`say`, `found`, `attend`, `tally` are those of board.py, `online`, `name_servers` those of wifi.py)
+# ruff: noqa: F821  (`say`, `found`, `attend`, `tally` are those of board_check.py, `online`, `name_servers` those of wifi_check.py)
 
 import os
 import socket

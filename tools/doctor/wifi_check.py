@@ -1,9 +1,9 @@
-"""Runs on the board, after `board.py`: joins the network, with what the configuration says of it.
+"""Runs on the board, after `board_check.py`: joins the network, with what the configuration says of it.
 
 Sends no secret but the Wi-Fi password to the access point. A file of its own: a board has no room for the text of all
 checks at once.
 """
-# ruff: noqa: F821  (`say`, `found` are those of board.py)
+# ruff: noqa: F821  (`say`, `found` are those of board_check.py)
 
 import errno
 import network

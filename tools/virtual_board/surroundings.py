@@ -10,12 +10,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from tools.repository import import_device_code
-
-import_device_code()
-
-from dnsstub import resolver as dns  # noqa: E402
-from sntp import client as sntp  # noqa: E402
+from dnsstub import resolver as dns
+from sntp import client as sntp
 
 _WAIT_S = 1.5
 _SERVERS = ("pool.ntp.org", "time.cloudflare.com")

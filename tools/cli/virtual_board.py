@@ -150,7 +150,3 @@ def _flash(kept: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="board-flash-") as fresh:
         yield Path(fresh)
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

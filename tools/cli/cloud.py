@@ -202,7 +202,3 @@ def _world_verbs(verbs: Any) -> None:
     events.add_argument("--since", type=int, default=0, help="only events with a higher number")
     verbs.add_parser("violations", help="requests that broke the contract")
     verbs.add_parser("counters", help="TLS handshakes and requests")
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))

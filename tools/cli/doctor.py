@@ -1,22 +1,22 @@
 """`realer doctor [--port PORT]`: a checklist on the board, made with the libraries of its own image.
 
 Owns: reaching the board (the real mpremote), colours, and the exit status: 0 no problem, 1 problems or no board. The
-firmware is stopped, outputs safe, and started again afterwards. The checks are those of `board.py`, `wifi.py` and
-`network.py`, which run there, one after the other.
+firmware is stopped, outputs safe, and started again afterwards. The checks are those of `tools/doctor`, which run
+there, one after the other.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from tools import common
 from tools.serial import ports, raw_repl
 
-_CHECKS = [Path(__file__).with_name(name) for name in ("board_check.py", "wifi_check.py", "network_check.py")]
+_FOLDER = Path(__file__).parents[1] / "doctor"
+_CHECKS = [_FOLDER / name for name in ("board_check.py", "wifi_check.py", "network_check.py")]
 _SILENCE_S = 120  # no single check takes as long
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _UNREACHABLE = """\
@@ -59,7 +59,3 @@ def main(argv: list[str] | None = None) -> int:
     if not tally:
         raise common.Failed("the checklist did not come to its end", _UNREACHABLE)
     return 1 if int(tally[-1][1]) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(common.run(main))
