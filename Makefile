@@ -102,7 +102,7 @@ board: $(READY) ## The virtual board alone, for any cloud: ARGS="--config config
 fuzz: $(ENV) ## Random and damaged bytes for every parser, 100,000 inputs each; ARGS="--seed 2 mqtt5"
 	@$(PY) -m tools fuzz $(ARGS)
 
-soak: $(ENV) ## 2,000 device-days of faults in virtual time, judged at every step (hours); ARGS="--seeds 1..20"
+soak: $(ENV) ## 2,000 device-days of faults in virtual time, invariants checked at every step (hours); ARGS="--seeds 1..20"
 	@$(PY) -m tools simulate --seeds 1..2000 --hours 24 $(ARGS)
 
 mutate: $(READY) ## Do the tests notice wrong code? A random sample of mutants, a minute and more for each; ARGS="--seed 1 --sample 50"

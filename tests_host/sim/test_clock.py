@@ -23,7 +23,7 @@ def _off_s(device):
 
 @pytest.mark.parametrize("lie_s", [FUTURE_S, PAST_S])
 async def test_a_first_answer_that_lies_is_found_out_by_the_first_certificate(device, lie_s):
-    device.net.judges, device.net.floor_s = True, 0
+    device.net.checks_dates, device.net.floor_s = True, 0
     device.net.liars[LIAR] = lie_s
     assert await device.until(lambda: device.online, 120) < 60
     assert _off_s(device) < 60 and device.net.asked[:2] == [LIAR, HONEST]
@@ -31,7 +31,7 @@ async def test_a_first_answer_that_lies_is_found_out_by_the_first_certificate(de
 
 @pytest.mark.parametrize("lie_s", [FUTURE_S, PAST_S])
 async def test_a_lie_while_all_is_well_is_not_believed(device, lie_s):
-    device.net.judges, device.net.floor_s = True, 0
+    device.net.checks_dates, device.net.floor_s = True, 0
     await device.until(lambda: device.online, 60)
     device.net.liars[LIAR] = lie_s
     for _ in range(13):
@@ -47,7 +47,7 @@ async def test_a_clock_that_is_wrong_is_set_when_servers_agree(device):
 
 
 async def test_a_liar_that_is_alone_is_not_believed_beside_a_clock_that_works(device):
-    device.net.judges, device.net.floor_s = True, 0
+    device.net.checks_dates, device.net.floor_s = True, 0
     await device.until(lambda: device.online, 60)
     device.net.liars = {LIAR: FUTURE_S, HONEST: PAST_S}
     await asyncio.sleep(7 * 3600)
@@ -66,7 +66,7 @@ async def test_a_certificate_that_is_truly_over_does_not_become_a_storm_of_quest
 
 
 async def test_what_was_waited_for_is_tried_at_once_when_the_clock_is_set(device):
-    device.net.judges = True
+    device.net.checks_dates = True
     await device.until(lambda: device.online, 60)
     device.net.ntp_mode = "silent"
     device.app.network.clock.set_utc(int(device.wall()) + FUTURE_S)

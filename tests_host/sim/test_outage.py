@@ -138,10 +138,10 @@ def _fallback(config):
 @pytest.mark.config(edit=_fallback)
 async def test_a_fallback_setpoint_is_regulated_without_a_cloud(device):
     device.radio.air.clear()
-    device.world.set_room(10.0)
+    device.plant.set_room(10.0)
     await device.until(lambda: device.on("heater"), 30)
     await device.until(lambda: not device.on("heater"), 4 * 3600)
-    assert 11.5 < device.world.room_c < 13.5
+    assert 11.5 < device.plant.room_c < 13.5
 
 
 @pytest.mark.parametrize("fault", ["open", "short"])
@@ -149,37 +149,37 @@ async def test_a_sensor_fault_makes_its_regulator_safe_and_nothing_else(device, 
     await _pump_on(device)
     device.want("9", 30)
     await device.until(lambda: device.on("heater"), 30)
-    device.world.break_sensor("ntc", fault)
+    device.plant.break_sensor("ntc", fault)
     assert await device.until(lambda: not device.on("heater"), 15) <= 6
     count = len([f for f in device.feed("sensor") if f["sensor_id"] == 1])
     await asyncio.sleep(900)
     assert device.on("pump") and not device.on("heater")
     assert len([f for f in device.feed("sensor") if f["sensor_id"] == 1]) <= count + 1
-    device.world.break_sensor("ntc", None)
+    device.plant.break_sensor("ntc", None)
     await device.until(lambda: device.on("heater"), 15)
 
 
 async def test_a_pin_that_does_not_follow_is_a_fault_not_a_lie(device):
     await device.until(lambda: device.online, 60)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "0.0", 60)
-    device.world.stick(16, 0)
+    device.plant.stick(16, 0)
     device.want("6", 1)
     await asyncio.sleep(60)
     assert device.model.reported(DEVICE_ID, "6") == "0.0"
     assert device.app.controller.outputs[0].fault
-    device.world.stick(16, None)
+    device.plant.stick(16, None)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 30)
 
 
 async def test_a_pin_that_is_freed_after_its_wish_has_gone_stays_off(device):
     """Found by the simulation: the driven level stayed on, and the relay pulled when the pin could follow again."""
     await device.until(lambda: device.online, 60)
-    device.world.stick(16, 0)
+    device.plant.stick(16, 0)
     device.want("6", 1)
     await device.until(lambda: device.app.controller.outputs[0].fault, 30)
     device.want("6", 0)
     await asyncio.sleep(30)
-    device.world.stick(16, None)
+    device.plant.stick(16, None)
     assert not device.on("pump")
     await asyncio.sleep(30)
     assert not device.on("pump") and not device.app.controller.outputs[0].fault

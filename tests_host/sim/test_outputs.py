@@ -44,8 +44,8 @@ async def test_what_was_a_pulse_does_not_come_back_after_a_lapse_or_a_power_cut(
     await device.until(lambda: device.on("pump"), 30)
     await _quiet(device)
     switched = []
-    drive = device.world.drive
-    device.world.drive = lambda gpio, level: switched.append((gpio, level)) or drive(gpio, level)
+    drive = device.plant.drive
+    device.plant.drive = lambda gpio, level: switched.append((gpio, level)) or drive(gpio, level)
     device.model.set_keys(DEVICE_ID, False, device.wall())
     device.model.revoke_tokens(DEVICE_ID, device.wall())
     await device.until(lambda: device.app.controller.safety.safe, 120)
@@ -63,9 +63,9 @@ async def test_what_was_a_pulse_does_not_come_back_after_a_lapse_or_a_power_cut(
 @pytest.mark.config(edit=_stalls)
 async def test_a_sensor_that_lies_beside_the_room_does_not_heat_for_ever(device):
     await _quiet(device)
-    reading = device.world.microvolts(34)
-    others = device.world.microvolts
-    device.world.microvolts = lambda gpio: reading if gpio == 34 else others(gpio)
+    reading = device.plant.microvolts(34)
+    others = device.plant.microvolts
+    device.plant.microvolts = lambda gpio: reading if gpio == 34 else others(gpio)
     device.want("9", 35)
     await device.until(lambda: device.on("heater"), 60)
     await asyncio.sleep(3500)

@@ -88,7 +88,7 @@ async def test_whoever_is_typing_is_not_disturbed_by_a_search(device):
 @pytest.mark.button
 async def test_outputs_are_safe_and_local_control_goes_on_while_it_is_open(device):
     device.radio.air.clear()
-    device.world.room_c = 3.0
+    device.plant.room_c = 3.0
     await device.until(lambda: on_air(device), 70)
     assert not device.on("pump")
     device.press()

@@ -25,9 +25,9 @@ async def test_regulates_while_reporting(device):
     device.want("9", 19.0)
     await device.until(lambda: device.on("heater"), 60)
     await device.until(lambda: not device.on("heater"), 4 * 3600)
-    assert 18.5 < device.world.room_c < 20.5
+    assert 18.5 < device.plant.room_c < 20.5
     await asyncio.sleep(3 * 3600)
-    assert 18 < device.world.room_c < 20.5
+    assert 18 < device.plant.room_c < 20.5
     reported = [float(f["value"]) for f in device.feed("sensor") if f["sensor_id"] == 1]
     assert reported and all(15 < value < 22 for value in reported)
 

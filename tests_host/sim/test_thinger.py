@@ -107,14 +107,14 @@ async def test_a_setpoint_is_regulated(device, ready):
 
 async def test_readings(device, ready):
     room = await ready.read("room")
-    assert abs(room - device.world.sensor_c) < 1
+    assert abs(room - device.plant.sensor_c) < 1
     assert await ready.shown("room") == {"out": room}
-    device.world.break_sensor("ntc", "open")
+    device.plant.break_sensor("ntc", "open")
     await asyncio.sleep(10)
     assert await ready.read("room") is None
-    device.world.break_sensor("ntc", None)
+    device.plant.break_sensor("ntc", None)
     await asyncio.sleep(10)
-    assert abs(await ready.read("room") - device.world.sensor_c) < 1
+    assert abs(await ready.read("room") - device.plant.sensor_c) < 1
 
 
 async def test_status_has_everything(device, ready):

@@ -1,6 +1,6 @@
 """A chip for driver tests: `machine` and `network` that behave like an ESP32 where it bites.
 
-`chip = install()` puts both modules in place and makes the drivers load afresh. The test plays the world: it sets
+`chip = install()` puts both modules in place and makes the drivers load afresh. The test plays the plant: it sets
 voltages, sticks pins, takes the network away. Pins remember every level they were driven to, so a glitch can be seen.
 """
 
@@ -17,7 +17,7 @@ class Chip:
         self.history = []  # (gpio, level) of every level driven from inside
         self.modes = {}
         self.pulls = {}
-        self.stuck = {}  # pads that the world holds
+        self.stuck = {}  # pads that the plant holds
         self.uv = {}
         self.networks = {}  # ssid -> password
         self.wifi_on = False

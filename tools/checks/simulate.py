@@ -1,12 +1,13 @@
-"""`realer simulate --seeds A..B --hours H`: whole devices with bad luck in virtual time, judged at every step.
+"""`realer simulate --seeds A..B --hours H`: whole devices with faults in virtual time, and the invariants checked at
+every step.
 
-Everything random comes from the seed: the configuration and the cloud's generation (`tools/sim/settings.py`), what the
-owner wishes, which of the faults of `tools/sim/chaos.py` begin when and for how long. After every hour or so of faults
-comes a quiet time, in which the device has to be online, reconciled and rid of its events within the times below. Owns
-the schedule and the report; what must hold is `tools/sim/judge.py`'s.
+Everything random comes from the seed: the configuration and the cloud's generation (`tools/sim/settings.py`), the
+desired values, which of the faults of `tools/sim/fault_injection.py` begin when and for how long. After every hour or
+so of faults comes a quiet time, in which the device has to be online, reconciled and rid of its events within the times
+below. Owns the schedule and the report; what must hold is `tools/sim/invariants.py`'s.
 
-The loops of the firmware run at a calmer pace than on a chip (PACE), or a day would take a minute. Prints one JSON
-line, after Ctrl-C that of what was played so far; exits 1 when something was violated, after the way to play it again
+The loops of the firmware run more slowly than on a chip (PACE), or a day would take a minute. Prints one JSON
+line, after Ctrl-C that of what was played so far; exits 1 when something was violated, after the command to repeat it
 and what happened before it.
 """
 
@@ -33,11 +34,11 @@ from tools import common
 from tools.cloud.demo_device import DEVICE_ID
 from tools.cloud.entities import Plan
 from tools.cloud.model import Model
-from tools.sim.chaos import KINDS
 from tools.sim.device import SimDevice
+from tools.sim.fault_injection import KINDS
 from tools.sim.loop import VirtualLoop
+from tools.sim.observer import Observer, invariants_of
 from tools.sim.settings import Setting, drawn, full
-from tools.sim.witness import Witness, judge_of
 
 ONLINE_S = 1500.0
 """From the last fault to a device that is online: the longest wait after a refusal is 900 s, after a failure 300 s."""
@@ -45,12 +46,12 @@ EMPTY_S = 1500.0
 """From then on until the cloud has every event that waited then, and no more newer ones wait than a request takes.
 After a storm of 429 requests are 80 s apart for ten minutes, then 40 s; every second one is a poll, and of 48 events a
 plan may take no more than five at once."""
-HEARD_S = 600.0
-"""From a wish to its report: a poll after a storm of 429, the limits of the outputs, a report on its way."""
+RECEIVED_S = 600.0
+"""From a desired value to its report: a poll after a storm of 429, the limits of the outputs, a report on its way."""
 SESSION_S = 5000.0
-"""The same over MQTT for a command that was taken out of the catalog: it is heard of with the next session, an hour."""
+"""The same over MQTT for a command that was taken out of the catalog: it is received with the next session, an hour."""
 SEEN_S = 200.0
-"""In so long every wish is polled, so that the next one is another one."""
+"""In this time every desired value is polled, so that the next one is a new one."""
 TICK_S = 4.9
 PACE = ((control_loop, "_TICK_MS", 4900), (sampling_loop, "_REST_MS", 25000), (network_loop, "_STEP_MS", 15000),
         (cloud_loop, "_IDLE_MS", 10000), (supervisor, "_CHECK_MS", 15000))  # fmt: skip
@@ -66,7 +67,7 @@ TRANSPORTS = ("https", "mqtt", "auto")
 
 
 class Violated(Exception):
-    """Something did not hold; the judge knows what."""
+    """An invariant was violated."""
 
 
 class Run:
@@ -84,13 +85,13 @@ class Run:
         self.outputs = {o["pin_port"]: o for o in self.device.config["outputs"]}
         self._lay_sensors()
         self.device.physics_s = PHYSICS_S
-        self.judge = judge_of(self.device, TICK_S, loop.time)
-        self.witness = Witness(self.device, self.judge, folder)
+        self.invariants = invariants_of(self.device, TICK_S, loop.time)
+        self.observer = Observer(self.device, self.invariants, folder)
         self.active: dict[str, Any] = {}
         self.worst: dict[str, float] = {}
         self.rights = False
         for command in device.commands:
-            self.judge.wishes.wish(command.pin_port, float(command.value))
+            self.invariants.desired_states.desire(command.pin_port, float(command.value))
 
     def _setting(self, seed: int, draw: bool) -> Setting:
         if draw:
@@ -101,14 +102,14 @@ class Run:
 
     def _lay_sensors(self) -> None:
         """Put the relays and sensors of the setting where its configuration has them."""
-        world, aliases = self.device.world, self.setting.aliases
+        plant, aliases = self.device.plant, self.setting.aliases
         if aliases:
-            measured = world.microvolts
-            world.microvolts = lambda gpio: measured(aliases.get(gpio, gpio))  # type: ignore[method-assign]
+            measured = plant.microvolts
+            plant.microvolts = lambda gpio: measured(aliases.get(gpio, gpio))  # type: ignore[method-assign]
         heater = next((o for o in self.outputs.values() if o["mode"] == "setpoint"), None)
         if heater:
             wired = {"gpio": heater["gpio"], "active": int(heater["active"] == "high")}
-            world.wiring = {**world.wiring, "heater": wired}
+            plant.wiring = {**plant.wiring, "heater": wired}
 
     async def live(self, hours: float) -> None:
         self.power_on()
@@ -119,7 +120,7 @@ class Run:
         except Violated:
             pass
         finally:
-            self.witness.cut()
+            self.observer.cut()
             await self.device.power_off()
 
     # a time of faults
@@ -127,7 +128,7 @@ class Run:
     async def trouble(self, seconds: float) -> None:
         end = self.loop.time() + seconds
         fault = self.loop.time()
-        wish = fault
+        desired_at = fault
         while self.loop.time() < end:
             now = self.loop.time()
             for name in [n for n, (until, _) in self.active.items() if now >= until]:
@@ -135,9 +136,9 @@ class Run:
             if now >= fault:
                 fault = now + self.chance.expovariate(1 / 400)
                 await self.start()
-            if now >= wish:
-                wish = now + self.chance.expovariate(1 / 300)
-                self.wish()
+            if now >= desired_at:
+                desired_at = now + self.chance.expovariate(1 / 300)
+                self.desire()
             await self.step()
         for name in list(self.active):
             self.stop(name)
@@ -147,9 +148,9 @@ class Run:
         if name in self.active:
             return
         self.kinds[name] += 1
-        self.judge.tell(f"fault {name}")
+        self.invariants.record(f"fault {name}")
         if name in RIGHTS:
-            self.judge.catalog_until = float("inf")
+            self.invariants.catalog_until = float("inf")
             self.rights = True
         if name == "power_cut":
             await self.power_cycle(self.chance.uniform(0.1, 120))
@@ -158,12 +159,12 @@ class Run:
             self.active[name] = (self.loop.time() + lasts_s, KINDS[name](self.device, self.chance))
 
     def stop(self, name: str) -> None:
-        self.judge.tell(f"fault {name} ends")
+        self.invariants.record(f"fault {name} ends")
         self.active.pop(name)[1]()
         if name in RIGHTS:
-            self.judge.catalog_until = self.loop.time() + SESSION_S
+            self.invariants.catalog_until = self.loop.time() + SESSION_S
 
-    def wish(self) -> None:
+    def desire(self) -> None:
         port = self.chance.choice(tuple(self.outputs))
         cfg = self.outputs[port]
         if cfg["mode"] == "switch":
@@ -176,22 +177,22 @@ class Run:
             self.device.want(port, value)
         except KeyError:
             return  # not in the catalog just now
-        self.judge.tell(f"wish {port} = {value}")
+        self.invariants.record(f"desired {port} = {value}")
 
     async def step(self) -> None:
         """A few seconds pass. The chip's own part: a reset that was asked for."""
         await asyncio.sleep(self.chance.uniform(1, LOOK_S))
         board = self.device.board
         if board.fed and self.device.wall() - board.fed[-1] > self.device.config["watchdog_s"]:
-            self.judge.wrong("a loop hangs, and the watchdog timed out")
+            self.invariants.violated("a loop hangs, and the watchdog timed out")
         if board.resets:
-            self.judge.tell("reset")
+            self.invariants.record("reset")
             self.kinds["(reset)"] += 1
             board.resets = 0
             await self.power_cycle(0.5)
         del board.fed[:-1]
-        self.witness.look()
-        if self.judge.violations:
+        self.observer.check()
+        if self.invariants.violations:
             raise Violated
 
     def power_on(self) -> None:
@@ -201,14 +202,14 @@ class Run:
         assert supervisor
         loops = supervisor.loops
         loops[:] = [(name, loop, MORE_SILENT * ms, timer) for name, loop, ms, timer in loops]
-        self.witness.adopt()
+        self.observer.attach()
 
     async def power_cycle(self, seconds: float) -> None:
-        """What was done to the device and its network ends with the power; what is wrong in the world goes on."""
+        """What was done to the device and its network ends with the power; faults of the plant go on."""
         for name in END_WITH_POWER:
             if name in self.active:
                 self.stop(name)
-        self.witness.cut()
+        self.observer.cut()
         await self.device.power_off()
         await asyncio.sleep(seconds)
         self.power_on()
@@ -216,9 +217,10 @@ class Run:
     # a quiet time
 
     async def quiet(self) -> None:
-        """Until the device is as it should be. It may take ONLINE_S, then EMPTY_S; then HEARD_S for each wish."""
+        """Until the device is as it should be. It may take ONLINE_S, then EMPTY_S; then RECEIVED_S for each desired
+        value."""
         device = self.device
-        self.judge.tell("quiet")
+        self.invariants.record("quiet")
         await self.reaches("online", lambda: device.online, ONLINE_S)
         await self.told_all()
         await self.pass_s(SEEN_S)
@@ -230,29 +232,31 @@ class Run:
                 at = round((before - cfg["min"]) / cfg["step"])
                 value = _step(cfg, (at + self.chance.randint(1, steps)) % (steps + 1))
             elif cfg["interlock"]:
-                # The interlock lets only one be on; and to a hand only a wish that changes is a new one.
+                # The interlock lets only one be on; and after a press of the button only a changed value is a new one.
                 value = 0.0
                 if not before:
                     self.want(port, 1.0)
                     await self.pass_s(SEEN_S)
                     await self.seen(port)
             self.want(port, value)
-            heard_s = SESSION_S if self.deaf() else HEARD_S
-            await self.reaches(f"{port} at {value}", lambda p=port, v=value: self.reconciled(p, v), heard_s)
+            received_s = SESSION_S if self.may_miss() else RECEIVED_S
+            await self.reaches(
+                f"{port} at {value}", lambda p=port, v=value: self.reconciled(p, v), received_s
+            )
         self.rights = False
         await self.told_all()
-        self.witness.settle()
+        self.observer.check_end()
 
     async def told_all(self) -> None:
-        self.judge.events.expect()
-        await self.reaches("rid of its events", lambda: not self.judge.events.behind(), EMPTY_S)
+        self.invariants.events.expect()
+        await self.reaches("rid of its events", lambda: not self.invariants.events.behind(), EMPTY_S)
 
     async def seen(self, port: str) -> float:
-        """What is wanted there. A device that may be deaf is given the time to learn of it: of two wishes it would see
-        the second only, and if that is what it knows of, no wish at all."""
+        """What is wanted there. A device that may have no session gets the time to receive it: of two desired values it
+        would see the second only, and if that is what it knows of, no new value at all."""
         wanted = float(self.device.model.desired(DEVICE_ID, port))
         # Where a desired state has an identity, the next one is another one whatever the device knows.
-        if self.deaf() and not self.setting.served.bootstrap:
+        if self.may_miss() and not self.setting.served.bootstrap:
             await self.reaches(f"aware of {port} = {wanted}", lambda: self.aware(port, wanted), SESSION_S)
             await self.pass_s(SEEN_S)
         return wanted
@@ -261,8 +265,8 @@ class Run:
         last = next(c.last for c in self.device.app.controller.commands if c.output.cfg["pin_port"] == port)
         return last is not None and number(last.value) == value
 
-    def deaf(self) -> bool:
-        """Whether a broker may not let the device hear of wishes, until its next session."""
+    def may_miss(self) -> bool:
+        """Whether the broker may deliver no desired state before the next session."""
         return self.rights and self.transport != "https"
 
     def reconciled(self, port: str, value: float) -> bool:
@@ -277,7 +281,7 @@ class Run:
         start = self.loop.time()
         while not true():
             if self.loop.time() - start > most_s:
-                self.judge.wrong(f"not {what} after {most_s:.0f} s without a fault")
+                self.invariants.violated(f"not {what} after {most_s:.0f} s without a fault")
             await self.step()
         kind = "reconciled" if " at " in what else "aware" if "aware" in what else what
         self.worst[kind] = max(self.worst.get(kind, 0.0), self.loop.time() - start)
@@ -304,7 +308,7 @@ def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
         try:
             loop.run_until_complete(run.live(hours))
         except Exception as error:  # noqa: BLE001 - a finding like any other
-            run.judge.wrong(f"the simulation itself ended: {error!r}")
+            run.invariants.violated(f"the simulation itself ended: {error!r}")
         finally:
             for task in (tasks := asyncio.all_tasks(loop)):
                 task.cancel()
@@ -312,9 +316,9 @@ def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
             run.device.model.close()
             loop.close()
     gc.collect()
-    judge = run.judge
+    invariants = run.invariants
     return {"seed": seed, "draw": draw, "transport": run.setting.name, "hours": loop.time() / 3600, "kinds": run.kinds,
-            "worst": run.worst, "violations": judge.violations, "timeline": judge.timeline}  # fmt: skip
+            "worst": run.worst, "violations": invariants.violations, "timeline": invariants.timeline}  # fmt: skip
 
 
 def _begin_worker(folder: str) -> None:

@@ -1,4 +1,4 @@
-"""The board seam of the firmware over a simulated world, without a chip in between.
+"""The board seam of the firmware over a simulated plant, without a chip in between.
 
 Owns what `firmware/drivers` owns on the device: levels, readings, the watchdog, the clock that survives a reset. The
 chip's own refusals (ADC2, input-only pins) belong to `tools/virtual_board`, which runs the real drivers.
@@ -20,9 +20,9 @@ class SimBoard:
     """`wall()`: true unix seconds; `bits()`: 32 random bits; `radio`: the SimRadio that `wifi` hands out."""
 
     def __init__(
-        self, world: Plant, radio: SimRadio, wall: Callable[[], float], bits: Callable[[], int]
+        self, plant: Plant, radio: SimRadio, wall: Callable[[], float], bits: Callable[[], int]
     ) -> None:
-        self.world, self.radio = world, radio
+        self.plant, self.radio = plant, radio
         self.random32 = bits
         self.fed: list[float] = []
         self.resets = 0
@@ -31,16 +31,16 @@ class SimBoard:
         self._wall = wall
 
     def output(self, gpio: int, active_high: bool, on: bool) -> _Output:
-        return _Output(self.world, gpio, active_high, on)
+        return _Output(self.plant, gpio, active_high, on)
 
     def adc(self, gpio: int) -> _Adc:
-        return _Adc(self.world, gpio)
+        return _Adc(self.plant, gpio)
 
     def button(self, gpio: int, active_low: bool, pull: str) -> _Button:
-        return _Button(self.world, gpio, active_low, pull)
+        return _Button(self.plant, gpio, active_low, pull)
 
     def led(self, gpio: int, active_high: bool) -> _Output:
-        return _Output(self.world, gpio, active_high, False)
+        return _Output(self.plant, gpio, active_high, False)
 
     def watchdog(self, timeout_ms: int) -> SimBoard:
         return self
@@ -68,34 +68,34 @@ class SimBoard:
 
 
 class _Output:
-    def __init__(self, world: Plant, gpio: int, active_high: bool, on: bool) -> None:
-        self._world, self._gpio, self._active_high = world, gpio, active_high
-        world.drive(gpio, on == active_high)
+    def __init__(self, plant: Plant, gpio: int, active_high: bool, on: bool) -> None:
+        self._plant, self._gpio, self._active_high = plant, gpio, active_high
+        plant.drive(gpio, on == active_high)
 
     def set(self, on: bool) -> None:
-        self._world.drive(self._gpio, on == self._active_high)
+        self._plant.drive(self._gpio, on == self._active_high)
         if self.get() != on:
             raise DriverError(f"GPIO {self._gpio} does not follow")
 
     def get(self) -> bool:
-        return bool(self._world.level(self._gpio)) == self._active_high
+        return bool(self._plant.level(self._gpio)) == self._active_high
 
 
 class _Adc:
-    def __init__(self, world: Plant, gpio: int) -> None:
-        self._world, self._gpio = world, gpio
+    def __init__(self, plant: Plant, gpio: int) -> None:
+        self._plant, self._gpio = plant, gpio
 
     def read_uv(self) -> int:
-        return self._world.microvolts(self._gpio)
+        return self._plant.microvolts(self._gpio)
 
 
 class _Button:
-    def __init__(self, world: Plant, gpio: int, active_low: bool, pull: str) -> None:
-        self._world, self._gpio, self._active_low = world, gpio, active_low
+    def __init__(self, plant: Plant, gpio: int, active_low: bool, pull: str) -> None:
+        self._plant, self._gpio, self._active_low = plant, gpio, active_low
         self._pull = {"up": 1, "down": 0}.get(pull)
 
     def active(self) -> bool:
-        return bool(self._world.level(self._gpio, self._pull)) != self._active_low
+        return bool(self._plant.level(self._gpio, self._pull)) != self._active_low
 
 
 class SimAccessPoint:

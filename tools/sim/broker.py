@@ -1,7 +1,7 @@
 """A small MQTT broker in memory: joins a device's byte stream to the cloud model in virtual time.
 
 Owns who is connected and what is sent to whom; rights come from the model, answers and faults from the courier, as
-behind mosquitto. A connection's own affairs are in `mqttsession.py`. The judge of a device's MQTT is mosquitto
+behind mosquitto. A connection's own affairs are in `mqttsession.py`. The reference for a device's MQTT is mosquitto
 (`tools/cloud/broker.py`); this one is for stories that take days.
 """
 

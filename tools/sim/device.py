@@ -1,4 +1,4 @@
-"""A whole device with its surroundings in virtual time: the real firmware, a world, a cloud model, a network.
+"""A whole device with its surroundings in virtual time: the real firmware, a plant, a cloud model, a network.
 
 Owns the wiring of the parts and the few verbs a story needs: power, waiting for something, looking at things.
 """
@@ -101,10 +101,10 @@ class SimDevice:
         self.most_tls = most_tls
         self._rng = random.Random(seed)
         self.reads(config or demo_config())
-        self.world = Plant(seed)
+        self.plant = Plant(seed)
         self.radio = SimRadio(self._loop.time)
         self.radio.air["bench"] = WIFI_PASSWORD
-        self.board = SimBoard(self.world, self.radio, self.wall, self.bits)
+        self.board = SimBoard(self.plant, self.radio, self.wall, self.bits)
         self.model = model or Model(seed=seed)
         if not self.model.store.devices():
             self.model.add_device(demo_device())
@@ -120,7 +120,7 @@ class SimDevice:
         self._folder = folder
         self._task: asyncio.Task[None] | None = None
         self._owed_s = 0.0
-        self.history = Recorder(self.world, self.model, loop.time, lambda: self.config["outputs"])
+        self.history = Recorder(self.plant, self.model, loop.time, lambda: self.config["outputs"])
         loop.on_jump = self._advance
 
     def reads(self, config: dict[str, Any]) -> None:
@@ -138,8 +138,8 @@ class SimDevice:
     def _advance(self, dt_s: float) -> None:
         """Physics in steps of `physics_s`, finer only while a finger is on a button."""
         self._owed_s += dt_s
-        if self._owed_s >= self.physics_s or self.world.held:
-            self.world.advance(self._owed_s * 1000)
+        if self._owed_s >= self.physics_s or self.plant.held:
+            self.plant.advance(self._owed_s * 1000)
             self._owed_s = 0.0
 
     def power_on(self) -> None:
@@ -203,13 +203,13 @@ class SimDevice:
         self.radio.reset()
         self.board.rtc_offset_s = None
         for output in self.config["outputs"]:
-            self.world.drive(output["gpio"], output["active"] != "high")
+            self.plant.drive(output["gpio"], output["active"] != "high")
 
     def press(self, ms: int = 100) -> None:
         """Put a finger on the button for `ms` milliseconds."""
-        self.world.advance(self._owed_s * 1000)
+        self.plant.advance(self._owed_s * 1000)
         self._owed_s = 0.0
-        self.world.press(self.config["buttons"][0]["gpio"], ms)
+        self.plant.press(self.config["buttons"][0]["gpio"], ms)
 
     async def until(self, what: Callable[[], Any], within_s: float) -> float:
         """Wait until `what()` is true; the seconds that took. AssertionError when it does not happen in time."""
@@ -227,7 +227,7 @@ class SimDevice:
         self.model.set_desired(DEVICE_ID, port, value, self.wall(), raw)
 
     def on(self, role: str) -> bool:
-        return self.world.is_on(role)
+        return self.plant.is_on(role)
 
     @property
     def online(self) -> bool:

@@ -42,7 +42,7 @@ _CERTIFIED_S = 400 * 86400
 BROKER_HOST = "mqtt.realer.test"
 
 
-class _Climbing:
+class _LadderUnit:
     """The unit of the ladder. `loads`: how often it was loaded; `full`: there is no memory for it."""
 
     def __init__(self) -> None:
@@ -65,8 +65,8 @@ class SimNet:
     device has to know how many fit.
 
     `away`: the cloud itself is out of reach, and everybody else answers. `lacks`: one of LACKS, which every connection
-    ends in. `liars`: {time server: seconds by which its clock is off}. `judges`: certificates are valid for 400 days
-    around the present, judged by the device's clock; `expired`: the cloud's is over.
+    ends in. `liars`: {time server: seconds by which its clock is off}. `checks_dates`: certificates are valid for 400
+    days around the present, checked against the device's clock; `expired`: the cloud's is over.
 
     `broker`, `thinger`: who answer to their host names, once a story sets them. `wall()`: true unix seconds.
     `linked()`: whether the device has a network at all.
@@ -86,7 +86,7 @@ class SimNet:
         self.model, self.faults = model, faults
         self.dns_mode = self.ntp_mode = ""
         self.ntp_offset_s = 0.0
-        self.away, self.judges, self.expired = False, False, False
+        self.away, self.checks_dates, self.expired = False, False, False
         self.lacks: OSError | None = None
         self.liars: dict[str, float] = {}
         self.gateway_answers = True
@@ -113,7 +113,7 @@ class SimNet:
         self.unanswered = self.lacked = self.fresh = 0
         self.known = self.stale = False
         self.free: int | None = None
-        self.climbing = _Climbing()
+        self.climbing = _LadderUnit()
         self._resolver = Resolver(clock, self.name_servers, rng, noting(self, self._udp), self.names)
         self.most_tls = 2
         self.free_heap: int | None = None
@@ -179,7 +179,7 @@ class SimNet:
     async def keep_time(self, network: Any, gateway: str | None = None) -> None:
         await keep(self, network, gateway, self._udp)
 
-    def unit(self, importing: object) -> _Climbing:
+    def unit(self, importing: object) -> _LadderUnit:
         """NetworkLoop's."""
         return self.climbing
 
@@ -213,7 +213,7 @@ class SimNet:
         if self.expired:
             raise net_error(_EXPIRED)
         off_s = (self.clock.utc() or 0) - self.wall()
-        if self.judges and abs(off_s) > _CERTIFIED_S:
+        if self.checks_dates and abs(off_s) > _CERTIFIED_S:
             raise net_error(_EXPIRED if off_s > 0 else _FUTURE)
 
     def cut(self) -> None:

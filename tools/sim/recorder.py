@@ -30,16 +30,16 @@ class Recorder:
 
     def __init__(
         self,
-        world: Plant,
+        plant: Plant,
         model: Model,
         now: Callable[[], float],
         outputs: Callable[[], list[dict[str, Any]]],
     ) -> None:
-        self.world, self._now, self._outputs = world, now, outputs
+        self.plant, self._now, self._outputs = plant, now, outputs
         self.events: list[Event] = []
         self._relays: dict[str, bool] = {}
-        self._drive = world.drive
-        world.drive = self._driven  # type: ignore[method-assign]
+        self._drive = plant.drive
+        plant.drive = self._driven  # type: ignore[method-assign]
         self._handle = model.handle
         model.handle = self._handled  # type: ignore[method-assign]
 
@@ -105,7 +105,7 @@ class Recorder:
         self._drive(gpio, level)
         for cfg in self._outputs():
             if cfg["gpio"] == gpio:
-                on = self.world.level(gpio) == (cfg["active"] == "high")
+                on = self.plant.level(gpio) == (cfg["active"] == "high")
                 if self._relays.get(cfg["name"]) is not on:
                     self._relays[cfg["name"]] = on
                     self.note("relay", cfg["name"], on)

@@ -22,13 +22,13 @@ GENERATIONS = {
 }
 _OUTPUT_GPIOS = (16, 17, 18, 19, 21, 22, 23, 25, 26, 13)
 _ADC_GPIOS = {"thermistor": (34, 36, 32), "ldr_sensor": (35, 39, 33)}
-"""The first of each is where the world has one; the others lie beside it."""
+"""The first of each is where the plant has one; the others lie beside it."""
 
 
 @dataclass
 class Setting:
     """`config`: raw; `device`: in the cloud; `served`: the cloud's generations; `aliases`: GPIOs of sensors that lie
-    beside the one that the world has."""
+    beside the one that the plant has."""
 
     config: dict[str, Any]
     device: Device

@@ -10,7 +10,7 @@ from firmware.core.command import CommandState
 from firmware.core.config import validate
 from firmware.core.output import Output
 from tools.checks.simulate import PACE, main, simulate
-from tools.sim.chaos import KINDS
+from tools.sim.fault_injection import KINDS
 from tools.sim.settings import GENERATIONS, drawn
 
 
@@ -53,25 +53,27 @@ def test_settings_are_of_every_kind_and_all_are_accepted():
     assert len(keys) == 2 + 2 + 2 + 2 + 3 + 4 and min(keys.values()) > 20, keys
 
 
-def test_a_wish_that_could_not_be_heard_and_is_never_learned_of_is_found(monkeypatch):
+def test_reports_a_desired_state_that_was_never_received(monkeypatch):
     is_new = CommandState.is_new
     monkeypatch.setattr(CommandState, "is_new", lambda command, d: d.desired_id and is_new(command, d))
     first = simulate((5, 4.0, False))["violations"][0]
-    # Which wish it is hangs on every moment of the story, so any change of the firmware may move it.
+    # Which desired value it is depends on every moment of the run, so any change of the firmware may move it.
     assert re.search(r"not aware of \d = \S+ after 5000 s without a fault", first), first
 
 
-def test_the_same_seed_is_the_same_story():
+def test_the_same_seed_gives_the_same_timeline():
     first, second = simulate((5, 2.0, True)), simulate((5, 2.0, True))
     assert first["timeline"] == second["timeline"] and first["kinds"] == second["kinds"]
 
 
-def test_a_finding_is_told_with_its_story_and_how_to_play_it_again(monkeypatch, capsys):
+def test_a_violation_is_printed_with_its_timeline_and_the_command_to_repeat_it(monkeypatch, capsys):
     level = Output.level
     monkeypatch.setattr(
         Output, "level", lambda output, reading, now, blocked: level(output, reading, now, False)
     )
     assert main(["--full", "--seeds", "1..3", "--hours", "6", "--jobs", "1"]) == 1
-    told = capsys.readouterr().out
-    assert "on although its interlock forbids it" in told and "fault " in told and "  device: " in told
-    assert "again: realer simulate --seeds 1 --hours 6 --full" in told
+    printed = capsys.readouterr().out
+    assert (
+        "on although its interlock forbids it" in printed and "fault " in printed and "  device: " in printed
+    )
+    assert "again: realer simulate --seeds 1 --hours 6 --full" in printed

@@ -1,8 +1,9 @@
-"""What must hold of a device at every step, whatever goes wrong around it, judged by what is told of it.
+"""Invariants: what must hold of a device at every step, whatever fails around it.
 
-Owns relays (limits, interlocks, safe state, blind regulation), queues, secrets and broken contracts; wishes and
-events have judges of their own, `wishes.py` and `events.py`. `violations` are texts, `timeline` is what was told. Pure:
-it hears of a device through `witness.py`, and of scripted histories in its test. Times are virtual seconds.
+Here are those of relays (limits, interlocks, safe state, blind regulation), queues, secrets and the contract;
+`desired_states.py` and `events.py` have those of desired values and of reports. `violations` are texts, `timeline` is
+what was observed. Pure: `observer.py` calls it for a simulated device, its test with scripted histories. Times are
+virtual seconds.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tools.sim.desired_states import DesiredStates
 from tools.sim.events import Events
 from tools.sim.findings import Findings
-from tools.sim.wishes import Wishes
 
 UNDER_WAY_S = 120.0
-"""For the ends of silence and tokens: so long a request may still be under way."""
+"""For the ends of silence and tokens: so long a request may still take."""
 BLIND_S = 100.0
-"""A sensor that broke is noticed with its next reading, a minute later at most."""
+"""A sensor that fails is noticed with its next reading, a minute later at most."""
 OUTBOX = 48
 JOURNAL_BYTES = 24 * 1024
 CONNECTIONS = 3
@@ -45,9 +46,9 @@ class Relay:
         return str(self.cfg["name"])
 
 
-class Judge(Findings):
-    """`outputs`: normalized items of the configuration; `tick_s`: of the control loop, the tolerance of everything it
-    does; `secrets`: texts that no log may show."""
+class Invariants(Findings):
+    """`outputs`: normalized items of the configuration; `tick_s`: period of the control loop, the tolerance of
+    everything it does; `secrets`: texts that no log may show."""
 
     def __init__(
         self, outputs: list[dict[str, Any]], silence_s: float, tick_s: float, secrets: tuple[str, ...],
@@ -57,21 +58,21 @@ class Judge(Findings):
         self.silence_s, self.secrets = silence_s, secrets
         self.relays = {o["gpio"]: Relay(o) for o in outputs}
         self.events = Events(self)
-        self.wishes = Wishes(self, {o["pin_port"]: o for o in outputs})
+        self.desired_states = DesiredStates(self, {o["pin_port"]: o for o in outputs})
         self.contact = self.token_end = 0.0
         self.catalog_until = 0.0
         """Rights follow the catalog, which a device reads a little earlier than it uses them."""
-        self.started = 0.0  # before that nobody counted how long a stuck relay was on
+        self.started = 0.0  # before that nothing measured how long a stuck relay was on
         self.starting = True  # what drives the relays is being built
-        self.panicked = self._forced = True
+        self.forced_safe = self._forced = True
         self._broken: dict[str, float] = {}
 
     # relays
 
-    def forced(self, panicked: bool = False) -> None:
-        """The firmware has given up deciding, or the power is cut: relays fall whatever their least time is."""
+    def forced(self, forced_safe: bool = False) -> None:
+        """The firmware forces the safe state, or the power is cut: relays fall whatever their least time is."""
         self._forced = True
-        self.panicked = panicked
+        self.forced_safe = forced_safe
 
     def stuck(self, gpio: int, stuck: bool) -> None:
         relay = self.relays[gpio]
@@ -87,22 +88,24 @@ class Judge(Findings):
         now, held = self.now(), self.now() - relay.since
         relay.on, relay.since = on, now
         if relay.stuck or relay.freed > now - 2 * self.tick_s:
-            return  # nobody switched it
+            return  # the firmware did not switch it
         cfg = relay.cfg
         others = self._group(relay)
         least = cfg["min_off_s"] if on else cfg["min_on_s"]
         excused = not on and (
             self._forced
             or 0 < cfg["max_on_s"] <= held + self.tick_s
-            or any(o.stuck or o.freed > now - 3 * self.tick_s for o in others)  # it gave way
+            or any(
+                o.stuck or o.freed > now - 3 * self.tick_s for o in others
+            )  # this one went off for the other
         )
-        # The owner wants it on with the power, or whenever nobody decides any more, whatever was before.
+        # It is configured to be on with the power, or in the forced safe state, whatever was before.
         excused = excused or (on and self.starting and cfg.get("boot") == "on")
-        excused = excused or (on and self.panicked and cfg["safe"] == "on")
+        excused = excused or (on and self.forced_safe and cfg["safe"] == "on")
         if held < least - self.tick_s and not excused:
-            self.wrong(f"{relay.name} {'on' if on else 'off'} after {held:.1f} s, least is {least}")
+            self.violated(f"{relay.name} {'on' if on else 'off'} after {held:.1f} s, least is {least}")
         if on and any(o.on for o in others):
-            self.wrong(f"{relay.name} on although its interlock forbids it")
+            self.violated(f"{relay.name} on although its interlock forbids it")
 
     def _group(self, relay: Relay) -> list[Relay]:
         group = relay.cfg["interlock"]
@@ -113,7 +116,7 @@ class Judge(Findings):
         relay.pressed, relay.outranks = self.now(), in_safe_state
 
     def left_safe_state(self) -> None:
-        """What a person did in it has no say in the next one."""
+        """What a person did in it does not count in the next one."""
         for relay in self.relays.values():
             relay.outranks = False
 
@@ -133,41 +136,41 @@ class Judge(Findings):
         limits += [(connections, CONNECTIONS, "connections"), (tasks, TASKS, "tasks")]
         for is_, most, what in limits:
             if is_ > most:
-                self.wrong(f"{is_} {what}, at most {most}")
+                self.violated(f"{is_} {what}, at most {most}")
 
-    def said(self, line: str) -> None:
-        self.tell("  device: " + line)
+    def logged(self, line: str) -> None:
+        self.record("  device: " + line)
         if any(secret in line for secret in self.secrets) or _TOKEN.search(line):
-            self.wrong("a secret in the log")
+            self.violated("a secret in the log")
 
-    def broke(self, event: dict[str, Any]) -> None:
+    def contract_broken(self, event: dict[str, Any]) -> None:
         """The cloud saw a broken contract."""
         if event.get("method") not in ("SUBSCRIBE", "PUBLISH") or self.now() >= self.catalog_until:
-            self.wrong(f"contract broken: {event}")
+            self.violated(f"contract broken: {event}")
 
     # every few seconds
 
-    def look(self, targets: dict[str, float | None], manual_override: set[str]) -> None:
-        """`targets`: what each output obeys, by pin_port; `manual_override`: those that a person switched last."""
+    def check(self, targets: dict[str, float | None], manual_override: set[str]) -> None:
+        """`targets`: the target of each output, by pin_port; `manual_override`: those that a person switched last."""
         now = self.now()
         silent = self.silence_s and now > self.contact + self.silence_s + UNDER_WAY_S
-        lapsed = now > self.token_end + UNDER_WAY_S
+        expired = now > self.token_end + UNDER_WAY_S
         for relay in self.relays.values():
             port = relay.cfg["pin_port"]
             self._at_any_time(relay)
-            if not (silent or lapsed):
+            if not (silent or expired):
                 continue
             why = "silence" if silent else "no token"
             if targets[port] is not None and port not in manual_override:
-                self.wrong(f"{relay.name} still obeys, {why}")
+                self.violated(f"{relay.name} still applies a desired value, {why}")
             safe = {"on": True, "off": False}.get(relay.cfg["safe"])
             least = relay.cfg["min_on_s" if relay.on else "min_off_s"]
             free = now - max(relay.freed, relay.since, self.started) > least + 3 * self.tick_s
-            # A person outranks the safe state, also where a session that outlives its token is heard in it.
+            # A person outranks the safe state, also where a session that outlives its token receives in it.
             pressed = relay.outranks or relay.pressed > self.contact
             if safe is not None and free and not pressed and not relay.stuck and relay.on != safe:
-                self.wrong(f"{relay.name} is {'on' if relay.on else 'off'}, not in its safe state: {why}")
-        self.panicked = self._forced = False
+                self.violated(f"{relay.name} is {'on' if relay.on else 'off'}, not in its safe state: {why}")
+        self.forced_safe = self._forced = False
 
     def _at_any_time(self, relay: Relay) -> None:
         now, cfg = self.now(), relay.cfg
@@ -175,18 +178,18 @@ class Judge(Findings):
             return
         on_s = now - max(relay.since, self.started) if relay.on else 0.0
         if cfg["max_on_s"] and on_s > cfg["max_on_s"] + 3 * self.tick_s:
-            self.wrong(f"{relay.name} on for {on_s:.0f} s, most is {cfg['max_on_s']}")
+            self.violated(f"{relay.name} on for {on_s:.0f} s, most is {cfg['max_on_s']}")
         pulling = [o.name for o in self._group(relay) if o.on and now - o.since > 3 * self.tick_s]
         if on_s > 3 * self.tick_s and pulling:
-            self.wrong(f"{relay.name} and {', '.join(pulling)} both on although they exclude each other")
+            self.violated(f"{relay.name} and {', '.join(pulling)} both on although they exclude each other")
         broken = self._broken.get(cfg.get("sensor", ""))
         blind = relay.on and cfg["safe"] != "on"  # which an owner may want of a regulator without a sensor
         if blind and broken is not None and now - max(broken, relay.since) > BLIND_S:
-            self.wrong(f"{relay.name} heats blindly, its sensor broke {now - broken:.0f} s ago")
+            self.violated(f"{relay.name} heats blindly, its sensor broke {now - broken:.0f} s ago")
 
-    # at the end of a quiet time
+    # at the end of a time without faults
 
-    def settle(self) -> None:
-        """Nothing has been wrong for a while: everything must have arrived and been answered, or be accounted for."""
-        self.events.settle()
-        self.wishes.settle()
+    def check_end(self) -> None:
+        """There was no fault for a while: everything must have arrived and been acknowledged, or be accounted for."""
+        self.events.check_end()
+        self.desired_states.check_end()

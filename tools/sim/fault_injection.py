@@ -1,7 +1,7 @@
 """What can go wrong around a device in virtual time: one function for each kind of fault, all drawn from one seed.
 
-Owns the kinds. A kind begins its fault on the device and returns what ends it; everything random comes from the
-`random.Random` it is given. Refuses to judge (`judge.py`) and to choose when (`tools/checks/simulate.py`).
+Each kind begins its fault on the device and returns what ends it; everything random comes from the
+`random.Random` it gets. It checks nothing (`invariants.py`) and does not choose when (`tools/checks/simulate.py`).
 """
 
 from __future__ import annotations
@@ -213,8 +213,8 @@ def sensors(device: SimDevice, chance: random.Random) -> End:
 
 def sensor(device: SimDevice, chance: random.Random) -> End:
     role = chance.choice(("ntc", "ldr"))
-    device.world.break_sensor(role, chance.choice(("open", "short")))
-    return lambda: device.world.break_sensor(role, None)
+    device.plant.break_sensor(role, chance.choice(("open", "short")))
+    return lambda: device.plant.break_sensor(role, None)
 
 
 def button(device: SimDevice, chance: random.Random) -> End:
@@ -226,8 +226,8 @@ def button(device: SimDevice, chance: random.Random) -> End:
 
 def stuck_pin(device: SimDevice, chance: random.Random) -> End:
     gpio = chance.choice(device.config["outputs"])["gpio"]
-    device.world.stick(gpio, chance.randint(0, 1))
-    return lambda: device.world.stick(gpio, None)
+    device.plant.stick(gpio, chance.randint(0, 1))
+    return lambda: device.plant.stick(gpio, None)
 
 
 def bug(device: SimDevice, chance: random.Random) -> End:
