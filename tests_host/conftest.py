@@ -43,27 +43,27 @@ THOROUGH = re.compile(
     r"|/test_update\.py::test_a_(board_with|partition|version)"
     r"|/e2e/test_memory\.py::test_(hundreds|an_outage|a_full_outbox|allocation\w+\[[24]\])"
     r"|/test_package\.py::test_mip"
-    r"|/e2e/test_deploy\.py::test_(a_network|a_version|a_wrong_secret|a_board_that|code_that)"
+    r"|/e2e/test_deploy\.py::test_(a_network|a_version|a_wrong_secret|a_silent_board|code_that)"
     r"|/test_demo\.py::test_(keys\w+\[https\]|mqtt_is_shown|a_signal\w+\[15\])"
     r"|/test_deploy_rom\.py::test_(a_version|a_cable|all_units|code_in)"
     r"|/host/test_deploy\.py::test_a_cable"
     r"|/test_old_versions\.py::test_the_portable_tests\[\S+-[0-2]\]"
-    r"|/test_doctor\.py::test_(a_time_server|what_a_name|it_judges)\w+\["
+    r"|/test_doctor\.py::test_(a_time_server|what_a_name|it_explains)\w+\["
     r"|/test_realer_links\.py::\w+\[(auto|bootstrap|realer-auto)"
     r"|/test_mangled_names\.py::test_a_change"
     # Hours in virtual time, of which one row stays.
-    r"|/sim/test_clock\.py::test_a_(lie_while|clock_that_is_wrong)"
+    r"|/sim/test_clock\.py::test_a_(wrong_time_beside|clock_that_is_wrong)"
     r"|/sim/test_fault_injection\.py::test_(a_violation|nothing_is_violated\[3\])"
     r"|/test_power_cuts\.py::\w+\[(realer-mqtt|bootstrap-https)"
-    r"|/sim/test_escalation\.py::test_a_(device_that_asks|network_that_is_away|reset_(that_waits|waits_no))"
+    r"|/sim/test_escalation\.py::test_a_(slow_poller|network_that_is_away|pending_reset|reset_waits_no)"
     r"|/sim/test_escalation\.py::test_(memory_that_comes_back\w+\[lack[12]|after_a_reset|\w+climbs_no_rung\[_(fails|refuses))"
-    r"|/sim/test_transport\.py::test_(a_refusal_that|where_there_is_none|no_report_is_lost|a_tuple)"
+    r"|/sim/test_transport\.py::test_(a_refusal_of_mqtt|without_mqtt|no_report_is_lost|credentials)"
     r"|/sim/test_generations\.py::test_(hundreds|while_both|a_full_outbox|mqtt_that_is_not|a_protocol)"
-    r"|/sim/test_mqtt\.py::test_(a_burst|renewal_in|a_lost_wish)"
+    r"|/sim/test_mqtt\.py::test_(a_burst|renewal_in|a_lost_desired)"
     r"|/sim/test_recovery\.py::test_polling_comes_back"
-    r"|/sim/test_(outputs\.py::test_a_sensor_that_lies|clock\.py::test_a_liar)"
-    r"|/sim/test_authorization\.py::test_(renewal_that_fails|refused_keys|a_cloud_that_refuses)"
-    r"|/sim/test_(fault_injection\.py::test_nothing|escalation\.py::test_(memory_that|a_cloud_that_is)|every_cloud\.py)"
+    r"|/sim/test_(outputs\.py::test_a_misplaced_sensor|clock\.py::test_a_single)"
+    r"|/sim/test_authorization\.py::test_(a_failed_renewal|refused_keys|a_cloud_that_refuses)"
+    r"|/sim/test_(fault_injection\.py::test_nothing|escalation\.py::test_(memory_that|short_memory|a_cloud_that_is)|every_cloud\.py)"
     r"|/host/test_old_device\.py::test_from_power_on\w+\[(1\.24\.0-(auto|https)|1\.29\.0-(auto|mqtt))"
     r"|/e2e/test_deploy\.py::test_a_board_runs_on\w+\[(restarted|arrived-1)"
     r"|/host/test_flash_cuts\.py::\w+\[64-bit"
@@ -72,7 +72,7 @@ THOROUGH = re.compile(
     r"|/e2e/test_wifi_cut\.py::\w+\[64bit"
     r"|/host/test_portable\.py::test_on_micropython\[64-bit"
     r"|/host/test_doctor\.py::test_(a_server_of_updates|an_access_point)"
-    r"|/e2e/test_update\.py::test_(what_the_owner|a_server_without|a_new_version\w+\[(mqtt|auto))"
+    r"|/e2e/test_update\.py::test_(a_bundle_with_a_wrong|a_server_without|a_new_version\w+\[(mqtt|auto))"
 )
 """What `make test` and `make check` leave out without TESTS=all: more of what they have, and what takes long."""
 
@@ -107,12 +107,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=list(filter(_thorough, items)))
         items[:] = itertools.filterfalse(_thorough, items)
     processes = getattr(config, "workerinput", {}).get("workercount", 1)
-    patient = processes - min(os.cpu_count() or 1, processes - 1)
-    waiting = sorted(filter(_patience, items), key=_patience, reverse=True)
-    computing = iter([item for item in items if not _patience(item)])
+    waiting_processes = processes - min(os.cpu_count() or 1, processes - 1)
+    waiting = sorted(filter(_wait_rank, items), key=_wait_rank, reverse=True)
+    computing = iter([item for item in items if not _wait_rank(item)])
     dealt: list[pytest.Item] = []
     for left in range(processes, 0, -1):
-        first = waiting[left - 1 :: patient] if left <= patient else []
+        first = waiting[left - 1 :: waiting_processes] if left <= waiting_processes else []
         share = (len(items) - len(dealt)) // left
         dealt += [*first, *itertools.islice(computing, max(share - len(first), 0))]
     items[:] = [*dealt, *computing]
@@ -129,7 +129,7 @@ def _thorough(item: pytest.Item) -> bool:
     return THOROUGH.search(item.nodeid) is not None
 
 
-def _patience(item: pytest.Item) -> int:
+def _wait_rank(item: pytest.Item) -> int:
     """How early a test has to begin because it waits; 0 for one that computes."""
     if item.get_closest_marker("long"):
         return 2

@@ -250,7 +250,7 @@ print("cause", machine.reset_cause(), machine.Pin(16).value())
     assert story.lines == ["unwound", "MPY: soft reboot", "cause 5 1"]
 
 
-def test_the_watchdog_ends_a_hung_program_and_says_so_afterwards(tmp_path, any_interpreter):
+def test_the_watchdog_resets_a_hung_program_and_is_the_reset_cause(tmp_path, any_interpreter):
     main = """
 import machine, time
 print("cause", machine.reset_cause())
@@ -492,7 +492,7 @@ asyncio.run(main())
 """
 
 
-def test_what_listens_at_the_access_point_is_found_on_the_loopback(tmp_path, any_interpreter):
+def test_a_listener_on_the_access_point_is_reachable_on_the_loopback(tmp_path, any_interpreter):
     async def story():
         async with Story(tmp_path / "flash", any_interpreter, _SERVER) as it:
             await it.saw("line", "listening")

@@ -212,7 +212,7 @@ if not __import__("machine").reset_cause() == 2:
     assert "stack" in story.saw("panic")[0][1]
 
 
-async def test_a_failed_allocation_is_a_third_area_even_if_nobody_lets_it_out(tmp_path, smallest):
+async def test_a_caught_allocation_error_still_counts_as_a_third_area(tmp_path, smallest):
     main = """
 import machine
 held = []
@@ -235,7 +235,7 @@ for _ in range(3):
     assert story.desk.lowest < 139_852 - 57_380 - 40_000
 
 
-async def test_nothing_lies_across_the_border_of_two_areas(tmp_path, smallest):
+async def test_no_allocation_crosses_the_border_of_two_areas(tmp_path, smallest):
     main = """
 held = []
 for size in (54000, 31000, 12000):
@@ -318,7 +318,7 @@ async def test_a_board_with_psram_has_room(tmp_path, smallest):
     assert story.lines == ["300 True"] and not story.saw("third_area")
 
 
-async def test_sockets_and_contexts_give_back_what_they_took(tmp_path, any_interpreter):
+async def test_sockets_and_contexts_release_their_memory(tmp_path, any_interpreter):
     main = """
 network.WLAN(network.WLAN.IF_STA).active(True)
 start = free()
@@ -339,7 +339,7 @@ print(start - free())
 
 
 @pytest.mark.parametrize("chain", CHAINS)
-async def test_every_chain_is_accepted_by_the_real_tls_and_takes_what_it_takes(
+async def test_every_chain_is_accepted_by_the_real_tls_and_takes_its_measured_memory(
     tmp_path, any_interpreter, chain
 ):
     main = """

@@ -9,7 +9,7 @@ BAD = ["wrong_name", "expired", "not_yet_valid", "unknown_ca"]
 
 
 @pytest.mark.parametrize("kind", BAD)
-async def test_a_bad_certificate_is_refused_told_and_outlived(smallest, kind):
+async def test_a_bad_certificate_is_refused_and_logged_and_the_device_recovers(smallest, kind):
     async with SystemFixture(smallest, powered=False) as fixture:
         server = fixture.site.server
         server.present(kind)
@@ -37,7 +37,7 @@ async def test_a_certificate_that_turns_bad_keeps_the_next_connection_from_being
         assert server.requests == requests
 
 
-async def test_each_reason_is_told_apart(smallest):
+async def test_each_reason_for_a_refused_certificate_is_distinguished(smallest):
     """Whoever reads the log has to know what to mend."""
     told = set()
     for kind in BAD:

@@ -47,7 +47,7 @@ async def until(condition, what):
 
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("to", ["all", "one"])
-async def test_nothing_stays(tmp_path, name, to):
+async def test_no_process_stays_after_a_closed_terminal(tmp_path, name, to):
     """`to`: a terminal tells all that run in it, `kill` one."""
     config = json.loads((ROOT / "config.example.json").read_text()) | {"cloud": {"ca_files": []}}
     (tmp_path / "config.json").write_text(json.dumps(config))

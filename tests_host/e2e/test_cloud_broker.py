@@ -70,7 +70,7 @@ async def silent(device, for_s=0.3):
 # The ordinary way.
 
 
-async def test_a_reading_is_acknowledged_and_a_wish_is_answered(setting):
+async def test_a_reading_is_acknowledged_and_a_desired_state_is_acknowledged(setting):
     async with setting.running():
         device = await setting.online()
         assert await device.publish(device.topic("sensor", 1), report("m-1", "21.5")) == 0
@@ -93,7 +93,7 @@ async def test_a_reading_is_acknowledged_and_a_wish_is_answered(setting):
     assert setting.model.violations == []
 
 
-async def test_a_tuple_from_the_https_side_works_at_once(setting):
+async def test_credentials_issued_over_https_work_at_once(setting):
     async with setting.running(), aiohttp.ClientSession() as session:
         ours = {"ssl": setting.site.certs.client(), "server_hostname": "api.realer.test"}
         root = f"https://127.0.0.1:{setting.site.server.port}"
@@ -114,7 +114,7 @@ async def test_a_tuple_from_the_https_side_works_at_once(setting):
             await client.disconnect()
 
 
-async def test_a_wish_that_nobody_hears_is_known_to_be_so(setting):
+async def test_a_desired_state_without_a_subscriber_is_recorded_as_undelivered(setting):
     async with setting.running():
         setting.model.set_desired(12345, "6", 1, setting.now)
         await setting.happened("desired_published", heard=False)
@@ -154,7 +154,7 @@ async def refusal(device, setting, password=None):
     return refused.value.reason
 
 
-async def test_only_the_exact_tuple_gets_in(setting):
+async def test_only_the_exact_credentials_are_accepted(setting):
     async with setting.running():
         device = setting.device()
         device.prepare()
@@ -182,7 +182,7 @@ async def test_a_device_reads_and_writes_its_own_topics_only(setting):
         assert setting.model.feed(12345) == []
 
 
-async def test_scopes_of_the_tuple_hold_at_the_broker(setting):
+async def test_scopes_of_the_credentials_are_enforced_by_the_broker(setting):
     async with setting.running():
         device = setting.device()
         device.prepare(("iot:catalog:read", *MQTT_SCOPES))
@@ -204,7 +204,7 @@ async def test_another_qos_or_retain_is_seen(setting, sent):
         assert len(setting.model.violations) == 1
 
 
-async def test_plain_mqtt_gets_nothing(setting):
+async def test_mqtt_without_tls_is_refused(setting):
     async with setting.running():
         reader, writer = await asyncio.open_connection("127.0.0.1", setting.site.broker.port)
         writer.write(bytes.fromhex("100f00044d5154540502003c0000026964"))
@@ -238,7 +238,7 @@ async def test_a_wrong_certificate_is_shown_on_demand(setting, kind):
         lambda setting, device: setting.model.set_subscription(12345, False, setting.now),
     ],
 )
-async def test_whatever_ends_a_tuple_kicks_its_session(setting, end):
+async def test_every_end_of_the_credentials_ends_their_session(setting, end):
     async with setting.running():
         device = await setting.online()
         end(setting, device)
@@ -247,7 +247,7 @@ async def test_whatever_ends_a_tuple_kicks_its_session(setting, end):
         assert setting.model.sessions == {}
 
 
-async def test_age_ends_a_tuple_too(setting):
+async def test_credentials_expire_with_age(setting):
     setting.model.plan = Plan(credential_s=60)
     async with setting.running():
         device = await setting.online()
@@ -301,7 +301,7 @@ async def test_down_refuses_and_up_knows_every_account_that_is_still_good(settin
         await late.connect(setting.site)
 
 
-async def test_after_a_restart_the_same_tuple_works(setting):
+async def test_the_same_credentials_work_after_a_restart(setting):
     async with setting.running():
         device = await setting.online()
         await setting.site.broker.restart()
@@ -338,7 +338,7 @@ async def test_modes_have_names(setting):
         assert states == ["up", "down", "up", "down", "up", "frozen", "up"]
 
 
-async def test_what_the_broker_will_not_do_is_no_secret(setting):
+async def test_the_broker_announces_its_limits(setting):
     async with setting.running():
         device = setting.device()
         device.prepare()
@@ -352,7 +352,7 @@ async def test_what_the_broker_will_not_do_is_no_secret(setting):
         assert setting.model.events[-1]["state"].startswith("refuses: createRole")
 
 
-async def test_a_broker_that_does_not_start_says_why(setting):
+async def test_a_broker_that_does_not_start_reports_the_reason(setting):
     async with setting.running():
         other = Site(certs=setting.site.certs.folder, connection_file=None, mqtt=True)
         other.broker.port = setting.site.broker.port
@@ -425,7 +425,7 @@ async def test_desired_states_are_late_lost_or_broken(setting):
         assert await silent(device, 0.1)
 
 
-async def test_a_tuple_is_refused_once(setting):
+async def test_credentials_are_refused_once_on_demand(setting):
     async with setting.running():
         setting.faults.add("connect refused times=1")
         device = setting.device()

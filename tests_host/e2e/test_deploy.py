@@ -91,7 +91,7 @@ async def test_a_board_with_a_rom_partition_runs_from_there(smallest, tmp_path):
         assert json.loads((fixture.flash / "slot.json").read_text()) == {"slot": "rom:0"}
 
 
-async def test_what_cannot_work_is_refused_before_the_board_is_touched(smallest, tmp_path):
+async def test_an_invalid_configuration_is_refused_before_the_board_is_touched(smallest, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     async with SystemFixture(smallest) as fixture:
         url = await fixture.board.console.open()
@@ -119,7 +119,7 @@ def edited(tmp_path, **files):
     return str(tree)
 
 
-async def test_code_that_dies_at_the_start_is_no_success(smallest, tmp_path):
+async def test_code_that_crashes_at_the_start_fails_the_deploy(smallest, tmp_path):
     """First as the only version, then as an update, beside which the version before still works."""
     tree = edited(tmp_path, **{"firmware/device": DEVICE + '\n\nraise ValueError("planted")\n'})
     async with SystemFixture(smallest, powered=False) as fixture:
@@ -136,7 +136,7 @@ async def test_code_that_dies_at_the_start_is_no_success(smallest, tmp_path):
         assert status == 1 and "crashed: ValueError: planted" in output, output
 
 
-async def test_a_version_that_gives_way_to_the_one_before_is_no_success(smallest, tmp_path):
+async def test_a_version_that_is_rolled_back_fails_the_deploy(smallest, tmp_path):
     """It resets the board at once, as often as it may; what comes online then is not what was sent."""
     tree = edited(tmp_path, **{"firmware/device": DEVICE + "\n\nimport machine\n\nmachine.reset()\n"})
     async with SystemFixture(smallest) as fixture:
@@ -149,7 +149,7 @@ async def test_a_version_that_gives_way_to_the_one_before_is_no_success(smallest
             await fixture.online()
 
 
-async def test_a_wrong_secret_is_no_success(smallest, tmp_path):
+async def test_a_wrong_secret_fails_the_deploy(smallest, tmp_path):
     async with SystemFixture(smallest, powered=False) as fixture:
         fixture.config["cloud"]["client_secret"] = "another-secret-not-real"
         config = bring_home(fixture, tmp_path)
@@ -170,7 +170,7 @@ async def test_a_network_that_is_not_there_is_named(smallest, tmp_path):
         assert status == 1 and "waiting for Wi-Fi: " in output, output
 
 
-async def test_a_board_that_says_nothing_is_no_success_unless_nobody_wants_to_know(smallest, tmp_path):
+async def test_a_silent_board_fails_the_deploy_unless_the_check_is_off(smallest, tmp_path):
     tree = edited(tmp_path, main="import time\n\nwhile True:\n    time.sleep(1)\n")
     async with SystemFixture(smallest, powered=False) as fixture:
         bring_home(fixture, tmp_path)
@@ -185,7 +185,7 @@ async def test_a_board_that_says_nothing_is_no_success_unless_nobody_wants_to_kn
         await fixture.until("it was restarted all the same", lambda: fixture.board.boots > boots + 1, 10)
 
 
-async def test_a_cable_that_comes_out_at_the_end_takes_nothing_back(smallest, tmp_path):
+async def test_a_cable_unplugged_at_the_end_undoes_nothing(smallest, tmp_path):
     tree = edited(tmp_path, main="import time\n\nprint('quiet now')\nwhile True:\n    time.sleep(1)\n")
     async with SystemFixture(smallest, powered=False) as fixture:
         bring_home(fixture, tmp_path)
@@ -227,7 +227,7 @@ async def test_a_board_runs_on_when_a_deploy_is_stopped(smallest, tmp_path, numb
         assert (fixture.flash / "slot.json").exists() == arrived
 
 
-async def test_a_board_runs_on_when_what_was_sent_has_no_room(smallest, tmp_path, monkeypatch):
+async def test_a_board_keeps_running_when_the_new_files_do_not_fit(smallest, tmp_path, monkeypatch):
     """Whatever else ends a deploy ahead of time."""
     tree = edited(tmp_path, main="x" * 4_000_000)
     async with SystemFixture(smallest) as fixture:

@@ -190,7 +190,7 @@ def test_next_dial_tries_the_next_address(device: Device, peers: Callable[..., P
     assert seen["result"] == {"kinds": ["connect"], "forgotten": [HOST]}
 
 
-def test_peer_that_speaks_no_tls(device: Device, peers: Callable[..., Peer]):
+def test_a_peer_without_tls_is_a_tls_error(device: Device, peers: Callable[..., Peer]):
     peer = peers(lambda peer, connection: connection.sendall(b"SSH-2.0-something\r\n" * 10))
     assert device("get", peer.port)["kind"] == "tls"
 

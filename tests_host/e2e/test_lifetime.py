@@ -62,7 +62,7 @@ async def test_a_broken_or_missing_configuration_leaves_the_outputs_at_their_lev
         await fixture.online()
 
 
-async def test_early_deaths_end_in_safe_mode_where_buttons_work_and_a_person_gets_the_repl(smallest):
+async def test_early_crashes_lead_to_safe_mode_with_buttons_and_repl(smallest):
     async with Life(smallest, edit=boot_on, powered=False) as fixture:
         await fixture.board.power_on()
         for boot in range(6):

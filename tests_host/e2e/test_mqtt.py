@@ -103,7 +103,7 @@ async def test_a_broker_that_restarts_is_joined_again(any_interpreter):
 
 
 @pytest.mark.long
-async def test_polling_takes_over_and_gives_back_and_nobody_in_the_room_notices(roomiest):
+async def test_polling_takes_over_and_hands_back_without_switching_an_output(roomiest):
     files = {"main.py": SOON, "device_main.py": (ROOT / "main.py").read_bytes()}
     async with SystemFixture(roomiest, transport="auto", files=files) as fixture:
         await fixture.online()
@@ -148,7 +148,7 @@ async def test_a_retained_message_larger_than_the_device_can_hold_keeps_it_from_
     assert fixture.model.violations == []
 
 
-async def test_a_refused_tuple_is_replaced(any_interpreter):
+async def test_refused_credentials_are_replaced(any_interpreter):
     async with SystemFixture(any_interpreter, transport="mqtt", powered=False) as fixture:
         fixture.site.faults.add("connect refused times=1")
         await fixture.board.power_on()

@@ -171,7 +171,7 @@ async def first_connection(port):
             await asyncio.sleep(0.02)
 
 
-async def test_connections_that_say_nothing_keep_nobody_out(smallest):
+async def test_silent_connections_do_not_block_others(smallest):
     async with SystemFixture(smallest, edit=fresh) as fixture:
         await fixture.until("the portal is open", lambda: 80 in fixture.board.listening, 30)
         port = fixture.board.listening[80]

@@ -36,7 +36,7 @@ async def longest_ms(interpreter, main, seconds):
         return max(probes(fixture.lines)) / 1000
 
 
-async def test_a_silent_world_does_not_stall_the_loop(smallest):
+async def test_unanswered_requests_do_not_stall_the_loop(smallest):
     assert await longest_ms(smallest, MAIN, 8) < BOUND_MS
 
 

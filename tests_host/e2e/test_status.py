@@ -52,7 +52,7 @@ async def test_status_of_a_working_device(any_interpreter):
 
 
 @pytest.mark.long
-async def test_noise_and_nonsense_at_the_console_disturb_nothing(smallest):
+async def test_noise_at_the_console_is_ignored(smallest):
     async with SystemFixture(smallest) as fixture:
         await fixture.online()
         url = await fixture.board.console.open()
@@ -85,7 +85,7 @@ async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
 
 
 @pytest.mark.parametrize("tool", ["status", "monitor", "deploy", "doctor"])
-async def test_a_port_that_somebody_uses_is_told_from_a_cable_that_is_out(smallest, tool):
+async def test_a_busy_port_is_distinguished_from_a_missing_cable(smallest, tool):
     async with SystemFixture(smallest) as fixture:
         await fixture.online()
         url = await fixture.board.console.open()
@@ -99,7 +99,7 @@ async def test_a_port_that_somebody_uses_is_told_from_a_cable_that_is_out(smalle
         assert not fixture.board.chip.at_repl
 
 
-async def test_a_stopped_board_gives_no_answer_and_says_so(smallest):
+async def test_a_stopped_board_is_reported_as_not_answering(smallest):
     async with SystemFixture(smallest) as fixture:
         await fixture.online()
         await fixture.ctrl_c()

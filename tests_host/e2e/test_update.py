@@ -217,7 +217,7 @@ async def test_a_partition_without_room_for_another_copy_refuses_the_update(smal
         assert fixture.board.boots == 1 and fixture.record() == {"slot": "rom:0"}
 
 
-async def test_a_version_that_dies_gives_way_to_the_old_one(smallest, tmp_path):
+async def test_a_version_that_crashes_is_rolled_back(smallest, tmp_path):
     dies = (
         (ROOT / "firmware" / "device.py")
         .read_text()
@@ -249,7 +249,7 @@ async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smalle
         assert fixture.record()["failed"] == "a"
 
 
-async def test_what_the_owner_did_not_sign_or_not_ask_for_is_refused(smallest, tmp_path):
+async def test_a_bundle_with_a_wrong_signature_or_number_is_refused(smallest, tmp_path):
     async with Field(smallest, tmp_path) as fixture:
         fixture.publish(5)
         shutil.copytree(fixture.bundles / "5", fixture.bundles / "6")  # an old bundle under a new number

@@ -12,7 +12,7 @@ from tools.fixture.system import SystemFixture
 
 
 @pytest.mark.parametrize("transport", ["https", "mqtt"])
-async def test_no_wish_and_no_report_passes_without_wifi(any_interpreter, transport):
+async def test_no_desired_state_and_no_report_passes_without_wifi(any_interpreter, transport):
     async with SystemFixture(any_interpreter, transport=transport) as fixture:
         await fixture.online()
         fixture.board.wifi_down()

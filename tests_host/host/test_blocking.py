@@ -42,7 +42,7 @@ def test_a_blocking_call_is_refused_and_remembered(guard, tmp_path, kind):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_what_does_not_block_and_what_is_no_device_code_is_left_alone(guard, tmp_path):
+def test_the_guard_ignores_calls_that_do_not_block_and_host_code(guard, tmp_path):
     run(tmp_path, HARMLESS)
     run("/elsewhere", BLOCKING["sleep"])
     time.sleep(0)

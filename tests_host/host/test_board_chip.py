@@ -82,7 +82,7 @@ def test_reading_back_asks_the_world():
 
 
 @pytest.mark.parametrize("gpio", [0, 2, 4, 12, 13, 14, 15, 25, 26, 27])
-def test_adc2_is_dead_while_wifi_is_on(gpio):
+def test_adc2_cannot_be_read_while_wifi_is_on(gpio):
     bench = Bench()
     assert bench(f"adc {gpio}") == "="
     assert bench(f"uv {gpio} 3").startswith("=")
@@ -210,7 +210,7 @@ def test_a_status_outlives_the_attempt_it_belongs_to():
 
 
 @pytest.mark.parametrize(("networks", "status"), [({"home": "other"}, 202), ({"next door": "pw"}, 201)])
-def test_a_network_that_cannot_be_joined_says_why_and_is_tried_for_ever(networks, status):
+def test_a_network_that_cannot_be_joined_has_a_status_and_is_retried_for_ever(networks, status):
     bench = Bench(networks=networks)
     bench.join()
     bench.now_ms += 100_000
@@ -335,7 +335,7 @@ def test_a_hidden_network_is_joined_by_its_name():
     assert bench("connected") == "=1"
 
 
-def test_a_dead_association_looks_alive_until_the_station_joins_again():
+def test_a_dead_association_looks_connected_until_the_station_joins_again():
     bench = Bench()
     bench.join()
     bench.now_ms += 400
@@ -360,7 +360,7 @@ def test_a_fixed_address_takes_the_place_of_dhcp_and_back():
     assert bench("ifconfig").startswith("=192.168.4.20 ")
 
 
-def test_country_and_power_save_are_what_they_were_set_to():
+def test_country_and_power_save_are_set():
     bench = Bench()
     assert bench("country") == "=XX" and bench("config pm") == "=1"
     bench("country .4445")

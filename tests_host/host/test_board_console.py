@@ -75,7 +75,7 @@ async def mpremote(url, *arguments):
     return process.returncode, output.decode()
 
 
-async def test_files_come_and_go_and_are_what_was_sent(tmp_path, any_interpreter):
+async def test_files_are_copied_to_and_from_the_board_unchanged(tmp_path, any_interpreter):
     flash = tmp_path / "flash"
     flash.mkdir()
     content = bytes(range(256)) * 9
@@ -102,7 +102,7 @@ async def test_ctrl_c_ends_the_program_in_order_and_a_soft_reset_spares_main(tmp
         assert cabled.lines.count("main") == 1
 
 
-async def test_without_a_soft_reset_what_the_program_left_is_there(tmp_path, any_interpreter):
+async def test_without_a_soft_reset_the_state_of_the_program_is_kept(tmp_path, any_interpreter):
     async with Cabled(tmp_path, any_interpreter) as cabled:
         assert await cabled.session(lambda t: t.eval("pin.value()"), soft_reset=False) == 1
         assert cabled.board.boots == 1

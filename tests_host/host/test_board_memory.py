@@ -40,7 +40,7 @@ def test_free_bytes_and_largest_piece_are_those_of_the_chip(image, boot, wifi):
         ("1.26.1", 69_284, 63_196, (44_328, 40_960)),
     ],
 )
-def test_one_and_two_connections_leave_what_they_leave_on_the_chip(image, one, lowest, two):
+def test_one_and_two_connections_leave_as_much_memory_as_on_the_chip(image, one, lowest, two):
     chip = with_wifi(image)
     chip.pool.take("context", chip.cost.context)
     assert chip.handshake("first") == ""
@@ -106,7 +106,7 @@ def test_the_usual_chain_meets_a_doubled_heap_with_the_misleading_error(image):
     ("short", "fails"),
     [(0, ""), (1, "verify"), (4_500, "verify"), (4_501, "parse"), (7_001, "memory"), (20_000, "setup")],
 )  # fmt: skip
-def test_what_fails_in_a_handshake_follows_from_what_is_short(short, fails):
+def test_the_failing_part_of_a_handshake_depends_on_the_missing_memory(short, fails):
     chip = with_wifi(chain=memory.USUAL_CHAIN)
     chip.pool.take("other", chip.pool.piece - chip.cost.peak + short)
     assert chip.handshake("tls") == fails
@@ -123,7 +123,7 @@ def test_a_third_area_takes_the_largest_piece_once_and_has_a_name():
     assert "112001" in chip.third
 
 
-def test_a_third_area_is_given_back_when_little_is_in_use():
+def test_a_third_area_is_released_when_little_is_in_use():
     chip = with_wifi()
     chip.lives(112_001)
     lost = chip.pool.free
@@ -158,7 +158,7 @@ def test_station_and_access_point_share_the_radio():
     assert chip.pool.free == 138_356
 
 
-def test_without_room_nothing_is_taken():
+def test_without_room_no_memory_is_taken():
     chip = with_wifi()
     before = chip.pool.free
     with pytest.raises(NoRoomError):
@@ -230,7 +230,7 @@ def test_a_socket_stays_where_its_handshake_failed():
     assert desk.free == before - memory.SOCKET
 
 
-def test_what_does_not_fit_is_told():
+def test_an_allocation_that_does_not_fit_is_reported():
     desk = Desk()
     desk.desk.memory.pool.take("other", 113_000)
     desk.desk.memory.pool.take("rest", 25_000)
@@ -279,7 +279,7 @@ def test_a_collection_gives_an_empty_second_area_back_and_the_next_one_is_as_lar
     assert desk.desk.doubled
 
 
-def test_an_area_in_which_something_lies_stays_as_it_is_when_the_reserve_goes():
+def test_an_area_in_use_stays_when_the_reserve_goes():
     desk, let_go = bounded()
     desk("heap_lives 50000 0")
     let_go()
@@ -295,7 +295,7 @@ def test_an_area_is_not_empty_whose_heap_does_not_fit_the_first():
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_the_ballast_is_what_the_heap_has_too_much(scale):
+def test_the_ballast_fills_the_surplus_of_the_heap(scale):
     desk = Desk(scale)
     own, ballast, first = map(int, desk(f"heap {10_000 * scale} {140_000 * scale}").split())
     assert first == (FIRST_AREA - memory.CHIPS_OWN_HEAP - memory.NAMES) * scale
@@ -310,7 +310,7 @@ def test_free_memory_counts_the_largest_piece_as_the_chip_does():
     assert Desk(judged=False)("heap_free 1 1000") == 1000 + 110_592
 
 
-def test_a_third_area_is_told_once():
+def test_a_third_area_is_reported_once():
     desk = Desk()
     desk("heap_lives 112100")
     desk("heap_failed")
@@ -352,7 +352,7 @@ def test_the_chip_crashes_where_wifi_starts_before_a_stack_is_back():
     assert bench.chip.panicked == "" and bench("active 1") == "=1"
 
 
-def test_wifi_that_finds_no_room_raises_what_the_port_raises():
+def test_wifi_without_memory_raises_the_error_of_the_port():
     bench = Bench()
     bench("stack 110000")
     bench("thread")
@@ -376,7 +376,7 @@ def test_wifi_takes_its_memory_once_and_gives_it_back():
     assert bench.chip.memory.memory.pool.free == free
 
 
-def test_the_region_figures_are_told_as_the_port_tells_them():
+def test_heap_regions_are_reported_as_by_the_port():
     bench = Bench()
     numbers = [int(word) for word in bench("idf")[1:].split()]
     assert numbers[1] + numbers[5] == 139_852 and numbers[6] == 110_592

@@ -55,7 +55,7 @@ def test_an_image_is_that_of_mpremote(files):
     assert rom_plan.Image(files).data == packed(files)
 
 
-def test_a_filled_partition_has_the_units_and_what_a_test_adds(tmp_path):
+def test_a_filled_partition_has_the_units_and_added_files(tmp_path):
     plain = rom_partition.fill(rom_partition.erased(tmp_path / "rom"), ROOT, {}, {}).read_bytes()
     units = payload.slot_files(ROOT)
     assert plain.startswith(rom_plan.Image(units).data) and len(plain) == rom_plan.ROM_BYTES
@@ -71,7 +71,7 @@ def test_the_partition_of_make_image_holds_two_copies_of_all_units_and_half_as_m
     assert 3 * len(rom_plan.Image(code).data) <= rom_plan.ROM_BYTES
 
 
-def test_the_partition_of_the_port_holds_what_any_configuration_needs_with_updates():
+def test_the_partition_of_the_port_holds_a_copy_of_any_configuration():
     """Once: its table, partitions-4MiB-romfs.csv, has 128 KiB. Two copies need twice as much, as 0020 says."""
     code, conditions = payload.slot_files(ROOT), payload.conditions(ROOT)
     sizes = {}
@@ -90,7 +90,7 @@ def test_the_built_in_modules_are_in_no_partition():
     assert (folder / "machine.mpy").is_file() and (folder / rom_partition.IMAGE).stat().st_size > 1000
 
 
-def test_the_flash_of_a_board_with_code_in_its_partition_has_what_a_deploy_leaves(tmp_path):
+def test_the_flash_of_a_board_with_a_rom_partition_is_as_after_a_deploy(tmp_path):
     install(tmp_path, {}, ROOT, {"other.py": b"", "certs/a.der": b"1"}, Form.ROM)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         "a.der", "boot.py", "config.json", "main.py", "slot.json",
@@ -147,7 +147,7 @@ async def test_the_partition_is_flash(tmp_path):
 
 
 @pytest.mark.waits
-async def test_what_is_mapped_into_memory_cannot_be_written(tmp_path):
+async def test_mapped_flash_cannot_be_written_through_memory(tmp_path):
     partition = rom_partition.erased(tmp_path / "rom", 8192)
     assert set(await printed(tmp_path, WRITES, partition, 9)) == {"before"}
     assert partition.read_bytes() == b"\xff" * 8192

@@ -22,14 +22,14 @@ def config(dns, server):
     return {"wifi": {"networks": [], "dns": [f"127.0.0.1:{dns.port}"]}, "time": {"servers": [server]}}
 
 
-async def test_a_time_server_that_answers_is_nothing_to_tell():
+async def test_does_not_warn_when_a_time_server_answers():
     async with around() as (dns, ntp):
         assert await asyncio.to_thread(without_time, config(dns, f"127.0.0.1:{ntp.port}")) == ""
         assert await asyncio.to_thread(without_time, config(dns, f"ntp.realer.test:{ntp.port}")) == ""
         assert dns.queries
 
 
-async def test_a_board_that_no_time_server_answers_is_told_of():
+async def test_warns_when_no_time_server_answers():
     async with around() as (dns, ntp):
         for server in ("127.0.0.1:9", "ntp.realer.test:9"):
             said = await asyncio.to_thread(without_time, config(dns, server))

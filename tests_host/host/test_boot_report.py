@@ -98,7 +98,7 @@ def after(script, slot="b", within_s=90):
         ({1: BEGUN + b"stopped, outputs are safe; machine.reset() starts again\r\n"}, "stopped", "stopped", 2),
     ],
 )  # fmt: skip
-def test_what_a_board_says_decides(script, kind, words, within_s):
+def test_the_log_of_the_board_decides_the_result(script, kind, words, within_s):
     outcome, took_s, shown = after(script)
     assert outcome.kind == kind and words in outcome.text, outcome
     assert took_s <= within_s
@@ -108,13 +108,13 @@ def test_what_a_board_says_decides(script, kind, words, within_s):
             assert line.strip("\4OK>") in shown or kind in ("fell_back", "configuration"), line
 
 
-def test_patience_is_the_owners():
+def test_the_time_limit_can_be_set():
     assert after({1: BEGUN}, within_s=200)[1] == pytest.approx(200, abs=1)
     assert after({}, within_s=200)[1] == pytest.approx(30, abs=1)
     assert after({}, within_s=4)[1] == pytest.approx(4, abs=1)
 
 
-def test_what_another_version_reaches_is_no_success():
+def test_a_start_of_another_version_does_not_count():
     outcome, *_ = after(
         {1: b"starting, slot root\r\n" + FIRMWARE.replace(b"slot b", b"slot root") + ONLINE}, "a"
     )
@@ -125,7 +125,7 @@ def test_what_another_version_reaches_is_no_success():
     assert outcome.kind == "online"
 
 
-def test_copies_in_the_rom_partition_are_told_apart_by_their_offset():
+def test_copies_in_the_rom_partition_are_distinguished_by_their_offset():
     begin = b"starting, slot rom\r\n"
     there = FIRMWARE.replace(b"slot b", b"slot rom:8192")
     assert after({1: begin, 3: there + ONLINE}, "rom:8192")[0].kind == "online"
@@ -133,5 +133,5 @@ def test_copies_in_the_rom_partition_are_told_apart_by_their_offset():
     assert after({1: begin, 3: there + ONLINE}, "a")[0].kind == "fell_back"
 
 
-def test_the_rest_of_a_log_before_the_new_start_is_no_success():
+def test_log_lines_before_the_new_start_do_not_count():
     assert after({0: ONLINE})[0].kind == "starting"

@@ -43,7 +43,7 @@ def test_the_smallest_on_path_is_taken(machine):
 
 
 @pytest.mark.parametrize("root", [True, False])
-def test_it_is_installed_where_nobody_has_to_be_asked(machine, root):
+def test_installs_without_a_prompt(machine, root):
     machine.has("apt-get", "sudo")
     machine.offers = ("chromium",)
     assert machine.fetch(root).endswith("/chromium")
@@ -52,7 +52,7 @@ def test_it_is_installed_where_nobody_has_to_be_asked(machine, root):
 
 
 @pytest.mark.parametrize(("programs", "root"), [((), True), (("apt-get",), False), (("sudo",), True)])
-def test_without_a_way_it_says_in_one_sentence_what_to_install(machine, programs, root):
+def test_without_a_package_manager_it_names_what_to_install(machine, programs, root):
     machine.has(*programs)
     with pytest.raises(
         browser.BrowserError, match=r"^[^.]*install Chromium \(package `chromium` of [^.]*\.$"
@@ -61,7 +61,7 @@ def test_without_a_way_it_says_in_one_sentence_what_to_install(machine, programs
     assert machine.asked == []
 
 
-def test_a_package_manager_without_it_is_said_too(machine):
+def test_reports_a_package_manager_without_the_browser(machine):
     machine.has("apt-get")
     with pytest.raises(browser.BrowserError, match="could not be installed"):
         machine.fetch(root=True)

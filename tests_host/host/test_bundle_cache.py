@@ -23,7 +23,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_is_what_the_linker_makes_and_stays_so(tree: Path):
+def test_the_cache_returns_what_the_bundler_makes(tree: Path):
     cache = tree / "cache"
     fresh = bundler.linked(tree)
     assert linked(tree, cache) == fresh
@@ -34,7 +34,7 @@ def test_it_is_what_the_linker_makes_and_stays_so(tree: Path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut off"])
-def test_what_was_damaged_is_made_anew(tree: Path, damage: bytes):
+def test_a_damaged_cache_entry_is_rebuilt(tree: Path, damage: bytes):
     cache = tree / "cache"
     fresh = linked(tree, cache)
     for kept in cache.iterdir():
@@ -50,7 +50,7 @@ def test_a_changed_source_is_linked_again(tree: Path):
     assert before != after == bundler.linked(tree)
 
 
-def test_what_does_not_compile_is_not_kept(tree: Path):
+def test_code_that_does_not_compile_is_not_cached(tree: Path):
     (tree / "firmware/settings.py").write_text("def f():\n    global x\n    x = 1\n")
     for _ in range(2):
         with pytest.raises(CompileError):

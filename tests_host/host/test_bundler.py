@@ -43,7 +43,7 @@ def run(tmp_path, monkeypatch):
     return linked
 
 
-def test_every_module_is_in_a_unit_and_what_stays_is_in_one():
+def test_every_module_is_in_a_unit_and_the_resident_ones_in_one():
     units = bundler.Program(ROOT).units
     inside = {name for members in units.values() for name in members}
     rows = {str(f.with_suffix("")).replace("/", ".") for f in device_files(ROOT) if f.parts[0] == "firmware"}
@@ -61,7 +61,7 @@ def test_every_module_is_in_a_unit_and_what_stays_is_in_one():
     assert not goes & stays
 
 
-def test_what_a_link_loads_for_a_while_brings_its_engines_and_not_the_other_half():
+def test_a_temporary_unit_contains_its_engines_and_not_the_other_half():
     units = {name: set(members) for name, members in bundler.Program(ROOT).units.items()}
     half, mqtt = units["firmware.links.https_iot"], units["firmware.links.mqtt"]
     assert "http1.client" in half and "mqtt5.client" in mqtt
@@ -82,7 +82,7 @@ def test_what_a_link_loads_for_a_while_brings_its_engines_and_not_the_other_half
         assert brings in units[f"firmware.links.{unit}"]
 
 
-def test_a_link_brings_its_own_and_shares_only_what_is_always_there(tmp_path):
+def test_a_link_unit_contains_its_own_modules_and_shares_only_resident_ones(tmp_path):
     app = """
 from firmware.core.x import X
 from firmware.device import go
@@ -109,7 +109,7 @@ LINKS = {("a", "https"): _first, ("a", "mqtt"): _second}
     assert program.units["firmware.device"] == ["firmware.device", "firmware.core.x"]
 
 
-def test_nothing_in_the_linked_firmware_is_without_a_meaning():
+def test_every_name_in_the_bundled_firmware_is_bound():
     units = {name: ast.parse(text) for name, text in bundler.sources(ROOT).items()}
     nodes = {name: list(ast.walk(unit)) for name, unit in units.items()}
     there = {
@@ -142,7 +142,7 @@ def test_names_that_clash_stay_apart(run):
     assert device.go() == "aba"
 
 
-def test_a_local_name_hides_that_of_the_module_and_nothing_else(run):
+def test_a_local_name_hides_only_the_same_name_of_the_module(run):
     device = run(
         core_a="def word():\n    return 'outer'\ndef text():\n    return 'text'\n",
         core_b="def word():\n    return 1\n",
@@ -176,7 +176,7 @@ def caught():
     assert device.caught() == "e"
 
 
-def test_numbers_stand_where_they_are_used_and_what_is_no_constant_does_not(run, tmp_path):
+def test_constants_are_inlined_and_other_values_are_not(run, tmp_path):
     device = run(
         core_v="OK = 200\n_MASK = -0x80\nON = True\nCOUNT = 1\nCOUNT = 2\nNAME = 'n'\ndef mask():\n    return _MASK\n",
         device="""
@@ -191,7 +191,7 @@ def go():
     assert "OK" not in text and "MASK" not in text
 
 
-def test_what_is_imported_late_is_found_within_the_unit_and_beyond(run):
+def test_late_imports_are_resolved_within_and_outside_of_the_unit(run):
     device = run(
         core_a="def one():\n    return 1\ndef two():\n    return 2\n",
         app="from firmware.core.a import two\nfrom firmware.device import go\ndef start():\n    return go, two()\n",
@@ -220,7 +220,7 @@ def begin():
         "def time():\n    return 1\n",
     ],
 )
-def test_what_cannot_be_merged_faithfully_is_refused(tmp_path, text):
+def test_modules_that_cannot_be_merged_without_a_change_are_refused(tmp_path, text):
     text = f"from firmware.core.a import g\n{text}"
     with pytest.raises(LinkageError):
         bundler.sources(

@@ -111,7 +111,7 @@ def test_a_certificate_that_the_device_would_refuse(
     assert not (tmp_path / "certs").exists()
 
 
-def test_a_private_authority_needs_the_bundle_and_is_told_so(authority: Authority, tmp_path: Path):
+def test_a_private_authority_needs_a_bundle_and_the_error_names_it(authority: Authority, tmp_path: Path):
     with serving(authority.leaf()) as port:
         done = run(f"localhost:{port}", "--out", tmp_path)
     assert done.returncode == 1

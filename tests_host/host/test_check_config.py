@@ -45,7 +45,7 @@ def device(tmp_path: Path, authority: bytes) -> Path:
     return file
 
 
-def test_a_good_file_says_so_in_one_line(device: Path) -> None:
+def test_a_valid_file_prints_one_line(device: Path) -> None:
     done = run(device)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [f"{device}: usable, 0 errors, 0 warnings"]
@@ -102,7 +102,7 @@ def test_errors_name_path_found_and_allowed(device: Path) -> None:
         ("cloud", "a.b", 1, "no such key"),
     ],
 )  # fmt: skip
-def test_what_is_allowed_is_said_in_words(
+def test_allowed_values_are_described_in_words(
     device: Path, item: str, key: str, value: Any, allowed: str
 ) -> None:
     config = json.loads(device.read_text())
@@ -126,7 +126,7 @@ def test_what_is_allowed_is_said_in_words(
         ("wifi.powersave", "power_save?"),
     ],
 )
-def test_what_people_call_the_keys_of_a_network_is_understood(device: Path, path: str, meant: str) -> None:
+def test_common_names_for_the_keys_of_a_network_are_understood(device: Path, path: str, meant: str) -> None:
     config = json.loads(device.read_text())
     item = config["wifi"] if path.count(".") == 1 else config["wifi"]["networks"][0]
     item[path.rpartition(".")[2]] = "192.168.1.20"
@@ -135,7 +135,7 @@ def test_what_people_call_the_keys_of_a_network_is_understood(device: Path, path
     assert allowed == f"no such key; {meant}"
 
 
-def test_settings_that_make_no_sense_together_are_warnings(device: Path) -> None:
+def test_contradictory_settings_are_warnings(device: Path) -> None:
     config = json.loads(device.read_text())
     config["outputs"][0].update(min_on_s=60, max_on_s=30, safe="on", interlock="a")
     config["outputs"][1].update(step=31)
@@ -214,7 +214,7 @@ def test_a_thermostat_that_may_switch_all_the_time_is_warned_of(
         ({"safe": "hold"}, None),
     ],
 )
-def test_a_thermostat_that_makes_no_sense_is_warned_of(
+def test_warns_of_contradictory_thermostat_settings(
     device: Path, change: dict[str, Any], path: str | None
 ) -> None:
     assert [found for found, _ in warned(device, ("outputs 1", change))] == ([path] if path else [])
@@ -275,7 +275,7 @@ def test_pins_that_are_offered_are_taken(device: Path) -> None:
                 assert all("one of its own" in problem[3] for problem in problems), (section, gpio, problems)
 
 
-def test_the_untouched_example_asks_for_what_is_missing(tmp_path: Path) -> None:
+def test_the_untouched_example_reports_missing_values(tmp_path: Path) -> None:
     done = run(ROOT / "config.example.json")
     assert done.returncode == 1
     assert done.stdout.count("placeholder") == 5

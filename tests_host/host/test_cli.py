@@ -56,12 +56,12 @@ def failing(argv):
     raise common.Failed("the board [does not] answer", "plug it in")
 
 
-def test_a_failure_says_what_and_what_to_do(capsys):
+def test_a_failure_prints_the_problem_and_the_remedy(capsys):
     assert common.run(failing, []) == 1
     assert capsys.readouterr().err == "error: the board [does not] answer\nplug it in\n"
 
 
-def test_ctrl_c_is_no_traceback(capsys):
+def test_ctrl_c_prints_no_traceback(capsys):
     def stopped(argv):
         raise KeyboardInterrupt
 
@@ -104,7 +104,7 @@ def test_a_reader_that_has_seen_enough_ends_a_command_quietly():
             assert process.stderr.read() == b""
 
 
-def test_a_reader_that_goes_ends_what_runs_until_ctrl_c_in_order():
+def test_a_closed_pipe_ends_a_running_command_like_ctrl_c():
     script = """
 import asyncio, sys
 from tools import common
@@ -156,7 +156,7 @@ sys.exit(common.run(m))"""
         assert process.wait(60) == 128 + number and process.stderr.read() == b""
 
 
-def test_who_must_not_be_ended_by_a_closed_terminal_is_not():
+def test_protected_commands_survive_a_closed_terminal():
     script = "import sys, time\nfrom tools import common\ndef m(a):\n    print('b', flush=True)\n    time.sleep(1)\n"
     script += "    return 0\nsys.exit(common.run(m))"
     with subprocess.Popen(
@@ -170,7 +170,7 @@ def test_who_must_not_be_ended_by_a_closed_terminal_is_not():
 @pytest.mark.parametrize(
     "command", [["tools"], ["tools.cli.board_status"], ["tools", "cloud", "set", "6", "1"]]
 )
-def test_a_python_without_the_packages_says_what_to_do(tmp_path, command):
+def test_a_python_without_the_packages_prints_the_remedy(tmp_path, command):
     venv.create(tmp_path, with_pip=False)
     argv = [str(tmp_path / "bin/python"), "-m", *command]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -181,7 +181,7 @@ def test_a_python_without_the_packages_says_what_to_do(tmp_path, command):
     ("target", "words"),
     [("flash", "realer flash ESP32"), ("ca", "realer ca api"), ("bundle", "realer bundle 7 --out")],
 )
-def test_a_target_without_what_it_needs_shows_how_it_is_called(target, words):
+def test_a_target_without_its_argument_prints_its_usage(target, words):
     # What `make test` itself was called with is not for this one.
     env = {
         name: value

@@ -85,7 +85,7 @@ async def test_openssl_accepts_it_with_the_root_alone(ca):
 
 @pytest.mark.parametrize("wrong", ["wrong_name", "expired", "not_yet_valid", "unknown_ca"])
 @pytest.mark.parametrize("ca", ["rsa2048"], indirect=True)
-async def test_what_is_wrong_with_a_leaf_is_seen_behind_any_chain(ca, wrong):
+async def test_a_bad_leaf_is_refused_with_every_chain(ca, wrong):
     with pytest.raises(ssl.SSLCertVerificationError):
         await shake_hands(ca.leaf(wrong), ca.client())
 

@@ -7,7 +7,7 @@ import pytest
 from tools.cloud import claim
 
 
-def test_a_claimed_port_is_nobody_elses_until_it_is_given_back(monkeypatch):
+def test_a_claimed_port_is_exclusive_until_released(monkeypatch):
     with claim.claim() as sign:
         port = claim.number(sign)
         monkeypatch.setattr(claim, "_NUMBERS", [port])
@@ -18,7 +18,7 @@ def test_a_claimed_port_is_nobody_elses_until_it_is_given_back(monkeypatch):
         assert claim.number(again) == port
 
 
-def test_a_port_where_somebody_listens_is_not_claimed(monkeypatch):
+def test_a_port_in_use_is_not_claimed(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setattr(claim, "_NUMBERS", [server.getsockname()[1]])
         monkeypatch.setattr(claim, "_TRIES", 1)

@@ -52,7 +52,7 @@ async def test_an_owner_sets_a_value(running):
         assert (await running.run("set", "6", "warm", "--raw"))[0] == 0
 
 
-async def test_what_is_shown_has_every_value_and_no_secret(running):
+async def test_the_output_has_every_value_and_no_secret(running):
     async with running.site as site:
         device = Client(site.model)
         device.login()
@@ -72,7 +72,7 @@ async def test_what_is_shown_has_every_value_and_no_secret(running):
             assert CLIENT_SECRET not in text and device.token not in text
 
 
-async def test_access_is_withdrawn_and_given_back(running):
+async def test_access_is_revoked_and_restored(running):
     async with running.site as site:
         device = Client(site.model)
         device.login()
@@ -105,7 +105,7 @@ async def test_faults_come_and_go(running):
         assert status == 1 and "unknown fault 'explode'" in err
 
 
-async def test_the_world_around_misbehaves(running):
+async def test_the_faults_of_name_and_time_servers(running):
     async with running.site as site:
         await running.run("dns", "servfail")
         await running.run("ntp", "kiss", "--offset-s", "-60")
@@ -159,13 +159,13 @@ async def test_an_owner_plays_with_the_broker(tmp_path, capsys):
             assert device.tuple["mqtt_credential"] not in text
 
 
-async def test_a_cloud_without_a_broker_says_so(running):
+async def test_a_cloud_without_a_broker_reports_that(running):
     async with running.site:
         assert await running.run("broker", "down") == (1, "", "this cloud runs no broker\n")
         assert await running.run("kick") == (0, "0\n", "")
 
 
-async def test_without_a_cloud_the_command_line_says_what_to_do(running):
+async def test_without_a_cloud_the_command_line_prints_the_remedy(running):
     status, out, err = await running.run("show")
     assert (status, out) == (3, "")
     assert "no cloud is running here; start one with realer demo" in err
@@ -213,7 +213,7 @@ def test_every_event_has_a_readable_line():
     assert lines[4].endswith("something_new")
 
 
-def test_serve_runs_until_told_and_remembers_in_its_file(tmp_path):
+def test_serve_runs_until_stopped_and_keeps_its_state_in_a_file(tmp_path):
     file, db = tmp_path / "admin.json", tmp_path / "state" / "cloud.sqlite"
     words = [sys.executable, "-m", "tools", "cloud", "--connection", str(file), "serve", "--db", str(db)]
     for value in ("1.0", None):

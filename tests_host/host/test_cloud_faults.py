@@ -105,7 +105,7 @@ def test_cut_ends_the_connection_after_so_many_bytes(cut):
     assert steps[-1] == ("close",)
 
 
-def test_drop_and_hang_say_nothing():
+def test_drop_and_hang_send_nothing():
     assert planned("drop") == [("close",)]
     assert planned("hang") == [("hang",)]
 
@@ -124,7 +124,7 @@ def test_slow_keeps_its_pace():
 
 
 @pytest.mark.parametrize("size", [100, 65536])
-def test_an_oversized_body_is_wrong_in_nothing_but_its_size(size):
+def test_an_oversized_body_is_valid_except_for_its_size(size):
     body = read(sent(planned(f"oversized={size}")))[2]
     assert size <= len(body) < size + 20
     assert json.loads(body)["commands"] == []
@@ -332,7 +332,7 @@ def test_broken_http_is_a_violation_and_the_end(data):
     assert len(model.violations) == 1
 
 
-def test_a_device_that_vanishes_in_mid_request_did_nothing_wrong():
+def test_a_device_that_disconnects_in_a_request_is_no_violation():
     model, faults = cloud()
     wire = Wire(model, faults)
     assert wire.feed(WIRE_LOGIN[:-3], NOW) == []

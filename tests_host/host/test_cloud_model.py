@@ -56,7 +56,7 @@ def test_one_command_is_a_catalog_of_one():
 # The response table, row by row.
 
 
-def test_400_for_what_is_not_json():
+def test_400_for_a_body_that_is_not_json():
     client = online()
     assert outcome(client.post(b'{"sensor_id":')) == (400, 4000, "bad_request")
     assert len(client.model.violations) == 1
@@ -137,7 +137,7 @@ def test_404_for_an_unknown_device_command_or_sensor():
     assert client.model.violations == []
 
 
-def test_404_but_no_violation_for_what_newer_generations_offer():
+def test_404_but_no_violation_for_endpoints_of_newer_generations():
     client = online()
     for tail in ("bootstrap", "desired-states", "mqtt"):
         assert outcome(client.get(tail)) == (404, 4004, "not_found")
@@ -176,7 +176,7 @@ def test_422_names_the_field_as_the_documentation_does():
     assert client.model.violations == []
 
 
-def test_429_for_what_comes_faster_than_the_plan():
+def test_429_for_requests_faster_than_the_plan():
     client = online(Plan(min_interval_s=5))
     assert client.get("commands").status == 200
     client.now += 4.9
@@ -188,7 +188,7 @@ def test_429_for_what_comes_faster_than_the_plan():
     assert len(client.model.named("cadence_exceeded")) == 1
 
 
-def test_429_says_how_long_when_the_plan_does():
+def test_429_has_retry_after_when_the_plan_has_it():
     client = online(Plan(min_interval_s=5, retry_after=True))
     client.get("commands")
     assert client.get("commands").headers["Retry-After"] == "5"
@@ -236,7 +236,7 @@ def test_a_replay_is_recognised_after_its_source_has_gone():
     assert client.post(reading("n")).status == 422
 
 
-def test_a_batch_judges_each_item_on_its_own_in_order():
+def test_a_batch_has_one_result_per_item_in_order():
     client = online()
     client.post(reading("old", "1"))
     items = [
@@ -260,7 +260,7 @@ def test_an_empty_batch_is_a_violation():
     assert client.model.violations[0]["reason"] == "breaks http-feed-data-batch"
 
 
-def test_reports_change_what_is_reported_and_not_what_is_desired():
+def test_reports_change_the_reported_and_not_the_desired_value():
     client = online()
     client.model.set_desired(12345, "6", 1, client.now)
     client.post(reading("r", "0.0", sensor_id=None, command_id=1))
@@ -291,7 +291,7 @@ def test_an_answer_to_a_request_is_never_adopted():
 @pytest.mark.parametrize(
     "wish", ["des_" + "0" * 25 + "9", "des_01ARZ3NDEKTSV4RRFFQ69G5FAV", "des_" + "9" * 26]
 )
-def test_a_desired_id_of_nobody_is_refused(wish):
+def test_an_unknown_desired_id_is_refused(wish):
     client = online()
     response = client.post(reading(sensor_id=None, command_id=1, desired_id=wish))
     assert response.json()["error"]["details"] == {"desired_id": ["is invalid for this command"]}
@@ -332,7 +332,7 @@ def test_bad_grants(form, error):
     assert (response.status, response.json()["error"]) == (400, error)
 
 
-def test_a_missing_grant_type_is_said_in_the_words_of_the_documentation():
+def test_a_missing_grant_type_has_the_documented_error():
     assert online().oauth("token", {}).json()["error_description"] == "grant_type is required"
 
 
@@ -346,7 +346,7 @@ def test_a_scope_that_the_device_may_not_have_is_left_out():
     assert client.login("iot:feed-data:write").json()["error"] == "invalid_scope"
 
 
-def test_revocation_always_succeeds_and_tells_nothing():
+def test_revocation_always_succeeds_without_details():
     client = online()
     for token in ("unknown", client.token, client.token):
         response = client.oauth("revoke", {"token": token})
@@ -468,14 +468,14 @@ def test_desired_values_are_decimal_text(value, text):
 
 
 @pytest.mark.parametrize("value", ["", "on", "nan", "inf", "1e3", "0x1", True])
-def test_what_is_no_decimal_is_not_desired(value):
+def test_a_desired_value_must_be_a_decimal(value):
     client = online()
     with pytest.raises(ValueError, match="is not a decimal number"):
         client.model.set_desired(12345, "6", value, client.now)
     assert client.model.desired(12345, "6") == "0.0"
 
 
-def test_nonsense_can_be_stored_on_purpose():
+def test_invalid_values_can_be_stored_on_purpose():
     client = online()
     client.model.set_desired(12345, "6", "warm", client.now, raw=True)
     assert client.get("commands/1").json()["commands"][0]["value"] == "warm"
@@ -511,7 +511,7 @@ def test_the_view_shows_no_secret():
     assert CLIENT_SECRET not in text and client.token not in text
 
 
-def test_listeners_hear_events_and_the_list_is_bounded():
+def test_listeners_receive_events_and_the_list_is_bounded():
     client = online()
     client.model.keep_events = 10
     heard = []

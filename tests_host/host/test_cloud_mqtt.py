@@ -119,7 +119,7 @@ def test_a_source_that_cannot_be_represented_has_no_route():
     assert len(found.get("mqtt").json()["mqtt_routes"]) == 3
 
 
-def test_without_a_broker_there_is_no_such_thing():
+def test_without_a_broker_there_is_no_mqtt_endpoint():
     found = device(prepare=False)
     found.model.offer = MqttOffer()
     found.login(" ".join(SCOPES))
@@ -145,7 +145,7 @@ def test_the_catalog_needs_its_scope_and_counts_against_the_cadence():
 # CONNECT tuples.
 
 
-def test_a_tuple_is_shown_once_and_lives_as_long_as_it_says():
+def test_credentials_are_shown_once_and_last_as_long_as_stated():
     found = device(credential_s=100, credential_renew_s=75, session_s=90)
     response = found.ask({"device_id": 12345, "scopes": [*MQTT_SCOPES, DESIRED]})
     assert (response.headers["Cache-Control"], response.headers["Pragma"]) == ("no-store", "no-cache")
@@ -160,7 +160,7 @@ def test_a_tuple_is_shown_once_and_lives_as_long_as_it_says():
     assert found.model.admits(*keys, NOW + 90) is None
 
 
-def test_a_tuple_is_good_for_its_client_id_and_password_only():
+def test_credentials_are_valid_for_their_client_id_and_password_only():
     found = device()
     name, secret = found.tuple["mqtt_username"], found.tuple["mqtt_credential"]
     for keys in (
@@ -193,7 +193,7 @@ def test_scopes_default_to_those_of_the_catalog():
         ({"device_id": 12345, "scopes": [*MQTT_SCOPES, "iot:mqtt:all"]}, (403, 4003, "forbidden"), False),
     ],
 )
-def test_each_bad_request_for_a_tuple_is_refused(body, expected, broken):
+def test_each_bad_request_for_credentials_is_refused(body, expected, broken):
     found = device()
     found.model.add_device(Device(2, "cdv_" + "2" * 26, "test-secret-not-real"))
     assert outcome(found.ask(body)) == expected
@@ -201,7 +201,7 @@ def test_each_bad_request_for_a_tuple_is_refused(body, expected, broken):
     assert len(found.model.port.admitted) == 1
 
 
-def test_a_token_without_the_scope_gets_no_tuple_with_it():
+def test_a_token_without_the_scope_gets_no_credentials_with_it():
     found = device(prepare=False)
     found.login("iot:catalog:read iot:mqtt:connect")
     response = found.ask({"device_id": 12345})
@@ -211,7 +211,7 @@ def test_a_token_without_the_scope_gets_no_tuple_with_it():
     ]  # fmt: skip
 
 
-def test_a_request_for_a_tuple_is_json():
+def test_a_request_for_credentials_is_json():
     assert outcome(device().ask({"device_id": 12345}, "text/plain")) == (415, 4015, "unsupported_media_type")
 
 
@@ -243,7 +243,7 @@ def revoke(found):
         lambda found: found.model.expire_credentials(NOW + 3600),
     ],
 )
-def test_whatever_ends_a_tuple_ends_it_at_the_broker(end):
+def test_every_end_of_the_credentials_reaches_the_broker(end):
     found = device()
     end(found)
     assert found.model.port.dismissed == [found.tuple["mqtt_username"]]
@@ -255,7 +255,7 @@ def test_whatever_ends_a_tuple_ends_it_at_the_broker(end):
     assert len(found.model.port.dismissed) == 1
 
 
-def test_an_aged_token_or_a_revoked_other_one_leaves_the_tuple_alone():
+def test_an_expired_token_or_another_revoked_one_keeps_the_credentials():
     found = device()
     found.login()
     revoke(found)
@@ -264,7 +264,7 @@ def test_an_aged_token_or_a_revoked_other_one_leaves_the_tuple_alone():
     assert found.model.port.dismissed == []
 
 
-def test_an_older_tuple_goes_on_beside_a_newer_one():
+def test_older_credentials_stay_valid_beside_newer_ones():
     found = device()
     found.ask({"device_id": 12345})
     assert [c["username"].rpartition("-")[2] for c in found.model.show(NOW)[0]["credentials"]] == ["v1", "v2"]
@@ -279,7 +279,7 @@ def test_tuples_outlive_the_process_but_not_their_plaintext(tmp_path):
     again.close()
 
 
-def test_who_is_there_is_known_and_can_be_kicked():
+def test_connected_devices_are_listed_and_can_be_disconnected():
     found = device()
     model, name = found.model, found.tuple["mqtt_username"]
     assert model.kick("12345") == 0
@@ -296,7 +296,7 @@ def test_who_is_there_is_known_and_can_be_kicked():
     assert not model.show(NOW)[0]["credentials"][0]["session"]
 
 
-def test_a_device_whose_client_id_is_no_public_id_gets_one():
+def test_a_device_without_a_public_id_gets_one():
     assert mqtt_client_id(CLIENT_ID) == CLIENT_ID
     made = mqtt_client_id("123456789012345")
     assert made == mqtt_client_id("123456789012345") != mqtt_client_id("1")
@@ -353,7 +353,7 @@ def test_an_answer_is_kept_and_echoed(status):
     assert found.model.show(NOW)[0]["commands"][0]["answer"] == (status or "applied")
 
 
-def test_an_answer_to_a_wish_for_another_command_is_rejected():
+def test_an_acknowledgement_for_another_command_is_rejected():
     found = device()
     found.model.set_desired(12345, "6", 1, NOW)
     wish = found.model.events[-1]["desired_id"]
@@ -396,14 +396,14 @@ def test_each_broken_rule_of_a_publish_is_named_and_a_violation(item, field):
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 5000])
-def test_what_is_no_json_object_is_rejected_without_a_name(payload):
+def test_a_payload_that_is_no_json_object_is_rejected_without_a_message_id(payload):
     found = device()
     got = ack(found, found.topic("sensor", 1), payload)
     assert (got["status"], got["message_id"], got["error"]["type"]) == ("rejected", None, "bad_request")
     assert reasons(found) == ["the payload is not a JSON object"]
 
 
-def test_a_payload_over_the_plan_and_a_lapsed_subscription_are_rejected():
+def test_a_payload_over_the_plan_and_an_expired_subscription_are_rejected():
     found = device(max_body_bytes=200)
     assert ack(found, found.topic("sensor", 1), b" " * 201)["error"]["type"] == "payload_too_large"
     found.model.set_subscription(12345, False, NOW)
@@ -460,14 +460,14 @@ def test_a_desired_state_has_the_documented_fields_and_counts_for_each_command()
     assert topics == [found.topic("command", n, "desired") for n in (1, 2, 1)]
 
 
-def test_without_a_broker_a_wish_waits_in_the_catalog():
+def test_without_a_broker_a_desired_value_is_in_the_catalog():
     found = device()
     found.model.port = None
     found.model.set_desired(12345, "6", 1, NOW)
     assert found.get("commands").json()["commands"][0]["value"] == "1.0"
 
 
-def test_nobody_was_ever_asked_for_a_strange_wish():
+def test_the_outcome_of_an_unknown_desired_state_is_a_key_error():
     with pytest.raises(KeyError, match="never asked"):
         device().model.outcome(12345, "des_" + "9" * 26)
 
@@ -561,7 +561,7 @@ def test_broken_json():
         "ack lost=maybe", "ack status=fine", "ack copies=many", "ack explode", "desired badjson=odd",
     ],
 )  # fmt: skip
-def test_a_fault_that_makes_no_sense_is_refused(text):
+def test_an_invalid_fault_is_refused(text):
     with pytest.raises(ValueError):
         Faults().add(text)
 
@@ -575,7 +575,7 @@ def test_a_fault_that_makes_no_sense_is_refused(text):
         "connect refused",
     ],
 )
-def test_the_text_of_a_fault_is_what_was_typed(text):
+def test_the_text_of_a_fault_is_kept(text):
     rule = Faults().add(text)
     assert sorted(str(rule).split()) == sorted(text.split())
 
@@ -622,7 +622,7 @@ def test_a_lost_acknowledgement_was_stored_and_a_negative_one_was_not():
     assert len(found.model.named("fault")) == 3
 
 
-def test_a_refused_tuple_has_another_password_at_the_broker():
+def test_refused_credentials_have_another_password_at_the_broker():
     found, faults = device(), Faults()
     proxy = FaultProxy(found.model, faults)
     credential, secret = found.model.port.admitted[0]

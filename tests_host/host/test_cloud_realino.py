@@ -138,7 +138,7 @@ def test_a_feed_that_breaks_the_contract_is_a_violation(feed):
     assert len(device.model.violations) == 1
 
 
-def test_tokens_of_one_generation_are_nothing_to_the_other():
+def test_tokens_of_one_generation_are_refused_by_the_other():
     device = Device()
     device.login()
     bearer = {"authorization": f"Bearer {device.token}"}
@@ -147,7 +147,7 @@ def test_tokens_of_one_generation_are_nothing_to_the_other():
     assert device.get(kind="Bearer").status == 401 and len(device.model.violations) == 1
 
 
-def test_faults_speak_this_generations_words():
+def test_faults_use_the_errors_of_this_generation():
     device, faults = Device(), Faults()
     for name, path in (
         ("token", "sessions.realino"),

@@ -134,7 +134,7 @@ async def test_no_listener_and_back_on_the_same_port(ca):
             assert (await reader.readline()).endswith(b"200 OK\r\n")
 
 
-async def test_faulted_bytes_arrive_exactly_and_keep_alive_goes_on(ca):
+async def test_fault_bytes_arrive_unchanged_and_keep_alive_continues(ca):
     async with serving(ca, "token chunked extra_1xx=2 times=1", "token status=503 times=1") as server:
         async with connected(server) as (reader, writer):
             writer.write(LOGIN)
@@ -185,7 +185,7 @@ async def test_broken_http_is_a_violation(ca):
         assert [v["reason"] for v in server.model.violations] == ["broken HTTP: BadHttpMethod"]
 
 
-def test_the_ca_is_kept_and_given_as_der(tmp_path: Path):
+def test_the_ca_is_kept_and_exported_as_der(tmp_path: Path):
     first, second = TestCA(tmp_path), TestCA(tmp_path)
     assert first.certificate == second.certificate == first.der.read_bytes()
     certificate = x509.load_der_x509_certificate(first.certificate)

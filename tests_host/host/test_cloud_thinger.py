@@ -132,7 +132,7 @@ def test_a_refresh_token_serves_once():
     assert cloud.status("GET", DEVICES, token=second["access_token"]) == 401
 
 
-def test_tokens_given_within_a_second_differ():
+def test_tokens_issued_within_a_second_differ():
     cloud = Cloud()
     form = f"grant_type=password&username={THINGER_USER}&password={THINGER_PASSWORD}"
     pairs = [cloud.oauth(form).json(), cloud.oauth(form).json()]
@@ -192,7 +192,7 @@ def test_stats(cloud):
         assert cloud.status("GET", f"{DEVICES}/{invalid}/stats") == 400
 
 
-def test_who_may_do_what(cloud):
+def test_access_rights_by_role(cloud):
     Board(cloud)
     other = f"/v1/users/somebody/devices/{THINGER_DEVICE}/stats"
     assert cloud.status("GET", other) == 401
@@ -301,7 +301,7 @@ def test_a_second_login_ends_the_first(cloud):
     assert cloud.devices[THINGER_USER, THINGER_DEVICE].port is second.port
 
 
-def test_what_a_device_may_not_do(cloud):
+def test_actions_that_a_device_may_not_do(cloud):
     for data in (
         b"\x00\x00", b"GET / HTTP/1.1", wire.frame("RUN", sid=1), wire.frame("OK", sid=9), wire.frame("CONNECT", sid=2),
         b"\x05\x02\x08\x01", b"\x01\x03\x08\x80\x80", b"\x0a\x04\x08\x01\x19\x28"):  # fmt: skip
@@ -317,7 +317,7 @@ def test_what_a_device_may_not_do(cloud):
     [b"\xff" * 12, b"\x01" + b"\xff" * 12, b"\x01\x02\x1a\x63", b"\x01\x02\x1a\x7f\x05"],
     ids=["endless kind", "endless size", "constant 3", "constant beyond the tag"],
 )
-def test_ends_the_connection_of_a_device_that_sends_what_iotmp_does_not_know(cloud, data):
+def test_ends_the_connection_after_an_unknown_iotmp_frame(cloud, data):
     assert Board(cloud, data[:1]).ended == 0
     assert Board(cloud, data).ended == 1
 
@@ -347,7 +347,7 @@ def test_streams(cloud):
     assert seen == [23.5, 24] and cloud.violations == []
 
 
-async def test_who_leaves_the_event_stream_leaves_no_error(tmp_path, caplog):
+async def test_closing_the_event_stream_raises_no_error(tmp_path, caplog):
     server = ThingerServer(Thinger(), TestCA(tmp_path))
     demo_account(server.model)
     told = []

@@ -71,7 +71,7 @@ def test_a_query_cut_anywhere_is_refused(size):
         dns.answer(question("api.realer.test")[:size])
 
 
-def test_what_is_no_query_is_refused():
+def test_a_datagram_that_is_no_query_is_refused():
     query = question("api.realer.test")
     for bad in (dns.answer(query), query[:5] + b"\2" + query[6:], query[:12] + b"\xff" + query[13:]):
         with pytest.raises(ValueError, match=r"not a query|broken name"):
@@ -82,7 +82,7 @@ def client_packet() -> bytes:
     return bytes((0x23,)) + bytes(39) + b"ORIGIN!!"
 
 
-def test_sntp_echoes_the_origin_and_tells_the_time():
+def test_sntp_echoes_the_origin_and_has_the_time():
     packet = ntp.answer(client_packet(), NOW)
     assert len(packet) == 48
     assert packet[:2] == bytes((0x24, 2))
@@ -109,7 +109,7 @@ def test_sntp_misbehaves_on_demand():
 
 
 @pytest.mark.parametrize("bad", [b"", bytes(47), bytes((0x24,)) + bytes(47)])
-def test_what_is_no_sntp_request_is_refused(bad):
+def test_a_datagram_that_is_no_sntp_request_is_refused(bad):
     with pytest.raises(ValueError, match="not an SNTP client request"):
         ntp.answer(bad, NOW)
 

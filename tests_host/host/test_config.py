@@ -135,7 +135,7 @@ def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess
     )
 
 
-def test_from_nothing_to_a_configuration_at_a_terminal(authority: Authority, tmp_path: Path):
+def test_a_complete_dialog_at_a_terminal_writes_a_configuration(authority: Authority, tmp_path: Path):
     out = tmp_path / "config.json"
     command = [sys.executable, "-m", "tools", "config", "--out", str(out), "--bundle", str(authority.pem)]
     with cloud(authority) as server, Terminal(command, cwd=ROOT) as terminal:
@@ -195,7 +195,7 @@ def test_a_configuration_that_is_there_is_kept_with_enter(authority: Authority, 
     assert json.dumps(draft, sort_keys=True) == before
 
 
-def test_placeholders_are_asked_anew_and_a_part_can_be_changed(authority: Authority, tmp_path: Path):
+def test_placeholders_are_asked_again_and_a_part_can_be_changed(authority: Authority, tmp_path: Path):
     draft = complete(tmp_path, authority)
     draft["cloud"]["device_id"] = "REPLACE-ME"
     cloud_keys = (
@@ -249,7 +249,7 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Auth
     assert check_config.validate(draft)[1] == []
 
 
-def test_a_kind_nobody_can_read_is_said_and_left_out(authority: Authority, tmp_path: Path):
+def test_an_unsupported_sensor_kind_is_reported_and_left_out(authority: Authority, tmp_path: Path):
     draft = complete(tmp_path, authority)
     draft["sensors"], draft["outputs"], draft["buttons"] = [], [], []
     hands = wizard.Wizard(draft, tmp_path, (said := []).append)
@@ -338,9 +338,7 @@ MORE = ENTER * 2 + "y"  # name and password as they are
 ACCESS_POINT = "24-0A-C4-00-00-01"
 
 
-def test_whoever_wants_more_of_a_network_is_asked_for_access_point_and_address(
-    authority: Authority, tmp_path: Path
-):
+def test_more_network_options_ask_for_access_point_and_address(authority: Authority, tmp_path: Path):
     draft = complete(tmp_path, authority)
     before = dict(draft["wifi"]["networks"][0])
     assert networks(draft, tmp_path, MORE + ENTER * 2 + "n") == before
@@ -380,7 +378,7 @@ def test_a_fixed_address_that_is_wrong_in_the_end_may_be_left_out(authority: Aut
     assert "bssid" not in draft["wifi"]["networks"][0]
 
 
-def test_what_contradicts_an_answer_before_is_refused_at_once(authority: Authority, tmp_path: Path):
+def test_an_answer_that_contradicts_an_earlier_one_is_refused_at_once(authority: Authority, tmp_path: Path):
     draft = complete(tmp_path, authority)
     draft["outputs"][1] = {"pin_port": "9", "name": "heater"}
     thermostat = ENTER * 2 + "17" + ENTER * 2 + DOWN + ENTER + ENTER
@@ -479,7 +477,7 @@ def test_the_sensor_is_picked_from_those_that_there_are(authority: Authority, tm
     assert draft["outputs"][0]["mode"] == "switch" and any("only with a sensor" in text for text in said)
 
 
-def test_every_cloud_and_every_word_that_can_be_picked_is_explained():
+def test_every_cloud_and_every_choice_is_explained():
     rules = device.rules
     for section, keys in [*ABOUT.items(), *MORE_ABOUT.items()]:
         for line in rules(section):
@@ -494,7 +492,7 @@ def test_every_cloud_and_every_word_that_can_be_picked_is_explained():
     )
 
 
-def test_without_a_terminal_it_says_how_else(tmp_path: Path):
+def test_without_a_terminal_it_prints_the_alternative(tmp_path: Path):
     done = run("--out", tmp_path / "config.json")
     assert done.returncode == 1 and "--answers" in done.stderr
 
@@ -549,7 +547,7 @@ def test_answers_from_a_file_are_checked_and_written(authority: Authority, tmp_p
 PORTAL = re.compile(r"password ([a-z2-9]{4}(?:-[a-z2-9]{4}){3})$", re.MULTILINE)
 
 
-def test_a_portal_gets_a_password_of_its_own_which_is_told_once(authority: Authority, tmp_path: Path):
+def test_a_portal_gets_its_own_password_which_is_shown_once(authority: Authority, tmp_path: Path):
     answers, out = tmp_path / "answers.json", tmp_path / "config.json"
     config = complete(tmp_path, authority)
     config["wifi"]["networks"] = []
@@ -568,7 +566,7 @@ def test_a_portal_gets_a_password_of_its_own_which_is_told_once(authority: Autho
     assert json.loads((tmp_path / "again.json").read_text())["portal"] == {"password": password}
 
 
-def test_what_the_portal_cannot_mend_is_still_an_error(authority: Authority, tmp_path: Path):
+def test_errors_outside_of_the_portal_form_remain_errors(authority: Authority, tmp_path: Path):
     config = complete(tmp_path, authority)
     config["portal"] = {"password": "test-password-not-real"}
     for section, key, value in (
@@ -583,7 +581,7 @@ def test_what_the_portal_cannot_mend_is_still_an_error(authority: Authority, tmp
         assert [path for level, path, *_ in problems if level == "error"] == [f"{section}.{key}"]
 
 
-def test_whoever_installs_it_enters_network_and_keys(authority: Authority, tmp_path: Path):
+def test_with_a_portal_network_and_keys_may_be_left_out(authority: Authority, tmp_path: Path):
     draft = complete(tmp_path, authority)
     draft["wifi"]["networks"] = []
     for key in ("device_id", "client_id", "client_secret"):
@@ -651,7 +649,7 @@ def test_a_table_may_come_from_a_spreadsheet_anywhere(
     assert (south["outputs"][0]["safe"], south["time"]["servers"]) == ("on", ["a.test", "b.test"])
 
 
-def test_a_table_in_the_place_of_the_answers_is_told_where_it_belongs(tmp_path: Path):
+def test_a_table_in_place_of_the_answers_gets_a_hint(tmp_path: Path):
     (tmp_path / "boards.csv").write_text(EXCEL)
     done = run("--answers", tmp_path / "boards.csv")
     assert done.returncode == 2 and "--boards" in done.stderr
@@ -698,7 +696,7 @@ def test_every_board_has_a_portal_password_of_its_own(authority: Authority, tmp_
         ('a,b\n1,"b\n', "boards.csv:2: no table"),
     ],
 )
-def test_one_wrong_board_and_none_is_written(authority: Authority, tmp_path: Path, table: str, words: str):
+def test_one_invalid_board_stops_all_files(authority: Authority, tmp_path: Path, table: str, words: str):
     done = many(tmp_path, authority, table)
     assert done.returncode == 1
     assert words in done.stderr and "secret-not-real" not in done.stderr and "Traceback" not in done.stderr

@@ -145,7 +145,7 @@ async def test_first_second_and_third_deploy(tmp_path):
         ]  # fmt: skip
 
 
-async def test_a_changed_configuration_alone_leaves_the_slots_alone(tmp_path):
+async def test_a_changed_configuration_does_not_change_the_slots(tmp_path):
     async with Bench(tmp_path / "flash") as bench:
         await bench.deploy(version(1), rooted())
         done = await bench.deploy(version(1), rooted('{"name": "x"}'))
@@ -162,7 +162,7 @@ async def test_without_a_configuration_the_boards_own_stays(tmp_path):
         assert bench.slot("certs") == {"ca.der": b"one"}
 
 
-async def test_a_plain_copy_in_the_root_goes_on_working_and_is_what_a_bad_deploy_falls_back_to(tmp_path):
+async def test_a_copy_in_the_root_keeps_working_and_is_the_fallback(tmp_path):
     flash = tmp_path / "flash"
     for path, data in (version(1) | rooted()).items():
         (flash / path).parent.mkdir(parents=True, exist_ok=True)
@@ -221,7 +221,7 @@ async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
         assert bench.slot("b") == new and (bench.flash / "config.json").read_text() == '{"name": "x"}'
 
 
-async def test_what_does_not_fit_on_the_flash_is_refused_before_anything_is_sent(tmp_path):
+async def test_files_that_do_not_fit_are_refused_before_anything_is_sent(tmp_path):
     async with Bench(tmp_path / "flash") as bench:
         await bench.deploy(version(1), rooted())
         with pytest.raises(Failed, match="blocks of 4096 bytes are needed on the board's flash"):
@@ -240,7 +240,7 @@ async def test_an_interrupted_deploy_goes_on_where_it_was(tmp_path):
         assert sorted(done.sent) == ["b/lib/big.py"]
 
 
-async def test_the_slot_to_fill_is_no_refuge_any_more(tmp_path):
+async def test_the_slot_to_fill_is_no_fallback_any_more(tmp_path):
     """Before the other copy is overwritten, the record stops naming it: nothing must fall back to a half."""
     async with Bench(tmp_path / "flash") as bench:
         await bench.deploy(version(1), rooted())
@@ -272,7 +272,7 @@ def test_a_plan_takes_moved_files_from_the_board():
     assert made.copies["b/lib/moved.py"] == "a/lib/engine.py" and not made.sent
 
 
-def test_the_payload_is_this_tree_and_nothing_else():
+def test_the_payload_contains_exactly_this_tree():
     code = slot_files(ROOT)
     assert {path.split("/")[0] for path in code} == {"firmware"}
     units = {path for path in code if path.endswith(".mpy")}

@@ -110,7 +110,7 @@ async def test_first_second_and_third_deploy(tmp_path):
         assert bench.record() == {"slot": "rom:0", "back": f"rom:{top}", "tries": 2}
 
 
-async def test_a_version_that_dies_is_taken_back(tmp_path):
+async def test_a_version_that_crashes_is_taken_back(tmp_path):
     async with RomBench(tmp_path) as bench:
         await bench.deploy(version(tmp_path, 1), rooted())
         await bench.runs(1)
@@ -220,7 +220,7 @@ async def test_code_in_a_folder_moves_into_the_partition(tmp_path):
         assert not (bench.flash / "a").exists() or not bench.slot("a")
 
 
-async def test_a_partition_that_is_too_small_is_said_and_left_alone(tmp_path):
+async def test_a_partition_that_is_too_small_is_reported_and_not_used(tmp_path):
     async with RomBench(tmp_path, 12 * KB) as bench:
         await bench.deploy(version(tmp_path, 1), rooted())
         await bench.runs(1, "a", "in the heap")

@@ -64,7 +64,7 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, text: str, why: str)
 
 
 @pytest.mark.parametrize("target", ["../tools/a.py", "../README.md"])
-def test_a_link_of_the_site_to_what_is_not_in_it_is_found(tmp_path: Path, target: str):
+def test_a_broken_link_of_the_site_is_found(tmp_path: Path, target: str):
     for name in ("docs/b.md", "README.md", "tools/a.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -117,7 +117,7 @@ def test_every_page_has_its_place_in_the_navigation():
     assert sorted(places) == sorted([*own, *engines, "contributing.md", "changelog.md"])
 
 
-def test_what_a_site_would_load_from_other_hosts_is_found(tmp_path: Path):
+def test_resources_from_other_hosts_are_found(tmp_path: Path):
     loads = [
         '<script src="https://example.org/a.js"></script>',
         '<link rel="stylesheet" href="//example.org/a.css">',

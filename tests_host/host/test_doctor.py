@@ -87,7 +87,7 @@ async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt
     assert status == 0 and "ok       update" in said and "broker" not in said, said
 
 
-async def test_where_all_is_well_it_says_so_and_the_firmware_goes_on():
+async def test_a_working_board_passes_every_check_and_the_firmware_continues():
     async with bench() as fixture:
         await fixture.online()
         fixture.want("6", 1)
@@ -136,7 +136,7 @@ async def test_the_second_name_or_time_server_serves_where_the_first_does_not():
 
 
 @pytest.mark.parametrize("mode", ["nxdomain", "servfail", "wrong_id", "silent"])
-async def test_what_a_name_server_says_is_told(mode):
+async def test_what_a_name_server_answers_is_reported(mode):
     async with bench() as fixture:
         fixture.site.dns.mode = mode
         status, said = await doctor(fixture)
@@ -146,7 +146,7 @@ async def test_what_a_name_server_says_is_told(mode):
 
 
 @pytest.mark.parametrize("mode", ["kiss", "stratum0", "unsynchronized", "wrong_origin", "short"])
-async def test_a_time_server_that_does_not_know_is_no_time(mode):
+async def test_a_time_server_that_is_not_synchronized_fails_the_check(mode):
     async with bench() as fixture:
         fixture.site.ntp.mode = mode
         _, said = await doctor(fixture)
@@ -162,7 +162,7 @@ async def test_a_time_server_that_does_not_know_is_no_time(mode):
         ("unknown_ca", "chain ends in none of cloud.ca_files"),
     ],
 )
-async def test_it_judges_a_certificate_in_words(kind, words):
+async def test_it_explains_a_refused_certificate(kind, words):
     async with bench() as fixture:
         fixture.site.server.present(kind)
         status, said = await doctor(fixture)

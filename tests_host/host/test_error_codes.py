@@ -33,7 +33,7 @@ def test_a_number_gets_its_words(line, words):
 @pytest.mark.parametrize(
     "line", ["+1 I online", "connect: ECONNREFUSED", "reason 999", "mqtt 0xff ", "tls: -1"]
 )
-def test_what_has_no_words_stays_as_it_is(line):
+def test_an_unknown_error_code_stays_as_it_is(line):
     assert error_codes.explained(line) == line
 
 
@@ -43,12 +43,12 @@ def test_every_reason_code_of_mqtt_has_words():
     assert set(error_codes.MQTT) == codes and all(error_codes.MQTT.values())
 
 
-def test_memory_that_is_short_in_mbedtls_is_told_as_that():
+def test_mbedtls_allocation_errors_are_explained_as_memory():
     for code in (0x7F00, 0x2880, 0x3F80, 0x4D80, 0x4290, 0x5180, 0x6180, 0x1180, 0x206A):
         assert "memory is short" in error_codes.mbedtls(code), hex(code)
 
 
-def test_what_is_shown_and_what_a_deploy_says_have_the_words():
+def test_monitor_and_deploy_explain_error_codes():
     console = Console(file=io.StringIO())
     start = Start("a")
     start.take("+0 I firmware 1.0 in slot a, boot 1, reset cause: power_on")

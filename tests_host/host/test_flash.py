@@ -73,7 +73,7 @@ def test_a_port_that_is_not_there(good: Path, tmp_path: Path):
     assert "ttyUSB9" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_what_an_image_is():
+def test_valid_images_are_accepted():
     found = esp_image.read(image(micropython(b"1.29.0-preview.7", board=b"LOLIN32")))
     assert (found.version, found.board) == ("1.29.0-preview.7", "LOLIN32")
     assert esp_image.read(image(micropython(b"2.0"))).version == "2.0"
@@ -99,7 +99,7 @@ def test_what_an_image_is():
         (image()[:0xF010], "application in this image is cut short"),
     ],
 )
-def test_what_no_image_is(data: bytes, words: str):
+def test_invalid_images_are_refused(data: bytes, words: str):
     with pytest.raises(esp_image.ImageError, match=words):
         esp_image.read(data)
 

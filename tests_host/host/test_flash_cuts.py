@@ -32,7 +32,7 @@ def test_a_cut_at_any_write_loses_nothing_and_breaks_nothing(probe):
     assert outcome["cuts"] == 2 * outcome["changes"] > 2 * CHANGES
 
 
-def test_a_flash_that_refuses_keeps_nothing_from_working(probe):
+def test_a_flash_that_refuses_writes_stops_nothing_else(probe):
     assert probe("errors")["changes"] > CHANGES
 
 

@@ -52,7 +52,7 @@ def test_the_one_on_path_is_taken_when_it_is_new_enough(bare_path, tmp_path):
 
 
 @pytest.mark.parametrize("answer", ["1 23 9 64", "", "MicroPython v1.25.0 on 2025", "1 25 64"])
-def test_one_that_is_too_old_or_answers_nonsense_is_not(bare_path, tmp_path, answer):
+def test_an_interpreter_that_is_too_old_or_invalid_is_not_used(bare_path, tmp_path, answer):
     fake_interpreter(bare_path / "micropython", answer)
     with pytest.raises(
         interpreter.InterpreterError, match=r"^No MicroPython here: .*install .*micropython.*\.$"
@@ -74,7 +74,7 @@ def test_the_smaller_word_size_is_preferred_and_either_can_be_asked_for(bare_pat
         interpreter.find(32, cache)
 
 
-def test_a_half_finished_fetch_is_no_interpreter(bare_path, tmp_path):
+def test_an_incomplete_download_is_not_used(bare_path, tmp_path):
     fake_interpreter(tmp_path / "cache/.fetch-x/root/usr/bin/micropython", "1 25 0 64")
     assert interpreter.available(tmp_path / "cache") == []
 
@@ -175,7 +175,7 @@ def test_which_suite_has_it(release, suite):
 
 
 @pytest.mark.parametrize("release", [{}, {"ID": "fedora", "VERSION_ID": "42", "VERSION_CODENAME": "x"}])
-def test_other_systems_are_told_apart(release):
+def test_other_systems_are_distinguished(release):
     with pytest.raises(AptError, match="not a Debian-family system"):
         interpreter._suite(release)
 
@@ -257,7 +257,7 @@ def test_a_broken_one_in_the_cache_is_replaced(bare_path, machine):
 
 @needs_apt
 @pytest.mark.parametrize("harm", ["tampered", "gone", "unsigned"])
-def test_what_cannot_be_fetched_or_trusted_ends_in_one_sentence_and_leaves_nothing(bare_path, machine, harm):
+def test_a_failed_or_untrusted_download_leaves_no_files_and_one_message(bare_path, machine, harm):
     mirror, etc, cache = machine
     if harm == "tampered":
         deb = next(mirror.glob("libtest1*.deb"))
@@ -285,6 +285,6 @@ def test_one_word_size_is_enough_unless_the_other_was_asked_for(bare_path, machi
         interpreter.fetch(32, cache, nowhere)
 
 
-def test_a_source_without_options_is_a_plain_line():
+def test_an_apt_source_without_options_is_parsed():
     source = Source(("http://mirror.test/debian",), ("bookworm",), ("main",), {"arch": "amd64"})
     assert source.line("trixie", Path("/unused")) == "deb http://mirror.test/debian trixie main\n"

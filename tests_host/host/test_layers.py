@@ -68,7 +68,7 @@ def test_an_import_against_the_arrows_is_found(tree: Path, file: str, text: str)
     assert_found_once(tree, file, text, "may not import")
 
 
-def test_what_connects_without_tls_is_not_for_the_firmware(tree: Path):
+def test_the_firmware_must_not_import_plain_connections(tree: Path):
     plant(tree, {"lib/netio/standalone.py": "import network\nfrom netio.errors import NetError\n"})
     assert layers.check(tree) == []
     for file in ("firmware/app.py", "firmware/links/x.py", "firmware/portal_site.py"):
@@ -128,7 +128,7 @@ def test_a_catch_all_is_found(tree: Path, file: str, handler: str):
     ],
 )
 @pytest.mark.parametrize("file", ["firmware/app.py", "firmware/core/x.py", "lib/http1/client.py"])
-def test_nothing_is_built_at_import(tree: Path, file: str, text: str):
+def test_no_instances_at_import_time(tree: Path, file: str, text: str):
     assert_found_once(tree, file, text, "at import")
 
 

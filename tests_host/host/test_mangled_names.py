@@ -69,13 +69,13 @@ def numbered(names):
     return [name for name in names if b"%c%s\0" % (2 * len(name), name.encode()) not in written]
 
 
-def test_nothing_is_there_twice_and_no_top_is_an_argument_or_a_builtin():
+def test_names_are_unique_and_no_top_is_an_argument_or_a_builtin():
     assert max(Counter(chain(*TOPS)).values()) == max(Counter(chain(*ATTRIBUTES)).values()) == 1
     assert not set(chain(*TOPS)) & {*ARGUMENTS, *dir(builtins)}
     assert not {"args", "close", "errno", "read", "send", "throw", "value", "write"} & set(NAMES)
 
 
-def test_what_is_to_be_told_apart_is_and_from_what_keeps_its_name():
+def test_names_in_a_group_are_distinct_and_avoid_kept_names():
     keys = {("unit", f"n{number}") for number in range(300)}
     kept = set(TOPS[0][:20])
     new = chosen([Group(keys, kept), Group({("", "n1"), ("unit", "n2")}, set())])
@@ -83,7 +83,7 @@ def test_what_is_to_be_told_apart_is_and_from_what_keeps_its_name():
     assert new["", "n1"] != new["unit", "n2"]
 
 
-def test_what_is_private_or_new_displaces_nothing_of_more_rank():
+def test_private_and_new_names_displace_no_name_of_higher_rank():
     shared = {("unit", f"n{number}") for number in range(40)} | {("unit", "clock")}
     before = chosen([Group(shared, set())])
     after = chosen([Group(shared | {("unit", f"_n{number}") for number in range(40)}, set())])

@@ -36,7 +36,7 @@ def run(monkeypatch):
     return named
 
 
-def test_classes_and_what_is_in_them(run):
+def test_classes_and_their_members(run):
     text = """
 class Base:
     shown = "class"
@@ -81,7 +81,7 @@ def run():
     assert run(main=text) == (("a", "i", "a", "xi"), ["a", "b"], "a", "top")
 
 
-def test_what_is_looked_for_by_text(run):
+def test_names_in_getattr_texts(run):
     text = """
 from collections import namedtuple
 Pair = namedtuple("Pair", "left right")
@@ -142,7 +142,7 @@ def test_too_many_arguments_are_told():
         Mangler({"main": f"def run({arguments}):\n    return 1\n"}).texts()
 
 
-def test_what_is_local_hides_nothing(run, monkeypatch):
+def test_local_names_hide_no_module_name(run, monkeypatch):
     """A local name may be one that something else gets: here every top and attribute there is."""
     names = [name for part in ATTRIBUTES for name in part if name != "len"]
     lines = "".join(f"    {name} = 'local'\n    out.append({name})\n" for name in names)
@@ -176,7 +176,7 @@ def run():
     assert run(main=text) == (len(names) + 3, ['f"o"', 'a"o"', 'b"o"'], 'f!"o"f')
 
 
-def test_what_the_body_of_a_class_reads_is_hidden_by_nothing_in_it(run):
+def test_a_class_body_does_not_hide_the_names_it_reads(run):
     """With so many of both, some attribute and some top would like the same name."""
     tops = "".join(f"def top{n}(value=None):\n    return 'top{n}'\n" for n in range(40))
     body = "".join(
@@ -188,7 +188,7 @@ def test_what_the_body_of_a_class_reads_is_hidden_by_nothing_in_it(run):
     assert run(main=text) == [(f"top{n}2", f"top{n}") for n in range(40)]
 
 
-def test_what_is_asked_for_by_name_is_found_only_where_it_is(run):
+def test_attributes_read_by_text_keep_their_names(run):
     """`hasattr` is asked for every name that an attribute may get."""
     asked = " or ".join(f"hasattr(it, {name!r})" for part in ATTRIBUTES for name in part)
     text = f"""
@@ -202,7 +202,7 @@ def run():
     assert run(main=text) is False
 
 
-def test_what_stands_before_something_else_gets_no_name_of_that(run):
+def test_a_base_class_shares_no_name_with_its_subclass(run):
     text = """
 class Front:
     def __init__(self, behind):
@@ -334,7 +334,7 @@ def tracebacks_are_shown_by_the_old_names(mangler):
     assert tracebacks.readable(f"2026-11-21T06:00:00Z E {new}").endswith(new)
 
 
-def test_a_tree_that_cannot_be_linked_keeps_nobody_from_reading(monkeypatch, tmp_path):
+def test_a_tree_that_cannot_be_bundled_still_maps_tracebacks(monkeypatch, tmp_path):
     monkeypatch.setattr(tracebacks, "ROOT", tmp_path)
     tracebacks._functions.cache_clear()
     line = '  File "device", line 1, in rfind'

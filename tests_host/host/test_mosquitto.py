@@ -42,12 +42,12 @@ def test_one_that_will_not_do_is_not_taken(tmp_path, version, plugin):
         mosquitto.find(tmp_path / "cache", str(put(tmp_path / "usr", version, plugin)))
 
 
-def test_nothing_is_fetched_where_one_is_there(tmp_path):
+def test_an_installed_broker_is_used(tmp_path):
     folder = put(tmp_path / "usr")
     assert mosquitto.fetch(tmp_path / "cache", tmp_path / "no-apt", str(folder)).version == "2.0.18"
 
 
-def test_what_cannot_be_fetched_ends_in_one_sentence(tmp_path):
+def test_a_failed_download_ends_with_one_message(tmp_path):
     with pytest.raises(
         MosquittoError, match=r"could not be fetched \(.*\): install mosquitto 2.0 or newer"
     ) as error:

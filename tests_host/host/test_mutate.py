@@ -11,7 +11,7 @@ FAILS = ("-c", "raise SystemExit(1)")
 PASSES = ("-c", "")
 
 
-def test_what_is_mutated_is_what_decides_on_a_device():
+def test_only_decisions_of_device_code_are_mutated():
     found = mutate.modules()
     assert {"firmware/core/output.py", "firmware/links/mqtt.py", "lib/mqtt5/session.py"} <= set(found)
     assert {path.partition("/")[0] for path in found} == {"firmware", "lib"}
@@ -27,14 +27,14 @@ def test_the_first_tests_that_fail_notice_and_later_ones_do_not_run(tmp_path: Pa
     assert (tmp_path / "ran").exists()
 
 
-def test_a_mutant_that_hangs_is_noticed_and_leaves_nothing_behind(tmp_path: Path):
+def test_a_mutant_that_hangs_is_killed_without_leftovers(tmp_path: Path):
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     started = time.monotonic()
     assert mutate.killer(tmp_path, (("one", ("-c", code), 1),)) == "one"
     assert time.monotonic() - started < 20
 
 
-def test_the_copy_is_the_tree_as_it_is_with_what_is_not_committed(tmp_path: Path):
+def test_the_copy_includes_uncommitted_changes(tmp_path: Path):
     root, copy = tmp_path / "root", tmp_path / "copy"
     for name, text in (("a.py", "1"), ("lib/b.py", "2"), (".gitignore", "left.txt\n"), ("left.txt", "x")):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -49,10 +49,10 @@ def test_the_copy_is_the_tree_as_it_is_with_what_is_not_committed(tmp_path: Path
     assert (root / "a.py").read_text() == "1"
 
 
-def test_a_survivor_is_shown_as_what_changed():
+def test_a_survivor_is_shown_as_a_diff():
     assert mutate.difference("a\nb = 1\nc\n", "a\nb = 2\nc\n") == "    -b = 1\n    +b = 2"
 
 
-def test_what_the_device_says_is_left_alone():
+def test_log_texts_are_not_mutated():
     text = "a = 1 % 2\nself.log('info', a + 1)\nb = 'x %d' % (a +\n 2)\nc = 3\n"
     assert list(mutate.sayings(text)) == [((2, 0), (2, 23)), ((3, 4), (4, 3))]

@@ -66,7 +66,7 @@ def said(device: NodeDevice) -> str:
 
 @pytest.mark.parametrize("transport", ["https", "mqtt", "auto"])
 @pytest.mark.parametrize("version", wasm.chosen())
-def test_from_power_on_to_reports_and_once_more_with_what_it_wrote_down(
+def test_from_power_on_to_reports_and_again_with_its_records(
     version: str, transport: str, bench: Callable[..., NodeDevice]
 ):
     device = bench(version, transport)
@@ -192,7 +192,7 @@ print("strict")
 
 
 @pytest.mark.parametrize("version", wasm.chosen())
-def test_what_a_device_finds_there_is_no_kinder_than_a_chip(version: str, bench: Callable[..., NodeDevice]):
+def test_the_surroundings_are_as_limited_as_on_a_chip(version: str, bench: Callable[..., NodeDevice]):
     device = bench(version, "https")
     device.flash |= {"boot.py": b"", "main.py": STRICT.encode()}
     assert device.run(lambda: False, 120) == "over", said(device)

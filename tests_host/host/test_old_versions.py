@@ -48,7 +48,7 @@ def test_words_have_32_bits():
     assert outcome.ok, outcome.text
 
 
-def test_counts_and_names_what_failed(tmp_path: Path):
+def test_counts_and_names_failed_tests(tmp_path: Path):
     text = "def test_a():\n    assert 1\ndef test_b():\n    assert 0\nasync def test_c():\n    1 / 0\n"
     (outcome,) = outcomes_of(tmp_path, text)
     assert (outcome.passed, outcome.failed, outcome.ok) == (1, ("test_b", "test_c"), False)
@@ -88,7 +88,7 @@ async def stray():
     ran.append("stray")
 async def test_1():
     asyncio.create_task(stray())
-async def test_2_a_new_loop_knows_nothing_of_the_last():
+async def test_2_a_new_loop_has_no_tasks_of_the_last():
     for _ in range(5):
         await asyncio.sleep_ms(0)
     assert not ran
@@ -98,7 +98,7 @@ async def test_3_a_day_passes_at_once():
     except asyncio.TimeoutError:
         ran.append("timeout")
     assert ran == ["timeout"]
-async def test_4_an_error_reaches_who_waits():
+async def test_4_an_error_reaches_the_awaiting_task():
     async def fails():
         await asyncio.sleep_ms(1)
         raise ValueError("5")
@@ -109,7 +109,7 @@ async def test_4_an_error_reaches_who_waits():
     except ValueError as error:
         ran.append(error.args)
     assert ran[-1] == ("5",)
-async def test_5_a_task_of_nobody_goes_to_the_handler():
+async def test_5_an_error_of_an_unawaited_task_goes_to_the_handler():
     told = []
     asyncio.get_event_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
     async def fails():
@@ -161,7 +161,7 @@ def test_the_list_of_packages_names_exact_versions_and_no_registry():
         assert pinned["integrity"].startswith("sha512-") and "resolved" not in pinned
 
 
-def test_without_node_one_sentence_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_node_one_message_has_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(wasm.NodeError, match=r"python -m tools\.env\.wasm --fetch.*node.*npm"):
         wasm.node(tmp_path)

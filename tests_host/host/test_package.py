@@ -151,7 +151,9 @@ def test_the_board_is_built_as_it_is_defined_and_with_the_partition(trees: tuple
     assert (trees[1] / "ports/esp32/boards/ESP32_GENERIC/mpconfigboard.cmake").read_text() == OWN
 
 
-def test_what_is_missing_is_said_before_anything_is_built(trees: tuple[Path, Path], tmp_path: Path):
+def test_missing_prerequisites_are_reported_before_anything_is_built(
+    trees: tuple[Path, Path], tmp_path: Path
+):
     idf, sources = trees
     out = tmp_path / "own.bin"
     for arguments, words in (

@@ -116,7 +116,7 @@ def test_the_day_is_bright_at_noon_dark_at_night_and_seen_by_the_ldr():
     assert abs(plant.microvolts(LDR) - 3_300_000 * ohm / (ohm + 10_000)) < 10_000
 
 
-def test_levels_who_wins():
+def test_the_driving_side_sets_the_level():
     plant = Plant()
     assert plant.level(PUMP) == 0 and plant.level(HEATER) == 1  # relays at rest are off
     assert plant.level(BUTTON) == 1

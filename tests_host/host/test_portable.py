@@ -30,7 +30,7 @@ def outcome_of(
     return portable.run(file, python, limit_s)
 
 
-def test_counts_and_names_what_failed(tmp_path: Path, python: interpreter.Interpreter):
+def test_counts_and_names_failed_tests(tmp_path: Path, python: interpreter.Interpreter):
     text = """
 def test_a():
     assert 1

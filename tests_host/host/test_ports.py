@@ -43,7 +43,7 @@ def test_a_port_that_is_none(name, words):
         ports.opened(name, 115200)
 
 
-def test_what_is_plugged_in_is_offered_in_place_of_a_port_that_is_not():
+def test_connected_ports_are_suggested_for_a_missing_one():
     error = SerialException(errno.ENOENT, "could not open port")
     assert "ttyUSB1" in ports.trouble("/dev/ttyUSB0", error, lambda: [port("/dev/ttyUSB1")]).do
 
@@ -106,7 +106,7 @@ class Mute:
         (b"invalid header: 0xffffffff\r\n", "gives no prompt", "realer flash"),
     ],
 )
-def test_a_board_that_was_never_reached_is_told_from_one_that_was_lost(monkeypatch, words, what, do):
+def test_an_unreachable_board_is_distinguished_from_a_lost_one(monkeypatch, words, what, do):
     monkeypatch.setattr(raw_repl, "_STOP_S", 0.5)
     monkeypatch.setattr(raw_repl, "_PATIENCE_S", 0.5)
     with Mute(words) as mute, raw_repl.opened(mute.url) as transport:

@@ -104,7 +104,7 @@ def test_a_token_is_usable_or_refused(body: Any) -> None:
 
 
 @given(BODIES | st.builds(lambda items: {"commands": items, "sensors": items}, ITEMS))
-def test_a_catalog_has_rows_of_plain_values_or_is_refused(body: Any) -> None:
+def test_a_catalog_has_rows_of_scalars_or_is_refused(body: Any) -> None:
     for parse in (realer.commands, realer.sensors):
         try:
             found = parse(body)
@@ -119,7 +119,7 @@ def test_a_catalog_has_rows_of_plain_values_or_is_refused(body: Any) -> None:
 
 
 @given(BODIES | st.builds(lambda items: {"results": items}, ITEMS))
-def test_results_are_known_outcomes_under_plain_names(body: Any) -> None:
+def test_results_are_known_outcomes_under_scalar_names(body: Any) -> None:
     for message_id, (outcome, told) in realer_feed.results(body).items():
         assert (
             plain(message_id)
@@ -135,7 +135,7 @@ LOGINS = st.fixed_dictionaries(
 
 
 @given(BODIES | LOGINS, BODIES)
-def test_a_realino_login_has_rows_of_plain_values_or_is_refused(login: Any, poll: Any) -> None:
+def test_a_realino_login_has_rows_of_scalars_or_is_refused(login: Any, poll: Any) -> None:
     try:
         device, catalog, interval_s, most_bytes, subscription = realino.account(login)
     except LinkError:
@@ -153,7 +153,7 @@ def test_a_realino_login_has_rows_of_plain_values_or_is_refused(login: Any, poll
         assert plain(desired.value) and desired.command_id in [r.id for r in catalog.commands if not r.error]
 
 
-def test_what_nests_deeper_than_the_stack_is_refused_like_anything_else() -> None:
+def test_json_nested_deeper_than_the_stack_is_refused() -> None:
     deep = nested(100_000)
     rows, wanted = realer.commands(
         {"commands": [{"id": deep, "error": deep}, {"id": 1, "pin_port": "6", "kind": deep, "value": deep}]}
@@ -187,7 +187,7 @@ ROUTES = st.lists(
 
 
 @given(BODIES | st.fixed_dictionaries({"mqtt": MQTT, "mqtt_routes": ROUTES | ANYTHING}))
-def test_an_mqtt_catalog_is_an_offer_of_plain_texts_or_refused(body: Any) -> None:
+def test_an_mqtt_catalog_has_texts_or_is_refused(body: Any) -> None:
     try:
         offer = mqtt_catalog.catalog(body)
     except LinkError:
@@ -211,7 +211,7 @@ TUPLE = (
 
 
 @given(BODIES | st.fixed_dictionaries({"mqtt": st.fixed_dictionaries(dict.fromkeys(TUPLE, SCALARS))}))
-def test_a_tuple_is_usable_or_refused(body: Any) -> None:
+def test_credentials_are_usable_or_refused(body: Any) -> None:
     try:
         found = mqtt_catalog.credentials(body)
     except LinkError:
@@ -221,7 +221,7 @@ def test_a_tuple_is_usable_or_refused(body: Any) -> None:
 
 
 @given(st.binary(max_size=60) | BODIES.map(lambda body: json.dumps(body).encode()))
-def test_a_message_is_understood_or_said_to_be_none(payload: bytes) -> None:
+def test_a_message_is_parsed_or_raises_value_error(payload: bytes) -> None:
     for parse in (lambda data: mqtt_messages.desired(1, data), mqtt_messages.acknowledgement):
         try:
             found = parse(payload)

@@ -16,7 +16,7 @@ def test_every_package_is_pinned_to_one_version(group: str):
     assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9-]+==[0-9][0-9a-z.]*", pin)] == []
 
 
-def test_an_environment_whose_python_is_gone_does_not_work(tmp_path: Path):
+def test_an_environment_with_a_broken_python_does_not_work(tmp_path: Path):
     python = tmp_path / "python"
     assert not setup_venv.works(python)
     python.symlink_to(tmp_path / "removed")
@@ -27,12 +27,12 @@ def test_an_environment_whose_python_is_gone_does_not_work(tmp_path: Path):
     assert not setup_venv.works(python)
 
 
-def test_what_fails_is_shown(tmp_path: Path):
+def test_a_failing_command_is_shown(tmp_path: Path):
     with pytest.raises(SystemExit, match=r"the reason\n\nfailed: sh -c"):
         setup_venv.quiet("sh", "-c", "echo the reason >&2; exit 3")
 
 
-def test_every_make_target_says_what_it_is_for():
+def test_every_make_target_has_a_description():
     makefile = (setup_venv.ROOT / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     listed = subprocess.check_output(["make", "--no-print-directory"], cwd=setup_venv.ROOT, text=True)

@@ -290,7 +290,7 @@ def in_virtual_time(story):
         loop.close()
 
 
-def test_a_silent_device_is_given_up_after_one_and_a_half_keep_alives():
+def test_a_silent_device_is_disconnected_after_one_and_a_half_keep_alives():
     async def story(loop):
         hand = Hand(keep_alive_s=40)
         await asyncio.sleep(59)
@@ -404,7 +404,7 @@ def test_a_session_is_kept_as_long_as_its_client_asked_although_it_ended_where_n
     assert (hand.device.acks in hand.connection.subscriptions) is kept
 
 
-def test_a_tuple_ends_in_virtual_time():
+def test_credentials_expire_in_virtual_time():
     async def story(loop):
         hand = Hand()
         hand.setting.sim.now = lambda: NOW + loop.time()

@@ -32,7 +32,7 @@ def function(lines: int, doc: int = 0) -> str:
 @pytest.mark.parametrize(
     "text", ["def f(:\n", "x = [*a, 1]\n", "def f(a, /): pass\n", "match 1:\n    case _: pass\n"]
 )
-def test_what_the_oldest_micropython_cannot_compile_is_an_error(measured, text: str):
+def test_code_that_the_oldest_micropython_cannot_compile_is_an_error(measured, text: str):
     size = measured(text)
     assert "SyntaxError" in size.error
     broken, _ = sizes.over([size])
@@ -79,7 +79,7 @@ def rows() -> dict[str, sizes.Row]:
     return sizes.rows(sizes.ROOT)
 
 
-def test_a_row_counts_what_stays_and_the_largest_that_is_loaded_together(rows):
+def test_a_row_counts_resident_units_and_the_largest_loaded_set(rows):
     linked = {name: len(code) for name, code in bundle_cache.linked(sizes.ROOT).items()}
     found = rows["realer-https"]
     starters = {name: len(compiled(sizes.ROOT / name)) for name in ("boot.py", "main.py")}
@@ -103,7 +103,7 @@ def test_the_halves_of_a_link_are_not_counted_together(rows):
         assert https == wanted.get(api, {f"https_{api}.mpy"})
 
 
-def test_every_unit_is_counted_somewhere_or_is_loaded_only_for_who_wants_it(rows):
+def test_every_unit_is_counted_or_optional(rows):
     counted = set(sizes.ON_DEMAND)
     for found in rows.values():
         counted |= found.stays.keys() | set().union(*found.moments)

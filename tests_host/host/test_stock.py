@@ -9,7 +9,7 @@ from tools.env.setup_venv import pinned
 from tools.repository import ROOT
 
 
-def test_what_was_fetched_is_what_is_pinned():
+def test_the_downloaded_stubs_are_the_pinned_ones():
     found = stock.fetch()
     assert set(found) == {"umqtt/simple.py", "urequests/__init__.py"}
     assert "class MQTTClient" in found["umqtt/simple.py"].read_text()
@@ -22,7 +22,7 @@ def test_it_is_fetched_only_once(tmp_path: Path):
     assert set(stock.fetch(tmp_path, {"PIP_NO_INDEX": "1"})) == {"here.py"}
 
 
-def test_what_cannot_be_fetched_is_named_and_leaves_nothing_that_looks_complete(tmp_path: Path):
+def test_a_failed_download_is_named_and_leaves_nothing_that_looks_complete(tmp_path: Path):
     with pytest.raises(stock.StockError, match=r"micropython-umqtt\.simple==1\.3\.4 could not be fetched"):
         stock.fetch(tmp_path / "stock", {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)})
     assert not (tmp_path / "stock" / "fetched.txt").exists()

@@ -68,11 +68,11 @@ def test_sentences_within_functions_go_and_all_else_stays(units):
     assert content[size + 1] == len(UMLAUT.encode())
 
 
-def test_units_that_go_sooner_than_they_speak_keep_theirs(units):
+def test_units_that_are_unloaded_before_they_log_keep_their_texts(units):
     assert units["firmware.core.x"] == (LINKED, b"")
 
 
-def test_what_one_byte_of_length_does_not_count_stays():
+def test_texts_longer_than_255_bytes_stay():
     long = "a b" * 100
     source, content = texts.taken_out({LINK: f"def f():\n    return {long!r}\n"})[LINK]
     assert long in source and content == b""

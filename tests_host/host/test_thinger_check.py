@@ -59,7 +59,7 @@ def test_a_device_that_is_not_connected(check):
     assert status == 1 and "not connected" in said and "credential" in said
 
 
-def test_a_token_that_is_no_good(check):
+def test_an_invalid_token_is_reported(check):
     status, said = check(token="test-token-not-real")
     assert status == 1 and "HTTP 401" in said and "Access Tokens" in said
 
@@ -70,7 +70,7 @@ def test_a_server_that_is_not_there_or_not_trusted(check, server):
         assert status == 1 and "--ca" in said
 
 
-def test_a_plain_address_is_wrong_usage(check):
+def test_an_http_address_is_a_usage_error(check):
     with pytest.raises(SystemExit) as ended:
         check(url="http://localhost")
     assert ended.value.code == 2

@@ -172,7 +172,7 @@ class G:
 """
 
 
-def test_what_our_own_classes_take_is_left_to_their_tests(tmp_path: Path):
+def test_arguments_of_our_own_classes_are_not_checked(tmp_path: Path):
     """mypy cannot count arguments behind a star, and a class may get its verbs from another one."""
     for name, text in (SOUND | {"firmware/ours.py": OURS}).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -201,7 +201,7 @@ HOST_SOUND = {
 }
 
 
-def test_the_host_side_is_checked_strictly_and_what_runs_on_a_board_is_left_out(tmp_path: Path):
+def test_host_code_is_checked_strictly_and_board_code_is_left_out(tmp_path: Path):
     for name, text in (HOST_FAULTS | HOST_SOUND).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)

@@ -32,7 +32,7 @@ def test_a_key_is_drawn_once_and_never_shown(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"update": 3}'])
-def test_what_is_no_configuration_gets_no_key(tmp_path, content):
+def test_an_invalid_configuration_gets_no_key(tmp_path, content):
     config = tmp_path / "config.json"
     if content:
         config.write_text(content)

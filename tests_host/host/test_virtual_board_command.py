@@ -25,13 +25,13 @@ ROOT = Path(__file__).parents[2]
         (("third_area", "memory allocation failed"), "--heap"),
     ],
 )
-def test_a_hint_is_given_once(event, words):
+def test_a_hint_is_printed_once(event, words):
     hints = Hints()
     assert words in hints.of(event)
     assert hints.of(event) == ""
 
 
-def test_what_works_needs_no_hint():
+def test_a_working_board_prints_no_hint():
     hints = Hints()
     assert [hints.of(event) for event in (("boot", 1), ("line", "+1 I online"), ("pin", 2, 1, 0.0))] == [
         ""
@@ -41,7 +41,7 @@ def test_what_works_needs_no_hint():
 @pytest.mark.parametrize(
     "content", [None, "{", "[]", "{}", '{"outputs": 3}', '{"cloud": {"ca_files": ["no.der"]}}']
 )
-def test_a_configuration_that_is_none_is_one_clear_line(tmp_path, content):
+def test_an_unreadable_configuration_prints_one_line(tmp_path, content):
     file = tmp_path / "config.json"
     if content:
         file.write_text(content)

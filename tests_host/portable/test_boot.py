@@ -77,7 +77,7 @@ def test_every_output_goes_to_its_boot_level():
         assert flash.boot() == [(16, 0), (17, 1)]
 
 
-def test_a_mark_in_front_of_the_text_changes_nothing():
+def test_a_byte_order_mark_is_ignored():
     with Flash() as flash:
         with open("config.json", "wb") as f:
             f.write(b"\xef\xbb\xbf" + json.dumps({"outputs": [{"gpio": 16}, HEATER]}).encode())
@@ -141,7 +141,7 @@ def test_after_too_many_early_boots_outputs_go_to_their_safe_state():
         assert flash.boot() == normal
 
 
-def test_cuts_of_the_power_are_no_deaths():
+def test_power_cuts_do_not_count_as_crashes():
     with Flash() as flash:
         flash.write("config.json", {"outputs": [dict(PUMP, safe="on")]})
         for n in range(1, 13):
@@ -155,7 +155,7 @@ def test_cuts_of_the_power_are_no_deaths():
         assert flash.boot(cause=1) == [(16, 1)] and flash.read()["safe_mode"]
 
 
-def test_a_copy_on_trial_that_hangs_gives_way_to_cuts_of_the_power_too():
+def test_a_copy_on_trial_that_hangs_is_rolled_back_after_power_cuts_too():
     with Flash() as flash:
         flash.write("slot.json", {"slot": "b", "back": "a", "tries": 2})
         for _ in range(3):
@@ -185,7 +185,7 @@ def test_an_interlocked_output_is_off_first_and_has_no_other_level_in_the_record
         assert flash.boot() == [(18, 1)]
 
 
-def test_what_is_null_has_its_default():
+def test_null_stands_for_the_default():
     with Flash() as flash:
         nothing = {"gpio": 17.0, "active": None, "boot": None, "safe": None, "interlock": None}
         flash.write("config.json", {"outputs": [nothing]})
@@ -259,7 +259,7 @@ def test_one_bad_item_stops_no_other_and_is_not_driven_by_guess():
             assert flash.boot() == [(16, 0), (17, 1)], bad
 
 
-def test_what_a_bad_item_leaves_open_comes_from_the_last_good_config():
+def test_a_bad_item_falls_back_to_the_last_good_config():
     with Flash() as flash:
         flash.write("boot.json", {"boots": 1, "early": 0, "outputs": [[16, 1, 1], [18, 1, 1]]})
         flash.write("config.json", {"outputs": [PUMP, {"gpio": 18, "active": "LOW"}]})
@@ -294,7 +294,7 @@ def test_broken_last_levels_are_survived():
             assert flash.read()["boots"] == 2 and flash.read()["outputs"] == []
 
 
-def test_a_flash_that_takes_no_file_stops_no_boot():
+def test_a_flash_that_refuses_writes_does_not_stop_the_boot():
     with Flash() as flash:
         os.mkdir("boot.json")
         flash.write("config.json", {"outputs": [PUMP]})
@@ -344,7 +344,7 @@ def test_the_record_chooses_the_copy_that_runs():
             assert content is None or flash.read("slot.json") == content
 
 
-def test_a_copy_on_trial_has_so_many_starts_and_then_the_other_one_is_back_for_good():
+def test_a_copy_on_trial_has_limited_starts_before_the_rollback():
     for tries in (1, 3):
         for back, chosen in (("a", A), ("", ROOT_COPY)):
             with Flash() as flash:
@@ -359,7 +359,7 @@ def test_a_copy_on_trial_has_so_many_starts_and_then_the_other_one_is_back_for_g
                 assert flash.read()["early"] == 3
 
 
-def test_falling_back_ends_safe_mode_because_the_other_copy_died():
+def test_a_rollback_ends_safe_mode():
     with Flash() as flash:
         flash.write("config.json", {"outputs": [PUMP]})
         flash.write("boot.json", {"boots": 9, "early": 5})
@@ -431,7 +431,7 @@ def boot_with(module, record):
 ROM = ["/rom", "/rom/lib"]
 
 
-def test_a_copy_in_the_rom_partition_is_mounted_in_place_of_what_micropython_found():
+def test_a_copy_in_the_rom_partition_replaces_the_mount_of_micropython():
     for at in (0, 1024, 2048):
         rom = Rom(0, 1024, 2048)
         record = {"slot": "rom:%d" % at, "back": "a"}

@@ -56,7 +56,7 @@ def test_a_descriptor():
     assert found[1:] == (("cat-1", 7), ["https", "mqtt"], 8, 4)
 
 
-def test_revisions_are_compared_and_nothing_else():
+def test_revisions_are_only_compared():
     first = described()
     assert first.revisions == described(new=1).revisions
     assert first.revisions != described(catalog_revision="cat-2").revisions
@@ -65,14 +65,14 @@ def test_revisions_are_compared_and_nothing_else():
         assert described(catalog_revision=wrong).revisions == ("", 7), wrong
 
 
-def test_a_descriptor_without_a_catalog_says_so():
+def test_a_descriptor_without_a_catalog_has_none():
     for key in ("commands", "sensors"):
         for wrong in (None, ..., {}, "x", 7):
             assert described(**{key: wrong}).catalog is None
     assert described(commands=[], sensors=[]).catalog is not None
 
 
-def test_protocols_are_what_is_listed_and_no_other():
+def test_exactly_the_listed_protocols_are_supported():
     for listed, https, mqtt in (
         (["https", "mqtt"], True, True),
         (["HTTPS", "mqtt-5.0"], True, True),
@@ -102,21 +102,21 @@ def test_anything_makes_a_descriptor():
         assert found == (None, ("", ""), ["https"], 0, 0)
 
 
-def test_a_pending_state_and_what_is_not_pending():
+def test_commands_without_a_pending_state_have_nothing_new():
     wanted, left = states(STATE)
     assert [tuple(d) for d in wanted] == [("cmd_1", "1.0", "des_1", 42, 300)] and not left
     wanted, left = states()
     assert [tuple(d) for d in wanted] == [("cmd_1", NOTHING_NEW, None, None, None)] and not left
 
 
-def test_several_states_of_one_command_come_in_order_and_the_newest_counts():
+def test_several_states_of_one_command_are_sorted_and_the_newest_counts():
     newer = dict(STATE, desired_id="des_2", sequence_number=43)
     for items in ((STATE, newer), (newer, STATE)):
         wanted, _ = states(*items)
         assert [(d.desired_id, d.valid_s) for d in wanted] == [("des_1", SUPERSEDED), ("des_2", 300)]
 
 
-def test_what_is_older_than_one_told_before_is_superseded():
+def test_a_state_older_than_an_earlier_one_is_superseded():
     told = {}
     for number, valid_s in ((43, 300), (42, SUPERSEDED), (43, 300), (44, 300), (43, SUPERSEDED)):
         body = {"desired_states": [dict(STATE, sequence_number=number)]}
@@ -128,19 +128,19 @@ def test_states_without_a_number_come_in_the_order_of_the_list():
     assert [(d.desired_id, d.valid_s) for d in wanted] == [("b", 300), ("a", 300), ("c", 300)]
 
 
-def test_a_window_that_is_no_number_is_closed():
+def test_a_window_that_is_not_numeric_is_closed():
     for wrong in (None, "", "soon", [], {}, True, -1, 0):
         wanted, _ = states(dict(STATE, valid_for_seconds=wrong))
         assert wanted[0].valid_s == 0, wrong
     assert states(dict(STATE, valid_for_seconds="12.5"))[0][0].valid_s == 12.5
 
 
-def test_a_number_that_is_none_is_no_number():
+def test_an_invalid_sequence_number_is_none():
     for wrong in (None, "42", 4.5, [], {}, True):
         assert states(dict(STATE, sequence_number=wrong))[0][0].sequence is None, wrong
 
 
-def test_a_state_without_identity_or_command_is_left_alone_and_its_command_too():
+def test_a_state_without_identity_or_command_is_ignored_with_its_command():
     for wrong in (None, "", 7, [], {}, True):
         wanted, left = states(dict(STATE, desired_id=wrong))
         assert (wanted, left) == ([], 1), wrong
@@ -156,13 +156,13 @@ def test_ids_may_come_as_numbers_or_text():
         assert [d.command_id for d in wanted] == [1] and not left
 
 
-def test_values_of_the_wrong_shape_are_wishes_that_can_be_refused():
+def test_values_of_the_wrong_shape_become_desired_states_to_reject():
     for wrong in (None, [], {}, True):
         wanted, _ = states(dict(STATE, value=wrong))
         assert wanted[0].value == "" and wanted[0].desired_id == "des_1"
 
 
-def test_no_list_is_no_answer():
+def test_a_reply_without_the_list_is_an_error():
     for wrong in WRONG:
         refused(bootstrap.desired, wrong, ROWS, {})
         if not isinstance(wrong, list):

@@ -35,7 +35,7 @@ def test_a_port_is_text_and_not_a_number():
     assert rows == [None] and len(notes) == 2
 
 
-def test_an_item_with_an_error_is_left_alone_and_in_nobodys_way():
+def test_an_item_with_an_error_is_ignored_and_does_not_block_its_port():
     good = command(2, "6")
     rows, notes = bound([command(1, "6", error="unsupported"), good], [PUMP])
     assert rows == [good] and len(notes) == 1 and "unsupported" in notes[0]
@@ -43,26 +43,26 @@ def test_an_item_with_an_error_is_left_alone_and_in_nobodys_way():
     assert rows == [None] and "sensor 7" in notes[0] and "broken" in notes[0]
 
 
-def test_an_unknown_kind_is_left_alone():
+def test_an_unknown_kind_is_ignored():
     rows, notes = bound([command(1, "6", kind="motor")], [PUMP])
     assert rows == [None] and "motor" in notes[0]
     rows, notes = bound([sensor(7, "14", kind="ldr_sensor")], [ROOM], "sensor")
     assert rows == [None] and "ldr_sensor" in notes[0] and "thermistor" in notes[0]
 
 
-def test_two_commands_on_one_port_are_both_left_alone():
+def test_two_commands_on_one_port_are_both_ignored():
     rows, notes = bound([command(1, "6"), command(8, "6"), command(2, "9")], [PUMP, HEATER])
     assert rows == [None, command(2, "9")]
     assert len(notes) == 3 and "command 1 " in notes[0] and "command 8 " in notes[1]
 
 
-def test_a_port_that_is_not_configured_is_left_alone():
+def test_a_port_that_is_not_configured_is_ignored():
     rows, notes = bound([command(1, "6"), command(3, "99")], [PUMP])
     assert rows == [command(1, "6")]
     assert len(notes) == 1 and "command 3 " in notes[0] and "99" in notes[0]
 
 
-def test_what_is_configured_but_not_served_is_told():
+def test_a_configured_port_without_a_row_is_noted():
     rows, notes = bound([], [PUMP, HEATER])
     assert rows == [None, None] and len(notes) == 2
     assert "6" in notes[0] and "9" in notes[1]

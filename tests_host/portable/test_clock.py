@@ -59,7 +59,7 @@ async def test_a_deadline_cancels():
     assert log == ["ended"]
 
 
-async def test_a_deadline_strikes_after_its_milliseconds_and_not_before():
+async def test_a_deadline_expires_exactly_after_its_milliseconds():
     done = []
 
     async def sleeps(ms):
@@ -73,7 +73,7 @@ async def test_a_deadline_strikes_after_its_milliseconds_and_not_before():
     assert await ending(tasks[1]) is asyncio.CancelledError
 
 
-async def test_the_deadline_around_strikes_through_the_one_inside():
+async def test_an_outer_deadline_cancels_through_an_inner_one():
     log, inner = [], []
 
     async def inside():
@@ -84,7 +84,7 @@ async def test_the_deadline_around_strikes_through_the_one_inside():
     assert log == ["ended"] and inner == [asyncio.CancelledError]
 
 
-async def test_who_is_cancelled_meets_no_deadline():
+async def test_a_cancelled_wait_raises_no_timeout():
     log = []
     task = asyncio.create_task(clock().within(LONG_MS, never(log)))
     await asyncio.sleep(0)
@@ -94,7 +94,7 @@ async def test_who_is_cancelled_meets_no_deadline():
     assert log == ["ended"]
 
 
-async def test_a_deadline_that_was_met_strikes_nobody():
+async def test_a_deadline_that_was_met_cancels_nothing():
     async def at_once():
         return 5
 
@@ -103,7 +103,7 @@ async def test_a_deadline_that_was_met_strikes_nobody():
         await asyncio.sleep(0)
 
 
-async def test_the_end_of_memory_is_no_cancellation():
+async def test_a_memory_error_is_no_cancellation():
     """asyncio.wait_for makes one of it, where its word for the error finds no room: then nobody hears of the error."""
 
     async def fails():

@@ -81,7 +81,7 @@ class Bench:
         return [(r.value, r.desired_id, r.status, r.sequence) for r in reports]
 
 
-def test_a_wish_is_carried_out_and_answered_once():
+def test_a_desired_state_is_applied_and_acknowledged_once():
     bench = Bench()
     assert bench.receive_desired(1, desired_state("1", "des_1", 5, 30)) is None
     assert bench.output.on
@@ -90,7 +90,7 @@ def test_a_wish_is_carried_out_and_answered_once():
     assert bench.reported() == []
 
 
-def test_a_wish_for_what_is_there_already_is_answered_too():
+def test_a_desired_value_that_is_reached_already_is_acknowledged():
     bench = Bench()
     bench.receive_desired(1, desired_state("0.0", "des_1", 5, 30))
     assert bench.reported() == [("0.0", "des_1", "applied", 5)]
@@ -103,14 +103,14 @@ def test_a_setpoint_is_applied_when_it_is_in_force():
     assert bench.reported() == [("18.5", "des_1", "applied", None)]
 
 
-def test_numbers_and_texts_are_the_same_wish():
+def test_numbers_and_texts_are_the_same_desired_value():
     for value in (1, 1.0, "1", "1.0", "1.000", "01"):
         bench = Bench()
         bench.receive_desired(1, desired_state(value, "des_1", 1, 30))
         assert bench.output.on and bench.reported()[0][2] == "applied", value
 
 
-def test_values_that_are_refused_change_nothing_and_are_told_with_the_present_value():
+def test_rejected_values_are_reported_with_the_present_value():
     for base, value in (
         (SWITCH, "on"),
         (SWITCH, None),
@@ -144,7 +144,7 @@ def test_a_superseded_desired_state_is_answered_with_the_relay_where_no_setpoint
         assert bench.reported() == [("%d.0" % on, "des_1", "stale", 1)]
 
 
-def test_a_regulator_without_a_setpoint_answers_whatever_it_does_not_do():
+def test_a_regulator_without_a_setpoint_acknowledges_what_it_does_not_apply():
     """What it tells is the relay, as there is no setpoint in force."""
     for desired, status in (
         (desired_state(50, "des_1", 1, 30), "rejected"),
@@ -200,7 +200,7 @@ def test_the_clouds_range_binds_beside_the_owners():
     assert bench.receive_desired(2, desired_state(18)) is None and bench.output.target == 18.0
 
 
-def test_a_refused_wish_without_an_identity_is_followed_by_the_present_value_once():
+def test_a_refused_polled_value_is_followed_by_one_report_of_the_present_value():
     bench = Bench()
     bench.receive_desired(1, desired_state("0"))
     bench.reported()
@@ -213,7 +213,7 @@ def test_a_refused_wish_without_an_identity_is_followed_by_the_present_value_onc
     assert bench.output.on and bench.reported() == [("1.0", None, None, None)]
 
 
-def test_order_is_kept_by_sequence():
+def test_the_sequence_number_decides_the_order():
     for sequence, counts in ((9, False), (10, False), (11, True), (None, True), (1000, True), (-1, False)):
         bench = Bench()
         bench.receive_desired(1, desired_state("0", "des_a", 10, None))
@@ -223,7 +223,7 @@ def test_order_is_kept_by_sequence():
         assert bool(bench.reported()) is counts, "an older one is not even answered"
 
 
-def test_a_polled_value_does_not_make_the_order_forgotten():
+def test_a_polled_value_keeps_the_sequence():
     """Found by the simulation: a message that came late was carried out after what was polled meanwhile."""
     bench = Bench()
     bench.receive_desired(0, desired_state("1", "des_a", 10))
@@ -237,7 +237,7 @@ def test_a_polled_value_does_not_make_the_order_forgotten():
     assert not bench.output.on
 
 
-def test_a_refused_or_late_wish_counts_for_the_order():
+def test_a_rejected_or_stale_state_counts_for_the_sequence():
     for bad in (desired_state("7", "des_b", 20, 30), desired_state("1", "des_b", 20, 0)):
         bench = Bench()
         bench.receive_desired(1, desired_state("0", "des_a", 10, 30), bad)
@@ -264,7 +264,7 @@ def test_a_duplicate_gets_the_earlier_report_again():
     assert not bench.output.on and bench.outbox.reports == [report]
 
 
-def test_a_duplicate_of_what_is_pending_does_not_repeat_the_answer_before():
+def test_a_duplicate_of_a_pending_state_does_not_repeat_the_earlier_report():
     bench = Bench(min_on_s=60)
     bench.receive_desired(1, desired_state("1", "des_1", 5, 30))
     assert bench.reported() == [("1.0", "des_1", "applied", 5)]
@@ -276,7 +276,7 @@ def test_a_duplicate_of_what_is_pending_does_not_repeat_the_answer_before():
     assert bench.reported() == [("0.0", "des_2", "applied", 6)]
 
 
-def test_a_duplicate_of_what_is_not_done_yet_is_not_answered_yet():
+def test_a_duplicate_of_a_pending_state_is_not_acknowledged_yet():
     bench = Bench(min_off_s=60)
     first = desired_state("1", "des_1", 5, 300)
     for second in (1, 2, 3):
@@ -320,7 +320,7 @@ def test_a_window_that_is_long_enough_is_not_stale():
     assert bench.reported() == [] and bench.output.on
 
 
-def test_without_a_window_a_wish_waits_as_long_as_it_takes():
+def test_without_a_window_a_desired_state_stays_pending():
     bench = Bench(min_off_s=86400)
     bench.receive_desired(1, desired_state("1", "des_1", 5, None))
     for second in range(60, 86460, 60):
@@ -329,7 +329,7 @@ def test_without_a_window_a_wish_waits_as_long_as_it_takes():
     assert [r for r in reported if r[1]] == [("1.0", "des_1", "applied", 5)] and reported[-1][1]
 
 
-def test_what_is_superseded_is_stale():
+def test_a_superseded_state_is_stale():
     bench = Bench(min_off_s=60)
     bench.receive_desired(1, desired_state("1", "des_1", 5, 300))
     bench.receive_desired(2, desired_state("0", "des_2", 6, 300))
@@ -348,7 +348,7 @@ def test_a_pin_that_does_not_follow_is_not_applied():
     assert bench.reported() == [("0.0", "des_1", "stale", 5)]
 
 
-def test_a_lapse_makes_what_is_pending_stale_and_the_output_safe():
+def test_entering_safe_state_makes_a_pending_state_stale():
     bench = Bench(min_off_s=60)
     bench.receive_desired(1, desired_state("1", "des_1", 5, 300))
     bench.command.enter_safe_state()
@@ -357,7 +357,7 @@ def test_a_lapse_makes_what_is_pending_stale_and_the_output_safe():
     assert bench.reported() == [("0.0", "des_1", "stale", 5)]
 
 
-def test_a_lapse_of_a_settled_wish_is_told_as_a_local_change():
+def test_entering_safe_state_after_an_acknowledgement_is_reported_as_a_local_change():
     bench = Bench()
     bench.receive_desired(1, desired_state("1", "des_1", 5, 30))
     bench.reported()
@@ -372,7 +372,7 @@ def test_a_lapse_of_a_settled_wish_is_told_as_a_local_change():
     assert bench.reported() == [], "no setpoint is in force, and that cannot be told in numbers"
 
 
-def test_an_identity_that_was_settled_before_a_lapse_is_not_carried_out_after_it():
+def test_an_acknowledged_desired_id_is_not_applied_again_after_safe_state():
     bench = Bench()
     bench.receive_desired(1, desired_state("1", "des_1", 5, 30))
     bench.command.enter_safe_state()
@@ -397,7 +397,7 @@ def test_polled_values_count_when_they_change():
     assert [r[0] for r in bench.reported()] == ["1.0", "0.0", "1.0"]
 
 
-def test_an_unchanged_polled_value_does_not_undo_a_hand():
+def test_an_unchanged_polled_value_does_not_undo_a_manual_override():
     bench = Bench()
     bench.receive_desired(1, desired_state("0"), desired_state("1"))
     bench.output.demand(0.0, True)
@@ -426,7 +426,7 @@ def test_the_first_polled_value_after_power_up():
         assert bench.output.on, "a change always counts"
 
 
-def test_the_same_polled_value_after_a_lapse():
+def test_the_same_polled_value_after_safe_state():
     for after_lapse, manual_override, counts in (
         ("resume", False, True),
         ("resume", True, False),
@@ -446,7 +446,7 @@ def test_the_same_polled_value_after_a_lapse():
         assert bench.output.on
 
 
-def test_a_wish_that_came_back_is_not_asked_anew_by_every_poll():
+def test_a_resumed_value_is_not_applied_again_by_every_poll():
     bench = Bench(max_on_s=100)
     bench.receive_desired(1, desired_state("0"), desired_state("1"))
     bench.command.enter_safe_state()
@@ -456,7 +456,7 @@ def test_a_wish_that_came_back_is_not_asked_anew_by_every_poll():
         assert bench.output.on is (second < 103), second
 
 
-def test_a_hand_before_a_lapse_does_not_bar_the_wish_after_it():
+def test_a_manual_override_before_safe_state_does_not_block_a_later_desired_value():
     bench = Bench()
     bench.receive_desired(1, desired_state("0"), desired_state("1"))
     bench.output.demand(0.0, True)
@@ -506,7 +506,7 @@ def test_a_command_that_comes_back_keeps_its_order():
     assert bench.output.on and bench.reported() == [("1.0", "des_6", "applied", 6)]
 
 
-def test_a_wish_of_the_time_without_the_command_is_told_from_the_one_before():
+def test_a_newer_desired_state_counts_after_the_command_was_gone():
     """Found by the simulation, over MQTT: what the poll brought after the hand was never carried out."""
     for value, manual_override, after_lapse, on in (
         ("0", 1.0, "resume", False),
@@ -526,7 +526,7 @@ def test_a_wish_of_the_time_without_the_command_is_told_from_the_one_before():
         assert bench.output.on is on, (value, manual_override, after_lapse)
 
 
-def test_a_row_that_stays_keeps_what_is_known():
+def test_an_unchanged_row_keeps_the_state_of_its_command():
     bench = Bench(min_off_s=60)
     bench.receive_desired(1, desired_state("1", "des_1", 5, 300))
     bench.command.bind_row(row())
@@ -538,7 +538,7 @@ def test_a_row_that_stays_keeps_what_is_known():
     assert bench.reported() == []
 
 
-def test_another_command_on_the_same_output_begins_anew_and_leaves_it_as_it_is():
+def test_another_command_on_the_same_output_begins_anew_without_switching_it():
     bench = Bench()
     bench.receive_desired(1, desired_state("1", "des_1", 500, 300))
     bench.reported()
@@ -549,7 +549,7 @@ def test_another_command_on_the_same_output_begins_anew_and_leaves_it_as_it_is()
     assert not bench.output.on and bench.reported() == [("0.0", "des_2", "applied", 1)]
 
 
-def test_an_output_that_nobody_serves_can_be_used_by_hand_over_every_catalog():
+def test_an_output_without_a_command_keeps_its_manual_override_over_catalogs():
     bench = Bench()
     bench.command.bind_row(None)
     bench.output.demand(1.0, True)
@@ -561,7 +561,7 @@ def test_an_output_that_nobody_serves_can_be_used_by_hand_over_every_catalog():
 IDLE = desired_state(NOTHING_NEW)
 
 
-def test_nothing_new_changes_nothing_but_after_a_lapse():
+def test_nothing_new_has_no_effect_except_after_safe_state():
     bench = Bench()
     bench.receive_desired(1, IDLE)
     assert not bench.output.on and bench.reported() == []
@@ -577,7 +577,7 @@ def test_nothing_new_changes_nothing_but_after_a_lapse():
     assert not bench.output.on, "once only"
 
 
-def test_what_comes_back_with_nothing_new():
+def test_nothing_new_resumes_applied_values_only():
     for after_lapse, manual_override, first, counts in (
         ("resume", False, desired_state("1", "des_1", 1, 30), True),
         ("wait", False, desired_state("1", "des_1", 1, 30), False),
@@ -595,7 +595,7 @@ def test_what_comes_back_with_nothing_new():
         assert bench.output.on is counts, (after_lapse, manual_override, first)
 
 
-def test_what_was_still_pending_at_a_lapse_does_not_come_back():
+def test_a_state_pending_when_safe_state_begins_is_not_resumed():
     bench = Bench(min_off_s=10)
     bench.receive_desired(1, desired_state("1", "des_1", 1, 30))
     bench.command.enter_safe_state()
@@ -604,7 +604,7 @@ def test_what_was_still_pending_at_a_lapse_does_not_come_back():
     assert not bench.output.on
 
 
-def test_nothing_comes_back_to_a_command_that_is_another_one_now():
+def test_another_command_resumes_nothing():
     bench = Bench()
     bench.receive_desired(1, desired_state("1", "des_1", 1, 30))
     bench.command.enter_safe_state()

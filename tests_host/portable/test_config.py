@@ -90,7 +90,7 @@ def network(**keys):
     return config and config.get("wifi"), [(level, path) for level, path, _, _ in found]
 
 
-def test_what_a_network_may_have_beside_its_name():
+def test_optional_keys_of_a_network():
     plain = validate(good())[0]["wifi"]
     assert plain["country"] is None and plain["power_save"] is None
     first = plain["networks"][0]
@@ -145,7 +145,7 @@ def test_the_smallest_configuration():
     assert config["outputs"] == [] and config["sensors"] == [] and config["buttons"] == []
 
 
-def test_the_example_loads_and_asks_only_for_what_is_personal():
+def test_the_example_is_valid_except_for_its_placeholders():
     with open(__file__.replace("\\", "/").rpartition("/")[0] + "/../../config.example.json") as f:
         raw = json.loads(f.read())
     found = validate(raw)[1]
@@ -262,7 +262,7 @@ REFUSED = (
 )
 
 
-def test_what_is_refused_is_named_by_its_path():
+def test_each_error_has_its_path():
     for path, value in REFUSED:
         found = problems((path, value))
         where = ""
@@ -275,7 +275,7 @@ def test_what_is_refused_is_named_by_its_path():
             assert named == [where[1:]], (path, value, found)
 
 
-def test_an_error_leaves_nothing_that_could_be_switched():
+def test_with_an_error_the_configuration_has_no_outputs():
     config, _ = validate(at(good(), ("outputs", 0, "gpio"), 6))
     assert config == {"led": {"gpio": 2, "active": "high"}, "portal": None}
     for gpio in (17, 34, None):
@@ -291,7 +291,7 @@ def test_an_error_leaves_nothing_that_could_be_switched():
         assert config["portal"] is None and "portal.password" in paths("error", found)
 
 
-def test_values_no_parser_should_return_are_survived():
+def test_values_of_unexpected_types_are_errors():
     whole = (None, True, 3, "text", [], [{}], {}, {"cloud": {"cloud": {}}}, {"outputs": [None, [], {}]})
     for raw in whole + ({"outputs": [{"min": 1}, {"safe": 8, "max": 3}, {"interlock": "a", "boot": "on"}]},):
         config, found = validate(raw)
@@ -338,7 +338,7 @@ def test_one_slash_after_the_host_is_forgiven():
     assert config["cloud"]["base_url"] == "https://api.realer.test:8443"
 
 
-def test_plain_http_is_refused_with_the_reason():
+def test_http_without_tls_is_refused_with_the_reason():
     (problem,) = problems((("cloud", "base_url"), "http://api.therealer.com"))
     assert problem[1] == "cloud.base_url" and "the secret" in problem[3]
 
@@ -385,7 +385,7 @@ def test_an_error_inside_of_a_list_is_named_by_its_place():
         assert paths("error", problems((path, value))) == [where]
 
 
-def test_what_only_makes_no_sense_does_no_harm():
+def test_pointless_but_harmless_settings_are_accepted():
     """The relay's limits hold in any order, and a step too large only refuses. The check on the host mentions them."""
     assert problems((("outputs", 0, "min_on_s"), 60), (("outputs", 0, "max_on_s"), 30)) == []
     assert problems((("outputs", 0, "max_on_s"), 30), (("outputs", 0, "safe"), "on")) == []
@@ -432,7 +432,7 @@ def test_unknown_keys_are_warnings_and_errors_where_a_limit_would_be_lost():
         assert paths("error", found) == ["%s[0].%s" % (section, key)] and "outputs" not in config
 
 
-def test_what_depends_on_a_word_that_is_no_word_is_not_said_as_well():
+def test_keys_of_an_invalid_mode_are_not_reported_as_well():
     for path, value in (
         (("sensors", 0), {"kind": "ds18b20", "pin_port": "14", "gpio": 4, "beta": 3950, "r25_ohm": 1, "offset_c": 99}),
         (("sensors", 0), {"pin_port": "14", "gpio": 34, "beta": 3950}),
@@ -484,7 +484,7 @@ def test_pins_that_are_inputs_only_are_not_offered_for_outputs():
     assert problems((("buttons", 0), dict(button, pull="none"))) == []
 
 
-def test_a_thermostat_rests_for_a_minute_unless_it_is_told_otherwise():
+def test_a_thermostat_has_min_off_s_of_a_minute_by_default():
     config, _ = validate(good())
     assert [output["min_off_s"] for output in config["outputs"]] == [0, 60]
     config, found = validate(at(good(), ("outputs", 1, "min_off_s"), 0))
@@ -532,13 +532,13 @@ def test_an_open_network_has_an_empty_password():
     assert config["wifi"]["networks"][0]["password"].reveal() == ""
 
 
-def test_what_is_found_is_short_and_printable():
+def test_found_values_are_short_and_printable():
     (problem,) = problems((("name",), "\x1b[2J\u0007" + "x" * 500))
     assert len(problem[2]) <= 42 and "\x1b" not in problem[2]
     assert render(problem).startswith('error: name: found "\\u001b[2J\\u0007xxx')
 
 
-def test_keep_is_true_or_false_and_nothing_like_it():
+def test_keep_accepts_only_booleans():
     for value in (True, False):
         config, found = validate(at(good(), ("sensors", 0, "keep"), value))
         assert not found and config["sensors"][0]["keep"] is value
@@ -587,7 +587,7 @@ def test_thinger():
         assert validate(thinger(host=host))[0]["cloud"]["host"] == host
 
 
-def test_what_fetches_updates_is_an_http_engine_which_thinger_has_not():
+def test_updates_are_refused_with_thinger():
     update = {"pin_port": "99", "url": "https://updates.example.org", "key": SECRET}
     raw = good()
     raw["update"] = update
@@ -600,7 +600,7 @@ def test_what_fetches_updates_is_an_http_engine_which_thinger_has_not():
     assert paths("error", validate(raw)[1])[:1] == ["cloud.ca_files"]
 
 
-def test_what_few_outputs_need_takes_no_room_in_the_others():
+def test_optional_keys_take_no_memory_in_other_outputs():
     config = validate(good())[0]
     rare = ("interlock_wait_ms", "pulse_ms", "stall_s", "stall_delta", "stall_action")
     assert [key for output in config["outputs"] for key in rare if key in output] == []

@@ -26,7 +26,7 @@ def test_values_are_those_of_json():
     assert type(parse(b"5")[0]) is int and type(parse(b"5.0")[0]) is float
 
 
-def test_what_is_no_json_is_refused_at_its_place():
+def test_invalid_json_is_refused_with_its_position():
     for text, spot in (
         ('{"a": 1\n "b": 2}', (2, 2)), ("[1 2]", (1, 4)), ('{"a" 1}', (1, 6)), ('{"a":1,}', (1, 8)), ("[1,]", (1, 4)),
         ("[,1]", (1, 2)), ("01", (1, 1)), ("-", (1, 1)), ("1.", (1, 1)), (".5", (1, 1)), ("+1", (1, 1)), ("1e", (1, 1)),
@@ -51,12 +51,12 @@ def test_no_message_shows_a_value():
         assert words and "secret" not in words
 
 
-def test_a_mark_in_front_of_the_text_is_taken():
+def test_a_byte_order_mark_is_accepted():
     assert parse(b'\xef\xbb\xbf{"a": 1}') == ({"a": 1}, [])
     assert refused(b'{"a": \xef\xbb\xbf1}')
 
 
-def test_keys_that_are_there_twice_are_errors_at_their_path():
+def test_duplicate_keys_are_errors_at_their_path():
     text = '{"a": 1, "o": [{"g": 1,\n"g": 2}, {"g": 3}],\n"a": {"b": 1, "b": 2}}'
     _, problems = parse(text.encode())
     assert [problem[:2] for problem in problems] == [("error", "o[0].g"), ("error", "a"), ("error", "a.b")]

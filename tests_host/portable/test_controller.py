@@ -136,7 +136,7 @@ class Device:
         self.tick()
 
 
-def test_at_power_up_everything_is_safe_and_nothing_is_known():
+def test_after_power_up_outputs_are_safe_without_values():
     device = Device(online=False)
     device.read(0, 20.0)
     device.tick(10)
@@ -161,7 +161,7 @@ def test_the_first_catalog_is_followed_by_the_present_state():
     assert device.reported() == [("sensor", 1, "20.0", None, None)]
 
 
-def test_wishes_reach_their_outputs_and_are_answered():
+def test_desired_values_reach_their_outputs_and_are_acknowledged():
     device = Device()
     device.read(0, 18.0)
     device.reported()
@@ -178,7 +178,7 @@ def test_wishes_reach_their_outputs_and_are_answered():
     assert device.relays == [True, False]
 
 
-def test_a_refused_wish_is_a_warning_and_leaves_the_output():
+def test_a_rejected_value_is_a_warning_and_leaves_the_output():
     device = Device()
     device.receive_desired(desired_state(1, "maybe", "des_1"))
     assert device.levels() == ["warning"]
@@ -191,7 +191,7 @@ def test_ids_keep_their_type():
     assert device.relays == [False, False]
 
 
-def test_the_same_catalog_again_says_and_tells_nothing():
+def test_the_same_catalog_again_logs_and_reports_nothing():
     device = Device()
     device.receive_desired(desired_state(1, "1"))
     device.reported()
@@ -202,7 +202,7 @@ def test_the_same_catalog_again_says_and_tells_nothing():
     assert device.relays == [True, False] and device.reported() == [] and device.lines == []
 
 
-def test_what_is_wrong_with_a_catalog_is_said_once():
+def test_errors_of_a_catalog_are_logged_once():
     device = Device()
     odd = Catalog([PUMP_ROW, Command(2, "motor", "9", None, None, None, None)], [ROOM_ROW])
     for _ in range(3):
@@ -214,7 +214,7 @@ def test_what_is_wrong_with_a_catalog_is_said_once():
     assert len(device.lines) == 3, "it came back"
 
 
-def test_a_vanished_command_leaves_its_output_safe_and_the_others_alone():
+def test_a_vanished_command_makes_only_its_output_safe():
     device = Device()
     device.read(0, 10.0)
     device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
@@ -230,7 +230,7 @@ def test_a_vanished_command_leaves_its_output_safe_and_the_others_alone():
     assert device.relays == [True, True]
 
 
-def test_a_person_toggles_and_the_cloud_learns_of_a_local_change():
+def test_a_press_toggles_and_is_reported_as_a_local_change():
     device = Device()
     device.controller.press(0, at(1))
     device.tick()
@@ -241,7 +241,7 @@ def test_a_person_toggles_and_the_cloud_learns_of_a_local_change():
     assert not device.relays[0] and device.reported() == [("command", 1, "0.0", None, None)]
 
 
-def test_a_press_supersedes_what_is_pending():
+def test_a_press_supersedes_a_pending_state():
     device = Device(pump={"min_off_s": 60})
     device.receive_desired(desired_state(1, "1", "des_1", 1, 300))
     assert device.reported() == []
@@ -253,7 +253,7 @@ def test_a_press_supersedes_what_is_pending():
     assert device.reported() == [("command", 1, "1.0", None, None)]
 
 
-def test_what_happens_before_the_first_contact_is_told_with_its_own_time():
+def test_events_before_the_first_contact_are_reported_with_their_own_time():
     device = Device(online=False)
     device.clock = False
     for _ in range(4):
@@ -273,7 +273,7 @@ def test_what_happens_before_the_first_contact_is_told_with_its_own_time():
     ]
 
 
-def test_what_happened_on_a_port_that_the_cloud_does_not_have_is_nobodys_event():
+def test_events_of_a_port_without_a_command_are_dropped():
     device = Device(online=False)
     device.controller.press(0, START)
     device.tick(1)
@@ -300,7 +300,7 @@ def test_a_press_works_without_a_catalog_and_in_safe_state():
     assert device.relays[0]
 
 
-def test_safe_state_is_entered_once_and_left_with_a_word():
+def test_entering_and_leaving_safe_state_is_logged_once():
     device = Device()
     device.read(0, 10.0)
     device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
@@ -320,7 +320,7 @@ def test_safe_state_is_entered_once_and_left_with_a_word():
     assert device.relays == [True, True]
 
 
-def test_silence_of_the_cloud_is_a_lapse_too():
+def test_silence_of_the_cloud_leads_to_safe_state():
     device = Device()
     device.receive_desired(desired_state(1, "1"))
     for second in range(301):
@@ -328,7 +328,7 @@ def test_silence_of_the_cloud_is_a_lapse_too():
         assert device.relays[0] is (second < 300), second
 
 
-def test_a_sensor_fault_turns_its_regulator_off_and_nothing_else():
+def test_a_sensor_fault_turns_only_its_regulator_off():
     device = Device()
     device.read(0, 10.0)
     device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
@@ -404,7 +404,7 @@ class Shutter(Device):
         return min(gaps)
 
 
-def test_a_change_of_direction_waits_whoever_asks_for_it():
+def test_interlock_wait_ms_holds_for_cloud_and_buttons():
     def cloud(device, index):
         device.controller.receive_desired(desired_state(index + 1, "1"), at(device.time_ms / 1000))
         device.controller.receive_desired(desired_state(2 - index, "0"), at(device.time_ms / 1000))
@@ -425,7 +425,7 @@ def test_a_change_of_direction_waits_whoever_asks_for_it():
             assert wait_ms <= device.least_gap() <= wait_ms + 40, (both, turn, device.moves)
 
 
-def test_a_change_of_direction_waits_when_the_safe_state_makes_it():
+def test_interlock_wait_ms_holds_for_the_safe_state():
     device = Shutter()
     device.controller.receive_desired(desired_state(1, "1"), at(0))
     device.run(2000)
@@ -436,7 +436,7 @@ def test_a_change_of_direction_waits_when_the_safe_state_makes_it():
     assert device.relays == [False, True] and device.least_gap() >= 500
 
 
-def test_the_last_resort_switches_none_of_a_group_on():
+def test_force_safe_switches_no_output_of_a_group_on():
     device = Shutter()
     device.controller.receive_desired(desired_state(1, "1"), at(0))
     device.run(2000)
@@ -483,7 +483,7 @@ def test_a_relay_that_does_not_follow_blocks_its_group_and_is_driven_off():
     assert device.relays == [False, True]
 
 
-def test_a_wish_with_an_identity_is_answered_even_in_safe_state():
+def test_a_desired_state_is_acknowledged_even_in_safe_state():
     """Found by the simulation: heard in the moments between the end of the token and that of the session."""
     device = Device()
     device.lose_authorization()
@@ -515,7 +515,7 @@ def test_a_relay_stuck_on_from_the_start_blocks_its_group():
     assert device.relays == [False, True]
 
 
-def test_of_two_relays_that_exclude_each_other_the_one_that_obeys_gives_way():
+def test_a_working_relay_goes_off_for_a_stuck_one_of_its_group():
     """Found by the simulation: nothing but this can end what the other one's stuck pin began."""
     device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve", "min_on_s": 100})
     device.read(0, 10.0)
@@ -595,7 +595,7 @@ def test_one_broken_pin_does_not_keep_the_others_from_switching():
     assert device.relays == [False, True]
 
 
-def test_panic_drives_every_output_to_its_plain_safe_level():
+def test_force_safe_drives_every_output_to_its_safe_level():
     for safe, before, after in (("off", True, False), ("on", False, True), ("hold", True, True)):
         device = Device(pump={"safe": safe})
         device.relays[0] = before
@@ -610,7 +610,7 @@ def test_panic_drives_every_output_to_its_plain_safe_level():
     assert not device.relays[1], "whoever cannot decide cannot regulate"
 
 
-def test_panic_goes_on_after_a_broken_pin():
+def test_force_safe_continues_after_a_broken_pin():
     device = Device(pump={"safe": "on"}, heater={"safe": "on"})
     device.relays = [False, False]
     device.controller.outputs[0].on = device.controller.outputs[1].on = False
@@ -620,7 +620,7 @@ def test_panic_goes_on_after_a_broken_pin():
     assert device.controller.outputs[0].fault and not device.controller.outputs[0].on
 
 
-def test_panic_before_the_first_look_counts_from_now():
+def test_force_safe_before_the_first_tick_counts_from_now():
     device = Device(pump={"safe": "on", "max_on_s": 10}, online=False)
     device.controller.force_safe()
     assert device.relays[0]
@@ -630,7 +630,7 @@ def test_panic_before_the_first_look_counts_from_now():
     assert not device.relays[0]
 
 
-def test_a_conflict_tells_the_present_state_as_a_new_event():
+def test_a_conflict_reports_the_present_state_as_a_new_event():
     device = Device()
     device.receive_desired(desired_state(1, "1"))
     device.read(0, 20.0)
@@ -649,7 +649,7 @@ def test_a_conflict_tells_the_present_state_as_a_new_event():
     assert device.outbox.count == count
 
 
-def test_a_conflict_before_any_catalog_is_nobodys():
+def test_a_conflict_before_any_catalog_is_ignored():
     device = Device(online=False)
     device.controller.reconcile("an-event-of-an-earlier-life")
     device.tick(1)
@@ -676,7 +676,7 @@ def test_a_reading_has_the_time_at_which_it_was_read():
     assert device.outbox.batch(9)[0].at == UTC + 5 - EPOCH
 
 
-def test_heartbeats_of_commands_tell_that_the_way_is_open():
+def test_commands_are_reported_as_heartbeats():
     device = Device()
     device.tick(299)
     assert device.reported() == []
@@ -684,7 +684,7 @@ def test_heartbeats_of_commands_tell_that_the_way_is_open():
     assert device.reported() == [("command", 1, "0.0", None, None)]
 
 
-def test_a_fallback_setpoint_is_regulated_and_told():
+def test_a_fallback_setpoint_is_regulated_and_reported():
     device = Device(heater={"safe": 12.0})
     device.read(0, 11.0)
     device.reported()

@@ -28,7 +28,7 @@ def test_bounces_count_from_the_last_one():
     assert presses(trace) == [99]
 
 
-def test_whatever_is_shorter_did_not_happen():
+def test_a_shorter_contact_is_ignored():
     assert presses(((False, 50), (True, 30), (False, 100))) == []
     assert presses(((False, 50), (True, 31), (False, 10))) == [80]
     assert presses(((False, 40), (True, 100), (False, 30), (True, 100))) == [70]
@@ -44,7 +44,7 @@ def test_a_contact_that_bounces_while_held_at_boot_is_no_press():
     assert presses(((False, 5), (True, 500))) == []
 
 
-def test_an_unchanged_contact_says_nothing_for_days():
+def test_an_unchanged_contact_is_no_press_for_days():
     button = Debounce(30)
     now = START
     for _ in range(400):

@@ -94,7 +94,7 @@ def test_finally_runs_when_a_task_is_cancelled():
     assert ran == ["finally", "cancelled"]
 
 
-def test_wait_for_cancels_what_is_late():
+def test_wait_for_cancels_a_late_task():
     ran = []
 
     async def wait():
@@ -130,7 +130,7 @@ def test_rounding_differs_but_formatting_agrees():
     assert (round(2.5), round(-0.5), int(-7.9)) == (2, 0, -7)
 
 
-def test_formatting_of_what_is_sent():
+def test_formatting_of_numbers_in_requests():
     assert "%d|%s|%5.1f|%-4s|%04x|%s" % (3.7, 18.5, 2.26, "a", 255, None) == "3|18.5|  2.3|a   |00ff|None"
     assert (str(18.0), str(1e22), repr(0.1)) == ("18.0", "1e+22", "0.1")
 
@@ -310,7 +310,7 @@ def test_json_does_not_join_surrogates_on_micropython():
     assert len(json.loads('"\\ud83d\\ude00"')) == (2 if MICROPYTHON else 1)
 
 
-def test_json_writes_what_is_not_json():
+def test_json_dumps_non_finite_numbers():
     # Hence a reading is a finite number or None.
     assert json.dumps(float("nan")).lower() == "nan"
     assert outcome(json.dumps, b"a") == ('"a"' if MICROPYTHON else TypeError)

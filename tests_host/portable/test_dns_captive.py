@@ -19,7 +19,7 @@ def test_another_kind_of_question_gets_an_answer_without_address():
         assert reply[:12] == b"\0\7\x84\0\0\1\0\0\0\0\0\0" and len(reply) == len(question)
 
 
-def test_what_is_no_question_is_not_answered():
+def test_a_datagram_that_is_no_question_is_not_answered():
     question = query(7, "example.test")
     for end in range(len(question)):
         assert answer(question[:end], IP) is None

@@ -57,7 +57,7 @@ async def test_asks_and_keeps_for_its_lifetime():
     assert rig.asked == [("192.0.2.53", 53)] * 2
 
 
-async def test_wrapped_counter_makes_nothing_fresh():
+async def test_a_wrapped_counter_makes_no_cache_entry_fresh():
     rig = Rig(("1.2.3.4", 3600), ("5.6.7.8", 3600))
     await rig.resolve()
     await rig.clock.sleep_ms(7 * 86400 * 1000)
@@ -88,7 +88,7 @@ async def test_each_server_gets_two_tries():
     assert rig.clock.waited_ms == 6000
 
 
-async def test_the_last_error_is_told():
+async def test_the_last_error_is_raised():
     rig = Rig(SILENCE, SILENCE)
     assert await rig.resolve() == "dns no answer"
     rig = Rig(SILENCE, NetError("closed", "ECONNREFUSED"))
@@ -102,7 +102,7 @@ async def test_forged_answer_is_one_failed_try():
     assert await rig.resolve() == ["1.2.3.4"]
 
 
-async def test_old_answer_outlives_the_servers():
+async def test_an_expired_answer_is_used_when_no_server_answers():
     rig = Rig(("1.2.3.4", 60), SILENCE, SILENCE, SILENCE, SILENCE, ("5.6.7.8", 60))
     await rig.resolve()
     await rig.clock.sleep_ms(3600000)

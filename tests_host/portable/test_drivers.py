@@ -124,7 +124,7 @@ def test_the_led_is_dark_at_first():
     assert chip.levels[2] == 0
 
 
-def test_adc2_is_dead_while_wifi_is_on():
+def test_adc2_cannot_be_read_while_wifi_is_on():
     chip, b = board()
     chip.uv.update({14: 1500000, 34: 1600000})
     one, two = b.adc(34), b.adc(14)
@@ -190,7 +190,7 @@ def test_random_bits():
     assert max(values) >= 1 << 30 and len(set(values)) > 60
 
 
-def test_wifi_connects_once_and_is_then_left_alone():
+def test_wifi_does_not_reconnect_by_itself():
     chip, w, control = wifi()
     control.start()
     assert chip.wifi_on and chip.hostname == "realer-device"
@@ -205,7 +205,7 @@ def test_wifi_connects_once_and_is_then_left_alone():
     assert not w.connected() and control.status() == "idle"
 
 
-def test_wifi_says_why_not():
+def test_wifi_status_names_the_reason():
     chip, w, control = wifi()
     control.start()
     control.connect("elsewhere", "test-secret-not-real")
@@ -241,7 +241,7 @@ def test_a_hostname_that_is_too_long_is_a_driver_error():
     refused(WifiControl(Wifi("x" * 33), Heap()).start)
 
 
-def test_a_look_at_the_air_goes_on_beside_everything_else():
+def test_a_scan_does_not_block_the_loop():
     chip, _, control = wifi()
     control.start()
     chip.air = [(b"bench", b"abcdef", 6, -40, 3, False)]
@@ -252,7 +252,7 @@ def test_a_look_at_the_air_goes_on_beside_everything_else():
     )
 
 
-def test_a_look_that_cannot_be_is_over_at_once_without_a_find():
+def test_a_scan_that_cannot_start_finds_nothing():
     chip, _, control = wifi()
     control.start()
     assert looked(control, Threads()) == (), "the radio refuses"
@@ -265,7 +265,7 @@ def test_a_look_that_cannot_be_is_over_at_once_without_a_find():
     assert looked(control, Threads()) == (), "no room for what it may find"
 
 
-def test_wifi_saves_as_much_power_as_it_is_told_and_knows_its_country():
+def test_wifi_has_the_configured_power_save_and_country():
     chip, w, control = wifi()
     control.start()
     assert chip.pm == 0 and chip.country == "XX"
@@ -294,7 +294,7 @@ def test_a_fixed_address_and_back():
     assert control.ip() == "192.168.1.57"
 
 
-def test_what_was_noted_is_told_after_a_reset():
+def test_notes_are_readable_after_a_reset():
     chip, b = board()
     assert not any(b.noted())
     b.note("first")
@@ -348,7 +348,7 @@ def test_the_name_of_the_access_point_fits():
         assert point.ssid == ssid
 
 
-def test_who_uses_the_access_point():
+def test_reports_whether_a_client_is_connected():
     chip, point = access_point()
     point.start("test-secret-not-real")
     assert not point.used()

@@ -17,31 +17,31 @@ def climbed(silence, seconds, up=lambda second: True):
     return found
 
 
-def test_each_rung_has_its_patience():
+def test_each_rung_has_its_waiting_time():
     assert climbed(Silence(START, True), 1000) == [(120, "join"), (300, "radio"), (900, "reset")]
 
 
-def test_each_round_is_twice_as_patient_up_to_sixteen_times():
+def test_each_round_waits_twice_as_long_up_to_sixteen_times():
     found = climbed(Silence(START, True), 90000)
     assert found[3:6] == [(1140, "join"), (1500, "radio"), (2700, "reset")]
     resets = [second for second, rung in found if rung == "reset"]
     assert max([later - resets[i] for i, later in enumerate(resets[1:])]) == 16 * 900
 
 
-def test_without_anybody_heard_since_the_start_a_reset_takes_hours():
+def test_without_any_answer_since_the_start_a_reset_takes_hours():
     found = climbed(Silence(START, False), 30 * 3600)
     first = min([second for second, rung in found if rung == "reset"])
     assert first >= 6 * 3600
     assert len([1 for second, rung in found if second < first]) >= 6, "the radio is tried meanwhile"
 
 
-def test_a_network_that_is_away_is_no_silence():
+def test_time_without_wifi_does_not_count_as_silence():
     assert climbed(Silence(START, True), 7 * 86400 // 10, lambda second: False) == []
     found = climbed(Silence(START, True), 700, lambda second: second % 100 != 0 or second > 400)
     assert found[0] == (520, "join"), "patience begins anew with each connection"
 
 
-def test_whoever_might_answer_is_asked_every_half_minute_while_there_is_a_network():
+def test_probes_every_half_minute_while_wifi_is_connected():
     silence = Silence(START, True)
     asked = [second for second in range(100) if silence.probes((START + second * 1000) % WRAP, second > 9)]
     assert asked == [10, 40, 70]
@@ -73,7 +73,7 @@ def test_a_reset_waits_for_outputs_that_are_on_but_not_for_those_that_are_stuck(
     assert may_reset([Output(True)], True)
 
 
-def test_what_lacks_memory():
+def test_errors_that_count_as_lack_of_memory():
     for kind, detail in (
         ("connect", "ENOMEM"),
         ("closed", "ENOMEM"),
@@ -108,7 +108,7 @@ def test_certificates_that_are_too_old_or_too_young_are_a_matter_of_dates():
         assert kind_of("tls", "The certificate Common Name (CN) does not match; " + text, False) == "dates"
 
 
-def test_who_refuses_is_there():
+def test_a_refusal_counts_as_an_answer():
     for kind, detail in (
         ("connect", "ECONNREFUSED"),
         ("closed", "ECONNRESET"),
@@ -119,7 +119,7 @@ def test_who_refuses_is_there():
         assert kind_of(kind, detail, False) == "answered", (kind, detail)
 
 
-def test_what_is_no_sign_of_anybody():
+def test_errors_that_count_as_silence():
     for kind, detail in (
         ("timeout", "connect"),
         ("timeout", "head"),

@@ -57,7 +57,7 @@ def test_ten_megabytes_of_anything_end_after_a_few_kilobytes():
         assert why == reason and (not reason or sent < MAX_BODY + 2 * MAX_HEAD), (name, why, sent)
 
 
-def test_json_deeper_than_the_stack_is_no_json():
+def test_json_deeper_than_the_stack_is_an_error():
     for text in ("[" * DEEP, '{"a":' * DEEP, "[" * DEEP + "]" * DEEP, '{"version":1,"error":' + "[" * DEEP):
         assert loaded(text) is None
         for read in (lambda payload: mqtt_messages.desired(1, payload), mqtt_messages.acknowledgement):
@@ -68,7 +68,7 @@ def test_json_deeper_than_the_stack_is_no_json():
                 pass
 
 
-def test_values_of_no_sense_are_refused_and_told_with_what_is():
+def test_invalid_values_are_rejected_with_the_present_value():
     for text in ODD:
         body = loaded('{"commands":[{"id":1,"kind":"relay","pin_port":"6","value":%s}]}' % text)
         desired = realer.commands(body)[1] if body else []
@@ -91,7 +91,7 @@ def test_values_of_no_sense_are_refused_and_told_with_what_is():
             ], text
 
 
-def test_windows_and_numbers_of_no_sense_close_at_once_and_order_nothing():
+def test_invalid_windows_are_closed_and_invalid_numbers_ignored():
     for text in ODD:
         payload = (
             '{"version":1,"desired_id":"des","value":"1","valid_for_seconds":%s,"sequence_number":%s}'
@@ -106,7 +106,7 @@ def test_windows_and_numbers_of_no_sense_close_at_once_and_order_nothing():
         ), text
 
 
-def test_names_that_are_no_text_go_back_as_they_came():
+def test_ids_of_any_type_are_returned_unchanged():
     for name in ('"\\ud800"', '"\\udfff\\ud800"', '"' + "x" * 300 + '"', '"\\u0000"'):
         payload = '{"version":1,"desired_id":%s,"value":"1","valid_for_seconds":9}' % name
         desired_state = mqtt_messages.desired(1, payload.encode())

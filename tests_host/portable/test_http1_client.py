@@ -77,7 +77,7 @@ async def test_body_larger_than_the_buffer():
     assert (await rig.get()).body == b"ok"
 
 
-async def test_close_after_the_response_that_says_so():
+async def test_closes_after_a_response_with_connection_close():
     rig = Rig([b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"], [OK])
     await rig.get()
     assert rig.streams[0].closed == 1
@@ -107,7 +107,7 @@ async def test_idle_connection_that_died_is_replaced_once():
         assert rig.streams[1].sent == GET
 
 
-async def test_dead_connection_found_while_sending_is_replaced():
+async def test_a_connection_that_fails_while_sending_is_replaced():
     rig = Rig([OK], [OK])
     await rig.get()
     rig.streams[0]._send_error = NetError("closed", "EPIPE")
@@ -192,7 +192,7 @@ async def test_every_phase_has_its_deadline():
         assert (await rig.get()).status == 200
 
 
-async def test_dribbling_does_not_stretch_a_deadline():
+async def test_slow_bytes_do_not_extend_a_deadline():
     slow = []
     for byte in range(1000):
         slow += [100, bytes((byte & 1,))]
@@ -233,7 +233,7 @@ async def test_dial_errors_pass_and_the_next_request_dials_again():
         assert (await rig.get()).status == 200
 
 
-async def test_garbage_closes():
+async def test_a_malformed_response_closes_the_connection():
     rig = Rig([b"SSH-2.0-x\r\n"], [OK])
     assert await rig.failure() == ("http", "not HTTP/1")
     assert rig.streams[0].closed == 1
@@ -294,7 +294,7 @@ class MemorylessStream(ScriptedStream):
         raise MemoryError
 
 
-async def test_who_fails_for_want_of_memory_lets_the_next_one_in():
+async def test_a_memory_error_releases_the_lock():
     rig = Rig(MemorylessStream([]), [OK])
     failed = False
     try:
@@ -317,7 +317,7 @@ async def test_close():
     assert rig.client.dials == 2
 
 
-async def test_close_while_a_request_dials_takes_nothing_from_it():
+async def test_close_while_a_request_dials_does_not_break_it():
     rig = Rig([OK])
     task = asyncio.create_task(rig.get())
     for _ in range(20):

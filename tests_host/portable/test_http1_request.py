@@ -35,7 +35,7 @@ def test_headers_keep_their_order_and_the_body_its_length():
     )
 
 
-def test_empty_body_says_so():
+def test_an_empty_body_has_content_length_zero():
     assert encode("POST", "/p", "h", (), b"").endswith(b"Content-Length: 0\r\n\r\n")
 
 
@@ -44,7 +44,7 @@ def test_body_kinds():
         assert encode("POST", "/p", "h", (), body).endswith(b"Content-Length: 2\r\n\r\nab")
 
 
-def test_nothing_splits_a_request():
+def test_no_value_can_split_a_request():
     for poison in ("\r", "\n", "\r\nX: y", "\0", "\x7f", "\t", "é", "☃"):
         assert refusal(method="GET" + poison) == "http: bad method"
         assert refusal(target="/" + poison) == "http: bad target"
@@ -70,7 +70,7 @@ def test_framing_headers_are_not_the_callers():
         assert refusal(headers=((name, "1"),)) == "http: bad header name"
 
 
-def test_methods_whose_responses_are_framed_differently():
+def test_head_and_connect_are_refused():
     assert refusal(method="HEAD") == refusal(method="CONNECT") == "http: bad method"
 
 

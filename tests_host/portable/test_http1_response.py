@@ -115,7 +115,7 @@ def test_a_small_body_without_a_length_goes_to_the_sink_too():
     assert sink.body == b"abc" and sink.opened == 1
 
 
-def test_small_bodies_and_errors_do_not_trouble_the_sink():
+def test_small_bodies_and_errors_do_not_go_to_the_sink():
     sink = Sink()
     assert streamed(OK + b"Content-Length: 2\r\n\r\nab", 1, sink).body == b"ab"
     parser = streamed(BAD + b"Content-Length: 99999\r\n\r\n" + b"x" * 99999, 1024, sink)
@@ -123,7 +123,7 @@ def test_small_bodies_and_errors_do_not_trouble_the_sink():
     assert not sink.opened
 
 
-def test_a_sink_may_have_enough():
+def test_a_sink_may_stop_the_body():
     why = None
     try:
         streamed(OK + b"Content-Length: 9999\r\n\r\n" + b"x" * 9999, 100, Sink(5000))
@@ -280,7 +280,7 @@ def test_of_a_long_line_little_is_kept():
     assert parser.done and parser.body == b"z"
 
 
-def test_a_header_that_matters_is_no_long_line():
+def test_a_relevant_header_in_a_long_line_is_an_error():
     for blanks in (300, 600):
         line = b"Content-Length:" + b" " * blanks + b"1\r\n"
         assert outcome(OK + line + b"\r\nz") == ((200, 0, b"z", True) if blanks == 300 else "bad line")

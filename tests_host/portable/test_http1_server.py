@@ -38,7 +38,7 @@ def test_it_is_not_done_before_its_end():
         assert not parsed(POST[:end] or b"P", 5).done
 
 
-def test_what_comes_behind_a_request_is_ignored():
+def test_bytes_behind_a_request_are_ignored():
     assert parsed(POST + b"GET / HTTP/1.1\r\n").body == b"a=1&b=2"
 
 
@@ -73,7 +73,7 @@ REFUSED = (
 )
 
 
-def test_what_cannot_be_answered_as_meant_has_an_answer_all_the_same():
+def test_a_request_that_cannot_be_served_gets_an_error_response():
     for status, data in REFUSED:
         for step in (None, 1, 64):
             assert refused(data, step) == status, (status, data[:60], step)
@@ -106,7 +106,7 @@ def test_forms():
     assert form("ssid=ö".encode()) == {"ssid": "ö"}
 
 
-def test_what_is_no_form():
+def test_an_invalid_form_is_a_value_error():
     for body in (b"a=%", b"a=%4", b"a=%zz", b"a=%ff", b"a=\xff", b"%+1=2", b"a=%C3"):
         try:
             form(body)

@@ -232,7 +232,7 @@ async def test_a_full_inbox_stops_the_reading_and_loses_nothing():
     rig.client.close()
 
 
-async def test_a_server_that_takes_nothing_is_not_listened_to():
+async def test_backpressure_of_the_server_stops_the_reader():
     rig = Rig()
     await rig.connect()
     rig.wire.stuck = True
@@ -255,7 +255,7 @@ async def test_writes_and_reads_that_fail_end_everything():
     assert rig.wire.closed == 1
 
 
-async def test_a_cancelled_waiter_takes_nobody_along():
+async def test_a_cancelled_waiter_does_not_cancel_others():
     rig = Rig()
     await rig.connect()
     for waiter in (rig.client.receive(20000), rig.client.acknowledged()):
@@ -284,7 +284,7 @@ async def test_the_next_connection_starts_from_nothing():
     assert [kind for kind, _ in server.read(second.sent)] == ["CONNECT", "DISCONNECT"]
 
 
-async def test_a_goodbye_that_nobody_takes_is_short():
+async def test_a_disconnect_without_a_reader_is_short():
     rig = Rig()
     await rig.connect()
     rig.wire.stuck = True

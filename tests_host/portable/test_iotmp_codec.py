@@ -85,13 +85,13 @@ def test_values():
             assert decoded(data) == (list(value) if isinstance(value, tuple) else value)
 
 
-def test_bytes_may_be_given_in_any_form():
+def test_bytes_may_be_passed_in_any_form():
     data = b"??" + encoded({"a": [1.5, b"x", "y"]}) + b"??"
     for form in (data, bytearray(data), memoryview(data)):
         assert pson.get(form, 2, len(data) - 2) == ({"a": [1.5, b"x", "y"]}, len(data) - 2)
 
 
-def test_nothing_is_made_of_what_json_lacks():
+def test_types_that_json_lacks_are_refused():
     for value in (2**64, -(2**64), {1: 2}, {None: 1}, {"a": object()}, bytearray(2), set()):
         assert refused(encoded, value)
 

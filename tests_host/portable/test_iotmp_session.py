@@ -86,7 +86,7 @@ def test_the_login_is_accepted_whatever_its_stream_id():
     assert rig.session.ready and rig.session.active
 
 
-def test_a_refused_login_is_told_apart():
+def test_a_refused_login_has_its_own_error():
     rig = Rig(login=False)
     try:
         rig.hear(server.frame("ERROR", sid=1, parameters=2))
@@ -95,7 +95,7 @@ def test_a_refused_login_is_told_apart():
     raise AssertionError("not refused")
 
 
-def test_nothing_else_is_an_answer_to_the_login():
+def test_any_other_frame_is_no_answer_to_the_login():
     run = server.frame("RUN", sid=5, resource="relay", payload=False)
     for data in (run, b"\x01\x01\x80", b"\x01\x02\x08\x80", server.frame("DISCONNECT"), b"HTTP/1.1"):
         rig = Rig(login=False)
@@ -148,7 +148,7 @@ def test_an_input_without_a_value_is_a_question_with_an_empty_answer():
     assert Rig().ask("RUN", sid=66, resource="relay") == ok(66)
 
 
-def test_who_wants_no_answer_gets_none():
+def test_a_request_without_a_stream_id_gets_no_answer():
     rig = Rig()
     request = rig.hear(server.frame("RUN", resource="relay", payload=True))[0]
     assert request == Request(None, "relay", True)
@@ -157,7 +157,7 @@ def test_who_wants_no_answer_gets_none():
     assert rig.written() == []
 
 
-def test_what_has_input_and_output_is_answered_by_the_application():
+def test_a_resource_with_input_and_output_is_answered_by_the_application():
     rig = Rig()
     assert rig.hear(server.frame("RUN", sid=9, resource="io", payload={"a": 1})) == [
         Request(9, "io", {"a": 1})
@@ -272,7 +272,7 @@ def test_a_stream_opened_again_is_the_same_stream():
     assert rig.written() == []
 
 
-def test_what_cannot_be_streamed():
+def test_resources_that_cannot_be_streamed_are_refused():
     rig = Rig()
     for name in ("reset", "ghost", "io"):
         assert rig.ask("START_STREAM", sid=34, resource=name) == error(34, 404, "not found")
@@ -287,7 +287,7 @@ def test_streams_are_counted():
     assert rig.ask("START_STREAM", sid=5, resource="relay")[0] == ok(5)[0]
 
 
-def test_data_on_an_open_stream_is_a_wish_without_an_answer():
+def test_data_on_an_open_stream_is_a_request_without_an_answer():
     rig = Rig()
     assert rig.ask("STREAM_DATA", sid=34, payload=False) == []
     rig.ask("START_STREAM", sid=34, resource="relay")
@@ -330,7 +330,7 @@ def test_keep_alives_of_the_server_are_not_answered_and_prove_nothing():
     assert failure(rig.later, 20000)
 
 
-def test_answers_to_what_was_never_asked_are_dropped():
+def test_unsolicited_answers_are_dropped():
     rig = Rig()
     assert rig.ask("OK", sid=5, payload=1) == rig.ask("ERROR", sid=5) == rig.ask("CONNECT", sid=5) == []
 
@@ -342,7 +342,7 @@ def test_a_goodbye():
     assert failure(rig.hear, server.frame("DISCONNECT"))
 
 
-def test_a_malformed_request_is_answered_and_harms_nobody_else():
+def test_a_malformed_request_is_refused_and_others_are_served():
     rig = Rig()
     deep = True
     for _ in range(9):
@@ -378,7 +378,7 @@ def test_a_frame_that_fills_the_buffer_is_read():
     assert rig.hear(data * 3, 33) == [Request(66, "relay", "x" * 86)] * 3
 
 
-def test_what_the_server_does_not_take_stops_the_samples():
+def test_backpressure_stops_the_samples():
     rig = Rig()
     rig.thing.values["temperature"] = "x" * 3000
     rig.ask("START_STREAM", sid=1, resource="temperature", parameters=1000)

@@ -47,7 +47,7 @@ def get(path):
         return f.read()
 
 
-def test_what_was_framed_is_read_back():
+def test_framed_records_are_read_back():
     payloads = [b"", b"a", b'{"x": 1}', bytes(range(256)), b"y" * LONGEST]
     assert list(records(reader(b"".join([frame(p) for p in payloads])))) == payloads
     assert list(records(reader(b""))) == []
@@ -75,7 +75,7 @@ def test_no_end_may_be_missing():
             assert found == ([b"first"] if length > 11 else []) + [None], length
 
 
-def test_empty_flash_is_no_record():
+def test_an_empty_flash_has_no_record():
     for fill in (b"\xff", b"\x00"):
         for length in (1, 5, 6, 7, 64, 5000):
             assert list(records(reader(fill * length))) == [None]
@@ -105,7 +105,7 @@ def test_a_rewrite_replaces_everything():
         assert journal.rewrite([]) and get(path) == b"" and journal.size == 0
 
 
-def test_what_a_cut_left_beside_is_not_read():
+def test_a_file_left_by_a_power_cut_is_not_read():
     with Folder() as path:
         journal = Journal(path)
         journal.append([b"1"])
@@ -114,7 +114,7 @@ def test_what_a_cut_left_beside_is_not_read():
         assert journal.rewrite([b"3"]) and list(replay(Journal(path))) == [b"3"]
 
 
-def test_behind_damage_nothing_is_appended_before_a_rewrite():
+def test_after_damage_appending_waits_for_a_rewrite():
     with Folder() as path:
         Journal(path).append([b"1", b"2"])
         put(path, get(path)[:-1])
@@ -134,7 +134,7 @@ def test_a_journal_that_grew_wants_a_rewrite():
         assert journal.rewrite([b"y"]) and not journal.full()
 
 
-def test_a_place_that_refuses_is_told_and_nothing_is_raised():
+def test_a_flash_that_refuses_returns_false_without_raising():
     with Folder() as path:
         nowhere = Journal(path + "/no/such/folder")
         assert not nowhere.append([b"1"]) and not nowhere.rewrite([b"1"])

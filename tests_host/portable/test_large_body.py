@@ -57,7 +57,7 @@ def numbers(body):
     return [item["sequence_number"] for item in body["desired_states"]]
 
 
-def test_what_is_no_list_stays_as_it_is():
+def test_values_other_than_lists_are_kept():
     for thing in (
         {},
         {"code": 2000, "a": None, "b": True, "c": -1.5, "d": 'x, y] } \\ " [', "e": {"f": [1, {"g": [2]}]}},
@@ -71,7 +71,7 @@ def test_what_is_no_list_stays_as_it_is():
     }
 
 
-def test_what_is_no_object_or_not_whole_is_nothing():
+def test_an_incomplete_body_or_no_object_is_none():
     whole = b'{"code":2000,"commands":[{"id":1,"pin_port":"6"}],"a":{"b":[1]}}'
     assert read(whole)
     for size in range(1, len(whole)):
@@ -83,7 +83,7 @@ def test_what_is_no_object_or_not_whole_is_nothing():
         assert read(data) is None, data
 
 
-def test_of_a_body_that_is_no_object_the_first_bytes_can_be_shown():
+def test_the_first_bytes_of_a_body_that_is_no_object_are_kept():
     response = Response()
     assert taken(b"<html>" + b"x" * 999).body(response) is None
     assert response.body[:10] == b"<html>xxxx" and len(response.body) < 100
@@ -123,7 +123,7 @@ def test_where_memory_is_short_fewer_are_kept():
     Account.net.free = None
 
 
-def test_without_numbers_the_oldest_come_first_and_none_is_left_out_for_good():
+def test_without_sequence_numbers_the_oldest_come_first_and_none_is_lost():
     listed = states(range(1, 101))
     for item in listed:
         del item["sequence_number"]
@@ -152,7 +152,7 @@ def test_of_mqtt_routes_those_of_our_ports_are_kept():
     assert found["mqtt_routes"] == ours
 
 
-def test_what_is_for_no_command_of_ours_takes_no_memory():
+def test_states_of_other_commands_take_no_memory():
     foreign = [state for n in range(300) for state in states((1,), "cmd_%d" % (n + 10))]
     assert read({"desired_states": foreign + states((1,)) + [None, 7, {}]})["desired_states"] == [
         {key: value for key, value in states((1,))[0].items() if key != "expires_at"}

@@ -40,7 +40,7 @@ def test_numbers_are_finite_floats():
         assert type(got) is float and abs(got - value) <= abs(value) * 1e-6, raw
 
 
-def test_what_is_no_number():
+def test_rejects_non_numeric_values():
     for raw in (
         True,
         False,
@@ -120,7 +120,7 @@ def test_every_day_follows_the_one_before():
                 unix_s += 86400
 
 
-def test_rows_are_compared_by_what_they_hold():
+def test_rows_are_compared_by_value():
     row = Command(1, "relay", "6", None, None, None, None)
     assert row == Command(1, "relay", "6", None, None, None, None)
     assert row != Command("1", "relay", "6", None, None, None, None)

@@ -131,7 +131,7 @@ async def test_more_publishers_than_room_keep_their_order():
     rig.client.close()
 
 
-async def test_cancelled_publish_takes_nobody_along():
+async def test_a_cancelled_publish_does_not_cancel_others():
     rig = Rig()
     await rig.connect()
     one, two = await started(rig.client.publish("t", b"1")), await started(rig.client.publish("t", b"2"))
@@ -273,7 +273,7 @@ async def test_the_answer_to_a_subscribe_arrives_behind_a_flood_of_messages_that
     rig.client.close()
 
 
-async def test_deaf_connection_lives_on():
+async def test_a_connection_survives_backpressure():
     rig = Rig()
     await rig.connect(version=4)
     rig.wire.feed(b"".join([server.publish("t", b"x", n + 1, version=4) for n in range(50)]))
@@ -288,7 +288,7 @@ async def test_deaf_connection_lives_on():
     assert rig.wire.closed == 1
 
 
-async def test_pings_and_a_dead_peer():
+async def test_pings_and_detects_a_dead_peer():
     rig = Rig()
     await rig.connect()
     waiting = [await started(rig.client.receive()), await started(rig.client.publish("t", b""))]
@@ -305,7 +305,7 @@ async def test_pings_and_a_dead_peer():
     assert rig.wire.closed == 1
 
 
-async def test_dead_peer_while_a_write_is_stuck():
+async def test_a_dead_peer_is_detected_while_a_write_is_stuck():
     rig = Rig()
     await rig.connect()
     rig.wire.stuck = True
@@ -372,7 +372,7 @@ async def test_messages_before_the_end_are_still_received():
     assert await failure(rig.client.receive()) == "mqtt 0x8b "
 
 
-async def test_disconnect_lets_the_last_words_out():
+async def test_disconnect_flushes_pending_packets():
     rig = Rig()
     await rig.connect()
     await rig.deliver(server.publish("t", b"x", 7))

@@ -153,7 +153,7 @@ def test_disconnect_in():
     )
 
 
-def test_what_no_server_may_send():
+def test_packets_that_no_server_may_send_are_errors():
     for data, version, code in (
         (b"\x00\0", 5, PROTOCOL),
         (b"\x10\0", 5, PROTOCOL),
@@ -203,7 +203,7 @@ def test_what_no_server_may_send():
         assert refusal(decoded, data, version) == code, data
 
 
-def test_what_we_do_not_send():
+def test_invalid_topics_and_long_texts_are_not_encoded():
     for topic in ("", "a/#", "+", "a\0b"):
         assert refusal(encode.publish, 5, 1, topic, b"") == 0x90
     said = None

@@ -221,7 +221,7 @@ def test_packet_ids_wrap_and_never_collide():
     assert rig.session.in_flight.all == [held]
 
 
-def test_what_the_server_would_refuse_is_not_sent():
+def test_a_publish_the_server_would_refuse_is_not_sent():
     rig = Rig(pairs=((0x27, 20),))
     assert refusal(rig.session.publish, "t", bytes(20)) == 0x95
     assert refusal(opening.subscription, rig.session, ["t" * 20]) == 0x95
@@ -260,7 +260,7 @@ def test_kept_session_sends_again_with_dup():
     assert rig.feed(server.puback(3)) == [third]
 
 
-def test_session_the_server_has_forgotten_sends_nothing_again():
+def test_a_session_the_server_dropped_resends_nothing():
     rig = Rig(clean=False, expiry_s=60)
     rig.session.publish("t", b"x")
     rig.lose()
@@ -289,7 +289,7 @@ def test_3_1_1_keeps_unless_clean():
     assert [(seen["pid"], seen["dup"]) for seen in rig.written()] == [(1, 1)]
 
 
-def test_what_has_become_too_large_is_not_sent_again():
+def test_a_packet_over_the_new_limit_is_not_resent():
     rig = Rig(clean=False, expiry_s=60)
     rig.session.publish("t", bytes(100))
     rig.written()
@@ -505,7 +505,7 @@ def test_properties_larger_than_the_buffer_are_skipped_too():
         assert rig.written() == [{"kind": 4, "pid": 7}]
 
 
-def test_what_has_no_room_and_cannot_be_skipped_ends_the_connection():
+def test_a_packet_that_cannot_be_skipped_ends_the_connection():
     qos_2 = server.packet(0x34, server.counted("t") + b"\0\7\0" + bytes(500))
     for data, code in (
         (server.publish("t" * 100, b""), 0x95),
@@ -532,7 +532,7 @@ def test_message_larger_than_the_buffer_before_the_connack():
     assert refusal(session.next, NOW) == 0x95
 
 
-def test_nothing_of_a_skipped_message_is_left_for_the_next_connection():
+def test_a_skipped_message_leaves_no_bytes_for_the_next_connection():
     rig = Rig(size=100)
     assert rig.feed(server.publish("t", bytes(500), 7)[:300]) == []
     rig.lose()
@@ -559,7 +559,7 @@ def test_bytes_that_are_skipped_are_a_sign_of_life():
     assert said == "timeout: keep-alive"
 
 
-def test_errors_are_told_in_version_5_only():
+def test_disconnect_codes_are_sent_in_version_5_only():
     rig = Rig()
     rig.session.publish("t", b"x")
     assert rig.feed(b"\xf0\0") == [0x82]
@@ -604,7 +604,7 @@ def test_keep_alive():
     assert rig.session.tick(NOW + 33000 & 0x3FFFFFFF) == 27000
 
 
-def test_dead_peer_within_one_and_a_half_keep_alives():
+def test_a_dead_peer_is_detected_within_one_and_a_half_keep_alives():
     rig = Rig(keep_alive_s=40)
     now, kind = NOW, None
     try:
@@ -617,7 +617,7 @@ def test_dead_peer_within_one_and_a_half_keep_alives():
     assert (kind, now) == ("timeout", NOW + 50000)
 
 
-def test_talking_alone_is_no_sign_of_life():
+def test_sending_only_still_expects_answers():
     rig = Rig(keep_alive_s=40)
     dead = None
     for second in range(100):
@@ -632,7 +632,7 @@ def test_talking_alone_is_no_sign_of_life():
     assert dead == 50
 
 
-def test_hearing_alone_does_not_keep_the_server_content():
+def test_receiving_only_still_sends_pings():
     rig = Rig(keep_alive_s=40)
     pings = []
     for second in range(100):
@@ -645,7 +645,7 @@ def test_hearing_alone_does_not_keep_the_server_content():
     assert pings == [30, 60, 90]
 
 
-def test_dribble_is_no_answer_to_a_ping():
+def test_partial_packets_are_no_answer_to_a_ping():
     rig = Rig(keep_alive_s=40)
     rig.session.tick(NOW + 30000 & 0x3FFFFFFF)
     for second in range(31, 50):
@@ -658,7 +658,7 @@ def test_dribble_is_no_answer_to_a_ping():
     assert said == "timeout: keep-alive"
 
 
-def test_deaf_client_says_that_it_lives_and_concludes_nothing():
+def test_under_backpressure_it_pings_without_expecting_an_answer():
     rig = Rig(keep_alive_s=40)
     now, pings = NOW, 0
     while now < NOW + 400000:
@@ -669,7 +669,7 @@ def test_deaf_client_says_that_it_lives_and_concludes_nothing():
     assert rig.session.tick(now & 0x3FFFFFFF) > 0
 
 
-def test_server_keep_alive_and_none():
+def test_the_keep_alive_of_the_server_counts():
     rig = Rig(keep_alive_s=40, pairs=((0x13, 4),))
     assert rig.session.tick(NOW) == 3000
     rig = Rig(keep_alive_s=0)

@@ -90,7 +90,7 @@ def test_the_documented_catalog_is_an_offer():
     assert offer.routes["command", "1"].desired == ROOT + "/routes/rte_command_1/desired"
 
 
-def test_without_wishes_the_body_is_the_catalogs_own():
+def test_without_desired_topics_the_body_is_that_of_the_catalog():
     offer = routes(route("sensor", 1))
     assert json.loads(offer.body) == catalog()["mqtt"]["credential_endpoint"]["body"]
 
@@ -101,7 +101,7 @@ def test_protocol_and_address_are_the_catalogs():
     assert mqtt_catalog.catalog(catalog(broker_url="mqtts://b.test:1/")).port == 1
 
 
-def test_what_would_show_the_password_or_lead_astray_is_refused():
+def test_insecure_or_foreign_addresses_are_refused():
     for url in ("mqtt://b.test", "http://b.test", "mqtts://u:p@b.test", "mqtts://b.test/x", "mqtts://b.test:0",
                 "mqtts://b.test:65536", "mqtts://", "mqtts://b test", "mqtts://" + "b" * 200):  # fmt: skip
         assert "broker_url" in refused(mqtt_catalog.catalog, catalog(broker_url=url))
@@ -116,7 +116,7 @@ def test_what_would_show_the_password_or_lead_astray_is_refused():
         )
 
 
-def test_no_credential_endpoint_is_no_mqtt_yet():
+def test_without_a_credential_endpoint_there_is_no_mqtt():
     body = catalog()
     body["mqtt"].pop("credential_endpoint")
     assert mqtt_catalog.catalog(body).endpoint is None
@@ -170,7 +170,7 @@ def test_a_row_without_a_route_is_left_alone():
     assert mqtt_catalog.desired_topics(tied, offer.routes) == {ROOT + "/routes/rte_command_1/desired": 1}
 
 
-def test_a_row_whose_route_comes_back_is_served_again():
+def test_a_row_with_a_route_again_is_served_again():
     catalog = Catalog([Command(1, "relay", "6", None, None, None, "")], [Sensor(1, "thermistor", "14", "")])
     without = mqtt_catalog.with_routes(catalog, {})
     assert without.commands[0].error and without.sensors[0].error
@@ -192,7 +192,7 @@ def reply(**changes):
     return {"code": 2000, "mqtt": mqtt}
 
 
-def test_a_tuple_is_what_connect_takes_and_hides_its_password():
+def test_credentials_have_the_arguments_of_connect_and_hide_the_password():
     found = mqtt_catalog.credentials(reply())
     assert found[:2] == (DEVICE, "realer-x-cred-v12") and found[3:] == (3600, 2700)
     assert found.password.reveal() == "not-a-real-one" and "not-a-real-one" not in repr(found)
@@ -214,7 +214,7 @@ def test_the_shorter_life_counts_and_renewal_comes_before_its_end():
         assert mqtt_catalog.credentials(reply(**change))[3:] == lives, change
 
 
-def test_a_reply_without_a_tuple_is_refused():
+def test_a_reply_without_credentials_is_refused():
     for key in ("mqtt_client_id", "mqtt_username", "mqtt_credential", "expires_in"):
         for wrong in (None, "", [], {}, True, -1, "x" if key == "expires_in" else 7):
             if (key, wrong) != ("expires_in", None):
@@ -223,7 +223,7 @@ def test_a_reply_without_a_tuple_is_refused():
         refused(mqtt_catalog.credentials, wrong)
 
 
-def test_a_tuple_that_says_nothing_of_its_end_lasts_for_an_hour():
+def test_credentials_without_an_expiry_last_for_an_hour():
     changes = {"expires_in": None, "renew_after": None, "session_hard_expires_in": None}
     found = mqtt_catalog.credentials(reply(**changes))
     assert (found.expires_s, found.renew_s) == (3600, 2700)
@@ -253,13 +253,13 @@ def no_wish(payload):
     raise AssertionError(payload)
 
 
-def test_a_wish_has_a_name_a_number_and_a_window():
+def test_a_desired_state_has_identity_sequence_and_window():
     assert mqtt_messages.desired(1, wish()) == (1, "18.5", "des_00000000000000000000000001", 42, 300)
     for version in ("1", "1.3", 1.0):
         assert mqtt_messages.desired(1, wish(version=version)).sequence == 42
 
 
-def test_a_window_that_is_no_number_has_closed():
+def test_a_window_that_is_not_numeric_has_closed():
     for wrong in (None, "soon", -1, True, [], {}):
         assert mqtt_messages.desired(1, wish(valid_for_seconds=wrong)).valid_s == 0
     assert mqtt_messages.desired(1, wish(valid_for_seconds="7.5")).valid_s == 7.5
@@ -272,7 +272,7 @@ def test_values_and_numbers_pass_as_they_are_or_not_at_all():
         assert mqtt_messages.desired(1, wish(sequence_number=wrong)).sequence is None
 
 
-def test_what_is_no_wish_is_said_to_be_none():
+def test_an_invalid_desired_state_is_a_value_error():
     for wrong in (b"", b"[]", b"null", b"\xff", b"7", b'"x"', b"[" * 4000):
         assert no_wish(wrong) == "no JSON object"
     assert no_wish(wish(version=2)) == no_wish(wish(version=None)) == "unknown version"
@@ -280,7 +280,7 @@ def test_what_is_no_wish_is_said_to_be_none():
         assert no_wish(wish(desired_id=wrong)) == "no desired_id"
 
 
-def test_a_report_says_nothing_that_its_topic_says():
+def test_a_report_does_not_repeat_its_topic():
     report = Report("1-2-3", "command", 1, "1.0", 1777025700 - EPOCH, 0, "des_1", "applied", 42)
     assert json.loads(mqtt_messages.publish(report)) == {
         "message_id": "1-2-3",
@@ -299,7 +299,7 @@ def ack(status, retryable=False, **more):
     return mqtt_messages.acknowledgement(json.dumps(body).encode())
 
 
-def test_only_the_clouds_yes_lets_a_report_be_told_again():
+def test_only_retryable_true_repeats_a_report():
     table = (
         ("accepted", False, outcomes.OK),
         ("replayed", False, outcomes.OK),
@@ -319,7 +319,7 @@ def test_only_the_clouds_yes_lets_a_report_be_told_again():
         assert ack(status, retryable)[:2] == ("1-2-3", outcome), (status, retryable)
 
 
-def test_an_acknowledgement_says_why():
+def test_an_acknowledgement_has_the_reason():
     assert "validation_failed" in ack("rejected", error={"type": "validation_failed"})[2]
     assert ack("accepted", message_id=None)[0] == "" == ack("accepted", message_id=[1])[0]
 

@@ -85,7 +85,7 @@ class Rig:
         ]
 
 
-async def test_what_the_application_has_is_acknowledged_when_it_comes_again():
+async def test_a_repeated_message_that_was_handled_is_acknowledged():
     rig = Rig(2)
     await rig.connect(0)
     await rig.hear((11, 1))
@@ -95,7 +95,7 @@ async def test_what_the_application_has_is_acknowledged_when_it_comes_again():
     assert await rig.listen() == [] and rig.broker.client.session.held == {}
 
 
-async def test_what_the_application_never_saw_is_given_when_it_comes_again():
+async def test_a_repeated_message_that_was_not_handled_is_delivered():
     rig = Rig(2)
     await rig.connect(0)
     await rig.hear((11, 1))
@@ -108,7 +108,7 @@ async def test_what_the_application_never_saw_is_given_when_it_comes_again():
     assert rig.acknowledged() == [11]
 
 
-async def test_nothing_is_left_over_however_often_the_link_fails():
+async def test_a_failing_link_leaves_no_receipts():
     rig = Rig(12)
     brought = []
     await rig.connect(0)
@@ -167,7 +167,7 @@ async def test_a_message_for_which_memory_was_short_ends_the_session_and_comes_a
     assert await rig.listen() == ["des_1"]
 
 
-async def test_what_came_before_the_topics_were_known_is_dealt_with_once_they_are():
+async def test_messages_before_the_topics_are_known_are_handled_later():
     rig = Rig(1)
     topics, rig.broker.topics = rig.broker.topics, None
     await rig.connect(0)

@@ -58,7 +58,7 @@ def made(config=CONFIG, verifying_context=list):
         module.verifying_context = before
 
 
-async def test_what_was_dialed_ahead_serves_once():
+async def test_a_prepared_connection_is_used_once():
     net = made()
     await net.prepare("a.test", 443)
     ahead = net.prepared[2]
@@ -68,7 +68,7 @@ async def test_what_was_dialed_ahead_serves_once():
     assert again is not ahead and len(Dialer.made) == 2
 
 
-async def test_what_was_dialed_ahead_for_another_place_is_closed():
+async def test_a_prepared_connection_to_another_host_is_closed():
     for place in (("b.test", 443), ("a.test", 8883)):
         net = made()
         await net.prepare("a.test", 443)
@@ -77,7 +77,7 @@ async def test_what_was_dialed_ahead_for_another_place_is_closed():
         assert ahead.closed == 1 and net.prepared is None
 
 
-async def test_dialing_ahead_twice_or_for_nothing_leaves_no_connection():
+async def test_preparing_twice_or_in_vain_leaves_no_connection():
     net = made()
     await net.prepare("a.test", 443)
     first = net.prepared[2]
@@ -105,7 +105,7 @@ async def test_after_a_failure_the_next_dialer_goes_on_with_another_address():
     assert [dialer.turn for dialer in Dialer.made] == [1, 2, 2]
 
 
-async def test_short_memory_is_named_beside_what_it_looked_like():
+async def test_lack_of_memory_is_named_beside_the_error():
     net = made()
     error = NetError("tls", "not correctly signed")
     assert net.explain(error) == str(error), "nothing was dialed yet"
@@ -126,7 +126,7 @@ def test_how_many_connections_fit():
     assert net.heap_free() == 28000
 
 
-def test_name_servers_are_those_of_the_owner_or_those_the_network_told():
+def test_name_servers_are_configured_or_from_dhcp():
     assert made().name_servers() == ["192.0.2.1"]
     own = dict(CONFIG, wifi={"dns": ["192.0.2.9"]})
     assert made(own).name_servers() == ["192.0.2.9"]

@@ -67,7 +67,7 @@ def test_commands_go_first_and_each_kind_in_its_order():
     assert outbox.batch(0) == [] and len(outbox) == 4
 
 
-def test_what_was_answered_leaves_and_nothing_else():
+def test_only_acknowledged_events_leave():
     outbox = box()
     a, b, c = [post(outbox, "sensor", 7, float(i)) for i in range(3)]
     outbox.acknowledge(b.message_id)
@@ -174,7 +174,7 @@ def reported(found, outbox, seconds, value, deliver=True):
     return outbox.count != before
 
 
-def test_the_first_value_is_told_and_then_what_leaves_the_deadband():
+def test_the_first_value_is_reported_and_then_changes_beyond_the_deadband():
     found, outbox = source()
     for second, value, expected in (
         (0, 20.0, True),
@@ -195,12 +195,12 @@ def test_without_a_deadband_every_change_counts():
         assert reported(found, outbox, second, value) is expected, second
 
 
-def test_a_first_value_of_zero_is_told():
+def test_a_first_value_of_zero_is_reported():
     found, outbox = source(deadband=5)
     assert reported(found, outbox, 0, 0.0)
 
 
-def test_nothing_known_is_nothing_to_tell():
+def test_an_unknown_value_is_not_reported():
     found, outbox = source()
     assert not reported(found, outbox, 0, None)
     assert reported(found, outbox, 1, 20.0)
@@ -208,7 +208,7 @@ def test_nothing_known_is_nothing_to_tell():
     assert reported(found, outbox, 1001, 20.0), "the heartbeat was due"
 
 
-def test_a_heartbeat_comes_when_nothing_changes():
+def test_a_heartbeat_is_reported_without_a_change():
     found, outbox = source()
     heartbeats = [second for second in range(1000) if reported(found, outbox, second, 20.0)]
     assert heartbeats == [0, 300, 600, 900]
@@ -220,7 +220,7 @@ def test_a_change_begins_the_heartbeat_anew():
     assert not reported(found, outbox, 499, 30.0) and reported(found, outbox, 500, 30.0)
 
 
-def test_a_heartbeat_does_not_queue_behind_what_waits():
+def test_a_heartbeat_does_not_queue_behind_other_reports():
     found, outbox = source()
     assert reported(found, outbox, 0, 20.0, deliver=False)
     for second in range(300, 90000, 300):
@@ -229,7 +229,7 @@ def test_a_heartbeat_does_not_queue_behind_what_waits():
     assert reported(found, outbox, 90001, 21.0, deliver=False), "a change does"
 
 
-def test_what_the_cloud_does_not_serve_is_not_told():
+def test_a_value_without_a_row_is_not_reported():
     outbox = box()
     found = Reporter(outbox, 0.5, 300, keep=True)
     assert not reported(found, outbox, 0, 20.0)
@@ -239,7 +239,7 @@ def test_what_the_cloud_does_not_serve_is_not_told():
     assert not reported(found, outbox, 1000, 40.0)
 
 
-def test_a_new_row_is_told_the_value_anew_and_the_same_row_is_not():
+def test_a_new_row_gets_the_value_again_and_the_same_row_does_not():
     found, outbox = source()
     assert reported(found, outbox, 0, 20.0)
     found.bind_row(Sensor(7, "thermistor", "14", None))
@@ -264,7 +264,7 @@ def test_report_now_uses_the_present_catalog_row():
     ]
 
 
-def test_what_the_owner_keeps_goes_after_what_he_does_not_and_answers_last():
+def test_kept_readings_are_dropped_after_others_and_acknowledgements_last():
     outbox = box()
     answer = post(outbox, "command", 1, 1.0, Desired(1, "1", "des_1", 1, None), "applied", True)
     local = post(outbox, "command", 1, 0.0, keep=True)
@@ -287,7 +287,7 @@ def test_events_that_must_survive_are_written_before_they_leave():
     assert order == [] and len(outbox.batch(9)) == 1 and order == [1]
 
 
-def test_after_an_outage_the_oldest_of_a_kind_goes_first_and_nothing_is_told_twice():
+def test_after_an_outage_the_oldest_goes_first_and_nothing_is_reported_twice():
     outbox = box()
     pump = CommandState(outbox, None)
     pump.bind_row(ROW)

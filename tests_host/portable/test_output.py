@@ -61,7 +61,7 @@ def test_without_limits_it_follows_the_demand_at_once():
     assert out.why is None
 
 
-def test_a_limit_that_overrules_nothing_is_not_named():
+def test_a_limit_without_effect_is_not_named():
     out = output(SWITCH, min_on_s=5, min_off_s=10, max_on_s=1000)
     assert drive(out, 1) == (False, None)
     assert drive(out, 2, blocked=True) == (False, None)
@@ -103,11 +103,11 @@ def test_min_off_holds_it_off_after_power_up_too():
     ]
 
 
-def test_a_demand_that_ends_while_it_was_held_off_leaves_nothing_behind():
+def test_a_demand_that_ends_while_held_off_has_no_effect():
     assert trace(output(SWITCH, min_off_s=10), {2: 1.0, 8: 0.0}, 40) == []
 
 
-def test_a_switch_that_ran_into_max_on_stays_off_until_somebody_asks_anew():
+def test_after_max_on_s_a_switch_stays_off_until_the_next_demand():
     out = output(SWITCH, max_on_s=30)
     assert trace(out, {1: 1.0}, 200) == [(1, True), (31, False)]
     assert out.why == "max_on_s" and out.target == 1.0
@@ -117,13 +117,13 @@ def test_a_switch_that_ran_into_max_on_stays_off_until_somebody_asks_anew():
     assert drive(out, 231) == (False, "max_on_s")
 
 
-def test_asking_anew_does_not_lengthen_a_stay_on():
+def test_a_repeated_demand_does_not_extend_max_on_s():
     out = output(SWITCH, max_on_s=30)
     demands = dict.fromkeys(range(30), 1.0)
     assert trace(out, demands, 60) == [(0, True), (30, False)]
 
 
-def test_asking_anew_is_held_by_min_off():
+def test_a_repeated_demand_is_held_by_min_off_s():
     out = output(SWITCH, max_on_s=30, min_off_s=60)
     assert trace(out, {60: 1.0, 100: 1.0}, 300) == [(60, True), (90, False), (150, True), (180, False)]
 
@@ -148,7 +148,7 @@ def test_a_regulator_rests_after_max_on_and_goes_on_by_itself():
     ]
 
 
-def test_max_on_ends_what_min_on_would_hold():
+def test_max_on_s_outranks_min_on_s():
     out = output(SWITCH, min_on_s=10, max_on_s=10)
     assert trace(out, {0: 1.0, 1: 0.0}, 30) == [(0, True), (10, False)]
 
@@ -212,7 +212,7 @@ def test_safe_states_of_a_switch():
         assert out.value() == float(expected)
 
 
-def test_hold_is_what_the_relay_is_and_not_what_was_asked():
+def test_hold_keeps_the_relay_state_and_not_the_demand():
     out = output(SWITCH, safe="hold", min_off_s=60)
     out.demand(1.0)
     assert drive(out, 1) == (False, "min_off_s")
@@ -259,7 +259,7 @@ def test_two_point_control():
         assert drive(out, 1, reading)[0] is expected, (action, reading, on)
 
 
-def test_a_blind_regulator_goes_off_unless_its_owner_wrote_on():
+def test_a_regulator_without_a_reading_goes_off_unless_safe_is_on():
     for safe, expected in (("off", False), ("hold", False), (12.0, False), ("on", True)):
         for on in (False, True):
             out = output(HEATER, on=on, safe=safe)
@@ -289,12 +289,12 @@ def test_safe_states_of_a_regulator():
         assert drive(out, 3, reading=30.0)[0] is warm, (safe, before)
 
 
-def test_a_regulator_on_hold_has_nothing_to_keep_before_its_first_setpoint():
+def test_a_regulator_on_hold_without_a_setpoint_is_off():
     out = output(HEATER, on=True, safe="hold")
     assert drive(out, 1, reading=5.0)[0] is False
 
 
-def test_a_regulator_on_hold_keeps_its_setpoint_over_repeated_lapses():
+def test_a_regulator_on_hold_keeps_its_setpoint_over_repeated_safe_states():
     out = output(HEATER, safe="hold")
     out.demand(18.0)
     out.demand(None)
@@ -313,7 +313,7 @@ def test_a_setpoint_of_zero_is_a_setpoint():
     assert out.value() == 0.0 and drive(out, 2, reading=5.0)[0] is False
 
 
-def test_the_hand_is_remembered_until_the_next_demand():
+def test_a_manual_override_holds_until_the_next_demand():
     out = output(SWITCH)
     out.demand(1.0, True)
     assert out.manual_override and out.target == 1.0
@@ -332,7 +332,7 @@ def test_switched_counts_from_a_change_only():
     assert drive(out, 10) == (False, "max_on_s")
 
 
-def test_a_relay_that_cannot_be_switched_off_is_told_off_again_and_again():
+def test_a_relay_that_does_not_go_off_is_driven_off_repeatedly():
     out = output(SWITCH, max_on_s=10)
     out.demand(1.0)
     out.switched(True, at(0))
@@ -341,7 +341,7 @@ def test_a_relay_that_cannot_be_switched_off_is_told_off_again_and_again():
         assert out.why == "max_on_s"
 
 
-def test_what_was_held_before_a_power_cut_comes_back_within_the_limits():
+def test_a_held_value_is_restored_within_the_limits():
     out = output(SWITCH, safe="hold", min_off_s=60)
     out.hold(1.0)
     assert out.holding() == 1.0

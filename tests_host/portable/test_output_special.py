@@ -60,7 +60,7 @@ class Strike:
         return [(r.value, r.desired_id, r.status) for r in map(self.outbox.complete, self.outbox.reports)]
 
 
-def test_a_pulse_ends_by_itself_and_both_changes_are_told():
+def test_a_pulse_ends_by_itself_and_both_changes_are_reported():
     for pulse_ms in (500, 550, 1200):
         strike = Strike(pulse_ms=pulse_ms)
         strike.desired_state("1", 1)
@@ -83,7 +83,7 @@ def test_each_desired_state_is_one_pulse_and_none_lengthens_another():
     assert strike.moves[1][0] - strike.moves[0][0] == 500
 
 
-def test_a_polled_value_that_stays_is_one_pulse_also_over_a_lapse():
+def test_an_unchanged_polled_value_is_one_pulse_also_over_safe_state():
     strike = Strike()
     strike.desired_state("0")
     for _ in range(20):
@@ -97,7 +97,7 @@ def test_a_polled_value_that_stays_is_one_pulse_also_over_a_lapse():
     assert len(strike.moves) == 2
 
 
-def test_a_hand_makes_a_pulse_and_can_end_one():
+def test_a_press_starts_a_pulse_and_can_end_one():
     strike = Strike()
     strike.output.demand(1.0, True)
     strike.run(1000)
@@ -116,7 +116,7 @@ def test_a_pulse_that_was_held_off_is_as_long_when_it_comes():
     assert strike.moves == [(5000, True), (5500, False)]
 
 
-def test_a_safe_state_is_no_pulse():
+def test_a_safe_state_of_on_is_no_pulse():
     strike = Strike(safe="on")
     strike.desired_state("0", 1)
     strike.run(1000)
@@ -153,7 +153,7 @@ def test_a_reading_that_stays_while_the_relay_is_on_is_a_fault_and_a_warning_onc
     assert heater.output.stalled and heater.output.on and heater.said == ["error"]
 
 
-def test_the_owner_may_have_it_off_until_somebody_asks_anew():
+def test_stall_action_off_holds_until_the_next_demand():
     heater = Heater(stall_action="off", min_on_s=86400)
     heater.run(2)
     assert not heater.output.on and heater.output.why == "stall_s" and heater.output.stalled
@@ -169,7 +169,7 @@ def test_the_owner_may_have_it_off_until_somebody_asks_anew():
     assert heater.output.on
 
 
-def test_a_reading_that_moves_is_none():
+def test_a_reading_that_moves_is_no_stall():
     for delta, per_hour, stalled in (
         (0.5, 1.0, False),
         (0.5, 0.4, True),

@@ -169,7 +169,7 @@ def test_a_command_report_is_written_without_a_cloud_too():
     assert device.flash.writes == ["append", "record"]
 
 
-def test_what_waited_comes_back_as_it_was():
+def test_waiting_events_are_restored_unchanged():
     device = Device()
     device.press()
     device.desired_state(0, 4)
@@ -184,7 +184,7 @@ def test_what_waited_comes_back_as_it_was():
     assert answer.ticks == again.ms()
 
 
-def test_what_was_answered_is_forgotten_a_minute_later():
+def test_acknowledged_events_are_removed_a_minute_later():
     device = Device()
     device.press()
     device.wait(1)
@@ -272,7 +272,7 @@ def test_a_full_journal_is_written_anew():
     assert rebooted(device).waiting() == device.waiting()
 
 
-def test_a_flash_that_refuses_is_told_once_and_tried_again():
+def test_a_flash_that_refuses_is_logged_once_and_tried_again():
     device = Device()
     device.flash.refuses = True
     for _ in range(3):
@@ -295,7 +295,7 @@ def test_many_events_in_a_minute_do_not_pile_up():
     assert not device.outbox.kept
 
 
-def test_nonsense_on_the_flash_does_not_keep_from_starting():
+def test_invalid_records_do_not_stop_the_start():
     payloads = [
         b"[]",
         b"[1,2]",
@@ -327,7 +327,7 @@ def test_nonsense_on_the_flash_does_not_keep_from_starting():
         assert len(device.waiting()) == 1
 
 
-def test_what_a_switch_holds_comes_back():
+def test_the_held_state_of_a_switch_is_restored():
     device = Device()
     for _ in range(2):
         device.press()
@@ -337,7 +337,7 @@ def test_what_a_switch_holds_comes_back():
         assert again.controller.outputs[0].on == device.controller.outputs[0].on
 
 
-def test_what_a_regulator_holds_comes_back_if_its_range_allows():
+def test_the_held_setpoint_of_a_regulator_is_restored_within_its_range():
     device = Device()
     device.controller.outputs[1].demand(18.5)
     device.wait(1)
@@ -346,7 +346,7 @@ def test_what_a_regulator_holds_comes_back_if_its_range_allows():
     assert rebooted(device).controller.outputs[1].goal() is None
 
 
-def test_an_older_wish_stays_older_after_a_start():
+def test_an_older_desired_state_stays_older_after_a_restart():
     device = Device()
     device.desired_state(1, 40)
     first = answer(device)
@@ -374,7 +374,7 @@ def test_a_new_command_on_the_same_pin_counts_from_its_own_beginning():
     assert not again.controller.outputs[0].on
 
 
-def test_words_of_the_cloud_cannot_fill_the_record():
+def test_long_texts_of_the_cloud_cannot_fill_the_record():
     device = Device()
     device.controller.receive_desired(Desired("a", 1, "d" * 5000, 3, 600), device.ms())
     device.tick()
@@ -426,7 +426,7 @@ def online(device, **how):
     return again
 
 
-def test_an_answered_desired_state_is_not_obeyed_again_after_a_cut_whenever_that_comes():
+def test_an_acknowledged_desired_state_is_not_applied_again_after_a_power_cut():
     for accepted in (False, True):
         for seconds in (0, 1, 59, 61, 200):
             device = Device()
@@ -478,7 +478,7 @@ def test_an_older_desired_state_stays_older_than_an_answer_that_only_the_journal
     assert again.controller.outputs[0].on
 
 
-def test_what_was_answered_before_is_known_while_the_next_one_is_pending():
+def test_the_latest_acknowledgement_is_kept_while_the_next_state_is_pending():
     device = Device()
     device.controller.outputs[0].cfg["min_on_s"] = 1000
     device.desired_state(1, 40)
@@ -522,7 +522,7 @@ def test_an_identity_too_long_to_be_written_down_is_known_by_its_number():
     assert not again.controller.outputs[0].on
 
 
-def test_a_record_of_an_earlier_version_still_tells_what_was_answered():
+def test_a_record_of_an_earlier_version_is_still_read():
     device = Device()
     device.flash.record = b'{"utc": 0, "6": [1.0, ["a", "des_40", 40]]}'
     again = online(device)
@@ -535,7 +535,7 @@ def test_a_record_of_an_earlier_version_still_tells_what_was_answered():
         again = online(again)
 
 
-def test_nothing_is_forgotten_while_the_record_cannot_be_written():
+def test_the_journal_is_kept_while_the_record_cannot_be_written():
     device = Device()
     device.desired_state(1, 40)
     device.persistence.write()
@@ -566,7 +566,7 @@ def test_an_answer_is_in_the_record_when_the_journal_had_no_room_and_the_cut_com
     assert not again.controller.outputs[0].on
 
 
-def test_what_happened_before_the_first_contact_survives_a_cut():
+def test_events_before_the_first_contact_survive_a_power_cut():
     device = Device(adopted=False)
     for _ in range(2):
         device.press()

@@ -145,7 +145,7 @@ def test_head_is_answered_as_get_is_without_the_body():
         assert (status == 302) == ("Location: http://192.168.4.1/\r\n" in head)
 
 
-def test_the_page_says_why_it_is_there_and_lists_the_networks_in_reach():
+def test_the_page_shows_its_reason_and_the_networks_in_reach():
     s, _ = site()
     s.why = "It could not join <home>."
     s.look(None)
@@ -160,7 +160,7 @@ def test_the_page_says_why_it_is_there_and_lists_the_networks_in_reach():
     assert beside.found == []
 
 
-def test_a_form_without_anything_in_it_saves_nothing_and_says_so():
+def test_an_empty_form_saves_nothing_and_shows_an_error():
     for config in ({}, {"wifi": {"networks": [{"ssid": "home", "password": PASSWORD}]}}):
         s, flash = site(**config)
         before = flash.files["config.json"]
@@ -178,7 +178,7 @@ def test_a_network_that_is_picked_wins_over_the_name_in_the_field():
     assert flash.load("config.json")["wifi"]["networks"][0]["ssid"] == "home"
 
 
-def test_what_is_good_is_written_and_ends_it():
+def test_valid_input_is_saved_and_ends_the_portal():
     s, flash = site()
     status, text = ask(s, signed(GOOD))
     assert status == 200 and s.saved and "home" in text
@@ -189,7 +189,7 @@ def test_what_is_good_is_written_and_ends_it():
     assert flash.good == 1
 
 
-def test_without_its_token_nothing_is_written():
+def test_a_form_without_its_token_is_not_saved():
     s, flash = site()
     before = flash.files["config.json"]
     for request in (post(GOOD), post("token=&" + GOOD), post("token=abcd0123abcd0124&" + GOOD)):
@@ -201,7 +201,7 @@ def test_without_its_token_nothing_is_written():
     assert not s.saved and flash.files["config.json"] == before
 
 
-def test_what_is_wrong_is_not_written():
+def test_invalid_input_is_not_saved():
     s, flash = site()
     before = flash.files["config.json"]
     status, text = ask(s, signed(GOOD.replace(PASSWORD, "short")))
@@ -210,7 +210,7 @@ def test_what_is_wrong_is_not_written():
     assert ask(s, signed(GOOD))[0] == 200
 
 
-def test_what_no_field_can_mend_is_said_when_nothing_else_runs():
+def test_standalone_it_shows_errors_without_a_field():
     broken = {"outputs": [{"pin_port": "6", "gpio": 6}]}
     s, _ = site(**broken)
     status, text = ask(s, signed(GOOD))
@@ -219,14 +219,14 @@ def test_what_no_field_can_mend_is_said_when_nothing_else_runs():
     assert ask(s, signed(GOOD))[0] == 200 and s.saved
 
 
-def test_a_flash_that_refuses_is_told():
+def test_a_flash_that_refuses_is_reported_on_the_page():
     s, flash = site()
     flash.refuses = True
     status, text = ask(s, signed(GOOD))
     assert status == 500 and "flash" in text and not s.saved
 
 
-def test_a_silent_visitor_is_sent_away_and_a_crowd_is_not_let_in():
+def test_a_silent_connection_is_closed_and_surplus_ones_are_refused():
     s, _ = site()
     for said in ((20000,), (b"GET / HTTP/1.1\r\n", 20000), (OSError(104),)):
         peer = ScriptedVisitor(s.clock, *said)
@@ -265,7 +265,7 @@ class Slow(Silent):
         return await ScriptedVisitor.read(self, n) if self._script else await super().read(n)
 
 
-def test_of_too_many_who_say_nothing_the_oldest_goes():
+def test_of_too_many_silent_connections_the_oldest_is_closed():
     async def story():
         s, _ = site()
         s.clock = Patient()
@@ -286,7 +286,7 @@ def test_of_too_many_who_say_nothing_the_oldest_goes():
     asyncio.run(story())
 
 
-def test_whoever_is_being_answered_is_not_thrown_out():
+def test_an_active_connection_is_not_closed_for_others():
     async def story():
         s, _ = site()
         s.clock = Patient()
@@ -333,12 +333,12 @@ def visited(goes_on=lambda point: True, fails="", minutes=3):
     return result, log.clock.waited_ms / 60000, points[0]
 
 
-def test_it_is_over_when_the_time_is_up():
+def test_the_portal_closes_after_its_minutes():
     saved, minutes, point = visited()
     assert not saved and 3 <= minutes < 3.1 and point.password == PASSWORD
 
 
-def test_it_is_over_when_there_is_a_network():
+def test_the_portal_closes_when_a_network_is_joined():
     left = [5]
 
     def goes_on(point):

@@ -61,7 +61,7 @@ def test_a_token_of_any_letters_survives_the_form_that_revokes_it():
     assert body == b"token=%61%2b%2f%3d%26%25"
 
 
-def test_a_get_has_no_body_and_a_post_says_what_it_carries():
+def test_a_get_has_no_body_and_a_post_has_a_content_type():
     method, target, headers, body = realer.request(CFG, Secret("test-token"), "commands", "")
     assert (method, target, body) == ("GET", "/iot/v1/devices/12345/commands", None)
     assert dict(headers) == {"Authorization": "Bearer test-token", "Accept": "application/json"}
@@ -150,7 +150,7 @@ def test_commands_keep_their_ids_and_bring_the_desired_values():
     assert [d[2:] for d in wanted] == [(None, None, None)] * 2
 
 
-def test_the_same_catalog_is_equal_whatever_is_wanted():
+def test_the_same_catalog_is_equal_with_other_desired_values():
     # Only a change of the rows may make the device read its sensors again.
     other = COMMANDS.replace('"0.0"', '"1.0"').replace("18.5", "19")
     assert realer.commands(json.loads(COMMANDS))[0] == realer.commands(json.loads(other))[0]
@@ -187,13 +187,13 @@ def test_an_item_of_the_wrong_shape_is_kept_out_and_spoils_no_other():
         assert [row.error for row in realer.sensors({"sensors": items})] == [row.error for row in rows]
 
 
-def test_a_value_of_the_wrong_shape_is_a_wish_that_can_be_refused():
+def test_a_value_of_the_wrong_shape_becomes_a_desired_value_to_reject():
     for value in (None, [], {}, True, [["1.0"]]):
         _, wanted = realer.commands({"commands": [{"id": 1, "pin_port": "6", "value": value}]})
         assert wanted[0].value == ""
 
 
-def test_a_catalog_without_its_list_is_no_catalog():
+def test_a_catalog_without_its_list_is_an_error():
     for body in WRONG:
         refused(realer.commands, body)
         refused(realer.sensors, {"sensors": body} if not isinstance(body, list) else body)
@@ -222,7 +222,7 @@ RESULTS = (
 )
 
 
-def test_each_result_speaks_for_its_item():
+def test_each_result_belongs_to_its_item():
     items = [dict(item, message_id="m%d" % i) for i, (item, _) in enumerate(RESULTS)]
     found = realer_feed.results({"code": 2000, "status": "processed", "results": items})
     assert len(found) == len(RESULTS)
@@ -235,7 +235,7 @@ def test_an_item_without_a_result_has_none():
     assert "m2" not in realer_feed.results({"results": [{"message_id": "m1", "status": "created"}]})
 
 
-def test_results_of_the_wrong_shape_speak_for_nobody():
+def test_results_of_the_wrong_shape_are_ignored():
     for wrong in WRONG:
         assert realer_feed.results(wrong) == {}
         assert "m1" not in realer_feed.results({"results": wrong})

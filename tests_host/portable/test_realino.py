@@ -56,7 +56,7 @@ def test_the_keys_go_into_the_header_or_into_the_body_never_both():
     assert json.loads(body) == {"client_id": 123456789012345, "client_secret": "test-secret-not-real"}
 
 
-def test_a_client_id_that_is_no_number_stays_text():
+def test_a_non_numeric_client_id_stays_text():
     body = realino.login(dict(CFG, client_id="cdv_1"), True)[3]
     assert json.loads(body)["client_id"] == "cdv_1"
 
@@ -96,7 +96,7 @@ def test_the_code_counts_where_it_differs_from_the_status():
             assert responses.parse_response("commands", Answer(status, text))[0] == expected, (status, code)
 
 
-def test_the_oldest_login_says_less():
+def test_the_login_of_the_oldest_servers_has_fewer_fields():
     body = reply(
         code=...,
         access_token_expires_in=...,
@@ -109,7 +109,7 @@ def test_the_oldest_login_says_less():
     assert realino.account(body)[2:] == (5, 5000, None)
 
 
-def test_a_subscription_is_active_only_where_the_cloud_says_so():
+def test_only_the_status_active_is_an_active_subscription():
     for status in ("expired", "Active", "", None, 7, True, [], {}, ["active"]):
         subscription = realino.account(reply(subscription_status=status))[4]
         assert subscription not in (None, "active"), status
@@ -151,7 +151,7 @@ def test_a_range_is_enforced_as_the_cloud_gives_it():
     assert command(value_type="binary")[3:] == (0, 1, 1, "")
 
 
-def test_a_command_without_a_usable_range_is_left_alone():
+def test_a_command_without_a_usable_range_is_ignored():
     for key in RANGE:
         for wrong in (None, "", "warm", True, [], {}, "nan"):
             assert command(**dict(RANGE, **{key: wrong})).error, (key, wrong)
@@ -159,7 +159,7 @@ def test_a_command_without_a_usable_range_is_left_alone():
         assert command(**dict(RANGE, value_type=kind)).error, kind
 
 
-def test_what_is_left_alone_is_bound_to_nothing():
+def test_an_ignored_command_is_bound_to_no_output():
     cfg = {"pin_port": "6", "mode": "switch"}
     notes = []
     assert bind([command(value_type="scale", **RANGE)], [cfg], "command", notes) == [None] and notes
@@ -169,7 +169,7 @@ def test_what_is_left_alone_is_bound_to_nothing():
 # Work
 
 
-def test_requests_go_under_the_device_that_the_login_told():
+def test_requests_use_the_device_id_of_the_login():
     method, target, headers, body = realino.request(7, Secret("test-token"), "commands", "")
     assert (method, target, body) == ("GET", "/control_devices/7/commands.realino", None)
     assert dict(headers)["Authorization"] == "Token test-token"
@@ -188,7 +188,7 @@ def test_the_values_of_the_documentation():
     assert [tuple(d) for d in wanted] == [(1, 0.0, None, None, None), (2, 18.5, None, None, None)]
 
 
-def test_a_value_for_a_command_that_is_not_where_it_was_is_no_wish():
+def test_a_value_for_a_moved_command_is_no_desired_value():
     good = json.loads(vector("commands-200.json"))["commands"]
     for change in ({"pin_port": "9"}, {"kind": "motor"}, {"id": 3}, {"error": "broken"}, {"id": [1]}):
         seen, wanted = realino.commands({"commands": [dict(good[0], **change), good[1]]}, ROWS)
@@ -216,7 +216,7 @@ def test_the_feed_of_the_documentation():
     assert json.loads(text) == json.loads(vector("feeds.json"))
 
 
-def test_what_there_is_nothing_of_is_left_out():
+def test_empty_lists_are_left_out_of_a_feed():
     assert json.loads(realino.feed([report("sensor", 2, "7.0")])) == {
         "sensors": [{"sensor_id": "2", "value": "7.0"}]
     }

@@ -12,7 +12,7 @@ def refuse(index, on):
     assert not on, "there is no relay %d" % index
 
 
-def test_a_number_is_asked_for_and_told_and_nothing_is_switched():
+def test_a_bundle_number_is_desired_and_reported_without_switching():
     release = Release("99", 5)
     controller = Controller([release], [], Outbox(1, 2, 0), Safety(0, 0), refuse, lambda level, text: None)
     lease = Lease(0)

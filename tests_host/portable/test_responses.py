@@ -99,19 +99,19 @@ def test_every_answer_has_one_outcome():
         assert outcome(status, body) == expected, (status, body[:60])
 
 
-def test_a_validation_error_is_told_with_its_reasons():
+def test_a_validation_error_includes_its_details():
     found, _, told, _ = responses.parse_response("feed-data", Answer(422, INVALID))
     assert found not in (outcomes.OK, outcomes.RATE_LIMITED, outcomes.CONFLICT)
     assert told.startswith("feed-data: HTTP 422 ") and "is invalid for this device" in told
 
 
-def test_the_server_says_how_long_to_wait():
+def test_retry_after_is_returned():
     assert responses.parse_response("commands", Answer(429, "", 40))[3] == 40
     error = refused(responses.parse_response, "commands", Answer(503, "", 50))
     assert error.retry_after_s == 50 and not isinstance(error, AuthError)
 
 
-def test_the_words_about_an_error_are_short_whatever_it_is():
+def test_error_texts_are_short():
     # On MicroPython str() of the last one would end in a RuntimeError.
     for error in ('"%s"' % ("x" * 5000), '{"%s":1}' % ("x" * 5000), DEEP):
         _, _, told, _ = responses.parse_response("commands", Answer(400, '{"error":%s}' % error))
@@ -124,7 +124,7 @@ def told_of(what, body, kind=b"text/html; charset=utf-8", status=200):
     return str(refused(responses.parse_response, what, answer))
 
 
-def test_a_page_in_place_of_json_is_told_by_its_kind_its_beginning_and_what_to_check():
+def test_a_page_in_place_of_json_is_an_error_with_type_beginning_and_remedy():
     for what, status in (("token", 200), ("commands", 200), ("token", 503)):
         text = told_of(what, "\n<!DOCTYPE html><html>\x07\u00e4" + "x" * 900, status=status)
         assert "text/html" in text and "<!DOCTYPE html>" in text and "cloud.base_url" in text
@@ -133,7 +133,7 @@ def test_a_page_in_place_of_json_is_told_by_its_kind_its_beginning_and_what_to_c
     assert "instead" not in told_of("commands", '{"error":"no"}', b"application/json", 503)
 
 
-def test_what_may_be_a_token_is_never_told():
+def test_a_possible_token_is_never_in_an_error_text():
     for what in ("token", "login", "/iot/v1/mqtt-credentials"):
         for body in ('{"access_token":"secret12', "access_token=secret12", "secret12", '"secret12"'):
             assert "secret12" not in told_of(what, body, b"application/json")
@@ -160,7 +160,7 @@ def test_a_token_with_less_or_more_than_documented():
         assert keys.grant(body)[1:] == expected
 
 
-def test_a_token_that_cannot_be_used_is_no_token():
+def test_an_unusable_token_is_an_error():
     good = {"access_token": "test-token", "expires_in": 3600}
     for text in (None, "", 7, True, ["t"], "two words", "line\r\nX: y", "tab\t", "caf\u00e9", "\x7f", " "):
         refused(keys.grant, dict(good, access_token=text))
@@ -170,6 +170,6 @@ def test_a_token_that_cannot_be_used_is_no_token():
         refused(keys.grant, body)
 
 
-def test_no_error_text_tells_the_token():
+def test_no_error_text_contains_the_token():
     error = refused(keys.grant, {"access_token": "test token", "expires_in": 3600})
     assert "test token" not in str(error)

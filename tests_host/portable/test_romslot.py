@@ -45,7 +45,7 @@ def test_an_image_is_its_pieces_one_behind_the_other():
     assert size == len(whole) == length(whole[:12])
 
 
-def test_an_image_tells_its_length_and_nothing_else_does():
+def test_the_length_is_read_from_an_image_only():
     for count in (1, 127, 128, 16384, 70000):
         pieces, size = layout([("f", count)])
         assert length(pieces[0] + b"............") == size

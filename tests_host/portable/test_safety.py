@@ -26,7 +26,7 @@ def test_at_first_there_is_no_lease():
     assert lease.token.passed(START) and lease.renewal.passed(START)
 
 
-def test_a_token_alone_is_no_lease_yet():
+def test_a_token_without_an_accepted_request_is_no_lease():
     lease = Lease(START)
     lease.grant(START, 3600, 0)
     assert not lease.valid(at(1))
@@ -61,7 +61,7 @@ def test_renewal_is_due_at_the_hint_or_three_quarters():
         assert lease.renewal.passed(at(due_s)), (expires_s, hint_s)
 
 
-def test_what_has_expired_stays_expired_until_it_is_granted_and_confirmed_anew():
+def test_an_expired_lease_needs_a_new_grant_and_confirmation():
     lease = held(60)
     for second in range(60):
         assert lease.valid(at(second))
@@ -117,7 +117,7 @@ def test_safe_from_the_start_until_there_is_a_lease():
     assert not safety.update(lease, at(3)), "told once"
 
 
-def test_the_end_of_the_lease_is_told_once_with_its_reason():
+def test_the_end_of_the_lease_is_signalled_once_with_its_reason():
     safety, lease = Safety(0, START), held(60)
     assert safety.update(lease, at(1))
     assert not safety.update(lease, at(59)) and not safety.safe
@@ -140,7 +140,7 @@ def test_silence_counts_from_the_latest_answer():
     assert safety.update(lease, at(700)) and not safety.safe
 
 
-def test_silence_can_be_no_reason():
+def test_silence_s_of_zero_turns_the_check_off():
     safety, lease = Safety(0, START), held(5 * DAY_S)
     safety.update(lease, START)
     for hour in range(1, 5 * 24):
@@ -154,7 +154,7 @@ def test_a_day_of_silence_is_the_longest():
     assert safety.update(lease, at(DAY_S)) and safety.safe
 
 
-def test_a_dead_part_is_a_reason_until_the_last_one_lives_again():
+def test_a_failed_loop_is_a_reason_until_it_runs_again():
     safety, lease = Safety(300, START), held()
     safety.update(lease, START)
     safety.faults.add("cloud")

@@ -117,7 +117,7 @@ def test_readings_from_the_pin_on_either_side():
     assert abs(got - 19.5) < 0.05
 
 
-def test_a_broken_wire_and_a_short_are_faults_in_words():
+def test_a_broken_wire_and_a_short_circuit_are_driver_errors():
     # 142 mV and 3130 mV are what a calibrated ESP32 shows for a grounded and for a saturated pin.
     for side, low, high in (("low", "short", "open"), ("high", "open", "short")):
         cfg = sensor(NTC, side=side)
@@ -135,7 +135,7 @@ def test_the_upper_rail_follows_a_lower_supply():
     assert measure.reading(cfg, 2400000) < -20
 
 
-def test_what_can_be_measured_is_what_the_module_says():
+def test_the_measurable_range_is_as_documented():
     assert -22.5 < measure.reading(NTC, 3049000) < -22
     assert 113.5 < measure.reading(NTC, 151000) < 114
     assert 2.5 < measure.reading(NTC, 2450000) < 3.5
@@ -148,7 +148,7 @@ def test_an_implausible_value_is_a_fault():
     assert measure.reading(cfg, divider_uv(ntc_ohm(49))) < 50
 
 
-def test_senseless_coefficients_are_a_fault_and_no_crash():
+def test_invalid_coefficients_are_a_driver_error():
     for coefficients in ([0.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, -0.001, 0.0]):
         assert "coefficients" in fault(measure.reading, sensor(NTC, steinhart=coefficients), 1650000)
     hot = sensor(NTC, beta=1000.0, r25_ohm=1000000.0)
@@ -166,7 +166,7 @@ def test_lux_follows_the_power_law():
             assert abs(more / lux - 10) < 0.02, (side, ohm)
 
 
-def test_the_night_is_no_fault_but_a_short_is():
+def test_darkness_is_no_fault_but_a_short_circuit_is():
     assert measure.reading(LDR, divider_uv(1000000)) == 0
     assert "short" in fault(measure.reading, LDR, 142000)
     high = sensor(LDR, side="high")

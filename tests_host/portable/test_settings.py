@@ -52,7 +52,7 @@ def test_a_good_file_is_loaded_and_left_as_it_is():
     assert left == good()
 
 
-def test_a_file_that_is_no_json_is_refused_whatever_the_parser_of_the_chip_takes():
+def test_a_file_that_is_not_strict_json_is_refused():
     text = good()
     for wrong in (
         text.replace(b'"gpio": 16,', b'"gpio": 16'),
@@ -69,12 +69,12 @@ def test_a_file_that_is_no_json_is_refused_whatever_the_parser_of_the_chip_takes
         assert config is None and len(log.lines) == 1 and SECRET not in log.lines[0]
 
 
-def test_a_key_that_is_there_twice_is_refused_although_every_parser_takes_it():
+def test_a_duplicate_key_is_refused():
     config, log, _ = loaded(good().replace(b'"gpio": 16,', b'"gpio": 16, "gpio": 18,'))
     assert config is None and [line for line in log.lines if "outputs[0].gpio" in line]
 
 
-def test_the_mark_of_an_editor_is_taken_away():
+def test_the_byte_order_mark_is_removed_from_the_file():
     config, log, left = loaded(b"\xef\xbb\xbf" + good())
     assert config["outputs"][0]["gpio"] == 16 and not log.lines
     assert json.loads(left) == json.loads(good())

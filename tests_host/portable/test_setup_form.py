@@ -53,7 +53,7 @@ def test_a_fresh_device_gets_everything_from_the_form():
     assert field_errors(raw) == {}
 
 
-def test_an_empty_field_keeps_what_is_stored():
+def test_an_empty_field_keeps_the_stored_value():
     for entered in ({}, {"ssid": "home", "password": "", "client_secret": " "}):
         raw = filled(filled(fresh(), ENTERED), entered)
         assert raw == filled(fresh(), ENTERED)
@@ -69,7 +69,7 @@ def test_a_new_network_comes_first_and_the_others_stay():
     assert raw["wifi"]["networks"][0]["password"] == "password-2"
 
 
-def test_a_password_alone_is_for_the_first_network():
+def test_a_password_without_a_name_is_for_the_first_network():
     raw = filled(filled(fresh(), ENTERED), {"password": "another-password-not-real"})
     assert raw["wifi"]["networks"] == [{"ssid": "home", "password": "another-password-not-real"}]
 
@@ -80,7 +80,7 @@ def test_a_new_network_without_password_is_an_open_one():
     assert field_errors(raw) == {}
 
 
-def test_placeholders_are_nothing():
+def test_placeholders_count_as_missing():
     raw = fresh()
     raw["wifi"]["networks"] = [{"ssid": "REPLACE-ME", "password": "REPLACE-ME"}]
     raw["cloud"]["device_id"] = raw["cloud"]["client_secret"] = "REPLACE-ME"
@@ -109,7 +109,7 @@ WRONG = (
 )
 
 
-def test_what_is_wrong_is_said_at_its_field():
+def test_each_error_is_shown_at_its_field():
     for name, value, needed in WRONG:
         entered = dict(ENTERED)
         entered[name] = value
@@ -145,7 +145,7 @@ def test_no_secret_is_ever_on_a_page():
             assert "home" in text
 
 
-def test_what_comes_from_outside_is_text_on_the_page():
+def test_input_is_escaped_on_the_page():
     evil = '"><script>alert(1)</script>&'
     raw = filled(fresh(), dict(ENTERED, ssid=evil, device_id=evil))
     for text in (html(raw), html(raw, field_errors(raw)), "".join(saved(raw, evil, "1"))):
@@ -163,7 +163,7 @@ def test_the_page_fits_a_phone_and_a_small_heap():
     assert max([len(piece) for piece in page(fresh(), "pump", "1", "token", {})]) < 700
 
 
-def test_the_script_is_the_one_that_the_browser_is_told_of():
+def test_the_script_matches_the_hash_in_the_header():
     text = html(fresh())
     script = text[text.index("<script>") + 8 : text.index("</script>")]
     digest = binascii.b2a_base64(hashlib.sha256(script.encode()).digest()).decode().strip()
@@ -190,7 +190,7 @@ def test_networks_are_listed_once_the_strongest_first():
     assert 'value="a&quot;&lt;b&gt;"' in found and "<b>" not in found
 
 
-def test_an_empty_form_is_told_what_belongs_where():
+def test_an_empty_form_shows_a_hint_at_each_field():
     wrong = field_errors(filled(fresh(), {}))
     assert sorted(wrong) == ["client_id", "client_secret", "device_id", "password", "ssid"]
     for name, words in (

@@ -13,7 +13,7 @@ def flashes(state, start=0):
     return sum(1 for i, on in enumerate(lit) if on and not lit[i - 1])
 
 
-def test_the_number_of_flashes_tells_the_state():
+def test_the_number_of_flashes_shows_the_state():
     assert flashes("no_wifi") == 1
     assert flashes("no_time") == 2
     assert flashes("no_cloud") == 3

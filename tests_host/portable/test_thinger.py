@@ -61,19 +61,19 @@ def test_every_name_is_its_own_and_one_part_of_a_path():
     assert controller.notes == []
 
 
-def test_examples_leave_their_names_to_the_owner():
+def test_configured_names_replace_the_example_resources():
     _, things = made([dict(SWITCH, name="reset")], [dict(ROOM, name="io")])
     assert things.kinds == {"reset": 2, "io": 3, "status": 3, "restart": 1}
     assert things.read("reset") is False and things.read("io") is None
 
 
-def test_nothing_at_all_is_still_a_device():
+def test_a_device_without_outputs_and_sensors_works():
     _, things = made((), ())
     assert things.kinds == {"status": 3, "restart": 1, "reset": 1, "io": 4}
     assert things.read("status") == {"outputs": {}, "sensors": {}, "safe": "", "firmware": "1.2.3"}
 
 
-def test_what_is_shown_is_what_is():
+def test_resources_show_the_present_values():
     controller, things = made()
     lease = Lease(0)
     lease.grant(0, 1000, 0)
@@ -102,12 +102,12 @@ def test_what_is_shown_is_what_is():
     assert things.read("status")["safe"] == "gone"
 
 
-def test_a_setpoint_that_nobody_set_is_nothing():
+def test_a_setpoint_without_a_demand_is_null():
     _, things = made([dict(THERMOSTAT, safe="off")])
     assert things.read("heater") is None
 
 
-def test_what_may_be_written_to_a_switch():
+def test_values_accepted_by_a_switch():
     _, things = made()
     for raw, value in (
         (True, 1.0),
@@ -142,7 +142,7 @@ def test_what_may_be_written_to_a_switch():
         assert value is None and wrong, raw
 
 
-def test_what_may_be_written_to_a_setpoint():
+def test_values_accepted_by_a_setpoint():
     _, things = made()
     for raw, value in ((5, 5.0), (35.0, 35.0), (21.5, 21.5), ("21.5", 21.5)):
         assert things.demand("heater", raw) == (value, None)

@@ -51,7 +51,7 @@ def test_without_a_moment_it_has_passed_at_once():
     assert Timer(START, -5).passed(START)
 
 
-def test_a_timer_of_the_future_shows_nothing_yet():
+def test_a_timer_with_a_future_start_has_elapsed_zero():
     timer = Timer(at(50), 100)
     assert timer.ms(START) == 0 and timer.left_ms(START) == 100
 
@@ -77,7 +77,7 @@ def test_a_moment_further_away_than_five_days_comes_after_five():
     assert timer.passed(at(FIVE_DAYS_MS))
 
 
-def test_what_has_passed_stays_passed_for_weeks():
+def test_a_passed_timer_stays_passed_for_weeks():
     timer = Timer(START, 1)
     for hour in range(1, 24 * 40, 20):
         assert timer.passed(at(hour * HOUR_MS))
@@ -184,7 +184,7 @@ def test_the_gap_is_half_the_interval_and_at_most_five_seconds():
         assert RateLimiter(poll_ms, START).gap_ms() == gap_ms
 
 
-def test_the_gap_runs_from_the_start_and_anew_from_the_end():
+def test_the_gap_begins_at_the_start_and_again_at_the_end():
     cadence = RateLimiter(10000, START)
     cadence.started(START, False)
     assert cadence.wait_ms(at(0)) == 5000
@@ -213,7 +213,7 @@ def test_reports_go_between_the_polls_without_pushing_them():
         assert min(line.gaps()) >= 5000
 
 
-def test_a_report_that_found_no_room_is_owed_the_next_turn():
+def test_a_report_without_a_slot_gets_the_next_one():
     # Round trips longer than the gap leave no room between two polls: every other poll has to wait for a report.
     for round_trip_ms in (4000, 6000, 9000, 15000):
         line = Line(10000, round_trip_ms)
@@ -244,7 +244,7 @@ def test_how_far_a_report_may_push_a_poll():
     assert cadence.report_wait_ms(at(2501)) == 7499 + 5000
 
 
-def test_a_turn_is_owed_once():
+def test_a_reserved_slot_is_used_once():
     cadence = RateLimiter(10000, START)
 
     def after(second):
@@ -266,7 +266,7 @@ def test_a_turn_is_owed_once():
     assert after(40) > 5000, "only a poll that went first owes a turn"
 
 
-def test_nothing_is_owed_to_who_did_not_ask():
+def test_no_slot_is_reserved_without_a_waiting_report():
     cadence = RateLimiter(10000, START)
     cadence.started(at(0), True)
     cadence.finished(at(4900))
@@ -335,7 +335,7 @@ def test_full_batches_come_back_after_a_few_good_answers_whatever_429_says():
         assert _grown(limiter) == 3
 
 
-def test_a_server_without_batches_is_asked_for_one_ever_more_rarely():
+def test_a_server_without_batches_is_tried_with_one_more_and_more_rarely():
     limiter = RateLimiter(10000, START)
     seen = []
     for _ in range(8):
@@ -348,7 +348,7 @@ def test_a_server_without_batches_is_asked_for_one_ever_more_rarely():
     assert _grown(limiter) == 3
 
 
-def test_a_storm_of_429_does_not_make_who_asks_seldom_deaf():
+def test_repeated_429_do_not_stop_a_slow_poller():
     """Found by the simulation: a minute between polls became sixteen, for hours."""
     for poll_ms, poll_gap_ms in ((2000, 32000), (10000, 160000), (60000, 160000), (3600000, 3600000)):
         line = Line(poll_ms, 200)
@@ -378,7 +378,7 @@ def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
     assert (line.cadence.gap_ms(), line.cadence.poll_gap_ms()) == (16000, 32000)
 
 
-def test_a_later_limiter_goes_on_with_what_the_server_asked_for():
+def test_a_later_limiter_keeps_the_limits_of_the_server():
     earlier = RateLimiter(10000, START)
     earlier.obey(START, 20000)
     earlier.slow_down(START, 90)
@@ -394,7 +394,7 @@ def test_a_later_limiter_goes_on_with_what_the_server_asked_for():
         assert _grown(limiter) == 3
 
 
-def test_a_later_limiter_polls_when_it_may_and_owes_no_report():
+def test_a_later_limiter_polls_at_once_and_reserves_no_report():
     earlier = RateLimiter(10000, START)
     earlier.started(START, True)
     earlier.finished(at(200))

@@ -23,7 +23,7 @@ def test_begins_with_mqtt():
         assert TransportChoice(auto, START).tries_mqtt(START)
 
 
-def test_mqtt_alone_is_tried_whatever_happens():
+def test_with_transport_mqtt_only_mqtt_is_tried():
     choice = missed(TransportChoice(False, START), 10)
     choice.give_up()
     assert choice.tries_mqtt(START)
@@ -53,7 +53,7 @@ def test_probes_are_soon_for_a_quarter_of_an_hour_and_become_rarer_up_to_half_an
         assert waits[28:] == sorted(waits[28:]) and 1350000 <= waits[-1] <= 1800000
 
 
-def test_what_the_cloud_refuses_is_rare_from_the_beginning():
+def test_attempts_after_a_refusal_are_rare_from_the_beginning():
     choice = missed(TransportChoice(True, START), 1)
     waits = [choice.poll_instead(START, 0xFFFFFFFF, True) for _ in range(6)]
     assert waits == [64000, 128000, 256000, 512000, 1024000, 1800000]
@@ -91,7 +91,7 @@ def test_giving_up_forgets_no_misses():
     assert choice.misses == MISSES + 4
 
 
-def test_what_is_excluded_never_comes_back_and_is_new_once():
+def test_an_excluded_transport_stays_excluded_and_is_new_once():
     choice = TransportChoice(True, START)
     assert choice.exclude() is True and choice.exclude() is False
     choice.steady()

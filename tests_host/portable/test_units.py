@@ -90,7 +90,7 @@ GOES = sys.platform != "webassembly"
 """What `gone` says of modules that nobody refers to: a collection in node waits until the program is over."""
 
 
-async def test_what_one_import_brought_goes_with_all_it_brought():
+async def test_dropping_a_unit_removes_all_modules_it_imported():
     with Modules({"a": "from PACKAGE.b import Part\n", "b": LARGE}) as made:
         unit = made.unit("a")
         load_and_drop(unit)
@@ -110,7 +110,7 @@ async def test_it_can_come_again():
             assert made.loaded() == []
 
 
-async def test_what_was_there_before_stays():
+async def test_modules_loaded_before_stay():
     with Modules({"a": "import PACKAGE.b\n", "b": "X = 1\n"}) as made:
         kept = made.unit("b")
         module = kept.load()
@@ -121,7 +121,7 @@ async def test_what_was_there_before_stays():
         assert not hasattr(sys.modules[made.mark], "a")
 
 
-async def test_who_is_referred_to_is_not_gone_and_is_once_that_ends():
+async def test_a_referenced_unit_is_not_gone_until_the_reference_ends():
     with Modules({"a": LARGE}) as made:
         unit = made.unit("a")
         held = []
@@ -150,7 +150,7 @@ async def test_an_import_that_fails_halfway_leaves_nothing():
             assert made.loaded() == []
 
 
-async def test_two_at_a_time_each_take_their_own_along():
+async def test_two_units_remove_only_their_own_modules():
     with Modules({"a": "from PACKAGE.c import Part\n", "b": LARGE, "c": LARGE}) as made:
         first, second = made.unit("a"), made.unit("b")
         deep(lambda: first.load() and None)
@@ -164,7 +164,7 @@ async def test_two_at_a_time_each_take_their_own_along():
         assert await second.gone() is GOES and await first.gone() is GOES
 
 
-async def test_dropping_what_is_not_loaded_does_nothing():
+async def test_dropping_an_unloaded_unit_does_nothing():
     with Modules({"a": LARGE}) as made:
         unit = made.unit("a")
         assert await unit.gone()

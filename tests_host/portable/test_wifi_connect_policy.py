@@ -130,7 +130,7 @@ def test_the_strongest_access_point_of_a_name_is_joined():
     assert policy.bssid(0) == bytes([0, 0, 0, 0, 0, 3])
 
 
-def test_one_that_lets_nobody_in_makes_room_for_the_next_strongest_and_then_all_are_tried_again():
+def test_an_access_point_that_refuses_is_followed_by_the_next_strongest():
     air = [point("net0", 1, -80), point("net0", 3, -50), point("net0", 4, -70)]
     policy, tried = policy_of(1), []
     for half in range(2 * 200):
@@ -162,13 +162,13 @@ def test_a_hidden_network_is_tried_after_those_that_were_seen():
     assert policy.bssid(0) is None and policy.bssid(1)[-1] == 2
 
 
-def test_where_nobody_could_look_all_are_tried():
+def test_without_a_scan_all_networks_are_tried():
     policy = policy_of(2)
     assert story(policy, 30) == [(0, ("join", 0)), (20, ("join", 1))]
     assert policy.bssid(0) is None
 
 
-def test_a_look_that_is_never_over_is_given_up():
+def test_a_scan_that_does_not_end_times_out():
     policy = policy_of(1)
     found = []
     for half in range(2 * 30):
@@ -191,7 +191,7 @@ def test_an_access_point_that_the_owner_names_is_the_only_one():
     assert story(policy, 1, air=[point("", 10, -90)]) == [(0, ("join", 0))] and policy.bssid(0)[-1] == 10
 
 
-def test_what_was_tried_does_not_pile_up():
+def test_the_list_of_tried_access_points_is_bounded():
     policy = policy_of(3)
     for day in range(50):
         story(policy, 600, air=[point("net%d" % i, i, -50) for i in range(3)], since=0)

@@ -28,7 +28,7 @@ async def _both_faulty(device, fault, times=""):
 
 
 @pytest.mark.parametrize("fault", KEPT)
-async def test_nothing_that_waits_is_lost_while_reports_fail(device, fault):
+async def test_no_report_is_lost_while_reports_fail(device, fault):
     await _quiet(device)
     await _both_faulty(device, fault)
     device.want("6", 1)
@@ -109,7 +109,7 @@ async def test_catalog_trouble_keeps_the_outputs_and_ends(device, fault):
     await device.until(lambda: not device.on("pump"), 700)
 
 
-async def test_conflict_is_never_resent_and_the_state_is_told_anew(device):
+async def test_a_conflict_is_never_resent_and_the_state_is_reported_again(device):
     await _quiet(device)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 15)
@@ -162,7 +162,7 @@ async def test_413_halves_the_batch_until_it_fits(device):
 @pytest.mark.parametrize(
     "value", ["", "nan", "inf", "1e3", "0.5", "2", "-1", "on", "1.0.0", " 1", "9" * 30, "𝟙"]
 )
-async def test_a_nonsense_wish_switches_nothing_and_is_answered_with_the_state(device, value):
+async def test_an_invalid_desired_value_is_answered_with_the_present_value(device, value):
     await _quiet(device)
     count = len(device.feed("command"))
     device.want("6", value, raw=True)
@@ -236,7 +236,7 @@ async def test_a_server_that_is_right_in_its_own_way_is_understood(device, peer)
 
 
 @pytest.mark.parametrize("peer", ["gzip=always", "http10 cut=-5", "badjson=half http10"])
-async def test_what_cannot_be_trusted_is_refused_and_tried_again(device, peer):
+async def test_an_untrusted_certificate_is_refused_and_tried_again(device, peer):
     await device.until(lambda: device.online, 30)
     fault = device.faults.add(f"commands {peer}")
     device.want("6", 1)
@@ -247,7 +247,7 @@ async def test_what_cannot_be_trusted_is_refused_and_tried_again(device, peer):
     await device.until(lambda: device.on("pump"), 320)
 
 
-async def test_a_cloud_that_was_never_reached_is_no_refusal(device):
+async def test_an_unreachable_cloud_is_not_reported_as_a_refusal(device):
     device.net.refuse = NetError("connect", "ECONNREFUSED")
     await asyncio.sleep(60)
     assert device.app.state() == "no_cloud"

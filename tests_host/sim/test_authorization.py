@@ -45,7 +45,7 @@ async def test_a_secret_of_any_letters_is_understood_as_the_cloud_wants_it(virtu
     assert secret not in "\n".join(device.lines)
 
 
-async def test_renewal_that_fails_is_no_lapse_until_the_token_ends(device):
+async def test_a_failed_renewal_keeps_the_authorization_until_the_token_expires(device):
     await _pump_on(device)
     device.faults.add("token status=503")
     lapse = await device.until(lambda: device.app.controller.safety.safe, 4000)
@@ -132,7 +132,7 @@ async def test_forbidden_asks_for_a_fresh_token_once_and_then_stays_safe(device)
     await device.until(lambda: device.on("pump"), 950)
 
 
-async def test_an_unknown_device_is_told_as_a_configuration_matter(device):
+async def test_an_unknown_device_is_a_configuration_error(device):
     device.faults.add("commands status=404")
     await asyncio.sleep(120)
     assert device.app.state() == "unauthorized"

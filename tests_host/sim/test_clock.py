@@ -22,7 +22,7 @@ def _off_s(device):
 
 
 @pytest.mark.parametrize("lie_s", [FUTURE_S, PAST_S])
-async def test_a_first_answer_that_lies_is_found_out_by_the_first_certificate(device, lie_s):
+async def test_a_wrong_first_time_is_detected_by_the_certificate(device, lie_s):
     device.net.checks_dates, device.net.floor_s = True, 0
     device.net.liars[LIAR] = lie_s
     assert await device.until(lambda: device.online, 120) < 60
@@ -30,7 +30,7 @@ async def test_a_first_answer_that_lies_is_found_out_by_the_first_certificate(de
 
 
 @pytest.mark.parametrize("lie_s", [FUTURE_S, PAST_S])
-async def test_a_lie_while_all_is_well_is_not_believed(device, lie_s):
+async def test_a_wrong_time_beside_a_valid_clock_is_rejected(device, lie_s):
     device.net.checks_dates, device.net.floor_s = True, 0
     await device.until(lambda: device.online, 60)
     device.net.liars[LIAR] = lie_s
@@ -46,7 +46,7 @@ async def test_a_clock_that_is_wrong_is_set_when_servers_agree(device):
     await device.until(lambda: _off_s(device) < 60, 6.1 * 3600)
 
 
-async def test_a_liar_that_is_alone_is_not_believed_beside_a_clock_that_works(device):
+async def test_a_single_time_server_cannot_move_a_valid_clock(device):
     device.net.checks_dates, device.net.floor_s = True, 0
     await device.until(lambda: device.online, 60)
     device.net.liars = {LIAR: FUTURE_S, HONEST: PAST_S}
@@ -65,7 +65,7 @@ async def test_a_certificate_that_is_truly_over_does_not_become_a_storm_of_quest
     await device.until(lambda: device.online, 330)
 
 
-async def test_what_was_waited_for_is_tried_at_once_when_the_clock_is_set(device):
+async def test_the_link_is_opened_at_once_when_the_clock_is_set(device):
     device.net.checks_dates = True
     await device.until(lambda: device.online, 60)
     device.net.ntp_mode = "silent"

@@ -76,7 +76,7 @@ async def test_a_reset_waits_no_longer_than_its_bound(device):
     await device.until(lambda: device.board.resets, 120)
 
 
-async def test_a_reset_that_waits_is_withdrawn_when_somebody_is_heard(device):
+async def test_a_pending_reset_is_withdrawn_after_an_answer(device):
     await _online(device)
     device.radio.zombie = "reset"
     for output in device.app.controller.outputs:
@@ -124,7 +124,7 @@ async def test_a_cloud_that_is_merely_down_climbs_no_rung(device, down):
 
 
 @pytest.mark.parametrize("answers", ["gateway", "names", "time"])
-async def test_whoever_answers_keeps_the_ladder_folded(device, answers):
+async def test_any_answer_keeps_the_ladder_unused(device, answers):
     await _online(device)
     joins = len(device.radio.joins)
     device.net.away = True
@@ -148,16 +148,16 @@ async def test_a_network_that_is_away_for_half_a_day_leads_to_no_reset(device):
     await _online(device, 90)
 
 
-async def test_a_device_that_asks_seldom_is_not_taken_for_one_that_hears_nobody(device):
+async def test_a_slow_poller_is_not_treated_as_without_network(device):
     await _online(device)
     device.app.link.account.cfg["poll_s"] = 3600
     joins = len(device.radio.joins)
     await asyncio.sleep(3 * 3600)
-    assert (len(device.radio.joins), device.net.climbing.loads) == (joins, 0)
+    assert (len(device.radio.joins), device.net.ladder_unit.loads) == (joins, 0)
 
 
 @pytest.mark.parametrize("lack", LACKS)
-async def test_memory_that_is_short_frees_what_can_be_freed_then_restarts_the_radio_then_resets(device, lack):
+async def test_short_memory_climbs_the_ladder_to_radio_and_reset(device, lack):
     await _online(device)
     await asyncio.sleep(600)
     device.net.lacks = lack
@@ -206,13 +206,13 @@ async def test_no_reset_for_lack_of_memory_in_the_first_ten_minutes(device):
     await device.until(lambda: device.board.resets, 120)
 
 
-async def test_no_room_even_for_the_ladder_is_no_death(device):
+async def test_a_memory_error_in_the_ladder_does_not_stop_the_loop(device):
     await _online(device)
-    device.net.climbing.full = True
+    device.net.ladder_unit.full = True
     device.radio.zombie = "join"
     await asyncio.sleep(3600)
     assert not device.app.controller.safety.faults and device.app.supervisor.silent is None
-    device.net.climbing.full = False
+    device.net.ladder_unit.full = False
     await _online(device, 300)
 
 

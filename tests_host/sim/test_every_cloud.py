@@ -85,7 +85,7 @@ async def pump_on(at):
     await at.device.until(lambda: at.device.on("pump"), 30)
 
 
-async def test_it_does_what_is_wanted_once_and_tells(at):
+async def test_a_desired_value_is_applied_once_and_reported(at):
     await pump_on(at)
     await asyncio.sleep(120)
     assert at.device.history.of("relay", "pump") == [False, True]
@@ -97,7 +97,7 @@ async def test_it_does_what_is_wanted_once_and_tells(at):
 
 
 @pytest.mark.parametrize("value", ["2", "0.5", "nonsense"])
-async def test_what_means_nothing_switches_nothing(at, value):
+async def test_an_invalid_value_switches_nothing(at, value):
     await pump_on(at)
     at.want("6", value)
     at.want("9", value)

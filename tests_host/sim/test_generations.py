@@ -57,7 +57,7 @@ async def test_a_desired_state_is_applied_and_answered_under_its_identity(device
 
 
 @newest
-async def test_what_the_catalog_shows_as_value_is_nobodys_wish(device):
+async def test_the_value_in_the_catalog_is_no_desired_state(device):
     command = device.model.find_command(DEVICE_ID, "6")
     command.value = "1.0"
     device.model.put_command(DEVICE_ID, command)
@@ -83,7 +83,7 @@ async def test_a_window_that_closes_before_the_limits_allow_it_is_stale_and_stay
 
 
 @newest
-async def test_a_newer_wish_takes_the_place_of_one_that_was_never_heard(device):
+async def test_a_newer_desired_state_replaces_one_that_was_never_received(device):
     await _online(device)
     device.want("9", 15)
     device.want("9", 22)
@@ -92,7 +92,7 @@ async def test_a_newer_wish_takes_the_place_of_one_that_was_never_heard(device):
 
 
 @newest
-async def test_a_wish_that_expired_during_an_outage_is_not_carried_out(device):
+async def test_a_desired_state_that_expired_in_an_outage_is_not_applied(device):
     device.model.plan = Plan(desired_s=60)
     await _online(device)
     device.net.silent = True
@@ -105,7 +105,7 @@ async def test_a_wish_that_expired_during_an_outage_is_not_carried_out(device):
 
 
 @newest
-async def test_after_a_lapse_what_was_applied_comes_back_and_a_newer_wish_goes_first(device):
+async def test_after_safe_state_the_applied_value_resumes_unless_a_newer_one_exists(device):
     await _pump_on(device)
     device.want("9", 21)
     await device.until(lambda: len(_outcomes(device)) == 2, 25)
@@ -262,7 +262,7 @@ async def test_mqtt_that_is_not_listed_is_never_tried(device):
 
 
 @_api("bootstrap", "mqtt")
-async def test_mqtt_alone_where_it_is_not_listed_is_refused(device):
+async def test_transport_mqtt_without_the_protocol_is_refused(device):
     device.model.served.bootstrap = True
     device.model.served.protocols = ("https",)
     await asyncio.sleep(1800)
@@ -312,7 +312,7 @@ async def test_without_a_bootstrap_the_catalogs_are_read_until_there_is_one(devi
 
 
 @automatic
-async def test_a_bootstrap_that_goes_away_is_no_end(device):
+async def test_the_device_continues_without_the_bootstrap_endpoint(device):
     await _pump_on(device)
     device.model.served.bootstrap = False
     await device.until(lambda: _reads(device, "commands"), 950)
@@ -336,7 +336,7 @@ async def test_without_oauth_it_is_realino_and_with_it_it_is_not(device):
 
 
 @automatic
-async def test_nothing_at_all_is_safe_state_and_slow_tries(device):
+async def test_without_any_protocol_safe_state_and_slow_retries(device):
     device.model.served.iot, device.model.served.realino = False, ()
     await asyncio.sleep(1800)
     assert device.app.state() == "unauthorized" and "HTTP 404" in device.app.link.lease.reason
@@ -416,7 +416,7 @@ async def test_hundreds_of_pending_states_are_answered_and_only_the_newest_is_do
 
 
 @newest
-async def test_pending_states_of_more_than_16_kilobytes_do_not_make_it_deaf(device):
+async def test_pending_states_of_more_than_16_kilobytes_are_read(device):
     await _online(device)
     _backlog(device, 200)
     dials = device.net.dials

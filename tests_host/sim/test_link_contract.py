@@ -34,7 +34,7 @@ def bench(make):
 
 @pytest.mark.parametrize("api", ["auto", "bootstrap", "realer", "realino"])
 @pytest.mark.parametrize("transport", ["auto", "https", "mqtt"])
-def test_whatever_the_configuration_may_say_there_is_a_link_for_it(api, transport):
+def test_every_api_and_transport_has_a_link(api, transport):
     _, problems = validate(demo_config(api=api, transport=transport))
     assert ((api, transport) in LINKS) == (not [p for p in problems if p[0] == "error"])
 
@@ -87,7 +87,7 @@ async def test_a_network_that_fails_is_a_link_error(bench, kind):
 
 
 @pytest.mark.parametrize("mode", ["silent", "dns", "cut"])
-async def test_a_connection_that_dies_is_dialled_again(bench, mode):
+async def test_a_closed_connection_is_dialed_again(bench, mode):
     await bench.open()
     bench.net.silent = mode == "silent"
     bench.net.dns_mode = "nxdomain" if mode == "dns" else ""
@@ -107,7 +107,7 @@ async def test_a_cloud_that_falls_silent_is_a_link_error_and_not_a_refusal(bench
     await bench.recovers()
 
 
-async def test_reports_are_told_only_when_the_cloud_has_them(bench):
+async def test_reports_are_acknowledged_only_when_the_cloud_has_them(bench):
     await bench.open()
     assert await bench.deliver([bench.report()])
     bench.net.silent = True
@@ -132,7 +132,7 @@ async def test_close_may_come_at_any_time_and_again(bench):
     await bench.recovers()
 
 
-async def test_a_verb_with_nothing_to_do_comes_back_to_show_life(make):
+async def test_an_idle_call_returns_in_time(make):
     bench = make(poll_s=3600)
     await bench.open()
     await bench.link.next_desired()
@@ -141,7 +141,7 @@ async def test_a_verb_with_nothing_to_do_comes_back_to_show_life(make):
     bench.close()
 
 
-async def test_a_refused_device_loses_its_lease_and_is_told_what_to_check(bench):
+async def test_a_refusal_ends_the_lease_and_the_error_has_the_remedy(bench):
     await bench.open()
     assert bench.link.lease.held
     bench.refuse()
@@ -209,7 +209,7 @@ async def test_a_cancelled_verb_leaves_a_link_that_opens_again(make, row, verb):
 
 
 @pytest.mark.parametrize("mode", ["", "silent", "cut", "closed"])
-async def test_shutdown_says_goodbye_or_gives_up_soon(bench, mode):
+async def test_shutdown_disconnects_or_gives_up_soon(bench, mode):
     await bench.open()
     bench.net.silent = mode == "silent"
     if mode == "cut":

@@ -38,7 +38,7 @@ async def test_a_day_of_polling(device, monkeypatch):
     assert len(heartbeats) >= 24 * 3600 // 300
 
 
-async def test_a_loop_that_dies_is_safe_state_and_a_restart(device):
+async def test_a_crashed_loop_leads_to_safe_state_and_is_restarted(device):
     await device.until(lambda: device.online, 60)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 15)
@@ -67,7 +67,7 @@ async def test_a_loop_that_keeps_dying_ends_in_a_reset(device):
 
 @pytest.mark.button
 @pytest.mark.parametrize("method", ["tick", "press"])
-async def test_a_dead_control_loop_leaves_the_outputs_safe(device, method):
+async def test_a_crashed_control_loop_leaves_the_outputs_safe(device, method):
     await device.until(lambda: device.online, 60)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 15)
@@ -80,7 +80,7 @@ async def test_a_dead_control_loop_leaves_the_outputs_safe(device, method):
     await device.until(lambda: not device.on("pump"), 1)
 
 
-async def test_a_death_that_cannot_even_be_told_ends_in_a_reset_with_safe_outputs(device):
+async def test_a_crash_without_memory_for_its_log_ends_in_a_reset_with_safe_outputs(device):
     await device.until(lambda: device.online, 60)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 15)

@@ -70,7 +70,7 @@ def answers(device, command_id):
 # Wishes and reports
 
 
-async def test_a_wish_is_done_at_once_and_answered_by_its_name(held):
+async def test_a_desired_state_is_applied_at_once_and_acknowledged_by_id(held):
     held.want("6", 1)
     assert await held.until(lambda: held.on("pump"), 1) <= 0.1
     await quiet(held)
@@ -79,7 +79,7 @@ async def test_a_wish_is_done_at_once_and_answered_by_its_name(held):
 
 
 @pytest.mark.parametrize("make", [2], indirect=True)
-async def test_a_wish_is_heard_while_the_rate_limit_forbids_to_read_what_was_missed(held):
+async def test_a_desired_state_is_received_while_the_rate_limit_delays_catch_up(held):
     held.faults.add("commands status=429")
     held.model.kick(str(DEVICE_ID))
     await asyncio.sleep(300)
@@ -114,7 +114,7 @@ async def _most_answers(device, waiting):
 
 
 @pytest.mark.button
-async def test_reports_leave_the_outbox_with_the_clouds_word_only(held):
+async def test_reports_leave_the_outbox_only_when_acknowledged(held):
     held.faults.add("ack delay=5")
     held.press()
     await held.until(lambda: held.feed("command")[-1]["value"] == "1.0", 2)
@@ -123,7 +123,7 @@ async def test_reports_leave_the_outbox_with_the_clouds_word_only(held):
     assert not [r for r in held.app.controller.outbox.reports if r.source == "command"]
 
 
-async def test_the_token_is_no_password_and_no_topic_is_made_up(held):
+async def test_the_token_is_not_the_password_and_topics_come_from_the_catalog(held):
     held.want("6", 1)
     await asyncio.sleep(600)
     # A publish or subscription elsewhere, another tuple or a retained message is a violation: see check_always.
@@ -133,7 +133,7 @@ async def test_the_token_is_no_password_and_no_topic_is_made_up(held):
     assert len(held.feed("sensor")) > 4
 
 
-async def test_without_commands_nobody_asks_to_hear_wishes(make):
+async def test_without_commands_no_desired_topic_is_subscribed(make):
     def no_outputs(config):
         config["outputs"] = []
         config["buttons"] = []
@@ -150,7 +150,7 @@ async def test_without_commands_nobody_asks_to_hear_wishes(make):
     await device.until(lambda: device.feed("sensor"), 60)
 
 
-async def test_a_route_without_a_name_is_left_alone_and_said_once(make):
+async def test_a_route_without_a_source_is_ignored_and_logged_once(make):
     device = make()
     device.model.offer.id_field = ""
     device.power_on()
@@ -165,7 +165,7 @@ async def test_a_route_without_a_name_is_left_alone_and_said_once(make):
     assert len(device.history.of("warning")) == said
 
 
-async def test_a_value_of_a_missed_wish_is_found_after_the_broker_was_away(held):
+async def test_a_missed_desired_value_is_found_after_a_broker_outage(held):
     held.broker.down()
     held.want("6", 1)
     await asyncio.sleep(20)
@@ -175,7 +175,7 @@ async def test_a_value_of_a_missed_wish_is_found_after_the_broker_was_away(held)
 
 
 @pytest.mark.button
-async def test_what_was_switched_by_hand_in_an_outage_is_told_after_it(held):
+async def test_a_manual_override_in_an_outage_is_reported_after_it(held):
     held.broker.down()
     await asyncio.sleep(10)
     held.press()
@@ -196,7 +196,7 @@ def _unix(text):
 # Faults of desired states
 
 
-async def test_a_wish_that_comes_twice_is_done_once(held):
+async def test_a_duplicate_desired_state_is_applied_once(held):
     held.faults.add("desired copies=3")
     held.want("6", 1)
     await asyncio.sleep(10)
@@ -204,7 +204,7 @@ async def test_a_wish_that_comes_twice_is_done_once(held):
     assert held.history.of("relay", "pump") == [False, True]
 
 
-async def test_wishes_in_the_wrong_order_count_by_their_number(held):
+async def test_desired_states_out_of_order_count_by_sequence_number(held):
     held.faults.add("desired reorder=2 times=2")
     held.want("6", 1)
     held.want("6", 0)
@@ -213,7 +213,7 @@ async def test_wishes_in_the_wrong_order_count_by_their_number(held):
     assert answers(held, PUMP) == [("applied", "0.0", 2)]
 
 
-async def test_a_wish_that_came_too_late_is_stale_and_not_done(held):
+async def test_a_desired_state_that_came_too_late_is_stale(held):
     held.faults.add("desired valid_s=0 times=1")
     held.want("6", 1)
     await asyncio.sleep(10)
@@ -222,7 +222,7 @@ async def test_a_wish_that_came_too_late_is_stale_and_not_done(held):
 
 
 @pytest.mark.parametrize("value", ["7", "-1", "0.5", "warm"])
-async def test_a_wish_out_of_range_is_rejected_with_the_present_value(held, value):
+async def test_a_desired_value_out_of_range_is_rejected_with_the_present_value(held, value):
     held.faults.add(f"desired value={value} times=1")
     held.want("6", 1)
     await asyncio.sleep(10)
@@ -231,7 +231,7 @@ async def test_a_wish_out_of_range_is_rejected_with_the_present_value(held, valu
 
 
 @pytest.mark.parametrize("kind", ["half", "text", "utf8", "list", "null", "nan", "deep"])
-async def test_a_malformed_wish_is_left_and_the_next_one_done(held, kind):
+async def test_a_malformed_desired_state_is_ignored_and_the_next_one_applied(held, kind):
     held.faults.add(f"desired badjson={kind} times=1")
     held.want("6", 1)
     await asyncio.sleep(10)
@@ -254,7 +254,7 @@ async def test_another_major_version_is_not_understood(held):
     await held.until(lambda: held.on("pump"), 2)
 
 
-async def test_a_lost_wish_is_found_with_the_next_renewal(held):
+async def test_a_lost_desired_state_is_found_with_the_next_renewal(held):
     held.faults.add("desired lost times=1")
     held.want("6", 1)
     await held.until(lambda: held.on("pump"), 2800)
@@ -322,7 +322,7 @@ async def test_a_conflict_is_followed_by_the_present_state_as_a_new_event(held):
 
 
 @pytest.mark.button
-async def test_without_any_acknowledgement_the_session_is_worth_nothing(held):
+async def test_without_acknowledgements_the_session_is_closed(held):
     held.faults.add("ack lost")
     held.press()
     await held.until(lambda: len(held.model.named("mqtt_connected")) > held.sessions_at_start, 120)
@@ -375,7 +375,7 @@ async def test_a_session_that_cannot_be_subscribed_again_is_not_kept(held):
     await held.until(lambda: held.on("pump"), 60)
 
 
-async def test_a_refused_tuple_is_replaced_by_a_fresh_one(make):
+async def test_refused_credentials_are_replaced_by_new_ones(make):
     device = make()
     device.faults.add("connect refused times=1")
     device.power_on()
@@ -424,7 +424,7 @@ async def test_renewal_in_the_middle_of_traffic_loses_nothing(make):
     }
 
 
-async def test_a_wish_in_the_gap_of_the_renewal_is_done(make):
+async def test_a_desired_state_in_the_gap_of_the_renewal_is_applied(make):
     device = make()
     short_lives(device, credential_s=400, credential_renew_s=300)
     device.power_on()
@@ -435,7 +435,7 @@ async def test_a_wish_in_the_gap_of_the_renewal_is_done(make):
     await device.until(lambda: device.on("pump"), 12)
 
 
-async def test_a_tuple_that_cannot_be_renewed_ends_in_the_safe_state_in_time(make):
+async def test_credentials_that_cannot_be_renewed_lead_to_safe_state_in_time(make):
     device = make()
     short_lives(device, credential_s=1000, credential_renew_s=600, session_s=900)
     device.power_on()
@@ -472,7 +472,7 @@ async def test_without_a_credential_endpoint_mqtt_waits_in_the_safe_state(make):
     await device.until(lambda: device.on("pump"), 1000)
 
 
-async def test_the_tuple_is_in_no_file(held, tmp_path):
+async def test_the_credentials_are_in_no_file(held, tmp_path):
     password = held.app.link.credentials.password.reveal()
     await asyncio.sleep(120)
     assert all(password.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -514,7 +514,7 @@ async def test_a_pin_that_was_gone_from_the_catalog_for_a_while_is_served_again(
 
 
 @pytest.mark.button
-async def test_a_wish_for_a_command_that_was_gone_counts_after_a_hand_too(make):
+async def test_a_desired_state_counts_after_its_command_was_gone_and_overridden(make):
     """Found by the simulation: without a last wish to compare it with, what the poll brought was never new."""
     device = make()
     short_lives(device, credential_s=600, credential_renew_s=300)
@@ -544,7 +544,7 @@ async def test_a_topic_that_is_refused_has_the_catalog_read_again(held):
     held.model.violations.clear()
 
 
-async def test_what_a_broker_forgot_is_read_though_the_first_reading_fails(held):
+async def test_catch_up_is_repeated_after_a_lost_broker_session(held):
     held.broker.forgets = True
     held.broker.down()
     held.broker.forgets = False

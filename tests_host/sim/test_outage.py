@@ -45,7 +45,7 @@ async def test_a_short_outage_toggles_nothing(device):
 
 
 @pytest.mark.parametrize("silent", [True, False])
-async def test_a_dead_connection_is_noticed_and_replaced(device, silent):
+async def test_a_dead_connection_is_detected_and_replaced(device, silent):
     await _pump_on(device)
     device.net.silent = silent
     device.net.cut()
@@ -90,7 +90,7 @@ async def test_a_local_change_is_reported_as_one(device):
 
 
 @pytest.mark.button
-async def test_a_hand_is_newer_than_an_unchanged_wish(device):
+async def test_a_manual_override_is_newer_than_an_unchanged_desired_value(device):
     await _pump_on(device)
     device.radio.air.clear()
     await device.until(lambda: not device.on("pump"), 400)
@@ -114,7 +114,7 @@ def _wait_for_new_wish(config):
 
 
 @pytest.mark.config(edit=_wait_for_new_wish)
-async def test_an_output_that_waits_stays_safe_until_the_wish_changes(device):
+async def test_after_lapse_wait_stays_safe_until_the_desired_value_changes(device):
     device.want("6", 1)
     await device.until(lambda: device.online, 60)
     await asyncio.sleep(60)
@@ -145,7 +145,7 @@ async def test_a_fallback_setpoint_is_regulated_without_a_cloud(device):
 
 
 @pytest.mark.parametrize("fault", ["open", "short"])
-async def test_a_sensor_fault_makes_its_regulator_safe_and_nothing_else(device, fault):
+async def test_a_sensor_fault_makes_only_its_regulator_safe(device, fault):
     await _pump_on(device)
     device.want("9", 30)
     await device.until(lambda: device.on("heater"), 30)
@@ -171,7 +171,7 @@ async def test_a_pin_that_does_not_follow_is_a_fault_not_a_lie(device):
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 30)
 
 
-async def test_a_pin_that_is_freed_after_its_wish_has_gone_stays_off(device):
+async def test_a_pin_that_recovers_after_its_desired_state_expired_stays_off(device):
     """Found by the simulation: the driven level stayed on, and the relay pulled when the pin could follow again."""
     await device.until(lambda: device.online, 60)
     device.plant.stick(16, 0)

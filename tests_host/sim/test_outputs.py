@@ -22,7 +22,7 @@ async def _quiet(device):
 
 
 @pytest.mark.config(edit=_strike)
-async def test_a_pulse_is_told_from_its_beginning_to_its_end(device):
+async def test_both_ends_of_a_pulse_are_reported(device):
     await _quiet(device)
     before = len(device.feed("command"))
     device.want("6", 1)
@@ -38,7 +38,7 @@ async def test_a_pulse_is_told_from_its_beginning_to_its_end(device):
 
 
 @pytest.mark.config(edit=_strike)
-async def test_what_was_a_pulse_does_not_come_back_after_a_lapse_or_a_power_cut(device):
+async def test_a_pulse_is_not_repeated_after_safe_state_or_a_power_cut(device):
     await _quiet(device)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 30)
@@ -61,7 +61,7 @@ async def test_what_was_a_pulse_does_not_come_back_after_a_lapse_or_a_power_cut(
 
 
 @pytest.mark.config(edit=_stalls)
-async def test_a_sensor_that_lies_beside_the_room_does_not_heat_for_ever(device):
+async def test_a_misplaced_sensor_does_not_heat_for_ever(device):
     await _quiet(device)
     reading = device.plant.microvolts(34)
     others = device.plant.microvolts

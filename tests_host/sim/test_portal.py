@@ -35,7 +35,7 @@ async def test_it_never_opens_while_a_network_is_there(device):
     assert device.points == []
 
 
-async def test_it_lists_the_networks_in_reach_and_says_which_it_could_not_join(device):
+async def test_it_lists_the_networks_in_reach_and_the_one_it_could_not_join(device):
     device.radio.air.clear()
     device.radio.air["neighbour"] = "another-password-not-real"
     await device.until(lambda: on_air(device), 70)
@@ -58,7 +58,7 @@ async def test_it_opens_when_no_network_was_joined_and_closes_when_the_time_is_u
     assert len(device.points) == 1
 
 
-async def test_it_stays_shut_where_it_would_take_the_memory_of_what_works(device):
+async def test_it_stays_closed_without_enough_memory(device):
     device.radio.air.clear()
     device.board.free = 20000
     await asyncio.sleep(300)
@@ -73,7 +73,7 @@ async def test_it_closes_when_a_network_comes(device):
     assert not on_air(device) and device.board.resets == 0
 
 
-async def test_whoever_is_typing_is_not_disturbed_by_a_search(device):
+async def test_no_scan_while_a_client_uses_the_page(device):
     device.radio.air.clear()
     await device.until(lambda: on_air(device), 70)
     device.points[0].guests = 1
@@ -100,7 +100,7 @@ async def test_outputs_are_safe_and_local_control_goes_on_while_it_is_open(devic
     assert on_air(device) and len(device.board.fed) > fed + 100
 
 
-async def test_what_was_entered_is_there_after_the_restart(device, tmp_path):
+async def test_the_saved_input_counts_after_the_restart(device, tmp_path):
     device.radio.air.clear()
     device.radio.air["new home"] = "another-password-not-real"
     await device.until(lambda: on_air(device), 70)

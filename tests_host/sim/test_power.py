@@ -17,7 +17,7 @@ async def _power_cut(device, seconds=5):
 
 
 @pytest.mark.button
-async def test_what_happened_in_an_outage_survives_a_power_cut_unchanged(device):
+async def test_events_of_an_outage_survive_a_power_cut_unchanged(device):
     await device.until(lambda: device.online, 60)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "0.0", 60)
     device.radio.air.clear()
@@ -38,7 +38,7 @@ async def test_what_happened_in_an_outage_survives_a_power_cut_unchanged(device)
 
 
 @pytest.mark.button
-async def test_an_answer_that_was_lost_is_no_second_event(device):
+async def test_a_lost_acknowledgement_makes_no_second_event(device):
     await device.until(lambda: device.online, 60)
     await asyncio.sleep(30)
     device.faults.add("feed-data drop")
@@ -129,7 +129,7 @@ def _safe_and_boot_are_on(config):
 
 
 @pytest.mark.config(edit=_safe_and_boot_are_on)
-async def test_what_is_to_be_on_with_the_power_stays_on(device):
+async def test_an_output_with_boot_on_stays_on(device):
     device.want("6", 1)
     await asyncio.sleep(70)
     assert device.history.of("relay", "pump") == [True]

@@ -37,7 +37,7 @@ def bench(virtual_loop, tmp_path, row):
     return RealerBench(virtual_loop, tmp_path, row)
 
 
-async def test_open_gives_the_catalog_and_the_first_wishes_follow_at_once(bench):
+async def test_open_returns_the_catalog_and_desired_values_follow_at_once(bench):
     catalog = await bench.link.open()
     assert catalog is bench.link.catalog
     assert [(c.id, c.kind, c.pin_port) for c in catalog.commands] == [(1, "relay", "6"), (2, "relay", "9")]
@@ -48,7 +48,7 @@ async def test_open_gives_the_catalog_and_the_first_wishes_follow_at_once(bench)
     bench.link.close()
 
 
-async def test_every_request_says_which_firmware_asks(bench):
+async def test_every_request_has_the_user_agent(bench):
     agents, handle = [], bench.model.handle
 
     def noted(request, now):
@@ -118,7 +118,7 @@ async def test_a_long_rate_limit_is_waited_out_with_signs_of_life(bench):
 
 
 @polling
-async def test_a_change_of_the_catalog_is_a_new_catalog_and_nothing_else_is(bench):
+async def test_only_a_changed_catalog_is_a_new_object(bench):
     catalog = await bench.link.open()
     await bench.link.next_desired()
     bench.model.set_desired(DEVICE_ID, "6", 1, bench.wall())
@@ -146,7 +146,7 @@ async def test_a_source_that_vanished_costs_its_reports_and_shows_in_the_next_ca
 
 
 @with_identities
-async def test_what_was_stored_already_is_delivered_and_what_conflicts_is_told_apart(bench):
+async def test_duplicates_are_delivered_and_conflicts_distinguished(bench):
     await bench.link.open()
     first, second = bench.report(), bench.report()
     await bench.deliver([first, second])
@@ -178,7 +178,7 @@ LIES = [
 
 @with_batches
 @pytest.mark.parametrize("lie", LIES, ids=str)
-async def test_results_for_nobody_deliver_nothing_and_all_goes_singly_then(virtual_loop, tmp_path, row, lie):
+async def test_unknown_results_deliver_nothing_and_reports_are_sent_singly(virtual_loop, tmp_path, row, lie):
     model = Liar(seed=1)
     model.results = lie
     bench = RealerBench(virtual_loop, tmp_path, row, model)
@@ -191,7 +191,7 @@ async def test_results_for_nobody_deliver_nothing_and_all_goes_singly_then(virtu
 
 
 @with_batches
-async def test_results_are_told_only_of_reports_that_were_given(virtual_loop, tmp_path, row):
+async def test_results_are_returned_only_for_the_reports_sent(virtual_loop, tmp_path, row):
     model = Liar(seed=1)
     bench = RealerBench(virtual_loop, tmp_path, row, model)
     await bench.link.open()
@@ -257,7 +257,7 @@ REFUSALS = ["commands status=401", "commands status=402", "commands status=403",
 
 @polling
 @pytest.mark.parametrize("fault", REFUSALS)
-async def test_a_refusal_ends_the_lease_and_says_why(bench, fault):
+async def test_a_refusal_ends_the_lease_with_its_reason(bench, fault):
     await bench.link.open()
     await bench.link.next_desired()
     assert bench.link.lease.valid(bench.clock.ms())
@@ -313,7 +313,7 @@ async def test_a_renewal_refused_ends_the_lease_though_the_old_token_would_do(be
 
 @polling
 @pytest.mark.parametrize("status", [429, 503])
-async def test_the_token_endpoint_says_when_to_come_again(bench, status):
+async def test_retry_after_of_the_token_endpoint_is_obeyed(bench, status):
     bench.faults.add(f"token status={status} retry_after=120")
     with pytest.raises(LinkError) as caught:
         await bench.link.open()
@@ -331,7 +331,7 @@ async def test_the_token_endpoint_says_when_to_come_again(bench, status):
 
 
 @polling
-async def test_a_token_alone_is_no_lease(bench):
+async def test_a_token_without_an_accepted_request_holds_no_lease(bench):
     bench.faults.add("bootstrap status=503")
     bench.faults.add("commands status=503")
     with pytest.raises(LinkError):

@@ -165,7 +165,7 @@ async def test_a_plan_of_few_bytes_means_smaller_feeds(device):
     assert {item["sensor_id"] for item in device.feed("sensor")} == {1, 2}
 
 
-async def test_after_an_outage_the_newest_speaks_for_all(device):
+async def test_after_an_outage_the_newest_report_stands_for_all(device):
     await _pump_on(device)
     device.net.silent = True
     await asyncio.sleep(120)
@@ -178,7 +178,7 @@ async def test_after_an_outage_the_newest_speaks_for_all(device):
         assert len(names) == len(set(names))
 
 
-async def test_an_answer_that_was_lost_costs_nothing_but_a_repetition(device):
+async def test_a_lost_acknowledgement_causes_one_repetition(device):
     await _pump_on(device)
     await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
     device.faults.add("feed-data cut=0 times=2")
@@ -231,7 +231,7 @@ async def test_a_sensor_that_vanished_does_not_keep_the_others_quiet(device):
     )
 
 
-async def test_a_catalog_that_contradicts_itself_is_no_storm_of_logins(device):
+async def test_a_contradictory_catalog_causes_few_logins(device):
     device.model.put_command(DEVICE_ID, Command(3, "12", error="broken"))
     await _pump_on(device)
     await asyncio.sleep(1200)

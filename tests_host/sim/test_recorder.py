@@ -45,7 +45,7 @@ async def test_one_tls_connection_more_than_fits_is_a_violation_with_its_host(de
     device.model.violations.clear()
 
 
-async def test_what_the_cloud_answers_and_is_asked(device):
+async def test_answers_and_requests_are_recorded(device):
     await device.until(device.feed, 60)
     stored = device.feed()[0]["message_id"]
     await asyncio.sleep(5)

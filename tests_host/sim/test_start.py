@@ -11,7 +11,7 @@ from tools.sim.board import Point
 from tools.sim.device import DEVICE_ID, POWER_UP_UTC, WIFI_PASSWORD
 
 
-async def test_powers_up_obeys_and_reports(device):
+async def test_powers_up_applies_and_reports(device):
     assert not device.on("pump")
     await device.until(lambda: device.online, 20)
     device.want("6", 1)

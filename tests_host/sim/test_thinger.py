@@ -79,7 +79,7 @@ async def test_a_relay_is_answered_when_it_has_switched(device, ready):
 
 
 @pytest.mark.parametrize("value", [True, 1, 1.0, "on", "1", "1.0"])
-async def test_ways_to_say_on(device, ready, value):
+async def test_accepted_values_for_on(device, ready, value):
     assert await ready.write("pump", value) == 200
     assert device.on("pump")
 
@@ -87,7 +87,7 @@ async def test_ways_to_say_on(device, ready, value):
 @pytest.mark.parametrize(
     "value", [2, -1, 0.5, "ON", "true", "", None, [], [True], {}, {"in": True}, "x" * 200, 1e300, "on "]
 )
-async def test_what_means_nothing_is_refused_and_switches_nothing(device, ready, value):
+async def test_an_invalid_value_is_refused_and_switches_nothing(device, ready, value):
     for before in (True, False):
         assert await ready.write("pump", before) == 200
         assert await ready.write("pump", value) == 400
@@ -125,7 +125,7 @@ async def test_status_has_everything(device, ready):
     assert set(found["outputs"]) == {"pump", "heater"} and set(found["sensors"]) == {"room", "daylight"}
 
 
-async def test_a_limit_holds_and_who_waited_is_told(device, ready):
+async def test_a_limit_holds_and_the_request_is_refused(device, ready):
     device.app.controller.outputs[0].cfg["min_off_s"] = 60
     await ready.write("pump", True)
     await ready.write("pump", False)
@@ -136,7 +136,7 @@ async def test_a_limit_holds_and_who_waited_is_told(device, ready):
     assert await ready.write("pump", True) == 200
 
 
-async def test_a_later_wish_makes_an_earlier_one_void(device, ready):
+async def test_a_later_write_supersedes_an_earlier_one(device, ready):
     device.app.controller.outputs[0].cfg["min_off_s"] = 5
     await ready.write("pump", True)
     await ready.write("pump", False)
@@ -189,7 +189,7 @@ async def test_the_first_sample_of_a_stream_is_sent_once(device, ready, when):
 
 
 @pytest.mark.parametrize("value", [True, False])
-async def test_a_dashboard_hears_of_every_write_also_where_nothing_changed(device, ready, value):
+async def test_a_dashboard_is_updated_after_every_write(device, ready, value):
     """It shows what was asked for until it is told what is."""
     seen = []
     ready.port.stream("pump", seen.append)
@@ -217,7 +217,7 @@ async def test_a_write_is_answered_while_a_keep_alive_is_not(device, ready):
     assert len(device.thinger.named("login")) == 1
 
 
-async def test_reports_that_wait_for_a_keep_alive_are_told_once(device, ready):
+async def test_reports_that_wait_for_a_keep_alive_are_sent_once(device, ready):
     await asyncio.sleep(20)
     seen = []
     ready.port.stream("pump", seen.append)
@@ -351,7 +351,7 @@ async def test_restart_is_answered_and_leaves_safe_outputs(device, ready, name):
 @pytest.mark.parametrize("bad", [
     b"\x00\x00", b"\xff\xff\xff\xff\xff\xff", b"\x06\x04\x08\x42\x19\x28", frame("DISCONNECT"), b"HTTP/1.1 400",
 ])  # fmt: skip
-async def test_a_server_that_talks_nonsense_is_left_and_found_again(device, ready, bad):
+async def test_a_malformed_frame_ends_the_connection_and_it_reconnects(device, ready, bad):
     await ready.write("pump", True)
     ready.port._send(bad)
     await device.until(lambda: len(device.thinger.named("login")) == 2, 30)

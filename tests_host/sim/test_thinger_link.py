@@ -62,13 +62,13 @@ async def test_a_quiet_cloud_still_gives_signs_of_life(bench):
     bench.close()
 
 
-async def test_a_short_patience_means_more_signs_of_life(virtual_loop, tmp_path):
+async def test_a_short_silence_s_sends_keep_alives_more_often(virtual_loop, tmp_path):
     for silence_s, keep_alive_ms in ((300, 50000), (0, 50000), (20, 10000), (1, 1000)):
         bench = ThingerBench(virtual_loop, tmp_path, silence_s=silence_s)
         assert bench.link.client.session.keep_alive_ms == keep_alive_ms
 
 
-async def test_wishes_have_a_window_and_identities_of_their_own(bench):
+async def test_written_values_have_a_window_and_unique_ids(bench):
     await bench.open()
     first, second = bench.desire(True), bench.desire("off")
     desired = await bench.receive() + await bench.receive()
@@ -84,7 +84,7 @@ async def test_wishes_have_a_window_and_identities_of_their_own(bench):
     bench.close()
 
 
-async def test_a_wish_without_an_outcome_is_answered_all_the_same(bench):
+async def test_a_request_without_an_outcome_is_refused(bench):
     await bench.open()
     answers = bench.desire()
     listening = asyncio.ensure_future(bench.listen())
@@ -96,7 +96,7 @@ async def test_a_wish_without_an_outcome_is_answered_all_the_same(bench):
     bench.close()
 
 
-async def test_in_safe_state_nothing_is_promised(bench):
+async def test_in_safe_state_a_write_is_refused(bench):
     await bench.open()
     bench.controller.safety.faults.add("control")
     bench.controller.check(bench.link.lease, bench.clock.ms())

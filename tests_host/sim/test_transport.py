@@ -32,7 +32,7 @@ async def polling(device, within_s=240):
     await device.until(lambda: device.online and not device.app.link.account.on_mqtt, within_s)
 
 
-async def test_where_there_is_mqtt_it_is_used_and_nothing_is_polled(auto):
+async def test_with_mqtt_nothing_is_polled(auto):
     await on_mqtt(auto)
     before = polls(auto)
     await asyncio.sleep(1200)
@@ -40,7 +40,7 @@ async def test_where_there_is_mqtt_it_is_used_and_nothing_is_polled(auto):
 
 
 @pytest.mark.parametrize("offer", [{"credentials": False}, {"url": ""}, {"protocol": "mqtt-7"}])
-async def test_where_there_is_none_it_polls_from_the_start(make, offer):  # noqa: F811
+async def test_without_mqtt_it_polls_from_the_start(make, offer):  # noqa: F811
     device = make("auto")
     for name, value in offer.items():
         setattr(device.model.offer, name, value)
@@ -116,7 +116,7 @@ async def test_a_session_that_never_lasts_is_given_up_for_polling(auto):
 
 @pytest.mark.parametrize("fault", ["mqtt status=403", "mqtt-credentials status=403", "mqtt-credentials status=404",
                                    "mqtt-credentials status=422", "mqtt badjson=half", "connect refused"])  # fmt: skip
-async def test_a_refusal_that_concerns_mqtt_alone_does_not_touch_the_lease_of_polling(auto, fault):
+async def test_a_refusal_of_mqtt_only_keeps_the_lease_of_polling(auto, fault):
     auto.faults.add(fault)
     await polling(auto)
     auto.want("6", 1)
@@ -150,7 +150,7 @@ async def test_a_subscription_that_ends_while_polling_and_one_that_ends_on_mqtt(
         await auto.until(lambda: auto.on("pump"), 400)
 
 
-async def test_a_tuple_that_cannot_be_renewed_leads_to_polling_before_the_lease_ends(auto):
+async def test_credentials_that_cannot_be_renewed_lead_to_polling_in_time(auto):
     await on_mqtt(auto)
     auto.want("6", 1)
     await auto.until(lambda: auto.on("pump"), 2)

@@ -83,7 +83,7 @@ class Rig:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), LinkError("the cloud is away")])
-async def test_what_may_go_better_later_is_tried_again(virtual_loop, monkeypatch, error):
+async def test_a_temporary_failure_is_tried_again(virtual_loop, monkeypatch, error):
     rig = Rig(monkeypatch, [error, error])
     await rig.play(120)
     first, second, third = rig.tries[:3]
@@ -91,14 +91,14 @@ async def test_what_may_go_better_later_is_tried_again(virtual_loop, monkeypatch
     assert rig.resets and rig.release.target == 8
 
 
-async def test_it_is_given_up_when_it_never_goes_better(virtual_loop, monkeypatch):
+async def test_repeated_failures_end_the_update(virtual_loop, monkeypatch):
     rig = Rig(monkeypatch, [MemoryError()] * 99)
     await rig.play(3600)
     assert len(rig.tries) == 6 and not rig.resets
     assert rig.release.target is None and rig.release.why == "no memory"
 
 
-async def test_what_is_wrong_with_the_bundle_itself_is_not_tried_again(virtual_loop, monkeypatch):
+async def test_an_invalid_bundle_is_not_tried_again(virtual_loop, monkeypatch):
     rig = Rig(monkeypatch, [ConfigError("not signed by the owner")])
     await rig.play(3600)
     assert len(rig.tries) == 1 and not rig.resets and rig.release.target is None
@@ -113,7 +113,7 @@ async def test_the_link_rests_while_a_bundle_is_fetched_where_two_connections_do
     assert rig.tries[1] == rig.resets[0] and not rig.paused
 
 
-async def test_what_was_asked_for_before_the_start_is_taken_up_again(virtual_loop, monkeypatch):
+async def test_an_update_is_resumed_after_a_restart(virtual_loop, monkeypatch):
     """Without a wish of the cloud: a value that was there before the start is none."""
     rig = Rig(monkeypatch, [], record={"slot": "a", "asked": [8, 1]})
     await rig.play(120)
@@ -121,7 +121,7 @@ async def test_what_was_asked_for_before_the_start_is_taken_up_again(virtual_loo
 
 
 @pytest.mark.parametrize("wish", [9, 7])
-async def test_a_newer_wish_counts_in_its_place(virtual_loop, monkeypatch, wish):
+async def test_a_newer_desired_number_replaces_it(virtual_loop, monkeypatch, wish):
     """7 is the number that runs: the update was taken back."""
     rig = Rig(monkeypatch, [], record={"slot": "a", "asked": [8, 1]})
     rig.release.demand(wish)
@@ -144,13 +144,13 @@ async def test_a_safe_state_meanwhile_puts_it_off(virtual_loop, monkeypatch):
     task.cancel()
 
 
-async def test_what_is_given_up_is_not_taken_up_again(virtual_loop, monkeypatch):
+async def test_an_abandoned_update_is_not_resumed(virtual_loop, monkeypatch):
     rig = Rig(monkeypatch, [ConfigError("not signed by the owner")])
     await rig.play(100)
     assert rig.record == {} and rig.release.why == "not signed by the owner"
 
 
-async def test_a_bundle_at_which_the_board_dies_each_time_is_given_up(virtual_loop, monkeypatch):
+async def test_a_bundle_that_crashes_the_board_each_time_is_abandoned(virtual_loop, monkeypatch):
     record, starts = {"slot": "a", "asked": [8, 1]}, 0
     while record.get("asked"):
         rig = Rig(monkeypatch, [HANGS], record=record)

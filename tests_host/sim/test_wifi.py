@@ -26,7 +26,7 @@ async def test_the_strongest_access_point_of_several_is_joined(device):
     assert device.radio.joined.bssid == NEAR
 
 
-async def test_a_strongest_one_that_lets_nobody_in_makes_room_for_the_next(device):
+async def test_the_strongest_access_point_that_refuses_is_followed_by_the_next(device):
     _points(
         device,
         Point("bench", WIFI_PASSWORD, NEAR, -48, full=True),

@@ -113,7 +113,7 @@ class SimNet:
         self.unanswered = self.lacked = self.fresh = 0
         self.known = self.stale = False
         self.free: int | None = None
-        self.climbing = _LadderUnit()
+        self.ladder_unit = _LadderUnit()
         self._resolver = Resolver(clock, self.name_servers, rng, noting(self, self._udp), self.names)
         self.most_tls = 2
         self.free_heap: int | None = None
@@ -181,7 +181,7 @@ class SimNet:
 
     def unit(self, importing: object) -> _LadderUnit:
         """NetworkLoop's."""
-        return self.climbing
+        return self.ladder_unit
 
     async def _udp(
         self, ip: str, port: int, payload: bytes, clock: Clock, timeout_ms: int, size: int = 512
