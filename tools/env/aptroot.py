@@ -15,113 +15,71 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-
-_KEPT_OPTIONS = ("signed-by", "trusted", "check-valid-until")
-"""Options of a source that say how far the machine trusts its mirror; the others choose what to list."""
 
 
 class AptError(Exception):
     """The package could not be had; the text says why in one line."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """One `deb` entry: where, which suites and components, and how it is trusted."""
-
-    uris: tuple[str, ...]
-    suites: tuple[str, ...]
-    components: tuple[str, ...]
-    options: dict[str, str] = field(default_factory=dict)
-
-    def line(self, suite: str, keys: Path) -> str:
-        """This mirror as a one-line entry for another suite. A key given in full is written to `keys`."""
-        options = {name: text for name, text in self.options.items() if name in _KEPT_OPTIONS}
-        if "BEGIN PGP" in options.get("signed-by", ""):
-            keys.write_text(options["signed-by"])
-            options["signed-by"] = str(keys)
-        given = " ".join(f"{name}={text}" for name, text in sorted(options.items()))
-        uri = re.sub("^file:", "copy:", self.uris[0])  # apt would leave a `file:` package where it lies
-        where = f"{uri} {suite} {' '.join(self.components)}"
-        return f"deb [{given}] {where}\n" if given else f"deb {where}\n"
+def sources(etc: Path, own: str, suite: str) -> tuple[str, str]:
+    """The machine's entry for the component main of its release `own`, for another suite: ending of its file, and text.
+    How far it trusts its mirror stays, what chooses from it goes. Raises AptError."""
+    for path in [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]:
+        if path.suffix not in (".list", ".sources") or not path.is_file():
+            continue
+        text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("#"))
+        entries = text.splitlines() if path.suffix == ".list" else re.split(r"\n\s*\n", text)
+        for entry in entries:
+            found = _list_entry(entry, own, suite) if path.suffix == ".list" else _deb822(entry, own, suite)
+            if found and "cdrom:" not in found:
+                # apt would leave a package of a `file:` mirror where it lies
+                return path.suffix, re.sub(r"\bfile:", "copy:", found)
+    raise AptError(f"no apt source of this machine holds the release {own!r} with the component 'main'")
 
 
-def parse_list(text: str) -> list[Source]:
-    """Entries of a `sources.list` file (one line each)."""
-    found = []
-    for line in text.splitlines():
-        match = re.match(r"\s*deb\s+(?:\[([^]]*)]\s+)?(\S+)\s+(\S+)\s+([^#]+)", line)
-        if match:
-            given, uri, suite, components = match.groups()
-            pairs = (word.partition("=") for word in (given or "").split())
-            options = {name.lower(): value for name, _, value in pairs}
-            found.append(Source((uri,), (suite,), tuple(components.split()), options))
-    return found
+def _list_entry(line: str, own: str, suite: str) -> str:
+    """A line of a `.list` for another suite, "" if it is of another release."""
+    match = re.match(r"\s*deb\s+(\[[^]]*]\s+)?(\S+)\s+(\S+)\s([^#]*\bmain\b[^#]*)", line)
+    if not match or match[3] != own:
+        return ""
+    options = re.sub(r"\b(arch|lang|target)[+-]?=[^] ]*", "", match[1] or "")
+    return f"deb {options if '=' in options else ''}{match[2]} {suite} {match[4].strip()}\n"
 
 
-def parse_deb822(text: str) -> list[Source]:
-    """Entries of a `.sources` file (stanzas of `Name: value`, continued by indented lines)."""
-    found = []
-    text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    for stanza in re.split(r"\n\s*\n", text):
-        fields: dict[str, str] = {}
-        name = ""
-        for line in stanza.splitlines():
-            if line[:1].isspace():
-                fields[name] = fields.get(name, "") + "\n" + ("" if line.strip() == "." else line.strip())
-            else:
-                name, _, value = line.partition(":")
-                name = name.strip().lower()
-                fields[name] = value.strip()
-        words = {key: tuple(fields.get(key, "").split()) for key in ("types", "uris", "suites", "components")}
-        if "deb" in words["types"] and words["uris"] and fields.get("enabled", "yes").lower() != "no":
-            found.append(Source(words["uris"], words["suites"], words["components"], fields))
-    return found
+def _deb822(stanza: str, own: str, suite: str) -> str:
+    """A stanza of a `.sources`, likewise."""
+    fields = {name.lower(): value.split() for name, value in re.findall(r"(?m)^([\w-]+):(.*)$", stanza)}
+    needed = {"types": "deb", "suites": own, "components": "main"}
+    if fields.get("enabled") == ["no"] or any(
+        word not in fields.get(key, []) for key, word in needed.items()
+    ):
+        return ""
+    rest = re.sub(r"(?im)^(types|suites|architectures|languages|targets):.*\n?", "", stanza).strip("\n")
+    return f"Types: deb\nSuites: {suite}\n{rest}\n"
 
 
-def machine_sources(etc: Path) -> list[Source]:
-    """Every source this machine uses, in apt's own order."""
-    paths = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]
-    parsers = {".list": parse_list, ".sources": parse_deb822}
-    return [
-        source
-        for path in paths
-        if path.is_file() and path.suffix in parsers
-        for source in parsers[path.suffix](path.read_text())
-    ]
-
-
-def pick(sources: list[Source], codename: str) -> Source:
-    """The machine's main mirror: the source that holds its own release and the component `main`."""
-    for source in sources:
-        if (
-            "main" in source.components
-            and codename in source.suites
-            and not source.uris[0].startswith("cdrom:")
-        ):
-            return source
-    raise AptError(f"no apt source of this machine holds the release {codename!r} with the component 'main'")
-
-
-def unpack_package(package: str, suite: str, arch: str, source: Source, work: Path) -> Path:
+def unpack_package(package: str, suite: str, arch: str, etc: Path, own: str, work: Path) -> Path:
     """Fetch `package` of `suite` for `arch` with all it depends on; returns the folder it is unpacked in.
 
-    `work` must be an empty folder of the caller's; everything stays inside it.
+    `etc`, `own`: where the machine's sources are, and its own suite. `work` must be an empty folder of the caller's;
+    everything stays inside it.
     """
+    ending, text = sources(etc, own, suite)
     state, archives, root = work / "apt", work / "apt/archives", work / "root"
     for folder in (state / "lists/partial", archives / "partial", root):
         folder.mkdir(parents=True)
     (state / "status").touch()
-    (state / "sources.list").write_text(source.line(suite, state / "mirror-key.asc"))
+    (state / "sources").mkdir()
+    (state / "sources" / f"mirror{ending}").write_text(text)
     settings = {
         "Dir::State": state,
         "Dir::State::Lists": state / "lists",
         "Dir::State::status": state / "status",
         "Dir::Cache": state,
         "Dir::Cache::archives": archives,
-        "Dir::Etc::SourceList": state / "sources.list",
-        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::Etc::SourceList": "/dev/null",
+        "Dir::Etc::SourceParts": state / "sources",
         "Dir::Etc::Preferences": "/dev/null",
         "Dir::Etc::PreferencesParts": "/dev/null",
         "Debug::NoLocking": 1,

@@ -130,9 +130,8 @@ def _fetch_arch(arch: str | None, cache: Path, etc: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
         try:
             suite, codename = _suite(aptroot.release())
-            source = aptroot.pick(aptroot.machine_sources(etc), codename)
             _say(f"fetching micropython for {arch} ({suite}) from this machine's own apt mirror ...")
-            root = aptroot.unpack_package("micropython", suite, arch, source, Path(temp))
+            root = aptroot.unpack_package("micropython", suite, arch, etc, codename, Path(temp))
         except aptroot.AptError as error:
             raise InterpreterError(
                 f"MicroPython could not be fetched ({error}): {_WHAT_TO_INSTALL}."

@@ -65,9 +65,9 @@ def fetch(cache: Path = CACHE, etc: Path = _APT, path: str | None = None) -> Mos
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
             try:
                 suite, _ = aptroot.codename(aptroot.release())
-                source = aptroot.pick(aptroot.machine_sources(etc), suite)
                 _say(f"fetching mosquitto ({suite}) from this machine's own apt mirror ...")
-                root = aptroot.unpack_package("mosquitto", suite, aptroot.debian_arch(), source, Path(temp))
+                arch = aptroot.debian_arch()
+                root = aptroot.unpack_package("mosquitto", suite, arch, etc, suite, Path(temp))
             except aptroot.AptError as error:
                 raise MosquittoError(
                     f"mosquitto could not be fetched ({error}): {_WHAT_TO_INSTALL}."
