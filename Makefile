@@ -4,58 +4,35 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 ENV := .venv/.ready
-MPY := .cache/.interpreter-ready
-BROKER := .cache/.broker-ready
-STOCK := .cache/.stock-ready
-STUBS := .cache/.stubs-ready
-BROWSER := .cache/.browser-ready
-NODE := .cache/.node-ready
+ready = $(1:%=.cache/.%-ready)
 DOCS := .venv/.docs-ready
-READY := $(ENV) $(MPY) $(BROKER) $(STOCK)
+READY := $(ENV) $(call ready,micropython mosquitto modules)
 
 # Hundreds of processes run the same Python code: they keep what they compiled, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench flash config check_config ca deploy monitor status doctor thinger_check bundle image package docs format clean
+.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench fetch flash config check_config ca deploy monitor status doctor thinger_check bundle image package docs format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) $(BROWSER) $(STUBS) $(NODE) ## Virtual environment, pinned packages, real MicroPythons, mosquitto, Chromium (runs by itself when needed)
+setup: $(READY) $(call ready,chromium) $(call ready,stubs) $(call ready,node) ## Virtual environment, pinned packages, real MicroPythons, mosquitto, Chromium (runs by itself when needed)
 
 $(ENV): pyproject.toml tools/env/setup_venv.py
 	@$(PYTHON) tools/env/setup_venv.py --venv .venv
 	@touch $@
 
-$(MPY): tools/env/interpreter.py | $(ENV)
+$(call ready,micropython): tools/env/interpreter.py
+$(call ready,mosquitto): tools/env/mosquitto.py
+$(call ready,modules): pyproject.toml tools/env/stock.py
+$(call ready,stubs): pyproject.toml tools/env/stock.py
+$(call ready,chromium): tools/env/browser.py
+$(call ready,node): tools/env/wasm.py tests_host/node/package.json tests_host/node/package-lock.json tests_host/node/.npmrc
+.cache/.%-ready: | $(ENV)
 	@mkdir -p .cache
-	@$(PY) -m tools.env.interpreter --fetch
-	@touch $@
-
-$(BROKER): tools/env/mosquitto.py | $(ENV)
-	@mkdir -p .cache
-	@$(PY) -m tools.env.mosquitto --fetch
-	@touch $@
-
-$(STOCK): pyproject.toml tools/env/stock.py | $(ENV)
-	@$(PY) -m tools.env.stock >/dev/null
-	@touch $@
-
-$(STUBS): pyproject.toml tools/checks/typecheck/__main__.py | $(ENV)
-	@mkdir -p .cache
-	@$(PY) -m tools.checks.typecheck --fetch
-	@touch $@
-
-$(NODE): tools/env/wasm.py tests_host/node/package.json tests_host/node/package-lock.json tests_host/node/.npmrc | $(ENV)
-	@mkdir -p .cache
-	@$(PY) -m tools.env.wasm --fetch >/dev/null
-	@touch $@
-
-$(BROWSER): tools/env/browser.py | $(ENV)
-	@mkdir -p .cache
-	@$(PY) -m tools.env.browser --fetch
+	@$(PY) -m tools fetch $* >/dev/null
 	@touch $@
 
 $(DOCS): pyproject.toml tools/env/setup_venv.py | $(ENV)
@@ -69,7 +46,7 @@ smoke: $(READY) ## The demo's scenario without a person over HTTPS and over MQTT
 	@$(PY) -m tools smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
 
 test: export TESTS ?= quick
-test: $(READY) $(BROWSER) $(NODE) ## The tests, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has more
+test: $(READY) $(call ready,chromium) $(call ready,node) ## The tests, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has more
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: export MICROPYTHON_VERSIONS ?= all
@@ -83,14 +60,14 @@ lint: $(ENV) ## Ruff: rules and formatting
 layers: $(ENV) ## Import arrows, circles of imports, and house rules of the device code
 	@$(PY) -m tools.checks.layers
 
-types: $(STUBS) ## Type-check the device code against the stubs of the oldest and the newest MicroPython, and the tools
+types: $(call ready,stubs) ## Type-check the device code against the stubs of the oldest and the newest MicroPython, and the tools
 	@$(PY) -m tools.checks.typecheck
 	@$(PY) -m mypy
 
 sizes: $(ENV) ## Compile every device file with mpy-cross, report and limit sizes
 	@$(PY) -m tools.build.sizes
 
-portable: $(READY) $(NODE) ## The portable tests alone, on the real MicroPythons; ARGS="--versions all"
+portable: $(READY) $(call ready,node) ## The portable tests alone, on the real MicroPythons; ARGS="--versions all"
 	@$(PY) -m tools.checks.portable $(ARGS)
 
 cloud: $(READY) ## Play cloud while the demo runs: ARGS="set 6 1"; ARGS=--help tells the rest
@@ -110,6 +87,9 @@ mutate: $(READY) ## Do the tests notice wrong code? A random sample of mutants, 
 
 bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, MQTT, as JSON lines
 	@$(PY) -m tools bench $(ARGS)
+
+fetch: $(ENV) ## What demo and tests need besides Python packages, where it is missing: ARGS=node
+	@$(PY) -m tools fetch $(ARGS)
 
 flash: $(ENV) ## Put MicroPython on a board: IMAGE=file.bin, PORT=/dev/ttyUSB0 (default: the only one)
 	@$(PY) -m tools flash "$(IMAGE)" $(if $(PORT),--port $(PORT)) $(ARGS)

@@ -33,6 +33,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "demo": ("cli.demo", "simulated cloud and virtual board, running this firmware until Ctrl-C"),
         "smoke": ("cli.smoke", "the demo's scenario without a person"),
         "cloud": ("cli.cloud", "play cloud: serve, set, show, faults"),
+        "fetch": ("cli.fetch", "what demo and tests need: MicroPython, mosquitto and more"),
         "board": ("cli.virtual_board", "the virtual board alone, for any cloud"),
     },
     _DEVELOPERS: {

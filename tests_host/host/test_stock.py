@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.common import Failed
 from tools.env import stock
 from tools.env.setup_venv import pinned
 from tools.repository import ROOT
@@ -23,7 +24,7 @@ def test_it_is_fetched_only_once(tmp_path: Path):
 
 
 def test_a_failed_download_is_named_and_leaves_nothing_that_looks_complete(tmp_path: Path):
-    with pytest.raises(stock.StockError, match=r"micropython-umqtt\.simple==1\.3\.4 could not be fetched"):
+    with pytest.raises(Failed, match=r"micropython-umqtt\.simple==1\.3\.4 could not be fetched"):
         stock.fetch(tmp_path / "stock", {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)})
     assert not (tmp_path / "stock" / "fetched.txt").exists()
     assert stock.modules(tmp_path / "stock") == {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -38,12 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="figures whose name contains this")
     common.add_json(parser)
     options = parser.parse_args(argv)
-    try:
-        found = interpreter.find(options.bits)
-        bench = MqttFigures(options.quick, found, tree=options.tree, **board(options))
-    except interpreter.InterpreterError as error:
-        print(error, file=sys.stderr)
-        return 1
+    found = interpreter.find(options.bits)
+    bench = MqttFigures(options.quick, found, tree=options.tree, **board(options))
     figures: tuple[Figure, ...] = (
         bench.mpy, bench.handshakes, bench.latency, bench.cycles_https,
         bench.stall_refused, bench.stall_dns, bench.stall_unroutable,

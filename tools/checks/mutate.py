@@ -29,9 +29,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import common
+from tools.env.setup_venv import pinned
 from tools.repository import ROOT
 
-PINNED = "cosmic-ray==8.7.0"
 HOME = ROOT / ".cache" / "mutate"
 PARTS = ("firmware/core", "firmware/links", "firmware/runtime", "lib")
 _PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
@@ -64,7 +64,8 @@ def fetch() -> None:
         return
     HOME.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=HOME.parent) as folder:
-        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--target", f"{folder}/packages", PINNED]
+        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--target", f"{folder}/packages"]
+        argv += pinned(ROOT / "pyproject.toml", "mutate")
         done = subprocess.run(argv, capture_output=True, text=True)
         if done.returncode:
             raise common.Failed("cosmic-ray cannot be installed", done.stderr.strip()[-300:])

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.common import Failed
 from tools.env import interpreter, wasm
 from tools.repository import ROOT
 
@@ -72,7 +73,7 @@ def run(file: Path, python: interpreter.Interpreter, limit_s: float = LIMIT_S) -
 
 def run_in_node(tests: list[Path], build: Path, limit_s: float = 3 * LIMIT_S) -> dict[Path, Outcome]:
     """Run test files on the build of one version (`wasm.build`), one after the other in one process; a file that
-    crashes or hangs takes no other with it. Raises wasm.NodeError."""
+    crashes or hangs takes no other with it. Raises Failed."""
     argv = [*wasm.node(), str(IN_NODE), str(build), str(ROOT), f"{limit_s:g}", *map(str, tests)]
     done = subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     found = {}
@@ -102,13 +103,13 @@ def _outcome(lines: list[str], text: str, otherwise: str) -> Outcome:
 
 
 def word_sizes() -> tuple[int, ...]:
-    """The word sizes there is an interpreter for here. Raises InterpreterError when there is none at all."""
+    """The word sizes there is an interpreter for here. Raises Failed when there is none at all."""
     found, missing = [], None
     for bits in WORD_SIZES:
         try:
             interpreter.find(bits)
             found.append(bits)
-        except interpreter.InterpreterError as error:
+        except Failed as error:
             missing = error
     if missing and not found:
         raise missing
@@ -118,7 +119,7 @@ def word_sizes() -> tuple[int, ...]:
 def _everywhere(
     bits: Iterable[int], versions: list[str], tests: list[Path]
 ) -> Iterator[tuple[str, Path, Outcome]]:
-    """Every file on every interpreter that was asked for. Raises InterpreterError and NodeError."""
+    """Every file on every interpreter that was asked for. Raises Failed."""
     for python in [interpreter.find(size) for size in bits]:
         for test in tests:
             yield str(python), test, run(test, python)
@@ -146,8 +147,8 @@ def main() -> int:
             elif not outcome.ok:
                 print(outcome.text or "  no test ran")
                 good = False
-    except (interpreter.InterpreterError, wasm.NodeError) as error:
-        sys.exit(str(error))
+    except Failed as failed:
+        sys.exit(f"{failed}\n{failed.do}")
     for name in sorted(nowhere):
         print(f"{name} runs on no old version")
     return 0 if good else 1

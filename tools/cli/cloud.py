@@ -27,7 +27,6 @@ from tools.cloud.entities import Plan
 from tools.cloud.faults import ENDPOINTS
 from tools.cloud.ntp import MODES as NTP_MODES
 from tools.cloud.site import Site, write_private
-from tools.env.mosquitto import MosquittoError
 from tools.serial import ports
 
 _BUNDLES = "https://api.realer.test:8443"
@@ -43,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         admin_client.only_one(file)
         try:
             asyncio.run(_serve(console, file, **options))
-        except (BrokerError, MosquittoError) as error:
+        except BrokerError as error:
             raise common.Failed(str(error)) from None
         except OSError as error:
             raise ports.taken(options["port"], error) from None

@@ -33,7 +33,6 @@ from tools.cloud.demo_device import UPDATE_PORT, demo_device, update_command
 from tools.cloud.entities import Plan
 from tools.cloud.site import CERTS
 from tools.env import interpreter
-from tools.env.mosquitto import MosquittoError
 from tools.fixture.options import add_board, board
 from tools.fixture.system import CONNECTION_FILE, NotInTimeError, SystemFixture, ThirdAreaError
 from tools.repository import ROOT
@@ -247,9 +246,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         asyncio.run(_play(console, options))
     except (
-        interpreter.InterpreterError,
         BrokerError,
-        MosquittoError,
         CompileError,
         ThirdAreaError,
         OSError,

@@ -24,7 +24,6 @@ from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.entities import Plan
 from tools.cloud.model import Served
 from tools.env import interpreter
-from tools.env.mosquitto import MosquittoError
 from tools.fixture.options import add_board, board
 from tools.fixture.scenario import Facts, Step, StepFailedError, about, heater, must, run
 from tools.fixture.system import SystemFixture, ThirdAreaError
@@ -236,9 +235,7 @@ def _played(transport: str, options: argparse.Namespace) -> bool:
     except (
         StepFailedError,
         ThirdAreaError,
-        interpreter.InterpreterError,
         BrokerError,
-        MosquittoError,
     ) as error:
         print(f"smoke over {transport}: {error}", file=sys.stderr)
         return False

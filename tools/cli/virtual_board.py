@@ -78,8 +78,6 @@ def main(argv: list[str] | None = None) -> int:
             asyncio.run(_play(board, options.console))
     except check_config.UnreadableError as error:
         raise common.Failed(str(error), "Write one with realer config.") from None
-    except interpreter.InterpreterError as error:
-        raise common.Failed(str(error)) from None
     except FileNotFoundError as error:
         raise common.Failed(
             f"{error.filename}: {error.strerror}", "Fetch a certificate with realer ca."

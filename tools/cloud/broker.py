@@ -60,7 +60,7 @@ class Broker:
         return self._backend is not None
 
     async def start(self) -> None:
-        """Run mosquitto and offer it in the catalog. Raises BrokerError or mosquitto.MosquittoError."""
+        """Run mosquitto and offer it in the catalog. Raises BrokerError, or Failed where there is no mosquitto."""
         if not self.port:
             self._claim = claim()
             self.port = number(self._claim)

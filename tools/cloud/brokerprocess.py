@@ -63,7 +63,7 @@ class MosquittoProcess:
         return self.home / "backend"
 
     async def start(self, port: int, leaf: Path, accounts: str) -> None:
-        """Returns when it listens. Raises BrokerError, or mosquitto.MosquittoError where there is none."""
+        """Returns when it listens. Raises BrokerError, or Failed where there is none."""
         program, file, config = mosquitto.find(), self.home / "accounts.json", self.home / "mosquitto.conf"
         file.write_text(accounts)
         # Started by root it would become a user who may read neither its key nor its accounts.

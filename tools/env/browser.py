@@ -3,18 +3,17 @@
 Owns: which browser the tests drive, and how it is started: without a window, a profile or a wish to talk to anybody.
 Its libraries are too many to be fetched side by side, so it is the system's: found on PATH, or installed there
 (Debian family, as root or by a sudo that asks nothing).
-
-    python -m tools.env.browser [--fetch]
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+
+from tools.common import Failed
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -23,37 +22,33 @@ FLAGS = (
 )  # fmt: skip
 """For root, for a machine without graphics, and for a closed network."""
 _PACKAGES = ("chromium-headless-shell", "chromium")
-_WHAT_TO_INSTALL = "install Chromium (package `chromium` of Debian, of Ubuntu or of Homebrew)"
-
-
-class BrowserError(Exception):
-    """No usable browser; the text is one sentence that says what to install."""
+_INSTALL = "install Chromium (package `chromium` of Debian, of Ubuntu or of Homebrew)"
 
 
 def find(path: str | None = None) -> str:
-    """The program, the smallest first. Raises BrowserError."""
+    """The program, the smallest first. Raises Failed."""
     for name in NAMES:
         if program := shutil.which(name, path=path):
             return program
-    raise BrowserError(f"No Chromium here: run `python -m tools.env.browser --fetch`, or {_WHAT_TO_INSTALL}.")
+    raise Failed("no Chromium here", f"Run realer fetch chromium, or {_INSTALL}.")
 
 
 def fetch(path: str | None = None, root: bool | None = None, run: Callable[..., bool] | None = None) -> str:
-    """Make sure there is one. Raises BrowserError when in the end there is none. `path`: where programs are looked for;
+    """Make sure there is one. Raises Failed when in the end there is none. `path`: where programs are looked for;
     `root`: whether we are; `run(*argv)`: whether a command ended well."""
     run = run or _run
     try:
         return find(path)
-    except BrowserError:
+    except Failed:
         pass
     as_root = [] if (os.geteuid() == 0 if root is None else root) else ["sudo", "-n"]
     if not shutil.which("apt-get", path=path) or (as_root and not shutil.which("sudo", path=path)):
-        raise BrowserError(f"No Chromium here: {_WHAT_TO_INSTALL}.")
+        raise Failed("no Chromium here", f"Please {_INSTALL}.")
     print("browser: installing Chromium with apt-get ...", file=sys.stderr, flush=True)
     install = [*as_root, "apt-get", "-qq", "install", "-y", "--no-install-recommends"]
     run(*as_root, "apt-get", "-qq", "update")
     if not any(run(*install, package) for package in _PACKAGES):
-        raise BrowserError(f"Chromium could not be installed with apt-get: {_WHAT_TO_INSTALL}.")
+        raise Failed("Chromium could not be installed with apt-get", f"Please {_INSTALL}.")
     return find(path)
 
 
@@ -62,21 +57,3 @@ def _run(*argv: str) -> bool:
     return not subprocess.run(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment
     ).returncode
-
-
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.env.browser", description="The browser of the tests."
-    )
-    parser.add_argument("--fetch", action="store_true", help="install it when missing")
-    options = parser.parse_args(argv)
-    try:
-        print(fetch() if options.fetch else find())
-    except BrowserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,13 +4,10 @@ Owns: which interpreter the tools and tests use. `find` looks at PATH and at `.c
 uses the network; `fetch` fills the cache (Debian family: the packaged interpreter with its own libraries,
 64-bit, and on amd64 32-bit as well, whose 4-byte words make heap figures those of an ESP32).
 Refuses: an interpreter older than the oldest one the firmware supports.
-
-    python -m tools.env.interpreter [--bits 32|64] [--fetch]
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -19,13 +16,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.common import Failed
 from tools.env import aptroot
 from tools.repository import ROOT
 
 OLDEST = (1, 24, 0)
 CACHE = ROOT / ".cache" / "micropython"
 _APT = Path("/etc/apt")
-_WHAT_TO_INSTALL = (
+_INSTALL = (
     "install a MicroPython of at least version 1.24 so that `micropython` is on PATH "
     "(package `micropython` of Debian 13, of Ubuntu 25.04 or of Homebrew)"
 )
@@ -35,10 +33,6 @@ _PROBE = (
 )
 _SMALLER = {"amd64": "i386"}
 """Architectures whose processors also run a 32-bit one, in Debian's names."""
-
-
-class InterpreterError(Exception):
-    """No usable interpreter; the text is one sentence that says what to install."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +62,19 @@ def available(cache: Path = CACHE) -> list[Interpreter]:
 def find(bits: int | None = None, cache: Path = CACHE) -> Interpreter:
     """The interpreter with that word size; without a wish the 32-bit one where there is one, as on the chip.
 
-    Raises InterpreterError.
+    Raises Failed.
     """
     for found in available(cache):
         if bits in (None, found.bits):
             return found
     kind = f"{bits}-bit " if bits else ""
-    raise InterpreterError(
-        f"No {kind}MicroPython here: run `python -m tools.env.interpreter --fetch`, or {_WHAT_TO_INSTALL}."
-    )
+    raise Failed(f"no {kind}MicroPython here", f"Run realer fetch, or {_INSTALL}.")
 
 
 def fetch(bits: int | None = None, cache: Path = CACHE, etc: Path = _APT) -> list[Interpreter]:
     """Make sure there is an interpreter, with that word size or else every one this machine can have.
 
-    Does nothing where one is there already. Raises InterpreterError when in the end there is none.
+    Does nothing where one is there already. Raises Failed when in the end there is none.
     """
     own = aptroot.debian_arch()
     wanted = {64 if own.endswith("64") else 32: own}
@@ -95,10 +87,10 @@ def fetch(bits: int | None = None, cache: Path = CACHE, etc: Path = _APT) -> lis
                 continue
             try:
                 _fetch_arch(wanted.get(size), cache, etc)
-            except InterpreterError as error:
+            except Failed as error:
                 if bits or not here:
                     raise
-                _say(f"going on without a {size}-bit one. {error}")
+                _say(f"going on without a {size}-bit one: {error}")
         return [found for found in available(cache) if bits in (None, found.bits)]
 
 
@@ -126,20 +118,16 @@ def _probe(argv: list[str], origin: str) -> Iterator[Interpreter]:
 def _fetch_arch(arch: str | None, cache: Path, etc: Path) -> None:
     """Unpack beside the final place, try it, then move it there in one step."""
     if arch is None:
-        raise InterpreterError(f"This machine's processor has no such interpreter: {_WHAT_TO_INSTALL}.")
+        raise Failed("this machine's processor has no such MicroPython", f"Please {_INSTALL}.")
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
         try:
             suite, codename = _suite(aptroot.release())
             _say(f"fetching micropython for {arch} ({suite}) from this machine's own apt mirror ...")
             root = aptroot.unpack_package("micropython", suite, arch, etc, codename, Path(temp))
         except aptroot.AptError as error:
-            raise InterpreterError(
-                f"MicroPython could not be fetched ({error}): {_WHAT_TO_INSTALL}."
-            ) from None
+            raise Failed(f"MicroPython could not be fetched: {error}", f"Please {_INSTALL}.") from None
         if not list(_probe(aptroot.argv(root, "usr/bin/micropython"), "")):
-            raise InterpreterError(
-                f"The packaged MicroPython for {arch} does not run here: {_WHAT_TO_INSTALL}."
-            )
+            raise Failed(f"the packaged MicroPython for {arch} does not run here", f"Please {_INSTALL}.")
         shutil.rmtree(cache / arch, ignore_errors=True)
         (cache / arch).mkdir()
         root.rename(cache / arch / "root")
@@ -159,29 +147,3 @@ def _suite(release: dict[str, str]) -> tuple[str, str]:
 
 def _say(text: str) -> None:
     print(f"interpreter: {text}", file=sys.stderr, flush=True)
-
-
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.env.interpreter", description="The host's MicroPython."
-    )
-    parser.add_argument("--bits", type=int, choices=(32, 64), help="only this word size")
-    parser.add_argument("--fetch", action="store_true", help="fetch what is missing")
-    options = parser.parse_args(argv)
-    try:
-        if options.fetch:
-            found = fetch(options.bits)
-        elif options.bits:
-            found = [find(options.bits)]
-        else:
-            found = available() or [find()]
-    except InterpreterError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for interpreter in found:
-        print(interpreter, " ".join(interpreter.argv), sep="\n  ")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,13 +3,10 @@
 Owns: which broker the tools and tests run. `find` looks at PATH, at the usual sbin folders and at
 `.cache/mosquitto/`, and never uses the network; `fetch` fills the cache (Debian family, no root needed).
 Refuses: one older than 2.0 (no dynamic-security plugin), and to start a broker (`tools/cloud/broker.py`).
-
-    python -m tools.env.mosquitto [--fetch]
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shutil
@@ -20,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.common import Failed
 from tools.env import aptroot
 from tools.repository import ROOT
 
@@ -28,11 +26,7 @@ CACHE = ROOT / ".cache" / "mosquitto"
 _APT = Path("/etc/apt")
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 _PLUGIN = "mosquitto_dynamic_security.so"
-_WHAT_TO_INSTALL = "install mosquitto 2.0 or newer (package `mosquitto` of Debian, of Ubuntu or of Homebrew)"
-
-
-class MosquittoError(Exception):
-    """No usable broker; the text is one sentence that says what to install."""
+_INSTALL = "install mosquitto 2.0 or newer (package `mosquitto` of Debian, of Ubuntu or of Homebrew)"
 
 
 @dataclass(frozen=True)
@@ -49,16 +43,14 @@ class Mosquitto:
 
 
 def find(cache: Path = CACHE, path: str | None = None) -> Mosquitto:
-    """The first that will do; what the system has wins over the cache. Raises MosquittoError."""
+    """The first that will do; what the system has wins over the cache. Raises Failed."""
     for found in _candidates(cache, path):
         return found
-    raise MosquittoError(
-        f"No usable mosquitto here: run `python -m tools.env.mosquitto --fetch`, or {_WHAT_TO_INSTALL}."
-    )
+    raise Failed("no usable mosquitto here", f"Run realer fetch, or {_INSTALL}.")
 
 
 def fetch(cache: Path = CACHE, etc: Path = _APT, path: str | None = None) -> Mosquitto:
-    """Make sure there is one. Raises MosquittoError when in the end there is none."""
+    """Make sure there is one. Raises Failed when in the end there is none."""
     with aptroot.only_one_at_a_time(cache, _say):
         for found in _candidates(cache, path):
             return found
@@ -69,9 +61,7 @@ def fetch(cache: Path = CACHE, etc: Path = _APT, path: str | None = None) -> Mos
                 arch = aptroot.debian_arch()
                 root = aptroot.unpack_package("mosquitto", suite, arch, etc, suite, Path(temp))
             except aptroot.AptError as error:
-                raise MosquittoError(
-                    f"mosquitto could not be fetched ({error}): {_WHAT_TO_INSTALL}."
-                ) from None
+                raise Failed(f"mosquitto could not be fetched: {error}", f"Please {_INSTALL}.") from None
             shutil.rmtree(cache / "root", ignore_errors=True)
             root.rename(cache / "root")
     return find(cache, path)
@@ -105,22 +95,3 @@ def _probe(argv: list[str], program: Path, origin: str) -> Iterator[Mosquitto]:
 
 def _say(text: str) -> None:
     print(f"mosquitto: {text}", file=sys.stderr, flush=True)
-
-
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.env.mosquitto", description="The host's MQTT broker."
-    )
-    parser.add_argument("--fetch", action="store_true", help="fetch it when missing")
-    options = parser.parse_args(argv)
-    try:
-        found = fetch() if options.fetch else find()
-    except MosquittoError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(found, " ".join(found.argv), sep="\n  ")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tools.common import Failed
 from tools.env import aptroot
 from tools.env.setup_venv import pinned
 from tools.repository import ROOT
@@ -27,23 +28,19 @@ Put = Callable[[str, Path, Mapping[str, str]], None]
 """Fetches a requirement into a folder, with that environment."""
 
 
-class StockError(Exception):
-    """A package could not be fetched; the text says why."""
-
-
 def modules(folder: Path = FOLDER) -> dict[str, Path]:
     """What was fetched: path in a board's file system -> source file."""
     return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.py"))}
 
 
 def fetch(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> dict[str, Path]:
-    """Fetch what is missing. Raises StockError."""
+    """Fetch what is missing. Raises Failed."""
     _current(folder, "board", environment or {}, _unpack)
     return modules(folder)
 
 
 def stubs(folder: Path = STUBS, group: str = "stubs") -> list[Path]:
-    """The stubs that a group pins, fetched if they are missing: `.pyi` files. Raises StockError."""
+    """The stubs that a group pins, fetched if they are missing: `.pyi` files. Raises Failed."""
     _current(folder, group, {}, _install)
     return sorted(folder.rglob("*.pyi"))
 
@@ -66,11 +63,11 @@ def _current(folder: Path, group: str, environment: Mapping[str, str], put: Put)
 
 
 def _install(requirement: str, folder: Path, environment: Mapping[str, str]) -> None:
-    """Put one package of stubs into `folder`. Raises StockError."""
+    """Put one package of stubs into `folder`. Raises Failed."""
     command = ["install", "-q", "--no-deps", "--target", str(folder), requirement]
     done = _pip(command, environment)
     if done.returncode:
-        raise StockError(f"{requirement} could not be fetched: {done.stderr.strip()[-300:]}")
+        raise Failed(f"{requirement} could not be fetched: {done.stderr.strip()[-300:]}")
 
 
 def _pip(command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -79,7 +76,7 @@ def _pip(command: list[str], environment: Mapping[str, str]) -> subprocess.Compl
 
 
 def _unpack(requirement: str, folder: Path, environment: Mapping[str, str]) -> None:
-    """Put the modules of one package into `folder`. Raises StockError."""
+    """Put the modules of one package into `folder`. Raises Failed."""
     with tempfile.TemporaryDirectory() as temp:
         # It unpacks, then misses a setup.py and gives up; what it unpacked stays where we asked for it.
         command = [
@@ -97,19 +94,6 @@ def _unpack(requirement: str, folder: Path, environment: Mapping[str, str]) -> N
         found = [path for path in Path(temp).glob("pip-download-*/*/*") if path.suffix != ".egg-info"]
         sources = [path for path in found if path.suffix == ".py" or any(path.glob("*.py"))]
         if not sources:
-            raise StockError(f"{requirement} could not be fetched: {output.strip()[-300:]}")
+            raise Failed(f"{requirement} could not be fetched: {output.strip()[-300:]}")
         for source in sources:
             shutil.copytree(source, folder / source.name) if source.is_dir() else shutil.copy(source, folder)
-
-
-def main(argv: list[str] | None = None) -> int:
-    try:
-        print(*fetch(), *stubs(), sep="\n")
-    except StockError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,13 +6,10 @@ Refuses to run anything: that is `tools.checks.portable` and the tests.
 
 These builds have 32-bit words and the language, the core library and the compiled loop of their version; no sockets, no
 TLS, no chip, and a heap that is never collected while a program runs.
-
-    python -m tools.env.wasm [--fetch]
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -23,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tools.common import Failed
 from tools.env import aptroot
 from tools.env.setup_venv import pinned
 from tools.repository import ROOT
@@ -33,13 +31,9 @@ CHOICE = "MICROPYTHON_VERSIONS"
 """Environment variable: `ends` (the default) for the oldest and the newest version, `all`, or some, by commas."""
 _OLDEST_NODE = 18
 _LISTS = ("package.json", "package-lock.json", ".npmrc")
-_WHAT_TO_INSTALL = (
+_INSTALL = (
     f"install node {_OLDEST_NODE} or newer with npm (packages `nodejs` and `npm`) so that both are on PATH"
 )
-
-
-class NodeError(Exception):
-    """No node, no npm, or no builds; the text is one sentence that says what to do."""
 
 
 def versions() -> list[str]:
@@ -49,35 +43,35 @@ def versions() -> list[str]:
 
 
 def chosen(choice: str | None = None) -> list[str]:
-    """The versions that CHOICE names. Raises NodeError for one that is none of `versions()`."""
+    """The versions that CHOICE names. Raises Failed for one that is none of `versions()`."""
     choice = os.environ.get(CHOICE, "") if choice is None else choice
     known = versions()
     if choice in ("", "ends"):
         return [known[0], known[-1]]
     wanted = known if choice == "all" else choice.split(",")
     if not set(wanted) <= set(known):
-        raise NodeError(f"{CHOICE}={choice}: 'ends', 'all', or some of {','.join(known)} are known.")
+        raise Failed(f"{CHOICE}={choice}: 'ends', 'all', or some of {','.join(known)} are known.")
     return wanted
 
 
 def node(cache: Path = CACHE) -> list[str]:
-    """How to start node; PATH wins over the cache. Raises NodeError."""
+    """How to start node; PATH wins over the cache. Raises Failed."""
     programs = _programs(cache)
     if programs:
         return programs[0]
-    raise NodeError(f"No usable node here: run `python -m tools.env.wasm --fetch`, or {_WHAT_TO_INSTALL}.")
+    raise Failed("no usable node here", f"Run realer fetch node, or {_INSTALL}.")
 
 
 def build(version: str, cache: Path = CACHE) -> Path:
-    """The folder that holds `micropython.mjs` of a version. Raises NodeError."""
+    """The folder that holds `micropython.mjs` of a version. Raises Failed."""
     folder = _modules(cache) / version
     if not (folder / "micropython.mjs").exists():
-        raise NodeError(f"No MicroPython {version} for node here: run `python -m tools.env.wasm --fetch`.")
+        raise Failed(f"no MicroPython {version} for node here", "Run realer fetch node.")
     return folder
 
 
 def fetch(cache: Path = CACHE) -> None:
-    """Make sure that node and every build are there. Raises NodeError."""
+    """Make sure that node and every build are there. Raises Failed."""
     with aptroot.only_one_at_a_time(cache, _say):
         _, npm = _programs(cache) or _fetch_node(cache)
         modules = _modules(cache)
@@ -131,12 +125,12 @@ def _fetch_node(cache: Path) -> tuple[list[str], list[str]]:
         )
         if done.returncode:
             said = done.stderr.strip().splitlines()[-1:] or [f"pip ended with status {done.returncode}"]
-            raise NodeError(f"node could not be fetched ({said[0]}): {_WHAT_TO_INSTALL}.")
+            raise Failed(f"node could not be fetched: {said[0]}", f"Please {_INSTALL}.")
         shutil.rmtree(cache / "wheel", ignore_errors=True)
         wheel.rename(cache / "wheel")
     programs = _programs(cache)
     if programs is None:
-        raise NodeError(f"The node that pip fetched does not run here: {_WHAT_TO_INSTALL}.")
+        raise Failed("the node that pip fetched does not run here", f"Please {_INSTALL}.")
     return programs
 
 
@@ -148,32 +142,8 @@ def _run(argv: list[str], folder: Path) -> None:
     )
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if "npm" in line and "error" in line.lower()]
-        raise NodeError(
-            f"npm could not fetch the MicroPython builds: {' '.join(said[:3]) or done.returncode}"
-        )
+        raise Failed(f"npm could not fetch the MicroPython builds: {' '.join(said[:3]) or done.returncode}")
 
 
 def _say(text: str) -> None:
     print(f"wasm: {text}", file=sys.stderr, flush=True)
-
-
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.env.wasm", description="MicroPython of every supported version, for node."
-    )
-    parser.add_argument("--fetch", action="store_true", help="fetch what is missing")
-    options = parser.parse_args(argv)
-    try:
-        if options.fetch:
-            fetch()
-        print("node", *node())
-        for version in versions():
-            print(f"MicroPython {version}", build(version))
-    except NodeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,38 @@
+"""`realer fetch [PART ...]`: what demo and tests need besides the packages of `realer`, into `.cache`.
+
+What is there already is left alone. A part is fetched by its module of `tools/env`, from the machine's own package
+mirror, PyPI or npm, as pinned.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from tools.checks.typecheck import __main__ as typecheck
+from tools.env import browser, interpreter, mosquitto, stock, wasm
+
+PARTS: dict[str, Callable[[], object]] = {
+    "micropython": interpreter.fetch,
+    "mosquitto": mosquitto.fetch,
+    "modules": stock.fetch,
+    "stubs": typecheck.fetch,
+    "chromium": browser.fetch,
+    "node": wasm.fetch,
+}
+_DEMO = ("micropython", "mosquitto", "modules")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="realer fetch",
+        description="Fetch what demo and tests need, where it is missing. Without PART: what the demo needs.",
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parts = parser.parse_args(argv).parts or _DEMO
+    for unknown in set(parts) - PARTS.keys():
+        parser.error(f"no part {unknown!r}; there are {', '.join(PARTS)}")
+    for name in parts:
+        PARTS[name]()
+        print(f"{name} is here")
+    return 0
