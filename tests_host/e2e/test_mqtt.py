@@ -1,5 +1,5 @@
 """The MQTT link on the real MicroPython against a real mosquitto over TLS: what has to survive renewals, brokers that
-go and come, refusals, and impostors. An ordinary day, with its lapse, is told by test_smoke.py.
+go and come, refusals, and impostors. The common scenario, with a loss of authorization, is in test_smoke.py.
 """
 
 import asyncio

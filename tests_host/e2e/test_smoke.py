@@ -13,7 +13,7 @@ PROMISED = {
     "runtime",
     "desired_to_relay_ms",
     "readings_stored",
-    "lapse_to_safe_ms",
+    "loss_to_safe_ms",
     "recovery_ms",
 }
 MEMORY = {
@@ -38,9 +38,10 @@ async def test_the_scenario_holds(any_interpreter, api, transport):
         # One connection, and one more after the cloud's refusal closed it.
         assert facts["handshakes"] <= 2
     else:
-        # The start, the renewal, the way back after the lapse, and after the kick. Where only one connection fits, the
-        # start and the way back are two sessions each, between which desired values are read, and the 22 s after which
-        # credentials are renewed pass once more before the step that waits for it, unless the heater is quick.
+        # The start, the renewal, the recovery after the loss of authorization, and after the kick. Where only one
+        # connection fits, the start and the way back are two sessions each, between which desired values are read, and
+        # the 22 s after which credentials are renewed pass once more before the step that waits for it, unless the
+        # heater is quick.
         sessions, most = (6, 7) if facts["bits"] == 32 else (4, 6)
         assert sessions <= facts["sessions"] <= most and facts["renewal_gap_ms"] > 0
 

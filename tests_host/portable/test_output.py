@@ -224,7 +224,7 @@ def test_limits_hold_in_the_safe_state():
     out = output(SWITCH, on=True, safe="on", max_on_s=10, min_off_s=5)
     assert drive(out, 9) == (True, None)
     assert drive(out, 10) == (False, "max_on_s")
-    out.demand(None)  # a lapse is no new demand
+    out.demand(None)  # entering safe state again is no new demand
     assert drive(out, 100) == (False, "max_on_s")
     out = output(SWITCH, min_on_s=30)
     out.demand(1.0)

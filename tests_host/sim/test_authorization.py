@@ -48,8 +48,8 @@ async def test_a_secret_of_any_letters_is_understood_as_the_cloud_wants_it(virtu
 async def test_a_failed_renewal_keeps_the_authorization_until_the_token_expires(device):
     await _pump_on(device)
     device.faults.add("token status=503")
-    lapse = await device.until(lambda: device.app.controller.safety.safe, 4000)
-    assert 3500 <= lapse <= 3600
+    lost_after_s = await device.until(lambda: device.app.controller.safety.safe, 4000)
+    assert 3500 <= lost_after_s <= 3600
     assert await device.until(lambda: not device.on("pump"), 1) <= 0.2
     device.faults.clear()
     await device.until(lambda: device.on("pump"), 320)
@@ -100,8 +100,8 @@ async def test_refused_keys_are_safe_state_and_slow_tries(device):
 async def test_an_ended_subscription_is_safe_state_until_it_is_renewed(device):
     await _pump_on(device)
     device.model.set_subscription(DEVICE_ID, False, device.wall())
-    lapse = await device.until(lambda: not device.on("pump"), 15)
-    assert lapse <= 10.5
+    safe_after_s = await device.until(lambda: not device.on("pump"), 15)
+    assert safe_after_s <= 10.5
     await asyncio.sleep(600)
     device.press()  # local control goes on
     await device.until(lambda: device.on("pump"), 1)

@@ -124,13 +124,13 @@ async def renew(fixture: SystemFixture, facts: Facts) -> None:
     must(fixture.switched("pump", False, at) is None, "the pump ran on all the time")
 
 
-async def lapse(fixture: SystemFixture, facts: Facts) -> None:
+async def lose_authorization(fixture: SystemFixture, facts: Facts) -> None:
     """Without a subscription every output goes to its safe state."""
     at = fixture.subscription(False)
     await fixture.until(
         "the pump stops", lambda: not fixture.on("pump"), 15 if fixture.transport == "mqtt" else 8
     )
-    facts["lapse_to_safe_ms"] = round(((fixture.switched("pump", False, at) or at) - at) * 1000)
+    facts["loss_to_safe_ms"] = round(((fixture.switched("pump", False, at) or at) - at) * 1000)
     # The heater's safe state is a setpoint of 8 degrees, and the room is warmer than that.
     await fixture.until("the heater stops", lambda: not fixture.on("heater"), 3)
     fixture.want("9", 20.5)  # what happens in the cloud meanwhile counts later
@@ -185,8 +185,8 @@ def _api(fixture: SystemFixture) -> str:
 
 
 STEPS: dict[str, tuple[Step, ...]] = {
-    "https": (power_up, switch, regulate, report, expire_token, lapse, recover, button, end),
-    "mqtt": (power_up, switch, regulate, report, renew, lapse, recover, button, kick, end),
+    "https": (power_up, switch, regulate, report, expire_token, lose_authorization, recover, button, end),
+    "mqtt": (power_up, switch, regulate, report, renew, lose_authorization, recover, button, kick, end),
 }
 
 
