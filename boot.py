@@ -1,17 +1,18 @@
 """Outputs to their boot level before anything else can fail, then the count of boots. Never raises.
 
-What `config.json` does not tell, because it is missing or broken, comes from the last boot's record, `boot.json`:
-{"boots": n, "early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts boots
-in a row that no power-up began; whoever finds the device healthy, or stops it in an orderly way, sets it to 0. Beyond
-EARLY_LIMIT outputs go to their safe level instead and the application leaves the device alone. Refuses flash, console
-and input-only pins.
+What `config.json` does not have, because it is missing or broken, comes from the last boot's record, `boot.json`:
+{"boots": n, "early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts boots in
+a row that no power-up began; the firmware sets it to 0 after a good minute or an orderly stop. Beyond EARLY_LIMIT
+outputs go to their safe level instead, and the firmware runs in safe mode. Flash, console and input-only pins are never
+driven.
 
 Of an interlock group another relay was possibly on just before. So an output of one is off at first, and goes to a boot
-level of `on` after its `interlock_wait_ms`. Both its levels in the record are off, for whoever reads it keeps no time.
+level of `on` after its `interlock_wait_ms`. Both its levels in the record are off, for the code that reads it keeps no
+time.
 
 Last it chooses which copy of the firmware runs, from `slot.json`: {"slot": "b", "back": "a", "tries": 2}, copies in the
 folders `/a` and `/b`, "" or no record for one in the root, "rom:0" for one that begins at that offset of the ROM
-partition and is mounted at `/rom`. `tries`: starts that a copy on trial has left; who finds it healthy removes that,
+partition and is mounted at `/rom`. `tries`: starts that a copy on trial has left; a confirmed copy has none,
 and without any left `back` is taken for good, as it is where there is no copy to mount. `number`, `was`: the bundles in
 the slot and in the one before. No update ever replaces this file.
 """
@@ -57,7 +58,7 @@ def meant(item):
         gpio = item["gpio"]
         low = ("high", "low").index(get("active", "high"))
         boot = _ON.index(get("boot", "off"))
-        # A setpoint means nothing to a relay that nobody regulates yet.
+        # A setpoint means nothing to a relay without regulation yet.
         safe = boot if item.get("safe") == "hold" else int(item.get("safe") == "on")
         if item.get("interlock") is not None:
             if boot:
@@ -124,12 +125,12 @@ for key in ("boots", "early"):
     if type(record.get(key)) is not int:
         record[key] = 0
 record["boots"] += 1
-# A power cut, or a brownout, which looks the same, is no death of the firmware.
+# A power cut, or a brownout, which looks the same, is no crash of the firmware.
 record["early"] += machine.reset_cause() != machine.PWRON_RESET
 record["safe_mode"] = record["early"] > EARLY_LIMIT
 config = load("config.json")
 outputs = config.get("outputs")
-# Nobody has to write down that there are none; but a file that was cut off may read as if nobody had.
+# `outputs` may be missing where there are none; but a file that was cut off may lack it too.
 if not drive([] if outputs is None and "cloud" in config else outputs):
     drive(record.get("outputs"))
 record["outputs"] = sorted(driven.values())
@@ -141,7 +142,7 @@ over = trial and slot["tries"] < 0
 where = None if over else folder(slot.get("slot"))
 if over or (where is None and "back" in slot):
     slot = {"slot": slot.get("back"), "failed": slot.get("slot"), "number": slot.get("was", 0)}
-    # What died was the other copy.
+    # The other copy crashed.
     record["early"], record["safe_mode"] = 1, False
     trial, where = True, folder(slot["slot"])
 if trial:

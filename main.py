@@ -1,4 +1,4 @@
-"""Runs the firmware. When even its own supervision fails: outputs safe, say why, reset."""
+"""Runs the firmware. When even its own supervision fails: outputs safe, print the error, reset."""
 
 import gc
 import json
@@ -12,7 +12,7 @@ gc.threshold(4096)
 
 
 def main():
-    # Before the longest import: a slow start can be told from a dead one.
+    # Before the longest import: this shows that a slow start is running.
     print("starting, slot", sys.path[0][1:] if sys.path[0] in ("/a", "/b", "/rom") else "root")
     try:
         import firmware.heap

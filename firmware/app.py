@@ -1,4 +1,4 @@
-"""The composition root: from the configuration to parts, from parts to loops. The only file that knows everything.
+"""The composition root: from the configuration to parts, from parts to loops. The only file that imports all of them.
 
 It is needed at the start only, and dropped from memory once everything stands: so nothing that lives on may be a
 function of this file, which would keep all of it. Tests `build` a device with their own board, clock and network.
@@ -70,7 +70,7 @@ def known_networks(config):
 
 
 def power_save(config):
-    """How much power Wi-Fi saves, see drivers.wifi: what is held open hears at once only without it."""
+    """How much power Wi-Fi saves, see drivers.wifi: an open connection receives without delay only without it."""
     saves = config["wifi"]["power_save"]
     if saves is None:
         return int(config["cloud"]["transport"] == "https")
@@ -156,7 +156,7 @@ async def local(config, board, log):
 
 
 def _safe():
-    """Nobody has to be shown life: the state, for the LED."""
+    """Takes the place of `feed`, which safe mode does not need, and of `state`, for the LED."""
     return "safe"
 
 
@@ -260,4 +260,4 @@ LINKS = {
     ("thinger", "iotmp"): _thinger,
 }
 """One row per cloud API and transport; only the configured one is imported. Each gets the controller, for clouds that
-ask for the device itself, the section `cloud` of the config, net, clock, rng and say."""
+ask for the device itself, the section `cloud` of the config, net, clock, rng and log."""

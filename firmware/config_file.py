@@ -1,4 +1,4 @@
-"""Reads the file of the configuration. Needed once, and dropped before what it says is checked."""
+"""Reads the file of the configuration. Needed once, and dropped before the content is checked."""
 
 import os
 
@@ -25,7 +25,7 @@ def read(path):
 
 
 def _without_mark(path, data):
-    """Nobody else who reads the file, such as the setup portal, shall have to know of the mark in front of it."""
+    """Rewrite the file without the byte order mark, which no other reader of it, such as the setup portal, handles."""
     try:
         with open(path + ".new", "wb") as f:
             f.write(data[len(BOM) :])

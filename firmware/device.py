@@ -74,7 +74,7 @@ def run(sink):
     try:
         asyncio.run(device.supervisor.run())
     except KeyboardInterrupt:
-        # Somebody is at the REPL: the outputs are theirs now, but a board that is forgotten comes back by itself.
+        # A person is at the REPL and has the outputs now. A board that is left like this restarts by itself.
         if device.supervisor.watchdog:
             board.watchdog(_REPL_MS)
         store.mark_good()

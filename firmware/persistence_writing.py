@@ -102,7 +102,7 @@ def _sure_utc(persistence):
 
 
 def _write_events(outbox, journal, fresh, due):
-    """Note, when `due`, what has been answered since; or write all anew when there is nothing to keep or no room to
+    """Note, when `due`, what has been answered since; or rewrite all when there is nothing to keep or no room to
     append, for `fresh` reports neither."""
     kept = outbox.kept
     live = [r for r in outbox.reports if r.message_id in kept]

@@ -17,7 +17,7 @@ _BLINK_MS = const(50)
 
 
 async def run_safe_mode(board, log, store, record, local):
-    """Safe mode: ten minutes for a person at the REPL, then one more try, because nobody may be near. `local()`: what
+    """Safe mode: ten minutes for a person at the REPL, then one more try without a person. `local()`: what
     works meanwhile without network and cloud; awaitable. It may be what crashed, so it is not relied on."""
     log.log("error", "safe mode: the last boots crashed early. Ctrl-C for the REPL; next try in 10 minutes")
     clock = log.clock

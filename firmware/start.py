@@ -1,4 +1,4 @@
-"""The start in order: say what runs, read the configuration, build the device. Dropped from memory afterwards.
+"""The start in order: log the version, read the configuration, build the device. Dropped from memory afterwards.
 
 The check of the configuration runs before anything else takes memory, and is dropped before the device is built.
 """
@@ -51,8 +51,8 @@ def _checked(found, log):
 
 
 def _overwrite(depth):
-    """Zeros where frames that are gone left pointers on the stack: they would keep alive what is dropped, as the rules'
-    text of 3 KB. As deep as the check went, or to the end of the stack."""
+    """Zeros where frames that are gone left pointers on the stack: they would keep in memory what is dropped, as the
+    rules' text of 3 KB. As deep as the check went, or to the end of the stack."""
     try:
         return depth and _overwrite(depth - 1)
     except RuntimeError:

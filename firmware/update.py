@@ -8,9 +8,9 @@ three:
 every configuration needs (core.romslot), then one `<sha256> <size> <path>` for each file, in the order of the paths;
 `files`: their contents, one behind the other.
 
-The copy goes into the ROM partition where the board has one, otherwise into the folder that does not run. Refuses what
+The copy goes into the ROM partition where the board has one, otherwise into the folder that does not run. What
 is not signed with the owner's key, does not have the number that was asked for, or has paths outside of `firmware/` and
-`lib/`. Loaded when an update is asked for, and not before.
+`lib/`, is an error. Loaded when an update is asked for, and not before.
 """
 
 import binascii
@@ -38,13 +38,13 @@ async def fetch(number, settings, link, store, feed):
     if not client:
         unit = Unit(_client, link.clock.sleep_ms)
         client = unit.load()(link.account, host, port)
-    source = _Source(client, folder, feed)
+    reader = _BundleReader(client, folder, feed)
     manifest = store.folder + "manifest"
     try:
-        await _manifest(source, settings["key"], manifest)
+        await _manifest(reader, settings["key"], manifest)
         record = store.load(SLOT_RECORD)
         active = record.get("slot") or ""
-        slot, write, parts = _target(source, active, manifest, number, store)
+        slot, write, parts = _target(reader, active, manifest, number, store)
         if record.get("back") is not None:
             # The room may be that of the copy it names.
             asked = record.get("asked")
@@ -53,12 +53,12 @@ async def fetch(number, settings, link, store, feed):
         chosen = {"slot": slot, "back": active, "tries": 1, "online": True, "number": number}
         chosen["was"] = record.get("number", 0)
         _save(store, chosen)
-    except source.client.failures as e:
+    except reader.client.failures as e:
         raise LinkError("bundle: %s" % e)
     except (OSError, ValueError) as e:
         raise ConfigError("bundle: %s" % e)
     finally:
-        source.client.close()
+        reader.client.close()
         if unit:
             unit.drop()
         _remove(manifest)
@@ -70,7 +70,7 @@ def _client():
     return client
 
 
-def _target(source, active, manifest, number, store):
+def _target(reader, active, manifest, number, store):
     """The slot of the new copy, and what brings it there: a function and its arguments."""
     device = find()
     if device:
@@ -82,9 +82,9 @@ def _target(source, active, manifest, number, store):
         there = plan(device, active, files, conditions, store.load("config.json"))
         if there:
             slot, writer, pieces = there
-            return slot, write, (writer, pieces, _files(manifest, number), source.file)
+            return slot, write, (writer, pieces, _files(manifest, number), reader.file)
     slot = "b" if active == "a" else "a"
-    return slot, _into_folder, (source, manifest, number, store.folder + slot)
+    return slot, _into_folder, (reader, manifest, number, store.folder + slot)
 
 
 def _save(store, record):
@@ -108,7 +108,7 @@ def _files(manifest, number):
             before = path
 
 
-async def _into_folder(source, manifest, number, top):
+async def _into_folder(reader, manifest, number, top):
     _clear(top)
     for path, size, digest, start in _files(manifest, number):
         parts = path.split("/")
@@ -120,10 +120,10 @@ async def _into_folder(source, manifest, number, top):
             except OSError:
                 pass  # it is there, or opening the file says what is wrong
         with open(folder + "/" + parts[-1], "wb") as f:
-            await source.file(path, size, digest, start, f.write)
+            await reader.file(path, size, digest, start, f.write)
 
 
-class _Source:
+class _BundleReader:
     def __init__(self, client, folder, feed):
         self.client = client
         self.folder = folder
@@ -154,9 +154,9 @@ class _Source:
         span = (("Range", "bytes=%d-%d" % (start, start + size - 1)),)
         response = await self.client.request("GET", self.folder + name, span)
         if response.status >= 500 or response.status == 429:
-            raise LinkError("bundle: server says %d" % response.status)
+            raise LinkError("bundle: server answers %d" % response.status)
         if response.status not in (200, 206) or not 0 < len(response.body) <= size:
-            raise ConfigError("bundle: server says %d to a range of %s" % (response.status, name))
+            raise ConfigError("bundle: server answers %d to a range of %s" % (response.status, name))
         # The first piece is all of `head`, so this one is good in any case.
         self.ranged = response.status == 206
         return response.body
@@ -175,9 +175,9 @@ class _Source:
         return await whole.piece(start, size)
 
 
-async def _manifest(source, key, path):
+async def _manifest(reader, key, path):
     """Put the manifest there if its owner signed it."""
-    mac, digits = bytes(await source.piece("head", 0, 80)).decode().split()
+    mac, digits = bytes(await reader.piece("head", 0, 80)).decode().split()
     size = int(digits)
     if size > _MOST:
         raise ConfigError("bundle: manifest too large")
@@ -185,7 +185,7 @@ async def _manifest(source, key, path):
     key += bytes(64 - len(key))
     inner = hashlib.sha256(bytes([b ^ 0x36 for b in key]))
     with open(path, "wb") as f:
-        await source.copy("manifest", 0, size, inner, f.write)
+        await reader.copy("manifest", 0, size, inner, f.write)
     outer = hashlib.sha256(bytes([b ^ 0x5C for b in key]))
     outer.update(inner.digest())
     if binascii.hexlify(outer.digest()).decode() != mac:

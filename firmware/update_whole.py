@@ -1,7 +1,7 @@
 """A bundle from a server that answers no ranges: its files come whole, from top to bottom, a kilobyte at a time.
 
-Loaded while such an update is fetched, and only then. Refuses an answer in chunks. The end of the connection is the end
-of a file without a length: whether all of it came, the sums of the bundle tell.
+Loaded while such an update is fetched, and only then. A chunked answer is an error. The end of the connection is the
+end of a file without a length: the checksums of the bundle show whether all of it came.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class Whole:
             head += await self.some()
         head, _, self.rest = head.partition(b"\r\n\r\n")
         if head[8:13] != b" 200 " or b"\ntransfer-encoding:" in head.lower():
-            raise LinkError("bundle: server says %s to %s" % (str(head[9:12]), self.name))
+            raise LinkError("bundle: server answers %s to %s" % (str(head[9:12]), self.name))
 
     async def piece(self, start, size):
         """Up to `size` bytes from `start` on, which is not before `at`; they count until the next call."""

@@ -20,7 +20,7 @@ def get_text(thing, key):
 
 
 def error_text(body):
-    """What an answer or an item says in its `error`, "" when it says nothing."""
+    """The text of `error` in a reply or an item, "" without one."""
     error = get(body, "error")
     try:
         return "" if error is None else str(error)[:160]

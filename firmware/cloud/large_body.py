@@ -19,8 +19,8 @@ _STATE = "desired_id", "command_id", "value", "sequence_number", "valid_for_seco
 
 
 class LargeBody:
-    """`account`: an Account, whose catalog and ports say what counts. `feed` bytes as they come. `left_out`: rows of a
-    catalog that belong to none of the ports."""
+    """`account`: an Account, whose catalog and ports decide what is kept. `feed` bytes as they come. `left_out`: rows
+    of a catalog that belong to none of the ports."""
 
     def __init__(self, account):
         free = account.net.heap_free()

@@ -1,6 +1,6 @@
 """The answers of the Realer API that MQTT begins with: its catalog and the credentials for CONNECT.
 
-Sources: Realer API, sections 6 and 14 rows 6 to 15; the documentation names the fields, this file the guesses. Pure.
+Sources: Realer API, sections 6 and 14 rows 6 to 15; the fields are documented; guesses are marked here. Pure.
 Whatever shape an answer has, it becomes a result or a LinkError. Topics are taken from the catalog, never made.
 """
 
@@ -37,7 +37,7 @@ def catalog(body):
     """The MqttCatalog of GET mqtt. LinkError: one that nothing can be done with."""
     mqtt = get(body, "mqtt")
     version = _VERSIONS.get(get_scalar(mqtt, "protocol"))
-    # Without TLS the password would be shown to whoever is on the way.
+    # Without TLS the password could be read on the way.
     url = _match("mqtts://([a-zA-Z0-9.-]+)(:([0-9]+))?/?$", get_text(mqtt, "broker_url"))
     port = int(url.group(3) or 8883) if url else 0
     acks = _topic(mqtt, "feed_data_ack_topic")
@@ -82,7 +82,7 @@ def _routes(items, notes):
         names = [get_scalar(item, field.replace("%s", str(kind))) for field in _ROUTE_IDS]
         names = [str(name) for name in names if name != ""]
         if kind not in ("sensor", "command") or not feed or len(set(names)) != 1:
-            notes.append("MQTT route %s ignored: it does not say what it is for" % (feed or "?")[:120])
+            notes.append("MQTT route %s ignored: its source is missing or ambiguous" % (feed or "?")[:120])
         elif (kind, names[0]) in found:
             twice.append((kind, names[0]))
         else:
@@ -119,7 +119,7 @@ def credentials(body):
 
 def with_routes(catalog, routes):
     """`catalog` with an error in each row that no route leads to: such a row is ignored, and logged once. What an
-    earlier call found is looked at anew."""
+    earlier call found is checked again."""
     commands = []
     for row in catalog.commands:
         route = routes.get(("command", str(row.id)))

@@ -23,14 +23,14 @@ def desired(command_id, payload):
 
 
 def publish(report):
-    """The payload of one report: its topic says the rest (section 6.4)."""
+    """The payload of one report: its topic has the rest (section 6.4)."""
     return json.dumps(event(report)).encode()
 
 
 def acknowledgement(payload):
     """(message_id, outcome, words for the log) of a message on the ack topic (section 6.5). ValueError: it is none.
 
-    OK, CONFLICT, DROP, or RETRY, which is only where the cloud says so.
+    OK, CONFLICT, DROP, or RETRY, which needs `retryable`.
     """
     body = _object(payload)
     status = get_scalar(body, "status")

@@ -1,4 +1,4 @@
-"""What iot/v1 says alike over HTTPS and over MQTT: a desired state, and an event that is reported. Pure."""
+"""What is the same in iot/v1 over HTTPS and over MQTT: a desired state, and an event that is reported. Pure."""
 
 from firmware.cloud.fields import get_scalar, get_text
 from firmware.core.models import EPOCH, Desired, iso, number

@@ -1,4 +1,4 @@
-"""Feed data of iot/v1 over HTTPS: single items, batches and what a batch reply says of each item.
+"""Feed data of iot/v1 over HTTPS: single items, batches and the result of each item in a batch reply.
 
 Sources: Realer API, sections 5.1 to 5.3 and 8. Pure. Words that the documentation leaves open stand once.
 """
@@ -17,7 +17,7 @@ _RESULTS = {
     "rate_limited": outcomes.RETRY,
     "service_unavailable": outcomes.RETRY,
 }
-"""What the error type, or else the status, of an item in a batch reply means. Any other word: refused for good."""
+"""What the error type, or else the status, of an item in a batch reply means. Any other word: refused permanently."""
 
 
 def feed_item(report):

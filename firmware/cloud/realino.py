@@ -1,4 +1,4 @@
-"""The words of Realino, the legacy generation of the Realer API: login that brings the catalog, polled values, feeds.
+"""The dialect of Realino, the legacy generation of the Realer API: login with the catalog, polled values, feeds.
 
 Sources: Realer API, sections 2, 9 and 14 rows 20, 33 and 34. Pure. Whatever shape an answer has, it becomes a result or
 a LinkError, never another exception. Only numbers of a `binary` or `customary` range are for outputs; any other
@@ -29,14 +29,14 @@ def login(cfg, in_body):
 
 
 def keys_missing(body):
-    """Whether a refused login says that it saw no client_id, as servers do that look for it elsewhere (section 2.1)."""
+    """Whether a refused login is about a missing client_id, as of servers that expect it elsewhere (section 2.1)."""
     return "blank" in str(get_scalar(get(body, "details"), "client_id"))
 
 
 def account(body):
     """(device id, Catalog, seconds between requests, bytes in one, subscription) of a login reply. LinkError.
 
-    Where the oldest servers say nothing: 5 s, 5 kB, and None for the subscription.
+    Where the oldest servers have no value: 5 s, 5 kB, and None for the subscription.
     """
     device = get(body, "id")
     if type(device) is not int:

@@ -30,7 +30,7 @@ class CommandState(Reporter):
 
     def bind_row(self, row):
         """Bind a row of the catalog. A command that is gone leaves its output in the safe state; when it comes back,
-        what is known of it still counts. Another command on the same port begins anew."""
+        what is known of it still counts. Another command on the same port begins without history."""
         if self.row and self.row.kind and not row:
             self.enter_safe_state()
         if row and self.last and row.id != self.last.command_id:

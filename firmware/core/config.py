@@ -1,9 +1,9 @@
 """The check of the configuration: parsed JSON in, a normalized dict and a list of problems out.
 
-Owns the meaning of `config_rules` and what one part of the file demands of another; opens no file and drives no pin.
-Refuses whatever could do harm; what is merely pointless is for `tools.cli.check_config` to mention. It is meant to be
-imported once at start and dropped. A problem is `(level, path, found, allowed)`: level "error" or "warning", path such
-as `outputs[1].gpio`, what was found as short text (a secret is only ever `***`), and what is allowed in words.
+It applies `config_rules`, and what one part of the file demands of another; it opens no file and drives no pin.
+Whatever could do harm is an error; what is merely pointless is for `tools.cli.check_config` to mention. It is meant to
+be imported once at start and dropped. A problem is `(level, path, found, allowed)`: level "error" or "warning", path
+such as `outputs[1].gpio`, what was found as short text (a secret is only ever `***`), and what is allowed in words.
 """
 
 import json
@@ -51,7 +51,7 @@ class _Walk:
         """Keep a problem, in so few and short words that a garbled file does not fill the heap.
 
         `kind`: of the rule. What is inside of lists and objects is not shown, nor what stands where no text belongs
-        or under a key that nobody knows: it may be a secret beside its place. `***` stands for a secret, and for an
+        or under an unknown key: it may be a secret beside its place. `***` stands for a secret, and for an
         address with credentials or a query. What is shown is JSON text, so a line end or an escape sequence cannot
         garble a log.
         """
@@ -176,7 +176,7 @@ def _wifi_cross_errors(item, name):
         for key in ("gateway", "dns"):
             # The name servers of `wifi` itself count for every network.
             if name == "networks" and item.get(key):
-                yield "warning", key, "only beside ip; without one the network tells it"
+                yield "warning", key, "only beside ip; without one DHCP provides it"
         return
     mask = _number(item.get("netmask", "255.255.255.0"))
     host = mask ^ 0xFFFFFFFF

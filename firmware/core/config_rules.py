@@ -1,9 +1,9 @@
 """The configuration file as one text: every key, what it may hold and its default.
 
-Owns names, ranges and defaults; what a rule means is in `config`. A section is headed by the name of an object, the
+Here are names, ranges and defaults; what a rule means is in `config`. A section is headed by the name of an object, the
 whole file's by `config`. A line is `key rule =default`, the default as JSON; without one the key is required, except
 that the first of several words is their default. With the default `none` a key is left out where the file has none: it
-takes no memory, and whoever looks for it knows the meaning. A line of one word stands for the section of that name. A
+takes no memory, and the code that reads it knows the default. A line of one word stands for the section of that name. A
 rule, as it is here, is shown in error messages; `tools.cli.check_config` explains it in more words. Rules:
 
     a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point;
@@ -134,7 +134,7 @@ stall_action warn|off =none
 
 sensors
 item
-gpio 32..39 (ADC1; ADC2 dies with Wi-Fi)
+gpio 32..39 (ADC1; ADC2 fails with Wi-Fi)
 divider_ohm 100.0..1e6 =10000
 side low|high
 supply_mv 1000.0..3600 =3300

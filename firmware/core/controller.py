@@ -25,7 +25,7 @@ class Controller:
         self.items = sensors
         self.commands = [CommandState(outbox, output) for output in outputs]
         for command in self.commands:
-            # Until the first contact nobody knows the row. What happens belongs to the port, `catalog` finds its row.
+            # Until the first contact the row is unknown. Events belong to the port, `catalog` finds its row.
             command.row = Command([command.output.cfg["pin_port"]], None, None, None, None, None, None)
             command.value = command.output.value() or 0
             command.last_reported = -1
@@ -122,7 +122,7 @@ class Controller:
             self.log_output("info", output, "relay on" if on else "relay off")
 
     def excluded(self, output, group, now):
-        """Whether another output of the group is on, or was just before; after a start nobody knows."""
+        """Whether another output of the group is on, or was just before; after a start that is not known."""
         wait_ms = output.cfg.get("interlock_wait_ms", 500)
         for other in self.outputs:
             if other is output or other.cfg["interlock"] != group:
@@ -133,7 +133,7 @@ class Controller:
         return False
 
     def force_safe(self):
-        """Last resort when the decisions themselves cannot be trusted: drive every output to its plain safe level,
+        """Last resort when the decisions themselves fail: drive every output to its safe level,
         `hold` excepted. Never raises DriverError."""
         for i, output in enumerate(self.outputs):
             cfg = output.cfg

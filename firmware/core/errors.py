@@ -1,11 +1,11 @@
 """The error families of the firmware and the reaction each one asks for.
 
-Refuses to grow: a new error here must ask for a new reaction.
+A new error here must need a new reaction.
 """
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used: stay safe and say what to mend. `left`: what is
+    """The configuration cannot be used: stay safe and log what to correct. `left`: what is
     left of it for saying so, see core.config."""
 
     left = {}
@@ -18,7 +18,7 @@ class DriverError(Exception):
 class LinkError(Exception):
     """The way to the cloud failed: close, back off, open again.
 
-    `retry_after_s`: least seconds to wait as asked by the server, 0 when it did not say.
+    `retry_after_s`: least seconds to wait as asked by the server, 0 without one.
     """
 
     def __init__(self, text, retry_after_s=0):

@@ -1,8 +1,8 @@
 """The escalation ladder: what is done about a device that cannot reach its cloud, rung by rung, each with its evidence.
 
-| rung              | evidence                                              | patience             | where             |
+| rung              | evidence                                              | waiting time         | where             |
 |-------------------|-------------------------------------------------------|----------------------|-------------------|
-| try again         | a kept connection died under a request                | none                 | http1.client      |
+| try again         | a kept connection failed during a request             | none                 | http1.client      |
 | other address     | an address of the host failed                         | the next try         | netio.sockets     |
 | other time server | one does not answer, or is alone with its time        | the next try         | links.time_query  |
 | ask the time      | a certificate's dates do not fit the clock            | none, 30 s between   | core.failures     |
@@ -15,10 +15,10 @@
 | orderly reset     | nothing was received after that, either               | 10 min more; hours   | here              |
 |                   |                                                       | if never since start |                   |
 |                   | memory was short, or the heap full, six times running | 10 min after start   | here              |
-| reset             | a loop died six times running                         | none                 | runtime.supervisor|
+| reset             | a loop failed six times running                       | none                 | runtime.supervisor|
 |                   | a loop is silent                                      | `watchdog_s`         | the watchdog      |
 
-A cloud that is merely down climbs none of the lower half: there is always somebody else who answers. A network that is
+A cloud that is merely down climbs none of the lower half: something else always answers. A network that is
 away is no evidence either. An orderly reset waits until no output is on, for six hours at most: where an output is on
 in its safe state, its owner still wants the device back. Only what the watchdog would do anyway does not wait.
 
@@ -50,8 +50,8 @@ def memory_rung(lacked, outside, uptime_s):
 
 class Silence:
     """While nothing is received from anybody. `known`: something was since the start. Without that the radio is as
-    fresh as a reset would make it, so a reset follows after hours only. Each round of joining and restarting is twice
-    as patient as the one before, up to sixteen times."""
+    fresh as a reset would make it, so a reset follows after hours only. Each round of joining and restarting takes
+    twice as long as the one before, up to sixteen times."""
 
     def __init__(self, now, known):
         self.known = known
@@ -74,8 +74,8 @@ class Silence:
         if not up:
             self.since.start = now
             return None
-        patience = (_JOIN_MS, _RADIO_MS, _RESET_MS)[self.rung] << self.doublings
-        if self.since.ms(now) < patience:
+        wait = (_JOIN_MS, _RADIO_MS, _RESET_MS)[self.rung] << self.doublings
+        if self.since.ms(now) < wait:
             return None
         self.since.start = now
         self.rung += 1

@@ -1,7 +1,7 @@
-"""The rows that pass between the cloud's words and the device's decisions, and the texts their values become.
+"""The types that pass between the cloud dialects and the device's decisions, and the text form of their values.
 
 Every API generation is translated into these and nothing else. They hold values as the cloud spelled them (`id` keeps
-its JSON type, because it goes back into request bodies) and refuse to judge them: that is for `catalog` and `command`.
+its JSON type, because it goes back into request bodies) and check nothing: that is for `catalog` and `command`.
 """
 
 import re
@@ -21,14 +21,14 @@ Desired = namedtuple("Desired", "command_id value desired_id sequence valid_s")
 None; elsewhere `valid_s` is the execution window in seconds from the moment of receipt."""
 
 NOTHING_NEW = ()
-"""The `value` by which a cloud that keeps only what is pending says that nothing is."""
+"""The `value` by which a cloud that keeps only pending states reports that none is."""
 
 SUPERSEDED = ()
 """The `valid_s` of a desired state that is still pending in the cloud, although it has sent a newer one."""
 
 Report = namedtuple("Report", "message_id source id value at ticks desired_id status sequence")
 """One physical event on its way to the cloud. `source`: "command" or "sensor". `value`: decimal text. `at`: seconds
-since EPOCH when it happened, or None while the clock is not set: then `ticks` (millisecond counter) tells how long
+since EPOCH when it happened, or None while the clock is not set: then `ticks` (millisecond counter) shows how long
 ago."""
 
 EPOCH = 1577836800

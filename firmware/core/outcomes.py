@@ -25,7 +25,7 @@ _REACTIONS = (
 def classify(status, code):
     """The reaction to an HTTP `status` (100..599) and an application `code` (int, or None when the body has none)."""
     if code is not None and code > 2999:
-        # 4022 asks for what 422 asks for; an unknown one counts for its class, and only where the status says success.
+        # 4022 asks for what 422 asks for; an unknown one counts for its class, and only where the status is a success.
         meant = code // 1000 * 100 + min(code % 1000, 99)
         if meant in _REACTIONS or 200 <= status < 300:
             status = meant

@@ -28,7 +28,7 @@ class Output:
         self.since = Timer(now)
 
     def demand(self, target, manual_override=False):
-        """The cloud or a person asks for `target`. None: nobody asks, the safe state holds until the next demand."""
+        """The cloud or a person asks for `target`. None: no demand, the safe state holds until the next demand."""
         if target is not None:
             self.tripped = False
         else:
@@ -45,7 +45,8 @@ class Output:
         return float(self.held if self.target is None else self.on and self.target > 0)
 
     def hold(self, value):
-        """Let `value`, what `holding` said, now or before a power cut, be the safe state. Nonsense is ignored."""
+        """Let `value`, what `holding` said, now or before a power cut, be the safe state. Invalid values are
+        ignored."""
         if self.cfg["safe"] != "hold" or value is None:
             return
         if not self.regulates:
@@ -82,7 +83,7 @@ class Output:
         """The level to drive now. `blocked`: another relay of the same interlock group is on; where that one cannot be
         helped, being stuck, this one goes off.
 
-        After `max_on_s` a switch stays off until somebody asks anew; a regulator, which asks anew all the time, rests
+        After `max_on_s` a switch stays off until the next demand; a regulator, which demands all the time, is off
         for `min_off_s`.
         """
         cfg = self.cfg

@@ -17,7 +17,7 @@ class PulseOutput(Output):
 class StallOutput(Output):
     """A regulator whose sensor may lie somewhere else, or whose heater may not heat: when the relay has been on for
     `stall_s` and the reading moved less than `stall_delta` meanwhile, it is `stalled`. By `stall_action` that is
-    logged, and ends when the reading moves; or the relay goes off as well until somebody asks anew, because a sensor
+    logged, and ends when the reading moves; or the relay goes off as well until the next demand, because a sensor
     that is not where it should be is no use. `log(level, text)`."""
 
     def __init__(self, cfg, on, now, log):

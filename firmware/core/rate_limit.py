@@ -15,7 +15,7 @@ _LONGEST_S = const(3600)
 
 class RateLimiter:
     """Answers "how many ms from now" for a poll, a report, or any other request. `most`: reports in one request that
-    the server takes. `saved`: what `state()` of an earlier one said."""
+    the server takes. `saved`: `state()` of an earlier one."""
 
     def __init__(self, poll_ms, now, saved=None):
         self.poll_ms = poll_ms
@@ -44,7 +44,7 @@ class RateLimiter:
         return max(self.poll_ms, 2 * self.gap_ms())
 
     def obey(self, now, plan_ms):
-        """The answer that just came says how far apart the plan wants requests."""
+        """The latest answer has the least distance between requests of the plan."""
         self.plan_ms = plan_ms
         self.hold = Timer(now, self.gap_ms())
 
@@ -98,7 +98,7 @@ class RateLimiter:
             self.again = _FEW
 
     def slow_down(self, now, retry_after_s):
-        """The server said 429: double the gap, and wait at least as long as it asked, at most an hour."""
+        """The server answered 429: double the gap, and wait at least as long as it asked, at most an hour."""
         self.stretch = min(self.stretch * 2, _MAX_STRETCH)
         self.calm.start = now
         self.hold = Timer(now, max(min(retry_after_s, _LONGEST_S) * 1000, self.gap_ms()))

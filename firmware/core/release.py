@@ -1,8 +1,8 @@
 """The bundle of firmware that runs, as if it were an output: the cloud asks for a number, and the device reports which
 one runs.
 
-So an update needs no words of its own in any cloud: a designated command is ordered, judged, answered and reported like
-every other. Nothing is switched here; who looks at `target` fetches it. Pure.
+So an update needs no API of its own in any cloud: a designated command is received, checked, acknowledged and reported
+like every other. Nothing is switched here; UpdateLoop fetches `target`. Pure.
 """
 
 
@@ -10,7 +10,7 @@ class Release:
     """`number`: the bundle that runs, 0 for one that came over the cable. Like an Output, as far as commands ask."""
 
     def __init__(self, pin_port, number):
-        # `wait`: after a start nobody knows whether a number was asked for before or after the cable was used.
+        # `wait`: after a start it is unknown whether the number is older than a deploy by cable.
         self.cfg = {"pin_port": pin_port, "name": "update", "safe": "hold", "after_lapse": "wait"}
         self.cfg.update({"interlock": None, "min": 1, "max": 999999, "step": 1})
         self.number = float(number)

@@ -13,8 +13,9 @@ class Lease:
     when the token has run out, and when a new one should be asked for. Where a session is held with credentials of its
     own, the shorter of both lives counts.
 
-    A token alone proves little: a cloud may hand one out and still refuse everything asked with it, as it does when the
-    subscription has ended. So a lease that was not held begins with `confirm`, the first answer to a request under it.
+    A token does not prove authorization: a cloud may issue one and still refuse everything asked with it, as it does
+    when the subscription has ended. So a lease that was not held begins with `confirm`, the first answer to a request
+    under it.
     """
 
     def __init__(self, now):
@@ -47,7 +48,7 @@ class Lease:
 
 class Safety:
     """`silence_s`: longest time without an answer from the cloud, 0 when only the lease counts. `silence`: Timer, to be
-    started with every answer. `faults`: names of the parts of the firmware that died, for as long as they are there."""
+    started with every answer. `faults`: names of the loops that failed, until they run again."""
 
     def __init__(self, silence_s, now):
         self.silence_s = silence_s

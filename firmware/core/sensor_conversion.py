@@ -1,7 +1,7 @@
 """From the microvolts at an ADC pin to degrees Celsius and lux.
 
-Owns the voltage divider and the laws of the two kinds of sensor. Refuses to make a number out of a wiring fault: a
-voltage at either end of what the ADC can tell apart is a `DriverError` in words before anything is divided by it.
+Here are the voltage divider and the laws of the two kinds of sensor. A wiring fault never becomes a number: a voltage
+at either end of what the ADC can distinguish is a `DriverError` before anything is divided by it.
 
 What can be measured: at 11 dB an ESP32 is linear from 150 to 2450 mV (ESP-IDF programming guide, ADC attenuation); its
 calibrated reading never falls below about 142 mV and saturates, chip by chip, from about 3060 mV on. So 150 mV and less
@@ -32,7 +32,8 @@ def reading(sensor, uv):
         end = "open" if high == to_ground else "short"
     dimming = sensor["kind"] == "ldr_sensor"
     if dimming and end == "open":
-        # In the dark an LDR has megohms, which no ADC can tell from a broken wire: that is "no light", not a fault.
+        # In the dark an LDR has megohms, which no ADC can distinguish from a broken wire: that is "no light", not a
+        # fault.
         value = 0.0
     elif end:
         raise DriverError("%s circuit: %d mV" % (end, uv // 1000))

@@ -1,7 +1,7 @@
 """The page by which a person without a cable gives the device its network and its keys.
 
-Owns the fields, the HTML, and how what was entered becomes part of the configuration. Whether that is right is judged
-by the same rules as at every start. Refuses to show what is secret, stored or just entered: an empty field keeps what
+Here are the fields, the HTML, and how input becomes part of the configuration. Input is checked by the same rules as at
+every start. Secrets are never shown, neither stored nor just entered: an empty field keeps what
 is there. Pure; the page works without its script, which shows a password and takes a tap on a network over, and shows
 what came from outside as text.
 """

@@ -20,7 +20,7 @@ def diff(later, earlier):
 
 class Timer:
     """Time since `start`, and a moment `after_ms` (at most five days) behind it that stays passed once it has. Assign
-    `start` to begin anew."""
+    `start` to begin again."""
 
     def __init__(self, now, after_ms=0):
         self.start = now

@@ -10,7 +10,7 @@ _RARE = const(28)  # failures after which Backoff goes beyond its short waits
 
 class TransportChoice:
     """`auto`: polling may stand in for MQTT. `misses`: attempts in a row that led to no steady session; `probe`: Timer
-    of the next attempt while polling; `excluded`: there is none. `saved`: what `state()` of an earlier one said."""
+    of the next attempt while polling; `excluded`: there is none. `saved`: `state()` of an earlier one."""
 
     def __init__(self, auto, now, saved=None):
         self.auto = auto
@@ -48,7 +48,7 @@ class TransportChoice:
 
     def poll_instead(self, now, bits, refused):
         """After a failed attempt: ms until MQTT is tried again, to be polled meanwhile; None: try MQTT again at once.
-        `refused`: the cloud said no, `bits`: 32 random ones."""
+        `refused`: the cloud refused, `bits`: 32 random ones."""
         if not refused and self.misses < _MOST_MISSES:
             return None
         if refused:

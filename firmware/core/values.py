@@ -1,6 +1,6 @@
 """Whether one value is what a rule of the configuration asks for (see config_rules).
 
-Refuses to know any key; what a place in the configuration holds, and what its parts demand of each other, is for
+It knows no key; what a place in the configuration holds, and what its parts demand of each other, is for
 `config`.
 """
 

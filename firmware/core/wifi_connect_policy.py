@@ -68,7 +68,7 @@ class WifiConnectPolicy:
         return self.bssids.get(index) or self.networks[index][2]
 
     def seen(self, found, now):
-        """What is on the air: (ssid, bssid, channel, dBm, ...) each, bytes; nothing where nobody could look."""
+        """What is on the air: (ssid, bssid, channel, dBm, ...) each, bytes; nothing where a scan was not possible."""
         self.until = Timer(now)
         self.bssids = bssids = {}
         strengths = {}
@@ -82,7 +82,7 @@ class WifiConnectPolicy:
                 own = network[2]
                 if (own == bssid if own else network[0].encode() == ssid) and dbm > strengths.get(i, -999):
                     strengths[i], bssids[i] = dbm, bssid
-        if min(strengths.values(), default=0) < -_TRIED_DB:  # each was tried: begin anew with the strongest
+        if min(strengths.values(), default=0) < -_TRIED_DB:  # each was tried: begin again with the strongest
             self.tried.clear()
         every = list(range(len(self.networks)))
         # Lost: begin with the network that worked.

@@ -1,6 +1,6 @@
 """The access point of the chip: its radio, and what listens on its address.
 
-Owns the second WLAN interface, the listening sockets, and that it is never open: without WPA2 it is not on the air.
+It has the second WLAN interface and the listening sockets. It is never open: without WPA2 it does not transmit.
 Only DriverError leaves it, and no password is part of one.
 """
 
@@ -81,7 +81,7 @@ class AccessPoint:
                 if reply:
                     self.names.sendto(reply, peer)
             except OSError:
-                pass  # nobody is there to hear it
+                pass  # the client is gone
 
     def used(self):
         """Whether anybody has joined it."""

@@ -1,6 +1,6 @@
 """The board: the parts behind its pins, and what the chip itself offers.
 
-Owns the translation between on/off and levels, and the way to `machine`; decides nothing. Only DriverError leaves it.
+It translates between on/off and levels, and imports `machine`; it decides nothing. Only DriverError leaves it.
 On the ESP32 `Pin.OUT` keeps the input buffer on, so `value()` is what the pad really is, short circuits and welded
 wiring included.
 """
@@ -116,7 +116,8 @@ class Board:
         return gc.mem_alloc(), max(gc.mem_free() - largest, 0)
 
     def idf_free(self):
-        """Free bytes outside of the Python heap, out of which TLS, sockets and Wi-Fi live; None where nothing tells."""
+        """Free bytes outside of the Python heap, out of which TLS, sockets and Wi-Fi live; None where the port has no
+        such figure."""
         return _idf_heap()[0]
 
     def reset(self):

@@ -23,9 +23,9 @@ _WORDS = (
 
 
 class WifiControl:
-    """`wifi`: the driver that stays; `board`: tells how much heap is free. `found`: what the latest `look` came to,
-    once it is over: tuples as `WLAN.scan` has them, none where nobody could look. Only DriverError leaves this, and
-    no password is part of one."""
+    """`wifi`: the driver that stays; `board`: has the free heap. `found`: the result of the latest `look`, once it is
+    over: tuples as `WLAN.scan` has them, none where a scan was not possible. Only DriverError leaves this, and no
+    password is part of one."""
 
     def __init__(self, wifi, board):
         self.wifi = wifi

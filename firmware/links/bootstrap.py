@@ -1,7 +1,7 @@
 """The source of the newest generation of iot/v1: the runtime descriptor, and pending desired states.
 
 It goes around the source of the generation before it, which still logs in and delivers reports. A descriptor counts
-while both revisions are what they were, and is read again with every opening, every hour, when desired states tell of
+while both revisions are what they were, and is read again with every opening, every hour, when desired states have
 another revision, and when a report was refused. Sources: Realer API, sections 5.4, 5.5 and 14 rows 4, 5, 12.
 """
 
@@ -15,16 +15,16 @@ from firmware.core.models import Catalog
 from firmware.core.timing import Timer
 
 _AGAIN_MS = const(3600000)
-_LONGEST_S = const(300)  # whatever the descriptor says
+_LONGEST_S = const(300)  # whatever the descriptor has
 
 
 class Bootstrap:
     """`iot`: an Iot. Unless `strict`, a cloud without a bootstrap is asked as the generation before it, and for its
     bootstrap every hour.
 
-    `known`: the revisions of the latest descriptor; None: there is no bootstrap, or nobody asked yet. `catalog`: what
-    it came with; `seen`: the revisions that desired states named last; `ignored`: how many of those were; `due`: Timer
-    of the next descriptor; `highest`: by command the highest sequence number of a desired state.
+    `known`: the revisions of the latest descriptor; None: there is no bootstrap, or it was not read yet. `catalog`:
+    what it came with; `seen`: the revisions that desired states named last; `ignored`: how many of those were; `due`:
+    Timer of the next descriptor; `highest`: by command the highest sequence number of a desired state.
     """
 
     def __init__(self, http, iot, strict):
@@ -41,7 +41,7 @@ class Bootstrap:
         return self.known, self.catalog, self.seen, self.ignored, self.due, self.highest
 
     def scopes(self):
-        """Whoever asks for scopes at all asks for desired states too, where there are any."""
+        """Where scopes are requested, that of desired states is requested too, if there are any."""
         scopes = self.iot.scopes()
         if self.strict and not self.account.no_scopes:
             return scopes + " " + dialect.SCOPE if scopes else dialect.SCOPES
@@ -79,7 +79,7 @@ class Bootstrap:
             raise
 
     async def poll(self):
-        """Of commands of which nothing is pending that is said."""
+        """A command without a pending state gets NOTHING_NEW."""
         account = self.account
         stale = self.known and account.rows is None and not self.fresh
         self.fresh = False

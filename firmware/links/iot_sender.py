@@ -50,7 +50,7 @@ class IotSender:
         if outcome != outcomes.RATE_LIMITED:
             most = len(items)
             if most > 1 and not done:
-                # Smaller, until the items can be told apart; a server may have no batches, or not tell of each item.
+                # Smaller, until the refused item is known; a server may have no batches, or no result for each item.
                 most = most // 2 if outcome == outcomes.TOO_LARGE else 1
                 self.account.log("warning", "batches of %d: %s" % (most, message))
             limiter.batch(len(items), most)

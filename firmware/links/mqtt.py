@@ -25,10 +25,10 @@ _UNANSWERED = const(3)  # rounds without one acknowledgement after which the ses
 class MqttSession:
     """`account`: see Account; `view`: buffer for received packets, None for one of its own. Connected by
     `mqtt_connecting`. `present`: the broker went on with an earlier session, so nothing was missed; `refused`: the
-    broker did not take the credentials or a topic, or nobody acknowledges reports: either may be out of date."""
+    broker did not take the credentials or a topic, or reports are not acknowledged: either may be out of date."""
 
     refusal = MqttError
-    """What a broker's no is raised as."""
+    """What a refusal of the broker is raised as."""
 
     def __init__(self, account, kept, view=None):
         self.account = account
@@ -79,7 +79,7 @@ class MqttSession:
 
         What the cloud wants later, or did not answer, waits for another turn behind the others.
         """
-        # What was handed over before is dealt with: whoever sends comes after that.
+        # What was returned before is handled: reports are sent after that.
         self.acknowledge()
         ids = [r.message_id for r in reports]
         self.answers = {name: found for name, found in self.answers.items() if name in ids}

@@ -39,7 +39,7 @@ class Net:
         self.prepared = None  # (host, port, Stream)
         self.free = None  # bytes there were before the latest dial
         # Evidence: failures since the last packet from anybody, and connections in a row that lacked memory; the latest
-        # of those is not judged yet (2: outside the Python heap); the dates of a certificate do not fit the clock.
+        # of those is not handled yet (2: outside the Python heap); the dates of a certificate do not fit the clock.
         self.unanswered = self.lacked = self.fresh = 0
         self.known = self.stale = False  # known: something was received since the start
         try:

@@ -1,8 +1,8 @@
 """The source of Realino, the legacy generation: login, polled values and feeds.
 
-Renewal is another login, and brings the catalog anew. A feed has neither time nor identity: it says what is, so of
-several reports of one source the newest speaks for all, and one whose answer was lost is simply sent again. Sources:
-Realer API, sections 2, 9 and 14 rows 20, 33, 34.
+Renewal is another login, and brings the catalog again. A feed has neither time nor identity: it is the present value,
+so of several reports of one source the newest stands for all, and one whose answer was lost is simply sent again.
+Sources: Realer API, sections 2, 9 and 14 rows 20, 33, 34.
 """
 
 from micropython import const
@@ -58,7 +58,7 @@ class Realino:
         if outcome != outcomes.OK:
             self.account.log("warning", "feed not taken: " + message)
             if len(sent) > 1:
-                # Smaller, until the report that is meant can be told from the others.
+                # Smaller, until the refused report is known.
                 limiter.batch(len(sent), len(sent) // 2 if outcome == outcomes.TOO_LARGE else 1)
                 return []
             limiter.most = self.limit

@@ -1,7 +1,7 @@
 """Thinger.io over IOTMP: one connection, over which the cloud reads and writes the device's resources.
 
 A link (docs/ARCHITECTURE.md, "Link"), but one whose cloud keeps nothing: what is written is answered when it has become
-physical fact, or not at all, and what happens here is told to whoever watches. The login has no expiry: the lease is
+physical fact, or not at all, and changes are sent to the subscribed streams. The login has no expiry: the lease is
 renewed by every sign of the cloud, and ended by a refused login.
 """
 
@@ -97,8 +97,8 @@ class Thinger:
         return await self.handle(request) if request else []
 
     async def send(self, reports):
-        """Answer what was asked for, tell the watchers, and return when the cloud has some of it; with nothing when
-        somebody else waits for an answer."""
+        """Answer requests, update the streams, and return when the cloud has some of it; with nothing when another
+        request waits for its answer."""
         if not reports:
             return []
         self.queue_reports(reports)
@@ -108,7 +108,7 @@ class Thinger:
         while client.session.pongs < number or client.error:
             if client.error:
                 raise LinkError(str(client.error))
-            if self.requests:  # somebody waits for an answer, which this may be in the way of
+            if self.requests:  # a request waits for its answer, which this could delay
                 await self.clock.sleep_ms(_GLANCE_MS)
                 break
             await client.until_moved()
@@ -151,7 +151,7 @@ class Thinger:
         self.client.close()
 
     async def shutdown(self):
-        """Say goodbye: best effort within seconds, after all other tasks."""
+        """Disconnect: best effort within seconds, after all other tasks."""
         self.lease.end("shut down")
         self.client.abandon()
         await self.client.disconnect()
@@ -180,7 +180,9 @@ class Thinger:
         if wrong:
             self.log("warning", "%s: refused: %s" % (name, wrong))
             self.client.refuse(request.stream_id, status, wrong)
-            self.client.changed(name, True)  # a dashboard shows what it asked for until it is told better
+            self.client.changed(
+                name, True
+            )  # a dashboard shows the requested value until it gets the present one
             return []
         self.count += 1
         self.requests[self.count] = request, Timer(self.clock.ms(), _LOST_MS)

@@ -224,7 +224,7 @@ class TransportSteps:
             unit.drop()
 
     def failures(self, verb, error):
-        """What a verb of TransportFailures says to that error."""
+        """The result of a verb of TransportFailures for that error."""
         unit = Unit(_failures, self.clock.sleep_ms)
         try:
             return getattr(unit.load()(self), verb)(error)

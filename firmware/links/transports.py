@@ -59,7 +59,7 @@ class Transports:
         self.notes = ()
         self.kept = False
         self.lasted = None  # whether the session that ended was a steady one
-        self.behind = False  # the broker began the session anew, and desired values were not polled since
+        self.behind = False  # the broker began a new session, and desired values were not polled since
         # What a change knows across its parts: it began with an opening; the credentials at hand are tried; MQTT was
         # the transport; an attempt failed; nothing has to be read but what the broker did not keep; all was read.
         self.opening = self.direct = self.was_on_mqtt = self.retried = self.looked = self.seen = False

@@ -33,7 +33,7 @@ class Clock:
         """The result of `awaitable`, or asyncio.TimeoutError after `ms`, which cancels it.
 
         In place of asyncio.wait_for, which runs `awaitable` in a task of its own: where memory ends between its steps,
-        that task goes on alone, or the caller is cancelled although nobody asked for it.
+        that task goes on by itself, or the caller is cancelled without a request.
         """
         struck = []
         strike = asyncio.create_task(self.strike(ms, struck, asyncio.current_task()))
@@ -64,6 +64,6 @@ class Clock:
         self.offset = unix_s - self.uptime_s()
 
     def utc(self):
-        """Unix seconds, or None while nobody has set the clock."""
+        """Unix seconds, or None while the clock is not set."""
         uptime = self.uptime_s()
         return None if self.offset is None else self.offset + uptime

@@ -23,7 +23,7 @@ _STEADY_MS = const(60000)  # a connection that lived so long was a good one
 
 
 class CloudLoop:
-    """`network.ready()`: whether a connection may be tried; `probe_ms`: the first wait after the cloud said no;
+    """`network.ready()`: whether a connection may be tried; `probe_ms`: the first wait after a refusal;
     `catalog_unit`: loads core.catalog.apply_catalog."""
 
     def __init__(self, clock, rng, log, link, controller, network, probe_ms, catalog_unit):

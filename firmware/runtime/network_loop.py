@@ -16,8 +16,8 @@ _LACKS = const(6)
 
 
 class NetworkLoop:
-    """`wifi`: driver, or None when the network is somebody else's; its `joining` loads the classes WifiJoining and of
-    the driver that it takes. `networks`: (ssid, password, access point or None, address or None) each; `net`: see
+    """`wifi`: driver, or None where the device has no Wi-Fi of its own; its `joining` loads the classes WifiJoining and
+    of the driver that it takes. `networks`: (ssid, password, access point or None, address or None) each; `net`: see
     links.net; `board.rtc_set(unix_s)` keeps the time over resets. `turns`: counts what makes another try worthwhile. To
     be set: `controller`, for resets, and `import_ladder`, which imports the classes Ladder and of that driver."""
 

@@ -1,7 +1,6 @@
-"""The start of the persistence: what was written down before it goes back to where it came from. Dropped afterwards.
+"""Restores events and state from the flash at the start. Dropped afterwards.
 
-Refuses to trust it: what was written by another version of this firmware, or has lost its sense since, is passed over,
-because whatever lies on the flash must not keep the device from starting.
+Records of another version of this firmware, and invalid ones, are skipped: nothing on the flash may stop the start.
 """
 
 import binascii
@@ -21,7 +20,7 @@ def restore(persistence, payloads, record):
         try:
             item = json.loads(payload)
             if isinstance(item, list):
-                item[5] = outbox.now  # how long ago it was nobody knows any more
+                item[5] = outbox.now  # how long ago it was is not known any more
                 if item[4] is not None and item[4] >= EPOCH:
                     item[4] -= EPOCH  # an earlier version wrote unix seconds
                 seen.add(item[0])

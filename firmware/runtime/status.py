@@ -1,5 +1,5 @@
-"""How the device is, as one line of JSON. Loaded for one answer and dropped again. Tells names, numbers and the log,
-which holds no secret."""
+"""The status as one line of JSON: names, numbers and the log, which holds no secret. Loaded for one answer and dropped
+again."""
 
 import json
 

@@ -1,7 +1,7 @@
 """Small durable records on the flash.
 
 A record is written beside and renamed over, so that a power cut at any moment leaves the old one or the new one
-(littlefs renames atomically). Refuses anything large: a record is read into memory whole.
+(littlefs renames atomically). Records are small: each is read into memory whole.
 """
 
 import json

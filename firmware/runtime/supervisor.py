@@ -14,7 +14,7 @@ _CHECK_MS = const(1000)
 _GOOD_MS = const(60000)
 _SUMMARY_MS = const(600000)
 _CALM_MS = const(600000)
-_MOST_DEATHS = const(5)
+_MOST_FAILURES = const(5)
 
 
 class Supervisor:
@@ -62,7 +62,7 @@ class Supervisor:
             await end(tasks)
 
     def restart(self):
-        """A reset that somebody asked for is no early death."""
+        """A requested reset does not count as an early crash."""
         self.controller.restart = False
         self.controller.force_safe()
         self.store.mark_good()
@@ -97,15 +97,15 @@ class Supervisor:
                 except Exception as e:
                     wrong = repr(e)
                 safety.faults.add(name)
-                self.log("error", "loop %s died: %s" % (name, wrong))
+                self.log("error", "loop %s failed: %s" % (name, wrong))
                 self.controller.force_safe()
                 if started.ms(self.clock.ms()) > _CALM_MS:
                     backoff.reset()
-                if backoff.failures >= _MOST_DEATHS:
+                if backoff.failures >= _MOST_FAILURES:
                     self.board.reset()
                 silence.start = self.clock.ms()
                 await self.clock.sleep_ms(backoff.next_ms(self.rng()))
-        except Exception:  # there is no memory even to deal with a death
+        except Exception:  # there is no memory even to handle the error
             try:
                 self.controller.force_safe()
             finally:

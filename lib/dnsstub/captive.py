@@ -1,14 +1,14 @@
 """The answer of a name server that knows one address only, by which phones find the page of an access point.
 
-Refuses to be more: no recursion, no cache, no other record than A (RFC 1035 section 4).
+It has no recursion, no cache, and no other record than A (RFC 1035 section 4).
 """
 
 _A_IN = b"\x00\x01\x00\x01"
 
 
 def answer(query, ip):
-    """The datagram that says, of whatever name is asked for, that it is at `ip` (four bytes), for as long as nothing is
-    remembered; without an address when something else than an address is asked for. None: no question to answer."""
+    """The datagram that answers a query for any name with `ip` (four bytes) and a lifetime of zero; without an address
+    when something else than an address is asked for. None: no question to answer."""
     end = query.find(b"\0", 12) + 5
     # One question, in an ordinary query: neither a response nor another operation.
     if len(query) > 512 or not 17 <= end <= len(query) or query[2] & 0xF8 or query[4:6] != b"\0\1":

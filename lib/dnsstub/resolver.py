@@ -1,10 +1,10 @@
 """Names to IPv4 addresses, over UDP, without ever blocking the loop (RFC 1035 section 4).
 
-Owns what counts as an answer to our question: the echoed id and question, addresses of that name or of the names its
-CNAMEs lead to. Refuses truncated messages, answers to other questions, and compression that does not lead backwards.
+An answer has to fit our question: the echoed id and question, addresses of that name or of the names its
+CNAMEs lead to. Errors are truncated messages, answers to other questions, and compression that does not lead backwards.
 
-Owns a cache of a few names. An answer past its time, or one `forget` called wrong, is asked for again but kept: when
-no server answers it still serves, because a control device should outlive its DNS. Refuses search domains and mDNS.
+It caches a few names. An expired answer, or one after `forget`, is queried again but kept: it is used when no server
+answers, so that the device works while DNS fails. There are no search domains and no mDNS.
 """
 
 from micropython import const
@@ -38,13 +38,13 @@ class Resolver:
         self.cache = {} if cache is None else cache
 
     async def resolve(self, host):
-        """Addresses (texts, at least one) of `host`. NetError "dns" when it is not known and no server tells."""
+        """Addresses (texts, at least one) of `host`. NetError "dns" when it is not known and no server answers."""
         if is_ip(host):
             return [host]
         clock = self.clock
         cache = self.cache
         entry = cache.get(host)
-        # The counter wraps after 12.4 days: an entry nobody looked at for that long seems fresh once more. Then its
+        # The counter wraps after 12.4 days: an entry not used for that long seems fresh again. Then its
         # address is tried, and forgotten if it is wrong.
         if entry and 0 <= clock.since(entry[1]) < entry[2]:
             return entry[0]

@@ -1,8 +1,9 @@
 """One HTTP/1.1 connection to one host, kept alive and used again.
 
-Owns the order connect, send, head, body, the deadline of each, and the one retry after a connection that died while
-it was idle. Refuses redirects (a 3xx is a status like any other, so no header ever goes to a second host), pipelining,
-and a second connection: callers wait for each other, because every TLS connection costs tens of kilobytes.
+It connects, sends, and receives head and body, each with a deadline, and retries once after a connection that failed
+while it was idle. It does not follow redirects (a 3xx is a status like any other, so no header ever goes to a second
+host), pipelining, and a second connection: callers wait for each other, because every TLS connection costs tens of
+kilobytes.
 """
 
 import asyncio
@@ -41,10 +42,10 @@ class Client:
     async def request(self, method, target, headers=(), body=None, sink=None):
         """Send one request and return its Response, whatever the status. `sink`: see Response.
 
-        The request has to bear repetition: a kept-alive connection that swallowed it, or answers 408 because it was
+        The request has to be idempotent: a kept-alive connection that swallowed it, or answers 408 because it was
         idle (RFC 9110 section 15.5.9), is replaced and the request sent once more (RFC 9112 section 9.3.1).
 
-        NetError or HttpError: there is no trustworthy response, the connection is closed, and the request may or may
+        NetError or HttpError: there is no valid response, the connection is closed, and the request may or may
         not have been carried out. Cancelling closes the connection too. ValueError: the request itself is malformed.
         """
         host = self.host if self.port == 443 else "%s:%d" % (self.host, self.port)

@@ -1,11 +1,11 @@
 """An HTTP/1.1 request as bytes, and a response out of bytes, however they are cut into pieces (RFC 9112).
 
-Owns what may stand in a request head. Refuses everything that could split or smuggle a request, HEAD and CONNECT
+It checks what stands in a request head. Errors are everything that could split or smuggle a request, HEAD and CONNECT
 (their responses are framed differently), and request bodies of unknown length.
 
-Owns the framing of responses: where the head, the body and the response end, and whether the connection may serve
-another request. Refuses every ambiguity (lengths that differ, a length beside chunks, folded headers, unknown codings)
-and everything endless: head and body have limits, and only the headers that matter are kept.
+It frames responses: where the head, the body and the response end, and whether the connection may serve another
+request. Every ambiguity is an error (lengths that differ, a length beside chunks, folded headers, unknown codings) and
+everything endless: head and body have limits, and only the headers that matter are kept.
 """
 
 from micropython import const
@@ -22,15 +22,15 @@ _LINE = const(512)  # bytes of a line that are kept: none of `_FIELDS` is longer
 
 
 class HttpError(Exception):
-    """The peer's bytes are not a response that can be trusted; the connection must not be used again.
+    """The peer's bytes are not a valid response; the connection must not be used again.
 
     Its text: a few words, the same for every way the bytes were cut into pieces, never any of the bytes.
     """
 
 
 def encode(method, target, host, headers=(), body=None):
-    """The whole request. `headers`: (name, value) pairs; `body`: bytes-like or None, sent with its Content-Length. A
-    server that is not told may compress (RFC 9110 section 12.5.3), which no Response takes.
+    """The whole request. `headers`: (name, value) pairs; `body`: bytes-like or None, sent with its Content-Length.
+    Without this header a server may compress (RFC 9110 section 12.5.3), which no Response takes.
 
     `host` is the Host header's value, with the port where it is not the default one. ValueError names the part that
     holds something other than printable ASCII, or a header that is this function's own business.
@@ -157,7 +157,7 @@ class Response:
             length = sizes[: sizes.find(b",")]
             if coding or not length.isdigit() or len(length) > 9 or sizes.replace(length + b",", b""):
                 raise HttpError("bad length")
-        # HTTP/1.0 closes unless asked otherwise, and nobody asks it here
+        # HTTP/1.0 closes unless asked otherwise, and no request here does
         if http_1_0 or b"close" in connection:
             self.keep_alive = False
         if retry[:-1].isdigit() and len(retry) < 9:

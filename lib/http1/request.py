@@ -1,7 +1,7 @@
 """An HTTP/1.1 request out of bytes, however they are cut into pieces, a form out of its body, and a response as bytes.
 
-For a server of a few small pages (RFC 9112; application/x-www-form-urlencoded: URL Standard, section 5). Owns the
-limits: nothing that a client sends takes more memory than they say. Refuses transfer codings, folded headers, a second
+For a server of a few small pages (RFC 9112; application/x-www-form-urlencoded: URL Standard, section 5). The
+limits below bound the memory that a client can use. Errors are transfer codings, folded headers, a second
 length or host, and more than one request to a connection.
 """
 
@@ -116,6 +116,6 @@ def response(status, headers="", pieces=()):
     """The pieces of a response, bytes, after which the connection is closed. `headers`: lines of text, each with its
     CRLF; `pieces`: texts, the body. One after the other, because on a small heap there may be no room for the whole."""
     body = [piece.encode() for piece in pieces]
-    # Without words for the status: nobody reads them, and they may be empty (RFC 9112 section 4).
+    # Without words for the status: nothing reads them, and they may be empty (RFC 9112 section 4).
     head = "HTTP/1.1 %d \r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n"
     return [(head % (status, headers, sum([len(piece) for piece in body]))).encode()] + body

@@ -1,8 +1,8 @@
 """One IOTMP connection at a time: log in, receive what is to be done, answer.
 
-Owns the stream and the three tasks that read it, write to it and watch the time. Only these tasks touch it, and only
-its end cancels them: on MicroPython a cancelled reader would take the writer along. Refuses to reconnect by itself, and
-to buffer without end: when the application does not receive, or the server does not, it stops reading.
+It has the stream and the three tasks that read it, write to it and watch the time. Only these tasks touch it, and only
+its end cancels them: on MicroPython a cancelled reader would take the writer along. It does not reconnect by itself,
+and it applies backpressure: when the application does not receive, or the server does not, it stops reading.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Client:
         self.error = NetError("closed", "not connected")
         self.inbox = []
         self.tasks = ()
-        self.moved = asyncio.Event()  # the one event for everything: whoever waits looks again
+        self.moved = asyncio.Event()  # the one event for everything: every waiting task checks again
 
     async def connect(self, *login):
         """`connect(user, device, credential, stream_id)`: log in, after closing what there was.
@@ -94,7 +94,7 @@ class Client:
             await self.until_moved()
 
     async def disconnect(self):
-        """Send what waits, say goodbye and close, within two seconds; after `abandon` too."""
+        """Send what waits and DISCONNECT, and close, within two seconds; after `abandon` too."""
         stream = self.stream
         if self.error:
             return
@@ -167,7 +167,7 @@ class Client:
         if stream and stream is self.stream:
             self.stream = None
             self.error = error
-            # First nobody waits for the stream any more, then it is closed.
+            # First the tasks stop waiting for the stream, then it is closed.
             self._cancel(me)
             stream.close()
             self.moved.set()

@@ -1,6 +1,6 @@
 """IOTMP frames: a type, a length, and a body of numbered fields in any order.
 
-Refuses PSON version 1 (the wire type of servers before 7.0), because guessing at its values would switch relays.
+PSON version 1 (the wire type of servers before 7.0) is an error, because guessing its values would switch relays.
 Source: IETF draft-bustamante-iotmp-00, read together with the vendor's clients, which differ from it in places.
 """
 

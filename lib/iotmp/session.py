@@ -1,10 +1,10 @@
-"""What a device owes an IOTMP server, without a clock or a socket.
+"""The device's side of IOTMP, without a clock or a socket.
 
-Owns login, keep-alive, the streams the server opened, and every answer that needs no decision. What is to be done goes
-to the application as a Request. Refuses more streams than it has room for, and skips a frame that is larger than its
-buffer: whoever caused it waits in vain, everybody else is served.
+It handles login, keep-alive, the streams the server opened, and every answer that needs no decision. The rest goes to
+the application as a Request. The number of streams is bounded, and a frame larger than the buffer is skipped without an
+answer.
 
-Use: put bytes into `space()`, tell `received(n)`, ask `next(now)` until it returns None, send what `take()` returns.
+Use: put bytes into `space()`, call `received(n)`, ask `next(now)` until it returns None, send what `take()` returns.
 All moments are milliseconds that wrap at 2**30.
 """
 
@@ -145,7 +145,7 @@ class Session:
             )
 
     def changed(self, name, now, again=False):
-        """The value of a resource may have changed here: tell the streams that want to hear of it, `again` where they
+        """The value of a resource may have changed here: send it to the subscribed streams, `again` where they
         know it too, and otherwise where the last sample is older than seconds. An output that is sampled in intervals
         does not: buckets count its samples."""
         for stream_id, stream in self.streams.items():
@@ -153,7 +153,7 @@ class Session:
                 self._sample(stream_id, now, again)
 
     def leave(self):
-        """Queue the goodbye."""
+        """Queue the DISCONNECT."""
         self.out += f.encode(f.DISCONNECT)
 
     # -- the steps --

@@ -2,8 +2,8 @@
 
 What the file system promises: what was written to a file is there once it was closed, whole or not at all, and renaming
 over a file is atomic. What is added here: checksums, so that damage is seen and never taken for a record; a rewrite
-beside, so that compaction has no moment in which a cut loses anything; a second slot, so that a record whose block
-has gone bad has a predecessor. Every verb says False, and never raises, when the flash refuses. Reading is `recover`'s.
+beside, so that compaction has no moment in which a cut loses anything; a second slot, so that a record whose block has
+gone bad has a predecessor. Every verb returns False, and never raises, when the flash refuses. Reading is `recover`'s.
 """
 
 import os

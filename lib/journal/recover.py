@@ -1,6 +1,6 @@
-"""Reading back what `files` wrote: needed at a start, not afterwards, so whoever is short of memory can drop it.
+"""Reading back what `files` wrote: needed at a start, not afterwards, so it can be dropped.
 
-Refuses to guess: reading ends at the first record that is not whole, because nothing behind it can be trusted to begin
+Reading ends at the first record that is not whole, because nothing behind it is certain to begin
 where it seems to. A file that is not there, or cannot be read, holds nothing.
 """
 

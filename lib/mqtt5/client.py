@@ -1,8 +1,8 @@
 """One MQTT connection at a time: publish and receive, once `opening` has connected and subscribed.
 
-Owns the stream, the three tasks that read it, write to it and ping, and when callers wait. Only these tasks
-touch the stream, and only its end cancels them: on MicroPython a cancelled reader would take the writer along. Refuses
-to reconnect by itself, and to drop a message: when the application does not receive, it stops reading.
+It has the stream, the three tasks that read it, write to it and ping, and when callers wait. Only these tasks
+touch the stream, and only its end cancels them: on MicroPython a cancelled reader would take the writer along. It
+does not reconnect by itself, and drops no message: when the application does not receive, it stops reading.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Client:
         self.stream = None
         self.tasks = ()
         self.turn = asyncio.Lock()
-        self.changed = asyncio.Event()  # the one event for everything: whoever waits looks again
+        self.changed = asyncio.Event()  # the one event for everything: every waiting task checks again
 
     async def publish(self, topic, payload, expiry_s=None, qos=1):
         """Return when the server has acknowledged it, with QoS 0 when it is about to be sent.
@@ -147,7 +147,9 @@ class Client:
         try:
             await job(stream)
         except (NetError, MqttError, MemoryError) as e:
-            error = e  # for whoever waits: a task that ends with an exception would be kept by asyncio
+            error = (
+                e  # for the callers that wait: a task that ends with an exception would be kept by asyncio
+            )
         finally:
             self._end(stream, error, asyncio.current_task())
 
@@ -160,7 +162,7 @@ class Client:
                 event = session.next(self.clock.ms())
             except MqttError:
                 self.changed.set()
-                await self.clock.sleep_ms(_GRACE_MS)  # for the writer to say why
+                await self.clock.sleep_ms(_GRACE_MS)  # for the writer to send the DISCONNECT
                 raise
             if isinstance(event, Message):
                 self.deliver(event)
@@ -168,8 +170,8 @@ class Client:
                 _notify(event)
             self.changed.set()
             if not event:
-                # First whoever waited for what came: on MicroPython's unix port each task costs a millisecond more
-                # while somebody waits for TLS.
+                # First the tasks that waited for it: on MicroPython's unix port each task costs a millisecond more
+                # while one waits for TLS.
                 for _ in range(_TURNS):
                     await asyncio.sleep(0)
                 await self.refill(stream)
@@ -203,7 +205,7 @@ class Client:
     def _end(self, stream, error, me=None):
         if stream and stream is self.stream:
             self.stream = None
-            # First nobody waits for the stream any more, then it is closed.
+            # First the tasks stop waiting for the stream, then it is closed.
             for task in self.tasks:
                 if task is not me:
                     task.cancel()
@@ -217,5 +219,5 @@ class Client:
 
 
 def _notify(entry):
-    if entry.over:  # without: memory was short, and nobody waits
+    if entry.over:  # without: memory was short, and no caller waits
         entry.over.set()

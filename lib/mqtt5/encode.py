@@ -1,6 +1,6 @@
-"""What an MQTT client says once it is connected and subscribed, as bytes (OASIS mqtt-v5.0 and 3.1.1).
+"""Packets of an MQTT client that is connected and subscribed, as bytes (OASIS mqtt-v5.0 and 3.1.1).
 
-Refuses QoS 2, retained publishes, and properties that are not numbers. `version`: 5, or 4 for MQTT 3.1.1.
+There is no QoS 2, no retained publish, and no property that is not a number. `version`: 5, or 4 for MQTT 3.1.1.
 """
 
 from mqtt5 import parts

@@ -1,6 +1,6 @@
 """What a client has sent, or will, and waits for an answer to (MQTT 5.0 section 4).
 
-Owns the packet ids, how many publishes are in flight and in which order, and which are sent again in a kept session.
+Here are the packet ids, the order and number of publishes in flight, and which are sent again in a kept session.
 """
 
 from mqtt5.packet import MqttError
@@ -8,7 +8,7 @@ from mqtt5.packet import MqttError
 
 class InFlight:
     """A publish (`asked` 0) or a subscribe (to so many topics) of ours. Over when it has `codes` or an `error`; `over`
-    belongs to who waits for that."""
+    belongs to the caller that waits for that."""
 
     def __init__(self, pid, data, asked):
         self.pid = pid
@@ -26,7 +26,7 @@ class InFlightTable:
         self.last_pid = 0
 
     def new_pid(self):
-        """A packet id that nobody waits with, 1..65535."""
+        """An unused packet id, 1..65535."""
         used = [entry.pid for entry in self.all]
         while True:
             self.last_pid = self.last_pid % 65535 + 1
@@ -59,7 +59,7 @@ class InFlightTable:
         return data
 
     def answer(self, to_publish, pid, codes, reason):
-        """The InFlight that is over with these reason codes, None when nobody waits for them. MqttError: not its
+        """The InFlight that is over with these reason codes, None for an unknown packet id. MqttError: not its
         kind."""
         for entry in self.all:
             if entry.pid == pid:

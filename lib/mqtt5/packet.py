@@ -1,6 +1,6 @@
-"""What an MQTT server says, out of bytes, and MqttError (OASIS mqtt-v5.0 and 3.1.1; sections are those of 5.0).
+"""Packets of an MQTT server out of bytes, and MqttError (OASIS mqtt-v5.0 and 3.1.1; sections are those of 5.0).
 
-Owns what a packet may look like: where it ends, its texts, properties and reason codes. Refuses what nothing here asks
+It parses packets: where one ends, its texts, properties and reason codes. Errors are packets that nothing here asks
 for: QoS 2, UNSUBACK, enhanced authentication. `version` is the protocol level: 5, or 4 for MQTT 3.1.1.
 """
 
@@ -32,7 +32,7 @@ _WORDS = (
 
 
 class MqttError(Exception):
-    """The server said no, or broke the protocol.
+    """The server refused, or broke the protocol.
 
     `code`: MQTT 5 reason code, for 3.1.1 as well; `words`: the server's reason string, quoted and cut, or our own.
     """

@@ -1,11 +1,11 @@
-"""What a client and a server owe each other, without a clock or a socket (MQTT 5.0 section 4).
+"""The client's side of MQTT, without a clock or a socket (MQTT 5.0 section 4).
 
-Owns what was received and is not acknowledged yet, keep-alive, topic aliases, and the DISCONNECT. Refuses
-packets larger than its buffer, more messages at once than a small window, and to guess: one whose PUBACK may have been
-lost is delivered again, marked `dup`. A message that is too large comes without its payload: to end the connection
-would be no remedy, for it would come again.
+It keeps what was received and is not acknowledged yet, keep-alive, topic aliases, and the DISCONNECT. Errors are
+packets larger than its buffer and more messages at once than a small window. A message whose PUBACK may have been lost
+is delivered again, marked `dup`. A message that is too large comes without its payload: to end the connection would be
+no remedy, for it would come again.
 
-Use: put bytes into `space()`, tell `received(n)`, ask `next(now)` until it returns None, send what `take(now)` returns.
+Use: put bytes into `space()`, call `received(n)`, ask `next(now)` until it returns None, send what `take(now)` returns.
 All moments are milliseconds that wrap at 2**30.
 """
 
@@ -49,7 +49,7 @@ class Session:
         self.forget()
 
     def forget(self):
-        """Begin anew: nothing is owed in either direction."""
+        """Forget the session: nothing is unacknowledged in either direction."""
         self.in_flight.all = []
         # By packet id of messages that the application has not finished, or the server does not know to be: in which
         # connection they came, times 4, and _LIVE and _FINISHED. A number, for there may be forty.
@@ -170,7 +170,7 @@ class Session:
         return owed
 
     def done(self, receipt):
-        """The application has what it wanted of that Message: acknowledge it, if it still can and has to be."""
+        """The application has handled that Message: acknowledge it, if that is still possible and needed."""
         pid = receipt & 0xFFFF
         state = self.held.get(pid, 0)
         if not state or state >> 2 != receipt >> 16:
@@ -187,7 +187,7 @@ class Session:
         return len(self.in_flight.all) >= _MOST or len(self.out) >= _ENOUGH
 
     def publish(self, topic, payload, expiry_s=None, qos=1):
-        """The InFlight of a QoS 1 publish, None for QoS 0. MqttError: the server said before that it would refuse
+        """The InFlight of a QoS 1 publish, None for QoS 0. MqttError: the server announced that it would refuse
         it."""
         if qos > self.max_qos:
             raise MqttError(0x9B)
@@ -230,8 +230,8 @@ class Session:
         return left
 
     def finish(self, error, code=0):
-        """Queue a DISCONNECT with reason `code`; from now on `error` says why there is no connection. Again: no
-        effect."""
+        """Queue a DISCONNECT with reason `code`; from now on `error` is the reason why there is no connection. Again:
+        no effect."""
         if not self.error:
             self.error = error
             # In 3.1.1 it could only mean that all is well, and would suppress the will.

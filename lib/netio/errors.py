@@ -1,6 +1,6 @@
 """The one error that everything between an application and a network peer raises.
 
-Refuses payload: a detail never quotes what was sent or received, so it may be logged.
+A detail never quotes what was sent or received, so it may be logged.
 """
 
 

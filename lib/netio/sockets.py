@@ -106,8 +106,8 @@ async def exchange(ip, port, payload, clock, timeout_ms):
     """One question over UDP: send `payload`, return the first datagram that comes back, cut to 512 bytes.
 
     Answers from anybody but the peer that was asked are dropped by the network stack, because the socket is connected.
-    A retry is a new call, hence a new local port, and never hears late answers. NetError "timeout" after `timeout_ms`,
-    "closed" when the network or the peer's host said no.
+    A retry is a new call, hence a new local port, and never receives late answers. NetError "timeout" after
+    `timeout_ms`, "closed" when the network or the peer's host refused.
     """
     sock = None
     try:

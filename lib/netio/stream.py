@@ -39,7 +39,7 @@ class Stream:
         """Wait for bytes, put at most len(view) into `view` and return how many; 0 when the peer has ended.
 
         NetError "tls" or "closed". A TLS end may be a cut: mbedTLS hides whether the closing alert came, so a message
-        has to say its own length.
+        has to contain its own length.
         """
         try:
             n = None

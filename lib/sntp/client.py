@@ -1,8 +1,8 @@
-"""One SNTP request and what its answer is worth (RFC 4330, RFC 5905 section 7.3).
+"""One SNTP request and the check of its answer (RFC 4330, RFC 5905 section 7.3).
 
-Owns the checks that make an unauthenticated clock usable: the answer echoes our 64 random-looking bits, its sender is
-synchronised, and the time is not before the moment this software was built. Refuses to retry, to average, or to set a
-clock: when to ask whom is the caller's decision.
+These checks make an unauthenticated clock usable: the answer echoes our 64 random-looking bits, its sender is
+synchronised, and the time is not before the moment this software was built. It does not retry, average, or set a
+clock: when to ask which server is the caller's decision.
 """
 
 from micropython import const
@@ -19,7 +19,7 @@ _SERVER = const(4)
 
 
 async def query(server, resolver, clock, rng, floor_s, exchange=exchange):
-    """Unix seconds as `server`, "host" or "host:port", tells them. NetError "dns" "timeout" "closed" "sntp"."""
+    """Unix seconds from `server`, "host" or "host:port". NetError "dns" "timeout" "closed" "sntp"."""
     host, port = split(server, _PORT)
     addresses = await resolver.resolve(host)
     nonce = rng()
@@ -28,7 +28,8 @@ async def query(server, resolver, clock, rng, floor_s, exchange=exchange):
 
 
 def request(nonce):
-    """The 48-byte question. `nonce`: 32 random bits; they stand where our time would, which is nobody's business."""
+    """The 48-byte question. `nonce`: 32 random bits; they stand where our time would, which the server need not
+    know."""
     # Leap 0, version 4, mode 3: a client.
     return b"\x23" + bytes(39) + (nonce ^ 0xFFFFFFFF).to_bytes(4, "big") + nonce.to_bytes(4, "big")
 

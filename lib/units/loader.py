@@ -40,7 +40,7 @@ class Unit:
                 self.drop()
 
     def drop(self):
-        """Forget the modules: their memory comes back once nobody refers to them any more."""
+        """Forget the modules: their memory comes back once nothing refers to them any more."""
         self.used = in_use()
         self.dropped = True
         names, self.names = self.names, ()
@@ -67,7 +67,7 @@ class Unit:
 
 
 def in_use():
-    """Bytes of the Python heap after a collection, 0 on an interpreter that does not tell."""
+    """Bytes of the Python heap after a collection, 0 on an interpreter without that figure."""
     if not hasattr(gc, "mem_alloc"):
         return 0
     gc.collect()

@@ -94,7 +94,7 @@ def after(script, slot="b", within_s=90):
         ({1: JOINED + b"+9 W no time: timeout: no answer; next try in 3 s\r\n"}, "time", "timeout", 91),
         ({1: READY}, "link", "waiting for the cloud", 91),
         ({1: READY, 8: b"+9 W link failed: tls: expired; next try in 3 s\r\n"}, "link", "expired", 91),
-        ({1: READY, 8: b"+9 E loop cloud died: KeyError('a',)\r\n"}, "loop", "KeyError", 91),
+        ({1: READY, 8: b"+9 E loop cloud failed: KeyError('a',)\r\n"}, "loop", "KeyError", 91),
         ({1: BEGUN + b"stopped, outputs are safe; machine.reset() starts again\r\n"}, "stopped", "stopped", 2),
     ],
 )  # fmt: skip
