@@ -1,6 +1,8 @@
 """Where this repository lies, and which of its files go onto a device."""
 
+import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 _TOOLS = Path(__file__).resolve().parent
@@ -29,3 +31,13 @@ def device_files(root: Path) -> list[PurePosixPath]:
     for folder in ("firmware", "lib"):
         found += sorted((root / folder).rglob("*.py"))
     return [PurePosixPath(p.relative_to(root).as_posix()) for p in found]
+
+
+def imported(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+    """Each imported name in full (`a.b` for `from a import b`), wherever in the file it is imported."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * node.level + (node.module or "")
+            yield from ((node, f"{origin}.{alias.name}") for alias in node.names)

@@ -212,6 +212,25 @@ def assert_circles(tree: Path, files: dict[str, str]) -> list[layers.Finding]:
     return found
 
 
+def test_an_import_against_the_arrows_of_the_tools_is_found(tree: Path):
+    assert_found_once(
+        tree, "tools/build/x.py", "from tools.cli import deploy", "build may not import tools/cli"
+    )
+    assert_found_once(
+        tree, "tools/cloud/x.py", "def f():\n    import tools.sim.net", "cloud may not import tools/sim"
+    )
+    assert_found_once(tree, "tools/gadgets/x.py", "A = 1", "no arrows")
+    plant(
+        tree,
+        {
+            "tools/cli/x.py": "from tools import common\nfrom tools.build import mpy\n",
+            "tools/gadgets/x.py": "",
+        },
+    )
+    (finding,) = layers.check(tree)
+    assert finding.path.as_posix() == "tools/gadgets/x.py"
+
+
 def test_init_files_stay_empty(tree: Path):
     assert_found_once(tree, "lib/http1/__init__.py", "A = 1", "stays empty")
     assert_found_once(tree, "firmware/__init__.py", "A = 1", "stays empty")

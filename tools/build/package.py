@@ -15,8 +15,7 @@ import re
 from pathlib import Path
 
 from tools import common
-from tools.checks.layers import imported
-from tools.repository import ROOT, device_files
+from tools.repository import ROOT, device_files, imported
 
 
 def version(root: Path = ROOT) -> str:

@@ -1,9 +1,9 @@
 """Check the device code's import arrows and the house rules a compiler does not see.
 
-Owns: which part of the device may import which (docs/ARCHITECTURE.md), the search for circles of imports, and a short
-list of constructs that are clean Python and wrong here, mostly because MicroPython compiles them and then does
-something else (docs/two-interpreters.md). Reads syntax trees only; never imports what it checks.
-`python -m tools.checks.layers` exits 1 when anything was found.
+Owns: which part of the device, and which folder of the tools, may import which (docs/ARCHITECTURE.md), the search for
+circles of imports, and a short list of constructs that are clean Python and wrong here, mostly because MicroPython
+compiles them and then does something else (docs/two-interpreters.md). Reads syntax trees only; never imports what it
+checks. `python -m tools.checks.layers` exits 1 when anything was found.
 """
 
 import ast
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tools.repository import ROOT, device_files, host_files
+from tools.repository import ROOT, device_files, host_files, imported
 
 ARROWS = {
     "app": {"updater", "portal", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
@@ -42,6 +42,20 @@ ARROWS = {
     "version": set(),
     "__init__": set(),
 }
+HOST_ARROWS = {
+    "env": set(),
+    "build": set(),
+    "serial": {"build"},
+    "cloud": {"env"},
+    "virtual_board": {"build", "env"},
+    "doctor": set(),
+    "hostshim": set(),
+    "fixture": {"build", "cloud", "env", "virtual_board"},
+    "sim": {"cloud", "virtual_board"},
+    "checks": {"build", "cloud", "env", "fixture", "sim", "virtual_board"},
+    "cli": {"build", "checks", "cloud", "env", "fixture", "serial", "virtual_board"},
+}
+"""Folder of the tools -> the others that it may import; `common` and `repository` are for all."""
 PURE = {"micropython", "struct", "json", "math", "binascii", "collections", "hashlib", "re"}
 LIBRARY = PURE | {"asyncio", "errno", "gc", "io", "os", "select", "socket", "ssl", "sys", "time", "tls"}
 HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "bluetooth", "espnow", "vfs"}
@@ -106,16 +120,6 @@ class Source:
 
 
 Note = tuple[ast.AST, str]
-
-
-def imported(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
-    """Each imported name in full (`a.b` for `from a import b`), wherever in the file it is imported."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            origin = "." * node.level + (node.module or "")
-            yield from ((node, f"{origin}.{alias.name}") for alias in node.names)
 
 
 def lib_file(root: Path, name: str) -> str | None:
@@ -278,6 +282,22 @@ def _circle(imports: Mapping[str, Iterable[str]]) -> list[str]:
     return []
 
 
+def check_host(trees: dict[PurePosixPath, ast.Module]) -> Iterator[Finding]:
+    """The arrows between the folders of the tools."""
+    for path, tree in trees.items():
+        if path.parts[0] != "tools" or len(path.parts) < 3:
+            continue
+        folder = path.parts[1]
+        if folder not in HOST_ARROWS:
+            yield Finding(path, 1, f"tools/{folder} has no arrows: see HOST_ARROWS")
+            continue
+        barred = HOST_ARROWS.keys() - {folder, *HOST_ARROWS[folder]}
+        for node, name in imported(tree):
+            if name.startswith("tools.") and (target := name.split(".")[1]) in barred:
+                text = f"tools/{folder} may not import tools/{target} (arrows)"
+                yield Finding(path, getattr(node, "lineno", 1), text)
+
+
 def parsed(root: Path, paths: list[PurePosixPath]) -> dict[PurePosixPath, ast.Module]:
     """SyntaxError when a file is not Python."""
     return {path: ast.parse((root / path).read_text(encoding="utf-8"), filename=str(path)) for path in paths}
@@ -286,8 +306,8 @@ def parsed(root: Path, paths: list[PurePosixPath]) -> dict[PurePosixPath, ast.Mo
 def check(root: Path) -> list[Finding]:
     """All findings in the device code below `root`, and circles in the host code, by file and line. SyntaxError when a
     file is not Python."""
-    device = parsed(root, device_files(root))
-    findings = [*check_circles(device, late=False), *check_circles(parsed(root, host_files(root)), late=True)]
+    device, host = parsed(root, device_files(root)), parsed(root, host_files(root))
+    findings = [*check_circles(device, late=False), *check_circles(host, late=True), *check_host(host)]
     for path, tree in device.items():
         source = Source(root, path, tree)
         if source.area not in ARROWS:
