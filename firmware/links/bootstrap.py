@@ -7,7 +7,7 @@ another revision, and when a report was refused. Sources: Realer API, sections 5
 
 from micropython import const
 
-from firmware.cloud import bootstrap as dialect
+from firmware.cloud import bootstrap_dialect as dialect
 from firmware.cloud import realer
 from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError

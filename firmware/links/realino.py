@@ -7,7 +7,8 @@ Sources: Realer API, sections 2, 9 and 14 rows 20, 33, 34.
 
 from micropython import const
 
-from firmware.cloud import keys, realino
+from firmware.cloud import keys
+from firmware.cloud import realino_dialect as dialect
 from firmware.core import outcomes
 from firmware.core.timing import Timer
 
@@ -52,7 +53,7 @@ class Realino:
             return []
         sent = reports[: min(limiter.most, self.limit)]
         newest = {(report.source, report.id): report for report in sent}
-        outcome, _, message = await http.exchange("feeds", realino.feed(newest.values()))
+        outcome, _, message = await http.exchange("feeds", dialect.feed(newest.values()))
         if outcome == outcomes.RATE_LIMITED:
             return []
         if outcome != outcomes.OK:
@@ -71,20 +72,20 @@ class Realino:
         http = self.http
         account = self.account
         for _ in range(2):
-            answer = await http.paced("login", realino.login(account.cfg, self.in_body))
-            if answer[0] == outcomes.OK or not realino.keys_missing(answer[1]):
+            answer = await http.paced("login", dialect.login(account.cfg, self.in_body))
+            if answer[0] == outcomes.OK or not dialect.keys_missing(answer[1]):
                 break
             self.in_body = not self.in_body
             await http.clock.sleep_ms(_AGAIN_S * 1000)
         body = http.accept(*answer)
-        device, catalog, interval_s, most_bytes, subscription = realino.account(body)
+        device, catalog, interval_s, most_bytes, subscription = dialect.account(body)
         if subscription not in (None, "active"):
             raise http.refused(outcomes.PAYMENT_REQUIRED, "subscription_status %s" % subscription)
         granted = keys.grant(body)
         self.device = device
         http.limiter.obey(account.clock.ms(), int(min(interval_s, _LONGEST_S) * 1000))
         self.limit = max(int(most_bytes) // _REPORT_BYTES, 1)
-        self.seen = realino.places(catalog.commands)
+        self.seen = dialect.places(catalog.commands)
         if catalog != account.catalog:
             account.catalog = catalog
         return granted
@@ -93,7 +94,7 @@ class Realino:
         """There is no way to."""
 
     def request(self, what, text):
-        return realino.request(self.device, self.account.token, what, text)
+        return dialect.request(self.device, self.account.token, what, text)
 
     async def poll(self):
         """Desired values as of now, None when the rate limit forbids to ask. Commands that are not where they were mean
@@ -103,10 +104,10 @@ class Realino:
         if body is None:
             return None
         account = self.account
-        seen, desired = realino.commands(body, account.catalog.commands)
+        seen, desired = dialect.commands(body, account.catalog.commands)
         if seen != self.seen:
             account.lease.renewal = Timer(account.clock.ms())
             await http.have_token()
             self.seen = seen
-            desired = realino.commands(body, account.catalog.commands)[1]
+            desired = dialect.commands(body, account.catalog.commands)[1]
         return desired

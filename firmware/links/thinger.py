@@ -7,7 +7,7 @@ renewed by every sign of the cloud, and ended by a refused login.
 
 from micropython import const
 
-from firmware.cloud.thinger import Resources
+from firmware.cloud.thinger_resources import Resources
 from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.models import Desired

@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed, realino, responses
+from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed, responses
+from firmware.cloud import realino_dialect as realino
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
 from firmware.core.models import Catalog, Secret

@@ -1,6 +1,6 @@
 """The words of the newest generation. No example of its replies is known, so these are our own reading of its prose."""
 
-from firmware.cloud import bootstrap
+from firmware.cloud import bootstrap_dialect as bootstrap
 from firmware.core.errors import LinkError
 from firmware.core.models import NOTHING_NEW, SUPERSEDED
 

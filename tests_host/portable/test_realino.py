@@ -3,7 +3,8 @@
 import binascii
 import json
 
-from firmware.cloud import keys, realino, responses
+from firmware.cloud import keys, responses
+from firmware.cloud import realino_dialect as realino
 from firmware.core import outcomes
 from firmware.core.catalog import bind
 from firmware.core.errors import LinkError

@@ -1,6 +1,6 @@
 """The device as resources of Thinger.io: names, what they show, what may be written to them."""
 
-from firmware.cloud.thinger import Resources
+from firmware.cloud.thinger_resources import Resources
 from firmware.core.catalog import apply_catalog
 from firmware.core.controller import Controller
 from firmware.core.outbox import Outbox
