@@ -14,7 +14,7 @@ from firmware.core.config import validate
 from firmware.core.outbox import Outbox
 from tests_host.support import fakemachine
 from tools.cli import check_config
-from tools.sim.device import demo_config
+from tools.sim.sim_device import demo_config
 
 ROOT = Path(__file__).parents[2]
 BOOT = (ROOT / "boot.py").read_text()

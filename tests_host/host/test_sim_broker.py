@@ -16,9 +16,9 @@ from tools.cloud.faults import Faults
 from tools.cloud.model import Model, Plan
 from tools.cloud.mqttclient import Refused
 from tools.sim import mqttwire as wire
-from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
-from tools.sim.net import SimNet
+from tools.sim.sim_broker import SimBroker
+from tools.sim.sim_net import SimNet
 
 NOW = 1_800_000_000.0
 

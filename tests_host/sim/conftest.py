@@ -11,8 +11,8 @@ import pytest
 
 from firmware.runtime import control_loop
 from tools.cloud.demo_device import CLIENT_SECRET
-from tools.sim.device import WIFI_PASSWORD, SimDevice, demo_config
 from tools.sim.loop import VirtualLoop
+from tools.sim.sim_device import WIFI_PASSWORD, SimDevice, demo_config
 
 _TOKEN = re.compile(r"[0-9a-f]{30}")
 

@@ -6,7 +6,7 @@ import pytest
 
 from netio.errors import NetError
 from tools.cloud.model import Command, Plan
-from tools.sim.device import DEVICE_ID
+from tools.sim.sim_device import DEVICE_ID
 
 KEPT = [
     "status=429 retry_after=40", "status=503", "status=500", "status=502", "status=504", "drop", "hang", "cut=20",

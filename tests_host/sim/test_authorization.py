@@ -8,7 +8,7 @@ import pytest
 
 from tools.cloud.demo_device import demo_device
 from tools.cloud.model import Model, Plan
-from tools.sim.device import DEVICE_ID, SimDevice, demo_config
+from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 
 
 async def _pump_on(device):

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from firmware.runtime import cloud_loop, control_loop
-from tools.sim.device import DEVICE_ID, WIFI_PASSWORD
-from tools.sim.net import LACKS
+from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
+from tools.sim.sim_net import LACKS
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 from tests_host.support.linkbench import ROWS, THINGER, named
 from tools.cloud.demo_device import THINGER_CREDENTIAL, THINGER_DEVICE, THINGER_USER
-from tools.sim.device import DEVICE_ID, SimDevice, demo_config, thinger_config
+from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config, thinger_config
 
 _NAMES = {"6": "pump", "9": "heater"}
 

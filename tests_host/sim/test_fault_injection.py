@@ -10,8 +10,8 @@ from firmware.core.command import CommandState
 from firmware.core.config import validate
 from firmware.core.output import Output
 from tools.checks.simulate import PACE, main, simulate
+from tools.sim.configurations import GENERATIONS, drawn
 from tools.sim.fault_injection import KINDS
-from tools.sim.settings import GENERATIONS, drawn
 
 
 @pytest.fixture(autouse=True)

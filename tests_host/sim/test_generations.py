@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tools.cloud.model import Command, Device, Model, Plan, Response, Sensor
-from tools.sim.device import DEVICE_ID, SimDevice, demo_config
+from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 
 
 def _api(api, transport="https", **cloud):

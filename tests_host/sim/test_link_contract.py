@@ -13,7 +13,7 @@ from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
 from netio.errors import NetError
 from tests_host.support.linkbench import REST_S, ROWS, THINGER, bench_of, named
-from tools.sim.device import demo_config
+from tools.sim.sim_device import demo_config
 
 
 @pytest.fixture(params=ROWS, ids=named)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from firmware.runtime import cloud_loop, control_loop, network_loop
-from tools.sim.device import DEVICE_ID
+from tools.sim.sim_device import DEVICE_ID
 
 
 def _no_button(config):

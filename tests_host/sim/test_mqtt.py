@@ -16,7 +16,7 @@ from tests_host.sim.conftest import check_always
 from tools.cloud.model import Command, Plan
 from tools.cloud.mqtt_v1 import route_id, route_topic
 from tools.cloud.sessions import Message
-from tools.sim.device import DEVICE_ID, SimDevice, demo_config
+from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 
 PUMP, HEATER = 1, 2
 

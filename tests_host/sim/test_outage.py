@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tools.sim.device import DEVICE_ID, WIFI_PASSWORD
+from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
 
 
 async def _pump_on(device):

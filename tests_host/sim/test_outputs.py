@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from tools.sim.device import DEVICE_ID
+from tools.sim.sim_device import DEVICE_ID
 
 
 def _strike(config):

@@ -7,7 +7,7 @@ import pytest
 
 from tests_host.support.scripted import ScriptedVisitor
 from tools.cloud.demo_device import CLIENT_SECRET
-from tools.sim.device import WIFI_PASSWORD
+from tools.sim.sim_device import WIFI_PASSWORD
 
 
 def _portal(config):

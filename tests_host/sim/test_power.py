@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tools.sim.device import DEVICE_ID, WIFI_PASSWORD
+from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
 
 
 async def _power_cut(device, seconds=5):

@@ -14,8 +14,8 @@ from firmware.core.command import CommandState
 from firmware.core.output import Output
 from tests_host.sim.conftest import check_always
 from tests_host.support.linkbench import HELD, POLLING, named
-from tools.sim.device import SimDevice, demo_config
 from tools.sim.loop import VirtualLoop
+from tools.sim.sim_device import SimDevice, demo_config
 
 _ROWS = [row for row in (*POLLING, *HELD) if row[0] != "auto"]
 _DESIRED = re.compile(r'"(des_[0-9]{26})", "(applied|rejected|stale)"')

@@ -15,7 +15,7 @@ from firmware.version import VERSION
 from tests_host.support.linkbench import HELD, IOT_POLLING, POLLING, REST_S, RealerBench, named
 from tools.cloud.demo_device import DEVICE_ID
 from tools.cloud.model import Command, Model, Plan, Request, Response, Sensor
-from tools.sim.device import POWER_UP_UTC
+from tools.sim.sim_device import POWER_UP_UTC
 
 
 @pytest.fixture(params=POLLING + HELD, ids=named)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tools.cloud.model import Command, Plan
-from tools.sim.device import DEVICE_ID
+from tools.sim.sim_device import DEVICE_ID
 
 
 def _realino(config):

@@ -4,7 +4,7 @@ import asyncio
 
 from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
-from tools.sim.device import DEVICE_ID
+from tools.sim.sim_device import DEVICE_ID
 
 
 async def test_a_life_begins_safe_and_offline_and_each_change_is_an_event(device):

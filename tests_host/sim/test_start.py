@@ -7,8 +7,8 @@ import pytest
 from firmware.core.models import iso
 from netio.errors import NetError
 from tools.cloud import dns
-from tools.sim.board import Point
-from tools.sim.device import DEVICE_ID, POWER_UP_UTC, WIFI_PASSWORD
+from tools.sim.sim_board import Point
+from tools.sim.sim_device import DEVICE_ID, POWER_UP_UTC, WIFI_PASSWORD
 
 
 async def test_powers_up_applies_and_reports(device):

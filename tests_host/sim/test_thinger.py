@@ -10,7 +10,7 @@ from firmware.version import VERSION
 from tools.cloud.demo_device import THINGER_CREDENTIAL, THINGER_DEVICE, THINGER_PASSWORD, THINGER_USER
 from tools.cloud.messages import Request
 from tools.cloud.thinger_wire import frame
-from tools.sim.device import SimDevice, thinger_config
+from tools.sim.sim_device import SimDevice, thinger_config
 
 
 def _thinger(config):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests_host.sim.test_mqtt import PUMP, make, quiet  # noqa: F401 - `make` is a fixture
-from tools.sim.device import DEVICE_ID
+from tools.sim.sim_device import DEVICE_ID
 
 
 def sessions(device):

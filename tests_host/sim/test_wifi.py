@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tools.sim.board import Point
-from tools.sim.device import WIFI_PASSWORD
+from tools.sim.sim_board import Point
+from tools.sim.sim_device import WIFI_PASSWORD
 
 NEAR, FAR, FARTHER = (bytes([2, 0, 0, 0, 0, last]) for last in (1, 2, 3))
 

@@ -32,10 +32,10 @@ from tools.cloud.faults import ENDPOINTS, Fault, Faults
 from tools.cloud.model import Command, Model
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_wire import frame
-from tools.sim.board import SimBoard, SimRadio
-from tools.sim.broker import SimBroker
-from tools.sim.device import POWER_UP_UTC, WRAP_SOON_MS, demo_config, thinger_config
-from tools.sim.net import SimNet
+from tools.sim.sim_board import SimBoard, SimRadio
+from tools.sim.sim_broker import SimBroker
+from tools.sim.sim_device import POWER_UP_UTC, WRAP_SOON_MS, demo_config, thinger_config
+from tools.sim.sim_net import SimNet
 from tools.virtual_board.plant import Plant
 
 REST_S = 20.5  # a verb with nothing to do comes back within this

@@ -21,8 +21,8 @@ from tests_host.support.node_net import Net
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.env import wasm
-from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
+from tools.sim.sim_broker import SimBroker
 from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, WDT_RESET, Chip
 from tools.virtual_board.plant import Plant
 

@@ -17,8 +17,8 @@ from netio.errors import NetError
 from tools.cloud import dns, ntp
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
-from tools.sim.broker import SimBroker
-from tools.sim.net import SimNet, SimPeerStream, SimStream
+from tools.sim.sim_broker import SimBroker
+from tools.sim.sim_net import SimNet, SimPeerStream, SimStream
 
 IN, OUT, ERROR, HUP = 1, 4, 8, 16
 CLOUD_IP = "127.0.0.1"

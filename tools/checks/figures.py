@@ -22,8 +22,8 @@ from tools.checks.cycles import probes
 from tools.env import interpreter
 from tools.fixture.system import NotInTimeError, SystemFixture
 from tools.repository import ROOT
-from tools.sim.device import SimDevice, demo_config
 from tools.sim.loop import VirtualLoop
+from tools.sim.sim_device import SimDevice, demo_config
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 

@@ -1,7 +1,7 @@
 """`realer simulate --seeds A..B --hours H`: whole devices with faults in virtual time, and the invariants checked at
 every step.
 
-Everything random comes from the seed: the configuration and the cloud's generation (`tools/sim/settings.py`), the
+Everything random comes from the seed: the configuration and the cloud's generation (`tools/sim/configurations.py`), the
 desired values, which of the faults of `tools/sim/fault_injection.py` begin when and for how long. After every hour or
 so of faults comes a quiet time, in which the device has to be online, reconciled and rid of its events within the times
 below. Owns the schedule and the report; what must hold is `tools/sim/invariants.py`'s.
@@ -34,11 +34,11 @@ from tools import common
 from tools.cloud.demo_device import DEVICE_ID
 from tools.cloud.entities import Plan
 from tools.cloud.model import Model
-from tools.sim.device import SimDevice
+from tools.sim.configurations import Setting, drawn, full
 from tools.sim.fault_injection import KINDS
 from tools.sim.loop import VirtualLoop
 from tools.sim.observer import Observer, invariants_of
-from tools.sim.settings import Setting, drawn, full
+from tools.sim.sim_device import SimDevice
 
 ONLINE_S = 1500.0
 """From the last fault to a device that is online: the longest wait after a refusal is 900 s, after a failure 300 s."""

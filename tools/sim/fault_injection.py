@@ -14,8 +14,8 @@ from typing import Any
 from tools.cloud import dns
 from tools.cloud.demo_device import DEVICE_ID
 from tools.cloud.faults import ENDPOINTS
-from tools.sim.device import WIFI_PASSWORD, SimDevice
-from tools.sim.net import LACKS
+from tools.sim.sim_device import WIFI_PASSWORD, SimDevice
+from tools.sim.sim_net import LACKS
 
 End = Callable[[], Any]
 STATUSES = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504)

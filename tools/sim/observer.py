@@ -13,8 +13,8 @@ from typing import Any
 from firmware.core import outcomes
 from firmware.core.models import NOTHING_NEW
 from tools.cloud.demo_device import CLIENT_SECRET
-from tools.sim.device import WIFI_PASSWORD, SimDevice
 from tools.sim.invariants import UNDER_WAY_S, Invariants
+from tools.sim.sim_device import WIFI_PASSWORD, SimDevice
 
 _CONTACTS = ("catalog_read", "feed_stored", "feed_replayed", "feed_rejected", "feed_conflict", "mqtt_connected",
              "desired_published")  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, DEVICE_ID
 from tools.cloud.entities import Command, Device, Plan, Sensor, Served
-from tools.sim.device import demo_config
+from tools.sim.sim_device import demo_config
 
 GENERATIONS = {
     "realer": ("https", "mqtt", "auto"),

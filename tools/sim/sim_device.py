@@ -36,11 +36,11 @@ from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.thinger_model import Thinger
 from tools.repository import ROOT
-from tools.sim.board import SimAccessPoint, SimBoard, SimRadio
-from tools.sim.broker import SimBroker
 from tools.sim.loop import VirtualLoop
-from tools.sim.net import SimNet
 from tools.sim.recorder import Recorder
+from tools.sim.sim_board import SimAccessPoint, SimBoard, SimRadio
+from tools.sim.sim_broker import SimBroker
+from tools.sim.sim_net import SimNet
 from tools.virtual_board.plant import Plant
 
 POWER_UP_UTC = 1795300000  # some days after the build date

@@ -26,7 +26,7 @@ from tools.cloud.messages import Request
 from tools.cloud.model import Model
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.wire import Wire
-from tools.sim.broker import SimBroker
+from tools.sim.sim_broker import SimBroker
 
 CLOUD_IP = "127.0.0.1"
 GATEWAY = "192.0.2.1"
