@@ -1,7 +1,4 @@
-"""`realer COMMAND ...`, or `python -m tools COMMAND ...`: every host command; without a command, what there is.
-
-Owns the table of commands. A command's work, options and help are its module's.
-"""
+"""The command `realer`, also `python -m tools`: runs one command of COMMANDS, or lists them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The linked firmware, kept between runs: linking takes seconds, and tools and tests ask for the same again and again.
+"""Caches the bundled firmware in `.cache/linked/`: bundling takes seconds, and tools and tests ask for it often.
 
-Owns the files in `.cache/linked/`, each named by the digest of everything it was made from: the device's sources, the
-bundler, the compiler. So nothing there is ever out of date, and all of it may be deleted.
+Each file is named after the digest of all its inputs: the device's sources, the bundler and the compiler. So a file is
+never out of date, and all of them may be deleted.
 """
 
 from __future__ import annotations

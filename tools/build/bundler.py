@@ -1,18 +1,18 @@
-"""Links the device's modules into few: what lives and goes together becomes one `.mpy` (docs/decisions/0013).
+"""Bundles the device's modules into few units: what is loaded together becomes one `.mpy` (docs/decisions/0013).
 
 Every module costs a device heap for its path, its names, its tables and its imports, about a third of a kilobyte, and
-look-ups in the flash at each start. The sources stay many small modules with checked import arrows; a board gets units:
+look-ups in the flash at each start. The sources stay many small modules with checked import arrows. A board gets units:
 
 * `firmware.device`: all that stays in memory, whatever the cloud;
 * one for each row of `LINKS`: the link with its dialect and engines;
 * what is used once: `firmware.config_file`, `firmware.settings` and `firmware.app`, which are dropped after it, and
   `firmware.safe_mode`;
-* what is used when somebody asks: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for
-  the setup portal `firmware.portal` and `firmware.portal_site`;
+* what is used on request: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for the
+  setup portal `firmware.portal` and `firmware.portal_site`;
 * what a link loads for a while (docs/ARCHITECTURE.md, "Halves of a link"): HTTPS with one generation of the cloud,
   MQTT, what MQTT needs to be read before, what connects it, dialing, and the question for the time.
 
-Owns which module belongs to which unit; `merger` merges them.
+This module decides which module belongs to which unit; `merger` merges them.
 """
 
 from __future__ import annotations

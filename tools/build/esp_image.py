@@ -1,8 +1,8 @@
-"""Reads a MicroPython image for an ESP32, as micropython.org offers it, and says what it is before a board is erased.
+"""Checks a MicroPython image for an ESP32 before a board is erased for it.
 
-Owns: the partition table (ESP-IDF programming guide, "Partition Tables"), whether every byte of boot loader and
-application is there and intact, as esptool reads them, the chip they are for and the MicroPython inside.
-Refuses: serial ports, and to guess; what does not fit is an ImageError that says what to take instead.
+esptool reads boot loader and application and verifies their sums. This module reads the partition table (ESP-IDF
+programming guide, "Partition Tables"), and finds chip, board and version. The text of an ImageError says which image to
+take instead.
 """
 
 from __future__ import annotations

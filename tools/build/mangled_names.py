@@ -1,13 +1,13 @@
-"""The names that linked code goes by (docs/decisions/0019), and who gets which.
+"""The names that bundled code gets (docs/decisions/0019), and the choice among them.
 
-Owns `TOPS`, `ATTRIBUTES` and `ARGUMENTS`: names that every MicroPython from 1.24 on has in its ROM, the stock image of
-an ESP32 and the packaged ones of a PC alike (a test asks both); so they cost no heap. Where one is missing after all it
-costs eight bytes and its letters, and nothing breaks.
+Every MicroPython from 1.24 on has `TOPS`, `ATTRIBUTES` and `ARGUMENTS` in its ROM, in the stock image of an ESP32 and
+in the packages for a PC alike (a test asks both). So these names cost no heap. A missing one would cost eight bytes and
+its letters.
 
-And the choice, which is stable: it depends on names and on who has to be told apart from whom, never on how often or in
-which order something occurs. Each name has an order of its own in which it likes those here; where two that have to
-differ like the same, a fixed rank decides. So what is new displaces a few others at most, what a unit has for itself
-(`_private` at its top) nothing of another unit, and a board is sent the units that changed.
+The choice is stable. It depends on the names and on which of them must differ, not on how often or in which order they
+occur. Each name ranks the candidates in an order of its own; where two that must differ prefer the same candidate, a
+fixed rank decides. So a new name displaces a few others at most, a private name of a unit (`_name` at its top)
+displaces none of another unit, and a deploy sends only the units that changed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Merges Python modules into one text: for `bundler`, which knows what belongs together.
+"""Merges Python modules into one text, for `bundler`.
 
-Owns the scopes of Python as far as device code uses them: a name is renamed where it means the module's, and left alone
-where an argument, a local variable or an attribute bears it. Refuses what it would have to guess at: `global`,
-`nonlocal`, a module used as a value, one imported name with two meanings.
+A name is renamed where it means the module's own, and stays where an argument, a local variable or an attribute has it.
+LinkageError is raised for what cannot be decided: `global`, `nonlocal`, a module used as a value, one imported name
+with two meanings.
 """
 
 from __future__ import annotations

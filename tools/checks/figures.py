@@ -1,7 +1,7 @@
-"""How each promised figure is measured: one method each, giving a line or several.
+"""Measures each promised figure: one method each, which gives one line or several.
 
-Owns the measurements and what each figure must be. Real boards run beside a probe of the virtual board; only the
-handshakes of an hour are counted in virtual time. Refuses the command line, which is `tools.checks.bench`.
+Real boards run beside a probe of the virtual board. Only the handshakes of an hour are counted in virtual time. `bench`
+is the command.
 """
 
 from __future__ import annotations

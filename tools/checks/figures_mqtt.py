@@ -1,7 +1,4 @@
-"""How the figures of MQTT are measured: latency, publishes per second, renewal, heap and stall, at a real mosquitto.
-
-Owns these measurements and what each figure must be. Refuses the command line, which is `tools.checks.bench`.
-"""
+"""Measures the figures of MQTT with a real mosquitto: latency, publishes per second, renewal, heap and stall."""
 
 from __future__ import annotations
 

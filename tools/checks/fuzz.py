@@ -1,9 +1,8 @@
-"""Feed random and damaged bytes to whatever reads what anybody may send, what lies on flash, or what a person typed.
+"""Feeds random and damaged bytes to every parser: of what a peer may send, what is on flash, and what a person typed.
 
-Owns: the engines below, how their inputs are made, and what is a failure: an exception that the engine does not
-promise, an outcome that depends on how the bytes were cut, an input that takes long, memory that grows. Refuses to be
-random: the same seed makes the same inputs. `realer fuzz [--inputs N] [--seed N] [ENGINE ...]` prints one JSON
-line per engine and exits 1 at the first failure, with the input that did it.
+A failure is an exception that the engine does not promise, an outcome that depends on how the bytes were cut, an input
+that takes long, or memory that grows. The same seed makes the same inputs. `realer fuzz [--inputs N] [--seed N]
+[ENGINE ...]` prints one JSON line per engine and exits 1 at the first failure, with the input that caused it.
 
 A new engine is one row in ENGINES: good inputs to start from, and a function that raises when something is wrong.
 """

@@ -1,9 +1,9 @@
-"""Check the device code's import arrows and the house rules a compiler does not see.
+"""Checks the import arrows (docs/ARCHITECTURE.md) and the house rules that a compiler does not see.
 
-Owns: which part of the device, and which folder of the tools, may import which (docs/ARCHITECTURE.md), the search for
-circles of imports, and a short list of constructs that are clean Python and wrong here, mostly because MicroPython
-compiles them and then does something else (docs/two-interpreters.md). Reads syntax trees only; never imports what it
-checks. `python -m tools.checks.layers` exits 1 when anything was found.
+It checks which part of the device, and which folder of the tools, may import which; it searches for circles of imports;
+and it finds constructs that are valid Python and wrong here, mostly because MicroPython compiles them and then behaves
+differently (docs/two-interpreters.md). It reads syntax trees and imports nothing of what it checks.
+`python -m tools.checks.layers` exits 1 when there are findings.
 """
 
 import ast

@@ -1,12 +1,11 @@
 """`python -m tools.checks.mutate [--seed N] [--sample N]`: do the tests notice when the device code is wrong?
 
-A sample of the mutants that cosmic-ray makes of the device's decisions, links, loops and engines is put, one at a
-time, into a copy of the tree. The portable tests run first, on two interpreters; what they pass is played in virtual
-time by the stories and the simulation. Prints each mutant that survives, and one JSON line; the seed in it draws the
+cosmic-ray makes mutants of the device's decisions, links, loops and engines. Each mutant of a random sample is put into
+a copy of the tree. The portable tests run first, on two interpreters; for mutants that pass, the tests in virtual time
+and the simulation run. The command prints each mutant that survives, and one JSON line with the seed, which draws the
 same sample again.
 
-Owns the sample and the order of tests. Refuses to judge what survives: many mutants mean the same as the original, such
-as another deadline of a second, and none of this is a gate.
+This is no gate: many surviving mutants mean the same as the original, such as another deadline of a second.
 """
 
 from __future__ import annotations

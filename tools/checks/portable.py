@@ -1,8 +1,7 @@
-"""Run the portable tests on the real MicroPython, each file in an interpreter of its own.
+"""Runs the portable tests on the real MicroPython, each file in an interpreter of its own.
 
-Owns: starting the interpreters on `tests_host/support/portable_runner.py` and judging what comes back: the packaged
-ones of this machine (`run`), and one of each supported version in node (`run_in_node`). A file that crashes the
-interpreter, hangs, or holds no test at all has failed.
+`run` uses the packaged interpreters of this machine, `run_in_node` one of each supported version in node. A file fails
+that crashes the interpreter, hangs, or holds no test.
 
     python -m tools.checks.portable [--bits 64|32] [--versions ends|all|1.24.0,...] [FILE ...]
 

@@ -1,7 +1,7 @@
-"""`realer status [--port PORT]`: how the board is, on one screen, without stopping it.
+"""`realer status [--port PORT]`: the state of the board on one screen, without stopping it.
 
-Owns: the question at the console (`status`) and how its answer (`firmware/runtime/status.py`) looks to a person.
-Exit status 0: the device is online and nothing ails it; 1: there is something to look at, or no answer.
+It asks at the console (`status`) and formats the answer of `firmware/runtime/status.py`. Exit status 0: the device is
+online and reports no problem; 1: there is a problem, or no answer.
 """
 
 from __future__ import annotations

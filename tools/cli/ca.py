@@ -1,8 +1,8 @@
 """`realer ca HOST[:PORT]`: find the root certificate a server's chain ends in, and write it for the device.
 
-Owns: the choice of the one root the device has to know (out of `certifi`, Mozilla's list, or a bundle of your own), and
-the words for whatever is wrong with a server. The choice is proved by a second connection that knows nothing else.
-Refuses to write what did not verify: name, dates and chain, as the device will.
+It chooses the one root the device needs, from `certifi` (Mozilla's list) or from a bundle of your own, and proves the
+choice by a second connection that trusts nothing else. It writes only what verified: name, dates and chain, as the
+device will check them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Asks the Realer API which ports a device has there, from the host: what a configuration has to map to pins.
+"""Asks the Realer API, from the host, which ports a device has: these a configuration has to map to pins.
 
-Owns: three requests (token, commands, sensors; Realer API, sections 3.1 and 4), the token's return, and words for every
-refusal. The certificate is verified with the device's own roots and nothing else; no redirect is followed, and no key
-or answer is ever part of a text.
+It makes three requests (token, commands, sensors), revokes the token, and explains every refusal. It verifies the
+certificate with the device's own roots and nothing else, and follows no redirect. No key or response is part of a text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""What `realer config` asks for each key, in which order, and what the words mean that can be picked.
+"""What `realer config` asks for each key, in which order, and what the values mean that can be picked.
 
-Owns words and order; what a key may hold, the rules own. A key's text is the question, and behind its question mark
-what helps to answer it.
+The device's rules say what a key may hold. A key's text is the question; the help behind its question mark is in MORE.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""`realer config`: write a device's config.json, by questions, or for many boards from a file.
+"""`realer config`: write a device's config.json, by questions, or for many boards from a table.
 
-Owns: the command line, where things are written and with which rights (only their owner reads them), and the table of
-boards. The questions are `wizard`'s, the rules the device's own. Nothing is written that the device would refuse; of
-many boards all are written or none. A secret is never shown, but for the password of a setup portal, once, when it is
-drawn.
+`wizard` asks the questions, and the device's own rules check the answers. Only the owner can read the files. Nothing is
+written that the device would refuse; of many boards all are written or none. No secret is shown, except the password of
+a setup portal, once, when it is drawn.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`realer demo`: the simulated cloud and a virtual board running this firmware, until Ctrl-C.
 
-Owns what a person sees and the keys with which a person plays owner, cloud and plant. Works without a terminal too:
-then it prints until SIGINT or SIGTERM. Refuses to judge: that is `tools.cli.smoke`.
+It prints what happens, and its keys act for the owner, the cloud and the plant. Without a terminal it prints until
+SIGINT or SIGTERM.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """`realer deploy [--port PORT]`: put this firmware, the configuration and its certificates on a board.
 
-Owns: what has to be sent, and an order in which the cable may be pulled out at any moment: everything is written
-beside what runs, compared, and put in its place by one short program that the board finishes alone. The slots and the
-record that chooses one are those of updates over the air (docs/decisions/0012-two-slots.md).
-Refuses a configuration with errors, and to put a second firmware beside one in the board's image. Shows no content of
-any file.
+The cable may be pulled out at any moment: everything is written beside what runs, compared, and put in its place by one
+short program that the board finishes alone. The slots and the record that chooses one are those of updates over the air
+(docs/decisions/0012-two-slots.md). It refuses a configuration with errors, and a second firmware beside one in the
+board's image. It shows no content of any file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """`realer doctor [--port PORT]`: a checklist on the board, made with the libraries of its own image.
 
-Owns: reaching the board (the real mpremote), colours, and the exit status: 0 no problem, 1 problems or no board. The
-firmware is stopped, outputs safe, and started again afterwards. The checks are those of `tools/doctor`, which run
-there, one after the other.
+It stops the firmware with its outputs safe, runs the checks of `tools/doctor` on the board, one after the other, and
+starts the firmware again. Exit status 0: no problem; 1: problems, or no board.
 """
 
 from __future__ import annotations

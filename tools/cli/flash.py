@@ -1,7 +1,7 @@
 """`realer flash [--port PORT] IMAGE`: put MicroPython on a board, whatever was on it before.
 
-Owns: the order (look at the image, look at the chip, only then erase, write, verify) and the words when it fails.
-The serial work is esptool's, whose own bars are shown. Everything on the board is erased, its files too.
+It checks the image, then the chip; then it erases, writes and verifies. esptool does the serial work and shows its own
+progress bars. Everything on the board is erased, its files too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Single keys for tools that run until somebody ends them.
-
-Owns the terminal's mode while it listens, and puts it back whatever happens. Refuses to know what a key means.
-"""
+"""Reads single keys for commands that run until they are ended, and restores the terminal's mode afterwards."""
 
 from __future__ import annotations
 

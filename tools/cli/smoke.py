@@ -1,8 +1,7 @@
 """`realer smoke`: the demo's scenario without a person, ending with one JSON line of facts.
 
-Owns the steps and what each has to show. They are judged by what is physical (pins, temperatures) and by what the cloud
-stored, never by what the device says about itself; only `heap_used` comes from its log. Over MQTT other things end
-than with polling, so it has steps of its own. Exit status 0: every scenario that was played held.
+The steps check what is physical (pins, temperatures) and what the cloud stored, not what the device says about itself;
+only `heap_used` comes from its log. MQTT has steps of its own. Exit status 0: every scenario held.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """`realer bundle NUMBER --out FOLDER`: this firmware as a bundle for updates over the air.
 
-Owns the bundle's form, which `firmware/update.py` describes, and its signature with the key that the devices' own
-configuration holds as `update.key`; `--new-key` draws one. FOLDER is then served by any HTTPS server, or by `--serve`.
-Shows no key.
+`firmware/update.py` describes the format. The bundle is signed with the key that the configuration of the devices holds
+as `update.key`; `--new-key` draws one. Any HTTPS server can serve FOLDER, and so can `--serve`. No key is shown.
 """
 
 from __future__ import annotations

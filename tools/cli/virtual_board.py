@@ -1,6 +1,6 @@
 """`realer board --config FILE`: run the device tree of this repository on a virtual board, in the terminal.
 
-Owns: the command line and the keys. The physical plant is wired the way the configuration describes it.
+The plant is wired as the configuration describes it.
 """
 
 from __future__ import annotations

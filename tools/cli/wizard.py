@@ -1,9 +1,8 @@
 """The questions of `realer config`: from nothing, or from a configuration, to one that the device's own check accepts.
 
-Owns: what is asked, in which order, with which explanation. What a key may hold is not known here: keys, defaults and
-alternatives are read from the device's rules, and every answer is put to the device's own check at once, also for what
-it makes of the answers before. So a new section of the rules needs nothing here but, at best, a line in ABOUT.
-Refuses to show a secret, and to write anything but certificates.
+Keys, defaults and alternatives are read from the device's rules. The device's own check judges every answer at once,
+together with the answers before it. So a new section of the rules needs at most a line in ABOUT. The wizard shows no
+secret, and writes nothing but certificates.
 """
 
 from __future__ import annotations

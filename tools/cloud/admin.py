@@ -1,7 +1,7 @@
-"""The owner's hand on a running cloud: a plain HTTP endpoint on loopback, for `realer cloud` and the demo.
+"""The owner's access to a running cloud: a plain HTTP endpoint on loopback, for `realer cloud` and the demo.
 
-Owns one table of verbs. A call is POST / with {"verb": ..., arguments}, answered {"result": ...} or {"error": text}.
-Refuses callers that do not know the key of the connection file, which only this user can read.
+A call is POST / with {"verb": ..., arguments}; the response is {"result": ...} or {"error": text}. A caller needs the
+key of the connection file, which only this user can read.
 """
 
 from __future__ import annotations

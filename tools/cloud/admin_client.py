@@ -1,7 +1,4 @@
-"""Talks to a running simulated cloud through its connection file; blocking, for command lines.
-
-Owns the place of that file and the meaning of a failed call. Refuses to start anything.
-"""
+"""Talks to a running simulated cloud through its connection file; blocking, for commands."""
 
 from __future__ import annotations
 

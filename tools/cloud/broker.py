@@ -1,8 +1,7 @@
-"""A real mosquitto for the simulated cloud: TLS on loopback, one account per CONNECT tuple, joined to the model.
+"""A real mosquitto for the simulated cloud: TLS on loopback, one account for each set of credentials.
 
-Owns the accounts and the backend client that carries messages between broker and model; the process is
-`brokerprocess.py`. Refuses decisions: who is admitted, what is
-acknowledged and what a fault spoils is decided by the model and the fault proxy.
+This module has the accounts and the backend client that carries messages between broker and model; `brokerprocess.py`
+has the process. The model and the fault proxy decide who is admitted, what is acknowledged and what a fault changes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What mosquitto's log says about sessions and refusals, which it tells nobody in any other way.
-
-Owns the forms of its lines (2.0 and later). Refuses everything else in them: a line that is not known is no news.
-"""
+"""Reads from mosquitto's log (2.0 and later) what it reports nowhere else about sessions and refusals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One mosquitto process: its private folder, its configuration, its start and end, and what its log tells.
+"""One mosquitto process: its private folder, its configuration, its start and end, and its log.
 
-Devices come in by TLS on loopback only; the backend has a Unix socket in the private folder. Refuses MQTT.
+Devices connect by TLS on loopback only; the backend has a Unix socket in the private folder.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Judges messages by the JSON Schemas in `schemas/`, which are named as the documentation names them.
+"""Validates messages by the JSON Schemas in `schemas/`, which have the names of the documentation.
 
-A message of the device that fails is a violation (reported by the model); a message of our own that fails is a bug
-of the simulated cloud and raises. Refuses anything but structure: whether an id exists is the model's business.
+A message of the device that fails is a violation, which the model reports. A message of our own that fails is a bug of
+the simulated cloud and raises. Only the structure is validated: whether an id exists, the model decides.
 """
 
 from __future__ import annotations

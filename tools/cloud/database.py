@@ -1,8 +1,8 @@
 """Durable state of the simulated cloud, in one SQLite database.
 
-Owns the tables and every SQL statement (those about MQTT are in `store_mqtt.py`). Keeps only digests of client secrets
-and tokens. Refuses decisions: what a row means for a request is the model's business. Columns for ids have no type, so
-1 stays 1 and "cmd_x" stays text.
+It has the tables and every SQL statement, except those about MQTT (`database_mqtt.py`). It keeps only digests of client
+secrets and tokens. Columns for ids have no type, so 1 stays 1 and "cmd_x" stays text. The model decides what a row
+means.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Durable state about MQTT: routes, CONNECT tuples, what became of each desired state.
+"""Durable state about MQTT: routes, credentials, and the outcome of each desired state. A part of Store.
 
-Owns its tables and their SQL, mixed into Store. Keeps only digests of secrets. Refuses decisions, as Store does.
+It keeps only digests of secrets.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A tiny DNS server for the names of the simulation (RFC 1035; A records only).
+"""A small DNS server for the names of the simulation (RFC 1035; A records only).
 
-Owns `answer`, the pure half (query bytes to answer bytes), and an asyncio UDP server around it. Everything under
-`realer.test` is 127.0.0.1, anything else does not exist. An answer may lead over aliases (CNAME) to the address, in
-order, in an order of its own, or in a circle. Refuses recursion, caching and TCP.
+`answer` is pure: query bytes to answer bytes. An asyncio UDP server is around it. Everything under `realer.test` is
+127.0.0.1, anything else does not exist. An answer may lead over aliases (CNAME) to the address, in order, in an order
+of its own, or in a circle. There is no recursion, no caching and no TCP.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The words of mosquitto's dynamic-security plugin: its file before the start, its commands while it runs.
+"""The configuration of mosquitto's dynamic-security plugin: its file before the start, its commands while it runs.
 
-Owns both forms of an account: one client bound to its client id, with one role of the same name that names every topic
-in full. Refuses MQTT and files. Source: mosquitto, "Dynamic Security Plugin".
+An account is one client, bound to its client id, with one role of the same name that names every topic in full. Source:
+mosquitto, "Dynamic Security Plugin".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the simulated cloud knows about: plans, devices, commands, sensors.
 
-Owns the vocabulary that stays the same whatever API generation talks about it. Refuses the words of any one
-generation (those live in `oauth_server.py`, `iot_v1.py`, ...).
+These are the same for every generation of the API. The messages of a generation are in `oauth_server.py`, `iot_v1.py`
+and so on.
 """
 
 from __future__ import annotations

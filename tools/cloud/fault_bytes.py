@@ -1,9 +1,9 @@
-"""From a response and a fault to the exact steps on the wire.
+"""Turns a response and a fault into the exact steps on the wire.
 
-Owns the serialization of every response of the simulated cloud, sound or spoilt. A step is a tuple:
+It serializes every response of the simulated cloud, valid or faulty. A step is a tuple:
 ("send", bytes), ("wait", seconds), ("repeat", bytes) = send again and again until the peer is gone, ("hang",) = stay
 silent until the peer is gone, ("close",). Steps after which none follows leave the connection open for the next
-request. Refuses decisions about when a fault applies (`faults.py`).
+request. `faults.py` decides when a fault applies.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Between a broker and the model: a device's publish in, the cloud's messages out, spoilt where a fault says so.
+"""Between a broker and the model: a device's publish in, the cloud's messages out, changed where a fault applies.
 
-Owns the order of faults and model for MQTT, as `faults.answer` does for HTTPS. Refuses brokers and waiting: whoever
-runs a broker, real or in memory, hands messages in and sends what comes out when it is due.
+It orders faults and model for MQTT, as `faults.answer` does for HTTPS. A broker, real or in memory, hands messages in
+and sends what comes out when it is due.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One rule of misbehaviour over HTTP, and its text form; see `faults.py`.
 
-Owns the keys of a rule and what they may say. What a rule does to the bytes is in `fault_bytes.py`.
+It has the keys of a rule and their values. What a rule does to the bytes is in `fault_bytes.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The text form of a fault: `KEY[=VALUE] ...` into the fields of a dataclass and back.
-
-Owns the reading of values by the type of the field. Refuses to know what any key means.
-"""
+"""The text form of a fault: `KEY[=VALUE] ...` into the fields of a dataclass and back, by the type of the field."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Misbehaviour on demand: which request meets which fault, and the bytes that come of it.
+"""Misbehaviour on demand: which request meets which fault, and the bytes that result.
 
-Owns the rules (`Faults`), their text form and the one way from a request to the steps of its answer (`answer`), shared
-by the HTTPS server and by simulations without sockets. The bytes themselves are made in `fault_bytes.py`. Refuses
-sockets and waiting: a step says what to do, its driver does it.
+`Faults` has the rules and their text form. `answer` is the one way from a request to the steps of its response; the
+HTTPS server and the simulations without sockets share it. `fault_bytes.py` makes the bytes. A step says what to do, and
+its driver does it.
 
 Text form: `ENDPOINT KEY[=VALUE] ...`, for example `feed-data status=503 times=3` or `commands chunked slow=40`.
 ENDPOINT is token, revoke, commands, sensors, feed-data, batches, bootstrap, desired-states, mqtt, mqtt-credentials,

@@ -1,7 +1,7 @@
-"""What becomes of one observation, whatever transport brought it: stored, replayed, in conflict, or rejected.
+"""The outcome of one observation, whatever transport brought it: stored, replayed, in conflict, or rejected.
 
-Owns idempotency (per device and source), reported state and local adoption. Refuses the words of any transport: its
-file turns an Outcome into statuses and bodies. Source: Realer API, sections "Field semantics" and "Concepts".
+It has idempotency (per device and source), the reported state and local adoption. The file of each transport turns an
+Outcome into statuses and bodies.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The words of iot/v1 in the generation with integer ids: catalogs whose values are the desired state, feed data.
+"""The responses of iot/v1 in the generation with integer ids: catalogs whose values are the desired state, feed data.
 
-Owns the order in which a request is judged: token, device, subscription, cadence, scope, then the endpoint itself.
-The words about MQTT are in `mqtt_v1.py`, those of the generation after it (bootstrap, desired-states) in
-`runtime_v1.py`; where that one is not served they answer 404.
-Source: Realer API, sections "Device catalog", "HTTPS runtime", "Response codes".
+A request is checked in this order: token, device, subscription, cadence, scope, then the endpoint itself. The responses
+about MQTT are in `mqtt_v1.py`, those of the generation after it (bootstrap, desired-states) in `runtime_v1.py`; where
+that one is not served they answer 404.
 """
 
 from __future__ import annotations

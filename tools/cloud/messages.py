@@ -1,7 +1,7 @@
 """The messages of the simulated cloud: one request, one response, and the registry of error codes.
 
-Owns the bytes-level nouns that the model, the fault planner and every server share. Refuses sockets and time:
-a `Date` header is computed from a moment that the caller passes in.
+The model, the fault planner and every server share them. A `Date` header is computed from a moment that the caller
+passes in.
 """
 
 from __future__ import annotations

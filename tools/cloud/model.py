@@ -1,9 +1,8 @@
 """The simulated Realer cloud as one pure model: requests in, responses out, time passed in.
 
-Owns the route from a request to the words of an API generation (`oauth_server.py`, `iot_v1.py`; a new generation is one
-more file with an `answer`), and from a new desired value to the broker (`mqtt_feed.py`). What the cloud knows is in
-`state.py`.
-Refuses sockets, clocks and faults: `now` is unix seconds, misbehaviour is added outside by `faults.py`.
+It routes a request to the file of an API generation (`oauth_server.py`, `iot_v1.py`; a new generation is one more file
+with an `answer`), and a new desired value to the broker (`mqtt_feed.py`). `state.py` has what the cloud knows. `now` is
+unix seconds; `faults.py` adds misbehaviour outside.
 """
 
 from __future__ import annotations

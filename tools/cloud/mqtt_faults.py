@@ -1,10 +1,10 @@
-"""Misbehaviour of messages over MQTT: what comes out in place of one acknowledgement or desired state, and when.
+"""Misbehaviour of messages over MQTT: what is sent in place of one acknowledgement or desired state, and when.
 
-Owns the rule (`MqttFault`), its text form and the pure `plan`, shared by the real broker's bridge and by simulations
-without one. Refuses waiting and sending. Text form as in `faults.py`: `ack lost times=2`, `ack status=error`,
-`desired value=99`, `desired copies`, `connect refused`.
+`MqttFault` is the rule, with its text form; `plan` is pure. The real broker's bridge and the simulations without one
+share them. Text form as in `faults.py`: `ack lost times=2`, `ack status=error`, `desired value=99`, `desired copies`,
+`connect refused`.
 
-`ack` and `desired` are the messages of the cloud; `connect` is what happens to a CONNECT tuple when it is issued.
+`ack` and `desired` are the messages of the cloud; `connect` is what happens to credentials when they are issued.
 What happens to the broker as a whole (down, restart, frozen, kick) are verbs of `broker.py`, not rules.
 """
 

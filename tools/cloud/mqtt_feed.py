@@ -1,8 +1,6 @@
-"""The words of MQTT payloads: a device's publish to its application acknowledgement, and desired-state messages.
+"""The payloads of MQTT: a device's publish to its application acknowledgement, and desired-state messages.
 
-Owns what an acknowledgement says; what becomes of an observation is `ingest.py`, the same as over HTTPS. Refuses
-brokers and time. Source: Realer API, sections "Device publish payload", "Application acknowledgement", "Desired-state
-message".
+It says what an acknowledgement contains; the outcome of an observation is `ingest.py`'s, the same as over HTTPS.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The HTTPS words that lead to MQTT: the MQTT catalog and CONNECT tuples, and the topics a tuple may use.
+"""The HTTPS responses that lead to MQTT: the MQTT catalog and the credentials, and the topics that credentials may use.
 
-Owns topic names and which scope opens which. Refuses what happens at the broker afterwards (`mqtt_feed.py`).
-Source: Realer API, sections "MQTT catalog", "MQTT credentials", "Scopes".
+It has the topic names, and which scope opens which. What happens at the broker afterwards is in `mqtt_feed.py`.
 """
 
 from __future__ import annotations

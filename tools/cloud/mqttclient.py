@@ -1,7 +1,7 @@
 """An MQTT 5 client for asyncio on top of paho: the cloud's own end at the broker, and devices in tests.
 
-Owns the way from paho's network thread into the event loop. Refuses reconnecting: a connection that ends says so once,
-through `on_close`. Reason codes are MQTT 5's (section 2.4): below 0x80 is success.
+It leads from paho's network thread into the event loop. It does not reconnect: `on_close` reports the end of a
+connection once. Reason codes are MQTT 5's (section 2.4): below 0x80 is success.
 """
 
 from __future__ import annotations

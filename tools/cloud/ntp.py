@@ -1,6 +1,6 @@
-"""A tiny SNTP server (RFC 4330, mode 4 answers to mode 3 requests), right or wrong on demand.
+"""A small SNTP server (RFC 4330, mode 4 answers to mode 3 requests), right or wrong on demand.
 
-Owns `answer`, the pure half, and an asyncio UDP server around it. Refuses authentication and every other mode.
+`answer` is pure; an asyncio UDP server is around it. There is no authentication and no other mode.
 """
 
 from __future__ import annotations

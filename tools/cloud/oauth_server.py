@@ -1,7 +1,7 @@
-"""The words of the OAuth endpoints: /oauth/token and /oauth/revoke.
+"""The responses of the OAuth endpoints: /oauth/token and /oauth/revoke.
 
-Owns client-credentials grants as the Realer API documents them (section "OAuth"; RFC 6749 4.4 and 5.2, RFC 7009).
-Refuses every other grant, JSON bodies, and credentials anywhere but in the Basic header.
+They grant client credentials as the Realer API documents them (RFC 6749 4.4 and 5.2, RFC 7009), and refuse every other
+grant, JSON bodies, and credentials anywhere but in the Basic header.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The owner's side of the model: what a person does in the dashboard, and what tests do behind the scenes.
+"""The owner's side of the model: what a person does in the dashboard, and what tests do instead.
 
-Owns changes of desired values, keys, tokens, subscription and catalog, and the view of it all. Refuses HTTP.
+It changes desired values, keys, tokens, subscription and catalog, and shows the state.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""The words of Realino, the legacy generation: login with the catalog in its reply, polled values, feeds.
+"""The responses of Realino, the legacy generation: login with the catalog in its reply, polled values, feeds.
 
-Owns both forms of login, and errors as text under codes that need not match the HTTP status. Refuses what iot/v1 has:
-scopes, message ids, times. Source: Realer API, section "Generation A"; what answers a feed is not documented, and here
-it is the bare code.
+It has both forms of login, and errors as text under codes that need not match the HTTP status. It has no scopes, no
+message ids and no times. What answers a feed is not documented; here it is the bare code.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The words that the generation with bootstrap adds to iot/v1: the runtime descriptor, and pending desired states.
+"""The responses that the generation with bootstrap adds to iot/v1: the runtime descriptor, and pending desired states.
 
-Owns which desired states are pending: the newest wish for each command, or with `Served.backlog` every one, until it
-was answered or its window closed.
-Reading one does not use it up. No example of either reply is known: every name in here that the documentation does not
-spell is a guess, and stands in docs/decisions/. Source: Realer API, sections "GET bootstrap" and "GET desired-states".
+Pending is the newest desired state of each command, or with `Served.backlog` every one, until it was answered or its
+window closed. Reading one does not use it up. No example of either response is known: every name that the documentation
+does not spell is a guess, listed in docs/decisions/.
 """
 
 from __future__ import annotations

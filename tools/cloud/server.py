@@ -1,7 +1,7 @@
 """The simulated cloud on a socket: HTTPS/1.1 with the test CA's certificates.
 
-Owns the listener, its certificates and its counters; aiohttp reads the requests, `faults.answer` makes the bytes, and
-this file puts exactly those bytes on the transport. Refuses plain HTTP (there is no listener for it) and decisions.
+aiohttp reads the requests, `faults.answer` makes the bytes, and this file puts exactly those bytes on the transport. It
+has the listener, its certificates and its counters. There is no listener for plain HTTP.
 """
 
 from __future__ import annotations

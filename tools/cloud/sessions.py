@@ -1,7 +1,7 @@
-"""Who may be at the broker and who is: CONNECT tuples with their end, and the sessions held with them.
+"""Who may be at the broker and who is: MQTT credentials with their end, and the sessions held with them.
 
-Owns the life of a tuple (issued, renewed, ended by age, revocation, keys or subscription) and the seam to a broker,
-whatever kind it is: mosquitto behind `broker.py`, or one in memory. Refuses HTTP words (`mqtt_v1.py`) and sockets.
+Credentials are issued, renewed, and ended by age, revocation, keys or subscription. Any broker can be behind it:
+mosquitto with `broker.py`, or one in memory.
 """
 
 from __future__ import annotations

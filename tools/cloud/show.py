@@ -1,6 +1,6 @@
-"""What the simulated cloud tells a person: one readable line per event, tables for its state.
+"""What the simulated cloud shows to a person: one readable line per event, tables for its state.
 
-Owns the words. Refuses everything else; text from devices and owners is printed as text, never as markup.
+Text from devices and owners is printed as text, never as markup.
 """
 
 from __future__ import annotations

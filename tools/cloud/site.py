@@ -1,7 +1,7 @@
 """What is around a device, simulated: cloud over HTTPS, DNS, SNTP, the owner's side, a real MQTT broker, Thinger.io.
 
-Owns the composition and the connection file that lets `realer cloud` find a running one. Refuses to know the
-device: it only offers addresses.
+This is the composition, with the connection file by which `realer cloud` finds a running one. It offers addresses and
+does not know the device.
 """
 
 from __future__ import annotations

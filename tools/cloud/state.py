@@ -1,7 +1,7 @@
 """What the simulated Realer cloud knows and what happened in it, for every generation of its API.
 
-Owns the pace of each device, the event log and the list of broken contracts. The owner's side is in `owner.py`, what
-happens at the broker in `sessions.py`. Which request is answered by which generation is decided in `model.py`.
+It has the pace of each device, the event log and the list of broken contracts. The owner's side is in `owner.py`, what
+happens at the broker in `sessions.py`. `model.py` decides which generation answers a request.
 """
 
 from __future__ import annotations

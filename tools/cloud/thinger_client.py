@@ -1,6 +1,6 @@
-"""The REST side of Thinger.io, as its documentation has it: what a person, a script or a test asks about a device.
+"""The REST side of Thinger.io as documented: what a person, a script or a test asks about a device.
 
-Owns paths and bodies. Refuses to keep a password: it is used once, for a token.
+A password is used once, for a token, and not kept.
 """
 
 from __future__ import annotations

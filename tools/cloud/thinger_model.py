@@ -1,8 +1,8 @@
 """The simulated Thinger.io as one pure model: the REST API of its documentation on one side, devices on the other.
 
-Owns accounts, devices, who may see them, and the way of a REST call to a device's resource and back. Paths, bodies and
-statuses are those of the documentation ("Thinger.io API"); where it is silent, the choice stands in docs/decisions.
-Refuses sockets: a request is answered through a callback, because the device's answer takes its time.
+It has accounts, devices, who may see them, and the way of a REST call to a device's resource and back. Paths, bodies
+and statuses are those of the documentation ("Thinger.io API"); where it is silent, docs/decisions has the choice. A
+request is answered through a callback, because the device's answer takes its time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One device at the port of the simulated Thinger.io: its login, calls to its resources, streams from them.
 
-Owns the order of things on a connection: nothing before the login, an answer for every call, keep-alives answered at
-once. What breaks the protocol is noted and ends the connection. Bytes in, bytes out: no socket, no clock.
+Nothing comes before the login, every call gets an answer, and keep-alives are answered at once. What breaks the
+protocol is recorded and ends the connection. Bytes in, bytes out: no socket, no clock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The simulated Thinger.io on two sockets: its REST API over HTTPS and the port of its devices over TLS.
 
-Owns both listeners with the test CA's certificates, server-sent events, and the wait for a device's answer. Refuses
-plain connections and decisions: those are the model's.
+It has both listeners with the test CA's certificates, server-sent events, and the wait for a device's answer. There are
+no plain connections. The model decides.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The tokens of the simulated Thinger.io: who may do what, as signed JSON (JWT, HS256).
 
-Owns the two grants of `/oauth/token`, and tokens for one device. A refresh token serves once; its `jti` stays the same
-through a chain of refreshes and is new at each login. No two tokens are the same. Refuses tokens that another model
-signed.
+It has the two grants of `/oauth/token`, and tokens for one device. A refresh token is valid once; its `jti` stays the
+same through a chain of refreshes and is new at each login. No two tokens are the same. A token that another model
+signed is refused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """IOTMP with PSON 2 from the server's side: frames as bytes, a device's frames read back. Runs on both interpreters.
 
-Written from the vendor's clients and not from lib/iotmp, so that no mistake of that is repeated here. Refuses nothing
-politely: what a device may not send raises Broken.
+It was written from the vendor's clients and not from lib/iotmp, so that it does not repeat a mistake of that. What a
+device may not send raises Broken.
 """
 
 import struct

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection of the simulated cloud without a socket: the device's bytes in, steps out.
 
-Owns the framing of requests (by h11, so the device's HTTP is judged by a parser that is not ours) for whole-app
-simulations in virtual time. Refuses to wait or to write: the caller performs the steps of `fault_bytes.py`.
+h11 frames the requests, so a parser that is not ours judges the device's HTTP. Simulations of the whole device in
+virtual time use it, and perform the steps of `fault_bytes.py`.
 """
 
 from __future__ import annotations

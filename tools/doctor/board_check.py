@@ -1,8 +1,8 @@
 """Runs on the board, first: the image, the memory, the pins. `wifi_check.py` and `network_check.py` follow.
 
-Owns: how a line looks, and checks that need no network. Each line is ok, note or problem, with what to do about it.
-Reads config.json as it lies on the board; drives no pin and writes no file. Needs MicroPython 1.24 on an ESP32.
-Refuses to import the firmware: a second opinion must not share its errors.
+Each line is ok, note or problem, with what to do about it. The check reads config.json on the board, drives no pin,
+writes no file, and needs MicroPython 1.24 on an ESP32. It does not import the firmware, so it does not share its
+errors.
 """
 
 import gc

@@ -1,9 +1,8 @@
-"""One Debian package with everything it needs, unpacked into a folder, without touching the system.
+"""Unpacks one Debian package with all its dependencies into a folder, without touching the system.
 
-Owns: reading the machine's own apt sources, asking that same mirror for another suite, unpacking. Everything
-apt writes goes into a private folder, the list of installed packages is empty (so that apt fetches the
-libraries too), and signatures are verified with the keys the machine already trusts. Needs no root.
-Refuses: to know any mirror's name, to install anything, to switch a signature check off.
+It takes the entry of the machine's own mirror from its apt sources, for another suite. apt writes into a private
+folder. The list of installed packages there is empty, so that apt fetches the libraries too. Signatures are verified
+with the keys that the machine already trusts. This needs no root and installs nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Finds a Chromium for the tests of the device's own page, and installs one where the machine's package manager can.
+"""Finds a Chromium for the tests of the setup portal, and installs one where the machine's package manager can.
 
-Owns: which browser the tests drive, and how it is started: without a window, a profile or a wish to talk to anybody.
-Its libraries are too many to be fetched side by side, so it is the system's: found on PATH, or installed there
-(Debian family, as root or by a sudo that asks nothing).
+Its libraries are too many to be unpacked into a folder, so it is the system's: found on PATH, or installed there
+(Debian family, as root or with a sudo that asks no password). It runs without a window and without a profile.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Finds a real MicroPython for the host, and fetches one where the machine's package manager can.
 
-Owns: which interpreter the tools and tests use. `find` looks at PATH and at `.cache/micropython/`, and never
-uses the network; `fetch` fills the cache (Debian family: the packaged interpreter with its own libraries,
-64-bit, and on amd64 32-bit as well, whose 4-byte words make heap figures those of an ESP32).
-Refuses: an interpreter older than the oldest one the firmware supports.
+`find` looks at PATH and at `.cache/micropython/`, and never uses the network. `fetch` fills the cache (Debian family:
+the packaged interpreter with its own libraries, 64-bit, and on amd64 32-bit as well, whose 4-byte words make heap
+figures those of an ESP32). An interpreter older than the oldest one that the firmware supports is not used.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Finds a mosquitto for the simulated cloud, and fetches one where the machine's package manager can.
 
-Owns: which broker the tools and tests run. `find` looks at PATH, at the usual sbin folders and at
-`.cache/mosquitto/`, and never uses the network; `fetch` fills the cache (Debian family, no root needed).
-Refuses: one older than 2.0 (no dynamic-security plugin), and to start a broker (`tools/cloud/broker.py`).
+`find` looks at PATH, at the usual sbin folders and at `.cache/mosquitto/`, and never uses the network. `fetch` fills
+the cache (Debian family, no root needed). One older than 2.0 has no dynamic-security plugin and is not used.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Make the virtual environment the other tools run in, from nothing but Python itself.
+"""Makes the virtual environment of this repository, with nothing but Python itself.
 
-Owns: the check that this machine's Python will do, and installing what `pyproject.toml` pins: the command `realer` with
-its packages and those of the group `dev`, or with `--group` those of another one beside them.
-Run by `make setup` with the system's own Python: standard library only, and nothing newer than Python 3.6 before
-the version check has spoken.
+It checks the version of Python and installs what `pyproject.toml` pins: the command `realer` with its packages and
+those of the group `dev`, or with `--group` those of another one beside them. `make setup` runs it with the system's own
+Python: standard library only, and nothing newer than Python 3.6 before the version check.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Third-party MicroPython modules that every stock ESP32 image holds and the packaged MicroPython of a PC does not, and
-the published type stubs of all that such an image has.
+"""Fetches third-party MicroPython modules that every stock ESP32 image has and the packaged MicroPython of a PC lacks,
+and the published type stubs of such an image.
 
-Owns: fetching the pinned packages (`board` and `stubs` in pyproject.toml) with pip into `.cache/stock`, from where the
-virtual board takes them as if they were frozen in, and `.cache/stubs`. The firmware imports none of them; the doctor
-does, for its second opinion. Refuses to install: they are no packages for the host's Python.
+pip puts the pinned packages (`board` and `stubs` in pyproject.toml) into `.cache/stock` and `.cache/stubs`. The virtual
+board takes the modules from there as if they were frozen in. The firmware imports none of them; the doctor does. They
+are not installed: they are no packages for the host's Python.
 """
 
 from __future__ import annotations

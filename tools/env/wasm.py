@@ -1,8 +1,7 @@
-"""Finds node, and fetches with it a real MicroPython of every supported version, built for it by MicroPython's makers.
+"""Finds node, and fetches a real MicroPython of every supported version, built for node by MicroPython's makers.
 
-Owns: which versions are supported, those that `tests_host/node/package.json` pins, and where each of them lies. `node`
-and `build` never use the network; `fetch` fills `.cache/node/` with npm, and with a node from PyPI where PATH has none.
-Refuses to run anything: that is `tools.checks.portable` and the tests.
+`tests_host/node/package.json` pins the supported versions. `node` and `build` never use the network. `fetch` fills
+`.cache/node/` with npm, and with a node from PyPI where PATH has none.
 
 These builds have 32-bit words and the language, the core library and the compiled loop of their version; no sockets, no
 TLS, no chip, and a heap that is never collected while a program runs.

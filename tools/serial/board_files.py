@@ -1,7 +1,7 @@
-"""What `tools.cli.deploy` has the board do with its files; sent as text and run at the REPL.
+"""Handles the files of a board for `realer deploy`; sent as text and run at the REPL.
 
-Owns: sums, copies and removals, the ROM partition, and the last step, which needs the cable no more once it has begun.
-Runs on stock MicroPython and imports nothing of ours: the firmware there may be broken, or not there yet.
+It makes sums, copies and removals, writes the ROM partition, and does the last step, which needs no cable once it has
+begun. It runs on stock MicroPython and imports nothing of ours: the firmware there may be broken or missing.
 """
 
 import binascii

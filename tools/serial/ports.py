@@ -1,6 +1,6 @@
-"""Serial ports: which one a command means, how it is opened, and in plain words why that did not work.
+"""Serial ports: which one a command means, how it is opened, and why that did not work.
 
-A command means the port that was named, or the only board that is plugged in. Refuses to guess between two: writing to
+A command means the port that was named, or the only board that is plugged in. It does not guess between two: writing to
 the wrong board is worse than asking.
 """
 

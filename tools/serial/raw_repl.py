@@ -1,7 +1,7 @@
 """The raw REPL of a board on which the firmware may be running, over mpremote's transport.
 
-Owns: opening a port, asking for the REPL until the program that was interrupted has ended, what goes wrong on the way,
-and that a board whose firmware was stopped for it is started again, however the work there ends.
+It opens the port, asks for the REPL until the interrupted program has ended, and reports what goes wrong. A board whose
+firmware was stopped is started again, however the work ends.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
-"""A simulated classic ESP32: pin matrix, ADC, RTC, watchdog and the answers to what the shims ask.
+"""A simulated classic ESP32: pin matrix, ADC, RTC, watchdog, and the replies to the requests of the shims.
 
-Owns: the rules of the silicon and of MicroPython's ESP32 port where they bite: input-only and flash pins, ADC2 while
-Wi-Fi is on, the ADC's blind ends, what each kind of reset keeps. Sans-I/O: one request line in, one reply line out,
-and the time is a function given to it.
-Refuses: processes and sockets (`virtual.py`), physics (`plant.py`).
+It has the rules of the silicon and of MicroPython's ESP32 port: input-only and flash pins, ADC2 while Wi-Fi is on, the
+ADC's ends of range, what each kind of reset keeps. Sans-I/O: one request line in, one reply line out, and the time is a
+function given to it. Processes and sockets are in `virtual.py`, physics in `plant.py`.
 
 Facts: ESP32 datasheet (GPIO 6-11 flash, 34-39 input only without pulls, ADC channels), ESP-IDF calibration of the ADC
 (`esp_adc_cal`, default reference), sources of MicroPython's `ports/esp32`.
 
-Where it is kinder than the chip: using a flash pin is an error here, and hangs the real one.
+Where it differs from the chip: using a flash pin is an error here, and hangs the real one.
 
 A reply is `=value`, or an exception to raise: `!V text` ValueError, `!O text` OSError, `!E number name` OSError with
 a number, `!A name` AttributeError, `!R text` RuntimeError, `!K` KeyboardInterrupt. No reply at all means that the

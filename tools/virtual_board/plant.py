@@ -1,8 +1,8 @@
-"""What hangs on the pins: a heated room behind an NTC divider, daylight on an LDR divider, relays and a button.
+"""The plant at the pins: a heated room behind an NTC divider, daylight on an LDR divider, relays and a button.
 
-Owns: the physics, the faults and the noise. Pure and deterministic: time comes in through `advance`, chance through
-the seed, so it serves a virtual board in real time and whole-app tests in virtual time alike.
-Refuses: clocks, asyncio, and whatever belongs to the chip (pin modes, ADC range, Wi-Fi): that is `chip.py`.
+It has the physics, the faults and the noise. It is pure and deterministic: time comes in through `advance`, chance
+through the seed. So a virtual board uses it in real time, and tests of the whole device in virtual time. The rules of
+the chip (pin modes, ADC range, Wi-Fi) are in `chip.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""One run of the real MicroPython on a flash folder: started, read, typed at, killed. Never left behind.
+"""One run of the real MicroPython on a flash folder: it is started, read, typed at, killed, and never left behind.
 
-Owns: the command line (heap size, mount points, search path) and the life of the process.
-Refuses: to know why a run ends; that is the board's business.
+The command line has the heap size, the mount points and the search path. `virtual.py` decides why a run ends.
 """
 
 from __future__ import annotations

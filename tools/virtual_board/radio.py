@@ -1,12 +1,11 @@
 """The Wi-Fi of a simulated ESP32, station and access point: what `network.WLAN` sees, with the port's statuses and
 error texts.
 
-Owns: joining, losing and rejoining a network over time, and the port's long memory: the reason of the last loss
-stays in `status` during the next attempt, until that one has ended. Pure: milliseconds come in with every call.
-Who carries data is told when there is a network and when there is none (`on_link`).
-The access point is as the port leaves it: named after the chip and open, until it is configured; that may be done
-before it is switched on. Refuses: to carry data. The board's sockets are the host's, and cut by `shims/_net.py`;
-nothing answers a new one while the association is a `zombie`.
+It joins, loses and rejoins a network over time. As in the port, the reason of the last loss stays in `status` during
+the next attempt, until that one has ended. Pure: milliseconds come in with every call. `on_link` is told when there is
+a network and when there is none. As in the port, the access point is named after the chip and open until it is
+configured, which may be done before it is switched on. The board's sockets are the host's, and `shims/_net.py` cuts
+them; nothing answers a new one while the association is a `zombie`.
 """
 
 from __future__ import annotations

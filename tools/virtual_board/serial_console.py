@@ -1,8 +1,7 @@
 """The board's serial port, offered over TCP: `socket://host:port`, as pyserial and mpremote write it.
 
-Owns: the listening socket and its one client, for a serial port has one user. What the program prints goes out with
-the chip's CR LF line ends; what the client types goes to a function. Resets and power cuts leave the cable plugged in.
-Refuses: to understand what passes.
+It has one client, for a serial port has one user. What the program prints goes out with the chip's CR LF line ends;
+what the client types goes to a function. Resets and power cuts leave the connection open.
 """
 
 from __future__ import annotations

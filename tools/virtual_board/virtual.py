@@ -1,8 +1,8 @@
 """A virtual ESP32 board: the real MicroPython running a flash folder, with simulated hardware behind its pins.
 
-Owns: power, resets, the watchdog's bite, and the wire over which the shims ask for hardware (one loopback TCP
-connection per run; a run that does not know the token is turned away).
-Refuses: chip rules (`chip.py`), physics (`plant.py`), processes (`process.py`).
+It has power, resets, the timeout of the watchdog, and the connection over which the shims ask for hardware (one
+loopback TCP connection per run; a run without the token is turned away). The rules of the chip are in `chip.py`,
+physics in `plant.py`, processes in `process.py`.
 
 Where it is not an ESP32: sockets (which are cut without Wi-Fi), `time.time()` and the dates that TLS checks are the
 host's, and files are plain files and not littlefs. Memory is that of `memory.py` (docs/decisions/0011).

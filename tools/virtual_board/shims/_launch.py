@@ -1,6 +1,7 @@
 """Runs a flash folder the way the ESP32 port does: boot.py, then main.py, then the REPL; never returns.
 
-Owns: the port's order of start and what an exception means in each step. Part of the virtual board, never of a device.
+It has the port's order of start, and what an exception means in each step. Part of the virtual board, never of a
+device.
 """
 # ruff: noqa: F821  (`execfile` is a MicroPython builtin)
 

@@ -1,8 +1,7 @@
-"""The wire from a shim to the hardware that the host process plays: one line out, one line back, blocking. Both begin
-with the same control character, which stands nowhere else.
+"""The connection from a shim to the simulated hardware of the host process: one line out, one line back, blocking. Both
+begin with the same control character, which occurs nowhere else.
 
-Owns: the connection and turning a reply into a value or an exception. Refuses to know any operation.
-Part of the virtual board, never of a device.
+It turns a reply into a value or an exception, and knows no operation. Part of the virtual board, never of a device.
 """
 
 import binascii

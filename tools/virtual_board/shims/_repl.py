@@ -1,6 +1,6 @@
 """The REPL at the board's console: raw mode with raw paste, as mpremote speaks it, and a friendly mode of single lines.
 
-Owns: the protocol of MicroPython's `shared/runtime/pyexec.c`, which the unix port does not have. What is typed comes
+This is the protocol of MicroPython's `shared/runtime/pyexec.c`, which the unix port does not have. What is typed comes
 over standard input; the host turns line ends into CR LF and Ctrl-C into KeyboardInterrupt while a program runs.
 Part of the virtual board, never of a device.
 """
