@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 
 from tests_host.support.blocking import ROOT, Guard
-from tools.build.bundle_cache import linked
+from tools.build.bundle_cache import bundled
 from tools.build.mpy import CompileError
 
 # The same examples on every run and no time limit per example: a red test must be red again on the next run.
@@ -90,9 +90,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_xdist_setupnodes() -> None:
-    """Make once what in a fresh clone all processes would make at the same time: linked firmware, compiled tests."""
+    """Make once what in a fresh clone all processes would make at the same time: bundled firmware, compiled tests."""
     with contextlib.suppress(CompileError):
-        linked(ROOT)
+        bundled(ROOT)
     if not sys.dont_write_bytecode and not any(ROOT.glob("tests_host/sim/__pycache__/*-pytest-*")):
         subprocess.run(
             [sys.executable, "-m", "pytest", "--collect-only"], cwd=ROOT, stdout=subprocess.DEVNULL

@@ -1,10 +1,10 @@
-"""What the commands of `realer` have in common: how they fail, how they talk, how they show long work.
+"""What all commands of `realer` share: how they fail, print and show long work.
 
-Exit status of every command: 0 done, 1 refused or failed (what went wrong and what to do is on standard error), 2 wrong
-usage, 130 stopped with Ctrl-C. A terminal that closes, SIGTERM and a reader that has seen enough (`| head`) end one
-as Ctrl-C does, in order; where that is no ordinary end of it the status is 129, 143 or 141.
-Colours and moving bars only on a terminal; NO_COLOR turns colours off.
-A command is a module with `main(argv) -> int`; its last line is `sys.exit(common.run(main))`.
+Exit status of every command: 0 done, 1 refused or failed (the problem and the remedy are on standard error), 2 wrong
+usage, 130 stopped with Ctrl-C. A terminal that closes, SIGTERM and a reader that closes the pipe (`| head`) end a
+command in order, as Ctrl-C does; the status is then 129, 143 or 141, except where the command ends that way normally.
+Colours and moving bars appear only on a terminal; NO_COLOR turns colours off. A command is a module with `main(argv) ->
+int`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What an MQTT client's packets are put together from, and what it promises the server (MQTT 5.0 sections 1.5 and 2).
 
-Used to open a connection and after it. `opening` and what stays in memory are linked apart: each has its own copy, so
+Used to open a connection and after it. `opening` and what stays in memory are bundled apart: each has its own copy, so
 nothing here may keep a state, or raise an error that only its own copy could catch.
 """
 

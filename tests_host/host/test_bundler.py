@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.build import bundler
-from tools.build.scopes import LinkageError
+from tools.build.scopes import BundleError
 from tools.repository import ROOT, device_files
 
 APP = "from firmware.device import go\ndef start():\n    return go()\n"
@@ -28,9 +28,9 @@ def tree(folder: Path, **texts: str) -> Path:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Link a tree and import `firmware.device` as a device would; returns that module."""
+    """Bundle a tree and import `firmware.device` as a device would; returns that module."""
 
-    def linked(**texts: str) -> types.ModuleType:
+    def bundled(**texts: str) -> types.ModuleType:
         for name in [n for n in sys.modules if n.partition(".")[0] == "firmware"]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "firmware", types.ModuleType("firmware"))
@@ -40,7 +40,7 @@ def run(tmp_path, monkeypatch):
             exec(text, vars(module))
         return sys.modules["firmware.device"]
 
-    return linked
+    return bundled
 
 
 def test_every_module_is_in_a_unit_and_the_resident_ones_in_one():
@@ -222,7 +222,7 @@ def begin():
 )
 def test_modules_that_cannot_be_merged_without_a_change_are_refused(tmp_path, text):
     text = f"from firmware.core.a import g\n{text}"
-    with pytest.raises(LinkageError):
+    with pytest.raises(BundleError):
         bundler.sources(
             tree(
                 tmp_path,

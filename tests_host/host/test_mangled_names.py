@@ -1,4 +1,4 @@
-"""The names that linked code goes by: known to every MicroPython, and the same ones after a change elsewhere."""
+"""The names that bundled code goes by: known to every MicroPython, and the same ones after a change elsewhere."""
 
 import ast
 import builtins

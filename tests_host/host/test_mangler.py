@@ -1,4 +1,4 @@
-"""New names for linked code: that it still does the same, and that nothing foreign is renamed."""
+"""New names for bundled code: that it still does the same, and that nothing foreign is renamed."""
 
 import ast
 import dis
@@ -13,7 +13,7 @@ from rich.console import Console
 from tools.build.bundler import sources
 from tools.build.mangled_names import ATTRIBUTES, TOPS
 from tools.build.mangler import SHARED, Mangler
-from tools.build.scopes import LinkageError
+from tools.build.scopes import BundleError
 from tools.env import stock
 from tools.repository import ROOT
 from tools.serial import board_log, tracebacks
@@ -138,7 +138,7 @@ def late():
 
 def test_too_many_arguments_are_told():
     arguments = ", ".join(f"value_{n}" for n in range(40))
-    with pytest.raises(LinkageError, match="arguments"):
+    with pytest.raises(BundleError, match="arguments"):
         Mangler({"main": f"def run({arguments}):\n    return 1\n"}).texts()
 
 
@@ -221,12 +221,12 @@ def run():
 
 
 def test_a_module_in_a_package_is_imported_at_the_top():
-    with pytest.raises(LinkageError, match=r"import os\.path"):
+    with pytest.raises(BundleError, match=r"import os\.path"):
         Mangler({"main": "def run():\n    import os.path\n    return os\n"}).texts()
 
 
 def test_the_whole_firmware(monkeypatch):
-    """One test, because to link it takes seconds."""
+    """One test, because bundling takes seconds."""
     units = sources(ROOT)
     mangler = Mangler(units)
     it_makes_a_difference(mangler)

@@ -80,12 +80,12 @@ def rows() -> dict[str, sizes.Row]:
 
 
 def test_a_row_counts_resident_units_and_the_largest_loaded_set(rows):
-    linked = {name: len(code) for name, code in bundle_cache.linked(sizes.ROOT).items()}
+    bundled = {name: len(code) for name, code in bundle_cache.bundled(sizes.ROOT).items()}
     found = rows["realer-https"]
     starters = {name: len(compiled(sizes.ROOT / name)) for name in ("boot.py", "main.py")}
-    stays = starters | {name: linked[name] for name in ("firmware/device.mpy", "firmware/links/polling.mpy")}
+    stays = starters | {name: bundled[name] for name in ("firmware/device.mpy", "firmware/links/polling.mpy")}
     assert found.stays == stays
-    sums = [sum(linked[name] for name in moment) for moment in found.moments]
+    sums = [sum(bundled[name] for name in moment) for moment in found.moments]
     assert found.most == sum(stays.values()) + max(sums) == sizes.totals(sizes.ROOT)["realer-https"]
     assert len(set(sums)) > 3
 
@@ -108,7 +108,7 @@ def test_every_unit_is_counted_or_optional(rows):
     for found in rows.values():
         counted |= found.stays.keys() | set().union(*found.moments)
     units = {
-        name for name in bundle_cache.linked(sizes.ROOT) if name.endswith(".mpy")
+        name for name in bundle_cache.bundled(sizes.ROOT) if name.endswith(".mpy")
     }  # texts are in no memory
     assert counted - {"boot.py", "main.py"} == units, "say in tools/build/sizes.py when"
 

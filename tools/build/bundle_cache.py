@@ -1,4 +1,4 @@
-"""Caches the bundled firmware in `.cache/linked/`: bundling takes seconds, and tools and tests ask for it often.
+"""Caches the bundled firmware in `.cache/bundled/`: bundling takes seconds, and tools and tests ask for it often.
 
 Each file is named after the digest of all its inputs: the device's sources, the bundler and the compiler. So a file is
 never out of date, and all of them may be deleted.
@@ -16,18 +16,18 @@ from tools.build import bundler, mangled_names, mangler, merger, mpy, scopes, te
 from tools.build.mpy import compiler_version
 from tools.repository import ROOT
 
-CACHE = ROOT / ".cache" / "linked"
+CACHE = ROOT / ".cache" / "bundled"
 _MOST = 24
 _PACKAGES = ("firmware", "lib")
 
 
-def linked(root: Path, cache: Path = CACHE) -> dict[str, bytes]:
-    """What `bundler.linked` gives, linked at most once. Raises tools.build.mpy.CompileError."""
+def bundled(root: Path, cache: Path = CACHE) -> dict[str, bytes]:
+    """What `bundler.bundled` gives, bundled at most once. Raises tools.build.mpy.CompileError."""
     path = cache / f"{_digest(root)}.zip"
     try:
         return _read(path)
     except (OSError, zipfile.BadZipFile):
-        units = bundler.linked(root)
+        units = bundler.bundled(root)
         _write(path, units)
         return units
 
@@ -57,4 +57,4 @@ def _write(path: Path, units: dict[str, bytes]) -> None:
     with os.fdopen(handle, "wb") as f, zipfile.ZipFile(f, "w") as archive:
         for unit, code in units.items():
             archive.writestr(unit, code)
-    Path(name).replace(path)  # other processes link the same
+    Path(name).replace(path)  # other processes bundle the same

@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from tools.build.mangler import Mangler
 from tools.build.merger import CaptureError, Module, Unit, source_file
 from tools.build.mpy import compiled
-from tools.build.scopes import LinkageError
+from tools.build.scopes import BundleError
 from tools.build.texts import taken_out
 
 _MAIN = "firmware.device"
@@ -55,11 +55,11 @@ _APART = (
 _LINKS = "LINKS"
 
 
-def linked(root: Path) -> dict[str, bytes]:
+def bundled(root: Path) -> dict[str, bytes]:
     """The units as `.mpy` by their path on the device, and their texts beside them; they are all it needs of `firmware`
     and `lib`. Raises CompileError."""
     found = {}
-    with tempfile.TemporaryDirectory(prefix="linked-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bundled-") as folder:
         for name, (code, said) in taken_out(Mangler(sources(root)).texts()).items():
             path = PurePosixPath(*name.split("."))
             source = Path(folder, path.name).with_suffix(".py")
@@ -110,7 +110,7 @@ class Program:
         if name not in self.modules:
             path = source_file(self.root, name)
             if not path:
-                raise LinkageError(f"there is no module {name}")
+                raise BundleError(f"there is no module {name}")
             self.modules[name] = Module(self.root, name, path)
         return self.modules[name]
 
@@ -124,7 +124,7 @@ class Program:
         for unit in (asking, _MAIN, module):
             if module in self.units.get(unit, ()):
                 return unit
-        raise LinkageError(f"{module} is not to be had for {asking}")
+        raise BundleError(f"{module} is not to be had for {asking}")
 
     def origin(self, module: str, name: str) -> tuple[str, str]:
         """Where a name that may have been imported itself comes from."""
@@ -138,7 +138,7 @@ class Program:
         rows = [row for t in tables if isinstance(t, ast.Dict) for row in zip(t.keys, t.values, strict=True)]
         for key, value in rows:
             if not key or not isinstance(value, ast.Name):
-                raise LinkageError(f"{_APP}: a row of {_LINKS} is a tuple and the name of a function")
+                raise BundleError(f"{_APP}: a row of {_LINKS} is a tuple and the name of a function")
             function = next(n for n in app.tree.body if getattr(n, "name", "") == value.id)
             aliases = (n for n in ast.walk(function) if isinstance(n, ast.alias))
             link = next(app.targets[n][0] for n in aliases if n in app.targets)

@@ -1,12 +1,12 @@
-"""Gives the names of linked units to names that cost a device nothing (docs/decisions/0019).
+"""Gives the names of bundled units to names that cost a device nothing (docs/decisions/0019).
 
-A name that is not in the ROM of the interpreter takes eight bytes of a device's heap and its length, for good. What is
-ours alone gets one that every MicroPython has there. Two attributes may share one where no class has both, two
-functions where no unit has both: so a traceback can be read all the same (`functions`). Which name is got is a matter
-of `mangled_names`. Local names are no part of what a board gets; they are numbered through, so that they hide nothing.
+A name that is not in the interpreter's ROM takes eight bytes of a device's heap and its length, for good. A name that
+only our code uses becomes one that every MicroPython has in ROM. Two attributes may share one where no class has both,
+two functions where no unit has both, so that a traceback can still be read (`functions`). `mangled_names` chooses the
+names. Local names are not part of what a board gets; they are numbered, so that they hide nothing.
 
-What others look for keeps its name: `KEPT`, what a text names, what is passed by keyword, `...Error`, which is logged,
-and attributes that objects of MicroPython have too (`SHARED`; a test holds it against the published stubs).
+A name stays where other code looks for it: `KEPT`, what a text names, what is passed by keyword, `...Error`, which is
+logged, and attributes that objects of MicroPython have too (`SHARED`; a test compares it with the published stubs).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tools.build.mangled_names import ARGUMENTS, Group, Key, chosen
 from tools.build.scopes import (
     FUNCTIONS,
     IMPORTS,
-    LinkageError,
+    BundleError,
     Loop,
     Scoped,
     all_arguments,
@@ -177,7 +177,7 @@ class _Renamer(Scoped):
         for alias in node.names:
             here = self.named(binds(alias))
             if here != binds(alias) and not alias.asname and "." in alias.name:
-                raise LinkageError(f"{self.unit}: import {alias.name} at the top, or with `as`")
+                raise BundleError(f"{self.unit}: import {alias.name} at the top, or with `as`")
             alias.asname = here if here != alias.name else None
         return node
 
@@ -198,7 +198,7 @@ class _Renamer(Scoped):
         try:
             new = {name: next(free) for name in dict.fromkeys(names) if name not in kept}
         except StopIteration:
-            raise LinkageError(f"{self.unit}: more than {len(ARGUMENTS)} arguments in each other") from None
+            raise BundleError(f"{self.unit}: more than {len(ARGUMENTS)} arguments in each other") from None
         others = set(super().function_scope(arguments, own)) - set(new) - set(kept)
         return {**self._numbered(others), **new, **kept}
 

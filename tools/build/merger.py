@@ -1,7 +1,7 @@
 """Merges Python modules into one text, for `bundler`.
 
 A name is renamed where it means the module's own, and stays where an argument, a local variable or an attribute has it.
-LinkageError is raised for what cannot be decided: `global`, `nonlocal`, a module used as a value, one imported name
+BundleError is raised for what cannot be decided: `global`, `nonlocal`, a module used as a value, one imported name
 with two meanings.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.build.scopes import IMPORTS, LinkageError, Loop, Scoped, binds, bound, own_nodes
+from tools.build.scopes import IMPORTS, BundleError, Loop, Scoped, binds, bound, own_nodes
 
 
 class CaptureError(Exception):
@@ -62,7 +62,7 @@ class Unit:
         own = program.module(name).defined  # looked for by whoever imports the unit, so they keep their names
         foreign = set().union(*(module.foreign for module in self.modules))
         if both := own & (foreign | program.captured.get(name, set())):
-            raise LinkageError(
+            raise BundleError(
                 f"{name}: another name for {', '.join(both)}, please: it means something else elsewhere"
             )
         self.taken = own | foreign | program.captured.get(name, set())
@@ -92,7 +92,7 @@ class Unit:
     def called(self, module: str, name: str) -> str:
         """What a name of a module is called in this unit."""
         if (module, name) not in self.names:
-            raise LinkageError(f"{module} has no {name}")
+            raise BundleError(f"{module} has no {name}")
         return self.names[module, name]
 
     def elsewhere(self, unit: str, module: str, name: str) -> str:
@@ -102,7 +102,7 @@ class Unit:
     def take(self, binds: str, node: ast.stmt) -> None:
         """Import something at the top, once."""
         if ast.dump(self.imports.setdefault(binds, node)) != ast.dump(node):
-            raise LinkageError(f"{self.name}: {binds} would have two meanings")
+            raise BundleError(f"{self.name}: {binds} would have two meanings")
 
     def _free(self, name: str, module: str) -> str:
         """`name`, or something like it that is not taken."""
@@ -135,7 +135,7 @@ class _Merger(Scoped):
     def visit_Import(self, node: ast.Import) -> ast.stmt | None:
         for alias in node.names:
             if source_file(self.unit.program.root, alias.name):
-                raise LinkageError(f"{self.module.name}: import {alias.name} with `from`")
+                raise BundleError(f"{self.module.name}: import {alias.name} with `from`")
         return self._import(node, [ast.Import([alias]) for alias in node.names])
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt | None:
@@ -161,7 +161,7 @@ class _Merger(Scoped):
                 there = self.unit.elsewhere(unit, module, name)
                 names.append(ast.alias(there, None if there == binds(alias) else binds(alias)))
             elif self.ours.setdefault(binds(alias), (module, name)) != (module, name):
-                raise LinkageError(f"{self.module.name}: {binds(alias)} has two meanings")
+                raise BundleError(f"{self.module.name}: {binds(alias)} has two meanings")
         return ast.ImportFrom(unit, names, 0) if names else None
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
@@ -170,7 +170,7 @@ class _Merger(Scoped):
             return node
         if name in self.ours:
             if not self.ours[name][1]:
-                raise LinkageError(f"{self.module.name}: module {name} is used as a value")
+                raise BundleError(f"{self.module.name}: module {name} is used as a value")
             return self._expression(*self.ours[name])
         if name in self.module.numbers:
             return ast.Constant(self.module.numbers[name])
@@ -212,7 +212,7 @@ class _Merger(Scoped):
 
     def _loop(self, node: Loop) -> ast.AST:
         if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node)):
-            raise LinkageError(f"{self.module.name}: no := in a comprehension")
+            raise BundleError(f"{self.module.name}: no := in a comprehension")
         return super()._loop(node)
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _loop

@@ -1,7 +1,7 @@
 """Compiles device code as a deploy does: mpy-cross of the oldest supported MicroPython, without line numbers.
 
-Line numbers would cost 6 % of the memory (docs/decisions/0007); the name kept inside is the bare module name. What is
-compiled runs on every later MicroPython of the same `.mpy` version, on any chip.
+Line numbers would cost 6 % of the memory (docs/decisions/0007). The name kept inside is the bare module name. The
+compiled code runs on every later MicroPython of the same `.mpy` version, on any chip.
 """
 
 import subprocess

@@ -10,7 +10,7 @@ import codecs
 from pathlib import Path
 
 from tools.build import bundler, mpy
-from tools.build.bundle_cache import linked
+from tools.build.bundle_cache import bundled
 
 STARTERS = ("boot.py", "main.py")
 CONFIG = "config.json"
@@ -43,9 +43,9 @@ _LOADED = {
 
 
 def slot_files(tree: Path) -> dict[str, bytes]:
-    """Content by path within a slot: the firmware, linked and compiled, and the texts beside its units. Raises
+    """Content by path within a slot: the firmware, bundled and compiled, and the texts beside its units. Raises
     tools.build.mpy.CompileError."""
-    return linked(tree)
+    return bundled(tree)
 
 
 def names(tree: Path) -> list[str]:

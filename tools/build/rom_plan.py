@@ -1,8 +1,8 @@
-"""A copy of the firmware in a board's ROM partition: what it holds, where it goes, and what has to travel for it.
+"""A copy of the firmware in a board's ROM partition: what it holds, where it goes, and what has to be sent for it.
 
-The layout and the choice of a place are the device's own (`firmware/core/romslot.py`); an update over the air uses the
-same. Whatever of the image is in some file of the board already is copied there, block by block, and a block that is
-there already is not written again: so a deploy that was interrupted goes on where it was.
+The device has the layout and the choice of a place (`firmware/core/romslot.py`); an update over the air uses the same.
+What a file of the board already holds is copied from there, block by block, and a block that is there already is not
+written again. So an interrupted deploy continues where it stopped.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Python's scopes, as far as device code uses them: what a statement binds, and a walk that tracks the bindings.
 
-`merger` and `mangler` use it to rename. `global` and `nonlocal` raise LinkageError.
+`merger` and `mangler` use it to rename. `global` and `nonlocal` raise BundleError.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Loop = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _IN_CLASS = "__module__"  # in the scope of every class, and of nothing else
 
 
-class LinkageError(CompileError):
-    """A module cannot be linked; the text names it and says why."""
+class BundleError(CompileError):
+    """A module cannot be bundled; the text names it and says why."""
 
 
 class Scoped(ast.NodeTransformer):
@@ -137,7 +137,7 @@ def bound_by(own: list[ast.AST]) -> set[str]:
         elif isinstance(node, ast.ExceptHandler) and node.name:
             found.add(node.name)
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            raise LinkageError("global and nonlocal are not supported")
+            raise BundleError("global and nonlocal are not supported")
     return found
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tools.build.bundle_cache import linked
+from tools.build.bundle_cache import bundled
 from tools.build.bundler import Program
 from tools.build.mpy import CompileError, compiled
 from tools.repository import ROOT, device_files
@@ -135,7 +135,7 @@ def over(sizes: list[Size]) -> tuple[list[str], list[str]]:
 
 def rows(root: Path) -> dict[str, Row]:
     """What a board with each row of LINKS, "api-transport", has in memory."""
-    size = {name: len(code) for name, code in linked(root).items()}
+    size = {name: len(code) for name, code in bundled(root).items()}
     always = {name: len(compiled(root / name)) for name in _START}
     found = {}
     for row, link in Program(root).rows.items():

@@ -1,8 +1,8 @@
-"""Takes the texts for people out of linked units, into a file beside each (docs/decisions/0022).
+"""Takes the texts for people out of bundled units, into a file beside each (docs/decisions/0022).
 
-A text that a function has takes an object, its letters and a place in the unit's tables on the heap, as long as the
-unit is loaded: 40 bytes and more for what is said once a day. On a board it stands in `<unit>.txt`, one byte of length
-before it, and is read when it is needed. What is no sentence stays: keys, headers, formats without a blank.
+A text in a function takes an object, its letters and a place in the unit's tables on the heap, as long as the unit is
+loaded: 40 bytes and more. On a board it is in `<unit>.txt`, after one byte of length, and is read when it is needed.
+Keys, headers and formats without a blank are no sentences and stay.
 """
 
 from __future__ import annotations

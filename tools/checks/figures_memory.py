@@ -1,7 +1,7 @@
-"""How the figures of memory are measured: heap and pool of a plain ESP32, over each transport and with each image, at
-rest, in a handshake, in a renewal, and after an outage with desired states waiting.
+"""Measures the figures of memory: heap and pool of a plain ESP32, over each transport and with each image, at rest, in
+a handshake, in a renewal, and after an outage with desired states waiting.
 
-The board's own model of memory is what measures (docs/decisions/0011). `tools.checks.bench` is the command line.
+The board's own model of memory measures (docs/decisions/0011). `bench` is the command.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Check a device's config.json on the host: `realer check_config FILE`.
+"""`realer check_config [FILE]`: check a device's config.json on the host.
 
-Runs the very parser and validator the device runs, and adds what only a computer with the files at hand can see
-(whether the certificate files are there and are certificates, whether others can read the secrets) and what the device
-spares its memory: rules in more words (`config_errors`) and warnings (`config_warnings`).
-Exit status: 0 nothing that stops the device, 1 errors, 2 the file cannot be read as JSON.
+The device's own parser and validator check it. The host adds what needs the files (whether the certificates are there
+and are certificates, whether others can read the secrets), explains the rules (`config_errors`) and warns
+(`config_warnings`). Exit status: 0 no error, 1 errors, 2 the file cannot be read as JSON.
 """
 
 from __future__ import annotations

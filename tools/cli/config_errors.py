@@ -1,7 +1,7 @@
-"""What is wrong with a configuration, in words for people: from what the device says and what the owner wrote.
+"""Explains what is wrong with a configuration, from what the device reports and what the owner wrote.
 
-The device spares its memory such words; here they may be long. No text of the file is repeated but keys, words that
-the rules know, and addresses without credentials: anything else may be a secret.
+The device has no memory for such texts. Of the file they repeat only keys, words that the rules know, and addresses
+without credentials: anything else may be a secret.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Settings that the device takes and that still make no sense, or endanger what is connected: warnings of the check.
+"""Warnings of the check: settings that the device accepts and that make no sense, or endanger what is connected.
 
-Pure; looks at a configuration that the device has found right.
+Pure; it looks at a configuration that the device has accepted.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """`realer image --idf DIR --micropython DIR`: build a MicroPython image with a ROM partition.
 
-Deploys and updates put the firmware there, from where it runs in place (docs/decisions/0020); no image that is
-published for the ESP32 has one. The image is that of the board named, with another partition table and MICROPY_VFS_ROM:
-the board's definition is copied and both are appended. Both source trees are looked at before an hour is spent, and
-what comes out is checked as `realer flash` checks it. No sources are fetched: which to trust is the builder's choice.
+Deploys and updates put the firmware there, from where it runs in place (docs/decisions/0020). No published image for
+the ESP32 has such a partition. The command copies the definition of the board and appends another partition table and
+MICROPY_VFS_ROM. It checks both source trees first, and the result as `realer flash` does. It fetches no sources: the
+builder decides which to trust.
 """
 
 from __future__ import annotations

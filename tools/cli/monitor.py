@@ -1,6 +1,6 @@
-"""`realer monitor [--port PORT]`: what the board says, as it says it, until Ctrl-C.
+"""`realer monitor [--port PORT]`: show the board's log until Ctrl-C.
 
-Only listens: the program on the board is not interrupted, and Ctrl-C stays on this side of the cable.
+It only listens: the program on the board is not interrupted, and Ctrl-C ends the command alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How `realer config` asks: questions at the terminal, answers that can be taken back and that outlive Ctrl-C.
+"""Asks the questions of `realer config` at the terminal; answers can be taken back, and survive Ctrl-C.
 
-A run of the questions is made of answers that were given already and of questions that are put to the person. To take
-one back means to forget it and to run again; to go on after Ctrl-C means to run with the answers of before.
+A run consists of answers that were given already and of questions that are asked. To take an answer back means to
+forget it and run again; to continue after Ctrl-C means to run with the earlier answers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Try a device at a real Thinger.io account: is it connected, what are its resources, what do they say.
+"""`realer thinger_check`: try a device at a real Thinger.io account: is it connected, and what are its resources?
 
-Reads only, unless `--relay NAME` asks for one relay to be switched on and off again. The token, one of the account or
-of the device, comes from the environment variable THINGER_TOKEN or from a prompt, never from the command line.
+It only reads, unless `--relay NAME` asks for one relay to be switched on and off again. The token, of the account or of
+the device, comes from the environment variable THINGER_TOKEN or from a prompt, never from the command line.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def _form(tree: Path, room: bool) -> Form:
     """On a plain ESP32 the sources of this firmware take more of the heap than there is; another tree is no firmware to
     link. `room`: the heap is larger."""
     is_firmware = (tree / "firmware" / "device.py").is_file()
-    return Form.LINKED if is_firmware and not room else Form.SOURCES
+    return Form.BUNDLED if is_firmware and not room else Form.SOURCES
 
 
 def _ca_files(config: Mapping[str, Any], beside: Path) -> dict[str, bytes]:

@@ -1,7 +1,4 @@
-"""What the body of a request to iot/v1 has to be before anybody looks into it: JSON, and said to be.
-
-Source: Realer API, section "Response codes" (400, 415).
-"""
+"""Checks the body of a request to iot/v1: it has to be JSON, and declared as that."""
 
 from __future__ import annotations
 

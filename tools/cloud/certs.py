@@ -1,8 +1,8 @@
 """A certificate authority for tests, and leaf certificates that are good or wrong in one way each.
 
-Certificates are made at run time: nothing here is ever committed. The root lives in its folder and is reused (a device
-was given its certificate); intermediates and leaves are made anew by every instance, so none is ever stale. Names are
-none of the real world.
+Certificates are made at run time and never committed. The root stays in its folder and is reused, because a device was
+given its certificate; every instance makes intermediates and leaves anew, so that none is out of date. No name exists
+outside of the tests.
 """
 
 from __future__ import annotations

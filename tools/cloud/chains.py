@@ -1,7 +1,6 @@
 """The chains of certificates that public servers present, as kinds of keys, and where those keys come from.
 
-RSA keys take seconds to make: each is made once for this machine and kept. They are worthless: what is signed with
-them no real device trusts.
+RSA keys take seconds to make: each is made once for this machine and kept. No real device trusts what they sign.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A TCP port that stays a server's own while the server is down: nobody else is there when its clients come back.
+"""A TCP port that stays reserved for a server while the server is down, so that no other server gets its clients.
 
-A port that the system chooses is given to whoever asks next, once it is closed. These are from below the range it
-chooses from, and a UDP socket on the same number shows that one is taken.
+The system gives a port of its own choice to whoever asks next, once it is closed. So these ports are from below that
+range, and a UDP socket on the same number marks one as taken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Items of an iot/v1 catalog as JSON objects. Source: Realer API, section "Device catalog"."""
+"""Items of an iot/v1 catalog as JSON objects."""
 
 from __future__ import annotations
 

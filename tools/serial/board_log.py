@@ -1,7 +1,7 @@
-"""What a board says on its serial port, as lines, and how they look on a terminal.
+"""Reads the lines that a board prints on its serial port, and formats them for a terminal.
 
-It only listens: nothing it does stops the program on the board. Of the lines it knows the level, the names in
-tracebacks and what numbers mean; what they mean for a deploy, `tools.serial.boot_report` knows.
+It only listens and never stops the program on the board. It knows the level of a line, the names in tracebacks and the
+meaning of error numbers. `boot_report` knows what the lines mean for a deploy.
 """
 
 from __future__ import annotations

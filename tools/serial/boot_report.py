@@ -1,7 +1,7 @@
-"""How the start of a board after a deploy went, from the lines that it says.
+"""Derives from the log of a board how its start after a deploy went.
 
-The lines are those of `main.py`, `firmware/device.py` and the loops; what a board kept from before the reset, and says
-again, counts for nothing. Pure: who reads the port and for how long is `tools.cli.deploy`'s business.
+The lines are those of `main.py`, `firmware/device.py` and the loops. Lines from before the reset, which a board
+repeats, do not count. Pure: `tools.cli.deploy` reads the port and decides how long.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the numbers in a board's log mean: reason codes of MQTT and Wi-Fi, errors of lwIP and mbedTLS.
+"""The meaning of numbers in a board's log: reason codes of MQTT and Wi-Fi, errors of lwIP and mbedTLS.
 
-On a board these words would take heap for what is said once a year, so `realer monitor` and `realer deploy` add them to
-what they show. Sources: OASIS mqtt-v5.0, section 2.4, and 3.1.1, section 3.2.2.3; ESP-IDF, `wifi_err_reason_t`;
-newlib's `sys/errno.h`, as ESP-IDF has it; headers of mbedTLS 3.
+On a board these texts would take heap, so `realer monitor` and `realer deploy` add them to what they show. Sources:
+OASIS mqtt-v5.0, section 2.4, and 3.1.1, section 3.2.2.3; ESP-IDF, `wifi_err_reason_t`; newlib's `sys/errno.h`, as
+ESP-IDF has it; headers of mbedTLS 3.
 """
 
 from __future__ import annotations

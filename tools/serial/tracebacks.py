@@ -1,6 +1,7 @@
-"""A traceback of linked code with the names that the sources have (docs/decisions/0019).
+"""Restores the names of the sources in a traceback of bundled code (docs/decisions/0019).
 
-Right for a board that runs the firmware of this tree; the line number, always 1, means nothing (docs/decisions/0007).
+This is right for a board that runs the firmware of this tree. The line number is always 1 and means nothing
+(docs/decisions/0007).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def readable(line: str) -> str:
 def _functions() -> dict[str, dict[str, str]]:
     """By unit, what a function is called in the sources; linking takes seconds, so not before it is needed.
 
-    Nothing for a tree that cannot be linked at the moment: the board says what it says all the same.
+    Nothing for a tree that cannot be bundled at the moment: the board says what it says all the same.
     """
     try:
         return Mangler(sources(ROOT)).functions()

@@ -1,7 +1,7 @@
 """Which device is simulated, at which cloud: the configuration, what the cloud knows of it, and what it serves.
 
-`full` uses every kind of limit once; `drawn` takes everything from chance. Owns what fits together: a configuration
-that the check refuses is no setting, nor is one in which a quiet time could not end well.
+`full` uses every kind of limit once; `drawn` draws everything at random. A configuration that the check refuses is no
+setting, nor is one in which a quiet time could not end well.
 """
 
 from __future__ import annotations

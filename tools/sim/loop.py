@@ -1,7 +1,7 @@
-"""An asyncio event loop whose time is virtual: whoever sleeps is woken at once, in the right order.
+"""An asyncio event loop whose time is virtual: a task that sleeps is resumed at once, in the right order.
 
-Owns the jump: when nothing is ready to run, the clock goes straight to the next timer. Refuses real I/O, and a program
-that waits for nothing at all (`Deadlock`), which in real time would hang for ever.
+When nothing is ready to run, the clock jumps to the next timer. There is no real I/O. A program that waits for nothing
+at all, and would hang for ever in real time, raises `Deadlock`.
 """
 
 from __future__ import annotations

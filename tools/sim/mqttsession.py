@@ -1,7 +1,7 @@
 """One device's stream at the in-memory broker, from its CONNECT to the end: packets, rights, packet ids, keep-alive.
 
-What a session keeps for the next connection (section 4.1) is a Kept. Refuses QoS 2 and topic aliases. Sections are MQTT
-5.0's.
+What a session keeps for the next connection (section 4.1) is a Kept. QoS 2 and topic aliases are not supported.
+Sections are MQTT 5.0's.
 """
 
 from __future__ import annotations

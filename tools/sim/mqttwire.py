@@ -1,8 +1,8 @@
 """The broker's side of MQTT packets for simulations: bytes into packets and fields, fields into bytes.
 
-Owns framing, fields and properties of MQTT 5.0 and 3.1.1 as a broker needs them. Written apart from the device's own
-codec, so that each checks the other. Refuses (ValueError) what the specification calls malformed. Sections are those of
-MQTT 5.0.
+It has the framing, fields and properties of MQTT 5.0 and 3.1.1 that a broker needs. It was written apart from the
+device's own codec, so that each checks the other. What the specification calls malformed raises ValueError. Sections
+are those of MQTT 5.0.
 """
 
 from __future__ import annotations

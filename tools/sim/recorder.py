@@ -1,8 +1,8 @@
-"""What a simulated device did, as events in order, for tests: none of them need read its log.
+"""Records what a simulated device did, as events in order, so that tests need not read its log.
 
-Owns the seams at which a whole device is observed from outside; on a board there is nothing of it. Each life of the
-device begins with `("power", True)` and with the state that it starts in, so a sequence that a test expects is never
-empty, and a seam that broke is noticed.
+It observes a whole device at its seams, from outside; nothing of it is on a board. Each life of the device begins with
+`("power", True)` and with the state that it starts in. So an expected sequence is never empty, and a broken seam is
+noticed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The board seam of the firmware over a simulated plant, without a chip in between.
 
-Owns what `firmware/drivers` owns on the device: levels, readings, the watchdog, the clock that survives a reset. The
+It does what `firmware/drivers` does on the device: levels, readings, the watchdog, the clock that survives a reset. The
 chip's own refusals (ADC2, input-only pins) belong to `tools/virtual_board`, which runs the real drivers.
 """
 

@@ -1,8 +1,8 @@
-"""A small MQTT broker in memory: joins a device's byte stream to the cloud model in virtual time.
+"""A small MQTT broker in memory: connects a device's byte stream to the cloud model in virtual time.
 
-Owns who is connected and what is sent to whom; rights come from the model, answers and faults from the courier, as
-behind mosquitto. A connection's own affairs are in `mqttsession.py`. The reference for a device's MQTT is mosquitto
-(`tools/cloud/broker.py`); this one is for stories that take days.
+It knows who is connected, and sends the messages. Rights come from the model, answers and faults from the fault proxy,
+as behind mosquitto. `mqttsession.py` handles one connection. The reference for a device's MQTT is mosquitto
+(`tools/cloud/broker.py`); this broker is for scenarios that take days.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A whole device with its surroundings in virtual time: the real firmware, a plant, a cloud model, a network.
 
-Owns the wiring of the parts and the few verbs a story needs: power, waiting for something, looking at things.
+It composes the parts and has the verbs of a scenario: power, waiting for a condition, looking at values.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The network seam of the firmware joined to the cloud model by function calls: real bytes, no sockets.
+"""The network seam of the firmware connected to the cloud model by function calls: real bytes, no sockets.
 
-Owns connections, names, time service and what can go wrong with them. The cloud's own
-misbehaviour is `tools/cloud/faults.py`, the same as behind the HTTPS server.
+It has connections, names, time service and their faults. The cloud's own misbehaviour is `tools/cloud/faults.py`, the
+same as behind the HTTPS server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a person may do about what a virtual board says: surroundings that a board in a room has, and this one not.
+"""Hints for a person: what to do about a message of a virtual board whose cause is its surroundings on this computer.
 
 Each hint is given once. Pure.
 """

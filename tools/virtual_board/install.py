@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from firmware.core import romslot
-from tools.build.bundle_cache import linked
+from tools.build.bundle_cache import bundled
 from tools.build.payload import STARTERS
 
 _PACKAGES = ("firmware", "lib")
 
 
 class Form(enum.Enum):
-    """How the code is there: as modules, as linked and compiled units, or not at all: the ROM partition has it."""
+    """How the code is there: as modules, as bundled and compiled units, or not at all: the ROM partition has it."""
 
     SOURCES = ("sources", *STARTERS, *_PACKAGES)
-    LINKED = ("linked", *STARTERS)
+    BUNDLED = ("bundled", *STARTERS)
     ROM = ("rom", *STARTERS)
 
 
@@ -43,7 +43,7 @@ def install(
         shutil.rmtree(flash / name, ignore_errors=True)
     for name in form.value[1:]:
         _copy(root / name, flash / name)
-    given = linked(root) if form is Form.LINKED else {}
+    given = bundled(root) if form is Form.BUNDLED else {}
     given |= files or {}
     (flash / "config.json").write_text(json.dumps(config))
     if form is Form.ROM:

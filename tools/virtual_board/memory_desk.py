@@ -1,8 +1,8 @@
-"""What the shims ask about the memory of the chip, answered from the model in `memory.py`.
+"""Answers the requests of the shims about the memory of the chip, from the model in `memory.py`.
 
-One request line in, one reply out, as in `chip.py`; sizes that a 64-bit board tells or hears are twice the chip's. That
-a socket was closed is not told but looked for, before every answer: `open_file(fd)` names what lies behind a descriptor
-of the program (None: nothing), and what is not there any more takes nothing.
+One request line in, one reply out, as in `chip.py`; sizes to and from a 64-bit board are twice the chip's. Nothing
+reports that a socket was closed, so the open ones are looked up before every answer: `open_file(fd)` names what is
+behind a descriptor of the program (None: nothing), and what is gone takes no memory.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a chip's image has besides the interpreter: its built-in modules, and in an image of one's own a ROM partition.
+"""What a chip's image has besides the interpreter: its built-in modules, and in an own image a ROM partition.
 
-Built in are the modules that an ESP32 image has in C (`shims`) and frozen (`tools.env.stock`): a read-only file
-system from whose memory `.mpy` code runs in place. Names, tables and function objects of it are on the heap all the
-same, where a frozen module has less of them. The ROM partition is a file of the host, which a deploy or an update
-writes; `fill` leaves in it what a first deploy does.
+Built in are the modules that an ESP32 image has in C (`shims`) and frozen (`tools.env.stock`): a read-only file system
+from whose memory `.mpy` code runs in place. Names, tables and function objects of it are still on the heap; a frozen
+module has fewer of them. The ROM partition is a file of the host, which a deploy or an update writes; `fill` leaves in
+it what a first deploy does.
 """
 
 from __future__ import annotations

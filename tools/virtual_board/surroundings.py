@@ -1,6 +1,6 @@
-"""What a virtual board will miss around it, asked from this computer before it is switched on.
+"""Checks from this computer, before a virtual board is switched on, whether a time server will answer it.
 
-Without the time no certificate can be judged, so a board that no time server answers waits for ever.
+Without the time no certificate can be verified, and the board would wait for ever.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""In place of main.py: the firmware, whose clock soon runs faster, and a task beside it that looks at the heap.
+"""In place of main.py: the firmware, whose clock soon runs faster, and a task beside it that measures the heap.
 
-Prints `PROBE <bytes>` ten times a second from then on: the heap in use after a collection, and once a second what the
-interpreter tells of it, the largest free piece included. Joining the network goes
-at the pace of the radio, hence the pause; deadlines stay in real time. The log's ring is filled first, as it is after a
-day, so that it does not look like growth. Part of the benchmarks, never of a device.
+From then on it prints `PROBE <bytes>` ten times a second: the heap in use after a collection; and once a second what
+the interpreter reports of it, the largest free piece included. Joining the network takes as long as the radio needs,
+hence the pause; deadlines stay in real time. The log's ring is filled first, as it is after a day, so that it does not
+look like growth. Part of the benchmarks, never of a device.
 """
 
 import asyncio

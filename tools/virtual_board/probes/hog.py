@@ -1,8 +1,8 @@
-"""In place of main.py: the firmware, and a task beside it that takes all memory there is, again and again.
+"""In place of main.py: the firmware, and a task beside it that takes all free memory, again and again.
 
-What is on the flash as `hog.json` says how: {"seed": n, "times": n}. Each time at a random moment, from before the
-first connection on: everything but at most 8 KB, for a fraction of a second. Prints `HOG <times so far>` afterwards.
-What has been reset is left in peace. Part of tests and benchmarks, never of a device.
+`hog.json` on the flash says how: {"seed": n, "times": n}. Each time is a random moment, from before the first
+connection on: everything but at most 8 KB is taken for a fraction of a second. It prints `HOG <times so far>`
+afterwards. After a reset it takes no more. Part of tests and benchmarks, never of a device.
 """
 
 import asyncio

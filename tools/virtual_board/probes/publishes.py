@@ -1,9 +1,10 @@
-"""How many publishes with QoS 1 the engine of lib/mqtt5 brings to a broker in a second, over one TLS connection.
+"""Measures how many publishes with QoS 1 the engine of lib/mqtt5 sends to a broker in a second, over one TLS
+connection.
 
 micropython publishes.py LIB ORDERS    (a JSON file: ca, host, port, topic, rounds, and account: what CONNECT takes)
 
 Prints {"alone": [..], "together": [..]}: rates of rounds in turn, each publish waiting for the one before, or as many
-under way as the engine lets. Part of the benchmarks, never of a device.
+in flight as the engine allows. Part of the benchmarks, never of a device.
 """
 
 import asyncio
