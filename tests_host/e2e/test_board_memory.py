@@ -50,11 +50,11 @@ def wiped(n=14):
 
 
 class Story:
-    """What a board printed and did whose main.py is these lines after HELPERS; its desk of memory."""
+    """What a board printed and did whose main.py is these lines after HELPERS; and the memory of its chip."""
 
     def __init__(self):
         self.lines, self.events = [], []
-        self.desk = None
+        self.chip_memory = None
 
     def saw(self, kind):
         return [event for event in self.events if event[0] == kind]
@@ -69,7 +69,7 @@ async def play(flash, found, main, ends="repl", ca=b"", **settings):
     )
     async with board:
         await board.until(lambda: story.saw(ends), PATIENCE_S)
-        story.desk = board.chip.memory
+        story.chip_memory = board.chip.memory
     assert not [line for line in story.lines if line.startswith("Traceback")], story.lines
     return story
 
@@ -94,9 +94,9 @@ gc.collect()
 print(free())
 """
     story = await play(tmp_path, any_interpreter, main)
-    assert story.desk.doubled == doubled
+    assert story.chip_memory.doubled == doubled
     assert int(story.lines[0]) == 139_852 - (57_380 if doubled else 0)
-    assert size + NAMES < story.desk.peak < size * 1.05 + NAMES + 8000  # and these functions
+    assert size + NAMES < story.chip_memory.peak < size * 1.05 + NAMES + 8000  # and these functions
     assert not story.saw("third_area")
 
 
@@ -122,7 +122,7 @@ except MemoryError:
     assert left == 139_852 - 110_592 + 42_000 - 400
     assert with_wifi == WIFI_UP - 43_008
     assert 97_984 - 1500 < most <= 97_984
-    assert story.desk.memory.area == 97_984
+    assert story.chip_memory.memory.area == 97_984
 
 
 async def test_a_reserve_that_goes_before_the_heap_has_grown_bounds_nothing(tmp_path, smallest):
@@ -135,7 +135,7 @@ print(gc.mem_alloc())
 """
     story = await play(tmp_path, smallest, main)
     assert int(story.lines[0]) > 101_000 and not story.saw("third_area")
-    assert story.desk.memory.area == 2 * FIRST_AREA
+    assert story.chip_memory.memory.area == 2 * FIRST_AREA
 
 
 @pytest.mark.parametrize(("pinned", "area"), [(True, 97_984), (False, 2 * FIRST_AREA)])
@@ -162,7 +162,7 @@ held = [bytearray(1000) for _ in range(60)]
 gc.collect()
 """
     story = await play(tmp_path, smallest, main)
-    assert story.desk.memory.area == area
+    assert story.chip_memory.memory.area == area
     assert int(story.lines[0]) == (0 if pinned else 43_008)
     assert not story.saw("third_area")
 
@@ -181,7 +181,7 @@ gc.collect()
 """
     story = await play(tmp_path, smallest, main)
     assert story.lines == ["True True"]
-    assert story.desk.memory.area == 97_984 and not story.saw("third_area")
+    assert story.chip_memory.memory.area == 97_984 and not story.saw("third_area")
 
 
 async def test_a_heap_that_could_not_be_bounded_gives_the_reserve_back(tmp_path, smallest):
@@ -232,7 +232,7 @@ for _ in range(3):
         "memory allocation failed, allocating 500 bytes"
     ]
     # Nothing was left for sockets then.
-    assert story.desk.lowest < 139_852 - 57_380 - 40_000
+    assert story.chip_memory.lowest < 139_852 - 57_380 - 40_000
 
 
 async def test_no_allocation_crosses_the_border_of_two_areas(tmp_path, smallest):
@@ -276,7 +276,7 @@ except MemoryError:
 """
     story = await play(tmp_path, smallest, main, memory=Memory(doubles=False))
     assert 54_000 < int(story.lines[0]) < FIRST_AREA + 2000
-    assert story.saw("third_area") and not story.desk.doubled
+    assert story.saw("third_area") and not story.chip_memory.doubled
 
 
 async def test_a_failed_allocation_is_known_before_the_reset_that_follows(tmp_path, smallest):
@@ -365,7 +365,7 @@ asyncio.run(hello(%d, "mqtt.realer.test"))
         assert site.server.handshakes == 1
     cost = IMAGES[TIGHTEST].tls[chain]
     assert [int(line) for line in story.lines] == [cost.rest, 0, cost.rest, 0]
-    assert story.desk.lowest == WIFI_UP - cost.context - cost.peak
+    assert story.chip_memory.lowest == WIFI_UP - cost.context - cost.peak
 
 
 @pytest.mark.parametrize(
@@ -473,4 +473,4 @@ print(free())
 """
     story = await play(tmp_path, any_interpreter, main)
     assert story.lines == [str(139_852 - 43_008)]
-    assert story.desk.memory.area == 97_984
+    assert story.chip_memory.memory.area == 97_984

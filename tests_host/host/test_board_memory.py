@@ -7,8 +7,8 @@ import pytest
 from tools.cloud.chains import CHAINS as PRESENTED
 from tools.virtual_board import memory
 from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, Chip
+from tools.virtual_board.chip_memory import STACK_BACK_MS, ChipMemory
 from tools.virtual_board.memory import CHAINS, FIRST_AREA, IMAGES, Memory, NoRoomError
-from tools.virtual_board.memory_desk import STACK_BACK_MS, MemoryDesk
 from tools.virtual_board.plant import Plant
 
 WANTED = 42_000
@@ -177,127 +177,127 @@ def test_every_chain_that_servers_present_has_its_cost_in_every_image():
         assert all(memory.TLS_SETUP < rest < peak for _, rest, peak in costs)
 
 
-class Desk:
-    """A desk whose time and open files are set by hand."""
+class Bench:
+    """A chip memory whose time and open files are set by hand."""
 
     def __init__(self, scale=1, **settings):
         self.now_ms = 0.0
         self.files = {3: "socket:[1]", 4: "socket:[2]", 5: "file"}
         self.third = []
-        self.desk = MemoryDesk(Memory(**settings), lambda: self.now_ms, scale, self.third.append)
-        self.desk.open_file = self.files.get
+        self.chip_memory = ChipMemory(Memory(**settings), lambda: self.now_ms, scale, self.third.append)
+        self.chip_memory.open_file = self.files.get
 
     def __call__(self, line):
-        return self.desk.answer(*line.split())
+        return self.chip_memory.answer(*line.split())
 
     @property
     def free(self):
         self("stack")
-        return self.desk.memory.pool.free
+        return self.chip_memory.memory.pool.free
 
 
 def test_closed_sockets_are_found_to_be_closed():
-    desk = Desk()
-    before = desk.free
-    assert desk("socket 3") is None and desk("socket 4") is None
-    assert desk.free == before - 2 * memory.SOCKET
-    del desk.files[3]
-    desk.files[4] = "socket:[9]"  # closed, and the number is used again
-    assert desk.free == before
+    bench = Bench()
+    before = bench.free
+    assert bench("socket 3") is None and bench("socket 4") is None
+    assert bench.free == before - 2 * memory.SOCKET
+    del bench.files[3]
+    bench.files[4] = "socket:[9]"  # closed, and the number is used again
+    assert bench.free == before
 
 
 def test_a_connection_takes_the_place_of_its_socket():
-    desk = Desk()
-    desk.desk.radio(True, "wifi")
-    before = desk.free
-    desk("context 5")
-    desk("socket 3")
-    assert desk("tls 3") == ""
-    cost = desk.desk.memory.cost
-    assert desk.free == before - cost.context - cost.rest
-    assert desk.desk.lowest == before - cost.context - cost.peak
-    desk.files.clear()
-    assert desk.free == before
+    bench = Bench()
+    bench.chip_memory.radio(True, "wifi")
+    before = bench.free
+    bench("context 5")
+    bench("socket 3")
+    assert bench("tls 3") == ""
+    cost = bench.chip_memory.memory.cost
+    assert bench.free == before - cost.context - cost.rest
+    assert bench.chip_memory.lowest == before - cost.context - cost.peak
+    bench.files.clear()
+    assert bench.free == before
 
 
 def test_a_socket_stays_where_its_handshake_failed():
-    desk = Desk()
-    desk.desk.radio(True, "wifi")
-    desk.desk.memory.pool.take("other", 80_000)
-    before = desk.free
-    desk("socket 3")
-    assert desk("tls 3") == "setup"
-    assert desk.free == before - memory.SOCKET
+    bench = Bench()
+    bench.chip_memory.radio(True, "wifi")
+    bench.chip_memory.memory.pool.take("other", 80_000)
+    before = bench.free
+    bench("socket 3")
+    assert bench("tls 3") == "setup"
+    assert bench.free == before - memory.SOCKET
 
 
 def test_an_allocation_that_does_not_fit_is_reported():
-    desk = Desk()
-    desk.desk.memory.pool.take("other", 113_000)
-    desk.desk.memory.pool.take("rest", 25_000)
-    assert desk("socket 3") == "full" and desk("thread") == "full"
-    assert desk("context 5") == "full"
+    bench = Bench()
+    bench.chip_memory.memory.pool.take("other", 113_000)
+    bench.chip_memory.memory.pool.take("rest", 25_000)
+    assert bench("socket 3") == "full" and bench("thread") == "full"
+    assert bench("context 5") == "full"
 
 
 def test_the_stack_of_a_thread_comes_back_late():
-    desk = Desk()
-    before = desk.free
-    assert desk("stack 60000") == memory.DEFAULT_STACK and desk("stack") == 60_000
-    assert desk("stack 10") == 60_000 and desk("stack") == memory.LEAST_STACK
-    desk("stack 60000")
-    number = desk("thread")
-    desk(f"unthread {number}")
-    assert desk.free == before - 60_000 - memory.THREAD
-    assert not desk.desk.radio(True, "wifi")
-    desk.now_ms += STACK_BACK_MS
-    assert desk.free == before
-    assert desk.desk.radio(True, "wifi")
+    bench = Bench()
+    before = bench.free
+    assert bench("stack 60000") == memory.DEFAULT_STACK and bench("stack") == 60_000
+    assert bench("stack 10") == 60_000 and bench("stack") == memory.LEAST_STACK
+    bench("stack 60000")
+    number = bench("thread")
+    bench(f"unthread {number}")
+    assert bench.free == before - 60_000 - memory.THREAD
+    assert not bench.chip_memory.radio(True, "wifi")
+    bench.now_ms += STACK_BACK_MS
+    assert bench.free == before
+    assert bench.chip_memory.radio(True, "wifi")
 
 
 def bounded():
-    """A desk whose heap has grown beside a reserve; how to let that go."""
-    desk = Desk()
-    desk(f"stack {110_592 - WANTED}")
-    number = desk("thread")
-    assert desk("heap_lives 60000 0") == 2 * FIRST_AREA - 97_984
+    """A bench whose heap has grown beside a reserve; how to let that go."""
+    bench = Bench()
+    bench(f"stack {110_592 - WANTED}")
+    number = bench("thread")
+    assert bench("heap_lives 60000 0") == 2 * FIRST_AREA - 97_984
 
     def let_go():
-        desk(f"unthread {number}")
-        desk.now_ms += STACK_BACK_MS
+        bench(f"unthread {number}")
+        bench.now_ms += STACK_BACK_MS
 
-    return desk, let_go
+    return bench, let_go
 
 
 def test_a_collection_gives_an_empty_second_area_back_and_the_next_one_is_as_large_as_there_is_room():
-    desk, let_go = bounded()
-    before = desk.free
-    assert desk("heap_lives 50000 1") == 2 * FIRST_AREA - 97_984  # the reserve bounds the next one, too
-    assert desk.desk.memory.area == FIRST_AREA
-    assert desk.free == before + 43_008  # what a piece of that size is told as
+    bench, let_go = bounded()
+    before = bench.free
+    assert bench("heap_lives 50000 1") == 2 * FIRST_AREA - 97_984  # the reserve bounds the next one, too
+    assert bench.chip_memory.memory.area == FIRST_AREA
+    assert bench.free == before + 43_008  # what a piece of that size is told as
     let_go()
-    assert desk("heap_lives 60000 0") == 0
-    assert desk.desk.memory.area == 2 * FIRST_AREA
-    assert desk.desk.doubled
+    assert bench("heap_lives 60000 0") == 0
+    assert bench.chip_memory.memory.area == 2 * FIRST_AREA
+    assert bench.chip_memory.doubled
 
 
 def test_an_area_in_use_stays_when_the_reserve_goes():
-    desk, let_go = bounded()
-    desk("heap_lives 50000 0")
+    bench, let_go = bounded()
+    bench("heap_lives 50000 0")
     let_go()
-    before = desk.free
-    assert desk("heap_lives 20000 0") == desk("heap_lives 60000 0") == 2 * FIRST_AREA - 97_984
-    assert desk.desk.memory.area == 97_984 and desk.free == before
+    before = bench.free
+    assert bench("heap_lives 20000 0") == bench("heap_lives 60000 0") == 2 * FIRST_AREA - 97_984
+    assert bench.chip_memory.memory.area == 97_984 and bench.free == before
 
 
 def test_an_area_is_not_empty_whose_heap_does_not_fit_the_first():
-    desk, _ = bounded()
-    desk("heap_lives 56001 1")
-    assert desk.desk.memory.area == 97_984
+    bench, _ = bounded()
+    bench("heap_lives 56001 1")
+    assert bench.chip_memory.memory.area == 97_984
 
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_the_ballast_fills_the_surplus_of_the_heap(scale):
-    desk = Desk(scale)
-    own, ballast, first = map(int, desk(f"heap {10_000 * scale} {140_000 * scale}").split())
+    bench = Bench(scale)
+    own, ballast, first = map(int, bench(f"heap {10_000 * scale} {140_000 * scale}").split())
     assert first == (FIRST_AREA - memory.CHIPS_OWN_HEAP - memory.NAMES) * scale
     assert own == (10_000 - memory.CHIPS_OWN_HEAP - memory.NAMES) * scale
     assert 140_000 * scale - own - ballast == 2 * FIRST_AREA * scale
@@ -305,45 +305,49 @@ def test_the_ballast_fills_the_surplus_of_the_heap(scale):
 
 def test_free_memory_counts_the_largest_piece_as_the_chip_does():
     """165,520 after boot was measured on 1.24.0."""
-    desk = Desk(image="1.24.0")
-    assert desk(f"heap_free {memory.CHIPS_OWN_HEAP} 0") == 165_520
-    assert Desk(judged=False)("heap_free 1 1000") == 1000 + 110_592
+    bench = Bench(image="1.24.0")
+    assert bench(f"heap_free {memory.CHIPS_OWN_HEAP} 0") == 165_520
+    assert Bench(judged=False)("heap_free 1 1000") == 1000 + 110_592
 
 
 def test_a_third_area_is_reported_once():
-    desk = Desk()
-    desk("heap_lives 112100")
-    desk("heap_failed")
-    assert len(desk.third) == 1
-    desk.desk.reset(soft=False)
-    desk("heap_failed")
-    assert desk.third[1:] == ["memory allocation failed"]
+    bench = Bench()
+    bench("heap_lives 112100")
+    bench("heap_failed")
+    assert len(bench.third) == 1
+    bench.chip_memory.reset(soft=False)
+    bench("heap_failed")
+    assert bench.third[1:] == ["memory allocation failed"]
 
 
 def test_figures_outlive_a_reset_and_the_radio_a_soft_one():
-    desk = Desk()
-    desk.desk.radio(True, "wifi")
-    desk("heap_lives 60000")
-    lowest = desk.free
-    desk.desk.reset(soft=True)
-    assert desk.free == 95_656
-    desk.desk.reset(soft=False)
-    assert desk.free == 139_852
-    assert (desk.desk.lowest, desk.desk.peak, desk.desk.doubled) == (lowest, 60_000, True)
+    bench = Bench()
+    bench.chip_memory.radio(True, "wifi")
+    bench("heap_lives 60000")
+    lowest = bench.free
+    bench.chip_memory.reset(soft=True)
+    assert bench.free == 95_656
+    bench.chip_memory.reset(soft=False)
+    assert bench.free == 139_852
+    assert (
+        bench.chip_memory.lowest,
+        bench.chip_memory.peak,
+        bench.chip_memory.doubled,
+    ) == (lowest, 60_000, True)
 
 
-class Bench:
+class ChipBench:
     def __init__(self):
         self.now_ms = 0.0
         ms = lambda: self.now_ms  # noqa: E731
-        self.chip = Chip(Plant(), ms, lambda *change: None, memory=MemoryDesk(Memory(), ms))
+        self.chip = Chip(Plant(), ms, lambda *change: None, memory=ChipMemory(Memory(), ms))
 
     def __call__(self, line):
         return self.chip.answer(line)
 
 
 def test_the_chip_crashes_where_wifi_starts_before_a_stack_is_back():
-    bench = Bench()
+    bench = ChipBench()
     bench("thread")
     bench("unthread 0")
     assert bench("active 1") is None
@@ -353,7 +357,7 @@ def test_the_chip_crashes_where_wifi_starts_before_a_stack_is_back():
 
 
 def test_wifi_without_memory_raises_the_error_of_the_port():
-    bench = Bench()
+    bench = ChipBench()
     bench("stack 110000")
     bench("thread")
     assert bench("active 1") == "!R Wifi Unknown Error 0x0101"
@@ -362,7 +366,7 @@ def test_wifi_without_memory_raises_the_error_of_the_port():
 
 
 def test_wifi_takes_its_memory_once_and_gives_it_back():
-    bench = Bench()
+    bench = ChipBench()
     free = bench.chip.memory.memory.pool.free
     bench("active 1")
     bench("active 1")
@@ -377,7 +381,7 @@ def test_wifi_takes_its_memory_once_and_gives_it_back():
 
 
 def test_heap_regions_are_reported_as_by_the_port():
-    bench = Bench()
+    bench = ChipBench()
     numbers = [int(word) for word in bench("idf")[1:].split()]
     assert numbers[1] + numbers[5] == 139_852 and numbers[6] == 110_592
     bench("active 1")

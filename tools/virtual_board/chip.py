@@ -20,8 +20,8 @@ import binascii
 import datetime
 from collections.abc import Callable
 
+from tools.virtual_board.chip_memory import ChipMemory
 from tools.virtual_board.memory import Memory, NoRoomError
-from tools.virtual_board.memory_desk import MemoryDesk
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import AccessPoint, Radio, WifiError
 
@@ -102,7 +102,7 @@ class Chip:
         networks: dict[str, str] | None = None,
         dns: str = "127.0.0.1",
         unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
-        memory: MemoryDesk | None = None,
+        memory: ChipMemory | None = None,
     ) -> None:
         self.plant = plant
         self.radio = Radio(networks)
@@ -113,7 +113,7 @@ class Chip:
         self.reset_cause = PWRON_RESET
         self.wdt_due_ms: float | None = None
         self.ended: int | None = None
-        self.memory = memory or MemoryDesk(Memory(), ms)
+        self.memory = memory or ChipMemory(Memory(), ms)
         self._ms = ms
         self._on_pin = on_pin
         self._dns = dns

@@ -22,8 +22,8 @@ from typing import Any
 
 from tools.env.interpreter import Interpreter
 from tools.virtual_board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
+from tools.virtual_board.chip_memory import ChipMemory
 from tools.virtual_board.memory import TIGHTEST, Memory
-from tools.virtual_board.memory_desk import MemoryDesk
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.process import HEAP, Run
 from tools.virtual_board.serial_console import Console
@@ -67,8 +67,10 @@ class VirtualBoard:
         self.plant = plant
         judged = not heap and interpreter.bits == 32
         memory = memory or Memory("psram" if heap else TIGHTEST, judged=judged)
-        desk = MemoryDesk(memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why))
-        self.chip = Chip(plant, _now_ms, self._pin, networks, dns, memory=desk)
+        chip_memory = ChipMemory(
+            memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why)
+        )
+        self.chip = Chip(plant, _now_ms, self._pin, networks, dns, memory=chip_memory)
         self.chip.listen = self._listen
         self.chip.radio.on_link = self._link
         self.chip.nowhere = self._nowhere

@@ -25,7 +25,7 @@ STACK_BACK_MS = 20
 is late)."""
 
 
-class MemoryDesk:
+class ChipMemory:
     """`ms()`: monotonic milliseconds. `on_third(why)`: the heap would have needed a third area; once in a run."""
 
     def __init__(
