@@ -8,7 +8,7 @@ class Debounce:
 
     def __init__(self, ms):
         self.ms = ms
-        self.raw = self.stable = None  # not known before the first level has lasted
+        self.raw = self.stable = self.until_stable = None  # not known before the first level has lasted
 
     def pressed(self, active, now):
         """Whether a press has just become certain. `active`: closed now, `now`: the millisecond counter.

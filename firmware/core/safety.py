@@ -21,7 +21,8 @@ class Lease:
     def __init__(self, now):
         self.token = self.renewal = Timer(now)
         self.session = None  # Timer: when a held session ends, at the latest
-        self.end("not authorized yet")
+        self.held = False
+        self.reason = "not authorized yet"
 
     def grant(self, asked_at, expires_s, renew_s):
         """A token for `expires_s` seconds, counted from the moment it was asked for, which is the careful end of the

@@ -42,7 +42,7 @@ class Https:
         self.client = Client(account.net, clock, host, int(port or 443), account.view)
         self.limiter = RateLimiter(cfg["poll_s"] * 1000, clock.ms(), account.pacing)
         self.turn = asyncio.Lock()
-        self.source = self.large = None
+        self.source = self.large = self.unit = None
 
     def unload(self):
         """Close, and store with the account what a later half has to know. Never raises."""

@@ -14,7 +14,7 @@ class Iot:
     def __init__(self, http):
         self.http = http
         self.account = http.account
-        self.sender = None  # an IotSender, once something was sent
+        self.sender = self.sender_unit = None  # an IotSender and its unit, once something was sent
 
     def memo(self):
         """Nothing; drops what was loaded."""

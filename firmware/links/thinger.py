@@ -56,6 +56,7 @@ class Thinger:
         session = Session(self.things, max(keep_ms, 1000))
         self.client = Client(net, clock, host, int(port or _PORT), session)
         self.requests = {}  # what has no answer yet, by desired id
+        self.reported = {}  # by message_id the keep-alive whose answer acknowledges the report
         self.count = rng()  # ids of an earlier life may still wait in the outbox
 
     def watch(self, feed):
@@ -70,7 +71,7 @@ class Thinger:
         cfg = self.cfg
         login = cfg["user"], cfg["device_id"], cfg["credential"].reveal(), self.rng() % 65535 + 1
         self.requests = {}
-        self.reported = {}  # by message_id the keep-alive whose answer acknowledges the report
+        self.reported = {}
         try:
             await self.client.connect(*login)
         except Refused as e:

@@ -37,7 +37,7 @@ class CloudLoop:
         self.refusals = Backoff(probe_ms, max(_REFUSED_CAP_MS, probe_ms), probe_ms // 2)
         self.failures = Backoff(*link.waits)
         self.fed = 0
-        self.catalog = self.feed = None
+        self.catalog = self.feed = self.since = None
         self.online = False
         self.serving = False  # the link is open, or being opened or closed
         self.paused = False

@@ -31,6 +31,7 @@ class Client:
         self.error = NetError("closed", "not connected")
         self.inbox = []
         self.tasks = ()
+        self.writing = False
         self.moved = asyncio.Event()  # the one event for everything: every waiting task checks again
 
     async def connect(self, *login):
@@ -113,6 +114,7 @@ class Client:
         out of the queue of a loop that never had them, and MicroPython does not survive that; the event that others
         wait for would take those into whichever loop runs then."""
         self.tasks = ()
+        self.writing = False
         self.moved = asyncio.Event()
 
     def close(self):

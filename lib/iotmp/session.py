@@ -50,13 +50,16 @@ class Session:
         self.keep_alive_ms = keep_alive_ms
         self.view = memoryview(bytearray(size))
         self.out = bytearray()
+        self.end = self.skip = self.pings = self.pongs = self.asked = 0
+        self.ready = self.active = False
+        self.streams = {}  # id: [resource, interval in ms or 0, moment of the last sample, its checksum]
 
     def connect(self, now, user, device, credential, stream_id):
         """Begin a connection: its CONNECT waits in `take`. `stream_id`: 1..65535, random."""
         self.end = self.skip = self.pings = self.pongs = 0
         self.ready = self.active = False
         self.asked = now
-        self.streams = {}  # id: [resource, interval in ms or 0, moment of the last sample, its checksum]
+        self.streams = {}
         self.out = f.encode(f.CONNECT, (f.STREAM_ID, stream_id), (f.PAYLOAD, (user, device, credential)))
 
     def space(self):

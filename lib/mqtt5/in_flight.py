@@ -23,7 +23,8 @@ class InFlightTable:
 
     def __init__(self):
         self.all = []
-        self.last_pid = 0
+        self.last_pid = self.window = 0
+        self.kept = False
 
     def new_pid(self):
         """An unused packet id, 1..65535."""

@@ -40,19 +40,21 @@ class Session:
 
     def __init__(self, view=None):
         self.view = view or memoryview(bytearray(2048))
-        self.start = self.end = self.skipped = self.version = 0
-        self.pinged = None
+        self.start = self.end = self.skipped = self.version = self.last_sent = self.last_received = 0
+        self.largest = self.max_qos = self.keep_ms = self.connections = 0
+        self.pinged = self.clean = self.requested = None
+        self.aliases = {}
+        self.ready = False
         self.in_flight = InFlightTable()
-        self.connections = 0
         self.out = bytearray()
         self.error = NetError("closed", "not connected")
-        self.forget()
+        # By packet id of messages that the application has not finished, or the server does not know to be: in which
+        # connection they came, times 4, and _LIVE and _FINISHED. A number, for there may be forty.
+        self.held = {}
 
     def forget(self):
         """Forget the session: nothing is unacknowledged in either direction."""
         self.in_flight.all = []
-        # By packet id of messages that the application has not finished, or the server does not know to be: in which
-        # connection they came, times 4, and _LIVE and _FINISHED. A number, for there may be forty.
         self.held = {}
 
     def lose(self):

@@ -255,3 +255,28 @@ def assert_found_once(tree: Path, file: str, text: str, said: str) -> None:
     assert finding.path.as_posix() == file
     assert said in finding.text
     plant(tree, {file: GOOD.get(file, "")})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class A:\n    a = 1\n    def f(self):\n        self.a, (self.b, _) = 1, (2, 3)",
+        "class A:\n    def f(self):\n        self.b = 1",
+        "class A:\n    def f(self, other):\n        self.__init__()\n        other.b += 1",
+        "def f(other):\n    other.b = 1",
+    ],
+)
+def test_an_attribute_that_is_not_created_in_init_is_found(tree: Path, text: str):
+    assert_found_once(tree, "firmware/core/x.py", text, "b is not created in __init__")
+
+
+def test_an_attribute_may_be_created_by_the_class_or_by_a_base_class(tree: Path):
+    plant(
+        tree,
+        {
+            "firmware/core/base.py": "class Base:\n    def __init__(self):\n        self.a = self.b = 1\n",
+            "firmware/core/x.py": "from firmware.core.base import Base\n"
+            "class A(Base):\n    c = 1\n    def f(self, other):\n        self.a, self.c, other.b = 1, 2, 3\n",
+        },
+    )
+    assert layers.check(tree) == []

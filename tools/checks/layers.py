@@ -298,6 +298,62 @@ def check_host(trees: dict[PurePosixPath, ast.Module]) -> Iterator[Finding]:
                 yield Finding(path, getattr(node, "lineno", 1), text)
 
 
+def check_attributes(trees: dict[PurePosixPath, ast.Module]) -> Iterator[Finding]:
+    """An attribute is created in `__init__` or by the class: so one look shows what an object has. What is assigned to
+    another object has to be an attribute of some class here."""
+    classes, origins = {}, {}
+    for path, tree in trees.items():
+        module = module_name(path)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                classes[module, node.name] = node
+            elif isinstance(node, ast.ImportFrom):
+                origins.update(
+                    {(module, binds): (node.module or "", binds) for binds in (a.name for a in node.names)}
+                )
+
+    def created(module: str, name: str) -> set[str]:
+        key = origins.get((module, name), (module, name))
+        if key not in classes:
+            return set()
+        names = {base.id for base in classes[key].bases if isinstance(base, ast.Name)}
+        return set(_created(classes[key])).union(*(created(key[0], base) for base in names))
+
+    everything = set().union(*(created(*key) for key in classes))
+    for path, tree in trees.items():
+        own = {id(n): created(module_name(path), c.name) for c in ast.walk(tree) if isinstance(c, ast.ClassDef)
+               for method in c.body for n in _stores(method)}  # fmt: skip
+        for node in _stores(tree):
+            if node.attr not in own.get(id(node), everything):
+                yield Finding(path, node.lineno, f"{node.attr} is not created in __init__")
+
+
+def _created(node: ast.ClassDef) -> Iterator[str]:
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield item.name
+            if item.name == "__init__":
+                yield from (store.attr for store in _stores(item))
+        else:
+            yield from (
+                n.id for n in ast.walk(item) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            )
+
+
+def _stores(tree: ast.AST) -> Iterator[ast.Attribute]:
+    """Attributes that are assigned below `tree`; of a method only those of its own object."""
+    me = (
+        tree.args.args[0].arg
+        if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) and tree.args.args
+        else ""
+    )
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)):
+            continue
+        if not me or (isinstance(node.value, ast.Name) and node.value.id == me):
+            yield node
+
+
 def parsed(root: Path, paths: list[PurePosixPath]) -> dict[PurePosixPath, ast.Module]:
     """SyntaxError when a file is not Python."""
     return {path: ast.parse((root / path).read_text(encoding="utf-8"), filename=str(path)) for path in paths}
@@ -308,6 +364,7 @@ def check(root: Path) -> list[Finding]:
     file is not Python."""
     device, host = parsed(root, device_files(root)), parsed(root, host_files(root))
     findings = [*check_circles(device, late=False), *check_circles(host, late=True), *check_host(host)]
+    findings += check_attributes(device)
     for path, tree in device.items():
         source = Source(root, path, tree)
         if source.area not in ARROWS:
