@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) $(call ready,chromium) $(call ready,stubs) $(call ready,node) ## Virtual environment, pinned packages, real MicroPythons, mosquitto, Chromium (runs by itself when needed)
+setup: $(READY) ## The command realer with its packages in .venv, MicroPython and mosquitto in .cache (runs by itself when needed; tests fetch more)
 
 $(ENV): pyproject.toml tools/env/setup_venv.py
 	@$(PYTHON) tools/env/setup_venv.py --venv .venv

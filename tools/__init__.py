@@ -11,6 +11,5 @@ if sys.implementation.name == "cpython":
     if sys.version_info < (3, 11) or importlib.util.find_spec("rich") is None:
         sys.exit(
             "error: this Python (%s) is not the one that `make setup` made for this folder\n"
-            "Run `make setup` once, then `. .venv/bin/activate`, or call .venv/bin/python in place of python."
-            % sys.executable
+            "Run `make setup` once, then `. .venv/bin/activate`." % sys.executable
         )
