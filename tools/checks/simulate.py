@@ -385,6 +385,9 @@ def main(argv: list[str] | None = None) -> int:
             for found in pool.imap_unordered(simulate, jobs):
                 figures.add(found, args.hours, run.print)
                 run.step()
+            # To kill idle workers, as the end of `with` does, can hang: one may hold the lock of their queue.
+            pool.close()
+            pool.join()
         except KeyboardInterrupt:
             print("stopped; so far:", file=sys.stderr)
         run.result(figures.all())
