@@ -44,8 +44,9 @@ def test_a_line_of_a_page_is_one_that_its_command_takes(line, monkeypatch):
 
 
 def test_pages_and_messages_have_one_spelling_of_a_command():
-    other = re.compile(rf"(?:\bmake|python -m tools) (?:{NAMES})\b")
-    found = {path.name: other.findall(path.read_text(encoding="utf-8")) for path in TEXTS}
+    """No other way to call one of them, and no command of `realer` that there is not."""
+    wrong = re.compile(rf"(?:\bmake|python -m tools) (?:{NAMES})\b|\brealer (?!(?:{NAMES})\b)[a-z_]+")
+    found = {path.name: wrong.findall(path.read_text(encoding="utf-8")) for path in TEXTS}
     assert {name: spelling for name, spelling in found.items() if spelling} == {}
 
 
