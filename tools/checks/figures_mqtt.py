@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.checks.figures import PROBES, Figures, Line, line
-from tools.cloud import claim, dynsec
+from tools.cloud import dynsec, port_reservation
 from tools.cloud.brokerprocess import MosquittoProcess
 from tools.cloud.certs import TestCA
 from tools.cloud.entities import Credential, Plan
@@ -69,8 +69,8 @@ class MqttFigures(Figures):
 
     async def _rates(self, rounds: int) -> dict[str, list[int]]:
         who = Credential("bench", "bench", "bench", (), "", 0)
-        topic, certs, sign = "bench/publishes", TestCA(CERTS), claim.claim()
-        port = claim.number(sign)
+        topic, certs, sign = "bench/publishes", TestCA(CERTS), port_reservation.claim()
+        port = port_reservation.number(sign)
         account = dynsec.account(who, _SECRET, Topics((topic,), ()))
         process = MosquittoProcess(lambda news: None, lambda: None)
         leaf = certs.write_leaf(process.home / "leaf.pem", "good")

@@ -24,7 +24,7 @@ from tools.serial import ports
 from tools.virtual_board.hints import Hints
 from tools.virtual_board.install import Form, install
 from tools.virtual_board.plant import Plant, wiring_from
-from tools.virtual_board.surroundings import without_time
+from tools.virtual_board.time_servers import without_time
 from tools.virtual_board.virtual import VirtualBoard
 
 _KEYS = "keys: b = press the button, w = Wi-Fi off/on, p = power cycle, q = quit"

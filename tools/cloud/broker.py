@@ -17,7 +17,6 @@ from tools.cloud import dynsec
 from tools.cloud.brokerlog import News
 from tools.cloud.brokerprocess import BrokerError, MosquittoProcess
 from tools.cloud.certs import TestCA
-from tools.cloud.claim import claim, number
 from tools.cloud.entities import Credential
 from tools.cloud.fault_proxy import FaultProxy
 from tools.cloud.faults import Faults
@@ -26,6 +25,7 @@ from tools.cloud.model import Model
 from tools.cloud.mqtt_faults import Timed
 from tools.cloud.mqtt_v1 import topics
 from tools.cloud.mqttclient import NOBODY_LISTENS, MqttClient
+from tools.cloud.port_reservation import claim, number
 from tools.cloud.sessions import Message
 
 MODES = ("down", "up", "restart", "freeze", "thaw")

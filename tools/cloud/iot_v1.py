@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tools.cloud import contract, mqtt_v1, runtime_v1
-from tools.cloud.bodies import json_body
+from tools.cloud.catalog_items import catalog_row
 from tools.cloud.entities import DESIRED_SCOPE, Command, Sensor
 from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import Refusal, Request, Response, to_json
-from tools.cloud.rows import catalog_row
+from tools.cloud.request_body import json_body
 from tools.cloud.state import CloudState
 
 _SCOPES = {

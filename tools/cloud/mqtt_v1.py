@@ -9,9 +9,9 @@ import hashlib
 from typing import Any, NamedTuple
 
 from tools.cloud import contract
-from tools.cloud.bodies import json_body
 from tools.cloud.entities import MQTT_SCOPES, Credential
 from tools.cloud.messages import Refusal, Request, Response, to_json
+from tools.cloud.request_body import json_body
 from tools.cloud.sessions import mqtt_client_id
 from tools.cloud.state import CloudState
 

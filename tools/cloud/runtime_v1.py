@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from tools.cloud.catalog_items import catalog_row
 from tools.cloud.messages import Response, to_json
 from tools.cloud.owner import desired_id
-from tools.cloud.rows import catalog_row
 from tools.cloud.state import CloudState
 
 

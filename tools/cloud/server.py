@@ -16,11 +16,11 @@ from typing import Any
 from aiohttp import web
 
 from tools.cloud.certs import KINDS, TestCA
-from tools.cloud.claim import claim, number
 from tools.cloud.fault_bytes import Step
 from tools.cloud.faults import Faults, answer
 from tools.cloud.messages import Request
 from tools.cloud.model import Model
+from tools.cloud.port_reservation import claim, number
 
 _HIGH_WATER_BYTES = 65536
 

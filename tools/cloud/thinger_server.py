@@ -14,9 +14,9 @@ from typing import Any
 from aiohttp import web
 
 from tools.cloud.certs import TestCA
-from tools.cloud.claim import claim, number
 from tools.cloud.demo_device import THINGER_HOST
 from tools.cloud.messages import Request, Response, to_json
+from tools.cloud.port_reservation import claim, number
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_port import KEEP_ALIVE_S
 

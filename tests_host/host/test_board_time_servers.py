@@ -5,7 +5,7 @@ import contextlib
 
 from tools.cloud.dns import DnsServer
 from tools.cloud.ntp import NtpServer
-from tools.virtual_board.surroundings import without_time
+from tools.virtual_board.time_servers import without_time
 
 
 @contextlib.asynccontextmanager
