@@ -69,7 +69,8 @@ with open(ROOT + "/boot.py") as f:
 
 
 class Flash:
-    """A block device over `image`. `cut(at, data)` is told of every change before it is made; data None: erased."""
+    """A block device over `image`. `cut(at, data)` is told of every change before it is made; data None: erased. It
+    returns the error, if any: raised, it would leave littlefs from the middle, with a closed file still in its list."""
 
     def __init__(self, image, cut=None):
         self.image = image
@@ -86,7 +87,9 @@ class Flash:
                 buf[i] = self.image[at + i]
 
     def writeblocks(self, n, buf, off=0):
-        self.change(n * BLOCK + off, buf)
+        error = self.change(n * BLOCK + off, buf)
+        if error:
+            return error
         self.programmed += len(buf)
         at = n * BLOCK + off
         try:
@@ -94,20 +97,22 @@ class Flash:
         except MemoryError:
             for i in range(len(buf)):
                 self.image[at + i] = buf[i]
+        return 0
 
     def ioctl(self, op, arg):
         if op in (4, 5):
             return BLOCKS if op == 4 else BLOCK
         if op == 6:
-            self.change(arg * BLOCK, None)
+            error = self.change(arg * BLOCK, None)
+            if error:
+                return error
             self.erased += 1
             self.image[arg * BLOCK : (arg + 1) * BLOCK] = b"\xff" * BLOCK
         return 0
 
     def change(self, at, data):
         self.changes += 1
-        if self.cut:
-            self.cut(at, data)
+        return self.cut(at, data) if self.cut else None
 
 
 class Clock:
@@ -375,8 +380,7 @@ def errors(start, most):
     flash.changes = 0
 
     def refuse(at, data):
-        if start <= flash.changes < start + most:
-            raise OSError(5)
+        return -5 if start <= flash.changes < start + most else None
 
     flash.cut = refuse
     device = Device(Clock(), 0xABC)
