@@ -235,7 +235,7 @@ async def test_a_version_that_crashes_is_rolled_back(smallest, tmp_path):
 
 async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smallest, tmp_path):
     broken = (
-        (ROOT / "firmware" / "runtime" / "session.py")
+        (ROOT / "firmware" / "runtime" / "cloud_loop.py")
         .read_text()
         .replace("await self.serve()", "await self.x()")
     )
