@@ -96,8 +96,11 @@ def _files(manifest, number):
     """(path, size, digest, offset in the bundle's `files`) of each file."""
     start, before = 0, ""
     with open(manifest) as lines:
-        if lines.readline().split()[:2] != ["realer-firmware", str(number)]:
+        title = "realer-firmware %d " % number
+        if lines.readline(len(title)) != title:
             raise ConfigError("the bundle is another one than number %d" % number)
+        while lines.readline(_PIECE)[-1:] not in ("\n", ""):
+            pass  # the conditions: in one piece they may find no room
         for line in lines:
             digest, size, path = line.split()
             parts = path.split("/")

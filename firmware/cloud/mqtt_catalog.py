@@ -1,4 +1,4 @@
-"""The answers of the Realer API that MQTT begins with: its catalog and the credentials for CONNECT.
+"""The MQTT catalog of the Realer API.
 
 Sources: Realer API, sections 6 and 14 rows 6 to 15; the fields are documented; guesses are marked here. Pure.
 Whatever shape an answer has, it becomes a result or a LinkError. Topics are taken from the catalog, never made.
@@ -11,7 +11,6 @@ from micropython import const
 
 from firmware.cloud.fields import get, get_scalar, get_text
 from firmware.core.errors import LinkError
-from firmware.core.models import Catalog, Command, Secret, Sensor, number
 
 _DESIRED_SCOPE = "iot:mqtt:desired:read"
 
@@ -19,7 +18,6 @@ _ROUTE_IDS = ("source_id", "%s_id")
 """The fields of a route that may name its source, `%s` being its source_type: section 14 row 6 leaves it open."""
 
 _LONGEST = const(160)
-_NO_ROUTE = "it has no MQTT route"
 _VERSIONS = {"mqtt-5.0": 5, "mqtt-3.1.1": 4}
 
 MqttCatalog = namedtuple("MqttCatalog", "host port version acks endpoint body routes notes")
@@ -28,9 +26,6 @@ Route}; `notes`: what is wrong with single routes, for the log. `endpoint` is No
 
 Route = namedtuple("Route", "feed desired")
 """Topics of one source; `desired` is None but for commands."""
-
-MqttCredentials = namedtuple("MqttCredentials", "client_id username password expires_s renew_s")
-"""What CONNECT takes, and how long it is good for. `password` is a Secret."""
 
 
 def catalog(body):
@@ -99,48 +94,3 @@ def _with_desired(body, routes):
     if isinstance(asked, list) and _DESIRED_SCOPE not in asked and [r for r in routes.values() if r.desired]:
         asked.append(_DESIRED_SCOPE)
     return json.dumps(body)
-
-
-def credentials(body):
-    """The MqttCredentials of a credential reply. LinkError."""
-    mqtt = get(body, "mqtt")
-    names = [get_text(mqtt, "mqtt_" + name) for name in ("client_id", "username", "credential")]
-    expires_s = get(mqtt, "expires_in")
-    expires_s = 3600 if expires_s is None else number(expires_s) or 0  # as the documentation's example has it
-    hard_s = number(get(mqtt, "session_hard_expires_in")) or expires_s
-    if "" in names or expires_s < 1:
-        raise LinkError("MQTT credential reply without a usable set or expires_in")
-    expires_s = int(min(expires_s, max(hard_s, 1)))
-    renew_s = int(number(get(mqtt, "renew_after")) or 0)
-    if not 0 < renew_s < expires_s:
-        renew_s = expires_s * 3 // 4
-    return MqttCredentials(names[0], names[1], Secret(names[2]), expires_s, renew_s)
-
-
-def with_routes(catalog, routes):
-    """`catalog` with an error in each row that no route leads to: such a row is ignored, and logged once. What an
-    earlier call found is checked again."""
-    commands = []
-    for row in catalog.commands:
-        route = routes.get(("command", str(row.id)))
-        commands.append(Command(*(row[:6] + (_error(row, route and route.desired),))))
-    sensors = [
-        Sensor(*(row[:3] + (_error(row, ("sensor", str(row.id)) in routes),))) for row in catalog.sensors
-    ]
-    return Catalog(commands, sensors)
-
-
-def desired_topics(catalog, routes):
-    """{desired topic: command id} of the commands of a catalog `with_routes`."""
-    return {routes["command", str(row.id)].desired: row.id for row in catalog.commands if not row.error}
-
-
-def mapped(catalog, routes):
-    """The catalog `with_routes`, and its `desired_topics`."""
-    catalog = with_routes(catalog, routes)
-    return catalog, desired_topics(catalog, routes)
-
-
-def _error(row, route):
-    error = "" if row.error == _NO_ROUTE else row.error
-    return error or ("" if route else _NO_ROUTE)

@@ -267,7 +267,7 @@ class TransportSteps:
         return LinkError(message) if self.link.auto else http.refused(outcome, message)
 
     def parsed(self, importing, *args):
-        """What a function of cloud.mqtt_catalog returns, loaded for that."""
+        """What a function of cloud.mqtt_catalog, mqtt_credentials or mqtt_topics returns, loaded for that."""
         unit = Unit(importing, self.clock.sleep_ms)
         try:
             return unit.load()(*args)
@@ -298,13 +298,13 @@ def _catalog():
 
 
 def _credentials():
-    from firmware.cloud.mqtt_catalog import credentials
+    from firmware.cloud.mqtt_credentials import credentials
 
     return credentials
 
 
 def _mapped():
-    from firmware.cloud.mqtt_catalog import mapped
+    from firmware.cloud.mqtt_topics import mapped
 
     return mapped
 

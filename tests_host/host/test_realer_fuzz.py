@@ -6,7 +6,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed, responses
+from firmware.cloud import (
+    keys,
+    mqtt_catalog,
+    mqtt_credentials,
+    mqtt_messages,
+    mqtt_topics,
+    realer,
+    realer_feed,
+    responses,
+)
 from firmware.cloud import realino_dialect as realino
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
@@ -198,7 +207,7 @@ def test_an_mqtt_catalog_has_texts_or_is_refused(body: Any) -> None:
         assert kind in ("sensor", "command") and type(name) is str
         for topic in (route.feed, route.desired or "-", offer.acks):
             assert topic and not set(topic) & set("+#\0")
-    mqtt_catalog.with_routes(Catalog([], []), offer.routes)
+    mqtt_topics.with_routes(Catalog([], []), offer.routes)
 
 
 TUPLE = (
@@ -214,7 +223,7 @@ TUPLE = (
 @given(BODIES | st.fixed_dictionaries({"mqtt": st.fixed_dictionaries(dict.fromkeys(TUPLE, SCALARS))}))
 def test_credentials_are_usable_or_refused(body: Any) -> None:
     try:
-        found = mqtt_catalog.credentials(body)
+        found = mqtt_credentials.credentials(body)
     except LinkError:
         return
     assert found.client_id and found.username and found.password.reveal()

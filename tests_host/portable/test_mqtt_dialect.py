@@ -2,7 +2,7 @@
 
 import json
 
-from firmware.cloud import mqtt_catalog, mqtt_messages, oauth
+from firmware.cloud import mqtt_catalog, mqtt_credentials, mqtt_messages, mqtt_topics, oauth
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
 from firmware.core.models import EPOCH, Catalog, Command, Report, Sensor
@@ -163,19 +163,19 @@ def test_a_row_without_a_route_is_left_alone():
     other = Command("2", "relay", "9", None, None, None, "")
     sensors = [Sensor(1, "thermistor", "14", ""), Sensor(2, "ldr_sensor", "15", "")]
     offer = routes(route("command", "1"), route("command", 2, desired_topic=None), route("sensor", 1))
-    tied = mqtt_catalog.with_routes(Catalog([row, other, broken], sensors), offer.routes)
+    tied = mqtt_topics.with_routes(Catalog([row, other, broken], sensors), offer.routes)
     assert [bool(c.error) for c in tied.commands] == [False, True, True]
     assert tied.commands[0] == row and tied.commands[2] == broken
     assert [s.error for s in tied.sensors] == ["", "it has no MQTT route"]
-    assert mqtt_catalog.desired_topics(tied, offer.routes) == {ROOT + "/routes/rte_command_1/desired": 1}
+    assert mqtt_topics.desired_topics(tied, offer.routes) == {ROOT + "/routes/rte_command_1/desired": 1}
 
 
 def test_a_row_with_a_route_again_is_served_again():
     catalog = Catalog([Command(1, "relay", "6", None, None, None, "")], [Sensor(1, "thermistor", "14", "")])
-    without = mqtt_catalog.with_routes(catalog, {})
+    without = mqtt_topics.with_routes(catalog, {})
     assert without.commands[0].error and without.sensors[0].error
     offer = routes(route("command", 1), route("sensor", 1))
-    assert mqtt_catalog.with_routes(without, offer.routes) == catalog
+    assert mqtt_topics.with_routes(without, offer.routes) == catalog
 
 
 # The tuple
@@ -193,7 +193,7 @@ def reply(**changes):
 
 
 def test_credentials_have_the_arguments_of_connect_and_hide_the_password():
-    found = mqtt_catalog.credentials(reply())
+    found = mqtt_credentials.credentials(reply())
     assert found[:2] == (DEVICE, "realer-x-cred-v12") and found[3:] == (3600, 2700)
     assert found.password.reveal() == "not-a-real-one" and "not-a-real-one" not in repr(found)
 
@@ -211,21 +211,21 @@ def test_the_shorter_life_counts_and_renewal_comes_before_its_end():
         ({"expires_in": "100"}, (100, 75)),
     )
     for change, lives in table:
-        assert mqtt_catalog.credentials(reply(**change))[3:] == lives, change
+        assert mqtt_credentials.credentials(reply(**change))[3:] == lives, change
 
 
 def test_a_reply_without_credentials_is_refused():
     for key in ("mqtt_client_id", "mqtt_username", "mqtt_credential", "expires_in"):
         for wrong in (None, "", [], {}, True, -1, "x" if key == "expires_in" else 7):
             if (key, wrong) != ("expires_in", None):
-                refused(mqtt_catalog.credentials, reply(**{key: wrong}))
+                refused(mqtt_credentials.credentials, reply(**{key: wrong}))
     for wrong in WRONG:
-        refused(mqtt_catalog.credentials, wrong)
+        refused(mqtt_credentials.credentials, wrong)
 
 
 def test_credentials_without_an_expiry_last_for_an_hour():
     changes = {"expires_in": None, "renew_after": None, "session_hard_expires_in": None}
-    found = mqtt_catalog.credentials(reply(**changes))
+    found = mqtt_credentials.credentials(reply(**changes))
     assert (found.expires_s, found.renew_s) == (3600, 2700)
 
 

@@ -2,7 +2,8 @@
 
 import json
 
-from firmware.cloud.mqtt_catalog import MqttCatalog, MqttCredentials, Route
+from firmware.cloud.mqtt_catalog import MqttCatalog, Route
+from firmware.cloud.mqtt_credentials import MqttCredentials
 from firmware.core.errors import LinkError
 from firmware.core.models import Report, Secret
 from firmware.links.account import Account

@@ -34,13 +34,15 @@ _ON_DEMAND = (
     "firmware.core.output_special",
     "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
     "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.ladder",
-    "firmware.updater", "firmware.update", "firmware.update_client", "firmware.update_rom", "firmware.update_whole",
+    "firmware.updater", "firmware.update_steps", "firmware.update", "firmware.update_client",
+    "firmware.update_rom", "firmware.update_whole",
     "firmware.portal", "firmware.portal_site",
     "firmware.links.dialing", "firmware.links.time_query", "firmware.links.explaining",
     "firmware.links.login", "firmware.links.iot_sender",
     "firmware.links.https_iot", "firmware.links.https_bootstrap", "firmware.links.https_realino",
     "firmware.cloud.large_body", "firmware.links.renewal",
-    "firmware.links.polling", "firmware.links.mqtt", "firmware.cloud.mqtt_catalog", "firmware.links.transport_steps",
+    "firmware.links.polling", "firmware.links.mqtt", "firmware.cloud.mqtt_catalog",
+    "firmware.cloud.mqtt_credentials", "firmware.cloud.mqtt_topics", "firmware.links.transport_steps",
     "firmware.links.transport_upkeep", "firmware.links.transport_failures", "firmware.links.mqtt_connecting",
 )  # fmt: skip
 _APART = (

@@ -47,7 +47,7 @@ _BESIDE_STEPS = ("links.transport_failures", "links.transport_upkeep")
 _BEFORE = ("heap",), ("start", "config_file"), ("start", "settings"), ("start", "app")
 """What bounds the heap, what reads the configuration, and what builds the device: gone before any half is loaded."""
 ON_DEMAND = {
-    "firmware/updater.mpy", "firmware/update.mpy", "firmware/update_client.mpy",
+    "firmware/updater.mpy", "firmware/update_steps.mpy", "firmware/update.mpy", "firmware/update_client.mpy",
     "firmware/update_rom.mpy", "firmware/update_whole.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
     "firmware/core/output_special.mpy",
@@ -164,6 +164,8 @@ def _moments(row: str, link: str, size: Mapping[str, int]) -> Iterator[dict[str,
             if link.endswith("transports"):
                 asking += ["cloud.mqtt_catalog", "links.transport_steps"]
                 yield from (units(*asking, name) for name in _BESIDE_STEPS)
+                reading = ["links.polling", f"links.{half}", "links.transport_steps"]
+                yield from (units(*reading, f"cloud.mqtt_{name}") for name in ("credentials", "topics"))
                 yield units("links.mqtt", "links.mqtt_connecting", "links.dialing", "links.transport_steps")
         yield units(*asking)
 

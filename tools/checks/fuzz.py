@@ -26,7 +26,7 @@ from journal import recover as journal
 
 from dnsstub import captive
 from dnsstub import resolver as dns
-from firmware.cloud import keys, mqtt_catalog, mqtt_messages, realer, realer_feed
+from firmware.cloud import keys, mqtt_catalog, mqtt_credentials, mqtt_messages, realer, realer_feed
 from firmware.core import outcomes, setup_form
 from firmware.core.config import validate
 from firmware.core.errors import LinkError
@@ -312,7 +312,7 @@ def run_words(data: bytes, chance: random.Random) -> None:
         keys.grant,
         realer_feed.results,
         mqtt_catalog.catalog,
-        mqtt_catalog.credentials,
+        mqtt_credentials.credentials,
     )
     for read in readers:
         try:

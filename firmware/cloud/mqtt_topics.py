@@ -1,0 +1,34 @@
+"""Which commands and sensors of a catalog MQTT carries, and by which topics. Pure."""
+
+from firmware.core.models import Catalog, Command, Sensor
+
+_NO_ROUTE = "it has no MQTT route"
+
+
+def with_routes(catalog, routes):
+    """`catalog` with an error in each row that no route leads to: such a row is ignored, and logged once. What an
+    earlier call found is checked again."""
+    commands = []
+    for row in catalog.commands:
+        route = routes.get(("command", str(row.id)))
+        commands.append(Command(*(row[:6] + (_error(row, route and route.desired),))))
+    sensors = [
+        Sensor(*(row[:3] + (_error(row, ("sensor", str(row.id)) in routes),))) for row in catalog.sensors
+    ]
+    return Catalog(commands, sensors)
+
+
+def desired_topics(catalog, routes):
+    """{desired topic: command id} of the commands of a catalog `with_routes`."""
+    return {routes["command", str(row.id)].desired: row.id for row in catalog.commands if not row.error}
+
+
+def mapped(catalog, routes):
+    """The catalog `with_routes`, and its `desired_topics`."""
+    catalog = with_routes(catalog, routes)
+    return catalog, desired_topics(catalog, routes)
+
+
+def _error(row, route):
+    error = "" if row.error == _NO_ROUTE else row.error
+    return error or ("" if route else _NO_ROUTE)

@@ -1,0 +1,114 @@
+"""The steps of an update: fetch the bundle that is asked for, restart into it, confirm it. In memory only meanwhile.
+
+A new copy has one start. It is confirmed once it has been online for `prove_s` seconds without a break. If that does
+not happen within ten times as long, the board is reset, and `boot.py` takes the copy before it.
+"""
+
+from micropython import const
+
+from firmware.core.errors import ConfigError, LinkError
+from firmware.core.timing import Backoff, Timer
+from firmware.runtime.store import SLOT_RECORD
+from units.loader import Unit
+
+_LOOK_MS = const(1000)
+_MOST_TRIES = const(5)
+_MOST_STARTS = const(6)
+
+
+async def step(loop, feed):
+    """Do what is due. `loop`: the UpdateLoop; `feed()`: see Supervisor."""
+    if loop.on_trial:
+        await _confirm(loop, feed)
+    elif loop.release.target not in (None, loop.release.number):
+        await _install(loop, feed)
+    else:
+        _remember(loop, None)
+
+
+async def _confirm(loop, feed):
+    device = loop.device
+    supervisor = device.supervisor
+    clock = supervisor.clock
+    confirm_ms = loop.settings["prove_s"] * 1000
+    steady = None
+    end = Timer(clock.ms(), confirm_ms * 10)
+    while True:
+        now = clock.ms()
+        steady = (steady or Timer(now, confirm_ms)) if device.cloud_loop.online else None
+        if steady and steady.passed(now) and supervisor.store.confirm_update(True):
+            loop.on_trial = False
+            return supervisor.log("info", "update: this copy is confirmed")
+        if end.passed(now):
+            supervisor.log("error", "update: not online in time, back to the copy before")
+            await _restart(device)
+        feed()
+        await clock.sleep_ms(_LOOK_MS)
+
+
+async def _install(loop, feed):
+    supervisor = loop.device.supervisor
+    release = loop.release
+    number = int(release.target)
+    begun = loop.asked[1] + 1 if loop.asked and loop.asked[0] == number else 1
+    if begun > _MOST_STARTS:
+        supervisor.log("error", "update: bundle %d was begun %d times, given up" % (number, begun - 1))
+        release.why = "begun too often"
+        release.demand(None)
+        return _remember(loop, None)
+    _remember(loop, [number, begun])
+    backoff = Backoff(10000, 300000)
+    supervisor.log("info", "update: fetching bundle %d" % number)
+    while release.target == number:
+        try:
+            await _fetch(loop, number, feed)
+            supervisor.log("info", "update: bundle %d is complete, restarting" % number)
+            return await _restart(loop.device)
+        except (LinkError, MemoryError) as e:  # the latter, too, may go better later
+            release.why = str(e) or "no memory"
+            wait = 0 if backoff.failures >= _MOST_TRIES else backoff.next_ms(supervisor.rng())
+        except ConfigError as e:
+            release.why = str(e)
+            wait = 0
+        finally:
+            loop.device.cloud_loop.resume()
+        supervisor.log("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
+        if not wait:
+            release.demand(None)
+            _remember(loop, None)
+        rest = Timer(supervisor.clock.ms(), wait)
+        while not rest.passed(supervisor.clock.ms()):
+            feed()
+            await supervisor.clock.sleep_ms(_LOOK_MS)
+
+
+async def _fetch(loop, number, feed):
+    """Fetch the bundle into the other slot, with the link closed where two connections do not fit."""
+    device = loop.device
+    unit = Unit(_fetching, device.supervisor.clock.sleep_ms)
+    try:
+        if device.link.exclusive():
+            await device.cloud_loop.pause()
+        await unit.load()(number, loop.settings, device.link, device.supervisor.store, feed)
+    finally:
+        unit.drop()  # also before a restart: to revoke the token needs the memory
+
+
+def _remember(loop, asked):
+    store = loop.device.supervisor.store
+    record = store.load(SLOT_RECORD)
+    record["asked"] = loop.asked = asked
+    if not asked:
+        del record["asked"]
+    store.save(SLOT_RECORD, record)
+
+
+async def _restart(device):
+    await device.shutdown()
+    device.supervisor.board.reset()
+
+
+def _fetching():
+    from firmware.update import fetch
+
+    return fetch
