@@ -21,7 +21,7 @@ from tools.virtual_board.virtual import VirtualBoard
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INTERPRETERS = interpreter.available() or [interpreter.find()]
-PATIENCE_S = 20
+TIMEOUT_S = 20
 
 
 @pytest.fixture(params=INTERPRETERS, ids=lambda found: f"{found.bits}bit")
@@ -29,7 +29,7 @@ def any_interpreter(request):
     return request.param
 
 
-class Story:
+class Scenario:
     """A board whose flash holds these two programs, and all it said and did."""
 
     def __init__(self, flash, found, main, boot="", **settings):
@@ -51,9 +51,9 @@ class Story:
 
     async def saw(self, kind, *values):
         """Wait for an event that starts like this."""
-        wanted = (kind, *values)
+        desired = (kind, *values)
         await self.board.until(
-            lambda: any(event[: len(wanted)] == wanted for event in self.events), timeout_s=PATIENCE_S
+            lambda: any(event[: len(desired)] == desired for event in self.events), timeout_s=TIMEOUT_S
         )
 
     def kinds(self, *of):
@@ -64,9 +64,9 @@ def tell(flash, found, main, boot="", **settings):
     """Run the two programs until the REPL would wait."""
 
     async def play():
-        async with Story(flash, found, main, boot, **settings) as story:
-            await story.saw("repl")
-            return story
+        async with Scenario(flash, found, main, boot, **settings) as scenario:
+            await scenario.saw("repl")
+            return scenario
 
     return asyncio.run(play())
 
@@ -82,29 +82,29 @@ with open("/state.new", "w") as f:
     f.write("kept")
 os.rename("/state.new", "state")
 """
-    story = tell(flash, any_interpreter, main, boot="left_by_boot = 5")
-    assert story.lines == ["__main__ 5 7 ['', '.frozen', '/lib'] / ['boot.py', 'lib', 'main.py']"]
+    scenario = tell(flash, any_interpreter, main, boot="left_by_boot = 5")
+    assert scenario.lines == ["__main__ 5 7 ['', '.frozen', '/lib'] / ['boot.py', 'lib', 'main.py']"]
     assert (flash / "state").read_text() == "kept"
 
 
 def test_a_failing_boot_py_leaves_the_repl_without_main(tmp_path, any_interpreter):
-    story = tell(tmp_path, any_interpreter, "print('never')", boot="1 / 0")
-    assert story.lines[-1].startswith("ZeroDivisionError")
-    assert '  File "boot.py", line 1, in <module>' in story.lines
-    assert "never" not in story.lines
+    scenario = tell(tmp_path, any_interpreter, "print('never')", boot="1 / 0")
+    assert scenario.lines[-1].startswith("ZeroDivisionError")
+    assert '  File "boot.py", line 1, in <module>' in scenario.lines
+    assert "never" not in scenario.lines
 
 
 def test_missing_files_are_fine(tmp_path, any_interpreter):
-    story = Story(tmp_path, any_interpreter, "")
+    scenario = Scenario(tmp_path, any_interpreter, "")
     (tmp_path / "boot.py").unlink()
     (tmp_path / "main.py").unlink()
 
     async def play():
-        async with story:
-            await story.saw("repl")
+        async with scenario:
+            await scenario.saw("repl")
 
     asyncio.run(play())
-    assert story.lines == []
+    assert scenario.lines == []
 
 
 def test_the_heap_is_that_of_the_chip_and_the_board_takes_little_of_it(tmp_path, any_interpreter):
@@ -113,8 +113,8 @@ import gc, machine, network
 gc.collect()
 print(gc.mem_free() + gc.mem_alloc(), gc.mem_alloc())
 """
-    story = tell(tmp_path, any_interpreter, main)
-    total, used = map(int, story.lines[0].split())
+    scenario = tell(tmp_path, any_interpreter, main)
+    total, used = map(int, scenario.lines[0].split())
     words = any_interpreter.bits // 32
     if words == 1:
         assert total == pytest.approx(
@@ -123,7 +123,7 @@ print(gc.mem_free() + gc.mem_alloc(), gc.mem_alloc())
     assert (CHIPS_OWN_HEAP + NAMES) * words <= used < (2500 + NAMES) * words
     # 4.6 KB of it is the table of names as full as a chip's is. None of it is charged to the firmware. It is known to
     # 128 bytes: a name of the shims is in ROM, one that is made up in its place takes from a piece of that size.
-    taken = story.board.chip.memory.board_heap
+    taken = scenario.board.chip.memory.board_heap
     assert taken < (19_528 if any_interpreter.version >= (1, 25) else 29_000) * words
 
 
@@ -131,11 +131,11 @@ def test_without_a_read_only_file_system_the_shims_are_loaded_from_files(
     tmp_path, any_interpreter, monkeypatch
 ):
     monkeypatch.setattr(process, "_START", process._START.replace("import ffi", "import there_is_no_ffi"))
-    story = tell(
+    scenario = tell(
         tmp_path, any_interpreter, "import machine\nprint(machine.reset_cause() == machine.PWRON_RESET)"
     )
-    assert story.lines == ["True"]
-    assert story.board.chip.memory.board_heap > 12_000
+    assert scenario.lines == ["True"]
+    assert scenario.board.chip.memory.board_heap > 12_000
 
 
 def test_a_module_knows_its_constants_and_no_others(tmp_path, any_interpreter):
@@ -161,13 +161,13 @@ if machine.reset_cause() == machine.PWRON_RESET:
     finally:
         print("never")
 """
-    story = tell(tmp_path, any_interpreter, main)
-    assert story.lines == ["cause 1", "cause 2"]
-    assert [event[:3] for event in story.events if event[0] == "pin"][:2] == [
+    scenario = tell(tmp_path, any_interpreter, main)
+    assert scenario.lines == ["cause 1", "cause 2"]
+    assert [event[:3] for event in scenario.events if event[0] == "pin"][:2] == [
         ("pin", 16, 1),
         ("pin", 16, None),
     ]
-    assert story.kinds("boot", "reset") == [("boot", 1), ("reset", "hard"), ("boot", 2)]
+    assert scenario.kinds("boot", "reset") == [("boot", 1), ("reset", "hard"), ("boot", 2)]
 
 
 def test_machine_reset_takes_no_memory(tmp_path, any_interpreter):
@@ -195,11 +195,11 @@ print("goes on", pin.value())
 """
 
     async def play():
-        async with Story(tmp_path, any_interpreter, main) as story:
-            await story.saw("line", "ready")
-            await story.board.ctrl_c()
-            await story.saw("repl")
-            return story.lines
+        async with Scenario(tmp_path, any_interpreter, main) as scenario:
+            await scenario.saw("line", "ready")
+            await scenario.board.ctrl_c()
+            await scenario.saw("repl")
+            return scenario.lines
 
     assert asyncio.run(play()) == ["ready", "goes on 1"]
 
@@ -223,13 +223,13 @@ print("over", wrong)
     chance = random.Random(1)
 
     async def play():
-        async with Story(tmp_path / "flash", any_interpreter, main) as story:
+        async with Scenario(tmp_path / "flash", any_interpreter, main) as scenario:
             for taken in range(40):
-                await story.saw("line", f"asking {taken}")
+                await scenario.saw("line", f"asking {taken}")
                 await asyncio.sleep(chance.random() / 50)
-                story.board._program.interrupt()
-            await story.saw("repl")
-            return story
+                scenario.board._program.interrupt()
+            await scenario.saw("repl")
+            return scenario
 
     assert asyncio.run(play()).lines[-1] == "over 0"
 
@@ -246,8 +246,8 @@ if machine.reset_cause() == machine.PWRON_RESET:
         print("unwound")
 print("cause", machine.reset_cause(), machine.Pin(16).value())
 """
-    story = tell(tmp_path, any_interpreter, main)
-    assert story.lines == ["unwound", "MPY: soft reboot", "cause 5 1"]
+    scenario = tell(tmp_path, any_interpreter, main)
+    assert scenario.lines == ["unwound", "MPY: soft reboot", "cause 5 1"]
 
 
 def test_the_watchdog_resets_a_hung_program_and_is_the_reset_cause(tmp_path, any_interpreter):
@@ -264,10 +264,10 @@ if machine.reset_cause() == machine.PWRON_RESET:
     while True:
         pass
 """
-    story = tell(tmp_path, any_interpreter, main)
-    assert story.lines == ["cause 1", "fed for longer than that", "cause 3"]
-    assert ("wdt",) in story.events
-    assert story.kinds("reset") == [("reset", "watchdog")]
+    scenario = tell(tmp_path, any_interpreter, main)
+    assert scenario.lines == ["cause 1", "fed for longer than that", "cause 3"]
+    assert ("wdt",) in scenario.events
+    assert scenario.kinds("reset") == [("reset", "watchdog")]
 
 
 def test_the_watchdog_also_bites_at_the_repl(tmp_path, any_interpreter):
@@ -279,13 +279,13 @@ if machine.reset_cause() == machine.PWRON_RESET:
 """
 
     async def play():
-        async with Story(tmp_path, any_interpreter, main) as story:
-            await story.saw("reset", "watchdog")
-            await story.saw("boot", 2)
-            return story
+        async with Scenario(tmp_path, any_interpreter, main) as scenario:
+            await scenario.saw("reset", "watchdog")
+            await scenario.saw("boot", 2)
+            return scenario
 
-    story = asyncio.run(play())
-    assert story.lines[-1] == "OSError: main.py failed"
+    scenario = asyncio.run(play())
+    assert scenario.lines[-1] == "OSError: main.py failed"
 
 
 def test_a_crash_of_the_interpreter_is_a_hard_reset(tmp_path, any_interpreter):
@@ -295,8 +295,8 @@ if machine.reset_cause() == machine.PWRON_RESET:
     import ffi
     ffi.open("libc.so.6").func("v", "exit", "i")(3)
 """
-    story = tell(tmp_path, any_interpreter, main)
-    assert story.kinds("crash", "reset") == [("crash", 3), ("reset", "hard")]
+    scenario = tell(tmp_path, any_interpreter, main)
+    assert scenario.kinds("crash", "reset") == [("crash", 3), ("reset", "hard")]
 
 
 def test_power_cut_releases_everything_and_only_the_flash_remembers(tmp_path, any_interpreter):
@@ -313,21 +313,21 @@ while True:
 """
 
     async def play():
-        async with Story(tmp_path, any_interpreter, main) as story:
-            board = story.board
-            await story.saw("line", "on")
+        async with Scenario(tmp_path, any_interpreter, main) as scenario:
+            board = scenario.board
+            await scenario.saw("line", "on")
             assert board.levels == {16: 1}
             await board.reset()
-            await board.until(lambda: story.lines.count("on") == 2, PATIENCE_S)
+            await board.until(lambda: scenario.lines.count("on") == 2, TIMEOUT_S)
             await board.power_off()
             assert board.levels == {} and board.plant.level(16) == 0
             await board.power_on()
-            await board.until(lambda: story.lines.count("on") == 3, PATIENCE_S)
+            await board.until(lambda: scenario.lines.count("on") == 3, TIMEOUT_S)
             assert board.boots == 3 and board.reset_cause == "power_on"
-            return story
+            return scenario
 
-    story = asyncio.run(play())
-    assert story.lines[::2] == ["1 2000 b''", "2 2026 b'healthy'", "1 2000 b''"]
+    scenario = asyncio.run(play())
+    assert scenario.lines[::2] == ["1 2000 b''", "2 2026 b'healthy'", "1 2000 b''"]
 
 
 def test_buttons_sensors_and_welded_relays_reach_the_program(tmp_path, any_interpreter):
@@ -348,13 +348,13 @@ for wrong in (lambda: Pin(34, Pin.OUT), lambda: Pin(9), lambda: ADC(Pin(16)), la
 """
 
     async def play():
-        async with Story(tmp_path, any_interpreter, main) as story:
-            await story.saw("line", "idle 1 0 True 1")
-            story.board.plant.stick(16, 0)
-            story.board.plant.break_sensor("ntc", "open")
-            story.board.press_button()
-            await story.saw("repl")
-            return story
+        async with Scenario(tmp_path, any_interpreter, main) as scenario:
+            await scenario.saw("line", "idle 1 0 True 1")
+            scenario.board.plant.stick(16, 0)
+            scenario.board.plant.break_sensor("ntc", "open")
+            scenario.board.press_button()
+            await scenario.saw("repl")
+            return scenario
 
     assert asyncio.run(play()).lines[1:] == [
         "pressed 0 3134000",
@@ -408,14 +408,14 @@ print(reach(1) != "silence")
 """
 
     async def play():
-        story = Story(tmp_path, any_interpreter, main, networks={})
+        scenario = Scenario(tmp_path, any_interpreter, main, networks={})
         points = [Point("bench", "test-secret", bytes((2, 0, 0, 0, 0, n)), -90 + 20 * n) for n in (1, 2)]
-        story.board.chip.radio.points = points
-        async with story:
-            await story.saw("line", "ready")
-            story.board.chip.radio.zombie = True
-            await story.saw("repl")
-            return story
+        scenario.board.chip.radio.points = points
+        async with scenario:
+            await scenario.saw("line", "ready")
+            scenario.board.chip.radio.zombie = True
+            await scenario.saw("repl")
+            return scenario
 
     lines = asyncio.run(play()).lines
     assert lines[:3] == [
@@ -450,12 +450,12 @@ except OSError as error:
 """
 
     async def play():
-        story = Story(tmp_path, any_interpreter, main, networks={"Café": "päss word"}, dns="127.0.0.7")
-        async with story:
-            await story.saw("line", "127.0.0.7 255.255.255.0 -57 0")
-            story.board.wifi_down()
-            await story.saw("repl")
-            return story
+        scenario = Scenario(tmp_path, any_interpreter, main, networks={"Café": "päss word"}, dns="127.0.0.7")
+        async with scenario:
+            await scenario.saw("line", "127.0.0.7 255.255.255.0 -57 0")
+            scenario.board.wifi_down()
+            await scenario.saw("repl")
+            return scenario
 
     assert asyncio.run(play()).lines == [
         "False True bench device 6",
@@ -493,15 +493,15 @@ asyncio.run(main())
 
 
 def test_a_listener_on_the_access_point_is_reachable_on_the_loopback(tmp_path, any_interpreter):
-    async def story():
-        async with Story(tmp_path / "flash", any_interpreter, _SERVER) as it:
+    async def scenario():
+        async with Scenario(tmp_path / "flash", any_interpreter, _SERVER) as it:
             await it.saw("line", "listening")
             reader, writer = await asyncio.open_connection("127.0.0.1", it.board.listening[80])
             assert await reader.read() == b"hello"
             writer.close()
             assert it.lines == ["nothing there", "192.168.4.1 bench-00ff 3", "listening"]
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_the_modules_an_esp32_image_has_built_in(tmp_path, any_interpreter):
@@ -533,12 +533,12 @@ print(len(esp32.idf_heap_info(esp32.HEAP_DATA)[0]), len(machine.unique_id()))
 
 def test_a_power_cut_at_any_moment_of_the_start_leaves_no_process(tmp_path):
     async def play():
-        story = Story(tmp_path, INTERPRETERS[0], "while True: pass")
+        scenario = Scenario(tmp_path, INTERPRETERS[0], "while True: pass")
         for turn in range(8):
-            await story.board.power_on()
+            await scenario.board.power_on()
             for _ in range(turn * turn):
                 await asyncio.sleep(0)
-            await story.board.power_off()
+            await scenario.board.power_off()
 
     asyncio.run(play())
     assert processes_on(tmp_path) == []
@@ -548,8 +548,8 @@ def test_an_interpreter_that_cannot_start_is_reported(tmp_path):
     missing = interpreter.Interpreter([str(tmp_path / "none")], (1, 25, 0), 32, "nowhere")
 
     async def play():
-        async with Story(tmp_path, missing, "") as story:
-            await story.saw("repl")
+        async with Scenario(tmp_path, missing, "") as scenario:
+            await scenario.saw("repl")
 
     with pytest.raises(FileNotFoundError):
         asyncio.run(play())
@@ -655,7 +655,7 @@ def test_keys_press_the_button_cut_the_power_and_quit(command, tmp_path):
     read_until(command, "cause 1")
     command.stdin.write("q")
     command.stdin.flush()
-    assert command.wait(PATIENCE_S) == 0
+    assert command.wait(TIMEOUT_S) == 0
     assert processes_on(tmp_path) == []
 
 
@@ -663,7 +663,7 @@ def test_keys_press_the_button_cut_the_power_and_quit(command, tmp_path):
 def test_ctrl_c_ends_it_cleanly(command, tmp_path, number):
     read_until(command, "cause 1")
     command.send_signal(number)
-    assert command.wait(PATIENCE_S) == 0
+    assert command.wait(TIMEOUT_S) == 0
     assert "Traceback" not in command.stdout.read()
     assert processes_on(tmp_path) == []
 
@@ -673,7 +673,7 @@ def test_a_killed_host_takes_even_a_hung_program_with_it(command, tmp_path):
     assert len(processes_on(tmp_path)) == 1
     command.kill()
     command.wait()
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while processes_on(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert processes_on(tmp_path) == []

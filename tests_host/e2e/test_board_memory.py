@@ -8,7 +8,7 @@ from tools.virtual_board.memory import CHAINS, FIRST_AREA, IMAGES, NAMES, SOCKET
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
-PATIENCE_S = 20
+TIMEOUT_S = 20
 WIFI_UP = 95_656
 HELPERS = """
 import asyncio, esp32, gc, network, select, socket, sys, time, tls, _thread
@@ -49,7 +49,7 @@ def wiped(n=14):
 """
 
 
-class Story:
+class Scenario:
     """What a board printed and did whose main.py is these lines after HELPERS; and the memory of its chip."""
 
     def __init__(self):
@@ -61,23 +61,23 @@ class Story:
 
 
 async def play(flash, found, main, ends="repl", ca=b"", **settings):
-    story = Story()
+    scenario = Scenario()
     (flash / "main.py").write_text(HELPERS + main)
     (flash / "ca.der").write_bytes(ca)
     board = VirtualBoard(
-        flash, Plant(), found, on_line=story.lines.append, on_event=story.events.append, **settings
+        flash, Plant(), found, on_line=scenario.lines.append, on_event=scenario.events.append, **settings
     )
     async with board:
-        await board.until(lambda: story.saw(ends), PATIENCE_S)
-        story.chip_memory = board.chip.memory
-    assert not [line for line in story.lines if line.startswith("Traceback")], story.lines
-    return story
+        await board.until(lambda: scenario.saw(ends), TIMEOUT_S)
+        scenario.chip_memory = board.chip.memory
+    assert not [line for line in scenario.lines if line.startswith("Traceback")], scenario.lines
+    return scenario
 
 
 async def test_a_program_sees_the_heap_and_the_pool_of_a_chip(tmp_path, smallest):
     main = "gc.collect()\nprint(gc.mem_alloc(), gc.mem_free(), largest(), free())\n"
-    story = await play(tmp_path, smallest, main)
-    used, left, largest, free = map(int, story.lines[0].split())
+    scenario = await play(tmp_path, smallest, main)
+    used, left, largest, free = map(int, scenario.lines[0].split())
     assert NAMES < used < NAMES + 6000  # with the chip's own thousand, and these functions
     assert left == pytest.approx(FIRST_AREA - used + largest, abs=200)
     assert (largest, free) == (110_592, 139_852)
@@ -93,11 +93,11 @@ held = [bytearray(1000) for _ in range({size * words // 1000})]
 gc.collect()
 print(free())
 """
-    story = await play(tmp_path, any_interpreter, main)
-    assert story.chip_memory.doubled == doubled
-    assert int(story.lines[0]) == 139_852 - (57_380 if doubled else 0)
-    assert size + NAMES < story.chip_memory.peak < size * 1.05 + NAMES + 8000  # and these functions
-    assert not story.saw("third_area")
+    scenario = await play(tmp_path, any_interpreter, main)
+    assert scenario.chip_memory.doubled == doubled
+    assert int(scenario.lines[0]) == 139_852 - (57_380 if doubled else 0)
+    assert size + NAMES < scenario.chip_memory.peak < size * 1.05 + NAMES + 8000  # and these functions
+    assert not scenario.saw("third_area")
 
 
 async def test_a_reserve_bounds_the_heap_and_comes_back(tmp_path, smallest):
@@ -117,12 +117,12 @@ try:
 except MemoryError:
     print(gc.mem_alloc())
 """
-    story = await play(tmp_path, smallest, main)
-    left, with_wifi, most = map(int, story.lines)
+    scenario = await play(tmp_path, smallest, main)
+    left, with_wifi, most = map(int, scenario.lines)
     assert left == 139_852 - 110_592 + 42_000 - 400
     assert with_wifi == WIFI_UP - 43_008
     assert 97_984 - 1500 < most <= 97_984
-    assert story.chip_memory.memory.area == 97_984
+    assert scenario.chip_memory.memory.area == 97_984
 
 
 async def test_a_reserve_that_goes_before_the_heap_has_grown_bounds_nothing(tmp_path, smallest):
@@ -133,9 +133,9 @@ held = [bytearray(500) for _ in range(180)]
 gc.collect()
 print(gc.mem_alloc())
 """
-    story = await play(tmp_path, smallest, main)
-    assert int(story.lines[0]) > 101_000 and not story.saw("third_area")
-    assert story.chip_memory.memory.area == 2 * FIRST_AREA
+    scenario = await play(tmp_path, smallest, main)
+    assert int(scenario.lines[0]) > 101_000 and not scenario.saw("third_area")
+    assert scenario.chip_memory.memory.area == 2 * FIRST_AREA
 
 
 @pytest.mark.parametrize(("pinned", "area"), [(True, 97_984), (False, 2 * FIRST_AREA)])
@@ -161,10 +161,10 @@ while largest() < 65000:
 held = [bytearray(1000) for _ in range(60)]
 gc.collect()
 """
-    story = await play(tmp_path, smallest, main)
-    assert story.chip_memory.memory.area == area
-    assert int(story.lines[0]) == (0 if pinned else 43_008)
-    assert not story.saw("third_area")
+    scenario = await play(tmp_path, smallest, main)
+    assert scenario.chip_memory.memory.area == area
+    assert int(scenario.lines[0]) == (0 if pinned else 43_008)
+    assert not scenario.saw("third_area")
 
 
 async def test_the_firmware_bounds_the_heap_of_a_stock_image(tmp_path, smallest):
@@ -179,9 +179,9 @@ for _ in range(3):
 held = [bytearray(1000) for _ in range(60)]
 gc.collect()
 """
-    story = await play(tmp_path, smallest, main)
-    assert story.lines == ["True True"]
-    assert story.chip_memory.memory.area == 97_984 and not story.saw("third_area")
+    scenario = await play(tmp_path, smallest, main)
+    assert scenario.lines == ["True True"]
+    assert scenario.chip_memory.memory.area == 97_984 and not scenario.saw("third_area")
 
 
 async def test_a_heap_that_could_not_be_bounded_gives_the_reserve_back(tmp_path, smallest):
@@ -194,9 +194,9 @@ before = largest()
 print(heap.grow(), largest() > before - 58000)
 network.WLAN(network.WLAN.IF_STA).active(True)
 """
-    story = await play(tmp_path, smallest, main)
-    assert story.lines[-1] == "None True", story.lines
-    assert not story.saw("panic")
+    scenario = await play(tmp_path, smallest, main)
+    assert scenario.lines[-1] == "None True", scenario.lines
+    assert not scenario.saw("panic")
 
 
 async def test_wifi_before_the_stack_is_back_crashes_the_chip(tmp_path, smallest):
@@ -205,11 +205,11 @@ if not __import__("machine").reset_cause() == 2:
     reserve(42000).release()
     network.WLAN(network.WLAN.IF_STA).active(True)
 """
-    story = await play(tmp_path, smallest, main)
-    assert [event[:2] for event in story.events if event[0] in ("boot", "reset")] == [
+    scenario = await play(tmp_path, smallest, main)
+    assert [event[:2] for event in scenario.events if event[0] in ("boot", "reset")] == [
         ("boot", 1), ("reset", "hard"), ("boot", 2),
     ]  # fmt: skip
-    assert "stack" in story.saw("panic")[0][1]
+    assert "stack" in scenario.saw("panic")[0][1]
 
 
 async def test_a_caught_allocation_error_still_counts_as_a_third_area(tmp_path, smallest):
@@ -227,12 +227,12 @@ for _ in range(3):
     time.sleep_ms(60)
     machine.reset_cause()
 """
-    story = await play(tmp_path, smallest, main)
-    assert [event[1] for event in story.saw("third_area")] == [
+    scenario = await play(tmp_path, smallest, main)
+    assert [event[1] for event in scenario.saw("third_area")] == [
         "memory allocation failed, allocating 500 bytes"
     ]
     # Nothing was left for sockets then.
-    assert story.chip_memory.lowest < 139_852 - 57_380 - 40_000
+    assert scenario.chip_memory.lowest < 139_852 - 57_380 - 40_000
 
 
 async def test_no_allocation_crosses_the_border_of_two_areas(tmp_path, smallest):
@@ -245,10 +245,10 @@ for size in (54000, 31000, 17000):
     except MemoryError:
         print("no piece of", size, "in", 2 * 56000 - gc.mem_alloc())
 """
-    story = await play(tmp_path, smallest, main)
-    assert story.lines[:2] == ["54000", "31000"]
-    assert story.lines[2].startswith("no piece of 17000 in 17")
-    assert len(story.saw("third_area")) == 1
+    scenario = await play(tmp_path, smallest, main)
+    assert scenario.lines[:2] == ["54000", "31000"]
+    assert scenario.lines[2].startswith("no piece of 17000 in 17")
+    assert len(scenario.saw("third_area")) == 1
 
 
 async def test_the_second_area_of_a_reserve_is_one_piece(tmp_path, smallest):
@@ -259,8 +259,8 @@ for size in (41000, 31000):
     held.append(bytearray(size))
     print(size)
 """
-    story = await play(tmp_path, smallest, main)
-    assert story.lines == ["41000", "31000"] and not story.saw("third_area")
+    scenario = await play(tmp_path, smallest, main)
+    assert scenario.lines == ["41000", "31000"] and not scenario.saw("third_area")
 
 
 async def test_a_heap_that_may_not_double_has_its_first_area_only(tmp_path, smallest):
@@ -274,9 +274,9 @@ try:
 except MemoryError:
     print(gc.mem_alloc())
 """
-    story = await play(tmp_path, smallest, main, memory=Memory(doubles=False))
-    assert 54_000 < int(story.lines[0]) < FIRST_AREA + 2000
-    assert story.saw("third_area") and not story.chip_memory.doubled
+    scenario = await play(tmp_path, smallest, main, memory=Memory(doubles=False))
+    assert 54_000 < int(scenario.lines[0]) < FIRST_AREA + 2000
+    assert scenario.saw("third_area") and not scenario.chip_memory.doubled
 
 
 async def test_a_failed_allocation_is_known_before_the_reset_that_follows(tmp_path, smallest):
@@ -290,8 +290,8 @@ if machine.reset_cause() == machine.PWRON_RESET:
     except MemoryError:
         machine.reset()
 """
-    story = await play(tmp_path, smallest, main)
-    kinds = [event[0] for event in story.events if event[0] in ("boot", "third_area", "reset", "crash")]
+    scenario = await play(tmp_path, smallest, main)
+    kinds = [event[0] for event in scenario.events if event[0] in ("boot", "third_area", "reset", "crash")]
     assert kinds == ["boot", "third_area", "reset", "boot"]
 
 
@@ -308,14 +308,14 @@ time.sleep_ms(60)
 machine.reset_cause()
 print(len(held))
 """
-    story = await play(tmp_path, any_interpreter, main)
-    assert story.lines == ["2"] and not story.saw("third_area")
+    scenario = await play(tmp_path, any_interpreter, main)
+    assert scenario.lines == ["2"] and not scenario.saw("third_area")
 
 
 async def test_a_board_with_psram_has_room(tmp_path, smallest):
     main = "held = [bytearray(1000) for _ in range(300)]\ngc.collect()\nprint(len(held), gc.mem_free() > 1000000)\n"
-    story = await play(tmp_path, smallest, main, heap="2m")
-    assert story.lines == ["300 True"] and not story.saw("third_area")
+    scenario = await play(tmp_path, smallest, main, heap="2m")
+    assert scenario.lines == ["300 True"] and not scenario.saw("third_area")
 
 
 async def test_sockets_and_contexts_release_their_memory(tmp_path, any_interpreter):
@@ -334,8 +334,8 @@ kept = context()
 print(start - free())
 """
     async with Site(connection_file=None) as site:
-        story = await play(tmp_path, any_interpreter, main, ca=site.certs.certificate)
-    assert [int(line) for line in story.lines] == [SOCKET, 0, 0, IMAGES[TIGHTEST].tls["rsa2048"].context]
+        scenario = await play(tmp_path, any_interpreter, main, ca=site.certs.certificate)
+    assert [int(line) for line in scenario.lines] == [SOCKET, 0, 0, IMAGES[TIGHTEST].tls["rsa2048"].context]
 
 
 @pytest.mark.parametrize("chain", CHAINS)
@@ -359,13 +359,13 @@ asyncio.run(hello(%d, "mqtt.realer.test"))
 """
     async with Site(connection_file=None, mqtt=True, chain=chain) as site:
         main %= site.server.port, site.broker.port
-        story = await play(
+        scenario = await play(
             tmp_path, any_interpreter, main, ca=site.certs.certificate, memory=Memory(TIGHTEST, chain)
         )
         assert site.server.handshakes == 1
     cost = IMAGES[TIGHTEST].tls[chain]
-    assert [int(line) for line in story.lines] == [cost.rest, 0, cost.rest, 0]
-    assert story.chip_memory.lowest == WIFI_UP - cost.context - cost.peak
+    assert [int(line) for line in scenario.lines] == [cost.rest, 0, cost.rest, 0]
+    assert scenario.chip_memory.lowest == WIFI_UP - cost.context - cost.peak
 
 
 @pytest.mark.parametrize(
@@ -400,10 +400,10 @@ print(free())
     stack = WIFI_UP - 1_400 - cost.context - cost.peak + short - 400
     async with Site(connection_file=None) as site:
         main %= stack, site.server.port
-        story = await play(tmp_path, any_interpreter, main, ca=site.certs.certificate)
+        scenario = await play(tmp_path, any_interpreter, main, ca=site.certs.certificate)
         assert site.server.requests == 0
-    assert story.lines[:2] == ["1", error]
-    assert int(story.lines[2]) == WIFI_UP - cost.context - stack - 400
+    assert scenario.lines[:2] == ["1", error]
+    assert int(scenario.lines[2]) == WIFI_UP - cost.context - stack - 400
 
 
 async def test_a_second_connection_does_not_fit_beside_a_doubled_heap(tmp_path, smallest):
@@ -428,8 +428,8 @@ print(type(secure(%d)) is type(first))
     async with Site(connection_file=None, chain="p256") as site:
         main %= (site.server.port,) * 3
         memory = Memory("1.24.0", "p256")
-        story = await play(tmp_path, smallest, main, ca=site.certs.certificate, memory=memory)
-    assert story.lines == ["(12,)", "True"]
+        scenario = await play(tmp_path, smallest, main, ca=site.certs.certificate, memory=memory)
+    assert scenario.lines == ["(12,)", "True"]
 
 
 async def test_locks_beyond_what_the_board_can_play_are_refused_and_a_thread_runs_at_once(tmp_path, smallest):
@@ -454,8 +454,8 @@ print(before - free() > 20000)
 time.sleep_ms(50)
 print(before - free())
 """
-    story = await play(tmp_path, smallest, main)
-    assert story.lines == [
+    scenario = await play(tmp_path, smallest, main)
+    assert scenario.lines == [
         "True True False", "False", "RuntimeError", "NotImplementedError", "True 0",
         "it ran, and its stack is held:", "True", "0",
     ]  # fmt: skip
@@ -471,6 +471,6 @@ lock.release()
 time.sleep_ms(50)
 print(free())
 """
-    story = await play(tmp_path, any_interpreter, main)
-    assert story.lines == [str(139_852 - 43_008)]
-    assert story.chip_memory.memory.area == 97_984
+    scenario = await play(tmp_path, any_interpreter, main)
+    assert scenario.lines == [str(139_852 - 43_008)]
+    assert scenario.chip_memory.memory.area == 97_984

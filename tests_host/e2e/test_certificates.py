@@ -39,12 +39,12 @@ async def test_a_certificate_that_turns_bad_keeps_the_next_connection_from_being
 
 async def test_each_reason_for_a_refused_certificate_is_distinguished(smallest):
     """Whoever reads the log has to know what to mend."""
-    told = set()
+    reported = set()
     for kind in BAD:
         async with SystemFixture(smallest, powered=False) as fixture:
             fixture.site.server.present(kind)
             await fixture.board.power_on()
             found = lambda fixture=fixture: [line for line in fixture.lines if "tls: " in line]  # noqa: E731
             await fixture.until("the refusal is told", found, 20)
-            told.add(found()[0].partition("tls: ")[2].partition("; next try")[0])
-    assert len(told) == len(BAD)
+            reported.add(found()[0].partition("tls: ")[2].partition("; next try")[0])
+    assert len(reported) == len(BAD)

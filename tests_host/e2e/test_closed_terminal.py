@@ -15,7 +15,7 @@ import pytest
 from tests_host.e2e.test_demo import children_of
 from tools.repository import ROOT
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 COMMANDS = {
     "demo": ["demo", "--connection", "{home}/admin.json"],
     "cloud": ["cloud", "--connection", "{home}/admin.json", "serve"],
@@ -39,7 +39,7 @@ def lives(pid):
 
 
 async def until(condition, what):
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < end, what
         await asyncio.sleep(0.05)

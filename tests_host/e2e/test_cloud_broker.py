@@ -81,12 +81,16 @@ async def test_a_reading_is_acknowledged_and_a_desired_state_is_acknowledged(set
             "message_id": "m-1",
         }
         setting.model.set_desired(12345, "6", 1, setting.now)
-        wish = await device.message()
-        assert (wish["value"], wish["sequence_number"], wish["valid_for_seconds"]) == ("1.0", 1, 300)
-        answer = report("m-2", "1.0", desired_id=wish["desired_id"], sequence_number=1)
+        desired_state = await device.message()
+        assert (
+            desired_state["value"],
+            desired_state["sequence_number"],
+            desired_state["valid_for_seconds"],
+        ) == ("1.0", 1, 300)
+        answer = report("m-2", "1.0", desired_id=desired_state["desired_id"], sequence_number=1)
         assert await device.publish(device.topic("command", 1), answer) == 0
-        assert (await device.message())["desired_id"] == wish["desired_id"]
-        assert setting.model.outcome(12345, wish["desired_id"]) == "applied"
+        assert (await device.message())["desired_id"] == desired_state["desired_id"]
+        assert setting.model.outcome(12345, desired_state["desired_id"]) == "applied"
         assert setting.model.reported(12345, "6") == "1.0"
         await setting.happened("desired_published", heard=True, sequence=1)
         await setting.happened("mqtt_connected", device="12345")

@@ -15,14 +15,14 @@ import pytest
 from tools.cloud import admin_client
 from tools.repository import ROOT
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 class Demo:
-    """A running demo; `said` is what it printed so far."""
+    """A running demo; `output` is what it printed so far."""
 
     def __init__(self, connection, stdin, transport="auto", more=()):
-        self.connection, self._stdin, self.said = connection, stdin, ""
+        self.connection, self._stdin, self.output = connection, stdin, ""
         self._more = ["--transport", transport, *more]
 
     async def __aenter__(self):
@@ -42,14 +42,14 @@ class Demo:
             self._process.kill()
             await self._process.wait()
 
-    async def says(self, words):
+    async def expects(self, words):
         """Wait for a line with these words, after the line that was waited for last."""
         line = ""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while words not in line:
                 line = (await self._process.stdout.readline()).decode()
-                assert line, self.said
-                self.said += line
+                assert line, self.output
+                self.output += line
 
     def signal(self, number):
         self._process.send_signal(number)
@@ -57,8 +57,8 @@ class Demo:
     async def ends(self):
         """Its exit status. None of its children outlives it."""
         children = children_of(self.pid)
-        async with asyncio.timeout(PATIENCE_S):
-            self.said += (await self._process.stdout.read()).decode()
+        async with asyncio.timeout(TIMEOUT_S):
+            self.output += (await self._process.stdout.read()).decode()
             status = await self._process.wait()
         for child in children:
             with pytest.raises(ProcessLookupError):
@@ -82,15 +82,15 @@ async def test_keys_and_a_second_terminal_play_cloud(tmp_path, transport):
     terminal, stdin = pty.openpty()
     before = termios.tcgetattr(stdin)
     async with Demo(tmp_path / "admin.json", stdin, transport) as demo:
-        await demo.says("stored command 1")
+        await demo.expects("stored command 1")
         os.write(terminal, b"1")
-        await demo.says("relay pump on")
+        await demo.expects("relay pump on")
         await asyncio.to_thread(admin_client.call, "set", demo.connection, port="6", value="0")
-        await demo.says("wants 0.0 on port 6")
-        await demo.says("stored command 1: 0.0")
+        await demo.expects("wants 0.0 on port 6")
+        await demo.expects("stored command 1: 0.0")
         os.write(terminal, b"q")
         assert await demo.ends() == 0
-    assert "revoked by the device" in demo.said
+    assert "revoked by the device" in demo.output
     assert termios.tcgetattr(stdin) == before
     assert not demo.connection.exists()
     os.close(terminal)
@@ -99,15 +99,15 @@ async def test_keys_and_a_second_terminal_play_cloud(tmp_path, transport):
 
 async def test_the_board_is_deployed_to_and_asked_over_its_cable(tmp_path):
     async with Demo(tmp_path / "admin.json", subprocess.DEVNULL, "https") as demo:
-        await demo.says("waits at the REPL")
-        await demo.says("you   deployed ")
-        port = demo.said.split()[-1]
-        await demo.says("stored command 1")
+        await demo.expects("waits at the REPL")
+        await demo.expects("you   deployed ")
+        port = demo.output.split()[-1]
+        await demo.expects("stored command 1")
         status = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tools", "status", "--port", port, cwd=ROOT, stdout=asyncio.subprocess.PIPE
         )
-        said, _ = await status.communicate()
-        assert status.returncode == 0 and b"pump" in said
+        output, _ = await status.communicate()
+        assert status.returncode == 0 and b"pump" in output
         demo.signal(signal.SIGINT)
         assert await demo.ends() == 0
 
@@ -115,18 +115,18 @@ async def test_the_board_is_deployed_to_and_asked_over_its_cable(tmp_path):
 async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):
     terminal, stdin = pty.openpty()
     async with Demo(tmp_path / "admin.json", stdin) as demo:
-        await demo.says("the device is at the broker, with tuple v1")
-        await demo.says("stored command 1")
+        await demo.expects("the device is at the broker, with tuple v1")
+        await demo.expects("stored command 1")
         os.write(terminal, b"1")
-        await demo.says("published; the device hears it")
-        await demo.says("applied: 1.0")
+        await demo.expects("published; the device hears it")
+        await demo.expects("applied: 1.0")
         os.write(terminal, b"n")
-        await demo.says("the session with tuple v1 is over")
-        await demo.says("the device is at the broker, with tuple v1")
+        await demo.expects("the session with tuple v1 is over")
+        await demo.expects("the device is at the broker, with tuple v1")
         os.write(terminal, b"m")
-        await demo.says("broker down")
+        await demo.expects("broker down")
         os.write(terminal, b"m")
-        await demo.says("broker up")
+        await demo.expects("broker up")
         os.write(terminal, b"q")
         assert await demo.ends() == 0
     os.close(terminal)
@@ -136,9 +136,9 @@ async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_ends_it_in_order_without_a_terminal(tmp_path, number):
     async with Demo(tmp_path / "admin.json", subprocess.DEVNULL) as demo:
-        await demo.says("relay heater on")
+        await demo.expects("relay heater on")
         assert len(children_of(demo.pid)) == 2, "the board's and the broker's"
         demo.signal(number)
         assert await demo.ends() == 0
-    assert "revoked by the device" in demo.said
+    assert "revoked by the device" in demo.output
     assert not demo.connection.exists()

@@ -175,9 +175,9 @@ async def test_sntp(board):
     (board.folder / "machine.py").write_text(
         "class RTC:\n    def datetime(self, *now):\n        print(now[0])\n"
     )
-    line, told = await board.run("sntp", SERVER=server, SET_CLOCK=True)
+    line, reported = await board.run("sntp", SERVER=server, SET_CLOCK=True)
     there = time.gmtime(int(line.removeprefix("unix time: ")))
-    assert told == str((*there[:3], there.tm_wday, *there[3:6], 0))
+    assert reported == str((*there[:3], there.tm_wday, *there[3:6], 0))
     await time_server.stop()
 
 

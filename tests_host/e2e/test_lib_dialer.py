@@ -39,7 +39,7 @@ class Peer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.accepted = 0
-        self.heard = bytearray()
+        self.received = bytearray()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -61,7 +61,7 @@ class Peer:
     def close(self) -> None:
         self._listener.close()
 
-    def hear(self, connection: socket.socket) -> tuple[bytes, bytes]:
+    def receive(self, connection: socket.socket) -> tuple[bytes, bytes]:
         """One request: its head and what came of its body so far. ConnectionError at the end of the stream."""
         data = b""
         while b"\r\n\r\n" not in data:
@@ -69,7 +69,7 @@ class Peer:
             if not piece:
                 raise ConnectionError
             data += piece
-            self.heard += piece
+            self.received += piece
         head, _, body = data.partition(b"\r\n\r\n")
         return head, body
 
@@ -124,7 +124,7 @@ def device(request: pytest.FixtureRequest, tmp_path: Path, ca: TestCA) -> Device
 
 def serve_forever(peer: Peer, connection: socket.socket) -> None:
     while True:
-        peer.hear(connection)
+        peer.receive(connection)
         connection.sendall(answer(b"hello"))
 
 
@@ -151,14 +151,14 @@ def test_wrong_certificate(device: Device, peers: Callable[..., Peer], ca: TestC
     assert words in seen["detail"]
     assert "\n" not in seen["detail"]
     assert peer.accepted == 1
-    assert not peer.heard
+    assert not peer.received
 
 
 def test_verification_cannot_be_turned_off(device: Device, peers: Callable[..., Peer], ca: TestCA):
     peer = peers(serve_forever, ca.leaf("unknown_ca"))
     seen = device("unverified", peer.port)
     assert (seen["kind"], seen["detail"]) == ("tls", "no verifying context")
-    assert not peer.heard
+    assert not peer.received
 
 
 def test_no_context_without_a_ca(device: Device):
@@ -174,7 +174,7 @@ def test_plain_connection(device: Device, peers: Callable[..., Peer]):
 def test_dialer_without_context_makes_no_tls(device: Device, peers: Callable[..., Peer]):
     peer = peers(serve_forever)
     assert device("get", peer.port, ca=None)["kind"] == "tls"
-    assert not peer.heard
+    assert not peer.received
 
 
 def test_refused(device: Device):
@@ -220,7 +220,7 @@ def test_response_of_many_records(
 
     def script(peer: Peer, connection: socket.socket) -> None:
         while True:
-            peer.hear(connection)
+            peer.receive(connection)
             time.sleep(0.03)
             connection.sendall(answer(body))
 
@@ -232,7 +232,7 @@ def test_request_of_many_records(device: Device, peers: Callable[..., Peer], ca:
     size = 65536
 
     def script(peer: Peer, connection: socket.socket) -> None:
-        _, body = peer.hear(connection)
+        _, body = peer.receive(connection)
         while len(body) < size:
             time.sleep(0.001)
             body += connection.recv(2000)
@@ -244,7 +244,7 @@ def test_request_of_many_records(device: Device, peers: Callable[..., Peer], ca:
 
 def test_dribble_within_the_deadline(device: Device, peers: Callable[..., Peer], ca: TestCA):
     def script(peer: Peer, connection: socket.socket) -> None:
-        peer.hear(connection)
+        peer.receive(connection)
         for byte in answer(b"0123456789"):
             connection.sendall(bytes((byte,)))
             time.sleep(0.005)
@@ -255,7 +255,7 @@ def test_dribble_within_the_deadline(device: Device, peers: Callable[..., Peer],
 
 def test_dribble_beyond_the_deadline(device: Device, peers: Callable[..., Peer], ca: TestCA):
     def script(peer: Peer, connection: socket.socket) -> None:
-        peer.hear(connection)
+        peer.receive(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         for _ in range(1000):
             connection.sendall(b"x")
@@ -270,7 +270,7 @@ def test_idle_connection_closed_by_the_peer_is_replaced(
     device: Device, peers: Callable[..., Peer], ca: TestCA
 ):
     def script(peer: Peer, connection: socket.socket) -> None:
-        peer.hear(connection)
+        peer.receive(connection)
         connection.sendall(answer(b"hello"))
 
     peer = peers(script, ca.leaf("good"))
@@ -281,7 +281,7 @@ def test_idle_connection_closed_by_the_peer_is_replaced(
 
 def test_body_cut_by_the_peer(device: Device, peers: Callable[..., Peer], ca: TestCA):
     def script(peer: Peer, connection: socket.socket) -> None:
-        peer.hear(connection)
+        peer.receive(connection)
         connection.sendall(answer(b"hello")[:-2])
 
     seen = device("get", peers(script, ca.leaf("good")).port)
@@ -290,7 +290,7 @@ def test_body_cut_by_the_peer(device: Device, peers: Callable[..., Peer], ca: Te
 
 def test_reset_by_the_peer(device: Device, peers: Callable[..., Peer], ca: TestCA):
     def script(peer: Peer, connection: socket.socket) -> None:
-        peer.hear(connection)
+        peer.receive(connection)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     assert device("get", peers(script, ca.leaf("good")).port)["kind"] == "closed"
@@ -338,7 +338,7 @@ def test_cancelled_requests_leave_nothing_open(
     device: Device, peers: Callable[..., Peer], ca: TestCA, after_ms: int
 ):
     def script(peer: Peer, connection: socket.socket) -> None:
-        peer.hear(connection)
+        peer.receive(connection)
         time.sleep(5)
 
     seen = device("cancel", peers(script, ca.leaf("good")).port, times=10, after_ms=after_ms)

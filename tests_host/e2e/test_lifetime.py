@@ -35,8 +35,8 @@ class Life(SystemFixture):
     async def talks(self):
         """Wait until main.py, or what it runs, has said something new besides that it starts."""
         before = len(self.lines)
-        said = lambda: [line for line in self.lines[before:] if not line.startswith("starting")]  # noqa: E731
-        await self.until("main.py began", said, 10)
+        output = lambda: [line for line in self.lines[before:] if not line.startswith("starting")]  # noqa: E731
+        await self.until("main.py began", output, 10)
 
     def record(self):
         return json.loads((self.flash / "boot.json").read_text())
@@ -126,8 +126,8 @@ async def test_without_memory_for_safe_outputs_the_last_resort_is_a_reset_at_onc
     async with Life(roomiest, files={"firmware/device.py": NO_MEMORY}) as fixture:
         await fixture.until("a reset", lambda: ("reset", "hard") in fixture.events, 20)
         first = fixture.events[: fixture.events.index(("reset", "hard"))]
-        said = [event[1] for event in first if event[0] == "line"]
-        assert said == ["starting, slot root"], "it did not wait for anybody to read"
+        output = [event[1] for event in first if event[0] == "line"]
+        assert output == ["starting, slot root"], "it did not wait for anybody to read"
 
 
 async def test_ctrl_c_leaves_safe_outputs_and_no_token(any_interpreter):

@@ -33,7 +33,7 @@ def complete(fixture):
     return sorted(found) == list(range(1, len(found) + 1))
 
 
-def wishes(fixture, command_id):
+def desired_states(fixture, command_id):
     """desired_id of what was wanted of a command."""
     return [e["desired_id"] for e in fixture.model.named("desired_set") if e["command_id"] == command_id]
 
@@ -72,15 +72,15 @@ async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter):
             await asyncio.sleep(chance.uniform(0, 0.8))
         fixture.model.listeners.remove(in_the_gap)
         assert len(fixture.gaps_ms()) >= 3
-        wanted = wishes(fixture, 1)
+        desired = desired_states(fixture, 1)
         await fixture.until(
-            "every desired state is answered", lambda: set(wanted) <= set(answers(fixture)), 10
+            "every desired state is answered", lambda: set(desired) <= set(answers(fixture)), 10
         )
         # After a renewal the catalog may have brought a value before the message that it came from; where the next one
         # was in the same packet, that message was superseded: stale (Realer API, section 14 row 29).
-        assert wanted[-1] in applied(fixture)
-        assert {answers(fixture)[name] for name in wanted} <= {"applied", "stale"}
-        assert len(applied(fixture) & set(wanted)) >= len(wanted) - len(fixture.gaps_ms())
+        assert desired[-1] in applied(fixture)
+        assert {answers(fixture)[name] for name in desired} <= {"applied", "stale"}
+        assert len(applied(fixture) & set(desired)) >= len(desired) - len(fixture.gaps_ms())
         await fixture.until("the last setpoint", lambda: float(fixture.reported("9")) == asked[-1], 10)
         await fixture.until("every event is stored", lambda: complete(fixture), 10)
     assert fixture.model.violations == []

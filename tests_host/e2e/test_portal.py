@@ -94,8 +94,8 @@ async def test_from_the_box_to_the_cloud_without_a_cable(any_interpreter):
         assert fixture.board.boots == 2 and fixture.board.reset_cause == "hard"
         assert not fixture.board.chip.access_point.active
         assert fixture.board.chip.access_point.seen == [("bench device-0001", 3)]
-        said = "\n".join(fixture.lines)
-        assert not any(secret in said for secret in (PORTAL_PASSWORD, WIFI_PASSWORD, CLIENT_SECRET))
+        output = "\n".join(fixture.lines)
+        assert not any(secret in output for secret in (PORTAL_PASSWORD, WIFI_PASSWORD, CLIENT_SECRET))
 
 
 SMALL = """[...document.querySelectorAll("input:not([type=hidden]), button, .row")].filter(

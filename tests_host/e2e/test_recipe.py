@@ -16,7 +16,7 @@ from tools.cloud import admin_client
 from tools.repository import ROOT
 
 PAGE = (ROOT / "docs/demo.md").read_text()
-PATIENCE_S = 90
+TIMEOUT_S = 90
 
 
 def recipe():
@@ -45,15 +45,15 @@ class Shell:
             start_new_session=True,
         )  # fmt: skip
         self._running.append(process)
-        said = ""
-        async with asyncio.timeout(PATIENCE_S):
-            while words not in said:
+        output = ""
+        async with asyncio.timeout(TIMEOUT_S):
+            while words not in output:
                 piece = (await process.stdout.readline()).decode()
-                assert piece, said
-                said += piece
+                assert piece, output
+                output += piece
         reading = asyncio.create_task(process.stdout.read())
         process.reading = reading
-        return said
+        return output
 
     async def run(self, line):
         """Its exit status and what it said."""
@@ -64,34 +64,34 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        async with asyncio.timeout(PATIENCE_S):
-            said, _ = await process.communicate()
-        return process.returncode, said.decode()
+        async with asyncio.timeout(TIMEOUT_S):
+            output, _ = await process.communicate()
+        return process.returncode, output.decode()
 
     async def end(self):
         for process in reversed(self._running):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 await process.reading
                 await process.wait()
 
 
 async def test_the_recipe_of_a_cloud_and_a_board(tmp_path, unused_tcp_port):
-    serve, config, board, deploy, wish = recipe()
+    serve, config, board, deploy, desired_state = recipe()
     shell = Shell(tmp_path, unused_tcp_port)
     try:
-        said = await shell.start(serve, "end with Ctrl-C")
+        output = await shell.start(serve, "end with Ctrl-C")
         for key in ("client_secret", "client_id", "device_id", "dns_port", "ntp_port", "base_url"):
-            assert re.search(rf"^{key} +\S", said, re.MULTILINE), said
-        status, said = await shell.run(config)
-        assert status == 0, said
-        said = await shell.start(board, "waits at the serial port")
-        assert f"socket://127.0.0.1:{unused_tcp_port}" in said
-        status, said = await shell.run(deploy)
-        assert status == 0 and "online: firmware" in said, said
-        status, said = await shell.run(wish)
-        assert status == 0, said
+            assert re.search(rf"^{key} +\S", output, re.MULTILINE), output
+        status, output = await shell.run(config)
+        assert status == 0, output
+        output = await shell.start(board, "waits at the serial port")
+        assert f"socket://127.0.0.1:{unused_tcp_port}" in output
+        status, output = await shell.run(deploy)
+        assert status == 0 and "online: firmware" in output, output
+        status, output = await shell.run(desired_state)
+        assert status == 0, output
         async with asyncio.timeout(30):
             while True:
                 state = await asyncio.to_thread(admin_client.call, "show", tmp_path / "cloud/admin.json")
@@ -100,12 +100,12 @@ async def test_the_recipe_of_a_cloud_and_a_board(tmp_path, unused_tcp_port):
                 await asyncio.sleep(0.2)
 
         # A second cloud, and a second board at that port: one line each.
-        status, said = await shell.run(serve)
-        assert status == 1 and "runs here already" in said and "Traceback" not in said, said
-        status, said = await shell.run(board)
-        assert status != 0 and f"TCP port {unused_tcp_port} is taken" in said and "Traceback" not in said, (
-            said
-        )
+        status, output = await shell.run(serve)
+        assert status == 1 and "runs here already" in output and "Traceback" not in output, output
+        status, output = await shell.run(board)
+        assert (
+            status != 0 and f"TCP port {unused_tcp_port} is taken" in output and "Traceback" not in output
+        ), output
     finally:
         await shell.end()
 
@@ -122,11 +122,11 @@ def unused_tcp_port():
 async def test_the_demo_shows_an_update(tmp_path):
     reading, writing = os.pipe()
     async with Demo(tmp_path / "admin.json", reading, more=["--update", "--transport", "https"]) as demo:
-        await demo.says("stored command 1")
+        await demo.expects("stored command 1")
         os.write(writing, b"u")
-        await demo.says("publish bundle 1")
-        await demo.says("reset hard")
-        await demo.says("stored command 9: 1.0")
+        await demo.expects("publish bundle 1")
+        await demo.expects("reset hard")
+        await demo.expects("stored command 9: 1.0")
         os.write(writing, b"q")
         assert await demo.ends() == 0
     os.close(writing)

@@ -27,10 +27,10 @@ MEMORY = {
     [("realer", "https"), ("realer", "mqtt"), ("bootstrap", "https"), ("realino", "https")],
 )
 async def test_the_scenario_holds(any_interpreter, api, transport):
-    told = []
+    printed = []
     async with SystemFixture(any_interpreter, transport=transport, plan=PLAN, **of(api)) as fixture:
-        facts = await scenario(fixture, told.append)
-    assert len(told) == len(STEPS[transport])
+        facts = await scenario(fixture, printed.append)
+    assert len(printed) == len(STEPS[transport])
     assert PROMISED | MEMORY <= set(facts)
     assert facts["bits"] == any_interpreter.bits
     assert facts["readings_stored"] > 5

@@ -34,12 +34,12 @@ async def test_status_of_a_working_device(any_interpreter):
         await fixture.until("the pump runs", lambda: fixture.on("pump"), 8)
         status, output = await command("status", "--port", url, "--json")
         assert status == 0, output
-        told = json.loads(output)
-        assert told["state"] == "online" and told["safe"] == [] and told["lease_s"] > 0
-        assert ["pump", True, 1.0, None] in told["outputs"]
-        rooms = dict(map(tuple, told["readings"]))
+        reported = json.loads(output)
+        assert reported["state"] == "online" and reported["safe"] == [] and reported["lease_s"] > 0
+        assert ["pump", True, 1.0, None] in reported["outputs"]
+        rooms = dict(map(tuple, reported["readings"]))
         assert abs(rooms["room"] - fixture.plant.sensor_c) < 3
-        assert told["boots"] == 1 and told["reset"] == "power_on" and told["slot"] == "root"
+        assert reported["boots"] == 1 and reported["reset"] == "power_on" and reported["slot"] == "root"
         secrets = fixture.config["cloud"]["client_secret"], fixture.config["wifi"]["networks"][0]["password"]
         assert not any(secret in output for secret in secrets)
 
@@ -72,14 +72,14 @@ async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
         watch = await start("monitor", "--port", url)
         await asyncio.sleep(1)
         await fixture.board.power_on()
-        said = b""
+        printed = b""
         async with asyncio.timeout(30):
-            while b"online" not in said:
-                said += await watch.stdout.readline()
+            while b"online" not in printed:
+                printed += await watch.stdout.readline()
         watch.send_signal(signal.SIGINT)
         async with asyncio.timeout(30):  # it would wait for ever where it was begun without that signal
             assert await watch.wait() == 130
-        assert b"\x1b" not in said
+        assert b"\x1b" not in printed
         await fixture.online()
         assert fixture.board.boots == 1 and not fixture.board.chip.at_repl
 

@@ -44,10 +44,10 @@ class Curl:
 
 
 async def test_the_scenario_holds(any_interpreter):
-    told = []
+    reported = []
     async with ThingerFixture(any_interpreter) as fixture:
-        facts = await scenario(fixture, told.append)
-    assert len(told) == len(STEPS)
+        facts = await scenario(fixture, reported.append)
+    assert len(reported) == len(STEPS)
     assert facts["bits"] == any_interpreter.bits and facts["api"] == "thinger"
     assert THINGER_CREDENTIAL not in "\n".join(fixture.lines)
 
@@ -113,7 +113,7 @@ async def test_the_check_of_an_account(smallest, monkeypatch, capsys):
         options = ["--url", fixture.account.url, "--user", "alvarolb", "--device", "nodemcu"]
         options += ["--ca", str(fixture.site.certs.pem), "--relay", "pump"]
         assert await asyncio.to_thread(check, options) == 0
-        said = capsys.readouterr().out
-        assert fixture.account.token not in said
-        assert "connected: True" in said and "refused with HTTP 400" in said
+        output = capsys.readouterr().out
+        assert fixture.account.token not in output
+        assert "connected: True" in output and "refused with HTTP 400" in output
         assert fixture.switched("pump", True, 0) and not fixture.on("pump")

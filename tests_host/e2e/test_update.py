@@ -100,9 +100,9 @@ class Field(SystemFixture):
             "--tree",
             str(tree),
         ]
-        with contextlib.redirect_stdout(io.StringIO()) as said:
+        with contextlib.redirect_stdout(io.StringIO()) as output:
             assert update_bundle.main(arguments) == 0
-        assert KEY not in said.getvalue()
+        assert KEY not in output.getvalue()
 
     def record(self):
         """The record of slots, {} where there is none; boot.py, which rewrites it in place, may be at it: on littlefs
@@ -262,11 +262,11 @@ async def test_a_bundle_with_a_wrong_signature_or_number_is_refused(smallest, tm
         await fixture.online()
         before = fixture.record()
         for number in (6, 7, 8, 9):
-            given_up = sum("given up" in line for line in fixture.lines)
+            abandoned = sum("given up" in line for line in fixture.lines)
             fixture.want(PORT, number)
             await fixture.until(
                 f"bundle {number} is refused",
-                lambda n=given_up: sum("given up" in x for x in fixture.lines) > n,
+                lambda n=abandoned: sum("given up" in x for x in fixture.lines) > n,
                 60,
             )
             await fixture.online()

@@ -53,17 +53,17 @@ async def test_a_socket_finds_no_way_without_wifi(smallest):
 async def test_the_demos_key_cuts_it(tmp_path):
     terminal, stdin = pty.openpty()
     async with Demo(tmp_path / "admin.json", stdin) as demo:
-        await demo.says("stored command 1")
+        await demo.expects("stored command 1")
         os.write(terminal, b"w")
-        await demo.says("access point off")
+        await demo.expects("access point off")
         await asyncio.sleep(0.5)
         await asyncio.to_thread(admin_client.call, "set", demo.connection, port="6", value="1")
-        await demo.says("wants 1.0 on port 6")
+        await demo.expects("wants 1.0 on port 6")
         await asyncio.sleep(4)
         os.write(terminal, b"w")
-        await demo.says("access point on")
-        assert "relay pump on" not in demo.said
-        await demo.says("relay pump on")
+        await demo.expects("access point on")
+        assert "relay pump on" not in demo.output
+        await demo.expects("relay pump on")
         os.write(terminal, b"q")
         assert await demo.ends() == 0
     os.close(terminal)

@@ -14,7 +14,7 @@ from tools.virtual_board.virtual import VirtualBoard
 pytestmark = pytest.mark.waits
 
 INTERPRETERS = interpreter.available() or [interpreter.find()]
-PATIENCE_S = 30
+TIMEOUT_S = 30
 MAIN = """
 import machine, time
 pin = machine.Pin(16, machine.Pin.OUT, value=0)
@@ -44,7 +44,7 @@ class Cabled:
     async def __aenter__(self):
         await self.board.power_on()
         self.url = await self.board.console.open()
-        await self.board.until(lambda: "main" in self.lines, PATIENCE_S)
+        await self.board.until(lambda: "main" in self.lines, TIMEOUT_S)
         return self
 
     async def __aexit__(self, *_):
@@ -70,7 +70,7 @@ async def mpremote(url, *arguments):
         sys.executable, "-m", "mpremote", "connect", url, *arguments,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         output, _ = await process.communicate()
     return process.returncode, output.decode()
 
@@ -128,7 +128,7 @@ async def test_errors_and_endless_programs_come_back(tmp_path, any_interpreter):
         transport.exec_raw_no_follow("print('endless')\nwhile True: pass")
         assert transport.read_until(1, b"endless\r\n").endswith(b"endless\r\n")
         transport.serial.write(b"\x03")
-        _, error = transport.follow(PATIENCE_S)
+        _, error = transport.follow(TIMEOUT_S)
         assert b"KeyboardInterrupt" in error
         return transport.eval("6 * 7")
 

@@ -52,11 +52,11 @@ def test_one_and_two_connections_leave_as_much_memory_as_on_the_chip(image, one,
     assert chip.pool.largest == two[1]
 
 
-@pytest.mark.parametrize(("wanted", "area"), [(WANTED, 97_984), (46_000, 101_952), (50_000, 105_984)])
-def test_a_reserve_bounds_the_second_area(wanted, area):
+@pytest.mark.parametrize(("desired", "area"), [(WANTED, 97_984), (46_000, 101_952), (50_000, 105_984)])
+def test_a_reserve_bounds_the_second_area(desired, area):
     """The last two as measured."""
     chip = Memory()
-    chip.pool.take("thread", chip.pool.largest - wanted + memory.THREAD)
+    chip.pool.take("thread", chip.pool.largest - desired + memory.THREAD)
     chip.lives(FIRST_AREA + 1)
     chip.pool.give("thread")
     assert chip.area == area

@@ -32,8 +32,8 @@ async def test_does_not_warn_when_a_time_server_answers():
 async def test_warns_when_no_time_server_answers():
     async with around() as (dns, ntp):
         for server in ("127.0.0.1:9", "ntp.realer.test:9"):
-            said = await asyncio.to_thread(without_time, config(dns, server))
-            assert server in said and "time.servers" in said
+            output = await asyncio.to_thread(without_time, config(dns, server))
+            assert server in output and "time.servers" in output
         dns.mode = "nxdomain"
         assert await asyncio.to_thread(without_time, config(dns, f"ntp.realer.test:{ntp.port}"))
         ntp.mode = "silent"

@@ -229,4 +229,4 @@ def test_the_long_commands_do(argv):
     assert all(isinstance(json.loads(line), dict) for line in done.stdout.splitlines()) and done.stdout
     with Terminal([sys.executable, "-m", "tools", *argv], cwd=ROOT) as terminal:
         assert terminal.ends() == done.returncode
-    assert "━" in terminal.said and '"' not in terminal.said
+    assert "━" in terminal.output and '"' not in terminal.output

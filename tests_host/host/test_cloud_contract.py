@@ -138,17 +138,17 @@ def test_each_broken_rule_of_an_item_is_named(changes, field):
 CDV = "cdv_" + "a" * 26
 FEED = {"feed_data_topic": f"realer/iot/v1/devices/{CDV}/routes/rte_{'a' * 26}/feed-data"}
 FEED |= {"feed_data_publish_scope": "iot:mqtt:feed-data:write"}
-WISH = {"desired_topic": f"realer/iot/v1/devices/{CDV}/routes/rte_{'a' * 26}/desired"}
-WISH |= {"desired_subscribe_scope": "iot:mqtt:desired:read"}
+DESIRED_STATE = {"desired_topic": f"realer/iot/v1/devices/{CDV}/routes/rte_{'a' * 26}/desired"}
+DESIRED_STATE |= {"desired_subscribe_scope": "iot:mqtt:desired:read"}
 
 
 @pytest.mark.parametrize(
     ("route", "good"),
     [
         ({"source_type": "sensor", "mqtt": FEED}, True),
-        ({"source_type": "command", "mqtt": FEED | WISH}, True),
+        ({"source_type": "command", "mqtt": FEED | DESIRED_STATE}, True),
         ({"source_type": "sensor", "source_id": 1, "mqtt": FEED}, True),
-        ({"source_type": "sensor", "mqtt": FEED | WISH}, False),
+        ({"source_type": "sensor", "mqtt": FEED | DESIRED_STATE}, False),
         ({"source_type": "command", "mqtt": FEED}, False),
         ({"source_type": "valve", "mqtt": FEED}, False),
     ],

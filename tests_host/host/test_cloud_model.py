@@ -289,11 +289,11 @@ def test_an_answer_to_a_request_is_never_adopted():
 
 
 @pytest.mark.parametrize(
-    "wish", ["des_" + "0" * 25 + "9", "des_01ARZ3NDEKTSV4RRFFQ69G5FAV", "des_" + "9" * 26]
+    "desired_state", ["des_" + "0" * 25 + "9", "des_01ARZ3NDEKTSV4RRFFQ69G5FAV", "des_" + "9" * 26]
 )
-def test_an_unknown_desired_id_is_refused(wish):
+def test_an_unknown_desired_id_is_refused(desired_state):
     client = online()
-    response = client.post(reading(sensor_id=None, command_id=1, desired_id=wish))
+    response = client.post(reading(sensor_id=None, command_id=1, desired_id=desired_state))
     assert response.json()["error"]["details"] == {"desired_id": ["is invalid for this command"]}
 
 
@@ -385,8 +385,8 @@ def test_breaking_the_contract_is_recorded_without_secrets(request_):
         request_ = Request(request_.method, request_.path, {"authorization": f"Bearer {client.token}"})
     assert 400 <= client.send(request_).status < 500
     assert client.model.violations
-    told = json.dumps(client.model.violations)
-    assert CLIENT_SECRET not in told and client.token not in told and basic() not in told
+    printed = json.dumps(client.model.violations)
+    assert CLIENT_SECRET not in printed and client.token not in printed and basic() not in printed
 
 
 def test_methods_queries_and_bodies_that_are_not_in_the_contract():
@@ -514,13 +514,13 @@ def test_the_view_shows_no_secret():
 def test_listeners_receive_events_and_the_list_is_bounded():
     client = online()
     client.model.keep_events = 10
-    heard = []
-    client.model.listeners.append(heard.append)
+    received = []
+    client.model.listeners.append(received.append)
     for _ in range(40):
         client.get("commands")
-    assert [event["n"] for event in heard] == list(range(2, 42))
+    assert [event["n"] for event in received] == list(range(2, 42))
     assert len(client.model.events) <= 10
-    assert client.model.events[-1] is heard[-1]
+    assert client.model.events[-1] is received[-1]
 
 
 # A restart

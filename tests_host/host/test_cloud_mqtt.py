@@ -356,8 +356,8 @@ def test_an_answer_is_kept_and_echoed(status):
 def test_an_acknowledgement_for_another_command_is_rejected():
     found = device()
     found.model.set_desired(12345, "6", 1, NOW)
-    wish = found.model.events[-1]["desired_id"]
-    got = ack(found, found.topic("command", 2), report("c-1", desired_id=wish))
+    desired_state = found.model.events[-1]["desired_id"]
+    got = ack(found, found.topic("command", 2), report("c-1", desired_id=desired_state))
     assert (got["status"], got["error"]["details"]) == (
         "rejected",
         {"desired_id": ["is invalid for this command"]},
@@ -475,7 +475,7 @@ def test_the_outcome_of_an_unknown_desired_state_is_a_key_error():
 # Faults.
 
 ACK = Message("a", b'{"version":1,"status":"accepted","retryable":false,"message_id":"m-1"}')
-WISH = Message(
+DESIRED_STATE = Message(
     "d", b'{"version":1,"desired_id":"d-1","value":"1.0","valid_for_seconds":60,"sequence_number":4}'
 )
 
@@ -494,7 +494,7 @@ def test_lost_late_and_twice():
     assert plan(MqttFault.parse("ack lost"), ACK) == []
     assert [after_s for after_s, _ in plan(MqttFault.parse("ack delay=2.5"), ACK)] == [2.5]
     assert len(plan(MqttFault.parse("ack copies"), ACK)) == 2
-    assert len(plan(MqttFault.parse("desired copies=3"), WISH)) == 3
+    assert len(plan(MqttFault.parse("desired copies=3"), DESIRED_STATE)) == 3
 
 
 def test_reordered_messages_come_in_reverse_when_there_are_enough():
@@ -545,11 +545,11 @@ def test_a_negative_status_keeps_the_contract(status, retryable, kind):
     ],
 )
 def test_spoilt_desired_states(text, changes):
-    assert spoilt(text, WISH) == json.loads(WISH.payload) | changes
+    assert spoilt(text, DESIRED_STATE) == json.loads(DESIRED_STATE.payload) | changes
 
 
 def test_broken_json():
-    ((_, half),) = plan(MqttFault.parse("desired badjson"), WISH)
+    ((_, half),) = plan(MqttFault.parse("desired badjson"), DESIRED_STATE)
     with pytest.raises(ValueError):
         json.loads(half.payload)
 

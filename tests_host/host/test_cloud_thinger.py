@@ -65,19 +65,19 @@ class Board:
     """A device that answers as it is told."""
 
     def __init__(self, cloud, login=LOGIN):
-        self.heard, self.ended, self.reader = [], 0, wire.Reader()
-        self.port = cloud.connection(self._hear, self._end)
+        self.received, self.ended, self.reader = [], 0, wire.Reader()
+        self.port = cloud.connection(self._receive, self._end)
         self.port.feed(login)
 
-    def _hear(self, data):
-        self.heard += self.reader.feed(data)
+    def _receive(self, data):
+        self.received += self.reader.feed(data)
 
     def _end(self):
         self.ended += 1
 
     def asked(self):
-        heard, self.heard = self.heard, []
-        return heard
+        received, self.received = self.received, []
+        return received
 
     def answer(self, kind, **fields):
         ((_, question),) = self.asked()
@@ -251,7 +251,7 @@ def test_calls(cloud, method, path, body, kind, question, answer, status, text):
     board = Board(cloud)
     board.asked()
     answers = cloud.ask(method, RESOURCES + path, body)
-    assert answers == [] and board.heard[0][0] == kind
+    assert answers == [] and board.received[0][0] == kind
     assert board.answer("OK", **answer) == question
     assert answers[0].status == status
     assert (answers[0].json() if answers[0].body else None) == text
@@ -350,8 +350,8 @@ def test_streams(cloud):
 async def test_closing_the_event_stream_raises_no_error(tmp_path, caplog):
     server = ThingerServer(Thinger(), TestCA(tmp_path))
     demo_account(server.model)
-    told = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     await server.start()
     try:
         _, writer = await asyncio.open_connection(
@@ -376,7 +376,7 @@ async def test_closing_the_event_stream_raises_no_error(tmp_path, caplog):
         writer.close()
     finally:
         await server.stop()
-    assert told == [] and [record for record in caplog.records if record.exc_info] == []
+    assert reported == [] and [record for record in caplog.records if record.exc_info] == []
 
 
 async def test_over_tls(tmp_path):

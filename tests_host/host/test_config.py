@@ -144,11 +144,11 @@ def test_a_complete_dialog_at_a_terminal_writes_a_configuration(authority: Autho
             ("http shows the secret", f"{CLEAR}https://localhost:{server.port}\r"),
             *FROM_THE_CLOUD_ON,
         ):
-            terminal.says(words)
+            terminal.expects(words)
             terminal.types(answer)
-        assert terminal.ends() == 0, terminal.said
+        assert terminal.ends() == 0, terminal.output
         assert server.model.named("revoked")
-    assert CLIENT_SECRET not in terminal.said and WIFI_PASSWORD not in terminal.said
+    assert CLIENT_SECRET not in terminal.output and WIFI_PASSWORD not in terminal.output
     assert out.stat().st_mode & 0o777 == 0o600
     assert [problem for problem in check_config.problems_of(out) if problem[0] == "error"] == []
     config = json.loads(out.read_text())
@@ -173,11 +173,11 @@ def complete(folder: Path, authority: Authority) -> dict[str, Any]:
 
 def interviewed(draft: dict[str, Any], folder: Path, keys: str, bundle: Path | None = None) -> list[str]:
     """Run the questions with all answers typed ahead; what was said."""
-    said: list[str] = []
+    printed: list[str] = []
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         pipe.send_text(keys)
-        wizard.Wizard(draft, folder, said.append, bundle).run()
-    return said
+        wizard.Wizard(draft, folder, printed.append, bundle).run()
+    return printed
 
 
 KEEP_NETWORK = ENTER + ENTER + "n"  # its name, its password, nothing more
@@ -219,10 +219,10 @@ def test_wrong_keys_can_be_entered_again(authority: Authority, tmp_path: Path):
             "client_secret": "wrong-secret-not-real",
         }
         keys = "y" + "y" + ENTER * 2 + CLEAR + CLIENT_SECRET + ENTER + "y"
-        said = interviewed(draft, tmp_path, KEEP_BEGINNING + KEEP_CLOUD + keys + KEEP_REST)
-    assert any("refused the keys" in text for text in said)
+        printed = interviewed(draft, tmp_path, KEEP_BEGINNING + KEEP_CLOUD + keys + KEEP_REST)
+    assert any("refused the keys" in text for text in printed)
     assert draft["cloud"]["client_secret"] == CLIENT_SECRET
-    assert not any("secret-not-real" in text for text in said)
+    assert not any("secret-not-real" in text for text in printed)
 
 
 def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Authority, tmp_path: Path):
@@ -239,9 +239,9 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Auth
         ENTER * (4 + len(choices())) + "y" + "n" + CLEAR + "certs/a.der, certs/b.der" + ENTER + "y" + "n"
     )
     output = "n" + "y" + "6" + ENTER + ENTER + "16" + ENTER + ENTER * 3 + "n" + "n" + "n" + ENTER + "n"
-    said = interviewed(draft, tmp_path, network + by_hand + output)
-    assert any("cannot be reached" in text for text in said)
-    assert any("certs/a.der" in text for text in said)
+    printed = interviewed(draft, tmp_path, network + by_hand + output)
+    assert any("cannot be reached" in text for text in printed)
+    assert any("certs/a.der" in text for text in printed)
     assert draft["cloud"]["ca_files"] == ["certs/a.der", "certs/b.der"]
     assert draft["outputs"] == [
         {"pin_port": "6", "name": "unnamed", "gpio": 16, "active": "high", "mode": "switch", "safe": "off"}
@@ -252,20 +252,20 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Auth
 def test_an_unsupported_sensor_kind_is_reported_and_left_out(authority: Authority, tmp_path: Path):
     draft = complete(tmp_path, authority)
     draft["sensors"], draft["outputs"], draft["buttons"] = [], [], []
-    hands = wizard.Wizard(draft, tmp_path, (said := []).append)
+    hands = wizard.Wizard(draft, tmp_path, (printed := []).append)
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         pipe.send_text("nn")
         hands._ports([cloud_catalog.Port("3", "sensor", "geiger_counter")])
-    assert "geiger_counter" in said[0] and draft["sensors"] == []
+    assert "geiger_counter" in printed[0] and draft["sensors"] == []
 
 
 def test_ctrl_c_writes_nothing(tmp_path: Path):
     out = tmp_path / "config.json"
     with Terminal([sys.executable, "-m", "tools", "config", "--out", str(out)], cwd=ROOT) as terminal:
-        terminal.says("name")
+        terminal.expects("name")
         terminal.types("\x03")
         assert terminal.ends() == 130
-    assert "Traceback" not in terminal.said and not out.exists()
+    assert "Traceback" not in terminal.output and not out.exists()
 
 
 def draft_of(out: Path) -> Path:
@@ -277,26 +277,26 @@ def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp
     command = [sys.executable, "-m", "tools", "config", "--out", str(out)]
     with Terminal(command, cwd=ROOT) as terminal:
         for words, answer in BEFORE_THE_CLOUD[:5]:
-            terminal.says(words)
+            terminal.expects(words)
             terminal.types(answer)
-        terminal.says("Another network")
+        terminal.expects("Another network")
         terminal.types("\x03")
         assert terminal.ends() == 130
     assert not out.exists()
     assert draft_of(out).stat().st_mode & 0o777 == 0o600 and WIFI_PASSWORD in draft_of(out).read_text()
     assert "*.draft" in (ROOT / ".gitignore").read_text()
     with Terminal(command, cwd=ROOT) as terminal:
-        terminal.says("Go on where it was stopped")
+        terminal.expects("Go on where it was stopped")
         terminal.types("y")
-        terminal.says("Another network")
-        assert "wifi.networks[0].ssid" not in terminal.said and "(name)" not in terminal.said
-        assert WIFI_PASSWORD not in terminal.said
+        terminal.expects("Another network")
+        assert "wifi.networks[0].ssid" not in terminal.output and "(name)" not in terminal.output
+        assert WIFI_PASSWORD not in terminal.output
         terminal.types("\x03")
         assert terminal.ends() == 130
     with Terminal(command, cwd=ROOT) as terminal:
-        terminal.says("Go on where it was stopped")
+        terminal.expects("Go on where it was stopped")
         terminal.types("n")
-        terminal.says("(name)")
+        terminal.expects("(name)")
         terminal.types("\x03")
         assert terminal.ends() == 130
 
@@ -316,13 +316,13 @@ def test_there_is_a_way_back_over_any_number_of_questions(authority: Authority, 
 
 def asked(draft: dict[str, Any], folder: Path, section: str, keys: str, at: int = -1) -> list[str]:
     """Only the questions of one item of a list; what was said."""
-    said: list[str] = []
+    printed: list[str] = []
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         pipe.send_text(keys)
-        hands = wizard.Wizard(draft, folder, said.append)
+        hands = wizard.Wizard(draft, folder, printed.append)
         hands._section(section, draft[section][at], f"{section}[{at % len(draft[section])}].")
         hands.answers.flush()
-    return said
+    return printed
 
 
 def networks(draft: dict[str, Any], folder: Path, keys: str) -> dict[str, Any]:
@@ -397,9 +397,9 @@ def test_only_keys_that_are_wrong_in_the_end_are_asked_again(authority: Authorit
     draft["cloud"]["poll_s"] = 1
     draft["outputs"][0]["hysterisis"] = 2
     draft["sensors"][0]["samples"] = 99
-    said: list[str] = []
+    printed: list[str] = []
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-        hands = wizard.Wizard(draft, tmp_path, said.append)
+        hands = wizard.Wizard(draft, tmp_path, printed.append)
         problems = [problem for problem in check_config.validate(draft)[1] if problem[0] == "error"]
         assert [problem[1] for problem in problems] == [
             "cloud.poll_s",
@@ -450,14 +450,16 @@ def test_a_default_is_taken_by_enter_and_never_mixed_with_what_is_typed(authorit
 def test_a_strapping_pin_is_warned_of_at_the_answer(authority: Authority, tmp_path: Path):
     draft = complete(tmp_path, authority)
     draft["outputs"][0] = {"pin_port": "6", "name": "pump"}
-    said = asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "n" + "16" + ENTER * 4, at=0)
+    printed = asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "n" + "16" + ENTER * 4, at=0)
     assert draft["outputs"][0]["gpio"] == 16 and any(
-        "GPIO 12" in text and "strapping" in text for text in said
+        "GPIO 12" in text and "strapping" in text for text in printed
     )
-    said = asked(
+    printed = asked(
         draft, tmp_path, "outputs", ENTER * 2 + "14" + ENTER * 2 + "n" + CLEAR + "18" + ENTER * 3, at=0
     )
-    assert draft["outputs"][0]["gpio"] == 18 and any("GPIO 14" in text and "reset" in text for text in said)
+    assert draft["outputs"][0]["gpio"] == 18 and any(
+        "GPIO 14" in text and "reset" in text for text in printed
+    )
     asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "y" + ENTER * 3, at=0)
     assert draft["outputs"][0]["gpio"] == 12
 
@@ -473,8 +475,8 @@ def test_the_sensor_is_picked_from_those_that_there_are(authority: Authority, tm
     assert draft["outputs"][1]["sensor"] == "14"  # the thermistor, though it is the second
     draft["sensors"] = []
     draft["outputs"] = [{"pin_port": "6"}]
-    said = asked(draft, tmp_path, "outputs", ENTER * 2 + "17" + ENTER * 4, at=0)
-    assert draft["outputs"][0]["mode"] == "switch" and any("only with a sensor" in text for text in said)
+    printed = asked(draft, tmp_path, "outputs", ENTER * 2 + "17" + ENTER * 4, at=0)
+    assert draft["outputs"][0]["mode"] == "switch" and any("only with a sensor" in text for text in printed)
 
 
 def test_every_cloud_and_every_choice_is_explained():

@@ -21,7 +21,7 @@ from tools.virtual_board.virtual import VirtualBoard
 
 pytestmark = pytest.mark.waits
 
-PATIENCE_S = 30
+TIMEOUT_S = 30
 BOOT = (ROOT / "boot.py").read_bytes()
 MAIN = b"from firmware import app\nprint('runs', app.V, app.W)\n"
 
@@ -50,7 +50,7 @@ class Bench:
         self.flash = flash
         self.lines = []
         self.conditions = {}
-        self.said = io.StringIO()
+        self.output = io.StringIO()
         self.board = VirtualBoard(flash, Plant(), interpreter.find(), on_line=self.lines.append)
 
     async def __aenter__(self):
@@ -68,7 +68,7 @@ class Bench:
             transport = SerialTransport(self.url)
             transport.serial = Cut(transport.serial, limit)
             try:
-                return deploy(transport, code, root, Console(file=self.said, width=200), self.conditions)
+                return deploy(transport, code, root, Console(file=self.output, width=200), self.conditions)
             except Failed as failed:
                 if isinstance(failed.__context__, CableOut):
                     raise CableOut from None
@@ -78,12 +78,12 @@ class Bench:
 
         return await asyncio.to_thread(work)
 
-    async def says(self, words):
-        await self.board.until(lambda: words in self.lines, PATIENCE_S)
+    async def expects(self, words):
+        await self.board.until(lambda: words in self.lines, TIMEOUT_S)
 
     async def runs(self, v):
         """Wait until that version says so, after a restart."""
-        await self.says(f"runs {v} lib")
+        await self.expects(f"runs {v} lib")
         assert self.lines[-1] == f"runs {v} lib", self.lines
 
     def record(self):
@@ -210,7 +210,7 @@ async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
             await bench.board.power_off()
             bench.lines.clear()
             await bench.board.power_on()
-            await bench.board.until(lambda: any("runs" in line for line in bench.lines), PATIENCE_S)
+            await bench.board.until(lambda: any("runs" in line for line in bench.lines), TIMEOUT_S)
             await bench.board.power_off()
             (runs,) = bench.lines
             assert runs in ("runs 1 lib", "runs 2 lib"), limit
@@ -284,9 +284,9 @@ def test_the_payload_contains_exactly_this_tree():
 
 
 def test_a_configuration_that_does_without_a_unit_does_without_its_texts():
-    wanted = conditions(ROOT)
+    desired = conditions(ROOT)
     texts = [path for path in slot_files(ROOT) if path.endswith(".txt")]
     assert "firmware/links/transport_steps.txt" in texts
-    assert {path: wanted.get(path) for path in texts} == {
-        path: wanted.get(path.removesuffix("txt") + "mpy") for path in texts
+    assert {path: desired.get(path) for path in texts} == {
+        path: desired.get(path.removesuffix("txt") + "mpy") for path in texts
     }

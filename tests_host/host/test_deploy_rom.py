@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests_host.host.test_deploy import BOOT, PATIENCE_S, Bench, CableOut
+from tests_host.host.test_deploy import BOOT, TIMEOUT_S, Bench, CableOut
 from tools.build import rom_plan
 from tools.build.mpy import compiled
 from tools.env import interpreter
@@ -68,7 +68,7 @@ class RomBench(Bench):
         )
 
     async def runs(self, v, where="rom", how="in place"):
-        await self.says(f"runs {v} {where} {how}")
+        await self.expects(f"runs {v} {where} {how}")
         assert self.lines[-1] == f"runs {v} {where} {how}", self.lines
 
     def confirm(self):
@@ -164,7 +164,7 @@ async def cut_everywhere(tmp_path, size, rom_size, old):
             await bench.board.power_off()
             bench.lines.clear()
             await bench.board.power_on()
-            await bench.board.until(lambda: bench.lines, PATIENCE_S)
+            await bench.board.until(lambda: bench.lines, TIMEOUT_S)
             await bench.board.power_off()
             (runs,) = bench.lines
             assert runs in ["runs 2 rom in place", *old], limit
@@ -205,9 +205,9 @@ async def test_all_units_where_there_is_room_and_otherwise_those_the_configurati
 async def test_code_in_a_folder_moves_into_the_partition(tmp_path):
     async with Bench(tmp_path / "flash") as stock:
         await stock.deploy(version(tmp_path, 1), rooted())
-        await stock.says("runs 1 a in the heap")
+        await stock.expects("runs 1 a in the heap")
     async with RomBench(tmp_path) as bench:
-        await bench.says("runs 1 a in the heap")
+        await bench.expects("runs 1 a in the heap")
         bench.lines.clear()
         moved = await bench.deploy(version(tmp_path, 1), rooted())
         await bench.runs(1)
@@ -224,7 +224,7 @@ async def test_a_partition_that_is_too_small_is_reported_and_not_used(tmp_path):
     async with RomBench(tmp_path, 12 * KB) as bench:
         await bench.deploy(version(tmp_path, 1), rooted())
         await bench.runs(1, "a", "in the heap")
-        assert "does not hold the code" in bench.said.getvalue()
+        assert "does not hold the code" in bench.output.getvalue()
         assert bench.rom.read_bytes() == b"\xff" * 12 * KB
 
 

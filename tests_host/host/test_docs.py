@@ -201,7 +201,7 @@ def texts(*folders: str) -> str:
 
 
 def test_every_message_of_troubleshooting_is_one_of_the_firmware():
-    said = texts("firmware", "lib")
+    output = texts("firmware", "lib")
     headings = re.findall(r"^### (.*)$", PAGES["docs/troubleshooting.md"], re.MULTILINE)
     quoted = [quote for heading in headings for quote in re.findall("`([^`]+)`", heading)]
     assert len(quoted) > 40
@@ -209,16 +209,16 @@ def test_every_message_of_troubleshooting_is_one_of_the_firmware():
     gap = r"…|: |; |(?=, MQTT)|(?:open|short)(?= circuit)"
     pieces = [piece.strip(" :;,-") for quote in quoted for piece in re.split(gap, quote)]
     kinds = ("dns", "tls")  # of an error, named where it is made
-    assert [piece for piece in pieces if piece and piece not in said and piece not in kinds] == []
+    assert [piece for piece in pieces if piece and piece not in output and piece not in kinds] == []
 
 
 def test_every_outcome_of_a_deploy_is_one_of_the_command():
-    said = (ROOT / "tools/serial/boot_report.py").read_text(encoding="utf-8")
+    output = (ROOT / "tools/serial/boot_report.py").read_text(encoding="utf-8")
     (table,) = re.findall(
         r"^\| outcome .*?\n\n", PAGES["docs/deploy-and-updates.md"], re.MULTILINE | re.DOTALL
     )
     for quote in re.findall(r"\| .* \| `([^`]+)`", table)[1:]:
-        assert quote.split("…")[0].strip(" :") in said, quote
+        assert quote.split("…")[0].strip(" :") in output, quote
 
 
 def test_decisions_have_numbers_of_their_own_and_a_line_in_the_index():

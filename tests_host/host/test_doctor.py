@@ -16,7 +16,7 @@ from tools.repository import ROOT
 
 pytestmark = pytest.mark.waits
 
-PATIENCE_S = 90
+TIMEOUT_S = 90
 PORTS = """
 from usocket import *
 import usocket
@@ -49,11 +49,11 @@ async def doctor(fixture: SystemFixture) -> tuple[int, str]:
         sys.executable, "-m", "tools", "doctor", "--port", fixture.url, cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         output, _ = await process.communicate()
-    said = output.decode()
-    assert CLIENT_SECRET not in said and WIFI_PASSWORD not in said
-    return process.returncode, said
+    printed = output.decode()
+    assert CLIENT_SECRET not in printed and WIFI_PASSWORD not in printed
+    return process.returncode, printed
 
 
 def thinger(config):
@@ -71,9 +71,9 @@ def thinger(config):
 async def test_at_thinger_its_server_is_asked_and_no_other():
     async with bench(thinger) as fixture:
         requests = fixture.site.server.requests
-        status, said = await doctor(fixture)
-    assert status == 0 and "ok       thinger" in said and "certificate verified" in said, said
-    assert "api " not in said and "broker" not in said and fixture.site.server.requests == requests
+        status, printed = await doctor(fixture)
+    assert status == 0 and "ok       thinger" in printed and "certificate verified" in printed, printed
+    assert "api " not in printed and "broker" not in printed and fixture.site.server.requests == requests
 
 
 def updates(config):
@@ -83,8 +83,8 @@ def updates(config):
 
 async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt_for_no_broker():
     async with bench(updates) as fixture:
-        status, said = await doctor(fixture)
-    assert status == 0 and "ok       update" in said and "broker" not in said, said
+        status, printed = await doctor(fixture)
+    assert status == 0 and "ok       update" in printed and "broker" not in printed, printed
 
 
 async def test_a_working_board_passes_every_check_and_the_firmware_continues():
@@ -93,22 +93,22 @@ async def test_a_working_board_passes_every_check_and_the_firmware_continues():
         fixture.want("6", 1)
         await fixture.until("the pump runs", lambda: fixture.on("pump"), 20)
         tokens, boots = len(fixture.model.named("token_issued")), fixture.board.boots
-        status, said = await doctor(fixture)
-        assert status == 0, said
+        status, printed = await doctor(fixture)
+        assert status == 0, printed
         for words in (
             "ok       wifi", "dBm", "UTC from ntp.realer.test", "certificate verified", "answers HTTP", "speaks MQTT",
             "room: ", "daylight: ", "pump is off", "button is not pressed", "of 2048 KB free", " 0 problems",
         ):  # fmt: skip
-            assert words in said
-        assert fixture.site.dns.queries and 1000 < flash_free(said) < 2048
-        assert "\033" not in said
+            assert words in printed
+        assert fixture.site.dns.queries and 1000 < flash_free(printed) < 2048
+        assert "\033" not in printed
         assert len(fixture.model.named("token_issued")) == tokens
         await fixture.until("the firmware runs again", lambda: fixture.on("pump"), 40)
         assert fixture.board.boots > boots
 
 
-def flash_free(said: str) -> int:
-    return int(re.search(r"flash +(\d+) of", said)[1])
+def flash_free(printed: str) -> int:
+    return int(re.search(r"flash +(\d+) of", printed)[1])
 
 
 def dhcp(config):
@@ -119,8 +119,10 @@ def dhcp(config):
 
 async def test_name_and_time_servers_without_ports_are_asked_where_everybody_has_them():
     async with bench(dhcp) as fixture:
-        status, said = await doctor(fixture)
-        assert status == 0 and "name server 127.0.0.1" in said and "UTC from ntp.realer.test" in said, said
+        status, printed = await doctor(fixture)
+        assert status == 0 and "name server 127.0.0.1" in printed and "UTC from ntp.realer.test" in printed, (
+            printed
+        )
         assert fixture.site.dns.queries
 
 
@@ -130,27 +132,27 @@ async def test_the_second_name_or_time_server_serves_where_the_first_does_not():
         config["time"]["servers"].insert(0, "ntp.realer.test:9")
 
     async with bench(edit) as fixture:
-        status, said = await doctor(fixture)
-    assert status == 0 and "ntp.realer.test:9 does not answer" in said, said
-    assert "1 note, 0 problems" in said
+        status, printed = await doctor(fixture)
+    assert status == 0 and "ntp.realer.test:9 does not answer" in printed, printed
+    assert "1 note, 0 problems" in printed
 
 
 @pytest.mark.parametrize("mode", ["nxdomain", "servfail", "wrong_id", "silent"])
 async def test_what_a_name_server_answers_is_reported(mode):
     async with bench() as fixture:
         fixture.site.dns.mode = mode
-        status, said = await doctor(fixture)
+        status, printed = await doctor(fixture)
     words = {"nxdomain": "there is none", "servfail": "error 2", "wrong_id": "something else"}.get(mode, "")
-    assert status == 1 and f"127.0.0.1:{fixture.site.dns.port} says {words}" in said, said
-    assert "the name api.realer.test is not known" in said
+    assert status == 1 and f"127.0.0.1:{fixture.site.dns.port} says {words}" in printed, printed
+    assert "the name api.realer.test is not known" in printed
 
 
 @pytest.mark.parametrize("mode", ["kiss", "stratum0", "unsynchronized", "wrong_origin", "short"])
 async def test_a_time_server_that_is_not_synchronized_fails_the_check(mode):
     async with bench() as fixture:
         fixture.site.ntp.mode = mode
-        _, said = await doctor(fixture)
-    assert "does not answer" in said and "UTC from" not in said, said
+        _, printed = await doctor(fixture)
+    assert "does not answer" in printed and "UTC from" not in printed, printed
 
 
 @pytest.mark.parametrize(
@@ -165,8 +167,8 @@ async def test_a_time_server_that_is_not_synchronized_fails_the_check(mode):
 async def test_it_explains_a_refused_certificate(kind, words):
     async with bench() as fixture:
         fixture.site.server.present(kind)
-        status, said = await doctor(fixture)
-    assert status == 1 and "problem  api" in said and words in said
+        status, printed = await doctor(fixture)
+    assert status == 1 and "problem  api" in printed and words in printed
 
 
 async def test_wires_switches_and_names_that_are_wrong():
@@ -174,33 +176,34 @@ async def test_wires_switches_and_names_that_are_wrong():
         fixture.site.dns.mode = "nxdomain"
         fixture.plant.break_sensor("ntc", "open")
         fixture.plant.break_sensor("ldr", "short")
-        fixture.board.press_button(PATIENCE_S * 1000)
-        status, said = await doctor(fixture)
+        fixture.board.press_button(TIMEOUT_S * 1000)
+        status, printed = await doctor(fixture)
     assert status == 1
-    assert "room: " in said and "an open circuit" in said and "a short circuit" in said
-    assert "button is pressed" in said
+    assert "room: " in printed and "an open circuit" in printed and "a short circuit" in printed
+    assert "button is pressed" in printed
     assert (
-        "the name api.realer.test is not known" in said and "the name mqtt.realer.test is not known" in said
+        "the name api.realer.test is not known" in printed
+        and "the name mqtt.realer.test is not known" in printed
     )
-    assert "note     broker" in said  # for a device that speaks HTTPS
-    assert "no time server" in said or "does not answer" in said
+    assert "note     broker" in printed  # for a device that speaks HTTPS
+    assert "no time server" in printed or "does not answer" in printed
 
 
 async def test_a_cloud_that_is_down_and_a_certificate_that_is_missing():
     async with bench() as fixture:
         (fixture.flash / "certs/ca.der").unlink()
         await fixture.site.server.down()
-        status, said = await doctor(fixture)
+        status, printed = await doctor(fixture)
     assert status == 1
-    assert "cannot be reached" in said and "certs/ca.der is not on the board" in said
-    assert " 2 problems" in said
+    assert "cannot be reached" in printed and "certs/ca.der is not on the board" in printed
+    assert " 2 problems" in printed
 
 
 async def test_an_access_point_that_is_gone_and_a_wrong_password():
     async with bench() as fixture:
         fixture.board.wifi_down()
-        status, said = await doctor(fixture)
-        assert status == 1 and "no such network here" in said and "api" not in said
+        status, printed = await doctor(fixture)
+        assert status == 1 and "no such network here" in printed and "api" not in printed
         # It begins anew, lest the firmware of before has joined already with the right password.
         await fixture.board.power_off()
         fixture.board.wifi_up()
@@ -208,8 +211,8 @@ async def test_an_access_point_that_is_gone_and_a_wrong_password():
         config["wifi"]["networks"][0]["password"] = "another-password"
         (fixture.flash / "config.json").write_text(json.dumps(config))
         await fixture.board.power_on()
-        status, said = await doctor(fixture)
-        assert status == 1 and "the password is wrong" in said
+        status, printed = await doctor(fixture)
+        assert status == 1 and "the password is wrong" in printed
 
 
 def of_the_network(**keys):
@@ -226,12 +229,12 @@ HERE, GONE = "02:00:00:00:00:01", "02:00:00:00:00:99"
 
 async def test_an_access_point_that_is_named_and_not_seen_while_its_network_is():
     async with bench(of_the_network(bssid=GONE)) as fixture:
-        status, said = await doctor(fixture)
-        assert status == 1 and f"access point {GONE} is not seen here, but {HERE} with -57 dBm" in said
-        assert "no such network" not in said and "api" not in said
+        status, printed = await doctor(fixture)
+        assert status == 1 and f"access point {GONE} is not seen here, but {HERE} with -57 dBm" in printed
+        assert "no such network" not in printed and "api" not in printed
         fixture.board.wifi_down()
-        status, said = await doctor(fixture)
-        assert status == 1 and "no such network here" in said and "not seen here, but" not in said
+        status, printed = await doctor(fixture)
+        assert status == 1 and "no such network here" in printed and "not seen here, but" not in printed
 
 
 async def test_an_access_point_and_a_country_that_are_right_are_no_finding():
@@ -240,8 +243,8 @@ async def test_an_access_point_and_a_country_that_are_right_are_no_finding():
         config["wifi"] |= {"country": "DE", "power_save": True}
 
     async with bench(edit) as fixture:
-        status, said = await doctor(fixture)
-    assert status == 0 and "ok       wifi" in said and " 0 notes, 0 problems" in said, said
+        status, printed = await doctor(fixture)
+    assert status == 0 and "ok       wifi" in printed and " 0 notes, 0 problems" in printed, printed
 
 
 @pytest.mark.parametrize(
@@ -255,17 +258,17 @@ async def test_an_access_point_and_a_country_that_are_right_are_no_finding():
 )
 async def test_an_address_that_cannot_be_is_a_problem_and_the_rest_is_still_looked_at(keys, words):
     async with bench(of_the_network(**keys)) as fixture:
-        status, said = await doctor(fixture)
-    assert status == 1 and words in said and "certificate verified" in said, said
-    assert ", 1 problem" in said
+        status, printed = await doctor(fixture)
+    assert status == 1 and words in printed and "certificate verified" in printed, printed
+    assert ", 1 problem" in printed
 
 
 async def test_a_fixed_address_is_taken_and_its_gateway_asked():
     fixed = {"ip": "127.0.0.20", "netmask": "255.0.0.0", "gateway": "127.0.0.1"}
     async with bench(of_the_network(**fixed)) as fixture:
-        status, said = await doctor(fixture)
-        assert status == 0 and "fixed address 127.0.0.20, gateway 127.0.0.1" in said, said
-        assert "answers at no port" not in said
+        status, printed = await doctor(fixture)
+        assert status == 0 and "fixed address 127.0.0.20, gateway 127.0.0.1" in printed, printed
+        assert "answers at no port" not in printed
 
 
 @pytest.mark.parametrize(
@@ -277,14 +280,14 @@ async def test_a_board_without_a_configuration(content, words):
         file.unlink()
         if content:
             file.write_text(content)
-        status, said = await doctor(fixture)
-    assert status == 1 and words in said and "realer deploy" in said
-    assert "KB free" in said and "api" not in said
+        status, printed = await doctor(fixture)
+    assert status == 1 and words in printed and "realer deploy" in printed
+    assert "KB free" in printed and "api" not in printed
 
 
 async def test_no_board_at_all():
     async with bench() as fixture:
         await fixture.board.power_off()
         fixture.board.console.close()
-        status, said = await doctor(fixture)
-    assert status == 1 and f"nothing answers at {fixture.url}" in said
+        status, printed = await doctor(fixture)
+    assert status == 1 and f"nothing answers at {fixture.url}" in printed

@@ -133,7 +133,7 @@ def test_no_instances_at_import_time(tree: Path, file: str, text: str):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         ("print('x')", "print"),
         ("def f():\n    print('x')", "print"),
@@ -155,9 +155,9 @@ def test_no_instances_at_import_time(tree: Path, file: str, text: str):
         ("def f(x):\n    return next(x, None)", "next with a default"),
     ],
 )
-def test_a_construct_that_is_wrong_on_the_device_is_found(tree: Path, text: str, said: str):
+def test_a_construct_that_is_wrong_on_the_device_is_found(tree: Path, text: str, output: str):
     plant(tree, {"firmware/core/x.py": text})
-    assert said in " ".join(finding.text for finding in layers.check(tree))
+    assert output in " ".join(finding.text for finding in layers.check(tree))
 
 
 def test_asyncio_has_a_timeout_error_of_its_own(tree: Path):
@@ -248,12 +248,12 @@ def test_findings_are_sorted_and_carry_their_line(tree: Path):
     assert found == [("firmware/core/ticks.py", 1), ("lib/http1/parser.py", 3), ("lib/http1/parser.py", 4)]
 
 
-def assert_found_once(tree: Path, file: str, text: str, said: str) -> None:
+def assert_found_once(tree: Path, file: str, text: str, output: str) -> None:
     """Put the text into the file: exactly one finding, in that file. The file is put back afterwards."""
     plant(tree, {file: text + "\n"})
     (finding,) = layers.check(tree)
     assert finding.path.as_posix() == file
-    assert said in finding.text
+    assert output in finding.text
     plant(tree, {file: GOOD.get(file, "")})
 
 

@@ -100,7 +100,7 @@ def test_a_change_leaves_the_names_of_other_units_alone():
     how often they are used it was 45 other units in all, 26 of them at once.)"""
     units = sources(ROOT)
     before = Mangler(units)
-    what_many_units_use_is_common(before)
+    frequent_names_are_common(before)
     old = before.texts()
     changed = {}
     for plant in (a_line, a_local, a_method, no_method):
@@ -153,7 +153,7 @@ def no_method(number, tree):
     (kind or tree).body.append(ast.Pass())
 
 
-def what_many_units_use_is_common(mangler):
+def frequent_names_are_common(mangler):
     uses = Counter()
     for unit, tree in mangler.trees.items():
         nodes = list(ast.walk(tree))

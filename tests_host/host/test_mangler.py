@@ -231,7 +231,7 @@ def test_the_whole_firmware(monkeypatch):
     mangler = Mangler(units)
     it_makes_a_difference(mangler)
     no_attribute_of_anything_foreign_is_renamed(mangler)
-    functions_can_be_told_from_each_other(mangler)
+    functions_are_distinct(mangler)
     monkeypatch.setattr(tracebacks, "_functions", mangler.functions)
     tracebacks_are_shown_by_the_old_names(mangler)
     it_does_the_same(mangler, units)
@@ -290,7 +290,7 @@ def is_class(pairs, was):
     return any(pair[0].opname == "LOAD_BUILD_CLASS" for pair in pairs[max(at - 2, 0) : at])
 
 
-def functions_can_be_told_from_each_other(mangler):
+def functions_are_distinct(mangler):
     functions = mangler.functions()
     named = {}
     for unit, tree in mangler.trees.items():

@@ -60,7 +60,7 @@ def reports(device: NodeDevice, source: str) -> list[dict]:
     return [entry for entry in device.model.feed(DEVICE_ID) if f"{source}_id" in entry]
 
 
-def said(device: NodeDevice) -> str:
+def output(device: NodeDevice) -> str:
     return "\n".join(device.lines[-40:])
 
 
@@ -74,7 +74,7 @@ def test_from_power_on_to_reports_and_again_with_its_records(
     def first_reports() -> bool:
         return len(reports(device, "command")) >= 2 and len(reports(device, "sensor")) >= 2
 
-    assert device.run(first_reports, ONLINE_S) == "done", said(device)
+    assert device.run(first_reports, ONLINE_S) == "done", output(device)
     assert device.pins[:2] == [(PUMP, 0), (HEATER, 1)]  # boot.py, before anything else
     assert {entry["value"] for entry in reports(device, "command")} >= {"0.0", "18.5"}
     assert {entry["sensor_id"] for entry in reports(device, "sensor")} == {1, 2}
@@ -88,7 +88,7 @@ def test_from_power_on_to_reports_and_again_with_its_records(
     def pump_reported() -> bool:
         return any(entry["value"] == "1.0" for entry in reports(device, "command")[before:])
 
-    assert device.run(pump_reported, ONLINE_S) == "done", said(device)
+    assert device.run(pump_reported, ONLINE_S) == "done", output(device)
     assert (PUMP, 1) in device.pins[pins:]
     assert device.resets == []
     assert device.model.violations == []
@@ -101,7 +101,7 @@ def test_a_cloud_with_another_authority_gets_nothing(
     version: str, bench: Callable[..., NodeDevice], tmp_path: Path
 ):
     device = bench(version, "https", TestCA(tmp_path).certificate)
-    assert device.run(lambda: len(device.net.dials) > 2, 10 * ONLINE_S) == "done", said(device)
+    assert device.run(lambda: len(device.net.dials) > 2, 10 * ONLINE_S) == "done", output(device)
     assert device.model.feed(DEVICE_ID) == [] and device.resets == []
 
 
@@ -195,5 +195,5 @@ print("strict")
 def test_the_surroundings_are_as_limited_as_on_a_chip(version: str, bench: Callable[..., NodeDevice]):
     device = bench(version, "https")
     device.flash |= {"boot.py": b"", "main.py": STRICT.encode()}
-    assert device.run(lambda: False, 120) == "over", said(device)
+    assert device.run(lambda: False, 120) == "over", output(device)
     assert device.lines == ["strict"]

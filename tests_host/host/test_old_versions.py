@@ -154,9 +154,9 @@ def test_which_versions_are_meant():
 
 def test_the_list_of_packages_names_exact_versions_and_no_registry():
     lock = json.loads((wasm.PACKAGES / "package-lock.json").read_text())["packages"]
-    wanted = json.loads((wasm.PACKAGES / "package.json").read_text())["dependencies"]
-    assert lock[""]["dependencies"] == wanted
-    for name, package in wanted.items():
+    desired = json.loads((wasm.PACKAGES / "package.json").read_text())["dependencies"]
+    assert lock[""]["dependencies"] == desired
+    for name, package in desired.items():
         pinned = lock[f"node_modules/{name}"]
         assert package.endswith(f"@{pinned['version']}")
         assert pinned["integrity"].startswith("sha512-") and "resolved" not in pinned

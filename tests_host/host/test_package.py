@@ -20,7 +20,7 @@ from tools.repository import ROOT
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
-PATIENCE_S = 120
+TIMEOUT_S = 120
 
 
 def test_the_lists_in_the_tree_are_true():
@@ -57,7 +57,7 @@ async def test_mip_installs_it_on_a_board(tmp_path: Path, source: str, target: s
             sys.executable, "-m", "mpremote", "connect", url, "mip", "install", f"--target={target}", source, cwd=ROOT,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
     for name, origin in json.loads((ROOT / source).read_text())["urls"]:

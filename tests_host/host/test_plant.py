@@ -18,7 +18,7 @@ def celsius(plant):
     return 1 / (math.log(ohm / 10_000) / 3950 + 1 / 298.15) - 273.15
 
 
-def story(seed):
+def scenario(seed):
     plant = Plant(seed)
     values = []
     for minute in range(120):
@@ -29,8 +29,8 @@ def story(seed):
 
 
 def test_same_seed_same_story_other_seed_other_noise():
-    assert story(1) == story(1)
-    assert story(1) != story(2)
+    assert scenario(1) == scenario(1)
+    assert scenario(1) != scenario(2)
 
 
 def test_the_length_of_the_steps_hardly_matters():

@@ -50,7 +50,7 @@ STATUSES = st.integers(200, 599) | st.sampled_from(
 
 KIND = b"\xff" * 500
 """A media type as long as http1 keeps one, of bytes that take the most room in a message."""
-TOLD_MOST = 400
+LONGEST_TEXT = 400
 """Forty bytes of the media type and forty of the body, four characters each, and the words around them."""
 
 
@@ -72,29 +72,29 @@ def nested(depth: int) -> list:
     return inner
 
 
-def judged(status: int, body: bytes) -> None:
+def checked(status: int, body: bytes) -> None:
     try:
-        outcome, parsed, told, wait_s = responses.parse_response("commands", Answer(status, body))
+        outcome, parsed, reported, wait_s = responses.parse_response("commands", Answer(status, body))
     except LinkError as error:
-        outcome, parsed, told, wait_s = outcomes.RETRY, None, str(error), error.retry_after_s
-    assert wait_s == 7 and len(told) < TOLD_MOST
+        outcome, parsed, reported, wait_s = outcomes.RETRY, None, str(error), error.retry_after_s
+    assert wait_s == 7 and len(reported) < LONGEST_TEXT
     if outcome == outcomes.OK:
         assert isinstance(parsed, dict) and status < 300, "no success without the status of one"
 
 
 @given(STATUSES, st.binary(max_size=60))
 def test_any_bytes_have_an_outcome(status: int, body: bytes) -> None:
-    judged(status, body)
+    checked(status, body)
 
 
 @given(STATUSES, BODIES)
 def test_any_json_has_an_outcome(status: int, body: Any) -> None:
-    judged(status, json.dumps(body).encode())
+    checked(status, json.dumps(body).encode())
 
 
 @given(STATUSES, BODIES, st.integers(0, 200))
 def test_a_body_cut_anywhere_has_an_outcome(status: int, body: Any, at: int) -> None:
-    judged(status, json.dumps(body).encode()[:at])
+    checked(status, json.dumps(body).encode()[:at])
 
 
 @given(
@@ -120,21 +120,21 @@ def test_a_catalog_has_rows_of_scalars_or_is_refused(body: Any) -> None:
             found = parse(body)
         except LinkError:
             continue
-        rows, wanted = found if parse is realer.commands else (found, [])
+        rows, expected = found if parse is realer.commands else (found, [])
         for row in rows:
             assert plain(row.id) and plain(row.kind) and type(row.pin_port) is str and type(row.error) is str
             assert row.error or (row.pin_port and row.id != "")
-        for desired in wanted:
+        for desired in expected:
             assert plain(desired.value) and desired.command_id in [row.id for row in rows if not row.error]
 
 
 @given(BODIES | st.builds(lambda items: {"results": items}, ITEMS))
 def test_results_are_known_outcomes_under_scalar_names(body: Any) -> None:
-    for message_id, (outcome, told) in realer_feed.results(body).items():
+    for message_id, (outcome, reported) in realer_feed.results(body).items():
         assert (
             plain(message_id)
             and outcome in (outcomes.OK, outcomes.CONFLICT, outcomes.RETRY, outcomes.DROP)
-            and len(told) <= 160
+            and len(reported) <= 160
         )
 
 
@@ -156,19 +156,19 @@ def test_a_realino_login_has_rows_of_scalars_or_is_refused(login: Any, poll: Any
         assert plain(row.id) and plain(row.kind) and type(row.pin_port) is str
         assert row.error or None not in (row.low, row.high, row.step)
     try:
-        _, wanted = realino.commands(poll, catalog.commands)
+        _, expected = realino.commands(poll, catalog.commands)
     except LinkError:
         return
-    for desired in wanted:
+    for desired in expected:
         assert plain(desired.value) and desired.command_id in [r.id for r in catalog.commands if not r.error]
 
 
 def test_json_nested_deeper_than_the_stack_is_refused() -> None:
     deep = nested(100_000)
-    rows, wanted = realer.commands(
+    rows, expected = realer.commands(
         {"commands": [{"id": deep, "error": deep}, {"id": 1, "pin_port": "6", "kind": deep, "value": deep}]}
     )
-    assert [bool(row.error) for row in rows] == [True, False] and wanted[0].value == "" and rows == [*rows]
+    assert [bool(row.error) for row in rows] == [True, False] and expected[0].value == "" and rows == [*rows]
     results = realer_feed.results({"results": [{"message_id": "m", "status": deep, "error": {"type": deep}}]})
     assert results["m"][0] == outcomes.DROP
 
@@ -199,18 +199,18 @@ ROUTES = st.lists(
 @given(BODIES | st.fixed_dictionaries({"mqtt": MQTT, "mqtt_routes": ROUTES | ANYTHING}))
 def test_an_mqtt_catalog_has_texts_or_is_refused(body: Any) -> None:
     try:
-        offer = mqtt_catalog.catalog(body)
+        mqtt = mqtt_catalog.catalog(body)
     except LinkError:
         return
-    assert offer.version in (4, 5) and 0 < offer.port < 65536
-    for (kind, name), route in offer.routes.items():
+    assert mqtt.version in (4, 5) and 0 < mqtt.port < 65536
+    for (kind, name), route in mqtt.routes.items():
         assert kind in ("sensor", "command") and type(name) is str
-        for topic in (route.feed, route.desired or "-", offer.acks):
+        for topic in (route.feed, route.desired or "-", mqtt.acks):
             assert topic and not set(topic) & set("+#\0")
-    mqtt_topics.with_routes(Catalog([], []), offer.routes)
+    mqtt_topics.with_routes(Catalog([], []), mqtt.routes)
 
 
-TUPLE = (
+CREDENTIALS = (
     "mqtt_client_id",
     "mqtt_username",
     "mqtt_credential",
@@ -220,7 +220,7 @@ TUPLE = (
 )
 
 
-@given(BODIES | st.fixed_dictionaries({"mqtt": st.fixed_dictionaries(dict.fromkeys(TUPLE, SCALARS))}))
+@given(BODIES | st.fixed_dictionaries({"mqtt": st.fixed_dictionaries(dict.fromkeys(CREDENTIALS, SCALARS))}))
 def test_credentials_are_usable_or_refused(body: Any) -> None:
     try:
         found = mqtt_credentials.credentials(body)

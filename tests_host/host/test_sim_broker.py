@@ -265,13 +265,13 @@ async def test_a_goodbye_is_answered_with_silence():
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_survived(data):
-    async def story():
+    async def scenario():
         hand = Hand()
         hand.connection.feed(data)
         hand.connection.gone()
         assert hand.setting.sim.connections == []
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 @given(st.integers(0, 268_435_455))
@@ -282,16 +282,16 @@ def test_variable_byte_integers_come_back(value):
 # Time and the network of a simulation.
 
 
-def in_virtual_time(story):
+def in_virtual_time(scenario):
     loop = VirtualLoop()
     try:
-        loop.run_until_complete(story(loop))
+        loop.run_until_complete(scenario(loop))
     finally:
         loop.close()
 
 
 def test_a_silent_device_is_disconnected_after_one_and_a_half_keep_alives():
-    async def story(loop):
+    async def scenario(loop):
         hand = Hand(keep_alive_s=40)
         await asyncio.sleep(59)
         hand.connection.feed(wire.packet(wire.PINGREQ))
@@ -300,11 +300,11 @@ def test_a_silent_device_is_disconnected_after_one_and_a_half_keep_alives():
         await asyncio.sleep(2)
         assert (hand.closed, hand.got()[-1]) == (1, (wire.DISCONNECT, 0, b"\x8d"))
 
-    in_virtual_time(story)
+    in_virtual_time(scenario)
 
 
 def test_the_servers_keep_alive_counts():
-    async def story(loop):
+    async def scenario(loop):
         hand = Hand()
         hand.setting.sim.connack = {wire.SERVER_KEEP_ALIVE: 10}
         hand.got()
@@ -313,7 +313,7 @@ def test_the_servers_keep_alive_counts():
         await asyncio.sleep(16)
         assert hand.setting.sim.connections == []
 
-    in_virtual_time(story)
+    in_virtual_time(scenario)
 
 
 async def dialled(loop):
@@ -343,7 +343,7 @@ async def dialled(loop):
 
 
 def test_the_network_of_a_simulation_leads_to_the_broker():
-    async def story(loop):
+    async def scenario(loop):
         net, stream = await dialled(loop)
         device = MqttDevice(net.model, NOW)
         device.prepare()
@@ -367,17 +367,17 @@ def test_the_network_of_a_simulation_leads_to_the_broker():
         with pytest.raises(NetError):
             await net.dial("mqtt.realer.test", 8883)
 
-    in_virtual_time(story)
+    in_virtual_time(scenario)
 
 
 def test_a_stream_that_is_cut_ends_the_session():
-    async def story(loop):
+    async def scenario(loop):
         net, _ = await dialled(loop)
         assert len(net.broker.connections) == 1
         net.cut()
         assert net.broker.connections == []
 
-    in_virtual_time(story)
+    in_virtual_time(scenario)
 
 
 @pytest.mark.parametrize(("away_s", "kept"), [(59, True), (61, False)])
@@ -405,7 +405,7 @@ def test_a_session_is_kept_as_long_as_its_client_asked_although_it_ended_where_n
 
 
 def test_credentials_expire_in_virtual_time():
-    async def story(loop):
+    async def scenario(loop):
         hand = Hand()
         hand.setting.sim.now = lambda: NOW + loop.time()
         hand.got()
@@ -415,4 +415,4 @@ def test_credentials_expire_in_virtual_time():
         await asyncio.sleep(2)
         assert hand.setting.model.sessions == {}
 
-    in_virtual_time(story)
+    in_virtual_time(scenario)

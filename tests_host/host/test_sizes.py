@@ -51,15 +51,15 @@ def test_the_size_is_that_of_the_compiled_file_wherever_the_repository_lies(meas
 
 def test_comments_and_docstrings_weigh_next_to_nothing(measured):
     plain = measured("def f():\n    return 1\n").mpy
-    told = measured('def f():\n    """' + "Long words. " * 99 + '"""\n    # more\n    return 1\n').mpy
-    assert plain <= told < plain + 4
+    reported = measured('def f():\n    """' + "Long words. " * 99 + '"""\n    # more\n    return 1\n').mpy
+    assert plain <= reported < plain + 4
 
 
-@pytest.mark.parametrize(("lines", "broken", "wished"), [(30, 0, 0), (31, 0, 1), (40, 0, 1), (41, 1, 0)])
-def test_function_lengths(measured, lines: int, broken: int, wished: int):
+@pytest.mark.parametrize(("lines", "broken", "better"), [(30, 0, 0), (31, 0, 1), (40, 0, 1), (41, 1, 0)])
+def test_function_lengths(measured, lines: int, broken: int, better: int):
     for doc in (0, 1, 20):
-        said = sizes.over([measured(function(lines, doc))])
-        assert [len(texts) for texts in said] == [broken, wished]
+        output = sizes.over([measured(function(lines, doc))])
+        assert [len(texts) for texts in output] == [broken, better]
 
 
 @pytest.mark.parametrize(("lines", "broken"), [(400, 0), (401, 1)])
@@ -98,9 +98,9 @@ def test_the_halves_of_a_link_are_not_counted_together(rows):
         assert not [name for moment in mqtt for name in moment if name.startswith("https")]
         https = {name for moment in moments for name in moment if name.startswith("https")}
         both = {"https_bootstrap.mpy", "https_realino.mpy"}
-        wanted = {"auto": both, "thinger": set(), "realer": {"https_iot.mpy"}}
+        desired = {"auto": both, "thinger": set(), "realer": {"https_iot.mpy"}}
         api = row.split("-")[0]
-        assert https == wanted.get(api, {f"https_{api}.mpy"})
+        assert https == desired.get(api, {f"https_{api}.mpy"})
 
 
 def test_every_unit_is_counted_or_optional(rows):
@@ -119,5 +119,5 @@ def test_a_configuration_gets_the_units_that_its_row_loads(rows):
     for row, found in rows.items():
         for unit in {*found.stays, *chain(*found.moments)} - {"boot.py", "main.py"}:
             assert row in conditions.get(unit, row).split(","), (row, unit)
-    for unit, wanted in conditions.items():
-        assert set(wanted.split(",")) <= {*rows, "portal", "update"}, unit
+    for unit, desired in conditions.items():
+        assert set(desired.split(",")) <= {*rows, "portal", "update"}, unit

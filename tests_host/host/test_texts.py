@@ -81,8 +81,8 @@ def test_texts_longer_than_255_bytes_stay():
 def test_they_are_read_back_by_the_interpreter_of_a_board(tree):
     compile_units(tree)
     lines, wrong = run(tree)
-    told = [SAID, "Content-Length", "%d%d%d%d%d%d%d%d", "short text"]
-    assert lines == [f"{SAID % ('no', 7)} {told} a text that is no function's", UMLAUT], wrong
+    reported = [SAID, "Content-Length", "%d%d%d%d%d%d%d%d", "short text"]
+    assert lines == [f"{SAID % ('no', 7)} {reported} a text that is no function's", UMLAUT], wrong
 
 
 @pytest.mark.parametrize("left", [b"", None], ids=["empty", "missing"])

@@ -47,27 +47,27 @@ def check(server, monkeypatch, capsys):
         options = ["--url", url or f"https://localhost:{server.rest_port}", "--user", THINGER_USER]
         options += ["--device", THINGER_DEVICE, *(["--ca", str(server.certs.pem)] if ca else []), *more]
         status = common.run(thinger_check.main, options)
-        said = "".join(capsys.readouterr())
-        assert given not in said
-        return status, said
+        output = "".join(capsys.readouterr())
+        assert given not in output
+        return status, output
 
     return run
 
 
 def test_a_device_that_is_not_connected(check):
-    status, said = check()
-    assert status == 1 and "not connected" in said and "credential" in said
+    status, output = check()
+    assert status == 1 and "not connected" in output and "credential" in output
 
 
 def test_an_invalid_token_is_reported(check):
-    status, said = check(token="test-token-not-real")
-    assert status == 1 and "HTTP 401" in said and "Access Tokens" in said
+    status, output = check(token="test-token-not-real")
+    assert status == 1 and "HTTP 401" in output and "Access Tokens" in output
 
 
 def test_a_server_that_is_not_there_or_not_trusted(check, server):
     for options in ({"url": "https://localhost:1"}, {"ca": False}):
-        status, said = check(**options)
-        assert status == 1 and "--ca" in said
+        status, output = check(**options)
+        assert status == 1 and "--ca" in output
 
 
 def test_an_http_address_is_a_usage_error(check):
@@ -77,8 +77,8 @@ def test_an_http_address_is_a_usage_error(check):
 
 
 def test_a_root_that_cannot_be_read(check, tmp_path):
-    status, said = check("--ca", str(tmp_path / "none.pem"))
-    assert status == 1 and "PEM" in said
+    status, output = check("--ca", str(tmp_path / "none.pem"))
+    assert status == 1 and "PEM" in output
 
 
 def test_a_relay_that_does_not_follow(check, server):
@@ -95,10 +95,10 @@ def test_a_relay_that_does_not_follow(check, server):
 
     port = server.model.connection(take, lambda: None)
     port.feed(LOGIN)
-    status, said = check("--relay", "relay")
-    assert status == 1 and "relay was set to True and shows False" in said
-    status, said = check()
-    assert status == 0 and "connected: True" in said
+    status, output = check("--relay", "relay")
+    assert status == 1 and "relay was set to True and shows False" in output
+    status, output = check()
+    assert status == 0 and "connected: True" in output
 
 
 def test_a_token_on_the_command_line_is_wrong_usage(check):

@@ -22,8 +22,8 @@ def test_a_key_is_drawn_once_and_never_shown(tmp_path, capsys):
     assert update_bundle.main(["--new-key", "--config", str(config)]) == 0
     draft = json.loads(config.read_text())
     key = draft["update"]["key"]
-    said = capsys.readouterr().out
-    assert len(key.encode()) in update_bundle.KEY_BYTES and key not in said and "update.url" in said
+    output = capsys.readouterr().out
+    assert len(key.encode()) in update_bundle.KEY_BYTES and key not in output and "update.url" in output
     assert draft["name"] == "x" and draft["update"]["pin_port"] == "99"
     assert config.stat().st_mode & 0o77 == 0
     with pytest.raises(Failed, match="already"):

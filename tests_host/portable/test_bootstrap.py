@@ -103,35 +103,35 @@ def test_anything_makes_a_descriptor():
 
 
 def test_commands_without_a_pending_state_have_nothing_new():
-    wanted, left = states(STATE)
-    assert [tuple(d) for d in wanted] == [("cmd_1", "1.0", "des_1", 42, 300)] and not left
-    wanted, left = states()
-    assert [tuple(d) for d in wanted] == [("cmd_1", NOTHING_NEW, None, None, None)] and not left
+    expected, left = states(STATE)
+    assert [tuple(d) for d in expected] == [("cmd_1", "1.0", "des_1", 42, 300)] and not left
+    expected, left = states()
+    assert [tuple(d) for d in expected] == [("cmd_1", NOTHING_NEW, None, None, None)] and not left
 
 
 def test_several_states_of_one_command_are_sorted_and_the_newest_counts():
     newer = dict(STATE, desired_id="des_2", sequence_number=43)
     for items in ((STATE, newer), (newer, STATE)):
-        wanted, _ = states(*items)
-        assert [(d.desired_id, d.valid_s) for d in wanted] == [("des_1", SUPERSEDED), ("des_2", 300)]
+        expected, _ = states(*items)
+        assert [(d.desired_id, d.valid_s) for d in expected] == [("des_1", SUPERSEDED), ("des_2", 300)]
 
 
 def test_a_state_older_than_an_earlier_one_is_superseded():
-    told = {}
+    reported = {}
     for number, valid_s in ((43, 300), (42, SUPERSEDED), (43, 300), (44, 300), (43, SUPERSEDED)):
         body = {"desired_states": [dict(STATE, sequence_number=number)]}
-        assert bootstrap.desired(body, ROWS, told)[0][0].valid_s == valid_s, number
+        assert bootstrap.desired(body, ROWS, reported)[0][0].valid_s == valid_s, number
 
 
 def test_states_without_a_number_come_in_the_order_of_the_list():
-    wanted, _ = states(*[dict(STATE, desired_id=name, sequence_number=None) for name in ("b", "a", "c")])
-    assert [(d.desired_id, d.valid_s) for d in wanted] == [("b", 300), ("a", 300), ("c", 300)]
+    expected, _ = states(*[dict(STATE, desired_id=name, sequence_number=None) for name in ("b", "a", "c")])
+    assert [(d.desired_id, d.valid_s) for d in expected] == [("b", 300), ("a", 300), ("c", 300)]
 
 
 def test_a_window_that_is_not_numeric_is_closed():
     for wrong in (None, "", "soon", [], {}, True, -1, 0):
-        wanted, _ = states(dict(STATE, valid_for_seconds=wrong))
-        assert wanted[0].valid_s == 0, wrong
+        expected, _ = states(dict(STATE, valid_for_seconds=wrong))
+        assert expected[0].valid_s == 0, wrong
     assert states(dict(STATE, valid_for_seconds="12.5"))[0][0].valid_s == 12.5
 
 
@@ -142,24 +142,24 @@ def test_an_invalid_sequence_number_is_none():
 
 def test_a_state_without_identity_or_command_is_ignored_with_its_command():
     for wrong in (None, "", 7, [], {}, True):
-        wanted, left = states(dict(STATE, desired_id=wrong))
-        assert (wanted, left) == ([], 1), wrong
+        expected, left = states(dict(STATE, desired_id=wrong))
+        assert (expected, left) == ([], 1), wrong
     for wrong in (None, "", "cmd_2", 7, [], {}, True):
-        wanted, left = states(dict(STATE, command_id=wrong))
-        assert [d.value for d in wanted] == [NOTHING_NEW] and left == 1, wrong
+        expected, left = states(dict(STATE, command_id=wrong))
+        assert [d.value for d in expected] == [NOTHING_NEW] and left == 1, wrong
 
 
 def test_ids_may_come_as_numbers_or_text():
     rows = bootstrap.descriptor(dict(BODY, commands=[dict(BODY["commands"][0], id=1)])).catalog.commands
     for name in (1, "1"):
-        wanted, left = bootstrap.desired({"desired_states": [dict(STATE, command_id=name)]}, rows, {})
-        assert [d.command_id for d in wanted] == [1] and not left
+        expected, left = bootstrap.desired({"desired_states": [dict(STATE, command_id=name)]}, rows, {})
+        assert [d.command_id for d in expected] == [1] and not left
 
 
 def test_values_of_the_wrong_shape_become_desired_states_to_reject():
     for wrong in (None, [], {}, True):
-        wanted, _ = states(dict(STATE, value=wrong))
-        assert wanted[0].value == "" and wanted[0].desired_id == "des_1"
+        expected, _ = states(dict(STATE, value=wrong))
+        assert expected[0].value == "" and expected[0].desired_id == "des_1"
 
 
 def test_a_reply_without_the_list_is_an_error():
@@ -167,5 +167,5 @@ def test_a_reply_without_the_list_is_an_error():
         refused(bootstrap.desired, wrong, ROWS, {})
         if not isinstance(wrong, list):
             refused(bootstrap.desired, {"desired_states": wrong}, ROWS, {})
-        wanted, left = bootstrap.desired({"desired_states": [wrong]}, ROWS, {})
-        assert left == 1 and [d.value for d in wanted] == [NOTHING_NEW]
+        expected, left = bootstrap.desired({"desired_states": [wrong]}, ROWS, {})
+        assert left == 1 and [d.value for d in expected] == [NOTHING_NEW]

@@ -113,6 +113,6 @@ def test_ids_of_any_type_are_returned_unchanged():
         outbox = Outbox(1, 2, 0)
         outbox.update(0, 1777025700)
         report = outbox.post("command", 1, 1.0, desired_state, "applied")
-        told = mqtt_messages.publish(report)
-        assert isinstance(told, bytes) and isinstance(realer_feed.feed_item(report), str)
-        assert json.loads(told)["desired_id"] == desired_state.desired_id
+        reported = mqtt_messages.publish(report)
+        assert isinstance(reported, bytes) and isinstance(realer_feed.feed_item(report), str)
+        assert json.loads(reported)["desired_id"] == desired_state.desired_id

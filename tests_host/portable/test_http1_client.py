@@ -359,14 +359,14 @@ async def test_a_connection_that_was_had_early_and_died_is_replaced():
 
 
 async def test_connecting_has_its_deadline_and_lets_the_next_one_in():
-    for script, wanted in ((None, ("timeout", "connect")), (NetError("dns", "why"), ("dns", "why"))):
+    for script, desired in ((None, ("timeout", "connect")), (NetError("dns", "why"), ("dns", "why"))):
         rig = Rig(script, [OK])
         caught = None
         try:
             await rig.client.connect()
         except NetError as e:
             caught = e.kind, e.detail
-        assert caught == wanted and rig.client.stream is None
+        assert caught == desired and rig.client.stream is None
         assert rig.clock.waited_ms == (20000 if script is None else 0)
         assert not rig.client.lock.locked()
         assert (await rig.get()).status == 200

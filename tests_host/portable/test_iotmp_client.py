@@ -3,7 +3,7 @@
 from iotmp.client import Client
 from iotmp.session import INPUT, OUTPUT, Refused, Request, Session
 from netio.errors import NetError
-from tests_host.support.wire import Timers, Wire, Wires, failure, settle, started
+from tests_host.support.wire import Timers, Wire, Wires, failure, run_pending, started
 from tools.cloud import thinger_wire as server
 
 LOGIN = ("user1", "sensor1", "test-secret-not-real", 1)
@@ -27,7 +27,7 @@ class Rig:
     async def connect(self):
         self.wire.feed(server.frame("OK", sid=1))
         await self.client.connect(*LOGIN)
-        await settle()
+        await run_pending()
         self.written()
 
     def written(self):
@@ -35,7 +35,7 @@ class Rig:
 
     async def deliver(self, kind, **fields):
         self.wire.feed(server.frame(kind, **fields))
-        await settle()
+        await run_pending()
 
 
 async def test_connect():
@@ -90,7 +90,7 @@ async def test_cancelled_connect_closes():
     rig = Rig()
     outcome = await started(rig.client.connect(*LOGIN))
     outcome.task.cancel()
-    await settle()
+    await run_pending()
     assert rig.wire.closed == 1
 
 
@@ -103,7 +103,7 @@ async def test_an_order_is_received_and_answered():
     assert rig.written() == []
     rig.client.answer(66)
     rig.client.refuse(67, 400, "no")
-    await settle()
+    await run_pending()
     assert [kind for kind, _ in rig.written()] == ["OK", "ERROR"]
     rig.client.close()
 
@@ -136,10 +136,10 @@ async def test_changes_are_told():
     await rig.deliver("START_STREAM", sid=2, resource="relay")
     rig.written()
     rig.client.changed("relay")
-    await settle()
+    await run_pending()
     assert rig.written() == []
     rig.client.changed("relay", True)
-    await settle()
+    await run_pending()
     assert rig.written() == [("STREAM_DATA", {"sid": 2, "payload": True})]
     rig.client.close()
 
@@ -160,7 +160,7 @@ async def test_a_mark_is_reached_with_its_answer():
     rig = Rig()
     await rig.connect()
     first, second = rig.client.mark(), rig.client.mark()
-    await settle()
+    await run_pending()
     assert second == first + 1 and rig.written() == [("KEEP_ALIVE", {})] * 2
     await rig.deliver("KEEP_ALIVE")
     assert first <= rig.client.session.pongs < second
@@ -180,7 +180,7 @@ async def test_acknowledged_fails_with_the_connection():
             await rig.clock.advance(19000)
             assert not outcome.over
             await rig.clock.advance(1500)
-        await settle()
+        await run_pending()
         assert outcome.over and outcome.error
         assert rig.wire.closed == 1
 
@@ -206,12 +206,12 @@ async def test_orders_that_came_are_received_after_the_end():
     for sid in (1, 2):
         await rig.deliver("RUN", sid=sid, resource="relay", payload=True)
     rig.wire.hang_up()
-    await settle()
+    await run_pending()
     for sid in (1, 2):
         assert (await rig.client.receive(0)).stream_id == sid
     assert await failure(rig.client.receive(0)) == "closed: by the server"
     rig.client.answer(1)
-    await settle()
+    await run_pending()
     assert rig.written() == []
 
 
@@ -220,14 +220,14 @@ async def test_a_full_inbox_stops_the_reading_and_loses_nothing():
     await rig.connect()
     for sid in range(30):
         rig.wire.feed(server.frame("RUN", sid=sid, resource="relay", payload=True))
-    await settle()
+    await run_pending()
     assert len(rig.wire.inbound) > 10
     seen = []
     while len(seen) < 30:
         request = await rig.client.receive(1000)
         if request:
             seen.append(request.stream_id)
-        await settle()
+        await run_pending()
     assert seen == list(range(30))
     rig.client.close()
 
@@ -238,9 +238,9 @@ async def test_backpressure_of_the_server_stops_the_reader():
     rig.wire.stuck = True
     for sid in range(600):
         rig.wire.feed(server.frame("RUN", sid=sid, resource="ghost"))
-    await settle()
-    await settle()
-    await settle()
+    await run_pending()
+    await run_pending()
+    await run_pending()
     assert len(rig.client.session.out) < 6000
     await rig.clock.advance(80000)
     assert rig.wire.closed == 1
@@ -250,7 +250,7 @@ async def test_writes_and_reads_that_fail_end_everything():
     rig = Rig()
     await rig.connect()
     rig.wire.fail(NetError("closed", "ECONNRESET"))
-    await settle()
+    await run_pending()
     assert await failure(rig.client.receive(0)) == "closed: ECONNRESET"
     assert rig.wire.closed == 1
 
@@ -261,7 +261,7 @@ async def test_a_cancelled_waiter_does_not_cancel_others():
     for waiter in (rig.client.receive(20000), rig.client.acknowledged()):
         outcome = await started(waiter)
         outcome.task.cancel()
-        await settle()
+        await run_pending()
     assert rig.wire.cancelled == 0
     await rig.deliver("KEEP_ALIVE")
     await rig.deliver("RUN", sid=5, resource="relay", payload=True)
@@ -275,7 +275,7 @@ async def test_the_next_connection_starts_from_nothing():
     await rig.connect()
     await rig.deliver("RUN", sid=5, resource="relay", payload=True)
     first.feed(b"\x06")
-    await settle()
+    await run_pending()
     second.feed(server.frame("OK", sid=1))
     await rig.client.connect(*LOGIN)
     assert first.closed == 1
@@ -306,7 +306,7 @@ async def test_after_ctrl_c_the_goodbye_cancels_nobody():
     tasks, rig.client.tasks = rig.client.tasks, ()
     for task in tasks:
         task.cancel()
-    await settle()
+    await run_pending()
     rig.client.stream, rig.client.error, rig.client.tasks = (
         rig.wire,
         None,

@@ -28,9 +28,9 @@ class Rig:
             assert self.written() == [
                 ("CONNECT", {"sid": 1, "payload": ["user1", "sensor1", "test-secret-not-real"]})
             ]
-            assert self.hear(server.frame("OK", sid=1)) == [] and self.session.ready
+            assert self.receive(server.frame("OK", sid=1)) == [] and self.session.ready
 
-    def hear(self, data, piece=1000000):
+    def receive(self, data, piece=1000000):
         """Orders that come out of received bytes, `piece` at a time."""
         requests = []
         while data:
@@ -48,7 +48,7 @@ class Rig:
 
     def ask(self, kind, **fields):
         """What is answered to one request, which asks for no decision."""
-        assert self.hear(server.frame(kind, **fields)) == []
+        assert self.receive(server.frame(kind, **fields)) == []
         return self.written()
 
     def written(self):
@@ -82,14 +82,14 @@ def sample(sid, value):
 def test_the_login_is_accepted_whatever_its_stream_id():
     rig = Rig(login=False)
     assert not rig.session.ready
-    rig.hear(server.frame("KEEP_ALIVE") + server.frame("OK", sid=7))
+    rig.receive(server.frame("KEEP_ALIVE") + server.frame("OK", sid=7))
     assert rig.session.ready and rig.session.active
 
 
 def test_a_refused_login_has_its_own_error():
     rig = Rig(login=False)
     try:
-        rig.hear(server.frame("ERROR", sid=1, parameters=2))
+        rig.receive(server.frame("ERROR", sid=1, parameters=2))
     except Refused:
         return
     raise AssertionError("not refused")
@@ -99,7 +99,7 @@ def test_any_other_frame_is_no_answer_to_the_login():
     run = server.frame("RUN", sid=5, resource="relay", payload=False)
     for data in (run, b"\x01\x01\x80", b"\x01\x02\x08\x80", server.frame("DISCONNECT"), b"HTTP/1.1"):
         rig = Rig(login=False)
-        assert failure(rig.hear, data)
+        assert failure(rig.receive, data)
         assert not rig.session.ready
 
 
@@ -135,7 +135,7 @@ def test_an_input_waits_for_a_decision():
         (70, None),
         (71, {"a": [1]}),
     ):
-        assert rig.hear(server.frame("RUN", sid=sid, resource="relay", payload=value)) == [
+        assert rig.receive(server.frame("RUN", sid=sid, resource="relay", payload=value)) == [
             Request(sid, "relay", value)
         ]
     assert rig.written() == []
@@ -150,7 +150,7 @@ def test_an_input_without_a_value_is_a_question_with_an_empty_answer():
 
 def test_a_request_without_a_stream_id_gets_no_answer():
     rig = Rig()
-    request = rig.hear(server.frame("RUN", resource="relay", payload=True))[0]
+    request = rig.receive(server.frame("RUN", resource="relay", payload=True))[0]
     assert request == Request(None, "relay", True)
     rig.session.answer(request.stream_id)
     rig.session.refuse(request.stream_id, 400, "no")
@@ -159,7 +159,7 @@ def test_a_request_without_a_stream_id_gets_no_answer():
 
 def test_a_resource_with_input_and_output_is_answered_by_the_application():
     rig = Rig()
-    assert rig.hear(server.frame("RUN", sid=9, resource="io", payload={"a": 1})) == [
+    assert rig.receive(server.frame("RUN", sid=9, resource="io", payload={"a": 1})) == [
         Request(9, "io", {"a": 1})
     ]
     rig.session.answer(9, 2)
@@ -169,8 +169,8 @@ def test_a_resource_with_input_and_output_is_answered_by_the_application():
 
 def test_run():
     rig = Rig()
-    assert rig.hear(server.frame("RUN", sid=9, resource="reset")) == [Request(9, "reset", None)]
-    assert rig.hear(server.frame("RUN", sid=9, resource="reset", payload=1)) == [Request(9, "reset", 1)]
+    assert rig.receive(server.frame("RUN", sid=9, resource="reset")) == [Request(9, "reset", None)]
+    assert rig.receive(server.frame("RUN", sid=9, resource="reset", payload=1)) == [Request(9, "reset", 1)]
 
 
 def test_unknown_resources_and_odd_names():
@@ -178,7 +178,7 @@ def test_unknown_resources_and_odd_names():
     for name in ("ghost", "", 4711, True, None, 1.5, {"a": 1}, [], [1], ["relay", "api"], b"relay"):
         assert rig.ask("RUN", sid=9, resource=name, payload=True) == error(9, 404, "not found"), name
     assert rig.ask("RUN", sid=9, payload=True) == error(9, 404, "not found")
-    assert rig.hear(server.frame("RUN", sid=9, resource=["relay"], payload=True)) == [
+    assert rig.receive(server.frame("RUN", sid=9, resource=["relay"], payload=True)) == [
         Request(9, "relay", True)
     ]
 
@@ -292,7 +292,7 @@ def test_data_on_an_open_stream_is_a_request_without_an_answer():
     assert rig.ask("STREAM_DATA", sid=34, payload=False) == []
     rig.ask("START_STREAM", sid=34, resource="relay")
     rig.ask("START_STREAM", sid=35, resource="temperature")
-    assert rig.hear(server.frame("STREAM_DATA", sid=34, payload=False)) == [Request(None, "relay", False)]
+    assert rig.receive(server.frame("STREAM_DATA", sid=34, payload=False)) == [Request(None, "relay", False)]
     assert rig.ask("STREAM_DATA", sid=35, payload=False) == []
     assert rig.ask("STREAM_DATA", sid=34) == []
 
@@ -302,7 +302,7 @@ def test_a_new_connection_knows_no_stream():
     rig.ask("START_STREAM", sid=34, resource="relay")
     rig.session.connect(rig.now, "user1", "sensor1", "test-secret-not-real", 2)
     rig.written()
-    rig.hear(server.frame("OK", sid=2))
+    rig.receive(server.frame("OK", sid=2))
     rig.session.changed("relay", rig.now)
     assert rig.written() == []
 
@@ -339,7 +339,7 @@ def test_a_goodbye():
     rig = Rig()
     rig.session.leave()
     assert rig.written() == [("DISCONNECT", {})]
-    assert failure(rig.hear, server.frame("DISCONNECT"))
+    assert failure(rig.receive, server.frame("DISCONNECT"))
 
 
 def test_a_malformed_request_is_refused_and_others_are_served():
@@ -351,15 +351,15 @@ def test_a_malformed_request_is_refused_and_others_are_served():
         found = rig.ask(kind, sid=9, payload=deep, resource="relay")
         assert [(kind, fields["parameters"]) for kind, fields in found] == [("ERROR", 400)]
     assert rig.ask("STREAM_DATA", sid=9, payload=deep) == []
-    assert rig.hear(b"\x06\x01\x80" + server.frame("RUN", sid=66, resource="relay", payload=True)) == [
+    assert rig.receive(b"\x06\x01\x80" + server.frame("RUN", sid=66, resource="relay", payload=True)) == [
         Request(66, "relay", True)
     ]
 
 
 def test_a_server_that_is_too_old_is_named():
-    assert "older" in failure(Rig().hear, b"\x06\x04\x08\x42\x19\x28")
+    assert "older" in failure(Rig().receive, b"\x06\x04\x08\x42\x19\x28")
     rig = Rig(login=False)
-    assert "older" in failure(rig.hear, b"\x01\x02\x09\x08")
+    assert "older" in failure(rig.receive, b"\x01\x02\x09\x08")
 
 
 def test_a_frame_beyond_the_buffer_is_skipped():
@@ -367,15 +367,15 @@ def test_a_frame_beyond_the_buffer_is_skipped():
         rig = Rig(size=100)
         long = server.frame("RUN", sid=9, resource="relay", payload="x" * 300)
         short = server.frame("RUN", sid=66, resource="relay", payload=True)
-        assert rig.hear(short + long + long + short, piece) == [Request(66, "relay", True)] * 2
-    assert failure(Rig(size=100).hear, b"\x06\xff\xff\x7f")
+        assert rig.receive(short + long + long + short, piece) == [Request(66, "relay", True)] * 2
+    assert failure(Rig(size=100).receive, b"\x06\xff\xff\x7f")
 
 
 def test_a_frame_that_fills_the_buffer_is_read():
     rig = Rig(size=100)
     data = server.frame("RUN", sid=66, resource="relay", payload="x" * 86)
     assert len(data) == 100
-    assert rig.hear(data * 3, 33) == [Request(66, "relay", "x" * 86)] * 3
+    assert rig.receive(data * 3, 33) == [Request(66, "relay", "x" * 86)] * 3
 
 
 def test_backpressure_stops_the_samples():

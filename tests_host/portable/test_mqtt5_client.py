@@ -4,7 +4,7 @@ from mqtt5 import opening
 from mqtt5.client import Client
 from netio.errors import NetError
 from tests_host.support import mqtt_server as server
-from tests_host.support.wire import Outcome, Timers, Wire, Wires, failure, settle, started
+from tests_host.support.wire import Outcome, Timers, Wire, Wires, failure, run_pending, started
 
 
 class Rig:
@@ -27,7 +27,7 @@ class Rig:
 
     async def deliver(self, data):
         self.wire.feed(data)
-        await settle()
+        await run_pending()
 
 
 async def test_connect():
@@ -78,7 +78,7 @@ async def test_cancelled_connect_closes():
     rig = Rig()
     outcome = await started(opening.connect(rig.client, "me"))
     outcome.task.cancel()
-    await settle()
+    await run_pending()
     assert rig.wire.closed == 1
 
 
@@ -108,7 +108,7 @@ async def test_publishes_together_are_one_write():
 
     rig.wire.write = counting
     outcomes = [Outcome(rig.client.publish("t", b"x")) for _ in range(10)]
-    await settle()
+    await run_pending()
     assert len(rig.written()) == 10 and len(writes) <= 2
     await rig.deliver(b"".join([server.puback(n + 1) for n in range(10)]))
     assert all([outcome.over for outcome in outcomes])
@@ -121,7 +121,7 @@ async def test_more_publishers_than_room_keep_their_order():
     outcomes = [Outcome(rig.client.publish("t", b"%d" % n)) for n in range(40)]
     sent = []
     for _ in range(60):
-        await settle()
+        await run_pending()
         for seen in rig.written():
             sent.append(seen["payload"])
             rig.wire.feed(server.puback(seen["pid"]))
@@ -136,7 +136,7 @@ async def test_a_cancelled_publish_does_not_cancel_others():
     await rig.connect()
     one, two = await started(rig.client.publish("t", b"1")), await started(rig.client.publish("t", b"2"))
     one.task.cancel()
-    await settle()
+    await run_pending()
     assert rig.wire.cancelled == 0
     await rig.deliver(server.puback(1) + server.puback(2))
     assert two.over and not two.error
@@ -147,10 +147,10 @@ async def test_cancelled_publisher_in_the_queue_makes_way():
     rig = Rig()
     await rig.connect()
     outcomes = [Outcome(rig.client.publish("t", b"%d" % n)) for n in range(19)]
-    await settle()
+    await run_pending()
     outcomes[16].task.cancel()
     outcomes[17].task.cancel()
-    await settle()
+    await run_pending()
     rig.written()
     await rig.deliver(server.puback(1))
     assert [seen["payload"] for seen in rig.written()] == [b"18"]
@@ -178,7 +178,7 @@ async def test_receive_and_done():
     assert waiting.result.payload == b"x"
     assert rig.written() == []
     rig.client.done(waiting.result.receipt)
-    await settle()
+    await run_pending()
     assert rig.written() == [{"kind": 4, "pid": 7}]
     rig.client.close()
 
@@ -190,13 +190,13 @@ async def test_message_larger_than_the_buffer_is_received_without_its_payload():
         published = await started(rig.client.publish("t", b"report"))
         rig.written()
         await rig.deliver(server.publish("t", bytes(10000), 7, retain=1, version=version))
-        await settle()
+        await run_pending()
         await rig.deliver(server.puback(1, version=version) + server.publish("t", b"x", 8, version=version))
         assert published.over and not published.error
         large, small = await rig.client.receive(), await rig.client.receive()
         assert (large.payload, large.large > 10000, small.payload) == (None, True, b"x")
         rig.client.done(large.receipt)
-        await settle()
+        await run_pending()
         assert rig.written() == [{"kind": 4, "pid": 7}]
         assert rig.wire.closed == 0
         rig.client.close()
@@ -225,13 +225,13 @@ async def test_full_inbox_stops_reading_and_loses_nothing():
         await rig.connect(version=version)
         for n, pid in enumerate(pids):
             rig.wire.feed(server.publish("t", b"%d" % n, pid, version=version))
-        await settle()
+        await run_pending()
         assert len(rig.wire.inbound) > 10
         for n in range(30):
             message = await rig.client.receive()
             assert message.payload == b"%d" % n
             rig.client.done(message.receipt)
-            await settle()
+            await run_pending()
         assert not rig.wire.inbound
         rig.client.close()
 
@@ -247,7 +247,7 @@ async def test_3_1_1_server_sends_no_more_than_we_can_hold():
     waiting = await started(rig.client.receive())
     assert not waiting.over and rig.wire.inbound
     rig.client.done(first.receipt)
-    await settle()
+    await run_pending()
     assert waiting.over
     rig.client.close()
 
@@ -281,7 +281,7 @@ async def test_a_connection_survives_backpressure():
     assert [seen["kind"] for seen in rig.written()] == [12] * 6
     for _ in range(50):
         rig.client.done((await rig.client.receive()).receipt)
-        await settle()
+        await run_pending()
     await rig.deliver(server.PINGRESP)
     assert rig.wire.closed == 0
     await rig.clock.advance(60000)
@@ -328,9 +328,9 @@ async def test_every_end_wakes_everybody():
         client = rig.client
         waiting = [Outcome(client.receive()), Outcome(opening.subscribe(client, ["a"]))]
         waiting += [Outcome(client.publish("t", b"x")) for _ in range(20)]
-        await settle()
+        await run_pending()
         end(rig.wire)
-        await settle()
+        await run_pending()
         await rig.clock.advance(2000)
         assert [outcome.error for outcome in waiting] == [words] * 22, words
         assert rig.wire.closed == 1
@@ -400,7 +400,7 @@ async def test_close_wakes_everybody_and_ends_all_tasks():
     waiting = await started(rig.client.publish("t", b""))
     rig.client.close()
     rig.client.close()
-    await settle()
+    await run_pending()
     assert waiting.error == "closed: closed here"
     assert (rig.wire.closed, rig.wire.readers, rig.wire.writers) == (1, 0, 0)
     assert not rig.clock.waiting
@@ -421,7 +421,7 @@ async def test_a_publish_for_which_memory_was_short_takes_no_end_along():
     except MemoryError:
         pass
     rig.client.close()
-    await settle()
+    await run_pending()
     assert waiting.error == "closed: closed here"
     assert rig.wire.closed == 1 and not rig.clock.waiting
 
@@ -434,7 +434,7 @@ async def test_reconnect_in_a_kept_session():
     await rig.deliver(server.publish("d", b"held", 7))
     message = await rig.client.receive()
     first.hang_up()
-    await settle()
+    await run_pending()
     assert lost.error == "closed: by the server"
     rig.wire = second
     second.feed(
@@ -442,7 +442,7 @@ async def test_reconnect_in_a_kept_session():
     )
     facts = await opening.connect(rig.client, "me", clean=False, session_expiry_s=60)
     assert facts.session_present
-    await settle()
+    await run_pending()
     again = rig.written()[-1]
     assert (again["dup"], again["pid"], again["payload"]) == (1, 1, b"x")
     assert (await rig.client.receive()).payload == b"new"
@@ -461,7 +461,7 @@ async def test_message_that_waited_in_vain_comes_again():
     await rig.connect(version=4, clean=False)
     for n in range(12):
         first.feed(server.publish("t", b"%d" % n, n + 1, version=4))
-    await settle()
+    await run_pending()
     rig.client.close()
     rig.wire = second
     second.feed(server.connack(4, 0, 1))
@@ -473,7 +473,7 @@ async def test_message_that_waited_in_vain_comes_again():
         message = await rig.client.receive()
         got.append(message.payload)
         rig.client.done(message.receipt)
-        await settle()
+        await run_pending()
     assert got == [b"%d" % n for n in range(12)]
     rig.client.close()
 
@@ -497,9 +497,9 @@ async def test_abandoned_wakes_nobody():
     woken = [
         Outcome(rig.client.receive()), Outcome(rig.client.publish("t", b"")), Outcome(rig.client.until(lambda: False)),
     ]  # fmt: skip
-    await settle()
+    await run_pending()
     rig.client.abandon()
-    await settle()
+    await run_pending()
     assert rig.wire.closed == 1
     assert not [outcome for outcome in woken if outcome.over]
     # A new caller gets the error.

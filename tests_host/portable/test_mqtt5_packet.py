@@ -206,12 +206,12 @@ def test_packets_that_no_server_may_send_are_errors():
 def test_invalid_topics_and_long_texts_are_not_encoded():
     for topic in ("", "a/#", "+", "a\0b"):
         assert refusal(encode.publish, 5, 1, topic, b"") == 0x90
-    said = None
+    output = None
     try:
         opening.connect_packet(5, True, 0, (), "x" * 65536, None, None, None)
     except ValueError as e:
-        said = str(e)
-    assert said == "mqtt: too long"
+        output = str(e)
+    assert output == "mqtt: too long"
 
 
 def test_error_words():

@@ -111,12 +111,12 @@ def test_refused():
     data = server.connack(5, 0x87, 0, ((0x1F, "go away"),))
     session.space()[: len(data)] = data
     session.received(len(data))
-    said = None
+    output = None
     try:
         session.next(NOW)
     except MqttError as e:
-        said = e.code, e.words
-    assert said == (0x87, "'go away'")
+        output = e.code, e.words
+    assert output == (0x87, "'go away'")
     assert session.error and not session.take(NOW)
 
 
@@ -551,12 +551,12 @@ def test_bytes_that_are_skipped_are_a_sign_of_life():
         assert rig.session.last_received == now
     # PINGRESP stands behind all that; from the last byte on it is waited for.
     assert rig.session.tick(now + 19000 & 0x3FFFFFFF) == 1000
-    said = None
+    output = None
     try:
         rig.session.tick(now + 20000 & 0x3FFFFFFF)
     except NetError as e:
-        said = str(e)
-    assert said == "timeout: keep-alive"
+        output = str(e)
+    assert output == "timeout: keep-alive"
 
 
 def test_disconnect_codes_are_sent_in_version_5_only():
@@ -650,12 +650,12 @@ def test_partial_packets_are_no_answer_to_a_ping():
     rig.session.tick(NOW + 30000 & 0x3FFFFFFF)
     for second in range(31, 50):
         rig.feed(b"\x30\x7f"[second == 31 :][:1] if second < 33 else b"x", (NOW + second * 1000) & 0x3FFFFFFF)
-    said = None
+    output = None
     try:
         rig.session.tick(NOW + 50000 & 0x3FFFFFFF)
     except NetError as e:
-        said = str(e)
-    assert said == "timeout: keep-alive"
+        output = str(e)
+    assert output == "timeout: keep-alive"
 
 
 def test_under_backpressure_it_pings_without_expecting_an_answer():

@@ -75,29 +75,29 @@ def test_no_scope_is_asked_for_that_is_not_needed():
 
 
 def test_the_documented_catalog_is_an_offer():
-    offer = mqtt_catalog.catalog(catalog())
-    assert (offer.host, offer.port, offer.version, offer.acks) == (
+    catalog_read = mqtt_catalog.catalog(catalog())
+    assert (catalog_read.host, catalog_read.port, catalog_read.version, catalog_read.acks) == (
         "mqtt.therealer.com",
         8883,
         5,
         ROOT + "/acks",
     )
-    assert offer.endpoint == "/iot/v1/mqtt-credentials" and offer.notes == []
-    body = json.loads(offer.body)
+    assert catalog_read.endpoint == "/iot/v1/mqtt-credentials" and catalog_read.notes == []
+    body = json.loads(catalog_read.body)
     assert body["device_id"] == 12345
     assert body["scopes"] == ["iot:mqtt:connect", "iot:mqtt:ack:read", "iot:mqtt:desired:read"]
-    assert offer.routes["sensor", "1"].desired is None
-    assert offer.routes["command", "1"].desired == ROOT + "/routes/rte_command_1/desired"
+    assert catalog_read.routes["sensor", "1"].desired is None
+    assert catalog_read.routes["command", "1"].desired == ROOT + "/routes/rte_command_1/desired"
 
 
 def test_without_desired_topics_the_body_is_that_of_the_catalog():
-    offer = routes(route("sensor", 1))
-    assert json.loads(offer.body) == catalog()["mqtt"]["credential_endpoint"]["body"]
+    catalog_read = routes(route("sensor", 1))
+    assert json.loads(catalog_read.body) == catalog()["mqtt"]["credential_endpoint"]["body"]
 
 
 def test_protocol_and_address_are_the_catalogs():
-    offer = mqtt_catalog.catalog(catalog(broker_url="mqtts://b.test", protocol="mqtt-3.1.1"))
-    assert (offer.host, offer.port, offer.version) == ("b.test", 8883, 4)
+    catalog_read = mqtt_catalog.catalog(catalog(broker_url="mqtts://b.test", protocol="mqtt-3.1.1"))
+    assert (catalog_read.host, catalog_read.port, catalog_read.version) == ("b.test", 8883, 4)
     assert mqtt_catalog.catalog(catalog(broker_url="mqtts://b.test:1/")).port == 1
 
 
@@ -146,15 +146,15 @@ def test_a_route_that_cannot_be_tied_is_not_guessed():
     for bad in (route("sensor", 7, "id"), route("sensor", 7, "command_id"), route("motor", 7), route("sensor", ""),
                 dict(route("sensor", 7), sensor_id=8), route("sensor", [7]), route("sensor", 7, feed_data_topic=""),
                 route("sensor", 7, feed_data_topic="a/+/b")):  # fmt: skip
-        offer = routes(bad, route("sensor", 1))
-        assert list(offer.routes) == [("sensor", "1")]
-        assert len(offer.notes) == 1 and "ignored" in offer.notes[0]
+        catalog_read = routes(bad, route("sensor", 1))
+        assert list(catalog_read.routes) == [("sensor", "1")]
+        assert len(catalog_read.notes) == 1 and "ignored" in catalog_read.notes[0]
 
 
 def test_two_routes_of_one_source_are_none():
-    offer = routes(route("sensor", 7), route("sensor", "7"), route("sensor", 7), route("sensor", 1))
-    assert list(offer.routes) == [("sensor", "1")]
-    assert offer.notes == ["MQTT routes of sensor 7 ignored: there are several"]
+    catalog_read = routes(route("sensor", 7), route("sensor", "7"), route("sensor", 7), route("sensor", 1))
+    assert list(catalog_read.routes) == [("sensor", "1")]
+    assert catalog_read.notes == ["MQTT routes of sensor 7 ignored: there are several"]
 
 
 def test_a_row_without_a_route_is_left_alone():
@@ -162,20 +162,22 @@ def test_a_row_without_a_route_is_left_alone():
     broken = Command(3, "relay", "8", None, None, None, "cannot be represented")
     other = Command("2", "relay", "9", None, None, None, "")
     sensors = [Sensor(1, "thermistor", "14", ""), Sensor(2, "ldr_sensor", "15", "")]
-    offer = routes(route("command", "1"), route("command", 2, desired_topic=None), route("sensor", 1))
-    tied = mqtt_topics.with_routes(Catalog([row, other, broken], sensors), offer.routes)
-    assert [bool(c.error) for c in tied.commands] == [False, True, True]
-    assert tied.commands[0] == row and tied.commands[2] == broken
-    assert [s.error for s in tied.sensors] == ["", "it has no MQTT route"]
-    assert mqtt_topics.desired_topics(tied, offer.routes) == {ROOT + "/routes/rte_command_1/desired": 1}
+    catalog_read = routes(route("command", "1"), route("command", 2, desired_topic=None), route("sensor", 1))
+    routed = mqtt_topics.with_routes(Catalog([row, other, broken], sensors), catalog_read.routes)
+    assert [bool(c.error) for c in routed.commands] == [False, True, True]
+    assert routed.commands[0] == row and routed.commands[2] == broken
+    assert [s.error for s in routed.sensors] == ["", "it has no MQTT route"]
+    assert mqtt_topics.desired_topics(routed, catalog_read.routes) == {
+        ROOT + "/routes/rte_command_1/desired": 1
+    }
 
 
 def test_a_row_with_a_route_again_is_served_again():
     catalog = Catalog([Command(1, "relay", "6", None, None, None, "")], [Sensor(1, "thermistor", "14", "")])
     without = mqtt_topics.with_routes(catalog, {})
     assert without.commands[0].error and without.sensors[0].error
-    offer = routes(route("command", 1), route("sensor", 1))
-    assert mqtt_topics.with_routes(without, offer.routes) == catalog
+    catalog_read = routes(route("command", 1), route("sensor", 1))
+    assert mqtt_topics.with_routes(without, catalog_read.routes) == catalog
 
 
 # The tuple
@@ -232,7 +234,7 @@ def test_credentials_without_an_expiry_last_for_an_hour():
 # Messages
 
 
-def wish(**changes):
+def desired_state(**changes):
     body = {
         "version": 1,
         "desired_id": "des_00000000000000000000000001",
@@ -245,7 +247,7 @@ def wish(**changes):
     return json.dumps(body).encode()
 
 
-def no_wish(payload):
+def invalid_state(payload):
     try:
         mqtt_messages.desired(1, payload)
     except ValueError as e:
@@ -254,30 +256,34 @@ def no_wish(payload):
 
 
 def test_a_desired_state_has_identity_sequence_and_window():
-    assert mqtt_messages.desired(1, wish()) == (1, "18.5", "des_00000000000000000000000001", 42, 300)
+    assert mqtt_messages.desired(1, desired_state()) == (1, "18.5", "des_00000000000000000000000001", 42, 300)
     for version in ("1", "1.3", 1.0):
-        assert mqtt_messages.desired(1, wish(version=version)).sequence == 42
+        assert mqtt_messages.desired(1, desired_state(version=version)).sequence == 42
 
 
 def test_a_window_that_is_not_numeric_has_closed():
     for wrong in (None, "soon", -1, True, [], {}):
-        assert mqtt_messages.desired(1, wish(valid_for_seconds=wrong)).valid_s == 0
-    assert mqtt_messages.desired(1, wish(valid_for_seconds="7.5")).valid_s == 7.5
+        assert mqtt_messages.desired(1, desired_state(valid_for_seconds=wrong)).valid_s == 0
+    assert mqtt_messages.desired(1, desired_state(valid_for_seconds="7.5")).valid_s == 7.5
 
 
 def test_values_and_numbers_pass_as_they_are_or_not_at_all():
-    assert mqtt_messages.desired(1, wish(value=[1])).value == ""
-    assert mqtt_messages.desired(1, wish(value=0)).value == 0
+    assert mqtt_messages.desired(1, desired_state(value=[1])).value == ""
+    assert mqtt_messages.desired(1, desired_state(value=0)).value == 0
     for wrong in (None, "42", 4.5, True, []):
-        assert mqtt_messages.desired(1, wish(sequence_number=wrong)).sequence is None
+        assert mqtt_messages.desired(1, desired_state(sequence_number=wrong)).sequence is None
 
 
 def test_an_invalid_desired_state_is_a_value_error():
     for wrong in (b"", b"[]", b"null", b"\xff", b"7", b'"x"', b"[" * 4000):
-        assert no_wish(wrong) == "no JSON object"
-    assert no_wish(wish(version=2)) == no_wish(wish(version=None)) == "unknown version"
+        assert invalid_state(wrong) == "no JSON object"
+    assert (
+        invalid_state(desired_state(version=2))
+        == invalid_state(desired_state(version=None))
+        == "unknown version"
+    )
     for wrong in (None, "", 7, []):
-        assert no_wish(wish(desired_id=wrong)) == "no desired_id"
+        assert invalid_state(desired_state(desired_id=wrong)) == "no desired_id"
 
 
 def test_a_report_does_not_repeat_its_topic():

@@ -10,7 +10,7 @@ from firmware.links.account import Account
 from firmware.links.mqtt import MqttSession
 from firmware.links.mqtt_connecting import connect
 from tests_host.support import mqtt_server as server
-from tests_host.support.wire import Timers, Wire, Wires, settle, started
+from tests_host.support.wire import Timers, Wire, Wires, run_pending, started
 
 ACKS, PUMP = "d/acks", "d/pump"
 CATALOG = MqttCatalog(
@@ -19,7 +19,7 @@ CATALOG = MqttCatalog(
 CREDENTIALS = MqttCredentials("me", "u", Secret("test-secret-not-real"), 600, 300)
 
 
-def wish(number):
+def desired_state(number):
     facts = {
         "version": 1,
         "desired_id": "des_%d" % number,
@@ -44,13 +44,13 @@ class Rig:
     def __init__(self, connections):
         self.wires = [Wire() for _ in range(connections)]
         self.clock = Timers()
-        self.said = []
+        self.output = []
         account = Account(
             {"api": "realer"},
             Net(Wires(*self.wires)),
             self.clock,
             lambda: 0,
-            lambda *said: self.said.append(said),
+            lambda *output: self.output.append(output),
         )
         self.broker = MqttSession(account, False)
         self.broker.topics = {PUMP: "1"}
@@ -60,19 +60,19 @@ class Rig:
         """Be subscribed on the next wire, where the broker first sends `brought` again: (packet id, wish number)."""
         self.at += 1
         wire = self.wires[self.at]
-        again = [server.publish(PUMP, wish(n), pid, dup=1) for pid, n in brought]
+        again = [server.publish(PUMP, desired_state(n), pid, dup=1) for pid, n in brought]
         wire.feed(server.connack(5, 0, present) + b"".join(again))
         outcome = await started(connect(self.broker, CATALOG, CREDENTIALS))
         for pid, codes in ((1, (1,)), (2, (1,))):
             wire.feed(server.suback(pid + 2 * self.at * present, codes))
-            await settle()
+            await run_pending()
         assert outcome.over and outcome.error is None, outcome.error
         self.acknowledged()
 
-    async def hear(self, *brought):
+    async def receive(self, *brought):
         for pid, n in brought:
-            self.wires[self.at].feed(server.publish(PUMP, wish(n), pid))
-        await settle()
+            self.wires[self.at].feed(server.publish(PUMP, desired_state(n), pid))
+        await run_pending()
 
     async def listen(self):
         outcome = await started(self.broker.listen(100))
@@ -89,8 +89,8 @@ class Rig:
 async def test_a_repeated_message_that_was_handled_is_acknowledged():
     rig = Rig(2)
     await rig.connect(0)
-    await rig.hear((11, 1))
-    assert await rig.listen() == ["des_1"] and rig.acknowledged() == [], rig.said
+    await rig.receive((11, 1))
+    assert await rig.listen() == ["des_1"] and rig.acknowledged() == [], rig.output
     rig.broker.close()
     await rig.connect(1, [(11, 1)])
     assert await rig.listen() == [] and rig.broker.client.session.held == {}
@@ -99,13 +99,13 @@ async def test_a_repeated_message_that_was_handled_is_acknowledged():
 async def test_a_repeated_message_that_was_not_handled_is_delivered():
     rig = Rig(2)
     await rig.connect(0)
-    await rig.hear((11, 1))
+    await rig.receive((11, 1))
     assert len(rig.broker.received) == 1
     rig.broker.close()
     await rig.connect(1, [(11, 1)])
     assert await rig.listen() == ["des_1"]
     await rig.listen()
-    await settle()
+    await run_pending()
     assert rig.acknowledged() == [11]
 
 
@@ -114,7 +114,7 @@ async def test_a_failing_link_leaves_no_receipts():
     brought = []
     await rig.connect(0)
     for turn in range(11):
-        await rig.hear((turn + 20, turn))
+        await rig.receive((turn + 20, turn))
         if turn % 2:
             await rig.listen()
         rig.broker.close()
@@ -156,7 +156,7 @@ async def test_a_message_for_which_memory_was_short_ends_the_session_and_comes_a
     rig = Rig(2)
     rig.broker.topics = Full(rig.broker.topics)
     await rig.connect(0)
-    await rig.hear((11, 1))
+    await rig.receive((11, 1))
     try:
         await rig.broker.listen(100)
         raise AssertionError("the session goes on")
@@ -172,7 +172,7 @@ async def test_messages_before_the_topics_are_known_are_handled_later():
     rig = Rig(1)
     topics, rig.broker.topics = rig.broker.topics, None
     await rig.connect(0)
-    await rig.hear((11, 1))
+    await rig.receive((11, 1))
     assert await rig.listen() == [] and rig.acknowledged() == []
     rig.broker.route(topics)
     assert await rig.listen() == ["des_1"]
@@ -185,10 +185,10 @@ async def test_a_message_that_has_no_room_is_refused_and_the_session_goes_on():
         rig.broker.topics = topics
         for topic in (PUMP, ACKS, "d/unknown"):
             rig.wires[0].feed(server.publish(topic, bytes(10000), 11, retain=1))
-            await settle()
-            await settle()
+            await run_pending()
+            await run_pending()
             assert rig.acknowledged() == [11]
-            assert [said[0] for said in rig.said] == ["warning"] and topic in rig.said.pop()[1]
+            assert [output[0] for output in rig.output] == ["warning"] and topic in rig.output.pop()[1]
     rig.broker.topics = {PUMP: "1"}
-    await rig.hear((12, 1))
+    await rig.receive((12, 1))
     assert await rig.listen() == ["des_1"]

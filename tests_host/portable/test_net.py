@@ -139,9 +139,9 @@ def test_a_certificate_that_cannot_be_used_is_named_by_its_key():
         def refuse(files, error=error):
             raise error
 
-        told = ""
+        reported = ""
         try:
             made(verifying_context=refuse)
         except ConfigError as e:
-            told = str(e)
-        assert told.startswith("cloud.ca_files")
+            reported = str(e)
+        assert reported.startswith("cloud.ca_files")

@@ -270,7 +270,7 @@ def test_a_regulator_without_a_reading_goes_off_unless_safe_is_on():
 
 
 def test_safe_states_of_a_regulator():
-    for safe, before, cold, warm, told in (
+    for safe, before, cold, warm, reported in (
         ("off", 20.0, False, False, None),
         ("on", 20.0, True, True, None),
         ("hold", 20.0, True, False, 20.0),
@@ -284,7 +284,7 @@ def test_safe_states_of_a_regulator():
             assert out.value() == before
         drive(out, 1, reading=20.0)
         out.demand(None)
-        assert out.value() == told, safe
+        assert out.value() == reported, safe
         assert drive(out, 2, reading=5.0)[0] is cold, (safe, before)
         assert drive(out, 3, reading=30.0)[0] is warm, (safe, before)
 

@@ -129,11 +129,11 @@ class Heater:
     """A regulator on a room that may or may not notice it, looked at every minute."""
 
     def __init__(self, **changes):
-        self.said = []
+        self.logged = []
         self.ms = 0
         self.room = 12.0
         self.output = StallOutput(
-            configured(HEATER, changes), False, START, lambda *line: self.said.append(line[0])
+            configured(HEATER, changes), False, START, lambda *line: self.logged.append(line[0])
         )
         self.output.demand(20.0)
 
@@ -148,9 +148,9 @@ class Heater:
 def test_a_reading_that_stays_while_the_relay_is_on_is_a_fault_and_a_warning_once():
     heater = Heater()
     heater.run(0.9)
-    assert not heater.output.stalled and heater.said == []
+    assert not heater.output.stalled and heater.logged == []
     heater.run(12)
-    assert heater.output.stalled and heater.output.on and heater.said == ["error"]
+    assert heater.output.stalled and heater.output.on and heater.logged == ["error"]
 
 
 def test_stall_action_off_holds_until_the_next_demand():
@@ -188,7 +188,7 @@ def test_a_warning_ends_when_the_reading_moves_again():
     heater.run(1, 2.0)
     assert not heater.output.stalled
     heater.run(3)
-    assert heater.output.stalled and heater.said.count("error") == 2
+    assert heater.output.stalled and heater.logged.count("error") == 2
 
 
 def test_only_the_time_with_the_relay_on_and_a_sensor_that_reads_counts():

@@ -576,8 +576,8 @@ def test_events_before_the_first_contact_survive_a_power_cut():
     again.press()
     again.persistence.write()
     third = online(again)
-    told = [(r.id, r.value) for r in third.outbox.batch(20)]
-    assert told[:3] == [("a", "1.0"), ("a", "0.0"), ("a", "1.0")]
+    reported = [(r.id, r.value) for r in third.outbox.batch(20)]
+    assert reported[:3] == [("a", "1.0"), ("a", "0.0"), ("a", "1.0")]
     third.deliver()
     third.wait(61)
     assert third.flash.payloads == []

@@ -85,7 +85,7 @@ def ask(site, data):
     peer = ScriptedVisitor(site.clock, data)
     asyncio.run(site.serve(peer, peer))
     assert peer.closed == 1
-    return int(peer.heard[9:12] or 0), peer.heard.decode()
+    return int(peer.received[9:12] or 0), peer.received.decode()
 
 
 def get(target="/", host="192.168.4.1"):
@@ -228,10 +228,10 @@ def test_a_flash_that_refuses_is_reported_on_the_page():
 
 def test_a_silent_connection_is_closed_and_surplus_ones_are_refused():
     s, _ = site()
-    for said in ((20000,), (b"GET / HTTP/1.1\r\n", 20000), (OSError(104),)):
-        peer = ScriptedVisitor(s.clock, *said)
+    for printed in ((20000,), (b"GET / HTTP/1.1\r\n", 20000), (OSError(104),)):
+        peer = ScriptedVisitor(s.clock, *printed)
         asyncio.run(s.serve(peer, peer))
-        assert peer.heard == b"" and peer.closed == 1 and s.connections == 0
+        assert peer.received == b"" and peer.closed == 1 and s.connections == 0
     # None of these three is one that says nothing, whom a newcomer could take the place of.
     s.connections = 3
     assert ask(s, get()) == (0, "")
@@ -239,7 +239,7 @@ def test_a_silent_connection_is_closed_and_surplus_ones_are_refused():
     assert ask(s, get())[0] == 200
 
 
-class Patient:
+class UnlimitedClock:
     """A clock for connections that stay open."""
 
     async def within(self, ms, awaitable):
@@ -266,44 +266,44 @@ class Slow(Silent):
 
 
 def test_of_too_many_silent_connections_the_oldest_is_closed():
-    async def story():
+    async def scenario():
         s, _ = site()
-        s.clock = Patient()
+        s.clock = UnlimitedClock()
         silent = [Silent(get()) for _ in range(7)]
         tasks = []
-        for visitor in silent:
-            tasks.append(asyncio.create_task(s.serve(visitor, visitor)))
+        for connection in silent:
+            tasks.append(asyncio.create_task(s.serve(connection, connection)))
             for _ in range(5):
                 await asyncio.sleep(0)
-        assert [visitor.closed for visitor in silent] == [1, 1, 1, 1, 0, 0, 0]
-        for visitor in silent[4:]:
-            visitor.asked.set()
+        assert [connection.closed for connection in silent] == [1, 1, 1, 1, 0, 0, 0]
+        for connection in silent[4:]:
+            connection.asked.set()
         for task in tasks:
             await task
-        assert [visitor.heard[9:12] for visitor in silent] == [b""] * 4 + [b"200"] * 3
+        assert [connection.received[9:12] for connection in silent] == [b""] * 4 + [b"200"] * 3
         assert s.connections == 0 and s.silent == []
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_an_active_connection_is_not_closed_for_others():
-    async def story():
+    async def scenario():
         s, _ = site()
-        s.clock = Patient()
+        s.clock = UnlimitedClock()
         slow = [Slow(b"GET / HT") for _ in range(3)]
-        tasks = [asyncio.create_task(s.serve(visitor, visitor)) for visitor in slow]
+        tasks = [asyncio.create_task(s.serve(connection, connection)) for connection in slow]
         for _ in range(5):
             await asyncio.sleep(0)
         late = Silent(get())
         await s.serve(late, late)
-        assert late.closed == 1 and late.heard == b""
-        assert [visitor.closed for visitor in slow] == [0, 0, 0]
-        for visitor in slow:
-            visitor.asked.set()
+        assert late.closed == 1 and late.received == b""
+        assert [connection.closed for connection in slow] == [0, 0, 0]
+        for connection in slow:
+            connection.asked.set()
         for task in tasks:
             await task
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 class Log:
@@ -316,7 +316,7 @@ class Log:
         self.lines.append(text)
 
 
-def visited(goes_on=lambda point: True, fails="", minutes=3):
+def portal_result(goes_on=lambda point: True, fails="", minutes=3):
     """How the portal ended: (whether something was saved, the minutes it took, the access point, the log)."""
     log = Log()
     points = []
@@ -334,7 +334,7 @@ def visited(goes_on=lambda point: True, fails="", minutes=3):
 
 
 def test_the_portal_closes_after_its_minutes():
-    saved, minutes, point = visited()
+    saved, minutes, point = portal_result()
     assert not saved and 3 <= minutes < 3.1 and point.password == PASSWORD
 
 
@@ -346,13 +346,13 @@ def test_the_portal_closes_when_a_network_is_joined():
         left[0] -= 1
         return left[0] > 0
 
-    saved, minutes, _ = visited(goes_on)
+    saved, minutes, _ = portal_result(goes_on)
     assert not saved and minutes < 0.1
 
 
 def test_a_radio_that_fails_ends_it():
     for verb in ("start", "listen", "memory"):
-        saved, minutes, _ = visited(fails=verb)
+        saved, minutes, _ = portal_result(fails=verb)
         assert not saved and minutes == 0
 
 

@@ -142,12 +142,12 @@ COMMANDS = """{"code":2000,"commands":[
 
 
 def test_commands_keep_their_ids_and_bring_the_desired_values():
-    rows, wanted = realer.commands(json.loads(COMMANDS))
+    rows, desired = realer.commands(json.loads(COMMANDS))
     assert [(r.id, r.kind, r.pin_port) for r in rows[:2]] == [(1, "relay", "6"), ("cmd_2", "relay", "9")]
     assert [bool(r.error) for r in rows] == [False, False, True, True, False]
     assert "unsupported" in rows[2].error and "unsupported" in rows[3].error
-    assert [(d.command_id, d.value) for d in wanted] == [(1, "0.0"), ("cmd_2", 18.5)]
-    assert [d[2:] for d in wanted] == [(None, None, None)] * 2
+    assert [(d.command_id, d.value) for d in desired] == [(1, "0.0"), ("cmd_2", 18.5)]
+    assert [d[2:] for d in desired] == [(None, None, None)] * 2
 
 
 def test_the_same_catalog_is_equal_with_other_desired_values():
@@ -179,18 +179,18 @@ def test_an_item_of_the_wrong_shape_is_kept_out_and_spoils_no_other():
             dict(good, pin_port=wrong),
             dict(good, kind=wrong),
         ]
-        rows, wanted = realer.commands({"commands": items})
+        rows, desired = realer.commands({"commands": items})
         assert len(rows) == len(items) and not rows[0].error
         assert rows[1].error and rows[2].error and rows[3].error
-        assert wanted[0].value == "1.0"
-        assert all([d.command_id == 1 for d in wanted])
+        assert desired[0].value == "1.0"
+        assert all([d.command_id == 1 for d in desired])
         assert [row.error for row in realer.sensors({"sensors": items})] == [row.error for row in rows]
 
 
 def test_a_value_of_the_wrong_shape_becomes_a_desired_value_to_reject():
     for value in (None, [], {}, True, [["1.0"]]):
-        _, wanted = realer.commands({"commands": [{"id": 1, "pin_port": "6", "value": value}]})
-        assert wanted[0].value == ""
+        _, desired = realer.commands({"commands": [{"id": 1, "pin_port": "6", "value": value}]})
+        assert desired[0].value == ""
 
 
 def test_a_catalog_without_its_list_is_an_error():

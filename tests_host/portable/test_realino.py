@@ -80,8 +80,8 @@ def test_the_login_of_the_documentation():
 
 
 def test_the_refusals_of_the_documentation():
-    found, _, told, _ = responses.parse_response("login", Answer(401, vector("login-401.json")))
-    assert found == outcomes.REAUTH and "Invalid client id / client secret combination." in told
+    found, _, reported, _ = responses.parse_response("login", Answer(401, vector("login-401.json")))
+    assert found == outcomes.REAUTH and "Invalid client id / client secret combination." in reported
     # A comma is missing in it. One interpreter reads it nevertheless; the other has the HTTP status.
     assert responses.parse_response("login", Answer(422, vector("login-422.txt")))[0] == outcomes.INVALID
 
@@ -184,16 +184,16 @@ PLACES = [(1, "relay", "6"), (2, "relay", "9")]
 
 
 def test_the_values_of_the_documentation():
-    seen, wanted = realino.commands(json.loads(vector("commands-200.json")), ROWS)
+    seen, desired = realino.commands(json.loads(vector("commands-200.json")), ROWS)
     assert seen == PLACES == realino.places(ROWS)
-    assert [tuple(d) for d in wanted] == [(1, 0.0, None, None, None), (2, 18.5, None, None, None)]
+    assert [tuple(d) for d in desired] == [(1, 0.0, None, None, None), (2, 18.5, None, None, None)]
 
 
 def test_a_value_for_a_moved_command_is_no_desired_value():
     good = json.loads(vector("commands-200.json"))["commands"]
     for change in ({"pin_port": "9"}, {"kind": "motor"}, {"id": 3}, {"error": "broken"}, {"id": [1]}):
-        seen, wanted = realino.commands({"commands": [dict(good[0], **change), good[1]]}, ROWS)
-        assert [d.command_id for d in wanted] == [2], change
+        seen, desired = realino.commands({"commands": [dict(good[0], **change), good[1]]}, ROWS)
+        assert [d.command_id for d in desired] == [2], change
         assert seen != PLACES or "error" in change
     assert realino.commands({"commands": good}, [])[1] == []
 
@@ -201,11 +201,11 @@ def test_a_value_for_a_moved_command_is_no_desired_value():
 def test_polls_of_the_wrong_shape():
     for wrong in WRONG:
         refused(realino.commands, wrong, ROWS)
-        _, wanted = realino.commands({"commands": [wrong, {"id": 1, "pin_port": wrong, "value": 1.0}]}, ROWS)
-        assert wanted == []
+        _, desired = realino.commands({"commands": [wrong, {"id": 1, "pin_port": wrong, "value": 1.0}]}, ROWS)
+        assert desired == []
         item = {"id": 1, "kind": "relay", "pin_port": "6", "value": wrong}
-        _, wanted = realino.commands({"commands": [item]}, ROWS)
-        assert type(wanted[0].value) in (str, int, float), "a wish that can be refused"
+        _, desired = realino.commands({"commands": [item]}, ROWS)
+        assert type(desired[0].value) in (str, int, float), "a wish that can be refused"
 
 
 def report(source, source_id, value):

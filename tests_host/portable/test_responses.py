@@ -100,9 +100,9 @@ def test_every_answer_has_one_outcome():
 
 
 def test_a_validation_error_includes_its_details():
-    found, _, told, _ = responses.parse_response("feed-data", Answer(422, INVALID))
+    found, _, reported, _ = responses.parse_response("feed-data", Answer(422, INVALID))
     assert found not in (outcomes.OK, outcomes.RATE_LIMITED, outcomes.CONFLICT)
-    assert told.startswith("feed-data: HTTP 422 ") and "is invalid for this device" in told
+    assert reported.startswith("feed-data: HTTP 422 ") and "is invalid for this device" in reported
 
 
 def test_retry_after_is_returned():
@@ -114,11 +114,11 @@ def test_retry_after_is_returned():
 def test_error_texts_are_short():
     # On MicroPython str() of the last one would end in a RuntimeError.
     for error in ('"%s"' % ("x" * 5000), '{"%s":1}' % ("x" * 5000), DEEP):
-        _, _, told, _ = responses.parse_response("commands", Answer(400, '{"error":%s}' % error))
-        assert len(told) < 240
+        _, _, reported, _ = responses.parse_response("commands", Answer(400, '{"error":%s}' % error))
+        assert len(reported) < 240
 
 
-def told_of(what, body, kind=b"text/html; charset=utf-8", status=200):
+def error_text(what, body, kind=b"text/html; charset=utf-8", status=200):
     answer = Answer(status, body)
     answer.kind = kind
     return str(refused(responses.parse_response, what, answer))
@@ -126,17 +126,17 @@ def told_of(what, body, kind=b"text/html; charset=utf-8", status=200):
 
 def test_a_page_in_place_of_json_is_an_error_with_type_beginning_and_remedy():
     for what, status in (("token", 200), ("commands", 200), ("token", 503)):
-        text = told_of(what, "\n<!DOCTYPE html><html>\x07\u00e4" + "x" * 900, status=status)
+        text = error_text(what, "\n<!DOCTYPE html><html>\x07\u00e4" + "x" * 900, status=status)
         assert "text/html" in text and "<!DOCTYPE html>" in text and "cloud.base_url" in text
         assert len(text) < 200 and "\x07" not in text and "\n" not in text
-    assert "upstream down" in told_of("commands", "upstream down", b"text/plain", 502)
-    assert "instead" not in told_of("commands", '{"error":"no"}', b"application/json", 503)
+    assert "upstream down" in error_text("commands", "upstream down", b"text/plain", 502)
+    assert "instead" not in error_text("commands", '{"error":"no"}', b"application/json", 503)
 
 
 def test_a_possible_token_is_never_in_an_error_text():
     for what in ("token", "login", "/iot/v1/mqtt-credentials"):
         for body in ('{"access_token":"secret12', "access_token=secret12", "secret12", '"secret12"'):
-            assert "secret12" not in told_of(what, body, b"application/json")
+            assert "secret12" not in error_text(what, body, b"application/json")
 
 
 # The token

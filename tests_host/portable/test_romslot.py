@@ -59,14 +59,14 @@ def test_a_configuration_needs_its_row_and_its_options():
     assert traits({"cloud": {"api": "thinger"}}) == ["thinger-iotmp"]
     whole = traits({"cloud": {"api": "auto", "transport": "mqtt"}, "portal": {"ap": 1}, "update": None})
     assert whole == ["auto-mqtt", "portal"]
-    for conditions, wanted in (
+    for conditions, desired in (
         ("", 1),
         ("portal", 1),
         ("update", 0),
         ("auto-auto,auto-mqtt", 1),
         ("auto-https", 0),
     ):
-        assert needed(conditions, whole) == bool(wanted), conditions
+        assert needed(conditions, whole) == bool(desired), conditions
 
 
 def test_blocks_are_those_of_the_flash():

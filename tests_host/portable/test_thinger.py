@@ -26,7 +26,7 @@ ROOM = {
 def made(outputs=(SWITCH, THERMOSTAT), sensors=(ROOM,)):
     outputs = [Output(cfg, False, 0) for cfg in outputs]
     controller = Controller(
-        outputs, sensors, Outbox(1, 2, 0), Safety(300, 0), lambda index, on: None, lambda *said: None
+        outputs, sensors, Outbox(1, 2, 0), Safety(300, 0), lambda index, on: None, lambda *printed: None
     )
     return controller, Resources(controller, "1.2.3")
 

@@ -6,7 +6,7 @@ import pytest
 
 from firmware.runtime import control_loop
 
-LIAR, HONEST = "ntp.realer.test", "ntp2.realer.test"
+FALSE_SERVER, HONEST = "ntp.realer.test", "ntp2.realer.test"
 FUTURE_S = 10 * 365 * 86400
 PAST_S = -410 * 86400
 
@@ -21,23 +21,23 @@ def _off_s(device):
     return abs(device.app.network.clock.utc() - device.wall())
 
 
-@pytest.mark.parametrize("lie_s", [FUTURE_S, PAST_S])
-async def test_a_wrong_first_time_is_detected_by_the_certificate(device, lie_s):
+@pytest.mark.parametrize("error_s", [FUTURE_S, PAST_S])
+async def test_a_wrong_first_time_is_detected_by_the_certificate(device, error_s):
     device.net.checks_dates, device.net.floor_s = True, 0
-    device.net.liars[LIAR] = lie_s
+    device.net.liars[FALSE_SERVER] = error_s
     assert await device.until(lambda: device.online, 120) < 60
-    assert _off_s(device) < 60 and device.net.asked[:2] == [LIAR, HONEST]
+    assert _off_s(device) < 60 and device.net.asked[:2] == [FALSE_SERVER, HONEST]
 
 
-@pytest.mark.parametrize("lie_s", [FUTURE_S, PAST_S])
-async def test_a_wrong_time_beside_a_valid_clock_is_rejected(device, lie_s):
+@pytest.mark.parametrize("error_s", [FUTURE_S, PAST_S])
+async def test_a_wrong_time_beside_a_valid_clock_is_rejected(device, error_s):
     device.net.checks_dates, device.net.floor_s = True, 0
     await device.until(lambda: device.online, 60)
-    device.net.liars[LIAR] = lie_s
+    device.net.liars[FALSE_SERVER] = error_s
     for _ in range(13):
         await asyncio.sleep(3600)
         assert _off_s(device) < 60
-    assert device.online and device.net.asked.count(LIAR) > 1
+    assert device.online and device.net.asked.count(FALSE_SERVER) > 1
 
 
 async def test_a_clock_that_is_wrong_is_set_when_servers_agree(device):
@@ -49,7 +49,7 @@ async def test_a_clock_that_is_wrong_is_set_when_servers_agree(device):
 async def test_a_single_time_server_cannot_move_a_valid_clock(device):
     device.net.checks_dates, device.net.floor_s = True, 0
     await device.until(lambda: device.online, 60)
-    device.net.liars = {LIAR: FUTURE_S, HONEST: PAST_S}
+    device.net.liars = {FALSE_SERVER: FUTURE_S, HONEST: PAST_S}
     await asyncio.sleep(7 * 3600)
     assert _off_s(device) < 60 and device.online
 

@@ -49,10 +49,10 @@ class AtThinger:
             self.account.port.call(lambda *_: None, "RUN", resource=_NAMES[port], payload=value)
 
     async def shows(self, port):
-        told = []
-        self.account.port.stream(_NAMES[port], told.append)
+        printed = []
+        self.account.port.stream(_NAMES[port], printed.append)
         await asyncio.sleep(1)
-        return str(float(told[-1]))
+        return str(float(printed[-1]))
 
     def readings(self):
         if not self.seen:

@@ -154,15 +154,15 @@ def _edit(device, end, change):
 
 
 @newest
-@pytest.mark.parametrize("told", [True, False])
-async def test_a_new_catalog_is_found_by_its_revision_or_within_the_hour(device, told):
-    device.model.served.revisions = told
+@pytest.mark.parametrize("printed", [True, False])
+async def test_a_new_catalog_is_found_by_its_revision_or_within_the_hour(device, printed):
+    device.model.served.revisions = printed
     await _online(device)
     command = device.model.find_command(DEVICE_ID, "6")
     command.pin_port = "7"
     device.model.put_command(DEVICE_ID, command)
     before = len(_reads(device, "bootstrap"))
-    within_s = 16 if told else 3620
+    within_s = 16 if printed else 3620
     await device.until(lambda: len(_reads(device, "bootstrap")) > before, within_s)
     await asyncio.sleep(1)
     assert [row.pin_port for row in device.app.link.catalog.commands] == ["7", "9"]

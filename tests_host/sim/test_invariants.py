@@ -288,7 +288,7 @@ def applied_late(case, seconds):
     case.invariants.desired_states.answer("a", "applied", True)
 
 
-def answers_what_it_never_heard(case, name):
+def acknowledges_an_unknown_state(case, name):
     case.invariants.desired_states.receive("6", 1, "a", 1, 60)
     case.invariants.desired_states.answer(name, "applied", True)
 
@@ -296,7 +296,7 @@ def answers_what_it_never_heard(case, name):
 # Events
 
 
-def not_told(case, stored):
+def not_sent(case, stored):
     events = case.invariants.events
     events.posted("1", None)
     events.answered("1", True)
@@ -390,7 +390,7 @@ def dropped(case, readings_left):
 # The rest
 
 
-def said(case, line):
+def output(case, line):
     case.invariants.logged(line)
 
 
@@ -404,7 +404,7 @@ def sizes(case, sizes):
 
 
 @pytest.mark.parametrize(
-    ("story", "bad", "good", "words"),
+    ("scenario", "bad", "good", "words"),
     [
         (least_on, 15, 25, "pump off after 15.0 s, least is 20"),
         (least_off, 25, 35, "pump on after 25.0 s, least is 30"),
@@ -445,8 +445,8 @@ def sizes(case, sizes):
         (command_gone, {"6/1"}, {"6/2"}, "a for pin 6 was received and never acknowledged"),
         (applied, False, True, "a is reported as applied, and the relay is in another state"),
         (applied_late, 70, 50, "a was applied 10 s after its window"),
-        (answers_what_it_never_heard, "b", "a", "b is acknowledged, and was never received"),
-        (not_told, False, True, "1 is accepted, and the cloud does not have it"),
+        (acknowledges_an_unknown_state, "b", "a", "b is acknowledged, and was never received"),
+        (not_sent, False, True, "1 is accepted, and the cloud does not have it"),
         (waits_for_ever, False, True, "1 is waiting, and the cloud does not have it"),
         (waits_since, True, False, "1 is waiting, and the cloud does not have it"),
         (waiting, 21, 20, "21 events wait, a request takes 20"),
@@ -460,8 +460,8 @@ def sizes(case, sizes):
         (again_from_nowhere, "2", "1", "2 is sent again, and never was"),
         (conflicting, True, False, "1 was sent with two contents"),
         (dropped, True, False, "1 was dropped, a command report, before a reading"),
-        (said, f"the key is {SECRET}", "the key is ***", "a secret in the log"),
-        (said, "Bearer " + 5 * "0123ab", "Bearer ***", "a secret in the log"),
+        (output, f"the key is {SECRET}", "the key is ***", "a secret in the log"),
+        (output, "Bearer " + 5 * "0123ab", "Bearer ***", "a secret in the log"),
         (broke, "POST", "PUBLISH", "contract broken: {'method': 'POST'}"),
         (sizes, (49, 0, 0, 0), (48, 0, 0, 0), "49 events in the outbox, at most 48"),
         (sizes, (0, 24577, 0, 0), (0, 24576, 0, 0), "24577 bytes of journal, at most 24576"),
@@ -469,9 +469,9 @@ def sizes(case, sizes):
         (sizes, (0, 0, 0, 41), (0, 0, 0, 40), "41 tasks, at most 40"),
     ],
 )
-def test_reports_a_broken_invariant_and_nothing_else(story, bad, good, words):
+def test_reports_a_broken_invariant_and_nothing_else(scenario, bad, good, words):
     case, other = Case(), Case()
-    story(case, bad)
-    story(other, good)
+    scenario(case, bad)
+    scenario(other, good)
     assert words in case.found() and other.found() == []
     assert any("VIOLATION " + words in line for line in case.invariants.timeline)

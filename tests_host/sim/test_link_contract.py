@@ -173,7 +173,7 @@ async def _open(bench):
 
 
 async def _next_desired(bench):
-    bench.much_to_hear()
+    bench.many_desired()
     await bench.link.next_desired()
 
 

@@ -156,13 +156,13 @@ async def test_a_route_without_a_source_is_ignored_and_logged_once(make):
     device.power_on()
     await device.until(lambda: device.online, 60)
     await asyncio.sleep(100)
-    said = len(device.history.of("warning"))
-    assert said >= 4, "one for each route"
+    output = len(device.history.of("warning"))
+    assert output >= 4, "one for each route"
     await asyncio.sleep(2900)
     device.want("6", 1)
     await asyncio.sleep(60)
     assert not device.on("pump") and not device.feed()
-    assert len(device.history.of("warning")) == said
+    assert len(device.history.of("warning")) == output
 
 
 async def test_a_missed_desired_value_is_found_after_a_broker_outage(held):
@@ -418,8 +418,8 @@ async def test_renewal_in_the_middle_of_traffic_loses_nothing(make):
     assert len(opened) >= 5 and len(device.model.named("credential_issued")) == len(opened) - first + 1
     gaps = [new - old for old, new in zip(closed[first - 1 :], opened[first:], strict=False)]
     assert max(gaps) < (0.5 if device.most_tls > 1 else 6)
-    told = answers(device, PUMP)
-    assert [sequence for _, _, sequence in told] == list(range(1, 111)) and {s for s, _, _ in told} == {
+    printed = answers(device, PUMP)
+    assert [sequence for _, _, sequence in printed] == list(range(1, 111)) and {s for s, _, _ in printed} == {
         "applied"
     }
 

@@ -83,8 +83,8 @@ async def test_a_local_change_is_reported_as_one(device):
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "0.0", 60)
     device.press()
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 30)
-    told = [f for f in device.feed("command") if f["command_id"] == 1][-1]
-    assert "desired_id" not in told and "report_status" not in told
+    printed = [f for f in device.feed("command") if f["command_id"] == 1][-1]
+    assert "desired_id" not in printed and "report_status" not in printed
     await asyncio.sleep(120)
     assert device.on("pump"), "an unchanged desired value is no new wish"
 
@@ -109,11 +109,11 @@ async def test_a_manual_override_is_newer_than_an_unchanged_desired_value(device
     await device.until(lambda: device.on("pump"), 30)
 
 
-def _wait_for_new_wish(config):
+def _wait_for_new_desired_value(config):
     config["outputs"][0]["after_lapse"] = "wait"
 
 
-@pytest.mark.config(edit=_wait_for_new_wish)
+@pytest.mark.config(edit=_wait_for_new_desired_value)
 async def test_after_lapse_wait_stays_safe_until_the_desired_value_changes(device):
     device.want("6", 1)
     await device.until(lambda: device.online, 60)

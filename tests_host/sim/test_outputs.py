@@ -29,8 +29,8 @@ async def test_both_ends_of_a_pulse_are_reported(device):
     await device.until(lambda: device.on("pump"), 30)
     assert 0.4 <= await device.until(lambda: not device.on("pump"), 2) <= 0.7
     await _quiet(device)
-    told = [f["value"] for f in device.feed("command")[before:] if f["command_id"] == 1]
-    assert told == ["1.0", "0.0"]
+    printed = [f["value"] for f in device.feed("command")[before:] if f["command_id"] == 1]
+    assert printed == ["1.0", "0.0"]
     await asyncio.sleep(600)
     device.radio.air.clear()
     await asyncio.sleep(600)

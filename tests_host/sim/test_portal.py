@@ -25,7 +25,7 @@ async def ask(device, method, target, body=""):
     head = f"{method} {target} HTTP/1.1\r\nHost: 192.168.4.1\r\nContent-Length: {len(body)}\r\n\r\n"
     peer = ScriptedVisitor(None, (head + body).encode())
     await device.points[0].handle(peer, peer)
-    return peer.heard.decode()
+    return peer.received.decode()
 
 
 async def test_it_never_opens_while_a_network_is_there(device):

@@ -32,8 +32,8 @@ async def test_events_of_an_outage_survive_a_power_cut_unchanged(device):
     device.radio.air["bench"] = WIFI_PASSWORD
     await device.until(lambda: device.online, 90)
     await device.until(lambda: not len(device.app.controller.outbox), 60)
-    (told,) = [f for f in device.feed("command") if f["message_id"] == event.message_id]
-    assert told["value"] == "1.0"
+    (printed,) = [f for f in device.feed("command") if f["message_id"] == event.message_id]
+    assert printed["value"] == "1.0"
     assert device.model.reported(DEVICE_ID, "6") == "0.0", "the relay fell with the power"
 
 

@@ -78,7 +78,7 @@ class _File:
                     self.flash.answers.setdefault(desired_id, re.search(r'\["([^"]+)"', text)[1])
 
 
-class Story:
+class Scenario:
     """A device at the cloud of `row` that is played with until the story or its power ends."""
 
     def __init__(self, loop, folder, row):
@@ -171,24 +171,24 @@ def _play(folder, row, last=0, done=False):
     with pytest.MonkeyPatch.context() as patch:
         flash = Flash(patch, last, done)
         obeyed = _obeyed(patch)
-        story = Story(loop, folder, row)
-        device = story.device
-        loop.run_until_complete(story.until_dead(flash))
+        scenario = Scenario(loop, folder, row)
+        device = scenario.device
+        loop.run_until_complete(scenario.until_dead(flash))
         known = dict(flash.answers)
         if flash.dead:
             flash.dead, flash.last = False, 0
             obeyed[:] = [name for name in obeyed if name in known]
-            loop.run_until_complete(story.come_back())
+            loop.run_until_complete(scenario.come_back())
         loop.run_until_complete(device.power_off())
-        told = {}
+        reported = {}
         for item in device.feed("command"):
             if "desired_id" in item:
-                told.setdefault(item["desired_id"], []).append(item["message_id"])
+                reported.setdefault(item["desired_id"], []).append(item["message_id"])
         where = f"{row}, change {last}, {'done' if done else 'not done'}"
         assert not [name for name in known if obeyed.count(name) > 1], f"obeyed again: {where}"
         for name, message_id in known.items():
-            assert told.get(name) == [message_id], f"not the first report: {where}"
-        assert all(len(names) == 1 for names in told.values()), where
+            assert reported.get(name) == [message_id], f"not the first report: {where}"
+        assert all(len(names) == 1 for names in reported.values()), where
         assert not device.model.named("feed_conflict"), where
         check_always(device)
         loop.close()

@@ -159,7 +159,7 @@ async def test_duplicates_are_delivered_and_conflicts_distinguished(bench):
     bench.check()
 
 
-class Liar(Model):
+class WrongResults(Model):
     """A cloud that answers batches with `results`, whatever was sent."""
 
     results = None
@@ -171,16 +171,18 @@ class Liar(Model):
         return replace(response, body=json.dumps({"code": 2000, "results": self.results}).encode())
 
 
-LIES = [
+WRONG_RESULTS = [
     None, 7, {}, [], [None], ["bench-1"], [{}], [{"message_id": 1, "status": "created"}],
     [{"message_id": ["bench-1"]}], [{"message_id": "ghost", "status": "created"}]]  # fmt: skip
 
 
 @with_batches
-@pytest.mark.parametrize("lie", LIES, ids=str)
-async def test_unknown_results_deliver_nothing_and_reports_are_sent_singly(virtual_loop, tmp_path, row, lie):
-    model = Liar(seed=1)
-    model.results = lie
+@pytest.mark.parametrize("wrong_result", WRONG_RESULTS, ids=str)
+async def test_unknown_results_deliver_nothing_and_reports_are_sent_singly(
+    virtual_loop, tmp_path, row, wrong_result
+):
+    model = WrongResults(seed=1)
+    model.results = wrong_result
     bench = RealerBench(virtual_loop, tmp_path, row, model)
     await bench.link.open()
     reports = [bench.report() for _ in range(3)]
@@ -192,7 +194,7 @@ async def test_unknown_results_deliver_nothing_and_reports_are_sent_singly(virtu
 
 @with_batches
 async def test_results_are_returned_only_for_the_reports_sent(virtual_loop, tmp_path, row):
-    model = Liar(seed=1)
+    model = WrongResults(seed=1)
     bench = RealerBench(virtual_loop, tmp_path, row, model)
     await bench.link.open()
     reports = [bench.report() for _ in range(3)]

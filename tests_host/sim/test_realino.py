@@ -194,10 +194,10 @@ async def test_the_clouds_range_counts_where_it_is_the_narrower_one(device):
     device.model.put_command(DEVICE_ID, command)
     await device.until(lambda: device.online, 60)
     heater = device.app.controller.outputs[1]
-    for wanted, target in ((15, 15.0), (21, 15.0), (15.5, 15.0), (5, 15.0), (16, 16.0)):
-        device.want("9", wanted)
+    for desired, target in ((15, 15.0), (21, 15.0), (15.5, 15.0), (5, 15.0), (16, 16.0)):
+        device.want("9", desired)
         await asyncio.sleep(25)
-        assert heater.target == target, wanted
+        assert heater.target == target, desired
         assert float(device.model.reported(DEVICE_ID, "9")) == target
 
 

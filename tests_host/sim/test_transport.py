@@ -39,10 +39,10 @@ async def test_with_mqtt_nothing_is_polled(auto):
     assert sessions(auto) == 3 - auto.most_tls and polls(auto) == before
 
 
-@pytest.mark.parametrize("offer", [{"credentials": False}, {"url": ""}, {"protocol": "mqtt-7"}])
-async def test_without_mqtt_it_polls_from_the_start(make, offer):  # noqa: F811
+@pytest.mark.parametrize("mqtt", [{"credentials": False}, {"url": ""}, {"protocol": "mqtt-7"}])
+async def test_without_mqtt_it_polls_from_the_start(make, mqtt):  # noqa: F811
     device = make("auto")
-    for name, value in offer.items():
+    for name, value in mqtt.items():
         setattr(device.model.offer, name, value)
     device.power_on()
     await polling(device, 60)
@@ -93,8 +93,8 @@ async def test_no_report_is_lost_on_the_way_there_and_back(auto):
             await asyncio.sleep(30)
     await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
     await quiet(auto)
-    told = [f["value"] for f in auto.feed("command") if f["command_id"] == PUMP]
-    changes = [value for value, last in zip(told, [None, *told], strict=False) if value != last]
+    printed = [f["value"] for f in auto.feed("command") if f["command_id"] == PUMP]
+    changes = [value for value, last in zip(printed, [None, *printed], strict=False) if value != last]
     assert len(changes) == 81, "the state at the start, and every press"
 
 

@@ -24,13 +24,13 @@ class Rig:
 
     def __init__(self, monkeypatch, outcomes, exclusive=False, record=None):
         self.exclusive = exclusive
-        self.tries, self.resets, self.said, self.fetched = [], [], [], []
+        self.tries, self.resets, self.output, self.fetched = [], [], [], []
         self.outcomes = list(outcomes)
         loop = asyncio.get_running_loop()
         self.now = loop.time
         clock = Clock(lambda: int(loop.time() * 1000), sleep_ms)
         supervisor = SimpleNamespace(
-            clock=clock, rng=lambda: 1 << 31, log=lambda level, text: self.said.append(text),
+            clock=clock, rng=lambda: 1 << 31, log=lambda level, text: self.output.append(text),
             store=self, board=SimpleNamespace(reset=self.reset),
         )  # fmt: skip
         self.record = record or {}
@@ -120,14 +120,14 @@ async def test_an_update_is_resumed_after_a_restart(virtual_loop, monkeypatch):
     assert rig.fetched[0] == 8 and rig.resets
 
 
-@pytest.mark.parametrize("wish", [9, 7])
-async def test_a_newer_desired_number_replaces_it(virtual_loop, monkeypatch, wish):
+@pytest.mark.parametrize("desired_state", [9, 7])
+async def test_a_newer_desired_number_replaces_it(virtual_loop, monkeypatch, desired_state):
     """7 is the number that runs: the update was taken back."""
     rig = Rig(monkeypatch, [], record={"slot": "a", "asked": [8, 1]})
-    rig.release.demand(wish)
+    rig.release.demand(desired_state)
     await rig.play(5)
-    assert rig.fetched[:1] == ([9] if wish == 9 else [])
-    assert rig.record.get("asked") == ([9, 1] if wish == 9 else None)
+    assert rig.fetched[:1] == ([9] if desired_state == 9 else [])
+    assert rig.record.get("asked") == ([9, 1] if desired_state == 9 else None)
 
 
 async def test_a_safe_state_meanwhile_puts_it_off(virtual_loop, monkeypatch):

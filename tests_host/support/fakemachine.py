@@ -43,7 +43,7 @@ class Chip:
         self.ap_on = False
         self.stations = 0
 
-    def settle(self, ssid, password):
+    def finish_connect(self, ssid, password):
         if ssid not in self.networks:
             self.reason = 201
         elif self.networks[ssid] != password:
@@ -179,7 +179,7 @@ class WLAN:
         if self.chip.reason == 1001:
             raise OSError("Wifi Internal State Error")
         self.chip.reason = 1001
-        self.chip.settle(ssid, password)
+        self.chip.finish_connect(ssid, password)
 
     def disconnect(self):
         if not self.chip.wifi_on:

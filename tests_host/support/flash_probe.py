@@ -217,7 +217,7 @@ class Cloud:
                 device.outbox.acknowledge(report.message_id)
 
 
-def story(device, cloud):
+def scenario(device, cloud):
     """A day in which everything happens that is written down."""
     device.go_online()
     device.desire("cmd_1", 1, 5)
@@ -267,7 +267,7 @@ class Cuts:
         self.flash.changes = 0
         self.flash.cut = self.cut
         self.device = Device(self.clock, 0xABC)
-        story(self.device, self.cloud)
+        scenario(self.device, self.cloud)
         self.flash.cut = None
         if self.device.outbox.kept or os.stat("events")[6]:
             self.problems.append("at the end of the day something is still written down")
@@ -282,14 +282,14 @@ class Cuts:
             vfs.mount(vfs.VfsLfs2(Flash(image)), "/cut")
             os.chdir("/cut")
             try:
-                self.judge()
+                self.check()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next cut is looked at too
                 sys.print_exception(error)
                 self.problems.append("cut %d: %r" % (self.cuts, error))
             os.chdir("/day")
             vfs.umount("/cut")
 
-    def judge(self):
+    def check(self):
         old = self.device
         clock = Clock()
         clock.now = self.clock.now
@@ -384,7 +384,7 @@ def errors(start, most):
 
     flash.cut = refuse
     device = Device(Clock(), 0xABC)
-    story(device, cloud)
+    scenario(device, cloud)
     flash.cut = None
     device.pass_s(61)
     while device.outbox.reports:

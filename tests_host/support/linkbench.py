@@ -50,7 +50,7 @@ ODDITIES = [
     "huge_headers=7000", "http10", "http10 cut=-20", "twice", "gzip", "gzip=always",
     "extra_1xx", "endless=body", "endless=plain", "endless=headers", "delay=3", "delay=40", "slow=1", "slow=400",
     "cut=0", "cut=20", "cut", "drop", "hang"]  # fmt: skip
-NONSENSE = [
+INVALID_REPLIES = [
     b"\x00", b"\x0b\x00", b"\xff" * 6, b"HTTP/1.1 400 Bad Request\r\n\r\n", frame("DISCONNECT"),
     b"\x06\xff\xff\xff\x7f", b"\x06\x04\x08\x42\x19\x28", "deaf", "gone"]  # fmt: skip
 
@@ -89,7 +89,7 @@ class Bench:
     `reported(report)`:
     whether it has the outcome. `refuse`, `forgive`: the device; `lease_s`: for how long it is trusted; `farewell()`:
     whether the device said goodbye. `quick_s`, `verb_s`, `open_s`: how long a verb takes at most while all is well,
-    else, and for `open`; `much_to_hear`, `much_to_tell`, `calm`: make verbs take their longest way, and not.
+    else, and for `open`; `many_desired`, `much_to_tell`, `calm`: make verbs take their longest way, and not.
     """
 
     ids: ClassVar[dict[str, Any]]
@@ -97,7 +97,7 @@ class Bench:
     open_s: float
     quick_s: float
     verb_s: float
-    judge: Any
+    contract: Any
     desire: Callable[..., Any]
     outcome: Callable[[Any], Report]
     reported: Callable[[Report], bool]
@@ -252,7 +252,7 @@ class Bench:
 
     def check(self):
         """What holds at any time: sound requests only, no secret logged, no connection forgotten."""
-        assert self.judge.violations == []
+        assert self.contract.violations == []
         logged = "\n".join(self.lines)
         assert CLIENT_SECRET not in logged and THINGER_CREDENTIAL not in logged
         assert not re.search("[0-9a-f]{30}", logged), "a token"
@@ -276,7 +276,7 @@ class RealerBench(Bench):
 
     def __init__(self, loop, folder, row, model=None, **cloud):
         super().__init__(loop, folder, demo_config(api=row[0], transport=row[1], **cloud))
-        self.net.model = self.model = self.judge = model or self.model
+        self.net.model = self.model = self.contract = model or self.model
         self.row = row
         self.model.add_device(demo_device())
         self.poll = "commands"
@@ -340,7 +340,7 @@ class RealerBench(Bench):
         """Realino takes no token back."""
         return self.model.named("revoked") or self.row[0] == "realino"
 
-    def much_to_hear(self):
+    def many_desired(self):
         """A changed catalog and a token that ran out."""
         self.model.put_command(DEVICE_ID, Command(3, "12"))
         self.much_to_tell()
@@ -360,7 +360,7 @@ class RealerBench(Bench):
 class ThingerBench(Bench):
     """Thinger.io, which has no requests and misbehaves in bytes. `silence_s`: the owner's patience."""
 
-    kinds = NONSENSE
+    kinds = INVALID_REPLIES
     ids = {"sensor": "room", "command": "pump"}
     desired = {"6": 1.0}
     lease_s = 4 * 86400
@@ -369,7 +369,7 @@ class ThingerBench(Bench):
 
     def __init__(self, loop, folder, row=THINGER, silence_s=300, poll_s=None, **cloud):
         super().__init__(loop, folder, thinger_config(**cloud) | {"safety": {"silence_s": silence_s}})
-        self.cloud = self.judge = self.net.thinger = Thinger(self.wall, seed=1)
+        self.cloud = self.contract = self.net.thinger = Thinger(self.wall, seed=1)
         demo_account(self.cloud)
         self.account = self.cloud.devices[THINGER_USER, THINGER_DEVICE]
         self.answers = []
@@ -421,7 +421,7 @@ class ThingerBench(Bench):
     def farewell(self):
         return self.port is None
 
-    def much_to_hear(self):
+    def many_desired(self):
         self.desire()
 
     def much_to_tell(self):

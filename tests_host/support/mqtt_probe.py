@@ -236,12 +236,12 @@ async def until_it_ends(rig):
         await client.publish(TOPIC, b"x")
         await asyncio.sleep_ms(50)
 
-    async def hear():
+    async def accept():
         client.done((await client.receive()).receipt)
 
     print("ready")
     start = rig.clock.ms()
-    await asyncio.gather(noting(speak), noting(hear))
+    await asyncio.gather(noting(speak), noting(accept))
     return {"ends": ends, "after_ms": rig.clock.since(start)}
 
 

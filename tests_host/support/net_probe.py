@@ -132,13 +132,13 @@ async def bad_ca(job, clock):
     from netio.sockets import Dialer
     from netio.stream import verifying_context
 
-    said = []
+    output = []
     for ders in ([b""], [b"not DER"]):
         try:
             Dialer(clock, Here(), verifying_context(ders))
         except ValueError as e:
-            said.append(str(e))
-    return {"said": said}
+            output.append(str(e))
+    return {"said": output}
 
 
 class Sock:

@@ -95,13 +95,13 @@ class ScriptedStream:
 
 
 class ScriptedVisitor:
-    """Reader and writer in one, as asyncio.start_server hands them over. `heard`: what was answered; at the end of the
-    script the visitor closes."""
+    """Reader and writer in one, as asyncio.start_server hands them over. `received`: what was answered; at the end of
+    the script the visitor closes."""
 
     def __init__(self, clock, *script):
         self._clock = clock
         self._script = list(script)
-        self.heard = b""
+        self.received = b""
         self.closed = 0
 
     async def read(self, n):
@@ -116,7 +116,7 @@ class ScriptedVisitor:
         return step[:n]
 
     def write(self, data):
-        self.heard += data
+        self.received += data
 
     async def drain(self):
         await asyncio.sleep(0)

@@ -11,11 +11,11 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
 
 
 class Terminal:
-    """`with Terminal(argv, cwd=...) as terminal:`; `said` is all it showed, without colours and cursor movements."""
+    """`with Terminal(argv, cwd=...) as terminal:`; `output` is all it showed, without colours and cursor movements."""
 
-    def __init__(self, argv, patience_s=60, **options):
-        self._argv, self._options, self._patience_s = argv, options, patience_s
-        self.said, self._read = "", 0
+    def __init__(self, argv, timeout_s=60, **options):
+        self._argv, self._options, self._timeout_s = argv, options, timeout_s
+        self.output, self._read = "", 0
 
     def __enter__(self):
         self._fd, follower = pty.openpty()
@@ -36,16 +36,16 @@ class Terminal:
     def types(self, text):
         os.write(self._fd, text.encode())
 
-    def says(self, words):
+    def expects(self, words):
         """Wait for these words behind those waited for last."""
-        end = time.monotonic() + self._patience_s
-        while words not in self.said[self._read :]:
-            assert self._more(end), f"never said {words!r}; said:\n{self.said}"
-        self._read = self.said.index(words, self._read) + len(words)
+        end = time.monotonic() + self._timeout_s
+        while words not in self.output[self._read :]:
+            assert self._more(end), f"never said {words!r}; said:\n{self.output}"
+        self._read = self.output.index(words, self._read) + len(words)
 
     def ends(self):
         """Its exit status."""
-        end = time.monotonic() + self._patience_s
+        end = time.monotonic() + self._timeout_s
         while self._more(end):
             pass
         return self._process.wait(10)
@@ -56,5 +56,5 @@ class Terminal:
             data = os.read(self._fd, 65536) if ready else b""
         except OSError:  # the other end is closed
             data = b""
-        self.said += _ESCAPES.sub("", data.decode(errors="replace"))
+        self.output += _ESCAPES.sub("", data.decode(errors="replace"))
         return bool(data)

@@ -264,7 +264,7 @@ def copy_in(slot):
             vfs.umount(folder)
 
 
-def judge():
+def check():
     """Boot, and say which copy runs; it has to be whole, and where it would fall back to as well."""
     boot()
     with open("slot.json") as f:
@@ -287,7 +287,7 @@ def cut_everywhere(base, work, counts):
         chip, power = Chip(base.image, base.rom), Power(cut)
         went_well = powered(chip, power, work)
         after = Chip(chip.image, chip.rom)
-        assert powered(chip, Power(), judge), cut
+        assert powered(chip, Power(), check), cut
         counts[runs[-1]] += 1
         if power.writes < cut:
             assert went_well
@@ -333,7 +333,7 @@ def main():
     for name, work in (("update", update), ("start", boot), ("confirm", confirm)):
         facts[name] = counts = {"old": 0, "new": 0}
         chip = cut_everywhere(chip, work, counts)
-    assert powered(chip, Power(), judge)
+    assert powered(chip, Power(), check)
     facts["runs"] = chosen[-1], runs[-1]
     print(json.dumps(facts))
 

@@ -14,7 +14,7 @@ _MASK = (1 << 30) - 1
 _TURNS = 40
 
 
-async def settle():
+async def run_pending():
     """Let everything run that can run without time going by."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)
@@ -72,7 +72,7 @@ class Timers:
     async def advance(self, ms):
         """Let `ms` go by, waking whoever's time comes, in the right order."""
         end = self.now + ms
-        await settle()
+        await run_pending()
         while True:
             due = [moment for moment, _ in self.waiting if moment <= end]
             if not due:
@@ -81,7 +81,7 @@ class Timers:
             for entry in [entry for entry in self.waiting if entry[0] <= self.now]:
                 self.waiting.remove(entry)
                 entry[1].set()
-            await settle()
+            await run_pending()
         self.now = end
 
 
@@ -196,7 +196,7 @@ class Outcome:
 async def started(coroutine):
     """Its Outcome, when it has done what it can at once."""
     outcome = Outcome(coroutine)
-    await settle()
+    await run_pending()
     return outcome
 
 

@@ -174,18 +174,18 @@ def _ended(task, end, thrown):
         core._exc_context["future"] = task
         core.Loop.call_exception_handler(core._exc_context)
         return
-    told = False
+    reported = False
     if task.state is True:
         task.state = None
     elif callable(task.state):
         task.state(task, end)  # wait_for's
-        task.state, told = False, True
+        task.state, reported = False, True
     else:
         while task.state.peek():
             core._task_queue.push(task.state.pop())
-            told = True
+            reported = True
         task.state = False
-    if not told and not isinstance(end, _EXPECTED):
+    if not reported and not isinstance(end, _EXPECTED):
         core._task_queue.push(task)
     task.data = end
 

@@ -5,7 +5,7 @@
 
 import sys
 
-_GIVEN = ("socket", "tls")
+_PROVIDED = ("socket", "tls")
 _BLOCKING = ("asyncio", "asyncio.event", "asyncio.funcs", "asyncio.lock")
 
 
@@ -14,7 +14,7 @@ def install():
     for name in ("time", "os", "io", "binascii", "collections") + _BLOCKING:
         sys.modules.pop(name, None)
         __import__(name)
-    for name in _GIVEN:
+    for name in _PROVIDED:
         __import__(name)
     import _blocking
 
