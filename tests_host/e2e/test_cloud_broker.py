@@ -163,7 +163,9 @@ async def test_only_the_exact_credentials_are_accepted(setting):
         device = setting.device()
         device.prepare()
         assert await refusal(device, setting, device.token) == NOT_AUTHORIZED
-        other = MqttClient("cdv_" + "2" * 26, device.tuple["mqtt_username"], device.tuple["mqtt_credential"])
+        other = MqttClient(
+            "cdv_" + "2" * 26, device.credentials["mqtt_username"], device.credentials["mqtt_credential"]
+        )
         with pytest.raises(Refused):
             await other.connect(setting.site.broker.port, setting.site.certs.client())
         await device.connect(setting.site)
@@ -193,7 +195,7 @@ async def test_scopes_of_the_credentials_are_enforced_by_the_broker(setting):
         await device.connect(setting.site)
         assert await device.mqtt.subscribe([device.topic("command", 1, "desired")]) == [NOT_AUTHORIZED]
         assert await device.mqtt.subscribe([device.acks]) == [1]
-        device.tuple = device.ask({"device_id": 12345, "scopes": ["iot:mqtt:connect"]}).json()["mqtt"]
+        device.credentials = device.ask({"device_id": 12345, "scopes": ["iot:mqtt:connect"]}).json()["mqtt"]
         await device.connect(setting.site)
         assert await device.mqtt.subscribe([device.acks]) == [NOT_AUTHORIZED]
         assert await device.publish(device.topic("sensor", 1), report()) == NOT_AUTHORIZED
@@ -230,7 +232,7 @@ async def test_a_wrong_certificate_is_shown_on_demand(setting, kind):
         await setting.online()
 
 
-# The end of a tuple, and of sessions.
+# The end of credentials and of sessions.
 
 
 @pytest.mark.parametrize(
@@ -437,7 +439,7 @@ async def test_credentials_are_refused_once_on_demand(setting):
         assert await refusal(device, setting) == NOT_AUTHORIZED
         device.prepare()
         await device.connect(setting.site)
-        assert DESIRED in device.tuple["scopes"]
+        assert DESIRED in device.credentials["scopes"]
 
 
 # What the log says, of more versions than the one that runs here.

@@ -48,7 +48,7 @@ async def test_the_scenario_holds(any_interpreter, api, transport):
 
 @pytest.mark.parametrize("api", ["bootstrap", "auto"])
 async def test_the_newest_generation_over_mqtt(smallest, api):
-    """The steps that depend on how wishes come and are answered; `realer smoke` plays them all."""
+    """The steps that depend on how desired states come and are acknowledged; `realer smoke` plays them all."""
     steps = (smoke.power_up, smoke.switch, smoke.button, smoke.kick, smoke.end)
     async with SystemFixture(smallest, transport="mqtt", plan=PLAN, **of(api)) as fixture:
         await run(fixture, steps, lambda text: None)

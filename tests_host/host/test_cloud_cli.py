@@ -156,7 +156,7 @@ async def test_an_owner_plays_with_the_broker(tmp_path, capsys):
         assert "is at the broker" in events and "broker down" in events
         await device.off()
         for text in (events, shown[1]):
-            assert device.tuple["mqtt_credential"] not in text
+            assert device.credentials["mqtt_credential"] not in text
 
 
 async def test_a_cloud_without_a_broker_reports_that(running):

@@ -91,7 +91,7 @@ async def test_rights_are_those_of_the_tuple():
         assert await device.mqtt.subscribe(["#", device.topic("sensor", 1)]) == [0x87, 0x87]
         assert await device.publish(device.acks, report()) == 0x87
         assert len(setting.model.violations) == 3
-        device.tuple["mqtt_credential"] += "x"
+        device.credentials["mqtt_credential"] += "x"
         with pytest.raises(Refused):
             await device.connect(setting)
         assert len(setting.model.named("mqtt_refused")) == 1
@@ -163,7 +163,7 @@ async def test_scopes_hold_here_too():
 
 
 def connect_packet(keys, level=5, keep_alive_s=0, window=None, keep_s=0, clean=True):
-    """CONNECT with a tuple as the cloud issued it. `keep_s`: how long its session outlives the connection."""
+    """CONNECT with credentials as the cloud issued them. `keep_s`: how long its session outlives the connection."""
     asked = {wire.RECEIVE_MAXIMUM: window, wire.SESSION_EXPIRY: keep_s}
     limits = wire.properties({name: value for name, value in asked.items() if value}) if level == 5 else b""
     body = wire.text("MQTT") + bytes([level, 0xC2 if clean else 0xC0]) + wire.u16(keep_alive_s) + limits
@@ -187,7 +187,7 @@ class Hand:
 
     def connect(self, **options):
         self.connection = self.setting.sim.connection(self.out.extend, self._close)
-        self.connection.feed(connect_packet(self.device.tuple, self.level, **options))
+        self.connection.feed(connect_packet(self.device.credentials, self.level, **options))
 
     def subscribe(self, topic, qos=1):
         empty = b"\0" if self.level == 5 else b""
@@ -215,7 +215,7 @@ async def test_the_older_version_is_spoken_too():
 
 async def test_the_older_version_is_refused_with_its_own_code():
     hand = Hand(level=4)
-    hand.device.tuple["mqtt_credential"] = "wrong"
+    hand.device.credentials["mqtt_credential"] = "wrong"
     hand.got()
     hand.connect()
     assert (hand.got(), hand.closed) == ([(wire.CONNACK, 0, b"\0\5")], 1)
@@ -347,7 +347,7 @@ def test_the_network_of_a_simulation_leads_to_the_broker():
         net, stream = await dialled(loop)
         device = MqttDevice(net.model, NOW)
         device.prepare()
-        hello = connect_packet(device.tuple)
+        hello = connect_packet(device.credentials)
         await stream.write(hello[:9])
         await stream.write(hello[9:])
         view = memoryview(bytearray(64))

@@ -511,7 +511,7 @@ def test_a_newer_desired_state_counts_after_the_command_was_gone():
     for value, manual_override, after_lapse, on in (
         ("0", 1.0, "resume", False),
         ("0", 1.0, "wait", False),
-        ("1", 0.0, "resume", False),  # nobody can tell it from the wish before the hand
+        ("1", 0.0, "resume", False),  # it may be the value from before the manual override
         ("1", None, "resume", True),
         ("1", None, "wait", False),
     ):

@@ -1,4 +1,4 @@
-"""Catalog, wishes, hands, readings and safe state together, with a relay board that can fail."""
+"""Catalog, desired values, presses, readings and safe state together, with a relay board that can fail."""
 
 from firmware.core.catalog import apply_catalog
 from firmware.core.controller import Controller
@@ -531,7 +531,7 @@ def test_a_working_relay_goes_off_for_a_stuck_one_of_its_group():
 
 
 def test_a_relay_stuck_on_is_never_driven_on_for_that():
-    """Neither by its least time, nor because the window of a wish to switch it off closes."""
+    """Neither by its least time, nor because the window of a desired state of off closes."""
     device = Device(pump={"min_on_s": 100, "min_off_s": 10})
     device.stuck = {0: True}
     device.tick()

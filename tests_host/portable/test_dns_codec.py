@@ -157,9 +157,9 @@ def test_answers_about_others_are_ignored():
     stranger = record(b"\x04evil\x00", 1, b"\x06\x06\x06\x06")
     aaaa = record(AT_NAME, 28, bytes(16))
     odd = record(AT_NAME, 1, b"\x01\x02\x03")
-    chaos = record(AT_NAME, 1, b"\x01\x02\x03\x04", klass=b"\x00\x03")
-    assert parsed(message([stranger, aaaa, odd, chaos, A])) == (["192.0.2.1"], 60)
-    assert parsed(message([stranger, aaaa, odd, chaos])) == "no address"
+    chaosnet = record(AT_NAME, 1, b"\x01\x02\x03\x04", klass=b"\x00\x03")
+    assert parsed(message([stranger, aaaa, odd, chaosnet, A])) == (["192.0.2.1"], 60)
+    assert parsed(message([stranger, aaaa, odd, chaosnet])) == "no address"
 
 
 def test_not_our_answer():

@@ -180,7 +180,7 @@ def test_a_row_with_a_route_again_is_served_again():
     assert mqtt_topics.with_routes(without, catalog_read.routes) == catalog
 
 
-# The tuple
+# The credentials
 
 
 def reply(**changes):

@@ -57,7 +57,8 @@ class Rig:
         self.at = -1
 
     async def connect(self, present, brought=()):
-        """Be subscribed on the next wire, where the broker first sends `brought` again: (packet id, wish number)."""
+        """Be subscribed on the next wire, where the broker first sends `brought` again: (packet id, sequence
+        number)."""
         self.at += 1
         wire = self.wires[self.at]
         again = [server.publish(PUMP, desired_state(n), pid, dup=1) for pid, n in brought]

@@ -358,7 +358,7 @@ def test_an_older_desired_state_stays_older_after_a_restart():
     assert again.waiting() == []
     again.desired_state(0, 40)
     assert [w[0] for w in again.waiting()] == [first.message_id]
-    assert again.controller.outputs[0].on, "held on, as wish 40 had it"
+    assert again.controller.outputs[0].on, "held on, as desired state 40 set it"
     again.desired_state(0, 41)
     assert not again.controller.outputs[0].on
 

@@ -205,7 +205,7 @@ def test_polls_of_the_wrong_shape():
         assert desired == []
         item = {"id": 1, "kind": "relay", "pin_port": "6", "value": wrong}
         _, desired = realino.commands({"commands": [item]}, ROWS)
-        assert type(desired[0].value) in (str, int, float), "a wish that can be refused"
+        assert type(desired[0].value) in (str, int, float), "a desired value that can be refused"
 
 
 def report(source, source_id, value):

@@ -83,7 +83,7 @@ def test_resources_show_the_present_values():
     controller.reading(0, 21.37, 0, None)
     controller.outputs[0].demand(1.0)
     controller.outputs[1].demand(20.0)
-    assert things.read("pump") is False, "a wish is no fact"
+    assert things.read("pump") is False, "a desired value is not the present one"
     controller.tick(lease, 0, None)
     assert (things.read("pump"), things.read("heater"), things.read("room")) == (True, 20.0, 21.37)
     assert things.read("status") == {

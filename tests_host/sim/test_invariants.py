@@ -166,7 +166,7 @@ def pressed_in_the_safe_state(case, left):
     case.after(500)
 
 
-# Wishes
+# Desired states
 
 
 def never_desired(case, value):

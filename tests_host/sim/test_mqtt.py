@@ -1,4 +1,5 @@
-"""The held session: wishes and reports over MQTT, each fault of messages, tuples and broker, and the lease.
+"""The held session: desired states and reports over MQTT, each fault of messages, credentials and broker, and the
+lease.
 
 The `held` fixture is a device that holds a session (`transport` mqtt); what `auto` makes of it is in
 test_transport.py.
@@ -59,7 +60,8 @@ async def quiet(device, within_s=90):
 
 
 def answers(device, command_id):
-    """What the cloud was told of the wishes for a command: (status, value, sequence_number), in order of arrival."""
+    """The acknowledgements of a command that the cloud received: (status, value, sequence_number), in order of
+    arrival."""
     return [
         (f["report_status"], f["value"], f["sequence_number"])
         for f in device.feed("command")
@@ -67,7 +69,7 @@ def answers(device, command_id):
     ]
 
 
-# Wishes and reports
+# Desired states and reports
 
 
 async def test_a_desired_state_is_applied_at_once_and_acknowledged_by_id(held):
@@ -126,7 +128,7 @@ async def test_reports_leave_the_outbox_only_when_acknowledged(held):
 async def test_the_token_is_not_the_password_and_topics_come_from_the_catalog(held):
     held.want("6", 1)
     await asyncio.sleep(600)
-    # A publish or subscription elsewhere, another tuple or a retained message is a violation: see check_always.
+    # A publish or subscription elsewhere, other credentials or a retained message is a violation: see check_always.
     issued = held.model.named("credential_issued")
     opened = held.model.named("mqtt_connected")
     assert {e["username"] for e in opened} == {e["username"] for e in issued}
@@ -330,7 +332,7 @@ async def test_without_acknowledgements_the_session_is_closed(held):
     await quiet(held)
 
 
-# Faults of broker, session and tuple
+# Faults of broker, session and credentials
 
 
 async def test_a_kick_costs_seconds_and_toggles_nothing(held):
@@ -340,7 +342,7 @@ async def test_a_kick_costs_seconds_and_toggles_nothing(held):
     await held.until(
         lambda: len(held.model.named("mqtt_connected")) == held.sessions_at_start + 1 and held.online, 30
     )
-    assert len(held.model.named("credential_issued")) == 1, "the tuple at hand was still good"
+    assert len(held.model.named("credential_issued")) == 1, "the credentials were still valid"
     held.want("9", 21)
     await held.until(lambda: answers(held, HEATER) == [("applied", "21.0", 1)], 10)
     assert held.history.of("relay", "pump") == [False, True]
@@ -506,7 +508,7 @@ async def test_a_pin_that_was_gone_from_the_catalog_for_a_while_is_served_again(
     pump = device.model.find_command(DEVICE_ID, "6")
     device.model.remove_command(DEVICE_ID, pump.id)
     await asyncio.sleep(400)
-    device.model.kick(str(DEVICE_ID))  # back with the tuple at hand, and routes of before
+    device.model.kick(str(DEVICE_ID))  # back with the same credentials and routes
     device.model.put_command(DEVICE_ID, pump)
     await asyncio.sleep(400)
     device.want("6", 1)
@@ -515,7 +517,8 @@ async def test_a_pin_that_was_gone_from_the_catalog_for_a_while_is_served_again(
 
 @pytest.mark.button
 async def test_a_desired_state_counts_after_its_command_was_gone_and_overridden(make):
-    """Found by the simulation: without a last wish to compare it with, what the poll brought was never new."""
+    """Found by the simulation: without an earlier desired value to compare with, what the poll brought was never
+    new."""
     device = make()
     short_lives(device, credential_s=600, credential_renew_s=300)
     device.power_on()
@@ -533,7 +536,8 @@ async def test_a_desired_state_counts_after_its_command_was_gone_and_overridden(
 
 
 async def test_a_topic_that_is_refused_has_the_catalog_read_again(held):
-    """Found by the simulation: the routes of before were tried again and again until the tuple was to be renewed."""
+    """Found by the simulation: the routes of before were tried again and again until the credentials were to be
+    renewed."""
     held.model.remove_command(DEVICE_ID, HEATER)
     held.model.kick(str(DEVICE_ID))
     await held.until(lambda: len(held.model.named("credential_issued")) == 2 and held.online, 60)

@@ -86,7 +86,7 @@ async def test_a_local_change_is_reported_as_one(device):
     printed = [f for f in device.feed("command") if f["command_id"] == 1][-1]
     assert "desired_id" not in printed and "report_status" not in printed
     await asyncio.sleep(120)
-    assert device.on("pump"), "an unchanged desired value is no new wish"
+    assert device.on("pump"), "an unchanged desired value is not a new one"
 
 
 @pytest.mark.button
@@ -118,7 +118,7 @@ async def test_after_lapse_wait_stays_safe_until_the_desired_value_changes(devic
     device.want("6", 1)
     await device.until(lambda: device.online, 60)
     await asyncio.sleep(60)
-    assert not device.on("pump"), "a wish from before power-up does not come back by itself"
+    assert not device.on("pump"), "a polled value from before power-up is not applied by itself"
     device.want("6", 0)
     await asyncio.sleep(30)
     device.want("6", 1)

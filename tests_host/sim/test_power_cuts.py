@@ -92,13 +92,13 @@ class Scenario:
         self.device.model.served.bootstrap = row[0] == "bootstrap"
         self.messages, broker = [], self.device.broker
         if broker:
-            desired = broker.courier.desired
+            desired = broker.proxy.desired
 
             def noted(message, now):
                 self.messages.append(message)
                 return desired(message, now)
 
-            broker.courier.desired = noted
+            broker.proxy.desired = noted
 
     async def play(self):
         device = self.device

@@ -28,7 +28,7 @@ async def test_the_catalog_is_the_configuration(bench):
     bench.close()
 
 
-@pytest.mark.parametrize("mode", ["cut", "gone", "deaf"])
+@pytest.mark.parametrize("mode", ["cut", "gone", "silent"])
 async def test_a_connection_that_ended_is_not_dialled_again_by_a_verb(bench, mode):
     await bench.open()
     bench.net.cut() if mode == "cut" else misbehave(mode, bench.port)

@@ -114,7 +114,7 @@ async def test_the_link_rests_while_a_bundle_is_fetched_where_two_connections_do
 
 
 async def test_an_update_is_resumed_after_a_restart(virtual_loop, monkeypatch):
-    """Without a wish of the cloud: a value that was there before the start is none."""
+    """Without a new desired value: a value that was there before the start is none."""
     rig = Rig(monkeypatch, [], record={"slot": "a", "asked": [8, 1]})
     await rig.play(120)
     assert rig.fetched[0] == 8 and rig.resets

@@ -1,6 +1,6 @@
 """Sees device code make a call that would block a device's loop: a sleep, a name looked up, a socket that waits.
 
-Owns what counts as such a call. What it finds is remembered as well as raised: supervision catches every exception.
+It defines which calls block. A finding is recorded as well as raised: the supervisor catches every exception.
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
 """An ESP32 in download mode behind a pseudo terminal, as far as esptool needs one, and images to write to it.
 
-Owns: SLIP, the boot loader's commands and esptool's stub after its upload (esptool documentation, "Serial Protocol").
+It has SLIP, the boot loader's commands and esptool's stub after its upload (esptool documentation, "Serial Protocol").
 Sums of what was written are computed from the simulated flash, so a verification can fail. No part of the stub runs.
 """
 

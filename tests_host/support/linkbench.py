@@ -52,7 +52,7 @@ ODDITIES = [
     "cut=0", "cut=20", "cut", "drop", "hang"]  # fmt: skip
 INVALID_REPLIES = [
     b"\x00", b"\x0b\x00", b"\xff" * 6, b"HTTP/1.1 400 Bad Request\r\n\r\n", frame("DISCONNECT"),
-    b"\x06\xff\xff\xff\x7f", b"\x06\x04\x08\x42\x19\x28", "deaf", "gone"]  # fmt: skip
+    b"\x06\xff\xff\xff\x7f", b"\x06\x04\x08\x42\x19\x28", "silent", "gone"]  # fmt: skip
 
 IOT_POLLING = [
     ("realer", "https", False),
@@ -433,7 +433,7 @@ class ThingerBench(Bench):
 
 def misbehave(kind, port):
     """`port`: a DevicePort."""
-    if kind == "deaf":
+    if kind == "silent":
         port.deaf = True
     elif kind == "gone":
         port.end()

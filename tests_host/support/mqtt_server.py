@@ -1,6 +1,6 @@
 """The server's side of MQTT for tests: its packets as bytes, a client's packets read back. Runs on both interpreters.
 
-Written from the standard and not from lib/mqtt5, so that no mistake of that is repeated here. Refuses nothing politely:
+Written from the standard and not from lib/mqtt5, so that no mistake of that is repeated here. It handles no error:
 a client packet that breaks a rule fails an assertion.
 """
 

@@ -1,4 +1,5 @@
-"""A well-behaved MQTT device for tests of the simulated cloud: catalog and tuple from the model, then a broker."""
+"""A well-behaved MQTT device for tests of the simulated cloud: catalog and credentials from the model, then a
+broker."""
 
 from __future__ import annotations
 
@@ -27,14 +28,14 @@ class MqttDevice(Client):
 
     def __init__(self, model: Any, now: float = 1_800_000_000.0) -> None:
         super().__init__(model, now)
-        self.tuple: dict[str, Any] = {}
+        self.credentials: dict[str, Any] = {}
         self.catalog: dict[str, Any] = {}
         self.mqtt: MqttClient | None = None
         self.inbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self.ended: asyncio.Queue[int] = asyncio.Queue()
 
     def prepare(self, scopes: tuple[str, ...] = SCOPES) -> dict[str, Any]:
-        """Token, catalog, tuple; returns the tuple."""
+        """Token, catalog, credentials; returns the credentials."""
         assert self.login(" ".join(scopes)).status == 200
         self.catalog = self.get("mqtt").json()
         body = dict(self.catalog["mqtt"]["credential_endpoint"]["body"])
@@ -42,8 +43,8 @@ class MqttDevice(Client):
             body["scopes"] = [*body["scopes"], DESIRED]
         response = self.ask(body)
         assert response.status == 201
-        self.tuple = response.json()["mqtt"]
-        return self.tuple
+        self.credentials = response.json()["mqtt"]
+        return self.credentials
 
     def ask(self, body: Any, kind: str = "application/json") -> Response:
         """POST /iot/v1/mqtt-credentials"""
@@ -66,9 +67,9 @@ class MqttDevice(Client):
     async def connect(self, site: Any, password: str | None = None) -> None:
         await site.broker.settled()
         keys = (
-            self.tuple["mqtt_client_id"],
-            self.tuple["mqtt_username"],
-            password or self.tuple["mqtt_credential"],
+            self.credentials["mqtt_client_id"],
+            self.credentials["mqtt_username"],
+            password or self.credentials["mqtt_credential"],
         )
         self.mqtt = MqttClient(
             *keys,

@@ -1,6 +1,6 @@
 """A whole device on a MicroPython of any supported version, in virtual time: the units a board gets, from boot.py on.
 
-Owns the run of one device in node (`tests_host/node/device.mjs`) and what answers its requests: the chip and the
+It runs one device in node (`tests_host/node/device.mjs`) and answers its requests: the chip and the
 surroundings of the virtual board, a network in memory, and behind it the simulated cloud. Its time stands still while
 the device computes. What is modelled is what the device sees; memory is not.
 """

@@ -1,6 +1,7 @@
 """A network in memory for a device on node: sockets as requests and replies, the simulated cloud at their other end.
 
-Owns the sockets of one device and what their operations answer, in the words of `tests_host/node/image/socket.py`;
+It has the sockets of one device and the results of their operations, in the protocol of
+`tests_host/node/image/socket.py`;
 names and time of day for those who ask over UDP; which authority and which name the cloud's certificates have.
 """
 

@@ -60,11 +60,13 @@ def half_open(device: SimDevice, chance: random.Random) -> End:
 
 
 def refused(device: SimDevice, chance: random.Random) -> End:
-    how = chance.choice(("broker", "tuple", "drop"))
+    how = chance.choice(("broker", "credentials", "drop"))
     if how == "broker" and device.broker:
         device.broker.down()
         return device.broker.up
-    return _rule(device, f"connect refused times={chance.randint(1, 5)}" if how == "tuple" else "any drop")
+    return _rule(
+        device, f"connect refused times={chance.randint(1, 5)}" if how == "credentials" else "any drop"
+    )
 
 
 def reset(device: SimDevice, chance: random.Random) -> End:

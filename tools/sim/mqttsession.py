@@ -49,7 +49,7 @@ class Broker(Protocol):
 
     model: Model
     now: Callable[[], float]
-    courier: FaultProxy
+    proxy: FaultProxy
     connack: dict[int, int]
     frozen: bool
     mute: bool
@@ -208,7 +208,7 @@ class Connection:
             self._send(wire.packet(wire.PUBACK, wire.u16(number) + refused))
         if allowed:
             broker = self._broker
-            broker.post(broker.courier.received(topic, payload, qos, retain, broker.now()))
+            broker.post(broker.proxy.received(topic, payload, qos, retain, broker.now()))
         return None
 
     def _puback(self, fields: wire.Fields) -> None:

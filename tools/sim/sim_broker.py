@@ -34,7 +34,7 @@ class SimBroker:
 
     def __init__(self, model: Model, faults: Faults, now: Callable[[], float]) -> None:
         self.model, self.now = model, now
-        self.courier = FaultProxy(model, faults)
+        self.proxy = FaultProxy(model, faults)
         self.connack: dict[int, int] = {}
         self.running, self.frozen, self.mute = True, False, False
         self.forgets = False
@@ -69,7 +69,7 @@ class SimBroker:
     # what the model tells
 
     def admit(self, credential: Credential, secret: str) -> None:
-        if self.courier.secret(credential, secret, self.now()) != secret:
+        if self.proxy.secret(credential, secret, self.now()) != secret:
             self._passwords[credential.username] = "refused"
 
     def dismiss(self, credential: Credential) -> None:
@@ -81,7 +81,7 @@ class SimBroker:
             connection.end("administrative action", KICKED)
 
     def desired(self, message: Message, facts: dict[str, Any]) -> None:
-        self.post(self.courier.desired(message, self.now()), facts)
+        self.post(self.proxy.desired(message, self.now()), facts)
 
     # what connections tell
 
@@ -93,7 +93,7 @@ class SimBroker:
 
     def opened(self, connection: Connection, credential: Credential) -> None:
         self.model.session_opened(credential.client_id, credential.username, self.now())
-        # The tuple's own end is the session's too.
+        # The session ends with the credentials.
         self.later(credential.ends - self.now(), lambda: self.model.expire_credentials(self.now()))
 
     def keep(self, connection: Connection) -> None:

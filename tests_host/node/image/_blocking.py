@@ -1,7 +1,8 @@
 """What this port's asyncio leaves out, because a browser must never block: `run`, and streams.
 
-Owns the loop that drives the port's own tasks (`_asyncio`, the same C code as on an ESP32) and wakes who waits for a
-stream. Everything else, from `wait_for` to `Lock`, stays what the version at hand has. `install()` puts it in place.
+It has the loop that drives the port's own tasks (`_asyncio`, the same C code as on an ESP32) and wakes a task that
+waits for a stream. Everything else, from `wait_for` to `Lock`, stays what the version at hand has. `install()` puts it
+in place.
 """
 
 import asyncio

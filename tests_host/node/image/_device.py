@@ -1,6 +1,6 @@
 """Starts a device as the ESP32 port does, boot.py and then main.py in one namespace, from the root of the file system.
 
-Owns what is there before boot.py: the modules of the chip, and no others than the chip has.
+It provides what exists before boot.py: the modules of the chip, and no others.
 """
 # ruff: noqa: F821  (`execfile` is a MicroPython builtin)
 

@@ -1,6 +1,6 @@
 """`socket` of the ESP32 port, as far as a device that never blocks uses it, over a network in the host's memory.
 
-Refuses what would block the loop: names, and sockets that wait. Numbers of errors are those of the port at hand, by
+An error is what would block the loop: names, and sockets that wait. Numbers of errors are those of the port at hand, by
 name those of the ESP32.
 """
 

@@ -1,7 +1,7 @@
 """`tls` of the ESP32 port for clients, without the arithmetic: who trusts which authority meets who presents what.
 
-Owns what the device sees of it: a handshake inside the first read or write, that nothing of the device's leaves before
-it, mbedTLS's words when a certificate is refused. Refuses a context that does not verify.
+The device sees the same as on a chip: a handshake inside the first read or write, that nothing of the device's leaves
+before it, mbedTLS's words when a certificate is refused. A context that does not verify is an error.
 """
 
 import binascii
