@@ -48,6 +48,7 @@ BEFORE_THE_CLOUD = (
     ("wifi.networks[0].password", f"{WIFI_PASSWORD}\r"),
     ("More about this network", "n"),
     ("Another network", "n"),
+    ("More about Wi-Fi", "n"),
     *((question, ENTER) for question in choices()),
     ("cloud.base_url", f"{CLEAR}http://localhost\r"),
 )
@@ -181,7 +182,7 @@ def interviewed(draft: dict[str, Any], folder: Path, keys: str, bundle: Path | N
 
 
 KEEP_NETWORK = ENTER + ENTER + "n"  # its name, its password, nothing more
-KEEP_BEGINNING = ENTER + "n" + KEEP_NETWORK + "n"  # name, no portal, no other network
+KEEP_BEGINNING = ENTER + "n" + KEEP_NETWORK + "nn"  # name, no portal, no other network, nothing more of Wi-Fi
 KEEP_CLOUD = ENTER * (4 + len(choices())) + "y"  # choices, base_url, three keys, the certificate
 KEEP_REST = (
     "y" * 2 + "n" + "y" * 2 + "n" + "y" + "n" + ENTER * 2 + ENTER + "n"
@@ -234,7 +235,7 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Auth
             "client_secret": "12345678",
         }
     }
-    network = ENTER + "n" + "bench" + ENTER + ENTER + "n" + "n"
+    network = ENTER + "n" + "bench" + ENTER + ENTER + "n" + "n" + "n"
     by_hand = (
         ENTER * (4 + len(choices())) + "y" + "n" + CLEAR + "certs/a.der, certs/b.der" + ENTER + "y" + "n"
     )
@@ -308,7 +309,7 @@ def test_there_is_a_way_back_over_any_number_of_questions(authority: Authority, 
     draft = complete(tmp_path, authority)
     # Three questions back from the network's password: to the name, over one that was answered by a key.
     wrong = "wrong" + ENTER + "y" + "y" + "cellar" + ENTER + BACK * 4 + "right" + ENTER
-    rest = "n" + KEEP_NETWORK + "n" + KEEP_CLOUD + "n" + KEEP_REST
+    rest = "n" + KEEP_NETWORK + "nn" + KEEP_CLOUD + "n" + KEEP_REST
     interviewed(draft, tmp_path, wrong + rest)
     assert draft["name"] == "right" and "portal" not in draft
     assert draft["wifi"]["networks"][0]["ssid"] == "cellar"  # shown as the answer of before
@@ -328,7 +329,7 @@ def asked(draft: dict[str, Any], folder: Path, section: str, keys: str, at: int 
 def networks(draft: dict[str, Any], folder: Path, keys: str) -> dict[str, Any]:
     """Only the questions about the networks; the one there is afterwards."""
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-        pipe.send_text(keys)
+        pipe.send_text(keys + "n")
         wizard.Wizard(draft, folder, lambda text: None)._networks()
     (network,) = draft["wifi"]["networks"]
     return network
@@ -351,6 +352,27 @@ def test_more_network_options_ask_for_access_point_and_address(authority: Author
     assert found == only | {"ip": "192.168.1.20", "netmask": "255.255.255.0", "gateway": "192.168.1.1"}
     assert [p for p in check_config.validate(draft)[1] if p[0] == "error"] == []
     assert networks(draft, tmp_path, ENTER * 2 + "n" * 2) == found
+
+
+def wifi(draft: dict[str, Any], folder: Path, keys: str) -> dict[str, Any]:
+    """Only the questions about Wi-Fi, with the network as it is; what is said of Wi-Fi itself afterwards."""
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        pipe.send_text(KEEP_NETWORK + "n" + keys)
+        wizard.Wizard(draft, folder, lambda text: None)._networks()
+    return {key: value for key, value in draft["wifi"].items() if key not in ("networks", "hostname")}
+
+
+def test_country_name_servers_and_power_saving_are_asked_for_on_request(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    assert wifi(draft, tmp_path, "y" + ENTER * 3) == wifi(draft, tmp_path, "n") == {}
+    wrong = "Germany" + ENTER + CLEAR + "DE" + ENTER + "192.168.1" + ENTER + CLEAR
+    keys = wrong + "9.9.9.9, 1.1.1.1:5353" + ENTER + "perhaps" + ENTER + CLEAR + "no" + ENTER
+    found = {"country": "DE", "dns": ["9.9.9.9", "1.1.1.1:5353"], "power_save": False}
+    assert wifi(draft, tmp_path, "y" + keys) == found
+    assert [p for p in check_config.validate(draft)[1] if p[0] == "error"] == []
+    # Enter keeps what is there, also a no.
+    assert wifi(draft, tmp_path, "y" + ENTER * 3) == found
+    assert wifi(draft, tmp_path, "y" + (CLEAR + "none" + ENTER) * 3) == {}
 
 
 def test_another_fixed_address_is_not_measured_by_the_router_of_the_former(

@@ -26,6 +26,7 @@ _KEYS = ("device_id", "client_id", "client_secret")
 _ENTERED = (*_KEYS, "user", "credential")  # at the setup portal, if not here
 _LONGEST = 5  # networks
 _NONE = "none"
+_YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 
 
 class Wizard:
@@ -263,6 +264,8 @@ class Wizard:
                 self._more("networks", network, f"wifi.networks[{i}].")
             if i == len(networks) - 1 < _LONGEST - 1 and self._ask.yes("Another network to try?", False):
                 networks.append({})
+        if self._ask.yes("More about Wi-Fi: country, name servers, power saving?", False):
+            self._more("wifi", self.draft["wifi"], "wifi.")
 
     def _more(self, section: str, item: dict[str, Any], path: str) -> None:
         """Ask for what may be left out, and for what belongs to a fixed address only where there is one."""
@@ -270,28 +273,37 @@ class Wizard:
         # Each answer is checked with those before it, not with what comes after it and was true of them.
         former = {key: item.pop(key, None) for key in MORE[section]}
         for key, about in MORE[section].items():
-            if key in ("bssid", "ip") or "ip" in item:
+            if section != "networks" or key in ("bssid", "ip") or "ip" in item:
                 self._optional(lines[key], item, path + key, about, former[key])
 
     def _optional(self, line: str, item: dict[str, Any], path: str, about: str, former: Any) -> None:
-        """A text, or nothing for a key that is left out."""
-        key, preset = line.split(" ", maxsplit=1)[0], json.loads(line.partition(" =")[2])
+        """A value, or nothing for a key that is left out."""
+        head, _, default = line.partition(" =")
+        key, rule = head.split(" ", 1)
+        preset = json.loads(default)
         name, help_ = question(about, path)
         if help_:
             self._say(help_)
-        if former:
+        if former or former is False:
             self._say(f"{_NONE}: without the present one.")
 
-        def value(text: str) -> str | None:
+        def value(text: str) -> Any:
             text = text.strip()
-            return None if text in ("", _NONE) else text.replace("-", ":").lower() if key == "bssid" else text
+            if text in ("", _NONE):
+                return None
+            if rule.startswith("false|true"):
+                return _YES_NO.get(text.lower(), text)
+            return text.replace("-", ":").lower() if key == "bssid" else _parsed(rule, text)
 
         def check(text: str) -> bool | str:
             return self._complaint(item, key, value(text), path) or True
 
         item.pop(key, None)
-        answer = value(self._ask.text(path, name, former or preset or "", check))
-        if answer:
+        shown = {True: "yes", False: "no"}.get(former) if isinstance(former, bool) else former or preset
+        if isinstance(shown, list):
+            shown = ", ".join(shown)
+        answer = value(self._ask.text(path, name, shown or "", check))
+        if answer is not None:
             item[key] = answer
 
     def _roots(self, cloud: dict[str, Any]) -> None:
