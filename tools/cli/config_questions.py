@@ -97,8 +97,7 @@ MORE: dict[str, dict[str, str]] = {
     "wifi": {
         "country": "In which country is it? Two letters, such as DE or US; nothing: what the access point announces.",
         "dns": "Which name servers shall it ask, whatever the router says? Up to three addresses, with commas between.",
-        "power_save": "Shall the radio save power? yes, no; nothing: only while the device polls. It takes longer to hear\n"
-        "the cloud then.",
+        "power_save": "Shall the radio save power? yes, no; nothing: only with polling. It hears the cloud later then.",
     },
 }
 """The same, of keys for which only those are asked who want to say more. They may be left out."""
