@@ -3,8 +3,8 @@
 What `config.json` does not have, because it is missing or broken, comes from the last boot's record, `boot.json`:
 {"boots": n, "early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts boots in
 a row that no power-up began; the firmware sets it to 0 after a good minute or an orderly stop. Beyond EARLY_LIMIT
-outputs go to their safe level instead, and the firmware runs in safe mode. Flash, console and input-only pins are never
-driven.
+outputs go to their safe level instead, and the firmware runs in safe mode. Pins that are not
+in DRIVES for this chip are never driven: flash, USB, console and input-only ones.
 
 Of an interlock group another relay was possibly on just before. So an output of one is off at first, and goes to a boot
 level of `on` after its `interlock_wait_ms`. Both its levels in the record are off, for the code that reads it keeps no
@@ -19,12 +19,16 @@ the slot and in the one before. No update ever replaces this file.
 
 import json
 import machine
+import os
 import sys
 import time
 
 EARLY_LIMIT = 5
 _BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError, ImportError, OverflowError)
 _ON = ("off", "on")
+# By chip the GPIOs that it may drive, as bits; `realer package` writes this from firmware/boards. A text, because each
+# name would stay in the memory of names.
+DRIVES = " esp32=30EEFF035 esp32c3=7FF esp32c6=FC8FFF esp32s2=27FE0027FFFF esp32s3=1E7C00027FFFF"
 
 
 def load(path):
@@ -67,12 +71,11 @@ def meant(item):
         boot, safe = boot ^ low, safe ^ low
     else:
         gpio, boot, safe = item
-    if type(gpio) not in (int, float) or gpio != int(gpio) or not 0 <= gpio < 34:
+    if type(gpio) not in (int, float) or gpio != int(gpio) or not 0 <= gpio < 64:
         raise ValueError
-    gpio = int(gpio)
-    if 6 <= gpio <= 11 or gpio in (1, 3):
+    if not bits >> int(gpio) & 1:
         raise ValueError
-    return gpio, boot, safe, wait_ms
+    return int(gpio), boot, safe, wait_ms
 
 
 def drive(items, meant=meant):
@@ -120,6 +123,12 @@ def folder(name):
 
 
 driven = {}
+# The chip, found as in firmware/settings.py: what MicroPython says that it runs on; a computer plays a classic ESP32.
+key = getattr(os, "uname", None)
+key = (key()[4] if key else "").rpartition("with ")[2].lower().replace("-", "")
+key = key[:7] if key[:5] == "esp32" and key[5:6] in "schp" and "0" < key[6:7] <= "9" else "esp32"
+# One that is not known drives nothing.
+bits = int(DRIVES.partition(" %s=" % key)[2].split(" ")[0] or "0", 16)
 record = load("boot.json")
 for key in ("boots", "early"):
     if type(record.get(key)) is not int:
@@ -152,4 +161,4 @@ if where:
 save("boot.json", record)
 # main.py runs in this same namespace: what lived on in it would live as long as the firmware.
 del load, save, meant, drive, folder
-driven = record = slot = where = config = outputs = None
+driven = bits = DRIVES = record = slot = where = config = outputs = None

@@ -12,13 +12,14 @@ from firmware.core.config_rules import RULES
 from firmware.core.values import pick, text
 
 
-def validate(raw):
-    """Check `raw`, any value a JSON parser returned: `(config, problems)`.
+def validate(raw, profile):
+    """Check `raw`, any value a JSON parser returned: `(config, problems)`. `profile`: the text about the chip, see
+    `firmware/boards`.
 
     Without an error `config` holds every key, defaults filled in, secrets wrapped in `Secret`. With one it holds only
     `led` and `portal`, for saying so: nothing may be switched from a configuration that is partly right.
     """
-    walk = _Walk()
+    walk = _Walk(profile)
     config = walk.value("object", raw, "config", "")
     if walk.failed:
         config = {
@@ -41,8 +42,32 @@ def rules(name):
     return lines
 
 
+def fact(profile, key):
+    """What the line `key` of a profile says, "" where that is nothing."""
+    start = profile.find("\n%s " % key)
+    return profile[start + len(key) + 2 : profile.find("\n", start + 1)] if start >= 0 else ""
+
+
+def choices(profile, what):
+    """The rule of a chip that `$what` stands for in the rules of the file."""
+    if what == "boards":
+        kits = [line.split(" ")[1] for line in profile.split("\n") if line[:4] == "kit "]
+        return "|".join([fact(profile, "name").lower().replace("-", "")] + kits)
+    if what != "inputs":
+        return fact(profile, what)
+    more = fact(profile, "input_only")
+    return fact(profile, "outputs") + (more and "|" + more)
+
+
+def is_among(profile, key, gpio):
+    """Whether the line `key` of a profile names this GPIO."""
+    rule = fact(profile, key)
+    return rule != "" and pick(rule, gpio) is not None
+
+
 class _Walk:
-    def __init__(self):
+    def __init__(self, profile):
+        self.profile = profile
         self.problems = []
         self.failed = set()  # the parts of the file with errors
         self.seen = {}  # of `_cross_errors`
@@ -75,6 +100,9 @@ class _Walk:
         kind, _, rest = rule.partition(" ")
         size, _, rest = rest.partition(" ")
         good = None
+        if kind[:1] == "$":
+            rule = "%s (%s %s)" % (choices(self.profile, kind[1:]), fact(self.profile, "name"), kind[1:])
+            kind = rule.partition(" ")[0]
         if isinstance(value, str) and value[:7] == "REPLACE":
             rule = "your own value, no placeholder"
             kind, value = "", value[:10]
@@ -124,24 +152,37 @@ class _Walk:
         for key in raw:
             self.report(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
         for level, key, allowed in list(_wifi_cross_errors(out, name)) + list(
-            _cross_errors(out, name, path, self.seen)
+            _cross_errors(out, name, path, self.seen, self.profile)
         ):
             self.report(level, dot + key, out[key], allowed)
         if only:
             self.problems[first:] = only
-        return out
+        return out if name != "sensors" else _with_limit(out, self.profile)
 
 
-def _cross_errors(item, name, path, seen):
+def _with_limit(sensor, profile):
+    """The sensor with the voltage from which on the ADC cannot tell its pin from the supply."""
+    high_mv = float(fact(profile, "adc_max_mv"))
+    sensor["high_uv"] = min(high_mv, sensor.get("supply_mv", high_mv) * 0.97) * 1000
+    return sensor
+
+
+def _pin_errors(item, name, profile):
+    """What is wrong with a pin that can do what it is for: (level, key, allowed)."""
+    gpio = item.get("gpio", -1)
+    if name == "buttons" and item.get("pull") != "none" and is_among(profile, "input_only", gpio):
+        words = 'one of %s, or pull "none" and a resistor outside'
+        yield "error", "gpio", words % fact(profile, "outputs")
+    if is_among(profile, "strapping", gpio) and not (name == "led" and is_among(profile, "leds", gpio)):
+        yield "warning", "gpio", "better no strapping pin: it decides how the chip starts"
+
+
+def _cross_errors(item, name, path, seen, profile):
     """What in an object contradicts the rest of it, or an object before it: (level, key, allowed).
 
     What was refused is missing. `seen`: what only one may have, with the path of who has it; this object's is added.
     """
-    gpio = item.get("gpio", 4)
-    if gpio > 33 and name == "buttons" and item.get("pull") != "none":
-        yield "error", "gpio", '0..33, or 34..39 with pull "none" and a resistor outside'
-    if (1 << 0 | 1 << 2 | 1 << 5 | 1 << 12 | 1 << 15) >> gpio & 1 and (gpio, name) != (2, "led"):
-        yield "warning", "gpio", "better no strapping pin: it decides how the chip starts"
+    yield from _pin_errors(item, name, profile)
     if item.get("min", -99) >= item.get("max", 1e6):
         yield "error", "min", "less than max"
     if item.get("transport") == "mqtt" and item.get("api") == "realino":

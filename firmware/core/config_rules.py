@@ -14,13 +14,11 @@ rule, as it is here, is shown in error messages; `tools.cli.check_config` explai
     list 1..9 rule  this many of them
     object          an object of the key's name
     (remark)        only to be read
+    $boards $outputs $inputs $analog    what the chip has, see `firmware/boards`: its name and those of its kits; GPIOs
+                    that it can drive; these and those that are inputs only; those of ADC1 (Wi-Fi uses ADC2)
 
 A word that is chosen and heads a section adds that to the object. Units are in the key names; temperatures are degrees
 Celsius, illuminance lux. Times end at four days, which the wrapping millisecond counter measures with room to spare.
-
-Pins are those of a classic ESP32 (WROOM, WROVER). Sources: ESP32 datasheet, "Pin Definitions" and "Strapping Pins";
-ESP32-WROOM-32 datasheet (flash on GPIO 6-11); ESP-IDF programming guide, ADC (ADC2 is shared with Wi-Fi). A WROVER also
-needs GPIO 16 and 17 for its PSRAM; software cannot see that before trying, so it is left to the wiring guide.
 """
 
 RULES = """
@@ -28,6 +26,7 @@ RULES = """
 config
 version 1 =1
 name text 1..32 ="device"
+board $boards =none
 wifi object =null
 time object ={}
 cloud object ={}
@@ -98,7 +97,7 @@ pin_port port 1..32
 name text 1..32 ="unnamed"
 
 gpio
-gpio 0|2|4|5|12..19|21..23|25..27|32|33 (34..39: inputs only, 6..11: flash chip, 1 and 3: console)
+gpio $outputs
 
 led
 gpio
@@ -134,7 +133,7 @@ stall_action warn|off =none
 
 sensors
 item
-gpio 32..39 (ADC1; ADC2 fails with Wi-Fi)
+gpio $analog
 divider_ohm 100.0..1e6 =10000
 side low|high
 supply_mv 1000.0..3600 =3300
@@ -161,7 +160,7 @@ min 0.0..2e5 =0
 max 0.0..2e5 =200000
 
 buttons
-gpio 0|2|4|5|12..19|21..23|25..27|32..39 (6..11: flash chip, 1 and 3: console)
+gpio $inputs
 toggles port 1..32
 active low|high
 pull up|down|none

@@ -3,10 +3,11 @@
 Here are the voltage divider and the laws of the two kinds of sensor. A wiring fault never becomes a number: a voltage
 at either end of what the ADC can distinguish is a `DriverError` before anything is divided by it.
 
-What can be measured: at 11 dB an ESP32 is linear from 150 to 2450 mV (ESP-IDF programming guide, ADC attenuation); its
-calibrated reading never falls below about 142 mV and saturates, chip by chip, from about 3060 mV on. So 150 mV and less
-is one rail, 3050 mV and more (or 97 % of a lower supply) the other. A 10 k thermistor with beta 3950 against 10 k at
-3.3 V is thus measured from -22 to 114 °C on the low side, and below 3 °C, beyond the linear part, less exactly.
+150 mV and less is one rail: the calibrated reading of an ESP32 never falls below about 142 mV. The other rail is
+`high_uv` of the sensor, from which on the chip's ADC saturates, or 97 % of a lower supply. At 11 dB a classic ESP32 is
+linear from 150 to 2450 mV and saturates from about 3060 mV on (`firmware/boards`). A 10 k thermistor with beta 3950
+against 10 k at 3.3 V is thus measured from -22 to 114 °C on the low side, and below 3 °C, beyond the linear part, less
+exactly.
 
 Of several samples the outliers are dropped before anything is averaged: an ESP32's ADC throws single samples off by
 tens of millivolts while the radio transmits.
@@ -18,15 +19,14 @@ from micropython import const
 from firmware.core.errors import DriverError
 
 _LOW_UV = const(150000)
-_HIGH_UV = const(3050000)
 
 
 def reading(sensor, uv):
-    """The value of a `sensor` at `uv` microvolts, in °C or lux: `kind`, divider and law as in a normalized item of
-    `sensors`. Raises DriverError."""
+    """The value of a `sensor` at `uv` microvolts, in °C or lux: `kind`, divider, law and `high_uv` as in a normalized
+    item of `sensors`. Raises DriverError."""
     supply_mv = sensor["supply_mv"]
     to_ground = sensor["side"] == "low"
-    high = uv >= min(_HIGH_UV, supply_mv * 970)
+    high = uv >= sensor["high_uv"]
     end = None
     if high or uv <= _LOW_UV:
         end = "open" if high == to_ground else "short"

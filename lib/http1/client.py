@@ -13,7 +13,6 @@ from http1.message import HttpError, Response, encode
 from netio.errors import NetError
 
 _BUFFER = const(1024)
-_PIECE = const(256)  # of what was received, copied at a time: a full heap has few larger free pieces
 _CONNECT_MS = const(20000)
 _SEND_MS = const(10000)
 _ANSWER_MS = const(15000)
@@ -129,8 +128,7 @@ class Client:
         while not getattr(response, goal):
             n = await stream.read_into(view)
             if n:
-                for at in range(0, n, _PIECE):
-                    response.feed(bytes(view[at : min(at + _PIECE, n)]))
+                response.feed(bytes(view[:n]))
             elif response.started:
                 response.eof()
             else:

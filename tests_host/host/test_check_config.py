@@ -48,7 +48,8 @@ def device(tmp_path: Path, authority: bytes) -> Path:
 def test_a_valid_file_prints_one_line(device: Path) -> None:
     done = run(device)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [f"{device}: usable, 0 errors, 0 warnings"]
+    checked = "checked for an ESP32, as the file names no board"
+    assert done.stdout.splitlines() == [f"{device}: usable, 0 errors, 0 warnings; {checked}"]
 
 
 def test_a_portal_without_wifi_is_pointless(device: Path) -> None:
@@ -86,7 +87,7 @@ def test_errors_name_path_found_and_allowed(device: Path) -> None:
         ("outputs", "pin", 16, "no such key; gpio?"),
         ("outputs", "Max_On_S", 16, "no such key; max_on_s?"),
         ("sensors", "resistor", 1, "no such key; divider_ohm?"),
-        ("outputs", "gpio", "16", "1 and 3: console); without quotation marks"),
+        ("outputs", "gpio", "16", "the number of a GPIO, without quotation marks; outputs: 0, 2, 4, 5, 12..19"),
         ("cloud", "poll_s", "10", "a whole number, 2..3600; without quotation marks"),
         ("outputs", "boot", True, 'off, on; "on", in double quotation marks'),
         ("sensors", "keep", "true", "false, true; without quotation marks"),
@@ -266,7 +267,7 @@ def test_pins_that_are_offered_are_taken(device: Path) -> None:
         item = config[section] if section == "led" else config[section][0]
         item["gpio"] = 6
         (found,) = [allowed for level, _, _, allowed in validate(config)[1] if level == "error"]
-        offered = re.findall(r"\d+(?:\.\.\d+)?", found.partition("(")[0])
+        offered = re.findall(r"\d+(?:\.\.\d+)?", found.rpartition("; ")[2])
         for text in offered:
             low, _, high = text.partition("..")
             for gpio in range(int(low), int(high or low) + 1):

@@ -43,6 +43,7 @@ def choices() -> list[str]:
 
 BEFORE_THE_CLOUD = (
     ("name", f"{CLEAR}cabin\r"),
+    ("Which board", ENTER),
     ("such a setup portal", "n"),
     ("wifi.networks[0].ssid", "bench\r"),
     ("wifi.networks[0].password", f"{WIFI_PASSWORD}\r"),
@@ -70,7 +71,7 @@ FROM_THE_CLOUD_ON = (
     ("Port 6 (relay)", "y"),
     ("outputs[0].name", f"{CLEAR}pump\r"),
     ("outputs[0].gpio", "34\r"),
-    ("inputs only", f"{CLEAR}16\r"),
+    ("an input only", f"{CLEAR}IO16\r"),
     ("outputs[0].active", ENTER),
     ("outputs[0].mode", ENTER),
     ("outputs[0].safe", ENTER),
@@ -277,7 +278,7 @@ def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp
     out = tmp_path / "config.json"
     command = [sys.executable, "-m", "tools", "config", "--out", str(out)]
     with Terminal(command, cwd=ROOT) as terminal:
-        for words, answer in BEFORE_THE_CLOUD[:5]:
+        for words, answer in BEFORE_THE_CLOUD[:6]:
             terminal.expects(words)
             terminal.types(answer)
         terminal.expects("Another network")

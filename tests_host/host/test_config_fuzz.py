@@ -9,8 +9,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.core.config import render, validate
+from firmware.core.config import render
 from firmware.core.config_text import NotJson, parse
+from tests_host.support.checking import validate
 
 SECRET = "test-secret-not-real"
 GOOD = json.loads((Path(__file__).parents[2] / "config.example.json").read_text())

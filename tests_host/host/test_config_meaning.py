@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firmware.app import _controller
-from firmware.core.config import validate
 from firmware.core.outbox import Outbox
 from tests_host.support import fakemachine
+from tests_host.support.checking import validate
 from tools.cli import check_config
 from tools.sim.sim_device import demo_config
 

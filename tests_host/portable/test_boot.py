@@ -12,6 +12,16 @@ PUMP = {"gpio": 16, "active": "high"}
 HEATER = {"gpio": 17, "active": "low", "boot": "off", "safe": 8.0}
 
 
+class Uname:
+    """In place of the module `os` of a chip."""
+
+    def __init__(self, machine):
+        self.machine = machine
+
+    def uname(self):
+        return "esp32", "esp32", "1.26.1", "v1.26.1", self.machine
+
+
 class Flash:
     """An empty folder as the current one."""
 
@@ -48,17 +58,20 @@ class Flash:
         with open(name) as f:
             return json.loads(f.read())
 
-    def boot(self, cause=3):
+    def boot(self, cause=3, machine=None):
         """Levels driven, in order. `cause`: of the reset, the watchdog's unless told. `chosen`: what was put in front
-        of the search path."""
-        chip = fakemachine.install()
+        of the search path. `machine`: what MicroPython says it runs on, None: a computer."""
+        chip = fakemachine.install(every_pin=machine is not None)
         chip.cause = cause
         path = sys.path[:]
+        if machine:
+            sys.modules["os"] = Uname(machine)
         try:
             exec(self.text, {"__name__": "__main__"})
             self.chosen = sys.path[: len(sys.path) - len(path)]
         finally:
             sys.path[:] = path
+            sys.modules["os"] = os
         return chip.history
 
 
@@ -466,3 +479,33 @@ def test_a_broken_offset_is_survived():
     for slot in ("rom:", "rom:x", "rom:-5", "rom:99999", "rom:1e3", "rom:" + "9" * 40):
         assert boot_with(Rom(0), {"slot": slot}) == (ROOT_COPY, {"slot": slot}), slot
         assert boot_with(Rom(0), {"slot": slot, "back": "a"})[0] == A, slot
+
+
+MACHINES = (
+    ("Generic ESP32 module with ESP32", 33, 34),
+    ("Generic ESP32 module with ESP32-D2WD", 33, 6),
+    ("TinyPICO with ESP32-PICO-D4", 13, 11),
+    ("Generic ESP32S2 module with ESP32-S2", 42, 26),
+    ("LOLIN_S2_MINI with ESP32-S2FN4R2", 40, 46),
+    ("Generic ESP32S3 module with ESP32S3", 48, 19),
+    ("ESP32C3 module with ESP32-C3", 10, 18),
+    ("ESP32C3 module with ESP32C3", 7, 12),
+    ("ESP32C6 module with ESP32-C6", 23, 24),
+)
+
+
+def test_each_chip_drives_its_own_pins_and_no_others():
+    for machine, good, bad in MACHINES:
+        with Flash() as flash:
+            outputs = [{"gpio": good}, {"gpio": bad}, {"gpio": 99}, {"gpio": -1}, {"gpio": "D4"}]
+            flash.write("config.json", {"outputs": outputs})
+            assert flash.boot(machine=machine) == [(good, 0)], machine
+            assert flash.read()["outputs"] == [[good, 0, 0]]
+
+
+def test_a_chip_that_is_not_known_drives_nothing():
+    for machine in ("ESP32H2 module with ESP32-H2", "Generic ESP32P4 module with ESP32P4"):
+        with Flash() as flash:
+            flash.write("config.json", {"outputs": [{"gpio": 4}, {"gpio": 16}]})
+            assert flash.boot(machine=machine) == []
+            assert flash.read()["boots"] == 1

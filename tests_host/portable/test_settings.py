@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 
+from firmware import settings
 from firmware.config_file import read
 from firmware.core.errors import ConfigError
 from firmware.settings import checked
@@ -78,3 +80,63 @@ def test_the_byte_order_mark_is_removed_from_the_file():
     config, log, left = loaded(b"\xef\xbb\xbf" + good())
     assert config["outputs"][0]["gpio"] == 16 and not log.lines
     assert json.loads(left) == json.loads(good())
+
+
+class Uname:
+    """In place of the module `os` of a chip."""
+
+    def __init__(self, machine):
+        self.machine = machine
+
+    def uname(self):
+        return "esp32", "esp32", "1.26.1", "v1.26.1", self.machine
+
+
+def on(machine, call):
+    """What `call` returns on such a machine."""
+    settings.os = Uname(machine)
+    try:
+        return call()
+    finally:
+        settings.os = os
+
+
+def test_the_chip_is_known_by_what_micropython_calls_it():
+    for machine, chip in (
+        ("Generic ESP32 module with ESP32", "esp32"),
+        ("Generic ESP32 module with SPIRAM with ESP32", "esp32"),
+        ("Generic ESP32 module with ESP32-UNICORE", "esp32"),
+        ("Lilygo with ESP32-PICO-D4", "esp32"),
+        ("LOLIN_S2_MINI with ESP32-S2FN4R2", "esp32s2"),
+        ("Generic ESP32S3 module with Octal-SPIRAM with ESP32S3", "esp32s3"),
+        ("ESP32C3 module with ESP32C3", "esp32c3"),
+        ("ESP32C6 module with ESP32-C6", "esp32c6"),
+        ("ESP32H2 module with ESP32H2", "esp32h2"),
+        ("x86_64", "esp32"),
+    ):
+        assert on(machine, settings.chip) == chip
+
+
+def test_a_configuration_is_checked_for_the_chip_it_is_on():
+    raw = json.loads(good())
+    for machine, expected in (
+        ("Generic ESP32 module with ESP32", 0),
+        ("ESP32C3 module with ESP32C3", 5),
+    ):
+        found = on(machine, lambda: settings.problems_of(raw))
+        wrong = [problem for problem in found if problem[0] == "error" and problem[1].endswith("gpio")]
+        assert len(wrong) == expected, found
+
+
+def test_a_chip_that_is_not_known_is_an_error_of_the_configuration():
+    refused = ""
+    try:
+        on("ESP32H2 module with ESP32H2", lambda: settings.problems_of({}))
+    except ConfigError as error:
+        refused = str(error)
+    assert "esp32h2" in refused
+
+
+def test_nothing_of_a_profile_stays_loaded():
+    assert "\nname ESP32-C6\n" in settings.profile("esp32c6")
+    assert [name for name in sys.modules if name in ("firmware.boards.esp32c6", "firmware.boards")] == []

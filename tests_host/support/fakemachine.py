@@ -57,14 +57,15 @@ class Pin:
     chip = None
 
     def __init__(self, gpio, mode=None, pull=-1, value=None):
-        if not 0 <= gpio <= 39 or gpio in ABSENT:
+        every = self.chip.every_pin
+        if not every and (not 0 <= gpio <= 39 or gpio in ABSENT):
             raise ValueError("invalid pin")
-        if 6 <= gpio <= 11 and mode is not None:
+        if not every and 6 <= gpio <= 11 and mode is not None:
             raise SystemExit("the flash chip is cut off: the real one crashes here")
         self.gpio = gpio
         if value is not None:
             self.value(value)
-        if mode == self.OUT and gpio >= 34:
+        if not every and mode == self.OUT and gpio >= 34:
             raise ValueError("pin can only be input")
         if mode is not None:
             self.chip.modes[gpio] = mode
@@ -246,9 +247,11 @@ class Network:
         self._chip.hostname = name
 
 
-def install():
-    """A chip after power-on, behind fresh `machine` and `network` modules."""
+def install(every_pin=False):
+    """A chip after power-on, behind fresh `machine` and `network` modules. `every_pin`: one of which each GPIO may be
+    driven, not a classic ESP32."""
     chip = Chip()
+    chip.every_pin = every_pin
     for part in (Pin, ADC, WDT, RTC, WLAN):
         part.chip = chip
     sys.modules["machine"] = Machine(chip)

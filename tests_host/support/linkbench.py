@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 from firmware.app import build
 from firmware.core import outcomes
 from firmware.core.catalog import apply_catalog
-from firmware.core.config import validate
 from firmware.core.errors import AuthError, LinkError
 from firmware.core.models import EPOCH, Report, number
 from firmware.runtime.clock import Clock
 from firmware.runtime.store import Store
+from tests_host.support.checking import validate
 from tools.cloud.demo_device import (
     CLIENT_SECRET,
     DEVICE_ID,

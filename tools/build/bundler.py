@@ -5,8 +5,8 @@ look-ups in the flash at each start. The sources stay many small modules with ch
 
 * `firmware.device`: all that stays in memory, whatever the cloud;
 * one for each row of `LINKS`: the link with its dialect and engines;
-* what is used once: `firmware.config_file`, `firmware.settings` and `firmware.app`, which are dropped after it, and
-  `firmware.safe_mode`;
+* what is used once: `firmware.config_file`, `firmware.settings`, of `firmware.boards` the chip's, and `firmware.app`,
+  which are dropped after it, and `firmware.safe_mode`;
 * what is used on request: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for the
   setup portal `firmware.portal` and `firmware.portal_site`;
 * what a link loads for a while (docs/ARCHITECTURE.md, "Halves of a link"): HTTPS with one generation of the cloud,
@@ -45,6 +45,7 @@ _ON_DEMAND = (
     "firmware.cloud.mqtt_credentials", "firmware.cloud.mqtt_topics", "firmware.links.transport_steps",
     "firmware.links.transport_upkeep", "firmware.links.transport_failures", "firmware.links.mqtt_connecting",
 )  # fmt: skip
+_BOARDS = "firmware.boards."
 _APART = (
     _APP,
     "firmware.heap",
@@ -104,6 +105,7 @@ class Program:
         self._closure(_MAIN, _APP)
         self.units[_MAIN].remove(_APP)
         apart = [unit for unit in _APART if source_file(root, unit)]
+        apart += [_BOARDS + path.stem for path in sorted(root.glob("firmware/boards/[!_]*.py"))]
         for unit in (*apart, *sorted(set(self.rows.values()))):
             self.units[unit] = []
             self._closure(unit, unit)

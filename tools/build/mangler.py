@@ -29,8 +29,9 @@ from tools.build.scopes import (
     targets,
 )
 
-KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "VERSION", "grow", "log", "run", "state"})
-"""What main.py asks the firmware for, and what looks at a board from outside, tests and benchmarks included."""
+KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "PROFILE", "VERSION", "grow", "log", "run", "state"})
+"""What main.py asks the firmware for, what is loaded by name, and what looks at a board from outside, tests and
+benchmarks included."""
 SHARED = frozenset({
     "_closed", "_run", "accept", "add", "all", "append", "board", "broken", "choice", "close", "context", "copy",
     "count", "data", "disconnect", "drive", "dup", "end", "full", "get", "index", "items", "link", "listen", "load",

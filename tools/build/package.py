@@ -1,4 +1,4 @@
-"""`realer package [--write]`: the lists by which `mpremote mip install` finds the app and each engine of lib.
+"""`realer package [--write]`: what is made from other files: lists for `mpremote mip install`, and pins in `boot.py`.
 
 `package.json` is the app, to be installed at `/`. `lib/ENGINE.json` is an engine with the engines it imports, to be
 installed at `/lib`. In mip's format, a list says what is installed where; sources are relative to the list. mip copies
@@ -13,7 +13,7 @@ import json
 import re
 from pathlib import Path
 
-from tools import common
+from tools import boards, common
 from tools.repository import ROOT, device_files, imported
 
 
@@ -53,20 +53,31 @@ def lists(root: Path = ROOT) -> dict[Path, str]:
     return made
 
 
+def boot(root: Path = ROOT) -> str:
+    """The text of `boot.py`, which imports nothing of ours, with the pins of `firmware/boards`."""
+    bits = {chip: sum(1 << gpio for gpio in board.gpios("outputs")) for chip, board in boards.chips().items()}
+    row = "".join(f" {chip}={drives:X}" for chip, drives in bits.items())
+    text = (root / "boot.py").read_text()
+    return re.sub(r'(?<=^DRIVES = ").*?(?="\n)', row, text, count=1, flags=re.MULTILINE)
+
+
 def _text(urls: list[list[str]], root: Path) -> str:
     rows = ",\n    ".join(json.dumps(row) for row in urls)
     return f'{{\n  "urls": [\n    {rows}\n  ],\n  "deps": [],\n  "version": "{version(root)}"\n}}\n'
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="realer package", description="The lists for mpremote mip install.")
+    parser = argparse.ArgumentParser(prog="realer package", description="Lists for mip, pins in boot.py.")
     parser.add_argument("--write", action="store_true", help="write them anew")
     if parser.parse_args(argv).write:
         for path, text in lists().items():
             path.write_text(text)
+        (ROOT / "boot.py").write_text(boot())
         return 0
     wrong = [path for path, text in lists().items() if not path.exists() or path.read_text() != text]
     wrong += [path for path in (ROOT / "lib").glob("*.json") if path not in lists()]
+    if (ROOT / "boot.py").read_text() != boot():
+        wrong.append(ROOT / "boot.py")
     if wrong:
         names = ", ".join(str(path.relative_to(ROOT)) for path in sorted(wrong))
         raise common.Failed(f"not what is in the tree: {names}", "Run: realer package")

@@ -42,7 +42,7 @@ from mqtt5.session import Session
 from netio.errors import NetError
 from sntp import client as sntp
 from tests_host.support import mqtt_server as mqtt
-from tools import common
+from tools import boards, common
 from tools.cloud import thinger_wire as thinger
 from tools.repository import ROOT
 
@@ -350,7 +350,8 @@ def told(error: Exception) -> None:
 
 
 def run_config(data: bytes, chance: random.Random) -> None:
-    config, problems = validate(parsed(data, CONFIG_SEEDS, chance))
+    board = chance.choice(list(boards.chips().values()))
+    config, problems = validate(parsed(data, CONFIG_SEEDS, chance), board.profile)
     if len(problems) > 40 or (any(p[0] == "error" for p in problems) and set(config) != {"led", "portal"}):
         raise Wrong(f"{problems}")
 

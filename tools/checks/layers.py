@@ -20,7 +20,8 @@ ARROWS = {
     "start": {"app", "device", "config_file", "settings", "safe_mode", "runtime", "version"},
     "persistence_writing": {"runtime", "core", "lib"},
     "device": {"start", "safe_mode", "persistence_writing", "drivers", "runtime", "core", "version"},
-    "settings": {"core"},
+    "settings": {"boards", "core"},
+    "boards": set(),
     "config_file": {"core"},
     "updater": {"update_steps", "runtime", "core", "lib"},
     "update_steps": {"update", "runtime", "core", "lib"},
@@ -62,7 +63,7 @@ LIBRARY = PURE | {"asyncio", "errno", "gc", "io", "os", "select", "socket", "ssl
 HARDWARE = {"machine", "network", "esp32", "neopixel", "onewire", "dht", "bluetooth", "espnow", "vfs"}
 MODULES = {
     "drivers": LIBRARY | HARDWARE | {"_thread"},
-    "boot": {"machine", "json", "sys", "time", "vfs"},
+    "boot": {"machine", "json", "os", "sys", "time", "vfs"},
     "main": LIBRARY | {"machine"},
     "heap": LIBRARY | {"esp32", "_thread"},
 }
@@ -200,8 +201,11 @@ def check_names(source: Source) -> Iterator[Note]:
             continue
         if node.id == "print" and not may_print:
             yield node, "print: only the log, boot.py and main.py write to the console"
-        elif node.id == "__import__" and source.area != "app":
-            yield node, "__import__: only app.py loads by name, so that the arrows can be checked"
+        elif node.id == "__import__" and source.area not in ("app", "settings"):
+            yield (
+                node,
+                "__import__: only app.py and settings.py load by name, so that the arrows can be checked",
+            )
         elif node.id == "__slots__":
             yield node, "__slots__ does nothing on MicroPython"
         elif node.id in ABSENT and node.id not in stored:

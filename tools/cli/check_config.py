@@ -20,7 +20,8 @@ from rich.text import Text
 from firmware.core import config as device
 from firmware.core.config_text import NotJson, parse, place
 from firmware.core.setup_form import fields
-from tools import common
+from tools import boards, common
+from tools.boards import Board
 from tools.cli import config_errors, config_warnings
 from tools.cli.config_warnings import doubts
 
@@ -61,27 +62,31 @@ def _read(path: Path) -> tuple[Any, list[Problem]]:
         raise UnreadableError(f"{path}:{line}:{column}: not valid JSON: {words}") from error
 
 
-def validate(raw: Any) -> tuple[dict[str, Any], list[Problem]]:
-    """What the device makes of `raw`, and its problems in words for people."""
-    config, problems = device.validate(raw)
+def validate(raw: Any, board: Board | None = None) -> tuple[dict[str, Any], list[Problem]]:
+    """What the device makes of `raw`, and its problems in words for people. `board`: what it is checked for, by default
+    the one that it names, or a classic ESP32."""
+    board = board or boards.of(raw)
+    config, problems = device.validate(boards.with_numbers(raw, board), board.profile)
     return config, [
-        (level, where, found, config_errors.in_words(where, found, allowed, device.rules, raw))
+        (level, where, found, config_errors.in_words(where, found, allowed, device.rules, raw, board))
         for level, where, found, allowed in problems
     ]
 
 
-def warnings_of(config: dict[str, Any]) -> list[Problem]:
+def warnings_of(config: dict[str, Any], board: Board) -> list[Problem]:
     """What the device takes and should not be asked to do. `config`: what it made of the file."""
     return [
-        ("warning", path, config_warnings.shown(value), allowed) for path, value, allowed in doubts(config)
+        ("warning", path, config_warnings.shown(value), allowed)
+        for path, value, allowed in doubts(config, board)
     ]
 
 
-def problems_of(path: Path) -> list[Problem]:
-    """Everything there is to say about the configuration in `path`. Raises UnreadableError."""
+def problems_of(path: Path, board: Board | None = None) -> list[Problem]:
+    """Everything there is to say about the configuration in `path`. `board`: see validate. Raises UnreadableError."""
     raw, twice = _read(path)
-    config, problems = validate(raw)
-    problems = twice + left_to_portal(raw, problems) + warnings_of(config)
+    board = board or boards.of(raw)
+    config, problems = validate(raw, board)
+    problems = twice + left_to_portal(raw, problems) + warnings_of(config, board)
     for i, name in enumerate(_ca_files(raw)):
         problems += _certificate(path.parent / name, f"cloud.ca_files[{i}]")
     return problems + _privacy(path)
@@ -158,6 +163,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     path = parser.parse_args(argv).file
     try:
+        raw = _read(path)[0]
         problems = problems_of(path)
     except UnreadableError as error:
         print(error, file=sys.stderr)
@@ -168,6 +174,9 @@ def main(argv: list[str] | None = None) -> int:
         console.print(head, f"    found:   {found}", f"    allowed: {allowed}", sep="\n")
     errors = sum(problem[0] == "error" for problem in problems)
     tally = f"{common.count(errors, 'error')}, {common.count(len(problems) - errors, 'warning')}"
-    summary = f"{path}: {'refused' if errors else 'usable'}, {tally}"
+    checked = f"checked for an {boards.of(raw).name}"
+    if not (isinstance(raw, dict) and raw.get("board")):
+        checked += ", as the file names no board"
+    summary = f"{path}: {'refused' if errors else 'usable'}, {tally}; {checked}"
     console.print(summary, style="red" if errors else "green")
     return 1 if errors else 0

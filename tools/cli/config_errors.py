@@ -12,6 +12,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from tools import boards
+from tools.boards import Board
+
 Rules = Callable[[str], list[str]]
 
 _KINDS = {
@@ -76,9 +79,13 @@ def syntax(data: bytes, at: int, words: str) -> str:
     return words
 
 
-def in_words(path: str, found: str, allowed: str, rules: Rules, raw: Any = None) -> str:
-    """What the device says to be `allowed`, for people. `raw`: the whole configuration."""
+def in_words(
+    path: str, found: str, allowed: str, rules: Rules, raw: Any = None, board: Board | None = None
+) -> str:
+    """What the device says to be `allowed`, for people. `raw`: the whole configuration, `board`: what it is for."""
     key = path.rpartition(".")[2]
+    if board and f" ({board.name} " in allowed:
+        return _of_chip(path, key, at(raw, path), board)
     if allowed == "no such key":
         return f"{allowed}{_meant(path, rules)}"
     kind, size, _ = f"{allowed}  ".split(" ", 2)
@@ -90,6 +97,38 @@ def in_words(path: str, found: str, allowed: str, rules: Rules, raw: Any = None)
     else:
         words = allowed.replace("|", ", ")
     return words + _hint(key, kind, allowed, value)
+
+
+def _of_chip(path: str, key: str, value: Any, board: Board) -> str:
+    """What is wrong with a value that depends on the chip, and what would do."""
+    if key == "board":
+        return f"{', '.join(boards.every_name())}; without it the chip is asked"
+    kind = {"sensors": "analog", "buttons": "inputs"}.get(section_of(path), "outputs")
+    words = {"analog": "inputs of ADC1", "inputs": "inputs", "outputs": "outputs"}[kind]
+    would_do = f"{words}: {boards.spans(board.gpios(kind))}"
+    if isinstance(value, str) and value.isdigit():
+        return f"the number of a GPIO, without quotation marks; {would_do}"
+    if isinstance(value, str):
+        where = board.kit.name if board.kit else f"an {board.name}; board can name a kit"
+        return f"the number of a GPIO, or what is printed beside it on {where}; {would_do}"
+    if type(value) is not int:
+        return f"the number of a GPIO; {would_do}"
+    use = board.use(value)
+    if use == "not there":
+        return f"GPIO {value} does not exist on an {board.name}; {would_do}"
+    if use:
+        return f"GPIO {value} is {_USED[use]} of an {board.name}; {would_do}"
+    if kind == "analog":
+        why = (
+            "belongs to ADC2, which does not work while Wi-Fi is on"
+            if value in board.gpios("adc2")
+            else "has no ADC"
+        )
+        return f"GPIO {value} of an {board.name} {why}; {would_do}"
+    return f"GPIO {value} of an {board.name} is an input only; {would_do}"
+
+
+_USED = {"flash chip": "wired to the flash chip", "USB": "the USB port", "console": "the console"}
 
 
 def _hint(key: str, kind: str, allowed: str, value: Any) -> str:

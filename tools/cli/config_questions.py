@@ -16,7 +16,10 @@ _ACCOUNT = {
 }
 
 ABOUT: dict[str, dict[str, str]] = {
-    "config": {"name": "What do you call this device? It stands in its log."},
+    "config": {
+        "name": "What do you call this device? It stands in its log.",
+        "board": "Which board is it? A kit's name lets you answer with what is printed beside its pins.",
+    },
     "networks": {
         "ssid": "What is the name of the Wi-Fi network? An ESP32 knows 2.4 GHz only.",
         "password": "What is its password? Nothing for an open network.",
@@ -68,10 +71,10 @@ ABOUT: dict[str, dict[str, str]] = {
         "gpio": "Which GPIO is the button wired to?",
         "toggles": "Which output does it toggle?",
         "active": "What is the level while it is pressed? Low for a button to ground.",
-        "pull": "Which resistor inside the chip holds it? up for a button to ground; GPIO 34 to 39 have none.",
+        "pull": "Which resistor inside the chip holds it? up for a button to ground; input-only pins have none.",
     },
     "led": {
-        "gpio": "Which GPIO is the LED wired to? 2 on most boards.",
+        "gpio": "Which GPIO is the LED wired to? 2 on most boards with a classic ESP32.",
         "active": "At which level does it shine?",
     },
     "update": {

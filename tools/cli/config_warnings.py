@@ -10,15 +10,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tools import boards
+from tools.boards import Board
+
 Doubt = tuple[str, Any, str]
 """Path, value, what would make sense."""
 
-_PULLED = {"ESP32": {0: "up", 5: "up", 14: "up", 15: "up", 2: "down", 4: "down", 12: "down", 13: "down"}}
-"""Chip -> GPIO -> the resistor inside that pulls it from reset until the program drives it. ESP32 Series Datasheet,
-appendix "IO_MUX", columns "At Reset" and "After Reset" (wpu, wpd), and section "Strapping Pins". What is not here
-floats. Some of the first four were also seen to toggle while the ROM starts."""
-_CHIP = "ESP32"  # the one whose pins the rules know
-_FREE = "16..19, 21..23, 25..27, 32, 33"
 _REST_S = 30
 _REST = (
     f"{_REST_S} or more (the default is 60; a compressor needs 180): a sensor with a loose contact would switch the "
@@ -27,7 +24,7 @@ _REST = (
 _HEATS = re.compile(r"heat|boil|oven|kiln|stove|radiator|heiz|ofen", re.IGNORECASE)
 
 
-def doubts(config: dict[str, Any]) -> Iterator[Doubt]:
+def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
     """All there are; none in a configuration with errors, of which nothing is left."""
     if config.get("portal") and config.get("wifi", 0) is None:
         yield (
@@ -39,11 +36,14 @@ def doubts(config: dict[str, Any]) -> Iterator[Doubt]:
     groups = [output["interlock"] for output in outputs]
     sensors = {sensor["pin_port"]: sensor for sensor in config.get("sensors", [])}
     for i, output in enumerate(outputs):
-        found = [*_switch(output, groups.count(output["interlock"]) == 1), *pin(output)]
+        found = [*_switch(output, groups.count(output["interlock"]) == 1), *pin(output, board)]
         if output["mode"] == "setpoint":
             found += _thermostat(output, sensors[output["sensor"]])
         for key, allowed in found:
             yield f"outputs[{i}].{key}", output[key], allowed
+    lamp = (config.get("led") or {}).get("gpio")
+    if board.kit and lamp == board.kit.ws2812:
+        yield "led.gpio", lamp, "another pin: the LED there is a WS2812, which a level does not light"
     for path, secret in _secrets(config):
         if secret != secret.strip():
             yield path, "a blank at its beginning or end", "what the dashboard shows, without it"
@@ -69,13 +69,17 @@ def _switch(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:
             yield key, "off, or with mode setpoint a number to fall back to: on heats without an end"
 
 
-def pin(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def pin(output: dict[str, Any], board: Board) -> Iterator[tuple[str, str]]:
     """Whether the chip itself may close the relay of an output at reset."""
-    pulled = _PULLED[_CHIP].get(output.get("gpio", -1))
-    on = {"up": "high", "down": "low"}.get(pulled or "")
-    if on == output.get("active", "high"):
-        words = f"at reset the chip pulls this one {pulled}, and the relay may close"
-        yield "gpio", f"{_FREE}: {words}; or a resistor outside that pulls the other way"
+    gpio = output.get("gpio", -1)
+    active = output.get("active", "high")
+    free = boards.spans(board.free)
+    for key, on in (("pulled_up", "high"), ("pulled_down", "low")):
+        if gpio in board.gpios(key) and on == active:
+            words = f"at reset the chip pulls this one {key[7:]}, and the relay may close"
+            yield "gpio", f"{free}: {words}; or a resistor outside that pulls the other way"
+    if gpio in board.gpios("glitching"):
+        yield "gpio", f"{free}: at power-up the chip drives this one for some microseconds"
 
 
 def _thermostat(output: dict[str, Any], sensor: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools import common
+from tools import boards, common
 from tools.cli import check_config, prompts, wizard
 from tools.cloud.site import write_private
 
@@ -138,7 +138,8 @@ def _checked(draft: Any, name: str, places: Mapping[str, str] = types.MappingPro
     """Show what the device would say of it. Raises Failed for errors. `places`: paths that came from elsewhere than
     `name`, and from where."""
     config, found = check_config.validate(draft)
-    problems = check_config.left_to_portal(draft, found) + check_config.warnings_of(config)
+    problems = check_config.left_to_portal(draft, found)
+    problems += check_config.warnings_of(config, boards.of(draft))
     lines = [
         f"{places.get(path, name)}: {level}: {path}: found {found}, allowed: {allowed}"
         for level, path, found, allowed in problems

@@ -22,13 +22,15 @@ from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from firmware.core import romslot
-from tools import common
+from tools import boards, common
 from tools.build import payload, rom_plan
 from tools.build.mpy import CompileError
 from tools.cli import check_config
 from tools.repository import ROOT
 from tools.serial import board_log, ports, raw_repl
 from tools.serial.boot_report import Outcome, Start
+
+Fit = Callable[[Mapping[str, bytes], str], Mapping[str, bytes]]
 
 _PROBE = Path(raw_repl.__file__).with_name("board_files.py")
 _SPARE = "a"
@@ -244,7 +246,7 @@ def main(argv: list[str] | None = None) -> int:
     if not options.code_only:
         root |= _owners_files(options.config)
     with raw_repl.opened(port) as transport:
-        done = deploy(transport, code, root, console, payload.conditions(options.tree))
+        done = deploy(transport, code, root, console, payload.conditions(options.tree), fitted)
         if options.no_wait:
             return 0
         try:
@@ -302,10 +304,39 @@ def deploy(
     root: Mapping[str, bytes],
     console: Any,
     conditions: Mapping[str, str] = MappingProxyType({}),
+    fit: Fit = lambda root, machine: root,
 ) -> Plan:
-    """Bring the board at the other end to this state and restart it; what was done. Raises common.Failed."""
+    """Bring the board at the other end to this state and restart it; what was done. `fit`: see `fitted`. Raises
+    common.Failed."""
     with raw_repl.stopped(transport, _KEPT) as work:
-        return _carried(Board(transport, work), code, root, console, conditions)
+        return _carried(Board(transport, work), code, root, console, conditions, fit)
+
+
+def fitted(root: Mapping[str, bytes], machine: str) -> Mapping[str, bytes]:
+    """The files beside the slots, for the chip of the board: its configuration is checked by the pins of that chip, and
+    gets numbers in place of what is printed beside them. `machine`: what MicroPython calls it. Raises common.Failed."""
+    if payload.CONFIG not in root:
+        return root
+    chip = boards.by_machine(machine) or boards.CLASSIC
+    board = boards.chips().get(chip)
+    if board is None:
+        known = ", ".join(found.name for found in boards.chips().values())
+        raise common.Failed(
+            f"this firmware does not know the chip of the board: {machine}", f"It knows {known}."
+        )
+    raw = json.loads(root[payload.CONFIG])
+    named = boards.of(raw) if raw.get("board") else board
+    if named.chip != chip:
+        raise common.Failed(
+            f"{payload.CONFIG} is for {raw['board']}, and the board has an {board.name}",
+            "Plug in the other board, or change board and pins.",
+        )
+    problems = check_config.left_to_portal(raw, check_config.validate(raw, named)[1])
+    wrong = [f"{path}: {allowed}" for level, path, _, allowed in problems if level == "error"]
+    if wrong:
+        raise common.Failed(f"{payload.CONFIG} has errors for an {board.name}", "\n".join(wrong))
+    numbered = boards.with_numbers(raw, named)
+    return root if numbered is raw else {**root, payload.CONFIG: json.dumps(numbered).encode()}
 
 
 def _carried(
@@ -314,8 +345,10 @@ def _carried(
     root: Mapping[str, bytes],
     console: Any,
     conditions: Mapping[str, str],
+    fit: Fit,
 ) -> Plan:
     seen = board.look(sorted(root))
+    root = fit(root, seen["machine"])
     if seen["frozen"] and not seen["slot"].get("slot"):
         # A copy in the file system would win over it, and run from the heap.
         console.print(
@@ -368,7 +401,9 @@ def _owners_files(config: Path) -> dict[str, bytes]:
         raise common.Failed(
             str(error), "Write one with realer config, or send the code alone: --code-only"
         ) from None
-    if any(level == "error" for level, *_ in problems):
+    named = bool(check_config.load(config).get("board"))
+    # Without a board in it, its pins are checked when the chip that is plugged in has been asked.
+    if any(level == "error" and (named or not path.endswith(".gpio")) for level, path, *_ in problems):
         raise common.Failed(f"{config} has errors", f"See realer check_config {config}")
     config.chmod(0o600)
     return payload.owners_files(config, check_config.load(config)["cloud"]["ca_files"])

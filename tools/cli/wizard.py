@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.core import config as device
+from tools import boards
 from tools.cli import ca, check_config, cloud_catalog, config_errors, config_warnings, update_bundle
 from tools.cli.config_questions import ABOUT, MORE, WORDS, question
 from tools.cli.prompts import Answers, Back
@@ -135,6 +136,7 @@ class Wizard:
         head, _, preset = line.partition(" =")
         key, rule = head.split(" ", 1)
         words = _words(rule)
+        preset = "" if preset == "none" else preset
         default = item.get(key, json.loads(preset) if preset else words[0] if words else "")
         if str(default).startswith("REPLACE"):
             default = ""
@@ -153,17 +155,22 @@ class Wizard:
             return self._ask.choice(path, name, offered, str(default))
 
         def check(text: str) -> bool | str:
-            return self._complaint(item, key, _parsed(rule, text, key), path) or True
+            return self._complaint(item, key, self._parsed(rule, text, key), path) or True
 
         if not rule.startswith("secret"):
             shown = _shown(default) if default == "" or check(_shown(default)) is True else ""
-            value = _parsed(rule, self._ask.text(path, name, shown, check), key)
+            value = self._parsed(rule, self._ask.text(path, name, shown, check), key)
             return value if key != "gpio" else self._pin(line, item, path, value, about)
         kept = bool(default)
         if kept:
             self._say("Leave it empty to keep the present one.")
         answer = self._ask.secret(path, name, lambda text: (kept and not text) or check(text))
         return answer if answer or not kept else default
+
+    def _parsed(self, rule: str, text: str, key: str) -> Any:
+        """The JSON value that an answer means, that of a pin by what is printed beside it too."""
+        gpio = boards.gpio_of(boards.of(self.draft), text.strip()) if key == "gpio" else None
+        return _parsed(rule, text, key) if gpio is None else gpio
 
     def _there(self, key: str) -> list[tuple[str, str]]:
         """What there is to pick from, for a key that names another part of the configuration; else nothing."""
@@ -172,6 +179,8 @@ class Wizard:
             found = sorted(sensors, key=lambda sensor: sensor.get("kind") != "thermistor")
         elif key == "toggles":
             found = [output for output in outputs if output.get("mode", "switch") == "switch"]
+        elif key == "board":
+            return [(name, boards.described(name)) for name in boards.every_name()]
         elif key == "mode":
             return [] if sensors else [("switch", WORDS["mode"]["switch"])]
         else:
@@ -194,7 +203,7 @@ class Wizard:
 
     def _pulled(self, output: dict[str, Any], path: str) -> None:
         """Say so where the chip itself may close this relay at reset."""
-        for key, allowed in config_warnings.pin(output):
+        for key, allowed in config_warnings.pin(output, boards.of(self.draft)):
             self._say(f"GPIO {output['gpio']}: better {allowed}")
             if not self._ask.yes(f"Keep GPIO {output['gpio']} for this relay?", False):
                 lines = _lines_of("outputs", output)
@@ -447,7 +456,7 @@ def _number(text: str, key: str) -> int | float | None:
     for kind in (int, float):
         with contextlib.suppress(ValueError):
             return kind(text)
-    pin = re.fullmatch(r"(?:GPIO|IO|D)\s*(\d+)", text, re.IGNORECASE)
+    pin = re.fullmatch(r"(?:GPIO|IO)\s*(\d+)", text, re.IGNORECASE)
     if pin and key == "gpio":
         return int(pin[1])
     short = _SI.fullmatch(text)

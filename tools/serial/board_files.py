@@ -124,7 +124,7 @@ def needs():
 
 def look(names):
     """What is there: sums of the slots, the certificates and `names`; the record of slots; room, in blocks; what the
-    image has; the ROM partition."""
+    image has; the ROM partition; what MicroPython calls board and chip."""
     slot = load("slot.json")
     for name in ("a", "b", "certs"):
         sums(name)
@@ -136,6 +136,8 @@ def look(names):
     plain = kind("firmware") == 2
     facts = {"slot": slot, "block": fs[0], "free": fs[3], "plain": plain, "frozen": frozen()}
     facts["rom"], facts["needs"] = rom(slot.get("slot")), needs()
+    uname = getattr(os, "uname", None)
+    facts["machine"] = uname()[4] if uname else ""
     print(json.dumps(facts))
 
 

@@ -21,6 +21,7 @@ from firmware.portal_site import CONFIG
 from firmware.runtime.clock import Clock
 from firmware.runtime.log import Log
 from firmware.runtime.store import Store
+from tools import boards
 from tools.cloud.demo_device import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -126,7 +127,7 @@ class SimDevice:
     def reads(self, config: dict[str, Any]) -> None:
         """What the device finds in its file at the next start."""
         self.raw = config
-        self.config, problems = validate(config)
+        self.config, problems = validate(config, boards.of(config).profile)
         assert not [p for p in problems if p[0] == "error"], problems
 
     def wall(self) -> float:
