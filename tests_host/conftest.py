@@ -74,7 +74,7 @@ THOROUGH = re.compile(
     r"|/host/test_doctor\.py::test_(a_server_of_updates|an_access_point)"
     r"|/e2e/test_update\.py::test_(a_bundle_with_a_wrong|a_server_without|a_new_version\w+\[(mqtt|auto))"
 )
-"""What `make test` and `make check` leave out without TESTS=all: more of what they have, and what takes long."""
+"""What `make test` leaves out without TESTS=all, and `make check` has: more of what there is, and what takes long."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
