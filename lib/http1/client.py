@@ -13,6 +13,7 @@ from http1.message import HttpError, Response, encode
 from netio.errors import NetError
 
 _BUFFER = const(1024)
+_PIECE = const(256)  # of what was received, copied at a time: a full heap has few larger free pieces
 _CONNECT_MS = const(20000)
 _SEND_MS = const(10000)
 _ANSWER_MS = const(15000)
@@ -128,7 +129,8 @@ class Client:
         while not getattr(response, goal):
             n = await stream.read_into(view)
             if n:
-                response.feed(bytes(view[:n]))
+                for at in range(0, n, _PIECE):
+                    response.feed(bytes(view[at : min(at + _PIECE, n)]))
             elif response.started:
                 response.eof()
             else:

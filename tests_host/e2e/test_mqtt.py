@@ -86,7 +86,7 @@ async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter):
     assert fixture.model.violations == []
 
 
-async def test_a_broker_that_restarts_is_joined_again(any_interpreter):
+async def test_the_device_reconnects_to_a_restarted_broker(any_interpreter):
     async with SystemFixture(any_interpreter, transport="mqtt") as fixture:
         await fixture.online()
         await switched(fixture, True)

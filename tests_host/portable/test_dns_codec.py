@@ -33,7 +33,7 @@ def test_query():
     )
 
 
-def test_names_that_cannot_be():
+def test_invalid_names_are_refused():
     for name in ("", ".", "a..b", "a.", "x" * 64, "a." * 126 + "aa", ".".join(("x" * 63,) * 4)):
         text = None
         try:
@@ -140,7 +140,7 @@ def test_the_shortest_life_on_the_way_counts():
         assert parsed(message(order)) == (["1.2.3.4"], 30)
 
 
-def test_a_chain_has_an_end():
+def test_a_chain_of_aliases_is_bounded():
     chain = [
         record(b"\x01" + bytes((97 + i,)) + b"\x00", 5, b"\x01" + bytes((98 + i,)) + b"\x00")
         for i in range(20)
@@ -153,7 +153,7 @@ def test_a_chain_has_an_end():
     assert parsed(message(chain)) in ((["1.2.3.4"], 60), "no address")
 
 
-def test_answers_about_others_are_ignored():
+def test_records_of_other_names_are_ignored():
     stranger = record(b"\x04evil\x00", 1, b"\x06\x06\x06\x06")
     aaaa = record(AT_NAME, 28, bytes(16))
     odd = record(AT_NAME, 1, b"\x01\x02\x03")
@@ -162,7 +162,7 @@ def test_answers_about_others_are_ignored():
     assert parsed(message([stranger, aaaa, odd, chaosnet])) == "no address"
 
 
-def test_not_our_answer():
+def test_an_answer_to_another_query_is_refused():
     for head in (b"\x12\x35\x81\x80", b"\x12\x34\x01\x00", b"\x12\x34\xa8\x80"):
         assert parsed(message([A], head)) == "not our answer"
     assert parsed(message([A], question=b"\x04evil\x00\x00\x01\x00\x01")) == "not our question"

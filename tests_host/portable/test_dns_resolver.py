@@ -97,7 +97,7 @@ async def test_the_last_error_is_raised():
     assert await rig.resolve() == "dns not our answer"
 
 
-async def test_forged_answer_is_one_failed_try():
+async def test_a_forged_answer_counts_as_one_failed_try():
     rig = Rig(b"\xff" * 60, ("1.2.3.4", 60))
     assert await rig.resolve() == ["1.2.3.4"]
 
@@ -112,7 +112,7 @@ async def test_an_expired_answer_is_used_when_no_server_answers():
     assert len(rig.asked) == 6
 
 
-async def test_forgotten_answer_is_asked_for_again_and_still_the_last_resort():
+async def test_a_forgotten_answer_is_queried_again_and_used_as_a_last_resort():
     rig = Rig(("1.2.3.4", 3600), SILENCE, SILENCE, ("5.6.7.8", 3600))
     await rig.resolve()
     rig.resolver.forget(HOST)

@@ -95,7 +95,7 @@ def test_a_pin_that_does_not_follow_is_a_fault():
     assert out.get() is True
 
 
-def test_impossible_pins_are_driver_errors():
+def test_invalid_pins_are_driver_errors():
     _, b = board()
     for gpio in (34, 39, 20, 24, 40):
         assert "GPIO %d" % gpio in refused(b.output, gpio, True, False)
@@ -116,7 +116,7 @@ def test_buttons():
     assert up.active() and down.active() and not bare.active()
 
 
-def test_the_led_is_dark_at_first():
+def test_the_led_is_off_at_first():
     chip, b = board()
     led = b.led(2, False)
     assert chip.levels[2] == 1

@@ -98,7 +98,7 @@ async def test_port_in_the_host_header():
     assert stream.sent == b"GET /a HTTP/1.1\r\nHost: h:8443\r\nAccept-Encoding: identity\r\n\r\n"
 
 
-async def test_idle_connection_that_died_is_replaced_once():
+async def test_an_idle_connection_that_was_closed_is_replaced_once():
     for end in (b"", NetError("closed", "ECONNRESET")):
         rig = Rig([OK, end], [OK])
         await rig.get()
@@ -115,7 +115,7 @@ async def test_a_connection_that_fails_while_sending_is_replaced():
     assert rig.client.dials == 2
 
 
-async def test_only_once():
+async def test_a_request_is_repeated_only_once():
     rig = Rig([OK, b""], [b""], [OK])
     await rig.get()
     assert await rig.failure() == ("closed", "no response")
@@ -125,7 +125,7 @@ async def test_only_once():
 GONE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
 
 
-async def test_idle_connection_that_the_server_gave_up_is_replaced():
+async def test_an_idle_connection_with_status_408_is_replaced():
     # With the farewell saying that it is one, not saying so, and without a length.
     for farewell in (
         [GONE + b"Connection: close\r\n\r\n"],
@@ -155,7 +155,7 @@ async def test_fresh_connection_is_not_replaced():
     assert rig.client.dials == 1 and rig.streams[0].closed == 1
 
 
-async def test_response_that_began_is_not_asked_for_again():
+async def test_a_request_with_a_partial_response_is_not_repeated():
     for half in (b"H", b"HTTP/1.1 100 Continue\r\n\r\n", OK[:-1]):
         rig = Rig([OK, half, NetError("closed", "ECONNRESET")], [OK])
         await rig.get()
@@ -246,7 +246,7 @@ async def test_body_limit():
     assert rig.streams[0].closed == 1
 
 
-async def test_malformed_request_touches_nothing():
+async def test_a_malformed_request_does_not_touch_the_connection():
     rig = Rig([OK])
     caught = None
     try:
@@ -271,7 +271,7 @@ class HangingStream(ScriptedStream):
         await asyncio.Event().wait()
 
 
-async def test_cancelled_request_closes_and_lets_the_next_one_in():
+async def test_a_cancelled_request_closes_and_releases_the_lock():
     rig = Rig(HangingStream([]), [OK])
     task = asyncio.create_task(rig.get())
     for _ in range(20):
@@ -341,7 +341,7 @@ async def test_no_error_shows_what_was_sent():
         assert text and "not-real" not in text
 
 
-async def test_a_connection_can_be_had_before_there_is_a_request():
+async def test_connect_dials_before_a_request():
     rig = Rig([OK, OK])
     await rig.client.connect()
     assert (rig.client.requests, rig.client.dials) == (0, 1) and rig.streams[0].sent == b""
@@ -350,7 +350,7 @@ async def test_a_connection_can_be_had_before_there_is_a_request():
     assert (rig.client.requests, rig.client.dials) == (1, 1) and rig.streams[0].sent == GET
 
 
-async def test_a_connection_that_was_had_early_and_died_is_replaced():
+async def test_a_connection_dialed_early_and_closed_is_replaced():
     for end in (b"", NetError("closed", "ECONNRESET")):
         rig = Rig([end], [OK])
         await rig.client.connect()
@@ -358,7 +358,7 @@ async def test_a_connection_that_was_had_early_and_died_is_replaced():
         assert rig.client.dials == 2 and rig.streams[0].closed == 1
 
 
-async def test_connecting_has_its_deadline_and_lets_the_next_one_in():
+async def test_connect_has_its_deadline_and_releases_the_lock():
     for script, desired in ((None, ("timeout", "connect")), (NetError("dns", "why"), ("dns", "why"))):
         rig = Rig(script, [OK])
         caught = None
@@ -372,7 +372,7 @@ async def test_connecting_has_its_deadline_and_lets_the_next_one_in():
         assert (await rig.get()).status == 200
 
 
-async def test_connecting_waits_for_a_request_under_way():
+async def test_connect_waits_for_a_running_request():
     rig = Rig([OK])
     await asyncio.gather(rig.get(), rig.client.connect())
     assert rig.client.dials == 1

@@ -59,13 +59,13 @@ def test_spaces_only_in_values():
     assert refusal(headers=(("A b", "c"),)) == "http: bad header name"
 
 
-def test_empty_or_no_text():
+def test_empty_or_missing_values_are_refused():
     for nothing in ("", None, 5, b"x"):
         assert refusal(target=nothing) == "http: bad target"
         assert refusal(headers=(("A", nothing),)) == "http: bad header value"
 
 
-def test_framing_headers_are_not_the_callers():
+def test_framing_headers_of_the_caller_are_refused():
     for name in ("Host", "content-length", "Transfer-Encoding", "A:", "A:b"):
         assert refusal(headers=((name, "1"),)) == "http: bad header name"
 

@@ -65,7 +65,7 @@ def test_a_body_without_a_length_is_read_until_the_peer_closes():
         assert not parser.framed
 
 
-def test_the_media_type_is_told():
+def test_the_media_type_is_kept():
     for line, kind in ((b"Content-Type: Text/HTML; charset=x", b"text/html; charset=x"), (b"Date: x", b"")):
         parser = Response()
         parser.feed(OK + line + b"\r\nContent-Length: 0\r\n\r\n")
@@ -175,12 +175,12 @@ def test_keep_alive():
     assert outcome(b"HTTP/1.0 200 OK\r\n" + end)[3] is False
 
 
-def test_surplus_bytes_spoil_the_connection():
+def test_surplus_bytes_make_the_connection_unusable():
     assert outcome(OK + b"Content-Length: 1\r\n\r\nabc") == (200, 0, b"a", False)
     assert outcome(b"HTTP/1.1 204 x\r\n\r\n\r\n")[3] is False
 
 
-def test_end_after_the_end_spoils_the_connection():
+def test_an_end_after_the_end_makes_the_connection_unusable():
     assert outcome(OK + b"Content-Length: 1\r\n\r\na", end=True)[3] is False
 
 
@@ -270,7 +270,7 @@ def test_a_head_of_8_kilobytes_is_read():
     assert outcome(OK + head + b"Content-Length: 1\r\n\r\nz", limits=(8192, 16384)) == (200, 0, b"z", True)
 
 
-def test_of_a_long_line_little_is_kept():
+def test_long_lines_are_cut():
     parser = Response()
     parser.feed(OK + b"X: ")
     for _ in range(7):
@@ -302,7 +302,7 @@ def test_chunk_lines_and_trailers_have_a_limit():
     assert outcome(CHUNKED + b"1\r\nx\r\n" * 11 + b"0\r\n\r\n", limits=(60, 1000))[2] == b"x" * 11
 
 
-def test_endless_stream_keeps_little():
+def test_an_endless_body_uses_little_memory():
     parser = Response()
     parser.feed(CHUNKED)
     reason = None

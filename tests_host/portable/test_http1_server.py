@@ -22,7 +22,7 @@ def refused(data, step=None):
     return None
 
 
-def test_a_request_is_the_same_however_it_is_cut():
+def test_a_request_is_the_same_in_pieces_of_any_size():
     for step in (None, 1, 2, 3, 7, 50):
         request = parsed(GET, step)
         assert request.done

@@ -94,7 +94,7 @@ async def test_cancelled_connect_closes():
     assert rig.wire.closed == 1
 
 
-async def test_an_order_is_received_and_answered():
+async def test_a_request_is_received_and_answered():
     rig = Rig()
     await rig.connect()
     waiting = await started(rig.client.receive(20000))
@@ -108,7 +108,7 @@ async def test_an_order_is_received_and_answered():
     rig.client.close()
 
 
-async def test_receive_comes_back_with_nothing():
+async def test_receive_returns_none_after_its_time():
     rig = Rig()
     await rig.connect()
     waiting = await started(rig.client.receive(20000))
@@ -119,7 +119,7 @@ async def test_receive_comes_back_with_nothing():
     rig.client.close()
 
 
-async def test_questions_need_nobody():
+async def test_reads_are_answered_without_the_application():
     rig = Rig()
     await rig.connect()
     await rig.deliver("RUN", sid=1, resource="temperature")
@@ -130,7 +130,7 @@ async def test_questions_need_nobody():
     rig.client.close()
 
 
-async def test_changes_are_told():
+async def test_changes_are_sent_to_streams():
     rig = Rig()
     await rig.connect()
     await rig.deliver("START_STREAM", sid=2, resource="relay")
@@ -185,7 +185,7 @@ async def test_acknowledged_fails_with_the_connection():
         assert rig.wire.closed == 1
 
 
-async def test_a_silent_server_is_left():
+async def test_a_silent_server_ends_the_connection():
     rig = Rig()
     await rig.connect()
     waiting = await started(rig.client.receive(1000000))
@@ -200,7 +200,7 @@ async def test_a_silent_server_is_left():
     assert rig.wire.closed == 1 and await failure(rig.client.receive(1000000))
 
 
-async def test_orders_that_came_are_received_after_the_end():
+async def test_received_requests_are_returned_after_the_end():
     rig = Rig()
     await rig.connect()
     for sid in (1, 2):
@@ -300,7 +300,7 @@ class Dead:
         raise AssertionError("cancelled, and MicroPython would have crashed")
 
 
-async def test_after_ctrl_c_the_goodbye_cancels_nobody():
+async def test_disconnect_after_abandon_cancels_no_task():
     rig = Rig()
     await rig.connect()
     tasks, rig.client.tasks = rig.client.tasks, ()

@@ -133,7 +133,7 @@ def test_a_head_in_pieces():
     assert f.head(b"\x05\x80\x80\x04", 0, 4) == (f.KEEP_ALIVE, 4, 4 + 65536)
 
 
-def test_bad_heads_are_the_end():
+def test_a_bad_head_ends_the_connection():
     for data in (
         b"\x00",
         b"\x0b\x00",

@@ -123,7 +123,7 @@ def test_an_output_is_read():
     assert rig.ask("RUN", resource="temperature") == []
 
 
-def test_an_input_waits_for_a_decision():
+def test_a_write_to_an_input_becomes_a_request():
     rig = Rig()
     for sid, value in (
         (66, True),
@@ -144,7 +144,7 @@ def test_an_input_waits_for_a_decision():
     assert rig.written() == ok(66) + error(67, 400, "no")
 
 
-def test_an_input_without_a_value_is_a_question_with_an_empty_answer():
+def test_a_read_of_an_input_gets_an_empty_answer():
     assert Rig().ask("RUN", sid=66, resource="relay") == ok(66)
 
 
@@ -173,7 +173,7 @@ def test_run():
     assert rig.receive(server.frame("RUN", sid=9, resource="reset", payload=1)) == [Request(9, "reset", 1)]
 
 
-def test_unknown_resources_and_odd_names():
+def test_unknown_resources_and_invalid_names_are_refused():
     rig = Rig()
     for name in ("ghost", "", 4711, True, None, 1.5, {"a": 1}, [], [1], ["relay", "api"], b"relay"):
         assert rig.ask("RUN", sid=9, resource=name, payload=True) == error(9, 404, "not found"), name
@@ -183,7 +183,7 @@ def test_unknown_resources_and_odd_names():
     ]
 
 
-def test_odd_stream_ids_are_not_answered():
+def test_invalid_stream_ids_are_not_answered():
     rig = Rig()
     for sid in ("a", [1], {}, 1.5, True, None, -1):
         assert rig.ask("RUN", sid=sid, resource="ghost") == []
@@ -279,7 +279,7 @@ def test_resources_that_cannot_be_streamed_are_refused():
     assert rig.ask("STOP_STREAM", sid=34) == ok(34)
 
 
-def test_streams_are_counted():
+def test_the_number_of_streams_is_bounded():
     rig = Rig()
     for sid in range(32):
         rig.ask("START_STREAM", sid=sid, resource="relay")
@@ -297,7 +297,7 @@ def test_data_on_an_open_stream_is_a_request_without_an_answer():
     assert rig.ask("STREAM_DATA", sid=34) == []
 
 
-def test_a_new_connection_knows_no_stream():
+def test_a_new_connection_has_no_streams():
     rig = Rig()
     rig.ask("START_STREAM", sid=34, resource="relay")
     rig.session.connect(rig.now, "user1", "sensor1", "test-secret-not-real", 2)
@@ -320,7 +320,7 @@ def test_keep_alive():
     assert failure(rig.later, 1)
 
 
-def test_keep_alives_of_the_server_are_not_answered_and_prove_nothing():
+def test_keep_alives_of_the_server_are_no_answers():
     rig = Rig()
     assert rig.ask("KEEP_ALIVE") == [] and rig.session.pongs == 0
     rig.session.ping(rig.now)
@@ -335,7 +335,7 @@ def test_unsolicited_answers_are_dropped():
     assert rig.ask("OK", sid=5, payload=1) == rig.ask("ERROR", sid=5) == rig.ask("CONNECT", sid=5) == []
 
 
-def test_a_goodbye():
+def test_disconnect_is_queued():
     rig = Rig()
     rig.session.leave()
     assert rig.written() == [("DISCONNECT", {})]

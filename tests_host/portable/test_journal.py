@@ -53,11 +53,11 @@ def test_framed_records_are_read_back():
     assert list(records(reader(b""))) == []
 
 
-def test_the_bytes_are_these():
+def test_the_format_of_a_record():
     assert frame(b"abc") == b"\x03\x00\x1e\xe9-2abc"
 
 
-def test_no_bit_may_change():
+def test_a_changed_bit_is_detected():
     whole = frame(b"first") + frame(b"second") + frame(b"third")
     for bit in range(8 * len(whole)):
         data = bytearray(whole)
@@ -67,7 +67,7 @@ def test_no_bit_may_change():
         assert found[:-1] == [b"first", b"second"][: len(found) - 1], bit
 
 
-def test_no_end_may_be_missing():
+def test_a_missing_end_is_detected():
     whole = frame(b"first") + frame(b"second")
     for length in range(1, len(whole)):
         if length != len(frame(b"first")):
@@ -125,7 +125,7 @@ def test_after_damage_appending_waits_for_a_rewrite():
         assert list(replay(Journal(path))) == [b"1", b"3"]
 
 
-def test_a_journal_that_grew_wants_a_rewrite():
+def test_a_large_journal_is_full_until_a_rewrite():
     with Folder() as path:
         journal = Journal(path)
         while journal.append([b"x" * 100]):
@@ -159,7 +159,7 @@ def test_the_younger_slot_counts():
             assert latest(again) == b"%d" % number and again.generation == number
 
 
-def test_a_bad_slot_has_a_predecessor_and_is_the_next_to_be_written():
+def test_a_damaged_slot_falls_back_to_the_other_and_is_written_next():
     for damage in (b"", b"\xff" * 40, frame(b""), frame(b"123")):
         with Folder() as path:
             slots = TwoSlots(path)

@@ -93,7 +93,7 @@ def test_no_body_at_all_is_an_empty_object():
     assert read(b"") == {}
 
 
-def test_of_a_catalog_the_rows_of_our_ports_are_kept():
+def test_catalog_rows_of_configured_ports_are_kept():
     rows = [{"id": n, "value": "0.0", "kind": "relay", "pin_port": str(n)} for n in range(200)]
     large = taken(json.dumps({"code": 2000, "commands": rows, "sensors": rows[14:]}).encode())
     body = large.body(Response())
@@ -104,7 +104,7 @@ def test_of_a_catalog_the_rows_of_our_ports_are_kept():
     assert len(read({"commands": rows})["commands"]) == 6
 
 
-def test_of_pending_desired_states_the_newest_and_the_oldest_are_kept():
+def test_the_newest_and_the_oldest_pending_states_are_kept():
     for order in (range(1, 501), range(500, 0, -1)):
         assert sorted(numbers(read({"desired_states": states(order)}))) == list(range(1, 21)) + [500]
     assert sorted(numbers(read({"desired_states": states(range(1, 9))}))) == list(range(1, 9))
@@ -116,7 +116,7 @@ def test_of_pending_desired_states_the_newest_and_the_oldest_are_kept():
     assert "expires_at" not in found["desired_states"][0]
 
 
-def test_where_memory_is_short_fewer_are_kept():
+def test_fewer_states_are_kept_when_memory_is_short():
     for free, kept in ((0, 2), (9000, 2), (15000, 10), (50000, 20)):
         Account.net.free = free
         assert len(read({"desired_states": states(range(1, 501))})["desired_states"]) == kept + 1
@@ -135,7 +135,7 @@ def test_without_sequence_numbers_the_oldest_come_first_and_none_is_lost():
     assert worked_off == ["des_cmd_1_%d" % number for number in range(1, 101)]
 
 
-def test_of_mqtt_routes_those_of_our_ports_are_kept():
+def test_mqtt_routes_of_configured_ports_are_kept():
     routes = [
         {"source_type": "command", name: "cmd_%d" % n} for n in range(200) for name in ("source_id", "x")
     ]

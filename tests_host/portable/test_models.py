@@ -128,7 +128,7 @@ def test_rows_are_compared_by_value():
     assert Report("m", "sensor", 7, "1.0", None, 5, None, None, None)[4:6] == (None, 5)
 
 
-def test_every_way_to_text_gives_asterisks():
+def test_a_secret_is_masked_in_every_text_form():
     secret = Secret(TEXT)
     assert str(secret) == repr(secret) == "***"
     assert "%s %r" % (secret, secret) == "*** ***"
@@ -137,5 +137,5 @@ def test_every_way_to_text_gives_asterisks():
     assert str({"password": secret}) == "{'password': ***}"
 
 
-def test_the_text_is_there_for_the_one_call_that_needs_it():
+def test_reveal_returns_the_text():
     assert Secret(TEXT).reveal() == TEXT

@@ -143,7 +143,7 @@ async def test_a_cancelled_publish_does_not_cancel_others():
     rig.client.close()
 
 
-async def test_cancelled_publisher_in_the_queue_makes_way():
+async def test_a_cancelled_publisher_releases_the_queue():
     rig = Rig()
     await rig.connect()
     outcomes = [Outcome(rig.client.publish("t", b"%d" % n)) for n in range(19)]
@@ -202,7 +202,7 @@ async def test_message_larger_than_the_buffer_is_received_without_its_payload():
         rig.client.close()
 
 
-async def test_message_that_comes_slowly_and_has_no_room_keeps_the_connection():
+async def test_a_slow_message_without_room_keeps_the_connection():
     rig = Rig()
     await rig.connect()
     data = server.publish("t", bytes(60000))
@@ -263,7 +263,7 @@ async def test_answers_arrive_while_messages_are_unfinished():
     rig.client.close()
 
 
-async def test_the_answer_to_a_subscribe_arrives_behind_a_flood_of_messages_that_come_again():
+async def test_a_suback_arrives_behind_many_redelivered_messages():
     rig = Rig()
     await rig.connect()
     rig.wire.feed(b"".join([server.publish("t", b"x", n + 1) for n in range(16)]))
@@ -315,7 +315,7 @@ async def test_a_dead_peer_is_detected_while_a_write_is_stuck():
     assert rig.wire.closed == 1
 
 
-async def test_every_end_wakes_everybody():
+async def test_every_end_wakes_all_waiting_tasks():
     for end, words in (
         (lambda wire: wire.hang_up(), "closed: by the server"),
         (lambda wire: wire.fail(NetError("closed", "ECONNRESET")), "closed: ECONNRESET"),
@@ -394,7 +394,7 @@ async def test_disconnect_from_a_peer_that_does_not_read():
     assert rig.wire.closed == 1
 
 
-async def test_close_wakes_everybody_and_ends_all_tasks():
+async def test_close_wakes_all_waiting_tasks_and_ends_all_tasks():
     rig = Rig()
     await rig.connect()
     waiting = await started(rig.client.publish("t", b""))
@@ -406,7 +406,7 @@ async def test_close_wakes_everybody_and_ends_all_tasks():
     assert not rig.clock.waiting
 
 
-async def test_a_publish_for_which_memory_was_short_takes_no_end_along():
+async def test_a_publish_without_memory_does_not_break_the_end():
     rig = Rig()
     await rig.connect()
     waiting = await started(rig.client.receive())
@@ -455,7 +455,7 @@ async def test_reconnect_in_a_kept_session():
     rig.client.close()
 
 
-async def test_message_that_waited_in_vain_comes_again():
+async def test_an_undelivered_message_is_delivered_again():
     first, second = Wire(), Wire()
     rig = Rig(first, second)
     await rig.connect(version=4, clean=False)
@@ -491,7 +491,7 @@ async def test_connecting_again_closes_the_old_connection():
     rig.client.close()
 
 
-async def test_abandoned_wakes_nobody():
+async def test_abandon_wakes_no_task():
     rig = Rig()
     await rig.connect()
     woken = [

@@ -92,7 +92,7 @@ def test_connack_facts():
     assert Rig(4).facts == Connack(False, 40, 0, "me")
 
 
-def test_no_secret_stays():
+def test_no_secret_is_kept():
     rig = Rig()
     for value in list(rig.session.__dict__.values()) + [repr(rig.session), str(rig.facts)]:
         assert "not-real" not in str(value)
@@ -188,7 +188,7 @@ def test_receive_maximum_of_the_server_in_order():
     assert pids(rig.written()) == [4, 5]
 
 
-def test_our_own_bound():
+def test_the_number_of_publishes_in_flight_is_bounded():
     rig = Rig()
     while not rig.session.full():
         rig.session.publish("t", b"x")
@@ -234,7 +234,7 @@ def test_a_publish_the_server_would_refuse_is_not_sent():
     assert kinds(rig.written()) == [3]
 
 
-def test_lost_connection_answers_everybody():
+def test_a_lost_connection_ends_all_in_flight():
     rig = Rig()
     entries = [rig.session.publish("t", b""), opening.subscription(rig.session, ["a"])]
     assert rig.lose() == entries
@@ -540,7 +540,7 @@ def test_a_skipped_message_leaves_no_bytes_for_the_next_connection():
     assert rig.message(server.publish("t", b"x", 7)).payload == b"x"
 
 
-def test_bytes_that_are_skipped_are_a_sign_of_life():
+def test_skipped_bytes_count_as_received():
     rig = Rig(size=100, keep_alive_s=40)
     rig.feed(server.publish("t", bytes(100000))[:150])
     for second in range(0, 200, 10):
@@ -569,7 +569,7 @@ def test_disconnect_codes_are_sent_in_version_5_only():
     assert rig.written() == []
 
 
-def test_farewell():
+def test_finish_sends_disconnect():
     for version, code in ((5, 4), (5, 0), (4, 0)):
         rig = Rig(version)
         message = rig.message(server.publish("t", b"x", 7, version=version))

@@ -54,7 +54,7 @@ def refused(call, *args):
 # Scopes
 
 
-def test_no_scope_is_asked_for_that_is_not_needed():
+def test_only_needed_scopes_are_requested():
     assert oauth.scopes({"transport": "mqtt", "commands": 0}).split(" ") == [
         "iot:catalog:read",
         "iot:mqtt:connect",
@@ -74,7 +74,7 @@ def test_no_scope_is_asked_for_that_is_not_needed():
 # The catalog
 
 
-def test_the_documented_catalog_is_an_offer():
+def test_the_documented_catalog_is_parsed():
     catalog_read = mqtt_catalog.catalog(catalog())
     assert (catalog_read.host, catalog_read.port, catalog_read.version, catalog_read.acks) == (
         "mqtt.therealer.com",
@@ -122,7 +122,7 @@ def test_without_a_credential_endpoint_there_is_no_mqtt():
     assert mqtt_catalog.catalog(body).endpoint is None
 
 
-def test_any_shape_is_an_offer_or_refused():
+def test_any_shape_is_parsed_or_refused():
     for wrong in WRONG:
         refused(mqtt_catalog.catalog, wrong)
         refused(mqtt_catalog.catalog, {"mqtt": wrong})
@@ -142,7 +142,7 @@ def test_a_route_names_its_source_in_one_of_two_fields():
     assert list(routes(both).routes) == [("sensor", "7")]
 
 
-def test_a_route_that_cannot_be_tied_is_not_guessed():
+def test_an_ambiguous_route_is_ignored():
     for bad in (route("sensor", 7, "id"), route("sensor", 7, "command_id"), route("motor", 7), route("sensor", ""),
                 dict(route("sensor", 7), sensor_id=8), route("sensor", [7]), route("sensor", 7, feed_data_topic=""),
                 route("sensor", 7, feed_data_topic="a/+/b")):  # fmt: skip
@@ -151,13 +151,13 @@ def test_a_route_that_cannot_be_tied_is_not_guessed():
         assert len(catalog_read.notes) == 1 and "ignored" in catalog_read.notes[0]
 
 
-def test_two_routes_of_one_source_are_none():
+def test_two_routes_of_one_source_are_both_ignored():
     catalog_read = routes(route("sensor", 7), route("sensor", "7"), route("sensor", 7), route("sensor", 1))
     assert list(catalog_read.routes) == [("sensor", "1")]
     assert catalog_read.notes == ["MQTT routes of sensor 7 ignored: there are several"]
 
 
-def test_a_row_without_a_route_is_left_alone():
+def test_a_row_without_a_route_is_ignored():
     row = Command(1, "relay", "6", None, None, None, "")
     broken = Command(3, "relay", "8", None, None, None, "cannot be represented")
     other = Command("2", "relay", "9", None, None, None, "")
@@ -200,7 +200,7 @@ def test_credentials_have_the_arguments_of_connect_and_hide_the_password():
     assert found.password.reveal() == "not-a-real-one" and "not-a-real-one" not in repr(found)
 
 
-def test_the_shorter_life_counts_and_renewal_comes_before_its_end():
+def test_the_shorter_lifetime_counts_and_renewal_is_before_its_end():
     table = (
         ({"session_hard_expires_in": 1000}, (1000, 750)),
         ({"session_hard_expires_in": 9000}, (3600, 2700)),
@@ -267,7 +267,7 @@ def test_a_window_that_is_not_numeric_has_closed():
     assert mqtt_messages.desired(1, desired_state(valid_for_seconds="7.5")).valid_s == 7.5
 
 
-def test_values_and_numbers_pass_as_they_are_or_not_at_all():
+def test_values_and_numbers_pass_unchanged_or_are_ignored():
     assert mqtt_messages.desired(1, desired_state(value=[1])).value == ""
     assert mqtt_messages.desired(1, desired_state(value=0)).value == 0
     for wrong in (None, "42", 4.5, True, []):
@@ -330,7 +330,7 @@ def test_an_acknowledgement_has_the_reason():
     assert ack("accepted", message_id=None)[0] == "" == ack("accepted", message_id=[1])[0]
 
 
-def test_an_identity_that_cannot_be_written_down_is_none():
+def test_an_identity_too_long_to_be_stored_is_ignored():
     for size, taken in ((512, True), (513, False), (5000, False)):
         payload = json.dumps({"version": 1, "desired_id": "d" * size, "value": 1}).encode()
         try:

@@ -125,7 +125,7 @@ async def test_a_failing_link_leaves_no_receipts():
     assert len(brought) == 6 and rig.broker.client.session.owed() == 0
 
 
-async def test_a_report_that_waited_for_a_session_which_was_refused_finds_the_link_down():
+async def test_a_report_waiting_for_a_refused_session_raises_link_error():
     rig = Rig(2)
     await rig.connect(0)
     rig.wires[1].feed(server.connack(5, 0x87))
@@ -153,7 +153,7 @@ class Full(dict):
         return super().__getitem__(topic)
 
 
-async def test_a_message_for_which_memory_was_short_ends_the_session_and_comes_again():
+async def test_a_message_without_memory_ends_the_session_and_is_redelivered():
     rig = Rig(2)
     rig.broker.topics = Full(rig.broker.topics)
     await rig.connect(0)
@@ -179,7 +179,7 @@ async def test_messages_before_the_topics_are_known_are_handled_later():
     assert await rig.listen() == ["des_1"]
 
 
-async def test_a_message_that_has_no_room_is_refused_and_the_session_goes_on():
+async def test_a_message_without_room_is_skipped_and_the_session_continues():
     rig = Rig(1)
     await rig.connect(0)
     for topics in (rig.broker.topics, None):

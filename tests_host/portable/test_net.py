@@ -117,7 +117,7 @@ async def test_lack_of_memory_is_named_beside_the_error():
         assert net.explain(NetError("dns", "no answer")) == "dns: no answer"
 
 
-def test_how_many_connections_fit():
+def test_two_fit_depends_on_the_free_memory():
     net = made()
     for pool, none_open, one_open in ((None, True, True), (83250, True, True), (83249, False, True),
                                       (50250, False, True), (50249, False, False)):  # fmt: skip

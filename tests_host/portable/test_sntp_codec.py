@@ -62,7 +62,7 @@ def test_wrong_kind_of_packet():
         assert parsed(answer(flags=flags)) == "not an answer"
 
 
-def test_not_our_answer():
+def test_an_answer_to_another_query_is_refused():
     assert parsed(answer(nonce=NONCE ^ 1)) == "not our answer"
     assert parsed(answer(cookie=bytes(8))) == "not our answer"
 

@@ -41,7 +41,7 @@ async def test_no_report_is_lost_while_reports_fail(device, fault):
 
 
 @pytest.mark.parametrize("outage_s", [0, 600])
-async def test_a_batch_for_which_memory_is_short_leaves_in_smaller_ones(device, outage_s):
+async def test_a_batch_is_split_when_memory_is_short(device, outage_s):
     await _quiet(device)
     if outage_s:  # after it the link has failed often, which has nothing to do with memory
         device.faults.add("any drop")
@@ -66,7 +66,7 @@ async def test_a_batch_for_which_memory_is_short_leaves_in_smaller_ones(device, 
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_an_item_that_is_refused_for_good_does_not_block_the_others(device, fault):
+async def test_a_permanently_refused_item_does_not_block_the_others(device, fault):
     await _quiet(device)
     await _both_faulty(device, fault)
     device.want("6", 1)
@@ -97,7 +97,7 @@ async def test_legal_but_unusual_answers_are_understood(device, fault):
 
 
 @pytest.mark.parametrize("fault", [f for f in KEPT if f != "delay=40"])
-async def test_catalog_trouble_keeps_the_outputs_and_ends(device, fault):
+async def test_catalog_errors_keep_the_outputs_until_they_end(device, fault):
     await device.until(lambda: device.online, 60)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 15)
@@ -118,7 +118,7 @@ async def test_a_conflict_is_never_resent_and_the_state_is_reported_again(device
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 60)
 
 
-async def test_429_lengthens_the_interval_and_quiet_time_brings_it_back(device):
+async def test_429_lengthens_the_interval_until_ten_minutes_without_one(device):
     await _quiet(device)
     device.faults.add("commands status=429 times=3")
     await asyncio.sleep(200)
@@ -193,7 +193,7 @@ async def test_a_vanished_command_leaves_its_output_safe_and_a_new_one_is_found(
     await device.until(lambda: any(f["command_id"] == 77 for f in device.feed("command")), 60)
 
 
-async def test_items_the_device_cannot_serve_are_left_alone(device):
+async def test_items_the_device_cannot_serve_are_ignored(device):
     device.model.put_command(DEVICE_ID, Command(3, "99"))
     device.model.put_command(DEVICE_ID, Command(4, "6", kind="motor"))
     device.model.put_command(DEVICE_ID, Command(5, "9", error={"type": "unsupported"}))
@@ -224,7 +224,7 @@ PEERS = [
 
 
 @pytest.mark.parametrize("peer", PEERS)
-async def test_a_server_that_is_right_in_its_own_way_is_understood(device, peer):
+async def test_unusual_but_valid_responses_are_understood(device, peer):
     """Whatever it answers to: the token, catalogs, reports."""
     device.faults.add(f"any {peer}")
     await device.until(lambda: device.online, 30)

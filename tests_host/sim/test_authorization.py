@@ -28,7 +28,7 @@ async def test_a_token_is_renewed_while_work_goes_on(device):
 
 
 @pytest.mark.parametrize("encoding", ["plain", "form"])
-async def test_a_secret_of_any_letters_is_understood_as_the_cloud_wants_it(virtual_loop, tmp_path, encoding):
+async def test_a_secret_of_any_characters_is_encoded_as_the_cloud_expects(virtual_loop, tmp_path, encoding):
     secret = "p% +:/?&=ä€-secret-not-real"
     config = demo_config(client_secret=secret, basic_auth=encoding)
     model = Model(seed=1)
@@ -55,7 +55,7 @@ async def test_a_failed_renewal_keeps_the_authorization_until_the_token_expires(
     await device.until(lambda: device.on("pump"), 320)
 
 
-async def test_a_token_that_ends_in_mid_poll_costs_one_fresh_token(device):
+async def test_a_token_that_expires_during_a_poll_is_replaced_once(device):
     await _pump_on(device)
     device.model.expire_tokens(DEVICE_ID, device.wall())
     before = len(device.model.named("token_issued"))
@@ -64,7 +64,7 @@ async def test_a_token_that_ends_in_mid_poll_costs_one_fresh_token(device):
     assert device.on("pump") and device.history.of("safe") == [True, False]
 
 
-async def test_a_report_refused_with_401_goes_again_under_its_own_identity(device):
+async def test_a_report_refused_with_401_is_resent_with_its_message_id(device):
     await device.until(lambda: device.online, 60)
     await device.until(lambda: not len(device.app.controller.outbox), 60)
     device.faults.add("feed-data status=401 times=1")
@@ -84,7 +84,7 @@ async def test_a_cloud_that_refuses_every_token_ends_the_lease(device):
     await device.until(lambda: device.on("pump"), 950)
 
 
-async def test_refused_keys_are_safe_state_and_slow_tries(device):
+async def test_refused_keys_lead_to_safe_state_and_slow_retries(device):
     await _pump_on(device)
     device.model.set_keys(DEVICE_ID, False, device.wall())
     await device.until(lambda: not device.on("pump"), 15)
@@ -97,7 +97,7 @@ async def test_refused_keys_are_safe_state_and_slow_tries(device):
 
 
 @pytest.mark.button
-async def test_an_ended_subscription_is_safe_state_until_it_is_renewed(device):
+async def test_an_ended_subscription_leads_to_safe_state_until_it_is_renewed(device):
     await _pump_on(device)
     device.model.set_subscription(DEVICE_ID, False, device.wall())
     safe_after_s = await device.until(lambda: not device.on("pump"), 15)
@@ -123,7 +123,7 @@ async def test_legacy_403_with_code_4002_is_an_ended_subscription_too(device):
     assert len(device.model.named("token_issued")) == 1, "a fresh token would not help"
 
 
-async def test_forbidden_asks_for_a_fresh_token_once_and_then_stays_safe(device):
+async def test_forbidden_requests_one_fresh_token_and_then_stays_safe(device):
     await _pump_on(device)
     device.faults.add("commands status=403")
     await device.until(lambda: not device.on("pump"), 20)
@@ -140,7 +140,7 @@ async def test_an_unknown_device_is_a_configuration_error(device):
     await device.until(lambda: device.online, 950)
 
 
-async def test_token_endpoint_errors_are_waited_out(device):
+async def test_the_device_recovers_from_token_endpoint_errors(device):
     for fault in ("status=400", "status=429 retry_after=90", "status=500", "badjson", "empty", "status=302"):
         device.faults.add(f"token {fault} times=1")
     await device.until(lambda: device.online, 1500)
@@ -159,7 +159,7 @@ async def test_the_lease_is_bounded_by_a_short_token(device):
     assert device.on("pump")
 
 
-async def test_an_orderly_end_gives_the_token_back_and_leaves_the_outputs_safe(device):
+async def test_an_orderly_end_revokes_the_token_and_leaves_the_outputs_safe(device):
     await _pump_on(device)
     await device.app.shutdown()
     assert not device.on("pump")

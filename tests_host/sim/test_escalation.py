@@ -38,7 +38,7 @@ async def test_a_dead_association_is_joined_again_and_then_the_radio_is_restarte
     assert device.radio.restarts == restarts + (ends == "radio")
 
 
-async def test_a_radio_that_only_a_reset_mends_is_reset_in_order(device):
+async def test_a_radio_that_only_a_reset_recovers_gets_an_orderly_reset(device):
     await _online(device)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 15)
@@ -51,7 +51,7 @@ async def test_a_radio_that_only_a_reset_mends_is_reset_in_order(device):
 
 
 @pytest.mark.button
-async def test_a_reset_waits_for_an_output_that_is_on_and_wanted(device):
+async def test_a_reset_waits_while_an_output_is_on(device):
     await _online(device)
     device.radio.zombie = "reset"
     await device.until(lambda: device.app.controller.safety.safe, 600)
@@ -91,7 +91,7 @@ async def test_a_pending_reset_is_withdrawn_after_an_answer(device):
     assert not device.board.resets and not _waits(device)
 
 
-async def test_after_a_reset_that_did_not_help_no_other_follows_for_hours(device):
+async def test_after_a_useless_reset_the_next_one_waits_for_hours(device):
     device.radio.zombie = "reset"
     device.radio.reset = lambda: None
     await asyncio.sleep(5 * 3600)
@@ -113,7 +113,7 @@ def _fails(device):
 
 
 @pytest.mark.parametrize("down", [_away, _refuses, _fails])
-async def test_a_cloud_that_is_merely_down_climbs_no_rung(device, down):
+async def test_an_outage_of_the_cloud_climbs_no_rung(device, down):
     await _online(device)
     joins = len(device.radio.joins)
     down(device)
@@ -139,7 +139,7 @@ async def test_any_answer_keeps_the_ladder_unused(device, answers):
     assert (len(device.radio.joins), device.radio.restarts, device.board.resets) == (joins, 0, 0)
 
 
-async def test_a_network_that_is_away_for_half_a_day_leads_to_no_reset(device):
+async def test_a_wifi_outage_of_half_a_day_leads_to_no_reset(device):
     await _online(device)
     device.radio.air.clear()
     await asyncio.sleep(12 * 3600)
@@ -171,7 +171,7 @@ async def test_short_memory_climbs_the_ladder_to_radio_and_reset(device, lack):
 
 
 @pytest.mark.parametrize("lack", LACKS)
-async def test_memory_that_comes_back_ends_it(device, lack):
+async def test_memory_that_recovers_ends_the_ladder(device, lack):
     await _online(device)
     await asyncio.sleep(600)
     device.net.lacks = lack
@@ -216,7 +216,7 @@ async def test_a_memory_error_in_the_ladder_does_not_stop_the_loop(device):
     await _online(device, 300)
 
 
-async def test_a_heap_in_pieces_ends_in_an_orderly_reset_without_a_death(device):
+async def test_a_fragmented_heap_ends_in_an_orderly_reset(device):
     await _online(device)
     await asyncio.sleep(600)
 

@@ -107,7 +107,7 @@ async def test_an_invalid_value_switches_nothing(at, value):
 
 
 @pytest.mark.button
-async def test_silence_is_safe_state_in_time_and_the_way_back_is_found(at):
+async def test_silence_leads_to_safe_state_in_time_and_the_device_recovers(at):
     await pump_on(at)
     at.device.net.silent = True
     at.device.net.cut()
@@ -121,7 +121,7 @@ async def test_silence_is_safe_state_in_time_and_the_way_back_is_found(at):
     assert at.device.on("pump") and await at.shows("6") == "1.0"
 
 
-async def test_a_refused_device_is_safe_asks_rarely_and_is_taken_back(at):
+async def test_a_refused_device_is_safe_retries_rarely_and_recovers(at):
     await pump_on(at)
     at.admit(False)
     await at.device.until(lambda: at.device.app.state() == "unauthorized", 90)

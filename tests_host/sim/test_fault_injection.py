@@ -35,7 +35,7 @@ def test_nothing_is_violated_whatever_the_configuration(seed):
     assert found["violations"] == [], "\n".join(found["timeline"][-60:])
 
 
-def test_settings_are_of_every_kind_and_all_are_accepted():
+def test_drawn_configurations_cover_every_kind_and_are_valid():
     outputs, sensors, names, keys = Counter(), Counter(), Counter(), Counter()
     for seed in range(300):
         setting = drawn(random.Random(seed))

@@ -43,7 +43,7 @@ async def _pump_on(device):
 
 
 @newest
-async def test_a_desired_state_is_applied_and_answered_under_its_identity(device):
+async def test_a_desired_state_is_applied_and_acknowledged_by_its_id(device):
     await _pump_on(device)
     await device.until(lambda: _outcomes(device) == [("applied", "1.0")], 15)
     assert device.feed("command")[-1]["sequence_number"] == 1
@@ -72,7 +72,7 @@ def _slow_to_start(config):
 
 @newest
 @pytest.mark.config(edit=_slow_to_start)
-async def test_a_window_that_closes_before_the_limits_allow_it_is_stale_and_stays_undone(device):
+async def test_a_window_that_closes_during_a_limit_is_stale(device):
     device.model.plan = Plan(desired_s=30)
     await _online(device)
     device.want("6", 1)
@@ -123,7 +123,7 @@ async def test_after_safe_state_the_applied_value_resumes_unless_a_newer_one_exi
 
 
 @newest
-async def test_a_state_without_identity_is_left_alone(device):
+async def test_a_state_without_identity_is_ignored(device):
     def nameless(body):
         for item in body.get("desired_states", []):
             del item["desired_id"]
@@ -186,7 +186,7 @@ async def test_while_both_revisions_stay_the_catalog_is_kept(device):
 
 
 @newest
-async def test_revisions_that_contradict_each_other_are_no_storm(device):
+async def test_contradictory_revisions_cause_few_requests(device):
     _edit(device, "/desired-states", lambda body: body.update(catalog_revision="another"))
     await _pump_on(device)
     await asyncio.sleep(1800)
@@ -194,7 +194,7 @@ async def test_revisions_that_contradict_each_other_are_no_storm(device):
 
 
 @newest
-async def test_a_report_that_is_refused_makes_it_read_again(device):
+async def test_a_refused_report_causes_another_read_of_the_descriptor(device):
     device.model.served.revisions = False
     await _online(device)
     await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
@@ -203,7 +203,7 @@ async def test_a_report_that_is_refused_makes_it_read_again(device):
 
 
 @newest
-async def test_without_a_catalog_in_it_the_granular_endpoints_are_asked(device):
+async def test_a_descriptor_without_a_catalog_uses_the_granular_endpoints(device):
     _edit(device, "/bootstrap", lambda body: body.pop("commands"))
     await _pump_on(device)
     assert len(_reads(device, "commands")) == len(_reads(device, "sensors")) == 1
@@ -236,7 +236,7 @@ async def test_the_backoff_of_the_descriptor_is_kept(device):
 
 
 @newest
-async def test_a_protocol_that_is_withdrawn_is_the_end_until_it_comes_back(device):
+async def test_a_withdrawn_protocol_ends_the_lease_until_it_is_available(device):
     await _pump_on(device)
     device.model.served.protocols = ("mqtt",)
     await device.until(lambda: not device.on("pump"), 40)
@@ -272,7 +272,7 @@ async def test_transport_mqtt_without_the_protocol_is_refused(device):
 
 @pytest.mark.parametrize("api", ["bootstrap", "auto"])
 @pytest.mark.parametrize("protocols", [("https", "mqtt"), ("mqtt",)])
-async def test_over_mqtt_too(virtual_loop, tmp_path, api, protocols):
+async def test_a_desired_state_over_mqtt_with_bootstrap(virtual_loop, tmp_path, api, protocols):
     device = SimDevice(virtual_loop, tmp_path, demo_config(api=api, transport="auto"), mqtt=True)
     device.model.served.bootstrap = True
     device.model.served.protocols = protocols
@@ -320,7 +320,7 @@ async def test_the_device_continues_without_the_bootstrap_endpoint(device):
 
 
 @automatic
-async def test_without_oauth_it_is_realino_and_with_it_it_is_not(device):
+async def test_realino_is_used_only_without_oauth(device):
     device.model.served.iot = False
     device.model.plan = Plan(token_s=400)
     await device.until(lambda: device.online, 60)
@@ -345,7 +345,7 @@ async def test_without_any_protocol_safe_state_and_slow_retries(device):
 
 
 @automatic
-async def test_keys_that_are_refused_are_no_reason_to_look_elsewhere(device):
+async def test_refused_keys_do_not_lead_to_another_generation(device):
     device.model.set_keys(DEVICE_ID, False, device.wall())
     await asyncio.sleep(1800)
     assert set(device.history.of("request")) == {"/oauth/token"}
@@ -356,7 +356,7 @@ async def test_keys_that_are_refused_are_no_reason_to_look_elsewhere(device):
 # Identities of text
 
 
-async def test_identities_of_text_are_kept_as_they_are(virtual_loop, tmp_path):
+async def test_text_ids_are_kept_unchanged(virtual_loop, tmp_path):
     name, keys = "cdv_0000000000000000000000TEXT", "cdv_00000000000000000000000009"
     model = Model(seed=1)
     model.served.bootstrap = True
@@ -396,7 +396,7 @@ def _backlog(device, count, order="oldest", window_s=3600):
 
 @newest
 @pytest.mark.parametrize("order", ["oldest", "newest"])
-async def test_hundreds_of_pending_states_are_answered_and_only_the_newest_is_done(device, order):
+async def test_hundreds_of_pending_states_are_acknowledged_and_only_the_newest_applied(device, order):
     _backlog(device, 499, order)
     await device.until(lambda: device.on("pump"), 60)
     output = device.app.controller.outputs[0]
@@ -457,7 +457,7 @@ async def test_a_catalog_of_a_hundred_rows_is_read(virtual_loop, tmp_path, api):
 
 
 @_api("auto", "auto")
-async def test_mqtt_is_not_asked_for_where_there_is_only_realino(device):
+async def test_mqtt_is_not_requested_with_realino(device):
     device.model.served.iot = False
     await device.until(lambda: device.online, 120)
     await asyncio.sleep(1200)

@@ -39,12 +39,12 @@ def test_every_api_and_transport_has_a_link(api, transport):
     assert ((api, transport) in LINKS) == (not [p for p in problems if p[0] == "error"])
 
 
-def test_no_link_is_left_out():
+def test_every_link_is_tested():
     links = {LINKS[row[:2]] for row in ROWS}
     assert links == set(LINKS.values())
 
 
-async def test_open_gives_the_catalog_in_which_the_configuration_finds_itself(bench):
+async def test_open_returns_a_catalog_that_fits_the_configuration(bench):
     catalog = await bench.open()
     assert [(c.kind, c.pin_port) for c in catalog.commands] == [("relay", "6"), ("relay", "9")]
     assert [(s.kind, s.pin_port) for s in catalog.sensors] == [("thermistor", "14"), ("ldr_sensor", "15")]
@@ -79,7 +79,7 @@ async def test_only_link_errors_escape_and_the_link_opens_again(make, row, kind)
 
 
 @pytest.mark.parametrize("kind", ["dns", "connect", "tls", "timeout", "closed"])
-async def test_a_network_that_fails_is_a_link_error(bench, kind):
+async def test_a_network_failure_is_a_link_error(bench, kind):
     bench.net.refuse = NetError(kind, "as told")
     error = await bench.work()
     assert isinstance(error, LinkError) and not isinstance(error, AuthError)
@@ -97,7 +97,7 @@ async def test_a_closed_connection_is_dialed_again(bench, mode):
     await bench.recovers()
 
 
-async def test_a_cloud_that_falls_silent_is_a_link_error_and_not_a_refusal(bench):
+async def test_a_silent_cloud_is_a_link_error_and_no_auth_error(bench):
     await bench.open()
     bench.net.silent = True
     with pytest.raises(LinkError) as caught:
@@ -122,7 +122,7 @@ async def test_reports_are_acknowledged_only_when_the_cloud_has_them(bench):
     bench.check()
 
 
-async def test_close_may_come_at_any_time_and_again(bench):
+async def test_close_may_be_called_at_any_time_and_repeatedly(bench):
     bench.close()
     await bench.open()
     bench.close()
@@ -155,7 +155,7 @@ async def test_a_refusal_ends_the_lease_and_the_error_has_the_remedy(bench):
 
 
 @pytest.mark.parametrize("jump_s", [-10_000_000, 10_000_000])
-async def test_a_lease_outlives_the_connection_and_no_clock_moves_its_end(bench, jump_s):
+async def test_a_lease_survives_the_connection_and_clock_changes(bench, jump_s):
     bench.clock.set_utc(int(bench.wall()))
     asked = bench.loop.time()
     await bench.open()
@@ -187,7 +187,7 @@ async def _shutdown(bench):
 
 
 @pytest.mark.parametrize("verb", [_open, _next_desired, _send, _shutdown])
-async def test_a_cancelled_verb_leaves_a_link_that_opens_again(make, row, verb):
+async def test_a_cancelled_call_leaves_a_link_that_opens_again(make, row, verb):
     done = False
     after_ms = 0
     while not done:

@@ -54,7 +54,7 @@ async def test_a_crashed_loop_leads_to_safe_state_and_is_restarted(device):
     assert device.board.resets == 0
 
 
-async def test_a_loop_that_keeps_dying_ends_in_a_reset(device):
+async def test_a_loop_that_keeps_crashing_ends_in_a_reset(device):
     await device.until(lambda: device.online, 60)
 
     def bug(most):
@@ -93,7 +93,7 @@ async def test_a_crash_without_memory_for_its_log_ends_in_a_reset_with_safe_outp
     assert not device.on("pump")
 
 
-async def test_a_link_for_which_memory_stays_short_ends_in_a_reset(device):
+async def test_a_link_that_stays_short_of_memory_ends_in_a_reset(device):
     """An orderly one, not in the first ten minutes: the ladder's, see core.escalation."""
     await device.until(lambda: device.online, 60)
 

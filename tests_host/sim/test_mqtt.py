@@ -92,7 +92,7 @@ async def test_a_desired_state_is_received_while_the_rate_limit_delays_catch_up(
 
 
 @pytest.mark.parametrize("fault", ["", "ack delay=1", "ack lost times=5"])
-async def test_a_burst_of_desired_states_is_worked_off_in_order_with_few_answers_waiting(held, fault):
+async def test_a_burst_of_desired_states_is_applied_in_order_with_few_waiting_acknowledgements(held, fault):
     if fault:
         held.faults.add(fault)
     waiting = [0]
@@ -246,7 +246,7 @@ async def test_a_malformed_desired_state_is_ignored_and_the_next_one_applied(hel
     )
 
 
-async def test_another_major_version_is_not_understood(held):
+async def test_another_major_version_is_ignored(held):
     held.faults.add("desired version=2 times=1")
     held.want("6", 1)
     await asyncio.sleep(5)
@@ -263,7 +263,7 @@ async def test_a_lost_desired_state_is_found_with_the_next_renewal(held):
     assert held.wall() - held.model.named("credential_issued")[-1]["at"] < 30
 
 
-async def test_a_message_on_a_strange_topic_is_ignored(held):
+async def test_a_message_on_an_unknown_topic_is_ignored(held):
     connection, before = held.broker.connections[0], held.history.of("relay")
     topic = route_topic("cdv_00000000000000000000000001", route_id(str(DEVICE_ID), "sensor", 1), "desired")
     body = {
@@ -289,7 +289,7 @@ ACK_FAULTS = ["lost times=4", "copies=2", "delay=15 times=3", "reorder=2 times=4
 
 @pytest.mark.button
 @pytest.mark.parametrize("fault", ACK_FAULTS)
-async def test_no_report_is_lost_or_doubled_whatever_becomes_of_acknowledgements(held, fault):
+async def test_no_report_is_lost_or_doubled_with_faulty_acknowledgements(held, fault):
     held.faults.add("ack " + fault)
     before = len(held.feed())
     for value in (1, 0, 1):
@@ -306,7 +306,7 @@ async def test_no_report_is_lost_or_doubled_whatever_becomes_of_acknowledgements
 
 
 @pytest.mark.button
-async def test_a_report_that_is_refused_for_good_is_dropped_and_told(held):
+async def test_a_permanently_refused_report_is_dropped_and_logged(held):
     held.faults.add("ack status=rejected times=1")
     held.press()
     await asyncio.sleep(5)
@@ -335,7 +335,7 @@ async def test_without_acknowledgements_the_session_is_closed(held):
 # Faults of broker, session and credentials
 
 
-async def test_a_kick_costs_seconds_and_toggles_nothing(held):
+async def test_a_forced_disconnect_toggles_nothing(held):
     held.want("6", 1)
     await held.until(lambda: held.on("pump"), 2)
     held.model.kick(str(DEVICE_ID))
@@ -348,7 +348,7 @@ async def test_a_kick_costs_seconds_and_toggles_nothing(held):
     assert held.history.of("relay", "pump") == [False, True]
 
 
-async def test_a_broker_that_restarts_is_joined_again(held):
+async def test_the_device_reconnects_to_a_restarted_broker(held):
     held.broker.down()
     await asyncio.sleep(5)
     held.broker.up()
@@ -357,7 +357,7 @@ async def test_a_broker_that_restarts_is_joined_again(held):
     await held.until(lambda: held.on("pump"), 2)
 
 
-async def test_a_frozen_broker_is_noticed_within_one_and_a_half_keep_alives(held):
+async def test_a_frozen_broker_is_detected_within_one_and_a_half_keep_alives(held):
     held.broker.freeze()
     await held.until(lambda: not held.online, 46)
     held.broker.thaw()
@@ -385,7 +385,7 @@ async def test_refused_credentials_are_replaced_by_new_ones(make):
     assert len(device.model.named("credential_issued")) == 2
 
 
-async def test_a_long_outage_of_the_broker_ends_in_the_safe_state_and_is_overcome(held):
+async def test_a_long_broker_outage_leads_to_safe_state_and_recovery(held):
     held.want("6", 1)
     await held.until(lambda: held.on("pump"), 2)
     held.broker.down()
@@ -452,7 +452,7 @@ async def test_credentials_that_cannot_be_renewed_lead_to_safe_state_in_time(mak
     await device.until(lambda: device.on("pump"), 400)
 
 
-async def test_the_end_of_the_subscription_is_the_safe_state_at_once(held):
+async def test_the_end_of_the_subscription_leads_to_safe_state_at_once(held):
     held.want("6", 1)
     await held.until(lambda: held.on("pump"), 2)
     held.model.set_subscription(DEVICE_ID, False, held.wall())
@@ -484,7 +484,7 @@ async def test_the_credentials_are_in_no_file(held, tmp_path):
 # The catalog under way
 
 
-async def test_a_command_that_is_new_is_served_after_the_next_renewal(make):
+async def test_a_new_command_is_served_after_the_next_renewal(make):
     def third_relay(config):
         config["outputs"].append(
             dict(config["outputs"][0], pin_port="12", name="lamp", gpio=19, interlock=None)
@@ -499,7 +499,7 @@ async def test_a_command_that_is_new_is_served_after_the_next_renewal(make):
     await device.until(lambda: device.app.controller.outputs[2].on, 3)
 
 
-async def test_a_pin_that_was_gone_from_the_catalog_for_a_while_is_served_again(make):
+async def test_a_port_that_returns_to_the_catalog_is_served_again(make):
     """Found by the simulation: the row without a route kept its error when the route was back."""
     device = make()
     short_lives(device, credential_s=600, credential_renew_s=300)
@@ -535,7 +535,7 @@ async def test_a_desired_state_counts_after_its_command_was_gone_and_overridden(
     await device.until(lambda: not device.on("pump"), 400)
 
 
-async def test_a_topic_that_is_refused_has_the_catalog_read_again(held):
+async def test_a_refused_topic_causes_another_read_of_the_catalog(held):
     """Found by the simulation: the routes of before were tried again and again until the credentials were to be
     renewed."""
     held.model.remove_command(DEVICE_ID, HEATER)
@@ -559,7 +559,7 @@ async def test_catch_up_is_repeated_after_a_lost_broker_session(held):
     await held.until(lambda: held.on("pump"), 400)
 
 
-async def test_without_a_network_the_link_is_closed_at_once_and_its_memory_free(held):
+async def test_without_a_network_the_link_is_closed_and_its_memory_released(held):
     link = held.app.link
     held.radio.air.clear()
     held.radio.points.clear()

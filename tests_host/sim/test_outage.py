@@ -13,7 +13,7 @@ async def _pump_on(device):
     await device.until(lambda: device.on("pump"), 15)
 
 
-async def test_wifi_lost_safe_back_and_reconciled(device):
+async def test_a_wifi_outage_leads_to_safe_state_and_reconciliation(device):
     await _pump_on(device)
     device.radio.air.clear()
     safe_after = await device.until(lambda: not device.on("pump"), 400)
@@ -159,7 +159,7 @@ async def test_a_sensor_fault_makes_only_its_regulator_safe(device, fault):
     await device.until(lambda: device.on("heater"), 15)
 
 
-async def test_a_pin_that_does_not_follow_is_a_fault_not_a_lie(device):
+async def test_a_pin_that_does_not_follow_is_reported_as_it_is(device):
     await device.until(lambda: device.online, 60)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "0.0", 60)
     device.plant.stick(16, 0)

@@ -28,7 +28,7 @@ async def ask(device, method, target, body=""):
     return peer.received.decode()
 
 
-async def test_it_never_opens_while_a_network_is_there(device):
+async def test_it_never_opens_while_a_network_is_joined(device):
     await device.until(lambda: device.online, 20)
     device.radio.air.clear()
     await asyncio.sleep(3600)
@@ -65,7 +65,7 @@ async def test_it_stays_closed_without_enough_memory(device):
     assert device.points == [] and device.app.controller.safety.faults == set()
 
 
-async def test_it_closes_when_a_network_comes(device):
+async def test_it_closes_when_a_network_is_joined(device):
     device.radio.air.clear()
     await device.until(lambda: on_air(device), 70)
     device.radio.air["bench"] = WIFI_PASSWORD
@@ -86,7 +86,7 @@ async def test_no_scan_while_a_client_uses_the_page(device):
 
 
 @pytest.mark.button
-async def test_outputs_are_safe_and_local_control_goes_on_while_it_is_open(device):
+async def test_outputs_are_safe_and_local_control_works_while_it_is_open(device):
     device.radio.air.clear()
     device.plant.room_c = 3.0
     await device.until(lambda: on_air(device), 70)

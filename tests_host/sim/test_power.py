@@ -90,7 +90,7 @@ def _hold(config):
 
 @pytest.mark.button
 @pytest.mark.config(edit=_hold)
-async def test_an_output_that_holds_comes_back_without_a_cloud(device):
+async def test_an_output_on_hold_is_restored_without_a_cloud(device):
     await device.until(lambda: device.online, 60)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 40)
@@ -114,7 +114,7 @@ def _safe_is_on(config):
 
 
 @pytest.mark.config(edit=_safe_is_on)
-async def test_a_least_time_off_counts_from_the_start_where_the_safe_state_is_on(device):
+async def test_min_off_s_counts_from_the_start_with_a_safe_state_of_on(device):
     device.want("6", 1)
     for _ in range(2):
         assert not device.on("pump")

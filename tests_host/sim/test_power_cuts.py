@@ -197,7 +197,7 @@ def _play(folder, row, last=0, done=False):
 
 @pytest.mark.button
 @pytest.mark.parametrize("row", _ROWS, ids=named)
-def test_a_power_cut_at_any_write_leaves_every_answer_as_it_was_given(tmp_path, row):
+def test_a_power_cut_at_any_write_changes_no_acknowledgement(tmp_path, row):
     changes, answered = _play(tmp_path / "whole", row)
     identities = row[0] == "bootstrap" or row[2]
     assert changes > 5 and answered == identities

@@ -95,7 +95,7 @@ async def test_polls_keep_their_interval_whatever_is_sent_between(bench, row):
 
 
 @polling
-async def test_requests_keep_their_distance_from_the_last_answer(bench):
+async def test_requests_keep_the_gap_after_the_last_response(bench):
     await bench.link.open()
     bench.faults.add("any delay=2")
     await _pump(bench, 120)
@@ -106,7 +106,7 @@ async def test_requests_keep_their_distance_from_the_last_answer(bench):
 
 
 @polling
-async def test_a_long_rate_limit_is_waited_out_with_signs_of_life(bench):
+async def test_a_long_rate_limit_is_waited_out_while_feeding(bench):
     bench.faults.add(f"{bench.poll} status=429 retry_after=900 times=1")
     await bench.link.open()
     bench.link.close()
@@ -132,7 +132,7 @@ async def test_only_a_changed_catalog_is_a_new_object(bench):
 
 
 @polling
-async def test_a_source_that_vanished_costs_its_reports_and_shows_in_the_next_catalog(bench):
+async def test_reports_of_a_removed_source_are_dropped_and_the_catalog_read_again(bench):
     catalog = await bench.link.open()
     await bench.link.next_desired()
     bench.model.remove_sensor(DEVICE_ID, 2)
@@ -227,7 +227,7 @@ async def test_a_batch_that_is_too_large_is_halved_until_it_fits_and_tried_again
 
 @with_batches
 @pytest.mark.parametrize(("count", "endpoint"), [(1, "feed-data"), (3, "batches")])
-async def test_a_rate_limit_costs_reports_only_time(bench, count, endpoint):
+async def test_a_rate_limit_only_delays_reports(bench, count, endpoint):
     await bench.link.open()
     bench.faults.add(f"{endpoint} status=429 times=1")
     reports = [bench.report() for _ in range(count)]
@@ -276,7 +276,7 @@ async def test_a_refusal_ends_the_lease_with_its_reason(bench, fault):
 
 @polling
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_token_refused_costs_one_fresh_token_and_one_repetition(bench, status):
+async def test_a_refused_token_is_replaced_once_and_the_request_repeated(bench, status):
     await bench.link.open()
     report = bench.report()
     bench.faults.add(f"feed-data status={status} times=1")
@@ -301,7 +301,7 @@ async def test_a_refused_token_without_a_fresh_one_ends_the_lease(bench):
 
 
 @polling
-async def test_a_renewal_refused_ends_the_lease_though_the_old_token_would_do(bench):
+async def test_a_refused_renewal_ends_the_lease_while_the_old_token_is_valid(bench):
     await bench.link.open()
     await bench.link.next_desired()  # what came with the catalog
     await asyncio.sleep(2800)
@@ -342,7 +342,7 @@ async def test_a_token_without_an_accepted_request_holds_no_lease(bench):
     bench.link.close()
 
 
-async def test_the_lease_counts_from_the_question(bench):
+async def test_the_lease_counts_from_the_token_request(bench):
     bench.faults.add("token delay=10")
     await bench.link.open()
     bench.net.silent = True
@@ -354,7 +354,7 @@ async def test_the_lease_counts_from_the_question(bench):
 
 
 @polling
-async def test_renewal_goes_on_while_the_old_token_works(bench):
+async def test_renewal_is_retried_while_the_old_token_works(bench):
     await bench.link.open()
     bench.faults.add("token status=503")
     # A call may take its interval of 10 s and, after a question for a token, the distance of 5 s. The old one works.
@@ -374,7 +374,7 @@ async def test_renewal_goes_on_while_the_old_token_works(bench):
 @pytest.mark.parametrize(
     "fault", ["revoke hang", "revoke drop", "revoke status=500", "revoke slow=1", "any hang"]
 )
-async def test_shutdown_gives_the_token_back_or_gives_up_soon(bench, row, fault):
+async def test_shutdown_revokes_the_token_or_gives_up_soon(bench, row, fault):
     await bench.link.open()
     bench.faults.add(fault)
     await bench.timed(bench.link.shutdown(), 5.1)

@@ -38,7 +38,7 @@ async def test_switches_regulates_reports_and_renews(device):
     assert device.net.dials == 1
 
 
-async def test_a_server_of_the_oldest_kind_gets_the_keys_in_the_body(device):
+async def test_the_oldest_servers_get_the_keys_in_the_body(device):
     device.model.served.realino = ("body",)
     await _pump_on(device)
     device.model.expire_tokens(DEVICE_ID, device.wall())
@@ -82,7 +82,7 @@ def _logins(device):
 
 
 @pytest.mark.parametrize("status", [400, 401, 422])
-async def test_a_login_that_is_refused_keeps_its_form_unless_the_answer_asks_for_the_other(device, status):
+async def test_a_refused_login_keeps_its_form_unless_the_keys_were_missing(device, status):
     logins = _logins(device)
     device.faults.add(f"token status={status} unseen=no")
     await asyncio.sleep(600)
@@ -93,7 +93,7 @@ async def test_a_login_that_is_refused_keeps_its_form_unless_the_answer_asks_for
 
 
 @pytest.mark.config(edit=lambda config: config["cloud"].update(poll_s=2))
-async def test_the_other_form_follows_five_seconds_after_the_answer_that_asks_for_it(device):
+async def test_the_other_form_of_login_follows_after_five_seconds(device):
     logins = _logins(device)
     device.model.served.realino = ("body",)
     await device.until(lambda: device.online, 30)
@@ -101,7 +101,7 @@ async def test_the_other_form_follows_five_seconds_after_the_answer_that_asks_fo
     assert logins[1][0] - logins[0][0] >= 5
 
 
-async def test_a_server_that_wants_neither_form_is_asked_ever_more_rarely(device):
+async def test_a_server_that_refuses_both_forms_is_tried_more_and_more_rarely(device):
     logins = _logins(device)
     device.model.served.realino = ("none",)
     await asyncio.sleep(3600)
@@ -110,7 +110,7 @@ async def test_a_server_that_wants_neither_form_is_asked_ever_more_rarely(device
 
 
 @pytest.mark.parametrize("fault", ["status=503", "hang", "badjson"])
-async def test_a_login_that_fails_is_tried_again_after_five_seconds_and_more(device, fault):
+async def test_a_failed_login_is_retried_after_five_seconds_or_more(device, fault):
     logins = _logins(device)
     device.faults.add(f"token {fault} unseen=no")
     await asyncio.sleep(1800)
@@ -118,7 +118,7 @@ async def test_a_login_that_fails_is_tried_again_after_five_seconds_and_more(dev
     assert min(gaps) >= 5 and max(gaps) > 60 and len(gaps) < 40
 
 
-async def test_without_a_subscription_the_login_is_enough_to_know(device):
+async def test_an_inactive_subscription_is_found_at_the_login(device):
     device.model.set_subscription(DEVICE_ID, False, device.wall())
     polls = _count(device, "commands.realino")
     await asyncio.sleep(1800)
@@ -129,7 +129,7 @@ async def test_without_a_subscription_the_login_is_enough_to_know(device):
     await device.until(lambda: device.online, 950)
 
 
-async def test_a_subscription_that_ends_shows_in_a_poll(device):
+async def test_an_ended_subscription_is_found_by_a_poll(device):
     await _pump_on(device)
     device.model.set_subscription(DEVICE_ID, False, device.wall())
     assert await device.until(lambda: not device.on("pump"), 15) <= 10.5
@@ -137,7 +137,7 @@ async def test_a_subscription_that_ends_shows_in_a_poll(device):
     await device.until(lambda: device.on("pump"), 950)
 
 
-async def test_a_generation_that_is_switched_off_is_safe_state(device):
+async def test_a_generation_that_is_switched_off_leads_to_safe_state(device):
     await _pump_on(device)
     device.model.served.realino = ()
     await device.until(lambda: not device.on("pump"), 20)
@@ -156,7 +156,7 @@ async def test_the_plan_is_never_exceeded(device, interval_s):
     assert device.on("pump") and not device.model.named("cadence_exceeded")
 
 
-async def test_a_plan_of_few_bytes_means_smaller_feeds(device):
+async def test_a_small_byte_limit_of_the_plan_makes_smaller_feeds(device):
     device.model.plan = Plan(max_body_bytes=1000)
     feeds = _count(device, "feeds.realino")
     await _pump_on(device)
@@ -188,7 +188,7 @@ async def test_a_lost_acknowledgement_causes_one_repetition(device):
     assert device.model.reported(DEVICE_ID, "6") == "0.0"
 
 
-async def test_the_clouds_range_counts_where_it_is_the_narrower_one(device):
+async def test_the_narrower_of_both_ranges_counts(device):
     command = device.model.find_command(DEVICE_ID, "9")
     command.limits = (10, 20, 1)
     device.model.put_command(DEVICE_ID, command)
@@ -201,7 +201,7 @@ async def test_the_clouds_range_counts_where_it_is_the_narrower_one(device):
         assert float(device.model.reported(DEVICE_ID, "9")) == target
 
 
-async def test_a_command_that_moves_is_found_again_and_never_switches_its_old_place(device):
+async def test_a_moved_command_is_bound_again_and_never_switches_its_old_port(device):
     await device.until(lambda: device.online, 60)
     device.faults.add("token status=503 times=2")
     command = device.model.find_command(DEVICE_ID, "6")
@@ -217,7 +217,7 @@ async def test_a_command_that_moves_is_found_again_and_never_switches_its_old_pl
     assert len(device.model.named("token_issued")) <= 4
 
 
-async def test_a_sensor_that_vanished_does_not_keep_the_others_quiet(device):
+async def test_a_removed_sensor_does_not_block_the_others(device):
     await _pump_on(device)
     await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
     logins = len(device.model.named("token_issued"))

@@ -7,7 +7,7 @@ from firmware.core.errors import AuthError, LinkError
 from tools.sim.sim_device import DEVICE_ID
 
 
-async def test_a_life_begins_safe_and_offline_and_each_change_is_an_event(device):
+async def test_a_run_begins_safe_and_offline_and_each_change_is_an_event(device):
     history = device.history
     assert history.of("power") == [True] and history.of("safe") == [True] and history.of("online") == [False]
     device.want("6", 1)
@@ -25,7 +25,7 @@ async def test_a_life_begins_safe_and_offline_and_each_change_is_an_event(device
     assert history.of("warning")
 
 
-async def test_each_life_is_recorded_anew(device):
+async def test_each_run_is_recorded_from_its_start(device):
     await device.until(lambda: device.online, 60)
     await device.power_off()
     device.power_on()

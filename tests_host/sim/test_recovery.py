@@ -68,7 +68,7 @@ async def test_auto_is_on_mqtt_within_a_minute_after_the_broker_is_back(make, ou
 
 
 @pytest.mark.parametrize("kicks", [1, 3, 8])
-async def test_auto_is_on_mqtt_within_a_minute_after_it_was_kicked(make, kicks):  # noqa: F811
+async def test_auto_is_on_mqtt_within_a_minute_after_a_forced_disconnect(make, kicks):  # noqa: F811
     device = make("auto")
     device.power_on()
     await device.until(lambda: device.online and device.app.link.account.on_mqtt, 90)

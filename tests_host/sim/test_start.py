@@ -50,7 +50,7 @@ async def test_readings_before_the_clock_wait_for_it(device):
 
 
 @pytest.mark.parametrize("mode", ["kiss", "stratum0", "unsynchronized", "wrong_origin", "short"])
-async def test_a_time_server_that_answers_uselessly_is_not_believed(device, mode):
+async def test_an_invalid_sntp_answer_is_rejected(device, mode):
     device.net.ntp_mode = mode
     await asyncio.sleep(60)
     assert device.app.state() == "no_time"
@@ -58,7 +58,7 @@ async def test_a_time_server_that_answers_uselessly_is_not_believed(device, mode
     await device.until(lambda: device.online, 120)
 
 
-async def test_a_time_before_the_build_date_is_not_believed(device):
+async def test_a_time_before_the_build_date_is_rejected(device):
     device.net.ntp_offset_s = -10 * 365 * 86400
     await asyncio.sleep(60)
     assert device.app.state() == "no_time"
@@ -67,7 +67,7 @@ async def test_a_time_before_the_build_date_is_not_believed(device):
 
 
 @pytest.mark.parametrize("mode", dns.FAILING)
-async def test_dns_trouble_is_waited_out(device, mode):
+async def test_the_start_waits_for_dns(device, mode):
     device.net.dns_mode = mode
     await asyncio.sleep(120)
     assert not device.online
@@ -76,12 +76,12 @@ async def test_dns_trouble_is_waited_out(device, mode):
 
 
 @pytest.mark.parametrize("mode", dns.ODD)
-async def test_a_name_server_with_answers_of_its_own_order_is_understood(device, mode):
+async def test_dns_records_in_any_order_are_understood(device, mode):
     device.net.dns_mode = mode
     await device.until(lambda: device.online, 30)
 
 
-async def test_wifi_that_comes_late_is_joined_without_a_reset(device):
+async def test_late_wifi_is_joined_without_a_reset(device):
     device.radio.air.clear()
     await asyncio.sleep(3 * 3600)
     assert device.board.resets == 0

@@ -69,7 +69,7 @@ async def test_the_resources_are_the_configuration(device, ready):
         "restart": {"fn": 1}, "reset": {"fn": 1}, "io": {"fn": 4}}  # fmt: skip
 
 
-async def test_a_relay_is_answered_when_it_has_switched(device, ready):
+async def test_a_write_is_answered_when_the_relay_has_switched(device, ready):
     assert await ready.write("pump", True) == 200
     assert device.on("pump")
     assert await ready.shown("pump") == {"in": True}
@@ -243,7 +243,7 @@ async def test_the_example_that_returns_sum_and_product(device, ready):
 
 
 @pytest.mark.button
-async def test_a_dashboard_follows_the_button(device, ready):
+async def test_a_press_is_sent_to_the_dashboard(device, ready):
     seen, status = [], []
     ready.port.stream("pump", seen.append)
     ready.port.stream("status", status.append)
@@ -304,7 +304,7 @@ async def test_readings_do_not_hide_a_silent_cloud(device, ready):
     assert 240 <= took <= 301
 
 
-async def test_an_outage_is_met_with_waits_of_5_to_60_s(device, ready):
+async def test_an_outage_is_retried_every_5_to_60_s(device, ready):
     device.thinger.running = False
     device.net.cut()
     dials = []
@@ -322,7 +322,7 @@ async def test_an_outage_is_met_with_waits_of_5_to_60_s(device, ready):
     await device.until(lambda: device.online, 65)
 
 
-async def test_a_refused_login_is_safe_state_at_once_and_rare_tries(device, ready):
+async def test_a_refused_login_leads_to_safe_state_and_rare_retries(device, ready):
     await ready.write("pump", True)
     device.thinger.devices[THINGER_USER, THINGER_DEVICE].credential = "another-secret-not-real"
     device.net.cut()

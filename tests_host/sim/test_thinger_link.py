@@ -29,7 +29,7 @@ async def test_the_catalog_is_the_configuration(bench):
 
 
 @pytest.mark.parametrize("mode", ["cut", "gone", "silent"])
-async def test_a_connection_that_ended_is_not_dialled_again_by_a_verb(bench, mode):
+async def test_calls_after_the_end_do_not_dial_again(bench, mode):
     await bench.open()
     bench.net.cut() if mode == "cut" else misbehave(mode, bench.port)
     with pytest.raises(LinkError):
@@ -41,7 +41,7 @@ async def test_a_connection_that_ended_is_not_dialled_again_by_a_verb(bench, mod
     await bench.recovers()
 
 
-async def test_a_refused_login_asks_for_a_long_wait(bench):
+async def test_a_refused_login_has_a_long_retry_after(bench):
     bench.refuse()
     with pytest.raises(AuthError) as caught:
         await bench.open()
@@ -49,7 +49,7 @@ async def test_a_refused_login_asks_for_a_long_wait(bench):
     bench.close()
 
 
-async def test_a_quiet_cloud_still_gives_signs_of_life(bench):
+async def test_keep_alives_renew_the_lease_with_a_quiet_cloud(bench):
     await bench.open()
     signs = [bench.loop.time()]
     while bench.loop.time() < 600:

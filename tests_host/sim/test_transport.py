@@ -52,7 +52,7 @@ async def test_without_mqtt_it_polls_from_the_start(make, mqtt):  # noqa: F811
     assert not sessions(device) and device.online
 
 
-async def test_a_cloud_that_knows_no_such_scopes_is_polled(make):  # noqa: F811
+async def test_a_cloud_without_the_mqtt_scopes_is_polled(make):  # noqa: F811
     device = make("auto")
     device.faults.add("token status=400 error=invalid_scope times=1")
     device.power_on()
@@ -62,7 +62,7 @@ async def test_a_cloud_that_knows_no_such_scopes_is_polled(make):  # noqa: F811
     assert "mqtt" not in device.model.named("token_issued")[0]["scope"]
 
 
-async def test_polling_takes_over_when_the_broker_stays_away_and_gives_back_when_it_returns(auto):
+async def test_polling_replaces_mqtt_until_the_broker_returns(auto):
     await on_mqtt(auto)
     auto.want("6", 1)
     await auto.until(lambda: auto.on("pump"), 2)
@@ -98,7 +98,7 @@ async def test_no_report_is_lost_on_the_way_there_and_back(auto):
     assert len(changes) == 81, "the state at the start, and every press"
 
 
-async def test_a_session_that_never_lasts_is_given_up_for_polling(auto):
+async def test_short_sessions_lead_to_polling(auto):
     await on_mqtt(auto)
 
     async def kick():
@@ -128,7 +128,7 @@ async def test_a_refusal_of_mqtt_only_keeps_the_lease_of_polling(auto, fault):
     await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
 
 
-async def test_keys_that_are_refused_end_the_lease_whatever_the_transport(auto):
+async def test_refused_keys_end_the_lease_with_every_transport(auto):
     await on_mqtt(auto)
     auto.want("6", 1)
     await auto.until(lambda: auto.on("pump"), 2)
@@ -162,7 +162,7 @@ async def test_credentials_that_cannot_be_renewed_lead_to_polling_in_time(auto):
     assert auto.online and auto.history.of("safe") == [True, False]
 
 
-async def test_beside_mqtt_there_is_one_connection_at_most_and_only_for_a_moment(auto):
+async def test_beside_mqtt_there_is_at_most_one_short_connection(auto):
     await on_mqtt(auto)
     await asyncio.sleep(30)
     opened = {id(stream) for stream in auto.net.streams if not stream.closed}

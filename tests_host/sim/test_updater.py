@@ -105,7 +105,7 @@ async def test_an_invalid_bundle_is_not_tried_again(virtual_loop, monkeypatch):
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-async def test_the_link_rests_while_a_bundle_is_fetched_where_two_connections_do_not_fit(
+async def test_the_link_is_closed_while_a_bundle_is_fetched_with_one_connection(
     virtual_loop, monkeypatch, exclusive
 ):
     rig = Rig(monkeypatch, [LinkError("the server is away")], exclusive)
@@ -130,7 +130,7 @@ async def test_a_newer_desired_number_replaces_it(virtual_loop, monkeypatch, des
     assert rig.record.get("asked") == ([9, 1] if desired_state == 9 else None)
 
 
-async def test_a_safe_state_meanwhile_puts_it_off(virtual_loop, monkeypatch):
+async def test_a_safe_state_postpones_the_update(virtual_loop, monkeypatch):
     rig = Rig(monkeypatch, [LinkError("away")])
     task = asyncio.create_task(rig.loop.run(lambda: None))
     await asyncio.sleep(3)

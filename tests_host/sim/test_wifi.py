@@ -36,7 +36,7 @@ async def test_the_strongest_access_point_that_refuses_is_followed_by_the_next(d
     assert device.radio.joined.bssid == FAR
 
 
-async def test_after_a_loss_the_one_that_is_strongest_then_is_joined(device):
+async def test_after_a_loss_the_strongest_at_that_time_is_joined(device):
     near, far = Point("bench", WIFI_PASSWORD, NEAR, -48), Point("bench", WIFI_PASSWORD, FAR, -82)
     _points(device, near, far)
     await device.until(lambda: device.online, 60)
@@ -54,7 +54,7 @@ def _named(config):
 
 
 @pytest.mark.config(edit=_named)
-async def test_an_access_point_that_the_owner_names_is_joined_though_it_is_weaker(device):
+async def test_a_configured_access_point_is_joined_although_it_is_weaker(device):
     near, far = Point("bench", WIFI_PASSWORD, NEAR, -48), Point("bench", WIFI_PASSWORD, FAR, -82)
     _points(device, near, far)
     await device.until(lambda: device.online, 60)
@@ -80,7 +80,7 @@ async def test_each_network_has_its_own_address(device):
 
 
 @pytest.mark.parametrize("outage_s", [20, 45, 90, 300, 900])
-async def test_wifi_that_comes_back_is_joined_within_a_minute(device, outage_s):
+async def test_wifi_is_joined_within_a_minute_after_an_outage(device, outage_s):
     await device.until(lambda: device.online, 60)
     device.radio.air.clear()
     await asyncio.sleep(outage_s)
