@@ -87,9 +87,10 @@ def test_valid_images_are_accepted():
         (b"\xe9", "cut short"),
         (micropython(), "application alone"),
         (program(b"loader"), "no partition table"),
-        (image(loader=program(b"loader", chip=9)), "for ESP32-S3"),
+        (image(loader=program(b"loader", chip=9)), "no partition table"),
+        (image(loader=program(b"loader", chip=16)), "for ESP32-H2"),
         (image(loader=program(b"loader", chip=77)), "chip number 77"),
-        (image(micropython(chip=5)), "for ESP32-C3"),
+        (image(micropython(chip=5)), "for different chips"),
         (image(table=b""), "no partition table"),
         (image(app=b""), "no partition table"),
         (image(program(b"ESP-AT v2")), "not MicroPython"),
@@ -134,6 +135,26 @@ def test_the_only_board_is_taken_and_two_are_not_guessed_between():
     assert failed.value.do.index("ttyUSB0") < failed.value.do.index("ttyUSB1")
     with pytest.raises(Failed, match="no board"):
         ports.choose("", lambda: [built_in])
+
+
+@pytest.mark.parametrize(
+    ("chip", "number", "offset"),
+    [("esp32s2", 2, 0x1000), ("esp32s3", 9, 0), ("esp32c3", 5, 0), ("esp32c6", 13, 0)],
+)
+def test_an_image_of_each_chip_is_read_and_belongs_where_its_chip_looks(chip: str, number: int, offset: int):
+    data = image(micropython(chip=number), loader=program(b"loader", chip=number), start=offset)
+    found = esp_image.read(data)
+    assert (found.version, found.chip.chip, found.chip.flash_offset) == ("1.24.1", chip, offset)
+    with pytest.raises(esp_image.ImageError, match="damaged"):
+        esp_image.read(data[:-1])
+
+
+def test_without_an_image_the_chip_that_is_plugged_in_says_which_one():
+    with Rom() as rom:
+        command = [sys.executable, "-m", "tools", "flash", "--port", rom.port]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and not WRITES & set(rom.commands)
+    assert "has an ESP32" in done.stderr and "micropython.org/download/ESP32_GENERIC" in done.stderr
 
 
 def test_wrong_usage():

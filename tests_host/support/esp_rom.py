@@ -131,12 +131,12 @@ def micropython(version=b"1.24.1", chip=0, board=b"Generic ESP32 module", more=b
     return program(text + os.urandom(30_000), chip, descriptor)
 
 
-def image(app=None, loader=None, table=None):
-    """A whole image, to be written from 0x1000 on: boot loader, partition table, application."""
+def image(app=None, loader=None, table=None, start=0x1000):
+    """A whole image, to be written from `start` on: boot loader, partition table, application."""
     app, loader = micropython() if app is None else app, program(b"loader") if loader is None else loader
     if table is None:
         table = _TABLE
-    return loader.ljust(0x7000, b"\xff") + table.ljust(0x8000, b"\xff") + app
+    return loader.ljust(0x8000 - start, b"\xff") + table.ljust(0x8000, b"\xff") + app
 
 
 def table(rows):

@@ -13,15 +13,15 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from esptool.bin_image import ESP32FirmwareImage
 from esptool.targets import ROM_LIST
 
-FLASH_OFFSET = 0x1000
-"""Where a classic ESP32 looks for its boot loader, which is where an image for it begins."""
-CHIP = "ESP32"
+from tools import boards
+from tools.boards import Board
+
 OLDEST = (1, 24)
-_CHIPS = {chip.IMAGE_CHIP_ID: chip.CHIP_NAME for chip in ROM_LIST}
-_TABLE = 0x8000 - FLASH_OFFSET
+_CHIPS = {chip.IMAGE_CHIP_ID: chip for chip in ROM_LIST}
+_TABLE = 0x8000
+"""Where in the flash the partition table is, on each of the chips."""
 _TABLE_BYTES = 0xC00
 _IMAGE, _PARTITION, _APP, _DATA = 0xE9, b"\xaa\x50", 0, 1
 ROM_LABEL = b"romfs"
@@ -29,7 +29,8 @@ ROM_LABEL = b"romfs"
 _HEADER_BYTES = 24
 _APP_DESCRIPTOR = b"\x32\x54\xcd\xab"
 _BANNER = re.compile(rb"MicroPython v(\d+)\.(\d+)([\w.+-]*) on [\d-]{10}")
-_TAKE = "take ESP32_GENERIC-….bin, 1.24 or newer, from micropython.org/download/ESP32_GENERIC"
+_PAGE = "micropython.org/download"
+_TAKE = f"take ESP32_GENERIC….bin for your chip, 1.24 or newer, from {_PAGE}"
 
 
 class ImageError(Exception):
@@ -38,24 +39,33 @@ class ImageError(Exception):
 
 @dataclass(frozen=True)
 class Image:
-    """An image that passed every check. `version` such as "1.24.1"; `rom`: bytes of its ROM partition, 0 if none."""
+    """An image that passed every check. `version` such as "1.24.1"; `rom`: bytes of its ROM partition, 0 if none;
+    `chip`: what it is for."""
 
     version: str
     board: str
     data: bytes
-    rom: int = 0
+    rom: int
+    chip: Board
+
+
+def download(board: Board) -> str:
+    """Which file of micropython.org is for a chip."""
+    name = board.fact("image")
+    return f"{name}-….bin from {_PAGE}/{name}"
 
 
 def read(data: bytes) -> Image:
     """Check a whole image. Raises ImageError."""
     if not data or data[0] != _IMAGE:
         raise ImageError(f"this is no image for an ESP32: {_TAKE}")
-    _chip(data)
+    board = _chip(data)
     if data[_HEADER_BYTES + 8 :][:4] == _APP_DESCRIPTOR:
         raise ImageError(f"this is the application alone, for updates of a board that has one: {_TAKE}")
     _intact(data, "boot loader")
-    app = data[_app_offset(data) :]
-    _chip(app)
+    app = data[_app_offset(data, board.flash_offset) :]
+    if _chip(app) is not board:
+        raise ImageError(f"boot loader and application of this image are for different chips: {_TAKE}")
     app = app[: _intact(app, "application")]
     banner = _BANNER.search(app)
     if not banner:
@@ -63,29 +73,37 @@ def read(data: bytes) -> Image:
     version = b".".join(banner.groups()[:2]).decode() + banner[3].decode()
     if (int(banner[1]), int(banner[2])) < OLDEST:
         raise ImageError(f"this is MicroPython {version}, too old: {_TAKE}")
-    board = re.search(rb"([ -~]{3,60}) with ESP32", app)
-    rom = sum(size for kind, label, _, size in _partitions(data) if kind == _DATA and label == ROM_LABEL)
-    return Image(version, board[1].decode() if board else "unknown board", data, rom)
+    name = re.search(rb"([ -~]{3,60}) with ESP32", app)
+    rows = _partitions(data, board.flash_offset)
+    rom = sum(size for kind, label, _, size in rows if kind == _DATA and label == ROM_LABEL)
+    return Image(version, name[1].decode() if name else "unknown board", data, rom, board)
 
 
-def _chip(data: bytes) -> None:
-    (number,) = struct.unpack_from("<H", data.ljust(_HEADER_BYTES, b"\0"), 12)
-    if number != 0:
-        name = _CHIPS.get(number, f"chip number {number}")
-        raise ImageError(f"this image is for {name}, and this firmware for the classic {CHIP}: {_TAKE}")
+def _number(data: bytes) -> int:
+    return struct.unpack_from("<H", data.ljust(_HEADER_BYTES, b"\0"), 12)[0]
 
 
-def _app_offset(data: bytes) -> int:
-    """Where in `data` the first application of the partition table begins."""
-    for kind, _, offset, _ in _partitions(data):
-        if kind == _APP and FLASH_OFFSET < offset < FLASH_OFFSET + len(data):
-            return offset - FLASH_OFFSET
+def _chip(data: bytes) -> Board:
+    number = _number(data)
+    name = _CHIPS[number].CHIP_NAME if number in _CHIPS else f"chip number {number}"
+    board = boards.chips().get(name.lower().replace("-", ""))
+    if not board:
+        known = ", ".join(found.name for found in boards.chips().values())
+        raise ImageError(f"this image is for {name}, and this firmware for {known}: {_TAKE}")
+    return board
+
+
+def _app_offset(data: bytes, start: int) -> int:
+    """Where in `data`, which begins at `start` of the flash, the first application of the partition table begins."""
+    for kind, _, offset, _ in _partitions(data, start):
+        if kind == _APP and start < offset < start + len(data):
+            return offset - start
     raise ImageError(f"this image has no partition table with an application in it: {_TAKE}")
 
 
-def _partitions(data: bytes) -> Iterator[tuple[int, bytes, int, int]]:
+def _partitions(data: bytes, start: int) -> Iterator[tuple[int, bytes, int, int]]:
     """Type, label, offset and size of each row of the partition table."""
-    table = data[_TABLE : _TABLE + _TABLE_BYTES]
+    table = data[_TABLE - start : _TABLE - start + _TABLE_BYTES]
     for at in range(0, len(table) - 31, 32):
         magic, kind, _, offset, size, label = struct.unpack_from("<2sBBII16s", table, at)
         if magic != _PARTITION:
@@ -97,7 +115,7 @@ def _intact(data: bytes, name: str) -> int:
     """The length of the image at the start of `data`, all of which is there and has the right sums."""
     file = io.BytesIO(data)
     try:
-        image = ESP32FirmwareImage(file)
+        image = _CHIPS[_number(data)].BOOTLOADER_IMAGE(file)
         sums = [(image.checksum, image.calculate_checksum())]
         if image.append_digest:
             sums.append((image.stored_digest, image.calc_digest))

@@ -7,16 +7,20 @@ progress bars. Everything on the board is erased, its files too.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from tools import common
+from tools import boards, common
 from tools.build import esp_image
 from tools.serial import ports
 
 _WHICH = """\
-Download ESP32_GENERIC-….bin from micropython.org/download/ESP32_GENERIC, and: realer flash ESP32_GENERIC-….bin"""
+Plug the board in, and realer flash without IMAGE says which file of micropython.org/download is for its chip."""
+_NATIVE = """\
+A board without a USB chip of its own (S2, and many with S3, C3 or C6) only answers while its button BOOT (or 0) was
+held at the reset; afterwards press RST once, and its port may have another name."""
 _TROUBLE = """\
 If no connection was made: hold the button BOOT (or IO0), press EN (or RST), let go of BOOT, and try again.
 If the port is busy: close whatever watches the board. If permission is denied: add yourself to its group
@@ -27,7 +31,8 @@ If it stopped in the middle: nothing is lost but what the board held; run it aga
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="realer flash",
-        description="Erase a board and write a MicroPython image to it (1.24 or newer, for the classic ESP32).",
+        description="Erase a board and write a MicroPython image to it: 1.24 or newer, for an ESP32, S2, S3, C3 or C6. "
+        "Without IMAGE it says which one is for the board that is plugged in.",
     )
     parser.add_argument(
         "image", nargs="?", metavar="IMAGE", help="ESP32_GENERIC-….bin from micropython.org/download"
@@ -36,27 +41,54 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--baud", type=int, default=460800, help="speed of writing (default: 460800)")
     options = parser.parse_args(argv)
     if not options.image:
-        parser.error(f"IMAGE is missing. {_WHICH}")
+        try:
+            port = ports.choose(options.port)
+        except common.Failed:
+            parser.error(f"IMAGE is missing. {_WHICH}")
+        raise _missing(port)
     image = _read(Path(options.image))
     port = ports.choose(options.port)
     print(f"MicroPython {image.version} ({image.board}), {len(image.data):,} bytes, to {port}", flush=True)
+    chip, offset = image.chip.chip, hex(image.chip.flash_offset)
     # esptool refuses any other chip, and looks before it erases. What it wrote it reads back as a sum.
     command = [
         sys.executable,
         "-m",
         "esptool",
         "--chip",
-        "esp32",
+        chip,
         "--port",
         port,
         "--baud",
         str(options.baud),
     ]
-    command += ["write-flash", "--erase-all", hex(esp_image.FLASH_OFFSET), str(options.image)]
+    command += ["write-flash", "--erase-all", offset, str(options.image)]
     if subprocess.run(command).returncode:
-        raise common.Failed("esptool could not do it, see above", _TROUBLE.format(port=port))
+        raise common.Failed("esptool could not do it, see above", f"{_TROUBLE.format(port=port)}\n{_NATIVE}")
     print("written and verified. Next: realer config, then realer deploy")
     return 0
+
+
+def _missing(port: str) -> common.Failed:
+    """What to say where no image was named: which one the chip at the port needs, as esptool finds it."""
+    command = [sys.executable, "-m", "esptool", "--port", port, "chip-id"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    found = re.search(r"(?:Chip type|Chip is|Connected to|Detecting chip type)\W+(ESP32[\w-]*)", done.stdout)
+    if not found:
+        return common.Failed(
+            f"IMAGE is missing, and the board at {port} does not tell its chip",
+            f"{_TROUBLE.format(port=port)}\n{_NATIVE}",
+        )
+    board = boards.chips().get(boards.by_machine(found[1]))
+    if not board:
+        return common.Failed(
+            f"the board at {port} has an {found[1]}, which this firmware does not know",
+            f"It knows {', '.join(known.name for known in boards.chips().values())}.",
+        )
+    return common.Failed(
+        f"IMAGE is missing; the board at {port} has an {board.name}",
+        f"Download {esp_image.download(board)}, and: realer flash FILE.bin",
+    )
 
 
 def _read(path: Path) -> esp_image.Image:
