@@ -40,7 +40,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "fuzz": ("checks.fuzz", "random and damaged bytes for every parser"),
         "simulate": (
             "checks.simulate",
-            "days of bad luck for whole devices in virtual time, judged at every step",
+            "days of bad luck for whole devices in virtual time, checked at every step",
         ),
     },
 }

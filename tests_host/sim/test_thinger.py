@@ -298,7 +298,7 @@ async def test_silence_beyond_the_limit_is_safe_state_and_nothing_comes_back_by_
 async def test_readings_do_not_hide_a_silent_cloud(device, ready):
     """Reports without an answer do not count as contact: the sensors go on, and `silence_s` runs."""
     await ready.write("pump", True)
-    ready.port.deaf = True
+    ready.port.silent = True
     device.thinger.running = False
     took = await device.until(lambda: not device.on("pump"), 400)
     assert 240 <= took <= 301

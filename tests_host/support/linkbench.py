@@ -434,7 +434,7 @@ class ThingerBench(Bench):
 def misbehave(kind, port):
     """`port`: a DevicePort."""
     if kind == "silent":
-        port.deaf = True
+        port.silent = True
     elif kind == "gone":
         port.end()
     else:

@@ -3,7 +3,7 @@
 The compiler is that of the oldest supported MicroPython. The limits are: `.mpy` bytes that a board with each row of
 `LINKS` (firmware/app.py) has in memory at the same time, bundled as a board gets them; lines per file; lines per
 function. `make sizes` prints tables and one JSON line, and exits 1 when a file does not compile or exceeds a limit. A
-function between WISHED and LIMIT is only reported.
+function between BETTER and LIMIT is only reported.
 
 A row has in memory what stays, and at its fullest moment what is loaded for a while (docs/ARCHITECTURE.md, "Halves of a
 link"), where one TLS connection fits at a time.
@@ -56,7 +56,7 @@ ON_DEMAND = {
 while a bundle is fetched or the portal is open; and what runs instead of a row that cannot."""
 _START = ("boot.py", "main.py")
 FILE_LINES = 400
-FUNCTION_LINES_WISHED = 30
+FUNCTION_LINES_BETTER = 30
 FUNCTION_LINES = 40
 
 
@@ -117,8 +117,8 @@ def measure(root: Path, path: PurePosixPath) -> Size:
 
 
 def over(sizes: list[Size]) -> tuple[list[str], list[str]]:
-    """What breaks a limit, and what only exceeds a wish: texts for people."""
-    broken, wished = [], []
+    """What breaks a limit, and what only exceeds a recommendation: texts for people."""
+    broken, better = [], []
     for size in sizes:
         if size.error:
             broken.append(f"{size.path} does not compile: {size.error}")
@@ -128,9 +128,9 @@ def over(sizes: list[Size]) -> tuple[list[str], list[str]]:
             text = f"{size.path}:{f.line}: {f.name}() has {f.lines} lines"
             if f.lines > FUNCTION_LINES:
                 broken.append(f"{text}, at most {FUNCTION_LINES}")
-            elif f.lines > FUNCTION_LINES_WISHED:
-                wished.append(f"{text}, better {FUNCTION_LINES_WISHED}")
-    return broken, wished
+            elif f.lines > FUNCTION_LINES_BETTER:
+                better.append(f"{text}, better {FUNCTION_LINES_BETTER}")
+    return broken, better
 
 
 def rows(root: Path) -> dict[str, Row]:
@@ -155,6 +155,8 @@ def _moments(row: str, link: str, size: Mapping[str, int]) -> Iterator[dict[str,
     api = row.partition("-")[0]
     yield from (units(*names) for names in (*_BEFORE, _FOR_WIFI, _FOR_SILENCE, ("links.dialing",)))
     yield from (units(name) for name in _FOR_A_MOMENT)
+    profiles = [path.removesuffix(".mpy") for path in size if path.startswith("firmware/boards/")]
+    yield from (units("start", "settings", path.removeprefix("firmware/")) for path in profiles)
     for half in _HALVES.get(api, ()):
         yield units("links.polling", f"links.{half}", "cloud.large_body")
         asking = ["links.polling", f"links.{half}", "links.dialing", "links.renewal"]
@@ -196,15 +198,15 @@ def _told(by_row: Mapping[str, Row]) -> Iterator[str]:
 
 def main() -> int:
     sizes = [measure(ROOT, path) for path in device_files(ROOT)]
-    broken, wished = over(sizes)
+    broken, better = over(sizes)
     by_row = {} if broken else rows(ROOT)
     most = {row: found.most for row, found in by_row.items()}
     broken += too_large(most)
     for size in sizes:
         print(f"{size.mpy:7} B {size.lines:5} lines  {size.path}")
     print(*_told(by_row), sep="\n")
-    for text in wished:
-        print("wish:", text)
+    for text in better:
+        print("better:", text)
     for text in broken:
         print("LIMIT:", text)
     print(json.dumps({"files": len(sizes), "lines": sum(s.lines for s in sizes), "mpy_bytes": most}))

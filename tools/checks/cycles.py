@@ -151,4 +151,4 @@ def _largest(lines: list[str]) -> list[int]:
 async def _told(fixture: SystemFixture, on: bool) -> None:
     """Until the pump is reported so, or a second."""
     with contextlib.suppress(NotInTimeError):
-        await fixture.until("it is told", lambda: fixture.reported(_PORT) == f"{float(on)}", 1)
+        await fixture.until("it is reported", lambda: fixture.reported(_PORT) == f"{float(on)}", 1)

@@ -57,7 +57,7 @@ class MemoryFigures:
                         f"third areas or no way on, {_what(fixture)}", 1, 0, moments=moments, error=str(error)
                     )
                 ]
-            return judged(fixture, moments)
+            return assessed(fixture, moments)
 
         measure.__name__ = "_".join(["memory", transport, image, *more.values()])
         return measure
@@ -126,7 +126,7 @@ async def rest(fixture: SystemFixture) -> Facts:
     return {"heap_used": used, "heap_free": facts["heap_area"] - used} | facts
 
 
-def judged(fixture: SystemFixture, moments: dict[str, Facts]) -> list[Line]:
+def assessed(fixture: SystemFixture, moments: dict[str, Facts]) -> list[Line]:
     """What the figures of one row must be."""
     about: dict[str, Any] = {
         "bits": fixture.interpreter.bits,

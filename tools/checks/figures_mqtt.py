@@ -102,7 +102,7 @@ class MqttFigures(Figures):
         return json.loads(done.stdout.splitlines()[-1])
 
     async def mqtt_renewal(self) -> list[Line]:
-        """Tuples that are renewed every few seconds, while wishes go down and reports up."""
+        """Credentials that are renewed every few seconds, while desired states go down and reports up."""
         times = 3 if self._quick else 10
         plan = Plan(credential_s=60, credential_renew_s=4)
         async with self.fixture(transport="mqtt", plan=plan) as fixture:
@@ -110,7 +110,7 @@ class MqttFigures(Figures):
             async with fixture.traffic(lambda on: asyncio.sleep(_EVERY_S)):
                 await fixture.until("renewals", lambda: len(fixture.gaps_ms()) >= times, 20 * times)
             with contextlib.suppress(NotInTimeError):
-                await fixture.until("everything is told", lambda: not lost(fixture), 10)
+                await fixture.until("everything is reported", lambda: not lost(fixture), 10)
         gaps = fixture.gaps_ms()
         about: dict[str, Any] = {"renewals": len(gaps), "events": len(numbers(fixture))}
         return [

@@ -318,7 +318,7 @@ def run_words(data: bytes, chance: random.Random) -> None:
         try:
             read(body if isinstance(body, dict) else dict.fromkeys(_LISTS, body))
         except LinkError as error:
-            told(error)
+            named(error)
 
 
 def run_payloads(data: bytes, chance: random.Random) -> None:
@@ -326,11 +326,11 @@ def run_payloads(data: bytes, chance: random.Random) -> None:
     if chance.random() < 0.5:
         data = json.dumps(parsed(data, PAYLOAD_SEEDS, chance)).encode()
     try:
-        wish = mqtt_messages.desired(1, data)
-        if not wish.desired_id or type(wish.value) not in (str, int, float) or not wish.valid_s >= 0:
-            raise Wrong(f"{wish}")
+        desired = mqtt_messages.desired(1, data)
+        if not desired.desired_id or type(desired.value) not in (str, int, float) or not desired.valid_s >= 0:
+            raise Wrong(f"{desired}")
     except ValueError as error:
-        told(error)
+        named(error)
     try:
         name, found, words_ = mqtt_messages.acknowledgement(data)
         if not isinstance(name, str) or found not in (
@@ -341,10 +341,10 @@ def run_payloads(data: bytes, chance: random.Random) -> None:
         ):
             raise Wrong(f"{name} {found} {words_}")
     except ValueError as error:
-        told(error)
+        named(error)
 
 
-def told(error: Exception) -> None:
+def named(error: Exception) -> None:
     if len(str(error)) > 500:
         raise Wrong("an endless error") from error
 
@@ -509,7 +509,7 @@ def inputs(seeds: tuple[bytes, ...], chance: random.Random) -> Iterator[bytes]:
 def fuzz(
     name: str, count: int, seed: int, step: Callable[[float], None] = lambda count: None
 ) -> dict[str, Any]:
-    """Run one engine. Raises whatever went wrong, with a note that holds the input. `step` is told of inputs done."""
+    """Run one engine. Raises whatever went wrong, with a note that holds the input. `step(count)`: inputs are done."""
     engine, chance = ENGINES[name], random.Random(f"{name} {seed}")
     slowest_s, started = 0.0, time.perf_counter()
     for number, data in enumerate(inputs(engine.seeds, chance)):

@@ -99,12 +99,12 @@ def mutants(paths: list[str], root: Path = ROOT) -> Iterator[Mutant]:
 
 
 def sayings(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """From where to where, by line and column, a text is put together, or the log told something."""
+    """From where to where, by line and column, a text is put together, or something is logged."""
     for node in ast.walk(ast.parse(text)):
-        told = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("log", "log_output")
+        logged = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("log", "log_output")
         left = node.left if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) else None
         texts = isinstance(left, ast.Constant) and isinstance(left.value, str)
-        if isinstance(node, ast.expr) and (told or texts):
+        if isinstance(node, ast.expr) and (logged or texts):
             yield (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
 
 

@@ -77,16 +77,16 @@ def run_in_node(tests: list[Path], build: Path, limit_s: float = 3 * LIMIT_S) ->
     done = subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     found = {}
     for line in done.stdout.splitlines():
-        told = json.loads(line)
-        lines, raised = told["lines"], told["raised"]
+        result = json.loads(line)
+        lines, raised = result["lines"], result["raised"]
         text = "\n".join([*lines, raised])
         absent = re.search(r"ImportError: no module named '([^']+)'\s*$", raised)
         if absent and absent[1] in ABSENT_IN_NODE:
-            found[Path(told["file"])] = Outcome(0, (), text, lacks=absent[1])
+            found[Path(result["file"])] = Outcome(0, (), text, lacks=absent[1])
         elif raised:
-            found[Path(told["file"])] = Outcome(0, (), text, raised.strip().splitlines()[-1])
+            found[Path(result["file"])] = Outcome(0, (), text, raised.strip().splitlines()[-1])
         else:
-            found[Path(told["file"])] = _outcome(lines, text, "no result")
+            found[Path(result["file"])] = _outcome(lines, text, "no result")
     for test in tests:
         found.setdefault(test, Outcome(0, (), done.stderr, "node ended before its turn"))
     return found

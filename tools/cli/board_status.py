@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
     parser.add_argument("--json", action="store_true", help="the answer as it is, for programs")
     parser.add_argument(
-        "--within", type=float, default=10, metavar="S", help="patience in seconds (default: 10)"
+        "--within", type=float, default=10, metavar="S", help="how long to wait, in seconds (default: 10)"
     )
     options = parser.parse_args(argv)
     with ports.opened(ports.choose(options.port), board_log.BAUD) as port:

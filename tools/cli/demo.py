@@ -54,7 +54,7 @@ TRANSPORTS = ("auto", "https", "mqtt")
 _PLAN = Plan(token_s=120, renew_s=60, credential_s=180, credential_renew_s=90)
 _SAFE = {"safe state entered": "bold yellow", "safe state left": "bold green"}
 _BOARD = {
-    "wdt": "the watchdog bites", "panic": "the chip crashes:", "third_area": "needs more heap than there is:",
+    "wdt": "the watchdog times out", "panic": "the chip crashes:", "third_area": "needs more heap than there is:",
     "repl": "waits at the REPL", "off": "power off",
 }  # fmt: skip
 _STYLES = {"W": "yellow", "E": "red"}

@@ -85,7 +85,7 @@ def plan(
     root: Mapping[str, bytes],
     conditions: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
-    """`seen`: what the board told (`look` of the probe); `code`: the slot's files; `root`: those beside the slots;
+    """`seen`: what the board reported (`look` of the probe); `code`: the slot's files; `root`: those beside the slots;
     `conditions`: which units not every configuration needs (`payload.conditions`)."""
     made, sums = Plan(), seen["sums"]
     if code and not (seen["rom"] and _into_rom(made, seen, _chosen(seen, code, root, conditions))):
@@ -190,7 +190,7 @@ class Board:
         }
 
     def carry_out(self, todo: Plan, sent: Callable[[int], None] = lambda count: None) -> None:
-        """Do what the plan says; `sent` is told of bytes as they arrive. Raises Failed if they arrived changed."""
+        """Do what the plan says; `sent(count)`: bytes have arrived. Raises Failed if they arrived changed."""
         if todo.disarm:
             self.run(f"record({todo.disarm!r})")
         for path in todo.stale:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 def key_presses(loop: asyncio.AbstractEventLoop, put: Callable[[str], None]) -> Iterator[bool]:
     """Give `put` each key of a terminal, or each letter from a pipe, in lower case; blanks are left out.
 
-    Yields whether a person sits there. A closed input is not a wish to stop; a terminal that belongs to another
+    Yields whether a person sits there. A closed input does not mean to stop; a terminal that belongs to another
     program, because this one runs in its background, is left alone.
     """
     fd = sys.stdin.fileno()

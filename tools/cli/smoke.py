@@ -61,10 +61,10 @@ async def power_up(fixture: SystemFixture, facts: Facts) -> None:
     enough = 1 + (_api(fixture) == "auto" and fixture.transport == "mqtt")
     must(len(fixture.model.named("token_issued")) == enough, f"{enough} tokens are enough")
     nouns = {event["noun"] for event in fixture.model.named("catalog_read")}
-    told = set(_READ.get(_api(fixture), {"bootstrap", "desired-states"}))
+    expected = set(_READ.get(_api(fixture), {"bootstrap", "desired-states"}))
     if fixture.transport == "mqtt":
-        told.add("mqtt routes")
-    must(nouns == told, f"{told} are read, not {nouns}")
+        expected.add("mqtt routes")
+    must(nouns == expected, f"{expected} are read, not {nouns}")
 
 
 async def switch(fixture: SystemFixture, facts: Facts) -> None:
@@ -146,7 +146,7 @@ async def recover(fixture: SystemFixture, facts: Facts) -> None:
 
 
 async def button(fixture: SystemFixture, facts: Facts) -> None:
-    """A press switches at once and stays, though the cloud still says otherwise; the report answers no wish."""
+    """A press switches at once and stays, though the cloud still says otherwise; its report acknowledges nothing."""
     at = time.monotonic()
     fixture.board.press_button()
     await fixture.until("the pump stops by hand", lambda: not fixture.on("pump"), 2)

@@ -61,15 +61,15 @@ class MqttStore:
     # desired states
 
     def sequence(self, device: str, command: str, n: int) -> int:
-        """Which wish for this command the n-th wish of all is, from 1."""
+        """Which desired state of this command the n-th of all is, from 1."""
         sql = "SELECT COUNT(*) FROM desired WHERE device=? AND command=? AND n<=?"
         return self._db.execute(sql, (device, command, n)).fetchone()[0]
 
     def set_outcome(self, n: int, status: str, value: str, at: float) -> None:
         self._db.execute("INSERT OR REPLACE INTO outcomes VALUES (?,?,?,?)", (n, status, value, at))
 
-    def wishes(self, device: str, command: str) -> list[sqlite3.Row]:
-        """Every wish for a command in order: n, value, by, at, and status, reported once it was answered."""
+    def desired_states(self, device: str, command: str) -> list[sqlite3.Row]:
+        """Every desired state of a command in order: n, value, by, at, and status, reported once it was answered."""
         return self._db.execute(
             "SELECT desired.*, outcomes.status AS status, outcomes.value AS reported FROM desired "
             "LEFT JOIN outcomes USING (n) WHERE device=? AND command=? ORDER BY n",

@@ -68,14 +68,14 @@ def _problems(
     source = model.store.source(device, role, str(source_id))
     if source is None or source.error is not None:
         return {f"{role}_id": ["is invalid for this device"]}
-    wish = item.get("desired_id")
-    if wish is not None and not model.store.has_desired(device, str(source_id), desired_number(wish)):
+    name = item.get("desired_id")
+    if name is not None and not model.store.has_desired(device, str(source_id), desired_number(name)):
         return {"desired_id": ["is invalid for this command"]}
     return {}
 
 
 def _answered(model: CloudState, device: str, item: dict[str, Any], now: float) -> None:
-    """Keep what the device made of a wish; `applied` is what it means when it does not say."""
+    """Keep what the device made of a desired state; `applied` is what it means when it does not say."""
     status = item.get("report_status", "applied")
     model.store.set_outcome(desired_number(item["desired_id"]), status, item["value"], now)
     model.event(

@@ -62,6 +62,6 @@ class Model(CloudState):
         raise Refusal(404)
 
     def announce(self, device: str, command: Command, n: int, now: float) -> None:
-        """Tell the broker about the n-th wish; a device without a session has to find it in its catalog."""
+        """Tell the broker about the n-th desired state; a device without a session has to find it in its catalog."""
         if self.port:
             self.port.desired(*mqtt_feed.desired(self, device, command, n, now))

@@ -56,7 +56,7 @@ def unseen(topic: str, payload: bytes) -> Message | None:
 def desired(
     model: CloudState, device: str, command: Command, n: int, now: float
 ) -> tuple[Message, dict[str, Any]]:
-    """The message about the n-th wish, and what to remember it by."""
+    """The message about the n-th desired state, and what to remember it by."""
     row = model.store.device(device)
     assert row is not None
     sequence = model.store.sequence(device, str(command.id), n)

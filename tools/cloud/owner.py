@@ -140,9 +140,9 @@ class Owner:
     def outcome(self, device_id: int | str, name: str) -> str | None:
         """What became of a desired state ("des_..."): applied, rejected, stale, or None as long as nobody answered."""
         for command in self.store.sources(self._key(device_id), "command"):
-            for wish in self.store.wishes(str(device_id), str(command.id)):
-                if wish["n"] == desired_number(name):
-                    return wish["status"]
+            for state in self.store.desired_states(str(device_id), str(command.id)):
+                if state["n"] == desired_number(name):
+                    return state["status"]
         raise KeyError(f"device {device_id} was never asked for {name}")
 
     # views
@@ -188,8 +188,8 @@ class Owner:
                 for item in self.store.sources(key, role)
             ]
         for command in view["commands"]:
-            wishes = self.store.wishes(key, str(command["id"]))
-            command["answer"] = wishes[-1]["status"] if wishes else None
+            states = self.store.desired_states(key, str(command["id"]))
+            command["answer"] = states[-1]["status"] if states else None
         view["last_feed"] = self.feed(key, last=5)
         return view
 
@@ -204,7 +204,7 @@ class Owner:
 
 
 def desired_id(n: int) -> str:
-    """Public name of the n-th wish, in the documented form: "des_" and 26 characters."""
+    """Public name of the n-th desired state, in the documented form: "des_" and 26 characters."""
     return f"des_{n:026d}"
 
 

@@ -177,17 +177,17 @@ def _feeds(model: CloudState, device: str, request: Request, now: float) -> dict
     if found or request.headers.get("content-type") != "application/json":
         model.violation(now, request, "breaks realino-feeds-request", details=found)
         raise Refusal(400)
-    told = []
+    reported = []
     for role in ("command", "sensor"):
         for item in body.get(role + "s", []):
             source = model.store.source(device, role, item[role + "_id"])
             if source is None or source.error is not None:
                 raise Refusal(422, f"Fix fields with errors: {role} id.", {f"{role}_id": "is invalid"})
-            told.append((role, source.id, item["value"]))
-    if len({place[:2] for place in told}) < len(told):
+            reported.append((role, source.id, item["value"]))
+    if len({place[:2] for place in reported}) < len(reported):
         model.violation(now, request, "a feed names a source twice")
     observed = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    for role, source_id, value in told:
+    for role, source_id, value in reported:
         facts = {"value": value, "value_received_at": observed, "message_id": model.new_request_id()}
         ingest(model, device, role, source_id, facts, now, via="realino")
     return {}

@@ -50,16 +50,16 @@ VERBS = {"bootstrap": bootstrap, "desired-states": desired_states}
 
 
 def _pending(model: CloudState, device: str, command: int | str, now: float) -> Iterator[dict[str, Any]]:
-    wishes = model.store.wishes(device, str(command))
-    for number, wish in enumerate(wishes, 1):
-        ends = wish["at"] + model.plan.desired_s
-        counts = model.served.backlog or number == len(wishes)
-        if not counts or wish["status"] or now >= ends:
+    states = model.store.desired_states(device, str(command))
+    for number, state in enumerate(states, 1):
+        ends = state["at"] + model.plan.desired_s
+        counts = model.served.backlog or number == len(states)
+        if not counts or state["status"] or now >= ends:
             continue
         yield {
-            "desired_id": desired_id(wish["n"]),
+            "desired_id": desired_id(state["n"]),
             "command_id": command,
-            "value": wish["value"],
+            "value": state["value"],
             "valid_for_seconds": math.ceil(ends - now),
             "expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends)),
             "sequence_number": number,

@@ -52,14 +52,14 @@ class Cloud(Protocol):
 
 
 class DevicePort:
-    """`send(bytes)` reaches the device, `close()` ends its stream in order. `deaf`: take everything and answer nothing.
+    """`send(bytes)` reaches the device, `close()` ends its stream in order. `silent`: take everything, answer nothing.
     `keep_alives` False: answer no keep-alive until `answer_keep_alives`.
 
     `streams`: id -> (resource, what is told of each value).
     """
 
     def __init__(self, cloud: Cloud, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
-        self.cloud, self.deaf = cloud, False
+        self.cloud, self.silent = cloud, False
         self.keep_alives, self._unanswered = True, 0
         self.streams: dict[int, tuple[str, Callable[[Any], None]]] = {}
         self._send, self._close = send, close
@@ -71,7 +71,7 @@ class DevicePort:
 
     def feed(self, data: bytes) -> None:
         """Bytes of the device."""
-        if self.deaf or not self.open:
+        if self.silent or not self.open:
             return
         if self.device:
             self.device.rx += len(data)
@@ -128,11 +128,11 @@ class DevicePort:
     def forget(self, number: int) -> None:
         self._calls.pop(number, None)
 
-    def stream(self, resource: str, told: Callable[[Any], None], interval_ms: int | None = None) -> int:
-        """Open a stream; `told(value)` hears its samples. Its number, for STREAM_DATA and STOP_STREAM."""
+    def stream(self, resource: str, on_sample: Callable[[Any], None], interval_ms: int | None = None) -> int:
+        """Open a stream; `on_sample(value)` is called with each sample. Its number, for STREAM_DATA and STOP_STREAM."""
         more = {} if interval_ms is None else {"parameters": {"interval": interval_ms}}
         number = self.call(lambda *_: None, "START_STREAM", resource=resource, **more)
-        self.streams[number] = resource, told
+        self.streams[number] = resource, on_sample
         return number
 
     def _take(self, kind: str, fields: dict[str, Any]) -> None:

@@ -124,13 +124,13 @@ class ThingerServer:
         stream = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         )
-        told = b""
+        sent = b""
         with contextlib.suppress(ConnectionError):
             await stream.prepare(received)
             while response.status == 200:
-                if response.body != told:
-                    told = response.body
-                    await stream.write(b"data: " + told + b"\n\n")
+                if response.body != sent:
+                    sent = response.body
+                    await stream.write(b"data: " + sent + b"\n\n")
                 await asyncio.sleep(_SSE_S)
                 response = await self._answer(request)
         return stream

@@ -30,7 +30,7 @@ _WORDS = (
     ),
     ("future", "the certificate is not valid yet", "compare the clock above; let UDP 123 through"),
 )
-"""In what a TLS library says -> the verdict, and what to do."""
+"""In what a TLS library says -> the meaning, and what to do."""
 
 
 def split(server, port):
@@ -143,7 +143,7 @@ def server(host, port, names, what):
             say("problem", what, "%s is no DER certificate" % name, "realer ca %s, then realer deploy" % host)
     error = handshake(context, host, address)
     if error is not None:
-        return judged(host, error, what)
+        return explained(host, error, what)
     say("ok", what, "TLS to %s:%d, certificate verified" % (host, port))
     return context
 
@@ -200,10 +200,10 @@ def handshake(context, host, address):
         wire.close()
 
 
-def judged(host, error, what):
-    for words, verdict, do in _WORDS:
+def explained(host, error, what):
+    for words, meaning, do in _WORDS:
         if words in error:
-            return say(worst(what), what, verdict.replace("%s", host), do.replace("%s", host))
+            return say(worst(what), what, meaning.replace("%s", host), do.replace("%s", host))
     return say(
         worst(what), what, "TLS: %s" % error, "is %s the right server, and the port that of TLS?" % host
     )

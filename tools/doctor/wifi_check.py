@@ -127,8 +127,8 @@ def radio(bssid):
 
 
 def joined(station, dns, fixed=None):
-    ip, _, gateway, told = station.ifconfig()
-    name_servers[:] = dns or [told]
+    ip, _, gateway, from_router = station.ifconfig()
+    name_servers[:] = dns or [from_router]
     kind = "fixed address" if fixed else "address"
     say("ok", "wifi", "%s %s, gateway %s, name server %s" % (kind, ip, gateway, ", ".join(name_servers)))
     if fixed and not knocked(gateway):

@@ -59,7 +59,7 @@ def available(cache: Path = CACHE) -> list[Interpreter]:
 
 
 def find(bits: int | None = None, cache: Path = CACHE) -> Interpreter:
-    """The interpreter with that word size; without a wish the 32-bit one where there is one, as on the chip.
+    """The interpreter with that word size; without one the 32-bit one where there is one, as on the chip.
 
     Raises Failed.
     """
