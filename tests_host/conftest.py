@@ -36,6 +36,7 @@ THOROUGH = re.compile(
     r"|/test_generations\.py::test_(a_new_catalog|without_a_bootstrap|a_desired_state_over_mqtt)"
     # The same scenario on the other interpreter, or with another generation.
     r"|/test_smoke\.py::test_the_scenario_holds\[(64bit|32bit-bootstrap|32bit-realino)"
+    r"|/test_smoke\.py::test_the_scenario_holds_on_other_chips\[esp32(c6|s2|s3)"
     r"|/e2e/test_thinger\.py::test_the_scenario_holds\[64bit"
     r"|/test_mqtt\.py::test_renewal_in_the_middle_of_traffic_loses_nothing\[64bit"
     r"|/e2e/test_(status|lifetime|portal)\.py::\w+\[64bit"

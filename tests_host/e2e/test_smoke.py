@@ -46,6 +46,25 @@ async def test_the_scenario_holds(any_interpreter, api, transport):
         assert sessions <= facts["sessions"] <= most and facts["renewal_gap_ms"] > 0
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("board", ["esp32c3", "esp32c6", "esp32s2", "esp32s3"])
+async def test_the_scenario_holds_on_other_chips(smallest, board):
+    """With their pins, their ADC and the memory that is assumed for them, from which the firmware asks its chip."""
+    async with SystemFixture(smallest, board=board) as fixture:
+        facts = await scenario(fixture, lambda text: None)
+        assert fixture.config["board"] == board and fixture.board.chip.board.chip == board
+    assert facts["readings_stored"] > 5 and facts["chip"] == board
+
+
+async def test_a_configuration_for_another_chip_switches_nothing(smallest):
+    async with SystemFixture(smallest, edit=lambda config: config.update(board="esp32c3")) as fixture:
+        led = fixture.plant.wiring["led"]["gpio"]
+        blinks = lambda: sum(gpio == led for gpio, _, _ in fixture.pins) > 12  # noqa: E731
+        await fixture.until("the status LED blinks", blinks, 30)
+        assert not fixture.on("pump") and not fixture.on("heater")
+        assert not fixture.board.chip.radio.active and fixture.model.named("token_issued") == []
+
+
 @pytest.mark.parametrize("api", ["bootstrap", "auto"])
 async def test_the_newest_generation_over_mqtt(smallest, api):
     """The steps that depend on how desired states come and are acknowledged; `realer smoke` plays them all."""

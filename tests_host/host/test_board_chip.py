@@ -2,6 +2,7 @@
 
 import pytest
 
+from tools import boards
 from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Chip
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import Point
@@ -45,6 +46,32 @@ def test_input_only_pins_refuse_output_and_have_no_pulls(gpio):
     assert bench(f"pin {gpio} {IN} 2 -1") == "="
     assert bench(f"get {gpio}") == "=0"
     assert bench.pins == []
+
+
+@pytest.mark.parametrize(
+    ("chip", "absent", "flash", "adc1", "adc2", "none"),
+    [
+        ("esp32c3", 18, 11, 0, 5, 6),
+        ("esp32c6", 12, None, 6, None, 7),
+        ("esp32s2", 26, None, 10, 11, 21),
+        ("esp32s3", 19, None, 1, 15, 38),
+    ],
+)
+def test_each_chip_has_its_own_pins(chip, absent, flash, adc1, adc2, none):
+    bench = Bench(board=boards.chips()[chip])
+    assert bench(f"pin {absent} {IN} -1 -1") == "!V invalid pin"
+    assert flash is None or bench(f"pin {flash} {IN} -1 -1") == "!V pin belongs to the flash chip"
+    assert bench(f"adc {adc1}") == "=" and bench(f"adc {none}") == "!V invalid pin"
+    bench("active 1")
+    assert adc2 is None or bench(f"uv {adc2} 3").startswith("!E 116")
+    assert bench("machine") == f"=Generic {boards.chips()[chip].name} module with {boards.chips()[chip].name}"
+
+
+def test_the_adc_of_a_chip_reads_as_its_end_what_lies_outside():
+    bench = Bench(board=boards.chips()["esp32c3"])
+    bench.plant.wiring = {"ntc": {**bench.plant.wiring["ntc"], "gpio": 0}}
+    bench.plant.break_sensor("ntc", "open")
+    assert bench("uv 0 3") == "=2600000"
 
 
 def test_an_output_is_driven_to_its_value_in_one_step():

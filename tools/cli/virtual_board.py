@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools import common
+from tools import boards, common
 from tools.cli import check_config
 from tools.cli.key_presses import key_presses
 from tools.env import interpreter
@@ -45,7 +45,9 @@ _HTTP = 80
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="realer board", description="A virtual ESP32 board.")
-    parser.add_argument("--config", type=Path, required=True, help="the device's config.json")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="the device's config.json, which names the chip"
+    )
     parser.add_argument(
         "--blank",
         action="store_true",
@@ -62,6 +64,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         config = check_config.load(options.config)
+        chip = boards.of(config)
+        config = boards.with_numbers(config, chip)
         missing = without_time(config)
         if missing:
             print(f"board: {missing}", file=sys.stderr, flush=True)
@@ -73,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
             plant = Plant(wiring=wiring_from(config), time_scale=options.time_scale)
             hints = Hints()
             board = VirtualBoard(
-                flash, plant, found, options.heap, on_event=lambda event: _show(event, hints)
+                flash, plant, found, options.heap, on_event=lambda event: _show(event, hints), board=chip
             )
             asyncio.run(_play(board, options.console))
     except check_config.UnreadableError as error:

@@ -1,11 +1,11 @@
-"""A simulated classic ESP32: pin matrix, ADC, RTC, watchdog, and the replies to the requests of the shims.
+"""A simulated ESP32 (also S2, S3, C3, C6): pins, ADC, RTC, watchdog, and the replies to the requests of the shims.
 
 It has the rules of the silicon and of MicroPython's ESP32 port: input-only and flash pins, ADC2 while Wi-Fi is on, the
 ADC's ends of range, what each kind of reset keeps. Sans-I/O: one request line in, one reply line out, and the time is a
 function given to it. Processes and sockets are in `virtual.py`, physics in `plant.py`.
 
-Facts: ESP32 datasheet (GPIO 6-11 flash, 34-39 input only without pulls, ADC channels), ESP-IDF calibration of the ADC
-(`esp_adc_cal`, default reference), sources of MicroPython's `ports/esp32`.
+Facts: `firmware/boards` for the pins and for the ADC at 11 dB; ESP-IDF calibration of the classic ESP32's ADC at the
+other attenuations, on all chips (`esp_adc_cal`, default reference); sources of MicroPython's `ports/esp32`.
 
 Where it differs from the chip: using a flash pin is an error here, and hangs the real one.
 
@@ -20,6 +20,8 @@ import binascii
 import datetime
 from collections.abc import Callable
 
+from tools import boards
+from tools.boards import Board
 from tools.virtual_board.chip_memory import ChipMemory
 from tools.virtual_board.memory import Memory, NoRoomError
 from tools.virtual_board.plant import Plant
@@ -59,13 +61,8 @@ _CONSTANTS = {
     },
 }
 """What a module of the board tells when it is asked: names that would otherwise fill the heap's table of names."""
-_FLASH = range(6, 12)
-_PINS = frozenset([*range(24), 25, 26, 27, *range(32, 40)])
-_INPUT_ONLY = range(34, 40)
-_ADC1 = range(32, 40)
-_ADC2 = frozenset([0, 2, 4, 12, 13, 14, 15, 25, 26, 27])
-_ADC_RANGE_MV = ((75, 1039), (78, 1357), (107, 1877), (142, 3134))
-"""Least and greatest voltage that can be read at each attenuation: what lies outside reads as the end."""
+_ADC_RANGE_MV = ((75, 1039), (78, 1357), (107, 1877))
+"""Least and greatest voltage that can be read at each attenuation but 11 dB: what lies outside reads as the end."""
 _OUT_BIT, _OPEN_DRAIN_BIT = 2, 4
 _PULL_DOWN, _PULL_UP = 1, 2
 _NOT_THE_PROGRAMS = ("heap", "repl", "soft")
@@ -91,7 +88,7 @@ class Chip:
     `ended`: the reset cause the program asked for, None while it runs. `ctrl_c`: set by who types it; it reaches the
     program at its next request, in whose place it stands. `at_repl`: main.py is over; `at_prompt`: and nothing typed
     there runs either. `raw_repl`: the mode in which the next run's REPL begins. `memory`: who answers about that.
-    `panicked`: why the silicon gave up, "" while it has not; `ended` is set then, too.
+    `board`: which chip it is. `panicked`: why the silicon gave up, "" while it has not; `ended` is set then, too.
     """
 
     def __init__(
@@ -103,7 +100,11 @@ class Chip:
         dns: str = "127.0.0.1",
         unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
         memory: ChipMemory | None = None,
+        board: Board | None = None,
     ) -> None:
+        self.board = board or boards.chips()[boards.CLASSIC]
+        self._input_only, self._adc2 = self.board.gpios("input_only"), self.board.gpios("adc2")
+        self._range_mv = (*_ADC_RANGE_MV, self.board.span_mv("adc_reads_mv"))
         self.plant = plant
         self.radio = Radio(networks)
         self.access_point = AccessPoint()
@@ -181,26 +182,34 @@ class Chip:
 
     # Pins
 
+    def _gpio(self, word: str) -> int:
+        gpio = int(word) if word.isdigit() else -1
+        if gpio not in self.board.gpios("pins"):
+            raise ChipError("V", "invalid pin")
+        if gpio in self.board.gpios("flash"):
+            raise ChipError("V", "pin belongs to the flash chip")
+        return gpio
+
     def _do_pin(self, pin: str, mode: str, pull: str, value: str) -> None:
-        gpio = _pin(pin)
+        gpio = self._gpio(pin)
         if value != "-1":
             self._latches[gpio] = int(value)
         if mode != "None":
-            if int(mode) & _OUT_BIT and gpio in _INPUT_ONLY:
+            if int(mode) & _OUT_BIT and gpio in self._input_only:
                 raise ChipError("V", "pin can only be input")
             self._modes[gpio] = int(mode)
-        if pull != "-1" and gpio not in _INPUT_ONLY:
+        if pull != "-1" and gpio not in self._input_only:
             bits = 0 if pull == "None" else int(pull)
             self._pulls[gpio] = 1 if bits & _PULL_UP else 0 if bits & _PULL_DOWN else None
         self._refresh(gpio)
 
     def _do_set(self, pin: str, value: str) -> None:
-        gpio = _pin(pin)
+        gpio = self._gpio(pin)
         self._latches[gpio] = int(value)
         self._refresh(gpio)
 
     def _do_get(self, pin: str) -> int:
-        gpio = _pin(pin)
+        gpio = self._gpio(pin)
         return self.plant.level(gpio, self._pulls.get(gpio))
 
     def _refresh(self, gpio: int) -> None:
@@ -219,18 +228,18 @@ class Chip:
     # ADC
 
     def _do_adc(self, gpio: str) -> None:
-        if _pin(gpio) not in _ADC1 and _pin(gpio) not in _ADC2:
+        if self._gpio(gpio) not in self.board.gpios("analog") | self._adc2:
             raise ChipError("V", "invalid pin")
 
     def _do_uv(self, gpio: str, atten: str) -> int:
         self._do_adc(gpio)
-        if self.radio.active and int(gpio) in _ADC2:
+        if self.radio.active and int(gpio) in self._adc2:
             raise ChipError("E", "116 ESP_ERR_TIMEOUT")
-        least_mv, most_mv = _ADC_RANGE_MV[int(atten)]
+        least_mv, most_mv = self._range_mv[int(atten)]
         return 1000 * min(max(round(self.plant.microvolts(int(gpio)) / 1000), least_mv), most_mv)
 
     def _do_raw(self, gpio: str, atten: str) -> int:
-        least_mv, most_mv = _ADC_RANGE_MV[int(atten)]
+        least_mv, most_mv = self._range_mv[int(atten)]
         return round((self._do_uv(gpio, atten) / 1000 - least_mv) * 4095 / (most_mv - least_mv))
 
     # Watchdog, resets, identity
@@ -260,6 +269,10 @@ class Chip:
         if name not in _CONSTANTS[module]:
             raise ChipError("A", name)
         return _CONSTANTS[module][name]
+
+    def _do_machine(self) -> str:
+        """As a generic image calls board and chip."""
+        return f"Generic {self.board.name} module with {self.board.name}"
 
     def _do_cause(self) -> int:
         return self.reset_cause
@@ -412,15 +425,6 @@ class Chip:
         elif key not in self.nvs:
             raise ChipError("E", "-4354 ESP_ERR_NVS_NOT_FOUND")
         return self.nvs[key]
-
-
-def _pin(word: str) -> int:
-    gpio = int(word) if word.isdigit() else -1
-    if gpio not in _PINS:
-        raise ChipError("V", "invalid pin")
-    if gpio in _FLASH:
-        raise ChipError("V", "pin belongs to the flash chip")
-    return gpio
 
 
 def _text(word: str) -> str:

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools import boards
+from tools.boards import Board
 from tools.env.interpreter import Interpreter
 from tools.virtual_board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
 from tools.virtual_board.chip_memory import ChipMemory
@@ -35,11 +37,17 @@ _IDLE_S = 0.5
 _SOON_S = 0.001
 
 
+def image_of(board: Board) -> str:
+    """Whose memory a board has, see `memory`."""
+    return TIGHTEST if board.chip == boards.CLASSIC else board.chip
+
+
 class VirtualBoard:
     """One board on the bench; `async with` switches it on and, whatever happens, off.
 
-    `flash`: folder that is its file system (see `install`). `memory`: the chip's, a stock one's when None; `heap`: a
-    Python heap of that size instead, such as "4m", as a board with PSRAM has it.
+    `flash`: folder that is its file system (see `install`). `board`: its chip, a classic ESP32 when None.
+    `memory`: the chip's, a stock one's when None; `heap`: a Python heap of that size instead, such as "4m", as a board
+    with PSRAM has it.
     `networks`: ssid -> password on the air, None = any. `dns`: name server that DHCP hands out.
     `on_line(text)`: a printed line. `on_event(event)`: tuples, in order, `t` in `time.monotonic()` seconds:
     `("boot", n)`, `("line", text)`, `("pin", gpio, level or None, t)`, `("wdt",)`, `("crash", status)`,
@@ -63,14 +71,16 @@ class VirtualBoard:
         on_event: Callable[[tuple[Any, ...]], None] = lambda event: None,
         rom: Path | None = None,
         memory: Memory | None = None,
+        board: Board | None = None,
     ) -> None:
         self.plant = plant
+        board = board or boards.chips()[boards.CLASSIC]
         judged = not heap and interpreter.bits == 32
-        memory = memory or Memory("psram" if heap else TIGHTEST, judged=judged)
+        memory = memory or Memory("psram" if heap else image_of(board), judged=judged)
         chip_memory = ChipMemory(
             memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why)
         )
-        self.chip = Chip(plant, _now_ms, self._pin, networks, dns, memory=chip_memory)
+        self.chip = Chip(plant, _now_ms, self._pin, networks, dns, memory=chip_memory, board=board)
         self.chip.listen = self._listen
         self.chip.radio.on_link = self._link
         self.chip.nowhere = self._nowhere

@@ -137,9 +137,9 @@ class RTC:
         _memory[0] = bytes(data)
 
 
-for _gpio in range(40):
+for _gpio in range(49):
     _pins[_gpio] = object.__new__(Pin)
     _pins[_gpio]._gpio = _gpio
-for _gpio in range(32, 40):
+for _gpio in list(range(11)) + list(range(32, 40)):
     _adcs[_gpio] = object.__new__(ADC)
     _adcs[_gpio]._gpio = _adcs[_gpio]._atten = _gpio

@@ -16,6 +16,12 @@ def __getattr__(name):
     return getattr(uos, name)
 
 
+def uname():
+    import _link
+
+    return "esp32", "esp32", "1.26.1", "v1.26.1", _link.ask("machine")
+
+
 def statvfs(path):
     """As of littlefs: a file takes whole blocks, a folder two, and so does the file system."""
     free = max(_BLOCKS - 2 - _taken(""), 0)
