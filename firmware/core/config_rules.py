@@ -24,6 +24,7 @@ Celsius, illuminance lux. Times end at four days, which the wrapping millisecond
 RULES = """
 
 config
+$schema text 1..256 =none
 version 1 =1
 name text 1..32 ="device"
 board $boards =none

@@ -1,4 +1,5 @@
-"""`realer package [--write]`: what is made from other files: lists for `mpremote mip install`, and pins in `boot.py`.
+"""`realer package [--write]`: what is made from other files: lists for `mpremote mip install`, pins in `boot.py`, and
+the JSON Schema of config.json.
 
 `package.json` is the app, to be installed at `/`. `lib/ENGINE.json` is an engine with the engines it imports, to be
 installed at `/lib`. In mip's format, a list says what is installed where; sources are relative to the list. mip copies
@@ -14,6 +15,7 @@ import re
 from pathlib import Path
 
 from tools import boards, common
+from tools.build import config_schema
 from tools.repository import ROOT, device_files, imported
 
 
@@ -70,12 +72,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="realer package", description="Lists for mip, pins in boot.py.")
     parser.add_argument("--write", action="store_true", help="write them anew")
     if parser.parse_args(argv).write:
-        for path, text in lists().items():
+        for path, text in (lists() | {config_schema.PATH: config_schema.text()}).items():
             path.write_text(text)
         (ROOT / "boot.py").write_text(boot())
         return 0
     wrong = [path for path, text in lists().items() if not path.exists() or path.read_text() != text]
     wrong += [path for path in (ROOT / "lib").glob("*.json") if path not in lists()]
+    if config_schema.PATH.read_text() != config_schema.text():
+        wrong.append(config_schema.PATH)
     if (ROOT / "boot.py").read_text() != boot():
         wrong.append(ROOT / "boot.py")
     if wrong:

@@ -1,0 +1,148 @@
+"""The JSON Schema of config.json, made of the device's own rules: editors complete and check the file with it.
+
+What one part of the file demands of another (`firmware/core/config.py`) has no place in a schema: `realer check_config`
+says that. Draft 2019-09 (json-schema.org), for `unevaluatedProperties`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from firmware.core.config import rules
+from tools import boards
+from tools.repository import ROOT
+
+PATH = ROOT / "docs/config.schema.json"
+_ADDRESS = "[A-Za-z0-9._-]+(:[0-9]{1,5})?"
+_PATTERNS = {
+    "id": "^[A-Za-z0-9_-]+$",
+    "ip": r"^([0-9]{1,3}\.){3}[0-9]{1,3}$",
+    "ip[:port]": r"^([0-9]{1,3}\.){3}[0-9]{1,3}(:[0-9]{1,5})?$",
+    "host[:port]": f"^{_ADDRESS}$",
+    "https://host[:port]": f"^https://{_ADDRESS}/?$",
+    "mac": "^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$",
+}
+
+
+def schema() -> dict[str, Any]:
+    """The schema of the whole file."""
+    head = {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "title": "config.json of the Realer device firmware",
+        "description": "Every key is described in docs/configuration.md.",
+    }
+    return head | _object("config")
+
+
+def _object(name: str) -> dict[str, Any]:
+    """An object whose keys are the lines of that section of the rules."""
+    found = _members(rules(name))
+    # Elsewhere an unknown key is a warning; a limit that is misspelt is no limit.
+    found["unevaluatedProperties"] = False
+    return found
+
+
+def _members(lines: list[str]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    required, depending = [], []
+    for line in lines:
+        rule, _, default = line.partition(" =")
+        key, _, rule = rule.partition(" ")
+        value = _value(rule, key)
+        first = rule.split("|")[0] if rule > ":" and " " not in rule else ""
+        if default or first:
+            # What is null counts as left out.
+            value = {"anyOf": [value, {"type": "null"}]}
+            if default not in ("", "none", "null"):
+                value["default"] = json.loads(default)
+            elif not default:
+                value["default"] = first
+        else:
+            required.append(key)
+        properties[key] = value
+        if "|" in rule and key != "transport":
+            preset = json.loads(default) if default.startswith('"') else first
+            depending += [_depending(key, word, word == preset) for word in _words(rule) if rules(word)]
+    found: dict[str, Any] = {"type": "object", "properties": properties}
+    if required:
+        found["required"] = required
+    if depending:
+        found["allOf"] = depending
+    return found
+
+
+def _depending(key: str, word: str, preset: bool) -> dict[str, Any]:
+    """What an object has besides where `key` is that word; `preset`: also where it is left out."""
+    chosen: dict[str, Any] = {"properties": {key: {"enum": [word, None] if preset else [word]}}}
+    if not preset:
+        chosen["required"] = [key]
+    return {"if": chosen, "then": _members(rules(word))}
+
+
+def _words(rule: str) -> list[str]:
+    return [
+        word
+        for word in rule.split(" ", maxsplit=1)[0].split("|")
+        if word > ":" and word not in ("false", "true")
+    ]
+
+
+def _value(rule: str, key: str) -> dict[str, Any]:
+    """The schema of one value under its rule (see firmware/core/config_rules.py)."""
+    kind, _, rest = rule.partition(" ")
+    size, _, rest = rest.partition(" ")
+    if kind == "$boards":
+        return {"enum": boards.every_name()}
+    if kind[:1] == "$":
+        # Of any chip; in a file on a computer also what is printed beside the pin.
+        gpios = frozenset.union(*(board.gpios(kind[1:]) for board in boards.chips().values()))
+        return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": max(gpios)}, {"type": "string"}]}
+    if kind == "object":
+        return _object(key)
+    if kind == "list":
+        least, _, most = size.partition("..")
+        return {
+            "type": "array", "items": _value(rest, key), "minItems": int(least), "maxItems": int(most or least),
+        }  # fmt: skip
+    if size[:1].isdigit():
+        return _text(kind, size)
+    return _choice(kind)
+
+
+def _text(kind: str, size: str) -> dict[str, Any]:
+    """The sizes of the rules are bytes; characters are as many or fewer."""
+    alternatives = [part.partition("..") for part in size.split("|")]
+    lengths = [int(number) for low, _, high in alternatives for number in (low, high) if number]
+    found: dict[str, Any] = {"type": "string", "maxLength": max(lengths)}
+    if min(lengths) and len(alternatives) == 1 and kind not in ("text", "port"):
+        found["minLength"] = min(lengths)
+    elif min(lengths):
+        found["minLength"] = 1
+    if kind in _PATTERNS:
+        found["pattern"] = _PATTERNS[kind]
+    return {"anyOf": [found, {"type": "integer", "minimum": 0}]} if kind in ("port", "id") else found
+
+
+def _choice(rule: str) -> dict[str, Any]:
+    """One of the words, `true` and `false` among them, and numbers in ranges."""
+    found: list[dict[str, Any]] = []
+    constants: list[Any] = [
+        *_words(rule),
+        *(word == "true" for word in rule.split("|") if word in ("false", "true")),
+    ]
+    if constants:
+        found.append({"enum": constants})
+    for word in rule.split("|"):
+        if word < ":":
+            low, _, high = word.partition("..")
+            # A whole number unless the low end has a decimal point; 5.0 is one to a schema, too.
+            number = float if "." in low else int
+            limits = {"minimum": number(float(low)), "maximum": number(float(high or low))}
+            found.append({"type": "number" if "." in low else "integer"} | limits)
+    return found[0] if len(found) == 1 else {"anyOf": found}
+
+
+def text() -> str:
+    """The file; `realer package --write` writes it."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
