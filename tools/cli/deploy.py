@@ -245,12 +245,13 @@ def main(argv: list[str] | None = None) -> int:
         raise common.Failed(f"does not compile: {error}") from None
     if not options.code_only:
         root |= _owners_files(options.config)
+    again = ports.reopening(port, board_log.BAUD)
     with raw_repl.opened(port) as transport:
         done = deploy(transport, code, root, console, payload.conditions(options.tree), fitted)
         if options.no_wait:
             return 0
         try:
-            outcome = wait(board_log.Lines(transport.serial), done.slot, console, options.within)
+            outcome = wait(board_log.Lines(transport.serial, again=again), done.slot, console, options.within)
         except OSError as error:
             raise common.Failed(f"the cable is out: {error}", _ARRIVED) from None
         except KeyboardInterrupt:

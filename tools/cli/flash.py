@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         try:
             port = ports.choose(options.port)
         except common.Failed:
-            parser.error(f"IMAGE is missing. {_WHICH}")
+            parser.error(f"IMAGE is missing, as in: realer flash ESP32_GENERIC-….bin. {_WHICH}")
         raise _missing(port)
     image = _read(Path(options.image))
     port = ports.choose(options.port)

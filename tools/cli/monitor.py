@@ -18,9 +18,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
     options = parser.parse_args(argv)
-    with ports.opened(ports.choose(options.port), board_log.BAUD) as port:
+    name = ports.choose(options.port)
+    again = ports.reopening(name, board_log.BAUD)
+    with ports.opened(name, board_log.BAUD) as port:
         try:
-            board_log.follow(board_log.Lines(port), common.console())
+            board_log.follow(board_log.Lines(port, again=again), common.console())
         except OSError as error:
             raise common.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
     return 0

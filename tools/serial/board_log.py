@@ -22,14 +22,17 @@ _LONGEST = 4096
 
 
 class Lines:
-    """`serial`: an open port of pyserial. `clock()`: seconds; `sleep(s)`."""
+    """`serial`: an open port of pyserial. `clock()`: seconds; `sleep(s)`. `again()`: opens the port once more after it
+    vanished, as one whose USB belongs to the chip does at each reset; None: a port that is gone stays gone."""
 
     def __init__(
         self,
         serial: Serial,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        again: Callable[[], Serial] | None = None,
     ):
+        self._again = again
         self._serial = serial
         self._rest = b""
         self.clock, self._sleep = clock, sleep
@@ -38,15 +41,28 @@ class Lines:
         """The next line, or None when none was complete in time. OSError when the port is gone."""
         end = None if for_s is None else self.clock() + for_s
         while b"\n" not in self._rest:
-            waiting = self._serial.in_waiting
-            if waiting:
-                self._rest = (self._rest + self._serial.read(waiting))[-_LONGEST:]
+            data = self._arrived()
+            if data:
+                self._rest = (self._rest + data)[-_LONGEST:]
             elif end is not None and self.clock() >= end:
                 return None
             else:
                 self._sleep(_LOOK_S)
         line, _, self._rest = self._rest.partition(b"\n")
         return line.decode(errors="replace").rstrip("\r")
+
+    def _arrived(self) -> bytes:
+        """What has come. OSError when the port is gone and does not come back."""
+        try:
+            waiting = self._serial.in_waiting
+            return self._serial.read(waiting) if waiting else b""
+        except OSError:
+            if self._again is None:
+                raise
+            self._serial.close()
+            self._serial = self._again()
+            self._rest = b""
+            return b""
 
 
 def level(line: str) -> str:

@@ -10,6 +10,7 @@ import errno
 import os
 import select
 import socket
+import time
 from collections.abc import Callable, Iterable
 
 from serial import Serial, serial_for_url
@@ -24,6 +25,9 @@ _PLUG = "Plug it in with a cable that carries data (some only charge); an old CP
 _GROUP = "Add yourself to its group: ls -l {name} tells it; sudo usermod -aG GROUP $USER, then log in again."
 _START = "Start the virtual board (realer demo, realer board): it prints the address of its port, each time another."
 _LOOK_S = 0.1
+_BACK_S = 15
+_ESPRESSIF = 0x303A
+"""Vendor of the USB port of the S2, S3, C3 and C6 themselves (usb.org); boards with a USB chip have that one's."""
 
 
 def plugged_in(listed: Lister = list_ports.comports) -> list[ListPortInfo]:
@@ -53,6 +57,25 @@ def opened(name: str, baud: int) -> Serial:
         port.close()
         raise in_use(name)
     return port
+
+
+def reopening(name: str, baud: int, listed: Lister = list_ports.comports) -> Callable[[], Serial] | None:
+    """Opens a port again that vanishes at each reset of its board, because its USB belongs to the chip; None for any
+    other, which stays away when it goes."""
+    native = any(port.device == name and port.vid == _ESPRESSIF for port in listed())
+    return (lambda: back(name, baud)) if native else None
+
+
+def back(name: str, baud: int, within_s: float = _BACK_S) -> Serial:
+    """The port, once it is there again. OSError when that takes too long."""
+    end = time.monotonic() + within_s
+    while True:
+        try:
+            return serial_for_url(name, baud, timeout=1, exclusive=True)
+        except (OSError, ValueError) as error:
+            if time.monotonic() >= end:
+                raise OSError(errno.ENODEV, f"{name} did not come back") from error
+            time.sleep(_LOOK_S)
 
 
 def hung_up(port: Serial) -> bool:
