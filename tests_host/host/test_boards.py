@@ -12,7 +12,7 @@ import pytest
 
 from tools import boards
 from tools.build import package
-from tools.cli import check_config
+from tools.cli import check_config, doctor
 from tools.cli.deploy import fitted
 from tools.common import Failed
 from tools.repository import ROOT
@@ -206,3 +206,11 @@ def test_a_deploy_refuses_another_chip_than_the_configuration_names(machine: str
     root = {"config.json": json.dumps(config_for("esp32c3")).encode()}
     with pytest.raises(Failed):
         fitted(root, machine)
+
+
+def test_the_doctor_judges_a_reading_by_the_chip() -> None:
+    program = (ROOT / "tools/doctor/board_check.py").read_text()
+    for chip, board in CHIPS.items():
+        found = doctor._for_chip(program, board)
+        assert found.count(f"\nMOST_MV = {board.fact('adc_max_mv')}\n") == 1, chip
+    assert doctor._for_chip(program, CHIPS["esp32"]) == program == doctor._for_chip(program, None)

@@ -11,15 +11,24 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import common
+from tools import boards, common
+from tools.boards import Board
 from tools.serial import ports, raw_repl
 
 _FOLDER = Path(__file__).parents[1] / "doctor"
 _CHECKS = [_FOLDER / name for name in ("board_check.py", "wifi_check.py", "network_check.py")]
+_MACHINE = "import os\nprint(os.uname()[4] if hasattr(os, 'uname') else '')"
 _SILENCE_S = 120  # no single check takes as long
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _UNREACHABLE = """\
 Is it plugged in, and does nothing else watch the port? Has it MicroPython (realer flash)? Reset it and try again."""
+
+
+def _for_chip(program: str, board: Board | None) -> str:
+    """The check with what depends on the chip; as it is for one that does not tell."""
+    if not board:
+        return program
+    return re.sub(r"^MOST_MV = .*", f"MOST_MV = {board.fact('adc_max_mv')}", program, flags=re.MULTILINE)
 
 
 class _Lines:
@@ -49,8 +58,12 @@ def main(argv: list[str] | None = None) -> int:
     console.print(f"asking the board at {port}; this may take a minute")
     lines = _Lines(lambda line: console.print(line, style=_STYLES.get(line.split(" ")[0], "")))
     with raw_repl.opened(port) as transport, raw_repl.stopped(transport):
+        machine, _ = transport.exec_raw(_MACHINE, timeout=_SILENCE_S)
+        board = boards.chips().get(boards.by_machine(machine.decode(errors="replace").strip()))
         for check in _CHECKS:
-            _, error = transport.exec_raw(check.read_text(), timeout=_SILENCE_S, data_consumer=lines.feed)
+            _, error = transport.exec_raw(
+                _for_chip(check.read_text(), board), timeout=_SILENCE_S, data_consumer=lines.feed
+            )
             lines.feed(error)
     tally = [
         match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes?, (\d+) problems?", line))
