@@ -25,7 +25,7 @@ def profile(chip):
     try:
         __import__(name)
     except ImportError:
-        raise ConfigError("this firmware does not know the chip %s; outputs stay safe" % chip)
+        raise ConfigError("unknown chip %s; outputs stay safe" % chip)
     found = sys.modules[name].PROFILE
     # Nobody needs it again.
     for module in (name, _BOARDS):

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from firmware.core.config import choices
 from tools import boards
-from tools.build import package
+from tools.build import bundler, package
 from tools.cli import check_config, doctor
 from tools.cli.deploy import fitted
 from tools.common import Failed
@@ -214,3 +215,16 @@ def test_the_doctor_judges_a_reading_by_the_chip() -> None:
         found = doctor._for_chip(program, board)
         assert found.count(f"\nMOST_MV = {board.fact('adc_max_mv')}\n") == 1, chip
     assert doctor._for_chip(program, CHIPS["esp32"]) == program == doctor._for_chip(program, None)
+
+
+def test_what_a_board_gets_of_a_profile_is_what_its_check_reads() -> None:
+    units = bundler.sources(ROOT)
+    for chip, board in CHIPS.items():
+        scope: dict[str, Any] = {}
+        exec(units[f"firmware.boards.{chip}"], scope)
+        got = boards.Board(chip, scope["PROFILE"])
+        assert "offset" not in got.profile and got.name == board.name
+        for key in ("outputs", "inputs", "analog", "boards"):
+            assert choices(got.profile, key) == choices(board.profile, key)
+        for key in ("adc_max_mv", "strapping", "leds", "input_only"):
+            assert got.fact(key) == board.fact(key)

@@ -46,6 +46,8 @@ _ON_DEMAND = (
     "firmware.links.transport_upkeep", "firmware.links.transport_failures", "firmware.links.mqtt_connecting",
 )  # fmt: skip
 _BOARDS = "firmware.boards."
+_ON_DEVICE = ("name", "outputs", "input_only", "analog", "adc_max_mv", "strapping", "leds", "kit")
+"""Lines of a profile that `firmware.core.config` asks for."""
 _APART = (
     _APP,
     "firmware.heap",
@@ -76,7 +78,19 @@ def bundled(root: Path) -> dict[str, bytes]:
 def sources(root: Path) -> dict[str, str]:
     """The units as Python text by module name."""
     program = Program(root)
-    return {unit: _merged(program, unit) for unit in program.units}
+    found = {unit: _merged(program, unit) for unit in program.units}
+    return found | {unit: _for_device(text) for unit, text in found.items() if unit.startswith(_BOARDS)}
+
+
+def _for_device(text: str) -> str:
+    """A profile without the lines that only the host reads, and of kits their names alone."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\nname " in node.value:
+            lines = [line for line in node.value.split("\n") if line.split(" ")[0] in _ON_DEVICE]
+            lines = [" ".join(line.split(" ")[:2]) if line.startswith("kit ") else line for line in lines]
+            node.value = "\n" + "\n".join(lines) + "\n"
+    return ast.unparse(tree) + "\n"
 
 
 def _merged(program: Program, unit: str) -> str:
