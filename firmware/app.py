@@ -54,8 +54,8 @@ def start(config, board, log, store, boots):
     _forget(board, wifi, net, log, device.link)
     if config["cloud"]["api"] == "thinger":
         client = device.link.client
-        _forget_parts(client, client.session, device.link.things)
-        type(device.link.things).named = None
+        _forget_parts(client, client.session, device.link.resources)
+        type(device.link.resources).named = None
     return device
 
 

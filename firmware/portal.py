@@ -24,13 +24,14 @@ def release():
 
 
 class PortalLoop:
-    """`settings`: `portal` of the config; `access_point(name)`: None for the chip's; `release()`: makes room again."""
+    """`settings`: `portal` of the config; `new_access_point(name)`: None for the chip's; `release()`: makes room
+    again."""
 
-    def __init__(self, device, settings, log, access_point=None, release=release):
+    def __init__(self, device, settings, log, new_access_point=None, release=release):
         self.device = device
         self.settings = settings
         self.log = log
-        self.access_point = access_point
+        self.new_access_point = new_access_point
         self.release = release
 
     async def run(self, feed):
@@ -52,9 +53,9 @@ class PortalLoop:
         supervisor = self.device.supervisor
         clock = self.log.clock
 
-        def goes_on(point):
+        def keep_open(access_point):
             feed()
-            if network.joining and point.used():
+            if network.joining and access_point.has_clients():
                 # No scan on other channels while somebody uses the page.
                 network.joining.policy.until = Timer(clock.ms(), _HOLD_MS)
             return not network.up
@@ -64,31 +65,31 @@ class PortalLoop:
             return self.log.log("error", "portal: %d bytes of memory free, %d are needed" % (free, _ROOM))
         from firmware.portal_site import join_failure
 
-        parts = self.settings, self.log, supervisor.rng, supervisor.store, self.access_point
-        self.device.controller.restart = await run_portal(*parts, False, goes_on, *join_failure(network))
+        parts = self.settings, self.log, supervisor.rng, supervisor.store, self.new_access_point
+        self.device.controller.restart = await run_portal(*parts, False, keep_open, *join_failure(network))
         self.release()
 
 
-async def run_portal(settings, log, rng, store, access_point, standalone, goes_on, why="", scan=None):
-    """Keep the portal open while `goes_on(point)`, `minutes` at most. True: something was saved, a restart is due.
-    `standalone`: no loop of the firmware runs; `why`: what it is opened for; `scan`: the access points of a scan, see
-    `listed`."""
+async def run_portal(settings, log, rng, store, new_access_point, standalone, keep_open, why="", scan=None):
+    """Keep the portal open while `keep_open(access_point)`, `minutes` at most. True: something was saved, a restart is
+    due. `standalone`: no loop of the firmware runs; `why`: what it is opened for; `scan`: the access points of a scan,
+    see `listed`."""
     clock = log.clock
     log.hidden.append(settings["password"])
     end = Timer(clock.ms(), settings["minutes"] * 60000)
-    point = None
+    access_point = None
     saved = False
     try:
         from firmware.portal_site import Site
 
-        site = Site(clock, rng, store, standalone, access_point, why)
-        point = site.point
+        site = Site(clock, rng, store, standalone, new_access_point, why)
+        access_point = site.access_point
         site.look(scan)
-        point.start(settings["password"].reveal())
-        await point.listen(site.serve)
-        log.log("warning", "portal: open for %d min at %s" % (settings["minutes"], point.ssid))
-        while goes_on(point) and not site.saved and not end.passed(clock.ms()):
-            point.step(site.name)
+        access_point.start(settings["password"].reveal())
+        await access_point.listen(site.serve)
+        log.log("warning", "portal: open for %d min at %s" % (settings["minutes"], access_point.ssid))
+        while keep_open(access_point) and not site.saved and not end.passed(clock.ms()):
+            access_point.step(site.name)
             await clock.sleep_ms(_STEP_MS)
         saved = site.saved
         if saved:
@@ -96,7 +97,7 @@ async def run_portal(settings, log, rng, store, access_point, standalone, goes_o
     except (DriverError, MemoryError) as e:
         log.log("error", "portal: %s" % e)
     finally:
-        if point:
-            point.stop()
+        if access_point:
+            access_point.stop()
     log.log("info", "portal: closed" + (", restarting" if saved else ""))
     return saved

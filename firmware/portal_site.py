@@ -29,11 +29,11 @@ _HTML = (
 
 
 class Site:
-    """`access_point(name)`: see drivers.access_point. `standalone`: no loop of the firmware runs, because the
+    """`new_access_point(name)`: see drivers.access_point. `standalone`: no loop of the firmware runs, because the
     configuration is wrong. `why`: what it was opened for, `found`: names of networks in reach. `saved`: something was,
     and counts from the next start on."""
 
-    def __init__(self, clock, rng, store, standalone, access_point=None, why=""):
+    def __init__(self, clock, rng, store, standalone, new_access_point=None, why=""):
         self.why = why
         self.found = ()
         self.clock = clock
@@ -43,12 +43,12 @@ class Site:
         self.connections = 0
         self.silent = []  # tasks of connections on which nothing was received yet, the oldest first
         self.token = "%08x%08x" % (rng(), rng())
-        self.point = (access_point or _access_point)(str(store.load(CONFIG).get("name", "device")))
+        self.access_point = (new_access_point or _access_point)(str(store.load(CONFIG).get("name", "device")))
 
     def look(self, scan):
         """List the networks in reach. `scan`: what was found where something else runs, for to look takes the loop."""
         if self.standalone and scan is None:
-            scan = self.point.around()
+            scan = self.access_point.around()
         self.found = listed(scan or ())
 
     def name(self, query):
@@ -132,7 +132,7 @@ class Site:
         return raw if self.standalone else {"wifi": raw.get("wifi"), "cloud": raw.get("cloud")}
 
     def page(self, status, raw, wrong):
-        pieces = page(raw, self.point.ssid, VERSION, self.token, wrong, self.why, self.found)
+        pieces = page(raw, self.access_point.ssid, VERSION, self.token, wrong, self.why, self.found)
         return response(status, _HTML % SCRIPT_HASH, pieces)
 
     def save(self, entered):
@@ -150,7 +150,7 @@ class Site:
             return self.page(500, part, {"": "The flash refuses to be written."})
         self.store.mark_good()  # a start that ends so counts as good
         self.saved = True
-        return response(200, _HTML % SCRIPT_HASH, saved(part, self.point.ssid, VERSION))
+        return response(200, _HTML % SCRIPT_HASH, saved(part, self.access_point.ssid, VERSION))
 
 
 def join_failure(network):

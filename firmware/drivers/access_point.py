@@ -83,8 +83,8 @@ class AccessPoint:
             except OSError:
                 pass  # the client is gone
 
-    def used(self):
-        """Whether anybody has joined it."""
+    def has_clients(self):
+        """Whether a client is connected."""
         return attempt(_WHAT, self.wlan.isconnected)
 
     def stop(self):

@@ -16,11 +16,11 @@ def explain(net, error):
     scarce = free is not None and free < _HANDSHAKE
     found = kind_of(error.kind, error.detail, scarce)
     if found == "memory":
-        net.lacked += 1
-        net.fresh = 2
+        net.memory_failures += 1
+        net.new_memory_failure = 2
         net.names.clear()
     elif found == "dates":
-        net.stale = True
+        net.dates_failed = True
     elif found == "answered":
         net.answered()
     else:

@@ -45,9 +45,9 @@ class MqttConnecting:
             link.kept, link.refused = session.kept, session.refused
         if link.single:
             link.steps.pop(0)
-            start = link.ended
-            link.behind = link.behind or not session.present
-            if not (account.catalog and link.looked and (link.seen or not link.behind)):
+            start = link.gap_start
+            link.session_lost = link.session_lost or not session.present
+            if not (account.catalog and link.polled and (link.caught_up or not link.session_lost)):
                 link.steps += ["catch_up", "connect"]
                 return
         if account.catalog:

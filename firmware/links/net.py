@@ -40,8 +40,8 @@ class Net:
         self.free = None  # bytes there were before the latest dial
         # Evidence: failures since the last packet from anybody, and connections in a row that lacked memory; the latest
         # of those is not handled yet (2: outside the Python heap); the dates of a certificate do not fit the clock.
-        self.unanswered = self.lacked = self.fresh = 0
-        self.known = self.stale = False  # known: something was received since the start
+        self.unanswered = self.memory_failures = self.new_memory_failure = 0
+        self.known = self.dates_failed = False  # known: something was received since the start
         try:
             self.context = verifying_context(map(_content, config["cloud"]["ca_files"]))
         except (OSError, ValueError) as e:
@@ -54,8 +54,8 @@ class Net:
 
     def stuck(self):
         """The LinkError of code that was dropped and has not gone: memory is short then, and counted as that."""
-        self.lacked += 1
-        self.fresh = 1
+        self.memory_failures += 1
+        self.new_memory_failure = 1
         return LinkError("memory: code that was dropped is still referred to")
 
     def forget_prepared(self):
@@ -93,8 +93,8 @@ class Net:
         try:
             return unit.load()(self, error)
         except MemoryError:
-            self.lacked += 1
-            self.fresh = 1
+            self.memory_failures += 1
+            self.new_memory_failure = 1
             return str(error)
         finally:
             unit.drop()

@@ -94,7 +94,7 @@ class Polling:
 
     def close(self):
         """Drop every connection. Never raises."""
-        if self.account.net.lacked:
+        if self.account.net.memory_failures:
             self.unload()  # memory was short: what is not needed until the next try makes room
         if self.http:
             self.http.client.close()

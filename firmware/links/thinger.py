@@ -47,13 +47,13 @@ class Thinger:
         self.rng = rng
         self.log = log
         self.controller = controller
-        self.things = Resources(controller, VERSION)
-        self.catalog = self.things.catalog
+        self.resources = Resources(controller, VERSION)
+        self.catalog = self.resources.catalog
         self.lease = Lease(clock.ms())
         host, _, port = cfg["host"].partition(":")
         # With a short `silence_s` the cloud has to answer more often.
         keep_ms = min(controller.safety.silence_s * 500 or _KEEP_ALIVE_MS, _KEEP_ALIVE_MS)
-        session = Session(self.things, max(keep_ms, 1000))
+        session = Session(self.resources, max(keep_ms, 1000))
         self.client = Client(net, clock, host, int(port or _PORT), session)
         self.requests = {}  # what has no answer yet, by desired id
         self.reported = {}  # by message_id the keep-alive whose answer acknowledges the report
@@ -166,10 +166,10 @@ class Thinger:
 
     async def handle(self, request):
         name = request.resource
-        kind = self.things.kinds[name]
+        kind = self.resources.kinds[name]
         if kind == RUN:
             await self.restart(request)
-        value, wrong = self.things.demand(name, request.payload)
+        value, wrong = self.resources.demand(name, request.payload)
         status = 400
         if kind == BOTH and not wrong:
             self.client.answer(request.stream_id, value)

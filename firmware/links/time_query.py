@@ -38,7 +38,7 @@ async def keep(net, network, gateway, exchange=exchange):
     else:
         if not gateway:
             put(net.clock, network, unix_s)
-    net.stale = False
+    net.dates_failed = False
 
 
 def put(clock, network, unix_s):
@@ -71,10 +71,14 @@ async def ask(net, exchange):
             error = error or e
             continue
         fits = known is None or abs(unix_s - known) <= _CLOSE_S
-        if fits != net.stale or known is None or [1 for other in answers if abs(unix_s - other) <= _CLOSE_S]:
+        if (
+            fits != net.dates_failed
+            or known is None
+            or [1 for other in answers if abs(unix_s - other) <= _CLOSE_S]
+        ):
             return unix_s
         answers.append(unix_s)
-    if net.stale and answers:
+    if net.dates_failed and answers:
         return answers[0]
     raise LinkError(str(error or "servers do not agree"))
 

@@ -19,8 +19,8 @@ class TransportFailures:
     async def missed(self, error):
         """After an attempt that failed: see `attempted`."""
         link = self.link
-        if link.direct and link.refused:
-            link.direct = False
+        if link.reuses_credentials and link.refused:
+            link.reuses_credentials = False
             link.steps = ["begin", "begin_change"]
             return await self.steps.attempted()
         link.steps = []

@@ -37,14 +37,14 @@ class TransportSteps:
         the step `connect` is next. LinkError."""
         link = self.link
         now = self.clock.ms()
-        lasted, link.lasted = link.lasted, None
+        lasted, link.session_lasted = link.session_lasted, None
         if lasted:
             self.choice.steady()
         elif lasted is False and link.auto:
             self.failures("poll_instead", LinkError("the session did not last"))
-        link.opening, link.was_on_mqtt, link.retried, link.seen = True, False, False, False
-        link.looked = link.lease.held
-        if not link.looked:
+        link.opening, link.was_on_mqtt, link.retried, link.caught_up = True, False, False, False
+        link.polled = link.lease.held
+        if not link.polled:
             # Nothing of it counts any more, and what follows needs the memory.
             link.catalog_read = link.mqtt_catalog = link.credentials = None
             link.topics = {}
@@ -53,11 +53,11 @@ class TransportSteps:
                 self.choice.misses += 1
                 usable = link.credentials and self.account.catalog
                 usable = usable and not (link.refused or link.renewal.passed(now))
-                link.direct = usable and not (
+                link.reuses_credentials = usable and not (
                     link.single and (not link.lease.held or link.lease.renewal.passed(now))
                 )
                 link.steps = ["begin", "begin_change"]
-                if link.direct:
+                if link.reuses_credentials:
                     link.steps = ["connect"] if link.single else ["begin", "connect"]
                 if await self.attempted():
                     return
@@ -69,7 +69,7 @@ class TransportSteps:
         """Renew what MQTT needs, or try it while polling, with one connection at a time. LinkError."""
         link = self.link
         link.opening, link.was_on_mqtt, link.retried = False, self.account.on_mqtt, False
-        link.looked, link.seen = link.lease.held, False
+        link.polled, link.caught_up = link.lease.held, False
         now = self.clock.ms()
         if link.lease.renewal.left_ms(now) < _SOON_MS:
             link.lease.renewal = Timer(now)
@@ -180,8 +180,8 @@ class TransportSteps:
         if self.link.single and account.on_mqtt and catalog is not account.catalog:
             await self.read_catalog()
             self.link.mqtt_catalog = self.link.catalog_read
-        self.link.looked = self.link.seen = True
-        self.link.behind = False
+        self.link.polled = self.link.caught_up = True
+        self.link.session_lost = False
         self.map_topics()
         if not self.link.single:
             self.link.use_mqtt()
@@ -208,7 +208,7 @@ class TransportSteps:
         except LinkError as e:
             return await self.missed(e)
         if not link.single:
-            if link.direct:
+            if link.reuses_credentials:
                 # The pins are known; what was missed is read when a request may go.
                 link.steps = ["catch_up"]
             else:

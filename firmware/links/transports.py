@@ -58,13 +58,15 @@ class Transports:
         self.topics = {}
         self.notes = ()
         self.kept = False
-        self.lasted = None  # whether the session that ended was a steady one
-        self.behind = False  # the broker began a new session, and desired values were not polled since
+        self.session_lasted = None  # whether the session that ended was a steady one
+        self.session_lost = False  # the broker began a new session, and desired values were not polled since
         # What a change knows across its parts: it began with an opening; the credentials at hand are tried; MQTT was
         # the transport; an attempt failed; nothing has to be read but what the broker did not keep; all was read.
-        self.opening = self.direct = self.was_on_mqtt = self.retried = self.looked = self.seen = False
+        self.opening = self.reuses_credentials = self.was_on_mqtt = self.retried = self.polled = (
+            self.caught_up
+        ) = False
         self.refused = self.excluded = self.fits = False
-        self.ended = now  # when the session was ended for a change
+        self.gap_start = now  # when the session was ended for a change
         self.renewal = self.since = self.pause = self.probe = Timer(now)
         self.failures = Backoff(5000, 60000)  # of steps beside a session
         self.busy = asyncio.Lock()  # no report travels while the transport changes
@@ -134,7 +136,7 @@ class Transports:
         """Drop every connection. Never raises. The credentials stay for the next `open`."""
         account = self.account
         if account.on_mqtt:
-            self.lasted = self.since.passed(self.clock.ms())
+            self.session_lasted = self.since.passed(self.clock.ms())
         account.on_mqtt = False
         self.steps = []
         account.net.forget_prepared()
@@ -182,7 +184,7 @@ class Transports:
         """Renew what MQTT needs, or try it, with one connection at a time. LinkError: there is no session any more."""
         await self.busy.acquire()
         try:
-            self.ended = self.clock.ms()
+            self.gap_start = self.clock.ms()
             await self.proceed("change")
         finally:
             self.busy.release()

@@ -59,7 +59,7 @@ class CloudLoop:
             except LinkError as e:
                 if self.online and self.since.passed(self.clock.ms()):  # it is nothing new any more
                     self.failures.reset()
-                    self.network.net.lacked = 0
+                    self.network.net.memory_failures = 0
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
                 if not self.paused:
                     self.log("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
@@ -92,8 +92,8 @@ class CloudLoop:
         except MemoryError as e:
             # Closing the link makes room. Where that does not last, the ladder has stronger means.
             net = self.network.net
-            net.lacked += 1
-            net.fresh = 1
+            net.memory_failures += 1
+            net.new_memory_failure = 1
             raise LinkError("memory: the Python heap is full: %s" % e)
 
     async def talk(self):

@@ -35,11 +35,11 @@ class Ladder:
         network = self.network
         net = network.net
         now = network.clock.ms()
-        fresh, net.fresh = net.fresh, 0
+        fresh, net.new_memory_failure = net.new_memory_failure, 0
         if fresh:
             network.short = Timer(now, _STEADY_MS)
-            rung = memory_rung(net.lacked, fresh > 1, network.clock.uptime_s())
-            self.climb(rung, "memory was short %d times in a row" % net.lacked)
+            rung = memory_rung(net.memory_failures, fresh > 1, network.clock.uptime_s())
+            self.climb(rung, "memory was short %d times in a row" % net.memory_failures)
         elif net.unanswered and self.control:
             await self.query(now)
         contact = network.controller.safety.silence.ms(now)
@@ -48,7 +48,7 @@ class Ladder:
             good = network.short.ms(now) > contact
             network.short = None if good else Timer(now, _STEADY_MS)
             if good:
-                net.lacked = 0
+                net.memory_failures = 0
         if not (net.unanswered or network.short):
             self.reset = None
         if self.reset and may_reset(network.controller.outputs, self.reset.passed(now)):

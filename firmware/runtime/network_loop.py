@@ -49,13 +49,13 @@ class NetworkLoop:
             try:
                 if self.wifi:
                     self.join()
-                short = net.fresh or (self.short and self.short.passed(self.clock.ms()))
+                short = net.new_memory_failure or (self.short and self.short.passed(self.clock.ms()))
                 if short or (self.wifi and net.unanswered >= _UNANSWERED) or self.ladder:
                     await self.climb()
             except DriverError as e:  # an ordinary reason to try again later
                 self.log("warning", str(e))
             now = self.clock.ms()
-            stale = net.stale and self.sync.ms(now) > _AGAIN_MS
+            stale = net.dates_failed and self.sync.ms(now) > _AGAIN_MS
             if self.up and (stale or self.sync.passed(now)):
                 await net.keep_time(self)
             await self.clock.sleep_ms(_STEP_MS)
@@ -71,7 +71,7 @@ class NetworkLoop:
                 return
         except MemoryError:
             # There is no room for the ladder. Where that stays so, what is left of it is its end: the supervisor.
-            if self.net.lacked >= _LACKS:
+            if self.net.memory_failures >= _LACKS:
                 raise
         self.ladder = None
         self.unit.drop()

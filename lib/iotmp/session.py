@@ -38,15 +38,15 @@ class Refused(IotmpError):
 
 
 class Session:
-    """`thing`: the application, with `kinds`, a dict of RUN, INPUT, OUTPUT or BOTH by resource name, and `read(name)`,
+    """`application`: it has `kinds`, a dict of RUN, INPUT, OUTPUT or BOTH by resource name, and `read(name)`,
     the present value; of BOTH an example, {"in": ..., "out": ...}. `keep_alive_ms`: at most 60000.
     `size`: bytes of the largest frame to receive.
 
     `active` is set with every frame received; `pings` and `pongs` count keep-alives sent and answered.
     """
 
-    def __init__(self, thing, keep_alive_ms=50000, size=1024):
-        self.thing = thing
+    def __init__(self, application, keep_alive_ms=50000, size=1024):
+        self.application = application
         self.keep_alive_ms = keep_alive_ms
         self.view = memoryview(bytearray(size))
         self.out = bytearray()
@@ -152,7 +152,7 @@ class Session:
         know it too, and otherwise where the last sample is older than seconds. An output that is sampled in intervals
         does not: buckets count its samples."""
         for stream_id, stream in self.streams.items():
-            if stream[0] == name and (not stream[1] or self.thing.kinds[name] == INPUT):
+            if stream[0] == name and (not stream[1] or self.application.kinds[name] == INPUT):
                 self._sample(stream_id, now, again)
 
     def leave(self):
@@ -167,7 +167,9 @@ class Session:
 
     def _sample(self, stream_id, now, again=True):
         stream = self.streams[stream_id]
-        data = f.encode(f.STREAM_DATA, (f.STREAM_ID, stream_id), (f.PAYLOAD, self.thing.read(stream[0])))
+        data = f.encode(
+            f.STREAM_DATA, (f.STREAM_ID, stream_id), (f.PAYLOAD, self.application.read(stream[0]))
+        )
         check = crc32(data) & _MASK
         if again or check != stream[3] or (now - stream[2]) & _MASK > _FRESH_MS:
             stream[2] = now
@@ -192,7 +194,7 @@ class Session:
         name = found.get(f.RESOURCE)
         if type(name) is list:
             name = "/".join([part for part in name if type(part) is str])
-        if type(name) is not str or name not in self.thing.kinds:
+        if type(name) is not str or name not in self.application.kinds:
             name = None
         act = _ACTS[kind]  # OK and ERROR answer nothing we ever asked
         return act and act(self, stream_id, name, found, now)
@@ -206,18 +208,18 @@ class Session:
             self.asked = now
 
     def _run_resource(self, stream_id, name, found, now):
-        kind = self.thing.kinds.get(name)
+        kind = self.application.kinds.get(name)
         if not kind:
             self.refuse(stream_id, 404, "not found")
         elif kind == OUTPUT:
-            self.answer(stream_id, self.thing.read(name))
+            self.answer(stream_id, self.application.read(name))
         elif kind == RUN or f.PAYLOAD in found:  # INPUT or BOTH
             return Request(stream_id, name, found.get(f.PAYLOAD))
         else:
             self.answer(stream_id)
 
     def _describe(self, stream_id, name, found, now):
-        kinds = self.thing.kinds
+        kinds = self.application.kinds
         if f.RESOURCE not in found:
             self.answer(stream_id, {one: {"fn": kinds[one]} for one in kinds})
         elif not name:
@@ -225,7 +227,7 @@ class Session:
         elif kinds[name] == RUN:
             self.answer(stream_id)
         else:
-            value = self.thing.read(name)
+            value = self.application.read(name)
             self.answer(
                 stream_id, value if kinds[name] == BOTH else {"in" if kinds[name] == INPUT else "out": value}
             )
@@ -237,7 +239,7 @@ class Session:
         interval = max(interval, 0) if type(interval) is int else 0
         if interval:
             interval = min(max(interval, _FASTEST_MS), _SLOWEST_MS)
-        if stream_id is None or self.thing.kinds.get(name) not in (INPUT, OUTPUT):
+        if stream_id is None or self.application.kinds.get(name) not in (INPUT, OUTPUT):
             self.refuse(stream_id, 404, "not found")
         elif stream_id not in self.streams and len(self.streams) >= _STREAMS:
             self.refuse(stream_id, 503, "too many streams")
@@ -252,7 +254,7 @@ class Session:
 
     def _take_data(self, stream_id, name, found, now):
         stream = self.streams.get(stream_id)
-        if stream and f.PAYLOAD in found and self.thing.kinds[stream[0]] == INPUT:
+        if stream and f.PAYLOAD in found and self.application.kinds[stream[0]] == INPUT:
             return Request(None, stream[0], found[f.PAYLOAD])
 
 

@@ -351,6 +351,6 @@ def test_the_name_of_the_access_point_fits():
 def test_reports_whether_a_client_is_connected():
     chip, point = access_point()
     point.start("test-secret-not-real")
-    assert not point.used()
+    assert not point.has_clients()
     chip.stations = 1
-    assert point.used()
+    assert point.has_clients()

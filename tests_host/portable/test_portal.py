@@ -66,7 +66,7 @@ class Point:
     def step(self, answer):
         pass
 
-    def used(self):
+    def has_clients(self):
         return False
 
     def stop(self):
@@ -316,7 +316,7 @@ class Log:
         self.lines.append(text)
 
 
-def portal_result(goes_on=lambda point: True, fails="", minutes=3):
+def portal_result(keep_open=lambda point: True, fails="", minutes=3):
     """How the portal ended: (whether something was saved, the minutes it took, the access point, the log)."""
     log = Log()
     points = []
@@ -327,7 +327,7 @@ def portal_result(goes_on=lambda point: True, fails="", minutes=3):
 
     settings = {"password": Secret(PASSWORD), "minutes": minutes, "wait_s": 60}
     flash = Flash(name="pump")
-    result = asyncio.run(run_portal(settings, log, lambda: 1, flash, access_point, True, goes_on))
+    result = asyncio.run(run_portal(settings, log, lambda: 1, flash, access_point, True, keep_open))
     assert not points[0].on and log.hidden[0].reveal() == PASSWORD
     assert PASSWORD not in "".join(log.lines)
     return result, log.clock.waited_ms / 60000, points[0]
@@ -341,12 +341,12 @@ def test_the_portal_closes_after_its_minutes():
 def test_the_portal_closes_when_a_network_is_joined():
     left = [5]
 
-    def goes_on(point):
+    def keep_open(point):
         assert point.on
         left[0] -= 1
         return left[0] > 0
 
-    saved, minutes, _ = portal_result(goes_on)
+    saved, minutes, _ = portal_result(keep_open)
     assert not saved and minutes < 0.1
 
 

@@ -162,7 +162,7 @@ async def test_short_memory_climbs_the_ladder_to_radio_and_reset(device, lack):
     await asyncio.sleep(600)
     device.net.lacks = lack
     device.net.cut()
-    await device.until(lambda: device.net.lacked == 1, 30)
+    await device.until(lambda: device.net.memory_failures == 1, 30)
     await asyncio.sleep(0.5)
     assert not device.app.link.http, "the HTTPS half makes room"
     await device.until(lambda: device.radio.restarts == 1, 120)

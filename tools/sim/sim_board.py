@@ -119,7 +119,7 @@ class SimAccessPoint:
     def step(self, answer: Callable[..., Any]) -> None:
         pass
 
-    def used(self) -> bool:
+    def has_clients(self) -> bool:
         return self.guests > 0
 
     def stop(self) -> None:

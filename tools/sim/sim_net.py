@@ -110,8 +110,8 @@ class SimNet:
         self.asked: list[str] = []  # time servers, in order
         self.names: dict[str, Any] = {}
         self.name_servers = lambda: [GATEWAY]
-        self.unanswered = self.lacked = self.fresh = 0
-        self.known = self.stale = False
+        self.unanswered = self.memory_failures = self.new_memory_failure = 0
+        self.known = self.dates_failed = False
         self.free: int | None = None
         self.ladder_unit = _LadderUnit()
         self._resolver = Resolver(clock, self.name_servers, rng, noting(self, self._udp), self.names)
