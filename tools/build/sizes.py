@@ -80,19 +80,25 @@ class Size:
 
 @dataclass(frozen=True)
 class Row:
-    """`stays`: what is always in memory; `moments`: what is loaded together for a while. `.mpy` bytes by unit."""
+    """`stays`: what is always in memory; `moments`: what is loaded together for a while. `.mpy` bytes by unit. `link`:
+    the one of those that stay that is not loaded yet while the configuration is checked."""
 
     stays: dict[str, int]
     moments: tuple[dict[str, int], ...]
+    link: str
 
     @property
     def fullest(self) -> dict[str, int]:
         """The largest of the moments."""
-        return max(self.moments, key=lambda units: sum(units.values()))
+        return max(self.moments, key=self._total)
 
     @property
     def most(self) -> int:
-        return sum(self.stays.values()) + sum(self.fullest.values())
+        return self._total(self.fullest)
+
+    def _total(self, units: dict[str, int]) -> int:
+        without = self.stays[self.link] if "firmware/settings.mpy" in units else 0
+        return sum(self.stays.values()) + sum(units.values()) - without
 
 
 def functions(text: str) -> Iterator[Function]:
@@ -140,7 +146,8 @@ def rows(root: Path) -> dict[str, Row]:
     found = {}
     for row, link in Program(root).rows.items():
         stays = ("firmware/device.mpy", f"{link.replace('.', '/')}.mpy")
-        found[row] = Row(always | {name: size[name] for name in stays}, tuple(_moments(row, link, size)))
+        held = always | {name: size[name] for name in stays}
+        found[row] = Row(held, tuple(_moments(row, link, size)), stays[1])
     return found
 
 
