@@ -75,7 +75,8 @@ THOROUGH = re.compile(
     r"|/host/test_doctor\.py::test_(a_server_of_updates|an_access_point)"
     r"|/e2e/test_update\.py::test_(a_bundle_with_a_wrong|a_server_without|a_new_version\w+\[(mqtt|auto))"
 )
-"""What `make test` leaves out without TESTS=all, and `make check` has: more of what there is, and what takes long."""
+"""What `make test` leaves out: more of what there is, and what takes long. `make check` leaves out what of it waits for
+real time (`e2e/`), TESTS=all nothing."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -101,10 +102,10 @@ def pytest_xdist_setupnodes() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With TESTS=quick leave out what is THOROUGH. Deal the tests for `--dist worksteal`, which gives each process as
-    many of them, in this order, and moves later what is left: one process for each core has only such that compute, the
-    others begin with such that wait."""
-    if os.environ.get("TESTS") == "quick":
+    """With TESTS=quick leave out what is THOROUGH, with TESTS=check what of it is in `e2e/`. Deal the tests for
+    `--dist worksteal`, which gives each process as many of them, in this order, and moves later what is left: one
+    process for each core has only such that compute, the others begin with such that wait."""
+    if os.environ.get("TESTS") in ("quick", "check"):
         config.hook.pytest_deselected(items=list(filter(_thorough, items)))
         items[:] = itertools.filterfalse(_thorough, items)
     processes = getattr(config, "workerinput", {}).get("workercount", 1)
@@ -127,7 +128,8 @@ def pytest_collection_finish() -> None:
 
 
 def _thorough(item: pytest.Item) -> bool:
-    return THOROUGH.search(item.nodeid) is not None
+    beyond_check = "/e2e/" in item.nodeid or os.environ["TESTS"] == "quick"
+    return beyond_check and THOROUGH.search(item.nodeid) is not None
 
 
 def _wait_rank(item: pytest.Item) -> int:

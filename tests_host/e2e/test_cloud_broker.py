@@ -296,7 +296,7 @@ async def test_down_refuses_and_up_knows_every_account_that_is_still_good(settin
             await device.connect(setting.site)
         setting.model.set_desired(12345, "6", 1, setting.now)
         await setting.happened("desired_published", heard=False)
-        setting.model.end_credentials(setting.now, "test", username=ended.tuple["mqtt_username"])
+        setting.model.end_credentials(setting.now, "test", username=ended.credentials["mqtt_username"])
         late = setting.device()
         late.prepare()
         await broker.up()

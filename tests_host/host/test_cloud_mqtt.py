@@ -162,7 +162,7 @@ def test_credentials_are_shown_once_and_last_as_long_as_stated():
 
 def test_credentials_are_valid_for_their_client_id_and_password_only():
     found = device()
-    name, secret = found.tuple["mqtt_username"], found.tuple["mqtt_credential"]
+    name, secret = found.credentials["mqtt_username"], found.credentials["mqtt_credential"]
     for keys in (
         ("cdv_" + "x" * 26, name, secret),
         (CLIENT_ID, name, found.token),
@@ -246,9 +246,11 @@ def revoke(found):
 def test_every_end_of_the_credentials_reaches_the_broker(end):
     found = device()
     end(found)
-    assert found.model.port.dismissed == [found.tuple["mqtt_username"]]
+    assert found.model.port.dismissed == [found.credentials["mqtt_username"]]
     assert (
-        found.model.admits(CLIENT_ID, found.tuple["mqtt_username"], found.tuple["mqtt_credential"], NOW)
+        found.model.admits(
+            CLIENT_ID, found.credentials["mqtt_username"], found.credentials["mqtt_credential"], NOW
+        )
         is None
     )
     end(found)
@@ -273,15 +275,17 @@ def test_older_credentials_stay_valid_beside_newer_ones():
 def test_tuples_outlive_the_process_but_not_their_plaintext(tmp_path):
     found = device(path=str(tmp_path / "cloud.sqlite"))
     found.model.close()
-    assert found.tuple["mqtt_credential"].encode() not in (tmp_path / "cloud.sqlite").read_bytes()
+    assert found.credentials["mqtt_credential"].encode() not in (tmp_path / "cloud.sqlite").read_bytes()
     again = Model(str(tmp_path / "cloud.sqlite"))
-    assert again.admits(CLIENT_ID, found.tuple["mqtt_username"], found.tuple["mqtt_credential"], NOW)
+    assert again.admits(
+        CLIENT_ID, found.credentials["mqtt_username"], found.credentials["mqtt_credential"], NOW
+    )
     again.close()
 
 
 def test_connected_devices_are_listed_and_can_be_disconnected():
     found = device()
-    model, name = found.model, found.tuple["mqtt_username"]
+    model, name = found.model, found.credentials["mqtt_username"]
     assert model.kick("12345") == 0
     model.session_opened(CLIENT_ID, name, NOW)
     assert model.show(NOW)[0]["credentials"] == [{"username": name, "left_s": 3600, "session": True}]
