@@ -10,7 +10,9 @@ from firmware.core import outcomes
 
 _MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation
 _ITEM = const(1500)
-"""Bytes of heap that one takes on its way: as a dict, as JSON while that grows, within the request."""
+_SPARE = const(4000)
+"""Bytes of heap: what a report takes on its way, as a dict, as JSON while that grows and within the request; and what
+is left over in smaller pieces."""
 
 
 class IotSender:
@@ -29,7 +31,7 @@ class IotSender:
         limiter = http.limiter
         done = []
         free = self.account.net.heap_free()
-        most = min(limiter.most, self.room, _MOST_ITEMS if free is None else max(free // _ITEM, 1))
+        most = min(limiter.most, self.room, _MOST_ITEMS if free is None else max((free - _SPARE) // _ITEM, 1))
         items = [realer_feed.feed_item(report) for report in reports[:most]]
         self.room = len(items) // 2 or 1  # should this end in an error: it may be that memory is short
         if len(items) > 1:
