@@ -1,5 +1,8 @@
 """The demo's scenario, on each interpreter that is here: 32-bit with the memory of an ESP32, and 64-bit."""
 
+import math
+import time
+
 import pytest
 
 from tools.cli import smoke
@@ -7,6 +10,7 @@ from tools.cli.smoke import APIS, PLAN, STEPS, main, of, scenario
 from tools.fixture.scenario import run
 from tools.fixture.system import SystemFixture
 
+USUAL_S, RENEWAL_S = 65, 22
 PROMISED = {
     "micropython",
     "bits",
@@ -28,8 +32,10 @@ MEMORY = {
 )
 async def test_the_scenario_holds(any_interpreter, api, transport):
     printed = []
+    started = time.monotonic()
     async with SystemFixture(any_interpreter, transport=transport, plan=PLAN, **of(api)) as fixture:
         facts = await scenario(fixture, printed.append)
+    seconds = time.monotonic() - started
     assert len(printed) == len(STEPS[transport])
     assert PROMISED | MEMORY <= set(facts)
     assert facts["bits"] == any_interpreter.bits
@@ -41,8 +47,9 @@ async def test_the_scenario_holds(any_interpreter, api, transport):
         # The start, the renewal, the recovery after the loss of authorization, and after the kick. Where only one
         # connection fits, the start and the way back are two sessions each, between which desired values are read, and
         # the 22 s after which credentials are renewed pass once more before the step that waits for it, unless the
-        # heater is quick.
+        # heater is quick. On a busy machine the story takes longer, and has more renewals.
         sessions, most = (6, 7) if facts["bits"] == 32 else (4, 6)
+        most += max(math.ceil((seconds - USUAL_S) / RENEWAL_S), 0)
         assert sessions <= facts["sessions"] <= most and facts["renewal_gap_ms"] > 0
 
 
