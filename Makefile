@@ -10,7 +10,7 @@ READY := $(ENV) $(call ready,micropython mosquitto modules)
 
 # Hundreds of processes run the same Python code: they keep what they compiled, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
-# Not for the target `test`: its own value would count in `check`, too, which has more.
+# Which tests: quick, check or all, see tests_host/conftest.py.
 export TESTS ?= quick
 
 .DEFAULT_GOAL := help
@@ -51,8 +51,7 @@ test: $(READY) $(call ready,chromium) $(call ready,node) ## The tests but the lo
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: export MICROPYTHON_VERSIONS ?= all
-check: export TESTS = check
-check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, the tests on every MicroPython, with all in virtual time: what must pass before a commit
+check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, the tests on every MicroPython: what must pass before a commit; TESTS=check has long ones in virtual time as well (40 minutes), TESTS=all all
 
 lint: $(ENV) ## Ruff: rules and formatting
 	@$(PY) -m ruff check -q .

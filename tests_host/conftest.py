@@ -75,8 +75,8 @@ THOROUGH = re.compile(
     r"|/host/test_doctor\.py::test_(a_server_of_updates|an_access_point)"
     r"|/e2e/test_update\.py::test_(a_bundle_with_a_wrong|a_server_without|a_new_version\w+\[(mqtt|auto))"
 )
-"""What `make test` leaves out: more of what there is, and what takes long. `make check` leaves out what of it waits for
-real time (`e2e/`), TESTS=all nothing."""
+"""What `make test` and `make check` leave out: more of what there is, and what takes long. TESTS=check leaves out what
+of it waits for real time (`e2e/`), TESTS=all nothing."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
