@@ -43,7 +43,6 @@ def choices() -> list[str]:
 
 BEFORE_THE_CLOUD = (
     ("name", f"{CLEAR}cabin\r"),
-    ("Which board", ENTER),
     ("such a setup portal", "n"),
     ("wifi.networks[0].ssid", "bench\r"),
     ("wifi.networks[0].password", f"{WIFI_PASSWORD}\r"),
@@ -278,7 +277,7 @@ def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp
     out = tmp_path / "config.json"
     command = [sys.executable, "-m", "tools", "config", "--out", str(out)]
     with Terminal(command, cwd=ROOT) as terminal:
-        for words, answer in BEFORE_THE_CLOUD[:6]:
+        for words, answer in BEFORE_THE_CLOUD[:5]:
             terminal.expects(words)
             terminal.types(answer)
         terminal.expects("Another network")

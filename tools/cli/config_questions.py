@@ -16,10 +16,7 @@ _ACCOUNT = {
 }
 
 ABOUT: dict[str, dict[str, str]] = {
-    "config": {
-        "name": "What do you call this device? It stands in its log.",
-        "board": "Which board is it? A kit's name lets you answer with what is printed beside its pins.",
-    },
+    "config": {"name": "What do you call this device? It stands in its log."},
     "networks": {
         "ssid": "What is the name of the Wi-Fi network? An ESP32 knows 2.4 GHz only.",
         "password": "What is its password? Nothing for an open network.",

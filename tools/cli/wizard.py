@@ -179,8 +179,6 @@ class Wizard:
             found = sorted(sensors, key=lambda sensor: sensor.get("kind") != "thermistor")
         elif key == "toggles":
             found = [output for output in outputs if output.get("mode", "switch") == "switch"]
-        elif key == "board":
-            return [(name, boards.described(name)) for name in boards.every_name()]
         elif key == "mode":
             return [] if sensors else [("switch", WORDS["mode"]["switch"])]
         else:
