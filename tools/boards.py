@@ -162,14 +162,6 @@ def every_name() -> list[str]:
     return [name for board in chips().values() for name in choices(board.profile, "boards").split("|")]
 
 
-def described(name: str) -> str:
-    """What a value of `board` means, for people; "" of none."""
-    board = find(name)
-    if not board:
-        return ""
-    return f"a kit with an {board.name}" if board.kit else f"any board with an {board.name}"
-
-
 def of(raw: Any) -> Board:
     """What the configuration `raw`, wrong as it may be, is for; a classic ESP32 where it does not say."""
     name = raw.get("board") if isinstance(raw, dict) else None

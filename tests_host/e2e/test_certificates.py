@@ -45,6 +45,6 @@ async def test_each_reason_for_a_refused_certificate_is_distinguished(smallest):
             fixture.site.server.present(kind)
             await fixture.board.power_on()
             found = lambda fixture=fixture: [line for line in fixture.lines if "tls: " in line]  # noqa: E731
-            await fixture.until("the refusal is told", found, 20)
+            await fixture.until("the refusal is logged", found, 20)
             reported.add(found()[0].partition("tls: ")[2].partition("; next try")[0])
     assert len(reported) == len(BAD)

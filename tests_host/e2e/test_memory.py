@@ -188,7 +188,9 @@ async def test_allocation_that_fails_at_random_moments_ends_online(smallest, see
         await fixture.until("memory is left in peace", over, 60)
         await fixture.online(60)
         fixture.want("6", 0)
-        await fixture.until("the pump stops, and that is told", lambda: fixture.reported("6") == "0.0", 20)
+        await fixture.until(
+            "the pump stops, and that is reported", lambda: fixture.reported("6") == "0.0", 20
+        )
         assert not fixture.on("pump")
         if fixture.board.boots == 1:
             await fixture.until(

@@ -139,7 +139,7 @@ async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_pa
         )
         assert fixture.record()["tries"] == 0
         await fixture.until("it is trusted", lambda: "tries" not in fixture.record(), 30)
-        await fixture.until("the cloud is told", lambda: fixture.reported(PORT) == "7.0", 20)
+        await fixture.until("the number is reported", lambda: fixture.reported(PORT) == "7.0", 20)
         assert fixture.board.boots == 2
         await fixture.power_cycle()
         await fixture.online()
@@ -157,7 +157,7 @@ async def test_a_server_without_ranges_does_as_well(smallest, tmp_path, image):
         fixture.want(PORT, 7)
         await fixture.until("the record is switched", lambda: fixture.record().get("slot", "") != before, 90)
         await fixture.until("it is trusted", lambda: "tries" not in fixture.record(), 40)
-        await fixture.until("the cloud is told", lambda: fixture.reported(PORT) == "7.0", 20)
+        await fixture.until("the number is reported", lambda: fixture.reported(PORT) == "7.0", 20)
         assert any("9.9.9 in slot" in line for line in fixture.lines) and fixture.board.boots == 2
         assert fixture.asked == [f"/firmware/7/{name}" for name in ("head", "manifest", "files")]
 
@@ -173,7 +173,7 @@ async def test_an_update_that_a_power_cut_interrupts_is_taken_up_again(smallest,
         asked = len(fixture.asked)
         await fixture.until("it is fetched again", lambda: len(fixture.asked) > asked, 40)
         await fixture.until("the record is switched", lambda: fixture.record().get("slot") == "a", 60)
-        await fixture.until("the cloud is told", lambda: fixture.reported(PORT) == "7.0", 40)
+        await fixture.until("the number is reported", lambda: fixture.reported(PORT) == "7.0", 40)
         assert "asked" not in fixture.record()
 
 
@@ -191,7 +191,7 @@ async def test_a_board_with_a_rom_partition_runs_updates_from_there(smallest, tm
         await fixture.until("the record is switched", lambda: fixture.record()["slot"] != "rom:0", 90)
         top = fixture.record()["slot"]
         await fixture.until("it is trusted", lambda: "tries" not in fixture.record(), 40)
-        await fixture.until("the cloud is told", lambda: fixture.reported(PORT) == "7.0", 20)
+        await fixture.until("the number is reported", lambda: fixture.reported(PORT) == "7.0", 20)
         assert fixture.record() == {
             "slot": top, "back": "rom:0", "online": True, "number": 7, "was": 0,
         }  # fmt: skip

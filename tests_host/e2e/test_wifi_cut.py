@@ -32,7 +32,9 @@ async def test_no_desired_state_and_no_report_passes_without_wifi(any_interprete
         assert bool(fixture.model.sessions) == (transport == "mqtt")
         fixture.board.wifi_up()
         await fixture.until(
-            "what happened meanwhile is told", lambda: len(fixture.model.named("feed_stored")) > stored, 60
+            "what happened meanwhile is reported",
+            lambda: len(fixture.model.named("feed_stored")) > stored,
+            60,
         )
         assert fixture.board.boots == 1
 

@@ -272,7 +272,7 @@ def test_a_collection_gives_an_empty_second_area_back_and_the_next_one_is_as_lar
     before = bench.free
     assert bench("heap_lives 50000 1") == 2 * FIRST_AREA - 97_984  # the reserve bounds the next one, too
     assert bench.chip_memory.memory.area == FIRST_AREA
-    assert bench.free == before + 43_008  # what a piece of that size is told as
+    assert bench.free == before + 43_008  # as ESP-IDF reports a piece of that size
     let_go()
     assert bench("heap_lives 60000 0") == 0
     assert bench.chip_memory.memory.area == 2 * FIRST_AREA

@@ -157,13 +157,15 @@ sys.exit(common.run(m))"""
 
 
 def test_protected_commands_survive_a_closed_terminal():
-    script = "import sys, time\nfrom tools import common\ndef m(a):\n    print('b', flush=True)\n    time.sleep(1)\n"
+    script = (
+        "import sys\nfrom tools import common\ndef m(a):\n    print('b', flush=True)\n    sys.stdin.read()\n"
+    )
     script += "    return 0\nsys.exit(common.run(m))"
-    with subprocess.Popen(
-        ["nohup", sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE
-    ) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(["nohup", sys.executable, "-c", script], cwd=ROOT, **pipes) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGHUP)
+        process.stdin.close()
         assert process.wait(60) == 0
 
 

@@ -27,7 +27,7 @@ async def test_a_wifi_outage_leads_to_safe_state_and_reconciliation(device):
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 60)
     values = [f["value"] for f in device.feed("command") if f["command_id"] == 1]
     assert values == ["0.0", "1.0", "0.0", "1.0"], (
-        "the fall into the safe state is told too, with its own time"
+        "the fall into the safe state is reported too, with its own time"
     )
 
 

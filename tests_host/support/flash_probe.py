@@ -69,7 +69,7 @@ with open(ROOT + "/boot.py") as f:
 
 
 class Flash:
-    """A block device over `image`. `cut(at, data)` is told of every change before it is made; data None: erased. It
+    """A block device over `image`. `cut(at, data)` is called before each change; data None: erased. It
     returns the error, if any: raised, it would leave littlefs from the middle, with a closed file still in its list."""
 
     def __init__(self, image, cut=None):
