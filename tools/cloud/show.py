@@ -21,11 +21,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "unauthorized": ("yellow", "request with a token that is {reason}"),
     "catalog_read": ("dim", "{noun} read ({count})"),
     "desired_set": ("bold", "{by} wants {value} on port {pin_port}"),
-    "credential_issued": ("cyan", "MQTT tuple {tuple} issued: {scope}"),
-    "credential_ended": ("yellow", "MQTT tuple {tuple} ended: {reason}"),
-    "mqtt_connected": ("cyan", "the device is at the broker, with tuple {tuple}"),
+    "credential_issued": ("cyan", "MQTT credentials {set} issued: {scope}"),
+    "credential_ended": ("yellow", "MQTT credentials {set} ended: {reason}"),
+    "mqtt_connected": ("cyan", "the device is at the broker, with credentials {set}"),
     "mqtt_subscribed": ("dim", "it listens on {topic}"),
-    "mqtt_disconnected": ("yellow", "the session with tuple {tuple} is over: {reason}"),
+    "mqtt_disconnected": ("yellow", "the session with credentials {set} is over: {reason}"),
     "mqtt_refused": ("red", "the broker refused a CONNECT"),
     "broker": ("magenta", "broker {state}"),
     "desired_published": ("dim", "desired state {sequence} of command {command_id} is published; {hearing}"),
@@ -50,7 +50,7 @@ def line(event: dict[str, Any], clock: Callable[[float], time.struct_time] = tim
     style, words = _WORDS.get(event["event"], ("", event["event"]))
     role = "sensor" if "sensor_id" in event else "command"
     facts = {"details": "", "source": f"{role} {event.get(role + '_id')}", **event}
-    facts["tuple"] = str(event.get("username")).rpartition("-")[2]
+    facts["set"] = str(event.get("username")).rpartition("-")[2]
     facts["hearing"] = "the device hears it" if event.get("heard") else "nobody hears it"
     facts = {
         name: _ON.get(value, value) if isinstance(value, bool) else value for name, value in facts.items()
