@@ -115,14 +115,14 @@ async def test_the_board_is_deployed_to_and_asked_over_its_cable(tmp_path):
 async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):
     terminal, stdin = pty.openpty()
     async with Demo(tmp_path / "admin.json", stdin) as demo:
-        await demo.expects("the device is at the broker, with tuple v1")
+        await demo.expects("the device is at the broker, with credentials v1")
         await demo.expects("stored command 1")
         os.write(terminal, b"1")
         await demo.expects("published; the device hears it")
         await demo.expects("applied: 1.0")
         os.write(terminal, b"n")
-        await demo.expects("the session with tuple v1 is over")
-        await demo.expects("the device is at the broker, with tuple v1")
+        await demo.expects("the session with credentials v1 is over")
+        await demo.expects("the device is at the broker, with credentials v1")
         os.write(terminal, b"m")
         await demo.expects("broker down")
         os.write(terminal, b"m")

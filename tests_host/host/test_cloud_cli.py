@@ -208,7 +208,7 @@ def test_every_event_has_a_readable_line():
     ]
     assert lines[0].endswith("feed data rejected: {'value': ['x']}")
     assert lines[1].endswith("keys off")
-    assert lines[2].endswith("the session with tuple v2 is over: disconnected")
+    assert lines[2].endswith("the session with credentials v2 is over: disconnected")
     assert lines[3].endswith("desired state 3 of command 1 is published; nobody hears it")
     assert lines[4].endswith("something_new")
 
