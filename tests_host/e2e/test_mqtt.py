@@ -155,8 +155,9 @@ async def test_refused_credentials_are_replaced(any_interpreter):
         await fixture.online(30)
         assert fixture.model.named("mqtt_refused")
         issued = [event["username"] for event in fixture.model.named("credential_issued")]
-        assert len(issued) == 2
-        assert [session["username"] for session in fixture.model.sessions.values()] == issued[1:]
+        connected = [event["username"] for event in fixture.model.named("mqtt_connected")]
+        # On a busy machine the second ones may be renewed by now.
+        assert connected[0] == issued[1] and issued[0] not in connected
 
 
 @pytest.mark.parametrize("kind", ["wrong_name", "unknown_ca"])
