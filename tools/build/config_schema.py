@@ -145,4 +145,19 @@ def _choice(rule: str) -> dict[str, Any]:
 
 def text() -> str:
     """The file; `realer package --write` writes it."""
-    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+    return _written(schema(), "", 0) + "\n"
+
+
+def _written(value: Any, indent: str, before: int) -> str:
+    """JSON in which what fits is one line: a property, mostly. `before`: how many characters the line has already."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or before + len(line) < 110:
+        return line
+    deeper = indent + "  "
+    names = [f"{json.dumps(key)}: " for key in value] if isinstance(value, dict) else [""] * len(value)
+    members = value.values() if isinstance(value, dict) else value
+    rows = [
+        f"\n{deeper}{name}{_written(member, deeper, len(deeper + name))}"
+        for name, member in zip(names, members, strict=True)
+    ]
+    return f"{line[0]}{','.join(rows)}\n{indent}{line[-1]}"
