@@ -91,6 +91,9 @@ class Thinger:
             raise LinkError(self.explain(e))
         self.forget()
         session = self.client.session
+        if session.too_large:
+            self.log("warning", "message refused: %d bytes are too many" % session.too_large)
+            session.too_large = 0
         if not (request or session.active):
             return None
         session.active = False

@@ -24,8 +24,6 @@ PARAMETERS = const(2)
 PAYLOAD = const(3)
 RESOURCE = const(4)
 
-_LONGEST = const(65536)
-
 
 class IotmpError(Exception):
     """The peer does not speak the protocol, or not our version of it: there is nothing to do but to hang up."""
@@ -53,19 +51,16 @@ def encode(kind, *fields):
 def head(data, at, end):
     """(type, begin of the body, its end) of the frame at `at`, or None while its head has not arrived before `end`.
 
-    The body may end beyond `end`. IotmpError: no frame, or a body of more than 64 KB.
+    The body may end beyond `end`. IotmpError: no frame, or a length of more than four bytes.
     """
     if at < end and not OK <= data[at] <= STREAM_DATA:
         raise IotmpError("no frame: %d" % data[at])
     for behind in range(at + 2, min(end, at + 5) + 1):
         if data[behind - 1] < 128:
             size, _ = pson.varint(data, at + 1, behind)
-            if size <= _LONGEST:
-                return data[at], behind, behind + size
-            break
-    else:
-        if end < at + 5:
-            return None
+            return data[at], behind, behind + size
+    if end < at + 5:
+        return None
     raise IotmpError("frame too long")
 
 

@@ -1,8 +1,8 @@
 """The device's side of IOTMP, without a clock or a socket.
 
 It handles login, keep-alive, the streams the server opened, and every answer that needs no decision. The rest goes to
-the application as a Request. The number of streams is bounded, and a frame larger than the buffer is skipped without an
-answer.
+the application as a Request. The number of streams is bounded. Of a frame larger than the buffer the beginning is read,
+which has the stream id; it is refused with 413 and skipped, unless that takes longer than a keep-alive may.
 
 Use: put bytes into `space()`, call `received(n)`, ask `next(now)` until it returns None, send what `take()` returns.
 All moments are milliseconds that wrap at 2**30.
@@ -42,7 +42,8 @@ class Session:
     the present value; of BOTH an example, {"in": ..., "out": ...}. `keep_alive_ms`: at most 60000.
     `size`: bytes of the largest frame to receive.
 
-    `active` is set with every frame received; `pings` and `pongs` count keep-alives sent and answered.
+    `active` is set with every frame received; `pings` and `pongs` count keep-alives sent and answered; `too_large` is
+    the bytes of the last frame that was refused for its size, for whoever logs that and sets it to 0.
     """
 
     def __init__(self, application, keep_alive_ms=50000, size=1024):
@@ -50,7 +51,7 @@ class Session:
         self.keep_alive_ms = keep_alive_ms
         self.view = memoryview(bytearray(size))
         self.out = bytearray()
-        self.end = self.skip = self.pings = self.pongs = self.asked = 0
+        self.end = self.skip = self.pings = self.pongs = self.asked = self.too_large = 0
         self.ready = self.active = False
         self.streams = {}  # id: [resource, interval in ms or 0, moment of the last sample, its checksum]
 
@@ -91,17 +92,19 @@ class Session:
             if not head:
                 return None
             kind, start, end = head
-            if end > len(view):
-                self.skip = end
-                continue
-            if end > self.end:
+            here = min(end, len(view))
+            if here > self.end:
                 return None
             found, wrong = {}, None
             try:
-                f.fields(view, start, end, found)
+                f.fields(view, start, here, found)
             except ValueError as e:
-                wrong = str(e)
-            self._drop(end)
+                wrong = 400, str(e)
+            if end > here:
+                self.too_large = self.skip = end
+                wrong = 413, "more than %d bytes" % here
+            else:
+                self._drop(end)
             self.active = True
             request = self._act(kind, found, wrong, now)
             if request:
@@ -189,7 +192,7 @@ class Session:
             stream_id = None  # nothing that could be answered
         if wrong:
             if f.RUN <= kind <= f.START_STREAM:
-                self.refuse(stream_id, 400, wrong)
+                self.refuse(stream_id, *wrong)
             return None
         name = found.get(f.RESOURCE)
         if type(name) is list:

@@ -131,6 +131,7 @@ def test_a_head_in_pieces():
     assert f.head(b"??" + data, 2, 5) == (f.RUN, 5, len(data) + 2)
     assert f.head(b"\x05\x00", 0, 2) == (f.KEEP_ALIVE, 2, 2)
     assert f.head(b"\x05\x80\x80\x04", 0, 4) == (f.KEEP_ALIVE, 4, 4 + 65536)
+    assert f.head(b"\x05\xff\xff\xff\x7f", 0, 5) == (f.KEEP_ALIVE, 5, 5 + (1 << 28) - 1)
 
 
 def test_a_bad_head_ends_the_connection():
@@ -139,8 +140,7 @@ def test_a_bad_head_ends_the_connection():
         b"\x0b\x00",
         b"\x80\x01\x00",
         b"\xff",
-        b"\x05\x81\x80\x04",
-        b"\x05\x80\x80\x80\x01",
+        b"\x05\x80\x80\x80\x80\x01",
         b"\x05\xff\xff\xff\xff\xff",
     ):
         assert refused(f.head, data, 0, len(data)), data

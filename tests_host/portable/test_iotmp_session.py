@@ -362,13 +362,41 @@ def test_a_server_that_is_too_old_is_named():
     assert "older" in failure(rig.receive, b"\x01\x02\x09\x08")
 
 
-def test_a_frame_beyond_the_buffer_is_skipped():
+def test_a_frame_beyond_the_buffer_is_refused_and_skipped():
     for piece in (1, 7, 100, 100000):
         rig = Rig(size=100)
         long = server.frame("RUN", sid=9, resource="relay", payload="x" * 300)
         short = server.frame("RUN", sid=66, resource="relay", payload=True)
         assert rig.receive(short + long + long + short, piece) == [Request(66, "relay", True)] * 2
-    assert failure(Rig(size=100).receive, b"\x06\xff\xff\x7f")
+        assert rig.written() == error(9, 413, "more than 100 bytes") * 2
+        assert rig.session.too_large == len(long)
+
+
+def test_a_frame_of_any_length_that_can_be_encoded_is_skipped():
+    rig = Rig()
+    assert rig.receive(server.frame("RUN", sid=9, resource="relay", payload="x" * 70000)) == []
+    assert rig.written() == error(9, 413, "more than 1024 bytes")
+    assert rig.receive(server.frame("RUN", sid=66, resource="relay", payload=True)) == [
+        Request(66, "relay", True)
+    ]
+    assert failure(Rig().receive, b"\x06\xff\xff\xff\xff") == "frame too long"
+
+
+def test_a_large_frame_that_expects_no_answer_gets_none():
+    rig = Rig(size=100)
+    rig.ask("START_STREAM", sid=34, resource="relay")
+    for kind in ("STREAM_DATA", "OK", "KEEP_ALIVE"):
+        rig.session.too_large = 0
+        assert rig.ask(kind, sid=34, payload="x" * 300) == []
+        assert rig.session.too_large > 300
+
+
+def test_a_frame_that_never_ends_ends_the_connection():
+    rig = Rig()
+    rig.receive(b"\x06\xff\xff\xff\x7f\x08\x09")
+    rig.later(50000)
+    rig.receive(b"x" * 60000)
+    assert failure(rig.later, 20000) == "keep-alive not answered"
 
 
 def test_a_frame_that_fills_the_buffer_is_read():

@@ -105,6 +105,16 @@ async def test_a_setpoint_is_regulated(device, ready):
     assert await ready.shown("heater") == {"in": 21.5}
 
 
+@pytest.mark.parametrize("size", [1000, 3000, 60000])
+async def test_a_message_beyond_the_buffer_is_refused_and_the_connection_goes_on(device, ready, size):
+    await ready.write("pump", True)
+    before = len(device.history.of("warning"))
+    assert await ready.write("pump", "x" * size) == (400 if size < 1024 else 413)
+    assert len(device.history.of("warning")) == before + 1
+    assert device.on("pump") and await ready.write("pump", False) == 200
+    assert len(device.thinger.named("login")) == 1
+
+
 async def test_readings(device, ready):
     room = await ready.read("room")
     assert abs(room - device.plant.sensor_c) < 1
