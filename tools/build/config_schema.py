@@ -26,34 +26,33 @@ _PATTERNS = {
 
 
 def schema() -> dict[str, Any]:
-    """The schema of the whole file."""
+    """The schema of the whole file, with each section of the rules in `$defs`."""
     head = {
         "$schema": "https://json-schema.org/draft/2019-09/schema",
         "title": "config.json of the Realer device firmware",
         "description": "Every key is described in docs/configuration.md.",
     }
-    return head | _object("config")
+    defs: dict[str, Any] = {}
+    return head | _section("config", True, defs) | {"$defs": defs}
 
 
-def _object(name: str) -> dict[str, Any]:
-    """An object whose keys are the lines of that section of the rules."""
-    found = _members(rules(name))
-    # Elsewhere an unknown key is a warning; a limit that is misspelt is no limit.
-    found["unevaluatedProperties"] = False
-    return found
+def _ref(name: str, closed: bool, defs: dict[str, Any]) -> dict[str, Any]:
+    if name not in defs:
+        defs[name] = _section(name, closed, defs)
+    return {"$ref": f"#/$defs/{name}"}
 
 
-def _members(lines: list[str]) -> dict[str, Any]:
+def _section(name: str, closed: bool, defs: dict[str, Any]) -> dict[str, Any]:
+    """An object whose keys are the lines of that section of the rules. `closed`: it has no others."""
     properties: dict[str, Any] = {}
     required, depending = [], []
-    for line in lines:
+    for line in rules(name):
         rule, _, default = line.partition(" =")
         key, _, rule = rule.partition(" ")
-        value = _value(rule, key)
+        value = _value(rule, key, defs)
         first = rule.split("|")[0] if rule > ":" and " " not in rule else ""
         if default or first:
-            # What is null counts as left out.
-            value = {"anyOf": [value, {"type": "null"}]}
+            value = _or_null(value)
             if default not in ("", "none", "null"):
                 value["default"] = json.loads(default)
             elif not default:
@@ -63,21 +62,33 @@ def _members(lines: list[str]) -> dict[str, Any]:
         properties[key] = value
         if "|" in rule and key != "transport":
             preset = json.loads(default) if default.startswith('"') else first
-            depending += [_depending(key, word, word == preset) for word in _words(rule) if rules(word)]
+            depending += [_depending(key, word, word == preset, defs) for word in _words(rule) if rules(word)]
     found: dict[str, Any] = {"type": "object", "properties": properties}
     if required:
         found["required"] = required
     if depending:
         found["allOf"] = depending
+    if closed:
+        # Elsewhere an unknown key is a warning; a limit that is misspelt is no limit.
+        found["unevaluatedProperties"] = False
     return found
 
 
-def _depending(key: str, word: str, preset: bool) -> dict[str, Any]:
+def _or_null(value: dict[str, Any]) -> dict[str, Any]:
+    """What is null counts as left out."""
+    if "enum" in value:
+        return {"enum": [*value["enum"], None]}
+    if "type" in value:
+        return value | {"type": [value["type"], "null"]}
+    return {"anyOf": [*value.get("anyOf", [value]), {"type": "null"}]}
+
+
+def _depending(key: str, word: str, preset: bool, defs: dict[str, Any]) -> dict[str, Any]:
     """What an object has besides where `key` is that word; `preset`: also where it is left out."""
     chosen: dict[str, Any] = {"properties": {key: {"enum": [word, None] if preset else [word]}}}
     if not preset:
         chosen["required"] = [key]
-    return {"if": chosen, "then": _members(rules(word))}
+    return {"if": chosen, "then": _ref(word, False, defs)}
 
 
 def _words(rule: str) -> list[str]:
@@ -88,7 +99,7 @@ def _words(rule: str) -> list[str]:
     ]
 
 
-def _value(rule: str, key: str) -> dict[str, Any]:
+def _value(rule: str, key: str, defs: dict[str, Any]) -> dict[str, Any]:
     """The schema of one value under its rule (see firmware/core/config_rules.py)."""
     kind, _, rest = rule.partition(" ")
     size, _, rest = rest.partition(" ")
@@ -99,11 +110,11 @@ def _value(rule: str, key: str) -> dict[str, Any]:
         gpios = frozenset.union(*(board.gpios(kind[1:]) for board in boards.chips().values()))
         return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": max(gpios)}, {"type": "string"}]}
     if kind == "object":
-        return _object(key)
+        return _ref(key, True, defs)
     if kind == "list":
         least, _, most = size.partition("..")
         return {
-            "type": "array", "items": _value(rest, key), "minItems": int(least), "maxItems": int(most or least),
+            "type": "array", "items": _value(rest, key, defs), "minItems": int(least), "maxItems": int(most or least),
         }  # fmt: skip
     if size[:1].isdigit():
         return _text(kind, size)
