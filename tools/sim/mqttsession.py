@@ -137,9 +137,11 @@ class Connection:
 
     def _handle(self, kind: int, flags: int, fields: wire.Fields) -> None:
         verbs = {
-            wire.PUBACK: self._puback, wire.SUBSCRIBE: self._subscribe, wire.UNSUBSCRIBE: self._unsubscribe,
-            wire.PINGREQ: lambda _: self._send(wire.packet(wire.PINGRESP)), wire.DISCONNECT: self._disconnect,
-        }  # fmt: skip
+            wire.PUBACK: self._puback,
+            wire.SUBSCRIBE: self._subscribe,
+            wire.PINGREQ: lambda _: self._send(wire.packet(wire.PINGRESP)),
+            wire.DISCONNECT: self._disconnect,
+        }
         if (kind == wire.CONNECT) == (self.credential is not None):
             raise ValueError("CONNECT comes first and once")
         if kind == wire.CONNECT:
@@ -241,15 +243,6 @@ class Connection:
         if self._broker.mute:
             return
         self._send(wire.packet(wire.SUBACK, wire.u16(number) + (b"\0" if self._v5 else b"") + codes))
-
-    def _unsubscribe(self, fields: wire.Fields) -> None:
-        number, codes = fields.u16(), bytearray()
-        if self._v5:
-            fields.properties()
-        while fields.more:
-            known = self.subscriptions.pop(fields.text(), None) is not None
-            codes.append(0 if known else 0x11)
-        self._send(wire.packet(wire.UNSUBACK, wire.u16(number) + (b"\0" + codes if self._v5 else b"")))
 
     def _disconnect(self, _fields: wire.Fields) -> None:
         self._forget("disconnected")

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK = 1, 2, 3, 4, 8, 9, 10, 11
+CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
 PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
-_FLAGS = {SUBSCRIBE: 2, UNSUBSCRIBE: 2}  # of the types with fixed ones; all others have 0 (section 2.1.3)
+_FLAGS = {SUBSCRIBE: 2}  # of the types with fixed ones; all others have 0 (section 2.1.3)
 
 # Section 2.2.2.2: property identifier -> form of its value.
 _FORMS = {
