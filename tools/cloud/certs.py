@@ -172,7 +172,7 @@ def _load(path: Path) -> _Pair | None:
         return None
     data = path.read_bytes()
     certificate = x509.load_pem_x509_certificate(data)
-    key = serialization.load_pem_private_key(data, None)
+    key = chains.load(data)
     if certificate.not_valid_after_utc < dt.datetime.now(dt.UTC) + 60 * _DAY:
         path.unlink(missing_ok=True)
         return None

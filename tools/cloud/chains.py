@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from tools.repository import ROOT
 
@@ -54,9 +55,14 @@ def key(kind: str, role: str) -> Key:
         with _locked(KEYS):
             if not path.exists():
                 write(path, pem(rsa.generate_private_key(65537, int(kind.removeprefix("rsa")))))
-    made = serialization.load_pem_private_key(path.read_bytes(), None)
+    made = load(path.read_bytes())
     assert isinstance(made, rsa.RSAPrivateKey)
     return made
+
+
+def load(data: bytes) -> PrivateKeyTypes:
+    """A key that was made here. Whether its primes are prime, which takes half a second for a chain, is not asked."""
+    return serialization.load_pem_private_key(data, None, unsafe_skip_rsa_key_validation=True)
 
 
 def digest(of: Key) -> hashes.SHA256 | hashes.SHA384:
