@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests_host.support.commands import realer
 from tools.cli.check_config import problems_of, validate
 from tools.cloud.certs import TestCA as CertificateMaker
 
@@ -20,8 +21,7 @@ ENV = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
 
 
 def run(file: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tools", "check_config", str(file)]
-    return subprocess.run(command, cwd=ROOT, env=ENV, capture_output=True, text=True, check=False)
+    return realer("check_config", file)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from firmware.core import config as device
+from tests_host.support.commands import realer
 from tests_host.support.terminal import Terminal
 from tools.cli import check_config, cloud_catalog, wizard
 from tools.cli.config_questions import ABOUT, WORDS, question
@@ -129,11 +130,8 @@ def cloud(authority: Authority, *faults: str) -> Iterator[CloudServer]:
         model.close()
 
 
-def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tools", "config", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
-    )
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return realer("config", *arguments)
 
 
 def test_a_complete_dialog_at_a_terminal_writes_a_configuration(authority: Authority, tmp_path: Path):
