@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from tests_host.support.cloudclient import basic, reading
 from tools.cloud import contract
-from tools.cloud.broken_json import BROKEN
 from tools.cloud.demo_device import demo_device
 from tools.cloud.faults import Fault, Faults, answer, plan_response
 from tools.cloud.messages import REGISTRY, Response, endpoint_of
@@ -277,11 +276,6 @@ def test_globs_are_matched_against_the_path():
 def test_text_and_rule_are_the_same_thing(text):
     fault = Fault.parse(text)
     assert Fault.parse(str(fault)) == fault
-
-
-@pytest.mark.parametrize("name", sorted(BROKEN))
-def test_every_kind_of_broken_json_can_be_asked_for(name):
-    assert Fault.parse(f"any badjson={name}").badjson == name
 
 
 @pytest.mark.parametrize(

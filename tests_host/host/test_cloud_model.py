@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests_host.support.cloudclient import Client, basic, reading
 from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, demo_device
@@ -32,11 +30,6 @@ def test_a_token_names_its_life_and_the_granted_scopes():
     assert body["scope"] == "iot:catalog:read iot:feed-data:write"
 
 
-def test_tokens_are_not_to_be_cached():
-    headers = online().login().headers
-    assert (headers["Cache-Control"], headers["Pragma"]) == ("no-store", "no-cache")
-
-
 def test_catalogs_have_the_documented_fields_and_no_others():
     client = online()
     commands, sensors = client.get("commands").json(), client.get("sensors").json()
@@ -47,10 +40,6 @@ def test_catalogs_have_the_documented_fields_and_no_others():
     assert sensors["sensors"][1] == {
         "id": 2, "kind": "ldr_sensor", "qc": "illuminance", "mu": "lux:0", "pin_port": "15",
     }  # fmt: skip
-
-
-def test_one_command_is_a_catalog_of_one():
-    assert [c["id"] for c in online().get("commands/2").json()["commands"]] == [2]
 
 
 # The response table, row by row.
@@ -81,12 +70,6 @@ def test_401_for_a_token_that_is_good_for_nothing(end):
     assert client.login().status == 200
     assert client.get("commands").status == 200
     assert client.model.violations == []
-
-
-def test_a_token_lives_until_its_last_second():
-    client = online()
-    client.now += 3599.9
-    assert client.get("commands").status == 200
 
 
 def test_renewal_leaves_the_older_token_alone():
@@ -194,12 +177,6 @@ def test_429_has_retry_after_when_the_plan_has_it():
     assert client.get("commands").headers["Retry-After"] == "5"
 
 
-def test_every_error_carries_its_own_request_id():
-    client = online()
-    first, second = (client.get("commands/99").json()["request_id"] for _ in range(2))
-    assert first != second
-
-
 # Feed data
 
 
@@ -228,14 +205,6 @@ def test_a_message_id_belongs_to_one_source():
     assert client.post(reading("m", sensor_id=None, command_id=1)).status == 201
 
 
-def test_a_replay_is_recognised_after_its_source_has_gone():
-    client = online()
-    client.post(reading("m"))
-    assert client.model.remove_sensor(12345, 1)
-    assert client.post(reading("m")).json()["status"] == "idempotent"
-    assert client.post(reading("n")).status == 422
-
-
 def test_a_batch_has_one_result_per_item_in_order():
     client = online()
     client.post(reading("old", "1"))
@@ -252,12 +221,6 @@ def test_a_batch_has_one_result_per_item_in_order():
     ]  # fmt: skip
     assert body["results"][3]["error"]["type"] == "validation_failed"
     assert [row["message_id"] for row in client.model.feed(12345)] == ["old", "new"]
-
-
-def test_an_empty_batch_is_a_violation():
-    client = online()
-    assert client.batch().status == 422
-    assert client.model.violations[0]["reason"] == "breaks http-feed-data-batch"
 
 
 def test_reports_change_the_reported_and_not_the_desired_value():
@@ -332,10 +295,6 @@ def test_bad_grants(form, error):
     assert (response.status, response.json()["error"]) == (400, error)
 
 
-def test_a_missing_grant_type_has_the_documented_error():
-    assert online().oauth("token", {}).json()["error_description"] == "grant_type is required"
-
-
 def test_a_scope_that_the_device_may_not_have_is_left_out():
     model = Model(seed=1)
     device = demo_device()
@@ -403,24 +362,6 @@ def test_methods_queries_and_bodies_that_are_not_in_the_contract():
         assert len(client.model.violations) == before + 1
 
 
-def hostile_values():
-    scalars = (
-        st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters()) | st.just("\ud800")
-    )
-    names = st.sampled_from(
-        ["sensor_id", "command_id", "value", "message_id", "desired_id", "items", "\ud800"]
-    )
-    return st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(names, inner), max_leaves=8)
-
-
-@given(value=hostile_values(), changes=st.dictionaries(st.sampled_from(list(reading())), hostile_values()))
-def test_no_body_makes_the_cloud_fail(value, changes):
-    client = online()
-    for body in (value, reading() | changes, {"items": [reading() | changes, {"message_id": value}]}):
-        for tail in ("feed-data", "feed-data/batches"):
-            assert 200 <= client.post(body, tail).status < 500
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -435,26 +376,6 @@ def test_no_bytes_make_the_cloud_fail(body):
     for tail in ("feed-data", "feed-data/batches"):
         assert 200 <= client.post(body, tail).status < 500
     assert client.model.feed(12345) == []
-
-
-@given(header=st.text(st.characters(max_codepoint=255)) | st.just("\udcff"), path=st.text())
-def test_no_head_makes_the_cloud_fail(header, path):
-    client = online()
-    headers = {"authorization": header, "content-type": header}
-    for start in ("Basic ", "Bearer ", ""):
-        headers["authorization"] = start + header
-        for target in (
-            "/oauth/token",
-            "/oauth/revoke",
-            client.path("commands"),
-            "/iot/v1/devices/" + path,
-            path,
-        ):
-            assert (
-                400
-                <= client.send(Request("POST", target, headers, path.encode("utf-8", "replace"))).status
-                < 500
-            )
 
 
 # The owner's side
@@ -553,15 +474,3 @@ def test_the_file_holds_no_secret_in_the_clear(tmp_path):
     data = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert CLIENT_ID.encode() in data
     assert CLIENT_SECRET.encode() not in data and client.token.encode() not in data
-
-
-def test_a_seed_repeats_and_its_absence_does_not():
-    def tokens(seed):
-        model = Model(seed=seed)
-        model.add_device(demo_device())
-        client = Client(model)
-        client.login()
-        return client.token
-
-    assert tokens(7) == tokens(7)
-    assert tokens(None) != tokens(None)

@@ -3,12 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests_host.support.cloudclient import reading
 from tests_host.support.mqttdevice import DESIRED, SCOPES, MqttDevice, report
-from tools.cloud import contract, mqtt_feed, mqtt_v1
+from tools.cloud import contract, mqtt_feed
 from tools.cloud.demo_device import CLIENT_ID, demo_device
 from tools.cloud.entities import MQTT_SCOPES
 from tools.cloud.fault_proxy import FaultProxy
@@ -90,13 +88,6 @@ def test_the_catalog_is_as_documented():
     assert "desired_topic" not in found["mqtt_routes"][0]["mqtt"]
 
 
-def test_routes_are_different_and_stay_the_same():
-    first, second = device(), device()
-    topics = [route["mqtt"]["feed_data_topic"] for route in first.catalog["mqtt_routes"]]
-    assert len(set(topics)) == 4
-    assert first.catalog == second.catalog
-
-
 @pytest.mark.parametrize(
     ("field", "expected"),
     [
@@ -135,13 +126,6 @@ def test_a_catalog_without_credential_endpoint_means_not_yet():
     assert found.ask({"device_id": 12345}).status == 404
 
 
-def test_the_catalog_needs_its_scope_and_counts_against_the_cadence():
-    found = device(prepare=False, min_interval_s=5)
-    found.login("iot:feed-data:write")
-    assert outcome(found.get("mqtt")) == (403, 4003, "forbidden")
-    assert outcome(found.get("mqtt")) == (429, 4029, "rate_limited")
-
-
 # CONNECT tuples.
 
 
@@ -158,23 +142,6 @@ def test_credentials_are_shown_once_and_last_as_long_as_stated():
     keys = CLIENT_ID, mqtt["mqtt_username"], secret
     assert found.model.admits(*keys, NOW + 89).scopes == (*MQTT_SCOPES, DESIRED)
     assert found.model.admits(*keys, NOW + 90) is None
-
-
-def test_credentials_are_valid_for_their_client_id_and_password_only():
-    found = device()
-    name, secret = found.credentials["mqtt_username"], found.credentials["mqtt_credential"]
-    for keys in (
-        ("cdv_" + "x" * 26, name, secret),
-        (CLIENT_ID, name, found.token),
-        (CLIENT_ID, "nobody", secret),
-    ):
-        assert found.model.admits(*keys, NOW) is None
-    assert found.model.admits(CLIENT_ID, name, secret, NOW)
-
-
-def test_scopes_default_to_those_of_the_catalog():
-    found = device()
-    assert found.ask({"device_id": 12345}).json()["mqtt"]["scopes"] == list(MQTT_SCOPES)
 
 
 @pytest.mark.parametrize(
@@ -209,24 +176,6 @@ def test_a_token_without_the_scope_gets_no_credentials_with_it():
     assert response.json()["error"]["details"]["scopes"] == [
         "iot:mqtt:ack:read is needed", "iot:mqtt:feed-data:write is needed",
     ]  # fmt: skip
-
-
-def test_a_request_for_credentials_is_json():
-    assert outcome(device().ask({"device_id": 12345}, "text/plain")) == (415, 4015, "unsupported_media_type")
-
-
-def test_scopes_decide_over_topics():
-    found = device()
-    port, model = found.model.port, found.model
-    everything = mqtt_v1.topics(model, port.admitted[0][0])
-    assert len(everything.publish) == 4
-    assert everything.subscribe[0] == found.acks
-    assert everything.subscribe[1:] == (
-        found.topic("command", 1, "desired"),
-        found.topic("command", 2, "desired"),
-    )
-    found.ask({"device_id": 12345, "scopes": ["iot:mqtt:connect", "iot:mqtt:ack:read"]})
-    assert mqtt_v1.topics(model, port.admitted[1][0]) == ((), (found.acks,))
 
 
 def revoke(found):
@@ -264,12 +213,6 @@ def test_an_expired_token_or_another_revoked_one_keeps_the_credentials():
     found.model.expire_tokens(12345, NOW)
     found.model.expire_credentials(NOW + 3599)
     assert found.model.port.dismissed == []
-
-
-def test_older_credentials_stay_valid_beside_newer_ones():
-    found = device()
-    found.ask({"device_id": 12345})
-    assert [c["username"].rpartition("-")[2] for c in found.model.show(NOW)[0]["credentials"]] == ["v1", "v2"]
 
 
 def test_tuples_outlive_the_process_but_not_their_plaintext(tmp_path):
@@ -431,22 +374,6 @@ def test_another_qos_or_retain_is_a_violation(sent):
     assert len(found.model.violations) == 1
 
 
-@given(
-    st.binary(max_size=40)
-    | st.dictionaries(
-        st.sampled_from(
-            ["message_id", "value", "value_received_at", "desired_id", "sequence_number", "report_status"]
-        ),
-        st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.integers()),
-    ).map(lambda item: json.dumps(item).encode())
-)
-def test_any_payload_gets_an_acknowledgement_that_keeps_the_contract(payload):
-    found = device()
-    got = ack(found, found.topic("command", 1), payload)
-    assert contract.problems("mqtt-feed-data-ack", got) == {}
-    assert got["status"] == "rejected"
-
-
 # Desired states.
 
 
@@ -471,11 +398,6 @@ def test_without_a_broker_a_desired_value_is_in_the_catalog():
     assert found.get("commands").json()["commands"][0]["value"] == "1.0"
 
 
-def test_the_outcome_of_an_unknown_desired_state_is_a_key_error():
-    with pytest.raises(KeyError, match="never asked"):
-        device().model.outcome(12345, "des_" + "9" * 26)
-
-
 # Faults.
 
 ACK = Message("a", b'{"version":1,"status":"accepted","retryable":false,"message_id":"m-1"}')
@@ -488,10 +410,6 @@ def spoilt(text, message):
     ((after_s, got),) = plan(MqttFault.parse(text), message)
     assert (after_s, got.topic) == (0, message.topic)
     return json.loads(got.payload)
-
-
-def test_no_fault_is_the_message_itself():
-    assert plan(None, ACK) == [(0.0, ACK)]
 
 
 def test_lost_late_and_twice():
@@ -595,14 +513,6 @@ def test_rules_for_messages_and_for_requests_do_not_meet():
     assert faults.take("/oauth/token").status == 503
     faults.add("mqtt-credentials status=503")
     assert [rule.endpoint for rule in faults.rules] == ["any", "mqtt-credentials"]
-
-
-def test_endpoints_on_the_way_to_mqtt_have_names():
-    for name, path in (("mqtt", "/iot/v1/devices/1/mqtt"), ("mqtt-credentials", "/iot/v1/mqtt-credentials")):
-        faults = Faults()
-        rule = faults.add(f"{name} status=503")
-        assert faults.take("/iot/v1/devices/1/commands") is None
-        assert faults.take(path) is rule
 
 
 # The proxy: order of fault and model.

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -177,14 +176,6 @@ async def test_an_endless_body_streams_until_the_client_leaves(ca):
             assert (await reader.readline()).endswith(b"200 OK\r\n")
 
 
-async def test_broken_http_is_a_violation(ca):
-    async with serving(ca) as server:
-        async with connected(server) as (reader, writer):
-            writer.write(b"HELLO\r\n\r\n")
-            assert b" 400 " in await reader.read()
-        assert [v["reason"] for v in server.model.violations] == ["broken HTTP: BadHttpMethod"]
-
-
 def test_the_ca_is_kept_and_exported_as_der(tmp_path: Path):
     first, second = TestCA(tmp_path), TestCA(tmp_path)
     assert first.certificate == second.certificate == first.der.read_bytes()
@@ -204,28 +195,3 @@ def test_an_unknown_kind_of_certificate_is_refused(ca):
         ca.leaf("odd")
     with pytest.raises(ValueError, match="one of good, wrong_name"):
         CloudServer(Model(), Faults(), ca).present("odd")
-
-
-async def test_a_restarted_cloud_knows_tokens_and_refuses_duplicates(ca, tmp_path):
-    path = str(tmp_path / "cloud.sqlite")
-    token, statuses = "", []
-    for _ in range(2):
-        model = Model(path)
-        model.add_device(demo_device())
-        server = CloudServer(model, Faults(), ca)
-        await server.start()
-        connector = aiohttp.TCPConnector(ssl=ca.client())
-        async with aiohttp.ClientSession(f"https://localhost:{server.port}", connector=connector) as client:
-            if not token:
-                async with client.post(
-                    "/oauth/token", headers=FORM, data=b"grant_type=client_credentials"
-                ) as reply:
-                    token = json.loads(await reply.read())["access_token"]
-            headers = {"Authorization": f"Bearer {token}"}
-            async with client.post(
-                "/iot/v1/devices/12345/feed-data", headers=headers, json=reading()
-            ) as reply:
-                statuses.append((reply.status, (await reply.json())["status"]))
-        await server.stop()
-        model.close()
-    assert statuses == [(201, "created"), (200, "idempotent")]
