@@ -3,7 +3,7 @@
 There is no QoS 2, no retained publish, and no property that is not a number. `version`: 5, or 4 for MQTT 3.1.1.
 """
 
-from mqtt5 import parts
+from mqtt5 import codes, parts
 from mqtt5.packet import checked
 
 
@@ -12,14 +12,10 @@ def publish(version, pid, topic, payload, expiry_s=None):
     body = parts.counted(checked(topic or "#"))
     if pid:
         body += pid.to_bytes(2, "big")
-    body += parts.properties(version, () if expiry_s is None else ((2, 4, expiry_s),))
-    return parts.packet(0x32 if pid else 0x30, body + payload)
-
-
-def puback(pid):
-    return b"\x40\2" + pid.to_bytes(2, "big")
+    body += parts.properties(version, () if expiry_s is None else ((codes.MESSAGE_EXPIRY, 4, expiry_s),))
+    return parts.packet(codes.PUBLISH << 4 | (codes.QOS_1 if pid else 0), body + payload)
 
 
 def disconnect(code):
     """DISCONNECT; MQTT 3.1.1 knows only that without a code."""
-    return bytes((0xE0, 1, code)) if code else b"\xe0\0"
+    return parts.packet(codes.DISCONNECT << 4, bytes((code,)) if code else b"")

@@ -3,6 +3,7 @@
 Here are the packet ids, the order and number of publishes in flight, and which are sent again in a kept session.
 """
 
+from mqtt5 import codes
 from mqtt5.packet import MqttError
 
 
@@ -54,30 +55,24 @@ class InFlightTable:
                 entry.sent = True
                 data += entry.data
                 if self.kept:
-                    entry.data[0] |= 8  # DUP, for the next time
+                    entry.data[0] |= codes.DUP  # for the next time
                 else:
                     entry.data = b""
         return data
 
-    def answer(self, to_publish, pid, codes, reason):
+    def answer(self, to_publish, pid, reason_codes, reason):
         """The InFlight that is over with these reason codes, None for an unknown packet id. MqttError: not its
         kind."""
         for entry in self.all:
             if entry.pid == pid:
-                if len(codes) != (entry.asked or 1) or to_publish == (entry.asked > 0):
-                    raise MqttError(0x82)
+                if len(reason_codes) != (entry.asked or 1) or to_publish == (entry.asked > 0):
+                    raise MqttError(codes.PROTOCOL_ERROR)
                 self.all.remove(entry)
-                entry.codes = codes
-                for code in codes:
-                    if code > 127:
+                entry.codes = reason_codes
+                for code in reason_codes:
+                    if code >= codes.ERRORS:
                         entry.error = MqttError(code, reason)
                 return entry
-
-    def resume(self, window, largest, kept):
-        """A new connection, to a server that takes `window` publishes at once and packets of `largest` bytes."""
-        self.window = window
-        self.kept = kept
-        self.all = [entry for entry in self.all if len(entry.data) <= largest]
 
     def lost(self, error):
         """The connection is gone: all are returned, and over with `error`. Those of a kept session may be resumed."""

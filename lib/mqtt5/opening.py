@@ -9,11 +9,10 @@ import asyncio
 from collections import namedtuple
 from micropython import const
 
-from mqtt5 import parts
+from mqtt5 import codes, parts
 from netio.errors import NetError
 
 _CONNECT_MS = const(40000)
-_PROTOCOL = const(0x82)
 _LARGEST = const(0x3FFFFFFF)
 
 Connack = namedtuple("Connack", ("session_present", "keep_alive_s", "session_expiry_s", "client_id"))
@@ -57,19 +56,19 @@ async def subscribe(client, topics, qos=1):
 def begin(session, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True, session_expiry_s=0,
           will=None):  # fmt: skip
     """Begin a connection, see `connect`: its CONNECT waits in `take`, and the first event is for `accept`."""
+    session.state = session.after(codes.BEGIN)
     if clean or version != session.version:
-        session.forget()
+        _forget(session)
     session.version = version
     session.clean = clean
     session.requested = keep_alive_s, session_expiry_s, client_id
     session.start = session.end = session.skipped = 0
     session.aliases = {}
-    session.ready = False
     properties = (
-        (0x11, 4, session_expiry_s),
-        (0x21, 2, parts.WINDOW),
-        (0x22, 2, parts.ALIASES),
-        (0x27, 4, len(session.view)),
+        (codes.SESSION_EXPIRY, 4, session_expiry_s),
+        (codes.RECEIVE_MAXIMUM, 2, parts.WINDOW),
+        (codes.TOPIC_ALIAS_MAXIMUM, 2, parts.ALIASES),
+        (codes.MAXIMUM_PACKET_SIZE, 4, len(session.view)),
     )
     session.out = connect_packet(
         version, clean, keep_alive_s, properties, client_id, username, password, will
@@ -81,33 +80,34 @@ def accept(session, present, properties):
     the connection is over, as after one that `next` raises."""
     get = properties.get
     keep_s, expiry_s, client_id = session.requested
-    window = get(0x21, 65535)
-    largest = get(0x27, _LARGEST)
+    window = get(codes.RECEIVE_MAXIMUM, 65535)
+    largest = get(codes.MAXIMUM_PACKET_SIZE, _LARGEST)
     if (present and session.clean) or not window or not largest:
-        error = session.error_class(_PROTOCOL)
-        session.finish(error, _PROTOCOL)
-        raise error
-    keep_s = get(0x13, keep_s)
-    expiry_s = get(0x11, expiry_s)
+        raise session.error_class(codes.PROTOCOL_ERROR)
+    session.state = session.after(codes.ACCEPT)
+    keep_s = get(codes.SERVER_KEEP_ALIVE, keep_s)
+    expiry_s = get(codes.SESSION_EXPIRY, expiry_s)
     session.largest = largest
-    session.max_qos = get(0x24, 1)
+    session.max_qos = get(codes.MAXIMUM_QOS, 1)
     session.keep_ms = keep_s * 1000
     session.pinged = session.error = None
-    session.ready = True
     if not present:
-        session.forget()
+        _forget(session)
     # What was not delivered again during a whole connection the server has forgotten.
     session.held = {pid: state & ~1 for pid, state in session.held.items() if state & 1}
     session.connections += 1
-    session.in_flight.resume(window, largest, expiry_s if session.version == 5 else not session.clean)
-    session.out += session.in_flight.due()
-    return Connack(present > 0, keep_s, expiry_s, get(0x12, client_id))
+    in_flight = session.in_flight
+    in_flight.window = window
+    in_flight.kept = expiry_s if session.version == 5 else not session.clean
+    in_flight.all = [entry for entry in in_flight.all if len(entry.data) <= largest]
+    session.out += in_flight.due()
+    return Connack(present > 0, keep_s, expiry_s, get(codes.ASSIGNED_CLIENT_ID, client_id))
 
 
 def subscription(session, filters, qos=1):
     """The InFlight of a subscription with `qos` to `filters`, a list of texts. MqttError: they are too many."""
     pid = session.in_flight.new_pid()
-    session.out += session.sized(subscribe_packet(session.version, pid, filters, qos))
+    session.out += session.allowed(subscribe_packet(session.version, pid, filters, qos))
     return session.in_flight.add(pid, b"", len(filters))
 
 
@@ -128,7 +128,7 @@ def connect_packet(version, clean, keep_alive_s, properties, client_id, username
         flags |= 64
         tail += parts.counted(password)
     head = b"\0\4MQTT" + bytes((version, flags)) + keep_alive_s.to_bytes(2, "big")
-    return parts.packet(0x10, head + parts.properties(version, properties) + tail)
+    return parts.packet(codes.CONNECT << 4, head + parts.properties(version, properties) + tail)
 
 
 def subscribe_packet(version, pid, filters, qos=1):
@@ -136,7 +136,13 @@ def subscribe_packet(version, pid, filters, qos=1):
     body = pid.to_bytes(2, "big") + parts.properties(version, ())
     for text in filters:
         body += parts.counted(text) + bytes((qos,))
-    return parts.packet(0x82, body)
+    return parts.packet(codes.SUBSCRIBE << 4 | 2, body)
+
+
+def _forget(session):
+    """Nothing is unacknowledged in either direction."""
+    session.in_flight.all = []
+    session.held = {}
 
 
 async def _opened(client, args, options):

@@ -6,15 +6,7 @@ for: QoS 2, UNSUBACK, enhanced authentication. `version` is the protocol level: 
 
 from micropython import const
 
-_CONNACK = const(2)
-_PUBLISH = const(3)
-_PUBACK = const(4)
-_SUBACK = const(9)
-_PINGRESP = const(13)
-_DISCONNECT = const(14)
-_MALFORMED = const(0x81)
-_TOO_LARGE = const(0x95)
-_PROTOCOL = const(0x82)
+from mqtt5 import codes
 
 # By property id (section 2.2.2.2): the size of a number, or one of these kinds. 0: no server may send it to a client
 # that asks for nothing in particular.
@@ -54,8 +46,8 @@ class Message:
     def __init__(self, topic, payload, first, pid, large):
         self.topic = topic
         self.payload = payload
-        self.dup = first & 8 > 0
-        self.retain = first & 1 > 0
+        self.dup = first & codes.DUP > 0
+        self.retain = first & codes.RETAIN > 0
         self.receipt = pid
         self.large = large
 
@@ -87,46 +79,46 @@ def decode(version, first, view, large=0):
     """
     kind = first >> 4
     body = _Body(version, view, large)
-    if kind == _PUBLISH:
+    if kind == codes.PUBLISH:
         return _publish(first, body)
     if first & 15:
-        raise MqttError(_MALFORMED)
+        raise MqttError(codes.MALFORMED_PACKET)
     what = None
     number = 0
     properties = {}
-    if kind == _CONNACK:
+    if kind == codes.CONNACK:
         what = body.number(1)
         number = body.number(1)
         if len(view) == 2:  # a 3.1.1 server answers so even to those who speak MQTT 5
             number = _OLD_CODES[min(number, 6)]
             if version == 5:
-                raise MqttError(number or _MALFORMED)
+                raise MqttError(number or codes.MALFORMED_PACKET)
         properties = body.properties()
-        if what > 1 or (number and number < 128):
-            raise MqttError(_MALFORMED)
-    elif kind == _PUBACK:
+        if what > 1 or (number and number < codes.ERRORS):
+            raise MqttError(codes.MALFORMED_PACKET)
+    elif kind == codes.PUBACK:
         number = body.pid()
         code, properties = body.reason()
         what = bytes((code,))
-    elif kind == _SUBACK:
+    elif kind == codes.SUBACK:
         number = body.pid()
         properties = body.properties()
         what = body.rest()
-    elif kind == _DISCONNECT and version == 5:
+    elif kind == codes.DISCONNECT and version == 5:
         number, properties = body.reason()
-    elif kind != _PINGRESP:
-        raise MqttError(_PROTOCOL)
+    elif kind != codes.PINGRESP:
+        raise MqttError(codes.PROTOCOL_ERROR)
     if body.left():
-        raise MqttError(_MALFORMED)
+        raise MqttError(codes.MALFORMED_PACKET)
     return what, number, properties
 
 
 def _publish(first, body):
     qos = first >> 1 & 3
-    if qos == 3 or (first & 8 and not qos):
-        raise MqttError(_MALFORMED)
+    if qos == 3 or (first & codes.DUP and not qos):
+        raise MqttError(codes.MALFORMED_PACKET)
     if qos == 2:
-        raise MqttError(_PROTOCOL, "QoS 2")  # nothing here ever subscribes to it
+        raise MqttError(codes.PROTOCOL_ERROR, "QoS 2")  # nothing here ever subscribes to it
     topic = checked(body.text())
     pid = body.pid() if qos else 0
     large = body.large
@@ -158,7 +150,7 @@ class _Body:
         start = self.at
         self.at = start + size
         if self.left() < 0:
-            raise MqttError(_TOO_LARGE if self.large else _MALFORMED)
+            raise MqttError(codes.PACKET_TOO_LARGE if self.large else codes.MALFORMED_PACKET)
         return self.view[start : self.at]
 
     def number(self, size):
@@ -167,7 +159,7 @@ class _Body:
     def pid(self):
         pid = self.number(2)
         if not pid:
-            raise MqttError(_PROTOCOL)
+            raise MqttError(codes.PROTOCOL_ERROR)
         return pid
 
     def text(self):
@@ -176,7 +168,7 @@ class _Body:
         except UnicodeError:
             text = "\0"
         if "\0" in text:
-            raise MqttError(_MALFORMED)
+            raise MqttError(codes.MALFORMED_PACKET)
         return text
 
     def properties(self):
@@ -186,13 +178,13 @@ class _Body:
             return found
         size = _vbi(self.view, self.at, len(self.view))
         if not size:
-            raise MqttError(_MALFORMED)
+            raise MqttError(codes.MALFORMED_PACKET)
         end, self.at = size
         end += self.at
         while self.at < end:
             ident = self.number(1)
             if ident in found or ident > 42 or not _KINDS[ident]:
-                raise MqttError(_PROTOCOL)
+                raise MqttError(codes.PROTOCOL_ERROR)
             kind = _KINDS[ident]
             if kind < _TEXT:
                 found[ident] = self.number(kind)
@@ -201,7 +193,7 @@ class _Body:
             for _ in range(_TEXT, kind):
                 self.take(self.number(2))
         if self.at != end:
-            raise MqttError(_MALFORMED)
+            raise MqttError(codes.MALFORMED_PACKET)
         return found
 
     def reason(self):
@@ -218,7 +210,7 @@ def checked(topic):
     """A topic to publish under: no wildcards, no NUL. An empty one is the business of the topic aliases."""
     for char in "+#\0":
         if char in topic:
-            raise MqttError(0x90)
+            raise MqttError(codes.TOPIC_NAME_INVALID)
     return topic
 
 
@@ -233,5 +225,5 @@ def _vbi(data, at, end):
             return value, at
         shift += 7
         if byte < 128 or shift > 21:  # longer than need be, or than may be
-            raise MqttError(_MALFORMED)
+            raise MqttError(codes.MALFORMED_PACKET)
     return None

@@ -69,7 +69,11 @@ def test_a_temporary_unit_contains_its_engines_and_not_the_other_half():
     assert not [name for name in mqtt if name.startswith("http1")]
     # To open a connection there is code of its own, which brings no second copy of an error that somebody catches.
     connecting = units["firmware.links.mqtt_connecting"]
-    assert {name for name in connecting if name.startswith("mqtt5")} == {"mqtt5.opening", "mqtt5.parts"}
+    assert {name for name in connecting if name.startswith("mqtt5")} == {
+        "mqtt5.codes",
+        "mqtt5.opening",
+        "mqtt5.parts",
+    }
     assert "mqtt5.opening" not in mqtt and "netio.errors" in units["firmware.device"]
     for link in ("polling", "transports"):
         engines = ("http1", "mqtt5", "iotmp", "netio", "firmware.cloud")

@@ -92,11 +92,9 @@ def test_subscribe(version, pid, filters):
     assert seen == {"kind": 8, "pid": pid, "filters": filters}
 
 
-@given(ids, errors)
-def test_small_packets_out(pid, code):
-    assert server.read_all(encode.puback(pid) + encode.disconnect(code)) == [
-        {"kind": 4, "pid": pid}, {"kind": 14, "code": code},
-    ]  # fmt: skip
+@given(errors)
+def test_disconnect(code):
+    assert server.read_all(encode.disconnect(code)) == [{"kind": 14, "code": code}]
 
 
 @given(versions, flags, of_connack)

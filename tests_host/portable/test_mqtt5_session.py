@@ -1,9 +1,9 @@
 """The MQTT session, bytes in and bytes out: what is owed, what is sent again, and how a connection ends."""
 
-from mqtt5 import opening
+from mqtt5 import codes, opening
 from mqtt5.opening import Connack
 from mqtt5.packet import Message, MqttError
-from mqtt5.session import Session
+from mqtt5.session import CLOSED, CLOSING, CONNECTING, OPEN, TRANSITIONS, Session
 from netio.errors import NetError
 from tests_host.support import mqtt_server as server
 
@@ -37,11 +37,11 @@ class Rig:
                 self.session.received(len(piece))
                 data = data[len(piece) :]
                 while True:
-                    ready = self.session.ready
+                    connecting = self.session.state == CONNECTING
                     event = self.session.next(now)
                     if not event:
                         break
-                    if not ready:
+                    if connecting:
                         event = opening.accept(self.session, *event)
                     events.append(event)
         except MqttError as e:
@@ -132,6 +132,89 @@ def test_first_packet_has_to_be_a_connack_and_only_the_first():
     rig = Rig()
     assert rig.feed(server.connack()) == [0x82]
     assert rig.written() == [{"kind": 14, "code": 0x82}]
+
+
+def in_state(state):
+    """A session in that state, which the last events have led to."""
+    session = Session()
+    opening.begin(session, "me", "u", "p")
+    if state == CLOSED:
+        session.lost(NetError("closed", "by test"))
+    if state > CONNECTING:
+        opening.accept(session, False, {})
+    if state == CLOSING:
+        session.finish(NetError("closed", "by test"))
+    session.take(NOW)
+    return session
+
+
+ARRIVING = (
+    (codes.CONNACK, server.connack()),
+    (codes.PUBLISH, server.publish("t", b"x")),
+    (codes.PUBACK, server.puback(1)),
+    (codes.SUBACK, server.suback(1, (0,))),
+    (codes.PINGRESP, server.PINGRESP),
+    (codes.DISCONNECT, server.disconnect(0x8B)),
+)
+
+
+def arrive(session, data):
+    """The code of the MqttError that a packet leads to, None for none."""
+    session.space()[: len(data)] = data
+    session.received(len(data))
+    return refusal(session.next, NOW)
+
+
+def test_each_packet_is_legal_in_some_states_only():
+    for kind, data in ARRIVING:
+        for state in (CONNECTING, OPEN, CLOSING):
+            session = in_state(state)
+            assert session.state == state
+            legal = (state == CONNECTING) == (kind == codes.CONNACK)
+            expected = 0x8B if kind == codes.DISCONNECT else None
+            assert arrive(session, data) == (expected if legal else 0x82), (kind, state)
+            over = state == OPEN and not (legal and expected is None)
+            assert session.state == (CLOSING if over else state), (kind, state)
+            assert (session.error is None) == (session.state == OPEN)
+            sent = server.read_all(session.take(NOW))
+            assert sent == ([{"kind": 14, "code": 0x82}] if over and not legal else []), (kind, state)
+
+
+def test_an_illegal_event_raises_and_changes_nothing():
+    illegal = 0
+    for state in (CLOSED, CONNECTING, OPEN, CLOSING):
+        session = in_state(state)
+        for event in range(len(TRANSITIONS) // 4):
+            before = session.__dict__.copy()
+            after = chr(TRANSITIONS[event * 4 + state])
+            code = refusal(session.after, event)
+            assert code == (0x82 if after == "-" else None), (state, event)
+            assert session.__dict__ == before
+            illegal += code is not None
+    assert illegal == 62
+
+
+def test_what_the_application_may_not_do_now_changes_nothing():
+    for state in (CLOSED, CONNECTING, CLOSING):
+        session = in_state(state)
+        session.max_qos, session.largest = 1, 100
+        assert refusal(session.publish, "t", b"") == 0x82
+        assert refusal(opening.subscription, session, ["t"]) == 0x82
+        assert refusal(opening.accept, session, False, {}) == (None if state == CONNECTING else 0x82)
+    for state in (CONNECTING, OPEN, CLOSING):
+        session = in_state(state)
+        session.publish("t", b"x") if state == OPEN else None
+        assert refusal(opening.begin, session, "me") == 0x82
+        assert session.state == state and len(session.in_flight.all) == (state == OPEN)
+
+
+def test_a_lost_connection_can_begin_again_from_every_state():
+    for state in (CLOSED, CONNECTING, OPEN, CLOSING):
+        session = in_state(state)
+        session.lost(NetError("closed", "by test"))
+        assert session.state == CLOSED and session.error
+        opening.begin(session, "me")
+        assert session.state == CONNECTING
 
 
 def test_publish_and_its_answer():
