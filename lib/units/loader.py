@@ -27,7 +27,7 @@ class Unit:
     def load(self):
         """What the import returns. Whatever it raises: nothing stays loaded."""
         used = in_use()
-        before = list(sys.modules)
+        before = set(sys.modules)
         done = False
         try:
             found = self.importing()
