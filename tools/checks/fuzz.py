@@ -422,36 +422,17 @@ WORDS_SEEDS = (
     b'{"access_token":"\\ud800","token_type":"Bearer","expires_in":3600,"renew_after":-1}',
     b'{"results":[{"message_id":"a","status":"created"},{"message_id":"b","error":{"type":"conflict"}},NaN,-0,1e999]}',
 )
-MQTT_WORDS = tuple(
-    json.dumps(body).encode()
-    for body in (
-        {
-            "mqtt": {
-                "broker_url": "mqtts://b.test:8883",
-                "protocol": "mqtt-5.0",
-                "feed_data_ack_topic": "a/acks",
-                "credential_endpoint": {"endpoint": "/x", "http_method": "POST", "body": {"scopes": ["s"]}},
-            },
-            "mqtt_routes": [
-                {
-                    "source_type": "command",
-                    "source_id": 1,
-                    "mqtt": {"feed_data_topic": "a", "desired_topic": "d"},
-                },
-                {"source_type": "sensor", "sensor_id": 2, "mqtt": {"feed_data_topic": "b"}},
-            ],
-        },
-        {
-            "mqtt": {
-                "mqtt_client_id": "c",
-                "mqtt_username": "u",
-                "mqtt_credential": "test-secret-not-real",
-                "expires_in": 3600,
-                "renew_after": 2700,
-                "session_hard_expires_in": 3600,
-            }
-        },
-    )
+MQTT_WORDS = (
+    (
+        b'{"mqtt":{"broker_url":"mqtts://b.test:8883","protocol":"mqtt-5.0","feed_data_ack_topic":"a/acks",'
+        b'"credential_endpoint":{"endpoint":"/x","http_method":"POST","body":{"scopes":["s"]}}},"mqtt_routes":['
+        b'{"source_type":"command","source_id":1,"mqtt":{"feed_data_topic":"a","desired_topic":"d"}},'
+        b'{"source_type":"sensor","sensor_id":2,"mqtt":{"feed_data_topic":"b"}}]}'
+    ),
+    (
+        b'{"mqtt":{"mqtt_client_id":"c","mqtt_username":"u","mqtt_credential":"test-secret-not-real","expires_in":3600,'
+        b'"renew_after":2700,"session_hard_expires_in":3600}}'
+    ),
 )
 PAYLOAD_SEEDS = (
     b'{"version":1,"desired_id":"des_1","value":"1.0","valid_for_seconds":300,"sequence_number":7}',

@@ -77,6 +77,11 @@ class Correction(NamedTuple):
     text: str
 
 
+def _built_in(owner: str, text: str) -> Correction:
+    """Of a built-in type or function, which the text defines."""
+    return Correction(_BUILTINS, owner, text.removeprefix("def ").partition("(")[0], text)
+
+
 COMMON = [
     # A property of the C module, which the tool that reads the chip does not see.
     Correction("tls.pyi", "SSLContext", "verify_mode", "verify_mode: int"),
@@ -98,43 +103,26 @@ COMMON = [
         "class _Stdin:\n    buffer: Any\n    def read(self, size: int = ..., /) -> str: ...\n"
         "    def readline(self, size: int = ..., /) -> str: ...\nstdin: _Stdin",
     ),
-    Correction(
-        _BUILTINS,
-        "",
-        "print",
-        "def print(*values: object, sep: str = ..., end: str = ..., file: Any = ...) -> None: ...",
-    ),
+    _built_in("", "def print(*values: object, sep: str = ..., end: str = ..., file: Any = ...) -> None: ..."),
 ]
 """True of all versions."""
 
 BEFORE_1_25 = [
     # One prefix, no tuple of them; a start for startswith only, and no end. Measured on 1.24.0.
     *(
-        correction
+        _built_in(owner, text % kind)
         for owner, kind in (("str", "str"), ("bytes", "ReadableBuffer"), ("bytearray", "ReadableBuffer"))
-        for correction in (
-            Correction(
-                _BUILTINS,
-                owner,
-                "startswith",
-                f"def startswith(self, prefix: {kind}, start: int = ..., /) -> bool: ...",
-            ),
-            Correction(_BUILTINS, owner, "endswith", f"def endswith(self, suffix: {kind}, /) -> bool: ..."),
+        for text in (
+            "def startswith(self, prefix: %s, start: int = ..., /) -> bool: ...",
+            "def endswith(self, suffix: %s, /) -> bool: ...",
         )
     ),
     # `errors` is taken and ignored: what was to be replaced raises.
-    *(
-        Correction(_BUILTINS, owner, "decode", "def decode(self, encoding: str = ..., /) -> str: ...")
-        for owner in ("bytes", "bytearray")
-    ),
-    Correction(_BUILTINS, "", "next", "def next(i: SupportsNext[_T], /) -> _T: ..."),
+    _built_in("bytes", "def decode(self, encoding: str = ..., /) -> str: ..."),
+    _built_in("bytearray", "def decode(self, encoding: str = ..., /) -> str: ..."),
+    _built_in("", "def next(i: SupportsNext[_T], /) -> _T: ..."),
     # No `signed`.
-    Correction(
-        _BUILTINS,
-        "int",
-        "to_bytes",
-        "def to_bytes(self, length: int = ..., byteorder: str = ..., /) -> bytes: ...",
-    ),
+    _built_in("int", "def to_bytes(self, length: int = ..., byteorder: str = ..., /) -> bytes: ..."),
 ]
 """True of the oldest version only."""
 
