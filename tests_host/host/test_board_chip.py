@@ -101,13 +101,6 @@ def test_open_drain_only_pulls_down():
     assert bench("get 18") == "=0"
 
 
-def test_reading_back_asks_the_world():
-    bench = Bench()
-    bench(f"pin 16 {OUT} -1 1")
-    bench.plant.stick(16, 0)
-    assert bench("get 16") == "=0"
-
-
 @pytest.mark.parametrize("gpio", [0, 2, 4, 12, 13, 14, 15, 25, 26, 27])
 def test_adc2_cannot_be_read_while_wifi_is_on(gpio):
     bench = Bench()
@@ -118,10 +111,6 @@ def test_adc2_cannot_be_read_while_wifi_is_on(gpio):
     assert bench("uv 34 3").startswith("=")
     bench("active 0")
     assert bench(f"uv {gpio} 3").startswith("=")
-
-
-def test_adc_refuses_digital_pins():
-    assert Bench()("adc 16") == "!V invalid pin"
 
 
 def test_the_adc_is_blind_at_both_ends():
@@ -149,12 +138,6 @@ def test_clock_starts_in_2000_can_be_set_and_survives_all_but_power():
     bench.chip.reset(PWRON_RESET)
     assert bench("rtc") == "=2000 1 1 5 0 0 0 0"
     assert bench("mem") == "="
-
-
-def test_rtc_memory_has_its_limit():
-    bench = Bench()
-    assert bench("mem ." + "00" * 2048) == "="
-    assert bench("mem ." + "00" * 2049) == "!V buffer too long"
 
 
 @pytest.mark.parametrize("cause", [PWRON_RESET, HARD_RESET, WDT_RESET])
@@ -279,14 +262,6 @@ def test_a_lost_network_comes_back_by_itself_as_often_as_wished(reconnects, come
     assert bench("connected") == comes_back
 
 
-def test_unknown_wifi_settings_are_refused():
-    bench = Bench()
-    assert bench("config rssi") == "!V unknown config param"
-    assert bench("config ssid .61") == "!V unknown config param"
-    assert bench("config hostname .6d65") == "="
-    assert bench("config hostname") == "=me"
-
-
 def test_an_access_point_is_open_until_it_is_configured():
     bench = Bench()
     assert bench("ap_active") == "=0"
@@ -307,19 +282,6 @@ def test_an_access_point_takes_no_password_that_wpa2_has_no_place_for(key):
     bench = Bench()
     assert bench(f"ap_config security 3 ssid .61 key {key}") == "!O Wifi Invalid Password"
     assert bench("ap_config ssid") == "=ESP_000001"
-
-
-@pytest.mark.parametrize("line", ["ap_config key", "ap_config password .61", "ap_config rssi"])
-def test_unknown_settings_of_an_access_point_are_refused(line):
-    assert Bench()(line) == "!V unknown config param"
-
-
-def test_an_access_point_knows_whether_it_has_guests():
-    bench = Bench()
-    bench("ap_active 1")
-    assert bench("ap_connected") == "=0"
-    bench.chip.access_point.stations = 2
-    assert bench("ap_connected") == "=1"
 
 
 def test_nvs_outlives_power():
@@ -385,11 +347,3 @@ def test_a_fixed_address_takes_the_place_of_dhcp_and_back():
     assert bench("ifconfig") == "=10.0.0.5 255.0.0.0 10.0.0.1 9.9.9.9"
     assert bench("ifconfig dhcp") == "="
     assert bench("ifconfig").startswith("=192.168.4.20 ")
-
-
-def test_country_and_power_save_are_set():
-    bench = Bench()
-    assert bench("country") == "=XX" and bench("config pm") == "=1"
-    bench("country .4445")
-    bench("config pm 0")
-    assert bench("country") == "=DE" and bench("config pm") == "=0"

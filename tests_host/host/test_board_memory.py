@@ -8,7 +8,7 @@ from tools.cloud.chains import CHAINS as PRESENTED
 from tools.virtual_board import memory
 from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, Chip
 from tools.virtual_board.chip_memory import STACK_BACK_MS, ChipMemory
-from tools.virtual_board.memory import CHAINS, FIRST_AREA, IMAGES, Memory, NoRoomError
+from tools.virtual_board.memory import CHAINS, FIRST_AREA, IMAGES, Memory
 from tools.virtual_board.plant import Plant
 
 WANTED = 42_000
@@ -84,15 +84,6 @@ def test_with_a_doubled_heap_one_connection_fits_and_a_second_never_does():
     assert chip.handshake("second") == "setup"
 
 
-def test_with_a_smaller_heap_two_connections_fit():
-    """80,960 bytes of area leave 21.3 KB beside two."""
-    chip = with_wifi()
-    chip.pool.take("context", chip.cost.context)
-    chip.pool.take("second area", 25_600)
-    assert [chip.handshake("first"), chip.handshake("second")] == ["", ""]
-    assert chip.pool.free == pytest.approx(21_300, abs=1500)
-
-
 @pytest.mark.parametrize("image", ["1.24.0", "1.26.1"])
 def test_the_usual_chain_meets_a_doubled_heap_with_the_misleading_error(image):
     chip = with_wifi(image, memory.USUAL_CHAIN)
@@ -156,16 +147,6 @@ def test_station_and_access_point_share_the_radio():
     assert chip.pool.free == 96_376 - memory.ACCESS_POINT
     chip.wifi(False, "ap")
     assert chip.pool.free == 138_356
-
-
-def test_without_room_no_memory_is_taken():
-    chip = with_wifi()
-    before = chip.pool.free
-    with pytest.raises(NoRoomError):
-        chip.pool.take("stack", 95_000)
-    assert chip.pool.free == before
-    with pytest.raises(ValueError, match="taken already"):
-        chip.pool.take("radio", 1)
 
 
 def test_every_chain_that_servers_present_has_its_cost_in_every_image():
@@ -308,16 +289,6 @@ def test_free_memory_counts_the_largest_piece_as_the_chip_does():
     bench = Bench(image="1.24.0")
     assert bench(f"heap_free {memory.CHIPS_OWN_HEAP} 0") == 165_520
     assert Bench(judged=False)("heap_free 1 1000") == 1000 + 110_592
-
-
-def test_a_third_area_is_reported_once():
-    bench = Bench()
-    bench("heap_lives 112100")
-    bench("heap_failed")
-    assert len(bench.third) == 1
-    bench.chip_memory.reset(soft=False)
-    bench("heap_failed")
-    assert bench.third[1:] == ["memory allocation failed"]
 
 
 def test_figures_outlive_a_reset_and_the_radio_a_soft_one():

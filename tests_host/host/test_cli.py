@@ -220,7 +220,7 @@ def test_a_long_run_moves_on_a_terminal_and_is_json_elsewhere():
 @pytest.mark.parametrize(
     "argv",
     [
-        ["fuzz", "--inputs", "3000", "journal", "dns"],
+        ["fuzz", "--inputs", "1000", "journal", "dns"],
         ["simulate", "--seeds", "1..2", "--hours", "0.2"],
         ["bench", "--only", "mpy"],
     ],

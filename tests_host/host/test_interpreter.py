@@ -176,15 +176,6 @@ def test_fetch_brings_the_package_and_its_libraries_once(bare_path, machine):
 
 
 @needs_apt
-def test_a_broken_one_in_the_cache_is_replaced(bare_path, machine):
-    _, etc, cache = machine
-    own = 64 if aptroot.debian_arch().endswith("64") else 32
-    fake_interpreter(cache / aptroot.debian_arch() / "root/usr/bin/micropython", "Illegal instruction")
-    (found,) = interpreter.fetch(own, cache, etc)
-    assert found.version == (1, 25, 0)
-
-
-@needs_apt
 @pytest.mark.parametrize("harm", ["tampered", "gone", "unsigned"])
 def test_a_failed_or_untrusted_download_leaves_no_files_and_one_message(bare_path, machine, harm):
     mirror, etc, cache = machine
@@ -203,17 +194,6 @@ def test_a_failed_or_untrusted_download_leaves_no_files_and_one_message(bare_pat
         interpreter.fetch(None, cache, etc)
     assert raised.value.what.startswith("MicroPython could not be fetched: ") and "install" in raised.value.do
     assert [path.name for path in cache.iterdir()] == [".lock"]
-
-
-@needs_apt
-def test_one_word_size_is_enough_unless_the_other_was_asked_for(bare_path, machine, tmp_path):
-    _, _, cache = machine
-    nowhere = tmp_path / "nowhere"
-    nowhere.mkdir()
-    program = fake_interpreter(bare_path / "micropython", "1 25 0 64")
-    assert [found.argv for found in interpreter.fetch(None, cache, nowhere)] == [[str(program)]]
-    with pytest.raises(Failed):
-        interpreter.fetch(32, cache, nowhere)
 
 
 def test_a_mirror_is_trusted_by_the_keys_of_its_entry(tmp_path):

@@ -36,51 +36,6 @@ def run(monkeypatch):
     return named
 
 
-def test_classes_and_their_members(run):
-    text = """
-class Base:
-    shown = "class"
-    def __init__(self, first, second=2):
-        self.first = first
-        self.second = second
-    def both(self):
-        return self.first, self.second, self.shown
-class Derived(Base):
-    third = Base.shown + "!"
-    fourth = third * 2
-    def __init__(self, *rest, **named):
-        super().__init__(*rest, **named)
-        self.own = 7
-    @property
-    def sum(self):
-        return self.own + self.second
-    @staticmethod
-    def plain(value):
-        return value
-def run():
-    it = Derived(1, second=5)
-    it.outside = 9
-    return it.both(), it.third, it.fourth, it.sum, Derived.plain(3), it.outside
-"""
-    assert run(main=text) == ((1, 5, "class"), "class!", "class!class!", 12, 3, 9)
-
-
-def test_functions_in_functions(run):
-    text = """
-word = "top"
-def outer(word, other):
-    def inner(other, more=word):
-        return word, other, more, (lambda word: word + other)("x")
-    return inner, [word for word in "ab" if other], word
-def reader():
-    return word
-def run():
-    inner, loop, arg = outer("a", "o")
-    return inner("i"), loop, arg, reader()
-"""
-    assert run(main=text) == (("a", "i", "a", "xi"), ["a", "b"], "a", "top")
-
-
 def test_names_in_getattr_texts(run):
     text = """
 from collections import namedtuple

@@ -66,11 +66,6 @@ async def test_3():
     assert (outcome.passed, outcome.failed) == (2, ("test_3",))
 
 
-def test_finds_device_code_as_the_device_does(tmp_path: Path, python: interpreter.Interpreter):
-    text = "import firmware.core.errors, asyncio, sys\ndef test_path():\n    assert sys.path[-2].endswith('/lib')\n"
-    assert outcome_of(text, tmp_path, python).ok
-
-
 @pytest.mark.parametrize(
     ("text", "crash"),
     [

