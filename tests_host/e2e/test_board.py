@@ -94,19 +94,6 @@ def test_a_failing_boot_py_leaves_the_repl_without_main(tmp_path, any_interprete
     assert "never" not in scenario.lines
 
 
-def test_missing_files_are_fine(tmp_path, any_interpreter):
-    scenario = Scenario(tmp_path, any_interpreter, "")
-    (tmp_path / "boot.py").unlink()
-    (tmp_path / "main.py").unlink()
-
-    async def play():
-        async with scenario:
-            await scenario.saw("repl")
-
-    asyncio.run(play())
-    assert scenario.lines == []
-
-
 def test_the_heap_is_that_of_the_chip_and_the_board_takes_little_of_it(tmp_path, any_interpreter):
     main = """
 import gc, machine, network
@@ -136,18 +123,6 @@ def test_without_a_read_only_file_system_the_shims_are_loaded_from_files(
     )
     assert scenario.lines == ["True"]
     assert scenario.board.chip.memory.board_heap > 12_000
-
-
-def test_a_module_knows_its_constants_and_no_others(tmp_path, any_interpreter):
-    main = """
-import machine, network
-print(machine.WDT_RESET, network.STAT_GOT_IP)
-try:
-    network.STAT_UNHEARD_OF
-except AttributeError as e:
-    print(e)
-"""
-    assert tell(tmp_path, any_interpreter, main).lines == ["3 1010", "STAT_UNHEARD_OF"]
 
 
 def test_machine_reset_ends_the_program_on_the_spot(tmp_path, any_interpreter):
@@ -426,47 +401,6 @@ print(reach(1) != "silence")
     assert lines[3] != "silence" and lines[4:] == ["ready", "silent True", "-50", "True"]
 
 
-def test_wifi_comes_and_goes(tmp_path, any_interpreter):
-    main = """
-import machine, network, time
-network.hostname("bench device")
-wlan = network.WLAN(network.WLAN.IF_STA)
-print(wlan.active(), wlan.active(True), network.hostname(), len(wlan.config("mac")))
-wlan.config(reconnects=0)
-def join(ssid, key):
-    wlan.connect(ssid, key)
-    time.sleep_ms(1600)
-    print(ssid, wlan.status(), wlan.isconnected())
-join("Café", "wrong")
-join("Café", "päss word")
-print(wlan.ifconfig()[3], wlan.ipconfig("addr4")[1], wlan.status("rssi"), wlan.config("reconnects"))
-while wlan.isconnected():
-    time.sleep_ms(10)
-print("lost", wlan.status())
-try:
-    machine.ADC(14).read_uv()
-except OSError as error:
-    print(error.args)
-"""
-
-    async def play():
-        scenario = Scenario(tmp_path, any_interpreter, main, networks={"Café": "päss word"}, dns="127.0.0.7")
-        async with scenario:
-            await scenario.saw("line", "127.0.0.7 255.255.255.0 -57 0")
-            scenario.board.wifi_down()
-            await scenario.saw("repl")
-            return scenario
-
-    assert asyncio.run(play()).lines == [
-        "False True bench device 6",
-        "Café 202 False",
-        "Café 1010 True",
-        "127.0.0.7 255.255.255.0 -57 0",
-        "lost 200",
-        "(116, 'ESP_ERR_TIMEOUT')",
-    ]
-
-
 _SERVER = """
 import asyncio, network, socket
 ap = network.WLAN(network.AP_IF)
@@ -542,17 +476,6 @@ def test_a_power_cut_at_any_moment_of_the_start_leaves_no_process(tmp_path):
 
     asyncio.run(play())
     assert processes_on(tmp_path) == []
-
-
-def test_an_interpreter_that_cannot_start_is_reported(tmp_path):
-    missing = interpreter.Interpreter([str(tmp_path / "none")], (1, 25, 0), 32, "nowhere")
-
-    async def play():
-        async with Scenario(tmp_path, missing, "") as scenario:
-            await scenario.saw("repl")
-
-    with pytest.raises(FileNotFoundError):
-        asyncio.run(play())
 
 
 def test_install_replaces_code_and_keeps_what_the_device_stored(tmp_path):

@@ -251,34 +251,6 @@ for size in (54000, 31000, 17000):
     assert len(scenario.saw("third_area")) == 1
 
 
-async def test_the_second_area_of_a_reserve_is_one_piece(tmp_path, smallest):
-    main = """
-lock = reserve(42000)
-held = []
-for size in (41000, 31000):
-    held.append(bytearray(size))
-    print(size)
-"""
-    scenario = await play(tmp_path, smallest, main)
-    assert scenario.lines == ["41000", "31000"] and not scenario.saw("third_area")
-
-
-async def test_a_heap_that_may_not_double_has_its_first_area_only(tmp_path, smallest):
-    main = """
-import machine
-machine.reset_cause()
-held = []
-try:
-    while True:
-        held.append(bytearray(100))
-except MemoryError:
-    print(gc.mem_alloc())
-"""
-    scenario = await play(tmp_path, smallest, main, memory=Memory(doubles=False))
-    assert 54_000 < int(scenario.lines[0]) < FIRST_AREA + 2000
-    assert scenario.saw("third_area") and not scenario.chip_memory.doubled
-
-
 async def test_a_failed_allocation_is_known_before_the_reset_that_follows(tmp_path, smallest):
     main = """
 import machine
@@ -406,32 +378,6 @@ print(free())
     assert int(scenario.lines[2]) == WIFI_UP - cost.context - stack - 400
 
 
-async def test_a_second_connection_does_not_fit_beside_a_doubled_heap(tmp_path, smallest):
-    main = """
-held = [bytearray(1000) for _ in range(70)]
-gc.collect()
-network.WLAN(network.WLAN.IF_STA).active(True)
-trusted = context()
-def secure(port):
-    sock = connected(port)
-    secured = trusted.wrap_socket(sock, server_hostname="api.realer.test")
-    secured.write(b"GET")
-    return secured
-first = secure(%d)
-try:
-    secure(%d)
-except OSError as error:
-    print(error.args)
-first.close()
-print(type(secure(%d)) is type(first))
-"""
-    async with Site(connection_file=None, chain="p256") as site:
-        main %= (site.server.port,) * 3
-        memory = Memory("1.24.0", "p256")
-        scenario = await play(tmp_path, smallest, main, ca=site.certs.certificate, memory=memory)
-    assert scenario.lines == ["(12,)", "True"]
-
-
 async def test_locks_beyond_what_the_board_can_play_are_refused_and_a_thread_runs_at_once(tmp_path, smallest):
     main = """
 lock = _thread.allocate_lock()
@@ -459,18 +405,3 @@ print(before - free())
         "True True False", "False", "RuntimeError", "NotImplementedError", "True 0",
         "it ran, and its stack is held:", "True", "0",
     ]  # fmt: skip
-
-
-async def test_the_64_bit_board_has_twice_the_words_and_the_same_pool(tmp_path, any_interpreter):
-    words = any_interpreter.bits // 32
-    main = f"""
-lock = reserve(42000)
-held = [bytearray(1000) for _ in range({60 * words})]
-gc.collect()
-lock.release()
-time.sleep_ms(50)
-print(free())
-"""
-    scenario = await play(tmp_path, any_interpreter, main)
-    assert scenario.lines == [str(139_852 - 43_008)]
-    assert scenario.chip_memory.memory.area == 97_984

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import ssl
 
 import aiohttp
@@ -265,14 +264,6 @@ async def test_credentials_expire_with_age(setting):
         await setting.happened("credential_ended", reason="expired")
 
 
-async def test_a_kicked_device_may_come_back(setting):
-    async with setting.running():
-        device = await setting.online()
-        assert setting.model.kick("12345") == 1
-        assert await device.end() == KICKED
-        await device.connect(setting.site)
-
-
 async def test_a_device_that_vanishes_is_noticed(setting):
     async with setting.running():
         device = await setting.online()
@@ -305,17 +296,6 @@ async def test_down_refuses_and_up_knows_every_account_that_is_still_good(settin
         assert await refusal(ended, setting) == NOT_AUTHORIZED
         await device.connect(setting.site)
         await late.connect(setting.site)
-
-
-async def test_the_same_credentials_work_after_a_restart(setting):
-    async with setting.running():
-        device = await setting.online()
-        await setting.site.broker.restart()
-        await device.end()
-        await device.connect(setting.site)
-        await device.listen()
-        await device.publish(device.topic("sensor", 1), report())
-        assert (await device.message())["status"] == "accepted"
 
 
 async def test_a_frozen_broker_answers_when_it_is_thawed(setting):
@@ -387,48 +367,6 @@ async def test_spoilt_acknowledgements_come_as_told(setting):
         with pytest.raises(ValueError):
             await device.message()
         assert [row["message_id"] for row in setting.model.feed(12345)] == ["a", "b", "d", "e"]
-
-
-async def test_acknowledgements_are_reordered(setting):
-    async with setting.running():
-        device = await setting.online()
-        setting.faults.add("ack reorder=3 times=3")
-        for name in "abcd":
-            await device.publish(device.topic("sensor", 1), report(name))
-        assert [(await device.message())["message_id"] for _ in range(4)] == ["c", "b", "a", "d"]
-
-
-@pytest.mark.parametrize(
-    ("text", "field", "expected"),
-    [
-        ("copies", "sequence_number", [1, 1, 2, 2]),
-        ("reorder", "sequence_number", [2, 1]),
-        ("valid_s=0", "valid_for_seconds", [0, 0]),
-        ("value=99", "value", ["99", "99"]),
-        ("version=2", "version", [2, 2]),
-    ],
-)
-async def test_spoilt_desired_states_come_as_told(setting, text, field, expected):
-    async with setting.running():
-        device = await setting.online()
-        setting.faults.add(f"desired {text}")
-        for value in (1, 0):
-            setting.model.set_desired(12345, "6", value, setting.now)
-        assert [(await device.message())[field] for _ in expected] == expected
-
-
-async def test_desired_states_are_late_lost_or_broken(setting):
-    async with setting.running():
-        device = await setting.online()
-        for text in ("lost", "delay=0.2", "badjson=half"):
-            setting.faults.add(f"desired {text} times=1")
-        for value in (1, 2, 3):
-            setting.model.set_desired(12345, "9", value, setting.now)
-        _, broken = await device.inbox.get()
-        with pytest.raises(ValueError):
-            json.loads(broken)
-        assert (await device.message())["value"] == "2.0"
-        assert await silent(device, 0.1)
 
 
 async def test_credentials_are_refused_once_on_demand(setting):

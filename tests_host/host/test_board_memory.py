@@ -6,7 +6,7 @@ import pytest
 
 from tools.cloud.chains import CHAINS as PRESENTED
 from tools.virtual_board import memory
-from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, SOFT_RESET, Chip
+from tools.virtual_board.chip import PWRON_RESET, SOFT_RESET, Chip
 from tools.virtual_board.chip_memory import STACK_BACK_MS, ChipMemory
 from tools.virtual_board.memory import CHAINS, FIRST_AREA, IMAGES, Memory
 from tools.virtual_board.plant import Plant
@@ -317,16 +317,6 @@ class ChipBench:
         return self.chip.answer(line)
 
 
-def test_the_chip_crashes_where_wifi_starts_before_a_stack_is_back():
-    bench = ChipBench()
-    bench("thread")
-    bench("unthread 0")
-    assert bench("active 1") is None
-    assert bench.chip.ended == HARD_RESET and "stack" in bench.chip.panicked
-    bench.chip.reset(HARD_RESET)
-    assert bench.chip.panicked == "" and bench("active 1") == "=1"
-
-
 def test_wifi_without_memory_raises_the_error_of_the_port():
     bench = ChipBench()
     bench("stack 110000")
@@ -349,13 +339,3 @@ def test_wifi_takes_its_memory_once_and_gives_it_back():
     bench("active 1")
     bench.chip.reset(PWRON_RESET)
     assert bench.chip.memory.memory.pool.free == free
-
-
-def test_heap_regions_are_reported_as_by_the_port():
-    bench = ChipBench()
-    numbers = [int(word) for word in bench("idf")[1:].split()]
-    assert numbers[1] + numbers[5] == 139_852 and numbers[6] == 110_592
-    bench("active 1")
-    bench("active 0")
-    numbers = [int(word) for word in bench("idf")[1:].split()]
-    assert numbers[3] + numbers[7] == 95_656
