@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -145,26 +144,3 @@ def test_messages_of_any_size_in_any_pieces(version, messages, sizes):
     assert fuzz.mqtt_outcome(pieces, version) == outcome
     large = [event for event in outcome if isinstance(event, tuple) and len(event) == 5 and event[2]]
     assert all(event[1] is None and event[2] > 512 for event in large)
-
-
-@pytest.mark.parametrize("name", fuzz.ENGINES)
-def test_damaged_bytes(name: str):
-    facts = fuzz.fuzz(name, 2000, 0)
-    assert facts["inputs"] == 2000
-
-
-def test_fuzzing_finds_what_it_looks_for(monkeypatch: pytest.MonkeyPatch):
-    def fragile(data: bytes, chance: object) -> None:
-        if b"\xff" in data:
-            raise ValueError("no")
-
-    monkeypatch.setitem(fuzz.ENGINES, "fragile", fuzz.Engine((b"abc",), fragile))
-    with pytest.raises(ValueError) as caught:
-        fuzz.fuzz("fragile", 2000, 0)
-    assert "fragile, input " in caught.value.__notes__[0]
-    kept = []
-    monkeypatch.setitem(
-        fuzz.ENGINES, "greedy", fuzz.Engine((b"abc",), lambda data, chance: kept.append(bytes(400)))
-    )
-    with pytest.raises(fuzz.Wrong, match="memory grew"):
-        fuzz.fuzz("greedy", 4000, 0)

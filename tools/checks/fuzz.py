@@ -16,23 +16,36 @@ import json
 import random
 import time
 import tracemalloc
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 from journal import record as journal_record
 from journal import recover as journal
 
 from dnsstub import captive
 from dnsstub import resolver as dns
-from firmware.cloud import keys, mqtt_catalog, mqtt_credentials, mqtt_messages, realer, realer_feed
+from firmware.cloud import (
+    keys,
+    mqtt_catalog,
+    mqtt_credentials,
+    mqtt_messages,
+    mqtt_topics,
+    realer,
+    realer_feed,
+    responses,
+)
+from firmware.cloud import realino_dialect as realino
 from firmware.core import outcomes, setup_form
-from firmware.core.config import validate
+from firmware.core.config import render, validate
 from firmware.core.errors import LinkError
-from firmware.core.models import Report
+from firmware.core.models import Catalog, Report
+from http1 import message
 from http1 import request as http_request
-from http1.message import MAX_BODY, MAX_HEAD, HttpError, Response
+from http1.message import HttpError, Response
 from iotmp import session as iotmp
 from iotmp.frame import IotmpError
 from mqtt5 import opening as mqtt_opening
@@ -160,7 +173,7 @@ def http_outcome(pieces: list[bytes]) -> Any:
     try:
         for piece in pieces:
             response.feed(piece)
-            if len(response.body) > MAX_BODY or len(response._input) > MAX_HEAD:
+            if len(response.body) > message.MAX_BODY or len(response._input) > message.MAX_HEAD:
                 raise Wrong("more kept than allowed")
         response.eof()
     except HttpError as error:
@@ -169,7 +182,8 @@ def http_outcome(pieces: list[bytes]) -> Any:
 
 
 def run_http(data: bytes, chance: random.Random) -> None:
-    whole, cut = http_outcome([data]), http_outcome(cuts(data, chance))
+    with patch.multiple(message, MAX_HEAD=400, MAX_BODY=500):  # so small that inputs exceed them
+        whole, cut = http_outcome([data]), http_outcome(cuts(data, chance))
     if whole != cut:
         raise Wrong(f"in pieces {cut!r}, as a whole {whole!r}")
 
@@ -301,20 +315,98 @@ def parsed(data: bytes, seeds: tuple[bytes, ...], chance: random.Random) -> Any:
 
 
 _LISTS = ("commands", "sensors", "results", "mqtt", "mqtt_routes")
+_NO_HARM = (outcomes.OK, outcomes.CONFLICT, outcomes.RETRY, outcomes.DROP)
+
+
+class Answer:
+    """What a link gets to see of a response; its media type takes the most room in a message that it can."""
+
+    kind = b"\xff" * 500
+    retry_after_s = 7
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status, self.body = status, bytearray(body)
+
+
+def run_answers(data: bytes, chance: random.Random) -> None:
+    """A response to any request: an outcome, which is a success only where the status is one, or a LinkError."""
+    answer = Answer(chance.choice((200, 201, 302, 400, 401, 403, 404, 409, 413, 422, 429, 500, 503)), data)
+    try:
+        found, body, told, wait_s = responses.parse_response("commands", answer)
+    except LinkError as error:
+        found, body, told, wait_s = outcomes.RETRY, None, str(error), error.retry_after_s
+    demand(wait_s == 7 and len(told) < 400, told)
+    demand(found != outcomes.OK or (isinstance(body, dict) and answer.status < 300), found)
+
+
+def demand(true: object, what: object) -> None:
+    if not true:
+        raise Wrong(repr(what)[:500])
+
+
+def plain(value: Any) -> bool:
+    """Whether it can be compared, hashed and printed on a small stack."""
+    return type(value) in (str, int, float)
+
+
+def read_token(body: Any) -> None:
+    token, expires_s, renew_s = keys.grant(body)
+    text = token.reveal()
+    demand(text and text.isascii() and text.isprintable() and " " not in text, "a token with odd characters")
+    demand(type(expires_s) is int and expires_s >= 1 and type(renew_s) is int, (expires_s, renew_s))
+
+
+def read_rows(body: Any) -> None:
+    rows, desired = realer.commands(body)
+    for row in [*rows, *realer.sensors(body)]:
+        demand(
+            plain(row.id) and plain(row.kind) and type(row.pin_port) is str and type(row.error) is str, row
+        )
+        demand(row.error or (row.pin_port and row.id != ""), row)
+    demand_desired(desired, rows)
+
+
+def demand_desired(desired: Any, rows: Any) -> None:
+    known = [row.id for row in rows if not row.error]
+    for one in desired:
+        demand(plain(one.value) and one.command_id in known, one)
+
+
+def read_results(body: Any) -> None:
+    for message_id, (found, told) in realer_feed.results(body).items():
+        demand(plain(message_id) and found in _NO_HARM and len(told) <= 160, (message_id, found, told))
+
+
+def read_login(body: Any) -> None:
+    device, catalog, interval_s, most_bytes, subscription = realino.account(body)
+    demand(type(device) is int and interval_s == interval_s and most_bytes == most_bytes, device)
+    demand(subscription is None or plain(subscription), subscription)
+    for row in catalog.commands:
+        demand(plain(row.id) and plain(row.kind) and type(row.pin_port) is str, row)
+        demand(row.error or None not in (row.low, row.high, row.step), row)
+    demand_desired(realino.commands(body, catalog.commands)[1], catalog.commands)
+
+
+def read_mqtt(body: Any) -> None:
+    found = mqtt_catalog.catalog(body)
+    demand(found.version in (4, 5) and 0 < found.port < 65536, found.port)
+    for (kind, name), route in found.routes.items():
+        demand(kind in ("sensor", "command") and type(name) is str, name)
+        for topic in (route.feed, route.desired or "-", found.acks):
+            demand(topic and not set(topic) & set("+#\0"), topic)
+    mqtt_topics.with_routes(Catalog([], []), found.routes)
+
+
+def read_credentials(body: Any) -> None:
+    found = mqtt_credentials.credentials(body)
+    demand(found.client_id and found.username and found.password.reveal(), "credentials with empty parts")
+    demand(type(found.expires_s) is int and 0 <= found.renew_s < found.expires_s, found.expires_s)
 
 
 def run_words(data: bytes, chance: random.Random) -> None:
-    """JSON of any shape: rows and values, or a LinkError."""
+    """JSON of any shape: rows and values that the device can work with, or a LinkError."""
     body = parsed(data, WORDS_SEEDS + MQTT_WORDS, chance)
-    readers = (
-        realer.commands,
-        realer.sensors,
-        keys.grant,
-        realer_feed.results,
-        mqtt_catalog.catalog,
-        mqtt_credentials.credentials,
-    )
-    for read in readers:
+    for read in (read_token, read_rows, read_results, read_login, read_mqtt, read_credentials):
         try:
             read(body if isinstance(body, dict) else dict.fromkeys(_LISTS, body))
         except LinkError as error:
@@ -327,19 +419,12 @@ def run_payloads(data: bytes, chance: random.Random) -> None:
         data = json.dumps(parsed(data, PAYLOAD_SEEDS, chance)).encode()
     try:
         desired = mqtt_messages.desired(1, data)
-        if not desired.desired_id or type(desired.value) not in (str, int, float) or not desired.valid_s >= 0:
-            raise Wrong(f"{desired}")
+        demand(desired.desired_id and plain(desired.value) and desired.valid_s >= 0, desired)
     except ValueError as error:
         named(error)
     try:
-        name, found, words_ = mqtt_messages.acknowledgement(data)
-        if not isinstance(name, str) or found not in (
-            outcomes.OK,
-            outcomes.CONFLICT,
-            outcomes.DROP,
-            outcomes.RETRY,
-        ):
-            raise Wrong(f"{name} {found} {words_}")
+        name, found, told = mqtt_messages.acknowledgement(data)
+        demand(isinstance(name, str) and found in _NO_HARM, (name, found, told))
     except ValueError as error:
         named(error)
 
@@ -352,8 +437,15 @@ def named(error: Exception) -> None:
 def run_config(data: bytes, chance: random.Random) -> None:
     board = chance.choice(list(boards.chips().values()))
     config, problems = validate(parsed(data, CONFIG_SEEDS, chance), board.profile)
-    if len(problems) > 40 or (any(p[0] == "error" for p in problems) and set(config) != {"led", "portal"}):
-        raise Wrong(f"{problems}")
+    wrong = any(p[0] == "error" for p in problems)
+    demand(len(problems) <= 40 and (not wrong or set(config) == {"led", "portal"}), problems)
+    told = "\n".join(map(render, problems))
+    demand(not [c for c in told if unicodedata.category(c) in ("Cc", "Cs") and c != "\n"], told)
+    # What passed is what the device computes with: no surprises of type are left.
+    for output in config.get("outputs", ()):
+        demand(type(output["gpio"]) is int, output)
+    for sensor in config.get("sensors", ()):
+        demand(0 < sensor["divider_ohm"] <= 1e6, sensor)
 
 
 @dataclass(frozen=True)
@@ -419,6 +511,12 @@ JOURNAL_SEEDS = tuple(
 WORDS_SEEDS = (
     b'{"code":2000,"commands":[{"command_id":1,"kind":"relay","pin_port":"6","value":"1","min":0,"max":1e400,"step":1}]}',
     b'{"code":2000,"sensors":[{"sensor_id":"s","kind":"thermistor","pin_port":6},{"error":{"type":"x"}},null,[[]]]}',
+    (
+        b'{"id":1,"commands":[{"id":1,"kind":"relay","pin_port":"9","value":1.5,"value_type":"customary",'
+        b'"value_type_range_min":"5.0","value_type_range_max":"35.0","value_type_range_step":"0.5"}],"sensors":[],'
+        b'"plan_requests_period_interval":5,"plan_requests_data_transfer":5,"subscription_status":"active"}'
+    ),
+    b'{"access_token":"test-token","token_type":"Bearer","expires_in":3600,"renew_after":2700}',
     b'{"access_token":"\\ud800","token_type":"Bearer","expires_in":3600,"renew_after":-1}',
     b'{"results":[{"message_id":"a","status":"created"},{"message_id":"b","error":{"type":"conflict"}},NaN,-0,1e999]}',
 )
@@ -446,10 +544,12 @@ PORTAL_SEEDS = (
     b"GET /<b> HTTP/1.1\r\nHost: <b>\r\n\r\n",
     b"POST /save HTTP/1.1\r\nHost: a\r\nContent-Length: 41\r\n\r\nssid=%22%3E%3Cb%3E&device_id=%22%3E%3Cb%3E",
 )
-CONFIG_SEEDS = ((ROOT / "config.example.json").read_bytes(),)
+_EXAMPLE = (ROOT / "config.example.json").read_bytes()
+CONFIG_SEEDS = (_EXAMPLE, _EXAMPLE.replace(b"REPLACE-ME", b"test-secret-not-real"))
 
 ENGINES = {
     "journal": Engine(JOURNAL_SEEDS, run_journal),
+    "answers": Engine(WORDS_SEEDS, run_answers),
     "words": Engine(WORDS_SEEDS + MQTT_WORDS, run_words),
     "payloads": Engine(PAYLOAD_SEEDS, run_payloads),
     "config": Engine(CONFIG_SEEDS, run_config),
