@@ -94,8 +94,9 @@ class Polling:
 
     def close(self):
         """Drop every connection. Never raises."""
-        if self.account.net.memory_failures:
-            self.unload()  # memory was short: what is not needed until the next try makes room
+        net = self.account.net
+        if net.memory_failures or net.unanswered > 1:
+            self.unload()  # memory is short, or the ladder needs it: what is not needed until the next try makes room
         if self.http:
             self.http.client.close()
 

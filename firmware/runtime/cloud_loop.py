@@ -46,11 +46,11 @@ class CloudLoop:
         self.feed = feed
         self.link.watch(feed)
         while True:
-            while self.paused or not self.network.ready():
+            while self.paused or self.network.probing or not self.network.ready():
                 self.failures.reset()
                 feed()
                 await self.clock.sleep_ms(_IDLE_MS)
-            self.serving = True
+            self.serving = self.network.opening = True
             try:
                 await self.serve()
             except AuthError as e:
@@ -66,14 +66,19 @@ class CloudLoop:
             finally:
                 self.online = False
                 self.link.close()
-                self.serving = False
+                network = self.network
+                self.serving = network.opening = False
             wait = min(wait, _LONGEST_MS)
-            network = self.network
             turns = network.turns
             # A network that goes away meanwhile makes the reason to wait void, and so does a clock that is set.
-            while wait > 0 and network.ready() and network.turns == turns and not self.paused:
+            while (
+                (wait > 0 or network.probing)
+                and network.ready()
+                and network.turns == turns
+                and not self.paused
+            ):
                 feed()
-                await self.clock.sleep_ms(min(wait, _SLICE_MS))
+                await self.clock.sleep_ms(min(max(wait, _IDLE_MS), _SLICE_MS))
                 wait -= _SLICE_MS
 
     async def pause(self):
@@ -104,6 +109,7 @@ class CloudLoop:
         self.failures.failures = min(self.failures.failures, _FLAPS)
         self.since = Timer(self.clock.ms(), _STEADY_MS)
         self.online = True
+        self.network.opening = False
         self.log("info", "online")
         await until_first_fails(self.listen(), self.report())
 

@@ -58,8 +58,12 @@ class Ladder:
     async def query(self, now):
         network = self.network
         net = network.net
-        if self.silence.probes(now, network.up):
-            await net.keep_time(network, self.control.gateway())
+        if not network.opening and self.silence.probes(now, network.up):
+            network.probing = True
+            try:
+                await net.keep_time(network, self.control.gateway())
+            finally:
+                network.probing = False
         if net.unanswered:
             rung = self.silence.step(network.clock.ms(), network.up)
             self.climb(rung, "nothing was received from anybody, %d questions in a row" % net.unanswered)

@@ -18,8 +18,9 @@ _LACKS = const(6)
 class NetworkLoop:
     """`wifi`: driver, or None where the device has no Wi-Fi of its own; its `joining` loads the classes WifiJoining and
     of the driver that it takes. `networks`: (ssid, password, access point or None, address or None) each; `net`: see
-    links.net; `board.rtc_set(unix_s)` keeps the time over resets. `turns`: counts what makes another try worthwhile. To
-    be set: `controller`, for resets, and `import_ladder`, which imports the classes Ladder and of that driver."""
+    links.net; `board.rtc_set(unix_s)` keeps the time over resets. `turns`: counts what makes another try worthwhile.
+    `opening`: the link is being opened, `probing`: the ladder asks who answers; the heap has no room for both. To be
+    set: `controller`, for resets, and `import_ladder`, which imports the classes Ladder and of that driver."""
 
     def __init__(self, clock, rng, log, wifi, networks, net, board):
         self.clock = clock
@@ -34,6 +35,7 @@ class NetworkLoop:
         self.sync = Timer(clock.ms())
         self.backoff = Backoff(2000, 60000)
         self.up = wifi is None
+        self.opening = self.probing = False
         self.ladder = self.unit = self.import_ladder = self.controller = None
         self.short = None  # Timer of when to see whether memory still is, after it was
         self.turns = 0

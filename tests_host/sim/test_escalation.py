@@ -6,7 +6,7 @@ import pytest
 
 from firmware.runtime import cloud_loop, control_loop
 from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
-from tools.sim.sim_net import LACKS
+from tools.sim.sim_net import GATEWAY, LACKS
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +36,79 @@ async def test_a_dead_association_is_joined_again_and_then_the_radio_is_restarte
     await device.until(lambda: device.net.carries() and device.online, within_s)
     assert len(device.radio.joins) > joins and device.board.resets == 0
     assert device.radio.restarts == restarts + (ends == "radio")
+
+
+def _climbing(device):
+    """What is done from now on, in order: (rung, seconds since the last packet, what the pump does)."""
+    loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+    climbed = []
+
+    def noting(rung, act):
+        def noted():
+            if device.radio.connected():  # a round of joining begins with both as well
+                climbed.append((rung, loop.time() - began, device.on("pump")))
+            act()
+
+        return noted
+
+    device.radio.disconnect = noting("join", device.radio.disconnect)
+    device.radio.restart = noting("radio", device.radio.restart)
+    device.board.reset = noting("reset", device.board.reset)
+    return climbed
+
+
+@pytest.mark.config(edit=lambda config: config["safety"].update(silence_s=1800))
+async def test_the_ladder_is_climbed_rung_by_rung(device):
+    await _online(device)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    opened, dials = len(device.history.of("open")), device.net.dials
+    device.net.cut()
+    await asyncio.sleep(30)
+    assert len(device.history.of("open")) == opened, "a kept connection that ended is dialed again, no more"
+    assert device.net.dials == dials + 1 and device.online
+    device.radio.zombie = "reset"
+    climbed = _climbing(device)
+    await device.until(lambda: not device.online, 60)
+    await device.until(lambda: device.history.of("open")[opened:], 60)
+    assert climbed == [], "first the link is opened again"
+    asked = len(device.net.asked)
+    await device.until(lambda: "reset" in [rung for rung, *_ in climbed], 3600)
+    assert [rung for rung, *_ in climbed] == ["join", "radio", "join", "radio", "reset"]
+    ages = [age for _, age, _ in climbed]
+    # Two failures are the evidence, then 2 min, 3 min, and for a reset 10 min more; the next round waits twice as long.
+    assert 120 < ages[0] < 240 and 180 < ages[1] - ages[0] < 240
+    assert 600 + 240 < ages[2] - ages[1] < 900 + 60 and 360 < ages[3] - ages[2] < 420
+    # The reset was due after the first round. It came when the safe state had switched the pump off.
+    assert [on for *_, on in climbed] == [True] * 4 + [False]
+    assert 1780 < ages[4] < 1800 + 40
+    assert len(device.net.asked) == asked, "nobody was heard meanwhile"
+
+
+async def test_queries_and_attempts_take_turns(device):
+    """The heap of a stock image has no room for the code of both."""
+    await _online(device)
+    device.radio.zombie = "reset"
+    net = device.net
+    busy, seen = [], []
+
+    def noting(name, act):
+        async def noted(*args, **options):
+            if args[0] == GATEWAY:  # part of a query
+                return await act(*args, **options)
+            busy.append(name)
+            seen.append(" beside ".join(busy))
+            try:
+                return await act(*args, **options)
+            finally:
+                busy.remove(name)
+
+        return noted
+
+    net.keep_time, net.dial = noting("query", net.keep_time), noting("attempt", net.dial)
+    await asyncio.sleep(2 * 3600)
+    assert set(seen) == {"query", "attempt"}
+    assert seen.count("query") > 100 and seen.count("attempt") > 20
 
 
 async def test_a_radio_that_only_a_reset_recovers_gets_an_orderly_reset(device):
@@ -73,7 +146,7 @@ async def test_a_reset_waits_no_longer_than_its_bound(device):
     _waits(device).after_ms = 3600000
     await asyncio.sleep(3500)
     assert device.on("pump") and not device.board.resets
-    await device.until(lambda: device.board.resets, 120)
+    await device.until(lambda: device.board.resets, 150)  # a query may have begun just before
 
 
 async def test_a_pending_reset_is_withdrawn_after_an_answer(device):
