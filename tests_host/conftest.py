@@ -71,6 +71,7 @@ THOROUGH = re.compile(
     r"|/test_link_contract\.py::test_a_cancelled\w+\[(bootstrap|realino)"
     r"|/host/test_config_meaning\.py::test_boot_device"
     r"|/e2e/test_wifi_cut\.py::\w+\[64bit"
+    r"|/e2e/test_ladder\.py::test_(a_remedy|a_reset_waits|an_outage\w+\[any (hang|status))"
     r"|/host/test_portable\.py::test_on_micropython\[64-bit"
     r"|/host/test_doctor\.py::test_(a_server_of_updates|an_access_point|an_address_that\w+\[keys[0-2]|a_board\w+\[[x\[])"
     r"|/e2e/test_update\.py::test_(a_bundle_with_a_wrong|a_server_without|a_new_version\w+\[(mqtt|auto))"

@@ -388,7 +388,7 @@ print(reach(1) != "silence")
         scenario.board.chip.radio.points = points
         async with scenario:
             await scenario.saw("line", "ready")
-            scenario.board.chip.radio.zombie = True
+            scenario.board.chip.radio.zombie = "join"
             await scenario.saw("repl")
             return scenario
 

@@ -11,6 +11,7 @@ import threading
 import pytest
 from aiohttp import web
 
+from tests_host.support.trees import changed_tree, replaced
 from tools.cli import update_bundle
 from tools.cloud.demo_device import demo_device
 from tools.cloud.entities import Command
@@ -114,21 +115,16 @@ class Field(SystemFixture):
         return json.loads(text)
 
 
-def changed_tree(folder, name, text):
-    """This tree with another file in it."""
-    for part in ("firmware", "lib"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for part in ("boot.py", "main.py"):
-        shutil.copy(ROOT / part, folder / part)
-    (folder / name).write_text(text)
-    return folder
+VERSION = {"firmware/version.py": 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'}
+DIES = {
+    "firmware/device.py": replaced("firmware/device.py", ("board = Board()", "raise ValueError('bad build')"))
+}
 
 
 @pytest.mark.parametrize("transport", ["https", "mqtt", "auto"])
 async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_path, transport):
     async with Field(smallest, tmp_path, transport=transport) as fixture:
-        version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
-        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
+        fixture.publish(7, changed_tree(tmp_path / "tree", VERSION))
         await fixture.online()
         fixture.want("6", 1)
         await fixture.until("the pump runs", lambda: fixture.on("pump"), 8)
@@ -149,9 +145,8 @@ async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_pa
 @pytest.mark.parametrize("image", ["stock", "own"])
 async def test_a_server_without_ranges_does_as_well(smallest, tmp_path, image):
     """Into a folder and into the ROM partition; `files` is asked for once."""
-    version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
     async with Field(smallest, tmp_path, ranges=False, image=image) as fixture:
-        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
+        fixture.publish(7, changed_tree(tmp_path / "tree", VERSION))
         await fixture.online()
         before = fixture.record().get("slot", "")
         fixture.want(PORT, 7)
@@ -179,12 +174,9 @@ async def test_an_update_that_a_power_cut_interrupts_is_taken_up_again(smallest,
 
 @pytest.mark.parametrize("transport", ["https", "mqtt"])
 async def test_a_board_with_a_rom_partition_runs_updates_from_there(smallest, tmp_path, transport):
-    version = 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'
-    dies = (ROOT / "firmware" / "device.py").read_text()
-    dies = dies.replace("board = Board()", "raise ValueError('bad build')")
     async with Field(smallest, tmp_path, transport=transport, image="own") as fixture:
-        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/version.py", version))
-        fixture.publish(8, changed_tree(tmp_path / "bad", "firmware/device.py", dies))
+        fixture.publish(7, changed_tree(tmp_path / "tree", VERSION))
+        fixture.publish(8, changed_tree(tmp_path / "bad", DIES))
         await fixture.online()
         assert fixture.record() == {"slot": "rom:0"}
         fixture.want(PORT, 7)
@@ -218,13 +210,8 @@ async def test_a_partition_without_room_for_another_copy_refuses_the_update(smal
 
 
 async def test_a_version_that_crashes_is_rolled_back(smallest, tmp_path):
-    dies = (
-        (ROOT / "firmware" / "device.py")
-        .read_text()
-        .replace("board = Board()", "raise ValueError('bad build')")
-    )
     async with Field(smallest, tmp_path) as fixture:
-        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/device.py", dies))
+        fixture.publish(7, changed_tree(tmp_path / "tree", DIES))
         await fixture.online()
         fixture.want(PORT, 7)
         await fixture.until("the old one is back", lambda: fixture.board.boots == 3, 60)
@@ -234,14 +221,11 @@ async def test_a_version_that_crashes_is_rolled_back(smallest, tmp_path):
 
 
 async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smallest, tmp_path):
-    broken = (
-        (ROOT / "firmware" / "runtime" / "cloud_loop.py")
-        .read_text()
-        .replace("await self.serve()", "await self.x()")
-    )
+    path = "firmware/runtime/cloud_loop.py"
+    broken = replaced(path, ("await self.serve()", "await self.x()"))
     broken += "\n    async def x(self):\n        raise LinkError('broken')\n"
     async with Field(smallest, tmp_path) as fixture:
-        fixture.publish(7, changed_tree(tmp_path / "tree", "firmware/runtime/cloud_loop.py", broken))
+        fixture.publish(7, changed_tree(tmp_path / "tree", {path: broken}))
         await fixture.online()
         fixture.want(PORT, 7)
         await fixture.until("the old one is back", lambda: fixture.board.boots == 3, 120)

@@ -324,18 +324,27 @@ def test_a_hidden_network_is_joined_by_its_name():
     assert bench("connected") == "=1"
 
 
-def test_a_dead_association_looks_connected_until_the_station_joins_again():
+@pytest.mark.parametrize("ends", ["join", "radio", "reset"])
+def test_a_dead_association_looks_connected_until_its_remedy(ends):
     bench = Bench()
-    bench.join()
-    bench.now_ms += 400
-    assert bench("connected") == "=1"
-    bench.chip.radio.zombie = True
+    radio = bench.chip.radio
+
+    def dead_after(*lines):
+        for line in (*lines, f"connect {HOME} .7077"):
+            bench(line)
+        assert bench("zombie") == "=0", "while it joins nothing is carried anyway"
+        bench.now_ms += 400
+        assert bench("connected") == "=1"
+        return bench("zombie") == "=1"
+
+    assert not dead_after("active 1")
+    radio.zombie = ends
     assert bench("connected") == "=1" and bench("zombie") == "=1"
-    bench("disconnect")
-    bench(f"connect {HOME} .7077")
-    assert bench("zombie") == "=0", "while it joins nothing is carried anyway"
-    bench.now_ms += 400
-    assert bench("connected") == "=1" and bench("zombie") == "=0"
+    assert dead_after("disconnect") == (ends != "join")
+    assert dead_after("active 0", "active 1") == (ends == "reset")
+    assert (radio.joins, radio.restarts) == (3, 1)
+    bench.chip.reset(HARD_RESET)
+    assert not dead_after("active 1") and (radio.joins, radio.restarts) == (4, 1)
 
 
 def test_a_fixed_address_takes_the_place_of_dhcp_and_back():

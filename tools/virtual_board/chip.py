@@ -337,7 +337,7 @@ class Chip:
 
     def _do_zombie(self) -> int:
         """Whether packets vanish although the station is joined."""
-        return int(self.radio.zombie and self.radio.connected(self._ms()))
+        return int(bool(self.radio.zombie) and self.radio.connected(self._ms()))
 
     def _do_country(self, code: str | None = None) -> str | None:
         if code is None:

@@ -47,7 +47,9 @@ class Radio:
 
     `networks`: ssid -> password of what is on the air, or None when every network and password is good; `points`: more
     access points, of which several may have one name. `joined`: the one that the station is at, None without. `zombie`:
-    the association is dead from now on, and nothing but another join mends that; the station does not notice.
+    the association is dead from now on, and the station does not notice; it ends when the station joins again ("join"),
+    was switched off and on ("radio"), or the chip is reset ("reset"). `joins`, `restarts`: how often it has joined a
+    network, and was switched off while it was on, over all resets.
     `on_link(up)`: it has joined a network, or has lost or left it; `lost`: the latter was the last.
     """
 
@@ -56,7 +58,7 @@ class Radio:
         self.on_link: Callable[[bool], object] = lambda up: None
         self.points: list[Point] = []
         self.air = True
-        self.zombie = False
+        self.joins = self.restarts = 0
         self.off()
 
     def __repr__(self) -> str:
@@ -76,6 +78,7 @@ class Radio:
         self._wanted = False
         self._losses = 0
         self.lost = False
+        self.zombie = ""
 
     def _link(self, up: bool) -> None:
         self.lost = not up
@@ -93,6 +96,8 @@ class Radio:
         self._settle(now_ms)
         if not active:
             self._leave()
+            self.restarts += self.active
+            self._revive("radio")
         self.active = active
 
     def scan(self, now_ms: float) -> list[tuple[str, bytes, int, int, int, bool]]:
@@ -166,10 +171,15 @@ class Radio:
             refusal = self._refusal()
             if refusal is None:
                 self._phase, self._reason = "up", 0
+                self.joins += 1
+                self._revive("join")
                 self._link(True)
-                self.zombie = False
             else:
                 self._lose(refusal, self._until)
+
+    def _revive(self, by: str) -> None:
+        if self.zombie == by:
+            self.zombie = ""
 
     def _refusal(self) -> int | None:
         """Why the station may not join, None if it may: the first access point of the name that it finds, as the port
