@@ -45,13 +45,16 @@ def start(config, board, log, store, boots):
         wifi.joining = Unit(import_wifi_joining, clock.sleep_ms)
     net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC, board)
     device = build(config, board, wifi, clock, board.random32, log.log, store, net, boots)
-    device.supervisor.add("console", ConsoleLoop(clock, device, log.sink), 60000)
+    console = ConsoleLoop(clock, device, log.sink)
+    device.supervisor.add("console", console, 60000)
     log.hidden += device.link.masked()
     if config["portal"]:
         from firmware.portal import PortalLoop
 
-        device.supervisor.add("portal", PortalLoop(device, config["portal"], log), 60000)
+        portal = PortalLoop(device, config["portal"], log, board, store)
+        device.supervisor.add("portal", portal, 60000)
     _forget(board, wifi, net, log, device.link)
+    _forget_parts(console, store)
     if config["cloud"]["api"] == "thinger":
         client = device.link.client
         _forget_parts(client, client.session, device.link.resources)
@@ -103,7 +106,12 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
     cloud["ports"] = [item["pin_port"] for item in config["outputs"] + config["sensors"]]
     if update:
         cloud["ports"].append(update["pin_port"])
-    controller = _controller(config, board, store, clock.ms(), log, Outbox(boots, rng(), clock.ms()))
+    more = []
+    if update:
+        from firmware.updater import UpdateLoop, release
+
+        more.append(release(update, store))
+    controller = _controller(config, board, clock.ms(), log, Outbox(boots, rng(), clock.ms()), more)
     network = NetworkLoop(clock, rng, log, wifi, known_networks(config), net, board)
     network.controller, network.import_ladder = controller, import_ladder
     link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, log)
@@ -111,7 +119,7 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
     net.floor_s = max(BUILD_UTC, persistence.utc)
     catalog_unit = Unit(import_apply_catalog, clock.sleep_ms)
     cloud_loop = CloudLoop(clock, rng, log, link, controller, network, cloud["probe_s"] * 1000, catalog_unit)
-    device = Device(network, link, cloud_loop, controller)
+    device = Device(clock, board, store, network, link, cloud_loop, controller)
     control, sampling = _loops(config, board, clock, log, controller, link.lease, device.state)
     watchdog = config["watchdog_s"] and board.watchdog(config["watchdog_s"] * 1000)
     device.supervisor = Supervisor(clock, rng, log, board, watchdog, store, controller)
@@ -121,9 +129,7 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
     add("network", network, 60000)
     add("cloud", cloud_loop, 300000)
     if update:
-        from firmware.updater import UpdateLoop
-
-        add("update", UpdateLoop(device, update, controller.outputs[-1]), 120000)
+        add("update", UpdateLoop(device, update, *more, clock, rng, log, store, board.reset), 120000)
     if board.rtc_get() >= net.floor_s:
         # After a reset without a power cut the chip's clock still runs.
         clock.set_utc(board.rtc_get())
@@ -146,8 +152,7 @@ async def local(config, board, log):
     exception."""
     clock = log.clock
     now = clock.ms()
-    config["update"] = None
-    controller = _controller(config, board, None, now, log.log, Outbox(0, 0, now))
+    controller = _controller(config, board, now, log.log, Outbox(0, 0, now))
     loops = _loops(config, board, clock, log.log, controller, Lease(now), _safe)
     try:
         await until_first_fails(*[loop.run(_safe) for loop in loops])
@@ -160,7 +165,7 @@ def _safe():
     return "safe"
 
 
-def _controller(config, board, store, now, log, outbox):
+def _controller(config, board, now, log, outbox, more=()):
     """Outputs are built at the plain safe level; those of an interlock group, or with a least time off, off unless they
     are on already."""
     outputs = []
@@ -170,13 +175,8 @@ def _controller(config, board, store, now, log, outbox):
         on = on and "on" in (cfg["boot"], "" if cfg["interlock"] or cfg["min_off_s"] else "on")
         relays.drivers.append(board.output(cfg["gpio"], cfg["active"] == "high", on))
         outputs.append(_output(cfg, on, now, log))
-    if config["update"]:
-        from firmware.updater import release
-
-        outputs.append(release(config["update"], store))
-        relays.drivers += outputs[-1:]
     safety = Safety(config["safety"]["silence_s"], now)
-    return Controller(outputs, config["sensors"], outbox, safety, relays.drive, log)
+    return Controller(outputs, config["sensors"], outbox, safety, relays.drive, log, more)
 
 
 def _output(cfg, on, now, log):

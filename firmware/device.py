@@ -19,7 +19,10 @@ _GC_BYTES = const(2048)  # collect early: what lives long then lies together, an
 class Device:
     """`supervisor` runs the loops of all the others."""
 
-    def __init__(self, network, link, cloud_loop, controller):
+    def __init__(self, clock, board, store, network, link, cloud_loop, controller):
+        self.clock = clock
+        self.board = board
+        self.store = store
         self.network = network
         self.link = link
         self.cloud_loop = cloud_loop

@@ -24,13 +24,15 @@ def release():
 
 
 class PortalLoop:
-    """`settings`: `portal` of the config; `new_access_point(name)`: None for the chip's; `release()`: makes room
-    again."""
+    """`settings`: `portal` of the config; `board`: for memory and random bits; `store`: for what is saved;
+    `new_access_point(name)`: None for the chip's; `release()`: makes room again."""
 
-    def __init__(self, device, settings, log, new_access_point=None, release=release):
+    def __init__(self, device, settings, log, board, store, new_access_point=None, release=release):
         self.device = device
         self.settings = settings
         self.log = log
+        self.board = board
+        self.store = store
         self.new_access_point = new_access_point
         self.release = release
 
@@ -50,22 +52,21 @@ class PortalLoop:
 
     async def open(self, feed):
         network = self.device.network
-        supervisor = self.device.supervisor
         clock = self.log.clock
 
         def keep_open(access_point):
             feed()
             if network.joining and access_point.has_clients():
                 # No scan on other channels while somebody uses the page.
-                network.joining.policy.until = Timer(clock.ms(), _HOLD_MS)
+                network.joining.policy.hold(clock.ms(), _HOLD_MS)
             return not network.up
 
-        free = supervisor.board.heap()[1]
+        free = self.board.heap()[1]
         if free < _ROOM:
             return self.log.log("error", "portal: %d bytes of memory free, %d are needed" % (free, _ROOM))
         from firmware.portal_site import join_failure
 
-        parts = self.settings, self.log, supervisor.rng, supervisor.store, self.new_access_point
+        parts = self.settings, self.log, self.board.random32, self.store, self.new_access_point
         self.device.controller.restart = await run_portal(*parts, False, keep_open, *join_failure(network))
         self.release()
 

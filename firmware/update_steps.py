@@ -27,75 +27,72 @@ async def step(loop, feed):
 
 
 async def _confirm(loop, feed):
-    device = loop.device
-    supervisor = device.supervisor
-    clock = supervisor.clock
+    clock = loop.clock
     confirm_ms = loop.settings["prove_s"] * 1000
     steady = None
     end = Timer(clock.ms(), confirm_ms * 10)
     while True:
         now = clock.ms()
-        steady = (steady or Timer(now, confirm_ms)) if device.cloud_loop.online else None
-        if steady and steady.passed(now) and supervisor.store.confirm_update(True):
+        steady = (steady or Timer(now, confirm_ms)) if loop.device.cloud_loop.online else None
+        if steady and steady.passed(now) and loop.store.confirm_update(True):
             loop.on_trial = False
-            return supervisor.log("info", "update: this copy is confirmed")
+            return loop.log("info", "update: this copy is confirmed")
         if end.passed(now):
-            supervisor.log("error", "update: not online in time, back to the copy before")
-            await _restart(device)
+            loop.log("error", "update: not online in time, back to the copy before")
+            await _restart(loop)
         feed()
         await clock.sleep_ms(_LOOK_MS)
 
 
 async def _install(loop, feed):
-    supervisor = loop.device.supervisor
     release = loop.release
     number = int(release.target)
     begun = loop.asked[1] + 1 if loop.asked and loop.asked[0] == number else 1
     if begun > _MOST_STARTS:
-        supervisor.log("error", "update: bundle %d was begun %d times, given up" % (number, begun - 1))
+        loop.log("error", "update: bundle %d was begun %d times, given up" % (number, begun - 1))
         release.why = "begun too often"
         release.demand(None)
         return _remember(loop, None)
     _remember(loop, [number, begun])
     backoff = Backoff(10000, 300000)
-    supervisor.log("info", "update: fetching bundle %d" % number)
+    loop.log("info", "update: fetching bundle %d" % number)
     while release.target == number:
         try:
             await _fetch(loop, number, feed)
-            supervisor.log("info", "update: bundle %d is complete, restarting" % number)
-            return await _restart(loop.device)
+            loop.log("info", "update: bundle %d is complete, restarting" % number)
+            return await _restart(loop)
         except (LinkError, MemoryError) as e:  # the latter, too, may go better later
             release.why = str(e) or "no memory"
-            wait = 0 if backoff.failures >= _MOST_TRIES else backoff.next_ms(supervisor.rng())
+            wait = 0 if backoff.failures >= _MOST_TRIES else backoff.next_ms(loop.rng())
         except ConfigError as e:
             release.why = str(e)
             wait = 0
         finally:
             loop.device.cloud_loop.resume()
-        supervisor.log("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
+        loop.log("error", "update: %s; %s" % (release.why, "trying again" if wait else "given up"))
         if not wait:
             release.demand(None)
             _remember(loop, None)
-        rest = Timer(supervisor.clock.ms(), wait)
-        while not rest.passed(supervisor.clock.ms()):
+        rest = Timer(loop.clock.ms(), wait)
+        while not rest.passed(loop.clock.ms()):
             feed()
-            await supervisor.clock.sleep_ms(_LOOK_MS)
+            await loop.clock.sleep_ms(_LOOK_MS)
 
 
 async def _fetch(loop, number, feed):
     """Fetch the bundle into the other slot, with the link closed where two connections do not fit."""
     device = loop.device
-    unit = Unit(_fetching, device.supervisor.clock.sleep_ms)
+    unit = Unit(_fetching, loop.clock.sleep_ms)
     try:
         if device.link.exclusive():
             await device.cloud_loop.pause()
-        await unit.load()(number, loop.settings, device.link, device.supervisor.store, feed)
+        await unit.load()(number, loop.settings, device.link, loop.store, feed)
     finally:
         unit.drop()  # also before a restart: to revoke the token needs the memory
 
 
 def _remember(loop, asked):
-    store = loop.device.supervisor.store
+    store = loop.store
     record = store.load(SLOT_RECORD)
     record["asked"] = loop.asked = asked
     if not asked:
@@ -103,9 +100,9 @@ def _remember(loop, asked):
     store.save(SLOT_RECORD, record)
 
 
-async def _restart(device):
-    await device.shutdown()
-    device.supervisor.board.reset()
+async def _restart(loop):
+    await loop.device.shutdown()
+    loop.reset()
 
 
 def _fetching():

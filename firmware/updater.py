@@ -19,19 +19,25 @@ def release(settings, store):
 
 
 class UpdateLoop:
-    """`settings`: `update` of the config; `release`: what is asked for."""
+    """`device`: its link makes room for a download; `settings`: `update` of the config; `release`: what is asked for;
+    `reset()`: starts the other copy."""
 
-    def __init__(self, device, settings, release):
+    def __init__(self, device, settings, release, clock, rng, log, store, reset):
         self.device = device
         self.settings = settings
         self.release = release
-        record = device.supervisor.store.load(SLOT_RECORD)
+        self.clock = clock
+        self.rng = rng
+        self.log = log
+        self.store = store
+        self.reset = reset
+        record = store.load(SLOT_RECORD)
         self.on_trial = record.get("online")
         # [number, how often it was begun] of the bundle that was asked for and is not there yet.
         self.asked = record.get("asked")
 
     async def run(self, feed):
-        clock = self.device.supervisor.clock
+        clock = self.clock
         release = self.release
         while True:
             feed()
@@ -46,7 +52,7 @@ class UpdateLoop:
 
     async def step(self, feed):
         """Confirm the copy on trial, install the bundle that is asked for, or forget one that no longer is."""
-        unit = Unit(_steps, self.device.supervisor.clock.sleep_ms)
+        unit = Unit(_steps, self.clock.sleep_ms)
         try:
             await unit.load()(self, feed)
         finally:

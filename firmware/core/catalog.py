@@ -47,7 +47,7 @@ def _mismatch(row, item):
 def apply_catalog(controller, catalog):
     """Let a Controller take over a catalog. What is wrong with it is logged once."""
     notes = []
-    rows = bind(catalog.commands, [o.cfg for o in controller.outputs], "command", notes)
+    rows = bind(catalog.commands, [command.output.cfg for command in controller.commands], "command", notes)
     rows += bind(catalog.sensors, controller.items, "sensor", notes)
     for reporter, row in zip(controller.commands + controller.sensors, rows):
         reporter.bind_row(row)

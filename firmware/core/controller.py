@@ -12,10 +12,10 @@ from firmware.core.outbox import Reporter
 
 
 class Controller:
-    """`outputs`: Output objects in the order of the config; `sensors`: normalized `sensors` items. `restart`: set to
-    have the supervisor reset the chip in an orderly way."""
+    """`outputs`: Output objects in the order of the config; `sensors`: normalized `sensors` items; `more`: what else
+    has a command, a Release. `restart`: set to have the supervisor reset the chip in an orderly way."""
 
-    def __init__(self, outputs, sensors, outbox, safety, drive, log):
+    def __init__(self, outputs, sensors, outbox, safety, drive, log, more=()):
         self.outputs = outputs
         self.outbox = outbox
         self.safety = safety
@@ -23,7 +23,7 @@ class Controller:
         self.log = log
         self.readings = {}
         self.items = sensors
-        self.commands = [CommandState(outbox, output) for output in outputs]
+        self.commands = [CommandState(outbox, output) for output in outputs + list(more)]
         for command in self.commands:
             # Until the first contact the row is unknown. Events belong to the port, `catalog` finds its row.
             command.row = Command([command.output.cfg["pin_port"]], None, None, None, None, None, None)

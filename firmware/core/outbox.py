@@ -23,6 +23,8 @@ class Outbox:
 
     48 reports wait after an outage, so one takes little: of an event of this start `message_id` is its number, and
     `value` is in thousandths, which are small integers and take no heap. What leaves is `complete`.
+
+    `keep()` writes events down: set where there is a flash for it, called with every tick and before events are sent.
     """
 
     def __init__(self, boot, bits, now):
@@ -31,6 +33,7 @@ class Outbox:
         self.reports = []
         self.changed = False  # whether there may be something to write down
         self.kept = {}  # key: False until the event is written down, then the `at` it was written with
+        self.keep = lambda: None
         self.now = now
         self.at = None  # seconds since EPOCH, once the clock is set
 
@@ -52,9 +55,6 @@ class Outbox:
         if not isinstance(value, str):
             value = decimal(value / 1000 if isinstance(value, int) else value)
         return Report(self.identity(report.message_id), report.source, report.id, value, *report[4:])
-
-    def keep(self):
-        """To be replaced by what writes events down. Called with every tick, and before events are sent."""
 
     def update(self, now, utc):
         """The time of what follows. Once there is one (`utc` not None), every event that waited for it gets the time at

@@ -48,8 +48,8 @@ class Lease:
 
 
 class Safety:
-    """`silence_s`: longest time without an answer from the cloud, 0 when only the lease counts. `silence`: Timer, to be
-    started with every answer. `faults`: names of the loops that failed, until they run again."""
+    """`silence_s`: longest time without an answer from the cloud, 0 when only the lease counts. `silence`: Timer since
+    the last answer. `faults`: names of the loops that failed, until they run again."""
 
     def __init__(self, silence_s, now):
         self.silence_s = silence_s
@@ -57,6 +57,10 @@ class Safety:
         self.faults = set()
         self.reasons = ()
         self.safe = True
+
+    def contact(self, now):
+        """The cloud answered."""
+        self.silence.start = now
 
     def update(self, lease, now):
         """Look at everything; True when safe state was entered or left by it."""

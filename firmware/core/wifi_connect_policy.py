@@ -63,6 +63,10 @@ class WifiConnectPolicy:
         self.until = Timer(now, self.backoff.next_ms(bits))
         return ("leave" if self.backoff.failures % _ROUNDS_PER_RESTART else "restart", 0)
 
+    def hold(self, now, ms):
+        """Do nothing for so long."""
+        self.until = Timer(now, ms)
+
     def bssid(self, index):
         """The access point of a network to join, 6 bytes, or None: whichever the radio finds first."""
         return self.bssids.get(index) or self.networks[index][2]

@@ -178,7 +178,7 @@ class CloudLoop:
     def contact(self):
         """The cloud answered."""
         now = self.clock.ms()
-        self.controller.safety.silence.start = now
+        self.controller.safety.contact(now)
         self.controller.check(self.link.lease, now)
 
     def feed_half(self, half):

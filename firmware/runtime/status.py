@@ -9,19 +9,17 @@ from firmware.runtime.store import BOOT_RECORD, SLOT_RECORD
 def status(device, version):
     """`heap`: used and free bytes; `outbox`: waiting and dropped; `outputs`: name, on, desired value, what holds it or
     is wrong with it; `errors`: the latest warnings and errors."""
-    supervisor = device.supervisor
-    clock = supervisor.clock
+    clock, board, store = device.clock, device.board, device.store
     controller = device.controller
     lease = device.link.lease
     outbox = controller.outbox
-    board = supervisor.board
     heap = board.heap()
     readings = controller.readings
     return "status " + json.dumps(
         {
             "version": version,
-            "slot": supervisor.store.load(SLOT_RECORD).get("slot") or "root",
-            "boots": supervisor.store.load(BOOT_RECORD).get("boots"),
+            "slot": store.load(SLOT_RECORD).get("slot") or "root",
+            "boots": store.load(BOOT_RECORD).get("boots"),
             "reset": board.reset_cause(),
             "uptime_s": clock.uptime_s(),
             "utc": clock.utc(),
@@ -29,7 +27,8 @@ def status(device, version):
             "lease_s": lease.token.left_ms(clock.ms()) // 1000 if lease.held else 0,
             "safe": list(controller.safety.reasons),
             "outputs": [
-                [o.cfg["name"], o.on, o.target, o.fault or o.why or o.stalled] for o in controller.outputs
+                [o.cfg["name"], o.on, o.target, o.fault or o.why or o.stalled]
+                for o in [command.output for command in controller.commands]
             ],
             "readings": [[s["name"], readings.get(s["pin_port"])] for s in controller.items],
             "outbox": [len(outbox), outbox.dropped],

@@ -107,6 +107,14 @@ FOUND = {
             "def f(other):\n    other.b = 1",
         )
     ],
+    "b is a method": [
+        ("firmware/core/x.py", text)
+        for text in (
+            "class A:\n    def b(self):\n        self.b = 1",
+            "class A:\n    async def b(self):\n        pass\ndef f(other):\n    other.b = f",
+            "class A:\n    def b(self):\n        pass\ndef f(g):\n    A.b = g",
+        )
+    ],
     "stays empty": [("lib/http1/__init__.py", "A = 1"), ("firmware/__init__.py", "A = 1")],
     "no part of the device": [("firmware/gadgets/x.py", "A = 1")],
     "build may not import tools/cli": [("tools/build/x.py", "from tools.cli import deploy")],
@@ -231,6 +239,12 @@ def assert_found_once(tree: Path, file: str, text: str, output: str) -> None:
     assert finding.path.as_posix() == file
     assert output in finding.text
     plant(tree, {file: GOOD.get(file, "")})
+
+
+def test_a_method_may_be_freed(tree: Path):
+    text = "class A:\n    def b(self):\n        pass\ndef f():\n    A.b = None\n"
+    plant(tree, {"firmware/core/x.py": text})
+    assert layers.check(tree) == []
 
 
 def test_an_attribute_may_be_created_by_the_class_or_by_a_base_class(tree: Path):

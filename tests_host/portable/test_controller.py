@@ -115,7 +115,7 @@ class Device:
         """Look once, or every second for some `seconds`."""
         for _ in range(seconds or 1):
             self.second += 1 if seconds else 0
-            self.safety.silence.start = at(self.second)
+            self.safety.contact(at(self.second))
             self.controller.tick(self.lease, at(self.second), self.utc())
 
     def receive_desired(self, *states):
@@ -389,7 +389,7 @@ class Shutter(Device):
     def run(self, ms):
         for _ in range(ms // 20):
             self.time_ms += 20
-            self.safety.silence.start = at(self.time_ms / 1000)
+            self.safety.contact(at(self.time_ms / 1000))
             self.controller.tick(self.lease, at(self.time_ms / 1000), UTC)
 
     def least_gap(self):

@@ -1,4 +1,4 @@
-"""The bundle that runs, as an output among outputs: it is asked for and told, and nothing is ever switched for it."""
+"""The bundle that runs, as the target of a command: it is asked for and reported, and nothing is switched for it."""
 
 from firmware.core.catalog import apply_catalog
 from firmware.core.controller import Controller
@@ -9,12 +9,14 @@ from firmware.core.safety import Lease, Safety
 
 
 def refuse(index, on):
-    assert not on, "there is no relay %d" % index
+    raise AssertionError("there is no relay %d" % index)
 
 
 def test_a_bundle_number_is_desired_and_reported_without_switching():
     release = Release("99", 5)
-    controller = Controller([release], [], Outbox(1, 2, 0), Safety(0, 0), refuse, lambda level, text: None)
+    controller = Controller(
+        [], [], Outbox(1, 2, 0), Safety(0, 0), refuse, lambda level, text: None, [release]
+    )
     lease = Lease(0)
     lease.grant(0, 3600, 0)
     lease.confirm()

@@ -132,11 +132,11 @@ def test_silence_counts_from_the_latest_answer():
     safety, lease = Safety(300, START), held(DAY_S)
     assert safety.update(lease, START) and not safety.safe
     assert not safety.update(lease, at(299))
-    safety.silence.start = at(299)
+    safety.contact(at(299))
     assert not safety.update(lease, at(598)) and not safety.safe
     assert safety.update(lease, at(599)) and safety.safe
     assert safety.reasons == ["no answer from the cloud for 300 s"]
-    safety.silence.start = at(700)
+    safety.contact(at(700))
     assert safety.update(lease, at(700)) and not safety.safe
 
 

@@ -29,21 +29,17 @@ class Rig:
         loop = asyncio.get_running_loop()
         self.now = loop.time
         clock = Clock(lambda: int(loop.time() * 1000), sleep_ms)
-        supervisor = SimpleNamespace(
-            clock=clock, rng=lambda: 1 << 31, log=lambda level, text: self.output.append(text),
-            store=self, board=SimpleNamespace(reset=self.reset),
-        )  # fmt: skip
         self.record = record or {}
         self.paused = False
         cloud_loop = SimpleNamespace(online=True, pause=self.pause, resume=self.resume)
         link = SimpleNamespace(exclusive=lambda: exclusive)
-        device = SimpleNamespace(
-            supervisor=supervisor, cloud_loop=cloud_loop, link=link, shutdown=self.shutdown
-        )
+        device = SimpleNamespace(cloud_loop=cloud_loop, link=link, shutdown=self.shutdown)
         self.cloud_loop = cloud_loop
         self.release = Release("u", 7)
         self.release.demand(None if record else 8)
-        self.loop = UpdateLoop(device, {"prove_s": 60}, self.release)
+        self.loop = UpdateLoop(
+            device, {"prove_s": 60}, self.release, clock, lambda: 1 << 31, self.log, self, self.reset
+        )
         monkeypatch.setattr(update, "fetch", self.fetch)
 
     def load(self, name):
@@ -62,6 +58,9 @@ class Rig:
             await asyncio.Event().wait()
         if outcome:
             raise outcome
+
+    def log(self, level, text):
+        self.output.append(text)
 
     async def shutdown(self):
         pass

@@ -157,7 +157,7 @@ class Bench:
         catalog = await self.timed(asyncio.wait_for(self.link.open(), self.open_s), self.open_s)
         assert catalog is self.link.catalog
         apply_catalog(self.controller, catalog)
-        self.controller.safety.silence.start = self.clock.ms()
+        self.controller.safety.contact(self.clock.ms())
         self.controller.check(self.link.lease, self.clock.ms())
         return catalog
 

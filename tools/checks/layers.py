@@ -303,9 +303,13 @@ def check_host(trees: dict[PurePosixPath, ast.Module]) -> Iterator[Finding]:
                 yield Finding(path, getattr(node, "lineno", 1), text)
 
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 def check_attributes(trees: dict[PurePosixPath, ast.Module]) -> Iterator[Finding]:
     """An attribute is created in `__init__` or by the class: so one look shows what an object has. What is assigned to
-    another object has to be an attribute of some class here."""
+    another object has to be an attribute of some class here. No method is assigned over, except with None, which frees
+    the memory of one that is not called any more."""
     classes, origins = {}, {}
     for path, tree in trees.items():
         module = module_name(path)
@@ -325,18 +329,26 @@ def check_attributes(trees: dict[PurePosixPath, ast.Module]) -> Iterator[Finding
         return set(_created(classes[key])).union(*(created(key[0], base) for base in names))
 
     everything = set().union(*(created(*key) for key in classes))
+    methods = {item.name for each in classes.values() for item in each.body if isinstance(item, _FUNCTIONS)}
     for path, tree in trees.items():
         own = {id(n): created(module_name(path), c.name) for c in ast.walk(tree) if isinstance(c, ast.ClassDef)
                for method in c.body for n in _stores(method)}  # fmt: skip
+        freed = {id(target) for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets
+                 if isinstance(node.value, ast.Constant) and node.value.value is None}  # fmt: skip
         for node in _stores(tree):
-            if node.attr not in own.get(id(node), everything):
-                yield Finding(path, node.lineno, f"{node.attr} is not created in __init__")
+            if node.attr in own.get(id(node), everything) or (id(node) in freed and node.attr in methods):
+                continue
+            wrong = (
+                "is a method, not to be assigned over"
+                if node.attr in methods
+                else "is not created in __init__"
+            )
+            yield Finding(path, node.lineno, f"{node.attr} {wrong}")
 
 
 def _created(node: ast.ClassDef) -> Iterator[str]:
     for item in node.body:
-        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield item.name
+        if isinstance(item, _FUNCTIONS):
             if item.name == "__init__":
                 yield from (store.attr for store in _stores(item))
         else:

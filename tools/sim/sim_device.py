@@ -188,7 +188,9 @@ class SimDevice:
             return self.points[-1]
 
         if self.config["portal"]:
-            portal = PortalLoop(self.app, self.config["portal"], log, access_point, lambda: None)
+            portal = PortalLoop(
+                self.app, self.config["portal"], log, self.board, store, access_point, lambda: None
+            )
             assert self.app.supervisor
             self.app.supervisor.add("portal", portal, 60000)
             if CONFIG not in [path.name for path in self._folder.iterdir()]:
