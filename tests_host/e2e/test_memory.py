@@ -1,6 +1,5 @@
 """What a heap the size of a chip's holds: no growth while things go wrong, and a way on where it is short."""
 
-import asyncio
 import json
 import random
 import time
@@ -199,20 +198,3 @@ async def test_allocation_that_fails_at_random_moments_ends_online(smallest, see
     # It never hung until the watchdog bit, nor did the interpreter end: a reset was its own.
     assert not [event for event in events if event[0] in ("wdt", "crash", "repl")]
     assert fixture.board.boots <= 2 and fixture.model.violations == []
-
-
-async def test_an_error_in_the_owners_traffic_ends_the_run(smallest):
-    switched, failed = [], asyncio.Event()
-
-    async def third_time(on):
-        switched.append(on)
-        if len(switched) == 3:
-            failed.set()
-            raise ValueError
-
-    async with SystemFixture(smallest, powered=False) as fixture:
-        with pytest.raises(ValueError):
-            async with fixture.traffic(third_time):
-                await failed.wait()
-        assert [event["value"] for event in fixture.model.named("desired_set")] == ["1.0", "0.0", "1.0"]
-    assert switched == [True, False, True]

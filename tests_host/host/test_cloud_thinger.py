@@ -1,25 +1,20 @@
 """The simulated Thinger.io against the documentation: its curl lines, its statuses, and what devices may not do."""
 
-import asyncio
 import base64
 import json
 
-import aiohttp
 import pytest
 
 from tools.cloud import thinger_wire as wire
-from tools.cloud.certs import TestCA
 from tools.cloud.demo_device import (
     THINGER_CREDENTIAL,
     THINGER_DEVICE,
-    THINGER_HOST,
     THINGER_PASSWORD,
     THINGER_USER,
     demo_account,
 )  # fmt: skip
 from tools.cloud.messages import Request
 from tools.cloud.thinger_model import Thinger
-from tools.cloud.thinger_server import ThingerServer
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 DEVICES = f"/v1/users/{THINGER_USER}/devices"
@@ -328,43 +323,3 @@ def test_streams(cloud):
     for sid, value in ((number, 23.5), (99, 1), (number, 24)):
         board.port.feed(wire.frame("STREAM_DATA", sid=sid, payload=value))
     assert seen == [23.5, 24] and cloud.violations == []
-
-
-async def test_over_tls(tmp_path):
-    server = ThingerServer(Thinger(), TestCA(tmp_path))
-    demo_account(server.model)
-    await server.start()
-    try:
-        tls = server.certs.client()
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", server.port, ssl=tls, server_hostname=THINGER_HOST
-        )
-        writer.write(LOGIN)
-        assert await reader.readexactly(4) == wire.frame("OK", sid=1)
-        resolver = aiohttp.TCPConnector(ssl=tls)
-        async with aiohttp.ClientSession(
-            f"https://localhost:{server.rest_port}", connector=resolver
-        ) as session:
-            form = {"grant_type": "password", "username": THINGER_USER, "password": THINGER_PASSWORD}
-            async with session.post("/oauth/token", data=form) as answer:
-                headers = {"Authorization": "Bearer " + (await answer.json())["access_token"]}
-            call = asyncio.create_task(session.post(f"{RESOURCES}/relay", json={"in": True}, headers=headers))
-            ((kind, fields),) = wire.read(await reader.read(100))
-            assert (kind, fields["resource"], fields["payload"]) == ("RUN", "relay", True)
-            writer.write(wire.frame("OK", sid=fields["sid"]))
-            async with await call as answer:
-                assert (answer.status, await answer.read()) == (200, b"")
-            events = headers | {"Accept": "text/event-stream"}
-            async with session.get(f"{MINE}/stats", headers=events) as answer:
-                line = await answer.content.readline()
-                assert json.loads(line.removeprefix(b"data: "))["ip_address"] == "127.0.0.1"
-                writer.write(wire.frame("KEEP_ALIVE"))
-                await answer.content.readline()
-                assert (
-                    json.loads((await answer.content.readline()).removeprefix(b"data: "))["connected"] is True
-                )
-        await server.down()
-        assert await reader.read() == wire.frame("KEEP_ALIVE") or reader.at_eof()
-        writer.close()
-    finally:
-        await server.stop()

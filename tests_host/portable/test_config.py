@@ -165,115 +165,81 @@ def test_the_example_is_valid_except_for_its_placeholders():
     assert validate(raw)[1] == []
 
 
-REFUSED = (
-    (("version",), 2),
-    (("name",), ""),
-    (("name",), "two\nlines"),
-    (("name",), "\x1b[31mred"),
-    (("name",), 7),
-    (("name",), "x" * 33),
-    (("wifi",), []),
-    (("wifi", "networks"), ...),
-    (("wifi", "networks"), []),
-    (("wifi", "networks", 0, "ssid"), "a name of more than 32 bytes, as öäü"),
-    (("wifi", "networks", 0, "password"), "short"),
-    (("wifi", "hostname"), "a device"),
-    (("wifi", "country"), "de"),
-    (("wifi", "country"), "D1"),
-    (("wifi", "country"), "DEU"),
-    (("wifi", "power_save"), "auto"),
-    (("wifi", "power_save"), 1),
-    (("wifi", "networks", 0, "bssid"), "24:0a:c4:00:00"),
-    (("wifi", "networks", 0, "bssid"), "24-0a-c4-00-00-01"),
-    (("wifi", "networks", 0, "bssid"), "24:0a:c4:00:00:0g"),
-    (("wifi", "networks", 0, "bssid"), "24:0a:c4:00:00:zz"),
-    (("wifi", "networks", 0, "bssid"), "240:a:c4:00:00:01"),
-    (("wifi", "networks", 0, "ip"), "192.168.1"),
-    (("wifi", "networks", 0, "ip"), "192.168.1.5:80"),
-    (("wifi", "dns"), ["dns.example"]),
-    (("wifi", "dns"), ["1.2.3.256"]),
-    (("wifi", "dns"), ["1.2.3."]),
-    (("wifi", "dns"), ["1.2.3.4:0"]),
-    (("wifi", "dns"), "1.2.3.4"),
-    (("time",), {"servers": []}),
-    (("time",), {"servers": ["a b"]}),
-    (("time",), {"servers": ["host:70000"]}),
-    (("cloud", "api"), "other"),
-    (("cloud", "transport"), "http"),
-    (("cloud", "base_url"), "http://api.therealer.com"),
-    (("cloud", "base_url"), "api.therealer.com"),
-    (("cloud", "base_url"), "https://"),
-    (("cloud", "base_url"), "https://api.therealer.com/iot/v1"),
-    (("cloud", "base_url"), "https://api.therealer.com?x=1"),
-    (("cloud", "base_url"), "https://api.therealer.com:"),
-    (("cloud", "base_url"), "https://user@api.therealer.com"),
-    (("cloud", "device_id"), ...),
-    (("cloud", "device_id"), "12/345"),
-    (("cloud", "device_id"), -1),
-    (("cloud", "device_id"), True),
-    (("cloud", "client_id"), "a:b"),
-    (("cloud", "client_secret"), ""),
-    (("cloud", "client_secret"), "REPLACE-ME"),
-    (("cloud", "client_secret"), None),
-    (("cloud", "ca_files"), []),
-    (("cloud", "ca_files"), [""]),
-    (("cloud", "poll_s"), 1),
-    (("cloud", "poll_s"), 3601),
-    (("cloud", "poll_s"), "10"),
-    (("cloud", "poll_s"), True),
-    (("cloud", "poll_s"), 2.5),
-    (("cloud", "poll_s"), float("nan")),
-    (("cloud", "poll_s"), float("inf")),
-    (("outputs",), {}),
-    (("outputs", 0), 6),
-    (("outputs", 0, "pin_port"), ...),
-    (("outputs", 0, "gpio"), ...),
-    (("outputs", 0, "gpio"), "16"),
-    (("outputs", 0, "gpio"), False),
-    (("outputs", 0, "active"), "up"),
-    (("outputs", 0, "active"), ["high"]),
-    (("outputs", 0, "boot"), True),
-    (("outputs", 0, "safe"), "maybe"),
-    (("outputs", 0, "safe"), 8),
-    (("outputs", 0, "max_on_s"), 345601),
-    (("outputs", 0, "min_off_s"), -1),
-    (("outputs", 1, "mode"), "thermostat"),
-    (("outputs", 1, "sensor"), "99"),
-    (("outputs", 1, "sensor"), ...),
-    (("outputs", 1, "min"), ...),
-    (("outputs", 1, "min"), 35),
-    (("outputs", 1, "min"), float("-inf")),
-    (("outputs", 1, "hysteresis"), 0),
-    (("outputs", 1, "safe"), 36),
-    (("outputs", 1, "safe"), True),
-    (("sensors", 0, "kind"), "dht22"),
-    (("sensors", 0, "kind"), ...),
-    (("sensors", 0, "samples"), 0),
-    (("sensors", 0, "divider_ohm"), 0),
-    (("sensors", 0, "steinhart"), [0.001, 0.0002]),
-    (("sensors", 0, "steinhart"), [0.001, 0.0002, "x"]),
-    (("sensors", 1, "exponent"), 1.4),
-    (("sensors", 1, "min"), 200000),
-    (("buttons", 0, "toggles"), "9"),
-    (("buttons", 0, "toggles"), "77"),
-    (("led",), True),
-    (("watchdog_s",), 9),
-    (("watchdog_s",), 601),
-    (("log",), {"level": "trace"}),
-)
+REFUSED = {
+    "version": [2],
+    "name": ["", "two\nlines", "\x1b[31mred", 7, "x" * 33],
+    "wifi": [[]],
+    "wifi.networks": [..., []],
+    "wifi.networks.0.ssid": ["a name of more than 32 bytes, as öäü"],
+    "wifi.networks.0.password": ["short"],
+    "wifi.hostname": ["a device"],
+    "wifi.country": ["de", "D1", "DEU"],
+    "wifi.power_save": ["auto", 1],
+    "wifi.networks.0.bssid": [
+        "24:0a:c4:00:00",
+        "24-0a-c4-00-00-01",
+        "24:0a:c4:00:00:0g",
+        "24:0a:c4:00:00:zz",
+        "240:a:c4:00:00:01",
+    ],
+    "wifi.networks.0.ip": ["192.168.1", "192.168.1.5:80"],
+    "wifi.dns": [["dns.example"], ["1.2.3.256"], ["1.2.3."], ["1.2.3.4:0"], "1.2.3.4"],
+    "time": [{"servers": []}, {"servers": ["a b"]}, {"servers": ["host:70000"]}],
+    "cloud.api": ["other"],
+    "cloud.transport": ["http"],
+    "cloud.base_url": [
+        "http://api.therealer.com",
+        "api.therealer.com",
+        "https://",
+        "https://api.therealer.com/iot/v1",
+        "https://api.therealer.com?x=1",
+        "https://api.therealer.com:",
+        "https://user@api.therealer.com",
+    ],
+    "cloud.device_id": [..., "12/345", -1, True],
+    "cloud.client_id": ["a:b"],
+    "cloud.client_secret": ["", "REPLACE-ME", None],
+    "cloud.ca_files": [[], [""]],
+    "cloud.poll_s": [1, 3601, "10", True, 2.5, float("nan"), float("inf")],
+    "outputs": [{}],
+    "outputs.0": [6],
+    "outputs.0.pin_port": [...],
+    "outputs.0.gpio": [..., "16", False],
+    "outputs.0.active": ["up", ["high"]],
+    "outputs.0.boot": [True],
+    "outputs.0.safe": ["maybe", 8],
+    "outputs.0.max_on_s": [345601],
+    "outputs.0.min_off_s": [-1],
+    "outputs.1.mode": ["thermostat"],
+    "outputs.1.sensor": ["99", ...],
+    "outputs.1.min": [..., 35, float("-inf")],
+    "outputs.1.hysteresis": [0],
+    "outputs.1.safe": [36, True],
+    "sensors.0.kind": ["dht22", ...],
+    "sensors.0.samples": [0],
+    "sensors.0.divider_ohm": [0],
+    "sensors.0.steinhart": [[0.001, 0.0002], [0.001, 0.0002, "x"]],
+    "sensors.1.exponent": [1.4],
+    "sensors.1.min": [200000],
+    "buttons.0.toggles": ["9", "77"],
+    "led": [True],
+    "watchdog_s": [9, 601],
+    "log": [{"level": "trace"}],
+}
+"""Where, as keys and places in lists -> what may not stand there; `...`: nothing at all."""
 
 
 def test_each_error_has_its_path():
-    for path, value in REFUSED:
-        found = problems((path, value))
-        where = ""
-        for step in path:
-            where += "[%d]" % step if isinstance(step, int) else "." + step
-        named = [p for p in paths("error", found) if p.startswith(where[1:])]
-        if isinstance(value, (dict, list)):
-            assert len(named) == 1, (path, value, found)
-        else:
-            assert named == [where[1:]], (path, value, found)
+    for keys, values in REFUSED.items():
+        path = [int(key) if key.isdigit() else key for key in keys.split(".")]
+        where = "".join("[%d]" % key if isinstance(key, int) else "." + key for key in path)[1:]
+        for value in values:
+            found = problems((path, value))
+            named = [p for p in paths("error", found) if p.startswith(where)]
+            if isinstance(value, (dict, list)):
+                assert len(named) == 1, (keys, value, found)
+            else:
+                assert named == [where], (keys, value, found)
 
 
 def test_with_an_error_the_configuration_has_no_outputs():

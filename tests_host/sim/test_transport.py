@@ -172,3 +172,11 @@ async def test_beside_mqtt_there_is_at_most_one_short_connection(auto):
         await asyncio.sleep(1)
         most = max(most, len([stream for stream in auto.net.streams if not stream.closed]))
     assert most <= auto.most_tls and len([stream for stream in auto.net.streams if not stream.closed]) == 1
+
+
+async def test_one_tls_connection_more_than_fits_is_a_violation_with_its_host(device):
+    device.net.most_tls = 0
+    await device.until(lambda: device.model.violations, 60)
+    (found,) = {(each["method"], each["path"]) for each in device.model.violations}
+    assert found == ("DIAL", "api.realer.test")
+    device.model.violations.clear()
