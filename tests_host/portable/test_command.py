@@ -4,34 +4,11 @@ from firmware.core.command import CommandState
 from firmware.core.models import NOTHING_NEW, SUPERSEDED, Command, Desired
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
+from tests_host.support.parts import HEATER, SWITCH
 
 WRAP = 0x40000000
 START = WRAP - 1000
 UTC = 1777025700
-
-SWITCH = {
-    "name": "pump",
-    "mode": "switch",
-    "safe": "off",
-    "after_lapse": "resume",
-    "min_on_s": 0,
-    "min_off_s": 0,
-    "max_on_s": 0,
-}
-HEATER = {
-    "name": "heater",
-    "mode": "setpoint",
-    "safe": "off",
-    "after_lapse": "resume",
-    "min_on_s": 0,
-    "min_off_s": 0,
-    "max_on_s": 0,
-    "hysteresis": 1.0,
-    "action": "heat",
-    "min": 5.0,
-    "max": 35.0,
-    "step": 0.5,
-}
 
 
 def at(seconds):

@@ -7,41 +7,13 @@ from firmware.core.models import EPOCH, Catalog, Command, Desired, Sensor
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
+from tests_host.support.parts import HEATER, ROOM, SWITCH
 
 WRAP = 0x40000000
 START = WRAP - 1000
 UTC = 1777025700
 
-LIMITS = {"min_on_s": 0, "min_off_s": 0, "max_on_s": 0, "interlock": None, "after_lapse": "resume"}
-PUMP = {"pin_port": "6", "name": "pump", "mode": "switch", "safe": "off"}
-HEATER = {
-    "pin_port": "9",
-    "name": "heater",
-    "mode": "setpoint",
-    "safe": "off",
-    "sensor": "14",
-    "min": 5.0,
-    "max": 35.0,
-    "step": 0.5,
-    "hysteresis": 1.0,
-    "action": "heat",
-}
-ROOM = {
-    "pin_port": "14",
-    "name": "room",
-    "kind": "thermistor",
-    "deadband": 0.5,
-    "heartbeat_s": 300,
-    "keep": True,
-}
-LIGHT = {
-    "pin_port": "15",
-    "name": "light",
-    "kind": "ldr_sensor",
-    "deadband": 5,
-    "heartbeat_s": 300,
-    "keep": False,
-}
+LIGHT = dict(ROOM, pin_port="15", name="light", kind="ldr_sensor", deadband=5, keep=False)
 
 PUMP_ROW = Command(1, "relay", "6", None, None, None, None)
 HEATER_ROW = Command(2, "relay", "9", None, None, None, None)
@@ -52,13 +24,6 @@ CATALOG = Catalog([PUMP_ROW, HEATER_ROW], [ROOM_ROW, LIGHT_ROW])
 
 def at(seconds):
     return (START + int(seconds * 1000)) % WRAP
-
-
-def changed(base, changes):
-    cfg = dict(LIMITS)
-    cfg.update(base)
-    cfg.update(changes)
-    return cfg
 
 
 def desired_state(command_id, value, desired_id=None, sequence=None, valid_s=None):
@@ -80,8 +45,8 @@ class Device:
         self.outbox = Outbox(1, 2, START)
         self.safety = Safety(300, START)
         outputs = [
-            Output(changed(PUMP, pump or {}), False, START),
-            Output(changed(HEATER, heater or {}), False, START),
+            Output(dict(SWITCH, **pump or {}), False, START),
+            Output(dict(HEATER, **heater or {}), False, START),
         ]
         self.controller = Controller(outputs, [ROOM, LIGHT], self.outbox, self.safety, self.drive, self.log)
         self.second = 0

@@ -1,26 +1,10 @@
 """What a relay may do whoever asks, what an output falls back to, and two-point control."""
 
 from firmware.core.output import Output
+from tests_host.support.parts import HEATER, SWITCH
 
 WRAP = 0x40000000
 START = WRAP - 1000  # the counter wraps one second after the start
-
-SWITCH = {
-    "mode": "switch",
-    "safe": "off",
-    "min_on_s": 0,
-    "min_off_s": 0,
-    "max_on_s": 0,
-}
-HEATER = {
-    "mode": "setpoint",
-    "safe": "off",
-    "min_on_s": 0,
-    "min_off_s": 0,
-    "max_on_s": 0,
-    "hysteresis": 1.0,
-    "action": "heat",
-}
 
 
 def at(seconds):

@@ -12,29 +12,13 @@ from firmware.persistence_writing import write
 from firmware.runtime.persistence import Persistence
 from firmware.runtime.restore import restore
 from tests_host.support.loaded_units import Loaded
+from tests_host.support.parts import HEATER, ROOM, SWITCH
 
 START = 0x40000000 - 1000
 UTC = 1777025700
-LIMITS = {"min_on_s": 0, "min_off_s": 0, "max_on_s": 0, "interlock": None, "after_lapse": "resume"}
-LOCK = {"pin_port": "6", "name": "lock", "mode": "switch", "safe": "hold"}
-HEATER = {"pin_port": "9", "name": "heater", "mode": "setpoint", "safe": "hold", "sensor": "14", "min": 5.0}
-HEATER.update({"max": 35.0, "step": 0.5, "hysteresis": 1.0, "action": "heat"})
-ROOM = {
-    "pin_port": "14",
-    "name": "room",
-    "kind": "thermistor",
-    "deadband": 0.5,
-    "heartbeat_s": 300,
-    "keep": True,
-}
-COLD = {
-    "pin_port": "15",
-    "name": "cold",
-    "kind": "thermistor",
-    "deadband": 0.5,
-    "heartbeat_s": 300,
-    "keep": False,
-}
+LOCK = dict(SWITCH, name="lock", safe="hold")
+REGULATOR = dict(HEATER, safe="hold")
+COLD = dict(ROOM, pin_port="15", name="cold", keep=False)
 CATALOG = Catalog(
     [Command("a", "relay", "6", None, None, None, None), Command("b", "relay", "9", None, None, None, None)],
     [Sensor(1, "thermistor", "14", None), Sensor(2, "thermistor", "15", None)],
@@ -85,11 +69,7 @@ class Device:
         self.utc_now = utc
         self.lines = []
         self.lease = Lease(self.ms())
-        outputs = []
-        for cfg in (LOCK, HEATER):
-            cfg = dict(cfg)
-            cfg.update(LIMITS)
-            outputs.append(Output(cfg, False, self.ms()))
+        outputs = [Output(dict(cfg), False, self.ms()) for cfg in (LOCK, REGULATOR)]
         self.outbox = Outbox(len(self.flash.payloads), 7, self.ms())
         safety = Safety(0, self.ms())
         self.controller = Controller(outputs, [ROOM, COLD], self.outbox, safety, lambda *_: None, self.log)

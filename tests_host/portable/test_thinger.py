@@ -6,24 +6,14 @@ from firmware.core.controller import Controller
 from firmware.core.outbox import Outbox
 from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
+from tests_host.support.parts import HEATER, ROOM, SWITCH
 
-SWITCH = {
-    "name": "pump", "pin_port": "6", "mode": "switch", "safe": "off", "boot": "off", "interlock": None, "min_on_s": 0,
-    "min_off_s": 0, "max_on_s": 0, "after_lapse": "resume"}  # fmt: skip
-THERMOSTAT = dict(
-    SWITCH, name="heater", pin_port="9", mode="setpoint", safe=8.0, sensor="14", min=5.0, max=35.0, step=0.5,
-    hysteresis=0.5, action="heat")  # fmt: skip
-ROOM = {
-    "name": "room",
-    "pin_port": "14",
-    "kind": "thermistor",
-    "deadband": 0.2,
-    "heartbeat_s": 300,
-    "keep": False,
-}
+RELAY = dict(SWITCH, boot="off")
+THERMOSTAT = dict(HEATER, safe=8.0, boot="off", hysteresis=0.5)
+THERMISTOR = dict(ROOM, deadband=0.2, keep=False)
 
 
-def made(outputs=(SWITCH, THERMOSTAT), sensors=(ROOM,)):
+def made(outputs=(RELAY, THERMOSTAT), sensors=(THERMISTOR,)):
     outputs = [Output(cfg, False, 0) for cfg in outputs]
     controller = Controller(
         outputs, sensors, Outbox(1, 2, 0), Safety(300, 0), lambda index, on: None, lambda *printed: None
@@ -45,7 +35,7 @@ def test_kinds_and_catalog():
 
 def test_every_name_is_its_own_and_one_part_of_a_path():
     def named(*pairs):
-        things = made([dict(SWITCH, name=name, pin_port=port) for name, port in pairs])[1]
+        things = made([dict(RELAY, name=name, pin_port=port) for name, port in pairs])[1]
         return [c.id for c in things.catalog.commands]
 
     assert named(("unnamed", "6"), ("unnamed", "9")) == ["6", "9"]
@@ -54,7 +44,8 @@ def test_every_name_is_its_own_and_one_part_of_a_path():
     assert named(("status", "6"), ("restart", "status"), ("a/b", "6/")) == ["6", "status_", "6_"]
     assert named(("9", "6"), ("unnamed", "9"), ("9", "9_")) == ["9", "9_", "9__"]
     controller, things = made(
-        [SWITCH], [dict(ROOM, name="pump", pin_port="6"), dict(ROOM, name="unnamed", pin_port="pump")]
+        [RELAY],
+        [dict(THERMISTOR, name="pump", pin_port="6"), dict(THERMISTOR, name="unnamed", pin_port="pump")],
     )
     assert [s.id for s in things.catalog.sensors] == ["6", "pump_"]
     apply_catalog(controller, things.catalog)
@@ -62,7 +53,7 @@ def test_every_name_is_its_own_and_one_part_of_a_path():
 
 
 def test_configured_names_replace_the_example_resources():
-    _, things = made([dict(SWITCH, name="reset")], [dict(ROOM, name="io")])
+    _, things = made([dict(RELAY, name="reset")], [dict(THERMISTOR, name="io")])
     assert things.kinds == {"reset": 2, "io": 3, "status": 3, "restart": 1}
     assert things.read("reset") is False and things.read("io") is None
 

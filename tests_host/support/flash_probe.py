@@ -30,36 +30,13 @@ from firmware.runtime.restore import restore  # noqa: E402
 from firmware.runtime.store import Store  # noqa: E402
 from tests_host.support import fakemachine  # noqa: E402
 from tests_host.support.loaded_units import Loaded  # noqa: E402
+from tests_host.support.parts import ROOM, SWITCH  # noqa: E402
 
 BLOCK, BLOCKS = 4096, 24
 UTC = 1795300000
-LIMITS = {"min_on_s": 0, "min_off_s": 0, "max_on_s": 0, "interlock": None, "after_lapse": "resume"}
-LOCK = {
-    "pin_port": "6",
-    "name": "lock",
-    "gpio": 16,
-    "active": "high",
-    "mode": "switch",
-    "safe": "hold",
-    "boot": "off",
-}
-VALVE = {
-    "pin_port": "9",
-    "name": "valve",
-    "gpio": 17,
-    "active": "high",
-    "mode": "switch",
-    "safe": "off",
-    "boot": "off",
-}
-ROOM = {
-    "pin_port": "14",
-    "name": "room",
-    "kind": "thermistor",
-    "deadband": 0.2,
-    "heartbeat_s": 300,
-    "keep": True,
-}
+LOCK = dict(SWITCH, name="lock", gpio=16, active="high", safe="hold", boot="off")
+VALVE = dict(SWITCH, pin_port="9", name="valve", gpio=17, active="high", boot="off")
+SENSOR = dict(ROOM, deadband=0.2)
 CATALOG = Catalog(
     [Command("cmd_1", "relay", "6", 0, 1, 1, None), Command("cmd_2", "relay", "9", 0, 1, 1, None)],
     [Sensor("sns_1", "thermistor", "14", None)],
@@ -138,14 +115,10 @@ class Device:
         self.store = Store()
         self.boots = self.store.load("boot.json").get("boots", 0)
         self.lease = Lease(clock.ms())
-        outputs = []
-        for cfg in (LOCK, VALVE):
-            cfg = dict(cfg)
-            cfg.update(LIMITS)
-            outputs.append(Output(cfg, False, clock.ms()))
+        outputs = [Output(dict(cfg), False, clock.ms()) for cfg in (LOCK, VALVE)]
         self.outbox = Outbox(self.boots, bits, clock.ms())
         safety = Safety(0, clock.ms())
-        self.controller = Controller(outputs, [ROOM], self.outbox, safety, lambda *_: None, log)
+        self.controller = Controller(outputs, [SENSOR], self.outbox, safety, lambda *_: None, log)
         journal, slots = Journal("events"), TwoSlots("state")
         self.persistence = Persistence(clock, log, self.controller, self.lease, Loaded((write, opened)))
         restore(self.persistence, replay(journal), latest(slots))
