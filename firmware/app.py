@@ -119,6 +119,7 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
     net.floor_s = max(BUILD_UTC, persistence.utc)
     catalog_unit = Unit(import_apply_catalog, clock.sleep_ms)
     cloud_loop = CloudLoop(clock, rng, log, link, controller, network, cloud["probe_s"] * 1000, catalog_unit)
+    network.cloud_loop = cloud_loop
     device = Device(clock, board, store, network, link, cloud_loop, controller)
     control, sampling = _loops(config, board, clock, log, controller, link.lease, device.state)
     watchdog = config["watchdog_s"] and board.watchdog(config["watchdog_s"] * 1000)

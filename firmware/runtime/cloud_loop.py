@@ -45,12 +45,14 @@ class CloudLoop:
     async def run(self, feed):
         self.feed = feed
         self.link.watch(feed)
+        network = self.network
         while True:
-            while self.paused or self.network.probing or not self.network.ready():
-                self.failures.reset()
+            while self.paused or network.probing or not network.ready():
+                if not network.probing:
+                    self.failures.reset()
                 feed()
                 await self.clock.sleep_ms(_IDLE_MS)
-            self.serving = self.network.opening = True
+            self.serving = True
             try:
                 await self.serve()
             except AuthError as e:
@@ -59,26 +61,20 @@ class CloudLoop:
             except LinkError as e:
                 if self.online and self.since.passed(self.clock.ms()):  # it is nothing new any more
                     self.failures.reset()
-                    self.network.net.memory_failures = 0
+                    network.net.memory_failures = 0
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
                 if not self.paused:
                     self.log("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
             finally:
                 self.online = False
                 self.link.close()
-                network = self.network
-                self.serving = network.opening = False
+                self.serving = False
             wait = min(wait, _LONGEST_MS)
             turns = network.turns
             # A network that goes away meanwhile makes the reason to wait void, and so does a clock that is set.
-            while (
-                (wait > 0 or network.probing)
-                and network.ready()
-                and network.turns == turns
-                and not self.paused
-            ):
+            while wait > 0 and network.ready() and network.turns == turns and not self.paused:
                 feed()
-                await self.clock.sleep_ms(min(max(wait, _IDLE_MS), _SLICE_MS))
+                await self.clock.sleep_ms(min(wait, _SLICE_MS))
                 wait -= _SLICE_MS
 
     async def pause(self):
@@ -109,7 +105,6 @@ class CloudLoop:
         self.failures.failures = min(self.failures.failures, _FLAPS)
         self.since = Timer(self.clock.ms(), _STEADY_MS)
         self.online = True
-        self.network.opening = False
         self.log("info", "online")
         await until_first_fails(self.listen(), self.report())
 

@@ -58,7 +58,8 @@ class Ladder:
     async def query(self, now):
         network = self.network
         net = network.net
-        if not network.opening and self.silence.probes(now, network.up):
+        loop = network.cloud_loop
+        if (loop.online or not loop.serving) and self.silence.probes(now, network.up):
             network.probing = True
             try:
                 await net.keep_time(network, self.control.gateway())

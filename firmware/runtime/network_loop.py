@@ -19,8 +19,8 @@ class NetworkLoop:
     """`wifi`: driver, or None where the device has no Wi-Fi of its own; its `joining` loads the classes WifiJoining and
     of the driver that it takes. `networks`: (ssid, password, access point or None, address or None) each; `net`: see
     links.net; `board.rtc_set(unix_s)` keeps the time over resets. `turns`: counts what makes another try worthwhile.
-    `opening`: the link is being opened, `probing`: the ladder asks who answers; the heap has no room for both. To be
-    set: `controller`, for resets, and `import_ladder`, which imports the classes Ladder and of that driver."""
+    `probing`: the ladder asks who answers, and the heap has no room to open the link beside that. To be set:
+    `cloud_loop`; `controller`, for resets; `import_ladder`, which imports the classes Ladder and of that driver."""
 
     def __init__(self, clock, rng, log, wifi, networks, net, board):
         self.clock = clock
@@ -35,8 +35,8 @@ class NetworkLoop:
         self.sync = Timer(clock.ms())
         self.backoff = Backoff(2000, 60000)
         self.up = wifi is None
-        self.opening = self.probing = False
-        self.ladder = self.unit = self.import_ladder = self.controller = None
+        self.probing = False
+        self.ladder = self.unit = self.import_ladder = self.controller = self.cloud_loop = None
         self.short = None  # Timer of when to see whether memory still is, after it was
         self.turns = 0
 
