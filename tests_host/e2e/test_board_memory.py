@@ -376,32 +376,3 @@ print(free())
         assert site.server.requests == 0
     assert scenario.lines[:2] == ["1", error]
     assert int(scenario.lines[2]) == WIFI_UP - cost.context - stack - 400
-
-
-async def test_locks_beyond_what_the_board_can_play_are_refused_and_a_thread_runs_at_once(tmp_path, smallest):
-    main = """
-lock = _thread.allocate_lock()
-print(lock.acquire(), lock.locked(), lock.acquire(False))
-lock.release()
-print(lock.locked())
-for what in (lock.release, lambda: lock.acquire() and lock.acquire()):
-    try:
-        what()
-    except Exception as error:
-        print(type(error).__name__)
-lock.release()
-_thread.stack_size(20000)
-before = free()
-_thread.start_new_thread(lock.acquire, ())  # nobody has it: the thread is over at once
-time.sleep_ms(50)
-print(lock.locked(), before - free())
-_thread.start_new_thread(print, ("it ran, and its stack is held:",))
-print(before - free() > 20000)
-time.sleep_ms(50)
-print(before - free())
-"""
-    scenario = await play(tmp_path, smallest, main)
-    assert scenario.lines == [
-        "True True False", "False", "RuntimeError", "NotImplementedError", "True 0",
-        "it ran, and its stack is held:", "True", "0",
-    ]  # fmt: skip

@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import ssl
 
-import aiohttp
 import pytest
 
-from tests_host.support.cloudclient import basic
-from tests_host.support.mqttdevice import DESIRED, SCOPES, MqttDevice, report
+from tests_host.support.mqttdevice import DESIRED, MqttDevice, report
 from tools.cloud import dynsec
 from tools.cloud.brokerlog import BrokerLog, News
 from tools.cloud.brokerprocess import BrokerError
@@ -94,27 +92,6 @@ async def test_a_reading_is_acknowledged_and_a_desired_state_is_acknowledged(set
         await setting.happened("desired_published", heard=True, sequence=1)
         await setting.happened("mqtt_connected", device="12345")
     assert setting.model.violations == []
-
-
-async def test_credentials_issued_over_https_work_at_once(setting):
-    async with setting.running(), aiohttp.ClientSession() as session:
-        ours = {"ssl": setting.site.certs.client(), "server_hostname": "api.realer.test"}
-        root = f"https://127.0.0.1:{setting.site.server.port}"
-        form = {"grant_type": "client_credentials", "scope": " ".join(SCOPES)}
-        async with session.post(
-            f"{root}/oauth/token", data=form, headers={"Authorization": basic()}, **ours
-        ) as answer:
-            token = (await answer.json())["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
-        for _ in range(5):
-            body = {"device_id": 12345}
-            async with session.post(
-                f"{root}/iot/v1/mqtt-credentials", json=body, headers=headers, **ours
-            ) as answer:
-                mqtt = (await answer.json())["mqtt"]
-            client = MqttClient(mqtt["mqtt_client_id"], mqtt["mqtt_username"], mqtt["mqtt_credential"])
-            await client.connect(setting.site.broker.port, setting.site.certs.client())
-            await client.disconnect()
 
 
 async def test_a_desired_state_without_a_subscriber_is_recorded_as_undelivered(setting):

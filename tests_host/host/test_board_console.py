@@ -1,7 +1,6 @@
 """The virtual board's serial port, with the real mpremote at the other end of the cable."""
 
 import asyncio
-import sys
 
 import pytest
 from mpremote.transport import TransportExecError
@@ -64,35 +63,6 @@ class Cabled:
         return await asyncio.to_thread(use)
 
 
-async def mpremote(url, *arguments):
-    """(exit status, output) of the program as a person starts it."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mpremote", "connect", url, *arguments,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    async with asyncio.timeout(TIMEOUT_S):
-        output, _ = await process.communicate()
-    return process.returncode, output.decode()
-
-
-async def test_files_are_copied_to_and_from_the_board_unchanged(tmp_path, any_interpreter):
-    flash = tmp_path / "flash"
-    flash.mkdir()
-    content = bytes(range(256)) * 9
-    (tmp_path / "sent.bin").write_bytes(content)
-    async with Cabled(flash, any_interpreter) as cabled:
-        status, _ = await mpremote(
-            cabled.url, "mkdir", ":d", "+", "cp", str(tmp_path / "sent.bin"), ":d/x.bin",
-            "+", "cp", ":d/x.bin", str(tmp_path / "back.bin"),
-        )  # fmt: skip
-        assert status == 0
-        assert (flash / "d" / "x.bin").read_bytes() == content
-        assert (tmp_path / "back.bin").read_bytes() == content
-        status, output = await mpremote(cabled.url, "rm", ":d/x.bin", "+", "rmdir", ":d", "+", "ls")
-        assert status == 0 and "main.py" in output
-        assert not (flash / "d").exists()
-
-
 @pytest.mark.parametrize("busy", ["time.sleep_ms(20)", "time.sleep(60)", "pass"])
 async def test_ctrl_c_ends_the_program_in_order_and_a_soft_reset_spares_main(tmp_path, any_interpreter, busy):
     async with Cabled(tmp_path, any_interpreter, busy, boot="left_by_boot = 5") as cabled:
@@ -100,12 +70,6 @@ async def test_ctrl_c_ends_the_program_in_order_and_a_soft_reset_spares_main(tmp
         assert cabled.board.levels == {16: 1}
         assert cabled.board.reset_cause == "soft"
         assert cabled.lines.count("main") == 1
-
-
-async def test_without_a_soft_reset_the_state_of_the_program_is_kept(tmp_path, any_interpreter):
-    async with Cabled(tmp_path, any_interpreter) as cabled:
-        assert await cabled.session(lambda t: t.eval("pin.value()"), soft_reset=False) == 1
-        assert cabled.board.boots == 1
 
 
 async def test_long_programs_arrive_whole_with_and_without_flow_control(tmp_path, any_interpreter):
@@ -153,17 +117,6 @@ async def test_a_second_client_is_turned_away(tmp_path, any_interpreter):
         assert b"KeyboardInterrupt" in await first.readuntil(b">>> ")
         for end in (writer, other):
             end.close()
-
-
-async def test_a_hard_reset_runs_main_again_on_the_same_cable(tmp_path, any_interpreter):
-    async with Cabled(tmp_path, any_interpreter) as cabled:
-
-        def reset(transport):
-            transport.exec_raw_no_follow("import machine; machine.reset()")
-            return transport.read_until(1, b"main\r\n")
-
-        assert (await cabled.session(reset)).endswith(b"main\r\n")
-        assert cabled.board.reset_cause == "hard"
 
 
 async def test_the_friendly_prompt_echoes_evaluates_and_soft_resets_into_main(tmp_path, any_interpreter):

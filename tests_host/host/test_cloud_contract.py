@@ -10,79 +10,54 @@ from tools.cloud import contract
 
 NAMES = sorted(path.name.removesuffix(".schema.json") for path in contract.SCHEMAS.glob("*.schema.json"))
 
-DOCUMENTED = [
-    (
-        "http-feed-data-item",
-        (
-            '{"sensor_id":7,"value":"21.4","value_received_at":"2026-04-24T10:15:00Z",'
-            '"message_id":"sensor-7-20260424T101500Z"}'
-        ),
-    ),
-    (
-        "http-feed-data-response",
-        '{"code":2000,"status":"created","feed_data_id":123,"message_id":"sensor-7-20260424T101500Z","warnings":[]}',
-    ),
-    (
-        "http-error-response",
-        (
-            '{"code":4022,"error":{"type":"validation_failed","message":"feed data ingestion failed","details":'
-            '{"sensor_id":["is invalid for this device"]}},"request_id":"58f4f1f5-9c02-4f6b-9f0e-4077ed9a9a1b"}'
-        ),
-    ),
-    (
-        "oauth-token-response",
-        (
-            '{"access_token":"b11db7f6c816568eb3b156df3aeaa5","token_type":"Bearer","expires_in":3600,'
-            '"renew_after":2700,"scope":"iot:catalog:read iot:feed-data:write"}'
-        ),
-    ),
-    (
-        "oauth-error-response",
-        (
-            '{"error":"invalid_request","error_description":"grant_type is required",'
-            '"request_id":"58f4f1f5-9c02-4f6b-9f0e-4077ed9a9a1b"}'
-        ),
-    ),
-    (
-        "http-command-catalog-response",
-        '{"code":2000,"commands":[{"id":1,"value":"0.0","value_type":"NumericRange","kind":"relay","pin_port":"6"}]}',
-    ),
-    (
-        "mqtt-credential-request",
-        '{"device_id":12345,"scopes":["iot:mqtt:connect","iot:mqtt:ack:read","iot:mqtt:feed-data:write"]}',
-    ),
-    (
-        "mqtt-credential-response",
-        (
-            '{"code":2000,"mqtt":{"mqtt_client_id":"cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa",'
-            '"mqtt_username":"realer-cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa-cred-v12","mqtt_credential":"plaintext-returned-once",'
-            '"scopes":["iot:mqtt:connect","iot:mqtt:ack:read","iot:mqtt:feed-data:write"],'
-            '"expires_in":3600,"renew_after":2700,"session_hard_expires_in":3600}}'
-        ),
-    ),
-    (
-        "mqtt-catalog-response",
-        (
-            '{"code":2000,"mqtt":{"broker_url":"mqtts://mqtt.therealer.com:8883","protocol":"mqtt-5.0",'
-            '"client_id":"cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa","qos":1,"retain_policy":"disabled",'
-            '"feed_data_ack_topic":"realer/iot/v1/devices/cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa/acks",'
-            '"feed_data_ack_subscribe_scope":"iot:mqtt:ack:read","credential_endpoint":'
-            '{"endpoint":"/iot/v1/mqtt-credentials","http_method":"POST","body":{"device_id":12345,'
-            '"scopes":["iot:mqtt:connect","iot:mqtt:ack:read","iot:mqtt:feed-data:write"]}}},"mqtt_routes":[]}'
-        ),
-    ),
-    (
-        "mqtt-feed-data-publish",
-        '{"message_id":"sensor-temp-20260429T100001Z","value":"21.5","value_received_at":"2026-04-29T10:00:01Z"}',
-    ),
-    (
-        "mqtt-feed-data-publish",
-        (
-            '{"message_id":"m","value":"1.0","value_received_at":"2026-04-29T10:00:01Z",'
-            '"desired_id":"des_00000000000000000000000001","report_status":"applied","sequence_number":42}'
-        ),
-    ),
-]
+DOCUMENTED = """
+http-feed-data-item
+{"sensor_id":7,"value":"21.4","value_received_at":"2026-04-24T10:15:00Z","message_id":"sensor-7-20260424T101500Z"}
+
+http-feed-data-response
+{"code":2000,"status":"created","feed_data_id":123,"message_id":"sensor-7-20260424T101500Z","warnings":[]}
+
+http-error-response
+{"code":4022,"error":{"type":"validation_failed","message":"feed data ingestion failed",
+"details":{"sensor_id":["is invalid for this device"]}},"request_id":"58f4f1f5-9c02-4f6b-9f0e-4077ed9a9a1b"}
+
+oauth-token-response
+{"access_token":"b11db7f6c816568eb3b156df3aeaa5","token_type":"Bearer","expires_in":3600,"renew_after":2700,
+"scope":"iot:catalog:read iot:feed-data:write"}
+
+oauth-error-response
+{"error":"invalid_request","error_description":"grant_type is required",
+"request_id":"58f4f1f5-9c02-4f6b-9f0e-4077ed9a9a1b"}
+
+http-command-catalog-response
+{"code":2000,"commands":[{"id":1,"value":"0.0","value_type":"NumericRange","kind":"relay","pin_port":"6"}]}
+
+mqtt-credential-request
+{"device_id":12345,"scopes":["iot:mqtt:connect","iot:mqtt:ack:read","iot:mqtt:feed-data:write"]}
+
+mqtt-credential-response
+{"code":2000,"mqtt":{"mqtt_client_id":"cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+"mqtt_username":"realer-cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa-cred-v12","mqtt_credential":"plaintext-returned-once",
+"scopes":["iot:mqtt:connect","iot:mqtt:ack:read","iot:mqtt:feed-data:write"],"expires_in":3600,"renew_after":2700,
+"session_hard_expires_in":3600}}
+
+mqtt-catalog-response
+{"code":2000,"mqtt":{"broker_url":"mqtts://mqtt.therealer.com:8883","protocol":"mqtt-5.0",
+"client_id":"cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa","qos":1,"retain_policy":"disabled",
+"feed_data_ack_topic":"realer/iot/v1/devices/cdv_aaaaaaaaaaaaaaaaaaaaaaaaaa/acks",
+"feed_data_ack_subscribe_scope":"iot:mqtt:ack:read","credential_endpoint":{"endpoint":"/iot/v1/mqtt-credentials",
+"http_method":"POST","body":{"device_id":12345,"scopes":["iot:mqtt:connect","iot:mqtt:ack:read",
+"iot:mqtt:feed-data:write"]}}},"mqtt_routes":[]}
+
+mqtt-feed-data-publish
+{"message_id":"sensor-temp-20260429T100001Z","value":"21.5","value_received_at":"2026-04-29T10:00:01Z"}
+
+mqtt-feed-data-publish
+{"message_id":"m","value":"1.0","value_received_at":"2026-04-29T10:00:01Z",
+"desired_id":"des_00000000000000000000000001","report_status":"applied","sequence_number":42}
+"""
+"""What the documentation shows: the name of its schema, and the JSON below it."""
+EXAMPLES = [text.split("\n", 1) for text in DOCUMENTED.strip().split("\n\n")]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,7 +67,7 @@ def test_a_schema_is_draft_2020_12_and_named_like_its_file(name):
     assert schema["$id"].endswith(f"/{name}.schema.json")
 
 
-@pytest.mark.parametrize(("name", "text"), DOCUMENTED)
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
 def test_documented_examples_are_accepted(name, text):
     assert contract.problems(name, json.loads(text)) == {}
 
@@ -154,7 +129,7 @@ DESIRED_STATE |= {"desired_subscribe_scope": "iot:mqtt:desired:read"}
     ],
 )
 def test_desired_topics_belong_to_command_routes(route, good):
-    documented = json.loads(next(text for name, text in DOCUMENTED if name == "mqtt-catalog-response"))
+    documented = json.loads(next(text for name, text in EXAMPLES if name == "mqtt-catalog-response"))
     assert (contract.problems("mqtt-catalog-response", documented | {"mqtt_routes": [route]}) == {}) == good
 
 

@@ -23,16 +23,13 @@ class Port:
     """A broker that only remembers what it was told."""
 
     def __init__(self):
-        self.admitted, self.dismissed, self.kicked, self.messages = [], [], [], []
+        self.admitted, self.dismissed, self.messages = [], [], []
 
     def admit(self, credential, secret):
         self.admitted.append((credential, secret))
 
     def dismiss(self, credential):
         self.dismissed.append(credential.username)
-
-    def kick(self, credential):
-        self.kicked.append(credential.username)
 
     def desired(self, message, facts):
         self.messages.append(message)
@@ -178,38 +175,10 @@ def test_a_token_without_the_scope_gets_no_credentials_with_it():
     ]  # fmt: skip
 
 
-def revoke(found):
-    found.oauth("revoke", {"token": found.token})
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        revoke,
-        lambda found: found.model.revoke_tokens(12345, NOW),
-        lambda found: found.model.set_keys(12345, False, NOW),
-        lambda found: found.model.set_subscription(12345, False, NOW),
-        lambda found: found.model.expire_credentials(NOW + 3600),
-    ],
-)
-def test_every_end_of_the_credentials_reaches_the_broker(end):
-    found = device()
-    end(found)
-    assert found.model.port.dismissed == [found.credentials["mqtt_username"]]
-    assert (
-        found.model.admits(
-            CLIENT_ID, found.credentials["mqtt_username"], found.credentials["mqtt_credential"], NOW
-        )
-        is None
-    )
-    end(found)
-    assert len(found.model.port.dismissed) == 1
-
-
 def test_an_expired_token_or_another_revoked_one_keeps_the_credentials():
     found = device()
     found.login()
-    revoke(found)
+    found.oauth("revoke", {"token": found.token})
     found.model.expire_tokens(12345, NOW)
     found.model.expire_credentials(NOW + 3599)
     assert found.model.port.dismissed == []
@@ -224,23 +193,6 @@ def test_tuples_outlive_the_process_but_not_their_plaintext(tmp_path):
         CLIENT_ID, found.credentials["mqtt_username"], found.credentials["mqtt_credential"], NOW
     )
     again.close()
-
-
-def test_connected_devices_are_listed_and_can_be_disconnected():
-    found = device()
-    model, name = found.model, found.credentials["mqtt_username"]
-    assert model.kick("12345") == 0
-    model.session_opened(CLIENT_ID, name, NOW)
-    assert model.show(NOW)[0]["credentials"] == [{"username": name, "left_s": 3600, "session": True}]
-    assert model.kick("12345") == 1
-    assert model.port.kicked == [name]
-    model.session_opened(CLIENT_ID, name, NOW)
-    model.session_closed(CLIENT_ID, "bye", NOW)
-    assert [e["reason"] for e in model.named("mqtt_disconnected")] == [
-        "another session of the same client",
-        "bye",
-    ]
-    assert not model.show(NOW)[0]["credentials"][0]["session"]
 
 
 def test_a_device_without_a_public_id_gets_one():
@@ -534,13 +486,3 @@ def test_a_lost_acknowledgement_was_stored_and_a_negative_one_was_not():
     assert sent(found, proxy, report("a")) == [(3, "replayed")]
     assert sent(found, proxy, report("b")) == [(0, "accepted")]
     assert len(found.model.named("fault")) == 3
-
-
-def test_refused_credentials_have_another_password_at_the_broker():
-    found, faults = device(), Faults()
-    proxy = FaultProxy(found.model, faults)
-    credential, secret = found.model.port.admitted[0]
-    assert proxy.secret(credential, secret, NOW) == secret
-    faults.add("connect refused times=1")
-    assert proxy.secret(credential, secret, NOW) not in ("", secret)
-    assert proxy.secret(credential, secret, NOW) == secret
