@@ -528,17 +528,9 @@ def command(tmp_path):
     config = tmp_path / "config.json"
     config.write_text('{"buttons": [{"gpio": 27}]}')
     argv = [
-        sys.executable,
-        "-m",
-        "tools",
-        "board",
-        "--config",
-        config,
-        "--tree",
-        tree,
-        "--flash",
+        sys.executable, "-m", "tools", "board", "--config", config, "--tree", tree, "--flash",
         tmp_path / "flash",
-    ]
+    ]  # fmt: skip
     with subprocess.Popen(
         argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as host:

@@ -53,17 +53,8 @@ def test_pages_and_messages_have_one_spelling_of_a_command():
 def test_what_pip_installs_works_away_from_the_repository(tmp_path):
     """A wheel, unpacked: a command of it, which needs the device's own code, and the compiler of a deploy."""
     build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        tmp_path,
-        ROOT,
-    ]
+        sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, ROOT,
+    ]  # fmt: skip
     subprocess.run(build, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:

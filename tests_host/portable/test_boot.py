@@ -213,18 +213,9 @@ def test_null_stands_for_the_default():
 def test_without_a_usable_config_the_last_good_levels_are_driven():
     kept = {"boots": 9, "early": 0, "outputs": [[16, 0, 1], [17, 1, 1]]}
     for content in (
-        None,
-        "",
-        "{",
-        "[]",
-        "null",
-        '{"outputs": null}',
-        '{"name": "cut off"}',
-        '{"outputs": {}}',
-        '{"outputs": {"gpio": 18}}',
-        '"text"',
-        "7",
-    ):
+        None, "", "{", "[]", "null", '{"outputs": null}', '{"name": "cut off"}', '{"outputs": {}}',
+        '{"outputs": {"gpio": 18}}', '"text"', "7",
+    ):  # fmt: skip
         with Flash() as flash:
             flash.write("boot.json", kept)
             if content is not None:
@@ -234,35 +225,12 @@ def test_without_a_usable_config_the_last_good_levels_are_driven():
 
 
 BAD_ITEMS = (
-    None,
-    7,
-    "text",
-    [],
-    [18],
-    [[18], 1, 1],
-    [18, 1],
-    {},
-    {"gpio": None},
-    {"gpio": "18"},
-    {"gpio": True},
-    {"gpio": False},
-    {"gpio": 18.5},
-    {"gpio": 6.0},
-    {"gpio": -1},
-    {"gpio": 6},
-    {"gpio": 11},
-    {"gpio": 20},
-    {"gpio": 34},
-    {"gpio": 39},
-    {"gpio": 1},
-    {"gpio": 3},
-    {"gpio": 1e30},
-    {"gpio": 10**30},
-    {"gpio": 18, "active": "LOW"},
-    {"gpio": 18, "active": []},
-    {"gpio": 18, "boot": "ON"},
+    None, 7, "text", [], [18], [[18], 1, 1], [18, 1], {}, {"gpio": None}, {"gpio": "18"}, {"gpio": True},
+    {"gpio": False}, {"gpio": 18.5}, {"gpio": 6.0}, {"gpio": -1}, {"gpio": 6}, {"gpio": 11}, {"gpio": 20},
+    {"gpio": 34}, {"gpio": 39}, {"gpio": 1}, {"gpio": 3}, {"gpio": 1e30}, {"gpio": 10**30},
+    {"gpio": 18, "active": "LOW"}, {"gpio": 18, "active": []}, {"gpio": 18, "boot": "ON"},
     {"gpio": 18, "boot": 1},
-)
+)  # fmt: skip
 
 
 def test_one_bad_item_stops_no_other_and_is_not_driven_by_guess():

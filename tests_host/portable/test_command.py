@@ -89,20 +89,10 @@ def test_numbers_and_texts_are_the_same_desired_value():
 
 def test_rejected_values_are_reported_with_the_present_value():
     for base, value in (
-        (SWITCH, "on"),
-        (SWITCH, None),
-        (SWITCH, True),
-        (SWITCH, [1]),
-        (SWITCH, "nan"),
-        (SWITCH, "0.5"),
-        (SWITCH, 2),
-        (SWITCH, "-1"),
-        (HEATER, 4.5),
-        (HEATER, "35.5"),
-        (HEATER, "18.25"),
-        (HEATER, "warm"),
+        (SWITCH, "on"), (SWITCH, None), (SWITCH, True), (SWITCH, [1]), (SWITCH, "nan"), (SWITCH, "0.5"),
+        (SWITCH, 2), (SWITCH, "-1"), (HEATER, 4.5), (HEATER, "35.5"), (HEATER, "18.25"), (HEATER, "warm"),
         (HEATER, 10**300),
-    ):
+    ):  # fmt: skip
         bench = Bench(base)
         bench.receive_desired(1, desired_state("1" if base is SWITCH else "20", "des_0", 1, 30))
         before = bench.reported()[0][0]

@@ -239,16 +239,8 @@ def test_absent_parts_of_asyncio():
 
 def test_absent_libraries():
     for name in (
-        "typing",
-        "enum",
-        "dataclasses",
-        "functools",
-        "contextlib",
-        "logging",
-        "abc",
-        "itertools",
-        "urllib",
-    ):
+        "typing", "enum", "dataclasses", "functools", "contextlib", "logging", "abc", "itertools", "urllib",
+    ):  # fmt: skip
         assert outcome(__import__, name) is ImportError if MICROPYTHON else __import__(name)
 
 

@@ -219,17 +219,8 @@ def test_intervals_have_limits():
         rig.later(1)
         assert rig.later(0) == min(ms - 1, 49999)
     for parameters in (
-        {},
-        {"interval": 0},
-        {"interval": -5},
-        {"interval": "5"},
-        {"interval": True},
-        "x",
-        [1],
-        0,
-        1.5,
-        None,
-    ):
+        {}, {"interval": 0}, {"interval": -5}, {"interval": "5"}, {"interval": True}, "x", [1], 0, 1.5, None,
+    ):  # fmt: skip
         rig = Rig()
         rig.ask("START_STREAM", sid=1, resource="temperature", parameters=parameters)
         rig.later(40000)

@@ -17,36 +17,17 @@ from firmware.core.outcomes import (
 
 # Realer API, section 8.3: HTTP status, code, reaction.
 ROWS = (
-    (200, 2000, OK),
-    (201, 2000, OK),
-    (400, 4000, DROP),
-    (401, 4001, REAUTH),
-    (402, 4002, PAYMENT_REQUIRED),
-    (403, 4003, FORBIDDEN),
-    (404, 4004, NOT_FOUND),
-    (409, 4009, CONFLICT),
-    (413, 4013, TOO_LARGE),
-    (415, 4015, DROP),
-    (422, 4022, INVALID),
-    (429, 4029, RATE_LIMITED),
-    (503, 5003, RETRY),
-)
+    (200, 2000, OK), (201, 2000, OK), (400, 4000, DROP), (401, 4001, REAUTH), (402, 4002, PAYMENT_REQUIRED),
+    (403, 4003, FORBIDDEN), (404, 4004, NOT_FOUND), (409, 4009, CONFLICT), (413, 4013, TOO_LARGE),
+    (415, 4015, DROP), (422, 4022, INVALID), (429, 4029, RATE_LIMITED), (503, 5003, RETRY),
+)  # fmt: skip
 
 
 def test_the_reactions_are_different_things():
     reactions = (
-        OK,
-        DROP,
-        REAUTH,
-        PAYMENT_REQUIRED,
-        FORBIDDEN,
-        NOT_FOUND,
-        CONFLICT,
-        TOO_LARGE,
-        INVALID,
-        RATE_LIMITED,
+        OK, DROP, REAUTH, PAYMENT_REQUIRED, FORBIDDEN, NOT_FOUND, CONFLICT, TOO_LARGE, INVALID, RATE_LIMITED,
         RETRY,
-    )
+    )  # fmt: skip
     assert len(set(reactions)) == 11
 
 
@@ -90,42 +71,16 @@ def test_an_unknown_code_leaves_it_to_the_status():
 
 def test_an_unknown_code_under_a_success_counts_for_its_class():
     for code, reaction in (
-        (2001, OK),
-        (4010, DROP),
-        (4099, DROP),
-        (4122, DROP),
-        (4999, DROP),
-        (5000, RETRY),
-        (5022, RETRY),
-        (5999, RETRY),
-        (9999, RETRY),
-        (10**9, RETRY),
-    ):
+        (2001, OK), (4010, DROP), (4099, DROP), (4122, DROP), (4999, DROP), (5000, RETRY), (5022, RETRY),
+        (5999, RETRY), (9999, RETRY), (10**9, RETRY),
+    ):  # fmt: skip
         assert classify(200, code) == reaction, code
 
 
 def test_statuses_outside_the_tables():
     for status, reaction in (
-        (100, RETRY),
-        (199, RETRY),
-        (202, OK),
-        (204, OK),
-        (299, OK),
-        (300, RETRY),
-        (301, RETRY),
-        (302, RETRY),
-        (304, RETRY),
-        (405, DROP),
-        (408, RETRY),
-        (410, DROP),
-        (418, DROP),
-        (425, RETRY),
-        (451, DROP),
-        (499, DROP),
-        (500, RETRY),
-        (501, RETRY),
-        (502, RETRY),
-        (504, RETRY),
-        (599, RETRY),
-    ):
+        (100, RETRY), (199, RETRY), (202, OK), (204, OK), (299, OK), (300, RETRY), (301, RETRY), (302, RETRY),
+        (304, RETRY), (405, DROP), (408, RETRY), (410, DROP), (418, DROP), (425, RETRY), (451, DROP),
+        (499, DROP), (500, RETRY), (501, RETRY), (502, RETRY), (504, RETRY), (599, RETRY),
+    ):  # fmt: skip
         assert classify(status, None) == reaction, status

@@ -221,23 +221,13 @@ def test_limits_hold_in_the_safe_state():
 def test_two_point_control():
     # The band is half a degree to either side of 20.
     for action, reading, on, expected in (
-        ("heat", 19.4, False, True),
-        ("heat", 19.5, False, True),
-        ("heat", 19.6, False, False),
-        ("heat", 19.6, True, True),
-        ("heat", 20.0, False, False),
-        ("heat", 20.0, True, True),
-        ("heat", 20.4, True, True),
-        ("heat", 20.5, True, False),
-        ("heat", 30.0, True, False),
-        ("cool", 20.6, False, True),
-        ("cool", 20.5, False, True),
-        ("cool", 20.4, False, False),
-        ("cool", 20.4, True, True),
-        ("cool", 19.6, True, True),
-        ("cool", 19.5, True, False),
+        ("heat", 19.4, False, True), ("heat", 19.5, False, True), ("heat", 19.6, False, False),
+        ("heat", 19.6, True, True), ("heat", 20.0, False, False), ("heat", 20.0, True, True),
+        ("heat", 20.4, True, True), ("heat", 20.5, True, False), ("heat", 30.0, True, False),
+        ("cool", 20.6, False, True), ("cool", 20.5, False, True), ("cool", 20.4, False, False),
+        ("cool", 20.4, True, True), ("cool", 19.6, True, True), ("cool", 19.5, True, False),
         ("cool", 10.0, True, False),
-    ):
+    ):  # fmt: skip
         out = output(HEATER, on=on, action=action)
         out.demand(20.0)
         assert drive(out, 1, reading)[0] is expected, (action, reading, on)

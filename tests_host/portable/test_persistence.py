@@ -277,27 +277,11 @@ def test_many_events_in_a_minute_do_not_pile_up():
 
 def test_invalid_records_do_not_stop_the_start():
     payloads = [
-        b"[]",
-        b"[1,2]",
-        b"17",
-        b"{}",
-        b'"x"',
-        b"null",
-        b"\xff",
-        b"nonsense",
-        b"[1,2,3,4,5,6,7,8,9,10,11]",
-    ]
+        b"[]", b"[1,2]", b"17", b"{}", b'"x"', b"null", b"\xff", b"nonsense", b"[1,2,3,4,5,6,7,8,9,10,11]",
+    ]  # fmt: skip
     for record in (
-        None,
-        b"",
-        b"[]",
-        b"7",
-        b"nonsense",
-        b"\xff",
-        b'{"6":7}',
-        b'{"6":["x",7]}',
-        b'{"9":[{},[1]]}',
-    ):
+        None, b"", b"[]", b"7", b"nonsense", b"\xff", b'{"6":7}', b'{"6":["x",7]}', b'{"9":[{},[1]]}',
+    ):  # fmt: skip
         flash = Flash()
         flash.payloads, flash.record = payloads, record
         device = Device(flash)

@@ -70,48 +70,25 @@ def test_a_get_has_no_body_and_a_post_has_a_content_type():
     assert dict(headers)["Content-Type"] == "application/json"
 
 
-LOCAL = Report("1-0-1", "command", 7, "1.0", 1777025700 - EPOCH, 0, None, None, None)
+def item(message_id, value, **more):
+    return dict(more, value=value, value_received_at="2026-04-24T10:15:00Z", message_id=message_id)
+
+
+def report(message_id, source, source_id, value, desired_id=None, status=None, sequence=None):
+    return Report(message_id, source, source_id, value, 1777025700 - EPOCH, 0, desired_id, status, sequence)
+
+
+LOCAL = report("1-0-1", "command", 7, "1.0")
 FEED = (
+    (LOCAL, item("1-0-1", "1.0", command_id=7)),
+    (report("1-0-2", "sensor", "sns_1", "21.5"), item("1-0-2", "21.5", sensor_id="sns_1")),
     (
-        LOCAL,
-        {
-            "command_id": 7,
-            "value": "1.0",
-            "value_received_at": "2026-04-24T10:15:00Z",
-            "message_id": "1-0-1",
-        },
+        report("1-0-3", "command", 7, "1.0", "des_1", "applied"),
+        item("1-0-3", "1.0", command_id=7, desired_id="des_1", report_status="applied"),
     ),
     (
-        Report("1-0-2", "sensor", "sns_1", "21.5", 1777025700 - EPOCH, 0, None, None, None),
-        {
-            "sensor_id": "sns_1",
-            "value": "21.5",
-            "value_received_at": "2026-04-24T10:15:00Z",
-            "message_id": "1-0-2",
-        },
-    ),
-    (
-        Report("1-0-3", "command", 7, "1.0", 1777025700 - EPOCH, 0, "des_1", "applied", None),
-        {
-            "command_id": 7,
-            "value": "1.0",
-            "value_received_at": "2026-04-24T10:15:00Z",
-            "message_id": "1-0-3",
-            "desired_id": "des_1",
-            "report_status": "applied",
-        },
-    ),
-    (
-        Report("1-0-4", "command", 7, "0.0", 1777025700 - EPOCH, 0, "des_2", "rejected", 0),
-        {
-            "command_id": 7,
-            "value": "0.0",
-            "value_received_at": "2026-04-24T10:15:00Z",
-            "message_id": "1-0-4",
-            "desired_id": "des_2",
-            "report_status": "rejected",
-            "sequence_number": 0,
-        },
+        report("1-0-4", "command", 7, "0.0", "des_2", "rejected", 0),
+        item("1-0-4", "0.0", command_id=7, desired_id="des_2", report_status="rejected", sequence_number=0),
     ),
 )
 

@@ -47,22 +47,11 @@ def test_after_a_round_it_rests_and_every_third_rest_begins_with_a_restart_of_th
     found = scenario(policy, 400)
     # The longest rests: 5, 10, 20, 20 seconds.
     assert found[:15] == [
-        (0, ("join", 0)),
-        (20, ("leave", 0)),
-        (25, ("join", 0)),
-        (45, ("leave", 0)),
-        (55, ("join", 0)),
-        (75, ("restart", 0)),
-        (95, ("join", 0)),
-        (115, ("leave", 0)),
-        (135, ("join", 0)),
-        (155, ("leave", 0)),
-        (175, ("join", 0)),
-        (195, ("restart", 0)),
-        (215, ("join", 0)),
-        (235, ("leave", 0)),
+        (0, ("join", 0)), (20, ("leave", 0)), (25, ("join", 0)), (45, ("leave", 0)), (55, ("join", 0)),
+        (75, ("restart", 0)), (95, ("join", 0)), (115, ("leave", 0)), (135, ("join", 0)), (155, ("leave", 0)),
+        (175, ("join", 0)), (195, ("restart", 0)), (215, ("join", 0)), (235, ("leave", 0)),
         (255, ("join", 0)),
-    ]
+    ]  # fmt: skip
 
 
 def test_the_rest_is_jittered():

@@ -16,16 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 _WAITING = (
-    "connect",
-    "accept",
-    "recv",
-    "recv_into",
-    "recvfrom",
-    "recvfrom_into",
-    "send",
-    "sendall",
-    "sendto",
-)
+    "connect", "accept", "recv", "recv_into", "recvfrom", "recvfrom_into", "send", "sendall", "sendto",
+)  # fmt: skip
 
 
 class Guard:
