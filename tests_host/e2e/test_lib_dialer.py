@@ -242,17 +242,6 @@ def test_request_of_many_records(device: Device, peers: Callable[..., Peer], ca:
     assert seen["result"]["body"] == str(zlib.crc32(bytes(range(256)) * (size // 256)))
 
 
-def test_dribble_within_the_deadline(device: Device, peers: Callable[..., Peer], ca: TestCA):
-    def script(peer: Peer, connection: socket.socket) -> None:
-        peer.receive(connection)
-        for byte in answer(b"0123456789"):
-            connection.sendall(bytes((byte,)))
-            time.sleep(0.005)
-
-    seen = device("get", peers(script, ca.leaf("good")).port)
-    assert seen["result"]["answers"] == [[10, zlib.crc32(b"0123456789")]]
-
-
 def test_dribble_beyond_the_deadline(device: Device, peers: Callable[..., Peer], ca: TestCA):
     def script(peer: Peer, connection: socket.socket) -> None:
         peer.receive(connection)
@@ -277,15 +266,6 @@ def test_idle_connection_closed_by_the_peer_is_replaced(
     seen = device("get", peer.port, times=3)
     assert seen["result"] == {"answers": [[5, zlib.crc32(b"hello")]] * 3, "dials": 3}
     assert peer.accepted == 3
-
-
-def test_body_cut_by_the_peer(device: Device, peers: Callable[..., Peer], ca: TestCA):
-    def script(peer: Peer, connection: socket.socket) -> None:
-        peer.receive(connection)
-        connection.sendall(answer(b"hello")[:-2])
-
-    seen = device("get", peers(script, ca.leaf("good")).port)
-    assert (seen["kind"], seen["detail"]) == ("http", "cut short")
 
 
 def test_reset_by_the_peer(device: Device, peers: Callable[..., Peer], ca: TestCA):
