@@ -113,9 +113,9 @@ def _value(rule: str, key: str, defs: dict[str, Any]) -> dict[str, Any]:
         return _ref(key, True, defs)
     if kind == "list":
         least, _, most = size.partition("..")
-        return {
-            "type": "array", "items": _value(rest, key, defs), "minItems": int(least), "maxItems": int(most or least),
-        }  # fmt: skip
+        found: dict[str, Any] = {"type": "array", "items": _value(rest, key, defs)}
+        found |= {"minItems": int(least)} if int(least) else {}
+        return found | {"maxItems": int(most or least)}
     if size[:1].isdigit():
         return _text(kind, size)
     return _choice(kind)
@@ -125,13 +125,13 @@ def _text(kind: str, size: str) -> dict[str, Any]:
     """The sizes of the rules are bytes; characters are as many or fewer."""
     alternatives = [part.partition("..") for part in size.split("|")]
     lengths = [int(number) for low, _, high in alternatives for number in (low, high) if number]
-    found: dict[str, Any] = {"type": "string", "maxLength": max(lengths)}
-    if min(lengths) and len(alternatives) == 1 and kind not in ("text", "port"):
-        found["minLength"] = min(lengths)
-    elif min(lengths):
-        found["minLength"] = 1
+    least = 1 if len(alternatives) > 1 or kind in ("text", "port") else min(lengths)
+    found: dict[str, Any] = {"type": "string"}
     if kind in _PATTERNS:
         found["pattern"] = _PATTERNS[kind]
+    if kind not in ("ip", "ip[:port]", "mac"):  # whose patterns set the length, too
+        found |= {"minLength": least} if min(lengths) else {}
+        found["maxLength"] = max(lengths)
     return {"anyOf": [found, {"type": "integer", "minimum": 0}]} if kind in ("port", "id") else found
 
 
