@@ -14,6 +14,7 @@ from firmware.core.models import Desired
 from firmware.core.safety import Lease
 from firmware.core.timing import Timer
 from firmware.version import VERSION
+from iotmp import frame
 from iotmp.client import Client
 from iotmp.frame import IotmpError
 from iotmp.session import BOTH, RUN, Refused, Session
@@ -31,7 +32,7 @@ _WINDOW_S = const(8)  # who writes a value waits for the answer; after this it m
 _LOST_MS = const(10000)
 _MOST = const(8)
 _GLANCE_MS = const(200)
-_OUTCOMES = {"rejected": (400, "refused"), "stale": (409, "did not happen in time")}
+_OUTCOMES = {"rejected": (frame.BAD_REQUEST, "refused"), "stale": (frame.CONFLICT, "did not happen in time")}
 
 
 class Thinger:
@@ -173,14 +174,14 @@ class Thinger:
         if kind == RUN:
             await self.restart(request)
         value, wrong = self.resources.demand(name, request.payload)
-        status = 400
+        status = frame.BAD_REQUEST
         if kind == BOTH and not wrong:
             self.client.answer(request.stream_id, value)
             return []
         if not wrong and self.controller.safety.safe:
-            status, wrong = 503, "in safe state"
+            status, wrong = frame.UNAVAILABLE, "in safe state"
         if not wrong and len(self.requests) >= _MOST:
-            status, wrong = 503, "too many at once"
+            status, wrong = frame.UNAVAILABLE, "too many at once"
         if wrong:
             self.log("warning", "%s: refused: %s" % (name, wrong))
             self.client.refuse(request.stream_id, status, wrong)
@@ -200,7 +201,7 @@ class Thinger:
             request, lost = self.requests[key]
             if lost.passed(now):
                 del self.requests[key]
-                self.client.refuse(request.stream_id, 504, "no outcome")
+                self.client.refuse(request.stream_id, frame.TIMEOUT, "no outcome")
                 self.client.changed(request.resource, True)
 
     async def restart(self, request):

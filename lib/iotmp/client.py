@@ -8,7 +8,8 @@ and it applies backpressure: when the application does not receive, or the serve
 import asyncio
 from micropython import const
 
-from iotmp.frame import IotmpError
+from iotmp.frame import LOST, IotmpError
+from iotmp.session import OPEN
 from netio.errors import NetError
 
 _CONNECT_MS = const(40000)
@@ -46,7 +47,7 @@ class Client:
         except asyncio.TimeoutError:
             raise NetError("timeout", "answer" if self.stream else "connect")
         finally:
-            if not (self.stream and self.session.ready):
+            if not (self.stream and self.session.state == OPEN):
                 self.close()
         stream = self.stream
         self.error = None
@@ -128,7 +129,7 @@ class Client:
         self.stream = await self.dialer.dial(self.host, self.port)
         session.connect(self.clock.ms(), *login)
         await self.stream.write(session.take())  # and with it the TLS handshake
-        while not session.ready:
+        while session.state != OPEN:
             await self._fill(self.stream)
             self._sort()
 
@@ -169,6 +170,7 @@ class Client:
         if stream and stream is self.stream:
             self.stream = None
             self.error = error
+            self.session.state = self.session.after(LOST)
             # First the tasks stop waiting for the stream, then it is closed.
             self._cancel(me)
             stream.close()

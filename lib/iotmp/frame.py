@@ -8,6 +8,7 @@ from micropython import const
 
 from iotmp import pson
 
+# Types of frames.
 OK = const(1)
 ERROR = const(2)
 CONNECT = const(3)
@@ -19,10 +20,29 @@ START_STREAM = const(8)
 STOP_STREAM = const(9)
 STREAM_DATA = const(10)
 
+# What happens to a connection beside frames that arrive: see `session`.
+BEGIN = const(11)
+LEAVE = const(12)
+LOST = const(13)
+
+# Fields.
 STREAM_ID = const(1)
 PARAMETERS = const(2)
 PAYLOAD = const(3)
 RESOURCE = const(4)
+
+# Statuses of an ERROR, those of HTTP.
+BAD_REQUEST = const(400)
+NOT_FOUND = const(404)
+CONFLICT = const(409)
+TOO_LARGE = const(413)
+UNAVAILABLE = const(503)
+TIMEOUT = const(504)
+
+_VARINT = const(0)
+_PSON_1 = const(1)
+_PSON = const(2)
+"""Wire types: the lower three bits of a field's key."""
 
 
 class IotmpError(Exception):
@@ -38,10 +58,10 @@ def encode(kind, *fields):
     body = bytearray()
     for number, value in fields:
         if type(value) is int and number != PAYLOAD:
-            body.append(number << 3)
+            body.append(number << 3 | _VARINT)
             pson.put_varint(body, value)
         else:
-            body.append(number << 3 | 2)
+            body.append(number << 3 | _PSON)
             pson.put(body, value)
     out = bytearray((kind,))
     pson.put_varint(out, len(body))
@@ -71,9 +91,9 @@ def fields(data, at, end, found):
     """
     while at < end:
         key, at = pson.varint(data, at, end)
-        if key & 7 == 1:
+        if key & 7 == _PSON_1:
             raise IotmpError("PSON version 1: the server is older than 7.0")
-        if key & 5:  # neither 0, a number, nor 2, PSON
+        if key & 7 not in (_VARINT, _PSON):
             raise ValueError("bad wire type")
         value, at = (pson.get if key & 7 else pson.varint)(data, at, end)
         if STREAM_ID <= key >> 3 <= RESOURCE:

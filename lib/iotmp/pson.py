@@ -9,6 +9,17 @@ import struct
 from micropython import const
 
 _DEPTH = const(8)
+
+# Kinds of values: the upper three bits of the first byte. The lower five are a number; _LONG: it follows as a varint.
+_UNSIGNED = const(0)
+_NEGATIVE = const(1)
+_FLOAT = const(2)  # 0: single precision, 1: double
+_DISCRETE = const(3)
+_TEXT = const(4)
+_BYTES = const(5)
+_MAP = const(6)
+_LIST = const(7)
+_LONG = const(31)
 _DISCRETES = (False, True, None)
 
 
@@ -46,22 +57,22 @@ def put(out, value):
     if kind is float:
         _put_float(out, value)
     elif value is None or kind is bool:
-        out.append(0x60 + _DISCRETES.index(value))
+        out.append((_DISCRETE << 5) + _DISCRETES.index(value))
     elif kind is int and -1 << 64 < value < 1 << 64:
-        _head(out, value < 0, abs(value))
+        _head(out, _NEGATIVE if value < 0 else _UNSIGNED, abs(value))
     elif kind is str or kind is bytes:
         data = value.encode() if kind is str else value
-        _head(out, 4 if kind is str else 5, len(data))
+        _head(out, _TEXT if kind is str else _BYTES, len(data))
         out += data
     elif kind is dict:
-        _head(out, 6, len(value))
+        _head(out, _MAP, len(value))
         for key in value:
             if type(key) is not str:
                 raise ValueError("key is no text")
             put(out, key)
             put(out, value[key])
     elif kind is list or kind is tuple:
-        _head(out, 7, len(value))
+        _head(out, _LIST, len(value))
         for item in value:
             put(out, item)
     else:
@@ -71,20 +82,20 @@ def put(out, value):
 def _put_float(out, value):
     single = struct.pack("<f", value) if -3e38 < value < 3e38 else b""
     if value - value != 0:
-        out.append(0x62)
+        out.append(_DISCRETE << 5 | 2)  # null
     elif single and struct.unpack("<f", single)[0] == value:
-        out.append(0x40)
+        out.append(_FLOAT << 5)
         out += single
     else:
-        out.append(0x41)
+        out.append(_FLOAT << 5 | 1)
         out += struct.pack("<d", value)
 
 
 def _head(out, kind, n):
-    if n < 31:
+    if n < _LONG:
         out.append(kind << 5 | n)
     else:
-        out.append(kind << 5 | 31)
+        out.append(kind << 5 | _LONG)
         put_varint(out, n)
 
 
@@ -95,24 +106,24 @@ def get(data, at, end, depth=_DEPTH):
     """
     if at >= end:
         raise ValueError("PSON is cut")
-    kind, n = data[at] >> 5, data[at] & 31
+    kind, n = data[at] >> 5, data[at] & _LONG
     after = at + 1
-    if n == 31:
+    if n == _LONG:
         n, after = varint(data, after, end)
     left = end - after
-    if kind < 2:
-        return (-n if kind else n), after
-    if kind == 2 and n < 2 and left >= 4 << n:
+    if kind < _FLOAT:
+        return (-n if kind == _NEGATIVE else n), after
+    if kind == _FLOAT and n < 2 and left >= 4 << n:
         behind = after + (4 << n)
         return struct.unpack("<d" if n else "<f", bytes(data[after:behind]))[0], behind
-    if kind == 3 and n < 3:
+    if kind == _DISCRETE and n < 3:
         return _DISCRETES[n], after
-    if 3 < kind < 6 and n <= left:
+    if kind in (_TEXT, _BYTES) and n <= left:
         raw = bytes(data[after : after + n])
-        return (raw.decode() if kind == 4 else raw), after + n
-    if kind == 6 and depth and n <= left // 2:
+        return (raw.decode() if kind == _TEXT else raw), after + n
+    if kind == _MAP and depth and n <= left // 2:
         return _map(data, after, end, depth - 1, n)
-    if kind == 7 and depth and n <= left:
+    if kind == _LIST and depth and n <= left:
         items = []
         for _ in range(n):
             item, after = get(data, after, end, depth - 1)

@@ -6,6 +6,10 @@ which has the stream id; it is refused with 413 and skipped, unless that takes l
 
 Use: put bytes into `space()`, call `received(n)`, ask `next(now)` until it returns None, send what `take()` returns.
 All moments are milliseconds that wrap at 2**30.
+
+How it works: `TRANSITIONS` says what may happen in which state. An event is a frame that arrives, or one of our own:
+BEGIN, `connect` queues the login; LEAVE, DISCONNECT is queued; LOST, the stream is gone. `after` looks up the next
+state; an illegal event raises and changes nothing. What a frame leads to in an open connection is in `_ACTS`.
 """
 
 from binascii import crc32
@@ -14,6 +18,28 @@ from micropython import const
 
 from iotmp import frame as f
 from iotmp.frame import IotmpError
+
+CLOSED = const(0)
+LOGIN = const(1)
+OPEN = const(2)
+
+TRANSITIONS = (
+    b"---"  # 0: no frame has this type
+    b"-22"  # OK
+    b"-02"  # ERROR: the login is refused; later it answers nothing we ever asked
+    b"--2"  # CONNECT, which means nothing to a device
+    b"--0"  # DISCONNECT
+    b"-12"  # KEEP_ALIVE
+    b"--2"  # RUN
+    b"--2"  # DESCRIBE
+    b"--2"  # START_STREAM
+    b"--2"  # STOP_STREAM
+    b"--2"  # STREAM_DATA
+    b"1--"  # BEGIN
+    b"--0"  # LEAVE
+    b"000"  # LOST
+)
+"""For each event the state after it, by the state before it; "-": illegal."""
 
 RUN = const(1)
 INPUT = const(2)
@@ -40,7 +66,7 @@ class Refused(IotmpError):
 class Session:
     """`application`: it has `kinds`, a dict of RUN, INPUT, OUTPUT or BOTH by resource name, and `read(name)`,
     the present value; of BOTH an example, {"in": ..., "out": ...}. `keep_alive_ms`: at most 60000.
-    `size`: bytes of the largest frame to receive.
+    `size`: bytes of the largest frame to receive. `state`: CLOSED, LOGIN or OPEN.
 
     `active` is set with every frame received; `pings` and `pongs` count keep-alives sent and answered; `too_large` is
     the bytes of the last frame that was refused for its size, for whoever logs that and sets it to 0.
@@ -52,13 +78,22 @@ class Session:
         self.view = memoryview(bytearray(size))
         self.out = bytearray()
         self.end = self.skip = self.pings = self.pongs = self.asked = self.too_large = 0
-        self.ready = self.active = False
+        self.active = False
+        self.state = CLOSED
         self.streams = {}  # id: [resource, interval in ms or 0, moment of the last sample, its checksum]
+
+    def after(self, event):
+        """The state after `event`, see TRANSITIONS. IotmpError: it is illegal in this one."""
+        state = TRANSITIONS[event * 3 + self.state] - 48
+        if state < 0:
+            raise IotmpError("protocol error")
+        return state
 
     def connect(self, now, user, device, credential, stream_id):
         """Begin a connection: its CONNECT waits in `take`. `stream_id`: 1..65535, random."""
+        self.state = self.after(f.BEGIN)
         self.end = self.skip = self.pings = self.pongs = 0
-        self.ready = self.active = False
+        self.active = False
         self.asked = now
         self.streams = {}
         self.out = f.encode(f.CONNECT, (f.STREAM_ID, stream_id), (f.PAYLOAD, (user, device, credential)))
@@ -99,10 +134,10 @@ class Session:
             try:
                 f.fields(view, start, here, found)
             except ValueError as e:
-                wrong = 400, str(e)
+                wrong = f.BAD_REQUEST, str(e)
             if end > here:
                 self.too_large = self.skip = end
-                wrong = 413, "more than %d bytes" % here
+                wrong = f.TOO_LARGE, "more than %d bytes" % here
             else:
                 self._drop(end)
             self.active = True
@@ -141,7 +176,8 @@ class Session:
     def answer(self, stream_id, *payload):
         """The request was carried out; `payload`: one value or none."""
         if stream_id is not None:
-            self.out += f.encode(f.OK, (f.STREAM_ID, stream_id), *[(f.PAYLOAD, value) for value in payload])
+            fields = [(f.PAYLOAD, payload[0])] if payload else []
+            self.out += f.encode(f.OK, (f.STREAM_ID, stream_id), *fields)
 
     def refuse(self, stream_id, status, text):
         """The request was not carried out. `status`: in terms of HTTP."""
@@ -160,6 +196,7 @@ class Session:
 
     def leave(self):
         """Queue the DISCONNECT."""
+        self.state = self.after(f.LEAVE)
         self.out += f.encode(f.DISCONNECT)
 
     # -- the steps --
@@ -180,12 +217,13 @@ class Session:
             self.out += data
 
     def _act(self, kind, found, wrong, now):
-        if not self.ready:
-            if kind == f.ERROR:
-                raise Refused("login refused")
-            if wrong or kind not in (f.OK, f.KEEP_ALIVE):
-                raise IotmpError("no answer to the login")
-            self.ready = kind == f.OK
+        login = self.state == LOGIN
+        if login and wrong and kind != f.ERROR:
+            kind = 0  # what is malformed accepts no login
+        self.state = self.after(kind)
+        if self.state == CLOSED:
+            raise Refused("login refused") if login else IotmpError("closed by the server")
+        if login:
             return None
         stream_id = found.get(f.STREAM_ID)
         if type(stream_id) is not int or stream_id < 0:
@@ -199,11 +237,7 @@ class Session:
             name = "/".join([part for part in name if type(part) is str])
         if type(name) is not str or name not in self.application.kinds:
             name = None
-        act = _ACTS[kind]  # OK and ERROR answer nothing we ever asked
-        return act and act(self, stream_id, name, found, now)
-
-    def _leave(self, *_):
-        raise IotmpError("closed by the server")
+        return _ACTS[kind - f.KEEP_ALIVE](self, stream_id, name, found, now) if kind >= f.KEEP_ALIVE else None
 
     def _pong(self, stream_id, name, found, now):
         if self.pongs < self.pings:
@@ -213,7 +247,7 @@ class Session:
     def _run_resource(self, stream_id, name, found, now):
         kind = self.application.kinds.get(name)
         if not kind:
-            self.refuse(stream_id, 404, "not found")
+            self.refuse(stream_id, f.NOT_FOUND, "not found")
         elif kind == OUTPUT:
             self.answer(stream_id, self.application.read(name))
         elif kind == RUN or f.PAYLOAD in found:  # INPUT or BOTH
@@ -224,9 +258,12 @@ class Session:
     def _describe(self, stream_id, name, found, now):
         kinds = self.application.kinds
         if f.RESOURCE not in found:
-            self.answer(stream_id, {one: {"fn": kinds[one]} for one in kinds})
+            listed = {}
+            for one in kinds:
+                listed[one] = {"fn": kinds[one]}
+            self.answer(stream_id, listed)
         elif not name:
-            self.refuse(stream_id, 404, "not found")
+            self.refuse(stream_id, f.NOT_FOUND, "not found")
         elif kinds[name] == RUN:
             self.answer(stream_id)
         else:
@@ -243,9 +280,9 @@ class Session:
         if interval:
             interval = min(max(interval, _FASTEST_MS), _SLOWEST_MS)
         if stream_id is None or self.application.kinds.get(name) not in (INPUT, OUTPUT):
-            self.refuse(stream_id, 404, "not found")
+            self.refuse(stream_id, f.NOT_FOUND, "not found")
         elif stream_id not in self.streams and len(self.streams) >= _STREAMS:
-            self.refuse(stream_id, 503, "too many streams")
+            self.refuse(stream_id, f.UNAVAILABLE, "too many streams")
         else:
             self.streams[stream_id] = [name, interval, now, 0]
             self.answer(stream_id)
@@ -262,11 +299,6 @@ class Session:
 
 
 _ACTS = (
-    None,
-    None,
-    None,
-    None,
-    Session._leave,
     Session._pong,
     Session._run_resource,
     Session._describe,
@@ -274,4 +306,4 @@ _ACTS = (
     Session._stop,
     Session._take_data,
 )
-"""By the kind of a frame."""
+"""By the type of a frame, from KEEP_ALIVE on."""

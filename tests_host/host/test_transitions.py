@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from mqtt5 import codes, session
+from iotmp import frame
+from iotmp import session as iotmp
+from mqtt5 import codes
+from mqtt5 import session as mqtt
 from tools.repository import ROOT
 
 MQTT_STATES = ("CLOSED", "CONNECTING", "OPEN", "CLOSING")
@@ -22,10 +25,27 @@ MQTT_EVENTS = (
     (codes.LOST, "the stream is gone"),
 )
 
+IOTMP_STATES = ("CLOSED", "LOGIN", "OPEN")
+IOTMP_EVENTS = (
+    (frame.BEGIN, "`connect` queues the login"),
+    (frame.OK, "OK arrives"),
+    (frame.ERROR, "ERROR arrives"),
+    (frame.KEEP_ALIVE, "KEEP_ALIVE arrives"),
+    (frame.RUN, "RUN arrives"),
+    (frame.DESCRIBE, "DESCRIBE arrives"),
+    (frame.START_STREAM, "START_STREAM arrives"),
+    (frame.STOP_STREAM, "STOP_STREAM arrives"),
+    (frame.STREAM_DATA, "STREAM_DATA arrives"),
+    (frame.CONNECT, "CONNECT arrives"),
+    (frame.DISCONNECT, "DISCONNECT arrives"),
+    (frame.LEAVE, "`leave` queues DISCONNECT"),
+    (frame.LOST, "the stream is gone"),
+)
+
 TABLES = pytest.mark.parametrize(
-    ("library", "states", "events", "transitions"),
-    [("mqtt5", MQTT_STATES, MQTT_EVENTS, session.TRANSITIONS)],
-    ids=["mqtt5"],
+    ("engine", "library", "states", "events"),
+    [(mqtt, "mqtt5", MQTT_STATES, MQTT_EVENTS), (iotmp, "iotmp", IOTMP_STATES, IOTMP_EVENTS)],
+    ids=["mqtt5", "iotmp"],
 )
 
 
@@ -36,20 +56,20 @@ def _cells(states: Sequence[str], transitions: bytes, event: int) -> list[str]:
 
 
 @TABLES
-def test_the_readme_shows_the_transitions(library, states, events, transitions):
+def test_the_readme_shows_the_transitions(engine, library, states, events):
     rows = [["event", *states]]
-    rows += [[caption, *_cells(states, transitions, event)] for event, caption in events]
+    rows += [[caption, *_cells(states, engine.TRANSITIONS, event)] for event, caption in events]
     lines = ["|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in rows]
     drawn = "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
     assert drawn in (ROOT / "lib" / library / "README.md").read_text(encoding="utf-8"), drawn
 
 
 @TABLES
-def test_each_state_can_be_reached_and_left(library, states, events, transitions):
+def test_each_state_can_be_reached_and_left(engine, library, states, events):
     ways = [
         (before, after)
         for event, _ in events
-        for before, after in zip(states, _cells(states, transitions, event), strict=True)
+        for before, after in zip(states, _cells(states, engine.TRANSITIONS, event), strict=True)
     ]
     for state in states:
         assert any(after == state != before for before, after in ways)
@@ -57,13 +77,13 @@ def test_each_state_can_be_reached_and_left(library, states, events, transitions
 
 
 @TABLES
-def test_what_the_readme_does_not_show_is_illegal_in_every_state(library, states, events, transitions):
+def test_what_the_readme_does_not_show_is_illegal_in_every_state(engine, library, states, events):
     shown = {event for event, _ in events}
-    assert len(transitions) % len(states) == 0
-    for event in set(range(len(transitions) // len(states))) - shown:
-        assert not any(_cells(states, transitions, event)), event
+    assert len(engine.TRANSITIONS) % len(states) == 0
+    for event in set(range(len(engine.TRANSITIONS) // len(states))) - shown:
+        assert not any(_cells(states, engine.TRANSITIONS, event)), event
 
 
 @TABLES
-def test_states_have_the_numbers_of_their_columns(library, states, events, transitions):
-    assert [getattr(session, name) for name in states] == list(range(len(states)))
+def test_states_have_the_numbers_of_their_columns(engine, library, states, events):
+    assert [getattr(engine, name) for name in states] == list(range(len(states)))

@@ -1,7 +1,7 @@
 """The IOTMP client's tasks and waiters, against a server played by hand, in virtual time."""
 
 from iotmp.client import Client
-from iotmp.session import INPUT, OUTPUT, Refused, Request, Session
+from iotmp.session import INPUT, OPEN, OUTPUT, Refused, Request, Session
 from netio.errors import NetError
 from tests_host.support.wire import Timers, Wire, Wires, failure, run_pending, started
 from tools.cloud import thinger_wire as server
@@ -312,6 +312,7 @@ async def test_disconnect_after_abandon_cancels_no_task():
         None,
         [Dead(), Dead()],
     )  # as Ctrl-C leaves it
+    rig.client.session.state = OPEN
     rig.client.abandon()
     await rig.client.disconnect()
     assert rig.wire.closed and rig.client.stream is None

@@ -1,7 +1,19 @@
 """What a device tells an IOTMP server, question by question: the exchanges of the vendor's clients, and odd ones."""
 
 from iotmp import frame as f
-from iotmp.session import BOTH, INPUT, OUTPUT, RUN, Refused, Request, Session
+from iotmp.session import (
+    BOTH,
+    CLOSED,
+    INPUT,
+    LOGIN,
+    OPEN,
+    OUTPUT,
+    RUN,
+    TRANSITIONS,
+    Refused,
+    Request,
+    Session,
+)
 from tools.cloud import thinger_wire as server
 
 LATE = (1 << 30) - 700  # the counter wraps in the middle of every test
@@ -28,7 +40,7 @@ class Rig:
             assert self.written() == [
                 ("CONNECT", {"sid": 1, "payload": ["user1", "sensor1", "test-secret-not-real"]})
             ]
-            assert self.receive(server.frame("OK", sid=1)) == [] and self.session.ready
+            assert self.receive(server.frame("OK", sid=1)) == [] and self.session.state == OPEN
 
     def receive(self, data, piece=1000000):
         """Orders that come out of received bytes, `piece` at a time."""
@@ -81,9 +93,9 @@ def sample(sid, value):
 
 def test_the_login_is_accepted_whatever_its_stream_id():
     rig = Rig(login=False)
-    assert not rig.session.ready
+    assert rig.session.state == LOGIN
     rig.receive(server.frame("KEEP_ALIVE") + server.frame("OK", sid=7))
-    assert rig.session.ready and rig.session.active
+    assert rig.session.state == OPEN and rig.session.active
 
 
 def test_a_refused_login_has_its_own_error():
@@ -100,7 +112,71 @@ def test_any_other_frame_is_no_answer_to_the_login():
     for data in (run, b"\x01\x01\x80", b"\x01\x02\x08\x80", server.frame("DISCONNECT"), b"HTTP/1.1"):
         rig = Rig(login=False)
         assert failure(rig.receive, data)
-        assert not rig.session.ready
+        assert rig.session.state == LOGIN
+
+
+ARRIVING = (
+    ("OK", f.OK),
+    ("ERROR", f.ERROR),
+    ("CONNECT", f.CONNECT),
+    ("DISCONNECT", f.DISCONNECT),
+    ("KEEP_ALIVE", f.KEEP_ALIVE),
+    ("RUN", f.RUN),
+    ("DESCRIBE", f.DESCRIBE),
+    ("START_STREAM", f.START_STREAM),
+    ("STOP_STREAM", f.STOP_STREAM),
+    ("STREAM_DATA", f.STREAM_DATA),
+)
+
+
+def in_state(state):
+    rig = Rig(login=state == OPEN)
+    if state == CLOSED:
+        rig.session.state = rig.session.after(f.LOST)
+    assert rig.session.state == state
+    return rig
+
+
+def test_each_frame_is_legal_in_some_states_only():
+    for kind, number in ARRIVING:
+        for state in (CLOSED, LOGIN, OPEN):
+            rig = in_state(state)
+            wrong = failure(rig.receive, server.frame(kind, sid=1))
+            after = {("OK", LOGIN): OPEN, ("ERROR", LOGIN): CLOSED, ("DISCONNECT", OPEN): CLOSED}
+            assert rig.session.state == after.get((kind, state), state), (kind, state)
+            legal = state == OPEN or (state == LOGIN and kind in ("OK", "ERROR", "KEEP_ALIVE"))
+            assert (TRANSITIONS[number * 3 + state] != 0x2D) == legal, (kind, state)
+            ends = (kind, state) in (("ERROR", LOGIN), ("DISCONNECT", OPEN))
+            assert bool(wrong) == (ends or not legal), (kind, state)
+
+
+def test_an_illegal_event_raises_and_changes_nothing():
+    illegal = 0
+    for state in (CLOSED, LOGIN, OPEN):
+        session = in_state(state).session
+        for event in range(len(TRANSITIONS) // 3):
+            before = session.__dict__.copy()
+            after = chr(TRANSITIONS[event * 3 + state])
+            assert bool(failure(session.after, event)) == (after == "-"), (state, event)
+            assert session.__dict__ == before
+            illegal += after == "-"
+    assert illegal == 24
+
+
+def test_what_the_application_may_not_do_now_changes_nothing():
+    for state in (LOGIN, OPEN):
+        session = in_state(state).session
+        before = session.__dict__.copy()
+        assert failure(session.connect, 0, "user1", "sensor1", "test-secret-not-real", 2)
+        assert session.__dict__ == before
+    for state in (CLOSED, LOGIN):
+        session = in_state(state).session
+        before = session.__dict__.copy()
+        assert failure(session.leave)
+        assert session.__dict__ == before
+    rig = in_state(OPEN)
+    rig.session.leave()
+    assert rig.session.state == CLOSED and rig.written() == [("DISCONNECT", {})]
 
 
 def test_describe():
@@ -291,6 +367,7 @@ def test_data_on_an_open_stream_is_a_request_without_an_answer():
 def test_a_new_connection_has_no_streams():
     rig = Rig()
     rig.ask("START_STREAM", sid=34, resource="relay")
+    rig.session.state = rig.session.after(f.LOST)
     rig.session.connect(rig.now, "user1", "sensor1", "test-secret-not-real", 2)
     rig.written()
     rig.receive(server.frame("OK", sid=2))
