@@ -378,6 +378,8 @@ def test_news_from_the_log():
         "Client cdv_5 disconnected: Protocol error.",
         "Socket error on client cdv_6, disconnecting.",
         "Client <unknown> disconnected, not authorised.",
+        "New connection from 127.0.0.1:60730 on port 26362.",
+        "New connection from /tmp/broker/backend on port 0.",
     ]
     assert [news for line in lines for news in log.read(line)] == [
         News("opened", "cdv_1", ("realer-cdv_1-cred-v1",)),
@@ -391,4 +393,5 @@ def test_news_from_the_log():
         News("closed", "cdv_5", ("disconnected: Protocol error",)),
         News("closed", "cdv_6", ("connection lost",)),
         News("refused"),
+        News("dialed"),
     ]

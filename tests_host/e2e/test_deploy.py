@@ -99,7 +99,7 @@ async def test_an_invalid_configuration_is_refused_before_the_board_is_touched(s
             status, output = await command("deploy", "--port", url, "--config", str(tmp_path / config))
             assert status == 1 and words in output, output
         status, output = await command("deploy", "--port", "socket://127.0.0.1:9", "--code-only")
-        assert status == 1 and "Traceback" not in output
+        assert status == 1 and "socket://127.0.0.1:9" in output, output
         await fixture.online()
         assert fixture.board.boots == 1
 
@@ -196,7 +196,7 @@ async def test_a_cable_unplugged_at_the_end_undoes_nothing(smallest, tmp_path):
         fixture.board.console.close()
         status, output = await running
         assert status == 1 and "the cable is out" in output and "arrived" in output, output
-        assert "keeps the version it had" not in output
+        assert json.loads((fixture.flash / "slot.json").read_text())["slot"] == "a"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -218,7 +218,7 @@ async def test_a_board_runs_on_when_a_deploy_is_stopped(smallest, tmp_path, numb
         await fixture.until(when, moments[when], 60)
         process.send_signal(number)
         status, output = await end_of(process)
-        assert status == 128 + number and "Traceback" not in output, output
+        assert status == 128 + number, output
         assert "The board was started again." in output or "the board is starting" in output, output
         arrived = when in ("arrived", "restarted")
         assert ("keeps the version it had" in output) != arrived, output

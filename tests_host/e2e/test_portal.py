@@ -41,9 +41,7 @@ def found(port):
 @contextlib.asynccontextmanager
 async def phone(fixture, scheme="light"):
     """A page in a browser that has joined the board's access point: every name leads to the board."""
-    await fixture.until(
-        "the portal is open", lambda: any("portal: open" in line for line in fixture.lines), 30
-    )
+    await fixture.until("the portal is open", lambda: {53, 80} <= set(fixture.board.listening), 30)
     port = fixture.board.listening[80]
     async with async_playwright() as driver:
         chromium = await driver.chromium.launch(

@@ -33,12 +33,13 @@ _EXPIRY_CHECK_S = 0.1
 
 
 class Broker:
-    """A broker of the cloud; also the model's Port. `port` 0 takes any free one and keeps it over restarts."""
+    """A broker of the cloud; also the model's Port. `port` 0 takes any free one and keeps it over restarts. `dialed`
+    counts the connections that were begun, whatever came of them."""
 
     def __init__(
         self, model: Model, faults: Faults, certs: TestCA, clock: Callable[[], float], port: int = 0
     ) -> None:
-        self.model, self.port = model, port
+        self.model, self.port, self.dialed = model, port, 0
         self._certs, self._clock, self._kind = certs, clock, "good"
         self._courier = FaultProxy(model, faults)
         self._accounts: dict[str, dynsec.Account] = {}
@@ -219,7 +220,9 @@ class Broker:
 
     def _hear(self, news: News) -> None:
         model, now = self.model, self._clock()
-        if news.what == "opened" and news.facts[0] != dynsec.BACKEND:
+        if news.what == "dialed":
+            self.dialed += 1
+        elif news.what == "opened" and news.facts[0] != dynsec.BACKEND:
             model.session_opened(news.client_id, news.facts[0], now)
         elif news.what == "closed":
             model.session_closed(news.client_id, news.facts[0], now)

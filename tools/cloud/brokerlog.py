@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 _OPENED = re.compile(r"New client connected from \S+ as (\S+) \(.*u'([^']*)'")
+_DIALED = re.compile(r"New connection from \S+ on port [1-9]\d*\.")
 _CLOSED = re.compile(
     r"Client (\S+) (?:\[\S+\] )?(disconnected.*|closed its connection.*|has exceeded timeout.*"
     r"|been disconnected by administrative action.*|already connected.*)"
@@ -18,7 +19,7 @@ _ANSWERED = re.compile(r"Sending SUBACK to ")
 
 
 class News(NamedTuple):
-    """`what`: opened, closed, refused (CONNECT), denied (a PUBLISH or SUBSCRIBE), subscribed.
+    """`what`: dialed, opened, closed, refused (CONNECT), denied (a PUBLISH or SUBSCRIBE), subscribed.
 
     `facts`: opened (user name); closed (reason); denied (verb, topic); subscribed (topic).
     """
@@ -36,6 +37,8 @@ class BrokerLog:
         self._who = ""
 
     def read(self, line: str) -> list[News]:
+        if _DIALED.match(line):
+            return [News("dialed")]
         if match := _OPENED.match(line):
             return [News("opened", match[1], (match[2],))]
         if line == "Client <unknown> disconnected, not authorised.":

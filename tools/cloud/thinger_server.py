@@ -26,12 +26,12 @@ _CHECK_S = 5.0
 
 
 class ThingerServer:
-    """`port`: of the devices, `rest_port`: of the REST API; both are free ones until `start`. `logins`: TLS handshakes
-    completed at the device port."""
+    """`port`: of the devices, `rest_port`: of the REST API; both are free ones until `start`. `hellos` and `handshakes`
+    count TLS handshakes begun and completed at the device port."""
 
     def __init__(self, model: Thinger, certs: TestCA, host: str = "127.0.0.1") -> None:
         self.model, self.certs, self.host = model, certs, host
-        self.port = self.rest_port = self.handshakes = 0
+        self.port = self.rest_port = self.hellos = self.handshakes = 0
         self.connections: set[_DeviceConnection] = set()
         self._kind = "good"
         self._listener: asyncio.Server | None = None
@@ -67,13 +67,14 @@ class ThingerServer:
     async def up(self, kind: str = "good") -> None:
         """Listen for devices (again), on the same port as before, with a certificate of one of certs.KINDS."""
         loop = asyncio.get_running_loop()
+        context = self.certs.leaf(kind)
+        context.sni_callback = self._hello
         self._listener = await loop.create_server(
-            lambda: _DeviceConnection(self),
-            self.host,
-            self.port,
-            ssl=self.certs.leaf(kind),
-            reuse_address=True,
+            lambda: _DeviceConnection(self), self.host, self.port, ssl=context, reuse_address=True
         )
+
+    def _hello(self, *_: object) -> None:
+        self.hellos += 1
 
     async def down(self) -> None:
         """Refuse devices, and cut those that are here."""
