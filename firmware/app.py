@@ -4,12 +4,15 @@ It is needed at the start only, and dropped from memory once everything stands: 
 function of this file, which would keep all of it. Tests `build` a device with their own board, clock and network.
 """
 
+import sys
+
 from journal.files import Journal, TwoSlots
 from journal.recover import latest, replay
 
 from firmware.core.command import CommandState
 from firmware.core.controller import Controller
 from firmware.core.debounce import Debounce
+from firmware.core.divider import Divider
 from firmware.core.outbox import Outbox, Reporter
 from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
@@ -30,6 +33,8 @@ from firmware.runtime.sampling_loop import SamplingLoop
 from firmware.runtime.supervisor import Supervisor, until_first_fails
 from firmware.version import BUILD_UTC
 from units.loader import Unit
+
+_SENSORS = "firmware.sensors."
 
 
 def start(config, board, log, store, boots):
@@ -85,10 +90,14 @@ def _forget(board, wifi, net, log, link):
 
     Set to None, for a class keeps the value of an attribute that was deleted (MicroPython's py/map.c).
     """
-    type(board).wifi = type(board).rtc_get = Outbox.restore = Supervisor.add = None
+    type(board).wifi = type(board).rtc_get = type(link).masked = Outbox.restore = Supervisor.add = None
     parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease) if part]
     for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
         once.__init__ = None
+    for name in list(sys.modules):
+        if name.startswith(_SENSORS):
+            for once in ("driver", "__file__"):
+                setattr(sys.modules[name], once, None)
 
 
 def _forget_parts(*parts):
@@ -103,7 +112,8 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
     update = config["update"]
     # What a link asks for depends on how many there can be, and what it keeps of a large catalog on their ports.
     cloud["commands"] = len(config["outputs"]) + bool(update)
-    cloud["ports"] = [item["pin_port"] for item in config["outputs"] + config["sensors"]]
+    config["items"] = items(config["sensors"])
+    cloud["ports"] = [item["pin_port"] for item in config["outputs"] + config["items"]]
     if update:
         cloud["ports"].append(update["pin_port"])
     more = []
@@ -140,12 +150,25 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
 def _loops(config, board, clock, log, controller, lease, state):
     led = config["led"] and board.led(config["led"]["gpio"], config["led"]["active"] == "high")
     control = ControlLoop(clock, board, controller, lease, config["buttons"], led, state)
-    sensors = config["sensors"]
-    sampling = SamplingLoop(
-        clock, log, controller, list(zip(sensors, [board.adc(s["gpio"]) for s in sensors]))
-    )
-    _shrink(sensors)
-    return control, sampling
+    drivers = [(_driver(cfg, board, clock), cfg["period_s"], cfg["count"]) for cfg in config["sensors"]]
+    _share([driver for driver, _, _ in drivers])
+    _shrink(config["items"])
+    return control, SamplingLoop(clock, log, controller, drivers)
+
+
+def _driver(cfg, board, clock):
+    """What reads a sensor: the file of its kind, which only a device that has one loads."""
+    return __import__(_SENSORS + cfg["kind"], None, None, ("driver",)).driver(cfg, board, clock)
+
+
+def _share(drivers):
+    """Of what several `drivers` have alike, keep one."""
+    known = []
+    for driver in drivers:
+        shared = getattr(driver, "shared", None)
+        if shared in known:
+            driver.shared = known[known.index(shared)]
+        known.append(shared)
 
 
 async def local(config, board, log):
@@ -153,6 +176,7 @@ async def local(config, board, log):
     exception."""
     clock = log.clock
     now = clock.ms()
+    config["items"] = items(config["sensors"])
     controller = _controller(config, board, now, log.log, Outbox(0, 0, now))
     loops = _loops(config, board, clock, log.log, controller, Lease(now), _safe)
     try:
@@ -177,7 +201,7 @@ def _controller(config, board, now, log, outbox, more=()):
         relays.drivers.append(board.output(cfg["gpio"], cfg["active"] == "high", on))
         outputs.append(_output(cfg, on, now, log))
     safety = Safety(config["safety"]["silence_s"], now)
-    return Controller(outputs, config["sensors"], outbox, safety, relays.drive, log, more)
+    return Controller(outputs, config["items"], outbox, safety, relays.drive, log, more)
 
 
 def _output(cfg, on, now, log):
@@ -194,20 +218,29 @@ def _output(cfg, on, now, log):
     return Output(cfg, on, now)
 
 
-def _shrink(sensors):
-    """Of each of `sensors` keep what is needed after the start, and how it is converted only once where several are
-    alike: a sensor takes 100 bytes instead of 400."""
-    known = []
-    for sensor in sensors:
-        conversion = dict(sensor)
-        sensor.clear()
-        for key in ("pin_port", "name", "kind", "period_s", "samples"):
-            sensor[key] = conversion[key]
-        for key in ("pin_port", "name", "period_s", "samples", "gpio", "deadband", "heartbeat_s", "keep"):
-            del conversion[key]
-        if conversion not in known:
-            known.append(conversion)
-        sensor["conversion"] = known[known.index(conversion)]
+def items(sensors):
+    """The values that `sensors` read, in their order: of each its own first, then what objects in it describe, by their
+    keys, with its own settings where they have none."""
+    found = []
+    for cfg in sensors:
+        more = sorted([key for key in cfg if isinstance(cfg[key], dict)])
+        cfg["count"] = 1 + len(more)
+        for key in more:
+            found.append({"kind": key, "heartbeat_s": cfg["heartbeat_s"], "keep": cfg["keep"]})
+            found[-1].update(cfg[key])
+        found.insert(len(found) - len(more), dict(cfg))
+    return found
+
+
+def _shrink(items):
+    """Of each of `items` keep what is needed after the start."""
+    for item in items:
+        kept = {key: item[key] for key in ("pin_port", "name", "kind", "min", "max")}
+        for key in ("min", "max"):
+            # A small integer takes no heap.
+            kept[key] = int(kept[key]) if kept[key] == int(kept[key]) else kept[key]
+        item.clear()
+        item.update(kept)
 
 
 def _persistence(clock, log, controller, lease, folder):
@@ -241,7 +274,7 @@ def _thinger(controller, *parts):
 
 _ONCE = [
     Account, Controller, CommandState, Reporter, Outbox, Output, Safety, Device, Persistence, Relays, ControlLoop,
-    Debounce, SamplingLoop, NetworkLoop, CloudLoop, Supervisor,
+    Debounce, Divider, SamplingLoop, NetworkLoop, CloudLoop, Supervisor,
 ]  # fmt: skip
 """Classes of which no object is made after the start."""
 

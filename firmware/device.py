@@ -51,7 +51,7 @@ class Device:
         except MemoryError:
             return "status {}"  # the query must not stop the device
         finally:
-            drop("firmware.runtime.status")
+            drop("firmware.runtime.status", "firmware.drivers.reset_cause")
 
     async def shutdown(self):
         """An orderly end: outputs safe, token revoked."""
@@ -73,7 +73,8 @@ def run(sink):
         from firmware.safe_mode import show_config_error
 
         return asyncio.run(show_config_error(board, log, store, e.left))
-    drop("firmware.start", "firmware.app", "firmware.runtime.restore", "journal.")
+    drop("firmware.start", "firmware.app", "firmware.runtime.restore", "firmware.sensors", "journal.",
+         "firmware.drivers.reset_cause")  # fmt: skip
     try:
         asyncio.run(device.supervisor.run())
     except KeyboardInterrupt:
@@ -132,6 +133,7 @@ def drop(*prefixes):
             continue
         parent, child = name.rsplit(".", 1)
         del sys.modules[name]
-        delattr(sys.modules[parent], child)
+        if parent in sys.modules:
+            delattr(sys.modules[parent], child)
     gc.collect()
     gc.threshold(_GC_BYTES)

@@ -8,7 +8,7 @@ such as `outputs[1].gpio`, what was found as short text (a secret is only ever `
 
 import json
 
-from firmware.core.config_rules import RULES
+from firmware.core.config_rules import text_with
 from firmware.core.values import pick, text
 
 
@@ -35,9 +35,11 @@ def render(problem):
 
 def rules(name):
     """The lines of the section of this name, none if there is none. Copies no more of the text than that."""
-    start, lines = RULES.find("\n\n%s\n" % name), []
+    head = "\n\n%s\n" % name
+    text, lines = text_with(head), []
+    start = text.find(head)
     if start >= 0:
-        for line in RULES[start + len(name) + 3 : RULES.find("\n\n", start + 2)].split("\n"):
+        for line in text[start + len(name) + 3 : text.find("\n\n", start + 2)].split("\n"):
             lines += [line] if " " in line else rules(line)
     return lines
 

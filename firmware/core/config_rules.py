@@ -134,31 +134,17 @@ stall_action warn|off =none
 
 sensors
 item
+heartbeat_s 10..86400 =300
+keep false|true =false
+kind thermistor|ldr_sensor (required)
+
+divider
 gpio $analog
 divider_ohm 100.0..1e6 =10000
 side low|high
 supply_mv 1000.0..3600 =3300
 period_s 1..3600 =5
 samples 1..15 =5
-heartbeat_s 10..86400 =300
-keep false|true =false
-kind thermistor|ldr_sensor (required)
-
-thermistor
-beta 1000.0..10000 =3950
-r25_ohm 100.0..1e6 =10000
-steinhart list 3 -1.0..1 =null
-offset_c -20.0..20 =0
-deadband 0.0..50 =0.2
-min -60.0..200 =-20
-max -60.0..200 =110
-
-ldr_sensor
-scale 0.001..1e12 =12518931
-exponent -5.0..-0.01 =-1.405
-deadband 0.0..1e5 =5
-min 0.0..2e5 =0
-max 0.0..2e5 =200000
 
 buttons
 gpio $inputs
@@ -186,3 +172,18 @@ minutes 1..60 =10
 wait_s 5..3600 =60
 
 """
+
+KINDS = "firmware.sensors."
+"""Where the sections of the kinds of sensors are. On a board they are in RULES, see `tools/build/bundler.py`, and this
+is empty."""
+
+
+def text_with(head):
+    """The text that has the section with this head."""
+    if KINDS and head not in RULES:
+        words = RULES[RULES.find("\nkind ") + 6 :]
+        for kind in words[: words.find(" ")].split("|"):
+            text = __import__(KINDS + kind, None, None, ("RULES",)).RULES
+            if head in text:
+                return text
+    return RULES

@@ -124,10 +124,9 @@ class Board:
         machine.reset()
 
     def reset_cause(self):
-        """power_on, hard, watchdog, deep_sleep, soft or unknown. A brownout counts as power_on on the ESP32."""
-        # In the order of the ESP32 port, which counts from 1.
-        causes = ("power_on", "hard", "watchdog", "deep_sleep", "soft", "unknown")
-        return causes[min(machine.reset_cause(), 6) - 1]
+        from firmware.drivers.reset_cause import reset_cause
+
+        return reset_cause()
 
     def rtc_get(self):
         """The chip's clock as unix seconds, whatever epoch the port has; the year 2000 after power-on."""

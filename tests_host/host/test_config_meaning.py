@@ -140,7 +140,7 @@ def test_boot_device_and_host_take_outputs_for_the_same(outputs):
             on = output["boot"] == "on"
             assert last[output["gpio"]] == int(on == (output["active"] == "high")), "where it is at power-up"
         board = Board()
-        _controller(config | {"update": None}, board, None, 0, None, Outbox(0, 0, 0))
+        _controller(config | {"items": []}, board, 0, None, Outbox(0, 0, 0))
         for output, built in zip(config["outputs"], board.built, strict=True):
             gpio, _, safe = levels(output)
             alone = output["boot"] == output["safe"] == "on" or (

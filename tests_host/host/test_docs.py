@@ -1,6 +1,7 @@
 """What the pages say is there: links, configuration keys, messages, files; and what the site loads."""
 
 import ast
+import importlib
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from firmware.core.config_rules import RULES
+from tools import sensor_kinds
 from tools.checks import docs
 
 ROOT = docs.ROOT
@@ -24,8 +26,8 @@ SECTIONS = {
     "Keys of a switch": "switch",
     "Keys of a setpoint": "setpoint",
     "sensors[]": "sensors",
-    "Keys of a thermistor": "thermistor",
-    "Keys of an LDR": "ldr_sensor",
+    "Keys of a sensor in a divider": "divider",
+    **{f"Keys of `{word}`": word for word in sensor_kinds.words()},
     "buttons[]": "buttons",
     "led": "led",
     "safety": "safety",
@@ -129,13 +131,21 @@ def test_resources_from_other_hosts_are_found(tmp_path: Path):
     assert docs.external(tmp_path) == ["a.html: https://example.org/a.js", "a.html: //example.org/a.css"]
 
 
+EVERY_RULE = RULES + "".join(
+    importlib.import_module(f"firmware.sensors.{word}").RULES for word in sensor_kinds.words()
+)
+
+
 def rules_of(section: str) -> dict[str, str]:
-    """Key -> rule of one section and of those it refers to by a line of one word."""
-    lines = re.search(rf"\n\n{section}\n(.*?)\n\n", RULES, re.DOTALL)[1].split("\n")
+    """Key -> rule of one section and of those it refers to by a line of one word, which have no table of their own."""
+    lines = re.search(rf"\n\n{section}\n(.*?)\n\n", EVERY_RULE, re.DOTALL)[1].split("\n")
     found = {}
     for line in lines:
         key, _, rule = line.partition(" ")
-        found |= {key: rule} if rule else rules_of(key)
+        if rule:
+            found[key] = rule
+        elif key != "divider":
+            found |= rules_of(key)
     return found
 
 
@@ -154,7 +164,7 @@ def rows_of(heading: str) -> dict[str, list[str]]:
 
 
 def test_every_section_of_the_configuration_is_documented():
-    sections = {lines.split("\n")[0] for lines in RULES.strip().split("\n\n")}
+    sections = {lines.split("\n")[0] for lines in re.split("\n\n+", EVERY_RULE.strip())}
     # The first four only refer to `account`; the others are part of the sections that refer to them.
     shared = {"auto", "bootstrap", "realer", "realino", "item", "gpio"}
     assert set(SECTIONS.values()) == sections - shared

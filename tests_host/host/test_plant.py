@@ -137,7 +137,14 @@ def test_wiring_is_read_from_a_config():
     assert wiring == {
         "lock": {"gpio": 18, "active": 1},
         "heater": {"gpio": 19, "active": 0},
-        "ntc": {"gpio": 32, "side": "high", "divider_ohm": 4700, "beta": 3435, "r25_ohm": 10_000},
+        "ntc": {
+            "gpio": 32,
+            "kind": "thermistor",
+            "side": "high",
+            "divider_ohm": 4700,
+            "beta": 3435,
+            "r25_ohm": 10_000,
+        },
         "button": {"gpio": 33, "active": 1},
     }
     plant = Plant(wiring=wiring)

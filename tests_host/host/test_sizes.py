@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tools import sensor_kinds
 from tools.build import bundle_cache, payload, sizes
 from tools.build.bundler import Program
 from tools.build.mpy import compiled
@@ -120,4 +121,5 @@ def test_a_configuration_gets_the_units_that_its_row_loads(rows):
         for unit in {*found.stays, *chain(*found.moments)} - {"boot.py", "main.py"}:
             assert row in conditions.get(unit, row).split(","), (row, unit)
     for unit, desired in conditions.items():
-        assert set(desired.split(",")) <= {*rows, "portal", "update"}, unit
+        kinds = {f"sensors.{word}" for word in sensor_kinds.words()}
+        assert set(desired.split(",")) <= {*rows, *kinds, "portal", "update"}, unit

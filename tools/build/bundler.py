@@ -7,6 +7,8 @@ look-ups in the flash at each start. The sources stay many small modules with ch
 * one for each row of `LINKS`: the link with its dialect and engines;
 * what is used once: `firmware.config_file`, `firmware.settings`, of `firmware.boards` the chip's, and `firmware.app`,
   which are dropped after it, and `firmware.safe_mode`;
+* of `firmware.sensors` the kinds that are configured, and what they have in common. The rules of all kinds are with the
+  others, which are loaded only for the check of the configuration;
 * what is used on request: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for the
   setup portal `firmware.portal` and `firmware.portal_site`;
 * what a link loads for a while (docs/ARCHITECTURE.md, "Halves of a link"): HTTPS with one generation of the cloud,
@@ -31,7 +33,7 @@ from tools.build.texts import taken_out
 _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
-    "firmware.core.output_special",
+    "firmware.core.output_special", "firmware.drivers.reset_cause",
     "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
     "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.ladder",
     "firmware.updater", "firmware.update_steps", "firmware.update", "firmware.update_client",
@@ -46,6 +48,8 @@ _ON_DEMAND = (
     "firmware.links.transport_upkeep", "firmware.links.transport_failures", "firmware.links.mqtt_connecting",
 )  # fmt: skip
 _BOARDS = "firmware.boards."
+_SENSORS = "firmware.sensors."
+_RULES = "firmware.core.config_rules"
 _ON_DEVICE = ("name", "outputs", "input_only", "analog", "adc_max_mv", "strapping", "leds", "kit")
 """Lines of a profile that `firmware.core.config` asks for."""
 _APART = (
@@ -111,6 +115,7 @@ class Program:
     def __init__(self, root: Path):
         self.root = root
         self.captured: dict[str, set[str]] = {}
+        self.sensors = [_SENSORS + path.stem for path in sorted(root.glob("firmware/sensors/[!_]*.py"))]
         self.modules: dict[str, Module] = {}
         self.units: dict[str, list[str]] = {_MAIN: []}
         self.dropped = tuple(_dropped(self.module(_MAIN).tree))
@@ -120,6 +125,7 @@ class Program:
         self.units[_MAIN].remove(_APP)
         apart = [unit for unit in _APART if source_file(root, unit)]
         apart += [_BOARDS + path.stem for path in sorted(root.glob("firmware/boards/[!_]*.py"))]
+        apart += self.sensors
         for unit in (*apart, *sorted(set(self.rows.values()))):
             self.units[unit] = []
             self._closure(unit, unit)
@@ -129,8 +135,17 @@ class Program:
             path = source_file(self.root, name)
             if not path:
                 raise BundleError(f"there is no module {name}")
-            self.modules[name] = Module(self.root, name, path)
+            module = self.modules[name] = Module(self.root, name, path)
+            if name == _RULES:
+                _put(module, "RULES", "\n".join([_text(module), *map(_text, self._kinds())]))
+                _put(module, "KINDS", "")
+            elif name.startswith(_SENSORS):
+                _put(module, "RULES", None)
         return self.modules[name]
+
+    def _kinds(self) -> Iterator[Module]:
+        for name in self.sensors:
+            yield Module(self.root, name, self.root / f"{name.replace('.', '/')}.py")
 
     def renew(self, unit: str) -> None:
         """Forget the modules of a unit: merging uses them up, and another unit may hold them too."""
@@ -168,11 +183,32 @@ class Program:
         for imported, _ in module.targets.values():
             there = imported in self.units[_MAIN] or imported in self.units[unit] or imported in seen
             dropped = imported in _APART or (unit == _MAIN and imported.startswith(self.dropped))
+            dropped |= imported in self.sensors
             link = imported in self.rows.values() and unit not in self.rows.values()
             if not (there or dropped or link):
                 self._closure(unit, imported, (*seen, name))
         if name not in self.units[unit]:
             self.units[unit].append(name)
+
+
+def _text(module: Module) -> str:
+    """The RULES of a module, "" where it has none."""
+    found = [node.value for node in _assignments(module, "RULES")]
+    return str(ast.literal_eval(found[0])) if found else ""
+
+
+def _put(module: Module, name: str, value: str | None) -> None:
+    """Another value for what a module assigns; None: it does not."""
+    for node in _assignments(module, name):
+        if value is None:
+            module.tree.body.remove(node)
+            module.defined.discard(name)
+        else:
+            node.value = ast.Constant(value)
+
+
+def _assignments(module: Module, name: str) -> list[ast.Assign]:
+    return [node for node in module.tree.body if isinstance(node, ast.Assign) and _assigns(node, name)]
 
 
 def _assigns(node: ast.stmt, name: str) -> bool:

@@ -29,7 +29,9 @@ from tools.build.scopes import (
     targets,
 )
 
-KEPT = frozenset({"Backoff", "Clock", "Device", "Log", "PROFILE", "VERSION", "grow", "log", "run", "state"})
+KEPT = frozenset({
+    "Backoff", "Clock", "Device", "Log", "PROFILE", "RULES", "VERSION", "driver", "grow", "log", "run", "state",
+})  # fmt: skip
 """What main.py asks the firmware for, what is loaded by name, and what looks at a board from outside, tests and
 benchmarks included."""
 SHARED = frozenset({

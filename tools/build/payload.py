@@ -62,7 +62,9 @@ def conditions(tree: Path) -> dict[str, str]:
     """By unit, and by file of its texts, what a configuration has to have for it to be needed, traits of
     `firmware.core.romslot` with commas between them; units that every configuration needs are missing."""
     found = dict(_OPTIONAL)
-    links = bundler.Program(tree).rows
+    program = bundler.Program(tree)
+    links = program.rows
+    found |= {f"{name.replace('.', '/')}.mpy": name.removeprefix("firmware.") for name in program.sensors}
     for row, module in links.items():
         path = f"{module.replace('.', '/')}.mpy"
         found[path] = f"{found[path]},{row}" if path in found else row

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from tools import sensor_kinds
 from tools.build.bundle_cache import bundled
 from tools.build.bundler import Program
 from tools.build.mpy import CompileError, compiled
@@ -40,6 +41,7 @@ _FOR_A_MOMENT = (
     "links.time_query",
     "links.explaining",
     "runtime.status",
+    "drivers.reset_cause",
 )
 _FOR_WIFI = ("runtime.wifi_joining", "drivers.wifi_control")
 _FOR_SILENCE = ("runtime.ladder", "drivers.wifi_control", "links.time_query")
@@ -50,10 +52,11 @@ ON_DEMAND = {
     "firmware/updater.mpy", "firmware/update_steps.mpy", "firmware/update.mpy", "firmware/update_client.mpy",
     "firmware/update_rom.mpy", "firmware/update_whole.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
-    "firmware/core/output_special.mpy",
+    "firmware/core/output_special.mpy", *(f"firmware/sensors/{word}.mpy" for word in sensor_kinds.words()),
 }  # fmt: skip
-"""No part of a row: loaded only where updates over the air or the setup portal are configured, the others of each only
-while a bundle is fetched or the portal is open; and what runs instead of a row that cannot."""
+"""No part of a row: loaded only where updates over the air, the setup portal or such a sensor are configured, of the
+first two the others only while a bundle is fetched or the portal is open; and what runs instead of a row that cannot.
+"""
 _START = ("boot.py", "main.py")
 FILE_LINES = 400
 FUNCTION_LINES_BETTER = 30

@@ -22,6 +22,7 @@ ARROWS = {
     "device": {"start", "safe_mode", "persistence_writing", "drivers", "runtime", "core", "version"},
     "settings": {"boards", "core"},
     "boards": set(),
+    "sensors": {"core"},
     "config_file": {"core"},
     "updater": {"update_steps", "runtime", "core", "lib"},
     "update_steps": {"update", "runtime", "core", "lib"},
@@ -49,8 +50,9 @@ HOST_ARROWS = {
     "build": set(),
     "serial": {"build"},
     "cloud": {"env"},
-    "virtual_board": {"build", "env"},
+    "virtual_board": {"build", "env", "sensors"},
     "doctor": set(),
+    "sensors": set(),
     "hostshim": set(),
     "fixture": {"build", "cloud", "env", "virtual_board"},
     "sim": {"cloud", "virtual_board"},
@@ -77,6 +79,7 @@ events out."""
 
 CATCH_ALL_FILES = {"main.py", "firmware/runtime/supervisor.py", "firmware/safe_mode.py"}
 PRINT_FILES = {"boot.py", "main.py", "firmware/heap.py", "firmware/runtime/log.py"}
+BY_NAME = {"firmware/app.py", "firmware/settings.py", "firmware/core/config_rules.py"}
 START_FILES = {"boot.py", "main.py"}
 VALUE_CALLS = {"const", "namedtuple", "tuple", "frozenset", "bytes", "calcsize", "compile"}
 """What may be called while a module is imported: makers of constants (`compile` is that of `re`)."""
@@ -118,7 +121,9 @@ class Source:
 
     @property
     def pure(self) -> bool:
-        return self.area in ("core", "cloud") or (self.area == "lib" and self.path.name not in LIB_RIM)
+        return self.area in ("core", "cloud", "sensors") or (
+            self.area == "lib" and self.path.name not in LIB_RIM
+        )
 
 
 Note = tuple[ast.AST, str]
@@ -201,10 +206,10 @@ def check_names(source: Source) -> Iterator[Note]:
             continue
         if node.id == "print" and not may_print:
             yield node, "print: only the log, boot.py and main.py write to the console"
-        elif node.id == "__import__" and source.area not in ("app", "settings"):
+        elif node.id == "__import__" and source.path.as_posix() not in BY_NAME:
             yield (
                 node,
-                "__import__: only app.py and settings.py load by name, so that the arrows can be checked",
+                f"__import__: only {', '.join(sorted(BY_NAME))} load by name, so that the arrows can be checked",
             )
         elif node.id == "__slots__":
             yield node, "__slots__ does nothing on MicroPython"

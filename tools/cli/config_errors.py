@@ -85,7 +85,7 @@ def in_words(
     """What the device says to be `allowed`, for people. `raw`: the whole configuration, `board`: what it is for."""
     key = path.rpartition(".")[2]
     if board and f" ({board.name} " in allowed:
-        return _of_chip(path, key, at(raw, path), board)
+        return _of_chip(allowed, key, at(raw, path), board)
     if allowed == "no such key":
         return f"{allowed}{_meant(path, rules)}"
     kind, size, _ = f"{allowed}  ".split(" ", 2)
@@ -99,11 +99,11 @@ def in_words(
     return words + _hint(key, kind, allowed, value)
 
 
-def _of_chip(path: str, key: str, value: Any, board: Board) -> str:
+def _of_chip(allowed: str, key: str, value: Any, board: Board) -> str:
     """What is wrong with a value that depends on the chip, and what would do."""
     if key == "board":
         return f"{', '.join(boards.every_name())}; without it the chip is asked"
-    kind = {"sensors": "analog", "buttons": "inputs"}.get(section_of(path), "outputs")
+    kind = re.search(r" (\w+)\)$", allowed)[1]  # type: ignore[index]
     words = {"analog": "inputs of ADC1", "inputs": "inputs", "outputs": "outputs"}[kind]
     would_do = f"{words}: {boards.spans(board.gpios(kind))}"
     if isinstance(value, str) and value.isdigit():
@@ -144,7 +144,7 @@ def _hint(key: str, kind: str, allowed: str, value: Any) -> str:
         if (numeric and _number(value)) or (value in ("true", "false") and value in kind.split("|")):
             return "; without quotation marks"
         if key == "kind":
-            return "; other sensors, digital ones among them, are not read"
+            return "; other sensors are not read"
     elif type(value) in (int, float) and kind in ("text", "secret", "secret-wpa"):
         return "; in double quotation marks"
     elif isinstance(value, bool) and "off" in kind.split("|"):

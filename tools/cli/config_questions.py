@@ -5,6 +5,8 @@ The device's rules say what a key may hold. A key's text is the question; the he
 
 from __future__ import annotations
 
+from tools import sensor_kinds
+
 _PORT = "Which port is it in the cloud? Its name there, not a GPIO number."
 _NAME = "What do you call it? It stands in the log."
 _ACCOUNT = {
@@ -38,14 +40,8 @@ ABOUT: dict[str, dict[str, str]] = {
         "kind": "What does it measure?",
         "pin_port": _PORT,
         "name": _NAME,
-        "gpio": "Which GPIO is the middle of its divider wired to?",
-        "side": "Where does the sensor sit in the divider?",
-        "divider_ohm": "How many ohms has the other resistor? Such as 10k or 4k7; measured is better than printed.",
     },
-    "thermistor": {
-        "beta": "What is its beta? From its data sheet, often 3380, 3435 or 3950.",
-        "r25_ohm": "How many ohms has it at 25 °C? 10k for most.",
-    },
+    **{word: sensor_kinds.kind(word).ABOUT for word in sensor_kinds.words()},
     "outputs": {
         "pin_port": _PORT,
         "name": _NAME,
@@ -115,7 +111,7 @@ WORDS: dict[str, dict[str, str]] = {
         "auto": "MQTT where the cloud offers it, polling while that fails",
         "mqtt": "hears at once, over a connection that is held",
     },
-    "kind": {"thermistor": "a temperature, by an NTC", "ldr_sensor": "a brightness, by a photoresistor"},
+    "kind": {word: sensor_kinds.kind(word).MEANING for word in sensor_kinds.words()},
     "side": {"low": "from the pin to ground", "high": "from 3.3 V to the pin"},
     "mode": {
         "switch": "the cloud says 0 or 1",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tools import boards
+from tools import boards, sensor_kinds
 from tools.boards import Board
 
 Doubt = tuple[str, Any, str]
@@ -91,8 +91,9 @@ def _thermostat(output: dict[str, Any], sensor: dict[str, Any]) -> Iterator[tupl
     for key in ("stall_delta", "stall_action"):
         if key in output and "stall_s" not in output:
             yield key, "together with stall_s"
-    if sensor["kind"] == "ldr_sensor":
-        yield "sensor", "that of a thermistor: this one measures lux, not degrees"
+    unit = sensor_kinds.kind(sensor["kind"]).MEASURES
+    if "degrees" not in unit:
+        yield "sensor", f"one that measures degrees, such as a thermistor: this one measures {unit}"
         return
     room = 40 <= low <= 75 and 68 <= high <= 110
     if room or (output["action"] == "cool" and low >= 32):

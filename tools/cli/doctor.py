@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import boards, common
+from tools import boards, common, sensor_kinds
 from tools.boards import Board
 from tools.serial import ports, raw_repl
 
@@ -29,6 +29,12 @@ def _for_chip(program: str, board: Board | None) -> str:
     if not board:
         return program
     return re.sub(r"^MOST_MV = .*", f"MOST_MV = {board.fact('adc_max_mv')}", program, flags=re.MULTILINE)
+
+
+def _with_kinds(program: str) -> str:
+    """The check with those of the kinds of sensors, if it has a place for them."""
+    head, place, rest = program.partition("\nDOCTORS = {}\n")
+    return f"{head}\n{sensor_kinds.doctors()}{rest}" if place else program
 
 
 class _Lines:
@@ -62,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
         board = boards.chips().get(boards.by_machine(machine.decode(errors="replace").strip()))
         for check in _CHECKS:
             _, error = transport.exec_raw(
-                _for_chip(check.read_text(), board), timeout=_SILENCE_S, data_consumer=lines.feed
+                _with_kinds(_for_chip(check.read_text(), board)), timeout=_SILENCE_S, data_consumer=lines.feed
             )
             lines.feed(error)
     tally = [

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.core import config as device
-from tools import boards
+from tools import boards, sensor_kinds
 from tools.cli import ca, check_config, cloud_catalog, config_errors, config_warnings, update_bundle
 from tools.cli.config_questions import ABOUT, MORE, WORDS, question
 from tools.cli.prompts import Answers, Back
@@ -176,7 +176,7 @@ class Wizard:
         """What there is to pick from, for a key that names another part of the configuration; else nothing."""
         sensors, outputs = self.draft.get("sensors") or [], self.draft.get("outputs") or []
         if key == "sensor":
-            found = sorted(sensors, key=lambda sensor: sensor.get("kind") != "thermistor")
+            found = sorted(sensors, key=lambda sensor: not _is_thermometer(sensor))
         elif key == "toggles":
             found = [output for output in outputs if output.get("mode", "switch") == "switch"]
         elif key == "mode":
@@ -398,6 +398,11 @@ class Wizard:
         if self._ask.yes(f"Port {port.pin_port} ({port.kind[:40]}): is it wired to this board?", True):
             items.append(preset)
             self._section(section, preset, f"{section}[{len(items) - 1}].", tuple(preset))
+
+
+def _is_thermometer(sensor: dict[str, Any]) -> bool:
+    word = sensor.get("kind")
+    return word in sensor_kinds.words() and "degrees" in sensor_kinds.kind(word).MEASURES
 
 
 def _thinger(host: str) -> str:

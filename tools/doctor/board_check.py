@@ -14,6 +14,8 @@ from machine import ADC, WDT, Pin
 
 MOST_MV = 3050
 """What reads as more is an input at the supply; `realer doctor` puts that of the board's chip here."""
+DOCTORS = {}
+"""The checks of the kinds of sensors, which `realer doctor` puts here from `tools/sensors`."""
 tally = {"ok": 0, "note": 0, "problem": 0}
 
 
@@ -69,26 +71,40 @@ def board():
     )
 
 
-def sensor(row):
-    """What an analog input says, in ohms and in the unit of its kind."""
-    name, gpio = "GPIO %s" % row.get("gpio"), row.get("gpio")
-    adc = ADC(Pin(gpio), atten=ADC.ATTN_11DB)
+class Wrong(Exception):
+    """What is wrong with a part, and what to do about it."""
+
+
+def divider(row):
+    """The millivolts at the pin of a sensor in a divider, and its ohms. Wrong."""
+    adc = ADC(Pin(row.get("gpio")), atten=ADC.ATTN_11DB)
     millivolts = sum([adc.read_uv() for _ in range(32)]) / 32000
     supply = row.get("supply_mv", 3300)
     if not 150 < millivolts < min(supply - 5, MOST_MV):
         open_end = (millivolts < 200) == (row.get("side", "low") == "high")
         wire = "an open circuit" if open_end else "a short circuit"
         do = "check wires and divider_ohm; is side right? (low: the sensor is between pin and ground)"
-        say("problem", name, "%s: %d mV, as with %s" % (row.get("name"), millivolts, wire), do)
-        return
+        raise Wrong("%d mV, as with %s" % (millivolts, wire), do)
     ratio = millivolts / (supply - millivolts)
-    ohm = row.get("divider_ohm", 10000) * (ratio if row.get("side", "low") == "low" else 1 / ratio)
-    if row.get("kind") == "ldr_sensor":
-        value = "%.0f lx" % (row.get("scale", 12518931) * math.pow(ohm, row.get("exponent", -1.405)))
-    else:
-        per_kelvin = 1 / 298.15 + math.log(ohm / row.get("r25_ohm", 10000)) / row.get("beta", 3950)
-        value = "%.1f degrees (beta equation)" % (1 / per_kelvin - 273.15)
-    say("ok", name, "%s: %d mV, %d ohm, %s" % (row.get("name"), millivolts, ohm, value))
+    return millivolts, row.get("divider_ohm", 10000) * (
+        ratio if row.get("side", "low") == "low" else 1 / ratio
+    )
+
+
+def sensor(row):
+    """What a sensor says, by the check of its kind."""
+    name = "GPIO %s" % row.get("gpio")
+    try:
+        say("ok", name, "%s: %s" % (row.get("name"), DOCTORS[row["kind"]](row, Board)))
+    except Wrong as wrong:
+        say("problem", name, "%s: %s" % (row.get("name"), wrong.args[0]), wrong.args[1])
+
+
+class Board:
+    """What the check of a kind gets."""
+
+    ADC, Pin, Wrong, log, most_mv = ADC, Pin, Wrong, math.log, MOST_MV
+    divider = staticmethod(divider)
 
 
 def output(row):

@@ -15,6 +15,7 @@ from firmware.core.models import NOTHING_NEW
 from tools.cloud.demo_device import CLIENT_SECRET
 from tools.sim.invariants import UNDER_WAY_S, Invariants
 from tools.sim.sim_device import WIFI_PASSWORD, SimDevice
+from tools.virtual_board.plant import ROLES
 
 _CONTACTS = ("catalog_read", "feed_stored", "feed_replayed", "feed_rejected", "feed_conflict", "mqtt_connected",
              "desired_published")  # fmt: skip
@@ -226,7 +227,7 @@ class Observer:
         for gpio in self._ports:
             self._level(gpio)
         for sensor in device.config["sensors"]:
-            role = {"thermistor": "ntc", "ldr_sensor": "ldr"}[sensor["kind"]]
+            role = ROLES[sensor["kind"]]
             invariants.sensor(sensor["pin_port"], device.plant._broken.get(role) is not None)
         if broker and broker.connections and device.net.carries() and not broker.frozen:
             self._served = invariants.now()  # the keep-alive of MQTT, which the model does not see

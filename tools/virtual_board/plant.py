@@ -12,6 +12,9 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from tools import sensor_kinds
+from tools.sensors.divider import SUPPLY_UV
+
 Wiring = Mapping[str, Mapping[str, Any]]
 
 DEMO_WIRING: Wiring = {
@@ -19,13 +22,14 @@ DEMO_WIRING: Wiring = {
     "heater": {"gpio": 17, "active": 0},
     "led": {"gpio": 2, "active": 1},
     "button": {"gpio": 27, "active": 0},
-    "ntc": {"gpio": 34, "side": "low", "divider_ohm": 10_000, "beta": 3950, "r25_ohm": 10_000},
-    "ldr": {"gpio": 35, "side": "low", "divider_ohm": 10_000, "scale": 12_518_931, "exponent": -1.405},
+    "ntc": {"gpio": 34, "kind": "thermistor", **sensor_kinds.kind("thermistor").WIRE},
+    "ldr": {"gpio": 35, "kind": "ldr_sensor", **sensor_kinds.kind("ldr_sensor").WIRE},
 }
-"""Role -> how it is wired. `active` is the level at which a relay pulls, the LED shines or the button is held;
-`side` is where the sensor sits in its divider, low = to ground. Roles may be left out."""
+"""Role -> how it is wired. `active` is the level at which a relay pulls, the LED shines or the button is held; a
+sensor has its `kind` and what `tools/sensors` asks for. Roles may be left out."""
+ROLES = {"thermistor": "ntc", "ldr_sensor": "ldr"}
+"""What the first sensor of a kind is called; any other has the name of its item."""
 
-_SUPPLY_UV = 3_300_000
 _ADC_NOISE_UV = 1_500
 _HEATER_LAG_S = 60
 _ROOM_LAG_S = 3600
@@ -36,7 +40,6 @@ _STEP_S = 5
 _NOON_LUX = 1_000
 """Behind a window. Ten times more would leave 50 mV on the demo's LDR divider: in the blind end of the ADC."""
 _NIGHT_LUX = 1
-_KELVIN = 273.15
 
 
 class Plant:
@@ -112,14 +115,15 @@ class Plant:
 
     def microvolts(self, gpio: int) -> int:
         """The voltage on an analog pin, 0..3,300,000 microvolts, with noise. A pin without a divider floats."""
-        for role, ohm in (("ntc", self._ntc_ohm), ("ldr", self._ldr_ohm)):
-            wire = self.wiring.get(role)
-            if wire and wire["gpio"] == gpio:
-                return self._noisy(_divider_uv(wire, self._broken.get(role), ohm(wire)))
-        return self._noisy(self._rng.uniform(0, _SUPPLY_UV / 3))
+        for role, wire in self.wiring.items():
+            if wire["gpio"] == gpio and "kind" in wire:
+                return self._noisy(
+                    sensor_kinds.kind(wire["kind"]).microvolts(wire, self, self._broken.get(role))
+                )
+        return self._noisy(self._rng.uniform(0, SUPPLY_UV / 3))
 
     def _noisy(self, microvolts: float) -> int:
-        return round(min(max(microvolts + self._rng.gauss(0, _ADC_NOISE_UV), 0), _SUPPLY_UV))
+        return round(min(max(microvolts + self._rng.gauss(0, _ADC_NOISE_UV), 0), SUPPLY_UV))
 
     def _active(self, gpio: int) -> int:
         """The level that means "on" for the part on this pin. At rest its own resistor holds the other one."""
@@ -127,12 +131,6 @@ class Plant:
             if wire["gpio"] == gpio:
                 return wire.get("active", 1)
         return 1
-
-    def _ntc_ohm(self, wire: Mapping[str, Any]) -> float:
-        return wire["r25_ohm"] * math.exp(wire["beta"] * (1 / (self.sensor_c + _KELVIN) - 1 / (25 + _KELVIN)))
-
-    def _ldr_ohm(self, wire: Mapping[str, Any]) -> float:
-        return (self.lux / wire["scale"]) ** (1 / wire["exponent"])
 
     # What a person would see
 
@@ -171,8 +169,8 @@ class Plant:
             self._stuck[gpio] = int(bool(level))
 
     def break_sensor(self, role: str, fault: str | None) -> None:
-        """Cut ("open") or bridge ("short") the sensor "ntc" or "ldr", or mend it (None)."""
-        if role not in ("ntc", "ldr") or fault not in ("open", "short", None):
+        """Cut ("open") or bridge ("short") a sensor, such as "ntc" or "ldr", or mend it (None)."""
+        if "kind" not in self.wiring.get(role, ()) or fault not in ("open", "short", None):
             raise ValueError(f"no such fault: {role} {fault}")
         self._broken[role] = fault
 
@@ -192,12 +190,11 @@ def wiring_from(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         role = "heater" if output.get("mode") == "setpoint" and "heater" not in wiring else output["name"]
         wiring[role] = {"gpio": output["gpio"], "active": _ACTIVE[output.get("active", "high")]}
     for sensor in config.get("sensors", ()):
-        role = {"thermistor": "ntc", "ldr_sensor": "ldr"}.get(sensor["kind"])
-        if role and role not in wiring:
-            wiring[role] = {
-                **DEMO_WIRING[role],
-                **{key: sensor[key] for key in DEMO_WIRING[role] if key in sensor},
-            }
+        wire = {"gpio": sensor["gpio"], "kind": sensor["kind"], **sensor_kinds.kind(sensor["kind"]).WIRE}
+        role = ROLES.get(sensor["kind"]) or sensor["name"]
+        if role in wiring:
+            role = f"{role} at {sensor['gpio']}"
+        wiring[role] = {key: sensor.get(key, preset) for key, preset in wire.items()}
     for button in config.get("buttons", ())[:1]:
         wiring["button"] = {"gpio": button["gpio"], "active": _ACTIVE[button.get("active", "low")]}
     if config.get("led"):
@@ -214,9 +211,3 @@ _ACTIVE = {"low": 0, "high": 1}
 def _share(dt_s: float, lag_s: float) -> float:
     """How much of the way a first-order lag goes in `dt_s`; exact for a constant input, stable for any step."""
     return 1 - math.exp(-dt_s / lag_s)
-
-
-def _divider_uv(wire: Mapping[str, Any], fault: str | None, ohm: float) -> float:
-    ohm = {"open": 1e12, "short": 0.0}.get(fault or "", ohm)
-    below, above = (ohm, wire["divider_ohm"]) if wire["side"] == "low" else (wire["divider_ohm"], ohm)
-    return _SUPPLY_UV * below / (below + above)

@@ -1,0 +1,21 @@
+"""A photoresistor (LDR) in a voltage divider: lux, by a power law."""
+
+from firmware.core.divider import Divider
+
+RULES = """
+
+ldr_sensor
+divider
+scale 0.001..1e12 =12518931
+exponent -5.0..-0.01 =-1.405
+deadband 0.0..1e5 =5
+min 0.0..2e5 =0
+max 0.0..2e5 =200000
+
+"""
+
+
+def driver(cfg, board, clock):
+    """In the dark an LDR has megohms, which no ADC can distinguish from a broken wire: that is "no light", not a
+    fault."""
+    return Divider(cfg, board, clock, (cfg["scale"], cfg["exponent"]), None, 0.0)

@@ -1,0 +1,40 @@
+"""What is known about the kinds of sensors on the host: `tools/sensors`, a file for each kind of `firmware/sensors`.
+
+The words of `kind` in `firmware/core/config_rules.py` are all there are. A file has
+
+    MEANING      what the word stands for, for `realer config`
+    MEASURES     the unit of its value, as people say it
+    ABOUT        key -> question of `realer config`, in the order of asking
+    WIRE         what the simulated plant has to know of an item of `sensors` beside its GPIO, with defaults
+    microvolts(wire, plant, fault), level(wire, plant), ...    what the plant shows at its pin, see
+                 `tools/virtual_board/plant.py`; `fault`: "open", "short" or None
+    doctor(row, board)    runs on a real board, as it stands there: says what the sensor with this item measures, or
+                 raises `board.Wrong(text, what to do)`; `board` is that of `tools/doctor/board_check.py`
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from functools import cache
+from types import ModuleType
+
+from firmware.core.config import rules
+
+
+def words() -> list[str]:
+    """All kinds, in the order of the rules."""
+    line = next(line for line in rules("sensors") if line.startswith("kind "))
+    return line.split(" ")[1].split("|")
+
+
+@cache
+def kind(word: str) -> ModuleType:
+    """What there is on the host for a kind."""
+    return importlib.import_module(f"tools.sensors.{word}")
+
+
+def doctors() -> str:
+    """The checks of all kinds as one text for a board: functions, and `DOCTORS` by kind."""
+    parts = [f"{inspect.getsource(kind(word).doctor)}\nDOCTORS[{word!r}] = doctor\n" for word in words()]
+    return "DOCTORS = {}\n" + "".join(parts)
