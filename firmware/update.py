@@ -24,6 +24,9 @@ from firmware.runtime.store import SLOT_RECORD
 from netio.sockets import split
 from units.loader import Unit
 
+_OK = const(200)
+_PARTIAL_CONTENT = const(206)
+_TOO_MANY_REQUESTS = const(429)
 _PIECE = const(384)  # after MQTT was unloaded, no piece of heap of a kilobyte may be left
 _MOST = const(16384)
 
@@ -156,12 +159,12 @@ class _BundleReader:
             return await self.from_whole(self.folder + name, start, size)
         span = (("Range", "bytes=%d-%d" % (start, start + size - 1)),)
         response = await self.client.request("GET", self.folder + name, span)
-        if response.status >= 500 or response.status == 429:
+        if response.status >= 500 or response.status == _TOO_MANY_REQUESTS:
             raise LinkError("bundle: server answers %d" % response.status)
-        if response.status not in (200, 206) or not 0 < len(response.body) <= size:
+        if response.status not in (_OK, _PARTIAL_CONTENT) or not 0 < len(response.body) <= size:
             raise ConfigError("bundle: server answers %d to a range of %s" % (response.status, name))
         # The first piece is all of `head`, so this one is good in any case.
-        self.ranged = response.status == 206
+        self.ranged = response.status == _PARTIAL_CONTENT
         return response.body
 
     async def from_whole(self, name, start, size):

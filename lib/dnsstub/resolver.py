@@ -23,6 +23,10 @@ _A = const(1)
 _CNAME = const(5)
 _IN = const(1)
 _NXDOMAIN = const(3)
+_RESPONSE = const(0x80)  # of the third byte; the others of the mask are the operation
+_RESPONSE_MASK = const(0xF8)
+_TRUNCATED = const(2)
+_POINTER = const(0xC0)
 
 
 class Resolver:
@@ -95,9 +99,9 @@ def parse(data, ident, name):
 
 
 def _parse(data, ident, target):
-    if _word(data, 0) != ident or data[2] & 0xF8 != 0x80:
+    if _word(data, 0) != ident or data[2] & _RESPONSE_MASK != _RESPONSE:
         raise NetError("dns", "not our answer")
-    if data[2] & 2:
+    if data[2] & _TRUNCATED:
         raise NetError("dns", "truncated")
     rcode = data[3] & 15
     if rcode:
@@ -147,7 +151,7 @@ def _name(data, at):
     low = at
     while data[at]:
         size = data[at]
-        if size >= 0xC0:
+        if size >= _POINTER:
             end = end or at + 2
             at = (size & 0x3F) << 8 | data[at + 1]
             if at >= low:

@@ -12,6 +12,7 @@ from micropython import const
 from http1.message import HttpError, Response, encode
 from netio.errors import NetError
 
+_REQUEST_TIMEOUT = const(408)
 _BUFFER = const(1024)
 _PIECE = const(256)  # of what was received, copied at a time: a full heap has few larger free pieces
 _CONNECT_MS = const(20000)
@@ -59,7 +60,7 @@ class Client:
                 response = Response(sink)
                 try:
                     await self._exchange(response, data)
-                    if response.status != 408:
+                    if response.status != _REQUEST_TIMEOUT:
                         return response
                 except NetError as e:
                     if e.kind != "closed" or response.started:

@@ -18,6 +18,9 @@ _OURS = ("host", "content-length", "transfer-encoding")
 _FIELDS = (
     b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"retry-after", b"content-type",
 )  # fmt: skip
+_SWITCHING_PROTOCOLS = const(101)  # from then on the peer speaks something else
+_NO_CONTENT = const(204)
+_NOT_MODIFIED = const(304)
 _LINE = const(512)  # bytes of a line that are kept: none of `_FIELDS` is longer
 
 
@@ -109,7 +112,7 @@ class Response:
         self.status = code
         self._head_left = MAX_HEAD
         # The framing, in the order of RFC 9112 section 6.3.
-        if code in (204, 304):
+        if code in (_NO_CONTENT, _NOT_MODIFIED):
             pass
         elif coding:
             yield from self._chunks()
@@ -134,7 +137,7 @@ class Response:
         http_1_0 = line[:9] == b"HTTP/1.0 "
         if not (http_1_0 or line[:9] == b"HTTP/1.1 ") or line[12:13] not in (b"", b" "):
             code = 0
-        if code == 101 or not 100 <= code < 600:  # 101: from now on the peer speaks something else
+        if code == _SWITCHING_PROTOCOLS or not 100 <= code < 600:
             raise HttpError("not HTTP/1")
         found = [b""] * len(_FIELDS)
         while True:

@@ -15,7 +15,10 @@ _TIMEOUT_MS = const(3000)
 _UNIX_EPOCH = const(2208988800)  # seconds from 1900 to 1970
 _ERA = const(0x100000000)
 _HALF_ERA = const(0x80000000)
-_SERVER = const(4)
+_SERVER = const(4)  # mode
+_KISS = const(0)  # stratum
+_LAST_STRATUM = const(15)
+_UNSYNCHRONISED = const(3)  # leap indicator
 
 
 async def query(server, resolver, clock, rng, floor_s, exchange=exchange):
@@ -43,9 +46,9 @@ def parse(data, nonce, floor_s):
         raise NetError("sntp", "not an answer")
     if data[24:32] != request(nonce)[40:]:
         raise NetError("sntp", "not our answer")
-    if data[1] == 0:
+    if data[1] == _KISS:
         raise NetError("sntp", "kiss %r" % data[12:16])  # %r: these bytes are anybody's
-    if data[1] > 15 or data[0] >> 6 == 3:
+    if data[1] > _LAST_STRATUM or data[0] >> 6 == _UNSYNCHRONISED:
         raise NetError("sntp", "server not synchronised")
     seconds = int.from_bytes(data[40:44], "big")
     if not seconds:
