@@ -13,7 +13,7 @@ import pytest
 from firmware.core.config import choices
 from tools import boards
 from tools.build import bundler, package
-from tools.cli import check_config, doctor
+from tools.cli import check_config, doctor_command
 from tools.cli.deploy import fitted
 from tools.common import Failed
 from tools.repository import ROOT
@@ -209,12 +209,16 @@ def test_a_deploy_refuses_another_chip_than_the_configuration_names(machine: str
         fitted(root, machine)
 
 
-def test_the_doctor_judges_a_reading_by_the_chip() -> None:
+def test_the_doctor_checks_a_reading_by_the_chip() -> None:
     program = (ROOT / "tools/doctor/board_check.py").read_text()
     for chip, board in CHIPS.items():
-        found = doctor._for_chip(program, board)
+        found = doctor_command._for_chip(program, board)
         assert found.count(f"\nMOST_MV = {board.fact('adc_max_mv')}\n") == 1, chip
-    assert doctor._for_chip(program, CHIPS["esp32"]) == program == doctor._for_chip(program, None)
+    assert (
+        doctor_command._for_chip(program, CHIPS["esp32"])
+        == program
+        == doctor_command._for_chip(program, None)
+    )
 
 
 def test_what_a_board_gets_of_a_profile_is_what_its_check_reads() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests_host.support.cloudclient import Client, reading
 from tests_host.support.mqttdevice import MqttDevice
-from tools.cli.cloud import main
+from tools.cli.cloud_command import main
 from tools.cloud import admin_client, show
 from tools.cloud.demo_device import CLIENT_SECRET, demo_device
 from tools.cloud.site import Site

@@ -1,4 +1,4 @@
-"""Play cloud: `realer cloud serve`, and from another terminal `realer cloud set 6 1`.
+"""The simulated cloud: `realer cloud serve`, and from another terminal `realer cloud set 6 1`.
 
 Exit status: 0 done, 1 refused (the message says why), 2 wrong usage, 3 no cloud is running here.
 """
