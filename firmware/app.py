@@ -5,6 +5,7 @@ function of this file, which would keep all of it. Tests `build` a device with t
 """
 
 import sys
+from micropython import const
 
 from journal.files import Journal, TwoSlots
 from journal.recover import latest, replay
@@ -35,6 +36,7 @@ from firmware.version import BUILD_UTC
 from units.loader import Unit
 
 _SENSORS = "firmware.sensors."
+_ANY = const(1000000000)
 
 
 def start(config, board, log, store, boots):
@@ -220,7 +222,7 @@ def _output(cfg, on, now, log):
 
 def items(sensors):
     """The values that `sensors` read, in their order: of each its own first, then what objects in it describe, by their
-    keys, with its own settings where they have none."""
+    keys, with its own settings where they have none. What the cloud calls them is their kind."""
     found = []
     for cfg in sensors:
         more = sorted([key for key in cfg if isinstance(cfg[key], dict)])
@@ -229,6 +231,10 @@ def items(sensors):
             found.append({"kind": key, "heartbeat_s": cfg["heartbeat_s"], "keep": cfg["keep"]})
             found[-1].update(cfg[key])
         found.insert(len(found) - len(more), dict(cfg))
+    for item in found:
+        item["kind"] = item.get("cloud_kind") or item["kind"]
+        for key, default in (("deadband", 0), ("min", -_ANY), ("max", _ANY)):
+            item.setdefault(key, default)
     return found
 
 

@@ -165,14 +165,14 @@ class _Walk:
 def _with_limit(sensor, profile):
     """The sensor with the voltage from which on the ADC cannot tell its pin from the supply."""
     high_mv = float(fact(profile, "adc_max_mv"))
-    sensor["high_uv"] = min(high_mv, sensor.get("supply_mv", high_mv) * 0.97) * 1000
+    sensor["high_uv"] = min(high_mv, sensor.get("supply_mv", 1e6) * 0.97) * 1000
     return sensor
 
 
 def _pin_errors(item, name, profile):
     """What is wrong with a pin that can do what it is for: (level, key, allowed)."""
     gpio = item.get("gpio", -1)
-    if name == "buttons" and item.get("pull") != "none" and is_among(profile, "input_only", gpio):
+    if item.get("pull", "none") != "none" and is_among(profile, "input_only", gpio):
         words = 'one of %s, or pull "none" and a resistor outside'
         yield "error", "gpio", words % fact(profile, "outputs")
     if is_among(profile, "strapping", gpio) and not (name == "led" and is_among(profile, "leds", gpio)):
@@ -187,6 +187,9 @@ def _cross_errors(item, name, path, seen, profile):
     yield from _pin_errors(item, name, profile)
     if item.get("min", -99) >= item.get("max", 1e6):
         yield "error", "min", "less than max"
+    volts = [point[0] for point in item.get("points", ()) if point and None not in point]
+    if volts != sorted(set(volts)):
+        yield "error", "points", "[volts, value] each, with more volts from one to the next"
     if item.get("transport") == "mqtt" and item.get("api") == "realino":
         yield "error", "transport", "auto|https with api realino, which has no MQTT"
     if item.get("update") and item.get("cloud", item).get("api") == "thinger":

@@ -136,7 +136,8 @@ sensors
 item
 heartbeat_s 10..86400 =300
 keep false|true =false
-kind thermistor|ldr_sensor (required)
+cloud_kind text 1..32 =none
+kind thermistor|ldr_sensor|analog|digital (required)
 
 divider
 gpio $analog

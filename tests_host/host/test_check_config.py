@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from tests_host.support.commands import realer
-from tools.cli.check_config import problems_of, validate
+from tools import boards
+from tools.cli.check_config import problems_of, validate, warnings_of
 from tools.cloud.certs import TestCA as CertificateMaker
+from tools.sim.sim_device import demo_config, thinger_config
 
 ROOT = Path(__file__).parents[2]
 SECRET = "test-secret-not-real"
@@ -349,3 +351,17 @@ def test_colour_only_on_a_terminal(device: Path) -> None:
     shown = os.read(leader, 65536).decode()
     os.close(leader)
     assert "\033[32m" in shown and "usable" in shown
+
+
+@pytest.mark.parametrize(
+    ("api", "more", "warned"),
+    [("realer", {}, True), ("realer", {"cloud_kind": "thermistor"}, False), ("thinger", {}, False)],
+)
+def test_a_sensor_that_the_cloud_cannot_know_is_said_to_stay_local(api, more, warned):
+    sensor = {"kind": "digital", "gpio": 27, "pin_port": "70"} | more
+    raw = demo_config() if api == "realer" else thinger_config()
+    raw["sensors"], raw["buttons"], raw["outputs"] = [sensor], [], []
+    config, problems = validate(raw)
+    assert not [problem for problem in problems if problem[0] == "error"]
+    found = [problem[1] for problem in warnings_of(config, boards.of(raw))]
+    assert found == (["sensors[0].kind"] if warned else [])

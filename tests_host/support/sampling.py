@@ -27,10 +27,14 @@ class Ticks:
 
 
 class Pins:
-    """A board for drivers. `uv`: by GPIO the samples of its ADC, the last one for ever."""
+    """A board for drivers. `uv`: by GPIO the samples of its ADC, `levels` those of a contact, the last one for ever."""
 
-    def __init__(self, uv=None):
+    def __init__(self, uv=None, levels=None):
         self.uv = uv or {}
+        self.levels = levels or {}
+
+    def button(self, gpio, active_low, pull):
+        return _Contact(self.levels[gpio], active_low)
 
     def adc(self, gpio):
         return _Adc(self.uv.get(gpio, [0]))
@@ -45,6 +49,16 @@ class _Adc:
         if isinstance(found, DriverError):
             raise found
         return found
+
+
+class _Contact:
+    def __init__(self, levels, active_low):
+        self.levels = levels
+        self.low = active_low
+
+    def active(self):
+        level = self.levels.pop(0) if len(self.levels) > 1 else self.levels[0]
+        return bool(level) != self.low
 
 
 class Sampled:

@@ -16,6 +16,8 @@ from tools.boards import Board
 Doubt = tuple[str, Any, str]
 """Path, value, what would make sense."""
 
+CLOUD_KINDS = ("thermistor", "ldr_sensor")
+"""The kinds of sensors that the Realer cloud's documentation has."""
 _REST_S = 30
 _REST = (
     f"{_REST_S} or more (the default is 60; a compressor needs 180): a sensor with a loose contact would switch the "
@@ -41,12 +43,31 @@ def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
             found += _thermostat(output, sensors[output["sensor"]])
         for key, allowed in found:
             yield f"outputs[{i}].{key}", output[key], allowed
+    if config.get("cloud", {}).get("api") != "thinger":
+        yield from _unknown_kinds(config.get("sensors", []))
     lamp = (config.get("led") or {}).get("gpio")
     if board.kit and lamp == board.kit.ws2812:
         yield "led.gpio", lamp, "another pin: the LED there is a WS2812, which a level does not light"
     for path, secret in _secrets(config):
         if secret != secret.strip():
             yield path, "a blank at its beginning or end", "what the dashboard shows, without it"
+
+
+def _unknown_kinds(sensors: list[dict[str, Any]]) -> Iterator[Doubt]:
+    """Values whose kind no catalog of the Realer cloud was ever seen with."""
+    for i, sensor in enumerate(sensors):
+        more = {key: value for key, value in sensor.items() if isinstance(value, dict)}
+        for path, kind, item in [
+            ("", sensor["kind"], sensor),
+            *((f".{key}", key, more[key]) for key in more),
+        ]:
+            if kind not in CLOUD_KINDS and "cloud_kind" not in item:
+                words = f"cloud_kind too, with what the cloud's catalog calls it ({', '.join(CLOUD_KINDS)})"
+                yield (
+                    f"sensors[{i}]{path or '.kind'}",
+                    kind,
+                    f"{words}: without it its readings stay on the device",
+                )
 
 
 def _switch(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:

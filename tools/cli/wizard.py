@@ -446,6 +446,9 @@ _SECONDS = {"m": 60, "h": 3600}
 def _parsed(rule: str, text: str, key: str = "") -> Any:
     """The JSON value that `text` means under a rule; for `key` in its unit: `4k7` ohms, `5 min`, `21,5`, `GPIO16`."""
     kind, _, rest = rule.partition(" ")
+    if kind == "list" and text.strip().startswith("["):
+        with contextlib.suppress(ValueError):
+            return json.loads(text)
     if kind == "list":
         return [_parsed(rest.partition(" ")[2], part.strip()) for part in text.split(",") if part.strip()]
     if any(word[0] <= "9" or word[0] == "-" for word in kind.split("|")) and not rest[:1].isdigit():

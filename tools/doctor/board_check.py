@@ -14,6 +14,7 @@ from machine import ADC, WDT, Pin
 
 MOST_MV = 3050
 """What reads as more is an input at the supply; `realer doctor` puts that of the board's chip here."""
+CLOUD_KINDS = ("thermistor", "ldr_sensor")
 DOCTORS = {}
 """The checks of the kinds of sensors, which `realer doctor` puts here from `tools/sensors`."""
 tally = {"ok": 0, "note": 0, "problem": 0}
@@ -75,10 +76,14 @@ class Wrong(Exception):
     """What is wrong with a part, and what to do about it."""
 
 
+def millivolts_of(row):
+    adc = ADC(Pin(row.get("gpio")), atten=ADC.ATTN_11DB)
+    return sum([adc.read_uv() for _ in range(32)]) / 32000
+
+
 def divider(row):
     """The millivolts at the pin of a sensor in a divider, and its ohms. Wrong."""
-    adc = ADC(Pin(row.get("gpio")), atten=ADC.ATTN_11DB)
-    millivolts = sum([adc.read_uv() for _ in range(32)]) / 32000
+    millivolts = millivolts_of(row)
     supply = row.get("supply_mv", 3300)
     if not 150 < millivolts < min(supply - 5, MOST_MV):
         open_end = (millivolts < 200) == (row.get("side", "low") == "high")
@@ -96,6 +101,14 @@ def sensor(row):
     name = "GPIO %s" % row.get("gpio")
     try:
         say("ok", name, "%s: %s" % (row.get("name"), DOCTORS[row["kind"]](row, Board)))
+        if Board.api != "thinger" and row.get("cloud_kind", row["kind"]) not in CLOUD_KINDS:
+            do = "give it a cloud_kind that the cloud's catalog has, if its readings shall leave the board"
+            say(
+                "note",
+                name,
+                "%s: the Realer cloud may not know the kind %s" % (row.get("name"), row["kind"]),
+                do,
+            )
     except Wrong as wrong:
         say("problem", name, "%s: %s" % (row.get("name"), wrong.args[0]), wrong.args[1])
 
@@ -103,8 +116,9 @@ def sensor(row):
 class Board:
     """What the check of a kind gets."""
 
+    api = None
     ADC, Pin, Wrong, log, most_mv = ADC, Pin, Wrong, math.log, MOST_MV
-    divider = staticmethod(divider)
+    divider, millivolts = staticmethod(divider), staticmethod(millivolts_of)
 
 
 def output(row):
@@ -129,6 +143,7 @@ def button(row):
 
 
 def pins(found):
+    Board.api = (found.get("cloud") or {}).get("api")
     for key, check in (("sensors", sensor), ("outputs", output), ("buttons", button)):
         for row in found.get(key) or ():
             try:

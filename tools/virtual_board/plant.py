@@ -71,6 +71,8 @@ class Plant:
         self._pressed_ms: dict[int, float] = {}  # gpio -> how long the finger stays
         self._broken: dict[str, str | None] = {}  # role -> "open" or "short"
         self._fixed_lux: float | None = None
+        self.volts: dict[int, float] = {}
+        """gpio -> what a sensor of kind `analog` puts out there."""
 
     def __repr__(self) -> str:
         return f"Plant(room_c={self.room_c:.2f}, heater_on={self.heater_on}, lux={self.lux:.0f})"

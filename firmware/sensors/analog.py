@@ -1,0 +1,66 @@
+"""Volts at an input of ADC1, by a table of points: pressure, level, 4 to 20 mA over a resistor.
+
+Between two points the value lies on the line between them, beyond the ends on the line of the outermost two; so two
+points are a line. What the ADC cannot distinguish from ground or from the supply is a fault, unless the table itself
+reaches as far: then it is the value of that end.
+"""
+
+from micropython import const
+
+from firmware.core.divider import middle_mean
+from firmware.core.errors import DriverError
+
+RULES = """
+
+analog
+gpio $analog
+points list 2..16 list 2 -1000000.0..1e6
+samples 1..15 =5
+period_s 1..3600 =5
+deadband 0.0..1e6
+min -1000000.0..1e6 =-1000000
+max -1000000.0..1e6 =1000000
+
+"""
+
+_LOW_UV = const(150000)
+_BETWEEN_MS = const(5)
+
+
+def driver(cfg, board, clock):
+    return Analog(cfg, board, clock)
+
+
+class Analog:
+    def __init__(self, cfg, board, clock):
+        self.adc = board.adc(cfg["gpio"])
+        self.clock = clock
+        self.samples = cfg["samples"]
+        self.points = cfg["points"]
+        self.high_uv = cfg["high_uv"]
+
+    async def read(self):
+        """The value in a tuple. DriverError."""
+        samples = []
+        for _ in range(self.samples):
+            samples.append(self.adc.read_uv())
+            await self.clock.sleep_ms(_BETWEEN_MS)
+        uv = middle_mean(samples)
+        first, last = self.points[0], self.points[-1]
+        if uv <= _LOW_UV:
+            if first[0] * 1e6 <= _LOW_UV:
+                return (first[1],)
+            raise DriverError("%d mV: nothing is connected, or a short circuit" % (uv // 1000))
+        if uv >= self.high_uv:
+            if last[0] * 1e6 >= self.high_uv:
+                return (last[1],)
+            raise DriverError("%d mV: as the supply, or more than the ADC measures" % (uv // 1000))
+        return (self.value(uv / 1e6),)
+
+    def value(self, volts):
+        points = self.points
+        i = 1
+        while i < len(points) - 1 and volts > points[i][0]:
+            i += 1
+        (low, value), (high, other) = points[i - 1], points[i]
+        return value + (volts - low) * (other - value) / (high - low)

@@ -1,0 +1,63 @@
+"""Sensors that the cloud's catalog has under another kind, or not at all, in a whole device."""
+
+import asyncio
+
+import pytest
+
+TANK = {
+    "kind": "analog",
+    "gpio": 32,
+    "pin_port": "70",
+    "name": "tank",
+    "deadband": 1,
+    "points": [[0.5, 0], [2.5, 100]],
+}
+
+
+def _door_and_tank(config):
+    config["sensors"][1] = {
+        "kind": "digital",
+        "cloud_kind": "ldr_sensor",
+        "gpio": 13,
+        "pin_port": "15",
+        "name": "door",
+    }
+    config["sensors"].append(TANK)
+
+
+@pytest.mark.config(edit=_door_and_tank)
+async def test_what_the_catalog_has_is_reported_and_the_rest_stays_local(device):
+    device.plant.wiring = {**device.plant.wiring, "tank": TANK}
+    device.plant.volts[32] = 1.5
+    device.plant.stick(13, 1)
+    await device.until(lambda: device.online, 60)
+
+    def doors():
+        return [f["value"] for f in device.feed("sensor") if f["sensor_id"] == 2]
+
+    await device.until(lambda: doors() == ["0.0"], 60)
+    device.plant.stick(13, 0)
+    await device.until(lambda: doors() == ["0.0", "1.0"], 60)
+    device.plant.volts[32] = 2.0
+    await asyncio.sleep(60)
+    assert abs(device.app.controller.readings["70"] - 75) < 1
+    assert {f["sensor_id"] for f in device.feed("sensor")} == {1, 2}
+
+
+def _by_tank(config):
+    _door_and_tank(config)
+    config["outputs"][1] |= {"sensor": "70", "min": 0, "max": 100, "action": "heat"}
+
+
+@pytest.mark.config(edit=_by_tank)
+async def test_an_output_regulates_by_a_sensor_that_the_cloud_does_not_know(device):
+    device.plant.wiring = {**device.plant.wiring, "tank": TANK}
+    device.plant.volts[32] = 0.6
+    await device.until(lambda: device.online, 60)
+    device.want("9", 30)
+    await device.until(lambda: device.on("heater"), 60)
+    device.plant.volts[32] = 2.0
+    await device.until(lambda: not device.on("heater"), 60)
+    device.plant.break_sensor("tank", "open")
+    await device.until(lambda: device.app.controller.readings["70"] is None, 60)
+    assert not device.on("heater")
