@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tools.env import interpreter
-from tools.virtual_board import process
 from tools.virtual_board.install import install
 from tools.virtual_board.memory import CHIPS_OWN_HEAP, FIRST_AREA, NAMES
 from tools.virtual_board.plant import Plant
@@ -112,17 +111,6 @@ print(gc.mem_free() + gc.mem_alloc(), gc.mem_alloc())
     # 128 bytes: a name of the shims is in ROM, one that is made up in its place takes from a piece of that size.
     taken = scenario.board.chip.memory.board_heap
     assert taken < (20_528 if any_interpreter.version >= (1, 25) else 29_000) * words
-
-
-def test_without_a_read_only_file_system_the_shims_are_loaded_from_files(
-    tmp_path, any_interpreter, monkeypatch
-):
-    monkeypatch.setattr(process, "_START", process._START.replace("import ffi", "import there_is_no_ffi"))
-    scenario = tell(
-        tmp_path, any_interpreter, "import machine\nprint(machine.reset_cause() == machine.PWRON_RESET)"
-    )
-    assert scenario.lines == ["True"]
-    assert scenario.board.chip.memory.board_heap > 12_000
 
 
 def test_machine_reset_ends_the_program_on_the_spot(tmp_path, any_interpreter):
@@ -399,43 +387,6 @@ print(reach(1) != "silence")
         "('10.0.0.5', '255.0.0.0', '10.0.0.1', '9.9.9.9')",
     ]
     assert lines[3] != "silence" and lines[4:] == ["ready", "silent True", "-50", "True"]
-
-
-_SERVER = """
-import asyncio, network, socket
-ap = network.WLAN(network.AP_IF)
-try:
-    socket.socket().bind(socket.getaddrinfo("192.168.4.1", 80)[0][-1])
-except OSError:
-    print("nothing there")
-ap.config(ssid="bench-00ff", security=3, key="test-secret-not-real")
-ap.active(True)
-print(ap.ifconfig()[0], ap.config("ssid"), ap.config("security"))
-
-async def serve(reader, writer):
-    writer.write(b"hello")
-    await writer.drain()
-    await writer.wait_closed()
-
-async def main():
-    await asyncio.start_server(serve, "192.168.4.1", 80)
-    print("listening")
-    await asyncio.sleep(60)
-
-asyncio.run(main())
-"""
-
-
-def test_a_listener_on_the_access_point_is_reachable_on_the_loopback(tmp_path, any_interpreter):
-    async def scenario():
-        async with Scenario(tmp_path / "flash", any_interpreter, _SERVER) as it:
-            await it.saw("line", "listening")
-            reader, writer = await asyncio.open_connection("127.0.0.1", it.board.listening[80])
-            assert await reader.read() == b"hello"
-            writer.close()
-            assert it.lines == ["nothing there", "192.168.4.1 bench-00ff 3", "listening"]
-
-    asyncio.run(scenario())
 
 
 def test_the_modules_an_esp32_image_has_built_in(tmp_path, any_interpreter):

@@ -170,11 +170,23 @@ def complete(folder: Path, authority: Authority) -> dict[str, Any]:
     return config
 
 
+@pytest.fixture
+def draft(tmp_path: Path, authority: Authority) -> dict[str, Any]:
+    return complete(tmp_path, authority)
+
+
+@contextmanager
+def typed(keys: str) -> Iterator[None]:
+    """All answers are typed ahead."""
+    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+        pipe.send_text(keys)
+        yield
+
+
 def interviewed(draft: dict[str, Any], folder: Path, keys: str, bundle: Path | None = None) -> list[str]:
     """Run the questions with all answers typed ahead; what was said."""
     printed: list[str] = []
-    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-        pipe.send_text(keys)
+    with typed(keys):
         wizard.Wizard(draft, folder, printed.append, bundle).run()
     return printed
 
@@ -187,15 +199,13 @@ KEEP_REST = (
 )  # sensors, outputs, button, LED, silence, no updates
 
 
-def test_a_configuration_that_is_there_is_kept_with_enter(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_a_configuration_that_is_there_is_kept_with_enter(draft: dict[str, Any], tmp_path: Path):
     before = json.dumps(draft, sort_keys=True)
     interviewed(draft, tmp_path, KEEP_BEGINNING + KEEP_CLOUD + "n" + KEEP_REST)
     assert json.dumps(draft, sort_keys=True) == before
 
 
-def test_placeholders_are_asked_again_and_a_part_can_be_changed(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_placeholders_are_asked_again_and_a_part_can_be_changed(draft: dict[str, Any], tmp_path: Path):
     draft["cloud"]["device_id"] = "REPLACE-ME"
     cloud_keys = (
         ENTER * (1 + len(choices())) + "777" + ENTER + ENTER + CLEAR + "another-secret-not-real" + ENTER + "y"
@@ -210,8 +220,7 @@ def test_placeholders_are_asked_again_and_a_part_can_be_changed(authority: Autho
     assert draft["buttons"][0]["gpio"] == 26 and draft["safety"] == {"silence_s": 60}
 
 
-def test_wrong_keys_can_be_entered_again(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_wrong_keys_can_be_entered_again(draft: dict[str, Any], authority: Authority, tmp_path: Path):
     with cloud(authority) as server:
         draft["cloud"] |= {
             "base_url": f"https://localhost:{server.port}",
@@ -224,7 +233,7 @@ def test_wrong_keys_can_be_entered_again(authority: Authority, tmp_path: Path):
     assert not any("secret-not-real" in text for text in printed)
 
 
-def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Authority, tmp_path: Path):
+def test_without_a_cloud_ports_and_certificate_are_named_by_hand(tmp_path: Path):
     draft = {
         "cloud": {
             "base_url": "https://localhost:1",
@@ -248,12 +257,10 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(authority: Auth
     assert check_config.validate(draft)[1] == []
 
 
-def test_an_unsupported_sensor_kind_is_reported_and_left_out(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_an_unsupported_sensor_kind_is_reported_and_left_out(draft: dict[str, Any], tmp_path: Path):
     draft["sensors"], draft["outputs"], draft["buttons"] = [], [], []
     hands = wizard.Wizard(draft, tmp_path, (printed := []).append)
-    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-        pipe.send_text("nn")
+    with typed("nn"):
         hands._ports([cloud_catalog.Port("3", "sensor", "geiger_counter")])
     assert "geiger_counter" in printed[0] and draft["sensors"] == []
 
@@ -303,8 +310,7 @@ def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp
 BACK = "\x02"
 
 
-def test_there_is_a_way_back_over_any_number_of_questions(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_there_is_a_way_back_over_any_number_of_questions(draft: dict[str, Any], tmp_path: Path):
     # Three questions back from the network's password: to the name, over one that was answered by a key.
     wrong = "wrong" + ENTER + "y" + "y" + "cellar" + ENTER + BACK * 4 + "right" + ENTER
     rest = "n" + KEEP_NETWORK + "nn" + KEEP_CLOUD + "n" + KEEP_REST
@@ -316,8 +322,7 @@ def test_there_is_a_way_back_over_any_number_of_questions(authority: Authority, 
 def asked(draft: dict[str, Any], folder: Path, section: str, keys: str, at: int = -1) -> list[str]:
     """Only the questions of one item of a list; what was said."""
     printed: list[str] = []
-    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-        pipe.send_text(keys)
+    with typed(keys):
         hands = wizard.Wizard(draft, folder, printed.append)
         hands._section(section, draft[section][at], f"{section}[{at % len(draft[section])}].")
         hands.answers.flush()
@@ -326,8 +331,7 @@ def asked(draft: dict[str, Any], folder: Path, section: str, keys: str, at: int 
 
 def networks(draft: dict[str, Any], folder: Path, keys: str) -> dict[str, Any]:
     """Only the questions about the networks; the one there is afterwards."""
-    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-        pipe.send_text(keys + "n")
+    with typed(keys + "n"):
         wizard.Wizard(draft, folder, lambda text: None)._networks()
     (network,) = draft["wifi"]["networks"]
     return network
@@ -337,8 +341,7 @@ MORE = ENTER * 2 + "y"  # name and password as they are
 ACCESS_POINT = "24-0A-C4-00-00-01"
 
 
-def test_more_network_options_ask_for_access_point_and_address(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_more_network_options_ask_for_access_point_and_address(draft: dict[str, Any], tmp_path: Path):
     before = dict(draft["wifi"]["networks"][0])
     assert networks(draft, tmp_path, MORE + ENTER * 2 + "n") == before
     only = networks(draft, tmp_path, MORE + ACCESS_POINT + ENTER * 2 + "n")
@@ -354,14 +357,14 @@ def test_more_network_options_ask_for_access_point_and_address(authority: Author
 
 def wifi(draft: dict[str, Any], folder: Path, keys: str) -> dict[str, Any]:
     """Only the questions about Wi-Fi, with the network as it is; what is said of Wi-Fi itself afterwards."""
-    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-        pipe.send_text(KEEP_NETWORK + "n" + keys)
+    with typed(KEEP_NETWORK + "n" + keys):
         wizard.Wizard(draft, folder, lambda text: None)._networks()
     return {key: value for key, value in draft["wifi"].items() if key not in ("networks", "hostname")}
 
 
-def test_country_name_servers_and_power_saving_are_asked_for_on_request(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_country_name_servers_and_power_saving_are_asked_for_on_request(
+    draft: dict[str, Any], tmp_path: Path
+):
     assert wifi(draft, tmp_path, "y" + ENTER * 3) == wifi(draft, tmp_path, "n") == {}
     wrong = "Germany" + ENTER + CLEAR + "DE" + ENTER + "192.168.1" + ENTER + CLEAR
     keys = wrong + "9.9.9.9, 1.1.1.1:5353" + ENTER + "perhaps" + ENTER + CLEAR + "no" + ENTER
@@ -374,9 +377,8 @@ def test_country_name_servers_and_power_saving_are_asked_for_on_request(authorit
 
 
 def test_another_fixed_address_is_not_measured_by_the_router_of_the_former(
-    authority: Authority, tmp_path: Path
+    draft: dict[str, Any], tmp_path: Path
 ):
-    draft = complete(tmp_path, authority)
     fixed = {"ip": "192.168.1.20", "gateway": "192.168.1.1", "netmask": "255.255.255.0", "dns": "192.168.1.9"}
     draft["wifi"]["networks"][0] |= fixed
     before = networks(draft, tmp_path, MORE + ENTER * 6 + "n")
@@ -389,17 +391,14 @@ def test_another_fixed_address_is_not_measured_by_the_router_of_the_former(
     assert set(networks(draft, tmp_path, f"{MORE}\r{CLEAR}none\rn")) == {"ssid", "password"}
 
 
-def test_a_fixed_address_that_is_wrong_in_the_end_may_be_left_out(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_a_fixed_address_that_is_wrong_in_the_end_may_be_left_out(draft: dict[str, Any], tmp_path: Path):
     draft["wifi"]["networks"][0]["bssid"] = "of the roof"
-    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-        pipe.send_text(f"{CLEAR}none\r")
+    with typed(f"{CLEAR}none\r"):
         wizard.Wizard(draft, tmp_path, lambda text: None).mend(check_config.validate(draft)[1])
     assert "bssid" not in draft["wifi"]["networks"][0]
 
 
-def test_an_answer_that_contradicts_an_earlier_one_is_refused_at_once(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_an_answer_that_contradicts_an_earlier_one_is_refused_at_once(draft: dict[str, Any], tmp_path: Path):
     draft["outputs"][1] = {"pin_port": "9", "name": "heater"}
     thermostat = ENTER * 2 + "17" + ENTER * 2 + DOWN + ENTER + ENTER
     limits = "14" + ENTER + "5" + ENTER + CLEAR + "20" + ENTER + ENTER * 3
@@ -412,8 +411,7 @@ def test_an_answer_that_contradicts_an_earlier_one_is_refused_at_once(authority:
     assert draft["outputs"][1]["gpio"] == 18
 
 
-def test_only_keys_that_are_wrong_in_the_end_are_asked_again(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_only_keys_that_are_wrong_in_the_end_are_asked_again(draft: dict[str, Any], tmp_path: Path):
     draft["cloud"]["poll_s"] = 1
     draft["outputs"][0]["hysterisis"] = 2
     draft["sensors"][0]["samples"] = 99
@@ -453,8 +451,9 @@ def test_numbers_may_be_written_as_people_write_them(key: str, text: str, value:
     assert wizard._parsed("text 1..32", text, key) == text.strip()
 
 
-def test_a_default_is_taken_by_enter_and_never_mixed_with_what_is_typed(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_a_default_is_taken_by_enter_and_never_mixed_with_what_is_typed(
+    draft: dict[str, Any], tmp_path: Path
+):
     draft["sensors"][0] = {"pin_port": "14", "kind": "thermistor"}
     keys = ENTER + ENTER + "room" + ENTER + "34" + ENTER + ENTER + "10k" + ENTER + ENTER * 2
     asked(draft, tmp_path, "sensors", keys, at=0)
@@ -467,8 +466,7 @@ def test_a_default_is_taken_by_enter_and_never_mixed_with_what_is_typed(authorit
     )
 
 
-def test_a_strapping_pin_is_warned_of_at_the_answer(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_a_strapping_pin_is_warned_of_at_the_answer(draft: dict[str, Any], tmp_path: Path):
     draft["outputs"][0] = {"pin_port": "6", "name": "pump"}
     printed = asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "n" + "16" + ENTER * 4, at=0)
     assert draft["outputs"][0]["gpio"] == 16 and any(
@@ -484,8 +482,7 @@ def test_a_strapping_pin_is_warned_of_at_the_answer(authority: Authority, tmp_pa
     assert draft["outputs"][0]["gpio"] == 12
 
 
-def test_the_sensor_is_picked_from_those_that_there_are(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_the_sensor_is_picked_from_those_that_there_are(draft: dict[str, Any], tmp_path: Path):
     draft["sensors"].insert(0, draft["sensors"].pop())
     draft["outputs"][1] = {"pin_port": "9", "name": "heater"}
     asked(
@@ -603,8 +600,7 @@ def test_errors_outside_of_the_portal_form_remain_errors(authority: Authority, t
         assert [path for level, path, *_ in problems if level == "error"] == [f"{section}.{key}"]
 
 
-def test_with_a_portal_network_and_keys_may_be_left_out(authority: Authority, tmp_path: Path):
-    draft = complete(tmp_path, authority)
+def test_with_a_portal_network_and_keys_may_be_left_out(draft: dict[str, Any], tmp_path: Path):
     draft["wifi"]["networks"] = []
     for key in ("device_id", "client_id", "client_secret"):
         del draft["cloud"][key]
