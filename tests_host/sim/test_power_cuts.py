@@ -204,3 +204,34 @@ def test_a_power_cut_at_any_write_changes_no_acknowledgement(tmp_path, row):
     for last in range(1, changes + 1):
         for done in (False, True):
             _play(tmp_path / f"{last}-{done}", row, last, done)
+
+
+@pytest.mark.parametrize("row", [row for row in _ROWS if row[0] == "bootstrap" or row[2]], ids=named)
+@pytest.mark.parametrize("delay_s", [0, 0.05, 1])
+def test_a_power_cut_right_after_a_desired_state_was_obeyed_does_not_repeat_it(
+    virtual_loop, tmp_path, row, delay_s
+):
+    """Its answer is on the flash before anything else happens: a door strike must not open twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        obeyed = _obeyed(patch)
+        scenario = Scenario(virtual_loop, tmp_path, row)
+        device = scenario.device
+
+        async def story():
+            device.power_on()
+            await device.until(lambda: device.online and not len(device.app.controller.outbox), 200)
+            before = len(obeyed)
+            device.want("6", 1)
+            await device.until(lambda: len(obeyed) > before, 30)
+            await asyncio.sleep(delay_s)
+            await device.power_off()
+            await scenario.come_back()
+            return obeyed[before:]
+
+        names = virtual_loop.run_until_complete(story())
+        virtual_loop.run_until_complete(device.power_off())
+        answered = [
+            item["status"] for item in device.model.named("desired_answered") if item["desired_id"] in names
+        ]
+        assert len(names) == 1 and answered == ["applied"]
+        check_always(device)
