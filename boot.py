@@ -1,19 +1,19 @@
-"""Outputs to their boot level before anything else can fail, then the count of boots. Never raises.
+"""Drives the outputs to their boot level before anything else can fail, then counts the boot. Never raises.
 
 What `config.json` does not have, because it is missing or broken, comes from the last boot's record, `boot.json`:
-{"boots": n, "early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts boots in
-a row that no power-up began; the firmware sets it to 0 after a good minute or an orderly stop. Beyond EARLY_LIMIT
-outputs go to their safe level instead, and the firmware runs in safe mode. Pins that are not
-in DRIVES for this chip are never driven: flash, USB, console and input-only ones.
+{"boots": n, "early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts the
+boots since the last power-up; the firmware sets it to 0 after a good minute or an orderly stop. Beyond EARLY_LIMIT
+outputs go to their safe level instead, and the firmware runs in safe mode. Pins that are not in DRIVES for this chip
+are never driven: flash, USB, console and input-only ones.
 
-Of an interlock group another relay was possibly on just before. So an output of one is off at first, and goes to a boot
-level of `on` after its `interlock_wait_ms`. Both its levels in the record are off, for the code that reads it keeps no
-time.
+Another relay of an interlock group may have been on just before. So an output of such a group starts off, and goes to
+a boot level of `on` after its `interlock_wait_ms`. Both its levels in the record are off, because the code that reads
+the record does not wait.
 
-Last it chooses which copy of the firmware runs, from `slot.json`: {"slot": "b", "back": "a", "tries": 2}, copies in the
-folders `/a` and `/b`, "" or no record for one in the root, "rom:0" for one that begins at that offset of the ROM
-partition and is mounted at `/rom`. `tries`: starts that a copy on trial has left; a confirmed copy has none,
-and without any left `back` is taken for good, as it is where there is no copy to mount. `number`, `was`: the bundles in
+Finally it chooses which copy of the firmware runs, from `slot.json`: {"slot": "b", "back": "a", "tries": 2}, copies in
+the folders `/a` and `/b`, "" or no record for one in the root, "rom:0" for one that begins at that offset of the ROM
+partition and is mounted at `/rom`. `tries`: starts that a copy on trial has left; a confirmed copy has none, and
+without any left `back` is taken for good, as it is where there is no copy to mount. `number`, `was`: the bundles in
 the slot and in the one before. No update ever replaces this file.
 """
 

@@ -1,4 +1,5 @@
-"""Runs the firmware. When even its own supervision fails: outputs safe, print the error, reset."""
+"""Runs the firmware. When even its supervisor fails, it makes the outputs safe, prints the error and resets the
+chip."""
 
 import gc
 import json

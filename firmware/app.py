@@ -1,7 +1,7 @@
 """The composition root: from the configuration to parts, from parts to loops. The only file that imports all of them.
 
-It is needed at the start only, and dropped from memory once everything stands: so nothing that lives on may be a
-function of this file, which would keep all of it. Tests `build` a device with their own board, clock and network.
+It is needed only at the start, and unloaded once the device is built. So nothing that stays may be a function of this
+file, which would keep all of it in memory. Tests `build` a device with their own board, clock and network.
 """
 
 import sys

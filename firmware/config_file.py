@@ -1,4 +1,4 @@
-"""Reads the file of the configuration. Needed once, and dropped before the content is checked."""
+"""Reads the configuration file. Needed once, and unloaded before the content is checked."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The running device: the parts that live on after the start, how they are as one word, their orderly end."""
+"""The running device: the parts that stay after the start, their state as one word, and their orderly end."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Bounds the Python heap of a stock image, before anything else is loaded. Used once and dropped."""
+"""Bounds the Python heap of a stock image, before anything else is loaded. Used once and unloaded."""
 
 import gc
 import time

@@ -2,7 +2,8 @@
 
 It opens once after a start: at once when the configuration cannot be used, else when no network was joined within
 `wait_s`. It is over after `minutes`, when a network was joined, or when something was saved, which ends in a restart.
-Meanwhile everything else goes on as it always does without a network. What serves it is loaded for that long only.
+Everything else goes on as it always does without a network. The code that serves the page is loaded only while the
+portal is open.
 """
 
 from micropython import const

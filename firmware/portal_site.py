@@ -1,9 +1,9 @@
-"""What the setup portal answers: every request has an answer, only the form with its token changes anything.
+"""What the setup portal answers: every request gets an answer, and only the form with its token changes anything.
 
-Routes, limits of a connection, and checking and saving of the form are here. A token drawn at opening keeps pages of
-other sites, in the same browser, from sending the form; a request under another name than the address gets no more than
-a redirect, so none of them can read the token either. Browsers open connections in advance and send nothing on them:
-where there are too many, the oldest such one is closed.
+Routes, limits of a connection, and checking and saving of the form are here. A random token, new each time the portal
+opens, keeps pages of other sites in the same browser from sending the form. A request for another host name than the
+address gets only a redirect, so such pages cannot read the token either. Browsers open connections in advance and send
+nothing on them: when there are too many, the oldest of those is closed.
 """
 
 import asyncio

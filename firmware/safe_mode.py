@@ -1,6 +1,6 @@
 """Safe mode after too many early crashes, and what runs with a configuration that cannot be used.
 
-The outputs are in their safe state; after early crashes buttons, limits and regulation work, if they can, and nothing
+The outputs are in their safe state. After early crashes, buttons, limits and regulation work if they can, and nothing
 else does. Ctrl-C leads to the REPL at any time.
 """
 

@@ -1,4 +1,4 @@
-"""Checks the configuration and logs what is wrong with it. Needed once, and dropped from memory afterwards."""
+"""Checks the configuration and logs what is wrong with it. Needed once, and unloaded afterwards."""
 
 import os
 import sys

@@ -1,8 +1,8 @@
-"""An update over the air: a bundle goes beside the copy that runs, and the record that chooses it comes last.
+"""An update over the air: writes a bundle beside the copy that runs, and last the record that chooses it.
 
-A bundle is three files in `<folder>/<number>/` on an HTTPS server. One that answers ranges (RFC 9110 section 14) is
-asked for some hundred bytes at a time over one connection; from any other the files come whole (update_whole). The
-three:
+A bundle is three files in `<folder>/<number>/` on an HTTPS server. A server that answers ranges (RFC 9110 section 14)
+is asked for some hundred bytes at a time over one connection; any other sends the files whole (update_whole). The
+files are:
 `head`, one line: HMAC-SHA256 (RFC 2104) of the manifest with the owner's key, in hex, and the manifest's size;
 `manifest`: a line `realer-firmware <number> <version>`, with `<path>:<conditions>` behind that for each file that not
 every configuration needs (core.romslot), then one `<sha256> <size> <path>` for each file, in the order of the paths;

@@ -1,6 +1,6 @@
 """An update into the ROM partition: where the new copy goes, what it holds, and how it is written.
 
-Loaded while an update is fetched, on a board that has such a partition, and there only.
+Loaded only while an update is fetched, on a board that has such a partition.
 """
 
 import errno

@@ -1,4 +1,5 @@
-"""The steps of an update: fetch the bundle that is asked for, restart into it, confirm it. In memory only meanwhile.
+"""The steps of an update: fetch the bundle that is asked for, restart into it, confirm it. In memory only while that
+goes on.
 
 A new copy has one start. It is confirmed once it has been online for `prove_s` seconds without a break. If that does
 not happen within ten times as long, the board is reset, and `boot.py` takes the copy before it.

@@ -1,7 +1,7 @@
-"""A bundle from a server that answers no ranges: its files come whole, from top to bottom, a kilobyte at a time.
+"""A bundle from a server that answers no ranges: its files are read whole, from top to bottom, a kilobyte at a time.
 
-Loaded while such an update is fetched, and only then. A chunked answer is an error. The end of the connection is the
-end of a file without a length: the checksums of the bundle show whether all of it came.
+Loaded only while such an update is fetched. A chunked answer is an error. The end of the connection is the end of a
+file without a length: the checksums of the bundle show whether all of it came.
 """
 
 import asyncio

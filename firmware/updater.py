@@ -1,7 +1,7 @@
-"""The loop that has another bundle installed when the cloud asks for one. Only with `update` in the configuration.
+"""The loop that installs another bundle when the cloud asks for one. Only with `update` in the configuration.
 
-The bundle that is being fetched stands in the record of slots: after a power cut, or a safe state, it is fetched again.
-What is done then, and during a trial, is in `update_steps`, which is in memory only meanwhile.
+The record of slots names the bundle that is being fetched: after a power cut, or a safe state, it is fetched again.
+`update_steps` does the work, then and during a trial, and is in memory only while it does.
 """
 
 from micropython import const

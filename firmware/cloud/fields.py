@@ -1,4 +1,4 @@
-"""What a JSON object holds under a key, whatever shape the answer has: never an exception. Pure."""
+"""Reads the fields of a JSON object. Never raises, whatever the answer looks like. Pure."""
 
 
 def get(thing, key):

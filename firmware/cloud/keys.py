@@ -1,4 +1,4 @@
-"""What a login sends and gets in every generation of the Realer API: the device's keys, a token.
+"""What a login sends and receives in every generation of the Realer API: the device's keys, and a token.
 
 Sources: Realer API, sections 2.1 and 3.1. Pure.
 """

@@ -1,4 +1,4 @@
-"""A JSON object that is too large to be held, taken apart as it comes; of its lists what this device needs is kept.
+"""Parses a JSON object that is too large for memory while it arrives, and keeps of its lists what this device needs.
 
 In memory only while such a body arrives. It decides what is kept: of a catalog the rows of this device's ports, of the
 pending desired states the newest of each command and the oldest others, of any other list the first elements. What is

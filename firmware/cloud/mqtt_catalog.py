@@ -1,7 +1,7 @@
 """The MQTT catalog of the Realer API.
 
-Sources: Realer API, sections 6 and 14 rows 6 to 15; the fields are documented; guesses are marked here. Pure.
-Whatever shape an answer has, it becomes a result or a LinkError. Topics are taken from the catalog, never made.
+Sources: Realer API, sections 6 and 14 rows 6 to 15; the fields are documented; guesses are marked here. Pure. Every
+answer becomes a result or a LinkError. Topics are taken from the catalog, never composed.
 """
 
 import json

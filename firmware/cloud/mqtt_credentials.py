@@ -1,7 +1,6 @@
 """The credentials of the Realer API for CONNECT.
 
-Sources: Realer API, sections 6 and 14 rows 6 to 15. Pure. Whatever shape an answer has, it becomes a result or a
-LinkError.
+Sources: Realer API, sections 6 and 14 rows 6 to 15. Pure. Every answer becomes a result or a LinkError.
 """
 
 from collections import namedtuple

@@ -1,7 +1,6 @@
 """The payloads on the MQTT topics of the Realer API: desired states, reports, acknowledgements.
 
-Sources: Realer API, sections 6 and 14 rows 6 to 15. Pure. A payload of any other shape is a ValueError with words for
-the log.
+Sources: Realer API, sections 6 and 14 rows 6 to 15. Pure. Any other payload is a ValueError with a text for the log.
 """
 
 import json
@@ -15,7 +14,7 @@ _NESTED = const(50)
 
 
 def desired(command_id, payload):
-    """The Desired of a message on the topic of that command. ValueError: it is none, with words for the log."""
+    """The Desired of a message on the topic of that command. ValueError: it is none, with a text for the log."""
     found = desired_state(command_id, _object(payload))
     if not found:
         raise ValueError("no desired_id")

@@ -1,4 +1,4 @@
-"""OAuth 2.0 client credentials: what asks for a token, and what takes it back.
+"""OAuth 2.0 client credentials: the requests that get a token and revoke it.
 
 Sources: Realer API, sections 3.1 to 3.3; RFC 6749 section 4.4; RFC 7009. Pure.
 """

@@ -1,7 +1,7 @@
 """Requests and catalogs of iot/v1 as of the B1 generation.
 
-Sources: Realer API, sections 4, 5 and 14 rows 1 to 3. Pure. Whatever shape an answer has, it
-becomes a result or a LinkError, never another exception; words that the documentation leaves open stand once.
+Sources: Realer API, sections 4, 5 and 14 rows 1 to 3. Pure. Every answer becomes a result or a LinkError, never
+another exception. A name that the documentation leaves open is written in one place.
 """
 
 from firmware.cloud.fields import get_scalar

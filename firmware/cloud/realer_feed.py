@@ -1,6 +1,7 @@
 """Feed data of iot/v1 over HTTPS: single items, batches and the result of each item in a batch reply.
 
-Sources: Realer API, sections 5.1 to 5.3 and 8. Pure. Words that the documentation leaves open stand once.
+Sources: Realer API, sections 5.1 to 5.3 and 8. Pure. A name that the documentation leaves open is written in one
+place.
 """
 
 import json

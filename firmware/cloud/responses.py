@@ -1,8 +1,8 @@
 """What requests and responses of every generation of the Realer API have in common.
 
-Sources: Realer API, sections 2.4, 8 and 14 row 30. Pure. Whatever shape an answer has, it becomes a result or a
-LinkError, never another exception. What a request or a body means is for the dialect of its generation; its secrets
-leave through `message` and `keys.basic` only.
+Sources: Realer API, sections 2.4, 8 and 14 row 30. Pure. Every answer becomes a result or a LinkError, never another
+exception. The dialect of each generation knows what a request or a body means. Secrets leave only through `message`
+and `keys.basic`.
 """
 
 import json

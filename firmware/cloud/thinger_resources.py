@@ -1,8 +1,8 @@
 """The device as Thinger.io sees it: resources with names, what each of them shows, and what may be written to it.
 
-Sources: Thinger.io API, "Access Device Resources"; the vendor's device libraries. Pure. Here are the names, and parsing
-of a written value; the controller decides whether an output follows. What this cloud lacks is not invented: it
-has no catalog, so the configuration is the catalog, and no desired state that could be read again.
+Sources: Thinger.io API, "Access Device Resources"; the vendor's device libraries. Pure. This module has the names and
+parses written values; the controller decides whether an output follows. This cloud has no catalog, so the
+configuration is the catalog, and no desired state that could be read again.
 """
 
 from micropython import const

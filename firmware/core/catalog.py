@@ -1,7 +1,7 @@
 """Binds the cloud's catalog to the configured hardware through `pin_port`.
 
-An item the device cannot represent is kept out and named in a note; it is never actuated on a guess. Pure. In memory
-only while a catalog that is new is taken over.
+An item that the device cannot represent is left out and named in a note; no output is ever driven on a guess. Pure. In
+memory only while a new catalog is applied.
 """
 
 from firmware.core.models import NOTHING_NEW, Desired, Report

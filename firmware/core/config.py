@@ -1,9 +1,9 @@
 """The check of the configuration: parsed JSON in, a normalized dict and a list of problems out.
 
-It applies `config_rules`, and what one part of the file demands of another; it opens no file and drives no pin.
-Whatever could do harm is an error; what is merely pointless is for `tools.cli.check_config` to mention. It is meant to
-be imported once at start and dropped. A problem is `(level, path, found, allowed)`: level "error" or "warning", path
-such as `outputs[1].gpio`, what was found as short text (a secret is only ever `***`), and what is allowed in words.
+It applies `config_rules`, and what one part of the file demands of another; it opens no file and drives no pin. What
+could do harm is an error; what is merely pointless is left to `tools.cli.check_config`. It is imported once at the
+start and unloaded. A problem is `(level, path, found, allowed)`: level "error" or "warning", path such as
+`outputs[1].gpio`, what was found as short text (a secret is only ever `***`), and what is allowed, as text.
 """
 
 import json

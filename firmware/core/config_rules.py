@@ -1,10 +1,10 @@
 """The configuration file as one text: every key, what it may hold and its default.
 
-Here are names, ranges and defaults; what a rule means is in `config`. A section is headed by the name of an object, the
-whole file's by `config`. A line is `key rule =default`, the default as JSON; without one the key is required, except
-that the first of several words is their default. With the default `none` a key is left out where the file has none: it
-takes no memory, and the code that reads it knows the default. A line of one word stands for the section of that name. A
-rule, as it is here, is shown in error messages; `tools.cli.check_config` explains it in more words. Rules:
+This module has names, ranges and defaults; `config` knows what a rule means. A section is headed by the name of an
+object, that of the whole file by `config`. A line is `key rule =default`, the default as JSON; without one the key is
+required, except that the first of several words is their default. With the default `none` a key is left out where the
+file has none: it takes no memory, and the code that reads it knows the default. A line of one word stands for the
+section of that name. Error messages show a rule as it is here; `tools.cli.check_config` explains it at length. Rules:
 
     a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point;
                     `false` and `true` are JSON's

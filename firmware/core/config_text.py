@@ -1,8 +1,8 @@
-"""The text of the configuration as values, by RFC 8259 and no more than that.
+"""Parses the text of the configuration, by RFC 8259 and no more than that.
 
 MicroPython's own parser also takes `[1 2]`, `{"a":1,}` and `01`, and every parser takes a key that is there twice; the
-check on the host and the device have to give the same answer, so both read the file with this one. It is meant to be
-imported once at start and dropped. No message holds anything of the text but keys: the rest may be secret.
+check on the host and the device have to give the same answer, so both read the file with this one. It is imported once
+at the start and unloaded. A message quotes nothing of the text but keys: the rest may be secret.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The device's decisions in one place: outputs, commands, readings, safe state, reports.
 
-Pure: time, readings and lease come in with each call; what has to happen goes out through two functions given at
-construction, `drive(index, on)` (switch the relay, return nothing, raise DriverError) and `log(level, text)`.
-It knows no cloud API, no pin and no loop.
+Pure: time, readings and lease come in with each call. It acts through two functions that it gets at construction,
+`drive(index, on)` (switches the relay, returns nothing, raises DriverError) and `log(level, text)`. It knows no cloud
+API, no pin and no loop.
 """
 
 from firmware.core.command import CommandState

@@ -1,4 +1,5 @@
-"""The escalation ladder: what is done about a device that cannot reach its cloud, rung by rung, each with its evidence.
+"""The escalation ladder: what a device that cannot reach its cloud does about it, rung by rung, each with its
+evidence.
 
 | rung              | evidence                                              | waiting time         | where             |
 |-------------------|-------------------------------------------------------|----------------------|-------------------|
@@ -18,9 +19,9 @@
 | reset             | a loop failed six times running                       | none                 | runtime.supervisor|
 |                   | a loop is silent                                      | `watchdog_s`         | the watchdog      |
 
-A cloud that is merely down climbs none of the lower half: something else always answers. A network that is
-away is no evidence either. An orderly reset waits until no output is on, for six hours at most: where an output is on
-in its safe state, its owner still wants the device back. Only what the watchdog would do anyway does not wait.
+A cloud that is merely down leads to none of the lower half, because something else always answers. An absent network
+is no evidence either. An orderly reset waits until no output is on, for six hours at most: a device whose output is on
+in its safe state has to come back, too. Only what the watchdog would do anyway does not wait.
 
 In memory only while there is something to climb for. Pure.
 """

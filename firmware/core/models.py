@@ -1,7 +1,7 @@
 """The types that pass between the cloud dialects and the device's decisions, and the text form of their values.
 
-Every API generation is translated into these and nothing else. They hold values as the cloud spelled them (`id` keeps
-its JSON type, because it goes back into request bodies) and check nothing: that is for `catalog` and `command`.
+Every API generation is translated into these and nothing else. They hold values as the cloud wrote them (`id` keeps
+its JSON type, because it goes back into request bodies). `catalog` and `command` check them.
 """
 
 import re

@@ -1,9 +1,9 @@
-"""Events on their way to the cloud: when a value is worth one, its identity, and the box in which it waits.
+"""Events on their way to the cloud: when a value becomes an event, its identity, and the queue in which it waits.
 
-An event gets its `message_id` once and leaves only when the cloud has answered for it (Realer API, section 7). When the
-box is full the oldest reading goes first, one the owner does not keep before one he does; a command report goes only
-when nothing else is left, an answer to the cloud last. What was lost is counted. Nothing here knows how events travel,
-nor where those that must survive a power cut are written down: `persistence` in runtime does.
+An event gets its `message_id` once and leaves only when the cloud has answered for it (Realer API, section 7). When
+the queue is full, the oldest reading is dropped first, and one with `keep` after one without; a command report only
+when nothing else is left, and an answer to the cloud last. What was dropped is counted. This module does not know how
+events travel. `persistence` in runtime writes down those that must survive a power cut.
 """
 
 from micropython import const

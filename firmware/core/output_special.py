@@ -1,4 +1,4 @@
-"""Outputs that do more than follow: in memory only where one is configured. Pure, as `output` is."""
+"""Outputs that do more than follow a desired value: in memory only where one is configured. Pure, as `output` is."""
 
 from firmware.core.output import Output
 from firmware.core.timing import Timer

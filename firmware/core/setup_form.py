@@ -1,9 +1,9 @@
-"""The page by which a person without a cable gives the device its network and its keys.
+"""The page on which a person without a cable enters the device's network and keys.
 
-Here are the fields, the HTML, and how input becomes part of the configuration. Input is checked by the same rules as at
-every start. Secrets are never shown, neither stored nor just entered: an empty field keeps what
-is there. Pure; the page works without its script, which shows a password and takes a tap on a network over, and shows
-what came from outside as text.
+This module has the fields, the HTML, and how input becomes part of the configuration. Input is checked by the same
+rules as at every start. Secrets are never shown, neither stored ones nor those just entered: an empty field keeps what
+is there. Pure. The page also works without its script, which shows a password, fills in the network that was tapped,
+and shows what came from outside as text.
 """
 
 from firmware.core.values import text

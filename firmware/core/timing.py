@@ -2,8 +2,8 @@
 
 The counter runs 0..2**30-1 and wraps after 12.4 days, as `time.ticks_ms` does on 32-bit ports. Two moments can be
 compared only when they are less than 6.2 days apart, so nothing outside this file keeps a bare counter value for long:
-a `Timer` saturates before that distance is reached. It must be looked at at least once a day, which every loop of the
-firmware does many times over. Pure: time and random bits come in with each call.
+a `Timer` saturates before that distance is reached. It must be read at least once a day; every loop of the firmware
+does so far more often. Pure: time and random bits come in with each call.
 """
 
 from micropython import const

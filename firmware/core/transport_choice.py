@@ -1,4 +1,4 @@
-"""Whether to be on MQTT or to poll over HTTPS, by what the attempts came to. Pure."""
+"""Whether to use MQTT or to poll over HTTPS, by how the attempts ended. Pure."""
 
 from micropython import const
 

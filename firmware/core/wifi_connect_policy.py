@@ -1,10 +1,10 @@
 """Which Wi-Fi network to try next, at which access point, and how long to rest in between.
 
-Pure: whether the radio is connected, what a scan found and the time come in; what to do next comes out. A round
-begins with a look at the air. Known networks that were seen are tried in their order, each for 20 s at its strongest
-access point; one that was not seen may be hidden, and is tried after them where a hidden access point is on the air, or
-nothing is known of it. After a round without success it waits with growing jitter. It never gives up and never asks for
-a reboot: an access point that is away for a week must find the device waiting.
+Pure: whether the radio is connected, what a scan found and the time come in; what to do next comes out. A round begins
+with a scan. Known networks that were seen are tried in their order, each for 20 s at its strongest access point; one
+that was not seen may be hidden, and is tried after them where the scan found a hidden access point, or failed. After a
+round without success it waits with growing jitter. It never gives up and never asks for a reboot: an access point that
+is away for a week must find the device waiting.
 """
 
 from micropython import const

@@ -1,4 +1,4 @@
-"""The access point of the chip: its radio, and what listens on its address.
+"""The access point of the chip: its radio, and the sockets that listen on its address.
 
 It has the second WLAN interface and the listening sockets. It is never open: without WPA2 it does not transmit.
 Only DriverError leaves it, and no password is part of one.

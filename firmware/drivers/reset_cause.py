@@ -1,4 +1,4 @@
-"""Why the chip started: asked for at the start and by the status, and dropped from memory after it."""
+"""Why the chip started: read at the start and for the status, and unloaded afterwards."""
 
 import machine
 

@@ -1,7 +1,7 @@
-"""The Wi-Fi station, as far as a connection that is up needs it.
+"""The part of the Wi-Fi station that an established connection needs.
 
-The port is forbidden to reconnect by itself: which network to try, how often and when, is decided above. Switching the
-radio on and connecting is `wifi_control`'s. Only DriverError leaves it.
+The port may not reconnect by itself: `wifi_connect_policy` decides which network to try, how often and when, and
+`wifi_control` switches the radio on and connects. Only DriverError leaves it.
 """
 
 from firmware.drivers.board import attempt

@@ -1,7 +1,7 @@
 """What a link of the Realer cloud knows of its cloud and keeps while the code that talks to it is not in memory.
 
-Values only, and nothing whose class comes and goes: the halves of a link (docs/ARCHITECTURE.md, "Halves of a link")
-read and write these attributes, and go.
+Values only, and no instance of a class that is unloaded: the halves of a link (docs/ARCHITECTURE.md, "Halves of a
+link") read and write these attributes while they are in memory.
 """
 
 from micropython import const

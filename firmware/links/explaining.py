@@ -1,4 +1,4 @@
-"""A connection that failed, in words and as evidence: in memory only then."""
+"""Explains a connection that failed, as a text and as evidence: in memory only then."""
 
 from micropython import const
 
@@ -8,7 +8,7 @@ _HANDSHAKE = const(42000)
 
 
 def explain(net, error):
-    """A NetError in words. Its evidence is left with `net`.
+    """A NetError as a text. Its evidence is left with `net`.
 
     A handshake that lacks memory ends in any of several ways, one of which blames the certificate.
     """

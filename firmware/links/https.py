@@ -1,8 +1,9 @@
-"""Authorized requests to any generation of the Realer API: the token, the pacing, what every answer shares.
+"""Authorized requests to any generation of the Realer API: the token, the rate limit, and what all answers have in
+common.
 
-Half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device talks HTTPS. Answers that concern
-authorization or the server's health are dealt with here; what remains goes to the source, which speaks for one
-generation. Only LinkError and AuthError escape. Sources: Realer API, sections 2, 3 and 8.
+Half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device talks HTTPS. Answers about
+authorization or the server's health are handled here; the others go to the source, which knows one generation. Only
+LinkError and AuthError escape. Sources: Realer API, sections 2, 3 and 8.
 
 A source has `scopes()`, what tokens are asked for; `login()`: the (token, expires_s, renew_s) of a fresh token;
 `request(what, text)`: the arguments of `Client.request`; `revoke(token)`; `begin()`, awaited before MQTT is

@@ -1,4 +1,4 @@
-"""How MQTT is loaded, connected and subscribed: in memory only meanwhile.
+"""Loads MQTT, connects and subscribes: in memory only while that goes on.
 
 Sources: Realer API, sections 6.2, 6.7 and 14 rows 12, 13.
 """

@@ -1,7 +1,7 @@
 """The network as links need it: verified TLS connections and the time of day, and how much memory there is for them.
 
-Built once, from the configuration. Names, dialing and the question for the time are other modules, which are in memory
-only while they are used: they take 5 KB that a connection at rest does not need.
+Built once, from the configuration. Name resolution, dialing and the time query are other modules, which are in memory
+only while they are used: a connection at rest does not need their 5 KB.
 """
 
 from micropython import const
@@ -88,7 +88,7 @@ class Net:
         self.known = True
 
     def explain(self, error):
-        """A NetError in words, see links.explaining."""
+        """A NetError as a text, see links.explaining."""
         unit = self.unit(_explaining)
         try:
             return unit.load()(self, error)

@@ -1,8 +1,8 @@
 """HTTPS polling of the Realer cloud of whatever generation.
 
-A link (docs/ARCHITECTURE.md, "Link") that holds the HTTPS half of the code and chooses the generation. `api` auto: the
-newest generation that the server answers to; where there is no OAuth at all, that is Realino, until that one is not
-there either. `transports` has it in memory only while it needs it: whatever has to last is in the account.
+A link (docs/ARCHITECTURE.md, "Link") that holds the HTTPS half of the code and chooses the generation. With `api` auto
+it takes the newest generation that the server answers to: Realino where there is no OAuth, until Realino is not there
+either. `transports` has this module in memory only while it needs it, so whatever has to last is in the account.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How a token is asked for, and what its failure means: in memory only meanwhile."""
+"""Requests a token, and decides what a failure means: in memory only while that goes on."""
 
 from firmware.core.errors import LinkError
 from firmware.core.timing import Timer

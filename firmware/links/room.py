@@ -1,4 +1,4 @@
-"""Whether MQTT fits: asked before its catalog is read, and before its half is loaded."""
+"""Whether MQTT fits into memory: checked before its catalog is read, and before its half is loaded."""
 
 from firmware.core.errors import LinkError
 

@@ -1,8 +1,8 @@
 """Thinger.io over IOTMP: one connection, over which the cloud reads and writes the device's resources.
 
-A link (docs/ARCHITECTURE.md, "Link"), but one whose cloud keeps nothing: what is written is answered when it has become
-physical fact, or not at all, and changes are sent to the subscribed streams. The login has no expiry: the lease is
-renewed by every sign of the cloud, and ended by a refused login.
+A link (docs/ARCHITECTURE.md, "Link") to a cloud that stores nothing: a written value is answered once the relay has
+switched, or with an error, and changes are sent to the subscribed streams. The login does not expire: every frame from
+the cloud renews the lease, and a refused login ends it.
 """
 
 from micropython import const

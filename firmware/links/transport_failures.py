@@ -1,4 +1,4 @@
-"""What follows when a step fails: try again, go on with what there is, or poll. In memory only then."""
+"""What follows when a step fails: try again, continue with the present transport, or poll. In memory only then."""
 
 from micropython import const
 

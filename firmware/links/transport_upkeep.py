@@ -1,4 +1,4 @@
-"""How steps go on beside a held session: in memory only meanwhile, and only where two connections fit."""
+"""Takes steps beside a session: in memory only while that goes on, and only where two connections fit."""
 
 from micropython import const
 

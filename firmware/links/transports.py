@@ -1,9 +1,10 @@
-"""The Realer cloud over MQTT, with HTTPS for what MQTT needs, and in its place where the owner lets it (`auto`).
+"""The Realer cloud over MQTT. HTTPS brings what MQTT needs, and takes its place while MQTT fails, with `auto`.
 
-A link (docs/ARCHITECTURE.md, "Link") of two halves, of which both are in memory where two TLS connections fit, and else
-one at a time: everything over HTTPS first, then it is closed and dropped, and MQTT is loaded and connected. The broker
-keeps the session meanwhile, so nothing is missed. Here is what a session at rest needs; how the transport changes is
-`transport_steps`, which is in memory only meanwhile. States and steps: docs/ARCHITECTURE.md, "Halves of a link".
+A link (docs/ARCHITECTURE.md, "Link") of two halves, of which both are in memory where two TLS connections fit, and
+else one at a time: everything over HTTPS first, then it is closed and dropped, and MQTT is loaded and connected. The
+broker keeps the session meanwhile, so nothing is missed. This module has what a session at rest needs;
+`transport_steps` changes the transport, and is in memory only while that goes on. States and steps:
+docs/ARCHITECTURE.md, "Halves of a link".
 """
 
 import asyncio

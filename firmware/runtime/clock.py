@@ -1,6 +1,6 @@
 """The device's clock: milliseconds that wrap, waiting, deadlines, and the time of day once it is known.
 
-The one place of the firmware that reads a time source. Everything that waits, waits here.
+The only place of the firmware that reads a time source. All waiting goes through it.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The loop that talks to the cloud through one link: open, receive, report, back off, again.
+"""The loop that talks to the cloud through one link: it opens it, receives, reports, and backs off after errors.
 
-It knows links only by their verbs. What arrives goes to the controller; what waits in the outbox goes to the link and
-leaves the outbox with the cloud's answer.
+It knows only the verbs of a link. Desired values go to the controller; reports in the outbox go to the link and leave
+the outbox when the cloud has answered.
 """
 
 from micropython import const

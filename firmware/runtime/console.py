@@ -1,6 +1,6 @@
 """The loop that answers at the console without stopping anything: `status` and Enter bring one line of JSON.
 
-It reads what is typed and refuses to run it: that is for the REPL, to which Ctrl-C leads as ever.
+It reads what is typed and runs nothing: for that there is the REPL, to which Ctrl-C leads at any time.
 """
 
 import select

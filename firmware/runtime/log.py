@@ -1,4 +1,4 @@
-"""One line per event: printed, and noted where it survives a reset.
+"""The log: one line per event, printed, and noted where it survives a reset.
 
 The only place that prints. Secrets do not get here (they are `Secret` objects all the way), and a line that contains
 one all the same is masked before it is printed or noted. Text from the network cannot forge lines: control characters

@@ -1,6 +1,6 @@
 """The loop that keeps Wi-Fi joined and the clock set.
 
-It never resets the board because a network is away, and never lets a TLS handshake happen before the clock is set:
+It never resets the board because a network is absent. No TLS handshake begins before the clock is set, because
 certificate dates would be checked against the year 2000.
 """
 

@@ -1,10 +1,10 @@
-"""When something must be written down to survive a power cut. `persistence_writing` knows what that is; `restore`
-reads it back.
+"""Decides when to write down what must survive a power cut. `persistence_writing` knows what that is; `restore` reads
+it back.
 
-Command reports are written at once, in any case before they leave; readings only once they have waited a minute, for
-most never do. That an event was answered is written a minute later at most: until then a power cut makes
-it leave once more under the same `message_id`, which the cloud takes for what it is. A flash that refuses keeps nothing
-from working; it is tried again every minute.
+Command reports are written at once, in any case before they are sent; readings only once they have waited a minute,
+because most are sent sooner. That an event was answered is written within a minute: after a power cut before that, it
+is sent once more under the same `message_id`, which the cloud recognizes. When the flash refuses writes, everything
+else works; it is tried again every minute.
 """
 
 from micropython import const

@@ -1,4 +1,4 @@
-"""Restores events and state from the flash at the start. Dropped afterwards.
+"""Restores events and state from the flash at the start. Unloaded afterwards.
 
 Records of another version of this firmware, and invalid ones, are skipped: nothing on the flash may stop the start.
 """

@@ -1,5 +1,5 @@
-"""The status as one line of JSON: names, numbers and the log, which holds no secret. Loaded for one answer and dropped
-again."""
+"""The status as one line of JSON: names, numbers and the log, which holds no secret. Loaded for one answer and
+unloaded again."""
 
 import json
 

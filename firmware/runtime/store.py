@@ -1,7 +1,7 @@
 """Small durable records on the flash.
 
-A record is written beside and renamed over, so that a power cut at any moment leaves the old one or the new one
-(littlefs renames atomically). Records are small: each is read into memory whole.
+A record is written to a new file, which is renamed over the old one, so that a power cut at any moment leaves the old
+record or the new one (littlefs renames atomically). Records are small: each is read into memory whole.
 """
 
 import json

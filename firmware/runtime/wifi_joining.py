@@ -1,4 +1,4 @@
-"""Joins a Wi-Fi network: in memory only while there is none."""
+"""Joins a Wi-Fi network: in memory only while there is no connection."""
 
 from firmware.core.wifi_connect_policy import WifiConnectPolicy
 

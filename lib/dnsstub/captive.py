@@ -1,4 +1,4 @@
-"""The answer of a name server that knows one address only, by which phones find the page of an access point.
+"""The answers of a name server that knows only one address, so that phones find the page of an access point.
 
 It has no recursion, no cache, and no other record than A (RFC 1035 section 4).
 """

@@ -1,4 +1,4 @@
-"""Names to IPv4 addresses, over UDP, without ever blocking the loop (RFC 1035 section 4).
+"""Resolves names to IPv4 addresses, over UDP, without blocking the loop (RFC 1035 section 4).
 
 An answer has to fit our question: the echoed id and question, addresses of that name or of the names its
 CNAMEs lead to. Errors are truncated messages, answers to other questions, and compression that does not lead backwards.

@@ -1,9 +1,9 @@
 """One HTTP/1.1 connection to one host, kept alive and used again.
 
 It connects, sends, and receives head and body, each with a deadline, and retries once after a connection that failed
-while it was idle. It does not follow redirects (a 3xx is a status like any other, so no header ever goes to a second
-host), pipelining, and a second connection: callers wait for each other, because every TLS connection costs tens of
-kilobytes.
+while it was idle. It does not follow redirects: a 3xx is a status like any other, so no header ever goes to a second
+host. There is no pipelining and no second connection: callers wait for each other, because every TLS connection costs
+tens of kilobytes.
 """
 
 import asyncio

@@ -1,11 +1,11 @@
-"""An HTTP/1.1 request as bytes, and a response out of bytes, however they are cut into pieces (RFC 9112).
+"""Builds an HTTP/1.1 request, and parses a response, whatever pieces it arrives in (RFC 9112).
 
-It checks what stands in a request head. Errors are everything that could split or smuggle a request, HEAD and CONNECT
-(their responses are framed differently), and request bodies of unknown length.
+It checks the head of a request. Errors are everything that could split or smuggle a request, HEAD and CONNECT (their
+responses are framed differently), and request bodies of unknown length.
 
 It frames responses: where the head, the body and the response end, and whether the connection may serve another
-request. Every ambiguity is an error (lengths that differ, a length beside chunks, folded headers, unknown codings) and
-everything endless: head and body have limits, and only the headers that matter are kept.
+request. Every ambiguity is an error: lengths that differ, a length beside chunks, folded headers, unknown codings.
+Head and body have limits, and only the headers that matter are kept.
 """
 
 from micropython import const

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 request out of bytes, however they are cut into pieces, a form out of its body, and a response as bytes.
+"""Parses an HTTP/1.1 request, whatever pieces it arrives in, and the form in its body; builds a response.
 
 For a server of a few small pages (RFC 9112; application/x-www-form-urlencoded: URL Standard, section 5). The
 limits below bound the memory that a client can use. Errors are transfer codings, folded headers, a second

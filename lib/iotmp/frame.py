@@ -1,7 +1,7 @@
 """IOTMP frames: a type, a length, and a body of numbered fields in any order.
 
-PSON version 1 (the wire type of servers before 7.0) is an error, because guessing its values would switch relays.
-Source: IETF draft-bustamante-iotmp-00, read together with the vendor's clients, which differ from it in places.
+PSON version 1 (the wire type of servers before 7.0) is an error, because guessed values would switch relays. Source:
+IETF draft-bustamante-iotmp-00, and the vendor's clients, which differ from it in places.
 """
 
 from micropython import const

@@ -1,8 +1,8 @@
 """PSON version 2: JSON's values as bytes, and the varints they are made of.
 
-A ValueError is whatever could harm a small device: nesting without end, counts that the bytes cannot fill,
-strings that are no UTF-8, varints of more than 64 bits, unknown types. Source: IETF draft-bustamante-pson-00; the bytes
-are those of the vendor's clients.
+Whatever could harm a small device is a ValueError: deep nesting, counts larger than the bytes that follow, strings
+that are not UTF-8, varints of more than 64 bits, unknown types. Source: IETF draft-bustamante-pson-00; the bytes are
+those of the vendor's clients.
 """
 
 import struct

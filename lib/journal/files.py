@@ -1,9 +1,9 @@
-"""A journal and a two-slot record on a file system that survives power cuts, which littlefs does.
+"""A journal and a two-slot record on a file system that survives power cuts, as littlefs does.
 
-What the file system promises: what was written to a file is there once it was closed, whole or not at all, and renaming
-over a file is atomic. What is added here: checksums, so that damage is seen and never taken for a record; a rewrite
-beside, so that compaction has no moment in which a cut loses anything; a second slot, so that a record whose block has
-gone bad has a predecessor. Every verb returns False, and never raises, when the flash refuses. Reading is `recover`'s.
+The file system promises that what was written to a file is there once the file was closed, whole or not at all, and
+that renaming over a file is atomic. This module adds checksums, so that damage is never taken for a record; compaction
+into a new file, so that a power cut loses nothing; and a second slot, so that a record whose block has gone bad has a
+predecessor. Every verb returns False, and never raises, when the flash refuses. `recover` reads.
 """
 
 import os

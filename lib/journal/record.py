@@ -1,4 +1,4 @@
-"""A record as bytes: two of length, four of checksum, then the payload. Knows nothing of files.
+"""A record as bytes: two of length, four of checksum, then the payload. This module knows no files.
 
 Neither an erased flash (all ones) nor a zeroed one reads as a record.
 """

@@ -1,8 +1,8 @@
 """One MQTT connection at a time: publish and receive, once `opening` has connected and subscribed.
 
-It has the stream, the three tasks that read it, write to it and ping, and when callers wait. Only these tasks
-touch the stream, and only its end cancels them: on MicroPython a cancelled reader would take the writer along. It
-does not reconnect by itself, and drops no message: when the application does not receive, it stops reading.
+It has the stream and the three tasks that read it, write to it and ping, and decides when callers wait. Only these
+tasks touch the stream, and only its end cancels them: on MicroPython a cancelled reader would take the writer along.
+It does not reconnect by itself, and drops no message: when the application does not receive, it stops reading.
 """
 
 import asyncio

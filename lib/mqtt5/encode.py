@@ -1,4 +1,4 @@
-"""Packets of an MQTT client that is connected and subscribed, as bytes (OASIS mqtt-v5.0 and 3.1.1).
+"""Builds the packets of an MQTT client that is connected and subscribed (OASIS mqtt-v5.0 and 3.1.1).
 
 There is no QoS 2, no retained publish, and no property that is not a number. `version`: 5, or 4 for MQTT 3.1.1.
 """

@@ -1,8 +1,8 @@
 """How a Client opens a connection: CONNECT, CONNACK and subscribing (MQTT 5.0 sections 3.1, 3.2 and 3.8).
 
-A module of its own so that it can go from memory once a connection stands. It may be bundled apart from the Client and
-its Session: so it takes them as arguments and imports nothing of theirs, for nothing would catch a second MqttError;
-it raises the session's `error_class`.
+It is a module of its own so that it can be unloaded once a connection is open. It may be bundled apart from the Client
+and its Session. So it takes them as arguments and imports nothing of theirs, because nothing would catch a second
+MqttError; it raises the session's `error_class`.
 """
 
 import asyncio

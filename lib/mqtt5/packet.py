@@ -1,7 +1,7 @@
-"""Packets of an MQTT server out of bytes, and MqttError (OASIS mqtt-v5.0 and 3.1.1; sections are those of 5.0).
+"""Parses the packets of an MQTT server; MqttError (OASIS mqtt-v5.0 and 3.1.1; sections are those of 5.0).
 
-It parses packets: where one ends, its texts, properties and reason codes. Errors are packets that nothing here asks
-for: QoS 2, UNSUBACK, enhanced authentication. `version` is the protocol level: 5, or 4 for MQTT 3.1.1.
+It finds where a packet ends, and its texts, properties and reason codes. Packets that this client never asks for are
+errors: QoS 2, UNSUBACK, enhanced authentication. `version` is the protocol level: 5, or 4 for MQTT 3.1.1.
 """
 
 from micropython import const

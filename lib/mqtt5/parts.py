@@ -1,7 +1,7 @@
 """What an MQTT client's packets are put together from, and what it promises the server (MQTT 5.0 sections 1.5 and 2).
 
-Used to open a connection and after it. `opening` and what stays in memory are bundled apart: each has its own copy, so
-nothing here may keep a state, or raise an error that only its own copy could catch.
+Used while a connection opens and afterwards. `opening` and what stays in memory are bundled apart, and each has its
+own copy of this module: so it keeps no state, and raises no error that only its own copy could catch.
 """
 
 from micropython import const

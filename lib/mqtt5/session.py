@@ -1,9 +1,9 @@
 """The client's side of MQTT, without a clock or a socket (MQTT 5.0 section 4).
 
-It keeps what was received and is not acknowledged yet, keep-alive, topic aliases, and the DISCONNECT. Errors are
-packets larger than its buffer and more messages at once than a small window. A message whose PUBACK may have been lost
-is delivered again, marked `dup`. A message that is too large comes without its payload: to end the connection would be
-no remedy, for it would come again.
+It keeps what was received and is not acknowledged yet, keep-alive, topic aliases, and the DISCONNECT. More messages at
+once than a small window are an error, and so are packets larger than its buffer, except messages. A message that is
+too large is delivered without its payload: ending the connection would not help, because the server would send it
+again. A message whose PUBACK may have been lost is delivered again, marked `dup`.
 
 Use: put bytes into `space()`, call `received(n)`, ask `next(now)` until it returns None, send what `take(now)` returns.
 All moments are milliseconds that wrap at 2**30.

@@ -1,4 +1,4 @@
-"""The one error that everything between an application and a network peer raises.
+"""The only error that code between an application and a network peer raises.
 
 A detail never quotes what was sent or received, so it may be logged.
 """

@@ -1,9 +1,9 @@
-"""Connections and UDP questions over MicroPython's sockets, without ever blocking the loop.
+"""Connections and UDP queries over MicroPython's sockets, without blocking the loop.
 
-Each socket is closed, or belongs to a Stream, whatever happens on the way. There is no TLS without a check of the
-certificate's chain, name and dates, and no IPv6, which the stock ESP32 image does not route. Connections have no
-deadlines of their own: callers wrap `dial` in `clock.within`. Nothing here is needed once a connection is up, so a
-device may drop the module meanwhile. Runs on MicroPython only: CPython's asyncio has no streams over bare sockets.
+Each socket is closed or belongs to a Stream, whatever fails. There is no TLS without a check of the certificate's
+chain, name and dates, and no IPv6, which the stock ESP32 image does not route. Connections have no deadlines of their
+own: callers wrap `dial` in `clock.within`. Nothing here is needed once a connection is up, so a device may drop the
+module meanwhile. Runs on MicroPython only: CPython's asyncio has no streams over bare sockets.
 """
 
 import errno

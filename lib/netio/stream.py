@@ -1,4 +1,4 @@
-"""An open connection as a pair of waiting calls, and the TLS context that it is verified with.
+"""An open connection as a pair of waiting calls, and the TLS context that verifies it.
 
 Runs on MicroPython only: CPython's asyncio has no streams over bare sockets. There are no deadlines here: callers wrap
 `read_into` and `write` in `clock.within`.

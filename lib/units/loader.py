@@ -1,8 +1,8 @@
-"""Modules that are loaded for a while, and the check that their memory came back.
+"""Loads modules for a while, and checks that their memory is free again afterwards.
 
-Code that runs from the heap costs it for as long as anything refers to it: a module, an instance of one of its classes,
-a coroutine that has not ended. `gone` therefore measures. Importing is synchronous, so what one import brought is known
-exactly, also where several tasks load at the same time.
+Code that runs from the heap takes memory for as long as anything refers to it: a module, an instance of one of its
+classes, a coroutine that has not ended. `gone` therefore measures. Importing is synchronous, so it is known exactly
+what one import brought, even when several tasks load at the same time.
 """
 
 import gc
