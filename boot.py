@@ -123,7 +123,7 @@ def folder(name):
 
 
 driven = {}
-# The chip, found as in firmware/settings.py: what MicroPython says that it runs on; a computer plays a classic ESP32.
+# The chip, found as in firmware/settings.py: the one that MicroPython names; a computer counts as a classic ESP32.
 key = getattr(os, "uname", None)
 key = (key()[4] if key else "").rpartition("with ")[2].lower().replace("-", "")
 key = key[:7] if key[:5] == "esp32" and key[5:6] in "schp" and "0" < key[6:7] <= "9" else "esp32"

@@ -17,8 +17,8 @@ def read(path):
         found = parse(data)
     except NotJson as e:
         line, column = place(data, e.args[1])
-        words = "%s:%d:%d is not JSON: %s; outputs stay safe until it is mended"
-        raise ConfigError(words % (path, line, column, e.args[0]))
+        text = "%s:%d:%d is not JSON: %s; outputs stay safe until it is corrected"
+        raise ConfigError(text % (path, line, column, e.args[0]))
     if data[: len(BOM)] == BOM:
         _without_mark(path, data)
     return found

@@ -154,7 +154,7 @@ class Site:
 
 
 def join_failure(network):
-    """Why no network was joined, in words, and the access points of the latest scan."""
+    """Why no network was joined, as a text, and the access points of the latest scan."""
     names = ", ".join([known[0] for known in network.networks])
     control = network.joining and network.joining.control
     try:
@@ -170,7 +170,7 @@ def _others(raw):
     from firmware.settings import problems_of
 
     errors = [path for level, path, _, _ in problems_of(raw) if level == "error"]
-    return errors and {"": "%s is wrong, and this page cannot mend it." % errors[0]}
+    return errors and {"": "%s is wrong, and this page cannot correct it." % errors[0]}
 
 
 def _access_point(name):

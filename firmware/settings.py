@@ -10,7 +10,7 @@ _BOARDS = "firmware.boards"
 
 
 def chip():
-    """The chip that this runs on as a module of `firmware.boards` is named. MicroPython tells it behind "with", with
+    """The chip that this runs on as a module of `firmware.boards` is named. MicroPython names it after "with", with
     hyphens or without, and with the memory in its package. What is no ESP32 is a computer, and plays a classic one."""
     uname = getattr(os, "uname", None)
     name = (uname()[4] if uname else "").rpartition("with ")[2].lower().replace("-", "")
@@ -51,7 +51,7 @@ def checked(raw, problems, log):
         log.log(problem[0], render(problem))
         wrong += problem[0] == "error"
     if wrong:
-        error = ConfigError("config has %d errors; outputs stay safe until they are mended" % wrong)
+        error = ConfigError("config has %d errors; outputs stay safe until they are corrected" % wrong)
         config["why"] = ", ".join([problem[1] for problem in problems if problem[0] == "error"][:3])
         error.left = config
         raise error

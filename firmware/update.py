@@ -124,7 +124,7 @@ async def _into_folder(reader, manifest, number, top):
             try:
                 os.mkdir(folder)
             except OSError:
-                pass  # it is there, or opening the file says what is wrong
+                pass  # it is there, or opening the file shows what is wrong
         with open(folder + "/" + parts[-1], "wb") as f:
             await reader.file(path, size, digest, start, f.write)
 

@@ -1,4 +1,4 @@
-"""The classic ESP32. `tools/boards.py` says what each line means.
+"""The classic ESP32. `tools/boards.py` explains each line.
 
 Sources: ESP32 Series Datasheet (pins, strapping pins, appendix "IO_MUX": levels at reset); ESP-IDF programming guide
 for the ESP32, "GPIO & RTC GPIO" and "Analog to Digital Converter"; ESP32-WROOM-32 datasheet; ESP32-DevKitC V4 getting

@@ -1,4 +1,4 @@
-"""The ESP32-C3. `tools/boards.py` says what each line means.
+"""The ESP32-C3. `tools/boards.py` explains each line.
 
 Sources: ESP32-C3 Series Datasheet (pins, strapping pins, levels at reset; GPIO 11 feeds the flash chip); ESP-IDF
 programming guide for the ESP32-C3, "GPIO & RTC GPIO" (SPI0/1 on 12 to 17, USB-JTAG on 18 and 19) and "Analog to Digital

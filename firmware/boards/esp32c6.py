@@ -1,4 +1,4 @@
-"""The ESP32-C6. `tools/boards.py` says what each line means.
+"""The ESP32-C6. `tools/boards.py` explains each line.
 
 Sources: ESP32-C6 Series Datasheet (pins, strapping pins; GPIO 10 and 11 are absent where the flash is in the package,
 GPIO 14 elsewhere; ADC 0 to 3300 mV); ESP-IDF programming guide for the ESP32-C6, "GPIO & RTC GPIO" (SPI0/1 on 24 to 30,

@@ -1,4 +1,4 @@
-"""The ESP32-S2. `tools/boards.py` says what each line means.
+"""The ESP32-S2. `tools/boards.py` explains each line.
 
 Sources: ESP32-S2 Series Datasheet (pins, strapping pins); ESP-IDF programming guide for the ESP32-S2, "GPIO & RTC GPIO"
 (SPI0/1 on 26 to 32, GPIO 46 is input only with a fixed pull-down) and "Analog to Digital Converter" (0 to 2500 mV);

@@ -1,4 +1,4 @@
-"""The ESP32-S3. `tools/boards.py` says what each line means.
+"""The ESP32-S3. `tools/boards.py` explains each line.
 
 Sources: ESP32-S3 Series Datasheet (pins, strapping pins, power-up glitches); ESP-IDF programming guide for the
 ESP32-S3, "GPIO & RTC GPIO" (SPI0/1 on 26 to 32, with octal flash or PSRAM on 33 to 37 as well) and "Analog to Digital

@@ -27,7 +27,7 @@ def publish(report):
 
 
 def acknowledgement(payload):
-    """(message_id, outcome, words for the log) of a message on the ack topic (section 6.5). ValueError: it is none.
+    """(message_id, outcome, text for the log) of a message on the ack topic (section 6.5). ValueError: it is none.
 
     OK, CONFLICT, DROP, or RETRY, which needs `retryable`.
     """
@@ -53,7 +53,7 @@ def _object(payload):
         body = None  # nested deeper than there is room for
     if not isinstance(body, dict):
         raise ValueError("no JSON object")
-    # 1, "1" or "1.4": another major version may mean something else by the same words (section 14 row 7).
+    # 1, "1" or "1.4": another major version may mean something else by the same names (section 14 row 7).
     if str(get_scalar(body, "version")).partition(".")[0] != "1":
         raise ValueError("unknown version")
     return body

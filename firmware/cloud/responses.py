@@ -23,7 +23,7 @@ def parse_response(what, response, large=None):
     """(outcome, JSON, message for the log, seconds of Retry-After) of the answer to `what`. That of OK is an object.
     `large`: the LargeBody that took the body, if any.
 
-    LinkError: the server's trouble, worth trying again.
+    LinkError: the server's trouble, try again later.
     """
     try:
         # No page shows what Realino answers to feeds, so nothing will do.

@@ -14,7 +14,7 @@ _RUN = const(1)
 _INPUT = const(2)
 _OUTPUT = const(3)
 _BOTH = const(4)
-_WORDS = {"on": 1.0, "off": 0.0}
+_SWITCHED = {"on": 1.0, "off": 0.0}
 
 
 class Resources:
@@ -93,7 +93,7 @@ class Resources:
         elif raw is True or raw is False:
             value = float(raw)
         else:
-            value = _WORDS[raw] if raw in ("on", "off") else number(raw)
+            value = _SWITCHED[raw] if raw in ("on", "off") else number(raw)
         for row in self.catalog.commands:
             if row.id == name:
                 wrong = range_error(value, row.low, row.high, row.step)

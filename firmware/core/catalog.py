@@ -7,9 +7,9 @@ memory only while a new catalog is applied.
 from firmware.core.models import NOTHING_NEW, Desired, Report
 
 
-def bind(rows, items, noun, notes):
+def bind(rows, items, what, notes):
     """For each of `items` (the normalized `outputs` or `sensors` of the configuration) its row of the catalog, or None.
-    What is wrong goes to the list `notes` as text for the log, with `noun` for what the rows are."""
+    What is wrong goes to the list `notes` as text for the log, with `what` for what the rows are."""
     ports = [item["pin_port"] for item in items]
     sound = [row.pin_port for row in rows if not row.error]
     bound = [None] * len(items)
@@ -27,10 +27,10 @@ def bind(rows, items, noun, notes):
             if not wrong:
                 bound[index] = row
         if wrong:
-            notes.append("%s %s ignored: %s" % (noun, row.id, wrong))
+            notes.append("%s %s ignored: %s" % (what, row.id, wrong))
     for port, row in zip(ports, bound):
         if not row:
-            notes.append("%s on pin_port %s is configured, but not served by the cloud" % (noun, port))
+            notes.append("%s on pin_port %s is configured, but not served by the cloud" % (what, port))
     return bound
 
 

@@ -75,7 +75,7 @@ class _Walk:
         self.seen = {}  # of `_cross_errors`
 
     def report(self, level, path, found, allowed, kind=""):
-        """Keep a problem, in so few and short words that a garbled file does not fill the heap.
+        """Keep a problem, as so few and short texts that a garbled file does not fill the heap.
 
         `kind`: of the rule. What is inside of lists and objects is not shown, nor what stands where no text belongs
         or under an unknown key: it may be a secret beside its place. `***` stands for a secret, and for an
@@ -173,8 +173,8 @@ def _pin_errors(item, name, profile):
     """What is wrong with a pin that can do what it is for: (level, key, allowed)."""
     gpio = item.get("gpio", -1)
     if item.get("pull", "none") != "none" and is_among(profile, "input_only", gpio):
-        words = 'one of %s, or pull "none" and a resistor outside'
-        yield "error", "gpio", words % fact(profile, "outputs")
+        allowed = 'one of %s, or pull "none" and a resistor outside'
+        yield "error", "gpio", allowed % fact(profile, "outputs")
     if is_among(profile, "strapping", gpio) and not (name == "led" and is_among(profile, "leds", gpio)):
         yield "warning", "gpio", "better no strapping pin: it decides how the chip starts"
 

@@ -70,7 +70,7 @@ class Silence:
         return True
 
     def step(self, now, up):
-        """What to do now: "join", "radio", "reset" or None. `up`: Wi-Fi says that it is connected; a network that is
+        """What to do now: "join", "radio", "reset" or None. `up`: Wi-Fi is connected; a network that is
         away is waited for."""
         if not up:
             self.since.start = now

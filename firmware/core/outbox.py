@@ -98,7 +98,7 @@ class Outbox:
             return
         if len(reports) >= _CAPACITY:
             self.dropped += 1
-            self.drop(min(reports, key=self.worth).message_id)
+            self.drop(min(reports, key=self.importance).message_id)
         self.reports.append(report)
 
     def restore(self, report):
@@ -107,7 +107,7 @@ class Outbox:
         self.append(report)
         self.kept[report.message_id] = report.at
 
-    def worth(self, report):
+    def importance(self, report):
         """How late it is dropped; `min` takes the oldest of equals."""
         if report.source == "command":
             return 3 if report.desired_id else 2
@@ -164,8 +164,8 @@ class Reporter:
             self.last_reported = 0
 
     def report(self, value):
-        """Report `value` (None: nothing known) if it is worth it. A heartbeat only shows that the connection works, so
-        it never queues up in an outage, and is not kept."""
+        """Report `value` (None: nothing known) if it has changed enough. A heartbeat only shows that the connection
+        works, so it never queues up in an outage, and is not kept."""
         if value is None or not self.row:
             return
         box = self.outbox

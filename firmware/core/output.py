@@ -45,7 +45,7 @@ class Output:
         return float(self.held if self.target is None else self.on and self.target > 0)
 
     def hold(self, value):
-        """Let `value`, what `holding` said, now or before a power cut, be the safe state. Invalid values are
+        """Let `value`, what `holding` returned, now or before a power cut, be the safe state. Invalid values are
         ignored."""
         if self.cfg["safe"] != "hold" or value is None:
             return

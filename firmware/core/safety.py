@@ -9,9 +9,9 @@ from firmware.core.timing import Timer
 
 
 class Lease:
-    """Authorized until a moment: `held`, or a `reason` in words why not. `token` and `renewal`: Timers that have passed
-    when the token has run out, and when a new one should be asked for. Where a session is held with credentials of its
-    own, the shorter of both lives counts.
+    """Authorized until a moment: `held`, or the `reason` why not, as a text. `token` and `renewal`: Timers that have
+    passed when the token has run out, and when a new one should be asked for. Where a session is held with
+    credentials of its own, the shorter of both lives counts.
 
     A token does not prove authorization: a cloud may issue one and still refuse everything asked with it, as it does
     when the subscription has ended. So a lease that was not held begins with `confirm`, the first answer to a request

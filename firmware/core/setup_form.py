@@ -168,10 +168,10 @@ def field_errors(raw):
         kind, size = rule.split(" ")[:2]
         value = _value(raw, name)
         if text(kind, size, value) is None or str(value)[:7] == "REPLACE":
-            words = _NEEDED.get(name) or _NEEDED[kind]
+            hint = _NEEDED.get(name) or _NEEDED[kind]
             if name == "password" and value is None:
-                words = "Its password; nothing for an open network."
-            wrong[name] = words % size if "%" in words else words
+                hint = "Its password; nothing for an open network."
+            wrong[name] = hint % size if "%" in hint else hint
     return wrong
 
 
@@ -188,7 +188,7 @@ def _part(raw, key):
 
 
 def _networks(raw):
-    """The networks that are worth keeping."""
+    """The networks that are kept."""
     found = _part(raw, "wifi").get("networks")
     found = [n for n in found if isinstance(n, dict)] if isinstance(found, list) else []
     return [n for n in found if str(n.get("ssid"))[:7] != "REPLACE"]

@@ -8,7 +8,7 @@ from firmware.drivers.board import attempt
 _ROOM = const(14000)  # bytes of heap that a hundred access points take
 _STACK = const(6144)
 
-_WORDS = (
+_STATUSES = (
     # ESP32 port: its own three states, then reason codes of ESP-IDF (wifi_err_reason_t).
     ((1000,), "idle"),
     ((1001,), "connecting"),
@@ -104,9 +104,9 @@ class WifiControl:
         self.start()
 
     def status(self):
-        """What the last attempt has come to, in words."""
+        """How the last attempt ended, as a text."""
         code = attempt("Wi-Fi", self.wifi.wlan.status)
-        for codes, words in _WORDS:
+        for codes, text in _STATUSES:
             if code in codes:
-                return words
+                return text
         return "reason %s" % code

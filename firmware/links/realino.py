@@ -68,7 +68,7 @@ class Realino:
 
     async def login(self, scopes):
         """In the form that the server took last, at first that of the documentation; in the other one where the answer
-        says that the keys are missing."""
+        reports that the keys are missing."""
         http = self.http
         account = self.account
         for _ in range(2):

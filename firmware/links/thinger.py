@@ -76,9 +76,9 @@ class Thinger:
         try:
             await self.client.connect(*login)
         except Refused as e:
-            words = "%s; check cloud.user, device_id and credential" % e
-            self.lease.end(words)
-            raise AuthError(words, _REFUSED_S)
+            text = "%s; check cloud.user, device_id and credential" % e
+            self.lease.end(text)
+            raise AuthError(text, _REFUSED_S)
         except (NetError, IotmpError) as e:
             raise LinkError(self.explain(e))
         self.contact()

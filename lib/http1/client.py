@@ -87,7 +87,7 @@ class Client:
     def close(self):
         """Drop the connection, if there is one. Never raises; the next request dials again."""
         stream = self.stream
-        self.stream = self.view = None  # the buffer, too, is worth having elsewhere meanwhile
+        self.stream = self.view = None  # the buffer, too, has other uses meanwhile
         if stream:
             stream.close()
 

@@ -27,7 +27,7 @@ _LINE = const(512)  # bytes of a line that are kept: none of `_FIELDS` is longer
 class HttpError(Exception):
     """The peer's bytes are not a valid response; the connection must not be used again.
 
-    Its text: a few words, the same for every way the bytes were cut into pieces, never any of the bytes.
+    Its text is short, the same whatever pieces the bytes arrived in, and quotes none of them.
     """
 
 

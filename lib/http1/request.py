@@ -54,13 +54,13 @@ class Request:
     def _head(self, head):
         """Take what counts of a head; the length of the body."""
         lines = head.split(b"\r\n")
-        words = lines.pop(0).split(b" ")
-        if min(head.replace(b"\r\n", b"") + b"~") < 32 or len(words) != 3 or words[2][:7] != b"HTTP/1.":
+        parts = lines.pop(0).split(b" ")
+        if min(head.replace(b"\r\n", b"") + b"~") < 32 or len(parts) != 3 or parts[2][:7] != b"HTTP/1.":
             raise RequestError(400)
         host, length, coding = _fields(lines)
         try:
             self.method, self.target, self.host = [
-                part.decode() for part in (words[0], words[1], host or b"")
+                part.decode() for part in (parts[0], parts[1], host or b"")
             ]
         except UnicodeError:
             raise RequestError(400)
@@ -116,6 +116,6 @@ def response(status, headers="", pieces=()):
     """The pieces of a response, bytes, after which the connection is closed. `headers`: lines of text, each with its
     CRLF; `pieces`: texts, the body. One after the other, because on a small heap there may be no room for the whole."""
     body = [piece.encode() for piece in pieces]
-    # Without words for the status: nothing reads them, and they may be empty (RFC 9112 section 4).
+    # Without a reason phrase: nothing reads it, and it may be empty (RFC 9112 section 4).
     head = "HTTP/1.1 %d \r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n"
     return [(head % (status, headers, sum([len(piece) for piece in body]))).encode()] + body

@@ -13,11 +13,11 @@ from mqtt5 import codes
 _TEXT = const(6)  # 7: binary, 8: a pair of texts
 _KINDS = b"\0\1\4\6\0\0\0\0\6\7\0\0\0\0\0\0\0\4\6\2\0\0\0\0\0\0\0\0\6\0\0\6\0\2\2\2\1\1\x08\4\1\1\1"
 
-# Return codes of MQTT 3.1.1 (its table 3.1) in the words of MQTT 5.
+# Return codes of MQTT 3.1.1 (its table 3.1) as codes of MQTT 5.
 _OLD_CODES = b"\0\x84\x85\x88\x86\x87\x81"
 
 # What the reason codes that people get to see mean (section 2.4).
-_WORDS = (
+_REASONS = (
     "81malformed;82protocol error;84no such version;86bad user or password;87not authorized;88unavailable;"
     "8abanned;8etaken over;95too large;97quota;98administrator;"
 )
@@ -26,16 +26,16 @@ _WORDS = (
 class MqttError(Exception):
     """The server refused, or broke the protocol.
 
-    `code`: MQTT 5 reason code, for 3.1.1 as well; `words`: the server's reason string, quoted and cut, or our own.
+    `code`: MQTT 5 reason code, for 3.1.1 as well; `reason`: the server's reason string, quoted and cut, or our own.
     """
 
     def __init__(self, code, reason=None):
-        words = _WORDS.partition("%02x" % code)[2].partition(";")[0]
+        text = _REASONS.partition("%02x" % code)[2].partition(";")[0]
         if reason:
-            words = repr(reason[:80])  # quoted: it may hold anything
-        super().__init__("mqtt 0x%02x %s" % (code, words))
+            text = repr(reason[:80])  # quoted: it may hold anything
+        super().__init__("mqtt 0x%02x %s" % (code, text))
         self.code = code
-        self.words = words
+        self.reason = text
 
 
 class Message:

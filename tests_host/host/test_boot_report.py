@@ -80,7 +80,7 @@ def after(script, slot="b", within_s=90):
         ({1: BEGIN}, "starting", "began to start slot b, and no more", 91),
         ({1: BEGIN + KEPT}, "starting", "no more", 91),
         ({1: BEGUN, 2: b"+0 E error: cloud.base_url: found 'http://x', allowed: https\r\n"
-          b"+0 E config has 1 errors; outputs stay safe until they are mended\r\n"},
+          b"+0 E config has 1 errors; outputs stay safe until they are corrected\r\n"},
          "configuration", "cloud.base_url: found", 3),
         ({1: BEGUN + b"+0 E no config.json on this device: copy one there\r\n"},
          "configuration", "no config.json", 2),

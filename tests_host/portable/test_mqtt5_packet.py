@@ -217,7 +217,7 @@ def test_error_words():
     assert str(MqttError(0x87)) == "mqtt 0x87 not authorized"
     assert str(MqttError(0xA2)) == "mqtt 0xa2 "
     e = MqttError(0x87, "no\n" + "x" * 200)
-    assert e.words.startswith("'no\\n") and len(e.words) < 90
+    assert e.reason.startswith("'no\\n") and len(e.reason) < 90
 
 
 def test_client_packets_read_back():

@@ -115,7 +115,7 @@ def test_refused():
     try:
         session.next(NOW)
     except MqttError as e:
-        output = e.code, e.words
+        output = e.code, e.reason
     assert output == (0x87, "'go away'")
     assert session.error and not session.take(NOW)
 
@@ -223,7 +223,7 @@ def test_publish_and_its_answer():
     (seen,) = rig.written()
     assert (seen["topic"], seen["payload"], seen["properties"], seen["pid"]) == ("t", b"x", {2: 30}, 1)
     assert rig.feed(server.puback(1, 0x87, ((0x1F, "why"),))) == [entry]
-    assert (entry.codes, entry.error.code, entry.error.words) == (b"\x87", 0x87, "'why'")
+    assert (entry.codes, entry.error.code, entry.error.reason) == (b"\x87", 0x87, "'why'")
     assert rig.feed(server.puback(1)) == []  # nobody waits for it: no harm
     assert rig.session.publish("t", b"x", None, 0) is None
     assert pids(rig.written()) == [0]
@@ -672,7 +672,7 @@ def test_disconnect_by_the_server():
     assert rig.feed(server.disconnect(0x98, ((0x1F, "bye"),))) == [0x98]
     assert rig.written() == []
     rig.lose()
-    assert (entry.error.code, entry.error.words) == (0x98, "'bye'")
+    assert (entry.error.code, entry.error.reason) == (0x98, "'bye'")
 
 
 def test_keep_alive():

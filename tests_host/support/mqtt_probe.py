@@ -257,7 +257,7 @@ async def observed(job):
     except NetError as e:
         seen["kind"], seen["detail"] = e.kind, e.detail
     except MqttError as e:
-        seen["kind"], seen["detail"] = e.code, e.words
+        seen["kind"], seen["detail"] = e.code, e.reason
     watch.cancel()
     seen["stall_ms"] = clock.stall_ms
     return seen
