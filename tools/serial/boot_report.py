@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from tools.serial.board_log import level
 
-KEPT = "before the reset: "
 _START = re.compile(
     r"(?:starting, slot (?P<begins>[\w:]+)"
     r"|firmware (?P<version>\S+) in slot (?P<runs>[\w:]+)(?P<why>, as .* failed)?,? .*)"
@@ -50,8 +49,6 @@ class Start:
     def take(self, line: str) -> Outcome | None:
         """The outcome, as soon as a line decides it; `line` as it is shown, with a ? for what cannot be."""
         self.heard = self.heard or bool(line.strip("?> OK"))
-        if line.startswith(KEPT):
-            return None
         if self._frames is not None or line.startswith(_TRACEBACK):
             return self._traceback(line)
         if line.startswith(_CHIP):
