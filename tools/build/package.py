@@ -12,6 +12,7 @@ import argparse
 import ast
 import json
 import re
+import textwrap
 from pathlib import Path
 
 from tools import boards, common
@@ -64,8 +65,14 @@ def boot(root: Path = ROOT) -> str:
 
 
 def _text(urls: list[list[str]], root: Path) -> str:
-    rows = ",\n    ".join(json.dumps(row) for row in urls)
-    return f'{{\n  "urls": [\n    {rows}\n  ],\n  "deps": [],\n  "version": "{version(root)}"\n}}\n'
+    rows = textwrap.fill(
+        ", ".join(json.dumps(row, separators=(",", ":")) for row in urls),
+        110,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+    )
+    return f'{{\n  "urls": [\n{rows}\n  ],\n  "deps": [],\n  "version": "{version(root)}"\n}}\n'
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,18 +12,9 @@ from tools.cloud.broken_json import BROKEN
 from tools.cloud.mqtt_faults import KINDS
 
 ENDPOINTS = (
-    "token",
-    "revoke",
-    "commands",
-    "sensors",
-    "feed-data",
-    "batches",
-    "bootstrap",
-    "desired-states",
-    "mqtt",
-    "mqtt-credentials",
-    "any",
-)
+    "token", "revoke", "commands", "sensors", "feed-data", "batches", "bootstrap", "desired-states", "mqtt",
+    "mqtt-credentials", "any",
+)  # fmt: skip
 
 
 @dataclass

@@ -80,16 +80,8 @@ def _unpack(requirement: str, folder: Path, environment: Mapping[str, str]) -> N
     with tempfile.TemporaryDirectory() as temp:
         # It unpacks, then misses a setup.py and gives up; what it unpacked stays where we asked for it.
         command = [
-            "download",
-            "-q",
-            "--no-clean",
-            "--no-deps",
-            "--no-binary",
-            ":all:",
-            "-d",
-            temp,
-            requirement,
-        ]
+            "download", "-q", "--no-clean", "--no-deps", "--no-binary", ":all:", "-d", temp, requirement,
+        ]  # fmt: skip
         output = _pip(command, {**environment, "TMPDIR": temp}).stderr
         found = [path for path in Path(temp).glob("pip-download-*/*/*") if path.suffix != ".egg-info"]
         sources = [path for path in found if path.suffix == ".py" or any(path.glob("*.py"))]
