@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -167,36 +166,6 @@ print("goes on", pin.value())
     assert asyncio.run(play()) == ["ready", "goes on 1"]
 
 
-def test_a_signal_in_the_middle_of_a_dialogue_leaves_it_in_step(tmp_path, any_interpreter):
-    """What the board falls back to when a program asks for nothing for a while, which a slow machine looks like."""
-    main = """
-import machine
-pin, taken, wrong = machine.Pin(4, machine.Pin.OUT), 0, 0
-while taken < 40:
-    try:
-        print("asking", taken)
-        while True:
-            for level in (0, 1, 1, 0):
-                pin.value(level)
-                wrong += pin.value() != level
-    except KeyboardInterrupt:
-        taken += 1
-print("over", wrong)
-"""
-    chance = random.Random(1)
-
-    async def play():
-        async with Scenario(tmp_path / "flash", any_interpreter, main) as scenario:
-            for taken in range(40):
-                await scenario.saw("line", f"asking {taken}")
-                await asyncio.sleep(chance.random() / 50)
-                scenario.board._program.interrupt()
-            await scenario.saw("repl")
-            return scenario
-
-    assert asyncio.run(play()).lines[-1] == "over 0"
-
-
 @pytest.mark.parametrize("end", ["machine.soft_reset()", "sys.exit()", "raise SystemExit"])
 def test_a_soft_reset_unwinds_the_program_and_keeps_the_pins(tmp_path, any_interpreter, end):
     main = f"""
@@ -231,24 +200,6 @@ if machine.reset_cause() == machine.PWRON_RESET:
     assert scenario.lines == ["cause 1", "fed for longer than that", "cause 3"]
     assert ("wdt",) in scenario.events
     assert scenario.kinds("reset") == [("reset", "watchdog")]
-
-
-def test_the_watchdog_also_bites_at_the_repl(tmp_path, any_interpreter):
-    main = """
-import machine
-if machine.reset_cause() == machine.PWRON_RESET:
-    machine.WDT(timeout=200)
-    raise OSError("main.py failed")
-"""
-
-    async def play():
-        async with Scenario(tmp_path, any_interpreter, main) as scenario:
-            await scenario.saw("reset", "watchdog")
-            await scenario.saw("boot", 2)
-            return scenario
-
-    scenario = asyncio.run(play())
-    assert scenario.lines[-1] == "OSError: main.py failed"
 
 
 def test_a_crash_of_the_interpreter_is_a_hard_reset(tmp_path, any_interpreter):

@@ -6,12 +6,12 @@ import ssl
 
 import pytest
 
-from tests_host.support.mqttdevice import DESIRED, MqttDevice, report
+from tests_host.support.mqttdevice import MqttDevice, report
 from tools.cloud import dynsec
 from tools.cloud.brokerlog import BrokerLog, News
 from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.demo_device import CLIENT_ID, demo_device
-from tools.cloud.entities import MQTT_SCOPES, Device, Plan
+from tools.cloud.entities import Device, Plan
 from tools.cloud.mqttclient import LOST, MqttClient, Refused
 from tools.cloud.site import Site
 
@@ -94,32 +94,6 @@ async def test_a_reading_is_acknowledged_and_a_desired_state_is_acknowledged(set
     assert setting.model.violations == []
 
 
-async def test_a_desired_state_without_a_subscriber_is_recorded_as_undelivered(setting):
-    async with setting.running():
-        setting.model.set_desired(12345, "6", 1, setting.now)
-        await setting.happened("desired_published", heard=False)
-        device = await setting.online()
-        assert await silent(device)
-
-
-async def test_renewal_takes_over_with_a_new_tuple(setting):
-    async with setting.running():
-        old = await setting.online()
-        new = await setting.online()
-        assert await old.end() in (
-            TAKEN_OVER,
-            LOST,
-        )  # mosquitto 2.0 does not always say it before it hangs up
-        await new.publish(new.topic("sensor", 1), report())
-        assert (await new.message())["status"] == "accepted"
-
-
-async def test_sites_beside_each_other_have_brokers_of_their_own(setting, tmp_path):
-    async with setting.running(), Site(certs=tmp_path / "b", connection_file=None, mqtt=True) as other:
-        assert other.addresses()["mqtt_port"] not in (0, None, setting.site.addresses()["mqtt_port"])
-        assert other.model.offer.url == f"mqtts://mqtt.realer.test:{other.broker.port}"
-
-
 async def test_a_site_without_mqtt_has_no_broker(tmp_path):
     async with Site(certs=tmp_path, connection_file=None) as site:
         assert (site.broker, site.addresses()["mqtt_port"], site.model.offer.url) == (None, None, "")
@@ -162,28 +136,6 @@ async def test_a_device_reads_and_writes_its_own_topics_only(setting):
             await setting.happened("violation", method="PUBLISH", path=topic)
         assert len(setting.model.violations) == 11
         assert setting.model.feed(12345) == []
-
-
-async def test_scopes_of_the_credentials_are_enforced_by_the_broker(setting):
-    async with setting.running():
-        device = setting.device()
-        device.prepare(("iot:catalog:read", *MQTT_SCOPES))
-        await device.connect(setting.site)
-        assert await device.mqtt.subscribe([device.topic("command", 1, "desired")]) == [NOT_AUTHORIZED]
-        assert await device.mqtt.subscribe([device.acks]) == [1]
-        device.credentials = device.ask({"device_id": 12345, "scopes": ["iot:mqtt:connect"]}).json()["mqtt"]
-        await device.connect(setting.site)
-        assert await device.mqtt.subscribe([device.acks]) == [NOT_AUTHORIZED]
-        assert await device.publish(device.topic("sensor", 1), report()) == NOT_AUTHORIZED
-
-
-@pytest.mark.parametrize("sent", [{"qos": 0}, {"qos": 2}, {"retain": True}])
-async def test_another_qos_or_retain_is_seen(setting, sent):
-    async with setting.running():
-        device = await setting.online()
-        await device.publish(device.topic("sensor", 1), report(), **sent)
-        assert (await device.message())["status"] == "accepted"
-        assert len(setting.model.violations) == 1
 
 
 async def test_mqtt_without_tls_is_refused(setting):
@@ -241,15 +193,6 @@ async def test_credentials_expire_with_age(setting):
         await setting.happened("credential_ended", reason="expired")
 
 
-async def test_a_device_that_vanishes_is_noticed(setting):
-    async with setting.running():
-        device = await setting.online()
-        await setting.happened("mqtt_connected")
-        await device.mqtt.drop()
-        await setting.happened("mqtt_disconnected")
-        assert setting.model.sessions == {}
-
-
 # The broker misbehaves as a whole.
 
 
@@ -286,35 +229,6 @@ async def test_a_frozen_broker_answers_when_it_is_thawed(setting):
         assert (await device.message())["status"] == "accepted"
 
 
-async def test_a_frozen_broker_can_be_stopped(setting):
-    async with setting.running():
-        setting.site.broker.freeze()
-
-
-async def test_modes_have_names(setting):
-    async with setting.running():
-        for mode in ("down", "up", "restart", "freeze", "thaw"):
-            await setting.site.broker.mode(mode)
-        with pytest.raises(ValueError, match="is not one of down, up"):
-            await setting.site.broker.mode("start")
-        states = [event["state"] for event in setting.model.named("broker")]
-        assert states == ["up", "down", "up", "down", "up", "frozen", "up"]
-
-
-async def test_the_broker_announces_its_limits(setting):
-    async with setting.running():
-        device = setting.device()
-        device.prepare()
-        await setting.site.broker.settled()
-        credential = setting.model.store.live_credentials()[0]
-        setting.site.broker.admit(credential, "test-secret-not-real")
-        with pytest.raises(
-            BrokerError, match="createRole: Role already exists; createClient: Client already exists"
-        ):
-            await setting.site.broker.settled()
-        assert setting.model.events[-1]["state"].startswith("refuses: createRole")
-
-
 async def test_a_broker_that_does_not_start_reports_the_reason(setting):
     async with setting.running():
         other = Site(certs=setting.site.certs.folder, connection_file=None, mqtt=True)
@@ -324,37 +238,6 @@ async def test_a_broker_that_does_not_start_reports_the_reason(setting):
 
 
 # Spoilt messages.
-
-
-async def test_spoilt_acknowledgements_come_as_told(setting):
-    async with setting.running():
-        device = await setting.online()
-        topic = device.topic("sensor", 1)
-        for text in ("lost", "copies", "status=error", "delay=0.2", "badjson"):
-            setting.faults.add(f"ack {text} times=1")
-        await device.publish(topic, report("a"))
-        await device.publish(topic, report("b"))
-        assert [(await device.message())["message_id"] for _ in range(2)] == ["b", "b"]
-        await device.publish(topic, report("c"))
-        assert (await device.message())["retryable"] is True
-        await device.publish(topic, report("d"))
-        assert await silent(device, 0.1)
-        assert (await device.message())["message_id"] == "d"
-        await device.publish(topic, report("e"))
-        with pytest.raises(ValueError):
-            await device.message()
-        assert [row["message_id"] for row in setting.model.feed(12345)] == ["a", "b", "d", "e"]
-
-
-async def test_credentials_are_refused_once_on_demand(setting):
-    async with setting.running():
-        setting.faults.add("connect refused times=1")
-        device = setting.device()
-        device.prepare()
-        assert await refusal(device, setting) == NOT_AUTHORIZED
-        device.prepare()
-        await device.connect(setting.site)
-        assert DESIRED in device.credentials["scopes"]
 
 
 # What the log says, of more versions than the one that runs here.

@@ -305,12 +305,7 @@ def test_peer_that_never_answers(device: Device, black_hole: int):
 
 def test_cancelled_connects_leave_nothing_open(device: Device, black_hole: int):
     seen = device("cancel", black_hole, times=10, after_ms=20)
-    assert seen["result"] == {
-        "open": False,
-        "requests": 10,
-        "dials": 10,
-        "forgotten": 10,
-    }
+    assert seen["result"] == {"open": False, "requests": 10, "dials": 10, "forgotten": 10}
 
 
 @pytest.mark.parametrize("after_ms", [1, 3, 8, 20])

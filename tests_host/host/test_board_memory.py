@@ -35,10 +35,7 @@ def test_free_bytes_and_largest_piece_are_those_of_the_chip(image, boot, wifi):
 
 @pytest.mark.parametrize(
     ("image", "one", "lowest", "two"),
-    [
-        ("1.24.0", 70_884, 64_696, (46_864, 43_008)),
-        ("1.26.1", 69_284, 63_196, (44_328, 40_960)),
-    ],
+    [("1.24.0", 70_884, 64_696, (46_864, 43_008)), ("1.26.1", 69_284, 63_196, (44_328, 40_960))],
 )
 def test_one_and_two_connections_leave_as_much_memory_as_on_the_chip(image, one, lowest, two):
     chip = with_wifi(image)
@@ -300,11 +297,11 @@ def test_figures_outlive_a_reset_and_the_radio_a_soft_one():
     assert bench.free == 95_656
     bench.chip_memory.reset(soft=False)
     assert bench.free == 139_852
-    assert (
-        bench.chip_memory.lowest,
-        bench.chip_memory.peak,
-        bench.chip_memory.doubled,
-    ) == (lowest, 60_000, True)
+    assert (bench.chip_memory.lowest, bench.chip_memory.peak, bench.chip_memory.doubled) == (
+        lowest,
+        60_000,
+        True,
+    )
 
 
 class ChipBench:

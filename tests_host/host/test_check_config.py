@@ -146,12 +146,7 @@ def test_contradictory_settings_are_warnings(device: Path) -> None:
     done = run(device)
     assert done.returncode == 0
     named = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("warning:")]
-    assert named == [
-        "outputs[0].min_on_s",
-        "outputs[0].max_on_s",
-        "outputs[0].interlock",
-        "outputs[1].step",
-    ]
+    assert named == ["outputs[0].min_on_s", "outputs[0].max_on_s", "outputs[0].interlock", "outputs[1].step"]
     config["outputs"][0].update(max_on_s=60, safe="off")
     config["outputs"][1].update(step=30, interlock="a")
     device.write_text(json.dumps(config))

@@ -87,12 +87,7 @@ def test_the_catalog_is_as_documented():
 
 @pytest.mark.parametrize(
     ("field", "expected"),
-    [
-        ("source_id", {"source_id": 1}),
-        ("role_id", {"sensor_id": 1}),
-        ("resource", {"resource": 1}),
-        ("", {}),
-    ],
+    [("source_id", {"source_id": 1}), ("role_id", {"sensor_id": 1}), ("resource", {"resource": 1}), ("", {})],
 )
 def test_the_undocumented_field_that_names_a_source_can_be_another_or_missing(field, expected):
     found = device()

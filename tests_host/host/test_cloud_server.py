@@ -108,15 +108,6 @@ async def test_no_tls_below_1_2_and_no_plain_http(ca):
         assert (server.handshakes, server.requests) == (0, 0)
 
 
-async def test_sessions_are_never_resumed_past_the_certificate(ca):
-    async with serving(ca) as server, connected(server) as (reader, writer):
-        writer.write(LOGIN)
-        await reader.readline()
-        context, session = server.certs.client(), writer.get_extra_info("ssl_object").session
-        assert session is None or not session.has_ticket
-        assert context.session_stats()["hits"] == 0
-
-
 async def test_no_listener_and_back_on_the_same_port(ca):
     async with serving(ca) as server:
         port = server.port
@@ -188,10 +179,3 @@ def test_key_files_are_for_their_owner_only(tmp_path: Path):
     TestCA(tmp_path).leaf()
     assert {file.stat().st_mode & 0o77 for file in tmp_path.iterdir()} == {0}
     assert sorted(file.name for file in tmp_path.iterdir()) == ["ca-with-key.pem", "ca.der", "ca.pem"]
-
-
-def test_an_unknown_kind_of_certificate_is_refused(ca):
-    with pytest.raises(ValueError, match="one of good, wrong_name"):
-        ca.leaf("odd")
-    with pytest.raises(ValueError, match="one of good, wrong_name"):
-        CloudServer(Model(), Faults(), ca).present("odd")

@@ -127,30 +127,6 @@ def test_a_refresh_token_serves_once():
     assert cloud.status("GET", DEVICES, token=second["access_token"]) == 401
 
 
-def test_devices(cloud):
-    assert cloud.ask("GET", DEVICES)[0].json() == [
-        {"device": "nodemcu", "description": "NodeMCU With ESP8266", "connection": {"active": False, "ts": 0}}
-    ]
-    new = {"device_id": "new_one", "device_description": "x", "device_credentials": "BN8RbpRKfxhm"}
-    assert cloud.status("POST", DEVICES, new) == 200
-    assert [d["device"] for d in cloud.ask("GET", f"{DEVICES}?id=new_one")[0].json()] == ["new_one"]
-    for bad in (new, {}, new | {"device_id": "a" * 26}, new | {"device_id": "a-b"}, {"device_id": "third"}):
-        assert cloud.status("POST", DEVICES, bad) == 400
-    for field in new:
-        rest = {name: value for name, value in new.items() if name != field}
-        for value in ({}, {field: None}, {field: 1}, {field: []}):
-            assert cloud.status("POST", DEVICES, rest | {"device_id": "third"} | value) == (
-                200 if field == "device_id" and not value else 400
-            )
-    assert cloud.status("DELETE", f"{DEVICES}/third") == 200
-    assert cloud.status("GET", f"{DEVICES}?id=a%20b") == 400
-    assert cloud.status("GET", f"{DEVICES}?id=third") == 404
-    Board(cloud)
-    assert cloud.status("DELETE", MINE) == 400
-    assert cloud.status("DELETE", f"{DEVICES}/new_one") == 200
-    assert cloud.status("DELETE", f"{DEVICES}/new_one") == 404
-
-
 def test_stats(cloud):
     board = Board(cloud)
     cloud.time += 5
@@ -179,40 +155,6 @@ def test_access_rights_by_role(cloud):
     assert cloud.status("GET", f"{MINE}/stats?authorization={good}") == 200
     assert cloud.status("GET", f"{MINE}/stats", headers={"authorization": f"Basic {good}"}) == 401
     assert Cloud().status("GET", DEVICES, token="x.e30.y") == 401
-
-
-def test_device_tokens(cloud):
-    board = Board(cloud)
-    board.asked()
-    form = {"token_name": "DoorAccess", "token_resources": ["open"], "token_expiration": 1_486_040_100_000}
-    made = cloud.ask("POST", f"{MINE}/tokens", form)[0].json()
-    assert cloud.ask("GET", f"{MINE}/tokens")[0].json() == [made]
-    assert claims(made["token"])["res"] == ["open"] and claims(made["token"])["exp"] == 1_486_040_100
-    assert cloud.ask("GET", f"{RESOURCES}/open", token=made["token"]) == []
-    assert cloud.status("GET", f"{RESOURCES}/close", token=made["token"]) == 401
-    assert cloud.status("GET", f"{MINE}/stats", token=made["token"]) == 401
-    for wrong in (
-        {"token_name": None},
-        {"token_expiration": "tomorrow"},
-        {"token_expiration": None},
-        {"token_expiration": True},
-        {"token_expiration": [1]},
-        {"token_expiration": float("nan")},
-        {"token_expiration": float("inf")},
-        {"token_resources": "open"},
-        {"token_resources": [1]},
-        {"token_resources": {}},
-    ):
-        assert cloud.status("POST", f"{MINE}/tokens", form | wrong) == 400, wrong
-    assert cloud.status("POST", f"{MINE}/tokens", {}) == 400
-    assert cloud.ask("GET", f"{MINE}/tokens")[0].json() == [made]
-    cloud.time += 100
-    assert cloud.status("GET", f"{RESOURCES}/open", token=made["token"]) == 401
-    whole = cloud.ask("POST", f"{MINE}/tokens", {"token_name": "all"})[0].json()
-    assert cloud.ask("GET", f"{RESOURCES}/close", token=whole["token"]) == []
-    assert cloud.status("DELETE", f"{MINE}/tokens/{whole['id']}") == 200
-    assert cloud.status("DELETE", f"{MINE}/tokens/{whole['id']}") == 404
-    assert cloud.status("GET", f"{RESOURCES}/close", token=whole["token"]) == 401
 
 
 @pytest.mark.parametrize(("method", "path", "body", "kind", "question", "answer", "status", "text"), [

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.common import Failed
-from tools.env import aptroot, mosquitto
+from tools.env import mosquitto
 
 PLUGIN = "mosquitto_dynamic_security.so"
 
@@ -52,17 +52,3 @@ def test_what_cannot_be_fetched_leaves_nothing_and_says_what_to_install(tmp_path
         mosquitto.fetch(tmp_path / "cache", tmp_path / "no-apt", "")
     assert "install mosquitto 2.0 or newer" in failed.value.do
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
-
-
-def test_a_program_starts_with_the_libraries_it_was_unpacked_with(tmp_path):
-    for path in (
-        "lib64/ld-linux-x86-64.so.2",
-        "lib/x86_64-linux-gnu/libc.so.6",
-        "usr/lib/x86_64-linux-gnu/libcjson.so.1",
-    ):
-        (tmp_path / path).parent.mkdir(parents=True)
-        (tmp_path / path).touch()
-    assert aptroot.argv(tmp_path, "usr/sbin/mosquitto") == [
-        str(tmp_path / "lib64/ld-linux-x86-64.so.2"), "--library-path",
-        f"{tmp_path}/lib/x86_64-linux-gnu:{tmp_path}/usr/lib/x86_64-linux-gnu", str(tmp_path / "usr/sbin/mosquitto"),
-    ]  # fmt: skip

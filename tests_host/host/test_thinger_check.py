@@ -82,10 +82,7 @@ def test_a_root_that_cannot_be_read(check, tmp_path):
 
 
 def test_a_relay_that_does_not_follow(check, server):
-    answers = {
-        "api": {"payload": {"relay": {"fn": 2}}},
-        "relay": {"payload": {"in": False}},
-    }
+    answers = {"api": {"payload": {"relay": {"fn": 2}}}, "relay": {"payload": {"in": False}}}
 
     def take(data):
         for kind, fields in wire.Reader().feed(data):

@@ -76,12 +76,7 @@ class Flash:
 
 
 def test_every_output_goes_to_its_boot_level():
-    for active, boot, level in (
-        ("high", "off", 0),
-        ("high", "on", 1),
-        ("low", "off", 1),
-        ("low", "on", 0),
-    ):
+    for active, boot, level in (("high", "off", 0), ("high", "on", 1), ("low", "off", 1), ("low", "on", 0)):
         with Flash() as flash:
             flash.write("config.json", {"outputs": [{"gpio": 16, "active": active, "boot": boot}]})
             assert flash.boot() == [(16, level)]

@@ -284,12 +284,7 @@ def test_a_stream_by_interval():
 
 
 def test_intervals_have_limits():
-    for parameters, ms in (
-        ({"interval": 1}, 1000),
-        (1, 1000),
-        (5000, 5000),
-        ({"interval": 2**40}, 86400000),
-    ):
+    for parameters, ms in (({"interval": 1}, 1000), (1, 1000), (5000, 5000), ({"interval": 2**40}, 86400000)):
         rig = Rig()
         rig.ask("START_STREAM", sid=1, resource="temperature", parameters=parameters)
         rig.later(1)

@@ -119,10 +119,7 @@ def test_the_chip_is_known_by_what_micropython_calls_it():
 
 def test_a_configuration_is_checked_for_the_chip_it_is_on():
     raw = json.loads(good())
-    for machine, expected in (
-        ("Generic ESP32 module with ESP32", 0),
-        ("ESP32C3 module with ESP32C3", 5),
-    ):
+    for machine, expected in (("Generic ESP32 module with ESP32", 0), ("ESP32C3 module with ESP32C3", 5)):
         found = on(machine, lambda: settings.problems_of(raw))
         wrong = [problem for problem in found if problem[0] == "error" and problem[1].endswith("gpio")]
         assert len(wrong) == expected, found

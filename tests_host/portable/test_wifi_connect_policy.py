@@ -78,12 +78,7 @@ def test_after_a_loss_the_network_that_worked_comes_first():
     policy = policy_of(3)
     found = scenario(policy, 200, up=((25, 100),))
     assert found[:2] == [(0, ("join", 0)), (20, ("join", 1))]
-    assert found[2:6] == [
-        (102.5, ("leave", 0)),
-        (103, ("join", 1)),
-        (123, ("join", 2)),
-        (143, ("join", 0)),
-    ]
+    assert found[2:6] == [(102.5, ("leave", 0)), (103, ("join", 1)), (123, ("join", 2)), (143, ("join", 0))]
     assert found[6:8] == [(163, ("leave", 0)), (168, ("join", 0))], "then in their order again"
 
 

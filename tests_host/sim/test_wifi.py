@@ -28,9 +28,7 @@ async def test_the_strongest_access_point_of_several_is_joined(device):
 
 async def test_the_strongest_access_point_that_refuses_is_followed_by_the_next(device):
     _points(
-        device,
-        Point("bench", WIFI_PASSWORD, NEAR, -48, full=True),
-        Point("bench", WIFI_PASSWORD, FAR, -82),
+        device, Point("bench", WIFI_PASSWORD, NEAR, -48, full=True), Point("bench", WIFI_PASSWORD, FAR, -82)
     )
     await device.until(lambda: device.online, 90)
     assert device.radio.joined.bssid == FAR

@@ -108,8 +108,7 @@ class Bench:
         self.loop, self.count = loop, 0
         self.lines: list[str] = []
         self.clock = Clock(
-            lambda: WRAP_SOON_MS + int(loop.time() * 1000 + 1e-6),
-            lambda ms: asyncio.sleep(max(ms, 0) / 1000),
+            lambda: WRAP_SOON_MS + int(loop.time() * 1000 + 1e-6), lambda ms: asyncio.sleep(max(ms, 0) / 1000)
         )
         chance = random.Random(1)
         rng = lambda: chance.getrandbits(32)  # noqa: E731

@@ -72,9 +72,7 @@ class MqttDevice(Client):
             password or self.credentials["mqtt_credential"],
         )
         self.mqtt = MqttClient(
-            *keys,
-            lambda topic, payload, *_: self.inbox.put_nowait((topic, payload)),
-            self.ended.put_nowait,
+            *keys, lambda topic, payload, *_: self.inbox.put_nowait((topic, payload)), self.ended.put_nowait
         )
         await self.mqtt.connect(site.broker.port, site.certs.client())
 

@@ -179,8 +179,7 @@ def address(text: str) -> tuple[str, int]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="realer ca",
-        description="Find and write the root certificate the device needs for a server.",
+        prog="realer ca", description="Find and write the root certificate the device needs for a server."
     )
     parser.add_argument(
         "server", type=address, metavar="HOST[:PORT]", help="as in cloud.base_url; default port 443"

@@ -57,10 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         result = admin_client.call(verb, file, **{k: v for k, v in arguments.items() if v is not None})
     except admin_client.NoCloud:
-        print(
-            "no cloud is running here; start one with realer demo, or realer cloud serve",
-            file=sys.stderr,
-        )
+        print("no cloud is running here; start one with realer demo, or realer cloud serve", file=sys.stderr)
         return 3
     except admin_client.Refused as error:
         print(error, file=sys.stderr)

@@ -23,9 +23,7 @@ ABOUT: dict[str, dict[str, str]] = {
         "ssid": "What is the name of the Wi-Fi network? An ESP32 knows 2.4 GHz only.",
         "password": "What is its password? Nothing for an open network.",
     },
-    "cloud": {
-        "api": "Which cloud is it? Your account or its documentation says so.",
-    },
+    "cloud": {"api": "Which cloud is it? Your account or its documentation says so."},
     "auto": _ACCOUNT,
     "bootstrap": _ACCOUNT,
     "realer": _ACCOUNT,
@@ -36,11 +34,7 @@ ABOUT: dict[str, dict[str, str]] = {
         "device_id": "What is the device's id? It and the credential stand in the console, at the device.",
         "credential": "What is its credential? It is not shown while you type.",
     },
-    "sensors": {
-        "kind": "What does it measure?",
-        "pin_port": _PORT,
-        "name": _NAME,
-    },
+    "sensors": {"kind": "What does it measure?", "pin_port": _PORT, "name": _NAME},
     **{word: sensor_kinds.kind(word).ABOUT for word in sensor_kinds.words()},
     "outputs": {
         "pin_port": _PORT,
@@ -76,7 +70,7 @@ ABOUT: dict[str, dict[str, str]] = {
     },
     "safety": {
         "silence_s": "When does silence end in the safe state? Seconds without an answer from the cloud, such as 300\n"
-        "or 5 min; 0: only when the authorization ends.",
+        "or 5 min; 0: only when the authorization ends."
     },
 }
 """Section -> key -> question, in the order of asking. A key that is not here keeps its default, if it has one."""

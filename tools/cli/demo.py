@@ -245,12 +245,7 @@ def main(argv: list[str] | None = None) -> int:
     admin_client.only_one(options.connection)
     try:
         asyncio.run(_play(console, options))
-    except (
-        BrokerError,
-        CompileError,
-        ThirdAreaError,
-        OSError,
-    ) as error:
+    except (BrokerError, CompileError, ThirdAreaError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0

@@ -51,17 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"MicroPython {image.version} ({image.board}), {len(image.data):,} bytes, to {port}", flush=True)
     chip, offset = image.chip.chip, hex(image.chip.flash_offset)
     # esptool refuses any other chip, and looks before it erases. What it wrote it reads back as a sum.
-    command = [
-        sys.executable,
-        "-m",
-        "esptool",
-        "--chip",
-        chip,
-        "--port",
-        port,
-        "--baud",
-        str(options.baud),
-    ]
+    command = [sys.executable, "-m", "esptool", "--chip", chip, "--port", port, "--baud", str(options.baud)]
     command += ["write-flash", "--erase-all", offset, str(options.image)]
     if subprocess.run(command).returncode:
         raise common.Failed("esptool could not do it, see above", f"{_TROUBLE.format(port=port)}\n{_NATIVE}")

@@ -13,8 +13,7 @@ from tools.serial import board_log, ports
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="realer monitor",
-        description="Show the board's log until Ctrl-C. The board is not disturbed.",
+        prog="realer monitor", description="Show the board's log until Ctrl-C. The board is not disturbed."
     )
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
     options = parser.parse_args(argv)

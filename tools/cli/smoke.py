@@ -231,11 +231,7 @@ def _played(transport: str, options: argparse.Namespace) -> bool:
     console.print(f"over {transport}")
     try:
         facts = asyncio.run(_play(console, transport, options))
-    except (
-        StepFailedError,
-        ThirdAreaError,
-        BrokerError,
-    ) as error:
+    except (StepFailedError, ThirdAreaError, BrokerError) as error:
         print(f"smoke over {transport}: {error}", file=sys.stderr)
         return False
     print(json.dumps(facts), flush=True)

@@ -144,11 +144,7 @@ def _new_leaf(
 
 
 def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: Key,
-    start: dt.datetime,
-    end: dt.datetime,
+    subject: x509.Name, issuer: x509.Name, key: Key, start: dt.datetime, end: dt.datetime
 ) -> x509.CertificateBuilder:
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
     return builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)

@@ -34,10 +34,7 @@ def demo_device() -> Device:
         CLIENT_ID,
         CLIENT_SECRET,
         commands=[Command(1, "6"), Command(2, "9", value="18.5", limits=(5, 35, 0.5))],
-        sensors=[
-            Sensor(1, "14"),
-            Sensor(2, "15", kind="ldr_sensor", qc="illuminance", mu="lux:0"),
-        ],
+        sensors=[Sensor(1, "14"), Sensor(2, "15", kind="ldr_sensor", qc="illuminance", mu="lux:0")],
     )
 
 

@@ -87,8 +87,4 @@ class Fault:
 
 _BARE = {"badjson": "half", "oversized": 65536, "chunked": 17, "huge_headers": 16384, "extra_1xx": 1, "endless": "body",
          "cut": -1, "gzip": "unasked"}  # fmt: skip
-_CHOICES = {
-    "badjson": tuple(BROKEN),
-    "endless": ("body", "plain", "headers"),
-    "gzip": ("unasked", "always"),
-}
+_CHOICES = {"badjson": tuple(BROKEN), "endless": ("body", "plain", "headers"), "gzip": ("unasked", "always")}
