@@ -92,7 +92,8 @@ def _forget(board, wifi, net, log, link):
 
     Set to None, for a class keeps the value of an attribute that was deleted (MicroPython's py/map.c).
     """
-    type(board).wifi = type(board).rtc_get = type(link).masked = Outbox.restore = Supervisor.add = None
+    type(board).wifi = type(board).one_wire = type(board).dht = type(board).rtc_get = None
+    type(link).masked = Outbox.restore = Supervisor.add = None
     parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease) if part]
     for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
         once.__init__ = None

@@ -5,9 +5,10 @@ The words of `kind` in `firmware/core/config_rules.py` are all there are. A file
     MEANING      what the word stands for, for `realer config`
     MEASURES     the unit of its value, as people say it
     ABOUT        key -> question of `realer config`, in the order of asking
+    PARTS        the same of the objects in an item, such as `humidity`; may be left out
     WIRE         what the simulated plant has to know of an item of `sensors` beside its GPIO, with defaults
-    microvolts(wire, plant, fault), level(wire, plant), ...    what the plant shows at its pin, see
-                 `tools/virtual_board/plant.py`; `fault`: "open", "short" or None
+    microvolts, dht, one_wire    what the simulated plant shows at its pin, where it is not a plain level: see
+                 `tools/virtual_board/plant.py`
     doctor(row, board)    runs on a real board, as it stands there: says what the sensor with this item measures, or
                  raises `board.Wrong(text, what to do)`; `board` is that of `tools/doctor/board_check.py`
 """
@@ -32,6 +33,14 @@ def words() -> list[str]:
 def kind(word: str) -> ModuleType:
     """What there is on the host for a kind."""
     return importlib.import_module(f"tools.sensors.{word}")
+
+
+def parts() -> dict[str, dict[str, str]]:
+    """The questions about objects in an item, by their keys."""
+    found: dict[str, dict[str, str]] = {}
+    for word in words():
+        found |= getattr(kind(word), "PARTS", {})
+    return found
 
 
 def doctors() -> str:

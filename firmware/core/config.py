@@ -150,7 +150,7 @@ class _Walk:
             if isinstance(value, str) and "|" in rule and key != "transport":
                 lines += rules(value)
         # A limit that is misspelt is no limit.
-        level = "error" if name in ("outputs", "sensors", "buttons") else "warning"
+        level = "error" if name in ("outputs", "sensors", "buttons") or path[:8] == "sensors[" else "warning"
         for key in raw:
             self.report(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
         for level, key, allowed in list(_wifi_cross_errors(out, name)) + list(
@@ -187,9 +187,7 @@ def _cross_errors(item, name, path, seen, profile):
     yield from _pin_errors(item, name, profile)
     if item.get("min", -99) >= item.get("max", 1e6):
         yield "error", "min", "less than max"
-    volts = [point[0] for point in item.get("points", ()) if point and None not in point]
-    if volts != sorted(set(volts)):
-        yield "error", "points", "[volts, value] each, with more volts from one to the next"
+    yield from _sensor_errors(item)
     if item.get("transport") == "mqtt" and item.get("api") == "realino":
         yield "error", "transport", "auto|https with api realino, which has no MQTT"
     if item.get("update") and item.get("cloud", item).get("api") == "thinger":
@@ -201,15 +199,35 @@ def _cross_errors(item, name, path, seen, profile):
         if key in item and ("pin_port", kin, item[key]) not in seen:
             yield "error", key, "a pin_port of " + kin
     group, port = item.get("interlock"), item.get("pin_port")
-    commands = "outputs" if name == "update" else name  # the cloud numbers commands and sensors apart
-    for key, space in (("gpio", ""), ("pin_port", commands), ("boot", group), ("safe", group)):
+    # The cloud numbers commands and sensors apart.
+    commands = "outputs" if name == "update" else "sensors" if path[:8] == "sensors[" else name
+    gpio = item.get("gpio")
+    if "address" in item and ("gpio", "", gpio) not in seen:
+        seen["bus", gpio] = path
+    shared = "address" in item and ("bus", gpio) in seen
+    for key, space in (
+        ("gpio", ""),
+        ("address", gpio),
+        ("pin_port", commands),
+        ("boot", group),
+        ("safe", group),
+    ):
         use = (key, space, item.get(key))
         if None in use or (key in "boot safe" and use[2] != "on"):
             continue
-        if use in seen:
+        if use in seen and not (key == "gpio" and shared):
             yield "error", key, "one of its own, not that of " + seen[use]
         seen[use] = path
     seen["pin_port", item.get("mode"), port] = path
+
+
+def _sensor_errors(item):
+    """What is wrong with the address on a bus, or with a table of points."""
+    if item.get("address", "0").lower().strip("0123456789abcdef"):
+        yield "error", "address", "16 hexadecimal digits"
+    volts = [point[0] for point in item.get("points", ()) if point and None not in point]
+    if volts != sorted(set(volts)):
+        yield "error", "points", "[volts, value] each, with more volts from one to the next"
 
 
 def _wifi_cross_errors(item, name):

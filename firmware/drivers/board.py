@@ -104,6 +104,16 @@ class Board:
 
         return Wifi(hostname, pm, country)
 
+    def one_wire(self, gpio):
+        from firmware.drivers.one_wire import OneWire
+
+        return OneWire(gpio)
+
+    def dht(self, gpio):
+        from firmware.drivers.dht import Dht
+
+        return Dht(gpio)
+
     def watchdog(self, timeout_ms):
         """Start the watchdog: the chip resets unless `feed()` is called every `timeout_ms`. It cannot be stopped."""
         return attempt("watchdog", machine.WDT, 0, timeout_ms)

@@ -12,6 +12,16 @@ SENSORS = [
         "deadband": 1,
         "points": [[0.5, 0], [2.5, 100]],
     },
+    {"kind": "ds18b20", "gpio": 4, "pin_port": "72", "name": "attic", "address": "28ff000000000002"},
+    {"kind": "ds18b20", "gpio": 4, "pin_port": "73", "name": "cellar", "address": "28ff000000000003"},
+    {
+        "kind": "dht22",
+        "gpio": 18,
+        "pin_port": "74",
+        "name": "bath",
+        "humidity": {"pin_port": "75", "name": "damp"},
+    },
+    {"kind": "dht11", "gpio": 19, "pin_port": "76", "name": "hall"},
 ]
 
 
@@ -27,7 +37,9 @@ async def test_every_kind_reads_what_is_at_its_pin(smallest):
         await fixture.online()
         readings = dict(map(tuple, (await fixture.status())["readings"]))
         assert readings["door"] == 1 and abs(readings["tank"] - 75) < 2, readings
-        assert abs(readings["room"] - fixture.plant.sensor_c) < 3
+        for name in ("room", "attic", "cellar", "bath", "hall"):
+            assert abs(readings[name] - fixture.plant.sensor_c) < 3, (name, readings)
+        assert readings["damp"] == 45
         fixture.plant.stick(13, 1)
         fixture.plant.break_sensor("tank", "open")
 

@@ -251,7 +251,7 @@ def test_a_key_that_is_there_twice_is_an_error_at_any_depth(device: Path) -> Non
 
 def test_one_wrong_kind_is_one_error(device: Path) -> None:
     config = json.loads(device.read_text())
-    config["sensors"][0]["kind"] = "ds18b20"
+    config["sensors"][0]["kind"] = "barometer"
     config["sensors"][0]["gpio"] = 4
     device.write_text(json.dumps(config))
     assert run(device).stdout.count("error:") == 1

@@ -28,6 +28,7 @@ SECTIONS = {
     "sensors[]": "sensors",
     "Keys of a sensor in a divider": "divider",
     **{f"Keys of `{word}`": word for word in sensor_kinds.words()},
+    **{f"Keys of `{part}`": part for part in sensor_kinds.parts()},
     "buttons[]": "buttons",
     "led": "led",
     "safety": "safety",

@@ -291,3 +291,38 @@ async def test_no_board_at_all():
         fixture.board.console.close()
         status, printed = await doctor(fixture)
     assert status == 1 and f"nothing answers at {fixture.url}" in printed
+
+
+def sensors(config):
+    config["sensors"] = [
+        {
+            "kind": "analog",
+            "gpio": 32,
+            "pin_port": "70",
+            "name": "tank",
+            "deadband": 1,
+            "points": [[0.5, 0], [2.5, 9]],
+        },
+        {"kind": "digital", "gpio": 13, "pin_port": "71", "name": "door", "cloud_kind": "thermistor"},
+        {"kind": "ds18b20", "gpio": 4, "pin_port": "72", "name": "attic", "address": "28ff000000000002"},
+        {"kind": "dht22", "gpio": 18, "pin_port": "73", "name": "bath"},
+        {"kind": "dht11", "gpio": 19, "pin_port": "74", "name": "hall"},
+    ]
+
+
+async def test_each_kind_of_sensor_has_its_check_and_one_that_the_cloud_cannot_know_is_noted():
+    async with bench(sensors) as fixture:
+        fixture.plant.stick(13, 1)
+        fixture.plant.set_room(25)
+        status, printed = await doctor(fixture)
+        assert status == 0, printed
+        for words in (
+            "tank: 1500 mV", "door: its pin is high, which is 0", "attic: 28ff000000000002, 2", "bath: 2",
+            "hall: 2", "tank: the Realer cloud may not know the kind analog",
+        ):  # fmt: skip
+            assert words in re.sub(r"tank: 1[45]\d\d mV", "tank: 1500 mV", printed), (words, printed)
+        assert "not know the kind digital" not in printed
+        for name in ("attic", "bath", "tank"):
+            fixture.plant.break_sensor(name, "open")
+        status, printed = await doctor(fixture)
+        assert status == 1 and " 3 problems" in printed, printed

@@ -215,7 +215,7 @@ REFUSED = {
     "outputs.1.min": [..., 35, float("-inf")],
     "outputs.1.hysteresis": [0],
     "outputs.1.safe": [36, True],
-    "sensors.0.kind": ["dht22", ...],
+    "sensors.0.kind": ["barometer", ...],
     "sensors.0.samples": [0],
     "sensors.0.divider_ohm": [0],
     "sensors.0.steinhart": [[0.001, 0.0002], [0.001, 0.0002, "x"]],
@@ -401,7 +401,7 @@ def test_unknown_keys_are_warnings_and_errors_where_a_limit_would_be_lost():
 
 def test_keys_of_an_invalid_mode_are_not_reported_as_well():
     for path, value in (
-        (("sensors", 0), {"kind": "ds18b20", "pin_port": "14", "gpio": 4, "beta": 3950, "r25_ohm": 1, "offset_c": 99}),
+        (("sensors", 0), {"kind": "bmp180", "pin_port": "14", "gpio": 4, "beta": 3950, "r25_ohm": 1, "offset_c": 99}),
         (("sensors", 0), {"pin_port": "14", "gpio": 34, "beta": 3950}),
         (("outputs", 1), {"pin_port": "9", "gpio": 17, "mode": "thermostat", "sensor": "14", "min": 5, "max": 35}),
         (("cloud", "api"), "mqtt"),

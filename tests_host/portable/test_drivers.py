@@ -354,3 +354,18 @@ def test_reports_whether_a_client_is_connected():
     assert not point.has_clients()
     chip.stations = 1
     assert point.has_clients()
+
+
+def test_a_dht_that_is_silent_or_garbled_is_a_driver_error():
+    chip, b = board()
+    dht = b.dht(4)
+    for frame, words in ((b"", "116"), (b"\x02\x8c\x01\x5f\xef", "checksum")):
+        chip.frame = frame
+        found = None
+        try:
+            dht.read()
+        except DriverError as e:
+            found = str(e)
+        assert "GPIO 4" in found and words in found
+    chip.frame = b"\x02\x8c\x01\x5f\xee"
+    assert dht.read() == chip.frame

@@ -61,3 +61,40 @@ async def test_an_output_regulates_by_a_sensor_that_the_cloud_does_not_know(devi
     device.plant.break_sensor("tank", "open")
     await device.until(lambda: device.app.controller.readings["70"] is None, 60)
     assert not device.on("heater")
+
+
+BUS = [
+    {
+        "kind": "ds18b20", "gpio": 4, "pin_port": "14", "name": "room", "address": "28ff000000000001",
+        "cloud_kind": "thermistor",
+    },
+    {"kind": "ds18b20", "gpio": 4, "pin_port": "71", "name": "attic", "address": "28ff000000000002"},
+]  # fmt: skip
+CELLAR = {
+    "kind": "dht22", "gpio": 13, "pin_port": "72", "name": "cellar",
+    "humidity": {"pin_port": "15", "name": "damp", "cloud_kind": "ldr_sensor"},
+}  # fmt: skip
+
+
+def _buses(config):
+    config["sensors"] = [*BUS, CELLAR]
+
+
+@pytest.mark.config(edit=_buses)
+async def test_each_value_of_a_bus_has_its_port_and_faults_end_with_their_cause(device):
+    plant = device.plant
+    plant.wiring = {**plant.wiring, **{item["name"]: item for item in [*BUS, CELLAR]}}
+    plant.set_room(21.5)
+    await device.until(lambda: device.online, 60)
+    readings = device.app.controller.readings
+    await device.until(lambda: None not in [readings.get(port) for port in ("14", "71", "72", "15")], 60)
+    assert abs(readings["14"] - 21.5) < 0.5 and readings["14"] == readings["71"]
+    assert abs(readings["72"] - 21.5) < 0.5 and readings["15"] == 45
+    await device.until(lambda: {f["sensor_id"] for f in device.feed("sensor")} == {1, 2}, 60)
+    plant.break_sensor("attic", "open")
+    plant.break_sensor("cellar", "short")
+    await device.until(lambda: [readings[port] for port in ("71", "72", "15")] == [None] * 3, 60)
+    assert readings["14"] is not None
+    plant.break_sensor("attic", None)
+    plant.break_sensor("cellar", None)
+    await device.until(lambda: None not in [readings[port] for port in ("71", "72", "15")], 60)

@@ -29,9 +29,17 @@ class Ticks:
 class Pins:
     """A board for drivers. `uv`: by GPIO the samples of its ADC, `levels` those of a contact, the last one for ever."""
 
-    def __init__(self, uv=None, levels=None):
+    def __init__(self, uv=None, levels=None, buses=None, frames=None):
+        self.buses = buses or {}
+        self.frames = frames or []
         self.uv = uv or {}
         self.levels = levels or {}
+
+    def one_wire(self, gpio):
+        return self.buses[gpio]
+
+    def dht(self, gpio):
+        return Dht(self.frames)
 
     def button(self, gpio, active_low, pull):
         return _Contact(self.levels[gpio], active_low)
@@ -48,6 +56,19 @@ class _Adc:
         found = self.samples.pop(0) if len(self.samples) > 1 else self.samples[0]
         if isinstance(found, DriverError):
             raise found
+        return found
+
+
+class Dht:
+    """What answers with these frames, of which None is a failure."""
+
+    def __init__(self, frames):
+        self.frames = frames
+
+    def read(self):
+        found = self.frames.pop(0) if len(self.frames) > 1 else self.frames[0]
+        if found is None:
+            raise DriverError("garbled")
         return found
 
 
@@ -76,8 +97,8 @@ class Sampled:
             ("keep", False),
         ):
             cfg.setdefault(key, value)
-        self.driver = kind.driver(cfg, board, self.clock)
         self.items = items([cfg])
+        self.driver = kind.driver(cfg, board, self.clock)
         log = lambda level, text: self.lines.append(text)  # noqa: E731
         self.controller = Controller([], self.items, Outbox(0, 0, 0), Safety(0, 0), None, log)
         sensors = [(self.driver, cfg.get("period_s", 5), cfg["count"])]

@@ -24,6 +24,8 @@ _OPTIONAL = {
     "firmware/update_rom.mpy": "update",
     "firmware/update_whole.mpy": "update",
 }
+_BUSES = {"one_wire": ("ds18b20",), "dht": ("dht11", "dht22")}
+"""Which kinds of sensors need which of `firmware.drivers`."""
 _LOADED = {
     "links/polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
     "links/https_iot": (("realer",), ("https", "mqtt", "auto")),
@@ -71,6 +73,8 @@ def conditions(tree: Path) -> dict[str, str]:
     for name, (apis, transports) in _LOADED.items():
         rows = [f"{api}-{transport}" for api in apis for transport in transports]
         found[f"firmware/{name}.mpy"] = ",".join(row for row in rows if row in links)
+    for name, kinds in _BUSES.items():
+        found[f"firmware/drivers/{name}.mpy"] = ",".join(f"sensors.{kind}" for kind in kinds)
     texts = [path for path in slot_files(tree) if path.endswith(".txt")]
     units = {text: text.removesuffix("txt") + "mpy" for text in texts}
     return found | {text: found[unit] for text, unit in units.items() if unit in found}

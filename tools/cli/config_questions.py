@@ -36,6 +36,7 @@ ABOUT: dict[str, dict[str, str]] = {
     },
     "sensors": {"kind": "What does it measure?", "pin_port": _PORT, "name": _NAME},
     **{word: sensor_kinds.kind(word).ABOUT for word in sensor_kinds.words()},
+    **sensor_kinds.parts(),
     "outputs": {
         "pin_port": _PORT,
         "name": _NAME,

@@ -123,6 +123,10 @@ class Wizard:
             key, rule = line.split(" =")[0].split(" ", 1)
             if key == "ca_files" and key not in known:
                 self._roots(item)
+            elif rule == "object" and " =null" in line:
+                if self._ask.yes(about, bool(item.get(key))):
+                    item[key] = item.get(key) or {}
+                    self._section(key, item[key], f"{path}{key}.")
             elif key not in known:
                 item[key] = self._value(line, item, path + key, about)
                 if name == "outputs" and key == "active":

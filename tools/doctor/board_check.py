@@ -10,7 +10,10 @@ import json
 import math
 import os
 import sys
-from machine import ADC, WDT, Pin
+import time
+from machine import ADC, WDT, Pin, dht_readinto
+
+from onewire import OneWire
 
 MOST_MV = 3050
 """What reads as more is an input at the supply; `realer doctor` puts that of the board's chip here."""
@@ -81,6 +84,18 @@ def millivolts_of(row):
     return sum([adc.read_uv() for _ in range(32)]) / 32000
 
 
+def dht(row):
+    """The bytes that a DHT sends. Wrong."""
+    data = bytearray(5)
+    try:
+        dht_readinto(Pin(row["gpio"]), data)
+    except OSError:
+        raise Wrong("no answer", "check its wires, and the resistor of 10 k to 3.3 V")
+    if sum(data[:4]) & 255 != data[4]:
+        raise Wrong("the checksum does not fit", "check its wires; a long one needs a smaller resistor")
+    return data
+
+
 def divider(row):
     """The millivolts at the pin of a sensor in a divider, and its ohms. Wrong."""
     millivolts = millivolts_of(row)
@@ -117,8 +132,8 @@ class Board:
     """What the check of a kind gets."""
 
     api = None
-    ADC, Pin, Wrong, log, most_mv = ADC, Pin, Wrong, math.log, MOST_MV
-    divider, millivolts = staticmethod(divider), staticmethod(millivolts_of)
+    ADC, OneWire, Pin, Wrong, log, most_mv, sleep = ADC, OneWire, Pin, Wrong, math.log, MOST_MV, time.sleep
+    dht, divider, millivolts = staticmethod(dht), staticmethod(divider), staticmethod(millivolts_of)
 
 
 def output(row):

@@ -29,12 +29,19 @@ class SimBoard:
         self.free = 65536
         self.rtc_offset_s: float | None = None
         self._wall = wall
+        self._buses: dict[int, _OneWire] = {}
 
     def output(self, gpio: int, active_high: bool, on: bool) -> _Output:
         return _Output(self.plant, gpio, active_high, on)
 
     def adc(self, gpio: int) -> _Adc:
         return _Adc(self.plant, gpio)
+
+    def one_wire(self, gpio: int) -> _OneWire:
+        return self._buses.setdefault(gpio, _OneWire(self.plant, gpio, lambda: self._wall() * 1000))
+
+    def dht(self, gpio: int) -> _Dht:
+        return _Dht(self.plant, gpio)
 
     def button(self, gpio: int, active_low: bool, pull: str) -> _Button:
         return _Button(self.plant, gpio, active_low, pull)
@@ -87,6 +94,36 @@ class _Adc:
 
     def read_uv(self) -> int:
         return self._plant.microvolts(self._gpio)
+
+
+class _OneWire:
+    def __init__(self, plant: Plant, gpio: int, ms: Callable[[], float]) -> None:
+        self.gpio, self.converted = gpio, None
+        self._plant, self._ms = plant, ms
+
+    def send(self, data: bytes) -> None:
+        if not self._asked("reset"):
+            raise DriverError(f"GPIO {self.gpio}: nothing answers on the bus")
+        for byte in data:
+            self._asked("write", byte)
+
+    def receive(self, count: int) -> bytearray:
+        return bytearray(self._asked("read") for _ in range(count))
+
+    def _asked(self, op: str, value: int = 0) -> int:
+        found = self._plant.asked("one_wire", self.gpio, op, value, self._ms())
+        return 0 if found is None else int(found)
+
+
+class _Dht:
+    def __init__(self, plant: Plant, gpio: int) -> None:
+        self._plant, self._gpio = plant, gpio
+
+    def read(self) -> bytes:
+        data = self._plant.asked("dht", self._gpio)
+        if data is None or sum(data[:4]) & 255 != data[4]:
+            raise DriverError(f"GPIO {self._gpio}: no answer")
+        return bytes(data)
 
 
 class _Button:

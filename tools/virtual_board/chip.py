@@ -242,6 +242,18 @@ class Chip:
         least_mv, most_mv = self._range_mv[int(atten)]
         return round((self._do_uv(gpio, atten) / 1000 - least_mv) * 4095 / (most_mv - least_mv))
 
+    # Sensors with a protocol of their own
+
+    def _do_dht(self, pin: str) -> str:
+        frame = self.plant.asked("dht", self._gpio(pin))
+        if frame is None:
+            raise ChipError("E", "116 ETIMEDOUT")
+        return frame.hex()
+
+    def _do_wire(self, pin: str, op: str, value: str) -> int:
+        found = self.plant.asked("one_wire", self._gpio(pin), op, int(value), self._ms())
+        return found if found is not None else 0xFF if op == "read" else 0
+
     # Watchdog, resets, identity
 
     def _do_wdt(self, timeout_ms: str) -> None:

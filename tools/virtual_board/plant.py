@@ -71,6 +71,9 @@ class Plant:
         self._pressed_ms: dict[int, float] = {}  # gpio -> how long the finger stays
         self._broken: dict[str, str | None] = {}  # role -> "open" or "short"
         self._fixed_lux: float | None = None
+        self.humidity = 45.0  # percent
+        self.kept: dict[Any, Any] = {}
+        """What the parts of `tools/sensors` have to remember."""
         self.volts: dict[int, float] = {}
         """gpio -> what a sensor of kind `analog` puts out there."""
 
@@ -123,6 +126,19 @@ class Plant:
                     sensor_kinds.kind(wire["kind"]).microvolts(wire, self, self._broken.get(role))
                 )
         return self._noisy(self._rng.uniform(0, SUPPLY_UV / 3))
+
+    def asked(self, verb: str, gpio: int, *arguments: Any) -> Any:
+        """What the sensor at a pin answers on its bus: `one_wire` is for all that are there, any other for the first.
+        None: nothing is there."""
+        wires = [
+            (wire, self._broken.get(role))
+            for role, wire in self.wiring.items()
+            if wire["gpio"] == gpio and "kind" in wire and hasattr(sensor_kinds.kind(wire["kind"]), verb)
+        ]
+        if not wires:
+            return None
+        part = getattr(sensor_kinds.kind(wires[0][0]["kind"]), verb)
+        return part(wires, self, *arguments) if verb == "one_wire" else part(wires[0][0], self, wires[0][1])
 
     def _noisy(self, microvolts: float) -> int:
         return round(min(max(microvolts + self._rng.gauss(0, _ADC_NOISE_UV), 0), SUPPLY_UV))

@@ -111,6 +111,10 @@ class ADC:
         return int(_ask("uv", self._gpio, self._atten))
 
 
+def dht_readinto(pin, buf):
+    buf[:] = binascii.unhexlify(_ask("dht", pin._gpio))
+
+
 class WDT:
     def __init__(self, id=0, timeout=5000):
         if id != 0:

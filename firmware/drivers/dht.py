@@ -1,0 +1,23 @@
+"""A DHT11, DHT22 or AM2302 at a pin: loaded only where there is one.
+
+A reading takes up to 25 ms, of which MicroPython keeps the interrupts off for 5 ms, and everything waits for it.
+"""
+
+import machine
+
+from firmware.core.errors import DriverError
+from firmware.drivers.board import attempt
+
+
+class Dht:
+    def __init__(self, gpio):
+        self.gpio = gpio
+        self.pin = attempt(gpio, machine.Pin, gpio)
+
+    def read(self):
+        """The four bytes of humidity and temperature. DriverError without an answer, or with a garbled one."""
+        data = bytearray(5)
+        attempt(self.gpio, machine.dht_readinto, self.pin, data)
+        if sum(data[:4]) & 0xFF != data[4]:
+            raise DriverError("GPIO %d: garbled, the checksum does not fit" % self.gpio)
+        return data

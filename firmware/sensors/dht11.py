@@ -1,0 +1,45 @@
+"""A DHT11: degrees Celsius, and relative humidity in percent where `humidity` gives it a port.
+
+Source: DHT11 data sheet (Aosong): whole numbers with tenths behind them, the sign in the tenths; one second between two
+readings. Older ones send no tenths and do not measure below 0 °C.
+"""
+
+from micropython import const
+
+from firmware.core.errors import DriverError
+
+RULES = """
+
+dht11
+gpio $outputs
+period_s 2..3600 =10
+deadband 0.0..50 =0.5
+min -60.0..200 =-20
+max -60.0..200 =60
+humidity object =null
+
+"""
+
+_REST_MS = const(1200)
+
+
+def driver(cfg, board, clock):
+    return Dht11(cfg, board, clock)
+
+
+class Dht11:
+    def __init__(self, cfg, board, clock):
+        self.dht = board.dht(cfg["gpio"])
+        self.clock = clock
+        self.count = cfg["count"]
+
+    async def read(self):
+        """(degrees, percent), or the degrees alone. DriverError."""
+        try:
+            data = self.dht.read()
+        except DriverError:
+            # A garbled frame now and then is normal.
+            await self.clock.sleep_ms(_REST_MS)
+            data = self.dht.read()
+        degrees = data[2] + (data[3] & 0x7F) / 10
+        return (-degrees if data[3] & 0x80 else degrees, data[0] + data[1] / 10)[: self.count]

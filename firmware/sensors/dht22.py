@@ -1,0 +1,53 @@
+"""A DHT22 or AM2302: degrees Celsius, and relative humidity in percent where `humidity` gives it a port.
+
+Source: AM2302 data sheet (Aosong): tenths, sign and magnitude; two seconds between two readings.
+"""
+
+from micropython import const
+
+from firmware.core.errors import DriverError
+
+RULES = """
+
+dht22
+gpio $outputs
+period_s 2..3600 =10
+deadband 0.0..50 =0.2
+min -60.0..200 =-40
+max -60.0..200 =80
+humidity object =null
+
+humidity
+item
+cloud_kind text 1..32 =none
+deadband 0.0..100 =1
+min 0.0..100 =0
+max 0.0..100 =100
+
+"""
+
+_REST_MS = const(2000)
+
+
+def driver(cfg, board, clock):
+    return Dht22(cfg, board, clock)
+
+
+class Dht22:
+    def __init__(self, cfg, board, clock):
+        self.dht = board.dht(cfg["gpio"])
+        self.clock = clock
+        self.count = cfg["count"]
+
+    async def read(self):
+        """(degrees, percent), or the degrees alone. DriverError."""
+        try:
+            data = self.dht.read()
+        except DriverError:
+            # A garbled frame now and then is normal.
+            await self.clock.sleep_ms(_REST_MS)
+            data = self.dht.read()
+        tenths = (data[2] & 0x7F) << 8 | data[3]
+        if data[2] & 0x80:
+            tenths = -tenths
+        return (tenths / 10, (data[0] << 8 | data[1]) / 10)[: self.count]
