@@ -383,13 +383,8 @@ def test_a_power_cut_at_any_moment_of_the_start_leaves_no_process(tmp_path):
 def test_install_replaces_code_and_keeps_what_the_device_stored(tmp_path):
     tree, flash = tmp_path / "tree", tmp_path / "flash"
     for name in (
-        "firmware/core/x.py",
-        "firmware/__pycache__/x.pyc",
-        "lib/y.py",
-        "boot.py",
-        "main.py",
-        "certs/a.der",
-    ):
+        "firmware/core/x.py", "firmware/__pycache__/x.pyc", "lib/y.py", "boot.py", "main.py", "certs/a.der",
+    ):  # fmt: skip
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(name)
     (flash / "firmware").mkdir(parents=True)

@@ -19,36 +19,9 @@ from tools.sim.sim_device import demo_config
 ROOT = Path(__file__).parents[2]
 BOOT = (ROOT / "boot.py").read_text()
 PINS = [
-    16,
-    17,
-    18,
-    19,
-    21,
-    22,
-    23,
-    25,
-    26,
-    17.0,
-    18.0,
-    2,
-    4,
-    5,
-    0,
-    13,
-    32,
-    33,
-    34,
-    39,
-    6,
-    9,
-    11,
-    1,
-    3,
-    20,
-    24,
-    28,
-    31,
-]
+    16, 17, 18, 19, 21, 22, 23, 25, 26, 17.0, 18.0, 2, 4, 5, 0, 13, 32, 33, 34, 39, 6, 9, 11, 1, 3, 20, 24,
+    28, 31,
+]  # fmt: skip
 ODD = ["16", None, True, False, 16.5, -1, 40, 1e9, [], {}, "high", "REPLACE-ME"]
 ITEM = {
     "gpio": st.sampled_from(PINS + ODD),

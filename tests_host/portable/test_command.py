@@ -351,14 +351,9 @@ def test_an_acknowledged_desired_id_is_not_applied_again_after_safe_state():
 def test_polled_values_count_when_they_change():
     bench = Bench()
     for second, value, on in (
-        (1, "0", False),
-        (2, "1", True),
-        (3, 1.0, True),
-        (4, "1.000", True),
-        (5, "0.0", False),
-        (6, 0, False),
+        (1, "0", False), (2, "1", True), (3, 1.0, True), (4, "1.000", True), (5, "0.0", False), (6, 0, False),
         (7, 1, True),
-    ):
+    ):  # fmt: skip
         bench.receive_desired(second, desired_state(value))
         assert bench.output.on is on, second
     assert [r[0] for r in bench.reported()] == ["1.0", "0.0", "1.0"]

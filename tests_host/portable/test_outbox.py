@@ -177,15 +177,9 @@ def reported(found, outbox, seconds, value, deliver=True):
 def test_the_first_value_is_reported_and_then_changes_beyond_the_deadband():
     found, outbox = source()
     for second, value, expected in (
-        (0, 20.0, True),
-        (1, 20.0, False),
-        (2, 20.4375, False),
-        (3, 20.5, True),
-        (4, 20.0, True),
-        (5, 19.5625, False),
-        (6, 19.5, True),
-        (7, 0.0, True),
-    ):
+        (0, 20.0, True), (1, 20.0, False), (2, 20.4375, False), (3, 20.5, True), (4, 20.0, True),
+        (5, 19.5625, False), (6, 19.5, True), (7, 0.0, True),
+    ):  # fmt: skip
         assert reported(found, outbox, second, value) is expected, second
 
 

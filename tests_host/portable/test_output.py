@@ -179,13 +179,9 @@ def test_limits_of_four_days_survive_the_wrap():
 
 def test_safe_states_of_a_switch():
     for safe, on, expected in (
-        ("off", False, False),
-        ("off", True, False),
-        ("on", False, True),
-        ("on", True, True),
-        ("hold", False, False),
-        ("hold", True, True),
-    ):
+        ("off", False, False), ("off", True, False), ("on", False, True), ("on", True, True),
+        ("hold", False, False), ("hold", True, True),
+    ):  # fmt: skip
         out = output(SWITCH, on=on, safe=safe)
         assert drive(out, 1)[0] is expected, (safe, on)
         # The same after a demand that ended.

@@ -46,15 +46,9 @@ def test_it_counts_from_the_moment_the_token_was_asked_for():
 
 def test_renewal_is_due_at_the_hint_or_three_quarters():
     for expires_s, hint_s, due_s in (
-        (3600, 2700, 2700),
-        (3600, 1, 1),
-        (3600, 0, 2700),
-        (3600, -5, 2700),
-        (3600, 3600, 2700),
-        (3600, 9999, 2700),
-        (100, 0, 75),
-        (1, 0, 0),
-    ):
+        (3600, 2700, 2700), (3600, 1, 1), (3600, 0, 2700), (3600, -5, 2700), (3600, 3600, 2700),
+        (3600, 9999, 2700), (100, 0, 75), (1, 0, 0),
+    ):  # fmt: skip
         lease = held(expires_s, hint_s)
         if due_s:
             assert not lease.renewal.passed(at(due_s - 1)), (expires_s, hint_s)

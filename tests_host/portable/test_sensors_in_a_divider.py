@@ -8,54 +8,23 @@ from tests_host.support.sampling import Pins, measured
 
 # Vishay NTCLE100E3103 (10 k at 25 °C, B25/85 = 3977 K), resistance table of document 29049: °C, ohm.
 VISHAY = (
-    (-20, 96358),
-    (-10, 55046),
-    (0, 32554),
-    (5, 25339),
-    (10, 19872),
-    (15, 15698),
-    (20, 12488),
-    (25, 10000),
-    (30, 8059),
-    (35, 6535),
-    (40, 5330),
-    (50, 3606),
-    (60, 2490),
-    (70, 1753),
-    (85, 1070),
-)
+    (-20, 96358), (-10, 55046), (0, 32554), (5, 25339), (10, 19872), (15, 15698), (20, 12488), (25, 10000),
+    (30, 8059), (35, 6535), (40, 5330), (50, 3606), (60, 2490), (70, 1753), (85, 1070),
+)  # fmt: skip
 
 # Steinhart-Hart through that table's rows at 0, 25 and 70 °C.
 STEINHART = [0.001136032, 0.0002327906, 9.458961e-08]
 
 NTC = {
-    "gpio": 34,
-    "samples": 5,
-    "kind": "thermistor",
-    "divider_ohm": 10000.0,
-    "side": "low",
-    "supply_mv": 3300.0,
-    "high_uv": 3050000.0,
-    "beta": 3950.0,
-    "r25_ohm": 10000.0,
-    "steinhart": None,
-    "offset_c": 0.0,
-    "min": -40.0,
-    "max": 125.0,
-}
+    "gpio": 34, "samples": 5, "kind": "thermistor", "divider_ohm": 10000.0, "side": "low",
+    "supply_mv": 3300.0, "high_uv": 3050000.0, "beta": 3950.0, "r25_ohm": 10000.0, "steinhart": None,
+    "offset_c": 0.0, "min": -40.0, "max": 125.0,
+}  # fmt: skip
 LDR = {
-    "gpio": 34,
-    "samples": 5,
-    "kind": "ldr_sensor",
-    "divider_ohm": 10000.0,
-    "side": "low",
-    "supply_mv": 3300.0,
-    "high_uv": 3050000.0,
-    "scale": 12518931.0,
-    "exponent": -1.405,
-    "min": 0.0,
+    "gpio": 34, "samples": 5, "kind": "ldr_sensor", "divider_ohm": 10000.0, "side": "low",
+    "supply_mv": 3300.0, "high_uv": 3050000.0, "scale": 12518931.0, "exponent": -1.405, "min": 0.0,
     "max": 200000.0,
-}
+}  # fmt: skip
 
 
 def sensor(base, **changes):

@@ -101,15 +101,8 @@ def test_a_setpoint_without_a_demand_is_null():
 def test_values_accepted_by_a_switch():
     _, things = made()
     for raw, value in (
-        (True, 1.0),
-        (False, 0.0),
-        (1, 1.0),
-        (0, 0.0),
-        (1.0, 1.0),
-        ("on", 1.0),
-        ("off", 0.0),
-        ("1", 1.0),
-    ):
+        (True, 1.0), (False, 0.0), (1, 1.0), (0, 0.0), (1.0, 1.0), ("on", 1.0), ("off", 0.0), ("1", 1.0),
+    ):  # fmt: skip
         assert things.demand("pump", raw) == (value, None), raw
     for raw in (
         None,

@@ -33,14 +33,9 @@ def test_differences_across_the_wrap():
 def test_a_timer_counts_up_and_its_moment_comes_down():
     timer = Timer(START, 1500)
     for ms, left, passed in (
-        (0, 1500, False),
-        (999, 501, False),
-        (1000, 500, False),
-        (1499, 1, False),
-        (1500, 0, True),
-        (1501, 0, True),
-        (HOUR_MS, 0, True),
-    ):
+        (0, 1500, False), (999, 501, False), (1000, 500, False), (1499, 1, False), (1500, 0, True),
+        (1501, 0, True), (HOUR_MS, 0, True),
+    ):  # fmt: skip
         assert timer.ms(at(ms)) == ms
         assert timer.left_ms(at(ms)) == left
         assert timer.passed(at(ms)) is passed

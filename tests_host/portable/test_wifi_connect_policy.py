@@ -87,13 +87,8 @@ def test_success_forgets_the_failures_before():
     scenario(policy, 200)
     found = scenario(policy, 370, up=((200, 300),), since=200)
     assert [action for _, action in found] == [
-        ("leave", 0),
-        ("join", 0),
-        ("leave", 0),
-        ("join", 0),
-        ("leave", 0),
-        ("join", 0),
-    ]
+        ("leave", 0), ("join", 0), ("leave", 0), ("join", 0), ("leave", 0), ("join", 0),
+    ]  # fmt: skip
     assert found[3][0] - found[2][0] == 5, "the rests begin short again"
 
 

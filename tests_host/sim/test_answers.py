@@ -213,14 +213,8 @@ async def test_two_commands_on_one_port_are_both_refused(device):
 
 
 PEERS = [
-    "http10",
-    "twice",
-    "gzip",
-    "huge_headers=7000",
-    "chunked=999",
-    "extra_1xx=3",
-    "content_type=text/plain",
-]
+    "http10", "twice", "gzip", "huge_headers=7000", "chunked=999", "extra_1xx=3", "content_type=text/plain",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("peer", PEERS)

@@ -11,14 +11,8 @@ UP = {"pin_port": "7", "name": "up", "gpio": 2, "safe": "off", "interlock": "shu
 UP |= {"min_on_s": 0, "min_off_s": 0, "max_on_s": 0}
 DOWN = UP | {"pin_port": "8", "name": "down", "gpio": 3}
 HEATER = UP | {
-    "pin_port": "9",
-    "name": "heater",
-    "gpio": 4,
-    "interlock": None,
-    "sensor": "14",
-    "min": 5,
-    "max": 35,
-}
+    "pin_port": "9", "name": "heater", "gpio": 4, "interlock": None, "sensor": "14", "min": 5, "max": 35,
+}  # fmt: skip
 HEATER |= {"step": 0.5}
 SECRET = "test-secret-not-real"
 
