@@ -466,6 +466,27 @@ def test_a_default_is_taken_by_enter_and_never_mixed_with_what_is_typed(
     )
 
 
+def test_a_sensor_with_two_values_is_asked_for_the_second_port(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    for answer, expected in (
+        ("n", None),
+        ("y" + "31" + ENTER + "damp" + ENTER, {"pin_port": "31", "name": "damp"}),
+    ):
+        draft["sensors"][0] = {"pin_port": "14", "kind": "dht22"}
+        asked(draft, tmp_path, "sensors", ENTER + ENTER + "bath" + ENTER + "4" + ENTER + answer, at=0)
+        assert draft["sensors"][0].get("humidity") == expected
+        assert draft["sensors"][0]["gpio"] == 4
+
+
+def test_a_table_of_points_is_typed_as_it_stands_in_the_file(authority: Authority, tmp_path: Path):
+    draft = complete(tmp_path, authority)
+    draft["sensors"][0] = {"pin_port": "14", "kind": "analog"}
+    points = "[[0.5, 0], [2.5, 10]]"
+    keys = ENTER + ENTER + "tank" + ENTER + "32" + ENTER + points + ENTER + "1" + ENTER
+    asked(draft, tmp_path, "sensors", keys, at=0)
+    assert (draft["sensors"][0]["points"], draft["sensors"][0]["deadband"]) == ([[0.5, 0], [2.5, 10]], 1)
+
+
 def test_a_strapping_pin_is_warned_of_at_the_answer(draft: dict[str, Any], tmp_path: Path):
     draft["outputs"][0] = {"pin_port": "6", "name": "pump"}
     printed = asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "n" + "16" + ENTER * 4, at=0)

@@ -1,0 +1,113 @@
+"""The page about drivers: a kind of sensor that is added by it, in a copy of the repository, works, and needs no other
+file."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.repository import ROOT
+
+pytestmark = pytest.mark.waits
+
+PAGE = (ROOT / "docs/write-a-driver.md").read_text()
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".cache", "__pycache__", ".*_cache", "node_modules")
+READ = """
+import asyncio, json
+from tools.env import interpreter
+from tools.fixture.system import SystemFixture
+
+def more(config):
+    config["sensors"].append({"kind": "battery", "gpio": 32, "pin_port": "70", "name": "cells", "ratio": 4})
+
+async def main():
+    async with SystemFixture(interpreter.find(), edit=more) as fixture:
+        await fixture.online()
+        print(json.dumps((await fixture.status())["readings"]))
+
+asyncio.run(main())
+"""
+
+
+def blocks() -> dict[str, str]:
+    """The files of the page by path."""
+    return dict(re.findall(r'^```\w+ title="(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL))
+
+
+def named() -> set[str]:
+    """The files in its table."""
+    rows = re.findall(r"^\| (`.+?) \|", PAGE, re.MULTILINE)
+    return {
+        name for row in rows for name in re.findall(r"`(.+?)`", row) if "/" in name or name.endswith(".json")
+    }
+
+
+def contents(tree: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(tree).as_posix(): path.read_bytes()
+        for path in tree.rglob("*")
+        if path.is_file() and not {".cache", "__pycache__"} & set(path.parts)
+    }
+
+
+def run(tree: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=tree, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def add(tree: Path) -> None:
+    """Do what the page says."""
+    for name, text in blocks().items():
+        path = tree / name
+        if name == "docs/configuration.md":
+            page = path.read_text().replace("\n## buttons[]", f"\n{text}\n## buttons[]")
+            page = re.sub(r"^(\| `kind` \| .*?)( \| required)", r"\1, `battery`\2", page, flags=re.MULTILINE)
+            path.write_text(page)
+        else:
+            assert not path.exists()
+            path.write_text(text)
+    rules = tree / "firmware/core/config_rules.py"
+    rules.write_text(re.sub(r"^(kind \S+)", r"\1|battery", rules.read_text(), flags=re.MULTILINE))
+    run(tree, "-m", "tools", "package", "--write")
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], Path]:
+    """(content by path before, the copy with the kind)."""
+    tree = tmp_path_factory.mktemp("driver") / "tree"
+    shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+    (tree / ".cache").symlink_to(ROOT / ".cache")
+    before = contents(tree)
+    add(tree)
+    return before, tree
+
+
+def test_adding_a_kind_touches_the_files_that_the_page_names_and_no_other(trees):
+    before, tree = trees
+    after = contents(tree)
+    assert {name for name in after if after[name] != before.get(name)} == named()
+    assert not before.keys() - after.keys()
+
+
+def test_the_gates_accept_it(trees):
+    _, tree = trees
+    run(tree, "-m", "tools.checks.layers")
+    run(tree, "-m", "tools.build.sizes")
+    run(tree, "-m", "ruff", "check", "-q", *(name for name in blocks() if name.endswith(".py")))
+    run(tree, "-m", "pytest", "-q", "-p", "no:hypothesispytest", "-k", "documented or battery",
+        "tests_host/host/test_docs.py", "tests_host/portable/test_sensor_battery.py")  # fmt: skip
+
+
+def test_a_board_reads_it(trees):
+    _, tree = trees
+    (tree / "read.py").write_text(READ)
+    readings = dict(map(tuple, json.loads(run(tree, "read.py").splitlines()[-1])))
+    (tree / "read.py").unlink()
+    assert abs(readings["cells"] - 10) < 0.2 and readings["room"] is not None
