@@ -566,6 +566,17 @@ def test_a_state_pending_when_safe_state_begins_is_not_resumed():
     assert not bench.output.on
 
 
+def test_a_polled_value_behind_the_acknowledged_state_is_not_resumed_as_if_it_were_that():
+    for polled in ("0", "1"):
+        bench = Bench()
+        bench.receive_desired(1, desired_state("1", "des_1", 1, 30))
+        bench.receive_desired(2, desired_state("0"))
+        bench.receive_desired(3, desired_state(polled))
+        bench.command.enter_safe_state()
+        bench.receive_desired(4, IDLE)
+        assert not bench.output.on
+
+
 def test_another_command_resumes_nothing():
     bench = Bench()
     bench.receive_desired(1, desired_state("1", "des_1", 1, 30))

@@ -532,7 +532,8 @@ def test_message_larger_than_the_buffer_is_known_by_its_topic_and_acknowledged()
 
 
 def test_message_larger_than_the_buffer_between_others_in_any_pieces():
-    data = server.publish("t", b"1", 7) + server.publish("large", bytes(500), 8)
+    skipped = server.publish("large", bytes(500), 8)
+    data = server.publish("t", b"1", 7) + skipped
     data += (
         server.puback(1) + server.publish("t", b"2", 9) + server.publish("large", bytes(95)) + server.PINGRESP
     )
@@ -541,6 +542,7 @@ def test_message_larger_than_the_buffer_between_others_in_any_pieces():
         entry = rig.session.publish("t", b"x")
         one, large, answer, two, last = rig.feed(data + server.publish("t", b"3"), step=step)[:5]
         assert (one.payload, large.topic, large.payload, answer) == (b"1", "large", None, entry)
+        assert large.large == len(skipped)
         assert (two.payload, last.topic, last.large) == (b"2", "large", 105)
 
 

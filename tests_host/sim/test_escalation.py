@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from firmware.core.errors import LinkError
 from firmware.runtime import cloud_loop, control_loop
 from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
 from tools.sim.sim_net import GATEWAY, LACKS
@@ -241,6 +242,16 @@ async def test_short_memory_climbs_the_ladder_to_radio_and_reset(device, lack):
     await device.until(lambda: device.radio.restarts == 1, 120)
     assert not device.board.resets
     await device.until(lambda: device.board.resets, 600)
+
+
+async def test_the_radio_is_restarted_after_three_attempts_that_lacked_memory(device):
+    await _online(device)
+    await asyncio.sleep(600)
+    opened = len(device.history.of("open"))
+    device.net.lacks = LACKS[0]
+    device.net.cut()
+    await device.until(lambda: device.radio.restarts, 120)
+    assert device.history.of("open")[opened:] == [LinkError] * 3, "the end of a steady connection is no attempt"
 
 
 @pytest.mark.parametrize("lack", LACKS)

@@ -108,6 +108,20 @@ async def test_a_burst_of_desired_states_is_applied_in_order_with_few_waiting_ac
     assert held.app.controller.outbox.dropped == 0
 
 
+async def test_while_no_acknowledgement_arrives_desired_values_are_applied_more_and_more_slowly(held):
+    heater = held.app.controller.outputs[1]
+    held.faults.add("ack lost")
+    for number in range(40):
+        held.want("9", 10 + number / 2)
+    await asyncio.sleep(1)
+    first = heater.target
+    await asyncio.sleep(14)
+    slow = heater.target
+    assert first + 5 < slow < 29.5, "some more every two seconds"
+    await asyncio.sleep(15)
+    assert heater.target == slow, "every thirty where they fill half the outbox"
+
+
 async def _most_answers(device, waiting):
     outbox = device.app.controller.outbox
     while True:
