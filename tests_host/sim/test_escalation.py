@@ -251,7 +251,9 @@ async def test_the_radio_is_restarted_after_three_attempts_that_lacked_memory(de
     device.net.lacks = LACKS[0]
     device.net.cut()
     await device.until(lambda: device.radio.restarts, 120)
-    assert device.history.of("open")[opened:] == [LinkError] * 3, "the end of a steady connection is no attempt"
+    assert device.history.of("open")[opened:] == [LinkError] * 3, (
+        "the end of a steady connection is no attempt"
+    )
 
 
 @pytest.mark.parametrize("lack", LACKS)
