@@ -89,7 +89,7 @@ async def test_a_reading_is_acknowledged_and_a_desired_state_is_acknowledged(set
         assert (await device.message())["desired_id"] == desired_state["desired_id"]
         assert setting.model.outcome(12345, desired_state["desired_id"]) == "applied"
         assert setting.model.reported(12345, "6") == "1.0"
-        await setting.happened("desired_published", heard=True, sequence=1)
+        await setting.happened("desired_published", delivered=True, sequence=1)
         await setting.happened("mqtt_connected", device="12345")
     assert setting.model.violations == []
 
@@ -206,7 +206,7 @@ async def test_down_refuses_and_up_knows_every_account_that_is_still_good(settin
         with pytest.raises(OSError):
             await device.connect(setting.site)
         setting.model.set_desired(12345, "6", 1, setting.now)
-        await setting.happened("desired_published", heard=False)
+        await setting.happened("desired_published", delivered=False)
         setting.model.end_credentials(setting.now, "test", username=ended.credentials["mqtt_username"])
         late = setting.device()
         late.prepare()

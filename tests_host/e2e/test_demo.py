@@ -118,7 +118,7 @@ async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):
         await demo.expects("the device is at the broker, with credentials v1")
         await demo.expects("stored command 1")
         os.write(terminal, b"1")
-        await demo.expects("published; the device hears it")
+        await demo.expects("published; delivered")
         await demo.expects("applied: 1.0")
         os.write(terminal, b"n")
         await demo.expects("the session with credentials v1 is over")

@@ -178,7 +178,7 @@ async def test_a_silent_board_fails_the_deploy_unless_the_check_is_off(smallest,
         url = await fixture.board.console.open()
         arguments = "deploy", "--port", url, "--code-only", "--tree", tree
         status, output = await command(*arguments, "--within", "3")
-        assert status == 1 and "nothing heard from the board in 3 s" in output, output
+        assert status == 1 and "nothing received from the board in 3 s" in output, output
         boots = fixture.board.boots
         status, output = await command(*arguments, "--no-wait")
         assert status == 0, output

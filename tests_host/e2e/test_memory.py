@@ -185,7 +185,7 @@ async def test_allocation_that_fails_at_random_moments_ends_online(smallest, see
     hog = (ROOT / "tools/virtual_board/probes/hog.py").read_bytes()
     job = json.dumps({"seed": seed, "times": 12}).encode()
     files = {"main.py": hog, "device_main.py": device_main, "hog.json": job}
-    async with SystemFixture(smallest, files=files, on_event=events.append, starved=True) as fixture:
+    async with SystemFixture(smallest, files=files, on_event=events.append, third_area=True) as fixture:
         fixture.want("6", 1)
         over = lambda: "HOG 12" in fixture.lines or fixture.board.boots > 1  # noqa: E731
         await fixture.until("memory is left in peace", over, 60)

@@ -28,13 +28,13 @@ def numbers(fixture):
 
 
 def complete(fixture):
-    """Whether everything the device told is stored, and once."""
+    """Whether everything the device reported is stored, and once."""
     found = numbers(fixture)
     return sorted(found) == list(range(1, len(found) + 1))
 
 
 def desired_states(fixture, command_id):
-    """desired_id of what was wanted of a command."""
+    """desired_id of a command's desired states."""
     return [e["desired_id"] for e in fixture.model.named("desired_set") if e["command_id"] == command_id]
 
 
@@ -94,7 +94,7 @@ async def test_the_device_reconnects_to_a_restarted_broker(any_interpreter):
         await fixture.site.broker.restart()
         fixture.want("9", 21)
         await fixture.online()
-        await fixture.until("what was wanted meanwhile", lambda: fixture.reported("9") == "21.0", 10)
+        await fixture.until("the desired state of meanwhile", lambda: fixture.reported("9") == "21.0", 10)
         assert [pin for pin in fixture.pins[changes:] if pin[0] == 16] == [], "the pump ran on"
         await switched(fixture, False)
         await fixture.until("every event is stored", lambda: complete(fixture), 10)
@@ -167,7 +167,7 @@ async def test_an_impostor_never_sees_a_password(smallest, kind):
         await fixture.board.power_on()
         await fixture.until("two attempts", lambda: fixture.site.broker.dialed >= 2, 30)
         await asyncio.sleep(1)  # for what may come of the second
-        # A CONNECT would have been taken, or refused: the broker has heard none.
+        # A CONNECT would have been taken, or refused: the broker has received none.
         assert fixture.model.named("mqtt_connected") + fixture.model.named("mqtt_refused") == []
         assert not fixture.on("pump") and not fixture.on("heater")
         await fixture.site.broker.present("good")

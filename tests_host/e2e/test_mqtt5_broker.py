@@ -125,7 +125,7 @@ def device(request: pytest.FixtureRequest, tmp_path: Path, ca: certs.TestCA) -> 
 
 
 def test_echo(device: Device, broker: Broker):
-    assert device("echo", broker.port, times=60)["result"] == {"heard": 300, "in_order": True}
+    assert device("echo", broker.port, times=60)["result"] == {"received": 300, "in_order": True}
 
 
 def test_cancelled_publishes_harm_nobody(device: Device, broker: Broker):
@@ -183,7 +183,7 @@ def test_foreign_messages(device: Device, broker: Broker):
     expected = [["test/echo", size, False] for size in sizes for _ in range(3)]
     if device.version == 5:
         expected.insert(0, ["test/echo", 4, True])
-    else:  # a server of 3.1.1 cannot be told how much we take
+    else:  # a server of 3.1.1 gets no limit from us
         expected = [["test/echo", None, True], *expected, ["test/echo", None, False]]
     assert device.seen(process)["result"] == expected
 

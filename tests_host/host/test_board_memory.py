@@ -130,8 +130,8 @@ def test_a_heap_that_may_not_double_is_exhausted_where_it_would():
     assert chip.third and not chip.doubled
 
 
-def test_a_heap_that_is_not_judged_takes_its_second_area_all_the_same():
-    chip = Memory(judged=False)
+def test_a_heap_that_is_not_limited_takes_its_second_area_all_the_same():
+    chip = Memory(limited=False)
     chip.lives(200_000)
     assert not chip.third and chip.doubled and chip.pool.free == 139_852 - 57_380
 
@@ -285,7 +285,7 @@ def test_free_memory_counts_the_largest_piece_as_the_chip_does():
     """165,520 after boot was measured on 1.24.0."""
     bench = Bench(image="1.24.0")
     assert bench(f"heap_free {memory.CHIPS_OWN_HEAP} 0") == 165_520
-    assert Bench(judged=False)("heap_free 1 1000") == 1000 + 110_592
+    assert Bench(limited=False)("heap_free 1 1000") == 1000 + 110_592
 
 
 def test_figures_outlive_a_reset_and_the_radio_a_soft_one():

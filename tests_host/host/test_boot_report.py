@@ -1,4 +1,4 @@
-"""The verdict of a deploy, from a scripted console in no real time: what a board says, and when."""
+"""The outcome of a deploy, from a scripted console in no real time: what a board logs, and when."""
 
 import io
 from typing import ClassVar
@@ -74,8 +74,8 @@ def after(script, slot="b", within_s=90):
          "fell_back", "slot a, as b failed", 3),
         ({1: b"starting, slot a\r\n", 9: ONLINE}, "fell_back", "slot a instead of slot b", 2),
         ({1: BEGIN, 20: BEGIN, 40: BEGIN}, "restarts", "started 3 times", 91),
-        ({}, "nothing", "nothing heard", 31),
-        ({1: b"OK\4\4>\r\n"}, "nothing", "nothing heard", 31),
+        ({}, "nothing", "nothing received", 31),
+        ({1: b"OK\4\4>\r\n"}, "nothing", "nothing received", 31),
         ({1: b"OKets Jul 29\r\n"}, "starting", "did not start", 31),
         ({1: BEGIN}, "starting", "began to start slot b, and no more", 91),
         ({1: BEGIN + KEPT}, "starting", "no more", 91),

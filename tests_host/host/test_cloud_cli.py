@@ -200,7 +200,7 @@ def test_every_event_has_a_readable_line():
         "feed_rejected": {"details": {"value": ["x"]}},
         "keys_set": {"enabled": False},
         "mqtt_disconnected": {"username": "realer-cdv_1-cred-v2", "reason": "disconnected"},
-        "desired_published": {"sequence": 3, "command_id": 1, "heard": False},
+        "desired_published": {"sequence": 3, "command_id": 1, "delivered": False},
         "something_new": {},
     }
     lines = [
@@ -209,7 +209,7 @@ def test_every_event_has_a_readable_line():
     assert lines[0].endswith("feed data rejected: {'value': ['x']}")
     assert lines[1].endswith("keys off")
     assert lines[2].endswith("the session with credentials v2 is over: disconnected")
-    assert lines[3].endswith("desired state 3 of command 1 is published; nobody hears it")
+    assert lines[3].endswith("desired state 3 of command 1 is published; no subscriber")
     assert lines[4].endswith("something_new")
 
 

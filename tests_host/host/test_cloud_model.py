@@ -95,8 +95,8 @@ def test_403_for_another_device():
 def test_403_without_the_scope(scope, works, fails):
     client = online(scope=scope)
 
-    def ask(noun):
-        return client.post(reading()) if noun == "feed-data" else client.get(noun)
+    def ask(resource):
+        return client.post(reading()) if resource == "feed-data" else client.get(resource)
 
     assert ask(works).status in (200, 201)
     assert outcome(ask(fails)) == (403, 4003, "forbidden")

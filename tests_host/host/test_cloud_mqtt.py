@@ -1,4 +1,4 @@
-"""MQTT in the simulated cloud's model, without any broker: catalog, tuples, answers, desired states, faults."""
+"""MQTT in the simulated cloud's model, without any broker: catalog, credentials, answers, desired states, faults."""
 
 import json
 
@@ -20,7 +20,7 @@ NOW = 1_800_000_000.0
 
 
 class Port:
-    """A broker that only remembers what it was told."""
+    """A broker that only remembers what it got."""
 
     def __init__(self):
         self.admitted, self.dismissed, self.messages = [], [], []
@@ -118,7 +118,7 @@ def test_a_catalog_without_credential_endpoint_means_not_yet():
     assert found.ask({"device_id": 12345}).status == 404
 
 
-# CONNECT tuples.
+# Credentials.
 
 
 def test_credentials_are_shown_once_and_last_as_long_as_stated():

@@ -54,8 +54,8 @@ def test_a_login_has_the_documented_fields_and_no_others():
     shown = json.loads((VECTORS / "login-200.json").read_text())
     body = device.login().json()
     assert set(body) == set(shown)
-    for noun in ("commands", "sensors"):
-        for mine, theirs in zip(body[noun], shown[noun], strict=True):
+    for resource in ("commands", "sensors"):
+        for mine, theirs in zip(body[resource], shown[resource], strict=True):
             assert set(mine) == set(theirs)
             for name in set(mine) - {"id"}:
                 assert mine[name] == theirs[name], name

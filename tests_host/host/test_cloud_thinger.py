@@ -57,7 +57,7 @@ class Cloud(Thinger):
 
 
 class Board:
-    """A device that answers as it is told."""
+    """A device with scripted answers."""
 
     def __init__(self, cloud, login=LOGIN):
         self.received, self.ended, self.reader = [], 0, wire.Reader()

@@ -1,4 +1,4 @@
-"""The simulated DNS and SNTP servers: packets judged byte by byte, then over real sockets."""
+"""The simulated DNS and SNTP servers: packets checked byte by byte, then over real sockets."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Where the broker comes from: what is found, what will not do, and what a person is told."""
+"""Where the broker comes from: what is found, what will not do, and which message a person gets."""
 
 import stat
 from pathlib import Path

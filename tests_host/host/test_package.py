@@ -79,7 +79,7 @@ OWN = "include(boards/mpconfigboard_esp32_common.cmake)\n"
 
 @pytest.fixture
 def trees(tmp_path: Path) -> tuple[Path, Path]:
-    """ESP-IDF and MicroPython in what `realer image` uses of them: the build keeps what it was told."""
+    """ESP-IDF and MicroPython in what `realer image` uses of them: the build keeps its arguments."""
     idf, sources = tmp_path / "idf", tmp_path / "micropython"
     board = sources / "ports/esp32/boards/ESP32_GENERIC"
     for folder in (idf, sources / "py", sources / "mpy-cross", board):

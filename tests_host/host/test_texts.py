@@ -62,7 +62,7 @@ def test_sentences_within_functions_go_and_all_else_stays(units):
     source, content = units[LINK]
     assert SAID not in source and UMLAUT not in source
     assert "a text that is no function's" in source and "Content-Length" in source and "short text" in source
-    assert content.count(SAID.encode()) == 1  # told twice, kept once
+    assert content.count(SAID.encode()) == 1  # logged twice, kept once
     size = len(SAID.encode())
     assert content[: size + 1] == bytes((size,)) + SAID.encode()
     assert content[size + 1] == len(UMLAUT.encode())

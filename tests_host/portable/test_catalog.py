@@ -17,9 +17,9 @@ def sensor(key=7, port="14", kind="thermistor", error=None):
     return Sensor(key, kind, port, error)
 
 
-def bound(rows, items, noun="command"):
+def bound(rows, items, resource="command"):
     notes = []
-    return bind(rows, items, noun, notes), notes
+    return bind(rows, items, resource, notes), notes
 
 
 def test_rows_are_found_by_their_port_in_the_order_of_the_config():

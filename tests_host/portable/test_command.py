@@ -336,7 +336,7 @@ def test_entering_safe_state_after_an_acknowledgement_is_reported_as_a_local_cha
     bench.reported()
     bench.command.enter_safe_state()
     bench.tick(2)
-    assert bench.reported() == [], "no setpoint is in force, and that cannot be told in numbers"
+    assert bench.reported() == [], "no setpoint is in force, and no number stands for that"
 
 
 def test_an_acknowledged_desired_id_is_not_applied_again_after_safe_state():

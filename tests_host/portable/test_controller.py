@@ -280,7 +280,7 @@ def test_entering_and_leaving_safe_state_is_logged_once():
     device.lease.confirm()
     device.tick(1)
     assert device.levels()[count:] == ["info"]
-    assert device.relays == [False, False], "what was wanted has to be read again"
+    assert device.relays == [False, False], "desired values have to be read again"
     device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
     assert device.relays == [True, True]
 
@@ -449,7 +449,7 @@ def test_a_relay_that_does_not_follow_blocks_its_group_and_is_driven_off():
 
 
 def test_a_desired_state_is_acknowledged_even_in_safe_state():
-    """Found by the simulation: heard in the moments between the end of the token and that of the session."""
+    """Found by the simulation: received in the moments between the end of the token and that of the session."""
     device = Device()
     device.lose_authorization()
     device.reported()

@@ -38,7 +38,7 @@ def test_without_any_answer_since_the_start_a_reset_takes_hours():
 def test_time_without_wifi_does_not_count_as_silence():
     assert climbed(Silence(START, True), 7 * 86400 // 10, lambda second: False) == []
     found = climbed(Silence(START, True), 700, lambda second: second % 100 != 0 or second > 400)
-    assert found[0] == (520, "join"), "patience begins anew with each connection"
+    assert found[0] == (520, "join"), "the waiting time begins anew with each connection"
 
 
 def test_probes_every_half_minute_while_wifi_is_connected():

@@ -34,7 +34,7 @@ class Answer:
 
 
 def loaded(text):
-    """What the parser of this interpreter makes of it; None: it refuses, as `judge` does then."""
+    """What the parser of this interpreter makes of it; None: it refuses, as `parse_response` does then."""
     try:
         return responses.parse_response("commands", Answer(text))[1]
     except LinkError:

@@ -313,7 +313,7 @@ def test_a_stream_on_change():
     rig.session.changed("relay", rig.now)
     assert sorted([fields["sid"] for _, fields in rig.written()]) == [34, 35]
     rig.session.changed("relay", rig.now)
-    assert rig.written() == [], "it is told"
+    assert rig.written() == [], "it is known"
     rig.session.changed("relay", rig.now, True)
     assert len(rig.written()) == 2, "whoever wrote wants to see it again"
     rig.later(4999)

@@ -1,4 +1,4 @@
-"""Identities, order and bounds of what waits for the cloud; and when a value is worth an event."""
+"""Identities, order and bounds of what waits for the cloud; and when a value becomes an event."""
 
 from firmware.core.command import CommandState
 from firmware.core.models import EPOCH, Command, Desired, Sensor
@@ -317,5 +317,5 @@ def test_more_reports_from_before_the_start_than_there_is_room_for():
     for report in old:
         outbox.restore(report)
     assert outbox.reports == old[-CAPACITY:] and outbox.dropped == CAPACITY
-    # The journal will be told of all that left, so that they do not come back once more.
+    # The journal will get all that left, so that they do not come back once more.
     assert sorted(outbox.kept) == sorted(ids(old))

@@ -157,8 +157,8 @@ def test_all_limits_together():
     out = output(SWITCH, min_on_s=5, min_off_s=10, max_on_s=20)
     assert trace(out, {0: 1.0, 12: 0.0, 16: 1.0, 50: 1.0}, 100) == [
         (10, True),
-        (15, False),  # wanted off at 12, held by min_on_s
-        (25, True),  # wanted on at 16, held by min_off_s
+        (15, False),  # desired off at 12, held by min_on_s
+        (25, True),  # desired on at 16, held by min_off_s
         (45, False),  # max_on_s
         (55, True),  # asked anew at 50, held by min_off_s
         (75, False),

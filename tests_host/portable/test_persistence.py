@@ -63,7 +63,7 @@ class Flash:
 class Device:
     """A controller and its persistence on `flash`, online; it moves its own clock."""
 
-    def __init__(self, flash=None, utc=UTC, adopted=True):
+    def __init__(self, flash=None, utc=UTC, applied=True):
         self.flash = flash or Flash()
         self.second = 0
         self.utc_now = utc
@@ -76,7 +76,7 @@ class Device:
         self.unit = Loaded((write, lambda persistence: (self.flash, self.flash)))
         self.persistence = Persistence(self, self.log, self.controller, self.lease, self.unit)
         restore(self.persistence, self.flash.payloads, self.flash.record)
-        if adopted:
+        if applied:
             self.lease.grant(self.ms(), 360000, 0)
             self.lease.confirm()
             apply_catalog(self.controller, CATALOG)
@@ -129,7 +129,7 @@ class Device:
 
 
 def rebooted(device, **how):
-    return Device(device.flash, adopted=False, **how)
+    return Device(device.flash, applied=False, **how)
 
 
 def test_a_command_report_is_written_before_it_leaves():
@@ -381,7 +381,7 @@ def answer(device):
 
 def online(device, **how):
     """The device after a power cut, authorized again and with its catalog; its lock is open."""
-    again = Device(device.flash, adopted=False, **how)
+    again = Device(device.flash, applied=False, **how)
     again.controller.outputs[0].hold(0.0)
     again.lease.grant(again.ms(), 360000, 0)
     again.lease.confirm()
@@ -531,12 +531,12 @@ def test_an_answer_is_in_the_record_when_the_journal_had_no_room_and_the_cut_com
 
 
 def test_events_before_the_first_contact_survive_a_power_cut():
-    device = Device(adopted=False)
+    device = Device(applied=False)
     for _ in range(2):
         device.press()
         device.persistence.write()
     assert len(device.flash.payloads) == 2
-    again = Device(device.flash, adopted=False)
+    again = Device(device.flash, applied=False)
     again.press()
     again.persistence.write()
     third = online(again)

@@ -108,7 +108,7 @@ def test_safe_from_the_start_until_there_is_a_lease():
     assert not safety.update(lease, at(1))
     lease.confirm()
     assert safety.update(lease, at(2)) and not safety.safe and not safety.reasons
-    assert not safety.update(lease, at(3)), "told once"
+    assert not safety.update(lease, at(3)), "reported once"
 
 
 def test_the_end_of_the_lease_is_signalled_once_with_its_reason():

@@ -47,8 +47,8 @@ async def test_a_batch_is_split_when_memory_is_short(device, outage_s):
         device.faults.add("any drop")
         await asyncio.sleep(outage_s)
         device.faults.clear()
-    client, panics, refused = device.app.link.http.client, [], []
-    request, device.app.controller.force_safe = client.request, lambda: panics.append(1)
+    client, forced, refused = device.app.link.http.client, [], []
+    request, device.app.controller.force_safe = client.request, lambda: forced.append(1)
 
     async def with_little_room(method, target, headers=(), body=None, sink=None):
         if body and len(body) > 1200:
@@ -62,7 +62,7 @@ async def test_a_batch_is_split_when_memory_is_short(device, outage_s):
         device.app.controller.outbox.post("sensor", 1, float(value))
     await device.until(lambda: not len(device.app.controller.outbox), 300)
     assert refused and len(device.feed()) >= stored + 16
-    assert not panics, "a link that fails is no reason to switch anything"
+    assert not forced, "a link that fails is no reason to switch anything"
 
 
 @pytest.mark.parametrize("fault", LOST)
@@ -169,7 +169,7 @@ async def test_an_invalid_desired_value_is_answered_with_the_present_value(devic
     await asyncio.sleep(60)
     assert not device.on("pump")
     new = device.feed("command")[count:]
-    assert [f["value"] for f in new if f["command_id"] == 1] == ["0.0"], "told once, not at every poll"
+    assert [f["value"] for f in new if f["command_id"] == 1] == ["0.0"], "reported once, not at every poll"
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 30)
 

@@ -83,7 +83,7 @@ async def test_the_ladder_is_climbed_rung_by_rung(device):
     # The reset was due after the first round. It came when the safe state had switched the pump off.
     assert [on for *_, on in climbed] == [True] * 4 + [False]
     assert 1780 < ages[4] < 1800 + 40
-    assert len(device.net.asked) == asked, "nobody was heard meanwhile"
+    assert len(device.net.asked) == asked, "nothing was received meanwhile"
 
 
 async def test_queries_and_attempts_take_turns(device):

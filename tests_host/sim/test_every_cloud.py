@@ -1,4 +1,4 @@
-"""What a device owes its owner at every cloud there is, told once and played at each: it obeys, it tells, it falls safe
+"""What a device has to do at every cloud, written once and run at each: it obeys, it reports, it goes to its safe state
 and comes back. What is special to one of them is in the files of that name.
 """
 

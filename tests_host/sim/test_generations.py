@@ -20,8 +20,8 @@ newest = _api("bootstrap")
 automatic = _api("auto")
 
 
-def _reads(device, noun):
-    return [event for event in device.model.named("catalog_read") if event["noun"] == noun]
+def _reads(device, resource):
+    return [event for event in device.model.named("catalog_read") if event["resource"] == resource]
 
 
 def _outcomes(device):
@@ -386,7 +386,7 @@ async def test_text_ids_are_kept_unchanged(virtual_loop, tmp_path):
 
 
 def _backlog(device, count, order="oldest", window_s=3600):
-    """So many desired values of the pump, none of which the device has heard of."""
+    """So many desired values of the pump, none of which has reached the device."""
     device.model.served.bootstrap = device.model.served.backlog = True
     device.model.served.order = order
     device.model.plan = replace(device.model.plan, desired_s=window_s)

@@ -146,7 +146,7 @@ def not_safe(case, pressed):
 
 
 def pressed_in_the_safe_state(case, left):
-    """And something is heard after it, as on a session that outlives its token."""
+    """And something is received after it, as on a session that outlives its token."""
     case.quiet = True
     case.after(500)
     case.invariants.pressed("7", True)

@@ -97,7 +97,7 @@ async def test_a_link_that_stays_short_of_memory_ends_in_a_reset(device):
     """An orderly one, not in the first ten minutes: the ladder's, see core.escalation."""
     await device.until(lambda: device.online, 60)
 
-    failures, panics = [], []
+    failures, forced = [], []
     force_safe = device.app.controller.force_safe
 
     async def in_pieces():
@@ -105,13 +105,13 @@ async def test_a_link_that_stays_short_of_memory_ends_in_a_reset(device):
         raise MemoryError("allocation failed")
 
     def noted():
-        panics.append(len(failures))
+        forced.append(len(failures))
         force_safe()
 
     device.app.link.next_desired, device.app.controller.force_safe = in_pieces, noted
     await device.until(lambda: device.board.resets, 720)
     assert len(failures) >= 6 and device.app.network.clock.uptime_s() >= 600
-    assert min(panics, default=6) >= 6, "the first five were the link's, and no reason to switch anything"
+    assert min(forced, default=6) >= 6, "the first five were the link's, and no reason to switch anything"
     assert not device.on("pump")
 
 

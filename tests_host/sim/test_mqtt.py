@@ -25,7 +25,7 @@ PUMP, HEATER = 1, 2
 @pytest.fixture(params=[1, 2], ids=["one_tls", "two_tls"])
 def make(virtual_loop, tmp_path, request):
     """A device by its transport, switched off, with memory for one TLS connection or for two; whatever it goes through,
-    it is judged at the end."""
+    it is checked at the end."""
     made = []
 
     def make(transport="mqtt", edit=lambda config: None):
@@ -48,7 +48,7 @@ def held(virtual_loop, make):
 
 
 async def ready(device):
-    """Until the session is held and all that the start had to tell is told."""
+    """Until the session is held and all that the start had to report is reported."""
     await device.until(lambda: device.online and device.broker.connections, 60)
     await device.until(lambda: len(device.feed("command")) >= 2, 60)
     await quiet(device)
@@ -255,9 +255,7 @@ async def test_a_malformed_desired_state_is_ignored_and_the_next_one_applied(hel
     held.want("6", 0)
     held.want("6", 1)
     await held.until(lambda: held.on("pump"), 2)
-    assert len(held.model.named("mqtt_connected")) == held.sessions_at_start, (
-        "nothing was worth a new session"
-    )
+    assert len(held.model.named("mqtt_connected")) == held.sessions_at_start, "nothing required a new session"
 
 
 async def test_another_major_version_is_ignored(held):

@@ -84,7 +84,7 @@ async def _pump(bench, seconds):
 async def test_polls_keep_their_interval_whatever_is_sent_between(bench, row):
     await bench.link.open()
     await _pump(bench, 120)
-    polls = [e["at"] for e in bench.model.named("catalog_read") if e["noun"] == bench.poll]
+    polls = [e["at"] for e in bench.model.named("catalog_read") if e["resource"] == bench.poll]
     # Where the link asks now and then whether there is MQTT, that pushes one poll and takes the place of one report.
     extra = row[1] == "auto"
     assert len(polls) >= 12 - extra and len(bench.stored_at_once()) >= 11 - extra

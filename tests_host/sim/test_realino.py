@@ -227,7 +227,7 @@ async def test_a_removed_sensor_does_not_block_the_others(device):
     await asyncio.sleep(600)
     assert len(device.feed("sensor")) > stored
     assert 1 <= len(device.model.named("token_issued")) - logins <= 3, (
-        "its reports showed it; a login told it"
+        "its reports showed it; a login showed it"
     )
 
 

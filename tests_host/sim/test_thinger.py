@@ -200,7 +200,7 @@ async def test_the_first_sample_of_a_stream_is_sent_once(device, ready, when):
 
 @pytest.mark.parametrize("value", [True, False])
 async def test_a_dashboard_is_updated_after_every_write(device, ready, value):
-    """It shows what was asked for until it is told what is."""
+    """It shows what was asked for until it gets the present value."""
     seen = []
     ready.port.stream("pump", seen.append)
     await asyncio.sleep(1)

@@ -14,7 +14,7 @@ def sessions(device):
 
 def polls(device, since=0.0):
     reads = device.model.named("catalog_read")
-    return len([e for e in reads if e["noun"] == "commands" and e["at"] > since])
+    return len([e for e in reads if e["resource"] == "commands" and e["at"] > since])
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ DEFLATE_BEGIN, DEFLATE_DATA, MD5, ERASE_ALL, SECURITY_INFO = 0x10, 0x11, 0x13, 0
 class Rom:
     """`with Rom() as rom:` a chip listens on the serial port `rom.port`.
 
-    `flash`: its 4 MB. `commands`: what it was told, in order. `rots` spoils each block that is written, as a worn
+    `flash`: its 4 MB. `commands`: what it received, in order. `rots` spoils each block that is written, as a worn
     flash does. `dead`: it does not answer.
     """
 
@@ -125,7 +125,7 @@ def program(text=b"", chip=0, descriptor=b""):
 
 
 def micropython(version=b"1.24.1", chip=0, board=b"Generic ESP32 module", more=b"asyncio/core.py"):
-    """The application of an image as micropython.org offers it, in what can be told from outside."""
+    """The application of an image as micropython.org offers it, as far as it can be seen from outside."""
     descriptor = struct.pack("<I16x32s32s172x", 0xABCD5432, b"1", b"micropython")
     text = b"3.4.0; MicroPython v%s on 2024-11-29\0%s with ESP32\0%s\0" % (version, board, more)
     return program(text + os.urandom(30_000), chip, descriptor)

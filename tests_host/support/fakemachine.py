@@ -40,7 +40,7 @@ class Chip:
         self.rtc_memory = b""
         self.own = {"ssid": "ESP_0000ff", "security": 0, "key": ""}  # the access point's settings
         self.on_air = []  # (ssid, security) of what the access point ever showed
-        self.forced_security = None  # what it shows whatever it is told
+        self.forced_security = None  # what it shows whatever it is set to
         self.ap_on = False
         self.stations = 0
 

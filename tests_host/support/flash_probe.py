@@ -1,7 +1,7 @@
 """A day of a device on a real littlefs, cut at every single write: `micropython flash_probe.py ROOT cuts|errors|day`.
 
 `cuts`: at each write and each erase of a scripted day the flash is copied as a power cut would leave it, once without
-that write and once with half of it; on every copy boot.py runs, the firmware restores what it wrote, is judged, and
+that write and once with half of it; on every copy boot.py runs, the firmware restores what it wrote, is checked, and
 lives on. `errors`: the same day with a flash that refuses all changes from one of them on, for a while. `day`: what an
 ordinary day writes. The last line of standard output is one JSON object.
 """

@@ -1,7 +1,7 @@
 """A link with a cloud, a network and a clock, and a controller that nobody drives: what the link tests work on.
 
 `bench_of(row)` is the Bench of a row: everything a session does with a link, and a few verbs for its
-cloud, which every kind of cloud spells in its own way. The judging is done in tests_host/sim.
+cloud, which every kind of cloud spells in its own way. The checks are in tests_host/sim.
 """
 
 import asyncio
@@ -357,7 +357,7 @@ class RealerBench(Bench):
 
 
 class ThingerBench(Bench):
-    """Thinger.io, which has no requests and misbehaves in bytes. `silence_s`: the owner's patience."""
+    """Thinger.io, which has no requests and misbehaves in bytes. `silence_s`: of the configuration."""
 
     kinds = INVALID_REPLIES
     ids = {"sensor": "room", "command": "pump"}

@@ -86,7 +86,7 @@ async def echo(rig):
         mine = [text for text in got if text.startswith(b"%d." % lane)]
         in_order = in_order and mine == [b"%d.%d" % (lane, n) for n in range(times)]
     await client.disconnect()
-    return {"heard": len(got), "in_order": in_order}
+    return {"received": len(got), "in_order": in_order}
 
 
 async def cancelled(rig):

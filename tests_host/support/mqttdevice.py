@@ -65,7 +65,7 @@ class MqttDevice(Client):
     # at the broker
 
     async def connect(self, site: Any, password: str | None = None) -> None:
-        await site.broker.settled()
+        await site.broker.synchronized()
         keys = (
             self.credentials["mqtt_client_id"],
             self.credentials["mqtt_username"],

@@ -102,7 +102,7 @@ async def post(job, clock):
 
 
 async def cancel(job, clock):
-    """Cancel a request `after_ms`, as often as told."""
+    """Cancel a request `after_ms`, `times` times."""
     web = client(job, clock)
     for _ in range(job["times"]):
         task = asyncio.create_task(web.request("GET", "/x"))
@@ -142,7 +142,7 @@ async def bad_ca(job, clock):
 
 
 class Sock:
-    """Something to close; counts how often, and fails at it when told."""
+    """Something to close; counts how often, and fails at it on request."""
 
     def __init__(self, fails):
         self.closed = 0

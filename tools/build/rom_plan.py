@@ -87,7 +87,7 @@ def chosen(
 
 
 def plan(seen: Mapping[str, Any], code: Mapping[str, bytes], spare: str) -> RomPlan | None:
-    """What has to happen for `code`, what `chosen` gave, to be in the ROM partition that the board told of.
+    """What has to happen for `code`, what `chosen` gave, to be in the ROM partition that the board reported.
 
     Nothing to do: no steps. Where both copies do not fit, the present one has to go to the folder `spare` first.
     None: this partition does not hold it.

@@ -46,7 +46,7 @@ Line = dict[str, Any]
 
 
 class Figures:
-    """`quick`: the same figures with less patience. `settings`: arguments of SystemFixture for every board."""
+    """`quick`: the same figures from fewer samples. `settings`: arguments of SystemFixture for every board."""
 
     def __init__(self, quick: bool, found: interpreter.Interpreter, **settings: Any) -> None:
         self._quick = quick
@@ -206,7 +206,7 @@ def _handshakes_in_virtual_time() -> Line:
         loop.run_until_complete(device.until(lambda: device.online, 60))
         start = device.net.dials - 1  # the first one belongs to this hour
         loop.run_until_complete(asyncio.sleep(3600))
-        polls = sum(event.get("noun") == "commands" for event in device.model.named("catalog_read"))
+        polls = sum(event.get("resource") == "commands" for event in device.model.named("catalog_read"))
         loop.run_until_complete(device.power_off())
     loop.close()
     return line(

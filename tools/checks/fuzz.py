@@ -332,10 +332,10 @@ def run_answers(data: bytes, chance: random.Random) -> None:
     """A response to any request: an outcome, which is a success only where the status is one, or a LinkError."""
     answer = Answer(chance.choice((200, 201, 302, 400, 401, 403, 404, 409, 413, 422, 429, 500, 503)), data)
     try:
-        found, body, told, wait_s = responses.parse_response("commands", answer)
+        found, body, text, wait_s = responses.parse_response("commands", answer)
     except LinkError as error:
-        found, body, told, wait_s = outcomes.RETRY, None, str(error), error.retry_after_s
-    demand(wait_s == 7 and len(told) < 400, told)
+        found, body, text, wait_s = outcomes.RETRY, None, str(error), error.retry_after_s
+    demand(wait_s == 7 and len(text) < 400, text)
     demand(found != outcomes.OK or (isinstance(body, dict) and answer.status < 300), found)
 
 
@@ -373,8 +373,8 @@ def demand_desired(desired: Any, rows: Any) -> None:
 
 
 def read_results(body: Any) -> None:
-    for message_id, (found, told) in realer_feed.results(body).items():
-        demand(plain(message_id) and found in _NO_HARM and len(told) <= 160, (message_id, found, told))
+    for message_id, (found, text) in realer_feed.results(body).items():
+        demand(plain(message_id) and found in _NO_HARM and len(text) <= 160, (message_id, found, text))
 
 
 def read_login(body: Any) -> None:
@@ -423,8 +423,8 @@ def run_payloads(data: bytes, chance: random.Random) -> None:
     except ValueError as error:
         named(error)
     try:
-        name, found, told = mqtt_messages.acknowledgement(data)
-        demand(isinstance(name, str) and found in _NO_HARM, (name, found, told))
+        name, found, text = mqtt_messages.acknowledgement(data)
+        demand(isinstance(name, str) and found in _NO_HARM, (name, found, text))
     except ValueError as error:
         named(error)
 
@@ -439,8 +439,8 @@ def run_config(data: bytes, chance: random.Random) -> None:
     config, problems = validate(parsed(data, CONFIG_SEEDS, chance), board.profile)
     wrong = any(p[0] == "error" for p in problems)
     demand(len(problems) <= 40 and (not wrong or set(config) == {"led", "portal"}), problems)
-    told = "\n".join(map(render, problems))
-    demand(not [c for c in told if unicodedata.category(c) in ("Cc", "Cs") and c != "\n"], told)
+    text = "\n".join(map(render, problems))
+    demand(not [c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c != "\n"], text)
     # What passed is what the device computes with: no surprises of type are left.
     for output in config.get("outputs", ()):
         demand(type(output["gpio"]) is int, output)

@@ -76,8 +76,10 @@ async def _read(cloud: Mapping[str, Any], context: ssl.SSLContext) -> list[Port]
             path, bearer = f"/iot/v1/devices/{cloud['device_id']}", {"Authorization": f"Bearer {token}"}
             return [
                 Port(row["pin_port"], role, str(row.get("kind")))
-                for noun, role in (("commands", "output"), ("sensors", "sensor"))
-                for row in _rows(await _answer(session, "GET", f"{path}/{noun}", headers=bearer), noun)
+                for resource, role in (("commands", "output"), ("sensors", "sensor"))
+                for row in _rows(
+                    await _answer(session, "GET", f"{path}/{resource}", headers=bearer), resource
+                )
             ]
         finally:
             await session.post("/oauth/revoke", headers=keys, data={"token": token}, allow_redirects=False)
@@ -100,8 +102,8 @@ async def _answer(session: aiohttp.ClientSession, method: str, path: str, **opti
     return answer
 
 
-def _rows(answer: dict[str, Any], noun: str) -> list[dict[str, Any]]:
-    rows = answer.get(noun)
+def _rows(answer: dict[str, Any], resource: str) -> list[dict[str, Any]]:
+    rows = answer.get(resource)
     if not isinstance(rows, list):
-        raise Failed(f"the cloud's answer holds no {noun}", "Is cloud.base_url right?")
+        raise Failed(f"the cloud's answer holds no {resource}", "Is cloud.base_url right?")
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("pin_port"), str)]

@@ -168,7 +168,7 @@ def _sum(data: bytes) -> str:
 
 
 class Board:
-    """A board at its raw REPL, and what it can be told to do. `transport`: one of mpremote's."""
+    """A board at its raw REPL, and what can be done with it. `transport`: one of mpremote's."""
 
     def __init__(self, transport: SerialTransport, work: raw_repl.Work):
         self._transport, self._work = transport, work

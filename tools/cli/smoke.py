@@ -44,9 +44,9 @@ APIS = {
 }
 """What the configuration may say, and the cloud that each is tried with."""
 
-_READ = {"realer": {"commands", "sensors"}, "realino": {"commands"}}  # Realino's login tells of the sensors
+_READ = {"realer": {"commands", "sensors"}, "realino": {"commands"}}  # Realino's login lists the sensors
 PLAN = Plan(credential_s=60, credential_renew_s=22)
-"""The first tuple's renewal comes in the middle of the scenario; from the step `renew` on they live longer."""
+"""Credentials are renewed first in the middle of the scenario; from the step `renew` on they live longer."""
 
 
 def of(api: str) -> dict[str, Any]:
@@ -60,11 +60,11 @@ async def power_up(fixture: SystemFixture, facts: Facts) -> None:
     # Who finds a bootstrap without having known of it asks for its scope too.
     enough = 1 + (_api(fixture) == "auto" and fixture.transport == "mqtt")
     must(len(fixture.model.named("token_issued")) == enough, f"{enough} tokens are enough")
-    nouns = {event["noun"] for event in fixture.model.named("catalog_read")}
+    resources = {event["resource"] for event in fixture.model.named("catalog_read")}
     expected = set(_READ.get(_api(fixture), {"bootstrap", "desired-states"}))
     if fixture.transport == "mqtt":
         expected.add("mqtt routes")
-    must(nouns == expected, f"{expected} are read, not {nouns}")
+    must(resources == expected, f"{expected} are read, not {resources}")
 
 
 async def switch(fixture: SystemFixture, facts: Facts) -> None:
@@ -108,14 +108,16 @@ async def expire_token(fixture: SystemFixture, facts: Facts) -> None:
 
 
 async def renew(fixture: SystemFixture, facts: Facts) -> None:
-    """A tuple is replaced before it ends: the old session goes, the new one comes, and nobody in the room notices."""
+    """Credentials are replaced before they expire: a new session replaces the old one, and no output changes."""
     at, issued = time.monotonic(), len(fixture.model.named("credential_issued"))
     fixture.model.plan = replace(PLAN, credential_s=3600, credential_renew_s=2700)
-    await fixture.until("a fresh tuple", lambda: len(fixture.model.named("credential_issued")) > issued, 25)
-    tuples = [event["username"] for event in fixture.model.named("credential_issued")]
+    await fixture.until(
+        "fresh credentials", lambda: len(fixture.model.named("credential_issued")) > issued, 25
+    )
+    users = [event["username"] for event in fixture.model.named("credential_issued")]
     await fixture.until(
         "a session with it",
-        lambda: [s["username"] for s in fixture.model.sessions.values()] == tuples[-1:],
+        lambda: [s["username"] for s in fixture.model.sessions.values()] == users[-1:],
         5,
     )
     await fixture.online(10)
@@ -158,15 +160,15 @@ async def button(fixture: SystemFixture, facts: Facts) -> None:
 
 
 async def kick(fixture: SystemFixture, facts: Facts) -> None:
-    """The broker ends the session: back with the tuple at hand, and what was wanted meanwhile is done."""
-    tuples, opened = len(fixture.model.named("credential_issued")), len(fixture.model.named("mqtt_connected"))
+    """The broker ends the session: back with the same credentials, and what was desired meanwhile is done."""
+    issued, opened = len(fixture.model.named("credential_issued")), len(fixture.model.named("mqtt_connected"))
     at = fixture.kick()
     await fixture.until("the session is over", lambda: not fixture.model.sessions, 3)
     fixture.want("9", _SETPOINT_C)
     facts["kick_to_online_ms"] = round(await fixture.online(20))
     await fixture.until("the new setpoint is reported", lambda: fixture.reported("9") == f"{_SETPOINT_C}", 8)
     must(len(fixture.model.named("mqtt_connected")) == opened + 1, "one session is enough")
-    must(len(fixture.model.named("credential_issued")) == tuples, "the tuple at hand is good enough")
+    must(len(fixture.model.named("credential_issued")) == issued, "the same credentials are good enough")
     must(fixture.switched("pump", True, at) is None, "what was switched by hand stays")
 
 

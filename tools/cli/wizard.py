@@ -1,8 +1,8 @@
 """The questions of `realer config`: from nothing, or from a configuration, to one that the device's own check accepts.
 
-Keys, defaults and alternatives are read from the device's rules. The device's own check judges every answer at once,
-together with the answers before it. So a new section of the rules needs at most a line in ABOUT. The wizard shows no
-secret, and writes nothing but certificates.
+Keys, defaults and alternatives are read from the device's rules. The device's own check is applied to every answer at
+once, together with the answers before it. So a new section of the rules needs at most a line in ABOUT. The wizard
+shows no secret, and writes nothing but certificates.
 """
 
 from __future__ import annotations

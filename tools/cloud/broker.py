@@ -64,7 +64,7 @@ class Broker:
         if not self.port:
             self._claim = claim()
             self.port = number(self._claim)
-        # A model from a file remembers tuples whose plaintext nobody has kept: no broker can know them.
+        # A model from a file remembers credentials whose plaintext was not kept: no broker can know them.
         self.model.end_credentials(self._clock(), "restart of the cloud")
         self.model.port, self.model.offer.url = self, self.url
         await self.up()
@@ -141,7 +141,7 @@ class Broker:
         assert self._backend
         await self._backend.send(topic, payload, retain=True)
 
-    async def settled(self) -> None:
+    async def synchronized(self) -> None:
         """Wait until the broker knows what the model knows. Raises BrokerError when it refuses to."""
         waiting = list(self._orders.values())
         if waiting:
@@ -152,7 +152,7 @@ class Broker:
         if wrong:
             raise BrokerError("; ".join(wrong))
 
-    # what the model tells
+    # what the model calls
 
     def admit(self, credential: Credential, secret: str) -> None:
         secret = self._courier.secret(credential, secret, self._clock())
@@ -175,7 +175,7 @@ class Broker:
     def _received(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         if topic == dynsec.ANSWERS:
             number, wrong = dynsec.failures(payload)
-            if wrong:  # told even when nobody waits for it
+            if wrong:  # shown even when nobody waits for it
                 self.model.event(self._clock(), "broker", state="refuses: " + "; ".join(wrong))
             order = self._orders.pop(number, None)
             if order and not order.done():
@@ -232,4 +232,4 @@ class Broker:
             model.event(now, "mqtt_refused")
         elif news.what == "denied":
             verb, topic = news.facts
-            model.violation(now, Request(verb, topic), "this tuple may not use that topic")
+            model.violation(now, Request(verb, topic), "these credentials may not use that topic")

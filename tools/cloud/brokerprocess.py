@@ -37,11 +37,11 @@ _START_S = 10
 
 
 class BrokerError(Exception):
-    """mosquitto did not start or did not do what it was told; the text says what it said."""
+    """mosquitto did not start or refused a command; the text is its log."""
 
 
 class MosquittoProcess:
-    """`on_news` is told what the log says; `on_end` that the process ended without being asked to."""
+    """`on_news` gets the lines of the log; `on_end` is called when the process ends unexpectedly."""
 
     def __init__(self, on_news: Callable[[News], None], on_end: Callable[[], None]) -> None:
         self._on_news, self._on_end = on_news, on_end

@@ -50,7 +50,7 @@ class MqttStore:
         return [_credential(row) for row in self._db.execute(sql + " ORDER BY n", tuple(where.values()))]
 
     def secret_of(self, username: str) -> str:
-        """Digest of a live tuple's secret, "" when there is no such tuple."""
+        """Digest of the secret of valid credentials, "" when there are none."""
         sql = "SELECT secret FROM credentials WHERE username=? AND ended IS NULL"
         row = self._db.execute(sql, (username,)).fetchone()
         return row["secret"] if row else ""

@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 
 class Account(NamedTuple):
-    """A CONNECT tuple as the broker knows it. `client` holds a salted hash, never the password."""
+    """MQTT credentials as the broker knows them. `client` holds a salted hash, never the password."""
 
     client: Record
     role: Record

@@ -30,7 +30,7 @@ MQTT_SCOPES = ("iot:mqtt:connect", "iot:mqtt:ack:read", "iot:mqtt:feed-data:writ
 class Plan:
     """What a subscription allows. Seconds and bytes; 0 seconds between requests means "as often as you like".
 
-    `credential_s`, `credential_renew_s`, `session_s`: life of an MQTT CONNECT tuple, when to renew it, and the end of
+    `credential_s`, `credential_renew_s`, `session_s`: life of MQTT credentials, when to renew them, and the end of
     a session, all from its issue. `desired_s`: how long a device may take to act on a desired state (MQTT).
     """
 
@@ -86,7 +86,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Credential:
-    """An MQTT CONNECT tuple without its secret, and what it may do.
+    """MQTT credentials without their secret, and what they may do.
 
     `device`: key of the device; `token`: digest of the token it came from; `ends`: unix seconds.
     """

@@ -23,7 +23,7 @@ class FaultProxy:
         self._model, self._faults = model, faults
 
     def secret(self, credential: Credential, secret: str, now: float) -> str:
-        """The password that the broker is told for a tuple: another one where CONNECT is to be refused."""
+        """The password that the broker gets for credentials: another one where CONNECT is to be refused."""
         fault = self._faults.take_message("connect")
         if fault is None:
             return secret

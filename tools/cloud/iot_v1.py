@@ -38,28 +38,28 @@ def answer(model: CloudState, request: Request, path: str, now: float) -> tuple[
     if parts == ["mqtt-credentials"] and request.method == "POST":
         device, body = mqtt_v1.requested_device(model, request, now)
         return mqtt_v1.credential(model, _device(model, device, token, now), token, request, body, now)
-    key, noun, rest = (
+    key, resource, rest = (
         (parts[1], parts[2], parts[3:]) if parts[0] == "devices" and len(parts) > 2 else ("", "", [])
     )
-    if noun not in _SCOPES:
+    if resource not in _SCOPES:
         model.violation(now, request, "unknown path")
         raise Refusal(404)
-    if noun in runtime_v1.VERBS and not model.served.bootstrap:
+    if resource in runtime_v1.VERBS and not model.served.bootstrap:
         raise Refusal(404)
     device = _device(model, key, token, now)
-    protocol = _PROTOCOLS.get(noun, "")
+    protocol = _PROTOCOLS.get(resource, "")
     if model.served.bootstrap and protocol and protocol not in model.served.protocols:
         model.event(now, "protocol_refused", device, protocol=protocol)
         raise Refusal(403, f"{protocol} is not enabled for this device")
-    if _SCOPES[noun] not in token["scope"].split(" "):
-        raise Refusal(403, "the token lacks a scope", {"scope": [f"{_SCOPES[noun]} is needed"]})
-    if noun in runtime_v1.VERBS and request.method == "GET" and not rest:
-        return runtime_v1.VERBS[noun](model, device, now)
-    if noun == "mqtt" and request.method == "GET" and not rest:
+    if _SCOPES[resource] not in token["scope"].split(" "):
+        raise Refusal(403, "the token lacks a scope", {"scope": [f"{_SCOPES[resource]} is needed"]})
+    if resource in runtime_v1.VERBS and request.method == "GET" and not rest:
+        return runtime_v1.VERBS[resource](model, device, now)
+    if resource == "mqtt" and request.method == "GET" and not rest:
         return mqtt_v1.catalog(model, device, now)
-    if noun in ("commands", "sensors") and request.method == "GET" and len(rest) < 2:
-        return _catalog(model, device, noun[:-1], rest, now)
-    if noun == "feed-data" and request.method == "POST" and rest in ([], ["batches"]):
+    if resource in ("commands", "sensors") and request.method == "GET" and len(rest) < 2:
+        return _catalog(model, device, resource[:-1], rest, now)
+    if resource == "feed-data" and request.method == "POST" and rest in ([], ["batches"]):
         return _feed(model, device, request, bool(rest), now)
     model.violation(now, request, "this path has no such method")
     raise Refusal(404)
@@ -100,7 +100,7 @@ def _catalog(model: CloudState, device: str, role: str, rest: list[str], now: fl
         items: Sequence[Command | Sensor] = [item]
     else:
         items = model.store.sources(device, role)
-    model.event(now, "catalog_read", device, noun=role + "s", count=len(items))
+    model.event(now, "catalog_read", device, resource=role + "s", count=len(items))
     body = {"code": 2000, role + "s": [catalog_row(role, item) for item in items]}
     return Response(200, {}, to_json(body)), f"http-{role}-catalog-response"
 
@@ -121,7 +121,7 @@ def _single(model: CloudState, device: str, request: Request, item: Any, now: fl
 
 
 def _batch(model: CloudState, device: str, request: Request, value: Any, now: float) -> tuple[Response, str]:
-    """Each item is judged on its own: refused ones do not keep the others out."""
+    """Each item is checked on its own: refused ones do not keep the others out."""
     found = contract.problems("http-feed-data-batch", value)
     if found:
         model.violation(now, request, "breaks http-feed-data-batch", details=found)

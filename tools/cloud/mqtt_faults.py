@@ -48,8 +48,8 @@ class MqttFault:
     value: str = ""  # desired states: another value, such as 99 or warm
     valid_s: int | None = None  # desired states: valid_for_seconds; 0 has expired on arrival
     sequence: int | None = None  # desired states: another sequence_number
-    # CONNECT tuples
-    refused: bool = False  # the broker knows another password than the device was told
+    # credentials
+    refused: bool = False  # the broker knows another password than the device got
     # which
     times: int | None = None  # so many messages, then the rule is gone; default: until cleared
     skip: int = 0  # let so many pass first

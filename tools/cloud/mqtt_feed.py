@@ -26,7 +26,7 @@ _COMMAND_ONLY = ("desired_id", "report_status", "sequence_number")
 def publish(
     model: CloudState, topic: str, payload: bytes, now: float, qos: int = 1, retain: bool = False
 ) -> Message | None:
-    """Take one publish of a device; returns its acknowledgement, None when nobody can be told.
+    """Take one publish of a device; returns its acknowledgement, None when there is nowhere to send it.
 
     `qos` and `retain` as the device sent them: anything but 1 and False breaks the contract, and is taken all the same.
     """

@@ -91,7 +91,7 @@ def catalog(model: CloudState, device: str, now: float) -> tuple[Response, str]:
         mqtt["credential_endpoint"] = {"endpoint": _ENDPOINT, "http_method": "POST", "body": body}
     mqtt["limits"] = {"max_payload_bytes": model.plan.max_body_bytes}
     found = routes(model, device)
-    model.event(now, "catalog_read", device, noun="mqtt routes", count=len(found))
+    model.event(now, "catalog_read", device, resource="mqtt routes", count=len(found))
     rows = [_route(client_id, offer.id_field, *item) for item in found]
     return Response(
         200, {}, to_json({"code": 2000, "mqtt": mqtt, "mqtt_routes": rows})
@@ -127,7 +127,7 @@ def requested_device(model: CloudState, request: Request, now: float) -> tuple[s
 def credential(
     model: CloudState, device: str, token: Any, request: Request, body: dict[str, Any], now: float
 ) -> tuple[Response, str]:
-    """Issue a tuple to a device that this token may speak for. Raises Refusal."""
+    """Issue credentials to a device that this token may speak for. Raises Refusal."""
     row = model.store.device(device)
     assert row is not None
     scopes = tuple(body.get("scopes", MQTT_SCOPES))

@@ -116,7 +116,7 @@ class MqttClient:
             future.set_result(value)
 
     def _tell(self, tell: Callable[..., None]) -> Callable[..., None]:
-        """A paho callback that hands what it is told over to the event loop."""
+        """A paho callback that passes its arguments to the event loop."""
 
         def callback(_client: Any, _userdata: Any, *facts: Any) -> None:
             if not self._loop.is_closed():

@@ -150,7 +150,7 @@ def _value_type(command: Command) -> str:
 
 def _commands(model: CloudState, device: str, request: Request, now: float) -> dict[str, Any]:
     items = model.store.sources(device, "command")
-    model.event(now, "catalog_read", device, noun="commands", count=len(items))
+    model.event(now, "catalog_read", device, resource="commands", count=len(items))
     return {"commands": [_wish(item) for item in items]}
 
 

@@ -22,7 +22,7 @@ from tools.cloud.state import CloudState
 
 def bootstrap(model: CloudState, device: str, now: float) -> tuple[Response, str]:
     """What a device needs to know before it begins."""
-    model.event(now, "catalog_read", device, noun="bootstrap", count=1)
+    model.event(now, "catalog_read", device, resource="bootstrap", count=1)
     plan = model.plan
     body = {"code": 2000, "available_protocols": list(model.served.protocols), **_revisions(model, device)}
     body["cadence"] = {
@@ -39,7 +39,7 @@ def desired_states(model: CloudState, device: str, now: float) -> tuple[Response
                for item in _pending(model, device, command.id, now)]  # fmt: skip
     if model.served.order == "newest":
         pending.reverse()
-    model.event(now, "catalog_read", device, noun="desired-states", count=len(pending))
+    model.event(now, "catalog_read", device, resource="desired-states", count=len(pending))
     body = {"code": 2000, "desired_states": pending}
     if model.served.revisions:
         body |= _revisions(model, device)

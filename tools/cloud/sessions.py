@@ -31,7 +31,7 @@ class Port(Protocol):
     def admit(self, credential: Credential, secret: str) -> None: ...
 
     def dismiss(self, credential: Credential) -> None:
-        """Forget the tuple and end its session."""
+        """Forget the credentials and end their session."""
 
     def kick(self, credential: Credential) -> None:
         """End its session only: it may come back."""
@@ -56,7 +56,7 @@ class Sessions:
     def issue_credential(
         self, device: Any, scopes: tuple[str, ...], token: str, now: float
     ) -> tuple[Credential, str]:
-        """A new tuple and its plaintext. Earlier ones of the device go on until their own end."""
+        """New credentials and their plaintext. Earlier ones of the device stay valid until they expire."""
         client_id = mqtt_client_id(device["client_id"])
         username = f"realer-{client_id}-cred-v{self.store.count_credentials(device['key']) + 1}"
         # A broker that forgets an account ends its session as well, so the shorter of the two lives counts.
@@ -72,11 +72,11 @@ class Sessions:
         return credential, secret
 
     def end_credentials(self, now: float, reason: str, **where: Any) -> int:
-        """End live tuples, and their sessions with them; returns how many. `where`: device or token (its digest)."""
+        """End valid credentials and their sessions; returns how many. `where`: device or token (its digest)."""
         return sum(self._end(credential, now, reason) for credential in self.store.live_credentials(**where))
 
     def expire_credentials(self, now: float) -> int:
-        """End the tuples whose time is over; whoever runs a broker calls this now and then."""
+        """End the credentials that have expired; whoever runs a broker calls this now and then."""
         over = [c for c in self.store.live_credentials() if now >= c.ends]
         return sum(self._end(credential, now, "expired") for credential in over)
 
@@ -88,7 +88,7 @@ class Sessions:
         return 1
 
     def kick(self, device: str) -> int:
-        """End the sessions of a device (its key) without taking its tuples away; returns how many."""
+        """End the sessions of a device (its key) without revoking its credentials; returns how many."""
         held = [
             c
             for c in self.store.live_credentials(device=device)
@@ -129,8 +129,8 @@ class Sessions:
         if session:
             self.event(now, "mqtt_subscribed", session["device"], username=session["username"], topic=topic)
 
-    def desired_published(self, facts: dict[str, Any], heard: bool, now: float) -> None:
-        self.event(now, "desired_published", **facts, heard=heard)
+    def desired_published(self, facts: dict[str, Any], delivered: bool, now: float) -> None:
+        self.event(now, "desired_published", **facts, delivered=delivered)
 
 
 def mqtt_client_id(client_id: str) -> str:

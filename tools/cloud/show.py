@@ -19,7 +19,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "tokens_expired": ("yellow", "{count} token(s) expired by the owner"),
     "revoked": ("yellow", "{count} token(s) revoked by the {by}"),
     "unauthorized": ("yellow", "request with a token that is {reason}"),
-    "catalog_read": ("dim", "{noun} read ({count})"),
+    "catalog_read": ("dim", "{resource} read ({count})"),
     "desired_set": ("bold", "{by} wants {value} on port {pin_port}"),
     "credential_issued": ("cyan", "MQTT credentials {set} issued: {scope}"),
     "credential_ended": ("yellow", "MQTT credentials {set} ended: {reason}"),
@@ -28,7 +28,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "mqtt_disconnected": ("yellow", "the session with credentials {set} is over: {reason}"),
     "mqtt_refused": ("red", "the broker refused a CONNECT"),
     "broker": ("magenta", "broker {state}"),
-    "desired_published": ("dim", "desired state {sequence} of command {command_id} is published; {hearing}"),
+    "desired_published": ("dim", "desired state {sequence} of command {command_id} is published; {delivery}"),
     "desired_answered": ("green", "{desired_id} was {status}: {value}"),
     "feed_stored": ("green", "stored {source}: {value}, observed {received_at}"),
     "feed_replayed": ("dim", "replay of {message_id}: nothing stored twice"),
@@ -51,7 +51,7 @@ def line(event: dict[str, Any], clock: Callable[[float], time.struct_time] = tim
     role = "sensor" if "sensor_id" in event else "command"
     facts = {"details": "", "source": f"{role} {event.get(role + '_id')}", **event}
     facts["set"] = str(event.get("username")).rpartition("-")[2]
-    facts["hearing"] = "the device hears it" if event.get("heard") else "nobody hears it"
+    facts["delivery"] = "delivered" if event.get("delivered") else "no subscriber"
     facts = {
         name: _ON.get(value, value) if isinstance(value, bool) else value for name, value in facts.items()
     }

@@ -51,7 +51,7 @@ class Site:
         self.dns, self.ntp = DnsServer(), NtpServer(clock=clock)
         self.broker = Broker(self.model, self.faults, self.certs, clock) if mqtt else None
         if self.broker:
-            self.server.before_answer = self.broker.settled
+            self.server.before_answer = self.broker.synchronized
         self.thinger = ThingerServer(Thinger(clock), self.certs) if thinger else None
         if self.thinger:
             demo_account(self.thinger.model)

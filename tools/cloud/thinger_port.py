@@ -55,7 +55,7 @@ class DevicePort:
     """`send(bytes)` reaches the device, `close()` ends its stream in order. `silent`: take everything, answer nothing.
     `keep_alives` False: answer no keep-alive until `answer_keep_alives`.
 
-    `streams`: id -> (resource, what is told of each value).
+    `streams`: id -> (resource, what gets each value).
     """
 
     def __init__(self, cloud: Cloud, send: Callable[[bytes], None], close: Callable[[], None]) -> None:
@@ -65,7 +65,7 @@ class DevicePort:
         self._send, self._close = send, close
         self._calls: dict[int, Reply] = {}
         self._reader, self._sid = Reader(), 0
-        self.heard_at = cloud.now()
+        self.received_at = cloud.now()
         self.open = True
         self.device: Device | None = None
 
@@ -75,7 +75,7 @@ class DevicePort:
             return
         if self.device:
             self.device.rx += len(data)
-        self.heard_at = self.cloud.now()
+        self.received_at = self.cloud.now()
         try:
             for kind, fields in self._reader.feed(data):
                 if self.open:

@@ -92,7 +92,7 @@ class ThingerServer:
         while True:
             await asyncio.sleep(_CHECK_S)
             for connection in list(self.connections):
-                if self.model.now() - connection.port.heard_at > KEEP_ALIVE_S:
+                if self.model.now() - connection.port.received_at > KEEP_ALIVE_S:
                     connection.port.end()
 
     async def _rest(self, received: web.BaseRequest) -> web.StreamResponse:

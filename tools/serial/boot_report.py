@@ -34,11 +34,11 @@ class Outcome:
 
 class Start:
     """One start, line by line. `slot`: where what was to start lies: "a", "b", "root", or "rom:" and an offset.
-    `heard`: anything at all, also of the chip's boot loader; `spoke`: the firmware."""
+    `received`: anything at all, also of the chip's boot loader; `spoke`: the firmware."""
 
     def __init__(self, slot: str):
         self._slot = slot
-        self.heard = self.spoke = False
+        self.received = self.spoke = False
         self._running = ""  # the slot that said it starts
         self._version = ""
         self._starts = 0
@@ -48,7 +48,7 @@ class Start:
 
     def take(self, line: str) -> Outcome | None:
         """The outcome, as soon as a line decides it; `line` as it is shown, with a ? for what cannot be."""
-        self.heard = self.heard or bool(line.strip("?> OK"))
+        self.received = self.received or bool(line.strip("?> OK"))
         if self._frames is not None or line.startswith(_TRACEBACK):
             return self._traceback(line)
         if line.startswith(_CHIP):
@@ -62,10 +62,10 @@ class Start:
 
     def over(self, seconds: float) -> Outcome:
         """What is to be said when nothing decided it in that time."""
-        if not self.heard:
+        if not self.received:
             return Outcome(
                 "nothing",
-                f"nothing heard from the board in {seconds:.0f} s",
+                f"nothing received from the board in {seconds:.0f} s",
                 "Is it still plugged in? Press its reset button, and look with realer monitor.",
             )
         if self._starts > 1:
@@ -75,7 +75,9 @@ class Start:
             return Outcome(
                 "starting", f"the board is alive, but the firmware {what} in {seconds:.0f} s", _LOOK
             )
-        return self._doing or Outcome("link", f"not online after {seconds:.0f} s, and no reason told", _LOOK)
+        return self._doing or Outcome(
+            "link", f"not online after {seconds:.0f} s, and no reason logged", _LOOK
+        )
 
     def _traceback(self, line: str) -> Outcome | None:
         if self._frames is None:
@@ -117,7 +119,7 @@ class Start:
         if head == "refused":
             return Outcome("refused", f"the cloud refused: {rest}", "Mend what it names; the board tries on.")
         if head == "safe mode":
-            return Outcome("safe_mode", text, "Look at the log, mend, reset.")
+            return Outcome("safe_mode", text, "Look at the log, correct it, reset.")
         if head == "portal" and rest.startswith("open"):
             do = "Join that Wi-Fi with a phone, and enter network and keys."
             return Outcome("portal", f"no network; the setup portal is {rest}", do)

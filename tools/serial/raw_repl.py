@@ -65,7 +65,7 @@ class Work:
 @contextlib.contextmanager
 def stopped(transport: SerialTransport, left: str = "") -> Iterator[Work]:
     """The firmware is stopped meanwhile, and the board started again afterwards, also after Ctrl-C or an error; where
-    that cannot be, the person is told. Raises common.Failed for what goes wrong at the board."""
+    that cannot be, the person gets a hint. Raises common.Failed for what goes wrong at the board."""
     work = Work(left)
     try:
         enter(transport)
@@ -114,7 +114,7 @@ def _again(transport: SerialTransport, work: Work) -> str:
 
 def enter(transport: SerialTransport) -> None:
     """Interrupt what runs and start an interpreter in which nothing does. Raises one of BROKEN, or NoAnswer."""
-    heard = False
+    received = False
     for patience_s in (_STOP_S, _PATIENCE_S):
         said = io.StringIO()  # mpremote prints what came instead
         try:
@@ -122,8 +122,8 @@ def enter(transport: SerialTransport) -> None:
                 return transport.enter_raw_repl(timeout_overall=patience_s)
         except TransportError:
             # What was meant for the REPL came while the program still ran, and read it.
-            heard = heard or said.getvalue().strip() != "b''"
-        if not heard:
+            received = received or said.getvalue().strip() != "b''"
+        if not received:
             raise NoAnswer(f"no answer from the board at {transport.device_name}", _MUTE)
     raise NoAnswer(f"the board at {transport.device_name} talks, but gives no prompt", _TALKS)
 

@@ -46,7 +46,7 @@ class Setting:
 
 
 def full(transport: str, chatty: bool) -> Setting:
-    """Two plain outputs, two that exclude each other, one that holds. `chatty`: every reading is told, so that the
+    """Two plain outputs, two that exclude each other, one that holds. `chatty`: every reading is reported, so that the
     outbox overflows in a longer outage."""
     config = demo_config(poll_s=60, probe_s=60, transport=transport)
     pump, heater = config["outputs"]

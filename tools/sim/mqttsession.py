@@ -204,7 +204,7 @@ class Connection:
             raise ValueError("a PUBLISH needs a topic, no alias, and a packet id that is not 0")
         allowed = topic in self._topics.publish
         if not allowed:
-            self._violation("PUBLISH", topic, "this tuple may not use that topic")
+            self._violation("PUBLISH", topic, "these credentials may not use that topic")
         if qos:
             refused = b"" if allowed or not self._v5 else bytes([NOT_AUTHORIZED])
             self._send(wire.packet(wire.PUBACK, wire.u16(number) + refused))
@@ -236,7 +236,7 @@ class Connection:
                 self.subscriptions[topic] = min(qos, 1)
                 codes.append(min(qos, 1))
             else:
-                self._violation("SUBSCRIBE", topic, "this tuple may not use that topic")
+                self._violation("SUBSCRIBE", topic, "these credentials may not use that topic")
                 codes.append(NOT_AUTHORIZED if self._v5 else 0x80)
         if not codes:
             raise ValueError("a SUBSCRIBE without topics")

@@ -204,7 +204,7 @@ class Observer:
 
     def _observe(self, event: dict[str, Any]) -> None:
         name, invariants = event["event"], self.invariants
-        if name in _CONTACTS and event.get("heard", True):
+        if name in _CONTACTS and event.get("delivered", True):
             self._served = invariants.now()
         if name == "token_issued":
             invariants.token_end = invariants.now() + event["expires_in"]

@@ -45,7 +45,7 @@ class ChipMemory:
         on = [name for name in ("wifi", "ap") if soft and name in self.memory.pool]
         self.keep()
         old = self.memory
-        self.memory = Memory(old.image, old.chain, old.doubles, old.judged, old.names)
+        self.memory = Memory(old.image, old.chain, old.doubles, old.limited, old.names)
         for name in on:
             self.memory.wifi(True, name)
         self._reset()
@@ -99,7 +99,7 @@ class ChipMemory:
         taken = CHIPS_OWN_HEAP + self.memory.names
         own = int(used) - taken * self.scale
         self.board_heap = own
-        ballast = int(total) - own - 2 * FIRST_AREA * self.scale if self.memory.judged else 0
+        ballast = int(total) - own - 2 * FIRST_AREA * self.scale if self.memory.limited else 0
         first = (FIRST_AREA - taken) * self.scale if ballast > 0 else 0
         return f"{own} {ballast} {first}"
 
@@ -115,14 +115,14 @@ class ChipMemory:
 
     def _do_heap_free(self, used: str, free: str) -> int:
         """`gc.mem_free()`, for a program that uses so much; `free`: what the interpreter has."""
-        if self.memory.judged:
+        if self.memory.limited:
             return self.memory.mem_free(int(used) // self.scale) * self.scale
         return int(free) + self.memory.pool.largest * self.scale
 
     def _lacking(self) -> int:
         # Between two looks of the board a stack comes back, and the heap may grow by all of it: not held meanwhile.
         soon = self._ending and not self.memory.grown
-        return self.memory.lacking() * self.scale if self.memory.judged and not soon else 0
+        return self.memory.lacking() * self.scale if self.memory.limited and not soon else 0
 
     # The pool
 

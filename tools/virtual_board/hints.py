@@ -11,7 +11,7 @@ _MEMORY = """\
 a plain ESP32 has no more memory than this board: take cloud.transport https or auto, fewer outputs and sensors, or
   give the board more with --heap 4m"""
 _LINES = {
-    "no time: ": "without the time no certificate can be judged: let time.servers name one that this machine reaches. "
+    "no time: ": "without the time no certificate can be checked: let time.servers name one that this machine reaches. "
     "realer cloud serve has one, and writes a configuration that names it",
     "link failed: dns: ": "the names of the simulated cloud are known to its own name server only, the wifi.dns of "
     "the configuration that realer cloud serve writes",

@@ -192,19 +192,18 @@ class Memory:
 
     `grown`: bytes of the heap's second area, 0 while there is none; `doubled`: whether there ever was one; `live`,
     `peak`: bytes in use after a collection, last and most, without what fills the heap while a thread's stack bounds
-    it; `third`: why the heap would have needed a third area, "" if
-    it has not. `judged` False: a heap of any size, of which only the second area is taken from the pool. `names`: bytes
-    that its tables of names take.
+    it; `third`: why the heap would have needed a third area, "" if it has not. `limited` False: a heap of any size,
+    of which only the second area is taken from the pool. `names`: bytes that its tables of names take.
     """
 
     def __init__(
-        self, image: str = TIGHTEST, chain: str = USUAL_CHAIN, doubles: bool = True, judged: bool = True,
+        self, image: str = TIGHTEST, chain: str = USUAL_CHAIN, doubles: bool = True, limited: bool = True,
         names: int = NAMES,
     ) -> None:  # fmt: skip
         self.image, self.chain = image, chain
         self.cost = IMAGES[image].tls[chain]
         self.pool = Pool(IMAGES[image])
-        self.doubles, self.judged, self.names = doubles, judged, names
+        self.doubles, self.limited, self.names = doubles, limited, names
         self.grown = self.live = self.peak = 0
         self.doubled = False
         self.third = ""
@@ -244,7 +243,7 @@ class Memory:
         elif self.grown and empty and live <= FIRST_AREA:
             self.pool.give("second area")
             self.grown = 0
-        if live > self.area and self.judged:
+        if live > self.area and self.limited:
             self.exhausted(f"{live} bytes in use, the areas have {self.area}")
 
     def exhausted(self, why: str) -> None:

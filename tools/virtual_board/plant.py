@@ -153,7 +153,7 @@ class Plant:
     # What a person would see
 
     def is_on(self, role: str) -> bool:
-        """Whether the relay or LED of that role is on, judged by the level on its pin."""
+        """Whether the relay or LED of that role is on, by the level on its pin."""
         wire = self.wiring.get(role)
         return wire is not None and self.level(wire["gpio"]) == wire["active"]
 

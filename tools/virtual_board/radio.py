@@ -2,8 +2,8 @@
 error texts.
 
 It joins, loses and rejoins a network over time. As in the port, the reason of the last loss stays in `status` during
-the next attempt, until that one has ended. Pure: milliseconds come in with every call. `on_link` is told when there is
-a network and when there is none. As in the port, the access point is named after the chip and open until it is
+the next attempt, until that one has ended. Pure: milliseconds come in with every call. `on_link` is called when
+there is a network and when there is none. As in the port, the access point is named after the chip and open until it is
 configured, which may be done before it is switched on. The board's sockets are the host's, and `shims/_net.py` cuts
 them; nothing answers a new one while the association is a `zombie`.
 """

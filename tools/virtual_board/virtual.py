@@ -75,8 +75,8 @@ class VirtualBoard:
     ) -> None:
         self.plant = plant
         board = board or boards.chips()[boards.CLASSIC]
-        judged = not heap and interpreter.bits == 32
-        memory = memory or Memory("psram" if heap else image_of(board), judged=judged)
+        limited = not heap and interpreter.bits == 32
+        memory = memory or Memory("psram" if heap else image_of(board), limited=limited)
         chip_memory = ChipMemory(
             memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why)
         )
@@ -223,7 +223,7 @@ class VirtualBoard:
         starting = asyncio.ensure_future(
             Run.start(
                 self._interpreter, self._heap, self._flash, port, self._token, self.chip.raw_repl,
-                self._line, self.console.show, self._rom, self.chip.memory.memory.judged,
+                self._line, self.console.show, self._rom, self.chip.memory.memory.limited,
             )
         )  # fmt: skip
         try:

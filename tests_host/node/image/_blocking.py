@@ -15,7 +15,7 @@ import _host
 _READ = const(1)
 _WRITE = const(4)
 _FOREVER = const(3600000)
-# Nothing below may take memory in the loop's way: a task that ended for want of it has to be told about.
+# Nothing below may take memory in the loop's way: a task that ended for want of it has to be reported.
 _ENDS = (core.CancelledError, Exception)
 _EXPECTED = (core.CancelledError, StopIteration)
 
@@ -167,7 +167,7 @@ def _next():
 
 def _ended(task, end, thrown):
     """Tell who waits for it. `task.state`: True while it runs and nobody waits, else a function or a TaskQueue of those
-    who do; then False where somebody heard of its end, None where nobody did."""
+    who do; then False where somebody noticed its end, None where nobody did."""
     if not task.state:
         # Thrown into after its end, see below: nobody has asked for what it raised in the meantime.
         task.data = thrown

@@ -104,7 +104,7 @@ def used():
     return gc.mem_alloc() - _own[0]
 
 
-def settled():
+def used_after_collection():
     """The same without garbage."""
     gc.collect()
     return used()

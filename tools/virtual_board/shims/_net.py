@@ -98,10 +98,10 @@ class _Context:
     """What a context holds it gives back with its last reference, as the interpreter closes a file that is dropped."""
 
     def __init__(self, protocol):
-        before = _memory.settled()  # or a collection meanwhile would count as well
+        before = _memory.used_after_collection()  # or a collection meanwhile would count as well
         self._context = tls.SSLContext(protocol)
         self._file = None
-        _memory.not_the_programs(_memory.settled() - before - _CONTEXT)
+        _memory.not_the_programs(_memory.used_after_collection() - before - _CONTEXT)
 
     def __getattr__(self, name):
         return getattr(self._context, name)
@@ -127,10 +127,10 @@ class _Context:
         if failed == "setup":
             raise OSError(errno.ENOMEM)
         if failed:
-            starved = _Starved(sock, failed)
+            failing = _OutOfMemory(sock, failed)
             if do_handshake_on_connect:
-                starved.write(b"")
-            return starved
+                failing.write(b"")
+            return failing
         return self._context.wrap_socket(
             sock, server_side=server_side, do_handshake_on_connect=do_handshake_on_connect,
             server_hostname=server_hostname,
@@ -143,7 +143,7 @@ def _some_file():
             return open("/" + entry[0], "rb")
 
 
-class _Starved(io.IOBase):
+class _OutOfMemory(io.IOBase):
     """A TLS socket whose handshake finds no memory."""
 
     def __init__(self, sock, failed):
