@@ -92,8 +92,8 @@ def _forget(board, wifi, net, log, link):
 
     Set to None, for a class keeps the value of an attribute that was deleted (MicroPython's py/map.c).
     """
-    type(board).wifi = type(board).one_wire = type(board).dht = type(board).rtc_get = None
-    type(link).masked = Outbox.restore = Supervisor.add = None
+    type(board).wifi = type(board).bus = type(board).rtc_get = type(link).masked = None
+    Outbox.restore = Supervisor.add = None
     parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease) if part]
     for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
         once.__init__ = None
@@ -134,7 +134,7 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
     cloud_loop = CloudLoop(clock, rng, log, link, controller, network, cloud["probe_s"] * 1000, catalog_unit)
     network.cloud_loop = cloud_loop
     device = Device(clock, board, store, network, link, cloud_loop, controller)
-    control, sampling = _loops(config, board, clock, log, controller, link.lease, device.state)
+    control, sampling = _loops(config, board, clock, log, controller, link.lease, device.state, store)
     watchdog = config["watchdog_s"] and board.watchdog(config["watchdog_s"] * 1000)
     device.supervisor = Supervisor(clock, rng, log, board, watchdog, store, controller)
     add = device.supervisor.add
@@ -150,18 +150,20 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
     return device
 
 
-def _loops(config, board, clock, log, controller, lease, state):
+def _loops(config, board, clock, log, controller, lease, state, store):
     led = config["led"] and board.led(config["led"]["gpio"], config["led"]["active"] == "high")
     control = ControlLoop(clock, board, controller, lease, config["buttons"], led, state)
-    drivers = [(_driver(cfg, board, clock), cfg["period_s"], cfg["count"]) for cfg in config["sensors"]]
+    drivers = [
+        (_driver(cfg, board, clock, store), cfg["period_s"], cfg["count"]) for cfg in config["sensors"]
+    ]
     _share([driver for driver, _, _ in drivers])
     _shrink(config["items"])
     return control, SamplingLoop(clock, log, controller, drivers)
 
 
-def _driver(cfg, board, clock):
+def _driver(cfg, board, clock, store):
     """What reads a sensor: the file of its kind, which only a device that has one loads."""
-    return __import__(_SENSORS + cfg["kind"], None, None, ("driver",)).driver(cfg, board, clock)
+    return __import__(_SENSORS + cfg["kind"], None, None, ("driver",)).driver(cfg, board, clock, store)
 
 
 def _share(drivers):
@@ -181,7 +183,7 @@ async def local(config, board, log):
     now = clock.ms()
     config["items"] = items(config["sensors"])
     controller = _controller(config, board, now, log.log, Outbox(0, 0, now))
-    loops = _loops(config, board, clock, log.log, controller, Lease(now), _safe)
+    loops = _loops(config, board, clock, log.log, controller, Lease(now), _safe, None)
     try:
         await until_first_fails(*[loop.run(_safe) for loop in loops])
     finally:

@@ -104,15 +104,9 @@ class Board:
 
         return Wifi(hostname, pm, country)
 
-    def one_wire(self, gpio):
-        from firmware.drivers.one_wire import OneWire
-
-        return OneWire(gpio)
-
-    def dht(self, gpio):
-        from firmware.drivers.dht import Dht
-
-        return Dht(gpio)
+    def bus(self, name, *args):
+        """What only some sensors speak, loaded for them: the file in `firmware/drivers` of that name."""
+        return __import__("firmware.drivers." + name, None, None, ("driver",)).driver(*args)
 
     def watchdog(self, timeout_ms):
         """Start the watchdog: the chip resets unless `feed()` is called every `timeout_ms`. It cannot be stopped."""

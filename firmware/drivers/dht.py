@@ -9,6 +9,10 @@ from firmware.core.errors import DriverError
 from firmware.drivers.board import attempt
 
 
+def driver(gpio):
+    return Dht(gpio)
+
+
 class Dht:
     def __init__(self, gpio):
         self.gpio = gpio

@@ -11,6 +11,10 @@ from firmware.core.errors import DriverError
 from firmware.drivers.board import attempt
 
 
+def driver(gpio):
+    return OneWire(gpio)
+
+
 class OneWire:
     """The bus at `gpio`. `converted`: Timer since its sensors began to measure, None: unknown."""
 

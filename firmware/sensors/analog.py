@@ -27,7 +27,7 @@ _LOW_UV = const(150000)
 _BETWEEN_MS = const(5)
 
 
-def driver(cfg, board, clock):
+def driver(cfg, board, clock, store):
     return Analog(cfg, board, clock)
 
 

@@ -23,13 +23,13 @@ humidity object =null
 _REST_MS = const(1200)
 
 
-def driver(cfg, board, clock):
+def driver(cfg, board, clock, store):
     return Dht11(cfg, board, clock)
 
 
 class Dht11:
     def __init__(self, cfg, board, clock):
-        self.dht = board.dht(cfg["gpio"])
+        self.dht = board.bus("dht", cfg["gpio"])
         self.clock = clock
         self.count = cfg["count"]
 

@@ -29,13 +29,13 @@ max 0.0..100 =100
 _REST_MS = const(2000)
 
 
-def driver(cfg, board, clock):
+def driver(cfg, board, clock, store):
     return Dht22(cfg, board, clock)
 
 
 class Dht22:
     def __init__(self, cfg, board, clock):
-        self.dht = board.dht(cfg["gpio"])
+        self.dht = board.bus("dht", cfg["gpio"])
         self.clock = clock
         self.count = cfg["count"]
 

@@ -19,7 +19,7 @@ _STEP_MS = const(5)
 _LONGEST_MS = const(2000)
 
 
-def driver(cfg, board, clock):
+def driver(cfg, board, clock, store):
     return Digital(cfg, board, clock)
 
 

@@ -29,7 +29,7 @@ _CONVERT = b"\xcc\x44"
 _READ = b"\xbe"
 
 
-def driver(cfg, board, clock):
+def driver(cfg, board, clock, store):
     return Ds18b20(cfg, board, clock)
 
 
@@ -38,7 +38,7 @@ class Ds18b20:
 
     def __init__(self, cfg, board, clock):
         self.clock = clock
-        self.shared = board.one_wire(cfg["gpio"])
+        self.shared = board.bus("one_wire", cfg["gpio"])
         address = cfg.get("address")
         self.select = (_MATCH + binascii.unhexlify(address) if address else _SKIP) + _READ
 

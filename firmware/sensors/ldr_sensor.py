@@ -15,7 +15,7 @@ max 0.0..2e5 =200000
 """
 
 
-def driver(cfg, board, clock):
+def driver(cfg, board, clock, store):
     """In the dark an LDR has megohms, which no ADC can distinguish from a broken wire: that is "no light", not a
     fault."""
     return Divider(cfg, board, clock, (cfg["scale"], cfg["exponent"]), None, 0.0)

@@ -19,7 +19,7 @@ max -60.0..200 =110
 """
 
 
-def driver(cfg, board, clock):
+def driver(cfg, board, clock, store):
     """By Steinhart-Hart, 1/T = A + B ln R + C (ln R)^3 (Deep-Sea Research 15, 1968). The beta equation, 1/T = 1/T25 +
     ln(R/R25)/beta, is the same with other coefficients."""
     beta = cfg["beta"]

@@ -21,6 +21,7 @@ SENSORS = [
         "name": "bath",
         "humidity": {"pin_port": "75", "name": "damp"},
     },
+    {"kind": "counter", "gpio": 21, "pin_port": "77", "name": "meter", "per_unit": 2, "period_s": 1},
     {"kind": "dht11", "gpio": 19, "pin_port": "76", "name": "hall"},
 ]
 
@@ -40,6 +41,9 @@ async def test_every_kind_reads_what_is_at_its_pin(smallest):
         for name in ("room", "attic", "cellar", "bath", "hall"):
             assert abs(readings[name] - fixture.plant.sensor_c) < 3, (name, readings)
         assert readings["damp"] == 45
+        assert readings["meter"] == 0
+        for _ in range(5):
+            fixture.plant.pulse(21, 2)
         fixture.plant.stick(13, 1)
         fixture.plant.break_sensor("tank", "open")
 
@@ -48,6 +52,6 @@ async def test_every_kind_reads_what_is_at_its_pin(smallest):
 
         for _ in range(10):
             readings = await changed()
-            if readings["door"] == 0 and readings["tank"] is None:
+            if readings["door"] == 0 and readings["tank"] is None and readings["meter"] == 5:
                 break
-        assert readings["door"] == 0 and readings["tank"] is None, readings
+        assert readings["door"] == 0 and readings["tank"] is None and readings["meter"] == 5, readings

@@ -358,7 +358,7 @@ def test_reports_whether_a_client_is_connected():
 
 def test_a_dht_that_is_silent_or_garbled_is_a_driver_error():
     chip, b = board()
-    dht = b.dht(4)
+    dht = b.bus("dht", 4)
     for frame, words in ((b"", "116"), (b"\x02\x8c\x01\x5f\xef", "checksum")):
         chip.frame = frame
         found = None
@@ -369,3 +369,15 @@ def test_a_dht_that_is_silent_or_garbled_is_a_driver_error():
         assert "GPIO 4" in found and words in found
     chip.frame = b"\x02\x8c\x01\x5f\xee"
     assert dht.read() == chip.frame
+
+
+def test_bounces_are_no_pulses():
+    chip, b = board()
+    now = [0]
+    for debounce_ms, expected in ((0, 6), (20, 2)):
+        pulses = b.bus("pulses", 27, "up", False, debounce_ms, lambda: now[0])
+        handler, trigger = chip.handlers[27]
+        assert trigger == 2 and chip.pulls[27] == 2 and pulses.count == 0
+        for now[0] in (1000, 1003, 1015, 1030, 2000, 2019):
+            handler(None)
+        assert (pulses.count, pulses.last) == (expected, 2019 if debounce_ms == 0 else 2000)

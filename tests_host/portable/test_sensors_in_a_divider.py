@@ -52,7 +52,7 @@ def reading(cfg, uv):
 
 def celsius_at(cfg, ohm):
     """The law alone, beyond what the pin can show."""
-    *_, parts, law, _ = thermistor.driver(cfg, Pins(), None).shared
+    *_, parts, law, _ = thermistor.driver(cfg, Pins(), None, None).shared
     return law(parts, ohm)
 
 

@@ -98,3 +98,31 @@ async def test_each_value_of_a_bus_has_its_port_and_faults_end_with_their_cause(
     plant.break_sensor("attic", None)
     plant.break_sensor("cellar", None)
     await device.until(lambda: None not in [readings[port] for port in ("71", "72", "15")], 60)
+
+
+METER = {
+    "kind": "counter", "gpio": 13, "pin_port": "15", "name": "meter", "cloud_kind": "ldr_sensor", "per_unit": 10,
+    "save_s": 60,
+}  # fmt: skip
+
+
+def _meter(config):
+    config["sensors"][1] = METER
+
+
+@pytest.mark.config(edit=_meter)
+async def test_a_total_goes_on_after_a_power_cut(device):
+    await device.until(lambda: device.online, 60)
+    device.plant.pulse(13, 40)
+    await device.until(lambda: device.app.controller.readings.get("15") == 4, 30)
+    await asyncio.sleep(90)
+    device.plant.pulse(13, 10)
+    await device.power_off()
+    device.power_on()
+    await device.until(
+        lambda: device.app.controller.readings.get("15") == 4, 60
+    )  # the last ten were not written
+    device.plant.pulse(13, 20)
+    await device.until(
+        lambda: [f["value"] for f in device.feed("sensor") if f["sensor_id"] == 2][-1] == "6.0", 120
+    )

@@ -19,6 +19,7 @@ class Chip:
         self.pulls = {}
         self.stuck = {}  # pads that the plant holds
         self.uv = {}
+        self.handlers = {}  # gpio -> (handler of an interrupt, trigger)
         self.frame = b""  # of a DHT
         self.networks = {}  # ssid -> password
         self.wifi_on = False
@@ -55,6 +56,7 @@ class Chip:
 
 class Pin:
     IN, OUT, PULL_DOWN, PULL_UP = 1, 3, 1, 2
+    IRQ_RISING, IRQ_FALLING = 1, 2
     chip = None
 
     def __init__(self, gpio, mode=None, pull=-1, value=None):
@@ -72,6 +74,9 @@ class Pin:
             self.chip.modes[gpio] = mode
         if pull != -1:
             self.chip.pulls[gpio] = pull
+
+    def irq(self, handler, trigger):
+        self.chip.handlers[self.gpio] = handler, trigger
 
     def value(self, level=None):
         if level is None:

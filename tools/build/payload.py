@@ -24,7 +24,7 @@ _OPTIONAL = {
     "firmware/update_rom.mpy": "update",
     "firmware/update_whole.mpy": "update",
 }
-_BUSES = {"one_wire": ("ds18b20",), "dht": ("dht11", "dht22")}
+_BUSES = {"one_wire": ("ds18b20",), "dht": ("dht11", "dht22"), "pulses": ("counter",)}
 """Which kinds of sensors need which of `firmware.drivers`."""
 _LOADED = {
     "links/polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),

@@ -79,7 +79,9 @@ events out."""
 
 CATCH_ALL_FILES = {"main.py", "firmware/runtime/supervisor.py", "firmware/safe_mode.py"}
 PRINT_FILES = {"boot.py", "main.py", "firmware/heap.py", "firmware/runtime/log.py"}
-BY_NAME = {"firmware/app.py", "firmware/settings.py", "firmware/core/config_rules.py"}
+BY_NAME = {
+    "firmware/app.py", "firmware/settings.py", "firmware/core/config_rules.py", "firmware/drivers/board.py",
+}  # fmt: skip
 START_FILES = {"boot.py", "main.py"}
 VALUE_CALLS = {"const", "namedtuple", "tuple", "frozenset", "bytes", "calcsize", "compile"}
 """What may be called while a module is imported: makers of constants (`compile` is that of `re`)."""

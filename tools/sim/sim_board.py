@@ -37,10 +37,18 @@ class SimBoard:
     def adc(self, gpio: int) -> _Adc:
         return _Adc(self.plant, gpio)
 
-    def one_wire(self, gpio: int) -> _OneWire:
+    def bus(self, name: str, *args: Any) -> Any:
+        return getattr(self, f"_{name}")(*args)
+
+    def _one_wire(self, gpio: int) -> _OneWire:
         return self._buses.setdefault(gpio, _OneWire(self.plant, gpio, lambda: self._wall() * 1000))
 
-    def dht(self, gpio: int) -> _Dht:
+    def _pulses(self, gpio: int, pull: str, rising: bool, debounce_ms: int, ms: Callable[[], int]) -> _Pulses:
+        found = _Pulses(ms)
+        self.plant.listeners[gpio] = found.come
+        return found
+
+    def _dht(self, gpio: int) -> _Dht:
         return _Dht(self.plant, gpio)
 
     def button(self, gpio: int, active_low: bool, pull: str) -> _Button:
@@ -113,6 +121,17 @@ class _OneWire:
     def _asked(self, op: str, value: int = 0) -> int:
         found = self._plant.asked("one_wire", self.gpio, op, value, self._ms())
         return 0 if found is None else int(found)
+
+
+class _Pulses:
+    def __init__(self, ms: Callable[[], int]) -> None:
+        self.count = 0
+        self.last: int | None = None
+        self._ms = ms
+
+    def come(self, count: int) -> None:
+        self.count += count
+        self.last = self._ms()
 
 
 class _Dht:

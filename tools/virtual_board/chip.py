@@ -82,6 +82,7 @@ class ChipError(Exception):
 class Chip:
     """One chip. `ms()`: monotonic milliseconds, any origin. `on_pin(gpio, level or None)`: a driven level changed.
 
+    `on_edges(gpio, count)`: that many edges came to a pin that has a handler for them.
     `dns`: the name server that DHCP hands out. `listen(port)`: the port on which the host listens in place
     of one of the access point's; `nowhere(stream)`: one where packets
     vanish. `wdt_due_ms`: when the watchdog bites, None while it is not armed.
@@ -110,6 +111,7 @@ class Chip:
         self.access_point = AccessPoint()
         self.listen: Callable[[int], int] = lambda port: port
         self.nowhere: Callable[[bool], int] = lambda stream: 9
+        self.on_edges: Callable[[int, int], None] = lambda gpio, count: None
         self.nvs: dict[str, str] = {}
         self.reset_cause = PWRON_RESET
         self.wdt_due_ms: float | None = None
@@ -157,6 +159,7 @@ class Chip:
         """Every pin back to input, as in reset and without power."""
         for gpio in list(self._driven):
             self._drive(gpio, None)
+        self.plant.listeners.clear()
         self._modes.clear()
         self._latches.clear()
         self._pulls.clear()
@@ -249,6 +252,10 @@ class Chip:
         if frame is None:
             raise ChipError("E", "116 ETIMEDOUT")
         return frame.hex()
+
+    def _do_irq(self, pin: str, trigger: str) -> None:
+        gpio = self._gpio(pin)
+        self.plant.listeners[gpio] = lambda pulses: self.on_edges(gpio, pulses)
 
     def _do_wire(self, pin: str, op: str, value: str) -> int:
         found = self.plant.asked("one_wire", self._gpio(pin), op, int(value), self._ms())

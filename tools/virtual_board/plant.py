@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tools import sensor_kinds
@@ -74,6 +74,8 @@ class Plant:
         self.humidity = 45.0  # percent
         self.kept: dict[Any, Any] = {}
         """What the parts of `tools/sensors` have to remember."""
+        self.listeners: dict[int, Callable[[int], None]] = {}
+        """gpio -> who is called with the number of pulses that come there."""
         self.volts: dict[int, float] = {}
         """gpio -> what a sensor of kind `analog` puts out there."""
 
@@ -185,6 +187,11 @@ class Plant:
             self._stuck.pop(gpio, None)
         else:
             self._stuck[gpio] = int(bool(level))
+
+    def pulse(self, gpio: int, count: int = 1) -> None:
+        """Let pulses come to a pin, at once. Nobody counts them where the chip does not listen."""
+        if gpio in self.listeners:
+            self.listeners[gpio](count)
 
     def break_sensor(self, role: str, fault: str | None) -> None:
         """Cut ("open") or bridge ("short") a sensor, such as "ntc" or "ldr", or mend it (None)."""

@@ -83,6 +83,7 @@ class VirtualBoard:
         self.chip = Chip(plant, _now_ms, self._pin, networks, dns, memory=chip_memory, board=board)
         self.chip.listen = self._listen
         self.chip.radio.on_link = self._link
+        self.chip.on_edges = self._edges
         self.chip.nowhere = self._nowhere
         self.listening: dict[int, int] = {}
         self._silent: dict[bool, list[socket.socket]] = {}
@@ -294,6 +295,11 @@ class VirtualBoard:
         if up or cut:
             for wire in self._wires:
                 wire.write(b"\x05 %s\n" % " ".join(map(str, cut)).encode())
+
+    def _edges(self, gpio: int, count: int) -> None:
+        """Let the program's handler know of edges at a pin, before the next reply."""
+        for wire in self._wires:
+            wire.write(b"\x06 %d %d\n" % (gpio, count))
 
     def _nowhere(self, stream: bool) -> int:
         """A port of the host where packets end: nobody reads them, and no connection comes about, because as many wait

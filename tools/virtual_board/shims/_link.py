@@ -12,6 +12,8 @@ _line = bytearray(560)
 _tag = [0]
 before = [None]
 """What is called before each request, which may make some itself."""
+edges = [None]
+"""What is called with a line about edges at a pin, likewise."""
 link = [None]
 """What is called with a line about the network, which comes unasked, and is read before the next reply."""
 
@@ -52,6 +54,8 @@ def _answer(tag):
             raise Gone
         if reply[0] == 5 and link[0]:
             link[0](reply)
+        elif reply[0] == 6 and edges[0]:
+            edges[0](reply)
     reply = reply[1:]
     text = str(reply[2:-1], "ascii")
     kind = reply[:2]

@@ -12,6 +12,7 @@ _ask = _link.ask
 _RESET = b"\x01 reset\n"
 _pins, _adcs = {}, {}
 """The one object of each pin, and of the ADC of each that has one: on a chip they are in its flash."""
+_handlers = {}
 _memory = [None]  # of the clock, so that asking for it takes no more than on a chip
 
 
@@ -49,6 +50,8 @@ class Pin:
     OPEN_DRAIN = 7
     PULL_DOWN = 1
     PULL_UP = 2
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
 
     def __new__(cls, id, *args, **options):
         return id if isinstance(id, Pin) else _pins.get(id) or object.__new__(cls)
@@ -69,6 +72,11 @@ class Pin:
         _ask("set", self._gpio, 1 if value else 0)
 
     __call__ = value
+
+    def irq(self, handler=None, trigger=3):
+        _handlers[self._gpio] = handler
+        _link.edges[0] = _edges
+        _ask("irq", self._gpio, trigger)
 
     def on(self):
         self.value(1)
@@ -109,6 +117,13 @@ class ADC:
 
     def read_uv(self):
         return int(_ask("uv", self._gpio, self._atten))
+
+
+def _edges(line):
+    gpio, count = line[1:].split()
+    pin = _pins[int(gpio)]
+    for _ in range(min(int(count), 8)):  # as many as the scheduler of a chip keeps
+        _handlers[int(gpio)](pin)
 
 
 def dht_readinto(pin, buf):

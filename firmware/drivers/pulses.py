@@ -1,0 +1,36 @@
+"""Counts the pulses at a pin, by interrupt: loaded only where something is counted.
+
+MicroPython calls the handler between two of its instructions. While TLS works in a handshake it executes none for most
+of a second, and keeps up to eight interrupts for later; of more than that the rest is lost.
+"""
+
+import machine
+
+from firmware.core.timing import diff
+from firmware.drivers.board import attempt
+
+
+def driver(gpio, pull, rising, debounce_ms, ms):
+    return Pulses(gpio, pull, rising, debounce_ms, ms)
+
+
+class Pulses:
+    """`count`: pulses since the start; `last`: when the latest one came, by `ms()`, None before the first. An edge that
+    follows another one within `debounce_ms` is a bounce."""
+
+    def __init__(self, gpio, pull, rising, debounce_ms, ms):
+        self.count = 0
+        self.last = self.edge = None
+        self.debounce_ms = debounce_ms
+        self.ms = ms
+        pull = getattr(machine.Pin, "PULL_" + pull.upper(), None)
+        self.pin = attempt(gpio, machine.Pin, gpio, machine.Pin.IN, pull)
+        trigger = machine.Pin.IRQ_RISING if rising else machine.Pin.IRQ_FALLING
+        attempt(gpio, self.pin.irq, self.pulse, trigger)
+
+    def pulse(self, _):
+        now = self.ms()
+        if self.edge is None or diff(now, self.edge) >= self.debounce_ms:
+            self.count += 1
+            self.last = now
+        self.edge = now

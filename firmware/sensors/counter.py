@@ -1,0 +1,86 @@
+"""Pulses of a meter or a flow sensor: their total, which survives a power cut, and their rate where `rate` gives it a
+port.
+
+The total is written to the flash at most every `save_s`, so a reset loses no more pulses than came in that time. The
+rate is that of the latest pulses, and falls while none comes: then it is at most that of one pulse in the time since.
+"""
+
+import binascii
+from micropython import const
+
+from firmware.core.timing import Timer, diff
+
+RULES = """
+
+counter
+gpio $inputs
+pull up|down|none
+edge falling|rising
+debounce_ms 0..10000 =0
+per_unit 0.001..1e6 =1
+start 0..1000000000 =0
+save_s 60..86400 =600
+period_s 1..3600 =10
+deadband 0.0..1e6 =1
+rate object =null
+
+rate
+item
+cloud_kind text 1..32 =none
+per s|min|h
+deadband 0.0..1e6 =0.1
+min 0.0..1e6 =0
+max 0.0..1e6 =1000000
+
+"""
+
+_SECOND_MS = const(1000)
+_MINUTE_MS = const(60000)
+_HOUR_MS = const(3600000)
+
+
+def driver(cfg, board, clock, store):
+    return Counter(cfg, board, clock, store)
+
+
+class Counter:
+    """`start`: pulses before the first one that was counted here; `store`: see runtime.store, None: nothing is kept."""
+
+    def __init__(self, cfg, board, clock, store):
+        self.clock = clock
+        self.store = store
+        self.name = "count-%08x.json" % (binascii.crc32(cfg["pin_port"].encode()) & 0xFFFFFFFF)
+        self.per_unit = cfg["per_unit"]
+        found = store.load(self.name).get("pulses") if store else None
+        good = isinstance(found, int) and found >= 0
+        self.start = found if good else int(cfg["start"] * self.per_unit)
+        self.saved = 0
+        self.save = Timer(clock.ms(), cfg["save_s"] * 1000)
+        rate = cfg.get("rate")
+        self.per_ms = rate and {"s": _SECOND_MS, "min": _MINUTE_MS, "h": _HOUR_MS}[rate["per"]]
+        self.count, self.last, self.rate = 0, None, 0.0
+        rising = cfg["edge"] == "rising"
+        self.pulses = board.bus("pulses", cfg["gpio"], cfg["pull"], rising, cfg["debounce_ms"], clock.ms)
+
+    async def read(self):
+        """(total, rate) in units, or the total alone."""
+        now = self.clock.ms()
+        count, last = self.pulses.count, self.pulses.last
+        if self.per_ms:
+            self.follow(count, last, now)
+        if count != self.saved and self.store and self.save.passed(now):
+            self.save.start = now
+            if self.store.save(self.name, {"pulses": self.start + count}):
+                self.saved = count
+        total = (self.start + count) / self.per_unit
+        return (total, self.rate * self.per_ms / self.per_unit) if self.per_ms else (total,)
+
+    def follow(self, count, last, now):
+        """Bring the rate, in pulses a millisecond, up to date."""
+        if count == self.count:
+            if self.last is not None:
+                self.rate = min(self.rate, 1 / max(diff(now, self.last), 1))
+            return
+        if self.last is not None:
+            self.rate = (count - self.count) / max(diff(last, self.last), 1)
+        self.count, self.last = count, last
