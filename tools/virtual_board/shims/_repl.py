@@ -11,14 +11,39 @@ from micropython import const
 import _link
 
 _WINDOW = const(128)
+_LONGEST = const(65536)
 _A, _B, _C, _D, _E, _CR = const(1), const(2), const(3), const(4), const(5), const(13)
+
+
+class _Program:
+    """What is typed of a program. A chip compiles it as it comes and holds none of it, so it lies outside of the heap
+    where that can be had; longer than `_LONGEST` it is an IndexError."""
+
+    def __init__(self):
+        try:
+            import ffi
+            import uctypes
+
+            place = ffi.open("libc.so.6").func("p", "malloc", "L")(_LONGEST)
+            self.data = uctypes.bytearray_at(place, _LONGEST)
+        except (ImportError, OSError):
+            self.data = bytearray(_LONGEST // 4)
+        self.size = 0
+
+    def append(self, key):
+        self.data[self.size] = key
+        self.size += 1
+
+    def text(self):
+        return str(memoryview(self.data)[: self.size], "utf-8")
 
 
 def serve(scope, raw):
     """Run what is typed in `scope` until a soft reset is asked for; then whether that begins in raw mode."""
+    program = _Program()
     while True:
         try:
-            if (_raw if raw else _friendly)(scope):
+            if _raw(scope, program) if raw else _friendly(scope):
                 return raw
             raw = not raw
         except KeyboardInterrupt:
@@ -36,38 +61,41 @@ def _say(text):
     sys.stdout.write(text)
 
 
-def _raw(scope):
+def _raw(scope, program):
     """True: soft reset, False: the other mode."""
     banner = "raw REPL; CTRL-B to exit\n>"
     while True:
         _say(banner)
         banner = ">"
         _link.ask("repl", 1)
-        line = bytearray()
+        program.size = 0
         while (key := _key()) > _D or key == _C:
-            line = bytearray() if key == _C else line + bytes([key])
+            if key == _C:
+                program.size = 0
+            else:
+                program.append(key)
         if key == _B:
             _say("\n")
             return False
         if key == _A:
-            if line == b"\x05A":
-                if _run(None, scope):
+            if program.text() == "\x05A":
+                if _run(program, True, scope):
                     return True
             else:
                 banner = "raw REPL; CTRL-B to exit\n>"
             continue
         _say("OK")
-        if not line:
+        if not program.size:
             _say("\n")
             return True
-        if _run(line, scope):
+        if _run(program, False, scope):
             return True
 
 
-def _pasted():
-    """The program of a raw paste, received with flow control."""
+def _paste(program):
+    """Receive the program of a raw paste, with flow control."""
     _say("R\x01%c\0\x01" % _WINDOW)
-    program = bytearray()
+    program.size = 0
     left = _WINDOW
     while (key := _key()) != _D:
         if key == _C:
@@ -79,15 +107,16 @@ def _pasted():
             left = _WINDOW
             _say("\x01")
     _say("\x04")
-    return program
 
 
-def _run(program, scope):
-    """Run a program, None: one still to be pasted, and mark the ends of its output and of its error; whether it asked
-    for a soft reset."""
+def _run(program, pasted, scope):
+    """Run a program, one that is still to be pasted with `pasted`, and mark the ends of its output and of its error;
+    whether it asked for a soft reset."""
     error = None
     try:
-        code = compile(str(_pasted() if program is None else program, "utf-8"), "<stdin>", "exec")
+        if pasted:
+            _paste(program)
+        code = compile(program.text(), "<stdin>", "exec")
         _link.ask("repl", 0)
         exec(code, scope)
     except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001  whatever comes is for who typed it
