@@ -127,7 +127,9 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
     controller = _controller(config, board, clock.ms(), log, Outbox(boots, rng(), clock.ms()), more)
     network = NetworkLoop(clock, rng, log, wifi, known_networks(config), net, board)
     network.controller, network.import_ladder = controller, import_ladder
-    link = LINKS[cloud["api"], cloud["transport"]](controller, cloud, net, clock, rng, log)
+    link = LINKS[cloud["api"], cloud["transport"]](
+        controller, _without(cloud, "ca_files", "probe_s"), net, clock, rng, log
+    )
     persistence = _persistence(clock, log, controller, link.lease, store.folder)
     net.floor_s = max(BUILD_UTC, persistence.utc)
     catalog_unit = Unit(import_apply_catalog, clock.sleep_ms)
@@ -156,8 +158,11 @@ def _loops(config, board, clock, log, controller, lease, state, store):
     drivers = [
         (_driver(cfg, board, clock, store), cfg["period_s"], cfg["count"]) for cfg in config["sensors"]
     ]
-    _share([driver for driver, _, _ in drivers])
+    _share([driver for driver, _, _ in drivers], "shared")
     _shrink(config["items"])
+    for output in controller.outputs:
+        output.cfg = _without(output.cfg, "pin_port", "name", "gpio", "active", "boot")
+    _share(controller.outputs, "cfg")
     return control, SamplingLoop(clock, log, controller, drivers)
 
 
@@ -166,13 +171,13 @@ def _driver(cfg, board, clock, store):
     return __import__(_SENSORS + cfg["kind"], None, None, ("driver",)).driver(cfg, board, clock, store)
 
 
-def _share(drivers):
-    """Of what several `drivers` have alike, keep one."""
+def _share(parts, name):
+    """Of what several `parts` have alike under that name, keep one."""
     known = []
-    for driver in drivers:
-        shared = getattr(driver, "shared", None)
+    for part in parts:
+        shared = getattr(part, name, None)
         if shared in known:
-            driver.shared = known[known.index(shared)]
+            setattr(part, name, known[known.index(shared)])
         known.append(shared)
 
 
@@ -250,6 +255,11 @@ def _shrink(items):
             kept[key] = int(kept[key]) if kept[key] == int(kept[key]) else kept[key]
         item.clear()
         item.update(kept)
+
+
+def _without(section, *keys):
+    """A copy: what was removed from a dict leaves its place in it."""
+    return {key: section[key] for key in section if key not in keys}
 
 
 def _persistence(clock, log, controller, lease, folder):

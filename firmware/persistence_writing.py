@@ -56,7 +56,7 @@ def write(persistence, files, due):
 def _write_record(persistence, slots, holds):
     record = {"utc": _sure_utc(persistence) or persistence.utc}
     for command, held in zip(persistence.controller.commands, holds):
-        record[command.output.cfg["pin_port"]] = [held, _answer(command.answered, persistence.outbox)]
+        record[command.output.pin_port] = [held, _answer(command.answered, persistence.outbox)]
     persistence.utc = record["utc"]
     # A file of up to 128 bytes costs littlefs no block of its own.
     record = json.dumps(record, separators=(",", ":")).encode()

@@ -1,6 +1,6 @@
 """Which commands and sensors of a catalog MQTT carries, and by which topics. Pure."""
 
-from firmware.core.models import Catalog, Command, Sensor
+from firmware.core.models import Catalog
 
 _NO_ROUTE = "it has no MQTT route"
 
@@ -11,10 +11,8 @@ def with_routes(catalog, routes):
     commands = []
     for row in catalog.commands:
         route = routes.get(("command", str(row.id)))
-        commands.append(Command(*(row[:6] + (_error(row, route and route.desired),))))
-    sensors = [
-        Sensor(*(row[:3] + (_error(row, ("sensor", str(row.id)) in routes),))) for row in catalog.sensors
-    ]
+        commands.append(_marked(row, route and route.desired))
+    sensors = [_marked(row, ("sensor", str(row.id)) in routes) for row in catalog.sensors]
     return Catalog(commands, sensors)
 
 
@@ -29,6 +27,8 @@ def mapped(catalog, routes):
     return catalog, desired_topics(catalog, routes)
 
 
-def _error(row, route):
+def _marked(row, route):
+    """The same row where nothing changes, so that it is in memory once."""
     error = "" if row.error == _NO_ROUTE else row.error
-    return error or ("" if route else _NO_ROUTE)
+    error = error or ("" if route else _NO_ROUTE)
+    return row if error == row.error else type(row)(*(row[:-1] + (error,)))

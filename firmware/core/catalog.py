@@ -7,10 +7,10 @@ memory only while a new catalog is applied.
 from firmware.core.models import NOTHING_NEW, Desired, Report
 
 
-def bind(rows, items, what, notes):
-    """For each of `items` (the normalized `outputs` or `sensors` of the configuration) its row of the catalog, or None.
-    What is wrong goes to the list `notes` as text for the log, with `what` for what the rows are."""
-    ports = [item["pin_port"] for item in items]
+def bind(rows, ports, items, what, notes):
+    """For each of `items` (the normalized `outputs` or `sensors` of the configuration), which have these `ports`, its
+    row of the catalog, or None. What is wrong goes to the list `notes` as text for the log, with `what` for what the
+    rows are."""
     sound = [row.pin_port for row in rows if not row.error]
     bound = [None] * len(items)
     for row in rows:
@@ -47,8 +47,10 @@ def _mismatch(row, item):
 def apply_catalog(controller, catalog):
     """Let a Controller take over a catalog. What is wrong with it is logged once."""
     notes = []
-    rows = bind(catalog.commands, [command.output.cfg for command in controller.commands], "command", notes)
-    rows += bind(catalog.sensors, controller.items, "sensor", notes)
+    outputs = [command.output for command in controller.commands]
+    sensors = controller.items
+    rows = bind(catalog.commands, [o.pin_port for o in outputs], [o.cfg for o in outputs], "command", notes)
+    rows += bind(catalog.sensors, [s["pin_port"] for s in sensors], sensors, "sensor", notes)
     for reporter, row in zip(controller.commands + controller.sensors, rows):
         reporter.bind_row(row)
     _rename(controller.commands, controller.outbox)
@@ -77,7 +79,7 @@ def _rename(commands, outbox):
     waiting, outbox.reports = outbox.reports, []
     for report in waiting:
         for command in commands:
-            if report.id == [command.output.cfg["pin_port"]] and command.row:
+            if report.id == [command.output.pin_port] and command.row:
                 report = Report(*(report[:2] + (command.row.id,) + report[3:]))
         if not isinstance(report.id, list):
             outbox.reports.append(report)

@@ -26,7 +26,7 @@ class Controller:
         self.commands = [CommandState(outbox, output) for output in outputs + list(more)]
         for command in self.commands:
             # Until the first contact the row is unknown. Events belong to the port, `catalog` finds its row.
-            command.row = Command([command.output.cfg["pin_port"]], None, None, None, None, None, None)
+            command.row = Command([command.output.pin_port], None, None, None, None, None, None)
             command.value = command.output.value() or 0
             command.last_reported = -1
         self.sensors = [Reporter(outbox, s["deadband"], s["heartbeat_s"], s["keep"]) for s in sensors]
@@ -147,4 +147,4 @@ class Controller:
                     output.fault = "stuck"
 
     def log_output(self, level, output, text):
-        self.log(level, "%s: %s" % (output.cfg["name"], text))
+        self.log(level, "%s: %s" % (output.name, text))

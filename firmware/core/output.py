@@ -9,7 +9,8 @@ from firmware.core.timing import Timer
 
 
 class Output:
-    """`cfg`: one normalized item of `outputs`; `on`: what the relay physically is, as last read back.
+    """`cfg`: one normalized item of `outputs`, of which all but `name` and `pin_port` may later be shared with outputs
+    that are configured alike; `on`: what the relay physically is, as last read back.
 
     `target`: 0.0/1.0 for a switch, the setpoint for a regulator, None without a demand. `manual_override`: the latest
     demand was a person's. `why`: the limit that overrules the demand; `fault`: what is wrong with the pin; else None.
@@ -19,13 +20,17 @@ class Output:
 
     def __init__(self, cfg, on, now):
         self.cfg = cfg
+        self.name = cfg["name"]
+        self.pin_port = cfg["pin_port"]
         self.on = on
-        self.regulates = cfg["mode"] == "setpoint"
         self.fallback = None if cfg["safe"] in ("off", "on", "hold") else cfg["safe"]
         self.target = self.why = self.fault = None
         self.held = on  # what `hold` of a switch means without a demand
         self.manual_override = self.tripped = False
         self.since = Timer(now)
+
+    def regulates(self):
+        return self.cfg["mode"] == "setpoint"
 
     def demand(self, target, manual_override=False):
         """The cloud or a person asks for `target`. None: no demand, the safe state holds until the next demand."""
@@ -40,7 +45,7 @@ class Output:
         """What `hold` would keep if the demand ended now: 1.0 or 0.0, or the setpoint; None without `hold`."""
         if self.cfg["safe"] != "hold":
             return None
-        if self.regulates:
+        if self.regulates():
             return self.goal()
         return float(self.held if self.target is None else self.on and self.target > 0)
 
@@ -49,7 +54,7 @@ class Output:
         ignored."""
         if self.cfg["safe"] != "hold" or value is None:
             return
-        if not self.regulates:
+        if not self.regulates():
             self.held = value > 0
         elif self.cfg.get("min", value) <= value <= self.cfg.get("max", value):
             self.fallback = value
@@ -60,15 +65,15 @@ class Output:
 
     def value(self):
         """What to report: the relay's state, or the setpoint in force (None: nothing to report)."""
-        return self.goal() if self.regulates else float(self.on)
+        return self.goal() if self.regulates() else float(self.on)
 
     def should_be_on(self, reading):
         """Whether the relay should be on. `reading`: the paired sensor's value, None when it is a fault."""
         goal = self.goal()
         safe = self.cfg["safe"]
         if goal is None:
-            return safe == "on" or (safe == "hold" and self.held and not self.regulates)
-        if not self.regulates:
+            return safe == "on" or (safe == "hold" and self.held and not self.regulates())
+        if not self.regulates():
             return goal > 0
         if reading is None:
             # Blind regulation is the one thing a heater must never do: only an owner's explicit "on" survives it.
@@ -92,7 +97,7 @@ class Output:
         self.why = None
         if self.on and 0 < cfg["max_on_s"] <= held_s:
             self.tripped = True
-        elif self.regulates or not desired_on:
+        elif self.regulates() or not desired_on:
             self.tripped = False
         if self.tripped:
             self.why = "max_on_s"

@@ -45,11 +45,11 @@ class StallOutput(Output):
             self.still.start = now
             if self.stalled and not off:
                 self.stalled = None
-                self.log("info", "%s: its sensor notices it again" % cfg["name"])
+                self.log("info", "%s: its sensor notices it again" % self.name)
         elif not self.stalled and self.still.passed(now):
             self.stalled = "stalled"
             line = "%s: on for %d s, and its sensor hardly moved: is it where it should be, does the relay do anything?"
-            self.log("error", line % (cfg["name"], cfg["stall_s"]))
+            self.log("error", line % (self.name, cfg["stall_s"]))
         if self.stalled and off:
             self.why = "stall_s"
             return False

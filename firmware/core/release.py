@@ -11,7 +11,9 @@ class Release:
 
     def __init__(self, pin_port, number):
         # `wait`: after a start it is unknown whether the number is older than a deploy by cable.
-        self.cfg = {"pin_port": pin_port, "name": "update", "after_lapse": "wait", "min": 1, "max": 999999}
+        self.cfg = {"after_lapse": "wait", "min": 1, "max": 999999}
+        self.name = "update"
+        self.pin_port = pin_port
         self.number = float(number)
         self.target = None
         # Why the number that was asked for does not run.

@@ -9,5 +9,6 @@ def check_room(link, takes):
     free = link.account.net.heap_free()
     if free is None or free >= takes:
         return
-    link.excluded = link.auto
+    if link.auto:
+        link.fits = False
     raise LinkError("memory: MQTT takes up to %d bytes of heap, %d are free" % (takes, free))

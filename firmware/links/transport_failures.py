@@ -68,7 +68,7 @@ class TransportFailures:
         """Note a failed attempt; whether to poll over HTTPS for now."""
         account = self.link.account
         link = self.link
-        if link.excluded:
+        if link.fits is False:
             self.steps.choice.exclude()
             # What is kept for the next session would take the memory that polling needs.
             link.catalog_read = link.mqtt_catalog = link.credentials = None

@@ -35,7 +35,7 @@ class Transports:
     | `topics`                  | {desired topic: command id}                                                      |
     | `kept`                    | the broker may be asked to go on with the session                                |
     | `choice`                  | state of TransportChoice                                                         |
-    | `fits`, `excluded`        | the MQTT catalog was read once, so there is room; there is none                  |
+    | `fits`                    | True: the MQTT catalog was read once, so there is room; False: there is none     |
     """
 
     waits = 2000, 300000
@@ -66,7 +66,8 @@ class Transports:
         self.opening = self.reuses_credentials = self.was_on_mqtt = self.retried = self.polled = (
             self.caught_up
         ) = False
-        self.refused = self.excluded = self.fits = False
+        self.refused = False
+        self.fits = None
         self.gap_start = now  # when the session was ended for a change
         self.renewal = self.since = self.pause = self.probe = Timer(now)
         self.failures = Backoff(5000, 60000)  # of steps beside a session

@@ -27,7 +27,7 @@ class ControlLoop:
     """`buttons`: normalized items of the config; `led`: driver or None; `state()`: the word for the LED."""
 
     def __init__(self, clock, board, controller, lease, buttons, led, state):
-        ports = [output.cfg["pin_port"] for output in controller.outputs]
+        ports = [output.pin_port for output in controller.outputs]
         self.clock = clock
         self.controller = controller
         self.lease = lease

@@ -38,7 +38,7 @@ def restore(persistence, payloads, record):
         record = json.loads(record or b"{}")
         persistence.utc = max(record.get("utc", 0), 0)
         for command in persistence.controller.commands:
-            held, last = record.get(command.output.cfg["pin_port"], (None, None))
+            held, last = record.get(command.output.pin_port, (None, None))
             command.output.hold(held)
             if last:
                 _answered(command, last, outbox, seen)

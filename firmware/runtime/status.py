@@ -27,7 +27,7 @@ def status(device, version):
             "lease_s": lease.token.left_ms(clock.ms()) // 1000 if lease.held else 0,
             "safe": list(controller.safety.reasons),
             "outputs": [
-                [o.cfg["name"], o.on, o.target, o.fault or o.why or o.stalled]
+                [o.name, o.on, o.target, o.fault or o.why or o.stalled]
                 for o in [command.output for command in controller.commands]
             ],
             "readings": [[s["name"], readings.get(s["pin_port"])] for s in controller.items],

@@ -120,6 +120,7 @@ def follows(fixture, pin, on):
         ("stock", "https", 8, 4, False),
         ("stock", "auto", 4, 2, True),
         ("stock", "auto", 8, 4, False),
+        ("stock", "https", 16, 8, False),
         ("own", "https", 16, 8, False),
     ],
 )

@@ -19,7 +19,7 @@ def sensor(key=7, port="14", kind="thermistor", error=None):
 
 def bound(rows, items, resource="command"):
     notes = []
-    return bind(rows, items, resource, notes), notes
+    return bind(rows, [item["pin_port"] for item in items], items, resource, notes), notes
 
 
 def test_rows_are_found_by_their_port_in_the_order_of_the_config():

@@ -68,17 +68,16 @@ def test_json_deeper_than_the_stack_is_an_error():
                 pass
 
 
+SWITCH = {"pin_port": "6", "name": "pump", "safe": "off", "mode": "switch", "after_lapse": "resume"}
+
+
 def test_invalid_values_are_rejected_with_the_present_value():
     for text in ODD:
         body = loaded('{"commands":[{"id":1,"kind":"relay","pin_port":"6","value":%s}]}' % text)
         desired = realer.commands(body)[1] if body else []
         for value in [desired.value for desired in desired]:
             outbox = Outbox(1, 2, 0)
-            output = Output(
-                {"safe": "off", "mode": "switch", "after_lapse": "resume", "min_on_s": 0, "min_off_s": 0},
-                False,
-                0,
-            )
+            output = Output(dict(SWITCH), False, 0)
             command = CommandState(outbox, output)
             command.bind_row(Command(1, "relay", "6", None, None, None, ""))
             outbox.update(0, 1777025700)

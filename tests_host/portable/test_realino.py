@@ -163,8 +163,11 @@ def test_a_command_without_a_usable_range_is_ignored():
 def test_an_ignored_command_is_bound_to_no_output():
     cfg = {"pin_port": "6", "mode": "switch"}
     notes = []
-    assert bind([command(value_type="scale", **RANGE)], [cfg], "command", notes) == [None] and notes
-    assert bind([command(value_type="binary")], [cfg], "command", []) != [None]
+    assert (
+        bind([command(value_type="scale", **RANGE)], [cfg["pin_port"]], [cfg], "command", notes) == [None]
+        and notes
+    )
+    assert bind([command(value_type="binary")], [cfg["pin_port"]], [cfg], "command", []) != [None]
 
 
 # Work

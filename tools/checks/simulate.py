@@ -262,7 +262,7 @@ class Run:
         return wanted
 
     def aware(self, port: str, value: float) -> bool:
-        last = next(c.last for c in self.device.app.controller.commands if c.output.cfg["pin_port"] == port)
+        last = next(c.last for c in self.device.app.controller.commands if c.output.pin_port == port)
         return last is not None and number(last.value) == value
 
     def may_miss(self) -> bool:

@@ -71,7 +71,7 @@ class Observer:
             for dropped in waiting - set(_waiting(controller.outbox)):
                 # From before the first contact, on a port that the cloud does not have.
                 self.invariants.events.dropped(dropped, True, False)
-            rows = [(c.output.cfg["pin_port"], c.row) for c in controller.commands]
+            rows = [(c.output.pin_port, c.row) for c in controller.commands]
             self.invariants.desired_states.bind({f"{port}/{row.id}" for port, row in rows if row})
 
         def contacted() -> None:
@@ -122,7 +122,7 @@ class Observer:
         """Whether the relay is as the report says. A regulator reports its setpoint."""
         command = next(c for c in self.device.app.controller.commands if c.row and c.row.id == report.id)
         relay = self.invariants.relays[command.output.cfg["gpio"]]
-        return command.output.regulates or relay.stuck or relay.on == (float(report.value) > 0)
+        return command.output.regulates() or relay.stuck or relay.on == (float(report.value) > 0)
 
     def _wrap_link(self, link: Any) -> None:
         send = link.send
@@ -144,7 +144,7 @@ class Observer:
         def received(desired: Any, now: int) -> None:
             for command in controller.commands:
                 if desired.desired_id is not None and command.row and command.row.id == desired.command_id:
-                    port = command.output.cfg["pin_port"]
+                    port = command.output.pin_port
                     invariants.desired_states.receive(port, *(desired[i] for i in (0, 2, 3, 4)))
                     if self._cutting:
                         invariants.desired_states.excuse("the power is going")
@@ -155,7 +155,7 @@ class Observer:
             force_safe()
 
         def pressed(index: int, now: int) -> None:
-            invariants.pressed(controller.outputs[index].cfg["pin_port"], controller.safety.safe)
+            invariants.pressed(controller.outputs[index].pin_port, controller.safety.safe)
             press(index, now)
 
         controller.receive_desired = received
@@ -165,7 +165,7 @@ class Observer:
 
     def _wrap_command(self, command: Any) -> None:
         output, desired_states = command.output, self.invariants.desired_states
-        port, receive_desired, demand = output.cfg["pin_port"], command.receive_desired, output.demand
+        port, receive_desired, demand = output.pin_port, command.receive_desired, output.demand
         receiving: list[Any] = []
 
         def received(desired: Any, *more: Any) -> Any:
@@ -233,8 +233,8 @@ class Observer:
             self._served = invariants.now()  # the keep-alive of MQTT, which the model does not see
         outputs = controller.outputs
         invariants.check(
-            {o.cfg["pin_port"]: o.target for o in outputs},
-            {o.cfg["pin_port"] for o in outputs if o.manual_override},
+            {o.pin_port: o.target for o in outputs},
+            {o.pin_port for o in outputs if o.manual_override},
         )
         net = device.net
         net.streams = [s for s in net.streams if not s.closed and not s._dead]
