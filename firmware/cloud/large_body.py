@@ -23,8 +23,7 @@ class LargeBody:
     of a catalog that belong to none of the ports."""
 
     def __init__(self, account):
-        free = account.net.heap_free()
-        self.most = _MOST if free is None else max(min((free - _SPARE) // _STATE_BYTES, _MOST), 2)
+        self.most = max(min((account.net.heap_free() - _SPARE) // _STATE_BYTES, _MOST), 2)
         self.ports = account.cfg["ports"]
         catalog = account.catalog
         self.commands = [str(row.id) for row in catalog.commands] if catalog else ()

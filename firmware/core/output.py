@@ -23,19 +23,17 @@ class Output:
         self.name = cfg["name"]
         self.pin_port = cfg["pin_port"]
         self.on = on
+        self.regulates = cfg["mode"] == "setpoint"
         self.fallback = None if cfg["safe"] in ("off", "on", "hold") else cfg["safe"]
         self.target = self.why = self.fault = None
         self.held = on  # what `hold` of a switch means without a demand
-        self.manual_override = self.tripped = False
+        self.manual_override = False
         self.since = Timer(now)
-
-    def regulates(self):
-        return self.cfg["mode"] == "setpoint"
 
     def demand(self, target, manual_override=False):
         """The cloud or a person asks for `target`. None: no demand, the safe state holds until the next demand."""
         if target is not None:
-            self.tripped = False
+            self.why = None  # and `max_on_s` begins again
         else:
             self.hold(self.holding())
         self.target = target
@@ -45,7 +43,7 @@ class Output:
         """What `hold` would keep if the demand ended now: 1.0 or 0.0, or the setpoint; None without `hold`."""
         if self.cfg["safe"] != "hold":
             return None
-        if self.regulates():
+        if self.regulates:
             return self.goal()
         return float(self.held if self.target is None else self.on and self.target > 0)
 
@@ -54,7 +52,7 @@ class Output:
         ignored."""
         if self.cfg["safe"] != "hold" or value is None:
             return
-        if not self.regulates():
+        if not self.regulates:
             self.held = value > 0
         elif self.cfg.get("min", value) <= value <= self.cfg.get("max", value):
             self.fallback = value
@@ -65,15 +63,15 @@ class Output:
 
     def value(self):
         """What to report: the relay's state, or the setpoint in force (None: nothing to report)."""
-        return self.goal() if self.regulates() else float(self.on)
+        return self.goal() if self.regulates else float(self.on)
 
     def should_be_on(self, reading):
         """Whether the relay should be on. `reading`: the paired sensor's value, None when it is a fault."""
         goal = self.goal()
         safe = self.cfg["safe"]
         if goal is None:
-            return safe == "on" or (safe == "hold" and self.held and not self.regulates())
-        if not self.regulates():
+            return safe == "on" or (safe == "hold" and self.held and not self.regulates)
+        if not self.regulates:
             return goal > 0
         if reading is None:
             # Blind regulation is the one thing a heater must never do: only an owner's explicit "on" survives it.
@@ -94,14 +92,13 @@ class Output:
         cfg = self.cfg
         desired_on = self.should_be_on(reading)
         held_s = self.since.ms(now) // 1000
-        self.why = None
         if self.on and 0 < cfg["max_on_s"] <= held_s:
-            self.tripped = True
-        elif self.regulates() or not desired_on:
-            self.tripped = False
-        if self.tripped:
             self.why = "max_on_s"
-        elif desired_on and blocked:
+        elif self.why != "max_on_s" or self.regulates or not desired_on:
+            self.why = None
+        if self.why:
+            return False
+        if desired_on and blocked:
             self.why = "interlock"
         elif self.on:
             if not desired_on and held_s < cfg["min_on_s"] and not self.fault:

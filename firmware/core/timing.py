@@ -55,10 +55,10 @@ class Backoff:
     least_ms = 1000
     failures = 0
 
-    def __init__(self, base_ms, cap_ms, least_ms=1000):
+    def __init__(self, base_ms, cap_ms, least_ms=None):
         self.base_ms = base_ms
         self.cap_ms = cap_ms
-        if least_ms != 1000:
+        if least_ms:
             self.least_ms = least_ms
 
     def reset(self):

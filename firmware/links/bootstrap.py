@@ -43,9 +43,10 @@ class Bootstrap:
     def scopes(self):
         """Where scopes are requested, that of desired states is requested too, if there are any."""
         scopes = self.iot.scopes()
-        if self.strict and not self.account.no_scopes:
-            return scopes + " " + dialect.SCOPE if scopes else dialect.SCOPES
-        return scopes + " " + dialect.SCOPE if scopes and self.known else scopes
+        strict = self.strict and not self.account.no_scopes
+        if not scopes:
+            return dialect.SCOPES if strict else scopes
+        return scopes + " " + dialect.SCOPE if strict or self.known else scopes
 
     def login(self, scopes):
         return self.iot.login(scopes)
@@ -98,7 +99,7 @@ class Bootstrap:
         if body is None:
             return None
         revisions = dialect.revisions(body)
-        if revisions != self.seen and revisions != self.known and revisions != ("", ""):
+        if revisions not in (self.seen, self.known, ("", "")):
             await self.describe()
         self.seen = revisions
         desired, ignored = dialect.desired(body, self.catalog.commands, self.highest)

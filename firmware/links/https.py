@@ -6,10 +6,10 @@ authorization or the server's health are handled here; the others go to the sour
 LinkError and AuthError escape. Sources: Realer API, sections 2, 3 and 8.
 
 A source has `scopes()`, what tokens are asked for; `login()`: the (token, expires_s, renew_s) of a fresh token;
-`request(what, text)`: the arguments of `Client.request`; `revoke(token)`; `begin()`, awaited before MQTT is
-tried: find out what the cloud offers; `open()`: nothing, once `Account.catalog` and `Account.desired` are read;
-`poll()`: desired values, None when the rate limit forbids to ask; `send(reports)`; `memo()`: what a later source of
-this kind goes on with, by way of `Account.memo`.
+`request(what, text)`: the arguments of `Client.request`; `revoke(token)`; `begin()`, awaited before MQTT is tried:
+find out what the cloud offers; `open()`: nothing, once `Account.catalog` and `Account.desired` are read; `poll()`:
+desired values, None when the rate limit forbids to ask; `send(reports)`, after `most_reports`; `memo()`: what a later
+source of this kind goes on with, by way of `Account.memo`.
 """
 
 import asyncio
@@ -28,6 +28,10 @@ from units.loader import Unit
 _REST_MS = const(
     20000
 )  # a verb returns at least this often when there is nothing to do, so that its caller can feed
+_REPORT = const(1500)
+_SPARE = const(6500)
+"""Bytes of heap: what a report takes on its way, as a dict, as JSON while that grows and within the request; and the
+code that sends, with what is left over in smaller pieces."""
 _AGENT = "User-Agent", "realer-firmware/" + VERSION  # RFC 9110, section 10.1.5
 
 
@@ -43,7 +47,8 @@ class Https:
         self.client = Client(account.net, clock, host, int(port or 443), account.view)
         self.limiter = RateLimiter(cfg["poll_s"] * 1000, clock.ms(), account.pacing)
         self.turn = asyncio.Lock()
-        self.source = self.large = self.unit = None
+        # `most`: what `most_reports` returned last.
+        self.source = self.large = self.unit = self.most = None
 
     def unload(self):
         """Close, and store with the account what a later half has to know. Never raises."""
@@ -57,6 +62,15 @@ class Https:
             return await self.source.poll()
         return None
 
+    async def most_reports(self):
+        """How many reports may be sent in one request now, as far as memory allows, after waiting for the next slot; 0:
+        none yet."""
+        if not await self.slot(self.limiter.report_wait_ms):
+            return 0
+        most = min(self.limiter.most, (self.account.net.heap_free() - _SPARE) // _REPORT)
+        self.most = max(most, 1)
+        return self.most
+
     async def exchange(self, what, text="", strict=True):
         """One request under the device's path: (outcome, JSON, message for the log). `text`: JSON to post, "" to get.
 
@@ -66,12 +80,10 @@ class Https:
         """
         await self.turn.acquire()
         try:
-            await self.authorize()
             outcome, body, message = await self.ask(what, text)
             if outcome in (outcomes.REAUTH, outcomes.FORBIDDEN):
                 self.account.log("warning", message + "; asking for a fresh token")
                 self.account.token = None
-                await self.authorize()
                 outcome, body, message = await self.ask(what, text)
         finally:
             self.turn.release()
@@ -163,6 +175,7 @@ class Https:
 
     async def ask(self, what, text):
         account = self.account
+        await self.authorize()
         request = self.source.request(what, text)
         outcome, body, message, wait_s = await self.paced(what, request)
         if outcome == outcomes.OK:

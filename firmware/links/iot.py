@@ -75,14 +75,12 @@ class Iot:
         return desired
 
     async def send(self, reports):
-        """See IotSender, which is loaded when something may be sent, and stays while more waits."""
-        if not await self.http.slot(self.http.limiter.report_wait_ms):
-            return []
+        """See IotSender, which is loaded when something may be sent, and stays while more may wait."""
         if not self.sender:
             self.sender_unit = Unit(_sender, self.account.clock.sleep_ms)
             self.sender = self.sender_unit.load()(self.http)
         done = await self.sender.send(reports)
-        if len(done) == len(reports):
+        if len(done) == len(reports) < self.http.most:
             self.memo()
         return done
 

@@ -8,17 +8,13 @@ from micropython import const
 from firmware.cloud import realer_feed
 from firmware.core import outcomes
 
-_MOST_ITEMS = const(20)  # at most 4.1 KB of JSON in this generation
-_ITEM = const(1500)
-_SPARE = const(4000)
-"""Bytes of heap: what a report takes on its way, as a dict, as JSON while that grows and within the request; and what
-is left over in smaller pieces."""
+_MOST_ITEMS = const(20)  # at most 4.1 KB of JSON
 
 
 class IotSender:
     """`http`: an Https."""
 
-    room = _MOST_ITEMS  # reports in one request, as far as memory allows
+    room = _MOST_ITEMS  # reports in one request
 
     def __init__(self, http):
         self.http = http
@@ -30,9 +26,7 @@ class IotSender:
         http = self.http
         limiter = http.limiter
         done = []
-        free = self.account.net.heap_free()
-        most = min(limiter.most, self.room, _MOST_ITEMS if free is None else max((free - _SPARE) // _ITEM, 1))
-        items = [realer_feed.feed_item(report) for report in reports[:most]]
+        items = [realer_feed.feed_item(report) for report in reports[: self.room]]
         self.room = len(items) // 2 or 1  # should this end in an error: it may be that memory is short
         if len(items) > 1:
             outcome, body, message = await http.exchange("feed-data/batches", realer_feed.batch(items))

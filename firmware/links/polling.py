@@ -18,7 +18,6 @@ class Polling:
     """`account`: see Account."""
 
     waits = 2000, 300000
-    batch_size = 20
 
     def __init__(self, account):
         self.account = account
@@ -87,6 +86,10 @@ class Polling:
         if desired is None:
             desired = await (await self.load()).next_desired()
         return desired
+
+    async def most_reports(self):
+        """See Link."""
+        return await (await self.load()).most_reports()
 
     async def send(self, reports):
         """See Link."""

@@ -49,8 +49,6 @@ class Realino:
         others have to be offered again."""
         http = self.http
         limiter = http.limiter
-        if not await http.slot(limiter.report_wait_ms):
-            return []
         sent = reports[: min(limiter.most, self.limit)]
         newest = {(report.source, report.id): report for report in sent}
         outcome, _, message = await http.exchange("feeds", dialect.feed(newest.values()))

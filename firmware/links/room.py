@@ -7,7 +7,7 @@ def check_room(link, takes):
     """LinkError where less than that many bytes of the Python heap are free; in `auto` MQTT is not tried again then.
     `link`: a Transports."""
     free = link.account.net.heap_free()
-    if free is None or free >= takes:
+    if free >= takes:
         return
     if link.auto:
         link.fits = False

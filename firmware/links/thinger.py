@@ -30,6 +30,7 @@ _LEASE_S = const(345600)
 _REFUSED_S = const(300)
 _WINDOW_S = const(8)  # who writes a value waits for the answer; after this it must not happen any more
 _LOST_MS = const(10000)
+_MOST_REPORTS = const(20)
 _MOST = const(8)
 _GLANCE_MS = const(200)
 _OUTCOMES = {"rejected": (frame.BAD_REQUEST, "refused"), "stale": (frame.CONFLICT, "did not happen in time")}
@@ -39,7 +40,6 @@ class Thinger:
     """`cfg`: the `cloud` section of the config; `controller`: what is shown and asked."""
 
     waits = 5000, 40000, 5000
-    batch_size = 20
 
     def __init__(self, cfg, net, clock, rng, log, controller):
         self.cfg = cfg
@@ -100,6 +100,10 @@ class Thinger:
         session.active = False
         self.contact()
         return await self.handle(request) if request else []
+
+    async def most_reports(self):
+        """See Link."""
+        return _MOST_REPORTS
 
     async def send(self, reports):
         """Answer requests, update the streams, and return when the cloud has some of it; with nothing when another

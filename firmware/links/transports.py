@@ -17,6 +17,7 @@ from units.loader import Unit
 
 _REST_MS = const(20000)
 _REFRESH_MS = const(600000)
+_MOST_REPORTS = const(12)  # over MQTT
 _STEADY_MS = const(60000)  # a session this old counts as a good one
 
 
@@ -74,11 +75,6 @@ class Transports:
         self.busy = asyncio.Lock()  # no report travels while the transport changes
 
     @property
-    def batch_size(self):
-        """How many reports `send` has a use for."""
-        return 12 if self.account.on_mqtt else 20
-
-    @property
     def catalog(self):
         return self.account.catalog
 
@@ -115,6 +111,14 @@ class Transports:
         if desired is not None:
             return desired
         return await self.session.listen(max(self.idle_ms(self.clock.ms()), 1))
+
+    async def most_reports(self):
+        """See Link."""
+        await self.busy.acquire()
+        try:
+            return _MOST_REPORTS if self.account.on_mqtt else await self.polling.most_reports()
+        finally:
+            self.busy.release()
 
     async def send(self, reports):
         """Deliver some of `reports`: (message_id, outcome) of those that are over."""

@@ -151,7 +151,8 @@ class CloudLoop:
             self.feed_half(2)
             if not self.network.ready():
                 raise LinkError("the network is gone")  # at once: what joins it needs the memory
-            batch = outbox.batch(self.link.batch_size)
+            # Made when it may leave: each report takes 150 bytes as it goes to the cloud.
+            batch = outbox.batch(await self.link.most_reports() if outbox.reports else 0)
             # Also without any: what this frame still knows of the last call would keep code that is to be unloaded.
             for message_id, outcome in await self.link.send(batch):
                 self.contact()

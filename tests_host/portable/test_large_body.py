@@ -7,7 +7,7 @@ from firmware.core.models import Catalog, Command
 
 
 class Net:
-    free = None
+    free = 1 << 20
 
     def heap_free(self):
         return self.free
@@ -120,7 +120,7 @@ def test_fewer_states_are_kept_when_memory_is_short():
     for free, kept in ((0, 2), (9000, 2), (15000, 10), (50000, 20)):
         Account.net.free = free
         assert len(read({"desired_states": states(range(1, 501))})["desired_states"]) == kept + 1
-    Account.net.free = None
+    Account.net.free = 1 << 20
 
 
 def test_without_sequence_numbers_the_oldest_come_first_and_none_is_lost():

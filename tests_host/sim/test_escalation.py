@@ -236,9 +236,8 @@ async def test_short_memory_climbs_the_ladder_to_radio_and_reset(device, lack):
     await asyncio.sleep(600)
     device.net.lacks = lack
     device.net.cut()
-    await device.until(lambda: device.net.memory_failures == 1, 30)
-    await asyncio.sleep(0.5)
-    assert not device.app.link.http, "the HTTPS half makes room"
+    # The HTTPS half makes room.
+    await device.until(lambda: device.net.memory_failures == 1 and not device.app.link.http, 30)
     await device.until(lambda: device.radio.restarts == 1, 120)
     assert not device.board.resets
     await device.until(lambda: device.board.resets, 600)

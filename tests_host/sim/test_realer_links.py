@@ -70,7 +70,8 @@ async def _pump(bench, seconds):
 
     async def tell():
         while True:
-            await bench.link.send([bench.report(), bench.report()])
+            if await bench.link.most_reports():
+                await bench.link.send([bench.report(), bench.report()])
 
     tasks = [asyncio.ensure_future(listen()), asyncio.ensure_future(tell())]
     done, _ = await asyncio.wait(tasks, timeout=seconds)

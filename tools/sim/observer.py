@@ -121,8 +121,10 @@ class Observer:
     def _follows(self, report: Any) -> bool:
         """Whether the relay is as the report says. A regulator reports its setpoint."""
         command = next(c for c in self.device.app.controller.commands if c.row and c.row.id == report.id)
-        relay = self.invariants.relays[command.output.cfg["gpio"]]
-        return command.output.regulates() or relay.stuck or relay.on == (float(report.value) > 0)
+        relay = next(
+            r for r in self.invariants.relays.values() if r.cfg["pin_port"] == command.output.pin_port
+        )
+        return command.output.regulates or relay.stuck or relay.on == (float(report.value) > 0)
 
     def _wrap_link(self, link: Any) -> None:
         send = link.send

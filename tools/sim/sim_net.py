@@ -116,7 +116,7 @@ class SimNet:
         self.ladder_unit = _LadderUnit()
         self._resolver = Resolver(clock, self.name_servers, rng, noting(self, self._udp), self.names)
         self.most_tls = 2
-        self.free_heap: int | None = None
+        self.free_heap = 1 << 20
 
     def travel_s(self) -> float:
         """How long the next bytes are on their way: what gets lost is sent again after ever longer waits."""
@@ -173,7 +173,7 @@ class SimNet:
     def two_fit(self, open_now: int = 0) -> bool:
         return self.most_tls > 1
 
-    def heap_free(self) -> int | None:
+    def heap_free(self) -> int:
         return self.free_heap
 
     async def keep_time(self, network: Any, gateway: str | None = None) -> None:
