@@ -103,7 +103,7 @@ class Row:
 
     def _total(self, units: dict[str, int]) -> int:
         without = self.stays[self.link] if "firmware/settings.mpy" in units else 0
-        return sum(self.stays.values()) + sum(units.values()) - without
+        return sum((self.stays | units).values()) - without
 
 
 def functions(text: str) -> Iterator[Function]:
