@@ -55,7 +55,7 @@ async def test_deploy_run_change_deploy(smallest, tmp_path):
         assert not (fixture.flash / "firmware").exists() and (fixture.flash / "a" / "firmware").exists()
         before = fixture.board.boots
 
-        # While it works, something changes: outputs go safe, the token is given back, the new setting counts.
+        # While it works, something changes: outputs go safe, the token is revoked, the new setting counts.
         fixture.want("6", 1)
         await fixture.until("the pump runs", lambda: fixture.on("pump"), 8)
         fixture.config["name"] = "renamed"

@@ -128,7 +128,7 @@ def test_echo(device: Device, broker: Broker):
     assert device("echo", broker.port, times=60)["result"] == {"received": 300, "in_order": True}
 
 
-def test_cancelled_publishes_harm_nobody(device: Device, broker: Broker):
+def test_cancelled_publishes_harm_no_others(device: Device, broker: Broker):
     assert device("cancelled", broker.port)["result"] == ["0", "1", "2"]
 
 

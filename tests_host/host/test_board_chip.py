@@ -247,7 +247,7 @@ def test_without_automatic_retries_a_failure_is_final_and_a_new_try_is_allowed()
 
 
 @pytest.mark.parametrize(("reconnects", "comes_back"), [("-1", "=1"), ("0", "=0"), ("2", "=0"), ("60", "=1")])
-def test_a_lost_network_comes_back_by_itself_as_often_as_wished(reconnects, comes_back):
+def test_a_lost_network_comes_back_by_itself_as_often_as_configured(reconnects, comes_back):
     bench = Bench()
     bench("active 1")
     bench(f"config reconnects {reconnects}")

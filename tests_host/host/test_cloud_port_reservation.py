@@ -26,7 +26,7 @@ def test_a_port_in_use_is_not_claimed(monkeypatch):
             port_reservation.claim()
 
 
-def test_the_system_gives_it_to_nobody():
+def test_no_other_program_gets_it():
     """What it hands out begins where these end, on Linux and elsewhere."""
     with socket.create_server(("127.0.0.1", 0)) as server, port_reservation.claim() as sign:
         assert port_reservation.number(sign) < server.getsockname()[1]

@@ -91,7 +91,7 @@ def late():
     assert run(first=first, second=second, main=main) == ("firstsecond", "first")
 
 
-def test_too_many_arguments_are_told():
+def test_too_many_arguments_are_an_error():
     arguments = ", ".join(f"value_{n}" for n in range(40))
     with pytest.raises(BundleError, match="arguments"):
         Mangler({"main": f"def run({arguments}):\n    return 1\n"}).texts()

@@ -37,7 +37,7 @@ def outcomes_of(
 
 
 @pytest.mark.parametrize("version", wasm.chosen())
-def test_is_the_version_that_it_says(version: str, tmp_path: Path):
+def test_has_the_version_of_its_name(version: str, tmp_path: Path):
     text = f"""
 import sys
 def test_version():

@@ -65,7 +65,7 @@ print("listens")
 """
 
 
-async def test_where_the_portal_is_on_this_machine_is_told(tmp_path):
+async def test_the_address_of_the_portal_on_this_machine_is_printed(tmp_path):
     (tmp_path / "main.py").write_text(PORTAL)
     events = []
     board = VirtualBoard(tmp_path, Plant(), interpreter.find(), on_event=events.append)

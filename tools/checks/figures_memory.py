@@ -97,7 +97,7 @@ async def _story(fixture: SystemFixture, moments: dict[str, Facts]) -> None:
 
 
 async def outage(fixture: SystemFixture) -> None:
-    """Nobody answers, until the device has noticed; then all that was wanted meanwhile waits for it at once."""
+    """Nobody answers, until the device has noticed; then all desired states of meanwhile wait for it at once."""
     start = len(fixture.lines)
     noticed = lambda: any("link failed" in line or "polling" in line for line in fixture.lines[start:])  # noqa: E731
     broker = fixture.site.broker

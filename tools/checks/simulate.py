@@ -252,14 +252,14 @@ class Run:
         await self.reaches("rid of its events", lambda: not self.invariants.events.behind(), EMPTY_S)
 
     async def seen(self, port: str) -> float:
-        """What is wanted there. A device that may have no session gets the time to receive it: of two desired values it
-        would see the second only, and if that is what it knows of, no new value at all."""
-        wanted = float(self.device.model.desired(DEVICE_ID, port))
+        """The desired value there. A device that may have no session gets the time to receive it: of two desired
+        values it would see the second only, and if that is what it knows of, no new value at all."""
+        desired = float(self.device.model.desired(DEVICE_ID, port))
         # Where a desired state has an identity, the next one is another one whatever the device knows.
         if self.may_miss() and not self.setting.served.bootstrap:
-            await self.reaches(f"aware of {port} = {wanted}", lambda: self.aware(port, wanted), SESSION_S)
+            await self.reaches(f"aware of {port} = {desired}", lambda: self.aware(port, desired), SESSION_S)
             await self.pass_s(SEEN_S)
-        return wanted
+        return desired
 
     def aware(self, port: str, value: float) -> bool:
         last = next(c.last for c in self.device.app.controller.commands if c.output.pin_port == port)

@@ -114,8 +114,8 @@ def show(answer: Mapping[str, Any], console: Console) -> None:
 
 
 def _output(name: str, on: bool, target: float | None, why: str | None) -> str:
-    wanted = "nobody asks" if target is None else f"wanted {target:g}"
-    return f"{name}: {'on' if on else 'off'}, {wanted}" + (f" ({why})" if why else "")
+    desired = "no desired value" if target is None else f"desired {target:g}"
+    return f"{name}: {'on' if on else 'off'}, {desired}" + (f" ({why})" if why else "")
 
 
 def _span(seconds: int) -> str:

@@ -298,6 +298,6 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
             hands = Keys(fixture, narrator.say, bundles)
             while (key := await keys.get()) != "q":
                 await hands.press(key)
-        # The way a person ends it at the board: outputs safe, token given back.
+        # The way a person ends it at the board: outputs safe, token revoked.
         with contextlib.suppress(NotInTimeError):
             await fixture.ctrl_c()

@@ -99,7 +99,7 @@ async def report(fixture: SystemFixture, facts: Facts) -> None:
 
 
 async def expire_token(fixture: SystemFixture, facts: Facts) -> None:
-    """A token that ends in mid-run is replaced, and nobody in the room notices."""
+    """A token that ends in mid-run is replaced, and no output changes."""
     at = time.monotonic()
     fixture.expire_token()
     await fixture.until("a fresh token", lambda: len(fixture.model.named("token_issued")) == 2, 8)
@@ -138,7 +138,7 @@ async def lose_authorization(fixture: SystemFixture, facts: Facts) -> None:
 
 
 async def recover(fixture: SystemFixture, facts: Facts) -> None:
-    """The subscription is back: what is wanted now is read again and done."""
+    """The subscription is back: the desired values of now are read again and applied."""
     at = fixture.subscription(True)
     await fixture.until("the pump runs again", lambda: fixture.on("pump"), 25)
     facts["recovery_ms"] = round(((fixture.switched("pump", True, at) or at) - at) * 1000)
@@ -173,7 +173,7 @@ async def kick(fixture: SystemFixture, facts: Facts) -> None:
 
 
 async def end(fixture: SystemFixture, facts: Facts) -> None:
-    """Ctrl-C at the board: outputs safe, the token given back."""
+    """Ctrl-C at the board: outputs safe, the token revoked."""
     fixture.board.press_button()
     await fixture.until("the pump runs by hand", lambda: fixture.on("pump"), 2)
     await fixture.ctrl_c()

@@ -140,7 +140,7 @@ class Store(MqttStore):
         )
 
     def add_desired(self, device: str, command: str, value: str, by: str, at: float) -> int:
-        """Remember who wanted what and when; returns the number of this desired state."""
+        """Record a desired state; returns its number."""
         cursor = self._db.execute(
             "INSERT INTO desired (device, command, value, by, at) VALUES (?,?,?,?,?)",
             (device, command, value, by, at),

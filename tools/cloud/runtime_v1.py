@@ -76,6 +76,6 @@ def _catalog(model: CloudState, device: str) -> dict[str, list[dict[str, Any]]]:
 def _revisions(model: CloudState, device: str) -> dict[str, str]:
     rows = _catalog(model, device)
     for row in rows["commands"]:
-        row.pop("value", None)  # what is wanted is no part of what there is
+        row.pop("value", None)  # the desired value is no part of the catalog
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     return {"catalog_revision": f"cat-{digest[:12]}", "runtime_revision": f"run-{model.served.runtime}"}

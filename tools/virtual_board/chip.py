@@ -338,7 +338,7 @@ class Chip:
             raise ChipError("R", "Wifi Unknown Error 0x0101") from None
 
     def _do_socket(self, fd: str) -> object:
-        """A socket is wanted. Who has lost the network has no way to anybody; a program that never had one has the
+        """A socket is asked for. Who has lost the network has no way to anybody; a program that never had one has the
         host's, for whoever tries something else than Wi-Fi."""
         if not self.radio.connected(self._ms()) and self.radio.lost and not self.access_point.active:
             return "down"
