@@ -89,10 +89,9 @@ class MqttConnecting:
         catalog = self.link.mqtt_catalog
         try:
             await self.link.clock.within(_DIAL_MS, net.prepare(catalog.host, catalog.port))
-        except asyncio.TimeoutError:
-            raise LinkError("MQTT: timeout: connect")
-        except NetError as e:
-            raise LinkError("MQTT: %s" % net.explain(e))
+        except (NetError, asyncio.TimeoutError) as e:
+            error = e if isinstance(e, NetError) else NetError("timeout", "connect")
+            raise LinkError("MQTT: %s" % net.explain(error))
 
 
 async def connect(session, catalog, credentials):

@@ -20,6 +20,7 @@ WAITS = {
         ("_PROBE_MS = const(30000)", "_PROBE_MS = const(1000)"),
     ),
     "firmware/links/time_query.py": (("_DIAL_MS = const(5000)", "_DIAL_MS = const(500)"),),
+    "firmware/links/mqtt_connecting.py": (("_DIAL_MS = const(20000)", "_DIAL_MS = const(2000)"),),
     "lib/dnsstub/resolver.py": (("_TIMEOUT_MS = const(2000)", "_TIMEOUT_MS = const(300)"),),
     "lib/sntp/client.py": (("_TIMEOUT_MS = const(3000)", "_TIMEOUT_MS = const(300)"),),
     "lib/http1/client.py": (
@@ -33,11 +34,12 @@ class Bench(SystemFixture):
     """`silence_s`: of the device, 0 for never. `steps`: what happened to the board, in order: "boot", "reset" with its
     cause, "wdt", and when the pump was switched by the device, ("pump", whether on)."""
 
-    def __init__(self, found, folder, silence_s):
+    def __init__(self, found, folder, silence_s, transport="https"):
         texts = {path: replaced(path, *pairs) for path, pairs in WAITS.items()}
         self.steps = []
         super().__init__(
             found,
+            transport=transport,
             tree=changed_tree(folder / "tree", texts),
             edit=lambda config: config["safety"].update(silence_s=silence_s),
             on_event=self._note,
@@ -68,6 +70,8 @@ class Bench(SystemFixture):
         """The association is dead until its remedy; what was open ends."""
         self.radio.zombie = ends
         self.site.server.cut()
+        if self.site.broker:
+            self.kick()
 
 
 async def test_a_dead_association_leads_rung_by_rung_to_a_reset_with_safe_outputs(smallest, tmp_path):
@@ -87,15 +91,18 @@ async def test_a_dead_association_leads_rung_by_rung_to_a_reset_with_safe_output
     assert bench.model.violations == []
 
 
-@pytest.mark.parametrize(("ends", "climbed"), [("join", (2, 0, 1)), ("radio", (3, 1, 1))])
-async def test_a_remedy_ends_the_ladder_and_switches_nothing(smallest, tmp_path, ends, climbed):
-    async with Bench(smallest, tmp_path, silence_s=0) as bench:
+@pytest.mark.parametrize(
+    ("transport", "ends", "climbed"),
+    [("https", "join", (2, 0, 1)), ("https", "radio", (3, 1, 1)), ("mqtt", "radio", (3, 1, 1))],
+)
+async def test_a_remedy_ends_the_ladder_and_switches_nothing(smallest, tmp_path, transport, ends, climbed):
+    async with Bench(smallest, tmp_path, silence_s=0, transport=transport) as bench:
         await bench.pump_on()
         switched = len(bench.steps)
         bench.die(ends)
         await bench.until("the remedy", lambda: bench.climbed == climbed, 60)
-        polls = bench.polls()
-        await bench.until("it polls again", lambda: bench.polls() > polls + 1, 30)
+        bench.want("9", 21)
+        await bench.until("it obeys again", lambda: bench.reported("9") == "21.0", 40)
         await asyncio.sleep(15)
         assert bench.climbed == climbed and bench.steps[switched:] == []
 

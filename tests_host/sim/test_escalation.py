@@ -6,7 +6,7 @@ import pytest
 
 from firmware.core.errors import LinkError
 from firmware.runtime import cloud_loop, control_loop
-from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
+from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD, SimDevice, demo_config
 from tools.sim.sim_net import GATEWAY, LACKS
 
 
@@ -37,6 +37,19 @@ async def test_a_dead_association_is_joined_again_and_then_the_radio_is_restarte
     await device.until(lambda: device.net.carries() and device.online, within_s)
     assert len(device.radio.joins) > joins and device.board.resets == 0
     assert device.radio.restarts == restarts + (ends == "radio")
+
+
+@pytest.mark.parametrize("most_tls", [1, 2])
+async def test_a_dead_association_is_noticed_over_mqtt_too(virtual_loop, tmp_path, most_tls):
+    """Where one connection fits, it is dialed before the code for it is loaded."""
+    device = SimDevice(virtual_loop, tmp_path, demo_config(transport="mqtt"), mqtt=True, most_tls=most_tls)
+    device.power_on()
+    await _online(device)
+    device.radio.zombie = "reset"
+    await device.until(lambda: len(device.radio.joins) > 1, 600)
+    await device.until(lambda: device.radio.restarts, 600)
+    await device.until(lambda: device.board.resets, 1800)
+    await device.power_off()
 
 
 def _climbing(device):

@@ -113,6 +113,7 @@ class SimNet:
         self.unanswered = self.memory_failures = self.new_memory_failure = 0
         self.known = self.dates_failed = False
         self.free: int | None = None
+        self.prepared: tuple[str, SimStream] | None = None
         self.ladder_unit = _LadderUnit()
         self._resolver = Resolver(clock, self.name_servers, rng, noting(self, self._udp), self.names)
         self.most_tls = 2
@@ -127,6 +128,11 @@ class SimNet:
         return took
 
     async def dial(self, host: str, port: int, tls: bool = True) -> SimStream:
+        prepared, self.prepared = self.prepared, None
+        if prepared and prepared[0] == host:
+            return prepared[1]
+        if prepared:
+            prepared[1].close()
         try:
             stream = await self._dial(host, tls)
         except BaseException:
@@ -159,10 +165,13 @@ class SimNet:
         return stream
 
     async def prepare(self, host: str, port: int) -> None:
-        """Dialing takes no memory here."""
+        self.forget_prepared()
+        self.prepared = host, await self.dial(host, port)
 
     def forget_prepared(self) -> None:
-        """There is nothing prepared."""
+        prepared, self.prepared = self.prepared, None
+        if prepared:
+            prepared[1].close()
 
     def explain(self, error: NetError) -> str:
         return explain(self, error)
