@@ -141,7 +141,7 @@ def test_bundles_that_are_none(authority: Authority, tmp_path: Path):
         ca.root_of("localhost", 1, tmp_path / "absent.pem")
 
 
-@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # of one old root, which is Mozilla's to judge
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # of one old root, about which Mozilla decides
 def test_roots_of_mozilla_have_names_and_keys_in_words():
     pems = Path(ca.certifi.where()).read_bytes()
     roots = [ca.Root(certificate) for certificate in x509.load_pem_x509_certificates(pems)]

@@ -41,7 +41,7 @@ class Broker:
     ) -> None:
         self.model, self.port, self.dialed = model, port, 0
         self._certs, self._clock, self._kind = certs, clock, "good"
-        self._courier = FaultProxy(model, faults)
+        self._fault_proxy = FaultProxy(model, faults)
         self._accounts: dict[str, dynsec.Account] = {}
         self._backend: MqttClient | None = None
         self._password = secrets.token_hex(16)
@@ -155,7 +155,7 @@ class Broker:
     # what the model calls
 
     def admit(self, credential: Credential, secret: str) -> None:
-        secret = self._courier.secret(credential, secret, self._clock())
+        secret = self._fault_proxy.secret(credential, secret, self._clock())
         account = dynsec.account(credential, secret, topics(self.model, credential))
         self._accounts[credential.username] = account
         self._order(dynsec.create(credential, secret, account.role))
@@ -168,7 +168,7 @@ class Broker:
         self._order(dynsec.kick(credential.username))
 
     def desired(self, message: Message, facts: dict[str, Any]) -> None:
-        self._post(self._courier.desired(message, self._clock()), facts)
+        self._post(self._fault_proxy.desired(message, self._clock()), facts)
 
     # messages
 
@@ -181,7 +181,7 @@ class Broker:
             if order and not order.done():
                 order.set_result(wrong)
         else:
-            self._post(self._courier.received(topic, payload, qos, retain, self._clock()))
+            self._post(self._fault_proxy.received(topic, payload, qos, retain, self._clock()))
 
     def _post(self, timed: list[Timed], facts: dict[str, Any] | None = None) -> None:
         for after_s, message in timed:

@@ -1,6 +1,6 @@
 """One HTTP/1.1 connection of the simulated cloud without a socket: the device's bytes in, steps out.
 
-h11 frames the requests, so a parser that is not ours judges the device's HTTP. Simulations of the whole device in
+h11 frames the requests, so a parser that is not ours checks the device's HTTP. Simulations of the whole device in
 virtual time use it, and perform the steps of `fault_bytes.py`.
 """
 
