@@ -1,6 +1,7 @@
 """The bundle that runs, as the target of a command: it is asked for and reported, and nothing is switched for it."""
 
 from firmware.core.catalog import apply_catalog
+from firmware.core.command import CommandState
 from firmware.core.controller import Controller
 from firmware.core.models import Catalog, Command, Desired
 from firmware.core.outbox import Outbox
@@ -32,3 +33,12 @@ def test_a_bundle_number_is_desired_and_reported_without_switching():
     controller.tick(lease, 200, 1777025700)
     controller.force_safe()
     assert controller.outbox.batch(1)[0].value == "5.0"
+
+
+def test_a_bundle_has_a_whole_number_from_1_on():
+    for value in ("0", "-1", "1.5", "1000000", "x"):
+        release = Release("99", 5)
+        command = CommandState(Outbox(1, 2, 0), release)
+        command.bind_row(Command(9, "relay", "99", None, None, None, None))
+        assert command.receive_desired(Desired(9, value, "des_1", 1, 300), 100, False), value
+        assert release.target is None and command.answered.status == "rejected", value
