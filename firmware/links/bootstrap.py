@@ -99,9 +99,8 @@ class Bootstrap:
         if body is None:
             return None
         revisions = dialect.revisions(body)
-        if revisions not in (self.seen, self.known, ("", "")):
-            await self.describe()
-        self.seen = revisions
+        if revisions in (self.seen, self.known, ("", "")) or await self.describe():
+            self.seen = revisions
         desired, ignored = dialect.desired(body, self.catalog.commands, self.highest)
         if ignored > self.ignored:
             account.log("warning", "%d desired states ignored: no identity, or an unknown command" % ignored)

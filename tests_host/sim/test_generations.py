@@ -173,6 +173,19 @@ async def test_a_new_catalog_is_found_by_its_revision_or_within_the_hour(device,
 
 
 @newest
+async def test_a_rate_limit_for_the_descriptor_is_waited_out_with_an_open_link(device):
+    await _online(device)
+    opened, before = len(device.history.of("open")), len(_reads(device, "bootstrap"))
+    command = device.model.find_command(DEVICE_ID, "6")
+    command.pin_port = "7"
+    device.model.put_command(DEVICE_ID, command)
+    device.faults.add("bootstrap status=429 retry_after=30 times=1")
+    await device.until(lambda: len(_reads(device, "bootstrap")) > before, 120)
+    assert device.model.named("fault") and device.online
+    assert len(device.history.of("open")) == opened
+
+
+@newest
 async def test_while_both_revisions_stay_the_catalog_is_kept(device):
     await _online(device)
     catalog = device.app.link.catalog
