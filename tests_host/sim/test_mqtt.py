@@ -326,6 +326,18 @@ async def test_a_permanently_refused_report_is_dropped_and_logged(held):
     assert outcomes.DROP in held.history.of("answer")
 
 
+async def test_a_refused_report_has_the_catalog_read_again_in_ten_minutes(held):
+    before = len(held.model.named("credential_issued"))
+    held.faults.add("ack status=rejected times=1")
+    held.want("6", 1)
+    took = await held.until(lambda: len(held.model.named("credential_issued")) > before, 700)
+    assert 590 < took < 640
+
+
+async def test_the_link_is_closed_for_an_update_where_one_connection_fits(held):
+    assert held.app.link.exclusive() is (held.most_tls == 1)
+
+
 @pytest.mark.button
 async def test_a_conflict_is_followed_by_the_present_state_as_a_new_event(held):
     held.faults.add("ack status=conflict times=1")
