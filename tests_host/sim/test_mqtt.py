@@ -334,8 +334,12 @@ async def test_a_refused_report_has_the_catalog_read_again_in_ten_minutes(held):
     assert 590 < took < 640
 
 
-async def test_the_link_is_closed_for_an_update_where_one_connection_fits(held):
-    assert held.app.link.exclusive() is (held.most_tls == 1)
+@pytest.mark.parametrize("transport", ["https", "mqtt"])
+async def test_the_link_is_closed_for_an_update_where_one_connection_fits(make, transport):
+    device = make(transport)
+    device.power_on()
+    await device.until(lambda: device.online, 60)
+    assert device.app.link.exclusive() is (device.most_tls == 1)
 
 
 @pytest.mark.button
