@@ -19,6 +19,7 @@ from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
 from firmware.device import (
     Device,
+    drop,
     import_apply_catalog,
     import_ladder,
     import_persistence_writing,
@@ -36,6 +37,7 @@ from firmware.version import BUILD_UTC
 from units.loader import Unit
 
 _SENSORS = "firmware.sensors."
+_OUTPUTS = "firmware.outputs."
 _ANY = const(1000000000)
 
 
@@ -98,9 +100,10 @@ def _forget(board, wifi, net, log, link):
     for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
         once.__init__ = None
     for name in list(sys.modules):
-        if name.startswith(_SENSORS):
+        if name[: len(_SENSORS)] in (_SENSORS, _OUTPUTS):
             for once in ("driver", "__file__"):
                 setattr(sys.modules[name], once, None)
+    drop("firmware.sensors", "firmware.outputs")
 
 
 def _forget_parts(*parts):
@@ -168,7 +171,11 @@ def _loops(config, board, clock, log, controller, lease, state, store):
 
 def _driver(cfg, board, clock, store):
     """What reads a sensor: the file of its kind, which only a device that has one loads."""
-    return __import__(_SENSORS + cfg["kind"], None, None, ("driver",)).driver(cfg, board, clock, store)
+    return _loaded(_SENSORS + cfg["kind"])(cfg, board, clock, store)
+
+
+def _loaded(name):
+    return __import__(name, None, None, ("driver",)).driver
 
 
 def _share(parts, name):
@@ -208,8 +215,15 @@ def _controller(config, board, now, log, outbox, more=()):
     for cfg in config["outputs"]:
         on = "on" in (cfg["safe"], cfg["boot"] if cfg["safe"] == "hold" else "")
         on = on and "on" in (cfg["boot"], "" if cfg["interlock"] or cfg["min_off_s"] else "on")
-        relays.drivers.append(board.output(cfg["gpio"], cfg["active"] == "high", on))
-        outputs.append(_output(cfg, on, now, log))
+        if cfg["mode"] in ("switch", "setpoint"):
+            driver, output = (
+                board.output(cfg["gpio"], cfg["active"] == "high", on),
+                _output(cfg, on, now, log),
+            )
+        else:
+            driver, output = _loaded(_OUTPUTS + cfg["mode"])(cfg, board, on, now)
+        relays.drivers.append(driver)
+        outputs.append(output)
     safety = Safety(config["safety"]["silence_s"], now)
     return Controller(outputs, config["items"], outbox, safety, relays.drive, log, more)
 

@@ -73,8 +73,13 @@ def run(sink):
         from firmware.safe_mode import show_config_error
 
         return asyncio.run(show_config_error(board, log, store, e.left))
-    drop("firmware.start", "firmware.app", "firmware.runtime.restore", "firmware.sensors", "journal.",
-         "firmware.drivers.reset_cause")  # fmt: skip
+    drop(
+        "firmware.start",
+        "firmware.app",
+        "firmware.runtime.restore",
+        "firmware.drivers.reset_cause",
+        "journal.",
+    )
     try:
         asyncio.run(device.supervisor.run())
     except KeyboardInterrupt:

@@ -26,7 +26,7 @@ def start(board, log, store):
         asyncio.run(run_safe_mode(board, log, store, record, lambda: _local(board, log)))
     config = _config(log)
     _overwrite(40)
-    drop("firmware.settings", "firmware.core.config", "firmware.sensors.")
+    drop("firmware.settings", "firmware.core.config", "firmware.sensors.", "firmware.outputs.")
     return _built(config, board, log, store, record.get("boots", 0))
 
 

@@ -34,7 +34,7 @@ class Resources:
             cfg = output.cfg
             name = self.named(cfg, _INPUT)
             self.outputs[name] = output
-            limits = (cfg["min"], cfg["max"], cfg["step"]) if output.regulates else (0, 1, 1)
+            limits = (cfg["min"], cfg["max"], cfg["step"]) if "min" in cfg else (0, 1, 1)
             commands.append(Command(name, "relay", cfg["pin_port"], *limits, None))
         for cfg in controller.items:
             name = self.named(cfg, _OUTPUT)
@@ -61,7 +61,7 @@ class Resources:
             return self.controller.readings.get(self.ports[name])
         if name in self.outputs:
             output = self.outputs[name]
-            return output.value() if output.regulates else output.on
+            return output.value() if "min" in output.cfg else output.on
         if name == "io":
             example = {"value1": 0, "value2": 0}
             return {"in": example, "out": self.demand(name, example)[0]}
@@ -88,7 +88,7 @@ class Resources:
             except (KeyError, TypeError):
                 return None, "value1, value2"
         output = self.outputs[name]
-        if output.regulates:
+        if "min" in output.cfg:
             value = number(raw)
         elif raw is True or raw is False:
             value = float(raw)

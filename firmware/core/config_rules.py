@@ -114,7 +114,7 @@ max_on_s 0..345600 =0
 interlock text 1..32 =null
 interlock_wait_ms 0..60000 =none
 after_lapse resume|wait
-mode switch|setpoint
+mode switch|setpoint|pwm
 
 switch
 min_off_s 0..345600 =0
@@ -174,17 +174,20 @@ wait_s 5..3600 =60
 
 """
 
-KINDS = "firmware.sensors."
-"""Where the sections of the kinds of sensors are. On a board they are in RULES, see `tools/build/bundler.py`, and this
-is empty."""
+KINDS = "firmware."
+"""Where the sections of the kinds of sensors and of some outputs are, in `sensors` and `outputs`. On a board they are
+in RULES, see `tools/build/bundler.py`, and this is empty."""
 
 
 def text_with(head):
     """The text that has the section with this head."""
     if KINDS and head not in RULES:
-        words = RULES[RULES.find("\nkind ") + 6 :]
-        for kind in words[: words.find(" ")].split("|"):
-            text = __import__(KINDS + kind, None, None, ("RULES",)).RULES
-            if head in text:
-                return text
+        for key, folder in (("\nkind ", "sensors."), ("\nmode ", "outputs.")):
+            words = RULES[RULES.find(key) + len(key) :].split("\n", 1)[0]
+            for word in words.split(" ")[0].split("|"):
+                if "\n\n%s\n" % word in RULES:
+                    continue
+                text = __import__(KINDS + folder + word, None, None, ("RULES",)).RULES
+                if head in text:
+                    return text
     return RULES

@@ -117,9 +117,10 @@ class Controller:
                 pass  # known already
             on = not on
         if on != output.on:
+            if not (on and output.on):  # no step of a ramp
+                self.outbox.changed = True  # what it holds is
+                self.log_output("info", output, "relay on" if on else "relay off")
             output.switched(on, now)
-            self.outbox.changed = True  # what it holds is
-            self.log_output("info", output, "relay on" if on else "relay off")
 
     def excluded(self, output, group, now):
         """Whether another output of the group is on, or was just before; after a start that is not known."""

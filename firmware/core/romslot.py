@@ -54,11 +54,12 @@ def length(head):
 
 def traits(config):
     """What decides which units a configuration needs: its row of LINKS, such as "auto-https", its options, and the
-    kinds of its sensors, such as "sensors.thermistor"."""
+    kinds of its sensors and outputs, such as "sensors.thermistor"."""
     cloud = config.get("cloud") or {}
     api = cloud.get("api") or "realer"
     found = ["%s-%s" % (api, cloud.get("transport") or ("iotmp" if api == "thinger" else "https"))]
-    found += ["sensors." + str(sensor.get("kind")) for sensor in config.get("sensors") or ()]
+    for key, folder in (("kind", "sensors"), ("mode", "outputs")):
+        found += ["%s.%s" % (folder, item.get(key)) for item in config.get(folder) or ()]
     return found + [option for option in ("portal", "update") if config.get(option)]
 
 

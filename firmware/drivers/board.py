@@ -106,7 +106,7 @@ class Board:
 
     def bus(self, name, *args):
         """What only some sensors speak, loaded for them: the file in `firmware/drivers` of that name."""
-        return __import__("firmware.drivers." + name, None, None, ("driver",)).driver(*args)
+        return __import__("firmware.drivers." + name, None, None, (name,)).driver(*args)
 
     def watchdog(self, timeout_ms):
         """Start the watchdog: the chip resets unless `feed()` is called every `timeout_ms`. It cannot be stopped."""

@@ -39,7 +39,7 @@ class SamplingLoop:
 
     async def measure(self, i, driver, first, count):
         """Read sensor `i`, whose values are those of the items from `first` on."""
-        controller = self.controller
+        controller, clock = self.controller, self.clock
         fault = None
         try:
             values = await driver.read()
@@ -50,9 +50,9 @@ class SamplingLoop:
         except DriverError as e:
             fault = str(e)
         if (fault is None) != (self.faults[i] is None):
-            name = controller.items[first]["name"]
-            self.log("error" if fault else "info", "%s: %s" % (name, fault or "recovered"))
+            text = "%s: %s" % (controller.items[first]["name"], fault or "recovered")
+            self.log("error" if fault else "info", text)
         self.faults[i] = fault
         for k in range(count):
             value = None if fault else round(values[k], 2)
-            controller.reading(first + k, value, self.clock.ms(), self.clock.utc())
+            controller.reading(first + k, value, clock.ms(), clock.utc())

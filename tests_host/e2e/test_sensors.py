@@ -1,5 +1,7 @@
 """Sensors of every kind on the real MicroPython, read from the pins of the virtual board."""
 
+import asyncio
+
 from tools.fixture.system import SystemFixture
 
 SENSORS = [
@@ -27,6 +29,7 @@ SENSORS = [
 
 
 def _more(config):
+    config["outputs"][1] = {"pin_port": "9", "name": "lamp", "gpio": 17, "mode": "pwm", "active": "low"}
     config["sensors"] = config["sensors"][:1] + SENSORS
 
 
@@ -42,16 +45,14 @@ async def test_every_kind_reads_what_is_at_its_pin(smallest):
             assert abs(readings[name] - fixture.plant.sensor_c) < 3, (name, readings)
         assert readings["damp"] == 45
         assert readings["meter"] == 0
+        fixture.want("9", 30)
+        await fixture.until("the lamp is dimmed", lambda: 69 < fixture.plant.duties[17] < 71, 10)
         for _ in range(5):
             fixture.plant.pulse(21, 2)
         fixture.plant.stick(13, 1)
         fixture.plant.break_sensor("tank", "open")
 
-        async def changed():
-            return dict(map(tuple, (await fixture.status())["readings"]))
-
-        for _ in range(10):
-            readings = await changed()
-            if readings["door"] == 0 and readings["tank"] is None and readings["meter"] == 5:
-                break
-        assert readings["door"] == 0 and readings["tank"] is None and readings["meter"] == 5, readings
+        async with asyncio.timeout(30):
+            while (readings["door"], readings["tank"], readings["meter"]) != (0, None, 5):
+                await asyncio.sleep(0.2)
+                readings = dict(map(tuple, (await fixture.status())["readings"]))

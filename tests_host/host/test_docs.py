@@ -25,6 +25,7 @@ SECTIONS = {
     "outputs[]": "outputs",
     "Keys of a switch": "switch",
     "Keys of a setpoint": "setpoint",
+    "Keys of `pwm`": "pwm",
     "sensors[]": "sensors",
     "Keys of a sensor in a divider": "divider",
     **{f"Keys of `{word}`": word for word in sensor_kinds.words()},
@@ -132,9 +133,8 @@ def test_resources_from_other_hosts_are_found(tmp_path: Path):
     assert docs.external(tmp_path) == ["a.html: https://example.org/a.js", "a.html: //example.org/a.css"]
 
 
-EVERY_RULE = RULES + "".join(
-    importlib.import_module(f"firmware.sensors.{word}").RULES for word in sensor_kinds.words()
-)
+KINDS = [f"sensors.{word}" for word in sensor_kinds.words()] + ["outputs.pwm"]
+EVERY_RULE = RULES + "".join(importlib.import_module(f"firmware.{name}").RULES for name in KINDS)
 
 
 def rules_of(section: str) -> dict[str, str]:

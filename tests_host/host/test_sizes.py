@@ -121,5 +121,5 @@ def test_a_configuration_gets_the_units_that_its_row_loads(rows):
         for unit in {*found.stays, *chain(*found.moments)} - {"boot.py", "main.py"}:
             assert row in conditions.get(unit, row).split(","), (row, unit)
     for unit, desired in conditions.items():
-        kinds = {f"sensors.{word}" for word in sensor_kinds.words()}
+        kinds = {f"sensors.{word}" for word in sensor_kinds.words()} | {"outputs.pwm"}
         assert set(desired.split(",")) <= {*rows, *kinds, "portal", "update"}, unit

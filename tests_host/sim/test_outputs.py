@@ -78,3 +78,24 @@ async def test_a_misplaced_sensor_does_not_heat_for_ever(device):
     device.want("9", 34)
     await device.until(lambda: device.on("heater"), 60)
     assert not heater.stalled
+
+
+def _dimmer(config):
+    lamp = {"pin_port": "9", "name": "lamp", "gpio": 17, "mode": "pwm", "ramp_s": 20, "safe": 10}
+    config["outputs"][1] = lamp
+
+
+@pytest.mark.config(edit=_dimmer)
+async def test_a_dimmer_is_reported_at_the_end_of_its_ramp_and_has_its_safe_duty(device):
+    duties = device.plant.duties
+    await device.until(lambda: duties[17] == 18.5, 60)
+    await _quiet(device)
+    before = len(device.feed("command"))
+    device.want("9", 30)
+    await device.until(lambda: 20 < duties[17] < 25, 40)
+    await device.until(lambda: duties[17] == 30, 10)
+    await _quiet(device)
+    assert [f["value"] for f in device.feed("command")[before:] if f["command_id"] == 2] == ["30.0"]
+    device.model.set_keys(DEVICE_ID, False, device.wall())
+    device.model.revoke_tokens(DEVICE_ID, device.wall())
+    await device.until(lambda: duties[17] == 10, 60)

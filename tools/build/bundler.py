@@ -7,7 +7,7 @@ look-ups in the flash at each start. The sources stay many small modules with ch
 * one for each row of `LINKS`: the link with its dialect and engines;
 * what is used once: `firmware.config_file`, `firmware.settings`, of `firmware.boards` the chip's, and `firmware.app`,
   which are dropped after it, and `firmware.safe_mode`;
-* of `firmware.sensors` the kinds that are configured, and what they have in common. The rules of all kinds are with the
+* of `firmware.sensors` and `firmware.outputs` the kinds that are configured. The rules of all kinds are with the
   others, which are loaded only for the check of the configuration;
 * what is used on request: `firmware.runtime.status`, for updates `firmware.updater` and `firmware.update`, for the
   setup portal `firmware.portal` and `firmware.portal_site`;
@@ -35,6 +35,7 @@ _APP = "firmware.app"
 _ON_DEMAND = (
     "firmware.core.output_special", "firmware.drivers.reset_cause",
     "firmware.drivers.one_wire", "firmware.drivers.dht", "firmware.drivers.pulses",
+    "firmware.drivers.pwm",
     "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
     "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.ladder",
     "firmware.updater", "firmware.update_steps", "firmware.update", "firmware.update_client",
@@ -49,7 +50,7 @@ _ON_DEMAND = (
     "firmware.links.transport_upkeep", "firmware.links.transport_failures", "firmware.links.mqtt_connecting",
 )  # fmt: skip
 _BOARDS = "firmware.boards."
-_SENSORS = "firmware.sensors."
+_KINDS = ("firmware.sensors.", "firmware.outputs.")
 _RULES = "firmware.core.config_rules"
 _ON_DEVICE = ("name", "outputs", "input_only", "analog", "adc_max_mv", "strapping", "leds", "kit")
 """Lines of a profile that `firmware.core.config` asks for."""
@@ -116,7 +117,11 @@ class Program:
     def __init__(self, root: Path):
         self.root = root
         self.captured: dict[str, set[str]] = {}
-        self.sensors = [_SENSORS + path.stem for path in sorted(root.glob("firmware/sensors/[!_]*.py"))]
+        self.kinds = [
+            folder + path.stem
+            for folder in _KINDS
+            for path in sorted(root.glob(f"{folder.replace('.', '/')}[!_]*.py"))
+        ]
         self.modules: dict[str, Module] = {}
         self.units: dict[str, list[str]] = {_MAIN: []}
         self.dropped = tuple(_dropped(self.module(_MAIN).tree))
@@ -126,7 +131,7 @@ class Program:
         self.units[_MAIN].remove(_APP)
         apart = [unit for unit in _APART if source_file(root, unit)]
         apart += [_BOARDS + path.stem for path in sorted(root.glob("firmware/boards/[!_]*.py"))]
-        apart += self.sensors
+        apart += self.kinds
         for unit in (*apart, *sorted(set(self.rows.values()))):
             self.units[unit] = []
             self._closure(unit, unit)
@@ -138,14 +143,14 @@ class Program:
                 raise BundleError(f"there is no module {name}")
             module = self.modules[name] = Module(self.root, name, path)
             if name == _RULES:
-                _put(module, "RULES", "\n".join([_text(module), *map(_text, self._kinds())]))
+                _put(module, "RULES", "\n".join([_text(module), *map(_text, self._texts())]))
                 _put(module, "KINDS", "")
-            elif name.startswith(_SENSORS):
+            elif name.startswith(_KINDS):
                 _put(module, "RULES", None)
         return self.modules[name]
 
-    def _kinds(self) -> Iterator[Module]:
-        for name in self.sensors:
+    def _texts(self) -> Iterator[Module]:
+        for name in self.kinds:
             yield Module(self.root, name, self.root / f"{name.replace('.', '/')}.py")
 
     def renew(self, unit: str) -> None:
@@ -184,7 +189,7 @@ class Program:
         for imported, _ in module.targets.values():
             there = imported in self.units[_MAIN] or imported in self.units[unit] or imported in seen
             dropped = imported in _APART or (unit == _MAIN and imported.startswith(self.dropped))
-            dropped |= imported in self.sensors
+            dropped |= imported in self.kinds
             link = imported in self.rows.values() and unit not in self.rows.values()
             if not (there or dropped or link):
                 self._closure(unit, imported, (*seen, name))

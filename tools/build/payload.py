@@ -24,8 +24,13 @@ _OPTIONAL = {
     "firmware/update_rom.mpy": "update",
     "firmware/update_whole.mpy": "update",
 }
-_BUSES = {"one_wire": ("ds18b20",), "dht": ("dht11", "dht22"), "pulses": ("counter",)}
-"""Which kinds of sensors need which of `firmware.drivers`."""
+_BUSES = {
+    "one_wire": "sensors.ds18b20",
+    "dht": "sensors.dht11,sensors.dht22",
+    "pulses": "sensors.counter",
+    "pwm": "outputs.pwm",
+}
+"""Which kinds of sensors and outputs need which of `firmware.drivers`."""
 _LOADED = {
     "links/polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
     "links/https_iot": (("realer",), ("https", "mqtt", "auto")),
@@ -66,7 +71,7 @@ def conditions(tree: Path) -> dict[str, str]:
     found = dict(_OPTIONAL)
     program = bundler.Program(tree)
     links = program.rows
-    found |= {f"{name.replace('.', '/')}.mpy": name.removeprefix("firmware.") for name in program.sensors}
+    found |= {f"{name.replace('.', '/')}.mpy": name.removeprefix("firmware.") for name in program.kinds}
     for row, module in links.items():
         path = f"{module.replace('.', '/')}.mpy"
         found[path] = f"{found[path]},{row}" if path in found else row
@@ -74,7 +79,7 @@ def conditions(tree: Path) -> dict[str, str]:
         rows = [f"{api}-{transport}" for api in apis for transport in transports]
         found[f"firmware/{name}.mpy"] = ",".join(row for row in rows if row in links)
     for name, kinds in _BUSES.items():
-        found[f"firmware/drivers/{name}.mpy"] = ",".join(f"sensors.{kind}" for kind in kinds)
+        found[f"firmware/drivers/{name}.mpy"] = kinds
     texts = [path for path in slot_files(tree) if path.endswith(".txt")]
     units = {text: text.removesuffix("txt") + "mpy" for text in texts}
     return found | {text: found[unit] for text, unit in units.items() if unit in found}

@@ -23,6 +23,7 @@ ARROWS = {
     "settings": {"boards", "core"},
     "boards": set(),
     "sensors": {"core"},
+    "outputs": {"core"},
     "config_file": {"core"},
     "updater": {"update_steps", "runtime", "core", "lib"},
     "update_steps": {"update", "runtime", "core", "lib"},
@@ -123,7 +124,7 @@ class Source:
 
     @property
     def pure(self) -> bool:
-        return self.area in ("core", "cloud", "sensors") or (
+        return self.area in ("core", "cloud", "sensors", "outputs") or (
             self.area == "lib" and self.path.name not in LIB_RIM
         )
 

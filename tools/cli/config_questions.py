@@ -55,6 +55,10 @@ ABOUT: dict[str, dict[str, str]] = {
         "hysteresis": "How far may it stray before the relay switches?",
         "action": "Does the relay heat or cool?",
     },
+    "pwm": {
+        "ramp_s": "How many seconds shall it take from 0 to 100 %? 0: none.",
+        "frequency": "At which frequency, in Hz? 1000 for LEDs; a motor driver's data sheet says it.",
+    },
     "buttons": {
         "gpio": "Which GPIO is the button wired to?",
         "toggles": "Which output does it toggle?",
@@ -111,6 +115,7 @@ WORDS: dict[str, dict[str, str]] = {
     "mode": {
         "switch": "the cloud says 0 or 1",
         "setpoint": "the cloud says a temperature, and the device regulates",
+        "pwm": "the cloud says 0 to 100 %: a dimmer, no relay",
     },
     "action": {"heat": "on when it is too cold", "cool": "on when it is too warm"},
 }

@@ -184,7 +184,7 @@ class Wizard:
         elif key == "toggles":
             found = [output for output in outputs if output.get("mode", "switch") == "switch"]
         elif key == "mode":
-            return [] if sensors else [("switch", WORDS["mode"]["switch"])]
+            return [] if sensors else [(word, WORDS["mode"][word]) for word in ("switch", "pwm")]
         else:
             return []
         return [

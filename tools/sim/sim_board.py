@@ -48,6 +48,9 @@ class SimBoard:
         self.plant.listeners[gpio] = found.come
         return found
 
+    def _pwm(self, gpio: int, active_high: bool, frequency: int, on: bool) -> _Pwm:
+        return _Pwm(self.plant, gpio, on)
+
     def _dht(self, gpio: int) -> _Dht:
         return _Dht(self.plant, gpio)
 
@@ -121,6 +124,17 @@ class _OneWire:
     def _asked(self, op: str, value: int = 0) -> int:
         found = self._plant.asked("one_wire", self.gpio, op, value, self._ms())
         return 0 if found is None else int(found)
+
+
+class _Pwm:
+    def __init__(self, plant: Plant, gpio: int, on: bool) -> None:
+        self._plant, self._gpio = plant, gpio
+        self.set(on)
+
+    def set(self, percent: float) -> None:
+        if self._gpio in self._plant.dead:
+            raise DriverError(f"GPIO {self._gpio} does not take the duty")
+        self._plant.duties[self._gpio] = 100.0 if isinstance(percent, bool) and percent else float(percent)
 
 
 class _Pulses:

@@ -160,6 +160,7 @@ class Chip:
         for gpio in list(self._driven):
             self._drive(gpio, None)
         self.plant.listeners.clear()
+        self.plant.duties.clear()
         self._modes.clear()
         self._latches.clear()
         self._pulls.clear()
@@ -252,6 +253,14 @@ class Chip:
         if frame is None:
             raise ChipError("E", "116 ETIMEDOUT")
         return frame.hex()
+
+    def _do_pwm(self, pin: str, frequency: str, duty: str) -> int:
+        gpio = self._gpio(pin)
+        if gpio in self._input_only:
+            raise ChipError("V", "pin can only be input")
+        if duty != "-1" and gpio not in self.plant.dead:
+            self.plant.duties[gpio] = int(duty) / 655.35
+        return round(self.plant.duties.get(gpio, 0) * 655.35)
 
     def _do_irq(self, pin: str, trigger: str) -> None:
         gpio = self._gpio(pin)

@@ -76,6 +76,10 @@ class Plant:
         """What the parts of `tools/sensors` have to remember."""
         self.listeners: dict[int, Callable[[int], None]] = {}
         """gpio -> who is called with the number of pulses that come there."""
+        self.duties: dict[int, float] = {}
+        """gpio -> percent of the time that a pin with PWM is high; in virtual time, that its output is on."""
+        self.dead: set[int] = set()
+        """Pins that take no duty."""
         self.volts: dict[int, float] = {}
         """gpio -> what a sensor of kind `analog` puts out there."""
 

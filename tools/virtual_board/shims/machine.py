@@ -119,6 +119,15 @@ class ADC:
         return int(_ask("uv", self._gpio, self._atten))
 
 
+class PWM:
+    def __init__(self, pin, freq=1000, duty_u16=0):
+        self._gpio, self._freq = pin._gpio, freq
+        self.duty_u16(duty_u16)
+
+    def duty_u16(self, duty=-1):
+        return int(_ask("pwm", self._gpio, self._freq, duty))
+
+
 def _edges(line):
     gpio, count = line[1:].split()
     pin = _pins[int(gpio)]

@@ -1,0 +1,36 @@
+"""A duty at a pin, by the chip's LEDC: loaded only where an output has mode `pwm`."""
+
+import machine
+
+from firmware.core.errors import DriverError
+from firmware.drivers.board import attempt
+
+_FULL = 65535
+_NEAR = 700  # a percent: the chip rounds to what its resolution allows
+
+
+def driver(gpio, active_high, frequency, on):
+    return Pwm(gpio, active_high, frequency, on)
+
+
+class Pwm:
+    def __init__(self, gpio, active_high, frequency, on):
+        self.gpio = gpio
+        self.high = active_high
+        self.duty = self.of(100.0 if on else 0.0)
+        pin = attempt(gpio, machine.Pin, gpio)
+        self.pwm = attempt(gpio, machine.PWM, pin, freq=frequency, duty_u16=self.duty)
+
+    def of(self, percent):
+        duty = round(percent * _FULL / 100)
+        return duty if self.high else _FULL - duty
+
+    def set(self, percent):
+        """Drive `percent`, or True for all of it. DriverError when the chip does not."""
+        duty = self.of(100.0 if percent is True else percent)
+        if duty != self.duty:
+            attempt(self.gpio, self.pwm.duty_u16, duty)
+            self.duty = duty
+        if abs(self.pwm.duty_u16() - duty) > _NEAR:
+            self.duty = None
+            raise DriverError("GPIO %d does not take the duty" % self.gpio)

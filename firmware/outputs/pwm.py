@@ -1,0 +1,78 @@
+"""A dimmer: a duty of 0 to 100 percent at a pin, for a lamp or a motor driver, reached over a ramp if there is one.
+
+The limits of a relay hold for it: on is any duty above 0. What a demand asks for is approached over the ramp; what safe
+state, a limit or another output of its group ask for is done at once.
+"""
+
+from firmware.core.output import Output
+from firmware.core.timing import Timer
+
+RULES = """
+
+pwm
+min_off_s 0..345600 =0
+min 0.0..100 =0
+max 0.0..100 =100
+step 0.0..100 =0
+ramp_s 0.0..600 =0
+frequency 10..40000 =1000
+
+"""
+
+
+def driver(cfg, board, on, now):
+    """(driver, Output)."""
+    return board.bus("pwm", cfg["gpio"], cfg["active"] == "high", cfg["frequency"], on), PwmOutput(
+        cfg, on, now
+    )
+
+
+class PwmOutput(Output):
+    """`on`: the duty in percent; `settled`: it is the one that is asked for; `reported`: the latest that was."""
+
+    def __init__(self, cfg, on, now):
+        super().__init__(cfg, 100.0 if on else 0.0, now)
+        self.settled = False
+        self.reported = self.on
+        self.moved = Timer(now)
+
+    def percent(self):
+        """The duty that is asked for, limits aside."""
+        goal = self.goal()
+        if goal is None:
+            return self.cfg["max"] if self.cfg["safe"] == "on" else 0.0
+        return goal
+
+    def holding(self):
+        return self.percent() if self.cfg["safe"] == "hold" else None
+
+    def hold(self, value):
+        if self.cfg["safe"] == "hold" and value is not None and 0 <= value <= 100:
+            self.fallback = float(value)
+
+    def value(self):
+        """What to report: the duty once it is reached, for a ramp has many."""
+        if self.settled:
+            self.reported = self.on
+        return float(self.reported)
+
+    def should_be_on(self, reading):
+        return self.percent() > 0
+
+    def level(self, reading, now, blocked):
+        """The duty to drive now."""
+        allowed = super().level(reading, now, blocked)
+        goal = (self.percent() or self.on) if allowed else 0.0
+        duty = goal
+        ramp_s = self.cfg["ramp_s"]
+        if ramp_s and self.target is not None and not self.why:
+            most = self.moved.ms(now) / ramp_s / 10
+            duty = min(max(goal, self.on - most), self.on + most)
+        self.moved.start = now
+        self.settled = duty == goal
+        return duty
+
+    def switched(self, on, now):
+        if bool(on) != bool(self.on):
+            self.since.start = now
+        self.on = on
