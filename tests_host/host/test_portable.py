@@ -30,22 +30,6 @@ def outcome_of(
     return portable.run(file, python, limit_s)
 
 
-def test_counts_and_names_failed_tests(tmp_path: Path, python: interpreter.Interpreter):
-    text = """
-def test_a():
-    assert 1
-def test_b():
-    assert 0
-def test_c():
-    1 / 0
-def helper():
-    assert 0
-"""
-    outcome = outcome_of(text, tmp_path, python)
-    assert (outcome.passed, outcome.failed, outcome.ok) == (1, ("test_b", "test_c"), False)
-    assert "ZeroDivisionError" in outcome.text
-
-
 def test_awaits_coroutines_each_in_its_own_loop(tmp_path: Path, python: interpreter.Interpreter):
     text = """
 import asyncio
