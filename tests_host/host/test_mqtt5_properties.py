@@ -88,7 +88,7 @@ def test_publish_out(version, pid, topic, payload, expiry_s):
 @given(versions, ids, st.lists(texts, min_size=1, max_size=9))
 def test_subscribe(version, pid, filters):
     (seen,) = server.read_all(opening.subscribe_packet(version, pid, filters), version)
-    assert seen == {"kind": 8, "pid": pid, "filters": filters}
+    assert seen == {"kind": 8, "pid": pid, "filters": filters, "qos": [1] * len(filters)}
 
 
 @given(errors)

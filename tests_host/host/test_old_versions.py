@@ -66,7 +66,7 @@ def test_a_bad_file_spoils_no_other(tmp_path: Path):
         "def helper():\n    pass\n",
         "import uctypes\ndef test_x():\n    uctypes.bytearray_at(-16, 8)[0]\n",
     ]
-    before, *between, after = outcomes_of(tmp_path, good, *bad, good, limit_s=2)
+    before, *between, after = outcomes_of(tmp_path, good, *bad, good, limit_s=5)
     assert before.ok and after.ok
     assert [outcome.ok for outcome in between] == [False] * len(bad)
     assert "no end" in between[0].crash and "out of bounds" in between[-1].crash

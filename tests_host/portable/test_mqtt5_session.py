@@ -240,7 +240,7 @@ def test_answers_in_any_order():
 def test_subscribe_and_its_answer():
     rig = Rig()
     entry = opening.subscription(rig.session, ["a", "b"])
-    assert rig.written() == [{"kind": 8, "pid": 1, "filters": ["a", "b"]}]
+    assert rig.written() == [{"kind": 8, "pid": 1, "filters": ["a", "b"], "qos": [1, 1]}]
     assert rig.feed(server.suback(1, (1, 0x87))) == [entry]
     assert (entry.codes, entry.error.code) == (b"\1\x87", 0x87)
 

@@ -1,7 +1,8 @@
-"""The server's side of MQTT for tests: its packets as bytes, a client's packets read back. Runs on both interpreters.
+"""The server's side of MQTT for tests and simulations: its packets as bytes, a client's packets read back. Runs on both
+interpreters.
 
-Written from the standard and not from lib/mqtt5, so that no mistake of that is repeated here. It handles no error:
-a client packet that breaks a rule fails an assertion.
+Written from the standard and not from lib/mqtt5, so that no mistake of that is repeated here. A client packet that
+breaks a rule is a ValueError.
 """
 
 TEXTS = (0x03, 0x08, 0x12, 0x15, 0x1A, 0x1C, 0x1F)
@@ -12,6 +13,11 @@ SIZES = {
 SIZES.update({0x28: 1, 0x29: 1, 0x2A: 1})
 BINARIES = (0x09, 0x16)
 USER = 0x26
+
+
+def need(true, what="a broken rule"):
+    if not true:
+        raise ValueError(what)
 
 
 def vbi(n):
@@ -84,7 +90,7 @@ class Reader:
 
     def take(self, n):
         piece = self.data[self.at : self.at + n]
-        assert len(piece) == n, "short"
+        need(len(piece) == n, "short")
         self.at += n
         return piece
 
@@ -97,6 +103,7 @@ class Reader:
             byte = self.number(1)
             value += byte % 128 * factor
             factor *= 128
+            need(factor <= 128**4, "length")
             if byte < 128:
                 return value
 
@@ -109,9 +116,9 @@ class Reader:
         found = {}
         while self.at < end:
             ident = self.number(1)
-            assert ident not in found
+            need(ident not in found and (ident in SIZES or ident in TEXTS or ident in BINARIES), "property")
             found[ident] = self.number(SIZES[ident]) if ident in SIZES else self.counted()
-        assert self.at == end
+        need(self.at == end)
         return found
 
     def left(self):
@@ -132,52 +139,54 @@ def read(first, body, version):
     kind, flags = first >> 4, first & 15
     seen = {"kind": kind}
     if kind == 3:
-        assert flags & 1 == 0 and flags & 6 in (0, 2), "retained or QoS 2"
+        need(flags & 1 == 0 and flags & 6 in (0, 2), "retained or QoS 2")
         seen["dup"] = flags >> 3
         seen["topic"] = body.counted().decode()
         seen["pid"] = body.number(2) if flags & 2 else 0
+        need(seen["topic"] and (seen["pid"] or not flags & 2), "no topic or no packet id")
         seen["properties"] = body.properties() if version == 5 else {}
         seen["payload"] = body.take(body.left())
         return seen
-    assert flags == (2 if kind == 8 else 0)
+    need(flags == (2 if kind == 8 else 0))
     if kind == 1:
         read_connect(body, seen)
     elif kind == 4:
         seen["pid"] = body.number(2)
     elif kind == 8:
         seen["pid"] = body.number(2)
-        assert seen["pid"]
+        need(seen["pid"])
         if version == 5:
-            assert body.properties() == {}
-        seen["filters"] = []
+            need(body.properties() == {})
+        seen["filters"], seen["qos"] = [], []
         while body.left():
             seen["filters"].append(body.counted().decode())
-            assert body.number(1) in (0, 1)
+            seen["qos"].append(body.number(1))
+            need(seen["qos"][-1] in (0, 1))
     elif kind == 14:
         seen["code"] = body.number(1) if body.left() else 0
-        assert version == 5 or not seen["code"]
+        need(version == 5 or not seen["code"])
     else:
-        assert kind == 12, kind
-    assert not body.left()
+        need(kind == 12, kind)
+    need(not body.left())
     return seen
 
 
 def read_connect(body, seen):
-    assert body.counted() == b"MQTT"
+    need(body.counted() == b"MQTT")
     version = seen["version"] = body.number(1)
     flags = body.number(1)
-    assert flags & 1 == 0
+    need(flags & 1 == 0)
     seen["clean"] = flags >> 1 & 1
     seen["keep_alive_s"] = body.number(2)
     seen["properties"] = body.properties() if version == 5 else {}
     seen["client_id"] = body.counted().decode()
     seen["will"] = None
     if flags & 4:
-        assert flags >> 3 & 7 == 1, "QoS 1, not retained"
+        need(flags >> 3 & 7 == 1, "QoS 1, not retained")
         if version == 5:
-            assert body.properties() == {}
+            need(body.properties() == {})
         seen["will"] = (body.counted().decode(), body.counted())
     else:
-        assert flags >> 3 & 7 == 0
+        need(flags >> 3 & 7 == 0)
     seen["username"] = body.counted().decode() if flags & 128 else None
     seen["password"] = body.counted() if flags & 64 else None

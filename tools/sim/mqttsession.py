@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tests_host.support import mqtt_server as server
 from tools.cloud.entities import Credential
 from tools.cloud.fault_proxy import FaultProxy
 from tools.cloud.messages import Request
@@ -18,18 +19,15 @@ from tools.cloud.model import Model
 from tools.cloud.mqtt_faults import Timed
 from tools.cloud.mqtt_v1 import Topics, topics
 from tools.cloud.sessions import Message
-from tools.sim import mqttwire as wire
+
+_CONNECT, _PUBLISH, _PUBACK, _SUBSCRIBE, _PINGREQ, _DISCONNECT = 1, 3, 4, 8, 12, 14
 
 # Reason codes (section 2.4).
-MALFORMED, NOT_AUTHORIZED, SHUTDOWN, TIMEOUT, TAKEN_OVER, KICKED, NO_QOS2 = (
-    0x81,
-    0x87,
-    0x8B,
-    0x8D,
-    0x8E,
-    0x98,
-    0x9B,
-)
+MALFORMED, NOT_AUTHORIZED, SHUTDOWN, TIMEOUT, TAKEN_OVER, KICKED = 0x81, 0x87, 0x8B, 0x8D, 0x8E, 0x98
+NO_QOS2 = 0x9B
+
+# Properties (section 2.2.2.2).
+SESSION_EXPIRY, SERVER_KEEP_ALIVE, RECEIVE_MAXIMUM, TOPIC_ALIAS = 0x11, 0x13, 0x21, 0x23
 
 
 class Kept:
@@ -76,7 +74,7 @@ class Connection:
         self.keep_s = 0.0
         self._broker, self._send, self._close = broker, send, close
         self._buffer = bytearray()
-        self._v5 = True
+        self._version = 5
         self._topics = Topics((), ())
         self._window = 65535
         self._silence: asyncio.TimerHandle | None = None
@@ -92,13 +90,12 @@ class Connection:
         if self._broker.frozen or self not in self._broker.connections:
             return
         try:
-            for kind, flags, fields in wire.packets(self._buffer):
+            while self in self._broker.connections and (size := _whole(self._buffer)):
+                packet = server.Reader(self._buffer[:size])
+                del self._buffer[:size]
                 self._restart_keep_alive()
-                self._handle(kind, flags, fields)
-                if self not in self._broker.connections:
-                    return
-                if fields.more:
-                    raise ValueError("a packet is longer than its fields")
+                first, _ = packet.number(1), packet.vbi()
+                self._handle(first, server.Reader(packet.take(packet.left())))
         except ValueError as error:
             self._violation("-", "-", f"broken MQTT: {error}")
             self.end("malformed packet", MALFORMED)
@@ -110,8 +107,8 @@ class Connection:
     def end(self, reason: str, code: int) -> None:
         """Hang up; MQTT 5 says why first."""
         if self._forget(reason):
-            if self._v5 and self.credential:
-                self._send(wire.packet(wire.DISCONNECT, bytes([code])))
+            if self._version == 5 and self.credential:
+                self._send(server.disconnect(code))
             self._close()
 
     def deliver(self, message: Message) -> None:
@@ -131,120 +128,96 @@ class Connection:
             self._publish_to(message, number)
 
     def _publish_to(self, message: Message, number: int, again: bool = False) -> None:
-        body = wire.text(message.topic) + (wire.u16(number) if number else b"")
-        body += (b"\0" if self._v5 else b"") + message.payload
-        self._send(wire.packet(wire.PUBLISH, body, 8 * again | 2 * (number > 0)))
+        self._send(server.publish(message.topic, message.payload, number, int(again), version=self._version))
 
-    def _handle(self, kind: int, flags: int, fields: wire.Fields) -> None:
-        verbs = {
-            wire.PUBACK: self._puback,
-            wire.SUBSCRIBE: self._subscribe,
-            wire.PINGREQ: lambda _: self._send(wire.packet(wire.PINGRESP)),
-            wire.DISCONNECT: self._disconnect,
-        }
-        if (kind == wire.CONNECT) == (self.credential is not None):
+    def _handle(self, first: int, body: server.Reader) -> None:
+        kind = first >> 4
+        if (kind == _CONNECT) == (self.credential is not None):
             raise ValueError("CONNECT comes first and once")
-        if kind == wire.CONNECT:
-            self._connect(fields)
-        elif kind == wire.PUBLISH:
-            self._publish(flags, fields)
-        elif kind in verbs:
-            verbs[kind](fields)
+        if kind == _PUBLISH and first & 4:
+            return self.end("QoS 2", NO_QOS2)
+        retain = kind == _PUBLISH and bool(first & 1)
+        seen = server.read(first - retain, body, self._version)
+        if kind == _CONNECT:
+            self._connect(seen)
+        elif kind == _PUBLISH:
+            self._publish(seen, retain)
+        elif kind == _PUBACK:
+            self._puback(seen["pid"])
+        elif kind == _SUBSCRIBE:
+            self._subscribe(seen)
+        elif kind == _DISCONNECT:
+            self._disconnect()
         else:
-            raise ValueError(f"packet type {kind} is not for a broker")
+            self._send(server.PINGRESP)
+        return None
 
-    def _connect(self, fields: wire.Fields) -> None:
-        if fields.text() != "MQTT" or (level := fields.u8()) not in (4, 5):
+    def _connect(self, seen: dict[str, Any]) -> None:
+        self._version = seen["version"]
+        if self._version not in (4, 5):
             raise ValueError("neither MQTT 5.0 nor 3.1.1")
-        self._v5 = level == 5
-        flags, keep_alive_s = fields.u8(), fields.u16()
-        self._broker.clean_starts.append(bool(flags & 2))
-        limits = fields.properties() if self._v5 else {}
-        client_id = fields.text()
-        if flags & 4:
-            if self._v5:
-                fields.properties()
-            fields.text(), fields.data()
-        username = fields.text() if flags & 128 else ""
-        password = fields.data().decode("utf-8", "replace") if flags & 64 else ""
-        credential = self._broker.admits(client_id, username, password)
-        code = 0 if credential else NOT_AUTHORIZED if self._v5 else 5
-        kept = self._broker.resume(client_id, bool(flags & 2)) if credential else None
-        body = bytes([kept is not None, code]) + (
-            wire.properties(self._broker.connack if credential else {}) if self._v5 else b""
-        )
-        self._send(wire.packet(wire.CONNACK, body))
+        self._broker.clean_starts.append(bool(seen["clean"]))
+        limits, client_id = seen["properties"], seen["client_id"]
+        password = (seen["password"] or b"").decode("utf-8", "replace")
+        credential = self._broker.admits(client_id, seen["username"] or "", password)
+        kept = self._broker.resume(client_id, bool(seen["clean"])) if credential else None
+        code = 0 if credential else NOT_AUTHORIZED if self._version == 5 else 5
+        properties = self._broker.connack.items() if credential else ()
+        self._send(server.connack(self._version, code, int(kept is not None), properties))
         if credential is None:
             self._broker.model.event(self._broker.now(), "mqtt_refused")
             self.end("not authorised", NOT_AUTHORIZED)
             return
         self.credential, self._topics = credential, topics(self._broker.model, credential)
-        self._window = limits.get(wire.RECEIVE_MAXIMUM, 65535)
+        self._window = limits.get(RECEIVE_MAXIMUM, 65535)
         # Section 3.1.2.10: one and a half times the keep-alive, which the server may have set.
-        self._silence_s = 1.5 * (
-            self._broker.connack.get(wire.SERVER_KEEP_ALIVE, keep_alive_s) if self._v5 else keep_alive_s
-        )
+        set_s = self._broker.connack.get(SERVER_KEEP_ALIVE) if self._version == 5 else None
+        self._silence_s = 1.5 * (seen["keep_alive_s"] if set_s is None else set_s)
         self._restart_keep_alive()
         self.session = kept or self.session
-        self.keep_s = limits.get(wire.SESSION_EXPIRY, 0) if self._v5 else 0 if flags & 2 else float("inf")
+        lasting = 0 if seen["clean"] else float("inf")
+        self.keep_s = limits.get(SESSION_EXPIRY, 0) if self._version == 5 else lasting
         self._broker.opened(self, credential)
         for number, message in list(self.session.unacked.items()):
             self._publish_to(message, number, again=True)
         self._push()
 
-    def _publish(self, flags: int, fields: wire.Fields) -> None:
-        qos, retain = flags >> 1 & 3, bool(flags & 1)
-        if qos > 1:
-            return self.end("QoS 2", NO_QOS2)
-        topic = fields.text()
-        number = fields.u16() if qos else 0
-        given = fields.properties() if self._v5 else {}
-        payload = fields.rest()
-        if not topic or wire.TOPIC_ALIAS in given or (qos and not number):
-            raise ValueError("a PUBLISH needs a topic, no alias, and a packet id that is not 0")
+    def _publish(self, seen: dict[str, Any], retain: bool) -> None:
+        topic, number = seen["topic"], seen["pid"]
+        if TOPIC_ALIAS in seen["properties"]:
+            raise ValueError("no topic alias was offered")
         allowed = topic in self._topics.publish
         if not allowed:
             self._violation("PUBLISH", topic, "these credentials may not use that topic")
-        if qos:
-            refused = b"" if allowed or not self._v5 else bytes([NOT_AUTHORIZED])
-            self._send(wire.packet(wire.PUBACK, wire.u16(number) + refused))
+        if number:
+            refused = 0 if allowed or self._version == 4 else NOT_AUTHORIZED
+            self._send(server.puback(number, refused))
         if allowed:
             broker = self._broker
+            payload, qos = seen["payload"], 1 if number else 0
             broker.post(broker.proxy.received(topic, payload, qos, retain, broker.now()))
-        return None
 
-    def _puback(self, fields: wire.Fields) -> None:
-        number = fields.u16()
-        if (
-            self._v5 and fields.more
-        ):  # reason code and properties may be left out when there is nothing to say
-            fields.u8()
-            if fields.more:
-                fields.properties()
+    def _puback(self, number: int) -> None:
         if number not in self.session.unacked:
             self._violation("PUBACK", "-", "acknowledges what was not sent")
         self.session.unacked.pop(number, None)
         self._push()
 
-    def _subscribe(self, fields: wire.Fields) -> None:
-        number, codes = fields.u16(), bytearray()
-        if self._v5:
-            fields.properties()
-        while fields.more:
-            topic, qos = fields.text(), fields.u8() & 3
+    def _subscribe(self, seen: dict[str, Any]) -> None:
+        codes = bytearray()
+        for topic, qos in zip(seen["filters"], seen["qos"], strict=True):
             if topic in self._topics.subscribe:
-                self.subscriptions[topic] = min(qos, 1)
-                codes.append(min(qos, 1))
+                self.subscriptions[topic] = qos
+                codes.append(qos)
             else:
                 self._violation("SUBSCRIBE", topic, "these credentials may not use that topic")
-                codes.append(NOT_AUTHORIZED if self._v5 else 0x80)
+                codes.append(NOT_AUTHORIZED if self._version == 5 else 0x80)
         if not codes:
             raise ValueError("a SUBSCRIBE without topics")
-        if self._broker.mute:
-            return
-        self._send(wire.packet(wire.SUBACK, wire.u16(number) + (b"\0" if self._v5 else b"") + codes))
+        if not self._broker.mute:
+            self._send(server.suback(seen["pid"], codes, (), self._version))
 
-    def _disconnect(self, _fields: wire.Fields) -> None:
+    def _disconnect(self) -> None:
         self._forget("disconnected")
         self._close()
 
@@ -272,3 +245,15 @@ class Connection:
 
     def _violation(self, verb: str, topic: str, reason: str) -> None:
         self._broker.model.violation(self._broker.now(), Request(verb, topic), reason)
+
+
+def _whole(buffer: bytearray) -> int:
+    """The size of the packet that the buffer begins with, 0 as long as it is not all there."""
+    size = 0
+    for at in range(1, len(buffer)):
+        size |= (buffer[at] & 127) << (7 * (at - 1))
+        if buffer[at] < 128:
+            return at + 1 + size if len(buffer) > at + size else 0
+        if at == 4:
+            raise ValueError("a remaining length is too long")
+    return 0
