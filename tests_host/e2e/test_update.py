@@ -1,4 +1,4 @@
-"""Updates over the air: asked for in the cloud, fetched over TLS, trusted when online, given up when not."""
+"""Updates over the air: asked for in the cloud, fetched over TLS, confirmed when online, rolled back when not."""
 
 import contextlib
 import functools
@@ -134,7 +134,7 @@ DIES = {
 
 
 @pytest.mark.parametrize("transport", ["https", "mqtt", "auto"])
-async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_path, transport):
+async def test_a_new_version_is_fetched_switched_to_and_confirmed(smallest, tmp_path, transport):
     async with Field(smallest, tmp_path, transport=transport) as fixture:
         fixture.publish(7, changed_tree(tmp_path / "tree", VERSION))
         await fixture.online()
@@ -143,7 +143,7 @@ async def test_a_new_version_is_fetched_switched_to_and_trusted(smallest, tmp_pa
         fixture.want(PORT, 7)
         await fixture.until("the record is switched", lambda: fixture.record().get("slot") == "a", 90)
         await fixture.until("the new version starts", lambda: fixture.record()["tries"] == 0, 20)
-        await fixture.until("it is trusted", lambda: "tries" not in fixture.record(), 30)
+        await fixture.until("it is confirmed", lambda: "tries" not in fixture.record(), 30)
         await fixture.until("the number is reported", lambda: fixture.reported(PORT) == "7.0", 20)
         assert fixture.board.boots == 2 and await fixture.runs() == ("9.9.9", "a")
         await fixture.power_cycle()
@@ -160,7 +160,7 @@ async def test_a_server_without_ranges_does_as_well(smallest, tmp_path, image):
         before = fixture.record().get("slot", "")
         fixture.want(PORT, 7)
         await fixture.until("the record is switched", lambda: fixture.record().get("slot", "") != before, 90)
-        await fixture.until("it is trusted", lambda: "tries" not in fixture.record(), 40)
+        await fixture.until("it is confirmed", lambda: "tries" not in fixture.record(), 40)
         await fixture.until("the number is reported", lambda: fixture.reported(PORT) == "7.0", 20)
         assert fixture.board.boots == 2 and await fixture.runs() == ("9.9.9", fixture.record()["slot"])
         assert fixture.asked == [f"/firmware/7/{name}" for name in ("head", "manifest", "files")]
@@ -191,7 +191,7 @@ async def test_a_board_with_a_rom_partition_runs_updates_from_there(smallest, tm
         fixture.want(PORT, 7)
         await fixture.until("the record is switched", lambda: fixture.record()["slot"] != "rom:0", 90)
         top = fixture.record()["slot"]
-        await fixture.until("it is trusted", lambda: "tries" not in fixture.record(), 40)
+        await fixture.until("it is confirmed", lambda: "tries" not in fixture.record(), 40)
         await fixture.until("the number is reported", lambda: fixture.reported(PORT) == "7.0", 20)
         assert fixture.record() == {
             "slot": top, "back": "rom:0", "online": True, "number": 7, "was": 0,
