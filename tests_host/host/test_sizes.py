@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from firmware.core import romslot
 from tools import sensor_kinds
 from tools.build import bundle_cache, payload, sizes
 from tools.build.bundler import Program
@@ -112,6 +113,14 @@ def test_every_unit_is_counted_or_optional(rows):
         name for name in bundle_cache.bundled(sizes.ROOT) if name.endswith(".mpy")
     }  # texts are in no memory
     assert counted - {"boot.py", "main.py"} == units, "say in tools/build/sizes.py when"
+
+
+def test_an_update_that_an_older_firmware_fetches_has_the_kinds_of_its_sensors():
+    """Its traits name the row and the options only; both kinds that it can have come without a condition."""
+    conditions = payload.conditions(sizes.ROOT)
+    for kind, always in (("thermistor", True), ("ldr_sensor", True), ("ds18b20", False)):
+        needed = romslot.needed(conditions.get(f"firmware/sensors/{kind}.mpy"), ["realer-https"])
+        assert needed is always, kind
 
 
 def test_a_configuration_gets_the_units_that_its_row_loads(rows):

@@ -24,6 +24,9 @@ _OPTIONAL = {
     "firmware/update_rom.mpy": "update",
     "firmware/update_whole.mpy": "update",
 }
+_FIRST_KINDS = ("firmware.sensors.thermistor", "firmware.sensors.ldr_sensor")
+"""Every board gets these: a firmware that is older than the files of kinds fetches an update by traits without kinds,
+and its sensors can only be of these."""
 _BUSES = {
     "one_wire": "sensors.ds18b20",
     "dht": "sensors.dht11,sensors.dht22",
@@ -71,15 +74,15 @@ def conditions(tree: Path) -> dict[str, str]:
     found = dict(_OPTIONAL)
     program = bundler.Program(tree)
     links = program.rows
-    found |= {f"{name.replace('.', '/')}.mpy": name.removeprefix("firmware.") for name in program.kinds}
+    kinds = [name for name in program.kinds if name not in _FIRST_KINDS]
+    found |= {f"{name.replace('.', '/')}.mpy": name.removeprefix("firmware.") for name in kinds}
     for row, module in links.items():
         path = f"{module.replace('.', '/')}.mpy"
         found[path] = f"{found[path]},{row}" if path in found else row
     for name, (apis, transports) in _LOADED.items():
         rows = [f"{api}-{transport}" for api in apis for transport in transports]
         found[f"firmware/{name}.mpy"] = ",".join(row for row in rows if row in links)
-    for name, kinds in _BUSES.items():
-        found[f"firmware/drivers/{name}.mpy"] = kinds
+    found |= {f"firmware/drivers/{name}.mpy": traits for name, traits in _BUSES.items()}
     texts = [path for path in slot_files(tree) if path.endswith(".txt")]
     units = {text: text.removesuffix("txt") + "mpy" for text in texts}
     return found | {text: found[unit] for text, unit in units.items() if unit in found}
