@@ -36,8 +36,8 @@ KEPT = frozenset({
 benchmarks included."""
 SHARED = frozenset({
     "_closed", "_run", "accept", "add", "all", "append", "board", "broken", "choice", "close", "context", "copy",
-    "count", "data", "disconnect", "drive", "dup", "end", "full", "get", "index", "items", "link", "listen", "load",
-    "lock", "measure", "next", "offset", "path", "pid", "pin", "ping", "poll", "post", "publish", "raw", "read",
+    "count", "data", "disconnect", "drive", "dup", "duty", "end", "full", "get", "index", "items", "link", "listen",
+    "load", "lock", "measure", "next", "offset", "path", "pid", "pin", "ping", "poll", "post", "publish", "raw", "read",
     "read_uv", "reason", "release", "request", "reset_cause", "select", "server", "session", "set", "setup", "shutdown",
     "size", "sleep_ms", "sort", "start", "stop", "streams", "subscribe", "sync", "tasks", "ticks_ms", "tuple", "write",
 })  # fmt: skip
@@ -66,11 +66,12 @@ class Mangler:
         return {unit: ast.unparse(tree) + "\n" for unit, tree in trees.items()}
 
     def functions(self) -> dict[str, dict[str, str]]:
-        """By the last part of a unit's name, which a traceback shows, what its functions were called, by new name."""
-        found = {}
+        """By the last part of a unit's name, which a traceback shows, what its functions were called, by new name. Units
+        may share that part: then all of theirs are there."""
+        found: dict[str, dict[str, str]] = {}
         for unit, tree in self.trees.items():
-            keys = _functions(unit, tree)
-            found[unit.rpartition(".")[2]] = {self.new.get(key, key[1]): key[1] for key in keys}
+            names = found.setdefault(unit.rpartition(".")[2], {})
+            names.update({self.new.get(key, key[1]): key[1] for key in _functions(unit, tree)})
         return found
 
     def attribute(self, name: str) -> str:
