@@ -66,8 +66,8 @@ class Mangler:
         return {unit: ast.unparse(tree) + "\n" for unit, tree in trees.items()}
 
     def functions(self) -> dict[str, dict[str, str]]:
-        """By the last part of a unit's name, which a traceback shows, what its functions were called, by new name. Units
-        may share that part: then all of theirs are there."""
+        """What the functions of units were called, by new name, for each last part of a unit's name, which is what a
+        traceback shows."""
         found: dict[str, dict[str, str]] = {}
         for unit, tree in self.trees.items():
             names = found.setdefault(unit.rpartition(".")[2], {})
