@@ -15,35 +15,25 @@ _LONGEST = const(65536)
 _A, _B, _C, _D, _E, _CR = const(1), const(2), const(3), const(4), const(5), const(13)
 
 
-class _Program:
-    """What is typed of a program. A chip compiles it as it comes and holds none of it, so it lies outside of the heap
-    where that can be had; longer than `_LONGEST` it is an IndexError."""
+def _room():
+    """Where a program that is typed lies: outside of the heap where that can be had, because a chip compiles it as it
+    comes and holds none of it. A longer one than `_LONGEST` bytes is an IndexError."""
+    try:
+        import ffi
+        import uctypes
 
-    def __init__(self):
-        try:
-            import ffi
-            import uctypes
-
-            place = ffi.open("libc.so.6").func("p", "malloc", "L")(_LONGEST)
-            self.data = uctypes.bytearray_at(place, _LONGEST)
-        except (ImportError, OSError):
-            self.data = bytearray(_LONGEST // 4)
-        self.size = 0
-
-    def append(self, key):
-        self.data[self.size] = key
-        self.size += 1
-
-    def text(self):
-        return str(memoryview(self.data)[: self.size], "utf-8")
+        place = ffi.open("libc.so.6").func("p", "malloc", "L")(_LONGEST)
+        return uctypes.bytearray_at(place, _LONGEST)
+    except (ImportError, OSError):
+        return bytearray(_LONGEST // 4)
 
 
 def serve(scope, raw):
     """Run what is typed in `scope` until a soft reset is asked for; then whether that begins in raw mode."""
-    program = _Program()
+    room = _room()
     while True:
         try:
-            if _raw(scope, program) if raw else _friendly(scope):
+            if _raw(scope, room) if raw else _friendly(scope):
                 return raw
             raw = not raw
         except KeyboardInterrupt:
@@ -61,62 +51,65 @@ def _say(text):
     sys.stdout.write(text)
 
 
-def _raw(scope, program):
+def _raw(scope, room):
     """True: soft reset, False: the other mode."""
     banner = "raw REPL; CTRL-B to exit\n>"
     while True:
         _say(banner)
         banner = ">"
         _link.ask("repl", 1)
-        program.size = 0
+        size = 0
         while (key := _key()) > _D or key == _C:
             if key == _C:
-                program.size = 0
+                size = 0
             else:
-                program.append(key)
+                room[size] = key
+                size += 1
         if key == _B:
             _say("\n")
             return False
         if key == _A:
-            if program.text() == "\x05A":
-                if _run(program, True, scope):
+            if room[:size] == b"\x05A":
+                if _run(room, None, scope):
                     return True
             else:
                 banner = "raw REPL; CTRL-B to exit\n>"
             continue
         _say("OK")
-        if not program.size:
+        if not size:
             _say("\n")
             return True
-        if _run(program, False, scope):
+        if _run(room, size, scope):
             return True
 
 
-def _paste(program):
-    """Receive the program of a raw paste, with flow control."""
+def _pasted(room):
+    """Bytes of the program of a raw paste, received into `room` with flow control."""
     _say("R\x01%c\0\x01" % _WINDOW)
-    program.size = 0
+    size = 0
     left = _WINDOW
     while (key := _key()) != _D:
         if key == _C:
             _say("\x04")
             raise KeyboardInterrupt
-        program.append(key)
+        room[size] = key
+        size += 1
         left -= 1
         if not left:
             left = _WINDOW
             _say("\x01")
     _say("\x04")
+    return size
 
 
-def _run(program, pasted, scope):
-    """Run a program, one that is still to be pasted with `pasted`, and mark the ends of its output and of its error;
-    whether it asked for a soft reset."""
+def _run(room, size, scope):
+    """Run the program in the first `size` bytes of `room`, None: one that is still to be pasted, and mark the ends of
+    its output and of its error; whether it asked for a soft reset."""
     error = None
     try:
-        if pasted:
-            _paste(program)
-        code = compile(program.text(), "<stdin>", "exec")
+        if size is None:
+            size = _pasted(room)
+        code = compile(str(memoryview(room)[:size], "utf-8"), "<stdin>", "exec")
         _link.ask("repl", 0)
         exec(code, scope)
     except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001  whatever comes is for who typed it
