@@ -22,7 +22,7 @@ frequency 10..40000 =1000
 
 def driver(cfg, board, on, now):
     """(driver, Output)."""
-    return board.bus("pwm", cfg["gpio"], cfg["active"] == "high", cfg["frequency"], on), PwmOutput(
+    return board.bus("pwm_pin", cfg["gpio"], cfg["active"] == "high", cfg["frequency"], on), PwmOutput(
         cfg, on, now
     )
 

@@ -35,7 +35,7 @@ _APP = "firmware.app"
 _ON_DEMAND = (
     "firmware.core.output_special", "firmware.drivers.reset_cause",
     "firmware.drivers.one_wire", "firmware.drivers.dht", "firmware.drivers.pulses",
-    "firmware.drivers.pwm",
+    "firmware.drivers.pwm_pin",
     "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
     "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.ladder",
     "firmware.updater", "firmware.update_steps", "firmware.update", "firmware.update_client",

@@ -31,7 +31,7 @@ _BUSES = {
     "one_wire": "sensors.ds18b20",
     "dht": "sensors.dht11,sensors.dht22",
     "pulses": "sensors.counter",
-    "pwm": "outputs.pwm",
+    "pwm_pin": "outputs.pwm",
 }
 """Which kinds of sensors and outputs need which of `firmware.drivers`."""
 _LOADED = {

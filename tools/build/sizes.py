@@ -53,7 +53,7 @@ ON_DEMAND = {
     "firmware/update_rom.mpy", "firmware/update_whole.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
     "firmware/drivers/one_wire.mpy", "firmware/drivers/dht.mpy", "firmware/drivers/pulses.mpy",
-    "firmware/drivers/pwm.mpy", "firmware/outputs/pwm.mpy", "firmware/core/output_special.mpy",
+    "firmware/drivers/pwm_pin.mpy", "firmware/outputs/pwm.mpy", "firmware/core/output_special.mpy",
     *(f"firmware/sensors/{word}.mpy" for word in sensor_kinds.words()),
 }  # fmt: skip
 """No part of a row: loaded only where updates over the air, the setup portal or such a sensor are configured, of the

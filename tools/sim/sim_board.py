@@ -48,7 +48,7 @@ class SimBoard:
         self.plant.listeners[gpio] = found.come
         return found
 
-    def _pwm(self, gpio: int, active_high: bool, frequency: int, on: bool) -> _Pwm:
+    def _pwm_pin(self, gpio: int, active_high: bool, frequency: int, on: bool) -> _Pwm:
         return _Pwm(self.plant, gpio, on)
 
     def _dht(self, gpio: int) -> _Dht:
