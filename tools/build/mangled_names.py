@@ -55,12 +55,13 @@ ATTRIBUTES = (*_NUMBERED, *ARGUMENTS, *_BUILTINS), _WRITTEN_OUT
 `send`, `throw`, `value`, `write`."""
 COMMON = frozenset({
     "BOOT_RECORD", "Catalog", "Command", "Desired", "SLOT_RECORD", "Secret", "Sensor", "Timer", "Unit", "_head",
-    "_input", "_read", "abandon", "account", "asked", "asked_scopes", "batch", "call", "cfg", "client", "clock",
-    "confirm", "controller", "dial", "dialer", "drop", "exchange", "explain", "failures", "finished", "forget",
-    "generation", "grant", "hidden", "http", "iso", "kept", "lease", "left_ms", "limiter", "memo", "most", "ms",
-    "names", "net", "net_error", "next_ms", "number", "on_mqtt", "output", "owed", "pacing", "passed", "read_into",
-    "renewal", "renewals", "retry_after_s", "reveal", "rng", "rows", "save", "seen", "since", "started", "store",
-    "stream", "submit", "supervisor", "turn", "unit", "until", "view", "wait_ms", "why", "within",
+    "_input", "_read", "abandon", "account", "asked", "asked_scopes", "batch", "call", "cfg", "check", "client",
+    "clock", "confirm", "controller", "dial", "dialer", "drop", "exchange", "explain", "failures", "finished",
+    "forget", "generation", "grant", "hidden", "holding", "http", "iso", "kept", "lease", "left_ms", "limiter",
+    "memo", "most", "ms", "names", "net", "net_error", "next_ms", "number", "on_mqtt", "output", "owed", "pacing",
+    "passed", "polled", "read_into", "renewal", "renewals", "retry_after_s", "reveal", "rng", "rows", "save", "seen",
+    "since", "started", "store", "stream", "submit", "supervisor", "turn", "unit", "until", "view", "wait_ms", "why",
+    "within",
 })  # fmt: skip
 """What many units use (a test says so when one is missing): these choose first, so that nothing new displaces them."""
 
