@@ -132,6 +132,8 @@ class Bootstrap:
             catalog = found.catalog or await self.granular()
             if catalog != self.catalog:
                 self.catalog = catalog
+        if found.revisions != self.known:
+            self.seen = None  # what they named before may be news again
         self.known = found.revisions
         account.catalog = self.catalog
         account.rows = self.catalog.commands

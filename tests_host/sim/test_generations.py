@@ -186,6 +186,24 @@ async def test_a_rate_limit_for_the_descriptor_is_waited_out_with_an_open_link(d
 
 
 @newest
+async def test_a_catalog_that_is_again_what_it_was_before_an_outage_is_read_again(device):
+    """The revision that the desired states name is one they named before; only the descriptor had another one since."""
+    await _online(device)
+    command = device.model.find_command(DEVICE_ID, "6")
+    command.pin_port = "7"
+    device.model.put_command(DEVICE_ID, command)
+    device.faults.add("desired-states status=500")  # the descriptor is read, no desired states are
+    device.net.cut()
+    await device.until(lambda: len(_reads(device, "bootstrap")) == 2, 60)
+    command.pin_port = "6"
+    device.model.put_command(DEVICE_ID, command)
+    device.faults.clear()
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 120)
+    assert len(_reads(device, "bootstrap")) == 3
+
+
+@newest
 async def test_while_both_revisions_stay_the_catalog_is_kept(device):
     await _online(device)
     catalog = device.app.link.catalog
