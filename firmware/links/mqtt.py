@@ -11,6 +11,7 @@ from micropython import const
 from firmware.cloud import mqtt_messages as messages
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
+from firmware.core.models import Desired
 from firmware.core.timing import Backoff, Timer
 from mqtt5.client import Client
 from mqtt5.packet import MqttError
@@ -40,7 +41,8 @@ class MqttSession:
         self.acks = ""
         self.routes = {}
         self.topics = None  # {desired topic: command id}, None: not known yet
-        self.received = []  # pairs (receipt, Desired), the application has not seen them yet
+        self.arrived = []  # when each message came that waits in the client's inbox
+        self.received = []  # (receipt, Desired, when it came): the application has not seen them yet
         self.unacknowledged = []  # receipts of those it has seen
         self.answers = {}  # by message_id of what was published: (outcome, message), None until the cloud has answered
         self.backoff = Backoff(2000, 60000)
@@ -60,7 +62,7 @@ class MqttSession:
         self.topics = topics
         client = self.client
         while client.inbox:
-            self.deliver(client.take())
+            self.deliver(client.take(), self.arrived.pop(0))
 
     async def listen(self, wait_ms):
         """Some of the desired values that came, after waiting at most so long: [] when only other packets came, None
@@ -70,8 +72,8 @@ class MqttSession:
         before = session.last_received
         await self.until(self.any_received, wait_ms)
         received, self.received = self.received[:_AT_ONCE], self.received[_AT_ONCE:]
-        self.unacknowledged = [receipt for receipt, _ in received]
-        desired = [value for _, value in received]
+        self.unacknowledged = [receipt for receipt, _, _ in received]
+        desired = [_aged(value, self.clock.since(at) // 1000) for _, value, at in received]
         return desired if desired or session.last_received != before else None
 
     async def send(self, reports):
@@ -121,6 +123,7 @@ class MqttSession:
             self.acknowledge()
             client.lose()
         self.received = []
+        self.arrived = []
 
     # -- the steps --
 
@@ -180,8 +183,9 @@ class MqttSession:
     def any_received(self):
         return self.received
 
-    def deliver(self, message):
-        """Deal with a message as it comes: understood, it takes a third of the heap, and many may wait."""
+    def deliver(self, message, at=None):
+        """Deal with a message as it comes: understood, it takes a third of the heap, and many may wait. `at`: when it
+        came, if that was before its topic was known."""
         topic = message.topic
         desired = None
         try:
@@ -193,6 +197,7 @@ class MqttSession:
                     self.answers[message_id] = found, why
             elif self.topics is None:
                 self.client.inbox.append(message)
+                self.arrived.append(self.clock.ms())
                 return
             elif topic in self.topics:
                 desired = messages.desired(self.topics[topic], message.payload)
@@ -201,6 +206,14 @@ class MqttSession:
         except ValueError as e:
             self.account.log("warning", "MQTT message on %s ignored: %s" % (topic[-60:], e))
         if desired:
-            self.received.append((message.receipt, desired))
+            self.received.append((message.receipt, desired, self.clock.ms() if at is None else at))
         else:
             self.client.done(message.receipt)
+
+
+def _aged(desired, waited_s):
+    """The Desired with what is left of its window, which began when the message came: other requests to the cloud may
+    have been waited for meanwhile."""
+    if not (waited_s and desired.valid_s):
+        return desired
+    return Desired(*desired[:4], max(desired.valid_s - waited_s, 0))

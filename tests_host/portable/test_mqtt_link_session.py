@@ -125,6 +125,23 @@ async def test_a_failing_link_leaves_no_receipts():
     assert len(brought) == 6 and rig.broker.client.session.owed() == 0
 
 
+async def test_the_window_of_a_desired_state_begins_when_its_message_comes():
+    """Though its topic is known later, or nobody listens for a while."""
+    rig = Rig(1)
+    rig.broker.topics = None
+    await rig.connect(0)
+    await rig.receive((11, 1))
+    await rig.clock.advance(20000)
+    await rig.receive((12, 2))
+    await rig.clock.advance(15000)
+    rig.broker.route({PUMP: "1"})
+    await rig.receive((13, 3))
+    await rig.clock.advance(30000)
+    outcome = await started(rig.broker.listen(100))
+    await rig.clock.advance(100)
+    assert [desired.valid_s for desired in outcome.result] == [0, 15, 30]
+
+
 async def test_a_report_waiting_for_a_refused_session_raises_link_error():
     rig = Rig(2)
     await rig.connect(0)
