@@ -1,6 +1,7 @@
 """The virtual board's serial port, with the real mpremote at the other end of the cable."""
 
 import asyncio
+import socket
 
 import pytest
 from mpremote.transport import TransportExecError
@@ -8,6 +9,7 @@ from mpremote.transport_serial import SerialTransport
 
 from tools.env import interpreter
 from tools.virtual_board.plant import Plant
+from tools.virtual_board.serial_console import Console
 from tools.virtual_board.virtual import VirtualBoard
 
 pytestmark = pytest.mark.waits
@@ -131,3 +133,17 @@ async def test_the_friendly_prompt_echoes_evaluates_and_soft_resets_into_main(tm
         writer.write(b"\x04")
         assert await reader.readuntil(b"main\r\n") == b"\r\nMPY: soft reboot\r\nmain\r\n"
         writer.close()
+
+
+async def test_a_client_that_has_hung_up_leaves_the_port_to_the_next_one_however_late_the_board_looks():
+    typed = asyncio.Queue()
+    console = Console(typed.put_nowait)
+    place = ("127.0.0.1", int((await console.open()).rpartition(":")[2]))
+    try:
+        # Both before the loop runs again, as while much is compiled beside it.
+        socket.create_connection(place).close()
+        with socket.create_connection(place) as client:
+            client.send(b"x")
+            assert await asyncio.wait_for(typed.get(), 10) == b"x"
+    finally:
+        console.close()

@@ -7,6 +7,7 @@ what the client types goes to a function. Resets and power cuts leave the connec
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 
@@ -45,7 +46,11 @@ class _Cable(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if self._console._client is None:
+        before = self._console._client
+        if before is not None and _gone(before):
+            before.abort()  # it has hung up, and this loop has not come round to that yet
+            before = None
+        if before is None:
             self._console._client = transport
         else:
             transport.abort()
@@ -57,3 +62,15 @@ class _Cable(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if self._console._client is self._transport:
             self._console._client = None
+
+
+def _gone(client: asyncio.Transport) -> bool:
+    """Whether the other end of a connection has closed it, and has sent nothing before."""
+    try:
+        peek = socket.fromfd(client.get_extra_info("socket").fileno(), socket.AF_INET, socket.SOCK_STREAM)
+        with peek:
+            return not peek.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
