@@ -44,7 +44,7 @@ $(DOCS): pyproject.toml tools/env/setup_venv.py | $(ENV)
 demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT, CHAIN=p256 for other certificates
 	@$(PY) -m tools demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(ARGS)
 
-smoke: $(READY) ## The demo's scenario without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one, CHAIN=rsa2048-cross for the largest certificates, IMAGE=own, BOARD=esp32c3
+smoke: $(READY) ## The demo's scenario without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one, CHAIN=rsa2048-cross for the largest certificates, IMAGE=own, BOARD=esp32c3 or wt32-eth01
 	@$(PY) -m tools smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(if $(BOARD),--board $(BOARD)) $(ARGS)
 
 test: $(READY) $(call ready,chromium) $(call ready,node) ## The tests but the longest, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has all

@@ -26,9 +26,12 @@ import time
 EARLY_LIMIT = 5
 _BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError, ImportError, OverflowError)
 _ON = ("off", "on")
-# By chip the GPIOs that it may drive, as bits; `realer package` writes this from firmware/boards. A text, because each
-# name would stay in the memory of names.
-DRIVES = " esp32=30EEFF035 esp32c3=7FF esp32c6=FC8FFF esp32s2=27FE0027FFFF esp32s3=1E7C00027FFFF"
+# By chip the GPIOs that it may drive, as bits, and those of them on a kit that needs some itself, or with PSRAM;
+# `realer package` writes this from firmware/boards. A text, because each name would stay in the memory of names.
+DRIVES = (
+    " esp32=30EEFF035 wt32-eth01=30002F034 olimex-esp32-poe=30001E035 esp32+psram=30EECF035 esp32c3=7FF"
+    " esp32c6=FC8FFF esp32s2=27FE0027FFFF esp32s3=1E7C00027FFFF"
+)
 
 
 def load(path):
@@ -125,10 +128,14 @@ def folder(name):
 driven = {}
 # The chip, found as in firmware/settings.py: the one that MicroPython names; a computer counts as a classic ESP32.
 key = getattr(os, "uname", None)
-key = (key()[4] if key else "").rpartition("with ")[2].lower().replace("-", "")
+machine_name = key()[4] if key else ""
+key = machine_name.rpartition("with ")[2].lower().replace("-", "")
 key = key[:7] if key[:5] == "esp32" and key[5:6] in "schp" and "0" < key[6:7] <= "9" else "esp32"
+config = load("config.json")
 # One that is not known drives nothing.
 bits = int(DRIVES.partition(" %s=" % key)[2].split(" ")[0] or "0", 16)
+for where in (config.get("board"), key + "+psram" if "SPIRAM" in machine_name else None):
+    bits &= int(DRIVES.partition(" %s=" % where)[2].split(" ")[0] or "-1", 16)
 record = load("boot.json")
 for key in ("boots", "early"):
     if type(record.get(key)) is not int:
@@ -137,7 +144,6 @@ record["boots"] += 1
 # A power cut, or a brownout, which looks the same, is no crash of the firmware.
 record["early"] += machine.reset_cause() != machine.PWRON_RESET
 record["safe_mode"] = record["early"] > EARLY_LIMIT
-config = load("config.json")
 outputs = config.get("outputs")
 # `outputs` may be missing where there are none; but a file that was cut off may lack it too.
 if not drive([] if outputs is None and "cloud" in config else outputs):
@@ -161,4 +167,4 @@ if where:
 save("boot.json", record)
 # main.py runs in this same namespace: what lived on in it would live as long as the firmware.
 del load, save, meant, drive, folder
-driven = bits = DRIVES = record = slot = where = config = outputs = None
+driven = bits = machine_name = DRIVES = record = slot = where = config = outputs = None

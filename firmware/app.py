@@ -22,6 +22,8 @@ from firmware.device import (
     drop,
     import_apply_catalog,
     import_ladder,
+    import_lan_joining,
+    import_lan_ladder,
     import_persistence_writing,
     import_wifi_joining,
 )
@@ -47,13 +49,11 @@ def start(config, board, log, store, boots):
     from firmware.runtime.console import ConsoleLoop
 
     clock = log.clock
-    wifi = config["wifi"] and board.wifi(
-        config["wifi"]["hostname"], power_save(config), config["wifi"]["country"]
-    )
-    if wifi:
-        wifi.joining = Unit(import_wifi_joining, clock.sleep_ms)
-    net = Net(config, wifi.dns if wifi else list, clock, board.random32, BUILD_UTC, board)
-    device = build(config, board, wifi, clock, board.random32, log.log, store, net, boots)
+    interface = _interface(config, board, clock.sleep_ms)
+    net = Net(config, interface.dns if interface else list, clock, board.random32, BUILD_UTC, board)
+    device = build(config, board, interface, clock, board.random32, log.log, store, net, boots)
+    if config["lan"]:
+        device.network.import_ladder = import_lan_ladder
     console = ConsoleLoop(clock, device, log.sink)
     device.supervisor.add("console", console, 60000)
     log.hidden += device.link.masked()
@@ -62,13 +62,27 @@ def start(config, board, log, store, boots):
 
         portal = PortalLoop(device, config["portal"], log, board, store)
         device.supervisor.add("portal", portal, 60000)
-    _forget(board, wifi, net, log, device.link)
+    _forget(board, interface, net, log, device.link)
     _forget_parts(console, store)
     if config["cloud"]["api"] == "thinger":
         client = device.link.client
         _forget_parts(client, client.session, device.link.resources)
         type(device.link.resources).named = None
     return device
+
+
+def _interface(config, board, sleep_ms):
+    """Wi-Fi or LAN, None where the network is up by other means."""
+    wifi, lan = config["wifi"], config["lan"]
+    if not (wifi or lan):
+        return None
+    if wifi:
+        found = board.interface("Wi-Fi", wifi["hostname"], power_save(config), wifi["country"])
+    else:
+        fixed = lan["ip"] and (lan["ip"], lan["netmask"], lan["gateway"], lan["gateway"])
+        found = board.interface("LAN", lan["hostname"], lan["phy"], fixed)
+    found.joining = Unit(import_wifi_joining if wifi else import_lan_joining, sleep_ms)
+    return found
 
 
 def known_networks(config):
@@ -82,21 +96,21 @@ def known_networks(config):
 
 
 def power_save(config):
-    """How much power Wi-Fi saves, see drivers.wifi: an open connection receives without delay only without it."""
+    """How much power Wi-Fi saves, see drivers.wifi_control. An open connection receives at once only without."""
     saves = config["wifi"]["power_save"]
     if saves is None:
         return int(config["cloud"]["transport"] == "https")
     return 2 if saves else 0
 
 
-def _forget(board, wifi, net, log, link):
+def _forget(board, interface, net, log, link):
     """Nothing of all this is built a second time, and what built it takes 4 KB.
 
     Set to None, for a class keeps the value of an attribute that was deleted (MicroPython's py/map.c).
     """
-    type(board).wifi = type(board).bus = type(board).rtc_get = type(link).masked = None
+    type(board).interface = type(board).bus = type(board).rtc_get = type(link).masked = None
     Outbox.restore = Supervisor.add = None
-    parts = [type(part) for part in (log, log.clock, wifi, net, link, link.lease) if part]
+    parts = [type(part) for part in (log, log.clock, interface, net, link, link.lease) if part]
     for once in parts + [board.output, board.adc, board.button, board.led] + _ONCE:
         once.__init__ = None
     for name in list(sys.modules):
@@ -111,9 +125,9 @@ def _forget_parts(*parts):
         type(part).__init__ = None
 
 
-def build(config, board, wifi, clock, rng, log, store, net, boots):
-    """The Device of a normalized `config`. `board`: see drivers.board; `wifi`: its radio or None; `net`: an object with
-    `dialer` and `ask_time()`; `boots`: the boot count."""
+def build(config, board, interface, clock, rng, log, store, net, boots):
+    """The Device of a normalized `config`. `board`: see drivers.board; `interface`: its Wi-Fi or LAN, or None; `net`:
+    an object with `dialer` and `ask_time()`; `boots`: the boot count."""
     cloud = config["cloud"]
     update = config["update"]
     # What a link asks for depends on how many there can be, and what it keeps of a large catalog on their ports.
@@ -128,7 +142,7 @@ def build(config, board, wifi, clock, rng, log, store, net, boots):
 
         more.append(release(update, store))
     controller = _controller(config, board, clock.ms(), log, Outbox(boots, rng(), clock.ms()), more)
-    network = NetworkLoop(clock, rng, log, wifi, known_networks(config), net, board)
+    network = NetworkLoop(clock, rng, log, interface, known_networks(config), net, board)
     network.controller, network.import_ladder = controller, import_ladder
     link = LINKS[cloud["api"], cloud["transport"]](
         controller, _without(cloud, "ca_files", "probe_s"), net, clock, rng, log

@@ -32,7 +32,7 @@ class Device:
     def state(self):
         """The state as one word, for the LED and the status."""
         if not self.network.up:
-            return "no_wifi"
+            return "no_network"
         if not self.network.ready():
             return "no_time"
         if not self.link.lease.held:
@@ -121,6 +121,22 @@ def import_wifi_joining():
     from firmware.runtime.wifi_joining import WifiJoining
 
     return WifiJoining, WifiControl
+
+
+def import_lan_joining():
+    """The same of a LAN."""
+    from firmware.drivers.lan_control import LanControl
+    from firmware.runtime.lan_joining import LanJoining
+
+    return LanJoining, LanControl
+
+
+def import_lan_ladder():
+    """As `import_ladder`, of a LAN."""
+    from firmware.drivers.lan_control import LanControl
+    from firmware.runtime.ladder import Ladder
+
+    return Ladder, LanControl
 
 
 def import_ladder():

@@ -59,7 +59,7 @@ class PortalLoop:
             feed()
             if network.joining and access_point.has_clients():
                 # No scan on other channels while somebody uses the page.
-                network.joining.policy.hold(clock.ms(), _HOLD_MS)
+                network.joining.hold(clock.ms(), _HOLD_MS)
             return not network.up
 
         free = self.board.heap()[1]

@@ -129,7 +129,7 @@ class Site:
     def load(self):
         """The configuration, as it is in the file; beside what runs there is room for the form's part of it only."""
         raw = self.store.load(CONFIG)
-        return raw if self.standalone else {"wifi": raw.get("wifi"), "cloud": raw.get("cloud")}
+        return raw if self.standalone else {key: raw[key] for key in ("wifi", "lan", "cloud") if key in raw}
 
     def page(self, status, raw, wrong):
         pieces = page(raw, self.access_point.ssid, VERSION, self.token, wrong, self.why, self.found)
@@ -155,13 +155,16 @@ class Site:
 
 def join_failure(network):
     """Why no network was joined, as a text, and the access points of the latest scan."""
-    names = ", ".join([known[0] for known in network.networks])
     control = network.joining and network.joining.control
     try:
         last = control.status() if control else ""
     except DriverError as e:
         last = str(e)
-    why = "It could not join a Wi-Fi that it knows (%s)" % names
+    why = "The LAN is not connected"
+    if network.networks:
+        why = "It could not join a Wi-Fi that it knows (%s)" % ", ".join(
+            [known[0] for known in network.networks]
+        )
     return (why + (": %s." % last if last else ".")), (network.joining.found if control else ())
 
 

@@ -19,14 +19,22 @@ def chip():
     return name[:7] if other else "esp32"
 
 
+def with_psram():
+    """Whether MicroPython uses PSRAM at pins of its own: its image calls itself so."""
+    uname = getattr(os, "uname", None)
+    return "SPIRAM" in (uname()[4] if uname else "")
+
+
 def profile(chip):
-    """The text about a chip. ConfigError where there is none."""
+    """The text about a chip, and which pins its PSRAM takes. ConfigError where there is none."""
     name = "%s.%s" % (_BOARDS, chip)
     try:
         __import__(name)
     except ImportError:
         raise ConfigError("unknown chip %s; outputs stay safe" % chip)
     found = sys.modules[name].PROFILE
+    if with_psram():
+        found = found.replace("\npsram ", "\ntaken ")
     # Nobody needs it again.
     for module in (name, _BOARDS):
         parent, _, child = module.rpartition(".")

@@ -19,9 +19,11 @@ adds a chip writes that file, and `realer package` puts what `boot.py` needs of 
     offset          where in the flash an image begins
     image           of micropython.org: the file is called that, and the folder of its page too
     memory          whether the figures of `tools/virtual_board/memory.py` were measured on it
-    example         pins of the parts of `config.example.json`, led with its level
+    example         pins of the parts of `config.example.json`, led with its level; of a kit that needs others, after
+                    its name
     kit             name, the LED on it (`none`, `GPIO:level`, or `ws2812:GPIO`, which is no status LED), then what is
-                    printed beside its pins: `IO*` for IO0, IO1 and so on, `TX=1` for a single one
+                    printed beside its pins: `IO*` for IO0, IO1 and so on, `TX=1` for a single one. `taken=`: pins that
+                    the kit itself needs; `lan=`: its Ethernet, PHY:address:mdc:mdio:power:clock:in or out
 """
 
 from __future__ import annotations
@@ -45,13 +47,16 @@ _WITH_PINS = ("outputs", "sensors", "buttons")
 @dataclass(frozen=True)
 class Kit:
     """`led`: (GPIO, active level), None: none that the device can use; `ws2812`: the GPIO of one, -1: none. `printed`:
-    GPIO by the name printed beside it; `pattern`: what is before the number of all others."""
+    GPIO by the name printed beside it; `pattern`: what is before the number of all others; `taken`: pins that the kit
+    itself needs; `lan`: its Ethernet, "" without."""
 
     name: str
     led: tuple[int, str] | None
     ws2812: int
     printed: dict[str, int]
     pattern: str | None
+    taken: frozenset[int] = frozenset()
+    lan: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ class Board:
     @property
     def example(self) -> dict[str, Any]:
         """GPIO by part of the example configuration, that of `led` with its level."""
-        parts = dict(part.split("=") for part in self.fact("example").split(" "))
+        own = self.fact(f"example {self.kit.name}") if self.kit else ""
+        parts = dict(part.split("=") for part in (own or self.fact("example")).split(" "))
         gpio, _, level = parts.pop("led").partition(":")
         return {name: int(number) for name, number in parts.items()} | {"led": (int(gpio), level)}
 
@@ -94,7 +100,11 @@ class Board:
     def free(self) -> frozenset[int]:
         """GPIOs on which a relay is safe, whatever its level: the chip leaves them alone from reset on."""
         taken = ("strapping", "pulled_up", "pulled_down", "glitching", "psram")
-        return self.gpios("outputs").difference(*(self.gpios(key) for key in taken))
+        return self.offered("outputs").difference(*(self.gpios(key) for key in taken))
+
+    def offered(self, key: str) -> frozenset[int]:
+        """The same as `gpios`, without those that the kit itself needs."""
+        return self.gpios(key) - (self.kit.taken if self.kit else frozenset())
 
     def use(self, gpio: int) -> str:
         """What a GPIO that nobody may have is for; "" of any other that is there."""
@@ -136,7 +146,8 @@ def _board(chip: str) -> Board:
 def _kit(line: str) -> Kit:
     _, name, led, *printed = line.split(" ")
     gpio, _, level = led.removeprefix("led=").partition(":")
-    single = dict(word.split("=") for word in printed if "=" in word)
+    own = dict(word.split("=") for word in printed if word.startswith(("lan=", "taken=")))
+    single = dict(word.split("=") for word in printed if "=" in word and word.split("=")[0] not in own)
     prefixes = [word.removesuffix("*") for word in printed if word.endswith("*")]
     return Kit(
         name,
@@ -144,6 +155,8 @@ def _kit(line: str) -> Kit:
         int(level) if gpio == "ws2812" else -1,
         {word: int(number) for word, number in single.items()},
         prefixes[0] if prefixes else None,
+        numbers(own.get("taken", "")),
+        own.get("lan", ""),
     )
 
 
@@ -155,6 +168,26 @@ def find(name: str) -> Board | None:
         if name in board.kits:
             return Board(board.chip, board.profile, board.kits[name], board.kits)
     return None
+
+
+def named(name: str) -> Board:
+    """The same. Raises KeyError."""
+    board = find(name)
+    if not board:
+        raise KeyError(name)
+    return board
+
+
+def drives() -> dict[str, frozenset[int]]:
+    """GPIOs that may be driven, by chip; by kit where it needs some of them itself; by chip with `+psram`."""
+    found = {}
+    for chip, board in chips().items():
+        outputs = board.gpios("outputs")
+        found[chip] = outputs
+        found |= {kit.name: outputs - kit.taken for kit in board.kits.values() if kit.taken}
+        if outputs & board.gpios("psram"):
+            found[f"{chip}+psram"] = outputs - board.gpios("psram")
+    return found
 
 
 def every_name() -> list[str]:
@@ -193,6 +226,16 @@ def gpio_of(board: Board, printed: str) -> int | None:
         if digits.isdigit() and printed.upper() == f"{prefix}{digits}":
             return int(digits)
     return None
+
+
+def printed(board: Board, gpio: int) -> str:
+    """What is printed beside a pin, as far as that is known: the opposite of `gpio_of`."""
+    if board.kit:
+        for name, number in board.kit.printed.items():
+            if number == gpio:
+                return name
+    pattern = board.kit.pattern if board.kit else None
+    return f"{'GPIO' if pattern is None else pattern}{gpio}"
 
 
 def with_numbers(raw: Any, board: Board) -> Any:

@@ -61,6 +61,14 @@ def choices(profile, what):
     return fact(profile, "outputs") + (more and "|" + more)
 
 
+def of_kit(profile, kit, what):
+    """What the word `what=` in the line of a kit says, "" where there is none."""
+    for word in fact(profile, "kit %s" % kit).split(" "):
+        if word.startswith(what + "="):
+            return word[len(what) + 1 :]
+    return ""
+
+
 def is_among(profile, key, gpio):
     """Whether the line `key` of a profile names this GPIO."""
     rule = fact(profile, key)
@@ -73,6 +81,7 @@ class _Walk:
         self.problems = []
         self.failed = set()  # the parts of the file with errors
         self.seen = {}  # of `_cross_errors`
+        self.kit = None  # what `board` says
 
     def report(self, level, path, found, allowed, kind=""):
         """Keep a problem, as so few and short texts that a garbled file does not fill the heap.
@@ -118,6 +127,8 @@ class _Walk:
             good = text(kind, size, value)
         else:
             good = pick(kind, value)
+        if key == "board":
+            self.kit = good
         if good is None:
             self.report("error", path, value, rule, "object" if key == "client_id" and kind else kind)
         return good
@@ -153,13 +164,28 @@ class _Walk:
         level = "error" if name in ("outputs", "sensors", "buttons") or path[:8] == "sensors[" else "warning"
         for key in raw:
             self.report(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
-        for level, key, allowed in list(_wifi_cross_errors(out, name)) + list(
-            _cross_errors(out, name, path, self.seen, self.profile)
+        for level, key, allowed in (
+            list(self.kit_errors(out, name))
+            + list(_network_errors(out, name))
+            + list(_cross_errors(out, name, path, self.seen, self.profile))
         ):
             self.report(level, dot + key, out[key], allowed)
         if only:
             self.problems[first:] = only
         return out if name != "sensors" else _with_limit(out, self.profile)
+
+    def kit_errors(self, item, name):
+        """What the kit contradicts: (level, key, allowed). A LAN learns its PHY and pins."""
+        for taken in (of_kit(self.profile, self.kit, "taken"), fact(self.profile, "taken")):
+            if taken and pick(taken, item.get("gpio")) is not None:
+                yield "error", "gpio", "none of %s, which the board itself needs" % taken
+        if name == "lan":
+            item["phy"] = of_kit(self.profile, self.kit, "lan")
+        elif item.get("lan"):
+            if not item["lan"]["phy"]:
+                yield "error", "lan", "null, except with a board that has a LAN chip"
+            if item.get("wifi"):
+                yield "error", "wifi", "null with lan"
 
 
 def _with_limit(sensor, profile):
@@ -230,16 +256,16 @@ def _sensor_errors(item):
         yield "error", "points", "[volts, value] each, with more volts from one to the next"
 
 
-def _wifi_cross_errors(item, name):
-    """What is wrong with the country of Wi-Fi, or with the fixed address of a network."""
+def _network_errors(item, name):
+    """What is wrong with the country of Wi-Fi, or with a fixed address."""
     country = item.get("country")
     if country and not (country.isalpha() and country.upper() == country):
         yield "error", "country", "two capital letters (ISO 3166-1), such as DE"
     ip, gateway = item.get("ip"), item.get("gateway")
     if not ip:
         for key in ("gateway", "dns"):
-            # The name servers of `wifi` itself count for every network.
-            if name == "networks" and item.get(key):
+            # The name servers of `wifi` and `lan` themselves count for every address.
+            if (name == "networks" or (name == "lan" and key == "gateway")) and item.get(key):
                 yield "warning", key, "only beside ip; without one DHCP provides it"
         return
     mask = _number(item.get("netmask", "255.255.255.0"))

@@ -29,6 +29,7 @@ version 1 =1
 name text 1..32 ="device"
 board $boards =none
 wifi object =null
+lan object =null
 time object ={}
 cloud object ={}
 sensors list 0..8 object =[]
@@ -52,10 +53,18 @@ networks
 ssid text 1..32
 password secret-wpa 0|8..64 (64 are hex digits) =""
 bssid mac 17 (as 24:0a:c4:00:00:01) =null
+fixed
+dns ip 7..15 =null
+
+lan
+hostname id 1..32 ="realer-device"
+fixed
+dns list 0..3 ip[:port] 7..21 =[]
+
+fixed
 ip ip 7..15 =null
 netmask ip 7..15 ="255.255.255.0"
 gateway ip 7..15 =null
-dns ip 7..15 =null
 
 time
 servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]

@@ -11,11 +11,13 @@ evidence.
 | free memory       | memory was short                                      | none                 | the link's close  |
 | join Wi-Fi again  | nothing was received from anybody: cloud, name        | 2 min                | here              |
 |                   | servers, time servers, gateway                        |                      |                   |
-| restart the radio | the same after that                                   | 3 min more           | here              |
+| restart Wi-Fi,    | the same after that, with a LAN at once               | 3 min more           | here              |
+| or the LAN        |                                                       |                      |                   |
 |                   | memory outside the heap was short three times running | none                 | here              |
 | orderly reset     | nothing was received after that, either               | 10 min more; hours   | here              |
 |                   |                                                       | if never since start |                   |
 |                   | memory was short, or the heap full, six times running | 10 min after start   | here              |
+|                   | the chip of the LAN does not answer                   | 10 min after start   | here              |
 | reset             | a loop failed six times running                       | none                 | runtime.supervisor|
 |                   | a loop is silent                                      | `watchdog_s`         | the watchdog      |
 
@@ -42,24 +44,30 @@ _EARLY_S = const(600)
 
 
 def memory_rung(lacked, outside, uptime_s):
-    """After a connection that lacked memory, the last of `lacked` in a row; `outside` the Python heap: "radio", "reset"
-    or None."""
+    """After a connection that lacked memory, the last of `lacked` in a row; `outside` the Python heap: "interface",
+    "reset" or None."""
     if lacked >= _RESET and uptime_s >= _EARLY_S:
         return "reset"
-    return "radio" if outside and lacked == _RADIO else None
+    return "interface" if outside and lacked == _RADIO else None
+
+
+def broken_rung(uptime_s):
+    """Where an interface can only be recovered by a reset: "reset" or None."""
+    return "reset" if uptime_s >= _EARLY_S else None
 
 
 class Silence:
-    """While nothing is received from anybody. `known`: something was since the start. Without that the radio is as
-    fresh as a reset would make it, so a reset follows after hours only. Each round of joining and restarting takes
-    twice as long as the one before, up to sixteen times."""
+    """While nothing is received from anybody. `known`: something was since the start. Without that the interface is as
+    fresh as a reset would make it, so a reset follows after hours only. `rejoins`: it is Wi-Fi, which can be joined
+    again. Each round of joining and restarting takes twice as long as the one before, up to sixteen times."""
 
-    def __init__(self, now, known):
+    def __init__(self, now, known, rejoins=True):
         self.known = known
+        self.first = 0 if rejoins else 1
         self.began = Timer(now, _UNKNOWN_MS)
         self.since = Timer(now)
         self.probed = Timer(now)
-        self.rung = 0
+        self.rung = self.first
         self.doublings = 0
 
     def probes(self, now, up):
@@ -70,7 +78,7 @@ class Silence:
         return True
 
     def step(self, now, up):
-        """What to do now: "join", "radio", "reset" or None. `up`: Wi-Fi is connected; a network that is
+        """What to do now: "join", "interface", "reset" or None. `up`: it is connected; a network that is
         away is waited for."""
         if not up:
             self.since.start = now
@@ -81,8 +89,8 @@ class Silence:
         self.since.start = now
         self.rung += 1
         if self.rung < 3:
-            return ("join", "radio")[self.rung - 1]
-        self.rung = 0
+            return ("join", "interface")[self.rung - 1]
+        self.rung = self.first
         self.doublings = min(self.doublings + 1, _MOST_DOUBLED)
         return "reset" if self.known or self.began.passed(now) else None
 

@@ -60,7 +60,7 @@ def traits(config):
     found = ["%s-%s" % (api, cloud.get("transport") or ("iotmp" if api == "thinger" else "https"))]
     for key, folder in (("kind", "sensors"), ("mode", "outputs")):
         found += ["%s.%s" % (folder, item.get(key)) for item in config.get(folder) or ()]
-    return found + [option for option in ("portal", "update") if config.get(option)]
+    return found + [option for option in ("portal", "update", "lan") if config.get(option) is not None]
 
 
 def needed(conditions, of):

@@ -67,7 +67,7 @@ _FIELD = '<label for="%s">%s</label><input id="%s" name="%s" type="%s" value="%s
 _WRONG = '<p role="alert" id="wrong-%s">%s</p>'
 _SAVED = (
     "<p>Saved. The device restarts now and joins %s; this network goes away.</p>"
-    "<p>If it comes back later, name or password of the Wi-Fi were not right.</p>"
+    "<p>If it comes back later, %s not right.</p>"
 )
 _END = (
     '<label class="row" id="show" hidden><input type="checkbox">Show what is entered</label>'
@@ -78,7 +78,11 @@ _END = (
 def fields(raw):
     """(name, label, rule as in config_rules) of what is asked for. `raw`: the configuration as it is in the file,
     wrong as it may be."""
-    return _NETWORK + (_THINGER if _part(raw, "cloud").get("api") == "thinger" else _ACCOUNT)
+    return (_NETWORK if raw.get("lan") is None else ()) + _account(raw)
+
+
+def _account(raw):
+    return _THINGER if _part(raw, "cloud").get("api") == "thinger" else _ACCOUNT
 
 
 def page(raw, title, version, token, wrong, why="", found=()):
@@ -107,8 +111,10 @@ def page(raw, title, version, token, wrong, why="", found=()):
 
 def saved(raw, title, version):
     """The page after it."""
-    ssid = escaped(stored(raw, "ssid"))
-    return [_PAGE % escaped(title), _STYLE, _TITLE % (escaped(title), "", version), _SAVED % ssid]
+    told = escaped(stored(raw, "ssid")), "name or password of the Wi-Fi were"
+    if raw.get("lan") is not None:
+        told = "the LAN", "the cable is"
+    return [_PAGE % escaped(title), _STYLE, _TITLE % (escaped(title), "", version), _SAVED % told]
 
 
 def stored(raw, name):
@@ -119,7 +125,18 @@ def stored(raw, name):
 
 
 def fill(raw, entered):
-    """Put what was entered into `raw`. The network comes first in its list; others stay, up to five in all."""
+    """Put what was entered into `raw`."""
+    if raw.get("lan") is None:
+        _fill_network(raw, entered)
+    raw["cloud"] = cloud = _part(raw, "cloud")
+    for name, _, _ in _account(raw):
+        # Copied with the blank behind it; a name or password of a network may end in one.
+        if entered.get(name, "").strip():
+            cloud[name] = entered[name].strip()
+
+
+def _fill_network(raw, entered):
+    """The network comes first in its list; others stay, up to five in all."""
     networks = _networks(raw)
     ssid = entered.get("net") or entered.get("ssid")  # picked from the list, or entered
     password = entered.get("password")
@@ -135,11 +152,6 @@ def fill(raw, entered):
         networks = [network] + networks[:4]
     raw["wifi"] = wifi = _part(raw, "wifi")
     wifi["networks"] = networks
-    raw["cloud"] = cloud = _part(raw, "cloud")
-    for name, _, _ in fields(raw)[len(_NETWORK) :]:
-        # Copied with the blank behind it; a name or password of a network may end in one.
-        if entered.get(name, "").strip():
-            cloud[name] = entered[name].strip()
 
 
 def listed(scan):

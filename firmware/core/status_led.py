@@ -3,7 +3,7 @@
 _CODES = {
     # 16 slots of 256 ms, the first one in the lowest bit
     "config_error": 0x5555,  # blinks without a pause
-    "no_wifi": 0x0001,  # once
+    "no_network": 0x0001,  # once
     "no_time": 0x0005,  # twice
     "no_cloud": 0x0015,  # three times
     "unauthorized": 0x0055,  # four times

@@ -99,10 +99,10 @@ class Board:
     button = Button
     led = Led
 
-    def wifi(self, hostname, pm, country):
-        from firmware.drivers.wifi import Wifi
+    def interface(self, what, *settings):
+        from firmware.drivers.interface import Interface
 
-        return Wifi(hostname, pm, country)
+        return Interface(what, *settings)
 
     def bus(self, name, *args):
         """What only some sensors speak, loaded for them: the file in `firmware/drivers` of that name."""

@@ -1,4 +1,7 @@
-"""How the station is switched on, connects and leaves: in memory only while there is no connection."""
+"""How the Wi-Fi station is switched on, connects and leaves: in memory only while there is no connection.
+
+The port may not reconnect by itself: `wifi_connect_policy` decides which network to try, how often and when.
+"""
 
 import network
 from micropython import const
@@ -23,9 +26,10 @@ _STATUSES = (
 
 
 class WifiControl:
-    """`wifi`: the driver that stays; `board`: has the free heap. `found`: the result of the latest `look`, once it is
-    over: tuples as `WLAN.scan` has them, none where a scan was not possible. Only DriverError leaves this, and no
-    password is part of one."""
+    """`wifi`: the Interface that stays. Its settings: hostname, how much power it saves, 0 none, 1 some, 2 most
+    (wifi_ps_type_t of ESP-IDF), country, two letters or None. `board`: has the free heap. `found`: the result of the
+    latest `look`, once it is over: tuples as `WLAN.scan` has them, none where a scan was not possible. Only DriverError
+    leaves this, and no password is part of one."""
 
     def __init__(self, wifi, board):
         self.wifi = wifi
@@ -34,14 +38,14 @@ class WifiControl:
 
     def start(self):
         """Switch the radio on, without connecting."""
-        wifi = self.wifi
-        attempt("Wi-Fi", network.hostname, wifi.hostname)
-        if wifi.country:
-            attempt("Wi-Fi", network.country, wifi.country)
+        hostname, pm, country = self.wifi.settings
+        attempt("Wi-Fi", network.hostname, hostname)
+        if country:
+            attempt("Wi-Fi", network.country, country)
         wlan = attempt("Wi-Fi", network.WLAN, network.STA_IF)
         attempt("Wi-Fi", wlan.active, True)
-        attempt("Wi-Fi", wlan.config, reconnects=0, pm=wifi.pm)
-        wifi.wlan = wlan
+        attempt("Wi-Fi", wlan.config, reconnects=0, pm=pm)
+        self.wifi.nic = wlan
 
     def look(self):
         """Begin to look for access points and return at once; see `found`.
@@ -65,13 +69,13 @@ class WifiControl:
 
     def _look(self):
         try:
-            self.found = self.wifi.wlan.scan()
+            self.found = self.wifi.nic.scan()
         except (OSError, RuntimeError, MemoryError):
             self.found = ()
 
-    def address(self, fixed):
+    def set_address(self, fixed):
         """Take this address (address, netmask, gateway, name server), or None: ask for one as usual."""
-        wlan = self.wifi.wlan
+        wlan = self.wifi.nic
         if fixed:
             attempt("Wi-Fi", wlan.ifconfig, fixed)
             return
@@ -87,25 +91,19 @@ class WifiControl:
         The port joins the first access point of that name that it finds, not the strongest.
         """
         if not self.wifi.connected():
-            attempt("Wi-Fi", self.wifi.wlan.connect, ssid, password or None, bssid=bssid)
-
-    def ip(self):
-        return attempt("Wi-Fi", self.wifi.wlan.ifconfig)[0]
-
-    def gateway(self):
-        return attempt("Wi-Fi", self.wifi.wlan.ifconfig)[2]
+            attempt("Wi-Fi", self.wifi.nic.connect, ssid, password or None, bssid=bssid)
 
     def disconnect(self):
-        attempt("Wi-Fi", self.wifi.wlan.disconnect)
+        attempt("Wi-Fi", self.wifi.nic.disconnect)
 
     def restart(self):
         """Radio off and on again: the way out of "Wifi Internal Error", which no other call mends."""
-        attempt("Wi-Fi", self.wifi.wlan.active, False)
+        attempt("Wi-Fi", self.wifi.nic.active, False)
         self.start()
 
     def status(self):
         """How the last attempt ended, as a text."""
-        code = attempt("Wi-Fi", self.wifi.wlan.status)
+        code = attempt("Wi-Fi", self.wifi.nic.status)
         for codes, text in _STATUSES:
             if code in codes:
                 return text

@@ -25,8 +25,8 @@ class Net:
     be used."""
 
     def __init__(self, config, dhcp_dns, clock, rng, floor_s, board):
-        wifi = config["wifi"]
-        fixed = wifi and wifi["dns"]
+        interface = config["wifi"] or config["lan"]
+        fixed = interface and interface["dns"]
         self.name_servers = lambda: fixed or dhcp_dns()
         self.clock = clock
         self.rng = rng

@@ -6,26 +6,28 @@ It queries time servers, which needs name servers, and then the gateway. Any ans
 
 from micropython import const
 
-from firmware.core.escalation import Silence, may_reset, memory_rung
+from firmware.core.escalation import Silence, broken_rung, may_reset, memory_rung
 from firmware.core.timing import Timer
 
 _LATER_MS = const(21600000)
 _STEADY_MS = const(60000)
 _ACTIONS = {
-    "join": "joining Wi-Fi again",
-    "radio": "restarting the radio",
+    "join": "joining %s again",
+    "interface": "restarting %s",
     "reset": "restarting the device once no output is on",
 }
 
 
 class Ladder:
-    """`network`: a NetworkLoop; `control`: its driver, see drivers.wifi_control, None without Wi-Fi of our own.
+    """`network`: a NetworkLoop; `control`: its driver, see drivers.wifi_control and lan_control, None without an
+    interface of our own.
     `reset`: Timer of the reset that waits, or None."""
 
     def __init__(self, network, control):
         self.network = network
         self.control = control
-        self.silence = Silence(network.clock.ms(), network.net.known)
+        rejoins = hasattr(control, "disconnect")
+        self.silence = Silence(network.clock.ms(), network.net.known, rejoins)
         self.reset = None
 
     async def step(self):
@@ -42,6 +44,9 @@ class Ladder:
             self.climb(rung, "memory was short %d times in a row" % net.memory_failures)
         elif net.unanswered and self.control:
             await self.query(now)
+        broken = self.control and network.interface.broken
+        if broken:
+            self.climb(broken_rung(network.clock.uptime_s()), "no interface")
         contact = network.controller.safety.silence.ms(now)
         if network.short and network.short.passed(now):
             # Whether the cloud has answered since, and goes on.
@@ -49,11 +54,11 @@ class Ladder:
             network.short = None if good else Timer(now, _STEADY_MS)
             if good:
                 net.memory_failures = 0
-        if not (net.unanswered or network.short):
+        if not (net.unanswered or network.short or broken):
             self.reset = None
         if self.reset and may_reset(network.controller.outputs, self.reset.passed(now)):
             network.controller.restart = True
-        return net.unanswered or self.reset
+        return net.unanswered or self.reset or broken
 
     async def query(self, now):
         network = self.network
@@ -62,7 +67,7 @@ class Ladder:
         if (loop.online or not loop.serving) and self.silence.probes(now, network.up):
             network.probing = True
             try:
-                await net.keep_time(network, self.control.gateway())
+                await net.keep_time(network, network.interface.address(2))
             finally:
                 network.probing = False
         if net.unanswered:
@@ -73,10 +78,13 @@ class Ladder:
         """Log and do it. DriverError."""
         if not rung or (self.reset if rung == "reset" else not self.control):
             return
-        self.network.log("warning", "%s: %s" % (why, _ACTIONS[rung]))
+        action = _ACTIONS[rung]
+        if "%" in action:
+            action %= self.network.interface.what
+        self.network.log("warning", "%s: %s" % (why, action))
         if rung == "join":
             self.control.disconnect()
-        elif rung == "radio":
+        elif rung == "interface":
             self.control.restart()
         else:
             self.reset = Timer(self.network.clock.ms(), _LATER_MS)

@@ -1,4 +1,4 @@
-"""The loop that keeps Wi-Fi joined and the clock set.
+"""The loop that keeps the network connected and the clock set.
 
 It never resets the board because a network is absent. No TLS handshake begins before the clock is set, because
 certificate dates would be checked against the year 2000.
@@ -16,25 +16,26 @@ _LACKS = const(6)
 
 
 class NetworkLoop:
-    """`wifi`: driver, or None where the device has no Wi-Fi of its own; its `joining` loads the classes WifiJoining and
-    of the driver that it takes. `networks`: (ssid, password, access point or None, address or None) each; `net`: see
-    links.net; `board.rtc_set(unix_s)` keeps the time over resets. `turns`: counts what makes another try worthwhile.
+    """`interface`: driver of Wi-Fi or LAN, see drivers.interface, or None where the network is up by other means; its
+    `joining` loads the classes WifiJoining or LanJoining and of the driver that it takes. `networks`: (ssid, password,
+    access point or None, address or None) each; `net`: see links.net; `board.rtc_set(unix_s)` keeps the time over
+    resets. `turns`: counts what makes another try worthwhile.
     `probing`: the ladder asks who answers, and the heap has no room to open the link beside that. To be set:
     `cloud_loop`; `controller`, for resets; `import_ladder`, which imports the classes Ladder and of that driver."""
 
-    def __init__(self, clock, rng, log, wifi, networks, net, board):
+    def __init__(self, clock, rng, log, interface, networks, net, board):
         self.clock = clock
         self.rng = rng
         self.log = log
-        self.wifi = wifi
+        self.interface = interface
         self.networks = networks
         self.net = net
         self.board = board
-        self.joining = None  # a WifiJoining, while there is no connection
+        self.joining = None  # a WifiJoining or LanJoining, while there is no connection
         self.joined = -1  # the network of the last connection
         self.sync = Timer(clock.ms())
         self.backoff = Backoff(2000, 60000)
-        self.up = wifi is None
+        self.up = interface is None
         self.probing = False
         self.ladder = self.unit = self.import_ladder = self.controller = self.cloud_loop = None
         self.short = None  # Timer of when to see whether memory still is, after it was
@@ -49,10 +50,10 @@ class NetworkLoop:
         while True:
             feed()
             try:
-                if self.wifi:
+                if self.interface:
                     self.join()
                 short = net.new_memory_failure or (self.short and self.short.passed(self.clock.ms()))
-                if short or (self.wifi and net.unanswered >= _UNANSWERED) or self.ladder:
+                if short or self.ladder or (self.interface and self.silent()):
                     await self.climb()
             except DriverError as e:  # an ordinary reason to try again later
                 self.log("warning", str(e))
@@ -62,13 +63,17 @@ class NetworkLoop:
                 await net.keep_time(self)
             await self.clock.sleep_ms(_STEP_MS)
 
+    def silent(self):
+        """Whether there is something to climb the ladder for."""
+        return self.net.unanswered >= _UNANSWERED or self.interface.broken
+
     async def climb(self):
         """Climb the ladder, see runtime.ladder. DriverError."""
         try:
             if not self.ladder:
                 self.unit = self.net.unit(self.import_ladder)
                 ladder_class, control_class = self.unit.load()
-                self.ladder = ladder_class(self, self.wifi and control_class(self.wifi, self.board))
+                self.ladder = ladder_class(self, self.interface and control_class(self.interface, self.board))
             if await self.ladder.step():
                 return
         except MemoryError:
@@ -79,25 +84,23 @@ class NetworkLoop:
         self.unit.drop()
 
     def join(self):
-        wifi = self.wifi
+        interface = self.interface
         now = self.clock.ms()
-        up = wifi.connected()
+        up = interface.connected()
         if up != self.up:
             self.up = up
             self.turns += up
             if not up:
-                self.log("info", "Wi-Fi: connection lost")
+                self.log("info", "%s: connection lost" % interface.what)
         joining = self.joining
         if up:
             if joining:
-                self.log("info", "Wi-Fi: address %s" % joining.control.ip())
-                self.joined = joining.policy.index
+                self.log("info", "%s: address %s" % (interface.what, interface.address(0)))
+                self.joined = joining.joined()
                 self.joining = None
-                wifi.joining.drop()
+                interface.joining.drop()
             return
         if not joining:
-            joining_class, control_class = wifi.joining.load()
-            self.joining = joining = joining_class(
-                control_class(wifi, self.board), self.networks, self.log, now, self.joined
-            )
+            joining_class, control_class = interface.joining.load()
+            self.joining = joining = joining_class(control_class(interface, self.board), self, now)
         joining.step(up, self.rng(), now)

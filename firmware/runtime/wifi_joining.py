@@ -4,16 +4,24 @@ from firmware.core.wifi_connect_policy import WifiConnectPolicy
 
 
 class WifiJoining:
-    """`control`: a driver, see drivers.wifi_control; `networks`: see core.wifi_connect_policy; `index`: the one
-    that was joined before, -1 for none."""
+    """`control`: a driver, see drivers.wifi_control; `network`: a NetworkLoop, which knows the networks and the one
+    that was joined before."""
 
-    def __init__(self, control, networks, log, now, index):
+    def __init__(self, control, network, now):
         self.control = control
-        self.networks = networks
-        self.log = log
+        self.networks = network.networks
+        self.log = network.log
         self.started = False
         self.found = ()  # by the latest look around, for the setup portal
-        self.policy = WifiConnectPolicy(networks, now, index)
+        self.policy = WifiConnectPolicy(network.networks, now, network.joined)
+
+    def joined(self):
+        """The index of the network, once it is joined."""
+        return self.policy.index
+
+    def hold(self, now, ms):
+        """Leave the radio alone for so long."""
+        self.policy.hold(now, ms)
 
     def step(self, up, bits, now):
         """Take the next step, if it is time for one. DriverError."""
@@ -46,5 +54,5 @@ class WifiJoining:
         at = " at " + ":".join(["%02x" % byte for byte in bssid]) if bssid else ""
         self.log("info", "Wi-Fi: joining %s%s" % (ssid, at))
         if any([network[3] for network in self.networks]):
-            self.control.address(fixed)
+            self.control.set_address(fixed)
         self.control.connect(ssid, password.reveal(), bssid)

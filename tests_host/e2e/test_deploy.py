@@ -163,7 +163,7 @@ async def test_a_wrong_secret_fails_the_deploy(smallest, tmp_path):
 async def test_a_network_that_is_not_there_is_named(smallest, tmp_path):
     async with SystemFixture(smallest, powered=False) as fixture:
         config = bring_home(fixture, tmp_path)
-        fixture.board.wifi_down()
+        fixture.board.network_down()
         await fixture.board.power_on()
         url = await fixture.board.console.open()
         status, output = await command("deploy", "--port", url, "--config", config, "--within", "12")

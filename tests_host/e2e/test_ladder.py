@@ -93,7 +93,7 @@ async def test_a_dead_association_leads_rung_by_rung_to_a_reset_with_safe_output
 
 @pytest.mark.parametrize(
     ("transport", "ends", "climbed"),
-    [("https", "join", (2, 0, 1)), ("https", "radio", (3, 1, 1)), ("mqtt", "radio", (3, 1, 1))],
+    [("https", "join", (2, 0, 1)), ("https", "interface", (3, 1, 1)), ("mqtt", "interface", (3, 1, 1))],
 )
 async def test_a_remedy_ends_the_ladder_and_switches_nothing(smallest, tmp_path, transport, ends, climbed):
     async with Bench(smallest, tmp_path, silence_s=0, transport=transport) as bench:

@@ -1,4 +1,4 @@
-"""Wi-Fi goes off at the virtual board: nothing passes, on no connection, until it is back."""
+"""Wi-Fi goes off at the virtual board, or the cable is out: nothing passes, on no connection, until it is back."""
 
 import asyncio
 import os
@@ -11,11 +11,13 @@ from tools.cloud import admin_client
 from tools.fixture.system import SystemFixture
 
 
-@pytest.mark.parametrize("transport", ["https", "mqtt"])
-async def test_no_desired_state_and_no_report_passes_without_wifi(any_interpreter, transport):
-    async with SystemFixture(any_interpreter, transport=transport) as fixture:
+@pytest.mark.parametrize(
+    ("transport", "board"), [("https", "esp32"), ("mqtt", "esp32"), ("https", "olimex-esp32-poe")]
+)
+async def test_no_desired_state_and_no_report_passes_without_a_network(any_interpreter, transport, board):
+    async with SystemFixture(any_interpreter, transport=transport, board=board) as fixture:
         await fixture.online()
-        fixture.board.wifi_down()
+        fixture.board.network_down()
         await asyncio.sleep(0.5)  # the program hears of it at its next use of the hardware
         requests, stored = fixture.site.server.requests, len(fixture.model.named("feed_stored"))
         fixture.want("6", 1)
@@ -30,7 +32,7 @@ async def test_no_desired_state_and_no_report_passes_without_wifi(any_interprete
         assert len(fixture.model.named("feed_stored")) == stored
         # The peer hears nothing of it: as over the air, it finds out by its own clock.
         assert bool(fixture.model.sessions) == (transport == "mqtt")
-        fixture.board.wifi_up()
+        fixture.board.network_up()
         await fixture.until(
             "what happened meanwhile is reported",
             lambda: len(fixture.model.named("feed_stored")) > stored,
@@ -43,7 +45,7 @@ async def test_a_socket_finds_no_way_without_wifi(smallest):
     """No name server hears anything either."""
     async with SystemFixture(smallest) as fixture:
         await fixture.online()
-        fixture.board.wifi_down()
+        fixture.board.network_down()
         await asyncio.sleep(0.5)  # the program hears of it at its next use of the hardware
         queries = fixture.site.dns.queries, fixture.site.ntp.queries
         fixture.site.server.requests = 0

@@ -324,7 +324,7 @@ def test_a_hidden_network_is_joined_by_its_name():
     assert bench("connected") == "=1"
 
 
-@pytest.mark.parametrize("ends", ["join", "radio", "reset"])
+@pytest.mark.parametrize("ends", ["join", "interface", "reset"])
 def test_a_dead_association_looks_connected_until_its_remedy(ends):
     bench = Bench()
     radio = bench.chip.radio
@@ -356,3 +356,121 @@ def test_a_fixed_address_takes_the_place_of_dhcp_and_back():
     assert bench("ifconfig") == "=10.0.0.5 255.0.0.0 10.0.0.1 9.9.9.9"
     assert bench("ifconfig dhcp") == "="
     assert bench("ifconfig").startswith("=192.168.4.20 ")
+
+
+WIRED = "lan 1 1 1 23 18 16 -1 0"
+
+
+def wired():
+    return Bench(board=boards.named("wt32-eth01"))
+
+
+def test_a_lan_is_up_some_time_after_it_was_switched_on():
+    bench = wired()
+    assert bench("lan") == "=0" and bench(WIRED) == "=1" and bench("lan") == "=1"
+    assert bench("lan_connected") == "=0" and bench("lan_status") == "=0"
+    bench("lan_active 1")
+    assert bench("lan_status") == "=1" and bench("lan_ifconfig").startswith("=0.0.0.0")
+    bench.now_ms += 1500
+    assert bench("lan_status") == "=3" and bench("lan_connected") == "=0"
+    bench.now_ms += 300
+    assert bench("lan_connected") == "=1" and bench("lan_ifconfig").startswith("=192.168.4.20")
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("lan 32 1 1 23 18 16 -1 0", "!V invalid phy address"),
+        ("lan 1 9 1 23 18 16 -1 0", "!V invalid phy type"),
+        ("lan 1 1 1 -1 18 16 -1 0", "!V mdc and mdio must be specified"),
+        ("lan 0 1 1 23 18 16 -1 0", "!O esp_eth_driver_install failed"),
+        ("lan 1 2 1 23 18 16 -1 0", "!O esp_eth_driver_install failed"),
+        ("lan 1 1 3 23 18 16 -1 0", "!O esp_eth_driver_install failed"),
+        ("lan 1 1 1 18 23 16 -1 0", "!O esp_eth_driver_install failed"),
+        ("lan 1 1 1 23 18 -1 -1 0", "!O esp_eth_driver_install failed"),
+        ("lan 1 1 1 23 18 16 5 0", "!O esp_eth_driver_install failed"),
+        ("lan 1 1 1 23 18 16 -1 17", "!O esp_eth_driver_install failed"),
+    ],
+)
+def test_a_lan_that_is_not_told_as_the_kit_is_wired_does_not_answer(line, reply):
+    bench = wired()
+    assert bench(line) == reply
+    again = bench(WIRED)
+    assert again == ("=1" if reply[1] == "V" else "!O esp_netif_attach failed")
+    bench.chip.reset(HARD_RESET)
+    assert bench(WIRED) == "=1"
+
+
+def test_a_chip_without_a_phy_has_no_lan():
+    assert Bench()(WIRED) == "!O esp_eth_driver_install failed"
+    assert Bench(board=boards.chips()["esp32c3"])(WIRED).endswith("failed with invalid argument")
+
+
+def test_a_clock_that_is_not_told_is_an_input_at_gpio_0():
+    assert wired()("lan 1 1 -1 23 18 16 -1 -1") == "=1"
+    assert Bench(board=boards.named("olimex-esp32-poe"))("lan 0 1 -1 23 18 12 -1 -1").startswith("!O")
+    assert Bench(board=boards.named("olimex-esp32-poe"))("lan 0 1 3 23 18 12 -1 17") == "=1"
+
+
+def test_a_cable_can_be_pulled_out_and_put_in_again():
+    bench, links = wired(), []
+    bench.chip.lan.on_link = links.append
+    bench(WIRED)
+    bench("lan_active 1")
+    bench.now_ms += 1500
+    bench("lan_status")
+    bench.now_ms += 300
+    assert bench("lan_connected") == "=1" and links == [True]
+    bench.chip.lan.plug(False, bench.now_ms)
+    assert bench("lan_status") == "=4" and bench("lan_connected") == "=0" and bench("socket 5") == "=down"
+    bench.now_ms += 60000
+    assert bench("lan_connected") == "=0"
+    bench.chip.lan.plug(True, bench.now_ms)
+    bench.now_ms += 1500
+    bench("lan_status")
+    bench.now_ms += 300
+    assert bench("lan_connected") == "=1" and links == [True, False, True]
+
+
+@pytest.mark.parametrize("ends", ["interface", "reset"])
+def test_a_dead_lan_looks_connected_until_its_remedy(ends):
+    bench = wired()
+
+    def dead_after(*lines):
+        for line in (*lines, "lan_active 1"):
+            bench(line)
+        for _ in range(2):
+            bench.now_ms += 2000
+            bench("lan_status")
+        assert bench("lan_connected") == "=1"
+        return bench("zombie") == "=1"
+
+    assert not dead_after(WIRED)
+    bench.chip.lan.dead = ends
+    assert bench("zombie") == "=1"
+    assert dead_after("lan_active 0") == (ends == "reset")
+    bench.chip.reset(HARD_RESET)
+    assert not dead_after(WIRED) and bench.chip.lan.starts == 3
+
+
+@pytest.mark.parametrize("gpio", [0, 16, 18, 19, 21, 22, 23, 25, 26, 27])
+def test_pins_of_the_lan_chip_may_be_named_and_not_driven(gpio):
+    bench = wired()
+    assert bench(f"pin {gpio} None -1 -1") == "="
+    assert (
+        bench(f"pin {gpio} {OUT} -1 1")
+        == bench(f"pwm {gpio} 1000 5")
+        == "!V pin belongs to a chip of the kit"
+    )
+    assert bench.pins == []
+
+
+def test_the_lan_takes_memory_until_a_reset():
+    bench = wired()
+    free = bench.chip.memory.memory.pool.free
+    bench(WIRED)
+    assert free - bench.chip.memory.memory.pool.free > 20000
+    bench.chip.reset(SOFT_RESET)
+    assert free - bench.chip.memory.memory.pool.free > 20000
+    bench.chip.reset(HARD_RESET)
+    assert bench.chip.memory.memory.pool.free == free

@@ -66,9 +66,14 @@ def test_every_fact_that_is_promised_is_there(chip: str) -> None:
 
 def test_boot_refuses_and_allows_the_pins_of_the_table() -> None:
     text = (ROOT / "boot.py").read_text()
-    (row,) = re.findall(r'^DRIVES = "(.*)"$', text, re.MULTILINE)
-    found = {chip: int(bits, 16) for chip, bits in (word.split("=") for word in row.split())}
-    assert found == {chip: sum(1 << gpio for gpio in board.gpios("outputs")) for chip, board in CHIPS.items()}
+    rows = re.findall(r'^    " (.*)"$', text[text.index("DRIVES = (") :].partition(")")[0], re.MULTILINE)
+    found = {name: int(bits, 16) for name, bits in (word.split("=") for word in " ".join(rows).split())}
+    expected = {chip: board.gpios("outputs") for chip, board in CHIPS.items()}
+    rmii = {18, 19, 21, 22, 23, 25, 26, 27}
+    expected["wt32-eth01"] = expected["esp32"] - rmii - {0, 16}
+    expected["olimex-esp32-poe"] = expected["esp32"] - rmii - {12, 17}
+    expected["esp32+psram"] = expected["esp32"] - {16, 17}
+    assert found == {name: sum(1 << gpio for gpio in gpios) for name, gpios in expected.items()}
     assert package.boot() == text
 
 
@@ -115,6 +120,14 @@ def test_a_configuration_with_printed_names_is_checked_as_the_numbers_they_mean(
         ("esp32c6", "sensors", 20, "GPIO 20 of an ESP32-C6 has no ADC; inputs of ADC1: 0..6"),
         ("esp32s3", "buttons", 27, "GPIO 27 is wired to the flash chip of an ESP32-S3; inputs: 0..18"),
         ("esp32s2", "outputs", 46, "GPIO 46 of an ESP32-S2 is an input only"),
+        (
+            "wt32-eth01",
+            "outputs",
+            22,
+            "GPIO 22 of wt32-eth01 is connected to a chip on the board itself; outputs: 2",
+        ),
+        ("olimex-esp32-poe", "led", 17, "GPIO 17 of olimex-esp32-poe is connected to a chip"),
+        ("wt32-eth01", "buttons", 0, "GPIO 0 of wt32-eth01 is connected to a chip"),
         ("esp32", "outputs", 7, "GPIO 7 is wired to the flash chip of an ESP32; outputs: 0, 2, 4, 5, 12..19"),
     ],
 )

@@ -18,6 +18,7 @@ SECTIONS = {
     "The whole file": "config",
     "wifi": "wifi",
     "wifi.networks[]": "networks",
+    "lan": "lan",
     "time": "time",
     "cloud": "cloud",
     "Keys of the Realer clouds": "account",
@@ -167,7 +168,7 @@ def rows_of(heading: str) -> dict[str, list[str]]:
 def test_every_section_of_the_configuration_is_documented():
     sections = {lines.split("\n")[0] for lines in re.split("\n\n+", EVERY_RULE.strip())}
     # The first four only refer to `account`; the others are part of the sections that refer to them.
-    shared = {"auto", "bootstrap", "realer", "realino", "item", "gpio"}
+    shared = {"auto", "bootstrap", "realer", "realino", "item", "gpio", "fixed"}
     assert set(SECTIONS.values()) == sections - shared
 
 

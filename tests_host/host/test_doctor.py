@@ -31,10 +31,10 @@ only for addresses: names are asked of the name server that the configuration, o
 
 
 @contextlib.asynccontextmanager
-async def bench(edit=lambda config: None) -> AsyncIterator[SystemFixture]:
+async def bench(edit=lambda config: None, board="esp32") -> AsyncIterator[SystemFixture]:
     """A board that is off, with a cable, in front of the simulated cloud with its broker."""
     stock.fetch()
-    async with SystemFixture(interpreter.find(), powered=False, mqtt=True, edit=edit) as fixture:
+    async with SystemFixture(interpreter.find(), powered=False, mqtt=True, edit=edit, board=board) as fixture:
         at = fixture.site.addresses()
         ports = {8883: at["mqtt_port"], 53: at["dns_port"], 123: at["ntp_port"]}
         (fixture.flash / "socket.py").write_text(PORTS.format(ports=ports))
@@ -201,18 +201,41 @@ async def test_a_cloud_that_is_down_and_a_certificate_that_is_missing():
 
 async def test_an_access_point_that_is_gone_and_a_wrong_password():
     async with bench() as fixture:
-        fixture.board.wifi_down()
+        fixture.board.network_down()
         status, printed = await doctor(fixture)
         assert status == 1 and "no such network here" in printed and "api" not in printed
         # It begins anew, lest the firmware of before has joined already with the right password.
         await fixture.board.power_off()
-        fixture.board.wifi_up()
+        fixture.board.network_up()
         config = json.loads((fixture.flash / "config.json").read_text())
         config["wifi"]["networks"][0]["password"] = "another-password"
         (fixture.flash / "config.json").write_text(json.dumps(config))
         await fixture.board.power_on()
         status, printed = await doctor(fixture)
         assert status == 1 and "the password is wrong" in printed
+
+
+async def test_a_lan_and_its_cable():
+    async with bench(board="wt32-eth01") as fixture:
+        status, printed = await doctor(fixture)
+        assert status == 0 and "ok       lan          address 192.168.4.20" in printed, printed
+        assert "wifi" not in printed and "ok       api" in printed
+        fixture.board.network_down()
+        status, printed = await doctor(fixture)
+        assert (
+            status == 1
+            and "no cable, or nothing at its other end" in printed
+            and "ok       api" not in printed
+        )
+
+
+async def test_a_lan_whose_chip_does_not_answer():
+    async with bench(board="wt32-eth01") as fixture:
+        await fixture.board.power_off()
+        fixture.board.chip.lan.mute = True
+        await fixture.board.power_on()
+        status, printed = await doctor(fixture)
+    assert status == 1 and "is it really a wt32-eth01?" in printed
 
 
 def of_the_network(**keys):
@@ -232,7 +255,7 @@ async def test_an_access_point_that_is_named_and_not_seen_while_its_network_is()
         status, printed = await doctor(fixture)
         assert status == 1 and f"access point {GONE} is not seen here, but {HERE} with -57 dBm" in printed
         assert "no such network" not in printed and "api" not in printed
-        fixture.board.wifi_down()
+        fixture.board.network_down()
         status, printed = await doctor(fixture)
         assert status == 1 and "no such network here" in printed and "not seen here, but" not in printed
 

@@ -131,4 +131,4 @@ def test_a_configuration_gets_the_units_that_its_row_loads(rows):
             assert row in conditions.get(unit, row).split(","), (row, unit)
     for unit, desired in conditions.items():
         kinds = {f"sensors.{word}" for word in sensor_kinds.words()} | {"outputs.pwm"}
-        assert set(desired.split(",")) <= {*rows, *kinds, "portal", "update"}, unit
+        assert set(desired.split(",")) <= {*rows, *kinds, "portal", "update", "lan"}, unit

@@ -466,6 +466,23 @@ def test_each_chip_drives_its_own_pins_and_no_others():
             assert flash.read()["outputs"] == [[good, 0, 0]]
 
 
+def test_a_kit_or_psram_keeps_its_own_pins():
+    outputs = [{"gpio": gpio} for gpio in (4, 16, 17, 22, 33)]
+    classic, spiram = "Generic ESP32 module with ESP32", "Generic ESP32 module with SPIRAM with ESP32"
+    for board, machine, driven in (
+        (None, classic, [4, 16, 17, 22, 33]),
+        ("esp32-devkitc", classic, [4, 16, 17, 22, 33]),
+        ("wt32-eth01", classic, [4, 17, 33]),
+        ("olimex-esp32-poe", classic, [4, 16, 33]),
+        (None, spiram, [4, 22, 33]),
+        ("wt32-eth01", spiram, [4, 33]),
+        ({"no": "text"}, classic, [4, 16, 17, 22, 33]),
+    ):
+        with Flash() as flash:
+            flash.write("config.json", {"outputs": outputs, "board": board})
+            assert [gpio for gpio, _ in flash.boot(machine=machine)] == driven, (board, machine)
+
+
 def test_a_chip_that_is_not_known_drives_nothing():
     for machine in ("ESP32H2 module with ESP32-H2", "Generic ESP32P4 module with ESP32P4"):
         with Flash() as flash:

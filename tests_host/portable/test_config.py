@@ -594,3 +594,56 @@ def test_name_servers_of_wifi_itself_need_no_fixed_address():
     assert validate(raw)[1] == []
     raw["wifi"]["networks"][0]["dns"] = "192.0.2.53"
     assert [(problem[0], problem[1]) for problem in validate(raw)[1]] == [("warning", "wifi.networks[0].dns")]
+
+
+def wired(**changes):
+    """(`lan` of the normalized configuration, the problems) of a WT32-ETH01."""
+    raw = good()
+    del raw["wifi"]
+    raw.update(board="wt32-eth01", lan={})
+    for section, gpios in (("outputs", (17, 33)), ("sensors", (35, 36)), ("buttons", (14,))):
+        for item, gpio in zip(raw[section], gpios):
+            item["gpio"] = gpio
+    raw.update(changes)
+    config, found = validate(raw)
+    return config.get("lan"), [problem for problem in found if problem[0] == "error"]
+
+
+def test_a_lan_gets_phy_and_pins_from_the_kit():
+    lan, found = wired()
+    assert found == [] and lan["phy"] == "LAN8720:1:23:18:16:0:in" and lan["dns"] == [] and lan["ip"] is None
+    fixed = {
+        "ip": "10.0.0.5",
+        "netmask": "255.0.0.0",
+        "gateway": "10.0.0.1",
+        "dns": ["9.9.9.9", "1.1.1.1:5353"],
+    }
+    lan, found = wired(lan=fixed)
+    assert found == [] and [lan[key] for key in sorted(fixed)] == [fixed[key] for key in sorted(fixed)]
+
+
+def test_what_is_wrong_with_a_lan():
+    network = {"networks": [{"ssid": "bench", "password": SECRET}]}
+    for changes, path in (
+        ({"board": "esp32-devkitc"}, "lan"),
+        ({"board": None}, "lan"),
+        ({"wifi": network}, "wifi"),
+        ({"lan": {"ip": "10.0.0.5"}}, "lan.gateway"),
+        ({"lan": {"ip": "10.0.0.5", "gateway": "10.0.1.1"}}, "lan.gateway"),
+        ({"lan": {"dns": "9.9.9.9"}}, "lan.dns"),
+        ({"led": {"gpio": 22}}, "led.gpio"),
+        ({"led": {"gpio": 0}}, "led.gpio"),
+        ({"buttons": [{"gpio": 25, "toggles": "6"}]}, "buttons[0].gpio"),
+    ):
+        _, found = wired(**changes)
+        assert [problem[1] for problem in found] == [path], (changes, found)
+    raw = good()
+    raw["board"] = "wt32-eth01"
+    raw["lan"] = {"gateway": "10.0.0.1", "phy": "LAN8720:1:2:3:4:5:in"}
+    found = [problem[:2] for problem in validate(raw)[1]]
+    assert ("warning", "lan.gateway") in found and ("warning", "lan.phy") in found
+
+
+def test_the_pins_of_a_lan_chip_are_refused_also_while_the_kit_uses_wifi():
+    _, found = wired(lan=None, led={"gpio": 27})
+    assert [problem[1] for problem in found] == ["led.gpio"]

@@ -19,7 +19,7 @@ def wifi():
     from firmware.drivers.board import Board
     from firmware.drivers.wifi_control import WifiControl
 
-    w = Board().wifi("realer-device", 0, None)
+    w = Board().interface("Wi-Fi", "realer-device", 0, None)
     return chip, w, WifiControl(w, Heap())
 
 
@@ -198,7 +198,7 @@ def test_wifi_does_not_reconnect_by_itself():
     assert not w.connected() and w.dns() == []
     control.connect("bench", "test-secret-not-real")
     assert w.connected() and control.status() == "connected"
-    assert (control.ip(), w.dns()) == ("192.168.1.57", ["192.168.1.1"])
+    assert (w.address(0), w.dns()) == ("192.168.1.57", ["192.168.1.1"])
     control.connect("other", "test-secret-not-real")
     assert chip.link == "bench"
     control.disconnect()
@@ -235,10 +235,10 @@ def test_wifi_faults_are_driver_errors_without_the_password():
 
 def test_a_hostname_that_is_too_long_is_a_driver_error():
     fakemachine.install()
-    from firmware.drivers.wifi import Wifi
+    from firmware.drivers.interface import Interface
     from firmware.drivers.wifi_control import WifiControl
 
-    refused(WifiControl(Wifi("x" * 33), Heap()).start)
+    refused(WifiControl(Interface("Wi-Fi", "x" * 33, 0, None), Heap()).start)
 
 
 def test_a_scan_does_not_block_the_loop():
@@ -269,7 +269,7 @@ def test_wifi_has_the_configured_power_save_and_country():
     chip, w, control = wifi()
     control.start()
     assert chip.pm == 0 and chip.country == "XX"
-    w.pm, w.country = 2, "DE"
+    w.settings = "realer-device", 2, "DE"
     control.restart()
     assert chip.pm == 2 and chip.country == "DE" and chip.reconnects == 0
 
@@ -285,13 +285,64 @@ def test_a_fixed_address_and_back():
     chip, w, control = wifi()
     control.start()
     fixed = "10.0.0.5", "255.255.0.0", "10.0.0.1", "9.9.9.9"
-    control.address(None)
+    control.set_address(None)
     assert chip.fixed is None
-    control.address(fixed)
+    control.set_address(fixed)
     control.connect("bench", "test-secret-not-real")
-    assert (control.ip(), w.dns(), control.gateway()) == ("10.0.0.5", ["9.9.9.9"], "10.0.0.1")
-    control.address(None)
-    assert control.ip() == "192.168.1.57"
+    assert (w.address(0), w.dns(), w.address(2)) == ("10.0.0.5", ["9.9.9.9"], "10.0.0.1")
+    control.set_address(None)
+    assert w.address(0) == "192.168.1.57"
+
+
+def lan(phy="LAN8720:1:23:18:16:0:in", fixed=None):
+    chip = fakemachine.install()
+    from firmware.drivers.board import Board
+    from firmware.drivers.lan_control import LanControl
+
+    interface = Board().interface("LAN", "realer-device", phy, fixed)
+    return chip, interface, LanControl(interface, None)
+
+
+def test_a_lan_is_constructed_as_the_kit_is_wired():
+    for phy, expected in (
+        ("LAN8720:1:23:18:16:0:in", (1, 1, [23, 18, 16, 0], 1)),
+        ("LAN8720:0:23:18:12:17:out", (1, 0, [23, 18, 12, 17], 3)),
+    ):
+        chip, interface, control = lan(phy)
+        assert not interface.connected()
+        control.start()
+        assert chip.lan == expected and chip.hostname == "realer-device" and chip.lan_on
+        assert not interface.connected() and "cable" in control.status()
+        chip.lan_status = 3
+        assert "DHCP" in control.status()
+        chip.lan_status = 5
+        assert interface.connected() and interface.address(0) == "192.168.1.58"
+        assert interface.dns() == ["192.168.1.1"]
+        control.restart()
+        assert chip.lan_on and not interface.connected()
+
+
+def test_a_lan_with_a_fixed_address_does_not_ask_for_one():
+    fixed = "10.0.0.5", "255.0.0.0", "10.0.0.1", "10.0.0.1"
+    chip, interface, control = lan(fixed=fixed)
+    control.start()
+    chip.lan_status = 5
+    assert interface.address(0) == "10.0.0.5"
+    control.restart()
+    assert chip.fixed == fixed
+
+
+def test_a_lan_whose_chip_does_not_answer_is_broken_until_a_reset():
+    chip, interface, control = lan()
+    chip.lan_broken = OSError("esp_eth_driver_install failed")
+    assert "LAN: esp_eth_driver_install failed" in refused(control.start)
+    assert interface.broken and not interface.connected() and control.status() == "its chip does not answer"
+
+
+def test_an_image_without_a_lan_says_so():
+    _, interface, control = lan()
+    sys.modules["network"].LAN = None
+    assert "ESP32_GENERIC" in refused(control.start) and interface.broken
 
 
 def test_notes_are_readable_after_a_reset():

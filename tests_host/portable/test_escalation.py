@@ -1,6 +1,6 @@
 """The rungs of the ladder, and what a failure is evidence for."""
 
-from firmware.core.escalation import Silence, may_reset, memory_rung
+from firmware.core.escalation import Silence, broken_rung, may_reset, memory_rung
 from firmware.core.failures import kind_of
 
 WRAP = 0x40000000
@@ -18,12 +18,21 @@ def climbed(silence, seconds, up=lambda second: True):
 
 
 def test_each_rung_has_its_waiting_time():
-    assert climbed(Silence(START, True), 1000) == [(120, "join"), (300, "radio"), (900, "reset")]
+    assert climbed(Silence(START, True), 1000) == [(120, "join"), (300, "interface"), (900, "reset")]
+
+
+def test_a_lan_is_restarted_and_never_joined():
+    found = climbed(Silence(START, True, rejoins=False), 2600)
+    assert found == [(180, "interface"), (780, "reset"), (1140, "interface"), (2340, "reset")]
+
+
+def test_an_interface_that_is_broken_waits_ten_minutes_for_its_reset():
+    assert [broken_rung(seconds) for seconds in (0, 599, 600, 86400)] == [None, None, "reset", "reset"]
 
 
 def test_each_round_waits_twice_as_long_up_to_sixteen_times():
     found = climbed(Silence(START, True), 90000)
-    assert found[3:6] == [(1140, "join"), (1500, "radio"), (2700, "reset")]
+    assert found[3:6] == [(1140, "join"), (1500, "interface"), (2700, "reset")]
     resets = [second for second, rung in found if rung == "reset"]
     assert max([later - resets[i] for i, later in enumerate(resets[1:])]) == 16 * 900
 
@@ -51,7 +60,7 @@ def test_the_rungs_of_memory():
     assert [memory_rung(n, True, 3600) for n in range(1, 8)] == [
         None,
         None,
-        "radio",
+        "interface",
         None,
         None,
         "reset",

@@ -125,6 +125,16 @@ def test_a_configuration_is_checked_for_the_chip_it_is_on():
         assert len(wrong) == expected, found
 
 
+def test_pins_of_the_psram_are_refused_where_micropython_uses_it():
+    raw = json.loads(good())
+    for machine, expected in (
+        ("Generic ESP32 module with ESP32", []),
+        ("Generic ESP32 module with SPIRAM with ESP32", ["outputs[0].gpio", "outputs[1].gpio"]),
+    ):
+        found = on(machine, lambda: settings.problems_of(raw))
+        assert [path for level, path, _, _ in found if level == "error"] == expected
+
+
 def test_a_chip_that_is_not_known_is_an_error_of_the_configuration():
     refused = ""
     try:

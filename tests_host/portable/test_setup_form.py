@@ -53,6 +53,16 @@ def test_a_fresh_device_gets_everything_from_the_form():
     assert field_errors(raw) == {}
 
 
+def test_a_wired_device_is_asked_for_its_keys_alone():
+    raw = fresh()
+    raw.update(wifi=None, lan={})
+    fill(raw, ENTERED)
+    assert raw["wifi"] is None and raw["cloud"]["client_secret"] == SECRET
+    assert [name for name, _, _ in fields(raw)] == ["device_id", "client_id", "client_secret"]
+    assert field_errors(raw) == {} and "Wi-Fi network" not in html(raw)
+    assert "joins the LAN" in "".join(saved(raw, "pump-00ff", "1.2.3"))
+
+
 def test_an_empty_field_keeps_the_stored_value():
     for entered in ({}, {"ssid": "home", "password": "", "client_secret": " "}):
         raw = filled(filled(fresh(), ENTERED), entered)

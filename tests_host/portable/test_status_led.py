@@ -4,7 +4,7 @@ from firmware.core.status_led import level
 
 WRAP = 0x40000000
 CYCLE_MS = 4096
-STATES = ("config_error", "no_wifi", "no_time", "no_cloud", "unauthorized", "safe", "online")
+STATES = ("config_error", "no_network", "no_time", "no_cloud", "unauthorized", "safe", "online")
 
 
 def flashes(state, start=0):
@@ -14,7 +14,7 @@ def flashes(state, start=0):
 
 
 def test_the_number_of_flashes_shows_the_state():
-    assert flashes("no_wifi") == 1
+    assert flashes("no_network") == 1
     assert flashes("no_time") == 2
     assert flashes("no_cloud") == 3
     assert flashes("unauthorized") == 4
@@ -25,11 +25,11 @@ def test_the_number_of_flashes_shows_the_state():
 def test_online_is_steady_and_safe_is_mostly_on():
     assert all(level("online", ms) for ms in range(0, CYCLE_MS, 16))
     assert sum(level("safe", ms) for ms in range(CYCLE_MS)) == 3072
-    assert sum(level("no_wifi", ms) for ms in range(CYCLE_MS)) == 256
+    assert sum(level("no_network", ms) for ms in range(CYCLE_MS)) == 256
 
 
 def test_codes_of_counted_flashes_end_in_a_pause_of_two_seconds():
-    for state in ("no_wifi", "no_time", "no_cloud", "unauthorized"):
+    for state in ("no_network", "no_time", "no_cloud", "unauthorized"):
         assert not [ms for ms in range(2048, CYCLE_MS, 16) if level(state, ms)]
 
 

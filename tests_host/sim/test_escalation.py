@@ -29,14 +29,14 @@ async def _online(device, within_s=60):
     await device.until(lambda: device.online, within_s)
 
 
-@pytest.mark.parametrize(("ends", "within_s"), [("join", 300), ("radio", 600)])
+@pytest.mark.parametrize(("ends", "within_s"), [("join", 300), ("interface", 600)])
 async def test_a_dead_association_is_joined_again_and_then_the_radio_is_restarted(device, ends, within_s):
     await _online(device)
     joins, restarts = len(device.radio.joins), device.radio.restarts
     device.radio.zombie = ends
     await device.until(lambda: device.net.carries() and device.online, within_s)
     assert len(device.radio.joins) > joins and device.board.resets == 0
-    assert device.radio.restarts == restarts + (ends == "radio")
+    assert device.radio.restarts == restarts + (ends == "interface")
 
 
 @pytest.mark.parametrize("most_tls", [1, 2])
@@ -66,7 +66,7 @@ def _climbing(device):
         return noted
 
     device.radio.disconnect = noting("join", device.radio.disconnect)
-    device.radio.restart = noting("radio", device.radio.restart)
+    device.radio.restart = noting("interface", device.radio.restart)
     device.board.reset = noting("reset", device.board.reset)
     return climbed
 
@@ -88,7 +88,7 @@ async def test_the_ladder_is_climbed_rung_by_rung(device):
     assert climbed == [], "first the link is opened again"
     asked = len(device.net.asked)
     await device.until(lambda: "reset" in [rung for rung, *_ in climbed], 3600)
-    assert [rung for rung, *_ in climbed] == ["join", "radio", "join", "radio", "reset"]
+    assert [rung for rung, *_ in climbed] == ["join", "interface", "join", "interface", "reset"]
     ages = [age for _, age, _ in climbed]
     # Two failures are the evidence, then 2 min, 3 min, and for a reset 10 min more; the next round waits twice as long.
     assert 120 < ages[0] < 240 and 180 < ages[1] - ages[0] < 240

@@ -44,6 +44,10 @@ class Chip:
         self.forced_security = None  # what it shows whatever it is set to
         self.ap_on = False
         self.stations = 0
+        self.lan = None  # arguments of the LAN that was constructed
+        self.lan_broken = None  # what the constructor raises
+        self.lan_on = False
+        self.lan_status = 0
 
     def finish_connect(self, ssid, password):
         if ssid not in self.networks:
@@ -218,6 +222,39 @@ class WLAN:
         return ("192.168.1.57", "255.255.255.0", "192.168.1.1", "192.168.1.1")
 
 
+class LAN:
+    """As constructed the first time; a failed call spoils all that follow."""
+
+    chip = None
+
+    def __init__(self, *, phy_addr, phy_type, mdc, mdio, power, ref_clk, ref_clk_mode):
+        chip = self.chip
+        if chip.lan:
+            return
+        if chip.lan_broken:
+            found, chip.lan_broken = chip.lan_broken, OSError("esp_netif_attach failed")
+            raise found
+        pins = [pin.gpio for pin in (mdc, mdio, power, ref_clk)]
+        chip.lan = (phy_type, phy_addr, pins, ref_clk_mode)
+
+    def active(self, on):
+        self.chip.lan_on = on
+        self.chip.lan_status = 1 if on else 2
+
+    def isconnected(self):
+        return self.chip.lan_on and self.chip.lan_status == 5
+
+    def status(self):
+        return self.chip.lan_status
+
+    def ifconfig(self, value=None):
+        if value:
+            assert len(value) == 4 and not self.chip.lan_on, "DHCP would have been asked"
+            self.chip.fixed = tuple(value)
+            return None
+        return self.chip.fixed or ("192.168.1.58", "255.255.255.0", "192.168.1.1", "192.168.1.1")
+
+
 class Machine:
     PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
     Pin, ADC, WDT, RTC = Pin, ADC, WDT, RTC
@@ -242,7 +279,8 @@ class Machine:
 
 class Network:
     STA_IF, AP_IF = 0, 1
-    WLAN = WLAN
+    PHY_LAN8720 = 1
+    WLAN, LAN = WLAN, LAN
 
     def __init__(self, chip):
         self._chip = chip
@@ -263,7 +301,7 @@ def install(every_pin=False):
     driven, not a classic ESP32."""
     chip = Chip()
     chip.every_pin = every_pin
-    for part in (Pin, ADC, WDT, RTC, WLAN):
+    for part in (Pin, ADC, WDT, RTC, WLAN, LAN):
         part.chip = chip
     sys.modules["machine"] = Machine(chip)
     sys.modules["network"] = Network(chip)

@@ -32,7 +32,7 @@ from tools.cloud.faults import ENDPOINTS, Fault, Faults
 from tools.cloud.model import Command, Model
 from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_wire import frame
-from tools.sim.sim_board import SimBoard, SimRadio
+from tools.sim.sim_board import SimBoard
 from tools.sim.sim_broker import SimBroker
 from tools.sim.sim_device import POWER_UP_UTC, WRAP_SOON_MS, demo_config, thinger_config
 from tools.sim.sim_net import SimNet
@@ -116,7 +116,7 @@ class Bench:
         self.faults = Faults()
         self.model = Model(seed=1)
         self.net = SimNet(self.model, self.faults, self.clock, rng, [], 0, self.wall, lambda: True)
-        board = SimBoard(Plant(0), SimRadio(loop.time), self.wall, rng)
+        board = SimBoard(Plant(0), self.wall, rng)
         self.app = build(config, board, None, self.clock, rng, log, Store(f"{folder}/"), self.net, 1)
         self.link, self.controller = self.app.link, self.app.controller
 

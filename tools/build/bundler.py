@@ -38,6 +38,7 @@ _ON_DEMAND = (
     "firmware.drivers.pwm_pin",
     "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
     "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.ladder",
+    "firmware.runtime.lan_joining", "firmware.drivers.lan_control",
     "firmware.updater", "firmware.update_steps", "firmware.update", "firmware.update_client",
     "firmware.update_rom", "firmware.update_whole",
     "firmware.portal", "firmware.portal_site",
@@ -52,7 +53,7 @@ _ON_DEMAND = (
 _BOARDS = "firmware.boards."
 _KINDS = ("firmware.sensors.", "firmware.outputs.")
 _RULES = "firmware.core.config_rules"
-_ON_DEVICE = ("name", "outputs", "input_only", "analog", "adc_max_mv", "strapping", "leds", "kit")
+_ON_DEVICE = ("name", "outputs", "input_only", "analog", "adc_max_mv", "strapping", "leds", "psram", "kit")
 """Lines of a profile that `firmware.core.config` asks for."""
 _APART = (
     _APP,
@@ -89,14 +90,19 @@ def sources(root: Path) -> dict[str, str]:
 
 
 def _for_device(text: str) -> str:
-    """A profile without the lines that only the host reads, and of kits their names alone."""
+    """A profile without the lines that only the host reads, and of kits their names, LAN and pins alone."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\nname " in node.value:
             lines = [line for line in node.value.split("\n") if line.split(" ")[0] in _ON_DEVICE]
-            lines = [" ".join(line.split(" ")[:2]) if line.startswith("kit ") else line for line in lines]
+            lines = [_kit_for_device(line) if line.startswith("kit ") else line for line in lines]
             node.value = "\n" + "\n".join(lines) + "\n"
     return ast.unparse(tree) + "\n"
+
+
+def _kit_for_device(line: str) -> str:
+    words = line.split(" ")
+    return " ".join(words[:2] + [word for word in words if word.startswith(("lan=", "taken="))])
 
 
 def _merged(program: Program, unit: str) -> str:

@@ -58,10 +58,10 @@ def lists(root: Path = ROOT) -> dict[Path, str]:
 
 def boot(root: Path = ROOT) -> str:
     """The text of `boot.py`, which imports nothing of ours, with the pins of `firmware/boards`."""
-    bits = {chip: sum(1 << gpio for gpio in board.gpios("outputs")) for chip, board in boards.chips().items()}
-    row = "".join(f" {chip}={drives:X}" for chip, drives in bits.items())
+    words = [f"{name}={sum(1 << gpio for gpio in gpios):X}" for name, gpios in boards.drives().items()]
+    rows = "".join(f'    " {row}"\n' for row in textwrap.wrap(" ".join(words), 100, break_on_hyphens=False))
     text = (root / "boot.py").read_text()
-    return re.sub(r'(?<=^DRIVES = ").*?(?="\n)', row, text, count=1, flags=re.MULTILINE)
+    return re.sub(r"(?<=^DRIVES = \(\n).*?(?=^\)\n)", rows, text, count=1, flags=re.MULTILINE | re.DOTALL)
 
 
 def _text(urls: list[list[str]], root: Path) -> str:

@@ -17,6 +17,8 @@ CONFIG = "config.json"
 _OPTIONAL = {
     "firmware/portal.mpy": "portal",
     "firmware/portal_site.mpy": "portal",
+    "firmware/runtime/lan_joining.mpy": "lan",
+    "firmware/drivers/lan_control.mpy": "lan",
     "firmware/updater.mpy": "update",
     "firmware/update_steps.mpy": "update",
     "firmware/update.mpy": "update",

@@ -22,7 +22,7 @@ from tools.serial import board_log, ports
 _ANSWER = "status {"
 _STATES = {
     "online": "online",
-    "no_wifi": "no Wi-Fi",
+    "no_network": "no network: no Wi-Fi joined, or no cable plugged in",
     "no_time": "no time from the network yet",
     "unauthorized": "not authorized by the cloud",
     "safe": "in safe state",

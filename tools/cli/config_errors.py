@@ -54,6 +54,7 @@ _MEANT = {
     | {"interval": "poll_s", "poll": "poll_s", "ca_file": "ca_files"},
 }
 """Section -> what people call a key -> what it is called here, or what to write instead."""
+_TAKEN = "none of "
 _SMART = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2033"
 
 
@@ -84,7 +85,7 @@ def in_words(
 ) -> str:
     """What the device says to be `allowed`, for people. `raw`: the whole configuration, `board`: what it is for."""
     key = path.rpartition(".")[2]
-    if board and f" ({board.name} " in allowed:
+    if board and (f" ({board.name} " in allowed or allowed.startswith(_TAKEN)):
         return _of_chip(allowed, key, at(raw, path), board)
     if allowed == "no such key":
         return f"{allowed}{_meant(path, rules)}"
@@ -103,9 +104,13 @@ def _of_chip(allowed: str, key: str, value: Any, board: Board) -> str:
     """What is wrong with a value that depends on the chip, and what would do."""
     if key == "board":
         return f"{', '.join(boards.every_name())}; without it the chip is asked"
+    if allowed.startswith(_TAKEN):
+        whose = board.kit.name if board.kit and value in board.kit.taken else f"an {board.name} with PSRAM"
+        free = boards.spans(board.offered("outputs"))
+        return f"GPIO {value} of {whose} is connected to a chip on the board itself; outputs: {free}"
     kind = re.search(r" (\w+)\)$", allowed)[1]  # type: ignore[index]
     words = {"analog": "inputs of ADC1", "inputs": "inputs", "outputs": "outputs"}[kind]
-    would_do = f"{words}: {boards.spans(board.gpios(kind))}"
+    would_do = f"{words}: {boards.spans(board.offered(kind))}"
     if isinstance(value, str) and value.isdigit():
         return f"the number of a GPIO, without quotation marks; {would_do}"
     if isinstance(value, str):

@@ -28,11 +28,11 @@ _HEATS = re.compile(r"heat|boil|oven|kiln|stove|radiator|heiz|ofen", re.IGNORECA
 
 def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
     """All there are; none in a configuration with errors, of which nothing is left."""
-    if config.get("portal") and config.get("wifi", 0) is None:
+    if config.get("portal") and not config.get("lan") and config.get("wifi", 0) is None:
         yield (
             "portal",
             "no wifi",
-            "wifi too: without it the network counts as there, and the setup portal stays shut",
+            "wifi or lan too: without them the network counts as there, and the setup portal stays shut",
         )
     outputs = config.get("outputs", [])
     groups = [output["interlock"] for output in outputs]

@@ -163,7 +163,7 @@ class Keys:
     def key_wifi(self) -> None:
         board = self._fixture.board
         on = not board.chip.radio.air
-        (board.wifi_up if on else board.wifi_down)()
+        (board.network_up if on else board.network_down)()
         self._say("you", f"access point {'on' if on else 'off'}")
 
     async def key_power(self) -> None:

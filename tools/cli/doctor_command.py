@@ -16,7 +16,7 @@ from tools.boards import Board
 from tools.serial import ports, raw_repl
 
 _FOLDER = Path(__file__).parents[1] / "doctor"
-_CHECKS = [_FOLDER / name for name in ("board_check.py", "wifi_check.py", "network_check.py")]
+_CHECKS = [_FOLDER / name for name in ("board_check.py", "wifi_check.py", "lan_check.py", "network_check.py")]
 _MACHINE = "import os\nprint(os.uname()[4] if hasattr(os, 'uname') else '')"
 _SILENCE_S = 120  # no single check takes as long
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
@@ -31,10 +31,14 @@ def _for_chip(program: str, board: Board | None) -> str:
     return re.sub(r"^MOST_MV = .*", f"MOST_MV = {board.fact('adc_max_mv')}", program, flags=re.MULTILINE)
 
 
-def _with_kinds(program: str) -> str:
-    """The check with those of the kinds of sensors, if it has a place for them."""
+def _filled(program: str) -> str:
+    """The check with those of the kinds of sensors, and with the LANs of the kits, if it has a place for them."""
     head, place, rest = program.partition("\nDOCTORS = {}\n")
-    return f"{head}\n{sensor_kinds.doctors()}{rest}" if place else program
+    program = f"{head}\n{sensor_kinds.doctors()}{rest}" if place else program
+    kits = (kit for board in boards.chips().values() for kit in board.kits.values())
+    return program.replace(
+        "\nLANS = {}\n", f"\nLANS = { ({kit.name: kit.lan for kit in kits if kit.lan})!r}\n"
+    )
 
 
 class _Lines:
@@ -68,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
         board = boards.chips().get(boards.by_machine(machine.decode(errors="replace").strip()))
         for check in _CHECKS:
             _, error = transport.exec_raw(
-                _with_kinds(_for_chip(check.read_text(), board)), timeout=_SILENCE_S, data_consumer=lines.feed
+                _filled(_for_chip(check.read_text(), board)), timeout=_SILENCE_S, data_consumer=lines.feed
             )
             lines.feed(error)
     tally = [

@@ -113,7 +113,7 @@ async def _act(board: VirtualBoard, key: str) -> None:
         board.press_button()
     elif key == "w":
         on = not board.chip.radio.air
-        (board.wifi_up if on else board.wifi_down)()
+        (board.network_up if on else board.network_down)()
         print(f"* Wi-Fi {'on' if on else 'off'}", flush=True)
     elif key == "p":
         await board.power_off()

@@ -73,7 +73,8 @@ def address(entry):
             "the fixed address %s and the gateway %s are not in one network (netmask %s); DHCP is asked now"
             % (ip, gateway, mask)
         )
-    return ip, mask, gateway, entry.get("dns") or gateway
+    dns = entry.get("dns")
+    return ip, mask, gateway, dns if isinstance(dns, str) and dns else gateway
 
 
 def number(ip):
@@ -165,4 +166,4 @@ def knocked(gateway):
     return False
 
 
-online = bool(found) and (not found.get("wifi") or wifi(found["wifi"]))
+online = bool(found) and found.get("lan") is None and (not found.get("wifi") or wifi(found["wifi"]))

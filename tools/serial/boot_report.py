@@ -19,13 +19,14 @@ _CONFIG = re.compile(r"config has \d+ errors|no \S+ on this device|\S+ is not JS
 _CHIP = ("Guru Meditation Error", "abort() was called", "FATAL: ", "Fatal Python error")
 _TRACEBACK = "Traceback (most recent call last):"
 _LOOK = "The lines above say what happened; `realer monitor` shows how it goes on."
+_LAN = "Check cable, switch and router, and whether board names the kit; the board tries on. `realer doctor` asks it."
 _WIFI = "Check wifi.networks, and whether the access point offers 2.4 GHz; the board tries on. `realer doctor` asks it."
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`kind`: online, refused, crashed, fell_back, configuration, safe_mode, stopped, portal, wifi, time, link, loop,
-    restarts, starting, nothing. `text`: what is the case; `do`: what the owner can do about it."""
+    """`kind`: online, refused, crashed, fell_back, configuration, safe_mode, stopped, portal, wifi, lan, time, link,
+    loop, restarts, starting, nothing. `text`: what is the case; `do`: what the owner can do about it."""
 
     kind: str
     text: str
@@ -129,8 +130,14 @@ class Start:
         return None
 
     def _waiting(self, of: str, text: str, head: str, rest: str) -> Outcome | None:
-        if head == "Wi-Fi" and rest.startswith("address"):
+        if head in ("Wi-Fi", "LAN") and rest.startswith("address"):
             return Outcome("time", "no time from the network yet", _LOOK)
+        if head == "LAN":
+            return (
+                self._doing
+                if rest == "starting" and self._doing
+                else Outcome("lan", f"waiting for the LAN: {rest}", _LAN)
+            )
         if head == "Wi-Fi":
             joining = rest.startswith("joining") and self._doing
             return self._doing if joining else Outcome("wifi", f"waiting for Wi-Fi: {rest}", _WIFI)

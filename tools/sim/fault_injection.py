@@ -134,7 +134,7 @@ def lying_clock(device: SimDevice, chance: random.Random) -> End:
 
 def zombie(device: SimDevice, chance: random.Random) -> End:
     """The radio says that it is connected, and nothing passes, until the device does something about it."""
-    device.radio.zombie = chance.choice(("join", "radio", "reset"))
+    device.radio.zombie = chance.choice(("join", "interface", "reset"))
     return lambda: setattr(device.radio, "zombie", "")
 
 

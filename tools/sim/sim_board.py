@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware.core.errors import DriverError
+from firmware.runtime.lan_joining import LanJoining
 from firmware.runtime.wifi_joining import WifiJoining
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import Point as OnAir
 
 
 class SimBoard:
-    """`wall()`: true unix seconds; `bits()`: 32 random bits; `radio`: the SimRadio that `wifi` hands out."""
+    """`wall()`: true unix seconds; `bits()`: 32 random bits."""
 
-    def __init__(
-        self, plant: Plant, radio: SimRadio, wall: Callable[[], float], bits: Callable[[], int]
-    ) -> None:
-        self.plant, self.radio = plant, radio
+    def __init__(self, plant: Plant, wall: Callable[[], float], bits: Callable[[], int]) -> None:
+        self.plant = plant
         self.random32 = bits
         self.fed: list[float] = []
         self.resets = 0
@@ -65,9 +64,6 @@ class SimBoard:
 
     def feed(self) -> None:
         self.fed.append(self._wall())
-
-    def wifi(self, hostname: str, pm: int, country: str | None) -> SimRadio:
-        return self.radio
 
     def heap(self) -> tuple[int, int]:
         return 0, self.free
@@ -197,10 +193,13 @@ class SimAccessPoint:
 
 
 class _Joining:
-    """The units of `wifi`: this radio is its own driver."""
+    """The units of an interface, which is its own driver here."""
+
+    def __init__(self, joining: type):
+        self._joining = joining
 
     def load(self) -> tuple[type, Callable[..., Any]]:
-        return WifiJoining, lambda radio, board: radio
+        return self._joining, lambda interface, board: interface
 
     def drop(self) -> None:
         pass
@@ -213,20 +212,71 @@ class Point(OnAir):
     full: bool = False
 
 
+class SimLan:
+    """Ethernet. `cable`: it is in; `zombie`: nothing passes until the interface was restarted ("interface") or the chip
+    was reset ("reset"); `mute`: its PHY does not answer from the next reset on."""
+
+    LINK_S = 2.0
+    what = "LAN"
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self.joining = _Joining(LanJoining)
+        self.lan = self
+        self.cable, self.mute = True, False
+        self.starts = self.restarts = 0
+        self._now_s = now_s
+        self.reset()
+
+    def reset(self) -> None:
+        """As the chip leaves it after a reset."""
+        self.nic: object | None = None
+        self.broken, self.zombie, self._ready_at = False, "", 0.0
+
+    def start(self) -> None:
+        self.starts += 1
+        if self.mute:
+            self.broken = True
+            raise DriverError("LAN: esp_eth_driver_install failed")
+        self.nic, self._ready_at = self, self._now_s() + self.LINK_S
+
+    def restart(self) -> None:
+        self.restarts += 1
+        if self.zombie != "reset":
+            self.zombie = ""
+        self.start()
+
+    def connected(self) -> bool:
+        return self.nic is not None and self.cable and self._now_s() >= self._ready_at
+
+    def carries(self) -> bool:
+        """Whether packets pass."""
+        return self.connected() and not self.zombie
+
+    def status(self) -> str:
+        return "no cable"
+
+    def address(self, i: int) -> str:
+        return ("192.0.2.10", "255.255.255.0", "192.0.2.1", "192.0.2.1")[i]
+
+    def dns(self) -> list[str]:
+        return [self.address(3)]
+
+
 class SimRadio:
     """Wi-Fi with access points that come and go. Joining takes `JOIN_S` of virtual time, a scan `SCAN_S`.
 
     `air`: ssid: password of networks with one access point each; `points`: others, of which several may have one name.
     `zombie`: the association is dead from now on: the radio says that it is connected, and no packet passes until it
-    has joined again ("join"), was switched off and on ("radio") or the chip was reset ("reset").
+    has joined again ("join"), was switched off and on ("interface") or the chip was reset ("reset").
     """
 
     JOIN_S = 2.0
     SCAN_S = 2.0
-    wlan = None
+    what = "Wi-Fi"
+    broken = False
 
     def __init__(self, now_s: Callable[[], float]) -> None:
-        self.joining = _Joining()
+        self.joining = _Joining(WifiJoining)
         self.air: dict[str, str] = {}
         self.points: list[Point] = []
         self.restarts = 0
@@ -270,7 +320,7 @@ class SimRadio:
         if self._now_s() >= self._seen_at:
             self._found = None
 
-    def address(self, fixed: tuple[str, ...] | None) -> None:
+    def set_address(self, fixed: tuple[str, ...] | None) -> None:
         self.fixed = fixed
 
     def connect(self, ssid: str, password: str, bssid: bytes | None = None) -> None:
@@ -294,11 +344,8 @@ class SimRadio:
     def status(self) -> str:
         return "connected" if self.connected() else "no such network"
 
-    def ip(self) -> str:
-        return self.fixed[0] if self.fixed else "192.0.2.10"
-
-    def gateway(self) -> str:
-        return self.fixed[2] if self.fixed else "192.0.2.1"
+    def address(self, i: int) -> str:
+        return (self.fixed or ("192.0.2.10", "255.255.255.0", "192.0.2.1", "192.0.2.1"))[i]
 
     def dns(self) -> list[str]:
         return ["192.0.2.1"]

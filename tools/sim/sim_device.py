@@ -39,7 +39,7 @@ from tools.cloud.thinger_model import Thinger
 from tools.repository import ROOT
 from tools.sim.loop import VirtualLoop
 from tools.sim.recorder import Recorder
-from tools.sim.sim_board import SimAccessPoint, SimBoard, SimRadio
+from tools.sim.sim_board import SimAccessPoint, SimBoard, SimLan, SimRadio
 from tools.sim.sim_broker import SimBroker
 from tools.sim.sim_net import SimNet
 from tools.virtual_board.plant import Plant
@@ -105,7 +105,8 @@ class SimDevice:
         self.plant = Plant(seed)
         self.radio = SimRadio(self._loop.time)
         self.radio.air["bench"] = WIFI_PASSWORD
-        self.board = SimBoard(self.plant, self.radio, self.wall, self.bits)
+        self.lan = SimLan(self._loop.time)
+        self.board = SimBoard(self.plant, self.wall, self.bits)
         self.model = model or Model(seed=seed)
         if not self.model.store.devices():
             self.model.add_device(demo_device())
@@ -153,6 +154,7 @@ class SimDevice:
         log.level = "debug"
         cloud = self.config["cloud"]
         log.hidden = [cloud["credential" if self.thinger else "client_secret"]]
+        interface = self.lan if self.config["lan"] else self.radio
         self.net = SimNet(
             self.model,
             self.faults,
@@ -161,7 +163,7 @@ class SimDevice:
             ["ntp.realer.test", "ntp2.realer.test"],
             POWER_UP_UTC - 86400,
             self.wall,
-            self.radio.carries,
+            interface.carries,
         )
         self.net.broker, self.net.thinger = self.broker, self.thinger
         store = Store(f"{self._folder}/")
@@ -170,7 +172,7 @@ class SimDevice:
         self.history.start()
         counted = self.history.counting(log.log)
         self.app = build(
-            config, self.board, self.radio, clock, self.bits, counted, store, self.net, self.boots
+            config, self.board, interface, clock, self.bits, counted, store, self.net, self.boots
         )
         self.history.attach(self.app)
         log.hidden += self.app.link.masked()
@@ -204,6 +206,7 @@ class SimDevice:
                 await asyncio.wait({self._task}, timeout=1)
         self.net.cut()
         self.radio.reset()
+        self.lan.reset()
         self.board.rtc_offset_s = None
         for output in self.config["outputs"]:
             self.plant.drive(output["gpio"], output["active"] != "high")

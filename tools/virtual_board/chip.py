@@ -7,7 +7,8 @@ function given to it. Processes and sockets are in `virtual.py`, physics in `pla
 Facts: `firmware/boards` for the pins and for the ADC at 11 dB; ESP-IDF calibration of the classic ESP32's ADC at the
 other attenuations, on all chips (`esp_adc_cal`, default reference); sources of MicroPython's `ports/esp32`.
 
-Where it differs from the chip: using a flash pin is an error here, and hangs the real one.
+Where it differs from the chip: using a flash pin is an error here, and hangs the real one; so is driving a pin of the
+kit's own Ethernet, which can destroy the real one.
 
 A reply is `=value`, or an exception to raise: `!V text` ValueError, `!O text` OSError, `!E number name` OSError with
 a number, `!A name` AttributeError, `!R text` RuntimeError, `!K` KeyboardInterrupt. No reply at all means that the
@@ -22,7 +23,9 @@ from collections.abc import Callable
 
 from tools import boards
 from tools.boards import Board
+from tools.virtual_board import lan
 from tools.virtual_board.chip_memory import ChipMemory
+from tools.virtual_board.lan import Lan, LanError
 from tools.virtual_board.memory import Memory, NoRoomError
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import AccessPoint, Radio, WifiError
@@ -44,7 +47,8 @@ _CONSTANTS = {
         "DEEPSLEEP_RESET": DEEPSLEEP_RESET,
         "SOFT_RESET": SOFT_RESET,
     },
-    "network": {
+    "network": {f"PHY_{name}": number for name, number in lan.PHYS.items()}
+    | {
         "AP_IF": 1,
         "STAT_IDLE": 1000,
         "STAT_CONNECTING": 1001,
@@ -109,6 +113,7 @@ class Chip:
         self.plant = plant
         self.radio = Radio(networks)
         self.access_point = AccessPoint()
+        self.lan = Lan(self.board.kit.lan if self.board.kit else "")
         self.listen: Callable[[int], int] = lambda port: port
         self.nowhere: Callable[[bool], int] = lambda stream: 9
         self.on_edges: Callable[[int, int], None] = lambda gpio, count: None
@@ -145,6 +150,7 @@ class Chip:
         self.release()
         self.radio.off()
         self.access_point.off()
+        self.lan.off()
         self._hostname = "mpy-esp32"
         self._power_save = 1
         self._country = "XX"
@@ -182,6 +188,8 @@ class Chip:
             return f"!{error.kind} {error}"
         except WifiError as error:
             return f"!O {error}"
+        except LanError as error:
+            return f"!{error.kind} {error}"
         return None if self.ended else f"={'' if value is None else value}"
 
     # Pins
@@ -194,13 +202,20 @@ class Chip:
             raise ChipError("V", "pin belongs to the flash chip")
         return gpio
 
+    def _driver_of(self, gpio: int) -> None:
+        """Refuse to drive what may not be driven."""
+        if gpio in self._input_only:
+            raise ChipError("V", "pin can only be input")
+        if self.board.kit and gpio in self.board.kit.taken:
+            raise ChipError("V", "pin belongs to a chip of the kit")
+
     def _do_pin(self, pin: str, mode: str, pull: str, value: str) -> None:
         gpio = self._gpio(pin)
         if value != "-1":
             self._latches[gpio] = int(value)
         if mode != "None":
-            if int(mode) & _OUT_BIT and gpio in self._input_only:
-                raise ChipError("V", "pin can only be input")
+            if int(mode) & _OUT_BIT:
+                self._driver_of(gpio)
             self._modes[gpio] = int(mode)
         if pull != "-1" and gpio not in self._input_only:
             bits = 0 if pull == "None" else int(pull)
@@ -256,8 +271,7 @@ class Chip:
 
     def _do_pwm(self, pin: str, frequency: str, duty: str) -> int:
         gpio = self._gpio(pin)
-        if gpio in self._input_only:
-            raise ChipError("V", "pin can only be input")
+        self._driver_of(gpio)
         if duty != "-1" and gpio not in self.plant.dead:
             self.plant.duties[gpio] = int(duty) / 655.35
         return round(self.plant.duties.get(gpio, 0) * 655.35)
@@ -349,7 +363,8 @@ class Chip:
     def _do_socket(self, fd: str) -> object:
         """A socket is asked for. Who has lost the network has no way to anybody; a program that never had one has the
         host's, for whoever tries something else than Wi-Fi."""
-        if not self.radio.connected(self._ms()) and self.radio.lost and not self.access_point.active:
+        interface = self.lan if self.lan.there else self.radio
+        if not interface.connected(self._ms()) and interface.lost and not self.access_point.active:
             return "down"
         return self.memory.answer("socket", fd)
 
@@ -364,7 +379,9 @@ class Chip:
         )
 
     def _do_zombie(self) -> int:
-        """Whether packets vanish although the station is joined."""
+        """Whether packets vanish although the station is joined, or the cable is in."""
+        if self.lan.dead and self.lan.connected(self._ms()):
+            return 1
         return int(bool(self.radio.zombie) and self.radio.connected(self._ms()))
 
     def _do_country(self, code: str | None = None) -> str | None:
@@ -388,6 +405,10 @@ class Chip:
         return self.radio.joined.dbm if self.radio.joined else -57
 
     def _do_ifconfig(self, *fixed: str) -> str | None:
+        return self._addressed(self.radio.connected(self._ms()), *fixed)
+
+    def _addressed(self, connected: bool, *fixed: str) -> str | None:
+        """`ifconfig` of the one interface that is in use."""
         if fixed == ("dhcp",):
             if self._fixed is None:
                 raise ChipError("R", "Wifi Unknown Error 0x5004")
@@ -396,11 +417,42 @@ class Chip:
         if fixed:
             self._fixed = " ".join(fixed)
             return None
-        if not self.radio.connected(self._ms()):
+        if not connected:
             return "0.0.0.0 0.0.0.0 0.0.0.0 0.0.0.0"
         if self._fixed:
             return self._fixed
         return f"192.168.4.20 255.255.255.0 192.168.4.1 {self._dns}"
+
+    # LAN
+
+    def _do_lan(self, *arguments: str) -> int:
+        """Construct it; without arguments whether it is constructed already."""
+        if arguments:
+            if self.board.chip != boards.CLASSIC:
+                raise ChipError("O", "esp_eth_driver_install failed with invalid argument")
+            self.lan.construct(*map(int, arguments))
+            try:
+                self.memory.ethernet()
+            except NoRoomError:
+                self.lan.there = False
+                raise ChipError("O", "esp_eth_driver_install failed with no memory for driver") from None
+        return int(self.lan.there)
+
+    def _do_lan_active(self, on: str | None = None) -> int:
+        if on is not None:
+            self.lan.set_active(on == "1", self._ms())
+        return int(self.lan.active)
+
+    def _do_lan_connected(self) -> int:
+        return int(self.lan.connected(self._ms()))
+
+    def _do_lan_status(self) -> int:
+        return self.lan.status(self._ms())
+
+    def _do_lan_ifconfig(self, *fixed: str) -> str | None:
+        found = self._addressed(self.lan.connected(self._ms()), *fixed)
+        self.lan.fixed = self._fixed is not None
+        return found
 
     def _do_config(self, name: str, value: str | None = None) -> object:
         owner, attribute = {

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from tools.virtual_board.memory import (
     CHIPS_OWN_HEAP,
     DEFAULT_STACK,
+    ETHERNET,
     FIRST_AREA,
     LEAST_STACK,
     SOCKET,
@@ -42,12 +43,15 @@ class ChipMemory:
 
     def reset(self, soft: bool) -> None:
         """A run begins. Of the pool a soft reset leaves what the radio has."""
-        on = [name for name in ("wifi", "ap") if soft and name in self.memory.pool]
+        on = [name for name in ("wifi", "ap", "ethernet") if soft and name in self.memory.pool]
         self.keep()
         old = self.memory
         self.memory = Memory(old.image, old.chain, old.doubles, old.limited, old.names)
         for name in on:
-            self.memory.wifi(True, name)
+            if name == "ethernet":
+                self.ethernet()
+            else:
+                self.memory.wifi(True, name)
         self._reset()
 
     def _reset(self) -> None:
@@ -90,6 +94,12 @@ class ChipMemory:
         self.memory.wifi(on, name)
         self.keep()
         return True
+
+    def ethernet(self) -> None:
+        """Ethernet is there until the chip is reset. NoRoomError."""
+        self._sweep()
+        self.memory.pool.take("ethernet", ETHERNET, divided=True)
+        self.keep()
 
     # The Python heap
 

@@ -33,6 +33,9 @@ VERIFYING, PARSING = 4_500, 7_000
 THIRD_AREA_STAYS = 0.85
 """A third area is given back once it is empty. What lies in it cannot be told: it is empty when less than this part of
 the areas is in use (estimate)."""
+ETHERNET = 24_000
+"""The chip's Ethernet: 20 buffers of 512 bytes to receive and 10 to send, which have to be fit for DMA, and a task with
+4 KB of stack (ESP-IDF's defaults; estimate)."""
 ACCESS_POINT = 2_000
 """An access point beside what the radio takes anyhow (estimate)."""
 

@@ -48,8 +48,8 @@ class Radio:
     `networks`: ssid -> password of what is on the air, or None when every network and password is good; `points`: more
     access points, of which several may have one name. `joined`: the one that the station is at, None without. `zombie`:
     the association is dead from now on, and the station does not notice; it ends when the station joins again ("join"),
-    was switched off and on ("radio"), or the chip is reset ("reset"). `joins`, `restarts`: how often it has joined a
-    network, and was switched off while it was on, over all resets.
+    was switched off and on ("interface"), or the chip is reset ("reset"). `joins`, `restarts`: how often it has joined
+    a network, and was switched off while it was on, over all resets.
     `on_link(up)`: it has joined a network, or has lost or left it; `lost`: the latter was the last.
     """
 
@@ -97,7 +97,7 @@ class Radio:
         if not active:
             self._leave()
             self.restarts += self.active
-            self._revive("radio")
+            self._revive("interface")
         self.active = active
 
     def scan(self, now_ms: float) -> list[tuple[str, bytes, int, int, int, bool]]:

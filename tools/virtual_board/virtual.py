@@ -82,7 +82,7 @@ class VirtualBoard:
         )
         self.chip = Chip(plant, _now_ms, self._pin, networks, dns, memory=chip_memory, board=board)
         self.chip.listen = self._listen
-        self.chip.radio.on_link = self._link
+        self.chip.radio.on_link = self.chip.lan.on_link = self._link
         self.chip.on_edges = self._edges
         self.chip.nowhere = self._nowhere
         self.listening: dict[int, int] = {}
@@ -179,12 +179,17 @@ class VirtualBoard:
         self._sync()
         self.plant.press(self.plant.wiring["button"]["gpio"], ms)
 
-    def wifi_down(self) -> None:
-        """Switch the access point off: no connection of the board goes on, and none can be made until it is back."""
-        self.chip.radio.set_air(False, _now_ms())
+    def network_down(self) -> None:
+        """Switch the access point off, or pull out the cable: no connection of the board goes on, and none can be made
+        until it is back."""
+        self._network(False)
 
-    def wifi_up(self) -> None:
-        self.chip.radio.set_air(True, _now_ms())
+    def network_up(self) -> None:
+        self._network(True)
+
+    def _network(self, there: bool) -> None:
+        self.chip.radio.set_air(there, _now_ms())
+        self.chip.lan.plug(there, _now_ms())
 
     async def until(self, condition: Callable[[], bool], timeout_s: float) -> None:
         """Wait until the condition holds, looking after each event and each 100 ms. Raises TimeoutError."""

@@ -1,4 +1,5 @@
-"""`network` of the ESP32 port: a Wi-Fi station and an access point. The rules live on the host, in `radio.py`.
+"""`network` of the ESP32 port: a Wi-Fi station, an access point, a LAN. The rules live on the host, in `radio.py` and
+`lan.py`.
 
 Part of the virtual board, never of a device.
 """
@@ -97,6 +98,51 @@ class WLAN:
             return _ask("ap_config", *words)
         for name, value in settings.items():
             _ask("config", name, _link.packed(value) if name == "hostname" else int(value))
+
+
+class _Lan:
+    """The only one there is, as in the port."""
+
+    def active(self, on=None):
+        return _ask("lan_active", *(() if on is None else (int(bool(on)),))) == "1"
+
+    def isconnected(self):
+        return _ask("lan_connected") == "1"
+
+    def status(self):
+        return int(_ask("lan_status"))
+
+    def ifconfig(self, value=None):
+        if value is not None:
+            _ask("lan_ifconfig", *((value,) if isinstance(value, str) else value))
+            return None
+        return tuple(_ask("lan_ifconfig").split())
+
+    def config(self, what):
+        if what != "mac":
+            raise ValueError("unknown config param")
+        return b"\x24\x0a\xc4\x00\x00\x04"
+
+
+_lan = _Lan()
+
+
+def LAN(id=None, *, phy_addr, phy_type, mdc=None, mdio=None, reset=None, power=None, spi=None, cs=None, int=None,
+        ref_clk_mode=-1, ref_clk=None):  # fmt: skip
+    if _ask("lan") != "1":
+        if id:
+            raise ValueError("invalid LAN interface identifier")
+        pins = [-1 if pin is None else _gpio(pin) for pin in (mdc, mdio, power, reset, ref_clk)]
+        _ask("lan", phy_addr, phy_type, ref_clk_mode, *pins)
+    return _lan
+
+
+def _gpio(pin):
+    import machine
+
+    if not isinstance(pin, machine.Pin):
+        raise ValueError("expecting a pin")
+    return pin._gpio
 
 
 def _bytes(packed):

@@ -1,0 +1,36 @@
+"""Waits for a LAN: in memory only while there is no connection."""
+
+from micropython import const
+
+from firmware.core.timing import Timer
+
+_PATIENCE_MS = const(10000)
+_AGAIN_MS = const(300000)
+
+
+class LanJoining:
+    """`control`: a driver, see drivers.lan_control; `network`: a NetworkLoop. There is nothing to choose: the port asks
+    for an address by itself whenever a cable is plugged in."""
+
+    found = ()  # networks that a setup portal could list
+
+    def __init__(self, control, network, now):
+        self.control = control
+        self.log = network.log
+        self.patience = Timer(now, _PATIENCE_MS)
+
+    def joined(self):
+        return -1
+
+    def hold(self, now, ms):
+        pass
+
+    def step(self, up, bits, now):
+        """Take the next step, if it is time for one. DriverError, only once where the chip does not answer."""
+        lan = self.control.lan
+        if not lan.nic and not lan.broken:
+            self.log("info", "LAN: starting")
+            self.control.start()
+        if self.patience.passed(now):
+            self.patience = Timer(now, _AGAIN_MS)
+            self.log("warning", "LAN: %s" % self.control.status())

@@ -1,0 +1,70 @@
+"""Runs on the board, after `wifi_check.py`: the LAN, where the configuration has one.
+
+A file of its own: a board has no room for the text of all checks at once.
+"""
+# ruff: noqa: F821  (`say`, `found` are those of board_check.py, `address`, `knocked`, `name_servers` of wifi_check.py)
+
+import network
+import time
+from machine import Pin
+
+_CABLE_S = 8
+_ADDRESS_S = 20
+_CONNECTED = 3  # of `network.LAN.status`, in all images
+LANS = {}
+"""By board what `network.LAN` is told; `realer doctor` puts it here from `firmware/boards`."""
+
+
+def lan(wanted, board):
+    """Whether the board is on the network."""
+    phy = LANS.get(board)
+    if not phy:
+        return failed(
+            "the board %s has no LAN that this firmware knows" % board, "correct board, or remove lan"
+        )
+    if not hasattr(network, "LAN"):
+        return failed("this MicroPython has no network.LAN", "take an image of ESP32_GENERIC")
+    phy, number, mdc, mdio, power, clock, mode = phy.split(":")
+    try:
+        fixed = address(wanted)
+        nic = network.LAN(
+            mdc=Pin(int(mdc)), mdio=Pin(int(mdio)), power=Pin(int(power)), ref_clk=Pin(int(clock)),
+            ref_clk_mode=Pin.IN if mode == "in" else Pin.OUT,
+            phy_type=getattr(network, "PHY_" + phy), phy_addr=int(number),
+        )  # fmt: skip
+        if fixed:
+            nic.ifconfig(fixed)
+        nic.active(True)
+    except (OSError, ValueError, RuntimeError) as error:
+        return failed(str(error), "is it really a %s? unplug it for a moment, then try again" % board)
+    for second in range(_ADDRESS_S):
+        if nic.isconnected():
+            return connected(nic, wanted, fixed)
+        if second >= _CABLE_S and nic.status() != _CONNECTED:
+            return failed(
+                "no cable, or nothing at its other end", "plug it in; does the switch's light burn?"
+            )
+        time.sleep(1)
+    return failed(
+        "the cable is in, but DHCP gave no address", "is there a router? else give lan.ip and lan.gateway"
+    )
+
+
+def failed(text, do):
+    say("problem", "lan", text, do)
+    return False
+
+
+def connected(nic, wanted, fixed):
+    ip, _, gateway, from_router = nic.ifconfig()
+    name_servers[:] = wanted.get("dns") or [from_router]
+    kind = "fixed address" if fixed else "address"
+    say("ok", "lan", "%s %s, gateway %s, name server %s" % (kind, ip, gateway, ", ".join(name_servers)))
+    if fixed and not knocked(gateway):
+        do = "is it the router, and the address in its network? compare with another device"
+        say("note", "lan", "the gateway %s answers at no port that was tried" % gateway, do)
+    return True
+
+
+if found and found.get("lan") is not None:
+    online = lan(found["lan"], found.get("board"))
