@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ from prompt_toolkit.output import DummyOutput
 
 from firmware.core import config as device
 from tests_host.support.commands import realer
+from tests_host.support.esp_rom import Rom
 from tests_host.support.terminal import Terminal
-from tools.cli import check_config, cloud_catalog, wizard
+from tools import boards
+from tools.cli import check_config, cloud_catalog, flash, wizard
 from tools.cli.config_questions import ABOUT, WORDS, question
 from tools.cli.config_questions import MORE as MORE_ABOUT
 from tools.cli.configure import _letters
@@ -29,6 +32,7 @@ from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.server import CloudServer
 from tools.common import Failed
+from tools.serial import ports
 
 ROOT = Path(__file__).parents[2]
 WIFI_PASSWORD = "test-password-not-real"
@@ -44,6 +48,7 @@ def choices() -> list[str]:
 
 BEFORE_THE_CLOUD = (
     ("name", f"{CLEAR}cabin\r"),
+    ("Which board is it?", ENTER),
     ("such a setup portal", "n"),
     ("wifi.networks[0].ssid", "bench\r"),
     ("wifi.networks[0].password", f"{WIFI_PASSWORD}\r"),
@@ -192,7 +197,9 @@ def interviewed(draft: dict[str, Any], folder: Path, keys: str, bundle: Path | N
 
 
 KEEP_NETWORK = ENTER + ENTER + "n"  # its name, its password, nothing more
-KEEP_BEGINNING = ENTER + "n" + KEEP_NETWORK + "nn"  # name, no portal, no other network, nothing more of Wi-Fi
+KEEP_BEGINNING = (
+    ENTER * 2 + "n" + KEEP_NETWORK + "nn"
+)  # name, board, no portal, no other network, nothing more of Wi-Fi
 KEEP_CLOUD = ENTER * (4 + len(choices())) + "y"  # choices, base_url, three keys, the certificate
 KEEP_REST = (
     "y" * 2 + "n" + "y" * 2 + "n" + "y" + "n" + ENTER * 2 + ENTER + "n"
@@ -200,9 +207,9 @@ KEEP_REST = (
 
 
 def test_a_configuration_that_is_there_is_kept_with_enter(draft: dict[str, Any], tmp_path: Path):
-    before = json.dumps(draft, sort_keys=True)
+    before = draft | {"board": "esp32"}
     interviewed(draft, tmp_path, KEEP_BEGINNING + KEEP_CLOUD + "n" + KEEP_REST)
-    assert json.dumps(draft, sort_keys=True) == before
+    assert draft == before
 
 
 def test_placeholders_are_asked_again_and_a_part_can_be_changed(draft: dict[str, Any], tmp_path: Path):
@@ -242,7 +249,7 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(tmp_path: Path)
             "client_secret": "12345678",
         }
     }
-    network = ENTER + "n" + "bench" + ENTER + ENTER + "n" + "n" + "n"
+    network = ENTER * 2 + "n" + "bench" + ENTER + ENTER + "n" + "n" + "n"
     by_hand = (
         ENTER * (4 + len(choices())) + "y" + "n" + CLEAR + "certs/a.der, certs/b.der" + ENTER + "y" + "n"
     )
@@ -282,7 +289,7 @@ def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp
     out = tmp_path / "config.json"
     command = [sys.executable, "-m", "tools", "config", "--out", str(out)]
     with Terminal(command, cwd=ROOT) as terminal:
-        for words, answer in BEFORE_THE_CLOUD[:5]:
+        for words, answer in BEFORE_THE_CLOUD[:6]:
             terminal.expects(words)
             terminal.types(answer)
         terminal.expects("Another network")
@@ -311,12 +318,54 @@ BACK = "\x02"
 
 
 def test_there_is_a_way_back_over_any_number_of_questions(draft: dict[str, Any], tmp_path: Path):
-    # Three questions back from the network's password: to the name, over one that was answered by a key.
-    wrong = "wrong" + ENTER + "y" + "y" + "cellar" + ENTER + BACK * 4 + "right" + ENTER
+    # Four questions back from the network's password: to the name, over one that was answered by a key.
+    wrong = "wrong" + ENTER * 2 + "y" + "y" + "cellar" + ENTER + BACK * 5 + "right" + ENTER * 2
     rest = "n" + KEEP_NETWORK + "nn" + KEEP_CLOUD + "n" + KEEP_REST
     interviewed(draft, tmp_path, wrong + rest)
     assert draft["name"] == "right" and "portal" not in draft
     assert draft["wifi"]["networks"][0]["ssid"] == "cellar"  # shown as the answer of before
+
+
+KITS = list(boards.every_name())
+
+
+def test_a_board_with_a_lan_needs_no_wifi(draft: dict[str, Any], tmp_path: Path):
+    kit = boards.named("wt32-eth01")
+    boards.move_example(draft, kit)
+    network = DOWN * KITS.index("wt32-eth01") + ENTER + "n" + "y"
+    keys = ENTER + network + "y" + "192.168.1.20" + ENTER * 2 + "192.168.1.1" + ENTER + "9.9.9.9" + ENTER
+    del draft["wifi"]
+    interviewed(draft, tmp_path, keys + KEEP_CLOUD + "n" + KEEP_REST)
+    fixed = {"ip": "192.168.1.20", "netmask": "255.255.255.0", "gateway": "192.168.1.1", "dns": ["9.9.9.9"]}
+    assert (draft["board"], draft["lan"]) == ("wt32-eth01", fixed) and "wifi" not in draft
+    assert check_config.validate(draft)[1] == []
+
+
+def test_the_pins_are_offered_as_they_are_called_on_the_board(draft: dict[str, Any], tmp_path: Path):
+    draft |= {"board": "esp32-devkit-v1"}
+    printed = asked(draft, tmp_path, "buttons", "D26" + ENTER * 4)
+    assert draft["buttons"][0]["gpio"] == 26
+    (free,) = [text for text in printed if text.startswith("Free: ")]
+    assert "D26" in free and "VP" in free and "RX2" not in free, "the pump is there"
+
+
+def test_only_kits_with_the_chip_that_is_plugged_in_are_offered(draft: dict[str, Any], tmp_path: Path):
+    with typed(DOWN + ENTER):
+        hands = wizard.Wizard(draft, tmp_path, lambda text: None, plugged_in=lambda may: "esp32c3")
+        hands._board()
+    assert draft["board"] == "esp32-c3-devkitm-1"
+
+
+@pytest.mark.parametrize(("answer", "chip"), [(True, "esp32"), (False, "")])
+def test_the_board_is_not_restarted_without_consent(monkeypatch: pytest.MonkeyPatch, answer: bool, chip: str):
+    with Rom() as rom:
+        port = SimpleNamespace(device=rom.port, vid=1, description="")
+        monkeypatch.setattr(ports, "plugged_in", lambda: [port])
+        questions: list[str] = []
+        found = flash.plugged_in(lambda question: bool(questions.append(question)) or answer)
+        assert found == chip and bool(rom.commands) == answer and rom.port in questions[0]
+        monkeypatch.setattr(ports, "plugged_in", lambda: [port, port])
+        assert flash.plugged_in(pytest.fail) == ""
 
 
 def asked(draft: dict[str, Any], folder: Path, section: str, keys: str, at: int = -1) -> list[str]:
@@ -626,7 +675,7 @@ def test_with_a_portal_network_and_keys_may_be_left_out(draft: dict[str, Any], t
     for key in ("device_id", "client_id", "client_secret"):
         del draft["cloud"][key]
     keep_cloud = ENTER * (1 + len(choices())) + "y"  # choices, base_url, the certificate
-    interviewed(draft, tmp_path, ENTER + "y" + "n" + keep_cloud + KEEP_REST)
+    interviewed(draft, tmp_path, ENTER * 2 + "y" + "n" + keep_cloud + KEEP_REST)
     assert draft["portal"] == {} and draft["wifi"]["networks"] == []
     assert not {"device_id", "client_id", "client_secret"} & draft["cloud"].keys()
 

@@ -89,6 +89,12 @@ MORE: dict[str, dict[str, str]] = {
         "gateway": "What is the address of the router?",
         "dns": "Which name server shall it ask? Nothing: the router.",
     },
+    "lan": {
+        "ip": "Which fixed address shall it have? One that the router gives to nobody else; nothing: the router tells.",
+        "netmask": "What is the netmask?",
+        "gateway": "What is the address of the router?",
+        "dns": "Which name servers shall it ask? Addresses with commas between; nothing: those of the router.",
+    },
     "wifi": {
         "country": "In which country is it? Two letters, such as DE or US; nothing: what the access point announces.",
         "dns": "Which name servers shall it ask, whatever the router says? Up to three addresses, with commas between.",

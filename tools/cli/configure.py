@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tools import boards, common
-from tools.cli import check_config, prompts, wizard
+from tools.cli import check_config, flash, prompts, wizard
 from tools.cloud.site import write_private
 
 _MANY = """\
@@ -84,9 +84,15 @@ def interview(out: Path, bundle: Path | None = None) -> None:
         raise common.Failed(f"{out}: not an object", "Move it away and start anew.")
     say.print(f"Every answer is checked at once. {prompts.HELP}")
     kept = out.with_name(f"{out.name}.draft")
-    hands = wizard.Wizard(draft, out.parent, lambda text: say.print(text, style="dim"), bundle, kept)
+
+    def started() -> wizard.Wizard:
+        return wizard.Wizard(
+            draft, out.parent, lambda text: say.print(text, style="dim"), bundle, kept, flash.plugged_in
+        )
+
+    hands = started()
     if hands.answers.resume() and not hands.answers.again():
-        hands = wizard.Wizard(draft, out.parent, lambda text: say.print(text, style="dim"), bundle, kept)
+        hands = started()
     try:
         hands.run()
         while (wrong := _errors(draft)) and hands.mend(wrong):

@@ -10,6 +10,7 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tools import boards, common
@@ -59,20 +60,35 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _missing(port: str) -> common.Failed:
-    """What to say where no image was named: which one the chip at the port needs, as esptool finds it."""
+def plugged_in(may: Callable[[str], bool]) -> str:
+    """The chip of the only board that is plugged in, "" where there is none, or `may(question)` is false."""
+    found = ports.plugged_in()
+    question = "A board is plugged in at {}. Look which chip it has? Whatever runs on it is restarted."
+    if len(found) != 1 or not may(question.format(found[0].device)):
+        return ""
+    return boards.by_machine(_chip_at(found[0].device))
+
+
+def _chip_at(port: str) -> str:
+    """The chip as esptool finds and calls it, "" where there is no answer."""
     command = [sys.executable, "-m", "esptool", "--port", port, "chip-id"]
     done = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"(?:Chip type|Chip is|Connected to|Detecting chip type)\W+(ESP32[\w-]*)", done.stdout)
+    return found[1] if found else ""
+
+
+def _missing(port: str) -> common.Failed:
+    """What to say where no image was named: which one the chip at the port needs."""
+    found = _chip_at(port)
     if not found:
         return common.Failed(
             f"IMAGE is missing, and the board at {port} does not tell its chip",
             f"{_TROUBLE.format(port=port)}\n{_NATIVE}",
         )
-    board = boards.chips().get(boards.by_machine(found[1]))
+    board = boards.chips().get(boards.by_machine(found))
     if not board:
         return common.Failed(
-            f"the board at {port} has an {found[1]}, which this firmware does not know",
+            f"the board at {port} has an {found}, which this firmware does not know",
             f"It knows {', '.join(known.name for known in boards.chips().values())}.",
         )
     return common.Failed(

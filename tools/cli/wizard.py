@@ -26,6 +26,8 @@ _REALER = ("auto", "realer", "bootstrap")
 _KEYS = ("device_id", "client_id", "client_secret")
 _ENTERED = (*_KEYS, "user", "credential")  # at the setup portal, if not here
 _LONGEST = 5  # networks
+_OF_FIXED = {"networks": ("netmask", "gateway", "dns"), "lan": ("netmask", "gateway"), "wifi": ()}
+"""Keys that are asked for beside a fixed address only."""
 _NONE = "none"
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 
@@ -34,6 +36,7 @@ class Wizard:
     """`draft`: a configuration to begin with, changed in place. `folder`: where it will lie, with its certificates.
 
     `say(text)`: tells the person something. `bundle`: see tools.cli.ca. `kept`: where the answers lie until the end.
+    `plugged_in(may)`: the chip of the board that is plugged in, "" for none, after it has asked `may(question)`.
     """
 
     def __init__(
@@ -43,8 +46,9 @@ class Wizard:
         say: Callable[[str], None],
         bundle: Path | None = None,
         kept: Path | None = None,
+        plugged_in: Callable[[Callable[[str], bool]], str] = lambda may: "",
     ) -> None:
-        self.draft, self._folder, self._bundle = draft, folder, bundle
+        self.draft, self._folder, self._bundle, self._plugged_in = draft, folder, bundle, plugged_in
         self.answers = Answers(draft, say, kept)
         self._ask, self._say = self.answers, self.answers.say
         self._roots_of: dict[tuple[str, int], Any] = {}
@@ -99,9 +103,14 @@ class Wizard:
     def _interview(self) -> None:
         self.draft.setdefault("version", 1)
         self._section("config", self.draft, "")
+        self._board()
         complete = self._complete()
-        if complete:
+        if self._lan():
+            self.draft.pop("wifi", None)
+        elif complete:
             self._networks()
+        else:
+            self.draft.setdefault("wifi", {}).setdefault("networks", [])
         cloud = self.draft.setdefault("cloud", {})
         self._section("cloud", cloud, "cloud.", () if complete else _ENTERED)
         self._ports(self._catalog() if complete else [])
@@ -161,6 +170,8 @@ class Wizard:
         def check(text: str) -> bool | str:
             return self._complaint(item, key, self._parsed(rule, text, key), path) or True
 
+        if key == "gpio":
+            self._say(f"Free: {', '.join(self._free(rule, item))}.")
         if not rule.startswith("secret"):
             shown = _shown(default) if default == "" or check(_shown(default)) is True else ""
             value = self._parsed(rule, self._ask.text(path, name, shown, check), key)
@@ -170,6 +181,16 @@ class Wizard:
             self._say("Leave it empty to keep the present one.")
         answer = self._ask.secret(path, name, lambda text: (kept and not text) or check(text))
         return answer if answer or not kept else default
+
+    def _free(self, rule: str, item: dict[str, Any]) -> list[str]:
+        """What is printed beside the pins that a rule such as $outputs allows and nothing else has."""
+        board = boards.of(self.draft)
+        others = [
+            other for section in ("sensors", "outputs", "buttons") for other in self.draft.get(section) or ()
+        ]
+        others.append(self.draft.get("led") or {})
+        used = {self._parsed(rule, str(other.get("gpio")), "gpio") for other in others if other is not item}
+        return [boards.printed(board, gpio) for gpio in sorted(board.offered(rule[1:]) - used)]
 
     def _parsed(self, rule: str, text: str, key: str) -> Any:
         """The JSON value that an answer means, that of a pin by what is printed beside it too."""
@@ -260,10 +281,31 @@ class Wizard:
             if not self._ask.yes("Shall it open such a setup portal?", False):
                 return True
             self.draft["portal"] = {}
-        if self._ask.yes("Enter network and keys now, not later at the portal?", True):
-            return True
-        self.draft.setdefault("wifi", {}).setdefault("networks", [])
-        return False
+        return self._ask.yes("Enter network and keys now, not later at the portal?", True)
+
+    def _board(self) -> None:
+        """Which board it is: what its pins can do, and what is printed beside them."""
+        named = self.draft.get("board")
+        chip = self._plugged_in(lambda question: self._ask.yes(question, True))
+        offered = [
+            (name, _about(board)) for name in boards.every_name()
+            if (board := boards.named(name)).chip == (chip or board.chip)
+        ]  # fmt: skip
+        self._say("A pin can be named as it is printed on the board. realer deploy sends the numbers.")
+        self.draft["board"] = self._ask.choice("board", "Which board is it? (board)", offered, str(named))
+
+    def _lan(self) -> bool:
+        """Whether the device is connected by a cable."""
+        kit = boards.of(self.draft).kit
+        if not (kit and kit.lan) or not self._ask.yes(
+            "Shall it be connected by its LAN, and not by Wi-Fi?", not self.draft.get("wifi")
+        ):
+            self.draft.pop("lan", None)
+            return False
+        self.draft["lan"] = self.draft.get("lan") or {}
+        if self._ask.yes("More about the LAN: a fixed address, name servers?", False):
+            self._more("lan", self.draft["lan"], "lan.")
+        return True
 
     def _networks(self) -> None:
         networks = self.draft.setdefault("wifi", {}).setdefault("networks", [])
@@ -284,7 +326,7 @@ class Wizard:
         # Each answer is checked with those before it, not with what comes after it and was true of them.
         former = {key: item.pop(key, None) for key in MORE[section]}
         for key, about in MORE[section].items():
-            if section != "networks" or key in ("bssid", "ip") or "ip" in item:
+            if key not in _OF_FIXED[section] or "ip" in item:
                 self._optional(lines[key], item, path + key, about, former[key])
 
     def _optional(self, line: str, item: dict[str, Any], path: str, about: str, former: Any) -> None:
@@ -402,6 +444,15 @@ class Wizard:
         if self._ask.yes(f"Port {port.pin_port} ({port.kind[:40]}): is it wired to this board?", True):
             items.append(preset)
             self._section(section, preset, f"{section}[{len(items) - 1}].", tuple(preset))
+
+
+def _about(board: boards.Board) -> str:
+    """A board, for whoever has to tell it from others."""
+    if not board.kit:
+        return f"another board with an {board.name}"
+    examples = [boards.printed(board, gpio) for gpio in sorted(board.kit.printed.values())[:2]]
+    named = ", ".join(dict.fromkeys([boards.printed(board, max(board.free)), *examples]))
+    return f"{board.name}{', with LAN' if board.kit.lan else ''}; pins are called {named}"
 
 
 def _is_thermometer(sensor: dict[str, Any]) -> bool:
