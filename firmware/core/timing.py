@@ -39,7 +39,7 @@ class Timer:
         return max(self.after_ms - self.ms(now), 0)
 
     def passed(self, now):
-        return not self.left_ms(now)
+        return self.ms(now) >= self.after_ms
 
 
 _FIRST = const(4)

@@ -10,6 +10,7 @@ from firmware.core.command import CommandState
 from firmware.core.output import Output
 from tests_host.support.checking import validate
 from tools.checks.simulate import PACE, main, simulate
+from tools.cloud.wire import Wire
 from tools.sim.configurations import GENERATIONS, drawn
 from tools.sim.fault_injection import KINDS
 
@@ -59,6 +60,11 @@ def test_reports_a_desired_state_that_was_never_received(monkeypatch):
     first = simulate((5, 4.0, False))["violations"][0]
     # Which desired value it is depends on every moment of the run, so any change of the firmware may move it.
     assert re.search(r"not aware of \d = \S+ after 5000 s without a fault", first), first
+
+
+def test_an_exception_of_the_simulated_cloud_is_a_violation(monkeypatch):
+    monkeypatch.setattr(Wire, "feed", lambda *_: 1 // 0)
+    assert "ZeroDivisionError" in simulate((5, 1.0, True))["violations"][0]
 
 
 def test_the_same_seed_gives_the_same_timeline():

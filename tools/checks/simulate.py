@@ -35,6 +35,7 @@ from tools.cloud.demo_device import DEVICE_ID
 from tools.cloud.entities import Plan
 from tools.cloud.model import Model
 from tools.sim.configurations import Setting, drawn, full
+from tools.sim.device_imports import kept_code
 from tools.sim.fault_injection import KINDS
 from tools.sim.loop import VirtualLoop
 from tools.sim.observer import Observer, invariants_of
@@ -318,8 +319,11 @@ def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
         setattr(module, name, value)
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
-    with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
+    with tempfile.TemporaryDirectory(prefix="simulate-") as folder, kept_code():
         run = Run(seed, Path(folder), loop, draw)
+        loop.set_exception_handler(
+            lambda _, error: run.invariants.violated(f"{error['message']}: {error.get('exception')!r}")
+        )
         try:
             loop.run_until_complete(run.live(hours))
         except Exception as error:  # noqa: BLE001 - a finding like any other

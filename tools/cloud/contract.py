@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
-from referencing import Registry, Resource
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -23,14 +22,24 @@ def load(name: str) -> dict[str, Any]:
 
 
 @cache
-def _registry() -> Registry:
-    schemas = [json.loads(path.read_text()) for path in sorted(SCHEMAS.glob("*.schema.json"))]
-    return Registry().with_resources([(schema["$id"], Resource.from_contents(schema)) for schema in schemas])
-
-
-@cache
 def validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(load(name), registry=_registry())
+    return Draft202012Validator(_inlined(load(name), name))
+
+
+def _inlined(schema: Any, name: str) -> Any:
+    """The schema with what its $refs name in their place: to look them up takes half of a validation's time."""
+    if isinstance(schema, list):
+        return [_inlined(part, name) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" not in schema:
+        return {key: _inlined(part, name) for key, part in schema.items() if key not in ("$id", "$schema")}
+    file, _, pointer = schema["$ref"].partition("#")
+    name = file.removesuffix(".schema.json") or name
+    found: Any = load(name)
+    for key in pointer.split("/")[1:]:
+        found = found[int(key) if isinstance(found, list) else key]
+    return _inlined(found, name)
 
 
 def problems(name: str, value: Any) -> dict[str, list[str]]:

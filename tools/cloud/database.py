@@ -43,9 +43,7 @@ class Store(MqttStore):
     def __init__(self, path: str = ":memory:") -> None:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_TABLES + _MQTT_TABLES)
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLES + _MQTT_TABLES)
         # Models in memory are dropped rather than closed; newer CPythons warn of that.
         self.close = weakref.finalize(self, self._db.close)
 
@@ -59,12 +57,6 @@ class Store(MqttStore):
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
-
-    def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        return self._db.execute(sql, values).fetchone()
-
-    def _all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        return self._db.execute(sql, values).fetchall()
 
     # devices
 

@@ -23,17 +23,27 @@ class MqttStore:
 
     _db: sqlite3.Connection
 
+    def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        return next(iter(self._all(sql, *values)), None)
+
+    def _all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """All rows at once: a cursor that is not at its end keeps a transaction from ending."""
+        return self._db.execute(sql, values).fetchall()
+
+    def _count(self, sql: str, *values: Any) -> int:
+        return int(self._all(sql, *values)[0][0])
+
     def keep_route(self, route: str, device: str, role: str, source: int | str) -> None:
         """Remember what a route stands for, for longer than the catalog does."""
         self._db.execute("INSERT OR IGNORE INTO routes VALUES (?,?,?,?)", (route, device, role, source))
 
     def route(self, route: str) -> sqlite3.Row | None:
-        return self._db.execute("SELECT * FROM routes WHERE route=?", (route,)).fetchone()
+        return self._one("SELECT * FROM routes WHERE route=?", route)
 
     # credentials
 
     def count_credentials(self, device: str) -> int:
-        return self._db.execute("SELECT COUNT(*) FROM credentials WHERE device=?", (device,)).fetchone()[0]
+        return self._count("SELECT COUNT(*) FROM credentials WHERE device=?", device)
 
     def add_credential(self, credential: Credential, secret: str) -> None:
         """`secret`: digest of the plaintext."""
@@ -47,12 +57,12 @@ class MqttStore:
     def live_credentials(self, **where: Any) -> list[Credential]:
         """Those that have not ended, oldest first. `where`: column = value."""
         sql = "SELECT * FROM credentials WHERE ended IS NULL" + "".join(f" AND {name}=?" for name in where)
-        return [_credential(row) for row in self._db.execute(sql + " ORDER BY n", tuple(where.values()))]
+        return [_credential(row) for row in self._all(sql + " ORDER BY n", *where.values())]
 
     def secret_of(self, username: str) -> str:
         """Digest of the secret of valid credentials, "" when there are none."""
         sql = "SELECT secret FROM credentials WHERE username=? AND ended IS NULL"
-        row = self._db.execute(sql, (username,)).fetchone()
+        row = self._one(sql, username)
         return row["secret"] if row else ""
 
     def end_credential(self, username: str, reason: str) -> None:
@@ -63,18 +73,19 @@ class MqttStore:
     def sequence(self, device: str, command: str, n: int) -> int:
         """Which desired state of this command the n-th of all is, from 1."""
         sql = "SELECT COUNT(*) FROM desired WHERE device=? AND command=? AND n<=?"
-        return self._db.execute(sql, (device, command, n)).fetchone()[0]
+        return self._count(sql, device, command, n)
 
     def set_outcome(self, n: int, status: str, value: str, at: float) -> None:
         self._db.execute("INSERT OR REPLACE INTO outcomes VALUES (?,?,?,?)", (n, status, value, at))
 
     def desired_states(self, device: str, command: str) -> list[sqlite3.Row]:
         """Every desired state of a command in order: n, value, by, at, and status, reported once it was answered."""
-        return self._db.execute(
+        return self._all(
             "SELECT desired.*, outcomes.status AS status, outcomes.value AS reported FROM desired "
             "LEFT JOIN outcomes USING (n) WHERE device=? AND command=? ORDER BY n",
-            (device, command),
-        ).fetchall()
+            device,
+            command,
+        )
 
 
 def _credential(row: sqlite3.Row) -> Credential:

@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import TypeVarTuple
 
@@ -21,6 +21,20 @@ class Deadlock(RuntimeError):
     """Every task waits for something that no timer will bring about."""
 
 
+class _Call(asyncio.TimerHandle):
+    """A callback that is due. Unlike the base class's it has no context, for no program here has context variables, and
+    what it raises ends the simulation."""
+
+    __slots__ = ()
+
+    def __init__(self, callback: Callable[..., object], args: Sequence[object], when: float) -> None:
+        self._callback, self._args, self._when = callback, args, when
+        self._cancelled, self._source_traceback = False, None
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """`time()` starts at 0.0 seconds. `on_jump(dt_s)` is called with every step of the clock.
 
@@ -28,13 +42,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """
 
     # The base class's.
-    _ready: deque[asyncio.Handle]
+    _ready: deque[_Call]
     _stopping: bool
 
     def __init__(self, on_jump: Callable[[float], None] | None = None) -> None:
         super().__init__()
         self._virtual_s = 0.0
-        self._timers: list[tuple[float, int, asyncio.TimerHandle | asyncio.Future[None]]] = []
+        self._timers: list[tuple[float, int, _Call | asyncio.Future[None]]] = []
         self._order = itertools.count()
         self.on_jump = on_jump
 
@@ -50,14 +64,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def call_soon(
         self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Call(callback, args, self._virtual_s)
         self._ready.append(handle)
         return handle
 
     def call_at(
         self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = _Call(callback, args, when)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer
 
@@ -71,14 +85,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._jump(timers[0][0])
         while timers and timers[0][0] <= self._virtual_s:
             timer = heapq.heappop(timers)[2]
-            if isinstance(timer, asyncio.TimerHandle):
+            if isinstance(timer, _Call):
                 ready.append(timer)
             elif not timer.done():
                 timer.set_result(None)
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled:
-                handle._run()
+                handle._callback(*handle._args)
 
     def _jump(self, to_s: float) -> None:
         before, self._virtual_s = self._virtual_s, max(to_s, self._virtual_s)

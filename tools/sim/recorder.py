@@ -38,6 +38,7 @@ class Recorder:
         self.plant, self._now, self._outputs = plant, now, outputs
         self.events: list[Event] = []
         self._relays: dict[str, bool] = {}
+        self._wired: dict[int, list[dict[str, Any]]] = {}
         self._drive = plant.drive
         plant.drive = self._driven  # type: ignore[method-assign]
         self._handle = model.handle
@@ -63,7 +64,9 @@ class Recorder:
     def start(self) -> None:
         """A device is about to be built, which drives its outputs."""
         self.note("power", "", True)
-        self._relays = {}
+        self._relays, self._wired = {}, {}
+        for cfg in self._outputs():
+            self._wired.setdefault(cfg["gpio"], []).append(cfg)
 
     def attach(self, app: Any) -> None:
         """A device has been built and is about to run."""
@@ -103,12 +106,11 @@ class Recorder:
 
     def _driven(self, gpio: int, level: int | None) -> None:
         self._drive(gpio, level)
-        for cfg in self._outputs():
-            if cfg["gpio"] == gpio:
-                on = self.plant.level(gpio) == (cfg["active"] == "high")
-                if self._relays.get(cfg["name"]) is not on:
-                    self._relays[cfg["name"]] = on
-                    self.note("relay", cfg["name"], on)
+        for cfg in self._wired.get(gpio, ()):
+            on = self.plant.level(gpio) == (cfg["active"] == "high")
+            if self._relays.get(cfg["name"]) is not on:
+                self._relays[cfg["name"]] = on
+                self.note("relay", cfg["name"], on)
 
     def _handled(self, request: Any, now: float) -> Any:
         self.note("request", request.method, request.path)
