@@ -54,15 +54,16 @@ class Realino:
         outcome, _, message = await http.exchange("feeds", dialect.feed(newest.values()))
         if outcome == outcomes.RATE_LIMITED:
             return []
+        most = len(sent)
         if outcome != outcomes.OK:
             self.account.log("warning", "feed not taken: " + message)
-            if len(sent) > 1:
+            if most > 1:
                 # Smaller, until the refused report is known.
-                limiter.batch(len(sent), len(sent) // 2 if outcome == outcomes.TOO_LARGE else 1)
-                return []
-            limiter.most = self.limit
-            self.account.lease.renewal = Timer(self.account.clock.ms())
-        return [(report.message_id, outcome) for report in sent]
+                most = most // 2 if outcome == outcomes.TOO_LARGE else 1
+            else:
+                self.account.lease.renewal = Timer(self.account.clock.ms())
+        limiter.batch(len(sent), most)
+        return [(report.message_id, outcome) for report in sent] if most == len(sent) else []
 
     async def login(self, scopes):
         """In the form that the server took last, at first that of the documentation; in the other one where the answer
