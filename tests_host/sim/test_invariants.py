@@ -228,6 +228,19 @@ def number_after_a_start(case, sequence):
     applies(case, 1.0, name="b")
 
 
+def number_again(case, states):
+    answered, cut = states
+    desired_states = case.invariants.desired_states
+    desired_states.desire("6", 1.0)
+    desired_states.receive("6", 1, "a", 5, 300)
+    applies(case, 1.0, name="a")
+    if answered:
+        desired_states.answer("a", "applied", True)
+    if cut:
+        desired_states.excuse("the power was cut")
+    applies(case, 1.0, name="a")
+
+
 def window(case, seconds):
     desired_states = case.invariants.desired_states
     desired_states.desire("6", 1.0)
@@ -431,6 +444,8 @@ def sizes(case, sizes):
         ),
         (number, 4, 6, "pump applies b, number 4, out of order"),
         (number_after_a_start, 4, 6, "pump applies b, number 4, out of order"),
+        (number_again, (True, True), (False, True), "pump applies a, number 5, out of order"),
+        (number_again, (False, False), (False, True), "pump applies a, number 5, out of order"),
         (number_after_another_catalog, set(), {"6/2"}, "pump applies b, number 4, out of order"),
         (window, 60, 59, "pump applies a 0 s after its window"),
         (window, 70, 50, "pump applies a 10 s after its window"),

@@ -24,7 +24,8 @@ class DesiredValue:
 
 @dataclass
 class ReceivedState:
-    """A desired state with an identity that the device's link returned. `answer`: the status of its acknowledgement."""
+    """A desired state with an identity that the device's link returned. `answer`: the status of its acknowledgement;
+    `cut`: the power was cut since."""
 
     port: str
     line: str
@@ -32,6 +33,7 @@ class ReceivedState:
     closes: float
     answer: str = ""
     excuse: str = ""
+    cut: bool = False
 
 
 class DesiredStates:
@@ -89,7 +91,9 @@ class DesiredStates:
         if state and now >= state.closes:
             violated(f"{cfg['name']} applies {desired_id} {now - state.closes:.0f} s after its window")
         if state and state.sequence is not None:
-            if state.sequence <= self._sequence.get(state.line, 0):
+            # What was applied and not acknowledged when the power was cut comes again.
+            again = state.cut and not state.answer
+            if state.sequence < self._sequence.get(state.line, 0) + (not again):
                 violated(f"{cfg['name']} applies {desired_id}, number {state.sequence}, out of order")
             self._sequence[state.line] = state.sequence
         numbered = state is not None and state.sequence is not None
@@ -138,7 +142,7 @@ class DesiredStates:
     def excuse(self, why: str) -> None:
         """What was received and not acknowledged yet will not be: the power is cut."""
         for state in self.received.values():
-            state.excuse = state.excuse or why
+            state.excuse, state.cut = state.excuse or why, True
 
     def bind(self, lines: set[str]) -> None:
         """The device read a catalog with these lines ("pin_port/command id"). A command that is gone acknowledges
