@@ -42,6 +42,8 @@ from tools.repository import ROOT
 CLASSIC = "esp32"
 _EXAMPLE = {"outputs": ("pump", "heater"), "sensors": ("room", "daylight"), "buttons": ("button",)}
 _WITH_PINS = ("outputs", "sensors", "buttons")
+PINS = ("gpio", "sda", "scl")
+"""Keys of an item that name a pin."""
 
 
 @dataclass(frozen=True)
@@ -246,9 +248,13 @@ def with_numbers(raw: Any, board: Board) -> Any:
     changed: dict[str, Any] = {}
 
     def mended(item: Any) -> Any:
-        name = item.get("gpio") if isinstance(item, dict) else None
-        number = gpio_of(board, name) if isinstance(name, str) else None
-        return item if number is None else item | {"gpio": number}
+        names = (
+            {key: item[key] for key in PINS if isinstance(item.get(key), str)}
+            if isinstance(item, dict)
+            else {}
+        )
+        found = {key: number for key, name in names.items() if (number := gpio_of(board, name)) is not None}
+        return item | found if found else item
 
     for section in _WITH_PINS:
         items = raw.get(section)

@@ -11,6 +11,8 @@ import json
 from firmware.core.config_rules import text_with
 from firmware.core.values import pick, text
 
+_PINS = ("gpio", "sda", "scl")
+
 
 def validate(raw, profile):
     """Check `raw`, any value a JSON parser returned: `(config, problems)`. `profile`: the text about the chip, see
@@ -177,8 +179,10 @@ class _Walk:
     def kit_errors(self, item, name):
         """What the kit contradicts: (level, key, allowed). A LAN learns its PHY and pins."""
         for taken in (of_kit(self.profile, self.kit, "taken"), fact(self.profile, "taken")):
-            if taken and pick(taken, item.get("gpio")) is not None:
-                yield "error", "gpio", "none of %s, which the board itself needs" % taken
+            for key in _PINS:
+                if not taken or pick(taken, item.get(key)) is None:
+                    continue
+                yield "error", key, "none of %s, which the board itself needs" % taken
         if name == "lan":
             item["phy"] = of_kit(self.profile, self.kit, "lan")
         elif item.get("lan"):
@@ -201,8 +205,11 @@ def _pin_errors(item, name, profile):
     if item.get("pull", "none") != "none" and is_among(profile, "input_only", gpio):
         allowed = 'one of %s, or pull "none" and a resistor outside'
         yield "error", "gpio", allowed % fact(profile, "outputs")
-    if is_among(profile, "strapping", gpio) and not (name == "led" and is_among(profile, "leds", gpio)):
-        yield "warning", "gpio", "better no strapping pin: it decides how the chip starts"
+    for key in _PINS:
+        gpio = item.get(key, -1)
+        if not is_among(profile, "strapping", gpio) or (name == "led" and is_among(profile, "leds", gpio)):
+            continue
+        yield "warning", key, "better no strapping pin: it decides how the chip starts"
 
 
 def _cross_errors(item, name, path, seen, profile):
@@ -224,27 +231,37 @@ def _cross_errors(item, name, path, seen, profile):
     for key, kin in (("sensor", "sensors"), ("toggles", "switch")):
         if key in item and ("pin_port", kin, item[key]) not in seen:
             yield "error", key, "a pin_port of " + kin
-    group, port = item.get("interlock"), item.get("pin_port")
     # The cloud numbers commands and sensors apart.
     commands = "outputs" if name == "update" else "sensors" if path[:8] == "sensors[" else name
-    gpio = item.get("gpio")
+    yield from _taken_errors(item, commands, path, seen)
+    seen["pin_port", item.get("mode"), item.get("pin_port")] = path
+
+
+def _taken_errors(item, commands, path, seen):
+    """What an object before it has already; pins of a bus are shared by those with an address each."""
+    gpio, group = item.get("gpio"), item.get("interlock")
     if "address" in item and ("gpio", "", gpio) not in seen:
         seen["bus", gpio] = path
     shared = "address" in item and ("bus", gpio) in seen
+    i2c = item.get("sda"), item.get("scl")
+    shared = shared or ("i2c", i2c) in seen
+    seen["i2c", None not in i2c and i2c] = path
     for key, space in (
         ("gpio", ""),
+        ("sda", ""),
+        ("scl", ""),
         ("address", gpio),
+        ("i2c_address", i2c),
         ("pin_port", commands),
         ("boot", group),
         ("safe", group),
     ):
-        use = (key, space, item.get(key))
+        use = ("gpio" if key in _PINS else key, space, item.get(key))
         if None in use or (key in "boot safe" and use[2] != "on"):
             continue
-        if use in seen and not (key == "gpio" and shared):
+        if use in seen and not (use[0] == "gpio" and shared):
             yield "error", key, "one of its own, not that of " + seen[use]
         seen[use] = path
-    seen["pin_port", item.get("mode"), port] = path
 
 
 def _sensor_errors(item):

@@ -146,7 +146,7 @@ item
 heartbeat_s 10..86400 =300
 keep false|true =false
 cloud_kind text 1..32 =none
-kind thermistor|ldr_sensor|analog|digital|ds18b20|dht22|dht11|counter (required)
+kind thermistor|ldr_sensor|analog|digital|ds18b20|dht22|dht11|sht3x|bme280|counter (required)
 
 divider
 gpio $analog

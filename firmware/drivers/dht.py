@@ -18,8 +18,17 @@ class Dht:
         self.gpio = gpio
         self.pin = attempt(gpio, machine.Pin, gpio)
 
+    async def measured(self, clock, rest_ms):
+        """The four bytes of humidity and temperature. A garbled frame now and then is normal: then again, after it has
+        had its rest. DriverError."""
+        try:
+            return self.read()
+        except DriverError:
+            await clock.sleep_ms(rest_ms)
+            return self.read()
+
     def read(self):
-        """The four bytes of humidity and temperature. DriverError without an answer, or with a garbled one."""
+        """The same, once. DriverError without an answer, or with a garbled one."""
         data = bytearray(5)
         attempt(self.gpio, machine.dht_readinto, self.pin, data)
         if sum(data[:4]) & 0xFF != data[4]:

@@ -6,8 +6,6 @@ readings. Older ones send no tenths and do not measure below 0 °C.
 
 from micropython import const
 
-from firmware.core.errors import DriverError
-
 RULES = """
 
 dht11
@@ -35,11 +33,6 @@ class Dht11:
 
     async def read(self):
         """(degrees, percent), or the degrees alone. DriverError."""
-        try:
-            data = self.dht.read()
-        except DriverError:
-            # A garbled frame now and then is normal.
-            await self.clock.sleep_ms(_REST_MS)
-            data = self.dht.read()
+        data = await self.dht.measured(self.clock, _REST_MS)
         degrees = data[2] + (data[3] & 0x7F) / 10
         return (-degrees if data[3] & 0x80 else degrees, data[0] + data[1] / 10)[: self.count]

@@ -5,8 +5,6 @@ Source: AM2302 data sheet (Aosong): tenths, sign and magnitude; two seconds betw
 
 from micropython import const
 
-from firmware.core.errors import DriverError
-
 RULES = """
 
 dht22
@@ -41,12 +39,7 @@ class Dht22:
 
     async def read(self):
         """(degrees, percent), or the degrees alone. DriverError."""
-        try:
-            data = self.dht.read()
-        except DriverError:
-            # A garbled frame now and then is normal.
-            await self.clock.sleep_ms(_REST_MS)
-            data = self.dht.read()
+        data = await self.dht.measured(self.clock, _REST_MS)
         tenths = (data[2] & 0x7F) << 8 | data[3]
         if data[2] & 0x80:
             tenths = -tenths

@@ -26,11 +26,56 @@ SENSORS = [
     {"kind": "counter", "gpio": 21, "pin_port": "77", "name": "meter", "per_unit": 2, "period_s": 1},
     {"kind": "dht11", "gpio": 19, "pin_port": "76", "name": "hall"},
 ]
+ON_I2C = [
+    {
+        "kind": "sht3x", "sda": 25, "scl": 26, "pin_port": "80", "name": "loft",
+        "humidity": {"pin_port": "81", "name": "haze"},
+    },
+    {
+        "kind": "bme280", "sda": 25, "scl": 26, "pin_port": "82", "name": "shed",
+        "humidity": {"pin_port": "83", "name": "mist"}, "pressure": {"pin_port": "84", "name": "weather"},
+    },
+]  # fmt: skip
 
 
 def _more(config):
     config["outputs"][1] = {"pin_port": "9", "name": "lamp", "gpio": 17, "mode": "pwm", "active": "low"}
     config["sensors"] = config["sensors"][:1] + SENSORS
+
+
+async def test_sensors_on_one_i2c_bus_read_and_fail_each_for_itself(smallest):
+    def edit(config):
+        config["sensors"] = config["sensors"][:1] + ON_I2C
+
+    async with SystemFixture(smallest, edit=edit) as fixture:
+        await fixture.online()
+
+        async def read():
+            return dict(map(tuple, (await fixture.status())["readings"]))
+
+        readings = await read()
+        for name in ("room", "loft", "shed"):
+            assert abs(readings[name] - fixture.plant.sensor_c) < 3, (name, readings)
+        for name, expected in (("haze", 45), ("mist", 45), ("weather", 1013.25)):
+            assert abs(readings[name] - expected) < 0.1, (name, readings)
+        fixture.plant.break_sensor("loft", "open")
+        async with asyncio.timeout(30):
+            while readings["loft"] is not None:
+                await asyncio.sleep(0.5)
+                readings = await read()
+        assert readings["haze"] is None and abs(readings["weather"] - 1013.25) < 0.1
+        fixture.plant.break_sensor("shed", "short")  # the data line is held low for both
+        fixture.plant.break_sensor("loft", None)
+        async with asyncio.timeout(30):
+            while readings["shed"] is not None:
+                await asyncio.sleep(0.5)
+                readings = await read()
+        assert [readings[name] for name in ("loft", "haze", "mist", "weather")] == [None] * 4
+        fixture.plant.break_sensor("shed", None)
+        async with asyncio.timeout(30):
+            while None in readings.values():
+                await asyncio.sleep(0.5)
+                readings = await read()
 
 
 async def test_every_kind_reads_what_is_at_its_pin(smallest):

@@ -474,3 +474,62 @@ def test_the_lan_takes_memory_until_a_reset():
     assert free - bench.chip.memory.memory.pool.free > 20000
     bench.chip.reset(HARD_RESET)
     assert bench.chip.memory.memory.pool.free == free
+
+
+SHT, BME = {"kind": "sht3x", "gpio": 21, "sda": 21, "scl": 22, "i2c_address": 0x44}, 0x76
+
+
+def bus():
+    bench = Bench()
+    part = {"kind": "bme280", "gpio": 21, "sda": 21, "scl": 22, "i2c_address": BME, "chip_id": 0x60}
+    bench.plant.wiring = {"hall": SHT, "attic": part}
+    bench.plant.set_room(21.0)
+    return bench
+
+
+def test_an_i2c_address_is_acknowledged_at_its_pins_only():
+    bench = bus()
+    assert bench("i2c 21 22") == "=" and bench("i2c 34 22") == "!V pin can only be input"
+    assert bench("i2c_write 21 22 68 .") == bench("i2c_write 21 22 118 .") == "=0"
+    for line in ("21 22 69 .", "22 21 68 .", "21 23 68 ."):
+        assert bench(f"i2c_write {line}") == "!E 19 ENODEV"
+    bench.plant.break_sensor("hall", "open")
+    assert bench("i2c_write 21 22 68 .") == "!E 19 ENODEV"
+    bench.plant.break_sensor("hall", "short")
+    assert bench("i2c_write 21 22 9 .00") == "=1" and bench("i2c_read 21 22 9 2") == "=0000"
+
+
+def test_a_sht3x_answers_when_it_has_measured_and_once():
+    bench = bus()
+    assert bench("i2c_read 21 22 68 6") == "!E 19 ENODEV"
+    assert bench("i2c_write 21 22 68 .2400") == "=2"
+    bench.now_ms += 15
+    assert bench("i2c_read 21 22 68 6") == "!E 19 ENODEV"
+    bench.now_ms += 1
+    data = bytes.fromhex(bench("i2c_read 21 22 68 6")[1:])
+    assert abs(int.from_bytes(data[:2], "big") * 175 / 65535 - 45 - 21) < 0.01
+    assert bench("i2c_read 21 22 68 6") == "!E 19 ENODEV"
+    bench("i2c_write 21 22 68 .ffff")
+    bench.now_ms += 100
+    assert bench("i2c_read 21 22 68 6") == "!E 19 ENODEV"
+
+
+def test_a_bme280_is_its_registers():
+    bench = bus()
+
+    def read(first, count):
+        assert bench(f"i2c_write 21 22 {BME} .{first:02x}") == "=1"
+        return bytes.fromhex(bench(f"i2c_read 21 22 {BME} {count}")[1:])
+
+    assert read(0xD0, 1) == b"\x60" and read(0xF7, 8) == b"\x80\0\0\x80\0\0\x80\0"
+    bench(f"i2c_write 21 22 {BME} .d000")
+    assert read(0xD0, 1) == b"\x60", "what only reads is not written"
+    # Humidity is measured only if its register was written before the other one.
+    for written, measured in ((".f425", False), (".f425f201", False), (".f201f425", True)):
+        bench(f"i2c_write 21 22 {BME} {written}")
+        assert read(0xF3, 2) == (b"\x08\x25")
+        bench.now_ms += 10
+        assert read(0xF3, 2) == b"\x00\x24"
+        assert (read(0xFD, 2) != b"\x80\0") == measured
+    bench(f"i2c_write 21 22 {BME} .e0b6")
+    assert read(0xF7, 3) == b"\x80\0\0"

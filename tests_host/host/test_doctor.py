@@ -238,6 +238,31 @@ async def test_a_lan_whose_chip_does_not_answer():
     assert status == 1 and "is it really a wt32-eth01?" in printed
 
 
+async def test_what_is_on_an_i2c_bus_is_named():
+    pins = {"sda": 25, "scl": 26}
+
+    def edit(config):
+        config["sensors"] = config["sensors"][:1] + [
+            {"kind": "sht3x", "pin_port": "80", "name": "loft", **pins},
+            {"kind": "bme280", "pin_port": "81", "name": "shed", **pins},
+        ]
+
+    async with bench(edit) as fixture:
+        _, printed = await doctor(fixture)
+        assert printed.count("on the bus there is 0x44 (SHT3x), 0x76 (BME280 or BMP280)") == 1
+        assert re.search(r"ok +GPIO 25, 26 +loft: 1\d\.\d degrees, 45\.0 %", printed)
+        assert re.search(r"ok +GPIO 25, 26 +shed: 1\d\.\d degrees", printed), printed
+        fixture.plant.break_sensor("loft", "open")
+        fixture.plant.wiring["shed"]["chip_id"] = 0x58
+        fixture.plant.kept.clear()
+        status, printed = await doctor(fixture)
+        assert status == 1 and "nothing answers at 0x44; on the bus there is 0x76" in printed
+        assert "chip id 0x58: a BMP280" in printed
+        fixture.plant.break_sensor("loft", "short")
+        status, printed = await doctor(fixture)
+        assert status == 1 and "held low" in printed
+
+
 def of_the_network(**keys):
     """A change of the configuration: these keys of its only network."""
 

@@ -4,6 +4,7 @@ import sys
 
 from firmware.core.errors import DriverError
 from tests_host.support import fakemachine
+from tests_host.support.sampling import Ticks, run
 
 
 def board():
@@ -420,6 +421,33 @@ def test_a_dht_that_is_silent_or_garbled_is_a_driver_error():
         assert "GPIO 4" in found and words in found
     chip.frame = b"\x02\x8c\x01\x5f\xee"
     assert dht.read() == chip.frame
+
+
+def test_a_garbled_frame_of_a_dht_is_read_again_after_a_rest():
+    chip, b = board()
+    dht, clock = b.bus("dht", 4), Ticks()
+    chip.frame = b"\x02\x8c\x01\x5f\xee"
+    assert run(dht.measured(clock, 2000)) == chip.frame and clock.slept == []
+    chip.frames = [b"\x02\x8c\x01\x5f\xef"]
+    assert run(dht.measured(clock, 2000)) == chip.frame and clock.slept == [2000]
+    chip.frame = b""
+    assert "116" in refused(run, dht.measured(clock, 2000))
+
+
+def test_what_is_wrong_on_an_i2c_bus_is_told_in_words():
+    chip, b = board()
+    bus = b.bus("i2c", 21, 22)
+    assert bus == b.bus("i2c", 21, 22) and bus != b.bus("i2c", 21, 23) and bus.bus.gpios == (21, 22)
+    chip.on_bus[0x44] = b"\x01\x02"
+    bus.write(0x44, b"\x24\x00")
+    assert bus.read(0x44, 2) == b"\x01\x02"
+    assert "I2C 0x45: nothing answers" in refused(bus.read, 0x45, 2)
+    assert "does not accept" in refused(bus.write, 0x44, b"\x01\x02\x03")
+    chip.on_bus[0x44] = OSError(116)
+    assert "held low" in refused(bus.write, 0x44, b"\x01")
+    chip.on_bus[0x44] = OSError(5)
+    assert "5" in refused(bus.read, 0x44, 1)
+    assert "GPIO 6" not in refused(b.bus, "i2c", 24, 22)
 
 
 def test_bounces_are_no_pulses():

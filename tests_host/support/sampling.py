@@ -46,6 +46,9 @@ class Pins:
     def one_wire(self, gpio):
         return self.buses[gpio]
 
+    def i2c(self, sda, scl):
+        return self.buses[sda, scl]
+
     def dht(self, gpio):
         return Dht(self.frames)
 
@@ -80,7 +83,7 @@ class Dht:
     def __init__(self, frames):
         self.frames = frames
 
-    def read(self):
+    async def measured(self, clock, rest_ms):
         found = self.frames.pop(0) if len(self.frames) > 1 else self.frames[0]
         if found is None:
             raise DriverError("garbled")

@@ -55,8 +55,8 @@ ATTRIBUTES = (*_NUMBERED, *ARGUMENTS, *_BUILTINS), _WRITTEN_OUT
 `send`, `throw`, `value`, `write`."""
 COMMON = frozenset({
     "BOOT_RECORD", "Catalog", "Command", "Desired", "SLOT_RECORD", "Secret", "Sensor", "Timer", "Unit", "_head",
-    "_input", "_read", "abandon", "account", "asked", "asked_scopes", "batch", "call", "cfg", "check", "client",
-    "clock", "confirm", "controller", "dial", "dialer", "drop", "exchange", "explain", "failures", "finished",
+    "_input", "_read", "abandon", "account", "asked", "asked_scopes", "attempt", "batch", "call", "cfg", "check",
+    "client", "clock", "confirm", "controller", "dial", "dialer", "drop", "exchange", "explain", "failures", "finished",
     "forget", "generation", "grant", "hidden", "holding", "http", "iso", "kept", "lease", "left_ms", "limiter",
     "memo", "most", "ms", "names", "net", "net_error", "next_ms", "number", "on_mqtt", "output", "owed", "pacing",
     "passed", "polled", "read_into", "renewal", "renewals", "retry_after_s", "reveal", "rng", "rows", "save", "seen",

@@ -32,6 +32,7 @@ and its sensors can only be of these."""
 _BUSES = {
     "one_wire": "sensors.ds18b20",
     "dht": "sensors.dht11,sensors.dht22",
+    "i2c": "sensors.sht3x,sensors.bme280",
     "pulses": "sensors.counter",
     "pwm_pin": "outputs.pwm",
 }

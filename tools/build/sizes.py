@@ -53,7 +53,8 @@ ON_DEMAND = {
     "firmware/update_rom.mpy", "firmware/update_whole.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
     "firmware/runtime/lan_joining.mpy", "firmware/drivers/lan_control.mpy",
-    "firmware/drivers/one_wire.mpy", "firmware/drivers/dht.mpy", "firmware/drivers/pulses.mpy",
+    "firmware/drivers/one_wire.mpy", "firmware/drivers/dht.mpy", "firmware/drivers/i2c.mpy",
+    "firmware/drivers/pulses.mpy",
     "firmware/drivers/pwm_pin.mpy", "firmware/outputs/pwm.mpy", "firmware/core/output_special.mpy",
     *(f"firmware/sensors/{word}.mpy" for word in sensor_kinds.words()),
 }  # fmt: skip

@@ -170,12 +170,12 @@ class Wizard:
         def check(text: str) -> bool | str:
             return self._complaint(item, key, self._parsed(rule, text, key), path) or True
 
-        if key == "gpio":
+        if key in boards.PINS:
             self._say(f"Free: {', '.join(self._free(rule, item))}.")
         if not rule.startswith("secret"):
             shown = _shown(default) if default == "" or check(_shown(default)) is True else ""
             value = self._parsed(rule, self._ask.text(path, name, shown, check), key)
-            return value if key != "gpio" else self._pin(line, item, path, value, about)
+            return value if key not in boards.PINS else self._pin(line, item, path, value, about)
         kept = bool(default)
         if kept:
             self._say("Leave it empty to keep the present one.")
@@ -189,12 +189,15 @@ class Wizard:
             other for section in ("sensors", "outputs", "buttons") for other in self.draft.get(section) or ()
         ]
         others.append(self.draft.get("led") or {})
-        used = {self._parsed(rule, str(other.get("gpio")), "gpio") for other in others if other is not item}
+        used = {
+            self._parsed(rule, str(other.get(key)), "gpio")
+            for other in others for key in boards.PINS if other is not item
+        }  # fmt: skip
         return [boards.printed(board, gpio) for gpio in sorted(board.offered(rule[1:]) - used)]
 
     def _parsed(self, rule: str, text: str, key: str) -> Any:
         """The JSON value that an answer means, that of a pin by what is printed beside it too."""
-        gpio = boards.gpio_of(boards.of(self.draft), text.strip()) if key == "gpio" else None
+        gpio = boards.gpio_of(boards.of(self.draft), text.strip()) if key in boards.PINS else None
         return _parsed(rule, text, key) if gpio is None else gpio
 
     def _there(self, key: str) -> list[tuple[str, str]]:
@@ -216,7 +219,7 @@ class Wizard:
 
     def _pin(self, line: str, item: dict[str, Any], path: str, value: Any, about: str) -> Any:
         """The pin, after a word about it where it decides how the chip starts."""
-        doubts = self._said_of(item, "gpio", value, path, "warning")
+        doubts = self._said_of(item, path.rpartition(".")[2], value, path, "warning")
         if not doubts:
             return value
         self._say(f"GPIO {value}: {doubts[0]}")
@@ -514,11 +517,11 @@ def _parsed(rule: str, text: str, key: str = "") -> Any:
 
 
 def _number(text: str, key: str) -> int | float | None:
-    for kind in (int, float):
+    for kind in (int, float, lambda text: int(text, 16 if text[:2].lower() == "0x" else 10)):
         with contextlib.suppress(ValueError):
             return kind(text)
     pin = re.fullmatch(r"(?:GPIO|IO)\s*(\d+)", text, re.IGNORECASE)
-    if pin and key == "gpio":
+    if pin and key in boards.PINS:
         return int(pin[1])
     short = _SI.fullmatch(text)
     if short and key.endswith("_ohm") and (short[1] or short[4]) and not (short[2] and short[4]):

@@ -11,7 +11,7 @@ import math
 import os
 import sys
 import time
-from machine import ADC, WDT, Pin, dht_readinto
+from machine import ADC, WDT, Pin, SoftI2C, dht_readinto
 
 from onewire import OneWire
 
@@ -96,6 +96,46 @@ def dht(row):
     return data
 
 
+_ON_I2C = {
+    0x23: "BH1750", 0x27: "PCF8574", 0x38: "AHT20", 0x3C: "display SSD1306", 0x40: "SHT21, Si7021 or INA219",
+    0x44: "SHT3x", 0x45: "SHT3x", 0x48: "ADS1115 or TMP102", 0x50: "EEPROM", 0x57: "EEPROM",
+    0x68: "clock DS3231 or MPU-6050", 0x76: "BME280 or BMP280", 0x77: "BME280 or BMP280",
+}  # fmt: skip
+_EVERYBODY = 100
+
+
+def i2c(row, usual):
+    """The bus of a sensor, and its address, if something is there. Wrong."""
+    bus = SoftI2C(scl=Pin(row["scl"]), sda=Pin(row["sda"]), freq=100000)
+    found, address = bus.scan(), row.get("i2c_address") or usual
+    if len(found) > _EVERYBODY:
+        raise Wrong(
+            "the data line of the bus is held low",
+            "check sda for a short circuit; unplug one after the other",
+        )
+    names = ["0x%02x (%s)" % (at, _ON_I2C.get(at, "unknown")) for at in found]
+    text = "on the bus there is %s" % (", ".join(names) or "nothing")
+    if address not in found:
+        do = (
+            "correct i2c_address"
+            if found
+            else "check its wires, are sda and scl exchanged? and the resistors to 3.3 V"
+        )
+        raise Wrong("nothing answers at 0x%02x; %s" % (address, text), do)
+    if (row["sda"], row["scl"]) not in buses:
+        buses.append((row["sda"], row["scl"]))
+        say("ok", pin_of(row), text)
+    return bus, address
+
+
+buses = []
+"""Those that were told of."""
+
+
+def pin_of(row):
+    return "GPIO %s" % (row.get("gpio") if "gpio" in row else "%s, %s" % (row.get("sda"), row.get("scl")))
+
+
 def divider(row):
     """The millivolts at the pin of a sensor in a divider, and its ohms. Wrong."""
     millivolts = millivolts_of(row)
@@ -113,7 +153,7 @@ def divider(row):
 
 def sensor(row):
     """What a sensor says, by the check of its kind."""
-    name = "GPIO %s" % row.get("gpio")
+    name = pin_of(row)
     try:
         say("ok", name, "%s: %s" % (row.get("name"), DOCTORS[row["kind"]](row, Board)))
         if Board.api != "thinger" and row.get("cloud_kind", row["kind"]) not in CLOUD_KINDS:
@@ -134,6 +174,7 @@ class Board:
     api = None
     ADC, OneWire, Pin, Wrong, log, most_mv, sleep = ADC, OneWire, Pin, Wrong, math.log, MOST_MV, time.sleep
     dht, divider, millivolts = staticmethod(dht), staticmethod(divider), staticmethod(millivolts_of)
+    i2c = staticmethod(i2c)
 
 
 def output(row):
@@ -165,7 +206,7 @@ def pins(found):
                 check(row)
             except (OSError, ValueError, TypeError, KeyError, ZeroDivisionError) as error:
                 do = "realer check_config config.json"
-                say("problem", "GPIO %s" % row.get("gpio"), "%s: %s" % (row.get("name"), error), do)
+                say("problem", pin_of(row), "%s: %s" % (row.get("name"), error), do)
 
 
 found = config()

@@ -50,6 +50,9 @@ class SimBoard:
     def _pwm_pin(self, gpio: int, active_high: bool, frequency: int, on: bool) -> _Pwm:
         return _Pwm(self.plant, gpio, on)
 
+    def _i2c(self, sda: int, scl: int) -> _I2c:
+        return _I2c(self.plant, sda, scl, lambda: self._wall() * 1000)
+
     def _dht(self, gpio: int) -> _Dht:
         return _Dht(self.plant, gpio)
 
@@ -122,6 +125,21 @@ class _OneWire:
         return 0 if found is None else int(found)
 
 
+class _I2c:
+    def __init__(self, plant: Plant, sda: int, scl: int, ms: Callable[[], float]) -> None:
+        self._plant, self._pins, self._ms = plant, (sda, scl), ms
+
+    def write(self, address: int, data: bytes) -> None:
+        if self._plant.i2c(*self._pins, address, bytes(data), self._ms()) != len(data):
+            raise DriverError(f"I2C {address:#x}: nothing answers")
+
+    def read(self, address: int, count: int) -> bytes:
+        found = self._plant.i2c(*self._pins, address, count, self._ms())
+        if not isinstance(found, bytes):
+            raise DriverError(f"I2C {address:#x}: nothing answers")
+        return found
+
+
 class _Pwm:
     def __init__(self, plant: Plant, gpio: int, on: bool) -> None:
         self._plant, self._gpio = plant, gpio
@@ -148,7 +166,7 @@ class _Dht:
     def __init__(self, plant: Plant, gpio: int) -> None:
         self._plant, self._gpio = plant, gpio
 
-    def read(self) -> bytes:
+    async def measured(self, clock: object, rest_ms: int) -> bytes:
         data = self._plant.asked("dht", self._gpio)
         if data is None or sum(data[:4]) & 255 != data[4]:
             raise DriverError(f"GPIO {self._gpio}: no answer")

@@ -269,6 +269,24 @@ class Chip:
             raise ChipError("E", "116 ETIMEDOUT")
         return frame.hex()
 
+    def _do_i2c(self, sda: str, scl: str) -> None:
+        """A bus in software at these pins, which it drives by turns."""
+        for pin in (sda, scl):
+            self._driver_of(self._gpio(pin))
+
+    def _do_i2c_write(self, sda: str, scl: str, address: str, data: str = ".") -> int:
+        asked = binascii.unhexlify(data[1:])
+        found = self.plant.i2c(int(sda), int(scl), int(address), asked, self._ms())
+        if found is None:
+            raise ChipError("E", "19 ENODEV")
+        return int(found)
+
+    def _do_i2c_read(self, sda: str, scl: str, address: str, count: str) -> str:
+        found = self.plant.i2c(int(sda), int(scl), int(address), int(count), self._ms())
+        if found is None:
+            raise ChipError("E", "19 ENODEV")
+        return bytes(found).hex()
+
     def _do_pwm(self, pin: str, frequency: str, duty: str) -> int:
         gpio = self._gpio(pin)
         self._driver_of(gpio)

@@ -72,6 +72,7 @@ class Plant:
         self._broken: dict[str, str | None] = {}  # role -> "open" or "short"
         self._fixed_lux: float | None = None
         self.humidity = 45.0  # percent
+        self.pressure_hpa = 1013.25
         self.kept: dict[Any, Any] = {}
         """What the parts of `tools/sensors` have to remember."""
         self.listeners: dict[int, Callable[[int], None]] = {}
@@ -146,6 +147,22 @@ class Plant:
         part = getattr(sensor_kinds.kind(wires[0][0]["kind"]), verb)
         return part(wires, self, *arguments) if verb == "one_wire" else part(wires[0][0], self, wires[0][1])
 
+    def i2c(self, sda: int, scl: int, address: int, asked: bytes | int, now_ms: float) -> bytes | int | None:
+        """What the part with this address on the bus at these pins makes of bytes that are written, how many it
+        acknowledges; or so many bytes of it. None: nobody acknowledges the address. A sensor with "short" holds the
+        data line low, which acknowledges everything and reads as zeros."""
+        there = [
+            (role, wire)
+            for role, wire in self.wiring.items()
+            if (wire.get("sda"), wire.get("scl")) == (sda, scl)
+        ]
+        if any(self._broken.get(role) == "short" for role, _ in there):
+            return len(asked) if isinstance(asked, bytes) else bytes(asked)
+        for role, wire in there:
+            if wire["i2c_address"] == address and not self._broken.get(role):
+                return sensor_kinds.kind(wire["kind"]).i2c(wire, self, asked, now_ms)
+        return None
+
     def _noisy(self, microvolts: float) -> int:
         return round(min(max(microvolts + self._rng.gauss(0, _ADC_NOISE_UV), 0), SUPPLY_UV))
 
@@ -219,10 +236,14 @@ def wiring_from(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         role = "heater" if output.get("mode") == "setpoint" and "heater" not in wiring else output["name"]
         wiring[role] = {"gpio": output["gpio"], "active": _ACTIVE[output.get("active", "high")]}
     for sensor in config.get("sensors", ()):
-        wire = {"gpio": sensor["gpio"], "kind": sensor["kind"], **sensor_kinds.kind(sensor["kind"]).WIRE}
+        wire = {
+            "gpio": sensor.get("gpio", sensor.get("sda")),
+            "kind": sensor["kind"],
+            **sensor_kinds.kind(sensor["kind"]).WIRE,
+        }
         role = ROLES.get(sensor["kind"]) or sensor["name"]
         if role in wiring:
-            role = f"{role} at {sensor['gpio']}"
+            role = f"{role} at {wire['gpio']}"
         wiring[role] = {key: sensor.get(key, preset) for key, preset in wire.items()}
     for button in config.get("buttons", ())[:1]:
         wiring["button"] = {"gpio": button["gpio"], "active": _ACTIVE[button.get("active", "low")]}

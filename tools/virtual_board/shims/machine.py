@@ -128,6 +128,32 @@ class PWM:
         return int(_ask("pwm", self._gpio, self._freq, duty))
 
 
+class SoftI2C:
+    def __init__(self, scl, sda, *, freq=400000, timeout=50000):
+        self._pins = sda._gpio, scl._gpio
+        _ask("i2c", *self._pins)
+
+    def writeto(self, addr, buf, stop=True):
+        return int(_ask("i2c_write", *self._pins, addr, _link.packed(buf)))
+
+    def readfrom(self, addr, nbytes, stop=True):
+        return binascii.unhexlify(_ask("i2c_read", *self._pins, addr, nbytes))
+
+    def readfrom_mem(self, addr, memaddr, nbytes):
+        self.writeto(addr, bytes((memaddr,)), False)
+        return self.readfrom(addr, nbytes)
+
+    def scan(self):
+        found = []
+        for addr in range(8, 0x78):
+            try:
+                self.writeto(addr, b"")
+                found.append(addr)
+            except OSError:
+                pass
+        return found
+
+
 def _edges(line):
     gpio, count = line[1:].split()
     pin = _pins[int(gpio)]

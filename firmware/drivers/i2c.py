@@ -1,0 +1,48 @@
+"""An I2C bus at two pins: loaded only where a sensor is on one. Both need a resistor to 3.3 V; most modules have them.
+
+In software, because it works at any pins, for any number of buses and alike on all chips: a byte takes 0.1 ms.
+"""
+
+import machine
+from micropython import const
+
+from firmware.core.errors import DriverError
+from firmware.drivers.board import attempt
+
+_HERTZ = const(100000)
+_ENODEV = const(19)
+_ETIMEDOUT = const(116)
+
+
+def driver(sda, scl):
+    return I2c(sda, scl)
+
+
+class I2c:
+    """The bus at these two GPIOs."""
+
+    __hash__ = None
+
+    def __init__(self, sda, scl):
+        self.gpios = sda, scl
+        pins = {"sda": attempt(sda, machine.Pin, sda), "scl": attempt(scl, machine.Pin, scl)}
+        self.bus = attempt(sda, machine.SoftI2C, freq=_HERTZ, **pins)
+
+    def __eq__(self, other):
+        return getattr(other, "gpios", None) == self.gpios
+
+    def write(self, address, data):
+        """DriverError unless all of it is acknowledged."""
+        if self.asked(self.bus.writeto, address, data) != len(data):
+            raise DriverError("I2C 0x%02x: it does not accept what is written" % address)
+
+    def read(self, address, count):
+        """So many bytes. DriverError where nothing answers."""
+        return self.asked(self.bus.readfrom, address, count)
+
+    def asked(self, call, address, argument):
+        try:
+            return call(address, argument)
+        except OSError as e:
+            words = {_ENODEV: "nothing answers", _ETIMEDOUT: "the bus is held low"}.get(e.args[0], e)
+            raise DriverError("I2C 0x%02x: %s" % (address, words))

@@ -1,0 +1,59 @@
+"""A SHT30, SHT31 or SHT35 on an I2C bus: degrees Celsius, and relative humidity where `humidity` gives it a port.
+
+Source: SHT3x-DIS data sheet (Sensirion, version 7): commands, conversion, checksum; it measures for 15.5 ms at most.
+"""
+
+from micropython import const
+
+from firmware.core.errors import DriverError
+
+RULES = """
+
+sht3x
+sda $outputs
+scl $outputs
+i2c_address 68|69 =68
+period_s 1..3600 =5
+deadband 0.0..50 =0.2
+min -60.0..200 =-40
+max -60.0..200 =125
+humidity object =null
+
+"""
+
+_MEASURE = b"\x24\x00"  # single shot, high repeatability, no clock stretching
+_MEASURE_MS = const(20)
+
+
+def driver(cfg, board, clock, store):
+    return Sht3x(cfg, board, clock)
+
+
+class Sht3x:
+    """`shared`: the bus, one for all that are on it (`firmware/app.py`)."""
+
+    def __init__(self, cfg, board, clock):
+        self.shared = board.bus("i2c", cfg["sda"], cfg["scl"])
+        self.address = cfg["i2c_address"]
+        self.clock = clock
+        self.count = cfg["count"]
+
+    async def read(self):
+        """(degrees, percent), or the degrees alone. DriverError."""
+        self.shared.write(self.address, _MEASURE)
+        await self.clock.sleep_ms(_MEASURE_MS)
+        data = self.shared.read(self.address, 6)
+        if crc8(data[:3]) or crc8(data[3:]):
+            raise DriverError("garbled, the checksum does not fit")
+        celsius, percent = [data[i] << 8 | data[i + 1] for i in (0, 3)]
+        return (celsius * 175 / 65535 - 45, percent * 100 / 65535)[: self.count]
+
+
+def crc8(data):
+    """The checksum of the bytes, 0 if the last one is that of the others."""
+    crc = 0xFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x31 if crc & 0x80 else 0)) & 0xFF
+    return crc
