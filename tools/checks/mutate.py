@@ -1,9 +1,9 @@
 """`python -m tools.checks.mutate [--seed N] [--sample N]`: do the tests notice when the device code is wrong?
 
 cosmic-ray makes mutants of the device's decisions, links, loops and engines. Each mutant of a random sample is put into
-a copy of the tree. The portable tests run first, on two interpreters; for mutants that pass, the tests in virtual time
-and the simulation run. The command prints each mutant that survives, and one JSON line with the seed, which draws the
-same sample again.
+a copy of the tree, where the tests run that execute its line (`line_tests`): the portable ones and the engines'
+properties, then, for mutants that pass, the scenarios in virtual time. The command prints how each mutant ended, and
+one JSON line with the seed, which draws the same sample again.
 
 This is no gate: many surviving mutants mean the same as the original, such as another deadline of a second.
 """
@@ -14,6 +14,7 @@ import argparse
 import ast
 import difflib
 import json
+import multiprocessing
 import os
 import random
 import secrets
@@ -24,24 +25,18 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools import common
+from tools.checks import line_tests
 from tools.env.setup_venv import pinned
 from tools.repository import ROOT
 
 HOME = ROOT / ".cache" / "mutate"
+CACHE = ROOT / ".cache" / "mutate-lines"
 PARTS = ("firmware/core", "firmware/links", "firmware/runtime", "lib")
-_PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-Stages = tuple[tuple[str, tuple[str, ...], int], ...]
-STAGES: Stages = (
-    ("portable", (*_PYTEST, "tests_host/portable"), 120),
-    ("portable on MicroPython", ("-m", "tools.checks.portable", "--bits", "32"), 300),
-    ("stories", (*_PYTEST, "-n", "2", "tests_host/sim"), 900),
-    ("simulation", ("-m", "tools", "simulate", "--seeds", "1..4", "--hours", "4"), 300),
-)
-"""Name, arguments for Python, seconds. One that hangs is noticed too."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +53,21 @@ class Mutant:
 
 
 def fetch() -> None:
-    """Install cosmic-ray beside the environment, which has no need of it otherwise."""
-    if HOME.is_dir():
+    """Install cosmic-ray and coverage.py beside the environment, which has no need of them otherwise."""
+    pins = pinned(ROOT / "pyproject.toml", "mutate")
+    made = HOME / "pinned"
+    if made.is_file() and made.read_text(encoding="utf-8").split() == pins:
         return
     HOME.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=HOME.parent) as folder:
-        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--target", f"{folder}/packages"]
-        argv += pinned(ROOT / "pyproject.toml", "mutate")
+        packages = Path(folder, "packages")
+        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(packages), *pins]
         done = subprocess.run(argv, capture_output=True, text=True)
         if done.returncode:
             raise common.Failed("cosmic-ray cannot be installed", done.stderr.strip()[-300:])
-        Path(folder, "packages").rename(HOME)
+        (packages / "pinned").write_text("\n".join(pins), encoding="utf-8")
+        shutil.rmtree(HOME, ignore_errors=True)
+        packages.rename(HOME)
 
 
 def modules(root: Path = ROOT, parts: tuple[str, ...] = PARTS) -> list[str]:
@@ -135,30 +134,74 @@ def copied(folder: Path, root: Path = ROOT) -> None:
         (folder / name).symlink_to((root / name).resolve())
 
 
-def killer(folder: Path, stages: Stages = STAGES) -> str:
-    """The first stage that fails in `folder`, "" when none does."""
-    env = os.environ | {"TESTS": "quick", "PYTHONDONTWRITEBYTECODE": "1"}
-    for name, arguments, seconds in stages:
-        process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=folder, env=env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        try:
-            failed = process.wait(seconds) != 0
-        except subprocess.TimeoutExpired:
-            failed = True
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, 9)
-                process.wait()
-        if failed:
-            return name
-    return ""
-
-
 def difference(before: str, after: str) -> str:
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
     return "\n".join("    " + line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---"))
+
+
+class Worker:
+    """A process's own copy of the tree, and the tests by line."""
+
+    def __init__(self, parent: Path) -> None:
+        self.folder = parent / str(os.getpid())
+        self.folder.mkdir()
+        copied(self.folder)
+        self.stages: dict[str, line_tests.Tests] = {}
+        self.turn = 0
+
+    def record(self, file: str) -> bool:
+        return line_tests.recorded(self.folder, file, PARTS, CACHE)
+
+    def outcome(self, mutant: Mutant, stages: list[str], cap_s: float) -> tuple[str, str]:
+        """What became of a mutant, in a word or two and in a text; ("", "") where it is no Python."""
+        file = self.folder / mutant.path
+        before = file.read_text(encoding="utf-8")
+        after = changed(mutant, before)
+        if after == before:
+            return "", ""
+        for stage in set(stages) - set(self.stages):
+            self.stages[stage] = line_tests.Tests(self.folder, stage, CACHE)
+        times = file.stat()
+        file.write_text(after, encoding="utf-8")
+        self.turn += 1
+        os.utime(file, (times.st_atime, times.st_mtime + self.turn))  # what was compiled is of another text
+        try:
+            found, runs = self._noticed(mutant, before, stages, cap_s)
+        finally:
+            file.write_text(before, encoding="utf-8")
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        if found:
+            return found, f"{found}: {mutant}"
+        word = "survived" if any(count for count, _ in runs) else "not executed"
+        tests = " + ".join(f"{count} of {every}" for count, every in runs)
+        return word, f"{word.upper()} ({tests} tests): {mutant}\n{difference(before, after)}"
+
+    def _noticed(
+        self, mutant: Mutant, text: str, stages: list[str], cap_s: float
+    ) -> tuple[str, list[tuple[int, int]]]:
+        runs: list[tuple[int, int]] = []
+        for stage in stages:
+            tests = self.stages[stage].of(mutant.path, text, mutant.line)
+            end, count = self.stages[stage].run(self.folder, tests, cap_s, 120 + 5 * cap_s)
+            if end:
+                return f"{end} in {stage}", runs
+            runs.append((count, len(tests)))
+        return "", runs
+
+
+_worker: list[Worker] = []
+
+
+def _start(parent: Path) -> None:
+    _worker.append(Worker(parent))
+
+
+def _record(file: str) -> bool:
+    return _worker[0].record(file)
+
+
+def _outcome(mutant: Mutant, stages: list[str], cap_s: float) -> tuple[str, str]:
+    return _worker[0].outcome(mutant, stages, cap_s)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -168,9 +211,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--sample", type=int, default=20, help="how many mutants (default 20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the sample; a random one by default")
     parser.add_argument("--only", nargs="*", default=list(PARTS), help="parts of the tree, or files")
-    parser.add_argument(
-        "--stages", type=int, default=len(STAGES), help="the first so many stages of tests only"
-    )
+    parser.add_argument("--stages", nargs="*", default=list(line_tests.STAGES), choices=line_tests.STAGES)
+    parser.add_argument("--cap", type=float, default=60, help="seconds of tests for each mutant and stage")
+    parser.add_argument("--begin", type=int, default=1, help="go on from this number of the sample")
+    parser.add_argument("--numbers", type=int, nargs="*", help="only these of the sample")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time (default 2)")
     args = parser.parse_args(argv)
     fetch()
     sys.path.append(str(HOME))
@@ -181,37 +226,31 @@ def main(argv: list[str] | None = None) -> int:
     every = list(mutants(paths))
     sample = random.Random(seed).sample(every, min(args.sample, len(every)))
     print(f"seed {seed}: {len(sample)} of {len(every)} mutants", flush=True)
-    outcomes: Counter[str] = Counter()
+    numbers = args.numbers or range(args.begin, len(sample) + 1)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
-        copied(Path(folder))
-        if first := killer(Path(folder), STAGES[: args.stages]):
-            raise common.Failed(f"the tests fail without any mutant: {first}", "Run: make test")
-        try:
-            for number, mutant in enumerate(sample, 1):
-                outcomes[_outcome(number, mutant, Path(folder), STAGES[: args.stages])] += 1
-        except KeyboardInterrupt:
-            print("stopped; so far:", file=sys.stderr)
+    outcomes: Counter[str] = Counter()
+    sys.dont_write_bytecode = False  # the copies are compiled once
+    CACHE.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="mutate-") as parent,
+        ProcessPoolExecutor(args.jobs, multiprocessing.get_context("fork"), _start, (Path(parent),)) as pool,
+    ):
+        files = [file for stage in args.stages for file in line_tests.test_files(ROOT, stage)]
+        for file, passed in zip(files, pool.map(_record, files), strict=True):
+            if not passed:
+                raise common.Failed(f"the tests fail without any mutant: {file}", "Run: make test")
+        print(f"tests by line after {time.monotonic() - started:.0f} s", flush=True)
+        waiting = {
+            pool.submit(_outcome, sample[number - 1], args.stages, args.cap): number for number in numbers
+        }
+        for future in as_completed(waiting):
+            word, text = future.result()
+            if word:
+                outcomes[word] += 1
+                print(f"{waiting[future]:3} {text}", flush=True)
     facts = {"seed": seed, "sample": sum(outcomes.values()), "of": len(every), **outcomes}
     print(json.dumps(facts | {"seconds": round(time.monotonic() - started)}))
     return 0
-
-
-def _outcome(number: int, mutant: Mutant, folder: Path, stages: Stages) -> str:
-    file = folder / mutant.path
-    before = file.read_text(encoding="utf-8")
-    after = changed(mutant, before)
-    if after == before:
-        return "none"
-    file.write_text(after, encoding="utf-8")
-    try:
-        found = killer(folder, stages)
-    finally:
-        file.write_text(before, encoding="utf-8")
-    print(f"{number:3} {f'noticed by {found}' if found else 'SURVIVED'}: {mutant}", flush=True)
-    if not found:
-        print(difference(before, after), flush=True)
-    return found or "survived"
 
 
 if __name__ == "__main__":
