@@ -42,7 +42,6 @@ MAXIMUM_QOS = const(0x24)
 MAXIMUM_PACKET_SIZE = const(0x27)
 
 # Reason codes: from 0x80 on they are errors.
-SUCCESS = const(0x00)
 ERRORS = const(0x80)
 MALFORMED_PACKET = const(0x81)
 PROTOCOL_ERROR = const(0x82)

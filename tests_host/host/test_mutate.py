@@ -35,7 +35,7 @@ def test_c():
     "tests_host/portable/test_other.py": "def test_d():\n    pass\n",
 }
 LINES = {
-    "test_limit": {"test_a": ([11], 0.5), "test_b": ([8], 0.2), "test_c": ([8, 11], 9)},
+    "test_limit": {"test_a": ([11], 0.5), "test_b": ([8], 0.2), "test_c": ([8, 11], 0.3)},
     "test_other": {"": ([1, 5], 0), "test_d": ([8, 11], 0.1)},
 }
 
@@ -67,7 +67,7 @@ def test_a_line_stands_for_its_statement_and_for_no_body(line, lines):
 
 @pytest.mark.parametrize(
     ("line", "names"),
-    [(11, "dac"), (8, "dbc"), (14, ""), (2, "d"), (6, "d")],
+    [(11, "dca"), (8, "dbc"), (14, ""), (2, "d"), (6, "d")],
 )
 def test_a_line_has_the_tests_that_execute_it_and_an_imported_one_those_of_the_file(tests, line, names):
     assert sorted(test[-1] for test in tests.of("firmware/core/limit.py", CODE, line)) == sorted(names)
@@ -79,23 +79,23 @@ def test_first_come_files_that_name_the_module_then_the_shortest(tests, tmp_path
     file.write_text("import limit\n" + file.read_text())
     (tmp_path / line_tests.key(tmp_path, file)).write_text(facts)
     near = line_tests.Tests(tmp_path, "portable", tmp_path)
-    assert [test[-1] for test in tests.of("firmware/core/limit.py", CODE, 11)] == ["d", "a", "c"]
-    assert [test[-1] for test in near.of("firmware/core/limit.py", CODE, 11)] == ["a", "c", "d"]
+    assert [test[-1] for test in tests.of("firmware/core/limit.py", CODE, 11)] == ["d", "c", "a"]
+    assert [test[-1] for test in near.of("firmware/core/limit.py", CODE, 11)] == ["c", "a", "d"]
 
 
 @pytest.mark.parametrize(
-    ("names", "cap_s", "limit_s", "end"),
+    ("names", "cap_s", "spare_s", "end"),
     [
         ("a", 9, 60, ("", 1)),
         ("ab", 9, 60, ("failure", 2)),
         ("ab", 0.6, 60, ("", 1)),
-        ("ac", 10, 3, ("time-out", 2)),
+        ("c", 10, 0, ("time-out", 1)),
         ("", 9, 60, ("", 0)),
     ],
 )
-def test_only_the_chosen_tests_run_and_no_longer_than_the_cap(tests, tmp_path, names, cap_s, limit_s, end):
+def test_only_the_chosen_tests_run_and_no_longer_than_the_cap(tests, tmp_path, names, cap_s, spare_s, end):
     chosen = [f"tests_host/portable/test_limit.py::test_{name}" for name in names]
-    assert tests.run(tmp_path, chosen, cap_s, limit_s) == end
+    assert tests.run(tmp_path, chosen, cap_s, spare_s) == end
 
 
 def test_another_test_file_or_other_code_is_run_again(tests, tmp_path):

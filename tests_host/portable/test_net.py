@@ -117,6 +117,22 @@ async def test_lack_of_memory_is_named_beside_the_error():
         assert net.explain(NetError("dns", "no answer")) == "dns: no answer"
 
 
+def test_a_failure_is_counted_as_what_it_is_evidence_for():
+    for kind, detail, unanswered, memory, dates in (
+        ("dns", "no answer", 7, (0, 0), False),
+        ("connect", "ENOMEM", 5, (2, 2), False),
+        ("tls", "validity has expired", 5, (0, 0), True),
+        ("sntp", "not synchronized", 0, (0, 0), False),
+    ):
+        net = made()
+        net.unanswered = 5
+        for _ in range(2):
+            net.explain(NetError(kind, detail))
+        assert net.unanswered == unanswered, kind
+        assert (net.memory_failures, net.new_memory_failure) == memory
+        assert net.dates_failed == dates
+
+
 def test_two_fit_depends_on_the_free_memory():
     net = made()
     for pool, none_open, one_open in ((None, True, True), (83250, True, True), (83249, False, True),

@@ -39,10 +39,11 @@ def test_a_few_misses_are_tried_again_at_once():
 
 def test_more_are_followed_by_polling_until_the_probe():
     choice = missed(TransportChoice(True, START), MISSES)
-    wait = choice.poll_instead(START, HALF, False)
-    assert wait == 15000
-    assert not choice.tries_mqtt(at(wait - 1))
-    assert choice.tries_mqtt(at(wait))
+    for now in (START, at(20000)):
+        wait = choice.poll_instead(now, HALF, False)
+        assert wait == 15000
+        assert not choice.tries_mqtt((now + wait - 1) % WRAP)
+        assert missed(choice, 1).tries_mqtt((now + wait) % WRAP)
 
 
 def test_probes_are_soon_for_a_quarter_of_an_hour_and_become_rarer_up_to_half_an_hour():

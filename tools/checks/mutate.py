@@ -182,7 +182,7 @@ class Worker:
         runs: list[tuple[int, int]] = []
         for stage in stages:
             tests = self.stages[stage].of(mutant.path, text, mutant.line)
-            end, count = self.stages[stage].run(self.folder, tests, cap_s, 120 + 5 * cap_s)
+            end, count = self.stages[stage].run(self.folder, tests, cap_s)
             if end:
                 return f"{end} in {stage}", runs
             runs.append((count, len(tests)))
