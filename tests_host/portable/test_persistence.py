@@ -435,7 +435,9 @@ def test_an_older_desired_state_stays_older_than_an_answer_that_only_the_journal
     device = Device()
     device.desired_state(1, 40)
     device.persistence.write()
+    device.flash.record = None
     again = online(device)
+    assert [command.last and command.last.sequence for command in again.controller.commands] == [40, None]
     again.desired_state(1, 39)
     assert not again.controller.outputs[0].on
     again.desired_state(1, 41)
@@ -528,6 +530,11 @@ def test_an_answer_is_in_the_record_when_the_journal_had_no_room_and_the_cut_com
     assert first.message_id in [w[0] for w in again.waiting()]
     again.desired_state(1, 40)
     assert not again.controller.outputs[0].on
+    record = device.flash.record
+    device.persistence.lazy.start -= 60000
+    device.persistence.write()
+    device.flash.record = record
+    assert online(device).outbox.kept[first.message_id] == first.at, "it need not be written again"
 
 
 def test_events_before_the_first_contact_survive_a_power_cut():

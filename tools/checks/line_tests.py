@@ -159,13 +159,13 @@ class Tests:
     def run(self, folder: Path, tests: list[str], cap_s: float, spare_s: float = 30) -> tuple[str, int]:
         """How they ended in `folder`, and how many were chosen: those that take `cap_s` of the processor together. They
         have ten times as long, and `spare_s`, on a busy machine. The first of them run without the files of the others."""
-        count, took_s = 0, 0.0
-        while count < len(tests) and took_s + self._seconds[tests[count]] <= cap_s:
-            took_s += self._seconds[tests[count]]
+        count, left_s = 0, cap_s
+        while count < len(tests) and (left_s := left_s - self._seconds[tests[count]]) >= 0:
             count += 1
         for some in (tests[: min(count, _FIRST)], tests[_FIRST:count]):
             files = list(dict.fromkeys(test.partition("::")[0] for test in some))
-            if files and (end := _ended(folder, files, Only(some), 10 * took_s + spare_s)):
+            limit_s = 10 * sum(self._seconds[test] for test in some) + spare_s
+            if files and (end := _ended(folder, files, Only(some), limit_s)):
                 return end, count
         return "", count
 
