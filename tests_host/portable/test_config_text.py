@@ -18,7 +18,7 @@ def refused(text):
 def test_values_are_those_of_json():
     for text in (
         '{"a": [1, 2.5, -3e2, 1E+2, 0, -0, 0.5, null, true, false, "x"], "b": {}, "c": [], "d": {"e": [[], {}]}}',
-        ' [ ] ', '""', "12518931", "-1.405", '"\\\\ \\" \\/ \\b\\f\\n\\r\\t \\u0041\\u00e4 \\u20ac"', "\r\n\t{\r\n}\r\n",
+        ' [ ] ', '""', "12518931", "-1.405", '"\\\\ \\" \\/ \\b\\f\\n\\r\\t\\u0041\\u00e4 \\u20ac"', "\r\n\t{\r\n}\r\n",
     ):  # fmt: skip
         assert parse(text.encode()) == (json.loads(text), []), text
     value, _ = parse('"grün \\ud83d\\ude00"'.encode())

@@ -1,8 +1,11 @@
 """The network as links have it: what is dialed ahead, how much memory there is, and the words for too little."""
 
+import errno
+
 from firmware.core.errors import ConfigError
 from firmware.links import net as module
 from netio.errors import NetError
+from netio.stream import net_error
 from tests_host.support.scripted import FakeClock
 
 CONFIG = {"wifi": {"dns": []}, "time": {"servers": ["ntp.test"]}, "cloud": {"ca_files": []}}
@@ -131,6 +134,18 @@ def test_a_failure_is_counted_as_what_it_is_evidence_for():
         assert net.unanswered == unanswered, kind
         assert (net.memory_failures, net.new_memory_failure) == memory
         assert net.dates_failed == dates
+
+
+def test_what_broke_a_connection_is_said_in_the_words_of_its_layer():
+    for error, kind, detail in (
+        (OSError(errno.ECONNRESET), "closed", "ECONNRESET"),
+        (OSError(-errno.ECONNRESET), "closed", "ECONNRESET"),
+        (OSError(-0x7280, "CONN_EOF"), "closed", "CONN_EOF"),
+        (OSError(-0x7780), "tls", -0x7780),
+        (ValueError("\nnot trusted\nexpired\n"), "tls", "not trusted; expired"),
+    ):
+        found = net_error(error)
+        assert (found.kind, found.detail) == (kind, detail)
 
 
 def test_two_fit_depends_on_the_free_memory():
