@@ -158,7 +158,7 @@ class Tests:
 
     def run(self, folder: Path, tests: list[str], cap_s: float, spare_s: float = 30) -> tuple[str, int]:
         """How they ended in `folder`, and how many were chosen: those that take `cap_s` of the processor together. They
-        have ten times as long, and `spare_s`, on a busy machine. The first of them run without the files of the others."""
+        have ten times as long, and `spare_s`, on a busy machine. The first run without the files of the others."""
         count, left_s = 0, cap_s
         while count < len(tests) and (left_s := left_s - self._seconds[tests[count]]) >= 0:
             count += 1
