@@ -52,6 +52,7 @@ class Client:
         """
         host = self.host if self.port == 443 else "%s:%d" % (self.host, self.port)
         data = encode(method, target, host, headers, body)
+        headers = body = None  # both are in `data`, and what made them has no other use
         lock = self.lock
         await lock.acquire()
         try:

@@ -40,27 +40,33 @@ def encode(method, target, host, headers=(), body=None):
     """
     if method in ("HEAD", "CONNECT"):
         method = ""
-    head = "%s %s HTTP/1.1\r\nHost: %s\r\nAccept-Encoding: identity\r\n" % (
+    # Pieces, joined once: on a small heap a head with a long token has no room for copies on the way.
+    pieces = [
         _checked("method", method),
+        b" ",
         _checked("target", target),
+        b" HTTP/1.1\r\nHost: ",
         _checked("host", host),
-    )
+        b"\r\nAccept-Encoding: identity",
+    ]
     for name, value in headers:
         if ":" in name or name.lower() in _OURS:
             name = ""
-        head += "%s: %s\r\n" % (_checked("header name", name), _checked("header value", value, 32))
+        pieces += [b"\r\n", _checked("header name", name), b": ", _checked("header value", value, 32)]
     if body is not None:
-        head += "Content-Length: %d\r\n" % len(body)
-    return (head + "\r\n").encode() + (body or b"")
+        pieces.append(b"\r\nContent-Length: %d" % len(body))
+    pieces += [b"\r\n\r\n", body if isinstance(body, bytes) else bytes(body or b"")]
+    return b"".join(pieces)
 
 
 def _checked(part, text, low=33):
-    """`text`, of printable ASCII and not empty. The error names the part, never the value: it may be a secret."""
+    """The bytes of `text`, of printable ASCII and not empty. The error names the part, never the value: it may be a
+    secret."""
     # As bytes: MicroPython would keep every single character for ever, in its table of names.
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else b""
     if not data or min(data) < low or max(data) > 126:
         raise ValueError("http: bad " + part)
-    return text
+    return data
 
 
 class Response:
@@ -210,6 +216,11 @@ class Response:
                 self._take(self.body)
             elif large:
                 raise HttpError("body too large")
+        at = None
+        if size <= min(most, MAX_KEPT) and not (self.body or self._take):
+            # At once: one that grows piece by piece has no room to move to on a small heap.
+            self.body = bytearray(size)
+            at = 0
         while size:
             while not self._input:
                 yield
@@ -219,5 +230,8 @@ class Response:
             size -= len(piece)
             if self._take:
                 self._take(piece)
+            elif at is not None:
+                self.body[at : at + len(piece)] = piece
+                at += len(piece)
             else:
                 self.body += piece[: most - len(self.body)]

@@ -331,3 +331,12 @@ def test_state_is_visible():
     assert parser.status == 200 and not parser.done
     parser.feed(b"yyyyyyyy")
     assert parser.done and parser.body == b"xyyyyyyyy"
+
+
+def test_a_body_of_known_length_has_its_place_at_once_and_one_too_large_to_keep_grows():
+    for size, first in ((1500, 1500), (message.MAX_KEPT + 1, 10)):
+        response = message.Response()
+        response.feed(b"HTTP/1.1 200 \r\nContent-Length: %d\r\n\r\n" % size + b"x" * 10)
+        assert len(response.body) == first and not response.done
+        response.feed(b"y" * (size - 10))
+        assert response.done and response.body == b"x" * 10 + b"y" * (size - 10)
