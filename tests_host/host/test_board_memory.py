@@ -123,13 +123,6 @@ def test_a_third_area_is_released_when_little_is_in_use():
     assert chip.pool.free == lost and "112001" in chip.third
 
 
-def test_a_heap_that_may_not_double_is_exhausted_where_it_would():
-    chip = Memory(doubles=False)
-    assert chip.lacking() == FIRST_AREA
-    chip.lives(FIRST_AREA + 1)
-    assert chip.third and not chip.doubled
-
-
 def test_a_heap_that_is_not_limited_takes_its_second_area_all_the_same():
     chip = Memory(limited=False)
     chip.lives(200_000)

@@ -46,7 +46,7 @@ class ChipMemory:
         on = [name for name in ("wifi", "ap", "ethernet") if soft and name in self.memory.pool]
         self.keep()
         old = self.memory
-        self.memory = Memory(old.image, old.chain, old.doubles, old.limited, old.names)
+        self.memory = Memory(old.image, old.chain, old.limited, old.names)
         for name in on:
             if name == "ethernet":
                 self.ethernet()

@@ -191,7 +191,7 @@ class Pool:
 
 
 class Memory:
-    """All memory of one chip between two resets. `doubles` False: the Python heap has its first area only.
+    """All memory of one chip between two resets.
 
     `grown`: bytes of the heap's second area, 0 while there is none; `doubled`: whether there ever was one; `live`,
     `peak`: bytes in use after a collection, last and most, without what fills the heap while a thread's stack bounds
@@ -200,13 +200,12 @@ class Memory:
     """
 
     def __init__(
-        self, image: str = TIGHTEST, chain: str = USUAL_CHAIN, doubles: bool = True, limited: bool = True,
-        names: int = NAMES,
-    ) -> None:  # fmt: skip
+        self, image: str = TIGHTEST, chain: str = USUAL_CHAIN, limited: bool = True, names: int = NAMES
+    ) -> None:
         self.image, self.chain = image, chain
         self.cost = IMAGES[image].tls[chain]
         self.pool = Pool(IMAGES[image])
-        self.doubles, self.limited, self.names = doubles, limited, names
+        self.limited, self.names = limited, names
         self.grown = self.live = self.peak = 0
         self.doubled = False
         self.third = ""
@@ -221,7 +220,7 @@ class Memory:
 
     def next_area(self) -> int:
         """What the heap would grow by now, or has grown by."""
-        if self.grown or not self.doubles:
+        if self.grown:
             return self.grown
         return area_in(min(_WHOLE_AREA, self.pool.largest))
 
