@@ -42,7 +42,7 @@ class MqttSession:
         self.routes = {}
         self.topics = None  # {desired topic: command id}, None: not known yet
         self.arrived = []  # when each message came that waits in the client's inbox
-        self.received = []  # (receipt, Desired, when it came): the application has not seen them yet
+        self.received = []  # (receipt, when it came, *Desired): the application has not seen them yet
         self.unacknowledged = []  # receipts of those it has seen
         self.answers = {}  # by message_id of what was published: (outcome, message), None until the cloud has answered
         self.backoff = Backoff(2000, 60000)
@@ -72,8 +72,8 @@ class MqttSession:
         before = session.last_received
         await self.until(self.any_received, wait_ms)
         received, self.received = self.received[:_AT_ONCE], self.received[_AT_ONCE:]
-        self.unacknowledged = [receipt for receipt, _, _ in received]
-        desired = [_aged(value, self.clock.since(at) // 1000) for _, value, at in received]
+        self.unacknowledged = [each[0] for each in received]
+        desired = [_aged(Desired(*each[2:]), self.clock.since(each[1]) // 1000) for each in received]
         return desired if desired or session.last_received != before else None
 
     async def send(self, reports):
@@ -87,14 +87,16 @@ class MqttSession:
         self.answers = {name: found for name, found in self.answers.items() if name in ids}
         # Behind what waits nothing of the same source may overtake it: the last word would be an old one.
         waiting = [r[1:3] for r in reports if r.message_id in self.answers]
-        batch = [r for r in reports if r[1:3] not in waiting][:_MOST]
+        # A broker that acknowledges nothing gets no more: each publish takes half a kilobyte until it does.
+        room = max(_MOST - self.client.unacknowledged(), 0)
+        batch = [r for r in reports if r[1:3] not in waiting][:room]
         if not batch:
             await self.until(self.any_answer, self.hold.left_ms(self.clock.ms()))
-            batch = [] if self.any_answer() else reports[:_MOST]
+            batch = [] if self.any_answer() else reports[:room]
         entries = []
         for report in batch:
             entries.append(await self.publish(report))  # noqa: PERF401 - MicroPython awaits in no comprehension
-        await self.until(lambda: self.answered(batch, entries), _ACK_MS)
+        await self.until((lambda: self.answered(batch, entries)) if batch else self.any_answer, _ACK_MS)
         answered = self.any_answer()
         done = [found for found in map(self.outcome, reports) if found]
         if done:
@@ -206,7 +208,9 @@ class MqttSession:
         except ValueError as e:
             self.account.log("warning", "MQTT message on %s ignored: %s" % (topic[-60:], e))
         if desired:
-            self.received.append((message.receipt, desired, self.clock.ms() if at is None else at))
+            # One tuple, not one in another: many may wait after an outage.
+            at = self.clock.ms() if at is None else at
+            self.received.append((message.receipt, at) + tuple(desired))
         else:
             self.client.done(message.receipt)
 

@@ -17,7 +17,10 @@ from units.loader import Unit
 
 _REST_MS = const(20000)
 _REFRESH_MS = const(600000)
-_MOST_REPORTS = const(12)  # over MQTT
+_MOST_REPORTS = const(12)  # over MQTT, of which the session sends four at a time
+_LEAST_REPORTS = const(4)
+_REPORT = const(500)
+_SPARE = const(6000)
 _STEADY_MS = const(60000)  # a session this old counts as a good one
 
 
@@ -116,7 +119,11 @@ class Transports:
         """See Link."""
         await self.busy.acquire()
         try:
-            return _MOST_REPORTS if self.account.on_mqtt else await self.polling.most_reports()
+            if not self.account.on_mqtt:
+                return await self.polling.most_reports()
+            # After an outage desired states that wait have the memory.
+            free = self.account.net.heap_free() - _SPARE
+            return max(min(free // _REPORT, _MOST_REPORTS), _LEAST_REPORTS)
         finally:
             self.busy.release()
 

@@ -158,6 +158,18 @@ async def test_a_report_waiting_for_a_refused_session_raises_link_error():
     assert "0x87" in refused and down and not rig.broker.kept
 
 
+async def test_a_broker_that_acknowledges_nothing_gets_four_publishes_and_no_more():
+    rig = Rig(1)
+    await rig.connect(0)
+    reports = [Report("m%d" % n, "command", "1", "1.0", 0, 0, None, None, None) for n in range(6)]
+    for _ in range(2):
+        outcome = await started(rig.broker.send(reports))
+        await rig.clock.advance(11000)
+        assert outcome.over and outcome.result == []
+    seen = server.read_all(rig.wires[0].take_sent(), 5)
+    assert len([1 for each in seen if each["kind"] == 3]) == 4
+
+
 class Full(dict):
     """Topics whose message finds no room, as often as `short` says."""
 
