@@ -484,3 +484,15 @@ def test_reports_a_broken_invariant_and_nothing_else(scenario, bad, good, words)
     scenario(other, good)
     assert words in case.found() and other.found() == []
     assert any("VIOLATION " + words in line for line in case.invariants.timeline)
+
+
+@pytest.mark.parametrize("end", ["applied", "stale", "the power was cut"])
+def test_a_desired_state_is_pending_until_it_is_acknowledged_or_lost(end):
+    desired_states = Case().invariants.desired_states
+    desired_states.receive("6", 1, "a", 1, 60)
+    assert desired_states.pending() == ["a"]
+    if " " in end:
+        desired_states.excuse(end)
+    else:
+        desired_states.answer("a", end, True)
+    assert desired_states.pending() == []

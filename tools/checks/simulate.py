@@ -44,7 +44,8 @@ from tools.sim.sim_device import SimDevice
 ONLINE_S = 1500.0
 """From the last fault to a device that is online: the longest wait after a refusal is 900 s, after a failure 300 s."""
 EMPTY_S = 1500.0
-"""From then on until the cloud has every event that waited then, and no more newer ones wait than a request takes.
+"""From then on until the cloud has every event that waited then, no more newer ones wait than a request takes, and
+every desired state that was received is acknowledged: at the end of its window where a limit keeps it from happening.
 After a storm of 429 requests are 80 s apart for ten minutes, then 40 s; every second one is a poll, and of 48 events a
 plan may take no more than five at once."""
 RECEIVED_S = 600.0
@@ -247,8 +248,11 @@ class Run:
         self.observer.check_end()
 
     async def told_all(self) -> None:
-        self.invariants.events.expect()
-        await self.reaches("rid of its events", lambda: not self.invariants.events.behind(), EMPTY_S)
+        events, desired_states = self.invariants.events, self.invariants.desired_states
+        events.expect()
+        await self.reaches(
+            "rid of its events", lambda: not (events.behind() or desired_states.pending()), EMPTY_S
+        )
 
     async def seen(self, port: str) -> float:
         """The desired value there. A device that may have no session gets the time to receive it: of two desired

@@ -155,8 +155,13 @@ class DesiredStates:
             if line.partition("/")[0] in taken:
                 del self._sequence[line]
 
+    def pending(self) -> list[str]:
+        """What was received and has still to be acknowledged."""
+        return [name for name, state in self.received.items() if not state.answer and not state.excuse]
+
     def check_end(self) -> None:
-        for desired_id, state in self.received.items():
-            if not state.answer and not state.excuse:
-                self._found.violated(f"{desired_id} for pin {state.port} was received and never acknowledged")
+        for name in self.pending():
+            self._found.violated(
+                f"{name} for pin {self.received[name].port} was received and never acknowledged"
+            )
         self.received = {}
