@@ -9,7 +9,7 @@ import pytest
 
 from tools.checks import portable
 from tools.common import Failed
-from tools.env import wasm
+from tools.env import npm, wasm
 
 OLDEST = wasm.versions()[0]
 SHARES = 4
@@ -165,7 +165,7 @@ def test_the_list_of_packages_names_exact_versions_and_no_registry():
 def test_without_node_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Failed, match="no usable node"):
-        wasm.node(tmp_path)
+        npm.node(tmp_path)
     with pytest.raises(Failed, match="no MicroPython"):
         wasm.build(OLDEST, tmp_path)
 
@@ -178,4 +178,4 @@ def test_a_node_that_is_too_old_is_none(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     assert subprocess.run(["node", "--version"], capture_output=True, text=True).stdout == "v12.22.9\n"
     with pytest.raises(Failed):
-        wasm.node(tmp_path)
+        npm.node(tmp_path)

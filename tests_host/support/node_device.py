@@ -20,7 +20,7 @@ from pathlib import Path
 from tests_host.support.node_net import Net
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
-from tools.env import wasm
+from tools.env import npm, wasm
 from tools.sim.loop import VirtualLoop
 from tools.sim.sim_broker import SimBroker
 from tools.virtual_board.chip import HARD_RESET, PWRON_RESET, WDT_RESET, Chip
@@ -90,7 +90,7 @@ class NodeDevice:
             self.resets.append(self._cause)
 
     def _power(self, until: Callable[[], object], due_s: float) -> str:
-        argv = [*wasm.node(), str(PROGRAM), str(wasm.build(self.version)), str(SHIMS)]
+        argv = [*npm.node(), str(PROGRAM), str(wasm.build(self.version)), str(SHIMS)]
         with subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
         ) as process:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.common import Failed
-from tools.env import interpreter, wasm
+from tools.env import interpreter, npm, wasm
 from tools.repository import ROOT
 
 FOLDER = ROOT / "tests_host" / "portable"
@@ -73,7 +73,7 @@ def run(file: Path, python: interpreter.Interpreter, limit_s: float = LIMIT_S) -
 def run_in_node(tests: list[Path], build: Path, limit_s: float = 3 * LIMIT_S) -> dict[Path, Outcome]:
     """Run test files on the build of one version (`wasm.build`), one after the other in one process; a file that
     crashes or hangs takes no other with it. Raises Failed."""
-    argv = [*wasm.node(), str(IN_NODE), str(build), str(ROOT), f"{limit_s:g}", *map(str, tests)]
+    argv = [*npm.node(), str(IN_NODE), str(build), str(ROOT), f"{limit_s:g}", *map(str, tests)]
     done = subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     found = {}
     for line in done.stdout.splitlines():

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 
 from tools.checks.typecheck import __main__ as typecheck
-from tools.env import browser, interpreter, mosquitto, stock, wasm
+from tools.env import browser, charts, interpreter, mosquitto, stock, wasm
 
 PARTS: dict[str, Callable[[], object]] = {
     "micropython": interpreter.fetch,
@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "stubs": typecheck.fetch,
     "chromium": browser.fetch,
     "node": wasm.fetch,
+    "charts": charts.fetch,
 }
 _DEMO = ("micropython", "mosquitto", "modules")
 

