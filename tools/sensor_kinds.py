@@ -7,6 +7,7 @@ The words of `kind` in `firmware/core/config_rules.py` are all there are. A file
     ABOUT        key -> question of `realer config`, in the order of asking
     PARTS        the same of the objects in an item, such as `humidity`; may be left out
     WIRE         what the simulated plant has to know of an item of `sensors` beside its GPIO, with defaults
+    KNOBS        what a person turns in the plant for it: words of `tools/virtual_board/knobs.py`
     microvolts, dht, one_wire, i2c    what the simulated plant shows at its pin, where it is not a plain level: see
                  `tools/virtual_board/plant.py`
     doctor(row, board)    runs on a real board, as it stands there: says what the sensor with this item measures, or

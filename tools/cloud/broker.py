@@ -20,7 +20,7 @@ from tools.cloud.certs import TestCA
 from tools.cloud.entities import Credential
 from tools.cloud.fault_proxy import FaultProxy
 from tools.cloud.faults import Faults
-from tools.cloud.messages import Request
+from tools.cloud.messages import Passed, Request
 from tools.cloud.model import Model
 from tools.cloud.mqtt_faults import Timed
 from tools.cloud.mqtt_v1 import topics
@@ -34,12 +34,14 @@ _EXPIRY_CHECK_S = 0.1
 
 class Broker:
     """A broker of the cloud; also the model's Port. `port` 0 takes any free one and keeps it over restarts. `dialed`
-    counts the connections that were begun, whatever came of them."""
+    counts the connections that were begun, whatever came of them. `on_passed` is called with each message of a device
+    and each to one."""
 
     def __init__(
         self, model: Model, faults: Faults, certs: TestCA, clock: Callable[[], float], port: int = 0
     ) -> None:
         self.model, self.port, self.dialed = model, port, 0
+        self.on_passed: Callable[[Passed], None] = lambda passed: None
         self._certs, self._clock, self._kind = certs, clock, "good"
         self._fault_proxy = FaultProxy(model, faults)
         self._accounts: dict[str, dynsec.Account] = {}
@@ -181,6 +183,7 @@ class Broker:
             if order and not order.done():
                 order.set_result(wrong)
         else:
+            self.on_passed(Passed(self._clock(), "mqtt", True, topic, 0, payload))
             self._post(self._fault_proxy.received(topic, payload, qos, retain, self._clock()))
 
     def _post(self, timed: list[Timed], facts: dict[str, Any] | None = None) -> None:
@@ -195,6 +198,7 @@ class Broker:
             if facts:
                 self.model.desired_published(facts, False, self._clock())
             return
+        self.on_passed(Passed(self._clock(), "mqtt", False, message.topic, 0, message.payload))
         sent = self._backend.send(message.topic, message.payload)
         if facts:
             sent.add_done_callback(

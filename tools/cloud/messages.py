@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 # HTTP status -> (numeric code, error.type, message). Realer API, section "Response codes", B1 registry.
 REGISTRY: dict[int, tuple[int, str, str]] = {
@@ -66,6 +66,21 @@ class Response:
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+class Passed(NamedTuple):
+    """One message as it went over the wire, for whoever watches. It holds secrets as they were sent.
+
+    `at`: unix seconds; `via`: "https" or "mqtt"; `up`: whether a device sent it; `what`: method and path, or the topic;
+    `status`: of a response, 0 where there is none.
+    """
+
+    at: float
+    via: str
+    up: bool
+    what: str
+    status: int
+    body: bytes
 
 
 class Refusal(Exception):

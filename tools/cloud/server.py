@@ -18,7 +18,7 @@ from aiohttp import web
 from tools.cloud.certs import KINDS, TestCA
 from tools.cloud.fault_bytes import Step
 from tools.cloud.faults import Faults, answer
-from tools.cloud.messages import Request
+from tools.cloud.messages import Passed, Request
 from tools.cloud.model import Model
 from tools.cloud.port_reservation import claim, number
 
@@ -30,7 +30,7 @@ class CloudServer:
 
     `hellos` counts TLS handshakes begun, `handshakes` those completed, `requests` complete requests read.
     `clock` gives unix seconds. `before_answer` is awaited between a request and its answer: what the model did may have
-    to reach others first.
+    to reach others first. `on_passed` is called with each request and each response.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class CloudServer:
         self.host, self.port = host, port
         self.hellos = self.handshakes = self.requests = 0
         self.before_answer: Callable[[], Awaitable[None]] | None = None
+        self.on_passed: Callable[[Passed], None] = lambda passed: None
         self._clock = clock
         self._kind = "good"
         self._contexts: dict[str, ssl.SSLContext] = {}
@@ -51,6 +52,11 @@ class CloudServer:
     @property
     def base_url(self) -> str:
         return f"https://api.realer.test:{self.port}"
+
+    @property
+    def certificate(self) -> str:
+        """Which of certs.KINDS it presents."""
+        return self._kind
 
     @property
     def listening(self) -> bool:
@@ -117,7 +123,10 @@ class CloudServer:
         self.requests += 1
         headers = {name.lower(): value for name, value in received.headers.items()}
         request = Request(received.method, received.raw_path, headers, body)
+        what = f"{request.method} {request.path}"
+        self.on_passed(Passed(self._clock(), "https", True, what, 0, body))
         steps = answer(self.model, self.faults, request, self._clock())
+        self.on_passed(_response(self._clock(), what, steps))
         if self.before_answer:
             await self.before_answer()
         transport = received.transport
@@ -125,6 +134,14 @@ class CloudServer:
             raise ConnectionResetError
         open_after = await _perform(steps, transport)
         return _Sent(keep=open_after and received.keep_alive)
+
+
+def _response(at: float, what: str, steps: list[Step]) -> Passed:
+    """What the steps send; status 0 and no body where that is no response."""
+    sent = b"".join(step[1] for step in steps if step[0] == "send")
+    head, _, body = sent.partition(b"\r\n\r\n")
+    status = head[9:12]
+    return Passed(at, "https", False, what, int(status) if status.isdigit() else 0, body)
 
 
 async def _perform(steps: list[Step], transport: asyncio.Transport | asyncio.WriteTransport) -> bool:

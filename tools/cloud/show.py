@@ -45,9 +45,9 @@ _WORDS: dict[str, tuple[str, str]] = {
 _ON = {True: "on", False: "off"}
 
 
-def line(event: dict[str, Any], clock: Callable[[float], time.struct_time] = time.localtime) -> Text:
-    """One event as one line."""
-    style, words = _WORDS.get(event["event"], ("", event["event"]))
+def words(event: dict[str, Any]) -> tuple[str, str]:
+    """What happened, and the style in which to print it."""
+    style, text = _WORDS.get(event["event"], ("", event["event"]))
     role = "sensor" if "sensor_id" in event else "command"
     facts = {"details": "", "source": f"{role} {event.get(role + '_id')}", **event}
     facts["set"] = str(event.get("username")).rpartition("-")[2]
@@ -55,8 +55,13 @@ def line(event: dict[str, Any], clock: Callable[[float], time.struct_time] = tim
     facts = {
         name: _ON.get(value, value) if isinstance(value, bool) else value for name, value in facts.items()
     }
+    return text.format(**facts), style
+
+
+def line(event: dict[str, Any], clock: Callable[[float], time.struct_time] = time.localtime) -> Text:
+    """One event as one line."""
     moment = time.strftime("%H:%M:%S", clock(event["at"]))
-    return Text.assemble((f"{moment} ", "dim"), ("cloud ", "blue"), (words.format(**facts), style))
+    return Text.assemble((f"{moment} ", "dim"), ("cloud ", "blue"), words(event))
 
 
 def state(devices: list[dict[str, Any]]) -> Group:

@@ -20,6 +20,7 @@ from tools.cloud.certs import TestCA
 from tools.cloud.demo_device import demo_account
 from tools.cloud.dns import DnsServer
 from tools.cloud.faults import Faults
+from tools.cloud.messages import Passed
 from tools.cloud.model import Model, Plan
 from tools.cloud.ntp import NtpServer
 from tools.cloud.server import CloudServer
@@ -38,7 +39,8 @@ class Site:
     as well, with the demo's account and device; without it `thinger` is None.
     `chain`: what all of its servers present, one of `chains.CHAINS`.
     `connection_file` None writes none. Ports are 0 (any free one) unless given; all listen on 127.0.0.1 only.
-    `clock` gives unix seconds to the model and to SNTP.
+    `clock` gives unix seconds to the model and to SNTP. `observers` are called with each message of a device and each
+    to one.
     """
 
     def __init__(
@@ -56,6 +58,10 @@ class Site:
         if self.thinger:
             demo_account(self.thinger.model)
         self.admin = Admin(self.model, self.faults, self.server, self.dns, self.ntp, self.broker, clock)
+        self.observers: list[Callable[[Passed], None]] = []
+        for rim in (self.server, self.broker):
+            if rim:
+                rim.on_passed = self._passed
         self._connection_file = connection_file
 
     async def __aenter__(self) -> Site:
@@ -78,6 +84,10 @@ class Site:
         for part in reversed(self._parts()):
             await part.stop()
         self.model.close()
+
+    def _passed(self, passed: Passed) -> None:
+        for observer in self.observers:
+            observer(passed)
 
     def _parts(self) -> list[Any]:
         parts = (self.broker, self.thinger, self.server, self.dns, self.ntp, self.admin)

@@ -12,6 +12,7 @@ ABOUT = {
     "points": "Which volts are which value? Two points or more, such as [[0.5, 0], [2.5, 10]].",
     "deadband": "Which change of its value is worth a report?",
 }
+KNOBS = ("volts",)
 WIRE = {"points": ((0.5, 0.0), (2.5, 100.0))}
 
 

@@ -21,6 +21,7 @@ PARTS = {
         "name": "What do you call its air pressure? It stands in the log.",
     },
 }
+KNOBS = ("room", "humidity", "pressure")
 WIRE = {"sda": 21, "scl": 22, "i2c_address": 0x76, "chip_id": 0x60}
 _T = (28009, 25654, 50)
 _P = (39145, -10750, 3024, 5667, -120, -7, 15500, -14600, 6000)

@@ -22,6 +22,7 @@ PARTS = {
         "per": "In units per second, per minute, or per hour?",
     },
 }
+KNOBS = ("pulses",)
 WIRE: dict[str, Any] = {}
 
 

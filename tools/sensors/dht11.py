@@ -11,6 +11,7 @@ MEANING = "temperature and humidity, by a DHT11"
 MEASURES = "degrees Celsius"
 ABOUT = dht22.ABOUT
 PARTS = dht22.PARTS
+KNOBS = dht22.KNOBS
 WIRE: dict[str, Any] = {}
 
 

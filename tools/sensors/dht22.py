@@ -17,6 +17,7 @@ PARTS = {
         "name": "What do you call its humidity? It stands in the log.",
     },
 }
+KNOBS = ("room", "humidity")
 WIRE: dict[str, Any] = {}
 
 

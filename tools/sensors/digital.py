@@ -14,6 +14,7 @@ ABOUT = {
     "active": "At which level is its value 1? Low for a contact to ground that is closed then.",
     "pull": "Which resistor inside the chip holds it? up for a contact to ground; input-only pins have none.",
 }
+KNOBS = ("contact",)
 WIRE: dict[str, Any] = {}
 
 

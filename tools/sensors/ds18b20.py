@@ -11,6 +11,7 @@ ABOUT = {
     "gpio": "Which GPIO is its data line wired to? It needs a resistor of 4.7 kΩ to 3.3 V.",
     "address": "What is its address? 16 digits, as realer doctor shows them; nothing if it is alone on the pin.",
 }
+KNOBS = ("room",)
 WIRE = {"address": "28ff000000000001"}
 _CONVERSION_MS = 750
 _RESET = 0x0550

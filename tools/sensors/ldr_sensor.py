@@ -10,6 +10,7 @@ from tools.sensors import divider
 MEANING = "a brightness, by a photoresistor"
 MEASURES = "lux"
 ABOUT = divider.ABOUT
+KNOBS = ("light",)
 WIRE = {"side": "low", "divider_ohm": 10_000, "scale": 12_518_931, "exponent": -1.405}
 
 

@@ -13,6 +13,7 @@ ABOUT = PINS | {
     "i2c_address": "What is its address? 0x44; 0x45 where its pin ADDR is at 3.3 V.",
     "humidity": "Has the cloud a port for its humidity, too?",
 }
+KNOBS = ("room", "humidity")
 WIRE = {"sda": 21, "scl": 22, "i2c_address": 0x44}
 _MEASURE = {b"\x24\x00": 15.5, b"\x24\x0b": 6.5, b"\x24\x16": 4.5}
 """By single shot command, without clock stretching, how long it takes at most."""

@@ -14,6 +14,7 @@ ABOUT = divider.ABOUT | {
     "beta": "What is its beta? From its data sheet, often 3380, 3435 or 3950.",
     "r25_ohm": "How many ohms has it at 25 °C? 10k for most.",
 }
+KNOBS = ("room",)
 WIRE = {"side": "low", "divider_ohm": 10_000, "beta": 3950, "r25_ohm": 10_000}
 
 

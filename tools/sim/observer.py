@@ -197,7 +197,7 @@ class Observer:
 
     def _level(self, gpio: int) -> None:
         plant, relay = self.device.plant, self.invariants.relays[gpio]
-        stuck = gpio in plant._stuck
+        stuck = gpio in plant.stuck
         if stuck != relay.stuck:
             self.invariants.stuck(gpio, stuck)
         on = plant.level(gpio) == (relay.cfg["active"] == "high")
@@ -230,7 +230,7 @@ class Observer:
             self._level(gpio)
         for sensor in device.config["sensors"]:
             role = ROLES[sensor["kind"]]
-            invariants.sensor(sensor["pin_port"], device.plant._broken.get(role) is not None)
+            invariants.sensor(sensor["pin_port"], device.plant.broken.get(role) is not None)
         if broker and broker.connections and device.net.carries() and not broker.frozen:
             self._served = invariants.now()  # the keep-alive of MQTT, which the model does not see
         outputs = controller.outputs

@@ -67,12 +67,14 @@ class Plant:
         self._rng = random.Random(seed)
         self._heat = 0.0  # share of full power that reaches the room, follows the relay slowly
         self._driven: dict[int, int] = {}  # gpio -> level the chip drives
-        self._stuck: dict[int, int] = {}  # gpio -> level, whatever the chip does
         self._pressed_ms: dict[int, float] = {}  # gpio -> how long the finger stays
-        self._broken: dict[str, str | None] = {}  # role -> "open" or "short"
         self._fixed_lux: float | None = None
         self.humidity = 45.0  # percent
         self.pressure_hpa = 1013.25
+        self.stuck: dict[int, int] = {}
+        """gpio -> level that it has whatever the chip does (see `stick`)."""
+        self.broken: dict[str, str | None] = {}
+        """role -> "open" or "short" (see `break_sensor`), None: mended."""
         self.kept: dict[Any, Any] = {}
         """What the parts of `tools/sensors` have to remember."""
         self.listeners: dict[int, Callable[[int], None]] = {}
@@ -117,8 +119,8 @@ class Plant:
 
     def level(self, gpio: int, pull: int | None = None) -> int:
         """The level a digital read finds, 0 or 1: what is stuck, held, driven, pulled by the chip, or at rest."""
-        if gpio in self._stuck:
-            return self._stuck[gpio]
+        if gpio in self.stuck:
+            return self.stuck[gpio]
         if gpio in self._pressed_ms:
             return self._active(gpio)
         if gpio in self._driven:
@@ -130,7 +132,7 @@ class Plant:
         for role, wire in self.wiring.items():
             if wire["gpio"] == gpio and "kind" in wire:
                 return self._noisy(
-                    sensor_kinds.kind(wire["kind"]).microvolts(wire, self, self._broken.get(role))
+                    sensor_kinds.kind(wire["kind"]).microvolts(wire, self, self.broken.get(role))
                 )
         return self._noisy(self._rng.uniform(0, SUPPLY_UV / 3))
 
@@ -138,7 +140,7 @@ class Plant:
         """What the sensor at a pin answers on its bus: `one_wire` is for all that are there, any other for the first.
         None: nothing is there."""
         wires = [
-            (wire, self._broken.get(role))
+            (wire, self.broken.get(role))
             for role, wire in self.wiring.items()
             if wire["gpio"] == gpio and "kind" in wire and hasattr(sensor_kinds.kind(wire["kind"]), verb)
         ]
@@ -156,10 +158,10 @@ class Plant:
             for role, wire in self.wiring.items()
             if (wire.get("sda"), wire.get("scl")) == (sda, scl)
         ]
-        if any(self._broken.get(role) == "short" for role, _ in there):
+        if any(self.broken.get(role) == "short" for role, _ in there):
             return len(asked) if isinstance(asked, bytes) else bytes(asked)
         for role, wire in there:
-            if wire["i2c_address"] == address and not self._broken.get(role):
+            if wire["i2c_address"] == address and not self.broken.get(role):
                 return sensor_kinds.kind(wire["kind"]).i2c(wire, self, asked, now_ms)
         return None
 
@@ -205,9 +207,9 @@ class Plant:
     def stick(self, gpio: int, level: int | None) -> None:
         """Weld the pin to 0 or 1 whatever the chip drives, or mend it (None)."""
         if level is None:
-            self._stuck.pop(gpio, None)
+            self.stuck.pop(gpio, None)
         else:
-            self._stuck[gpio] = int(bool(level))
+            self.stuck[gpio] = int(bool(level))
 
     def pulse(self, gpio: int, count: int = 1) -> None:
         """Let pulses come to a pin, at once. Nobody counts them where the chip does not listen."""
@@ -218,7 +220,7 @@ class Plant:
         """Cut ("open") or bridge ("short") a sensor, such as "ntc" or "ldr", or mend it (None)."""
         if "kind" not in self.wiring.get(role, ()) or fault not in ("open", "short", None):
             raise ValueError(f"no such fault: {role} {fault}")
-        self._broken[role] = fault
+        self.broken[role] = fault
 
     def set_light(self, lux: float | None) -> None:
         """Hold the light at `lux` (> 0), or give it back to the day (None)."""

@@ -19,6 +19,11 @@ class Console:
         self._server: asyncio.Server | None = None
         self._client: asyncio.Transport | None = None
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a client is connected."""
+        return self._client is not None
+
     async def open(self, port: int = 0) -> str:
         """Listen on this machine only, on `port` or any free one; the URL to give as PORT."""
         loop = asyncio.get_running_loop()

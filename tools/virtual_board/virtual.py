@@ -106,7 +106,7 @@ class VirtualBoard:
         self._world_ms = _now_ms()
 
     def __repr__(self) -> str:
-        return f"VirtualBoard(boots={self.boots}, on={self._life is not None}, {self.chip})"
+        return f"VirtualBoard(boots={self.boots}, on={self.powered}, {self.chip})"
 
     async def __aenter__(self) -> VirtualBoard:
         await self.power_on()
@@ -120,6 +120,10 @@ class VirtualBoard:
     def reset_cause(self) -> str:
         """Why the present run started: power_on, hard, watchdog or soft."""
         return CAUSES[self.chip.reset_cause]
+
+    @property
+    def powered(self) -> bool:
+        return self._life is not None
 
     @property
     def levels(self) -> dict[int, int]:
