@@ -7,6 +7,7 @@ ENV := .venv/.ready
 ready = $(1:%=.cache/.%-ready)
 DOCS := .venv/.docs-ready
 READY := $(ENV) $(call ready,micropython mosquitto modules)
+CHARTS := .cache/.charts-ready
 
 # Hundreds of processes run the same Python code: they keep what they compiled, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,12 +16,12 @@ export TESTS ?= quick
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench fetch flash config check_config ca deploy monitor status doctor thinger_check bundle image package docs format clean
+.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench fetch flash config check_config ca deploy monitor status doctor thinger_check bundle image package docs pictures format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## The command realer with its packages in .venv, MicroPython and mosquitto in .cache (runs by itself when needed; tests fetch more)
+setup: $(READY) $(CHARTS) ## The command realer with its packages in .venv, MicroPython and mosquitto in .cache (runs by itself when needed; tests fetch more)
 
 $(ENV): pyproject.toml tools/env/setup_venv.py
 	@$(PYTHON) tools/env/setup_venv.py --venv .venv
@@ -31,23 +32,28 @@ $(call ready,mosquitto): tools/env/mosquitto.py
 $(call ready,modules): pyproject.toml tools/env/stock.py
 $(call ready,stubs): pyproject.toml tools/env/stock.py
 $(call ready,chromium): tools/env/browser.py
-$(call ready,node): tools/env/wasm.py tests_host/node/package.json tests_host/node/package-lock.json tests_host/node/.npmrc
+$(call ready,node): tools/env/npm.py tools/env/wasm.py tests_host/node/package.json tests_host/node/package-lock.json tests_host/node/.npmrc
 .cache/.%-ready: | $(ENV)
 	@mkdir -p .cache
 	@$(PY) -m tools fetch $* >/dev/null
 	@touch $@
 
+# The demo runs without charts too: where they cannot be fetched, that is said and nothing else.
+$(CHARTS): tools/env/charts.py $(addprefix tools/dashboard/charts/,package.json package-lock.json .npmrc) | $(ENV)
+	@mkdir -p .cache
+	@if $(PY) -m tools fetch charts >/dev/null; then touch $@; fi
+
 $(DOCS): pyproject.toml tools/env/setup_venv.py | $(ENV)
 	@$(PYTHON) tools/env/setup_venv.py --venv .venv --group docs
 	@touch $@
 
-demo: $(READY) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT, CHAIN=p256 for other certificates
+demo: $(READY) $(CHARTS) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT, CHAIN=p256 for other certificates
 	@$(PY) -m tools demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(ARGS)
 
 smoke: $(READY) ## The demo's scenario without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one, CHAIN=rsa2048-cross for the largest certificates, IMAGE=own, BOARD=esp32c3 or wt32-eth01
 	@$(PY) -m tools smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(if $(BOARD),--board $(BOARD)) $(ARGS)
 
-test: $(READY) $(call ready,chromium) $(call ready,node) ## The tests but the longest, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has all
+test: $(READY) $(call ready,chromium) $(call ready,node) $(CHARTS) ## The tests but the longest, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has all
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: export MICROPYTHON_VERSIONS ?= all
@@ -129,6 +135,9 @@ package: $(ENV) ## Write the lists for `mpremote mip install` anew
 
 docs: $(DOCS) ## These pages as a site in .cache/site; a link that leads nowhere is an error
 	@$(PY) -m tools.checks.docs $(ARGS)
+
+pictures: $(READY) $(call ready,chromium) $(CHARTS) ## Take the pictures of the documentation from the running dashboard, about a minute
+	@$(PY) -m tools.checks.pictures
 
 format: $(ENV) ## Format the code and mend what ruff can mend
 	@$(PY) -m ruff check -q --fix .

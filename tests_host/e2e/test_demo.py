@@ -99,7 +99,7 @@ async def test_keys_and_a_second_terminal_play_cloud(tmp_path, transport):
 
 async def test_the_board_is_deployed_to_and_asked_over_its_cable(tmp_path):
     async with Demo(tmp_path / "admin.json", subprocess.DEVNULL, "https") as demo:
-        await demo.expects("waits at the REPL")
+        await demo.expects("board boot 1")
         await demo.expects("you   deployed ")
         port = demo.output.split()[-1]
         await demo.expects("stored command 1")

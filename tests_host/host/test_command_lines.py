@@ -60,6 +60,8 @@ def test_what_pip_installs_works_away_from_the_repository(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         (entries,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
         assert "realer = tools.__main__:main" in archive.read(entries).decode()
+        page = {"page/index.html", "page/page.js", "charts/package-lock.json", "charts/.npmrc"}
+        assert {f"tools/dashboard/{name}" for name in page} <= set(archive.namelist())
         archive.extractall(tmp_path / "site")
     script = f"import sys; sys.path[:] = [{str(tmp_path / 'site')!r}, *(p for p in sys.path if p)]\n"
     script += "from tools.__main__ import main\n"

@@ -57,8 +57,9 @@ HOST_ARROWS = {
     "hostshim": set(),
     "fixture": {"build", "cloud", "env", "virtual_board"},
     "sim": {"cloud", "virtual_board"},
-    "checks": {"build", "cloud", "env", "fixture", "sim", "virtual_board"},
-    "cli": {"build", "checks", "cloud", "env", "fixture", "serial", "virtual_board"},
+    "checks": {"build", "cloud", "dashboard", "env", "fixture", "sim", "virtual_board"},
+    "dashboard": {"cloud", "env", "fixture", "virtual_board"},
+    "cli": {"build", "checks", "cloud", "dashboard", "env", "fixture", "serial", "virtual_board"},
 }
 """Folder of the tools -> the others that it may import; `common` and `repository` are for all."""
 PURE = {"micropython", "struct", "json", "math", "binascii", "collections", "hashlib", "re"}

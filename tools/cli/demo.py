@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+import webbrowser
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,17 @@ from tools.build import payload
 from tools.build.mpy import CompileError
 from tools.cli import deploy, update_bundle
 from tools.cli.key_presses import key_presses
-from tools.cloud import admin_client, show
+from tools.cloud import admin_client
 from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.certs import TestCA
 from tools.cloud.demo_device import UPDATE_PORT, demo_device, update_command
 from tools.cloud.entities import Plan
 from tools.cloud.site import CERTS
+from tools.dashboard.actions import Wrong
+from tools.dashboard.narration import Said
+from tools.dashboard.server import Dashboard
+from tools.dashboard.snapshot import access
+from tools.dashboard.watch import Watch
 from tools.env import interpreter
 from tools.fixture.options import add_board, board
 from tools.fixture.system import CONNECTION_FILE, NotInTimeError, SystemFixture, ThirdAreaError
@@ -46,150 +53,80 @@ keys    1/0 pump on/off      +/- setpoint           b press the button
         m broker down/up     n end the MQTT session{update}
 second terminal: {realer} cloud set 6 1   (show, kick, --help)
                  {realer} cloud fault feed-data status=503 times=3
-                 {realer} status --port {port}   (or monitor)"""
+                 {realer} status --port {port}   (or monitor)
+in a browser:    {url}"""
 _UPDATE = """\
         u send a new version over the air: signed, fetched, tried, kept"""
-_QUIET = ("catalog_read", "feed_replayed", "mqtt_subscribed")
 TRANSPORTS = ("auto", "https", "mqtt")
 _PLAN = Plan(token_s=120, renew_s=60, credential_s=180, credential_renew_s=90)
-_SAFE = {"safe state entered": "bold yellow", "safe state left": "bold green"}
-_BOARD = {
-    "wdt": "the watchdog times out", "panic": "the chip crashes:", "third_area": "needs more heap than there is:",
-    "repl": "waits at the REPL", "off": "power off",
-}  # fmt: skip
-_STYLES = {"W": "yellow", "E": "red"}
 
 
 class Narrator:
-    """One line per event, with the time and who it was. `verbose`: everything the device says, dimmed."""
+    """One line for each thing that happened, with the time and who it was. `verbose`: everything the device says,
+    dimmed."""
 
     def __init__(self, console: Console, verbose: bool) -> None:
-        self._console = console
-        self._verbose = verbose
-        self.roles: dict[int, tuple[str, int]] = {}
-        self.room: Callable[[], float] = lambda: 0.0
+        self._console, self._verbose = console, verbose
 
-    def say(self, who: str, text: str, style: str = "") -> None:
-        self._console.print(
-            Text.assemble((time.strftime("%H:%M:%S "), "dim"), (f"{who:<6}", "blue"), (text, style))
-        )
+    def tell(self, said: Said) -> None:
+        if self._verbose or not said.quiet:
+            moment = (time.strftime("%H:%M:%S "), "dim")
+            self._console.print(Text.assemble(moment, (f"{said.who:<6}", "blue"), (said.text, said.style)))
 
-    def cloud(self, event: dict[str, Any]) -> None:
-        if self._verbose or event["event"] not in _QUIET:
-            self._console.print(show.line(event))
-
-    def board(self, event: tuple[Any, ...]) -> None:
-        kind, *values = event
-        if kind == "line":
-            self._line(values[0])
-        elif kind == "pin" and values[0] in self.roles:
-            self._relay(*self.roles[values[0]], values[1])
-        elif kind in ("boot", "crash", "reset", *_BOARD):
-            self.say("board", " ".join([_BOARD.get(kind, kind), *map(str, values)]), "bold")
-
-    def _relay(self, role: str, active: int, level: int | None) -> None:
-        if role != "led" or self._verbose:
-            state = "without power" if level is None else "on" if level == active else "off"
-            style = "bold green" if level == active else "bold"
-            self.say("relay", f"{role} {state}   (room {self.room():.1f} °C)", style)
-
-    def _line(self, text: str) -> None:
-        for words, style in _SAFE.items():
-            if words in text:
-                self.say("board", text.split(" ", 2)[-1], style)
-                return
-        level = text.split(" ")[1:2]
-        style = _STYLES.get(level[0] if level else "", "")
-        if style or self._verbose:
-            self.say("board", text, style or "dim")
+    def say(self, text: str) -> None:
+        """The person at the keys did that."""
+        self.tell(Said("you", text))
 
 
 class Keys:
-    """What each key does to a fixture. Every method beginning with `key_` is a key's action."""
+    """What each key does: mostly a call of the dashboard (`do`)."""
 
     def __init__(
-        self, fixture: SystemFixture, say: Callable[[str, str], None], bundles: Bundles | None = None
-    ) -> None:
-        self._fixture, self._say, self._bundles = fixture, say, bundles
-        self._subscription = self._enabled = True
-        self._broken = False
-        names = {
-            "1": "on",
-            "0": "off",
-            "+": "warmer",
-            "=": "warmer",
-            "-": "colder",
-            "e": "token",
-            "b": "button",
-        }
-        names |= {"s": "subscription", "k": "keys", "w": "wifi", "p": "power", "o": "sensor"}
-        names |= {"m": "broker", "n": "kick", "u": "update"}
-        self._actions = {key: getattr(self, f"key_{name}") for key, name in names.items()}
+        self, fixture: SystemFixture, do: Callable[[Any], Awaitable[None]], say: Callable[[str], None],
+        bundles: Bundles | None = None,
+    ) -> None:  # fmt: skip
+        self._fixture, self._do, self._say, self._bundles = fixture, do, say, bundles
 
     async def press(self, key: str) -> None:
-        if key in self._actions:
-            done = self._actions[key]()
-            if asyncio.iscoroutine(done):
-                await done
+        if key == "u":
+            await self._update()
+        elif call := self._call(key):
+            try:
+                await self._do(call)
+            except Wrong as wrong:
+                self._say(wrong.text)
 
-    def key_on(self) -> None:
-        self._fixture.want("6", 1)
+    def _call(self, key: str) -> dict[str, Any] | None:
+        board, plant, broker = self._fixture.board, self._fixture.plant, self._fixture.site.broker
+        subscription, keys = access(self._fixture)
+        broken = plant.broken.get("ntc")
+        return {
+            "1": {"verb": "set", "port": "6", "value": 1},
+            "0": {"verb": "set", "port": "6", "value": 0},
+            "+": self._warmer(0.5),
+            "=": self._warmer(0.5),
+            "-": self._warmer(-0.5),
+            "e": {"verb": "expire_token"},
+            "b": {"verb": "button", "ms": 200},
+            "s": {"verb": "subscription", "on": not subscription},
+            "k": {"verb": "keys", "on": not keys},
+            "w": {"verb": "network", "on": not board.chip.radio.air},
+            "p": {"verb": "power_cycle"},
+            "o": {"verb": "sensor", "role": "ntc", "fault": "" if broken else "open"},
+            "m": {"verb": "broker", "mode": "down" if broker and broker.running else "up"},
+            "n": {"verb": "kick"},
+        }.get(key)
 
-    def key_off(self) -> None:
-        self._fixture.want("6", 0)
-
-    def key_warmer(self, step: float = 0.5) -> None:
+    def _warmer(self, by: float) -> dict[str, Any]:
         now = float(self._fixture.model.desired(self._fixture.device_id, "9"))
-        self._fixture.want("9", min(max(now + step, 5), 35))
+        return {"verb": "set", "port": "9", "value": min(max(now + by, 5), 35)}
 
-    def key_colder(self) -> None:
-        self.key_warmer(-0.5)
-
-    def key_token(self) -> None:
-        self._fixture.expire_token()
-
-    def key_subscription(self) -> None:
-        self._subscription = not self._subscription
-        self._fixture.subscription(self._subscription)
-
-    def key_keys(self) -> None:
-        self._enabled = not self._enabled
-        self._fixture.keys(self._enabled)
-
-    def key_button(self) -> None:
-        self._say("you", "press the button")
-        self._fixture.board.press_button()
-
-    def key_wifi(self) -> None:
-        board = self._fixture.board
-        on = not board.chip.radio.air
-        (board.network_up if on else board.network_down)()
-        self._say("you", f"access point {'on' if on else 'off'}")
-
-    async def key_power(self) -> None:
-        await self._fixture.power_cycle()
-
-    def key_sensor(self) -> None:
-        self._broken = not self._broken
-        self._fixture.plant.break_sensor("ntc", "open" if self._broken else None)
-        self._say("you", f"thermistor {'cut off' if self._broken else 'mended'}")
-
-    async def key_broker(self) -> None:
-        broker = self._fixture.site.broker
-        if broker is None:
-            self._say("you", "there is no broker here")
-        else:
-            await broker.mode("down" if broker.running else "up")
-
-    def key_kick(self) -> None:
-        self._fixture.kick()
-
-    async def key_update(self) -> None:
+    async def _update(self) -> None:
         if self._bundles is None:
-            self._say("you", "start the demo with --update for updates over the air")
+            self._say("start the demo with --update for updates over the air")
             return
         number = await asyncio.to_thread(self._bundles.publish)
-        self._say("you", f"publish bundle {number}, and ask for it on port {UPDATE_PORT}")
+        self._say(f"publish bundle {number}, and ask for it on port {UPDATE_PORT}")
         self._fixture.want(UPDATE_PORT, number)
 
 
@@ -235,6 +172,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--update", action="store_true", help="with updates over the air, and a key for them")
+    parser.add_argument(
+        "--open", action=argparse.BooleanOptionalAction, default=True,
+        help="open the page in the browser, when this runs in a terminal (default)",
+    )  # fmt: skip
     parser.add_argument("--verbose", action="store_true", help="show everything the device says")
     parser.add_argument(
         "--connection", type=Path, default=CONNECTION_FILE, help="connection file for tools.cloud"
@@ -276,28 +217,48 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
         if bundles:
             device.commands.append(update_command())
             update["update"] = await stack.enter_async_context(bundles.served(options.chain))
+        watches: list[Watch] = []
+
+        def on_board(event: tuple[Any, ...]) -> None:
+            for watch in watches:
+                watch.board(event)
+
         fixture = SystemFixture(
             found, tree=tree, transport=options.transport, powered=False, blank=True, time_scale=15, room_c=18,
-            on_event=narrator.board, connection_file=options.connection, plan=_PLAN, device=device,
+            on_event=on_board, connection_file=options.connection, plan=_PLAN, device=device,
             edit=lambda config: config.update(update), **board(options),
         )  # fmt: skip
         await stack.enter_async_context(fixture)
         port = await fixture.board.console.open()
+        watch = Watch(fixture, "device 1", narrator.tell, lambda: page.pages > 0)
+        page = Dashboard([watch])
+        await stack.enter_async_context(watch)
+        await stack.enter_async_context(page)
+        watches.append(watch)
         console.print(Text(f"{found}; cloud {fixture.site.server.base_url}", "bold"))
-        console.print(
-            Text(_HINTS.format(realer=_realer(), port=port, update="\n" + _UPDATE if bundles else ""), "dim")
-        )
-        outputs = {role: wire for role, wire in fixture.plant.wiring.items() if "active" in wire}
-        narrator.roles = {wire["gpio"]: (role, wire["active"]) for role, wire in outputs.items()}
-        narrator.room = lambda: fixture.plant.sensor_c
-        fixture.model.listeners.append(narrator.cloud)
+        hints = {
+            "realer": _realer(),
+            "port": port,
+            "url": page.url,
+            "update": "\n" + _UPDATE if bundles else "",
+        }
+        console.print(Text(_HINTS.format(**hints), "dim"))
+        if not page.has_charts:
+            console.print(Text("It has no charts: realer fetch charts fetches uPlot for them.", "yellow"))
         await fixture.board.power_on()
         sent = await asyncio.to_thread(_deploy, fixture, tree, port)
-        narrator.say("you", f"deployed {len(sent.sent)} files, {sent.size:,} bytes, over {port}")
-        with key_presses(loop, keys.put_nowait):
-            hands = Keys(fixture, narrator.say, bundles)
+        narrator.say(f"deployed {len(sent.sent)} files, {sent.size:,} bytes, over {port}")
+        with key_presses(loop, keys.put_nowait) as person:
+            if person and options.open and sys.stdout.isatty() and _has_windows():
+                await asyncio.to_thread(webbrowser.open, page.url)
+            hands = Keys(fixture, watch.do, narrator.say, bundles)
             while (key := await keys.get()) != "q":
                 await hands.press(key)
         # The way a person ends it at the board: outputs safe, token revoked.
         with contextlib.suppress(NotInTimeError):
             await fixture.ctrl_c()
+
+
+def _has_windows() -> bool:
+    """Whether a browser would have a window: without one Python starts what takes this terminal."""
+    return sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))

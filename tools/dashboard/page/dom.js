@@ -1,0 +1,62 @@
+// Small helpers: the page is made once, and then only what changed is written.
+
+export function make(tag, attributes = {}, ...children) {
+  const svg = ["svg", "g", "rect", "circle", "path", "text", "line"].includes(tag);
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function mark(node, name, value) {
+  if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+}
+
+// A person who is at a field is not written over.
+export function fill(field, value) {
+  const text = String(value);
+  if (document.activeElement !== field && field.value !== text) field.value = text;
+}
+
+export function time(seconds) {
+  return new Date(seconds * 1000).toTimeString().slice(0, 8);
+}
+
+export function number(value, digits = 1) {
+  return value == null ? "–" : Number(value).toLocaleString("en", { maximumFractionDigits: digits });
+}
+
+// Children of `parent` for `items`, made anew only when the items are others.
+export function list(parent, items, key, build) {
+  const keys = JSON.stringify(items.map(key));
+  if (parent.dataset.keys !== keys) {
+    parent.dataset.keys = keys;
+    parent.replaceChildren();
+    parent.updates = items.map((item) => {
+      const [node, update] = build(item);
+      parent.append(node);
+      return update;
+    });
+  }
+  items.forEach((item, index) => parent.updates[index](item));
+}
+
+export function toggle(label, press) {
+  const node = make("button", { type: "button", role: "switch", "aria-checked": "false" }, label);
+  node.addEventListener("click", () => press(node.getAttribute("aria-checked") !== "true"));
+  return node;
+}
+
+export function choice(label, choices, choose) {
+  const node = make("select", { "aria-label": label, onchange: () => choose(node.value) },
+    ...Object.entries(choices).map(([value, word]) => make("option", { value }, word)));
+  return node;
+}
