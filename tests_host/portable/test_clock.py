@@ -1,4 +1,5 @@
-"""Deadlines on the loop of the interpreter at hand: one that is over at once, and one that never is."""
+"""Seconds out of a counter that wraps. Deadlines on the loop of the interpreter at hand: one that is over at once, and
+one that never is."""
 
 import asyncio
 
@@ -39,6 +40,21 @@ async def never(log):
         await asyncio.Event().wait()
     finally:
         log.append("ended")
+
+
+def test_seconds_go_on_where_the_counter_wraps():
+    for shift in (0, 30, 31):
+        now = [(1 << shift) - 1500]
+        running = Clock(lambda now=now: now[0] & (1 << 32) - 1, None)
+        assert running.utc() is None
+        running.set_utc(1790000000)
+        for add, uptime in ((999, 0), (1, 1), (500, 1), (86400000, 86401), (500, 86402), (432000000, 518402)):
+            now[0] += add
+            assert 0 <= running.ms() < 1 << 30
+            assert (running.uptime_s(), running.utc()) == (uptime, 1790000000 + uptime)
+        assert running.since((running.ms() - 70000) % (1 << 30)) == 70000
+        running.set_utc(1800000000)
+        assert running.utc() == 1800000000
 
 
 async def test_the_result_within_the_deadline():

@@ -5,14 +5,18 @@ import json
 from firmware.core.config_text import NotJson, parse, place
 
 
-def refused(text):
-    """(line, column) of the mistake, None when there is none."""
+def mistake(text):
+    """(words, line and column), None when there is none."""
     data = text if isinstance(text, bytes) else text.encode()
     try:
         parse(data)
     except NotJson as error:
-        return place(data, error.args[1])
+        return error.args[0], place(data, error.args[1])
     return None
+
+
+def refused(text):
+    return mistake(text) and mistake(text)[1]
 
 
 def test_values_are_those_of_json():
@@ -43,12 +47,15 @@ def test_invalid_json_is_refused_with_its_position():
 
 def test_no_message_shows_a_value():
     for text in ('{"a": "secret-not-real" "b": 1}', '{"a": "secret-not-real\n"}', '{"a": "secret-not-real'):
-        words = ""
-        try:
-            parse(text.encode())
-        except NotJson as error:
-            words = error.args[0]
-        assert words and "secret" not in words
+        assert "secret" not in mistake(text)[0]
+
+
+def test_a_comma_after_the_last_one_is_called_that():
+    for text, last in (
+        ("[1,]", True), ('[{"a":1,}]', True), ('{"a":1,2}', False), ('{"a":]}', False), ('[{"a":}]', False),
+        ("[,1]", False), ("]", False),
+    ):  # fmt: skip
+        assert ("last" in mistake(text)[0]) == last, text
 
 
 def test_a_byte_order_mark_is_accepted():

@@ -126,7 +126,8 @@ def test_no_byte_beyond_the_end_is_touched():
 def test_a_head_in_pieces():
     data = bytes(f.encode(f.RUN, (f.PAYLOAD, "x" * 300)))
     for end in range(3):
-        assert f.head(data, 0, end) is None
+        for at in range(16):
+            assert f.head(bytes(at) + data, at, at + end) is None
     assert f.head(data, 0, 3) == (f.RUN, 3, len(data))
     assert f.head(b"??" + data, 2, 5) == (f.RUN, 5, len(data) + 2)
     assert f.head(b"\x05\x00", 0, 2) == (f.KEEP_ALIVE, 2, 2)

@@ -159,6 +159,13 @@ def test_the_younger_slot_counts():
             assert latest(again) == b"%d" % number and again.generation == number
 
 
+def test_a_slot_too_short_for_its_number_is_none():
+    with Folder() as path:
+        put(path + "0", frame(b"123"))
+        slots = TwoSlots(path)
+        assert latest(slots) is None and slots.generation == 0
+
+
 def test_a_damaged_slot_falls_back_to_the_other_and_is_written_next():
     for damage in (b"", b"\xff" * 40, frame(b""), frame(b"123")):
         with Folder() as path:

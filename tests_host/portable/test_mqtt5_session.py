@@ -353,12 +353,12 @@ def test_a_session_the_server_dropped_resends_nothing():
 
 
 def test_clean_connect_and_other_version_forget():
-    for version, clean in ((5, True), (4, False)):
-        rig = Rig(clean=False, expiry_s=60)
+    for before, version, clean in ((5, 5, True), (5, 4, False), (4, 5, False)):
+        rig = Rig(before, clean=False, expiry_s=60)
         rig.session.publish("t", b"x")
         rig.lose()
         rig.version = version
-        rig.connect(clean=clean, present=0)
+        rig.connect(clean=clean, present=int(not clean))
         assert rig.written() == []
         assert rig.session.in_flight.all == []
 
