@@ -21,6 +21,13 @@ def test_each_rung_has_its_waiting_time():
     assert climbed(Silence(START, True), 1000) == [(120, "join"), (300, "interface"), (900, "reset")]
 
 
+def test_a_look_that_comes_late_climbs_too():
+    silence = Silence(START, True)
+    for late, rung in ((120000, "join"), (180001, "interface"), (1000000, "reset")):
+        start = silence.since.start
+        assert silence.step((start + late) % WRAP, True) == rung
+
+
 def test_a_lan_is_restarted_and_never_joined():
     found = climbed(Silence(START, True, rejoins=False), 2600)
     assert found == [(180, "interface"), (780, "reset"), (1140, "interface"), (2340, "reset")]

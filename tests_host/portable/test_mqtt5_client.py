@@ -93,6 +93,9 @@ async def test_publish_returns_with_its_answer():
     assert one.error == "mqtt 0x87 'no'"
     quick = await started(rig.client.publish("t", b"3", None, 0))
     assert quick.over and rig.written()[0]["pid"] == 0
+    handed_over = await rig.client.post("t", b"4")
+    await run_pending()
+    assert [seen["pid"] for seen in rig.written()] == [handed_over.pid]
     rig.client.close()
 
 
