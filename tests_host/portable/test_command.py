@@ -231,6 +231,14 @@ def test_a_duplicate_gets_the_earlier_report_again():
     assert not bench.output.on and bench.outbox.reports == [report]
 
 
+def test_the_same_identity_for_another_command_is_no_duplicate():
+    for other in (0, 2):
+        bench = Bench()
+        bench.outbox.post("command", other, 1.0, Desired(other, "1", "des_1", 5, 30), "applied")
+        bench.receive_desired(1, desired_state("1", "des_1", 5, 30))
+        assert bench.output.on
+
+
 def test_a_duplicate_of_a_pending_state_does_not_repeat_the_earlier_report():
     bench = Bench(min_on_s=60)
     bench.receive_desired(1, desired_state("1", "des_1", 5, 30))

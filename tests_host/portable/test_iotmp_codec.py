@@ -85,6 +85,13 @@ def test_values():
             assert decoded(data) == (list(value) if isinstance(value, tuple) else value)
 
 
+def test_a_varint_has_seven_bits_a_byte():
+    for n, size in ((0, 1), (127, 1), (128, 2), (16383, 2), (16384, 3), (1 << 28, 5)):
+        out = bytearray()
+        pson.put_varint(out, n)
+        assert len(out) == size and pson.varint(out, 0, size) == (n, size)
+
+
 def test_bytes_may_be_passed_in_any_form():
     data = b"??" + encoded({"a": [1.5, b"x", "y"]}) + b"??"
     for form in (data, bytearray(data), memoryview(data)):
@@ -151,6 +158,7 @@ def test_a_bad_head_ends_the_connection():
 def test_fields_in_any_order_both_wire_types_unknown_ones_left_out():
     assert body(b"\x22\x81a\x1a\x61\x08\x42") == {4: "a", 3: True, 1: 66}
     assert body(b"\x18\x05") == body(b"\x1a\x05") == {3: 5}
+    assert body(b"\x18\x05" * 200) == {3: 5}
     assert body(b"\x28\x05\x82\x01\x61\x02\x00\x08\x01\x08\x02") == {1: 2}
 
 

@@ -43,6 +43,8 @@ def test_an_image_is_its_pieces_one_behind_the_other():
     records = b"\x04\x11\x01a" + files + b"\x05\x05\x01d\x02\x01!"
     assert whole == b"\xd2\xcd\x31" + b"\x80" * (len(records) % 2) + bytes([len(records)]) + records
     assert size == len(whole) == length(whole[:12])
+    deep = [b"\x04\x0c\x01a", b"\x04\x08\x01b", b"\x05\x04\x01c\x02\x00", "a/b/c"]
+    assert layout([("a/b/c", 0)])[0][1:] == deep
 
 
 def test_the_length_is_read_from_an_image_only():
