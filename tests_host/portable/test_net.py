@@ -8,7 +8,7 @@ from netio.errors import NetError
 from netio.stream import net_error
 from tests_host.support.scripted import FakeClock
 
-CONFIG = {"wifi": {"dns": []}, "time": {"servers": ["ntp.test"]}, "cloud": {"ca_files": []}}
+CONFIG = {"wifi": {"dns": []}, "lan": None, "time": {"servers": ["ntp.test"]}, "cloud": {"ca_files": []}}
 
 
 class Stream:
