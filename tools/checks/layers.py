@@ -55,6 +55,7 @@ HOST_ARROWS = {
     "doctor": set(),
     "sensors": set(),
     "hostshim": set(),
+    "pictures": {"virtual_board"},
     "fixture": {"build", "cloud", "env", "virtual_board"},
     "sim": {"cloud", "virtual_board"},
     "checks": {"build", "cloud", "dashboard", "env", "fixture", "sim", "virtual_board"},

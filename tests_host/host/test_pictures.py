@@ -1,0 +1,73 @@
+"""The pictures of the documentation: made from the code, up to date, and true about the kits they show."""
+
+import re
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+
+from firmware.core import status_led
+from tools import boards, pictures
+from tools.pictures import charts, pin_rows, wiring
+from tools.repository import ROOT
+
+
+@pytest.fixture(scope="module")
+def made():
+    return pictures.made()
+
+
+def test_the_committed_pictures_are_what_the_code_makes(made):
+    there = {f"docs/pictures/{path.name}" for path in (ROOT / "docs/pictures").glob("*.svg")}
+    assert there == set(made)
+    old = [path for path, text in made.items() if (ROOT / path).read_text(encoding="utf-8") != text]
+    assert not old, "run: python -m tools.pictures"
+
+
+def test_each_is_an_svg_with_a_label_that_loads_nothing(made):
+    for path, text in made.items():
+        root = ElementTree.fromstring(text)
+        assert root.get("aria-label"), path
+        assert not re.search(r"href|url\((?!#)|<script|<image", text), path
+
+
+@pytest.mark.parametrize("kit", pin_rows.ROWS)
+def test_a_kit_is_drawn_with_the_pins_that_it_has(kit):
+    config, board = wiring.example(kit)
+    printed = [name for row in pin_rows.ROWS[kit] for name in row.split(" ")]
+    gpios = [gpio for name in printed if (gpio := boards.gpio_of(board, name)) is not None]
+    assert len(gpios) == len(set(gpios)), "a GPIO is on one pin"
+    assert set(gpios) <= board.gpios("pins") | board.gpios("flash") | board.gpios("usb")
+    assert {part.gpio for part in wiring.parts(config, board)} <= set(gpios)
+    assert {"3V3", "5V", "GND"} <= {pin_rows.POWER[name] for name in printed if name in pin_rows.POWER}
+
+
+def segments(line):
+    points = [tuple(map(float, point.split(" "))) for point in line.removeprefix("M").split(" L")]
+    return list(pairwise(points))
+
+
+def crossing(one, other):
+    """Whether a level and an upright piece of two lines meet."""
+    for (ax, ay), (bx, by) in segments(one):
+        for (cx, cy), (dx, dy) in segments(other):
+            level, upright = ((ax, bx, ay), (cx, cy, dy)) if ay == by else ((cx, dx, cy), (ax, ay, by))
+            if (ay == by) != (cy == dy):
+                inside = min(level[:2]) < upright[0] < max(level[:2])
+                if inside and min(upright[1:]) < level[2] < max(upright[1:]):
+                    return True
+    return False
+
+
+@pytest.mark.parametrize("kit", pin_rows.ROWS)
+def test_no_signal_crosses_another(kit):
+    lines = re.findall(
+        rf'd="([^"]+)" fill="none" stroke="(?:{"|".join(wiring.SIGNALS)})"', wiring.picture(kit)
+    )
+    assert len(lines) >= 5
+    assert not [(a, b) for i, a in enumerate(lines) for b in lines[:i] if crossing(a, b)]
+
+
+def test_every_pattern_of_the_led_is_drawn():
+    assert set(charts.LED_WORDS) == set(status_led._CODES)
+    assert charts.led().count("#facc15") == sum(code.bit_count() for code in status_led._CODES.values())
