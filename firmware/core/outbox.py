@@ -87,7 +87,8 @@ class Outbox:
         )
         if keep:
             self.kept[report.message_id] = False
-            self.changed = True
+            if source == "command":
+                self.changed = True  # a reading is not written before it has waited
         self.append(report)
         return report
 
