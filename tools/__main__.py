@@ -13,6 +13,7 @@ _DEVELOPERS = "For developers"
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "A board on the cable": {
         "flash": ("cli.flash", "erase a board and put MicroPython on it"),
+        "new": ("cli.new", "write a complete config.json for a heater, a pump, a lock or a greenhouse"),
         "config": ("cli.configure", "write a device's config.json, by questions or for many boards"),
         "ca": ("cli.ca", "find and write the root certificate the device needs for a server"),
         "deploy": (
