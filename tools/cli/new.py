@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         )
     point = STARTING_POINTS[options.kind]
     config = configuration(point, board, options.kind)
-    write_private(options.out, json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n")
+    write_private(options.out, json.dumps(config, indent=2) + "\n")
     say = common.console()
     say.print(_table(point, config))
     say.print(f"It also needs {point.protect}.", style="yellow")
