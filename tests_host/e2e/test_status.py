@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests_host.support.terminal import Terminal
 from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
@@ -49,6 +50,27 @@ async def test_status_of_a_working_device(any_interpreter):
         assert status == 1 and "not authorized" in output, output
         assert "\x1b" not in output
         assert fixture.board.boots == 1
+
+
+async def test_status_stays_on_the_screen_and_follows_the_device(smallest):
+    async with SystemFixture(smallest) as fixture:
+        await fixture.online()
+        url = await fixture.board.console.open()
+
+        def watched():
+            with Terminal(
+                [sys.executable, "-m", "tools", "status", "--watch", "--port", url], cwd=ROOT
+            ) as terminal:
+                terminal.expects("pump: off")
+                fixture.want("6", 1)
+                terminal.expects("pump: on")
+                terminal.types("\x03")
+                return terminal.ends()
+
+        assert await asyncio.to_thread(watched) == 130
+        assert fixture.board.boots == 1
+    status, output = await command("status", "--watch", "--port", "socket://127.0.0.1:9")
+    assert status == 1 and "Traceback" not in output
 
 
 @pytest.mark.long

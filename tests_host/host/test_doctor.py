@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from firmware import version
+from tools.cli import doctor_command
 from tools.cloud.demo_device import CLIENT_SECRET
 from tools.env import interpreter, stock
 from tools.fixture.system import WIFI_PASSWORD, SystemFixture
@@ -43,10 +45,10 @@ async def bench(edit=lambda config: None, board="esp32") -> AsyncIterator[System
         yield fixture
 
 
-async def doctor(fixture: SystemFixture) -> tuple[int, str]:
+async def doctor(fixture: SystemFixture, *more: str) -> tuple[int, str]:
     """(exit status, what it said)."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tools", "doctor", "--port", fixture.url, cwd=ROOT,
+        sys.executable, "-m", "tools", "doctor", "--port", fixture.url, *more, cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     async with asyncio.timeout(TIMEOUT_S):
@@ -87,19 +89,21 @@ async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt
     assert status == 0 and "ok       update" in printed and "broker" not in printed, printed
 
 
-async def test_a_working_board_passes_every_check_and_the_firmware_continues():
+async def test_a_working_board_passes_every_check_and_the_firmware_continues(tmp_path):
     async with bench() as fixture:
         await fixture.online()
         fixture.want("6", 1)
         await fixture.until("the pump runs", lambda: fixture.on("pump"), 20)
         tokens, boots = len(fixture.model.named("token_issued")), fixture.board.boots
-        status, printed = await doctor(fixture)
+        status, printed = await doctor(fixture, "--report", str(tmp_path / "report.md"))
         assert status == 0, printed
         for words in (
             "ok       wifi", "dBm", "UTC from ntp.realer.test", "certificate verified", "answers HTTP", "speaks MQTT",
             "room: ", "daylight: ", "pump is off", "button is not pressed", "of 2048 KB free", " 0 problems",
         ):  # fmt: skip
             assert words in printed
+        report = (tmp_path / "report.md").read_text()
+        assert "certificate verified" in report and "realer.test" not in report and "127.0.0.1" not in report
         assert fixture.site.dns.queries and 1000 < flash_free(printed) < 2048
         assert "\033" not in printed
         assert len(fixture.model.named("token_issued")) == tokens
@@ -374,3 +378,23 @@ async def test_each_kind_of_sensor_has_its_check_and_one_that_the_cloud_cannot_k
             fixture.plant.break_sensor(name, "open")
         status, printed = await doctor(fixture)
         assert status == 1 and " 3 problems" in printed, printed
+
+
+def test_a_report_tells_what_is_wrong_and_nothing_that_concerns_nobody_else():
+    lines = [
+        "ok       board        MicroPython 1.26.1",
+        "problem  wifi         Our House: the password is wrong; wifi.networks: go closer",
+        "ok       wifi         address 192.168.4.20, gateway 192.168.4.1, name server 192.168.4.1",
+        "problem  wifi         Our House: its access point 02:00:00:00:00:01 is not seen here, but 02:00:00:00:00:02",
+        "ok       api          TLS to api.example.org:443, certificate verified; certs/ca.der",
+        "note     broker       this image has no umqtt.simple",
+    ]
+    text = doctor_command.report("Generic ESP32 module with ESP32", lines)
+    for private in ("Our House", "192.168", "02:00", "example.org"):
+        assert private not in text
+    for words in (
+        "Generic ESP32", version.VERSION, "MicroPython 1.26.1", "<network 1>: the password is wrong", "wifi.networks",
+        "gateway <address 2>, name server <address 2>", "<hardware address 1> is not seen", "TLS to <host 1>:443",
+        "certs/ca.der", "umqtt.simple",
+    ):  # fmt: skip
+        assert words in text, words

@@ -1,7 +1,8 @@
-"""`realer status [--port PORT]`: the state of the board on one screen, without stopping it.
+"""`realer status [--port PORT] [--watch]`: the state of the board on one screen, without stopping it.
 
 It asks at the console (`status`) and formats the answer of `firmware/runtime/status.py`. Exit status 0: the device is
-online and reports no problem; 1: there is a problem, or no answer.
+online and reports no problem; 1: there is a problem, or no answer. With `--watch` the screen stays and is drawn anew
+with each answer, until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
-from rich.console import Console
+from rich.live import Live
 from rich.text import Text
 from serial import Serial
 
@@ -20,6 +21,7 @@ from tools import common
 from tools.serial import board_log, ports
 
 _ANSWER = "status {"
+_AGAIN_S = 2
 _STATES = {
     "online": "online",
     "no_network": "no network: no Wi-Fi joined, or no cable plugged in",
@@ -40,16 +42,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--within", type=float, default=10, metavar="S", help="how long to wait, in seconds (default: 10)"
     )
+    parser.add_argument("--watch", action="store_true", help="ask again every two seconds, until Ctrl-C")
     options = parser.parse_args(argv)
+    if options.watch and options.json:
+        parser.error("--watch is for people, --json for programs")
     with ports.opened(ports.choose(options.port), board_log.BAUD) as port:
         try:
+            if options.watch:
+                watch(port, options.within)
             answer = ask(port, options.within)
         except OSError as error:
             raise common.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
     if options.json:
         print(json.dumps(answer))
     else:
-        show(answer, common.console())
+        common.console().print(screen(answer))
     return 0 if answer.get("state") == "online" and not ailing(answer) else 1
 
 
@@ -72,6 +79,18 @@ def ask(port: Serial, within_s: float) -> dict[str, Any]:
     )
 
 
+def watch(port: Serial, within_s: float) -> NoReturn:
+    """Show each answer in the place of the one before. Raises common.Failed where no screen can stay, and when none
+    comes any more."""
+    console = common.console()
+    if not console.is_terminal:
+        raise common.Failed("--watch needs a terminal", "Leave it out, or take --json, into a pipe.")
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            live.update(screen(ask(port, within_s)), refresh=True)
+            time.sleep(_AGAIN_S)
+
+
 def ailing(answer: Mapping[str, Any]) -> list[str]:
     """What a person should look at, besides the state."""
     found = [f"{name}: {why}" for name, _, _, why in answer.get("outputs", ()) if why]
@@ -81,10 +100,10 @@ def ailing(answer: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def show(answer: Mapping[str, Any], console: Console) -> None:
+def screen(answer: Mapping[str, Any]) -> Text:
+    """The answer in lines, as people read it."""
     if not answer:
-        console.print("the firmware runs, but has no memory left for an answer", style="yellow")
-        return
+        return Text("the firmware runs, but has no memory left for an answer", "yellow")
     utc = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(answer["utc"])) if answer["utc"] else "not set"
     used, free = answer["heap"]
     waiting, dropped = answer["outbox"]
@@ -109,8 +128,7 @@ def show(answer: Mapping[str, Any], console: Console) -> None:
         ("clock", utc, ""),
         *(("log", line, "red" if board_log.level(line) == "E" else "yellow") for line in answer["errors"]),
     ]
-    for name, text, style in rows:
-        console.print(Text.assemble((f"{name:<11}", "dim"), (text, style)))
+    return Text("\n").join(Text.assemble((f"{name:<11}", "dim"), (text, style)) for name, text, style in rows)
 
 
 def _output(name: str, on: bool, target: float | None, why: str | None) -> str:

@@ -1,16 +1,19 @@
 """`realer doctor [--port PORT]`: a checklist on the board, made with the libraries of its own image.
 
 It stops the firmware with its outputs safe, runs the checks of `tools/doctor` on the board, one after the other, and
-starts the firmware again. Exit status 0: no problem; 1: problems, or no board.
+starts the firmware again. Exit status 0: no problem; 1: problems, or no board. `--report FILE` writes the checklist
+down for a bug report, without what concerns nobody else.
 """
 
 from __future__ import annotations
 
 import argparse
+import platform
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+from firmware import version
 from tools import boards, common, sensor_kinds
 from tools.boards import Board
 from tools.serial import ports, raw_repl
@@ -19,6 +22,14 @@ _FOLDER = Path(__file__).parents[1] / "doctor"
 _CHECKS = [_FOLDER / name for name in ("board_check.py", "wifi_check.py", "lan_check.py", "network_check.py")]
 _MACHINE = "import os\nprint(os.uname()[4] if hasattr(os, 'uname') else '')"
 _SILENCE_S = 120  # no single check takes as long
+_KEYS = "wifi|cloud|time|update|lan|umqtt"
+_PRIVATE = (
+    ("hardware address", re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b")),
+    ("address", re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")),
+    ("host", re.compile(rf"\b(?!(?:{_KEYS})\.)(?:[a-z0-9-]+\.)+(?!json|der)[a-z]{{2,}}\b", re.IGNORECASE)),
+    ("network", re.compile(r"(?<=^wifi {9})(?!(?:fixed )?address|country|the gateway).+?(?=: )")),
+)
+"""What a report need not tell, in the order in which it is looked for."""
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _UNREACHABLE = """\
 Is it plugged in, and does nothing else watch the port? Has it MicroPython (realer flash)? Reset it and try again."""
@@ -63,7 +74,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--port", help="serial port, or socket://host:port; default: the only one that is plugged in"
     )
-    port = ports.choose(parser.parse_args(argv).port)
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write it down too, to be pasted into a bug report"
+    )
+    options = parser.parse_args(argv)
+    port = ports.choose(options.port)
     console = common.console()
     console.print(f"asking the board at {port}; this may take a minute")
     lines = _Lines(lambda line: console.print(line, style=_STYLES.get(line.split(" ")[0], "")))
@@ -80,4 +95,28 @@ def main(argv: list[str] | None = None) -> int:
     ]
     if not tally:
         raise common.Failed("the checklist did not come to its end", _UNREACHABLE)
+    if options.report:
+        options.report.write_text(
+            report(machine.decode(errors="replace").strip(), lines.all), encoding="utf-8"
+        )
+        console.print(f"{options.report} is written; have a look at it before you publish it")
     return 1 if int(tally[-1][1]) else 0
+
+
+def report(machine: str, lines: list[str]) -> str:
+    """The checklist as Markdown, with versions. Addresses, host names, names of networks and whatever the owner calls
+    things stand as `<address>`, `<host>` and so on: the same one always under the same number."""
+    known: dict[str, dict[str, str]] = {}
+
+    def masked(line: str) -> str:
+        level, rest = line[:9], line[9:]
+        for kind, pattern in _PRIVATE:
+            numbers = known.setdefault(kind, {})
+            for word in pattern.findall(rest):
+                rest = rest.replace(word, f"<{kind} {numbers.setdefault(word, str(len(numbers) + 1))}>")
+        return level + rest
+
+    checklist = "\n".join(map(masked, lines))
+    python = f"Python {platform.python_version()}, {platform.system()}"
+    head = f"realer {version.VERSION}, {python}, board: {machine}"
+    return f"{head}\n\n```\n{checklist}\n```\n"
