@@ -88,7 +88,7 @@ class MqttSession:
         # Behind what waits nothing of the same source may overtake it: the last word would be an old one.
         waiting = [r[1:3] for r in reports if r.message_id in self.answers]
         # A broker that acknowledges nothing gets no more: each publish takes half a kilobyte until it does.
-        room = max(_MOST - self.client.unacknowledged(), 0)
+        room = max(_MOST - len(self.client.session.in_flight.all), 0)
         batch = [r for r in reports if r[1:3] not in waiting][:room]
         if not batch:
             await self.until(self.any_answer, self.hold.left_ms(self.clock.ms()))

@@ -72,10 +72,6 @@ class Client:
         await self.until(lambda: self.inbox)
         return self.take()
 
-    def unacknowledged(self):
-        """How many publishes and subscribes the server has not answered, or will get first."""
-        return len(self.session.in_flight.all)
-
     def done(self, receipt):
         """Acknowledge a Message: the application has it safe. Until then a kept session would bring it again."""
         self.session.done(receipt)
