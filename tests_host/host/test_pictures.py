@@ -9,7 +9,7 @@ import pytest
 
 from firmware.core import status_led
 from tools import boards, pictures
-from tools.pictures import charts, pin_rows, wiring, wokwi
+from tools.pictures import charts, pin_rows, sequences, wiring, wokwi
 from tools.repository import ROOT
 
 
@@ -87,3 +87,10 @@ def test_the_wokwi_project_connects_each_part_to_its_pin():
     items = config["outputs"] + config["sensors"] + config["buttons"] + [config["led"]]
     used = {pin for part, pin in ends if part == "esp" and pin.isdigit()}
     assert used == {str(item["gpio"]) for item in items}
+
+
+def test_the_paths_of_the_sequences_are_those_of_the_firmware():
+    said = " ".join(words for _, _, words in sequences.HTTPS + sequences.MQTT)
+    paths = set(re.findall(r"/oauth/\w+|feed-data/\w+", said))
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "firmware").rglob("*.py"))
+    assert len(paths) == 2 and not [path for path in paths if path not in code]

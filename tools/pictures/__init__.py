@@ -5,7 +5,7 @@ Each is an SVG of its own colours on white, so that it reads in a light and in a
 
 from __future__ import annotations
 
-from tools.pictures import charts, flows, pin_rows, wiring, wokwi
+from tools.pictures import charts, flows, pin_rows, sequences, wiring, wokwi
 
 
 def made() -> dict[str, str]:
@@ -13,5 +13,6 @@ def made() -> dict[str, str]:
     pictures = {f"wiring-{kit}": wiring.picture(kit) for kit in pin_rows.ROWS}
     pictures |= {"sensors": wiring.sensors(), "status-led": charts.led(), "memory": charts.memory_bars()}
     pictures |= {"safe-state": flows.safe_state(), "update": flows.update()}
+    pictures |= {"https": sequences.https(), "mqtt": sequences.mqtt()}
     found = {f"docs/pictures/{name}.svg": text for name, text in pictures.items()}
     return found | {"docs/pictures/diagram.json": wokwi.diagram()}

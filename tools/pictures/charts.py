@@ -16,6 +16,10 @@ LED_WORDS = {
     "safe": "safe state",
     "online": "online",
 }
+ARROWHEAD = (
+    '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto">'
+    '<path d="M0 0 L10 5 L0 10 z" fill="#334155"/></marker></defs>'
+)
 _SLOTS, _SLOT_MS = 16, 256
 _HEAP = 97_984  # what `firmware/heap.py` bounds the Python heap to
 _BAR, _LEFT, _KB = 34, 150, 4.6

@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from tools.pictures.charts import page
+from tools.pictures.charts import ARROWHEAD, page
 
 _WIDTH, _HEIGHT = 190, 56
-
-
-_HEAD = (
-    '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto">'
-    '<path d="M0 0 L10 5 L0 10 z" fill="#334155"/></marker></defs>'
-)
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ Arrow = tuple[str, str, str, int]
 
 
 def flow(width: int, height: int, label: str, boxes: dict[str, Box], arrows: list[Arrow]) -> str:
-    drawn = [_HEAD]
+    drawn = [ARROWHEAD]
     for start, end, words, bend in arrows:
         drawn += _arrow(boxes[start], boxes[end], words, bend)
     for box in boxes.values():
