@@ -428,6 +428,7 @@ def test_a_server_that_is_too_old_is_named():
 def test_a_frame_beyond_the_buffer_is_refused_and_skipped():
     for piece in (1, 7, 100, 100000):
         rig = Rig(size=100)
+        assert rig.session.too_large == 0
         long = server.frame("RUN", sid=9, resource="relay", payload="x" * 300)
         short = server.frame("RUN", sid=66, resource="relay", payload=True)
         assert rig.receive(short + long + long + short, piece) == [Request(66, "relay", True)] * 2
