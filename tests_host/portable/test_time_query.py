@@ -15,7 +15,7 @@ def servers(*times):
     """A Net whose time servers have these times, None for one that is silent, and the exchange with them; `asked` are
     their addresses, in order."""
     names = ["10.0.0.%d" % n for n in range(len(times))]
-    net = made({"wifi": None, "time": {"servers": names}, "cloud": CONFIG["cloud"]})
+    net = made({"wifi": None, "lan": None, "time": {"servers": names}, "cloud": CONFIG["cloud"]})
     asked = []
 
     async def exchange(ip, port, payload, clock, timeout_ms):
