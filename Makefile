@@ -47,8 +47,8 @@ $(DOCS): pyproject.toml tools/env/setup_venv.py | $(ENV)
 	@$(PYTHON) tools/env/setup_venv.py --venv .venv --group docs
 	@touch $@
 
-demo: $(READY) $(CHARTS) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT, CHAIN=p256 for other certificates
-	@$(PY) -m tools demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(ARGS)
+demo: $(READY) $(CHARTS) ## Simulated cloud and virtual board, running this firmware until Ctrl-C; TRANSPORT=https polls instead of MQTT, CHAIN=p256 for other certificates, DEVICES=3
+	@$(PY) -m tools demo $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(DEVICES),--devices $(DEVICES)) $(ARGS)
 
 smoke: $(READY) ## The demo's scenario without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one, CHAIN=rsa2048-cross for the largest certificates, IMAGE=own, BOARD=esp32c3 or wt32-eth01
 	@$(PY) -m tools smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(if $(BOARD),--board $(BOARD)) $(ARGS)

@@ -6,7 +6,6 @@ import json
 import re
 import time
 
-import pytest
 from playwright.async_api import async_playwright, expect
 
 from tools.cloud.demo_device import CLIENT_SECRET
@@ -51,19 +50,13 @@ async def opened(program, url, width=1280, scheme="light"):
 @contextlib.asynccontextmanager
 async def running(transport="https", **options):
     """A device that is online, its dashboard, and a browser."""
-    watches = []
-
-    def on_event(event):
-        for watch in watches:
-            watch.board(event)
-
     async with contextlib.AsyncExitStack() as stack:
         fixture = await stack.enter_async_context(
-            SystemFixture(interpreter.find(), transport=transport, on_event=on_event, **options)
+            SystemFixture(interpreter.find(), transport=transport, **options)
         )
         watch = Watch(fixture, "device 1", watched=lambda: dashboard.pages > 0)
         dashboard = Dashboard([watch])
-        watches.append(await stack.enter_async_context(watch))
+        await stack.enter_async_context(watch)
         await stack.enter_async_context(dashboard)
         program = await stack.enter_async_context(chromium())
         await fixture.online(30)
@@ -154,44 +147,6 @@ async def test_one_click_breaks_it_and_the_page_says_what_follows():
         assert page.wrong == []
 
 
-async def test_all_of_it_works_with_keys_alone():
-    """What can be clicked can be reached with Tab, shows the focus, and does with keys what it is there for."""
-    async with running() as (fixture, dashboard, program):
-        page = await opened(program, dashboard.url)
-        await expect(page.locator(".state")).to_have_text("Online")
-        names = await reached(page)
-        wanted = {"pump", "heater", "heater, slider", "room temperature", "ntc, its wires", "Press", "Subscription",
-                  "Expire the token", "503", "Add", "Timeline", "Messages"}  # fmt: skip
-        assert wanted <= set(names), wanted - set(names)
-        pump = page.get_by_role("switch", name="pump")
-        await pump.focus()
-        outline = "e => getComputedStyle(e).outlineStyle + getComputedStyle(e).outlineWidth"
-        await page.keyboard.press("Shift+Tab")
-        await page.keyboard.press("Tab")
-        assert await pump.evaluate(outline) == "solid3px"
-        await page.keyboard.press("Space")
-        await expect(command(page, "6")).to_have_text(["on", "on", "on"])
-        await page.get_by_label("heater, slider").focus()
-        await page.keyboard.press("ArrowRight")
-        await expect(command(page, "9").first).to_have_text("19")
-        await page.get_by_role("button", name="Press").focus()
-        await page.keyboard.press("Enter")
-        await expect(command(page, "6").last).to_have_text("off")
-        assert not fixture.on("pump")
-
-
-async def reached(page):
-    """The names of what has the focus, from Tab to Tab until it comes round."""
-    names, name = [], "e => e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.innerText"
-    for _ in range(120):
-        await page.keyboard.press("Tab")
-        focused = await page.evaluate(f"({name})(document.activeElement)")
-        if names and await page.evaluate("document.activeElement === document.body"):
-            break
-        names.append(focused.strip())
-    return names
-
-
 # Without a device: what it would tell is put into the feed.
 
 
@@ -199,12 +154,21 @@ class Alone:
     """What a running device showed once, and whatever is put there."""
 
     def __init__(self, state):
-        self.projection = Projection()
+        self.projection, self.calls, self._news = Projection(), [], asyncio.Event()
         self.feed = self.projection.feed
         self.projection.look(state)
 
     async def do(self, call):
-        raise AssertionError(call)
+        self.calls.append(call)
+        self._news.set()
+
+    async def asked(self, calls):
+        """Wait until it was asked for so many things, and compare them."""
+        async with asyncio.timeout(WITHIN_MS / 1000):
+            while len(self.calls) < len(calls):
+                await self._news.wait()
+                self._news.clear()
+        assert self.calls == calls
 
     def flood(self, count, start):
         for number in range(start, start + count):
@@ -217,16 +181,73 @@ class Alone:
 
 
 @contextlib.asynccontextmanager
-async def alone():
+async def alone(count=1):
     async with SystemFixture(interpreter.find(), powered=False) as fixture:
         state = snapshot.look(fixture, time.time()) | {"about": snapshot.about(fixture, "device 1")}
-    device = Alone(state)
-    status = {"state": "safe", "safe": ["authorization expired"], "outputs": [["pump", False, 0, "min off"]],
+    status = {"state": "safe", "safe": ["authorization expired"], "outputs": [["pump", False, 0, "min_off_s"]],
               "outbox": [3, 0], "version": "1", "slot": "a", "lease_s": 90}  # fmt: skip
-    device.projection.line(f"status {json.dumps(status)}", time.time())
-    device.flood(20, 0)
-    async with Dashboard([device]) as dashboard, chromium() as program:
-        yield device, dashboard, program
+    devices = [Alone(state | {"about": state["about"] | {"name": f"device {n + 1}"}}) for n in range(count)]
+    for device in devices:
+        device.projection.line(f"status {json.dumps(status)}", time.time())
+        device.flood(20, 0)
+    async with Dashboard(devices) as dashboard, chromium() as program:
+        yield devices[0] if count == 1 else devices, dashboard, program
+
+
+async def test_all_of_it_works_with_keys_alone():
+    """What can be clicked can be reached with Tab, shows the focus, and does with keys what it is there for."""
+    async with alone() as (device, dashboard, program):
+        page = await opened(program, dashboard.url)
+        names = await reached(page)
+        wanted = {"pump", "heater", "heater, slider", "room temperature", "ntc, its wires", "Press", "Subscription",
+                  "Expire the token", "503", "Add", "Timeline", "Messages"}  # fmt: skip
+        assert wanted <= set(names), wanted - set(names)
+        pump = page.get_by_role("switch", name="pump")
+        await pump.focus()
+        await page.keyboard.press("Shift+Tab")
+        await page.keyboard.press("Tab")
+        outline = "e => getComputedStyle(e).outlineStyle + getComputedStyle(e).outlineWidth"
+        assert await pump.evaluate(outline) == "solid3px"
+        await page.keyboard.press("Space")
+        await page.get_by_label("heater, slider").focus()
+        await page.keyboard.press("ArrowRight")
+        await page.get_by_label("ntc, its wires").focus()
+        await page.keyboard.press("ArrowDown")
+        await page.get_by_role("button", name="Press").focus()
+        await page.keyboard.press("Enter")
+        await device.asked([
+            {"verb": "set", "port": "6", "value": 1},
+            {"verb": "set", "port": "9", "value": 19},
+            {"verb": "sensor", "role": "ntc", "fault": "open"},
+            {"verb": "button", "ms": 400},
+        ])  # fmt: skip
+
+
+async def reached(page):
+    """The names of what has the focus, from Tab to Tab until it comes round."""
+    names, name = [], "e => e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.innerText"
+    for _ in range(120):
+        await page.keyboard.press("Tab")
+        focused = await page.evaluate(f"({name})(document.activeElement)")
+        if await page.evaluate("document.activeElement === document.body"):
+            break
+        names.append(focused.strip())
+    return names
+
+
+async def test_of_several_devices_one_is_shown_and_driven():
+    async with alone(3) as (devices, dashboard, program):
+        page = await opened(program, dashboard.url)
+        cards = page.get_by_role("navigation").get_by_role("button")
+        await expect(cards).to_have_count(3)
+        devices[2].projection.look({"board": devices[2].feed.state("board") | {"powered": True}})
+        await expect(cards.last).to_contain_text("device 3: Safe state")
+        await expect(page.locator(".device:visible .state")).to_have_text("No power")
+        await cards.last.click()
+        await expect(page.locator(".device:visible .state")).to_have_text("Safe state")
+        await page.locator(".device:visible").get_by_role("switch", name="pump").click()
+        await devices[2].asked([{"verb": "set", "port": "6", "value": 1}])
+        assert not devices[0].calls and not devices[1].calls and page.wrong == []
 
 
 async def test_ten_minutes_of_a_thousand_messages_leave_the_page_as_it_was():
@@ -308,15 +329,15 @@ UNNAMED = """[...document.querySelectorAll("input, select, button, meter, .plot,
     && !(e.getAttribute("aria-label") || e.labels?.length || e.innerText?.trim() || e.title)).map((e) => e.outerHTML)"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_it_can_be_read_on_a_phone_and_in_both_schemes(scheme):
+async def test_it_can_be_read_on_a_phone_and_in_both_schemes():
     async with alone() as (_, dashboard, program):
-        page = await opened(program, dashboard.url, 360, scheme)
-        await expect(page.locator(".state")).to_have_text("No power")
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 360
-        seen, poor = await page.evaluate(CONTRAST)
-        assert seen > 100 and poor == []
-        assert await page.evaluate(UNNAMED) == []
+        for scheme in ("light", "dark"):
+            page = await opened(program, dashboard.url, 360, scheme)
+            await expect(page.locator(".state")).to_have_text("No power")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+            seen, poor = await page.evaluate(CONTRAST)
+            assert seen > 100 and poor == []
+            assert await page.evaluate(UNNAMED) == []
 
 
 async def test_the_end_of_the_demo_is_said_and_nothing_can_be_done_then():
@@ -324,7 +345,7 @@ async def test_the_end_of_the_demo_is_said_and_nothing_can_be_done_then():
         async with alone() as (_, dashboard, _):
             page = await opened(program, dashboard.url)
         await expect(page.get_by_role("status")).to_contain_text("The demo has ended")
-        assert await page.evaluate("getComputedStyle(document.querySelector('main')).pointerEvents") == "none"
+        assert await reached(page) == [], "nothing is left that could be used"
 
 
 async def test_without_the_library_the_page_says_so_and_shows_the_figures(monkeypatch):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests_host.support.terminal import Terminal
 from tools.cloud import admin_client
 from tools.repository import ROOT
 
@@ -110,6 +112,41 @@ async def test_the_board_is_deployed_to_and_asked_over_its_cable(tmp_path):
         assert status.returncode == 0 and b"pump" in output
         demo.signal(signal.SIGINT)
         assert await demo.ends() == 0
+
+
+@pytest.fixture
+def browsed(tmp_path, monkeypatch):
+    """The file in which the browser of this desktop notes what it was started with."""
+    program, noted = tmp_path / "browser", tmp_path / "noted"
+    program.write_text(f'#!/bin/sh\necho "$1" >> {noted}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{program} %s")
+    monkeypatch.setenv("DISPLAY", ":0")
+    return noted
+
+
+@pytest.mark.parametrize("more", [[], ["--no-open"]])
+def test_the_page_is_opened_where_a_person_sits_and_wants_it(tmp_path, browsed, more):
+    demo = [sys.executable, "-m", "tools", "demo", "--connection", str(tmp_path / "admin.json"), *more]
+    with Terminal(demo, cwd=ROOT) as terminal:
+        terminal.expects("in a browser:")
+        terminal.expects("safe state left")
+        terminal.types("q")
+        assert terminal.ends() == 0
+    (address,) = re.findall(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", terminal.output)
+    assert (browsed.read_text() if browsed.exists() else "") == ("" if more else f"{address}\n")
+
+
+async def test_several_devices_run_and_end(tmp_path, browsed):
+    async with Demo(tmp_path / "admin.json", subprocess.DEVNULL, more=["--devices", "4"]) as demo:
+        for number in (2, 3, 4, 1):
+            await demo.expects(f"relay {number} heater on")
+        demo.signal(signal.SIGINT)
+        assert await demo.ends() == 0
+    assert all(re.search(rf"cloud {number} .*revoked by the device", demo.output) for number in (1, 2, 3)), (
+        "Realino knows no revoking"
+    )
+    assert not browsed.exists(), "there was no terminal"
 
 
 async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
 
 from playwright.async_api import async_playwright
 
@@ -17,23 +16,14 @@ from tools.repository import ROOT
 
 DASHBOARD = ROOT / "docs" / "pictures" / "dashboard.png"
 LARGEST_BYTES = 200_000
-_SIZE = {"width": 1200, "height": 860}
+_SIZE = {"width": 1280, "height": 980}
 
 
 async def take(path: Path) -> None:
     """A device that regulates, after a while in which something was done to it."""
-    watches: list[Watch] = []
-
-    def on_event(event: tuple[Any, ...]) -> None:
-        for watch in watches:
-            watch.board(event)
-
-    async with SystemFixture(
-        interpreter.find(), transport="auto", room_c=18.5, time_scale=20, on_event=on_event
-    ) as fixture:
+    async with SystemFixture(interpreter.find(), transport="auto", room_c=18.5, time_scale=20) as fixture:
         watch = Watch(fixture, "device 1")
         async with watch, Dashboard([watch]) as dashboard, async_playwright() as driver:
-            watches.append(watch)
             program = await driver.chromium.launch(executable_path=browser.find(), args=list(browser.FLAGS))
             page = await program.new_page(viewport=_SIZE, color_scheme="light")  # type: ignore[arg-type]
             await page.goto(dashboard.url)

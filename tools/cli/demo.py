@@ -26,7 +26,7 @@ from rich.text import Text
 from tools import common
 from tools.build import payload
 from tools.build.mpy import CompileError
-from tools.cli import deploy, update_bundle
+from tools.cli import deploy, smoke, update_bundle
 from tools.cli.key_presses import key_presses
 from tools.cloud import admin_client
 from tools.cloud.brokerprocess import BrokerError
@@ -41,7 +41,7 @@ from tools.dashboard.snapshot import access
 from tools.dashboard.watch import Watch
 from tools.env import interpreter
 from tools.fixture.options import add_board, board
-from tools.fixture.system import CONNECTION_FILE, NotInTimeError, SystemFixture, ThirdAreaError
+from tools.fixture.system import CONNECTION_FILE, SystemFixture, ThirdAreaError
 from tools.repository import ROOT
 from tools.serial import raw_repl
 
@@ -58,6 +58,12 @@ in a browser:    {url}"""
 _UPDATE = """\
         u send a new version over the air: signed, fetched, tried, kept"""
 TRANSPORTS = ("auto", "https", "mqtt")
+_OTHERS = (
+    ("bootstrap", "https", "esp32c3"),
+    ("realer", "mqtt", "wt32-eth01"),
+    ("realino", "https", "esp32s3"),
+)
+"""What the devices after the first are: generation of the cloud, transport, and chip or kit. Each has its own cloud."""
 _PLAN = Plan(token_s=120, renew_s=60, credential_s=180, credential_renew_s=90)
 
 
@@ -71,7 +77,11 @@ class Narrator:
     def tell(self, said: Said) -> None:
         if self._verbose or not said.quiet:
             moment = (time.strftime("%H:%M:%S "), "dim")
-            self._console.print(Text.assemble(moment, (f"{said.who:<6}", "blue"), (said.text, said.style)))
+            self._console.print(Text.assemble(moment, (f"{said.who:<5} ", "blue"), (said.text, said.style)))
+
+    def of(self, number: int) -> Callable[[Said], None]:
+        """`tell` for one of several devices."""
+        return lambda said: self.tell(said._replace(who=f"{said.who} {number}"))
 
     def say(self, text: str) -> None:
         """The person at the keys did that."""
@@ -170,6 +180,10 @@ def main(argv: list[str] | None = None) -> int:
         choices=TRANSPORTS,
         help=f"of the device; default: {TRANSPORTS[0]}, with --update https",
     )
+    parser.add_argument(
+        "--devices", type=int, choices=range(1, len(_OTHERS) + 2), default=1,
+        help="so many, each with a cloud of its own; keys and commands reach the first, the page all; default: 1",
+    )  # fmt: skip
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--update", action="store_true", help="with updates over the air, and a key for them")
     parser.add_argument(
@@ -217,46 +231,40 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
         if bundles:
             device.commands.append(update_command())
             update["update"] = await stack.enter_async_context(bundles.served(options.chain))
-        watches: list[Watch] = []
-
-        def on_board(event: tuple[Any, ...]) -> None:
-            for watch in watches:
-                watch.board(event)
-
+        alike = {"tree": tree, "time_scale": 15, "plan": _PLAN}
         fixture = SystemFixture(
-            found, tree=tree, transport=options.transport, powered=False, blank=True, time_scale=15, room_c=18,
-            on_event=on_board, connection_file=options.connection, plan=_PLAN, device=device,
-            edit=lambda config: config.update(update), **board(options),
+            found, transport=options.transport, powered=False, blank=True, room_c=18, device=device,
+            connection_file=options.connection, edit=lambda config: config.update(update), **alike, **board(options),
         )  # fmt: skip
-        await stack.enter_async_context(fixture)
-        port = await fixture.board.console.open()
-        watch = Watch(fixture, "device 1", narrator.tell, lambda: page.pages > 0)
-        page = Dashboard([watch])
-        await stack.enter_async_context(watch)
+        fixtures = [fixture]
+        for api, transport, chip in _OTHERS[: options.devices - 1]:
+            fixtures.append(SystemFixture(found, transport=transport, board=chip, **alike, **smoke.of(api)))
+        watches: list[Watch] = []
+        page = Dashboard(watches)
+        for number, each in enumerate(fixtures, 1):
+            await stack.enter_async_context(each)
+            tell = narrator.of(number) if options.devices > 1 else narrator.tell
+            watches.append(Watch(each, f"device {number}", tell, lambda: page.pages > 0))
+            await stack.enter_async_context(watches[-1])
+            each.want("9", 18.5)  # with a bootstrap nothing is desired before somebody asks for it
         await stack.enter_async_context(page)
-        watches.append(watch)
+        port = await fixture.board.console.open()
         console.print(Text(f"{found}; cloud {fixture.site.server.base_url}", "bold"))
-        hints = {
-            "realer": _realer(),
-            "port": port,
-            "url": page.url,
-            "update": "\n" + _UPDATE if bundles else "",
-        }
-        console.print(Text(_HINTS.format(**hints), "dim"))
+        more = "\n" + _UPDATE if bundles else ""
+        console.print(Text(_HINTS.format(realer=_realer(), port=port, url=page.url, update=more), "dim"))
         if not page.has_charts:
             console.print(Text("It has no charts: realer fetch charts fetches uPlot for them.", "yellow"))
+        if options.open and sys.stdin.isatty() and sys.stdout.isatty() and _has_windows():
+            await asyncio.to_thread(webbrowser.open, page.url)
         await fixture.board.power_on()
         sent = await asyncio.to_thread(_deploy, fixture, tree, port)
         narrator.say(f"deployed {len(sent.sent)} files, {sent.size:,} bytes, over {port}")
-        with key_presses(loop, keys.put_nowait) as person:
-            if person and options.open and sys.stdout.isatty() and _has_windows():
-                await asyncio.to_thread(webbrowser.open, page.url)
-            hands = Keys(fixture, watch.do, narrator.say, bundles)
+        with key_presses(loop, keys.put_nowait):
+            hands = Keys(fixture, watches[0].do, narrator.say, bundles)
             while (key := await keys.get()) != "q":
                 await hands.press(key)
         # The way a person ends it at the board: outputs safe, token revoked.
-        with contextlib.suppress(NotInTimeError):
-            await fixture.ctrl_c()
+        await asyncio.gather(*(each.ctrl_c() for each in fixtures), return_exceptions=True)
 
 
 def _has_windows() -> bool:

@@ -24,7 +24,8 @@ _RANGES = {
 def about(fixture: SystemFixture, name: str) -> dict[str, Any]:
     """What does not change while it runs."""
     cloud = fixture.config["cloud"]
-    chip = boards.of(fixture.config).name
+    board = boards.of(fixture.config)
+    chip = board.kit.name if board.kit else board.name
     found = {"name": name, "chip": chip, "api": cloud["api"], "configured": fixture.transport}
     return found | {"device": str(fixture.device_id), "interpreter": str(fixture.interpreter)}
 

@@ -17,9 +17,7 @@ from tools.dashboard.masking import masked
 from tools.dashboard.narration import BoardNarration, Said, of_cloud
 from tools.fixture.system import SystemFixture
 
-_LOOK_S = 0.2
-_SAMPLE_EVERY = 5  # looks
-_ASK_EVERY = 10  # looks
+_LOOK_S, _SAMPLE_S, _ASK_S = 0.2, 0.99, 1.99
 _STATUS = "status "
 
 
@@ -73,9 +71,8 @@ class Projection:
 
 
 class Watch:
-    """`async with Watch(fixture, name)`, of a fixture that runs; `board` takes the events of its board. `tell(said)`:
-    what happened, also what is quiet. `watched()`: whether anybody looks: only then is the device asked for its
-    status."""
+    """`async with Watch(fixture, name)`, of a fixture that runs. `tell(said)`: what happened, also what is quiet.
+    `watched()`: whether anybody looks: only then is the device asked for its status."""
 
     def __init__(
         self,
@@ -95,12 +92,14 @@ class Watch:
         self.feed.put("about", snapshot.about(fixture, name))
 
     async def __aenter__(self) -> Watch:
+        self.fixture.listeners.append(self._board)
         self.fixture.site.observers.append(self.projection.passed)
         self.fixture.model.listeners.append(self._cloud)
         self._running = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.fixture.listeners.remove(self._board)
         self.fixture.site.observers.remove(self.projection.passed)
         self.fixture.model.listeners.remove(self._cloud)
         if self._running:
@@ -117,8 +116,7 @@ class Watch:
         """A person did something to the device, or around it."""
         self._said(Said("you", text, "bold"), time.time())
 
-    def board(self, event: tuple[Any, ...]) -> None:
-        """An event of the board."""
+    def _board(self, event: tuple[Any, ...]) -> None:
         now = time.time()
         if event[0] == "line" and self.projection.line(event[1], now):
             return
@@ -154,12 +152,13 @@ class Watch:
             board.type(b"status\r")
 
     async def _run(self) -> None:
-        looks = 0
+        sampled = asked = 0.0
         while True:
-            state = self.look()
-            if looks % _SAMPLE_EVERY == 0:
+            now, state = time.monotonic(), self.look()
+            if now - sampled >= _SAMPLE_S:
+                sampled = now
                 self.feed.add("samples", snapshot.sample(self.fixture, state, time.time()))
-            if looks % _ASK_EVERY == 0:
+            if now - asked >= _ASK_S:
+                asked = now
                 self._ask()
-            looks += 1
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_LOOK_S if self._watched() else _SAMPLE_S)

@@ -84,7 +84,7 @@ class Device {
     if (changed.sensors || changed.commands) this.charts.draw(sensors, commands);
     if (changed.memory) this.memory(memory);
     if (changed.faults) {
-      write(this.parts.rules, faults.rules.length ? `Waiting for their chance: ${faults.rules.join("; ")}` : "No fault of messages is waiting.");
+      write(this.parts.rules, faults.rules.length ? `Set: ${faults.rules.join("; ")}` : "No fault of messages is set.");
     }
     for (const update of this.controls) update();
     this.now();
@@ -110,7 +110,7 @@ class Device {
 
   tick() {
     const ends = this.state.status?.lease_ends ?? 0, left = Math.round(ends - Date.now() / 1000);
-    write(this.texts.lease, left > 0 && this.state.board?.powered ? `${left} s left` : "none");
+    write(this.texts.lease, left > 0 && this.state.board?.powered && !this.state.board.at_repl ? `${left} s left` : "none");
     return this.texts.state.textContent;
   }
 
@@ -322,6 +322,8 @@ function notice(text) {
 function ended() {
   notice("The demo has ended. “realer demo” starts another one, with an address of its own.");
   document.body.classList.add("ended");
+  for (const part of [$("main"), $("devices")]) part.inert = true;
+  clearInterval(ticking);
 }
 
 async function first({ panel: controls, charts }) {
@@ -371,5 +373,5 @@ function take(news, fresh) {
   tick();
 }
 
-setInterval(tick, 1000);
+const ticking = setInterval(tick, 1000);
 connect(TRIES);
