@@ -1,6 +1,6 @@
 """What a login sends and receives in every generation of the Realer API: the device's keys, and a token.
 
-Sources: Realer API, sections 2.1 and 3.1. Pure.
+Source: docs/protocol.md, Tokens and Realino. Pure.
 """
 
 import binascii
@@ -20,7 +20,7 @@ def grant(body):
     """(token as Secret, expires_s, renew_s) of a token reply; `renew_s` is 0 when there is no hint. LinkError.
 
     Realino calls the first of the two numbers `access_token_expires_in`, and gives no hint. Without that number a token
-    lasts for an hour (section 3.4)."""
+    lasts for an hour (Tokens)."""
     token = get(body, "access_token")
     lasts_s = get(body, "expires_in")
     lasts_s = get(body, "access_token_expires_in") if lasts_s is None else lasts_s

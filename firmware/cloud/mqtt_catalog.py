@@ -1,6 +1,6 @@
 """The MQTT catalog of the Realer API.
 
-Sources: Realer API, sections 6 and 14 rows 6 to 15; the fields are documented; guesses are marked here. Pure. Every
+Source: docs/protocol.md, MQTT catalog; the fields are documented; guesses are marked here. Pure. Every
 answer becomes a result or a LinkError. Topics are taken from the catalog, never composed.
 """
 
@@ -15,7 +15,7 @@ from firmware.core.errors import LinkError
 _DESIRED_SCOPE = "iot:mqtt:desired:read"
 
 _ROUTE_IDS = ("source_id", "%s_id")
-"""The fields of a route that may name its source, `%s` being its source_type: section 14 row 6 leaves it open."""
+"""The fields of a route that may name its source, `%s` being its source_type: assumption 6."""
 
 _LONGEST = const(160)
 _VERSIONS = {"mqtt-5.0": 5, "mqtt-3.1.1": 4}

@@ -1,6 +1,6 @@
 """The credentials of the Realer API for CONNECT.
 
-Sources: Realer API, sections 6 and 14 rows 6 to 15. Pure. Every answer becomes a result or a LinkError.
+Source: docs/protocol.md, MQTT credentials. Pure. Every answer becomes a result or a LinkError.
 """
 
 from collections import namedtuple

@@ -1,6 +1,6 @@
 """The payloads on the MQTT topics of the Realer API: desired states, reports, acknowledgements.
 
-Sources: Realer API, sections 6 and 14 rows 6 to 15. Pure. Any other payload is a ValueError with a text for the log.
+Source: docs/protocol.md, MQTT session. Pure. Any other payload is a ValueError with a text for the log.
 """
 
 import json
@@ -22,12 +22,12 @@ def desired(command_id, payload):
 
 
 def publish(report):
-    """The payload of one report: its topic has the rest (section 6.4)."""
+    """The payload of one report: its topic has the rest."""
     return json.dumps(event(report)).encode()
 
 
 def acknowledgement(payload):
-    """(message_id, outcome, text for the log) of a message on the ack topic (section 6.5). ValueError: it is none.
+    """(message_id, outcome, text for the log) of a message on the ack topic. ValueError: it is none.
 
     OK, CONFLICT, DROP, or RETRY, which needs `retryable`.
     """
@@ -53,7 +53,7 @@ def _object(payload):
         body = None  # nested deeper than there is room for
     if not isinstance(body, dict):
         raise ValueError("no JSON object")
-    # 1, "1" or "1.4": another major version may mean something else by the same names (section 14 row 7).
+    # 1, "1" or "1.4": another major version may mean something else by the same names (assumption 7).
     if str(get_scalar(body, "version")).partition(".")[0] != "1":
         raise ValueError("unknown version")
     return body

@@ -1,6 +1,6 @@
 """OAuth 2.0 client credentials: the requests that get a token and revoke it.
 
-Sources: Realer API, sections 3.1 to 3.3; RFC 6749 section 4.4; RFC 7009. Pure.
+Sources: docs/protocol.md, Tokens; RFC 6749 section 4.4; RFC 7009. Pure.
 """
 
 import binascii
@@ -12,7 +12,7 @@ _MQTT_SCOPES = "iot:catalog:read iot:mqtt:connect iot:mqtt:ack:read iot:mqtt:fee
 
 
 def scopes(cfg):
-    """What a token is asked for, and no more (section 3.3): MQTT, desired states where there are commands, polling
+    """What a token is asked for, and no more: MQTT, desired states where there are commands, polling
     beside it; "" for polling alone: the server's own choice."""
     transport = cfg["transport"]
     if transport == "https":
@@ -25,7 +25,7 @@ def scopes(cfg):
 
 def oauth(cfg, revoke=None, scopes=""):
     """The arguments of `Client.request` that ask for a token with `scopes` ("": the server's own choice), or take back
-    the Secret `revoke` (sections 3.1, 3.2)."""
+    the Secret `revoke`."""
     body = b"grant_type=client_credentials"
     if scopes:
         body += b"&scope=" + scopes.replace(" ", "+").encode()

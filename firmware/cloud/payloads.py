@@ -5,7 +5,7 @@ from firmware.core.models import EPOCH, Desired, iso, number
 
 
 def desired_state(command_id, item):
-    """The Desired of a desired state (sections 5.5, 6.6), None when it has no identity to answer under, or one so long
+    """The Desired of a desired state, None when it has no identity to answer under, or one so long
     that it cannot be written down. A window that is missing or no number counts as closed."""
     name = get_text(item, "desired_id")
     if not 0 < len(name) < 513:
@@ -21,7 +21,7 @@ def desired_state(command_id, item):
 
 
 def event(report):
-    """The JSON object of one report, the same over HTTPS and MQTT (section 6.4)."""
+    """The JSON object of one report, the same over HTTPS and MQTT."""
     item = {
         "value": report.value,
         "value_received_at": iso(report.at + EPOCH),

@@ -1,6 +1,6 @@
 """Requests and catalogs of iot/v1 as of the B1 generation.
 
-Sources: Realer API, sections 4, 5 and 14 rows 1 to 3. Pure. Every answer becomes a result or a LinkError, never
+Source: docs/protocol.md, Catalogs. Pure. Every answer becomes a result or a LinkError, never
 another exception. A name that the documentation leaves open is written in one place.
 """
 
@@ -18,7 +18,7 @@ def request(cfg, token, what, text):
 
 
 def commands(body):
-    """(rows, desired values) of GET commands: the catalog's `value` is the desired state (section 4). LinkError."""
+    """(rows, desired values) of GET commands: the catalog's `value` is the desired state. LinkError."""
     rows = []
     desired = []
     for row, item in items(body, "commands"):

@@ -1,6 +1,6 @@
 """Feed data of iot/v1 over HTTPS: single items, batches and the result of each item in a batch reply.
 
-Sources: Realer API, sections 5.1 to 5.3 and 8. Pure. A name that the documentation leaves open is written in one
+Source: docs/protocol.md, Reports over HTTPS. Pure. A name that the documentation leaves open is written in one
 place.
 """
 
@@ -22,7 +22,7 @@ _RESULTS = {
 
 
 def feed_item(report):
-    """The JSON text of one report (section 5.2)."""
+    """The JSON text of one report."""
     item = event(report)
     item[report.source + "_id"] = report.id
     return json.dumps(item)

@@ -1,7 +1,7 @@
 """The dialect of Realino, the legacy generation of the Realer API: login with the catalog, polled values, feeds.
 
-Sources: Realer API, sections 2, 9 and 14 rows 20, 33 and 34. Pure. Every answer becomes a result or a LinkError, never
-another exception. Only numbers of a `binary` or `customary` range are for outputs; any other `value_type` is an error
+Source: docs/protocol.md, Realino, and its assumptions 20, 33 and 34. Pure. Every answer becomes a result or
+a LinkError, never another exception. Only numbers of a `binary` or `customary` range are for outputs; any other `value_type` is an error
 in that row.
 """
 
@@ -15,7 +15,7 @@ from firmware.core.models import Catalog, Command, Desired, number
 
 
 def login(cfg, in_body):
-    """The arguments of `Client.request` that log in (section 2.1): with the keys in the Basic header, or `in_body` as
+    """The arguments of `Client.request` that log in: with the keys in the Basic header, or `in_body` as
     the oldest servers want them."""
     keys = basic(cfg)
     body = b""
@@ -29,7 +29,7 @@ def login(cfg, in_body):
 
 
 def keys_missing(body):
-    """Whether a refused login is about a missing client_id, as of servers that expect it elsewhere (section 2.1)."""
+    """Whether a refused login is about a missing client_id, as of servers that expect it elsewhere."""
     return "blank" in str(get_scalar(get(body, "details"), "client_id"))
 
 

@@ -1,6 +1,6 @@
 """What requests and responses of every generation of the Realer API have in common.
 
-Sources: Realer API, sections 2.4, 8 and 14 row 30. Pure. Every answer becomes a result or a LinkError, never another
+Source: docs/protocol.md, Response codes. Pure. Every answer becomes a result or a LinkError, never another
 exception. The dialect of each generation knows what a request or a body means. Secrets leave only through `message`
 and `keys.basic`.
 """

@@ -1,8 +1,8 @@
 """One command of the cloud: which desired value counts, and how it is answered.
 
 Sequence, window, range and step are checked here. A value that passes is handed to the output. It is acknowledged when
-the output has reached it, when its window closes, or when a newer one replaces it. Sources: Realer API, sections
-6.6, 7 and 14 rows 8 to 11, 18, 27 to 29.
+the output has reached it, when its window closes, or when a newer one replaces it. Source:
+docs/protocol.md, "Identity and order of events", and its assumptions 8 to 11, 18, 27 to 29.
 """
 
 from micropython import const
@@ -145,7 +145,7 @@ class CommandState(Reporter):
 
     def acknowledge(self, status):
         """Acknowledge what is pending. Without an id there is nothing to acknowledge, but a refusal is still followed
-        by the present value, so that the cloud sees that nothing changed (Realer API, section 14 row 18)."""
+        by the present value, so that the cloud sees that nothing changed (docs/protocol.md, assumption 18)."""
         desired, self.pending = self.pending, None
         if desired.desired_id is not None:
             self.answered = self.report_now(self.present(), desired, status)

@@ -37,7 +37,7 @@ no heap; unix seconds take 32 bytes each."""
 
 
 def decimal(value):
-    """A float as text with a dot and no exponent: 21.5 -> "21.5", 1 -> "1.0" (Realer API, section 14 row 26)."""
+    """A float as text with a dot and no exponent: 21.5 -> "21.5", 1 -> "1.0" (docs/protocol.md, assumption 26)."""
     text = ("%.3f" % value).rstrip("0")
     if text.endswith("."):
         text += "0"

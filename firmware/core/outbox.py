@@ -1,6 +1,6 @@
 """Events on their way to the cloud: when a value becomes an event, its identity, and the queue in which it waits.
 
-An event gets its `message_id` once and leaves only when the cloud has answered for it (Realer API, section 7). When
+An event gets its `message_id` once and leaves only when the cloud has answered for it (docs/protocol.md). When
 the queue is full, the oldest reading is dropped first, and one with `keep` after one without; a command report only
 when nothing else is left, and an answer to the cloud last. What was dropped is counted. This module does not know how
 events travel. `persistence` in runtime writes down those that must survive a power cut.
@@ -18,8 +18,8 @@ _LARGE = const(1000000)  # thousandths of less are small integers
 class Outbox:
     """Reports in the order they happened.
 
-    Identities never repeat: the boot counter `boot` sets reboots apart, `bits` (32 random) a lost boot counter (Realer
-    API, section 14 row 24: ASCII, at most 64 characters).
+    Identities never repeat: the boot counter `boot` sets reboots apart, `bits` (32 random) a lost boot counter (ASCII,
+    at most 64 characters: docs/protocol.md, assumption 24).
 
     48 reports wait after an outage, so one takes little: of an event of this start `message_id` is its number, and
     `value` is in thousandths, which are small integers and take no heap. What leaves is `complete`.

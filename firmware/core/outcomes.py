@@ -1,4 +1,4 @@
-"""What to do with an answer of the Realer API, over HTTPS or MQTT: section 8.3 of its protocol page as a table.
+"""What to do with an answer of the Realer API, over HTTPS or MQTT: docs/protocol.md, Response codes, as a table.
 
 Over HTTPS the application's `code` decides, then the status; an unknown code falls back to the class of the status.
 Both generations of `error.type` names map to the same codes, so they are not looked at.

@@ -6,7 +6,7 @@ from firmware.core.timing import Timer
 
 _GAP_MS = const(5000)
 _MAX_STRETCH = const(16)
-_MOST = const(20)  # reports in one request (Realer API, section 14 rows 3 and 20)
+_MOST = const(20)  # reports in one request (docs/protocol.md, assumption 3)
 _CALM_MS = const(600000)  # without a 429, before a stretched gap is halved
 _FEW, _MANY = const(3), const(48)  # requests that go well, before a larger batch is tried again
 _JITTER_MS = const(150)  # how far a report may push a poll off the grid, beside its own round trip

@@ -26,7 +26,7 @@ class Lease:
 
     def grant(self, asked_at, expires_s, renew_s):
         """A token for `expires_s` seconds, counted from the moment it was asked for, which is the careful end of the
-        interval (Realer API, section 14 row 17). A `renew_s` outside 1..expires_s becomes 75 % of it."""
+        interval (docs/protocol.md, assumption 17). A `renew_s` outside 1..expires_s becomes 75 % of it."""
         if not 0 < renew_s < expires_s:
             renew_s = expires_s * 3 // 4
         self.token = Timer(asked_at, expires_s * 1000)

@@ -2,7 +2,7 @@
 
 It goes around the source of the generation before it, which still logs in and delivers reports. A descriptor counts
 while both revisions are what they were, and is read again with every opening, every hour, when desired states have
-another revision, and when a report was refused. Sources: Realer API, sections 5.4, 5.5 and 14 rows 4, 5, 12.
+another revision, and when a report was refused. Source: docs/protocol.md, Bootstrap.
 """
 
 from micropython import const

@@ -3,7 +3,7 @@ common.
 
 Half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device talks HTTPS. Answers about
 authorization or the server's health are handled here; the others go to the source, which knows one generation. Only
-LinkError and AuthError escape. Sources: Realer API, sections 2, 3 and 8.
+LinkError and AuthError escape. Source: docs/protocol.md, Tokens, Response codes.
 
 A source has `scopes()`, what tokens are asked for; `login()`: the (token, expires_s, renew_s) of a fresh token;
 `request(what, text)`: the arguments of `Client.request`; `revoke(token)`; `begin()`, awaited before MQTT is tried:

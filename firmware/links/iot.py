@@ -1,6 +1,6 @@
 """The source of iot/v1 as of generation B1: catalogs and desired values; logging in and sending are loaded by it.
 
-Sources: Realer API, sections 3 to 5.
+Source: docs/protocol.md, Tokens, Catalogs.
 """
 
 from firmware.cloud import realer

@@ -1,6 +1,6 @@
 """Feed data of iot/v1 over HTTPS: in memory from the first report on, and never while MQTT carries them.
 
-Sources: Realer API, sections 5.1 to 5.3.
+Source: docs/protocol.md, Reports over HTTPS.
 """
 
 from micropython import const

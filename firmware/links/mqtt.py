@@ -1,8 +1,8 @@
 """The MQTT session of a Realer device: subscriptions, desired values, reports until they are acknowledged.
 
 Half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device is on MQTT. PUBACK means nothing
-here: only the cloud's own acknowledgement takes a report out of the outbox. Only LinkError escapes. Sources:
-Realer API, sections 6 and 14 rows 6 to 15.
+here: only the cloud's own acknowledgement takes a report out of the outbox. Only LinkError escapes. Source:
+docs/protocol.md, MQTT session.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Loads MQTT, connects and subscribes: in memory only while that goes on.
 
-Sources: Realer API, sections 6.2, 6.7 and 14 rows 12, 13.
+Source: docs/protocol.md, MQTT session, and its assumptions 12 and 13.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The source of Realino, the legacy generation: login, polled values and feeds.
 
 Renewal is another login, and brings the catalog again. A feed has neither time nor identity: it is the present value.
-So of several reports of one source only the newest is sent, and one whose answer was lost is sent again. Sources:
-Realer API, sections 2, 9 and 14 rows 20, 33, 34.
+So of several reports of one source only the newest is sent, and one whose answer was lost is sent again. Source:
+docs/protocol.md, Realino.
 """
 
 from micropython import const

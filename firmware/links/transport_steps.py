@@ -1,8 +1,8 @@
 """How a link changes between MQTT and HTTPS, step by step: in memory only while that goes on.
 
 The state is that of `Transports`, which stays. Where two TLS connections fit, a change goes on beside the present
-session; otherwise the session ends first, and the broker keeps it. Sources: Realer API, sections 6.1, 6.2, 6.7 and 14
-rows 12 to 15.
+session; otherwise the session ends first, and the broker keeps it. Source: docs/protocol.md, MQTT catalog, MQTT
+credentials, and its assumptions 12 to 15.
 """
 
 from micropython import const

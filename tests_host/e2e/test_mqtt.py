@@ -77,7 +77,7 @@ async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter):
             "every desired state is answered", lambda: set(desired) <= set(answers(fixture)), 10
         )
         # After a renewal the catalog may have brought a value before the message that it came from; where the next one
-        # was in the same packet, that message was superseded: stale (Realer API, section 14 row 29).
+        # was in the same packet, that message was superseded: stale (docs/protocol.md, assumption 29).
         assert desired[-1] in applied(fixture)
         assert {answers(fixture)[name] for name in desired} <= {"applied", "stale"}
         assert len(applied(fixture) & set(desired)) >= len(desired) - len(fixture.gaps_ms())

@@ -282,3 +282,21 @@ def test_make_targets_of_the_pages_exist():
 def test_the_example_configuration_of_thinger_is_json():
     (example,) = re.findall(r"```json\n(.*?)```", PAGES["docs/clouds.md"], re.DOTALL)
     assert set(json.loads(example)) - {"api", "ca_files"} <= set(rules_of("thinger"))
+
+
+def test_a_citation_of_the_protocol_names_a_heading_or_an_assumption_of_the_page():
+    page = PAGES["docs/protocol.md"]
+    headings = set(re.findall(r"^## (.+)$", page, re.MULTILINE))
+    numbers = set(re.findall(r"^\| (\d+) \|", page, re.MULTILINE))
+    cited = 0
+    for path in sorted((ROOT / "firmware").rglob("*.py")):
+        text = " ".join(path.read_text(encoding="utf-8").split())
+        for rest in re.findall(r"docs/protocol\.md, ([^.)]*)", text):
+            named = rest.replace('"', "").split(", and its ")[0]
+            cited += 1
+            if not named.startswith("assumption"):
+                assert any(named.startswith(heading) for heading in headings), (path.name, named)
+            assumed = " ".join(re.findall(r"assumptions? ([0-9, andto]+)", rest))
+            for number in re.findall(r"\d+", assumed):
+                assert number in numbers, (path.name, number)
+    assert cited > 15

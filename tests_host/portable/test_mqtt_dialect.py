@@ -1,4 +1,4 @@
-"""The words of the Realer API about MQTT. The sound bodies are the documentation's own (Realer API, section 6)."""
+"""The words of the Realer API about MQTT. The sound bodies are the documentation's own (docs/protocol.md)."""
 
 import json
 

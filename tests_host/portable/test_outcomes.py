@@ -15,7 +15,7 @@ from firmware.core.outcomes import (
     classify,
 )
 
-# Realer API, section 8.3: HTTP status, code, reaction.
+# docs/protocol.md, Response codes: HTTP status, code, reaction.
 ROWS = (
     (200, 2000, OK), (201, 2000, OK), (400, 4000, DROP), (401, 4001, REAUTH), (402, 4002, PAYMENT_REQUIRED),
     (403, 4003, FORBIDDEN), (404, 4004, NOT_FOUND), (409, 4009, CONFLICT), (413, 4013, TOO_LARGE),

@@ -1,6 +1,6 @@
 """The words of the Realer API: what is sent, and what is made of whatever comes back.
 
-The sound bodies are the documentation's own examples (Realer API, sections 3 to 5) with values of ours.
+The sound bodies are the documentation's own examples (docs/protocol.md) with values of ours.
 """
 
 import binascii

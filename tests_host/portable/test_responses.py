@@ -1,6 +1,6 @@
 """The form that the answers of every generation of the Realer API have in common.
 
-The sound bodies are the documentation's own examples (Realer API, sections 3, 5 and 8) with values of ours.
+The sound bodies are the documentation's own examples (docs/protocol.md) with values of ours.
 """
 
 import json

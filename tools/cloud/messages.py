@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-# HTTP status -> (numeric code, error.type, message). Realer API, section "Response codes", B1 registry.
+# HTTP status -> (numeric code, error.type, message). docs/protocol.md, Response codes.
 REGISTRY: dict[int, tuple[int, str, str]] = {
     400: (4000, "bad_request", "the request is malformed"),
     401: (4001, "unauthorized", "the access token is missing, unknown, expired or revoked"),
