@@ -1,8 +1,8 @@
 """What the newest generation adds to iot/v1: the runtime descriptor (GET bootstrap), pending desired states.
 
 Source: docs/protocol.md, Bootstrap, and its assumptions 4, 5, 8 and 27. Pure. No example of either reply is
-published, so some names are guesses: they are all in `_NAMES`. A field that is missing or has another type makes the device do less,
-never more. Every answer becomes a result or a LinkError.
+published, so some names are guesses: they are all in `_NAMES`. A field that is missing or has another type makes the
+device do less, never more. Every answer becomes a result or a LinkError.
 """
 
 from collections import namedtuple

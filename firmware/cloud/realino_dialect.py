@@ -1,8 +1,8 @@
 """The dialect of Realino, the legacy generation of the Realer API: login with the catalog, polled values, feeds.
 
 Source: docs/protocol.md, Realino, and its assumptions 20, 33 and 34. Pure. Every answer becomes a result or
-a LinkError, never another exception. Only numbers of a `binary` or `customary` range are for outputs; any other `value_type` is an error
-in that row.
+a LinkError, never another exception. Only numbers of a `binary` or `customary` range are for outputs; any other
+`value_type` is an error in that row.
 """
 
 import json
