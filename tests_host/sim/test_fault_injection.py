@@ -1,7 +1,9 @@
 """A fixed handful of the simulation that `make soak` plays for thousands of days."""
 
+import importlib
 import random
 import re
+import sys
 from collections import Counter
 
 import pytest
@@ -12,6 +14,7 @@ from tests_host.support.checking import validate
 from tools.checks.simulate import PACE, main, simulate
 from tools.cloud.wire import Wire
 from tools.sim.configurations import GENERATIONS, drawn
+from tools.sim.device_imports import kept_code
 from tools.sim.fault_injection import KINDS
 
 
@@ -65,6 +68,16 @@ def test_reports_a_desired_state_that_was_never_received(monkeypatch):
 def test_an_exception_of_the_simulated_cloud_is_a_violation(monkeypatch):
     monkeypatch.setattr(Wire, "feed", lambda *_: 1 // 0)
     assert "ZeroDivisionError" in simulate((5, 1.0, True))["violations"][0]
+
+
+def test_a_unit_is_executed_anew_from_the_code_that_is_kept(monkeypatch):
+    name, found = "firmware.persistence_writing", []
+    with kept_code():
+        for _ in range(2):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+            found.append(importlib.import_module(name))
+    first, second = (module.write for module in found)
+    assert first is not second and first.__code__ is second.__code__
 
 
 def test_the_same_seed_gives_the_same_timeline():
