@@ -53,8 +53,9 @@ def save(path, record):
         pass  # a full or worn flash must not keep the device from starting
 
 
-def meant(item):
-    """(gpio, boot level, safe level, milliseconds before it goes on after all or None) of an item of either file."""
+def meant(item, items):
+    """(gpio, boot level, safe level, milliseconds before it goes on after all or None) of an item of either file.
+    A second relay that it has is appended to `items`."""
     wait_ms = None
     if isinstance(item, dict):
 
@@ -67,6 +68,11 @@ def meant(item):
         boot = _ON.index(get("boot", "off"))
         # A setpoint means nothing to a relay without regulation yet.
         safe = boot if item.get("safe") == "hold" else int(item.get("safe") == "on")
+        close = item.get("close")
+        if close is not None:
+            # Both relays of a cover are off.
+            boot = safe = 0
+            items.append({"gpio": close["gpio"], "active": item.get("active")})
         if item.get("interlock") is not None:
             if boot:
                 wait_ms = int(get("interlock_wait_ms", 500))
@@ -85,9 +91,10 @@ def drive(items, meant=meant):
     """Drive the `outputs` of either file, but no pin twice. Whether there are any and all of them are good."""
     good = isinstance(items, list)
     late = {}
-    for item in items if good else ():
+    items = list(items) if good else ()
+    for item in items:
         try:
-            gpio, boot, safe, wait_ms = meant(item)
+            gpio, boot, safe, wait_ms = meant(item, items)
             if gpio not in driven:
                 pin = machine.Pin(gpio, machine.Pin.OUT, value=safe if record["safe_mode"] else boot)
                 driven[gpio] = gpio, boot, safe

@@ -229,31 +229,16 @@ def _controller(config, board, now, log, outbox, more=()):
     for cfg in config["outputs"]:
         on = "on" in (cfg["safe"], cfg["boot"] if cfg["safe"] == "hold" else "")
         on = on and "on" in (cfg["boot"], "" if cfg["interlock"] or cfg["min_off_s"] else "on")
-        if cfg["mode"] in ("switch", "setpoint"):
-            driver, output = (
-                board.output(cfg["gpio"], cfg["active"] == "high", on),
-                _output(cfg, on, now, log),
-            )
+        if cfg["mode"] == "switch" or (cfg["mode"] == "setpoint" and "stall_s" not in cfg):
+            # What nearly every device has needs no file of its own.
+            driver = board.output(cfg["gpio"], cfg["active"] == "high", on)
+            output = Output(cfg, on, now)
         else:
-            driver, output = _loaded(_OUTPUTS + cfg["mode"])(cfg, board, on, now)
+            driver, output = _loaded(_OUTPUTS + cfg["mode"])(cfg, board, on, now, log)
         relays.drivers.append(driver)
         outputs.append(output)
     safety = Safety(config["safety"]["silence_s"], now)
     return Controller(outputs, config["items"], outbox, safety, relays.drive, log, more)
-
-
-def _output(cfg, on, now, log):
-    if "pulse_ms" in cfg:
-        from firmware.core.output_special import PulseOutput
-
-        # A pulse is not repeated by itself.
-        cfg["after_lapse"] = "wait"
-        return PulseOutput(cfg, on, now)
-    if "stall_s" in cfg:
-        from firmware.core.output_special import StallOutput
-
-        return StallOutput(cfg, on, now, log)
-    return Output(cfg, on, now)
 
 
 def items(sensors):

@@ -248,12 +248,12 @@ def with_numbers(raw: Any, board: Board) -> Any:
     changed: dict[str, Any] = {}
 
     def mended(item: Any) -> Any:
-        names = (
-            {key: item[key] for key in PINS if isinstance(item.get(key), str)}
-            if isinstance(item, dict)
-            else {}
-        )
+        if not isinstance(item, dict):
+            return item
+        names = {key: item[key] for key in PINS if isinstance(item.get(key), str)}
         found = {key: number for key, name in names.items() if (number := gpio_of(board, name)) is not None}
+        if isinstance(item.get("close"), dict) and mended(item["close"]) is not item["close"]:
+            found["close"] = mended(item["close"])
         return item | found if found else item
 
     for section in _WITH_PINS:

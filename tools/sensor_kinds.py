@@ -24,9 +24,9 @@ from types import ModuleType
 from firmware.core.config import rules
 
 
-def words() -> list[str]:
-    """All kinds, in the order of the rules."""
-    line = next(line for line in rules("sensors") if line.startswith("kind "))
+def words(section: str = "sensors") -> list[str]:
+    """All kinds of sensors, or of `outputs`, in the order of the rules."""
+    line = next(line for line in rules(section) if line.startswith(("kind ", "mode ")))
     return line.split(" ")[1].split("|")
 
 

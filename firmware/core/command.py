@@ -102,9 +102,8 @@ class CommandState(Reporter):
             if output.value() == output.target:
                 self.acknowledge("applied")
             elif self.window and self.window.passed(now):
-                # The limits kept it from happening in time, so it must not happen later. What a stuck relay
-                # does was not desired.
-                output.demand(None if output.fault else output.value())
+                # The limits kept it from happening in time.
+                output.expired()
                 self.acknowledge("stale")
         self.report(output.value())
 

@@ -12,6 +12,7 @@ from firmware.core.config_rules import text_with
 from firmware.core.values import pick, text
 
 _PINS = ("gpio", "sda", "scl")
+_SWITCHED = "outputs, but none with mode setpoint"
 
 
 def validate(raw, profile):
@@ -143,12 +144,12 @@ class _Walk:
         for line in lines:
             rule, _, default = line.partition(" =")
             key, _, rule = rule.partition(" ")
-            value = raw.pop(key, None)
+            value = raw.pop(key, out.get(key))
             if value is None and default == "none":
                 continue
             if value is None and default:
                 value = json.loads(default)
-            elif value is None and rule > ":" and " " not in rule:
+            elif value is None and rule > ":" and " " not in rule and rule != "object":
                 value = rule.split("|")[0]
             if value is not None or default != "null":
                 before = len(self.problems)
@@ -163,7 +164,7 @@ class _Walk:
             if isinstance(value, str) and "|" in rule and key != "transport":
                 lines += rules(value)
         # A limit that is misspelt is no limit.
-        level = "error" if name in ("outputs", "sensors", "buttons") or path[:8] == "sensors[" else "warning"
+        level = "error" if name == "buttons" or path[:8] in ("outputs[", "sensors[") else "warning"
         for key in raw:
             self.report(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
         for level, key, allowed in (
@@ -226,15 +227,16 @@ def _cross_errors(item, name, path, seen, profile):
     if item.get("update") and item.get("cloud", item).get("api") == "thinger":
         yield "error", "update", "null with api thinger"
     safe = item.get("safe")
-    if isinstance(safe, float) and not item.get("min", 1) <= safe <= item.get("max", 0):
-        yield "error", "safe", "off|on|hold, mode setpoint: min..max"
-    for key, kin in (("sensor", "sensors"), ("toggles", "switch")):
+    if isinstance(safe, float) and not item.get("min", safe) <= safe <= item.get("max", safe):
+        yield "error", "safe", "off|on|hold|min..max"
+    for key, kin in (("sensor", "sensors"), ("toggles", _SWITCHED)):
         if key in item and ("pin_port", kin, item[key]) not in seen:
             yield "error", key, "a pin_port of " + kin
     # The cloud numbers commands and sensors apart.
     commands = "outputs" if name == "update" else "sensors" if path[:8] == "sensors[" else name
     yield from _taken_errors(item, commands, path, seen)
-    seen["pin_port", item.get("mode"), item.get("pin_port")] = path
+    if item.get("mode", "setpoint") != "setpoint":
+        seen["pin_port", _SWITCHED, item.get("pin_port")] = path
 
 
 def _taken_errors(item, commands, path, seen):

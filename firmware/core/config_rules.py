@@ -17,8 +17,9 @@ section of that name. Error messages show a rule as it is here; `tools.cli.check
     $boards $outputs $inputs $analog    what the chip has, see `firmware/boards`: its name and those of its kits; GPIOs
                     that it can drive; these and those that are inputs only; those of ADC1 (Wi-Fi uses ADC2)
 
-A word that is chosen and heads a section adds that to the object. Units are in the key names; temperatures are degrees
-Celsius, illuminance lux. Times end at four days, which the wrapping millisecond counter measures with room to spare.
+A word that is chosen and heads a section adds that to the object; a key that is there again may hold only what both
+allow. Units are in the key names; temperatures are degrees Celsius, illuminance lux. Times end at four days, which the
+wrapping millisecond counter measures with room to spare.
 """
 
 RULES = """
@@ -123,23 +124,11 @@ max_on_s 0..345600 =0
 interlock text 1..32 =null
 interlock_wait_ms 0..60000 =none
 after_lapse resume|wait
-mode switch|setpoint|pwm
+mode switch|setpoint|pwm|pulse|cover
 
 switch
+safe off|on|hold
 min_off_s 0..345600 =0
-pulse_ms 50..60000 =none
-
-setpoint
-min_off_s 0..345600 =60
-sensor port 1..32
-min -50.0..150
-max -50.0..150
-step 0.0..100 =0
-hysteresis 0.05..20 =0.5
-action heat|cool
-stall_s 60..345600 =none
-stall_delta 0.05..50 =none
-stall_action warn|off =none
 
 sensors
 item
@@ -184,8 +173,8 @@ wait_s 5..3600 =60
 """
 
 KINDS = "firmware."
-"""Where the sections of the kinds of sensors and of some outputs are, in `sensors` and `outputs`. On a board they are
-in RULES, see `tools/build/bundler.py`, and this is empty."""
+"""Where the sections of the kinds are, in `sensors` and `outputs`. On a board they are in RULES, see
+`tools/build/bundler.py`, and this is empty."""
 
 
 def text_with(head):

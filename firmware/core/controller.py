@@ -60,10 +60,10 @@ class Controller:
     # -- what happens here --
 
     def press(self, index, now):
-        """A person toggles output `index`, which is a switch."""
+        """A person presses the button of output `index`."""
         output = self.outputs[index]
         self.commands[index].supersede()
-        output.demand(float(not output.on), True)
+        output.pressed()
         self.log_output("info", output, "switched by hand")
 
     def reading(self, index, value, now, utc):

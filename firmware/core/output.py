@@ -16,7 +16,7 @@ class Output:
     demand was a person's. `why`: the limit that overrules the demand; `fault`: what is wrong with the pin; else None.
     """
 
-    stalled = None  # see output_special
+    stalled = None  # see outputs.setpoint
 
     def __init__(self, cfg, on, now):
         self.cfg = cfg
@@ -38,6 +38,14 @@ class Output:
             self.hold(self.holding())
         self.target = target
         self.manual_override = manual_override
+
+    def pressed(self):
+        """A person presses its button."""
+        self.demand(float(not self.on), True)
+
+    def expired(self):
+        """What was demanded last must not happen any more. What a stuck relay does was not desired."""
+        self.demand(None if self.fault else self.value())
 
     def holding(self):
         """What `hold` would keep if the demand ended now: 1.0 or 0.0, or the setpoint; None without `hold`."""

@@ -24,6 +24,9 @@ class Release:
     def demand(self, target):
         self.target = target
 
+    def expired(self):
+        self.target = self.number
+
     def value(self):
         return self.number
 

@@ -20,11 +20,9 @@ frequency 10..40000 =1000
 """
 
 
-def driver(cfg, board, on, now):
-    """(driver, Output)."""
-    return board.bus("pwm_pin", cfg["gpio"], cfg["active"] == "high", cfg["frequency"], on), PwmOutput(
-        cfg, on, now
-    )
+def driver(cfg, board, on, now, log):
+    pin = board.bus("pwm_pin", cfg["gpio"], cfg["active"] == "high", cfg["frequency"], on)
+    return pin, PwmOutput(cfg, on, now)
 
 
 class PwmOutput(Output):
@@ -42,6 +40,9 @@ class PwmOutput(Output):
         if goal is None:
             return self.cfg["max"] if self.cfg["safe"] == "on" else 0.0
         return goal
+
+    def pressed(self):
+        self.demand(0.0 if self.on else self.cfg["max"], True)
 
     def holding(self):
         return self.percent() if self.cfg["safe"] == "hold" else None

@@ -26,7 +26,7 @@ SECTIONS = {
     "outputs[]": "outputs",
     "Keys of a switch": "switch",
     "Keys of a setpoint": "setpoint",
-    "Keys of `pwm`": "pwm",
+    **{f"Keys of `{word}`": word for word in ("pwm", "pulse", "cover", "close")},
     "sensors[]": "sensors",
     "Keys of a sensor in a divider": "divider",
     **{f"Keys of `{word}`": word for word in sensor_kinds.words()},
@@ -134,7 +134,8 @@ def test_resources_from_other_hosts_are_found(tmp_path: Path):
     assert docs.external(tmp_path) == ["a.html: https://example.org/a.js", "a.html: //example.org/a.css"]
 
 
-KINDS = [f"sensors.{word}" for word in sensor_kinds.words()] + ["outputs.pwm"]
+KINDS = ["sensors." + word for word in sensor_kinds.words()]
+KINDS += ["outputs." + word for word in sensor_kinds.words("outputs") if word != "switch"]
 EVERY_RULE = RULES + "".join(importlib.import_module(f"firmware.{name}").RULES for name in KINDS)
 
 
@@ -177,7 +178,7 @@ def default_of(rule: str) -> str:
     rule, given, value = rule.partition(" =")
     if given:
         return "none" if value in ("none", "null") else f"`{value}`"
-    return f"`{rule.split('|')[0]}`" if rule > ":" and " " not in rule else "required"
+    return f"`{rule.split('|')[0]}`" if rule > ":" and " " not in rule and rule != "object" else "required"
 
 
 def limits_of(rule: str) -> list[str]:

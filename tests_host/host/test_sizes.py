@@ -134,5 +134,7 @@ def test_a_configuration_gets_the_units_that_its_row_loads(rows):
         for unit in {*found.stays, *chain(*found.moments)} - {"boot.py", "main.py"}:
             assert row in conditions.get(unit, row).split(","), (row, unit)
     for unit, desired in conditions.items():
-        kinds = {f"sensors.{word}" for word in sensor_kinds.words()} | {"outputs.pwm"}
+        kinds = {
+            f"{folder}.{word}" for folder in ("sensors", "outputs") for word in sensor_kinds.words(folder)
+        }
         assert set(desired.split(",")) <= {*rows, *kinds, "portal", "update", "lan"}, unit

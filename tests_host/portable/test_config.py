@@ -569,10 +569,10 @@ def test_updates_are_refused_with_thinger():
 
 def test_optional_keys_take_no_memory_in_other_outputs():
     config = validate(good())[0]
-    rare = ("interlock_wait_ms", "pulse_ms", "stall_s", "stall_delta", "stall_action")
+    rare = ("interlock_wait_ms", "stall_s", "stall_delta", "stall_action")
     assert [key for output in config["outputs"] for key in rare if key in output] == []
     for index, key, value in (
-        (0, "interlock_wait_ms", 0), (0, "pulse_ms", 500), (1, "stall_s", 3600), (1, "stall_delta", 0.1),
+        (0, "interlock_wait_ms", 0), (1, "stall_s", 3600), (1, "stall_delta", 0.1),
         (1, "stall_action", "off"),
     ):  # fmt: skip
         config, found = validate(at(good(), ("outputs", index, key), value))
@@ -580,7 +580,7 @@ def test_optional_keys_take_no_memory_in_other_outputs():
         config, found = validate(at(good(), ("outputs", index, key), None))
         assert found == [] and key not in config["outputs"][index], key
     for index, key, value in (
-        (0, "interlock_wait_ms", -1), (0, "interlock_wait_ms", 1.5), (0, "pulse_ms", 49), (0, "pulse_ms", "500"),
+        (0, "interlock_wait_ms", -1), (0, "interlock_wait_ms", 1.5), (0, "pulse_ms", 500),
         (1, "pulse_ms", 500), (0, "stall_s", 3600), (1, "stall_s", 59), (1, "stall_action", "on"),
     ):  # fmt: skip
         assert paths("error", problems((("outputs", index, key), value))) == [

@@ -54,7 +54,7 @@ def test_drawn_configurations_cover_every_kind_and_are_valid():
             keys["safe", output["safe"] if isinstance(output["safe"], str) else "setpoint"] += 1
     assert {f"{api}-{how}" for api, transports in GENERATIONS.items() for how in transports} == set(names)
     assert set(outputs) == set(range(1, 9)) and set(sensors) == set(range(7))
-    assert len(keys) == 2 + 2 + 2 + 2 + 3 + 4 and min(keys.values()) > 20, keys
+    assert len(keys) == 4 + 2 + 2 + 2 + 3 + 4 and min(keys.values()) > 20, keys
 
 
 def test_reports_a_desired_state_that_was_never_received(monkeypatch):

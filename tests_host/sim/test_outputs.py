@@ -9,7 +9,7 @@ from tools.sim.sim_device import DEVICE_ID
 
 
 def _strike(config):
-    config["outputs"][0]["pulse_ms"] = 500
+    config["outputs"][0] |= {"mode": "pulse", "pulse_ms": 500}
 
 
 def _stalls(config):
@@ -78,6 +78,39 @@ async def test_a_misplaced_sensor_does_not_heat_for_ever(device):
     device.want("9", 34)
     await device.until(lambda: device.on("heater"), 60)
     assert not heater.stalled
+
+
+def _cover(config):
+    config["outputs"][1] = {
+        "pin_port": "9", "name": "blind", "gpio": 17, "mode": "cover", "open_s": 20, "close_s": 15, "safe": 0,
+        "close": {"gpio": 18}, "interlock_wait_ms": 1500,
+    }  # fmt: skip
+
+
+@pytest.mark.config(edit=_cover)
+async def test_a_cover_finds_its_position_after_every_start_and_reports_it_on_arrival(device):
+    blind = device.plant.covers["blind"]
+    reported = lambda value: lambda: device.model.reported(DEVICE_ID, "9") == value  # noqa: E731
+    await device.until(lambda: blind.position == 0, 60)
+    device.want("9", 40)
+    await device.until(reported("40.0"), 120)
+    assert abs(blind.position - 40) <= 2
+    device.want("9", 100)
+    await device.until(lambda: blind.position > 70, 60)
+    await device.power_off()
+    lost = blind.position
+    assert 70 < lost < 100
+    device.power_on()
+    await device.until(lambda: device.online, 90)
+    output = device.app.controller.outputs[1]
+    assert output.value() is None and output.stalled
+    device.want("9", 60)
+    await device.until(reported("60.0"), 200)
+    assert abs(blind.position - 60) <= 2 and output.stalled is None
+    device.model.set_keys(DEVICE_ID, False, device.wall())
+    device.model.revoke_tokens(DEVICE_ID, device.wall())
+    await device.until(lambda: blind.position == 0, 90)
+    assert not blind.clashed and blind.shortest_rest_ms > 1499
 
 
 def _dimmer(config):

@@ -26,9 +26,13 @@ _OPTIONAL = {
     "firmware/update_rom.mpy": "update",
     "firmware/update_whole.mpy": "update",
 }
-_FIRST_KINDS = ("firmware.sensors.thermistor", "firmware.sensors.ldr_sensor")
+_FIRST_KINDS = (
+    "firmware.sensors.thermistor",
+    "firmware.sensors.ldr_sensor",
+    "firmware.outputs.setpoint",
+)
 """Every board gets these: a firmware that is older than the files of kinds fetches an update by traits without kinds,
-and its sensors can only be of these."""
+and its sensors and outputs can only be of these."""
 _BUSES = {
     "one_wire": "sensors.ds18b20",
     "dht": "sensors.dht11,sensors.dht22",

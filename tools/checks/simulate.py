@@ -57,6 +57,8 @@ SEEN_S = 200.0
 TICK_S = 4.9
 PACE = ((control_loop, "_TICK_MS", 4900), (sampling_loop, "_REST_MS", 25000), (network_loop, "_STEP_MS", 15000),
         (cloud_loop, "_IDLE_MS", 10000), (supervisor, "_CHECK_MS", 15000))  # fmt: skip
+COVER_TICK_MS = 500
+"""In place of the first of these, where there is a cover: it stops by time."""
 MORE_SILENT = 5
 """How many times longer each loop may be silent, for that."""
 LOOK_S = 25.0
@@ -169,7 +171,7 @@ class Run:
     def desire(self) -> None:
         port = self.chance.choice(tuple(self.outputs))
         cfg = self.outputs[port]
-        if cfg["mode"] == "switch":
+        if cfg["mode"] in ("switch", "pulse"):
             self.want(port, float(self.chance.randint(0, 1)))
         else:
             self.want(port, _step(cfg, self.chance.randint(0, _steps(cfg))))
@@ -227,11 +229,13 @@ class Run:
         await self.told_all()
         await self.pass_s(SEEN_S)
         for port, cfg in sorted(self.outputs.items(), key=lambda item: not item[1]["interlock"]):
+            if cfg["mode"] == "pulse":
+                continue  # what it reports in the end is off, whatever was desired
             before = await self.seen(port)
             value = 1 - before
-            if cfg["mode"] == "setpoint":
+            if cfg["mode"] != "switch":
                 steps = _steps(cfg)
-                at = round((before - cfg["min"]) / cfg["step"])
+                at = round((before - cfg.get("min", 0)) / cfg["step"])
                 value = _step(cfg, (at + self.chance.randint(1, steps)) % (steps + 1))
             elif cfg["interlock"]:
                 # The interlock lets only one be on; and after a press of the button only a changed value is a new one.
@@ -308,12 +312,12 @@ class Run:
 
 
 def _steps(cfg: dict[str, Any]) -> int:
-    """How many steps the range of a setpoint has."""
-    return round((cfg["max"] - cfg["min"]) / cfg["step"])
+    """How many steps the range of a setpoint or a position has."""
+    return round((cfg.get("max", 100) - cfg.get("min", 0)) / cfg["step"])
 
 
 def _step(cfg: dict[str, Any], number: int) -> float:
-    return round(cfg["min"] + number * cfg["step"], 3)
+    return round(cfg.get("min", 0) + number * cfg["step"], 3)
 
 
 def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
@@ -328,6 +332,8 @@ def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
         loop.set_exception_handler(
             lambda _, error: run.invariants.violated(f"{error['message']}: {error.get('exception')!r}")
         )
+        if run.device.plant.covers:
+            setattr(control_loop, "_TICK_MS", COVER_TICK_MS)  # noqa: B010 - as above
         try:
             loop.run_until_complete(run.live(hours))
         except Exception as error:  # noqa: BLE001 - a finding like any other

@@ -44,8 +44,8 @@ ABOUT: dict[str, dict[str, str]] = {
         "active": "At which level does the relay pull? Many relay boards with an optocoupler pull at low.",
         "mode": "Who decides when it is on?",
         "safe": "What is its safe state? What it does without authorization, in a fault, on a silent network:\n"
-        "off, on, hold (as it is), or for a setpoint the number to fall back to. A heater goes off or to frost\n"
-        "protection; a lock is your choice.",
+        "off, on, hold (as it is), or for a setpoint the number to fall back to; for a shutter off (it stops), hold\n"
+        "(it goes on) or a position. A heater goes off or to frost protection; a lock is your choice.",
     },
     "setpoint": {
         "sensor": "Which sensor does it regulate by?",
@@ -58,6 +58,14 @@ ABOUT: dict[str, dict[str, str]] = {
     "pwm": {
         "ramp_s": "How many seconds shall it take from 0 to 100 %? 0: none.",
         "frequency": "At which frequency, in Hz? 1000 for LEDs; a motor driver's data sheet says it.",
+    },
+    "pulse": {"pulse_ms": "After how many milliseconds does it go off by itself? 500 for most door strikes."},
+    "cover": {
+        "open_s": "How many seconds does it take from closed to open?",
+        "overrun_s": "How many seconds shall it go on at an end? Against its limit switch: then its position is sure.",
+    },
+    "close": {
+        "gpio": "Which GPIO drives the relay that closes it? The one before is the relay that opens it."
     },
     "buttons": {
         "gpio": "Which GPIO is the button wired to?",
@@ -122,6 +130,8 @@ WORDS: dict[str, dict[str, str]] = {
         "switch": "the cloud says 0 or 1",
         "setpoint": "the cloud says a temperature, and the device regulates",
         "pwm": "the cloud says 0 to 100 %: a dimmer, no relay",
+        "pulse": "the cloud says 1, and it goes off by itself: a door strike",
+        "cover": "the cloud says 0 (closed) to 100 % (open): a shutter behind two relays",
     },
     "action": {"heat": "on when it is too cold", "cool": "on when it is too warm"},
 }

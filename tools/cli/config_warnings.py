@@ -43,6 +43,9 @@ def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
             found += _thermostat(output, sensors[output["sensor"]])
         for key, allowed in found:
             yield f"outputs[{i}].{key}", output[key], allowed
+        if output["mode"] == "cover":
+            for key, allowed in pin(output["close"] | {"active": output["active"]}, board):
+                yield f"outputs[{i}].close.{key}", output["close"][key], allowed
     if config.get("cloud", {}).get("api") != "thinger":
         yield from _unknown_kinds(config.get("sensors", []))
     lamp = (config.get("led") or {}).get("gpio")
@@ -76,7 +79,7 @@ def _switch(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:
         yield "min_on_s", "at most max_on_s, which overrules it"
     if output["min_on_s"] * 1000 > output.get("pulse_ms", 1e9):
         yield "min_on_s", "at most pulse_ms, which it lengthens"
-    if "interlock_wait_ms" in output and output["interlock"] is None:
+    if "interlock_wait_ms" in output and output["interlock"] is None and output["mode"] != "cover":
         yield "interlock_wait_ms", "together with interlock"
     if limit and output["safe"] == "on":
         yield "max_on_s", '0: with safe "on" it would still go off'

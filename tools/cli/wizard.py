@@ -114,7 +114,7 @@ class Wizard:
         cloud = self.draft.setdefault("cloud", {})
         self._section("cloud", cloud, "cloud.", () if complete else _ENTERED)
         self._ports(self._catalog() if complete else [])
-        if any(output.get("mode", "switch") == "switch" for output in self.draft["outputs"]):
+        if self._there("toggles"):
             self._items("buttons", "a push button that works without network")
         if "led" in self.draft or self._ask.yes("Is there a status LED?", True):
             self._section("led", self.draft.setdefault("led", {}), "led.")
@@ -132,8 +132,8 @@ class Wizard:
             key, rule = line.split(" =")[0].split(" ", 1)
             if key == "ca_files" and key not in known:
                 self._roots(item)
-            elif rule == "object" and " =null" in line:
-                if self._ask.yes(about, bool(item.get(key))):
+            elif rule == "object":
+                if " =null" not in line or self._ask.yes(about, bool(item.get(key))):
                     item[key] = item.get(key) or {}
                     self._section(key, item[key], f"{path}{key}.")
             elif key not in known:
@@ -206,9 +206,10 @@ class Wizard:
         if key == "sensor":
             found = sorted(sensors, key=lambda sensor: not _is_thermometer(sensor))
         elif key == "toggles":
-            found = [output for output in outputs if output.get("mode", "switch") == "switch"]
+            found = [output for output in outputs if output.get("mode") != "setpoint"]
         elif key == "mode":
-            return [] if sensors else [(word, WORDS["mode"][word]) for word in ("switch", "pwm")]
+            words = sensor_kinds.words("outputs")
+            return [] if sensors else [(word, WORDS["mode"][word]) for word in words if word != "setpoint"]
         else:
             return []
         return [

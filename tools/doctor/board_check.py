@@ -178,16 +178,14 @@ class Board:
 
 
 def output(row):
-    on = Pin(row["gpio"]).value() == (row.get("active", "high") == "high")
-    wanted = row.get("safe", "off") == "on"
-    note = on != wanted and row.get("safe", "off") in ("on", "off")
-    do = "outputs are in their safe state now: see active and safe, and the wiring" if note else ""
-    say(
-        "note" if note else "ok",
-        "GPIO %d" % row["gpio"],
-        "%s is %s" % (row.get("name"), "on" if on else "off"),
-        do,
-    )
+    cover = row.get("mode") == "cover"
+    safe = "off" if cover else row.get("safe", "off")
+    for gpio in [row["gpio"], row["close"]["gpio"]] if cover else [row["gpio"]]:
+        on = Pin(gpio).value() == (row.get("active", "high") == "high")
+        note = on != (safe == "on") and safe in ("on", "off")
+        do = "outputs are in their safe state now: see active and safe, and the wiring" if note else ""
+        text = "%s is %s" % (row.get("name"), "on" if on else "off")
+        say("note" if note else "ok", "GPIO %d" % gpio, text, do)
 
 
 def button(row):

@@ -77,7 +77,9 @@ def drawn(chance: random.Random) -> Setting:
     sensors, aliases = _sensors(chance)
     warm = [sensor["pin_port"] for sensor in sensors if sensor["kind"] == "thermistor"]
     gpios = chance.sample(_OUTPUT_GPIOS, chance.randint(1, 8))
-    config["outputs"] = [_output(chance, i, gpio, warm) for i, gpio in enumerate(gpios)]
+    # Covers need fine steps of time, and make a run slow.
+    spare = [gpio for gpio in _OUTPUT_GPIOS if gpio not in gpios] if chance.random() < 0.2 else []
+    config["outputs"] = [_output(chance, i, gpio, warm, spare) for i, gpio in enumerate(gpios)]
     config["sensors"] = sensors
     commands = [
         Command(i + 1, output["pin_port"], **_range(chance, output))
@@ -95,7 +97,8 @@ def drawn(chance: random.Random) -> Setting:
     plan = Plan(
         session_s=chance.choice((900, 3600)),
         max_batch=chance.choice((5, 20)),
-        desired_s=chance.choice((60, 300)),
+        # Both ways of a cover and an overrun fit into the longer one.
+        desired_s=300 if any("close" in output for output in config["outputs"]) else chance.choice((60, 300)),
         min_interval_s=chance.choice((0.0, 0.0, 5.0)),
         retry_after=chance.random() < 0.5,
     )
@@ -120,7 +123,10 @@ def _sensors(chance: random.Random) -> tuple[list[dict[str, Any]], dict[int, int
     return found, aliases
 
 
-def _output(chance: random.Random, index: int, gpio: int, warm: list[str]) -> dict[str, Any]:
+def _output(
+    chance: random.Random, index: int, gpio: int, warm: list[str], spare: list[int]
+) -> dict[str, Any]:
+    """`warm`: ports of thermistors; `spare`: GPIOs for a second relay."""
     output: dict[str, Any] = {
         "pin_port": str(index + 1), "name": f"output {index}", "gpio": gpio, "active": chance.choice(("high", "low")),
         "boot": chance.choice(("off", "off", "on")), "after_lapse": chance.choice(("resume", "wait")),
@@ -133,6 +139,17 @@ def _output(chance: random.Random, index: int, gpio: int, warm: list[str]) -> di
             "step": step, "hysteresis": chance.choice((0.2, 0.5, 3)), "action": chance.choice(("heat", "cool")),
             "safe": chance.choice(("off", "on", "hold", float(low))), "max_on_s": chance.choice((0, 0, 1800)),
         }  # fmt: skip
+    if spare and chance.random() < 0.5:
+        return output | {
+            "mode": "cover", "boot": "off", "min_on_s": 0, "min_off_s": chance.choice((0, 2)),
+            "close": {"gpio": spare.pop()}, "open_s": chance.randint(40, 80), "close_s": chance.randint(40, 80),
+            "step": chance.choice((1, 5)), "safe": chance.choice(("off", "hold", 0, 100, 40)),
+            "interlock_wait_ms": chance.choice((100, 500, 2000)),
+        }  # fmt: skip
+    if chance.random() < 0.1:
+        return output | {
+            "mode": "pulse", "boot": "off", "min_on_s": 0, "pulse_ms": chance.choice((50, 500, 3000)),
+        }  # fmt: skip
     output |= {"mode": "switch", "safe": chance.choice(("off", "off", "on", "hold"))}
     output["max_on_s"] = chance.choice((0, 0, 900)) if output["safe"] != "on" else 0
     if chance.random() < 0.5:
@@ -141,8 +158,8 @@ def _output(chance: random.Random, index: int, gpio: int, warm: list[str]) -> di
 
 
 def _range(chance: random.Random, output: dict[str, Any]) -> dict[str, Any]:
-    if output["mode"] == "switch":
+    if output["mode"] in ("switch", "pulse"):
         return {}
-    low, high, step = (output[key] for key in ("min", "max", "step"))
+    low, high, step = output.get("min", 0), output.get("max", 100), output["step"]
     value = low + step * chance.randint(0, round((high - low) / step))
     return {"value": f"{value:.1f}", "limits": (low, high, step)}

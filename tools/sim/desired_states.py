@@ -81,7 +81,8 @@ class DesiredStates:
     def demanded(self, port: str, value: float, desired_id: str | None) -> None:
         """An output applies a desired value, from that desired state or from a poll."""
         violated, now, cfg = self._found.violated, self._found.now(), self._outputs[port]
-        low, high, step = cfg.get("min", 0), cfg.get("max", 1), cfg.get("step", 1)
+        most = 100 if cfg.get("mode") == "cover" else 1
+        low, high, step = cfg.get("min", 0), cfg.get("max", most), cfg.get("step", 1)
         if not low <= value <= high or (
             step and abs((value - low) / step - round((value - low) / step)) > 0.001
         ):

@@ -57,6 +57,7 @@ class Invariants(Findings):
         super().__init__(now, tick_s)
         self.silence_s, self.secrets = silence_s, secrets
         self.relays = {o["gpio"]: Relay(o) for o in outputs}
+        self.relays |= {o["close"]["gpio"]: Relay(o) for o in outputs if "close" in o}
         self.events = Events(self)
         self.desired_states = DesiredStates(self, {o["pin_port"]: o for o in outputs})
         self.contact = self.token_end = 0.0
@@ -108,8 +109,13 @@ class Invariants(Findings):
             self.violated(f"{relay.name} on although its interlock forbids it")
 
     def _group(self, relay: Relay) -> list[Relay]:
-        group = relay.cfg["interlock"]
-        return [r for r in self.relays.values() if group and r is not relay and r.cfg["interlock"] == group]
+        """The others that it must not be on with: those of its group, and the other relay of a cover."""
+        cfg = relay.cfg
+        group = cfg["interlock"]
+        return [
+            r for r in self.relays.values()
+            if r is not relay and (r.cfg is cfg or (group and r.cfg["interlock"] == group))
+        ]  # fmt: skip
 
     def pressed(self, port: str, in_safe_state: bool = False) -> None:
         relay = next(r for r in self.relays.values() if r.cfg["pin_port"] == port)

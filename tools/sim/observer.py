@@ -19,6 +19,8 @@ from tools.virtual_board.plant import ROLES
 
 _CONTACTS = ("catalog_read", "feed_stored", "feed_replayed", "feed_rejected", "feed_conflict", "mqtt_connected",
              "desired_published")  # fmt: skip
+COVER_NEAR = 5.0
+"""Percent between where a cover is and where time says it is, over the moves from one end to the next."""
 """Events of the cloud by which it served a device. A token alone does not count."""
 
 
@@ -30,7 +32,6 @@ class Observer:
         self._journal = folder / "events"
         self._cutting = self._nameless = False
         self._served = 0.0
-        self._ports = {o["gpio"]: o["pin_port"] for o in device.config["outputs"]}
         self._drive = device.plant.drive
         device.plant.drive = self._driven  # type: ignore[method-assign]
         device.model.listeners.append(self._observe)
@@ -121,9 +122,11 @@ class Observer:
     def _follows(self, report: Any) -> bool:
         """Whether the relay is as the report says. A regulator reports its setpoint."""
         command = next(c for c in self.device.app.controller.commands if c.row and c.row.id == report.id)
-        relay = next(
-            r for r in self.invariants.relays.values() if r.cfg["pin_port"] == command.output.pin_port
-        )
+        relays = [r for r in self.invariants.relays.values() if r.cfg["pin_port"] == command.output.pin_port]
+        if relays[0].cfg["mode"] == "cover":
+            cover = self.device.plant.covers[relays[0].name]
+            return not any(r.on for r in relays) and abs(cover.position - report.value / 1000) <= COVER_NEAR
+        relay = relays[0]
         return command.output.regulates or relay.stuck or relay.on == (float(report.value) > 0)
 
     def _wrap_link(self, link: Any) -> None:
@@ -192,7 +195,7 @@ class Observer:
 
     def _driven(self, gpio: int, level: int | None) -> None:
         self._drive(gpio, level)
-        if gpio in self._ports:
+        if gpio in self.invariants.relays:
             self._level(gpio)
 
     def _level(self, gpio: int) -> None:
@@ -226,7 +229,7 @@ class Observer:
     def check(self) -> None:
         device, invariants = self.device, self.invariants
         controller, broker = device.app.controller, device.broker
-        for gpio in self._ports:
+        for gpio in self.invariants.relays:
             self._level(gpio)
         for sensor in device.config["sensors"]:
             role = ROLES[sensor["kind"]]

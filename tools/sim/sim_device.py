@@ -42,7 +42,7 @@ from tools.sim.recorder import Recorder
 from tools.sim.sim_board import SimAccessPoint, SimBoard, SimLan, SimRadio
 from tools.sim.sim_broker import SimBroker
 from tools.sim.sim_net import SimNet
-from tools.virtual_board.plant import Plant
+from tools.virtual_board.plant import DEMO_WIRING, Plant, wiring_from
 
 POWER_UP_UTC = 1795300000  # some days after the build date
 WIFI_PASSWORD = "test-password-not-real"
@@ -102,7 +102,10 @@ class SimDevice:
         self.most_tls = most_tls
         self._rng = random.Random(seed)
         self.reads(config or demo_config())
-        self.plant = Plant(seed)
+        # The rooms are those of the demo; covers are where the configuration has them.
+        wired = wiring_from(self.config)
+        covers = {role: wire for role, wire in wired.items() if "closes" in wire or role.endswith(" closes")}
+        self.plant = Plant(seed, DEMO_WIRING | covers)
         self.radio = SimRadio(self._loop.time)
         self.radio.air["bench"] = WIFI_PASSWORD
         self.lan = SimLan(self._loop.time)
@@ -138,10 +141,11 @@ class SimDevice:
         return self._rng.getrandbits(32)
 
     def _advance(self, dt_s: float) -> None:
-        """Physics in steps of `physics_s`, finer only while a finger is on a button."""
+        """Physics in steps of `physics_s`, finer only for covers and while a finger is on a button."""
+        self.plant.move_covers(dt_s * 1000)
         self._owed_s += dt_s
         if self._owed_s >= self.physics_s or self.plant.held:
-            self.plant.advance(self._owed_s * 1000)
+            self.plant.pass_time(self._owed_s * 1000)
             self._owed_s = 0.0
 
     def power_on(self) -> None:
@@ -209,11 +213,13 @@ class SimDevice:
         self.lan.reset()
         self.board.rtc_offset_s = None
         for output in self.config["outputs"]:
-            self.plant.drive(output["gpio"], output["active"] != "high")
+            for part in (output, output.get("close")):
+                if part:
+                    self.plant.drive(part["gpio"], output["active"] != "high")
 
     def press(self, ms: int = 100) -> None:
         """Put a finger on the button for `ms` milliseconds."""
-        self.plant.advance(self._owed_s * 1000)
+        self.plant.pass_time(self._owed_s * 1000)
         self._owed_s = 0.0
         self.plant.press(self.config["buttons"][0]["gpio"], ms)
 

@@ -14,10 +14,11 @@ from typing import Any
 
 from tools import sensor_kinds
 from tools.sensors.divider import SUPPLY_UV
+from tools.virtual_board.cover import Cover
 
 Wiring = Mapping[str, Mapping[str, Any]]
 
-DEMO_WIRING: Wiring = {
+DEMO_WIRING: dict[str, Mapping[str, Any]] = {
     "pump": {"gpio": 16, "active": 1},
     "heater": {"gpio": 17, "active": 0},
     "led": {"gpio": 2, "active": 1},
@@ -26,7 +27,8 @@ DEMO_WIRING: Wiring = {
     "ldr": {"gpio": 35, "kind": "ldr_sensor", **sensor_kinds.kind("ldr_sensor").WIRE},
 }
 """Role -> how it is wired. `active` is the level at which a relay pulls, the LED shines or the button is held; a
-sensor has its `kind` and what `tools/sensors` asks for. Roles may be left out."""
+sensor has its `kind` and what `tools/sensors` asks for; the relay that opens a cover has in `closes` the role of the
+one that closes it, and `open_s` and `close_s`. Roles may be left out."""
 ROLES = {"thermistor": "ntc", "ldr_sensor": "ldr"}
 """What the first sensor of a kind is called; any other has the name of its item."""
 
@@ -46,7 +48,7 @@ class Plant:
     """The surroundings of one board.
 
     `time_scale`: how many seconds pass in the room and the sky per second given to `advance`; a finger on the button
-    is not scaled. `hour`: time of day at the start, 0..24. Temperatures in degrees Celsius, light in lux.
+    and a cover are not scaled. `hour`: time of day at the start, 0..24. Temperatures in degrees Celsius, light in lux.
     """
 
     def __init__(
@@ -85,6 +87,11 @@ class Plant:
         """Pins that take no duty."""
         self.volts: dict[int, float] = {}
         """gpio -> what a sensor of kind `analog` puts out there."""
+        self.covers: dict[str, Cover] = {}
+        """By the role of the relay that opens it."""
+        for role, wire in self.wiring.items():
+            if "closes" in wire:
+                self.covers[role] = Cover(role, wire["closes"], wire["open_s"], wire["close_s"])
 
     def __repr__(self) -> str:
         return f"Plant(room_c={self.room_c:.2f}, heater_on={self.heater_on}, lux={self.lux:.0f})"
@@ -93,6 +100,15 @@ class Plant:
 
     def advance(self, dt_ms: float) -> None:
         """Let `dt_ms` milliseconds (>= 0, before scaling) pass."""
+        self.move_covers(dt_ms)
+        self.pass_time(dt_ms)
+
+    def move_covers(self, dt_ms: float) -> None:
+        for cover in self.covers.values():
+            cover.advance(dt_ms)
+
+    def pass_time(self, dt_ms: float) -> None:
+        """`advance` for everything but the covers, which need finer steps."""
         held = self._pressed_ms
         self._pressed_ms = {gpio: left - dt_ms for gpio, left in held.items() if left > dt_ms}
         left_s = dt_ms / 1000 * self.time_scale
@@ -116,6 +132,11 @@ class Plant:
             self._driven.pop(gpio, None)
         else:
             self._driven[gpio] = int(bool(level))
+        self._drive_covers()
+
+    def _drive_covers(self) -> None:
+        for cover in self.covers.values():
+            cover.drive(self.is_on(cover.opens), self.is_on(cover.closes))
 
     def level(self, gpio: int, pull: int | None = None) -> int:
         """The level a digital read finds, 0 or 1: what is stuck, held, driven, pulled by the chip, or at rest."""
@@ -210,6 +231,7 @@ class Plant:
             self.stuck.pop(gpio, None)
         else:
             self.stuck[gpio] = int(bool(level))
+        self._drive_covers()
 
     def pulse(self, gpio: int, count: int = 1) -> None:
         """Let pulses come to a pin, at once. Nobody counts them where the chip does not listen."""
@@ -236,7 +258,13 @@ def wiring_from(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     wiring: dict[str, dict[str, Any]] = {}
     for output in config.get("outputs", ()):
         role = "heater" if output.get("mode") == "setpoint" and "heater" not in wiring else output["name"]
-        wiring[role] = {"gpio": output["gpio"], "active": _ACTIVE[output.get("active", "high")]}
+        active = _ACTIVE[output.get("active", "high")]
+        wiring[role] = {"gpio": output["gpio"], "active": active}
+        if output.get("mode") == "cover":
+            open_s = output["open_s"]
+            close_s = output.get("close_s") or open_s
+            wiring[role] |= {"closes": f"{role} closes", "open_s": open_s, "close_s": close_s}
+            wiring[f"{role} closes"] = {"gpio": output["close"]["gpio"], "active": active}
     for sensor in config.get("sensors", ()):
         wire = {
             "gpio": sensor.get("gpio", sensor.get("sda")),

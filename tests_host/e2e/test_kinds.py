@@ -1,4 +1,4 @@
-"""Sensors of every kind on the real MicroPython, read from the pins of the virtual board."""
+"""Sensors and outputs of every kind on the real MicroPython, at the pins of the virtual board."""
 
 import asyncio
 
@@ -101,3 +101,25 @@ async def test_every_kind_reads_what_is_at_its_pin(smallest):
             while (readings["door"], readings["tank"], readings["meter"]) != (0, None, 5):
                 await asyncio.sleep(0.2)
                 readings = dict(map(tuple, (await fixture.status())["readings"]))
+
+
+def _outputs(config):
+    config["outputs"] = [
+        {"pin_port": "6", "name": "strike", "gpio": 16, "mode": "pulse", "pulse_ms": 1000},
+        {"pin_port": "9", "name": "blind", "gpio": 22, "mode": "cover", "open_s": 4, "safe": 0, "active": "low",
+         "close": {"gpio": 23}, "overrun_s": 1},
+    ]  # fmt: skip
+
+
+async def test_a_cover_and_a_pulse_do_as_they_should(smallest):
+    async with SystemFixture(smallest, edit=_outputs) as fixture:
+        await fixture.online()
+        blind = fixture.plant.covers["blind"]
+        fixture.want("9", 30)
+        await fixture.until("the blind is there", lambda: fixture.reported("9") == "30.0", 30)
+        assert abs(blind.position - 30) < 5
+        fixture.want("6", 1)
+        driven = lambda: [level for gpio, level, _ in fixture.pins if gpio == 16]  # noqa: E731
+        await fixture.until("the strike lets go, and holds again", lambda: driven()[-2:] == [1, 0], 10)
+        assert not blind.clashed and blind.shortest_rest_ms >= 450
+    assert fixture.model.violations == []

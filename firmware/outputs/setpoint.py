@@ -1,17 +1,28 @@
-"""Outputs that do more than follow a desired value: in memory only where one is configured. Pure, as `output` is."""
+"""A relay that regulates a temperature by a sensor. `firmware.core.output` has the regulation; this is loaded for one
+that is to notice that its sensor does not."""
 
 from firmware.core.output import Output
 from firmware.core.timing import Timer
 
+RULES = """
 
-class PulseOutput(Output):
-    """A switch that goes off by itself `pulse_ms` after it went on, with the next look at it: a door strike. What keeps
-    it on as a safe state is no pulse."""
+setpoint
+min_off_s 0..345600 =60
+sensor port 1..32
+min -50.0..150
+max -50.0..150
+step 0.0..100 =0
+hysteresis 0.05..20 =0.5
+action heat|cool
+stall_s 60..345600 =none
+stall_delta 0.05..50 =none
+stall_action warn|off =none
 
-    def level(self, reading, now, blocked):
-        if self.on and self.target and self.since.ms(now) >= self.cfg["pulse_ms"]:
-            self.demand(0.0, self.manual_override)
-        return super().level(reading, now, blocked)
+"""
+
+
+def driver(cfg, board, on, now, log):
+    return board.output(cfg["gpio"], cfg["active"] == "high", on), StallOutput(cfg, on, now, log)
 
 
 class StallOutput(Output):
