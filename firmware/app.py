@@ -171,7 +171,8 @@ def build(config, board, interface, clock, rng, log, store, net, boots):
 
 def _loops(config, board, clock, log, controller, lease, state, store):
     led = config["led"] and board.led(config["led"]["gpio"], config["led"]["active"] == "high")
-    control = ControlLoop(clock, board, controller, lease, config["buttons"], led, state)
+    buttons = [_button(cfg, board, controller, store) for cfg in config["buttons"]]
+    control = ControlLoop(clock, controller, lease, buttons, led, state)
     drivers = [
         (_driver(cfg, board, clock, store), cfg["period_s"], cfg["count"]) for cfg in config["sensors"]
     ]
@@ -181,6 +182,18 @@ def _loops(config, board, clock, log, controller, lease, state, store):
         output.cfg = _without(output.cfg, "pin_port", "name", "gpio", "active", "boot")
     _share(controller.outputs, "cfg")
     return control, SamplingLoop(clock, log, controller, drivers)
+
+
+def _button(cfg, board, controller, store):
+    """(driver, Debounce, index of its output)."""
+    index = [output.pin_port for output in controller.outputs].index(cfg["toggles"])
+    if cfg["mode"] == "toggle" and not (cfg["opens_portal"] or cfg["factory_reset"]):
+        button = Debounce(cfg["debounce_ms"])
+    else:
+        from firmware.runtime.buttons import SpecialButton
+
+        button = SpecialButton(cfg, controller, index, store)
+    return board.button(cfg["gpio"], cfg["active"] == "low", cfg["pull"]), button, index
 
 
 def _driver(cfg, board, clock, store):

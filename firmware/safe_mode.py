@@ -5,6 +5,7 @@ else does. Ctrl-C leads to the REPL at any time.
 """
 
 import asyncio
+import os
 from micropython import const
 
 from firmware.core.status_led import level
@@ -36,9 +37,24 @@ async def run_safe_mode(board, log, store, record, local):
     board.reset()
 
 
-async def show_config_error(board, log, store, left):
+def forget_owner(store):
+    """A factory reset: the networks and keys that the setup portal asks for, and what was written down for the cloud,
+    are gone. What the installer configured stays."""
+    raw = store.load("config.json")
+    if isinstance(raw.get("wifi"), dict):
+        raw["wifi"]["networks"] = []
+    for key in ("device_id", "client_id", "client_secret", "user", "credential"):
+        raw.get("cloud", {}).pop(key, None)
+    for name in os.listdir(store.folder or "."):
+        if name[:6] == "events" or name[:5] == "state":
+            os.remove(store.folder + name)
+    store.save("config.json", raw)
+
+
+async def show_config_error(board, log, store, left, asked=False):
     """Drive what the last good configuration knew to its safe level, and blink until a person comes, perhaps to the
-    setup portal. `left`: what is left of the configuration for that."""
+    setup portal. `left`: what is left of the configuration for that. `asked`: nothing is wrong, a button asked for the
+    portal; it ends with a reset."""
     for gpio, _, safe in store.load(BOOT_RECORD).get("outputs", ()):
         board.output(gpio, True, bool(safe))
     clock = log.clock
@@ -54,8 +70,8 @@ async def show_config_error(board, log, store, left):
     if portal:
         from firmware.portal import run_portal
 
-        why = "Something that it needs is missing or wrong: %s." % left.get("why")
-        if await run_portal(portal, log, board.random32, store, None, True, blink, why):
+        why = "" if asked else "Something that it needs is missing or wrong: %s." % left.get("why")
+        if await run_portal(portal, log, board.random32, store, None, True, blink, why) or asked:
             board.reset()
     while blink(None):
         await clock.sleep_ms(_BLINK_MS)

@@ -24,10 +24,30 @@ def start(board, log, store):
         from firmware.safe_mode import run_safe_mode
 
         asyncio.run(run_safe_mode(board, log, store, record, lambda: _local(board, log)))
+    asked = record.pop("asked", None)
+    if asked:
+        store.save(BOOT_RECORD, record)
+        if asked == "factory_reset":
+            _forget(store)
     config = _config(log)
+    if asked == "portal":
+        asyncio.run(_portal(board, log, store, config))
     _overwrite(40)
     drop("firmware.settings", "firmware.core.config", "firmware.sensors.", "firmware.outputs.")
     return _built(config, board, log, store, record.get("boots", 0))
+
+
+def _forget(store):
+    from firmware.safe_mode import forget_owner
+
+    forget_owner(store)
+
+
+def _portal(board, log, store, config):
+    """What runs in place of everything else, and ends with a reset."""
+    from firmware.safe_mode import show_config_error
+
+    return show_config_error(board, log, store, config, True)
 
 
 def _config(log):

@@ -226,6 +226,9 @@ def _cross_errors(item, name, path, seen, profile):
         yield "error", "transport", "auto|https with api realino, which has no MQTT"
     if item.get("update") and item.get("cloud", item).get("api") == "thinger":
         yield "error", "update", "null with api thinger"
+    asks = [b for b in item.get("buttons") or () if b and (b.get("opens_portal") or b.get("factory_reset"))]
+    if asks and item.get("portal", asks) is None:
+        yield "error", "portal", "an object, for a button asks for it"
     safe = item.get("safe")
     if isinstance(safe, float) and not item.get("min", safe) <= safe <= item.get("max", safe):
         yield "error", "safe", "off|on|hold|min..max"

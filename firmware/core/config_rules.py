@@ -151,6 +151,11 @@ toggles port 1..32
 active low|high
 pull up|down|none
 debounce_ms 5..500 =30
+mode toggle|follow|momentary
+
+toggle
+opens_portal false|true =false
+factory_reset false|true =false
 
 safety
 silence_s 0..86400 =300

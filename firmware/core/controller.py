@@ -59,11 +59,11 @@ class Controller:
 
     # -- what happens here --
 
-    def press(self, index, now):
-        """A person presses the button of output `index`."""
+    def press(self, index, now, on=None):
+        """A person presses the button of output `index`, or turns its switch `on` or off."""
         output = self.outputs[index]
         self.commands[index].supersede()
-        output.pressed()
+        output.pressed(on)
         self.log_output("info", output, "switched by hand")
 
     def reading(self, index, value, now, utc):

@@ -39,9 +39,9 @@ class Output:
         self.target = target
         self.manual_override = manual_override
 
-    def pressed(self):
-        """A person presses its button."""
-        self.demand(float(not self.on), True)
+    def pressed(self, on):
+        """A person toggles it (None), or turns it on or off."""
+        self.demand(float(not self.on if on is None else on), True)
 
     def expired(self):
         """What was demanded last must not happen any more. What a stuck relay does was not desired."""

@@ -104,11 +104,13 @@ class CoverOutput(Output):
             self.starts = 0
         super().demand(target, manual_override)
 
-    def pressed(self):
-        """A press stops it; the next one sends it the other way."""
-        if self.way:
-            return self.halt(True)
-        self.demand(100.0 if self.last == _CLOSES else 0.0, True)
+    def pressed(self, on):
+        """A press stops it; the next one sends it the other way. A switch opens it (`on`) or closes it."""
+        if on is None:
+            if self.way:
+                return self.halt(True)
+            on = self.last == _CLOSES
+        self.demand(100.0 if on else 0.0, True)
 
     def expired(self):
         self.halt()

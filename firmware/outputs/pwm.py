@@ -41,8 +41,9 @@ class PwmOutput(Output):
             return self.cfg["max"] if self.cfg["safe"] == "on" else 0.0
         return goal
 
-    def pressed(self):
-        self.demand(0.0 if self.on else self.cfg["max"], True)
+    def pressed(self, on):
+        on = not self.on if on is None else on
+        self.demand(self.cfg["max"] if on else 0.0, True)
 
     def holding(self):
         return self.percent() if self.cfg["safe"] == "hold" else None

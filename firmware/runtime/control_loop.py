@@ -5,7 +5,6 @@ It runs whether or not there is a network, a clock or a cloud: local control and
 
 from micropython import const
 
-from firmware.core.debounce import Debounce
 from firmware.core.status_led import level
 from firmware.core.timing import Timer
 
@@ -24,23 +23,15 @@ class Relays:
 
 
 class ControlLoop:
-    """`buttons`: normalized items of the config; `led`: driver or None; `state()`: the word for the LED."""
+    """`buttons`: (driver, Debounce, index of its output) each; `led`: driver or None; `state()`: its word."""
 
-    def __init__(self, clock, board, controller, lease, buttons, led, state):
-        ports = [output.pin_port for output in controller.outputs]
+    def __init__(self, clock, controller, lease, buttons, led, state):
         self.clock = clock
         self.controller = controller
         self.lease = lease
         self.led = led
         self.state = state
-        self.buttons = [
-            (
-                board.button(b["gpio"], b["active"] == "low", b["pull"]),
-                Debounce(b["debounce_ms"]),
-                ports.index(b["toggles"]),
-            )
-            for b in buttons
-        ]
+        self.buttons = buttons
 
     async def run(self, feed):
         clock = self.clock

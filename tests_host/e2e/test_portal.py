@@ -223,3 +223,37 @@ async def test_a_page_elsewhere_cannot_send_the_form(smallest):
             await page.get_by_text("That form was an old one").wait_for()
             assert await page.get_by_label("Wi-Fi network").input_value() == ""
         assert fixture.board.boots == 1 and (fixture.flash / "config.json").read_text() == before
+
+
+def asking(config):
+    config["portal"] = {"password": PORTAL_PASSWORD}
+    config["buttons"][0] |= {"opens_portal": True, "factory_reset": True}
+
+
+async def test_a_long_press_opens_the_portal_and_two_very_long_ones_forget_the_owner(smallest):
+    async with SystemFixture(smallest, edit=asking) as fixture:
+
+        async def hold(seconds):
+            fixture.plant.press(27, seconds * 1000)
+            await asyncio.sleep(seconds + 1)
+
+        await fixture.online(30)
+        await hold(11)
+        await hold(11)
+        await fixture.until("the portal is open", lambda: {53, 80} <= set(fixture.board.listening), 30)
+        kept = json.loads((fixture.flash / "config.json").read_text())
+        assert kept["wifi"]["networks"] == [] and "client_secret" not in kept["cloud"]
+        assert [output["gpio"] for output in kept["outputs"]] == [16, 17] and kept["portal"] == {
+            "password": PORTAL_PASSWORD
+        }
+        assert not [
+            path.name for path in fixture.flash.iterdir() if path.name.startswith(("events", "state"))
+        ]
+
+    async with SystemFixture(smallest, edit=asking) as fixture:
+        await fixture.online(30)
+        fixture.plant.press(27, 6000)
+        await fixture.until("the portal is open", lambda: {53, 80} <= set(fixture.board.listening), 40)
+        kept = json.loads((fixture.flash / "config.json").read_text())
+        assert kept["wifi"]["networks"] and fixture.board.boots == 2
+        assert "asked" not in json.loads((fixture.flash / "boot.json").read_text())

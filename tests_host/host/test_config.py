@@ -96,6 +96,7 @@ FROM_THE_CLOUD_ON = (
     ("Add a push button", "y"),
     ("buttons[0].gpio", "27\r"),
     ("buttons[0].toggles", "6\r"),
+    ("buttons[0].mode", ENTER),
     ("buttons[0].active", ENTER),
     ("buttons[0].pull", ENTER),
     ("Add a push button", "n"),
@@ -343,7 +344,7 @@ def test_a_board_with_a_lan_needs_no_wifi(draft: dict[str, Any], tmp_path: Path)
 
 def test_the_pins_are_offered_as_they_are_called_on_the_board(draft: dict[str, Any], tmp_path: Path):
     draft |= {"board": "esp32-devkit-v1"}
-    printed = asked(draft, tmp_path, "buttons", "D26" + ENTER * 4)
+    printed = asked(draft, tmp_path, "buttons", "D26" + ENTER * 5)
     assert draft["buttons"][0]["gpio"] == 26
     (free,) = [text for text in printed if text.startswith("Free: ")]
     assert "D26" in free and "VP" in free and "RX2" not in free, "the pump is there"

@@ -32,6 +32,7 @@ SECTIONS = {
     **{f"Keys of `{word}`": word for word in sensor_kinds.words()},
     **{f"Keys of `{part}`": part for part in sensor_kinds.parts()},
     "buttons[]": "buttons",
+    "Keys of a toggle": "toggle",
     "led": "led",
     "safety": "safety",
     "log": "log",

@@ -132,3 +132,33 @@ async def test_a_dimmer_is_reported_at_the_end_of_its_ramp_and_has_its_safe_duty
     device.model.set_keys(DEVICE_ID, False, device.wall())
     device.model.revoke_tokens(DEVICE_ID, device.wall())
     await device.until(lambda: duties[17] == 10, 60)
+
+
+def _bell(config):
+    config["buttons"][0]["mode"] = "momentary"
+
+
+@pytest.mark.button
+@pytest.mark.config(edit=_bell)
+async def test_a_bell_push_works_offline_for_as_long_as_it_is_pressed(device):
+    await _quiet(device)
+    device.radio.air.clear()
+    await asyncio.sleep(600)
+    device.press(2000)
+    await device.until(lambda: device.on("pump"), 1)
+    assert 1.7 <= await device.until(lambda: not device.on("pump"), 4) <= 2.3
+
+
+def _long(config):
+    config["buttons"][0] |= {"opens_portal": True, "factory_reset": True}
+    config["portal"] = {"password": "test-password-not-real"}
+
+
+@pytest.mark.button
+@pytest.mark.config(edit=_long)
+async def test_a_long_press_ends_in_a_restart_that_knows_what_was_asked_for(device):
+    await _quiet(device)
+    device.press(6000)
+    await device.until(lambda: device.board.resets, 20)
+    record = device.app.store.load("boot.json")
+    assert record["asked"] == "portal" and not device.on("pump")

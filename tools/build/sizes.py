@@ -55,13 +55,13 @@ ON_DEMAND = {
     "firmware/runtime/lan_joining.mpy", "firmware/drivers/lan_control.mpy",
     "firmware/drivers/one_wire.mpy", "firmware/drivers/dht.mpy", "firmware/drivers/i2c.mpy",
     "firmware/drivers/pulses.mpy",
-    "firmware/drivers/pwm_pin.mpy",
+    "firmware/drivers/pwm_pin.mpy", "firmware/runtime/buttons.mpy",
     *(f"firmware/sensors/{word}.mpy" for word in sensor_kinds.words()),
     *(f"firmware/outputs/{word}.mpy" for word in sensor_kinds.words("outputs") if word != "switch"),
 }  # fmt: skip
 """No part of a row: loaded only where updates over the air, the setup portal, such a sensor or such an output are
-configured, of the first two the others only while a bundle is fetched or the portal is open; with a LAN in place of what
-Wi-Fi loads; and what runs instead of a row that cannot."""
+configured, of the first two the others only while a bundle is fetched or the portal is open; with a LAN in place of
+what Wi-Fi loads; and what runs instead of a row that cannot."""
 _START = ("boot.py", "main.py")
 FILE_LINES = 400
 FUNCTION_LINES_BETTER = 30

@@ -70,6 +70,7 @@ ABOUT: dict[str, dict[str, str]] = {
     "buttons": {
         "gpio": "Which GPIO is the button wired to?",
         "toggles": "Which output does it toggle?",
+        "mode": "What does it do?",
         "active": "What is the level while it is pressed? Low for a button to ground.",
         "pull": "Which resistor inside the chip holds it? up for a button to ground; input-only pins have none.",
     },
@@ -131,6 +132,9 @@ WORDS: dict[str, dict[str, str]] = {
         "setpoint": "the cloud says a temperature, and the device regulates",
         "pwm": "the cloud says 0 to 100 %: a dimmer, no relay",
         "pulse": "the cloud says 1, and it goes off by itself: a door strike",
+        "toggle": "a push button: each press toggles",
+        "follow": "a rocker switch: on while it is closed",
+        "momentary": "a push button: on while it is pressed",
         "cover": "the cloud says 0 (closed) to 100 % (open): a shutter behind two relays",
     },
     "action": {"heat": "on when it is too cold", "cool": "on when it is too warm"},

@@ -159,7 +159,7 @@ class Wizard:
         name, help_ = question(about, path)
         if help_:
             self._say(help_)
-        there = self._there(key)
+        there = self._there(key) if key != "mode" or "switch" in words else []
         if there and key == "mode" and not self.draft.get("sensors"):
             self._say("It can regulate by itself only with a sensor, and there is none.")
         if only_words or there:

@@ -159,9 +159,9 @@ class Observer:
             invariants.forced(True)
             force_safe()
 
-        def pressed(index: int, now: int) -> None:
+        def pressed(index: int, now: int, on: bool | None = None) -> None:
             invariants.pressed(controller.outputs[index].pin_port, controller.safety.safe)
-            press(index, now)
+            press(index, now, on)
 
         controller.receive_desired = received
         controller.force_safe, controller.press = forced, pressed
