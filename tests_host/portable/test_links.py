@@ -1,25 +1,31 @@
 """What links decide between two requests: what is read again, unloaded or waited for."""
 
+from firmware.core.errors import LinkError
 from firmware.core.outcomes import NOT_FOUND, OK
 from firmware.core.timing import Backoff, Timer
 from firmware.links.mqtt_connecting import MqttConnecting
 from firmware.links.polling import Polling
+from firmware.links.transport_steps import TransportSteps
 from firmware.links.transports import Transports
 from tests_host.support.scripted import FakeClock
 
 HOUR_MS = 3600000
 
 
+class Asked(Exception):
+    """A request would leave."""
+
+
 class Account:
     """An account on MQTT with its network; the session, which answers `outcome` for every report."""
 
     cfg = {"api": "realer", "transport": "mqtt"}
-    on_mqtt, realino, rows = True, False, ()
-    memory_failures = unanswered = 0
+    on_mqtt, realino, held, limited, rows, catalog = True, False, True, False, (), None
+    memory_failures = unanswered = free = 0
 
     def __init__(self, outcome=OK):
         self.clock = FakeClock()
-        self.lease = self.net = self.client = self
+        self.lease = self.net = self.client = self.source = self
         self.renewals = Backoff(5000, 60000)
         self.token = Timer(self.clock.ms(), HOUR_MS)
         self.outcome = outcome
@@ -27,6 +33,20 @@ class Account:
 
     async def send(self, reports):
         return [(report, self.outcome) for report in reports]
+
+    async def load(self):
+        if self.limited:
+            return self
+        raise Asked
+
+    async def poll(self):
+        return None
+
+    def feed(self):
+        pass
+
+    def heap_free(self):
+        return self.free
 
     def close(self):
         self.closed += 1
@@ -70,3 +90,45 @@ def test_renewals_that_each_cost_the_session_are_rare_while_the_token_cannot_be_
         link.single = True
         MqttConnecting(link).rest()
         assert link.pause.left_ms(account.clock.ms()) == pause_ms
+
+
+async def test_the_first_mqtt_catalog_is_read_only_where_polling_leaves_room_for_it():
+    for transport, free, fits, error in (
+        ("auto", 9800, None, Asked),
+        ("auto", 9799, None, LinkError),
+        ("auto", 0, True, Asked),
+        ("mqtt", 0, None, Asked),
+    ):
+        account = Account()
+        account.cfg = {"api": "realer", "transport": transport, "ports": ("2", "6", "14")}
+        account.free = free
+        link = Transports(account)
+        link.polling, link.fits = account, fits
+        found = None
+        try:
+            await TransportSteps(link).read_catalog()
+        except (Asked, LinkError) as e:
+            found = type(e)
+        assert found is error and link.fits is (False if error is LinkError else fits)
+
+
+async def test_a_token_that_is_due_soon_is_renewed_with_the_credentials():
+    for left_ms, renewed in ((HOUR_MS, False), (600000, False), (599999, True)):
+        account = Account()
+        account.renewal = Timer(account.clock.ms(), left_ms)
+        link = Transports(account)
+        link.polling = account
+        link.single, link.steps = True, ["read_catalog"]
+        try:
+            await TransportSteps(link).change(None)
+        except Asked:
+            pass
+        assert account.renewal.passed(account.clock.ms()) == renewed
+
+
+async def test_desired_values_that_the_rate_limit_keeps_back_are_asked_for_again():
+    account = Account()
+    account.limited = True
+    link = Transports(account)
+    link.polling = account
+    assert await TransportSteps(link).catch_up() is True and not link.caught_up
