@@ -88,7 +88,7 @@ fuzz: $(ENV) ## Random and damaged bytes for every parser, 100,000 inputs each; 
 soak: $(ENV) ## 2,000 device-days of faults in virtual time, invariants checked at every step (hours); ARGS="--seeds 1..20"
 	@$(PY) -m tools simulate --seeds 1..2000 --hours 24 $(ARGS)
 
-mutate: $(READY) ## Do the tests notice wrong code? A random sample of mutants, ten seconds for each after half an hour; ARGS="--seed 1 --sample 500"
+mutate: $(READY) ## Do the tests notice wrong code? A random sample of mutants, four seconds for each after half an hour; ARGS="--seed 1 --sample 500"
 	@$(PY) -m tools.checks.mutate $(ARGS)
 
 bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, MQTT, as JSON lines
