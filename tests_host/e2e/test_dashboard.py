@@ -278,12 +278,20 @@ async def test_who_reads_an_old_message_is_not_moved():
         device.flood(30, 200)
         await expect(page.locator(".messages > li").first).to_contain_text("00229")
         assert abs((await row.bounding_box())["y"] - before["y"]) < 2
-        await page.get_by_label("hold").check()
+        await page.locator(".messages").evaluate("e => e.scrollTop = 0")
+        await page.locator(".messages > li").first.locator("summary").click()
+        before = await page.locator("[open]").bounding_box()
         device.flood(10, 230)
-        await expect(page.locator(".timeline > li").first).to_contain_text("00239")
-        await expect(page.locator(".messages > li").first).to_contain_text("00229")
-        await page.get_by_label("hold").uncheck()
         await expect(page.locator(".messages > li").first).to_contain_text("00239")
+        assert abs((await page.locator("[open]").bounding_box())["y"] - before["y"]) < 2, (
+            "it is open, so it is read"
+        )
+        await page.get_by_label("hold").check()
+        device.flood(10, 240)
+        await expect(page.locator(".timeline > li").first).to_contain_text("00249")
+        await expect(page.locator(".messages > li").first).to_contain_text("00239")
+        await page.get_by_label("hold").uncheck()
+        await expect(page.locator(".messages > li").first).to_contain_text("00249")
 
 
 CONTRAST = """() => {
@@ -352,6 +360,7 @@ async def test_without_the_library_the_page_says_so_and_shows_the_figures(monkey
     monkeypatch.setattr(charts, "find", lambda: None)
     async with alone() as (_, dashboard, program):
         page = await opened(program, dashboard.url)
-        await expect(page.get_by_role("status")).to_contain_text("realer fetch charts")
+        await expect(page.locator(".no-charts")).to_contain_text("realer fetch charts")
+        await expect(page.locator(".no-charts")).to_be_visible()
         await expect(page.locator("figcaption").first).to_contain_text("really 17 °C")
         assert await page.locator(".plot:visible").count() == 0 and page.wrong == []

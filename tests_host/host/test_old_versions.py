@@ -9,7 +9,7 @@ import pytest
 
 from tools.checks import portable
 from tools.common import Failed
-from tools.env import npm, wasm
+from tools.env import charts, npm, wasm
 
 OLDEST = wasm.versions()[0]
 SHARES = 4
@@ -152,13 +152,14 @@ def test_which_versions_are_meant():
         wasm.chosen("1.23.0")
 
 
-def test_the_list_of_packages_names_exact_versions_and_no_registry():
-    lock = json.loads((wasm.PACKAGES / "package-lock.json").read_text())["packages"]
-    desired = json.loads((wasm.PACKAGES / "package.json").read_text())["dependencies"]
+@pytest.mark.parametrize("folder", [wasm.PACKAGES, charts.PACKAGES])
+def test_the_list_of_packages_names_exact_versions_and_no_registry(folder: Path):
+    lock = json.loads((folder / "package-lock.json").read_text())["packages"]
+    desired = json.loads((folder / "package.json").read_text())["dependencies"]
     assert lock[""]["dependencies"] == desired
     for name, package in desired.items():
         pinned = lock[f"node_modules/{name}"]
-        assert package.endswith(f"@{pinned['version']}")
+        assert package.rpartition("@")[2] == pinned["version"]
         assert pinned["integrity"].startswith("sha512-") and "resolved" not in pinned
 
 
@@ -179,3 +180,20 @@ def test_a_node_that_is_too_old_is_none(tmp_path: Path, monkeypatch: pytest.Monk
     assert subprocess.run(["node", "--version"], capture_output=True, text=True).stdout == "v12.22.9\n"
     with pytest.raises(Failed):
         npm.node(tmp_path)
+
+
+def test_what_npm_could_not_fetch_is_said_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, text in (
+        ("node", "echo v22.0.0"),
+        ("npm", "echo 'npm error network is unreachable' >&2; exit 1"),
+    ):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(Failed, match=r"could not fetch uPlot: .*network is unreachable"):
+        npm.install(charts.PACKAGES, "uPlot", tmp_path / "cache")
+    assert not npm.modules(charts.PACKAGES, tmp_path / "cache").exists()
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]

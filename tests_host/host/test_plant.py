@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from tools import sensor_kinds
+from tools.virtual_board.knobs import knobs, views
 from tools.virtual_board.plant import DEMO_WIRING, Plant, wiring_from
 
 HEATER, NTC, LDR, BUTTON, PUMP = 17, 34, 35, 27, 16
@@ -154,3 +156,16 @@ def test_wiring_is_read_from_a_config():
 def test_misspelt_faults_are_refused():
     with pytest.raises(ValueError, match="no such fault"):
         Plant().break_sensor("ntc", "melted")
+
+
+@pytest.mark.parametrize("kind", sensor_kinds.words())
+def test_what_a_person_turns_for_a_sensor_is_what_is_there_then(kind):
+    plant = Plant(wiring={"part": {"gpio": 33, "kind": kind, **sensor_kinds.kind(kind).WIRE}})
+    pulses = []
+    plant.listeners[33] = pulses.append
+    assert knobs(plant)
+    for name, (wire, knob) in knobs(plant).items():
+        for value in (knob.least, knob.most):
+            knob.turn(plant, wire, value)
+            shown = {view["name"]: view["value"] for view in views(plant)}[name]
+            assert shown == pytest.approx(value) if knob.step else pulses.pop() == value

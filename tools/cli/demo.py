@@ -264,7 +264,9 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
             while (key := await keys.get()) != "q":
                 await hands.press(key)
         # The way a person ends it at the board: outputs safe, token revoked.
-        await asyncio.gather(*(each.ctrl_c() for each in fixtures), return_exceptions=True)
+        await asyncio.gather(
+            *(each.ctrl_c() for each in fixtures if each.board.powered), return_exceptions=True
+        )
 
 
 def _has_windows() -> bool:

@@ -11,7 +11,7 @@ const STATES = {
 };
 const $ = (id) => document.getElementById(id);
 const devices = [];
-let panel = [], withCharts = false;
+let panel = [], chartsAreHere = false;
 
 function trouble(text) {
   write($("trouble"), text);
@@ -44,6 +44,7 @@ class Device {
     this.texts = Object.fromEntries([...this.root.querySelectorAll("[data-text]")].map((node) => [node.dataset.text, node]));
     this.drawing = new Drawing(find(".drawing"), this.send);
     this.charts = new Charts(find(".charts"));
+    find(".no-charts").hidden = chartsAreHere;
     this.timeline = find(".timeline");
     this.messages = find(".messages");
     this.filters = find(".filters");
@@ -150,7 +151,7 @@ class Device {
         physical.classList.toggle("good", now.on);
         const output = (this.state.status?.outputs ?? []).find(([name]) => name === now.name);
         const sensor = this.state.sensors.find((one) => one.port === now.sensor);
-        write(why, output?.[3] ? String(output[3]) : sensor && this.state.status && sensor.measured == null ? `${sensor.name} gives no reading` : "");
+        write(why, output?.[3] ? `${/_s$|interlock/.test(output[3]) ? "held by " : ""}${output[3]}` : sensor && this.state.status && sensor.measured == null ? `${sensor.name} gives no reading` : "");
         update(now);
       }];
     });
@@ -189,7 +190,7 @@ class Device {
       const show = (value) => write(shown, `${number(value, 2)} ${knob.unit}`);
       slider.addEventListener("input", () => show(slider.value));
       slider.addEventListener("change", () => turn(slider.valueAsNumber));
-      return [make("div", { class: "row" }, make("span", { class: "name" }, title), slider, shown), (now) => {
+      return [make("div", { class: "row knob" }, make("span", { class: "name" }, title), slider, shown), (now) => {
         if (!slider.matches(":active")) {
           slider.value = now.value;
           show(now.value);
@@ -270,12 +271,12 @@ class Device {
     if (this.held.length) this.heard([]);
   }
 
-  // The latest first. Who has scrolled down keeps what is before the eyes.
+  // The latest first. Who has scrolled down, or reads a message, keeps what is before the eyes.
   prepend(parent, nodes) {
     const before = parent.scrollHeight, top = parent.scrollTop;
     parent.prepend(...nodes.slice(-MOST_ROWS).reverse());
     while (parent.children.length > MOST_ROWS) parent.lastElementChild.remove();
-    if (top > 0) parent.scrollTop = top + parent.scrollHeight - before;
+    if (top > 0 || parent.querySelector("[open]")) parent.scrollTop = top + parent.scrollHeight - before;
   }
 }
 
@@ -328,9 +329,7 @@ function ended() {
 
 async function first({ panel: controls, charts }) {
   panel = controls;
-  withCharts = charts;
-  if (!withCharts) notice("There are no charts: uPlot was not fetched. “realer fetch charts” fetches it; then start the demo again.");
-  else await load().catch(() => notice("The charts could not be loaded."));
+  chartsAreHere = charts && await load().then(() => true, () => false);
 }
 
 function connect(tries) {
