@@ -16,7 +16,7 @@ export TESTS ?= quick
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench fetch flash config check_config ca deploy monitor status doctor thinger_check bundle image package docs pictures format clean
+.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench fetch flash new config check_config ca deploy monitor status doctor thinger_check bundle image package docs pictures format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ fetch: $(ENV) ## What demo and tests need besides Python packages, where it is m
 
 flash: $(ENV) ## Put MicroPython on a board: IMAGE=file.bin, PORT=/dev/ttyUSB0 (default: the only one)
 	@$(PY) -m tools flash "$(IMAGE)" $(if $(PORT),--port $(PORT)) $(ARGS)
+
+new: $(ENV) ## Write a complete config.json to begin with: KIND=heater, pump, lock or greenhouse
+	@$(PY) -m tools new $(KIND) $(ARGS)
 
 config: $(ENV) ## Write config.json by questions; ARGS="--help" tells how for many boards
 	@$(PY) -m tools config $(ARGS)
