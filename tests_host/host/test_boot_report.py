@@ -135,3 +135,53 @@ def test_copies_in_the_rom_partition_are_distinguished_by_their_offset():
 
 def test_log_lines_before_the_new_start_do_not_count():
     assert after({0: ONLINE})[0].kind == "starting"
+
+
+class Gone(Board):
+    """One whose port is away from the first look on."""
+
+    @property
+    def in_waiting(self):
+        raise OSError
+
+
+class Asked(Board):
+    """One that was away while it started. `asked`: when it was asked for its status."""
+
+    def __init__(self, script):
+        super().__init__(script)
+        self.asked = []
+
+    def close(self):
+        pass
+
+    def write(self, data):
+        assert data == b"\rstatus\r"
+        self.asked.append(self.now)
+
+
+def status(slot="b", state="online", version="1.4.0"):
+    return f'status {{"slot": "{slot}", "state": "{state}", "version": "{version}"}}\r\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "words", "within_s"),
+    [
+        ({1: CLOCK, 4: ONLINE, 6: status()}, "online", "firmware 1.4.0 in slot b", 7),
+        ({1: CLOCK, 5: status(state="no_cloud"), 20: ONLINE}, "online", "slot b", 21),
+        ({5: status("a")}, "fell_back", "slot a instead of slot b", 6),
+        ({3: b'status {"slot": "b", "sta\r\n', 9: status()}, "online", "slot b", 10),
+        ({3: b"status {}\r\n"}, "starting", "did not start", 31),
+        ({5: status(state="no_network")}, "link", "no reason logged", 91),
+    ],
+)
+def test_a_start_that_nobody_saw_is_asked_for(script, kind, words, within_s):
+    board = Asked(script)
+    gone = Gone({})
+    gone.close = board.close
+    lines = Lines(gone, lambda: board.now, board.sleep, again=lambda: board)
+    outcome = wait(lines, "b", Console(file=io.StringIO()), 90)
+    assert (outcome.kind, words in outcome.text, board.now <= within_s) == (kind, True, True), outcome
+    assert board.asked and all(
+        later - sooner >= 3 for sooner, later in zip(board.asked, board.asked[1:], strict=False)
+    )

@@ -1,4 +1,4 @@
-"""A port that belongs to the chip itself vanishes at each reset: its log goes on where it comes back."""
+"""A port that belongs to the chip itself vanishes at each reset, and may come back under another name."""
 
 from __future__ import annotations
 
@@ -36,10 +36,31 @@ class Plug:
         os.close(self._end)
 
 
-def test_a_log_goes_on_behind_a_reset_that_takes_the_port_away(tmp_path: Path) -> None:
+class Listed:
+    """What the computer lists: `port(name, number)` each."""
+
+    def __init__(self, *ports: SimpleNamespace):
+        self.ports = list(ports)
+
+    def __call__(self) -> list[SimpleNamespace]:
+        return self.ports
+
+
+def port(name: Path | str, number: str | None) -> SimpleNamespace:
+    return SimpleNamespace(device=str(name), vid=0x303A, serial_number=number, description="")
+
+
+def watched(plug: Plug, listed: Listed, within_s: float = 5) -> tuple[Lines, list[str]]:
+    """The log at a plug, and what is told about its port."""
+    told: list[str] = []
+    again = ports.Reopening(str(plug.name), BAUD, told.append, listed, within_s)
+    return Lines(serial_for_url(str(plug.name), BAUD, timeout=1), again=again), told
+
+
+@pytest.mark.parametrize("number", ["7c:df:a1:00:00:01", None])
+def test_a_log_goes_on_behind_a_reset_that_takes_the_port_away(tmp_path: Path, number: str | None) -> None:
     plug = Plug(tmp_path / "ttyACM0")
-    name = str(plug.name)
-    lines = Lines(serial_for_url(name, BAUD, timeout=1), again=lambda: ports.back(name, BAUD, 5))
+    lines, told = watched(plug, Listed(port(plug.name, number)))
     plug.says(b"before\r\nhalf a li")
     assert lines.next(5) == "before"
     plug.pull_out()
@@ -47,22 +68,55 @@ def test_a_log_goes_on_behind_a_reset_that_takes_the_port_away(tmp_path: Path) -
     assert lines.next(0.5) is None
     plug.says(b"after\r\n")
     assert lines.next(5) == "after"
+    assert len(told) == 2 and str(plug.name) in told[0] and told[1] == "it is back"
     plug.pull_out()
 
 
-def test_a_port_that_stays_away_is_an_error(tmp_path: Path) -> None:
+def test_a_port_that_comes_back_under_another_name_is_known_by_its_number(tmp_path: Path) -> None:
+    plug, stranger = Plug(tmp_path / "ttyACM0"), Plug(tmp_path / "ttyACM1")
+    listed = Listed(port(plug.name, "7CDFA1000001"), port(stranger.name, "7CDFA1000002"))
+    lines, told = watched(plug, listed)
+    plug.pull_out()
+    plug.name.unlink()
+    moved = Plug(tmp_path / "ttyACM2")
+    # Its old name is another board's by now, and its boot loader writes the number with colons.
+    other = Plug(plug.name)
+    listed.ports = [port(stranger.name, "7CDFA1000002"), port(plug.name, "7CDFA1000003")]
+    listed.ports.append(port(moved.name, "7c:df:a1:00:00:01"))
+    assert lines.next(0.5) is None
+    other.says(b"other\r\n")
+    stranger.says(b"stranger\r\n")
+    moved.says(b"mine\r\n")
+    assert lines.next(5) == "mine" and lines.next(0.2) is None
+    assert told[1] == f"it is back, as {moved.name}"
+    for each in (stranger, moved, other):
+        each.pull_out()
+
+
+def test_what_is_written_goes_to_the_port_that_came_back(tmp_path: Path) -> None:
     plug = Plug(tmp_path / "ttyACM0")
-    name = str(plug.name)
-    lines = Lines(serial_for_url(name, BAUD, timeout=1), again=lambda: ports.back(name, BAUD, 0.2))
+    lines, _ = watched(plug, Listed())
+    plug.pull_out()
+    plug.put_in()
+    lines.write(b"status\r")
+    assert os.read(plug._end, 100) == b"status\r"
+    plug.pull_out()
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_port_that_stays_away_is_an_error(tmp_path: Path, write: bool) -> None:
+    plug = Plug(tmp_path / "ttyACM0")
+    lines, told = watched(plug, Listed(), 0.2)
     plug.pull_out()
     plug.name.unlink()
     with pytest.raises(OSError, match="did not come back"):
+        lines.write(b"status\r") if write else lines.next(5)
+    assert len(told) == 1
+
+
+def test_a_port_that_is_not_to_be_reopened_stays_gone(tmp_path: Path) -> None:
+    plug = Plug(tmp_path / "ttyACM0")
+    lines = Lines(serial_for_url(str(plug.name), BAUD, timeout=1))
+    plug.pull_out()
+    with pytest.raises(OSError):
         lines.next(5)
-
-
-def test_only_a_port_of_the_chip_itself_is_waited_for() -> None:
-    chip = SimpleNamespace(device="/dev/ttyACM0", vid=0x303A, description="")
-    bridge = SimpleNamespace(device="/dev/ttyUSB0", vid=0x10C4, description="")
-    assert ports.reopening("/dev/ttyACM0", BAUD, lambda: [chip, bridge]) is not None
-    assert ports.reopening("/dev/ttyUSB0", BAUD, lambda: [chip, bridge]) is None
-    assert ports.reopening("socket://127.0.0.1:1", BAUD, lambda: [chip, bridge]) is None

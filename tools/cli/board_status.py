@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 
 from rich.live import Live
 from rich.text import Text
-from serial import Serial
 
 from tools import common
 from tools.serial import board_log, ports
@@ -46,11 +45,14 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.watch and options.json:
         parser.error("--watch is for people, --json for programs")
-    with ports.opened(ports.choose(options.port), board_log.BAUD) as port:
+    name = ports.choose(options.port)
+    again = ports.Reopening(name, board_log.BAUD, common.console(stderr=True).print)
+    with ports.opened(name, board_log.BAUD) as port:
+        lines = board_log.Lines(port, again=again)
         try:
             if options.watch:
-                watch(port, options.within)
-            answer = ask(port, options.within)
+                watch(lines, options.within)
+            answer = ask(lines, options.within)
         except OSError as error:
             raise common.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
     if options.json:
@@ -60,11 +62,11 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if answer.get("state") == "online" and not ailing(answer) else 1
 
 
-def ask(port: Serial, within_s: float) -> dict[str, Any]:
+def ask(lines: board_log.Lines, within_s: float) -> dict[str, Any]:
     """The answer of the firmware. Raises common.Failed when none comes."""
-    lines, end = board_log.Lines(port), time.monotonic() + within_s
+    end = time.monotonic() + within_s
     while (left := end - time.monotonic()) > 0:
-        port.write(b"\rstatus\r")  # the first ends whatever was typed before
+        lines.write(b"\rstatus\r")  # the first ends whatever was typed before
         asked = time.monotonic()
         while (line := lines.next(min(2.0, left))) is not None and time.monotonic() < asked + 2:
             # At the REPL the question comes back as an echo, without an answer.
@@ -79,7 +81,7 @@ def ask(port: Serial, within_s: float) -> dict[str, Any]:
     )
 
 
-def watch(port: Serial, within_s: float) -> NoReturn:
+def watch(lines: board_log.Lines, within_s: float) -> NoReturn:
     """Show each answer in the place of the one before. Raises common.Failed where no screen can stay, and when none
     comes any more."""
     console = common.console()
@@ -87,7 +89,7 @@ def watch(port: Serial, within_s: float) -> NoReturn:
         raise common.Failed("--watch needs a terminal", "Leave it out, or take --json, into a pipe.")
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(screen(ask(port, within_s)), refresh=True)
+            live.update(screen(ask(lines, within_s)), refresh=True)
             time.sleep(_AGAIN_S)
 
 

@@ -28,7 +28,7 @@ from tools.build.mpy import CompileError
 from tools.cli import check_config
 from tools.repository import ROOT
 from tools.serial import board_log, ports, raw_repl
-from tools.serial.boot_report import Outcome, Start
+from tools.serial.boot_report import STATUS, Outcome, Start
 
 Fit = Callable[[Mapping[str, bytes], str], Mapping[str, bytes]]
 
@@ -41,6 +41,8 @@ _CHUNK = 1024
 _PATIENCE_S = 60
 _SILENCE_S = 30
 """For how long a board may say nothing after its reset."""
+_ASK_S = 3
+"""How long to wait for an answer of a board whose first lines were missed."""
 _ONLINE_S = 90
 """Wi-Fi, time and two handshakes take a healthy board some ten seconds, a weak network a minute."""
 _KEPT = "The board keeps the version it had, and what has arrived is not sent twice."
@@ -245,7 +247,7 @@ def main(argv: list[str] | None = None) -> int:
         raise common.Failed(f"does not compile: {error}") from None
     if not options.code_only:
         root |= _owners_files(options.config)
-    again = ports.reopening(port, board_log.BAUD)
+    again = ports.Reopening(port, board_log.BAUD, common.console(stderr=True).print)
     with raw_repl.opened(port) as transport:
         done = deploy(transport, code, root, console, payload.conditions(options.tree), fitted)
         if options.no_wait:
@@ -287,14 +289,19 @@ def wait(lines: board_log.Lines, slot: str, console: Any, within_s: float) -> Ou
     `slot`: "a", "b" or "root", which is to start. Serial errors as of pyserial.
     """
     start, began = Start(slot), lines.clock()
+    asked = began - _ASK_S
     while True:
         most = within_s if start.spoke else min(within_s, _SILENCE_S)
         left = began + most - lines.clock()
         if left <= 0:
             return start.over(most)
-        line = lines.next(left)
+        if lines.reopened and not start.spoke and lines.clock() >= asked + _ASK_S:
+            lines.write(b"\rstatus\r")
+            asked = lines.clock()
+        line = lines.next(min(left, _ASK_S))
         if line is not None:
-            outcome = start.take(board_log.show(line, console))
+            status = line.startswith(STATUS)
+            outcome = start.answered(line) if status else start.take(board_log.show(line, console))
             if outcome is not None:
                 return outcome
 

@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
     options = parser.parse_args(argv)
     name = ports.choose(options.port)
-    again = ports.reopening(name, board_log.BAUD)
+    again = ports.Reopening(name, board_log.BAUD, common.console(stderr=True).print)
     with ports.opened(name, board_log.BAUD) as port:
         try:
             board_log.follow(board_log.Lines(port, again=again), common.console())

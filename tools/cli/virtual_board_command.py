@@ -41,6 +41,8 @@ _SHOWN = {
     "listen": "the setup portal is at http://127.0.0.1:{1}/ here, with no Wi-Fi to join",
 }
 _HTTP = 80
+_AWAY_S = 1.0
+"""How long a port that belongs to the chip is away after a reset."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,6 +60,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--bits", type=int, choices=(32, 64), help="word size of the interpreter")
     parser.add_argument("--heap", help="a heap of that size, such as 4m, not a plain ESP32's")
     parser.add_argument("--console", type=int, default=0, help="TCP port of its serial port; default: any")
+    parser.add_argument(
+        "--native-usb",
+        action="store_true",
+        help="its serial port belongs to the chip, as on an S2 and many with S3, C3 or C6: it vanishes at each reset",
+    )
     parser.add_argument(
         "--time-scale", type=float, default=60.0, help="how much faster the room's time passes"
     )
@@ -79,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
             board = VirtualBoard(
                 flash, plant, found, options.heap, on_event=lambda event: _show(event, hints), board=chip
             )
-            asyncio.run(_play(board, options.console))
+            asyncio.run(_play(board, options.console, _AWAY_S if options.native_usb else None))
     except check_config.UnreadableError as error:
         raise common.Failed(str(error), "Write one with realer config.") from None
     except FileNotFoundError as error:
@@ -92,13 +99,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-async def _play(board: VirtualBoard, console_port: int) -> None:
+async def _play(board: VirtualBoard, console_port: int, away_s: float | None) -> None:
     """Until `q` or Ctrl-C."""
     loop = asyncio.get_running_loop()
     keys: asyncio.Queue[str] = asyncio.Queue()
     loop.add_signal_handler(signal.SIGINT, keys.put_nowait, "q")
     try:
-        port = await board.console.open(console_port)
+        port = await board.console.open(console_port, away_s)
     except OSError as error:
         raise ports.taken(console_port, error) from None
     async with board:

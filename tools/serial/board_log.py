@@ -23,7 +23,8 @@ _LONGEST = 4096
 
 class Lines:
     """`serial`: an open port of pyserial. `clock()`: seconds; `sleep(s)`. `again()`: opens the port once more after it
-    vanished, as one whose USB belongs to the chip does at each reset; None: a port that is gone stays gone."""
+    vanished, see ports.Reopening; None: a port that is gone stays gone. `reopened`: how often it did; what the board
+    said meanwhile is lost."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Lines:
         again: Callable[[], Serial] | None = None,
     ):
         self._again = again
+        self.reopened = 0
         self._serial = serial
         self._rest = b""
         self.clock, self._sleep = clock, sleep
@@ -51,18 +53,30 @@ class Lines:
         line, _, self._rest = self._rest.partition(b"\n")
         return line.decode(errors="replace").rstrip("\r")
 
+    def write(self, data: bytes) -> None:
+        """OSError when the port is gone and does not come back."""
+        try:
+            self._serial.write(data)
+        except OSError as error:
+            self._reopen(error)
+            self._serial.write(data)
+
     def _arrived(self) -> bytes:
         """What has come. OSError when the port is gone and does not come back."""
         try:
             waiting = self._serial.in_waiting
             return self._serial.read(waiting) if waiting else b""
-        except OSError:
-            if self._again is None:
-                raise
-            self._serial.close()
-            self._serial = self._again()
-            self._rest = b""
+        except OSError as error:
+            self._reopen(error)
             return b""
+
+    def _reopen(self, error: OSError) -> None:
+        if self._again is None:
+            raise error
+        self._serial.close()
+        self._serial = self._again()
+        self.reopened += 1
+        self._rest = b""
 
 
 def level(line: str) -> str:

@@ -6,11 +6,13 @@ repeats, do not count. Pure: `tools.cli.deploy` reads the port and decides how l
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
 from tools.serial.board_log import level
 
+STATUS = "status "
 _START = re.compile(
     r"(?:starting, slot (?P<begins>[\w:]+)"
     r"|firmware (?P<version>\S+) in slot (?P<runs>[\w:]+)(?P<why>, as .* failed)?,? .*)"
@@ -61,6 +63,17 @@ class Start:
             return self._started(found, bool(of))
         return self._logged(of, text) if of and self._running else None
 
+    def answered(self, line: str) -> Outcome | None:
+        """The same of an answer to `status`, for whoever missed the first lines because the port was away."""
+        self.received = True
+        try:
+            answer = json.loads(line.removeprefix(STATUS))
+            found = self._now(str(answer["slot"]), str(answer["version"]), "")
+        except (ValueError, KeyError, TypeError):
+            return None  # bytes were lost on the wire, or there was no memory for it
+        self._starts = max(self._starts, 1)
+        return found or (self._logged("I", "online") if answer.get("state") == "online" else None)
+
     def over(self, seconds: float) -> Outcome:
         """What is to be said when nothing decided it in that time."""
         if not self.received:
@@ -95,14 +108,19 @@ class Start:
         return Outcome("crashed", f"the firmware crashed: {text}", do)
 
     def _started(self, found: re.Match[str], logged: bool) -> Outcome | None:
-        self.spoke = True
-        self._running = found["runs"] or found["begins"]
         self._starts += not logged
-        self._version = found["version"] or self._version
+        return self._now(
+            found["runs"] or found["begins"], found["version"] or self._version, found["why"] or ""
+        )
+
+    def _now(self, running: str, version: str, failed: str) -> Outcome | None:
+        """That slot runs, and `failed` says which one does not any more."""
+        self.spoke = True
+        self._running, self._version = running, version
         # `main.py` knows the ROM partition, and not which copy in it.
         if self._running == self._slot or (self._running == "rom" and self._slot.startswith("rom:")):
             return None
-        why = (found["why"] or "").removeprefix(", ")
+        why = failed.removeprefix(", ")
         text = f"fell back to slot {self._running}" + (
             f", {why}" if why else f" instead of slot {self._slot}"
         )

@@ -6,6 +6,7 @@ the wrong board is worse than asking.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -26,8 +27,6 @@ _GROUP = "Add yourself to its group: ls -l {name} tells it; sudo usermod -aG GRO
 _START = "Start the virtual board (realer demo, realer board): it prints the address of its port, each time another."
 _LOOK_S = 0.1
 _BACK_S = 15
-_ESPRESSIF = 0x303A
-"""Vendor of the USB port of the S2, S3, C3 and C6 themselves (usb.org); boards with a USB chip have that one's."""
 
 
 def plugged_in(listed: Lister = list_ports.comports) -> list[ListPortInfo]:
@@ -59,23 +58,57 @@ def opened(name: str, baud: int) -> Serial:
     return port
 
 
-def reopening(name: str, baud: int, listed: Lister = list_ports.comports) -> Callable[[], Serial] | None:
-    """Opens a port again that vanishes at each reset of its board, because its USB belongs to the chip; None for any
-    other, which stays away when it goes."""
-    native = any(port.device == name and port.vid == _ESPRESSIF for port in listed())
-    return (lambda: back(name, baud)) if native else None
+class Reopening:
+    """Opens a port again after it vanished: one whose USB belongs to the chip (S2, S3, C3, C6) does so at each reset of
+    the board, and any other whose cable was pulled out. It may come back under another name, because the old one is
+    still in use. To be made while the port is there: a board is known again by the serial number of its USB.
 
+    `tell(text)`: says what is waited for.
+    """
 
-def back(name: str, baud: int, within_s: float = _BACK_S) -> Serial:
-    """The port, once it is there again. OSError when that takes too long."""
-    end = time.monotonic() + within_s
-    while True:
-        try:
-            return serial_for_url(name, baud, timeout=1, exclusive=True)
-        except (OSError, ValueError) as error:
+    def __init__(
+        self,
+        name: str,
+        baud: int,
+        tell: Callable[[str], object],
+        listed: Lister = list_ports.comports,
+        within_s: float = _BACK_S,
+    ) -> None:
+        self.name = name
+        self._baud, self._tell, self._listed, self._within_s = baud, tell, listed, within_s
+        self._number = self._numbers().get(name, "")
+
+    def __call__(self) -> Serial:
+        """The port, once it is there again. OSError when that takes too long."""
+        self._tell(f"{self.name} is gone; waiting up to {self._within_s:g} s until it is back")
+        end = time.monotonic() + self._within_s
+        while True:
+            for name in self._candidates():
+                with contextlib.suppress(OSError, ValueError):
+                    port = serial_for_url(name, self._baud, timeout=1, exclusive=True)
+                    if not hung_up(port):
+                        self._tell(f"it is back{f', as {name}' if name != self.name else ''}")
+                        self.name = name
+                        return port
+                    port.close()
             if time.monotonic() >= end:
-                raise OSError(errno.ENODEV, f"{name} did not come back") from error
+                raise OSError(errno.ENODEV, f"{self.name} did not come back")
             time.sleep(_LOOK_S)
+
+    def _candidates(self) -> list[str]:
+        """The ports that may be this one, the old name first; not one of that name which is another board's by now."""
+        numbers = self._numbers()
+        if not self._number:
+            return [self.name]
+        same = [name for name, number in numbers.items() if number == self._number]
+        return [self.name] * (numbers.get(self.name, self._number) == self._number) + same
+
+    def _numbers(self) -> dict[str, str]:
+        """By port the serial number of its USB, "" for none. The same chip's boot loader writes it with colons."""
+        return {
+            port.device: (port.serial_number or "").replace(":", "").lower()
+            for port in plugged_in(self._listed)
+        }
 
 
 def hung_up(port: Serial) -> bool:

@@ -151,8 +151,13 @@ def whole() -> Iterator[None]:
 
 
 def restart(transport: SerialTransport) -> None:
-    """Reset the board; there is no answer."""
-    transport.exec_raw_no_follow("import machine\nmachine.reset()")
+    """Reset the board; there is no answer. A port that belongs to the chip may vanish before the command is known to
+    have arrived: then it has, if the port comes back. OSError if not."""
+    again = ports.Reopening(transport.device_name, BAUD, common.console(stderr=True).print)
+    try:
+        transport.exec_raw_no_follow("import machine\nmachine.reset()")
+    except OSError:
+        again().close()
 
 
 def last_line(error: Exception) -> str:

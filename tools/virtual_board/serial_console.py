@@ -1,7 +1,8 @@
 """The board's serial port, offered over TCP: `socket://host:port`, as pyserial and mpremote write it.
 
 It has one client, for a serial port has one user. What the program prints goes out with the chip's CR LF line ends;
-what the client types goes to a function. Resets and power cuts leave the connection open.
+what the client types goes to a function. Resets and power cuts leave the connection open, unless the port belongs to
+the chip: then it vanishes, and nobody can connect for a while.
 """
 
 from __future__ import annotations
@@ -18,20 +19,40 @@ class Console:
         self._typed = typed
         self._server: asyncio.Server | None = None
         self._client: asyncio.Transport | None = None
+        self._away_s: float | None = None
+        self._coming: asyncio.Task[str] | None = None
 
     @property
     def in_use(self) -> bool:
         """Whether a client is connected."""
         return self._client is not None
 
-    async def open(self, port: int = 0) -> str:
-        """Listen on this machine only, on `port` or any free one; the URL to give as PORT."""
+    async def open(self, port: int = 0, away_s: float | None = None) -> str:
+        """Listen on this machine only, on `port` or any free one; the URL to give as PORT. `away_s`: its USB belongs to
+        the chip, and needs so long after a reset until it is there again; None: it is a USB chip's."""
+        self._away_s = away_s
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Cable(self), "127.0.0.1", port)
+        self._server = await loop.create_server(lambda: _Cable(self), "127.0.0.1", port, reuse_address=True)
         return f"socket://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def reset(self) -> None:
+        """The chip is reset."""
+        if self._server is None or self._away_s is None:
+            return
+        port, away_s = self._server.sockets[0].getsockname()[1], self._away_s
+        self.close()
+
+        async def come() -> str:
+            await asyncio.sleep(away_s)
+            return await self.open(port, away_s)
+
+        self._coming = asyncio.ensure_future(come())
 
     def close(self) -> None:
         """Unplug it; may be called again, and without `open`."""
+        if self._coming is not None:
+            self._coming.cancel()
+            self._coming = None
         if self._server is not None:
             self._server.close()
             self._server = None

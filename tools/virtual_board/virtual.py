@@ -23,7 +23,7 @@ from typing import Any
 from tools import boards
 from tools.boards import Board
 from tools.env.interpreter import Interpreter
-from tools.virtual_board.chip import CAUSES, HARD_RESET, PWRON_RESET, WDT_RESET, Chip
+from tools.virtual_board.chip import CAUSES, HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Chip
 from tools.virtual_board.chip_memory import ChipMemory
 from tools.virtual_board.memory import TIGHTEST, Memory
 from tools.virtual_board.plant import Plant
@@ -144,6 +144,7 @@ class VirtualBoard:
             with contextlib.suppress(asyncio.CancelledError):
                 await life
             self.chip.release()
+            self.console.reset()
             self._emit("off")
         for sock in [sock for socks in self._silent.values() for sock in socks]:
             sock.close()
@@ -218,6 +219,8 @@ class VirtualBoard:
             while True:
                 cause = await self._run(listener.getsockname()[1])
                 self.chip.reset(cause)
+                if cause != SOFT_RESET:
+                    self.console.reset()
                 self._emit("reset", CAUSES[cause])
                 await asyncio.sleep(_BOOT_S)
         finally:
