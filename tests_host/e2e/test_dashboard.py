@@ -93,6 +93,7 @@ async def test_what_the_owner_wants_reaches_the_relay_and_every_page():
         await wanted.fill("18.3")
         await wanted.press("Enter")
         await expect(page.get_by_role("alert")).to_contain_text("steps of 0.5")
+        await expect(wanted).to_have_value("6")
         assert fixture.model.desired(fixture.device_id, "9") == "6.0"
 
         # A relay that is welded: what it does and what was reported differ from what is wanted.

@@ -224,6 +224,25 @@ async def test_parts_of_the_board_can_be_broken_and_mended():
         assert said[:2] == ["ntc unplugged", "ntc shorted"] and said[-1] == "press the button"
 
 
+async def test_a_new_start_forgets_what_the_device_said_before():
+    async with bench() as (fixture, watch):
+        watch.projection.line(status(100), 1000)
+        assert watch.feed.state("status")["state"] == "online"
+        for listener in fixture.listeners:
+            listener(("boot", 2))
+        assert watch.feed.state("status") == {}
+        assert watch.feed.since(0)["timeline"][-1]["text"] == "boot 2"
+
+
+async def test_a_value_that_is_no_number_does_not_stop_the_page():
+    async with bench() as (fixture, watch):
+        for text in ("nan", "inf", "warm"):
+            fixture.model.set_desired(fixture.device_id, "9", text, 0, raw=True)
+            point = snapshot.sample(fixture, watch.look(), 0)
+            assert point["desired"]["9"] is None and watch.feed.state("commands")[1]["desired"] == text
+            json.dumps(watch.feed.since(0), allow_nan=False)
+
+
 async def test_a_board_with_a_cable_has_the_same_controls():
     async with bench(board="wt32-eth01") as (fixture, watch):
         await watch.do({"verb": "network", "on": False})
@@ -333,6 +352,8 @@ async def test_without_the_token_there_is_nothing(told):
             f"/{token[:-1]}/",
             f"/{token}x/",
             "/ü/",
+            "/%ff/",
+            "/%ed%a0%80/",
             f"/{token[:-1]}/style.css",
             f"/{token[:-1]}/live",
         ):
@@ -445,6 +466,25 @@ async def test_pages_are_told_all_and_then_what_changes_until_the_demo_ends(told
             await lives.pop().close()
         assert await lives[0].receive_json() == {"ended": True}
         assert (await lives[0].receive()).type == aiohttp.WSMsgType.CLOSE
+
+
+async def test_a_page_that_takes_nothing_holds_nothing_up(told):
+    """It gets the latest when it comes back, and not what went by meanwhile."""
+    async with aiohttp.ClientSession() as session, Dashboard([told]) as page:
+        asleep, awake = [await session.ws_connect(page.url + "live", headers=origin(page)) for _ in range(2)]
+        for live in (asleep, awake):
+            assert "panel" in await live.receive_json()
+        count = 0
+        for _ in range(20):
+            for _number in range(LIMITS["messages"]):
+                count += 1
+                told.feed.add("messages", f"{count} " + "x" * MOST_SHOWN)
+            while not (await awake.receive_json())["devices"][0]["messages"][-1].startswith(f"{count} "):
+                pass
+        got = []
+        while not (got and got[-1].startswith(f"{count} ")):
+            got += (await asleep.receive_json())["devices"][0]["messages"]
+        assert len(got) < count / 2, "what was not taken is not kept"
 
 
 def test_the_page_asks_nobody_else():

@@ -5,6 +5,7 @@ The keys are parts of the state of a `Feed`. Nothing in here is a secret.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -190,7 +191,9 @@ def _memory(fixture: SystemFixture) -> dict[str, Any]:
 
 
 def _number(text: Any) -> float | None:
+    """None for what is no finite number, which JSON cannot tell."""
     try:
-        return float(text)
+        value = float(text)
     except (TypeError, ValueError):
         return None
+    return value if math.isfinite(value) else None

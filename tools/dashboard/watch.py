@@ -18,6 +18,8 @@ from tools.dashboard.narration import BoardNarration, Said, of_cloud
 from tools.fixture.system import SystemFixture
 
 _LOOK_S, _SAMPLE_S, _ASK_S = 0.2, 0.99, 1.99
+_PATIENCE = 10
+"""After how many times a question that had no answer is asked again."""
 _STATUS = "status "
 
 
@@ -88,6 +90,7 @@ class Watch:
         self._narration = BoardNarration(fixture.plant.wiring, lambda: fixture.plant.sensor_c)
         self._tell, self._watched = tell, watched
         self._actions = Actions(fixture, self.did)
+        self._asked = 0
         self._running: asyncio.Task[None] | None = None
         self.feed.put("about", snapshot.about(fixture, name))
 
@@ -119,7 +122,11 @@ class Watch:
     def _board(self, event: tuple[Any, ...]) -> None:
         now = time.time()
         if event[0] == "line" and self.projection.line(event[1], now):
+            self._asked = 0
             return
+        if event[0] in ("boot", "off"):  # what it said before is over
+            self._asked = 0
+            self.feed.put("status", {})
         said = self._narration.of(event)
         if said:
             self._said(said, now)
@@ -148,7 +155,10 @@ class Watch:
 
     def _ask(self) -> None:
         board = self.fixture.board
-        if self._watched() and board.powered and not board.chip.at_repl and not board.console.in_use:
+        if self._asked:  # it does not answer, and what is typed would only pile up
+            self._asked -= 1
+        elif self._watched() and board.powered and not board.chip.at_repl and not board.console.in_use:
+            self._asked = _PATIENCE
             board.type(b"status\r")
 
     async def _run(self) -> None:

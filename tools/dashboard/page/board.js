@@ -1,5 +1,5 @@
 // The drawing of the virtual board: what is wired to it, and what it does at this moment.
-import { list, make, mark, write } from "./dom.js";
+import { follow, list, make, mark, write } from "./dom.js";
 
 const ROW = 64, NARROW = 520;
 const WIDE = { width: 720, left: 240, right: 480, box: 150 }, SMALL = { width: 380, left: 128, right: 252, box: 116 };
@@ -93,7 +93,7 @@ export function partRows(parent, parts, choiceOf) {
     if (control) row.append(control);
     return [row, (now) => {
       write(state, `GPIO ${now.gpio}${now.kind === "sensor" ? "" : now.on ? ", on" : ", off"}`);
-      if (control?.tagName === "SELECT" && document.activeElement !== control) control.value = now.fault ?? now.stuck ?? "";
+      if (control?.tagName === "SELECT") follow(control, now.fault ?? now.stuck);
     }];
   });
 }

@@ -20,10 +20,17 @@ export function mark(node, name, value) {
   if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
-// A person who is at a field is not written over.
-export function fill(field, value) {
+// A field follows what it stands for, and is not written over while that stays what it was.
+export function follow(field, value) {
   const text = String(value);
-  if (document.activeElement !== field && field.value !== text) field.value = text;
+  if (field.told === text) return;
+  field.told = text;
+  field.value = text;
+}
+
+// What was entered was refused: back to what is so.
+export function restore(...fields) {
+  for (const field of fields) field.value = field.told;
 }
 
 export function time(seconds) {
@@ -56,7 +63,7 @@ export function toggle(label, press) {
 }
 
 export function choice(label, choices, choose) {
-  const node = make("select", { "aria-label": label, onchange: () => choose(node.value) },
+  const node = make("select", { "aria-label": label, onchange: async () => (await choose(node.value)) || restore(node) },
     ...Object.entries(choices).map(([value, word]) => make("option", { value }, word)));
   return node;
 }

@@ -1,7 +1,7 @@
 // The page: one article for each device, fed over a WebSocket.
 import { Drawing, partRows } from "./board.js";
 import { Charts, load } from "./charts.js";
-import { choice, fill, list, make, mark, number, time, toggle, write } from "./dom.js";
+import { choice, follow, list, make, mark, number, restore, time, toggle, write } from "./dom.js";
 
 const MOST_ROWS = 200, TRIES = 5;
 const STATES = {
@@ -103,7 +103,7 @@ class Device {
     write(this.texts.transport, cloud.session ? "MQTT" : "polling over HTTPS");
     write(this.texts.wifi, !board.air ? board.wired ? "cable out" : "access point off" : !board.joined ? "not joined" : board.zombie ? "joined, packets vanish" : board.wired ? "cable" : "joined");
     write(this.texts.boots, `${board.boots}, last: ${board.reset.replace("_", " ")}`);
-    write(this.texts.firmware, status ? `${status.version}, slot ${status.slot}` : "–");
+    write(this.texts.firmware, status?.version ? `${status.version}, slot ${status.slot}` : "–");
     const [waiting, dropped] = status?.outbox ?? [null, null];
     write(this.texts.outbox, waiting == null ? "–" : `${waiting} waiting, ${dropped} dropped`);
     this.tick();
@@ -142,7 +142,7 @@ class Device {
       const node = make("div", { class: "command", "data-port": row.port },
         make("h3", {}, `${row.name} `, make("span", { class: "quiet" }, `port ${row.port}, ${row.least} to ${row.most}, step ${row.step}`)),
         values, control, why);
-      const said = (now, value) => value == null ? "–" : now.mode === "switch" ? (Number(value) ? "on" : "off") : number(value);
+      const said = (now, value) => value == null ? "–" : now.mode === "switch" ? (Number(value) ? "on" : "off") : Number.isNaN(Number(value)) ? value : number(value);
       return [node, (now) => {
         write(desired, said(now, now.desired));
         write(reported, said(now, now.reported));
@@ -151,14 +151,15 @@ class Device {
         physical.classList.toggle("good", now.on);
         const output = (this.state.status?.outputs ?? []).find(([name]) => name === now.name);
         const sensor = this.state.sensors.find((one) => one.port === now.sensor);
-        write(why, output?.[3] ? `${/_s$|interlock/.test(output[3]) ? "held by " : ""}${output[3]}` : sensor && this.state.status && sensor.measured == null ? `${sensor.name} gives no reading` : "");
+        write(why, output?.[3] ? `${/_s$|interlock/.test(output[3]) ? "held by " : ""}${output[3]}` : sensor && this.state.status?.state && sensor.measured == null ? `${sensor.name} gives no reading` : "");
         update(now);
       }];
     });
   }
 
   control(row) {
-    const set = (value) => this.send({ verb: "set", port: row.port, value });
+    const fields = [];
+    const set = async (value) => (await this.send({ verb: "set", port: row.port, value })) || restore(...fields);
     if (row.least === 0 && row.most === 1) {
       const node = toggle(row.name, (on) => set(on ? 1 : 0));
       return [make("div", { class: "control" }, node), (now) => mark(node, "aria-checked", Number(now.desired) === 1)];
@@ -166,12 +167,12 @@ class Device {
     const bounds = { min: row.least, max: row.most, step: row.step };
     const slider = make("input", { type: "range", ...bounds, "aria-label": `${row.name}, slider` });
     const field = make("input", { type: "number", ...bounds, "aria-label": row.name });
+    fields.push(slider, field);
     slider.addEventListener("input", () => { field.value = slider.value; });
     slider.addEventListener("change", () => set(slider.valueAsNumber));
     field.addEventListener("change", () => set(field.valueAsNumber));
     return [make("div", { class: "control" }, slider, field), (now) => {
-      if (document.activeElement !== slider) fill(field, Number(now.desired));
-      if (document.activeElement !== field) fill(slider, Number(now.desired));
+      for (const one of fields) follow(one, Number(now.desired));
     }];
   }
 
@@ -218,7 +219,7 @@ class Device {
         let node;
         if (control.choices) {
           const select = choice(control.label, control.choices, (chosen) => this.send({ ...control.call, [control.field]: chosen }));
-          this.controls.push(() => { if (document.activeElement !== select) select.value = value(control.state) ?? ""; });
+          this.controls.push(() => follow(select, value(control.state) ?? ""));
           node = make("label", {}, `${control.label} `, select);
         } else if (control.on) {
           node = toggle(control.label, (on) => this.send(on ? control.on : control.off));
