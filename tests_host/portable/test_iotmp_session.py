@@ -322,8 +322,12 @@ def test_a_stream_on_change():
     rig.later(2)
     rig.session.changed("relay", rig.now)
     assert len(rig.written()) == 2, "one every few seconds"
-    rig.session.changed("temperature", rig.now)
-    assert rig.written() == []
+    for value in (True, False, True):
+        rig.thing.values["relay"] = value
+        rig.session.changed("temperature", rig.now)
+        assert rig.written() == []
+        rig.session.changed("relay", rig.now)
+        assert rig.written() == [sample(34, value), sample(35, value)], "every change"
 
 
 def test_a_stream_opened_again_is_the_same_stream():
