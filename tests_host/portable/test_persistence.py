@@ -433,12 +433,14 @@ def test_an_answer_stays_known_over_a_second_cut_that_comes_before_anything_new(
 
 
 def test_an_older_desired_state_stays_older_than_an_answer_that_only_the_journal_has():
-    device = Device()
-    device.desired_state(1, 40)
-    device.persistence.write()
-    device.flash.record = None
-    again = online(device)
-    assert [command.last and command.last.sequence for command in again.controller.commands] == [40, None]
+    for key, value, known in (("b", 18.5, [None, 40]), ("a", 1, [40, None])):
+        device = Device()
+        device.controller.receive_desired(Desired(key, value, "des_40", 40, 600), device.ms())
+        device.tick()
+        device.persistence.write()
+        device.flash.record = None
+        again = online(device)
+        assert [command.last and command.last.sequence for command in again.controller.commands] == known
     again.desired_state(1, 39)
     assert not again.controller.outputs[0].on
     again.desired_state(1, 41)
