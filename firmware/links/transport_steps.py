@@ -42,7 +42,7 @@ class TransportSteps:
             self.choice.steady()
         elif lasted is False and link.auto:
             self.failures("poll_instead", LinkError("the session did not last"))
-        link.opening, link.was_on_mqtt, link.retried, link.caught_up = True, False, False, False
+        link.opening, link.retried, link.caught_up = True, False, False
         link.polled = link.lease.held
         if not link.polled:
             # Nothing of it counts any more, and what follows needs the memory.
