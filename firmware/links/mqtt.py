@@ -70,7 +70,7 @@ class MqttSession:
         self.acknowledge()
         session = self.client.session
         before = session.last_received
-        await self.until(self.any_received, wait_ms)
+        await self.until(lambda: self.received, wait_ms)
         received, self.received = self.received[:_AT_ONCE], self.received[_AT_ONCE:]
         self.unacknowledged = [each[0] for each in received]
         desired = [_aged(Desired(*each[2:]), self.clock.since(each[1]) // 1000) for each in received]
@@ -93,10 +93,12 @@ class MqttSession:
         if not batch:
             await self.until(self.any_answer, self.hold.left_ms(self.clock.ms()))
             batch = [] if self.any_answer() else reports[:room]
-        entries = []
+        published = []
         for report in batch:
-            entries.append(await self.publish(report))  # noqa: PERF401 - MicroPython awaits in no comprehension
-        await self.until((lambda: self.answered(batch, entries)) if batch else self.any_answer, _ACK_MS)
+            published.append((report, await self.publish(report)))  # noqa: PERF401 - MicroPython awaits in no comprehension
+        # A publish that the broker itself refused is not acknowledged by anybody.
+        over = lambda: all([self.answers[r.message_id] or entry.error for r, entry in published])  # noqa: E731
+        await self.until(over if batch else self.any_answer, _ACK_MS)
         answered = self.any_answer()
         done = [found for found in map(self.outcome, reports) if found]
         if done:
@@ -146,11 +148,6 @@ class MqttSession:
         except (NetError, MqttError) as e:
             raise LinkError("MQTT: %s" % e)
 
-    def answered(self, batch, entries):
-        # A publish that the broker itself refused is not acknowledged by anybody.
-        waiting = [r for r, entry in zip(batch, entries) if not (self.answers[r.message_id] or entry.error)]
-        return not waiting
-
     def any_answer(self):
         return any(self.answers.values())
 
@@ -181,9 +178,6 @@ class MqttSession:
         if not error.args:
             return "no answer to SUBSCRIBE"
         return self.account.net.explain(error) if isinstance(error, NetError) else str(error)
-
-    def any_received(self):
-        return self.received
 
     def deliver(self, message, at=None):
         """Deal with a message as it comes: understood, it takes a third of the heap, and many may wait. `at`: when it
