@@ -31,7 +31,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -178,6 +178,13 @@ def named(name: str) -> Board:
     if not board:
         raise KeyError(name)
     return board
+
+
+def on(board: Board, machine: str) -> Board:
+    """The same, on which MicroPython calls itself `machine`: with PSRAM, some of the pins are that one's."""
+    if "SPIRAM" not in machine:
+        return board
+    return replace(board, profile=board.profile.replace("\npsram ", "\ntaken "))
 
 
 def drives() -> dict[str, frozenset[int]]:

@@ -215,6 +215,13 @@ def test_a_deploy_checks_a_configuration_that_names_no_board_for_the_chip_that_i
     assert "inputs of ADC1: 32..39" in failed.value.do
 
 
+def test_a_deploy_refuses_pins_of_the_psram_where_micropython_uses_it() -> None:
+    root = {"config.json": json.dumps(config_for("esp32")).encode()}
+    with pytest.raises(Failed) as failed:
+        fitted(root, "Generic ESP32 module with SPIRAM with ESP32")
+    assert "GPIO 16 of an ESP32 with PSRAM is connected to a chip on the board itself" in failed.value.do
+
+
 @pytest.mark.parametrize("machine", ["Generic ESP32S3 module with ESP32S3", "ESP32H2 module with ESP32-H2"])
 def test_a_deploy_refuses_another_chip_than_the_configuration_names(machine: str) -> None:
     root = {"config.json": json.dumps(config_for("esp32c3")).encode()}

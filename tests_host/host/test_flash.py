@@ -9,6 +9,7 @@ import pytest
 
 from tests_host.support import esp_rom
 from tests_host.support.esp_rom import Rom, image, micropython, program
+from tools import boards
 from tools.build import esp_image
 from tools.cli import flash
 from tools.common import Failed
@@ -155,6 +156,62 @@ def test_without_an_image_the_chip_that_is_plugged_in_says_which_one():
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and not WRITES & set(rom.commands)
     assert "has an ESP32" in done.stderr and "micropython.org/download/ESP32_GENERIC" in done.stderr
+
+
+def test_an_image_for_more_flash_than_there_is_erases_nothing(good: Path):
+    with Rom(megabytes=2) as rom:
+        done = run(good, rom.port)
+        assert done.returncode == 1 and not WRITES & set(rom.commands)
+        assert (
+            "needs 2.5 MB of flash, the board has 2 MB" in done.stderr
+            and "ESP32_GENERIC-D2WD-" in done.stderr
+        )
+
+
+@pytest.mark.parametrize(
+    ("rows", "needs"),
+    [
+        ([(0, 0, 0x10000, 0x1F0000, b"factory"), (1, 0x81, 0x200000, 0x200000, b"vfs")], 0x400000),
+        ([(0, 0, 0x10000, 0x1F0000, b"factory"), (1, 0x81, 0x200000, 0x600000, b"vfs")], 0x800000),
+        ([(0, 0, 0x10000, 0x1F0000, b"factory")], 0x280000),
+        ([(0, 0, 0x10000, 0x160000, b"factory")], 0x1F0000),
+    ],
+)
+def test_an_image_tells_how_much_flash_it_needs(rows: list[tuple[int, int, int, int, bytes]], needs: int):
+    assert esp_image.read(image(table=esp_rom.table(rows))).needs == needs
+
+
+@pytest.mark.parametrize(
+    ("chip", "flash_mb", "psram_mb", "words"),
+    [
+        (
+            "esp32",
+            4,
+            0,
+            "ESP32_GENERIC-….bin from micropython.org/download/ESP32_GENERIC; with a WROVER module",
+        ),
+        ("esp32", 0, 0, "ESP32_GENERIC-SPIRAM-….bin"),
+        ("esp32", 2, 0, "ESP32_GENERIC-D2WD-….bin"),
+        ("esp32s3", 16, 8, "ESP32_GENERIC_S3-SPIRAM_OCT-….bin"),
+        ("esp32s3", 8, 2, "ESP32_GENERIC_S3-….bin"),
+        ("esp32s3", 4, 2, "before 1.26 ESP32_GENERIC_S3-FLASH_4M-….bin"),
+        ("esp32s2", 4, 2, "ESP32_GENERIC_S2-….bin"),
+        ("esp32c3", 4, 0, "ESP32_GENERIC_C3-….bin"),
+        ("esp32c3", 2, 0, "no published image fits 2 MB of flash on an ESP32-C3"),
+    ],
+)
+def test_the_file_is_that_for_flash_and_psram(chip: str, flash_mb: int, psram_mb: int, words: str):
+    assert words in esp_image.download(boards.chips()[chip], flash_mb << 20, psram_mb << 20)
+
+
+def test_the_psram_in_a_chips_package_is_seen(monkeypatch: pytest.MonkeyPatch):
+    said = (
+        "Chip type:          ESP32-S3 (QFN56) (revision v0.2)\n"
+        "Features:           Wi-Fi, BT 5 (LE), Dual Core + LP Core, 240MHz, Embedded PSRAM 8MB (AP_3v3)\n"
+        "Detected flash size: 16MB\n"
+    )
+    monkeypatch.setattr(flash.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=said))
+    assert flash._look("/dev/ttyACM0") == ("ESP32-S3", 16 << 20, 8 << 20)
 
 
 def test_wrong_usage():

@@ -28,13 +28,13 @@ class Rom:
     flash does. `dead`: it does not answer.
     """
 
-    def __init__(self, magic=ESP32_MAGIC, rots=False, dead=False):
+    def __init__(self, magic=ESP32_MAGIC, rots=False, dead=False, megabytes=4):
         self.flash = bytearray(b"\x5a" * 0x400000)
         self.commands = []
         self._registers = {
             MAGIC_REGISTER: magic,
             UART_DIVIDER_REGISTER: 347,
-            FLASH_ID_REGISTER: FOUR_MEGABYTES,
+            FLASH_ID_REGISTER: FOUR_MEGABYTES + ((megabytes.bit_length() - 3) << 16),
         }
         self._rots, self._dead = rots, dead
         self._stub = False

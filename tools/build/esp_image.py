@@ -27,6 +27,11 @@ _IMAGE, _PARTITION, _APP, _DATA = 0xE9, b"\xaa\x50", 0, 1
 ROM_LABEL = b"romfs"
 """By this name the port finds its ROM partition."""
 _HEADER_BYTES = 24
+FOUR_MB = 0x400000
+_OCTAL = 0x800000
+"""PSRAM in the package of an S3 of this size has eight data lines, less has four."""
+_FILES = 0x80000
+"""What two copies of the firmware, and what is beside them, need of a file system."""
 _APP_DESCRIPTOR = b"\x32\x54\xcd\xab"
 _BANNER = re.compile(rb"MicroPython v(\d+)\.(\d+)([\w.+-]*) on [\d-]{10}")
 _PAGE = "micropython.org/download"
@@ -40,19 +45,33 @@ class ImageError(Exception):
 @dataclass(frozen=True)
 class Image:
     """An image that passed every check. `version` such as "1.24.1"; `rom`: bytes of its ROM partition, 0 if none;
-    `chip`: what it is for."""
+    `chip`: what it is for; `needs`: bytes of flash, up to the end of its last partition, and a file system where the
+    table has none, which images from 1.26 on put behind it."""
 
     version: str
     board: str
     data: bytes
     rom: int
     chip: Board
+    needs: int = 0
 
 
-def download(board: Board) -> str:
-    """Which file of micropython.org is for a chip."""
+def download(board: Board, flash: int = 0, psram: int = 0) -> str:
+    """Which file of micropython.org is for a chip with so many bytes of flash, and of PSRAM in its package; 0: unknown,
+    or none that the chip tells of."""
     name = board.fact("image")
-    return f"{name}-….bin from {_PAGE}/{name}"
+    file, more = name, ""
+    if 0 < flash < FOUR_MB:
+        if board.chip != boards.CLASSIC:
+            return f"nothing: no published image fits {flash >> 20} MB of flash on an {board.name}"
+        file += "-D2WD"
+    elif board.chip == boards.CLASSIC:
+        more = f"; with a WROVER module, or other PSRAM, {name}-SPIRAM-….bin"
+    elif board.chip == "esp32s3" and psram >= _OCTAL:
+        file += "-SPIRAM_OCT"
+    elif board.chip == "esp32s3" and flash == FOUR_MB:
+        more = f"; before 1.26 {name}-FLASH_4M-….bin"
+    return f"{file}-….bin from {_PAGE}/{name}{more}"
 
 
 def read(data: bytes) -> Image:
@@ -74,9 +93,12 @@ def read(data: bytes) -> Image:
     if (int(banner[1]), int(banner[2])) < OLDEST:
         raise ImageError(f"this is MicroPython {version}, too old: {_TAKE}")
     name = re.search(rb"([ -~]{3,60}) with ESP32", app)
-    rows = _partitions(data, board.flash_offset)
+    rows = list(_partitions(data, board.flash_offset))
+    needs = max(offset + size for _, _, offset, size in rows)
+    if not any(kind == _DATA and label in (b"vfs", b"ffat") for kind, label, *_ in rows):
+        needs += _FILES
     rom = sum(size for kind, label, _, size in rows if kind == _DATA and label == ROM_LABEL)
-    return Image(version, name[1].decode() if name else "unknown board", data, rom, board)
+    return Image(version, name[1].decode() if name else "unknown board", data, rom, board, needs)
 
 
 def _number(data: bytes) -> int:

@@ -339,7 +339,7 @@ def fitted(root: Mapping[str, bytes], machine: str) -> Mapping[str, bytes]:
             f"{payload.CONFIG} is for {raw['board']}, and the board has an {board.name}",
             "Plug in the other board, or change board and pins.",
         )
-    problems = check_config.left_to_portal(raw, check_config.validate(raw, named)[1])
+    problems = check_config.left_to_portal(raw, check_config.validate(raw, boards.on(named, machine))[1])
     wrong = [f"{path}: {allowed}" for level, path, _, allowed in problems if level == "error"]
     if wrong:
         raise common.Failed(f"{payload.CONFIG} has errors for an {board.name}", "\n".join(wrong))
@@ -375,6 +375,12 @@ def _carried(
             f"warning: the ROM partition of {size} KB does not hold the code; it runs from the heap"
         )
     needed = _blocks(todo, seen, code)
+    if needed > seen.get("blocks", needed):
+        raise common.Failed(
+            f"the board's file system has {seen['blocks'] * seen['block'] >> 10} KB, and "
+            f"{needed * seen['block'] >> 10} KB are needed",
+            "Take a board with more flash, or an image with a smaller program: realer flash names one.",
+        )
     if needed > seen["free"]:
         raise common.Failed(
             f"{needed} blocks of {seen['block']} bytes are needed on the board's flash, {seen['free']} are free",

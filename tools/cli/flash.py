@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from tools import boards, common
 from tools.build import esp_image
@@ -49,6 +50,12 @@ def main(argv: list[str] | None = None) -> int:
         raise _missing(port)
     image = _read(Path(options.image))
     port = ports.choose(options.port)
+    board = _look(port)
+    if 0 < board.flash < image.needs:
+        raise common.Failed(
+            f"{options.image} needs {image.needs / 2**20:.2g} MB of flash, the board has {board.flash / 2**20:.2g} MB",
+            f"Take {esp_image.download(image.chip, board.flash, board.psram)}.",
+        )
     print(f"MicroPython {image.version} ({image.board}), {len(image.data):,} bytes, to {port}", flush=True)
     chip, offset = image.chip.chip, hex(image.chip.flash_offset)
     # esptool refuses any other chip, and looks before it erases. What it wrote it reads back as a sum.
@@ -66,20 +73,31 @@ def plugged_in(may: Callable[[str], bool]) -> str:
     question = "A board is plugged in at {}. Look which chip it has? Whatever runs on it is restarted."
     if len(found) != 1 or not may(question.format(found[0].device)):
         return ""
-    return boards.by_machine(_chip_at(found[0].device))
+    return boards.by_machine(_look(found[0].device).chip)
 
 
-def _chip_at(port: str) -> str:
-    """The chip as esptool finds and calls it, "" where there is no answer."""
-    command = [sys.executable, "-m", "esptool", "--port", port, "chip-id"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    found = re.search(r"(?:Chip type|Chip is|Connected to|Detecting chip type)\W+(ESP32[\w-]*)", done.stdout)
-    return found[1] if found else ""
+class _Found(NamedTuple):
+    """What esptool finds at a port: the chip as it calls it, "" where there is no answer; bytes of flash, and of PSRAM
+    in the chip's package, 0 where it does not tell. Of PSRAM beside the chip, as in a WROVER, it knows nothing."""
+
+    chip: str
+    flash: int
+    psram: int
+
+
+def _look(port: str) -> _Found:
+    command = [sys.executable, "-m", "esptool", "--port", port, "flash-id"]
+    said = subprocess.run(command, capture_output=True, text=True).stdout
+    chip = re.search(r"(?:Chip type|Chip is|Connected to|Detecting chip type)\W+(ESP32[\w-]*)", said)
+    sizes = [re.search(rf"{what}\s*(\d+)(K|M)B", said) for what in ("Detected flash size:", "Embedded PSRAM")]
+    flash, psram = (int(size[1]) << (20 if size[2] == "M" else 10) if size else 0 for size in sizes)
+    return _Found(chip[1] if chip else "", flash, psram)
 
 
 def _missing(port: str) -> common.Failed:
     """What to say where no image was named: which one the chip at the port needs."""
-    found = _chip_at(port)
+    seen = _look(port)
+    found = seen.chip
     if not found:
         return common.Failed(
             f"IMAGE is missing, and the board at {port} does not tell its chip",
@@ -93,7 +111,7 @@ def _missing(port: str) -> common.Failed:
         )
     return common.Failed(
         f"IMAGE is missing; the board at {port} has an {board.name}",
-        f"Download {esp_image.download(board)}, and: realer flash FILE.bin",
+        f"Download {esp_image.download(board, seen.flash, seen.psram)}; and: realer flash FILE.bin",
     )
 
 

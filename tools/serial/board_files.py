@@ -134,7 +134,7 @@ def look(names):
         sums(name)
     fs = os.statvfs("/")
     plain = kind("firmware") == 2
-    facts = {"slot": slot, "block": fs[0], "free": fs[3], "plain": plain, "frozen": frozen()}
+    facts = {"slot": slot, "block": fs[0], "blocks": fs[2], "free": fs[3], "plain": plain, "frozen": frozen()}
     facts["rom"], facts["needs"] = rom(slot.get("slot")), needs()
     uname = getattr(os, "uname", None)
     facts["machine"] = uname()[4] if uname else ""
