@@ -115,6 +115,11 @@ def test_the_readme_is_short():
     assert len(PAGES["README.md"].split()) <= 900
 
 
+def test_pictures_are_small():
+    pictures = {path.name: path.stat().st_size for path in (ROOT / "docs/pictures").iterdir()}
+    assert pictures and max(pictures.values()) < 200_000, pictures
+
+
 def test_every_page_has_its_place_in_the_navigation():
     _, nav = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")
     places = re.findall(r"(\S+\.md)$", nav, re.MULTILINE)
