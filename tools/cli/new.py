@@ -54,24 +54,36 @@ def configuration(point: StartingPoint, board: boards.Board, name: str) -> dict[
     """The whole file, with pins of that board."""
     config = json.loads((ROOT / "config.example.json").read_text(encoding="utf-8"))
     pins = board.example
+    roles = {item["gpio"][0] for items in (point.outputs, point.sensors, point.buttons) for item in items}
+    taken = {pins["led"][0]} | {pins[role] for role in roles if role}
+    # A relay needs a pin that the chip leaves alone from reset on; to read, any other one does.
+    driven = sorted(board.free - taken)
+    strapping = board.gpios("strapping") | board.gpios("psram")
+    read = sorted(board.offered("outputs") - board.free - strapping - taken)
     sections = {"outputs": point.outputs, "sensors": point.sensors, "buttons": point.buttons}
-    free = sorted(board.free - {pin for part, pin in pins.items() if part != "led"} - {pins["led"][0]})
 
-    def pin(role: str | None) -> int:
-        return pins[role] if role else free.pop(0)
+    def pin(pool: list[int]) -> int:
+        if not (pool or driven):
+            raise common.Failed(
+                f"the board has too few free pins for a {name}", "Take another board, see --board."
+            )
+        return (pool or driven).pop(0)
 
-    def values(item: Item) -> dict[str, Any]:
+    def values(section: str, item: Item) -> dict[str, Any]:
         found = {key: value for key, (value, _) in item.items()}
-        found["gpio"] = pin(found["gpio"])
+        role = found["gpio"]
+        found["gpio"] = pins[role] if role else pin(driven if section == "outputs" else read)
         if "close" in found:
-            found["close"] = {"gpio": pin(None)}
+            found["close"] = {"gpio": pin(driven)}
         return found
 
     config["name"] = name
     config["board"] = board.kit.name if board.kit else board.chip
     config["led"] = dict(zip(("gpio", "active"), pins["led"], strict=True))
     config["safety"] = {"silence_s": point.silence_s[0]}
-    return config | {section: [values(item) for item in items] for section, items in sections.items()}
+    return config | {
+        section: [values(section, item) for item in items] for section, items in sections.items()
+    }
 
 
 def reasons(point: StartingPoint) -> list[tuple[str, str, str]]:
