@@ -224,6 +224,25 @@ async def test_parts_of_the_board_can_be_broken_and_mended():
         assert said[:2] == ["ntc unplugged", "ntc shorted"] and said[-1] == "press the button"
 
 
+async def test_the_timeline_tells_what_a_person_did_from_what_followed():
+    async with bench() as (fixture, watch):
+        for call in (
+            {"verb": "set", "port": "6", "value": 1},
+            {"verb": "subscription", "on": False},
+            {"verb": "network", "on": False},
+        ):
+            await watch.do(call)
+        fixture.model.event(0, "feed_stored", fixture.device_id, command_id=1, value="1.0", received_at="now")
+        fixture.model.event(0, "feed_stored", fixture.device_id, sensor_id=1, value="1.0", received_at="now")
+        said = [(item["who"], item["text"]) for item in watch.feed.since(0)["timeline"]]
+        assert said == [
+            ("you", "owner wants 1.0 on port 6"),
+            ("you", "subscription off"),
+            ("you", "access point off"),
+            ("cloud", "stored command 1: 1.0, observed now"),
+        ]
+
+
 async def test_a_new_start_forgets_what_the_device_said_before():
     async with bench() as (fixture, watch):
         watch.projection.line(status(100), 1000)

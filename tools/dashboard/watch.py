@@ -21,6 +21,8 @@ _LOOK_S, _SAMPLE_S, _ASK_S = 0.2, 0.99, 1.99
 _PATIENCE = 10
 """After how many times a question that had no answer is asked again."""
 _STATUS = "status "
+_OWNERS = ("tokens_expired", "subscription_set", "keys_set")
+"""Events of the cloud that a person brings about, beside those that say so."""
 
 
 class Projection:
@@ -138,7 +140,8 @@ class Watch:
         self._tell(said)
         # The readings have their charts, and would push what matters out of sight.
         if not (event["event"] == "feed_stored" and "sensor_id" in event):
-            self.projection.said(said, event["at"])
+            by = event.get("by", "owner" if event["event"] in _OWNERS else "")
+            self.projection.said(said._replace(who="you") if by == "owner" else said, event["at"])
 
     def _said(self, said: Said, now: float) -> None:
         self.projection.said(said, now)
