@@ -134,12 +134,11 @@ def build(config, board, interface, clock, rng, log, store, net, boots):
     cloud["commands"] = len(config["outputs"]) + bool(update)
     config["items"] = items(config["sensors"])
     cloud["ports"] = [item["pin_port"] for item in config["outputs"] + config["items"]]
-    if update:
-        cloud["ports"].append(update["pin_port"])
     more = []
     if update:
         from firmware.updater import UpdateLoop, release
 
+        cloud["ports"].append(update["pin_port"])
         more.append(release(update, store))
     controller = _controller(config, board, clock.ms(), log, Outbox(boots, rng(), clock.ms()), more)
     network = NetworkLoop(clock, rng, log, interface, known_networks(config), net, board)
@@ -161,12 +160,21 @@ def build(config, board, interface, clock, rng, log, store, net, boots):
     add("sampling", sampling, 30000)
     add("network", network, 60000)
     add("cloud", cloud_loop, 300000)
+    _add_schedules(add, config, clock, log, controller)
     if update:
         add("update", UpdateLoop(device, update, *more, clock, rng, log, store, board.reset), 120000)
     if board.rtc_get() >= net.floor_s:
         # After a reset without a power cut the chip's clock still runs.
         clock.set_utc(board.rtc_get())
     return device
+
+
+def _add_schedules(add, config, clock, log, controller):
+    plans = [(output, output.cfg["schedule"]) for output in controller.outputs if "schedule" in output.cfg]
+    if plans:
+        from firmware.schedules import ScheduleLoop
+
+        add("schedule", ScheduleLoop(clock, log, controller.safety, config["time"]["zone"], plans), 60000)
 
 
 def _loops(config, board, clock, log, controller, lease, state, store):

@@ -33,7 +33,13 @@ def start(board, log, store):
     if asked == "portal":
         asyncio.run(_portal(board, log, store, config))
     _overwrite(40)
-    drop("firmware.settings", "firmware.core.config", "firmware.sensors.", "firmware.outputs.")
+    drop(
+        "firmware.settings",
+        "firmware.core.config",
+        "firmware.core.zone",
+        "firmware.sensors.",
+        "firmware.outputs.",
+    )
     return _built(config, board, log, store, record.get("boots", 0))
 
 

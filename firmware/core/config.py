@@ -232,6 +232,7 @@ def _cross_errors(item, name, path, seen, profile):
     safe = item.get("safe")
     if isinstance(safe, float) and not item.get("min", safe) <= safe <= item.get("max", safe):
         yield "error", "safe", "off|on|hold|min..max"
+    yield from _schedule_errors(item)
     for key, kin in (("sensor", "sensors"), ("toggles", _SWITCHED)):
         if key in item and ("pin_port", kin, item[key]) not in seen:
             yield "error", key, "a pin_port of " + kin
@@ -240,6 +241,27 @@ def _cross_errors(item, name, path, seen, profile):
     yield from _taken_errors(item, commands, path, seen)
     if item.get("mode", "setpoint") != "setpoint":
         seen["pin_port", _SWITCHED, item.get("pin_port")] = path
+
+
+def _schedule_errors(item):
+    """What is wrong with a zone, with the schedule of an output, or with one that has no zone."""
+    if "zone" in item:
+        from firmware.core.zone import parse
+
+        try:
+            parse(item["zone"])
+        except ValueError:
+            yield "error", "zone", "a POSIX TZ rule such as CET-1CEST,M3.5.0,M10.5.0/3"
+    for output in item.get("outputs") or ():
+        if output and "schedule" in output and "zone" not in (item.get("time") or ()):
+            return (yield "error", "time", "zone too, for an output has a schedule")
+    low, high = item.get("min", 0.0), item.get("max", 100.0 if item.get("mode") == "cover" else 1.0)
+    for entry in item.get("schedule") or ():
+        value = entry and entry.get("value")
+        if value is not None and (not low <= value <= high or (high == 1 and value not in (0, 1))):
+            yield "error", "schedule", "values of %s..%s" % (low, high)
+    if "schedule" in item and item.get("safe") == "hold":
+        yield "error", "schedule", "with safe hold there is none"
 
 
 def _taken_errors(item, commands, path, seen):

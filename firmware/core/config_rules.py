@@ -69,6 +69,7 @@ gateway ip 7..15 =null
 
 time
 servers list 1..4 host[:port] 1..128 =["pool.ntp.org","time.cloudflare.com"]
+zone text 4..64 =none
 
 cloud
 api realer|auto|bootstrap|realino|thinger
@@ -129,6 +130,13 @@ mode switch|setpoint|pwm|pulse|cover
 switch
 safe off|on|hold
 min_off_s 0..345600 =0
+schedule list 1..28 object =none
+
+schedule
+days daily|weekdays|weekend|mo|tu|we|th|fr|sa|su
+hour 0..23
+minute 0..59 =0
+value -50.0..150
 
 sensors
 item

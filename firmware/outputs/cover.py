@@ -19,6 +19,7 @@ safe off|hold|0.0..100
 min_on_s 0 =0
 max_on_s 0 =0
 min_off_s 0..345600 =0
+schedule list 1..28 object =none
 interlock_wait_ms 100..60000 =none
 step 0.0..100 =1
 open_s 1.0..600
@@ -84,7 +85,8 @@ class CoverOutput(Output):
         self.position = self.reported = None
         self.way = 0
         self.last = _CLOSES
-        self.starts = 0  # for the same target
+        self.starts = 0  # for the same goal
+        self.aim = None
         self.halted = False
         self.looked = Timer(now)
         self.lost("info", "until it has opened or closed all the way")
@@ -101,7 +103,6 @@ class CoverOutput(Output):
             self.fallback = self.goal()
         else:
             self.halted = False
-            self.starts = 0
         super().demand(target, manual_override)
 
     def pressed(self, on):
@@ -173,6 +174,8 @@ class CoverOutput(Output):
     def towards(self):
         """Where it has to go."""
         goal = self.goal()
+        if goal != self.aim:
+            self.aim, self.starts = goal, 0
         if self.position is None:
             if self.halted or goal is None or self.on is True:
                 return 0

@@ -11,6 +11,7 @@ RULES = """
 
 pwm
 min_off_s 0..345600 =0
+schedule list 1..28 object =none
 min 0.0..100 =0
 max 0.0..100 =100
 step 0.0..100 =0

@@ -8,6 +8,7 @@ RULES = """
 
 setpoint
 min_off_s 0..345600 =60
+schedule list 1..28 object =none
 sensor port 1..32
 min -50.0..150
 max -50.0..150

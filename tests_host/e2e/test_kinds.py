@@ -104,10 +104,11 @@ async def test_every_kind_reads_what_is_at_its_pin(smallest):
 
 
 def _outputs(config):
+    config["time"]["zone"] = "CET-1CEST,M3.5.0,M10.5.0/3"
     config["outputs"] = [
         {"pin_port": "6", "name": "strike", "gpio": 16, "mode": "pulse", "pulse_ms": 1000},
         {"pin_port": "9", "name": "blind", "gpio": 22, "mode": "cover", "open_s": 4, "safe": 0, "active": "low",
-         "close": {"gpio": 23}, "overrun_s": 1},
+         "close": {"gpio": 23}, "overrun_s": 1, "schedule": [{"hour": 0, "value": 0}]},
     ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ SECTIONS = {
     "outputs[]": "outputs",
     "Keys of a switch": "switch",
     "Keys of a setpoint": "setpoint",
-    **{f"Keys of `{word}`": word for word in ("pwm", "pulse", "cover", "close")},
+    **{f"Keys of `{word}`": word for word in ("pwm", "pulse", "cover", "close", "schedule")},
     "sensors[]": "sensors",
     "Keys of a sensor in a divider": "divider",
     **{f"Keys of `{word}`": word for word in sensor_kinds.words()},

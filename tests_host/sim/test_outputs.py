@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from tools.sim.sim_device import DEVICE_ID
+from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
 
 
 def _strike(config):
@@ -162,3 +162,40 @@ async def test_a_long_press_ends_in_a_restart_that_knows_what_was_asked_for(devi
     await device.until(lambda: device.board.resets, 20)
     record = device.app.store.load("boot.json")
     assert record["asked"] == "portal" and not device.on("pump")
+
+
+def _programme(config):
+    config["time"] = {"zone": "CET-1CEST,M3.5.0,M10.5.0/3"}
+    config["outputs"][0]["schedule"] = [{"hour": hour, "value": hour % 2} for hour in range(24)]
+    config["cloud"]["poll_s"] = 60
+
+
+@pytest.mark.config(edit=_programme)
+async def test_a_schedule_counts_while_the_cloud_is_away_and_no_longer(device):
+    await _quiet(device)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 90)
+    await asyncio.sleep(4000)
+    assert device.on("pump"), "the desired value wins"
+    device.radio.air.clear()
+    await device.until(lambda: device.app.controller.safety.safe, 900)
+    for _ in range(5):
+        await asyncio.sleep(1801)
+        winter = device.wall() + 3600
+        if 60 < winter % 3600 < 3540:
+            assert device.on("pump") == (winter // 3600 % 2 == 1)
+    device.radio.air["bench"] = WIFI_PASSWORD
+    await device.until(lambda: device.online and not device.app.controller.safety.safe, 900)
+    device.want("6", 0)
+    await device.until(lambda: not device.on("pump"), 120)
+    await asyncio.sleep(4000)
+    assert not device.on("pump")
+
+
+@pytest.mark.config(edit=_programme)
+async def test_without_a_clock_a_schedule_does_nothing(device):
+    device.radio.air.clear()
+    await device.power_off()
+    device.power_on()
+    await asyncio.sleep(4000)
+    assert not device.on("pump")

@@ -33,7 +33,7 @@ from tools.build.texts import taken_out
 _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
-    "firmware.drivers.reset_cause", "firmware.runtime.buttons",
+    "firmware.drivers.reset_cause", "firmware.runtime.buttons", "firmware.schedules", "firmware.core.zone",
     "firmware.drivers.one_wire", "firmware.drivers.dht", "firmware.drivers.i2c", "firmware.drivers.pulses",
     "firmware.drivers.pwm_pin",
     "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",

@@ -55,7 +55,8 @@ ON_DEMAND = {
     "firmware/runtime/lan_joining.mpy", "firmware/drivers/lan_control.mpy",
     "firmware/drivers/one_wire.mpy", "firmware/drivers/dht.mpy", "firmware/drivers/i2c.mpy",
     "firmware/drivers/pulses.mpy",
-    "firmware/drivers/pwm_pin.mpy", "firmware/runtime/buttons.mpy",
+    "firmware/drivers/pwm_pin.mpy", "firmware/runtime/buttons.mpy", "firmware/schedules.mpy",
+    "firmware/core/zone.mpy",
     *(f"firmware/sensors/{word}.mpy" for word in sensor_kinds.words()),
     *(f"firmware/outputs/{word}.mpy" for word in sensor_kinds.words("outputs") if word != "switch"),
 }  # fmt: skip

@@ -16,7 +16,19 @@ from pathlib import Path, PurePosixPath
 from tools.repository import ROOT, device_files, host_files, imported
 
 ARROWS = {
-    "app": {"updater", "portal", "device", "links", "cloud", "drivers", "runtime", "core", "lib", "version"},
+    "app": {
+        "schedules",
+        "updater",
+        "portal",
+        "device",
+        "links",
+        "cloud",
+        "drivers",
+        "runtime",
+        "core",
+        "lib",
+        "version",
+    },
     "start": {"app", "device", "config_file", "settings", "safe_mode", "runtime", "version"},
     "persistence_writing": {"runtime", "core", "lib"},
     "device": {"start", "safe_mode", "persistence_writing", "drivers", "runtime", "core", "version"},
@@ -25,6 +37,7 @@ ARROWS = {
     "sensors": {"core"},
     "outputs": {"core"},
     "config_file": {"core"},
+    "schedules": {"core"},
     "updater": {"update_steps", "runtime", "core", "lib"},
     "update_steps": {"update", "runtime", "core", "lib"},
     "update": {"update_client", "update_rom", "update_whole", "drivers", "runtime", "core", "lib"},

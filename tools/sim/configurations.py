@@ -81,6 +81,21 @@ def drawn(chance: random.Random) -> Setting:
     spare = [gpio for gpio in _OUTPUT_GPIOS if gpio not in gpios] if chance.random() < 0.2 else []
     config["outputs"] = [_output(chance, i, gpio, warm, spare) for i, gpio in enumerate(gpios)]
     config["sensors"] = sensors
+    config["time"] = {
+        "servers": ["ntp.realer.test", "ntp2.realer.test"],
+        "zone": "CET-1CEST,M3.5.0,M10.5.0/3",
+    }
+    for output in config["outputs"]:
+        if output["mode"] != "pulse" and output["safe"] != "hold" and chance.random() < 0.2:
+            low, high = output.get("min", 0), output.get("max", 100 if output["mode"] == "cover" else 1)
+            output["schedule"] = [
+                {
+                    "days": chance.choice(("daily", "weekend", "mo")),
+                    "hour": hour,
+                    "value": chance.choice((low, high)),
+                }
+                for hour in chance.sample(range(24), 3)
+            ]
     commands = [
         Command(i + 1, output["pin_port"], **_range(chance, output))
         for i, output in enumerate(config["outputs"])

@@ -169,7 +169,7 @@ class Invariants(Findings):
             why = "silence" if silent else "no token"
             if targets[port] is not None and port not in manual_override:
                 self.violated(f"{relay.name} still applies a desired value, {why}")
-            safe = {"on": True, "off": False}.get(relay.cfg["safe"])
+            safe = {"on": True, "off": False}.get(relay.cfg["safe"] if "schedule" not in relay.cfg else "")
             least = relay.cfg["min_on_s" if relay.on else "min_off_s"]
             free = now - max(relay.freed, relay.since, self.started) > least + 3 * self.tick_s
             # A person outranks the safe state, also where a session that outlives its token receives in it.
