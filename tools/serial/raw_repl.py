@@ -151,13 +151,9 @@ def whole() -> Iterator[None]:
 
 
 def restart(transport: SerialTransport) -> None:
-    """Reset the board; there is no answer. A port that belongs to the chip may vanish before the command is known to
-    have arrived: then it has, if the port comes back. OSError if not."""
-    again = ports.Reopening(transport.device_name, BAUD, common.console(stderr=True).print)
-    try:
-        transport.exec_raw_no_follow("import machine\nmachine.reset()")
-    except OSError:
-        again().close()
+    """Reset the board; there is no answer. A moment later, so that it is known to have arrived when a port that belongs
+    to the chip vanishes."""
+    transport.exec_raw_no_follow("import machine, time\ntime.sleep_ms(200)\nmachine.reset()")
 
 
 def last_line(error: Exception) -> str:
