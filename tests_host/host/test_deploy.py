@@ -224,7 +224,7 @@ async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
 async def test_files_that_do_not_fit_are_refused_before_anything_is_sent(tmp_path):
     async with Bench(tmp_path / "flash") as bench:
         await bench.deploy(version(1), rooted())
-        with pytest.raises(Failed, match="file system has 2048 KB, and 2\d\d\d KB are needed"):
+        with pytest.raises(Failed, match=r"file system has 2048 KB, and 2\d\d\d KB are needed"):
             await bench.deploy(version(2) | {"lib/big.py": bytes(2 << 20)}, rooted())
         assert bench.record() == {"slot": "a"} and not bench.slot("b")
         await bench.deploy(version(2) | {"lib/big.py": b"#" * 100_000}, rooted())
