@@ -87,9 +87,10 @@ def _pytest(folder: Path, arguments: list[str], plugin: object, into: Path | Non
     sys.path[0] = str(folder)
     for name in [name for name in sys.modules if name.partition(".")[0] == "tools"]:
         del sys.modules[name]
-    status = pytest.main([*_OPTIONS, *arguments], plugins=[plugin])
-    if into and isinstance(plugin, Recorder) and not status:
+    status = int(pytest.main([*_OPTIONS, *arguments], plugins=[plugin]))
+    if into and isinstance(plugin, Recorder) and status in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
         into.write_text(json.dumps(plugin.found()), encoding="utf-8")
+        status = 0  # all tests of a file may be thorough ones
     os._exit(status)
 
 
