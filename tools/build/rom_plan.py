@@ -15,7 +15,7 @@ from typing import Any
 
 from firmware.core import romslot
 
-ROM_BYTES = 512 << 10
+ROM_BYTES = 576 << 10
 """The ROM partition of the images that `realer image` builds: two copies of all units with room to grow."""
 BLOCK = romslot.BLOCK
 _HELD = 1
