@@ -47,10 +47,14 @@ _BUILTINS = (
     "locals", "main", "map", "next", "object", "ord", "pop", "pow", "print", "range", "repr", "round", "self", "set",
     "setattr", "sorted", "step", "str", "sum", "tuple", "type", "zip",
 )  # fmt: skip
+_RARE = (
+    "bin", "bytearray", "classmethod", "complex", "delattr", "enumerate", "filter", "frozenset", "hex", "memoryview",
+    "oct", "property", "reversed", "slice", "staticmethod", "super",
+)  # fmt: skip
 TOPS = _NUMBERED, _WRITTEN_OUT
 """For what a unit binds at its top: none is a builtin or a module. Those first for which a `.mpy` has a number, then,
 as few as possible, those that it has to write out: a small choice makes for small tables and code."""
-ATTRIBUTES = (*_NUMBERED, *ARGUMENTS, *_BUILTINS), _WRITTEN_OUT
+ATTRIBUTES = (*_NUMBERED, *ARGUMENTS, *_BUILTINS), (*_WRITTEN_OUT, *_RARE)
 """For attributes, likewise. None is what MicroPython itself asks an object for: `args`, `close`, `errno`, `read`,
 `send`, `throw`, `value`, `write`."""
 COMMON = frozenset({

@@ -36,10 +36,11 @@ KEPT = frozenset({
 benchmarks included."""
 SHARED = frozenset({
     "_closed", "_run", "accept", "add", "all", "append", "board", "broken", "choice", "close", "context", "copy",
-    "count", "data", "disconnect", "drive", "dup", "duty", "end", "full", "get", "index", "items", "link", "listen",
-    "load", "lock", "measure", "next", "offset", "path", "pid", "pin", "ping", "poll", "post", "publish", "raw", "read",
-    "read_uv", "reason", "release", "request", "reset_cause", "select", "server", "session", "set", "setup", "shutdown",
-    "size", "sleep_ms", "sort", "start", "stop", "streams", "subscribe", "sync", "tasks", "ticks_ms", "tuple", "write",
+    "count", "data", "disconnect", "drive", "dup", "duty", "end", "expired", "full", "get", "index", "items",
+    "link", "listen", "load", "lock", "measure", "next", "offset", "path", "pid", "pin", "ping", "poll", "post",
+    "publish", "raw", "read", "read_uv", "reason", "release", "request", "reset_cause", "select", "server",
+    "session", "set", "setup", "shutdown", "size", "sleep_ms", "sort", "start", "stop", "streams", "subscribe",
+    "sync", "tasks", "ticks_ms", "tuple", "write",
 })  # fmt: skip
 """Attributes of ours that something in MicroPython or a chip's modules has as well: whose is meant cannot be seen."""
 _ASKING = ("getattr", "hasattr", "setattr", "delattr")
