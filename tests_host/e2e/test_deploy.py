@@ -234,7 +234,7 @@ async def test_a_board_keeps_running_when_the_new_files_do_not_fit(smallest, tmp
         await fixture.online()
         url = await fixture.board.console.open()
         status, output = await command("deploy", "--port", url, "--code-only", "--tree", tree)
-        assert status == 1 and "blocks of" in output and "The board was started again." in output, output
+        assert status == 1 and "KB are needed" in output and "The board was started again." in output, output
         await fixture.online(30)
 
 

@@ -64,7 +64,7 @@ async def test_status_stays_on_the_screen_and_follows_the_device(smallest):
                 terminal.expects("pump: off")
                 fixture.want("6", 1)
                 terminal.expects("pump: on")
-                terminal.types("\x03")
+                terminal.interrupts()
                 return terminal.ends()
 
         assert await asyncio.to_thread(watched) == 130

@@ -218,7 +218,7 @@ def test_placeholders_are_asked_again_and_a_part_can_be_changed(draft: dict[str,
     cloud_keys = (
         ENTER * (1 + len(choices())) + "777" + ENTER + ENTER + CLEAR + "another-secret-not-real" + ENTER + "y"
     )
-    change_button = "n" + CLEAR + "26" + ENTER + ENTER + ENTER + ENTER + "n"
+    change_button = "n" + CLEAR + "26" + ENTER * 5 + "n"
     rest = "y" * 2 + "n" + "y" * 2 + "n" + change_button + ENTER * 2 + CLEAR + "60" + ENTER + "n"
     interviewed(draft, tmp_path, KEEP_BEGINNING + cloud_keys + "n" + rest)
     assert (draft["cloud"]["device_id"], draft["cloud"]["client_secret"]) == (

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -35,6 +36,10 @@ class Terminal:
 
     def types(self, text):
         os.write(self._fd, text.encode())
+
+    def interrupts(self):
+        """What Ctrl-C does to a program that reads no keys."""
+        self._process.send_signal(signal.SIGINT)
 
     def expects(self, words):
         """Wait for these words behind those waited for last."""
