@@ -135,7 +135,7 @@ def test_an_image_is_built_and_looked_at(trees: tuple[Path, Path], tmp_path: Pat
     done = build(out, "--idf", trees[0], "--micropython", trees[1])
     assert done.returncode == 0, done.stdout + done.stderr
     assert out.read_bytes() == (trees[1] / "firmware.bin").read_bytes()
-    assert f"realer flash {out}" in done.stdout and "ROM partition of 512 KB" in done.stdout
+    assert f"realer flash {out}" in done.stdout and "ROM partition of 576 KB" in done.stdout
 
 
 def test_the_board_is_built_as_it_is_defined_and_with_the_partition(trees: tuple[Path, Path], tmp_path: Path):
