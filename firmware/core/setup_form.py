@@ -111,10 +111,10 @@ def page(raw, title, version, token, wrong, why="", found=()):
 
 def saved(raw, title, version):
     """The page after it."""
-    told = escaped(stored(raw, "ssid")), "name or password of the Wi-Fi were"
+    joins, wrong = escaped(stored(raw, "ssid")), "name or password of the Wi-Fi were"
     if raw.get("lan") is not None:
-        told = "the LAN", "the cable is"
-    return [_PAGE % escaped(title), _STYLE, _TITLE % (escaped(title), "", version), _SAVED % told]
+        joins, wrong = "the LAN", "the cable is"
+    return [_PAGE % escaped(title), _STYLE, _TITLE % (escaped(title), "", version), _SAVED % (joins, wrong)]
 
 
 def stored(raw, name):

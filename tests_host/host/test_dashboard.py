@@ -1,4 +1,4 @@
-"""The dashboard without a browser and without a running device: what pages are told, what may be asked, who may ask."""
+"""The dashboard without a browser and without a running device: what pages get, what may be asked, who may ask."""
 
 import contextlib
 import json
@@ -22,10 +22,10 @@ from tools.env import interpreter
 from tools.fixture.system import SystemFixture
 from tools.virtual_board import knobs
 
-# What pages are told
+# What pages get
 
 
-def test_a_page_is_told_what_it_lacks_and_a_new_one_everything():
+def test_a_page_gets_what_it_lacks_and_a_new_one_everything():
     feed = Feed()
     assert feed.since(0) == {"n": 0}
     feed.put("board", {"powered": True})
@@ -317,7 +317,7 @@ async def test_what_the_feed_holds_of_a_real_exchange_has_no_secret():
 # Who may ask
 
 
-class Told:
+class Recorder:
     """A device of a page that carries nothing out, and remembers what it was asked for."""
 
     def __init__(self):
@@ -330,8 +330,8 @@ class Told:
 
 
 @pytest.fixture
-def told():
-    return Told()
+def recorder():
+    return Recorder()
 
 
 async def ask(page, method, path="", url=None, **options):
@@ -347,8 +347,8 @@ def origin(page):
     return {"Origin": page.url.rsplit("/", 2)[0]}
 
 
-async def test_every_answer_has_the_headers_that_a_browser_obeys(told):
-    async with Dashboard([told]) as page:
+async def test_every_answer_has_the_headers_that_a_browser_obeys(recorder):
+    async with Dashboard([recorder]) as page:
         for path, url in (
             ("", None),
             ("style.css", None),
@@ -363,8 +363,8 @@ async def test_every_answer_has_the_headers_that_a_browser_obeys(told):
             assert headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_without_the_token_there_is_nothing(told):
-    async with Dashboard([told]) as page:
+async def test_without_the_token_there_is_nothing(recorder):
+    async with Dashboard([recorder]) as page:
         base, token = page.url.rstrip("/").rsplit("/", 1)
         for path in (
             "/",
@@ -381,9 +381,9 @@ async def test_without_the_token_there_is_nothing(told):
         status, _, _ = await ask(
             page, "POST", f"/{token[:-1]}/do", base, json={"verb": "x"}, headers=origin(page)
         )
-        assert status == 403 and told.calls == []
+        assert status == 403 and recorder.calls == []
         assert len(token) >= 32
-    async with Dashboard([told]) as other:
+    async with Dashboard([recorder]) as other:
         assert token not in other.url
 
 
@@ -394,24 +394,24 @@ async def test_without_the_token_there_is_nothing(told):
         {"Origin": "https://127.0.0.1"},
     ],
 )  # fmt: skip
-async def test_a_page_elsewhere_can_ask_for_nothing(told, headers):
-    async with Dashboard([told]) as page:
+async def test_a_page_elsewhere_can_ask_for_nothing(recorder, headers):
+    async with Dashboard([recorder]) as page:
         if "Host" in headers:
             headers = headers | origin(page)
         status, _, _ = await ask(page, "POST", "do", json={"verb": "x"}, headers=headers)
-        assert status in (403, 421) and told.calls == []
+        assert status in (403, 421) and recorder.calls == []
         async with aiohttp.ClientSession() as session:
             with pytest.raises(aiohttp.WSServerHandshakeError):
                 await session.ws_connect(page.url + "live", headers=headers)
         assert page.pages == 0
 
 
-async def test_nothing_is_changed_by_reading(told):
-    async with Dashboard([told]) as page:
+async def test_nothing_is_changed_by_reading(recorder):
+    async with Dashboard([recorder]) as page:
         for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):
             status, _, _ = await ask(page, method, "do?verb=reset", headers=origin(page))
             assert status in (403, 404, 405)
-        assert told.calls == []
+        assert recorder.calls == []
 
 
 @pytest.mark.parametrize(
@@ -429,17 +429,17 @@ async def test_nothing_is_changed_by_reading(told):
         ({"data": {"verb": "set"}}, 415, "Content-Type"),
     ],
 )
-async def test_what_is_wrong_with_a_call_is_said_with_its_field(told, sent, status, field):
-    async with Dashboard([told]) as page:
+async def test_what_is_wrong_with_a_call_is_said_with_its_field(recorder, sent, status, field):
+    async with Dashboard([recorder]) as page:
         sent = sent | {"headers": sent.get("headers", {}) | origin(page)}
         found, _, text = await ask(page, "POST", "do", **sent)
         assert found == status, text
         assert not field or json.loads(text)["field"] == field
-        assert bool(told.calls) == (status == 204 or field == "verb")
+        assert bool(recorder.calls) == (status == 204 or field == "verb")
 
 
-async def test_only_files_of_the_page_are_served(told):
-    async with Dashboard([told]) as page:
+async def test_only_files_of_the_page_are_served(recorder):
+    async with Dashboard([recorder]) as page:
         for path in (
             "../server.py",
             "%2e%2e/server.py",
@@ -455,9 +455,9 @@ async def test_only_files_of_the_page_are_served(told):
             assert status == 200 and text == path.read_text()
 
 
-async def test_without_the_library_there_is_a_page_without_charts(told, monkeypatch):
+async def test_without_the_library_there_is_a_page_without_charts(recorder, monkeypatch):
     monkeypatch.setattr("tools.env.charts.find", lambda: None)
-    async with Dashboard([told]) as page:
+    async with Dashboard([recorder]) as page:
         assert not page.has_charts
         assert (await ask(page, "GET", "uplot.js"))[0] == 404
         async with (
@@ -467,16 +467,16 @@ async def test_without_the_library_there_is_a_page_without_charts(told, monkeypa
             assert (await live.receive_json())["charts"] is False
 
 
-async def test_pages_are_told_all_and_then_what_changes_until_the_demo_ends(told):
-    told.feed.put("board", 1)
+async def test_pages_get_all_and_then_what_changes_until_the_demo_ends(recorder):
+    recorder.feed.put("board", 1)
     async with aiohttp.ClientSession() as session:
-        async with Dashboard([told, Told()]) as page:
+        async with Dashboard([recorder, Recorder()]) as page:
             lives = [await session.ws_connect(page.url + "live", headers=origin(page)) for _ in range(2)]
             for live in lives:
                 assert (await live.receive_json())["panel"] == PANEL
                 assert (await live.receive_json())["devices"] == [{"n": 1, "state": {"board": 1}}, {"n": 0}]
             assert page.pages == 2
-            told.feed.add("timeline", "news")
+            recorder.feed.add("timeline", "news")
             for live in lives:
                 assert (await live.receive_json())["devices"] == [
                     {"n": 2, "timeline": ["news"]},
@@ -487,9 +487,9 @@ async def test_pages_are_told_all_and_then_what_changes_until_the_demo_ends(told
         assert (await lives[0].receive()).type == aiohttp.WSMsgType.CLOSE
 
 
-async def test_a_page_that_takes_nothing_holds_nothing_up(told):
+async def test_a_page_that_takes_nothing_holds_nothing_up(recorder):
     """It gets the latest when it comes back, and not what went by meanwhile."""
-    async with aiohttp.ClientSession() as session, Dashboard([told]) as page:
+    async with aiohttp.ClientSession() as session, Dashboard([recorder]) as page:
         asleep, awake = [await session.ws_connect(page.url + "live", headers=origin(page)) for _ in range(2)]
         for live in (asleep, awake):
             assert "panel" in await live.receive_json()
@@ -497,7 +497,7 @@ async def test_a_page_that_takes_nothing_holds_nothing_up(told):
         for _ in range(20):
             for _number in range(LIMITS["messages"]):
                 count += 1
-                told.feed.add("messages", f"{count} " + "x" * MOST_SHOWN)
+                recorder.feed.add("messages", f"{count} " + "x" * MOST_SHOWN)
             while not (await awake.receive_json())["devices"][0]["messages"][-1].startswith(f"{count} "):
                 pass
         got = []

@@ -1,8 +1,8 @@
-"""What the pages of the dashboard are told about one device, without a network: the present state, and the latest of
+"""What the pages of the dashboard get about one device, without a network: the present state, and the latest of
 what happened.
 
 Pages come and go, and a slow one must not hold anything up. So nothing is queued for a page: it says up to where it
-has been told (`since`), and gets what changed. A new page has been told nothing, and gets everything there is.
+has everything (`since`), and gets what changed. A new page has nothing, and gets everything there is.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Feed:
         self.on_change()
 
     def since(self, count: int) -> dict[str, Any]:
-        """What a page lacks that was told up to `count`, 0: nothing yet. `n`: up to where it has been told then."""
+        """What a page lacks that has everything up to `count`, 0: nothing yet. `n`: up to where it has it then."""
         if count > self._count or count < 0:  # of a demo before this one
             count = 0
         news: dict[str, Any] = {"n": self._count}

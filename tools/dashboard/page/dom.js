@@ -23,14 +23,14 @@ export function mark(node, name, value) {
 // A field follows what it stands for, and is not written over while that stays what it was.
 export function follow(field, value) {
   const text = String(value);
-  if (field.told === text) return;
-  field.told = text;
+  if (field.shown === text) return;
+  field.shown = text;
   field.value = text;
 }
 
 // What was entered was refused: back to what is so.
 export function restore(...fields) {
-  for (const field of fields) field.value = field.told;
+  for (const field of fields) field.value = field.shown;
 }
 
 export function time(seconds) {
