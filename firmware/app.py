@@ -22,8 +22,6 @@ from firmware.device import (
     drop,
     import_apply_catalog,
     import_ladder,
-    import_lan_joining,
-    import_lan_ladder,
     import_persistence_writing,
     import_wifi_joining,
 )
@@ -53,6 +51,8 @@ def start(config, board, log, store, boots):
     net = Net(config, interface.dns if interface else list, clock, board.random32, BUILD_UTC, board)
     device = build(config, board, interface, clock, board.random32, log.log, store, net, boots)
     if config["lan"]:
+        from firmware.lan import import_lan_ladder
+
         device.network.import_ladder = import_lan_ladder
     console = ConsoleLoop(clock, device, log.sink)
     device.supervisor.add("console", console, 60000)
@@ -77,11 +77,14 @@ def _interface(config, board, sleep_ms):
     if not (wifi or lan):
         return None
     if wifi:
+        importing = import_wifi_joining
         found = board.interface("Wi-Fi", wifi["hostname"], power_save(config), wifi["country"])
     else:
+        from firmware.lan import import_lan_joining as importing
+
         fixed = lan["ip"] and (lan["ip"], lan["netmask"], lan["gateway"], lan["gateway"])
         found = board.interface("LAN", lan["hostname"], lan["phy"], fixed)
-    found.joining = Unit(import_wifi_joining if wifi else import_lan_joining, sleep_ms)
+    found.joining = Unit(importing, sleep_ms)
     return found
 
 

@@ -123,22 +123,6 @@ def import_wifi_joining():
     return WifiJoining, WifiControl
 
 
-def import_lan_joining():
-    """The same of a LAN."""
-    from firmware.drivers.lan_control import LanControl
-    from firmware.runtime.lan_joining import LanJoining
-
-    return LanJoining, LanControl
-
-
-def import_lan_ladder():
-    """As `import_ladder`, of a LAN."""
-    from firmware.drivers.lan_control import LanControl
-    from firmware.runtime.ladder import Ladder
-
-    return Ladder, LanControl
-
-
 def import_ladder():
     """What a network loop loads while nothing is received, or memory was short, see there."""
     from firmware.drivers.wifi_control import WifiControl

@@ -38,7 +38,7 @@ _ON_DEMAND = (
     "firmware.drivers.pwm_pin",
     "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
     "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.ladder",
-    "firmware.runtime.lan_joining", "firmware.drivers.lan_control",
+    "firmware.lan", "firmware.runtime.lan_joining", "firmware.drivers.lan_control",
     "firmware.updater", "firmware.update_steps", "firmware.update", "firmware.update_client",
     "firmware.update_rom", "firmware.update_whole",
     "firmware.portal", "firmware.portal_site",

@@ -17,6 +17,7 @@ CONFIG = "config.json"
 _OPTIONAL = {
     "firmware/portal.mpy": "portal",
     "firmware/portal_site.mpy": "portal",
+    "firmware/lan.mpy": "lan",
     "firmware/runtime/lan_joining.mpy": "lan",
     "firmware/drivers/lan_control.mpy": "lan",
     "firmware/updater.mpy": "update",

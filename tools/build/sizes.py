@@ -52,7 +52,7 @@ ON_DEMAND = {
     "firmware/updater.mpy", "firmware/update_steps.mpy", "firmware/update.mpy", "firmware/update_client.mpy",
     "firmware/update_rom.mpy", "firmware/update_whole.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
-    "firmware/runtime/lan_joining.mpy", "firmware/drivers/lan_control.mpy",
+    "firmware/lan.mpy", "firmware/runtime/lan_joining.mpy", "firmware/drivers/lan_control.mpy",
     "firmware/drivers/one_wire.mpy", "firmware/drivers/dht.mpy", "firmware/drivers/i2c.mpy",
     "firmware/drivers/pulses.mpy",
     "firmware/drivers/pwm_pin.mpy", "firmware/runtime/buttons.mpy", "firmware/schedules.mpy",

@@ -17,6 +17,7 @@ from tools.repository import ROOT, device_files, host_files, imported
 
 ARROWS = {
     "app": {
+        "lan",
         "schedules",
         "updater",
         "portal",
@@ -37,6 +38,7 @@ ARROWS = {
     "sensors": {"core"},
     "outputs": {"core"},
     "config_file": {"core"},
+    "lan": {"drivers", "runtime"},
     "schedules": {"core"},
     "updater": {"update_steps", "runtime", "core", "lib"},
     "update_steps": {"update", "runtime", "core", "lib"},
