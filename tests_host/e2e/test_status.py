@@ -106,6 +106,27 @@ async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
         assert fixture.board.boots == 1 and not fixture.board.chip.at_repl
 
 
+async def test_below_the_log_on_a_terminal_the_state_stays(smallest):
+    async with SystemFixture(smallest) as fixture:
+        await fixture.online()
+        url = await fixture.board.console.open()
+
+        def watched():
+            argv = [sys.executable, "-m", "tools", "monitor", "--port", url]
+            with Terminal(argv, cwd=ROOT) as terminal:
+                terminal.expects("pump off")
+                fixture.subscription(False)
+                terminal.expects("not authorized by the cloud")
+                *log, state = terminal.shows()
+                assert "pump off" in state and len(log) >= 2
+                assert [line for line in log if "pump off" in line or "status {" in line] == []
+                terminal.interrupts()
+                return terminal.ends()
+
+        assert await asyncio.to_thread(watched) == 130
+        assert fixture.board.boots == 1 and not fixture.board.chip.at_repl
+
+
 @pytest.mark.parametrize("tool", ["status", "monitor", "deploy", "doctor"])
 async def test_a_busy_port_is_distinguished_from_a_missing_cable(smallest, tool):
     async with SystemFixture(smallest) as fixture:

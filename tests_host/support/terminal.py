@@ -8,19 +8,25 @@ import signal
 import subprocess
 import time
 
+import pyte
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
 
 
 class Terminal:
     """`with Terminal(argv, cwd=...) as terminal:`; `output` is all it showed, without colours and cursor movements."""
 
+    COLUMNS, ROWS = 120, 25
+
     def __init__(self, argv, timeout_s=60, **options):
         self._argv, self._options, self._timeout_s = argv, options, timeout_s
         self.output, self._read = "", 0
+        self._screen = pyte.Screen(self.COLUMNS, self.ROWS)
+        self._stream = pyte.ByteStream(self._screen)
 
     def __enter__(self):
         self._fd, follower = pty.openpty()
-        env = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "COLUMNS": "120"}
+        env = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "COLUMNS": str(self.COLUMNS)}
         self._process = subprocess.Popen(
             self._argv, env=env, start_new_session=True, stdin=follower, stdout=follower, stderr=follower,
             **self._options,
@@ -48,6 +54,10 @@ class Terminal:
             assert self._more(end), f"never said {words!r}; said:\n{self.output}"
         self._read = self.output.index(words, self._read) + len(words)
 
+    def shows(self):
+        """The lines that are on the screen now, without empty ones."""
+        return [line.rstrip() for line in self._screen.display if line.strip()]
+
     def ends(self):
         """Its exit status."""
         end = time.monotonic() + self._timeout_s
@@ -61,5 +71,6 @@ class Terminal:
             data = os.read(self._fd, 65536) if ready else b""
         except OSError:  # the other end is closed
             data = b""
+        self._stream.feed(data)
         self.output += _ESCAPES.sub("", data.decode(errors="replace"))
         return bool(data)

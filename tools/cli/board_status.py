@@ -19,6 +19,8 @@ from rich.text import Text
 from tools import common
 from tools.serial import board_log, ports
 
+QUESTION = b"\rstatus\r"
+"""The first \\r ends whatever was typed before."""
 _ANSWER = "status {"
 _AGAIN_S = 2
 _STATES = {
@@ -66,19 +68,27 @@ def ask(lines: board_log.Lines, within_s: float) -> dict[str, Any]:
     """The answer of the firmware. Raises common.Failed when none comes."""
     end = time.monotonic() + within_s
     while (left := end - time.monotonic()) > 0:
-        lines.write(b"\rstatus\r")  # the first ends whatever was typed before
+        lines.write(QUESTION)
         asked = time.monotonic()
         while (line := lines.next(min(2.0, left))) is not None and time.monotonic() < asked + 2:
-            # At the REPL the question comes back as an echo, without an answer.
-            if line.startswith(_ANSWER):
-                try:
-                    return json.loads(line.removeprefix("status "))
-                except ValueError:
-                    continue  # bytes were lost on the wire; ask again
+            if (answer := answer_of(line)) is not None:
+                return answer
     raise common.Failed(
         "no answer: the firmware does not run, or is older than this question",
         "Press the board's reset button and look with realer monitor; if it waits at a prompt, it was stopped by hand.",
     )
+
+
+def answer_of(line: str) -> dict[str, Any] | None:
+    """The answer of the firmware, if the line is one. At the REPL the question comes back as an echo, without an
+    answer."""
+    if not line.startswith(_ANSWER):
+        return None
+    try:
+        answer = json.loads(line.removeprefix("status "))
+    except ValueError:
+        return None  # bytes were lost on the wire
+    return answer if isinstance(answer, dict) else None
 
 
 def watch(lines: board_log.Lines, within_s: float) -> NoReturn:
@@ -100,6 +110,20 @@ def ailing(answer: Mapping[str, Any]) -> list[str]:
     if sum(answer.get("outbox", (0, 0))[1:]):
         found.append(f"{answer['outbox'][1]} events were dropped")
     return found
+
+
+def line(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The answer in one line, in parts with their style: those that matter most first."""
+    if not answer:
+        return [("the firmware runs, but has no memory left for an answer", "bold yellow")]
+    good = answer["state"] == "online"
+    parts = [(_STATES.get(answer["state"], answer["state"]), "bold green" if good else "bold yellow")]
+    for name, on, _, why in answer["outputs"]:
+        parts.append((f"{name} {'on' if on else 'off'}{f' ({why})' if why else ''}", "yellow" if why else ""))
+    for name, value in answer["readings"]:
+        parts.append((f"{name} {'fault' if value is None else value}", "red" if value is None else ""))
+    parts.append((f"{answer['heap'][1]:,} bytes free", "dim"))
+    return parts
 
 
 def screen(answer: Mapping[str, Any]) -> Text:
