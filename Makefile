@@ -139,8 +139,8 @@ package: $(ENV) ## Write the lists for `mpremote mip install` anew
 docs: $(DOCS) ## These pages as a site in .cache/site; a link that leads nowhere is an error
 	@$(PY) -m tools.checks.docs $(ARGS)
 
-pictures: $(READY) $(call ready,chromium) $(CHARTS) ## Take the pictures of the documentation from the running dashboard, about a minute
-	@$(PY) -m tools.checks.pictures
+pictures: $(READY) $(call ready,chromium) $(CHARTS) ## Take the pictures of commands and pages for the documentation, about two minutes; ARGS="monitor status" takes some
+	@$(PY) -m tools.checks.pictures $(ARGS)
 
 format: $(ENV) ## Format the code and mend what ruff can mend
 	@$(PY) -m ruff check -q --fix .

@@ -35,7 +35,9 @@ def test_an_answer_is_no_line_of_the_log_and_becomes_the_line_of_state(state):
 def test_warnings_and_errors_are_counted(state):
     for text in ("+1 W no time", "+2 E refused", "+3 E refused", "+4 I online"):
         assert not state.take(text, 1)
-    assert state.text(1).plain == "asked for its state · 1 warning · 2 errors"
+    assert state.text(1).plain == "asked for its state · 2 errors · 1 warning"
+    state.take(line(), 2)
+    assert state.text(2).plain.startswith("online · 2 errors · 1 warning · pump on")
 
 
 def test_it_asks_every_five_seconds_and_sooner_when_something_happened(state):

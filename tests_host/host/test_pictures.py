@@ -1,16 +1,21 @@
 """The pictures of the documentation: made from the code, up to date, and true about the kits they show."""
 
+import io
 import json
 import re
 from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from firmware.core import status_led
 from tools import boards, pictures
+from tools.checks import docs, pictures_page, pictures_terminal
 from tools.pictures import charts, pin_rows, sequences, wiring, wokwi
 from tools.repository import ROOT
+
+SCREENS = ROOT / "docs/screens"
 
 
 @pytest.fixture(scope="module")
@@ -19,21 +24,57 @@ def made():
 
 
 def test_the_committed_pictures_are_what_the_code_makes(made):
-    there = {
-        f"docs/pictures/{path.name}" for path in (ROOT / "docs/pictures").iterdir() if path.suffix != ".png"
-    }
+    there = {f"docs/pictures/{path.name}" for path in (ROOT / "docs/pictures").iterdir()}
     assert there == set(made)
     old = [path for path, text in made.items() if (ROOT / path).read_text(encoding="utf-8") != text]
     assert not old, "run: python -m tools.pictures"
 
 
 def test_each_is_an_svg_with_a_label_that_loads_nothing(made):
-    for path, text in made.items():
+    taken = {path.name: path.read_text(encoding="utf-8") for path in SCREENS.glob("*.svg")}
+    assert len(taken) == 5
+    for path, text in (made | taken).items():
         if path.endswith(".json"):
             continue
         root = ElementTree.fromstring(text)
         assert root.get("aria-label"), path
         assert not re.search(r"href|url\((?!#)|<script|<image", text), path
+
+
+def test_each_picture_of_a_run_is_on_a_page_and_the_animation_moves():
+    pages = " ".join(path.read_text(encoding="utf-8") for path in docs.pages())
+    assert [path.name for path in SCREENS.iterdir() if f"screens/{path.name})" not in pages] == []
+    with Image.open(SCREENS / "dashboard.webp") as animation:
+        assert animation.n_frames > 20
+
+
+def png(colour):
+    made = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(made, "PNG")
+    return made.getvalue()
+
+
+def test_an_animation_shows_each_frame_as_long_as_it_lasted():
+    frames = [(10.0, png("red")), (10.5, png("red")), (11.5, png("blue")), (11.75, png("blue"))]
+    with Image.open(io.BytesIO(pictures_page.film(frames))) as animation:
+        lasting = []
+        for number in range(animation.n_frames):
+            animation.seek(number)
+            animation.load()
+            lasting.append((animation.info["duration"], animation.convert("RGB").getpixel((4, 4))))
+    assert lasting == [(1500, (255, 0, 0)), (3250, (0, 0, 255))]
+
+
+async def test_what_a_terminal_shows_becomes_a_picture(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    async with pictures_terminal.Terminal(tmp_path, "check_config") as terminal:
+        await terminal.ends()
+        picture = terminal.picture("check", "A <label>")
+    root = ElementTree.fromstring(picture)
+    assert root.get("aria-label") == "A <label>"
+    shown = " ".join(" ".join(root.itertext()).replace("\xa0", " ").split())
+    assert "config.json" in shown and "realer check_config" in shown
+    assert "font-face" not in picture and 'class="check-r1"' in picture
 
 
 @pytest.mark.parametrize("kit", pin_rows.ROWS)

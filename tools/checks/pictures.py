@@ -1,53 +1,91 @@
-"""`make pictures`: the pictures of the documentation, taken of the running dashboard in a Chromium without a window."""
+"""`make pictures`: the pictures of the documentation that show commands and pages, each of a real run.
+
+A device on the virtual board, the simulated cloud, the commands on a terminal of their own, and the pages in a Chromium
+without a window. `ARGS="monitor doctor"` takes some of them.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import contextlib
 import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
-from playwright.async_api import async_playwright
-
-from tools.dashboard.server import Dashboard
-from tools.dashboard.watch import Watch
-from tools.env import browser, interpreter
+from tools.checks import pictures_page as page
+from tools.checks import pictures_terminal as terminal
+from tools.env import interpreter
 from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
-DASHBOARD = ROOT / "docs" / "pictures" / "dashboard.png"
+FOLDER = ROOT / "docs" / "screens"
 LARGEST_BYTES = 200_000
-_SIZE = {"width": 1280, "height": 980}
+LARGEST_ANIMATION_BYTES = 600_000
 
 
-async def take(path: Path) -> None:
-    """A device that regulates, after a while in which something was done to it."""
-    async with SystemFixture(interpreter.find(), transport="auto", room_c=18.5, time_scale=20) as fixture:
-        watch = Watch(fixture, "device 1")
-        async with watch, Dashboard([watch]) as dashboard, async_playwright() as driver:
-            program = await driver.chromium.launch(executable_path=browser.find(), args=list(browser.FLAGS))
-            page = await program.new_page(viewport=_SIZE, color_scheme="light")  # type: ignore[arg-type]
-            await page.goto(dashboard.url)
-            await fixture.online(30)
-            for wait_s, call in (
-                (8, {"verb": "set", "port": "6", "value": 1}),
-                (6, {"verb": "set", "port": "9", "value": 19.5}),
-                (14, {"verb": "turn", "knob": "room", "value": 20.5}),
-                (14, {"verb": "turn", "knob": "light", "value": 400}),
-                (4, None),
-            ):
-                await asyncio.sleep(wait_s)
-                if call:
-                    await watch.do(call)
-            path.parent.mkdir(exist_ok=True)
-            await page.screenshot(path=path)
-            await program.close()
+@contextlib.asynccontextmanager
+async def _bench() -> AsyncIterator[terminal.Bench]:
+    """An empty board on a cable, and its configuration in a folder, as a person has them."""
+    async with SystemFixture(interpreter.find(), transport="auto", room_c=18.5, blank=True) as fixture:
+        with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
+            _write(Path(folder), fixture.owners_files())
+            yield terminal.Bench(fixture, Path(folder), await fixture.board.console.open())
+
+
+async def _commands(wanted: set[str]) -> dict[str, bytes]:
+    """Those of the terminal, in the order in which a person meets them."""
+    async with _bench() as bench:
+        found = {"wizard.svg": await terminal.wizard(bench)} if "wizard" in wanted else {}
+        if wanted - {"wizard"}:
+            found["deploy.svg"] = await terminal.deploy(bench)
+        for name, take in (
+            ("monitor", terminal.monitor),
+            ("status", terminal.status),
+            ("doctor", terminal.doctor),
+        ):
+            if name in wanted:
+                found[f"{name}.svg"] = await take(bench)
+    return {name: text.encode() for name, text in found.items()}
+
+
+Take = Callable[[set[str]], Coroutine[Any, Any, dict[str, bytes]]]
+TAKES: dict[str, Take] = {
+    "dashboard": lambda _: page.dashboard(),
+    "animation": lambda _: page.animation(),
+    "portal": lambda _: page.portal(),
+    **dict.fromkeys(("wizard", "deploy", "monitor", "status", "doctor"), _commands),
+}
+"""Picture -> what takes it, and others with it."""
+
+
+def take(wanted: set[str]) -> int:
+    """Take them; how many are too large."""
+    large = 0
+    for taking in dict.fromkeys(TAKES[name] for name in TAKES if name in wanted):
+        taken = asyncio.run(taking(wanted))
+        _write(FOLDER, taken)
+        for name, content in taken.items():
+            large += len(content) > (LARGEST_ANIMATION_BYTES if name.endswith(".webp") else LARGEST_BYTES)
+            print(f"{FOLDER.relative_to(ROOT)}/{name}: {len(content):,} bytes")
+    return large
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def main() -> int:
-    asyncio.run(take(DASHBOARD))
-    size = DASHBOARD.stat().st_size
-    print(f"{DASHBOARD.relative_to(ROOT)}: {size:,} bytes")
-    return int(size > LARGEST_BYTES)
+    parser = argparse.ArgumentParser(prog="make pictures", description=__doc__.partition("\n")[0])
+    parser.add_argument("pictures", nargs="*", help=f"which of {', '.join(TAKES)} (default: all)")
+    wanted = set(parser.parse_args().pictures) or set(TAKES)
+    if unknown := wanted - set(TAKES):
+        parser.error(f"no such picture: {', '.join(sorted(unknown))}")
+    return int(take(wanted) > 0)
 
 
 if __name__ == "__main__":

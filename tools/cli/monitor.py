@@ -102,9 +102,9 @@ class State:
             parts = board_status.line(self._answer)
         else:
             parts = [(self._said, "bold yellow")]
-        parts += [
+        parts[1:1] = [
             (common.count(self._counts[level], word), style)
-            for level, word, style in (("W", "warning", "yellow"), ("E", "error", "red"))
+            for level, word, style in (("E", "error", "red"), ("W", "warning", "yellow"))
             if self._counts[level]
         ]
         return Text(" · ", "dim").join([Text(*part) for part in parts])

@@ -1,0 +1,222 @@
+"""Pictures of commands on a terminal: each is run on a pseudo terminal, and what that shows is drawn as an SVG."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import io
+import itertools
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from types import TracebackType
+
+import pyte
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, SSID, WIFI_PASSWORD
+from tools.fixture.system import SystemFixture
+from tools.repository import ROOT
+
+COLUMNS, ROWS = 110, 60
+_WITHIN_S = 120
+_NAMES = {"brown": "yellow", "default": ""}
+"""Colours that pyte calls otherwise than rich."""
+_ENTER, _CLEAR = "\r", "\x15"
+_FONTS = re.compile(r"@font-face \{.*?\}", re.DOTALL)
+"""What rich's picture would load: each reader has a monospaced one."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A board on a cable: its `port`, and the `folder` with the person's config.json."""
+
+    fixture: SystemFixture
+    folder: Path
+    port: str
+
+
+class Terminal:
+    """`async with Terminal(folder, "deploy", "--port", port) as terminal:`: one of our commands, in that folder."""
+
+    def __init__(self, folder: Path, *argv: str, columns: int = COLUMNS) -> None:
+        self._folder, self._argv, self._columns = folder, argv, columns
+        self._screen = pyte.Screen(columns, ROWS)
+        self._stream = pyte.ByteStream(self._screen)
+        self._news = asyncio.Event()
+        self._ended = False
+
+    async def __aenter__(self) -> Terminal:
+        self._fd, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, self._columns, 0, 0))
+        env = os.environ | {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": str(ROOT)}
+        self._process = subprocess.Popen(  # noqa: ASYNC220 - it waits for nothing
+            [sys.executable, "-m", "tools", *self._argv], cwd=self._folder, env=env, start_new_session=True,
+            stdin=follower, stdout=follower, stderr=follower,
+        )  # fmt: skip
+        os.close(follower)
+        asyncio.get_running_loop().add_reader(self._fd, self._arrived)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        asyncio.get_running_loop().remove_reader(self._fd)
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        os.close(self._fd)
+
+    def _arrived(self) -> None:
+        try:
+            data = os.read(self._fd, 65536)
+        except OSError:  # the other end is closed
+            data = b""
+        self._stream.feed(data)
+        if not data:
+            self._ended = True
+            asyncio.get_running_loop().remove_reader(self._fd)
+        self._news.set()
+
+    def types(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def interrupts(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    async def expects(self, words: str) -> None:
+        """Wait until the screen shows them."""
+        async with asyncio.timeout(_WITHIN_S):
+            while words not in "\n".join(self._screen.display):
+                assert not self._ended, "\n".join(self.lines())
+                self._news.clear()
+                await self._news.wait()
+
+    async def ends(self) -> None:
+        async with asyncio.timeout(_WITHIN_S):
+            while not self._ended:
+                self._news.clear()
+                await self._news.wait()
+
+    def lines(self) -> list[str]:
+        """What is on the screen, up to the last line that is not empty."""
+        return "\n".join(line.rstrip() for line in self._screen.display).rstrip().split("\n")
+
+    def picture(self, name: str, label: str) -> str:
+        """The screen as an SVG. `name`: of its styles, to tell them from those of other pictures in a page."""
+        console = Console(record=True, width=self._columns, file=io.StringIO(), color_system="truecolor")
+        for row in range(len(self.lines())):
+            console.print(self._row(row), no_wrap=True, overflow="ignore", crop=False)
+        text = _FONTS.sub(
+            "", console.export_svg(title=f"realer {self._argv[0]}", theme=MONOKAI, unique_id=name)
+        )
+        head = f'<svg role="img" aria-label="{escape(label)}"'
+        return (
+            "\n".join(line.rstrip() for line in text.replace("<svg", head, 1).split("\n") if line.strip())
+            + "\n"
+        )
+
+    def _row(self, row: int) -> Text:
+        chars = [self._screen.buffer[row][column] for column in range(self._columns)]
+        runs = itertools.groupby(chars, _style)
+        line = Text().join(Text("".join(char.data for char in run), style) for style, run in runs)
+        line.rstrip()
+        return line
+
+
+def _style(char: pyte.screens.Char) -> str:
+    """As rich writes it."""
+    words = [word for word, on in (("bold", char.bold), ("reverse", char.reverse)) if on]
+    words.append(_colour(char.fg))
+    if back := _colour(char.bg):
+        words.append(f"on {back}")
+    return " ".join(filter(None, words))
+
+
+def _colour(name: str) -> str:
+    """As rich calls it, "" for the terminal's own."""
+    if len(name) == 6 and not set(name) - set("0123456789abcdef"):
+        return f"#{name}"
+    bright = "bright_" if name.startswith("bright") else ""
+    name = name.removeprefix("bright")
+    return bright + _NAMES.get(name, name)
+
+
+async def wizard(bench: Bench) -> str:
+    server, authority = bench.fixture.site.server, bench.fixture.site.certs
+    answers = (
+        ("(name)", f"{_CLEAR}greenhouse{_ENTER}"),
+        ("Which board is it?", _ENTER),
+        ("such a setup portal", "n"),
+        ("wifi.networks[0].ssid", SSID + _ENTER),
+        ("wifi.networks[0].password", WIFI_PASSWORD + _ENTER),
+        ("More about this network", "n"),
+        ("Another network", "n"),
+        ("More about Wi-Fi", "n"),
+        ("cloud.api", _ENTER),
+        ("cloud.transport", _ENTER),
+        ("cloud.base_url", f"{_CLEAR}https://localhost:{server.port}{_ENTER}"),
+        ("cloud.device_id", f"{DEVICE_ID}{_ENTER}"),
+        ("cloud.client_id", CLIENT_ID + _ENTER),
+        ("cloud.client_secret", CLIENT_SECRET + _ENTER),
+        ("and fetch it?", "y"),
+        ("Read the device's ports", "y"),
+        ("Port 14 (thermistor)", "n"),
+        ("Port 15 (ldr_sensor)", "n"),
+        ("Add a sensor", "n"),
+        ("Port 6 (relay)", "y"),
+        ("outputs[0].name", f"{_CLEAR}pump{_ENTER}"),
+        ("outputs[0].gpio", f"34{_ENTER}"),
+    )
+    argv = ("config", "--out", "new/config.json", "--bundle", str(authority.pem))
+    (bench.folder / "new").mkdir()
+    async with Terminal(bench.folder, *argv) as terminal:
+        for words, answer in answers:
+            await terminal.expects(words)
+            terminal.types(answer)
+        await terminal.expects("an input only")
+        return terminal.picture("wizard", "Questions of realer config, and an answer that it refuses")
+
+
+async def deploy(bench: Bench) -> str:
+    async with Terminal(bench.folder, "deploy", "--port", bench.port) as terminal:
+        await terminal.ends()
+        return terminal.picture("deploy", "The files are sent, the board starts and comes online")
+
+
+async def monitor(bench: Bench) -> str:
+    async with Terminal(bench.folder, "monitor", "--port", bench.port) as terminal:
+        await terminal.expects("pump off")
+        bench.fixture.want("6", 1)
+        await terminal.expects("pump on")
+        bench.fixture.subscription(False)
+        await terminal.expects("not authorized by the cloud")
+        picture = terminal.picture("monitor", "The log, and below it the state: not authorized, pump off")
+        terminal.interrupts()
+        await terminal.ends()
+    bench.fixture.subscription(True)
+    await bench.fixture.until("the pump runs again", lambda: bench.fixture.on("pump"), 60)
+    return picture
+
+
+async def status(bench: Bench) -> str:
+    async with Terminal(bench.folder, "status", "--port", bench.port) as terminal:
+        await terminal.ends()
+        return terminal.picture("status", "State, lease, outputs, readings and memory of a device")
+
+
+async def doctor(bench: Bench) -> str:
+    bench.fixture.plant.break_sensor("ntc", "open")
+    async with Terminal(bench.folder, "doctor", "--port", bench.port) as terminal:
+        await terminal.ends()
+        return terminal.picture("doctor", "The checklist of a board; a wire of a sensor is cut")
