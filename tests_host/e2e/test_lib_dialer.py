@@ -168,7 +168,7 @@ def test_no_context_without_a_ca(device: Device):
 
 def test_plain_connection(device: Device, peers: Callable[..., Peer]):
     peer = peers(lambda peer, connection: connection.sendall(connection.recv(100).upper()))
-    assert device("plain", peer.port)["result"] == {"sizes": [5, 0], "text": "PING\n"}
+    assert device("plain", peer.port)["result"] == {"sizes": [5, 0], "text": "PING\n", "undelayed": 1}
 
 
 def test_dialer_without_context_makes_no_tls(device: Device, peers: Callable[..., Peer]):

@@ -33,6 +33,18 @@ def open_files():
     return len(os.listdir("/dev/fd"))
 
 
+def option(sock, level, name):
+    """The value of a socket's option, a number, asked from the C library: MicroPython has no getsockopt."""
+    import struct
+
+    import ffi
+
+    get = ffi.open("libc.so.6").func("i", "getsockopt", "iiiPP")
+    value, size = bytearray(4), bytearray(struct.pack("I", 4))
+    assert get(sock.fileno(), level, name, value, size) == 0
+    return struct.unpack("i", value)[0]
+
+
 def client(job, clock):
     from http1 import message
     from http1.client import Client
@@ -88,9 +100,10 @@ async def plain(job, clock):
     await stream.write(b"ping\n")
     view = memoryview(bytearray(100))
     sizes = [await stream.read_into(view), await stream.read_into(view)]
+    undelayed = option(stream.socks[0], 6, 1)
     stream.close()
     stream.close()
-    return {"sizes": sizes, "text": bytes(view[: sizes[0]]).decode()}
+    return {"sizes": sizes, "text": bytes(view[: sizes[0]]).decode(), "undelayed": undelayed}
 
 
 async def post(job, clock):

@@ -36,6 +36,11 @@ class socket(io.IOBase):
     def setblocking(self, on):
         self._waits = on
 
+    def setsockopt(self, level, option, value):
+        self._usable()
+        if (level, option) != (6, 1):  # TCP_NODELAY, which changes nothing here
+            raise NotImplementedError("a socket option")
+
     def connect(self, address):
         self._usable()
         ask("dial", self._id, address[0], address[1])
