@@ -91,8 +91,8 @@ soak: $(ENV) ## 2,000 device-days of faults in virtual time, invariants checked 
 mutate: $(READY) ## Do the tests notice wrong code? A random sample of mutants, four seconds for each after half an hour; ARGS="--seed 1 --sample 500"
 	@$(PY) -m tools.checks.mutate $(ARGS)
 
-bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, MQTT, as JSON lines
-	@$(PY) -m tools bench $(ARGS)
+bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, MQTT, beside other clients, as JSON lines and in docs/benchmarks.md; PEERS_DIR=folder with their modules
+	@$(PY) -m tools bench --page docs/benchmarks.md $(if $(PEERS_DIR),--peers "$(PEERS_DIR)") $(ARGS)
 
 fetch: $(ENV) ## What demo and tests need besides Python packages, where it is missing: ARGS=node
 	@$(PY) -m tools fetch $(ARGS)

@@ -13,12 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tools.checks import bench_servers
 from tools.checks.figures import PROBES, Figures, Line, line
-from tools.cloud import dynsec, port_reservation
-from tools.cloud.brokerprocess import MosquittoProcess
 from tools.cloud.certs import TestCA
-from tools.cloud.entities import Credential, Plan
-from tools.cloud.mqtt_v1 import Topics
+from tools.cloud.entities import Plan
 from tools.cloud.site import CERTS
 from tools.fixture.system import NotInTimeError, SystemFixture
 from tools.repository import ROOT
@@ -29,7 +27,7 @@ _TIMES = 5
 _GAP_MS, _GAP_ALONE_MS = 500, 6000
 """Without a session at a renewal: with memory for two TLS connections, and on the 32-bit board with memory for one."""
 _EVERY_S = 0.3
-_HOST, _SECRET = "mqtt.realer.test", "test-secret-not-real"
+_HOST = "mqtt.realer.test"
 
 
 class MqttFigures(Figures):
@@ -68,14 +66,8 @@ class MqttFigures(Figures):
         )
 
     async def _rates(self, rounds: int) -> dict[str, list[int]]:
-        who = Credential("bench", "bench", "bench", (), "", 0)
-        topic, certs, sign = "bench/publishes", TestCA(CERTS), port_reservation.claim()
-        port = port_reservation.number(sign)
-        account = dynsec.account(who, _SECRET, Topics((topic,), ()))
-        process = MosquittoProcess(lambda news: None, lambda: None)
-        leaf = certs.write_leaf(process.home / "leaf.pem", "good")
-        await process.start(port, leaf, dynsec.start_file(_SECRET, [account]))
-        try:
+        certs, topic = TestCA(CERTS), "bench/publishes"
+        async with bench_servers.broker(certs, "bench", topic) as port:
             orders = {
                 "ca": str(certs.der.resolve()),
                 "host": _HOST,
@@ -83,12 +75,8 @@ class MqttFigures(Figures):
                 "topic": topic,
                 "rounds": rounds,
             }
-            orders["account"] = [who.client_id, who.username, _SECRET]
+            orders["account"] = ["bench", "bench", bench_servers.SECRET]
             return await asyncio.to_thread(self._probe, "publishes", orders)
-        finally:
-            await process.stop()
-            process.clean()
-            sign.close()
 
     def _probe(self, name: str, orders: dict[str, Any]) -> Any:
         tree = self._settings.get("tree", ROOT)
