@@ -138,6 +138,12 @@ class Broker:
         if self.running:
             await self.restart()
 
+    async def use(self, certs: TestCA) -> None:
+        """Show certificates of another authority; takes a restart."""
+        self._certs = certs
+        if self.running:
+            await self.restart()
+
     async def leave(self, topic: str, payload: bytes) -> None:
         """Publish a retained message, which the cloud itself never does."""
         assert self._backend

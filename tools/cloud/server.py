@@ -104,6 +104,12 @@ class CloudServer:
             raise ValueError(f"unknown kind of certificate {kind!r}; one of {', '.join(KINDS)}")
         self._kind = kind
 
+    def use(self, certs: TestCA) -> None:
+        """Show certificates of another authority from the next handshake on, and end what is open."""
+        self.certs = certs
+        self._contexts.clear()
+        self.cut()
+
     def _front(self) -> ssl.SSLContext:
         """The listener's context: each client hello is counted and handed to the certificate of the day."""
         front = self.certs.leaf()

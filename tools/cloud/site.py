@@ -85,6 +85,14 @@ class Site:
             await part.stop()
         self.model.close()
 
+    async def change_authority(self, certs: TestCA) -> None:
+        """Present certificates of another authority from the next handshake on. What trusts only the root of before
+        refuses them, if that has another key: those of RSA are reused (see chains.key)."""
+        self.certs = certs
+        self.server.use(certs)
+        if self.broker:
+            await self.broker.use(certs)
+
     def _passed(self, passed: Passed) -> None:
         for observer in self.observers:
             observer(passed)
