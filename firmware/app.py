@@ -49,6 +49,7 @@ def start(config, board, log, store, boots):
     clock = log.clock
     interface = _interface(config, board, clock.sleep_ms)
     net = Net(config, interface.dns if interface else list, clock, board.random32, BUILD_UTC, board)
+    net.ends = config["roots"]
     device = build(config, board, interface, clock, board.random32, log.log, store, net, boots)
     if config["lan"]:
         from firmware.lan import import_lan_ladder

@@ -4,6 +4,7 @@ The check of the configuration runs before anything else takes memory, and is dr
 """
 
 import asyncio
+import sys
 
 from firmware.device import drop
 from firmware.runtime.store import BOOT_RECORD, SLOT_RECORD
@@ -32,8 +33,10 @@ def start(board, log, store):
     config = _config(log)
     if asked == "portal":
         asyncio.run(_portal(board, log, store, config))
+    _add_roots(config, log)
     _overwrite(40)
     drop(
+        "firmware.roots",
         "firmware.settings",
         "firmware.core.config",
         "firmware.core.zone",
@@ -74,6 +77,12 @@ def _checked(found, log):
     from firmware.settings import checked
 
     return checked(*found, log)
+
+
+def _add_roots(config, log):
+    from firmware.roots import add
+
+    add(config, sys.path[0], log)
 
 
 def _overwrite(depth):

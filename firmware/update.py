@@ -8,6 +8,12 @@ files are:
 every configuration needs (core.romslot), then one `<sha256> <size> <path>` for each file, in the order of the paths;
 `files`: their contents, one behind the other.
 
+Beside the folders of the bundles may be `rescue`, one line: HMAC of `realer-rescue <number>` and a line feed, and that
+number. It names the bundle for boards that no longer trust the certificate of their cloud (update_rescue).
+
+Files in `firmware/certs/` are root certificates, in DER form, which `firmware.roots` adds to those of the
+configuration. One that is no certificate is an error, too.
+
 The copy goes into the ROM partition where the board has one, otherwise into the folder that does not run. What
 is not signed with the owner's key, does not have the number that was asked for, or has paths outside of `firmware/` and
 `lib/`, is an error. Loaded when an update is asked for, and not before.
@@ -22,6 +28,7 @@ from firmware.core.errors import ConfigError, LinkError
 from firmware.drivers.rom import find
 from firmware.runtime.store import SLOT_RECORD
 from netio.sockets import split
+from netio.stream import verifying_context
 from units.loader import Unit
 
 _OK = const(200)
@@ -29,13 +36,18 @@ _PARTIAL_CONTENT = const(206)
 _TOO_MANY_REQUESTS = const(429)
 _PIECE = const(384)  # after MQTT was unloaded, no piece of heap of a kilobyte may be left
 _MOST = const(16384)
+_ROOTS = "firmware/certs/"
+_LARGEST_ROOT = const(4096)
 
 
 async def fetch(number, settings, link, store, feed):
-    """Bring bundle `number` beside the copy that runs and choose it for the next start. `link`: for `lend`. LinkError:
-    it may go better later; ConfigError: it will not."""
+    """Bring bundle `number` beside the copy that runs and choose it for the next start; None: say which one is for
+    boards that do not trust their cloud. `link`: for `lend`. LinkError: it may go better later; ConfigError: it will
+    not."""
     host, port = split(settings["url"][8:], 443)
-    folder = "%s/%d/" % (settings["folder"].rstrip("/"), number)
+    folder = settings["folder"].rstrip("/") + "/"
+    if number is not None:
+        folder += "%d/" % number
     client = await link.lend(host, port)
     unit = None
     if not client:
@@ -44,6 +56,8 @@ async def fetch(number, settings, link, store, feed):
     reader = _BundleReader(client, folder, feed)
     manifest = store.folder + "manifest"
     try:
+        if number is None:
+            return await _rescue_number(reader, settings["key"])
         await _manifest(reader, settings["key"], manifest)
         record = store.load(SLOT_RECORD)
         active = record.get("slot") or ""
@@ -138,11 +152,16 @@ class _BundleReader:
         self.whole = None
 
     async def file(self, path, size, digest, start, write):
-        """One of the files, to `write`. ConfigError if it arrived changed."""
+        """One of the files, to `write`. ConfigError if it arrived changed, or is a root certificate and is none."""
         sha = hashlib.sha256()
+        if path.startswith(_ROOTS):
+            root = _Root(path, size, write)
+            write = root.write
         await self.copy("files", start, size, sha, write)
         if binascii.hexlify(sha.digest()).decode() != digest:
             raise ConfigError("bundle: %s arrived changed" % path)
+        if path.startswith(_ROOTS):
+            root.check()
 
     async def copy(self, name, start, size, sha, write):
         """Bytes `start` to `start + size` of a file, in pieces, to the hash `sha` and to `write`."""
@@ -181,18 +200,56 @@ class _BundleReader:
         return await whole.piece(start, size)
 
 
+class _Root:
+    """A root certificate on its way to `write`, kept meanwhile to be looked at."""
+
+    def __init__(self, path, size, write):
+        if size > _LARGEST_ROOT:
+            raise ConfigError("bundle: %s is too large" % path)
+        self.path = path
+        self.pieces = []
+        self.to = write
+
+    def write(self, piece):
+        self.pieces.append(bytes(piece))  # it lies where the next one arrives
+        self.to(piece)
+
+    def check(self):
+        """ConfigError where TLS would refuse it: the next start would be without it."""
+        try:
+            verifying_context((b"".join(self.pieces),))
+        except ValueError:
+            raise ConfigError("bundle: %s is no certificate in DER form" % self.path)
+
+
 async def _manifest(reader, key, path):
     """Put the manifest there if its owner signed it."""
     mac, digits = bytes(await reader.piece("head", 0, 80)).decode().split()
     size = int(digits)
     if size > _MOST:
         raise ConfigError("bundle: manifest too large")
-    key = key.reveal().encode()
-    key += bytes(64 - len(key))
-    inner = hashlib.sha256(bytes([b ^ 0x36 for b in key]))
+    inner = _hash(key, 0x36)
     with open(path, "wb") as f:
         await reader.copy("manifest", 0, size, inner, f.write)
-    outer = hashlib.sha256(bytes([b ^ 0x5C for b in key]))
+    _check(key, inner, mac)
+
+
+async def _rescue_number(reader, key):
+    mac, digits = bytes(await reader.piece("rescue", 0, 80)).decode().split()
+    inner = _hash(key, 0x36)
+    inner.update(b"realer-rescue %d\n" % int(digits))
+    _check(key, inner, mac)
+    return int(digits)
+
+
+def _hash(key, pad):
+    """One of the two hashes of an HMAC (RFC 2104), with the key in it."""
+    key = key.reveal().encode()
+    return hashlib.sha256(bytes([b ^ pad for b in key + bytes(64 - len(key))]))
+
+
+def _check(key, inner, mac):
+    outer = _hash(key, 0x5C)
     outer.update(inner.digest())
     if binascii.hexlify(outer.digest()).decode() != mac:
         raise ConfigError("bundle: not signed with update.key")

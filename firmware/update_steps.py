@@ -19,9 +19,15 @@ _MOST_STARTS = const(6)
 
 async def step(loop, feed):
     """Do what is due. `loop`: the UpdateLoop; `feed()`: see Supervisor."""
+    release = loop.release
     if loop.on_trial:
-        await _confirm(loop, feed)
-    elif loop.release.target not in (None, loop.release.number):
+        return await _confirm(loop, feed)
+    if not loop.device.cloud_loop.online:
+        loop.lost = 0
+        return await _rescue(loop, feed)
+    if loop.asked and release.target is None:
+        release.demand(float(loop.asked[0]))
+    if release.target not in (None, release.number):
         await _install(loop, feed)
     else:
         _remember(loop, None)
@@ -80,14 +86,23 @@ async def _install(loop, feed):
             await loop.clock.sleep_ms(_LOOK_MS)
 
 
+async def _rescue(loop, feed):
+    unit = Unit(_rescuing, loop.clock.sleep_ms)
+    try:
+        await unit.load()(loop, feed, _fetch, _restart)
+    finally:
+        unit.drop()
+
+
 async def _fetch(loop, number, feed):
-    """Fetch the bundle into the other slot, with the link closed where two connections do not fit."""
+    """Fetch the bundle into the other slot, with the link closed where two connections do not fit. `number` and what
+    comes back: see `update.fetch`."""
     device = loop.device
     unit = Unit(_fetching, loop.clock.sleep_ms)
     try:
         if device.link.exclusive():
             await device.cloud_loop.pause()
-        await unit.load()(number, loop.settings, device.link, loop.store, feed)
+        return await unit.load()(number, loop.settings, device.link, loop.store, feed)
     finally:
         unit.drop()  # also before a restart: to revoke the token needs the memory
 
@@ -104,6 +119,12 @@ def _remember(loop, asked):
 async def _restart(loop):
     await loop.device.shutdown()
     loop.reset()
+
+
+def _rescuing():
+    from firmware.update_rescue import rescue
+
+    return rescue
 
 
 def _fetching():

@@ -18,6 +18,11 @@ def kind_of(kind, detail, scarce):
     return "silence"
 
 
+def distrusts(kind, detail):
+    """Whether a server was refused because none of the roots is good for its certificate: by mbedTLS's words."""
+    return kind == "tls" and ("signed by the trusted" in str(detail) or "validity" in str(detail))
+
+
 def lacks_memory(text):
     """Whether an error is a lack of memory, by its name, mbedTLS's text, or its number."""
     if "alloc" in text.lower() or text in ("ENOMEM", "ENOBUFS", "ENFILE"):

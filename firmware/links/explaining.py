@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from firmware.core.failures import kind_of
+from firmware.core.failures import distrusts, kind_of
 
 _HANDSHAKE = const(42000)
 
@@ -15,6 +15,7 @@ def explain(net, error):
     free = net.free
     scarce = free is not None and free < _HANDSHAKE
     found = kind_of(error.kind, error.detail, scarce)
+    net.distrusted = found != "memory" and distrusts(error.kind, error.detail)
     if found == "memory":
         net.memory_failures += 1
         net.new_memory_failure = 2

@@ -8,7 +8,8 @@ from firmware.runtime.store import BOOT_RECORD, SLOT_RECORD
 
 def status(device, version):
     """`heap`: used and free bytes; `outbox`: waiting and dropped; `outputs`: name, on, desired value, what holds it or
-    is wrong with it; `errors`: the latest warnings and errors."""
+    is wrong with it; `roots`: the days since 1970 on which the first and the last root certificate ends; `errors`: the
+    latest warnings and errors."""
     clock, board, store = device.clock, device.board, device.store
     controller = device.controller
     lease = device.link.lease
@@ -33,6 +34,7 @@ def status(device, version):
             "readings": [[s["name"], readings.get(s["pin_port"])] for s in controller.items],
             "outbox": [len(outbox), outbox.dropped],
             "heap": list(heap),
+            "roots": device.network.net.ends,
             "errors": [line for line in board.noted() if " W " in line[:24] or " E " in line[:24]][-3:],
         }
     )

@@ -1,6 +1,7 @@
 """`realer ca`: the right root out of many, and clear words for every way in which a server can be wrong."""
 
 import datetime as dt
+import json
 import socket
 import ssl
 import subprocess
@@ -13,9 +14,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 
-from tools.cli import ca
+from tools.cli import ca, check_config, roots, update_bundle
 from tools.cloud.certs import TestCA as Authority
 from tools.common import Failed
 
@@ -168,7 +170,7 @@ def chain(*names: str) -> list[tuple[x509.Certificate, rsa.RSAPrivateKey]]:
     now = dt.datetime.now(dt.UTC)
     for place, name in enumerate(names):
         key = rsa.generate_private_key(65537, 2048)
-        subject = x509.Name([x509.NameAttribute(ca.NameOID.COMMON_NAME, name)])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         issuer, signer = (made[-1][0].subject, made[-1][1]) if made else (subject, key)
         last = place == len(names) - 1
         usage = dict.fromkeys(
@@ -193,6 +195,85 @@ def chain(*names: str) -> list[tuple[x509.Certificate, rsa.RSAPrivateKey]]:
         )
         made.append((certificate, key))
     return made
+
+
+def root_ending_in(days: float, folder: Path) -> bytes:
+    """A root certificate with so many days left, in DER form."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Root of {days} days")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=400))
+        .not_valid_after(now + dt.timedelta(days=days, minutes=5))
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    ("days", "said", "status", "warns"),
+    [
+        (200, "in 200 days", 0, False),
+        (179, "in 179 days", 0, True),
+        (29, "in 29 days", 1, True),
+        (-2, "ended on", 1, True),
+    ],
+)
+def test_when_the_roots_of_a_configuration_end(tmp_path: Path, capsys, days, said, status, warns):
+    for name, left in (("far.der", 3000), ("near.der", days)):
+        (tmp_path / name).write_bytes(root_ending_in(left, tmp_path))
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"cloud": {"ca_files": ["far.der", "near.der"]}}))
+    assert ca.main(["--config", str(config)]) == status
+    far, near, *rest = capsys.readouterr().out.splitlines()
+    assert "Root of 3000 days, ends on" in far and "in 3000 days" in far
+    assert near.startswith(f"near.der: Root of {days} days, ") and said in near
+    assert bool(rest) == warns
+    raw = {"cloud": {"ca_files": ["far.der", "near.der"]}}
+    if days < 0:
+        with pytest.raises(Failed, match="ended on"):
+            roots.of_config(config, raw)
+    else:
+        assert set(roots.of_config(config, raw)) == {"far.der", "near.der"}
+    warned = [problem for problem in check_config.problems_of(config) if "near.der" in problem[2]]
+    assert [problem[0] for problem in warned] == ["warning"] * warns
+
+
+@pytest.mark.parametrize("content", [None, b"-----BEGIN CERTIFICATE-----", b"0\x82\1\0" + bytes(256), b""])
+def test_no_device_gets_a_root_that_is_none(tmp_path: Path, content):
+    if content is not None:
+        (tmp_path / "a.der").write_bytes(content)
+    with pytest.raises(Failed, match=r"a\.der"):
+        roots.of_config(tmp_path / "config.json", {"cloud": {"ca_files": ["a.der"]}})
+    config = tmp_path / "config.json"
+    config.write_text(
+        json.dumps({"update": {"key": "test-update-key-not-real"}, "cloud": {"ca_files": ["a.der"]}})
+    )
+    with pytest.raises(Failed, match=r"a\.der"):
+        update_bundle.main(["7", "--config", str(config), "--out", str(tmp_path / "served")])
+    assert not (tmp_path / "served").exists()
+
+
+def test_an_authority_of_ones_own_for_the_server_of_updates(tmp_path: Path, capsys):
+    """What it signs verifies with its root, and with nothing else; a second certificate has the same authority."""
+    assert ca.main(["--own", "localhost", "--out", str(tmp_path)]) == 0
+    root = (tmp_path / "own-root.der").read_bytes()
+    assert roots.days_left(x509.load_der_x509_certificate(root).not_valid_after_utc) > 29 * 365
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "localhost.pem")
+    with serving(context) as port:
+        found = ca.root_of("localhost", port, tmp_path / "own-root.der")
+        with pytest.raises(Failed, match="no root"):
+            ca.root_of("localhost", port)
+    assert found.der == root
+    for private in ("own-root.key.pem", "localhost.pem"):
+        assert (tmp_path / private).stat().st_mode & 0o77 == 0
+    first = (tmp_path / "localhost.pem").read_bytes()
+    assert ca.main(["--own", "localhost", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "own-root.der").read_bytes() == root and (
+        tmp_path / "localhost.pem"
+    ).read_bytes() != first
+    assert "PRIVATE" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["", ":443", "a:b", "a:0", "a:70000", "a/b", "https://"])

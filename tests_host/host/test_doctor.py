@@ -8,9 +8,11 @@ import sys
 from collections.abc import AsyncIterator
 
 import pytest
+from cryptography import x509
 
 from firmware import version
 from tools.cli import doctor_command
+from tools.cloud.certs import TestCA as Authority
 from tools.cloud.demo_device import CLIENT_SECRET
 from tools.env import interpreter, stock
 from tools.fixture.system import WIFI_PASSWORD, SystemFixture
@@ -33,10 +35,11 @@ only for addresses: names are asked of the name server that the configuration, o
 
 
 @contextlib.asynccontextmanager
-async def bench(edit=lambda config: None, board="esp32") -> AsyncIterator[SystemFixture]:
+async def bench(edit=lambda config: None, board="esp32", files=None) -> AsyncIterator[SystemFixture]:
     """A board that is off, with a cable, in front of the simulated cloud with its broker."""
     stock.fetch()
-    async with SystemFixture(interpreter.find(), powered=False, mqtt=True, edit=edit, board=board) as fixture:
+    more = {"edit": edit, "board": board, "files": files}
+    async with SystemFixture(interpreter.find(), powered=False, mqtt=True, **more) as fixture:
         at = fixture.site.addresses()
         ports = {8883: at["mqtt_port"], 53: at["dns_port"], 123: at["ntp_port"]}
         (fixture.flash / "socket.py").write_text(PORTS.format(ports=ports))
@@ -83,10 +86,35 @@ def updates(config):
     config["cloud"]["api"] = "realino"
 
 
-async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt_for_no_broker():
-    async with bench(updates) as fixture:
+async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt_for_no_broker(tmp_path):
+    """Of two roots, one of which came with a bundle, it says which one each server needs, and until when."""
+    other = Authority(tmp_path).certificate
+    files = {"a/firmware/certs/other.der": other, "slot.json": b'{"slot": "a"}'}
+    async with bench(updates, files=files) as fixture:
         status, printed = await doctor(fixture)
     assert status == 0 and "ok       update" in printed and "broker" not in printed, printed
+    for what in ("api", "update"):
+        assert re.search(rf"ok       {what} +its root, certs/ca.der, ends in 36\d\d days", printed), printed
+    assert "other.der" not in printed
+
+
+@pytest.mark.parametrize(("left", "level", "status"), [(179, "note", 0), (29, "problem", 1)])
+async def test_a_root_that_ends_soon_is_said(tmp_path, monkeypatch, left, level, status):
+    """Ten years from now its clock is set to, `left` days before the root ends."""
+    async with bench() as fixture:
+        end = x509.load_der_x509_certificate(fixture.site.certs.certificate).not_valid_after_utc
+        check = (ROOT / "tools" / "doctor" / "network_check.py").read_text()
+        assert check.count("time.time() // 86400") == 1
+        changed = check.replace("time.time() // 86400", str(int(end.timestamp()) // 86400 - left))
+        (tmp_path / "network_check.py").write_text(changed)
+        checks = [*doctor_command._CHECKS[:-1], tmp_path / "network_check.py"]
+        monkeypatch.setattr(doctor_command, "_CHECKS", checks)
+        ended = await asyncio.to_thread(
+            doctor_command.main, ["--port", fixture.url, "--report", str(tmp_path / "r")]
+        )
+        printed = (tmp_path / "r").read_text()
+    assert ended == status
+    assert re.search(rf"{level} +api +its root, certs/ca.der, ends in {left} days", printed), printed
 
 
 async def test_a_working_board_passes_every_check_and_the_firmware_continues(tmp_path):

@@ -1,6 +1,8 @@
 """The key of updates over the air, and the server for their bundles."""
 
 import asyncio
+import hashlib
+import hmac
 import json
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from tools.cloud.certs import TestCA
 from tools.common import Failed
 
 ROOT = Path(__file__).parents[2]
+KEY = "test-update-key-not-real"
 
 
 def test_a_key_is_drawn_once_and_never_shown(tmp_path, capsys):
@@ -71,3 +74,24 @@ def test_the_command_serves_with_a_certificate_of_ones_own_until_ctrl_c(tmp_path
         [*argv[:-1], str(tmp_path / "none")], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1 and "realer bundle" in done.stderr
+
+
+def test_bundles_bring_the_roots_of_the_configuration_and_the_latest_is_for_lost_boards(tmp_path, capsys):
+    der = TestCA(tmp_path / "ca").certificate
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs" / "a.der").write_bytes(der)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"update": {"key": KEY}, "cloud": {"ca_files": ["certs/a.der"]}}))
+    served = tmp_path / "served"
+    for number in (7, 8, 3):
+        assert update_bundle.main([str(number), "--config", str(config), "--out", str(served)]) == 0
+    assert "a.der: Realer test CA" in capsys.readouterr().out
+    digest = hashlib.sha256(der).hexdigest()
+    assert f"{digest} {len(der)} firmware/certs/a.der\n" in (served / "8" / "manifest").read_text()
+    assert der in (served / "8" / "files").read_bytes()
+    mac, number = (served / "rescue").read_text().split()
+    assert number == "8", "an older one does not take its place"
+    assert mac == hmac.new(KEY.encode(), b"realer-rescue 8\n", "sha256").hexdigest()
+    config.write_text(json.dumps({"update": {"key": KEY}}))
+    assert update_bundle.main(["9", "--config", str(config), "--out", str(served)]) == 0
+    assert (served / "rescue").read_text().split()[1] == "8", "without a root it helps nobody"

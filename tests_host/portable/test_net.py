@@ -121,19 +121,30 @@ async def test_lack_of_memory_is_named_beside_the_error():
 
 
 def test_a_failure_is_counted_as_what_it_is_evidence_for():
-    for kind, detail, unanswered, memory, dates in (
-        ("dns", "no answer", 7, (0, 0), False),
-        ("connect", "ENOMEM", 5, (2, 2), False),
-        ("tls", "validity has expired", 5, (0, 0), True),
-        ("sntp", "not synchronized", 0, (0, 0), False),
+    for kind, detail, unanswered, memory, dates, distrusted in (
+        ("dns", "no answer", 7, (0, 0), False, False),
+        ("connect", "ENOMEM", 5, (2, 2), False, False),
+        ("tls", "validity has expired", 5, (0, 0), True, True),
+        ("tls", "The certificate is not correctly signed by the trusted CA", 0, (0, 0), False, True),
+        ("tls", "does not match with the expected CN", 0, (0, 0), False, False),
+        ("sntp", "not synchronized", 0, (0, 0), False, False),
     ):
         net = made()
         net.unanswered = 5
+        net.distrusted = True  # by the failure before
         for _ in range(2):
             net.explain(NetError(kind, detail))
         assert net.unanswered == unanswered, kind
         assert (net.memory_failures, net.new_memory_failure) == memory
-        assert net.dates_failed == dates
+        assert net.dates_failed == dates and net.distrusted == distrusted
+
+
+async def test_a_root_is_not_blamed_when_memory_was_short():
+    net = made()
+    net.board.pool = 41999
+    await net.dial("a.test", 443)
+    net.explain(NetError("tls", "The certificate is not correctly signed by the trusted CA"))
+    assert net.memory_failures == 1 and not net.distrusted
 
 
 def test_what_broke_a_connection_is_said_in_the_words_of_its_layer():

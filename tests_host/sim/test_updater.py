@@ -30,10 +30,13 @@ class Rig:
         self.now = loop.time
         clock = Clock(lambda: int(loop.time() * 1000), sleep_ms)
         self.record = record or {}
+        self.tried = {}
         self.paused = False
         cloud_loop = SimpleNamespace(online=True, pause=self.pause, resume=self.resume)
         link = SimpleNamespace(exclusive=lambda: exclusive)
-        device = SimpleNamespace(cloud_loop=cloud_loop, link=link, shutdown=self.shutdown)
+        self.net = SimpleNamespace(distrusted=False)
+        network = SimpleNamespace(net=self.net)
+        device = SimpleNamespace(cloud_loop=cloud_loop, link=link, network=network, shutdown=self.shutdown)
         self.cloud_loop = cloud_loop
         self.release = Release("u", 7)
         self.release.demand(None if record else 8)
@@ -43,10 +46,13 @@ class Rig:
         monkeypatch.setattr(update, "fetch", self.fetch)
 
     def load(self, name):
-        return dict(self.record)
+        return dict(self.record if name == "slot.json" else self.tried)
 
     def save(self, name, record):
-        self.record = record
+        if name == "slot.json":
+            self.record = record
+        else:
+            self.tried = record
         return True
 
     async def fetch(self, number, *arguments):
@@ -56,8 +62,9 @@ class Rig:
         outcome = self.outcomes.pop(0) if self.outcomes else None
         if outcome is HANGS:
             await asyncio.Event().wait()
-        if outcome:
+        if isinstance(outcome, Exception):
             raise outcome
+        return outcome
 
     def log(self, level, text):
         self.output.append(text)
@@ -159,3 +166,71 @@ async def test_a_bundle_that_crashes_the_board_each_time_is_abandoned(virtual_lo
         record, starts = rig.record, starts + 1
         assert starts < 20
     assert starts == 6 and rig.release.why
+
+
+def lost(monkeypatch, outcomes, **more):
+    """A device of which the cloud's certificate is not trusted, and that nobody asked for anything."""
+    rig = Rig(monkeypatch, outcomes, **more)
+    rig.release.demand(None)
+    rig.cloud_loop.online, rig.net.distrusted = False, True
+    return rig
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+async def test_a_device_that_does_not_trust_its_cloud_asks_after_an_hour(
+    virtual_loop, monkeypatch, exclusive
+):
+    rig = lost(monkeypatch, [9], exclusive=exclusive)
+    started = rig.now()
+    await rig.play(3590)
+    assert not rig.fetched
+    await rig.play(60)
+    assert rig.fetched == [None, 9] and not rig.paused
+    assert rig.resets == [rig.tries[1]] and rig.resets[0] - started > 3600
+    assert rig.tried == {"number": 9, "trials": 1}
+
+
+async def test_only_certificates_that_are_not_trusted_make_it_ask(virtual_loop, monkeypatch):
+    """A cloud that is down, and certificates that were wrong for less than an hour."""
+    rig = lost(monkeypatch, [9])
+    task = asyncio.create_task(rig.loop.run(lambda: None))
+    for _ in range(5):
+        await asyncio.sleep(3500)
+        rig.net.distrusted = False
+        await asyncio.sleep(7200)
+        rig.net.distrusted = True
+        await asyncio.sleep(3500)
+        rig.cloud_loop.online = True
+        await asyncio.sleep(10)
+        rig.cloud_loop.online = False
+    task.cancel()
+    assert not rig.fetched
+
+
+@pytest.mark.parametrize("number", [0, 6, 7])
+async def test_nothing_newer_than_what_runs_is_installed(virtual_loop, monkeypatch, number):
+    rig = lost(monkeypatch, [number] * 9)
+    await rig.play(8000)
+    assert rig.fetched == [None, None] and not rig.resets and not rig.paused
+
+
+@pytest.mark.parametrize("error", [LinkError("away"), ConfigError("not signed"), MemoryError()])
+async def test_it_asks_again_an_hour_later(virtual_loop, monkeypatch, error):
+    rig = lost(monkeypatch, [error, 9, error, 9])
+    await rig.play(11500)
+    first, second, _, third, _ = rig.tries
+    assert second - first > 3600 and third - second > 3600
+    assert rig.fetched == [None, None, 9, None, 9] and rig.resets
+    assert rig.tried == {"number": 9, "trials": 1}, "only what was put in place was tried"
+
+
+async def test_a_bundle_that_did_not_help_is_tried_twice_and_a_newer_one_again(virtual_loop, monkeypatch):
+    for trials, fetched in ((1, [None, 9]), (2, [None])):
+        rig = lost(monkeypatch, [9])
+        rig.tried = {"number": 9, "trials": trials}
+        await rig.play(3700)
+        assert rig.fetched == fetched
+    rig = lost(monkeypatch, [10])
+    rig.tried = {"number": 9, "trials": 2}
+    await rig.play(3700)
+    assert rig.fetched == [None, 10] and rig.tried == {"number": 10, "trials": 1}

@@ -1,9 +1,12 @@
-"""Cuts the power at every single write of an update, on real littlefs: `micropython update_cut.py ROOT [bottom|top]`.
+"""Cuts the power at every write of an update, on real littlefs: `micropython update_cut.py ROOT DER [bottom|top]`.
 
 A chip with a running copy takes an update, the start after it, and the end of the trial, each cut at its first, second,
 third ... write to the file system or to the ROM partition; that write is torn in half. After each cut the chip is
 started: the copy that boot.py chooses has to be whole, and so has what MicroPython itself would find in the ROM
-partition. With `bottom` or `top` the chip has one, both copies are in it, and that end of it is where the new one
+partition. The bundle brings the root certificate in the file DER; one with a damaged root has to be refused, and the
+old copy runs whenever that is cut.
+
+With `bottom` or `top` the chip has one, both copies are in it, and that end of it is where the new one
 goes. The last line is one JSON object of counts.
 """
 
@@ -34,6 +37,7 @@ NEW = {
     "lib/x/y.py": b"NEW\n",
     "lib/z.py": b"NEW",
 }
+CERTIFICATE = "firmware/certs/next.der"
 LEFT = {"firmware/app.py": b"LEFT", "lib/left/over.py": b"LEFT" * 3000}
 
 
@@ -211,6 +215,17 @@ def update():
     asyncio.run(fetch(7, SETTINGS, Link(bundle(7, NEW)), Store(), lambda: None))
 
 
+def refuse():
+    """The update with a root of which the last bytes are missing."""
+    damaged = dict(NEW)
+    damaged[CERTIFICATE] = damaged[CERTIFICATE][:-9]
+    try:
+        asyncio.run(fetch(7, SETTINGS, Link(bundle(7, damaged)), Store(), lambda: None))
+    except ConfigError as e:
+        if "no certificate" not in str(e):
+            raise
+
+
 def confirm():
     if not Store().confirm_update(True):
         raise OSError
@@ -310,7 +325,7 @@ def burn(cells, files, top=False):
 
 
 def main():
-    with_rom = sys.argv[2:]
+    with_rom = sys.argv[3:]
     chip = Chip(bytes(BLOCK * BLOCKS), with_rom and b"\xff" * BLOCK * ROM_BLOCKS)
     vfs.VfsLfs2.mkfs(Flash(chip.image, Power()))
 
@@ -329,7 +344,11 @@ def main():
     if with_rom:
         sys.modules["vfs"] = Vfs
     assert powered(chip, Power(), prepare)
+    with open(sys.argv[2], "rb") as f:
+        NEW[CERTIFICATE] = f.read()
     facts = {}
+    facts["refused"] = counts = {"old": 0, "new": 0}
+    cut_everywhere(chip, refuse, counts)
     for name, work in (("update", update), ("start", boot), ("confirm", confirm)):
         facts[name] = counts = {"old": 0, "new": 0}
         chip = cut_everywhere(chip, work, counts)

@@ -40,7 +40,7 @@ _ON_DEMAND = (
     "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.ladder",
     "firmware.lan", "firmware.runtime.lan_joining", "firmware.drivers.lan_control",
     "firmware.updater", "firmware.update_steps", "firmware.update", "firmware.update_client",
-    "firmware.update_rom", "firmware.update_whole",
+    "firmware.update_rom", "firmware.update_whole", "firmware.update_rescue", "firmware.roots",
     "firmware.portal", "firmware.portal_site",
     "firmware.links.dialing", "firmware.links.time_query", "firmware.links.explaining",
     "firmware.links.login", "firmware.links.iot_sender",

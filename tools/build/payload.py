@@ -26,6 +26,7 @@ _OPTIONAL = {
     "firmware/update_client.mpy": "update",
     "firmware/update_rom.mpy": "update",
     "firmware/update_whole.mpy": "update",
+    "firmware/update_rescue.mpy": "update",
 }
 _FIRST_KINDS = (
     "firmware.sensors.thermistor",

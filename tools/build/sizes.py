@@ -46,11 +46,11 @@ _FOR_A_MOMENT = (
 _FOR_WIFI = ("runtime.wifi_joining", "drivers.wifi_control")
 _FOR_SILENCE = ("runtime.ladder", "drivers.wifi_control", "links.time_query")
 _BESIDE_STEPS = ("links.transport_failures", "links.transport_upkeep")
-_BEFORE = ("heap",), ("start", "config_file"), ("start", "settings"), ("start", "app")
+_BEFORE = ("heap",), ("start", "config_file"), ("start", "settings"), ("start", "roots"), ("start", "app")
 """What bounds the heap, what reads the configuration, and what builds the device: gone before any half is loaded."""
 ON_DEMAND = {
     "firmware/updater.mpy", "firmware/update_steps.mpy", "firmware/update.mpy", "firmware/update_client.mpy",
-    "firmware/update_rom.mpy", "firmware/update_whole.mpy",
+    "firmware/update_rom.mpy", "firmware/update_whole.mpy", "firmware/update_rescue.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
     "firmware/lan.mpy", "firmware/runtime/lan_joining.mpy", "firmware/drivers/lan_control.mpy",
     "firmware/drivers/one_wire.mpy", "firmware/drivers/dht.mpy", "firmware/drivers/i2c.mpy",

@@ -8,15 +8,17 @@ with each answer, until Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from rich.live import Live
 from rich.text import Text
 
 from tools import common
+from tools.cli import roots
 from tools.serial import board_log, ports
 
 QUESTION = b"\rstatus\r"
@@ -106,6 +108,8 @@ def watch(lines: board_log.Lines, within_s: float) -> NoReturn:
 def ailing(answer: Mapping[str, Any]) -> list[str]:
     """What a person should look at, besides the state."""
     found = [f"{name}: {why}" for name, _, _, why in answer.get("outputs", ()) if why]
+    if answer.get("roots") and (left := roots.days_left(_end(answer["roots"][1]))) < roots.NOW_DAYS:
+        found.append(f"its last root certificate ends in {left} days")
     found += [f"{name}: no reading" for name, value in answer.get("readings", ()) if value is None]
     if sum(answer.get("outbox", (0, 0))[1:]):
         found.append(f"{answer['outbox'][1]} events were dropped")
@@ -126,6 +130,10 @@ def line(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     return parts
 
 
+def _end(day: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(day * 86400, dt.UTC)
+
+
 def screen(answer: Mapping[str, Any]) -> Text:
     """The answer in lines, as people read it."""
     if not answer:
@@ -143,6 +151,7 @@ def screen(answer: Mapping[str, Any]) -> Text:
             ("reading", f"{name}: {'fault' if value is None else value}", "")
             for name, value in answer["readings"]
         ),
+        *_roots(answer.get("roots") or ()),
         ("outbox", f"{waiting} waiting, {dropped} dropped", ""),
         ("memory", f"{used:,} bytes used, {free:,} free", ""),
         ("firmware", f"{answer['version']}, slot {answer['slot']}", ""),
@@ -155,6 +164,14 @@ def screen(answer: Mapping[str, Any]) -> Text:
         *(("log", line, "red" if board_log.level(line) == "E" else "yellow") for line in answer["errors"]),
     ]
     return Text("\n").join(Text.assemble((f"{name:<11}", "dim"), (text, style)) for name, text, style in rows)
+
+
+def _roots(days: Sequence[int]) -> Iterator[tuple[str, str, str]]:
+    """When the root certificates end; days since 1970 of the first and the last, nothing of older firmware."""
+    if days:
+        first, last = map(_end, days)
+        text = roots.until(last) if first == last else f"first {roots.until(first)}; last {roots.until(last)}"
+        yield "roots", text, roots.style(roots.days_left(last))
 
 
 def _output(name: str, on: bool, target: float | None, why: str | None) -> str:

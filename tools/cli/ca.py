@@ -8,7 +8,6 @@ device will check them.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import re
 import socket
 import ssl
@@ -20,12 +19,12 @@ import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from tools import common
+from tools.cli import check_config, own_authority, roots
 
 TIMEOUT_S = 10
-_SOON = dt.timedelta(days=365)
+_SOON_DAYS = 365
 _WRONG = {
     9: ("the certificate is not valid yet", "Compare this computer's clock with the time of day."),
     10: (
@@ -49,7 +48,7 @@ class Root:
 
     @property
     def name(self) -> str:
-        return _name(self.certificate.subject)
+        return roots.name_of(self.certificate.subject)
 
     @property
     def der(self) -> bytes:
@@ -146,16 +145,9 @@ def _refused(where: str, error: ssl.SSLCertVerificationError, leaf: x509.Certifi
     what, do = _WRONG.get(error.verify_code, ("the chain ends in no root that is known here", _PRIVATE))
     dates = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
     return common.Failed(
-        f"{where}: {what} ({_name(leaf.subject)}, {dates})",
-        do.format(issuer=_name(leaf.issuer), names=", ".join(_names(leaf)) or "none"),
+        f"{where}: {what} ({roots.name_of(leaf.subject)}, {dates})",
+        do.format(issuer=roots.name_of(leaf.issuer), names=", ".join(_names(leaf)) or "none"),
     )
-
-
-def _name(name: x509.Name) -> str:
-    found = name.get_attributes_for_oid(NameOID.COMMON_NAME) or name.get_attributes_for_oid(
-        NameOID.ORGANIZATIONAL_UNIT_NAME
-    )
-    return str(found[0].value) if found else name.rfc4514_string() or "no name"
 
 
 def _names(leaf: x509.Certificate) -> list[str]:
@@ -179,25 +171,84 @@ def address(text: str) -> tuple[str, int]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="realer ca", description="Find and write the root certificate the device needs for a server."
+        prog="realer ca",
+        description="Find and write the root certificate the device needs for a server. Without a server: say when the"
+        " roots of --config end. Exit status then: 0 each has 30 days and more left, 1 one has not.",
     )
     parser.add_argument(
-        "server", type=address, metavar="HOST[:PORT]", help="as in cloud.base_url; default port 443"
+        "server",
+        type=address,
+        nargs="?",
+        metavar="HOST[:PORT]",
+        help="as in cloud.base_url; default port 443",
     )
     parser.add_argument("--out", type=Path, default=Path("certs"), help="folder to write to (default: certs)")
     parser.add_argument(
         "--bundle", type=Path, help="roots to choose from, PEM or DER (default: Mozilla's, by certifi)"
     )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path("config.json"),
+        help="whose roots are listed (default: config.json)",
+    )
+    parser.add_argument(
+        "--own", action="store_true",
+        help="make a certificate for HOST, and the authority behind it if --out has none: for a server of updates",
+    )  # fmt: skip
     options = parser.parse_args(argv)
+    if options.server is None:
+        if options.own:
+            parser.error("which server is it for? As in: realer ca --own updates.example.com")
+        return _list(options.config)
     host, port = options.server
+    if options.own:
+        return _make_own(host, options.out)
     root = root_of(host, port, options.bundle)
     file = write(root, options.out)
-    until = root.certificate.not_valid_after_utc
-    print(f"{host}:{port} verifies with {root.name} alone: {root.key}, valid until {until:%Y-%m-%d}")
-    if until < dt.datetime.now(dt.UTC) + _SOON:
+    end = root.certificate.not_valid_after_utc
+    left = roots.days_left(end)
+    print(
+        f"{host}:{port} verifies with {root.name} alone: {root.key}, valid until {end:%Y-%m-%d}, {left} days"
+    )
+    if left < _SOON_DAYS:
         print(
             "It ends within a year: ask who runs the server what comes next, and put that root on the device as well."
         )
     print(f"written: {file}, {len(root.der)} bytes")
+    _tell(file)
+    return 0
+
+
+def _tell(file: Path) -> None:
     print(f'config.json, in "cloud":  "ca_files": ["{file.as_posix()}"]     (the path is that on the device)')
+
+
+def _list(config: Path) -> int:
+    """Say when each root of a configuration ends."""
+    try:
+        names = roots.listed(check_config.load(config))
+        found = {name: (config.parent / name).read_bytes() for name in names}
+        lines = list(roots.lines(found))
+    except (check_config.UnreadableError, OSError, ValueError) as error:
+        raise common.Failed(str(error), f"See realer check_config {config}") from None
+    if not lines:
+        raise common.Failed(f"{config} names no root certificate", "Fetch it with: realer ca HOST")
+    console = common.console()
+    for text, left in lines:
+        console.print(text, style=roots.style(left))
+    if any(left < roots.SOON_DAYS for _, left in lines):
+        console.print(f"Put {roots.NEXT}")
+    return int(any(left < roots.NOW_DAYS for _, left in lines))
+
+
+def _make_own(host: str, folder: Path) -> int:
+    made = own_authority.make(host, folder)
+    print(
+        f"written: {made.server} (only you can read it): certificate and key of {host}, until {made.end:%Y-%m-%d}"
+    )
+    print(
+        f"{made.key} (only you can read it) signs the next one: keep it off the server, and keep a copy of it"
+    )
+    _tell(made.root)
     return 0

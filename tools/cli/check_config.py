@@ -8,13 +8,13 @@ and are certificates, whether others can read the secrets), explains the rules (
 from __future__ import annotations
 
 import argparse
-import datetime
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from rich.text import Text
 
 from firmware.core import config as device
@@ -22,7 +22,7 @@ from firmware.core.config_text import NotJson, parse, place
 from firmware.core.setup_form import fields
 from tools import boards, common
 from tools.boards import Board
-from tools.cli import config_errors, config_warnings
+from tools.cli import config_errors, config_warnings, roots
 from tools.cli.config_warnings import doubts
 
 Problem = tuple[str, str, str, str]
@@ -87,7 +87,7 @@ def problems_of(path: Path, board: Board | None = None) -> list[Problem]:
     board = board or boards.of(raw)
     config, problems = validate(raw, board)
     problems = twice + left_to_portal(raw, problems) + warnings_of(config, board)
-    for i, name in enumerate(_ca_files(raw)):
+    for i, name in enumerate(roots.listed(raw)):
         problems += _certificate(path.parent / name, f"cloud.ca_files[{i}]")
     return problems + _privacy(path)
 
@@ -115,17 +115,6 @@ def left_to_portal(raw: Any, problems: list[Problem]) -> list[Problem]:
     ]
 
 
-def _ca_files(raw: Any) -> list[str]:
-    """The certificate files named in `raw`, which may still be wrong in any way."""
-    cloud = raw.get("cloud") if isinstance(raw, dict) else None
-    names = cloud.get("ca_files") if isinstance(cloud, dict) else None
-    return (
-        [name for name in names if isinstance(name, str) and "\0" not in name]
-        if isinstance(names, list)
-        else []
-    )
-
-
 def _certificate(file: Path, path: str) -> list[Problem]:
     found = f'"{file}"'
     try:
@@ -136,20 +125,27 @@ def _certificate(file: Path, path: str) -> list[Problem]:
         der = "openssl x509 -in FILE -outform der -out FILE.der"
         return [("error", path, f"{found}: PEM text", f"a DER file: {der}")]
     try:
-        expires = x509.load_der_x509_certificate(data).not_valid_after_utc
-    except ValueError:
-        return [("error", path, f"{found}: no certificate", "one X.509 certificate in DER form")]
-    if expires < datetime.datetime.now(datetime.UTC):
-        return [
-            ("warning", path, f"{found}: expired on {expires:%Y-%m-%d}", "a certificate that is still valid")
-        ]
-    return []
+        end = roots.parsed(data).not_valid_after_utc
+    except ValueError as error:
+        return [("error", path, f"{found}: {error}", "one X.509 certificate in DER form")]
+    left = roots.days_left(end)
+    if left >= roots.SOON_DAYS:
+        return []
+    allowed = "a certificate that is still valid" if left < 0 else roots.NEXT
+    return [("warning", path, f"{found}: {roots.until(end)}", allowed)]
 
 
 def _privacy(path: Path) -> list[Problem]:
     if os.name != "posix" or not path.stat().st_mode & 0o077:
         return []
     return [("warning", str(path), "a file that others may read", f"its owner only: chmod 600 {path}")]
+
+
+def _roots(path: Path, raw: Any) -> Iterator[tuple[str, int]]:
+    """A line about each root that can be read, and how many days it has left."""
+    for name in roots.listed(raw):
+        with contextlib.suppress(OSError, ValueError):
+            yield from roots.lines({name: (path.parent / name).read_bytes()})
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -172,6 +168,8 @@ def main(argv: list[str] | None = None) -> int:
     for level, where, found, allowed in problems:
         head = Text.assemble((level, _STYLES[level]), ": ", (where, "bold"))
         console.print(head, f"    found:   {found}", f"    allowed: {allowed}", sep="\n")
+    for text, left in _roots(path, raw):
+        console.print(text, style=roots.style(left))
     errors = sum(problem[0] == "error" for problem in problems)
     tally = f"{common.count(errors, 'error')}, {common.count(len(problems) - errors, 'warning')}"
     checked = f"checked for an {boards.of(raw).name}"

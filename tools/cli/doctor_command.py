@@ -16,10 +16,12 @@ from pathlib import Path
 from firmware import version
 from tools import boards, common, sensor_kinds
 from tools.boards import Board
+from tools.repository import ROOT
 from tools.serial import ports, raw_repl
 
 _FOLDER = Path(__file__).parents[1] / "doctor"
 _CHECKS = [_FOLDER / name for name in ("board_check.py", "wifi_check.py", "lan_check.py", "network_check.py")]
+_CERTIFICATE = ROOT / "firmware" / "core" / "certificate.py"
 _MACHINE = "import os\nprint(os.uname()[4] if hasattr(os, 'uname') else '')"
 _SILENCE_S = 120  # no single check takes as long
 _KEYS = "wifi|cloud|time|update|lan|umqtt"
@@ -43,9 +45,11 @@ def _for_chip(program: str, board: Board | None) -> str:
 
 
 def _filled(program: str) -> str:
-    """The check with those of the kinds of sensors, and with the LANs of the kits, if it has a place for them."""
+    """The check with those of the kinds of sensors, with the LANs of the kits, and with what reads the end of a
+    certificate, if it has a place for them."""
     head, place, rest = program.partition("\nDOCTORS = {}\n")
     program = f"{head}\n{sensor_kinds.doctors()}{rest}" if place else program
+    program = program.replace("\nEND_DAY = None\n", f"\n{_CERTIFICATE.read_text()}\n")
     kits = (kit for board in boards.chips().values() for kit in board.kits.values())
     return program.replace(
         "\nLANS = {}\n", f"\nLANS = { ({kit.name: kit.lan for kit in kits if kit.lan})!r}\n"

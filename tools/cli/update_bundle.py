@@ -1,7 +1,8 @@
 """`realer bundle NUMBER --out FOLDER`: this firmware as a bundle for updates over the air.
 
 `firmware/update.py` describes the format. The bundle is signed with the key that the configuration of the devices holds
-as `update.key`; `--new-key` draws one. Any HTTPS server can serve FOLDER, and so can `--serve`. No key is shown.
+as `update.key`; `--new-key` draws one. It brings the root certificates of that configuration, and is what boards take
+that no longer trust the cloud's certificate. Any HTTPS server can serve FOLDER, and so can `--serve`. No key is shown.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ from aiohttp import web
 from tools import common
 from tools.build import payload
 from tools.build.mpy import CompileError
-from tools.cli import check_config
+from tools.cli import check_config, roots
 from tools.cloud.certs import TestCA
 from tools.cloud.site import CERTS, USUAL, write_private
 from tools.repository import ROOT
 from tools.serial import ports
 
 KEY_BYTES = range(16, 65)
+ROOTS = "firmware/certs/"
+RESCUE = "rescue"
 
 
 def build(
@@ -46,6 +49,20 @@ def build(
     manifest = "".join(f"{line}\n" for line in lines).encode()
     head = f"{hmac.new(key, manifest, 'sha256').hexdigest()} {len(manifest)}\n".encode()
     return {"head": head, "manifest": manifest, "files": b"".join(files[path] for path in sorted(files))}
+
+
+def rescue(number: int, key: bytes) -> str:
+    """What names the bundle for boards that do not trust their cloud any more."""
+    mac = hmac.new(key, b"realer-rescue %d\n" % number, "sha256")
+    return f"{mac.hexdigest()} {number}\n"
+
+
+def _rescue_number(folder: Path) -> int:
+    """The bundle that is named there, 0 for none."""
+    try:
+        return int((folder / RESCUE).read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def version_of(tree: Path) -> str:
@@ -91,17 +108,22 @@ def main(argv: list[str] | None = None) -> int:
         raise common.Failed(
             f"{folder} is there already", "A number means one bundle for ever: take the next one."
         )
+    key = _key(options.config)
+    certificates = roots.of_config(options.config, check_config.load(options.config))
     try:
-        files = build(
-            options.number, version_of(options.tree), payload.slot_files(options.tree), _key(options.config),
-            payload.conditions(options.tree),
-        )  # fmt: skip
+        code = payload.slot_files(options.tree) | {ROOTS + name: der for name, der in certificates.items()}
+        files = build(options.number, version_of(options.tree), code, key, payload.conditions(options.tree))
     except CompileError as error:
         raise common.Failed(f"does not compile: {error}") from None
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
     print(f"{folder}: {sum(map(len, files.values())):,} bytes")
+    for line, _ in roots.lines(certificates):
+        print(f"root certificate {line}")
+    if certificates and options.number > _rescue_number(options.out):
+        write_private(options.out / RESCUE, rescue(options.number, key))
+        (options.out / RESCUE).chmod(0o644)
     print(f"sha256 of the manifest: {hashlib.sha256(files['manifest']).hexdigest()}")
     return 0
 

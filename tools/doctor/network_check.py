@@ -3,13 +3,16 @@
 Names and time are asked of the servers of the configuration, on their ports, as the firmware does it; its code has no
 part in it. Sends no secret, and asks nobody whose certificate it has not verified. It sets the clock.
 """
-# ruff: noqa: F821  (`say`, `found`, `attend`, `tally` are those of board_check.py, `online`, `name_servers` those of wifi_check.py)
+# ruff: noqa: F821  (`end_day` comes in place of END_DAY, see doctor_command; `say`, `found`, `attend`, `tally` are those of board_check.py, `online`, `name_servers` those of wifi_check.py)
 
+import json
 import os
 import socket
 import ssl
 import time
 from machine import RTC
+
+END_DAY = None
 
 _WAIT_S = 10
 _DATAGRAM_S = 3
@@ -131,6 +134,17 @@ def server(host, port, names, what):
     address = resolved(host, port, what)
     if not address:
         return None
+    context = trusting(names, lambda name, wrong, do: say("problem", what, name + wrong, do % host))
+    error = handshake(context, host, address)
+    if error is not None:
+        return explained(host, error, what)
+    say("ok", what, "TLS to %s:%d, certificate verified" % (host, port))
+    used(host, address, names, what)
+    return context
+
+
+def trusting(names, wrong):
+    """A context that verifies with these roots; `wrong(name, what, do)`: of one that cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
     for name in names:
@@ -138,14 +152,47 @@ def server(host, port, names, what):
             with open(name, "rb") as file:
                 context.load_verify_locations(cadata=file.read())
         except OSError:
-            say("problem", what, "%s is not on the board" % name, "realer deploy")
+            wrong(name, " is not on the board", "realer deploy; %s cannot be verified without it")
         except ValueError:
-            say("problem", what, "%s is no DER certificate" % name, "realer ca %s, then realer deploy" % host)
-    error = handshake(context, host, address)
-    if error is not None:
-        return explained(host, error, what)
-    say("ok", what, "TLS to %s:%d, certificate verified" % (host, port))
+            wrong(name, " is no DER certificate", "realer ca %s, then realer deploy")
     return context
+
+
+def used(host, address, names, what):
+    """How long the root is good for that verifies this server: the last to end, where several do."""
+    days = []
+    for name in names:
+        attend()
+        if len(names) == 1 or handshake(trusting((name,), lambda *_: None), host, address) is None:
+            try:
+                with open(name, "rb") as file:
+                    days.append((end_day(file.read()) - today(), name))
+            except (OSError, ValueError):
+                pass
+    if days:
+        left, name = max(days)
+        level = "ok" if left >= 180 else "note" if left >= 30 else "problem"
+        do = (
+            ("put the next root beside it, as the manual says of root certificates",) if level != "ok" else ()
+        )
+        say(level, what, "its root, %s, ends in %d days" % (name, left), *do)
+
+
+def today():
+    """Days since 1970."""
+    return time.time() // 86400 + (_1970_TO_2000 // 86400 if time.gmtime(0)[0] == 2000 else 0)
+
+
+def roots(settings):
+    """The certificate files of the configuration, and those that came with the bundle that runs."""
+    names = list(settings.get("ca_files") or ())
+    try:
+        with open("slot.json") as file:
+            slot = json.load(file).get("slot") or ""
+        folder = ("/rom" if slot[:4] == "rom:" else "/" + slot) + "/firmware/certs"
+        return names + [folder + "/" + name for name in sorted(os.listdir(folder))] if slot else names
+    except (OSError, ValueError, AttributeError):
+        return names
 
 
 def worst(what):
@@ -276,7 +323,7 @@ def cloud(found):
     clock((found.get("time") or {}).get("servers") or ("pool.ntp.org", "time.cloudflare.com"))
     attend()
     settings = found.get("cloud") or {}
-    names = settings.get("ca_files") or ()
+    names = roots(settings)
     if settings.get("api") == "thinger":
         server(*split(settings.get("host") or "iot.thinger.io", 25206), names, "thinger")
         return

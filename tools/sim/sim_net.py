@@ -111,7 +111,8 @@ class SimNet:
         self.names: dict[str, Any] = {}
         self.name_servers = lambda: [GATEWAY]
         self.unanswered = self.memory_failures = self.new_memory_failure = 0
-        self.known = self.dates_failed = False
+        self.known = self.dates_failed = self.distrusted = False
+        self.ends = ()
         self.free: int | None = None
         self.prepared: tuple[str, SimStream] | None = None
         self.ladder_unit = _LadderUnit()
