@@ -24,11 +24,13 @@ class Lease:
         self.held = False
         self.reason = "not authorized yet"
 
-    def grant(self, asked_at, expires_s, renew_s):
+    def grant(self, asked_at, expires_s, renew_s, bits=0):
         """A token for `expires_s` seconds, counted from the moment it was asked for, which is the careful end of the
-        interval (docs/protocol.md, assumption 17). A `renew_s` outside 1..expires_s becomes 75 % of it."""
+        interval (docs/protocol.md, assumption 17). A `renew_s` outside 1..expires_s becomes 75 % of it. Renewal is due
+        up to an eighth sooner, by 32 random `bits`: devices that got their tokens together renew them apart."""
         if not 0 < renew_s < expires_s:
             renew_s = expires_s * 3 // 4
+        renew_s -= renew_s * (bits >> 20) >> 15
         self.token = Timer(asked_at, expires_s * 1000)
         self.renewal = Timer(asked_at, renew_s * 1000)
 

@@ -25,6 +25,6 @@ async def renew(http, error):
         account.log("warning", "token not renewed: %s" % e)
         return
     account.asked_scopes = scopes
-    lease.grant(asked, expires_s, renew_s)
+    lease.grant(asked, expires_s, renew_s, account.rng())
     account.renewals.reset()
     account.log("info", "token valid for %d s" % expires_s)

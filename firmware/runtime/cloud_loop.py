@@ -20,6 +20,7 @@ _ANSWERS = const(8)  # acknowledgements that may wait while more is received; ea
 _MANY = const(24)  # half a full outbox
 _ACK_BACKOFF_MS = const(2000)
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
+_SPREAD_MS = const(10000)  # the end of a connection that was up may have met a whole fleet at the same moment
 
 
 class CloudLoop:
@@ -53,6 +54,7 @@ class CloudLoop:
                 feed()
                 await self.clock.sleep_ms(_IDLE_MS)
             self.serving = True
+            turns = network.turns
             try:
                 await self.serve()
             except AuthError as e:
@@ -63,6 +65,9 @@ class CloudLoop:
                     self.failures.reset()
                     network.net.memory_failures = 0
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
+                if self.online:
+                    wait += self.rng() % _SPREAD_MS
+                    turns = network.turns
                 if not self.paused:
                     self.log("warning", "link failed: %s; next try in %d s" % (e, wait // 1000))
             finally:
@@ -70,8 +75,8 @@ class CloudLoop:
                 self.link.close()
                 self.serving = False
             wait = min(wait, _LONGEST_MS)
-            turns = network.turns
-            # A network that goes away meanwhile makes the reason to wait void, and so does a clock that is set.
+            # A network that goes away meanwhile makes the reason to wait void, and so does a clock that is set, also
+            # during the attempt.
             while wait > 0 and network.ready() and network.turns == turns and not self.paused:
                 feed()
                 await self.clock.sleep_ms(min(wait, _SLICE_MS))

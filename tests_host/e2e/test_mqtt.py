@@ -93,8 +93,8 @@ async def test_the_device_reconnects_to_a_restarted_broker(any_interpreter):
         changes = len(fixture.pins)
         await fixture.site.broker.restart()
         fixture.want("9", 21)
+        await fixture.until("the desired state of meanwhile", lambda: fixture.reported("9") == "21.0", 40)
         await fixture.online()
-        await fixture.until("the desired state of meanwhile", lambda: fixture.reported("9") == "21.0", 10)
         assert [pin for pin in fixture.pins[changes:] if pin[0] == 16] == [], "the pump ran on"
         await switched(fixture, False)
         await fixture.until("every event is stored", lambda: complete(fixture), 10)
@@ -111,7 +111,7 @@ async def test_polling_takes_over_and_hands_back_without_switching_an_output(roo
         changes = len(fixture.pins)
         await fixture.site.broker.down()
         polls = fixture.polls()
-        await fixture.until("it polls", lambda: fixture.polls() > polls + 2, 30)
+        await fixture.until("it polls", lambda: fixture.polls() > polls + 2, 60)
         fixture.want("9", 21)
         await fixture.until("a desired value over HTTPS", lambda: fixture.reported("9") == "21.0", 10)
         await fixture.site.broker.up()
@@ -137,7 +137,7 @@ async def test_a_retained_message_larger_than_the_device_can_hold_keeps_it_from_
         # The broker sends it again to each session that subscribes.
         gaps = len(fixture.gaps_ms())
         fixture.kick()
-        await fixture.until("the next session", lambda: len(fixture.gaps_ms()) > gaps, 15)
+        await fixture.until("the next session", lambda: len(fixture.gaps_ms()) > gaps, 30)
         await switched(fixture, False)
         # And to one that is subscribed and acknowledges, once.
         await fixture.site.broker.leave(topic, bytes(20000))

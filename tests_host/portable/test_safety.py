@@ -35,6 +35,15 @@ def test_a_token_without_an_accepted_request_is_no_lease():
     assert lease.valid(at(1))
 
 
+def test_a_renewal_is_due_up_to_an_eighth_sooner():
+    for bits, renewal_s in ((0, 2700), (0xFFFFF, 2700), (0x80000000, 2532), (0xFFFFFFFF, 2363)):
+        lease = Lease(START)
+        lease.grant(START, 3600, 2700, bits)
+        assert not lease.renewal.passed(at(renewal_s - 1))
+        assert lease.renewal.passed(at(renewal_s))
+        assert not lease.token.passed(at(3599))
+
+
 def test_it_counts_from_the_moment_the_token_was_asked_for():
     lease = Lease(START)
     lease.grant(at(0), 60, 45)  # asked for at 0, here after 20 seconds
