@@ -16,7 +16,7 @@ export TESTS ?= quick
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz soak mutate bench fetch flash new config check_config ca deploy monitor status doctor thinger_check bundle image package docs pictures format clean
+.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz fleet soak mutate bench fetch flash new config check_config ca deploy monitor status doctor thinger_check bundle image package docs pictures format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ board: $(READY) ## The virtual board alone, for any cloud: ARGS="--config config
 
 fuzz: $(ENV) ## Random and damaged bytes for every parser, 100,000 inputs each; ARGS="--seed 2 mqtt5"
 	@$(PY) -m tools fuzz $(ARGS)
+
+fleet: $(READY) ## Many devices at one cloud, and a bad day for all of them: DEVICES=20 MINUTES=1, VIRTUAL=1 for thousands; ARGS="--outage"
+	@$(PY) -m tools fleet $(if $(DEVICES),--devices $(DEVICES)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(VIRTUAL),--virtual) $(ARGS)
 
 soak: $(ENV) ## 2,000 device-days of faults in virtual time, invariants checked at every step (hours); ARGS="--seeds 1..20"
 	@$(PY) -m tools simulate --seeds 1..2000 --hours 24 $(ARGS)

@@ -38,6 +38,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "image": ("cli.image", "build a MicroPython image with a ROM partition for the firmware"),
         "package": ("build.package", "the lists by which mpremote mip install finds app and engines"),
         "bench": ("checks.bench", "figures: loop stall, handshakes, heap, latency, MQTT"),
+        "fleet": ("checks.fleet", "many devices at one cloud: storms, lost events, memory"),
         "fuzz": ("checks.fuzz", "random and damaged bytes for every parser"),
         "simulate": (
             "checks.simulate",

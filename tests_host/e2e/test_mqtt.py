@@ -113,7 +113,7 @@ async def test_polling_takes_over_and_hands_back_without_switching_an_output(roo
         polls = fixture.polls()
         await fixture.until("it polls", lambda: fixture.polls() > polls + 2, 60)
         fixture.want("9", 21)
-        await fixture.until("a desired value over HTTPS", lambda: fixture.reported("9") == "21.0", 10)
+        await fixture.until("a desired value over HTTPS", lambda: fixture.reported("9") == "21.0", 30)
         await fixture.site.broker.up()
         await fixture.until("it is back on MQTT", fixture.held, 60)
         await asyncio.sleep(1)

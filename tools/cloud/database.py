@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS tokens (digest TEXT PRIMARY KEY, device TEXT, scope T
   revoked INTEGER DEFAULT 0);
 CREATE TABLE IF NOT EXISTS feed (feed_data_id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT, role TEXT, source,
   message_id TEXT, payload TEXT, received REAL, UNIQUE (device, role, source, message_id));
+CREATE INDEX IF NOT EXISTS tokens_of ON tokens (device);
+CREATE INDEX IF NOT EXISTS desired_of ON desired (device, command);
 """
 
 

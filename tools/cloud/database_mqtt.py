@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS routes (route TEXT PRIMARY KEY, device TEXT, role TEX
 CREATE TABLE IF NOT EXISTS credentials (n INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT UNIQUE, client_id TEXT,
   device TEXT, secret TEXT, scopes TEXT, token TEXT, ends REAL, ended TEXT);
 CREATE TABLE IF NOT EXISTS outcomes (n INTEGER PRIMARY KEY, status TEXT, value TEXT, at REAL);
+CREATE INDEX IF NOT EXISTS credentials_of ON credentials (device);
 """
 
 

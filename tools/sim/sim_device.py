@@ -80,7 +80,9 @@ class SimClock(Clock):
 
 
 class SimDevice:
-    """`config`: raw, as in the file; `folder`: where its flash records lie. One device to a loop.
+    """`config`: raw, as in the file; `folder`: where its flash records lie. One device to a loop, except with `alone`
+    False: then it is one of many at a cloud that a fleet has set up, without a history, and time passes for its plant
+    when that is measured.
 
     `history`: what it did, see Recorder. `mqtt`: the cloud has a broker too, `.broker`; it stays when the device is
     switched off. `most_tls`: see SimNet.
@@ -97,6 +99,7 @@ class SimDevice:
         seed: int = 0,
         mqtt: bool = False,
         most_tls: int = 2,
+        alone: bool = True,
     ) -> None:
         self._loop = loop
         self.most_tls = most_tls
@@ -111,7 +114,7 @@ class SimDevice:
         self.lan = SimLan(self._loop.time)
         self.board = SimBoard(self.plant, self.wall, self.bits)
         self.model = model or Model(seed=seed)
-        if not self.model.store.devices():
+        if alone and not self.model.store.devices():
             self.model.add_device(demo_device())
         self.faults = Faults()
         self.broker = SimBroker(self.model, self.faults, self.wall) if mqtt else None
@@ -125,8 +128,10 @@ class SimDevice:
         self._folder = folder
         self._task: asyncio.Task[None] | None = None
         self._owed_s = 0.0
-        self.history = Recorder(self.plant, self.model, loop.time, lambda: self.config["outputs"])
-        loop.on_jump = self._advance
+        if alone:
+            self.history = Recorder(self.plant, self.model, loop.time, lambda: self.config["outputs"])
+            loop.on_jump = self._advance
+        self._alone = alone
 
     def reads(self, config: dict[str, Any]) -> None:
         """What the device finds in its file at the next start."""
@@ -173,12 +178,13 @@ class SimDevice:
         store = Store(f"{self._folder}/")
         # The start keeps of it only what is needed afterwards.
         config = copy.deepcopy(self.config)
-        self.history.start()
-        counted = self.history.counting(log.log)
-        self.app = build(
-            config, self.board, interface, clock, self.bits, counted, store, self.net, self.boots
-        )
-        self.history.attach(self.app)
+        tell = log.log
+        if self._alone:
+            self.history.start()
+            tell = self.history.counting(tell)
+        self.app = build(config, self.board, interface, clock, self.bits, tell, store, self.net, self.boots)
+        if self._alone:
+            self.history.attach(self.app)
         log.hidden += self.app.link.masked()
         self.net.most_tls = self.most_tls
         self._portal(log, store)

@@ -68,8 +68,9 @@ class SimNet:
     ends in. `liars`: {time server: seconds by which its clock is off}. `checks_dates`: certificates are valid for 400
     days around the present, checked against the device's clock; `expired`: the cloud's is over.
 
-    `broker`, `thinger`: who answer to their host names, once a story sets them. `wall()`: true unix seconds.
-    `linked()`: whether the device has a network at all.
+    `admission()`: called when a connection is about to be made; how many seconds the cloud takes for that, beside
+    `latency_s`. `broker`, `thinger`: who answer to their host names, once a story sets them. `wall()`: true unix
+    seconds. `linked()`: whether the device has a network at all.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class SimNet:
         self.refuse: NetError | None = None  # what every dial meets
         self.silent = False  # packets vanish: nothing answers, nothing refuses
         self.latency_s = 0.03
+        self.admission: Callable[[], float] = lambda: 0.0
         self.loss = 0.0  # share of packets that get lost
         self.cut_after: int | None = (
             None  # so many bytes to the device from now, then its connection is reset
@@ -161,6 +163,7 @@ class SimNet:
             self.model.violation(self.wall(), Request("DIAL", host), reason)
             raise NetError("connect", "ENOMEM")
         self.dials += 1
+        await asyncio.sleep(self.admission())
         stream = SimPeerStream(self, peer) if peer else SimStream(self)
         self.streams.append(stream)
         return stream

@@ -90,17 +90,18 @@ class Run:
         on_data: Callable[[bytes], None] = lambda data: None,
         rom: Path | None = None,
         watched: bool = True,
+        sparing: bool = False,
     ) -> Run:
         """`flash` (absolute) is the run's whole file system, as littlefs is on the chip; `raw`: begin in raw mode.
 
         `rom` (absolute): file that is the ROM partition of the image; a stock image has none. `watched`: it tells when
-        an allocation failed.
+        an allocation failed. `sparing`: it takes as little processor time as possible, and tells nothing of its heap.
         """
         folder = built_in().name
         path = ["/.rom", "", ".frozen", "/lib"]
         places = {"flash": str(flash), "shims": folder, "image": f"{folder}/{IMAGE}", "path": path}
         places |= {"rom": str(rom or ""), "names": f"{folder}/{NAMES}" if rom else ""}
-        word = interpreter.bits // 8 if watched else 0
+        word = -1 if sparing else interpreter.bits // 8 if watched else 0
         code = _START.format(**places, port=port, token=token, raw=raw, word=word)
         process = await asyncio.create_subprocess_exec(
             *interpreter.argv,
@@ -114,6 +115,10 @@ class Run:
             start_new_session=True,  # Ctrl-C in the terminal is for the host, which then ends this
         )
         return cls(process, on_line, on_data)
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
 
     def open_file(self, fd: int) -> str | None:
         """What lies behind one of its descriptors, None: nothing. Without /proc: the number, which tells only that a

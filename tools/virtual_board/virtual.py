@@ -56,7 +56,8 @@ class VirtualBoard:
     says nothing below a millisecond or two.
     `listening`: where on 127.0.0.1 the access point's ports are.
     `console.open()` plugs in a cable: see there. `rom`: file that is its ROM partition (see `board.rom`), None: a
-    stock image, which has none.
+    stock image, which has none. `sparing`: one of many, which takes as little processor time as possible; the memory
+    that is given with it must not be limited.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class VirtualBoard:
         rom: Path | None = None,
         memory: Memory | None = None,
         board: Board | None = None,
+        sparing: bool = False,
     ) -> None:
         self.plant = plant
         board = board or boards.chips()[boards.CLASSIC]
         limited = not heap and interpreter.bits == 32
-        memory = memory or Memory("psram" if heap else image_of(board), limited=limited)
+        memory = memory or Memory("psram" if heap else image_of(board), limited=limited and not sparing)
+        self._sparing = sparing
         chip_memory = ChipMemory(
             memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why)
         )
@@ -124,6 +127,11 @@ class VirtualBoard:
     @property
     def powered(self) -> bool:
         return self._life is not None
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the run, None without one."""
+        return self._program.process_id if self._program else None
 
     @property
     def levels(self) -> dict[int, int]:
@@ -237,6 +245,7 @@ class VirtualBoard:
             Run.start(
                 self._interpreter, self._heap, self._flash, port, self._token, self.chip.raw_repl,
                 self._line, self.console.show, self._rom, self.chip.memory.memory.limited,
+                self._sparing,
             )
         )  # fmt: skip
         try:

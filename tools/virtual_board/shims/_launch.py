@@ -51,6 +51,11 @@ def start(port, token, raw, word):
     _die_with_host()
     _link.open_wire(port, token)
     _net.install()
+    if word < 0:
+        import _waiting
+
+        _waiting.install()
+        _net.on_secured[0] = _waiting.note
     _memory.begin(word)
     scope = {"__name__": "__main__"}
     try:

@@ -58,12 +58,13 @@ def put(name, **names):
 
 
 def begin(word):
-    """Counts from here. `word`: bytes of an address; 0: nobody wants to know of allocations that failed."""
+    """Counts from here. `word`: bytes of an address; 0: nobody wants to know of allocations that failed, -1: nor of
+    anything else, so that the looks are left out."""
     put("gc", collect=_collect, mem_alloc=used, mem_free=_free)
     if word == 4:
         _open_names()
     gc.collect()
-    if word:
+    if word > 0:
         _told[0] = False
         _prepare(gc.mem_alloc() + gc.mem_free(), word)
         gc.collect()
@@ -75,7 +76,8 @@ def begin(word):
     _second[0] = _largest() if _address and ballast > 0 else 0
     filler.clear()
     gc.collect()
-    _link.before[0] = look
+    if word >= 0:
+        _link.before[0] = look
 
 
 def _open_names():
@@ -193,7 +195,7 @@ def left():
 
 
 def look(now=False):
-    if _busy[0]:
+    if _busy[0] or not _link.before[0]:
         return
     soon = now or _over[0] != (used() > _FIRST_AREA * _WORD // 4)
     if not soon and time.ticks_diff(time.ticks_ms(), _last[0]) < _EVERY_MS:

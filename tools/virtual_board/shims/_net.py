@@ -21,6 +21,8 @@ import _link
 import _memory
 
 air = [False]
+on_secured = [None]
+"""What is called with each TLS socket and the socket below it."""
 _kept = []
 _libc = []
 _EHOSTUNREACH = 113
@@ -131,10 +133,13 @@ class _Context:
             if do_handshake_on_connect:
                 failing.write(b"")
             return failing
-        return self._context.wrap_socket(
+        secured = self._context.wrap_socket(
             sock, server_side=server_side, do_handshake_on_connect=do_handshake_on_connect,
             server_hostname=server_hostname,
         )  # fmt: skip
+        if on_secured[0]:
+            on_secured[0](secured, sock)
+        return secured
 
 
 def _some_file():
