@@ -173,8 +173,9 @@ class Transports:
             self.session.close(True)
             self.unload_mqtt()
         try:
-            polling = await self.load_polling()
-        except (LinkError, MemoryError):
+            # What was interrupted may still refer to MQTT; perhaps there is room beside it.
+            polling = await self.load_polling(True)
+        except MemoryError:
             return  # there is no room for telling the cloud
         await polling.shutdown()
 
@@ -259,11 +260,12 @@ class Transports:
             self.kept = session.kept
             self.mqtt_unit.drop()
 
-    async def load_polling(self):
-        """Polling, loaded if need be. LinkError: the memory of what was dropped before has not come back."""
+    async def load_polling(self, anyway=False):
+        """Polling, loaded if need be. LinkError: the memory of what was dropped before has not come back; `anyway`
+        tries it all the same."""
         if not self.polling:
             for unit in (self.mqtt_unit, self.polling_unit):
-                if not await unit.gone():
+                if not (await unit.gone() or anyway):
                     raise self.account.net.stuck()
             self.polling = self.polling_unit.load()(self.account)
         return self.polling

@@ -7,6 +7,7 @@ test_transport.py.
 
 import asyncio
 import calendar
+import itertools
 import json
 import time
 
@@ -18,6 +19,7 @@ from tools.cloud.model import Command, Plan
 from tools.cloud.mqtt_v1 import route_id, route_topic
 from tools.cloud.sessions import Message
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
+from units import loader
 
 PUMP, HEATER = 1, 2
 
@@ -53,6 +55,16 @@ async def ready(device):
     await device.until(lambda: len(device.feed("command")) >= 2, 60)
     await quiet(device)
     device.sessions_at_start = len(device.model.named("mqtt_connected"))
+
+
+async def test_an_orderly_end_revokes_the_token_although_something_still_refers_to_the_session(
+    held, monkeypatch
+):
+    """As after Ctrl-C in the middle of it: its memory does not come back, and there may be room all the same."""
+    used = itertools.count(50_000, 1_000)
+    monkeypatch.setattr(loader, "in_use", lambda: next(used))
+    await held.app.shutdown()
+    assert held.model.named("revoked")
 
 
 async def quiet(device, within_s=90):
