@@ -221,9 +221,36 @@ def texts(*folders: str) -> str:
     return "\n".join(found)
 
 
+def symptoms():
+    """(page, heading of a message) of the pages of symptoms."""
+    return [
+        (name.removeprefix("docs/"), heading)
+        for name, text in PAGES.items()
+        if name.startswith("docs/symptoms/")
+        for heading in re.findall(r"^### (.*)$", text, re.MULTILINE)
+    ]
+
+
+def test_each_message_of_a_symptom_is_in_the_list_and_each_symptom_in_the_table():
+    page = PAGES["docs/troubleshooting.md"]
+    listed = re.findall(r"^\* \[(.+)\]\((.+)\)$", page.partition("\n## Messages")[2], re.MULTILINE)
+    there = [(heading, f"{name}#{docs.slug(heading)}") for name, heading in symptoms()]
+    assert sorted(listed) == sorted(there)
+    seen = re.findall(r"^\| .* \| \[([^|]*)\]\(([^)|]+)\) \|$", page, re.MULTILINE)
+    titles = {name: PAGES[f"docs/{name}"].partition("\n")[0].removeprefix("# ") for name, _ in symptoms()}
+    assert {name: title for title, name in seen} == titles
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in symptoms()}))
+def test_a_symptom_says_what_is_seen_why_and_what_to_do(name: str):
+    parts = re.findall(r"^\*\*(What you see|Why|What to do):\*\*", PAGES[f"docs/{name}"], re.MULTILINE)
+    assert parts[:3] == ["What you see", "Why", "What to do"]
+    assert set(parts[3:]) == {"What to do"}
+
+
 def test_every_message_of_troubleshooting_is_one_of_the_firmware():
     output = texts("firmware", "lib")
-    headings = re.findall(r"^### (.*)$", PAGES["docs/troubleshooting.md"], re.MULTILINE)
+    headings = [heading for _, heading in symptoms()]
     quoted = [quote for heading in headings for quote in re.findall("`([^`]+)`", heading)]
     assert len(quoted) > 40
     # The firmware puts a message together: each piece between two gaps or colons has to be in one of its texts.
