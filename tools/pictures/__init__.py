@@ -12,7 +12,7 @@ def made() -> dict[str, str]:
     """Each picture by its path in the repository."""
     pictures = {f"wiring-{kit}": wiring.picture(kit) for kit in pin_rows.ROWS}
     pictures |= {"sensors": wiring.sensors(), "status-led": charts.led(), "memory": charts.memory_bars()}
-    pictures |= {"safe-state": flows.safe_state(), "update": flows.update()}
+    pictures |= {"safe-state": flows.safe_state(), "update": flows.update(), "context": flows.context()}
     pictures |= {"https": sequences.https(), "mqtt": sequences.mqtt()}
     found = {f"docs/pictures/{name}.svg": text for name, text in pictures.items()}
     return found | {"docs/pictures/diagram.json": wokwi.diagram()}

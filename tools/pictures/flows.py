@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from firmware.core import config
+from tools import boards, sensor_kinds
 from tools.pictures.charts import ARROWHEAD, page
-
-_WIDTH, _HEIGHT = 190, 56
 
 
 @dataclass(frozen=True)
 class Box:
-    """`x`, `y`: its middle; `lines`: what it says, the first one bold."""
+    """`x`, `y`: its middle; `lines`: what it says, the first one bold; `width`, `height` in the picture's units."""
 
     x: int
     y: int
     lines: tuple[str, ...]
     fill: str = "#e0f2fe"
+    width: int = 190
+    height: int = 56
 
 
 Arrow = tuple[str, str, str, int]
@@ -29,8 +31,9 @@ def flow(width: int, height: int, label: str, boxes: dict[str, Box], arrows: lis
     for start, end, words, bend in arrows:
         drawn += _arrow(boxes[start], boxes[end], words, bend)
     for box in boxes.values():
+        left, high = box.x - box.width // 2, box.y - box.height // 2
         drawn.append(
-            f'<rect x="{box.x - _WIDTH // 2}" y="{box.y - _HEIGHT // 2}" width="{_WIDTH}" height="{_HEIGHT}" rx="8"'
+            f'<rect x="{left}" y="{high}" width="{box.width}" height="{box.height}" rx="8"'
             f' fill="{box.fill}" stroke="#334155" stroke-width="2"/>'
         )
         top = box.y + 5 - 8 * (len(box.lines) - 1)
@@ -65,7 +68,7 @@ def _arrow(start: Box, end: Box, words: str, bend: int) -> list[str]:
 def _border(box: Box, x: float, y: float) -> tuple[float, float]:
     """Where the line from the middle of the box to a point leaves it."""
     dx, dy = x - box.x, y - box.y
-    scale = min(_WIDTH / 2 / abs(dx) if dx else 9e9, _HEIGHT / 2 / abs(dy) if dy else 9e9)
+    scale = min(box.width / 2 / abs(dx) if dx else 9e9, box.height / 2 / abs(dy) if dy else 9e9)
     return box.x + dx * scale, box.y + dy * scale
 
 
@@ -106,3 +109,45 @@ def update() -> str:
         ("new", "runs", "power cut: written\nagain, or refused", -36),
     ]
     return flow(850, 260, "An update and its trial", boxes, arrows)
+
+
+def _allowed(section: str, key: str) -> str:
+    """The words that a key of the configuration may be."""
+    line = next(line for line in config.rules(section) if line.startswith(f"{key} "))
+    return ", ".join(line.split(" ")[1].split("|"))
+
+
+def context() -> str:
+    """What the device talks to, and by what."""
+    sensors, outputs = sensor_kinds.words(), sensor_kinds.words("outputs")
+    lans = [kit.name for board in boards.chips().values() for kit in board.kits.values() if kit.lan]
+    boxes = {
+        "computer": Box(130, 60, ("your computer", "realer config, deploy, monitor ..."), "#e2e8f0", 220),
+        "phone": Box(130, 220, ("a phone", "network and keys, once"), "#e2e8f0", 220),
+        "button": Box(130, 390, ("button and LED", "need no network"), _SAFE, 220),
+        "device": Box(
+            490, 220,
+            ("the device", ", ".join(boards.chips()), f"Wi-Fi, or LAN: {', '.join(lans)}", "safe state, limits"),
+            _GOOD, 330, 92,
+        ),
+        "plant": Box(
+            490, 400,
+            ("what is controlled", ", ".join(outputs), ", ".join(sensors[:5]) + ",", ", ".join(sensors[5:])),
+            _SAFE, 330, 92,
+        ),
+        "cloud": Box(920, 60, ("the cloud", f"api: {_allowed('cloud', 'api')}"), "#e0f2fe", 270),
+        "broker": Box(920, 170, ("its MQTT broker", f"transport: {_allowed('realer', 'transport')}"), "#e0f2fe", 270),
+        "servers": Box(920, 290, ("name and time servers", "of the network, or time.servers"), "#e2e8f0", 270),
+        "updates": Box(920, 440, ("a server of updates", "of the owner, if there is one"), "#e2e8f0", 270),
+    }  # fmt: skip
+    arrows: list[Arrow] = [
+        ("computer", "device", "USB: firmware,\nconfiguration, log", 0),
+        ("phone", "device", "setup\nportal", 0),
+        ("button", "device", "GPIO", 0),
+        ("device", "plant", "GPIO, ADC, 1-Wire, I2C", 0),
+        ("device", "cloud", "HTTPS: token, catalog,\ndesired values, reports", 0),
+        ("device", "broker", "MQTT\nover TLS", 0),
+        ("device", "servers", "DNS, SNTP", 0),
+        ("device", "updates", "HTTPS: signed bundles", 0),
+    ]
+    return flow(1070, 490, "What the device talks to", boxes, arrows)
