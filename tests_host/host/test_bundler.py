@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tools.build import bundler
 from tools.build.scopes import BundleError
+from tools.env import interpreter
 from tools.repository import ROOT, device_files
 
 APP = "from firmware.device import go\ndef start():\n    return go()\n"
@@ -234,3 +236,34 @@ def test_modules_that_cannot_be_merged_without_a_change_are_refused(tmp_path, te
                 device=text + DEVICE,
             )
         )
+
+
+def test_on_a_board_units_lie_in_one_folder_and_find_each_other(tmp_path):
+    device = DEVICE + "def run():\n    from firmware.links.mqtt import answer\n    return answer()\n"
+    root = tree(tmp_path, device=device)
+    (root / "firmware/links").mkdir()
+    (root / "firmware/links/mqtt.py").write_text("def answer():\n    return 'here'\n")
+    found = bundler.bundled(root)
+    assert "firmware/mqtt.mpy" in found and not [path for path in found if "links" in path]
+    for path, code in found.items():
+        target = tmp_path / "board" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(code)
+    program = "from firmware.device import run\nprint(run())\n"
+    done = subprocess.run(
+        [*interpreter.find(32).argv, "-c", program],
+        cwd=tmp_path / "board",
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout == "here\n", done.stderr
+
+
+def test_two_units_that_would_have_one_path_on_a_board_are_refused(tmp_path):
+    app = APP + 'def _link():\n    from firmware.links.heap import Link\nLINKS = {("a", "https"): _link}\n'
+    root = tree(tmp_path, app=app, heap="")
+    (root / "firmware/links").mkdir()
+    (root / "firmware/links/heap.py").write_text("class Link:\n    pass\n")
+    with pytest.raises(BundleError, match=r"firmware/heap\.mpy"):
+        bundler.bundled(root)

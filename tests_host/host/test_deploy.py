@@ -286,7 +286,7 @@ def test_the_payload_contains_exactly_this_tree():
 def test_a_configuration_that_does_without_a_unit_does_without_its_texts():
     desired = conditions(ROOT)
     texts = [path for path in slot_files(ROOT) if path.endswith(".txt")]
-    assert "firmware/links/transport_steps.txt" in texts
+    assert "firmware/transport_steps.txt" in texts
     assert {path: desired.get(path) for path in texts} == {
         path: desired.get(path.removesuffix("txt") + "mpy") for path in texts
     }

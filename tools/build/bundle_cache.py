@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tools.build import bundler, mangled_names, mangler, merger, mpy, scopes, texts
+from tools.build import bundler, mangled_names, mangler, merger, mpy, scopes, texts, words
 from tools.build.mpy import compiler_version
 from tools.repository import ROOT
 
@@ -34,7 +34,7 @@ def bundled(root: Path, cache: Path = CACHE) -> dict[str, bytes]:
 
 def _digest(root: Path) -> str:
     found = hashlib.sha256(compiler_version().encode())
-    modules = (bundler, merger, mpy, mangler, scopes, mangled_names, texts)
+    modules = (bundler, merger, mpy, mangler, scopes, mangled_names, texts, words)
     own = [Path(module.__file__) for module in modules if module.__file__]
     sources = sorted(path for name in _PACKAGES for path in (root / name).rglob("*.py"))
     for path in (*own, *sources):

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import ast
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from tools.build.mangler import Mangler
@@ -29,6 +29,7 @@ from tools.build.merger import CaptureError, Module, Unit, source_file
 from tools.build.mpy import compiled
 from tools.build.scopes import BundleError
 from tools.build.texts import taken_out
+from tools.build.words import sliced
 
 _MAIN = "firmware.device"
 _APP = "firmware.app"
@@ -50,6 +51,10 @@ _ON_DEMAND = (
     "firmware.cloud.mqtt_credentials", "firmware.cloud.mqtt_topics", "firmware.links.transport_steps",
     "firmware.links.transport_upkeep", "firmware.links.transport_failures", "firmware.links.mqtt_connecting",
 )  # fmt: skip
+_PACKAGE = "firmware."
+_FLAT = tuple(f"{_PACKAGE}{folder}." for folder in ("cloud", "core", "drivers", "links", "runtime"))
+"""Packages that a device does not have: their units are in `firmware` there. A package takes 200 bytes and more of the
+heap, and a unit's name and path stay in the interpreter's tables for ever."""
 _BOARDS = "firmware.boards."
 _KINDS = ("firmware.sensors.", "firmware.outputs.")
 _RULES = "firmware.core.config_rules"
@@ -70,16 +75,44 @@ _LINKS = "LINKS"
 def bundled(root: Path) -> dict[str, bytes]:
     """The units as `.mpy` by their path on the device, and their texts beside them; they are all it needs of `firmware`
     and `lib`. Raises CompileError."""
-    found = {}
+    found: dict[str, bytes] = {}
+    units = taken_out(sliced(Mangler(sources(root)).texts()))
     with tempfile.TemporaryDirectory(prefix="bundled-") as folder:
-        for name, (code, said) in taken_out(Mangler(sources(root)).texts()).items():
-            path = PurePosixPath(*name.split("."))
-            source = Path(folder, path.name).with_suffix(".py")
-            source.write_text(code, encoding="utf-8")
-            found[str(path.with_suffix(".mpy"))] = compiled(source)
+        for name, (code, said) in units.items():
+            path = unit_path(name)
+            if path in found:
+                raise BundleError(f"{name}: another unit is {path} on a device as well")
+            source = Path(folder, PurePosixPath(path).name).with_suffix(".py")
+            source.write_text(_flattened(code, units), encoding="utf-8")
+            found[path] = compiled(source)
             if said:
-                found[str(path.with_suffix(".txt"))] = said
+                found[path.removesuffix("mpy") + "txt"] = said
     return found
+
+
+def unit_path(name: str) -> str:
+    """Where a unit is within a slot.
+
+    >>> unit_path("firmware.links.mqtt"), unit_path("firmware.sensors.dht22")
+    ('firmware/mqtt.mpy', 'firmware/sensors/dht22.mpy')
+    """
+    return f"{_on_device(name).replace('.', '/')}.mpy"
+
+
+def _on_device(name: str) -> str:
+    folder = next((each for each in _FLAT if name.startswith(each)), "")
+    return _PACKAGE + name.removeprefix(folder) if folder else name
+
+
+def _flattened(code: str, units: Collection[str]) -> str:
+    """The code of a unit, which looks for other units where they are on a device."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in units:
+            node.module = _on_device(node.module)
+        elif isinstance(node, ast.Constant) and (node.value in units or node.value in _FLAT):
+            node.value = _on_device(str(node.value))
+    return ast.unparse(tree) + "\n"
 
 
 def sources(root: Path) -> dict[str, str]:

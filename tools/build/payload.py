@@ -18,8 +18,8 @@ _OPTIONAL = {
     "firmware/portal.mpy": "portal",
     "firmware/portal_site.mpy": "portal",
     "firmware/lan.mpy": "lan",
-    "firmware/runtime/lan_joining.mpy": "lan",
-    "firmware/drivers/lan_control.mpy": "lan",
+    "firmware/lan_joining.mpy": "lan",
+    "firmware/lan_control.mpy": "lan",
     "firmware/updater.mpy": "update",
     "firmware/update_steps.mpy": "update",
     "firmware/update.mpy": "update",
@@ -44,22 +44,22 @@ _BUSES = {
 }
 """Which kinds of sensors and outputs need which of `firmware.drivers`."""
 _LOADED = {
-    "links/polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
-    "links/https_iot": (("realer",), ("https", "mqtt", "auto")),
-    "links/https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
-    "links/https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),
-    "links/login": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
-    "cloud/large_body": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
-    "links/renewal": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
-    "links/iot_sender": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
-    "links/mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "cloud/mqtt_catalog": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "cloud/mqtt_credentials": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "cloud/mqtt_topics": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "links/transport_steps": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "links/transport_upkeep": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "links/transport_failures": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "links/mqtt_connecting": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links.polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
+    "links.https_iot": (("realer",), ("https", "mqtt", "auto")),
+    "links.https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "links.https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),
+    "links.login": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "cloud.large_body": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
+    "links.renewal": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
+    "links.iot_sender": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
+    "links.mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "cloud.mqtt_catalog": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "cloud.mqtt_credentials": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "cloud.mqtt_topics": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links.transport_steps": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links.transport_upkeep": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links.transport_failures": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
+    "links.mqtt_connecting": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
 }
 """What links load for a while (tools/build/bundler.py): for which values of `cloud.api` and `cloud.transport`."""
 
@@ -84,14 +84,14 @@ def conditions(tree: Path) -> dict[str, str]:
     program = bundler.Program(tree)
     links = program.rows
     kinds = [name for name in program.kinds if name not in _FIRST_KINDS]
-    found |= {f"{name.replace('.', '/')}.mpy": name.removeprefix("firmware.") for name in kinds}
+    found |= {bundler.unit_path(name): name.removeprefix("firmware.") for name in kinds}
     for row, module in links.items():
-        path = f"{module.replace('.', '/')}.mpy"
+        path = bundler.unit_path(module)
         found[path] = f"{found[path]},{row}" if path in found else row
     for name, (apis, transports) in _LOADED.items():
         rows = [f"{api}-{transport}" for api in apis for transport in transports]
-        found[f"firmware/{name}.mpy"] = ",".join(row for row in rows if row in links)
-    found |= {f"firmware/drivers/{name}.mpy": traits for name, traits in _BUSES.items()}
+        found[bundler.unit_path(f"firmware.{name}")] = ",".join(row for row in rows if row in links)
+    found |= {bundler.unit_path(f"firmware.drivers.{name}"): traits for name, traits in _BUSES.items()}
     texts = [path for path in slot_files(tree) if path.endswith(".txt")]
     units = {text: text.removesuffix("txt") + "mpy" for text in texts}
     return found | {text: found[unit] for text, unit in units.items() if unit in found}

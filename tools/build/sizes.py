@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from tools import sensor_kinds
 from tools.build.bundle_cache import bundled
-from tools.build.bundler import Program
+from tools.build.bundler import Program, unit_path
 from tools.build.mpy import CompileError, compiled
 from tools.repository import ROOT, device_files
 
@@ -52,11 +52,11 @@ ON_DEMAND = {
     "firmware/updater.mpy", "firmware/update_steps.mpy", "firmware/update.mpy", "firmware/update_client.mpy",
     "firmware/update_rom.mpy", "firmware/update_whole.mpy", "firmware/update_rescue.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
-    "firmware/lan.mpy", "firmware/runtime/lan_joining.mpy", "firmware/drivers/lan_control.mpy",
-    "firmware/drivers/one_wire.mpy", "firmware/drivers/dht.mpy", "firmware/drivers/i2c.mpy",
-    "firmware/drivers/pulses.mpy",
-    "firmware/drivers/pwm_pin.mpy", "firmware/runtime/buttons.mpy", "firmware/schedules.mpy",
-    "firmware/core/zone.mpy",
+    "firmware/lan.mpy", "firmware/lan_joining.mpy", "firmware/lan_control.mpy",
+    "firmware/one_wire.mpy", "firmware/dht.mpy", "firmware/i2c.mpy",
+    "firmware/pulses.mpy",
+    "firmware/pwm_pin.mpy", "firmware/buttons.mpy", "firmware/schedules.mpy",
+    "firmware/zone.mpy",
     *(f"firmware/sensors/{word}.mpy" for word in sensor_kinds.words()),
     *(f"firmware/outputs/{word}.mpy" for word in sensor_kinds.words("outputs") if word != "switch"),
 }  # fmt: skip
@@ -154,7 +154,7 @@ def rows(root: Path) -> dict[str, Row]:
     always = {name: len(compiled(root / name)) for name in _START}
     found = {}
     for row, link in Program(root).rows.items():
-        stays = ("firmware/device.mpy", f"{link.replace('.', '/')}.mpy")
+        stays = ("firmware/device.mpy", unit_path(link))
         held = always | {name: size[name] for name in stays}
         found[row] = Row(held, tuple(_moments(row, link, size)), stays[1])
     return found
@@ -165,7 +165,7 @@ def _moments(row: str, link: str, size: Mapping[str, int]) -> Iterator[dict[str,
     transport changes that finds its connection closed and the token about to end."""
 
     def units(*names: str) -> dict[str, int]:
-        paths = [f"firmware/{name.replace('.', '/')}.mpy" for name in names]
+        paths = [unit_path(f"firmware.{name}") for name in names]
         return {path: size[path] for path in paths}
 
     api = row.partition("-")[0]
