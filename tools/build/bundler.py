@@ -109,7 +109,7 @@ def _flattened(code: str, units: Collection[str]) -> str:
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module in units:
-            node.module = _on_device(node.module)
+            node.module = _on_device(node.module or "")
         elif isinstance(node, ast.Constant) and (node.value in units or node.value in _FLAT):
             node.value = _on_device(str(node.value))
     return ast.unparse(tree) + "\n"
