@@ -33,8 +33,8 @@ class TransportSteps:
     # -- the verbs of Transports --
 
     async def open(self, _):
-        """Be on MQTT, or in `auto` poll over HTTPS when that has failed too often; where only one half fits, be where
-        the step `connect` is next. LinkError."""
+        """Be on MQTT, or in `auto` have the link poll over HTTPS when that has failed too often; where only one half
+        fits, be where the next step needs a connection. LinkError."""
         link = self.link
         now = self.clock.ms()
         lasted, link.session_lasted = link.session_lasted, None
@@ -61,7 +61,7 @@ class TransportSteps:
                     link.steps = ["connect"] if link.single else ["begin", "connect"]
                 if await self.attempted():
                     return
-            await self.poll()
+            link.polls = True
         finally:
             self.save()
 
@@ -80,8 +80,7 @@ class TransportSteps:
         link = self.link
         try:
             if link.opening:
-                if not await (self.missed(error) if error else self.attempted()):
-                    await self.poll()
+                link.polls = not await (self.missed(error) if error else self.attempted())
                 return
             try:
                 if error:
@@ -188,17 +187,11 @@ class TransportSteps:
 
     # -- what they are made of --
 
-    async def poll(self):
-        """Open over HTTPS. LinkError, AuthError."""
-        link = self.link
-        link.lease.session = None
-        try:
-            await link.polling.open()
-        except AuthError:
-            # All is refused, not MQTT alone: so once it is allowed again, both will be.
-            self.choice.misses = 0
-            self.account.no_scopes = False
-            raise
+    async def refused_all(self, _):
+        """Polling was refused as well, so it is not MQTT alone: once the device is allowed again, both will be."""
+        self.choice.misses = 0
+        self.account.no_scopes = False
+        self.save()
 
     async def attempted(self):
         """Whether MQTT is the transport now, or `connect` is next. False: poll instead. LinkError."""
@@ -232,15 +225,21 @@ class TransportSteps:
             unit.drop()
 
     async def run(self):
-        """All steps, one after the other; where only one half fits, up to `connect`."""
+        """All steps, one after the other; where only one half fits, up to one that needs a connection first."""
         link = self.link
         steps = link.steps
-        while steps and not (link.single and steps[0] == "connect"):
+        while steps and not (link.single and self.waits_for_connection(steps[0])):
             step = steps[0]
+            link.dialed = False
             if await getattr(self, step)():
                 self.account.feed()
             else:
                 steps.pop(0)
+
+    def waits_for_connection(self, step):
+        http = self.link.polling.http
+        connected = self.link.dialed or (http and http.client.stream)
+        return step == "connect" or not (connected or step == "begin_change")
 
     async def https(self):
         """The HTTPS half, whose connection may be dialed now. LinkError."""

@@ -10,7 +10,7 @@ docs/ARCHITECTURE.md, "Halves of a link".
 import asyncio
 from micropython import const
 
-from firmware.core.errors import LinkError
+from firmware.core.errors import AuthError, LinkError
 from firmware.core.outcomes import OK
 from firmware.core.timing import Backoff, Timer
 from units.loader import Unit
@@ -72,6 +72,7 @@ class Transports:
         ) = False
         self.refused = False
         self.fits = None
+        self.polls = self.dialed = False  # `open` goes on over HTTPS; that is connected for the next step
         self.gap_start = now  # when the session was ended for a change
         self.renewal = self.since = self.pause = self.probe = Timer(now)
         self.failures = Backoff(5000, 60000)  # of steps beside a session
@@ -97,7 +98,15 @@ class Transports:
         """Connect over MQTT, or in `auto` poll over HTTPS when that has failed too often."""
         self.account.desired = None
         self.single = not self.account.net.two_fit()
+        self.polls = False
         await self.proceed("open")
+        if self.polls:
+            self.lease.session = None
+            try:
+                await self.polling.open()
+            except AuthError:
+                await self.work("refused_all")
+                raise
         return self.account.catalog
 
     async def next_desired(self):
@@ -204,8 +213,8 @@ class Transports:
             self.busy.release()
 
     async def proceed(self, verb):
-        """Let TransportSteps do what is to be done over HTTPS; where only one half fits, connect then without it, and
-        so on until nothing is left to be done."""
+        """Let TransportSteps do what is to be done. Where only one half fits, it is not in memory while either is
+        connected: connecting takes what it has."""
         error = None
         while True:
             if self.single and self.session:
@@ -214,7 +223,7 @@ class Transports:
             await self.work(verb, error)
             if not (self.single and self.steps):
                 return
-            error = await self.connected()
+            error = await (self.connected() if self.steps[0] == "connect" else self.reached())
             if not (error or self.steps):
                 return
             verb = "go_on"
@@ -241,6 +250,16 @@ class Transports:
             return e
         finally:
             unit.drop()
+
+    async def reached(self):
+        """Have a token and a connection over HTTPS for the next step; None, or the LinkError why not."""
+        try:
+            http = await self.polling.load()
+            await http.have_token()
+            await http.connected()
+        except LinkError as e:
+            return e
+        self.dialed = True
 
     def use_mqtt(self):
         """MQTT is the transport from now on."""

@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     figures: tuple[Figure, ...] = (
         bench.mpy, bench.handshakes, bench.latency, bench.cycles_https,
         bench.stall_refused, bench.stall_dns, bench.stall_unroutable,
-        bench.mqtt_latency, bench.mqtt_publishes, bench.mqtt_renewal, bench.cycles_mqtt,
+        bench.mqtt_latency, bench.mqtt_publishes, bench.mqtt_renewal, bench.cycles_mqtt, bench.cycles_changes,
         bench.stall_mqtt, *MemoryFigures(bench.fixture).measurements(),
         peers.peers,
     )  # fmt: skip

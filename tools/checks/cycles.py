@@ -100,6 +100,18 @@ async def wear(
     return met
 
 
+async def change(fixture: SystemFixture) -> None:
+    """From MQTT to polling and back, by `auto`: the broker ends, and starts again."""
+    broker, polls = fixture.site.broker, fixture.polls()
+    assert broker
+    await broker.down()
+    await fixture.until("the device polls", lambda: fixture.polls() > polls + 1, 240)
+    sessions = fixture.model.named("mqtt_connected")
+    await broker.up()
+    again = lambda: len(fixture.model.named("mqtt_connected")) > len(sessions) and fixture.held()  # noqa: E731
+    await fixture.until("MQTT again", again, 240)
+
+
 async def _until_count(fixture: SystemFixture, cycles: int, what: str) -> None:
     await fixture.until(what, lambda: count(fixture) >= cycles, 120)
 

@@ -28,6 +28,7 @@ from tools.virtual_board.plant import Plant
 from tools.virtual_board.virtual import VirtualBoard
 
 PROBES = ROOT / "tools/virtual_board/probes"
+HEAP, STALL = PROBES / "heap_probe.py", PROBES / "stall.py"
 _IDLE = """
 import asyncio
 
@@ -56,18 +57,18 @@ class Figures:
         self._found = found
         self._settings = settings
 
-    def fixture(self, probe: str = "", **more: Any) -> SystemFixture:
+    def fixture(self, probe: Path | None = None, **more: Any) -> SystemFixture:
         tree = self._settings.get("tree", ROOT)
         files = {"device_main.py": (tree / "main.py").read_bytes()}
         if probe:
-            files["main.py"] = (PROBES / f"{probe}.py").read_bytes()
+            files["main.py"] = probe.read_bytes()
         return SystemFixture(self._found, **(self._settings | more), files=files)
 
     # Loop stall
 
     async def stall_refused(self) -> Line:
         """The host says no to every connection."""
-        async with self.fixture("stall") as fixture:
+        async with self.fixture(STALL) as fixture:
             await fixture.online()
             await fixture.site.server.down()
             return await self._stall("cloud unreachable", fixture)
@@ -79,7 +80,7 @@ class Figures:
             port = config["time"]["servers"][0].partition(":")[2]
             config["time"]["servers"] = [f"127.0.0.1:{port}"]
 
-        async with self.fixture("stall", edit=by_address, powered=False) as fixture:
+        async with self.fixture(STALL, edit=by_address, powered=False) as fixture:
             fixture.site.dns.mode = "silent"
             await fixture.board.power_on()
             return await self._stall("DNS dead", fixture)
@@ -91,7 +92,7 @@ class Figures:
             def into_it(config: dict[str, Any]) -> None:
                 config["cloud"]["base_url"] = f"https://api.realer.test:{port}"
 
-            async with self.fixture("stall", edit=into_it) as fixture:
+            async with self.fixture(STALL, edit=into_it) as fixture:
                 return await self._stall("host unroutable", fixture)
 
     async def _stall(self, how: str, fixture: SystemFixture) -> Line:
@@ -118,7 +119,7 @@ class Figures:
         lines: list[str] = []
         with tempfile.TemporaryDirectory(prefix="board-flash-") as folder:
             flash = Path(folder)
-            (flash / "main.py").write_bytes((PROBES / "stall.py").read_bytes())
+            (flash / "main.py").write_bytes(STALL.read_bytes())
             (flash / "device_main.py").write_text(_IDLE)
             async with VirtualBoard(flash, Plant(), self._found, on_line=lines.append):
                 yield lines
@@ -137,7 +138,7 @@ class Figures:
 
     async def _cycles(self, transport: str, what: str, **more: Any) -> list[Line]:
         faults, chance = cycles.FAULTS[transport], random.Random(1)
-        async with self.fixture("heap", transport=transport, edit=cycles.calm, **more) as fixture:
+        async with self.fixture(HEAP, transport=transport, edit=cycles.calm, **more) as fixture:
             await fixture.online()
             # What has its final size only after the first time is warm now: a table, a buffer, a record of each kind.
             await cycles.wear(fixture, 20 * len(faults), faults, 10, chance)

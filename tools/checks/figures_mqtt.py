@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tools.checks import bench_servers
-from tools.checks.figures import PROBES, Figures, Line, line
+from tools.checks import bench_servers, cycles
+from tools.checks.figures import HEAP, PROBES, STALL, Figures, Line, line
 from tools.cloud.certs import TestCA
 from tools.cloud.entities import Plan
 from tools.cloud.site import CERTS
@@ -117,9 +117,27 @@ class MqttFigures(Figures):
         plan = Plan(credential_s=600, credential_renew_s=300)
         return await self._cycles("mqtt", "messages", plan=plan)
 
+    async def cycles_changes(self) -> Line:
+        """Hundreds of changes from MQTT to polling and back, between two rests."""
+        times = 25 if self._quick else 500
+        plan = Plan(credential_s=600, credential_renew_s=300)
+        async with self.fixture(HEAP, transport="auto", edit=cycles.calm, plan=plan) as fixture:
+            await fixture.online(60)
+            for _ in range(5):
+                await cycles.change(fixture)
+            before = await cycles.at_rest(fixture)
+            for _ in range(times):
+                await cycles.change(fixture)
+            after = await cycles.at_rest(fixture)
+            about: dict[str, Any] = {"bits": fixture.interpreter.bits, "changes": 2 * times}
+            about |= {"before": before.used, "after": after.used, "boots": fixture.board.boots}
+            about |= {"third_area": fixture.third_area} | fixture.memory()
+        what = "heap growth over changes of transport (bytes)"
+        return line(what, after.used - before.used, cycles.NOISE_BYTES, **about)
+
     async def stall_mqtt(self) -> Line:
         """A session that is held, and used, and needs no TLS handshake meanwhile."""
-        async with self.fixture("stall", transport="mqtt") as fixture:
+        async with self.fixture(STALL, transport="mqtt") as fixture:
             await fixture.online()
             async with fixture.traffic(lambda on: asyncio.sleep(_EVERY_S)):
                 return await self._stall("online over MQTT", fixture)
