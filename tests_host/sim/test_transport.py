@@ -83,6 +83,23 @@ async def test_polling_replaces_mqtt_until_the_broker_returns(auto):
     assert auto.history.of("relay", "pump") == [False, True, False]
 
 
+async def test_what_changes_the_transport_is_not_in_memory_while_a_connection_is_made(auto):
+    if auto.most_tls > 1:
+        return  # there is room for both
+    beside = []
+    auto.net.on_dial = lambda host: beside.append((host, auto.app.link.changing))
+    for _ in range(3):
+        await on_mqtt(auto)
+        await asyncio.sleep(4000)  # with a renewal
+        auto.broker.down()
+        await polling(auto)
+        await asyncio.sleep(100)
+        auto.broker.up()
+        await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
+    assert len({host for host, _ in beside}) == 2
+    assert [each for each in beside if each[1]] == []
+
+
 @pytest.mark.button
 async def test_no_report_is_lost_on_the_way_there_and_back(auto):
     await on_mqtt(auto)

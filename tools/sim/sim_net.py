@@ -100,6 +100,7 @@ class SimNet:
             None  # so many bytes to the device from now, then its connection is reset
         )
         self.dials = 0
+        self.on_dial: Callable[[str], object] = lambda host: None
         self.streams: list[SimStream] = []
         self.broker: SimBroker | None = None
         self.thinger: Thinger | None = None
@@ -136,6 +137,7 @@ class SimNet:
             return prepared[1]
         if prepared:
             prepared[1].close()
+        self.on_dial(host)
         try:
             stream = await self._dial(host, tls)
         except BaseException:
