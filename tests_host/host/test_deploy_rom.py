@@ -161,6 +161,7 @@ async def cut_everywhere(tmp_path, size, rom_size, old):
             await bench.board.power_on()
             with contextlib.suppress(CableOut):
                 await bench.deploy(new, rooted('{"name": "x"}'), limit)
+                await bench.runs(2)
             await bench.board.power_off()
             bench.lines.clear()
             await bench.board.power_on()
