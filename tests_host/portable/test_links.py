@@ -22,6 +22,7 @@ class Account:
     cfg = {"api": "realer", "transport": "mqtt"}
     on_mqtt, realino, held, limited, rows, catalog = True, False, True, False, (), None
     memory_failures = unanswered = free = 0
+    http = None
 
     def __init__(self, outcome=OK):
         self.clock = FakeClock()
