@@ -36,6 +36,10 @@ class Shell:
         line = line.replace("realer cloud", f"realer cloud --connection {self._home}/cloud/admin.json")
         line = line.replace("--answers", f"--out {self._home}/config.json --answers")
         line = line.replace("realer deploy", f"realer deploy --config {self._home}/config.json")
+        line = line.replace(
+            "realer demo", f"realer demo --no-open --connection {self._home}/cloud/admin.json"
+        )
+        line = line.replace("check_config", f"check_config {self._home}/config.json")
         return [sys.executable, "-m", "tools", *shlex.split(line)[1:]]
 
     async def start(self, line, words):

@@ -106,13 +106,13 @@ async def _serve(
         config = demo_config(addresses, "auto" if mqtt and not update else "https")
         if update:
             config["update"] = {"pin_port": UPDATE_PORT, "url": _BUNDLES, "key": update_bundle.new_key()}
-        made = _configuration(file.parent, config, site.certs.certificate)
+        made = write_configuration(file.parent, config, site.certs.certificate)
         console.print(f"a configuration with all this, for any board: {made}", markup=False)
         console.print("serving; end with Ctrl-C")
         await ended.wait()
 
 
-def _configuration(folder: Path, config: dict[str, Any], root: bytes) -> Path:
+def write_configuration(folder: Path, config: dict[str, Any], root: bytes) -> Path:
     """Write the demo device's configuration, and its certificate beside it; the file."""
     made = folder / "config.json"
     write_private(made, json.dumps(config, indent=2, ensure_ascii=False) + "\n")

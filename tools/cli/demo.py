@@ -26,7 +26,7 @@ from rich.text import Text
 from tools import common
 from tools.build import payload
 from tools.build.mpy import CompileError
-from tools.cli import deploy, smoke, update_bundle
+from tools.cli import cloud_command, deploy, smoke, update_bundle
 from tools.cli.key_presses import key_presses
 from tools.cloud import admin_client
 from tools.cloud.brokerprocess import BrokerError
@@ -43,7 +43,7 @@ from tools.env import interpreter
 from tools.fixture.options import add_board, board
 from tools.fixture.system import CONNECTION_FILE, SystemFixture, ThirdAreaError
 from tools.repository import ROOT
-from tools.serial import raw_repl
+from tools.serial import ports, raw_repl
 
 _HINTS = """\
 pump on port 6, thermostat on port 9; Ctrl-C or q ends it
@@ -184,6 +184,14 @@ def main(argv: list[str] | None = None) -> int:
         "--devices", type=int, choices=range(1, len(_OTHERS) + 2), default=1,
         help="so many, each with a cloud of its own; keys and commands reach the first, the page all; default: 1",
     )  # fmt: skip
+    parser.add_argument(
+        "--blank",
+        action="store_true",
+        help="leave the board empty, and deploy to it yourself: docs/own-board.md",
+    )
+    parser.add_argument(
+        "--console", type=int, default=0, metavar="PORT", help="TCP port of its serial port; default: any"
+    )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--update", action="store_true", help="with updates over the air, and a key for them")
     parser.add_argument(
@@ -248,7 +256,10 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
             await stack.enter_async_context(watches[-1])
             each.want("9", 18.5)  # with a bootstrap nothing is desired before somebody asks for it
         await stack.enter_async_context(page)
-        port = await fixture.board.console.open()
+        try:
+            port = await fixture.board.console.open(options.console)
+        except OSError as error:
+            raise ports.taken(options.console, error) from None
         console.print(Text(f"{found}; cloud {fixture.site.server.base_url}", "bold"))
         more = "\n" + _UPDATE if bundles else ""
         console.print(Text(_HINTS.format(realer=_realer(), port=port, url=page.url, update=more), "dim"))
@@ -257,8 +268,14 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
         if options.open and sys.stdin.isatty() and sys.stdout.isatty() and _has_windows():
             await asyncio.to_thread(webbrowser.open, page.url)
         await fixture.board.power_on()
-        sent = await asyncio.to_thread(_deploy, fixture, tree, port)
-        narrator.say(f"deployed {len(sent.sent)} files, {sent.size:,} bytes, over {port}")
+        if options.blank:
+            made = cloud_command.write_configuration(
+                options.connection.parent, fixture.config, fixture.site.certs.certificate
+            )
+            console.print(f"the board at {port} is empty; its configuration: {made}")
+        else:
+            sent = await asyncio.to_thread(_deploy, fixture, tree, port)
+            narrator.say(f"deployed {len(sent.sent)} files, {sent.size:,} bytes, over {port}")
         with key_presses(loop, keys.put_nowait):
             hands = Keys(fixture, watches[0].do, narrator.say, bundles)
             while (key := await keys.get()) != "q":
