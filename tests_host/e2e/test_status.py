@@ -127,6 +127,23 @@ async def test_below_the_log_on_a_terminal_the_state_stays(smallest):
         assert fixture.board.boots == 1 and not fixture.board.chip.at_repl
 
 
+async def test_the_doctor_says_on_a_terminal_what_it_is_at_and_leaves_the_checklist(smallest):
+    async with SystemFixture(smallest) as fixture:
+        await fixture.online()
+        url = await fixture.board.console.open()
+
+        def watched():
+            with Terminal([sys.executable, "-m", "tools", "doctor", "--port", url], cwd=ROOT) as terminal:
+                for what in ("1 of 4: board", "4 of 4: names"):
+                    terminal.expects(what)
+                status = terminal.ends()
+                return status, terminal.shows()
+
+        status, shown = await asyncio.to_thread(watched)
+        assert status == 0 and len(shown) > 10
+        assert [line for line in shown if " of 4: " in line] == []
+
+
 @pytest.mark.parametrize("tool", ["status", "monitor", "deploy", "doctor"])
 async def test_a_busy_port_is_distinguished_from_a_missing_cable(smallest, tool):
     async with SystemFixture(smallest) as fixture:

@@ -107,7 +107,8 @@ async def test_a_root_that_ends_soon_is_said(tmp_path, monkeypatch, left, level,
         assert check.count("time.time() // 86400") == 1
         changed = check.replace("time.time() // 86400", str(int(end.timestamp()) // 86400 - left))
         (tmp_path / "network_check.py").write_text(changed)
-        checks = [*doctor_command._CHECKS[:-1], tmp_path / "network_check.py"]
+        *_, last = doctor_command._CHECKS
+        checks = doctor_command._CHECKS | {last: tmp_path / "network_check.py"}
         monkeypatch.setattr(doctor_command, "_CHECKS", checks)
         ended = await asyncio.to_thread(
             doctor_command.main, ["--port", fixture.url, "--report", str(tmp_path / "r")]

@@ -20,7 +20,13 @@ from tools.repository import ROOT
 from tools.serial import ports, raw_repl
 
 _FOLDER = Path(__file__).parents[1] / "doctor"
-_CHECKS = [_FOLDER / name for name in ("board_check.py", "wifi_check.py", "lan_check.py", "network_check.py")]
+_CHECKS = {
+    "board, pins and sensors": _FOLDER / "board_check.py",
+    "Wi-Fi": _FOLDER / "wifi_check.py",
+    "LAN": _FOLDER / "lan_check.py",
+    "names, time, servers and certificates": _FOLDER / "network_check.py",
+}
+"""What is looked at, in this order, and the program that does it."""
 _CERTIFICATE = ROOT / "firmware" / "core" / "certificate.py"
 _MACHINE = "import os\nprint(os.uname()[4] if hasattr(os, 'uname') else '')"
 _SILENCE_S = 120  # no single check takes as long
@@ -86,14 +92,20 @@ def main(argv: list[str] | None = None) -> int:
     console = common.console()
     console.print(f"asking the board at {port}; this may take a minute")
     lines = _Lines(lambda line: console.print(line, style=_STYLES.get(line.split(" ")[0], "")))
-    with raw_repl.opened(port) as transport, raw_repl.stopped(transport):
+    with (
+        console.status("stopping the firmware") as doing,
+        raw_repl.opened(port) as transport,
+        raw_repl.stopped(transport),
+    ):
         machine, _ = transport.exec_raw(_MACHINE, timeout=_SILENCE_S)
         board = boards.chips().get(boards.by_machine(machine.decode(errors="replace").strip()))
-        for check in _CHECKS:
+        for number, (what, check) in enumerate(_CHECKS.items(), 1):
+            doing.update(f"{number} of {len(_CHECKS)}: {what}")
             _, error = transport.exec_raw(
                 _filled(_for_chip(check.read_text(), board)), timeout=_SILENCE_S, data_consumer=lines.feed
             )
             lines.feed(error)
+        doing.update("starting the firmware again")
     tally = [
         match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes?, (\d+) problems?", line))
     ]
