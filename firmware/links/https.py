@@ -28,6 +28,7 @@ from units.loader import Unit
 _REST_MS = const(
     20000
 )  # a verb returns at least this often when there is nothing to do, so that its caller can feed
+_NOT_MODIFIED = const(304)
 _REPORT = const(1500)
 _SPARE = const(6500)
 """Bytes of heap: what a report takes on its way, as a dict, as JSON while that grows and within the request; and the
@@ -49,6 +50,8 @@ class Https:
         self.turn = asyncio.Lock()
         # `most`: what `most_reports` returned last.
         self.source = self.large = self.unit = self.most = None
+        # ETags: of the commands that count, which a source may set; of the last answer.
+        self.tag = self.last_tag = ""
 
     def unload(self):
         """Close, and store with the account what a later half has to know. Never raises."""
@@ -134,11 +137,18 @@ class Https:
             limiter.finished(clock.ms())
 
     async def call(self, what, request):
-        """One request at once: (outcome, JSON, message, seconds of Retry-After)."""
+        """One request at once: (outcome, JSON, message, seconds of Retry-After). The JSON is () where commands are what
+        they were."""
         account = self.account
         method, target, headers, body = request
+        tag = self.tag if what == "commands" else ""
+        if tag:
+            headers += (("If-None-Match", tag),)
         try:
             response = await self.client.request(method, target, headers + (_AGENT,), body, self.sink)
+            if tag and response.status == _NOT_MODIFIED:
+                return outcomes.OK, (), "", 0
+            self.last_tag = response.etag
             response.retry_after_s = max(response.retry_after_s, account.retry_s)
             return responses.parse_response(what, response, self.large)
         except NetError as e:

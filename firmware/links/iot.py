@@ -15,6 +15,7 @@ class Iot:
         self.http = http
         self.account = http.account
         self.sender = self.sender_unit = None  # an IotSender and its unit, once something was sent
+        self.same = None  # the desired values that an answer 304 stands for
 
     def memo(self):
         """Nothing; drops what was loaded."""
@@ -65,13 +66,21 @@ class Iot:
 
     async def poll(self):
         account = self.account
-        body = await self.http.read("commands")
+        http = self.http
+        if account.rows is None:
+            http.tag = ""
+        body = await http.read("commands")
         if body is None:
             return None
+        if body == ():
+            return self.same
+        tag = http.last_tag
         rows, desired = realer.commands(body)
         if rows != account.rows:
-            account.catalog = Catalog(rows, realer.sensors(await self.http.read("sensors")))
+            account.catalog = Catalog(rows, realer.sensors(await http.read("sensors")))
             account.rows = rows
+        http.tag = tag
+        self.same = desired if tag else None
         return desired
 
     async def send(self, reports):

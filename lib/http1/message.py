@@ -17,6 +17,7 @@ MAX_KEPT = 2048
 _OURS = ("host", "content-length", "transfer-encoding")
 _FIELDS = (
     b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"retry-after", b"content-type",
+    b"etag",
 )  # fmt: skip
 _SWITCHING_PROTOCOLS = const(101)  # from then on the peer speaks something else
 _NO_CONTENT = const(204)
@@ -73,9 +74,10 @@ class Response:
     """One response. `feed` bytes until `done`; `eof` when the peer closed. HttpError ends it for good.
 
     `status` is an int, 0 before the head is complete; `retry_after_s` that header's seconds, 0 when absent or a date
-    (RFC 9110 section 10.2.3); `kind` the media type in lower case, as bytes; `body` a bytearray; `started` once a byte
-    came; `keep_alive` counts when `done`. `framed`: False where the end of the connection is the end of the body. Over
-    MicroPython's TLS a cut looks like an orderly end, and its json takes '[1, 2' for a list: check that it is complete.
+    (RFC 9110 section 10.2.3); `kind` the media type in lower case, as bytes; `etag` what If-None-Match takes (section
+    8.8.3), "" when absent or of no use; `body` a bytearray; `started` once a byte came; `keep_alive` counts when
+    `done`. `framed`: False where the end of the connection is the end of the body. Over MicroPython's TLS a cut looks
+    like an orderly end, and its json takes '[1, 2' for a list: check that it is complete.
 
     `sink()`: called when a success has more than MAX_KEPT bytes of body or is not framed; returns a function that takes
     the body in pieces of bytes, from the first one on, and may raise HttpError. `body` then counts for nothing. None:
@@ -93,6 +95,7 @@ class Response:
         self.sink = sink
         self._take = None
         self._input = self.kind = b""
+        self.etag = ""
         self._head_left = MAX_HEAD
         self._reading = self._read()
 
@@ -150,14 +153,17 @@ class Response:
             line = yield from self._line()
             if not line:
                 break
-            name, colon, value = line.lower().partition(b":")
+            name, colon, value = line.partition(b":")
+            name = name.lower()
             ours = name in _FIELDS
             # The second also catches folded lines.
             if not colon or name.split() != [name] or (ours and len(line) > _LINE - 2):
                 raise HttpError("bad line")
             if ours:
                 found[_FIELDS.index(name)] += value.strip() + b","
-        length, coding, content, connection, retry, kind = found
+        tag = found.pop()
+        self.etag = tag[:-1].decode() if tag and min(tag) > 32 and max(tag) < 127 else ""
+        length, coding, content, connection, retry, kind = [value.lower() for value in found]
         if coding not in (b"", b"chunked,") or content not in (b"", b",", b"identity,"):
             raise HttpError("compressed answer" if content else "bad coding")
         if length:

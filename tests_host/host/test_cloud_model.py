@@ -42,6 +42,21 @@ def test_catalogs_have_the_documented_fields_and_no_others():
     }  # fmt: skip
 
 
+def test_a_catalog_that_is_what_it_was_is_not_sent_again_where_there_are_etags():
+    client = online()
+    assert "ETag" not in client.get("commands").headers
+    client.model.served.etags = True
+    first = client.get("commands")
+    tag = first.headers["ETag"]
+    same = client.get("commands", {"if-none-match": tag})
+    assert (same.status, same.body, same.headers["ETag"]) == (304, b"", tag)
+    assert "Content-Type" not in same.headers
+    client.model.set_desired(client.device, "6", 1, client.now)
+    changed = client.get("commands", {"if-none-match": tag})
+    assert changed.status == 200 and changed.headers["ETag"] != tag
+    assert changed.json()["commands"][0]["value"] == "1.0"
+
+
 # The response table, row by row.
 
 

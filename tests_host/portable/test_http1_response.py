@@ -72,6 +72,22 @@ def test_the_media_type_is_kept():
         assert parser.kind == kind and parser.framed
 
 
+def test_an_etag_is_kept_as_it_is_where_a_request_can_have_it():
+    for value, etag in (
+        (b'"aB1"', '"aB1"'),
+        (b'W/"aB1"', 'W/"aB1"'),
+        (b"", ""),
+        (b'"a b"', ""),
+        (b'"\xc3\xa4"', ""),
+    ):
+        parser = Response()
+        parser.feed(b"HTTP/1.1 304 Not Modified\r\neTag: " + value + b"\r\n\r\n")
+        assert parser.done and parser.etag == etag, value
+    parser = Response()
+    parser.feed(OK + b"Content-Length: 0\r\n\r\n")
+    assert parser.etag == ""
+
+
 class Sink:
     def __init__(self, most=1 << 30):
         self.body, self.opened, self.most = b"", 0, most

@@ -212,6 +212,56 @@ async def test_two_commands_on_one_port_are_both_refused(device):
     assert not device.on("pump")
 
 
+def _polls(device):
+    """Whether each poll was answered with 304, from now on."""
+    statuses = []
+
+    def heard(up, data):
+        if not up and b"\r\nETag: " in data:
+            statuses.append(data.startswith(b"HTTP/1.1 304 "))
+
+    device.net.on_bytes = heard
+    return statuses
+
+
+async def test_what_has_not_changed_is_not_read_again(device):
+    device.model.served.etags = True
+    await _quiet(device)
+    statuses = _polls(device)
+    await asyncio.sleep(60)
+    assert len(statuses) > 3 and all(statuses)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+    await asyncio.sleep(30)
+    assert statuses.count(False) == 1 and statuses[-1]
+    device.model.put_command(DEVICE_ID, Command(3, "99"))
+    await device.until(lambda: statuses.count(False) == 2, 15)
+    await device.until(lambda: any(row.id == 3 for row in device.app.link.catalog.commands), 15)
+
+
+async def test_after_safe_state_an_unchanged_value_counts_again_whatever_the_etag(device):
+    device.model.served.etags = True
+    await _quiet(device)
+    device.want("9", 25)
+    await device.until(lambda: device.model.reported(DEVICE_ID, "9") == "25.0", 30)
+    await device.until(lambda: device.on("heater"), 30)
+    statuses = _polls(device)
+    device.app.controller.safety.faults.add("test")  # no fault of the link, which stays open
+    await device.until(lambda: not device.on("heater"), 5)
+    device.app.controller.safety.faults.clear()
+    await device.until(lambda: device.on("heater"), 60)
+    assert statuses and all(statuses)
+
+
+@pytest.mark.parametrize("fault", ["status=500", "badjson", "cut=-3", "drop"])
+async def test_an_answer_that_was_of_no_use_leaves_no_etag(device, fault):
+    device.model.served.etags = True
+    await _quiet(device)
+    device.want("6", 1)
+    device.faults.add(f"commands {fault} times=1")
+    await device.until(lambda: device.on("pump"), 60)
+
+
 PEERS = [
     "http10", "twice", "gzip", "huge_headers=7000", "chunked=999", "extra_1xx=3", "content_type=text/plain",
 ]  # fmt: skip

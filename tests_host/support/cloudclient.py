@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -46,8 +47,9 @@ class Client:
         headers = {"authorization": basic() if auth is None else auth, "content-type": kind}
         return self.send(Request("POST", f"/oauth/{verb}", headers, urlencode(form).encode()))
 
-    def get(self, tail: str) -> Response:
-        return self.send(Request("GET", self.path(tail), {"authorization": f"Bearer {self.token}"}))
+    def get(self, tail: str, headers: Mapping[str, str] | None = None) -> Response:
+        authorized = {"authorization": f"Bearer {self.token}", **(headers or {})}
+        return self.send(Request("GET", self.path(tail), authorized))
 
     def post(self, value: Any, tail: str = "feed-data", kind: str = "application/json") -> Response:
         body = value if isinstance(value, bytes) else json.dumps(value).encode()

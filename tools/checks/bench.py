@@ -16,6 +16,7 @@ from typing import Any
 
 from tools import common
 from tools.checks import bench_page
+from tools.checks.curves import Curves
 from tools.checks.figures import Line
 from tools.checks.figures_memory import MemoryFigures
 from tools.checks.figures_mqtt import MqttFigures
@@ -42,19 +43,20 @@ def main(argv: list[str] | None = None) -> int:
         help="where your copies of other clients are, by module: umqtt/, mqtt_as/, requests/; default: $PEERS_DIR",
     )  # fmt: skip
     parser.add_argument(
-        "--page", type=Path, help="write what is measured beside peers into this page as well"
+        "--page", type=Path, help="write what is measured beside peers and of curves into this page as well"
     )
     common.add_json(parser)
     options = parser.parse_args(argv)
     found = interpreter.find(options.bits)
     bench = MqttFigures(options.quick, found, tree=options.tree, **board(options))
     peers = Peers(3 if options.quick else 9, found, options.tree, options.peers, options.chain)
+    curves = Curves(options.quick, bench.fixture)
     figures: tuple[Figure, ...] = (
         bench.mpy, bench.handshakes, bench.latency, bench.cycles_https,
         bench.stall_refused, bench.stall_dns, bench.stall_unroutable,
         bench.mqtt_latency, bench.mqtt_publishes, bench.mqtt_renewal, bench.cycles_mqtt, bench.cycles_changes,
         bench.stall_mqtt, *MemoryFigures(bench.fixture).measurements(),
-        peers.peers,
+        peers.peers, curves.curves_bytes, curves.curves_start, curves.curves_backlog,
     )  # fmt: skip
     wanted = [figure for figure in figures if options.only in figure.__name__]
     lines: list[Line] = []

@@ -26,7 +26,7 @@ compare them with each other and not with those of a board. A cell has the media
 least and the most. [Memory](memory.md) and [Reliability](reliability.md) have what was measured of the whole
 firmware.
 """
-_CLIENTS = "Beside other clients"
+_CLIENTS, _CURVES = "Beside other clients", "How cost grows"
 _COLUMNS = {
     "publish_ms": "QoS 1 publish, one after the other (ms)",
     "rate": "QoS 1 publishes a second, as many at once as it lets",
@@ -47,6 +47,16 @@ connection. *Heap*: what is in use beyond an interpreter that has asyncio; the m
 sources, and their code counts with the TLS context.
 """
 
+_GROWTH = """\
+Measured with `realer bench --only curves --page docs/benchmarks.md` on {where}.
+
+Bytes and seconds of polls, reports and hours are those of the whole firmware in virtual time, with a round trip of
+60 ms. *On the wire*: with the handshakes, and what TLS 1.2, TCP and IP add, by calculation. *Radio*: for how long
+something was on its way or could be answered. Start and desired states are those of a virtual board with the memory
+of an ESP32, on a processor that is far faster. *Growth*: what one costs more than at the point before, at the worst
+point; 1 is linear, and up to 1.25 counts as that.
+"""
+
 
 def about(found: Interpreter) -> str:
     """When and where: a sentence for people."""
@@ -63,7 +73,7 @@ def write(page: Path, lines: Iterable[Line], where: str) -> None:
     """Replace the sections of `page` that `lines` has figures for. `where`: see `about`."""
     lines = list(lines)
     sections = _sections(page.read_text(encoding="utf-8")) if page.exists() else {}
-    for heading, text in ((_CLIENTS, _clients(lines)),):
+    for heading, text in ((_CLIENTS, _clients(lines)), (_CURVES, _curves(lines))):
         if text:
             sections[heading] = text.replace("{where}", where)
     body = "".join(f"\n## {heading}\n\n{text.strip()}\n" for heading, text in sections.items())
@@ -117,13 +127,44 @@ def _clients(lines: list[Line]) -> str:
     )
 
 
+def _curves(lines: list[Line]) -> str:
+    curves = [each for each in lines if each["figure"].startswith("cost grows: ")]
+    hours = [each for each in lines if "radio_s" in each]
+    others = [each for each in lines if each["figure"].startswith("cost: ") and each not in hours]
+    if not curves:
+        return ""
+    rows = []
+    for each in curves:
+        points = "; ".join(
+            f"{_number(at)}: {_number(cost)}" for at, cost in zip(each["at"], each["costs"], strict=True)
+        )
+        rows.append((_what(each), points, _number(each["value"]), _met(each)))
+    hourly = [
+        (_what(each), *(_number(each[key]) for key in ("value", "on_the_wire", "radio_s", "dials")))
+        for each in hours
+    ]
+    return "\n".join(
+        (
+            _GROWTH,
+            table(("cost of", "how many: cost", "growth", ""), rows),
+            table(("cost of", "bytes", "on the wire (bytes)", "radio (s)", "handshakes"), hourly),
+            aims(others),
+        )
+    )
+
+
+def _met(each: Line) -> str:
+    return "met" if each["ok"] else f"**missed**: {each.get('why', 'not known why')}"
+
+
 def _version(each: Mapping[str, Any]) -> str:
     parts = [each[key] for key in ("version", "note", "tls", "skipped") if key in each]
     return (" " if "version" in each else ": ") + "; ".join(parts)
 
 
 def _what(each: Line) -> str:
-    return str(each["figure"]).removeprefix("beside peers, ")
+    figure: str = each["figure"]
+    return figure.removeprefix("beside peers, ").removeprefix("cost: ").removeprefix("cost grows: ")
 
 
 def _cell(value: Any) -> str:

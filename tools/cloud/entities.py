@@ -67,15 +67,17 @@ class Served:
 
     `realino`: the forms of login that Realino takes, "basic" (keys in the header) and "body"; none: it is not there.
     `iot`: whether OAuth and iot/v1 are there, `form_keys`: whether keys in the header are form-encoded first, as RFC
-    6749 has it in section 2.3.1; `bootstrap`: whether iot/v1 is the generation with bootstrap and
-    desired states. Then `protocols` are what a device may use, `revisions`: whether desired states tell the revisions,
-    `backlog`: whether a desired state stays pending when a newer one of its command comes, `order`: "oldest" or
-    "newest" first in their list, and `runtime` is a number to be changed when something other than the catalog does.
+    6749 has it in section 2.3.1; `etags`: whether catalogs of iot/v1 have an ETag, and 304 says one is what it was;
+    `bootstrap`: whether iot/v1 is the generation with bootstrap and desired states. Then `protocols` are what a device
+    may use, `revisions`: whether desired states tell the revisions, `backlog`: whether a desired state stays pending
+    when a newer one of its command comes, `order`: "oldest" or "newest" first in their list, and `runtime` is a number
+    to be changed when something other than the catalog does.
     """
 
     realino: tuple[str, ...] = ("basic",)
     iot: bool = True
     form_keys: bool = False
+    etags: bool = False
     bootstrap: bool = False
     protocols: tuple[str, ...] = ("https", "mqtt")
     revisions: bool = True

@@ -25,7 +25,9 @@ _ODD_SIZES = (1, 7, 3, 16, 2, 11)
 def plan_response(response: Response, fault: Fault | None = None) -> list[Step]:
     """Steps that deliver a response. Without a fault: one ("send", bytes)."""
     if fault is None:
-        return [("send", _head(response, {"Content-Length": str(len(response.body))}) + response.body)]
+        # A length of 304 would be that of the body which it stands for (RFC 9110, section 8.6).
+        framing = {} if response.status == 304 else {"Content-Length": str(len(response.body))}
+        return [("send", _head(response, framing) + response.body)]
     if fault.drop:
         return _late(fault, [("close",)])
     if fault.hang:

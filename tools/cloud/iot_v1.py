@@ -7,6 +7,7 @@ that one is not served they answer 404.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ def answer(model: CloudState, request: Request, path: str, now: float) -> tuple[
     if resource == "mqtt" and request.method == "GET" and not rest:
         return mqtt_v1.catalog(model, device, now)
     if resource in ("commands", "sensors") and request.method == "GET" and len(rest) < 2:
-        return _catalog(model, device, resource[:-1], rest, now)
+        return _catalog(model, device, request, resource[:-1], rest, now)
     if resource == "feed-data" and request.method == "POST" and rest in ([], ["batches"]):
         return _feed(model, device, request, bool(rest), now)
     model.violation(now, request, "this path has no such method")
@@ -92,7 +93,9 @@ def _device(model: CloudState, key: str, token: Any, now: float) -> str:
     return key
 
 
-def _catalog(model: CloudState, device: str, role: str, rest: list[str], now: float) -> tuple[Response, str]:
+def _catalog(
+    model: CloudState, device: str, request: Request, role: str, rest: list[str], now: float
+) -> tuple[Response, str]:
     if rest:
         item = model.store.source(device, role, rest[0])
         if item is None:
@@ -102,7 +105,16 @@ def _catalog(model: CloudState, device: str, role: str, rest: list[str], now: fl
         items = model.store.sources(device, role)
     model.event(now, "catalog_read", device, resource=role + "s", count=len(items))
     body = {"code": 2000, role + "s": [catalog_row(role, item) for item in items]}
-    return Response(200, {}, to_json(body)), f"http-{role}-catalog-response"
+    return _unless_known(model, request, to_json(body)), f"http-{role}-catalog-response"
+
+
+def _unless_known(model: CloudState, request: Request, body: bytes) -> Response:
+    """The body, or that it is what the device has already (RFC 9110, sections 8.8.3 and 13.1.2)."""
+    if not model.served.etags:
+        return Response(200, {}, body)
+    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+    known = request.headers.get("if-none-match") == tag
+    return Response(304, {"ETag": tag}) if known else Response(200, {"ETag": tag}, body)
 
 
 def _feed(model: CloudState, device: str, request: Request, batch: bool, now: float) -> tuple[Response, str]:

@@ -39,7 +39,7 @@ REALINO = {"sessions.realino": "token", "commands.realino": "commands", "feeds.r
 
 REASONS: dict[int, str] = {
     100: "Continue", 103: "Early Hints", 200: "OK", 201: "Created", 301: "Moved Permanently", 302: "Found",
-    307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized",
+    304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized",
     402: "Payment Required", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 413: "Content Too Large",
     415: "Unsupported Media Type", 422: "Unprocessable Content", 429: "Too Many Requests",
     500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",

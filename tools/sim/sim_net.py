@@ -99,6 +99,7 @@ class SimNet:
         self.cut_after: int | None = (
             None  # so many bytes to the device from now, then its connection is reset
         )
+        self.on_bytes: Callable[[bool, bytes], None] = lambda up, data: None  # what the device sends or gets
         self.dials = 0
         self.on_dial: Callable[[str], object] = lambda host: None
         self.streams: list[SimStream] = []
@@ -263,6 +264,7 @@ class SimStream:
             self._shaken = True
         await asyncio.sleep(0)
         self._to_peer += data
+        self._net.on_bytes(True, bytes(data))
         task = asyncio.create_task(self._serve())
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
@@ -317,6 +319,7 @@ class SimStream:
             data = data[:left]
             self._net.cut_after = left - len(data) or None
         self._to_device += data
+        self._net.on_bytes(False, data)
         self._arrived.set()
         if left and self._net.cut_after is None:
             self.reset()
