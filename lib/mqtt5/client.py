@@ -179,6 +179,8 @@ class Client:
     async def writer(self, stream):
         session = self.session
         while stream is self.stream:
+            if session.out and not session.full():
+                await asyncio.sleep(0)  # others may be about to add something: one TLS record for all of it
             data = session.take(self.clock.ms())
             if data:
                 await stream.write(data)

@@ -25,6 +25,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tools.checks import bench_servers
+from tools.checks.curves import curve
 from tools.checks.figures import PROBES, Line, line
 from tools.cloud.certs import TestCA
 from tools.cloud.site import CERTS
@@ -35,7 +36,7 @@ from tools.virtual_board.memory import USUAL_CHAIN
 _HOST, _TOPIC, _NAME = "localhost", "bench/peers", "peer"
 _BODY = b'{"items": [], "next": null}' * 8
 _PAYLOAD = b"x" * 120
-_LACKS = 3
+_LACKS, _SIZES = 3, (100, 400, 1600)
 _HEAP = 15_500
 
 Samples = dict[str, list[float]]
@@ -80,6 +81,7 @@ _RATIOS = (
     ("echo", "TLS echo of lib/netio", 1.5),
     ("echo", "TLS echo, blocking", None),
     ("echo", PAHO.name, None),
+    ("rate", PAHO.name, None),
 )
 """What of ours is divided by that of whom, and how much it may be at most."""
 
@@ -122,6 +124,7 @@ class Peers:
             "client": peer.probe, "path": [str(PROBES), *own, ".frozen", str(stock.FOLDER), str(self._tree / "lib")],
             "ca": str(certs.der.resolve()), "host": _HOST, "address": "127.0.0.1", "port": port, "topic": _TOPIC,
             "user": _NAME, "password": bench_servers.SECRET, "body": len(_BODY), "count": 40, "lanes": 16, "each": 50,
+            "sizes": _SIZES,
         }  # fmt: skip
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "orders.json"
@@ -192,12 +195,21 @@ def _aims(samples: Mapping[str, Samples]) -> list[Line]:
         found.append(
             line(f"beside peers, heap of {ours} once connected (bytes)", round(heap), _HEAP, why=why)
         )
+    if heap:
+        times = [round(middle(ours, f"publish_{size}_ms"), 2) for size in _SIZES]
+        points = ", ".join(f"{size:,}: {took:g} ms" for size, took in zip(_SIZES, times, strict=True))
+        name = f"beside peers, growth of a QoS 1 publish of {ours} by bytes of its payload ({points})"
+        found.append(curve("", "", _SIZES, times) | {"figure": name})
     for what, other, aim in _RATIOS:
-        mine, its = middle(ours, f"{what}_ms"), middle(other, f"{what}_ms")
+        mine, its = middle(ours, _key(what)), middle(other, _key(what))
         if mine and its:
             name = f"beside peers, {what} of {ours}, {other} (times)"
             found.append(line(name, round(mine / its, 2), aim) if aim else _plain(name, round(mine / its, 2)))
     return found
+
+
+def _key(what: str) -> str:
+    return what if what == "rate" else f"{what}_ms"
 
 
 def _plain(figure: str, value: float) -> Line:

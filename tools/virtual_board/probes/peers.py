@@ -127,6 +127,8 @@ async def mqtt5(run):
     client = Client(dialer, clock, orders["host"], orders["port"])
     await opening.connect(client, "peer", orders["user"], orders["password"])
     run.connected()
+    for size in orders["sizes"]:
+        await run.each("publish_%d_us" % size, lambda data=bytes(size): client.publish(orders["topic"], data))
 
     async def publish():
         await client.publish(orders["topic"], _PAYLOAD)
