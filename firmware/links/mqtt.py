@@ -19,6 +19,7 @@ from netio.errors import NetError
 
 _ACK_MS = const(10000)
 _AT_ONCE = const(8)  # desired values handed over, for the answer to each takes as much heap as itself
+_WAITING = const(16)  # desired values that wait, beyond which only the latest of each command do
 _MOST = const(4)  # reports under way at once
 _UNANSWERED = const(3)  # rounds without one acknowledgement after which the session is given up
 
@@ -205,8 +206,21 @@ class MqttSession:
             # One tuple, not one in another: many may wait after an outage.
             at = self.clock.ms() if at is None else at
             self.received.append((message.receipt, at) + tuple(desired))
+            if len(self.received) > _WAITING:
+                self.drop_replaced()
         else:
             self.client.done(message.receipt)
+
+    def drop_replaced(self):
+        """Drop the oldest desired value that a newer one replaced before anybody has seen it: the acknowledgements that
+        the application waits for come behind all of them, and none comes while too many wait."""
+        received = self.received
+        for i, (receipt, _, command_id, _, _, sequence, _) in enumerate(received):
+            for later in received[i + 1 :]:
+                if later[2] == command_id and None not in (sequence, later[5]) and later[5] > sequence:
+                    received.pop(i)
+                    self.client.done(receipt)
+                    return
 
 
 def _aged(desired, waited_s):

@@ -170,6 +170,35 @@ async def test_a_broker_that_acknowledges_nothing_gets_four_publishes_and_no_mor
     assert len([1 for each in seen if each["kind"] == 3]) == 4
 
 
+async def heard(rig):
+    """All that waits, as `listen` hands it over."""
+    found = []
+    while names := await rig.listen():
+        found += names
+    return found
+
+
+async def test_of_many_desired_values_at_once_the_latest_of_each_command_stay():
+    rig = Rig(1)
+    rig.broker.topics["d/heater"] = "2"
+    await rig.connect(0)
+    rig.wires[0].feed(server.publish("d/heater", desired_state(7), 99))
+    for n in range(1, 41):
+        await rig.receive((100 + n, n))
+    assert rig.acknowledged() == [100 + n for n in range(1, 26)]
+    assert await heard(rig) == ["des_7"] + ["des_%d" % n for n in range(26, 41)]
+
+
+async def test_what_no_newer_one_replaces_stays_however_many_wait():
+    rig = Rig(1)
+    await rig.connect(0)
+    falling = list(range(40, 10, -1))
+    for n in falling:
+        await rig.receive((100 + n, n))
+    assert rig.acknowledged() == []
+    assert await heard(rig) == ["des_%d" % n for n in falling]
+
+
 class Full(dict):
     """Topics whose message finds no room, as often as `short` says."""
 

@@ -32,7 +32,6 @@ _LINEAR = 1.25
 """How much more than before the cost of one may be; what is beyond 1 is what a busy machine makes of the same."""
 _ROUND_TRIP_S = 0.06
 _STARTS, _PATIENCE_S = 3, 120
-_FULL = "more than some 50 at once fill the heap: the link fails or the board starts anew, until they have expired"
 _TLS_RECORD, _TCP_SEGMENT = 29, 40
 """Bytes that TLS 1.2 adds to a piece of data (AES-GCM), and TCP and IP to a segment and to its ACK."""
 
@@ -93,8 +92,7 @@ class Curves:
         ]
 
     async def curves_backlog(self) -> list[Line]:
-        """Over MQTT: desired states that come at once, until the last is reported. A stock image has no memory for the
-        largest number; what counts there is that it comes through without a reset."""
+        """Over MQTT: desired states that come at once, until the last is reported."""
         lines = []
         for image in IMAGES:
             took, peaks, starts = [], [], 0
@@ -105,10 +103,9 @@ class Curves:
                     peaks.append(fixture.memory()["heap_peak"])
                     starts = max(starts, fixture.board.boots)
             what = f"desired states at once over MQTT, {image} image"
-            why = _FULL if image == IMAGES[0] else ""
-            lines.append(curve(f"{what}, until the last is reported", "ms", BACKLOG, took, why=why))
+            lines.append(curve(f"{what}, until the last is reported", "ms", BACKLOG, took))
             lines.append(curve(f"{what}, most heap in use", "bytes", BACKLOG, peaks))
-            lines.append(line(f"cost: starts of the board, {what}", starts, 1, why=why))
+            lines.append(line(f"cost: starts of the board, {what}", starts, 1))
         return lines
 
 
