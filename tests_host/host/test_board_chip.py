@@ -392,7 +392,7 @@ def test_a_lan_is_up_some_time_after_it_was_switched_on():
         ("lan 1 1 1 23 18 16 -1 17", "!O esp_eth_driver_install failed"),
     ],
 )
-def test_a_lan_that_is_not_told_as_the_kit_is_wired_does_not_answer(line, reply):
+def test_a_lan_that_is_not_configured_as_the_kit_is_wired_does_not_answer(line, reply):
     bench = wired()
     assert bench(line) == reply
     again = bench(WIRED)
@@ -406,7 +406,7 @@ def test_a_chip_without_a_phy_has_no_lan():
     assert Bench(board=boards.chips()["esp32c3"])(WIRED).endswith("failed with invalid argument")
 
 
-def test_a_clock_that_is_not_told_is_an_input_at_gpio_0():
+def test_a_clock_that_is_not_configured_is_an_input_at_gpio_0():
     assert wired()("lan 1 1 -1 23 18 16 -1 -1") == "=1"
     assert Bench(board=boards.named("olimex-esp32-poe"))("lan 0 1 -1 23 18 12 -1 -1").startswith("!O")
     assert Bench(board=boards.named("olimex-esp32-poe"))("lan 0 1 3 23 18 12 -1 17") == "=1"

@@ -75,19 +75,19 @@ def run():
 
 
 def test_names_of_another_unit(run):
-    first = "class Thing:\n    def told(self):\n        return helper(self)\ndef helper(thing):\n    return 'first'\n"
+    first = "class Thing:\n    def answer(self):\n        return helper(self)\ndef helper(thing):\n    return 'first'\n"
     second = """
 from first import Thing, helper as other
 class Child(Thing):
-    def told(self):
-        return super().told() + own()
+    def answer(self):
+        return super().answer() + own()
 def own():
     return "second"
 def late():
     from first import helper
     return helper(None)
 """
-    main = "from second import Child, late\ndef run():\n    return Child().told(), late()\n"
+    main = "from second import Child, late\ndef run():\n    return Child().answer(), late()\n"
     assert run(first=first, second=second, main=main) == ("firstsecond", "first")
 
 

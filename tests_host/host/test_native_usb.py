@@ -51,16 +51,16 @@ def port(name: Path | str, number: str | None) -> SimpleNamespace:
 
 
 def watched(plug: Plug, listed: Listed, within_s: float = 5) -> tuple[Lines, list[str]]:
-    """The log at a plug, and what is told about its port."""
-    told: list[str] = []
-    again = ports.Reopening(str(plug.name), BAUD, told.append, listed, within_s)
-    return Lines(serial_for_url(str(plug.name), BAUD, timeout=1), again=again), told
+    """The log at a plug, and what is said about its port."""
+    said: list[str] = []
+    again = ports.Reopening(str(plug.name), BAUD, said.append, listed, within_s)
+    return Lines(serial_for_url(str(plug.name), BAUD, timeout=1), again=again), said
 
 
 @pytest.mark.parametrize("number", ["7c:df:a1:00:00:01", None])
 def test_a_log_goes_on_behind_a_reset_that_takes_the_port_away(tmp_path: Path, number: str | None) -> None:
     plug = Plug(tmp_path / "ttyACM0")
-    lines, told = watched(plug, Listed(port(plug.name, number)))
+    lines, said = watched(plug, Listed(port(plug.name, number)))
     plug.says(b"before\r\nhalf a li")
     assert lines.next(5) == "before"
     plug.pull_out()
@@ -68,14 +68,14 @@ def test_a_log_goes_on_behind_a_reset_that_takes_the_port_away(tmp_path: Path, n
     assert lines.next(0.5) is None
     plug.says(b"after\r\n")
     assert lines.next(5) == "after"
-    assert len(told) == 2 and str(plug.name) in told[0] and told[1] == "it is back"
+    assert len(said) == 2 and str(plug.name) in said[0] and said[1] == "it is back"
     plug.pull_out()
 
 
 def test_a_port_that_comes_back_under_another_name_is_known_by_its_number(tmp_path: Path) -> None:
     plug, stranger = Plug(tmp_path / "ttyACM0"), Plug(tmp_path / "ttyACM1")
     listed = Listed(port(plug.name, "7CDFA1000001"), port(stranger.name, "7CDFA1000002"))
-    lines, told = watched(plug, listed)
+    lines, said = watched(plug, listed)
     plug.pull_out()
     plug.name.unlink()
     moved = Plug(tmp_path / "ttyACM2")
@@ -88,7 +88,7 @@ def test_a_port_that_comes_back_under_another_name_is_known_by_its_number(tmp_pa
     stranger.says(b"stranger\r\n")
     moved.says(b"mine\r\n")
     assert lines.next(5) == "mine" and lines.next(0.2) is None
-    assert told[1] == f"it is back, as {moved.name}"
+    assert said[1] == f"it is back, as {moved.name}"
     for each in (stranger, moved, other):
         each.pull_out()
 
@@ -106,12 +106,12 @@ def test_what_is_written_goes_to_the_port_that_came_back(tmp_path: Path) -> None
 @pytest.mark.parametrize("write", [False, True])
 def test_a_port_that_stays_away_is_an_error(tmp_path: Path, write: bool) -> None:
     plug = Plug(tmp_path / "ttyACM0")
-    lines, told = watched(plug, Listed(), 0.2)
+    lines, said = watched(plug, Listed(), 0.2)
     plug.pull_out()
     plug.name.unlink()
     with pytest.raises(OSError, match="did not come back"):
         lines.write(b"status\r") if write else lines.next(5)
-    assert len(told) == 1
+    assert len(said) == 1
 
 
 def test_a_port_that_is_not_to_be_reopened_stays_gone(tmp_path: Path) -> None:

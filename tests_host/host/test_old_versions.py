@@ -111,14 +111,14 @@ async def test_4_an_error_reaches_the_awaiting_task():
         ran.append(error.args)
     assert ran[-1] == ("5",)
 async def test_5_an_error_of_an_unawaited_task_goes_to_the_handler():
-    told = []
-    asyncio.get_event_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    handled = []
+    asyncio.get_event_loop().set_exception_handler(lambda loop, context: handled.append(context["exception"]))
     async def fails():
         raise ValueError("6")
     asyncio.create_task(fails())
     await asyncio.sleep_ms(10)
     asyncio.get_event_loop().set_exception_handler(None)
-    assert [type(error) for error in told] == [ValueError]
+    assert [type(error) for error in handled] == [ValueError]
 async def test_6_the_order_of_sleepers():
     order = []
     async def sleeper(ms):

@@ -59,7 +59,7 @@ class Flash:
             return json.loads(f.read())
 
     def boot(self, cause=3, machine=None):
-        """Levels driven, in order. `cause`: of the reset, the watchdog's unless told. `chosen`: what was put in front
+        """Levels driven, in order. `cause`: of the reset, the watchdog's unless given. `chosen`: what was put in front
         of the search path. `machine`: what MicroPython says it runs on, None: a computer."""
         chip = fakemachine.install(every_pin=machine is not None)
         chip.cause = cause

@@ -202,7 +202,7 @@ def too_large(totals_: dict[str, int]) -> list[str]:
     ]
 
 
-def _told(by_row: Mapping[str, Row]) -> Iterator[str]:
+def _listed(by_row: Mapping[str, Row]) -> Iterator[str]:
     """The units of each row, those that stay and those of the fullest moment."""
     for row, found in by_row.items():
         yield f"{found.most:7} B of {MPY_BYTES[row]} at most  {row}"
@@ -220,7 +220,7 @@ def main() -> int:
     broken += too_large(most)
     for size in sizes:
         print(f"{size.mpy:7} B {size.lines:5} lines  {size.path}")
-    print(*_told(by_row), sep="\n")
+    print(*_listed(by_row), sep="\n")
     for text in better:
         print("better:", text)
     for text in broken:

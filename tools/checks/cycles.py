@@ -88,7 +88,7 @@ async def wear(
     end = count(fixture) + cycles
     order: list[Fault] = []
     met = 0
-    async with fixture.traffic(partial(_told, fixture)):
+    async with fixture.traffic(partial(_is_reported, fixture)):
         while (now := count(fixture)) < end:
             order = order or chance.sample(faults, len(faults))
             fault = order.pop()
@@ -146,7 +146,7 @@ async def _one_rest(fixture: SystemFixture) -> Rest:
 async def _cycles(fixture: SystemFixture, cycles: int, what: str) -> None:
     """With the owner's traffic."""
     end = count(fixture) + cycles
-    async with fixture.traffic(partial(_told, fixture)):
+    async with fixture.traffic(partial(_is_reported, fixture)):
         await fixture.until(f"{cycles} cycles {what}", lambda: count(fixture) >= end, 120)
 
 
@@ -160,7 +160,7 @@ def _largest(lines: list[str]) -> list[int]:
     return [int(found[1]) for text in lines if (found := re.search(r"max free sz: (\d+)", text))]
 
 
-async def _told(fixture: SystemFixture, on: bool) -> None:
+async def _is_reported(fixture: SystemFixture, on: bool) -> None:
     """Until the pump is reported so, or a second."""
     with contextlib.suppress(NotInTimeError):
         await fixture.until("it is reported", lambda: fixture.reported(_PORT) == f"{float(on)}", 1)

@@ -226,7 +226,7 @@ class Run:
         device = self.device
         self.invariants.record("quiet")
         await self.reaches("online", lambda: device.online, ONLINE_S)
-        await self.told_all()
+        await self.all_reported()
         await self.pass_s(SEEN_S)
         for port, cfg in sorted(self.outputs.items(), key=lambda item: not item[1]["interlock"]):
             if cfg["mode"] == "pulse":
@@ -248,10 +248,10 @@ class Run:
             received_s = SESSION_S if self.may_miss() else RECEIVED_S
             await self.reaches(f"{port} at {value}", self.wanted(port, value), received_s)
         self.rights = False
-        await self.told_all()
+        await self.all_reported()
         self.observer.check_end()
 
-    async def told_all(self) -> None:
+    async def all_reported(self) -> None:
         events, desired_states = self.invariants.events, self.invariants.desired_states
         events.expect()
         await self.reaches(

@@ -84,13 +84,13 @@ class Owner:
 
     def expire_tokens(self, device_id: int | str, now: float = 0.0) -> int:
         """Let every live token of the device end now; returns how many."""
-        return self._told(now, "tokens_expired", device_id, self.store.expire(self._key(device_id), now))
+        return self._recorded(now, "tokens_expired", device_id, self.store.expire(self._key(device_id), now))
 
     def revoke_tokens(self, device_id: int | str, now: float = 0.0) -> int:
         """End every token of the device and the MQTT credentials that came from them; returns how many tokens."""
         count = self.store.revoke(self._key(device_id), now)
         self.end_credentials(now, "revoked", device=self._key(device_id))
-        return self._told(now, "revoked", device_id, count, by="owner")
+        return self._recorded(now, "revoked", device_id, count, by="owner")
 
     def set_keys(self, device_id: int | str, enabled: bool, now: float = 0.0) -> None:
         """Disabled keys get `invalid_client`, and every token that came from them ends too."""
@@ -193,7 +193,7 @@ class Owner:
         view["last_feed"] = self.feed(key, last=5)
         return view
 
-    def _told(self, now: float, name: str, device_id: int | str, count: int, **facts: Any) -> int:
+    def _recorded(self, now: float, name: str, device_id: int | str, count: int, **facts: Any) -> int:
         self.event(now, name, str(device_id), count=count, **facts)
         return count
 

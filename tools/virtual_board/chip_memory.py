@@ -59,7 +59,7 @@ class ChipMemory:
         self._stack = DEFAULT_STACK
         self._threads = 0
         self._ending: dict[str, float] = {}
-        self._told_third = False
+        self._third_reported = False
 
     def keep(self) -> None:
         """Take the figures of this run into those of all runs: `lowest` of the pool, `peak` of the heap, `doubled`."""
@@ -76,8 +76,8 @@ class ChipMemory:
         except NoRoomError:
             return "full"
         finally:
-            if self.memory.third and not self._told_third:
-                self._told_third = True
+            if self.memory.third and not self._third_reported:
+                self._third_reported = True
                 self._on_third(self.memory.third)
             self.keep()
 

@@ -33,7 +33,7 @@ _own = [
 ]  # bytes that are not the program's, of them those held for `lack`, and what was asked of that
 _held = [None, None]
 _busy = [False]
-_told = [True]
+_failure_reported = [True]
 _over = [False]  # whether more than the first area was in use at the latest look
 _search = []
 _bytes_at = []
@@ -65,7 +65,7 @@ def begin(word):
         _open_names()
     gc.collect()
     if word > 0:
-        _told[0] = False
+        _failure_reported[0] = False
         _prepare(gc.mem_alloc() + gc.mem_free(), word)
         gc.collect()
     taken = gc.mem_alloc()
@@ -202,14 +202,14 @@ def look(now=False):
         return
     _busy[0] = True
     try:
-        if not _told[0]:
+        if not _failure_reported[0]:
             bytearray(
                 16 * _BLOCK
             )  # a heap without that much in one piece is full: its exception may not lie in it
-        text = None if _told[0] or not _search else _failed()
+        text = None if _failure_reported[0] or not _search else _failed()
         if text is not None:
             _link.ask("heap_failed", _link.packed(text))
-            _told[0] = True
+            _failure_reported[0] = True
         live = used()
         if soon or live > _last[1] or time.ticks_diff(time.ticks_ms(), _last[2]) >= _FRESH_MS:
             gc.collect()
@@ -219,8 +219,8 @@ def look(now=False):
             _last[1] = max(_last[1], live)
             lack(int(_link.ask("heap_lives", live, int(_empty()))))
     except MemoryError:
-        if not _told[0]:
-            _told[0] = True
+        if not _failure_reported[0]:
+            _failure_reported[0] = True
             _link.tell(_FAILED)  # takes none
     finally:
         _busy[0] = False
