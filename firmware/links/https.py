@@ -30,7 +30,7 @@ _REST_MS = const(
 )  # a verb returns at least this often when there is nothing to do, so that its caller can feed
 _NOT_MODIFIED = const(304)
 _REPORT = const(1500)
-_SPARE = const(6500)
+_SPARE = const(8000)
 """Bytes of heap: what a report takes on its way, as a dict, as JSON while that grows and within the request; and the
 code that sends, with what is left over in smaller pieces."""
 _AGENT = "User-Agent", "realer-firmware/" + VERSION  # RFC 9110, section 10.1.5

@@ -20,7 +20,7 @@ _REFRESH_MS = const(600000)
 _MOST_REPORTS = const(12)  # over MQTT, of which the session sends four at a time
 _LEAST_REPORTS = const(4)
 _REPORT = const(500)
-_SPARE = const(6000)
+_SPARE = const(9000)
 _STEADY_MS = const(60000)  # a session this old counts as a good one
 
 
