@@ -11,8 +11,8 @@ CHARTS := .cache/.charts-ready
 
 # Hundreds of processes run the same Python code: they keep what they compiled, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
-# Which tests: quick, check or all, see tests_host/conftest.py.
-export TESTS ?= quick
+# Which tests: quick, gate, check or all, see tests_host/conftest.py.
+export TESTS ?= $(if $(filter check,$(MAKECMDGOALS)),gate,quick)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -53,11 +53,11 @@ demo: $(READY) $(CHARTS) ## Simulated cloud and virtual board, running this firm
 smoke: $(READY) ## The demo's scenario without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one, CHAIN=rsa2048-cross for the largest certificates, IMAGE=own, BOARD=esp32c3 or wt32-eth01
 	@$(PY) -m tools smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(if $(BOARD),--board $(BOARD)) $(ARGS)
 
-test: $(READY) $(call ready,chromium) $(call ready,node) $(CHARTS) ## The tests but the longest, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has all
+test: $(READY) $(call ready,chromium) $(call ready,node) $(CHARTS) ## The tests but the slower ones, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has all
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: export MICROPYTHON_VERSIONS ?= all
-check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, the tests on every MicroPython: what must pass before a commit; TESTS=check has long ones in virtual time as well (40 minutes), TESTS=all all
+check: lint layers types sizes test ## Lint, import arrows, type check, compile gate, sizes, the tests with the slower ones on every MicroPython: what must pass before a commit; TESTS=check has long ones in virtual time as well (40 minutes), TESTS=all all
 
 lint: $(ENV) ## Ruff: rules and formatting
 	@$(PY) -m ruff check -q .

@@ -83,6 +83,20 @@ THOROUGH = re.compile(
 )
 """What `make test` and `make check` leave out: more of what there is, and what takes long. TESTS=check leaves out what
 of it waits for real time (`e2e/`), TESTS=all nothing."""
+SLOW = re.compile(
+    r"/sim/test_lan\.py::test_a_cable_that_is_out_for_a_day"
+    r"|/sim/test_outputs\.py::test_(a_schedule_counts|without_a_clock)"
+    r"|/e2e/test_ladder\.py::test_an_outage"
+    r"|/e2e/test_deploy\.py::test_a_board_runs_on\w+\[(repl-15|arrived-2|sending-1\])"
+    r"|/e2e/test_update\.py::test_an_update_that\w+\[False"
+    r"|/e2e/test_wifi_cut\.py::\w+\[32bit-https-olimex"
+    r"|/e2e/test_thinger\.py::test_a_bad_certificate\w+\[(unknown|wrong)"
+    r"|/e2e/test_memory\.py::test_(allocation|more_relays\w+\[stock-auto-8)"
+    r"|/e2e/test_(certificates|recipe\.py::test_the_demo_shows)"
+    r"|/host/test_(flash_cuts|mangler\.py::test_the_whole|config_fuzz|mqtt5_properties|fuzz\.py::test_damaged)"
+    r"|/host/test_(write_a_driver\.py::test_the_gates|old_versions\.py::test_a_bad_file)"
+)
+"""What `make test` leaves out beside, for its five minutes, and `make check` (TESTS=gate) has."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -108,12 +122,11 @@ def pytest_xdist_setupnodes() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With TESTS=quick leave out what is THOROUGH, with TESTS=check what of it is in `e2e/`. Deal the tests for
-    `--dist worksteal`, which gives each process as many of them, in this order, and moves later what is left: one
-    process for each core has only such that compute, the others begin with such that wait."""
-    if os.environ.get("TESTS") in ("quick", "check"):
-        config.hook.pytest_deselected(items=list(filter(_thorough, items)))
-        items[:] = itertools.filterfalse(_thorough, items)
+    """Leave out what TESTS says: see THOROUGH and SLOW. Deal the tests for `--dist worksteal`, which gives each process
+    as many of them, in this order, and moves later what is left: one process for each core has only such that compute,
+    the others begin with such that wait."""
+    config.hook.pytest_deselected(items=list(filter(_left_out, items)))
+    items[:] = itertools.filterfalse(_left_out, items)
     processes = getattr(config, "workerinput", {}).get("workercount", 1)
     waiting_processes = processes - min(os.cpu_count() or 1, processes - 1)
     waiting = sorted(filter(_wait_rank, items), key=_wait_rank, reverse=True)
@@ -133,9 +146,15 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20000, 20, 50)
 
 
-def _thorough(item: pytest.Item) -> bool:
-    beyond_check = "/e2e/" in item.nodeid or os.environ["TESTS"] == "quick"
-    return beyond_check and THOROUGH.search(item.nodeid) is not None
+def _left_out(item: pytest.Item) -> bool:
+    match os.environ.get("TESTS", "all"):
+        case "quick":
+            return bool(THOROUGH.search(item.nodeid) or SLOW.search(item.nodeid))
+        case "gate":
+            return THOROUGH.search(item.nodeid) is not None
+        case "check":
+            return "/e2e/" in item.nodeid and THOROUGH.search(item.nodeid) is not None
+    return False
 
 
 def _wait_rank(item: pytest.Item) -> int:

@@ -83,7 +83,7 @@ def _pytest(folder: Path, arguments: list[str], plugin: object, into: Path | Non
         os.dup2(null, stream)
     os.chdir(folder)
     os.setsid()
-    os.environ["TESTS"] = "quick"
+    os.environ["TESTS"] = "gate"
     sys.path[0] = str(folder)
     for name in [name for name in sys.modules if name.partition(".")[0] == "tools"]:
         del sys.modules[name]
