@@ -107,4 +107,6 @@ class State:
             for level, word, style in (("E", "error", "red"), ("W", "warning", "yellow"))
             if self._counts[level]
         ]
-        return Text(" · ", "dim").join([Text(*part) for part in parts])
+        line = Text(" · ", "dim").join([Text(*part) for part in parts])
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
