@@ -48,7 +48,7 @@ THOROUGH = re.compile(
     r"|/e2e/test_deploy\.py::test_(a_network|a_version|a_wrong_secret|a_silent_board|code_that)"
     r"|/test_demo\.py::test_(keys\w+\[https\]|mqtt_is_shown|a_signal\w+\[15\]|several_devices|the_page\w+\[more1)"
     r"|/e2e/test_status\.py::test_the_doctor"
-    r"|/e2e/test_(dashboard\.py::test_one_click|own_board\.py)"
+    r"|/e2e/test_(dashboard\.py::test_(one_click|a_thousand)|own_board\.py)"
     r"|/test_deploy_rom\.py::test_(a_version|a_cable|all_units|code_in)"
     r"|/host/test_deploy\.py::test_a_cable"
     r"|/test_old_versions\.py::test_the_portable_tests\[\S+-[0-2]\]"

@@ -6,6 +6,7 @@ import json
 import re
 import time
 
+import pytest
 from playwright.async_api import async_playwright, expect
 
 from tools.cloud.demo_device import CLIENT_SECRET
@@ -265,6 +266,36 @@ async def test_ten_minutes_of_a_thousand_messages_leave_the_page_as_it_was():
             sizes.append(await page.evaluate("document.querySelectorAll('*').length"))
         assert await page.locator(".messages > li").count() <= LIMITS["messages"]
         assert max(sizes[1:]) - min(sizes[1:]) <= 20, sizes
+        assert page.wrong == []
+
+
+async def taken(session):
+    """What a page has in use after a collection: bytes of its heap, elements and text nodes, listeners."""
+    await session.send("HeapProfiler.collectGarbage")
+    metrics = {
+        item["name"]: item["value"] for item in (await session.send("Performance.getMetrics"))["metrics"]
+    }
+    return metrics["JSHeapUsedSize"], metrics["Nodes"], metrics["JSEventListeners"]
+
+
+@pytest.mark.long
+async def test_a_thousand_messages_a_minute_for_ten_real_minutes_take_no_memory():
+    async with alone() as (device, dashboard, program):
+        page = await opened(program, dashboard.url)
+        session = await page.context.new_cdp_session(page)
+        await session.send("Performance.enable")
+        minutes, batches, loop = [], 200, asyncio.get_running_loop()
+        for minute in range(10):
+            begun = loop.time()
+            for batch in range(batches):
+                number = 20 + 1_000 * minute + 5 * batch
+                device.flood(5, number)
+                await asyncio.sleep(begun + (batch + 1) * 60 / batches - loop.time())
+            await expect(page.locator(".messages > li").first).to_contain_text(f"{number + 4:05}")
+            minutes.append(await taken(session))
+        # Everything that is kept has been full since the first minute.
+        for first, last, room in zip(minutes[1], minutes[-1], (500_000, 50, 50), strict=True):
+            assert last - first <= room, minutes
         assert page.wrong == []
 
 
