@@ -38,10 +38,11 @@ class Polling:
         """What the log must never show."""
         return (self.account,)
 
-    async def load(self):
-        """The HTTPS half, loaded if need be. LinkError: the memory of what was dropped before has not come back."""
+    async def load(self, anyway=False):
+        """The HTTPS half, loaded if need be. LinkError: the memory of what was dropped before has not come back;
+        `anyway` tries it all the same."""
         if not self.http:
-            if not await self.unit.gone():
+            if not (await self.unit.gone() or anyway):
                 raise self.account.net.stuck()
             self.http = self.unit.load()(self.account)
         return self.http
@@ -109,7 +110,7 @@ class Polling:
         token, account.token = account.token, None
         account.lease.end("shut down")
         try:
-            http = await self.load()
+            http = await self.load(True)
             http.client.abandon()
             if token:
                 await http.clock.within(_REVOKE_MS, http.source.revoke(token))

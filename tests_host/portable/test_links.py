@@ -2,6 +2,7 @@
 
 from firmware.core.errors import LinkError
 from firmware.core.outcomes import NOT_FOUND, OK
+from firmware.core.safety import Lease
 from firmware.core.timing import Backoff, Timer
 from firmware.links.mqtt_connecting import MqttConnecting
 from firmware.links.polling import Polling
@@ -133,3 +134,36 @@ async def test_desired_values_that_the_rate_limit_keeps_back_are_asked_for_again
     link = Transports(account)
     link.polling = account
     assert await TransportSteps(link).catch_up() is True and not link.caught_up
+
+
+class Half:
+    """An HTTPS half, and its unit, whose memory has not come back."""
+
+    def __init__(self, account):
+        self.clock = account.clock
+        self.client = self.source = self
+        self.revoked = None
+
+    async def gone(self):
+        return False
+
+    def load(self):
+        return lambda account: self
+
+    def abandon(self):
+        pass
+
+    close = abandon
+
+    async def revoke(self, token):
+        self.revoked = token
+
+
+async def test_an_orderly_end_revokes_the_token_although_memory_has_not_come_back():
+    account = Account()
+    account.lease = Lease(account.clock.ms())
+    link = Polling(account)
+    link.unit = half = Half(account)
+    token = account.token
+    await link.shutdown()
+    assert half.revoked is token and account.token is None
