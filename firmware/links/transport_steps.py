@@ -228,18 +228,18 @@ class TransportSteps:
         """All steps, one after the other; where only one half fits, up to one that needs a connection first."""
         link = self.link
         steps = link.steps
-        while steps and not (link.single and self.waits_for_connection(steps[0])):
+        while steps:
             step = steps[0]
-            link.dialed = False
+            if link.single:
+                http = link.polling.http
+                connected = link.dialed or (http and http.client.stream)
+                if step == "connect" or not (connected or step == "begin_change"):
+                    return
+                link.dialed = False
             if await getattr(self, step)():
                 self.account.feed()
             else:
                 steps.pop(0)
-
-    def waits_for_connection(self, step):
-        http = self.link.polling.http
-        connected = self.link.dialed or (http and http.client.stream)
-        return step == "connect" or not (connected or step == "begin_change")
 
     async def https(self):
         """The HTTPS half, whose connection may be dialed now. LinkError."""
