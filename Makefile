@@ -33,6 +33,8 @@ $(call ready,modules): pyproject.toml tools/env/stock.py
 $(call ready,stubs): pyproject.toml tools/env/stock.py
 $(call ready,chromium): tools/env/browser.py
 $(call ready,node): tools/env/npm.py tools/env/wasm.py tests_host/node/package.json tests_host/node/package-lock.json tests_host/node/.npmrc
+$(call ready,ejabberd): tools/env/ejabberd.py
+$(call ready,aedes): tools/env/npm.py tools/env/aedes.py $(addprefix tests_host/brokers/,package.json package-lock.json .npmrc)
 .cache/.%-ready: | $(ENV)
 	@mkdir -p .cache
 	@$(PY) -m tools fetch $* >/dev/null
@@ -53,7 +55,7 @@ demo: $(READY) $(CHARTS) ## Simulated cloud and virtual board, running this firm
 smoke: $(READY) ## The demo's scenario without a person over HTTPS and over MQTT, a JSON line each; TRANSPORT=mqtt for one, CHAIN=rsa2048-cross for the largest certificates, IMAGE=own, BOARD=esp32c3 or wt32-eth01
 	@$(PY) -m tools smoke $(if $(TRANSPORT),--transport $(TRANSPORT)) $(if $(CHAIN),--chain $(CHAIN)) $(if $(IMAGE),--image $(IMAGE)) $(if $(BOARD),--board $(BOARD)) $(ARGS)
 
-test: $(READY) $(call ready,chromium) $(call ready,node) $(CHARTS) ## The tests but the slower ones, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has all
+test: $(READY) $(call ready,chromium) $(call ready,node) $(if $(filter all,$(TESTS)),$(call ready,ejabberd) $(call ready,aedes)) $(CHARTS) ## The tests but the slower ones, on the oldest and the newest MicroPython; ARGS="-k lease" picks some, TESTS=all has all
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: export MICROPYTHON_VERSIONS ?= all

@@ -39,6 +39,8 @@ THOROUGH = re.compile(
     r"|/test_smoke\.py::test_the_scenario_holds_on_other_chips\[esp32(c6|s2|s3)"
     r"|/e2e/test_thinger\.py::test_the_scenario_holds\[64bit"
     r"|/e2e/test_fleet\.py::test_real_devices"
+    # With what `make test` fetches for TESTS=all only.
+    r"|/test_mqtt5_broker\.py::\w+\[(ejabberd|aedes)"
     r"|/test_mqtt\.py::test_renewal_in_the_middle_of_traffic_loses_nothing\[64bit"
     r"|/e2e/test_(status|lifetime|portal)\.py::\w+\[64bit"
     # What takes most of a minute.

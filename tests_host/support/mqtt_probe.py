@@ -164,6 +164,35 @@ async def redelivery(rig):
     }
 
 
+async def resumed(rig):
+    """The same with any broker: what comes after the connection was lost, until nothing has come for two seconds."""
+    kept = {"clean": False, "session_expiry_s": 60}
+    name = "resumed-%d" % rig.job["version"]
+    client = await rig.connect(name, **kept)
+    await rig.subscribe(client)
+    for text in (b"answered", b"held", b"never received"):
+        await client.publish(TOPIC, text)
+    client.done((await client.receive()).receipt)
+    await client.receive()  # there are brokers that send the next one only after the answer to this
+    await asyncio.sleep_ms(50)
+    client.close()
+    client.lose()
+    facts = await rig.join(client, name, **kept)
+    if not facts.session_present:
+        await rig.subscribe(client)
+    await client.publish(TOPIC, b"new")
+    got = []
+    try:
+        while True:
+            message = await asyncio.wait_for(client.receive(), 2)
+            client.done(message.receipt)
+            got.append(message.payload.decode())
+    except asyncio.TimeoutError:
+        pass
+    await client.disconnect()
+    return {"present": facts.session_present, "got": got}
+
+
 async def taken_over(rig):
     """Two connections under one name."""
     client = await rig.connect()

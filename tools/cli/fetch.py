@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from tools.checks.typecheck import __main__ as typecheck
 from tools.common import Failed
-from tools.env import browser, charts, interpreter, mosquitto, stock, wasm
+from tools.env import aedes, browser, charts, ejabberd, interpreter, mosquitto, stock, wasm
 
 PARTS: dict[str, Callable[[], object]] = {
     "micropython": interpreter.fetch,
@@ -22,6 +22,8 @@ PARTS: dict[str, Callable[[], object]] = {
     "chromium": browser.fetch,
     "node": wasm.fetch,
     "charts": charts.fetch,
+    "ejabberd": ejabberd.fetch,
+    "aedes": aedes.fetch,
 }
 _DEMO = ("micropython", "mosquitto", "modules", "charts")
 

@@ -122,7 +122,7 @@ class Record:
 
     def _happened(self, event: dict[str, Any]) -> None:
         name, key = event["event"], event["device"]
-        if name in ("mqtt_subscribed", "catalog_read"):
+        if name in ("mqtt_connected", "mqtt_subscribed", "catalog_read"):
             self._contact[key] = event["at"]
         elif name == "feed_stored":
             start, _, number = event["message_id"].rpartition("-")

@@ -1,0 +1,71 @@
+"""Fetches an ejabberd, whose MQTT 5 the tests use beside mosquitto's, and says how to start it.
+
+It is unpacked from the machine's own package mirror into `.cache/ejabberd/` (Debian family, no root needed), with the
+Erlang that it runs on. `node` never uses the network.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tools.common import Failed
+from tools.env import aptroot
+from tools.repository import ROOT
+
+CACHE = ROOT / ".cache" / "ejabberd"
+_APT = Path("/etc/apt")
+_ERTS = "usr/lib/erlang/erts-*/bin/erlexec"
+
+
+def node(name: str, home: Path, distribution: int, cache: Path = CACHE) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment of a node `name@localhost` with `home/ejabberd.yml`; Erlang code to be evaluated
+    after its start may follow. Its records and logs are in `home`; `distribution`: port for other nodes, without
+    Erlang's own daemon. Raises Failed."""
+    root = cache / "root"
+    found = sorted(root.glob(_ERTS))
+    if not found:
+        raise Failed("no ejabberd here", "Run realer fetch ejabberd.")
+    libraries = sorted(path.parent for path in (root / "usr/lib").glob("*/ejabberd-*"))
+    if not libraries:
+        raise Failed(
+            "the ejabberd in .cache is not whole", "Remove .cache/ejabberd, and run realer fetch ejabberd."
+        )
+    environment = os.environ | {
+        "ROOTDIR": str(root / "usr/lib/erlang"), "BINDIR": str(found[0].parent), "EMU": "beam",
+        "PROGNAME": "erl", "HOME": str(home), "ERL_LIBS": str(libraries[0]),
+        "LD_LIBRARY_PATH": f"{libraries[0]}:{root / 'lib' / libraries[0].name}",
+        "EJABBERD_CONFIG_PATH": str(home / "ejabberd.yml"), "EJABBERD_LOG_PATH": str(home / "ejabberd.log"),
+        "SPOOL_DIR": str(home / "spool"),
+    }  # fmt: skip
+    argv = [
+        str(found[0]), "-noinput", "-sname", f"{name}@localhost", "-start_epmd", "false",
+        "-erl_epmd_port", str(distribution), "-setcookie", "test-secret-not-real",
+        "-mnesia", "dir", f'"{home / "spool"}"', "-s", "ejabberd",
+    ]  # fmt: skip
+    return argv, environment
+
+
+def fetch(cache: Path = CACHE, etc: Path = _APT) -> Path:
+    """Make sure that it is there. Raises Failed."""
+    with aptroot.only_one_at_a_time(cache, _say):
+        if sorted((cache / "root").glob(_ERTS)):
+            return cache / "root"
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
+            try:
+                suite, _ = aptroot.codename(aptroot.release())
+                _say(f"fetching it ({suite}) from this machine's own apt mirror ...")
+                arch = aptroot.debian_arch()
+                root = aptroot.unpack_package("ejabberd", suite, arch, etc, suite, Path(temp))
+            except aptroot.AptError as error:
+                raise Failed(f"ejabberd could not be fetched: {error}") from None
+            shutil.rmtree(cache / "root", ignore_errors=True)
+            root.rename(cache / "root")
+    return cache / "root"
+
+
+def _say(text: str) -> None:
+    print(f"ejabberd: {text}", file=sys.stderr, flush=True)
