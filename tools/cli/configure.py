@@ -21,14 +21,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tools import boards, common
-from tools.cli import check_config, flash, prompts, wizard
+from tools.cli import board_list, check_config, flash, keys, prompts, wizard
 from tools.cloud.site import write_private
 
 _MANY = """\
 Many boards: --answers BASE.json --boards BOARDS.csv --out FOLDER. BASE.json is a configuration, in which what differs
 from board to board may be missing. The first line of BOARDS.csv names keys by their path, such as
 cloud.device_id,cloud.client_id,cloud.client_secret,name,outputs[0].gpio; each other line is a board, written to
-FOLDER/<device_id>.json with the certificates beside it. Commas, semicolons or tabs may separate the cells."""
+FOLDER/<device_id>.json with the certificates beside it. Columns mac and group say which board it is for, and which part
+of the fleet it belongs to. Keys may come from elsewhere: --keys, --keys-from. Commas, semicolons or tabs may separate
+the cells."""
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 """What nobody mistakes for something else on a label: five bits each."""
 _PATH = re.compile(r"\.?(\w+)|\[(\d+)\]")
@@ -49,10 +51,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--portal", action="store_true", help="with --answers: boards without a network open a setup portal"
     )
+    parser.add_argument(
+        "--keys", type=Path, metavar="EXPORT",
+        help="with --boards: keys by device_id or name, from the dashboard's export (CSV or JSON)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keys-from", metavar="COMMAND",
+        help="with --boards: a command that prints the keys of {device} as a JSON object, run for each board",
+    )  # fmt: skip
     parser.add_argument("--bundle", type=Path, help="your own root certificates instead of Mozilla's")
     options = parser.parse_args(argv)
     if options.boards and not options.answers:
         parser.error("--boards needs --answers, the configuration that the boards have in common")
+    if (options.keys or options.keys_from) and not options.boards:
+        parser.error("--keys and --keys-from need --boards, the table of the boards")
     if options.answers and options.answers.suffix.lower() == ".csv":
         parser.error(
             "--answers is the configuration that the boards have in common; the table is for --boards"
@@ -61,7 +73,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.portal and isinstance(shared, dict):
         shared["portal"] = shared.get("portal") or {}
     if options.boards:
-        return _many(shared, options.answers.parent, options.boards, options.out or Path("boards"))
+        rows = _with_keys(_rows(options.boards), options.keys, options.keys_from)
+        return _many(shared, options.answers.parent, rows, options.boards, options.out or Path("boards"))
     out = options.out or Path("config.json")
     if options.answers:
         password = _drawn(shared)
@@ -174,14 +187,72 @@ def _copy_certificates(draft: dict[str, Any], source: Path, target: Path) -> Non
             (target / name).write_bytes(content)
 
 
-def _many(shared: Any, source: Path, boards: Path, folder: Path) -> int:
-    """`source`: the folder where the certificates are."""
+def _with_keys(rows: list[_Row], export: Path | None, command: str | None) -> list[_Row]:
+    """The same rows, with keys where a cell for one is empty or missing. Raises Failed."""
+    entries = keys.listed(export, [] if export.suffix == ".json" else _cells(export)) if export else []
+    found = []
+    for row in rows:
+        more = keys.of(row.cells, entries, row.where) if export else {}
+        if command:
+            more |= keys.asked(command, row.cells | more, row.where)
+        more = {path: value for path, value in more.items() if not row.cells.get(path, "").strip()}
+        source = f"{row.where}, from {export or 'the command'}"
+        found.append(_Row(row.where, row.cells | more, row.columns | dict.fromkeys(more, source)))
+    return found
+
+
+def _cells(path: Path) -> list[dict[str, str]]:
+    return [row.cells for row in _rows(path)]
+
+
+def _listed(row: _Row, device: str) -> board_list.Listed:
+    """The board of a row, for the list beside the configurations. Raises Failed."""
+    mac = row.cells.get("mac", "").strip()
+    try:
+        return board_list.Listed(device, mac and board_list.mac_of(mac), row.cells.get("group", "").strip())
+    except ValueError as error:
+        raise common.Failed(f"{row.columns['mac']}: {error}") from None
+
+
+def _write_list(folder: Path, known: list[board_list.Listed]) -> None:
+    """The list of the boards; a board that was deployed with `--assign` stays the device that it is."""
+    taken = {board.mac for board in known}
+    if (folder / board_list.INDEX).exists():
+        macs = {board.device: board.mac for board in board_list.read(folder) if board.mac not in taken}
+        for board in known:
+            board.mac = board.mac or macs.get(board.device, "")
+    board_list.write(folder, known)
+
+
+def _before(folder: Path, draft: Any) -> Any:
+    """The configuration that the folder has for the same device, None for none."""
+    file = folder / f"{draft['cloud'].get('device_id', '')}.json"
+    try:
+        return check_config.load(file) if file.is_file() else None
+    except check_config.UnreadableError:
+        return None
+
+
+def _kept(draft: Any, before: Any) -> bool:
+    """Whether the setup portal keeps the password that is on the board's label."""
+    portal = draft.get("portal")
+    password = before["portal"].get("password") if isinstance(before, dict) and before.get("portal") else None
+    if password and isinstance(portal, dict) and not portal.get("password"):
+        portal["password"] = password
+        return True
+    return False
+
+
+def _many(shared: Any, source: Path, rows: list[_Row], boards: Path, folder: Path) -> int:
+    """`source`: the folder where the certificates are; `boards`: the table that `rows` are of."""
     drafts: dict[str, Any] = {}
     passwords: dict[str, str] = {}
-    for row in _rows(boards):
+    known: list[board_list.Listed] = []
+    for row in rows:
         where = row.where
         draft = _filled(shared, row)
-        password = _drawn(draft)
+        before = _before(folder, draft)
+        password = _drawn(draft) if not _kept(draft, before) else ""
         _checked(draft, where, row.columns)
         device = str(draft["cloud"].get("device_id", ""))
         if not device or device.startswith("REPLACE"):
@@ -190,16 +261,22 @@ def _many(shared: Any, source: Path, boards: Path, folder: Path) -> int:
             raise common.Failed(
                 f"{where}: a second board with device_id {device}", "Give each board an identity of its own."
             )
+        board = _listed(row, device)
+        if board.mac and board.mac in [other.mac for other in known]:
+            raise common.Failed(f"{where}: a second board with MAC {board.mac}")
+        known.append(board)
         drafts[device], passwords[device] = draft, password
     if not drafts:
         raise common.Failed(f"{boards}: no board in it")
     for device, draft in drafts.items():
         _copy_certificates(draft, source, folder)
         write_private(folder / f"{device}.json", json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
+    _write_list(folder, known)
     print(f"written: {len(drafts)} configurations to {folder} (only you can read them)")
     for device, password in passwords.items():
         if password:
             print(f"device {device}: password of its setup portal {password} (shown this once)")
+    print(f"Next: realer deploy --all --boards {folder}, and labels for the boards: realer labels {folder}")
     return 0
 
 
@@ -279,6 +356,9 @@ def _filled(shared: Any, row: _Row) -> Any:
     """A configuration with the cells of a row in their places. A cell is a text where the device takes one there, and
     else what it means as JSON: a number, which may have a decimal comma, a list, null."""
     draft = copy.deepcopy(shared)
+    row = row._replace(
+        cells={path: cell for path, cell in row.cells.items() if path not in board_list.COLUMNS}
+    )
     for path, cell in row.cells.items():
         _place(draft, path, cell.strip(), row.columns[path])
     wrong = {problem[1] for problem in check_config.validate(draft)[1] if problem[0] == "error"}

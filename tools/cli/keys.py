@@ -1,0 +1,82 @@
+"""Where the keys of many devices come from: the export of a dashboard, or a command that asks for them.
+
+An export is CSV, whose first line names its columns, or JSON, a list of objects. A board is found in it by the value of
+a column that it has in common with the table: `device_id` or `name`. A command is run once for each board and prints
+one JSON object. What either says of a key fills the cell `cloud.<key>` of a board that has none. No key is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tools import common
+
+NAMES = ("device_id", "client_id", "client_secret", "user", "credential")
+_BY = ("device_id", "name")
+_PATIENCE_S = 120
+
+
+def cells(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The cells of a table that an entry of an export stands for: its keys by their paths, and its name."""
+    found = {
+        name.removeprefix("cloud."): str(value) for name, value in entry.items() if value not in (None, "")
+    }
+    row = {f"cloud.{name}": found[name] for name in NAMES if name in found}
+    return row | ({"name": found["name"]} if "name" in found else {})
+
+
+def listed(path: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The entries of an export, as cells. `rows`: those of a CSV, whoever has read them. Raises Failed."""
+    if path.suffix.lower() != ".json":
+        return [cells(row) for row in rows]
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        if isinstance(found, dict):  # an envelope around the list
+            found = next(value for value in found.values() if isinstance(value, list))
+        return [cells(entry) for entry in found]
+    except (OSError, ValueError, StopIteration, AttributeError, TypeError):
+        raise common.Failed(f"{path}: no list of objects in JSON") from None
+
+
+def of(board: Mapping[str, str], export: list[dict[str, str]], where: str) -> dict[str, str]:
+    """What an export says of a board, by its cells. Raises Failed, also for two entries that fit."""
+    for name, path in (("device_id", "cloud.device_id"), ("name", "name")):
+        value = board.get(path, "").strip()
+        fitting = [entry for entry in export if value and entry.get(path) == value]
+        if len(fitting) > 1:
+            raise common.Failed(f"{where}: {len(fitting)} entries of the export have {name} {value}")
+        if fitting:
+            return fitting[0]
+    raise common.Failed(
+        f"{where}: no entry of the export is for this board", f"They are compared by {' or '.join(_BY)}."
+    )
+
+
+def asked(command: str, board: Mapping[str, str], where: str) -> dict[str, str]:
+    """What the command prints for a board. `{device}` in it is its device_id or else its name. Raises Failed, without
+    what the command printed: there may be a key in it."""
+    device = board.get("cloud.device_id", "").strip() or board.get("name", "").strip()
+    if not device:
+        raise common.Failed(f"{where}: neither a device_id nor a name to ask for keys with")
+    argv = [word.replace("{device}", device) for word in shlex.split(command)]
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=_PATIENCE_S, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"no answer in {_PATIENCE_S} s"
+        raise common.Failed(f"{where}: {argv[0]}: {reason}") from None
+    if done.returncode:
+        raise common.Failed(f"{where}: {argv[0]} failed for {device}, with status {done.returncode}")
+    try:
+        return cells(json.loads(done.stdout))
+    except (ValueError, AttributeError):
+        raise common.Failed(
+            f"{where}: {argv[0]} printed no JSON object for {device}",
+            f"Such as one with {', '.join(NAMES[:3])}.",
+        ) from None
