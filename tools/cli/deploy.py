@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -25,14 +26,16 @@ from firmware.core import romslot
 from tools import boards, common
 from tools.build import payload, rom_plan
 from tools.build.mpy import CompileError
-from tools.cli import check_config
+from tools.cli import board_list, check_config, deploy_all
 from tools.repository import ROOT
 from tools.serial import board_log, ports, raw_repl
 from tools.serial.boot_report import STATUS, Outcome, Start
 
 Fit = Callable[[Mapping[str, bytes], str], Mapping[str, bytes]]
+OfBoard = Callable[[str], Mapping[str, bytes]]
 
 _PROBE = Path(raw_repl.__file__).with_name("board_files.py")
+_IDENTITY = "import machine\nprint(binascii.hexlify(machine.unique_id()).decode())"
 _SPARE = "a"
 """Where the copy in the ROM partition goes when the next one needs its place."""
 _TRIES = 3
@@ -239,17 +242,20 @@ class Board:
 
 def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
+    if options.all:
+        return deploy_all.main(options)
     console = common.console()
-    port = ports.choose(options.port)
+    port = ports.choose(options.port[0] if options.port else None)
     try:
         code, root = payload.slot_files(options.tree), payload.starters(options.tree)
     except CompileError as error:
         raise common.Failed(f"does not compile: {error}") from None
-    if not options.code_only:
+    if not (options.code_only or options.boards):
         root |= _owners_files(options.config)
     again = ports.Reopening(port, board_log.BAUD, common.console(stderr=True).print)
     with raw_repl.opened(port) as transport:
-        done = deploy(transport, code, root, console, payload.conditions(options.tree), fitted)
+        of_board = functools.partial(_of_board, options.boards, options.assign) if options.boards else None
+        done = deploy(transport, code, root, console, payload.conditions(options.tree), fitted, of_board)
         if options.no_wait:
             return 0
         try:
@@ -271,8 +277,24 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         description="Compile this firmware and put it on a board, with its configuration. Sends only what changed; "
         "until everything is there, the board keeps what it has. Exit status 0: it came online with it.",
     )
-    parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
+    parser.add_argument(
+        "--port", action="append", help="serial port or socket://host:port; default: the only one plugged in"
+    )
     parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="default: config.json")
+    parser.add_argument(
+        "--boards", type=Path, metavar="FOLDER",
+        help="the configurations that realer config --boards wrote: the board gets that of its MAC",
+    )  # fmt: skip
+    parser.add_argument(
+        "--assign", action="store_true", help="with --boards: a new board gets the next one without a MAC"
+    )
+    parser.add_argument(
+        "--all", action="store_true",
+        help="with --boards: every board that is plugged in, or behind the ports named, several at a time",
+    )  # fmt: skip
+    parser.add_argument(
+        "--at-once", type=int, default=8, metavar="N", help="with --all: how many at a time (default: 8)"
+    )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to send; default: this one")
     parser.add_argument("--code-only", action="store_true", help="leave configuration and certificates alone")
     parser.add_argument(
@@ -280,7 +302,16 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         help=f"how long it may take to come online, in seconds (default: {_ONLINE_S})",
     )  # fmt: skip
     parser.add_argument("--no-wait", action="store_true", help="do not wait until it is online")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if (options.all or options.assign) and not options.boards:
+        parser.error("--all and --assign need --boards, as in: realer deploy --all --boards boards")
+    if options.boards and options.code_only:
+        parser.error("--boards chooses a configuration, --code-only sends none")
+    if options.port and len(options.port) > 1 and not options.all:
+        parser.error("several ports need --all")
+    if options.at_once < 1:
+        parser.error("--at-once is 1 or more")
+    return options
 
 
 def wait(lines: board_log.Lines, slot: str, console: Any, within_s: float) -> Outcome:
@@ -313,11 +344,22 @@ def deploy(
     console: Any,
     conditions: Mapping[str, str] = MappingProxyType({}),
     fit: Fit = lambda root, machine: root,
+    of_board: OfBoard | None = None,
 ) -> Plan:
-    """Bring the board at the other end to this state and restart it; what was done. `fit`: see `fitted`. Raises
-    common.Failed."""
+    """Bring the board at the other end to this state and restart it; what was done. `fit`: see `fitted`; `of_board`:
+    what else it gets beside the slots, by its MAC. Raises common.Failed."""
     with raw_repl.stopped(transport, _KEPT) as work:
-        return _carried(Board(transport, work), code, root, console, conditions, fit)
+        board = Board(transport, work)
+        if of_board:
+            root = {**root, **of_board(board.run(_IDENTITY).strip())}
+        return _carried(board, code, root, console, conditions, fit)
+
+
+def _of_board(folder: Path, assign: bool, mac: str) -> Mapping[str, bytes]:
+    """The configuration of the board with this MAC and its certificates. Raises common.Failed."""
+    listed = board_list.claim(folder, mac, assign)
+    common.console().print(f"board {mac} is device {listed.device}")
+    return _owners_files(listed.config(folder))
 
 
 def fitted(root: Mapping[str, bytes], machine: str) -> Mapping[str, bytes]:

@@ -30,6 +30,7 @@ from tools.virtual_board.memory import Memory, NoRoomError
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import AccessPoint, Radio, WifiError
 
+UNIQUE_ID = b"\x24\x0a\xc4\x00\x00\x01"
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
 CAUSES = {
     PWRON_RESET: "power_on",
@@ -103,7 +104,7 @@ class Chip:
         on_pin: Callable[[int, int | None], None],
         networks: dict[str, str] | None = None,
         dns: str = "127.0.0.1",
-        unique_id: bytes = b"\x24\x0a\xc4\x00\x00\x01",
+        unique_id: bytes = UNIQUE_ID,
         memory: ChipMemory | None = None,
         board: Board | None = None,
     ) -> None:

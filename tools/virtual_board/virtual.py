@@ -23,7 +23,7 @@ from typing import Any
 from tools import boards
 from tools.boards import Board
 from tools.env.interpreter import Interpreter
-from tools.virtual_board.chip import CAUSES, HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RESET, Chip
+from tools.virtual_board.chip import CAUSES, HARD_RESET, PWRON_RESET, SOFT_RESET, UNIQUE_ID, WDT_RESET, Chip
 from tools.virtual_board.chip_memory import ChipMemory
 from tools.virtual_board.memory import TIGHTEST, Memory
 from tools.virtual_board.plant import Plant
@@ -55,9 +55,9 @@ class VirtualBoard:
     `("reset", cause)`, `("repl",)`, `("off",)`. Lines and pins travel by different ways: their order among each other
     says nothing below a millisecond or two.
     `listening`: where on 127.0.0.1 the access point's ports are.
-    `console.open()` plugs in a cable: see there. `rom`: file that is its ROM partition (see `board.rom`), None: a
-    stock image, which has none. `sparing`: one of many, which takes as little processor time as possible; the memory
-    that is given with it must not be limited.
+    `unique_id`: its MAC, 6 bytes. `console.open()` plugs in a cable: see there. `rom`: file that is its ROM partition
+    (see `board.rom`), None: a stock image, which has none. `sparing`: one of many, which takes as little processor time
+    as possible; the memory that is given with it must not be limited.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class VirtualBoard:
         memory: Memory | None = None,
         board: Board | None = None,
         sparing: bool = False,
+        unique_id: bytes = UNIQUE_ID,
     ) -> None:
         self.plant = plant
         board = board or boards.chips()[boards.CLASSIC]
@@ -83,7 +84,7 @@ class VirtualBoard:
         chip_memory = ChipMemory(
             memory, _now_ms, interpreter.bits // 32, lambda why: self._emit("third_area", why)
         )
-        self.chip = Chip(plant, _now_ms, self._pin, networks, dns, memory=chip_memory, board=board)
+        self.chip = Chip(plant, _now_ms, self._pin, networks, dns, unique_id, chip_memory, board)
         self.chip.listen = self._listen
         self.chip.radio.on_link = self.chip.lan.on_link = self._link
         self.chip.on_edges = self._edges
