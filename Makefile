@@ -16,7 +16,7 @@ export TESTS ?= $(if $(filter check,$(MAKECMDGOALS)),gate,quick)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz fleet soak mutate bench fetch flash new config check_config ca deploy monitor status doctor thinger_check bundle image package docs pictures format clean
+.PHONY: help setup demo smoke test check lint layers types sizes portable cloud board fuzz fleet soak mutate bench fetch flash new config check_config ca deploy labels rollout monitor status doctor thinger_check bundle image package docs pictures format clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +119,12 @@ ca: $(ENV) ## Root certificate the device needs for a server, into certs/: HOST=
 
 deploy: $(ENV) ## Put this firmware and config.json on a board: PORT=..., also socket://host:port; sends what changed
 	@$(PY) -m tools deploy $(if $(PORT),--port $(PORT)) $(ARGS)
+
+labels: $(ENV) ## Labels to print for the boards of a fleet, with QR codes: FOLDER=boards
+	@$(PY) -m tools labels "$(or $(FOLDER),boards)" $(ARGS)
+
+rollout: $(ENV) ## Update a fleet step by step, stop when boards fail: NUMBER=8 FOLDER=boards ARGS="--ask ... --reported ..."
+	@$(PY) -m tools rollout $(NUMBER) --boards "$(or $(FOLDER),boards)" $(ARGS)
 
 monitor: $(ENV) ## Show what the board says, until Ctrl-C: PORT=...
 	@$(PY) -m tools monitor $(if $(PORT),--port $(PORT)) $(ARGS)

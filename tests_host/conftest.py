@@ -79,6 +79,7 @@ THOROUGH = re.compile(
     r"|/e2e/test_ladder\.py::test_(a_remedy|a_reset_waits|an_outage\w+\[any (hang|status))"
     r"|/host/test_portable\.py::test_on_micropython\[64-bit"
     r"|/host/test_doctor\.py::test_(a_server_of_updates|an_access_point|an_address_that\w+\[keys[0-2]|a_board\w+\[[x\[])"
+    r"|/e2e/test_provisioning\.py"
     r"|/e2e/test_roots\.py::test_(a_rescue|nobody|roots_that_are_none|a_bundle\w+\[own)"
     r"|/host/test_doctor\.py::test_a_root_that_ends_soon\w+\[179"
     r"|/e2e/test_update\.py::test_(a_bundle_with_a_wrong|a_server_without|a_new_version\w+\[(mqtt|auto))"

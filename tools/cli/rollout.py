@@ -1,0 +1,242 @@
+"""`realer rollout NUMBER --boards FOLDER`: update a fleet step by step, and stop when boards fail.
+
+A step is a group of the table, a count or a share of all boards; each asks the boards in it that were not asked before.
+The next one begins when all of them report the number. A board that does not report it in time has failed: it refused
+the bundle, or went back to the version before after its trial. With more of those than allowed nothing more is asked,
+and the others keep what they have.
+
+How a board is asked, and what it reports, only the owner's cloud knows: two commands do it. FOLDER/rollout.json has
+what was asked and what came of it, so that a rollout that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tools import common
+from tools.cli import board_list
+from tools.cloud.site import write_private
+
+RECORD = "rollout.json"
+_AT_ONCE = 8
+_PATIENCE_S = 120
+_EPILOG = """Example with the simulated cloud: realer rollout 8 --boards boards --stages canary,10%%,100%%
+--ask 'realer cloud set 99 {number} --device {device}' --reported './reported.sh {device}'"""
+
+
+@dataclass
+class Record:
+    """What came of the rollout of `number`, by device. `asked`: no outcome yet."""
+
+    number: int
+    asked: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+class Stopped(Exception):
+    """More boards failed than allowed."""
+
+
+def steps(boards: list[board_list.Listed], stages: Iterable[str], number: int) -> list[list[str]]:
+    """The devices that each stage adds. The order within the fleet is another for each number, and the same when it is
+    asked again. ValueError: there is no such group, or no such stage."""
+    order = sorted(boards, key=lambda board: hashlib.sha256(f"{number} {board.device}".encode()).digest())
+    found: list[list[str]] = []
+    known: set[str] = set()
+    for stage in stages:
+        if stage.endswith("%") or stage.isdecimal():
+            share = float(stage[:-1]) / 100 if stage.endswith("%") else int(stage) / max(len(order), 1)
+            if not 0 < share <= (1 if stage.endswith("%") else math.inf):
+                raise ValueError(f"{stage} is no share of the fleet")
+            # As many boards in all as that, those of stages before among them, and one at least.
+            most = math.ceil(share * len(order) - 1e-9)
+            chosen = [board.device for board in order if board.device not in known][
+                : max(most - len(known), 0)
+            ]
+        else:
+            chosen = [board.device for board in order if board.group == stage]
+            if not chosen:
+                raise ValueError(f"no board is in the group {stage}")
+            chosen = [device for device in chosen if device not in known]
+        known.update(chosen)
+        found.append(chosen)
+    return found
+
+
+class Rollout:
+    """`ask(device)`: make the cloud ask it for the number; `reported(device)`: the number it reported last, None where
+    that is not known. `save(record)`: keep it; `tell(text)`. `now`, `sleep`: seconds."""
+
+    def __init__(
+        self, record: Record, ask: Callable[[str], None], reported: Callable[[str], int | None],
+        save: Callable[[Record], None], tell: Callable[[str], None],
+        now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
+        self.record, self.ask, self.reported = record, ask, reported
+        self.save, self.tell, self.now, self.sleep = save, tell, now, sleep
+
+    def run(self, stages: list[list[str]], within_s: float, every_s: float, most_failed: int) -> None:
+        """Raises Stopped, and Failed where a command does not work."""
+        for number, devices in enumerate(stages, 1):
+            self.tell(f"step {number} of {len(stages)}: {common.count(len(devices), 'board')}")
+            self._step(devices, within_s, every_s, most_failed)
+
+    def _step(self, devices: list[str], within_s: float, every_s: float, most_failed: int) -> None:
+        record = self.record
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            # Those of a rollout that was interrupted are asked again: that changes nothing where they were.
+            new = [device for device in devices if device not in record.done + record.failed]
+            record.asked += [device for device in new if device not in record.asked]
+            self.save(record)
+            list(pool.map(self.ask, new))
+            end = self.now() + within_s
+            while waiting := [device for device in devices if device in record.asked]:
+                numbers = list(pool.map(self.reported, waiting))
+                over = self.now() >= end
+                for device, number in zip(waiting, numbers, strict=True):
+                    if number == record.number or over:
+                        self._ended(device, number)
+                self.save(record)
+                if len(record.failed) > most_failed:
+                    raise Stopped
+                if any(device in record.asked for device in devices):
+                    self.sleep(every_s)
+
+    def _ended(self, device: str, number: int | None) -> None:
+        record = self.record
+        record.asked.remove(device)
+        good = number == record.number
+        (record.done if good else record.failed).append(device)
+        what = "reports it" if good else f"failed: it reports {'nothing' if number is None else number}"
+        self.tell(f"device {device} {what}; {len(record.done)} done, {len(record.failed)} failed")
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _options(argv)
+    boards = board_list.read(options.boards)
+    try:
+        stages = steps(boards, options.stages.split(","), options.number)
+    except ValueError as error:
+        raise common.Failed(str(error), "Such as --stages canary,10%,100%") from None
+    file = options.boards / RECORD
+    record = _record(file, options.number, options.again)
+
+    def words(command: str, device: str) -> list[str]:
+        given = {"{device}": device, "{number}": str(options.number)}
+        return [_filled(word, given) for word in shlex.split(command)]
+
+    def ask(device: str) -> None:
+        _answer(words(options.ask, device))
+
+    console = common.console()
+    rollout = Rollout(
+        record,
+        ask,
+        lambda device: _number(_answer(words(options.reported, device))),
+        lambda kept: write_private(file, json.dumps(asdict(kept), indent=1) + "\n"),
+        lambda text: console.print(text, markup=False, highlight=False),
+    )
+    try:
+        rollout.run(stages, options.within, options.every, options.most_failures)
+    except Stopped:
+        raise common.Failed(
+            f"stopped: {common.count(len(record.failed), 'board')} failed: {', '.join(record.failed)}",
+            "Look at one of them (realer monitor). The next bundle has another number; --again asks for this one.",
+        ) from None
+    console.print(
+        f"{len(record.done)} of {common.count(len(boards), 'board')} report {options.number}", style="green"
+    )
+    return 0
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="realer rollout",
+        description="Update a fleet step by step; stop when boards fail. Exit status 0: all that were asked report it.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "number", type=int, metavar="NUMBER", help="of the bundle, which is on the server already"
+    )
+    parser.add_argument(
+        "--boards", type=Path, required=True, metavar="FOLDER", help="what realer config --boards wrote"
+    )
+    parser.add_argument(
+        "--stages", default="1,10%,50%,100%",
+        help="groups of the table, counts or shares of all boards (default: 1,10%%,50%%,100%%)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ask", required=True, metavar="COMMAND", help="sets the update command of {device} to {number}"
+    )
+    parser.add_argument(
+        "--reported",
+        required=True,
+        metavar="COMMAND",
+        help="prints what the update command of {device} reported last",
+    )
+    parser.add_argument(
+        "--within", type=float, default=3600, metavar="S",
+        help="how long a board may take, its trial and what it was busy with included, in seconds (default: 3600)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--every", type=float, default=30, metavar="S", help="how often to look (default: 30)"
+    )
+    parser.add_argument(
+        "--most-failures",
+        type=int,
+        default=0,
+        metavar="N",
+        help="stop when more boards have failed (default: 0)",
+    )
+    parser.add_argument("--again", action="store_true", help="ask those once more that failed before")
+    return parser.parse_args(argv)
+
+
+def _record(file: Path, number: int, again: bool) -> Record:
+    """What is known of this rollout; the one of another number is over."""
+    try:
+        found = Record(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return Record(number)
+    if found.number != number:
+        return Record(number)
+    return Record(number, found.asked, found.done, [] if again else found.failed)
+
+
+def _filled(word: str, given: dict[str, str]) -> str:
+    for place, value in given.items():
+        word = word.replace(place, value)
+    return word
+
+
+def _answer(argv: list[str]) -> str:
+    """What a command printed. Raises Failed."""
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=_PATIENCE_S, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"no end in {_PATIENCE_S} s"
+        raise common.Failed(f"{shlex.join(argv)}: {reason}") from None
+    if done.returncode:
+        raise common.Failed(f"{shlex.join(argv)} ended with status {done.returncode}", done.stderr.strip())
+    return done.stdout
+
+
+def _number(text: str) -> int | None:
+    """What a device reported: decimal numbers, as clouds store them."""
+    try:
+        return int(float(text.strip()))
+    except (ValueError, OverflowError):
+        return None
