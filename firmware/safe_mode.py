@@ -10,11 +10,12 @@ from micropython import const
 
 from firmware.core.status_led import level
 from firmware.core.timing import Timer
-from firmware.runtime.store import BOOT_RECORD
+from firmware.runtime.store import BOOT_RECORD, SLOT_RECORD
 
 _SAFE_MODE_MS = const(600000)
 _HANGS_MS = const(3600000)
 _BLINK_MS = const(50)
+_TRIAL_MS = const(5000)  # for Ctrl-C
 
 
 async def run_safe_mode(board, log, store, record, local):
@@ -54,7 +55,7 @@ def forget_owner(store):
 async def show_config_error(board, log, store, left, asked=False):
     """Drive what the last good configuration knew to its safe level, and blink until a person comes, perhaps to the
     setup portal. `left`: what is left of the configuration for that. `asked`: nothing is wrong, a button asked for the
-    portal; it ends with a reset."""
+    portal; it ends with a reset. So does the trial of a bundle: the copy before could use the configuration."""
     for gpio, _, safe in store.load(BOOT_RECORD).get("outputs", ()):
         board.output(gpio, True, bool(safe))
     clock = log.clock
@@ -66,6 +67,11 @@ async def show_config_error(board, log, store, left, asked=False):
             lamp.set(level("config_error", clock.ms()))
         return True
 
+    trial = store.load(SLOT_RECORD)
+    if "tries" in trial and trial.get("online") and not asked:
+        log.log("error", "update: this copy cannot use the configuration, back to the copy before")
+        await clock.sleep_ms(_TRIAL_MS)
+        return board.reset()
     portal = left.get("portal")
     if portal:
         from firmware.portal import run_portal

@@ -111,6 +111,19 @@ async def test_a_version_that_crashes_is_rolled_back(smallest, tmp_path):
         assert fixture.reported(PORT) == "0.0"
 
 
+async def test_a_version_that_refuses_the_configuration_gives_way_to_the_old_one(smallest, tmp_path):
+    """Whose rules became stricter: without a configuration there is no update loop that would end the trial."""
+    path = "firmware/settings.py"
+    strict = replaced(path, ("    wrong = 0\n", "    wrong = 1\n"))
+    async with Field(smallest, tmp_path) as fixture:
+        fixture.publish(7, changed_tree(tmp_path / "tree", {path: strict}))
+        await fixture.online()
+        fixture.want(PORT, 7)
+        await fixture.until("the old one is back", lambda: fixture.board.boots == 3, 120)
+        await fixture.online()
+        assert fixture.record()["failed"] == "a" and fixture.reported(PORT) == "0.0"
+
+
 async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smallest, tmp_path):
     path = "firmware/runtime/cloud_loop.py"
     broken = replaced(path, ("await self.serve()", "await self.x()"))
