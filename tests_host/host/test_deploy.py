@@ -251,6 +251,19 @@ async def test_the_slot_to_fill_is_no_fallback_any_more(tmp_path):
         assert bench.record() == {"slot": "b"}
 
 
+async def test_roots_of_a_bundle_that_the_configuration_does_not_name_are_said_before_they_go(tmp_path):
+    root = rooted(now=b"the present root")
+    root["config.json"] = json.dumps({"cloud": {"ca_files": ["certs/now.der"]}}).encode()
+    async with Bench(tmp_path / "flash") as bench:
+        bundle = {"firmware/certs/now.der": b"the present root", "firmware/certs/next.der": b"the next root"}
+        await bench.deploy(version(1) | bundle, root)
+        await bench.deploy(version(1) | bundle, root)
+        assert "warning" not in bench.output.getvalue(), "nothing goes"
+        await bench.deploy(version(2), root)
+    (warning,) = (line for line in bench.output.getvalue().splitlines() if line.startswith("warning"))
+    assert "next.der" in warning
+
+
 def seen(slot, files, plain=False):
     sums = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
     return {"sums": sums, "slot": slot, "plain": plain, "free": 1, "block": 1, "rom": None}

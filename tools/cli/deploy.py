@@ -27,6 +27,7 @@ from tools import boards, common
 from tools.build import payload, rom_plan
 from tools.build.mpy import CompileError
 from tools.cli import board_list, check_config, deploy_all
+from tools.cli.update_bundle import ROOTS
 from tools.repository import ROOT
 from tools.serial import board_log, ports, raw_repl
 from tools.serial.boot_report import STATUS, Outcome, Start
@@ -428,6 +429,10 @@ def _carried(
             f"{needed} blocks of {seen['block']} bytes are needed on the board's flash, {seen['free']} are free",
             "Remove from it what is not this firmware's: mpremote ls, mpremote rm.",
         )
+    for name in _roots_lost(todo, seen, root):
+        console.print(
+            f"warning: the root certificate {name} came with a bundle and is not in this configuration: it goes"
+        )
     if todo:
         with common.progress(console) as bar:
             task = bar.add_task("sending", total=max(todo.size, 1))
@@ -437,6 +442,19 @@ def _carried(
     else:
         console.print("nothing changed, nothing sent; restarting")
     return todo
+
+
+def _roots_lost(todo: Plan, seen: Mapping[str, Any], root: Mapping[str, bytes]) -> list[str]:
+    """Root certificates of the copy that runs which the board has nowhere else, and will not have afterwards."""
+    kept = {_sum(data) for data in root.values()} | {
+        digest for path, digest in seen["sums"].items() if path.startswith("certs/") and path not in todo.gone
+    }
+    code = _inside(seen["sums"], _active(seen)) if todo.target else {}
+    return [
+        path.removeprefix(ROOTS)
+        for path, digest in sorted(code.items())
+        if path.startswith(ROOTS) and digest not in kept
+    ]
 
 
 def _blocks(todo: Plan, seen: Mapping[str, Any], code: Mapping[str, bytes]) -> int:
