@@ -8,11 +8,8 @@ files are:
 every configuration needs (core.romslot), then one `<sha256> <size> <path>` for each file, in the order of the paths;
 `files`: their contents, one behind the other.
 
-Beside the folders of the bundles may be `rescue`, one line: HMAC of `realer-rescue <number>` and a line feed, and that
-number. It names the bundle for boards that no longer trust the certificate of their cloud (update_rescue).
-
-Files in `firmware/certs/` are root certificates, in DER form, which `firmware.roots` adds to those of the
-configuration. One that is no certificate is an error, too.
+Beside the folders of the bundles may be `rescue` (update_rescue). Files in `firmware/certs/` are root certificates, in
+DER form, which `firmware.roots` adds to those of the configuration. One that is no certificate is an error, too.
 
 The copy goes into the ROM partition where the board has one, otherwise into the folder that does not run. What
 is not signed with the owner's key, does not have the number that was asked for, or has paths outside of `firmware/` and
@@ -28,7 +25,6 @@ from firmware.core.errors import ConfigError, LinkError
 from firmware.drivers.rom import find
 from firmware.runtime.store import SLOT_RECORD
 from netio.sockets import split
-from netio.stream import verifying_context
 from units.loader import Unit
 
 _OK = const(200)
@@ -41,13 +37,10 @@ _LARGEST_ROOT = const(4096)
 
 
 async def fetch(number, settings, link, store, feed):
-    """Bring bundle `number` beside the copy that runs and choose it for the next start; None: say which one is for
-    boards that do not trust their cloud. `link`: for `lend`. LinkError: it may go better later; ConfigError: it will
-    not."""
+    """Bring bundle `number` beside the copy that runs and choose it for the next start. `link`: for `lend`. LinkError:
+    it may go better later; ConfigError: it will not."""
     host, port = split(settings["url"][8:], 443)
-    folder = settings["folder"].rstrip("/") + "/"
-    if number is not None:
-        folder += "%d/" % number
+    folder = "%s/%d/" % (settings["folder"].rstrip("/"), number)
     client = await link.lend(host, port)
     unit = None
     if not client:
@@ -56,8 +49,6 @@ async def fetch(number, settings, link, store, feed):
     reader = _BundleReader(client, folder, feed)
     manifest = store.folder + "manifest"
     try:
-        if number is None:
-            return await _rescue_number(reader, settings["key"])
         await _manifest(reader, settings["key"], manifest)
         record = store.load(SLOT_RECORD)
         active = record.get("slot") or ""
@@ -201,24 +192,25 @@ class _BundleReader:
 
 
 class _Root:
-    """A root certificate on its way to `write`, kept meanwhile to be looked at."""
+    """A root certificate on its way to `write`. Its first bytes are looked at, and no more: all of it in one piece may
+    find no room. Its digest shows that it is what the owner signed, whose command has parsed it; TLS does at the
+    start."""
 
     def __init__(self, path, size, write):
-        if size > _LARGEST_ROOT:
-            raise ConfigError("bundle: %s is too large" % path)
         self.path = path
-        self.pieces = []
+        self.size = size
         self.to = write
+        self.head = b""
 
     def write(self, piece):
-        self.pieces.append(bytes(piece))  # it lies where the next one arrives
+        if len(self.head) < 5:
+            self.head += bytes(piece[: 5 - len(self.head)])
         self.to(piece)
 
     def check(self):
-        """ConfigError where TLS would refuse it: the next start would be without it."""
-        try:
-            verifying_context((b"".join(self.pieces),))
-        except ValueError:
+        """ConfigError where it does not begin as DER of its size does (X.690 section 8.1)."""
+        rest = self.size - 4
+        if rest > _LARGEST_ROOT or self.head != bytes((0x30, 0x82, rest >> 8, rest & 0xFF, 0x30)):
             raise ConfigError("bundle: %s is no certificate in DER form" % self.path)
 
 
@@ -228,28 +220,12 @@ async def _manifest(reader, key, path):
     size = int(digits)
     if size > _MOST:
         raise ConfigError("bundle: manifest too large")
-    inner = _hash(key, 0x36)
+    key = key.reveal().encode()
+    key += bytes(64 - len(key))
+    inner = hashlib.sha256(bytes([b ^ 0x36 for b in key]))
     with open(path, "wb") as f:
         await reader.copy("manifest", 0, size, inner, f.write)
-    _check(key, inner, mac)
-
-
-async def _rescue_number(reader, key):
-    mac, digits = bytes(await reader.piece("rescue", 0, 80)).decode().split()
-    inner = _hash(key, 0x36)
-    inner.update(b"realer-rescue %d\n" % int(digits))
-    _check(key, inner, mac)
-    return int(digits)
-
-
-def _hash(key, pad):
-    """One of the two hashes of an HMAC (RFC 2104), with the key in it."""
-    key = key.reveal().encode()
-    return hashlib.sha256(bytes([b ^ pad for b in key + bytes(64 - len(key))]))
-
-
-def _check(key, inner, mac):
-    outer = _hash(key, 0x5C)
+    outer = hashlib.sha256(bytes([b ^ 0x5C for b in key]))
     outer.update(inner.digest())
     if binascii.hexlify(outer.digest()).decode() != mac:
         raise ConfigError("bundle: not signed with update.key")

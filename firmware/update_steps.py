@@ -95,14 +95,13 @@ async def _rescue(loop, feed):
 
 
 async def _fetch(loop, number, feed):
-    """Fetch the bundle into the other slot, with the link closed where two connections do not fit. `number` and what
-    comes back: see `update.fetch`."""
+    """Fetch the bundle into the other slot, with the link closed where two connections do not fit."""
     device = loop.device
     unit = Unit(_fetching, loop.clock.sleep_ms)
     try:
         if device.link.exclusive():
             await device.cloud_loop.pause()
-        return await unit.load()(number, loop.settings, device.link, loop.store, feed)
+        await unit.load()(number, loop.settings, device.link, loop.store, feed)
     finally:
         unit.drop()  # also before a restart: to revoke the token needs the memory
 

@@ -131,7 +131,7 @@ class Fleet:
             record, ask, lambda device: here(self.reported, device), lambda _: None, print
         )
         try:
-            await asyncio.to_thread(going.run, steps, 240, 2, 0)
+            await asyncio.to_thread(going.run, steps, 400, 2, 0)
         except rollout.Stopped:
             return record, True
         return record, False

@@ -7,9 +7,11 @@ import pytest
 
 from firmware import update
 from firmware.core.errors import ConfigError, LinkError
+from firmware.core.models import Secret
 from firmware.core.release import Release
 from firmware.runtime.clock import Clock
 from firmware.updater import UpdateLoop
+from tools.cli.update_bundle import rescue
 
 
 async def sleep_ms(ms):
@@ -17,6 +19,8 @@ async def sleep_ms(ms):
 
 
 HANGS = object()
+KEY = "test-update-key-not-real"
+SETTINGS = {"prove_s": 60, "url": "https://update.test", "folder": "/firmware/", "key": Secret(KEY)}
 
 
 class Rig:
@@ -33,7 +37,7 @@ class Rig:
         self.tried = {}
         self.paused = False
         cloud_loop = SimpleNamespace(online=True, pause=self.pause, resume=self.resume)
-        link = SimpleNamespace(exclusive=lambda: exclusive)
+        link = SimpleNamespace(exclusive=lambda: exclusive, lend=self.lend)
         self.net = SimpleNamespace(distrusted=False)
         network = SimpleNamespace(net=self.net)
         device = SimpleNamespace(cloud_loop=cloud_loop, link=link, network=network, shutdown=self.shutdown)
@@ -41,7 +45,7 @@ class Rig:
         self.release = Release("u", 7)
         self.release.demand(None if record else 8)
         self.loop = UpdateLoop(
-            device, {"prove_s": 60}, self.release, clock, lambda: 1 << 31, self.log, self, self.reset
+            device, SETTINGS, self.release, clock, lambda: 1 << 31, self.log, self, self.reset
         )
         monkeypatch.setattr(update, "fetch", self.fetch)
 
@@ -54,6 +58,21 @@ class Rig:
         else:
             self.tried = record
         return True
+
+    async def lend(self, host, port):
+        """The client for the server of updates: this rig, which answers which bundle is for lost devices."""
+        assert (host, port) == ("update.test", 443)
+        return self
+
+    failures = OSError
+
+    def close(self):
+        pass
+
+    async def request(self, method, path, headers):
+        assert (method, path) == ("GET", "/firmware/rescue")
+        number = await self.fetch(None)
+        return SimpleNamespace(status=200, body=rescue(number, KEY.encode()).encode())
 
     async def fetch(self, number, *arguments):
         self.fetched.append(number)

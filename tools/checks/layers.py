@@ -43,7 +43,7 @@ ARROWS = {
     "schedules": {"core"},
     "updater": {"update_steps", "runtime", "core", "lib"},
     "update_steps": {"update", "update_rescue", "runtime", "core", "lib"},
-    "update_rescue": {"core"},
+    "update_rescue": {"update_client", "core", "lib"},
     "update": {"update_client", "update_rom", "update_whole", "drivers", "runtime", "core", "lib"},
     "update_client": {"lib"},
     "update_rom": {"core"},
