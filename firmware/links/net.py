@@ -42,8 +42,7 @@ class Net:
         # of those is not handled yet (2: outside the Python heap); the dates of a certificate do not fit the clock.
         self.unanswered = self.memory_failures = self.new_memory_failure = 0
         self.known = self.dates_failed = False  # known: something was received since the start
-        self.ends = ()  # see roots.add
-        self.distrusted = False  # the latest failure was a certificate for which no root is good
+        self.distrusted = self.ends = False  # the latest failure: no root was good; see roots.add
         try:
             self.context = verifying_context(map(_content, config["cloud"]["ca_files"]))
         except (OSError, ValueError) as e:
