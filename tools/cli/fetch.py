@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from tools.checks.typecheck import __main__ as typecheck
 from tools.common import Failed
-from tools.env import aedes, browser, charts, ejabberd, interpreter, mosquitto, stock, wasm
+from tools.env import aedes, browser, charts, ejabberd, interpreter, mosquitto, nginx, stock, wasm
 
 PARTS: dict[str, Callable[[], object]] = {
     "micropython": interpreter.fetch,
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "charts": charts.fetch,
     "ejabberd": ejabberd.fetch,
     "aedes": aedes.fetch,
+    "nginx": nginx.fetch,
 }
 _DEMO = ("micropython", "mosquitto", "modules", "charts")
 

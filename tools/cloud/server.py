@@ -24,6 +24,9 @@ from tools.cloud.port_reservation import claim, number
 
 _HIGH_WATER_BYTES = 65536
 
+_SHUTDOWN_S = 0.5
+"""After close_notify, until the end of TCP: most servers wait for no answer (docs/brokers.md)."""
+
 
 class CloudServer:
     """A listening cloud.
@@ -81,7 +84,7 @@ class CloudServer:
             loop, manager = asyncio.get_running_loop(), self._manager
             self._listener = await loop.create_server(
                 lambda: _Connection(manager, loop=loop, access_log=None),
-                self.host, self.port, ssl=self._front(), reuse_address=True,
+                self.host, self.port, ssl=self._front(), reuse_address=True, ssl_shutdown_timeout=_SHUTDOWN_S,
             )  # fmt: skip
 
     async def down(self) -> None:
