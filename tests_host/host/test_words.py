@@ -1,12 +1,9 @@
-"""Short strings of the units that only the start needs: slices there, and the same program all the same."""
+"""Short strings of the units that only the start needs: in no table there, and the same program all the same."""
 
 import subprocess
 
-import pytest
-
-from tools.build import bundler, mpy, words
+from tools.build import mpy, words
 from tools.build.bundle_cache import bundled
-from tools.build.mangler import Mangler
 from tools.env import interpreter
 from tools.repository import ROOT
 
@@ -35,28 +32,26 @@ def names_of(text, folder):
 
 def test_they_are_not_in_the_tables_and_mean_the_same(tmp_path):
     units = {"firmware.settings": SETTINGS, "firmware.device": OTHER}
-    sliced = words.sliced(units)
-    assert sliced["firmware.device"] == OTHER
-    gone = names_of(SETTINGS, tmp_path) - names_of(sliced["firmware.settings"], tmp_path)
+    listed = words.listed(units)
+    assert listed["firmware.device"] == OTHER
+    gone = names_of(SETTINGS, tmp_path) - names_of(listed["firmware.settings"], tmp_path)
     # What another unit has as well is in the tables anyway.
     assert gone == {"pulse", "ramp", "one", "two", "%s:%s"}
     (tmp_path / "main.py").write_text(USE)
     said = []
-    for text in (SETTINGS, sliced["firmware.settings"]):
+    for text in (SETTINGS, listed["firmware.settings"]):
         (tmp_path / "settings.py").write_text(text)
         said.append(run("main.py", cwd=tmp_path))
     assert said[0] == said[1] != ""
 
 
-def test_the_name_of_the_long_string_is_in_rom_and_free():
-    mangled = Mangler(bundler.sources(ROOT)).texts()
-    assert not [unit for unit, text in mangled.items() if "argv" in text]
+def test_the_name_of_the_list_is_in_rom_and_free():
+    code = {path: mpy.names(code) for path, code in bundled(ROOT).items() if path.endswith(".mpy")}
+    with_it = {path for path, names in code.items() if "argv" in names}
+    assert with_it == {f"firmware/{name}.mpy" for name in ("app", "config_file", "settings", "start")}
+    assert not {"power_save", "probe_s", "kit %s"} & {
+        *code["firmware/app.mpy"],
+        *code["firmware/settings.mpy"],
+    }
     said = run("-c", "import micropython as m; m.qstr_info(1)")
     assert "Q(argv)" not in said and "qstr pool" in said
-
-
-@pytest.mark.parametrize("unit", ["app", "settings"])
-def test_the_firmware_has_fewer_names_by_them(tmp_path, unit):
-    before = Mangler(bundler.sources(ROOT)).texts()[f"firmware.{unit}"]
-    after = set(mpy.names(bundled(ROOT)[f"firmware/{unit}.mpy"]))
-    assert len(names_of(before, tmp_path) - after) > 10

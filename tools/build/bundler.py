@@ -29,7 +29,7 @@ from tools.build.merger import CaptureError, Module, Unit, source_file
 from tools.build.mpy import compiled
 from tools.build.scopes import BundleError
 from tools.build.texts import taken_out
-from tools.build.words import sliced
+from tools.build.words import listed
 
 _MAIN = "firmware.device"
 _APP = "firmware.app"
@@ -76,7 +76,7 @@ def bundled(root: Path) -> dict[str, bytes]:
     """The units as `.mpy` by their path on the device, and their texts beside them; they are all it needs of `firmware`
     and `lib`. Raises CompileError."""
     found: dict[str, bytes] = {}
-    units = taken_out(sliced(Mangler(sources(root)).texts()))
+    units = taken_out(listed(Mangler(sources(root)).texts()))
     with tempfile.TemporaryDirectory(prefix="bundled-") as folder:
         for name, (code, said) in units.items():
             path = unit_path(name)
