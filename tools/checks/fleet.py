@@ -30,8 +30,8 @@ from tools.sim.loop import VirtualLoop
 PACE = ((control_loop, "_TICK_MS", 4900), (sampling_loop, "_REST_MS", 25000), (network_loop, "_STEP_MS", 1000),
         (cloud_loop, "_IDLE_MS", 1000), (supervisor, "_CHECK_MS", 15000))  # fmt: skip
 """How much more slowly the loops run in virtual time than on a chip; what answers the cloud does not wait for them."""
-BACK_S = 300.0
-"""How long a part may take until all are back."""
+BACK_S = 420.0
+"""How long a part may take until all are back: after a long outage attempts are up to 300 s apart."""
 SETTLED_S = 5.0
 """For how long the last session has to be there before that counts."""
 EACH_S = 30.0
