@@ -104,6 +104,11 @@ SLOW = re.compile(
     r"|/host/test_(bundler\.py::test_every_name|command_lines\.py::test_what_pip)"
     r"|/sim/test_(answers\.py::test_an_unreachable|lan\.py::test_silence_restarts|escalation\.py::test_queries)"
     r"|/sim/test_(transport\.py::test_what_changes|portal\.py::test_it_opens)"
+    r"|/e2e/test_(closed_terminal|native_usb|recipe|kinds|thinger)\.py"
+    r"|/e2e/test_mqtt\.py::test_(renewal|the_device_reconnects\w+\[64)"
+    r"|/e2e/test_(wifi_cut\.py::test_the_demos|demo\.py::test_the_board_is|dashboard\.py::test_all_of_it)"
+    r"|/host/test_(write_a_driver|typecheck|zone|portable\.py::test_on_micropython\[32-bit-test_large)"
+    r"|/host/test_(doctor\.py::test_a_lan|config\.py::test_there_is_a_way)"
 )
 """What `make test` leaves out beside, for its five minutes, and `make check` (TESTS=gate) has."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests_host.e2e import test_mqtt5_broker as mqtt
+from tests_host.support import brokers
 from tools.build import package
 from tools.cloud.certs import TestCA
 from tools.cloud.demo_device import (
@@ -182,12 +182,12 @@ async def test_sntp(board):
 
 
 async def test_mqtt5(board, ca, tmp_path):
-    broker = mqtt.Broker(tmp_path, ca)
+    broker = brokers.Mosquitto(tmp_path, ca)
     facts = {"HOST": "mqtt.realer.test", "PORT": broker.port, "CA_FILES": (str(ca.der),)}
     try:
         async with name_server() as (_, servers):
             facts["NAME_SERVERS"] = servers
-            lines = await board.run("mqtt5", PASSWORD=mqtt.PASSWORD, **facts)
+            lines = await board.run("mqtt5", PASSWORD=brokers.PASSWORD, **facts)
             assert lines == ["received: test/echo b'hello'"]
             (line,) = await board.run("mqtt5", PASSWORD="wrong-test-secret-not-real", **facts)
             assert line.startswith("failed: mqtt 0x87")

@@ -48,7 +48,11 @@ REFUSALS = {"aedes": (0x86, "bad user or password")}
 """What a wrong password is called, where it is not "not authorized"."""
 
 
-@pytest.fixture(params=CHOICES, ids=lambda c: f"{c.kind}-{c.bits}-bit-v{c.version}")
+def name(choice: Choice) -> str:
+    return f"{choice.kind}-{choice.bits}-bit-v{choice.version}"
+
+
+@pytest.fixture(params=CHOICES, ids=name)
 def choice(request: pytest.FixtureRequest) -> Choice:
     return request.param
 
@@ -128,7 +132,7 @@ def test_cancelled_publishes_harm_no_others(device: Device, broker: Broker):
     assert device("cancelled", broker.port)["result"] == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize("choice", MOSQUITTO, indirect=True)
+@pytest.mark.parametrize("choice", MOSQUITTO, indirect=True, ids=name)
 def test_redelivery(device: Device, broker: Broker):
     assert device("redelivery", broker.port)["result"] == {
         "present": [True, True],
@@ -165,7 +169,7 @@ def test_taken_over(device: Device, broker: Broker, choice: Choice):
     assert device("taken_over", broker.port)["kind"] == (0x8E if tells else "closed")
 
 
-@pytest.mark.parametrize("choice", LIMITED, indirect=True)
+@pytest.mark.parametrize("choice", LIMITED, indirect=True, ids=name)
 def test_publish_larger_than_the_server_takes(device: Device, broker: Broker):
     assert device("too_large", broker.port)["kind"] == (0x95 if device.version == 5 else "closed")
 

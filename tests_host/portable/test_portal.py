@@ -25,7 +25,7 @@ class Flash:
         self.good = 0
 
     def load(self, name):
-        return json.loads(self.files[name])
+        return json.loads(self.files.get(name, "{}"))
 
     def save(self, name, record):
         if not self.refuses:

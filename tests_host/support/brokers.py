@@ -108,6 +108,7 @@ class Ejabberd(Broker):
         )
 
     def command(self) -> tuple[list[str], dict[str, str] | None]:
+        ejabberd.fetch()
         argv, environment = ejabberd.node("a", self.folder, self.distribution)
         account = f'ejabberd_auth:try_register(<<"user">>, <<"localhost">>, <<"{PASSWORD}">>)'
         return [*argv, "-eval", f"{account}."], environment
@@ -117,6 +118,7 @@ class Aedes(Broker):
     versions = (4,)
 
     def command(self) -> tuple[list[str], dict[str, str] | None]:
+        aedes.fetch()
         return [*aedes.argv(), str(self.port), str(self.leaf), "user", PASSWORD], None
 
 
