@@ -20,7 +20,8 @@ _ANSWERS = const(8)  # acknowledgements that may wait while more is received; ea
 _MANY = const(24)  # half a full outbox
 _ACK_BACKOFF_MS = const(2000)
 _STEADY_MS = const(60000)  # a connection that lived so long was a good one
-_SPREAD_MS = const(10000)  # the end of a connection that was up may have met a whole fleet at the same moment
+_SPREAD_MS = const(10000)
+"""The end of a connection that was up may have met a whole fleet at the same moment, unless it was the device's own."""
 
 
 class CloudLoop:
@@ -65,7 +66,7 @@ class CloudLoop:
                     self.failures.reset()
                     network.net.memory_failures = 0
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
-                if self.online:
+                if self.online and not network.net.new_memory_failure:
                     wait += self.rng() % _SPREAD_MS
                     turns = network.turns
                 if not self.paused:

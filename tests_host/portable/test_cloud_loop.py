@@ -1,6 +1,7 @@
 """The loop of the link after an attempt that failed: closed, counted, and tried again when it is time."""
 
 from firmware.core.errors import AuthError, LinkError
+from firmware.core.timing import Timer
 from firmware.runtime.cloud_loop import CloudLoop
 from tests_host.support.scripted import FakeClock
 
@@ -16,13 +17,14 @@ class Link:
     probing = False
     turns = memory_failures = new_memory_failure = 0
 
-    def __init__(self, error):
+    def __init__(self, error, bits=0, up=False):
         self.error = error
+        self.up = up
         self.clock = FakeClock()
         self.net = self
         self.opened = []
         self.closed = 0
-        self.loop = CloudLoop(self.clock, lambda: 0, lambda *line: None, self, None, self, 60000, None)
+        self.loop = CloudLoop(self.clock, lambda: bits, lambda *line: None, self, None, self, 60000, None)
 
     def watch(self, feed):
         pass
@@ -33,6 +35,7 @@ class Link:
     async def open(self):
         assert self.loop.serving and self.closed == len(self.opened)
         self.opened.append(self.clock.waited_ms // 1000)
+        self.loop.online, self.loop.since = self.up, Timer(self.clock.ms(), 60000)
         raise self.error
 
     def close(self):
@@ -62,3 +65,11 @@ async def test_the_link_is_closed_while_the_next_attempt_is_waited_for():
         assert (link.memory_failures, link.new_memory_failure) == (len(opened) * lacks_memory, lacks_memory)
         assert link.closed == len(opened) and not link.loop.online
         await link.loop.pause()  # at once, for nothing is open
+
+
+async def test_a_connection_that_was_up_is_opened_again_at_a_random_time_unless_memory_ended_it():
+    for up, lacks_memory, later_s in ((False, 0, 0), (True, 0, 9), (True, 1, 0)):
+        usual = (await Link(LinkError("no"), 9000).attempts())[1]
+        link = Link(LinkError("no"), 9000, up)
+        link.new_memory_failure = lacks_memory
+        assert (await link.attempts())[1] == usual + later_s
