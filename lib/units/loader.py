@@ -9,7 +9,7 @@ import gc
 import sys
 from micropython import const
 
-_TRIES = const(20)
+_TRIES = const(40)
 _WAIT_MS = const(25)
 
 
