@@ -215,7 +215,7 @@ class Transports:
     async def proceed(self, verb):
         """Let TransportSteps do what is to be done. Where only one half fits, it is not in memory while either is
         connected: connecting takes what it has."""
-        error = None
+        error = self.dialed = None
         while True:
             if self.single and self.session:
                 await self.session.disconnect()

@@ -193,7 +193,7 @@ def test_foreign_messages(device: Device, broker: Broker, choice: Choice):
     expected = [["test/echo", size, False] for size in sizes for _ in range(3)]
     if device.version == 5:
         expected.insert(0, ["test/echo", 4, True])
-        # It is told how much may come, and sends more: the device skips that.
+        # The broker knows the limit and sends more: the device skips that.
         expected += [["test/echo", None, False]] * (choice.kind == "ejabberd")
     else:  # a server of 3.1.1 gets no limit from us
         expected = [["test/echo", None, True], *expected, ["test/echo", None, False]]

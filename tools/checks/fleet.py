@@ -108,7 +108,7 @@ class Story:
         faults.remove(rule)
         return self.fleet.now()
 
-    # how it is told
+    # what is reported
 
     async def part(self, name: str, happens: Callable[[], Awaitable[float]]) -> None:
         """Let something happen, and wait until all devices are back."""

@@ -97,7 +97,7 @@ class Peers:
         self._found, self._tree, self._folder, self._chain = found, tree, folder, chain
 
     async def peers(self, peers: Sequence[Peer] = (*PEERS, PAHO)) -> list[Line]:
-        """A line for each client, and one for each aim of ours that they allow to judge. Raises OSError."""
+        """A line for each client, and one for each aim of ours that can be measured with them. Raises OSError."""
         certs = TestCA(CERTS, self._chain)
         samples: dict[str, Samples] = {peer.name: {} for peer in peers}
         facts: dict[str, dict[str, Any]] = {peer.name: {} for peer in peers}

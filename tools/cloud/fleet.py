@@ -1,6 +1,6 @@
 """What a fleet of devices at one cloud is, and what is counted of it, in real time as in virtual time.
 
-Pure but for the listeners: a Record is told of what the cloud's model reports and of each switch of a pump.
+Pure but for the listeners: a Record gets what the cloud's model reports, and each switch of a pump.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Record:
     def desired(self, key: str) -> bool:
         return float(self._model.desired(key, PORT)) > 0
 
-    # what is told
+    # what it gets
 
     def switched(self, key: str, on: bool) -> None:
         """The relay of a pump is on or off now."""
