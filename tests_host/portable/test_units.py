@@ -130,7 +130,7 @@ async def test_a_referenced_unit_is_not_gone_until_the_reference_ends():
         assert made.loaded() == []
         overwrite_the_stack()
         assert await unit.gone() is not MEASURES
-        assert not MEASURES or made.clock.waited_ms == 500
+        assert not MEASURES or made.clock.waited_ms == 1000
         held.clear()
         overwrite_the_stack()
         assert await unit.gone() is GOES
