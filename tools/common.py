@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -174,6 +175,21 @@ def _short(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name} {_short(one)}" for name, one in value.items()) + "}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def output_of(argv: list[str], name: str, within_s: float = 120) -> str:
+    """What a command of the owner's printed. Raises Failed, which calls the command `name` and has what it printed as
+    errors."""
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=within_s, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"no end in {within_s} s"
+        raise Failed(f"{name}: {reason}") from None
+    if done.returncode:
+        raise Failed(f"{name} failed, with status {done.returncode}", done.stderr.strip())
+    return done.stdout
 
 
 def progress(on: Console) -> Progress:

@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
+from tests_host.support import local_port
 from tools.env import nginx
 from tools.fixture.system import SystemFixture
 
@@ -48,8 +47,7 @@ class Front:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
+        self.port = local_port.free()
 
     def errors(self):
         return (self.folder / "error.log").read_text()
@@ -61,21 +59,10 @@ class Front:
         user = "user root;\n" if os.geteuid() == 0 else ""
         places = {"folder": self.folder, "port": self.port, "leaf": leaf, "upstream": site.server.port}
         config.write_text(_CONFIG.format(user=user, **places))
-        command = [
-            *nginx.fetch(),
-            "-p",
-            str(self.folder),
-            "-e",
-            str(self.folder / "error.log"),
-            "-c",
-            str(config),
-        ]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        options = ["-p", self.folder, "-e", self.folder / "error.log", "-c", config]
+        process = subprocess.Popen([*nginx.fetch(), *options], stdin=subprocess.DEVNULL)
         try:
-            for _ in range(500):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                    break
-                time.sleep(0.02)
+            assert local_port.answers(self.port, 10)
             yield
         finally:
             process.terminate()

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from tests_host.e2e.test_demo import Demo
+from tests_host.support import local_port
 from tools.cloud import admin_client
 from tools.repository import ROOT
 
@@ -81,9 +82,10 @@ class Shell:
                 await process.wait()
 
 
-async def test_the_recipe_of_a_cloud_and_a_board(tmp_path, unused_tcp_port):
+async def test_the_recipe_of_a_cloud_and_a_board(tmp_path):
+    port = local_port.free()
     serve, config, board, deploy, desired_state = recipe()
-    shell = Shell(tmp_path, unused_tcp_port)
+    shell = Shell(tmp_path, port)
     try:
         output = await shell.start(serve, "end with Ctrl-C")
         for key in ("client_secret", "client_id", "device_id", "dns_port", "ntp_port", "base_url"):
@@ -91,7 +93,7 @@ async def test_the_recipe_of_a_cloud_and_a_board(tmp_path, unused_tcp_port):
         status, output = await shell.run(config)
         assert status == 0, output
         output = await shell.start(board, "waits at the serial port")
-        assert f"socket://127.0.0.1:{unused_tcp_port}" in output
+        assert f"socket://127.0.0.1:{port}" in output
         status, output = await shell.run(deploy)
         assert status == 0 and "online: firmware" in output, output
         status, output = await shell.run(desired_state)
@@ -107,19 +109,9 @@ async def test_the_recipe_of_a_cloud_and_a_board(tmp_path, unused_tcp_port):
         status, output = await shell.run(serve)
         assert status == 1 and "runs here already" in output and "Traceback" not in output, output
         status, output = await shell.run(board)
-        assert (
-            status != 0 and f"TCP port {unused_tcp_port} is taken" in output and "Traceback" not in output
-        ), output
+        assert status != 0 and f"TCP port {port} is taken" in output and "Traceback" not in output, output
     finally:
         await shell.end()
-
-
-@pytest.fixture
-def unused_tcp_port():
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 @pytest.mark.long

@@ -18,6 +18,16 @@ def authorities(folder):
     return TestCA(folder / "next"), TestCA(folder / "authority")
 
 
+def with_own_server(found, folder, own):
+    """A board that trusts the cloud and the server of updates, which has the authority `own`, and loses no time."""
+
+    def trusts_both(config):
+        config["cloud"]["ca_files"].append("certs/own.der")
+
+    files, tree = {"certs/own.der": own.certificate}, changed_tree(folder / "tree", SOON)
+    return Field(found, folder, authority=own, also=trusts_both, files=files, tree=tree)
+
+
 async def installed(fixture, number, slot="a"):
     await fixture.until("the record is switched", lambda: fixture.record().get("slot") == slot, 90)
     await fixture.until("it is confirmed", lambda: "tries" not in fixture.record(), 60)
@@ -54,14 +64,7 @@ async def test_a_bundle_with_the_next_root_keeps_the_board(smallest, tmp_path, i
 async def test_a_board_that_was_off_while_the_root_changed_asks_the_server_of_updates(smallest, tmp_path):
     """The cloud cannot ask it for anything. The server of updates has an authority of its own, which lasts."""
     after, own = authorities(tmp_path)
-
-    def trusts_both(config):
-        config["cloud"]["ca_files"].append("certs/own.der")
-
-    async with Field(
-        smallest, tmp_path, authority=own, also=trusts_both, files={"certs/own.der": own.certificate},
-        tree=changed_tree(tmp_path / "tree", SOON),
-    ) as fixture:  # fmt: skip
+    async with with_own_server(smallest, tmp_path, own) as fixture:
         await fixture.online()
         await fixture.board.power_off()
         await fixture.site.change_authority(after)
@@ -76,14 +79,7 @@ async def test_a_board_that_was_off_while_the_root_changed_asks_the_server_of_up
 
 async def test_a_rescue_that_does_not_help_is_tried_twice(smallest, tmp_path):
     after, own = authorities(tmp_path)
-
-    def trusts_both(config):
-        config["cloud"]["ca_files"].append("certs/own.der")
-
-    async with Field(
-        smallest, tmp_path, authority=own, also=trusts_both, files={"certs/own.der": own.certificate},
-        tree=changed_tree(tmp_path / "tree", SOON),
-    ) as fixture:  # fmt: skip
+    async with with_own_server(smallest, tmp_path, own) as fixture:
         await fixture.online()
         fixture.trust(own=own.certificate)  # the owner forgot the cloud's next root
         fixture.publish(9, changed_tree(tmp_path / "same", SOON))
@@ -99,14 +95,7 @@ async def test_a_rescue_that_does_not_help_is_tried_twice(smallest, tmp_path):
 
 async def test_nobody_but_the_owner_names_a_bundle_for_lost_boards(smallest, tmp_path):
     after, own = authorities(tmp_path)
-
-    def trusts_both(config):
-        config["cloud"]["ca_files"].append("certs/own.der")
-
-    async with Field(
-        smallest, tmp_path, authority=own, also=trusts_both, files={"certs/own.der": own.certificate},
-        tree=changed_tree(tmp_path / "tree", SOON),
-    ) as fixture:  # fmt: skip
+    async with with_own_server(smallest, tmp_path, own) as fixture:
         fixture.trust(after=after.certificate)
         fixture.publish(9)
         forged = update_bundle.rescue(9, b"another-key-not-real")

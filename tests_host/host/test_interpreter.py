@@ -84,13 +84,13 @@ def test_the_smaller_word_size_is_preferred_and_either_can_be_asked_for(bare_pat
     ],
 )
 def test_which_suite_has_it(release, suite):
-    assert interpreter._suite(release) == suite
+    assert aptroot.suites(release, 13) == suite
 
 
 @pytest.mark.parametrize("release", [{}, {"ID": "fedora", "VERSION_ID": "42", "VERSION_CODENAME": "x"}])
 def test_other_systems_are_distinguished(release):
     with pytest.raises(AptError, match="not a Debian-family system"):
-        interpreter._suite(release)
+        aptroot.suites(release, 13)
 
 
 # fetch, from a mirror in a folder
@@ -138,7 +138,7 @@ Trusted: yes
 @pytest.fixture(params=SOURCES)
 def machine(tmp_path, request):
     """Folders (mirror, etc, cache) of a machine whose own mirror has a MicroPython that says it is 1.25."""
-    suite, own = interpreter._suite(aptroot.release())
+    suite, own = aptroot.suites(aptroot.release(), 13)
     arch = aptroot.debian_arch()
     mirror, sources = tmp_path / "mirror", tmp_path / "etc" / request.param
     answer = {"usr/bin/micropython": f"1 25 0 {64 if arch.endswith('64') else 32}"}

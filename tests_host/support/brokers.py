@@ -4,18 +4,16 @@
 """
 
 import base64
-import contextlib
 import getpass
 import hashlib
 import signal
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 from paho.mqtt import publish
 from paho.mqtt.client import MQTTv5, MQTTv311
 
+from tests_host.support import local_port
 from tools.cloud import certs
 from tools.env import aedes, ejabberd, mosquitto
 
@@ -29,8 +27,7 @@ class Broker:
     start_s = 10
 
     def __init__(self, folder: Path, ca: certs.TestCA, kind: str = "good") -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
+        self.port = local_port.free()
         self.folder, self._ca = folder, ca
         self.leaf = folder / "leaf.pem"
         ca.write_leaf(self.leaf, kind)
@@ -50,13 +47,9 @@ class Broker:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
             )
-        end = time.monotonic() + self.start_s
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            time.sleep(0.02)
-        self.stop()
-        raise AssertionError(f"it does not answer: {(self.folder / 'output').read_text()[-500:]}")
+        if not local_port.answers(self.port, self.start_s):
+            self.stop()
+            raise AssertionError(f"it does not answer: {(self.folder / 'output').read_text()[-500:]}")
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGCONT)
@@ -99,8 +92,7 @@ class Ejabberd(Broker):
 
     def prepare(self) -> None:
         (self.folder / "spool").mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.distribution = listener.getsockname()[1]
+        self.distribution = local_port.free()
         (self.folder / "ejabberd.yml").write_text(
             f"hosts: [localhost]\nloglevel: warning\ncertfiles: [{self.leaf}]\nlisten:\n"
             f'  - {{port: {self.port}, ip: "127.0.0.1", module: mod_mqtt, tls: true, max_payload_size: 6000}}\n'

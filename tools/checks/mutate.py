@@ -31,7 +31,7 @@ from pathlib import Path
 
 from tools import common
 from tools.checks import line_tests
-from tools.env.setup_venv import pinned
+from tools.env import stock
 from tools.repository import ROOT
 
 HOME = ROOT / ".cache" / "mutate"
@@ -54,20 +54,7 @@ class Mutant:
 
 def fetch() -> None:
     """Install cosmic-ray and coverage.py beside the environment, which has no need of them otherwise."""
-    pins = pinned(ROOT / "pyproject.toml", "mutate")
-    made = HOME / "pinned"
-    if made.is_file() and made.read_text(encoding="utf-8").split() == pins:
-        return
-    HOME.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=HOME.parent) as folder:
-        packages = Path(folder, "packages")
-        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(packages), *pins]
-        done = subprocess.run(argv, capture_output=True, text=True)
-        if done.returncode:
-            raise common.Failed("cosmic-ray cannot be installed", done.stderr.strip()[-300:])
-        (packages / "pinned").write_text("\n".join(pins), encoding="utf-8")
-        shutil.rmtree(HOME, ignore_errors=True)
-        packages.rename(HOME)
+    stock.packages(HOME, "mutate")
 
 
 def modules(root: Path = ROOT, parts: tuple[str, ...] = PARTS) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from tools import common
 
 NAMES = ("device_id", "client_id", "client_secret", "user", "credential")
 _BY = ("device_id", "name")
-_PATIENCE_S = 120
 
 
 def cells(entry: Mapping[str, Any]) -> dict[str, str]:
@@ -65,16 +63,9 @@ def asked(command: str, board: Mapping[str, str], where: str) -> dict[str, str]:
         raise common.Failed(f"{where}: neither a device_id nor a name to ask for keys with")
     argv = [word.replace("{device}", device) for word in shlex.split(command)]
     try:
-        done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=_PATIENCE_S, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"no answer in {_PATIENCE_S} s"
-        raise common.Failed(f"{where}: {argv[0]}: {reason}") from None
-    if done.returncode:
-        raise common.Failed(f"{where}: {argv[0]} failed for {device}, with status {done.returncode}")
-    try:
-        return cells(json.loads(done.stdout))
+        return cells(json.loads(common.output_of(argv, argv[0])))
+    except common.Failed as failed:
+        raise common.Failed(f"{where}: {failed.what}") from None
     except (ValueError, AttributeError):
         raise common.Failed(
             f"{where}: {argv[0]} printed no JSON object for {device}",

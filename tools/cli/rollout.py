@@ -16,7 +16,6 @@ import hashlib
 import json
 import math
 import shlex
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +28,6 @@ from tools.cloud.site import write_private
 
 RECORD = "rollout.json"
 _AT_ONCE = 8
-_PATIENCE_S = 120
 _EPILOG = """Example with the simulated cloud: realer rollout 8 --boards boards --stages canary,10%%,100%%
 --ask 'realer cloud set 99 {number} --device {device}' --reported './reported.sh {device}'"""
 
@@ -132,18 +130,21 @@ def main(argv: list[str] | None = None) -> int:
     file = options.boards / RECORD
     record = _record(file, options.number, options.again)
 
-    def words(command: str, device: str) -> list[str]:
-        given = {"{device}": device, "{number}": str(options.number)}
-        return [_filled(word, given) for word in shlex.split(command)]
+    def answer(command: str, device: str) -> str:
+        argv = [
+            word.replace("{device}", device).replace("{number}", str(options.number))
+            for word in shlex.split(command)
+        ]
+        return common.output_of(argv, shlex.join(argv))
 
     def ask(device: str) -> None:
-        _answer(words(options.ask, device))
+        answer(options.ask, device)
 
     console = common.console()
     rollout = Rollout(
         record,
         ask,
-        lambda device: _number(_answer(words(options.reported, device))),
+        lambda device: _number(answer(options.reported, device)),
         lambda kept: write_private(file, json.dumps(asdict(kept), indent=1) + "\n"),
         lambda text: console.print(text, markup=False, highlight=False),
     )
@@ -212,26 +213,6 @@ def _record(file: Path, number: int, again: bool) -> Record:
     if found.number != number:
         return Record(number)
     return Record(number, found.asked, found.done, [] if again else found.failed)
-
-
-def _filled(word: str, given: dict[str, str]) -> str:
-    for place, value in given.items():
-        word = word.replace(place, value)
-    return word
-
-
-def _answer(argv: list[str]) -> str:
-    """What a command printed. Raises Failed."""
-    try:
-        done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=_PATIENCE_S, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"no end in {_PATIENCE_S} s"
-        raise common.Failed(f"{shlex.join(argv)}: {reason}") from None
-    if done.returncode:
-        raise common.Failed(f"{shlex.join(argv)} ended with status {done.returncode}", done.stderr.strip())
-    return done.stdout
 
 
 def _number(text: str) -> int | None:

@@ -12,13 +12,40 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.common import Failed
+
+ETC = Path("/etc/apt")
+
 
 class AptError(Exception):
     """The package could not be had; the text says why in one line."""
+
+
+def fetch(
+    package: str, name: str, cache: Path, etc: Path, do: str = "", arch: str = "", below: str = "", since: int = 0,
+    works: Callable[[Path], bool] = lambda root: True,
+) -> None:  # fmt: skip
+    """Unpack a package in `cache`, try it, then move it to `below`/root there in one step. `since`: as of `suites`;
+    `works(root)`: whether what was unpacked runs here. Raises Failed, which says what to `do`."""
+    arch = arch or debian_arch()
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
+        try:
+            suite, own = suites(release(), since)
+            say(name, f"fetching {package} for {arch} ({suite}) from this machine's own apt mirror ...")
+            root = unpack_package(package, suite, arch, etc, own, Path(temp))
+        except AptError as error:
+            raise Failed(f"{name} could not be fetched: {error}", do) from None
+        if not works(root):
+            raise Failed(f"the packaged {name} for {arch} does not run here", do)
+        shutil.rmtree(cache / below / "root", ignore_errors=True)
+        (cache / below).mkdir(exist_ok=True)
+        root.rename(cache / below / "root")
 
 
 def sources(etc: Path, own: str, suite: str) -> tuple[str, str]:
@@ -118,13 +145,17 @@ def release() -> dict[str, str]:
         return {}
 
 
-def codename(release: dict[str, str]) -> tuple[str, list[str]]:
-    """The machine's own suite, and the family of systems it belongs to. Raises AptError outside Debian's."""
+def suites(release: dict[str, str], since: int = 0) -> tuple[str, str]:
+    """Which suite to take a package from that Debian has `since` a release (13 or 0), and the machine's own suite: its
+    mirror is the one to ask, and one that serves an older Debian serves that too. Raises AptError outside Debian's
+    family."""
     family = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".split()
     own = release.get("UBUNTU_CODENAME") or release.get("VERSION_CODENAME", "")
     if not own or not {"debian", "ubuntu", "raspbian"} & set(family):
         raise AptError("this is not a Debian-family system")
-    return own, family
+    major = release.get("VERSION_ID", "").partition(".")[0]
+    older = "ubuntu" not in family and major.isdigit() and int(major) < since
+    return ("trixie" if older else own), own
 
 
 def debian_arch() -> str:
@@ -135,16 +166,20 @@ def debian_arch() -> str:
 
 
 @contextmanager
-def only_one_at_a_time(cache: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold a folder (created when missing) against other runs that would fill it too."""
+def only_one_at_a_time(cache: Path, name: str) -> Iterator[None]:
+    """Hold a folder (created when missing) against other runs that would fill it too. `name`: of what is fetched."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another run that is fetching ...")
+            say(name, "waiting for another run that is fetching ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def say(name: str, text: str) -> None:
+    print(f"{name}: {text}", file=sys.stderr, flush=True)
 
 
 def _run(command: list[str]) -> None:

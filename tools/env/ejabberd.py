@@ -7,9 +7,6 @@ Erlang that it runs on. `node` never uses the network.
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 
 from tools.common import Failed
@@ -17,7 +14,6 @@ from tools.env import aptroot
 from tools.repository import ROOT
 
 CACHE = ROOT / ".cache" / "ejabberd"
-_APT = Path("/etc/apt")
 _ERTS = "usr/lib/erlang/erts-*/bin/erlexec"
 
 
@@ -49,23 +45,9 @@ def node(name: str, home: Path, distribution: int, cache: Path = CACHE) -> tuple
     return argv, environment
 
 
-def fetch(cache: Path = CACHE, etc: Path = _APT) -> Path:
+def fetch(cache: Path = CACHE, etc: Path = aptroot.ETC) -> Path:
     """Make sure that it is there. Raises Failed."""
-    with aptroot.only_one_at_a_time(cache, _say):
-        if sorted((cache / "root").glob(_ERTS)):
-            return cache / "root"
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
-            try:
-                suite, _ = aptroot.codename(aptroot.release())
-                _say(f"fetching it ({suite}) from this machine's own apt mirror ...")
-                arch = aptroot.debian_arch()
-                root = aptroot.unpack_package("ejabberd", suite, arch, etc, suite, Path(temp))
-            except aptroot.AptError as error:
-                raise Failed(f"ejabberd could not be fetched: {error}") from None
-            shutil.rmtree(cache / "root", ignore_errors=True)
-            root.rename(cache / "root")
+    with aptroot.only_one_at_a_time(cache, "ejabberd"):
+        if not sorted((cache / "root").glob(_ERTS)):
+            aptroot.fetch("ejabberd", "ejabberd", cache, etc)
     return cache / "root"
-
-
-def _say(text: str) -> None:
-    print(f"ejabberd: {text}", file=sys.stderr, flush=True)

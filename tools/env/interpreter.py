@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,6 @@ from tools.repository import ROOT
 
 OLDEST = (1, 24, 0)
 CACHE = ROOT / ".cache" / "micropython"
-_APT = Path("/etc/apt")
 _INSTALL = (
     "install a MicroPython of at least version 1.24 so that `micropython` is on PATH "
     "(package `micropython` of Debian 13, of Ubuntu 25.04 or of Homebrew)"
@@ -30,6 +27,7 @@ _PROBE = (
     "import sys, tls, asyncio, socket, vfs\n"
     "print(*sys.implementation.version[:3], 64 if sys.maxsize > 1 << 32 else 32)"
 )
+_PROGRAM = "usr/bin/micropython"
 _SMALLER = {"amd64": "i386"}
 """Architectures whose processors also run a 32-bit one, in Debian's names."""
 
@@ -70,7 +68,7 @@ def find(bits: int | None = None, cache: Path = CACHE) -> Interpreter:
     raise Failed(f"no {kind}MicroPython here", f"Run realer fetch, or {_INSTALL}.")
 
 
-def fetch(bits: int | None = None, cache: Path = CACHE, etc: Path = _APT) -> list[Interpreter]:
+def fetch(bits: int | None = None, cache: Path = CACHE, etc: Path = aptroot.ETC) -> list[Interpreter]:
     """Make sure there is an interpreter, with that word size or else every one this machine can have.
 
     Does nothing where one is there already. Raises Failed when in the end there is none.
@@ -79,7 +77,7 @@ def fetch(bits: int | None = None, cache: Path = CACHE, etc: Path = _APT) -> lis
     wanted = {64 if own.endswith("64") else 32: own}
     if own in _SMALLER:
         wanted[32] = _SMALLER[own]
-    with aptroot.only_one_at_a_time(cache, _say):
+    with aptroot.only_one_at_a_time(cache, "interpreter"):
         for size in (bits,) if bits else sorted(wanted, reverse=True):
             here = available(cache)
             if size in [found.bits for found in here]:
@@ -89,7 +87,7 @@ def fetch(bits: int | None = None, cache: Path = CACHE, etc: Path = _APT) -> lis
             except Failed as error:
                 if bits or not here:
                     raise
-                _say(f"going on without a {size}-bit one: {error}")
+                aptroot.say("interpreter", f"going on without a {size}-bit one: {error}")
         return [found for found in available(cache) if bits in (None, found.bits)]
 
 
@@ -99,7 +97,7 @@ def _candidates(cache: Path) -> Iterator[Interpreter]:
         yield from _probe([on_path], on_path)
     for root in sorted(cache.glob("[!.]*/root")):
         yield from _probe(
-            aptroot.argv(root, "usr/bin/micropython"), f"{cache.parent.name}/{cache.name}/{root.parent.name}"
+            aptroot.argv(root, _PROGRAM), f"{cache.parent.name}/{cache.name}/{root.parent.name}"
         )
 
 
@@ -115,34 +113,9 @@ def _probe(argv: list[str], origin: str) -> Iterator[Interpreter]:
 
 
 def _fetch_arch(arch: str | None, cache: Path, etc: Path) -> None:
-    """Unpack beside the final place, try it, then move it there in one step."""
     if arch is None:
         raise Failed("this machine's processor has no such MicroPython", f"Please {_INSTALL}.")
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
-        try:
-            suite, codename = _suite(aptroot.release())
-            _say(f"fetching micropython for {arch} ({suite}) from this machine's own apt mirror ...")
-            root = aptroot.unpack_package("micropython", suite, arch, etc, codename, Path(temp))
-        except aptroot.AptError as error:
-            raise Failed(f"MicroPython could not be fetched: {error}", f"Please {_INSTALL}.") from None
-        if not list(_probe(aptroot.argv(root, "usr/bin/micropython"), "")):
-            raise Failed(f"the packaged MicroPython for {arch} does not run here", f"Please {_INSTALL}.")
-        shutil.rmtree(cache / arch, ignore_errors=True)
-        (cache / arch).mkdir()
-        root.rename(cache / arch / "root")
-    _say(f"ready: .cache/micropython/{arch}")
-
-
-def _suite(release: dict[str, str]) -> tuple[str, str]:
-    """Which suite to take it from, and the machine's own one: its mirror is the one to ask.
-
-    Debian packages it since release 13; a mirror that serves an older Debian serves that one too.
-    """
-    own, family = aptroot.codename(release)
-    major = release.get("VERSION_ID", "").partition(".")[0]
-    old_debian = "ubuntu" not in family and major.isdigit() and int(major) < 13
-    return ("trixie" if old_debian else own), own
-
-
-def _say(text: str) -> None:
-    print(f"interpreter: {text}", file=sys.stderr, flush=True)
+    aptroot.fetch(
+        "micropython", "MicroPython", cache, etc, f"Please {_INSTALL}.", arch, below=arch, since=13,
+        works=lambda root: bool(list(_probe(aptroot.argv(root, _PROGRAM), ""))),
+    )  # fmt: skip

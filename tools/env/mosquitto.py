@@ -10,8 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,6 @@ from tools.repository import ROOT
 
 OLDEST = (2, 0)
 CACHE = ROOT / ".cache" / "mosquitto"
-_APT = Path("/etc/apt")
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 _PLUGIN = "mosquitto_dynamic_security.so"
 _INSTALL = "install mosquitto 2.0 or newer (package `mosquitto` of Debian, of Ubuntu or of Homebrew)"
@@ -48,21 +45,12 @@ def find(cache: Path = CACHE, path: str | None = None) -> Mosquitto:
     raise Failed("no usable mosquitto here", f"Run realer fetch, or {_INSTALL}.")
 
 
-def fetch(cache: Path = CACHE, etc: Path = _APT, path: str | None = None) -> Mosquitto:
+def fetch(cache: Path = CACHE, etc: Path = aptroot.ETC, path: str | None = None) -> Mosquitto:
     """Make sure there is one. Raises Failed when in the end there is none."""
-    with aptroot.only_one_at_a_time(cache, _say):
+    with aptroot.only_one_at_a_time(cache, "mosquitto"):
         for found in _candidates(cache, path):
             return found
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
-            try:
-                suite, _ = aptroot.codename(aptroot.release())
-                _say(f"fetching mosquitto ({suite}) from this machine's own apt mirror ...")
-                arch = aptroot.debian_arch()
-                root = aptroot.unpack_package("mosquitto", suite, arch, etc, suite, Path(temp))
-            except aptroot.AptError as error:
-                raise Failed(f"mosquitto could not be fetched: {error}", f"Please {_INSTALL}.") from None
-            shutil.rmtree(cache / "root", ignore_errors=True)
-            root.rename(cache / "root")
+        aptroot.fetch("mosquitto", "mosquitto", cache, etc, f"Please {_INSTALL}.")
     return find(cache, path)
 
 
@@ -90,7 +78,3 @@ def _probe(argv: list[str], program: Path, origin: str) -> Iterator[Mosquitto]:
     ]
     if version and tuple(map(int, version.groups())) >= OLDEST and plugins:
         yield Mosquitto(argv, plugins[0], version.group().split()[-1], origin)
-
-
-def _say(text: str) -> None:
-    print(f"mosquitto: {text}", file=sys.stderr, flush=True)

@@ -6,9 +6,6 @@ uses the network.
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 
 from tools.common import Failed
@@ -16,7 +13,6 @@ from tools.env import aptroot
 from tools.repository import ROOT
 
 CACHE = ROOT / ".cache" / "nginx"
-_APT = Path("/etc/apt")
 _PROGRAM = "usr/sbin/nginx"
 
 
@@ -27,22 +23,9 @@ def argv(cache: Path = CACHE) -> list[str]:
     return aptroot.argv(cache / "root", _PROGRAM)
 
 
-def fetch(cache: Path = CACHE, etc: Path = _APT) -> list[str]:
+def fetch(cache: Path = CACHE, etc: Path = aptroot.ETC) -> list[str]:
     """Make sure that it is there. Raises Failed."""
-    with aptroot.only_one_at_a_time(cache, _say):
+    with aptroot.only_one_at_a_time(cache, "nginx"):
         if not (cache / "root" / _PROGRAM).exists():
-            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
-                try:
-                    suite, _ = aptroot.codename(aptroot.release())
-                    _say(f"fetching it ({suite}) from this machine's own apt mirror ...")
-                    arch = aptroot.debian_arch()
-                    root = aptroot.unpack_package("nginx-light", suite, arch, etc, suite, Path(temp))
-                except aptroot.AptError as error:
-                    raise Failed(f"nginx could not be fetched: {error}") from None
-                shutil.rmtree(cache / "root", ignore_errors=True)
-                root.rename(cache / "root")
+            aptroot.fetch("nginx-light", "nginx", cache, etc)
     return argv(cache)
-
-
-def _say(text: str) -> None:
-    print(f"nginx: {text}", file=sys.stderr, flush=True)

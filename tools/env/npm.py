@@ -44,11 +44,11 @@ def modules(lists: Path, cache: Path = CACHE) -> Path:
 
 def install(lists: Path, what: str, cache: Path = CACHE) -> Path:
     """Make sure that node and the packages of `lists` are there; their `modules`. Raises Failed."""
-    with aptroot.only_one_at_a_time(cache, _say):
+    with aptroot.only_one_at_a_time(cache, "npm"):
         _, npm = _programs(cache) or _fetch_node(cache)
         target = modules(lists, cache)
         if not target.is_dir():
-            _say(f"fetching {what} ...")
+            aptroot.say("npm", f"fetching {what} ...")
             with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
                 for name in _LISTS:
                     shutil.copyfile(lists / name, Path(temp) / name)
@@ -83,7 +83,7 @@ def _new_enough(program: str) -> bool:
 def _fetch_node(cache: Path) -> tuple[list[str], list[str]]:
     """With pip: Debian's node does not run from a folder, because it looks for parts of itself in the system."""
     (requirement,) = pinned(ROOT / "pyproject.toml", "node")
-    _say(f"fetching {requirement} with pip ...")
+    aptroot.say("npm", f"fetching {requirement} with pip ...")
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temp:
         wheel = Path(temp) / "wheel"
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps"]
@@ -110,7 +110,3 @@ def _run(argv: list[str], folder: Path, what: str) -> None:
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if "npm" in line and "error" in line.lower()]
         raise Failed(f"npm could not fetch {what}: {' '.join(said[:3]) or done.returncode}")
-
-
-def _say(text: str) -> None:
-    print(f"npm: {text}", file=sys.stderr, flush=True)
