@@ -3,18 +3,12 @@
 Source: docs/protocol.md, Reports over HTTPS.
 """
 
-from micropython import const
-
 from firmware.cloud import realer_feed
 from firmware.core import outcomes
-
-_MOST_ITEMS = const(20)  # at most 4.1 KB of JSON
 
 
 class IotSender:
     """`http`: an Https."""
-
-    room = _MOST_ITEMS  # reports in one request
 
     def __init__(self, http):
         self.http = http
@@ -26,15 +20,17 @@ class IotSender:
         http = self.http
         limiter = http.limiter
         done = []
-        items = [realer_feed.feed_item(report) for report in reports[: self.room]]
-        self.room = len(items) // 2 or 1  # should this end in an error: it may be that memory is short
+        items = [realer_feed.feed_item(report) for report in reports[: limiter.most]]
         if len(items) > 1:
-            outcome, body, message = await http.exchange("feed-data/batches", realer_feed.batch(items))
+            try:
+                outcome, body, message = await http.exchange("feed-data/batches", realer_feed.batch(items))
+            except MemoryError:
+                limiter.batch(len(items), len(items) // 2)
+                raise
             answers = realer_feed.results(body) if outcome == outcomes.OK else {}
         else:
             outcome, _, message = await http.exchange("feed-data", items[0])
             answers = {reports[0].message_id: (outcome, message)}
-        self.room = _MOST_ITEMS
         for report in reports[: len(items)]:
             found, why = answers.get(report.message_id, (outcomes.RETRY, ""))
             if found in (outcomes.RETRY, outcomes.RATE_LIMITED):

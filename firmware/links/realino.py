@@ -51,7 +51,11 @@ class Realino:
         limiter = http.limiter
         sent = reports[: min(limiter.most, self.limit)]
         newest = {(report.source, report.id): report for report in sent}
-        outcome, _, message = await http.exchange("feeds", dialect.feed(newest.values()))
+        try:
+            outcome, _, message = await http.exchange("feeds", dialect.feed(newest.values()))
+        except MemoryError:
+            limiter.batch(len(sent), len(sent) // 2 or 1)
+            raise
         if outcome == outcomes.RATE_LIMITED:
             return []
         most = len(sent)

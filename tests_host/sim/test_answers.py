@@ -42,21 +42,21 @@ async def test_no_report_is_lost_while_reports_fail(device, fault):
 
 @pytest.mark.parametrize("outage_s", [0, 600])
 async def test_a_batch_is_split_when_memory_is_short(device, outage_s):
+    """Where each request of more than some reports finds no memory, on whatever connection and with whatever code."""
     await _quiet(device)
     if outage_s:  # after it the link has failed often, which has nothing to do with memory
         device.faults.add("any drop")
         await asyncio.sleep(outage_s)
         device.faults.clear()
-    client, forced, refused = device.app.link.http.client, [], []
-    request, device.app.controller.force_safe = client.request, lambda: forced.append(1)
+    forced, refused = [], []
+    device.app.controller.force_safe = lambda: forced.append(1)
 
-    async def with_little_room(method, target, headers=(), body=None, sink=None):
-        if body and len(body) > 1200:
-            refused.append(len(body))
+    def with_little_room(up, data):
+        if up and len(data) > 1600:
+            refused.append(len(data))
             raise MemoryError
-        return await request(method, target, headers, body, sink)
 
-    client.request = with_little_room
+    device.net.on_bytes = with_little_room
     stored = len(device.feed())
     for value in range(16):
         device.app.controller.outbox.post("sensor", 1, float(value))

@@ -109,6 +109,11 @@ async def test_a_server_that_refuses_both_forms_is_tried_more_and_more_rarely(de
     assert min(gaps) >= 5 and len(gaps) < 30 and device.app.state() == "unauthorized"
 
 
+def _in_a_hurry(config):
+    config["cloud"]["poll_s"] = 2  # which leaves a second between two requests
+
+
+@pytest.mark.config(edit=_in_a_hurry)
 @pytest.mark.parametrize("fault", ["status=503", "hang", "badjson"])
 async def test_a_failed_login_is_retried_after_five_seconds_or_more(device, fault):
     logins = _logins(device)
@@ -163,6 +168,25 @@ async def test_a_small_byte_limit_of_the_plan_makes_smaller_feeds(device):
     await asyncio.sleep(600)
     assert feeds and max(len(request.body) for request in feeds) <= 1000
     assert {item["sensor_id"] for item in device.feed("sensor")} == {1, 2}
+
+
+async def test_a_feed_is_split_when_memory_is_short(device):
+    await _pump_on(device)
+    await device.until(lambda: not len(device.app.controller.outbox), 60)
+    refused = []
+
+    def with_little_room(up, data):
+        if up and b"/feeds" in data and data.count(b"_id") > 3:
+            refused.append(data)
+            raise MemoryError
+
+    device.net.on_bytes = with_little_room
+    outbox = device.app.controller.outbox
+    for value in range(4):
+        for source, number in (("sensor", 1), ("command", 1), ("sensor", 2), ("command", 2)):
+            outbox.post(source, number, float(value))
+    await device.until(lambda: not len(outbox), 900)
+    assert refused and device.model.reported(DEVICE_ID, "9") == "3.0"
 
 
 async def test_after_an_outage_the_newest_report_stands_for_all(device):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from firmware.app import power_save
 from tools.sim.sim_board import Point
 from tools.sim.sim_device import WIFI_PASSWORD
 
@@ -84,3 +85,17 @@ async def test_wifi_is_joined_within_a_minute_after_an_outage(device, outage_s):
     await asyncio.sleep(outage_s)
     device.radio.air["bench"] = WIFI_PASSWORD
     assert await device.until(lambda: device.online, 120) <= min(60, 2 * outage_s)
+
+
+def test_power_is_saved_where_the_device_asks_and_not_where_it_waits():
+    """0 none, 1 some, 2 most: what MQTT waits for would else arrive up to some hundred milliseconds late."""
+    for transport, wish, expected in (
+        ("https", None, 1),
+        ("mqtt", None, 0),
+        ("auto", None, 0),
+        ("iotmp", None, 0),
+        ("mqtt", True, 2),
+        ("https", False, 0),
+    ):
+        config = {"wifi": {"power_save": wish}, "cloud": {"transport": transport}}
+        assert power_save(config) == expected, (transport, wish)
