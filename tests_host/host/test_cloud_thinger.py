@@ -1,20 +1,24 @@
 """The simulated Thinger.io against the documentation: its curl lines, its statuses, and what devices may not do."""
 
+import asyncio
 import base64
 import json
 
 import pytest
 
 from tools.cloud import thinger_wire as wire
+from tools.cloud.certs import TestCA
 from tools.cloud.demo_device import (
     THINGER_CREDENTIAL,
     THINGER_DEVICE,
+    THINGER_HOST,
     THINGER_PASSWORD,
     THINGER_USER,
     demo_account,
 )  # fmt: skip
 from tools.cloud.messages import Request
 from tools.cloud.thinger_model import Thinger
+from tools.cloud.thinger_server import ThingerServer
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 DEVICES = f"/v1/users/{THINGER_USER}/devices"
@@ -125,6 +129,72 @@ def test_a_refresh_token_serves_once():
     assert cloud.status("GET", DEVICES, token=second["access_token"]) == 200
     cloud.time += 7201
     assert cloud.status("GET", DEVICES, token=second["access_token"]) == 401
+
+
+def test_two_refreshes_within_a_second_have_different_tokens():
+    cloud = Cloud()
+    pair = cloud.oauth(f"grant_type=password&username={THINGER_USER}&password={THINGER_PASSWORD}").json()
+    seen = [pair["access_token"], pair["refresh_token"]]
+    for _ in range(3):
+        answer = cloud.oauth(f"grant_type=refresh_token&refresh_token={pair['refresh_token']}")
+        pair = answer.json()
+        seen += [pair["access_token"], pair["refresh_token"]]
+    assert len(set(seen)) == len(seen)
+    assert [
+        cloud.oauth(f"grant_type=refresh_token&refresh_token={used}").status for used in seen[1:-1:2]
+    ] == [401] * 3
+
+
+def test_a_token_of_a_device_expires_at_a_moment_in_milliseconds(cloud):
+    def made(moment):
+        return cloud.ask("POST", f"{MINE}/tokens", {"token_name": "t", "token_expiration": moment})[0]
+
+    for wrong in ("soon", "1486050000000", None, True, [], {}, float("inf"), float("nan")):
+        assert made(wrong).status == 400, wrong
+    answer = made(1_486_050_000_500)
+    assert answer.status == 200 and claims(answer.json()["token"])["exp"] == 1_486_050_000
+
+
+def test_devices_are_listed_added_and_deleted(cloud):
+    assert [item["device"] for item in cloud.ask("GET", DEVICES)[0].json()] == [THINGER_DEVICE]
+    assert cloud.ask("GET", f"{DEVICES}?id={THINGER_DEVICE}")[0].json()[0]["device"] == THINGER_DEVICE
+    assert cloud.status("GET", f"{DEVICES}?id=unknown") == 404
+    assert cloud.status("GET", f"{DEVICES}?id=a-b") == 400
+    whole = {"device_id": "second", "device_credentials": "secret-not-real", "device_description": ""}
+    for key in whole:
+        assert cloud.status("POST", DEVICES, {k: v for k, v in whole.items() if k != key}) == 400, key
+        assert cloud.status("POST", DEVICES, whole | {key: 7}) == 400, key
+    assert cloud.status("POST", DEVICES, whole) == 200
+    assert cloud.status("POST", DEVICES, whole) == 400, "it is there already"
+    assert cloud.status("DELETE", f"{DEVICES}/second") == 200
+    assert cloud.status("DELETE", f"{DEVICES}/second") == 404
+
+
+async def test_who_leaves_an_event_stream_leaves_no_traceback(tmp_path, caplog):
+    model, certs = Thinger(), TestCA(tmp_path)
+    demo_account(model)
+    port = model.connection(lambda data: None, lambda: None)
+    port.feed(LOGIN)
+    unhandled = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: unhandled.append(context))
+    server = ThingerServer(model, certs)
+    await server.start()
+    idle = asyncio.all_tasks()
+    try:
+        token = model.tokens.login(THINGER_USER, model.now())["access_token"]
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", server.rest_port, ssl=certs.client(), server_hostname=THINGER_HOST
+            )
+            head = f"GET {MINE}/stats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            writer.write(f"{head}Accept: text/event-stream\r\n\r\n".encode())
+            await reader.readuntil(b"data: ")
+            writer.transport.abort()
+            port.feed(wire.frame("KEEP_ALIVE"))  # so there is something more to be sent
+        await asyncio.wait(asyncio.all_tasks() - idle, timeout=20)
+    finally:
+        await server.stop()
+    assert unhandled == [] and not caplog.records
 
 
 def test_stats(cloud):

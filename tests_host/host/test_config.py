@@ -483,6 +483,21 @@ def test_only_keys_that_are_wrong_in_the_end_are_asked_again(draft: dict[str, An
     assert not hands.mend([("error", "wifi", "a number", "an object")])
 
 
+def test_what_is_wrong_in_the_end_costs_no_other_answer(authority: Authority, tmp_path: Path):
+    out = tmp_path / "config.json"
+    config = complete(tmp_path, authority)
+    config["outputs"][0]["max_onn_s"] = 2
+    out.write_text(json.dumps(config))
+    with Terminal([sys.executable, "-m", "tools", "config", "--out", str(out)], cwd=ROOT) as terminal:
+        terminal.expects("(name)")
+        terminal.types(KEEP_BEGINNING + KEEP_CLOUD + "n" + KEEP_REST)
+        terminal.expects("Leave outputs[0].max_onn_s out?")
+        terminal.types("y")
+        assert terminal.ends() == 0, terminal.output
+    del config["outputs"][0]["max_onn_s"]
+    assert json.loads(out.read_text()) == config | {"board": "esp32"} and not draft_of(out).exists()
+
+
 @pytest.mark.parametrize(
     ("key", "text", "value"),
     [

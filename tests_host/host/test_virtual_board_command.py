@@ -76,17 +76,22 @@ async def test_the_address_of_the_portal_on_this_machine_is_printed(tmp_path):
         writer.close()
 
 
-def test_the_command_shows_it(tmp_path):
-    config = json.loads((ROOT / "config.example.json").read_text()) | {"cloud": {"ca_files": []}}
+def test_the_command_shows_it_and_says_where_no_time_will_come_from(tmp_path):
+    config = json.loads((ROOT / "config.example.json").read_text())
+    config |= {"cloud": {"ca_files": []}, "time": {"servers": ["127.0.0.1:9"]}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "flash").mkdir()
     (tmp_path / "flash" / "main.py").write_text(PORTAL)
     argv = [sys.executable, "-m", "tools", "board", "--config", str(tmp_path / "config.json"), "--blank"]
     argv += ["--flash", str(tmp_path / "flash")]
-    with subprocess.Popen(
-        argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        (tmp_path / "stderr").open("w+") as errors,
+        subprocess.Popen(
+            argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
         assert any("http://127.0.0.1:" in line for line in iter(process.stdout.readline, ""))
         process.terminate()
         process.stdout.read()
         assert process.wait(60) == 0
+    assert "127.0.0.1:9" in (tmp_path / "stderr").read_text()
