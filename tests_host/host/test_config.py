@@ -183,9 +183,10 @@ def draft(tmp_path: Path, authority: Authority) -> dict[str, Any]:
 
 @contextmanager
 def typed(keys: str) -> Iterator[None]:
-    """All answers are typed ahead."""
+    """All answers are typed ahead; a question beyond them is an EOFError."""
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         pipe.send_text(keys)
+        pipe.close()
         yield
 
 
@@ -465,16 +466,14 @@ def test_only_keys_that_are_wrong_in_the_end_are_asked_again(draft: dict[str, An
     draft["cloud"]["poll_s"] = 1
     draft["outputs"][0]["hysterisis"] = 2
     draft["sensors"][0]["samples"] = 99
-    printed: list[str] = []
-    with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-        hands = wizard.Wizard(draft, tmp_path, printed.append)
+    with typed("30" + ENTER + "7" + ENTER + "y"):
+        hands = wizard.Wizard(draft, tmp_path, lambda text: None)
         problems = [problem for problem in check_config.validate(draft)[1] if problem[0] == "error"]
         assert [problem[1] for problem in problems] == [
             "cloud.poll_s",
             "sensors[0].samples",
             "outputs[0].hysterisis",
         ]
-        pipe.send_text("30" + ENTER + "7" + ENTER + "y")
         assert hands.mend(problems)
     assert (draft["cloud"]["poll_s"], draft["sensors"][0]["samples"]) == (30, 7)
     assert "hysterisis" not in draft["outputs"][0]
