@@ -4,6 +4,7 @@ import sys
 
 from firmware.core.errors import DriverError
 from tests_host.support import fakemachine
+from tests_host.support.raising import raised
 from tests_host.support.sampling import Ticks, run
 
 
@@ -61,11 +62,7 @@ def looked(control, threads):
 
 def refused(call, *args):
     """The text of the DriverError that `call` raises."""
-    try:
-        call(*args)
-    except DriverError as e:
-        return str(e)
-    raise AssertionError("it was not refused")
+    return str(raised(DriverError, call, *args))
 
 
 def test_outputs_start_at_their_level_without_a_glitch():
@@ -413,11 +410,7 @@ def test_a_dht_that_is_silent_or_garbled_is_a_driver_error():
     dht = b.bus("dht", 4)
     for frame, words in ((b"", "116"), (b"\x02\x8c\x01\x5f\xef", "checksum")):
         chip.frame = frame
-        found = None
-        try:
-            dht.read()
-        except DriverError as e:
-            found = str(e)
+        found = refused(dht.read)
         assert "GPIO 4" in found and words in found
     chip.frame = b"\x02\x8c\x01\x5f\xee"
     assert dht.read() == chip.frame

@@ -1,6 +1,7 @@
 """Requests as a browser, a phone and somebody unkind send them."""
 
 from http1.request import MAX_BODY, MAX_HEAD, Request, RequestError, form, response
+from tests_host.support.raising import raised
 
 GET = b"GET / HTTP/1.1\r\nHost: 192.168.4.1\r\nAccept: */*\r\n\r\n"
 POST = b"POST /save HTTP/1.1\r\nhost:192.168.4.1\r\nContent-Length: 7\r\n\r\na=1&b=2"
@@ -15,11 +16,7 @@ def parsed(data, step=None):
 
 
 def refused(data, step=None):
-    try:
-        parsed(data, step)
-    except RequestError as e:
-        return e.status
-    return None
+    return raised(RequestError, parsed, data, step).status
 
 
 def test_a_request_is_the_same_in_pieces_of_any_size():
@@ -108,11 +105,7 @@ def test_forms():
 
 def test_an_invalid_form_is_a_value_error():
     for body in (b"a=%", b"a=%4", b"a=%zz", b"a=%ff", b"a=\xff", b"%+1=2", b"a=%C3"):
-        try:
-            form(body)
-        except ValueError:
-            continue
-        raise AssertionError(body)
+        raised(ValueError, form, body)
 
 
 def test_responses():

@@ -14,6 +14,7 @@ from iotmp.session import (
     Request,
     Session,
 )
+from tests_host.support.raising import raised
 from tools.cloud import thinger_wire as server
 
 LATE = (1 << 30) - 700  # the counter wraps in the middle of every test
@@ -100,11 +101,7 @@ def test_the_login_is_accepted_whatever_its_stream_id():
 
 def test_a_refused_login_has_its_own_error():
     rig = Rig(login=False)
-    try:
-        rig.receive(server.frame("ERROR", sid=1, parameters=2))
-    except Refused:
-        return
-    raise AssertionError("not refused")
+    raised(Refused, rig.receive, server.frame("ERROR", sid=1, parameters=2))
 
 
 def test_any_other_frame_is_no_answer_to_the_login():

@@ -3,16 +3,13 @@
 from mqtt5 import codes, encode, opening, packet, parts
 from mqtt5.packet import MqttError
 from tests_host.support import mqtt_server as server
+from tests_host.support.raising import raised
 
 MALFORMED, PROTOCOL = 0x81, 0x82
 
 
-def refusal(act, *args):
-    try:
-        act(*args)
-    except MqttError as e:
-        return e.code
-    return None
+def refusal(act, *args, **options):
+    return raised(MqttError, act, *args, **options).code
 
 
 def decoded(data, version=5):
@@ -205,12 +202,8 @@ def test_packets_that_no_server_may_send_are_errors():
 def test_invalid_topics_and_long_texts_are_not_encoded():
     for topic in ("", "a/#", "+", "a\0b"):
         assert refusal(encode.publish, 5, 1, topic, b"") == 0x90
-    output = None
-    try:
-        opening.connect_packet(5, True, 0, (), "x" * 65536, None, None, None)
-    except ValueError as e:
-        output = str(e)
-    assert output == "mqtt: too long"
+    error = raised(ValueError, opening.connect_packet, 5, True, 0, (), "x" * 65536, None, None, None)
+    assert str(error) == "mqtt: too long"
 
 
 def test_error_words():

@@ -6,6 +6,7 @@ from mqtt5.packet import Message, MqttError
 from mqtt5.session import CLOSED, CLOSING, CONNECTING, OPEN, TRANSITIONS, Session
 from netio.errors import NetError
 from tests_host.support import mqtt_server as server
+from tests_host.support.raising import raised
 
 NOW = (1 << 30) - 100  # the clock wraps soon
 
@@ -111,12 +112,8 @@ def test_refused():
     data = server.connack(5, 0x87, 0, ((0x1F, "go away"),))
     session.space()[: len(data)] = data
     session.received(len(data))
-    output = None
-    try:
-        session.next(NOW)
-    except MqttError as e:
-        output = e.code, e.reason
-    assert output == (0x87, "'go away'")
+    error = raised(MqttError, session.next, NOW)
+    assert (error.code, error.reason) == (0x87, "'go away'")
     assert session.error and not session.take(NOW)
 
 
@@ -636,12 +633,7 @@ def test_skipped_bytes_count_as_received():
         assert rig.session.last_received == now
     # PINGRESP stands behind all that; from the last byte on it is waited for.
     assert rig.session.tick(now + 19000 & 0x3FFFFFFF) == 1000
-    output = None
-    try:
-        rig.session.tick(now + 20000 & 0x3FFFFFFF)
-    except NetError as e:
-        output = str(e)
-    assert output == "timeout: keep-alive"
+    assert str(raised(NetError, rig.session.tick, now + 20000 & 0x3FFFFFFF)) == "timeout: keep-alive"
 
 
 def test_disconnect_codes_are_sent_in_version_5_only():
@@ -735,12 +727,7 @@ def test_partial_packets_are_no_answer_to_a_ping():
     rig.session.tick(NOW + 30000 & 0x3FFFFFFF)
     for second in range(31, 50):
         rig.feed(b"\x30\x7f"[second == 31 :][:1] if second < 33 else b"x", (NOW + second * 1000) & 0x3FFFFFFF)
-    output = None
-    try:
-        rig.session.tick(NOW + 50000 & 0x3FFFFFFF)
-    except NetError as e:
-        output = str(e)
-    assert output == "timeout: keep-alive"
+    assert str(raised(NetError, rig.session.tick, NOW + 50000 & 0x3FFFFFFF)) == "timeout: keep-alive"
 
 
 def test_under_backpressure_it_pings_without_expecting_an_answer():

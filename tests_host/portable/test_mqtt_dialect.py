@@ -6,6 +6,7 @@ from firmware.cloud import mqtt_catalog, mqtt_credentials, mqtt_messages, mqtt_t
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
 from firmware.core.models import EPOCH, Catalog, Command, Report, Sensor
+from tests_host.support.raising import raised
 
 DEVICE = "cdv_00000000000000000000000001"
 ROOT = "realer/iot/v1/devices/" + DEVICE
@@ -44,11 +45,7 @@ def routes(*items):
 
 
 def refused(call, *args):
-    try:
-        call(*args)
-    except LinkError as e:
-        return str(e)
-    raise AssertionError("accepted %r" % (args,))
+    return str(raised(LinkError, call, *args))
 
 
 # Scopes
@@ -248,11 +245,7 @@ def desired_state(**changes):
 
 
 def invalid_state(payload):
-    try:
-        mqtt_messages.desired(1, payload)
-    except ValueError as e:
-        return str(e)
-    raise AssertionError(payload)
+    return str(raised(ValueError, mqtt_messages.desired, 1, payload))
 
 
 def test_a_desired_state_has_identity_sequence_and_window():

@@ -6,6 +6,7 @@ from firmware.core.errors import ConfigError
 from firmware.links import net as module
 from netio.errors import NetError
 from netio.stream import net_error
+from tests_host.support.raising import raised
 from tests_host.support.scripted import FakeClock
 
 CONFIG = {"wifi": {"dns": []}, "lan": None, "time": {"servers": ["ntp.test"]}, "cloud": {"ca_files": []}}
@@ -181,9 +182,5 @@ def test_a_certificate_that_cannot_be_used_is_named_by_its_key():
         def refuse(files, error=error):
             raise error
 
-        reported = ""
-        try:
-            made(verifying_context=refuse)
-        except ConfigError as e:
-            reported = str(e)
-        assert reported.startswith("cloud.ca_files")
+        error = raised(ConfigError, made, verifying_context=refuse)
+        assert str(error).startswith("cloud.ca_files")

@@ -10,6 +10,7 @@ from firmware.cloud import oauth, realer, realer_feed
 from firmware.core import outcomes
 from firmware.core.errors import LinkError
 from firmware.core.models import EPOCH, Report, Secret
+from tests_host.support.raising import raised
 
 CFG = {
     "device_id": "12345",
@@ -17,15 +18,6 @@ CFG = {
     "client_secret": Secret("test-secret-not-real"),
 }
 WRONG = (None, True, 0, -1, 1.5, "", "text", [], [[]], {}, {"a": {}}, [None, "x", 7, {"id": []}])
-
-
-def refused(call, *args):
-    """The LinkError that `call` has to raise."""
-    try:
-        call(*args)
-    except LinkError as e:
-        return e
-    raise AssertionError("accepted %r" % (args,))
 
 
 # What is sent
@@ -172,8 +164,8 @@ def test_a_value_of_the_wrong_shape_becomes_a_desired_value_to_reject():
 
 def test_a_catalog_without_its_list_is_an_error():
     for body in WRONG:
-        refused(realer.commands, body)
-        refused(realer.sensors, {"sensors": body} if not isinstance(body, list) else body)
+        raised(LinkError, realer.commands, body)
+        raised(LinkError, realer.sensors, {"sensors": body} if not isinstance(body, list) else body)
     assert realer.commands({"commands": []}) == ([], [])
 
 

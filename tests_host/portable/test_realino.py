@@ -9,6 +9,7 @@ from firmware.core import outcomes
 from firmware.core.catalog import bind
 from firmware.core.errors import LinkError
 from firmware.core.models import EPOCH, Report, Secret
+from tests_host.support.raising import raised
 
 CFG = {"client_id": "123456789012345", "client_secret": Secret("test-secret-not-real")}
 WRONG = (None, True, 0, -1, 1.5, "", "text", [], [[]], {}, {"a": {}}, [None, "x", 7, {"id": []}])
@@ -25,15 +26,6 @@ class Answer:
         self.body = bytearray(body.encode())
         self.retry_after_s = 0
         self.kind = b""
-
-
-def refused(call, *args):
-    """The LinkError that `call` has to raise."""
-    try:
-        call(*args)
-    except LinkError as e:
-        return e
-    raise AssertionError("accepted %r" % (args,))
 
 
 def reply(**changes):
@@ -127,13 +119,13 @@ def test_a_plan_of_the_wrong_shape_counts_as_the_documented_one():
 
 def test_a_login_without_a_device_or_its_lists_is_none():
     for device in (None, True, "", "1", "1/../2", 1.5, [], {}):
-        refused(realino.account, reply(id=device))
+        raised(LinkError, realino.account, reply(id=device))
     for key in ("commands", "sensors"):
         for wrong in WRONG:
             if not isinstance(wrong, list):
-                refused(realino.account, reply(**{key: wrong}))
+                raised(LinkError, realino.account, reply(**{key: wrong}))
     for wrong in WRONG:
-        refused(realino.account, wrong)
+        raised(LinkError, realino.account, wrong)
 
 
 # The catalog
@@ -203,7 +195,7 @@ def test_a_value_for_a_moved_command_is_no_desired_value():
 
 def test_polls_of_the_wrong_shape():
     for wrong in WRONG:
-        refused(realino.commands, wrong, ROWS)
+        raised(LinkError, realino.commands, wrong, ROWS)
         _, desired = realino.commands({"commands": [wrong, {"id": 1, "pin_port": wrong, "value": 1.0}]}, ROWS)
         assert desired == []
         item = {"id": 1, "kind": "relay", "pin_port": "6", "value": wrong}
@@ -229,6 +221,6 @@ def test_empty_lists_are_left_out_of_a_feed():
 def test_an_answer_to_a_feed_may_be_empty_but_no_other():
     for status in (200, 204):
         assert responses.parse_response("feeds", Answer(status))[0] == outcomes.OK
-        refused(responses.parse_response, "commands", Answer(status))
-    refused(responses.parse_response, "feeds", Answer(200, "<html>"))
+        raised(LinkError, responses.parse_response, "commands", Answer(status))
+    raised(LinkError, responses.parse_response, "feeds", Answer(200, "<html>"))
     assert responses.parse_response("feeds", Answer(200, '{"code":4022}'))[0] == outcomes.INVALID

@@ -8,6 +8,7 @@ import json
 from firmware.cloud import keys, responses
 from firmware.core import outcomes
 from firmware.core.errors import AuthError, LinkError
+from tests_host.support.raising import raised
 
 TOKEN = (
     '{"access_token":"test-token","token_type":"Bearer","expires_in":3600,"renew_after":2700,"scope":"a b"}'
@@ -32,15 +33,6 @@ def outcome(status, body=""):
         return responses.parse_response("commands", Answer(status, body))[0]
     except LinkError as e:
         return type(e)
-
-
-def refused(call, *args):
-    """The LinkError that `call` has to raise."""
-    try:
-        call(*args)
-    except LinkError as e:
-        return e
-    raise AssertionError("accepted %r" % (args,))
 
 
 # Any answer
@@ -107,7 +99,7 @@ def test_a_validation_error_includes_its_details():
 
 def test_retry_after_is_returned():
     assert responses.parse_response("commands", Answer(429, "", 40))[3] == 40
-    error = refused(responses.parse_response, "commands", Answer(503, "", 50))
+    error = raised(LinkError, responses.parse_response, "commands", Answer(503, "", 50))
     assert error.retry_after_s == 50 and not isinstance(error, AuthError)
 
 
@@ -121,7 +113,7 @@ def test_error_texts_are_short():
 def error_text(what, body, kind=b"text/html; charset=utf-8", status=200):
     answer = Answer(status, body)
     answer.kind = kind
-    return str(refused(responses.parse_response, what, answer))
+    return str(raised(LinkError, responses.parse_response, what, answer))
 
 
 def test_a_page_in_place_of_json_is_an_error_with_type_beginning_and_remedy():
@@ -163,13 +155,13 @@ def test_a_token_with_less_or_more_than_documented():
 def test_an_unusable_token_is_an_error():
     good = {"access_token": "test-token", "expires_in": 3600}
     for text in (None, "", 7, True, ["t"], "two words", "line\r\nX: y", "tab\t", "caf\u00e9", "\x7f", " "):
-        refused(keys.grant, dict(good, access_token=text))
+        raised(LinkError, keys.grant, dict(good, access_token=text))
     for seconds in (0, -5, 0.5, "", "soon", True, [3600], {}, 1e300):
-        refused(keys.grant, dict(good, expires_in=seconds))
+        raised(LinkError, keys.grant, dict(good, expires_in=seconds))
     for body in WRONG:
-        refused(keys.grant, body)
+        raised(LinkError, keys.grant, body)
 
 
 def test_no_error_text_contains_the_token():
-    error = refused(keys.grant, {"access_token": "test token", "expires_in": 3600})
+    error = raised(LinkError, keys.grant, {"access_token": "test token", "expires_in": 3600})
     assert "test token" not in str(error)

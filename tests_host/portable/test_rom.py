@@ -2,6 +2,7 @@
 
 from firmware.core.romslot import BLOCK
 from firmware.update_rom import Rom, Writer
+from tests_host.support.raising import raised
 
 
 class Flash(bytearray):
@@ -42,11 +43,7 @@ def written(flash, at, *pieces):
 
 
 def refused(flash, at, *pieces):
-    try:
-        written(flash, at, *pieces)
-    except OSError as e:
-        return e.args[0] == 5
-    return False
+    return raised(OSError, written, flash, at, *pieces).args[0] == 5
 
 
 def test_pieces_of_any_size_are_written_once_and_the_first_byte_last():
