@@ -4,31 +4,12 @@ import asyncio
 import json
 import shutil
 import signal
-import sys
 
 import pytest
 
+from tests_host.support.commands import command, end_of, start
 from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
-
-
-def start(*arguments):
-    return asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tools", *arguments, cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-
-
-async def end_of(process):
-    """(exit status, output)."""
-    async with asyncio.timeout(90):
-        output, _ = await process.communicate()
-    return process.returncode, output.decode()
-
-
-async def command(*arguments):
-    """(exit status, output) of `realer ...`."""
-    return await end_of(await start(*arguments))
 
 
 def bring_home(fixture, home):

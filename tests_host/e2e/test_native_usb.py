@@ -2,8 +2,8 @@
 
 import asyncio
 
-from tests_host.e2e.test_deploy import bring_home, command, end_of
-from tests_host.e2e.test_status import start
+from tests_host.e2e.test_deploy import bring_home
+from tests_host.support.commands import command, end_of, start
 from tools.fixture.system import SystemFixture
 
 AWAY_S = 0.7

@@ -3,7 +3,7 @@
 import re
 
 from tests_host.e2e.test_dashboard import chromium, command, expect, opened
-from tests_host.e2e.test_recipe import Shell, unused_tcp_port  # noqa: F401 - a fixture
+from tests_host.e2e.test_recipe import Shell
 from tools.repository import ROOT
 
 PAGE = (ROOT / "docs/own-board.md").read_text(encoding="utf-8")
@@ -15,9 +15,9 @@ def lines():
     return [line.partition("  #")[0].strip() for block in blocks for line in block.strip().splitlines()]
 
 
-async def test_an_empty_board_is_deployed_to_and_seen_on_the_page(tmp_path, unused_tcp_port):  # noqa: F811
+async def test_an_empty_board_is_deployed_to_and_seen_on_the_page(tmp_path):
     demo, config, check, deploy, pump, status, off, on = lines()
-    shell = Shell(tmp_path, unused_tcp_port)
+    shell = Shell(tmp_path)
     try:
         output = await shell.start(demo, "is empty; its configuration: ")
         (address,) = re.findall(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", output)

@@ -28,11 +28,11 @@ def recipe():
 class Shell:
     """Commands in a folder of one's own: a cloud that others do not find, and no configuration of the person's."""
 
-    def __init__(self, home, port):
-        self._home, self._port, self._running = home, port, []
+    def __init__(self, home):
+        self._home, self.port, self._running = home, local_port.free(), []
 
     def words(self, line):
-        line = line.replace("3333", str(self._port)).replace(".cache/cloud/", f"{self._home}/cloud/")
+        line = line.replace("3333", str(self.port)).replace(".cache/cloud/", f"{self._home}/cloud/")
         line = re.sub(r"(?<=[ ])config\.json", f"{self._home}/config.json", line)
         line = line.replace("realer cloud", f"realer cloud --connection {self._home}/cloud/admin.json")
         line = line.replace("--answers", f"--out {self._home}/config.json --answers")
@@ -83,9 +83,8 @@ class Shell:
 
 
 async def test_the_recipe_of_a_cloud_and_a_board(tmp_path):
-    port = local_port.free()
     serve, config, board, deploy, desired_state = recipe()
-    shell = Shell(tmp_path, port)
+    shell = Shell(tmp_path)
     try:
         output = await shell.start(serve, "end with Ctrl-C")
         for key in ("client_secret", "client_id", "device_id", "dns_port", "ntp_port", "base_url"):
@@ -93,7 +92,7 @@ async def test_the_recipe_of_a_cloud_and_a_board(tmp_path):
         status, output = await shell.run(config)
         assert status == 0, output
         output = await shell.start(board, "waits at the serial port")
-        assert f"socket://127.0.0.1:{port}" in output
+        assert f"socket://127.0.0.1:{shell.port}" in output
         status, output = await shell.run(deploy)
         assert status == 0 and "online: firmware" in output, output
         status, output = await shell.run(desired_state)
@@ -109,7 +108,9 @@ async def test_the_recipe_of_a_cloud_and_a_board(tmp_path):
         status, output = await shell.run(serve)
         assert status == 1 and "runs here already" in output and "Traceback" not in output, output
         status, output = await shell.run(board)
-        assert status != 0 and f"TCP port {port} is taken" in output and "Traceback" not in output, output
+        assert status != 0 and f"TCP port {shell.port} is taken" in output and "Traceback" not in output, (
+            output
+        )
     finally:
         await shell.end()
 

@@ -7,24 +7,10 @@ import sys
 
 import pytest
 
+from tests_host.support.commands import command, start
 from tests_host.support.terminal import Terminal
 from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
-
-
-def start(*arguments):
-    return asyncio.create_subprocess_exec(
-        sys.executable, "-u", "-m", "tools", *arguments, cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-
-
-async def command(*arguments):
-    """(exit status, output) of `realer ...`."""
-    process = await start(*arguments)
-    async with asyncio.timeout(60):
-        output, _ = await process.communicate()
-    return process.returncode, output.decode()
 
 
 async def test_status_of_a_working_device(any_interpreter):

@@ -6,20 +6,11 @@ import sys
 import time
 
 from tests_host.support import fakemachine
+from tests_host.support.fakemachine import Uname
 
 ROOT = __file__.replace("\\", "/").rpartition("/")[0] + "/../../"
 PUMP = {"gpio": 16, "active": "high"}
 HEATER = {"gpio": 17, "active": "low", "boot": "off", "safe": 8.0}
-
-
-class Uname:
-    """In place of the module `os` of a chip."""
-
-    def __init__(self, machine):
-        self.machine = machine
-
-    def uname(self):
-        return "esp32", "esp32", "1.26.1", "v1.26.1", self.machine
 
 
 class Flash:

@@ -3,7 +3,7 @@
 from iotmp.client import Client
 from iotmp.session import INPUT, OPEN, OUTPUT, Refused, Request, Session
 from netio.errors import NetError
-from tests_host.support.wire import Timers, Wire, Wires, failure, run_pending, started
+from tests_host.support.wire import Timers, Wire, Wires, check_connect, failure, run_pending, started
 from tools.cloud import thinger_wire as server
 
 LOGIN = ("user1", "sensor1", "test-secret-not-real", 1)
@@ -63,35 +63,8 @@ async def test_connect_refused():
     assert await failure(rig.client.acknowledged())
 
 
-async def test_connect_fails_in_every_phase():
-    silent, stuck, ended = Wire(), Wire(), Wire()
-    stuck.stuck = True
-    ended.hang_up()
-    for wire, words, ms in (
-        (NetError("connect", "refused"), "connect: refused", 0),
-        (None, "timeout: connect", 40000),
-        (stuck, "timeout: answer", 40000),
-        (silent, "timeout: answer", 40000),
-        (ended, "closed: by the server", 0),
-    ):
-        rig = Rig(wire)
-        outcome = await started(rig.client.connect(*LOGIN))
-        if ms:
-            await rig.clock.advance(ms - 1)
-            assert not outcome.over
-            await rig.clock.advance(1)
-        assert outcome.error == words
-        assert not rig.client.session.out, "no credential stays behind"
-        if isinstance(wire, Wire):
-            assert wire.closed == 1
-
-
-async def test_cancelled_connect_closes():
-    rig = Rig()
-    outcome = await started(rig.client.connect(*LOGIN))
-    outcome.task.cancel()
-    await run_pending()
-    assert rig.wire.closed == 1
+async def test_connect_fails_in_every_phase_and_closes_when_cancelled():
+    await check_connect(Rig, lambda rig: rig.client.connect(*LOGIN))
 
 
 async def test_a_request_is_received_and_answered():

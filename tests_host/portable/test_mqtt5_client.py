@@ -4,7 +4,7 @@ from mqtt5 import opening
 from mqtt5.client import Client
 from netio.errors import NetError
 from tests_host.support import mqtt_server as server
-from tests_host.support.wire import Outcome, Timers, Wire, Wires, failure, run_pending, started
+from tests_host.support.wire import Outcome, Timers, Wire, Wires, check_connect, failure, run_pending, started
 
 
 class Rig:
@@ -51,35 +51,8 @@ async def test_connect_refused():
     assert await failure(Rig().client.receive()) == "closed: not connected"
 
 
-async def test_connect_fails_in_every_phase():
-    silent, stuck, ended = Wire(), Wire(), Wire()
-    stuck.stuck = True
-    ended.hang_up()
-    for wire, words, ms in (
-        (NetError("connect", "refused"), "connect: refused", 0),
-        (None, "timeout: connect", 40000),
-        (stuck, "timeout: answer", 40000),
-        (silent, "timeout: answer", 40000),
-        (ended, "closed: by the server", 0),
-    ):
-        rig = Rig(wire)
-        outcome = await started(opening.connect(rig.client, "me"))
-        if ms:
-            await rig.clock.advance(ms - 1)
-            assert not outcome.over
-            await rig.clock.advance(1)
-        assert outcome.error == words
-        assert not rig.client.session.out
-        if isinstance(wire, Wire):
-            assert wire.closed == 1
-
-
-async def test_cancelled_connect_closes():
-    rig = Rig()
-    outcome = await started(opening.connect(rig.client, "me"))
-    outcome.task.cancel()
-    await run_pending()
-    assert rig.wire.closed == 1
+async def test_connect_fails_in_every_phase_and_closes_when_cancelled():
+    await check_connect(Rig, lambda rig: opening.connect(rig.client, "me"))
 
 
 async def test_publish_returns_with_its_answer():

@@ -8,6 +8,7 @@ from firmware import settings
 from firmware.config_file import read
 from firmware.core.errors import ConfigError
 from firmware.settings import checked
+from tests_host.support.fakemachine import Uname
 
 ROOT = __file__.replace("\\", "/").rpartition("/")[0] + "/../../"
 SECRET = "test-secret-not-real"
@@ -80,16 +81,6 @@ def test_the_byte_order_mark_is_removed_from_the_file():
     config, log, left = loaded(b"\xef\xbb\xbf" + good())
     assert config["outputs"][0]["gpio"] == 16 and not log.lines
     assert json.loads(left) == json.loads(good())
-
-
-class Uname:
-    """In place of the module `os` of a chip."""
-
-    def __init__(self, machine):
-        self.machine = machine
-
-    def uname(self):
-        return "esp32", "esp32", "1.26.1", "v1.26.1", self.machine
 
 
 def on(machine, call):

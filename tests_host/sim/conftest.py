@@ -80,3 +80,14 @@ def check_always(device):
     assert CLIENT_SECRET not in log
     assert WIFI_PASSWORD not in log
     assert not _TOKEN.search(log)
+
+
+async def pump_on(device):
+    await device.until(lambda: device.online, 60)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 15)
+
+
+async def quiet(device):
+    await device.until(lambda: device.online, 60)
+    await device.until(lambda: not len(device.app.controller.outbox), 60)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from netio.errors import NetError
+from tests_host.sim.conftest import quiet
 from tools.cloud.model import Command, Plan
 from tools.sim.sim_device import DEVICE_ID
 
@@ -17,11 +18,6 @@ LOST = ["status=400", "status=404", "status=413", "status=415", "status=422", "s
 HARMLESS = ["chunked", "chunked=1", "extra_1xx", "close", "slow=400", "delay=3", "content_type=text/html"]
 
 
-async def _quiet(device):
-    await device.until(lambda: device.online, 60)
-    await device.until(lambda: not len(device.app.controller.outbox), 60)
-
-
 async def _both_faulty(device, fault, times=""):
     device.faults.add(f"feed-data {fault} {times}")
     device.faults.add(f"batches {fault} {times}")
@@ -29,7 +25,7 @@ async def _both_faulty(device, fault, times=""):
 
 @pytest.mark.parametrize("fault", KEPT)
 async def test_no_report_is_lost_while_reports_fail(device, fault):
-    await _quiet(device)
+    await quiet(device)
     await _both_faulty(device, fault)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 60)
@@ -43,7 +39,7 @@ async def test_no_report_is_lost_while_reports_fail(device, fault):
 @pytest.mark.parametrize("outage_s", [0, 600])
 async def test_a_batch_is_split_when_memory_is_short(device, outage_s):
     """Where each request of more than some reports finds no memory, on whatever connection and with whatever code."""
-    await _quiet(device)
+    await quiet(device)
     if outage_s:  # after it the link has failed often, which has nothing to do with memory
         device.faults.add("any drop")
         await asyncio.sleep(outage_s)
@@ -67,7 +63,7 @@ async def test_a_batch_is_split_when_memory_is_short(device, outage_s):
 
 @pytest.mark.parametrize("fault", LOST)
 async def test_a_permanently_refused_item_does_not_block_the_others(device, fault):
-    await _quiet(device)
+    await quiet(device)
     await _both_faulty(device, fault)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 60)
@@ -110,7 +106,7 @@ async def test_catalog_errors_keep_the_outputs_until_they_end(device, fault):
 
 
 async def test_a_conflict_is_never_resent_and_the_state_is_reported_again(device):
-    await _quiet(device)
+    await quiet(device)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 15)
     device.faults.add("feed-data status=409 times=1")
@@ -119,7 +115,7 @@ async def test_a_conflict_is_never_resent_and_the_state_is_reported_again(device
 
 
 async def test_429_lengthens_the_interval_until_ten_minutes_without_one(device):
-    await _quiet(device)
+    await quiet(device)
     device.faults.add("commands status=429 times=3")
     await asyncio.sleep(200)
     assert device.app.link.http.limiter.gap_ms() >= 20_000
@@ -140,7 +136,7 @@ async def test_a_strict_plan_is_never_exceeded(device):
 
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 415, 422])
 async def test_batches_come_back_after_a_few_good_answers_whatever_429_says(device, status):
-    await _quiet(device)
+    await quiet(device)
     device.faults.add(f"batches status={status} times=1")
     device.faults.add("commands status=429 skip=3 times=1")
     post = device.app.controller.outbox.post
@@ -163,7 +159,7 @@ async def test_413_halves_the_batch_until_it_fits(device):
     "value", ["", "nan", "inf", "1e3", "0.5", "2", "-1", "on", "1.0.0", " 1", "9" * 30, "𝟙"]
 )
 async def test_an_invalid_desired_value_is_answered_with_the_present_value(device, value):
-    await _quiet(device)
+    await quiet(device)
     count = len(device.feed("command"))
     device.want("6", value, raw=True)
     await asyncio.sleep(60)
@@ -176,7 +172,7 @@ async def test_an_invalid_desired_value_is_answered_with_the_present_value(devic
 
 @pytest.mark.parametrize("value", ["4.5", "35.5", "18.25", "hot"])
 async def test_a_setpoint_outside_range_or_step_is_refused(device, value):
-    await _quiet(device)
+    await quiet(device)
     device.want("9", value, raw=True)
     await asyncio.sleep(30)
     assert device.app.controller.outputs[1].target == 18.5
@@ -226,7 +222,7 @@ def _polls(device):
 
 async def test_what_has_not_changed_is_not_read_again(device):
     device.model.served.etags = True
-    await _quiet(device)
+    await quiet(device)
     statuses = _polls(device)
     await asyncio.sleep(60)
     assert len(statuses) > 3 and all(statuses)
@@ -241,7 +237,7 @@ async def test_what_has_not_changed_is_not_read_again(device):
 
 async def test_after_safe_state_an_unchanged_value_counts_again_whatever_the_etag(device):
     device.model.served.etags = True
-    await _quiet(device)
+    await quiet(device)
     device.want("9", 25)
     await device.until(lambda: device.model.reported(DEVICE_ID, "9") == "25.0", 30)
     await device.until(lambda: device.on("heater"), 30)
@@ -256,7 +252,7 @@ async def test_after_safe_state_an_unchanged_value_counts_again_whatever_the_eta
 @pytest.mark.parametrize("fault", ["status=500", "badjson", "cut=-3", "drop"])
 async def test_an_answer_that_was_of_no_use_leaves_no_etag(device, fault):
     device.model.served.etags = True
-    await _quiet(device)
+    await quiet(device)
     device.want("6", 1)
     device.faults.add(f"commands {fault} times=1")
     await device.until(lambda: device.on("pump"), 60)

@@ -6,19 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from tests_host.sim.conftest import pump_on
 from tools.cloud.demo_device import demo_device
 from tools.cloud.model import Model, Plan
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 
 
-async def _pump_on(device):
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
-
-
 async def test_a_token_is_renewed_while_work_goes_on(device):
-    await _pump_on(device)
+    await pump_on(device)
     await asyncio.sleep(4 * 3600)
     issued = device.model.named("token_issued")
     gaps = [b["at"] - a["at"] for a, b in itertools.pairwise(issued)]
@@ -36,7 +31,7 @@ async def test_a_secret_of_any_characters_is_encoded_as_the_cloud_expects(virtua
     model.add_device(replace(demo_device(), client_secret=secret))
     device = SimDevice(virtual_loop, tmp_path, config, model)
     device.power_on()
-    await _pump_on(device)
+    await pump_on(device)
     assert not model.named("token_refused")
     device.app.link.account.cfg["basic_auth"] = "plain" if encoding == "form" else "form"
     model.expire_tokens(DEVICE_ID, device.wall())
@@ -46,7 +41,7 @@ async def test_a_secret_of_any_characters_is_encoded_as_the_cloud_expects(virtua
 
 
 async def test_a_failed_renewal_keeps_the_authorization_until_the_token_expires(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.faults.add("token status=503")
     lost_after_s = await device.until(lambda: device.app.controller.safety.safe, 4000)
     assert 3500 <= lost_after_s <= 3600
@@ -56,7 +51,7 @@ async def test_a_failed_renewal_keeps_the_authorization_until_the_token_expires(
 
 
 async def test_a_token_that_expires_during_a_poll_is_replaced_once(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.model.expire_tokens(DEVICE_ID, device.wall())
     before = len(device.model.named("token_issued"))
     await asyncio.sleep(60)
@@ -75,7 +70,7 @@ async def test_a_report_refused_with_401_is_resent_with_its_message_id(device):
 
 
 async def test_a_cloud_that_refuses_every_token_ends_the_lease(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.faults.add("commands status=401")
     await device.until(lambda: not device.on("pump"), 40)
     await asyncio.sleep(1800)
@@ -85,7 +80,7 @@ async def test_a_cloud_that_refuses_every_token_ends_the_lease(device):
 
 
 async def test_refused_keys_lead_to_safe_state_and_slow_retries(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.model.set_keys(DEVICE_ID, False, device.wall())
     await device.until(lambda: not device.on("pump"), 15)
     assert device.app.state() == "unauthorized"
@@ -98,7 +93,7 @@ async def test_refused_keys_lead_to_safe_state_and_slow_retries(device):
 
 @pytest.mark.button
 async def test_an_ended_subscription_leads_to_safe_state_until_it_is_renewed(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.model.set_subscription(DEVICE_ID, False, device.wall())
     safe_after_s = await device.until(lambda: not device.on("pump"), 15)
     assert safe_after_s <= 10.5
@@ -116,7 +111,7 @@ async def test_an_ended_subscription_leads_to_safe_state_until_it_is_renewed(dev
 
 
 async def test_legacy_403_with_code_4002_is_an_ended_subscription_too(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.faults.add("any status=403 code=4002")
     await device.until(lambda: not device.on("pump"), 15)
     assert "subscription" in device.app.link.lease.reason
@@ -124,7 +119,7 @@ async def test_legacy_403_with_code_4002_is_an_ended_subscription_too(device):
 
 
 async def test_forbidden_requests_one_fresh_token_and_then_stays_safe(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.faults.add("commands status=403")
     await device.until(lambda: not device.on("pump"), 20)
     assert len(device.model.named("token_issued")) == 2
@@ -153,14 +148,14 @@ async def test_retry_after_on_the_token_endpoint_is_honoured(device):
 
 async def test_the_lease_is_bounded_by_a_short_token(device):
     device.model.plan = Plan(token_s=60, renew_s=45)
-    await _pump_on(device)
+    await pump_on(device)
     await asyncio.sleep(600)
     assert 10 <= len(device.model.named("token_issued")) <= 20
     assert device.on("pump")
 
 
 async def test_an_orderly_end_revokes_the_token_and_leaves_the_outputs_safe(device):
-    await _pump_on(device)
+    await pump_on(device)
     await device.app.shutdown()
     assert not device.on("pump")
     assert device.model.named("revoked")

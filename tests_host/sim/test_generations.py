@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests_host.sim.conftest import pump_on
 from tools.cloud.model import Command, Device, Model, Plan, Response, Sensor
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 
@@ -35,8 +36,7 @@ async def _online(device):
 
 async def _pump_on(device):
     await _online(device)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump_on(device)
 
 
 # Desired states

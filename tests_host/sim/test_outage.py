@@ -4,17 +4,12 @@ import asyncio
 
 import pytest
 
+from tests_host.sim.conftest import pump_on
 from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
 
 
-async def _pump_on(device):
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
-
-
 async def test_a_wifi_outage_leads_to_safe_state_and_reconciliation(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.radio.air.clear()
     safe_after = await device.until(lambda: not device.on("pump"), 400)
     assert 280 <= safe_after <= 311, "silence_s is 300, counted from the last answer"
@@ -32,7 +27,7 @@ async def test_a_wifi_outage_leads_to_safe_state_and_reconciliation(device):
 
 
 async def test_a_short_outage_toggles_nothing(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.radio.air.clear()
     for _ in range(240):
         await asyncio.sleep(0.5)
@@ -46,7 +41,7 @@ async def test_a_short_outage_toggles_nothing(device):
 
 @pytest.mark.parametrize("silent", [True, False])
 async def test_a_dead_connection_is_detected_and_replaced(device, silent):
-    await _pump_on(device)
+    await pump_on(device)
     device.net.silent = silent
     device.net.cut()
     await asyncio.sleep(60)
@@ -91,7 +86,7 @@ async def test_a_local_change_is_reported_as_one(device):
 
 @pytest.mark.button
 async def test_a_manual_override_is_newer_than_an_unchanged_desired_value(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.radio.air.clear()
     await device.until(lambda: not device.on("pump"), 400)
     device.press()
@@ -146,7 +141,7 @@ async def test_a_fallback_setpoint_is_regulated_without_a_cloud(device):
 
 @pytest.mark.parametrize("fault", ["open", "short"])
 async def test_a_sensor_fault_makes_only_its_regulator_safe(device, fault):
-    await _pump_on(device)
+    await pump_on(device)
     device.want("9", 30)
     await device.until(lambda: device.on("heater"), 30)
     device.plant.break_sensor("ntc", fault)

@@ -5,6 +5,7 @@ import asyncio
 
 import pytest
 
+from tests_host.sim.conftest import quiet
 from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
 
 
@@ -16,19 +17,14 @@ def _stalls(config):
     config["outputs"][1] |= {"stall_s": 3600, "stall_action": "off"}
 
 
-async def _quiet(device):
-    await device.until(lambda: device.online, 60)
-    await device.until(lambda: not len(device.app.controller.outbox), 60)
-
-
 @pytest.mark.config(edit=_strike)
 async def test_both_ends_of_a_pulse_are_reported(device):
-    await _quiet(device)
+    await quiet(device)
     before = len(device.feed("command"))
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 30)
     assert 0.4 <= await device.until(lambda: not device.on("pump"), 2) <= 0.7
-    await _quiet(device)
+    await quiet(device)
     printed = [f["value"] for f in device.feed("command")[before:] if f["command_id"] == 1]
     assert printed == ["1.0", "0.0"]
     await asyncio.sleep(600)
@@ -39,10 +35,10 @@ async def test_both_ends_of_a_pulse_are_reported(device):
 
 @pytest.mark.config(edit=_strike)
 async def test_a_pulse_is_not_repeated_after_safe_state_or_a_power_cut(device):
-    await _quiet(device)
+    await quiet(device)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 30)
-    await _quiet(device)
+    await quiet(device)
     switched = []
     drive = device.plant.drive
     device.plant.drive = lambda gpio, level: switched.append((gpio, level)) or drive(gpio, level)
@@ -62,7 +58,7 @@ async def test_a_pulse_is_not_repeated_after_safe_state_or_a_power_cut(device):
 
 @pytest.mark.config(edit=_stalls)
 async def test_a_misplaced_sensor_does_not_heat_for_ever(device):
-    await _quiet(device)
+    await quiet(device)
     reading = device.plant.microvolts(34)
     others = device.plant.microvolts
     device.plant.microvolts = lambda gpio: reading if gpio == 34 else others(gpio)
@@ -122,12 +118,12 @@ def _dimmer(config):
 async def test_a_dimmer_is_reported_at_the_end_of_its_ramp_and_has_its_safe_duty(device):
     duties = device.plant.duties
     await device.until(lambda: duties[17] == 18.5, 60)
-    await _quiet(device)
+    await quiet(device)
     before = len(device.feed("command"))
     device.want("9", 30)
     await device.until(lambda: 20 < duties[17] < 25, 40)
     await device.until(lambda: duties[17] == 30, 10)
-    await _quiet(device)
+    await quiet(device)
     assert [f["value"] for f in device.feed("command")[before:] if f["command_id"] == 2] == ["30.0"]
     device.model.set_keys(DEVICE_ID, False, device.wall())
     device.model.revoke_tokens(DEVICE_ID, device.wall())
@@ -141,7 +137,7 @@ def _bell(config):
 @pytest.mark.button
 @pytest.mark.config(edit=_bell)
 async def test_a_bell_push_works_offline_for_as_long_as_it_is_pressed(device):
-    await _quiet(device)
+    await quiet(device)
     device.radio.air.clear()
     await asyncio.sleep(600)
     device.press(2000)
@@ -157,7 +153,7 @@ def _long(config):
 @pytest.mark.button
 @pytest.mark.config(edit=_long)
 async def test_a_long_press_ends_in_a_restart_that_knows_what_was_asked_for(device):
-    await _quiet(device)
+    await quiet(device)
     device.press(6000)
     await device.until(lambda: device.board.resets, 20)
     record = device.app.store.load("boot.json")
@@ -172,7 +168,7 @@ def _programme(config):
 
 @pytest.mark.config(edit=_programme)
 async def test_a_schedule_counts_while_the_cloud_is_away_and_no_longer(device):
-    await _quiet(device)
+    await quiet(device)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 90)
     await asyncio.sleep(4000)

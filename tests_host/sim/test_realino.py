@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests_host.sim.conftest import pump_on
 from tools.cloud.model import Command, Plan
 from tools.sim.sim_device import DEVICE_ID
 
@@ -17,15 +18,9 @@ def _realino(config):
 pytestmark = pytest.mark.config(edit=_realino)
 
 
-async def _pump_on(device):
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
-
-
 async def test_switches_regulates_reports_and_renews(device):
     device.model.plan = Plan(token_s=600)
-    await _pump_on(device)
+    await pump_on(device)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 30)
     device.want("9", 21.5)
     await device.until(lambda: device.model.reported(DEVICE_ID, "9") == "21.5", 30)
@@ -40,7 +35,7 @@ async def test_switches_regulates_reports_and_renews(device):
 
 async def test_the_oldest_servers_get_the_keys_in_the_body(device):
     device.model.served.realino = ("body",)
-    await _pump_on(device)
+    await pump_on(device)
     device.model.expire_tokens(DEVICE_ID, device.wall())
     before = len(device.model.named("token_issued"))
     requests = _count(device, "sessions.realino")
@@ -135,7 +130,7 @@ async def test_an_inactive_subscription_is_found_at_the_login(device):
 
 
 async def test_an_ended_subscription_is_found_by_a_poll(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.model.set_subscription(DEVICE_ID, False, device.wall())
     assert await device.until(lambda: not device.on("pump"), 15) <= 10.5
     device.model.set_subscription(DEVICE_ID, True, device.wall())
@@ -143,7 +138,7 @@ async def test_an_ended_subscription_is_found_by_a_poll(device):
 
 
 async def test_a_generation_that_is_switched_off_leads_to_safe_state(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.model.served.realino = ()
     await device.until(lambda: not device.on("pump"), 20)
     assert device.app.state() == "unauthorized"
@@ -164,7 +159,7 @@ async def test_the_plan_is_never_exceeded(device, interval_s):
 async def test_a_small_byte_limit_of_the_plan_makes_smaller_feeds(device):
     device.model.plan = Plan(max_body_bytes=1000)
     feeds = _count(device, "feeds.realino")
-    await _pump_on(device)
+    await pump_on(device)
     await asyncio.sleep(600)
     assert feeds and max(len(request.body) for request in feeds) <= 1000
     assert {item["sensor_id"] for item in device.feed("sensor")} == {1, 2}
@@ -190,7 +185,7 @@ async def test_a_feed_is_split_when_memory_is_short(device):
 
 
 async def test_after_an_outage_the_newest_report_stands_for_all(device):
-    await _pump_on(device)
+    await pump_on(device)
     device.net.silent = True
     await asyncio.sleep(120)
     feeds = _count(device, "feeds.realino")
@@ -203,7 +198,7 @@ async def test_after_an_outage_the_newest_report_stands_for_all(device):
 
 
 async def test_a_lost_acknowledgement_causes_one_repetition(device):
-    await _pump_on(device)
+    await pump_on(device)
     await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
     device.faults.add("feed-data cut=0 times=2")
     device.want("6", 0)
@@ -242,7 +237,7 @@ async def test_a_moved_command_is_bound_again_and_never_switches_its_old_port(de
 
 
 async def test_a_removed_sensor_does_not_block_the_others(device):
-    await _pump_on(device)
+    await pump_on(device)
     await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
     logins = len(device.model.named("token_issued"))
     device.model.remove_sensor(DEVICE_ID, 2)
@@ -257,7 +252,7 @@ async def test_a_removed_sensor_does_not_block_the_others(device):
 
 async def test_a_contradictory_catalog_causes_few_logins(device):
     device.model.put_command(DEVICE_ID, Command(3, "12", error="broken"))
-    await _pump_on(device)
+    await pump_on(device)
     await asyncio.sleep(1200)
     assert len(device.model.named("token_issued")) <= 2
 
@@ -270,7 +265,7 @@ async def test_a_contradictory_catalog_causes_few_logins(device):
 async def test_a_feed_that_was_refused_once_is_followed_by_small_ones_and_then_by_a_large_one(
     device, status, first
 ):
-    await _pump_on(device)
+    await pump_on(device)
     await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
     device.net.silent = True
     await asyncio.sleep(60)

@@ -1,10 +1,13 @@
 """The commands of the host, called by tests."""
 
+import asyncio
 import contextlib
 import io
+import sys
 from subprocess import CompletedProcess
 
 from tools.__main__ import main
+from tools.repository import ROOT
 
 
 def realer(*arguments: object) -> "CompletedProcess[str]":
@@ -17,3 +20,23 @@ def realer(*arguments: object) -> "CompletedProcess[str]":
         except SystemExit as ended:  # of argparse
             status = int(ended.code or 0)
     return CompletedProcess(words, status, out.getvalue(), errors.getvalue())
+
+
+async def start(*arguments):
+    """`realer ...` as a process of its own."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-u", "-m", "tools", *arguments, cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+
+
+async def end_of(process):
+    """(exit status, output)."""
+    async with asyncio.timeout(90):
+        output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def command(*arguments):
+    """(exit status, output) of `realer ...`."""
+    return await end_of(await start(*arguments))

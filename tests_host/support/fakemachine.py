@@ -11,6 +11,16 @@ ADC2 = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27)
 ABSENT = (20, 24, 28, 29, 30, 31)
 
 
+class Uname:
+    """In place of the module `os` of a chip."""
+
+    def __init__(self, machine):
+        self.machine = machine
+
+    def uname(self):
+        return "esp32", "esp32", "1.26.1", "v1.26.1", self.machine
+
+
 class Chip:
     def __init__(self):
         self.levels = {}  # what the pads are

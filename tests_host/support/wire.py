@@ -177,6 +177,35 @@ class Wires:
         return wire
 
 
+async def check_connect(rig, connect):
+    """It fails in every phase, and closes when cancelled. `rig(wire)`: a client beside its peer; `connect(rig)`."""
+    silent, stuck, ended = Wire(), Wire(), Wire()
+    stuck.stuck = True
+    ended.hang_up()
+    for wire, words, ms in (
+        (NetError("connect", "refused"), "connect: refused", 0),
+        (None, "timeout: connect", 40000),
+        (stuck, "timeout: answer", 40000),
+        (silent, "timeout: answer", 40000),
+        (ended, "closed: by the server", 0),
+    ):
+        here = rig(wire)
+        outcome = await started(connect(here))
+        if ms:
+            await here.clock.advance(ms - 1)
+            assert not outcome.over
+            await here.clock.advance(1)
+        assert outcome.error == words
+        assert not here.client.session.out, "no credential stays behind"
+        if isinstance(wire, Wire):
+            assert wire.closed == 1
+    here = rig(Wire())
+    outcome = await started(connect(here))
+    outcome.task.cancel()
+    await run_pending()
+    assert here.wire.closed == 1
+
+
 class Outcome:
     """A coroutine running beside the test: `over`, and its `result` or its `error` in words."""
 
