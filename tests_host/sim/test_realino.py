@@ -166,7 +166,7 @@ async def test_a_small_byte_limit_of_the_plan_makes_smaller_feeds(device):
 
 
 async def test_a_feed_is_split_when_memory_is_short(device):
-    await _pump_on(device)
+    await pump_on(device)
     await device.until(lambda: not len(device.app.controller.outbox), 60)
     refused = []
 
