@@ -39,7 +39,7 @@ def _mismatch(row, item):
     if row.kind != kind:
         return "kind %s in the catalog, %s in the config" % (row.kind, kind)
     mode = item.get("mode")
-    if mode and row.low is not None and (row.low == 0 and row.high == 1) != (mode in ("switch", "pulse")):
+    if mode and row.low is not None and (row.low == 0 and row.high == 1) != ("step" not in item):
         return "its range %s..%s does not fit mode %s" % (row.low, row.high, mode)
     return None
 

@@ -255,7 +255,7 @@ def _schedule_errors(item):
     for output in item.get("outputs") or ():
         if output and "schedule" in output and "zone" not in (item.get("time") or ()):
             return (yield "error", "time", "zone too, for an output has a schedule")
-    low, high = item.get("min", 0.0), item.get("max", 100.0 if item.get("mode") == "cover" else 1.0)
+    low, high = item.get("min", 0.0), item.get("max", 100.0 if "step" in item else 1.0)
     for entry in item.get("schedule") or ():
         value = entry and entry.get("value")
         if value is not None and (not low <= value <= high or (high == 1 and value not in (0, 1))):

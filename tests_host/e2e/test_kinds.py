@@ -115,7 +115,7 @@ def _outputs(config):
 async def test_a_cover_and_a_pulse_do_as_they_should(smallest):
     async with SystemFixture(smallest, edit=_outputs) as fixture:
         await fixture.online()
-        blind = fixture.plant.covers["blind"]
+        blind = fixture.plant.loads["blind"]
         fixture.want("9", 30)
         await fixture.until("the blind is there", lambda: fixture.reported("9") == "30.0", 30)
         assert abs(blind.position - 30) < 5

@@ -7,7 +7,7 @@ import re
 import aiohttp
 import pytest
 
-from tools import sensor_kinds
+from tools import kinds
 from tools.cloud.demo_device import CLIENT_SECRET, WIFI_PASSWORD
 from tools.cloud.messages import REASONS, Passed
 from tools.dashboard import actions, snapshot
@@ -516,7 +516,7 @@ def test_the_page_asks_nobody_else():
 
 
 def test_every_kind_of_sensor_has_something_to_turn():
-    assert all(set(sensor_kinds.kind(word).KNOBS) <= set(knobs.KNOBS) for word in sensor_kinds.words())
+    assert all(set(kinds.sensor(word).KNOBS) <= set(knobs.KNOBS) for word in kinds.words())
 
 
 def test_the_verbs_are_all_there():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firmware.core.config_rules import RULES
-from tools import sensor_kinds
+from tools import kinds
 from tools.checks import docs
 
 ROOT = docs.ROOT
@@ -24,13 +24,10 @@ SECTIONS = {
     "Keys of the Realer clouds": "account",
     "Keys of Thinger.io": "thinger",
     "outputs[]": "outputs",
-    "Keys of a switch": "switch",
-    "Keys of a setpoint": "setpoint",
-    **{f"Keys of `{word}`": word for word in ("pwm", "pulse", "cover", "close", "schedule")},
+    "Keys of `schedule`": "schedule",
     "sensors[]": "sensors",
     "Keys of a sensor in a divider": "divider",
-    **{f"Keys of `{word}`": word for word in sensor_kinds.words()},
-    **{f"Keys of `{part}`": part for part in sensor_kinds.parts()},
+    **{f"Keys of `{word}`": word for word in (*kinds.every(), *kinds.parts())},
     "buttons[]": "buttons",
     "Keys of a toggle": "toggle",
     "led": "led",
@@ -142,8 +139,8 @@ def test_resources_from_other_hosts_are_found(tmp_path: Path):
     assert docs.external(tmp_path) == ["a.html: https://example.org/a.js", "a.html: //example.org/a.css"]
 
 
-KINDS = ["sensors." + word for word in sensor_kinds.words()]
-KINDS += ["outputs." + word for word in sensor_kinds.words("outputs") if word != "switch"]
+KINDS = ["sensors." + word for word in kinds.words()]
+KINDS += ["outputs." + word for word in kinds.words("outputs") if word != "switch"]
 EVERY_RULE = RULES + "".join(importlib.import_module(f"firmware.{name}").RULES for name in KINDS)
 
 

@@ -409,6 +409,17 @@ async def test_each_kind_of_sensor_has_its_check_and_one_that_the_cloud_cannot_k
         assert status == 1 and " 3 problems" in printed, printed
 
 
+async def test_both_relays_of_a_cover_are_looked_at():
+    def cover(config):
+        more = {"name": "blind", "mode": "cover", "safe": "hold", "close": {"gpio": 21}, "open_s": 20}
+        config["outputs"][0] |= more
+
+    async with bench(cover) as fixture:
+        fixture.plant.stick(21, 1)
+        _, printed = await doctor(fixture)
+    assert "ok       GPIO 16      blind is off" in printed and "note     GPIO 21      blind is on" in printed
+
+
 def test_a_report_tells_what_is_wrong_and_nothing_that_concerns_nobody_else():
     lines = [
         "ok       board        MicroPython 1.26.1",

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tools import sensor_kinds
+from tools import kinds
 from tools.virtual_board.knobs import knobs, views
 from tools.virtual_board.plant import DEMO_WIRING, Plant, wiring_from
 
@@ -127,7 +127,7 @@ def test_wiring_is_read_from_a_config():
         {
             "outputs": [
                 {"pin_port": "6", "name": "lock", "gpio": 18, "active": "high", "mode": "switch"},
-                {"pin_port": "9", "name": "radiator", "gpio": 19, "active": "low", "mode": "setpoint"},
+                {"pin_port": "9", "name": "radiator", "gpio": 19, "active": "low", "sensor": "14"},
             ],
             "sensors": [
                 {"kind": "thermistor", "gpio": 32, "side": "high", "beta": 3435, "divider_ohm": 4700}
@@ -158,9 +158,9 @@ def test_misspelt_faults_are_refused():
         Plant().break_sensor("ntc", "melted")
 
 
-@pytest.mark.parametrize("kind", sensor_kinds.words())
+@pytest.mark.parametrize("kind", kinds.words())
 def test_what_a_person_turns_for_a_sensor_is_what_is_there_then(kind):
-    plant = Plant(wiring={"part": {"gpio": 33, "kind": kind, **sensor_kinds.kind(kind).WIRE}})
+    plant = Plant(wiring={"part": {"gpio": 33, "kind": kind, **kinds.sensor(kind).WIRE}})
     pulses = []
     plant.listeners[33] = pulses.append
     assert knobs(plant)

@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from firmware.core import romslot
-from tools import sensor_kinds
+from tools import kinds
 from tools.build import bundle_cache, payload, sizes
-from tools.build.bundler import Program
+from tools.build.bundler import Program, unit_path
 from tools.build.mpy import compiled
 
 
@@ -110,7 +110,8 @@ def test_the_halves_of_a_link_are_not_counted_together(rows):
 
 
 def test_every_unit_is_counted_or_optional(rows):
-    counted = set(sizes.ON_DEMAND)
+    program = Program(sizes.ROOT)
+    counted = sizes.ON_DEMAND | {unit_path(name) for name in [*program.kinds, *program.buses]}
     for found in rows.values():
         counted |= found.stays.keys() | set().union(*found.moments)
     units = {
@@ -134,7 +135,5 @@ def test_a_configuration_gets_the_units_that_its_row_loads(rows):
         for unit in {*found.stays, *chain(*found.moments)} - {"boot.py", "main.py"}:
             assert row in conditions.get(unit, row).split(","), (row, unit)
     for unit, desired in conditions.items():
-        kinds = {
-            f"{folder}.{word}" for folder in ("sensors", "outputs") for word in sensor_kinds.words(folder)
-        }
-        assert set(desired.split(",")) <= {*rows, *kinds, "portal", "update", "lan"}, unit
+        words = {f"{folder}.{word}" for folder in ("sensors", "outputs") for word in kinds.words(folder)}
+        assert set(desired.split(",")) <= {*rows, *words, "portal", "update", "lan"}, unit

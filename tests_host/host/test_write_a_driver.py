@@ -1,5 +1,5 @@
-"""The page about drivers: a kind of sensor that is added by it, in a copy of the repository, works, and needs no other
-file."""
+"""The page about drivers: a kind of sensor and one of outputs that are added by it, in a copy of the repository, work,
+and need no other file."""
 
 import json
 import re
@@ -16,26 +16,33 @@ pytestmark = pytest.mark.waits
 
 PAGE = (ROOT / "docs/write-a-driver.md").read_text()
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".cache", "__pycache__", ".*_cache", "node_modules")
+WORDS = {
+    "battery": ("kind", "required", "## buttons[]"),
+    "delayed": ("mode", "`switch`", "### Keys of `schedule`"),
+}
+"""Kind -> the key whose word it is, how the default of that key is written, and before which heading its table goes."""
 READ = """
 import asyncio, json
 from tools.env import interpreter
 from tools.fixture.system import SystemFixture
 
 def more(config):
+    config["outputs"][0] |= {"mode": "delayed", "delay_s": 2}
     config["sensors"].append({"kind": "battery", "gpio": 32, "pin_port": "70", "name": "cells", "ratio": 4})
 
 async def main():
     async with SystemFixture(interpreter.find(), edit=more) as fixture:
         await fixture.online()
-        print(json.dumps((await fixture.status())["readings"]))
+        asked = fixture.want("6", 1)
+        await fixture.until("the pump is reported", lambda: fixture.reported("6") == "1.0", 20)
+        print(json.dumps([fixture.switched("pump", True, asked) - asked, (await fixture.status())["readings"]]))
 
 asyncio.run(main())
 """
 
 
-def blocks() -> dict[str, str]:
-    """The files of the page by path."""
-    return dict(re.findall(r'^```\w+ title="(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL))
+BLOCKS = re.findall(r'^```\w+ title="(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL)
+"""(path, text) of the files on the page."""
 
 
 def named() -> set[str]:
@@ -64,23 +71,28 @@ def run(tree: Path, *arguments: str) -> str:
 
 def add(tree: Path) -> None:
     """Do what the page says."""
-    for name, text in blocks().items():
+    for name, text in BLOCKS:
         path = tree / name
         if name == "docs/configuration.md":
-            page = path.read_text().replace("\n## buttons[]", f"\n{text}\n## buttons[]")
-            page = re.sub(r"^(\| `kind` \| .*?)( \| required)", r"\1, `battery`\2", page, flags=re.MULTILINE)
+            word = re.search("`(.+?)`", text)[1]
+            key, preset, after = WORDS[word]
+            page = path.read_text().replace(f"\n{after}\n", f"\n{text}\n{after}\n")
+            page = re.sub(
+                rf"^(\| `{key}` \| .*?)( \| {preset})", rf"\1, `{word}`\2", page, flags=re.MULTILINE
+            )
             path.write_text(page)
         else:
             assert not path.exists()
             path.write_text(text)
     rules = tree / "firmware/core/config_rules.py"
-    rules.write_text(re.sub(r"^(kind \S+)", r"\1|battery", rules.read_text(), flags=re.MULTILINE))
+    text = re.sub(r"^(kind \S+)", r"\1|battery", rules.read_text(), flags=re.MULTILINE)
+    rules.write_text(re.sub(r"^(mode switch\S+)", r"\1|delayed", text, flags=re.MULTILINE))
     run(tree, "-m", "tools", "package", "--write")
 
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], Path]:
-    """(content by path before, the copy with the kind)."""
+    """(content by path before, the copy with both kinds)."""
     tree = tmp_path_factory.mktemp("driver") / "tree"
     shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
     (tree / ".cache").symlink_to(ROOT / ".cache")
@@ -100,14 +112,17 @@ def test_the_gates_accept_it(trees):
     _, tree = trees
     run(tree, "-m", "tools.checks.layers")
     run(tree, "-m", "tools.build.sizes")
-    run(tree, "-m", "ruff", "check", "-q", *(name for name in blocks() if name.endswith(".py")))
-    run(tree, "-m", "pytest", "-q", "-p", "no:hypothesispytest", "-k", "documented or battery",
-        "tests_host/host/test_docs.py", "tests_host/portable/test_sensor_battery.py")  # fmt: skip
+    run(tree, "-m", "ruff", "check", "-q", *(name for name, _ in BLOCKS if name.endswith(".py")))
+    portable = [name for name, _ in BLOCKS if name.startswith("tests_host/portable/")]
+    run(tree, "-m", "pytest", "-q", "-p", "no:hypothesispytest", "-k", "documented or battery or delayed",
+        "tests_host/host/test_docs.py", *portable)  # fmt: skip
 
 
-def test_a_board_reads_it(trees):
+def test_a_board_has_both(trees):
     _, tree = trees
     (tree / "read.py").write_text(READ)
-    readings = dict(map(tuple, json.loads(run(tree, "read.py").splitlines()[-1])))
+    delay_s, readings = json.loads(run(tree, "read.py").splitlines()[-1])
     (tree / "read.py").unlink()
+    assert delay_s > 2
+    readings = dict(map(tuple, readings))
     assert abs(readings["cells"] - 10) < 0.2 and readings["room"] is not None

@@ -4,7 +4,7 @@ from firmware.core.catalog import bind
 from firmware.core.models import Command, Sensor
 
 PUMP = {"pin_port": "6", "mode": "switch"}
-HEATER = {"pin_port": "9", "mode": "setpoint"}
+HEATER = {"pin_port": "9", "mode": "setpoint", "step": 0.5}
 ROOM = {"pin_port": "14", "kind": "thermistor"}
 LIGHT = {"pin_port": "15", "kind": "ldr_sensor"}
 

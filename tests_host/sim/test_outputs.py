@@ -85,7 +85,7 @@ def _cover(config):
 
 @pytest.mark.config(edit=_cover)
 async def test_a_cover_finds_its_position_after_every_start_and_reports_it_on_arrival(device):
-    blind = device.plant.covers["blind"]
+    blind = device.plant.loads["blind"]
     reported = lambda value: lambda: device.model.reported(DEVICE_ID, "9") == value  # noqa: E731
     await device.until(lambda: blind.position == 0, 60)
     device.want("9", 40)

@@ -35,8 +35,6 @@ _MAIN = "firmware.device"
 _APP = "firmware.app"
 _ON_DEMAND = (
     "firmware.drivers.reset_cause", "firmware.runtime.buttons", "firmware.schedules", "firmware.core.zone",
-    "firmware.drivers.one_wire", "firmware.drivers.dht", "firmware.drivers.i2c", "firmware.drivers.pulses",
-    "firmware.drivers.pwm_pin",
     "firmware.core.catalog", "firmware.persistence_writing", "firmware.runtime.wifi_joining",
     "firmware.drivers.wifi_control", "firmware.runtime.status", "firmware.runtime.ladder",
     "firmware.lan", "firmware.runtime.lan_joining", "firmware.drivers.lan_control",
@@ -150,7 +148,8 @@ def _merged(program: Program, unit: str) -> str:
 class Program:
     """All modules that a device may load, and the units they belong to.
 
-    `captured`: by unit the names that nothing may get there.
+    `captured`: by unit the names that nothing may get there. `buses`: the drivers that only kinds of sensors and
+    outputs load, each with these kinds.
     """
 
     def __init__(self, root: Path):
@@ -161,6 +160,7 @@ class Program:
             for folder in _KINDS
             for path in sorted(root.glob(f"{folder.replace('.', '/')}[!_]*.py"))
         ]
+        self.buses = self._buses()
         self.modules: dict[str, Module] = {}
         self.units: dict[str, list[str]] = {_MAIN: []}
         self.dropped = tuple(_dropped(self.module(_MAIN).tree))
@@ -170,7 +170,7 @@ class Program:
         self.units[_MAIN].remove(_APP)
         apart = [unit for unit in _APART if source_file(root, unit)]
         apart += [_BOARDS + path.stem for path in sorted(root.glob("firmware/boards/[!_]*.py"))]
-        apart += self.kinds
+        apart += [*self.kinds, *self.buses]
         for unit in (*apart, *sorted(set(self.rows.values()))):
             self.units[unit] = []
             self._closure(unit, unit)
@@ -182,15 +182,25 @@ class Program:
                 raise BundleError(f"there is no module {name}")
             module = self.modules[name] = Module(self.root, name, path)
             if name == _RULES:
-                _put(module, "RULES", "\n".join([_text(module), *map(_text, self._texts())]))
+                _put(module, "RULES", "\n".join([_text(module), *map(_text, self._sources())]))
                 _put(module, "KINDS", "")
             elif name.startswith(_KINDS):
                 _put(module, "RULES", None)
         return self.modules[name]
 
-    def _texts(self) -> Iterator[Module]:
+    def _sources(self) -> Iterator[Module]:
+        """The kinds as they are written, with their rules."""
         for name in self.kinds:
             yield Module(self.root, name, self.root / f"{name.replace('.', '/')}.py")
+
+    def _buses(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for module in self._sources():
+            for node in ast.walk(module.tree):
+                if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "bus":
+                    bus = f"firmware.drivers.{ast.literal_eval(node.args[0])}"
+                    found.setdefault(bus, []).append(module.name)
+        return found
 
     def renew(self, unit: str) -> None:
         """Forget the modules of a unit: merging uses them up, and another unit may hold them too."""

@@ -35,14 +35,6 @@ _FIRST_KINDS = (
 )
 """Every board gets these: a firmware that is older than the files of kinds fetches an update by traits without kinds,
 and its sensors and outputs can only be of these."""
-_BUSES = {
-    "one_wire": "sensors.ds18b20",
-    "dht": "sensors.dht11,sensors.dht22",
-    "i2c": "sensors.sht3x,sensors.bme280",
-    "pulses": "sensors.counter",
-    "pwm_pin": "outputs.pwm",
-}
-"""Which kinds of sensors and outputs need which of `firmware.drivers`."""
 _LOADED = {
     "links.polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
     "links.https_iot": (("realer",), ("https", "mqtt", "auto")),
@@ -83,15 +75,15 @@ def conditions(tree: Path) -> dict[str, str]:
     found = dict(_OPTIONAL)
     program = bundler.Program(tree)
     links = program.rows
-    kinds = [name for name in program.kinds if name not in _FIRST_KINDS]
-    found |= {bundler.unit_path(name): name.removeprefix("firmware.") for name in kinds}
+    users = program.buses | {name: [name] for name in program.kinds if name not in _FIRST_KINDS}
+    for name, kinds in users.items():
+        found[bundler.unit_path(name)] = ",".join(kind.removeprefix("firmware.") for kind in kinds)
     for row, module in links.items():
         path = bundler.unit_path(module)
         found[path] = f"{found[path]},{row}" if path in found else row
     for name, (apis, transports) in _LOADED.items():
         rows = [f"{api}-{transport}" for api in apis for transport in transports]
         found[bundler.unit_path(f"firmware.{name}")] = ",".join(row for row in rows if row in links)
-    found |= {bundler.unit_path(f"firmware.drivers.{name}"): traits for name, traits in _BUSES.items()}
     texts = [path for path in slot_files(tree) if path.endswith(".txt")]
     units = {text: text.removesuffix("txt") + "mpy" for text in texts}
     return found | {text: found[unit] for text, unit in units.items() if unit in found}

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tools import sensor_kinds
 from tools.build.bundle_cache import bundled
 from tools.build.bundler import Program, unit_path
 from tools.build.mpy import CompileError, compiled
@@ -53,16 +52,11 @@ ON_DEMAND = {
     "firmware/update_rom.mpy", "firmware/update_whole.mpy", "firmware/update_rescue.mpy",
     "firmware/portal.mpy", "firmware/portal_site.mpy", "firmware/safe_mode.mpy",
     "firmware/lan.mpy", "firmware/lan_joining.mpy", "firmware/lan_control.mpy",
-    "firmware/one_wire.mpy", "firmware/dht.mpy", "firmware/i2c.mpy",
-    "firmware/pulses.mpy",
-    "firmware/pwm_pin.mpy", "firmware/buttons.mpy", "firmware/schedules.mpy",
-    "firmware/zone.mpy",
-    *(f"firmware/sensors/{word}.mpy" for word in sensor_kinds.words()),
-    *(f"firmware/outputs/{word}.mpy" for word in sensor_kinds.words("outputs") if word != "switch"),
+    "firmware/buttons.mpy", "firmware/schedules.mpy", "firmware/zone.mpy",
 }  # fmt: skip
-"""No part of a row: loaded only where updates over the air, the setup portal, such a sensor or such an output are
-configured, of the first two the others only while a bundle is fetched or the portal is open; with a LAN in place of
-what Wi-Fi loads; and what runs instead of a row that cannot."""
+"""No part of a row: loaded only where updates over the air, the setup portal, a button or a schedule is configured, of
+the first two the others only while a bundle is fetched or the portal is open; with a LAN in place of what Wi-Fi loads;
+and what runs instead of a row that cannot. The same goes for kinds of sensors and outputs, and their drivers."""
 _START = ("boot.py", "main.py")
 FILE_LINES = 400
 FUNCTION_LINES_BETTER = 30

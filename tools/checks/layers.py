@@ -70,6 +70,7 @@ HOST_ARROWS = {
     "cloud": {"env"},
     "virtual_board": {"build", "env", "sensors"},
     "doctor": set(),
+    "outputs": set(),
     "sensors": set(),
     "hostshim": set(),
     "pictures": {"virtual_board"},

@@ -34,6 +34,7 @@ from tools import common
 from tools.cloud.demo_device import DEVICE_ID
 from tools.cloud.entities import Plan
 from tools.cloud.model import Model
+from tools.kinds import span
 from tools.sim.configurations import Setting, drawn, full
 from tools.sim.device_imports import kept_code
 from tools.sim.fault_injection import KINDS
@@ -110,7 +111,7 @@ class Run:
         if aliases:
             measured = plant.microvolts
             plant.microvolts = lambda gpio: measured(aliases.get(gpio, gpio))  # type: ignore[method-assign]
-        heater = next((o for o in self.outputs.values() if o["mode"] == "setpoint"), None)
+        heater = next((o for o in self.outputs.values() if "sensor" in o), None)
         if heater:
             wired = {"gpio": heater["gpio"], "active": int(heater["active"] == "high")}
             plant.wiring = {**plant.wiring, "heater": wired}
@@ -171,10 +172,7 @@ class Run:
     def desire(self) -> None:
         port = self.chance.choice(tuple(self.outputs))
         cfg = self.outputs[port]
-        if cfg["mode"] in ("switch", "pulse"):
-            self.want(port, float(self.chance.randint(0, 1)))
-        else:
-            self.want(port, _step(cfg, self.chance.randint(0, _steps(cfg))))
+        self.want(port, _step(cfg, self.chance.randint(0, _steps(cfg))))
 
     def want(self, port: str, value: float) -> None:
         try:
@@ -233,7 +231,7 @@ class Run:
                 continue  # what it reports in the end is off, whatever was desired
             before = await self.seen(port)
             value = 1 - before
-            if cfg["mode"] != "switch":
+            if span(cfg):
                 steps = _steps(cfg)
                 at = round((before - cfg.get("min", 0)) / cfg["step"])
                 value = _step(cfg, (at + self.chance.randint(1, steps)) % (steps + 1))
@@ -312,12 +310,14 @@ class Run:
 
 
 def _steps(cfg: dict[str, Any]) -> int:
-    """How many steps the range of a setpoint or a position has."""
-    return round((cfg.get("max", 100) - cfg.get("min", 0)) / cfg["step"])
+    """How many steps the range of an output has."""
+    low, high, step = span(cfg) or (0, 1, 1)
+    return round((high - low) / step)
 
 
 def _step(cfg: dict[str, Any], number: int) -> float:
-    return round(cfg.get("min", 0) + number * cfg["step"], 3)
+    low, _, step = span(cfg) or (0, 1, 1)
+    return round(float(low + number * step), 3)
 
 
 def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
@@ -332,7 +332,7 @@ def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
         loop.set_exception_handler(
             lambda _, error: run.invariants.violated(f"{error['message']}: {error.get('exception')!r}")
         )
-        if run.device.plant.covers:
+        if run.device.plant.loads:
             setattr(control_loop, "_TICK_MS", COVER_TICK_MS)  # noqa: B010 - as above
         try:
             loop.run_until_complete(run.live(hours))

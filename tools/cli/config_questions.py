@@ -5,7 +5,7 @@ The device's rules say what a key may hold. A key's text is the question; the he
 
 from __future__ import annotations
 
-from tools import sensor_kinds
+from tools import kinds
 
 _PORT = "Which port is it in the cloud? Its name there, not a GPIO number."
 _NAME = "What do you call it? It stands in the log."
@@ -15,6 +15,11 @@ _ACCOUNT = {
     "device_id": "What is the device's id? It and the next two stand in the dashboard, at the control device's keys.",
     "client_id": "What is its client id?",
     "client_secret": "What is its client secret? It is not shown while you type.",
+}
+_BUTTONS = {
+    "toggle": "a push button: each press toggles",
+    "follow": "a rocker switch: on while it is closed",
+    "momentary": "a push button: on while it is pressed",
 }
 
 ABOUT: dict[str, dict[str, str]] = {
@@ -35,8 +40,8 @@ ABOUT: dict[str, dict[str, str]] = {
         "credential": "What is its credential? It is not shown while you type.",
     },
     "sensors": {"kind": "What does it measure?", "pin_port": _PORT, "name": _NAME},
-    **{word: sensor_kinds.kind(word).ABOUT for word in sensor_kinds.words()},
-    **sensor_kinds.parts(),
+    **{word: kind.ABOUT for word, kind in kinds.every().items()},
+    **kinds.parts(),
     "outputs": {
         "pin_port": _PORT,
         "name": _NAME,
@@ -46,26 +51,6 @@ ABOUT: dict[str, dict[str, str]] = {
         "safe": "What is its safe state? What it does without authorization, in a fault, on a silent network:\n"
         "off, on, hold (as it is), or for a setpoint the number to fall back to; for a shutter off (it stops), hold\n"
         "(it goes on) or a position. A heater goes off or to frost protection; a lock is your choice.",
-    },
-    "setpoint": {
-        "sensor": "Which sensor does it regulate by?",
-        "min": "What is the lowest setpoint it obeys, in degrees Celsius?",
-        "max": "What is the highest one?",
-        "step": "In which steps is it set? Setpoints are multiples of this from the lowest on; 0: any.",
-        "hysteresis": "How far may it stray before the relay switches?",
-        "action": "Does the relay heat or cool?",
-    },
-    "pwm": {
-        "ramp_s": "How many seconds shall it take from 0 to 100 %? 0: none.",
-        "frequency": "At which frequency, in Hz? 1000 for LEDs; a motor driver's data sheet says it.",
-    },
-    "pulse": {"pulse_ms": "After how many milliseconds does it go off by itself? 500 for most door strikes."},
-    "cover": {
-        "open_s": "How many seconds does it take from closed to open?",
-        "overrun_s": "How many seconds shall it go on at an end? Against its limit switch: then its position is sure.",
-    },
-    "close": {
-        "gpio": "Which GPIO drives the relay that closes it? The one before is the relay that opens it."
     },
     "buttons": {
         "gpio": "Which GPIO is the button wired to?",
@@ -125,18 +110,10 @@ WORDS: dict[str, dict[str, str]] = {
         "auto": "MQTT where the cloud offers it, polling while that fails",
         "mqtt": "hears at once, over a connection that is held",
     },
-    "kind": {word: sensor_kinds.kind(word).MEANING for word in sensor_kinds.words()},
     "side": {"low": "from the pin to ground", "high": "from 3.3 V to the pin"},
-    "mode": {
-        "switch": "the cloud says 0 or 1",
-        "setpoint": "the cloud says a temperature, and the device regulates",
-        "pwm": "the cloud says 0 to 100 %: a dimmer, no relay",
-        "pulse": "the cloud says 1, and it goes off by itself: a door strike",
-        "toggle": "a push button: each press toggles",
-        "follow": "a rocker switch: on while it is closed",
-        "momentary": "a push button: on while it is pressed",
-        "cover": "the cloud says 0 (closed) to 100 % (open): a shutter behind two relays",
-    },
+    **dict.fromkeys(
+        ("kind", "mode"), {word: kind.MEANING for word, kind in kinds.every().items()} | _BUTTONS
+    ),
     "action": {"heat": "on when it is too cold", "cool": "on when it is too warm"},
 }
 """Key -> word -> what it means."""

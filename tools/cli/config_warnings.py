@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools import boards, sensor_kinds
+from tools import boards, kinds
 from tools.boards import Board
 
 Doubt = tuple[str, Any, str]
@@ -18,11 +18,6 @@ Doubt = tuple[str, Any, str]
 
 CLOUD_KINDS = ("thermistor", "ldr_sensor")
 """The kinds of sensors that the Realer cloud's documentation has."""
-_REST_S = 30
-_REST = (
-    f"{_REST_S} or more (the default is 60; a compressor needs 180): a sensor with a loose contact would switch the "
-    "relay until it is worn out"
-)
 _HEATS = re.compile(r"heat|boil|oven|kiln|stove|radiator|heiz|ofen", re.IGNORECASE)
 
 
@@ -38,14 +33,16 @@ def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
     groups = [output["interlock"] for output in outputs]
     sensors = {sensor["pin_port"]: sensor for sensor in config.get("sensors", [])}
     for i, output in enumerate(outputs):
-        found = [*_switch(output, groups.count(output["interlock"]) == 1), *pin(output, board)]
-        if output["mode"] == "setpoint":
-            found += _thermostat(output, sensors[output["sensor"]])
+        found = list(_switch(output, groups.count(output["interlock"]) == 1))
+        kind = kinds.output(output["mode"])
+        if hasattr(kind, "doubts"):
+            sensor = sensors.get(output.get("sensor"))
+            found += kind.doubts(output, sensor, sensor and kinds.sensor(sensor["kind"]).MEASURES)
         for key, allowed in found:
             yield f"outputs[{i}].{key}", output[key], allowed
-        if output["mode"] == "cover":
-            for key, allowed in pin(output["close"] | {"active": output["active"]}, board):
-                yield f"outputs[{i}].close.{key}", output["close"][key], allowed
+        for path, relay in kinds.relays(output).items():
+            for key, allowed in pin(relay, board):
+                yield f"outputs[{i}]{path}.{key}", relay[key], allowed
     if config.get("cloud", {}).get("api") != "thinger":
         yield from _unknown_kinds(config.get("sensors", []))
     lamp = (config.get("led") or {}).get("gpio")
@@ -77,23 +74,19 @@ def _switch(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:
     limit = output["max_on_s"]
     if limit and output["min_on_s"] > limit:
         yield "min_on_s", "at most max_on_s, which overrules it"
-    if output["min_on_s"] * 1000 > output.get("pulse_ms", 1e9):
-        yield "min_on_s", "at most pulse_ms, which it lengthens"
-    if "interlock_wait_ms" in output and output["interlock"] is None and output["mode"] != "cover":
+    if "interlock_wait_ms" in output and output["interlock"] is None and len(kinds.relays(output)) == 1:
         yield "interlock_wait_ms", "together with interlock"
     if limit and output["safe"] == "on":
         yield "max_on_s", '0: with safe "on" it would still go off'
     if alone and output["interlock"] is not None:
         yield "interlock", "the group of another output too"
-    heats = (
-        output["action"] == "heat" if output["mode"] == "setpoint" else bool(_HEATS.search(output["name"]))
-    )
+    heats = output["action"] == "heat" if "action" in output else bool(_HEATS.search(output["name"]))
     for key in ("safe", "boot"):
         if heats and output[key] == "on" and not limit:
             yield key, "off, or with mode setpoint a number to fall back to: on heats without an end"
 
 
-def pin(output: dict[str, Any], board: Board) -> Iterator[tuple[str, str]]:
+def pin(output: Mapping[str, Any], board: Board) -> Iterator[tuple[str, str]]:
     """Whether the chip itself may close the relay of an output at reset."""
     gpio = output.get("gpio", -1)
     active = output.get("active", "high")
@@ -104,29 +97,6 @@ def pin(output: dict[str, Any], board: Board) -> Iterator[tuple[str, str]]:
             yield "gpio", f"{free}: {words}; or a resistor outside that pulls the other way"
     if gpio in board.gpios("glitching"):
         yield "gpio", f"{free}: at power-up the chip drives this one for some microseconds"
-
-
-def _thermostat(output: dict[str, Any], sensor: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    low, high = output["min"], output["max"]
-    if output["step"] > high - low:
-        yield "step", "at most max - min: no setpoint but min could be reached"
-    if output["min_off_s"] < _REST_S:
-        yield "min_off_s", _REST
-    for key in ("stall_delta", "stall_action"):
-        if key in output and "stall_s" not in output:
-            yield key, "together with stall_s"
-    unit = sensor_kinds.kind(sensor["kind"]).MEASURES
-    if "degrees" not in unit:
-        yield "sensor", f"one that measures degrees, such as a thermistor: this one measures {unit}"
-        return
-    room = 40 <= low <= 75 and 68 <= high <= 110
-    if room or (output["action"] == "cool" and low >= 32):
-        yield "max", "degrees Celsius; these look like Fahrenheit: 68 °F are 20 °C"
-        return
-    if high > sensor["max"]:
-        yield "max", f"at most {sensor['max']:g}, above which the sensor's reading is a fault"
-    if low < sensor["min"]:
-        yield "min", f"at least {sensor['min']:g}, below which the sensor's reading is a fault"
 
 
 def _secrets(config: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware import version
-from tools import boards, common, sensor_kinds
+from tools import boards, common, kinds
 from tools.boards import Board
 from tools.repository import ROOT
 from tools.serial import ports, raw_repl
@@ -54,7 +54,7 @@ def _filled(program: str) -> str:
     """The check with those of the kinds of sensors, with the LANs of the kits, and with what reads the end of a
     certificate, if it has a place for them."""
     head, place, rest = program.partition("\nDOCTORS = {}\n")
-    program = f"{head}\n{sensor_kinds.doctors()}{rest}" if place else program
+    program = f"{head}\n{kinds.doctors()}{rest}" if place else program
     program = program.replace("\nEND_DAY = None\n", f"\n{_CERTIFICATE.read_text()}\n")
     kits = (kit for board in boards.chips().values() for kit in board.kits.values())
     return program.replace(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.core import config as device
-from tools import boards, sensor_kinds
+from tools import boards, kinds
 from tools.cli import ca, check_config, cloud_catalog, config_errors, config_warnings, update_bundle
 from tools.cli.config_questions import ABOUT, MORE, WORDS, question
 from tools.cli.prompts import Answers, Back
@@ -206,10 +206,10 @@ class Wizard:
         if key == "sensor":
             found = sorted(sensors, key=lambda sensor: not _is_thermometer(sensor))
         elif key == "toggles":
-            found = [output for output in outputs if output.get("mode") != "setpoint"]
+            found = [output for output in outputs if "sensor" not in output]
         elif key == "mode":
-            words = sensor_kinds.words("outputs")
-            return [] if sensors else [(word, WORDS["mode"][word]) for word in words if word != "setpoint"]
+            found = [word for word in kinds.words("outputs") if "sensor" not in ABOUT[word]]
+            return [] if sensors else [(word, WORDS["mode"][word]) for word in found]
         else:
             return []
         return [
@@ -461,7 +461,7 @@ def _about(board: boards.Board) -> str:
 
 def _is_thermometer(sensor: dict[str, Any]) -> bool:
     word = sensor.get("kind")
-    return word in sensor_kinds.words() and "degrees" in sensor_kinds.kind(word).MEASURES
+    return word in kinds.words() and "degrees" in kinds.sensor(word).MEASURES
 
 
 def _thinger(host: str) -> str:

@@ -10,16 +10,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tools import boards, sensor_kinds
+from tools import boards, kinds
 from tools.fixture.system import SystemFixture
 from tools.virtual_board import knobs
 
 Item = Mapping[str, Any]
-_RANGES = {
-    "setpoint": lambda output: (output["min"], output["max"], output["step"]),
-    "pwm": lambda _: (0, 100, 1),
-}
-"""Mode of an output -> least and greatest value and the step. Of others the cloud may tell them."""
 
 
 def about(fixture: SystemFixture, name: str) -> dict[str, Any]:
@@ -116,13 +111,13 @@ def _configured(items: list[Any], port: str) -> dict[str, Any]:
 def _command(fixture: SystemFixture, row: Item) -> dict[str, Any]:
     output = _configured(fixture.config["outputs"], row["pin_port"])
     mode, gpio = output.get("mode", "switch" if output else "none"), output.get("gpio", -1)
-    role = _wired(fixture, gpio)
-    least, most, step = _RANGES[mode](output) if mode in _RANGES else row["limits"] or (0, 1, 1)
+    role, duty = _wired(fixture, gpio), fixture.plant.duties.get(gpio)
+    least, most, step = kinds.span(output) or row["limits"] or (0, 1, 1)
     return {
         "port": row["pin_port"], "name": output.get("name", row["kind"]), "mode": mode, "role": role,
-        "least": least, "most": most, "step": step, "sensor": output.get("sensor"),
+        "least": least, "most": most, "step": step or 1, "sensor": output.get("sensor"),
         "desired": row["value"], "reported": row["reported"], "answer": row["answer"], "on": fixture.on(role),
-        "duty": round(fixture.plant.duties.get(gpio, 0), 1) if mode == "pwm" else None,
+        "duty": None if duty is None else round(duty, 1),
     }  # fmt: skip
 
 
@@ -130,7 +125,7 @@ def _sensor(fixture: SystemFixture, row: Item) -> dict[str, Any]:
     port, reported = row["pin_port"], row["reported"]
     name, knob = row["kind"], ""
     for sensor in fixture.config["sensors"]:
-        words = sensor_kinds.kind(sensor["kind"]).KNOBS
+        words = kinds.sensor(sensor["kind"]).KNOBS
         for part, item in {"": sensor, **sensor}.items():
             if isinstance(item, dict) and item.get("pin_port") == port:
                 name, knob = item["name"], part if part in words else "" if part else words[0]
@@ -145,7 +140,7 @@ _UNITS = {"degree_celsius:0": "°C", "lux:0": "lx", "percent:0": "%", "hectopasc
 
 
 _BREAKABLE = ("microvolts", "dht", "one_wire", "i2c")
-"""What a sensor has whose wires can be cut: see `tools/sensor_kinds.py`."""
+"""What a sensor has whose wires can be cut: see `tools/kinds.py`."""
 
 
 def parts(fixture: SystemFixture) -> list[dict[str, Any]]:
@@ -157,7 +152,7 @@ def parts(fixture: SystemFixture) -> list[dict[str, Any]]:
         kind = role if role in ("led", "button") else "sensor" if "kind" in wire else "relay"
         part = {"role": role, "kind": kind, "gpio": gpio, "of": wire.get("kind", "")}
         if kind == "sensor":
-            driver = sensor_kinds.kind(wire["kind"])
+            driver = kinds.sensor(wire["kind"])
             part |= {
                 "fault": plant.broken.get(role) or "",
                 "breaks": any(hasattr(driver, verb) for verb in _BREAKABLE),

@@ -178,9 +178,12 @@ class Board:
 
 
 def output(row):
-    cover = row.get("mode") == "cover"
-    safe = "off" if cover else row.get("safe", "off")
-    for gpio in [row["gpio"], row["close"]["gpio"]] if cover else [row["gpio"]]:
+    gpios = [row["gpio"]] + [
+        part["gpio"] for part in row.values() if isinstance(part, dict) and "gpio" in part
+    ]
+    # What needs a second relay moves with one of them on, and stands now.
+    safe = row.get("safe", "off") if len(gpios) == 1 else "off"
+    for gpio in gpios:
         on = Pin(gpio).value() == (row.get("active", "high") == "high")
         note = on != (safe == "on") and safe in ("on", "off")
         do = "outputs are in their safe state now: see active and safe, and the wiring" if note else ""

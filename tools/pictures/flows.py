@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from firmware.core import config
-from tools import boards, sensor_kinds
+from tools import boards, kinds
 from tools.pictures.charts import ARROWHEAD, page
 
 
@@ -119,7 +119,7 @@ def _allowed(section: str, key: str) -> str:
 
 def context() -> str:
     """What the device talks to, and by what."""
-    sensors, outputs = sensor_kinds.words(), sensor_kinds.words("outputs")
+    sensors, outputs = kinds.words(), kinds.words("outputs")
     lans = [kit.name for board in boards.chips().values() for kit in board.kits.values() if kit.lan]
     boxes = {
         "computer": Box(130, 60, ("your computer", "realer config, deploy, monitor ..."), "#e2e8f0", 220),

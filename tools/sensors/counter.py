@@ -1,4 +1,4 @@
-"""The host's side of `firmware/sensors/counter.py`; `tools/sensor_kinds.py` says what is looked for here.
+"""The host's side of `firmware/sensors/counter.py`; `tools/kinds.py` says what is looked for here.
 
 Nothing pulses in the simulated plant by itself: `plant.pulse` does.
 """

@@ -1,4 +1,4 @@
-"""The host's side of `firmware/sensors/digital.py`; `tools/sensor_kinds.py` says what is looked for here.
+"""The host's side of `firmware/sensors/digital.py`; `tools/kinds.py` says what is looked for here.
 
 The simulated plant leaves the contact open, so the level is that of the resistor; `plant.stick` holds it.
 """

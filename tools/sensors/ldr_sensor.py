@@ -1,4 +1,4 @@
-"""The host's side of `firmware/sensors/ldr_sensor.py`; `tools/sensor_kinds.py` says what is looked for here."""
+"""The host's side of `firmware/sensors/ldr_sensor.py`; `tools/kinds.py` says what is looked for here."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, DEVICE_ID
 from tools.cloud.entities import Command, Device, Plan, Sensor, Served
+from tools.kinds import span
 from tools.sim.sim_device import demo_config
 
 GENERATIONS = {
@@ -87,7 +88,7 @@ def drawn(chance: random.Random) -> Setting:
     }
     for output in config["outputs"]:
         if output["mode"] != "pulse" and output["safe"] != "hold" and chance.random() < 0.2:
-            low, high = output.get("min", 0), output.get("max", 100 if output["mode"] == "cover" else 1)
+            low, high, _ = span(output) or (0, 1, 1)
             output["schedule"] = [
                 {
                     "days": chance.choice(("daily", "weekend", "mo")),
@@ -173,8 +174,9 @@ def _output(
 
 
 def _range(chance: random.Random, output: dict[str, Any]) -> dict[str, Any]:
-    if output["mode"] in ("switch", "pulse"):
+    limits = span(output)
+    if not limits:
         return {}
-    low, high, step = output.get("min", 0), output.get("max", 100), output["step"]
+    low, high, step = limits
     value = low + step * chance.randint(0, round((high - low) / step))
-    return {"value": f"{value:.1f}", "limits": (low, high, step)}
+    return {"value": f"{value:.1f}", "limits": limits}

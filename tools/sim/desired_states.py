@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tools.kinds import span
 from tools.sim.findings import Findings
 
 LATE_S = 300.0
@@ -81,8 +82,7 @@ class DesiredStates:
     def demanded(self, port: str, value: float, desired_id: str | None) -> None:
         """An output applies a desired value, from that desired state or from a poll."""
         violated, now, cfg = self._found.violated, self._found.now(), self._outputs[port]
-        most = 100 if cfg.get("mode") == "cover" else 1
-        low, high, step = cfg.get("min", 0), cfg.get("max", most), cfg.get("step", 1)
+        low, high, step = span(cfg) or (0, 1, 1)
         if not low <= value <= high or (
             step and abs((value - low) / step - round((value - low) / step)) > 0.001
         ):

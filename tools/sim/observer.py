@@ -123,10 +123,10 @@ class Observer:
         """Whether the relay is as the report says. A regulator reports its setpoint."""
         command = next(c for c in self.device.app.controller.commands if c.row and c.row.id == report.id)
         relays = [r for r in self.invariants.relays.values() if r.cfg["pin_port"] == command.output.pin_port]
-        if relays[0].cfg["mode"] == "cover":
-            cover = self.device.plant.covers[relays[0].name]
-            return not any(r.on for r in relays) and abs(cover.position - report.value / 1000) <= COVER_NEAR
         relay = relays[0]
+        cover = self.device.plant.loads.get(relay.name)
+        if cover:
+            return not any(r.on for r in relays) and abs(cover.position - report.value / 1000) <= COVER_NEAR
         return command.output.regulates or relay.stuck or relay.on == (float(report.value) > 0)
 
     def _wrap_link(self, link: Any) -> None:

@@ -42,7 +42,7 @@ from tools.sim.recorder import Recorder
 from tools.sim.sim_board import SimAccessPoint, SimBoard, SimLan, SimRadio
 from tools.sim.sim_broker import SimBroker
 from tools.sim.sim_net import SimNet
-from tools.virtual_board.plant import DEMO_WIRING, Plant, wiring_from
+from tools.virtual_board.plant import DEMO_WIRING, Plant, wires_of
 
 POWER_UP_UTC = 1795300000  # some days after the build date
 WIFI_PASSWORD = "test-password-not-real"
@@ -105,10 +105,10 @@ class SimDevice:
         self.most_tls = most_tls
         self._rng = random.Random(seed)
         self.reads(config or demo_config())
-        # The rooms are those of the demo; covers are where the configuration has them.
-        wired = wiring_from(self.config)
-        covers = {role: wire for role, wire in wired.items() if "closes" in wire or role.endswith(" closes")}
-        self.plant = Plant(seed, DEMO_WIRING | covers)
+        # The rooms are those of the demo; what moves is where the configuration has it.
+        wired = [wires_of(output, output["name"]) for output in self.config["outputs"]]
+        moving = {role: wire for wires in wired if len(wires) > 1 for role, wire in wires.items()}
+        self.plant = Plant(seed, DEMO_WIRING | moving)
         self.radio = SimRadio(self._loop.time)
         self.radio.air["bench"] = WIFI_PASSWORD
         self.lan = SimLan(self._loop.time)
@@ -146,8 +146,8 @@ class SimDevice:
         return self._rng.getrandbits(32)
 
     def _advance(self, dt_s: float) -> None:
-        """Physics in steps of `physics_s`, finer only for covers and while a finger is on a button."""
-        self.plant.move_covers(dt_s * 1000)
+        """Physics in steps of `physics_s`, finer only for loads and while a finger is on a button."""
+        self.plant.move(dt_s * 1000)
         self._owed_s += dt_s
         if self._owed_s >= self.physics_s or self.plant.held:
             self.plant.pass_time(self._owed_s * 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from tools import sensor_kinds
+from tools import kinds
 from tools.sensors import analog
 from tools.virtual_board.plant import Plant
 
@@ -55,7 +55,7 @@ def knobs(plant: Plant) -> dict[str, tuple[Wire, Knob]]:
     """By name, such as "room" or "volts 34": the sensor it is there for, the first of several, and the knob."""
     found: dict[str, tuple[Wire, Knob]] = {}
     for wire in plant.wiring.values():
-        for word in sensor_kinds.kind(wire["kind"]).KNOBS if "kind" in wire else ():
+        for word in kinds.sensor(wire["kind"]).KNOBS if "kind" in wire else ():
             found.setdefault(word if word in SHARED else f"{word} {wire['gpio']}", (wire, KNOBS[word]))
     return found
 

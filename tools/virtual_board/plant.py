@@ -12,9 +12,8 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tools import sensor_kinds
+from tools import kinds
 from tools.sensors.divider import SUPPLY_UV
-from tools.virtual_board.cover import Cover
 
 Wiring = Mapping[str, Mapping[str, Any]]
 
@@ -23,12 +22,12 @@ DEMO_WIRING: dict[str, Mapping[str, Any]] = {
     "heater": {"gpio": 17, "active": 0},
     "led": {"gpio": 2, "active": 1},
     "button": {"gpio": 27, "active": 0},
-    "ntc": {"gpio": 34, "kind": "thermistor", **sensor_kinds.kind("thermistor").WIRE},
-    "ldr": {"gpio": 35, "kind": "ldr_sensor", **sensor_kinds.kind("ldr_sensor").WIRE},
+    "ntc": {"gpio": 34, "kind": "thermistor", **kinds.sensor("thermistor").WIRE},
+    "ldr": {"gpio": 35, "kind": "ldr_sensor", **kinds.sensor("ldr_sensor").WIRE},
 }
 """Role -> how it is wired. `active` is the level at which a relay pulls, the LED shines or the button is held; a
-sensor has its `kind` and what `tools/sensors` asks for; the relay that opens a cover has in `closes` the role of the
-one that closes it, and `open_s` and `close_s`. Roles may be left out."""
+sensor has its `kind` and what `tools/sensors` asks for; a relay that something moves behind has in `load` the kind of
+the output, and what `tools/outputs` has to know. Roles may be left out."""
 ROLES = {"thermistor": "ntc", "ldr_sensor": "ldr"}
 """What the first sensor of a kind is called; any other has the name of its item."""
 
@@ -48,7 +47,7 @@ class Plant:
     """The surroundings of one board.
 
     `time_scale`: how many seconds pass in the room and the sky per second given to `advance`; a finger on the button
-    and a cover are not scaled. `hour`: time of day at the start, 0..24. Temperatures in degrees Celsius, light in lux.
+    and a load are not scaled. `hour`: time of day at the start, 0..24. Temperatures in degrees Celsius, light in lux.
     """
 
     def __init__(
@@ -87,11 +86,12 @@ class Plant:
         """Pins that take no duty."""
         self.volts: dict[int, float] = {}
         """gpio -> what a sensor of kind `analog` puts out there."""
-        self.covers: dict[str, Cover] = {}
-        """By the role of the relay that opens it."""
-        for role, wire in self.wiring.items():
-            if "closes" in wire:
-                self.covers[role] = Cover(role, wire["closes"], wire["open_s"], wire["close_s"])
+        self.loads: dict[str, Any] = {
+            role: kinds.output(wire["load"]).Load(role, wire)
+            for role, wire in self.wiring.items()
+            if "load" in wire
+        }
+        """What moves behind relays, such as a cover, by the role of the first one."""
 
     def __repr__(self) -> str:
         return f"Plant(room_c={self.room_c:.2f}, heater_on={self.heater_on}, lux={self.lux:.0f})"
@@ -100,15 +100,15 @@ class Plant:
 
     def advance(self, dt_ms: float) -> None:
         """Let `dt_ms` milliseconds (>= 0, before scaling) pass."""
-        self.move_covers(dt_ms)
+        self.move(dt_ms)
         self.pass_time(dt_ms)
 
-    def move_covers(self, dt_ms: float) -> None:
-        for cover in self.covers.values():
-            cover.advance(dt_ms)
+    def move(self, dt_ms: float) -> None:
+        for load in self.loads.values():
+            load.advance(dt_ms)
 
     def pass_time(self, dt_ms: float) -> None:
-        """`advance` for everything but the covers, which need finer steps."""
+        """`advance` for everything but the loads, which need finer steps."""
         held = self._pressed_ms
         self._pressed_ms = {gpio: left - dt_ms for gpio, left in held.items() if left > dt_ms}
         left_s = dt_ms / 1000 * self.time_scale
@@ -132,11 +132,11 @@ class Plant:
             self._driven.pop(gpio, None)
         else:
             self._driven[gpio] = int(bool(level))
-        self._drive_covers()
+        self._drive_loads()
 
-    def _drive_covers(self) -> None:
-        for cover in self.covers.values():
-            cover.drive(self.is_on(cover.opens), self.is_on(cover.closes))
+    def _drive_loads(self) -> None:
+        for load in self.loads.values():
+            load.drive(self.is_on)
 
     def level(self, gpio: int, pull: int | None = None) -> int:
         """The level a digital read finds, 0 or 1: what is stuck, held, driven, pulled by the chip, or at rest."""
@@ -152,9 +152,7 @@ class Plant:
         """The voltage on an analog pin, 0..3,300,000 microvolts, with noise. A pin without a divider floats."""
         for role, wire in self.wiring.items():
             if wire["gpio"] == gpio and "kind" in wire:
-                return self._noisy(
-                    sensor_kinds.kind(wire["kind"]).microvolts(wire, self, self.broken.get(role))
-                )
+                return self._noisy(kinds.sensor(wire["kind"]).microvolts(wire, self, self.broken.get(role)))
         return self._noisy(self._rng.uniform(0, SUPPLY_UV / 3))
 
     def asked(self, verb: str, gpio: int, *arguments: Any) -> Any:
@@ -163,11 +161,11 @@ class Plant:
         wires = [
             (wire, self.broken.get(role))
             for role, wire in self.wiring.items()
-            if wire["gpio"] == gpio and "kind" in wire and hasattr(sensor_kinds.kind(wire["kind"]), verb)
+            if wire["gpio"] == gpio and "kind" in wire and hasattr(kinds.sensor(wire["kind"]), verb)
         ]
         if not wires:
             return None
-        part = getattr(sensor_kinds.kind(wires[0][0]["kind"]), verb)
+        part = getattr(kinds.sensor(wires[0][0]["kind"]), verb)
         return part(wires, self, *arguments) if verb == "one_wire" else part(wires[0][0], self, wires[0][1])
 
     def i2c(self, sda: int, scl: int, address: int, asked: bytes | int, now_ms: float) -> bytes | int | None:
@@ -183,7 +181,7 @@ class Plant:
             return len(asked) if isinstance(asked, bytes) else bytes(asked)
         for role, wire in there:
             if wire["i2c_address"] == address and not self.broken.get(role):
-                return sensor_kinds.kind(wire["kind"]).i2c(wire, self, asked, now_ms)
+                return kinds.sensor(wire["kind"]).i2c(wire, self, asked, now_ms)
         return None
 
     def _noisy(self, microvolts: float) -> int:
@@ -231,7 +229,7 @@ class Plant:
             self.stuck.pop(gpio, None)
         else:
             self.stuck[gpio] = int(bool(level))
-        self._drive_covers()
+        self._drive_loads()
 
     def pulse(self, gpio: int, count: int = 1) -> None:
         """Let pulses come to a pin, at once. Nobody counts them where the chip does not listen."""
@@ -253,23 +251,27 @@ class Plant:
         self.room_c = self.sensor_c = celsius
 
 
+def wires_of(output: Mapping[str, Any], role: str) -> dict[str, dict[str, Any]]:
+    """What is connected for an output, by role: its relay, and what its kind has beside that."""
+    wire = {"gpio": output["gpio"], "active": _ACTIVE[output.get("active", "high")]}
+    kind = kinds.output(output.get("mode", "switch"))
+    found: dict[str, dict[str, Any]] = (
+        kind.wires(role, wire, output) if hasattr(kind, "wires") else {role: wire}
+    )
+    return found
+
+
 def wiring_from(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The wiring a device's config describes: first relay that regulates = heater, first of each sensor, button."""
     wiring: dict[str, dict[str, Any]] = {}
     for output in config.get("outputs", ()):
-        role = "heater" if output.get("mode") == "setpoint" and "heater" not in wiring else output["name"]
-        active = _ACTIVE[output.get("active", "high")]
-        wiring[role] = {"gpio": output["gpio"], "active": active}
-        if output.get("mode") == "cover":
-            open_s = output["open_s"]
-            close_s = output.get("close_s") or open_s
-            wiring[role] |= {"closes": f"{role} closes", "open_s": open_s, "close_s": close_s}
-            wiring[f"{role} closes"] = {"gpio": output["close"]["gpio"], "active": active}
+        role = "heater" if "sensor" in output and "heater" not in wiring else output["name"]
+        wiring |= wires_of(output, role)
     for sensor in config.get("sensors", ()):
         wire = {
             "gpio": sensor.get("gpio", sensor.get("sda")),
             "kind": sensor["kind"],
-            **sensor_kinds.kind(sensor["kind"]).WIRE,
+            **kinds.sensor(sensor["kind"]).WIRE,
         }
         role = ROLES.get(sensor["kind"]) or sensor["name"]
         if role in wiring:
