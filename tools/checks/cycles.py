@@ -24,6 +24,8 @@ Fault = str | Callable[[SystemFixture], object]
 _LOOKS = 12
 _SETTLE_S = 1.0
 _BETWEEN = 20
+_LASTS_S = 1.0
+"""Over this a session has lasted, by the fast clock of the probe; after several that did not, attempts become rare."""
 _PORT = "6"
 NOISE_BYTES = 256
 """By so much two rests may differ all the same: the lists of a loop are one entry longer or shorter."""
@@ -101,7 +103,7 @@ async def wear(
 
 
 async def change(fixture: SystemFixture) -> None:
-    """From MQTT to polling and back, by `auto`: the broker ends, and starts again."""
+    """From MQTT to polling and back, by `auto`: the broker ends, and starts again; the session lasts."""
     broker, polls = fixture.site.broker, fixture.polls()
     assert broker
     await broker.down()
@@ -110,6 +112,7 @@ async def change(fixture: SystemFixture) -> None:
     await broker.up()
     again = lambda: len(fixture.model.named("mqtt_connected")) > len(sessions) and fixture.held()  # noqa: E731
     await fixture.until("MQTT again", again, 240)
+    await asyncio.sleep(_LASTS_S)
 
 
 async def _until_count(fixture: SystemFixture, cycles: int, what: str) -> None:
