@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -123,6 +124,27 @@ class _Console(Console):
 def console(stderr: bool = False) -> Console:
     """Where a command prints: words stay as they are, and are not cut at the edge of the window."""
     return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def number(low: float, high: float = math.inf, of: type[int] | type[float] = int) -> Callable[[str], Any]:
+    """The type of an option that takes numbers from `low` to `high`."""
+
+    def parsed(text: str) -> float:
+        try:
+            value: float = of(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            kind = "whole numbers" if of is int else "numbers"
+            span = f"from {low} on" if high == math.inf else f"{low}..{high}"
+            raise argparse.ArgumentTypeError(f"found {text!r}, allowed: {kind} {span}")
+        return value
+
+    return parsed
+
+
+PORT = number(0, 65535)
+"""A TCP port to listen at, 0 for any."""
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -196,6 +196,33 @@ def test_a_target_without_its_argument_prints_its_usage(target, words):
     assert done.returncode != 0 and words in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("cloud serve --port 65536", "--port: found '65536', allowed: whole numbers 0..65535"),
+        ("demo --console 70000", "--console: found"),
+        ("board --console -1", "--console: found"),
+        ("board --time-scale nan", "--time-scale: found"),
+        ("bundle --serve --out . --listen 99999", "--listen: found"),
+        ("bundle 0 --out .", "NUMBER: found '0', allowed: whole numbers 1..999999"),
+        ("rollout 1000000", "NUMBER: found"),
+        ("deploy --within soon", "--within: found 'soon', allowed: numbers from 0 on"),
+        ("deploy --at-once 0", "--at-once: found"),
+        ("flash --baud 0", "--baud: found"),
+        ("fuzz --inputs -1", "--inputs: found"),
+        ("simulate --seeds x", "--seeds: found 'x'"),
+        ("simulate --seeds 5..1", "--seeds: found '5..1'"),
+        ("simulate --jobs 0", "--jobs: found"),
+        ("fleet --devices 0", "--devices: found"),
+        ("bench --only nothing", "no figure"),
+    ],
+)
+def test_a_number_out_of_its_range_is_wrong_usage(line, words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    assert ended.value.code == 2 and words in capsys.readouterr().err
+
+
 RUN = """
 from tools import common
 with common.LongRun("bench", 2, {}) as run:

@@ -30,18 +30,21 @@ def getaddrinfo(host, port, *rest):
         raise OSError(-2)
     return usocket.getaddrinfo(host, PORTS.get(port, port), *rest)
 """
-"""`socket` of a network in which no port below 1024 is anybody's, but the usual ones are the simulation's. It answers
-only for addresses: names are asked of the name server that the configuration, or the network, tells."""
+"""`socket` of a network in which the broker, and with `usual` the name and time servers, have the ports that they have
+everywhere. It answers only for addresses: names are asked of the name server that the configuration, or the network,
+tells."""
 
 
 @contextlib.asynccontextmanager
-async def bench(edit=lambda config: None, board="esp32", files=None) -> AsyncIterator[SystemFixture]:
+async def bench(
+    edit=lambda config: None, board="esp32", files=None, usual=False
+) -> AsyncIterator[SystemFixture]:
     """A board that is off, with a cable, in front of the simulated cloud with its broker."""
     stock.fetch()
     more = {"edit": edit, "board": board, "files": files}
     async with SystemFixture(interpreter.find(), powered=False, mqtt=True, **more) as fixture:
         at = fixture.site.addresses()
-        ports = {8883: at["mqtt_port"], 53: at["dns_port"], 123: at["ntp_port"]}
+        ports = {8883: at["mqtt_port"]} | ({53: at["dns_port"], 123: at["ntp_port"]} if usual else {})
         (fixture.flash / "socket.py").write_text(PORTS.format(ports=ports))
         fixture.url = await fixture.board.console.open()
         await fixture.board.power_on()
@@ -151,7 +154,7 @@ def dhcp(config):
 
 
 async def test_name_and_time_servers_without_ports_are_asked_where_everybody_has_them():
-    async with bench(dhcp) as fixture:
+    async with bench(dhcp, usual=True) as fixture:
         status, printed = await doctor(fixture)
         assert status == 0 and "name server 127.0.0.1" in printed and "UTC from ntp.realer.test" in printed, (
             printed

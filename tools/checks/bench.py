@@ -59,6 +59,8 @@ def main(argv: list[str] | None = None) -> int:
         peers.peers, curves.curves_bytes, curves.curves_start, curves.curves_backlog,
     )  # fmt: skip
     wanted = [figure for figure in figures if options.only in figure.__name__]
+    if not wanted:
+        parser.error(f"no figure has {options.only} in its name, of {', '.join(f.__name__ for f in figures)}")
     lines: list[Line] = []
     with common.LongRun("bench", len(wanted), options.json) as run:
         for figure in wanted:

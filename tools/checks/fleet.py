@@ -160,16 +160,19 @@ class Story:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="realer fleet", description=__doc__.splitlines()[0])
-    parser.add_argument("--devices", type=int, default=20, help="how many (default: 20)")
+    parser.add_argument("--devices", type=common.number(1), default=20, help="how many (default: 20)")
     parser.add_argument(
-        "--minutes", type=float, default=1, help="of calm, between start and faults (default: 1)"
+        "--minutes",
+        type=common.number(0, of=float),
+        default=1,
+        help="of calm, between start and faults (default: 1)",
     )
     parser.add_argument("--virtual", action="store_true", help="in virtual time, in one process")
     parser.add_argument(
         "--transport", choices=("mqtt", "auto"), default="mqtt", help="of the devices (default: mqtt)"
     )
     parser.add_argument(
-        "--handshakes", type=float, default=PER_S,
+        "--handshakes", type=common.number(0, of=float), default=PER_S,
         help="that the cloud completes in a second, with --virtual; 0: any number (default: 1000)",
     )  # fmt: skip
     parser.add_argument(

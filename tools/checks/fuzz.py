@@ -625,7 +625,9 @@ def fuzz(
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="realer fuzz", description=__doc__.splitlines()[0])
-    parser.add_argument("--inputs", type=int, default=INPUTS, help=f"for each engine (default {INPUTS:,})")
+    parser.add_argument(
+        "--inputs", type=common.number(1), default=INPUTS, help=f"for each engine (default {INPUTS:,})"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "engines", nargs="*", metavar="ENGINE", help=f"of {', '.join(ENGINES)}; all when none is named"

@@ -392,16 +392,29 @@ class Figures:
         }  # fmt: skip
 
 
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("..")
+    if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first)):
+        raise argparse.ArgumentTypeError(f"found {text!r}, allowed: A..B, or one number")
+    return range(int(first), int(last or first) + 1)
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="realer simulate", description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", default="1..4", help="A..B, or one number (default 1..4)")
-    parser.add_argument("--hours", type=float, default=24, help="virtual hours for each seed (default 24)")
-    parser.add_argument("--jobs", type=int, default=None, help="processes (default: one for each processor)")
+    parser.add_argument("--seeds", type=_seeds, default="1..4", help="A..B, or one number (default 1..4)")
+    parser.add_argument(
+        "--hours",
+        type=common.number(0, of=float),
+        default=24,
+        help="virtual hours for each seed (default 24)",
+    )
+    parser.add_argument(
+        "--jobs", type=common.number(1), default=None, help="processes (default: one for each processor)"
+    )
     parser.add_argument("--full", action="store_true", help="one configuration that uses every limit")
     common.add_json(parser)
     args = parser.parse_args(argv)
-    first, _, last = args.seeds.partition("..")
-    jobs = [(seed, args.hours, not args.full) for seed in range(int(first), int(last or first) + 1)]
+    jobs = [(seed, args.hours, not args.full) for seed in args.seeds]
     figures = Figures()
     # In memory, where nobody names a place.
     in_memory = "/dev/shm" if Path("/dev/shm").is_dir() and "TMPDIR" not in os.environ else None

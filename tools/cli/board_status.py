@@ -43,7 +43,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
     parser.add_argument("--json", action="store_true", help="the answer as it is, for programs")
     parser.add_argument(
-        "--within", type=float, default=10, metavar="S", help="how long to wait, in seconds (default: 10)"
+        "--within",
+        type=common.number(0, of=float),
+        default=10,
+        metavar="S",
+        help="how long to wait, in seconds (default: 10)",
     )
     parser.add_argument("--watch", action="store_true", help="ask again every two seconds, until Ctrl-C")
     options = parser.parse_args(argv)

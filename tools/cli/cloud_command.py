@@ -134,8 +134,10 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     serve = verbs.add_parser("serve", help="run a cloud here, with the demo device 12345")
     serve.add_argument("--db", default=":memory:", help="SQLite file that remembers everything")
-    serve.add_argument("--port", type=int, default=0, help="HTTPS port (default: any free one)")
-    serve.add_argument("--min-interval-s", type=float, default=0.0, help="plan cadence; faster gets 429")
+    serve.add_argument("--port", type=common.PORT, default=0, help="HTTPS port (default: any free one)")
+    serve.add_argument(
+        "--min-interval-s", type=common.number(0, of=float), default=0.0, help="plan cadence; faster gets 429"
+    )
     serve.add_argument(
         "--mqtt",
         action=argparse.BooleanOptionalAction,
@@ -159,7 +161,7 @@ def _owner_verbs(verbs: Any) -> None:
     setting.add_argument("--raw", action="store_true", help="store the text unchecked")
     verbs.add_parser("show", help="devices, desired and reported values, tokens, last feed data")
     feed = verbs.add_parser("feed", parents=[of_device], help="stored feed data in order of arrival")
-    feed.add_argument("--last", type=int, default=20)
+    feed.add_argument("--last", type=common.number(1), default=20)
     verbs.add_parser("expire-token", parents=[of_device], help="let the device's tokens end now")
     verbs.add_parser("revoke", parents=[of_device], help="revoke the device's tokens")
     verbs.add_parser("kick", parents=[of_device], help="end the device's MQTT session; it may come back")

@@ -190,7 +190,11 @@ def main(argv: list[str] | None = None) -> int:
         help="leave the board empty, and deploy to it yourself: docs/own-board.md",
     )
     parser.add_argument(
-        "--console", type=int, default=0, metavar="PORT", help="TCP port of its serial port; default: any"
+        "--console",
+        type=common.PORT,
+        default=0,
+        metavar="PORT",
+        help="TCP port of its serial port; default: any",
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--update", action="store_true", help="with updates over the air, and a key for them")

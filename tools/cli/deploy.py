@@ -294,12 +294,16 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         help="with --boards: every board that is plugged in, or behind the ports named, several at a time",
     )  # fmt: skip
     parser.add_argument(
-        "--at-once", type=int, default=8, metavar="N", help="with --all: how many at a time (default: 8)"
+        "--at-once",
+        type=common.number(1),
+        default=8,
+        metavar="N",
+        help="with --all: how many at a time (default: 8)",
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to send; default: this one")
     parser.add_argument("--code-only", action="store_true", help="leave configuration and certificates alone")
     parser.add_argument(
-        "--within", type=float, default=_ONLINE_S, metavar="S",
+        "--within", type=common.number(0, of=float), default=_ONLINE_S, metavar="S",
         help=f"how long it may take to come online, in seconds (default: {_ONLINE_S})",
     )  # fmt: skip
     parser.add_argument("--no-wait", action="store_true", help="do not wait until it is online")
@@ -310,8 +314,6 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--boards chooses a configuration, --code-only sends none")
     if options.port and len(options.port) > 1 and not options.all:
         parser.error("several ports need --all")
-    if options.at_once < 1:
-        parser.error("--at-once is 1 or more")
     return options
 
 

@@ -40,7 +40,9 @@ def main(argv: list[str] | None = None) -> int:
         "image", nargs="?", metavar="IMAGE", help="ESP32_GENERIC-….bin from micropython.org/download"
     )
     parser.add_argument("--port", help="serial port; default: the only one that is plugged in")
-    parser.add_argument("--baud", type=int, default=460800, help="speed of writing (default: 460800)")
+    parser.add_argument(
+        "--baud", type=common.number(1), default=460800, help="speed of writing (default: 460800)"
+    )
     options = parser.parse_args(argv)
     if not options.image:
         try:

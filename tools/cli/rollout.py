@@ -168,7 +168,10 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         epilog=_EPILOG,
     )
     parser.add_argument(
-        "number", type=int, metavar="NUMBER", help="of the bundle, which is on the server already"
+        "number",
+        type=common.number(1, 999999),
+        metavar="NUMBER",
+        help="of the bundle, which is on the server already",
     )
     parser.add_argument(
         "--boards", type=Path, required=True, metavar="FOLDER", help="what realer config --boards wrote"
@@ -187,15 +190,19 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         help="prints what the update command of {device} reported last",
     )
     parser.add_argument(
-        "--within", type=float, default=3600, metavar="S",
+        "--within", type=common.number(0, of=float), default=3600, metavar="S",
         help="how long a board may take, its trial and what it was busy with included, in seconds (default: 3600)",
     )  # fmt: skip
     parser.add_argument(
-        "--every", type=float, default=30, metavar="S", help="how often to look (default: 30)"
+        "--every",
+        type=common.number(0, of=float),
+        default=30,
+        metavar="S",
+        help="how often to look (default: 30)",
     )
     parser.add_argument(
         "--most-failures",
-        type=int,
+        type=common.number(0),
         default=0,
         metavar="N",
         help="stop when more boards have failed (default: 0)",

@@ -80,14 +80,20 @@ def main(argv: list[str] | None = None) -> int:
         " to NUMBER.",
     )
     parser.add_argument(
-        "number", type=int, nargs="?", metavar="NUMBER", help="1..999999, one that was never used before"
+        "number",
+        type=common.number(1, 999999),
+        nargs="?",
+        metavar="NUMBER",
+        help="1..999999, one that was never used before",
     )
     parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="whose update.key signs it")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="what the server serves")
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree; default: this one")
     parser.add_argument("--new-key", action="store_true", help="draw update.key, and write it into --config")
     parser.add_argument("--serve", action="store_true", help="serve FOLDER over HTTPS until Ctrl-C")
-    parser.add_argument("--listen", type=int, default=0, metavar="PORT", help="of --serve (default: any)")
+    parser.add_argument(
+        "--listen", type=common.PORT, default=0, metavar="PORT", help="of --serve (default: any)"
+    )
     parser.add_argument(
         "--certificate", type=Path, metavar="PEM",
         help="of --serve: certificates and key in one file (default: of the simulated cloud's authority)",
@@ -102,8 +108,6 @@ def main(argv: list[str] | None = None) -> int:
     if options.number is None or options.out is None:
         parser.error("NUMBER or FOLDER is missing, as in: realer bundle 7 --out served/firmware")
     folder = options.out / str(options.number)
-    if not 0 < options.number < 1_000_000:
-        raise common.Failed("NUMBER has to be 1..999999")
     if folder.exists():
         raise common.Failed(
             f"{folder} is there already", "A number means one bundle for ever: take the next one."

@@ -59,14 +59,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--flash", type=Path, help="folder to keep as the board's flash; default: a new one")
     parser.add_argument("--bits", type=int, choices=(32, 64), help="word size of the interpreter")
     parser.add_argument("--heap", help="a heap of that size, such as 4m, not a plain ESP32's")
-    parser.add_argument("--console", type=int, default=0, help="TCP port of its serial port; default: any")
+    parser.add_argument(
+        "--console", type=common.PORT, default=0, help="TCP port of its serial port; default: any"
+    )
     parser.add_argument(
         "--native-usb",
         action="store_true",
         help="its serial port belongs to the chip, as on an S2 and many with S3, C3 or C6: it vanishes at each reset",
     )
     parser.add_argument(
-        "--time-scale", type=float, default=60.0, help="how much faster the room's time passes"
+        "--time-scale",
+        type=common.number(0, of=float),
+        default=60.0,
+        help="how much faster the room's time passes",
     )
     options = parser.parse_args(argv)
     try:
