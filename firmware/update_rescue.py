@@ -1,5 +1,5 @@
 """For a board that does not trust the certificate of its cloud any more, because the cloud has another root or its own
-has ended: the server of updates is asked for the bundle that the owner signed for such boards. No command can ask for
+has ended: the update server is asked for the bundle that the owner signed for such boards. No command can ask for
 it, as none arrives. In memory only while that goes on.
 
 The bundle goes on trial like any other, so the board has to come online with it. One that did not help is not tried a
@@ -22,7 +22,7 @@ _OK = const(200)
 async def rescue(loop, feed, fetch, restart):
     """Install that bundle if there is one that is newer than what runs. `fetch(loop, number, feed)`, `restart(loop)`:
     of update_steps."""
-    loop.log("warning", "update: the cloud's certificate is not trusted; asking the server of updates")
+    loop.log("warning", "update: the cloud's certificate is not trusted; asking the update server")
     try:
         number = await _number(loop)
         tried = loop.store.load(_RECORD)

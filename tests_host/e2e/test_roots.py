@@ -10,16 +10,16 @@ from tools.cloud.certs import TestCA
 pytestmark = pytest.mark.long
 
 SOON = {"firmware/updater.py": replaced("firmware/updater.py", ("_LOST = const(3600)", "_LOST = const(5)"))}
-"""A board that asks the server of updates after five seconds instead of an hour."""
+"""A board that asks the update server after five seconds instead of an hour."""
 
 
 def authorities(folder):
-    """The cloud's next authority, and one for the server of updates alone."""
+    """The cloud's next authority, and one for the update server alone."""
     return TestCA(folder / "next"), TestCA(folder / "authority")
 
 
 def with_own_server(found, folder, own):
-    """A board that trusts the cloud and the server of updates, which has the authority `own`, and loses no time."""
+    """A board that trusts the cloud and the update server, which has the authority `own`, and loses no time."""
 
     def trusts_both(config):
         config["cloud"]["ca_files"].append("certs/own.der")
@@ -62,7 +62,7 @@ async def test_a_bundle_with_the_next_root_keeps_the_board(smallest, tmp_path, i
 
 
 async def test_a_board_that_was_off_while_the_root_changed_asks_the_server_of_updates(smallest, tmp_path):
-    """The cloud cannot ask it for anything. The server of updates has an authority of its own, which lasts."""
+    """The cloud cannot ask it for anything. The update server has an authority of its own, which lasts."""
     after, own = authorities(tmp_path)
     async with with_own_server(smallest, tmp_path, own) as fixture:
         await fixture.online()

@@ -60,7 +60,7 @@ class Rig:
         return True
 
     async def lend(self, host, port):
-        """The client for the server of updates: this rig, which answers which bundle is for lost devices."""
+        """The client for the update server: this rig, which answers which bundle is for lost devices."""
         assert (host, port) == ("update.test", 443)
         return self
 

@@ -194,7 +194,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--own", action="store_true",
-        help="make a certificate for HOST, and the authority behind it if --out has none: for a server of updates",
+        help="make a certificate for HOST, and the authority behind it if --out has none: for an update server",
     )  # fmt: skip
     options = parser.parse_args(argv)
     if options.server is None:

@@ -1,6 +1,6 @@
-"""An authority of one's own, for a server of updates: its root is good for 30 years.
+"""An authority of one's own, for an update server: its root is good for 30 years.
 
-A board that was off for a long time finds its cloud under another root. It can still reach the server of updates if
+A board that was off for a long time finds its cloud under another root. It can still reach the update server if
 that one's certificate has an authority that does not change, and from there it gets the bundle with the new root.
 """
 

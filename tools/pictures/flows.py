@@ -138,7 +138,7 @@ def context() -> str:
         "cloud": Box(920, 60, ("the cloud", f"api: {_allowed('cloud', 'api')}"), "#e0f2fe", 270),
         "broker": Box(920, 170, ("its MQTT broker", f"transport: {_allowed('realer', 'transport')}"), "#e0f2fe", 270),
         "servers": Box(920, 290, ("name and time servers", "of the network, or time.servers"), "#e2e8f0", 270),
-        "updates": Box(920, 440, ("a server of updates", "of the owner, if there is one"), "#e2e8f0", 270),
+        "updates": Box(920, 440, ("an update server", "of the owner, if there is one"), "#e2e8f0", 270),
     }  # fmt: skip
     arrows: list[Arrow] = [
         ("computer", "device", "USB: firmware,\nconfiguration, log", 0),
