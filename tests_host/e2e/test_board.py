@@ -279,6 +279,66 @@ for wrong in (lambda: Pin(34, Pin.OUT), lambda: Pin(9), lambda: ADC(Pin(16)), la
     ]
 
 
+CARELESS = """
+import network, socket, time
+wlan = network.WLAN(network.WLAN.IF_STA)
+wlan.active(True)
+wlan.connect("bench", "test-secret")
+while not wlan.isconnected():
+    time.sleep_ms(10)
+def connected(port):
+    sock = socket.socket()
+    try:
+        sock.connect(socket.getaddrinfo("127.0.0.1", port, 0, socket.SOCK_STREAM)[0][-1])
+        sock.write("new ")
+    except OSError as e:
+        return e.args[0]
+    return sock
+def written(sock):
+    try:
+        return sock.write("old ")
+    except OSError as e:
+        return "failed"
+sock = connected(PORT)
+print("connected", written(sock))
+while wlan.isconnected():
+    time.sleep_ms(10)
+print("lost", written(sock), connected(PORT))
+while not wlan.isconnected():
+    time.sleep_ms(10)
+print("back", not isinstance(connected(PORT), int))
+"""
+
+
+def test_without_a_network_nothing_of_a_careless_program_passes(tmp_path, any_interpreter):
+    """Neither over the connection that was open nor over another one."""
+
+    async def play():
+        heard = []
+
+        async def listen(reader, writer):
+            while data := await reader.read(99):
+                heard.append(data.decode())
+            writer.close()
+
+        server = await asyncio.start_server(listen, "127.0.0.1", 0)
+        main = CARELESS.replace("PORT", str(server.sockets[0].getsockname()[1]))
+        async with (
+            server,
+            Scenario(tmp_path, any_interpreter, main, networks={"bench": "test-secret"}) as scenario,
+        ):
+            await scenario.saw("line", "connected 4")
+            scenario.board.network_down()
+            await scenario.saw("line", "lost failed 113")
+            assert "".join(heard) == "new old "
+            scenario.board.network_up()
+            await scenario.saw("line", "back True")
+            await scenario.saw("repl")
+        return "".join(heard)
+
+    assert asyncio.run(play()) == "new old new "
+
+
 def test_wifi_of_several_access_points_and_one_that_is_dead(tmp_path, any_interpreter):
     main = """
 import errno, network, socket, time
