@@ -78,7 +78,7 @@ sizes: $(ENV) ## Compile every device file with mpy-cross, report and limit size
 portable: $(READY) $(call ready,node) ## The portable tests alone, on the real MicroPythons; ARGS="--versions all"
 	@$(PY) -m tools.checks.portable $(ARGS)
 
-cloud: $(READY) ## Play cloud while the demo runs: ARGS="set 6 1"; ARGS=--help tells the rest
+cloud: $(READY) ## Control the simulated cloud while the demo runs: ARGS="set 6 1"; ARGS=--help lists the rest
 	@$(PY) -m tools cloud $(ARGS)
 
 board: $(READY) ## The virtual board alone, for any cloud: ARGS="--config config.json"
@@ -93,7 +93,7 @@ fleet: $(READY) ## Many devices at one cloud, and a bad day for all of them: DEV
 soak: $(ENV) ## 2,000 device-days of faults in virtual time, invariants checked at every step (hours); ARGS="--seeds 1..20"
 	@$(PY) -m tools simulate --seeds 1..2000 --hours 24 $(ARGS)
 
-mutate: $(READY) ## Do the tests notice wrong code? A random sample of mutants, four seconds for each after half an hour; ARGS="--seed 1 --sample 500"
+mutate: $(READY) ## Do the tests detect wrong code? A random sample of mutants, four seconds for each after half an hour; ARGS="--seed 1 --sample 500"
 	@$(PY) -m tools.checks.mutate $(ARGS)
 
 bench: $(READY) ## Figures: loop stall, handshakes, heap, latency, MQTT, beside other clients, as JSON lines and in docs/benchmarks.md; PEERS_DIR=folder with their modules
@@ -108,7 +108,7 @@ flash: $(ENV) ## Put MicroPython on a board: IMAGE=file.bin, PORT=/dev/ttyUSB0 (
 new: $(ENV) ## Write a complete config.json to begin with: KIND=heater, pump, lock or greenhouse
 	@$(PY) -m tools new $(KIND) $(ARGS)
 
-config: $(ENV) ## Write config.json by questions; ARGS="--help" tells how for many boards
+config: $(ENV) ## Write config.json by questions; ARGS="--help" explains it for many boards
 	@$(PY) -m tools config $(ARGS)
 
 check_config: $(ENV) ## Say what is wrong in a configuration, and what would be right: FILE=config.json
@@ -126,10 +126,10 @@ labels: $(ENV) ## Labels to print for the boards of a fleet, with QR codes: FOLD
 rollout: $(ENV) ## Update a fleet step by step, stop when boards fail: NUMBER=8 FOLDER=boards ARGS="--ask ... --reported ..."
 	@$(PY) -m tools rollout $(NUMBER) --boards "$(or $(FOLDER),boards)" $(ARGS)
 
-monitor: $(ENV) ## Show what the board says, until Ctrl-C: PORT=...
+monitor: $(ENV) ## Show the log of the board, until Ctrl-C: PORT=...
 	@$(PY) -m tools monitor $(if $(PORT),--port $(PORT)) $(ARGS)
 
-status: $(ENV) ## How the board is, on one screen, without stopping it: PORT=...
+status: $(ENV) ## The state of the board on one screen, without stopping it: PORT=...
 	@$(PY) -m tools status $(if $(PORT),--port $(PORT)) $(ARGS)
 
 doctor: $(ENV) ## Checklist on the board: network, time, certificates, pins; PORT as for flash
@@ -144,7 +144,7 @@ bundle: $(ENV) ## This firmware, signed for updates over the air: NUMBER=7 OUT=s
 image: $(ENV) ## MicroPython with a ROM partition for the firmware: IDF=path/to/esp-idf MICROPYTHON=path/to/sources
 	@$(PY) -m tools image $(if $(IDF),--idf $(IDF)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(ARGS)
 
-package: $(ENV) ## Write the lists for `mpremote mip install` anew
+package: $(ENV) ## Write the lists for `mpremote mip install`
 	@$(PY) -m tools package --write
 
 docs: $(DOCS) ## These pages as a site in .cache/site; a link that leads nowhere is an error
@@ -153,7 +153,7 @@ docs: $(DOCS) ## These pages as a site in .cache/site; a link that leads nowhere
 pictures: $(READY) $(call ready,chromium) $(CHARTS) ## Take the pictures of commands and pages for the documentation, about two minutes; ARGS="monitor status" takes some
 	@$(PY) -m tools.checks.pictures $(ARGS)
 
-format: $(ENV) ## Format the code and mend what ruff can mend
+format: $(ENV) ## Format the code and fix what ruff can fix
 	@$(PY) -m ruff check -q --fix .
 	@$(PY) -m ruff format -q .
 

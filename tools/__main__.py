@@ -23,7 +23,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "labels": ("cli.labels", "a page of labels to print, with QR codes, for the boards of a fleet"),
         "rollout": ("cli.rollout", "update a fleet step by step, and stop when boards fail"),
         "doctor": ("cli.doctor_command", "check network, time, certificates and pins on the board itself"),
-        "status": ("cli.board_status", "how the board is, on one screen, without stopping it"),
+        "status": ("cli.board_status", "the state of the board on one screen, without stopping it"),
         "monitor": ("cli.monitor", "show the log of the board, until Ctrl-C"),
         "bundle": ("cli.update_bundle", "build a signed bundle of this firmware for updates over the air"),
         "check_config": ("cli.check_config", "check a config.json: what is wrong, and what would be right"),
@@ -44,7 +44,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "fuzz": ("checks.fuzz", "random and damaged bytes for every parser"),
         "simulate": (
             "checks.simulate",
-            "days of bad luck for whole devices in virtual time, checked at every step",
+            "days of faults for whole devices in virtual time, checked at every step",
         ),
     },
 }

@@ -76,8 +76,10 @@ def _text(urls: list[list[str]], root: Path) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="realer package", description="Lists for mip, pins in boot.py.")
-    parser.add_argument("--write", action="store_true", help="write them anew")
+    parser = argparse.ArgumentParser(
+        prog="realer package", description="Check lists for mip, pins in boot.py, schema."
+    )
+    parser.add_argument("--write", action="store_true", help="write them")
     if parser.parse_args(argv).write:
         for path, text in (lists() | {config_schema.PATH: config_schema.text()}).items():
             path.write_text(text)
@@ -91,6 +93,6 @@ def main(argv: list[str] | None = None) -> int:
         wrong.append(ROOT / "boot.py")
     if wrong:
         names = ", ".join(str(path.relative_to(ROOT)) for path in sorted(wrong))
-        raise common.Failed(f"not what is in the tree: {names}", "Run: realer package")
-    print("the lists are true")
+        raise common.Failed(f"not what is in the tree: {names}", "Run: realer package --write")
+    print("all are up to date")
     return 0

@@ -30,7 +30,9 @@ Figure = Callable[[], Coroutine[Any, Any, Line | list[Line]]]
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="realer bench", description="The promised figures, measured here.")
+    parser = argparse.ArgumentParser(
+        prog="realer bench", description="Measure the promised figures on this machine."
+    )
     parser.add_argument("--quick", action="store_true", help="ten minutes instead of forty")
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"

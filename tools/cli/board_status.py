@@ -38,10 +38,10 @@ _STATES = {
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="realer status",
-        description="Ask the running firmware how it is. Exit status 0: online, and nothing ails it.",
+        description="Show the state of the running firmware. Exit status 0: online, and nothing is wrong.",
     )
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
-    parser.add_argument("--json", action="store_true", help="the answer as it is, for programs")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON, for programs")
     parser.add_argument(
         "--within",
         type=common.number(0, of=float),

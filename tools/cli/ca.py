@@ -172,8 +172,8 @@ def address(text: str) -> tuple[str, int]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="realer ca",
-        description="Find and write the root certificate the device needs for a server. Without a server: say when the"
-        " roots of --config end. Exit status then: 0 each has 30 days and more left, 1 one has not.",
+        description="Find and write the root certificate the device needs for a server. Without a server: print when"
+        " the roots of --config expire. Exit status then: 1 if one has less than 30 days left, otherwise 0.",
     )
     parser.add_argument(
         "server",

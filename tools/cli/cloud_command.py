@@ -124,7 +124,7 @@ def write_configuration(folder: Path, config: dict[str, Any], root: bytes) -> Pa
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="realer cloud",
-        description="The simulated Realer cloud: run one, or play with the one that runs here, such as the demo's.",
+        description="The simulated Realer cloud: run one, or control the one that runs here, such as the demo's.",
         epilog="Exit status: 0 done, 1 refused, 2 wrong usage, 3 no cloud is running here.",
     )
     parser.add_argument(
@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     serve = verbs.add_parser("serve", help="run a cloud here, with the demo device 12345")
-    serve.add_argument("--db", default=":memory:", help="SQLite file that remembers everything")
+    serve.add_argument("--db", default=":memory:", help="SQLite file that keeps everything")
     serve.add_argument("--port", type=common.PORT, default=0, help="HTTPS port (default: any free one)")
     serve.add_argument(
         "--min-interval-s", type=common.number(0, of=float), default=0.0, help="plan cadence; faster gets 429"
@@ -192,8 +192,10 @@ def _world_verbs(verbs: Any) -> None:
     verbs.add_parser("listener", help="off: connections are refused").add_argument("on", choices=_SWITCH)
     broker = verbs.add_parser("broker", help="the MQTT broker: down refuses, freeze is silent")
     broker.add_argument("mode", choices=BROKER_MODES)
-    verbs.add_parser("dns", help="spoil name resolution").add_argument("mode", nargs="?", choices=DNS_MODES)
-    ntp = verbs.add_parser("ntp", help="spoil time")
+    verbs.add_parser("dns", help="faults of name resolution").add_argument(
+        "mode", nargs="?", choices=DNS_MODES
+    )
+    ntp = verbs.add_parser("ntp", help="faults of the time server")
     ntp.add_argument("mode", nargs="?", choices=NTP_MODES)
     ntp.add_argument("--offset-s", type=float)
     events = verbs.add_parser("events", help="what happened so far")

@@ -64,14 +64,14 @@ def syntax(data: bytes, at: int, words: str) -> str:
     line = data[data.rfind(b"\n", 0, at) + 1 :].split(b"\n", 1)[0].decode(errors="replace")
     if "within a text" in words:
         if any(mark in line for mark in _SMART):
-            return f"{words}: typographic quotation marks end no text; take straight double ones"
+            return f"{words}: typographic quotation marks end no text; use straight double ones"
         if text[:1] == "\t":
             return "a tab within a text; where one belongs there it is written \\t"
         return 'a line ends within a text: is the quotation mark " behind it missing?'
     if text and text[0] in _SMART:
-        return f"{words}: these are typographic quotation marks; take straight double ones"
+        return f"{words}: these are typographic quotation marks; use straight double ones"
     if text[:1] == "'":
-        return f"{words}: texts stand in double quotation marks, not in single ones"
+        return f"{words}: texts need double quotation marks, not single ones"
     if re.match(r"(None|True|False)\b", text):
         word = {"N": "null", "T": "true", "F": "false"}[text[0]]
         return f"{words}: JSON says {word}, in small letters"

@@ -8,11 +8,11 @@ from __future__ import annotations
 from tools import kinds
 
 _PORT = "Which port is it in the cloud? Its name there, not a GPIO number."
-_NAME = "What do you call it? It stands in the log."
+_NAME = "What do you call it? It is used in the log."
 _ACCOUNT = {
-    "transport": "How shall the device talk to the cloud?",
+    "transport": "How should the device communicate with the cloud?",
     "base_url": "Where is the cloud?",
-    "device_id": "What is the device's id? It and the next two stand in the dashboard, at the control device's keys.",
+    "device_id": "What is the device's id? The dashboard shows it and the next two at the control device's keys.",
     "client_id": "What is its client id?",
     "client_secret": "What is its client secret? It is not shown while you type.",
 }
@@ -23,9 +23,9 @@ _BUTTONS = {
 }
 
 ABOUT: dict[str, dict[str, str]] = {
-    "config": {"name": "What do you call this device? It stands in its log."},
+    "config": {"name": "What do you call this device? It is used in the log."},
     "networks": {
-        "ssid": "What is the name of the Wi-Fi network? An ESP32 knows 2.4 GHz only.",
+        "ssid": "What is the name of the Wi-Fi network? An ESP32 supports 2.4 GHz only.",
         "password": "What is its password? Nothing for an open network.",
     },
     "cloud": {"api": "Which cloud is it? Your account or its documentation says so."},
@@ -36,7 +36,7 @@ ABOUT: dict[str, dict[str, str]] = {
     "thinger": {
         "host": "Where do devices log in? Your own server, if you have one.",
         "user": "What is the name of your Thinger.io account?",
-        "device_id": "What is the device's id? It and the credential stand in the console, at the device.",
+        "device_id": "What is the device's id? The console shows it, and the credential, on the page of the device.",
         "credential": "What is its credential? It is not shown while you type.",
     },
     "sensors": {"kind": "What does it measure?", "pin_port": _PORT, "name": _NAME},
@@ -46,10 +46,10 @@ ABOUT: dict[str, dict[str, str]] = {
         "pin_port": _PORT,
         "name": _NAME,
         "gpio": "Which GPIO drives the relay?",
-        "active": "At which level does the relay pull? Many relay boards with an optocoupler pull at low.",
+        "active": "At which level does the relay close? On many relay boards with an optocoupler at low.",
         "mode": "Who decides when it is on?",
-        "safe": "What is its safe state? What it does without authorization, in a fault, on a silent network:\n"
-        "off, on, hold (as it is), or for a setpoint the number to fall back to; for a shutter off (it stops), hold\n"
+        "safe": "What is its safe state? It applies without authorization, after a fault and on a silent network:\n"
+        "off, on, hold (as it is), or the number to which a setpoint falls back; for a shutter off (it stops), hold\n"
         "(it goes on) or a position. A heater goes off or to frost protection; a lock is your choice.",
     },
     "buttons": {
@@ -61,38 +61,38 @@ ABOUT: dict[str, dict[str, str]] = {
     },
     "led": {
         "gpio": "Which GPIO is the LED wired to? 2 on most boards with a classic ESP32.",
-        "active": "At which level does it shine?",
+        "active": "At which level is it lit?",
     },
     "update": {
         "pin_port": "Which port has the command for updates in the cloud? Its name there, not a GPIO number.",
-        "url": "Where is the web server with the bundles? https, a host and a port at most.",
+        "url": "Where is the web server with the bundles? https, a host, and a port if need be.",
     },
     "safety": {
-        "silence_s": "When does silence end in the safe state? Seconds without an answer from the cloud, such as 300\n"
-        "or 5 min; 0: only when the authorization ends."
+        "silence_s": "How long may the cloud be silent before the safe state? Seconds, such as 300, or 5 min;\n"
+        "0: no limit, the safe state begins only when the authorization ends."
     },
 }
 """Section -> key -> question, in the order of asking. A key that is not here keeps its default, if it has one."""
 
 MORE: dict[str, dict[str, str]] = {
     "networks": {
-        "bssid": "Which access point shall it join, and no other? Its address, such as 24:0a:c4:00:00:01; nothing:\n"
+        "bssid": "Which access point should it join, and no other? Its address, such as 24:0a:c4:00:00:01; nothing:\n"
         "the strongest one of the network.",
-        "ip": "Which fixed address shall it have? One that the router gives to nobody else; nothing: the router tells.",
+        "ip": "Which fixed address should it have? One that the router assigns to nothing else; nothing: by DHCP.",
         "netmask": "What is the netmask?",
         "gateway": "What is the address of the router?",
-        "dns": "Which name server shall it ask? Nothing: the router.",
+        "dns": "Which name server should it use? Nothing: the router.",
     },
     "lan": {
-        "ip": "Which fixed address shall it have? One that the router gives to nobody else; nothing: the router tells.",
+        "ip": "Which fixed address should it have? One that the router assigns to nothing else; nothing: by DHCP.",
         "netmask": "What is the netmask?",
         "gateway": "What is the address of the router?",
-        "dns": "Which name servers shall it ask? Addresses with commas between; nothing: those of the router.",
+        "dns": "Which name servers should it use? Addresses with commas between; nothing: those of the router.",
     },
     "wifi": {
         "country": "In which country is it? Two letters, such as DE or US; nothing: what the access point announces.",
-        "dns": "Which name servers shall it ask, whatever the router says? Up to three addresses, with commas between.",
-        "power_save": "Shall the radio save power? yes, no; nothing: only with polling. It hears the cloud later then.",
+        "dns": "Which name servers should it use in place of the router's? Up to three addresses, with commas between.",
+        "power_save": "Should the radio save power? yes, no; nothing: only with polling. It delays messages.",
     },
 }
 """The same, of keys for which only those are asked who want to say more. They may be left out."""
@@ -101,14 +101,14 @@ WORDS: dict[str, dict[str, str]] = {
     "api": {
         "realer": "the Realer cloud as most accounts have it (iot/v1, HTTPS and MQTT)",
         "auto": "finds out which of the Realer clouds answers, and asks again every hour; takes more memory",
-        "bootstrap": "the Realer cloud's newest generation, where each desired value is answered",
+        "bootstrap": "the Realer cloud's newest generation, where each desired value is acknowledged",
         "realino": "the legacy Realer API at www.therealer.com, polling only",
         "thinger": "Thinger.io, with an account and a credential for each device",
     },
     "transport": {
-        "https": "asks every few seconds; takes the least memory",
+        "https": "polls every few seconds; takes the least memory",
         "auto": "MQTT where the cloud offers it, polling while that fails",
-        "mqtt": "hears at once, over a connection that is held",
+        "mqtt": "receives at once, over a connection that stays open",
     },
     "side": {"low": "from the pin to ground", "high": "from 3.3 V to the pin"},
     **dict.fromkeys(

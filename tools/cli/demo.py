@@ -170,7 +170,9 @@ class Bundles:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="realer demo", description="The whole thing, on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="realer demo", description="Run a simulated cloud and a virtual board."
+    )
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
     )
@@ -182,7 +184,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--devices", type=int, choices=range(1, len(_OTHERS) + 2), default=1,
-        help="so many, each with a cloud of its own; keys and commands reach the first, the page all; default: 1",
+        help="how many, each with a cloud of its own; keys and commands reach the first, the page all; default: 1",
     )  # fmt: skip
     parser.add_argument(
         "--blank",
@@ -202,9 +204,9 @@ def main(argv: list[str] | None = None) -> int:
         "--open", action=argparse.BooleanOptionalAction, default=True,
         help="open the page in the browser, when this runs in a terminal (default)",
     )  # fmt: skip
-    parser.add_argument("--verbose", action="store_true", help="show everything the device says")
+    parser.add_argument("--verbose", action="store_true", help="show the whole log of the device")
     parser.add_argument(
-        "--connection", type=Path, default=CONNECTION_FILE, help="connection file for tools.cloud"
+        "--connection", type=Path, default=CONNECTION_FILE, help="connection file for realer cloud"
     )
     options = parser.parse_args(argv)
     options.transport = options.transport or ("https" if options.update else TRANSPORTS[0])

@@ -275,8 +275,8 @@ def main(argv: list[str] | None = None) -> int:
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="realer deploy",
-        description="Compile this firmware and put it on a board, with its configuration. Sends only what changed; "
-        "until everything is there, the board keeps what it has. Exit status 0: it came online with it.",
+        description="Compile this firmware and put it on a board, with its configuration. Only what changed is sent; "
+        "until all of it has arrived, the board keeps its present version. Exit status 0: it came online.",
     )
     parser.add_argument(
         "--port", action="append", help="serial port or socket://host:port; default: the only one plugged in"
@@ -284,7 +284,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="default: config.json")
     parser.add_argument(
         "--boards", type=Path, metavar="FOLDER",
-        help="the configurations that realer config --boards wrote: the board gets that of its MAC",
+        help="the configurations that realer config --boards wrote: the board gets the one for its MAC",
     )  # fmt: skip
     parser.add_argument(
         "--assign", action="store_true", help="with --boards: a new board gets the next one without a MAC"

@@ -84,9 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--port", help="serial port, or socket://host:port; default: the only one that is plugged in"
     )
-    parser.add_argument(
-        "--report", type=Path, metavar="FILE", help="write it down too, to be pasted into a bug report"
-    )
+    parser.add_argument("--report", type=Path, metavar="FILE", help="also write it to FILE, for a bug report")
     options = parser.parse_args(argv)
     port = ports.choose(options.port)
     console = common.console()

@@ -34,14 +34,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="realer flash",
         description="Erase a board and write a MicroPython image to it: 1.24 or newer, for an ESP32, S2, S3, C3 or C6. "
-        "Without IMAGE it says which one is for the board that is plugged in.",
+        "Without IMAGE: print which one is for the board that is plugged in.",
     )
     parser.add_argument(
         "image", nargs="?", metavar="IMAGE", help="ESP32_GENERIC-….bin from micropython.org/download"
     )
     parser.add_argument("--port", help="serial port; default: the only one that is plugged in")
     parser.add_argument(
-        "--baud", type=common.number(1), default=460800, help="speed of writing (default: 460800)"
+        "--baud", type=common.number(1), default=460800, help="baud rate while writing (default: 460800)"
     )
     options = parser.parse_args(argv)
     if not options.image:

@@ -29,10 +29,10 @@ _SILENT_S = 12
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="realer monitor",
-        description="Show the board's log until Ctrl-C, on a terminal with its state below. The board runs on.",
+        description="Show the board's log until Ctrl-C, on a terminal with its state below. The board keeps running.",
     )
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
-    parser.add_argument("--listen", action="store_true", help="send nothing, so there is no line of state")
+    parser.add_argument("--listen", action="store_true", help="send nothing; there is no line of state then")
     options = parser.parse_args(argv)
     name = ports.choose(options.port)
     console = common.console()

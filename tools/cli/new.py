@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("kind", choices=STARTING_POINTS, help="what is connected")
     parser.add_argument("--board", default="esp32", help="chip or kit, see docs/wiring.md (default esp32)")
-    parser.add_argument("--out", type=Path, default=Path("config.json"))
+    parser.add_argument("--out", type=Path, default=Path("config.json"), help="default: config.json")
     options = parser.parse_args(argv)
     board = boards.find(options.board)
     if not board:

@@ -28,7 +28,7 @@ from tools.cloud.site import write_private
 
 RECORD = "rollout.json"
 _AT_ONCE = 8
-_EPILOG = """Example with the simulated cloud: realer rollout 8 --boards boards --stages canary,10%%,100%%
+_EPILOG = """Example with the simulated cloud: realer rollout 8 --boards boards --stages canary,10%,100%
 --ask 'realer cloud set 99 {number} --device {device}' --reported './reported.sh {device}'"""
 
 
@@ -164,7 +164,7 @@ def main(argv: list[str] | None = None) -> int:
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="realer rollout",
-        description="Update a fleet step by step; stop when boards fail. Exit status 0: all that were asked report it.",
+        description="Update a fleet step by step; stop when boards fail. Exit status 0: all of them report it.",
         epilog=_EPILOG,
     )
     parser.add_argument(
@@ -191,14 +191,14 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--within", type=common.number(0, of=float), default=3600, metavar="S",
-        help="how long a board may take, its trial and what it was busy with included, in seconds (default: 3600)",
+        help="how long a board may take, with its trial and what it does before, in seconds (default: 3600)",
     )  # fmt: skip
     parser.add_argument(
         "--every",
         type=common.number(0, of=float),
         default=30,
         metavar="S",
-        help="how often to look (default: 30)",
+        help="seconds between two checks (default: 30)",
     )
     parser.add_argument(
         "--most-failures",
@@ -207,7 +207,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help="stop when more boards have failed (default: 0)",
     )
-    parser.add_argument("--again", action="store_true", help="ask those once more that failed before")
+    parser.add_argument("--again", action="store_true", help="ask boards that failed before once more")
     return parser.parse_args(argv)
 
 

@@ -205,7 +205,7 @@ async def scenario(fixture: SystemFixture, tell: Callable[[str], None] = lambda 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="realer smoke", description="The demo's scenario, played by itself."
+        prog="realer smoke", description="Run the demo's scenario without a person."
     )
     parser.add_argument(
         "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
@@ -218,7 +218,7 @@ def main(argv: list[str] | None = None) -> int:
         "--transport", help="https, mqtt; default: one scenario after the other over each that the api has"
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
-    parser.add_argument("--verbose", action="store_true", help="show what the device says")
+    parser.add_argument("--verbose", action="store_true", help="show the log of the device")
     options = parser.parse_args(argv)
     offered = TRANSPORTS[options.api]
     if options.transport not in (None, *offered):

@@ -76,8 +76,8 @@ def version_of(tree: Path) -> str:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="realer bundle",
-        description="Build a signed bundle for updates over the air. A device takes it when its update command is set"
-        " to NUMBER.",
+        description="Build a signed bundle for updates over the air. A device installs it when its update command is"
+        " set to NUMBER.",
     )
     parser.add_argument(
         "number",
@@ -87,16 +87,16 @@ def main(argv: list[str] | None = None) -> int:
         help="1..999999, one that was never used before",
     )
     parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="whose update.key signs it")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="what the server serves")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder that the server serves")
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree; default: this one")
     parser.add_argument("--new-key", action="store_true", help="draw update.key, and write it into --config")
     parser.add_argument("--serve", action="store_true", help="serve FOLDER over HTTPS until Ctrl-C")
     parser.add_argument(
-        "--listen", type=common.PORT, default=0, metavar="PORT", help="of --serve (default: any)"
+        "--listen", type=common.PORT, default=0, metavar="PORT", help="with --serve: port (default: any)"
     )
     parser.add_argument(
         "--certificate", type=Path, metavar="PEM",
-        help="of --serve: certificates and key in one file (default: of the simulated cloud's authority)",
+        help="with --serve: certificates and key in one file (default: of the simulated cloud's authority)",
     )  # fmt: skip
     options = parser.parse_args(argv)
     if options.new_key:

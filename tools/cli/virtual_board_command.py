@@ -46,14 +46,14 @@ _AWAY_S = 1.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="realer board", description="A virtual ESP32 board.")
+    parser = argparse.ArgumentParser(prog="realer board", description="Run a virtual ESP32 board.")
     parser.add_argument(
         "--config", type=Path, required=True, help="the device's config.json, which names the chip"
     )
     parser.add_argument(
         "--blank",
         action="store_true",
-        help="an empty flash, for a deploy; the configuration tells the wiring",
+        help="an empty flash, for a deploy; the wiring is that of the configuration",
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--flash", type=Path, help="folder to keep as the board's flash; default: a new one")

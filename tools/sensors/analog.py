@@ -9,8 +9,8 @@ MEANING = "volts, by a table: pressure, level, 4 to 20 mA over a resistor"
 MEASURES = "what its points say"
 ABOUT = {
     "gpio": "Which GPIO is it wired to?",
-    "points": "Which volts are which value? Two points or more, such as [[0.5, 0], [2.5, 10]].",
-    "deadband": "Which change of its value is worth a report?",
+    "points": "Which voltage stands for which value? Two points or more, such as [[0.5, 0], [2.5, 10]].",
+    "deadband": "Which change of its value is reported?",
 }
 KNOBS = ("volts",)
 WIRE = {"points": ((0.5, 0.0), (2.5, 100.0))}

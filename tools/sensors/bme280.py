@@ -12,13 +12,13 @@ MEANING = "temperature, humidity and air pressure, by a BME280 on an I2C bus"
 MEASURES = "degrees Celsius"
 ABOUT = PINS | {
     "i2c_address": "What is its address? 0x76; 0x77 where its pin SDO is at 3.3 V.",
-    "humidity": "Has the cloud a port for its humidity, too?",
-    "pressure": "Has the cloud a port for its air pressure, too?",
+    "humidity": "Does the cloud have a port for its humidity, too?",
+    "pressure": "Does the cloud have a port for its air pressure, too?",
 }
 PARTS = {
     "pressure": {
         "pin_port": "Which port has its air pressure in the cloud? Its name there, not a GPIO number.",
-        "name": "What do you call its air pressure? It stands in the log.",
+        "name": "What do you call its air pressure? It is used in the log.",
     },
 }
 KNOBS = ("room", "humidity", "pressure")

@@ -10,15 +10,15 @@ from typing import Any
 MEANING = "pulses of a meter or a flow sensor: total and rate"
 MEASURES = "units of its pulses"
 ABOUT = {
-    "gpio": "Which GPIO do the pulses come in at?",
+    "gpio": "Which GPIO receives the pulses?",
     "pull": "Which resistor inside the chip holds it? up for a contact to ground; input-only pins have none.",
     "per_unit": "How many pulses make one unit? Such as 1000 for a kilowatt-hour or 450 for a litre.",
-    "rate": "Has the cloud a port for the rate, too?",
+    "rate": "Does the cloud have a port for the rate, too?",
 }
 PARTS = {
     "rate": {
         "pin_port": "Which port has its rate in the cloud? Its name there, not a GPIO number.",
-        "name": "What do you call its rate? It stands in the log.",
+        "name": "What do you call its rate? It is used in the log.",
         "per": "In units per second, per minute, or per hour?",
     },
 }

@@ -9,12 +9,12 @@ MEANING = "temperature and humidity, by a DHT22 or AM2302"
 MEASURES = "degrees Celsius"
 ABOUT = {
     "gpio": "Which GPIO is its data line wired to? It needs a resistor of 10 kΩ to 3.3 V; most modules have one.",
-    "humidity": "Has the cloud a port for its humidity, too?",
+    "humidity": "Does the cloud have a port for its humidity, too?",
 }
 PARTS = {
     "humidity": {
         "pin_port": "Which port has its humidity in the cloud? Its name there, not a GPIO number.",
-        "name": "What do you call its humidity? It stands in the log.",
+        "name": "What do you call its humidity? It is used in the log.",
     },
 }
 KNOBS = ("room", "humidity")

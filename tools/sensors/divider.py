@@ -8,8 +8,8 @@ from typing import Any
 SUPPLY_UV = 3_300_000
 ABOUT = {
     "gpio": "Which GPIO is the middle of its divider wired to?",
-    "side": "Where does the sensor sit in the divider?",
-    "divider_ohm": "How many ohms has the other resistor? Such as 10k or 4k7; measured is better than printed.",
+    "side": "Where is the sensor in the divider?",
+    "divider_ohm": "What is the resistance of the other resistor? Such as 10k or 4k7; measured is better than printed.",
 }
 
 

@@ -11,7 +11,7 @@ MEANING = "temperature and humidity, by a SHT30, SHT31 or SHT35 on an I2C bus"
 MEASURES = "degrees Celsius"
 ABOUT = PINS | {
     "i2c_address": "What is its address? 0x44; 0x45 where its pin ADDR is at 3.3 V.",
-    "humidity": "Has the cloud a port for its humidity, too?",
+    "humidity": "Does the cloud have a port for its humidity, too?",
 }
 KNOBS = ("room", "humidity")
 WIRE = {"sda": 21, "scl": 22, "i2c_address": 0x44}

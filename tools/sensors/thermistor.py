@@ -12,7 +12,7 @@ MEANING = "a temperature, by an NTC"
 MEASURES = "degrees Celsius"
 ABOUT = divider.ABOUT | {
     "beta": "What is its beta? From its data sheet, often 3380, 3435 or 3950.",
-    "r25_ohm": "How many ohms has it at 25 °C? 10k for most.",
+    "r25_ohm": "What is its resistance at 25 °C? 10k for most.",
 }
 KNOBS = ("room",)
 WIRE = {"side": "low", "divider_ohm": 10_000, "beta": 3950, "r25_ohm": 10_000}
