@@ -18,11 +18,12 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from firmware.core import config as device
+from tests_host.host import test_zone as zones
 from tests_host.support.commands import realer
 from tests_host.support.esp_rom import Rom
 from tests_host.support.terminal import Terminal
 from tools import boards
-from tools.cli import check_config, cloud_catalog, flash, wizard
+from tools.cli import check_config, cloud_catalog, flash, time_zones, wizard
 from tools.cli.config_questions import ABOUT, WORDS, question
 from tools.cli.config_questions import MORE as MORE_ABOUT
 from tools.cli.configure import _letters
@@ -80,6 +81,7 @@ FROM_THE_CLOUD_ON = (
     ("outputs[0].active", ENTER),
     ("outputs[0].mode", ENTER),
     ("outputs[0].safe", ENTER),
+    ("outputs[0].schedule", ENTER),
     ("Port 9 (relay)", "y"),
     ("outputs[1].name", f"{CLEAR}heater\r"),
     ("outputs[1].gpio", "17\r"),
@@ -92,7 +94,16 @@ FROM_THE_CLOUD_ON = (
     ("outputs[1].hysteresis", ENTER),
     ("outputs[1].action", ENTER),
     ("outputs[1].safe", f"{CLEAR}8\r"),
+    ("outputs[1].schedule", "y"),
+    ("outputs[1].schedule[0].days", ENTER),
+    ("outputs[1].schedule[0].hour", "7\r"),
+    ("outputs[1].schedule[0].minute", "30\r"),
+    ("outputs[1].schedule[0].value", "36\r"),
+    ("values of 5.0..35.0", f"{CLEAR}21,5\r"),
+    ("Add a time of the week", "n"),
     ("Add an output", "n"),
+    ("time.zone", f"{CLEAR}Europe\r"),
+    ("a POSIX TZ rule such as", f"{CLEAR}Europe/Berlin\r"),
     ("Add a push button", "y"),
     ("buttons[0].gpio", "27\r"),
     ("buttons[0].toggles", "6\r"),
@@ -160,6 +171,9 @@ def test_a_complete_dialog_at_a_terminal_writes_a_configuration(authority: Autho
     assert config["cloud"]["client_secret"] == CLIENT_SECRET
     assert (tmp_path / config["cloud"]["ca_files"][0]).read_bytes() == authority.certificate
     assert config["outputs"][1]["safe"] == 8 and config["outputs"][1]["active"] == "low"
+    assert config["outputs"][1]["schedule"] == [{"days": "daily", "hour": 7, "minute": 30, "value": 21.5}]
+    assert config["time"] == {"zone": "CET-1CEST,M3.5.0,M10.5.0/3"} and "schedule" not in config["outputs"][0]
+    assert "opens_portal" not in config["buttons"][0]
     assert config["sensors"] == [
         {"pin_port": "14", "kind": "thermistor", "name": "room", "gpio": 34, "side": "low", "divider_ohm": 9980,
          "beta": 3435, "r25_ohm": 10000}
@@ -255,7 +269,7 @@ def test_without_a_cloud_ports_and_certificate_are_named_by_hand(tmp_path: Path)
     by_hand = (
         ENTER * (4 + len(choices())) + "y" + "n" + CLEAR + "certs/a.der, certs/b.der" + ENTER + "y" + "n"
     )
-    output = "n" + "y" + "6" + ENTER + ENTER + "16" + ENTER + ENTER * 3 + "n" + "n" + "n" + ENTER + "n"
+    output = "n" + "y" + "6" + ENTER + ENTER + "16" + ENTER + ENTER * 4 + "n" + "n" + "n" + ENTER + "n"
     printed = interviewed(draft, tmp_path, network + by_hand + output)
     assert any("cannot be reached" in text for text in printed)
     assert any("certs/a.der" in text for text in printed)
@@ -453,12 +467,12 @@ def test_an_answer_that_contradicts_an_earlier_one_is_refused_at_once(draft: dic
     draft["outputs"][1] = {"pin_port": "9", "name": "heater"}
     thermostat = ENTER * 2 + "17" + ENTER * 2 + DOWN + ENTER + ENTER
     limits = "14" + ENTER + "5" + ENTER + CLEAR + "20" + ENTER + ENTER * 3
-    safe = "40" + ENTER + CLEAR + "16" + ENTER
+    safe = "40" + ENTER + CLEAR + "16" + ENTER * 2
     asked(draft, tmp_path, "outputs", thermostat + limits + safe)
     output = draft["outputs"][1]
     assert (output["min"], output["max"], output["safe"], output["sensor"]) == (14, 20, 16, "14")
     # A pin that is taken, by the button, is refused at its answer too.
-    asked(draft, tmp_path, "outputs", ENTER * 2 + "27" + ENTER + CLEAR + "18" + ENTER * 10)
+    asked(draft, tmp_path, "outputs", ENTER * 2 + "27" + ENTER + CLEAR + "18" + ENTER * 11)
     assert draft["outputs"][1]["gpio"] == 18
 
 
@@ -553,17 +567,17 @@ def test_a_table_of_points_is_typed_as_it_stands_in_the_file(authority: Authorit
 
 def test_a_strapping_pin_is_warned_of_at_the_answer(draft: dict[str, Any], tmp_path: Path):
     draft["outputs"][0] = {"pin_port": "6", "name": "pump"}
-    printed = asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "n" + "16" + ENTER * 4, at=0)
+    printed = asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "n" + "16" + ENTER * 5, at=0)
     assert draft["outputs"][0]["gpio"] == 16 and any(
         "GPIO 12" in text and "strapping" in text for text in printed
     )
     printed = asked(
-        draft, tmp_path, "outputs", ENTER * 2 + "14" + ENTER * 2 + "n" + CLEAR + "18" + ENTER * 3, at=0
+        draft, tmp_path, "outputs", ENTER * 2 + "14" + ENTER * 2 + "n" + CLEAR + "18" + ENTER * 4, at=0
     )
     assert draft["outputs"][0]["gpio"] == 18 and any(
         "GPIO 14" in text and "reset" in text for text in printed
     )
-    asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "y" + ENTER * 3, at=0)
+    asked(draft, tmp_path, "outputs", ENTER * 2 + "12" + ENTER + "y" + ENTER * 4, at=0)
     assert draft["outputs"][0]["gpio"] == 12
 
 
@@ -572,13 +586,76 @@ def test_the_sensor_is_picked_from_those_that_there_are(draft: dict[str, Any], t
     draft["outputs"][1] = {"pin_port": "9", "name": "heater"}
     asked(
         draft, tmp_path, "outputs",
-        ENTER * 2 + "17" + ENTER * 2 + DOWN + ENTER + ENTER + "5" + ENTER + "30" + ENTER + ENTER * 4,
+        ENTER * 2 + "17" + ENTER * 2 + DOWN + ENTER + ENTER + "5" + ENTER + "30" + ENTER + ENTER * 5,
     )  # fmt: skip
     assert draft["outputs"][1]["sensor"] == "14"  # the thermistor, though it is the second
     draft["sensors"] = []
     draft["outputs"] = [{"pin_port": "6"}]
-    printed = asked(draft, tmp_path, "outputs", ENTER * 2 + "17" + ENTER * 4, at=0)
+    printed = asked(draft, tmp_path, "outputs", ENTER * 2 + "17" + ENTER * 5, at=0)
     assert draft["outputs"][0]["mode"] == "switch" and any("only with a sensor" in text for text in printed)
+
+
+KEEP_SWITCH = ENTER * 6  # port, name, pin, level, mode, safe state
+
+
+def test_a_schedule_is_asked_for_once_there_is_none_and_can_be_changed(draft: dict[str, Any], tmp_path: Path):
+    before = dict(draft["outputs"][0])
+    asked(draft, tmp_path, "outputs", KEEP_SWITCH + ENTER, at=0)
+    assert draft["outputs"][0].items() >= before.items() and "schedule" not in draft["outputs"][0]
+    # Of a switch the values are 0 and 1, and an hour ends at 23.
+    first = ENTER + "24" + ENTER + CLEAR + "22" + ENTER * 2 + "2" + ENTER + CLEAR + "1" + ENTER
+    second = DOWN + ENTER + "6" + ENTER + CLEAR + "15" + ENTER + "0" + ENTER
+    asked(draft, tmp_path, "outputs", KEEP_SWITCH + "y" + first + "y" + second + "n", at=0)
+    evening = {"days": "daily", "hour": 22, "minute": 0, "value": 1}
+    morning = {"days": "weekdays", "hour": 6, "minute": 15, "value": 0}
+    assert draft["outputs"][0]["schedule"] == [evening, morning]
+    change = "y" + "n" + ENTER + CLEAR + "7" + ENTER * 3 + "n"
+    asked(draft, tmp_path, "outputs", KEEP_SWITCH + "y" + change, at=0)
+    assert draft["outputs"][0]["schedule"] == [evening, morning | {"hour": 7}]
+    # What holds follows none, and no takes away what there is.
+    hold = ENTER * 5 + CLEAR + "hold" + ENTER
+    with_hold = json.loads(json.dumps(draft))
+    asked(with_hold, tmp_path, "outputs", hold, at=0)
+    assert with_hold["outputs"][0]["safe"] == "hold" and "schedule" not in with_hold["outputs"][0]
+    asked(draft, tmp_path, "outputs", KEEP_SWITCH + "n", at=0)
+    assert "schedule" not in draft["outputs"][0]
+
+
+def test_a_way_back_leads_through_a_schedule_and_its_zone(draft: dict[str, Any], tmp_path: Path):
+    del draft["outputs"][1]
+    times = "y" + ENTER + "22" + ENTER + BACK + CLEAR + "21" + ENTER * 2 + "1" + ENTER + "n" + "n"
+    output = "n" + KEEP_SWITCH + times
+    zone = CLEAR + "Asia/Kolkata" + ENTER + BACK + CLEAR + "UTC0" + ENTER
+    rest = "y" * 2 + "n" + output + zone + "y" + "n" + ENTER * 2 + ENTER + "n"
+    interviewed(draft, tmp_path, KEEP_BEGINNING + KEEP_CLOUD + "n" + rest)
+    assert draft["outputs"][0]["schedule"] == [{"days": "daily", "hour": 21, "minute": 0, "value": 1}]
+    assert draft["time"]["zone"] == "UTC0" and check_config.validate(draft)[1] == []
+
+
+def test_what_a_long_press_does_is_asked_for_where_there_is_a_portal(draft: dict[str, Any], tmp_path: Path):
+    before = dict(draft["buttons"][0])
+    asked(draft, tmp_path, "buttons", ENTER * 5, at=0)
+    assert not {"opens_portal", "factory_reset"} & draft["buttons"][0].keys()
+    draft["portal"] = {}
+    printed = asked(draft, tmp_path, "buttons", ENTER * 3 + "yn" + ENTER * 2, at=0)
+    assert draft["buttons"][0].items() >= (before | {"opens_portal": True, "factory_reset": False}).items()
+    assert any("forgets networks and keys" in text for text in printed)
+    # Enter keeps both; a switch has neither.
+    asked(draft, tmp_path, "buttons", ENTER * 7, at=0)
+    assert draft["buttons"][0]["opens_portal"] is True
+    draft["buttons"][0] = {}
+    asked(draft, tmp_path, "buttons", "27" + ENTER * 2 + DOWN + ENTER * 3, at=0)
+    assert draft["buttons"][0].keys() == {"gpio", "toggles", "mode", "active", "pull"}
+
+
+@pytest.mark.parametrize("name", zones.ZONES)
+def test_a_zone_has_its_rule_by_its_name(name: str):
+    assert time_zones.rule(name) == zones.ZONES[name]
+
+
+def test_a_name_that_is_no_zone_is_left_to_the_check():
+    for text in ("CET-1CEST,M3.5.0,M10.5.0/3", "Europe", "../../etc/passwd", ""):
+        assert time_zones.rule(text) == text
 
 
 def test_every_cloud_and_every_choice_is_explained():

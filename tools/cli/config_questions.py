@@ -16,6 +16,10 @@ _ACCOUNT = {
     "client_id": "What is its client id?",
     "client_secret": "What is its client secret? It is not shown while you type.",
 }
+_DAYS = {
+    "daily": "every day", "weekdays": "Monday to Friday", "weekend": "Saturday and Sunday", "mo": "Mondays",
+    "tu": "Tuesdays", "we": "Wednesdays", "th": "Thursdays", "fr": "Fridays", "sa": "Saturdays", "su": "Sundays",
+}  # fmt: skip
 _BUTTONS = {
     "toggle": "a push button: each press toggles",
     "follow": "a rocker switch: on while it is closed",
@@ -52,12 +56,23 @@ ABOUT: dict[str, dict[str, str]] = {
         "off, on, hold (as it is), or the number to which a setpoint falls back; for a shutter off (it stops), hold\n"
         "(it goes on) or a position. A heater goes off or to frost protection; a lock is your choice.",
     },
+    "schedule": {
+        "days": "On which days does it begin?",
+        "hour": "At which hour? 0 to 23, by the clock on the wall.",
+        "minute": "At which minute?",
+        "value": "What is desired from then on? 0 is off and 1 is on, if it has no range.",
+    },
+    "time": {"zone": "In which time zone is it? A name such as Europe/Berlin, or a POSIX TZ rule."},
     "buttons": {
         "gpio": "Which GPIO is the button wired to?",
         "toggles": "Which output does it toggle?",
         "mode": "What does it do?",
         "active": "What is the level while it is pressed? Low for a button to ground.",
         "pull": "Which resistor inside the chip holds it? up for a button to ground; input-only pins have none.",
+    },
+    "toggle": {
+        "opens_portal": "Shall a press of 5 s open the setup portal? The outputs are in their safe state meanwhile.",
+        "factory_reset": "Shall a press of 10 s, and another one then, reset it? It forgets networks and keys.",
     },
     "led": {
         "gpio": "Which GPIO is the LED wired to? 2 on most boards with a classic ESP32.",
@@ -110,6 +125,7 @@ WORDS: dict[str, dict[str, str]] = {
         "auto": "MQTT where the cloud offers it, polling while that fails",
         "mqtt": "receives at once, over a connection that stays open",
     },
+    "days": _DAYS,
     "side": {"low": "from the pin to ground", "high": "from 3.3 V to the pin"},
     **dict.fromkeys(
         ("kind", "mode"), {word: kind.MEANING for word, kind in kinds.every().items()} | _BUTTONS

@@ -17,7 +17,15 @@ from typing import Any
 
 from firmware.core import config as device
 from tools import boards, kinds
-from tools.cli import ca, check_config, cloud_catalog, config_errors, config_warnings, update_bundle
+from tools.cli import (
+    ca,
+    check_config,
+    cloud_catalog,
+    config_errors,
+    config_warnings,
+    time_zones,
+    update_bundle,
+)
 from tools.cli.config_questions import ABOUT, MORE, WORDS, question
 from tools.cli.prompts import Answers, Back
 from tools.common import Failed
@@ -28,6 +36,8 @@ _ENTERED = (*_KEYS, "user", "credential")  # at the setup portal, if not here
 _LONGEST = 5  # networks
 _OF_FIXED = {"networks": ("netmask", "gateway", "dns"), "lan": ("netmask", "gateway"), "wifi": ()}
 """Keys that are asked for beside a fixed address only."""
+_SHOWN = ("name", "pin_port", "gpio", "toggles", "days", "hour", "minute", "value")
+"""What tells an item of a list from others."""
 _NONE = "none"
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 
@@ -114,6 +124,10 @@ class Wizard:
         cloud = self.draft.setdefault("cloud", {})
         self._section("cloud", cloud, "cloud.", () if complete else _ENTERED)
         self._ports(self._catalog() if complete else [])
+        if any(output.get("schedule") for output in self.draft["outputs"]):
+            time = self.draft.setdefault("time", {})
+            time.setdefault("zone", time_zones.here())
+            self._section("time", time, "time.")
         if self._there("toggles"):
             self._items("buttons", "a push button that works without network")
         if "led" in self.draft or self._ask.yes("Is there a status LED?", True):
@@ -127,6 +141,8 @@ class Wizard:
     def _section(self, name: str, item: dict[str, Any], path: str, known: tuple[str, ...] = ()) -> None:
         """Ask for the keys of the object `item` of the draft, but not for those already `known`."""
         lines = _wanted(name)
+        # Each answer is checked with those before it, and this comes last.
+        schedule = item.pop("schedule", [])
         while lines:
             line, about = lines.pop(0)
             key, rule = line.split(" =")[0].split(" ", 1)
@@ -140,10 +156,26 @@ class Wizard:
                 item[key] = self._value(line, item, path + key, about)
                 if name == "outputs" and key == "active":
                     self._pulled(item, path)
-            if "|" in rule and isinstance(item.get(key), str):
+            # What a button can do beside toggling needs the portal.
+            alone = item.get(key) == "toggle" and self.draft.get("portal") is None
+            if "|" in rule and isinstance(item.get(key), str) and not alone:
                 # What belongs to a kind comes last, what belongs to a mode or a cloud at once.
                 at = len(lines) if key in known or key == "kind" else 0
                 lines[at:at] = _wanted(item[key])
+        if name == "outputs":
+            self._schedule(item, path, schedule)
+
+    def _schedule(self, output: dict[str, Any], path: str, former: list[Any]) -> None:
+        """What an output does by itself, if that is wanted."""
+        if "schedule" not in _lines_of("outputs", output) or output.get("safe") == "hold":
+            return
+        what = "temperatures" if "sensor" in output else "values"
+        self._say(
+            f"While the cloud is away it can follow {what} at times of the week, in place of its safe state."
+        )
+        if self._ask.yes(f"Shall it do that? ({path}schedule)", bool(former)):
+            output["schedule"] = former
+            self._items("schedule", "a time of the week", holder=output, path=path)
 
     def _value(self, line: str, item: dict[str, Any], path: str, about: str = "") -> Any:
         head, _, preset = line.partition(" =")
@@ -159,6 +191,8 @@ class Wizard:
         name, help_ = question(about, path)
         if help_:
             self._say(help_)
+        if rule == "false|true":
+            return self._ask.yes(name, bool(default))
         there = self._there(key) if key != "mode" or "switch" in words else []
         if there and key == "mode" and not self.draft.get("sensors"):
             self._say("It can regulate by itself only with a sensor, and there is none.")
@@ -196,7 +230,9 @@ class Wizard:
         return [boards.printed(board, gpio) for gpio in sorted(board.offered(rule[1:]) - used)]
 
     def _parsed(self, rule: str, text: str, key: str) -> Any:
-        """The JSON value that an answer means, that of a pin by what is printed beside it too."""
+        """The JSON value that an answer means, that of a pin by what is printed beside it too, a zone by its name."""
+        if key == "zone":
+            return time_zones.rule(text.strip())
         gpio = boards.gpio_of(boards.of(self.draft), text.strip()) if key in boards.PINS else None
         return _parsed(rule, text, key) if gpio is None else gpio
 
@@ -417,21 +453,24 @@ class Wizard:
             found = [port for port in ports if port.role == role]
             self._items(section, rest, found)
 
-    def _items(self, section: str, rest: str, ports: Sequence[cloud_catalog.Port] = ()) -> None:
-        """The list `section`: what is there already, what the cloud has, and what the person adds."""
-        items = self.draft.setdefault(section, [])
+    def _items(
+        self, section: str, rest: str, ports: Sequence[cloud_catalog.Port] = (),
+        holder: dict[str, Any] | None = None, path: str = "",
+    ) -> None:  # fmt: skip
+        """The list `section` of `holder`, which is at `path`: what is there already, what the cloud has, and what the
+        person adds. In an object of the file there is one at least."""
+        items = (self.draft if holder is None else holder).setdefault(section, [])
         for i, item in enumerate(items):
-            shown = ", ".join(
-                f"{key} {item[key]}" for key in ("name", "pin_port", "gpio", "toggles") if key in item
-            )
-            if not self._ask.yes(f"Keep {section}[{i}] ({shown}) as it is?", True):
-                self._section(section, item, f"{section}[{i}].")
+            shown = ", ".join(f"{key} {item[key]}" for key in _SHOWN if key in item)
+            if not self._ask.yes(f"Keep {path}{section}[{i}] ({shown}) as it is?", True):
+                self._section(section, item, f"{path}{section}[{i}].")
         for port in ports:
             if port.pin_port not in [item.get("pin_port") for item in items]:
                 self._offer(section, items, port)
-        while self._ask.yes(f"Add {rest}{' that is not in that list' if ports else ''}?", False):
+        more = f"Add {rest}{' that is not in that list' if ports else ''}?"
+        while (holder is not None and not items) or self._ask.yes(more, False):
             items.append({})
-            self._section(section, items[-1], f"{section}[{len(items) - 1}].")
+            self._section(section, items[-1], f"{path}{section}[{len(items) - 1}].")
 
     def _offer(self, section: str, items: list[dict[str, Any]], port: cloud_catalog.Port) -> None:
         """Map a port of the cloud to a pin, if this board has it."""
@@ -538,7 +577,9 @@ def _number(text: str, key: str) -> int | float | None:
     if of[:2] == "mv":
         fits = "_mv"
     elif of[:1] in ("°", "c", "k") and of:
-        fits = key if key in ("min", "max", "safe", "step", "hysteresis") or key.endswith("_c") else "?"
+        fits = (
+            key if key in ("min", "max", "safe", "step", "hysteresis", "value") or key.endswith("_c") else "?"
+        )
     if not key.endswith(fits):
         return None
     value *= _SECONDS.get(of[:1], 1) if fits == "_s" else 1000 if of == "v" else 1
