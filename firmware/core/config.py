@@ -239,7 +239,7 @@ def _cross_errors(item, name, path, seen, profile):
     # The cloud numbers commands and sensors apart.
     commands = "outputs" if name == "update" else "sensors" if path[:8] == "sensors[" else name
     yield from _taken_errors(item, commands, path, seen)
-    if item.get("mode", "setpoint") != "setpoint":
+    if path[:8] == "outputs[" and item.get("mode") != "setpoint":
         seen["pin_port", _SWITCHED, item.get("pin_port")] = path
 
 

@@ -102,6 +102,16 @@ def test_errors_name_path_found_and_allowed(device: Path) -> None:
         ("cloud", "base_url", "api.therealer.com", "with https:// in front: https://api.therealer.com"),
         ("cloud", "base_url", "https://me:pw@host", "without user, password and query"),
         ("sensors", "kind", "barometer", "other sensors are not read"),
+        ("sensors", "kind", "DHT22", "; in small letters"),
+        ("outputs", "safe", "Off", "; in small letters"),
+        ("cloud", "transport", "MQTT", "; in small letters"),
+        ("cloud", "base_url", "HTTPS://api.therealer.com", "; in small letters"),
+        ("cloud", "base_url", " https://api.therealer.com", "; there is a blank at its beginning or end"),
+        ("cloud", "device_id", "12345 ", "; there is a blank at its beginning or end"),
+        ("sensors", "beta", "3950 K", "the number alone, with a decimal point, without unit and quotation marks"),
+        ("outputs", "max_on_s", "5m", "the number alone"),
+        ("wifi", "dns", ["dns.google"], "an address and no name"),
+        ("", "board", "ESP32", "; in small letters"),
         ("cloud", "ca_files", "certs/ca.der", "a list of 1..4, in square brackets"),
         ("cloud", "weather", "nice", "no such key"),
         ("cloud", "a.b", 1, "no such key"),
@@ -111,7 +121,8 @@ def test_allowed_values_are_described_in_words(
     device: Path, item: str, key: str, value: Any, allowed: str
 ) -> None:
     config = json.loads(device.read_text())
-    (config[item] if item == "cloud" else config[item][0])[key] = value
+    place = config[item] if item else config
+    (place[0] if isinstance(place, list) else place)[key] = value
     device.write_text(json.dumps(config))
     done = run(device)
     line = done.stdout.splitlines()[2]
@@ -294,6 +305,23 @@ def test_the_untouched_example_reports_missing_values(tmp_path: Path) -> None:
         ("{\u201cname\u201d: 1}", "typographic"),
         ('{"name": "pump\u201d,\n"version": 1}', "typographic"),
         ('{"portal": None}', "JSON says null"),
+        ('{"portal": undefined}', "JSON says null"),
+        ('{"keep": yes}', "JSON says true"),
+        ("{keep: true}", "keys and texts need double quotation marks"),
+        ('{"boot": on}', "keys and texts need double quotation marks"),
+        ("version: 1\nname: bench\n", "keys and texts need double quotation marks"),
+        ('{"divider_ohm": 10k}', "without a unit"),
+        ('{"period_s": 5 s}', "no unit"),
+        ('{"min": .5}', "digits alone"),
+        ('{"min": 0x10}', "digits alone"),
+        ('{"min": 1,5}', "with a decimal point"),
+        ('{"name" 1}', "a colon is missing here\n"),
+        ('{"name" = 1}', "a colon stands between"),
+        ('{"name": 1; "version": 1}', "a comma stands between"),
+        ('{"name":\u00a0"pump"}', "an invisible character (U+00A0)"),
+        ('{"version": 1}\u200b', "an invisible character (U+200B)"),
+        ('{"name": `pump`}', "use straight double ones"),
+        ("<html>", "this is a web page"),
         ('{"keep": True}', "JSON says true"),
         ('{"keep": False}', "JSON says false"),
         ('{"name": "a\tb"}', "a tab"),

@@ -43,6 +43,12 @@ def test_every_reason_code_of_mqtt_has_words():
     assert set(error_codes.MQTT) == codes and all(error_codes.MQTT.values())
 
 
+def test_every_reason_of_wifi_has_words():
+    """Those of ESP-IDF's `wifi_err_reason_t`, which are those of IEEE 802.11 and some of its own from 200 on."""
+    reasons = {*range(1, 40), *range(46, 52), 67, 68, *range(200, 213)}
+    assert set(error_codes.WIFI) == reasons and all(error_codes.WIFI.values())
+
+
 def test_mbedtls_allocation_errors_are_explained_as_memory():
     for code in (0x7F00, 0x2880, 0x3F80, 0x4D80, 0x4290, 0x5180, 0x6180, 0x1180, 0x206A):
         assert "memory is short" in error_codes.mbedtls(code), hex(code)

@@ -399,6 +399,11 @@ def test_unknown_keys_are_warnings_and_errors_where_a_limit_would_be_lost():
         assert paths("error", found) == ["%s[0].%s" % (section, key)] and "outputs" not in config
 
 
+def test_what_refers_to_an_output_of_an_invalid_mode_is_not_reported_as_well():
+    (problem,) = problems((("outputs", 0, "mode"), "relay"))
+    assert problem[1] == "outputs[0].mode"
+
+
 def test_keys_of_an_invalid_mode_are_not_reported_as_well():
     for path, value in (
         (("sensors", 0), {"kind": "bmp180", "pin_port": "14", "gpio": 4, "beta": 3950, "r25_ohm": 1, "offset_c": 99}),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +56,18 @@ _MEANT = {
 }
 """Section -> what people call a key -> what it is called here, or what to write instead."""
 _TAKEN = "none of "
-_SMART = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2033"
+_SMART = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2033\uff02\u00b4`"
+_INSTEAD = (
+    (r"(?i)(none|nil|undefined)\b", "JSON says null, in small letters"),
+    (r"(?i)(true|yes)\b", "JSON says true, in small letters"),
+    (r"(?i)(false|no)\b", "JSON says false, in small letters"),
+    (r"[^\W\d]", "keys and texts need double quotation marks, numbers have no unit"),
+    (r"[-+.\d]*;", "a comma stands between two items"),
+    (r"[-+.]?\d", "a number has digits alone, with a decimal point, without a unit"),
+    ("=", "a colon stands between a key and its value"),
+    ("<", "this is a web page"),
+)
+"""What stands where JSON has something else -> what belongs there."""
 
 
 def syntax(data: bytes, at: int, words: str) -> str:
@@ -72,11 +84,14 @@ def syntax(data: bytes, at: int, words: str) -> str:
         return f"{words}: these are typographic quotation marks; use straight double ones"
     if text[:1] == "'":
         return f"{words}: texts need double quotation marks, not single ones"
-    if re.match(r"(None|True|False)\b", text):
-        word = {"N": "null", "T": "true", "F": "false"}[text[0]]
-        return f"{words}: JSON says {word}, in small letters"
     if text[:1] in ("/", "#"):
         return f"{words} (JSON has no comments)"
+    if text and unicodedata.category(text[0])[0] in "ZC":
+        return f"an invisible character (U+{ord(text[0]):04X}), as in text copied from a web page; delete it"
+    if any(what in words for what in ("a value", "a key", "no number")):
+        for pattern, right in _INSTEAD:
+            if re.match(pattern, text):
+                return f"{words}: {right}"
     return words
 
 
@@ -103,7 +118,8 @@ def in_words(
 def _of_chip(allowed: str, key: str, value: Any, board: Board) -> str:
     """What is wrong with a value that depends on the chip, and what would do."""
     if key == "board":
-        return f"{', '.join(boards.every_name())}; without it the chip is asked"
+        names = "|".join(boards.every_name())
+        return f"{names.replace('|', ', ')}{_spelling(names, value)}; without it the chip is asked"
     if allowed.startswith(_TAKEN):
         whose = board.kit.name if board.kit and value in board.kit.taken else f"an {board.name} with PSRAM"
         free = boards.spans(board.offered("outputs"))
@@ -139,23 +155,43 @@ _USED = {"flash chip": "wired to the flash chip", "USB": "the USB port", "consol
 def _hint(key: str, kind: str, allowed: str, value: Any) -> str:
     """What more there is to say about a value that is refused, or nothing."""
     if isinstance(value, str):
-        if min(value.encode(errors="replace"), default=32) < 32:
-            return "; there is a tab, a line end or another control character in it"
-        if kind == "secret-wpa" and len(value.encode(errors="replace")) == 64:
-            return "; 64 characters are taken for the key itself, which has hexadecimal digits only"
-        if "host[:port]" in allowed:
-            return _address(kind, value)
-        numeric = kind[:1].isdigit() or re.search(r"(^|\|)-?\d", kind)
-        if (numeric and _number(value)) or (value in ("true", "false") and value in kind.split("|")):
-            return "; without quotation marks"
-        if key == "kind":
-            return "; other sensors are not read"
-    elif type(value) in (int, float) and kind in ("text", "secret", "secret-wpa"):
+        return _spelling(kind, value) or _of_text(key, kind, allowed, value)
+    if type(value) in (int, float) and kind in ("text", "secret", "secret-wpa"):
         return "; in double quotation marks"
-    elif isinstance(value, bool) and "off" in kind.split("|"):
+    if isinstance(value, bool) and "off" in kind.split("|"):
         return f'; "{"on" if value else "off"}", in double quotation marks'
-    elif isinstance(value, dict) and kind == "list":
+    if isinstance(value, dict) and kind == "list":
         return "; put square brackets around the braces"
+    return ""
+
+
+def _of_text(key: str, kind: str, allowed: str, value: str) -> str:
+    if kind == "secret-wpa" and len(value.encode(errors="replace")) == 64:
+        return "; 64 characters are taken for the key itself, which has hexadecimal digits only"
+    if "host[:port]" in allowed:
+        return _address(kind, value)
+    if kind.startswith("ip"):
+        return "; an address and no name"
+    numeric = kind[:1].isdigit() or re.search(r"(^|\|)-?\d", kind)
+    if (numeric and _number(value)) or (value in ("true", "false") and value in kind.split("|")):
+        return "; without quotation marks"
+    if numeric and re.match(r"[-+]?\d", value):
+        return "; the number alone, with a decimal point, without unit and quotation marks"
+    return "; other sensors are not read" if key == "kind" else ""
+
+
+def _spelling(kind: str, value: Any) -> str:
+    """What is wrong with a text that would do if it were written in another way."""
+    if not isinstance(value, str):
+        return ""
+    if min(value.encode(errors="replace"), default=32) < 32:
+        return "; there is a tab, a line end or another control character in it"
+    if value.strip() != value and value.strip():
+        return "; there is a blank at its beginning or end"
+    small = value.lower()
+    scheme = kind.partition("://")[0] + "://"
+    if small != value and (small in kind.split("|") or (scheme in kind and small.startswith(scheme))):
+        return "; in small letters"
     return ""
 
 
