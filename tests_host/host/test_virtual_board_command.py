@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests_host.support.terminal import Terminal
 from tools.env import interpreter
 from tools.virtual_board.hints import Hints
 from tools.virtual_board.plant import Plant
@@ -84,14 +85,8 @@ def test_the_command_shows_it_and_says_where_no_time_will_come_from(tmp_path):
     (tmp_path / "flash" / "main.py").write_text(PORTAL)
     argv = [sys.executable, "-m", "tools", "board", "--config", str(tmp_path / "config.json"), "--blank"]
     argv += ["--flash", str(tmp_path / "flash")]
-    with (
-        (tmp_path / "stderr").open("w+") as errors,
-        subprocess.Popen(
-            argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
-    ):
-        assert any("http://127.0.0.1:" in line for line in iter(process.stdout.readline, ""))
-        process.terminate()
-        process.stdout.read()
-        assert process.wait(60) == 0
-    assert "127.0.0.1:9" in (tmp_path / "stderr").read_text()
+    with Terminal(argv, cwd=ROOT) as terminal:
+        terminal.expects("no time server answers (127.0.0.1:9)")
+        terminal.expects("http://127.0.0.1:")
+        terminal.types("q")
+        assert terminal.ends() == 0
