@@ -29,11 +29,7 @@ class Log:
         if LEVELS.index(level) < LEVELS.index(self.level):
             return
         utc = self.clock.utc()
-        line = "%s %s %s" % (
-            iso(utc) if utc else "+%d" % self.clock.uptime_s(),
-            level[:1].upper(),
-            text,
-        )
+        line = "%s %s %s" % (iso(utc) if utc else "+%d" % self.clock.uptime_s(), level[:1].upper(), text)
         for secret in self.hidden:
             line = line.replace(secret.reveal(), "***")
         line = line[:_LONGEST]

@@ -440,14 +440,7 @@ async def test_what_is_wrong_with_a_call_is_said_with_its_field(recorder, sent, 
 
 async def test_only_files_of_the_page_are_served(recorder):
     async with Dashboard([recorder]) as page:
-        for path in (
-            "../server.py",
-            "%2e%2e/server.py",
-            "..%2fserver.py",
-            "server.py",
-            "%00",
-            "page.js/",
-        ):
+        for path in ("../server.py", "%2e%2e/server.py", "..%2fserver.py", "server.py", "%00", "page.js/"):
             status, _, _ = await ask(page, "GET", path)
             assert status in (400, 403, 404), path
         for path in PAGE.iterdir():

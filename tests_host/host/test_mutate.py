@@ -65,10 +65,7 @@ def test_a_line_stands_for_its_statement_and_for_no_body(line, lines):
     assert line_tests.statement(CODE, line) == lines
 
 
-@pytest.mark.parametrize(
-    ("line", "names"),
-    [(11, "dca"), (8, "dbc"), (14, ""), (2, "d"), (6, "d")],
-)
+@pytest.mark.parametrize(("line", "names"), [(11, "dca"), (8, "dbc"), (14, ""), (2, "d"), (6, "d")])
 def test_a_line_has_the_tests_that_execute_it_and_an_imported_one_those_of_the_file(tests, line, names):
     assert sorted(test[-1] for test in tests.of("firmware/core/limit.py", CODE, line)) == sorted(names)
 

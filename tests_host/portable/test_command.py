@@ -378,13 +378,12 @@ def test_an_unchanged_polled_value_does_not_undo_a_manual_override():
     assert bench.output.on and not bench.output.manual_override
 
 
+COUNTS = ("resume", False, True), ("resume", True, False), ("wait", False, False), ("wait", True, False)
+"""(`after_lapse`, whether somebody has switched it by hand, whether the same value counts)."""
+
+
 def test_the_first_polled_value_after_power_up():
-    for after_lapse, manual_override, counts in (
-        ("resume", False, True),
-        ("resume", True, False),
-        ("wait", False, False),
-        ("wait", True, False),
-    ):
+    for after_lapse, manual_override, counts in COUNTS:
         bench = Bench(after_lapse=after_lapse)
         if manual_override:
             bench.output.demand(0.0, True)
@@ -397,12 +396,7 @@ def test_the_first_polled_value_after_power_up():
 
 
 def test_the_same_polled_value_after_safe_state():
-    for after_lapse, manual_override, counts in (
-        ("resume", False, True),
-        ("resume", True, False),
-        ("wait", False, False),
-        ("wait", True, False),
-    ):
+    for after_lapse, manual_override, counts in COUNTS:
         bench = Bench(after_lapse=after_lapse)
         bench.receive_desired(1, desired_state("0"), desired_state("1"))
         assert bench.output.on

@@ -345,12 +345,6 @@ def test_other_outputs_of_its_group_exclude_it():
     bench.want("100")
     other = bench.controller.outputs[0]
 
-    class Blocker:
-        on = True
-        fault = None
-        cfg = {"interlock": "roof"}
-        since = other.since
-
     bench.controller.excluded = lambda output, group, now: True
     bench.run(10)
     assert bench.motor.moves == [] and other.why == "interlock"

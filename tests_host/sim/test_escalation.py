@@ -137,12 +137,16 @@ async def test_a_radio_that_only_a_reset_recovers_gets_an_orderly_reset(device):
     await _online(device)
 
 
-@pytest.mark.button
-async def test_a_reset_waits_while_an_output_is_on(device):
+async def _pressed_in_the_safe_state(device):
     await _online(device)
     device.radio.zombie = "reset"
     await device.until(lambda: device.app.controller.safety.safe, 600)
     device.press()
+
+
+@pytest.mark.button
+async def test_a_reset_waits_while_an_output_is_on(device):
+    await _pressed_in_the_safe_state(device)
     await device.until(lambda: device.on("pump"), 1)
     await asyncio.sleep(3600)
     assert device.on("pump") and not device.board.resets
@@ -152,10 +156,7 @@ async def test_a_reset_waits_while_an_output_is_on(device):
 
 @pytest.mark.button
 async def test_a_reset_waits_no_longer_than_its_bound(device):
-    await _online(device)
-    device.radio.zombie = "reset"
-    await device.until(lambda: device.app.controller.safety.safe, 600)
-    device.press()
+    await _pressed_in_the_safe_state(device)
     await device.until(lambda: _waits(device), 1800)
     _waits(device).after_ms = 3600000
     await asyncio.sleep(3500)

@@ -28,11 +28,7 @@ _OPTIONAL = {
     "firmware/update_whole.mpy": "update",
     "firmware/update_rescue.mpy": "update",
 }
-_FIRST_KINDS = (
-    "firmware.sensors.thermistor",
-    "firmware.sensors.ldr_sensor",
-    "firmware.outputs.setpoint",
-)
+_FIRST_KINDS = ("firmware.sensors.thermistor", "firmware.sensors.ldr_sensor", "firmware.outputs.setpoint")
 """Every board gets these: a firmware that is older than the files of kinds fetches an update by traits without kinds,
 and its sensors and outputs can only be of these."""
 _LOADED = {

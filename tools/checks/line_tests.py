@@ -19,10 +19,7 @@ from typing import Any
 
 import pytest
 
-STAGES = {
-    "portable": ("portable/test_*.py", "host/test_*_properties.py"),
-    "stories": ("sim/test_*.py",),
-}
+STAGES = {"portable": ("portable/test_*.py", "host/test_*_properties.py"), "stories": ("sim/test_*.py",)}
 """Files of `tests_host`, those of the first stage being fast."""
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 _FIRST = 20

@@ -116,9 +116,7 @@ async def renew(fixture: SystemFixture, facts: Facts) -> None:
     )
     users = [event["username"] for event in fixture.model.named("credential_issued")]
     await fixture.until(
-        "a session with it",
-        lambda: [s["username"] for s in fixture.model.sessions.values()] == users[-1:],
-        5,
+        "a session with it", lambda: [s["username"] for s in fixture.model.sessions.values()] == users[-1:], 5
     )
     await fixture.online(10)
     facts["renewal_gap_ms"] = round(max(fixture.gaps_ms()))

@@ -19,7 +19,7 @@ PARTS = {
     "pressure": {
         "pin_port": "Which port has its air pressure in the cloud? Its name there, not a GPIO number.",
         "name": "What do you call its air pressure? It is used in the log.",
-    },
+    }
 }
 KNOBS = ("room", "humidity", "pressure")
 WIRE = {"sda": 21, "scl": 22, "i2c_address": 0x76, "chip_id": 0x60}

@@ -20,7 +20,7 @@ PARTS = {
         "pin_port": "Which port has its rate in the cloud? Its name there, not a GPIO number.",
         "name": "What do you call its rate? It is used in the log.",
         "per": "In units per second, per minute, or per hour?",
-    },
+    }
 }
 KNOBS = ("pulses",)
 WIRE: dict[str, Any] = {}

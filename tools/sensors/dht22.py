@@ -15,7 +15,7 @@ PARTS = {
     "humidity": {
         "pin_port": "Which port has its humidity in the cloud? Its name there, not a GPIO number.",
         "name": "What do you call its humidity? It is used in the log.",
-    },
+    }
 }
 KNOBS = ("room", "humidity")
 WIRE: dict[str, Any] = {}

@@ -238,8 +238,7 @@ class Observer:
             self._served = invariants.now()  # the keep-alive of MQTT, which the model does not see
         outputs = controller.outputs
         invariants.check(
-            {o.pin_port: o.target for o in outputs},
-            {o.pin_port for o in outputs if o.manual_override},
+            {o.pin_port: o.target for o in outputs}, {o.pin_port for o in outputs if o.manual_override}
         )
         net = device.net
         net.streams = [s for s in net.streams if not s.closed and not s._dead]
