@@ -7,20 +7,17 @@ _WEEK = "mo tu we th fr sa su"
 _WEEK_MIN = 10080
 
 
-def starts(entry):
-    """The minutes of the week, from Monday 0:00 on, at which a normalized item of `schedule` begins."""
-    day = entry["days"]
-    first, end = _DAYS.get(day) or (_WEEK.index(day) // 3, _WEEK.index(day) // 3 + 1)
-    return [n * 1440 + entry["hour"] * 60 + entry["minute"] for n in range(first, end)]
-
-
 def due(entries, zone, unix_s):
-    """The value of the entry that began last by the clock on the wall; the later one of two that begin together."""
+    """The value of the normalized item of `schedule` that began last by the clock on the wall; the later one of two
+    that begin together."""
     minute = (unix_s + offset(zone, unix_s) + 259200) // 60 % _WEEK_MIN  # 1970 began on a Thursday
     least = value = None
     for entry in entries:
-        for start in starts(entry):
-            passed = (minute - start) % _WEEK_MIN
+        day = entry["days"]
+        first, end = _DAYS.get(day) or (_WEEK.index(day) // 3, _WEEK.index(day) // 3 + 1)
+        since = minute - entry["hour"] * 60 - entry["minute"]
+        for n in range(first, end):
+            passed = (since - n * 1440) % _WEEK_MIN
             if least is None or passed <= least:
                 least, value = passed, entry["value"]
     return value
@@ -34,13 +31,16 @@ class Schedules:
         self.zone = zone
         self.plans = [(output, entries, output.fallback) for output, entries in plans]
         self.log = log
-        self.waiting = False
+        self.seen = (0, None)
 
     def apply(self, unix_s, faults):
-        """`unix_s`: None while the clock is not set; `faults`: whether a loop failed."""
-        waiting = unix_s is None
-        if waiting and not self.waiting:
+        """`unix_s`: None while the clock is not set; `faults`: whether a loop failed. What is due changes with a minute
+        only."""
+        before, self.seen = self.seen, (unix_s and unix_s // 60, not faults)
+        if self.seen == before:
+            return
+        minute, sound = self.seen
+        if minute is None and before[0] is not None:
             self.log("warning", "schedule: waits for the clock, the safe state counts until then")
-        self.waiting = waiting
         for output, entries, safe in self.plans:
-            output.fallback = safe if waiting or faults else due(entries, self.zone, unix_s)
+            output.fallback = due(entries, self.zone, unix_s) if minute and sound else safe

@@ -104,11 +104,23 @@ def test_without_a_clock_or_with_a_loop_that_fails_the_safe_state_counts():
     for _ in range(5):
         schedules.apply(None, ())
         assert output.goal() == 8
+    schedules.apply(None, {"sampling"})
     assert len(lines) == 1 and lines[0][0] == "warning"
     schedules.apply(NOON, ())
     assert output.goal() == 21
     schedules.apply(NOON, {"sampling"})
     assert output.goal() == 8
+    schedules.apply(NOON, ())
+    assert output.goal() == 21
+
+
+def test_it_looks_again_with_each_minute_and_when_the_clock_is_set():
+    output, schedules, _ = planned()
+    schedules.apply(NOON, ())
+    for unix_s, looks in ((NOON + 59, False), (NOON + 60, True), (NOON, True), (NOON + 9 * HOUR, True)):
+        output.fallback = None
+        schedules.apply(unix_s, ())
+        assert (output.fallback is not None) is looks, unix_s
 
 
 def test_a_switch_follows_too():
