@@ -36,12 +36,13 @@ def parse_response(what, response, large=None):
     code = get(body, "code")
     found = outcomes.classify(response.status, code if isinstance(code, int) else None)
     text = "%s: HTTP %d %s" % (what, response.status, error_text(body))
-    if body is None and response.body:
+    no_object = not isinstance(body, dict)
+    if no_object and (response.body or response.status < 400):
         start = bytes(response.body[:40]).strip()
         if start[:1] != b"<" and what[0] in "tl/":
             start = b""  # of a token, perhaps
         text += "%r %r instead of JSON; check cloud.base_url" % (response.kind[:40], start)
-    if found == outcomes.RETRY or (found == outcomes.OK and not isinstance(body, dict)):
+    if found == outcomes.RETRY or (found == outcomes.OK and no_object):
         raise LinkError(text, response.retry_after_s)
     return found, body, text, response.retry_after_s
 
