@@ -123,8 +123,14 @@ def test_a_page_in_place_of_json_is_an_error_with_type_beginning_and_remedy():
         assert len(text) < 200 and "\x07" not in text and "\n" not in text
     assert "upstream down" in error_text("commands", "upstream down", b"text/plain", 502)
     # Of a redirection, or of a page without a word, there is only that it is none.
-    for what, status, body in (("token", 200, ""), ("commands", 204, ""), ("commands", 302, ""), ("sensors", 200, "[]")):
-        assert "instead of JSON; check cloud.base_url" in error_text(what, body, status=status), (what, status)
+    for what, status, body in (
+        ("token", 200, ""),
+        ("commands", 204, ""),
+        ("commands", 302, ""),
+        ("sensors", 200, "[]"),
+    ):
+        text = error_text(what, body, status=status)
+        assert "instead of JSON; check cloud.base_url" in text, (what, status)
     assert "instead" not in error_text("commands", "", status=503)
     assert "instead" not in error_text("commands", '{"error":"no"}', b"application/json", 503)
 
