@@ -58,7 +58,7 @@ ABOUT: dict[str, dict[str, str]] = {
     },
     "schedule": {
         "days": "On which days does it begin?",
-        "hour": "At which hour? 0 to 23, by the clock on the wall.",
+        "hour": "At which hour? 0 to 23, in local time.",
         "minute": "At which minute?",
         "value": "What is desired from then on? 0 is off and 1 is on, if it has no range.",
     },
@@ -71,8 +71,8 @@ ABOUT: dict[str, dict[str, str]] = {
         "pull": "Which resistor inside the chip holds it? up for a button to ground; input-only pins have none.",
     },
     "toggle": {
-        "opens_portal": "Shall a press of 5 s open the setup portal? The outputs are in their safe state meanwhile.",
-        "factory_reset": "Shall a press of 10 s, and another one then, reset it? It forgets networks and keys.",
+        "opens_portal": "Should a press of 5 s open the setup portal? The outputs are in their safe state meanwhile.",
+        "factory_reset": "Should two presses of 10 s reset it? It forgets networks and keys.",
     },
     "led": {
         "gpio": "Which GPIO is the LED wired to? 2 on most boards with a classic ESP32.",

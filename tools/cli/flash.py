@@ -108,7 +108,7 @@ def _missing(port: str) -> common.Failed:
     board = boards.chips().get(boards.by_machine(found))
     if not board:
         return common.Failed(
-            f"the board at {port} has an {found}, which this firmware does not know",
+            f"the board at {port} has an {found}, which this firmware does not support",
             f"It knows {', '.join(known.name for known in boards.chips().values())}.",
         )
     return common.Failed(

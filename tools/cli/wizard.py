@@ -173,7 +173,7 @@ class Wizard:
         self._say(
             f"While the cloud is away it can follow {what} at times of the week, in place of its safe state."
         )
-        if self._ask.yes(f"Shall it do that? ({path}schedule)", bool(former)):
+        if self._ask.yes(f"Should it do that? ({path}schedule)", bool(former)):
             output["schedule"] = former
             self._items("schedule", "a time of the week", holder=output, path=path)
 
@@ -306,7 +306,7 @@ class Wizard:
             self._say(
                 "It can fetch new firmware from a web server of yours, signed with a key that is drawn now."
             )
-            if not self._ask.yes("Shall it take updates over the air?", False):
+            if not self._ask.yes("Should it take updates over the air?", False):
                 return
         update = self.draft["update"] = self.draft.get("update") or {}
         update["key"] = update.get("key") or update_bundle.new_key()
@@ -318,7 +318,7 @@ class Wizard:
             self._say(
                 "Where it finds no network, it can open a Wi-Fi of its own, with a page to enter network and keys."
             )
-            if not self._ask.yes("Shall it open such a setup portal?", False):
+            if not self._ask.yes("Should it open such a setup portal?", False):
                 return True
             self.draft["portal"] = {}
         return self._ask.yes("Enter network and keys now, not later at the portal?", True)
@@ -338,7 +338,7 @@ class Wizard:
         """Whether the device is connected by a cable."""
         kit = boards.of(self.draft).kit
         if not (kit and kit.lan) or not self._ask.yes(
-            "Shall it be connected by its LAN, and not by Wi-Fi?", not self.draft.get("wifi")
+            "Should it be connected by its LAN, and not by Wi-Fi?", not self.draft.get("wifi")
         ):
             self.draft.pop("lan", None)
             return False
@@ -481,7 +481,7 @@ class Wizard:
                 preset["kind"] = port.kind
                 if port.kind not in _words(rule):
                     self._say(
-                        f"Port {port.pin_port} is of kind {port.kind[:40]}, which this firmware does not know."
+                        f"Port {port.pin_port} is of kind {port.kind[:40]}, which this firmware does not support."
                     )
                     return
         if self._ask.yes(f"Port {port.pin_port} ({port.kind[:40]}): is it wired to this board?", True):

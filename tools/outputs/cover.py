@@ -11,7 +11,7 @@ Wire = Mapping[str, Any]
 MEANING = "the cloud says 0 (closed) to 100 % (open): a shutter behind two relays"
 ABOUT = {
     "open_s": "How many seconds does it take from closed to open?",
-    "overrun_s": "How many seconds shall it go on at an end? Against its limit switch: then its position is sure.",
+    "overrun_s": "How many seconds should it run on at an end? Against its limit switch, which corrects the position.",
 }
 PARTS = {
     "close": {

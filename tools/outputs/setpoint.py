@@ -8,10 +8,10 @@ from typing import Any
 MEANING = "the cloud says a temperature, and the device regulates"
 ABOUT = {
     "sensor": "Which sensor does it regulate by?",
-    "min": "What is the lowest setpoint it obeys, in degrees Celsius?",
+    "min": "What is the lowest setpoint it accepts, in degrees Celsius?",
     "max": "What is the highest one?",
     "step": "In which steps is it set? Setpoints are multiples of this from the lowest on; 0: any.",
-    "hysteresis": "How far may it stray before the relay switches?",
+    "hysteresis": "How far may it deviate before the relay switches?",
     "action": "Does the relay heat or cool?",
 }
 _REST_S = 30

@@ -20,9 +20,9 @@ _START = re.compile(
 _CONFIG = re.compile(r"config has \d+ errors|no \S+ on this device|\S+ is not JSON|cloud\.ca_files: ")
 _CHIP = ("Guru Meditation Error", "abort() was called", "FATAL: ", "Fatal Python error")
 _TRACEBACK = "Traceback (most recent call last):"
-_LOOK = "The lines above say what happened; `realer monitor` shows how it goes on."
-_LAN = "Check cable, switch and router, and whether board names the kit; the board tries on. `realer doctor` asks it."
-_WIFI = "Check wifi.networks, and whether the access point offers 2.4 GHz; the board tries on. `realer doctor` asks it."
+_LOOK = "The lines above say what happened; `realer monitor` shows what follows."
+_LAN = "Check cable, switch and router, and whether board names the kit; the board retries. `realer doctor` tests it."
+_WIFI = "Check wifi.networks, and whether the access point offers 2.4 GHz; the board retries. `realer doctor` tests it."
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Start:
             return Outcome(
                 "nothing",
                 f"nothing received from the board in {seconds:.0f} s",
-                "Is it still plugged in? Press its reset button, and look with realer monitor.",
+                "Is it still plugged in? Press its reset button, and watch realer monitor.",
             )
         if self._starts > 1:
             return Outcome("restarts", f"the board started {self._starts} times in {seconds:.0f} s", _LOOK)
@@ -133,10 +133,12 @@ class Start:
             return Outcome("online", f"online: firmware {self._version} in slot {self._running}")
         if _CONFIG.match(text):
             why = "; ".join(self._wrong) or text
-            do = "Mend it (see realer check_config) and deploy again. Outputs are safe; a setup portal may be open."
+            do = "Correct it (see realer check_config) and deploy again. Outputs are safe; a setup portal may be open."
             return Outcome("configuration", f"the configuration cannot be used: {why}", do)
         if head == "refused":
-            return Outcome("refused", f"the cloud refused: {rest}", "Mend what it names; the board tries on.")
+            return Outcome(
+                "refused", f"the cloud refused: {rest}", "Correct what it names; the board retries."
+            )
         if head == "safe mode":
             return Outcome("safe_mode", text, "Look at the log, correct it, reset.")
         if head == "portal" and rest.startswith("open"):
