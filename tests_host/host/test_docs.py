@@ -295,6 +295,23 @@ def test_every_file_that_a_page_names_exists():
     assert missing == []
 
 
+def test_every_fault_has_tests_and_every_test_of_a_fault_exists():
+    rows = [
+        line
+        for line in PAGES["docs/field-faults.md"].splitlines()
+        if line.startswith("| ") and "| noticed by |" not in line
+    ]
+    named = [re.findall(r"`(\w+/test_\w+\.py)::(test_\w+)`", row) for row in rows]
+    assert len(rows) > 80 and [row for row, names in zip(rows, named, strict=True) if not names] == []
+    missing = [
+        f"{file}::{name}"
+        for names in named
+        for file, name in names
+        if not (path := ROOT / "tests_host" / file).is_file() or f"def {name}(" not in path.read_text("utf-8")
+    ]
+    assert missing == []
+
+
 def test_every_name_in_the_table_of_changes_is_in_its_file():
     """Of "`firmware/a.py`: `name`", or "`name` in `firmware/a.py`"."""
     table = PAGES["docs/ARCHITECTURE.md"].partition("## To change something")[2].partition("\n## ")[0]
