@@ -49,7 +49,8 @@ def parse_response(what, response, large=None):
 
 def remedy(outcome):
     """What a person can do about an outcome that ends the authorization."""
-    if outcome == outcomes.REAUTH:
+    # Of a token also DROP: a server may answer wrong keys with 400 (RFC 6749, section 5.2).
+    if outcome < outcomes.PAYMENT_REQUIRED:
         return "check cloud.client_id and client_secret"
     if outcome == outcomes.PAYMENT_REQUIRED:
         return "subscription inactive"

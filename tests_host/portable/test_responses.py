@@ -135,6 +135,18 @@ def test_a_page_in_place_of_json_is_an_error_with_type_beginning_and_remedy():
     assert "instead" not in error_text("commands", '{"error":"no"}', b"application/json", 503)
 
 
+def test_a_refusal_names_what_has_to_be_corrected():
+    for status, error, words in (
+        (401, "invalid_client", "client_secret"),
+        (400, "invalid_client", "client_secret"),  # RFC 6749, section 5.2, leaves it to the server
+        (402, "expired", "subscription"),
+        (403, "forbidden", "device_id"),
+        (404, "not_found", "device_id"),
+    ):
+        outcome = responses.parse_response("token", Answer(status, '{"error":"%s"}' % error))[0]
+        assert words in responses.remedy(outcome), status
+
+
 def test_a_possible_token_is_never_in_an_error_text():
     for what in ("token", "login", "/iot/v1/mqtt-credentials"):
         for body in ('{"access_token":"secret12', "access_token=secret12", "secret12", '"secret12"'):
