@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests_host.support.terminal import Terminal
+from tools.checks.terminal import Terminal
 from tools.cloud import admin_client
 from tools.repository import ROOT
 

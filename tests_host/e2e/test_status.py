@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests_host.support.commands import command, start
-from tests_host.support.terminal import Terminal
+from tools.checks.terminal import Terminal
 from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests_host.support.terminal import Terminal
 from tools import common
 from tools.__main__ import COMMANDS, main
+from tools.checks.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 NAMES = [name for commands in COMMANDS.values() for name in commands]

@@ -21,8 +21,8 @@ from firmware.core import config as device
 from tests_host.host import test_zone as zones
 from tests_host.support.commands import realer
 from tests_host.support.esp_rom import Rom
-from tests_host.support.terminal import Terminal
 from tools import boards
+from tools.checks.terminal import Terminal
 from tools.cli import check_config, cloud_catalog, flash, time_zones, wizard
 from tools.cli.config_questions import ABOUT, WORDS, question
 from tools.cli.config_questions import MORE as MORE_ABOUT

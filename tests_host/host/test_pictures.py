@@ -65,10 +65,10 @@ def test_an_animation_shows_each_frame_as_long_as_it_lasted():
     assert lasting == [(1500, (255, 0, 0)), (3250, (0, 0, 255))]
 
 
-async def test_what_a_terminal_shows_becomes_a_picture(tmp_path):
+def test_what_a_terminal_shows_becomes_a_picture(tmp_path):
     (tmp_path / "config.json").write_text("{")
-    async with pictures_terminal.Terminal(tmp_path, "check_config") as terminal:
-        await terminal.ends()
+    with pictures_terminal.Screen(tmp_path, "check_config") as terminal:
+        terminal.ends()
         picture = terminal.picture("check", "A <label>")
     root = ElementTree.fromstring(picture)
     assert root.get("aria-label") == "A <label>"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests_host.support.terminal import Terminal
+from tools.checks.terminal import Terminal
 from tools.env import interpreter
 from tools.virtual_board.hints import Hints
 from tools.virtual_board.plant import Plant

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import io
 import itertools
-import os
-import pty
 import re
-import signal
-import struct
-import subprocess
 import sys
-import termios
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from types import TracebackType
 
 import pyte
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
+from tools.checks.terminal import Terminal
 from tools.cloud.demo_device import CLIENT_ID, CLIENT_SECRET, DEVICE_ID, SSID, WIFI_PASSWORD
 from tools.fixture.system import SystemFixture
-from tools.repository import ROOT
 
 COLUMNS, ROWS = 110, 60
 _WITHIN_S = 120
@@ -46,80 +38,27 @@ class Bench:
     port: str
 
 
-class Terminal:
-    """`async with Terminal(folder, "deploy", "--port", port) as terminal:`: one of our commands, in that folder."""
+class Screen(Terminal):
+    """`with Screen(folder, "deploy", "--port", port) as terminal:`: one of our commands, in that folder."""
 
-    def __init__(self, folder: Path, *argv: str, columns: int = COLUMNS) -> None:
-        self._folder, self._argv, self._columns = folder, argv, columns
-        self._screen = pyte.Screen(columns, ROWS)
-        self._stream = pyte.ByteStream(self._screen)
-        self._news = asyncio.Event()
-        self._ended = False
+    def __init__(self, folder: Path, *argv: str) -> None:
+        super().__init__([sys.executable, "-m", "tools", *argv], folder, _WITHIN_S, COLUMNS, ROWS)
+        self._title = f"realer {argv[0]}"
 
-    async def __aenter__(self) -> Terminal:
-        self._fd, follower = pty.openpty()
-        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, self._columns, 0, 0))
-        env = os.environ | {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": str(ROOT)}
-        self._process = subprocess.Popen(  # noqa: ASYNC220 - it waits for nothing
-            [sys.executable, "-m", "tools", *self._argv], cwd=self._folder, env=env, start_new_session=True,
-            stdin=follower, stdout=follower, stderr=follower,
-        )  # fmt: skip
-        os.close(follower)
-        asyncio.get_running_loop().add_reader(self._fd, self._arrived)
-        return self
+    async def seen(self, words: str) -> None:
+        """Wait for these words, while the board and its cloud go on."""
+        await asyncio.to_thread(self.expects, words)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        asyncio.get_running_loop().remove_reader(self._fd)
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        os.close(self._fd)
-
-    def _arrived(self) -> None:
-        try:
-            data = os.read(self._fd, 65536)
-        except OSError:  # the other end is closed
-            data = b""
-        self._stream.feed(data)
-        if not data:
-            self._ended = True
-            asyncio.get_running_loop().remove_reader(self._fd)
-        self._news.set()
-
-    def types(self, text: str) -> None:
-        os.write(self._fd, text.encode())
-
-    def interrupts(self) -> None:
-        self._process.send_signal(signal.SIGINT)
-
-    async def expects(self, words: str) -> None:
-        """Wait until the screen shows them."""
-        async with asyncio.timeout(_WITHIN_S):
-            while words not in "\n".join(self._screen.display):
-                assert not self._ended, "\n".join(self.lines())
-                self._news.clear()
-                await self._news.wait()
-
-    async def ends(self) -> None:
-        async with asyncio.timeout(_WITHIN_S):
-            while not self._ended:
-                self._news.clear()
-                await self._news.wait()
-
-    def lines(self) -> list[str]:
-        """What is on the screen, up to the last line that is not empty."""
-        return "\n".join(line.rstrip() for line in self._screen.display).rstrip().split("\n")
+    async def ended(self) -> None:
+        await asyncio.to_thread(self.ends)
 
     def picture(self, name: str, label: str) -> str:
         """The screen as an SVG. `name`: of its styles, to tell them from those of other pictures in a page."""
-        console = Console(record=True, width=self._columns, file=io.StringIO(), color_system="truecolor")
-        for row in range(len(self.lines())):
+        console = Console(record=True, width=COLUMNS, file=io.StringIO(), color_system="truecolor")
+        last = max(row for row, line in enumerate(self.screen.display) if line.strip())
+        for row in range(last + 1):
             console.print(self._row(row), no_wrap=True, overflow="ignore", crop=False)
-        text = _FONTS.sub(
-            "", console.export_svg(title=f"realer {self._argv[0]}", theme=MONOKAI, unique_id=name)
-        )
+        text = _FONTS.sub("", console.export_svg(title=self._title, theme=MONOKAI, unique_id=name))
         head = f'<svg role="img" aria-label="{escape(label)}"'
         return (
             "\n".join(line.rstrip() for line in text.replace("<svg", head, 1).split("\n") if line.strip())
@@ -127,7 +66,7 @@ class Terminal:
         )
 
     def _row(self, row: int) -> Text:
-        chars = [self._screen.buffer[row][column] for column in range(self._columns)]
+        chars = [self.screen.buffer[row][column] for column in range(COLUMNS)]
         runs = itertools.groupby(chars, _style)
         line = Text().join(Text("".join(char.data for char in run), style) for style, run in runs)
         line.rstrip()
@@ -180,43 +119,43 @@ async def wizard(bench: Bench) -> str:
     )
     argv = ("config", "--out", "new/config.json", "--bundle", str(authority.pem))
     (bench.folder / "new").mkdir()
-    async with Terminal(bench.folder, *argv) as terminal:
+    with Screen(bench.folder, *argv) as terminal:
         for words, answer in answers:
-            await terminal.expects(words)
+            await terminal.seen(words)
             terminal.types(answer)
-        await terminal.expects("an input only")
+        await terminal.seen("an input only")
         return terminal.picture("wizard", "Questions of realer config, and an answer that it refuses")
 
 
 async def deploy(bench: Bench) -> str:
-    async with Terminal(bench.folder, "deploy", "--port", bench.port) as terminal:
-        await terminal.ends()
+    with Screen(bench.folder, "deploy", "--port", bench.port) as terminal:
+        await terminal.ended()
         return terminal.picture("deploy", "The files are sent, the board starts and comes online")
 
 
 async def monitor(bench: Bench) -> str:
-    async with Terminal(bench.folder, "monitor", "--port", bench.port) as terminal:
-        await terminal.expects("pump off")
+    with Screen(bench.folder, "monitor", "--port", bench.port) as terminal:
+        await terminal.seen("pump off")
         bench.fixture.want("6", 1)
-        await terminal.expects("pump on")
+        await terminal.seen("pump on")
         bench.fixture.subscription(False)
-        await terminal.expects("not authorized by the cloud")
+        await terminal.seen("not authorized by the cloud")
         picture = terminal.picture("monitor", "The log, and below it the state: not authorized, pump off")
         terminal.interrupts()
-        await terminal.ends()
+        await terminal.ended()
     bench.fixture.subscription(True)
     await bench.fixture.until("the pump runs again", lambda: bench.fixture.on("pump"), 60)
     return picture
 
 
 async def status(bench: Bench) -> str:
-    async with Terminal(bench.folder, "status", "--port", bench.port) as terminal:
-        await terminal.ends()
+    with Screen(bench.folder, "status", "--port", bench.port) as terminal:
+        await terminal.ended()
         return terminal.picture("status", "State, lease, outputs, readings and memory of a device")
 
 
 async def doctor(bench: Bench) -> str:
     bench.fixture.plant.break_sensor("ntc", "open")
-    async with Terminal(bench.folder, "doctor", "--port", bench.port) as terminal:
-        await terminal.ends()
+    with Screen(bench.folder, "doctor", "--port", bench.port) as terminal:
+        await terminal.ended()
         return terminal.picture("doctor", "The checklist of a board; a wire of a sensor is cut")

@@ -1,71 +1,84 @@
-"""A program on a pseudo terminal, and a person who reads and types. For tests of the host side."""
+"""A program on a pseudo terminal, and a person who reads and types: for tests, and for pictures of commands."""
 
+from __future__ import annotations
+
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
 
 import pyte
+
+from tools.repository import ROOT
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
 
 
 class Terminal:
-    """`with Terminal(argv, cwd=...) as terminal:`; `output` is all it showed, without colours and cursor movements."""
+    """`with Terminal(argv, cwd=...) as terminal:`; `output` is all it showed, without colours and cursor movements,
+    `screen` what it shows now. `columns`, `rows`: its size."""
 
-    COLUMNS, ROWS = 120, 25
-
-    def __init__(self, argv, timeout_s=60, **options):
-        self._argv, self._options, self._timeout_s = argv, options, timeout_s
+    def __init__(
+        self, argv: Sequence[str | Path], cwd: Path, timeout_s: float = 60, columns: int = 120, rows: int = 25
+    ) -> None:
+        self._argv, self._cwd, self._timeout_s = argv, cwd, timeout_s
         self.output, self._read = "", 0
-        self._screen = pyte.Screen(self.COLUMNS, self.ROWS)
-        self._stream = pyte.ByteStream(self._screen)
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._fd, follower = pty.openpty()
-        env = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "COLUMNS": str(self.COLUMNS)}
+        size = struct.pack("HHHH", self.screen.lines, self.screen.columns, 0, 0)
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, size)
+        env = os.environ | {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": str(ROOT)}
         self._process = subprocess.Popen(
-            self._argv, env=env, start_new_session=True, stdin=follower, stdout=follower, stderr=follower,
-            **self._options,
+            self._argv, cwd=self._cwd, env=env, start_new_session=True,
+            stdin=follower, stdout=follower, stderr=follower,
         )  # fmt: skip
         os.close(follower)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait(10)
         os.close(self._fd)
 
-    def types(self, text):
+    def types(self, text: str) -> None:
         os.write(self._fd, text.encode())
 
-    def interrupts(self):
+    def interrupts(self) -> None:
         """What Ctrl-C does to a program that reads no keys."""
         self._process.send_signal(signal.SIGINT)
 
-    def expects(self, words):
+    def expects(self, words: str) -> None:
         """Wait for these words behind those waited for last."""
         end = time.monotonic() + self._timeout_s
         while words not in self.output[self._read :]:
             assert self._more(end), f"never said {words!r}; said:\n{self.output}"
         self._read = self.output.index(words, self._read) + len(words)
 
-    def shows(self):
+    def shows(self) -> list[str]:
         """The lines that are on the screen now, without empty ones."""
-        return [line.rstrip() for line in self._screen.display if line.strip()]
+        return [line.rstrip() for line in self.screen.display if line.strip()]
 
-    def ends(self):
+    def ends(self) -> int:
         """Its exit status."""
         end = time.monotonic() + self._timeout_s
         while self._more(end):
             pass
         return self._process.wait(10)
 
-    def _more(self, end):
+    def _more(self, end: float) -> bool:
         ready, _, _ = select.select([self._fd], [], [], max(end - time.monotonic(), 0))
         try:
             data = os.read(self._fd, 65536) if ready else b""
