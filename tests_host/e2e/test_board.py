@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tools.env import interpreter
 from tools.virtual_board.install import install
 from tools.virtual_board.memory import CHIPS_OWN_HEAP, FIRST_AREA, NAMES
 from tools.virtual_board.plant import Plant
@@ -18,13 +17,7 @@ from tools.virtual_board.radio import Point
 from tools.virtual_board.virtual import VirtualBoard
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-INTERPRETERS = interpreter.available() or [interpreter.find()]
 TIMEOUT_S = 20
-
-
-@pytest.fixture(params=INTERPRETERS, ids=lambda found: f"{found.bits}bit")
-def any_interpreter(request):
-    return request.param
 
 
 class Scenario:
@@ -427,9 +420,9 @@ print(len(esp32.idf_heap_info(esp32.HEAP_DATA)[0]), len(machine.unique_id()))
     ]
 
 
-def test_a_power_cut_at_any_moment_of_the_start_leaves_no_process(tmp_path):
+def test_a_power_cut_at_any_moment_of_the_start_leaves_no_process(smallest, tmp_path):
     async def play():
-        scenario = Scenario(tmp_path, INTERPRETERS[0], "while True: pass")
+        scenario = Scenario(tmp_path, smallest, "while True: pass")
         for turn in range(8):
             await scenario.board.power_on()
             for _ in range(turn * turn):

@@ -1,13 +1,11 @@
 """`realer config` at a terminal, against the simulated cloud; and configurations for many boards."""
 
-import asyncio
 import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +17,7 @@ from prompt_toolkit.output import DummyOutput
 
 from firmware.core import config as device
 from tests_host.host import test_zone as zones
+from tests_host.support.beside import served
 from tests_host.support.commands import realer
 from tests_host.support.esp_rom import Rom
 from tools import boards
@@ -127,24 +126,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @contextmanager
 def cloud(authority: Authority, *faults: str) -> Iterator[CloudServer]:
-    """The simulated cloud with the demo's device, in a thread of its own."""
+    """The simulated cloud with the demo's device."""
     model, rules = Model(), Faults()
     model.add_device(demo_device())
     for fault in faults:
         rules.add(fault)
     server = CloudServer(model, rules, authority)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    try:
+    with closing(model), served(server):
         yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
-        model.close()
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -2,10 +2,10 @@
 
 import asyncio
 import socket
-import threading
 
 import pytest
 
+from tests_host.support.beside import served
 from tools import common
 from tools.cli import thinger_check
 from tools.cloud import thinger_wire as wire
@@ -25,18 +25,10 @@ LOGIN = wire.frame("CONNECT", sid=1, payload=[THINGER_USER, THINGER_DEVICE, THIN
 
 @pytest.fixture
 def server(tmp_path):
-    """The simulated Thinger.io in a thread of its own."""
     found = ThingerServer(Thinger(), TestCA(tmp_path))
     demo_account(found.model)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(found.start(), loop).result(10)
-    yield found
-    asyncio.run_coroutine_threadsafe(found.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
+    with served(found):
+        yield found
 
 
 @pytest.fixture
