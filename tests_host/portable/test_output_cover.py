@@ -10,7 +10,7 @@ from firmware.core.models import Command, Desired
 from firmware.core.outbox import Outbox
 from firmware.core.safety import Lease, Safety
 from firmware.outputs import cover
-from tests_host.support.checking import validate
+from tests_host.support.checking import errors, validate
 
 OPENS, CLOSES = 18, 19
 
@@ -344,29 +344,26 @@ def test_other_outputs_of_its_group_exclude_it():
     bench = Bench(interlock="roof")
     bench.want("100")
     other = bench.controller.outputs[0]
-
     bench.controller.excluded = lambda output, group, now: True
     bench.run(10)
     assert bench.motor.moves == [] and other.why == "interlock"
 
 
-def errors(**keys):
+def wrong(**keys):
     item = {"pin_port": "1", "gpio": OPENS, "mode": "cover", "open_s": 20, "close": {"gpio": CLOSES}}
-    item.update(keys)
-    found = validate({"outputs": [item], "buttons": []})[1]
-    return [path for level, path, _, _ in found if level == "error" and path[:7] == "outputs"]
+    return errors(outputs=[dict(item, **keys)])
 
 
 def test_the_configuration():
-    assert errors() == [] and errors(safe=0) == [] and errors(safe="hold", close_s=12.5) == []
+    assert wrong() == [] and wrong(safe=0) == [] and wrong(safe="hold", close_s=12.5) == []
     for key, value in (
         ("safe", "on"), ("safe", 101), ("boot", "on"), ("min_on_s", 1), ("max_on_s", 60), ("open_s", 0),
         ("interlock_wait_ms", 50), ("close", None), ("pulse_ms", 500),
     ):  # fmt: skip
-        assert errors(**{key: value}) == ["outputs[0]." + key], key
-    assert errors(close={"gpio": OPENS}) == ["outputs[0].gpio"], "one of its own"
-    assert errors(close={"gpio": 34}) == ["outputs[0].close.gpio"]
-    assert errors(close={"gpio": CLOSES, "activ": "low"}) == ["outputs[0].close.activ"]
+        assert wrong(**{key: value}) == ["outputs[0]." + key], key
+    assert wrong(close={"gpio": OPENS}) == ["outputs[0].gpio"], "one of its own"
+    assert wrong(close={"gpio": 34}) == ["outputs[0].close.gpio"]
+    assert wrong(close={"gpio": CLOSES, "activ": "low"}) == ["outputs[0].close.activ"]
     config = validate({"outputs": [{"pin_port": "1", "gpio": 18, "mode": "cover", "open_s": 20, "safe": 0,
                                     "close": {"gpio": 19}}], "cloud": CLOUD})[0]  # fmt: skip
     assert config["outputs"][0]["safe"] == 0.0 and config["outputs"][0]["boot"] == "off"

@@ -5,7 +5,7 @@ from firmware.core.errors import DriverError
 from firmware.core.outbox import Outbox
 from firmware.core.safety import Lease, Safety
 from firmware.outputs.pwm import PwmOutput
-from tests_host.support.checking import validate
+from tests_host.support.checking import errors
 
 CFG = {
     "pin_port": "1", "name": "lamp", "gpio": 16, "active": "high", "boot": "off", "safe": "off", "min_on_s": 0,
@@ -142,10 +142,7 @@ def test_a_pin_that_takes_no_duty_is_a_fault_and_recovers():
 
 
 def problems(**changes):
-    item = {"gpio": 16, "pin_port": "1", "mode": "pwm"}
-    item.update(changes)
-    found = validate({"outputs": [item], "buttons": []})[1]
-    return [path for level, path, _, _ in found if level == "error" and path[:7] == "outputs"]
+    return errors(outputs=[dict({"gpio": 16, "pin_port": "1", "mode": "pwm"}, **changes)])
 
 
 def test_the_configuration():

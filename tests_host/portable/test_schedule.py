@@ -3,7 +3,7 @@
 from firmware.core.output import Output
 from firmware.core.schedule import Schedules, due
 from firmware.core.zone import offset, parse
-from tests_host.support.checking import validate
+from tests_host.support.checking import errors
 
 BERLIN = parse("CET-1CEST,M3.5.0,M10.5.0/3")
 MONDAY = 1774224000  # 2026-03-23 00:00 UTC
@@ -135,23 +135,21 @@ def test_a_switch_follows_too():
     assert output.should_be_on(None)
 
 
-def errors(zone="CET-1CEST,M3.5.0,M10.5.0/3", value=1, **keys):
+def wrong(zone="CET-1CEST,M3.5.0,M10.5.0/3", value=1, **keys):
     item = {"pin_port": "6", "gpio": 16, "schedule": [{"days": "mo", "hour": 6, "value": value}]}
-    item.update(keys)
-    raw = {"outputs": [item], "time": {"zone": zone}}
-    return [p[1] for p in validate(raw)[1] if p[0] == "error" and p[1][:5] not in ("cloud", "wifi")]
+    return errors(outputs=[dict(item, **keys)], time={"zone": zone})
 
 
 def test_the_configuration():
-    assert errors() == [] and errors(schedule=None, zone=None) == []
-    assert errors(zone=None) == ["time"]
-    assert errors(zone="Europe/Berlin") == ["time.zone"]
-    assert errors(value=0.5) == ["outputs[0].schedule"] and errors(value=2) == ["outputs[0].schedule"]
-    assert errors(safe="hold") == ["outputs[0].schedule"]
-    assert errors(mode="pwm", value=60) == [] and errors(mode="pwm", max=50, value=60) == [
+    assert wrong() == [] and wrong(schedule=None, zone=None) == []
+    assert wrong(zone=None) == ["time"]
+    assert wrong(zone="Europe/Berlin") == ["time.zone"]
+    assert wrong(value=0.5) == ["outputs[0].schedule"] and wrong(value=2) == ["outputs[0].schedule"]
+    assert wrong(safe="hold") == ["outputs[0].schedule"]
+    assert wrong(mode="pwm", value=60) == [] and wrong(mode="pwm", max=50, value=60) == [
         "outputs[0].schedule"
     ]
-    assert errors(mode="pulse", pulse_ms=500) == ["outputs[0].schedule"]
-    assert errors(schedule=[{"days": "mon", "hour": 6, "value": 1}]) == ["outputs[0].schedule[0].days"]
-    assert errors(schedule=[{"days": "mo", "hour": 24, "value": 1}]) == ["outputs[0].schedule[0].hour"]
-    assert errors(schedule=[{"days": "mo", "hour": 6, "valu": 1}])[:1] == ["outputs[0].schedule[0].value"]
+    assert wrong(mode="pulse", pulse_ms=500) == ["outputs[0].schedule"]
+    assert wrong(schedule=[{"days": "mon", "hour": 6, "value": 1}]) == ["outputs[0].schedule[0].days"]
+    assert wrong(schedule=[{"days": "mo", "hour": 24, "value": 1}]) == ["outputs[0].schedule[0].hour"]
+    assert wrong(schedule=[{"days": "mo", "hour": 6, "valu": 1}])[:1] == ["outputs[0].schedule[0].value"]

@@ -1,7 +1,7 @@
 """DHT22 and DHT11: what their frames mean, two values with a port each, and what is a fault."""
 
 from firmware.sensors import dht11, dht22
-from tests_host.support.checking import validate
+from tests_host.support.checking import errors
 from tests_host.support.sampling import Pins, Sampled
 
 HUMIDITY = {"pin_port": "2", "name": "damp", "deadband": 1.0, "min": 0.0, "max": 100.0}
@@ -47,8 +47,7 @@ def test_a_value_out_of_its_limits_is_a_fault_of_both():
 def problems(**changes):
     items = [{"kind": "thermistor", "gpio": 34, "pin_port": "14"}]
     items.append(dict({"kind": "dht22", "gpio": 4, "pin_port": "1"}, **changes))
-    found = validate({"sensors": items})[1]
-    return [path for level, path, _, _ in found if level == "error" and path[:7] == "sensors"]
+    return errors(sensors=items)
 
 
 def test_the_humidity_has_a_port_of_its_own():

@@ -2,7 +2,7 @@
 
 from firmware.core.errors import DriverError
 from firmware.sensors import ds18b20
-from tests_host.support.checking import validate
+from tests_host.support.checking import errors
 from tests_host.support.sampling import Pins, Sampled, Ticks
 
 CFG = {"gpio": 4, "kind": "ds18b20", "min": -55.0, "max": 125.0}
@@ -95,11 +95,7 @@ def test_after_a_fault_it_measures_anew():
 
 def problems(*items):
     rows = [dict({"kind": "ds18b20", "gpio": 4, "pin_port": str(i)}, **item) for i, item in enumerate(items)]
-    return [
-        path
-        for level, path, _, _ in validate({"sensors": rows})[1]
-        if level == "error" and path[:7] == "sensors"
-    ]
+    return errors(sensors=rows)
 
 
 def test_several_share_a_pin_only_by_different_addresses():

@@ -2,7 +2,7 @@
 
 from firmware.core.errors import DriverError
 from firmware.sensors import bme280, sht3x
-from tests_host.support.checking import validate
+from tests_host.support.checking import errors
 from tests_host.support.sampling import Pins, Sampled, Ticks
 
 HUMIDITY = {"pin_port": "2", "name": "damp", "deadband": 1.0, "min": 0.0, "max": 100.0}
@@ -168,15 +168,8 @@ def test_after_a_fault_the_calibration_is_read_anew():
 
 
 def problems(*items):
-    rows = []
-    for i, item in enumerate(items):
-        rows.append({"kind": "sht3x", "sda": 21, "scl": 22, "pin_port": str(i)})
-        rows[-1].update(item)
-    return [
-        path
-        for level, path, _, _ in validate({"sensors": rows})[1]
-        if level == "error" and path[:7] == "sensors"
-    ]
+    base = {"kind": "sht3x", "sda": 21, "scl": 22}
+    return errors(sensors=[dict(dict(base, pin_port=str(i)), **item) for i, item in enumerate(items)])
 
 
 def test_sensors_share_a_bus_by_their_addresses():
