@@ -85,7 +85,9 @@ def accept(session, present, properties):
     if (present and session.clean) or not window or not largest:
         raise session.error_class(codes.PROTOCOL_ERROR)
     session.state = session.after(codes.ACCEPT)
-    keep_s = get(codes.SERVER_KEEP_ALIVE, keep_s)
+    server_s = get(codes.SERVER_KEEP_ALIVE, keep_s)
+    # Where the server asks for fewer pings, or none, there are ours: they show that it is there (section 3.1.2.10).
+    keep_s = min(server_s or keep_s, keep_s or server_s)
     expiry_s = get(codes.SESSION_EXPIRY, expiry_s)
     session.largest = largest
     session.max_qos = get(codes.MAXIMUM_QOS, 1)

@@ -239,6 +239,27 @@ def test_a_switch_that_heats_and_never_ends_is_warned_of(device: Path) -> None:
     ] == ["outputs[0].max_on_s"]
 
 
+@pytest.mark.parametrize(
+    ("cloud", "silence_s", "least"),
+    [
+        ({}, 300, None),
+        ({}, 0, None),
+        ({}, 60, None),
+        ({}, 59, "60 or more"),
+        ({"transport": "mqtt"}, 30, "60 or more"),
+        ({"transport": "mqtt", "poll_s": 600}, 300, None),
+        ({"poll_s": 600}, 300, "1800 or more"),
+        ({"transport": "auto", "poll_s": 120}, 300, "360 or more"),
+    ],
+)
+def test_a_silence_shorter_than_two_requests_is_warned_of(
+    device: Path, cloud: dict[str, Any], silence_s: int, least: str | None
+) -> None:
+    found = warned(device, ("cloud", cloud), ("safety", {"silence_s": silence_s}))
+    assert [path for path, _ in found] == (["safety.silence_s"] if least else [])
+    assert not least or found[0][1].startswith(least)
+
+
 def test_a_blank_around_a_secret_is_warned_of_and_not_shown(device: Path) -> None:
     ((path, allowed),) = warned(device, ("cloud", {"client_secret": SECRET + " "}))
     assert path == "cloud.client_secret" and SECRET not in allowed

@@ -744,6 +744,10 @@ def test_under_backpressure_it_pings_without_expecting_an_answer():
 def test_the_keep_alive_of_the_server_counts():
     rig = Rig(keep_alive_s=40, pairs=((0x13, 4),))
     assert rig.session.tick(NOW) == 3000
+    # A server that asks for fewer pings, or for none, gets ours.
+    for asked in (0, 41, 65535):
+        assert Rig(keep_alive_s=40, pairs=((0x13, asked),)).session.tick(NOW) == 30000
+    assert Rig(keep_alive_s=0, pairs=((0x13, 4),)).session.tick(NOW) == 3000
     rig = Rig(keep_alive_s=0)
     assert rig.session.tick(NOW + 500000) == 60000
     assert rig.written() == []

@@ -18,6 +18,7 @@ from tests_host.sim.conftest import check_always
 from tools.cloud.model import Command, Plan
 from tools.cloud.mqtt_v1 import route_id, route_topic
 from tools.cloud.sessions import Message
+from tools.sim.mqttsession import SERVER_KEEP_ALIVE
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 from units import loader
 
@@ -397,6 +398,29 @@ async def test_a_frozen_broker_is_detected_within_one_and_a_half_keep_alives(hel
     await held.until(lambda: not held.online, 46)
     held.broker.thaw()
     await held.until(lambda: held.online, 120)
+
+
+@pytest.mark.parametrize("keep_alive_s", [0, 1200, 65535])
+async def test_a_broker_that_asks_for_few_pings_is_not_silent_and_its_end_is_noticed(make, keep_alive_s):
+    def nothing_to_report(config):
+        config["sensors"] = []
+        config["outputs"] = config["outputs"][:1]
+        config["safety"] = {"silence_s": 120}
+
+    device = make(edit=nothing_to_report)
+    device.broker.connack[SERVER_KEEP_ALIVE] = keep_alive_s
+    device.power_on()
+    await device.until(lambda: device.online and device.broker.connections, 60)
+    await quiet(device)
+    device.want("6", 1)
+    await device.until(lambda: device.on("pump"), 5)
+    for _ in range(60):
+        await asyncio.sleep(60)
+        assert device.online and not device.app.controller.safety.safe
+    device.broker.freeze()
+    await device.until(lambda: not device.online, 46)
+    device.broker.thaw()
+    await device.until(lambda: device.online, 120)
 
 
 async def test_a_session_that_cannot_be_subscribed_again_is_not_kept(held):

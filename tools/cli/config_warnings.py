@@ -18,6 +18,7 @@ Doubt = tuple[str, Any, str]
 
 CLOUD_KINDS = ("thermistor", "ldr_sensor")
 """The kinds of sensors that the Realer cloud's documentation has."""
+_ASKED_S = 60
 _HEATS = re.compile(r"heat|boil|oven|kiln|stove|radiator|heiz|ofen", re.IGNORECASE)
 
 
@@ -45,12 +46,28 @@ def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
                 yield f"outputs[{i}]{path}.{key}", relay[key], allowed
     if config.get("cloud", {}).get("api") != "thinger":
         yield from _unknown_kinds(config.get("sensors", []))
+    yield from _silence(config)
     lamp = (config.get("led") or {}).get("gpio")
     if board.kit and lamp == board.kit.ws2812:
         yield "led.gpio", lamp, "another pin: the LED there is a WS2812, which a level does not light"
     for path, secret in _secrets(config):
         if secret != secret.strip():
             yield path, "a blank at its beginning or end", "what the dashboard shows, without it"
+
+
+def _silence(config: dict[str, Any]) -> Iterator[Doubt]:
+    """A silence that is over before the cloud was asked twice: each request that fails would switch the outputs.
+    Thinger.io is asked as often as it takes."""
+    cloud, silence_s = config.get("cloud") or {}, (config.get("safety") or {}).get("silence_s", 0)
+    polls = cloud.get("transport") in ("https", "auto")
+    least_s = max(_ASKED_S, 3 * cloud["poll_s"] if polls else 0)
+    if 0 < silence_s < least_s and cloud.get("api") != "thinger":
+        how = "three times poll_s" if least_s > _ASKED_S else "the time of two requests"
+        yield (
+            "safety.silence_s",
+            silence_s,
+            f"{least_s} or more, {how}: one request that fails would lead to the safe state",
+        )
 
 
 def _unknown_kinds(sensors: list[dict[str, Any]]) -> Iterator[Doubt]:
