@@ -54,7 +54,7 @@ def run(main: Main, argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         _to_nobody(sys.stdout)
         return 128 + signal.SIGPIPE
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # the latter: Ctrl-D at a question
         number = signal.SIGPIPE if _Console.gone else ending.number
         if number is None:
             print("stopped", file=sys.stderr)

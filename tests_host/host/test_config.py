@@ -277,11 +277,12 @@ def test_an_unsupported_sensor_kind_is_reported_and_left_out(draft: dict[str, An
     assert "geiger_counter" in printed[0] and draft["sensors"] == []
 
 
-def test_ctrl_c_writes_nothing(tmp_path: Path):
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["ctrl-c", "ctrl-d"])
+def test_ctrl_c_writes_nothing(tmp_path: Path, key: str):
     out = tmp_path / "config.json"
     with Terminal([sys.executable, "-m", "tools", "config", "--out", str(out)], cwd=ROOT) as terminal:
         terminal.expects("name")
-        terminal.types("\x03")
+        terminal.types(key)
         assert terminal.ends() == 130
     assert "Traceback" not in terminal.output and not out.exists()
 

@@ -110,7 +110,7 @@ def interview(out: Path, bundle: Path | None = None) -> None:
         hands.run()
         while (wrong := _errors(draft)) and hands.mend(wrong):
             pass
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         if kept.exists():
             say.print(f"Your answers are in {kept} (only you can read it); realer config goes on with them.")
         raise
