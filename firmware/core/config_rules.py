@@ -153,6 +153,13 @@ supply_mv 1000.0..3600 =3300
 period_s 1..3600 =5
 samples 1..15 =5
 
+humidity
+item
+cloud_kind text 1..32 =none
+deadband 0.0..100 =1
+min 0.0..100 =0
+max 0.0..100 =100
+
 buttons
 gpio $inputs
 toggles port 1..32

@@ -15,13 +15,6 @@ min -60.0..200 =-40
 max -60.0..200 =80
 humidity object =null
 
-humidity
-item
-cloud_kind text 1..32 =none
-deadband 0.0..100 =1
-min 0.0..100 =0
-max 0.0..100 =100
-
 """
 
 _REST_MS = const(2000)

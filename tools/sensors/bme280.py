@@ -6,16 +6,17 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tools.sensors import humidity
 from tools.sensors.i2c import PINS
 
 MEANING = "temperature, humidity and air pressure, by a BME280 on an I2C bus"
 MEASURES = "degrees Celsius"
 ABOUT = PINS | {
     "i2c_address": "What is its address? 0x76; 0x77 where its pin SDO is at 3.3 V.",
-    "humidity": "Does the cloud have a port for its humidity, too?",
+    **humidity.ABOUT,
     "pressure": "Does the cloud have a port for its air pressure, too?",
 }
-PARTS = {
+PARTS = humidity.PARTS | {
     "pressure": {
         "pin_port": "Which port has its air pressure in the cloud? Its name there, not a GPIO number.",
         "name": "What do you call its air pressure? It is used in the log.",

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tools.sensors import humidity
+
 MEANING = "temperature and humidity, by a DHT22 or AM2302"
 MEASURES = "degrees Celsius"
 ABOUT = {
     "gpio": "Which GPIO is its data line wired to? It needs a resistor of 10 kΩ to 3.3 V; most modules have one.",
-    "humidity": "Does the cloud have a port for its humidity, too?",
+    **humidity.ABOUT,
 }
-PARTS = {
-    "humidity": {
-        "pin_port": "Which port has its humidity in the cloud? Its name there, not a GPIO number.",
-        "name": "What do you call its humidity? It is used in the log.",
-    }
-}
+PARTS = humidity.PARTS
 KNOBS = ("room", "humidity")
 WIRE: dict[str, Any] = {}
 

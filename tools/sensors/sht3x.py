@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tools.sensors import humidity
 from tools.sensors.i2c import PINS
 
 MEANING = "temperature and humidity, by a SHT30, SHT31 or SHT35 on an I2C bus"
 MEASURES = "degrees Celsius"
 ABOUT = PINS | {
     "i2c_address": "What is its address? 0x44; 0x45 where its pin ADDR is at 3.3 V.",
-    "humidity": "Does the cloud have a port for its humidity, too?",
+    **humidity.ABOUT,
 }
+PARTS = humidity.PARTS
 KNOBS = ("room", "humidity")
 WIRE = {"sda": 21, "scl": 22, "i2c_address": 0x44}
 _MEASURE = {b"\x24\x00": 15.5, b"\x24\x0b": 6.5, b"\x24\x16": 4.5}
