@@ -164,17 +164,14 @@ async def test_a_reset_waits_no_longer_than_its_bound(device):
     await device.until(lambda: device.board.resets, 150)  # a query may have begun just before
 
 
+@pytest.mark.button
 async def test_a_pending_reset_is_withdrawn_after_an_answer(device):
-    await _online(device)
-    device.radio.zombie = "reset"
-    for output in device.app.controller.outputs:
-        output.fault, output.on = None, True
-    device.app.controller.step = lambda *_: None  # as they are
+    await _pressed_in_the_safe_state(device)
     await device.until(lambda: _waits(device), 1800)
     device.radio.zombie = ""
     await _online(device, 120)
-    for output in device.app.controller.outputs:
-        output.on = False
+    device.press()
+    await device.until(lambda: not device.on("pump"), 1)
     await asyncio.sleep(3600)
     assert not device.board.resets and not _waits(device)
 

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.config(edit=_wired)
 @pytest.fixture
 def wired(device):
     """The plant has its parts where the configuration has them."""
-    for role, item in zip(("pump", "heater"), device.config["outputs"], strict=True):
+    items = (*device.config["outputs"], *device.config["buttons"])
+    for role, item in zip(("pump", "heater", "button"), items, strict=False):
         device.plant.wiring = {
             **device.plant.wiring,
             role: {**device.plant.wiring[role], "gpio": item["gpio"]},
@@ -89,17 +90,16 @@ async def test_a_chip_that_does_not_answer_leads_to_one_orderly_reset_after_ten_
     await wired.until(lambda: wired.online, 30)
 
 
+@pytest.mark.button
 async def test_the_reset_waits_for_an_output_that_is_on(wired):
     await wired.power_off()
     wired.lan.mute = True
     wired.power_on()
     await asyncio.sleep(5)
-    pump = wired.app.controller.outputs[0]
-    pump.on = True
-    wired.app.controller.step = lambda *_: None  # as they are
+    wired.press()
     await asyncio.sleep(3600)
-    assert not wired.board.resets
-    pump.on = False
+    assert wired.on("pump") and not wired.board.resets
+    wired.press()
     await wired.until(lambda: wired.board.resets, 30)
 
 

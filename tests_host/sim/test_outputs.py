@@ -59,9 +59,10 @@ async def test_a_pulse_is_not_repeated_after_safe_state_or_a_power_cut(device):
 @pytest.mark.config(edit=_stalls)
 async def test_a_misplaced_sensor_does_not_heat_for_ever(device):
     await quiet(device)
-    reading = device.plant.microvolts(34)
-    others = device.plant.microvolts
-    device.plant.microvolts = lambda gpio: reading if gpio == 34 else others(gpio)
+    elsewhere = {"gpio": 99, "kind": "analog", "points": [[0, 0], [3, 3]]}
+    device.plant.wiring = {**device.plant.wiring, "elsewhere": elsewhere}
+    device.plant.volts[99] = device.plant.microvolts(34) / 1e6
+    device.plant.aliases[34] = 99
     device.want("9", 35)
     await device.until(lambda: device.on("heater"), 60)
     await asyncio.sleep(3500)

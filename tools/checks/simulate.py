@@ -107,10 +107,8 @@ class Run:
 
     def _lay_sensors(self) -> None:
         """Put the relays and sensors of the setting where its configuration has them."""
-        plant, aliases = self.device.plant, self.setting.aliases
-        if aliases:
-            measured = plant.microvolts
-            plant.microvolts = lambda gpio: measured(aliases.get(gpio, gpio))  # type: ignore[method-assign]
+        plant = self.device.plant
+        plant.aliases |= self.setting.aliases
         heater = next((o for o in self.outputs.values() if "sensor" in o), None)
         if heater:
             wired = {"gpio": heater["gpio"], "active": int(heater["active"] == "high")}

@@ -86,6 +86,8 @@ class Plant:
         """Pins that take no duty."""
         self.volts: dict[int, float] = {}
         """gpio -> what a sensor of kind `analog` puts out there."""
+        self.aliases: dict[int, int] = {}
+        """gpio -> the pin whose sensor is connected there, too."""
         self.loads: dict[str, Any] = {
             role: kinds.output(wire["load"]).Load(role, wire)
             for role, wire in self.wiring.items()
@@ -150,6 +152,7 @@ class Plant:
 
     def microvolts(self, gpio: int) -> int:
         """The voltage on an analog pin, 0..3,300,000 microvolts, with noise. A pin without a divider floats."""
+        gpio = self.aliases.get(gpio, gpio)
         for role, wire in self.wiring.items():
             if wire["gpio"] == gpio and "kind" in wire:
                 return self._noisy(kinds.sensor(wire["kind"]).microvolts(wire, self, self.broken.get(role)))
