@@ -109,7 +109,9 @@ def test_keys_come_from_a_command(bench, capsys):
         if words:
             with pytest.raises(Failed, match=words):
                 written(bench, "name\nnorth\n", "--keys-from", wrong)
-    (bench / "leak.py").write_text(f"import sys; print('{SECRET}'); sys.exit(3)")
+    (bench / "leak.py").write_text(
+        f"import sys; print('{SECRET}'); print('{SECRET}', file=sys.stderr); sys.exit(3)"
+    )
     with pytest.raises(Failed, match="status 3") as failed:
         written(bench, "name\nnorth\n", "--keys-from", f"{sys.executable} {bench}/leak.py")
     assert SECRET not in failed.value.what + failed.value.do
