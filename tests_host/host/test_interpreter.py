@@ -196,6 +196,15 @@ def test_a_failed_or_untrusted_download_leaves_no_files_and_one_message(bare_pat
     assert [path.name for path in cache.iterdir()] == [".lock"]
 
 
+@needs_apt
+def test_a_package_that_does_not_run_is_not_kept(machine):
+    _, etc, cache = machine
+    cache.mkdir()
+    with pytest.raises(Failed, match="does not run here"):
+        aptroot.fetch("micropython", "MicroPython", cache, etc, since=13, works=lambda root: False)
+    assert not list(cache.iterdir())
+
+
 def test_a_mirror_is_trusted_by_the_keys_of_its_entry(tmp_path):
     key = "Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mDMEtest\n -----END PGP PUBLIC KEY BLOCK-----"
     folder = tmp_path / "sources.list.d"
