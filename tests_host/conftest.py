@@ -124,7 +124,7 @@ SLOW = re.compile(
     r"|/e2e/test_deploy\.py::test_a_board_(with_a_rom|keeps_running)"
     r"|/e2e/test_demo\.py::test_(the_page_is_opened|a_signal\w+\[1\])"
     r"|/e2e/test_dashboard\.py::test_(the_end|who_reads|it_can_be_read)"
-    r"|/e2e/test_portal\.py::test_(a_board_that_no_longer|a_name_that)"
+    r"|/e2e/test_(screens\.py::\w+\[deploy|portal\.py::test_(a_board_that_no_longer|a_name_that))"
 )
 """What `make test` leaves out beside, for its five minutes, and `make check` (TESTS=gate) has."""
 

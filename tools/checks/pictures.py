@@ -35,7 +35,7 @@ async def _bench() -> AsyncIterator[terminal.Bench]:
             yield terminal.Bench(fixture, Path(folder), await fixture.board.console.open())
 
 
-async def _commands(wanted: set[str]) -> dict[str, bytes]:
+async def commands(wanted: set[str]) -> dict[str, bytes]:
     """Those of the terminal, in the order in which a person meets them."""
     async with _bench() as bench:
         found = {"wizard.svg": await terminal.wizard(bench)} if "wizard" in wanted else {}
@@ -56,7 +56,7 @@ TAKES: dict[str, Take] = {
     "dashboard": lambda _: page.dashboard(),
     "animation": lambda _: page.animation(),
     "portal": lambda _: page.portal(),
-    **dict.fromkeys(("wizard", "deploy", "monitor", "status", "doctor"), _commands),
+    **dict.fromkeys(("wizard", "deploy", "monitor", "status", "doctor"), commands),
 }
 """Picture -> what takes it, and others with it."""
 
