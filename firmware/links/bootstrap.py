@@ -94,7 +94,7 @@ class Bootstrap:
         if "https" not in account.protocols:
             if account.on_mqtt:
                 return []
-            raise self.http.refused(outcomes.FORBIDDEN, "HTTPS is not among the available protocols")
+            raise self.http.refused(outcomes.FORBIDDEN, "the cloud does not offer HTTPS")
         body = await self.http.read("desired-states")
         if body is None:
             return None

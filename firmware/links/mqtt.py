@@ -74,7 +74,7 @@ class MqttSession:
         await self.until(lambda: self.received, wait_ms)
         received, self.received = self.received[:_AT_ONCE], self.received[_AT_ONCE:]
         self.unacknowledged = [each[0] for each in received]
-        desired = [_aged(Desired(*each[2:]), self.clock.since(each[1]) // 1000) for each in received]
+        desired = [_aged(self.clock.since(each[1]) // 1000, *each[2:]) for each in received]
         return desired if desired or session.last_received != before else None
 
     async def send(self, reports):
@@ -158,13 +158,13 @@ class MqttSession:
         found, why = self.answers.get(name) or (None, "")
         if found is None:
             return None
-        if found == outcomes.RETRY:
-            self.answers[name] = None
-        else:
-            self.answers.pop(name)
         if found != outcomes.OK:
             self.account.log("warning", "%s %s not accepted: %s" % (report.source, report.id, why))
-        return None if found == outcomes.RETRY else (name, found)
+        if found == outcomes.RETRY:
+            self.answers[name] = None
+            return None
+        del self.answers[name]
+        return name, found
 
     async def until(self, holds, wait_ms):
         """Wait until `holds()`, at most so long. LinkError: the session is over."""
@@ -223,9 +223,8 @@ class MqttSession:
                     return
 
 
-def _aged(desired, waited_s):
-    """The Desired with what is left of its window, which began when the message came: other requests to the cloud may
-    have been waited for meanwhile."""
-    if not (waited_s and desired.valid_s):
-        return desired
-    return Desired(*desired[:4], max(desired.valid_s - waited_s, 0))
+def _aged(waited_s, *fields):
+    """The Desired of `fields` with what is left of its window, which began when the message came: other requests to the
+    cloud may have been waited for meanwhile."""
+    valid_s = fields[-1]
+    return Desired(*fields[:-1], max(valid_s - waited_s, 0) if valid_s else valid_s)

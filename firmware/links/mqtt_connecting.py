@@ -11,6 +11,7 @@ from firmware.core.timing import Timer
 from firmware.links.room import check_room
 from mqtt5 import opening
 from netio.errors import NetError
+from units.loader import start
 
 _DIAL_MS = const(20000)
 _AGAIN_MS = const(
@@ -116,6 +117,7 @@ async def connect(session, catalog, credentials):
             catalog.version,
             clean,
             _KEPT_S,
+            start=start,
         )
         session.present = facts.session_present
         await session.clock.within(_SUBSCRIBE_MS, _subscribe(client, catalog))

@@ -51,10 +51,11 @@ class TransportSteps:
         try:
             if not self.account.realino and self.choice.tries_mqtt(now):
                 self.choice.misses += 1
-                usable = link.credentials and self.account.catalog
-                usable = usable and not (link.refused or link.renewal.passed(now))
-                link.reuses_credentials = usable and not (
-                    link.single and (not link.lease.held or link.lease.renewal.passed(now))
+                link.reuses_credentials = (
+                    link.credentials
+                    and self.account.catalog
+                    and not (link.refused or link.renewal.passed(now))
+                    and not (link.single and (not link.lease.held or link.lease.renewal.passed(now)))
                 )
                 link.steps = ["begin", "begin_change"]
                 if link.reuses_credentials:
@@ -80,16 +81,14 @@ class TransportSteps:
         link = self.link
         try:
             if link.opening:
-                link.polls = not await (self.missed(error) if error else self.attempted())
+                link.polls = not await (self.failures("missed", error) if error else self.attempted())
                 return
             try:
                 if error:
                     raise error
                 await self.run()
-            except AuthError:
-                raise
             except LinkError as e:
-                if link.retried:
+                if link.retried or isinstance(e, AuthError):
                     raise
                 self.failures("recover", e)
         finally:
@@ -126,7 +125,7 @@ class TransportSteps:
         await http.source.begin()
         if not self.allowed():
             self.choice.refuse()
-            raise LinkError("MQTT is not among the available protocols")
+            raise LinkError("the cloud does not offer MQTT")
 
     async def read_catalog(self):
         """The MQTT catalog."""
@@ -134,7 +133,7 @@ class TransportSteps:
         if link.auto and not link.fits:
             # Once: later it is a full outbox that takes the memory, and that leaves over MQTT as well.
             check_room(link, _CATALOG + _ROW * len(self.account.cfg["ports"]))
-        catalog = self.parsed(_catalog, await self.read("mqtt"))
+        catalog = self.called(_catalog, await self.read("mqtt"))
         if not catalog.endpoint:
             raise self.unavailable(
                 await self.https(), outcomes.NOT_FOUND, "MQTT is not available for this device"
@@ -151,7 +150,7 @@ class TransportSteps:
         link = self.link
         asked = self.clock.ms()
         catalog = link.catalog_read
-        link.credentials = self.parsed(_credentials, await self.read(catalog.endpoint, catalog.body))
+        link.credentials = self.called(_credentials, await self.read(catalog.endpoint, catalog.body))
         link.mqtt_catalog = catalog
         link.renewal = Timer(asked, link.credentials.renew_s * 1000)
         link.limit = Timer(asked, link.credentials.expires_s * 1000)
@@ -199,7 +198,7 @@ class TransportSteps:
         try:
             await self.run()
         except LinkError as e:
-            return await self.missed(e)
+            return await self.failures("missed", e)
         if not link.single:
             if link.reuses_credentials:
                 # The pins are known; what was missed is read when a request may go.
@@ -208,21 +207,9 @@ class TransportSteps:
                 link.polling.close()
         return True
 
-    async def missed(self, error):
-        """After an attempt that failed: whether MQTT is the transport, or `connect` is next. LinkError."""
-        unit = Unit(_failures, self.clock.sleep_ms)
-        try:
-            return await unit.load()(self).missed(error)
-        finally:
-            unit.drop()
-
     def failures(self, verb, error):
         """The result of a verb of TransportFailures for that error."""
-        unit = Unit(_failures, self.clock.sleep_ms)
-        try:
-            return getattr(unit.load()(self), verb)(error)
-        finally:
-            unit.drop()
+        return getattr(self.called(_failures, self), verb)(error)
 
     async def run(self):
         """All steps, one after the other; where only one half fits, up to one that needs a connection first."""
@@ -265,8 +252,8 @@ class TransportSteps:
         self.choice.refuse()
         return LinkError(message) if self.link.auto else http.refused(outcome, message)
 
-    def parsed(self, importing, *args):
-        """What a function of cloud.mqtt_catalog, mqtt_credentials or mqtt_topics returns, loaded for that."""
+    def called(self, importing, *args):
+        """What a call of that which `importing` returns comes to; it is loaded for that."""
         unit = Unit(importing, self.clock.sleep_ms)
         try:
             return unit.load()(*args)
@@ -276,9 +263,8 @@ class TransportSteps:
     def map_topics(self):
         """Know which commands and sensors have a route."""
         account = self.account
-        account.catalog, self.link.topics = self.parsed(
-            _mapped, account.catalog, self.link.mqtt_catalog.routes
-        )
+        routes = self.link.mqtt_catalog.routes
+        account.catalog, self.link.topics = self.called(_mapped, account.catalog, routes)
 
     def save(self):
         """Leave with the link what a later TransportSteps goes on with."""

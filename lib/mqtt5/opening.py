@@ -18,13 +18,13 @@ _LARGEST = const(0x3FFFFFFF)
 Connack = namedtuple("Connack", ("session_present", "keep_alive_s", "session_expiry_s", "client_id"))
 
 
-async def connect(client, *args, **options):
+async def connect(client, *args, start=asyncio.create_task, **options):
     """`connect(client, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True,
     session_expiry_s=0, will=None)`: connect, after closing what there was; returns the server's Connack.
 
     `version`: 5, or 4 for MQTT 3.1.1; `clean`: forget an earlier session; `session_expiry_s`: how long the server keeps
     this one after the connection (3.1.1: for good, unless `clean`); `will`: (topic, payload) or None. NetError,
-    "timeout" after 40 s for everything. MqttError: refused.
+    "timeout" after 40 s for everything. MqttError: refused. `start(coroutine)`: begins a task of the client.
     """
     client.close()
     facts = None
@@ -38,9 +38,7 @@ async def connect(client, *args, **options):
     if not facts.session_present:
         client.inbox.clear()
     stream = client.stream
-    client.tasks = [
-        asyncio.create_task(client.keep(stream, job)) for job in (client.reader, client.writer, client.pinger)
-    ]
+    client.tasks = [start(client.keep(stream, job)) for job in (client.reader, client.writer, client.pinger)]
     return facts
 
 

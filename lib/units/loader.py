@@ -5,6 +5,7 @@ classes, a coroutine that has not ended. `gone` therefore measures. Importing is
 what one import brought, even when several tasks load at the same time.
 """
 
+import asyncio
 import gc
 import sys
 from micropython import const
@@ -14,37 +15,35 @@ _WAIT_MS = const(25)
 
 
 class Unit:
-    """`importing()` imports what is needed and returns it, for instance a class; it must be a function that keeps
-    nothing. `sleep_ms(ms)`: awaitable. `size`: bytes of heap that the latest `load` took."""
+    """`importing()` imports what is needed and returns it, for instance a class, not None; it must be a function that
+    keeps nothing. `sleep_ms(ms)`: awaitable. `size`: bytes of heap that the latest `load` took."""
 
     def __init__(self, importing, sleep_ms):
         self.importing = importing
         self.sleep_ms = sleep_ms
-        self.names = ()
-        self.size = self.used = 0
-        self.dropped = False
+        self.names = []
+        self.size = 0
+        self.used = 0  # when it was dropped, until its memory has come back
 
     def load(self):
         """What the import returns. Whatever it raises: nothing stays loaded."""
         used = in_use()
         before = set(sys.modules)
-        done = False
+        found = None
         try:
             found = self.importing()
-            done = True
             return found
         finally:
-            self.names = [name for name in sys.modules if name not in before]
+            self.names = list(set(sys.modules) - before)
             self.size = in_use() - used
-            if not done:
+            if not found:
                 self.drop()
 
     def drop(self):
         """Forget the modules: their memory comes back once nothing refers to them any more."""
         self.used = in_use()
-        self.dropped = True
-        names, self.names = self.names, ()
-        for name in names:
+        while self.names:
+            name = self.names.pop()
             module = sys.modules.pop(name, None)
             parent, _, child = name.rpartition(".")
             parent = sys.modules.get(parent)
@@ -56,19 +55,29 @@ class Unit:
 
         Half of it is enough: names stay in the interpreter's tables for ever, and other tasks allocate meanwhile.
         """
-        tries = _TRIES
-        while self.dropped and tries:
-            if self.used - in_use() >= self.size // 2:
-                self.dropped = False
-            else:
-                tries -= 1
-                await self.sleep_ms(_WAIT_MS)
-        return not self.dropped
+        for _ in range(_TRIES):
+            if not self.used or self.used - in_use() >= self.size // 2:
+                self.used = 0
+                break
+            await self.sleep_ms(_WAIT_MS)
+        return not self.used
+
+
+def start(coroutine):
+    """A task that runs a coroutine of code that will be dropped, and does not refer to it after its end. One made by
+    asyncio.create_task does, and its neighbour in the loop's queue may refer to that task until it is due itself:
+    removing a node leaves the link to it (py/pairheap.c)."""
+    return asyncio.create_task(_run([coroutine]))
+
+
+async def _run(box):
+    try:
+        await box.pop()
+    finally:
+        box = None  # `finally` puts something else in its place on the stack
 
 
 def in_use():
     """Bytes of the Python heap after a collection, 0 on an interpreter without that figure."""
-    if not hasattr(gc, "mem_alloc"):
-        return 0
     gc.collect()
-    return gc.mem_alloc()
+    return getattr(gc, "mem_alloc", int)()

@@ -1,11 +1,12 @@
 """Modules that are loaded for a while: what comes, what goes, and whether that is noticed."""
 
+import asyncio
 import gc
 import os
 import sys
 
 from tests_host.support.scripted import FakeClock
-from units.loader import Unit
+from units.loader import Unit, start
 
 ROOT = __file__.replace("\\", "/").rpartition("/")[0] + "/../../"
 MEASURES = hasattr(gc, "mem_alloc")  # CPython does not tell what is in use
@@ -134,6 +135,35 @@ async def test_a_referenced_unit_is_not_gone_until_the_reference_ends():
         held.clear()
         overwrite_the_stack()
         assert await unit.gone() is GOES
+
+
+async def resting():
+    await asyncio.sleep(10)
+
+
+async def overwriting():
+    await asyncio.sleep(0)
+    overwrite_the_stack()
+
+
+TASK = LARGE + "import asyncio\nasync def work():\n    await asyncio.sleep(20)\n"
+
+
+async def test_a_task_that_ended_does_not_keep_its_code():
+    with Modules({"a": TASK}) as made:
+        unit = made.unit("a", "work")
+        # Due before the other: in the loop's queue it is that one's neighbour, and stays where it is.
+        neighbour = asyncio.create_task(resting())
+        await asyncio.sleep(0)
+        tasks = []
+        deep(lambda: tasks.append(start(unit.load()())))
+        await asyncio.sleep(0)
+        tasks.pop().cancel()
+        await asyncio.sleep(0)
+        unit.drop()
+        await asyncio.create_task(overwriting())
+        assert await unit.gone() is GOES
+        neighbour.cancel()
 
 
 async def test_an_import_that_fails_halfway_leaves_nothing():
