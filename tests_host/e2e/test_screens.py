@@ -1,16 +1,19 @@
-"""The committed pictures of commands show what these commands say today: each is taken anew, and its words compared.
+"""The committed pictures of commands and pages show what these say today: each is taken anew, and its words compared.
 
 Figures, times and versions differ from run to run, and a slow one may say something more. So what a committed picture
 says must be said again, whatever else is; and a run in a bad moment is given another try.
 """
 
+import asyncio
+import io
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
-from tools.checks import pictures
+from tools.checks import pictures, pictures_page
 from tools.checks.pictures_terminal import COLUMNS
 
 pytestmark = pytest.mark.long
@@ -59,3 +62,26 @@ async def again(*names: str) -> dict[str, list[str]]:
 async def test_a_picture_says_what_the_command_says(names):
     gone = await again(*names) and await again(*names)
     assert not gone, f'make pictures ARGS="{" ".join(gone)}": {gone}'
+
+
+def described(png: bytes) -> set[str]:
+    """The labels of the page that a picture shows."""
+    with Image.open(io.BytesIO(png)) as image:
+        return set(map(without_figures, image.info["Description"].split("\n")))
+
+
+async def test_the_page_of_the_portal_has_the_labels_of_its_picture():
+    was = described((pictures.FOLDER / "portal.png").read_bytes())
+    assert len(was) > 5 and described((await pictures_page.portal())["portal.png"]) == was
+
+
+async def test_the_dashboard_has_the_labels_of_its_picture():
+    was = {label for label in described((pictures.FOLDER / "dashboard.png").read_bytes()) if "#" not in label}
+    assert len(was) > 40
+    async with pictures_page.running() as (_, page):
+        for _ in range(150):
+            gone = was - set((await pictures_page.labels(page)).split("\n"))
+            if not gone:
+                break
+            await asyncio.sleep(0.2)  # what the device has comes when it starts
+    assert not gone, 'make pictures ARGS="dashboard animation"'

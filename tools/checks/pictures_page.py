@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from playwright.async_api import Page, ViewportSize, async_playwright
 
 from tools.cloud.demo_device import SSID
@@ -57,7 +57,7 @@ async def _chromium(size: ViewportSize, *flags: str) -> AsyncIterator[Page]:
 
 
 @contextlib.asynccontextmanager
-async def _running(size: ViewportSize) -> AsyncIterator[tuple[Watch, Page]]:
+async def running(size: ViewportSize = _SIZE) -> AsyncIterator[tuple[Watch, Page]]:
     """A device that regulates, and its page."""
     async with SystemFixture(interpreter.find(), transport="auto", room_c=18.5, time_scale=20) as fixture:
         watch = Watch(fixture, "device 1")
@@ -67,9 +67,25 @@ async def _running(size: ViewportSize) -> AsyncIterator[tuple[Watch, Page]]:
             yield watch, page
 
 
+async def labels(page: Page) -> str:
+    """Headings, labels and buttons, one a line."""
+    texts = await page.locator("h1, h2, h3, label, legend, button, th").all_inner_texts()
+    return "\n".join(dict.fromkeys(filter(None, (" ".join(text.split()) for text in texts))))
+
+
+async def _shot(page: Page, **options: Any) -> bytes:
+    """The page as a PNG, whose description is its labels."""
+    words = PngImagePlugin.PngInfo()
+    words.add_itxt("Description", await labels(page))
+    made = io.BytesIO()
+    with Image.open(io.BytesIO(await page.screenshot(**options))) as image:
+        image.save(made, "PNG", pnginfo=words, optimize=True)
+    return made.getvalue()
+
+
 async def dashboard() -> dict[str, bytes]:
     """The page after a while in which something was done to the device."""
-    async with _running(_SIZE) as (watch, page):
+    async with running() as (watch, page):
         for wait_s, call in (
             (8, {"verb": "set", "port": "6", "value": 1}),
             (6, {"verb": "set", "port": "9", "value": 19.5}),
@@ -80,13 +96,13 @@ async def dashboard() -> dict[str, bytes]:
             await asyncio.sleep(wait_s)
             if call:
                 await watch.do(call)
-        return {"dashboard.png": await page.screenshot()}
+        return {"dashboard.png": await _shot(page)}
 
 
 async def animation() -> dict[str, bytes]:
     """A relay that follows, and the safe state: what the page shows, four frames a second, without what is equal."""
     frames: list[tuple[float, bytes]] = []
-    async with _running(_FILM) as (watch, page):
+    async with running(_FILM) as (watch, page):
         await watch.fixture.until(
             "the lease is shown", lambda: "lease_ends" in watch.feed.state("status", {}), 20
         )
@@ -136,4 +152,4 @@ async def portal() -> dict[str, bytes]:
         async with _chromium(_PHONE, here) as page:
             await page.goto("http://192.168.4.1/")
             await page.get_by_text(SSID, exact=True).click()
-            return {"portal.png": await page.screenshot(full_page=True)}
+            return {"portal.png": await _shot(page, full_page=True)}
