@@ -79,5 +79,7 @@ async def _run(box):
 
 def in_use():
     """Bytes of the Python heap after a collection, 0 on an interpreter without that figure."""
+    if not hasattr(gc, "mem_alloc"):
+        return 0
     gc.collect()
-    return getattr(gc, "mem_alloc", int)()
+    return gc.mem_alloc()
