@@ -46,7 +46,7 @@ THOROUGH = re.compile(
     # What takes most of a minute.
     r"|/test_update\.py::test_a_(board_with|partition|version)"
     r"|/e2e/test_memory\.py::test_(hundreds|an_outage|a_full_outbox|allocation\w+\[[24]\]|more_relays\w+\[stock-https-16)"
-    r"|/e2e/test_http_servers\.py"
+    r"|/e2e/test_(http_servers|mqtt_cluster)\.py"
     r"|/test_package\.py::test_mip"
     r"|/e2e/test_deploy\.py::test_(a_network|a_version|a_wrong_secret|a_silent_board|code_that)"
     r"|/test_demo\.py::test_(keys\w+\[https\]|mqtt_is_shown|a_signal\w+\[15\]|several_devices|the_page\w+\[more1)"

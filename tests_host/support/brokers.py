@@ -86,9 +86,12 @@ def _account(name: str, password: str) -> str:
 
 
 class Ejabberd(Broker):
-    """A single node."""
+    """A node, by default a single one."""
 
     start_s = 120
+    node = "a@127.0.0.1"
+    after_start = f'ejabberd_auth:try_register(<<"user">>, <<"localhost">>, <<"{PASSWORD}">>)'
+    """Erlang code."""
 
     def prepare(self) -> None:
         (self.folder / "spool").mkdir()
@@ -101,9 +104,32 @@ class Ejabberd(Broker):
 
     def command(self) -> tuple[list[str], dict[str, str] | None]:
         ejabberd.fetch()
-        argv, environment = ejabberd.node("a", self.folder, self.distribution)
-        account = f'ejabberd_auth:try_register(<<"user">>, <<"localhost">>, <<"{PASSWORD}">>)'
-        return [*argv, "-eval", f"{account}."], environment
+        argv, environment = ejabberd.node(self.node, self.folder, self.distribution)
+        return [*argv, "-eval", f"{self.after_start}."], environment
+
+
+class SecondEjabberd(Ejabberd):
+    """Another node, of the cluster of `first`: it has the same accounts."""
+
+    node = "b@127.0.0.2"
+
+    def __init__(self, folder: Path, ca: certs.TestCA, first: Ejabberd) -> None:
+        self.first = first
+        super().__init__(folder, ca)
+
+    @property
+    def after_start(self) -> str:  # type: ignore[override]
+        return f"io:format(\"joined: ~p~n\", [ejabberd_cluster:join('{self.first.node}')])"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.distribution = self.first.distribution
+
+    def start(self) -> None:
+        """It starts a second time when it has joined, with the records of the first."""
+        super().start()
+        local_port.until(lambda: "joined: ok" in (self.folder / "output").read_text(), self.start_s)
+        assert local_port.answers(self.port, self.start_s)
 
 
 class Aedes(Broker):

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import time
+from collections.abc import Callable
 
 
 def free() -> int:
@@ -13,9 +14,20 @@ def free() -> int:
 
 def answers(port: int, within_s: float) -> bool:
     """Whether something listens on a port, now or soon."""
+
+    def accepts() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    return until(accepts, within_s)
+
+
+def until(holds: Callable[[], bool], within_s: float) -> bool:
+    """Whether it holds, now or soon."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        if holds():
             return True
         time.sleep(0.02)
     return False

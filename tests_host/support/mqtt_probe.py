@@ -193,6 +193,34 @@ async def resumed(rig):
     return {"present": facts.session_present, "got": got}
 
 
+async def from_node_to_node(rig):
+    """Publish numbers one after the other in a kept session; when the connection ends, go on at the next of `ports`
+    with the one that was not acknowledged. Also receive until "end"."""
+    from netio.errors import NetError
+
+    kept = {"clean": False, "session_expiry_s": 60}
+    ports = rig.job["ports"]
+    client = await rig.connect(**kept)
+    await rig.subscribe(client, "test/desired")
+    print("ready")
+    present, got, number = [], [], 0
+    while not got or got[-1] != "end":
+        try:
+            await client.publish(TOPIC, b"%d" % number)
+            number += 1
+            while client.inbox:
+                got += [text.decode() for text in await receive(client, 1)]
+            await asyncio.sleep_ms(5)
+        except NetError:
+            client.port = ports[len(present)]
+            present.append((await rig.join(client, **kept)).session_present)
+            if not present[-1]:
+                await rig.subscribe(client, "test/desired")
+            print("again")
+    await client.disconnect()
+    return {"published": number, "present": present, "got": got}
+
+
 async def taken_over(rig):
     """Two connections under one name."""
     client = await rig.connect()

@@ -18,9 +18,10 @@ _ERTS = "usr/lib/erlang/erts-*/bin/erlexec"
 
 
 def node(name: str, home: Path, distribution: int, cache: Path = CACHE) -> tuple[list[str], dict[str, str]]:
-    """Command line and environment of a node `name@localhost` with `home/ejabberd.yml`; Erlang code to be evaluated
-    after its start may follow. Its records and logs are in `home`; `distribution`: port for other nodes, without
-    Erlang's own daemon. Raises Failed."""
+    """Command line and environment of a node with `home/ejabberd.yml`; Erlang code to be evaluated after its start may
+    follow. `name`: such as a@127.0.0.1. Its records and logs are in `home`. `distribution`: port for other nodes,
+    without Erlang's own daemon: the same for all nodes of a cluster, of which each has an address of its own. Raises
+    Failed."""
     root = cache / "root"
     found = sorted(root.glob(_ERTS))
     if not found:
@@ -37,9 +38,10 @@ def node(name: str, home: Path, distribution: int, cache: Path = CACHE) -> tuple
         "EJABBERD_CONFIG_PATH": str(home / "ejabberd.yml"), "EJABBERD_LOG_PATH": str(home / "ejabberd.log"),
         "SPOOL_DIR": str(home / "spool"),
     }  # fmt: skip
+    interface = name.partition("@")[2].replace(".", ",")
     argv = [
-        str(found[0]), "-noinput", "-sname", f"{name}@localhost", "-start_epmd", "false",
-        "-erl_epmd_port", str(distribution), "-setcookie", "test-secret-not-real",
+        str(found[0]), "-noinput", "-name", name, "-start_epmd", "false", "-erl_epmd_port", str(distribution),
+        "-kernel", "inet_dist_use_interface", f"{{{interface}}}", "-setcookie", "test-secret-not-real",
         "-mnesia", "dir", f'"{home / "spool"}"', "-s", "ejabberd",
     ]  # fmt: skip
     return argv, environment
