@@ -11,7 +11,6 @@ from firmware.core.timing import Timer
 from firmware.links.room import check_room
 from mqtt5 import opening
 from netio.errors import NetError
-from units.loader import start
 
 _DIAL_MS = const(20000)
 _AGAIN_MS = const(
@@ -41,7 +40,7 @@ class MqttConnecting:
         await session.disconnect()
         session.topics = link.topics or session.topics
         try:
-            await connect(session, link.mqtt_catalog, link.credentials)
+            await connect(session, link.mqtt_catalog, link.credentials, link.start)
         finally:
             link.kept, link.refused = session.kept, session.refused
         if link.single:
@@ -95,7 +94,7 @@ class MqttConnecting:
             raise LinkError("MQTT: %s" % net.explain(error))
 
 
-async def connect(session, catalog, credentials):
+async def connect(session, catalog, credentials, start):
     """Be connected and subscribed: acknowledgements first, then desired states. LinkError, see `session.refused`."""
     client = session.client
     if not client or (client.host, client.port) != (catalog.host, catalog.port):

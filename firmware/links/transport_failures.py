@@ -25,16 +25,15 @@ class TransportFailures:
             return await self.steps.attempted()
         link.steps = []
         link.unload_mqtt()
-        if isinstance(error, AuthError) and link.polling.other_generation(error):
-            return False
-        if not link.auto or not self.poll_instead(error):
+        other = isinstance(error, AuthError) and link.polling.other_generation(error)
+        if not (other or (link.auto and self.poll_instead(error))):
             raise error
         return False
 
     def recover(self, error):
         """After a change that failed: back to what there was before. LinkError: that is over too."""
         link = self.link
-        now = self.link.clock.ms()
+        now = link.clock.ms()
         if not link.was_on_mqtt:
             if not link.auto:
                 raise error
@@ -53,21 +52,21 @@ class TransportFailures:
         link.unload_mqtt()
         if link.topics:
             link.topics = {}
-            self.link.account.rows = None  # the catalog for MQTT has only what has a route
+            link.account.rows = None  # the catalog for MQTT has only what has a route
         self.steps.choice.give_up()
         self.poll_instead(error)
 
     def postpone(self, error):
         """Go on with the session that there is."""
         link = self.link
-        wait = max(link.failures.next_ms(self.link.account.rng()), error.retry_after_s * 1000)
+        wait = max(link.failures.next_ms(link.account.rng()), error.retry_after_s * 1000)
         link.pause = Timer(link.clock.ms(), max(wait, _AGAIN_MS) if link.single else wait)
-        self.link.account.log("warning", "beside MQTT: %s" % error)
+        link.account.log("warning", "beside MQTT: %s" % error)
 
     def poll_instead(self, error):
         """Note a failed attempt; whether to poll over HTTPS for now."""
-        account = self.link.account
         link = self.link
+        account = link.account
         if link.fits is False:
             self.steps.choice.exclude()
             # What is kept for the next session would take the memory that polling needs.
@@ -77,9 +76,10 @@ class TransportFailures:
         if refused:
             # Either the keys are wrong, or this cloud knows no such scopes.
             account.no_scopes = True
-        wait = self.steps.choice.poll_instead(self.link.clock.ms(), account.rng(), refused)
+        choice = self.steps.choice
+        wait = choice.poll_instead(link.clock.ms(), account.rng(), refused)
         if wait is None:
             return False
-        again = "" if self.steps.choice.excluded else ", MQTT again in %d s" % (wait // 1000)
+        again = "" if choice.excluded else ", MQTT again in %d s" % (wait // 1000)
         account.log("warning", "polling over HTTPS%s: %s" % (again, error))
         return True

@@ -121,8 +121,7 @@ class TransportSteps:
 
     async def begin(self):
         """Let the source find out of which generation the cloud is."""
-        http = await self.https()
-        await http.source.begin()
+        await (await self.https()).source.begin()
         if not self.allowed():
             self.choice.refuse()
             raise LinkError("the cloud does not offer MQTT")

@@ -14,6 +14,7 @@ from firmware.core.errors import AuthError, LinkError
 from firmware.core.outcomes import OK
 from firmware.core.timing import Backoff, Timer
 from units.loader import Unit
+from units.tasks import start
 
 _REST_MS = const(20000)
 _REFRESH_MS = const(600000)
@@ -56,6 +57,7 @@ class Transports:
         self.mqtt_unit = Unit(_mqtt, account.clock.sleep_ms)
         self.steps_unit = Unit(_steps, account.clock.sleep_ms)
         self.changing = None  # a TransportSteps, while it is loaded
+        self.start = start  # stays in memory, unlike what begins tasks
         self.session = None
         self.single = False
         self.steps = []

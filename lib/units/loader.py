@@ -5,7 +5,6 @@ classes, a coroutine that has not ended. `gone` therefore measures. Importing is
 what one import brought, even when several tasks load at the same time.
 """
 
-import asyncio
 import gc
 import sys
 from micropython import const
@@ -34,7 +33,7 @@ class Unit:
             found = self.importing()
             return found
         finally:
-            self.names = list(set(sys.modules) - before)
+            self.names = [name for name in sys.modules if name not in before]
             self.size = in_use() - used
             if not found:
                 self.drop()
@@ -44,10 +43,10 @@ class Unit:
         self.used = in_use()
         while self.names:
             name = self.names.pop()
-            module = sys.modules.pop(name, None)
+            module = sys.modules.pop(name, self)
             parent, _, child = name.rpartition(".")
             parent = sys.modules.get(parent)
-            if parent and getattr(parent, child, None) is module:
+            if getattr(parent, child, None) is module:
                 delattr(parent, child)
 
     async def gone(self):
@@ -56,25 +55,11 @@ class Unit:
         Half of it is enough: names stay in the interpreter's tables for ever, and other tasks allocate meanwhile.
         """
         for _ in range(_TRIES):
-            if not self.used or self.used - in_use() >= self.size // 2:
+            if self.used and self.used - in_use() < self.size // 2:
+                await self.sleep_ms(_WAIT_MS)
+            else:
                 self.used = 0
-                break
-            await self.sleep_ms(_WAIT_MS)
         return not self.used
-
-
-def start(coroutine):
-    """A task that runs a coroutine of code that will be dropped, and does not refer to it after its end. One made by
-    asyncio.create_task does, and its neighbour in the loop's queue may refer to that task until it is due itself:
-    removing a node leaves the link to it (py/pairheap.c)."""
-    return asyncio.create_task(_run([coroutine]))
-
-
-async def _run(box):
-    try:
-        await box.pop()
-    finally:
-        box = None  # `finally` puts something else in its place on the stack
 
 
 def in_use():

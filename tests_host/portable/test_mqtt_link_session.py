@@ -1,5 +1,6 @@
 """The MQTT session of a Realer device against a broker played by hand: what a kept session brings again."""
 
+import asyncio
 import json
 
 from firmware.cloud.mqtt_catalog import MqttCatalog, Route
@@ -63,7 +64,7 @@ class Rig:
         wire = self.wires[self.at]
         again = [server.publish(PUMP, desired_state(n), pid, dup=1) for pid, n in brought]
         wire.feed(server.connack(5, 0, present) + b"".join(again))
-        outcome = await started(connect(self.broker, CATALOG, CREDENTIALS))
+        outcome = await started(connect(self.broker, CATALOG, CREDENTIALS, asyncio.create_task))
         for pid, codes in ((1, (1,)), (2, (1,))):
             wire.feed(server.suback(pid + 2 * self.at * present, codes))
             await run_pending()
@@ -148,7 +149,7 @@ async def test_a_report_waiting_for_a_refused_session_raises_link_error():
     rig.wires[1].feed(server.connack(5, 0x87))
     refused = down = ""
     try:
-        await connect(rig.broker, CATALOG, CREDENTIALS)
+        await connect(rig.broker, CATALOG, CREDENTIALS, asyncio.create_task)
     except LinkError as e:
         refused = str(e)
     try:

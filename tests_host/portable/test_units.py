@@ -6,7 +6,8 @@ import os
 import sys
 
 from tests_host.support.scripted import FakeClock
-from units.loader import Unit, start
+from units.loader import Unit
+from units.tasks import start
 
 ROOT = __file__.replace("\\", "/").rpartition("/")[0] + "/../../"
 MEASURES = hasattr(gc, "mem_alloc")  # CPython does not tell what is in use
@@ -75,8 +76,13 @@ def deep(call, n=12):
     return list(map(lambda n: deep(call, n - 1) if n else call(), [n]))[0]  # noqa: C417, RUF015 - C's stack
 
 
-def overwrite_the_stack(n=24):
+def overwrite_the_stack(n=40):
     return list(map(lambda n: n and overwrite_the_stack(n - 1), [n]))[0]  # noqa: C417, RUF015 - C's stack
+
+
+async def overwriting():
+    await asyncio.sleep(0)
+    overwrite_the_stack()
 
 
 def load_and_drop(unit):
@@ -96,7 +102,7 @@ async def test_dropping_a_unit_removes_all_modules_it_imported():
         unit = made.unit("a")
         load_and_drop(unit)
         assert made.loaded() == []
-        overwrite_the_stack()
+        await asyncio.create_task(overwriting())
         assert await unit.gone() is GOES
         assert not MEASURES or unit.size > 20000
 
@@ -129,21 +135,16 @@ async def test_a_referenced_unit_is_not_gone_until_the_reference_ends():
         deep(lambda: held.append(unit.load()))
         unit.drop()
         assert made.loaded() == []
-        overwrite_the_stack()
+        await asyncio.create_task(overwriting())
         assert await unit.gone() is not MEASURES
         assert not MEASURES or made.clock.waited_ms == 1000
         held.clear()
-        overwrite_the_stack()
+        await asyncio.create_task(overwriting())
         assert await unit.gone() is GOES
 
 
 async def resting():
     await asyncio.sleep(10)
-
-
-async def overwriting():
-    await asyncio.sleep(0)
-    overwrite_the_stack()
 
 
 TASK = LARGE + "import asyncio\nasync def work():\n    await asyncio.sleep(20)\n"
@@ -190,7 +191,7 @@ async def test_two_units_remove_only_their_own_modules():
         assert made.loaded() == made.names("a", "c")
         first.drop()
         assert made.loaded() == []
-        overwrite_the_stack()
+        await asyncio.create_task(overwriting())
         assert await second.gone() is GOES and await first.gone() is GOES
 
 

@@ -13,7 +13,7 @@ DOWN = UP | {"pin_port": "8", "name": "down", "gpio": 3}
 HEATER = UP | {
     "pin_port": "9", "name": "heater", "gpio": 4, "interlock": None, "sensor": "14", "min": 5, "max": 35,
 }  # fmt: skip
-HEATER |= {"step": 0.5}
+HEATER |= {"mode": "setpoint", "step": 0.5}
 SECRET = "test-secret-not-real"
 
 
