@@ -36,7 +36,6 @@ THOROUGH = re.compile(
     r"|/test_generations\.py::test_(a_new_catalog|without_a_bootstrap|a_desired_state_over_mqtt)"
     # The same scenario on the other interpreter, or with another generation.
     r"|/test_smoke\.py::test_the_scenario_holds\[(64bit|32bit-bootstrap|32bit-realino)"
-    r"|/test_smoke\.py::test_the_scenario_holds_on_other_chips\[esp32(c6|s2|s3)"
     r"|/e2e/test_thinger\.py::test_the_scenario_holds\[64bit"
     r"|/e2e/test_fleet\.py::test_real_devices"
     # With what `make test` fetches for TESTS=all only.
@@ -109,6 +108,7 @@ SLOW = re.compile(
     r"|/e2e/test_(wifi_cut\.py::test_the_demos|demo\.py::test_the_board_is|dashboard\.py::test_all_of_it)"
     r"|/host/test_(write_a_driver|typecheck|zone|portable\.py::test_on_micropython\[32-bit-test_large)"
     r"|/host/test_(doctor\.py::test_a_lan|config\.py::test_there_is_a_way)"
+    r"|/test_smoke\.py::test_the_scenario_holds_on_other_chips\[esp32(c6|s2|s3)"
     r"|/sim/test_link_contract\.py::test_only_link_errors\w+\[realino-https"
     r"|/sim/test_start\.py::test_(late_wifi|a_connection\w+\[(closed|connect|tls))"
     r"|/sim/test_escalation\.py::test_(a_reset_waits|any_answer\w+\[(names|time))"
