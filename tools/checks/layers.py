@@ -93,7 +93,8 @@ MODULES = {
 """What a part may import besides our own files; LIBRARY where nothing is said, PURE for the pure parts."""
 
 LIB_RIM = {
-    "client.py", "files.py", "loader.py", "opening.py", "resolver.py", "sockets.py", "standalone.py", "stream.py", "tasks.py",
+    "client.py", "files.py", "loader.py", "opening.py", "resolver.py", "sockets.py", "standalone.py", "stream.py",
+    "tasks.py",
 }  # fmt: skip
 """The files of lib that wait or touch the flash, named alike in every package. All others are sans-I/O: bytes in,
 events out."""
