@@ -162,7 +162,7 @@ def messages(device: SimDevice, chance: random.Random) -> End:
     """Late, twice, in reverse, lost, expired, of an older number; acknowledgements that say something else."""
     what = chance.choice(("delay=40", "copies=3", "reorder=2", "lost"))
     if chance.random() < 0.3:
-        what = chance.choice(("valid_s=0", "valid_s=2", "sequence=1", "value=99", "value=warm"))
+        what = chance.choice(("valid_s=0", "valid_s=2", "sequence=1", "value=999", "value=warm"))
         return _rule(device, f"desired {what}")
     if chance.random() < 0.3:
         what = chance.choice(("stray", "status=error", "status=rejected", "status=conflict", "version=2"))
