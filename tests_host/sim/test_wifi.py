@@ -89,7 +89,7 @@ async def test_wifi_is_joined_within_a_minute_after_an_outage(device, outage_s):
 
 def test_power_is_saved_where_the_device_asks_and_not_where_it_waits():
     """0 none, 1 some, 2 most: what MQTT waits for would else arrive up to some hundred milliseconds late."""
-    for transport, wish, expected in (
+    for transport, wanted, expected in (
         ("https", None, 1),
         ("mqtt", None, 0),
         ("auto", None, 0),
@@ -97,5 +97,5 @@ def test_power_is_saved_where_the_device_asks_and_not_where_it_waits():
         ("mqtt", True, 2),
         ("https", False, 0),
     ):
-        config = {"wifi": {"power_save": wish}, "cloud": {"transport": transport}}
-        assert power_save(config) == expected, (transport, wish)
+        config = {"wifi": {"power_save": wanted}, "cloud": {"transport": transport}}
+        assert power_save(config) == expected, (transport, wanted)

@@ -128,7 +128,7 @@ class SecondEjabberd(Ejabberd):
     def start(self) -> None:
         """It starts a second time when it has joined, with the records of the first."""
         super().start()
-        local_port.until(lambda: "joined: ok" in (self.folder / "output").read_text(), self.start_s)
+        assert local_port.until(lambda: "joined: ok" in (self.folder / "output").read_text(), self.start_s)
         assert local_port.answers(self.port, self.start_s)
 
 
