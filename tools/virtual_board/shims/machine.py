@@ -13,7 +13,8 @@ _RESET = b"\x01 reset\n"
 _pins, _adcs = {}, {}
 """The one object of each pin, and of the ADC of each that has one: on a chip they are in its flash."""
 _handlers = {}
-_memory = [None]  # of the clock, so that asking for it takes no more than on a chip
+_memory, _kept = bytearray(2048), [-1]
+"""Of the clock, and how many bytes of it are kept, -1: that was not asked yet. On a chip it is outside of the heap."""
 
 
 def __getattr__(name):
@@ -183,12 +184,17 @@ class RTC:
 
     def memory(self, data=None):
         if data is None:
-            if _memory[0] is None:
-                _memory[0] = binascii.unhexlify(_ask("mem"))
-            return bytes(_memory[0])
-        _memory[0] = None
+            if _kept[0] < 0:
+                _keep(binascii.unhexlify(_ask("mem")))
+            return bytes(memoryview(_memory)[: _kept[0]])
+        _kept[0] = -1
         _link.ask_bytes("mem", data)
-        _memory[0] = bytes(data)
+        _keep(data)
+
+
+def _keep(data):
+    _kept[0] = len(data)
+    _memory[: _kept[0]] = data
 
 
 for _gpio in range(49):
