@@ -99,7 +99,7 @@ class CommandState(Reporter):
         """Acknowledge a pending value that was reached, or whose window has closed; report what changed."""
         output = self.output
         if self.pending:
-            if output.value() == output.target:
+            if output.reached():
                 self.acknowledge("applied")
             elif self.window and self.window.passed(now):
                 # The limits kept it from happening in time.

@@ -73,6 +73,10 @@ class Output:
         """What to report: the relay's state, or the setpoint in force (None: nothing to report)."""
         return self.goal() if self.regulates else float(self.on)
 
+    def reached(self):
+        """Whether the demand was carried out."""
+        return self.value() == self.target
+
     def should_be_on(self, reading):
         """Whether the relay should be on. `reading`: the paired sensor's value, None when it is a fault."""
         goal = self.goal()

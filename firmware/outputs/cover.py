@@ -132,11 +132,17 @@ class CoverOutput(Output):
         """What to report: the target where it has arrived, the position where anything else stopped it."""
         if self.position is None:
             return None
-        if not self.on and (not self.way or self.why):
+        if self.rests():
             goal = self.goal()
             there = goal is not None and abs(goal - self.position) <= self.near
             self.reported = goal if there else self.shown()
         return self.reported
+
+    def rests(self):
+        return not self.on and (not self.way or self.why)
+
+    def reached(self):
+        return self.rests() and super().reached()
 
     def should_be_on(self, reading):
         return self.way > 0

@@ -59,6 +59,9 @@ class PwmOutput(Output):
             self.reported = self.on
         return float(self.reported)
 
+    def reached(self):
+        return self.settled and super().reached()
+
     def should_be_on(self, reading):
         return self.percent() > 0
 

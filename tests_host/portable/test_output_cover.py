@@ -164,6 +164,18 @@ def test_a_position_is_reached_by_time_and_reported_when_it_is():
     assert len(bench.motor.moves) == 1, "it does not hunt"
 
 
+def test_a_goal_that_is_where_it_stood_last_is_not_reached_while_it_moves():
+    """Found by the simulation: it was acknowledged as applied at once."""
+    bench = Bench().known()
+    bench.want("30", 2)
+    bench.run(5)
+    bench.want("100", 3)
+    bench.run(3)
+    assert bench.motor.at < 95 and [status for _, status in bench.reported()] == ["stale"]
+    bench.run(20)
+    assert bench.motor.at == 100 and bench.reported()[1:] == [("100.0", "applied")]
+
+
 def test_opening_and_closing_take_their_own_time():
     bench = Bench(close_s=10).known()
     bench.want("50", 2)

@@ -72,6 +72,21 @@ def test_a_ramp_takes_its_time_and_is_reported_when_it_is_over():
     assert [line for line in bench.lines if "relay" in line] == ["lamp: relay on", "lamp: relay off"]
 
 
+def test_a_duty_that_was_reported_last_is_not_reached_while_the_ramp_leads_elsewhere():
+    bench = Bench(ramp_s=10.0)
+    bench.output.demand(20.0)
+    bench.run(3)
+    assert bench.output.reached()
+    bench.output.demand(80.0)
+    bench.run(3)
+    bench.output.demand(20.0)
+    for _ in range(2):
+        assert not bench.output.reached()
+        bench.run(1)
+    bench.run(5)
+    assert bench.output.reached()
+
+
 def test_safe_state_acts_at_once_whatever_the_ramp():
     for safe, expected in (("off", 0), ("on", 80), (15.0, 15), ("hold", 50)):
         bench = Bench(ramp_s=100.0, safe=safe, max=80.0)
