@@ -24,7 +24,7 @@ _SUBSCRIBE_MS = const(15000)
 
 
 class MqttConnecting:
-    """`link`: a Transports, whose HTTPS connection is closed where only one fits."""
+    """`link`: a Transports, without its HTTPS half where only one fits."""
 
     def __init__(self, link):
         self.link = link
@@ -70,8 +70,6 @@ class MqttConnecting:
     async def loaded(self):
         """The MQTT half, which may dial now. LinkError."""
         link = self.link
-        if link.single:
-            await link.unload_polling()
         if not link.session:
             if not await link.mqtt_unit.gone():
                 raise self.account.net.stuck()

@@ -69,9 +69,6 @@ class TransportFailures:
         account = link.account
         if link.fits is False:
             self.steps.choice.exclude()
-            # What is kept for the next session would take the memory that polling needs.
-            link.catalog_read = link.mqtt_catalog = link.credentials = None
-            link.topics = {}
         refused = isinstance(error, AuthError)
         if refused:
             # Either the keys are wrong, or this cloud knows no such scopes.
@@ -80,6 +77,10 @@ class TransportFailures:
         wait = choice.poll_instead(link.clock.ms(), account.rng(), refused)
         if wait is None:
             return False
+        if link.single or choice.excluded:
+            # All of it is read again before the next session; until then it would take the memory that this needs.
+            link.catalog_read = link.mqtt_catalog = link.credentials = None
+            link.topics = {}
         again = "" if choice.excluded else ", MQTT again in %d s" % (wait // 1000)
         account.log("warning", "polling over HTTPS%s: %s" % (again, error))
         return True

@@ -245,9 +245,10 @@ class Transports:
     async def connected(self):
         """Connect over MQTT; None, or the LinkError why not."""
         unit = Unit(_connecting, self.clock.sleep_ms)
-        connecting = unit.load()(self)
         try:
-            await connecting.connect()
+            if self.single:
+                await self.unload_polling()
+            await unit.load()(self).connect()
         except LinkError as e:
             return e
         finally:

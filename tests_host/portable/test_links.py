@@ -6,6 +6,7 @@ from firmware.core.safety import Lease
 from firmware.core.timing import Backoff, Timer
 from firmware.links.mqtt_connecting import MqttConnecting
 from firmware.links.polling import Polling
+from firmware.links.transport_failures import TransportFailures
 from firmware.links.transport_steps import TransportSteps
 from firmware.links.transports import Transports
 from tests_host.support.scripted import FakeClock
@@ -134,6 +135,26 @@ async def test_desired_values_that_the_rate_limit_keeps_back_are_asked_for_again
     link = Transports(account)
     link.polling = account
     assert await TransportSteps(link).catch_up() is True and not link.caught_up
+
+
+def test_polling_gets_the_memory_of_what_is_read_again_before_the_next_session_where_one_connection_fits():
+    for single, misses, polls, kept in (
+        (True, 0, False, True),
+        (True, 9, True, False),
+        (False, 9, True, True),
+    ):
+        account = Account()
+        account.cfg = {"api": "realer", "transport": "auto"}
+        account.log, account.rng = lambda *line: None, lambda: 0
+        link = Transports(account)
+        link.single = single
+        link.catalog_read = link.mqtt_catalog = link.credentials = "read"
+        link.topics = {"topic": 1}
+        steps = TransportSteps(link)
+        steps.choice.misses = misses
+        assert TransportFailures(steps).poll_instead(LinkError("no broker")) == polls
+        held = [link.catalog_read, link.mqtt_catalog, link.credentials, link.topics]
+        assert held == (["read", "read", "read", {"topic": 1}] if kept else [None, None, None, {}])
 
 
 class Half:
