@@ -11,6 +11,8 @@ from firmware.core.timing import Backoff, Timer
 
 _STEP_MS = const(500)
 _AGAIN_MS = const(30000)  # at least, between two questions for the time because of a certificate
+_ROOM = const(13000)
+"""Bytes of Python heap, of which asking for the time takes two thirds: a clock that is set runs on until there are."""
 _UNANSWERED = const(2)
 _LACKS = const(6)
 
@@ -58,8 +60,8 @@ class NetworkLoop:
             except DriverError as e:  # an ordinary reason to try again later
                 self.log("warning", str(e))
             now = self.clock.ms()
-            stale = net.dates_failed and self.sync.ms(now) > _AGAIN_MS
-            if self.up and (stale or self.sync.passed(now)):
+            due = self.sync.passed(now) or (net.dates_failed and self.sync.ms(now) > _AGAIN_MS)
+            if self.up and due and (self.clock.utc() is None or net.heap_free() > _ROOM):
                 await net.keep_time(self)
             await self.clock.sleep_ms(_STEP_MS)
 

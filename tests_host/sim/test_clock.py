@@ -75,3 +75,17 @@ async def test_the_link_is_opened_at_once_when_the_clock_is_set(device):
     assert not device.online
     device.net.ntp_mode = ""
     assert await device.until(lambda: device.online, 120) < 75
+
+
+async def test_a_clock_that_is_set_runs_on_while_there_is_no_room_to_ask_for_the_time(device):
+    await device.until(lambda: device.online, 60)
+    before, device.net.free_heap = len(device.net.asked), 12000
+    await asyncio.sleep(8 * 3600)
+    assert device.online and len(device.net.asked) == before
+    device.net.free_heap = 65536
+    await device.until(lambda: len(device.net.asked) > before, 60)
+
+
+async def test_a_clock_that_was_never_set_asks_for_the_time_with_little_room(device):
+    device.net.free_heap = 12000
+    await device.until(lambda: device.online, 120)
