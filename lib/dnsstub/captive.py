@@ -1,16 +1,16 @@
-"""The answers of a name server that knows only one address, so that phones find the page of an access point.
+"""A name server's answers that resolve every name to one address, so that phones find the page of an access point.
 
-It has no recursion, no cache, and no other record than A (RFC 1035 section 4).
+There is no recursion, no cache, and no record type other than A (RFC 1035 section 4).
 """
 
 _A_IN = b"\x00\x01\x00\x01"
 
 
 def answer(query, ip):
-    """The datagram that answers a query for any name with `ip` (four bytes) and a lifetime of zero; without an address
-    when something else than an address is asked for. None: no question to answer."""
+    """Return the response to the datagram `query`: `ip` (4 bytes) with a TTL of 0 for a question of type A and class
+    IN, no records for any other question. None if `query` is not a standard query with one question."""
     end = query.find(b"\0", 12) + 5
-    # One question, in an ordinary query: neither a response nor another operation.
+    # 0xF8 covers QR and OPCODE: both are 0 in a standard query.
     if len(query) > 512 or not 17 <= end <= len(query) or query[2] & 0xF8 or query[4:6] != b"\0\1":
         return None
     known = query[end - 4 : end] == _A_IN

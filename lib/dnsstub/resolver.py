@@ -1,10 +1,12 @@
-"""Resolves names to IPv4 addresses, over UDP, without blocking the loop (RFC 1035 section 4).
+"""Resolve names to IPv4 addresses over UDP, without blocking the event loop (RFC 1035 section 4).
 
-An answer has to fit our question: the echoed id and question, addresses of that name or of the names its
-CNAMEs lead to. Errors are truncated messages, answers to other questions, and compression that does not lead backwards.
+A response must echo the ID and the question of the query; only addresses of that name, or of the names that its CNAMEs
+lead to, are used. Truncated messages, responses to other questions, and compression pointers that do not point
+backwards are errors.
 
-It caches a few names. An expired answer, or one after `forget`, is queried again but kept: it is used when no server
-answers, so that the device works while DNS fails. There are no search domains and no mDNS.
+Up to four names are cached. When an entry has expired, or after `forget`, the name is queried again, but the entry is
+kept: it is used if no server answers, so that the device works while DNS fails. There are no search domains and no
+mDNS.
 """
 
 from micropython import const
@@ -23,33 +25,34 @@ _A = const(1)
 _CNAME = const(5)
 _IN = const(1)
 _NXDOMAIN = const(3)
-_RESPONSE = const(0x80)  # of the third byte; the others of the mask are the operation
+_RESPONSE = const(0x80)  # QR, in the third byte of the header; the other bits of the mask are OPCODE
 _RESPONSE_MASK = const(0xF8)
 _TRUNCATED = const(2)
 _POINTER = const(0xC0)
 
 
 class Resolver:
-    """`servers`: callable returning a list of "ip" or "ip:port", asked for it at each need. `rng`: see the Rng seam.
-    `cache`: a dictionary to remember names in, for a resolver that takes over from an earlier one."""
+    """`servers`: callable that returns a list of "ip" or "ip:port"; called for each query. `rng`: callable that returns
+    32 random bits. `exchange`: as in `netio.sockets`. `cache`: the cache of an earlier resolver, to continue with."""
 
     def __init__(self, clock, servers, rng, exchange=exchange, cache=None):
         self.clock = clock
         self.servers = servers
         self.rng = rng
         self.exchange = exchange
-        # name: [addresses, moment, lifetime in ms]; a lifetime of 0 means last resort only
+        # name: [addresses, time of the answer, TTL in ms]; with a TTL of 0 it is used only if no server answers
         self.cache = {} if cache is None else cache
 
     async def resolve(self, host):
-        """Addresses (texts, at least one) of `host`. NetError "dns" when it is not known and no server answers."""
+        """Return the IPv4 addresses of `host` as a list of str, at least one. NetError "dns" if no server gives one and
+        none is cached; "memory" if memory ran out."""
         if is_ip(host):
             return [host]
         clock = self.clock
         cache = self.cache
         entry = cache.get(host)
-        # The counter wraps after 12.4 days: an entry not used for that long seems fresh again. Then its
-        # address is tried, and forgotten if it is wrong.
+        # The millisecond counter wraps after 12.4 days, so an entry that was not used for that long seems fresh again.
+        # Its address is then tried, and forgotten if it does not work.
         if entry and 0 <= clock.since(entry[1]) < entry[2]:
             return entry[0]
         error = NetError("dns", "no server")
@@ -63,7 +66,7 @@ class Resolver:
                 error = e if e.kind == "memory" else NetError("dns", e.detail)
                 continue
             if host not in cache and len(cache) >= _MAX_NAMES:
-                cache.clear()  # a device talks to two or three hosts: more only pass through
+                cache.clear()  # a device talks to two or three hosts at a time
             cache[host] = [addresses, clock.ms(), max(ttl_s, _MIN_TTL_S) * 1000]
             return addresses
         if entry:
@@ -71,13 +74,14 @@ class Resolver:
         raise error
 
     def forget(self, host):
-        """The address did not work: ask again next time."""
+        """Query `host` again next time, because its address did not work."""
         if host in self.cache:
             self.cache[host][2] = 0
 
 
 def query(ident, name):
-    """The question for `name` (text) with the 16-bit `ident`, recursion desired. NetError "dns": never a name."""
+    """Return the query for the address of `name` (str) with the 16-bit ID `ident`, recursion desired. NetError "dns" if
+    `name` is not a valid domain name: labels of 1 to 63 bytes, 253 bytes in all."""
     data = bytes((ident >> 8, ident & 255)) + b"\1\0\0\1\0\0\0\0\0\0"
     name = name.encode()
     for label in name.split(b"."):
@@ -88,9 +92,10 @@ def query(ident, name):
 
 
 def parse(data, ident, name):
-    """([address text], lifetime in s) from the answer to `query(ident, name)`. NetError "dns".
+    """Return (addresses, TTL in s) from `data`, the response to `query(ident, name)`. NetError "dns" if it is not valid
+    or has no address.
 
-    There is at least one address. The lifetime is the shortest of theirs, at most an hour.
+    `addresses`: list of str, at least one. The TTL is the shortest of the records used, at most an hour.
     """
     try:
         return _parse(data, ident, name.lower().encode())
@@ -110,8 +115,8 @@ def _parse(data, ident, target):
     if _word(data, 4) != 1 or asked != target or data[at : at + 4] != _QUESTION:
         raise NetError("dns", "not our question")
     ttl_s = _MAX_TTL_S
-    # Records come in any order (RFC 1034 section 3.6). Each round follows one alias of the name; a loop of them ends
-    # because there are no more rounds than records.
+    # Records come in any order (RFC 1034 section 3.6). Each pass follows one CNAME; there are at most one more passes
+    # than records, so a loop of CNAMEs ends.
     for _ in range(_word(data, 6) + 1):
         found, alias, ttl_s = _records(data, at + 4, target, ttl_s)
         if found:
@@ -123,7 +128,8 @@ def _parse(data, ident, target):
 
 
 def _records(data, at, target, ttl_s):
-    """([address text], alias or None, shortest life in s) of the name `target` among the answers, from `at` on."""
+    """Return (addresses, canonical name or None, shortest TTL in s) of `target` from the answer section, which begins
+    at offset `at`."""
     found = []
     alias = None
     for _ in range(_word(data, 6)):
@@ -145,7 +151,7 @@ def _word(data, at):
 
 
 def _name(data, at):
-    """(lower-case dotted name, offset behind it). Every pointer must lead further back, so this ends."""
+    """Return (lower-case dotted name, offset after it). Each pointer must point further back, so the loop ends."""
     name = b""
     end = 0
     low = at

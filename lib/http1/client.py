@@ -1,9 +1,9 @@
-"""One HTTP/1.1 connection to one host, kept alive and used again.
+"""One persistent HTTP/1.1 connection to one host.
 
-It connects, sends, and receives head and body, each with a deadline, and retries once after a connection that failed
-while it was idle. It does not follow redirects: a 3xx is a status like any other, so no header ever goes to a second
-host. There is no pipelining and no second connection: callers wait for each other, because every TLS connection costs
-tens of kilobytes.
+Connecting, sending, and receiving head and body each have a deadline. If the connection failed while it was idle, the
+request is retried once. Redirects are not followed: a 3xx is a status like any other, so no header is ever sent to a
+second host. There is no pipelining and no second connection, because every TLS connection takes tens of kilobytes:
+concurrent requests wait for each other.
 """
 
 import asyncio
@@ -14,22 +14,22 @@ from netio.errors import NetError
 
 _REQUEST_TIMEOUT = const(408)
 _BUFFER = const(1024)
-_PIECE = const(256)  # of what was received, copied at a time: a full heap has few larger free pieces
+_PIECE = const(256)  # bytes that are copied from the buffer at a time: a full heap has few larger free blocks
 _CONNECT_MS = const(20000)
 _SEND_MS = const(10000)
 _ANSWER_MS = const(15000)
 
 
 class Client:
-    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `within(ms, awaitable)`; `view`: memoryview of
-    a buffer to receive into, None for one of 1 KB that is there while there is a connection.
+    """`dialer`: has `dial(host, port)`. `clock`: has `within(ms, awaitable)`. `view`: memoryview of the receive buffer;
+    None: one of 1 KB, allocated for each connection.
 
-    Deadlines: 20 s for name and TCP connect, then for the send 10 s, or 20 s where it carries the TLS handshake; 15 s
-    each for head and body. `requests` and `dials` count since the start; over TLS a dial that went well is a handshake.
+    Deadlines: 20 s to resolve the name and connect; 10 s to send, or 20 s if that includes the TLS handshake; 15 s each
+    for head and body. `requests` and `dials` count since the start; over TLS, each successful dial is one handshake.
     """
 
     failures = NetError, HttpError
-    """What `request` raises where there is no response."""
+    """What `request` raises if there is no valid response."""
 
     def __init__(self, dialer, clock, host, port=443, view=None):
         self.dialer = dialer
@@ -44,15 +44,15 @@ class Client:
     async def request(self, method, target, headers=(), body=None, sink=None):
         """Send one request and return its Response, whatever the status. `sink`: see Response.
 
-        The request has to be idempotent: a kept-alive connection that swallowed it, or answers 408 because it was
-        idle (RFC 9110 section 15.5.9), is replaced and the request sent once more (RFC 9112 section 9.3.1).
+        The request has to be idempotent: if a reused connection turns out to be closed, or answers 408 because it was
+        idle (RFC 9110 section 15.5.9), the request is sent again on a new one (RFC 9112 section 9.3.1).
 
-        NetError or HttpError: there is no valid response, the connection is closed, and the request may or may
-        not have been carried out. Cancelling closes the connection too. ValueError: the request itself is malformed.
+        NetError or HttpError: there is no valid response, the connection is closed, and the request may or may not have
+        been carried out. Cancelling closes the connection too. ValueError: the arguments are not a valid request.
         """
         host = self.host if self.port == 443 else "%s:%d" % (self.host, self.port)
         data = encode(method, target, host, headers, body)
-        headers = body = None  # both are in `data`, and what made them has no other use
+        headers = body = None  # `data` contains both; this frees their memory
         lock = self.lock
         await lock.acquire()
         try:
@@ -74,8 +74,8 @@ class Client:
             lock.release()
 
     async def connect(self):
-        """Have a connection, dialed within 20 s where there is none: what dialing takes is free again before a request
-        is made. NetError."""
+        """Connect within 20 s unless there is a connection already, so that the memory that dialing takes is free again
+        before a request is built. NetError."""
         await self.lock.acquire()
         try:
             if not self.stream:
@@ -86,14 +86,14 @@ class Client:
             self.lock.release()
 
     def close(self):
-        """Drop the connection, if there is one. Never raises; the next request dials again."""
+        """Close the connection, if there is one. Never raises; the next request dials again."""
         stream = self.stream
-        self.stream = self.view = None  # the buffer, too, has other uses meanwhile
+        self.stream = self.view = None  # frees the buffer too
         if stream:
             stream.close()
 
     def abandon(self):
-        """Forget a request whose task will never run again, as after Ctrl-C, and the connection it was using."""
+        """Forget a request whose task will never run again, as after Ctrl-C, and close the connection that it used."""
         if self.lock.locked():
             self.close()
             self.lock = asyncio.Lock()
@@ -119,13 +119,13 @@ class Client:
                 self.close()
 
     async def _open(self):
-        # Stored here and not by the caller: when a deadline strikes just as this returns, `close` still finds it.
+        # Stored here, not by the caller: if the deadline expires just as this returns, `close` still finds the stream.
         self.dials += 1
         self.stream = await self.dialer.dial(self.host, self.port)
         self.view = self.own or memoryview(bytearray(_BUFFER))
 
     async def _receive(self, response, goal):
-        """Read until that attribute of `response` is true."""
+        """Read until the attribute `goal` of `response` is true."""
         stream = self.stream
         view = self.view
         while not getattr(response, goal):

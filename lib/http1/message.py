@@ -1,11 +1,11 @@
-"""Builds an HTTP/1.1 request, and parses a response, whatever pieces it arrives in (RFC 9112).
+"""Encode an HTTP/1.1 request, and parse a response incrementally (RFC 9112).
 
-It checks the head of a request. Errors are everything that could split or smuggle a request, HEAD and CONNECT (their
-responses are framed differently), and request bodies of unknown length.
+`encode` refuses everything that could split or smuggle a request, and the methods HEAD and CONNECT, whose responses are
+framed differently.
 
-It frames responses: where the head, the body and the response end, and whether the connection may serve another
-request. Every ambiguity is an error: lengths that differ, a length beside chunks, folded headers, unknown codings.
-Head and body have limits, and only the headers that matter are kept.
+`Response` determines where the head and the body end, and whether the connection can be reused. Every ambiguity is an
+error: differing lengths, Content-Length together with chunks, folded headers, unknown codings. Head and body have size
+limits, and only the headers that are used are kept.
 """
 
 from micropython import const
@@ -19,29 +19,30 @@ _FIELDS = (
     b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"retry-after", b"content-type",
     b"etag",
 )  # fmt: skip
-_SWITCHING_PROTOCOLS = const(101)  # from then on the peer speaks something else
+_SWITCHING_PROTOCOLS = const(101)  # what follows it is no longer HTTP
 _NO_CONTENT = const(204)
 _NOT_MODIFIED = const(304)
-_LINE = const(512)  # bytes of a line that are kept: none of `_FIELDS` is longer
+_LINE = const(512)  # bytes of a line that are kept; a longer one is an error if it is one of `_FIELDS`
 
 
 class HttpError(Exception):
-    """The peer's bytes are not a valid response; the connection must not be used again.
+    """The peer did not send a valid response; the connection must not be reused.
 
-    Its text is short, the same whatever pieces the bytes arrived in, and quotes none of them.
+    The text is short, quotes nothing that was received, and does not depend on how the bytes were split.
     """
 
 
 def encode(method, target, host, headers=(), body=None):
-    """The whole request. `headers`: (name, value) pairs; `body`: bytes-like or None, sent with its Content-Length.
-    Without this header a server may compress (RFC 9110 section 12.5.3), which no Response takes.
+    """Return the whole request as bytes. `headers`: (name, value) pairs. `body`: bytes-like or None, sent with its
+    Content-Length. `host`: the Host header's value, with the port unless it is the default one.
 
-    `host` is the Host header's value, with the port where it is not the default one. ValueError names the part that
-    holds something other than printable ASCII, or a header that is this function's own business.
+    `Accept-Encoding: identity` is always sent, because without it a server may compress (RFC 9110 section 12.5.3), and
+    Response does not decompress. ValueError names the part that is empty or not printable ASCII, a method that is
+    refused, or a header that this function sets itself.
     """
     if method in ("HEAD", "CONNECT"):
         method = ""
-    # Pieces, joined once: on a small heap a head with a long token has no room for copies on the way.
+    # Pieces that are joined once: a small heap has no room for intermediate copies of a head with a long token.
     pieces = [
         _checked("method", method),
         b" ",
@@ -61,9 +62,9 @@ def encode(method, target, host, headers=(), body=None):
 
 
 def _checked(part, text, low=33):
-    """The bytes of `text`, of printable ASCII and not empty. The error names the part, never the value: it may be a
-    secret."""
-    # As bytes: MicroPython would keep every single character for ever, in its table of names.
+    """Return `text` as bytes. ValueError if it is empty or has bytes outside `low` to 126; its text names the part,
+    never the value, which may be a secret."""
+    # Checked as bytes: MicroPython interns every single character of a str, and keeps interned strings for ever.
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else b""
     if not data or min(data) < low or max(data) > 126:
         raise ValueError("http: bad " + part)
@@ -71,20 +72,24 @@ def _checked(part, text, low=33):
 
 
 class Response:
-    """One response. `feed` bytes until `done`; `eof` when the peer closed. HttpError ends it for good.
+    """One response. Call `feed` until `done`, and `eof` if the peer closes. After an HttpError it must not be used
+    again.
 
-    `status` is an int, 0 before the head is complete; `retry_after_s` that header's seconds, 0 when absent or a date
-    (RFC 9110 section 10.2.3); `kind` the media type in lower case, as bytes; `etag` what If-None-Match takes (section
-    8.8.3), "" when absent or of no use; `body` a bytearray; `started` once a byte came; `keep_alive` counts when
-    `done`. `framed`: False where the end of the connection is the end of the body. Over MicroPython's TLS a cut looks
-    like an orderly end, and its json takes '[1, 2' for a list: check that it is complete.
+    * `status`: int, 0 before the head is complete. `started`: a byte has been received
+    * `retry_after_s`: Retry-After in seconds, 0 if absent or a date (RFC 9110 section 10.2.3)
+    * `kind`: the value of Content-Type in lower case, as bytes
+    * `etag`: str for If-None-Match (section 8.8.3), "" if absent or not printable ASCII
+    * `body`: bytearray. `keep_alive`: whether the connection can be reused; valid once `done`
+    * `framed`: False if only the end of the connection ends the body. Over MicroPython's TLS a truncation looks like an
+      orderly end, and MicroPython's json accepts '[1, 2' as a list: callers must check that such a body is complete
 
-    `sink()`: called when a success has more than MAX_KEPT bytes of body or is not framed; returns a function that takes
-    the body in pieces of bytes, from the first one on, and may raise HttpError. `body` then counts for nothing. None:
-    up to MAX_BODY are kept, and more is an error.
+    `sink()`: called if the body of a success is longer than MAX_KEPT bytes or not framed. It returns a function that is
+    called with the whole body in pieces (bytes) and may raise HttpError; `body` is then not valid. Without a sink up to
+    MAX_BODY bytes are kept, and a longer body is an error. Of the body of any other status, the first bytes up to the
+    same limit (MAX_KEPT with a sink, else MAX_BODY) are kept, and the rest is discarded.
 
-    MAX_HEAD: bytes of the status line and headers together, interim responses included, and once more of all chunk
-    lines and trailers together. Of the body of anything but a success no more than that is kept, and the rest read.
+    MAX_HEAD limits the bytes of status line and headers, including interim responses, and separately those of all chunk
+    lines and trailers.
     """
 
     def __init__(self, sink=None):
@@ -100,19 +105,20 @@ class Response:
         self._reading = self._read()
 
     def feed(self, data):
-        """Take the next bytes as they came. Bytes after the end only spoil `keep_alive`."""
+        """Parse the next bytes, however they were split. Bytes after the end of the response only clear
+        `keep_alive`."""
         self.started = True
         self._input += data
         next(self._reading)
 
     def eof(self):
-        """The peer closed in an orderly way. HttpError unless the response is complete with that."""
+        """Tell the parser that the peer has closed the connection. HttpError unless that completes the response."""
         if not self.done and self.framed:
             raise HttpError("cut short")
         self.done = True
         self.keep_alive = False
 
-    # Generators: they read the response from top to bottom and yield wherever bytes are missing.
+    # The methods below are generators: they parse from top to bottom and yield whenever they need more bytes.
 
     def _read(self):
         code = 0
@@ -140,7 +146,8 @@ class Response:
             yield
 
     def _head(self):
-        """A status line and its headers: (status, length of the body as digits and how it is coded, b"" for none)."""
+        """Parse a status line and headers. Return (status, Content-Length as digits, Transfer-Encoding); the latter two
+        are bytes, b"" if absent."""
         line = yield from self._line()
         code = int(line[9:12]) if line[9:12].isdigit() else 0
         http_1_0 = line[:9] == b"HTTP/1.0 "
@@ -156,7 +163,7 @@ class Response:
             name, colon, value = line.partition(b":")
             name = name.lower()
             ours = name in _FIELDS
-            # The second also catches folded lines.
+            # The second condition also catches folded lines.
             if not colon or name.split() != [name] or (ours and len(line) > _LINE - 2):
                 raise HttpError("bad line")
             if ours:
@@ -167,12 +174,12 @@ class Response:
         if coding not in (b"", b"chunked,") or content not in (b"", b",", b"identity,"):
             raise HttpError("compressed answer" if content else "bad coding")
         if length:
-            # The same one twice is one (RFC 9110 section 8.6).
+            # A repeated identical value is valid (RFC 9110 section 8.6).
             sizes = length.replace(b", ", b",")
             length = sizes[: sizes.find(b",")]
             if coding or not length.isdigit() or len(length) > 9 or sizes.replace(length + b",", b""):
                 raise HttpError("bad length")
-        # HTTP/1.0 closes unless asked otherwise, and no request here does
+        # HTTP/1.0 closes unless a request asks otherwise, and none here does.
         if http_1_0 or b"close" in connection:
             self.keep_alive = False
         if retry[:-1].isdigit() and len(retry) < 9:
@@ -181,7 +188,7 @@ class Response:
         return code, length, coding
 
     def _line(self):
-        """One line without its end: LF or CRLF (section 2.2); of a long one the first bytes."""
+        """Return one line without its LF or CRLF (RFC 9112 section 2.2), cut to about _LINE bytes."""
         line = b""
         end = 0
         while not end:
@@ -207,13 +214,13 @@ class Response:
                 raise HttpError("bad chunk")
             size = int(digits, 16)
             yield from self._run(size)
-            # After the last chunk come trailers, after any other one nothing but the end of its line.
+            # Trailers follow the last chunk; only an empty line follows any other.
             while (yield from self._line()):
                 if size:
                     raise HttpError("bad chunk")
 
     def _run(self, size):
-        """Take `size` bytes of body."""
+        """Read `size` bytes of body."""
         most = MAX_KEPT if self.sink else MAX_BODY
         if self.status < 300 and not self._take:
             large = len(self.body) + size > most
@@ -224,7 +231,7 @@ class Response:
                 raise HttpError("body too large")
         at = None
         if size <= min(most, MAX_KEPT) and not (self.body or self._take):
-            # At once: one that grows piece by piece has no room to move to on a small heap.
+            # Allocated at its final size: a growing bytearray has to be moved, and a small heap has no room for that.
             self.body = bytearray(size)
             at = 0
         while size:

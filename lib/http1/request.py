@@ -1,8 +1,8 @@
-"""Parses an HTTP/1.1 request, whatever pieces it arrives in, and the form in its body; builds a response.
+"""Parse an HTTP/1.1 request incrementally, and the form in its body; encode a response.
 
-For a server of a few small pages (RFC 9112; application/x-www-form-urlencoded: URL Standard, section 5). The
-limits below bound the memory that a client can use. Errors are transfer codings, folded headers, a second
-length or host, and more than one request to a connection.
+For a server of a few small pages (RFC 9112; application/x-www-form-urlencoded: URL Standard, section 5). The limits
+below bound the memory that a client can use. Transfer codings, folded headers and a repeated Content-Length or Host are
+errors. A connection serves one request.
 """
 
 import binascii
@@ -14,7 +14,7 @@ _FIELDS = (b"host", b"content-length", b"transfer-encoding")
 
 
 class RequestError(Exception):
-    """Not a request that can be answered as it was meant; `status`: what to answer instead."""
+    """The request is invalid or not supported. `status`: the HTTP status to respond with."""
 
     def __init__(self, status):
         super().__init__("HTTP %d" % status)
@@ -22,10 +22,10 @@ class RequestError(Exception):
 
 
 class Request:
-    """`feed` bytes until `done`. `method`, `target`, `host`: texts, the last one empty when there was none; `body`:
-    bytes. RequestError ends it for good: 400, 411, 413, 431 or 501.
+    """One request. Call `feed` until `done`. `method`, `target`, `host`: str, `host` empty if absent; `body`: bytes.
 
-    MAX_HEAD: bytes of the request line and headers together, MAX_BODY: of the body.
+    RequestError with status 400, 411, 413, 431 or 501; after that the object must not be used again. MAX_HEAD limits
+    the bytes of request line and headers together, MAX_BODY those of the body.
     """
 
     def __init__(self):
@@ -36,7 +36,7 @@ class Request:
         self._length = None  # of the body, once the head is complete
 
     def feed(self, data):
-        """Take the next bytes as they came. What follows the request is ignored."""
+        """Parse the next bytes, however they were split. Bytes after the request are ignored."""
         self._input += data
         if self._length is None:
             end = self._input.find(b"\r\n\r\n")
@@ -52,7 +52,7 @@ class Request:
             self.done = True
 
     def _head(self, head):
-        """Take what counts of a head; the length of the body."""
+        """Parse the request line and headers; return the length of the body in bytes."""
         lines = head.split(b"\r\n")
         parts = lines.pop(0).split(b" ")
         if min(head.replace(b"\r\n", b"") + b"~") < 32 or len(parts) != 3 or parts[2][:7] != b"HTTP/1.":
@@ -78,7 +78,7 @@ class Request:
 
 
 def _fields(lines):
-    """The values of `_FIELDS`, None for one that is not there."""
+    """Return the values (bytes) of the headers in `_FIELDS`, None for each that is absent."""
     found = [None] * len(_FIELDS)
     for line in lines:
         name, colon, value = line.partition(b":")
@@ -94,7 +94,7 @@ def _fields(lines):
 
 
 def form(body):
-    """The fields of a form, name to text. ValueError when it is not one, or not in UTF-8."""
+    """Return the fields of a form as a dictionary of str to str. ValueError if it is not a form, or not UTF-8."""
     found = {}
     for pair in body.split(b"&"):
         name, _, value = pair.partition(b"=")
@@ -113,9 +113,9 @@ def _text(data):
 
 
 def response(status, headers="", pieces=()):
-    """The pieces of a response, bytes, after which the connection is closed. `headers`: lines of text, each with its
-    CRLF; `pieces`: texts, the body. One after the other, because on a small heap there may be no room for the whole."""
+    """Return a response as a list of bytes, because a small heap may have no room for it in one piece. The sender must
+    close the connection after it. `headers`: header lines (str), each with its CRLF; `pieces`: the body, as str."""
     body = [piece.encode() for piece in pieces]
-    # Without a reason phrase: nothing reads it, and it may be empty (RFC 9112 section 4).
+    # The reason phrase may be empty (RFC 9112 section 4).
     head = "HTTP/1.1 %d \r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n"
     return [(head % (status, headers, sum([len(piece) for piece in body]))).encode()] + body

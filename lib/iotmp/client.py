@@ -1,8 +1,9 @@
-"""One IOTMP connection at a time: log in, receive what is to be done, answer.
+"""One IOTMP connection at a time: log in, receive requests, answer them.
 
-It has the stream and the three tasks that read it, write to it and watch the time. Only these tasks touch it, and only
-its end cancels them: on MicroPython a cancelled reader would take the writer along. It does not reconnect by itself,
-and it applies backpressure: when the application does not receive, or the server does not, it stops reading.
+Three tasks read from the stream, write to it, and watch deadlines. Only they use the stream, and they are cancelled
+only when the connection ends, because on MicroPython cancelling a reader would break the writer of the same stream. The
+client does not reconnect by itself. It applies backpressure: while the application or the server does not receive, it
+stops reading.
 """
 
 import asyncio
@@ -19,8 +20,8 @@ _MOST = const(8)
 
 
 class Client:
-    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `ms`, `sleep_ms` and `within`; `session`: a
-    Session, which `answer`, `refuse` and `changed` of this class pass on to."""
+    """`dialer`: has `dial(host, port)`. `clock`: has `ms`, `sleep_ms` and `within`. `session`: a Session; `answer`,
+    `refuse` and `changed` of this class call its methods of the same names."""
 
     def __init__(self, dialer, clock, host, port, session):
         self.dialer = dialer
@@ -33,12 +34,13 @@ class Client:
         self.inbox = []
         self.tasks = ()
         self.writing = False
-        self.moved = asyncio.Event()  # the one event for everything: every waiting task checks again
+        self.moved = asyncio.Event()  # set on every change; each waiting task then checks its own condition
 
     async def connect(self, *login):
-        """`connect(user, device, credential, stream_id)`: log in, after closing what there was.
+        """`connect(user, device, credential, stream_id)`: close any earlier connection, connect and log in.
 
-        NetError, "timeout" after 40 s for everything. IotmpError; Refused: by the server.
+        NetError: "timeout" if that takes more than 40 s in all. Refused, an IotmpError: the server refused the login.
+        Other IotmpErrors: protocol error.
         """
         self.close()
         self.inbox = []
@@ -57,8 +59,8 @@ class Client:
         ]
 
     async def receive(self, most_ms):
-        """The next Request, or None after `most_ms` or earlier. After the connection's end: what had come, then what
-        ended it, NetError or IotmpError."""
+        """Return the next Request, or None after `most_ms` milliseconds or earlier. After the connection has ended, the
+        Requests already received are still returned; then the NetError or IotmpError that ended it is raised."""
         if not self.inbox and not self.error:
             try:
                 await self.clock.within(most_ms, self.until_moved())
@@ -72,7 +74,7 @@ class Client:
         return self.inbox.pop(0)
 
     def answer(self, *args):
-        """See Session.answer, and so on."""
+        """See Session.answer; no effect after the connection has ended. The next two methods are alike."""
         self._queue(self.session.answer, *args)
 
     def refuse(self, *args):
@@ -82,13 +84,14 @@ class Client:
         self._queue(self.session.changed, name, self.clock.ms(), again)
 
     def mark(self):
-        """Send a keep-alive. Its answer acknowledges everything sent before; returns its number, which `session.pongs`
-        will have reached then."""
+        """Send a keep-alive, whose answer acknowledges everything sent before it. Return its number: the answer has
+        arrived once `session.pongs` has reached that."""
         self._queue(self.session.ping, self.clock.ms())
         return self.session.pings
 
     async def acknowledged(self):
-        """Return when the server has everything that was sent before. NetError or IotmpError: it may or may not."""
+        """Return once the server has received everything that was sent before. NetError or IotmpError: it may or may
+        not have."""
         number = self.mark()
         while self.error or self.session.pongs < number:
             if self.error:
@@ -96,7 +99,7 @@ class Client:
             await self.until_moved()
 
     async def disconnect(self):
-        """Send what waits and DISCONNECT, and close, within two seconds; after `abandon` too."""
+        """Send everything queued and DISCONNECT, then close, within two seconds. May be called after `abandon`."""
         stream = self.stream
         if self.error:
             return
@@ -111,24 +114,24 @@ class Client:
             self.close()
 
     def abandon(self):
-        """Forget the tasks, which are not to run again, as after Ctrl-C at the REPL. To cancel them would take them
-        out of the queue of a loop that never had them, and MicroPython does not survive that; the event that others
-        wait for would take those into whichever loop runs then."""
+        """Forget the tasks of an event loop that will not run again, as after Ctrl-C at the REPL. They are not
+        cancelled: that would remove them from the queue of the present loop, which does not contain them, and crash
+        MicroPython. The event is replaced, because setting it would queue its waiting tasks in the present loop."""
         self.tasks = ()
         self.writing = False
         self.moved = asyncio.Event()
 
     def close(self):
-        """Drop the connection, if there is one, without a word. Never raises."""
+        """Close the connection, if there is one, without DISCONNECT. Never raises."""
         self._end(self.stream, NetError("closed", "closed here"))
 
     async def _login(self, login):
         session = self.session
-        # Stored at once: whenever a deadline strikes, `close` finds it. The login is made when it can be sent, so that
-        # no credential stays behind.
+        # Stored at once, so that `close` finds it whenever the deadline expires. The login is encoded only when it can
+        # be sent, so that the credential does not stay in memory.
         self.stream = await self.dialer.dial(self.host, self.port)
         session.connect(self.clock.ms(), *login)
-        await self.stream.write(session.take())  # and with it the TLS handshake
+        await self.stream.write(session.take())  # includes the TLS handshake
         while session.state != OPEN:
             await self._fill(self.stream)
             self._sort()
@@ -152,12 +155,12 @@ class Client:
             self.moved.set()
 
     async def until_moved(self):
-        """Wait until something happened here."""
+        """Wait for the next change of this client or its session."""
         self.moved.clear()
         await self.moved.wait()
 
     async def _keep(self, stream, job):
-        """Run one of the tasks; the end of any is the end of all, and of the connection."""
+        """Run one of the three tasks. When it ends, the other two and the connection end too."""
         error = NetError("closed", "task ended")
         try:
             await job(stream)
@@ -171,7 +174,7 @@ class Client:
             self.stream = None
             self.error = error
             self.session.state = self.session.after(LOST)
-            # First the tasks stop waiting for the stream, then it is closed.
+            # The tasks must stop waiting for the stream before it is closed.
             self._cancel(me)
             stream.close()
             self.moved.set()
@@ -195,7 +198,7 @@ class Client:
         while stream is self.stream:
             data = self.session.take()
             if data:
-                self.writing = True  # half of a frame may be on its way
+                self.writing = True  # part of a frame may have been sent
                 await stream.write(data)
                 self.writing = False
                 self.moved.set()

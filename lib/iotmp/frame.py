@@ -1,6 +1,6 @@
 """IOTMP frames: a type, a length, and a body of numbered fields in any order.
 
-PSON version 1 (the wire type of servers before 7.0) is an error, because guessed values would switch relays. Source:
+PSON version 1 (the wire type of servers before 7.0) is an error, because misread values could switch relays. Sources:
 IETF draft-bustamante-iotmp-00, and the vendor's clients, which differ from it in places.
 """
 
@@ -20,7 +20,7 @@ START_STREAM = const(8)
 STOP_STREAM = const(9)
 STREAM_DATA = const(10)
 
-# What happens to a connection beside frames that arrive: see `session`.
+# Events of a connection other than received frames: see `session`.
 BEGIN = const(11)
 LEAVE = const(12)
 LOST = const(13)
@@ -31,7 +31,7 @@ PARAMETERS = const(2)
 PAYLOAD = const(3)
 RESOURCE = const(4)
 
-# Statuses of an ERROR, those of HTTP.
+# Statuses of an ERROR: HTTP status codes.
 BAD_REQUEST = const(400)
 NOT_FOUND = const(404)
 CONFLICT = const(409)
@@ -46,14 +46,13 @@ _PSON = const(2)
 
 
 class IotmpError(Exception):
-    """The peer does not speak the protocol, or not our version of it: there is nothing to do but to hang up."""
+    """The peer broke the protocol, or uses another version of it: the connection must be closed."""
 
 
 def encode(kind, *fields):
-    """The bytes of a frame of `kind`; `fields` are (number, value) in order. ValueError: see pson.put.
+    """Return a frame of type `kind` as a bytearray. `fields`: (number, value) in order. ValueError: see pson.put.
 
-    A whole number travels as a varint, in PAYLOAD as PSON like everything else: negative ones have no other form that
-    all peers read alike.
+    An int is encoded as a varint, but in PAYLOAD as PSON like every other value, because varints cannot be negative.
     """
     body = bytearray()
     for number, value in fields:
@@ -69,9 +68,10 @@ def encode(kind, *fields):
 
 
 def head(data, at, end):
-    """(type, begin of the body, its end) of the frame at `at`, or None while its head has not arrived before `end`.
+    """Return (type, start of the body, end of the body) of the frame at offset `at`; None if its head is not complete
+    before `end`.
 
-    The body may end beyond `end`. IotmpError: no frame, or a length of more than four bytes.
+    The body may end beyond `end`. IotmpError: not a frame, or its length has more than four bytes.
     """
     if at < end and not OK <= data[at] <= STREAM_DATA:
         raise IotmpError("no frame: %d" % data[at])
@@ -85,9 +85,9 @@ def head(data, at, end):
 
 
 def fields(data, at, end, found):
-    """Put the fields of a body into the dict `found`, by number; unknown ones are left out.
+    """Decode the fields of a body into the dict `found`, by number. Unknown fields are skipped.
 
-    ValueError: the body is malformed; what came before that is in `found`. IotmpError: the server is too old.
+    ValueError: the body is malformed; `found` has the fields before the error. IotmpError: the server is too old.
     """
     while at < end:
         key, at = pson.varint(data, at, end)

@@ -1,8 +1,8 @@
-"""PSON version 2: JSON's values as bytes, and the varints they are made of.
+"""PSON version 2, a binary encoding of JSON's values, and its varints.
 
-Whatever could harm a small device is a ValueError: deep nesting, counts larger than the bytes that follow, strings
-that are not UTF-8, varints of more than 64 bits, unknown types. Source: IETF draft-bustamante-pson-00; the bytes are
-those of the vendor's clients.
+Input that could exhaust a small device is a ValueError: deep nesting, counts larger than the bytes that follow, strings
+that are not UTF-8, varints of more than 64 bits, unknown types. Sources: IETF draft-bustamante-pson-00, and for the
+exact bytes the vendor's clients.
 """
 
 import struct
@@ -10,7 +10,8 @@ from micropython import const
 
 _DEPTH = const(8)
 
-# Kinds of values: the upper three bits of the first byte. The lower five are a number; _LONG: it follows as a varint.
+# Kinds of values: the upper three bits of the first byte. The lower five are a number; if they are _LONG, the number
+# follows as a varint.
 _UNSIGNED = const(0)
 _NEGATIVE = const(1)
 _FLOAT = const(2)  # 0: single precision, 1: double
@@ -24,7 +25,7 @@ _DISCRETES = (False, True, None)
 
 
 def put_varint(out, n):
-    """Append the whole number `n` >= 0 to the bytearray `out`: seven bits a byte, the lowest first."""
+    """Append the int `n` >= 0 to the bytearray `out`: seven bits per byte, lowest first."""
     while n > 127:
         out.append(n & 127 | 128)
         n >>= 7
@@ -32,7 +33,8 @@ def put_varint(out, n):
 
 
 def varint(data, at, end):
-    """(number, the position behind it) of the varint at `at`, which ends before `end`. ValueError."""
+    """Return (number, offset after it) of the varint at offset `at`. ValueError if it does not end before `end`, or has
+    more than 64 bits."""
     n = shift = 0
     while at < end and shift < 70:
         byte = data[at]
@@ -45,10 +47,11 @@ def varint(data, at, end):
 
 
 def put(out, value):
-    """Append `value`, anything JSON knows or bytes, to the bytearray `out`.
+    """Append `value`, bytes or any type of JSON, to the bytearray `out`.
 
-    A float without a fraction travels as an integer, as single precision where that is exact; NaN and the infinities,
-    which JSON lacks, as null. ValueError: a number beyond 64 bits, a key that is no text, a type JSON lacks.
+    A float is encoded as an integer if it has no fraction, else in single precision if that is exact, else in double;
+    NaN and the infinities, which JSON lacks, as null. ValueError: an int beyond 64 bits, a key that is not a str, or
+    any other type.
     """
     kind = type(value)
     if kind is float and -9e15 < value < 9e15 and value == int(value):
@@ -100,9 +103,10 @@ def _head(out, kind, n):
 
 
 def get(data, at, end, depth=_DEPTH):
-    """(value, the position behind it) of what begins at `at` and ends before `end`. ValueError.
+    """Return (value, offset after it) of the value at offset `at`. ValueError if it is malformed or does not end before
+    `end`.
 
-    `data` is bytes, a bytearray or a memoryview of one. `depth`: how many lists and maps may lie in each other.
+    `data`: bytes, a bytearray or a memoryview. `depth`: the permitted nesting of lists and maps.
     """
     if at >= end:
         raise ValueError("PSON is cut")

@@ -1,15 +1,16 @@
 """The device's side of IOTMP, without a clock or a socket.
 
-It handles login, keep-alive, the streams the server opened, and every answer that needs no decision. The rest goes to
-the application as a Request. The number of streams is bounded. Of a frame larger than the buffer the beginning is read,
-which has the stream id; it is refused with 413 and skipped, unless that takes longer than a keep-alive may.
+It handles the login, keep-alives, up to 32 streams that the server opens, and every answer that needs no decision by
+the application. All else is passed to the application as a Request. Of a frame larger than the buffer, only the
+beginning is decoded, which has the stream id; the frame is refused with 413, and the rest is skipped. The keep-alive's
+deadline applies meanwhile.
 
-Use: put bytes into `space()`, call `received(n)`, ask `next(now)` until it returns None, send what `take()` returns.
-All moments are milliseconds that wrap at 2**30.
+Use: put bytes into `space()`, call `received(n)`, call `next(now)` until it returns None, send what `take()` returns.
+All times (`now`) are milliseconds that wrap at 2**30.
 
-How it works: `TRANSITIONS` says what may happen in which state. An event is a frame that arrives, or one of our own:
+How it works: `TRANSITIONS` defines which event is legal in which state. An event is a received frame or one of these:
 BEGIN, `connect` queues the login; LEAVE, DISCONNECT is queued; LOST, the stream is gone. `after` looks up the next
-state; an illegal event raises and changes nothing. What a frame leads to in an open connection is in `_ACTS`.
+state; an illegal event raises and changes nothing. `_ACTS` has the handlers of the frames of an open connection.
 """
 
 from binascii import crc32
@@ -26,8 +27,8 @@ OPEN = const(2)
 TRANSITIONS = (
     b"---"  # 0: no frame has this type
     b"-22"  # OK
-    b"-02"  # ERROR: the login is refused; later it answers nothing we ever asked
-    b"--2"  # CONNECT, which means nothing to a device
+    b"-02"  # ERROR: the login is refused; once open, it is ignored, because the device sends no requests
+    b"--2"  # CONNECT: ignored
     b"--0"  # DISCONNECT
     b"-12"  # KEEP_ALIVE
     b"--2"  # RUN
@@ -39,7 +40,7 @@ TRANSITIONS = (
     b"--0"  # LEAVE
     b"000"  # LOST
 )
-"""For each event the state after it, by the state before it; "-": illegal."""
+"""For each event, the next state by present state (CLOSED, LOGIN, OPEN); "-": illegal."""
 
 RUN = const(1)
 INPUT = const(2)
@@ -55,21 +56,21 @@ _FULL = const(4096)
 _FRESH_MS = const(5000)
 
 Request = namedtuple("Request", ("stream_id", "resource", "payload"))
-"""Something to do: a RUN resource, with payload None, an INPUT with its new value, or what has BOTH with what it shall
-work on. It waits for `answer` or `refuse` with this stream id, unless that is None."""
+"""A request of the server: run a RUN resource (`payload`: None or its argument), set an INPUT (its new value), or run a
+resource of kind BOTH (its input). Answer with `answer` or `refuse` and this stream id, unless that is None."""
 
 
 class Refused(IotmpError):
-    """The server does not accept user, device or credential."""
+    """The server refused user, device or credential."""
 
 
 class Session:
-    """`application`: it has `kinds`, a dict of RUN, INPUT, OUTPUT or BOTH by resource name, and `read(name)`,
-    the present value; of BOTH an example, {"in": ..., "out": ...}. `keep_alive_ms`: at most 60000.
-    `size`: bytes of the largest frame to receive. `state`: CLOSED, LOGIN or OPEN.
+    """`application`: has `kinds`, a dict of RUN, INPUT, OUTPUT or BOTH by resource name, and `read(name)`, which
+    returns the present value, or for BOTH an example, {"in": ..., "out": ...}. `keep_alive_ms`: at most 60000. `size`:
+    bytes of the largest frame to receive. `state`: CLOSED, LOGIN or OPEN.
 
-    `active` is set with every frame received; `pings` and `pongs` count keep-alives sent and answered; `too_large` is
-    the bytes of the last frame that was refused for its size, for whoever logs that and sets it to 0.
+    `active` is set by every frame received. `pings` and `pongs` count keep-alives sent and answered. `too_large`: bytes
+    of the last frame that was refused for its size; the application sets it to 0 once it has logged that.
     """
 
     def __init__(self, application, keep_alive_ms=50000, size=1024):
@@ -80,17 +81,17 @@ class Session:
         self.end = self.skip = self.pings = self.pongs = self.asked = self.too_large = 0
         self.active = False
         self.state = CLOSED
-        self.streams = {}  # id: [resource, interval in ms or 0, moment of the last sample, its checksum]
+        self.streams = {}  # id: [resource, interval in ms or 0, time of the last sample, its checksum]
 
     def after(self, event):
-        """The state after `event`, see TRANSITIONS. IotmpError: it is illegal in this one."""
+        """Return the state after `event`, see TRANSITIONS. IotmpError: it is illegal in the present state."""
         state = TRANSITIONS[event * 3 + self.state] - 48
         if state < 0:
             raise IotmpError("protocol error")
         return state
 
     def connect(self, now, user, device, credential, stream_id):
-        """Begin a connection: its CONNECT waits in `take`. `stream_id`: 1..65535, random."""
+        """Begin a connection: queue CONNECT for `take`. `stream_id`: random, 1 to 65535."""
         self.state = self.after(f.BEGIN)
         self.end = self.skip = self.pings = self.pongs = 0
         self.active = False
@@ -99,24 +100,24 @@ class Session:
         self.out = f.encode(f.CONNECT, (f.STREAM_ID, stream_id), (f.PAYLOAD, (user, device, credential)))
 
     def space(self):
-        """Where to put received bytes."""
+        """Return the memoryview to receive into."""
         return self.view[self.end :]
 
     def received(self, size):
         self.end += size
 
     def full(self):
-        """Whether the peer has to take something before it is listened to any further."""
+        """Return whether so much is queued (over 4 KiB) that nothing should be read until some of it is sent."""
         return len(self.out) > _FULL
 
     def take(self):
-        """Bytes to be sent, all at once."""
+        """Return all queued bytes and clear the queue."""
         out, self.out = self.out, bytearray()
         return out
 
     def next(self, now):
-        """Deal with received frames up to the first Request, which is returned; None when more bytes are needed.
-        IotmpError: the connection is of no use. Refused: nor will the next one be."""
+        """Handle received frames up to the first Request and return that; None if more bytes are needed. IotmpError:
+        the connection is over. Refused: the login was refused, so trying again is pointless."""
         view = self.view
         while True:
             if self.skip:
@@ -146,7 +147,8 @@ class Session:
                 return request
 
     def tick(self, now):
-        """Queue samples and the keep-alive that are due; milliseconds until the next. IotmpError: no answer."""
+        """Queue the samples and the keep-alive that are due; return the milliseconds until the next one. IotmpError: a
+        keep-alive was not answered within 20 s."""
         since = (now - self.asked) & _MASK
         left = _ANSWER_MS if self.pings > self.pongs else self.keep_alive_ms
         if since >= left:
@@ -167,29 +169,29 @@ class Session:
         return left
 
     def ping(self, now):
-        """Queue a keep-alive. Its answer also means that the peer has everything that was queued before."""
+        """Queue a keep-alive. Its answer also shows that the peer has received everything queued before it."""
         if self.pings == self.pongs:
             self.asked = now
         self.pings += 1
         self.out += f.encode(f.KEEP_ALIVE)
 
     def answer(self, stream_id, *payload):
-        """The request was carried out; `payload`: one value or none."""
+        """Queue the answer to a request that was carried out. `payload`: one value or none."""
         if stream_id is not None:
             fields = [(f.PAYLOAD, payload[0])] if payload else []
             self.out += f.encode(f.OK, (f.STREAM_ID, stream_id), *fields)
 
     def refuse(self, stream_id, status, text):
-        """The request was not carried out. `status`: in terms of HTTP."""
+        """Queue the answer to a request that was not carried out. `status`: an HTTP status code."""
         if stream_id is not None:
             self.out += f.encode(
                 f.ERROR, (f.STREAM_ID, stream_id), (f.PARAMETERS, status), (f.PAYLOAD, {"error": text})
             )
 
     def changed(self, name, now, again=False):
-        """The value of a resource may have changed here: send it to the subscribed streams, `again` where they
-        know it too, and otherwise where the last sample is older than seconds. An output that is sampled in intervals
-        does not: buckets count its samples."""
+        """Send the value of resource `name`, which may have changed, to its streams. An unchanged value is sent only if
+        `again` is true or the last sample is over 5 s old. An OUTPUT stream with an interval gets only its regular
+        samples, because the server's data buckets count them."""
         for stream_id, stream in self.streams.items():
             if stream[0] == name and (not stream[1] or self.application.kinds[name] == INPUT):
                 self._sample(stream_id, now, again)
@@ -199,7 +201,7 @@ class Session:
         self.state = self.after(f.LEAVE)
         self.out += f.encode(f.DISCONNECT)
 
-    # -- the steps --
+    # -- internal --
 
     def _drop(self, size):
         self.end -= size
@@ -219,7 +221,7 @@ class Session:
     def _act(self, kind, found, wrong, now):
         login = self.state == LOGIN
         if login and wrong and kind != f.ERROR:
-            kind = 0  # what is malformed accepts no login
+            kind = 0  # a malformed frame cannot accept a login
         self.state = self.after(kind)
         if self.state == CLOSED:
             raise Refused("login refused") if login else IotmpError("closed by the server")
@@ -227,7 +229,7 @@ class Session:
             return None
         stream_id = found.get(f.STREAM_ID)
         if type(stream_id) is not int or stream_id < 0:
-            stream_id = None  # nothing that could be answered
+            stream_id = None  # the frame cannot be answered
         if wrong:
             if f.RUN <= kind <= f.START_STREAM:
                 self.refuse(stream_id, *wrong)
@@ -306,4 +308,4 @@ _ACTS = (
     Session._stop,
     Session._take_data,
 )
-"""By the type of a frame, from KEEP_ALIVE on."""
+"""Handlers by frame type, from KEEP_ALIVE on."""

@@ -1,9 +1,9 @@
-"""A journal and a two-slot record on a file system that survives power cuts, as littlefs does.
+"""A journal and a two-slot record on a file system that survives power cuts, such as littlefs.
 
-The file system promises that what was written to a file is there once the file was closed, whole or not at all, and
-that renaming over a file is atomic. This module adds checksums, so that damage is never taken for a record; compaction
-into a new file, so that a power cut loses nothing; and a second slot, so that a record whose block has gone bad has a
-predecessor. Every verb returns False, and never raises, when the flash refuses. `recover` reads.
+The file system guarantees that closing a file commits everything written to it or nothing, and that renaming over an
+existing file is atomic. This module adds checksums, so that damaged bytes are never read as a record; compaction into a
+new file, so that a power cut loses nothing; and a second slot, so that a record in a bad block has a predecessor. If
+the flash refuses a write, methods return False; none raises. `recover` reads the records back.
 """
 
 import os
@@ -16,26 +16,26 @@ _FULL = const(12288)
 
 
 class Journal:
-    """Records in the order they were appended. `size` in bytes, as an earlier Journal of this path left it."""
+    """Records in the order in which they were appended. `size`: bytes, from an earlier Journal of the same `path`."""
 
     def __init__(self, path, size=0):
         self.path = path
         self.size = size
 
     def full(self):
-        """Whether nothing is appended any more until a `rewrite`."""
+        """Return whether `append` refuses records until the next `rewrite`: over 12 KiB, or after damage."""
         return self.size > _FULL
 
     def spoil(self):
-        """Something in it is not as it should be."""
+        """Treat the journal as full, because part of it is damaged: nothing may be appended after damage."""
         self.size = _FULL + 1
 
     def append(self, payloads):
-        """Add all of `payloads` (an iterable, taken one by one), or none of them."""
+        """Append all of `payloads` (an iterable of bytes) or none. False if the journal is full or a write failed."""
         return not self.full() and self._write(self.path, "ab", payloads)
 
     def rewrite(self, payloads):
-        """Replace the whole journal by `payloads`."""
+        """Replace the whole journal with `payloads` (an iterable of bytes). False: the old content is still there."""
         size, self.size = self.size, 0
         new = self.path + ".new"
         if self._write(new, "wb", payloads):
@@ -59,15 +59,15 @@ class Journal:
 
 
 class TwoSlots:
-    """One small record in two files, `path` + "0" and "1", of which the younger whole one counts. `generation`: as an
-    earlier TwoSlots of this path left it."""
+    """One small record in two files, `path` + "0" and `path` + "1"; the newer intact one is valid. `generation`: from
+    an earlier TwoSlots of the same `path`."""
 
     def __init__(self, path, generation=0):
         self.path = path
         self.generation = generation
 
     def save(self, payload):
-        """Write the next generation over the older slot."""
+        """Write `payload` (bytes) into the older slot. False if the flash refused it."""
         try:
             with open(self.path + "01"[self.generation & 1], "wb") as f:
                 f.write(frame(struct.pack("<I", self.generation + 1) + payload))

@@ -1,6 +1,6 @@
-"""A record as bytes: two of length, four of checksum, then the payload. This module knows no files.
+"""The encoding of a record: length (2 bytes), CRC-32 (4 bytes), both little-endian, then the payload.
 
-Neither an erased flash (all ones) nor a zeroed one reads as a record.
+Neither erased flash (all ones) nor zeroed flash reads as a record.
 """
 
 import binascii
@@ -8,10 +8,10 @@ import struct
 
 
 def frame(payload):
-    """The bytes of one record. `payload`: at most 65535 bytes."""
+    """Return one record as bytes. `payload`: at most 65535 bytes."""
     return struct.pack("<HI", len(payload), checksum(payload)) + payload
 
 
 def checksum(payload):
-    # The length counts too, and an empty payload has no checksum of zeros.
+    # Seeded with the length, so that the checksum covers it and that of an empty payload is not zero.
     return binascii.crc32(payload, len(payload) + 1)

@@ -1,7 +1,7 @@
-"""Reading back what `files` wrote: needed at a start, not afterwards, so it can be dropped.
+"""Read back what `files` wrote. Needed only at startup, so the module can be unloaded afterwards.
 
-Reading ends at the first record that is not whole, because nothing behind it is certain to begin
-where it seems to. A file that is not there, or cannot be read, holds nothing.
+Reading ends at the first record that is not intact, because the positions of all later ones depend on it. A file that
+is absent or cannot be read counts as empty.
 """
 
 import struct
@@ -15,8 +15,8 @@ _HEAD = const(6)
 
 
 def records(read):
-    """Yield the payload of each record, and None at last when bytes follow that are no whole record of at most LONGEST
-    bytes. `read(n)`: the next n bytes, fewer only at the end."""
+    """Yield the payload (bytes) of each record, at most LONGEST bytes; finally None if bytes follow that are not such a
+    record. `read(n)`: returns the next n bytes, fewer only at the end."""
     while head := read(_HEAD):
         size, check = struct.unpack("<HI", head) if len(head) == _HEAD else (0, 0)
         payload = read(min(size, LONGEST))
@@ -27,7 +27,7 @@ def records(read):
 
 
 def replay(journal):
-    """Yield each payload of a Journal, oldest first. Behind damage nothing must be appended: then it is full."""
+    """Yield each payload (bytes) of a Journal, oldest first, and set its size. After damage the Journal is full."""
     try:
         with open(journal.path, "rb") as f:
             for payload in records(f.read):
@@ -41,7 +41,8 @@ def replay(journal):
 
 
 def latest(slots):
-    """The payload of a TwoSlots, None when there is none. Comes before its first `save`."""
+    """Return the payload (bytes) of a TwoSlots, None if there is none, and set its generation. Call it before the first
+    `save`."""
     found = None
     for slot in "01":
         try:

@@ -1,8 +1,8 @@
 """One MQTT connection at a time: publish and receive, once `opening` has connected and subscribed.
 
-It has the stream and the three tasks that read it, write to it and ping, and decides when callers wait. Only these
-tasks touch the stream, and only its end cancels them: on MicroPython a cancelled reader would take the writer along.
-It does not reconnect by itself, and drops no message: when the application does not receive, it stops reading.
+Three tasks read from the stream, write to it, and send pings. Only they use the stream, and they are cancelled only
+when the connection ends, because on MicroPython cancelling a reader would break the writer of the same stream. The
+client does not reconnect by itself, and it drops no message: while the application does not receive, it stops reading.
 """
 
 import asyncio
@@ -13,19 +13,20 @@ from mqtt5.session import Session
 from netio.errors import NetError
 
 _GRACE_MS = const(2000)
-# Messages that wait in `inbox`, and those that are not finished: an answer may come behind them, and the application
-# may need it first. In a session that goes on, mosquitto 2.0 sends whatever is under way, however many it may.
+# Reading stops when more messages than this wait in `inbox` (_MOST) or are unacknowledged (_OWED). The limits exceed
+# our Receive Maximum, because an answer that the application needs first may follow these messages, and mosquitto 2.0
+# resends all unacknowledged messages of a resumed session, whatever the Receive Maximum.
 _MOST = const(16)
 _OWED = const(40)
-_TURNS = const(6)  # tasks that run one after the other until a message has its effect
+_TURNS = const(6)  # turns of the event loop until all tasks that a message concerns have run
 
 
 class Client:
-    """`dialer`: the seam with `dial(host, port)`; `clock`: the seam with `ms`, `sleep_ms` and `within`; `view`:
-    memoryview of a buffer for received packets, which may be as large as that; None for one of 2 KB.
+    """`dialer`: has `dial(host, port)`. `clock`: has `ms`, `sleep_ms` and `within`. `view`: memoryview of the receive
+    buffer, whose size is that of the largest packet; None: one of 2 KB.
 
-    `deliver(message)` is called with each Message as it comes. Unless it is replaced, they wait in `inbox` for
-    `receive`, and nothing more is read while many do. What it raises ends the connection."""
+    `deliver(message)` is called with each Message received. By default it appends to `inbox` for `receive`, and reading
+    stops while more than 16 messages wait there. An exception that it raises ends the connection."""
 
     def __init__(self, dialer, clock, host, port=8883, view=None):
         self.dialer = dialer
@@ -38,52 +39,56 @@ class Client:
         self.stream = None
         self.tasks = ()
         self.turn = asyncio.Lock()
-        self.changed = asyncio.Event()  # the one event for everything: every waiting task checks again
+        self.changed = asyncio.Event()  # set on every change; each waiting task then checks its own condition
 
     async def publish(self, topic, payload, expiry_s=None, qos=1):
-        """Return when the server has acknowledged it, with QoS 0 when it is about to be sent.
+        """Publish, and return once the server has acknowledged it (QoS 1) or it is queued (QoS 0).
 
-        Any number of callers may do so at once: they wait for each other where the server or our memory wants it.
-        MqttError: refused. NetError: it may or may not have arrived, and in a kept session will be sent once more after
-        reconnecting. Cancelling takes nothing back.
+        `topic`: str; `payload`: bytes; `expiry_s`: message expiry interval, MQTT 5 only. Any number of tasks may
+        publish concurrently; they wait while the server's Receive Maximum or our memory allows no more. MqttError:
+        refused. NetError: it may or may not have arrived, and in a persistent session is sent again after reconnecting.
+        Cancelling does not withdraw the message.
         """
         return await self.outcome(await self.post(topic, payload, expiry_s, qos))
 
     async def post(self, topic, payload, expiry_s=None, qos=1):
-        """Hand over as `publish` does, but return as soon as there is room for it: its InFlight, which has `codes` or
-        an `error` once the server has answered; None with QoS 0."""
+        """Like `publish`, but return as soon as the message is queued: its InFlight, which has `codes` or an `error`
+        once the server has answered; None with QoS 0."""
         return await self.submit(self.session.publish, topic, payload, expiry_s, qos)
 
     async def until(self, holds):
-        """Return once `holds()`, which is asked again after every change: a message came, an answer, or the end.
-        Cancelling loses nothing. NetError, MqttError: what ended the connection."""
+        """Wait until `holds()` is true. It is called again after every change: a message, an answer, or the
+        connection's end. Cancelling loses nothing. NetError or MqttError: what ended the connection."""
         while not holds():
             if self.session.error:
                 raise self.session.error
             await self._change()
 
     def take(self):
-        """The next Message of `inbox`, which has one; its `receipt` is for `done`."""
+        """Return the next Message of `inbox`, which must not be empty. Pass its `receipt` to `done`."""
         self.changed.set()
         return self.inbox.pop(0)
 
     async def receive(self):
-        """The next Message; its `receipt` is for `done`. At the connection's end: what had come, then what ended it."""
+        """Wait for the next Message and return it. Pass its `receipt` to `done`. After the connection has ended, the
+        Messages already received are still returned; then the NetError or MqttError that ended it is raised."""
         await self.until(lambda: self.inbox)
         return self.take()
 
     def done(self, receipt):
-        """Acknowledge a Message: the application has it safe. Until then a kept session would bring it again."""
+        """Acknowledge a Message that the application has handled. Until then, a persistent session redelivers it."""
         self.session.done(receipt)
         self.changed.set()
 
     def lose(self):
-        """The application has lost what it has not finished: a kept session brings it again after this connection."""
+        """Forget all Messages that `done` was not called for: a persistent session redelivers them after this
+        connection."""
         self.inbox.clear()
         self.session.lose()
 
     async def disconnect(self, reason=0):
-        """Send what waits and DISCONNECT with `reason`, 0 or an MQTT 5 code (4: publish the will), then close."""
+        """Send everything queued and DISCONNECT with `reason`, 0 or an MQTT 5 code (4: publish the will), then close,
+        within two seconds."""
         self.session.finish(NetError("closed", "disconnected"), reason)
         self.changed.set()
         try:
@@ -94,12 +99,12 @@ class Client:
             self.close()
 
     def close(self):
-        """Drop the connection, if there is one, without a word. Never raises."""
+        """Close the connection, if there is one, without DISCONNECT. Never raises."""
         self._end(self.stream, NetError("closed", "closed here"))
 
     def abandon(self):
-        """The same when no task is to run again, as after Ctrl-C at the REPL: all are forgotten, for an event would
-        take those that wait for it into whichever loop runs then."""
+        """Close after the event loop was stopped for good, as by Ctrl-C at the REPL. Tasks and events are forgotten,
+        because setting an event would queue its waiting tasks in the loop that runs now."""
         self.tasks = ()
         self.changed = asyncio.Event()
         for entry in self.session.in_flight.all:
@@ -109,14 +114,15 @@ class Client:
     # -- for `opening` --
 
     async def refill(self, stream):
-        """Wait for more bytes, for the session to look at. NetError."""
+        """Read more bytes from `stream` into the session. NetError."""
         size = await stream.read_into(self.session.space())
         if not size:
             raise NetError("closed", "by the server")
         self.session.received(size)
 
     async def submit(self, make, *args):
-        """What `make(*args)` returns, an InFlight or None, once there is room for it. NetError, MqttError."""
+        """Wait until the session accepts another packet, then return what `make(*args)` returns: an InFlight or None.
+        NetError, MqttError."""
         session = self.session
         turn = self.turn
         await turn.acquire()
@@ -134,7 +140,8 @@ class Client:
         return entry
 
     async def outcome(self, entry):
-        """The reason codes of an InFlight that is over, after waiting for that; None for none. NetError, MqttError."""
+        """Wait until the InFlight `entry` is answered and return its reason codes; None if `entry` is None. NetError,
+        MqttError."""
         if entry:
             await entry.over.wait()
             if entry.error:
@@ -142,14 +149,12 @@ class Client:
             return entry.codes
 
     async def keep(self, stream, job):
-        """Run one of the three tasks below; the end of any is the end of all, and of the connection."""
+        """Run one of the three tasks below. When it ends, the other two and the connection end too."""
         error = NetError("closed", "task ended")
         try:
             await job(stream)
         except (NetError, MqttError, MemoryError) as e:
-            error = (
-                e  # for the callers that wait: a task that ends with an exception would be kept by asyncio
-            )
+            error = e  # stored for the waiting callers, not raised: asyncio keeps a task that ends with an exception
         finally:
             self._end(stream, error, asyncio.current_task())
 
@@ -162,7 +167,7 @@ class Client:
                 event = session.next(self.clock.ms())
             except MqttError:
                 self.changed.set()
-                await self.clock.sleep_ms(_GRACE_MS)  # for the writer to send the DISCONNECT
+                await self.clock.sleep_ms(_GRACE_MS)  # lets the writer send DISCONNECT
                 raise
             if isinstance(event, Message):
                 self.deliver(event)
@@ -170,8 +175,8 @@ class Client:
                 _notify(event)
             self.changed.set()
             if not event:
-                # First the tasks that waited for it: on MicroPython's unix port each task costs a millisecond more
-                # while one waits for TLS.
+                # Let the waiting tasks run first: while one waits for TLS, each turn of the event loop takes a
+                # millisecond more on MicroPython's unix port.
                 for _ in range(_TURNS):
                     await asyncio.sleep(0)
                 await self.refill(stream)
@@ -180,7 +185,7 @@ class Client:
         session = self.session
         while stream is self.stream:
             if session.out and not session.full():
-                await asyncio.sleep(0)  # others may be about to add something: one TLS record for all of it
+                await asyncio.sleep(0)  # other tasks may add packets, which then share one TLS record
             data = session.take(self.clock.ms())
             if data:
                 await stream.write(data)
@@ -207,7 +212,7 @@ class Client:
     def _end(self, stream, error, me=None):
         if stream and stream is self.stream:
             self.stream = None
-            # First the tasks stop waiting for the stream, then it is closed.
+            # The tasks must stop waiting for the stream before it is closed.
             for task in self.tasks:
                 if task is not me:
                     task.cancel()
@@ -221,5 +226,5 @@ class Client:
 
 
 def _notify(entry):
-    if entry.over:  # without: memory was short, and no caller waits
+    if entry.over:  # None if memory ran out before it was created; then no caller waits
         entry.over.set()

@@ -1,7 +1,7 @@
-"""The numbers of MQTT by name: packet types, property ids and reason codes (MQTT 5.0 sections 2.1.2, 2.2.2.2 and 2.4).
+"""MQTT's packet types, property ids and reason codes (MQTT 5.0 sections 2.1.2, 2.2.2.2 and 2.4).
 
-MQTT 3.1.1 has the same packet types. The bundler puts each number in the place of its name (docs/decisions/0013), so
-the names cost a device nothing.
+MQTT 3.1.1 has the same packet types. The bundler replaces each name with its number (docs/decisions/0013), so the names
+take no memory on a device.
 """
 
 from micropython import const
@@ -17,12 +17,12 @@ PINGREQ = const(12)
 PINGRESP = const(13)
 DISCONNECT = const(14)
 
-# Flags of a PUBLISH: the lower four bits of the first byte. A SUBSCRIBE has the second of these bits, always.
+# Flags of a PUBLISH: the lower four bits of the first byte. In a SUBSCRIBE they are always 0b0010 (section 3.8.1).
 RETAIN = const(1)
 QOS_1 = const(2)
 DUP = const(8)
 
-# Events of a connection beside the packets that arrive, whose number is their type: see `session`.
+# Events of a connection other than received packets, whose number is their packet type: see `session`.
 BEGIN = const(16)
 ACCEPT = const(17)
 REQUEST = const(18)
@@ -41,7 +41,7 @@ TOPIC_ALIAS = const(0x23)
 MAXIMUM_QOS = const(0x24)
 MAXIMUM_PACKET_SIZE = const(0x27)
 
-# Reason codes: from 0x80 on they are errors.
+# Reason codes. Those from 0x80 on are errors.
 ERRORS = const(0x80)
 MALFORMED_PACKET = const(0x81)
 PROTOCOL_ERROR = const(0x82)

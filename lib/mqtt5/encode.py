@@ -1,6 +1,6 @@
-"""Builds the packets of an MQTT client that is connected and subscribed (OASIS mqtt-v5.0 and 3.1.1).
+"""Encode the packets that an MQTT client sends once it is connected and subscribed (OASIS mqtt-v5.0 and 3.1.1).
 
-There is no QoS 2, no retained publish, and no property that is not a number. `version`: 5, or 4 for MQTT 3.1.1.
+QoS 2, retained messages and properties other than numbers are not supported. `version`: 5, or 4 for MQTT 3.1.1.
 """
 
 from mqtt5 import codes, parts
@@ -8,7 +8,7 @@ from mqtt5.packet import checked
 
 
 def publish(version, pid, topic, payload, expiry_s=None):
-    """PUBLISH with QoS 1, or QoS 0 when `pid` is 0. `expiry_s`: for 3.1.1 ignored. MqttError: bad topic."""
+    """Return a PUBLISH with QoS 1, or QoS 0 if `pid` is 0. `expiry_s`: ignored for 3.1.1. MqttError: bad topic."""
     body = parts.counted(checked(topic or "#"))
     if pid:
         body += pid.to_bytes(2, "big")
@@ -17,5 +17,5 @@ def publish(version, pid, topic, payload, expiry_s=None):
 
 
 def disconnect(code):
-    """DISCONNECT; MQTT 3.1.1 knows only that without a code."""
+    """Return a DISCONNECT. `code`: 0 to 255; must be 0 for MQTT 3.1.1."""
     return parts.packet(codes.DISCONNECT << 4, bytes((code,)) if code else b"")

@@ -1,6 +1,7 @@
-"""What a client has sent, or will, and waits for an answer to (MQTT 5.0 section 4).
+"""A client's publishes and subscribes that the server has not answered yet (MQTT 5.0 section 4).
 
-Here are the packet ids, the order and number of publishes in flight, and which are sent again in a kept session.
+This module assigns packet ids, keeps publishes in order and within the server's Receive Maximum, and decides which are
+sent again in a persistent session.
 """
 
 from mqtt5 import codes
@@ -8,8 +9,8 @@ from mqtt5.packet import MqttError
 
 
 class InFlight:
-    """A publish (`asked` 0) or a subscribe (to so many topics) of ours. Over when it has `codes` or an `error`; `over`
-    belongs to the caller that waits for that."""
+    """A publish (`asked` is 0) or a subscribe (`asked` is its number of topics) of ours. It is over once `codes` or
+    `error` is set; `over` is the event that the client then sets."""
 
     def __init__(self, pid, data, asked):
         self.pid = pid
@@ -20,7 +21,8 @@ class InFlight:
 
 
 class InFlightTable:
-    """All that wait, oldest first, in `all`."""
+    """All unanswered publishes and subscribes, oldest first, in `all`. `window`: how many publishes may be in
+    flight."""
 
     def __init__(self):
         self.all = []
@@ -28,7 +30,7 @@ class InFlightTable:
         self.kept = False
 
     def new_pid(self):
-        """An unused packet id, 1..65535."""
+        """Return an unused packet id, 1 to 65535."""
         used = [entry.pid for entry in self.all]
         while True:
             self.last_pid = self.last_pid % 65535 + 1
@@ -36,13 +38,13 @@ class InFlightTable:
                 return self.last_pid
 
     def add(self, pid, data, asked=0):
-        """A new InFlight. `data`: the packet of a publish, which `due` sends; a subscribe has none."""
+        """Add and return an InFlight. `data`: the packet of a publish, which `due` returns; empty for a subscribe."""
         entry = InFlight(pid, data, asked)
         self.all.append(entry)
         return entry
 
     def due(self):
-        """Publishes to be sent now, as bytes: in their order, as many as the server takes at once."""
+        """Return the publishes to be sent now, as bytes: in order, as many as `window` allows."""
         data = b""
         free = self.window
         for entry in self.all:
@@ -55,14 +57,14 @@ class InFlightTable:
                 entry.sent = True
                 data += entry.data
                 if self.kept:
-                    entry.data[0] |= codes.DUP  # for the next time
+                    entry.data[0] |= codes.DUP  # in case it is sent again
                 else:
                     entry.data = b""
         return data
 
     def answer(self, to_publish, pid, reason_codes, reason):
-        """The InFlight that is over with these reason codes, None for an unknown packet id. MqttError: not its
-        kind."""
+        """Return the InFlight that a PUBACK (`to_publish`) or SUBACK answers, None if its packet id is unknown.
+        MqttError: a PUBACK for a subscribe or the reverse, or the wrong number of reason codes."""
         for entry in self.all:
             if entry.pid == pid:
                 if len(reason_codes) != (entry.asked or 1) or to_publish == (entry.asked > 0):
@@ -75,7 +77,8 @@ class InFlightTable:
                 return entry
 
     def lost(self, error):
-        """The connection is gone: all are returned, and over with `error`. Those of a kept session may be resumed."""
+        """Set `error` for all entries and return them, because the connection is gone. Publishes of a persistent
+        session are kept, to be sent again."""
         entries = self.all
         self.all = [entry for entry in entries if entry.data]
         for entry in entries:

@@ -1,8 +1,8 @@
-"""How a Client opens a connection: CONNECT, CONNACK and subscribing (MQTT 5.0 sections 3.1, 3.2 and 3.8).
+"""Open a Client's connection: CONNECT, CONNACK and subscribing (MQTT 5.0 sections 3.1, 3.2 and 3.8).
 
-It is a module of its own so that it can be unloaded once a connection is open. It may be bundled apart from the Client
-and its Session. So it takes them as arguments and imports nothing of theirs, because nothing would catch a second
-MqttError; it raises the session's `error_class`.
+A separate module, so that it can be unloaded once a connection is open. It may be bundled separately from the Client
+and its Session, so it takes them as arguments and imports neither: it would import a second MqttError class, which
+nothing catches. It raises the session's `error_class` instead.
 """
 
 import asyncio
@@ -20,11 +20,12 @@ Connack = namedtuple("Connack", ("session_present", "keep_alive_s", "session_exp
 
 async def connect(client, *args, start=asyncio.create_task, **options):
     """`connect(client, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True,
-    session_expiry_s=0, will=None)`: connect, after closing what there was; returns the server's Connack.
+    session_expiry_s=0, will=None)`: close any earlier connection, connect, and return the server's Connack.
 
-    `version`: 5, or 4 for MQTT 3.1.1; `clean`: forget an earlier session; `session_expiry_s`: how long the server keeps
-    this one after the connection (3.1.1: for good, unless `clean`); `will`: (topic, payload) or None. NetError,
-    "timeout" after 40 s for everything. MqttError: refused. `start(coroutine)`: begins a task of the client.
+    `version`: 5, or 4 for MQTT 3.1.1. `clean`: discard an earlier session. `session_expiry_s`: how long the server
+    keeps this session after the connection has ended (3.1.1: for good, unless `clean`). `will`: (topic, payload) or
+    None. `start(coroutine)`: starts a task of the client. NetError: "timeout" if connecting takes more than 40 s in
+    all. MqttError: refused.
     """
     client.close()
     facts = None
@@ -43,17 +44,17 @@ async def connect(client, *args, start=asyncio.create_task, **options):
 
 
 async def subscribe(client, topics, qos=1):
-    """Subscribe to `topics` with `qos` 0 or 1; returns the granted reason codes. NetError. MqttError: one was refused.
+    """Subscribe to `topics` with `qos` 0 or 1; return the reason codes. NetError. MqttError: a topic was refused.
 
-    A server may have only so many messages with QoS 1 under way to us, and keeps their order: what must not wait behind
-    them is subscribed with QoS 0.
+    Our Receive Maximum limits the QoS 1 messages that a server may have in flight, and it keeps their order. Subscribe
+    with QoS 0 to topics whose messages must not wait behind these.
     """
     return await client.outcome(await client.submit(subscription, client.session, topics, qos))
 
 
 def begin(session, client_id, username=None, password=None, keep_alive_s=45, version=5, clean=True, session_expiry_s=0,
           will=None):  # fmt: skip
-    """Begin a connection, see `connect`: its CONNECT waits in `take`, and the first event is for `accept`."""
+    """Begin a connection, see `connect`: queue CONNECT for the session's `take`. Pass the first event to `accept`."""
     session.state = session.after(codes.BEGIN)
     if clean or version != session.version:
         _forget(session)
@@ -74,8 +75,8 @@ def begin(session, client_id, username=None, password=None, keep_alive_s=45, ver
 
 
 def accept(session, present, properties):
-    """The Connack out of a session's first event, after which there is a connection. MqttError: it breaks the rules;
-    the connection is over, as after one that `next` raises."""
+    """Open the connection with a session's first event (`present`, `properties`) and return the Connack. MqttError: it
+    breaks the protocol, and the connection is over."""
     get = properties.get
     keep_s, expiry_s, client_id = session.requested
     window = get(codes.RECEIVE_MAXIMUM, 65535)
@@ -84,7 +85,7 @@ def accept(session, present, properties):
         raise session.error_class(codes.PROTOCOL_ERROR)
     session.state = session.after(codes.ACCEPT)
     server_s = get(codes.SERVER_KEEP_ALIVE, keep_s)
-    # Where the server asks for fewer pings, or none, there are ours: they show that it is there (section 3.1.2.10).
+    # If the server asks for a longer keep-alive, or none, ours is used, to detect a lost connection (section 3.1.2.10).
     keep_s = min(server_s or keep_s, keep_s or server_s)
     expiry_s = get(codes.SESSION_EXPIRY, expiry_s)
     session.largest = largest
@@ -93,7 +94,7 @@ def accept(session, present, properties):
     session.pinged = session.error = None
     if not present:
         _forget(session)
-    # What was not delivered again during a whole connection the server has forgotten.
+    # The server has discarded those messages that it did not resend during the whole of the last connection.
     session.held = {pid: state & ~1 for pid, state in session.held.items() if state & 1}
     session.connections += 1
     in_flight = session.in_flight
@@ -105,16 +106,18 @@ def accept(session, present, properties):
 
 
 def subscription(session, filters, qos=1):
-    """The InFlight of a subscription with `qos` to `filters`, a list of texts. MqttError: they are too many."""
+    """Queue a SUBSCRIBE with `qos` to `filters`, a list of str, and return its InFlight. MqttError: the packet is
+    larger than the server accepts."""
     pid = session.in_flight.new_pid()
     session.out += session.allowed(subscribe_packet(session.version, pid, filters, qos))
     return session.in_flight.add(pid, b"", len(filters))
 
 
 def connect_packet(version, clean, keep_alive_s, properties, client_id, username, password, will):
-    """CONNECT. `properties`: (id, size, number) each, for 3.1.1 ignored; `will`: (topic, payload), with QoS 1, or None.
+    """Return a CONNECT. `properties`: (id, size, number) each, ignored for 3.1.1. `will`: (topic, payload), sent with
+    QoS 1, or None.
 
-    Texts or bytes all of them. ValueError: longer than 65535 bytes.
+    Client id, user name, password and will are str or bytes. ValueError: one is longer than 65535 bytes.
     """
     flags = 2 if clean else 0
     tail = parts.counted(client_id)
@@ -132,7 +135,7 @@ def connect_packet(version, clean, keep_alive_s, properties, client_id, username
 
 
 def subscribe_packet(version, pid, filters, qos=1):
-    """SUBSCRIBE with `qos` for each of `filters`."""
+    """Return a SUBSCRIBE with `qos` for each of `filters`."""
     body = pid.to_bytes(2, "big") + parts.properties(version, ())
     for text in filters:
         body += parts.counted(text) + bytes((qos,))
@@ -140,18 +143,18 @@ def subscribe_packet(version, pid, filters, qos=1):
 
 
 def _forget(session):
-    """Nothing is unacknowledged in either direction."""
+    """Discard all unacknowledged messages, in both directions."""
     session.in_flight.all = []
     session.held = {}
 
 
 async def _opened(client, args, options):
     session = client.session
-    # Stored at once: whenever a deadline strikes, `close` finds it. CONNECT is made when it can be sent, so that no
-    # password stays behind.
+    # Stored at once, so that `close` finds it whenever the deadline expires. CONNECT is encoded only when it can be
+    # sent, so that the password does not stay in memory.
     client.stream = await client.dialer.dial(client.host, client.port)
     begin(session, *args, **options)
-    await client.stream.write(session.take(client.clock.ms()))  # and with it the TLS handshake
+    await client.stream.write(session.take(client.clock.ms()))  # includes the TLS handshake
     while True:
         event = session.next(client.clock.ms())
         if event:

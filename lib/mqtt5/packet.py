@@ -1,22 +1,22 @@
-"""Parses the packets of an MQTT server; MqttError (OASIS mqtt-v5.0 and 3.1.1; sections are those of 5.0).
+"""Parse the packets of an MQTT server (OASIS mqtt-v5.0 and 3.1.1; section numbers are those of 5.0).
 
-It finds where a packet ends, and its texts, properties and reason codes. Packets that this client never asks for are
-errors: QoS 2, UNSUBACK, enhanced authentication. `version` is the protocol level: 5, or 4 for MQTT 3.1.1.
+Packets of features that this client does not use are errors: QoS 2, UNSUBACK, enhanced authentication. `version` is the
+protocol level: 5, or 4 for MQTT 3.1.1.
 """
 
 from micropython import const
 
 from mqtt5 import codes
 
-# By property id (section 2.2.2.2): the size of a number, or one of these kinds. 0: no server may send it to a client
-# that asks for nothing in particular.
-_TEXT = const(6)  # 7: binary, 8: a pair of texts
+# By property id (section 2.2.2.2): the size of a number in bytes, or 6: string, 7: binary, 8: pair of strings. 0: a
+# server must not send this property to this client.
+_TEXT = const(6)
 _KINDS = b"\0\1\4\6\0\0\0\0\6\7\0\0\0\0\0\0\0\4\6\2\0\0\0\0\0\0\0\0\6\0\0\6\0\2\2\2\1\1\x08\4\1\1\1"
 
-# Return codes of MQTT 3.1.1 (its table 3.1) as codes of MQTT 5.
+# CONNACK return codes of MQTT 3.1.1 (its table 3.1) as reason codes of MQTT 5.
 _OLD_CODES = b"\0\x84\x85\x88\x86\x87\x81"
 
-# What the reason codes that people get to see mean (section 2.4).
+# Reason codes that may appear in the log, with their meaning (section 2.4).
 _REASONS = (
     "81malformed;82protocol error;84no such version;86bad user or password;87not authorized;88unavailable;"
     "8abanned;8etaken over;95too large;97quota;98administrator;"
@@ -26,22 +26,23 @@ _REASONS = (
 class MqttError(Exception):
     """The server refused, or broke the protocol.
 
-    `code`: MQTT 5 reason code, for 3.1.1 as well; `reason`: the server's reason string, quoted and cut, or our own.
+    `code`: an MQTT 5 reason code, with 3.1.1 too. `reason`: the server's reason string, quoted and cut to 80
+    characters, or our own text.
     """
 
     def __init__(self, code, reason=None):
         text = _REASONS.partition("%02x" % code)[2].partition(";")[0]
         if reason:
-            text = repr(reason[:80])  # quoted: it may hold anything
+            text = repr(reason[:80])  # quoted, because it may contain control characters
         super().__init__("mqtt 0x%02x %s" % (code, text))
         self.code = code
         self.reason = text
 
 
 class Message:
-    """What the server published. `topic`: text; `payload`: bytes; `dup`: it may have been delivered before; `receipt`:
-    what `Session.done` takes, a number whose lower 16 bits are the packet id, 0 with QoS 0; `large`: 0, or the size of
-    a packet that the buffer could not hold: `payload` is None."""
+    """A message that the server published. `topic`: str. `payload`: bytes. `dup`: it may have been delivered before.
+    `receipt`: the argument for `Session.done`; its lower 16 bits are the packet id, which is 0 with QoS 0. `large`: 0,
+    or the size in bytes of a packet that did not fit into the buffer; `payload` is then None."""
 
     def __init__(self, topic, payload, first, pid, large):
         self.topic = topic
@@ -53,8 +54,8 @@ class Message:
 
 
 def frame(data, start, end):
-    """(start of the body, end) of the packet at `start` of `data`, of which the first `end` bytes are there: the packet
-    may end later. None: not even that is known yet."""
+    """Return (start, end) of the body of the packet that begins at offset `start`; None if its length is not complete.
+    `data` is valid up to `end`; the packet may end beyond that."""
     found = _vbi(data, start + 1, end)
     if not found:
         return None
@@ -63,8 +64,8 @@ def frame(data, start, end):
 
 
 def decode(version, first, view, large=0):
-    """A packet from the server, its first byte and its body: (what, number, properties). `large`: 0, or the size of a
-    PUBLISH of which `view` has only the beginning; its properties are None where they do not end there.
+    """Decode a packet from its first byte and its body `view`; return (what, number, properties). `large`: 0, or the
+    size of a PUBLISH of which `view` has only the beginning; its properties are None if they are not complete there.
 
     | packet     | what                  | number      |
     |------------|-----------------------|-------------|
@@ -75,7 +76,7 @@ def decode(version, first, view, large=0):
     | DISCONNECT | None                  | reason code |
     | PINGRESP   | None                  | 0           |
 
-    MqttError: not a packet that a server may send to this client.
+    MqttError: malformed, or a packet that a server must not send to this client.
     """
     kind = first >> 4
     body = _Body(version, view, large)
@@ -89,7 +90,7 @@ def decode(version, first, view, large=0):
     if kind == codes.CONNACK:
         what = body.number(1)
         number = body.number(1)
-        if len(view) == 2:  # a 3.1.1 server answers so even to those who speak MQTT 5
+        if len(view) == 2:  # a 3.1.1 server answers MQTT 5 like this too
             number = _OLD_CODES[min(number, 6)]
             if version == 5:
                 raise MqttError(number or codes.MALFORMED_PACKET)
@@ -118,7 +119,7 @@ def _publish(first, body):
     if qos == 3 or (first & codes.DUP and not qos):
         raise MqttError(codes.MALFORMED_PACKET)
     if qos == 2:
-        raise MqttError(codes.PROTOCOL_ERROR, "QoS 2")  # nothing here ever subscribes to it
+        raise MqttError(codes.PROTOCOL_ERROR, "QoS 2")  # this client never subscribes with QoS 2
     topic = checked(body.text())
     pid = body.pid() if qos else 0
     large = body.large
@@ -132,7 +133,7 @@ def _publish(first, body):
 
 
 class _Body:
-    """Reads a packet's body from front to back. MqttError: it is too short, or holds what may not be there."""
+    """A reader for the body of a packet. MqttError: the body is too short or malformed."""
 
     def __init__(self, version, view, large):
         self.version = version
@@ -172,7 +173,7 @@ class _Body:
         return text
 
     def properties(self):
-        """{id: number or text}; the others are skipped."""
+        """Return the properties as {id: int or str}; binary ones and pairs are skipped."""
         found = {}
         if self.version < 5:
             return found
@@ -197,7 +198,8 @@ class _Body:
         return found
 
     def reason(self):
-        """(reason code, properties), either of which may be left out at the end (sections 3.4.2.1 and 3.14.2.1)."""
+        """Return (reason code, properties). Both, or only the latter, may be omitted (sections 3.4.2.1 and
+        3.14.2.1)."""
         code = 0
         if self.version == 5 and self.left():
             code = self.number(1)
@@ -207,7 +209,7 @@ class _Body:
 
 
 def checked(topic):
-    """A topic to publish under: no wildcards, no NUL. An empty one is the business of the topic aliases."""
+    """Return `topic`. MqttError if it has a wildcard or NUL. It may be empty, because of topic aliases."""
     for char in "+#\0":
         if char in topic:
             raise MqttError(codes.TOPIC_NAME_INVALID)
@@ -215,7 +217,8 @@ def checked(topic):
 
 
 def _vbi(data, at, end):
-    """(variable byte integer, offset behind it), None when `data` ends before it does (section 1.5.5)."""
+    """Return (number, offset after it) of a variable byte integer (section 1.5.5), None if it does not end before
+    `end`. MqttError: longer than necessary, or than 4 bytes."""
     value = shift = 0
     while at < end:
         byte = data[at]
@@ -224,6 +227,6 @@ def _vbi(data, at, end):
         if byte < 128 and (byte or not shift):
             return value, at
         shift += 7
-        if byte < 128 or shift > 21:  # longer than need be, or than may be
+        if byte < 128 or shift > 21:
             raise MqttError(codes.MALFORMED_PACKET)
     return None

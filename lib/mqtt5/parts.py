@@ -1,17 +1,17 @@
-"""What an MQTT client's packets are put together from, and what it promises the server (MQTT 5.0 sections 1.5 and 2).
+"""Parts of an MQTT client's packets, and the limits that it announces to the server (MQTT 5.0 sections 1.5 and 2).
 
-Used while a connection opens and afterwards. `opening` and what stays in memory are bundled apart, and each has its
-own copy of this module: so it keeps no state, and raises no error that only its own copy could catch.
+`opening` and the modules that stay in memory are bundled separately, each with its own copy of this module. So it keeps
+no state and defines no exception class.
 """
 
 from micropython import const
 
-WINDOW = const(4)  # messages with QoS 1 the server may have under way to us
-ALIASES = const(8)
+WINDOW = const(4)  # Receive Maximum: QoS 1 messages that the server may have in flight to us
+ALIASES = const(8)  # Topic Alias Maximum
 
 
 def counted(data):
-    """Text or bytes with its length before it. ValueError: longer than 65535 bytes."""
+    """Return `data` (str or bytes) as bytes, preceded by its 16-bit length. ValueError: longer than 65535 bytes."""
     if isinstance(data, str):
         data = data.encode()
     if len(data) > 65535:
@@ -20,17 +20,17 @@ def counted(data):
 
 
 def properties(version, pairs):
-    """`pairs`: (id, size, number) each; nothing for MQTT 3.1.1."""
+    """Return the properties of a packet as bytes, empty for MQTT 3.1.1. `pairs`: (id, size in bytes, number) each."""
     if version < 5:
         return b""
     data = b""
     for ident, size, value in pairs:
         data += bytes((ident,)) + value.to_bytes(size, "big")
-    return bytes((len(data),)) + data  # numbers only, so it is never longer than 127 bytes
+    return bytes((len(data),)) + data  # a few numbers, so never longer than 127 bytes
 
 
 def packet(first, body):
-    """A packet from its first byte and its body, as a bytearray."""
+    """Return a packet with this first byte and body, as a bytearray."""
     head = bytearray((first,))
     size = len(body)
     while size > 127:

@@ -1,18 +1,18 @@
 """The client's side of MQTT, without a clock or a socket (MQTT 5.0 section 4).
 
-It keeps what was received and is not acknowledged yet, keep-alive, topic aliases, and the DISCONNECT. More messages at
-once than a small window are an error, and so are packets larger than its buffer, except messages. A message that is
-too large is delivered without its payload: ending the connection would not help, because the server would send it
-again. A message whose PUBACK may have been lost is delivered again, marked `dup`.
+It tracks received messages that are not acknowledged yet, the keep-alive and topic aliases, and sends DISCONNECT.
+Exceeding the Receive Maximum is an error, and so is a packet larger than the buffer unless it is a PUBLISH. A message
+that is too large is delivered without its payload: ending the connection would not help, because the server would send
+it again. A message whose PUBACK may have been lost is delivered again, marked `dup`.
 
-Use: put bytes into `space()`, call `received(n)`, ask `next(now)` until it returns None, send what `take(now)` returns.
-All moments are milliseconds that wrap at 2**30.
+Use: put bytes into `space()`, call `received(n)`, call `next(now)` until it returns None, send what `take(now)`
+returns. All times (`now`) are milliseconds that wrap at 2**30.
 
-How it works: `TRANSITIONS` says what may happen in which state. An event is a packet that arrives, or one of our own:
+How it works: `TRANSITIONS` defines which event is legal in which state. An event is a received packet or one of these:
 BEGIN, `opening.begin` queues CONNECT; ACCEPT, `opening.accept` has checked the properties of CONNACK; REQUEST, the
 application publishes or subscribes; FINISH, a DISCONNECT is queued; LOST, the stream is gone. `after` looks up the next
-state. An illegal event raises and changes nothing; where a packet was illegal, `next` has FINISH follow. While the
-state is CLOSING, packets still count: the answer to a publish may be among them.
+state. An illegal event raises and changes nothing; after an illegal packet, `next` also calls `finish`. In the state
+CLOSING packets are still handled, because the answer to a publish may be among them.
 """
 
 from micropython import const
@@ -47,22 +47,22 @@ TRANSITIONS = (
     b"0133"  # FINISH
     b"0000"  # LOST
 )
-"""For each event the state after it, by the state before it; "-": illegal."""
+"""For each event, the next state by present state (CLOSED, CONNECTING, OPEN, CLOSING); "-": illegal."""
 
-_MOST = const(16)  # publishes and subscribes of ours waiting for an answer: each costs memory
-_ENOUGH = const(256)  # bytes to be sent, for all of them are one piece of memory
+_MOST = const(16)  # unanswered publishes and subscribes of ours: each takes memory
+_ENOUGH = const(256)  # queued bytes, which need one contiguous block of memory
 _MASK = const(0x3FFFFFFF)
-_LIVE = const(1)  # sent in this connection, so it takes an answer
-_FINISHED = const(2)  # acknowledged when the server sends it again
+_LIVE = const(1)  # received in this connection, so it can be acknowledged
+_FINISHED = const(2)  # the application has handled it: acknowledge it when the server sends it again
 _IDLE_MS = const(60000)
 
 
 class Session:
-    """`state`: CLOSED, CONNECTING, OPEN or CLOSING; `error`: why it is not OPEN, else None. `view`: see Client. Each
-    connection begins with `opening.begin` and `opening.accept`, which set what belongs to it."""
+    """`state`: CLOSED, CONNECTING, OPEN or CLOSING. `error`: why it is not OPEN, else None. `view`: see Client. Each
+    connection begins with `opening.begin` and `opening.accept`, which reset the attributes of a connection."""
 
     error_class = MqttError
-    """What `opening` raises when the server breaks the rules."""
+    """The exception that `opening` raises if the server breaks the protocol."""
 
     def __init__(self, view=None):
         self.view = view or memoryview(bytearray(2048))
@@ -74,40 +74,41 @@ class Session:
         self.in_flight = InFlightTable()
         self.out = bytearray()
         self.error = NetError("closed", "not connected")
-        # By packet id of messages that the application has not finished, or the server does not know to be: in which
-        # connection they came, times 4, and _LIVE and _FINISHED. A number, for there may be forty.
+        # Received messages that are not acknowledged yet. Packet id: number of the connection it was received in,
+        # shifted left by 2, with _LIVE and _FINISHED. Ints save memory: there may be forty.
         self.held = {}
 
     def after(self, event):
-        """The state after `event`, see TRANSITIONS. MqttError: it is illegal in this one."""
+        """Return the state after `event`, see TRANSITIONS. MqttError: it is illegal in the present state."""
         state = TRANSITIONS[event * 4 + self.state] - 48
         if state < 0:
             raise MqttError(codes.PROTOCOL_ERROR)
         return state
 
     def lose(self):
-        """The application has lost what it has not finished: a kept session brings it again after this connection."""
+        """Forget all messages that `done` was not called for: a persistent session redelivers them after this
+        connection."""
         self.held = {pid: state for pid, state in self.held.items() if state & _FINISHED}
 
     def take(self, now):
-        """Bytes to be sent, all at once; empty when there are none."""
+        """Return all queued bytes and clear the queue."""
         out, self.out = self.out, bytearray()
         if out:
             self.last_sent = now
         return out
 
     def space(self):
-        """Where to put received bytes."""
+        """Return the memoryview to receive into."""
         return self.view[self.end :]
 
     def received(self, size):
         self.end += size
 
     def next(self, now):
-        """What happened: a Message, an InFlight that is over, or None when more bytes are needed. First of all
-        (session present, properties) of the CONNACK, for `opening.accept`.
+        """Handle received packets up to the first event and return it: a Message, or an InFlight that is over. None if
+        more bytes are needed. The first event of a connection is (session present, properties) for `opening.accept`.
 
-        MqttError: the connection is over. What is to be sent to the server about it waits in `take`.
+        MqttError: the connection is over. If a DISCONNECT is to be sent, it is queued for `take`.
         """
         view = self.view
         room = len(view)
@@ -125,11 +126,11 @@ class Session:
                         raise MqttError(codes.PACKET_TOO_LARGE)
                     self.last_received = now
                     if self.pinged is not None:
-                        self.pinged = now  # the answer cannot come before the rest
+                        self.pinged = now  # PINGRESP can arrive only after the rest of this packet
                 end -= self.skipped
                 if end > self.end:
                     if self.end - at == room:
-                        # Only its beginning stays, as much in whatever pieces it comes.
+                        # Only half a buffer of its beginning is kept; the rest is counted and skipped.
                         self.end = room // 2
                         self.skipped += room - self.end
                     break
@@ -162,7 +163,7 @@ class Session:
             return entry
         if number or kind == codes.DISCONNECT:
             e = MqttError(number, properties.get(codes.REASON_STRING))
-            self.error = e  # so nothing is sent after the server's DISCONNECT
+            self.error = e  # nothing may be sent after the server's DISCONNECT
             self.out = bytearray()
             raise e
         if kind == codes.CONNACK:
@@ -187,39 +188,39 @@ class Session:
         if pid:
             if (
                 self.version == 5 and self.owed() >= 12 * parts.WINDOW
-            ):  # mosquitto counts no more what has expired
+            ):  # more than WINDOW, because mosquitto does not count messages that have expired
                 raise MqttError(codes.RECEIVE_MAXIMUM_EXCEEDED)
             self.held[pid] = self.connections << 2 | _LIVE
             message.receipt |= self.connections << 16
         return message
 
     def owed(self):
-        """How many messages with QoS 1 of this connection the application has not finished."""
+        """Return the number of QoS 1 messages of this connection that are not acknowledged."""
         owed = 0
-        for state in self.held.values():  # no list of them, asked for so often
+        for state in self.held.values():  # a loop, not a list: this is called often
             owed += state & _LIVE
         return owed
 
     def done(self, receipt):
-        """The application has handled that Message: acknowledge it, if that is still possible and needed."""
+        """Acknowledge the Message with this `receipt`, or do so when the server sends it again after a reconnect."""
         pid = receipt & 0xFFFF
         known = self.held.get(pid, 0)
         if not known or known >> 2 != receipt >> 16:
             return
         if known & _LIVE and self.state == OPEN:
             self.held.pop(pid)
-            self.held = self.held or {}  # the table of one that had many entries stays large
+            self.held = self.held or {}  # a dict does not shrink: replace it once it is empty
             self.out += parts.packet(codes.PUBACK << 4, pid.to_bytes(2, "big"))
         else:
             self.held[pid] = known | _FINISHED
 
     def full(self):
-        """True while nothing should be added: too much waits for an answer or to be sent."""
+        """Return whether nothing should be added, because too much is unanswered or queued."""
         return len(self.in_flight.all) >= _MOST or len(self.out) >= _ENOUGH
 
     def publish(self, topic, payload, expiry_s=None, qos=1):
-        """The InFlight of a QoS 1 publish, None for QoS 0. MqttError: the server announced that it would refuse
-        it."""
+        """Queue a PUBLISH and return its InFlight, None with QoS 0. MqttError: it exceeds the Maximum QoS or Maximum
+        Packet Size that the server announced, or the session is not open."""
         if qos > self.max_qos:
             raise MqttError(codes.QOS_NOT_SUPPORTED)
         pid = self.in_flight.new_pid() if qos else 0
@@ -232,17 +233,18 @@ class Session:
         return entry
 
     def allowed(self, data):
-        """`data`, a packet for the server. MqttError: not in this state, or the server takes none as large."""
+        """Return the packet `data`. MqttError: not allowed in the present state, or larger than the server accepts."""
         self.after(codes.REQUEST)
         if len(data) > self.largest:
             raise MqttError(codes.PACKET_TOO_LARGE)
         return data
 
     def tick(self, now, backpressure=False):
-        """Ping when it is time; milliseconds until this wants to be called again. NetError "timeout": the peer is dead.
+        """Queue a ping if it is due; return the milliseconds until the next call. NetError "timeout": the server does
+        not answer.
 
-        A ping goes out after 3/4 of a keep-alive in which nothing was received or nothing sent, and has to be
-        answered within half of one. `backpressure`: nothing is read at the moment, so nothing follows from silence.
+        A ping is sent once nothing was received, or nothing sent, for 3/4 of the keep-alive. It must be answered within
+        half of the keep-alive. `backpressure`: the client is not reading, so a missing answer means nothing.
         """
         if not self.keep_ms or self.state != OPEN:
             return _IDLE_MS
@@ -263,17 +265,18 @@ class Session:
         return left
 
     def finish(self, error, code=0):
-        """Queue a DISCONNECT with reason `code`; from now on `error` is the reason why there is no connection. Again:
-        no effect."""
+        """Queue a DISCONNECT with reason `code`, and set `error`, the reason why there is no connection. No effect if
+        called again."""
         if self.state == OPEN:
             self.error = error
-            # In 3.1.1 it could only mean that all is well, and would suppress the will.
+            # In 3.1.1 a DISCONNECT has no code and would suppress the will.
             if self.version == 5 or not code:
                 self.out += encode.disconnect(code)
         self.state = self.after(codes.FINISH)
 
     def lost(self, error):
-        """The connection is gone. Returns the unanswered entries; those of a kept session will be sent again."""
+        """Record that the connection is gone. Return the unanswered entries; publishes of a persistent session will be
+        sent again."""
         self.state = self.after(codes.LOST)
         self.error = self.error or error
         self.out = bytearray()

@@ -1,14 +1,11 @@
-"""The only error that code between an application and a network peer raises.
-
-A detail never quotes what was sent or received, so it may be logged.
-"""
+"""The only exception of `netio`, `dnsstub` and `sntp` for a network or its peers."""
 
 
 class NetError(Exception):
-    """A peer could not be reached or verified, or did not answer.
+    """A peer could not be reached or verified, or gave no usable answer.
 
-    `kind`: "dns" "connect" "tls" "timeout" "closed", or "sntp" for a time server that answered uselessly.
-    `detail`: a few words for a person.
+    `kind`: "dns", "connect", "tls", "timeout", "closed", or "sntp" if a time server's answer is not usable.
+    `detail`: a few words for the log; quotes no credentials.
     """
 
     def __init__(self, kind, detail):

@@ -1,9 +1,9 @@
-"""Connections and UDP queries over MicroPython's sockets, without blocking the loop.
+"""Connections and UDP queries over MicroPython's sockets, without blocking the event loop.
 
-Each socket is closed or belongs to a Stream, whatever fails. There is no TLS without a check of the certificate's
-chain, name and dates, and no IPv6, which the stock ESP32 image does not route. Connections have no deadlines of their
-own: callers wrap `dial` in `clock.within`. Nothing here is needed once a connection is up, so a device may drop the
-module meanwhile. Runs on MicroPython only: CPython's asyncio has no streams over bare sockets.
+Whatever fails, each socket is closed or belongs to a Stream. TLS always verifies the certificate's chain, name and
+dates. IPv6 is not supported, because the stock ESP32 image does not route it. Connections have no deadlines of their
+own: callers wrap `dial` in `clock.within`. Nothing here is needed while a connection is open, so a device can unload
+the module. Runs on MicroPython only: CPython's asyncio has no streams over bare sockets.
 """
 
 import errno
@@ -17,12 +17,12 @@ from netio.stream import Stream, net_error
 _CERT_REQUIRED = const(2)
 _POLL_MS = const(15)
 _DATAGRAM = const(512)
-_TCP = const(6)  # socket.IPPROTO_TCP and TCP_NODELAY, which not every port has by name
+_TCP = const(6)  # socket.IPPROTO_TCP; some ports lack this name and TCP_NODELAY
 _NODELAY = const(1)
 
 
 def is_ip(host):
-    """True for a dotted IPv4 address."""
+    """Return whether `host` (str) is a dotted IPv4 address."""
     parts = host.split(".")
     for part in parts:
         if not part.isdigit() or len(part) > 3 or int(part) > 255:
@@ -31,15 +31,15 @@ def is_ip(host):
 
 
 def split(server, port):
-    """(host, port) of "host" or "host:port"; `port` is the default. ValueError when the port is no number."""
+    """Return (host, port) of "host" or "host:port"; `port` is the default. ValueError if the port is not a number."""
     host, colon, digits = server.partition(":")
     return host, int(digits) if colon else port
 
 
 class Dialer:
-    """`resolver`: `await resolve(host)`, `forget(host)`. `context`: of `netio.stream.verifying_context`, None: no TLS.
-    `turn`: which of a host's addresses comes first; a dialer that takes over from an earlier one goes on with that
-    one's."""
+    """`resolver`: has `await resolve(host)` and `forget(host)`. `context`: from `netio.stream.verifying_context`; None:
+    no TLS. `turn`: number of failed dials, which selects one of the host's addresses; pass that of an earlier dialer to
+    continue from it."""
 
     def __init__(self, clock, resolver, context, turn=0):
         self.clock = clock
@@ -48,10 +48,10 @@ class Dialer:
         self.turn = turn
 
     async def dial(self, host, port, tls=True):
-        """A Stream to `host` (name or IPv4 address), connected; its TLS handshake is still to come, see Stream.
+        """Return a Stream connected to `host` (name or IPv4 address). Its TLS handshake follows later, see Stream.
 
-        Tries one of the host's addresses, and after a failure another one the next time. NetError "dns" "connect"
-        "tls". Cancelling closes the socket.
+        Tries one of the host's addresses; after a failure, the next call tries another one. NetError "dns", "connect"
+        or "tls". Cancelling closes the socket.
         """
         addresses = await self.resolver.resolve(host)
         context = self.context
@@ -59,7 +59,8 @@ class Dialer:
         try:
             sock = _connecting(addresses[self.turn % len(addresses)], port, socket.SOCK_STREAM)
             await self._connected(sock)
-            # Else what follows the last message of a handshake waits for its ACK, which Linux delays for 40 ms.
+            # Nagle's algorithm would hold back data after the handshake's last message until its ACK, which Linux
+            # delays by 40 ms.
             sock.setsockopt(_TCP, _NODELAY, 1)
             if not tls:
                 stream = Stream(sock)
@@ -80,7 +81,7 @@ class Dialer:
 
     async def _connected(self, sock):
         poller = select.poll()
-        # POLLHUP: elsewhere it comes unasked, the ESP32 shows a failed connect only to who asks.
+        # Other ports report POLLHUP always, the ESP32 only if it is requested: without it a failed connect is not seen.
         poller.register(sock, select.POLLOUT | select.POLLHUP)
         pause_ms = 1
         ready = poller.poll(0)
@@ -89,13 +90,13 @@ class Dialer:
             pause_ms = min(2 * pause_ms, _POLL_MS)
             ready = poller.poll(0)
         if ready[0][1] != select.POLLOUT:
-            sock.read(1)  # raises the reason
+            sock.read(1)  # raises OSError with the reason
             raise NetError("connect", "refused")
 
 
 def _connecting(ip, port, kind):
-    """A socket of `kind` that does not block, connected or about to be. `ip` is an address in text, never a name."""
-    # getaddrinfo of an address only converts it: no port asks a server about one.
+    """Return a non-blocking socket of `kind`, connected or connecting. `ip`: str, an address, never a name. OSError."""
+    # With an address getaddrinfo only converts: no port queries a server for it.
     info = socket.getaddrinfo(ip, port, 0, kind)[0]
     sock = socket.socket(info[0], kind)
     try:
@@ -109,11 +110,11 @@ def _connecting(ip, port, kind):
 
 
 async def exchange(ip, port, payload, clock, timeout_ms):
-    """One question over UDP: send `payload`, return the first datagram that comes back, cut to 512 bytes.
+    """Send `payload` over UDP and return the first datagram received in answer, cut to 512 bytes.
 
-    Answers from anybody but the peer that was asked are dropped by the network stack, because the socket is connected.
-    A retry is a new call, hence a new local port, and never receives late answers. NetError "timeout" after
-    `timeout_ms`, "closed" when the network or the peer's host refused.
+    The socket is connected, so the network stack drops datagrams from other peers. Each call uses a new local port, so
+    a retry does not receive late answers. NetError "timeout" after `timeout_ms`, "closed" if the network or the peer's
+    host refused.
     """
     sock = None
     try:

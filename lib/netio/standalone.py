@@ -1,6 +1,6 @@
-"""What the engines of lib need around them, for a program that has nothing of its own: a clock, names, connections.
+"""A clock, a resolver and dialers, for programs that use an engine of lib outside this firmware.
 
-Here a connection without TLS can be had, so the firmware must not import this file; `make layers` checks that.
+This module allows connections without TLS, so the firmware must not import it; `make layers` checks that.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _HALF = const(0x20000000)
 
 
 class Clock:
-    """Milliseconds that wrap at 2**30, waiting, and deadlines."""
+    """Waiting and deadlines, on a millisecond counter that wraps at 2**30."""
 
     def __init__(self, ticks_ms=time.ticks_ms):
         self._ticks_ms = ticks_ms
@@ -26,14 +26,14 @@ class Clock:
         return self._ticks_ms() & _MASK
 
     def since(self, start):
-        """Milliseconds since `start`, right for 6.2 days."""
+        """Return the milliseconds since `start`; correct for up to 6.2 days."""
         return ((self.ms() - start + _HALF) & _MASK) - _HALF
 
     async def sleep_ms(self, ms):
         await asyncio.sleep(ms / 1000)
 
     async def within(self, ms, awaitable):
-        """The result of `awaitable`, or asyncio.TimeoutError after `ms`, which cancels it."""
+        """Return the result of `awaitable`. After `ms` milliseconds it is cancelled: asyncio.TimeoutError."""
         struck = []
         strike = asyncio.create_task(self._strike(ms, struck, asyncio.current_task()))
         try:
@@ -52,19 +52,19 @@ class Clock:
 
 
 class PlainDialer(Dialer):
-    """Connections that anybody on the way can read and change: for a server in a network of your own."""
+    """Plain TCP connections, which anybody on the path can read and change: for a server in your own network."""
 
     async def dial(self, host, port, tls=False):
-        """See Dialer; never with TLS."""
+        """Return a Stream, as Dialer does, but never with TLS."""
         return await Dialer.dial(self, host, port, False)
 
 
 class Network:
-    """`ca_files`: paths of the certificates (DER) that servers are verified with; without any there is no TLS.
+    """`ca_files`: paths of the root certificates (DER) that servers are verified against; without any there is no TLS.
     `name_servers`: list of "ip" or "ip:port"; None: those from DHCP.
 
-    `clock`, `rng` and `resolver` are what engines ask for under these names; of the two dialers `tls` refuses whatever
-    it cannot verify, and `tcp` makes plain connections. OSError, ValueError: a certificate cannot be used.
+    `clock`, `rng` and `resolver` are the engines' arguments of these names. `tls` is the dialer that verifies every
+    server, `tcp` the one for plain connections. OSError or ValueError: a certificate cannot be read.
     """
 
     def __init__(self, ca_files=(), name_servers=None):
@@ -75,12 +75,12 @@ class Network:
         self.tcp = PlainDialer(self.clock, self.resolver, None)
 
     def rng(self):
-        """32 random bits."""
+        """Return 32 random bits."""
         return int.from_bytes(os.urandom(4), "big")
 
 
 def dhcp_name_servers():
-    """The name server that the board got by DHCP, in a list."""
+    """Return a list with the name server that the board got by DHCP."""
     import network  # here, because an interpreter on a PC has none
 
     return [network.WLAN(network.STA_IF).ifconfig()[3]]

@@ -1,4 +1,4 @@
-"""An open connection as a pair of waiting calls, and the TLS context that verifies it.
+"""An open connection, and the TLS context that verifies its peer.
 
 Runs on MicroPython only: CPython's asyncio has no streams over bare sockets. There are no deadlines here: callers wrap
 `read_into` and `write` in `clock.within`.
@@ -14,21 +14,21 @@ _CONN_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF
 
 
 def verifying_context(ca_ders):
-    """A TLS context that verifies a server's chain, name and dates against `ca_ders`, an iterable of DER certificates.
-    ValueError: not DER."""
-    import tls  # here, so that a host without this module can import the file
+    """Return a TLS context that verifies the chain, name and dates of a server's certificate against `ca_ders`, an
+    iterable of DER certificates. ValueError: not DER."""
+    import tls  # imported here, so that CPython, which lacks it, can import this file
 
-    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)  # which verifies; Dialer makes sure that it does
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)  # verifies by default; Dialer checks that it does
     for der in ca_ders:
         context.load_verify_locations(der)
     return context
 
 
 class Stream:
-    """One TCP connection: its socket, and before that the TLS socket around it, if there is one.
+    """One TCP connection. `socks`: its socket, preceded by the TLS socket that wraps it, if any.
 
-    The TLS handshake happens inside the first `write` or `read_into`: MicroPython can only drive it alone by blocking.
-    mbedTLS sends nothing of the caller's before the peer's certificate was accepted.
+    The TLS handshake happens inside the first `write` or `read_into`, because MicroPython's separate call for it
+    blocks. mbedTLS sends no data of the caller before it has accepted the peer's certificate.
     """
 
     def __init__(self, *socks):
@@ -36,21 +36,22 @@ class Stream:
         self.io = asyncio.StreamReader(socks[0])
 
     async def read_into(self, view):
-        """Wait for bytes, put at most len(view) into `view` and return how many; 0 when the peer has ended.
+        """Wait for bytes, read at most len(view) of them into `view`, and return their number; 0 at the end of the
+        stream.
 
-        NetError "tls" or "closed". A TLS end may be a cut: mbedTLS hides whether the closing alert came, so a message
-        has to contain its own length.
+        NetError "tls" or "closed". Over TLS the end may be a truncation: mbedTLS does not say whether close_notify was
+        received, so a message has to contain its own length.
         """
         try:
             n = None
-            while n is None:  # woken by a TLS record without data, or by a part of one
+            while n is None:  # a TLS record without data, or only part of a record, was received
                 n = await self.io.readinto(view)
             return n
         except (OSError, ValueError) as e:
             raise net_error(e)
 
     async def write(self, data):
-        """Return when the network stack has taken all of `data`. NetError "tls" or "closed"."""
+        """Return once the network stack has accepted all of `data`. NetError "tls" or "closed"."""
         try:
             self.io.write(data)
             await self.io.drain()
@@ -58,20 +59,22 @@ class Stream:
             raise net_error(e)
 
     def close(self):
-        """Never raises, may be called again."""
-        # Both: a TLS socket whose handshake failed has forgotten the socket below and would leave it open.
+        """Close the connection. Never raises, and may be called again."""
+        # Both sockets: after a failed handshake, closing the TLS socket does not close the one below it.
         for sock in self.socks:
             try:
                 sock.close()
             except OSError:
-                pass  # there is nothing left to do for it
+                pass
 
 
 def net_error(error, kind="closed"):
-    """What broke a connection, as NetError of `kind`, or "tls", with errno's name for it or mbedTLS's text.
+    """Return the OSError or ValueError of a connection as NetError: of kind "tls" if TLS failed, else of `kind`. Its
+    detail is errno's name or mbedTLS's text.
 
-    MicroPython raises ValueError with mbedTLS's reasons, one per line, for a rejected certificate; OSError with a large
-    negative mbedTLS number for other TLS trouble; and a small number, negative once it went through mbedTLS, for TCP's.
+    MicroPython raises ValueError with mbedTLS's reasons, one per line, for a rejected certificate; OSError with
+    mbedTLS's number (-256 or below) for other TLS errors; and OSError with an errno, negated by mbedTLS, for those of
+    TCP.
     """
     args = error.args
     if isinstance(error, ValueError):

@@ -1,8 +1,8 @@
-"""One SNTP request and the check of its answer (RFC 4330, RFC 5905 section 7.3).
+"""One SNTP request and the check of its response (RFC 4330, RFC 5905 section 7.3).
 
-These checks make an unauthenticated clock usable: the answer echoes our 64 random-looking bits, its sender is
-synchronised, and the time is not before the moment this software was built. It does not retry, average, or set a
-clock: when to ask which server is the caller's decision.
+SNTP is not authenticated, so the response must echo the request's transmit timestamp, which is derived from 32 random
+bits, its server must be synchronised, and its time must not be before that of the build. There are no retries and no
+averaging, and the clock is not set: the caller decides when to query which server.
 """
 
 from micropython import const
@@ -22,7 +22,8 @@ _UNSYNCHRONISED = const(3)  # leap indicator
 
 
 async def query(server, resolver, clock, rng, floor_s, exchange=exchange):
-    """Unix seconds from `server`, "host" or "host:port". NetError "dns" "timeout" "closed" "sntp"."""
+    """Return the time in Unix seconds from `server`, "host" or "host:port". `floor_s`: see `parse`. NetError "dns",
+    "timeout", "closed" or "sntp"."""
     host, port = split(server, _PORT)
     addresses = await resolver.resolve(host)
     nonce = rng()
@@ -31,23 +32,23 @@ async def query(server, resolver, clock, rng, floor_s, exchange=exchange):
 
 
 def request(nonce):
-    """The 48-byte question. `nonce`: 32 random bits; they stand where our time would, which the server need not
-    know."""
-    # Leap 0, version 4, mode 3: a client.
+    """Return the 48-byte request. `nonce`: 32 random bits, sent as the transmit timestamp in place of our time, which
+    the server does not need."""
+    # Leap indicator 0, version 4, mode 3 (client).
     return b"\x23" + bytes(39) + (nonce ^ 0xFFFFFFFF).to_bytes(4, "big") + nonce.to_bytes(4, "big")
 
 
 def parse(data, nonce, floor_s):
-    """Unix seconds at which the answer left the server; good until 2104 (RFC 4330 section 3).
+    """Return the transmit timestamp of the response `data` in Unix seconds; correct until 2104 (RFC 4330 section 3).
 
-    NetError "sntp": not an answer to `request(nonce)`, a kiss-o'-death, or a time before `floor_s` (unix seconds).
+    NetError "sntp": not a response to `request(nonce)`, a kiss-o'-death, or a time before `floor_s` (Unix seconds).
     """
     if len(data) < 48 or data[0] & 7 != _SERVER or not 3 <= data[0] >> 3 & 7 <= 4:
         raise NetError("sntp", "not an answer")
     if data[24:32] != request(nonce)[40:]:
         raise NetError("sntp", "not our answer")
     if data[1] == _KISS:
-        raise NetError("sntp", "kiss %r" % data[12:16])  # %r: these bytes are anybody's
+        raise NetError("sntp", "kiss %r" % data[12:16])  # %r, because these bytes may be anything
     if data[1] > _LAST_STRATUM or data[0] >> 6 == _UNSYNCHRONISED:
         raise NetError("sntp", "server not synchronised")
     seconds = int.from_bytes(data[40:44], "big")

@@ -1,8 +1,8 @@
-"""Loads modules for a while, and checks that their memory is free again afterwards.
+"""Load modules temporarily, and check that their memory is free again after they were unloaded.
 
-Code that runs from the heap takes memory for as long as anything refers to it: a module, an instance of one of its
-classes, a coroutine that has not ended. `gone` therefore measures. Importing is synchronous, so it is known exactly
-what one import brought, even when several tasks load at the same time.
+Code in the heap takes memory as long as anything refers to it: a module, an instance of one of its classes, a coroutine
+that has not ended. `gone` therefore measures. Imports are synchronous, so the modules that one import adds are known
+exactly, even if several tasks load units.
 """
 
 import gc
@@ -14,18 +14,18 @@ _WAIT_MS = const(25)
 
 
 class Unit:
-    """`importing()` imports what is needed and returns it, for instance a class, not None; it must be a function that
-    keeps nothing. `sleep_ms(ms)`: awaitable. `size`: bytes of heap that the latest `load` took."""
+    """`importing()`: imports modules and returns something of them, such as a class, never None; it must not keep a
+    reference to it. `sleep_ms(ms)`: awaitable. `size`: bytes of heap that the last `load` took."""
 
     def __init__(self, importing, sleep_ms):
         self.importing = importing
         self.sleep_ms = sleep_ms
         self.names = []
         self.size = 0
-        self.used = 0  # when it was dropped, until its memory has come back
+        self.used = 0  # bytes of heap in use when the unit was dropped; 0 once its memory is free again
 
     def load(self):
-        """What the import returns. Whatever it raises: nothing stays loaded."""
+        """Return what `importing` returns. If it raises, nothing stays loaded."""
         used = in_use()
         before = set(sys.modules)
         found = None
@@ -39,7 +39,7 @@ class Unit:
                 self.drop()
 
     def drop(self):
-        """Forget the modules: their memory comes back once nothing refers to them any more."""
+        """Unload the modules. Their memory is free once nothing refers to them any more."""
         self.used = in_use()
         while self.names:
             name = self.names.pop()
@@ -50,9 +50,10 @@ class Unit:
                 delattr(parent, child)
 
     async def gone(self):
-        """Whether the memory of dropped modules came back, after waiting a little for it; True where there are none.
+        """Wait up to a second until the memory of the dropped modules is free; return whether it is. True if none were
+        dropped.
 
-        Half of it is enough: names stay in the interpreter's tables for ever, and other tasks allocate meanwhile.
+        Half of their size is enough: interned names stay for ever, and other tasks allocate meanwhile.
         """
         for _ in range(_TRIES):
             if self.used and self.used - in_use() < self.size // 2:
@@ -63,7 +64,7 @@ class Unit:
 
 
 def in_use():
-    """Bytes of the Python heap after a collection, 0 on an interpreter without that figure."""
+    """Return the bytes in use in the Python heap after a collection, 0 if the interpreter does not say (CPython)."""
     if not hasattr(gc, "mem_alloc"):
         return 0
     gc.collect()

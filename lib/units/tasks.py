@@ -1,12 +1,12 @@
-"""Tasks of code that will be dropped."""
+"""Tasks that run code of a unit."""
 
 import asyncio
 
 
 def start(coroutine):
-    """A task that runs a coroutine and does not refer to it after its end. One made by asyncio.create_task does, and
-    its neighbour in the loop's queue may refer to that task until it is due itself: removing a node leaves the link to
-    it (py/pairheap.c)."""
+    """Return a task that runs `coroutine` and does not refer to it after it has ended. A task made by
+    asyncio.create_task does, and its neighbour in the event loop's queue may refer to that task until the neighbour
+    itself is due, because removing a node does not clear links to it (py/pairheap.c)."""
     return asyncio.create_task(_run([coroutine]))
 
 
@@ -14,4 +14,4 @@ async def _run(box):
     try:
         await box.pop()
     finally:
-        box = None  # `finally` puts something else in its place on the stack
+        box = None  # a statement in `finally`, so that the stack slot that held the coroutine is overwritten
