@@ -1,16 +1,16 @@
-"""Binds the cloud's catalog to the configured hardware through `pin_port`.
+"""Bind the cloud's catalog to the configured hardware by `pin_port`.
 
-An item that the device cannot represent is left out and named in a note; no output is ever driven on a guess. Pure. In
-memory only while a new catalog is applied.
+An item that the device cannot represent is left out and logged; no output is ever driven on a guess. Pure. In memory
+only while a new catalog is applied.
 """
 
 from firmware.core.models import NOTHING_NEW, Desired, Report
 
 
 def bind(rows, ports, items, what, notes):
-    """For each of `items` (the normalized `outputs` or `sensors` of the configuration), which have these `ports`, its
-    row of the catalog, or None. What is wrong goes to the list `notes` as text for the log, with `what` for what the
-    rows are."""
+    """Return a list with the catalog row of each of `items`, or None. `items`: normalized `outputs` or `sensors` of the
+    configuration; `ports`: their `pin_port`. Problems are appended to `notes` as text for the log; `what`: the word for
+    a row there."""
     sound = [row.pin_port for row in rows if not row.error]
     bound = [None] * len(items)
     for row in rows:
@@ -45,7 +45,7 @@ def _mismatch(row, item):
 
 
 def apply_catalog(controller, catalog):
-    """Let a Controller take over a catalog. What is wrong with it is logged once."""
+    """Apply a Catalog to a Controller. Each problem is logged once."""
     notes = []
     outputs = [command.output for command in controller.commands]
     sensors = controller.items
@@ -64,7 +64,7 @@ def apply_catalog(controller, catalog):
 
 
 def _remember(commands, report):
-    """An acknowledgement from before the start still waits: its desired state is not applied again."""
+    """Mark the desired state that `report`, kept since before the start, acknowledges as already applied."""
     for command in commands:
         last = command.last
         if not command.row or command.row.id != report.id or (last and last.value != NOTHING_NEW):
@@ -75,7 +75,8 @@ def _remember(commands, report):
 
 
 def _rename(commands, outbox):
-    """Events from before the first contact get the row of their port. Where the cloud has none they are dropped."""
+    """Give events from before the first catalog the id of their port's row, or drop them if the cloud has no such
+    row."""
     waiting, outbox.reports = outbox.reports, []
     for report in waiting:
         for command in commands:

@@ -1,9 +1,9 @@
-"""The check of the configuration: parsed JSON in, a normalized dict and a list of problems out.
+"""Validate the configuration: parsed JSON in, a normalized dict and a list of problems out.
 
-It applies `config_rules`, and what one part of the file demands of another; it opens no file and drives no pin. What
-could do harm is an error; what is merely pointless is left to `tools.cli.check_config`. It is imported once at the
-start and unloaded. A problem is `(level, path, found, allowed)`: level "error" or "warning", path such as
-`outputs[1].gpio`, what was found as short text (a secret is only ever `***`), and what is allowed, as text.
+This module applies `config_rules` and the constraints between parts of the file; it opens no file and drives no pin.
+Anything that could do harm is an error; `tools.cli.check_config` warns of what is merely pointless. It is imported once
+at startup and then unloaded. A problem is `(level, path, found, allowed)`: level "error" or "warning"; a path such as
+`outputs[1].gpio`; what was found, as short text (`***` for a secret); and what is allowed, as text.
 """
 
 import json
@@ -16,11 +16,11 @@ _SWITCHED = "outputs, but none with mode setpoint"
 
 
 def validate(raw, profile):
-    """Check `raw`, any value a JSON parser returned: `(config, problems)`. `profile`: the text about the chip, see
-    `firmware/boards`.
+    """Check `raw`, any value that a JSON parser returns; return `(config, problems)`. `profile`: the text about the
+    chip, see `firmware/boards`.
 
-    Without an error `config` holds every key, defaults filled in, secrets wrapped in `Secret`. With one it holds only
-    `led` and `portal`, for saying so: nothing may be switched from a configuration that is partly right.
+    Without an error `config` has every key, with defaults filled in and secrets wrapped in `Secret`. With an error it
+    has only `led` and `portal`, to report that: no output may be switched by a configuration that is only partly valid.
     """
     walk = _Walk(profile)
     config = walk.value("object", raw, "config", "")
@@ -32,12 +32,13 @@ def validate(raw, profile):
 
 
 def render(problem):
-    """One line of text for a problem."""
+    """Return a problem as one line of text."""
     return "%s: %s: found %s, allowed: %s" % problem
 
 
 def rules(name):
-    """The lines of the section of this name, none if there is none. Copies no more of the text than that."""
+    """Return the lines of the section `name`, an empty list if there is none. Only that section is copied, to save
+    memory."""
     head = "\n\n%s\n" % name
     text, lines = text_with(head), []
     start = text.find(head)
@@ -48,13 +49,13 @@ def rules(name):
 
 
 def fact(profile, key):
-    """What the line `key` of a profile says, "" where that is nothing."""
+    """Return the text of the line `key` of a profile, "" if it has none."""
     start = profile.find("\n%s " % key)
     return profile[start + len(key) + 2 : profile.find("\n", start + 1)] if start >= 0 else ""
 
 
 def choices(profile, what):
-    """The rule of a chip that `$what` stands for in the rules of the file."""
+    """Return the rule that `$what` stands for on this chip: its `boards`, `outputs`, `inputs` or `analog`."""
     if what == "boards":
         kits = [line.split(" ")[1] for line in profile.split("\n") if line[:4] == "kit "]
         return "|".join([fact(profile, "name").lower().replace("-", "")] + kits)
@@ -65,7 +66,7 @@ def choices(profile, what):
 
 
 def of_kit(profile, kit, what):
-    """What the word `what=` in the line of a kit says, "" where there is none."""
+    """Return the value of the word `what=` in the line of a kit, "" if there is none."""
     for word in fact(profile, "kit %s" % kit).split(" "):
         if word.startswith(what + "="):
             return word[len(what) + 1 :]
@@ -73,7 +74,7 @@ def of_kit(profile, kit, what):
 
 
 def is_among(profile, key, gpio):
-    """Whether the line `key` of a profile names this GPIO."""
+    """Return whether the line `key` of a profile includes this GPIO."""
     rule = fact(profile, key)
     return rule != "" and pick(rule, gpio) is not None
 
@@ -82,17 +83,16 @@ class _Walk:
     def __init__(self, profile):
         self.profile = profile
         self.problems = []
-        self.failed = set()  # the parts of the file with errors
-        self.seen = {}  # of `_cross_errors`
-        self.kit = None  # what `board` says
+        self.failed = set()  # top-level keys with errors
+        self.seen = {}  # see `_cross_errors`
+        self.kit = None  # the value of `board`
 
     def report(self, level, path, found, allowed, kind=""):
-        """Keep a problem, as so few and short texts that a garbled file does not fill the heap.
+        """Add a problem, at most 40 of them with short texts, so that a garbled file does not fill the heap.
 
-        `kind`: of the rule. What is inside of lists and objects is not shown, nor what stands where no text belongs
-        or under an unknown key: it may be a secret beside its place. `***` stands for a secret, and for an
-        address with credentials or a query. What is shown is JSON text, so a line end or an escape sequence cannot
-        garble a log.
+        `kind`: that of the rule. The contents of lists and objects are not shown, nor a value that stands in place of
+        one or under an unknown key, because it may be a misplaced secret. `***` stands for a secret, and for an address
+        with credentials or a query. Values are shown as JSON, so that control characters cannot garble the log.
         """
         if level == "error":
             self.failed.add(path.split(".")[0])
@@ -110,7 +110,7 @@ class _Walk:
             self.problems.append((level, path or "the whole file", found, allowed))
 
     def value(self, rule, value, key, path):
-        """The normalized value, or None when it was refused."""
+        """Return the normalized value, or None if it is refused."""
         kind, _, rest = rule.partition(" ")
         size, _, rest = rest.partition(" ")
         good = None
@@ -137,7 +137,7 @@ class _Walk:
         return good
 
     def members(self, raw, name, path):
-        """An object of normalized values; what was refused is missing."""
+        """Return an object as a dict of normalized values, without those that are refused."""
         out, raw, lines = {}, dict(raw), rules(name)
         dot = path and path + "."
         first, only = len(self.problems), None
@@ -156,14 +156,14 @@ class _Walk:
                 value = self.value(rule, value, key, dot + key)
                 if value is None:
                     if key in ("api", "kind", "mode"):
-                        # What else there has to be depends on it.
+                        # The other keys depend on this one, so problems with them would mislead.
                         only = self.problems[before:]
                     continue
             out[key] = value
-            # `auto` is also a word of transport, which adds nothing.
+            # A value of `transport` adds no keys, although a section has the name `auto`, for `api`.
             if isinstance(value, str) and "|" in rule and key != "transport":
                 lines += rules(value)
-        # A limit that is misspelt is no limit.
+        # An error for outputs and sensors, because a misspelt limit would not take effect.
         level = "error" if name == "buttons" or path[:8] in ("outputs[", "sensors[") else "warning"
         for key in raw:
             self.report(level, dot + json.dumps(key)[1:-1][:40], raw[key], "no such key", "object")
@@ -178,7 +178,7 @@ class _Walk:
         return out if name != "sensors" else _with_limit(out, self.profile)
 
     def kit_errors(self, item, name):
-        """What the kit contradicts: (level, key, allowed). A LAN learns its PHY and pins."""
+        """Yield (level, key, allowed) for conflicts with the kit. Add the kit's PHY and pins to the item `lan`."""
         for taken in (of_kit(self.profile, self.kit, "taken"), fact(self.profile, "taken")):
             for key in _PINS:
                 if not taken or pick(taken, item.get(key)) is None:
@@ -194,14 +194,15 @@ class _Walk:
 
 
 def _with_limit(sensor, profile):
-    """The sensor with the voltage from which on the ADC cannot tell its pin from the supply."""
+    """Return the sensor with `high_uv` added: microvolts from which the ADC cannot distinguish its pin from the
+    supply."""
     high_mv = float(fact(profile, "adc_max_mv"))
     sensor["high_uv"] = min(high_mv, sensor.get("supply_mv", 1e6) * 0.97) * 1000
     return sensor
 
 
 def _pin_errors(item, name, profile):
-    """What is wrong with a pin that can do what it is for: (level, key, allowed)."""
+    """Yield (level, key, allowed) for problems of a pin that its rule allows."""
     gpio = item.get("gpio", -1)
     if item.get("pull", "none") != "none" and is_among(profile, "input_only", gpio):
         allowed = 'one of %s, or pull "none" and a resistor outside'
@@ -214,9 +215,10 @@ def _pin_errors(item, name, profile):
 
 
 def _cross_errors(item, name, path, seen, profile):
-    """What in an object contradicts the rest of it, or an object before it: (level, key, allowed).
+    """Yield (level, key, allowed) for contradictions within an object, or with an earlier one.
 
-    What was refused is missing. `seen`: what only one may have, with the path of who has it; this object's is added.
+    `item` lacks the values that were refused. `seen`: values that must be unique, with the path of the object that has
+    them; those of this object are added.
     """
     yield from _pin_errors(item, name, profile)
     if item.get("min", -99) >= item.get("max", 1e6):
@@ -236,7 +238,7 @@ def _cross_errors(item, name, path, seen, profile):
     for key, kin in (("sensor", "sensors"), ("toggles", _SWITCHED)):
         if key in item and ("pin_port", kin, item[key]) not in seen:
             yield "error", key, "a pin_port of " + kin
-    # The cloud numbers commands and sensors apart.
+    # The pin_ports of commands and of sensors are two separate spaces in the cloud.
     commands = "outputs" if name == "update" else "sensors" if path[:8] == "sensors[" else name
     yield from _taken_errors(item, commands, path, seen)
     if path[:8] == "outputs[" and item.get("mode") != "setpoint":
@@ -244,7 +246,7 @@ def _cross_errors(item, name, path, seen, profile):
 
 
 def _schedule_errors(item):
-    """What is wrong with a zone, with the schedule of an output, or with one that has no zone."""
+    """Yield (level, key, allowed) for an invalid zone, an invalid schedule, or a schedule without a zone."""
     if "zone" in item:
         from firmware.core.zone import parse
 
@@ -265,7 +267,7 @@ def _schedule_errors(item):
 
 
 def _taken_errors(item, commands, path, seen):
-    """What an object before it has already; pins of a bus are shared by those with an address each."""
+    """Yield (level, key, allowed) for values that an earlier object has already. Devices with addresses share a bus."""
     gpio, group = item.get("gpio"), item.get("interlock")
     if "address" in item and ("gpio", "", gpio) not in seen:
         seen["bus", gpio] = path
@@ -292,7 +294,7 @@ def _taken_errors(item, commands, path, seen):
 
 
 def _sensor_errors(item):
-    """What is wrong with the address on a bus, or with a table of points."""
+    """Yield (level, key, allowed) for an invalid 1-Wire address or an invalid table of points."""
     if item.get("address", "0").lower().strip("0123456789abcdef"):
         yield "error", "address", "16 hexadecimal digits"
     volts = [point[0] for point in item.get("points", ()) if point and None not in point]
@@ -301,14 +303,14 @@ def _sensor_errors(item):
 
 
 def _network_errors(item, name):
-    """What is wrong with the country of Wi-Fi, or with a fixed address."""
+    """Yield (level, key, allowed) for an invalid Wi-Fi country or an invalid fixed address."""
     country = item.get("country")
     if country and not (country.isalpha() and country.upper() == country):
         yield "error", "country", "two capital letters (ISO 3166-1), such as DE"
     ip, gateway = item.get("ip"), item.get("gateway")
     if not ip:
         for key in ("gateway", "dns"):
-            # The name servers of `wifi` and `lan` themselves count for every address.
+            # `dns` of `wifi` and `lan` applies with DHCP too.
             if (name == "networks" or (name == "lan" and key == "gateway")) and item.get(key):
                 yield "warning", key, "only beside ip; without one DHCP provides it"
         return

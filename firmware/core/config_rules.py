@@ -1,25 +1,23 @@
-"""The configuration file as one text: every key, what it may hold and its default.
+"""The rules of the configuration file as one text: every key, its permitted values and its default.
 
-This module has names, ranges and defaults; `config` knows what a rule means. A section is headed by the name of an
-object, that of the whole file by `config`. A line is `key rule =default`, the default as JSON; without one the key is
-required, except that the first of several words is their default. With the default `none` a key is left out where the
-file has none: it takes no memory, and the code that reads it knows the default. A line of one word stands for the
-section of that name. Error messages show a rule as it is here; `tools.cli.check_config` explains it at length. Rules:
+This module has names, ranges and defaults; `config` interprets the rules. The first line of a section is the name of an
+object, or `config` for the whole file. The other lines are `key rule =default`, the default as JSON. A key without a
+default is required, unless its rule is a choice of words: then the first word is the default. With the default `none`,
+a key that is not in the file is left out, which saves memory; the code that reads it has the default. A line with a
+single word includes the section of that name. Error messages show a rule as it is here; `tools.cli.check_config`
+explains it in full. Rules:
 
-    a|b|1..9        one of these words, or a number in a range: a whole one unless the low end has a decimal point;
-                    `false` and `true` are JSON's
-    text 1..9       this many bytes of text; `secret`: kept in a `Secret`; `secret-wpa`: the same, of Wi-Fi; `port`: may
-                    be written as a number; `id`: the same, of letters, digits, - and _ only; ip, host[:port],
-                    ip[:port], https://host[:port]: an address; `mac`: one of a radio
-    list 1..9 rule  this many of them
-    object          an object of the key's name
-    (remark)        only to be read
-    $boards $outputs $inputs $analog    what the chip has, see `firmware/boards`: its name and those of its kits; GPIOs
-                    that it can drive; these and those that are inputs only; those of ADC1 (Wi-Fi uses ADC2)
+    a|b|1..9        one of these words, or a number in this range, an integer unless the low end has a decimal point;
+    `false` and `true` are JSON's text 1..9       a string of this many bytes; `secret`: wrapped in a `Secret`;
+    `secret-wpa`: a secret for WPA; `port`: may be a number in the file; `id`: likewise, of letters, digits, - and _
+    only; ip, host[:port], ip[:port], https://host[:port]: an address; `mac`: a MAC address list 1..9 rule  a list of
+    this many items object          an object with the section of the key's name (remark)        for the reader only
+    $boards $outputs $inputs $analog    facts about the chip, see `firmware/boards`: its name and those of its kits;
+    GPIOs that can be outputs; these and the input-only ones; those of ADC1 (Wi-Fi uses ADC2)
 
-A word that is chosen and heads a section adds that to the object; a key that is there again may hold only what both
-allow. Units are in the key names; temperatures are degrees Celsius, illuminance lux. Times end at four days, which the
-wrapping millisecond counter measures with room to spare.
+If the chosen word is the name of a section, the keys of that section are added to the object; a key that is then there
+twice must satisfy both rules. Units are in the key names; temperatures are in degrees Celsius, illuminance in lux.
+Times are at most four days, because a `Timer` counts to five.
 """
 
 RULES = """
@@ -193,12 +191,12 @@ wait_s 5..3600 =60
 """
 
 KINDS = "firmware."
-"""Where the sections of the kinds are, in `sensors` and `outputs`. On a board they are in RULES, see
-`tools/build/bundler.py`, and this is empty."""
+"""The package that contains `sensors` and `outputs`, whose modules have the sections of the kinds. On a board these are
+in RULES, and this is empty (`tools/build/bundler.py`)."""
 
 
 def text_with(head):
-    """The text that has the section with this head."""
+    """Return the text that contains the section that begins with `head`."""
     if KINDS and head not in RULES:
         for key, folder in (("\nkind ", "sensors."), ("\nmode ", "outputs.")):
             words = RULES[RULES.find(key) + len(key) :].split("\n", 1)[0]

@@ -1,18 +1,18 @@
-"""Parses the text of the configuration, by RFC 8259 and no more than that.
+"""Parse the text of the configuration strictly by RFC 8259.
 
-MicroPython's own parser also takes `[1 2]`, `{"a":1,}` and `01`, and every parser takes a key that is there twice; the
-check on the host and the device have to give the same answer, so both read the file with this one. It is imported once
-at the start and unloaded. A message quotes nothing of the text but keys: the rest may be secret.
+MicroPython's own parser also accepts `[1 2]`, `{"a":1,}` and `01`, and common parsers accept duplicate keys. The check
+on the host and the device must give the same result, so both use this parser. It is imported once at startup and then
+unloaded. Messages quote only keys, because values may be secret.
 """
 
 import json
 from micropython import const
 
 BOM = b"\xef\xbb\xbf"
-"""What some editors put in front of a file in UTF-8."""
-_DEEPEST = const(12)  # a configuration has five
-_LONGEST = const(40)  # digits of a number
-_VALUE = const(1)  # what is expected next, or
+"""The byte order mark, which some editors put at the start of a UTF-8 file."""
+_DEEPEST = const(12)  # nested lists and objects; a configuration has five
+_LONGEST = const(40)  # characters of a number
+_VALUE = const(1)  # flags: which tokens are expected next
 _KEY = const(2)
 _END = const(4)
 _COLON = const(8)
@@ -23,20 +23,20 @@ _LAST = "a comma too many, after the last item"
 
 
 class NotJson(ValueError):
-    """Its arguments: what is wrong, and at which byte."""
+    """The text is not valid JSON. Arguments: a description and the byte offset."""
 
 
 def place(data, at):
-    """(line, column) of a byte in the text, from 1 on."""
+    """Return (line, column), both from 1, of the byte at offset `at`."""
     line = data[data.rfind(b"\n", 0, at) + 1 : at]
     return data[:at].count(b"\n") + 1, len([byte for byte in line if byte & 0xC0 != 0x80]) + 1
 
 
 def parse(data):
-    """Bytes in UTF-8 -> `(value, problems)`, the problems as in `config`: keys that are there twice. NotJson."""
+    """Parse UTF-8 bytes; return `(value, problems)`. `problems`: duplicate keys, in the form of `config`. NotJson."""
     problems = []
     root = []
-    stack = [(root, "")]  # what is open, each with its path
+    stack = [(root, "")]  # the open lists and objects, each with its path
     expected = _VALUE
     key = None
     for token, value, at in _tokens(data):
@@ -75,7 +75,8 @@ def _twice(problems, path, line):
 
 
 def _put(stack, key, token, value, at):
-    """Put a value into what is open, and open it where it can hold others: what is expected next."""
+    """Add a value to the innermost open list or object, and open it if it is one itself. Return the flags of the tokens
+    that are expected next."""
     box, path = stack[-1]
     if token in (93, 125, 44, 58):
         listed = token == 93 and isinstance(box, list) and len(stack) > 1
@@ -95,8 +96,8 @@ def _put(stack, key, token, value, at):
 
 
 def _tokens(data):
-    """One after the other `(token, value, at)`: the byte of a mark of punctuation or quotation, or 0 for what has none
-    such as a number."""
+    """Yield `(token, value, offset)`. `token`: the byte of a punctuation mark, that of the quotation mark for a string,
+    0 for a number, true, false or null."""
     at = len(BOM) if data[: len(BOM)] == BOM else 0
     while at < len(data):
         byte = data[at]
@@ -116,7 +117,7 @@ def _tokens(data):
 
 
 def _word(word, at):
-    """A number, true, false or null."""
+    """Return the value of a number, true, false or null."""
     if word in (b"true", b"false", b"null"):
         return json.loads(word)
     if len(word) > _LONGEST or word.strip(b"+-.eE0123456789"):
@@ -136,7 +137,7 @@ def _word(word, at):
 
 
 def _text(data, at):
-    """From behind its quotation mark: the text, and where it ends."""
+    """Return (string, offset after it). `at`: the offset after its opening quotation mark."""
     out = b""
     while True:
         start = at
@@ -167,7 +168,8 @@ def _text(data, at):
 
 
 def _escaped(data, at):
-    """The character of four hexadecimal digits, or of two times four, and where they end."""
+    """Return (character, offset after it) of the hexadecimal digits after `\\u`, including those of a surrogate
+    pair."""
     digits = data[at : at + 4]
     if len(digits) < 4 or digits.lower().strip(b"0123456789abcdef"):
         raise NotJson("four hexadecimal digits are missing here", at)

@@ -1,8 +1,8 @@
 """The device's decisions in one place: outputs, commands, readings, safe state, reports.
 
-Pure: time, readings and lease come in with each call. It acts through two functions that it gets at construction,
-`drive(index, on)` (switches the relay, returns nothing, raises DriverError) and `log(level, text)`. It knows no cloud
-API, no pin and no loop.
+Pure: time, readings and lease are arguments of each call. It acts through two functions that are passed to the
+constructor: `drive(index, on)`, which switches the relay, returns nothing and raises DriverError, and
+`log(level, text)`. It does not depend on a cloud API, pins or loops.
 """
 
 from firmware.core.command import CommandState
@@ -12,8 +12,8 @@ from firmware.core.outbox import Reporter
 
 
 class Controller:
-    """`outputs`: Output objects in the order of the config; `sensors`: normalized `sensors` items; `more`: what else
-    has a command, a Release. `restart`: set to have the supervisor reset the chip in an orderly way."""
+    """`outputs`: Output objects in the order of the configuration. `sensors`: normalized `sensors` items. `more`: other
+    targets of commands: a Release. `restart`: set it to make the supervisor reset the chip in an orderly way."""
 
     def __init__(self, outputs, sensors, outbox, safety, drive, log, more=()):
         self.outputs = outputs
@@ -25,7 +25,8 @@ class Controller:
         self.items = sensors
         self.commands = [CommandState(outbox, output) for output in outputs + list(more)]
         for command in self.commands:
-            # Until the first contact the row is unknown. Events belong to the port, `catalog` finds its row.
+            # The catalog row is unknown until the first contact. Until then events have the port as their id, which
+            # `catalog` replaces.
             command.row = Command([command.output.pin_port], None, None, None, None, None, None)
             command.value = command.output.value() or 0
             command.last_reported = -1
@@ -36,7 +37,7 @@ class Controller:
     # -- desired values (the catalog: see core.catalog) --
 
     def receive_desired(self, desired, now):
-        """One desired value from the cloud. In safe state one without an identity is ignored, for it will be read
+        """Apply a Desired from the cloud. In safe state, one without an identity is ignored, because it will be read
         again; any other is acknowledged as too late."""
         safe = self.safety.safe
         if safe and desired.desired_id is None:
@@ -52,30 +53,30 @@ class Controller:
                     self.log_output("info", output, "desired value " + decimal(output.target))
 
     def reconcile(self, message_id):
-        """The cloud holds something else under this identity: report the present state again as a new event."""
+        """Report the present state again as a new event, because the cloud has other content under `message_id`."""
         for reporter in self.commands + self.sensors:
             if reporter.last_reported and reporter.last_reported == self.outbox.key(message_id):
                 reporter.last_reported = 0
 
-    # -- what happens here --
+    # -- local events --
 
     def press(self, index, now, on=None):
-        """A person presses the button of output `index`, or turns its switch `on` or off."""
+        """Handle a press of the button of output `index` (`on` is None), or its switch being turned on or off."""
         output = self.outputs[index]
         self.commands[index].supersede()
         output.pressed(on)
         self.log_output("info", output, "switched by hand")
 
     def reading(self, index, value, now, utc):
-        """A new value of sensor `index`, None when it is a fault."""
+        """Store and report a new value of sensor `index`, in its unit; None for a fault."""
         self.outbox.update(now, utc)
         self.readings[self.items[index]["pin_port"]] = value
         self.sensors[index].report(value)
 
-    # -- time passes --
+    # -- periodic --
 
     def check(self, lease, now):
-        """Enter or leave safe state as lease, contact and faults demand."""
+        """Enter or leave safe state according to lease, silence and faults."""
         if not self.safety.update(lease, now):
             return
         if not self.safety.safe:
@@ -86,7 +87,8 @@ class Controller:
             command.enter_safe_state()
 
     def tick(self, lease, now, utc):
-        """Decide and drive every output, acknowledge desired values, report what changed."""
+        """Decide on and drive every output, acknowledge desired values, report changes. `now`: ms; `utc`: Unix seconds
+        or None."""
         self.outbox.update(now, utc)
         self.check(lease, now)
         for i, output in enumerate(self.outputs):
@@ -103,7 +105,7 @@ class Controller:
         if output.why and output.why != before:
             self.log_output("info", output, "held by " + output.why)
         try:
-            # Every time, for only so is noticed what does not follow, or not any more.
+            # Driven on every tick, even without a change: only then a pin that does not follow is noticed.
             self.drive(index, on)
             output.fault = None
         except DriverError as e:
@@ -111,35 +113,37 @@ class Controller:
                 output.fault = str(e)
                 self.log_output("error", output, output.fault)
             try:
-                # It must not come free later and pull, perhaps beside another one.
+                # Drive it off, so that a stuck relay that comes free does not switch on, perhaps beside another of its
+                # interlock group.
                 self.drive(index, False)
             except DriverError:
-                pass  # known already
+                pass  # logged above
             on = not on
         if on != output.on:
-            if not (on and output.on):  # no step of a ramp
-                self.outbox.changed = True  # what it holds is
+            if not (on and output.on):  # not just a step of a ramp
+                self.outbox.changed = True  # the value to hold may have to be written down
                 self.log_output("info", output, "relay on" if on else "relay off")
             output.switched(on, now)
 
     def excluded(self, output, group, now):
-        """Whether another output of the group is on, or was just before; after a start that is not known."""
+        """Return whether another output of the interlock group is on, or may have been within `interlock_wait_ms`.
+        After a start that is unknown, so the wait applies then too."""
         wait_ms = output.cfg.get("interlock_wait_ms", 500)
         for other in self.outputs:
             if other is output or other.cfg["interlock"] != group:
                 continue
-            # A relay that did not follow may pull at any moment.
+            # A relay that did not follow may switch at any moment.
             if other.on or other.fault or not (output.on or other.since.ms(now) >= wait_ms):
                 return True
         return False
 
     def force_safe(self):
-        """Last resort when the decisions themselves fail: drive every output to its safe level,
-        `hold` excepted. Never raises DriverError."""
+        """Last resort if the decisions themselves fail: drive every output to its safe level, except those with `hold`.
+        Never raises DriverError."""
         for i, output in enumerate(self.outputs):
             cfg = output.cfg
             if cfg["safe"] != "hold":
-                # Another one of its group may have been on until now.
+                # In an interlock group another output may have been on until now, so none is newly switched on.
                 on = cfg["safe"] == "on" and (output.on or cfg["interlock"] is None)
                 try:
                     self.drive(i, on)

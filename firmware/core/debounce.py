@@ -1,19 +1,19 @@
-"""When a bouncing contact counts as pressed. Pure and wrap-safe."""
+"""Debouncing of a contact. Pure and wrap-safe."""
 
 from firmware.core.timing import Timer
 
 
 class Debounce:
-    """`ms`: how long a level must last to count."""
+    """`ms`: how long a level must last to be accepted, in milliseconds."""
 
     def __init__(self, ms):
         self.ms = ms
-        self.raw = self.stable = self.until_stable = None  # not known before the first level has lasted
+        self.raw = self.stable = self.until_stable = None  # `stable` stays None until a level was accepted
 
     def pressed(self, active, now):
-        """Whether a press has just become certain. `active`: closed now, `now`: the millisecond counter.
+        """Return True once for each press. `active`: the contact is closed. `now`: the millisecond counter.
 
-        The contact must be looked at more often than every `ms`. A button that was held at the start was not pressed.
+        Call it more often than every `ms`. A button that is held at the start does not count as pressed.
         """
         if active != self.raw:
             self.raw = active

@@ -1,11 +1,11 @@
-"""A resistor that depends on something, in a voltage divider at an input of ADC1.
+"""A resistive sensor in a voltage divider at an input of ADC1.
 
-A wiring fault never becomes a number: a voltage at either end of what the ADC can distinguish is a `DriverError` before
-anything is divided by it. 150 mV and less is one rail: the calibrated reading of an ESP32 never falls below about
-142 mV. The other rail is `high_uv` of the sensor, from which on the chip's ADC saturates, or 97 % of a lower supply. At
-11 dB a classic ESP32 is linear from 150 to 2450 mV and saturates from about 3060 mV on (`firmware/boards`). A 10 k
-thermistor with beta 3950 against 10 k at 3.3 V is thus measured from -22 to 114 °C on the low side, and below 3 °C,
-beyond the linear part, less exactly.
+A wiring fault is never reported as a value: a voltage at either end of the ADC's range is a `DriverError`. The low end
+is 150 mV, because the calibrated reading of an ESP32 never falls below about 142 mV. The high end is `high_uv` of the
+sensor, where the chip's ADC saturates, or 97 % of a lower supply. At 11 dB attenuation a classic ESP32 is linear from
+150 to 2450 mV and saturates at about 3060 mV (`firmware/boards`). A thermistor of 10 kOhm with beta 3950 on the low
+side of 10 kOhm at 3.3 V is thus measured from -22 to 114 °C, with less accuracy below 3 °C, where the ADC is not
+linear.
 """
 
 from micropython import const
@@ -17,9 +17,9 @@ _BETWEEN_MS = const(5)
 
 
 class Divider:
-    """The driver of such a sensor, see `firmware/sensors`. `law(parts, ohm)`: the value at a resistance, None: the
-    power law with a scale and an exponent, which are `parts` then. `at_open`: the value of an open circuit, None: it is
-    a fault. `shared`: what sensors that are alike hold once (`firmware/app.py`)."""
+    """The driver of such a sensor, see `firmware/sensors`. `law(parts, ohm)`: returns the value at a resistance in
+    ohms; None: a power law, with `parts` (scale, exponent). `at_open`: the value of an open circuit; None: that is a
+    fault. `shared`: what sensors with the same settings share in memory (`firmware/app.py`)."""
 
     def __init__(self, cfg, board, clock, parts, law=None, at_open=None):
         self.adc = board.adc(cfg["gpio"])
@@ -29,7 +29,7 @@ class Divider:
         self.shared = (cfg["samples"], supply_uv, high_uv, cfg["divider_ohm"], to_ground, parts, law, at_open)
 
     async def read(self):
-        """The value in a tuple. DriverError."""
+        """Return a tuple with the value. DriverError: open or short circuit."""
         count, supply_uv, high_uv, ohm, to_ground, parts, law, at_open = self.shared
         samples = []
         for _ in range(count):
@@ -48,9 +48,9 @@ class Divider:
 
 
 def middle_mean(samples):
-    """The mean of the middle third of at least one sample: up to a third of them may be off on either side without a
-    trace. Of one or two it is the mean, of three the median. An ESP32's ADC throws single samples off by tens of
-    millivolts while the radio transmits."""
+    """Return the mean of the middle third of `samples`, at least one: of one or two it is the mean, of three the
+    median. Up to a third of outliers on either side have no effect. While the radio transmits, single samples of an
+    ESP32's ADC are off by tens of millivolts."""
     drop = len(samples) // 3
     middle = sorted(samples)[drop : len(samples) - drop]
     return sum(middle) / len(middle)

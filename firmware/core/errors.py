@@ -1,24 +1,21 @@
-"""The error families of the firmware and the reaction each one asks for.
-
-A new error here must need a new reaction.
-"""
+"""The exceptions of the firmware, one for each kind of reaction (docs/ARCHITECTURE.md, Errors)."""
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used: stay safe and log what to correct. `left`: what is
-    left of it for saying so, see core.config."""
+    """The configuration cannot be used: stay safe and log what to correct. `left`: its usable part (`led`, `portal`),
+    see core.config."""
 
     left = {}
 
 
 class DriverError(Exception):
-    """One piece of hardware misbehaves: that reading or output is a fault, the rest goes on."""
+    """A piece of hardware fails: that reading or output is a fault, everything else continues."""
 
 
 class LinkError(Exception):
-    """The way to the cloud failed: close, back off, open again.
+    """The connection to the cloud failed: close it, back off, open it again.
 
-    `retry_after_s`: least seconds to wait as asked by the server, 0 without one.
+    `retry_after_s`: the shortest wait that the server asked for in seconds, 0 if none.
     """
 
     def __init__(self, text, retry_after_s=0):
@@ -27,4 +24,4 @@ class LinkError(Exception):
 
 
 class AuthError(LinkError):
-    """The cloud refuses this device: safe state, then a long backoff."""
+    """The cloud refused this device: safe state, then a long back-off."""

@@ -1,15 +1,15 @@
-"""The escalation ladder: what a device that cannot reach its cloud does about it, rung by rung, each with its
-evidence.
+"""The escalation ladder: the steps that a device takes if it cannot reach its cloud, each with the evidence that it
+requires.
 
 | rung              | evidence                                              | waiting time         | where             |
 |-------------------|-------------------------------------------------------|----------------------|-------------------|
-| try again         | a kept connection failed during a request             | none                 | http1.client      |
+| try again         | a reused connection failed during a request           | none                 | http1.client      |
 | other address     | an address of the host failed                         | the next try         | netio.sockets     |
-| other time server | one does not answer, or is alone with its time        | the next try         | links.time_query  |
-| ask the time      | a certificate's dates do not fit the clock            | none, 30 s between   | core.failures     |
+| other time server | one does not answer, or its time is not confirmed     | the next try         | links.time_query  |
+| query the time    | a certificate's dates do not fit the clock            | none, 30 s between   | core.failures     |
 | reconnect         | the link failed                                       | Backoff              | runtime.cloud_loop|
 | free memory       | memory was short                                      | none                 | the link's close  |
-| join Wi-Fi again  | nothing was received from anybody: cloud, name        | 2 min                | here              |
+| join Wi-Fi again  | nothing was received from any host: cloud, name       | 2 min                | here              |
 |                   | servers, time servers, gateway                        |                      |                   |
 | restart Wi-Fi,    | the same after that, with a LAN at once               | 3 min more           | here              |
 | or the LAN        |                                                       |                      |                   |
@@ -19,13 +19,13 @@ evidence.
 |                   | memory was short, or the heap full, six times running | 10 min after start   | here              |
 |                   | the chip of the LAN does not answer                   | 10 min after start   | here              |
 | reset             | a loop failed six times running                       | none                 | runtime.supervisor|
-|                   | a loop is silent                                      | `watchdog_s`         | the watchdog      |
+|                   | a loop does not call its `feed`                       | `watchdog_s`         | the watchdog      |
 
-A cloud that is merely down leads to none of the lower half, because something else always answers. An absent network
-is no evidence either. An orderly reset waits until no output is on, for six hours at most: a device whose output is on
-in its safe state has to come back, too. Only what the watchdog would do anyway does not wait.
+If only the cloud is down, none of the steps of the lower half is taken, because other servers still answer. An absent
+network is no evidence either. An orderly reset waits until no output is on, but for six hours at most, because an
+output may be on in its safe state. Only the resets of the last two rows do not wait.
 
-In memory only while there is something to climb for. Pure.
+In memory only while a device cannot reach its cloud. Pure.
 """
 
 from micropython import const
@@ -44,22 +44,22 @@ _EARLY_S = const(600)
 
 
 def memory_rung(lacked, outside, uptime_s):
-    """After a connection that lacked memory, the last of `lacked` in a row; `outside` the Python heap: "interface",
-    "reset" or None."""
+    """Return the step after `lacked` connections in a row that failed for lack of memory: "interface", "reset" or None.
+    `outside`: the memory outside the Python heap was short."""
     if lacked >= _RESET and uptime_s >= _EARLY_S:
         return "reset"
     return "interface" if outside and lacked == _RADIO else None
 
 
 def broken_rung(uptime_s):
-    """Where an interface can only be recovered by a reset: "reset" or None."""
+    """Return the step for an interface that only a reset can recover: "reset", or None in the first ten minutes."""
     return "reset" if uptime_s >= _EARLY_S else None
 
 
 class Silence:
-    """While nothing is received from anybody. `known`: something was since the start. Without that the interface is as
-    fresh as a reset would make it, so a reset follows after hours only. `rejoins`: it is Wi-Fi, which can be joined
-    again. Each round of joining and restarting takes twice as long as the one before, up to sixteen times."""
+    """The steps while nothing is received from anybody. `known`: something was received since the start; otherwise the
+    interface is in the state that a reset would give it, so a reset follows only after six hours. `rejoins`: the
+    interface is Wi-Fi, which can be joined again. The waits double with each round, up to sixteen times as long."""
 
     def __init__(self, now, known, rejoins=True):
         self.known = known
@@ -71,15 +71,15 @@ class Silence:
         self.doublings = 0
 
     def probes(self, now, up):
-        """Whether it is time to ask anybody who might answer."""
+        """Return whether a probe of hosts that might answer is due: every 30 s while the interface is up."""
         if not up or not self.probed.passed(now):
             return False
         self.probed = Timer(now, _PROBE_MS)
         return True
 
     def step(self, now, up):
-        """What to do now: "join", "interface", "reset" or None. `up`: it is connected; a network that is
-        away is waited for."""
+        """Return the step that is due: "join", "interface", "reset" or None. `up`: the interface is connected; the
+        waits begin again while it is not."""
         if not up:
             self.since.start = now
             return None
@@ -96,6 +96,6 @@ class Silence:
 
 
 def may_reset(outputs, passed):
-    """Whether an orderly reset interrupts nothing any more, or has waited for its longest time (`passed`). A pin that
-    does not follow is no output that is on."""
+    """Return whether an orderly reset may happen: no output is on, or the longest wait is over (`passed`). Outputs with
+    a fault do not count."""
     return passed or not [output for output in outputs if output.on and not output.fault]

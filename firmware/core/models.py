@@ -1,43 +1,44 @@
-"""The types that pass between the cloud dialects and the device's decisions, and the text form of their values.
+"""The types that the cloud dialects and the device's decisions exchange, and the text form of their values.
 
-Every API generation is translated into these and nothing else. They hold values as the cloud wrote them (`id` keeps
-its JSON type, because it goes back into request bodies). `catalog` and `command` check them.
+Every API generation is translated into these types. They keep values as the cloud sent them: `id` keeps its JSON type,
+because requests send it back. `catalog` and `command` check them.
 """
 
 import re
 from collections import namedtuple
 
 Command = namedtuple("Command", "id kind pin_port low high step error")
-"""One actuator of the catalog. `low`, `high`, `step`: floats, or None where the API gives no range."""
+"""One actuator of the catalog. `low`, `high`, `step`: floats, or None if the API gives no range. `error`: why the row
+is invalid, else None."""
 
 Sensor = namedtuple("Sensor", "id kind pin_port error")
-"""One input the cloud expects to be reported."""
+"""One sensor of the catalog. `error`: why the row is invalid, else None."""
 
 Catalog = namedtuple("Catalog", "commands sensors")
 """Tuples of Command and Sensor rows."""
 
 Desired = namedtuple("Desired", "command_id value desired_id sequence valid_s")
-"""What the cloud wants of one command. `value` is the raw JSON value. Over HTTPS polling of iot/v1 the last three are
-None; elsewhere `valid_s` is the execution window in seconds from the moment of receipt."""
+"""The desired state of one command. `value`: the raw JSON value. With HTTPS polling of iot/v1 the last three are None;
+otherwise `valid_s` is the execution window in seconds from receipt."""
 
 NOTHING_NEW = ()
-"""The `value` by which a cloud that keeps only pending states reports that none is."""
+"""The `value` for "no desired state is pending", from a cloud that keeps only pending ones."""
 
 SUPERSEDED = ()
-"""The `valid_s` of a desired state that is still pending in the cloud, although it has sent a newer one."""
+"""The `valid_s` of a desired state that is still pending in the cloud, although the cloud has sent a newer one."""
 
 Report = namedtuple("Report", "message_id source id value at ticks desired_id status sequence")
-"""One physical event on its way to the cloud. `source`: "command" or "sensor". `value`: decimal text. `at`: seconds
-since EPOCH when it happened, or None while the clock is not set: then `ticks` (millisecond counter) shows how long
-ago."""
+"""One physical event to be sent to the cloud. `source`: "command" or "sensor". `value`: decimal text. `at`: the time of
+the event in seconds since EPOCH, None while the clock is not set. `ticks`: the same on the millisecond counter."""
 
 EPOCH = 1577836800
-"""2020-01-01 as unix seconds. Counted from there a time is one of MicroPython's small integers until 2054, which take
-no heap; unix seconds take 32 bytes each."""
+"""2020-01-01 in Unix seconds. Until 2054 a time counted from there is a MicroPython small integer, which takes no heap;
+one in Unix seconds takes 32 bytes."""
 
 
 def decimal(value):
-    """A float as text with a dot and no exponent: 21.5 -> "21.5", 1 -> "1.0" (docs/protocol.md, assumption 26)."""
+    """Return a number as text with a dot, up to three decimals and no exponent: 21.5 -> "21.5", 1 -> "1.0"
+    (docs/protocol.md, assumption 26)."""
     text = ("%.3f" % value).rstrip("0")
     if text.endswith("."):
         text += "0"
@@ -45,16 +46,17 @@ def decimal(value):
 
 
 def number(raw):
-    """A JSON number or decimal text as a finite float, else None. `True` is no number, nor are "nan", "1e3" or " 5"."""
+    """Return a JSON number or decimal text as a finite float, else None. `True`, "nan", "1e3" and " 5" are not
+    accepted."""
     if isinstance(raw, str) and len(raw) <= 16 and re.match("-?[0-9]+([.][0-9]+)?$", raw):
         raw = float(raw)
-    # Not isinstance: there a bool is an int on CPython.
+    # Not isinstance, because on CPython a bool is an int.
     return float(raw) if type(raw) in (int, float) and -1e15 < raw < 1e15 else None
 
 
 def iso(unix_s):
-    """1777025700 -> "2026-04-24T10:15:00Z". Valid for 1970..9999. Method: days from civil, eras of 400 years that begin
-    in March, so that leap days come last."""
+    """Return Unix seconds as ISO 8601 text, for the years 1970 to 9999: 1777025700 -> "2026-04-24T10:15:00Z". Method:
+    eras of 400 years that begin in March, so that leap days come last."""
     days, rest = divmod(unix_s, 86400)
     era, days = divmod(days + 719468, 146097)
     year = (days - days // 1460 + days // 36524 - days // 146096) // 365
@@ -77,8 +79,8 @@ def iso(unix_s):
 
 
 class Secret:
-    """A text that cannot be shown by accident: whatever formats, prints or dumps it gets `***`. `reveal()` is the one
-    way to the text, so every use of a secret can be found by its name."""
+    """A text that cannot be shown by accident: formatting or printing it gives `***`. Only `reveal()` returns the text,
+    so every use of a secret can be found by that name."""
 
     def __init__(self, text):
         self._text = text
@@ -87,5 +89,5 @@ class Secret:
         return "***"
 
     def reveal(self):
-        """The text itself, for the one call that needs it."""
+        """Return the text itself."""
         return self._text

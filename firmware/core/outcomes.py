@@ -1,31 +1,32 @@
-"""What to do with an answer of the Realer API, over HTTPS or MQTT: docs/protocol.md, Response codes, as a table.
+"""The reaction to a response of the Realer API, over HTTPS or MQTT (docs/protocol.md, Response codes).
 
-Over HTTPS the application's `code` decides, then the status; an unknown code falls back to the class of the status.
-Both generations of `error.type` names map to the same codes, so they are not looked at.
+The application's `code` decides, else the HTTP status; an unknown code counts as its class. `error.type` is not used,
+because the names of both generations map to the same codes.
 """
 
 from micropython import const
 
 OK = const(1)
-DROP = const(2)  # the item is wrong: log it, forget it
-REAUTH = const(3)  # one fresh token, one retry of the same event
-PAYMENT_REQUIRED = const(4)  # subscription ended: safe state, slow probe
+DROP = const(2)  # the item is invalid: log and drop it
+REAUTH = const(3)  # get a new token, retry the same event once
+PAYMENT_REQUIRED = const(4)  # the subscription has ended: safe state, slow probe
 FORBIDDEN = const(5)  # wrong device, scope or policy: the configuration has to be corrected
-NOT_FOUND = const(6)  # the source is no longer in the catalog: drop, read the catalog again
-CONFLICT = const(7)  # this message_id was used for something else: never again under it
+NOT_FOUND = const(6)  # the source is no longer in the catalog: drop the report, read the catalog again
+CONFLICT = const(7)  # the message_id was used for another event: do not send it again
 TOO_LARGE = const(8)  # halve the batch
-INVALID = const(9)  # refused by validation: drop, read the catalog again
+INVALID = const(9)  # the validation failed: drop the report, read the catalog again
 RATE_LIMITED = const(10)  # lengthen the interval
-RETRY = const(11)  # the server's or the network's trouble: back off, same message_id
+RETRY = const(11)  # a failure of the server or the network: back off, same message_id
 
 _STATUSES = (200, 400, 401, 402, 403, 404, 409, 413, 422, 429, 503)
-"""The HTTP status that asks for each of them, in their order."""
+"""The HTTP status of each outcome, in the order above."""
 
 
 def classify(status, code):
-    """The outcome for an HTTP `status` (100..599) and an application `code` (int, or None when the body has none)."""
+    """Return the outcome of an HTTP `status` (100 to 599) and an application `code` (int, None if the body has
+    none)."""
     if code is not None and code > 2999:
-        # 4022 asks for what 422 asks for; an unknown one counts for its class, and only where the status is a success.
+        # 4022 means the same as 422. An unknown code is used only if the status is a success, and counts as its class.
         meant = code // 1000 * 100 + min(code % 1000, 99)
         if meant in _STATUSES or 200 <= status < 300:
             status = meant
@@ -33,5 +34,5 @@ def classify(status, code):
         return _STATUSES.index(status) + OK
     if 200 <= status < 300:
         return OK
-    # 408 and 425 are about time, not about the item.
+    # 408 and 425 concern the time of the request, not its content.
     return DROP if 400 <= status < 500 and status not in (408, 425) else RETRY

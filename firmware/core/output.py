@@ -1,19 +1,20 @@
-"""One configured output: its desired value, the limits of its relay, and the level that follows.
+"""One configured output: its demand, the limits of its relay, and the resulting level.
 
-A demand comes from the cloud or from a button. Without one, and from the loss of authorization until the next one, the
-output is in its safe state. A press of the button in safe state overrides it. The limits of the relay (least on and off
-times, longest on time, interlock) hold for every demand. Pure: knows no cloud and no pin.
+A demand comes from the cloud or from a button. Without a demand the output is in its safe state; the loss of
+authorization ends a demand. A button overrides the safe state. The limits of the relay (minimum on and off times,
+maximum on time, interlock) apply to every demand. Pure.
 """
 
 from firmware.core.timing import Timer
 
 
 class Output:
-    """`cfg`: one normalized item of `outputs`, of which all but `name` and `pin_port` may later be shared with outputs
-    that are configured alike; `on`: what the relay physically is, as last read back.
+    """`cfg`: one normalized item of `outputs`; outputs with equal settings may share it, except `name` and `pin_port`.
+    `on`: the state of the relay as last read back.
 
-    `target`: 0.0/1.0 for a switch, the setpoint for a regulator, None without a demand. `manual_override`: the latest
-    demand was a person's. `why`: the limit that overrules the demand; `fault`: what is wrong with the pin; else None.
+    `target`: 0.0 or 1.0 for a switch, the setpoint for a regulator, None without a demand. `manual_override`: the last
+    demand came from a button. `why`: the limit that overrules the demand, else None. `fault`: what is wrong with the
+    pin, else None.
     """
 
     stalled = None  # see outputs.setpoint
@@ -26,29 +27,30 @@ class Output:
         self.regulates = cfg["mode"] == "setpoint"
         self.fallback = None if cfg["safe"] in ("off", "on", "hold") else cfg["safe"]
         self.target = self.why = self.fault = None
-        self.held = on  # what `hold` of a switch means without a demand
+        self.held = on  # the state of a switch with safe `hold`, without a demand
         self.manual_override = False
         self.since = Timer(now)
 
     def demand(self, target, manual_override=False):
-        """The cloud or a person asks for `target`. None: no demand, the safe state holds until the next demand."""
+        """Set the demand. None: no demand, so the output is in its safe state until the next one."""
         if target is not None:
-            self.why = None  # and `max_on_s` begins again
+            self.why = None  # ends a stop by `max_on_s`
         else:
             self.hold(self.holding())
         self.target = target
         self.manual_override = manual_override
 
     def pressed(self, on):
-        """A person toggles it (None), or turns it on or off."""
+        """Handle a button: toggle the output (`on` is None), or turn it on or off."""
         self.demand(float(not self.on if on is None else on), True)
 
     def expired(self):
-        """What was demanded last must not happen any more. What a stuck relay does was not desired."""
+        """End the execution window of the last demand: keep the present state, or without a demand if the pin is
+        faulty."""
         self.demand(None if self.fault else self.value())
 
     def holding(self):
-        """What `hold` would keep if the demand ended now: 1.0 or 0.0, or the setpoint; None without `hold`."""
+        """Return what safe `hold` would keep if the demand ended now: 1.0, 0.0 or the setpoint; None without `hold`."""
         if self.cfg["safe"] != "hold":
             return None
         if self.regulates:
@@ -56,7 +58,7 @@ class Output:
         return float(self.held if self.target is None else self.on and self.target > 0)
 
     def hold(self, value):
-        """Let `value`, what `holding` returned, now or before a power cut, be the safe state. Invalid values are
+        """Make `value` the safe state. It was returned by `holding`, perhaps before a power cut. Invalid values are
         ignored."""
         if self.cfg["safe"] != "hold" or value is None:
             return
@@ -66,19 +68,20 @@ class Output:
             self.fallback = value
 
     def goal(self):
-        """The target or fallback setpoint in force, None when the safe state is a plain level."""
+        """Return the setpoint in force, that of the demand or the fallback; None if the safe state is on, off or
+        hold."""
         return self.fallback if self.target is None else self.target
 
     def value(self):
-        """What to report: the relay's state, or the setpoint in force (None: nothing to report)."""
+        """Return the value to report: the relay's state, or the setpoint in force (None: nothing to report)."""
         return self.goal() if self.regulates else float(self.on)
 
     def reached(self):
-        """Whether the demand was carried out."""
+        """Return whether the demand was carried out."""
         return self.value() == self.target
 
     def should_be_on(self, reading):
-        """Whether the relay should be on. `reading`: the paired sensor's value, None when it is a fault."""
+        """Return whether the relay should be on. `reading`: the value of the paired sensor, None if it has a fault."""
         goal = self.goal()
         safe = self.cfg["safe"]
         if goal is None:
@@ -86,7 +89,7 @@ class Output:
         if not self.regulates:
             return goal > 0
         if reading is None:
-            # Blind regulation is the one thing a heater must never do: only an owner's explicit "on" survives it.
+            # A heater must never regulate without a reading: it is off unless the owner chose safe "on".
             return safe == "on"
         # Two-point control: inside a band of width `hysteresis` around the setpoint the relay stays as it is.
         above = reading - goal
@@ -95,11 +98,10 @@ class Output:
         return (above > 0) == (self.cfg["action"] == "cool")
 
     def level(self, reading, now, blocked):
-        """The level to drive now. `blocked`: another relay of the same interlock group is on; where that one cannot be
-        helped, being stuck, this one goes off.
+        """Return the level to drive now. `blocked`: another relay of the same interlock group is on, perhaps stuck:
+        then this one is switched off, too.
 
-        After `max_on_s` a switch stays off until the next demand; a regulator, which demands all the time, is off
-        for `min_off_s`.
+        After `max_on_s` a switch stays off until the next demand, a regulator for `min_off_s`.
         """
         cfg = self.cfg
         desired_on = self.should_be_on(reading)
@@ -121,7 +123,7 @@ class Output:
         return desired_on and not self.why
 
     def switched(self, on, now):
-        """The pin was read back as `on`."""
+        """Store the state of the pin that was read back."""
         if on != self.on:
             self.on = on
             self.since.start = now

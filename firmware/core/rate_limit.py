@@ -1,4 +1,5 @@
-"""When the next request may leave: polls on a grid, reports between them, a gap after every answer. Pure."""
+"""When the next request may be sent: polls at fixed intervals, reports between them, a gap after every response.
+Pure."""
 
 from micropython import const
 
@@ -7,58 +8,59 @@ from firmware.core.timing import Timer
 _GAP_MS = const(5000)
 _MAX_STRETCH = const(16)
 _MOST = const(20)  # reports in one request (docs/protocol.md, assumption 3)
-_CALM_MS = const(600000)  # without a 429, before a stretched gap is halved
-_FEW, _MANY = const(3), const(48)  # requests that go well, before a larger batch is tried again
-_JITTER_MS = const(150)  # how far a report may push a poll off the grid, beside its own round trip
+_CALM_MS = const(600000)  # time without a 429 before a stretched gap is halved
+_FEW, _MANY = const(3), const(48)  # successful requests before a larger batch is tried again
+_JITTER_MS = const(150)  # how much a report may delay a poll, in addition to its own round trip
 _LONGEST_S = const(3600)
 
 
 class RateLimiter:
-    """Answers "how many ms from now" for a poll, a report, or any other request. `most`: reports in one request that
-    the server takes. `saved`: `state()` of an earlier one."""
+    """Computes the wait in ms before a poll, a report, or any other request. `most`: how many reports the server
+    accepts in one request. `saved`: `state()` of an earlier RateLimiter."""
 
     def __init__(self, poll_ms, now, saved=None):
         self.poll_ms = poll_ms
         self.plan_ms = 0
         self.stretch = 1
         self.most = _MOST
-        self.left = self.again = _FEW  # requests before `most` grows: now, and after the next refusal
+        self.left = self.again = _FEW  # requests until `most` is raised: from now, and after the next refusal
         self.round_trip = 0
-        self.asked = self.owed = False  # a report found no room; it has the next turn
+        self.asked = self.owed = False  # a report had to wait for a poll, and is next
         self.poll = self.hold = Timer(now)
         self.calm = Timer(now, _CALM_MS)
         if saved:
             self.plan_ms, self.stretch, self.most, self.left, self.again, self.hold, self.calm = saved
 
     def state(self):
-        """What a later one has to go on with."""
+        """Return the state for a later RateLimiter."""
         return self.plan_ms, self.stretch, self.most, self.left, self.again, self.hold, self.calm
 
     def gap_ms(self):
-        """Least distance between two requests."""
+        """Return the shortest time between two requests."""
         return max(min(self.poll_ms // 2, _GAP_MS), self.plan_ms) * self.stretch
 
     def poll_gap_ms(self):
-        """Between two polls, with room for a report. Rate limits are about distances: a storm of 429 must not silence a
-        device that asks seldom anyway."""
+        """Return the time between two polls, which leaves room for a report. Only the gap is stretched by 429, not
+        `poll_ms`: many of them must not silence a device that polls rarely anyway."""
         return max(self.poll_ms, 2 * self.gap_ms())
 
     def obey(self, now, plan_ms):
-        """The latest answer has the least distance between requests of the plan."""
+        """Apply the shortest time between requests of the account's plan, from the last response."""
         self.plan_ms = plan_ms
         self.hold = Timer(now, self.gap_ms())
 
     def wait_ms(self, now):
-        """Until any request may leave."""
+        """Return the ms until any request may be sent."""
         return self.hold.left_ms(now)
 
     def poll_wait_ms(self, now):
-        """Until the next poll is due."""
+        """Return the ms until the next poll is due."""
         return max(self.hold.left_ms(now), self.poll.left_ms(now))
 
     def report_wait_ms(self, now):
-        """Until a report may leave without pushing the next poll off its grid. After one poll that went first it may
-        push: round trips as long as the gap must not keep reports away for ever."""
+        """Return the ms until a report may be sent without delaying the next poll. After one poll that was given
+        precedence, a report may delay the next: otherwise round trips as long as the gap would block reports for
+        ever."""
         gap = self.gap_ms()
         wait = self.hold.left_ms(now)
         to_poll = self.poll.left_ms(now)
@@ -69,7 +71,7 @@ class RateLimiter:
         return max(to_poll, wait) + gap
 
     def started(self, now, is_poll):
-        """A request leaves now."""
+        """Record that a request is sent now."""
         self.hold = Timer(now, self.gap_ms())
         self.owed = is_poll and self.asked
         self.asked = False
@@ -77,7 +79,7 @@ class RateLimiter:
             self.poll = Timer(now, self.poll_gap_ms())
 
     def finished(self, now):
-        """The request was answered, or given up. The gap to the next one begins here."""
+        """Record that the request was answered or has failed. The gap to the next one begins now."""
         self.round_trip = self.hold.ms(now)
         if self.calm.passed(now):
             self.stretch = (self.stretch + 1) // 2
@@ -85,8 +87,8 @@ class RateLimiter:
         self.hold.start = now
 
     def batch(self, sent, most):
-        """Of `sent` reports in one request the server takes `most`: if fewer, so many at once until a few requests went
-        well, after each further refusal twice as many."""
+        """Record that the server accepts `most` of `sent` reports in one request. If that is fewer, it is the limit for
+        the next three requests; their number doubles with each further refusal, up to 48."""
         self.left -= 1
         if most < sent:
             self.most = most
@@ -98,7 +100,7 @@ class RateLimiter:
             self.again = _FEW
 
     def slow_down(self, now, retry_after_s):
-        """The server answered 429: double the gap, and wait at least as long as it asked, at most an hour."""
+        """Handle a 429: double the gap, up to 16 times, and wait at least for `retry_after_s`, at most an hour."""
         self.stretch = min(self.stretch * 2, _MAX_STRETCH)
         self.calm.start = now
         self.hold = Timer(now, max(min(retry_after_s, _LONGEST_S) * 1000, self.gap_ms()))

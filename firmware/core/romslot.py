@@ -1,12 +1,12 @@
-"""A copy of the firmware in a ROM partition: which units it needs, how they are laid out, where it may be written.
+"""A copy of the firmware in a ROM partition: which units it needs, their layout, and where it may be written.
 
-The partition holds two copies, each a ROMFS image of its own (the format is described in MicroPython's
-extmod/vfs_rom.c), one from the beginning of the partition on and one up to its end. So their sizes may differ, as long
-as both together fit. A copy is named like `rom:0` or `rom:372736` in the record of slots: its offset in bytes.
+The partition holds two copies, each a ROMFS image (for the format see MicroPython's extmod/vfs_rom.c): one at the start
+of the partition, the other at its end. Their sizes may differ, as long as both fit. In the slot record a copy has a
+name such as `rom:0` or `rom:372736`: its offset in bytes.
 """
 
 BLOCK = 4096
-"""Bytes that the flash erases at once; both copies begin at a multiple of it."""
+"""Size of a flash sector, the unit of erasing, in bytes. Both copies begin at a multiple of it."""
 MAGIC = b"\xd2\xcd\x31"
 _DATA = 2
 _FOLDER = 4
@@ -15,7 +15,7 @@ _PREFIX = "rom:"
 
 
 def offset(slot):
-    """The offset of a copy from the name of its slot; None for a slot that is not in the ROM partition."""
+    """Return the offset of a copy from its slot name, None for a slot that is not in the ROM partition."""
     if not isinstance(slot, str) or slot[:4] != _PREFIX:
         return None
     try:
@@ -29,9 +29,9 @@ def slot_name(at):
 
 
 def place(rom_size, size, kept):
-    """Where `size` bytes may be written into a partition of `rom_size` bytes; None where there is no room.
+    """Return the offset for a copy of `size` bytes in a partition of `rom_size` bytes, None if there is no room.
 
-    `kept`: (offset, size) of the copy that has to stay, None if there is none.
+    `kept`: (offset, size) of the copy that must be kept, None if there is none.
     """
     top = (rom_size - size) // BLOCK * BLOCK
     if kept is None:
@@ -42,7 +42,7 @@ def place(rom_size, size, kept):
 
 
 def length(head):
-    """Bytes of the ROMFS image that begins with `head` (12 bytes are enough); 0 if it is none."""
+    """Return the size in bytes of the ROMFS image that begins with `head` (12 bytes are enough), 0 if it is not one."""
     size = 0
     if bytes(head[:3]) == MAGIC:
         for i in range(3, len(head)):
@@ -53,8 +53,8 @@ def length(head):
 
 
 def traits(config):
-    """What decides which units a configuration needs: its row of LINKS, such as "auto-https", its options, and the
-    kinds of its sensors and outputs, such as "sensors.thermistor"."""
+    """Return the traits of a configuration that decide which units it needs: its row of LINKS, such as "auto-https",
+    the kinds of its sensors and outputs, such as "sensors.thermistor", and its options."""
     cloud = config.get("cloud") or {}
     api = cloud.get("api") or "realer"
     found = ["%s-%s" % (api, cloud.get("transport") or ("iotmp" if api == "thinger" else "https"))]
@@ -64,15 +64,15 @@ def traits(config):
 
 
 def needed(conditions, of):
-    """Whether a unit with these `conditions`, traits with commas between them, is needed by a configuration with the
-    traits `of`. A unit without conditions always is."""
+    """Return whether a configuration with the traits `of` needs a unit. `conditions`: its traits, separated by commas,
+    one of which is enough; a unit without conditions is always needed."""
     return not conditions or any([trait in of for trait in conditions.split(",")])
 
 
 def layout(files):
-    """The image that holds `files`, (path, size) in the order of their paths: its pieces, and its size in bytes.
+    """Return (pieces, size in bytes) of the image that holds `files`, a list of (path, size) sorted by path.
 
-    A piece is bytes, which are written as they are, or the path of the file whose content belongs there.
+    A piece is either bytes to be written or the path of the file whose content is to be written there.
     """
     pieces, size = _entries(files, 0)
     head = MAGIC + _number(size)
@@ -82,7 +82,7 @@ def layout(files):
 
 
 def _entries(files, depth):
-    """The records of one folder: their pieces and their size in bytes."""
+    """Return (pieces, size in bytes) of the records of one folder."""
     pieces, total = [], 0
     while files:
         path, size = files[0]
@@ -112,7 +112,7 @@ def _head(kind, size):
 
 
 def _number(value):
-    """Seven bits a byte, the most significant first; all bytes but the last have the top bit set."""
+    """Encode a number in seven bits per byte, most significant first. All bytes but the last have the top bit set."""
     encoded = bytes([value & 0x7F])
     while value > 0x7F:
         value >>= 7

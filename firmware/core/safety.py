@@ -1,33 +1,33 @@
-"""Whether the device may apply desired values at all: the lease, and the reasons for safe state.
+"""Whether the device may apply desired values: the lease, and the reasons for safe state.
 
-A lease is granted by a token and ends by expiry or refusal; it never asks what time of day it is, so a clock that jumps
-cannot lengthen it. Safe state holds while any reason for it stands. Nothing here fetches tokens (links do) or
-switches a relay (`controller` asks each output for its own safe state).
+A token grants a lease, which ends by expiry or refusal. It does not use the time of day, so a clock that is set wrong
+cannot prolong it. The device is in safe state while there is any reason for it. Links fetch the tokens; `controller`
+switches each output to its own safe state.
 """
 
 from firmware.core.timing import Timer
 
 
 class Lease:
-    """Authorized until a moment: `held`, or the `reason` why not, as a text. `token` and `renewal`: Timers that have
-    passed when the token has run out, and when a new one should be asked for. Where a session is held with
-    credentials of its own, the shorter of both lives counts.
+    """The device's authorization. `held`: it is authorized; otherwise `reason` says why not. `token` and `renewal`:
+    Timers that have passed once the token has expired, and once a new one should be requested. If a session has
+    credentials of its own, the lease ends with whichever expires first.
 
-    A token does not prove authorization: a cloud may issue one and still refuse everything asked with it, as it does
-    when the subscription has ended. So a lease that was not held begins with `confirm`, the first answer to a request
-    under it.
+    A token does not prove authorization: a cloud may issue one and still refuse every request, for instance when the
+    subscription has ended. So a lease begins only with `confirm`, after the first successful request with the token.
     """
 
     def __init__(self, now):
         self.token = self.renewal = Timer(now)
-        self.session = None  # Timer: when a held session ends, at the latest
+        self.session = None  # Timer until the credentials of the session expire
         self.held = False
         self.reason = "not authorized yet"
 
     def grant(self, asked_at, expires_s, renew_s, bits=0):
-        """A token for `expires_s` seconds, counted from the moment it was asked for, which is the careful end of the
-        interval (docs/protocol.md, assumption 17). A `renew_s` outside 1..expires_s becomes 75 % of it. Renewal is due
-        up to an eighth sooner, by 32 random `bits`: devices that got their tokens together renew them apart."""
+        """Store the times of a token that is valid for `expires_s` seconds from `asked_at`, the time of its request,
+        which is the safe assumption (docs/protocol.md, assumption 17). A `renew_s` outside 1..expires_s becomes 75 % of
+        it. Renewal is due up to an eighth earlier, by 32 random `bits`, so that devices that got their tokens at the
+        same time do not renew them at the same time."""
         if not 0 < renew_s < expires_s:
             renew_s = expires_s * 3 // 4
         renew_s -= renew_s * (bits >> 20) >> 15
@@ -35,11 +35,11 @@ class Lease:
         self.renewal = Timer(asked_at, renew_s * 1000)
 
     def confirm(self):
-        """The cloud accepted a request under the token."""
+        """Begin the lease: the cloud has accepted a request with the token."""
         self.held = True
 
     def end(self, reason):
-        """The cloud withdrew the authorization, or it cannot be relied on any more."""
+        """End the lease: the cloud withdrew the authorization, or it is no longer certain."""
         self.held = False
         self.reason = reason
 
@@ -50,8 +50,8 @@ class Lease:
 
 
 class Safety:
-    """`silence_s`: longest time without an answer from the cloud, 0 when only the lease counts. `silence`: Timer since
-    the last answer. `faults`: names of the loops that failed, until they run again."""
+    """`silence_s`: longest time without an answer from the cloud in seconds, 0: no limit. `silence`: Timer since the
+    last answer. `faults`: names of the loops that have failed and do not run again yet."""
 
     def __init__(self, silence_s, now):
         self.silence_s = silence_s
@@ -61,11 +61,11 @@ class Safety:
         self.safe = True
 
     def contact(self, now):
-        """The cloud answered."""
+        """Record that the cloud has answered."""
         self.silence.start = now
 
     def update(self, lease, now):
-        """Look at everything; True when safe state was entered or left by it."""
+        """Determine the reasons for safe state. Return whether it was entered or left."""
         reasons = ["task %s failed" % name for name in self.faults]
         if not lease.valid(now):
             reasons.append(lease.reason)

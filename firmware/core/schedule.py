@@ -1,4 +1,4 @@
-"""What an output does by itself in place of its safe state: values at times of the week, local time. Pure."""
+"""Schedules: values of outputs by weekday and local time, in place of their safe state. Pure."""
 
 from firmware.core.zone import offset
 
@@ -8,8 +8,8 @@ _WEEK_MIN = 10080
 
 
 def due(entries, zone, unix_s):
-    """The value of the normalized item of `schedule` that began last by the clock on the wall; the later one of two
-    that begin together."""
+    """Return the value of the entry that began last in local time; of two that begin together, the later in the list.
+    `entries`: a normalized `schedule`; `zone`: a parsed zone."""
     minute = (unix_s + offset(zone, unix_s) + 259200) // 60 % _WEEK_MIN  # 1970 began on a Thursday
     least = value = None
     for entry in entries:
@@ -24,8 +24,9 @@ def due(entries, zone, unix_s):
 
 
 class Schedules:
-    """`plans`: (output, its normalized `schedule`) each. While an output has no desired value, its fallback is what is
-    due; without a clock, and while a loop is failing, it is the configured safe state. `log(level, text)`."""
+    """`plans`: pairs of an output and its normalized `schedule`. The scheduled value becomes the output's fallback,
+    which applies while there is no demand; while the clock is not set or a loop is failing, the fallback is the
+    configured safe state. `log(level, text)`."""
 
     def __init__(self, zone, plans, log):
         self.zone = zone
@@ -34,8 +35,8 @@ class Schedules:
         self.seen = (0, None)
 
     def apply(self, unix_s, faults):
-        """`unix_s`: None while the clock is not set; `faults`: whether a loop failed. What is due changes with a minute
-        only."""
+        """Set the fallback of each output, at most once a minute. `unix_s`: None while the clock is not set. `faults`:
+        names of failed loops."""
         before, self.seen = self.seen, (unix_s and unix_s // 60, not faults)
         if self.seen == before:
             return

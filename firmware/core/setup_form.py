@@ -1,9 +1,9 @@
-"""The page on which a person without a cable enters the device's network and keys.
+"""The page of the setup portal, on which network and keys are entered.
 
-This module has the fields, the HTML, and how input becomes part of the configuration. Input is checked by the same
-rules as at every start. Secrets are never shown, neither stored ones nor those just entered: an empty field keeps what
-is there. Pure. The page also works without its script, which shows a password, fills in the network that was tapped,
-and shows what came from outside as text.
+This module has the fields, the HTML, and the code that puts input into the configuration. Input is checked by the same
+rules as at every start. Secrets are never shown, neither stored ones nor those just entered; an empty field keeps the
+stored value. The script only shows passwords and fills in the network that was tapped: the page works without it. Text
+from outside, such as network names, is escaped. Pure.
 """
 
 from firmware.core.values import text
@@ -28,7 +28,7 @@ _NEEDED = {
     "id": "Needed: %s letters, digits, - and _. Copy it from the dashboard.",
     "secret": "Needed: %s characters. Copy it from the dashboard.",
 }
-_ROWS = 12  # networks that are listed: 2 KB of page
+_ROWS = 12  # networks in the list, which take 2 KB of the page
 _SCRIPT = (
     'let d=document,f=d.forms[0],s=d.querySelectorAll("[type=password]"),l=d.getElementById("show");l.hidden=0;'
     'l.firstChild.onchange=e=>{for(let p of s)p.type=e.target.checked?"text":"password"};'
@@ -37,7 +37,7 @@ _SCRIPT = (
     'f.ssid.oninput=()=>{for(let r of d.querySelectorAll("[type=radio]"))r.checked=!r.value}'
 )
 SCRIPT_HASH = "sha256-7twdprgEQqT+kgiP8rzatPIOLrLEzwlRbadvrtMK364="
-"""By which the browser knows the page's own script and runs no other; a test holds it."""
+"""The hash of _SCRIPT for the Content-Security-Policy: the browser runs no other script. A test compares them."""
 
 _PAGE = (
     '<!DOCTYPE html><html lang="en"><meta charset="utf-8">'
@@ -76,8 +76,8 @@ _END = (
 
 
 def fields(raw):
-    """(name, label, rule as in config_rules) of what is asked for. `raw`: the configuration as it is in the file,
-    wrong as it may be."""
+    """Return the fields of the form: (name, label, rule as in config_rules). `raw`: the content of the configuration
+    file, which may be invalid."""
     return (_NETWORK if raw.get("lan") is None else ()) + _account(raw)
 
 
@@ -86,8 +86,8 @@ def _account(raw):
 
 
 def page(raw, title, version, token, wrong, why="", found=()):
-    """The form, a list of texts. `wrong`: what is wrong with what is in `raw`, by field, "" for all the rest; `why` it
-    is shown at all; `found`: names of networks in reach."""
+    """Return the page with the form as a list of str. `wrong`: error texts by field, under "" the one for all other
+    errors. `why`: why the portal is open. `found`: names of networks in reach."""
     pieces = [_PAGE % escaped(title), _STYLE, _TITLE % (escaped(title), escaped(why), version), _FORM % token]
     if wrong:
         pieces.append(
@@ -110,7 +110,7 @@ def page(raw, title, version, token, wrong, why="", found=()):
 
 
 def saved(raw, title, version):
-    """The page after it."""
+    """Return the page that is shown after saving, as a list of str."""
     joins, wrong = escaped(stored(raw, "ssid")), "name or password of the Wi-Fi were"
     if raw.get("lan") is not None:
         joins, wrong = "the LAN", "the cable is"
@@ -118,25 +118,25 @@ def saved(raw, title, version):
 
 
 def stored(raw, name):
-    """The text in the configuration that a field shows."""
+    """Return the text in the configuration that a field shows, "" for a placeholder."""
     value = _value(raw, name)
     value = str(value) if isinstance(value, (str, int)) else ""
     return "" if value[:7] == "REPLACE" else value
 
 
 def fill(raw, entered):
-    """Put what was entered into `raw`."""
+    """Put the input (`entered`: text by field) into `raw`."""
     if raw.get("lan") is None:
         _fill_network(raw, entered)
     raw["cloud"] = cloud = _part(raw, "cloud")
     for name, _, _ in _account(raw):
-        # Copied with the blank behind it; a name or password of a network may end in one.
+        # Stripped, because copying often adds a space. Name and password of a network are not: they may end in one.
         if entered.get(name, "").strip():
             cloud[name] = entered[name].strip()
 
 
 def _fill_network(raw, entered):
-    """The network comes first in its list; others stay, up to five in all."""
+    """Put the network first in the list of networks; keep others, up to five in all."""
     networks = _networks(raw)
     ssid = entered.get("net") or entered.get("ssid")  # picked from the list, or entered
     password = entered.get("password")
@@ -155,26 +155,26 @@ def _fill_network(raw, entered):
 
 
 def listed(scan):
-    """The names of the access points of a scan (tuples as `WLAN.scan` has them), the strongest first."""
+    """Return the names of the access points of a scan (tuples of `WLAN.scan`), strongest first."""
     names = []
     for row in sorted(scan, key=lambda row: -row[3]):
         name = row[0]
         try:
             name = name if isinstance(name, str) else name.decode()
         except UnicodeError:
-            continue  # no form can send it back
+            continue  # a form cannot send it
         if name.strip("\0") and name not in names and len(names) < _ROWS:
             names.append(name)
     return names
 
 
 def empty(entered):
-    """Whether nothing was entered at all."""
+    """Return whether all fields are empty."""
     return not any([entered[name].strip() for name in entered if name != "token"])
 
 
 def field_errors(raw):
-    """What is wrong with the values that the fields stand for, by field."""
+    """Return error texts for the values of the fields, by field."""
     wrong = {}
     for name, _, rule in fields(raw):
         kind, size = rule.split(" ")[:2]
@@ -188,7 +188,7 @@ def field_errors(raw):
 
 
 def escaped(text):
-    """Text for HTML, in elements and between quotation marks."""
+    """Escape text for HTML elements and quoted attributes."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         text = text.replace(character, entity)
     return text
@@ -200,7 +200,7 @@ def _part(raw, key):
 
 
 def _networks(raw):
-    """The networks that are kept."""
+    """Return the configured networks, without placeholders."""
     found = _part(raw, "wifi").get("networks")
     found = [n for n in found if isinstance(n, dict)] if isinstance(found, list) else []
     return [n for n in found if str(n.get("ssid"))[:7] != "REPLACE"]

@@ -1,9 +1,9 @@
-"""Moments, waits and intervals on the wrapping millisecond counter.
+"""Timers and back-off on the wrapping millisecond counter.
 
-The counter runs 0..2**30-1 and wraps after 12.4 days, as `time.ticks_ms` does on 32-bit ports. Two moments can be
-compared only when they are less than 6.2 days apart, so nothing outside this file keeps a bare counter value for long:
-a `Timer` saturates before that distance is reached. It must be read at least once a day; every loop of the firmware
-does so far more often. Pure: time and random bits come in with each call.
+The counter runs from 0 to 2**30-1 and wraps after 12.4 days, as `time.ticks_ms` does on 32-bit ports. Two values can be
+compared only if they are less than 6.2 days apart, so nothing outside this file keeps a bare counter value for long: a
+`Timer` saturates at five days. It must be read at least once a day, and every loop of the firmware reads its timers far
+more often. Pure: time and random bits are arguments.
 """
 
 from micropython import const
@@ -14,20 +14,20 @@ _CAP_MS = const(432000000)  # five days
 
 
 def diff(later, earlier):
-    """Signed milliseconds from `earlier` to `later`, right while they are less than 6.2 days apart."""
+    """Return the signed milliseconds from `earlier` to `later`, correct while they are less than 6.2 days apart."""
     return ((later - earlier + _HALF) & (_PERIOD - 1)) - _HALF
 
 
 class Timer:
-    """Time since `start`, and a moment `after_ms` (at most five days) behind it that stays passed once it has. Assign
-    `start` to begin again."""
+    """The time since `start`, and a deadline `after_ms` (at most five days) later, which stays passed once it has.
+    Assign `start` to restart it."""
 
     def __init__(self, now, after_ms=0):
         self.start = now
         self.after_ms = min(after_ms, _CAP_MS)
 
     def ms(self, now):
-        """Elapsed milliseconds, 0 to five days. Once there it stays there."""
+        """Return the elapsed milliseconds, which saturate at five days."""
         elapsed = diff(now, self.start)
         if elapsed > _CAP_MS:
             elapsed = _CAP_MS
@@ -35,7 +35,7 @@ class Timer:
         return max(elapsed, 0)
 
     def left_ms(self, now):
-        """Milliseconds until the moment, 0 when it has passed."""
+        """Return the milliseconds until the deadline, 0 once it has passed."""
         return max(self.after_ms - self.ms(now), 0)
 
     def passed(self, now):
@@ -47,10 +47,10 @@ _LAST = const(28)
 
 
 class Backoff:
-    """Waits that double with every failure, from `base_ms` to sixteen times as much. That lasts for twenty-four more
-    failures, so that a short outage is over within one short wait; then they double again up to `cap_ms`.
+    """Waits that double with every failure, from `base_ms` to sixteen times that. They stay there for the next 24
+    failures, so that the device is back soon after a short outage, and then double again up to `cap_ms`.
 
-    What most have alike is held by the class: two more attributes would take 16 bytes of each object."""
+    Defaults are class attributes, because two more attributes would take 16 bytes of each object."""
 
     least_ms = 1000
     failures = 0
@@ -65,8 +65,9 @@ class Backoff:
         self.failures = 0
 
     def next_ms(self, bits):
-        """The next wait for 32 random `bits`: three quarters of the window or more, never more than all of it. That
-        keeps a fleet from returning in step after an outage, and no device waits much longer than it was down."""
+        """Return the next wait in ms, chosen by 32 random `bits` from the upper quarter of the window. That keeps a
+        fleet from reconnecting at the same moment after an outage, and a device from waiting much longer than it
+        lasted."""
         failures = self.failures
         self.failures += 1
         shift = min(failures, _FIRST) if failures < _LAST else min(failures, 2 * _LAST) - _LAST + _FIRST + 1

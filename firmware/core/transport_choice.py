@@ -1,16 +1,17 @@
-"""Whether to use MQTT or to poll over HTTPS, by how the attempts ended. Pure."""
+"""The choice between MQTT and polling over HTTPS, by the results of earlier attempts. Pure."""
 
 from micropython import const
 
 from firmware.core.timing import Backoff, Timer
 
 _MOST_MISSES = const(3)
-_RARE = const(28)  # failures after which Backoff goes beyond its short waits
+_RARE = const(28)  # failures after which Backoff exceeds its short waits
 
 
 class TransportChoice:
-    """`auto`: polling may stand in for MQTT. `misses`: attempts in a row that led to no steady session; `probe`: Timer
-    of the next attempt while polling; `excluded`: there is none. `saved`: `state()` of an earlier one."""
+    """`auto`: polling may replace MQTT. `misses`: attempts in a row without a steady session. `probe`: Timer until the
+    next attempt while polling. `excluded`: there are no more attempts. `saved`: `state()` of an earlier
+    TransportChoice."""
 
     def __init__(self, auto, now, saved=None):
         self.auto = auto
@@ -18,37 +19,37 @@ class TransportChoice:
         self.misses, self.excluded, self.probe, self.probes = saved or fresh
 
     def state(self):
-        """What a later one goes on with."""
+        """Return the state for a later TransportChoice."""
         return self.misses, self.excluded, self.probe, self.probes
 
     def tries_mqtt(self, now):
-        """Whether the next opening should begin with MQTT."""
+        """Return whether the link should try MQTT when it is opened next."""
         return not self.auto or (not self.excluded and (self.misses < _MOST_MISSES or self.probe.passed(now)))
 
     def steady(self):
-        """A session has lasted."""
+        """Record that a session has proved steady."""
         self.misses = 0
         self.probes.reset()
 
     def give_up(self):
-        """Another attempt at once would come to the same."""
+        """Record a failure that an immediate further attempt would only repeat."""
         self.misses = max(self.misses, _MOST_MISSES)
 
     def refuse(self):
-        """The cloud has no MQTT for this device now: attempts become rare."""
+        """Record that the cloud offers this device no MQTT now: attempts become rare."""
         self.give_up()
         self.probes.failures = max(self.probes.failures, _RARE)
 
     def exclude(self):
-        """MQTT can never work on this device: do not try it again. Whether that is new."""
+        """Record that MQTT can never work on this device. Return whether that is new."""
         new = not self.excluded
         self.excluded = True
         self.give_up()
         return new
 
     def poll_instead(self, now, bits, refused):
-        """After a failed attempt: ms until MQTT is tried again, to be polled meanwhile; None: try MQTT again at once.
-        `refused`: the cloud refused, `bits`: 32 random ones."""
+        """After a failed attempt, return the ms of polling until the next one; None: try MQTT again at once. `refused`:
+        the cloud refused. `bits`: 32 random bits."""
         if not refused and self.misses < _MOST_MISSES:
             return None
         if refused:

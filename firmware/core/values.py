@@ -1,14 +1,14 @@
-"""Whether one value is what a rule of the configuration asks for (see config_rules).
+"""Check a single value against a rule of the configuration (see config_rules).
 
-It knows no key; what a place in the configuration holds, and what its parts demand of each other, is for
-`config`.
+`config` applies the rules to the keys of the configuration and checks the constraints between them.
 """
 
 from firmware.core.models import Secret
 
 
 def pick(rule, value):
-    """The word or number that the alternatives of `rule` allow, or None. NaN is in no range, and `true` no number."""
+    """Return `value`, a word or number, if an alternative of `rule` allows it, else None. NaN is in no range; `true` is
+    not a number."""
     for word in rule.split("|"):
         if word in ("false", "true"):
             if value is (word == "true"):
@@ -27,7 +27,7 @@ _NAME = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def text(kind, size, value):
-    """The text, if it has `size` bytes, no control characters, and what its `kind` asks for, or None."""
+    """Return the text, if it has `size` bytes, no control characters, and is valid for its `kind`, else None."""
     if kind in "port id" and type(value) is int and value >= 0:
         value = str(value)
     if not isinstance(value, str):
@@ -35,7 +35,7 @@ def text(kind, size, value):
     try:
         data = value.encode()
     except ValueError:
-        return None  # half of a surrogate pair
+        return None  # an unpaired surrogate
     if pick(size, len(data)) is None or min(data + b" ") < 32 or (kind == "id" and data.lower().strip(_NAME)):
         return None
     if kind == "mac":
@@ -49,13 +49,13 @@ def text(kind, size, value):
     if kind[:6] != "secret":
         return value
     if kind[6:] and len(data) == 64 and data.lower().strip(b"0123456789abcdef"):
-        return None  # IEEE 802.11, J.4: up to 63 characters are a passphrase, 64 are the key in hex digits
+        return None  # IEEE 802.11, J.4: up to 63 characters are a passphrase, 64 hex digits are the key
     return Secret(value)
 
 
 def _address(kind, data):
-    """`data` as text if it is an address as `kind` shows it, or None."""
-    head = kind[:-11].encode()  # what is before host[:port]: https:// or nothing
+    """Return `data` as str if it is an address of the form `kind`, else None."""
+    head = kind[:-11].encode()  # the part before host[:port]: https:// or nothing
     rest = data[len(head) :]
     host, colon, port = rest.partition(b":")
     bytewise = [part.isdigit() and int(part) < 256 for part in host.split(b".")]

@@ -1,10 +1,10 @@
-"""Which Wi-Fi network to try next, at which access point, and how long to rest in between.
+"""Which Wi-Fi network to try next, at which access point, and how long to wait in between.
 
-Pure: whether the radio is connected, what a scan found and the time come in; what to do next comes out. A round begins
-with a scan. Known networks that were seen are tried in their order, each for 20 s at its strongest access point; one
-that was not seen may be hidden, and is tried after them where the scan found a hidden access point, or failed. After a
-round without success it waits with growing jitter. It never gives up and never asks for a reboot: an access point that
-is away for a week must find the device waiting.
+Pure: the connection state, scan results and the time are arguments, and the next action is returned. A round begins
+with a scan. Configured networks that were found are tried in their order, each for 20 s at its strongest access point.
+A network that was not found may be hidden: it is tried after these if the scan found a hidden access point, or failed.
+A round without success is followed by a wait that grows, with jitter. Rounds never end, and no reboot is requested: the
+device must reconnect even to an access point that was off for a week.
 """
 
 from micropython import const
@@ -13,17 +13,17 @@ from firmware.core.timing import Backoff, Timer
 
 _LOOK_MS = const(8000)
 _JOIN_MS = const(20000)
-_GRACE_MS = const(3000)  # a dropout this short is left to the radio
+_GRACE_MS = const(3000)  # the radio itself reconnects after a dropout this short
 _ROUNDS_PER_RESTART = const(3)
 _BASE_MS = const(5000)
 _CAP_MS = const(20000)
-_TRIED_DB = const(200)  # weaker than anything that was not tried yet
+_TRIED_DB = const(200)  # subtracted from a tried access point, so that it ranks below all untried ones
 
 
 class WifiConnectPolicy:
-    """`networks`: (ssid, password, access point or None, address or None) each. `step` answers one of None, ("look",
-    0), which `seen` is to answer within 8 s, ("join", index) at `bssid(index)`, ("restart", 0) or ("leave", 0).
-    `index`: the network whose connection has just been lost, -1 where there was none."""
+    """`networks`: (ssid, password, BSSID or None, address or None) each. `step` returns None, ("look", 0): scan, and
+    call `seen` within 8 s; ("join", index) at `bssid(index)`; ("restart", 0) the radio; or ("leave", 0). `index`: the
+    network whose connection was just lost, -1 if there was none."""
 
     def __init__(self, networks, now, index=-1):
         self.networks = networks
@@ -31,9 +31,9 @@ class WifiConnectPolicy:
         self.index = index
         self.joined = index >= 0
         self.until = Timer(now, _GRACE_MS if self.joined else 0)
-        self.order = None  # of the networks that are left in this round, None before its look
-        self.bssids = {}  # {index: access point to join, 6 bytes}
-        self.tried = []  # access points that were tried without success
+        self.order = None  # indexes of the networks left in this round, None before its scan
+        self.bssids = {}  # {index: BSSID to join, 6 bytes}
+        self.tried = []  # BSSIDs that were tried without success
 
     def step(self, connected, bits, now):
         if connected:
@@ -64,15 +64,16 @@ class WifiConnectPolicy:
         return ("leave" if self.backoff.failures % _ROUNDS_PER_RESTART else "restart", 0)
 
     def hold(self, now, ms):
-        """Do nothing for so long."""
+        """Do nothing for `ms` milliseconds."""
         self.until = Timer(now, ms)
 
     def bssid(self, index):
-        """The access point of a network to join, 6 bytes, or None: whichever the radio finds first."""
+        """Return the BSSID (6 bytes) to join for a network; None: whichever the radio finds first."""
         return self.bssids.get(index) or self.networks[index][2]
 
     def seen(self, found, now):
-        """What is on the air: (ssid, bssid, channel, dBm, ...) each, bytes; nothing where a scan was not possible."""
+        """Handle a scan result. `found`: (ssid, bssid, channel, dBm, ...) each, the first two as bytes; empty if the
+        scan failed."""
         self.until = Timer(now)
         self.bssids = bssids = {}
         strengths = {}
@@ -86,10 +87,10 @@ class WifiConnectPolicy:
                 own = network[2]
                 if (own == bssid if own else network[0].encode() == ssid) and dbm > strengths.get(i, -999):
                     strengths[i], bssids[i] = dbm, bssid
-        if min(strengths.values(), default=0) < -_TRIED_DB:  # each was tried: begin again with the strongest
+        if min(strengths.values(), default=0) < -_TRIED_DB:  # all of a network were tried: start over
             self.tried.clear()
         every = list(range(len(self.networks)))
-        # Lost: begin with the network that worked.
+        # After a lost connection, begin with the network that worked.
         every = every[self.index :] + every[: self.index] if self.index > 0 else every
         self.order = [i for i in every if i in bssids]
         if hidden:

@@ -1,13 +1,13 @@
 """Local time by a POSIX TZ rule, such as CET-1CEST,M3.5.0,M10.5.0/3 (POSIX.1-2017, section 8.3). Pure.
 
-The two days of a rule are `Mm.w.d`: day d (0 is Sunday) of week w (5 is the last) of month m, which is what every zone
-of today uses.
+Of the forms of its two dates only `Mm.w.d` is supported: day d (0 is Sunday) of week w (5 is the last) of month m,
+which all present time zones use.
 """
 
 
 def parse(text):
-    """(seconds of winter, seconds of summer, begin of summer, its end), seconds to be added to UTC; without summer time
-    the first two are the same. ValueError."""
+    """Parse a rule; return (standard offset, summer offset, start of summer time, its end). Offsets are seconds to add
+    to UTC. Without summer time both are the same, and start and end are None. ValueError."""
     west, at = _time(text, _name(text, 0))
     if at == len(text):
         return -west, -west, None, None
@@ -22,7 +22,7 @@ def parse(text):
 
 
 def _name(text, at):
-    """Where the name ends that begins at `at`."""
+    """Return the end of the name that begins at offset `at`."""
     start = at
     if text[at : at + 1] == "<":
         return text.index(">", at) + 1
@@ -34,7 +34,7 @@ def _name(text, at):
 
 
 def _time(text, at):
-    """([+-]hh[:mm[:ss]] as seconds, where it ends)."""
+    """Return (seconds, end) of the time [+-]hh[:mm[:ss]] at offset `at`."""
     sign = -1 if text[at : at + 1] == "-" else 1
     if text[at : at + 1] in ("+", "-"):
         at += 1
@@ -51,7 +51,7 @@ def _time(text, at):
 
 
 def _day(text):
-    """(month, week, weekday, second of that day)."""
+    """Return (month, week, weekday, second of the day) of a date such as M10.5.0/3."""
     day, slash, time = text.partition("/")
     seconds, end = _time(time, 0) if slash else (7200, 0)
     month, week, weekday = [int(part) for part in day[1:].split(".")]
@@ -61,20 +61,20 @@ def _day(text):
 
 
 def offset(zone, unix_s):
-    """Seconds to add to `unix_s` for the local time of a parsed `zone`."""
+    """Return the seconds to add to `unix_s` for the local time in a parsed `zone`."""
     winter, summer, begin, end = zone
     if begin is None:
         return winter
     year = _year((unix_s + winter) // 86400)
     begin = _moment(year, *begin) - winter
     end = _moment(year, *end) - summer
-    # South of the equator summer lasts over the turn of the year.
+    # In the southern hemisphere summer time spans the turn of the year.
     inside = begin <= unix_s < end if begin < end else not end <= unix_s < begin
     return summer if inside else winter
 
 
 def _moment(year, month, week, weekday, seconds):
-    """Local seconds since 1970 of a day such as the last Sunday of March."""
+    """Return the local time, in seconds since 1970, of a rule's date in `year`."""
     first = _days(year, month)
     days = first + (weekday - first - 4) % 7 + 7 * (week - 1)
     while days >= _days(year + month // 12, month % 12 + 1):
@@ -83,7 +83,8 @@ def _moment(year, month, week, weekday, seconds):
 
 
 def _days(year, month):
-    """Days from 1970 to the first of that month; a year that begins in March has its leap day at the end."""
+    """Return the days from 1970-01-01 to the first of a month. Years begin in March, so that the leap day is the
+    last."""
     year, month = (year, month - 3) if month > 2 else (year - 1, month + 9)
     return year * 365 + year // 4 - year // 100 + year // 400 + (153 * month + 2) // 5 - 719468
 
