@@ -1,7 +1,8 @@
-"""The composition root: from the configuration to parts, from parts to loops. The only file that imports all of them.
+"""The composition root: builds the parts from the configuration, and the loops from the parts. The only file that
+imports all of them.
 
-It is needed only at the start, and unloaded once the device is built. So nothing that stays may be a function of this
-file, which would keep all of it in memory. Tests `build` a device with their own board, clock and network.
+It is needed only at startup and unloaded once the device is built. So no part may keep a reference to a function of
+this file, which would keep the whole file in memory. Tests `build` a device with their own board, clock and network.
 """
 
 import sys
@@ -42,7 +43,7 @@ _ANY = const(1000000000)
 
 
 def start(config, board, log, store, boots):
-    """The Device of a normalized `config` on real hardware. ConfigError when a certificate cannot be used."""
+    """Return the Device of a normalized `config` on real hardware. ConfigError if a certificate cannot be used."""
     from firmware.links.net import Net
     from firmware.runtime.console import ConsoleLoop
 
@@ -73,7 +74,7 @@ def start(config, board, log, store, boots):
 
 
 def _interface(config, board, sleep_ms):
-    """Wi-Fi or LAN, None where the network is up by other means."""
+    """Return the Wi-Fi or LAN interface, None if the configuration has neither and the network is up by other means."""
     wifi, lan = config["wifi"], config["lan"]
     if not (wifi or lan):
         return None
@@ -90,7 +91,7 @@ def _interface(config, board, sleep_ms):
 
 
 def known_networks(config):
-    """Of each its name, password, access point and address, as they are needed while the device runs."""
+    """Return (SSID, password, BSSID or None, address or None) of each configured network, for WifiConnectPolicy."""
     found = []
     for item in config["wifi"]["networks"] if config["wifi"] else ():
         bssid = item["bssid"] and bytes([int(part, 16) for part in item["bssid"].split(":")])
@@ -100,7 +101,8 @@ def known_networks(config):
 
 
 def power_save(config):
-    """How much power Wi-Fi saves, see drivers.wifi_control. An open connection receives at once only without."""
+    """Return the power-save mode of Wi-Fi, see drivers.wifi_control. It is 0 (none) by default if the link keeps a
+    connection open, because power saving delays what that receives."""
     saves = config["wifi"]["power_save"]
     if saves is None:
         return int(config["cloud"]["transport"] == "https")
@@ -108,9 +110,9 @@ def power_save(config):
 
 
 def _forget(board, interface, net, log, link):
-    """Nothing of all this is built a second time, and what built it takes 4 KB.
+    """Free the 4 KB of constructors and methods that are not needed again once the device is built.
 
-    Set to None, for a class keeps the value of an attribute that was deleted (MicroPython's py/map.c).
+    They are set to None, because a class keeps the value of a deleted attribute (MicroPython's py/map.c).
     """
     type(board).interface = type(board).bus = type(board).rtc_get = type(link).masked = None
     Outbox.restore = Supervisor.add = None
@@ -130,11 +132,11 @@ def _forget_parts(*parts):
 
 
 def build(config, board, interface, clock, rng, log, store, net, boots):
-    """The Device of a normalized `config`. `board`: see drivers.board; `interface`: its Wi-Fi or LAN, or None; `net`:
-    an object with `dialer` and `ask_time()`; `boots`: the boot count."""
+    """Return the Device of a normalized `config`. `board`: see drivers.board. `interface`: Wi-Fi, LAN or None. `net`:
+    see links.net. `boots`: the boot count."""
     cloud = config["cloud"]
     update = config["update"]
-    # What a link asks for depends on how many there can be, and what it keeps of a large catalog on their ports.
+    # A link's requests depend on the number of commands, and it keeps only the rows of a large catalog for these ports.
     cloud["commands"] = len(config["outputs"]) + bool(update)
     config["items"] = items(config["sensors"])
     cloud["ports"] = [item["pin_port"] for item in config["outputs"] + config["items"]]
@@ -168,7 +170,7 @@ def build(config, board, interface, clock, rng, log, store, net, boots):
     if update:
         add("update", UpdateLoop(device, update, *more, clock, rng, log, store, board.reset), 120000)
     if board.rtc_get() >= net.floor_s:
-        # After a reset without a power cut the chip's clock still runs.
+        # The chip's clock runs on through a reset without a power cut.
         clock.set_utc(board.rtc_get())
     return device
 
@@ -197,7 +199,7 @@ def _loops(config, board, clock, log, controller, lease, state, store):
 
 
 def _button(cfg, board, controller, store):
-    """(driver, Debounce, index of its output)."""
+    """Return (driver, Debounce or SpecialButton, index of its output)."""
     index = [output.pin_port for output in controller.outputs].index(cfg["toggles"])
     if cfg["mode"] == "toggle" and not (cfg["opens_portal"] or cfg["factory_reset"]):
         button = Debounce(cfg["debounce_ms"])
@@ -209,7 +211,7 @@ def _button(cfg, board, controller, store):
 
 
 def _driver(cfg, board, clock, store):
-    """What reads a sensor: the file of its kind, which only a device that has one loads."""
+    """Return the driver of a sensor, from the file of its kind, which is loaded only if such a sensor is configured."""
     return _loaded(_SENSORS + cfg["kind"])(cfg, board, clock, store)
 
 
@@ -218,7 +220,7 @@ def _loaded(name):
 
 
 def _share(parts, name):
-    """Of what several `parts` have alike under that name, keep one."""
+    """Let all `parts` whose attributes `name` are equal share one object, to save memory."""
     known = []
     for part in parts:
         shared = getattr(part, name, None)
@@ -228,8 +230,8 @@ def _share(parts, name):
 
 
 async def local(config, board, log):
-    """Safe mode: outputs in their safe state, buttons, limits and regulation, and nothing else. Ends with an
-    exception."""
+    """Safe mode: run outputs in their safe state, with buttons, limits and regulation, and nothing else. Ends only with
+    an exception."""
     clock = log.clock
     now = clock.ms()
     config["items"] = items(config["sensors"])
@@ -242,20 +244,20 @@ async def local(config, board, log):
 
 
 def _safe():
-    """Takes the place of `feed`, which safe mode does not need, and of `state`, for the LED."""
+    """Stands for `feed`, which safe mode does not need, and for `state`, which the LED shows."""
     return "safe"
 
 
 def _controller(config, board, now, log, outbox, more=()):
-    """Outputs are built at the plain safe level; those of an interlock group, or with a least time off, off unless they
-    are on already."""
+    """Return the Controller. Each output is initialized to its safe level; but one in an interlock group, or with a
+    minimum off time, to on only if its boot level is on too."""
     outputs = []
     relays = Relays()
     for cfg in config["outputs"]:
         on = "on" in (cfg["safe"], cfg["boot"] if cfg["safe"] == "hold" else "")
         on = on and "on" in (cfg["boot"], "" if cfg["interlock"] or cfg["min_off_s"] else "on")
         if cfg["mode"] == "switch" or (cfg["mode"] == "setpoint" and "stall_s" not in cfg):
-            # What nearly every device has needs no file of its own.
+            # Nearly every device has these two, so they are not in a file of their own.
             driver = board.output(cfg["gpio"], cfg["active"] == "high", on)
             output = Output(cfg, on, now)
         else:
@@ -267,8 +269,8 @@ def _controller(config, board, now, log, outbox, more=()):
 
 
 def items(sensors):
-    """The values that `sensors` read, in their order: of each its own first, then what objects in it describe, by their
-    keys, with its own settings where they have none. What the cloud calls them is their kind."""
+    """Return the items for the values that `sensors` read, in order. A sensor's own value comes first, then those that
+    nested objects describe, sorted by key, which inherit `heartbeat_s` and `keep`. `kind` becomes the cloud's word."""
     found = []
     for cfg in sensors:
         more = sorted([key for key in cfg if isinstance(cfg[key], dict)])
@@ -285,7 +287,7 @@ def items(sensors):
 
 
 def _shrink(items):
-    """Of each of `items` keep what is needed after the start."""
+    """Remove from each of `items` what is not needed after the start."""
     for item in items:
         kept = {key: item[key] for key in ("pin_port", "name", "kind", "min", "max")}
         for key in ("min", "max"):
@@ -296,7 +298,7 @@ def _shrink(items):
 
 
 def _without(section, *keys):
-    """A copy: what was removed from a dict leaves its place in it."""
+    """Return a copy without these keys. Removing them from the dict itself would not free its slots."""
     return {key: section[key] for key in section if key not in keys}
 
 
@@ -333,7 +335,7 @@ _ONCE = [
     Account, Controller, CommandState, Reporter, Outbox, Output, Safety, Device, Persistence, Relays, ControlLoop,
     Debounce, Divider, SamplingLoop, NetworkLoop, CloudLoop, Supervisor,
 ]  # fmt: skip
-"""Classes of which no object is made after the start."""
+"""Classes that are not instantiated after the start."""
 
 
 LINKS = {
@@ -350,5 +352,5 @@ LINKS = {
     ("realino", "https"): _polling,
     ("thinger", "iotmp"): _thinger,
 }
-"""One row per cloud API and transport; only the configured one is imported. Each gets the controller, for clouds that
-ask for the device itself, the section `cloud` of the config, net, clock, rng and log."""
+"""The function that builds the link, by cloud API and transport; only that link is imported. Its arguments: controller,
+the section `cloud` of the configuration, net, clock, rng and log."""

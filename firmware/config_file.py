@@ -1,4 +1,4 @@
-"""Reads the configuration file. Needed once, and unloaded before the content is checked."""
+"""Read the configuration file. Needed once, and unloaded before the content is checked."""
 
 import os
 
@@ -7,7 +7,7 @@ from firmware.core.errors import ConfigError
 
 
 def read(path):
-    """What the file holds, and which keys are there twice. ConfigError."""
+    """Return (content of the file, problems with duplicate keys). ConfigError: no such file, or not JSON."""
     try:
         with open(path, "rb") as f:
             data = f.read()
@@ -25,10 +25,11 @@ def read(path):
 
 
 def _without_mark(path, data):
-    """Rewrite the file without the byte order mark, which no other reader of it, such as the setup portal, handles."""
+    """Rewrite the file without the byte order mark, which its other readers, such as the setup portal, do not
+    handle."""
     try:
         with open(path + ".new", "wb") as f:
             f.write(data[len(BOM) :])
         os.rename(path + ".new", path)
     except OSError:
-        pass  # it is read all the same
+        pass  # the content was read all the same

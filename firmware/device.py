@@ -1,4 +1,4 @@
-"""The running device: the parts that stay after the start, their state as one word, and their orderly end."""
+"""The running device: the parts that stay in memory after the start, their state, and their orderly end."""
 
 import asyncio
 import gc
@@ -13,11 +13,11 @@ from firmware.runtime.store import Store
 from firmware.version import VERSION
 
 _REPL_MS = const(3600000)
-_GC_BYTES = const(2048)  # collect early: what lives long then lies together, and leaves large pieces
+_GC_BYTES = const(2048)  # collect often: this packs long-lived objects and leaves large free blocks
 
 
 class Device:
-    """`supervisor` runs the loops of all the others."""
+    """The parts of the device. `supervisor` runs the loops."""
 
     def __init__(self, clock, board, store, network, link, cloud_loop, controller):
         self.clock = clock
@@ -30,20 +30,20 @@ class Device:
         self.supervisor = None
 
     def state(self):
-        """The state as one word, for the LED and the status."""
+        """Return the state as one word, for the LED (core.status_led) and the status."""
         if not self.network.up:
             return "no_network"
         if not self.network.ready():
             return "no_time"
         if not self.link.lease.held:
-            # Without any answer there was no refusal either.
+            # Only a cloud that has answered can have refused.
             return "unauthorized" if self.cloud_loop.refusals.failures else "no_cloud"
         if self.controller.safety.safe:
             return "safe"
         return "online" if self.cloud_loop.online else "no_cloud"
 
     def status(self):
-        """The status in full, as one line for the console."""
+        """Return the full status as one line for the console."""
         try:
             from firmware.runtime.status import status
 
@@ -54,13 +54,13 @@ class Device:
             drop("firmware.runtime.status", "firmware.drivers.reset_cause")
 
     async def shutdown(self):
-        """An orderly end: outputs safe, token revoked."""
+        """End in an orderly way: drive the outputs to their safe state, revoke the token."""
         self.controller.force_safe()
         await self.link.shutdown()
 
 
 def run(sink):
-    """The device's whole life, until Ctrl-C or an exception ends it. `sink(text)` prints a line of the log."""
+    """Start and run the device until Ctrl-C or an exception ends it. `sink(text)` prints a line of the log."""
     from firmware.drivers.board import Board
 
     board = Board()
@@ -83,7 +83,7 @@ def run(sink):
     try:
         asyncio.run(device.supervisor.run())
     except KeyboardInterrupt:
-        # A person is at the REPL and has the outputs now. A board that is left like this restarts by itself.
+        # Somebody is at the REPL and controls the outputs now. If the board is left like this, the watchdog resets it.
         if device.supervisor.watchdog:
             board.watchdog(_REPL_MS)
         store.mark_good()
@@ -95,28 +95,28 @@ def run(sink):
 
 
 def _started(board, log, store):
-    """In a function of its own: as long as it runs, what it imported cannot be dropped."""
+    """Return the Device. In a function of its own, because imported modules cannot be unloaded while it runs."""
     from firmware.start import start
 
     return start(board, log, store)
 
 
 def import_apply_catalog():
-    """For the cloud loop, which loads it for each new catalog."""
+    """Import the unit that the cloud loop loads for each new catalog."""
     from firmware.core.catalog import apply_catalog
 
     return apply_catalog
 
 
 def import_persistence_writing():
-    """For the persistence, which loads it when there is something to be written."""
+    """Import the unit that Persistence loads when there is something to write."""
     from firmware.persistence_writing import opened, write
 
     return write, opened
 
 
 def import_wifi_joining():
-    """What a network loop loads while there is no connection, see runtime.network_loop."""
+    """Import the unit that NetworkLoop loads while Wi-Fi is not connected."""
     from firmware.drivers.wifi_control import WifiControl
     from firmware.runtime.wifi_joining import WifiJoining
 
@@ -124,7 +124,7 @@ def import_wifi_joining():
 
 
 def import_ladder():
-    """What a network loop loads while nothing is received, or memory was short, see there."""
+    """Import the unit that NetworkLoop loads while nothing is received, or after memory was short."""
     from firmware.drivers.wifi_control import WifiControl
     from firmware.runtime.ladder import Ladder
 
@@ -132,9 +132,9 @@ def import_ladder():
 
 
 def drop(*prefixes):
-    """What was needed once makes room for what is needed always."""
+    """Unload all modules whose names begin with one of `prefixes`, and collect garbage."""
     for name in list(sys.modules):
-        if not any([name.startswith(prefix) for prefix in prefixes]):  # no tuple of them before 1.25
+        if not any([name.startswith(prefix) for prefix in prefixes]):  # startswith takes no tuple before 1.25
             continue
         parent, child = name.rsplit(".", 1)
         del sys.modules[name]

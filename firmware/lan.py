@@ -1,8 +1,8 @@
-"""What loads the units of a LAN: in memory only on a device that has one."""
+"""The functions that import the units of a LAN. In memory only on a device that has a LAN."""
 
 
 def import_lan_joining():
-    """What a network loop loads while there is no connection, see runtime.network_loop."""
+    """Import the unit that NetworkLoop loads while the LAN is not connected."""
     from firmware.drivers.lan_control import LanControl
     from firmware.runtime.lan_joining import LanJoining
 
@@ -10,7 +10,7 @@ def import_lan_joining():
 
 
 def import_lan_ladder():
-    """What it loads for the escalation ladder."""
+    """Import the unit that NetworkLoop loads for the escalation ladder."""
     from firmware.drivers.lan_control import LanControl
     from firmware.runtime.ladder import Ladder
 

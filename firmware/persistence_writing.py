@@ -1,7 +1,7 @@
-"""Writes down what must survive a power cut: in memory only while something is written.
+"""Write to flash what must survive a power cut. In memory only while something is written.
 
-Two things: a journal of the events that the outbox keeps, until the cloud has answered for them; and one small record
-with what outputs hold, the last answered desired state of each command, and the last time that was known for sure.
+There is a journal of the outbox's events with `keep`, until the cloud has answered them; and one small record with what
+each output holds, the last answered desired state of each command, and the last trusted time.
 """
 
 import binascii
@@ -19,14 +19,15 @@ _LONGEST = const(110)
 
 
 def opened(persistence):
-    """(Journal, TwoSlots) as the persistence knows them."""
+    """Return (Journal, TwoSlots) with the sizes and generations that `persistence` has stored."""
     return Journal(persistence.folder + "events", persistence.size), TwoSlots(
         persistence.folder + "state", persistence.generation
     )
 
 
 def write(persistence, files, due):
-    """Write what it is time for; `due`: also what can wait. False when the flash refuses. `files`: from `opened`."""
+    """Write what is urgent, and if `due` also what can wait. Return False if the flash refuses. `files`: from
+    `opened`."""
     journal, slots = files
     now = persistence.clock.ms()
     outbox = persistence.outbox
@@ -43,7 +44,7 @@ def write(persistence, files, due):
         good = _append(outbox, journal, fresh)
         fresh = [] if good else fresh
     if due or holds != persistence.holds:
-        # Before the journal forgets the answers that are in it.
+        # The record must have the answers before they are removed from the journal.
         saved = _write_record(persistence, slots, holds)
         due = due and saved
         good = good and saved
@@ -58,7 +59,7 @@ def _write_record(persistence, slots, holds):
     for command, held in zip(persistence.controller.commands, holds):
         record[command.output.pin_port] = [held, _answer(command.answered, persistence.outbox)]
     persistence.utc = record["utc"]
-    # A file of up to 128 bytes costs littlefs no block of its own.
+    # A file of up to 128 bytes takes no block of its own in littlefs.
     record = json.dumps(record, separators=(",", ":")).encode()
     written = binascii.crc32(record)
     if written != persistence.written:
@@ -70,16 +71,16 @@ def _write_record(persistence, slots, holds):
 
 
 def _answer(report, outbox):
-    """What is written down of the latest answer of a command, None without one."""
+    """Return what is written of the last answer of a command, None if there is none."""
     if not report:
         return None
     key, desired_id = report.id, report.desired_id
-    # The cloud chose these texts: none of them may fill the record. A number is enough to know it again.
+    # The cloud chose these texts, so they must not fill the record. The sequence number alone identifies the state.
     if len(str(key)) + len(str(desired_id)) >= _LONGEST:
         return [key, None, report.sequence] if len(str(key)) < _LONGEST else None
     if not report.message_id:
         return [key, desired_id, report.sequence]
-    # Whether the journal does not have it yet.
+    # True: the journal does not have the event yet.
     unwritten = outbox.kept.get(report.message_id) is False
     rest = [report.status, unwritten] if unwritten or report.status != "applied" else []
     report = outbox.complete(report)
@@ -87,8 +88,9 @@ def _answer(report, outbox):
 
 
 def _sure_utc(persistence):
-    """The time, when it has gone on for six hours without having been set to another one, and the cloud accepts us
-    with it: one time server that lies once must not be believed for ever. Else None."""
+    """Return the time in Unix seconds if it can be trusted, else None: the clock has run for six hours without a jump,
+    and the device is authorized. A wrong time from a time server must not be stored, as it would be believed from then
+    on."""
     clock = persistence.clock
     utc = clock.utc()
     now = clock.ms()
@@ -102,8 +104,8 @@ def _sure_utc(persistence):
 
 
 def _write_events(outbox, journal, fresh, due):
-    """Note, when `due`, what has been answered since; or rewrite all when there is nothing to keep or no room to
-    append, for `fresh` reports neither."""
+    """If `due`, append the keys of events that were answered. If nothing has to be kept or the journal is full, rewrite
+    it instead, with the `fresh` reports, which did not fit."""
     kept = outbox.kept
     live = [r for r in outbox.reports if r.message_id in kept]
     ids = [r.message_id for r in live]
@@ -120,7 +122,7 @@ def _write_events(outbox, journal, fresh, due):
         for key in gone:
             del kept[key]
         if not kept:
-            outbox.kept = {}  # the table of one that had many entries stays large
+            outbox.kept = {}  # a dict does not shrink: replace it once it is empty
     return good
 
 

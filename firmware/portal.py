@@ -1,9 +1,9 @@
 """The setup portal: when it opens, for how long, and what follows. Only with `portal` in the configuration.
 
-It opens once after a start: at once when the configuration cannot be used, else when no network was joined within
-`wait_s`. It is over after `minutes`, when a network was joined, or when something was saved, which ends in a restart.
-Everything else goes on as it always does without a network. The code that serves the page is loaded only while the
-portal is open.
+It opens once after a start: at once if the configuration cannot be used, otherwise if no network was joined within
+`wait_s` seconds. It closes after `minutes`, when a network was joined, or when something was saved, which leads to a
+restart. Everything else runs as usual without a network. The code that serves the page is loaded only while the portal
+is open.
 """
 
 from micropython import const
@@ -14,7 +14,7 @@ from firmware.core.timing import Timer
 _STEP_MS = const(100)
 _HOLD_MS = const(20000)
 _REPLY_MS = const(1500)
-_ROOM = const(30720)  # bytes of heap: so that no running loop runs out of memory because of a page
+_ROOM = const(30720)  # bytes of heap that must be free, so that no loop runs out of memory because of a page
 
 
 def release():
@@ -25,8 +25,8 @@ def release():
 
 
 class PortalLoop:
-    """`settings`: `portal` of the config; `board`: for memory and random bits; `store`: for what is saved;
-    `new_access_point(name)`: None for the chip's; `release()`: makes room again."""
+    """`settings`: `portal` of the configuration. `board`: for `heap` and `random32`. `store`: for the configuration
+    file. `new_access_point(name)`: None: that of the chip. `release()`: unloads the code of the page."""
 
     def __init__(self, device, settings, log, board, store, new_access_point=None, release=release):
         self.device = device
@@ -58,7 +58,7 @@ class PortalLoop:
         def keep_open(access_point):
             feed()
             if network.joining and access_point.has_clients():
-                # No scan on other channels while somebody uses the page.
+                # A scan would leave the channel of the access point while somebody uses the page.
                 network.joining.hold(clock.ms(), _HOLD_MS)
             return not network.up
 
@@ -73,9 +73,9 @@ class PortalLoop:
 
 
 async def run_portal(settings, log, rng, store, new_access_point, standalone, keep_open, why="", scan=None):
-    """Keep the portal open while `keep_open(access_point)`, `minutes` at most. True: something was saved, a restart is
-    due. `standalone`: no loop of the firmware runs; `why`: what it is opened for; `scan`: the access points of a scan,
-    see `listed`."""
+    """Keep the portal open while `keep_open(access_point)` is true, at most for `minutes`. Return True if something was
+    saved, so that a restart is due. `standalone`: no loop of the firmware runs. `why`: why it is open, for the page.
+    `scan`: the access points of a scan, see setup_form.listed."""
     clock = log.clock
     log.hidden.append(settings["password"])
     end = Timer(clock.ms(), settings["minutes"] * 60000)

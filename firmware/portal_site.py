@@ -1,9 +1,9 @@
-"""What the setup portal answers: every request gets an answer, and only the form with its token changes anything.
+"""The web server of the setup portal: routes, limits of a connection, and checking and saving of the form.
 
-Routes, limits of a connection, and checking and saving of the form are here. A random token, new each time the portal
-opens, keeps pages of other sites in the same browser from sending the form. A request for another host name than the
-address gets only a redirect, so such pages cannot read the token either. Browsers open connections in advance and send
-nothing on them: when there are too many, the oldest of those is closed.
+Every request gets a response, and only the form with its token changes anything. The token is random and new each time
+the portal opens, so that pages of other sites in the same browser cannot send the form. A request with another host
+than the portal's address is only redirected, so that such pages cannot read the token either. Browsers open connections
+in advance and send nothing on them: if there are too many, the oldest of these is closed.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ _HTML = (
 
 
 class Site:
-    """`new_access_point(name)`: see drivers.access_point. `standalone`: no loop of the firmware runs, because the
-    configuration is wrong. `why`: what it was opened for, `found`: names of networks in reach. `saved`: something was,
-    and counts from the next start on."""
+    """`new_access_point(name)`: see drivers.access_point. `standalone`: no loop of the firmware runs. `why`: why the
+    portal is open. `found`: names of networks in reach. `saved`: the form was saved, which takes effect at the next
+    start."""
 
     def __init__(self, clock, rng, store, standalone, new_access_point=None, why=""):
         self.why = why
@@ -41,22 +41,23 @@ class Site:
         self.standalone = standalone
         self.saved = False
         self.connections = 0
-        self.silent = []  # tasks of connections on which nothing was received yet, the oldest first
+        self.silent = []  # tasks of connections on which nothing was received yet, oldest first
         self.token = "%08x%08x" % (rng(), rng())
         self.access_point = (new_access_point or _access_point)(str(store.load(CONFIG).get("name", "device")))
 
     def look(self, scan):
-        """List the networks in reach. `scan`: what was found where something else runs, for to look takes the loop."""
+        """Set the list of networks in reach. `scan`: an earlier result; None: scan now if `standalone`, because that
+        blocks the event loop."""
         if self.standalone and scan is None:
             scan = self.access_point.around()
         self.found = listed(scan or ())
 
     def name(self, query):
-        """The datagram that answers a question for a name, or None."""
+        """Return the response to a DNS query (both datagrams), or None."""
         return answer(query, _IP)
 
     async def serve(self, reader, writer):
-        """One connection, to its end."""
+        """Serve one connection."""
         me = asyncio.current_task()
         self.connections += 1
         self.silent.append(me)
@@ -68,7 +69,7 @@ class Site:
             if not crowded or others:
                 await self.clock.within(_DEADLINE_MS, self.talk(reader, writer, me))
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError, MemoryError):
-            pass  # the client is gone
+            pass
         finally:
             self.connections -= 1
             self.mark_active(me)
@@ -101,11 +102,11 @@ class Site:
         for piece in reply:
             writer.write(piece)
             await writer.drain()
-        # Closed while something is unread, the connection would be reset, and the answer lost.
+        # Closing while something is unread would reset the connection, and the response would be lost.
         await self.clock.within(_LINGER_MS, _until_closed(reader))
 
     def reply(self, request):
-        """The response to a request that is complete, in pieces."""
+        """Return the response to a complete request, in pieces (bytes)."""
         here = request.host in (ADDRESS, ADDRESS + ":80")
         if request.method in ("GET", "HEAD"):
             if here and request.target == "/":
@@ -127,7 +128,7 @@ class Site:
         return self.save(entered)
 
     def load(self):
-        """The configuration, as it is in the file; beside what runs there is room for the form's part of it only."""
+        """Return the configuration from the file; while loops run, only the parts of the form, to save memory."""
         raw = self.store.load(CONFIG)
         return raw if self.standalone else {key: raw[key] for key in ("wifi", "lan", "cloud") if key in raw}
 
@@ -138,7 +139,7 @@ class Site:
     def save(self, entered):
         part = self.load()
         fill(part, entered)
-        # Beside what runs the rest of it has been found right, at this very start.
+        # While loops run, the rest of the configuration has been checked at this start.
         wrong = field_errors(part) or (self.standalone and _others(part)) or {}
         if empty(entered):
             wrong[""] = "Nothing was entered, so nothing was saved."
@@ -148,13 +149,13 @@ class Site:
         raw.update(part)
         if not self.store.save(CONFIG, raw):
             return self.page(500, part, {"": "The flash refuses to be written."})
-        self.store.mark_good()  # a start that ends so counts as good
+        self.store.mark_good()  # the restart that follows is not an early crash
         self.saved = True
         return response(200, _HTML % SCRIPT_HASH, saved(part, self.access_point.ssid, VERSION))
 
 
 def join_failure(network):
-    """Why no network was joined, as a text, and the access points of the latest scan."""
+    """Return (why no network was joined, as text; the access points of the last scan)."""
     control = network.joining and network.joining.control
     try:
         last = control.status() if control else ""
@@ -169,7 +170,7 @@ def join_failure(network):
 
 
 def _others(raw):
-    """What else is wrong with the configuration, for no field of the form."""
+    """Return {"": text} if the configuration has errors in keys that are not in the form, else an empty value."""
     from firmware.settings import problems_of
 
     errors = [path for level, path, _, _ in problems_of(raw) if level == "error"]

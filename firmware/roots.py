@@ -1,8 +1,8 @@
-"""The root certificates that servers are verified with: those that the configuration names, and beside them those that
-came with the bundle that runs. Needed once, at the start, and unloaded afterwards.
+"""The root certificates that servers are verified against: those of the configuration and those of the bundle that
+runs. Needed once, at startup, and unloaded afterwards.
 
-The roots of a bundle lie in its copy, so that a trial is one of its roots too, and ends with the former ones. They are
-added and replace none: whatever a bundle brings, the roots of the configuration stay. One that cannot be used is left
+The roots of a bundle are part of its copy, so that they are on trial with it, and the former ones return if the trial
+fails. They are added to those of the configuration and never replace them. A certificate that cannot be used is left
 out.
 """
 
@@ -18,8 +18,9 @@ _MOST = const(4)
 
 
 def add(config, copy, log):
-    """Append to `cloud.ca_files` the roots in `copy`, the folder of the copy that runs; `roots` of the configuration
-    are the days, since 1970, on which the first and the last of all ends, () where none can be read."""
+    """Append the roots in `copy`, the folder of the copy that runs, to `cloud.ca_files`. Set `roots` of the
+    configuration to the days since 1970-01-01 on which the first and the last of all roots expire, () if none can be
+    read."""
     files = config["cloud"]["ca_files"]
     known, ends = [], []
     for path in files + _of_bundle(copy):
@@ -28,7 +29,7 @@ def add(config, copy, log):
                 der = f.read()
             digest = hashlib.sha256(der).digest()
             if digest in known:
-                continue  # a context takes memory for it a second time
+                continue  # a duplicate would take memory in the TLS context
             day = end_day(der)
             if path not in files:
                 verifying_context((der,))
@@ -36,7 +37,7 @@ def add(config, copy, log):
             known.append(digest)
             ends.append(day)
         except (OSError, ValueError) as e:
-            if path not in files:  # what is wrong with the others is said where they are used
+            if path not in files:  # problems with those of the configuration are reported where they are used
                 log.log("warning", "root certificate %s left out: %s" % (path, e))
     config["roots"] = (min(ends), max(ends)) if ends else ()
 

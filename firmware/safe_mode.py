@@ -1,7 +1,7 @@
-"""Safe mode after too many early crashes, and what runs with a configuration that cannot be used.
+"""Safe mode after too many early crashes, and the reaction to a configuration that cannot be used.
 
-The outputs are in their safe state. After early crashes, buttons, limits and regulation work if they can, and nothing
-else does. Ctrl-C leads to the REPL at any time.
+The outputs are in their safe state. After early crashes, only buttons, limits and regulation run, if they can. Ctrl-C
+leads to the REPL at any time.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ _TRIAL_MS = const(5000)  # for Ctrl-C
 
 
 async def run_safe_mode(board, log, store, record, local):
-    """Safe mode: ten minutes for a person at the REPL, then one more try without a person. `local()`: what
-    works meanwhile without network and cloud; awaitable. It may be what crashed, so it is not relied on."""
+    """Run safe mode for ten minutes, in which Ctrl-C leads to the REPL, then reset for another normal start. `local()`:
+    awaitable, runs what works without network and cloud. It may be the cause of the crashes, so it may fail or hang."""
     log.log("error", "safe mode: the last boots crashed early. Ctrl-C for the REPL; next try in 10 minutes")
     clock = log.clock
     end = Timer(clock.ms(), _SAFE_MODE_MS)
     try:
-        # Should it hang, the board comes back; a person at the REPL has an hour.
+        # Resets the board if `local` hangs, or after an hour at the REPL.
         board.watchdog(_HANGS_MS)
         await clock.within(_SAFE_MODE_MS, local())
     except asyncio.TimeoutError:
@@ -39,8 +39,8 @@ async def run_safe_mode(board, log, store, record, local):
 
 
 def forget_owner(store):
-    """A factory reset: the networks and keys that the setup portal asks for, and what was written down for the cloud,
-    are gone. What the installer configured stays."""
+    """Factory reset: remove the networks and keys that the setup portal asks for, and the records for the cloud. Other
+    settings, which the installer made, stay."""
     raw = store.load("config.json")
     if isinstance(raw.get("wifi"), dict):
         raw["wifi"]["networks"] = []
@@ -53,9 +53,10 @@ def forget_owner(store):
 
 
 async def show_config_error(board, log, store, left, asked=False):
-    """Drive what the last good configuration knew to its safe level, and blink until a person comes, perhaps to the
-    setup portal. `left`: what is left of the configuration for that. `asked`: nothing is wrong, a button asked for the
-    portal; it ends with a reset. So does the trial of a bundle: the copy before could use the configuration."""
+    """Drive the outputs of the last valid configuration to their safe levels, open the setup portal if there is one,
+    and blink for ever. `left`: the usable part of the configuration. `asked`: there is no error, but a button asked for
+    the portal; then it ends with a reset. A bundle on trial is reset too, because the copy before it could use the
+    configuration."""
     for gpio, _, safe in store.load(BOOT_RECORD).get("outputs", ()):
         board.output(gpio, True, bool(safe))
     clock = log.clock

@@ -1,4 +1,4 @@
-"""The loop of the schedules: loaded only where an output has one."""
+"""The loop of the schedules. Loaded only if an output has one."""
 
 from micropython import const
 
@@ -9,7 +9,7 @@ _STEP_MS = const(5000)
 
 
 class ScheduleLoop:
-    """`zone`: POSIX TZ text that the check has accepted; `plans`: (output, its normalized `schedule`) each."""
+    """`zone`: a valid POSIX TZ rule. `plans`: pairs of an output and its normalized `schedule`."""
 
     def __init__(self, clock, log, safety, zone, plans):
         self.clock = clock

@@ -1,4 +1,4 @@
-"""Checks the configuration and logs what is wrong with it. Needed once, and unloaded afterwards."""
+"""Check the configuration and log its problems. Needed once, and unloaded afterwards."""
 
 import os
 import sys
@@ -10,23 +10,24 @@ _BOARDS = "firmware.boards"
 
 
 def chip():
-    """The chip that this runs on as a module of `firmware.boards` is named. MicroPython names it after "with", with
-    hyphens or without, and with the memory in its package. What is no ESP32 is a computer, and plays a classic one."""
+    """Return the chip as the name of its module in `firmware.boards`. In MicroPython's machine name it follows "with",
+    with or without hyphens, and perhaps with the memory in its package. A computer counts as a classic ESP32."""
     uname = getattr(os, "uname", None)
     name = (uname()[4] if uname else "").rpartition("with ")[2].lower().replace("-", "")
-    # A letter and a digit behind it make another chip; ESP32-D0WD or ESP32-PICO-D4 is a classic one.
+    # Another chip has a letter and a digit after ESP32, such as ESP32-S3; ESP32-D0WD or ESP32-PICO-D4 is a classic one.
     other = name[:5] == "esp32" and name[5:6] in "schp" and "0" < name[6:7] <= "9"
     return name[:7] if other else "esp32"
 
 
 def with_psram():
-    """Whether MicroPython uses PSRAM at pins of its own: its image calls itself so."""
+    """Return whether MicroPython uses PSRAM, which takes pins of the chip, according to the name of its image."""
     uname = getattr(os, "uname", None)
     return "SPIRAM" in (uname()[4] if uname else "")
 
 
 def profile(chip):
-    """The text about a chip, and which pins its PSRAM takes. ConfigError where there is none."""
+    """Return the text about a chip from `firmware.boards`, in which the pins of PSRAM are `taken` if it is in use.
+    ConfigError: unknown chip."""
     name = "%s.%s" % (_BOARDS, chip)
     try:
         __import__(name)
@@ -35,7 +36,7 @@ def profile(chip):
     found = sys.modules[name].PROFILE
     if with_psram():
         found = found.replace("\npsram ", "\ntaken ")
-    # Nobody needs it again.
+    # Unload the module, which is not needed again.
     for module in (name, _BOARDS):
         parent, _, child = module.rpartition(".")
         sys.modules.pop(module, None)
@@ -45,13 +46,13 @@ def profile(chip):
 
 
 def problems_of(raw):
-    """Of a configuration that is about to be written; see core.config."""
+    """Return the problems of a configuration that is about to be written; see core.config."""
     return validate(raw, profile(chip()))[1]
 
 
 def checked(raw, problems, log):
-    """The normalized configuration of `raw`. Every problem, those already known among them, is logged, and ConfigError
-    raised when one is an error. From now on the log knows its level and what to mask."""
+    """Return the normalized configuration of `raw`, and set the log's level and the secrets that it masks. All problems
+    are logged, including the given ones; ConfigError if one is an error."""
     config, more = validate(raw, profile(chip()))
     problems += more
     wrong = 0

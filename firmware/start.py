@@ -1,6 +1,6 @@
-"""The start in order: log the version, read the configuration, build the device. Dropped from memory afterwards.
+"""The steps of the start: log the version, read the configuration, build the device. Unloaded afterwards.
 
-The check of the configuration runs before anything else takes memory, and is dropped before the device is built.
+The configuration is checked before anything else takes memory, and the check is unloaded before the device is built.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from firmware.version import VERSION
 
 
 def start(board, log, store):
-    """The Device. ConfigError."""
+    """Return the Device. ConfigError."""
     for line in board.noted():
         log.sink("before the reset: " + line)
     record, slot = store.load(BOOT_RECORD), store.load(SLOT_RECORD)
@@ -53,21 +53,23 @@ def _forget(store):
 
 
 def _portal(board, log, store, config):
-    """What runs in place of everything else, and ends with a reset."""
+    """Return the coroutine that runs the portal instead of the device and ends with a reset."""
     from firmware.safe_mode import show_config_error
 
     return show_config_error(board, log, store, config, True)
 
 
 def _config(log):
-    """What this holds is large, so `start` never does: its frame lies where those of all loops will lie."""
+    """Return the normalized configuration. The values on the way are large, so they are not held by the frame of
+    `start`, which lies where the frames of all loops will lie: stale pointers there would keep them in memory."""
     found = _read()
     drop("firmware.config_file", "firmware.core.config_text")
     return _checked(found, log)
 
 
 def _read():
-    """In a function of its own, like the others: as long as it runs, what it imported cannot be dropped."""
+    """Read the file. In a function of its own, like the next ones: modules cannot be unloaded while a function that has
+    imported them runs."""
     from firmware.config_file import read
 
     return read("config.json")
@@ -86,8 +88,8 @@ def _add_roots(config, log):
 
 
 def _overwrite(depth):
-    """Zeros where frames that are gone left pointers on the stack: they would keep in memory what is dropped, as the
-    rules' text of 3 KB. As deep as the check went, or to the end of the stack."""
+    """Overwrite pointers that finished calls left on the stack: the garbage collector would keep what they refer to,
+    such as the 3 KB of the rules. `depth`: as many calls as the check nested, or up to the end of the stack."""
     try:
         return depth and _overwrite(depth - 1)
     except RuntimeError:

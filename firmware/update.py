@@ -1,19 +1,19 @@
-"""An update over the air: writes a bundle beside the copy that runs, and last the record that chooses it.
+"""An update over the air: write a bundle beside the copy that runs, then the record that selects it.
 
-A bundle is three files in `<folder>/<number>/` on an HTTPS server. A server that answers ranges (RFC 9110 section 14)
-is asked for some hundred bytes at a time over one connection; any other sends the files whole (update_whole). The
-files are:
-`head`, one line: HMAC-SHA256 (RFC 2104) of the manifest with the owner's key, in hex, and the manifest's size;
-`manifest`: a line `realer-firmware <number> <version>`, with `<path>:<conditions>` behind that for each file that not
-every configuration needs (core.romslot), then one `<sha256> <size> <path>` for each file, in the order of the paths;
-`files`: their contents, one behind the other.
+A bundle is three files in `<folder>/<number>/` on an HTTPS server. If the server supports ranges (RFC 9110 section 14),
+it is asked for some hundred bytes at a time over one connection; otherwise the files are read whole (update_whole):
 
-Beside the folders of the bundles may be `rescue` (update_rescue). Files in `firmware/certs/` are root certificates, in
-DER form, which `firmware.roots` adds to those of the configuration. One that is no certificate is an error, too.
+* `head`: one line with the HMAC-SHA256 (RFC 2104) of the manifest with the owner's key, in hex, and the manifest's size
+* `manifest`: a line `realer-firmware <number> <version>`, followed in that line by `<path>:<conditions>` for each file
+  that not every configuration needs (core.romslot); then a line `<sha256> <size> <path>` for each file, sorted by path
+* `files`: their contents, concatenated
 
-The copy goes into the ROM partition where the board has one, otherwise into the folder that does not run. What
-is not signed with the owner's key, does not have the number that was asked for, or has paths outside of `firmware/` and
-`lib/`, is an error. Loaded when an update is asked for, and not before.
+Beside the folders of the bundles there may be a file `rescue` (update_rescue). Files in `firmware/certs/` are root
+certificates in DER form, which `firmware.roots` adds to those of the configuration.
+
+The copy is written into the ROM partition if the board has one, otherwise into the folder that does not run. A bundle
+is an error if it is not signed with the owner's key, has another number than the requested one, has paths outside of
+`firmware/` and `lib/`, or a root that is not a certificate. Loaded only for an update.
 """
 
 import binascii
@@ -30,15 +30,15 @@ from units.loader import Unit
 _OK = const(200)
 _PARTIAL_CONTENT = const(206)
 _TOO_MANY_REQUESTS = const(429)
-_PIECE = const(384)  # after MQTT was unloaded, no piece of heap of a kilobyte may be left
+_PIECE = const(384)  # bytes: after MQTT was unloaded, the heap may have no free block of a kilobyte
 _MOST = const(16384)
 _ROOTS = "firmware/certs/"
 _LARGEST_ROOT = const(4096)
 
 
 async def fetch(number, settings, link, store, feed):
-    """Bring bundle `number` beside the copy that runs and choose it for the next start. `link`: for `lend`. LinkError:
-    it may go better later; ConfigError: it will not."""
+    """Fetch bundle `number` and select it for the next start. `link`: lends its HTTP client, see its `lend`. LinkError:
+    a later attempt may succeed; ConfigError: it will not."""
     host, port = split(settings["url"][8:], 443)
     folder = "%s/%d/" % (settings["folder"].rstrip("/"), number)
     client = await link.lend(host, port)
@@ -54,7 +54,7 @@ async def fetch(number, settings, link, store, feed):
         active = record.get("slot") or ""
         slot, write, parts = _target(reader, active, manifest, number, store)
         if record.get("back") is not None:
-            # The room may be that of the copy it names.
+            # The new copy may overwrite the copy that `back` names.
             asked = record.get("asked")
             _save(store, {"slot": active, "number": record.get("number", 0), "asked": asked})
         await write(*parts)
@@ -79,7 +79,7 @@ def _client():
 
 
 def _target(reader, active, manifest, number, store):
-    """The slot of the new copy, and what brings it there: a function and its arguments."""
+    """Return (slot of the new copy, the coroutine function that writes it, its arguments)."""
     device = find()
     if device:
         from firmware.update_rom import plan, write
@@ -101,14 +101,14 @@ def _save(store, record):
 
 
 def _files(manifest, number):
-    """(path, size, digest, offset in the bundle's `files`) of each file."""
+    """Yield (path, size, digest, offset in the bundle's `files`) of each file. ConfigError."""
     start, before = 0, ""
     with open(manifest) as lines:
         title = "realer-firmware %d " % number
         if lines.readline(len(title)) != title:
             raise ConfigError("the bundle is another one than number %d" % number)
         while lines.readline(_PIECE)[-1:] not in ("\n", ""):
-            pass  # the conditions: in one piece they may find no room
+            pass  # skip the conditions in pieces: the heap may have no block for all of them
         for line in lines:
             digest, size, path = line.split()
             parts = path.split("/")
@@ -129,7 +129,7 @@ async def _into_folder(reader, manifest, number, top):
             try:
                 os.mkdir(folder)
             except OSError:
-                pass  # it is there, or opening the file shows what is wrong
+                pass  # it exists, or opening the file will fail
         with open(folder + "/" + parts[-1], "wb") as f:
             await reader.file(path, size, digest, start, f.write)
 
@@ -143,7 +143,7 @@ class _BundleReader:
         self.whole = None
 
     async def file(self, path, size, digest, start, write):
-        """One of the files, to `write`. ConfigError if it arrived changed, or is a root certificate and is none."""
+        """Pass the content of a file to `write`. ConfigError: its digest is wrong, or a root is not a certificate."""
         sha = hashlib.sha256()
         if path.startswith(_ROOTS):
             root = _Root(path, size, write)
@@ -155,7 +155,7 @@ class _BundleReader:
             root.check()
 
     async def copy(self, name, start, size, sha, write):
-        """Bytes `start` to `start + size` of a file, in pieces, to the hash `sha` and to `write`."""
+        """Pass `size` bytes from `start` of the file `name`, in pieces, to the hash `sha` and to `write`."""
         while size:
             self.feed()
             piece = await self.piece(name, start, min(size, _PIECE))
@@ -173,7 +173,7 @@ class _BundleReader:
             raise LinkError("bundle: server answers %d" % response.status)
         if response.status not in (_OK, _PARTIAL_CONTENT) or not 0 < len(response.body) <= size:
             raise ConfigError("bundle: server answers %d to a range of %s" % (response.status, name))
-        # The first piece is all of `head`, so this one is good in any case.
+        # The first piece is the whole of `head`, so its content is right even if the server ignored the range.
         self.ranged = response.status == _PARTIAL_CONTENT
         return response.body
 
@@ -183,7 +183,7 @@ class _BundleReader:
             client = self.client
             client.close()
             await client.connect()
-            # Not before: what dials is in memory meanwhile.
+            # Imported only now, because the code that dials was in memory until now.
             from firmware.update_whole import Whole
 
             self.whole = whole = Whole(client, name)
@@ -192,9 +192,8 @@ class _BundleReader:
 
 
 class _Root:
-    """A root certificate on its way to `write`. Its first bytes are looked at, and no more: all of it in one piece may
-    find no room. Its digest shows that it is what the owner signed, whose command has parsed it; TLS does at the
-    start."""
+    """Checks the first bytes of a root certificate that is passed on to `write`. The heap may have no block for all of
+    it. Its digest proves that the owner signed it, whose command has parsed it; at startup TLS parses it."""
 
     def __init__(self, path, size, write):
         self.path = path
@@ -208,14 +207,14 @@ class _Root:
         self.to(piece)
 
     def check(self):
-        """ConfigError where it does not begin as DER of its size does (X.690 section 8.1)."""
+        """ConfigError if it does not begin like DER of its size (X.690 section 8.1)."""
         rest = self.size - 4
         if rest > _LARGEST_ROOT or self.head != bytes((0x30, 0x82, rest >> 8, rest & 0xFF, 0x30)):
             raise ConfigError("bundle: %s is no certificate in DER form" % self.path)
 
 
 async def _manifest(reader, key, path):
-    """Put the manifest there if its owner signed it."""
+    """Write the manifest to the file `path`. ConfigError: too large, or not signed with the owner's key."""
     mac, digits = bytes(await reader.piece("head", 0, 80)).decode().split()
     size = int(digits)
     if size > _MOST:
@@ -239,7 +238,7 @@ def _remove(path):
 
 
 def _clear(folder):
-    """An empty folder, whatever was there."""
+    """Create the folder, or remove everything in it."""
     try:
         names = os.listdir(folder)
     except OSError:

@@ -1,8 +1,8 @@
-"""An HTTP client for an update where the HTTPS half of the link is not loaded: on MQTT, whose memory a bundle needs."""
+"""The HTTP client for an update while the HTTPS half of the link is not loaded, on MQTT."""
 
 from http1.client import Client
 
 
 def client(account, host, port):
-    """A Client that uses the buffer of the link, which is closed meanwhile."""
+    """Return a Client that uses the receive buffer of the link, which is closed meanwhile."""
     return Client(account.net, account.clock, host, port, account.view)

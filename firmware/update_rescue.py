@@ -1,9 +1,8 @@
-"""For a board that does not trust the certificate of its cloud any more, because the cloud has another root or its own
-has ended: the update server is asked for the bundle that the owner signed for such boards. No command can ask for
-it, as none arrives. In memory only while that goes on.
+"""Rescue a board that no longer trusts the certificate of its cloud, because the cloud has another root or the board's
+has expired: ask the update server for the bundle that the owner signed for such boards. No command can request it,
+because none arrives. In memory only meanwhile.
 
-The bundle goes on trial like any other, so the board has to come online with it. One that did not help is not tried a
-third time.
+The bundle is on trial like any other, so the board has to come online with it. It is tried at most twice.
 """
 
 import binascii
@@ -20,8 +19,8 @@ _OK = const(200)
 
 
 async def rescue(loop, feed, fetch, restart):
-    """Install that bundle if there is one that is newer than what runs. `fetch(loop, number, feed)`, `restart(loop)`:
-    of update_steps."""
+    """Install the rescue bundle if it is newer than the one that runs. `fetch(loop, number, feed)`, `restart(loop)`:
+    see update_steps."""
     loop.log("warning", "update: the cloud's certificate is not trusted; asking the update server")
     try:
         number = await _number(loop)
@@ -40,7 +39,7 @@ async def rescue(loop, feed, fetch, restart):
 
 
 async def _number(loop):
-    """The bundle that the owner has named. LinkError, ConfigError."""
+    """Return the number of the rescue bundle. LinkError, ConfigError."""
     settings, link = loop.settings, loop.device.link
     if link.exclusive():
         await loop.device.cloud_loop.pause()
@@ -64,7 +63,7 @@ async def _number(loop):
 
 
 def _signed(line, key):
-    """The number in `line`, if the owner signed it with `key`."""
+    """Return the number in `line`, `<HMAC-SHA256 in hex> <number>`. ConfigError if it is not signed with `key`."""
     mac, _, digits = line.strip().partition(b" ")
     if not digits.isdigit():
         raise ConfigError("rescue: not signed with update.key")

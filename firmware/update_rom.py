@@ -1,4 +1,4 @@
-"""An update into the ROM partition: where the new copy goes, what it holds, and how it is written.
+"""An update into the ROM partition: the place and content of the new copy, and how it is written.
 
 Loaded only while an update is fetched, on a board that has such a partition.
 """
@@ -10,11 +10,11 @@ from firmware.core.romslot import BLOCK, layout, length, needed, offset, place, 
 
 
 def plan(device, active, files, conditions, config):
-    """(slot, Writer, pieces of the image) of a new copy beside that in the slot `active`; None where the partition
-    `device` is too small for any. ConfigError where it is too small for both.
+    """Return (slot, Writer, pieces of the image) for a new copy beside that in the slot `active`; None if the partition
+    `device` is too small for any copy. ConfigError: too small for both.
 
-    `files`: (path, size) in the order of the paths; all of them where two copies of them fit, so that the configuration
-    may change; otherwise those that it needs. `conditions`: words `<path>:<conditions>`.
+    `files`: (path, size) sorted by path. The copy has all of them if two such copies fit, so that the configuration may
+    change later; otherwise only those that `config` needs. `conditions`: words `<path>:<conditions>`.
     """
     rom = Rom(device)
     pieces, size = layout(files)
@@ -31,8 +31,8 @@ def plan(device, active, files, conditions, config):
 
 
 async def write(writer, pieces, files, copy):
-    """`files`: (path, size, digest, offset in the bundle), each piece that is a path among them and in the same order;
-    `copy`: brings one of them."""
+    """Write the image. `files`: iterator of (path, size, digest, offset in the bundle), which includes each path in
+    `pieces` in the same order. `copy`: coroutine function that passes the content of one file to a `write`."""
     for piece in pieces:
         if not isinstance(piece, str):
             writer.write(piece)
@@ -45,7 +45,7 @@ async def write(writer, pieces, files, copy):
 
 
 class Rom:
-    """`device`: the partition; `size`: in bytes."""
+    """`device`: the block device of the partition. `size`: in bytes."""
 
     def __init__(self, device):
         self.device = device
@@ -53,16 +53,16 @@ class Rom:
         self.size = device.ioctl(4, 0) * BLOCK
 
     def copy_at(self, at):
-        """(offset, size) of the copy at `at`."""
+        """Return (offset, size) of the copy at offset `at`."""
         return at, length(self.view[at : at + 12])
 
 
 class Writer:
-    """Writes one image into `rom` from `at` on, a multiple of BLOCK. OSError when the flash does not hold it.
+    """Writes one image into `rom` from offset `at`, a multiple of BLOCK. OSError if it does not read back as written.
 
-    The first byte, without which it is no image, is written by `finish` when everything else is there: what a power cut
-    leaves cannot be mounted, not even by MicroPython itself, which mounts what it finds at the beginning. It is a
-    single byte because a cut may tear whatever is longer.
+    `finish` writes the first byte after everything else, so that an image that a power cut left incomplete cannot be
+    mounted, not even by MicroPython itself, which mounts an image at the start of the partition. It is a single byte,
+    because a power cut may interrupt a longer write in the middle.
     """
 
     def __init__(self, rom, at):

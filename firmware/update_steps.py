@@ -1,8 +1,7 @@
-"""The steps of an update: fetch the bundle that is asked for, restart into it, confirm it. In memory only while that
-goes on.
+"""The steps of an update: fetch the requested bundle, restart into it, confirm it. In memory only meanwhile.
 
-A new copy has one start. It is confirmed once it has been online for `prove_s` seconds without a break. If that does
-not happen within ten times as long, the board is reset, and `boot.py` takes the copy before it.
+A new copy is started once. It is confirmed after it has been online for `prove_s` seconds without a break. If that does
+not happen within ten times as long, the board is reset, and `boot.py` selects the previous copy.
 """
 
 from micropython import const
@@ -18,7 +17,7 @@ _MOST_STARTS = const(6)
 
 
 async def step(loop, feed):
-    """Do what is due. `loop`: the UpdateLoop; `feed()`: see Supervisor."""
+    """Do the step that is due. `loop`: the UpdateLoop. `feed()`: see Supervisor."""
     release = loop.release
     if loop.on_trial:
         return await _confirm(loop, feed)
@@ -68,7 +67,7 @@ async def _install(loop, feed):
             await _fetch(loop, number, feed)
             loop.log("info", "update: bundle %d is complete, restarting" % number)
             return await _restart(loop)
-        except (LinkError, MemoryError) as e:  # the latter, too, may go better later
+        except (LinkError, MemoryError) as e:  # a later attempt may succeed
             release.why = str(e) or "no memory"
             wait = 0 if backoff.failures >= _MOST_TRIES else backoff.next_ms(loop.rng())
         except ConfigError as e:
@@ -95,7 +94,7 @@ async def _rescue(loop, feed):
 
 
 async def _fetch(loop, number, feed):
-    """Fetch the bundle into the other slot, with the link closed where two connections do not fit."""
+    """Fetch the bundle into the other slot. The link is closed meanwhile if there is no memory for two connections."""
     device = loop.device
     unit = Unit(_fetching, loop.clock.sleep_ms)
     try:
@@ -103,7 +102,7 @@ async def _fetch(loop, number, feed):
             await device.cloud_loop.pause()
         await unit.load()(number, loop.settings, device.link, loop.store, feed)
     finally:
-        unit.drop()  # also before a restart: to revoke the token needs the memory
+        unit.drop()  # also before a restart: revoking the token needs the memory
 
 
 def _remember(loop, asked):

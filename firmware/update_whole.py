@@ -1,7 +1,7 @@
-"""A bundle from a server that answers no ranges: its files are read whole, from top to bottom, a kilobyte at a time.
+"""A bundle from a server that does not support ranges: each file is read from start to end, up to a kilobyte at a time.
 
-Loaded only while such an update is fetched. A chunked answer is an error. The end of the connection is the end of a
-file without a length: the checksums of the bundle show whether all of it came.
+Loaded only while such an update is fetched. A chunked response is an error. The end of the connection ends a file; the
+checksums of the bundle show whether it is complete.
 """
 
 import asyncio
@@ -14,8 +14,9 @@ _ANSWER_MS = const(15000)
 
 
 class Whole:
-    """One file, `name` on the server of `client`, which has just been connected, for nothing else. `at`: how much of it
-    came already. Every failure is a LinkError: the server had an answer a moment ago."""
+    """One file. `client`: a Client that has just connected and is used for nothing else. `name`: the path of the file.
+    `at`: bytes already returned or skipped. Every failure is a LinkError, because the server answered shortly
+    before."""
 
     def __init__(self, client, name):
         self.client = client
@@ -24,7 +25,7 @@ class Whole:
         self.rest = b""
 
     async def open(self):
-        """Ask for it. `name` and host were in a request before, which has checked them."""
+        """Send the request and read the head of the response. An earlier request has checked `name` and host."""
         ask = "GET %s HTTP/1.1\r\nHost: %s:%d\r\nConnection: close\r\nAccept-Encoding: identity\r\n\r\n"
         client = self.client
         await self.within(client.stream.write((ask % (self.name, client.host, client.port)).encode()))
@@ -36,7 +37,8 @@ class Whole:
             raise LinkError("bundle: server answers %s to %s" % (str(head[9:12]), self.name))
 
     async def piece(self, start, size):
-        """Up to `size` bytes from `start` on, which is not before `at`; they count until the next call."""
+        """Return up to `size` bytes from `start`, which must not be less than `at`. They are valid until the next
+        call."""
         while True:
             skipped = min(start - self.at, len(self.rest))
             self.at += skipped

@@ -1,8 +1,8 @@
-"""The loop that installs another bundle when the cloud asks for one. Only with `update` in the configuration.
+"""The loop that installs another bundle when the cloud requests one. Only with `update` in the configuration.
 
-The record of slots names the bundle that is being fetched: after a power cut, or a safe state, it is fetched again.
-`update_steps` does the work, then and during a trial, and is in memory only while it does. It also does it where the
-cloud can ask for nothing, because its certificate has not been trusted for an hour.
+The slot record has the number of the bundle that is being fetched, so that this continues after a power cut or a safe
+state. `update_steps` does the work and is in memory only meanwhile: for a requested bundle, during a trial, and if the
+cloud's certificate has not been trusted for an hour, so that it cannot request anything.
 """
 
 from micropython import const
@@ -12,17 +12,17 @@ from firmware.runtime.store import SLOT_RECORD
 from units.loader import Unit
 
 _LOOK_MS = const(1000)
-_LOST = const(3600)  # looks in a row
+_LOST = const(3600)  # checks in a row, one a second
 
 
 def release(settings, store):
-    """What the designated command is bound to."""
+    """Return the Release, which is the target of the update command."""
     return Release(settings["pin_port"], store.load(SLOT_RECORD).get("number", 0))
 
 
 class UpdateLoop:
-    """`device`: its link makes room for a download; `settings`: `update` of the config; `release`: what is asked for;
-    `reset()`: starts the other copy."""
+    """`device`: its link frees memory for a download. `settings`: `update` of the configuration. `release`: the Release
+    with the requested number. `reset()`: resets the chip."""
 
     def __init__(self, device, settings, release, clock, rng, log, store, reset):
         self.device = device
@@ -35,9 +35,9 @@ class UpdateLoop:
         self.reset = reset
         record = store.load(SLOT_RECORD)
         self.on_trial = record.get("online")
-        # [number, how often it was begun] of the bundle that was asked for and is not there yet.
+        # [number, how often fetching was begun] of the bundle that was requested and is not installed yet.
         self.asked = record.get("asked")
-        self.lost = 0  # looks at which the cloud's certificate was not trusted
+        self.lost = 0  # checks in a row in which the cloud's certificate was not trusted
 
     async def run(self, feed):
         while True:
@@ -55,7 +55,7 @@ class UpdateLoop:
         return self.on_trial or self.lost > _LOST
 
     async def step(self, feed):
-        """Confirm the copy on trial, install the bundle that is asked for or needed, or forget one."""
+        """Load `update_steps` and let it do the step that is due."""
         unit = Unit(_steps, self.clock.sleep_ms)
         try:
             await unit.load()(self, feed)
