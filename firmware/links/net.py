@@ -4,6 +4,7 @@ Built once, from the configuration. Name resolution, dialing and the time query 
 only while they are used: a connection at rest does not need their 5 KB.
 """
 
+import asyncio
 from micropython import const
 
 from firmware.core.errors import ConfigError, LinkError
@@ -37,6 +38,9 @@ class Net:
         self.names = {}  # what the resolver remembers
         self.turn = 0
         self.prepared = None  # (host, port, Stream)
+        self.room = (
+            asyncio.Lock()
+        )  # held by what loads code for a moment where two of them might have no room
         self.free = None  # bytes there were before the latest dial
         # Evidence: failures since the last packet from anybody, and connections in a row that lacked memory; the latest
         # of those is not handled yet (2: outside the Python heap); the dates of a certificate do not fit the clock.

@@ -7,7 +7,6 @@ broker keeps the session meanwhile, so nothing is missed. This module has what a
 docs/ARCHITECTURE.md, "Halves of a link".
 """
 
-import asyncio
 from micropython import const
 
 from firmware.core.errors import AuthError, LinkError
@@ -78,7 +77,7 @@ class Transports:
         self.gap_start = now  # when the session was ended for a change
         self.renewal = self.since = self.pause = self.probe = Timer(now)
         self.failures = Backoff(5000, 60000)  # of steps beside a session
-        self.busy = asyncio.Lock()  # no report travels while the transport changes
+        self.busy = account.net.room  # no report travels while the transport changes
 
     @property
     def catalog(self):
@@ -101,7 +100,7 @@ class Transports:
         self.account.desired = None
         self.single = not self.account.net.two_fit()
         self.polls = False
-        await self.proceed("open")
+        await (self.change("open") if self.single else self.proceed("open"))
         if self.polls:
             self.lease.session = None
             try:
@@ -118,7 +117,7 @@ class Transports:
         if not self.steps and self.due(now):
             self.steps = ["begin_change"]
         if self.steps and self.pause.passed(now):
-            await (self.change() if self.single else self.work("upkeep"))
+            await (self.change("change") if self.single else self.work("upkeep"))
         if not account.on_mqtt:
             return await self.polling.next_desired()
         desired, account.desired = account.desired, None
@@ -205,12 +204,12 @@ class Transports:
 
     # -- the steps --
 
-    async def change(self):
-        """Renew what MQTT needs, or try it, with one connection at a time. LinkError: there is no session any more."""
+    async def change(self, verb):
+        """Open, renew what MQTT needs, or try it, with one connection at a time. LinkError: there is no session."""
         await self.busy.acquire()
         try:
             self.gap_start = self.clock.ms()
-            await self.proceed("change")
+            await self.proceed(verb)
         finally:
             self.busy.release()
 

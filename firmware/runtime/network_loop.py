@@ -61,8 +61,17 @@ class NetworkLoop:
                 self.log("warning", str(e))
             now = self.clock.ms()
             due = self.sync.passed(now) or (net.dates_failed and self.sync.ms(now) > _AGAIN_MS)
-            if self.up and due and (self.clock.utc() is None or net.heap_free() > _ROOM):
-                await net.keep_time(self)
+            if (
+                self.up
+                and due
+                and not net.room.locked()
+                and (self.clock.utc() is None or net.heap_free() > _ROOM)
+            ):
+                await net.room.acquire()
+                try:
+                    await net.keep_time(self)
+                finally:
+                    net.room.release()
             await self.clock.sleep_ms(_STEP_MS)
 
     def silent(self):

@@ -89,3 +89,12 @@ async def test_a_clock_that_is_set_runs_on_while_there_is_no_room_to_ask_for_the
 async def test_a_clock_that_was_never_set_asks_for_the_time_with_little_room(device):
     device.net.free_heap = 12000
     await device.until(lambda: device.online, 120)
+
+
+async def test_a_clock_that_is_set_waits_for_code_that_is_being_changed(device):
+    await device.until(lambda: device.online, 60)
+    before = len(device.net.asked)
+    async with device.net.room:
+        await asyncio.sleep(8 * 3600)
+        assert len(device.net.asked) == before
+    await device.until(lambda: len(device.net.asked) > before, 60)

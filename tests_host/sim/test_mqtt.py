@@ -627,3 +627,11 @@ async def test_without_a_network_the_link_is_closed_and_its_memory_released(held
     if link.single:
         await held.until(lambda: not (link.session or (link.polling and link.polling.http)), 1)
     assert not held.app.controller.safety.safe, "the lease goes on"
+
+
+async def test_code_is_not_changed_while_the_time_is_asked_for(held):
+    async with held.net.room:  # what asks for the time holds it
+        held.model.kick(str(DEVICE_ID))
+        await asyncio.sleep(60)
+        assert not held.online
+    await held.until(lambda: held.online, 60)

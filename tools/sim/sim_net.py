@@ -123,6 +123,7 @@ class SimNet:
         self._resolver = Resolver(clock, self.name_servers, rng, noting(self, self._udp), self.names)
         self.most_tls = 2
         self.free_heap = 1 << 20
+        self.room = asyncio.Lock()
 
     def travel_s(self) -> float:
         """How long the next bytes are on their way: what gets lost is sent again after ever longer waits."""
