@@ -1,8 +1,8 @@
-"""Buttons that do more than toggle: loaded only where one is configured.
+"""Buttons that do more than toggle. Loaded only if one is configured.
 
-A rocker switch or a bell push has its output follow it. A long press asks for the setup portal, two very long ones in
-a row for a factory reset: what was asked for is written into the boot record, and `firmware.start` does it after an
-orderly restart.
+An output can follow a rocker switch or a bell push. A press of 5 s requests the setup portal, two presses of 10 s in a
+row a factory reset: the request is written into the boot record, and `firmware.start` carries it out after an orderly
+restart.
 """
 
 from micropython import const
@@ -13,12 +13,13 @@ from firmware.runtime.store import BOOT_RECORD
 
 _LONG_MS = const(5000)
 _VERY_LONG_MS = const(10000)
-_AGAIN_MS = const(5000)  # from the end of the first very long press to the beginning of the second one
+_AGAIN_MS = const(5000)  # from the end of the first very long press to the start of the second
 
 
 class SpecialButton(Debounce):
-    """`cfg`: a normalized item of `buttons`; `index`: of its output; `store`: None in safe mode, where nothing can be
-    asked for. It acts by itself, when it is released where a long press means something."""
+    """`cfg`: a normalized item of `buttons`. `index`: that of its output. `store`: None in safe mode, where requests
+    are ignored. It acts on the controller itself: with mode `toggle` when the button is released, because the length of
+    the press decides."""
 
     def __init__(self, cfg, controller, index, store):
         super().__init__(cfg["debounce_ms"])
@@ -26,11 +27,12 @@ class SpecialButton(Debounce):
         self.controller = controller
         self.index = index
         self.store = store
-        self.since = None  # of the press that lasts; one that lasted already at the start is none
-        self.second = False  # it began soon after a very long one
-        self.again = None  # until when the second very long press may begin
+        self.since = None  # Timer since the present press began; None if that was before the start
+        self.second = False  # the present press began soon after a very long one
+        self.again = None  # Timer until the second very long press must have begun
 
     def pressed(self, active, now):
+        """See Debounce. Always False, because the press is handled here."""
         before = self.stable
         super().pressed(active, now)
         if before is None or self.stable == before:
@@ -59,7 +61,7 @@ class SpecialButton(Debounce):
             self.ask("portal")
 
     def ask(self, what):
-        """Do it after the next start, which comes now."""
+        """Write the request into the boot record and restart."""
         if self.store:
             record = self.store.load(BOOT_RECORD)
             record["asked"] = what

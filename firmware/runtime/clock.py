@@ -1,6 +1,6 @@
-"""The device's clock: milliseconds that wrap, waiting, deadlines, and the time of day once it is known.
+"""The device's clock: a wrapping millisecond counter, waiting, deadlines, and the time of day once it is known.
 
-The only place of the firmware that reads a time source. All waiting goes through it.
+The only part of the firmware that reads the chip's counter. All waiting goes through it.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ _MASK = const(0x3FFFFFFF)
 
 
 class Clock:
-    """`ticks_ms()`: counts milliseconds and may wrap at 2**30 or any multiple of it; `sleep_ms(ms)`: awaitable."""
+    """`ticks_ms()`: a millisecond counter that may wrap at 2**30 or a multiple of it. `sleep_ms(ms)`: awaitable."""
 
     def __init__(self, ticks_ms, sleep_ms):
         self.ticks_ms = ticks_ms
@@ -26,14 +26,14 @@ class Clock:
         return self.ticks_ms() & _MASK
 
     def since(self, start):
-        """Milliseconds since `start`, right for 6.2 days."""
+        """Return the milliseconds since `start`; correct for up to 6.2 days."""
         return diff(self.ms(), start)
 
     async def within(self, ms, awaitable):
-        """The result of `awaitable`, or asyncio.TimeoutError after `ms`, which cancels it.
+        """Return the result of `awaitable`. After `ms` milliseconds it is cancelled: asyncio.TimeoutError.
 
-        In place of asyncio.wait_for, which runs `awaitable` in a task of its own: where memory ends between its steps,
-        that task goes on by itself, or the caller is cancelled without a request.
+        Replaces asyncio.wait_for, which runs `awaitable` in a task of its own: if memory runs out in between, that task
+        continues on its own, or the caller is cancelled although nobody asked for that.
         """
         struck = []
         strike = asyncio.create_task(self.strike(ms, struck, asyncio.current_task()))
@@ -52,7 +52,8 @@ class Clock:
         task.cancel()
 
     def uptime_s(self):
-        """Whole seconds since the start. Has to be asked at least once in six days; the control loop does."""
+        """Return the whole seconds since the start. Must be called at least every six days; the control loop does
+        so."""
         now = self.ms()
         self.rest += diff(now, self.last)
         self.last = now
@@ -64,6 +65,6 @@ class Clock:
         self.offset = unix_s - self.uptime_s()
 
     def utc(self):
-        """Unix seconds, or None while the clock is not set."""
+        """Return the time in Unix seconds, None while the clock is not set."""
         uptime = self.uptime_s()
         return None if self.offset is None else self.offset + uptime

@@ -1,7 +1,8 @@
-"""The loop that talks to the cloud through one link: it opens it, receives, reports, and backs off after errors.
+"""The loop that communicates with the cloud over a link: it opens the link, receives, reports, and backs off after
+errors.
 
-It knows only the verbs of a link. Desired values go to the controller; reports in the outbox go to the link and leave
-the outbox when the cloud has answered.
+It uses only the methods of the Link seam (docs/ARCHITECTURE.md). Desired values are passed to the controller; reports
+in the outbox are sent over the link and removed once the cloud has answered.
 """
 
 from micropython import const
@@ -15,18 +16,19 @@ _REFUSED_CAP_MS = const(900000)
 _LONGEST_MS = const(3600000)
 _SLICE_MS = const(5000)
 _IDLE_MS = const(200)
-_FLAPS = const(3)  # failures that count after a connection that did not last: waits up to 16 s
-_ANSWERS = const(8)  # acknowledgements that may wait while more is received; each takes 110 bytes of heap
+_FLAPS = const(3)  # failures that still count after a connection that did not last: waits up to 16 s
+_ANSWERS = const(8)  # queued acknowledgements from which receiving pauses; each takes 110 bytes
 _MANY = const(24)  # half a full outbox
 _ACK_BACKOFF_MS = const(2000)
-_STEADY_MS = const(60000)  # a connection that lived so long was a good one
+_STEADY_MS = const(60000)  # a connection that lasted this long was steady
 _SPREAD_MS = const(10000)
-"""The end of a connection that was up may have met a whole fleet at the same moment, unless it was the device's own."""
+"""A random extra wait after a connection was lost: unless the cause was this device, a whole fleet may have lost it at
+the same moment."""
 
 
 class CloudLoop:
-    """`network.ready()`: whether a connection may be tried; `probe_ms`: the first wait after a refusal;
-    `catalog_unit`: loads core.catalog.apply_catalog."""
+    """`network.ready()`: returns whether a connection may be tried. `probe_ms`: the first wait after a refusal.
+    `catalog_unit`: the Unit that loads core.catalog.apply_catalog."""
 
     def __init__(self, clock, rng, log, link, controller, network, probe_ms, catalog_unit):
         self.catalog_unit = catalog_unit
@@ -62,7 +64,7 @@ class CloudLoop:
                 wait = max(self.refusals.next_ms(self.rng()), e.retry_after_s * 1000)
                 self.log("error", "refused: %s; next try in %d s" % (e, wait // 1000))
             except LinkError as e:
-                if self.online and self.since.passed(self.clock.ms()):  # it is nothing new any more
+                if self.online and self.since.passed(self.clock.ms()):  # it was steady
                     self.failures.reset()
                     network.net.memory_failures = 0
                 wait = max(self.failures.next_ms(self.rng()), e.retry_after_s * 1000)
@@ -76,15 +78,15 @@ class CloudLoop:
                 self.link.close()
                 self.serving = False
             wait = min(wait, _LONGEST_MS)
-            # A network that goes away meanwhile makes the reason to wait void, and so does a clock that is set, also
-            # during the attempt.
+            # The wait ends early if the network is lost, or if network or clock have changed since the attempt began:
+            # then its failure says nothing about the next one.
             while wait > 0 and network.ready() and network.turns == turns and not self.paused:
                 feed()
                 await self.clock.sleep_ms(min(wait, _SLICE_MS))
                 wait -= _SLICE_MS
 
     async def pause(self):
-        """Close the link and keep it closed, so that its memory serves something else, until `resume`."""
+        """Close the link and keep it closed until `resume`, so that its memory can be used for something else."""
         self.paused = True
         while self.serving:
             self.feed()
@@ -97,7 +99,7 @@ class CloudLoop:
         try:
             await self.talk()
         except MemoryError as e:
-            # Closing the link makes room. Where that does not last, the ladder has stronger means.
+            # Closing the link frees memory. If that is not enough, the escalation ladder takes stronger measures.
             net = self.network.net
             net.memory_failures += 1
             net.new_memory_failure = 1
@@ -107,7 +109,7 @@ class CloudLoop:
         self.apply_catalog(await self.link.open())
         self.contact()
         self.refusals.reset()
-        # Half a success: it has to last, but the cloud is there.
+        # The cloud is reachable, but the connection has not lasted yet: only the long waits are cut.
         self.failures.failures = min(self.failures.failures, _FLAPS)
         self.since = Timer(self.clock.ms(), _STEADY_MS)
         self.online = True
@@ -130,20 +132,21 @@ class CloudLoop:
             now = self.clock.ms()
             for desired in states:
                 self.controller.receive_desired(desired, now)
-            # At once, not when the control loop comes round: over MQTT nothing else would take as long.
+            # At once, because over MQTT the wait for the control loop would be the longest part of the delay.
             self.controller.tick(link.lease, now, self.clock.utc())
-            # Acknowledgements are written to flash before the same desired state can come again.
+            # Acknowledgements are written to flash before the same desired state can be received again.
             self.controller.outbox.keep()
             await self.drained()
 
     async def drained(self):
-        """Return when few acknowledgements wait to be sent: after an outage desired values may come faster than those
-        leave. Where none leaves, the acknowledgement backoff bounds the wait, and desired values are applied slowly."""
+        """Wait until at most _ANSWERS acknowledgements are queued: after an outage, desired values may arrive faster
+        than they can be acknowledged. If none is sent for a while, return anyway, so that desired values are applied
+        slowly."""
         outbox = self.controller.outbox
         before, waiting = None, outbox.answers()
         while waiting > _ANSWERS:
             if before is None or waiting < before:
-                # Longer, as long as nothing has to be dropped from a full outbox.
+                # Wait longer if the outbox fills up, before reports have to be dropped.
                 ack_backoff = Timer(self.clock.ms(), _ACK_BACKOFF_MS * (15 if waiting > _MANY else 1))
             elif ack_backoff.passed(self.clock.ms()):
                 return
@@ -156,10 +159,11 @@ class CloudLoop:
         while True:
             self.feed_half(2)
             if not self.network.ready():
-                raise LinkError("the network is gone")  # at once: what joins it needs the memory
-            # Made when it may leave: each report takes 150 bytes as it goes to the cloud.
+                raise LinkError("the network is gone")  # at once, because joining needs the link's memory
+            # Built only when it may be sent, because each complete report takes 150 bytes.
             batch = outbox.batch(await self.link.most_reports() if outbox.reports else 0)
-            # Also without any: what this frame still knows of the last call would keep code that is to be unloaded.
+            # Also with an empty batch, to replace this frame's references to the last call, which would keep code in
+            # memory that is to be unloaded.
             for message_id, outcome in await self.link.send(batch):
                 self.contact()
                 if outcome == CONFLICT:
@@ -170,7 +174,7 @@ class CloudLoop:
 
     def apply_catalog(self, catalog):
         if catalog is self.catalog:
-            return  # taking it over again would change nothing, and takes memory when messages pour in
+            return  # applying it again has no effect, but would take memory for each message
         try:
             self.catalog_unit.load()(self.controller, catalog)
             self.catalog = catalog
@@ -178,13 +182,13 @@ class CloudLoop:
             self.catalog_unit.drop()
 
     def contact(self):
-        """The cloud answered."""
+        """Record that the cloud has answered."""
         now = self.clock.ms()
         self.controller.safety.contact(now)
         self.controller.check(self.link.lease, now)
 
     def feed_half(self, half):
-        """Feed the watchdog when both coroutines have come by: 1 receives, 2 reports."""
+        """Call `feed` once both coroutines have called this. `half`: 1 for `listen`, 2 for `report`."""
         self.fed |= half
         if self.fed == 3:
             self.fed = 0

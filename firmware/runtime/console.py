@@ -1,6 +1,6 @@
-"""The loop that answers at the console without stopping anything: `status` and Enter bring one line of JSON.
+"""The loop of the console: after `status` and Enter it prints the status as one line of JSON, while the device runs.
 
-It reads what is typed and runs nothing: for that there is the REPL, to which Ctrl-C leads at any time.
+Nothing that is typed is executed. Ctrl-C leads to the REPL at any time.
 """
 
 import select
@@ -12,7 +12,7 @@ _KEYS = const(32)
 
 
 class ConsoleLoop:
-    """`device`: what is asked about; `sink(text)` takes the answer."""
+    """`device`: the Device. `sink(text)`: prints the answer."""
 
     def __init__(self, clock, device, sink):
         self.clock = clock
@@ -20,7 +20,7 @@ class ConsoleLoop:
         self.sink = sink
 
     async def run(self, feed):
-        # Bytes, because a text stream waits for the rest of a character, and noise on the line is half of one.
+        # Bytes, because a text stream would block after noise on the line that looks like part of a character.
         keys = sys.stdin.buffer
         poller = select.poll()
         poller.register(sys.stdin, select.POLLIN)

@@ -1,6 +1,6 @@
 """The loop of buttons, outputs and status LED.
 
-It runs whether or not there is a network, a clock or a cloud: local control and limits depend on nothing else.
+It does not depend on network, time of day or cloud, so local control and limits always work.
 """
 
 from micropython import const
@@ -8,12 +8,12 @@ from micropython import const
 from firmware.core.status_led import level
 from firmware.core.timing import Timer
 
-_SCAN_MS = const(20)  # bouncing contacts have to be looked at this often
+_SCAN_MS = const(20)  # debouncing has to sample contacts this often
 _TICK_MS = const(100)
 
 
 class Relays:
-    """The drivers of the outputs, in the order of the config."""
+    """The drivers of the outputs, in the order of the configuration."""
 
     def __init__(self):
         self.drivers = []
@@ -23,7 +23,8 @@ class Relays:
 
 
 class ControlLoop:
-    """`buttons`: (driver, Debounce, index of its output) each; `led`: driver or None; `state()`: its word."""
+    """`buttons`: (driver, Debounce, index of its output) each. `led`: its driver or None. `state()`: see
+    Device.state."""
 
     def __init__(self, clock, controller, lease, buttons, led, state):
         self.clock = clock

@@ -1,7 +1,8 @@
-"""The upper rungs of the escalation ladder (core.escalation): in memory only while nothing is received or a reset
-waits, and for a moment when memory was short.
+"""The upper steps of the escalation ladder (core.escalation). In memory only while nothing is received or a reset is
+pending, and briefly after memory was short.
 
-It queries time servers, which needs name servers, and then the gateway. Any answer ends it.
+While nothing is received, it queries time servers, which needs name servers, and then the gateway. Any answer ends
+that.
 """
 
 from micropython import const
@@ -19,9 +20,8 @@ _ACTIONS = {
 
 
 class Ladder:
-    """`network`: a NetworkLoop; `control`: its driver, see drivers.wifi_control and lan_control, None without an
-    interface of our own.
-    `reset`: Timer of the reset that waits, or None."""
+    """`network`: a NetworkLoop. `control`: see drivers.wifi_control and lan_control; None if the firmware manages no
+    interface. `reset`: Timer until a pending reset no longer waits for outputs, None if no reset is pending."""
 
     def __init__(self, network, control):
         self.network = network
@@ -31,9 +31,9 @@ class Ladder:
         self.reset = None
 
     async def step(self):
-        """Take the next step, if it is time for one; whether there is more to do soon. DriverError.
+        """Take the next step, if one is due. Return whether this unit is still needed. DriverError.
 
-        Short memory is looked at once and then let alone: to stay loaded would take what is missing."""
+        A shortage of memory is handled once, without staying loaded, because that would take more memory."""
         network = self.network
         net = network.net
         now = network.clock.ms()
@@ -49,7 +49,7 @@ class Ladder:
             self.climb(broken_rung(network.clock.uptime_s()), "no interface")
         contact = network.controller.safety.silence.ms(now)
         if network.short and network.short.passed(now):
-            # Whether the cloud has answered since, and goes on.
+            # Good: the cloud has answered since memory was short.
             good = network.short.ms(now) > contact
             network.short = None if good else Timer(now, _STEADY_MS)
             if good:
@@ -75,7 +75,7 @@ class Ladder:
             self.climb(rung, "nothing was received from anybody, %d questions in a row" % net.unanswered)
 
     def climb(self, rung, why):
-        """Log and do it. DriverError."""
+        """Log and carry out the step `rung`, None for none. DriverError."""
         if not rung or (self.reset if rung == "reset" else not self.control):
             return
         action = _ACTIONS[rung]

@@ -1,4 +1,4 @@
-"""Waits for a LAN: in memory only while there is no connection."""
+"""Waits for the LAN to connect. In memory only while it is not connected."""
 
 from micropython import const
 
@@ -9,8 +9,8 @@ _AGAIN_MS = const(300000)
 
 
 class LanJoining:
-    """`control`: a driver, see drivers.lan_control; `network`: a NetworkLoop. There is nothing to choose: the port asks
-    for an address by itself whenever a cable is plugged in."""
+    """`control`: see drivers.lan_control. `network`: a NetworkLoop. It has the interface of WifiJoining, but little to
+    do: the ESP32 port requests an address by itself whenever a cable is plugged in."""
 
     found = ()  # networks that a setup portal could list
 
@@ -26,7 +26,7 @@ class LanJoining:
         pass
 
     def step(self, up, bits, now):
-        """Take the next step, if it is time for one. DriverError, only once where the chip does not answer."""
+        """Take the next step, if one is due. DriverError, which is raised only once if the chip does not answer."""
         lan = self.control.lan
         if not lan.nic and not lan.broken:
             self.log("info", "LAN: starting")

@@ -1,8 +1,7 @@
-"""The log: one line per event, printed, and noted where it survives a reset.
+"""The log: one line per event, which is printed and also kept in memory that survives a reset.
 
-The only place that prints. Secrets do not get here (they are `Secret` objects all the way), and a line that contains
-one all the same is masked before it is printed or noted. Text from the network cannot forge lines: control characters
-become `?`.
+Only this module prints. Secrets should not get here, because they are `Secret` objects everywhere; if a line contains
+one anyway, it is masked. Text from the network cannot forge lines, because control characters are replaced with `?`.
 """
 
 from micropython import const
@@ -14,8 +13,8 @@ _LONGEST = const(240)
 
 
 class Log:
-    """`sink(text)` gets each line, and so does `note`; `level`: the least of LEVELS that is logged; `hidden`: Secrets,
-    or whatever has their `reveal`, masked wherever they appear."""
+    """`sink(text)` prints a line, `note(text)` keeps it over a reset. `level`: the lowest of LEVELS that is logged.
+    `hidden`: Secrets, or other objects with `reveal`, whose texts are masked."""
 
     def __init__(self, clock, sink, note):
         self.clock = clock
@@ -25,7 +24,8 @@ class Log:
         self.hidden = []
 
     def log(self, level, text):
-        """Log `text` at `level`: `2026-11-21T06:00:00Z W text`, or `+seconds` since the start without a clock."""
+        """Log `text` at `level`, such as `2026-11-21T06:00:00Z W text`. While the clock is not set, the line begins
+        with `+` and the seconds since the start. It is cut to 240 characters."""
         if LEVELS.index(level) < LEVELS.index(self.level):
             return
         utc = self.clock.utc()
@@ -33,11 +33,11 @@ class Log:
         for secret in self.hidden:
             line = line.replace(secret.reveal(), "***")
         line = line[:_LONGEST]
-        # Not min(line): MicroPython keeps every single character it makes for ever, in its table of names.
+        # Not min(line): MicroPython interns every single character of a str, and keeps interned strings for ever.
         if min(line.encode("utf-8", "replace")) < 32:
             line = "".join([c if c >= " " else "?" for c in line])
         try:
             self.note(line)
-        except MemoryError:  # a piece that large may be missing where the line itself found room
+        except MemoryError:  # noting needs a larger block than the line itself
             pass
         self.sink(line)

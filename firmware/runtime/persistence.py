@@ -1,10 +1,10 @@
-"""Decides when to write down what must survive a power cut. `persistence_writing` knows what that is; `restore` reads
-it back.
+"""Decides when to write to flash what must survive a power cut. `persistence_writing` writes it, `restore` reads it
+back.
 
-Command reports are written at once, in any case before they are sent; readings only once they have waited a minute,
-because most are sent sooner. That an event was answered is written within a minute: after a power cut before that, it
-is sent once more under the same `message_id`, which the cloud recognizes. When the flash refuses writes, everything
-else works; it is tried again every minute.
+Command reports are written at once, always before they are sent; readings at most once a minute and only after they
+have waited for ten seconds, because most are sent sooner. The answer to an event is written within a minute: after a
+power cut before that, the event is sent again with the same `message_id`, which the cloud recognizes. If the flash
+refuses writes, everything else continues, and writing is tried again every minute.
 """
 
 from micropython import const
@@ -18,9 +18,9 @@ DRIFT_S = 120
 
 
 class Persistence:
-    """`lease`: a time is known for sure only while it is held; `unit`: loads `persistence_writing`. `utc`: the
-    latest time that was known for sure; `written`: checksum of what is in the slots; `size`, `generation`: of the
-    journal and of the slots below `folder`, see lib's `journal.files`."""
+    """`lease`: a time is trusted only while it is held. `unit`: the Unit that loads `persistence_writing`. `utc`: the
+    last trusted time. `written`: checksum of the record in the slots. `size`, `generation`: those of the Journal and
+    the TwoSlots in `folder`, see journal.files."""
 
     def __init__(self, clock, log, controller, lease, unit, folder=""):
         self.clock = clock
@@ -38,7 +38,7 @@ class Persistence:
         self.refused = False
 
     def write(self):
-        """Bring the flash up to date as far as it is time to. Called all the time."""
+        """Write what is due. Called on every tick."""
         now = self.clock.ms()
         outbox = self.outbox
         due = self.lazy.passed(now) or len(outbox.kept) > _MOST
@@ -64,5 +64,5 @@ class Persistence:
         return [command.output.holding() for command in self.controller.commands]
 
     def dated(self, now):
-        """Whether there may be a new time to be written, or one that is not known for sure any more."""
+        """Return whether there may be a new trusted time to write, or the clock was set since the last one."""
         return self.steady.passed(now) or abs((self.clock.offset or 0) - self.offset) > DRIFT_S

@@ -1,6 +1,6 @@
-"""Restores events and state from the flash at the start. Unloaded afterwards.
+"""Restore events and state from the flash at startup. Unloaded afterwards.
 
-Records of another version of this firmware, and invalid ones, are skipped: nothing on the flash may stop the start.
+Invalid records, and those that this version cannot read, are skipped: nothing on the flash may prevent the start.
 """
 
 import binascii
@@ -12,17 +12,17 @@ _BAD = (ValueError, TypeError, LookupError, AttributeError)
 
 
 def restore(persistence, payloads, record):
-    """Take over `payloads` of the journal and the `record` of the slots (None: there is none). From now on the outbox
-    is kept written."""
+    """Restore the `payloads` of the journal and the `record` of the slots (None: there is none). From then on, `keep`
+    of the outbox writes to flash."""
     outbox = persistence.outbox
     seen = set()
     for payload in payloads:
         try:
             item = json.loads(payload)
             if isinstance(item, list):
-                item[5] = outbox.now  # how long ago it was is not known any more
+                item[5] = outbox.now  # how long ago the event was is unknown
                 if item[4] is not None and item[4] >= EPOCH:
-                    item[4] -= EPOCH  # an earlier version wrote unix seconds
+                    item[4] -= EPOCH  # an earlier version wrote Unix seconds
                 seen.add(item[0])
                 outbox.restore(Report(*item))
             else:
@@ -47,8 +47,7 @@ def restore(persistence, payloads, record):
 
 
 def _answered(command, last, outbox, seen):
-    """Take over the acknowledgement of the latest desired state. An earlier version wrote down only its
-    identity."""
+    """Restore the acknowledgement of the last desired state. An earlier version wrote only its identity."""
     key, desired_id, sequence = last[:3]
     message_id, value, at = last[3:6] or ("", "", None)
     status, unwritten = last[6:] or ("applied", False)

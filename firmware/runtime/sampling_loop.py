@@ -1,7 +1,7 @@
 """The loop that reads the sensors.
 
-It runs whether or not there is a network, a clock or a cloud. A sensor that fails is logged once and read again; its
-values are None until it has recovered.
+It does not depend on network, time of day or cloud. A failure is logged once, and the sensor is read again; its values
+are None until it has recovered.
 """
 
 from micropython import const
@@ -13,8 +13,8 @@ _REST_MS = const(5000)
 
 
 class SamplingLoop:
-    """`sensors`: list of (driver of `firmware.sensors`, `period_s`, how many values it reads) in the order of the
-    controller's items, of which each value has one with `name`, `min` and `max`."""
+    """`sensors`: (driver of `firmware.sensors`, period in s, number of values) each. The controller has an item with
+    `name`, `min` and `max` for each value, in the same order."""
 
     def __init__(self, clock, log, controller, sensors):
         self.clock = clock
@@ -38,7 +38,7 @@ class SamplingLoop:
             await clock.sleep_ms(min([d.left_ms(now) for d in due] + [_REST_MS]))
 
     async def measure(self, i, driver, first, count):
-        """Read sensor `i`, whose values are those of the items from `first` on."""
+        """Read sensor `i`. Its `count` values belong to the controller's items from index `first`."""
         controller, clock = self.controller, self.clock
         fault = None
         try:

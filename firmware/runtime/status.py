@@ -1,5 +1,5 @@
-"""The status as one line of JSON: names, numbers and the log, which holds no secret. Loaded for one answer and
-unloaded again."""
+"""The status as one line of JSON: names, numbers and lines of the log, in which secrets are masked. Loaded for one
+answer and unloaded again."""
 
 import json
 
@@ -7,9 +7,9 @@ from firmware.runtime.store import BOOT_RECORD, SLOT_RECORD
 
 
 def status(device, version):
-    """`heap`: used and free bytes; `outbox`: waiting and dropped; `outputs`: name, on, desired value, what holds it or
-    is wrong with it; `roots`: the days since 1970 on which the first and the last root certificate ends; `errors`: the
-    latest warnings and errors."""
+    """Return the line. `heap`: used and free bytes. `outbox`: queued and dropped events. `outputs`: name, on, desired
+    value, and the limit that overrules it or the fault. `roots`: the days since 1970-01-01 on which the first and the
+    last root certificate expire. `errors`: the last three warnings and errors."""
     clock, board, store = device.clock, device.board, device.store
     controller = device.controller
     lease = device.link.lease

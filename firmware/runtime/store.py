@@ -1,7 +1,7 @@
-"""Small durable records on the flash.
+"""Small JSON records on the flash.
 
-A record is written to a new file, which is renamed over the old one, so that a power cut at any moment leaves the old
-record or the new one (littlefs renames atomically). Records are small: each is read into memory whole.
+A record is written to a new file, which then replaces the old one. Renaming is atomic on littlefs, so a power cut at
+any moment leaves either the old or the new record.
 """
 
 import json
@@ -9,17 +9,17 @@ import os
 
 BOOT_RECORD = "boot.json"
 SLOT_RECORD = "slot.json"
-"""Both are explained in boot.py, which reads them before anything of ours is imported."""
+"""boot.py explains both. It reads them before any module of the firmware is imported."""
 
 
 class Store:
-    """Records below `folder` ("" is the root of the flash)."""
+    """Records in `folder`, "" for the root of the flash, else with a slash at its end."""
 
     def __init__(self, folder=""):
         self.folder = folder
 
     def load(self, name):
-        """The record, an empty one when there is none or it cannot be read."""
+        """Return the record, an empty dict if there is none or it cannot be read."""
         try:
             with open(self.folder + name) as f:
                 return json.load(f)
@@ -27,7 +27,7 @@ class Store:
             return {}
 
     def save(self, name, record):
-        """Write the record; False when the flash refuses."""
+        """Write the record. Return False if the flash refuses."""
         path = self.folder + name
         try:
             with open(path + ".new", "w") as f:
@@ -38,14 +38,14 @@ class Store:
         return True
 
     def mark_good(self):
-        """This boot was good: forget the early crashes before it. False when the flash refuses."""
+        """Mark this boot as good, which resets the count of early crashes. Return False if the flash refuses."""
         record = self.load(BOOT_RECORD)
         record["early"] = 0
         return self.save(BOOT_RECORD, record) and self.confirm_update(False)
 
     def confirm_update(self, online):
-        """End the trial of the copy that runs. With `online` in the record it has to have been online; otherwise a
-        start that lasted is enough."""
+        """Confirm the copy that runs, if it is on trial. If the slot record has `online`, only a call with `online`
+        True does that; otherwise a good boot is enough. Return False if the flash refuses."""
         slot = self.load(SLOT_RECORD)
         if "tries" not in slot or slot.get("online", False) > online:
             return True

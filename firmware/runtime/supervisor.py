@@ -1,8 +1,8 @@
 """Runs the loops of the firmware, and feeds the watchdog while each of them calls its `feed`.
 
-A loop that raises is logged, puts the outputs into their safe state, and is started again. If it keeps raising, the
-supervisor resets the chip. If a loop is silent, the watchdog times out. A boot counts as good after a minute. This
-file, main.py and safe mode are the only places that catch every exception.
+If a loop raises an exception, it is logged, the outputs are driven to their safe state, and the loop is started again.
+If that happens six times in a row, the chip is reset. If a loop does not call its `feed` in time, the watchdog times
+out. A boot counts as good after a minute. Only this module, main.py and safe mode catch every exception.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ _MOST_FAILURES = const(5)
 
 
 class Supervisor:
-    """`board`: for watchdog and reset; `watchdog`: its driver or None; `store.mark_good()`: see runtime.store;
-    `controller`: for safe state."""
+    """`board`: for `heap` and `reset`. `watchdog`: its driver or None. `store`: for `mark_good`. `controller`: for
+    `force_safe` and its `restart`."""
 
     def __init__(self, clock, rng, log, board, watchdog, store, controller):
         self.clock = clock
@@ -33,11 +33,11 @@ class Supervisor:
         self.silent = None
 
     def add(self, name, loop, most_silent_ms):
-        """Run `loop.run(feed)`, which never returns and calls `feed()` at least every `most_silent_ms`."""
+        """Add a loop: `loop.run(feed)` must never return, and call `feed()` at least every `most_silent_ms`."""
         self.loops.append((name, loop, most_silent_ms, Timer(self.clock.ms())))
 
     async def run(self):
-        """Runs until cancelled."""
+        """Run the loops until cancelled."""
         tasks = [asyncio.create_task(self.keep(*loop)) for loop in self.loops]
         good = Timer(self.clock.ms(), _GOOD_MS)
         summary = Timer(self.clock.ms(), 10000)
@@ -62,7 +62,7 @@ class Supervisor:
             await end(tasks)
 
     def restart(self):
-        """A requested reset does not count as an early crash."""
+        """Reset the chip in an orderly way, which does not count as an early crash."""
         self.controller.restart = False
         self.controller.force_safe()
         self.store.mark_good()
@@ -105,7 +105,7 @@ class Supervisor:
                     self.board.reset()
                 silence.start = self.clock.ms()
                 await self.clock.sleep_ms(backoff.next_ms(self.rng()))
-        except Exception:  # there is no memory even to handle the error
+        except Exception:  # handling the error has failed, for instance for lack of memory
             try:
                 self.controller.force_safe()
             finally:
@@ -113,7 +113,8 @@ class Supervisor:
 
 
 async def until_first_fails(*coroutines):
-    """Run the coroutines, which never return, together; when one raises, cancel the others and raise that."""
+    """Run the coroutines, which must never return, concurrently. When one raises, cancel the others and raise the
+    same."""
     over = asyncio.Event()
     outcome = []
 
@@ -134,7 +135,7 @@ async def until_first_fails(*coroutines):
 
 
 def end(tasks):
-    """Cancel the tasks, which takes no memory; awaitable: until they are gone."""
+    """Cancel the tasks, which takes no memory. Return an awaitable that waits until they have ended."""
     for task in tasks:
         task.cancel()
     return gone(tasks)

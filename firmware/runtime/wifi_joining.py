@@ -1,30 +1,30 @@
-"""Joins a Wi-Fi network: in memory only while there is no connection."""
+"""Joins a Wi-Fi network. In memory only while there is no connection."""
 
 from firmware.core.wifi_connect_policy import WifiConnectPolicy
 
 
 class WifiJoining:
-    """`control`: a driver, see drivers.wifi_control; `network`: a NetworkLoop, which knows the networks and the one
-    that was joined before."""
+    """`control`: see drivers.wifi_control. `network`: a NetworkLoop, with the configured networks and the index of the
+    one that was joined before."""
 
     def __init__(self, control, network, now):
         self.control = control
         self.networks = network.networks
         self.log = network.log
         self.started = False
-        self.found = ()  # by the latest look around, for the setup portal
+        self.found = ()  # the result of the last scan, for the setup portal
         self.policy = WifiConnectPolicy(network.networks, now, network.joined)
 
     def joined(self):
-        """The index of the network, once it is joined."""
+        """Return the index of the network, once it is joined."""
         return self.policy.index
 
     def hold(self, now, ms):
-        """Leave the radio alone for so long."""
+        """Do not use the radio for `ms` milliseconds."""
         self.policy.hold(now, ms)
 
     def step(self, up, bits, now):
-        """Take the next step, if it is time for one. DriverError."""
+        """Take the next step, if one is due. `up`: Wi-Fi is connected; `bits`: 32 random bits. DriverError."""
         control = self.control
         policy = self.policy
         if not self.started:
