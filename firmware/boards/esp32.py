@@ -3,9 +3,9 @@
 Sources: ESP32 Series Datasheet (pins, strapping pins, appendix "IO_MUX": levels at reset); ESP-IDF programming guide
 for the ESP32, "GPIO & RTC GPIO" and "Analog to Digital Converter"; ESP32-WROOM-32 datasheet; ESP32-DevKitC V4 getting
 started guide. The wired kits: their schematics, and the constructors in MicroPython's quick reference for the ESP32;
-the pins of RMII are fixed (ESP-IDF programming guide, "Ethernet"). The ADC's calibrated reading was measured: it
-never falls below about 142 mV, and saturates from about 3060 mV on, depending on the chip. A WROVER also needs GPIO
-16 and 17 for its PSRAM.
+the pins of RMII are fixed (ESP-IDF programming guide, "Ethernet"). The range of the ADC's calibrated reading was
+measured: it never falls below about 142 mV, and saturates at about 3060 mV, depending on the chip. A WROVER also needs
+GPIO 16 and 17 for its PSRAM.
 """
 
 PROFILE = """

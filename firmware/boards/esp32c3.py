@@ -3,8 +3,8 @@
 Sources: ESP32-C3 Series Datasheet (pins, strapping pins, levels at reset; GPIO 11 feeds the flash chip); ESP-IDF
 programming guide for the ESP32-C3, "GPIO & RTC GPIO" (SPI0/1 on 12 to 17, USB-JTAG on 18 and 19) and "Analog to Digital
 Converter" (ADC1 on 0 to 4, 0 to 2500 mV); MicroPython's `ports/esp32/machine_pin.h`; ESP32-C3-DevKitM-1 user guide (its
-RGB LED is a WS2812). The SuperMini has no maker's page: its blue LED is on GPIO 8 and lit at low. Nothing here was
-measured.
+RGB LED is a WS2812). The manufacturer of the SuperMini has no page about it: its blue LED is on GPIO 8, active low.
+Nothing here was measured.
 """
 
 PROFILE = """

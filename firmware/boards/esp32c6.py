@@ -1,7 +1,7 @@
 """The ESP32-C6. `tools/boards.py` explains each line.
 
-Sources: ESP32-C6 Series Datasheet (pins, strapping pins; GPIO 10 and 11 are absent where the flash is in the package,
-GPIO 14 elsewhere; ADC 0 to 3300 mV); ESP-IDF programming guide for the ESP32-C6, "GPIO & RTC GPIO" (SPI0/1 on 24 to 30,
+Sources: ESP32-C6 Series Datasheet (pins, strapping pins; chips with flash in the package lack GPIO 10 and 11, others
+GPIO 14; ADC 0 to 3300 mV); ESP-IDF programming guide for the ESP32-C6, "GPIO & RTC GPIO" (SPI0/1 on 24 to 30,
 USB-JTAG on 12 and 13); MicroPython's `ports/esp32/machine_pin.h`; ESP32-C6-DevKitC-1 user guide (its RGB LED is a
 WS2812). Nothing here was measured.
 """

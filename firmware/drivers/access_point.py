@@ -1,7 +1,6 @@
-"""The access point of the chip: its radio, and the sockets that listen on its address.
+"""The access point of the chip (network.AP_IF), and the sockets that listen on its address.
 
-It has the second WLAN interface and the listening sockets. It is never open: without WPA2 it does not transmit.
-Only DriverError leaves it, and no password is part of one.
+It is never an open network: without WPA2 it does not transmit. Only DriverError is raised, without the password.
 """
 
 import asyncio
@@ -15,16 +14,16 @@ from firmware.core.errors import DriverError
 from firmware.drivers.board import attempt
 
 ADDRESS = "192.168.4.1"
-"""What the port gives itself, and the last of the addresses it hands out."""
+"""The address that the ESP32 port gives the access point."""
 _WPA2 = const(3)
 _CLIENTS = const(4)
-_QUESTION = const(288)  # a name of 253 characters, and what is around it
-_SSID_BYTES = const(27)  # of 32, less "-" and four digits
+_QUESTION = const(288)  # bytes of a DNS query with a name of 253 characters
+_SSID_BYTES = const(27)  # 32, less "-" and four digits
 _WHAT = "access point"
 
 
 class AccessPoint:
-    """`ssid`: `name`, cut to fit, and the end of the chip's id."""
+    """`ssid`: `name`, cut to fit, and the last four digits of the chip's id."""
 
     def __init__(self, name):
         while len(name.encode()) > _SSID_BYTES:
@@ -34,8 +33,8 @@ class AccessPoint:
         self.poller = select.poll()
 
     def around(self):
-        """The access points in reach, tuples as `WLAN.scan` has them, none where the radio cannot look. It blocks for
-        two seconds."""
+        """Return the access points in reach as tuples of `WLAN.scan`, none if the scan fails. Blocks for two
+        seconds."""
         try:
             station = network.WLAN(network.STA_IF)
             station.active(True)
@@ -46,9 +45,9 @@ class AccessPoint:
             return ()
 
     def start(self, password):
-        """On the air, with WPA2; `password`: 8 to 63 characters."""
+        """Start the access point with WPA2. `password`: 8 to 63 characters."""
         wlan = attempt(_WHAT, network.WLAN, network.AP_IF)
-        # Before it is switched on, so that it is not open even for a moment.
+        # Configured before it is switched on, so that it is not open even for a moment.
         attempt(_WHAT, wlan.config, ssid=self.ssid, security=_WPA2, key=password, max_clients=_CLIENTS)
         self.wlan = wlan
         attempt(_WHAT, wlan.active, True)
@@ -56,7 +55,8 @@ class AccessPoint:
             raise DriverError("access point: no WPA2")
 
     async def listen(self, handle):
-        """Let `handle(reader, writer)` answer HTTP, see asyncio.start_server, and `step` answer for names."""
+        """Listen for HTTP connections, which `handle(reader, writer)` serves (asyncio.start_server), and for DNS
+        queries, which `step` answers."""
         import socket
 
         try:
@@ -70,9 +70,9 @@ class AccessPoint:
             raise DriverError("%s: %s" % (_WHAT, e))
 
     def step(self, answer):
-        """Answer what came for the name server: `answer(query)` is a reply or None."""
+        """Answer the DNS queries that were received. `answer(query)`: returns the response or None."""
         for _ in range(_CLIENTS):
-            # Asking for what is not there would cost the room for it, ten times a second.
+            # recvfrom would allocate its buffer even without a query, ten times a second.
             if not self.poller.poll(0):
                 return
             try:
@@ -81,14 +81,14 @@ class AccessPoint:
                 if reply:
                     self.names.sendto(reply, peer)
             except OSError:
-                pass  # the client is gone
+                pass
 
     def has_clients(self):
-        """Whether a client is connected."""
+        """Return whether a client is connected."""
         return attempt(_WHAT, self.wlan.isconnected)
 
     def stop(self):
-        """Off the air. Never raises, may be called again."""
+        """Stop the access point. Never raises, and may be called again."""
         for listener in (self.server, self.names):
             if listener:
                 listener.close()
@@ -97,5 +97,5 @@ class AccessPoint:
             try:
                 self.wlan.active(False)
             except (OSError, RuntimeError):
-                pass  # the reset after it, at the latest, is the end of it
+                pass  # a reset follows, which stops it at the latest
             self.wlan = None

@@ -1,8 +1,7 @@
-"""The board: the parts behind its pins, and what the chip itself offers.
+"""The board: drivers for its pins, and functions of the chip.
 
-It translates between on/off and levels, and imports `machine`; it decides nothing. Only DriverError leaves it.
-On the ESP32 `Pin.OUT` keeps the input buffer on, so `value()` is what the pad really is, short circuits and welded
-wiring included.
+It translates between on/off and levels and makes no decisions. Only DriverError is raised. On the ESP32 `Pin.OUT` keeps
+the input buffer enabled, so `value()` reads the actual level of the pad, for instance after a short circuit.
 """
 
 import gc
@@ -17,8 +16,9 @@ _NOTES = const(250)
 
 
 def attempt(what, call, *args, **options):
-    """What `call` returns; what it raises becomes a DriverError about `what`: text, or the number of a GPIO."""
-    # RuntimeError is what the port raises for error codes it has no text for.
+    """Return what `call` returns. Its OSError, RuntimeError or ValueError becomes a DriverError about `what`: text, or
+    the number of a GPIO."""
+    # The port raises RuntimeError for error codes that it has no text for.
     try:
         return call(*args, **options)
     except (OSError, RuntimeError, ValueError) as e:
@@ -26,7 +26,8 @@ def attempt(what, call, *args, **options):
 
 
 def _idf_heap():
-    """(free, largest free piece) of the memory outside of the Python heap, (None, 0) on a port that has none."""
+    """Return (free bytes, largest free block) of the memory outside the Python heap, (None, 0) on a port without
+    one."""
     try:
         import esp32
     except ImportError:
@@ -36,10 +37,10 @@ def _idf_heap():
 
 
 class Led:
-    """The status LED, or anything else that is driven. Nothing depends on it, so it is not read back.
+    """The status LED, or another digital output that is not read back.
 
-    Building it drives `on` at once; a pin that is an output already does not flicker, because the level is set before
-    the direction.
+    The constructor drives `on` at once. A pin that is an output already does not glitch, because the level is set
+    before the direction.
     """
 
     def __init__(self, gpio, active_high, on=False):
@@ -52,8 +53,8 @@ class Led:
 
 
 class Output(Led):
-    """One relay output, read back whenever it is set: DriverError when the pin does not follow. One that does not from
-    the start must not keep the others from working."""
+    """A relay output, which is read back whenever it is set: DriverError if the pin does not follow. The constructor
+    does not read it back, so that one faulty pin does not prevent the start."""
 
     def set(self, on):
         super().set(on)
@@ -61,12 +62,12 @@ class Output(Led):
             raise DriverError("GPIO %d does not go %s" % (self.gpio, "on" if on else "off"))
 
     def get(self):
-        """Whether the output is on, as read from the pin."""
+        """Return whether the output is on, as read from the pin."""
         return self.pin.value() == self._high
 
 
 class Button:
-    """A contact on `gpio`; `pull`: "up", "down" or "none"."""
+    """A contact on `gpio`. `pull`: "up", "down" or "none"."""
 
     def __init__(self, gpio, active_low, pull):
         # There is no PULL_NONE.
@@ -75,12 +76,12 @@ class Button:
         self._low = active_low
 
     def active(self):
-        """Whether the contact is closed now, bounces included."""
+        """Return whether the contact is closed now, without debouncing."""
         return self.pin.value() != self._low
 
 
 class Analog:
-    """The ADC input `gpio` at 11 dB attenuation, the widest range there is."""
+    """The ADC input `gpio` at 11 dB attenuation, the widest range."""
 
     def __init__(self, gpio):
         self.gpio = gpio
@@ -88,8 +89,8 @@ class Analog:
         self.adc = attempt(gpio, machine.ADC, pin, atten=machine.ADC.ATTN_11DB)
 
     def read_uv(self):
-        """One sample in microvolts, calibrated by the chip's own fuses: about 142,000 to 3,130,000."""
-        # OSError on ADC2 while Wi-Fi is on: timed out.
+        """Return one sample in microvolts, calibrated by the chip's eFuses: about 142,000 to 3,130,000."""
+        # On ADC2 this raises OSError (timeout) while Wi-Fi is on.
         return attempt(self.gpio, self.adc.read_uv)
 
 
@@ -105,23 +106,25 @@ class Board:
         return Interface(what, *settings)
 
     def bus(self, name, *args):
-        """What only some sensors speak, loaded for them: the file in `firmware/drivers` of that name."""
+        """Return the driver in `firmware/drivers` of that name, which is loaded only if something configured needs
+        it."""
         return __import__("firmware.drivers." + name, None, None, (name,)).driver(*args)
 
     def watchdog(self, timeout_ms):
-        """Start the watchdog: the chip resets unless `feed()` is called every `timeout_ms`. It cannot be stopped."""
+        """Start the watchdog and return its driver: the chip resets unless `feed()` is called every `timeout_ms`. It
+        cannot be stopped."""
         return attempt("watchdog", machine.WDT, 0, timeout_ms)
 
     def heap(self):
-        """(used, free) bytes of the Python heap after a collection. `gc.mem_free` also counts the piece by which the
-        heap could still grow (py/gc.c, gc_get_max_new_split): TLS needs that one, so it is not free here."""
+        """Return (used, free) bytes of the Python heap after a collection. `gc.mem_free` includes the block by which
+        the heap could still grow (py/gc.c, gc_get_max_new_split), but TLS needs that, so it is subtracted."""
         gc.collect()
         _, largest = _idf_heap()
         return gc.mem_alloc(), max(gc.mem_free() - largest, 0)
 
     def idf_free(self):
-        """Free bytes outside of the Python heap, out of which TLS, sockets and Wi-Fi live; None where the port has no
-        such figure."""
+        """Return the free bytes outside the Python heap, which TLS, sockets and Wi-Fi use; None if the port does not
+        say."""
         return _idf_heap()[0]
 
     def reset(self):
@@ -133,21 +136,22 @@ class Board:
         return reset_cause()
 
     def rtc_get(self):
-        """The chip's clock as unix seconds, whatever epoch the port has; the year 2000 after power-on."""
+        """Return the chip's clock in Unix seconds, whatever the port's epoch. After power-on it is in the year 2000."""
         year, month, day, _, hour, minute, second, _ = machine.RTC().datetime()
-        # Days since 1970 in years that begin in March, so that the leap day comes last.
+        # Days since 1970, with years that begin in March, so that the leap day is the last.
         year, month = (year, month - 3) if month > 2 else (year - 1, month + 9)
         days = year * 365 + year // 4 - year // 100 + year // 400 + (153 * month + 2) // 5 + day - 719469
         return ((days * 24 + hour) * 60 + minute) * 60 + second
 
     def rtc_set(self, unix_s):
-        """Set the chip's clock to UTC, 1970..9999; it keeps running over resets, not over power-off."""
+        """Set the chip's clock to UTC, in the years 1970 to 9999. It runs on through resets, but not through
+        power-off."""
         fields = list(map(int, iso(unix_s)[:-1].replace("T", "-").replace(":", "-").split("-")))
         fields.insert(3, (unix_s // 86400 + 3) % 7)  # Monday is 0
         machine.RTC().datetime(tuple(fields + [0]))
 
     def noted(self):
-        """The latest lines that were noted before a reset, oldest first; nothing after power-on."""
+        """Return the last lines that were noted before a reset, oldest first; empty after power-on."""
         try:
             notes = machine.RTC().memory().partition(b"\n")[2].decode()
         except UnicodeError:
@@ -155,10 +159,10 @@ class Board:
         return notes.split("\n") if notes else ()
 
     def note(self, line):
-        """Keep a line of text over resets, together with as many before it as there is room for."""
+        """Keep a line of text through resets, with as many earlier ones as fit into 250 bytes."""
         rtc = machine.RTC()
         rtc.memory((rtc.memory() + b"\n" + line.encode())[-_NOTES:])
 
     def random32(self):
-        """32 bits from the hardware's random generator."""
+        """Return 32 bits from the hardware's random number generator."""
         return int.from_bytes(os.urandom(4), "little")

@@ -1,6 +1,6 @@
-"""A DHT11, DHT22 or AM2302 at a pin: loaded only where there is one.
+"""A DHT11, DHT22 or AM2302 at a pin. Loaded only if one is configured.
 
-A reading takes up to 25 ms, of which MicroPython keeps the interrupts off for 5 ms, and everything waits for it.
+A reading blocks everything for up to 25 ms, and MicroPython disables interrupts for 5 ms of that.
 """
 
 import machine
@@ -19,8 +19,8 @@ class Dht:
         self.pin = attempt(gpio, machine.Pin, gpio)
 
     async def measured(self, clock, rest_ms):
-        """The four bytes of humidity and temperature. A garbled frame now and then is normal: then again, after it has
-        had its rest. DriverError."""
+        """Return the frame: two bytes of humidity, two of temperature, the checksum. An occasional garbled frame is
+        normal, so a failed reading is repeated once after `rest_ms`. DriverError."""
         try:
             return self.read()
         except DriverError:
@@ -28,7 +28,7 @@ class Dht:
             return self.read()
 
     def read(self):
-        """The same, once. DriverError without an answer, or with a garbled one."""
+        """Return the frame of one reading. DriverError: no answer, or a wrong checksum."""
         data = bytearray(5)
         attempt(self.gpio, machine.dht_readinto, self.pin, data)
         if sum(data[:4]) & 0xFF != data[4]:

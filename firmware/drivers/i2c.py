@@ -1,6 +1,7 @@
-"""An I2C bus at two pins: loaded only where a sensor is on one. Both need a resistor to 3.3 V; most modules have them.
+"""An I2C bus at two pins. Loaded only if a sensor is on one. Both pins need a pull-up to 3.3 V; most modules have them.
 
-In software, because it works at any pins, for any number of buses and alike on all chips: a byte takes 0.1 ms.
+It is implemented in software, which works at any pins, for any number of buses and in the same way on all chips. A byte
+takes 0.1 ms.
 """
 
 import machine
@@ -32,12 +33,12 @@ class I2c:
         return getattr(other, "gpios", None) == self.gpios
 
     def write(self, address, data):
-        """DriverError unless all of it is acknowledged."""
+        """Write `data`. DriverError unless all bytes are acknowledged."""
         if self.asked(self.bus.writeto, address, data) != len(data):
             raise DriverError("I2C 0x%02x: it does not accept what is written" % address)
 
     def read(self, address, count):
-        """So many bytes. DriverError where nothing answers."""
+        """Return `count` bytes. DriverError if nothing answers."""
         return self.asked(self.bus.readfrom, address, count)
 
     def asked(self, call, address, argument):

@@ -1,15 +1,15 @@
-"""The part of a network interface that an established connection needs, Wi-Fi station or LAN.
+"""The part of a network interface (Wi-Fi station or LAN) that is needed while it is connected.
 
-What switches it on and connects it is in memory only while there is no connection: `wifi_control` or `lan_control`.
-Only DriverError leaves it.
+The code that switches it on and connects it, `wifi_control` or `lan_control`, is in memory only while it is not
+connected. Only DriverError is raised.
 """
 
 from firmware.drivers.board import attempt
 
 
 class Interface:
-    """`what`: "Wi-Fi" or "LAN"; `settings`: what its control needs. `joining`: see runtime.network_loop. `nic`: the
-    port's object once it is switched on, else None. `broken`: only a reset of the chip can help."""
+    """`what`: "Wi-Fi" or "LAN". `settings`: for `wifi_control` or `lan_control`. `joining`: see runtime.network_loop.
+    `nic`: the port's object once it is switched on, else None. `broken`: only a reset of the chip can help."""
 
     def __init__(self, what, *settings):
         self.what = what
@@ -18,14 +18,14 @@ class Interface:
         self.broken = False
 
     def connected(self):
-        """Whether it has an address."""
+        """Return whether the interface is connected and has an address."""
         return self.nic is not None and attempt(self.what, self.nic.isconnected)
 
     def address(self, i):
-        """0: its own, 1: the netmask, 2: the gateway, 3: the name server; "0.0.0.0" where there is none."""
+        """Return an address as str, "0.0.0.0" if there is none. `i`: 0 its own, 1 netmask, 2 gateway, 3 name server."""
         return attempt(self.what, self.nic.ifconfig)[i]
 
     def dns(self):
-        """Addresses of name servers learned by DHCP, perhaps none."""
+        """Return the addresses of name servers from DHCP, perhaps none."""
         server = self.address(3)
         return [] if server == "0.0.0.0" else [server]

@@ -1,7 +1,7 @@
-"""How the chip's Ethernet (`network.LAN`, a PHY at RMII) is switched on: in memory only while not connected.
+"""Switches on the chip's Ethernet (`network.LAN`, with a PHY on RMII). In memory only while it is not connected.
 
-Source: MicroPython's `ports/esp32/network_lan.c`, alike from 1.24 to 1.29. Its one object remembers the first
-successful call; after a failed one, no further call can succeed until the chip is reset.
+Source: MicroPython's `ports/esp32/network_lan.c`, the same from 1.24 to 1.29. There is one object, which keeps the
+arguments of the first successful call. After a failed call, none can succeed until the chip is reset.
 """
 
 import machine
@@ -11,7 +11,7 @@ from firmware.core.errors import DriverError
 from firmware.drivers.board import attempt
 
 _WHAT = "LAN"
-# By code of the port: initialized, started, stopped, connected, disconnected, address.
+# Indexed by the port's status: initialized, started, stopped, connected, disconnected, got an address.
 _NO_CABLE = "no cable, or nothing at its other end"
 _STATUSES = (
     _NO_CABLE,
@@ -24,21 +24,21 @@ _STATUSES = (
 
 
 class LanControl:
-    """`lan`: the Interface that stays. Its settings: hostname, PHY and pins as in the line of a kit
-    (`firmware/boards`), fixed address (address, netmask, gateway, name server) or None. Only DriverError leaves this.
+    """`lan`: the Interface. Its settings: hostname; PHY and pins as in the line of a kit (`firmware/boards`); fixed
+    address (address, netmask, gateway, name server) or None. Only DriverError is raised.
     """
 
     def __init__(self, lan, board):
         self.lan = lan
 
     def start(self):
-        """Switch it on; it asks for an address as soon as a cable is in."""
+        """Switch the interface on. It requests an address as soon as a cable is plugged in."""
         hostname, phy, fixed = self.lan.settings
         attempt(_WHAT, network.hostname, hostname)
         if not self.lan.nic:
             self.lan.nic = self.constructed(phy)
         if fixed:
-            # Before it starts, so that DHCP is not asked.
+            # Set before it starts, so that DHCP is not used.
             attempt(_WHAT, self.lan.nic.ifconfig, fixed)
         attempt(_WHAT, self.lan.nic.active, True)
 
@@ -56,10 +56,10 @@ class LanControl:
         return nic
 
     def restart(self):
-        """Off and on again."""
+        """Switch the interface off and on again."""
         attempt(_WHAT, self.lan.nic.active, False)
         self.start()
 
     def status(self):
-        """Why there is no connection, as a text."""
+        """Return why there is no connection, as text."""
         return _STATUSES[self.lan.nic.status()] if self.lan.nic else "its chip does not answer"

@@ -1,6 +1,6 @@
-"""A 1-Wire bus: loaded only where a sensor is on one. The pin needs a resistor of 4.7 k to 3.3 V.
+"""A 1-Wire bus. Loaded only if a sensor is on one. The pin needs a pull-up of 4.7 kOhm to 3.3 V.
 
-A byte takes half a millisecond, and interrupts are off for 70 microseconds of each of its bits.
+A byte takes 0.5 ms, and interrupts are disabled for 70 us during each bit.
 """
 
 import machine
@@ -16,7 +16,7 @@ def driver(gpio):
 
 
 class OneWire:
-    """The bus at `gpio`. `converted`: Timer since its sensors began to measure, None: unknown."""
+    """The bus at `gpio`. `converted`: Timer since its sensors were told to measure, None: unknown."""
 
     __hash__ = None
 
@@ -29,13 +29,13 @@ class OneWire:
         return getattr(other, "gpio", None) == self.gpio
 
     def send(self, data):
-        """Reset the bus and write bytes. DriverError where nothing answers the reset."""
+        """Reset the bus and write bytes. DriverError if nothing answers the reset."""
         if not self.wire.reset():
             raise DriverError("GPIO %d: nothing answers on the bus" % self.gpio)
         self.wire.write(data)
 
     def receive(self, count):
-        """The next bytes; 0xFF each where nothing sends."""
+        """Return the next `count` bytes, each 0xFF if nothing sends."""
         data = bytearray(count)
         self.wire.readinto(data)
         return data

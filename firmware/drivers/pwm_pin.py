@@ -1,4 +1,4 @@
-"""A duty at a pin, by the chip's LEDC: loaded only where an output has mode `pwm`."""
+"""PWM at a pin, by the chip's LEDC. Loaded only if an output has mode `pwm`."""
 
 import machine
 
@@ -6,7 +6,7 @@ from firmware.core.errors import DriverError
 from firmware.drivers.board import attempt
 
 _FULL = 65535
-_NEAR = 700  # a percent: the chip rounds to what its resolution allows
+_NEAR = 700  # about 1 %, because the chip rounds to its resolution
 
 
 def driver(gpio, active_high, frequency, on):
@@ -26,7 +26,7 @@ class Pwm:
         return duty if self.high else _FULL - duty
 
     def set(self, percent):
-        """Drive `percent`, or True for all of it. DriverError when the chip does not."""
+        """Set the duty cycle to `percent`, 0 to 100 or True for 100. DriverError if the chip reports another one."""
         duty = self.of(100.0 if percent is True else percent)
         if duty != self.duty:
             attempt(self.gpio, self.pwm.duty_u16, duty)

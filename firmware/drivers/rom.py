@@ -1,12 +1,12 @@
-"""The ROM partition of a board: flash that the chip maps into memory, from where code runs in place.
+"""The ROM partition of a board: flash that is mapped into memory, so that code runs in place.
 
-MicroPython has it as `vfs.rom_ioctl` from 1.25 on, in images built with MICROPY_VFS_ROM and a partition named `romfs`;
-on the ESP32 it is an `esp32.Partition` with the block protocol.
+MicroPython provides it as `vfs.rom_ioctl` from 1.25 on, in images with MICROPY_VFS_ROM and a partition named `romfs`.
+On the ESP32 it is an `esp32.Partition` with the block protocol.
 """
 
 
 def find():
-    """The partition, None where this board's image has none."""
+    """Return the partition, None if the image of this board has none."""
     try:
         import vfs
     except ImportError:

@@ -1,6 +1,6 @@
-"""How the Wi-Fi station is switched on, connects and leaves: in memory only while there is no connection.
+"""Switches the Wi-Fi station on, connects and disconnects it. In memory only while there is no connection.
 
-The port may not reconnect by itself: `wifi_connect_policy` decides which network to try, how often and when.
+The port's own reconnecting is switched off: `wifi_connect_policy` decides which network to try, how often and when.
 """
 
 import network
@@ -12,7 +12,7 @@ _ROOM = const(14000)  # bytes of heap that a hundred access points take
 _STACK = const(6144)
 
 _STATUSES = (
-    # ESP32 port: its own three states, then reason codes of ESP-IDF (wifi_err_reason_t).
+    # The three states of the ESP32 port, then reason codes of ESP-IDF (wifi_err_reason_t).
     ((1000,), "idle"),
     ((1001,), "connecting"),
     ((1010,), "connected"),
@@ -26,10 +26,9 @@ _STATUSES = (
 
 
 class WifiControl:
-    """`wifi`: the Interface that stays. Its settings: hostname, how much power it saves, 0 none, 1 some, 2 most
-    (wifi_ps_type_t of ESP-IDF), country, two letters or None. `board`: has the free heap. `found`: the result of the
-    latest `look`, once it is over: tuples as `WLAN.scan` has them, none where a scan was not possible. Only DriverError
-    leaves this, and no password is part of one."""
+    """`wifi`: the Interface. Its settings: hostname; power-save mode, 0 none, 1 minimum, 2 maximum (wifi_ps_type_t of
+    ESP-IDF); country, two letters or None. `board`: for its `heap`. `found`: the result of the last `look` once that
+    has ended: tuples of `WLAN.scan`, empty if the scan failed. Only DriverError is raised, without the password."""
 
     def __init__(self, wifi, board):
         self.wifi = wifi
@@ -48,10 +47,11 @@ class WifiControl:
         self.wifi.nic = wlan
 
     def look(self):
-        """Begin to look for access points and return at once; see `found`.
+        """Start to scan for access points and return at once; see `found`.
 
-        In a thread: a scan takes two seconds, in which buttons and limits of outputs have to work, and it lets go of
-        the interpreter meanwhile. Not where the heap has little room, for nothing bounds how many there are.
+        The scan runs in a thread, because it takes two seconds, in which buttons and limits of outputs have to work; it
+        releases the interpreter lock meanwhile. With little free heap there is no scan, because the number of access
+        points is not bounded.
         """
         self.found = None
         try:
@@ -74,7 +74,7 @@ class WifiControl:
             self.found = ()
 
     def set_address(self, fixed):
-        """Take this address (address, netmask, gateway, name server), or None: ask for one as usual."""
+        """Set a fixed address: (address, netmask, gateway, name server). None: use DHCP."""
         wlan = self.wifi.nic
         if fixed:
             attempt("Wi-Fi", wlan.ifconfig, fixed)
@@ -82,13 +82,12 @@ class WifiControl:
         try:
             wlan.ifconfig("dhcp")
         except (OSError, RuntimeError):
-            pass  # it is asked for already
+            pass  # DHCP runs already
 
     def connect(self, ssid, password, bssid=None):
-        """Begin to connect and return at once; watch `connected()`. `password` "": an open network; `bssid`: only
-        there.
-
-        The port joins the first access point of that name that it finds, not the strongest.
+        """Start to connect and return at once; poll `connected()`. `password`: "" for an open network. `bssid`: connect
+        only to that access point; None: to the first one of that name that the port finds, which may not be the
+        strongest.
         """
         if not self.wifi.connected():
             attempt("Wi-Fi", self.wifi.nic.connect, ssid, password or None, bssid=bssid)
@@ -97,12 +96,12 @@ class WifiControl:
         attempt("Wi-Fi", self.wifi.nic.disconnect)
 
     def restart(self):
-        """Radio off and on again: the way out of "Wifi Internal Error", which no other call mends."""
+        """Switch the radio off and on again, the only remedy for "Wifi Internal Error"."""
         attempt("Wi-Fi", self.wifi.nic.active, False)
         self.start()
 
     def status(self):
-        """How the last attempt ended, as a text."""
+        """Return how the last attempt ended, as text."""
         code = attempt("Wi-Fi", self.wifi.nic.status)
         for codes, text in _STATUSES:
             if code in codes:

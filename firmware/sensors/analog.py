@@ -1,8 +1,8 @@
-"""Volts at an input of ADC1, by a table of points: pressure, level, 4 to 20 mA over a resistor.
+"""A voltage at an input of ADC1, converted by a table of points: pressure, level, 4 to 20 mA across a resistor.
 
-Between two points the value lies on the line between them, beyond the ends on the line of the outermost two; so two
-points are a line. What the ADC cannot distinguish from ground or from the supply is a fault, unless the table itself
-reaches as far: then it is the value of that end.
+Values are interpolated linearly between two points, and extrapolated from the outermost two beyond the ends. A voltage
+that the ADC cannot distinguish from ground or from the supply is a fault, unless the table extends that far: then it
+gives the value of that end.
 """
 
 from micropython import const
@@ -40,7 +40,7 @@ class Analog:
         self.high_uv = cfg["high_uv"]
 
     async def read(self):
-        """The value in a tuple. DriverError."""
+        """Return a tuple with the value, in the unit of the table. DriverError."""
         samples = []
         for _ in range(self.samples):
             samples.append(self.adc.read_uv())

@@ -1,7 +1,7 @@
-"""A BME280 on an I2C bus: degrees Celsius, and relative humidity and hectopascals where they have a port.
+"""A BME280 on an I2C bus: degrees Celsius, and relative humidity and hectopascals if they have a port.
 
-Source: BME280 data sheet (Bosch, BST-BME280-DS001): registers, calibration, the compensation in whole numbers, which
-are exact here: floats of the ESP32 have 24 bits. A measurement in forced mode takes 9.3 ms at most.
+Source: BME280 data sheet (Bosch, BST-BME280-DS001): registers, calibration, and the compensation with integers, because
+MicroPython's floats on the ESP32 have only 24 bits. A measurement in forced mode takes 9.3 ms at most.
 """
 
 import struct
@@ -35,8 +35,8 @@ _ID = const(0xD0)
 _BME280 = const(0x60)
 _BMP280 = b"\x56\x57\x58"
 _MEASURE_MS = const(15)
-_ONCE = b"\xf2\x01\xf4\x25"  # each value once, forced mode
-_SLEEPS = const(0x24)  # what is left of it in the register afterwards
+_ONCE = b"\xf2\x01\xf4\x25"  # ctrl_hum, ctrl_meas: measure each value once, forced mode
+_SLEEPS = const(0x24)  # ctrl_meas after the measurement: sleep mode
 _STATUS = const(0xF3)
 _MEASURING = const(8)
 
@@ -46,8 +46,8 @@ def driver(cfg, board, clock, store):
 
 
 class Bme280:
-    """`shared`: the bus, one for all that are on it (`firmware/app.py`). `calibration`: numbers of the data sheet, T1
-    to T3, P1 to P9, H1 to H6; None: not read yet, or not since a fault, after which it may be another sensor."""
+    """`shared`: the bus, one object for all its sensors (`firmware/app.py`). `calibration`: T1 to T3, P1 to P9 and H1
+    to H6 of the data sheet; None: not read yet, or not since a fault, after which it may be another sensor."""
 
     def __init__(self, cfg, board, clock):
         self.shared = board.bus("i2c", cfg["sda"], cfg["scl"])
@@ -57,7 +57,7 @@ class Bme280:
         self.calibration = None
 
     async def read(self):
-        """(degrees, percent, hectopascals), without those that nobody wants. DriverError."""
+        """Return (degrees Celsius, percent, hectopascals), without those that are not configured. DriverError."""
         calibration, self.calibration = self.calibration or self.calibrated(), None
         self.shared.write(self.address, _ONCE)
         await self.clock.sleep_ms(_MEASURE_MS)
@@ -90,7 +90,7 @@ class Bme280:
 
 
 def temperature(raw, calibration):
-    """(the data sheet's t_fine, degrees)."""
+    """Return (t_fine of the data sheet, degrees Celsius)."""
     t1, t2, t3 = calibration[:3]
     difference = (raw >> 4) - t1
     fine = (((raw >> 3) - (t1 << 1)) * t2 >> 11) + ((difference * difference >> 12) * t3 >> 14)
@@ -98,7 +98,7 @@ def temperature(raw, calibration):
 
 
 def pressure(raw, fine, calibration):
-    """Hectopascals."""
+    """Return the pressure in hectopascals. DriverError."""
     p1, p2, p3, p4, p5, p6, p7, p8, p9 = calibration[3:12]
     a = fine - 128000
     b = a * a * p6 + (a * p5 << 17) + (p4 << 35)
@@ -112,7 +112,7 @@ def pressure(raw, fine, calibration):
 
 
 def humidity(raw, fine, calibration):
-    """Percent."""
+    """Return the relative humidity in percent."""
     h1, h2, h3, h4, h5, h6 = calibration[12:]
     a = fine - 76800
     b = ((a * h6 >> 10) * ((a * h3 >> 11) + 32768) >> 10) + 2097152

@@ -1,8 +1,8 @@
-"""Pulses of a meter or a flow sensor: their total, which survives a power cut, and their rate where `rate` gives it a
+"""Pulses of a meter or a flow sensor: their total, which survives a power cut, and their rate if `rate` gives it a
 port.
 
-The total is written to the flash at most every `save_s`, so a reset loses no more pulses than came in that time. The
-rate is that of the latest pulses, and falls while none comes: then it is at most that of one pulse in the time since.
+The total is written to flash at most every `save_s` seconds, so a reset loses at most the pulses of that time. The rate
+is that of the last pulses. Without new pulses it falls: it is at most one pulse in the time since the last.
 """
 
 import binascii
@@ -44,7 +44,7 @@ def driver(cfg, board, clock, store):
 
 
 class Counter:
-    """`start`: pulses before the first one that was counted here; `store`: see runtime.store, None: nothing is kept."""
+    """`start`: pulses counted before this start. `store`: see runtime.store; None: the total is not written."""
 
     def __init__(self, cfg, board, clock, store):
         self.clock = clock
@@ -63,7 +63,7 @@ class Counter:
         self.pulses = board.bus("pulses", cfg["gpio"], cfg["pull"], rising, cfg["debounce_ms"], clock.ms)
 
     async def read(self):
-        """(total, rate) in units, or the total alone."""
+        """Return (total, rate) in units, or the total alone."""
         now = self.clock.ms()
         count, last = self.pulses.count, self.pulses.last
         if self.per_ms:
@@ -76,7 +76,7 @@ class Counter:
         return (total, self.rate * self.per_ms / self.per_unit) if self.per_ms else (total,)
 
     def follow(self, count, last, now):
-        """Bring the rate, in pulses a millisecond, up to date."""
+        """Update the rate, in pulses per millisecond."""
         if count == self.count:
             if self.last is not None:
                 self.rate = min(self.rate, 1 / max(diff(now, self.last), 1))

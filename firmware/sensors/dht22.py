@@ -1,4 +1,4 @@
-"""A DHT22 or AM2302: degrees Celsius, and relative humidity in percent where `humidity` gives it a port.
+"""A DHT22 or AM2302: degrees Celsius, and relative humidity in percent if `humidity` gives it a port.
 
 Source: AM2302 data sheet (Aosong): tenths, sign and magnitude; two seconds between two readings.
 """
@@ -31,7 +31,7 @@ class Dht22:
         self.count = cfg["count"]
 
     async def read(self):
-        """(degrees, percent), or the degrees alone. DriverError."""
+        """Return (degrees Celsius, percent), or the degrees alone. DriverError."""
         data = await self.dht.measured(self.clock, _REST_MS)
         tenths = (data[2] & 0x7F) << 8 | data[3]
         if data[2] & 0x80:

@@ -1,4 +1,4 @@
-"""A DS18B20 on a 1-Wire bus: degrees Celsius. Several share a bus, each by its address.
+"""A DS18B20 on a 1-Wire bus: degrees Celsius. Several can share a bus if each is configured with its address.
 
 Source: DS18B20 data sheet (Analog Devices, 19-7487): commands, scratchpad, checksum; a conversion takes 750 ms.
 """
@@ -34,7 +34,7 @@ def driver(cfg, board, clock, store):
 
 
 class Ds18b20:
-    """`shared`: the bus, one for all that are on it (`firmware/app.py`)."""
+    """`shared`: the bus, one object for all its sensors (`firmware/app.py`)."""
 
     def __init__(self, cfg, board, clock):
         self.clock = clock
@@ -43,7 +43,8 @@ class Ds18b20:
         self.select = (_MATCH + binascii.unhexlify(address) if address else _SKIP) + _READ
 
     async def read(self):
-        """The value in a tuple. All on a bus measure at once, so the next ones find theirs ready. DriverError."""
+        """Return a tuple with degrees Celsius. All sensors of a bus measure at the same time, so only the first of them
+        waits for the conversion. DriverError."""
         bus, clock = self.shared, self.clock
         if not bus.converted or bus.converted.ms(clock.ms()) > _FRESH_MS:
             bus.converted = None
@@ -53,7 +54,7 @@ class Ds18b20:
             bus.converted = started
         bus.send(self.select)
         data = bus.receive(9)
-        # The configuration byte, because a bus that is held low sends zeros, whose checksum fits.
+        # The configuration byte is checked too, because a bus that is held low reads as zeros, whose checksum is right.
         if crc8(data) or data[4] & 0x9F != 0x1F:
             bus.converted = None
             silent = data == b"\xff" * 9
@@ -68,7 +69,7 @@ class Ds18b20:
 
 
 def crc8(data):
-    """The checksum of the bytes, 0 if the last one is that of the others."""
+    """Return the CRC-8 (polynomial 0x31, reflected) of the bytes, 0 if the last byte is the CRC of the others."""
     crc = 0
     for byte in data:
         crc ^= byte

@@ -16,6 +16,6 @@ max 0.0..2e5 =200000
 
 
 def driver(cfg, board, clock, store):
-    """In the dark an LDR has megohms, which no ADC can distinguish from a broken wire: that is "no light", not a
-    fault."""
+    """Return the driver. An open circuit means 0 lux, not a fault: in the dark an LDR has megohms, which the ADC cannot
+    distinguish from a broken wire."""
     return Divider(cfg, board, clock, (cfg["scale"], cfg["exponent"]), None, 0.0)

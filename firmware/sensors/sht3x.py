@@ -1,6 +1,8 @@
-"""A SHT30, SHT31 or SHT35 on an I2C bus: degrees Celsius, and relative humidity where `humidity` gives it a port.
+"""A SHT30, SHT31 or SHT35 on an I2C bus: degrees Celsius, and relative humidity in percent if `humidity` gives it a
+port.
 
-Source: SHT3x-DIS data sheet (Sensirion, version 7): commands, conversion, checksum; it measures for 15.5 ms at most.
+Source: SHT3x-DIS data sheet (Sensirion, version 7): commands, conversion, checksum. A measurement takes at most 15.5
+ms.
 """
 
 from micropython import const
@@ -30,7 +32,7 @@ def driver(cfg, board, clock, store):
 
 
 class Sht3x:
-    """`shared`: the bus, one for all that are on it (`firmware/app.py`)."""
+    """`shared`: the bus, one object for all its sensors (`firmware/app.py`)."""
 
     def __init__(self, cfg, board, clock):
         self.shared = board.bus("i2c", cfg["sda"], cfg["scl"])
@@ -39,7 +41,7 @@ class Sht3x:
         self.count = cfg["count"]
 
     async def read(self):
-        """(degrees, percent), or the degrees alone. DriverError."""
+        """Return (degrees Celsius, percent), or the degrees alone. DriverError."""
         self.shared.write(self.address, _MEASURE)
         await self.clock.sleep_ms(_MEASURE_MS)
         data = self.shared.read(self.address, 6)
@@ -50,7 +52,8 @@ class Sht3x:
 
 
 def crc8(data):
-    """The checksum of the bytes, 0 if the last one is that of the others."""
+    """Return the CRC-8 (polynomial 0x31, initial value 0xFF) of the bytes, 0 if the last byte is the CRC of the
+    others."""
     crc = 0xFF
     for byte in data:
         crc ^= byte

@@ -20,8 +20,8 @@ max -60.0..200 =110
 
 
 def driver(cfg, board, clock, store):
-    """By Steinhart-Hart, 1/T = A + B ln R + C (ln R)^3 (Deep-Sea Research 15, 1968). The beta equation, 1/T = 1/T25 +
-    ln(R/R25)/beta, is the same with other coefficients."""
+    """Return the driver. It uses the Steinhart-Hart equation, 1/T = A + B ln R + C (ln R)^3 (Deep-Sea Research 15,
+    1968). The beta equation, 1/T = 1/T25 + ln(R/R25)/beta, is the same with other coefficients."""
     beta = cfg["beta"]
     a, b, c = cfg["steinhart"] or (1 / 298.15 - math.log(cfg["r25_ohm"]) / beta, 1 / beta, 0)
     return Divider(cfg, board, clock, (a, b, c, 273.15 - cfg["offset_c"]), celsius)
@@ -30,5 +30,5 @@ def driver(cfg, board, clock, store):
 def celsius(parts, ohm):
     a, b, c, zero_k = parts
     log = math.log(ohm)
-    # Coefficients that give no temperature give one that no sensor has.
+    # Without the lower bound, wrong coefficients could divide by zero. With it they give a value that exceeds `max`.
     return 1 / max(a + b * log + c * log**3, 1e-6) - zero_k
