@@ -1,8 +1,8 @@
-"""What the newest generation adds to iot/v1: the runtime descriptor (GET bootstrap), pending desired states.
+"""The additions of the newest generation to iot/v1: the runtime descriptor (GET bootstrap), and pending desired states.
 
-Source: docs/protocol.md, Bootstrap, and its assumptions 4, 5, 8 and 27. Pure. No example of either reply is
-published, so some names are guesses: they are all in `_NAMES`. A field that is missing or has another type makes the
-device do less, never more. Every answer becomes a result or a LinkError.
+Source: docs/protocol.md, Bootstrap, and its assumptions 4, 5, 8 and 27. Pure. No example of either response is
+published, so some names are guesses, which are all in `_NAMES`. If a field is missing or has another type, the device
+does less, never more. Every response becomes a result or a LinkError.
 """
 
 from collections import namedtuple
@@ -17,22 +17,23 @@ SCOPE = "iot:desired-state:read"
 SCOPES = "iot:catalog:read iot:feed-data:write " + SCOPE
 
 _NAMES = {
-    # The documentation has these names, but not where they stand nor what they hold.
+    # The documentation has these names, but neither their place nor their type.
     "protocols": "available_protocols",
     "revisions": ("catalog_revision", "runtime_revision"),
-    # It has these in prose only. Seconds.
+    # It mentions these only in prose. Seconds.
     "cadence": ("cadence", "minimum_interval_seconds"),
     "backoff": ("backoff", "initial_seconds"),
     "pending": "desired_states",
 }
 
 Descriptor = namedtuple("Descriptor", "catalog revisions protocols least_s retry_s")
-"""`catalog`: None when the reply has none, and the granular endpoints have to be asked; `revisions`: a pair, to be
-compared only; `protocols`: names in lower case; `least_s` between two requests, `retry_s` before another try."""
+"""`catalog`: None if the response has none, so that the separate endpoints must be queried. `revisions`: a pair, only
+to be compared. `protocols`: names in lower case. `least_s`: shortest time between two requests. `retry_s`: wait before
+a retry."""
 
 
 def descriptor(body):
-    """The Descriptor of a bootstrap reply. Without a list of protocols HTTPS, which it came by, is the only one."""
+    """Return the Descriptor of a bootstrap response. Without a list of protocols, HTTPS is the only one."""
     catalog = None
     try:
         catalog = Catalog(realer.commands(body)[0], realer.sensors(body))
@@ -48,7 +49,7 @@ def descriptor(body):
 
 
 def revisions(body):
-    """The revisions in a reply, "" for one that is missing."""
+    """Return the revisions in a response, "" for one that is missing."""
     return tuple([get_scalar(body, name) for name in _NAMES["revisions"]])
 
 
@@ -58,16 +59,17 @@ def _seconds(body, name):
 
 
 def supports(protocols, name):
-    """Whether `name`, with or without a version behind it, is one of the protocols."""
+    """Return whether `name`, with or without a version after it, is one of the protocols."""
     return any([found == name or found.startswith(name + "-") for found in protocols])
 
 
 def desired(body, rows, highest):
-    """(desired values, how many were ignored) of GET desired-states, for the commands of the catalog. LinkError.
+    """Return (Desired values, number of ignored items) of GET desired-states, for the catalog's commands `rows`.
+    LinkError.
 
-    The oldest come first. `highest`: by command the highest sequence number so far; what is older is SUPERSEDED. A
-    command of which nothing is pending comes with NOTHING_NEW. What has no identity cannot be answered, and what names
-    no command of the catalog has no output: both are ignored.
+    The oldest come first. `highest`: the highest sequence number so far, by command; it is updated, and older states
+    are SUPERSEDED. A command without a pending state gets NOTHING_NEW. Items without an identity, which cannot be
+    answered, and those of unknown commands are ignored.
     """
     listed = get(body, _NAMES["pending"])
     if not isinstance(listed, list):
@@ -80,7 +82,7 @@ def desired(body, rows, highest):
         if state:
             states.append(state)
     ignored = len(listed) - len(states)
-    # All have one, or the order of the list counts: MicroPython's sort would not keep it.
+    # If any lacks a sequence number, the order of the list is kept, which MicroPython's sort would not preserve.
     if states and min(map(_sequence, states)):
         states.sort(key=_sequence)
     for state in states:

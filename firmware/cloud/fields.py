@@ -1,28 +1,28 @@
-"""Reads the fields of a JSON object. Never raises, whatever the answer looks like. Pure."""
+"""Read the fields of parsed JSON. Nothing here raises, whatever the response contains. Pure."""
 
 
 def get(thing, key):
-    """What an object holds under `key`, None when it is no object."""
+    """Return the value of `key`, None if it is missing or `thing` is not an object."""
     return thing.get(key) if isinstance(thing, dict) else None
 
 
 def get_scalar(thing, key):
-    """A text or number, "" in place of anything else: only these can be hashed, compared and printed without a thought;
-    lists may nest deeper than the stack can follow."""
+    """Return the value of `key` if it is a text or number, else "". These can be hashed, compared and printed safely,
+    while nested lists may exceed the stack."""
     value = get(thing, key)
     return value if type(value) in (str, int, float) else ""
 
 
 def get_text(thing, key):
-    """A text, "" in place of anything else."""
+    """Return the value of `key` if it is a text, else ""."""
     value = get(thing, key)
     return value if isinstance(value, str) else ""
 
 
 def error_text(body):
-    """The text of `error` in a reply or an item, "" without one."""
+    """Return `error` of a response or an item as text of at most 160 characters, "" if there is none."""
     error = get(body, "error")
     try:
         return "" if error is None else str(error)[:160]
-    except (MemoryError, RuntimeError):  # it nests deeper than the stack can follow
+    except (MemoryError, RuntimeError):  # nested too deeply for the stack
         return "error"

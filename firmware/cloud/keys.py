@@ -1,4 +1,4 @@
-"""What a login sends and receives in every generation of the Realer API: the device's keys, and a token.
+"""The parts of a login that all generations of the Realer API have in common: the device's keys, and a token.
 
 Source: docs/protocol.md, Tokens and Realino. Pure.
 """
@@ -11,16 +11,17 @@ from firmware.core.models import Secret, number
 
 
 def basic(cfg):
-    """The header with the device's keys."""
+    """Return the Authorization header with the device's keys, (name, value)."""
     keys = "%s:%s" % (cfg["client_id"], cfg["client_secret"].reveal())
     return "Authorization", "Basic " + binascii.b2a_base64(keys.encode()).decode().strip()
 
 
 def grant(body):
-    """(token as Secret, expires_s, renew_s) of a token reply; `renew_s` is 0 when there is no hint. LinkError.
+    """Return (token as Secret, expires_s, renew_s) of a token response; `renew_s` is 0 if the response has none.
+    LinkError.
 
-    Realino calls the first of the two numbers `access_token_expires_in`, and gives no hint. Without that number a token
-    lasts for an hour (Tokens)."""
+    Realino calls the first number `access_token_expires_in` and has no `renew_after`. Without a number, a token is
+    valid for an hour (docs/protocol.md, Tokens)."""
     token = get(body, "access_token")
     lasts_s = get(body, "expires_in")
     lasts_s = get(body, "access_token_expires_in") if lasts_s is None else lasts_s

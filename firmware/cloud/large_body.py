@@ -1,8 +1,8 @@
-"""Parses a JSON object that is too large for memory while it arrives, and keeps of its lists what this device needs.
+"""Parse a JSON object that is too large for memory while it is received, keeping only the elements that are needed.
 
-In memory only while such a body arrives. It decides what is kept: of a catalog the rows of this device's ports, of the
-pending desired states the newest of each command and the oldest others, of any other list the first elements. What is
-left out comes again: a desired state is pending until it is answered, or its window has closed. Pure.
+In memory only while such a body is received. It keeps the catalog rows of this device's ports, the newest pending
+desired state of each command and the oldest of the others, and the first elements of any other list. A state that is
+left out is received again, because it is pending until it is answered or its window has closed. Pure.
 """
 
 import json
@@ -11,16 +11,16 @@ from micropython import const
 from firmware.cloud.fields import get, get_scalar
 
 _LONGEST = const(2048)  # bytes of one element; a longer one is left out
-_MOST = const(20)  # older desired states, as many as a batch of answers takes
-_STATE_BYTES, _SPARE = const(600), const(9000)  # of heap: for one of them and its answer; for everything else
-_ELEMENTS = const(40)  # of a list that is not known here
+_MOST = const(20)  # older desired states: the size of a batch of answers
+_STATE_BYTES, _SPARE = const(600), const(9000)  # bytes of heap for one state and its answer; for all else
+_ELEMENTS = const(40)  # elements of any other list
 _SOURCE = "source_id", "command_id", "sensor_id"
 _STATE = "desired_id", "command_id", "value", "sequence_number", "valid_for_seconds"
 
 
 class LargeBody:
-    """`account`: an Account, whose catalog and ports decide what is kept. `feed` bytes as they come. `left_out`: rows
-    of a catalog that belong to none of the ports."""
+    """`account`: an Account, whose catalog and ports decide what is kept. Call `feed` with the bytes as they are
+    received. `left_out`: number of catalog rows that belong to none of the ports."""
 
     def __init__(self, account):
         self.most = max(min((account.net.heap_free() - _SPARE) // _STATE_BYTES, _MOST), 2)
@@ -34,10 +34,10 @@ class LargeBody:
         self.whole = self.broken = False
         self.found = {}
         self.newest = {}  # pending desired state by command
-        self.depth = 0  # of brackets
+        self.depth = 0  # of nested brackets
         self.base = 0  # the depth at which a comma ends an element: 1 in the object, 2 in one of its lists
-        self.key = None
-        self.pending = bytearray()  # of the present element, and of its key
+        self.key = None  # that of the present list
+        self.pending = bytearray()  # the bytes of the present element and its key
         self.quoted = self.escaped = self.lost = False
 
     def feed(self, data):
@@ -51,8 +51,8 @@ class LargeBody:
             self.broken = True
 
     def body(self, response):
-        """The object with what was kept of it, None when it is none or did not come to its end: then the `response`
-        gets what it began with. Without a single byte it is an empty one."""
+        """Return the object with the kept elements. If it is not an object or not complete, return None and set the
+        body of `response` to its first bytes. An empty body is an empty object."""
         if not self.start:
             return {}
         if self.broken or not self.whole or self.pending.strip():
@@ -93,7 +93,7 @@ class LargeBody:
         self._collect(data[start:])
 
     def _quoted(self, data, at):
-        """Where to go on, within a text or behind it."""
+        """Scan a string; return the offset at which to continue, within it or after it."""
         if self.escaped:
             self.escaped = False
             return at + 1
@@ -113,7 +113,7 @@ class LargeBody:
             self.lost = True
 
     def _begin(self, c):
-        """The object begins, or one of its lists."""
+        """Handle the start of the object or of one of its lists."""
         if self.depth == 1:
             if c != 123 or self.pending.strip() or self.whole:
                 raise ValueError
@@ -124,7 +124,7 @@ class LargeBody:
         self.base = self.depth
 
     def _end(self, c):
-        """One of the lists ends, or the object."""
+        """Handle the end of the object or of one of its lists."""
         if c != (93 if self.base == 2 else 125):
             raise ValueError
         self._element()
@@ -142,7 +142,7 @@ class LargeBody:
             else:
                 self.found.update(json.loads(b"{" + text + b"}"))
         except RuntimeError:
-            pass  # it nests deeper than there is room for
+            pass  # nested too deeply for the stack
 
     def _keep(self, rows, item):
         key = self.key
@@ -158,8 +158,8 @@ class LargeBody:
             rows.append(item)
 
     def _is_ours(self, route):
-        """Whether an MQTT route may lead to a port of this device, as far as its catalog is known. Where a port is not
-        in that yet, a route of a source that is new may lead there."""
+        """Return whether an MQTT route may belong to a port of this device. If its catalog does not have all ports yet,
+        a route of an unknown source may belong to one of the others."""
         names = [str(get_scalar(route, name)) for name in _SOURCE]
         if not self.sources or any([name in self.sources for name in names]):
             return True
@@ -167,7 +167,8 @@ class LargeBody:
         return len(self.sources) < len(self.ports) and self.unknown <= self.most
 
     def _keep_state(self, rows, state):
-        """Without sequence numbers the order of the list counts, and a later one has to wait for another listing."""
+        """Keep a pending state. Without sequence numbers the order of the list counts, and if there is no more room,
+        later states are left to the next listing."""
         command = str(state["command_id"])
         other = self.newest.get(command)
         if other:

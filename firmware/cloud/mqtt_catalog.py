@@ -1,7 +1,7 @@
 """The MQTT catalog of the Realer API.
 
-Source: docs/protocol.md, MQTT catalog; the fields are documented; guesses are marked here. Pure. Every
-answer becomes a result or a LinkError. Topics are taken from the catalog, never composed.
+Source: docs/protocol.md, MQTT catalog. Its fields are documented; guesses are marked here. Pure. Every response becomes
+a result or a LinkError. Topics are taken from the catalog, never composed.
 """
 
 import json
@@ -21,18 +21,19 @@ _LONGEST = const(160)
 _VERSIONS = {"mqtt-5.0": 5, "mqtt-3.1.1": 4}
 
 MqttCatalog = namedtuple("MqttCatalog", "host port version acks endpoint body routes notes")
-"""The MQTT catalog. `version`: MQTT protocol level; `body`: JSON for `endpoint`; `routes`: {(source_type, id as text):
-Route}; `notes`: what is wrong with single routes, for the log. `endpoint` is None while there is no MQTT."""
+"""The MQTT catalog. `version`: MQTT protocol level. `acks`: topic of acknowledgements. `endpoint`: path of the
+credentials, None while the device has no MQTT. `body`: JSON to post there. `routes`: {(source_type, id as text):
+Route}. `notes`: problems of single routes, for the log."""
 
 Route = namedtuple("Route", "feed desired")
-"""Topics of one source; `desired` is None but for commands."""
+"""Topics of one source. `desired`: None for a sensor."""
 
 
 def catalog(body):
-    """The MqttCatalog of GET mqtt. LinkError: one that nothing can be done with."""
+    """Return the MqttCatalog of GET mqtt. LinkError: the response is not usable."""
     mqtt = get(body, "mqtt")
     version = _VERSIONS.get(get_scalar(mqtt, "protocol"))
-    # Without TLS the password could be read on the way.
+    # Only mqtts: without TLS the password could be read on the way.
     url = _match("mqtts://([a-zA-Z0-9.-]+)(:([0-9]+))?/?$", get_text(mqtt, "broker_url"))
     port = int(url.group(3) or 8883) if url else 0
     acks = _topic(mqtt, "feed_data_ack_topic")
@@ -56,12 +57,12 @@ def catalog(body):
 
 
 def _match(pattern, found):
-    # Matching long texts would take more stack than there is.
+    # Matching a longer text could overflow the stack.
     return re.match(pattern, found) if len(found) <= _LONGEST else None
 
 
 def _topic(thing, key):
-    """A topic to be used as it is, "" for one that is missing or could stand for others."""
+    """Return the topic under `key`, "" if it is missing, too long, or has wildcards or NUL."""
     topic = get_text(thing, key)
     return "" if len(topic) > _LONGEST or "+" in topic or "#" in topic or "\0" in topic else topic
 
@@ -89,7 +90,8 @@ def _routes(items, notes):
 
 
 def _with_desired(body, routes):
-    """The catalog's own body as JSON, with the scope for desired states where there are any: its sample lacks it."""
+    """Return the catalog's `body` as JSON, with the scope for desired states added if there are routes of commands: the
+    documented sample lacks it."""
     asked = get(body, "scopes")
     if isinstance(asked, list) and _DESIRED_SCOPE not in asked and [r for r in routes.values() if r.desired]:
         asked.append(_DESIRED_SCOPE)

@@ -1,6 +1,6 @@
-"""The credentials of the Realer API for CONNECT.
+"""The credentials of the Realer API for an MQTT CONNECT.
 
-Source: docs/protocol.md, MQTT credentials. Pure. Every answer becomes a result or a LinkError.
+Source: docs/protocol.md, MQTT credentials. Pure. Every response becomes a result or a LinkError.
 """
 
 from collections import namedtuple
@@ -10,15 +10,16 @@ from firmware.core.errors import LinkError
 from firmware.core.models import Secret, number
 
 MqttCredentials = namedtuple("MqttCredentials", "client_id username password expires_s renew_s")
-"""What CONNECT takes, and how long it is good for. `password` is a Secret."""
+"""`client_id`, `username`, `password` (a Secret): for CONNECT. `expires_s`, `renew_s`: seconds until the credentials
+expire, and until they should be renewed."""
 
 
 def credentials(body):
-    """The MqttCredentials of a credential reply. LinkError."""
+    """Return the MqttCredentials of a credential response. LinkError."""
     mqtt = get(body, "mqtt")
     names = [get_text(mqtt, "mqtt_" + name) for name in ("client_id", "username", "credential")]
     expires_s = get(mqtt, "expires_in")
-    expires_s = 3600 if expires_s is None else number(expires_s) or 0  # as the documentation's example has it
+    expires_s = 3600 if expires_s is None else number(expires_s) or 0  # the value of the documented example
     hard_s = number(get(mqtt, "session_hard_expires_in")) or expires_s
     if "" in names or expires_s < 1:
         raise LinkError("MQTT credential reply without a usable set or expires_in")

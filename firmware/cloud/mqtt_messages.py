@@ -1,6 +1,6 @@
 """The payloads on the MQTT topics of the Realer API: desired states, reports, acknowledgements.
 
-Source: docs/protocol.md, MQTT session. Pure. Any other payload is a ValueError with a text for the log.
+Source: docs/protocol.md, MQTT session. Pure. An invalid payload is a ValueError with a text for the log.
 """
 
 import json
@@ -14,7 +14,7 @@ _NESTED = const(50)
 
 
 def desired(command_id, payload):
-    """The Desired of a message on the topic of that command. ValueError: it is none, with a text for the log."""
+    """Return the Desired of a message on the desired topic of a command. ValueError."""
     found = desired_state(command_id, _object(payload))
     if not found:
         raise ValueError("no desired_id")
@@ -22,14 +22,14 @@ def desired(command_id, payload):
 
 
 def publish(report):
-    """The payload of one report: its topic has the rest."""
+    """Return the payload of one report. Its topic identifies the source."""
     return json.dumps(event(report)).encode()
 
 
 def acknowledgement(payload):
-    """(message_id, outcome, text for the log) of a message on the ack topic. ValueError: it is none.
+    """Return (message_id, outcome, text for the log) of a message on the ack topic. ValueError.
 
-    OK, CONFLICT, DROP, or RETRY, which needs `retryable`.
+    The outcome is OK, CONFLICT or DROP, or RETRY if the message has `retryable`.
     """
     body = _object(payload)
     status = get_scalar(body, "status")
@@ -49,11 +49,11 @@ def _object(payload):
         body = None
     except MemoryError:
         if payload.count(b"[") + payload.count(b"{") < _NESTED:
-            raise  # it must not be taken for read
-        body = None  # nested deeper than there is room for
+            raise  # a valid message must not be treated as an invalid one
+        body = None  # nested too deeply
     if not isinstance(body, dict):
         raise ValueError("no JSON object")
-    # 1, "1" or "1.4": another major version may mean something else by the same names (assumption 7).
+    # 1, "1" or "1.4": in another major version the same names may have another meaning (assumption 7).
     if str(get_scalar(body, "version")).partition(".")[0] != "1":
         raise ValueError("unknown version")
     return body

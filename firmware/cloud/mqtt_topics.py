@@ -1,4 +1,4 @@
-"""Which commands and sensors of a catalog MQTT carries, and by which topics. Pure."""
+"""Which commands and sensors of a catalog are reachable over MQTT, and by which topics. Pure."""
 
 from firmware.core.models import Catalog
 
@@ -6,8 +6,8 @@ _NO_ROUTE = "it has no MQTT route"
 
 
 def with_routes(catalog, routes):
-    """`catalog` with an error in each row that no route leads to: such a row is ignored, and logged once. What an
-    earlier call found is checked again."""
+    """Return `catalog` with an error in each row without a route: such a row is ignored, and logged once. Errors that
+    an earlier call set are checked again."""
     commands = []
     for row in catalog.commands:
         route = routes.get(("command", str(row.id)))
@@ -17,18 +17,18 @@ def with_routes(catalog, routes):
 
 
 def desired_topics(catalog, routes):
-    """{desired topic: command id} of the commands of a catalog `with_routes`."""
+    """Return {desired topic: command id} of the commands of a catalog `with_routes`."""
     return {routes["command", str(row.id)].desired: row.id for row in catalog.commands if not row.error}
 
 
 def mapped(catalog, routes):
-    """The catalog `with_routes`, and its `desired_topics`."""
+    """Return the catalog `with_routes`, and its `desired_topics`."""
     catalog = with_routes(catalog, routes)
     return catalog, desired_topics(catalog, routes)
 
 
 def _marked(row, route):
-    """The same row where nothing changes, so that it is in memory once."""
+    """Return the row with its error set or cleared; the same object if nothing changes, to save memory."""
     error = "" if row.error == _NO_ROUTE else row.error
     error = error or ("" if route else _NO_ROUTE)
     return row if error == row.error else type(row)(*(row[:-1] + (error,)))

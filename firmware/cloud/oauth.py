@@ -1,4 +1,4 @@
-"""OAuth 2.0 client credentials: the requests that get a token and revoke it.
+"""OAuth 2.0 client credentials: the requests for a token and for its revocation.
 
 Sources: docs/protocol.md, Tokens; RFC 6749 section 4.4; RFC 7009. Pure.
 """
@@ -12,8 +12,8 @@ _MQTT_SCOPES = "iot:catalog:read iot:mqtt:connect iot:mqtt:ack:read iot:mqtt:fee
 
 
 def scopes(cfg):
-    """What a token is asked for, and no more: MQTT, desired states where there are commands, polling
-    beside it; "" for polling alone: the server's own choice."""
+    """Return the scopes that a token needs: those for MQTT, for desired states if there are commands, and with
+    transport `auto` for reports over HTTPS. "" with transport `https`: the server decides."""
     transport = cfg["transport"]
     if transport == "https":
         return ""
@@ -24,13 +24,13 @@ def scopes(cfg):
 
 
 def oauth(cfg, revoke=None, scopes=""):
-    """The arguments of `Client.request` that ask for a token with `scopes` ("": the server's own choice), or take back
-    the Secret `revoke`."""
+    """Return the arguments of `Client.request` that request a token with `scopes` ("": the server decides), or revoke
+    the token `revoke` (a Secret)."""
     body = b"grant_type=client_credentials"
     if scopes:
         body += b"&scope=" + scopes.replace(" ", "+").encode()
     if revoke:
-        # Every byte is escaped, because a plus sign would arrive as a blank.
+        # Every byte is escaped, because a plus sign would be decoded as a space.
         body = b"token=%" + binascii.hexlify(revoke.reveal().encode(), "%")
     if cfg.get("basic_auth") == "form":
         # RFC 6749, section 2.3.1 and appendix B.

@@ -1,12 +1,12 @@
-"""What is the same in iot/v1 over HTTPS and over MQTT: a desired state, and an event that is reported. Pure."""
+"""The JSON objects that iot/v1 has in common over HTTPS and MQTT: a desired state, and a reported event. Pure."""
 
 from firmware.cloud.fields import get_scalar, get_text
 from firmware.core.models import EPOCH, Desired, iso, number
 
 
 def desired_state(command_id, item):
-    """The Desired of a desired state, None when it has no identity to answer under, or one so long
-    that it cannot be written down. A window that is missing or no number counts as closed."""
+    """Return the Desired of a desired state; None if it has no identity, so that it cannot be answered, or one of over
+    512 characters, which is too long to be written to flash. A missing or invalid window counts as closed."""
     name = get_text(item, "desired_id")
     if not 0 < len(name) < 513:
         return None
@@ -21,7 +21,7 @@ def desired_state(command_id, item):
 
 
 def event(report):
-    """The JSON object of one report, the same over HTTPS and MQTT."""
+    """Return the JSON object of one report, as a dict."""
     item = {
         "value": report.value,
         "value_received_at": iso(report.at + EPOCH),

@@ -1,7 +1,6 @@
 """Requests and catalogs of iot/v1 as of the B1 generation.
 
-Source: docs/protocol.md, Catalogs. Pure. Every answer becomes a result or a LinkError, never
-another exception. A name that the documentation leaves open is written in one place.
+Source: docs/protocol.md, Catalogs. Pure. Every response becomes a result or a LinkError, never another exception.
 """
 
 from firmware.cloud.fields import get_scalar
@@ -10,15 +9,15 @@ from firmware.core.models import Command, Desired
 
 
 def request(cfg, token, what, text):
-    """The arguments of `Client.request`. `what`: under the device's path, as commands or feed-data/batches, or a path
-    of its own; `text`: JSON to post, "" to get."""
+    """Return the arguments of `Client.request`. `what`: relative to the device's path, such as commands or
+    feed-data/batches, or an absolute path. `text`: JSON to post; "": a GET."""
     if what[0] != "/":
         what = "/iot/v1/devices/%s/%s" % (cfg["device_id"], what)
     return message("POST" if text else "GET", what, ("Authorization", "Bearer " + token.reveal()), text)
 
 
 def commands(body):
-    """(rows, desired values) of GET commands: the catalog's `value` is the desired state. LinkError."""
+    """Return (Command rows, Desired values) of GET commands, whose `value` is the desired value. LinkError."""
     rows = []
     desired = []
     for row, item in items(body, "commands"):
@@ -29,5 +28,5 @@ def commands(body):
 
 
 def sensors(body):
-    """Rows of GET sensors. LinkError."""
+    """Return the Sensor rows of GET sensors. LinkError."""
     return [row for row, _ in items(body, "sensors")]

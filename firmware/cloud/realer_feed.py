@@ -1,7 +1,6 @@
-"""Feed data of iot/v1 over HTTPS: single items, batches and the result of each item in a batch reply.
+"""Feed data of iot/v1 over HTTPS: single items, batches, and the result of each item in a batch response.
 
-Source: docs/protocol.md, Reports over HTTPS. Pure. A name that the documentation leaves open is written in one
-place.
+Source: docs/protocol.md, Reports over HTTPS. Pure.
 """
 
 import json
@@ -18,23 +17,23 @@ _RESULTS = {
     "rate_limited": outcomes.RETRY,
     "service_unavailable": outcomes.RETRY,
 }
-"""What the error type, or else the status, of an item in a batch reply means. Any other word: refused permanently."""
+"""The outcome by the error type, or else the status, of an item in a batch response. Any other: refused permanently."""
 
 
 def feed_item(report):
-    """The JSON text of one report."""
+    """Return the JSON text of one report."""
     item = event(report)
     item[report.source + "_id"] = report.id
     return json.dumps(item)
 
 
 def batch(items):
-    """The body of a batch of feed items that are JSON text already."""
+    """Return the body of a batch. `items`: texts of `feed_item`."""
     return '{"items":[%s]}' % ",".join(items)
 
 
 def results(body):
-    """{message_id: (outcome, message for the log)} of a batch reply; an item that is missing was not stored."""
+    """Return {message_id: (outcome, text for the log)} of a batch response. An item that is missing was not stored."""
     found = {}
     listed = get(body, "results")
     for item in listed if isinstance(listed, list) else ():

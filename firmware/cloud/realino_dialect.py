@@ -1,8 +1,8 @@
 """The dialect of Realino, the legacy generation of the Realer API: login with the catalog, polled values, feeds.
 
-Source: docs/protocol.md, Realino, and its assumptions 20, 33 and 34. Pure. Every answer becomes a result or
-a LinkError, never another exception. Only numbers of a `binary` or `customary` range are for outputs; any other
-`value_type` is an error in that row.
+Source: docs/protocol.md, Realino, and its assumptions 20, 33 and 34. Pure. Every response becomes a result or a
+LinkError, never another exception. Outputs accept only the value types `binary` and `customary`; any other `value_type`
+is an error in its row.
 """
 
 import json
@@ -15,8 +15,8 @@ from firmware.core.models import Catalog, Command, Desired, number
 
 
 def login(cfg, in_body):
-    """The arguments of `Client.request` that log in: with the keys in the Basic header, or `in_body` as
-    the oldest servers want them."""
+    """Return the arguments of `Client.request` that log in, with the keys in a Basic header, or `in_body`, as the
+    oldest servers require."""
     keys = basic(cfg)
     body = b""
     if in_body:
@@ -29,14 +29,16 @@ def login(cfg, in_body):
 
 
 def keys_missing(body):
-    """Whether a refused login is about a missing client_id, as of servers that expect it elsewhere."""
+    """Return whether a login was refused because client_id was missing, so that the server expects it in the other
+    place."""
     return "blank" in str(get_scalar(get(body, "details"), "client_id"))
 
 
 def account(body):
-    """(device id, Catalog, seconds between requests, bytes in one, subscription) of a login reply. LinkError.
+    """Return (device id, Catalog, seconds between requests, bytes per request, subscription status) of a login
+    response. LinkError.
 
-    Where the oldest servers have no value: 5 s, 5 kB, and None for the subscription.
+    The oldest servers lack some values: then these are 5 s, 5 kB, and None for the subscription.
     """
     device = get(body, "id")
     if type(device) is not int:
@@ -61,20 +63,20 @@ def _command(row, item):
 
 
 def request(device, token, what, text):
-    """The arguments of `Client.request` under the device's path. `what`: commands or feeds; `text`: JSON to put, "" to
-    get."""
+    """Return the arguments of `Client.request`. `device`: its numeric id. `what`: commands or feeds. `text`: JSON to
+    put; "": a GET."""
     target = "/control_devices/%d/%s.realino" % (device, what)
     return message("PUT" if text else "GET", target, ("Authorization", "Token " + token.reveal()), text)
 
 
 def places(rows):
-    """The part of the catalog that a poll contains: which command is on which port."""
+    """Return the part of the catalog that a poll contains: (id, kind, pin_port) of each command."""
     return [(row.id, row.kind, row.pin_port) for row in rows]
 
 
 def commands(body, rows):
-    """(places, desired values) of GET commands. One for a command that is no longer where the catalog's `rows` have it
-    is left out. LinkError."""
+    """Return (places, Desired values) of GET commands. The value of a command that has changed its place since the
+    catalog (`rows`) is left out. LinkError."""
     known = places([row for row in rows if not row.error])
     found = items(body, "commands")
     desired = [
@@ -86,7 +88,7 @@ def commands(body, rows):
 
 
 def feed(reports):
-    """The body of PUT feeds; what there is nothing of is left out."""
+    """Return the body of PUT feeds as JSON, without empty lists."""
     body = {}
     for report in reports:
         item = {report.source + "_id": str(report.id), "value": report.value}

@@ -1,8 +1,7 @@
-"""What requests and responses of every generation of the Realer API have in common.
+"""The common parts of requests and responses of all generations of the Realer API.
 
-Source: docs/protocol.md, Response codes. Pure. Every answer becomes a result or a LinkError, never another
-exception. The dialect of each generation knows what a request or a body means. Secrets leave only through `message`
-and `keys.basic`.
+Source: docs/protocol.md, Response codes. Pure. Every response becomes a result or a LinkError, never another exception.
+The dialects interpret the content. Only `message` and `keys.basic` put secrets into a request.
 """
 
 import json
@@ -14,24 +13,25 @@ from firmware.core.models import Sensor
 
 
 def message(method, target, auth, text=""):
-    """The arguments of `Client.request` for a request with the header `auth`; `text`: the JSON it carries, if any."""
+    """Return the arguments of `Client.request` for a request with the header `auth`. `text`: its JSON body, "" for
+    none."""
     headers = auth, ("Content-Type" if text else "Accept", "application/json")
     return method, target, headers, text.encode() if text else None
 
 
 def parse_response(what, response, large=None):
-    """(outcome, JSON, message for the log, seconds of Retry-After) of the answer to `what`. That of OK is an object.
-    `large`: the LargeBody that took the body, if any.
+    """Return (outcome, JSON, text for the log, Retry-After in s) of the Response to the request `what`. With the
+    outcome OK the JSON is an object. `large`: the LargeBody that received the body, if any.
 
-    LinkError: the server's trouble, try again later.
+    LinkError: a failure of the server, so the request should be retried later.
     """
     try:
-        # No page shows what Realino answers to feeds, so nothing will do.
-        # As it came: a text would be a second copy of the largest thing there is.
+        # Realino's response to feeds is not documented, so an empty body is accepted. The body is parsed as bytes,
+        # because decoding it first would make a second copy of the largest object in memory.
         body = (
             large.body(response) if large else json.loads(response.body or ("{}" if what == "feeds" else ""))
         )
-    except (ValueError, MemoryError, RuntimeError):  # the latter two: nested deeper than there is room for
+    except (ValueError, MemoryError, RuntimeError):  # the latter two: nested too deeply
         body = None
     code = get(body, "code")
     found = outcomes.classify(response.status, code if isinstance(code, int) else None)
@@ -40,7 +40,7 @@ def parse_response(what, response, large=None):
     if no_object and (response.body or response.status < 400):
         start = bytes(response.body[:40]).strip()
         if start[:1] != b"<" and what[0] in "tl/":
-            start = b""  # of a token, perhaps
+            start = b""  # the body may contain a token
         text += "%r %r instead of JSON; check cloud.base_url" % (response.kind[:40], start)
     if found == outcomes.RETRY or (found == outcomes.OK and no_object):
         raise LinkError(text, response.retry_after_s)
@@ -48,8 +48,8 @@ def parse_response(what, response, large=None):
 
 
 def remedy(outcome):
-    """What a person can do about an outcome that ends the authorization."""
-    # Of a token also DROP: a server may answer wrong keys with 400 (RFC 6749, section 5.2).
+    """Return the text for the log on how to correct an outcome that ends the authorization."""
+    # DROP too, because a server may answer 400 to a token request with wrong keys (RFC 6749, section 5.2).
     if outcome < outcomes.PAYMENT_REQUIRED:
         return "check cloud.client_id and client_secret"
     if outcome == outcomes.PAYMENT_REQUIRED:
@@ -58,7 +58,8 @@ def remedy(outcome):
 
 
 def items(body, key):
-    """[(row, item)] of a catalog's list, the row as a Sensor; one that is of no use has an error. LinkError."""
+    """Return [(row, item)] of the list `key` of a catalog, each row as a Sensor, with an error if it is not usable.
+    LinkError: there is no such list."""
     listed = get(body, key)
     if not isinstance(listed, list):
         raise LinkError("no list of " + key)

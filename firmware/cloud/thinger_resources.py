@@ -1,8 +1,8 @@
-"""The device as Thinger.io sees it: resources with names, what each of them shows, and what may be written to it.
+"""The resources of the device at Thinger.io: their names, their values, and which values may be written to them.
 
-Sources: Thinger.io API, "Access Device Resources"; the vendor's device libraries. Pure. This module has the names and
-parses written values; the controller decides whether an output follows. This cloud has no catalog, so the
-configuration is the catalog, and no desired state that could be read again.
+Sources: Thinger.io API, "Access Device Resources"; the vendor's device libraries. Pure. The controller decides whether
+an output follows a written value. This cloud has no catalog, so the configuration takes its place, and no desired state
+that could be read again.
 """
 
 from micropython import const
@@ -19,8 +19,8 @@ _SWITCHED = {"on": 1.0, "off": 0.0}
 
 class Resources:
     """The resources of `controller`: an input for each output of the configuration, an output for each sensor, `status`
-    and `restart`; the examples `reset` and `io` of the documentation where nothing else has their names. `kinds`:
-    1 run, 2 input, 3 output, 4 both, by name. `catalog`: the same as rows; ids are names."""
+    and `restart`, and the examples `reset` and `io` of the documentation, unless these names are taken. `kinds`: kind
+    by name, 1 run, 2 input, 3 output, 4 both. `catalog`: a Catalog of them, whose ids are the names."""
 
     def __init__(self, controller, version):
         self.controller = controller
@@ -45,9 +45,9 @@ class Resources:
         self.kinds.setdefault("io", _BOTH)
 
     def named(self, cfg, kind):
-        """A name of its own that is one part of a path: the configured one, else the `pin_port`."""
+        """Add and return a unique name without a slash: the configured one, else the `pin_port`."""
         name = cfg["name"]
-        if name in ("unnamed", "api") or "/" in name or name in self.kinds:  # `api` asks for descriptions
+        if name in ("unnamed", "api") or "/" in name or name in self.kinds:  # `api` requests descriptions
             name = cfg["pin_port"].replace("/", "_")
         while name in self.kinds:
             name += "_"
@@ -55,8 +55,8 @@ class Resources:
         return name
 
     def read(self, name):
-        """What a resource shows now: whether a relay is on, the setpoint in force (None: none), a reading (None: a
-        fault), or everything."""
+        """Return the present value of a resource: whether a relay is on, the setpoint in force (None: none), a reading
+        (None: a fault), or the full status."""
         if name in self.ports:
             return self.controller.readings.get(self.ports[name])
         if name in self.outputs:
@@ -74,14 +74,14 @@ class Resources:
         }
 
     def state(self, name):
-        """An output in full: relay, desired value (None: none), which limit holds it, what is wrong."""
+        """Return an output as a dict: relay, desired value (None: none), the limit that overrules it, fault."""
         output = self.outputs[name]
         return {"on": output.on, "target": output.target, "held": output.why, "fault": output.fault}
 
     def demand(self, name, raw):
-        """(value, None) of what was written to an input, or (None, why not). A switch takes booleans, 0, 1, "on" and
-        "off", a setpoint numbers; no other value means anything."""
-        if name not in self.outputs:  # the example with input and output
+        """Return (value, None) of `raw`, which was written to an input, or (None, why it is refused). A switch accepts
+        booleans, 0, 1, "on" and "off", a setpoint numbers."""
+        if name not in self.outputs:  # the example `io`
             try:
                 one, two = number(raw["value1"]), number(raw["value2"])
                 return {"sum": one + two, "mult": one * two}, None
