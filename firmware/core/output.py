@@ -45,7 +45,7 @@ class Output:
         self.demand(float(not self.on if on is None else on), True)
 
     def expired(self):
-        """End the execution window of the last demand: keep the present state, or without a demand if the pin is
+        """End the execution window of the last demand: keep the present state, or end the demand if the pin is
         faulty."""
         self.demand(None if self.fault else self.value())
 

@@ -6,11 +6,11 @@ There is no relay and there are no limits: UpdateLoop fetches `target`. Pure.
 
 
 class Release:
-    """`number`: the bundle that runs, 0 for one that was deployed over USB. It has the attributes that CommandState
+    """`number`: the bundle that runs, 0 for one that was deployed by cable. It has the attributes that CommandState
     uses."""
 
     def __init__(self, pin_port, number):
-        # `wait`: after a start it is unknown whether the number is older than a deploy over USB.
+        # `wait`: after a start it is unknown whether the number is older than a deploy by cable.
         self.cfg = {"after_lapse": "wait", "min": 1, "max": 999999}
         self.name = "update"
         self.pin_port = pin_port
