@@ -21,8 +21,8 @@ from tools.build.bundler import Program, unit_path
 from tools.build.mpy import CompileError, compiled
 from tools.repository import ROOT, device_files
 
-MPY_BYTES = {"realer-https": 39 * 1024, "thinger-iotmp": 42 * 1024}
-MPY_BYTES |= dict.fromkeys(("realino-https", "realino-auto"), 39 * 1024)
+MPY_BYTES = {"realer-https": 40 * 1024, "thinger-iotmp": 42 * 1024}
+MPY_BYTES |= dict.fromkeys(("realino-https", "realino-auto"), 40 * 1024)
 MPY_BYTES |= dict.fromkeys(("bootstrap-https", "auto-https"), 42 * 1024)
 MPY_BYTES |= dict.fromkeys(("realer-mqtt", "realer-auto"), 48 * 1024)
 MPY_BYTES |= dict.fromkeys(("bootstrap-mqtt", "bootstrap-auto", "auto-mqtt", "auto-auto"), 51 * 1024)
