@@ -4,7 +4,6 @@ Built once, from the configuration. Name resolution, dialing and the time query 
 only while they are used: a connection at rest does not need their 5 KB.
 """
 
-import asyncio
 from micropython import const
 
 from firmware.core.errors import ConfigError, LinkError
@@ -38,14 +37,13 @@ class Net:
         self.names = {}  # what the resolver remembers
         self.turn = 0
         self.prepared = None  # (host, port, Stream)
-        self.room = (
-            asyncio.Lock()
-        )  # held by what loads code for a moment where two of them might have no room
         self.free = None  # bytes there were before the latest dial
         # Evidence: failures since the last packet from anybody, and connections in a row that lacked memory; the latest
         # of those is not handled yet (2: outside the Python heap); the dates of a certificate do not fit the clock.
         self.unanswered = self.memory_failures = self.new_memory_failure = 0
         self.known = self.dates_failed = False  # known: something was received since the start
+        # The time is asked for; a link changes its transport: one at a time, as both load code.
+        self.asking = self.changing = False
         self.distrusted = self.ends = False  # the latest failure: no root was good; see roots.add
         try:
             self.context = verifying_context(map(_content, config["cloud"]["ca_files"]))
@@ -116,9 +114,11 @@ class Net:
     async def keep_time(self, network, gateway=None):
         """See links.time_query."""
         unit = self.unit(_asking)
+        self.asking = True
         try:
             await unit.load()(self, network, gateway)
         finally:
+            self.asking = False
             unit.drop()
 
     def unit(self, importing):

@@ -7,6 +7,7 @@ broker keeps the session meanwhile, so nothing is missed. This module has what a
 docs/ARCHITECTURE.md, "Halves of a link".
 """
 
+import asyncio
 from micropython import const
 
 from firmware.core.errors import AuthError, LinkError
@@ -21,6 +22,7 @@ _MOST_REPORTS = const(12)  # over MQTT, of which the session sends four at a tim
 _LEAST_REPORTS = const(4)
 _REPORT = const(500)
 _SPARE = const(9000)
+_PAUSE_MS = const(200)
 _STEADY_MS = const(60000)  # a session this old counts as a good one
 
 
@@ -77,7 +79,7 @@ class Transports:
         self.gap_start = now  # when the session was ended for a change
         self.renewal = self.since = self.pause = self.probe = Timer(now)
         self.failures = Backoff(5000, 60000)  # of steps beside a session
-        self.busy = account.net.room  # no report travels while the transport changes
+        self.busy = asyncio.Lock()  # no report travels while the transport changes
 
     @property
     def catalog(self):
@@ -206,11 +208,17 @@ class Transports:
 
     async def change(self, verb):
         """Open, renew what MQTT needs, or try it, with one connection at a time. LinkError: there is no session."""
+        net = self.account.net
         await self.busy.acquire()
         try:
+            while net.asking:
+                self.account.feed()
+                await self.clock.sleep_ms(_PAUSE_MS)
+            net.changing = True
             self.gap_start = self.clock.ms()
             await self.proceed(verb)
         finally:
+            net.changing = False
             self.busy.release()
 
     async def proceed(self, verb):

@@ -64,14 +64,9 @@ class NetworkLoop:
             if (
                 self.up
                 and due
-                and not net.room.locked()
-                and (self.clock.utc() is None or net.heap_free() > _ROOM)
+                and (self.clock.utc() is None or (not net.changing and net.heap_free() > _ROOM))
             ):
-                await net.room.acquire()
-                try:
-                    await net.keep_time(self)
-                finally:
-                    net.room.release()
+                await net.keep_time(self)
             await self.clock.sleep_ms(_STEP_MS)
 
     def silent(self):

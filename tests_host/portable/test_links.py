@@ -1,7 +1,5 @@
 """What links decide between two requests: what is read again, unloaded or waited for."""
 
-import asyncio
-
 from firmware.core.errors import LinkError
 from firmware.core.outcomes import NOT_FOUND, OK
 from firmware.core.safety import Lease
@@ -31,7 +29,6 @@ class Account:
     def __init__(self, outcome=OK):
         self.clock = FakeClock()
         self.lease = self.net = self.client = self.source = self
-        self.room = asyncio.Lock()
         self.renewals = Backoff(5000, 60000)
         self.token = Timer(self.clock.ms(), HOUR_MS)
         self.outcome = outcome

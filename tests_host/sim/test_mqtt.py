@@ -629,9 +629,11 @@ async def test_without_a_network_the_link_is_closed_and_its_memory_released(held
     assert not held.app.controller.safety.safe, "the lease goes on"
 
 
-async def test_code_is_not_changed_while_the_time_is_asked_for(held):
-    async with held.net.room:  # what asks for the time holds it
-        held.model.kick(str(DEVICE_ID))
-        await asyncio.sleep(60)
-        assert not held.online
+async def test_the_transport_waits_for_the_time_that_is_asked_for(held):
+    single = held.app.link.single
+    held.net.asking = True
+    held.model.kick(str(DEVICE_ID))
+    await asyncio.sleep(60)
+    assert held.online != single
+    held.net.asking = False
     await held.until(lambda: held.online, 60)

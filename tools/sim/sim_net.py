@@ -123,7 +123,7 @@ class SimNet:
         self._resolver = Resolver(clock, self.name_servers, rng, noting(self, self._udp), self.names)
         self.most_tls = 2
         self.free_heap = 1 << 20
-        self.room = asyncio.Lock()
+        self.asking = self.changing = False
 
     def travel_s(self) -> float:
         """How long the next bytes are on their way: what gets lost is sent again after ever longer waits."""
@@ -194,7 +194,11 @@ class SimNet:
         return self.free_heap
 
     async def keep_time(self, network: Any, gateway: str | None = None) -> None:
-        await keep(self, network, gateway, self._udp)
+        self.asking = True
+        try:
+            await keep(self, network, gateway, self._udp)
+        finally:
+            self.asking = False
 
     def unit(self, importing: object) -> _LadderUnit:
         """NetworkLoop's."""
