@@ -173,14 +173,6 @@ async def test_the_second_name_or_time_server_serves_where_the_first_does_not():
     assert "1 note, 0 problems" in printed
 
 
-async def test_the_next_address_of_a_server_is_tried_where_one_cannot_be_reached():
-    async with bench() as fixture:
-        fixture.site.dns.mode = "several"
-        status, printed = await doctor(fixture)
-    assert status == 0 and "127.0.0.99, an address of api.realer.test, cannot be reached" in printed, printed
-    assert " 0 problems" in printed
-
-
 @pytest.mark.parametrize("mode", ["nxdomain", "servfail", "wrong_id", "silent"])
 async def test_what_a_name_server_answers_is_reported(mode):
     async with bench() as fixture:

@@ -34,8 +34,6 @@ _WORDS = (
     ("future", "the certificate is not valid yet", "compare the clock above; let UDP 123 through"),
 )
 """In what a TLS library says -> the meaning, and what to do."""
-reached = {}
-"""By name of a server the address at which it was reached."""
 
 
 def split(server, port):
@@ -57,14 +55,9 @@ def datagram(host, port, question):
 
 
 def lookup(host):
-    """The address of a name as a text: the one that was reached, else the first. OSError or ValueError: why not."""
-    return reached.get(host) or addresses(host)[0]
-
-
-def addresses(host):
-    """All that the first name server says that answers."""
+    """The address of a name as a text, from the first name server that answers. OSError or ValueError: why not."""
     if not name_servers or host.replace(".", "").isdigit():
-        return [host]  # a network that somebody else set up has names of its own
+        return host  # a network that somebody else set up has names of its own
     problem = ""
     for server in name_servers:
         question = os.urandom(2) + b"\1\0\0\1\0\0\0\0\0\0"  # recursion desired, one question
@@ -72,20 +65,19 @@ def addresses(host):
             question += bytes([len(label)]) + label
         question += b"\0\0\1\0\1"  # an address, of the internet
         try:
-            return addresses_in(datagram(*split(server, 53), question), question)
+            return address_in(datagram(*split(server, 53), question), question)
         except (OSError, ValueError, IndexError) as error:
             problem = "%s says %s" % (server, error)
     raise OSError(problem)
 
 
-def addresses_in(answer, question):
-    """The IPv4 addresses of a DNS answer (RFC 1035, 4.1). ValueError, IndexError."""
+def address_in(answer, question):
+    """The first IPv4 address of a DNS answer (RFC 1035, 4.1). ValueError, IndexError."""
     if answer[:2] != question[:2]:
         raise ValueError("something else")
     if answer[3] & 15:
         raise ValueError("there is none" if answer[3] & 15 == 3 else "error %d" % (answer[3] & 15))
     at = len(question)
-    found = []
     for _ in range(answer[6] << 8 | answer[7]):
         while answer[at] and answer[at] < 0xC0:
             at += 1 + answer[at]
@@ -93,11 +85,9 @@ def addresses_in(answer, question):
         kind, size = answer[at + 1], answer[at + 8] << 8 | answer[at + 9]
         at += 10
         if kind == 1 and size == 4:
-            found.append("%d.%d.%d.%d" % tuple(answer[at : at + 4]))
+            return "%d.%d.%d.%d" % tuple(answer[at : at + 4])
         at += size
-    if not found:
-        raise ValueError("no address")
-    return found
+    raise ValueError("no address")
 
 
 def sntp(host, port):
@@ -214,9 +204,9 @@ def worst(what):
 
 
 def resolved(host, port, what):
-    """The server's address, when its name is known and its port open: the firmware, too, tries one after the other."""
+    """The server's address, when its name is known and its port open."""
     try:
-        found = addresses(host)
+        address = socket.getaddrinfo(lookup(host), port)[0][-1]
     except (OSError, ValueError) as error:
         say(
             worst(what),
@@ -225,28 +215,22 @@ def resolved(host, port, what):
             "check the spelling, wifi.dns and the router",
         )
         return None
-    for left, name in enumerate(found, 1 - len(found)):
-        wire, started = socket.socket(), time.ticks_ms()
-        wire.settimeout(_WAIT_S)
-        try:
-            address = socket.getaddrinfo(name, port)[0][-1]
-            wire.connect(address)
-        except OSError as error:
-            if left:
-                say("note", what, "%s, an address of %s, cannot be reached: %s" % (name, host, error))
-                continue
-            say(
-                worst(what),
-                what,
-                "%s:%d cannot be reached: %s" % (host, port, error),
-                "is a firewall between? is the port right?",
-            )
-            return None
-        finally:
-            wire.close()
+    wire, started = socket.socket(), time.ticks_ms()
+    wire.settimeout(_WAIT_S)
+    try:
+        wire.connect(address)
         say("ok", what, "TCP to %s:%d in %d ms" % (host, port, time.ticks_diff(time.ticks_ms(), started)))
-        reached[host] = name
         return address
+    except OSError as error:
+        say(
+            worst(what),
+            what,
+            "%s:%d cannot be reached: %s" % (host, port, error),
+            "is a firewall between? is the port right?",
+        )
+        return None
+    finally:
+        wire.close()
 
 
 def handshake(context, host, address):
