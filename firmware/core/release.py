@@ -29,6 +29,9 @@ class Release:
     def value(self):
         return self.number
 
+    def reached(self):
+        return self.number == self.target
+
     def holding(self):
         """Return None: nothing needs to be held, because the slot record has the bundle that is being fetched."""
 
