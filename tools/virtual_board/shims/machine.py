@@ -13,7 +13,7 @@ _RESET = b"\x01 reset\n"
 _pins, _adcs = {}, {}
 """The one object of each pin, and of the ADC of each that has one: on a chip they are in its flash."""
 _handlers = {}
-_memory, _kept = bytearray(2048), [-1]
+_memory, _kept = [bytearray(256)], [-1]
 """Of the clock, and how many bytes of it are kept, -1: that was not asked yet. On a chip it is outside of the heap."""
 
 
@@ -186,7 +186,7 @@ class RTC:
         if data is None:
             if _kept[0] < 0:
                 _keep(binascii.unhexlify(_ask("mem")))
-            return bytes(memoryview(_memory)[: _kept[0]])
+            return bytes(memoryview(_memory[0])[: _kept[0]])
         _kept[0] = -1
         _link.ask_bytes("mem", data)
         _keep(data)
@@ -194,7 +194,9 @@ class RTC:
 
 def _keep(data):
     _kept[0] = len(data)
-    _memory[: _kept[0]] = data
+    if _kept[0] > len(_memory[0]):
+        _memory[0] = bytearray(_kept[0])
+    _memory[0][: _kept[0]] = data
 
 
 for _gpio in range(49):
