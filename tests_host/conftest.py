@@ -140,6 +140,9 @@ SLOW = re.compile(
     r"|/e2e/test_status\.py::test_(a_busy_port\w+\[(deploy|monitor|doctor)|below|status_stays)"
     r"|/e2e/test_dashboard\.py::test_(of_several|without_the_library|ten_minutes)"
     r"|/e2e/test_(smoke\.py::test_(the_newest\w+\[b|\w+on_other_chips)|wifi_cut\.py::test_no_desired|memory\.py::test_more)"
+    r"|/e2e/test_(mqtt\.py::test_polling_takes|deploy\.py::test_(an_invalid|a_board_runs)|demo\.py::test_keys)"
+    r"|/e2e/test_(smoke\.py::test_the_scenario_holds\[32bit-realer-https|portal\.py::test_from|mqtt5_broker\.py::test_many)"
+    r"|/(host/test_lib_properties|sim/test_(thinger|realer_links))\.py"
 )
 """What `make test` leaves out beside, for its five minutes, and `make check` (TESTS=gate) has."""
 

@@ -219,8 +219,6 @@ def test_broker_that_falls_silent(device: Device, broker: Broker):
     assert 2400 <= seen["after_ms"] <= 3300  # nearly 1.25 keep-alives, 1.5 at most, and the test's own delays
 
 
-def test_many_messages_leave_no_trace(device: Device, broker: Broker, choice: Choice):
+def test_many_messages_leave_no_trace(device: Device, broker: Broker):
     seen = device("rates", broker.port, times=4800)["result"]
     assert abs(seen["growth"]) < 1024, seen
-    # Otherwise it is the broker that is measured.
-    assert choice.kind != "mosquitto" or seen["together"] >= 3 * seen["alone"], seen
