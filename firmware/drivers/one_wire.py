@@ -16,7 +16,7 @@ def driver(gpio):
 
 
 class OneWire:
-    """The bus at `gpio`. `converted`: Timer since its sensors were told to measure, None: unknown."""
+    """The bus at `gpio`. `converted`: Timer since its sensors began to convert (Convert T), None: unknown."""
 
     __hash__ = None
 
