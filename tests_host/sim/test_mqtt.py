@@ -636,4 +636,7 @@ async def test_the_transport_waits_for_the_time_that_is_asked_for(held):
     await asyncio.sleep(60)
     assert held.online != single
     held.net.asking = False
+    if single:
+        await held.until(lambda: held.net.changing, 60)
     await held.until(lambda: held.online, 60)
+    assert not held.net.changing
