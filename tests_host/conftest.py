@@ -152,6 +152,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "waits: mostly waits, as all in e2e/ does; begins early, beside what computes"
     )
     config.addinivalue_line("markers", "long: waits for tens of seconds; begins first")
+    for name, first in (("gate", "gate"), ("thorough", "check, in e2e/ from TESTS=all")):
+        config.addinivalue_line(
+            "markers", f"{name}(*rows): runs from TESTS={first} on; with rows, those whose ids begin so"
+        )
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -197,12 +201,18 @@ def pytest_collection_finish() -> None:
 def _left_out(item: pytest.Item) -> bool:
     match os.environ.get("TESTS", "all"):
         case "quick":
-            return bool(THOROUGH.search(item.nodeid) or SLOW.search(item.nodeid))
+            return _marked(item, "gate") or _marked(item, "thorough")
         case "gate":
-            return THOROUGH.search(item.nodeid) is not None
+            return _marked(item, "thorough")
         case "check":
-            return "/e2e/" in item.nodeid and THOROUGH.search(item.nodeid) is not None
+            return "/e2e/" in item.nodeid and _marked(item, "thorough")
     return False
+
+
+def _marked(item: pytest.Item, name: str) -> bool:
+    row = item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
+    listed = {"gate": SLOW, "thorough": THOROUGH}[name].search(item.nodeid)
+    return bool(listed) or any(not mark.args or row.startswith(mark.args) for mark in item.iter_markers(name))
 
 
 def _wait_rank(item: pytest.Item) -> int:
