@@ -15,6 +15,9 @@ KEPT = [
     "endless=headers", "huge_headers", "slow=1", "redirect=https://elsewhere.test/", "empty", "delay=40",
 ]  # fmt: skip
 LOST = ["status=400", "status=404", "status=413", "status=415", "status=422", "status=418"]
+costly = pytest.mark.gate(
+    "drop", "hang", "cut", "badjson", "oversized", "endless", "huge_headers", "redirect", "empty", "delay"
+)
 HARMLESS = ["chunked", "chunked=1", "extra_1xx", "close", "slow=400", "delay=3", "content_type=text/html"]
 
 
@@ -23,6 +26,7 @@ async def _both_faulty(device, fault, times=""):
     device.faults.add(f"batches {fault} {times}")
 
 
+@costly
 @pytest.mark.parametrize("fault", KEPT)
 async def test_no_report_is_lost_while_reports_fail(device, fault):
     await quiet(device)
@@ -92,6 +96,7 @@ async def test_legal_but_unusual_answers_are_understood(device, fault):
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 120)
 
 
+@costly
 @pytest.mark.parametrize("fault", [f for f in KEPT if f != "delay=40"])
 async def test_catalog_errors_keep_the_outputs_until_they_end(device, fault):
     await device.until(lambda: device.online, 60)
@@ -114,6 +119,7 @@ async def test_a_conflict_is_never_resent_and_the_state_is_reported_again(device
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 60)
 
 
+@pytest.mark.gate
 async def test_429_lengthens_the_interval_until_ten_minutes_without_one(device):
     await quiet(device)
     device.faults.add("commands status=429 times=3")
@@ -123,6 +129,7 @@ async def test_429_lengthens_the_interval_until_ten_minutes_without_one(device):
     assert device.online
 
 
+@pytest.mark.thorough
 async def test_a_strict_plan_is_never_exceeded(device):
     device.model.plan = Plan(min_interval_s=5.0, token_s=600, renew_s=450)
     await device.until(lambda: device.online, 60)
@@ -287,6 +294,7 @@ async def test_an_untrusted_certificate_is_refused_and_tried_again(device, peer)
     await device.until(lambda: device.on("pump"), 320)
 
 
+@pytest.mark.gate
 async def test_an_unreachable_cloud_is_not_reported_as_a_refusal(device):
     device.net.refuse = NetError("connect", "ECONNREFUSED")
     await asyncio.sleep(60)

@@ -12,6 +12,7 @@ from tools.cloud.model import Model, Plan
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 
 
+@pytest.mark.thorough
 async def test_a_token_is_renewed_while_work_goes_on(device):
     await pump_on(device)
     await asyncio.sleep(4 * 3600)
@@ -40,6 +41,7 @@ async def test_a_secret_of_any_characters_is_encoded_as_the_cloud_expects(virtua
     assert secret not in "\n".join(device.lines)
 
 
+@pytest.mark.thorough
 async def test_a_failed_renewal_keeps_the_authorization_until_the_token_expires(device):
     await pump_on(device)
     device.faults.add("token status=503")
@@ -69,6 +71,7 @@ async def test_a_report_refused_with_401_is_resent_with_its_message_id(device):
     assert len([f for f in device.feed("command") if f["value"] == "1.0"]) == 1
 
 
+@pytest.mark.thorough
 async def test_a_cloud_that_refuses_every_token_ends_the_lease(device):
     await pump_on(device)
     device.faults.add("commands status=401")
@@ -79,6 +82,7 @@ async def test_a_cloud_that_refuses_every_token_ends_the_lease(device):
     await device.until(lambda: device.on("pump"), 950)
 
 
+@pytest.mark.thorough
 async def test_refused_keys_lead_to_safe_state_and_slow_retries(device):
     await pump_on(device)
     device.model.set_keys(DEVICE_ID, False, device.wall())

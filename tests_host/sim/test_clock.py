@@ -29,6 +29,7 @@ async def test_a_wrong_first_time_is_detected_by_the_certificate(device, error_s
     assert _off_s(device) < 60 and device.net.asked[:2] == [FALSE_SERVER, HONEST]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("error_s", [FUTURE_S, PAST_S])
 async def test_a_wrong_time_beside_a_valid_clock_is_rejected(device, error_s):
     device.net.checks_dates, device.net.floor_s = True, 0
@@ -40,12 +41,14 @@ async def test_a_wrong_time_beside_a_valid_clock_is_rejected(device, error_s):
     assert device.online and device.net.asked.count(FALSE_SERVER) > 1
 
 
+@pytest.mark.thorough
 async def test_a_clock_that_is_wrong_is_set_when_servers_agree(device):
     await device.until(lambda: device.online, 60)
     device.app.network.clock.set_utc(int(device.wall()) + 86400)
     await device.until(lambda: _off_s(device) < 60, 6.1 * 3600)
 
 
+@pytest.mark.thorough
 async def test_a_single_time_server_cannot_move_a_valid_clock(device):
     device.net.checks_dates, device.net.floor_s = True, 0
     await device.until(lambda: device.online, 60)

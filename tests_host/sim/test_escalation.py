@@ -99,6 +99,7 @@ async def test_the_ladder_is_climbed_rung_by_rung(device):
     assert len(device.net.asked) == asked, "nothing was received meanwhile"
 
 
+@pytest.mark.gate
 async def test_queries_and_attempts_take_turns(device):
     """The heap of a stock image has no room for the code of both."""
     await _online(device)
@@ -144,6 +145,7 @@ async def _pressed_in_the_safe_state(device):
     device.press()
 
 
+@pytest.mark.gate
 @pytest.mark.button
 async def test_a_reset_waits_while_an_output_is_on(device):
     await _pressed_in_the_safe_state(device)
@@ -154,6 +156,7 @@ async def test_a_reset_waits_while_an_output_is_on(device):
     await device.until(lambda: device.board.resets, 60)
 
 
+@pytest.mark.thorough
 @pytest.mark.button
 async def test_a_reset_waits_no_longer_than_its_bound(device):
     await _pressed_in_the_safe_state(device)
@@ -164,6 +167,7 @@ async def test_a_reset_waits_no_longer_than_its_bound(device):
     await device.until(lambda: device.board.resets, 150)  # a query may have begun just before
 
 
+@pytest.mark.thorough
 @pytest.mark.button
 async def test_a_pending_reset_is_withdrawn_after_an_answer(device):
     await _pressed_in_the_safe_state(device)
@@ -176,6 +180,7 @@ async def test_a_pending_reset_is_withdrawn_after_an_answer(device):
     assert not device.board.resets and not _waits(device)
 
 
+@pytest.mark.thorough
 async def test_after_a_useless_reset_the_next_one_waits_for_hours(device):
     device.radio.zombie = "reset"
     device.radio.reset = lambda: None
@@ -197,6 +202,7 @@ def _fails(device):
     device.faults.add("any status=503")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("down", [_away, _refuses, _fails])
 async def test_an_outage_of_the_cloud_climbs_no_rung(device, down):
     await _online(device)
@@ -208,6 +214,7 @@ async def test_an_outage_of_the_cloud_climbs_no_rung(device, down):
     assert not _waits(device)
 
 
+@pytest.mark.gate("names", "time")
 @pytest.mark.parametrize("answers", ["gateway", "names", "time"])
 async def test_any_answer_keeps_the_ladder_unused(device, answers):
     await _online(device)
@@ -224,6 +231,7 @@ async def test_any_answer_keeps_the_ladder_unused(device, answers):
     assert (len(device.radio.joins), device.radio.restarts, device.board.resets) == (joins, 0, 0)
 
 
+@pytest.mark.thorough
 async def test_a_wifi_outage_of_half_a_day_leads_to_no_reset(device):
     await _online(device)
     device.radio.air.clear()
@@ -233,6 +241,7 @@ async def test_a_wifi_outage_of_half_a_day_leads_to_no_reset(device):
     await _online(device, 90)
 
 
+@pytest.mark.thorough
 async def test_a_slow_poller_is_not_treated_as_without_network(device):
     await _online(device)
     device.app.link.account.cfg["poll_s"] = 3600
@@ -241,6 +250,7 @@ async def test_a_slow_poller_is_not_treated_as_without_network(device):
     assert (len(device.radio.joins), device.net.ladder_unit.loads) == (joins, 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lack", LACKS)
 async def test_short_memory_climbs_the_ladder_to_radio_and_reset(device, lack):
     await _online(device)
@@ -266,6 +276,7 @@ async def test_the_radio_is_restarted_after_three_attempts_that_lacked_memory(de
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lack", LACKS)
 async def test_memory_that_recovers_ends_the_ladder(device, lack):
     await _online(device)

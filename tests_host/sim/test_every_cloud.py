@@ -10,6 +10,8 @@ from tests_host.support.linkbench import ROWS, THINGER, named
 from tools.cloud.demo_device import THINGER_CREDENTIAL, THINGER_DEVICE, THINGER_USER
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config, thinger_config
 
+pytestmark = pytest.mark.thorough
+
 _NAMES = {"6": "pump", "9": "heater"}
 
 

@@ -26,6 +26,7 @@ def own_pace():
         setattr(module, name, value)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(1, 10))
 def test_nothing_is_violated(seed):
     found = simulate((seed, 8.0, False))
@@ -33,6 +34,7 @@ def test_nothing_is_violated(seed):
     assert len(found["kinds"]) > len(KINDS) // 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(1, 13))
 def test_nothing_is_violated_whatever_the_configuration(seed):
     found = simulate((seed, 4.0, True))
@@ -57,6 +59,7 @@ def test_drawn_configurations_cover_every_kind_and_are_valid():
     assert len(keys) == 4 + 2 + 2 + 2 + 3 + 4 and min(keys.values()) > 20, keys
 
 
+@pytest.mark.thorough
 def test_reports_a_desired_state_that_was_never_received(monkeypatch):
     is_new = CommandState.is_new
     monkeypatch.setattr(CommandState, "is_new", lambda command, d: d.desired_id and is_new(command, d))
@@ -80,11 +83,13 @@ def test_a_unit_is_executed_anew_from_the_code_that_is_kept(monkeypatch):
     assert first is not second and first.__code__ is second.__code__
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_timeline():
     first, second = simulate((5, 2.0, True)), simulate((5, 2.0, True))
     assert first["timeline"] == second["timeline"] and first["kinds"] == second["kinds"]
 
 
+@pytest.mark.thorough
 def test_a_violation_is_printed_with_its_timeline_and_the_command_to_repeat_it(monkeypatch, capsys):
     level = Output.level
     monkeypatch.setattr(

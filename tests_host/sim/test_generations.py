@@ -153,6 +153,7 @@ def _edit(device, end, change):
 # The descriptor
 
 
+@pytest.mark.thorough
 @newest
 @pytest.mark.parametrize("printed", [True, False])
 async def test_a_new_catalog_is_found_by_its_revision_or_within_the_hour(device, printed):
@@ -203,6 +204,7 @@ async def test_a_catalog_that_is_again_what_it_was_before_an_outage_is_read_agai
     assert len(_reads(device, "bootstrap")) == 3
 
 
+@pytest.mark.thorough
 @newest
 async def test_while_both_revisions_stay_the_catalog_is_kept(device):
     await _online(device)
@@ -216,6 +218,7 @@ async def test_while_both_revisions_stay_the_catalog_is_kept(device):
     assert len(_reads(device, "bootstrap")) == before + 1
 
 
+@pytest.mark.gate
 @newest
 async def test_contradictory_revisions_cause_few_requests(device):
     _edit(device, "/desired-states", lambda body: body.update(catalog_revision="another"))
@@ -240,6 +243,7 @@ async def test_a_descriptor_without_a_catalog_uses_the_granular_endpoints(device
     assert len(_reads(device, "commands")) == len(_reads(device, "sensors")) == 1
 
 
+@pytest.mark.gate
 @newest
 async def test_the_least_distance_of_the_descriptor_is_kept(device):
     await _online(device)
@@ -266,6 +270,7 @@ async def test_the_backoff_of_the_descriptor_is_kept(device):
 # Protocols
 
 
+@pytest.mark.thorough
 @newest
 async def test_a_withdrawn_protocol_ends_the_lease_until_it_is_available(device):
     await _pump_on(device)
@@ -281,6 +286,7 @@ async def test_a_withdrawn_protocol_ends_the_lease_until_it_is_available(device)
     await device.until(lambda: device.on("pump"), 950)
 
 
+@pytest.mark.thorough
 @_api("bootstrap", "auto")
 async def test_mqtt_that_is_not_listed_is_never_tried(device):
     device.model.served.protocols = ("https",)
@@ -292,6 +298,7 @@ async def test_mqtt_that_is_not_listed_is_never_tried(device):
     assert device.on("pump")
 
 
+@pytest.mark.gate
 @_api("bootstrap", "mqtt")
 async def test_transport_mqtt_without_the_protocol_is_refused(device):
     device.model.served.bootstrap = True
@@ -301,6 +308,7 @@ async def test_transport_mqtt_without_the_protocol_is_refused(device):
     assert not device.model.named("protocol_refused")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("api", ["bootstrap", "auto"])
 @pytest.mark.parametrize("protocols", [("https", "mqtt"), ("mqtt",)])
 async def test_a_desired_state_over_mqtt_with_bootstrap(virtual_loop, tmp_path, api, protocols):
@@ -326,6 +334,7 @@ async def test_a_desired_state_over_mqtt_with_bootstrap(virtual_loop, tmp_path, 
 # Which generation
 
 
+@pytest.mark.thorough
 @automatic
 async def test_without_a_bootstrap_the_catalogs_are_read_until_there_is_one(device):
     await device.until(lambda: device.online, 60)
@@ -350,6 +359,7 @@ async def test_the_device_continues_without_the_bootstrap_endpoint(device):
     await device.until(lambda: device.on("pump"), 120)
 
 
+@pytest.mark.gate
 @automatic
 async def test_realino_is_used_only_without_oauth(device):
     device.model.served.iot = False
@@ -366,6 +376,7 @@ async def test_realino_is_used_only_without_oauth(device):
     assert device.model.store.tokens(str(DEVICE_ID))[-1]["scope"] != "realino"
 
 
+@pytest.mark.gate
 @automatic
 async def test_without_any_protocol_safe_state_and_slow_retries(device):
     device.model.served.iot, device.model.served.realino = False, ()
@@ -375,6 +386,7 @@ async def test_without_any_protocol_safe_state_and_slow_retries(device):
     await device.until(lambda: device.online, 950 * 2)
 
 
+@pytest.mark.gate
 @automatic
 async def test_refused_keys_do_not_lead_to_another_generation(device):
     device.model.set_keys(DEVICE_ID, False, device.wall())
@@ -425,6 +437,7 @@ def _backlog(device, count, order="oldest", window_s=3600):
         device.want("6", (number + 1) % 2)
 
 
+@pytest.mark.thorough
 @newest
 @pytest.mark.parametrize("order", ["oldest", "newest"])
 async def test_hundreds_of_pending_states_are_acknowledged_and_only_the_newest_applied(device, order):
@@ -455,6 +468,7 @@ async def test_pending_states_of_more_than_16_kilobytes_are_read(device):
     assert device.net.dials == dials and not device.on("pump")
 
 
+@pytest.mark.thorough
 @newest
 async def test_a_full_outbox_loses_nothing_to_a_backlog(device):
     await _online(device)
@@ -487,6 +501,7 @@ async def test_a_catalog_of_a_hundred_rows_is_read(virtual_loop, tmp_path, api):
     await device.power_off()
 
 
+@pytest.mark.gate
 @_api("auto", "auto")
 async def test_mqtt_is_not_requested_with_realino(device):
     device.model.served.iot = False

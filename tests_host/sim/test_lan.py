@@ -40,6 +40,7 @@ async def test_it_is_online_without_any_wifi(wired):
     assert wired.app.network.joining is None, "what connects it is not kept in memory"
 
 
+@pytest.mark.gate
 async def test_a_cable_that_is_out_for_a_day_leads_to_no_reset(wired):
     await wired.until(lambda: wired.online, 30)
     wired.lan.cable = False
@@ -51,6 +52,7 @@ async def test_a_cable_that_is_out_for_a_day_leads_to_no_reset(wired):
     await wired.until(lambda: wired.online, 60)
 
 
+@pytest.mark.gate
 async def test_a_cable_that_is_plugged_in_late_is_found(wired):
     await wired.power_off()
     wired.lan.cable = False
@@ -61,6 +63,7 @@ async def test_a_cable_that_is_plugged_in_late_is_found(wired):
     await wired.until(lambda: wired.online, 30)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("ends", ["interface", "reset"])
 async def test_silence_restarts_the_lan_and_then_the_device(wired, ends):
     await wired.until(lambda: wired.online, 30)

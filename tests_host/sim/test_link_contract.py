@@ -15,6 +15,11 @@ from tests_host.support.checking import validate
 from tests_host.support.linkbench import REST_S, ROWS, THINGER, bench_of, named
 from tools.sim.sim_device import demo_config
 
+pytestmark = [
+    pytest.mark.thorough("realer-auto", "auto-", "bootstrap-mqtt"),
+    pytest.mark.gate("bootstrap-https"),
+]
+
 
 @pytest.fixture(params=ROWS, ids=named)
 def row(request):
@@ -62,6 +67,8 @@ def half(row, kind):
     return [moment for at, moment in enumerate(moments) if (at // 2 + at + shift) % 2 == 0]
 
 
+@pytest.mark.gate("realino-https")
+@pytest.mark.thorough("realer-mqtt")
 @pytest.mark.parametrize(
     ("row", "kind"),
     [(row, kind) for row in ROWS for kind in bench_of(row).kinds],
@@ -186,6 +193,7 @@ async def _shutdown(bench):
     await bench.link.shutdown()
 
 
+@pytest.mark.thorough("realer-mqtt", "bootstrap", "realino")
 @pytest.mark.parametrize("verb", [_open, _next_desired, _send, _shutdown])
 async def test_a_cancelled_call_leaves_a_link_that_opens_again(make, row, verb):
     done = False

@@ -13,6 +13,7 @@ def _no_button(config):
     config["buttons"] = []
 
 
+@pytest.mark.thorough
 @pytest.mark.config(edit=_no_button)
 async def test_a_day_of_polling(device, monkeypatch):
     # What happens several times a second is no matter of a day.
@@ -93,6 +94,7 @@ async def test_a_crash_without_memory_for_its_log_ends_in_a_reset_with_safe_outp
     assert not device.on("pump")
 
 
+@pytest.mark.gate
 async def test_a_link_that_stays_short_of_memory_ends_in_a_reset(device):
     """An orderly one, not in the first ten minutes: the ladder's, see core.escalation."""
     await device.until(lambda: device.online, 60)

@@ -22,6 +22,8 @@ from tools.sim.mqttsession import SERVER_KEEP_ALIVE
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 from units import loader
 
+pytestmark = pytest.mark.thorough("two_tls")
+
 PUMP, HEATER = 1, 2
 
 
@@ -104,6 +106,7 @@ async def test_a_desired_state_is_received_while_the_rate_limit_delays_catch_up(
     held.faults.clear()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", ["", "ack delay=1", "ack lost times=5"])
 async def test_a_burst_of_desired_states_is_applied_in_order_with_few_waiting_acknowledgements(held, fault):
     if fault:
@@ -179,6 +182,7 @@ async def test_without_commands_no_desired_topic_is_subscribed(make):
     await device.until(lambda: device.feed("sensor"), 60)
 
 
+@pytest.mark.gate
 async def test_a_route_without_a_source_is_ignored_and_logged_once(make):
     device = make()
     device.model.offer.id_field = ""
@@ -276,6 +280,7 @@ async def test_another_major_version_is_ignored(held):
     await held.until(lambda: held.on("pump"), 2)
 
 
+@pytest.mark.thorough
 async def test_a_lost_desired_state_is_found_with_the_next_renewal(held):
     held.faults.add("desired lost times=1")
     held.want("6", 1)
@@ -307,6 +312,7 @@ ACK_FAULTS = ["lost times=4", "copies=2", "delay=15 times=3", "reorder=2 times=4
               "version=2 times=2"]  # fmt: skip
 
 
+@pytest.mark.gate("one_tls-lost", "one_tls-copies", "one_tls-delay", "one_tls-reorder", "one_tls-badjson")
 @pytest.mark.button
 @pytest.mark.parametrize("fault", ACK_FAULTS)
 async def test_no_report_is_lost_or_doubled_with_faulty_acknowledgements(held, fault):
@@ -334,6 +340,7 @@ async def test_a_permanently_refused_report_is_dropped_and_logged(held):
     assert outcomes.DROP in held.history.of("answer")
 
 
+@pytest.mark.gate
 async def test_a_refused_report_has_the_catalog_read_again_in_ten_minutes(held):
     before = len(held.model.named("credential_issued"))
     held.faults.add("ack status=rejected times=1")
@@ -461,6 +468,7 @@ def short_lives(device, **plan):
     device.model.plan = Plan(**plan)
 
 
+@pytest.mark.thorough
 async def test_renewal_in_the_middle_of_traffic_loses_nothing(make):
     device = make()
     short_lives(device, credential_s=400, credential_renew_s=300)
@@ -496,6 +504,7 @@ async def test_a_desired_state_in_the_gap_of_the_renewal_is_applied(make):
     await device.until(lambda: device.on("pump"), 12)
 
 
+@pytest.mark.gate
 async def test_credentials_that_cannot_be_renewed_lead_to_safe_state_in_time(make):
     device = make()
     short_lives(device, credential_s=1000, credential_renew_s=600, session_s=900)
@@ -522,6 +531,7 @@ async def test_the_end_of_the_subscription_leads_to_safe_state_at_once(held):
     await held.until(lambda: held.on("pump"), 1000)
 
 
+@pytest.mark.gate
 async def test_without_a_credential_endpoint_mqtt_waits_in_the_safe_state(make):
     device = make()
     device.model.offer.credentials = False
@@ -543,6 +553,7 @@ async def test_the_credentials_are_in_no_file(held, tmp_path):
 # The catalog under way
 
 
+@pytest.mark.gate
 async def test_a_new_command_is_served_after_the_next_renewal(make):
     def third_relay(config):
         config["outputs"].append(

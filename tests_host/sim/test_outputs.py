@@ -56,6 +56,7 @@ async def test_a_pulse_is_not_repeated_after_safe_state_or_a_power_cut(device):
     assert (pump, True) not in switched and (pump, 1) not in switched
 
 
+@pytest.mark.thorough
 @pytest.mark.config(edit=_stalls)
 async def test_a_misplaced_sensor_does_not_heat_for_ever(device):
     await quiet(device)
@@ -167,6 +168,7 @@ def _programme(config):
     config["cloud"]["poll_s"] = 60
 
 
+@pytest.mark.gate
 @pytest.mark.config(edit=_programme)
 async def test_a_schedule_counts_while_the_cloud_is_away_and_no_longer(device):
     await quiet(device)
@@ -189,6 +191,7 @@ async def test_a_schedule_counts_while_the_cloud_is_away_and_no_longer(device):
     assert not device.on("pump")
 
 
+@pytest.mark.gate
 @pytest.mark.config(edit=_programme)
 async def test_without_a_clock_a_schedule_does_nothing(device):
     device.radio.air.clear()

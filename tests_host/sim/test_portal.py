@@ -28,6 +28,7 @@ async def ask(device, method, target, body=""):
     return peer.received.decode()
 
 
+@pytest.mark.gate
 async def test_it_never_opens_while_a_network_is_joined(device):
     await device.until(lambda: device.online, 20)
     device.radio.air.clear()
@@ -43,6 +44,7 @@ async def test_it_lists_the_networks_in_reach_and_the_one_it_could_not_join(devi
     assert 'value="neighbour"' in page and "could not join a Wi-Fi that it knows (bench)" in page
 
 
+@pytest.mark.gate
 async def test_it_opens_when_no_network_was_joined_and_closes_when_the_time_is_up(device):
     device.radio.air.clear()
     await asyncio.sleep(59)

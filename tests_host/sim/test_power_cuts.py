@@ -195,6 +195,7 @@ def _play(folder, row, last=0, done=False):
         return flash.changes, bool(known)
 
 
+@pytest.mark.thorough
 @pytest.mark.button
 @pytest.mark.parametrize("row", _ROWS, ids=named)
 def test_a_power_cut_at_any_write_changes_no_acknowledgement(tmp_path, row):

@@ -17,6 +17,8 @@ from tools.cloud.demo_device import DEVICE_ID
 from tools.cloud.model import Command, Model, Plan, Request, Response, Sensor
 from tools.sim.sim_device import POWER_UP_UTC
 
+pytestmark = [pytest.mark.gate, pytest.mark.thorough("realer-auto", "auto-", "bootstrap")]
+
 
 @pytest.fixture(params=POLLING + HELD, ids=named)
 def row(request):

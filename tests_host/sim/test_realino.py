@@ -76,6 +76,7 @@ def _logins(device):
     return found
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("status", [400, 401, 422])
 async def test_a_refused_login_keeps_its_form_unless_the_keys_were_missing(device, status):
     logins = _logins(device)
@@ -96,6 +97,7 @@ async def test_the_other_form_of_login_follows_after_five_seconds(device):
     assert logins[1][0] - logins[0][0] >= 5
 
 
+@pytest.mark.gate
 async def test_a_server_that_refuses_both_forms_is_tried_more_and_more_rarely(device):
     logins = _logins(device)
     device.model.served.realino = ("none",)
@@ -108,6 +110,7 @@ def _in_a_hurry(config):
     config["cloud"]["poll_s"] = 2  # which leaves a second between two requests
 
 
+@pytest.mark.gate
 @pytest.mark.config(edit=_in_a_hurry)
 @pytest.mark.parametrize("fault", ["status=503", "hang", "badjson"])
 async def test_a_failed_login_is_retried_after_five_seconds_or_more(device, fault):
@@ -118,6 +121,7 @@ async def test_a_failed_login_is_retried_after_five_seconds_or_more(device, faul
     assert min(gaps) >= 5 and max(gaps) > 60 and len(gaps) < 40
 
 
+@pytest.mark.gate
 async def test_an_inactive_subscription_is_found_at_the_login(device):
     device.model.set_subscription(DEVICE_ID, False, device.wall())
     polls = _count(device, "commands.realino")
@@ -137,6 +141,7 @@ async def test_an_ended_subscription_is_found_by_a_poll(device):
     await device.until(lambda: device.on("pump"), 950)
 
 
+@pytest.mark.gate
 async def test_a_generation_that_is_switched_off_leads_to_safe_state(device):
     await pump_on(device)
     device.model.served.realino = ()
@@ -144,6 +149,7 @@ async def test_a_generation_that_is_switched_off_leads_to_safe_state(device):
     assert device.app.state() == "unauthorized"
 
 
+@pytest.mark.gate("5", "30")
 @pytest.mark.parametrize("interval_s", [5, 8, 30])
 async def test_the_plan_is_never_exceeded(device, interval_s):
     device.model.plan = Plan(min_interval_s=interval_s)
@@ -156,6 +162,7 @@ async def test_the_plan_is_never_exceeded(device, interval_s):
     assert device.on("pump") and not device.model.named("cadence_exceeded")
 
 
+@pytest.mark.gate
 async def test_a_small_byte_limit_of_the_plan_makes_smaller_feeds(device):
     device.model.plan = Plan(max_body_bytes=1000)
     feeds = _count(device, "feeds.realino")
@@ -165,6 +172,7 @@ async def test_a_small_byte_limit_of_the_plan_makes_smaller_feeds(device):
     assert {item["sensor_id"] for item in device.feed("sensor")} == {1, 2}
 
 
+@pytest.mark.gate
 async def test_a_feed_is_split_when_memory_is_short(device):
     await pump_on(device)
     await device.until(lambda: not len(device.app.controller.outbox), 60)
@@ -197,6 +205,7 @@ async def test_after_an_outage_the_newest_report_stands_for_all(device):
         assert len(names) == len(set(names))
 
 
+@pytest.mark.gate
 async def test_a_lost_acknowledgement_causes_one_repetition(device):
     await pump_on(device)
     await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
@@ -220,6 +229,7 @@ async def test_the_narrower_of_both_ranges_counts(device):
         assert float(device.model.reported(DEVICE_ID, "9")) == target
 
 
+@pytest.mark.gate
 async def test_a_moved_command_is_bound_again_and_never_switches_its_old_port(device):
     await device.until(lambda: device.online, 60)
     device.faults.add("token status=503 times=2")
@@ -236,6 +246,7 @@ async def test_a_moved_command_is_bound_again_and_never_switches_its_old_port(de
     assert len(device.model.named("token_issued")) <= 4
 
 
+@pytest.mark.gate
 async def test_a_removed_sensor_does_not_block_the_others(device):
     await pump_on(device)
     await device.until(lambda: len(device.app.controller.outbox) == 0, 60)
@@ -250,6 +261,7 @@ async def test_a_removed_sensor_does_not_block_the_others(device):
     )
 
 
+@pytest.mark.gate
 async def test_a_contradictory_catalog_causes_few_logins(device):
     device.model.put_command(DEVICE_ID, Command(3, "12", error="broken"))
     await pump_on(device)
@@ -257,6 +269,7 @@ async def test_a_contradictory_catalog_causes_few_logins(device):
     assert len(device.model.named("token_issued")) <= 2
 
 
+@pytest.mark.gate
 @pytest.mark.config(edit=lambda config: [sensor.update(deadband=0) for sensor in config["sensors"]])
 @pytest.mark.parametrize(
     ("status", "first"),

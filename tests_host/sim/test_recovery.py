@@ -42,6 +42,7 @@ async def _recovery_s(device, fault, outage_s):
     return await device.until(lambda: device.online and len(device.model.named("catalog_read")) > polls, 400)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("outage_s", "seed"), [(20, 1), (45, 2), (90, 3), (90, 4), (300, 5), (600, 6)])
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_polling_comes_back_soon_after_a_short_outage(device, fault, outage_s, seed):
@@ -49,11 +50,13 @@ async def test_polling_comes_back_soon_after_a_short_outage(device, fault, outag
     assert await _recovery_s(device, fault, outage_s) <= min(60, 2 * outage_s)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_polling_comes_back_within_minutes_after_hours(device, fault):
     assert await _recovery_s(device, fault, 7200) <= 330
 
 
+@pytest.mark.gate("two_tls")
 @pytest.mark.parametrize(("outage_s", "seed"), [(5, 1), (30, 1), (30, 3), (120, 2), (600, 2)])
 async def test_auto_is_on_mqtt_within_a_minute_after_the_broker_is_back(make, outage_s, seed):  # noqa: F811
     device = make("auto")
@@ -67,6 +70,7 @@ async def test_auto_is_on_mqtt_within_a_minute_after_the_broker_is_back(make, ou
     assert await device.until(lambda: device.online and device.app.link.account.on_mqtt, 2000) <= 60
 
 
+@pytest.mark.gate("two_tls")
 @pytest.mark.parametrize("kicks", [1, 3, 8])
 async def test_auto_is_on_mqtt_within_a_minute_after_a_forced_disconnect(make, kicks):  # noqa: F811
     device = make("auto")

@@ -21,6 +21,7 @@ async def test_powers_up_applies_and_reports(device):
     assert device.net.dials == 1
 
 
+@pytest.mark.thorough
 async def test_regulates_while_reporting(device):
     device.want("9", 19.0)
     await device.until(lambda: device.on("heater"), 60)
@@ -81,6 +82,7 @@ async def test_dns_records_in_any_order_are_understood(device, mode):
     await device.until(lambda: device.online, 30)
 
 
+@pytest.mark.gate
 async def test_late_wifi_is_joined_without_a_reset(device):
     device.radio.air.clear()
     await asyncio.sleep(3 * 3600)
@@ -100,6 +102,7 @@ async def test_the_second_known_network_is_tried_too(device):
     assert device.radio.joins[:2] == ["cellar", "bench"]
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("kind", ["tls", "connect", "closed", "timeout"])
 async def test_a_connection_that_fails_is_tried_again_with_growing_waits(device, kind):
     device.net.refuse = NetError(kind, "no")

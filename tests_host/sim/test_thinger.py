@@ -17,7 +17,7 @@ def _thinger(config):
     config["cloud"] = thinger_config()["cloud"]
 
 
-pytestmark = pytest.mark.config(edit=_thinger)
+pytestmark = [pytest.mark.gate, pytest.mark.config(edit=_thinger)]
 
 
 class Owner:

@@ -7,6 +7,8 @@ import pytest
 from tests_host.sim.test_mqtt import PUMP, make, quiet  # noqa: F401 - `make` is a fixture
 from tools.sim.sim_device import DEVICE_ID
 
+pytestmark = pytest.mark.thorough("two_tls")
+
 
 def sessions(device):
     return len(device.model.named("mqtt_connected"))
@@ -39,6 +41,7 @@ async def test_with_mqtt_nothing_is_polled(auto):
     assert sessions(auto) == 3 - auto.most_tls and polls(auto) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mqtt", [{"credentials": False}, {"url": ""}, {"protocol": "mqtt-7"}])
 async def test_without_mqtt_it_polls_from_the_start(make, mqtt):  # noqa: F811
     device = make("auto")
@@ -83,6 +86,7 @@ async def test_polling_replaces_mqtt_until_the_broker_returns(auto):
     assert auto.history.of("relay", "pump") == [False, True, False]
 
 
+@pytest.mark.gate
 async def test_what_changes_the_transport_is_not_in_memory_while_a_connection_is_made(auto):
     if auto.most_tls > 1:
         return  # there is room for both
@@ -100,6 +104,7 @@ async def test_what_changes_the_transport_is_not_in_memory_while_a_connection_is
     assert [each for each in beside if each[1]] == []
 
 
+@pytest.mark.thorough
 @pytest.mark.button
 async def test_no_report_is_lost_on_the_way_there_and_back(auto):
     await on_mqtt(auto)
@@ -131,6 +136,7 @@ async def test_short_sessions_lead_to_polling(auto):
     await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", ["mqtt status=403", "mqtt-credentials status=403", "mqtt-credentials status=404",
                                    "mqtt-credentials status=422", "mqtt badjson=half", "connect refused"])  # fmt: skip
 async def test_a_refusal_of_mqtt_only_keeps_the_lease_of_polling(auto, fault):
@@ -167,6 +173,7 @@ async def test_a_subscription_that_ends_while_polling_and_one_that_ends_on_mqtt(
         await auto.until(lambda: auto.on("pump"), 400)
 
 
+@pytest.mark.thorough
 async def test_credentials_that_cannot_be_renewed_lead_to_polling_in_time(auto):
     await on_mqtt(auto)
     auto.want("6", 1)
