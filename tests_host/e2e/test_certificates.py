@@ -5,6 +5,8 @@ import pytest
 from tools.cloud.demo_device import CLIENT_SECRET
 from tools.fixture.system import WIFI_PASSWORD, SystemFixture
 
+pytestmark = pytest.mark.gate
+
 BAD = ["wrong_name", "expired", "not_yet_valid", "unknown_ca"]
 
 

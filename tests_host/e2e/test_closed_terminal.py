@@ -15,6 +15,8 @@ import pytest
 from tests_host.e2e.test_demo import children_of
 from tools.repository import ROOT
 
+pytestmark = pytest.mark.gate
+
 TIMEOUT_S = 60
 COMMANDS = {
     "demo": ["demo", "--connection", "{home}/admin.json"],

@@ -107,6 +107,7 @@ async def test_what_the_owner_wants_reaches_the_relay_and_every_page():
         assert other.wrong == []
 
 
+@pytest.mark.thorough
 async def test_one_click_breaks_it_and_the_page_says_what_follows():
     async with running("auto") as (_, dashboard, program):
         page = await opened(program, dashboard.url)
@@ -196,6 +197,7 @@ async def alone(count=1):
         yield devices[0] if count == 1 else devices, dashboard, program
 
 
+@pytest.mark.gate
 async def test_all_of_it_works_with_keys_alone():
     """What can be clicked can be reached with Tab, shows the focus, and does with keys what it is there for."""
     async with alone() as (device, dashboard, program):
@@ -237,6 +239,7 @@ async def reached(page):
     return names
 
 
+@pytest.mark.gate
 async def test_of_several_devices_one_is_shown_and_driven():
     async with alone(3) as (devices, dashboard, program):
         page = await opened(program, dashboard.url)
@@ -252,6 +255,7 @@ async def test_of_several_devices_one_is_shown_and_driven():
         assert not devices[0].calls and not devices[1].calls and page.wrong == []
 
 
+@pytest.mark.gate
 async def test_ten_minutes_of_a_thousand_messages_leave_the_page_as_it_was():
     async with alone() as (device, dashboard, program):
         page = await opened(program, dashboard.url)
@@ -278,6 +282,7 @@ async def taken(session):
     return metrics["JSHeapUsedSize"], metrics["Nodes"], metrics["JSEventListeners"]
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 async def test_a_thousand_messages_a_minute_for_ten_real_minutes_take_no_memory():
     async with alone() as (device, dashboard, program):
@@ -299,6 +304,7 @@ async def test_a_thousand_messages_a_minute_for_ten_real_minutes_take_no_memory(
         assert page.wrong == []
 
 
+@pytest.mark.gate
 async def test_who_reads_an_old_message_is_not_moved():
     async with alone() as (device, dashboard, program):
         page = await opened(program, dashboard.url)
@@ -369,6 +375,7 @@ UNNAMED = """[...document.querySelectorAll("input, select, button, meter, .plot,
     && !(e.getAttribute("aria-label") || e.labels?.length || e.innerText?.trim() || e.title)).map((e) => e.outerHTML)"""
 
 
+@pytest.mark.gate
 async def test_it_can_be_read_on_a_phone_and_in_both_schemes():
     async with alone() as (_, dashboard, program):
         for scheme in ("light", "dark"):
@@ -380,6 +387,7 @@ async def test_it_can_be_read_on_a_phone_and_in_both_schemes():
             assert await page.evaluate(UNNAMED) == []
 
 
+@pytest.mark.gate
 async def test_the_end_of_the_demo_is_said_and_nothing_can_be_done_then():
     async with chromium() as program:
         async with alone() as (_, dashboard, _):
@@ -388,6 +396,7 @@ async def test_the_end_of_the_demo_is_said_and_nothing_can_be_done_then():
         assert await reached(page) == [], "nothing is left that could be used"
 
 
+@pytest.mark.gate
 async def test_without_the_library_the_page_says_so_and_shows_the_figures(monkeypatch):
     monkeypatch.setattr(charts, "find", lambda: None)
     async with alone() as (_, dashboard, program):

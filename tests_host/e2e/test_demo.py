@@ -17,6 +17,8 @@ from tools.checks.terminal import Terminal
 from tools.cloud import admin_client
 from tools.repository import ROOT
 
+pytestmark = pytest.mark.gate
+
 TIMEOUT_S = 60
 
 
@@ -79,6 +81,7 @@ def children_of(pid):
     return found
 
 
+@pytest.mark.thorough("https")
 @pytest.mark.parametrize("transport", ["auto", "https"])
 async def test_keys_and_a_second_terminal_play_cloud(tmp_path, transport):
     terminal, stdin = pty.openpty()
@@ -125,7 +128,7 @@ def browsed(tmp_path, monkeypatch):
     return noted
 
 
-@pytest.mark.parametrize("more", [[], ["--no-open"]])
+@pytest.mark.parametrize("more", [[], pytest.param(["--no-open"], marks=pytest.mark.thorough)])
 def test_the_page_is_opened_where_a_person_sits_and_wants_it(tmp_path, browsed, more):
     demo = [sys.executable, "-m", "tools", "demo", "--connection", str(tmp_path / "admin.json"), *more]
     with Terminal(demo, cwd=ROOT) as terminal:
@@ -137,6 +140,7 @@ def test_the_page_is_opened_where_a_person_sits_and_wants_it(tmp_path, browsed, 
     assert (browsed.read_text() if browsed.exists() else "") == ("" if more else f"{address}\n")
 
 
+@pytest.mark.thorough
 async def test_several_devices_run_and_end(tmp_path, browsed):
     async with Demo(tmp_path / "admin.json", subprocess.DEVNULL, more=["--devices", "4"]) as demo:
         for number in (2, 3, 4, 1):
@@ -149,6 +153,7 @@ async def test_several_devices_run_and_end(tmp_path, browsed):
     assert not browsed.exists(), "there was no terminal"
 
 
+@pytest.mark.thorough
 async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):
     terminal, stdin = pty.openpty()
     async with Demo(tmp_path / "admin.json", stdin) as demo:
@@ -170,6 +175,7 @@ async def test_mqtt_is_shown_and_its_keys_obeyed(tmp_path):
     os.close(stdin)
 
 
+@pytest.mark.thorough("15")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_ends_it_in_order_without_a_terminal(tmp_path, number):
     async with Demo(tmp_path / "admin.json", subprocess.DEVNULL) as demo:

@@ -50,6 +50,7 @@ async def test_deploy_run_change_deploy(smallest, tmp_path):
         assert json.loads((fixture.flash / "config.json").read_text())["name"] == "renamed"
 
 
+@pytest.mark.gate
 async def test_a_board_with_a_rom_partition_runs_from_there(smallest, tmp_path):
     """MQTT, with no code in the heap; then another transport, for which nothing is sent."""
     async with SystemFixture(smallest, powered=False, blank=True, image="own", transport="mqtt") as fixture:
@@ -72,6 +73,7 @@ async def test_a_board_with_a_rom_partition_runs_from_there(smallest, tmp_path):
         assert json.loads((fixture.flash / "slot.json").read_text()) == {"slot": "rom:0"}
 
 
+@pytest.mark.gate
 async def test_an_invalid_configuration_is_refused_before_the_board_is_touched(smallest, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     async with SystemFixture(smallest) as fixture:
@@ -100,6 +102,7 @@ def edited(tmp_path, **files):
     return str(tree)
 
 
+@pytest.mark.thorough
 async def test_code_that_crashes_at_the_start_fails_the_deploy(smallest, tmp_path):
     """First as the only version, then as an update, beside which the version before still works."""
     tree = edited(tmp_path, **{"firmware/device": DEVICE + '\n\nraise ValueError("planted")\n'})
@@ -117,6 +120,7 @@ async def test_code_that_crashes_at_the_start_fails_the_deploy(smallest, tmp_pat
         assert status == 1 and "crashed: ValueError: planted" in output, output
 
 
+@pytest.mark.thorough
 async def test_a_version_that_is_rolled_back_fails_the_deploy(smallest, tmp_path):
     """It resets the board at once, as often as it may; what comes online then is not what was sent."""
     tree = edited(tmp_path, **{"firmware/device": DEVICE + "\n\nimport machine\n\nmachine.reset()\n"})
@@ -130,6 +134,7 @@ async def test_a_version_that_is_rolled_back_fails_the_deploy(smallest, tmp_path
             await fixture.online()
 
 
+@pytest.mark.thorough
 async def test_a_wrong_secret_fails_the_deploy(smallest, tmp_path):
     async with SystemFixture(smallest, powered=False) as fixture:
         fixture.config["cloud"]["client_secret"] = "another-secret-not-real"
@@ -141,6 +146,7 @@ async def test_a_wrong_secret_fails_the_deploy(smallest, tmp_path):
         assert "another-secret-not-real" not in output
 
 
+@pytest.mark.thorough
 async def test_a_network_that_is_not_there_is_named(smallest, tmp_path):
     async with SystemFixture(smallest, powered=False) as fixture:
         config = bring_home(fixture, tmp_path)
@@ -151,6 +157,7 @@ async def test_a_network_that_is_not_there_is_named(smallest, tmp_path):
         assert status == 1 and "waiting for Wi-Fi: " in output, output
 
 
+@pytest.mark.thorough
 async def test_a_silent_board_fails_the_deploy_unless_the_check_is_off(smallest, tmp_path):
     tree = edited(tmp_path, main="import time\n\nwhile True:\n    time.sleep(1)\n")
     async with SystemFixture(smallest, powered=False) as fixture:
@@ -166,6 +173,7 @@ async def test_a_silent_board_fails_the_deploy_unless_the_check_is_off(smallest,
         await fixture.until("it was restarted all the same", lambda: fixture.board.boots > boots + 1, 10)
 
 
+@pytest.mark.gate
 async def test_a_cable_unplugged_at_the_end_undoes_nothing(smallest, tmp_path):
     tree = edited(tmp_path, main="import time\n\nprint('quiet now')\nwhile True:\n    time.sleep(1)\n")
     async with SystemFixture(smallest, powered=False) as fixture:
@@ -180,6 +188,8 @@ async def test_a_cable_unplugged_at_the_end_undoes_nothing(smallest, tmp_path):
         assert json.loads((fixture.flash / "slot.json").read_text())["slot"] == "a"
 
 
+@pytest.mark.gate
+@pytest.mark.thorough("restarted", "arrived-1")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("when", ["repl", "sending", "arrived", "restarted"])
 async def test_a_board_runs_on_when_a_deploy_is_stopped(smallest, tmp_path, number, when):
@@ -208,6 +218,7 @@ async def test_a_board_runs_on_when_a_deploy_is_stopped(smallest, tmp_path, numb
         assert (fixture.flash / "slot.json").exists() == arrived
 
 
+@pytest.mark.gate
 async def test_a_board_keeps_running_when_the_new_files_do_not_fit(smallest, tmp_path, monkeypatch):
     """Whatever else ends a deploy ahead of time."""
     tree = edited(tmp_path, main="x" * 4_000_000)
@@ -219,6 +230,7 @@ async def test_a_board_keeps_running_when_the_new_files_do_not_fit(smallest, tmp
         await fixture.online(30)
 
 
+@pytest.mark.gate
 async def test_a_board_runs_on_when_the_doctor_is_stopped(smallest):
     async with SystemFixture(smallest) as fixture:
         await fixture.online()

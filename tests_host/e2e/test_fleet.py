@@ -8,6 +8,7 @@ from tools.fixture.fleet import PACE, Fleet, paced_tree
 from tools.repository import ROOT
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 async def test_real_devices_come_back_from_a_restart_and_lose_nothing():
     found = {}

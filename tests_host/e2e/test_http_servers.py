@@ -11,6 +11,8 @@ from tests_host.support import local_port
 from tools.env import nginx
 from tools.fixture.system import SystemFixture
 
+pytestmark = pytest.mark.thorough
+
 _CONFIG = """\
 {user}daemon off;
 pid {folder}/pid;

@@ -2,7 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from tools.fixture.system import SystemFixture
+
+pytestmark = pytest.mark.gate
 
 SENSORS = [
     {"kind": "digital", "gpio": 13, "pin_port": "70", "name": "door"},

@@ -10,7 +10,7 @@ import pytest
 from tests_host.support.trees import changed_tree, replaced
 from tools.fixture.system import SystemFixture
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.gate, pytest.mark.long]
 
 WAITS = {
     "firmware/core/escalation.py": (
@@ -91,6 +91,7 @@ async def test_a_dead_association_leads_rung_by_rung_to_a_reset_with_safe_output
     assert bench.model.violations == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("transport", "ends", "climbed"),
     [("https", "join", (2, 0, 1)), ("https", "interface", (3, 1, 1)), ("mqtt", "interface", (3, 1, 1))],
@@ -107,6 +108,7 @@ async def test_a_remedy_ends_the_ladder_and_switches_nothing(smallest, tmp_path,
         assert bench.climbed == climbed and bench.steps[switched:] == []
 
 
+@pytest.mark.thorough
 async def test_a_reset_waits_for_an_output_that_is_on_as_desired(smallest, tmp_path):
     async with Bench(smallest, tmp_path, silence_s=0) as bench:
         await bench.pump_on()
@@ -121,6 +123,7 @@ async def test_a_reset_waits_for_an_output_that_is_on_as_desired(smallest, tmp_p
         await bench.online(30)
 
 
+@pytest.mark.thorough("any hang", "any status")
 @pytest.mark.parametrize("fault", ["any drop", "any hang", "any status=503"])
 async def test_an_outage_of_the_cloud_climbs_no_rung(smallest, tmp_path, fault):
     async with Bench(smallest, tmp_path, silence_s=0) as bench:

@@ -30,6 +30,8 @@ from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_server import ThingerServer
 from tools.repository import ROOT
 
+pytestmark = pytest.mark.gate("64bit")
+
 PAGES = {path.parent.name: path for path in sorted((ROOT / "lib").glob("*/README.md"))}
 HOST = "api.realer.test"
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+import pytest
+
 from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
@@ -42,6 +44,7 @@ class Life(SystemFixture):
         return json.loads((self.flash / "boot.json").read_text())
 
 
+@pytest.mark.thorough("64bit")
 async def test_a_broken_or_missing_configuration_leaves_the_outputs_at_their_level(any_interpreter):
     async with Life(any_interpreter, edit=boot_on) as fixture:
         await fixture.online()
@@ -130,6 +133,7 @@ async def test_without_memory_for_safe_outputs_the_last_resort_is_a_reset_at_onc
         assert output == ["starting, slot root"], "it did not wait for anybody to read"
 
 
+@pytest.mark.thorough("64bit")
 async def test_ctrl_c_leaves_safe_outputs_and_no_token(any_interpreter):
     async with Life(any_interpreter) as fixture:
         await fixture.online()

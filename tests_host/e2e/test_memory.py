@@ -14,6 +14,8 @@ from tools.cloud.entities import Command, Plan, Sensor, Served
 from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
+pytestmark = pytest.mark.gate
+
 FILES = {
     "main.py": (ROOT / "tools/virtual_board/probes/heap_probe.py").read_bytes(),
     "device_main.py": (ROOT / "main.py").read_bytes(),
@@ -34,6 +36,7 @@ FAULTS = {
 """After these it goes on at once; `realer bench` has all the others."""
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 @pytest.mark.parametrize("transport", ["https", "mqtt"])
 async def test_hundreds_of_cycles_with_faults_leave_the_heap_as_it_was(smallest, transport):
@@ -49,6 +52,7 @@ async def test_hundreds_of_cycles_with_faults_leave_the_heap_as_it_was(smallest,
     assert fixture.model.violations == []
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("transport", "faults"), [("https", ("feed-data drop", "batches drop")), ("mqtt", ("ack lost",))]
@@ -114,6 +118,7 @@ def follows(fixture, pin, on):
     return fixture.on(f"relay {pin}") == on and fixture.reported(str(pin)) == f"{on}.0"
 
 
+@pytest.mark.thorough("stock-https-16")
 @pytest.mark.parametrize(
     ("image", "transport", "relays", "sensors", "on_mqtt"),
     [
@@ -141,6 +146,7 @@ async def test_more_relays_and_sensors_are_served(smallest, image, transport, re
     assert fixture.model.violations == []
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 async def test_an_outage_with_fifty_desired_states_waiting_in_the_broker_needs_no_third_area(smallest):
     async with SystemFixture(smallest, transport="mqtt") as fixture:
@@ -157,6 +163,7 @@ def busy(config):
         sensor |= {"period_s": 1, "deadband": 0}
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 async def test_hundreds_of_pending_states_a_full_outbox_and_a_large_catalog_are_worked_off(smallest):
     device = demo_device()
@@ -180,6 +187,7 @@ async def test_hundreds_of_pending_states_a_full_outbox_and_a_large_catalog_are_
     assert fixture.model.violations == []
 
 
+@pytest.mark.thorough("2", "4")
 @pytest.mark.parametrize("seed", [1, 2, 4])
 async def test_allocation_that_fails_at_random_moments_ends_online(smallest, seed):
     events, device_main = [], FILES["device_main.py"]

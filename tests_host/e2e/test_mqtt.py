@@ -52,6 +52,8 @@ async def switched(fixture, on):
     await fixture.until(f"the pump is {on}", lambda: fixture.switched("pump", on, at), 5)
 
 
+@pytest.mark.gate
+@pytest.mark.thorough("64bit")
 @pytest.mark.long
 async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter):
     chance = random.Random(1)
@@ -86,6 +88,7 @@ async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter):
     assert fixture.model.violations == []
 
 
+@pytest.mark.gate("64bit")
 async def test_the_device_reconnects_to_a_restarted_broker(any_interpreter):
     async with SystemFixture(any_interpreter, transport="mqtt") as fixture:
         await fixture.online()
@@ -102,6 +105,7 @@ async def test_the_device_reconnects_to_a_restarted_broker(any_interpreter):
     assert fixture.model.violations == []
 
 
+@pytest.mark.gate
 @pytest.mark.long
 async def test_polling_takes_over_and_hands_back_without_switching_an_output(roomiest):
     files = {"main.py": SOON, "device_main.py": (ROOT / "main.py").read_bytes()}
@@ -123,6 +127,7 @@ async def test_polling_takes_over_and_hands_back_without_switching_an_output(roo
     assert fixture.model.violations == []
 
 
+@pytest.mark.gate("mqtt-3.1.1")
 @pytest.mark.parametrize("protocol", ["mqtt-3.1.1", "mqtt-5.0"])
 async def test_a_retained_message_larger_than_the_device_can_hold_keeps_it_from_nothing(smallest, protocol):
     async with SystemFixture(smallest, transport="mqtt", powered=False) as fixture:
@@ -148,6 +153,7 @@ async def test_a_retained_message_larger_than_the_device_can_hold_keeps_it_from_
     assert fixture.model.violations == []
 
 
+@pytest.mark.gate("64bit")
 async def test_refused_credentials_are_replaced(any_interpreter):
     async with SystemFixture(any_interpreter, transport="mqtt", powered=False) as fixture:
         fixture.site.faults.add("connect refused times=1")
@@ -160,6 +166,7 @@ async def test_refused_credentials_are_replaced(any_interpreter):
         assert connected[0] == issued[1] and issued[0] not in connected
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("kind", ["wrong_name", "unknown_ca"])
 async def test_an_impostor_never_sees_a_password(smallest, kind):
     async with SystemFixture(smallest, transport="mqtt", powered=False) as fixture:

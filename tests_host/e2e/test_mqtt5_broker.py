@@ -19,6 +19,8 @@ from tools.checks import portable
 from tools.cloud import certs
 from tools.env import interpreter
 
+pytestmark = [pytest.mark.gate("mosquitto-64"), pytest.mark.thorough("ejabberd", "aedes")]
+
 PROBE = portable.ROOT / "tests_host" / "support" / "mqtt_probe.py"
 find = cache(interpreter.find)
 
@@ -219,6 +221,7 @@ def test_broker_that_falls_silent(device: Device, broker: Broker):
     assert 2400 <= seen["after_ms"] <= 3300  # nearly 1.25 keep-alives, 1.5 at most, and the test's own delays
 
 
+@pytest.mark.gate
 def test_many_messages_leave_no_trace(device: Device, broker: Broker):
     seen = device("rates", broker.port, times=4800)["result"]
     assert abs(seen["growth"]) < 1024, seen

@@ -13,6 +13,8 @@ from tests_host.support.brokers import PASSWORD, Ejabberd, SecondEjabberd
 from tools.cloud import certs
 from tools.env import interpreter
 
+pytestmark = pytest.mark.thorough
+
 _WITHIN_S = 60
 
 

@@ -2,9 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from tests_host.e2e.test_deploy import bring_home
 from tests_host.support.commands import command, end_of, start
 from tools.fixture.system import SystemFixture
+
+pytestmark = pytest.mark.gate
 
 AWAY_S = 0.7
 

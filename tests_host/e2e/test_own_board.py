@@ -2,9 +2,13 @@
 
 import re
 
+import pytest
+
 from tests_host.e2e.test_dashboard import chromium, command, expect, opened
 from tests_host.e2e.test_recipe import Shell
 from tools.repository import ROOT
+
+pytestmark = pytest.mark.thorough
 
 PAGE = (ROOT / "docs/own-board.md").read_text(encoding="utf-8")
 

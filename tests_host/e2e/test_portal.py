@@ -6,6 +6,7 @@ import json
 import socket
 import time
 
+import pytest
 from playwright.async_api import async_playwright
 
 from dnsstub import resolver as dns
@@ -56,6 +57,8 @@ async def phone(fixture, scheme="light"):
             await chromium.close()
 
 
+@pytest.mark.gate
+@pytest.mark.thorough("64bit")
 async def test_from_the_box_to_the_cloud_without_a_cable(any_interpreter):
     keys = {}
 
@@ -104,6 +107,7 @@ def luminance(rgb):
     return sum(int(part) for part in rgb.strip("rgba()").split(",")[:3])
 
 
+@pytest.mark.gate
 async def test_the_page_is_as_a_phones_own_settings_are(smallest):
     """A list of networks to tap, large fields, what was entered can be seen, dark where the phone is dark."""
     keys = {}
@@ -148,6 +152,7 @@ async def test_the_page_is_as_a_phones_own_settings_are(smallest):
         await fixture.online(30)
 
 
+@pytest.mark.gate
 async def test_a_name_that_is_typed_counts_although_another_network_was_tapped(smallest):
     async with SystemFixture(smallest, edit=fresh) as fixture, phone(fixture) as page:
         await page.goto(HOME)
@@ -189,6 +194,7 @@ async def test_silent_connections_do_not_block_others(smallest):
                 writer.close()
 
 
+@pytest.mark.gate
 async def test_a_board_that_no_longer_finds_its_network(smallest):
     async with SystemFixture(smallest, edit=moved) as fixture:
         async with phone(fixture) as page:
@@ -211,6 +217,7 @@ async def test_a_board_that_no_longer_finds_its_network(smallest):
         assert written | {"wifi": 0} == fixture.config | {"wifi": 0}
 
 
+@pytest.mark.gate
 async def test_a_page_elsewhere_cannot_send_the_form(smallest):
     async with SystemFixture(smallest, edit=fresh) as fixture:
         before = (fixture.flash / "config.json").read_text()
@@ -230,6 +237,7 @@ def asking(config):
     config["buttons"][0] |= {"opens_portal": True, "factory_reset": True}
 
 
+@pytest.mark.gate
 async def test_a_long_press_opens_the_portal_and_two_very_long_ones_forget_the_owner(smallest):
     async with SystemFixture(smallest, edit=asking) as fixture:
 

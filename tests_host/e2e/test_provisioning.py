@@ -17,7 +17,7 @@ from tools.repository import ROOT
 from tools.virtual_board.plant import Plant, wiring_from
 from tools.virtual_board.virtual import VirtualBoard
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.thorough, pytest.mark.long]
 
 KEY = "test-update-key-not-real"
 COUNT, CANARIES, WITHOUT_MAC = 20, 2, 5

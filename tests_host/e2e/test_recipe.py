@@ -16,6 +16,8 @@ from tests_host.support import local_port
 from tools.cloud import admin_client
 from tools.repository import ROOT
 
+pytestmark = pytest.mark.gate
+
 PAGE = (ROOT / "docs/demo.md").read_text()
 TIMEOUT_S = 90
 

@@ -7,7 +7,7 @@ from tests_host.support.trees import changed_tree, replaced
 from tools.cli import update_bundle
 from tools.cloud.certs import TestCA
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.gate, pytest.mark.long]
 
 SOON = {"firmware/updater.py": replaced("firmware/updater.py", ("_LOST = const(3600)", "_LOST = const(5)"))}
 """A board that asks the update server after five seconds instead of an hour."""
@@ -41,6 +41,7 @@ async def moved(fixture, authority):
     await fixture.until("the board is back", lambda: fixture.polls() > polls + 1, 60)
 
 
+@pytest.mark.thorough("own")
 @pytest.mark.parametrize("image", ["stock", "own"])
 async def test_a_bundle_with_the_next_root_keeps_the_board(smallest, tmp_path, image):
     after, _ = authorities(tmp_path)
@@ -77,6 +78,7 @@ async def test_a_board_that_was_off_while_the_root_changed_asks_the_server_of_up
         assert fixture.board.boots == 3, "the first start, the next one, and that of the bundle"
 
 
+@pytest.mark.thorough
 async def test_a_rescue_that_does_not_help_is_tried_twice(smallest, tmp_path):
     after, own = authorities(tmp_path)
     async with with_own_server(smallest, tmp_path, own) as fixture:
@@ -93,6 +95,7 @@ async def test_a_rescue_that_does_not_help_is_tried_twice(smallest, tmp_path):
         assert fixture.record()["slot"] == "" and "tries" not in fixture.record()
 
 
+@pytest.mark.thorough
 async def test_nobody_but_the_owner_names_a_bundle_for_lost_boards(smallest, tmp_path):
     after, own = authorities(tmp_path)
     async with with_own_server(smallest, tmp_path, own) as fixture:
@@ -107,6 +110,7 @@ async def test_nobody_but_the_owner_names_a_bundle_for_lost_boards(smallest, tmp
         assert set(fixture.asked) == {"/firmware/rescue"} and fixture.board.boots == 1
 
 
+@pytest.mark.thorough
 async def test_roots_that_are_none_are_refused_before_they_are_put_in_place(smallest, tmp_path, monkeypatch):
     """The command would refuse them: this is a bundle that somebody made by hand."""
     garbage = {

@@ -58,6 +58,7 @@ async def again(*names: str) -> dict[str, list[str]]:
     return {name: lines for name, lines in gone.items() if lines}
 
 
+@pytest.mark.gate("deploy")
 @pytest.mark.parametrize("names", [("wizard",), ("deploy", "monitor", "status", "doctor")], ids="/".join)
 async def test_a_picture_says_what_the_command_says(names):
     gone = await again(*names) and await again(*names)

@@ -25,6 +25,8 @@ MEMORY = {
 }  # fmt: skip
 
 
+@pytest.mark.gate("32bit-realer-https")
+@pytest.mark.thorough("64bit", "32bit-bootstrap", "32bit-realino")
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("api", "transport"),
@@ -53,6 +55,7 @@ async def test_the_scenario_holds(any_interpreter, api, transport):
         assert sessions <= facts["sessions"] <= most and facts["renewal_gap_ms"] > 0
 
 
+@pytest.mark.gate
 @pytest.mark.long
 @pytest.mark.parametrize("board", ["esp32c3", "esp32c6", "esp32s2", "esp32s3"])
 async def test_the_scenario_holds_on_other_chips(smallest, board):
@@ -72,6 +75,7 @@ async def test_a_configuration_for_another_chip_switches_nothing(smallest):
         assert not fixture.board.chip.radio.active and fixture.model.named("token_issued") == []
 
 
+@pytest.mark.gate("bootstrap")
 @pytest.mark.parametrize("api", ["bootstrap", "auto"])
 async def test_the_newest_generation_over_mqtt(smallest, api):
     """The steps that depend on how desired states come and are acknowledged; `realer smoke` plays them all."""

@@ -13,6 +13,7 @@ from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
 
 
+@pytest.mark.thorough("64bit")
 async def test_status_of_a_working_device(any_interpreter):
     async with SystemFixture(any_interpreter) as fixture:
         await fixture.online()
@@ -38,6 +39,7 @@ async def test_status_of_a_working_device(any_interpreter):
         assert fixture.board.boots == 1
 
 
+@pytest.mark.gate
 async def test_status_stays_on_the_screen_and_follows_the_device(smallest):
     async with SystemFixture(smallest) as fixture:
         await fixture.online()
@@ -59,6 +61,7 @@ async def test_status_stays_on_the_screen_and_follows_the_device(smallest):
     assert status == 1 and "Traceback" not in output
 
 
+@pytest.mark.gate
 @pytest.mark.long
 async def test_noise_at_the_console_is_ignored(smallest):
     async with SystemFixture(smallest) as fixture:
@@ -92,6 +95,7 @@ async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
         assert fixture.board.boots == 1 and not fixture.board.chip.at_repl
 
 
+@pytest.mark.gate
 async def test_below_the_log_on_a_terminal_the_state_stays(smallest):
     async with SystemFixture(smallest) as fixture:
         await fixture.online()
@@ -113,6 +117,7 @@ async def test_below_the_log_on_a_terminal_the_state_stays(smallest):
         assert fixture.board.boots == 1 and not fixture.board.chip.at_repl
 
 
+@pytest.mark.thorough
 async def test_the_doctor_says_on_a_terminal_what_it_is_at_and_leaves_the_checklist(smallest):
     async with SystemFixture(smallest) as fixture:
         await fixture.online()
@@ -130,6 +135,7 @@ async def test_the_doctor_says_on_a_terminal_what_it_is_at_and_leaves_the_checkl
         assert [line for line in shown if " of 4: " in line] == []
 
 
+@pytest.mark.gate("monitor", "deploy", "doctor")
 @pytest.mark.parametrize("tool", ["status", "monitor", "deploy", "doctor"])
 async def test_a_busy_port_is_distinguished_from_a_missing_cable(smallest, tool):
     async with SystemFixture(smallest) as fixture:

@@ -11,6 +11,8 @@ from tools.cli.smoke_thinger import STEPS, ThingerFixture, scenario
 from tools.cli.thinger_check import main as check
 from tools.cloud.demo_device import THINGER_CREDENTIAL, THINGER_PASSWORD
 
+pytestmark = pytest.mark.gate
+
 JSON = {"Content-Type": "application/json;charset=UTF-8", "Accept": "application/json, text/plain, */*"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 BASE = "/v2/users/alvarolb/devices/nodemcu"
@@ -43,6 +45,7 @@ class Curl:
             return answer.status, json.loads(text) if text else None
 
 
+@pytest.mark.thorough("64bit")
 async def test_the_scenario_holds(any_interpreter):
     reported = []
     async with ThingerFixture(any_interpreter) as fixture:

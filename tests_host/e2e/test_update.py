@@ -7,7 +7,7 @@ import pytest
 from tests_host.support.field import PORT, Field
 from tests_host.support.trees import changed_tree, replaced
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.gate, pytest.mark.long]
 
 VERSION = {"firmware/version.py": 'VERSION = "9.9.9"\nBUILD_UTC = 1795219200\n'}
 DIES = {
@@ -15,6 +15,7 @@ DIES = {
 }
 
 
+@pytest.mark.thorough("mqtt", "auto")
 @pytest.mark.parametrize("transport", ["https", "mqtt", "auto"])
 async def test_a_new_version_is_fetched_switched_to_and_confirmed(smallest, tmp_path, transport):
     async with Field(smallest, tmp_path, transport=transport) as fixture:
@@ -33,6 +34,7 @@ async def test_a_new_version_is_fetched_switched_to_and_confirmed(smallest, tmp_
         assert fixture.board.boots == 3 and await fixture.runs() == ("9.9.9", "a")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("image", ["stock", "own"])
 async def test_a_server_without_ranges_does_as_well(smallest, tmp_path, image):
     """Into a folder and into the ROM partition; `files` is asked for once."""
@@ -63,6 +65,7 @@ async def test_an_update_that_a_power_cut_interrupts_is_taken_up_again(smallest,
         assert "asked" not in fixture.record()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("transport", ["https", "mqtt"])
 async def test_a_board_with_a_rom_partition_runs_updates_from_there(smallest, tmp_path, transport):
     async with Field(smallest, tmp_path, transport=transport, image="own") as fixture:
@@ -88,6 +91,7 @@ async def test_a_board_with_a_rom_partition_runs_updates_from_there(smallest, tm
         assert not (fixture.flash / "manifest").exists()
 
 
+@pytest.mark.thorough
 async def test_a_partition_without_room_for_another_copy_refuses_the_update(smallest, tmp_path):
     async with Field(smallest, tmp_path, image="own", rom_bytes=96 << 10) as fixture:
         fixture.publish(7)
@@ -112,16 +116,19 @@ async def goes_back(found, folder, changed):
         assert fixture.reported(PORT) == "0.0"
 
 
+@pytest.mark.thorough
 async def test_a_version_that_crashes_is_rolled_back(smallest, tmp_path):
     await goes_back(smallest, tmp_path, DIES)
 
 
+@pytest.mark.thorough
 async def test_a_version_that_refuses_the_configuration_gives_way_to_the_old_one(smallest, tmp_path):
     """Whose rules became stricter: without a configuration there is no update loop that would end the trial."""
     path = "firmware/settings.py"
     await goes_back(smallest, tmp_path, {path: replaced(path, ("    wrong = 0\n", "    wrong = 1\n"))})
 
 
+@pytest.mark.thorough
 async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smallest, tmp_path):
     path = "firmware/runtime/cloud_loop.py"
     broken = replaced(path, ("await self.serve()", "await self.x()"))
@@ -129,6 +136,7 @@ async def test_a_version_that_never_comes_online_gives_way_to_the_old_one(smalle
     await goes_back(smallest, tmp_path, {path: broken})
 
 
+@pytest.mark.thorough
 async def test_a_bundle_with_a_wrong_signature_or_number_is_refused(smallest, tmp_path):
     async with Field(smallest, tmp_path) as fixture:
         fixture.publish(5)

@@ -11,6 +11,8 @@ from tools.cloud import admin_client
 from tools.fixture.system import SystemFixture
 
 
+@pytest.mark.gate
+@pytest.mark.thorough("64bit")
 @pytest.mark.parametrize(
     ("transport", "board"), [("https", "esp32"), ("mqtt", "esp32"), ("https", "olimex-esp32-poe")]
 )
@@ -54,6 +56,7 @@ async def test_a_socket_finds_no_way_without_wifi(smallest):
         assert fixture.site.server.requests == 0
 
 
+@pytest.mark.gate
 async def test_the_demos_key_cuts_it(tmp_path):
     terminal, stdin = pty.openpty()
     async with Demo(tmp_path / "admin.json", stdin) as demo:
