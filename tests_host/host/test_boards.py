@@ -241,6 +241,7 @@ def test_the_doctor_checks_a_reading_by_the_chip() -> None:
     )
 
 
+@pytest.mark.gate
 def test_what_a_board_gets_of_a_profile_is_what_its_check_reads() -> None:
     units = bundler.sources(ROOT)
     for chip, board in CHIPS.items():

@@ -115,6 +115,7 @@ LINKS = {("a", "https"): _first, ("a", "mqtt"): _second}
     assert program.units["firmware.device"] == ["firmware.device", "firmware.core.x"]
 
 
+@pytest.mark.gate
 def test_every_name_in_the_bundled_firmware_is_bound():
     units = {name: ast.parse(text) for name, text in bundler.sources(ROOT).items()}
     nodes = {name: list(ast.walk(unit)) for name, unit in units.items()}

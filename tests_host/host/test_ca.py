@@ -94,6 +94,7 @@ def test_a_bundle_of_one(authority: Authority, form: str):
     assert root.der == authority.certificate
 
 
+@pytest.mark.gate("wrong_name", "not_yet_valid", "unknown_ca")
 @pytest.mark.parametrize(
     ("kind", "what", "do"),
     [
@@ -113,6 +114,7 @@ def test_a_certificate_that_the_device_would_refuse(
     assert not (tmp_path / "certs").exists()
 
 
+@pytest.mark.gate
 def test_a_private_authority_needs_a_bundle_and_the_error_names_it(authority: Authority, tmp_path: Path):
     with serving(authority.leaf()) as port:
         done = run(f"localhost:{port}", "--out", tmp_path)

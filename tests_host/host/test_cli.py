@@ -248,8 +248,8 @@ def test_a_long_run_moves_on_a_terminal_and_is_json_elsewhere():
     "argv",
     [
         ["fuzz", "--inputs", "1000", "journal", "dns"],
-        ["simulate", "--seeds", "1..2", "--hours", "0.2"],
-        ["bench", "--only", "mpy"],
+        pytest.param(["simulate", "--seeds", "1..2", "--hours", "0.2"], marks=pytest.mark.gate),
+        pytest.param(["bench", "--only", "mpy"], marks=pytest.mark.gate),
     ],
 )
 def test_the_long_commands_do(argv):

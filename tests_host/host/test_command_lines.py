@@ -50,6 +50,7 @@ def test_pages_and_messages_have_one_spelling_of_a_command():
     assert {name: spelling for name, spelling in found.items() if spelling} == {}
 
 
+@pytest.mark.gate
 def test_what_pip_installs_works_away_from_the_repository(tmp_path):
     """A wheel, unpacked: a command of it, which needs the device's own code, and the compiler of a deploy."""
     build = [

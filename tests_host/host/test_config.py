@@ -140,6 +140,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return realer("config", *arguments)
 
 
+@pytest.mark.gate
 def test_a_complete_dialog_at_a_terminal_writes_a_configuration(authority: Authority, tmp_path: Path):
     out = tmp_path / "config.json"
     command = [sys.executable, "-m", "tools", "config", "--out", str(out), "--bundle", str(authority.pem)]
@@ -211,12 +212,14 @@ KEEP_REST = (
 )  # sensors, outputs, button, LED, silence, no updates
 
 
+@pytest.mark.gate
 def test_a_configuration_that_is_there_is_kept_with_enter(draft: dict[str, Any], tmp_path: Path):
     before = draft | {"board": "esp32"}
     interviewed(draft, tmp_path, KEEP_BEGINNING + KEEP_CLOUD + "n" + KEEP_REST)
     assert draft == before
 
 
+@pytest.mark.gate
 def test_placeholders_are_asked_again_and_a_part_can_be_changed(draft: dict[str, Any], tmp_path: Path):
     draft["cloud"]["device_id"] = "REPLACE-ME"
     cloud_keys = (
@@ -232,6 +235,7 @@ def test_placeholders_are_asked_again_and_a_part_can_be_changed(draft: dict[str,
     assert draft["buttons"][0]["gpio"] == 26 and draft["safety"] == {"silence_s": 60}
 
 
+@pytest.mark.gate
 def test_wrong_keys_can_be_entered_again(draft: dict[str, Any], authority: Authority, tmp_path: Path):
     with cloud(authority) as server:
         draft["cloud"] |= {
@@ -245,6 +249,7 @@ def test_wrong_keys_can_be_entered_again(draft: dict[str, Any], authority: Autho
     assert not any("secret-not-real" in text for text in printed)
 
 
+@pytest.mark.gate
 def test_without_a_cloud_ports_and_certificate_are_named_by_hand(tmp_path: Path):
     draft = {
         "cloud": {
@@ -291,6 +296,7 @@ def draft_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.draft")
 
 
+@pytest.mark.gate
 def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp_path: Path):
     out = tmp_path / "config.json"
     command = [sys.executable, "-m", "tools", "config", "--out", str(out)]
@@ -323,6 +329,7 @@ def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp
 BACK = "\x02"
 
 
+@pytest.mark.gate
 def test_there_is_a_way_back_over_any_number_of_questions(draft: dict[str, Any], tmp_path: Path):
     # Four questions back from the network's password: to the name, over one that was answered by a key.
     wrong = "wrong" + ENTER * 2 + "y" + "y" + "cellar" + ENTER + BACK * 5 + "right" + ENTER * 2
@@ -396,6 +403,7 @@ MORE = ENTER * 2 + "y"  # name and password as they are
 ACCESS_POINT = "24-0A-C4-00-00-01"
 
 
+@pytest.mark.gate
 def test_more_network_options_ask_for_access_point_and_address(draft: dict[str, Any], tmp_path: Path):
     before = dict(draft["wifi"]["networks"][0])
     assert networks(draft, tmp_path, MORE + ENTER * 2 + "n") == before
@@ -417,6 +425,7 @@ def wifi(draft: dict[str, Any], folder: Path, keys: str) -> dict[str, Any]:
     return {key: value for key, value in draft["wifi"].items() if key not in ("networks", "hostname")}
 
 
+@pytest.mark.gate
 def test_country_name_servers_and_power_saving_are_asked_for_on_request(
     draft: dict[str, Any], tmp_path: Path
 ):
@@ -431,6 +440,7 @@ def test_country_name_servers_and_power_saving_are_asked_for_on_request(
     assert wifi(draft, tmp_path, "y" + (CLEAR + "none" + ENTER) * 3) == {}
 
 
+@pytest.mark.gate
 def test_another_fixed_address_is_not_measured_by_the_router_of_the_former(
     draft: dict[str, Any], tmp_path: Path
 ):
@@ -453,6 +463,7 @@ def test_a_fixed_address_that_is_wrong_in_the_end_may_be_left_out(draft: dict[st
     assert "bssid" not in draft["wifi"]["networks"][0]
 
 
+@pytest.mark.gate
 def test_an_answer_that_contradicts_an_earlier_one_is_refused_at_once(draft: dict[str, Any], tmp_path: Path):
     draft["outputs"][1] = {"pin_port": "9", "name": "heater"}
     thermostat = ENTER * 2 + "17" + ENTER * 2 + DOWN + ENTER + ENTER

@@ -5,11 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.core.config_text import NotJson, parse
 from tests_host.support.checking import validate
+
+pytestmark = pytest.mark.gate
 
 SECRET = "test-secret-not-real"
 GOOD = json.loads((Path(__file__).parents[2] / "config.example.json").read_text())

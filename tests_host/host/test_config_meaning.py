@@ -94,6 +94,7 @@ def folder(tmp_path_factory):
     os.chdir(home)
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(OUTPUTS)
 def test_boot_device_and_host_take_outputs_for_the_same(outputs):

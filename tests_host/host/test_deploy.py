@@ -184,6 +184,7 @@ async def test_a_copy_in_the_root_keeps_working_and_is_the_fallback(tmp_path):
         assert bench.lines == ["dies"] * 3 + ["runs 1 lib"]
 
 
+@pytest.mark.thorough
 async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
     """Cut in every message; afterwards the board boots the old version until the record says otherwise."""
     old, new = version(1), version(2)

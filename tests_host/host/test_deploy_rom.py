@@ -110,6 +110,7 @@ async def test_first_second_and_third_deploy(tmp_path):
         assert bench.record() == {"slot": "rom:0", "back": f"rom:{top}", "tries": 2}
 
 
+@pytest.mark.thorough
 async def test_a_version_that_crashes_is_taken_back(tmp_path):
     async with RomBench(tmp_path) as bench:
         await bench.deploy(version(tmp_path, 1), rooted())
@@ -127,10 +128,12 @@ async def test_a_version_that_crashes_is_taken_back(tmp_path):
         assert bench.lines == ["dies"] * 3 + ["runs 1 rom in place"]
 
 
+@pytest.mark.thorough
 async def test_a_cable_pulled_out_anywhere_leaves_the_old_version(tmp_path):
     await cut_everywhere(tmp_path, 20 * KB, 128 * KB, ["runs 1 rom in place"])
 
 
+@pytest.mark.thorough
 async def test_a_version_that_has_no_room_beside_the_old_one_waits_for_that_to_be_in_a_folder(tmp_path):
     """Neither is a cable pulled out then any harm: the old one runs, from wherever it is whole."""
     old = ["runs 1 rom in place", "runs 1 a in the heap"]
@@ -176,6 +179,7 @@ async def cut_everywhere(tmp_path, size, rom_size, old):
     return bench
 
 
+@pytest.mark.gate
 async def test_an_interrupted_deploy_goes_on_where_it_was(tmp_path):
     async with RomBench(tmp_path) as bench:
         await bench.deploy(version(tmp_path, 1), rooted())
@@ -187,6 +191,7 @@ async def test_an_interrupted_deploy_goes_on_where_it_was(tmp_path):
         assert 1 < erased < blocks(rest.rom.image) - 1
 
 
+@pytest.mark.thorough
 async def test_all_units_where_there_is_room_and_otherwise_those_the_configuration_needs(tmp_path):
     code, config = version(tmp_path, 1, 40 * KB), '{"cloud": {"api": "realer", "transport": "auto"}}'
     conditions = {"firmware/links/one.mpy": "realer-https,x-y", "firmware/links/two.mpy": "realer-auto"}
@@ -203,6 +208,7 @@ async def test_all_units_where_there_is_room_and_otherwise_those_the_configurati
             assert not again
 
 
+@pytest.mark.thorough
 async def test_code_in_a_folder_moves_into_the_partition(tmp_path):
     async with Bench(tmp_path / "flash") as stock:
         await stock.deploy(version(tmp_path, 1), rooted())
@@ -232,6 +238,7 @@ async def test_a_partition_that_is_too_small_is_reported_and_not_used(tmp_path):
 SAID = "hello ['/rom', '/rom/lib', '/lib']"
 
 
+@pytest.mark.gate
 async def test_mpremote_finds_the_partition_and_deploys_into_it(tmp_path):
     """The real tool: what it asks of an ESP32's partition, the virtual board's answers."""
     (tmp_path / "files").mkdir()

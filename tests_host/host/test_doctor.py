@@ -76,6 +76,7 @@ def thinger(config):
     config["cloud"] = {"api": "thinger", "host": address} | keys
 
 
+@pytest.mark.gate
 async def test_at_thinger_its_server_is_asked_and_no_other():
     async with bench(thinger) as fixture:
         requests = fixture.site.server.requests
@@ -89,6 +90,7 @@ def updates(config):
     config["cloud"]["api"] = "realino"
 
 
+@pytest.mark.thorough
 async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt_for_no_broker(tmp_path):
     """Of two roots, one of which came with a bundle, it says which one each server needs, and until when."""
     other = Authority(tmp_path).certificate
@@ -101,6 +103,7 @@ async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt
     assert "other.der" not in printed
 
 
+@pytest.mark.thorough("179")
 @pytest.mark.parametrize(("left", "level", "status"), [(179, "note", 0), (29, "problem", 1)])
 async def test_a_root_that_ends_soon_is_said(tmp_path, monkeypatch, left, level, status):
     """Ten years from now its clock is set to, `left` days before the root ends."""
@@ -153,6 +156,7 @@ def dhcp(config):
     config["time"]["servers"] = ["ntp.realer.test"]
 
 
+@pytest.mark.gate
 async def test_name_and_time_servers_without_ports_are_asked_where_everybody_has_them():
     async with bench(dhcp, usual=True) as fixture:
         status, printed = await doctor(fixture)
@@ -162,6 +166,7 @@ async def test_name_and_time_servers_without_ports_are_asked_where_everybody_has
         assert fixture.site.dns.queries
 
 
+@pytest.mark.gate
 async def test_the_second_name_or_time_server_serves_where_the_first_does_not():
     def edit(config):
         config["wifi"]["dns"].insert(0, "127.0.0.1:9")
@@ -173,6 +178,7 @@ async def test_the_second_name_or_time_server_serves_where_the_first_does_not():
     assert "1 note, 0 problems" in printed
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["nxdomain", "servfail", "wrong_id", "silent"])
 async def test_what_a_name_server_answers_is_reported(mode):
     async with bench() as fixture:
@@ -183,6 +189,7 @@ async def test_what_a_name_server_answers_is_reported(mode):
     assert "the name api.realer.test is not known" in printed
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["kiss", "stratum0", "unsynchronized", "wrong_origin", "short"])
 async def test_a_time_server_that_is_not_synchronized_fails_the_check(mode):
     async with bench() as fixture:
@@ -191,6 +198,7 @@ async def test_a_time_server_that_is_not_synchronized_fails_the_check(mode):
     assert "does not answer" in printed and "UTC from" not in printed, printed
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
@@ -207,6 +215,7 @@ async def test_it_explains_a_refused_certificate(kind, words):
     assert status == 1 and "problem  api" in printed and words in printed
 
 
+@pytest.mark.gate
 async def test_wires_switches_and_names_that_are_wrong():
     async with bench() as fixture:
         fixture.site.dns.mode = "nxdomain"
@@ -225,6 +234,7 @@ async def test_wires_switches_and_names_that_are_wrong():
     assert "no time server" in printed or "does not answer" in printed
 
 
+@pytest.mark.gate
 async def test_a_cloud_that_is_down_and_a_certificate_that_is_missing():
     async with bench() as fixture:
         (fixture.flash / "certs/ca.der").unlink()
@@ -235,6 +245,7 @@ async def test_a_cloud_that_is_down_and_a_certificate_that_is_missing():
     assert " 2 problems" in printed
 
 
+@pytest.mark.thorough
 async def test_an_access_point_that_is_gone_and_a_wrong_password():
     async with bench() as fixture:
         fixture.board.network_down()
@@ -251,6 +262,7 @@ async def test_an_access_point_that_is_gone_and_a_wrong_password():
         assert status == 1 and "the password is wrong" in printed
 
 
+@pytest.mark.gate
 async def test_a_lan_and_its_cable():
     async with bench(board="wt32-eth01") as fixture:
         status, printed = await doctor(fixture)
@@ -265,6 +277,7 @@ async def test_a_lan_and_its_cable():
         )
 
 
+@pytest.mark.gate
 async def test_a_lan_whose_chip_does_not_answer():
     async with bench(board="wt32-eth01") as fixture:
         await fixture.board.power_off()
@@ -274,6 +287,7 @@ async def test_a_lan_whose_chip_does_not_answer():
     assert status == 1 and "is it really a wt32-eth01?" in printed
 
 
+@pytest.mark.gate
 async def test_what_is_on_an_i2c_bus_is_named():
     pins = {"sda": 25, "scl": 26}
 
@@ -311,6 +325,7 @@ def of_the_network(**keys):
 HERE, GONE = "02:00:00:00:00:01", "02:00:00:00:00:99"
 
 
+@pytest.mark.thorough
 async def test_an_access_point_that_is_named_and_not_seen_while_its_network_is():
     async with bench(of_the_network(bssid=GONE)) as fixture:
         status, printed = await doctor(fixture)
@@ -321,6 +336,7 @@ async def test_an_access_point_that_is_named_and_not_seen_while_its_network_is()
         assert status == 1 and "no such network here" in printed and "not seen here, but" not in printed
 
 
+@pytest.mark.thorough
 async def test_an_access_point_and_a_country_that_are_right_are_no_finding():
     def edit(config):
         of_the_network(bssid=HERE)(config)
@@ -331,6 +347,8 @@ async def test_an_access_point_and_a_country_that_are_right_are_no_finding():
     assert status == 0 and "ok       wifi" in printed and " 0 notes, 0 problems" in printed, printed
 
 
+@pytest.mark.gate
+@pytest.mark.thorough("keys0", "keys1", "keys2")
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
@@ -347,6 +365,7 @@ async def test_an_address_that_cannot_be_is_a_problem_and_the_rest_is_still_look
     assert ", 1 problem" in printed
 
 
+@pytest.mark.gate
 async def test_a_fixed_address_is_taken_and_its_gateway_asked():
     fixed = {"ip": "127.0.0.20", "netmask": "255.0.0.0", "gateway": "127.0.0.1"}
     async with bench(of_the_network(**fixed)) as fixture:
@@ -355,6 +374,8 @@ async def test_a_fixed_address_is_taken_and_its_gateway_asked():
         assert "answers at no port" not in printed
 
 
+@pytest.mark.gate("None")
+@pytest.mark.thorough("x-", "[]-")
 @pytest.mark.parametrize(
     ("content", "words"), [(None, "no config.json"), ("x", "no JSON"), ("[]", "no object")]
 )
@@ -394,6 +415,7 @@ def sensors(config):
     ]
 
 
+@pytest.mark.gate
 async def test_each_kind_of_sensor_has_its_check_and_one_that_the_cloud_cannot_know_is_noted():
     async with bench(sensors) as fixture:
         fixture.plant.stick(13, 1)

@@ -42,6 +42,7 @@ def test_a_board_is_erased_written_and_verified(good: Path):
     assert esp_rom.MD5 in rom.commands
 
 
+@pytest.mark.gate
 def test_a_flash_that_forgets_is_noticed(good: Path):
     with Rom(rots=True) as rom:
         done = run(good, rom.port)
@@ -158,6 +159,7 @@ def test_without_an_image_the_chip_that_is_plugged_in_says_which_one():
     assert "has an ESP32" in done.stderr and "micropython.org/download/ESP32_GENERIC" in done.stderr
 
 
+@pytest.mark.gate
 def test_an_image_for_more_flash_than_there_is_erases_nothing(good: Path):
     with Rom(megabytes=2) as rom:
         done = run(good, rom.port)

@@ -9,6 +9,8 @@ import pytest
 from tools.checks import portable
 from tools.env import interpreter
 
+pytestmark = pytest.mark.gate
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROBE = ROOT / "tests_host/support/flash_probe.py"
 CHANGES = 200
@@ -26,16 +28,19 @@ def probe(request: pytest.FixtureRequest):
     return run
 
 
+@pytest.mark.thorough("64-bit")
 def test_a_cut_at_any_write_loses_nothing_and_breaks_nothing(probe):
     outcome = probe("cuts")
     assert outcome["problems"] == []
     assert outcome["cuts"] == 2 * outcome["changes"] > 2 * CHANGES
 
 
+@pytest.mark.thorough
 def test_a_flash_that_refuses_writes_stops_nothing_else(probe):
     assert probe("errors")["changes"] > CHANGES
 
 
+@pytest.mark.thorough("64-bit")
 def test_an_ordinary_day_stays_within_the_write_budget(probe):
     """The budget of docs/reliability.md."""
     day = probe("day")

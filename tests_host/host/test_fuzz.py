@@ -5,6 +5,7 @@ import pytest
 from tools.checks import fuzz
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("name", fuzz.ENGINES)
 def test_damaged_bytes(name: str):
     facts = fuzz.fuzz(name, 2000, 0)

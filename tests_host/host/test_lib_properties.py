@@ -13,6 +13,8 @@ from http1.message import HttpError, Response, encode
 from netio.errors import NetError
 from tools.cloud import dns as dns_server
 
+pytestmark = pytest.mark.gate
+
 GOOD = (
     b"HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nA: b\r\n\r\n",

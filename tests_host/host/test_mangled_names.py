@@ -94,6 +94,7 @@ def test_private_and_new_names_displace_no_name_of_higher_rank():
         assert sum(after[key] != before[key] for key in before) <= 8
 
 
+@pytest.mark.thorough
 def test_a_change_leaves_the_names_of_other_units_alone():
     """Twenty changes, planted in the real units, and what of them a board would have to be sent. Nothing but the unit
     itself where no new name is brought along; with a new method or without an old one most often too. (With names by

@@ -180,6 +180,7 @@ def test_a_module_in_a_package_is_imported_at_the_top():
         Mangler({"main": "def run():\n    import os.path\n    return os\n"}).texts()
 
 
+@pytest.mark.gate
 def test_the_whole_firmware(monkeypatch):
     """One test, because bundling takes seconds."""
     units = sources(ROOT)

@@ -64,6 +64,7 @@ def output(device: NodeDevice) -> str:
     return "\n".join(device.lines[-40:])
 
 
+@pytest.mark.thorough("1.24.0-https", "1.24.0-auto", "1.29.0-mqtt", "1.29.0-auto")
 @pytest.mark.parametrize("transport", ["https", "mqtt", "auto"])
 @pytest.mark.parametrize("version", wasm.chosen())
 def test_from_power_on_to_reports_and_again_with_its_records(
@@ -105,6 +106,7 @@ def test_a_cloud_with_another_authority_gets_nothing(
     assert device.model.feed(DEVICE_ID) == [] and device.resets == []
 
 
+@pytest.mark.gate
 def test_an_interpreter_that_cannot_load_the_firmware_keeps_the_outputs_safe(
     bench: Callable[..., NodeDevice],
 ):

@@ -16,7 +16,9 @@ SHARES = 4
 """Parts that the files of one version are dealt to, for tests that run beside each other."""
 
 
-@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize(
+    "share", [*(pytest.param(n, marks=pytest.mark.thorough) for n in range(SHARES - 1)), SHARES - 1]
+)
 @pytest.mark.parametrize("version", wasm.chosen())
 def test_the_portable_tests(version: str, share: int):
     outcomes = portable.run_in_node(portable.files()[share::SHARES], wasm.build(version))
@@ -56,6 +58,7 @@ def test_counts_and_names_failed_tests(tmp_path: Path):
     assert "ZeroDivisionError" in outcome.text
 
 
+@pytest.mark.gate
 def test_a_bad_file_spoils_no_other(tmp_path: Path):
     good = "def test_x():\n    assert 1\n"
     bad = [

@@ -48,6 +48,7 @@ def test_a_file_too_many_or_too_few_is_noticed(tmp_path: Path):
     assert made["package.json"]["version"] == "1.2.3" and len(made["package.json"]["urls"]) == 6
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 @pytest.mark.parametrize(("source", "target"), [("package.json", "/"), ("lib/http1.json", "/lib")])
 async def test_mip_installs_it_on_a_board(tmp_path: Path, source: str, target: str):
@@ -151,6 +152,7 @@ def test_the_board_is_built_as_it_is_defined_and_with_the_partition(trees: tuple
     assert (trees[1] / "ports/esp32/boards/ESP32_GENERIC/mpconfigboard.cmake").read_text() == OWN
 
 
+@pytest.mark.gate
 def test_missing_prerequisites_are_reported_before_anything_is_built(
     trees: tuple[Path, Path], tmp_path: Path
 ):
@@ -170,6 +172,7 @@ def test_missing_prerequisites_are_reported_before_anything_is_built(
     assert not (sources / "mpy-cross/made").exists()
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(
     ("content", "words"),
     [

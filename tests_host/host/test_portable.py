@@ -16,6 +16,8 @@ def python(request: pytest.FixtureRequest) -> interpreter.Interpreter:
     return find(request.param)
 
 
+@pytest.mark.gate("32-bit-test_large")
+@pytest.mark.thorough("64-bit")
 @pytest.mark.parametrize("file", portable.files(), ids=lambda file: file.stem)
 def test_on_micropython(file: Path, python: interpreter.Interpreter):
     outcome = portable.run(file, python)

@@ -9,6 +9,8 @@ import pytest
 from tools.checks.typecheck.__main__ import check
 from tools.repository import ROOT
 
+pytestmark = pytest.mark.gate
+
 BOTH = {"oldest", "newest"}
 OLDEST = {"oldest"}
 

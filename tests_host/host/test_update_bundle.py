@@ -59,6 +59,7 @@ async def test_bundles_are_served_with_ranges_over_tls(tmp_path):
         assert await asyncio.to_thread(ask, port) == (200, bytes(range(100)))
 
 
+@pytest.mark.gate
 def test_the_command_serves_with_a_certificate_of_ones_own_until_ctrl_c(tmp_path):
     pem = TestCA(tmp_path / "ca").write_leaf(tmp_path / "leaf.pem")
     (tmp_path / "served").mkdir()
@@ -76,6 +77,7 @@ def test_the_command_serves_with_a_certificate_of_ones_own_until_ctrl_c(tmp_path
     assert done.returncode == 1 and "realer bundle" in done.stderr
 
 
+@pytest.mark.gate
 def test_bundles_bring_the_roots_of_the_configuration_and_the_latest_is_for_lost_boards(tmp_path, capsys):
     der = TestCA(tmp_path / "ca").certificate
     (tmp_path / "certs").mkdir()

@@ -15,6 +15,7 @@ SCRIPT = ROOT / "tests_host" / "support" / "update_cut.py"
 INTERPRETERS = interpreter.available() or [interpreter.find()]
 
 
+@pytest.mark.gate("64bit")
 @pytest.mark.parametrize("place", ["folders", "bottom", "top"])
 @pytest.mark.parametrize("found", INTERPRETERS, ids=lambda found: f"{found.bits}bit")
 def test_whatever_write_is_torn_a_whole_copy_starts(found, place, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from tools.repository import ROOT
 
-pytestmark = pytest.mark.waits
+pytestmark = [pytest.mark.gate, pytest.mark.waits]
 
 PAGE = (ROOT / "docs/write-a-driver.md").read_text()
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".cache", "__pycache__", ".*_cache", "node_modules")

@@ -7,6 +7,8 @@ import pytest
 
 from firmware.core.zone import offset, parse
 
+pytestmark = pytest.mark.gate
+
 ZONES = {
     "Europe/Berlin": "CET-1CEST,M3.5.0,M10.5.0/3",
     "Europe/London": "GMT0BST,M3.5.0/1,M10.5.0",
