@@ -182,8 +182,7 @@ async def test_a_pending_reset_is_withdrawn_after_an_answer(device):
 
 @pytest.mark.thorough
 async def test_after_a_useless_reset_the_next_one_waits_for_hours(device):
-    device.radio.zombie = "reset"
-    device.radio.reset = lambda: None
+    device.radio.zombie = "defect"
     await asyncio.sleep(5 * 3600)
     assert not device.board.resets and device.radio.restarts and len(device.radio.joins) > 3
     await device.until(lambda: device.board.resets, 20 * 3600)

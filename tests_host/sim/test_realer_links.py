@@ -51,13 +51,8 @@ async def test_open_returns_the_catalog_and_desired_values_follow_at_once(bench)
 
 
 async def test_every_request_has_the_user_agent(bench):
-    agents, handle = [], bench.model.handle
-
-    def noted(request, now):
-        agents.append(request.headers.get("user-agent"))
-        return handle(request, now)
-
-    bench.model.handle = noted
+    agents = []
+    bench.model.watchers.append(lambda request: agents.append(request.headers.get("user-agent")))
     assert await bench.work() is None
     await bench.link.shutdown()
     assert len(agents) >= 3 and set(agents) == {f"realer-firmware/{VERSION}"}

@@ -51,38 +51,23 @@ async def test_the_oldest_servers_get_the_keys_in_the_body(device):
 def _count(device, name):
     """A list that grows with every request to a path of this ending."""
     found = []
-    handle = device.model.handle
-
-    def counted(request, now):
-        if request.path.endswith(name):
-            found.append(request)
-        return handle(request, now)
-
-    device.model.handle = counted
+    device.model.watchers.append(lambda request: request.path.endswith(name) and found.append(request))
     return found
 
 
 def _logins(device):
-    """(when, whether the keys were in the body) of every login from now on."""
-    found = []
-    handle = device.model.handle
-
-    def noted(request, now):
-        if request.path.endswith("sessions.realino"):
-            found.append((now, bool(request.body)))
-        return handle(request, now)
-
-    device.model.handle = noted
-    return found
+    """(when, whether the keys were in the body) of every login."""
+    requests = [event for event in device.history.events if event.kind == "request"]
+    return [(e.at, bool(e.value.body)) for e in requests if e.value.path.endswith("sessions.realino")]
 
 
 @pytest.mark.gate
 @pytest.mark.parametrize("status", [400, 401, 422])
 async def test_a_refused_login_keeps_its_form_unless_the_keys_were_missing(device, status):
-    logins = _logins(device)
     device.faults.add(f"token status={status} unseen=no")
     await asyncio.sleep(600)
     assert device.app.state() == "unauthorized"
+    logins = _logins(device)
     assert 3 <= len(logins) <= 12 and not any(in_body for _, in_body in logins)
     device.faults.clear()
     await device.until(lambda: device.online, 950)
@@ -90,19 +75,18 @@ async def test_a_refused_login_keeps_its_form_unless_the_keys_were_missing(devic
 
 @pytest.mark.config(edit=lambda config: config["cloud"].update(poll_s=2))
 async def test_the_other_form_of_login_follows_after_five_seconds(device):
-    logins = _logins(device)
     device.model.served.realino = ("body",)
     await device.until(lambda: device.online, 30)
+    logins = _logins(device)
     assert [in_body for _, in_body in logins] == [False, True]
     assert logins[1][0] - logins[0][0] >= 5
 
 
 @pytest.mark.gate
 async def test_a_server_that_refuses_both_forms_is_tried_more_and_more_rarely(device):
-    logins = _logins(device)
     device.model.served.realino = ("none",)
     await asyncio.sleep(3600)
-    gaps = [b[0] - a[0] for a, b in itertools.pairwise(logins)]
+    gaps = [b[0] - a[0] for a, b in itertools.pairwise(_logins(device))]
     assert min(gaps) >= 5 and len(gaps) < 30 and device.app.state() == "unauthorized"
 
 
@@ -114,10 +98,9 @@ def _in_a_hurry(config):
 @pytest.mark.config(edit=_in_a_hurry)
 @pytest.mark.parametrize("fault", ["status=503", "hang", "badjson"])
 async def test_a_failed_login_is_retried_after_five_seconds_or_more(device, fault):
-    logins = _logins(device)
     device.faults.add(f"token {fault} unseen=no")
     await asyncio.sleep(1800)
-    gaps = [b[0] - a[0] for a, b in itertools.pairwise(logins)]
+    gaps = [b[0] - a[0] for a, b in itertools.pairwise(_logins(device))]
     assert min(gaps) >= 5 and max(gaps) > 60 and len(gaps) < 40
 
 

@@ -22,13 +22,15 @@ class Model(CloudState):
 
     def handle(self, request: Request, now: float) -> Response:
         """Answer one request at `now` (unix seconds). Never raises for what a device does."""
+        for watcher in self.watchers:
+            watcher(request)
         with self.store.transaction():
             response, schema = self._judge(request, now)
         headers = {"Date": formatdate(now, usegmt=True)}
         if response.status != 304:
             contract.assert_own(schema, response.body)
             headers["Content-Type"] = "application/json; charset=utf-8"
-        return Response(response.status, headers | response.headers, response.body)
+        return self.on_answer(request, Response(response.status, headers | response.headers, response.body))
 
     def _judge(self, request: Request, now: float) -> tuple[Response, str]:
         try:

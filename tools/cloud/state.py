@@ -13,7 +13,7 @@ from typing import Any
 
 from tools.cloud.database import Store
 from tools.cloud.entities import Plan, Served
-from tools.cloud.messages import Refusal, Request
+from tools.cloud.messages import Refusal, Request, Response
 from tools.cloud.owner import Owner
 from tools.cloud.sessions import Sessions
 
@@ -26,7 +26,7 @@ class CloudState(Owner, Sessions):
     `path`: SQLite file, or ":memory:". A model opened on an existing file knows everything the last one knew.
     `plan` and `served` may be changed at any time. `seed` makes tokens and request ids repeatable (tests); without it
     they are unpredictable. `events` and `violations` are in order; `listeners` are called with each event as it
-    happens.
+    happens, `watchers` with each request; `on_answer` may change what is answered to one.
     """
 
     def __init__(self, path: str = ":memory:", plan: Plan | None = None, seed: int | None = None) -> None:
@@ -37,6 +37,8 @@ class CloudState(Owner, Sessions):
         self.events: list[Event] = []
         self.violations: list[Event] = []
         self.listeners: list[Callable[[Event], None]] = []
+        self.watchers: list[Callable[[Request], object]] = []
+        self.on_answer: Callable[[Request, Response], Response] = lambda _, response: response
         self.keep_events = 100_000
         self.last_request: dict[str, float] = {}
         self._count = 0

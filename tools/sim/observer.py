@@ -32,8 +32,7 @@ class Observer:
         self._journal = folder / "events"
         self._cutting = self._nameless = False
         self._served = 0.0
-        self._drive = device.plant.drive
-        device.plant.drive = self._driven  # type: ignore[method-assign]
+        device.plant.watchers.append(self._driven)
         device.model.listeners.append(self._observe)
 
     # the power
@@ -193,8 +192,7 @@ class Observer:
 
     # at every moment
 
-    def _driven(self, gpio: int, level: int | None) -> None:
-        self._drive(gpio, level)
+    def _driven(self, gpio: int) -> None:
         if gpio in self.invariants.relays:
             self._level(gpio)
 

@@ -17,7 +17,7 @@ from tools.virtual_board.plant import Plant
 class Event(NamedTuple):
     """`at`: virtual seconds. `kind`: "power", "relay" (of an output by name), "safe" (whether in safe state), "online",
     "open" (of the link: the error's class, None for success), "answer" (the cloud's outcome for an event, by
-    message_id), "request" (by HTTP, with its path as the value), or "warning" and "error" (said by the firmware)."""
+    message_id), "request" (by HTTP, by method), or "warning" and "error" (said by the firmware)."""
 
     at: float
     kind: str
@@ -39,10 +39,8 @@ class Recorder:
         self.events: list[Event] = []
         self._relays: dict[str, bool] = {}
         self._wired: dict[int, list[dict[str, Any]]] = {}
-        self._drive = plant.drive
-        plant.drive = self._driven  # type: ignore[method-assign]
-        self._handle = model.handle
-        model.handle = self._handled  # type: ignore[method-assign]
+        plant.watchers.append(self._driven)
+        model.watchers.append(lambda request: self.note("request", request.method, request))
 
     def note(self, kind: str, name: str, value: Any) -> None:
         self.events.append(Event(self._now(), kind, name, value))
@@ -104,14 +102,9 @@ class Recorder:
         self.note(name, "", getattr(part, name))
         part.__class__ = type(kind.__name__, (kind,), {"__setattr__": changed})
 
-    def _driven(self, gpio: int, level: int | None) -> None:
-        self._drive(gpio, level)
+    def _driven(self, gpio: int) -> None:
         for cfg in self._wired.get(gpio, ()):
             on = self.plant.level(gpio) == (cfg["active"] == "high")
             if self._relays.get(cfg["name"]) is not on:
                 self._relays[cfg["name"]] = on
                 self.note("relay", cfg["name"], on)
-
-    def _handled(self, request: Any, now: float) -> Any:
-        self.note("request", request.method, request.path)
-        return self._handle(request, now)

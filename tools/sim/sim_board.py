@@ -285,7 +285,8 @@ class SimRadio:
 
     `air`: ssid: password of networks with one access point each; `points`: others, of which several may have one name.
     `zombie`: the association is dead from now on: the radio says that it is connected, and no packet passes until it
-    has joined again ("join"), was switched off and on ("interface") or the chip was reset ("reset").
+    has joined again ("join"), was switched off and on ("interface") or the chip was reset ("reset"), or for good
+    ("defect").
     """
 
     JOIN_S = 2.0
@@ -308,7 +309,9 @@ class SimRadio:
 
     def reset(self) -> None:
         """As the chip leaves it after a reset."""
-        self.joined, self.zombie, self.fixed = None, "", None
+        self.joined, self.fixed = None, None
+        if self.zombie != "defect":
+            self.zombie = ""
         self._found = None
 
     def on_air(self) -> list[Point]:
@@ -320,7 +323,7 @@ class SimRadio:
     def restart(self) -> None:
         self.restarts += 1
         self.joined = None
-        if self.zombie != "reset":
+        if self.zombie not in ("reset", "defect"):
             self.zombie = ""
 
     def look(self) -> None:

@@ -78,6 +78,8 @@ class Plant:
         """role -> "open" or "short" (see `break_sensor`), None: mended."""
         self.kept: dict[Any, Any] = {}
         """What the parts of `tools/sensors` have to remember."""
+        self.watchers: list[Callable[[int], object]] = []
+        """Who is called with each pin that the chip has driven or let go."""
         self.listeners: dict[int, Callable[[int], None]] = {}
         """gpio -> who is called with the number of pulses that come there."""
         self.duties: dict[int, float] = {}
@@ -135,6 +137,8 @@ class Plant:
         else:
             self._driven[gpio] = int(bool(level))
         self._drive_loads()
+        for watcher in self.watchers:
+            watcher(gpio)
 
     def _drive_loads(self) -> None:
         for load in self.loads.values():
