@@ -17,7 +17,7 @@ _ROOM = const(16)  # events waiting, up to which answers to what is superseded m
 class CommandState(Reporter):
     """The desired state of one output. `last`: the newest Desired that counted, after a start the last one that was
     acknowledged before it, with NOTHING_NEW for a value; `pending`: the same until it is acknowledged; `answered`: the
-    Report that acknowledged the latest one. `was_safe`: safe state was entered since the latest desired value."""
+    Report that acknowledged the latest one. `was_safe`: there was a safe state since the latest desired value came."""
 
     kind = "command"
     keep = True
@@ -67,7 +67,7 @@ class CommandState(Reporter):
             return None
         self.supersede()
         self.last = self.pending = desired
-        self.was_safe = False
+        self.was_safe = late  # read again afterwards, it counts as unchanged
         self.window = None if desired.valid_s is None else Timer(now, desired.valid_s * 1000)
         if late or (self.window and self.window.passed(now)):
             self.acknowledge("stale")

@@ -579,6 +579,24 @@ def test_a_polled_value_behind_the_acknowledged_state_is_not_resumed_as_if_it_we
         assert not bench.output.on
 
 
+def test_a_value_that_is_polled_after_it_came_too_late_in_safe_state_counts_as_unchanged():
+    for after_lapse, manual_override, counts in (
+        ("resume", False, True),
+        ("wait", False, False),
+        ("resume", True, False),
+    ):
+        bench = Bench(after_lapse=after_lapse)
+        bench.command.enter_safe_state()
+        late = desired_state("1", "des_1", 1, 30)
+        assert bench.command.receive_desired(late, at(1), True) == "desired value came too late"
+        bench.tick(1)
+        assert not bench.output.on and bench.reported() == [("0.0", "des_1", "stale", 1)]
+        if manual_override:
+            bench.output.demand(0.0, True)
+        bench.receive_desired(2, desired_state("1"))
+        assert bench.output.on is counts, (after_lapse, manual_override)
+
+
 def test_another_command_resumes_nothing():
     bench = Bench()
     bench.receive_desired(1, desired_state("1", "des_1", 1, 30))

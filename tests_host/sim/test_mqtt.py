@@ -520,6 +520,23 @@ async def test_credentials_that_cannot_be_renewed_lead_to_safe_state_in_time(mak
     await device.until(lambda: device.on("pump"), 400)
 
 
+async def test_a_desired_value_that_comes_when_the_token_has_expired_is_applied_with_the_next_one(make):
+    """Found by a fleet: answered as too late, it was taken for known when it was read again, and never applied."""
+    device = make()
+    short_lives(device, token_s=900, renew_s=640)
+    device.power_on()
+    await ready(device)
+    device.faults.add("token status=503")
+    safety = device.app.controller.safety
+    await device.until(lambda: safety.safe, 1000)
+    await device.until(lambda: device.broker.connections, 60)
+    device.want("6", 1)
+    await device.until(lambda: answers(device, PUMP), 10)
+    assert answers(device, PUMP) == [("stale", "0.0", 1)] and not device.on("pump")
+    device.faults.clear()
+    await device.until(lambda: device.on("pump"), 120)
+
+
 async def test_the_end_of_the_subscription_leads_to_safe_state_at_once(held):
     held.want("6", 1)
     await held.until(lambda: held.on("pump"), 2)
