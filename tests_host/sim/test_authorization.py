@@ -18,7 +18,8 @@ async def test_a_token_is_renewed_while_work_goes_on(device):
     await asyncio.sleep(4 * 3600)
     issued = device.model.named("token_issued")
     gaps = [b["at"] - a["at"] for a, b in itertools.pairwise(issued)]
-    assert len(issued) >= 6 and all(2695 <= gap <= 2715 for gap in gaps)
+    assert len(issued) >= 6
+    assert all(2360 <= gap <= 2715 for gap in gaps), "up to an eighth sooner than renew_after"
     assert not device.model.named("unauthorized")
     assert device.net.dials == 1, "renewal uses the open connection"
 
