@@ -53,6 +53,20 @@ def test_all_come_back_apart_and_nothing_is_lost_or_doubled(virtual_loop, played
     assert (end["lost"], end["doubled"], end["not_reconciled"]) == (0, 0, 0)
 
 
+async def test_all_come_back_with_fresh_tokens_and_do_what_was_asked_for_without(virtual_loop, paced):
+    found = {}
+    async with SimFleet(virtual_loop, 6, plan=Plan(token_s=900, renew_s=640)) as fleet:
+        story = command.Story(fleet, 1, lambda figures: found.update({figures["part"]: figures}))
+        await story.part("start", story.starts)
+        await story.part("token service down", story.tokens_fail)
+        await story.end()
+        issued = [event["at"] - fleet.record.began for event in fleet.model.named("token_issued")]
+    assert story.ok
+    outage = found["token service down"]
+    assert min(issued[6:]) >= 900 and len(issued) == 12
+    assert outage["back"] == 6 and 0 < outage["all_back_s"] < 90
+
+
 async def test_tokens_of_the_same_moment_are_renewed_apart(virtual_loop, paced):
     plan = Plan(token_s=900, renew_s=640)
     async with SimFleet(virtual_loop, 8, plan=plan) as fleet:

@@ -22,6 +22,7 @@ from firmware.runtime import cloud_loop, control_loop, network_loop, sampling_lo
 from tools import common
 from tools.cloud.faults import Faults
 from tools.cloud.fleet import Rate, Record
+from tools.cloud.model import Model
 from tools.env import interpreter
 from tools.fixture.fleet import Fleet
 from tools.sim.fleet import SimFleet, load_all
@@ -36,8 +37,8 @@ SETTLED_S = 5.0
 """For how long the last session has to be there before that counts."""
 EACH_S = 30.0
 """How often an owner switches a pump, on average."""
-DOWN_S, OFF_S, OUTAGE_S = 5.0, 5.0, 3600.0
-"""How long broker, power and token service are away."""
+DOWN_S, OFF_S = 5.0, 5.0
+"""How long broker and power are away."""
 PER_S = 1000.0
 """Handshakes that the simulated cloud completes in a second, in virtual time."""
 
@@ -46,6 +47,7 @@ class Many(Protocol):
     """What Fleet and SimFleet have in common."""
 
     keys: list[str]
+    model: Model
     record: Record
     rate: Rate
 
@@ -101,10 +103,10 @@ class Story:
         return self.fleet.now()
 
     async def tokens_fail(self) -> float:
-        """Tokens live for an hour, so all run out in this one."""
+        """For as long as a token lives, so all run out."""
         faults = self.fleet.faults
         rule = faults.add("token status=503")
-        await self.seconds(OUTAGE_S)
+        await self.seconds(self.fleet.model.plan.token_s)
         faults.remove(rule)
         return self.fleet.now()
 
@@ -115,7 +117,8 @@ class Story:
         fleet, record = self.fleet, self.fleet.record
         began = fleet.now()
         since = await happens()
-        before = 0 if name == "token service down" else began
+        # Without tokens sessions begin and end; what counts there is the first with a fresh one.
+        before = since if name == "token service down" else began
         count = len(fleet.keys)
         while record.back(fleet.keys, before) < count or fleet.now() - record.latest(fleet.keys) < SETTLED_S:
             if fleet.now() - since > BACK_S:
