@@ -43,7 +43,7 @@ class Net:
         self.unanswered = self.memory_failures = self.new_memory_failure = 0
         self.known = self.dates_failed = False  # known: something was received since the start
         # The time is asked for; a link changes its transport: one at a time, as both load code.
-        self.asking = self.changing = False
+        self.asking_time = self.changing_transport = False
         self.distrusted = self.ends = False  # the latest failure: no root was good; see roots.add
         try:
             self.context = verifying_context(map(_content, config["cloud"]["ca_files"]))
@@ -114,11 +114,11 @@ class Net:
     async def keep_time(self, network, gateway=None):
         """See links.time_query."""
         unit = self.unit(_asking)
-        self.asking = True
+        self.asking_time = True
         try:
             await unit.load()(self, network, gateway)
         finally:
-            self.asking = False
+            self.asking_time = False
             unit.drop()
 
     def unit(self, importing):

@@ -211,14 +211,14 @@ class Transports:
         net = self.account.net
         await self.busy.acquire()
         try:
-            while net.asking:
+            while net.asking_time:
                 self.account.feed()
                 await self.clock.sleep_ms(_PAUSE_MS)
-            net.changing = True
+            net.changing_transport = True
             self.gap_start = self.clock.ms()
             await self.proceed(verb)
         finally:
-            net.changing = False
+            net.changing_transport = False
             self.busy.release()
 
     async def proceed(self, verb):

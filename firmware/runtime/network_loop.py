@@ -10,7 +10,7 @@ from firmware.core.errors import DriverError
 from firmware.core.timing import Backoff, Timer
 
 _STEP_MS = const(500)
-_AGAIN_MS = const(30000)  # at least, between two questions for the time because of a certificate
+_AGAIN_MS = const(30000)  # until the time is asked for again because of a certificate, or for lack of room
 _ROOM = const(13000)
 """Bytes of Python heap, of which asking for the time takes two thirds: a clock that is set runs on until there are."""
 _UNANSWERED = const(2)
@@ -61,12 +61,11 @@ class NetworkLoop:
                 self.log("warning", str(e))
             now = self.clock.ms()
             due = self.sync.passed(now) or (net.dates_failed and self.sync.ms(now) > _AGAIN_MS)
-            if (
-                self.up
-                and due
-                and (self.clock.utc() is None or (not net.changing and net.heap_free() > _ROOM))
-            ):
-                await net.keep_time(self)
+            if self.up and due and not net.changing_transport:
+                if self.clock.utc() is None or net.heap_free() > _ROOM:
+                    await net.keep_time(self)
+                else:
+                    self.sync = Timer(now, _AGAIN_MS)
             await self.clock.sleep_ms(_STEP_MS)
 
     def silent(self):

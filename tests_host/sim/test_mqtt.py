@@ -659,12 +659,12 @@ async def test_without_a_network_the_link_is_closed_and_its_memory_released(held
 
 async def test_the_transport_waits_for_the_time_that_is_asked_for(held):
     single = held.app.link.single
-    held.net.asking = True
+    held.net.asking_time = True
     held.model.kick(str(DEVICE_ID))
     await asyncio.sleep(60)
     assert held.online != single
-    held.net.asking = False
+    held.net.asking_time = False
     if single:
-        await held.until(lambda: held.net.changing, 60)
+        await held.until(lambda: held.net.changing_transport, 60)
     await held.until(lambda: held.online, 60)
-    assert not held.net.changing
+    assert not held.net.changing_transport

@@ -122,8 +122,8 @@ class SimNet:
         self.ladder_unit = _LadderUnit()
         self._resolver = Resolver(clock, self.name_servers, rng, noting(self, self._udp), self.names)
         self.most_tls = 2
-        self.free_heap = 1 << 20
-        self.asking = self.changing = False
+        self.free_heap, self.heap_looks = 1 << 20, 0
+        self.asking_time = self.changing_transport = False
 
     def travel_s(self) -> float:
         """How long the next bytes are on their way: what gets lost is sent again after ever longer waits."""
@@ -191,14 +191,15 @@ class SimNet:
         return self.most_tls > 1
 
     def heap_free(self) -> int:
+        self.heap_looks += 1
         return self.free_heap
 
     async def keep_time(self, network: Any, gateway: str | None = None) -> None:
-        self.asking = True
+        self.asking_time = True
         try:
             await keep(self, network, gateway, self._udp)
         finally:
-            self.asking = False
+            self.asking_time = False
 
     def unit(self, importing: object) -> _LadderUnit:
         """NetworkLoop's."""
