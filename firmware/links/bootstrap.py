@@ -1,8 +1,8 @@
 """The source of the newest generation of iot/v1: the runtime descriptor, and pending desired states.
 
-It goes around the source of the generation before it, which still logs in and delivers reports. A descriptor counts
-while both revisions are what they were, and is read again with every opening, every hour, when desired states have
-another revision, and when a report was refused. Source: docs/protocol.md, Bootstrap.
+It wraps the source of the previous generation, which still logs in and delivers reports. A catalog is valid while both
+revisions of the descriptor stay the same. The descriptor is read again with every opening, every hour, when desired
+states have another revision, and after a report was refused. Source: docs/protocol.md, Bootstrap.
 """
 
 from micropython import const
@@ -15,16 +15,16 @@ from firmware.core.models import Catalog
 from firmware.core.timing import Timer
 
 _AGAIN_MS = const(3600000)
-_LONGEST_S = const(300)  # whatever the descriptor has
+_LONGEST_S = const(300)  # limit of the times in a descriptor
 
 
 class Bootstrap:
-    """`iot`: an Iot. Unless `strict`, a cloud without a bootstrap is asked as the generation before it, and for its
-    bootstrap every hour.
+    """`iot`: an Iot. `strict`: the cloud must have a bootstrap; otherwise one without it is used as the previous
+    generation, and its bootstrap is tried every hour. See `links.https` for the verbs.
 
-    `known`: the revisions of the latest descriptor; None: there is no bootstrap, or it was not read yet. `catalog`:
-    what it came with; `seen`: the revisions that desired states named last; `ignored`: how many of those were; `due`:
-    Timer of the next descriptor; `highest`: by command the highest sequence number of a desired state.
+    `known`: the revisions of the latest descriptor; None: there is no bootstrap, or it was not read yet. `catalog`: its
+    Catalog. `seen`: the revisions in the last response with desired states; `ignored`: how many of these were ignored.
+    `due`: Timer until the next descriptor. `highest`: {command id: highest sequence number of a desired state}.
     """
 
     def __init__(self, http, iot, strict):
@@ -32,7 +32,7 @@ class Bootstrap:
         self.iot = iot
         self.account = account = http.account
         self.strict = strict
-        self.fresh = False  # the descriptor was read in this opening
+        self.fresh = False  # the descriptor was read, and nothing was polled since
         nothing = None, None, None, 0, Timer(account.clock.ms()), {}
         self.known, self.catalog, self.seen, self.ignored, self.due, self.highest = account.memo or nothing
 
@@ -41,7 +41,7 @@ class Bootstrap:
         return self.known, self.catalog, self.seen, self.ignored, self.due, self.highest
 
     def scopes(self):
-        """Where scopes are requested, that of desired states is requested too, if there are any."""
+        """Add the scope of desired states, if the cloud has a bootstrap and scopes are requested at all."""
         scopes = self.iot.scopes()
         strict = self.strict and not self.account.no_scopes
         if not scopes:
@@ -61,7 +61,7 @@ class Bootstrap:
         return self.iot.send(reports)
 
     async def begin(self):
-        """Read the descriptor if it is time to. A rate limit is waited out."""
+        """Read the descriptor if it is due, after waiting for the rate limit. LinkError."""
         self.fresh = False
         if self.known or self.due.passed(self.account.clock.ms()):
             while not self.fresh:
@@ -75,16 +75,17 @@ class Bootstrap:
             while account.desired is None:
                 account.desired = await self.poll()
         except AuthError:
-            # Perhaps the cloud is of another generation now.
+            # The cloud may have changed its generation.
             self.due = Timer(account.clock.ms())
             raise
 
     async def poll(self):
-        """A command without a pending state gets NOTHING_NEW."""
+        """Return desired values, NOTHING_NEW for a command without a pending state; None if the rate limit allows no
+        request. LinkError."""
         account = self.account
         stale = self.known and account.rows is None and not self.fresh
         self.fresh = False
-        # A session that ended for this read comes back sooner without the descriptor.
+        # If a session was closed for this request, it is back sooner without reading the descriptor.
         due = self.due.passed(account.clock.ms()) and not account.on_mqtt
         if (stale or due) and not await self.describe():
             return None
@@ -110,7 +111,7 @@ class Bootstrap:
     # -- the steps --
 
     async def describe(self):
-        """Read the descriptor; False when the rate limit is not over yet."""
+        """Read the descriptor and return True; False if the rate limit allows no request. LinkError."""
         outcome, body, message = await self.http.exchange("bootstrap")
         if outcome == outcomes.RATE_LIMITED:
             return False
@@ -133,7 +134,7 @@ class Bootstrap:
             if catalog != self.catalog:
                 self.catalog = catalog
         if found.revisions != self.known:
-            self.seen = None  # what they named before may be news again
+            self.seen = None  # it was compared with the earlier descriptor
         self.known = found.revisions
         account.catalog = self.catalog
         account.rows = self.catalog.commands
@@ -150,6 +151,6 @@ class Bootstrap:
             )
 
     async def granular(self):
-        """The catalog where the descriptor has none."""
+        """Return the Catalog from its own endpoints, if the descriptor has none. LinkError."""
         rows, _ = realer.commands(await self.http.read("commands"))
         return Catalog(rows, realer.sensors(await self.http.read("sensors")))

@@ -1,4 +1,4 @@
-"""Explains a connection that failed, as a text and as evidence: in memory only then."""
+"""Explains why a connection failed, and records that as evidence. In memory only for that."""
 
 from micropython import const
 
@@ -8,9 +8,9 @@ _HANDSHAKE = const(42000)
 
 
 def explain(net, error):
-    """A NetError as a text. Its evidence is left with `net`.
+    """Return the NetError `error` as text for the log, and record in `net` what it is evidence of.
 
-    A handshake that lacks memory ends in any of several ways, one of which blames the certificate.
+    A TLS handshake that lacks memory can fail in several ways, one of which blames the certificate.
     """
     free = net.free
     scarce = free is not None and free < _HANDSHAKE

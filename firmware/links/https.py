@@ -1,15 +1,23 @@
-"""Authorized requests to any generation of the Realer API: the token, the rate limit, and what all answers have in
+"""Authorized requests to any generation of the Realer API: the token, the rate limit, and what all responses have in
 common.
 
-Half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device talks HTTPS. Answers about
-authorization or the server's health are handled here; the others go to the source, which knows one generation. Only
-LinkError and AuthError escape. Source: docs/protocol.md, Tokens, Response codes.
+One half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device uses HTTPS. Responses that
+concern authorization or the server's health are handled here; the others by the source, which knows one generation.
+Only LinkError and AuthError are raised. Source: docs/protocol.md, Tokens, Response codes.
 
-A source has `scopes()`, what tokens are asked for; `login()`: the (token, expires_s, renew_s) of a fresh token;
-`request(what, text)`: the arguments of `Client.request`; `revoke(token)`; `begin()`, awaited before MQTT is tried:
-find out what the cloud offers; `open()`: nothing, once `Account.catalog` and `Account.desired` are read; `poll()`:
-desired values, None when the rate limit forbids to ask; `send(reports)`, after `most_reports`; `memo()`: what a later
-source of this kind goes on with, by way of `Account.memo`.
+The verbs of a source:
+
+| verb                  | what it does                                                                        |
+|-----------------------|-------------------------------------------------------------------------------------|
+| `scopes()`            | returns the scopes to request a token with, "" for the server's choice              |
+| `login(scopes)`       | awaitable: returns (token, expires_s, renew_s) of a fresh token                     |
+| `revoke(token)`       | awaitable: revokes the token                                                        |
+| `request(what, text)` | returns the arguments of `Client.request`                                           |
+| `begin()`             | awaited before MQTT is tried: determines what the cloud offers                      |
+| `open()`              | awaitable: reads `Account.catalog` and `Account.desired`                            |
+| `poll()`              | awaitable: returns desired values, None if the rate limit allows no request         |
+| `send(reports)`       | awaited after `most_reports`: returns (message_id, outcome) of each answered report |
+| `memo()`              | returns the state for a later source, which gets it as `Account.memo`               |
 """
 
 import asyncio
@@ -25,19 +33,18 @@ from http1.message import HttpError
 from netio.errors import NetError
 from units.loader import Unit
 
-_REST_MS = const(
-    20000
-)  # a verb returns at least this often when there is nothing to do, so that its caller can feed
+# A verb returns at least this often, so that its caller can feed the watchdog.
+_REST_MS = const(20000)
 _NOT_MODIFIED = const(304)
 _REPORT = const(1500)
 _SPARE = const(8000)
-"""Bytes of heap: what a report takes on its way, as a dict, as JSON while that grows and within the request; and the
-code that sends, with what is left over in smaller pieces."""
+"""Bytes of heap: for each report while it is sent, as a dict, as growing JSON and in the request; and for the code that
+sends, including free blocks that are too small."""
 _AGENT = "User-Agent", "realer-firmware/" + VERSION  # RFC 9110, section 10.1.5
 
 
 class Https:
-    """One kept-alive connection to the cloud. `account`: see Account; `source`: set before the first request."""
+    """One persistent connection to the cloud. `account`: see Account. Set `source` before the first request."""
 
     def __init__(self, account):
         cfg = account.cfg
@@ -48,26 +55,26 @@ class Https:
         self.client = Client(account.net, clock, host, int(port or 443), account.view)
         self.limiter = RateLimiter(cfg["poll_s"] * 1000, clock.ms(), account.pacing)
         self.turn = asyncio.Lock()
-        # `most`: what `most_reports` returned last.
+        # `most`: the last result of `most_reports`.
         self.source = self.large = self.unit = self.most = None
-        # ETags: of the commands that count, which a source may set; of the last answer.
+        # ETags: of the commands in use, set by the source; of the last response.
         self.tag = self.last_tag = ""
 
     def unload(self):
-        """Close, and store with the account what a later half has to know. Never raises."""
+        """Close, and store the state for a later Https in the account. Never raises."""
         self.client.close()
         self.account.pacing = self.limiter.state()
         self.account.memo = self.source.memo()
 
     async def next_desired(self):
-        """Desired values as of now, after waiting for the next poll; None when there was nothing to receive yet."""
+        """Wait for the next poll, at most 20 s, and return desired values, None if there are none yet."""
         if await self.slot(self.limiter.poll_wait_ms):
             return await self.source.poll()
         return None
 
     async def most_reports(self):
-        """How many reports may be sent in one request now, as far as memory allows, after waiting for the next slot; 0:
-        none yet."""
+        """Wait until a report may be sent, at most 20 s, and return how many may be in one request, as far as memory
+        allows; 0: none yet."""
         if not await self.slot(self.limiter.report_wait_ms):
             return 0
         most = min(self.limiter.most, (self.account.net.heap_free() - _SPARE) // _REPORT)
@@ -75,11 +82,11 @@ class Https:
         return self.most
 
     async def exchange(self, what, text="", strict=True):
-        """One request under the device's path: (outcome, JSON, message for the log). `text`: JSON to post, "" to get.
+        """Make the request `what`; return (outcome, JSON, text for the log). `text`: JSON to send, "" for a GET.
 
-        A 401 or 403 is answered with one fresh token and one repetition of the very same request. RETRY is raised, and
-        so are REAUTH, PAYMENT_REQUIRED and FORBIDDEN, which end the lease. Without `strict` these are returned instead:
-        then the refusal may concern this request alone.
+        After a 401 or 403 the same request is repeated once with a fresh token. If it is refused again, or with 402,
+        the lease ends and AuthError is raised. Without `strict` the outcome is returned instead, because the refusal
+        may concern this request alone. LinkError for RETRY.
         """
         await self.turn.acquire()
         try:
@@ -95,7 +102,8 @@ class Https:
         return outcome, body, message
 
     async def read(self, what):
-        """The JSON of a catalog, None when the rate limit is not over yet."""
+        """Return the JSON of the catalog or values `what`, None if the rate limit allows no request. LinkError,
+        AuthError."""
         outcome, body, message = await self.exchange(what)
         if outcome == outcomes.NOT_FOUND:
             raise self.refused(outcome, message)
@@ -104,7 +112,7 @@ class Https:
         return body if outcome == outcomes.OK else None
 
     async def have_token(self):
-        """Have a token: a fresh one if it is time for that, as far as the server gives one. LinkError, AuthError."""
+        """Get a token if there is none, or renew it if that is due. LinkError, AuthError: there is no valid token."""
         await self.turn.acquire()
         try:
             await self.authorize()
@@ -112,19 +120,19 @@ class Https:
             self.turn.release()
 
     async def connected(self):
-        """Have a connection; its handshake comes with the next request. LinkError."""
+        """Connect if there is no connection. The TLS handshake follows with the next request. LinkError."""
         try:
             await self.client.connect()
         except NetError as e:
             raise LinkError(self.account.net.explain(e))
 
     async def slot(self, wait_ms):
-        """Wait for a slot, but not longer than `_REST_MS`: whether it has come."""
+        """Wait as long as `wait_ms(now)` says, at most `_REST_MS`. Return whether that was long enough."""
         await self.clock.sleep_ms(min(wait_ms(self.clock.ms()), _REST_MS))
         return not wait_ms(self.clock.ms())
 
     async def paced(self, what, request):
-        """One request when its turn has come."""
+        """Wait for the rate limit, then make a request; see `call`."""
         limiter = self.limiter
         clock = self.clock
         while wait := limiter.wait_ms(clock.ms()):
@@ -137,8 +145,8 @@ class Https:
             limiter.finished(clock.ms())
 
     async def call(self, what, request):
-        """One request at once: (outcome, JSON, message, seconds of Retry-After). The JSON is () where commands are what
-        they were."""
+        """Make a request at once; return (outcome, JSON, text for the log, Retry-After in s). The JSON is () if the
+        commands have not changed (304). LinkError."""
         account = self.account
         method, target, headers, body = request
         tag = self.tag if what == "commands" else ""
@@ -161,13 +169,13 @@ class Https:
                 self.unit.drop()
 
     def sink(self):
-        """See Response."""
+        """Return a function that takes the parts of a large body, see http1.message."""
         self.unit = Unit(_large_body, self.clock.sleep_ms)
         self.large = self.unit.load()(self.account)
         return self.large.feed
 
     def accept(self, outcome, body, message, wait_s):
-        """The JSON of an answer to the device's keys. LinkError or AuthError when there is none."""
+        """Return the JSON of a login response. LinkError: rate limit. AuthError: refused."""
         if outcome == outcomes.RATE_LIMITED:
             raise LinkError(message, wait_s)
         if outcome != outcomes.OK:
@@ -175,7 +183,7 @@ class Https:
         return body
 
     def refused(self, outcome, message):
-        """End the lease; the AuthError to raise."""
+        """End the lease, and return the AuthError to raise."""
         message += "; " + responses.remedy(outcome)
         self.account.token = None
         self.account.lease.end(message)
@@ -197,13 +205,13 @@ class Https:
         return outcome, body, message
 
     async def authorize(self):
-        """Have a token, see `renewal`."""
+        """Get or renew the token if that is due, see `renewal`."""
         account = self.account
         if account.token and not account.lease.renewal.passed(self.clock.ms()):
             return
         error = None
         try:
-            await self.connected()  # what dialing takes is free again before the login is loaded
+            await self.connected()  # before the login is loaded: not both in memory at once
         except LinkError as e:
             error = e
         unit = Unit(_renewal, self.clock.sleep_ms)

@@ -1,4 +1,4 @@
-"""HTTPS with the newest generation of iot/v1, or the one before it: what is loaded while such a cloud is talked to."""
+"""The HTTPS half for the newest generation of iot/v1, or the one before it."""
 
 from firmware.links.bootstrap import Bootstrap
 from firmware.links.https import Https
@@ -6,7 +6,7 @@ from firmware.links.iot import Iot
 
 
 def half(account):
-    """See Https."""
+    """Return the Https with its source. `account`: see Account."""
     http = Https(account)
     http.source = Bootstrap(http, Iot(http), account.cfg["api"] == "bootstrap")
     return http

@@ -1,11 +1,11 @@
-"""HTTPS with iot/v1 as of generation B1: what is loaded while such a cloud is talked to."""
+"""The HTTPS half for iot/v1 of generation B1."""
 
 from firmware.links.https import Https
 from firmware.links.iot import Iot
 
 
 def half(account):
-    """See Https."""
+    """Return the Https with its source. `account`: see Account."""
     http = Https(account)
     http.source = Iot(http)
     return http

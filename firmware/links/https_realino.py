@@ -1,11 +1,11 @@
-"""HTTPS with Realino: what is loaded while such a cloud is talked to."""
+"""The HTTPS half for Realino."""
 
 from firmware.links.https import Https
 from firmware.links.realino import Realino
 
 
 def half(account):
-    """See Https."""
+    """Return the Https with its source. `account`: see Account."""
     http = Https(account)
     http.source = Realino(http)
     return http

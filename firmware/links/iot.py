@@ -1,4 +1,4 @@
-"""The source of iot/v1 as of generation B1: catalogs and desired values; logging in and sending are loaded by it.
+"""The source of iot/v1 of generation B1: catalogs and desired values. It loads the code that logs in and sends reports.
 
 Source: docs/protocol.md, Tokens, Catalogs.
 """
@@ -14,17 +14,17 @@ class Iot:
     def __init__(self, http):
         self.http = http
         self.account = http.account
-        self.sender = self.sender_unit = None  # an IotSender and its unit, once something was sent
-        self.same = None  # the desired values that an answer 304 stands for
+        self.sender = self.sender_unit = None  # an IotSender and its unit, while reports are sent
+        self.same = None  # the last desired values, for the response 304
 
     def memo(self):
-        """Nothing; drops what was loaded."""
+        """Unload the sender. There is no state to keep."""
         if self.sender:
             self.sender = None
             self.sender_unit.drop()
 
     async def begin(self):
-        """There is nothing to find out."""
+        """Do nothing: every cloud of this generation offers the same."""
 
     def scopes(self):
         if self.account.no_scopes or self.account.cfg["transport"] == "https":
@@ -49,7 +49,7 @@ class Iot:
             unit.drop()
 
     def loaded(self):
-        """(unit, Login): loaded for one use."""
+        """Return (its unit, Login), loaded for one use."""
         unit = Unit(_login, self.account.clock.sleep_ms)
         return unit, unit.load()(self.http)
 
@@ -57,8 +57,8 @@ class Iot:
         return realer.request(self.account.cfg, self.account.token, what, text)
 
     async def open(self):
-        """Authorize and read the catalog; the desired values that came with it wait in the account. A rate limit is
-        waited out here rather than answered with another handshake."""
+        """Log in and read the catalog, and store the desired values that come with it in the account. Waits for the
+        rate limit, because a failure would cost another TLS handshake. LinkError, AuthError."""
         account = self.account
         account.rows = account.desired = None
         while account.desired is None:
@@ -84,7 +84,7 @@ class Iot:
         return desired
 
     async def send(self, reports):
-        """See IotSender, which is loaded when something may be sent, and stays while more may wait."""
+        """See IotSender, which is unloaded again when no more reports are waiting. LinkError, AuthError."""
         if not self.sender:
             self.sender_unit = Unit(_sender, self.account.clock.sleep_ms)
             self.sender = self.sender_unit.load()(self.http)

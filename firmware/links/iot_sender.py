@@ -1,4 +1,4 @@
-"""Feed data of iot/v1 over HTTPS: in memory from the first report on, and never while MQTT carries them.
+"""Sends reports of iot/v1 over HTTPS. In memory only while reports are waiting.
 
 Source: docs/protocol.md, Reports over HTTPS.
 """
@@ -15,8 +15,8 @@ class IotSender:
         self.account = http.account
 
     async def send(self, reports):
-        """Deliver some of `reports`, which are ready to go, in one request. Returns (message_id, outcome) for each the
-        cloud answered for; the others have to be offered again."""
+        """Send some of the complete `reports` in one request. Return (message_id, outcome) of each that the cloud has
+        answered; the others must be passed again. LinkError, AuthError."""
         http = self.http
         limiter = http.limiter
         done = []
@@ -42,7 +42,7 @@ class IotSender:
         if outcome != outcomes.RATE_LIMITED:
             most = len(items)
             if most > 1 and not done:
-                # Smaller, until the refused item is known; a server may have no batches, or no result for each item.
+                # Smaller batches show which item is refused. Also for servers without batches or results of items.
                 most = most // 2 if outcome == outcomes.TOO_LARGE else 1
                 self.account.log("warning", "batches of %d: %s" % (most, message))
             limiter.batch(len(items), most)

@@ -1,4 +1,4 @@
-"""The login of iot/v1: in memory only while a token is asked for or revoked."""
+"""The login of iot/v1. In memory only while a token is requested or revoked."""
 
 from firmware.cloud import keys, oauth
 from firmware.core import outcomes
@@ -12,7 +12,7 @@ class Login:
         self.account = http.account
 
     async def token(self, scopes):
-        """(token, expires_s, renew_s) of a fresh token. LinkError, AuthError."""
+        """Return (token, expires_s, renew_s) of a fresh token. LinkError, AuthError."""
         answer = await self.http.call("token", oauth.oauth(self.account.cfg, None, scopes))
         self.account.no_oauth = answer[0] == outcomes.NOT_FOUND
         return keys.grant(self.http.accept(*answer))
@@ -21,5 +21,5 @@ class Login:
         await self.http.call("revoke", oauth.oauth(self.account.cfg, token))
 
     def scopes(self):
-        """What a token is asked for, "" for the server's own choice."""
+        """Return the scopes to request, "" for the server's choice."""
         return oauth.scopes(self.account.cfg)

@@ -1,8 +1,8 @@
 """The MQTT session of a Realer device: subscriptions, desired values, reports until they are acknowledged.
 
-Half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device is on MQTT. PUBACK means nothing
-here: only the cloud's own acknowledgement takes a report out of the outbox. Only LinkError escapes. Source:
-docs/protocol.md, MQTT session.
+One half of a link (docs/ARCHITECTURE.md, "Halves of a link"): in memory while the device is on MQTT. A report is
+answered only by the cloud's own acknowledgement, not by PUBACK. Only LinkError is raised. Source: docs/protocol.md,
+MQTT session.
 """
 
 import asyncio
@@ -18,40 +18,42 @@ from mqtt5.packet import MqttError
 from netio.errors import NetError
 
 _ACK_MS = const(10000)
-_AT_ONCE = const(8)  # desired values handed over, for the answer to each takes as much heap as itself
-_WAITING = const(16)  # desired values that wait, beyond which only the latest of each command do
-_MOST = const(4)  # reports under way at once
-_UNANSWERED = const(3)  # rounds without one acknowledgement after which the session is given up
+_AT_ONCE = const(8)  # desired values returned at once, because the report of each takes as much heap again
+_WAITING = const(16)  # desired values that may wait before replaced ones are dropped
+_MOST = const(4)  # published reports without PUBACK
+_UNANSWERED = const(3)  # rounds without any acknowledgement before the session is given up
 
 
 class MqttSession:
-    """`account`: see Account; `view`: buffer for received packets, None for one of its own. Connected by
-    `mqtt_connecting`. `present`: the broker went on with an earlier session, so nothing was missed; `refused`: the
-    broker did not take the credentials or a topic, or reports are not acknowledged: either may be out of date."""
+    """`account`: see Account. `kept`: the broker may still have a session of this device, which may be resumed. `view`:
+    buffer for received packets, None for one of its own. `mqtt_connecting` connects it.
+
+    `present`: the broker resumed an earlier session, so nothing was missed. `refused`: the broker refused the
+    credentials or a topic, or the cloud does not acknowledge reports, so credentials or catalog may be out of date."""
 
     refusal = MqttError
-    """What a refusal of the broker is raised as."""
+    """The exception for a refusal by the broker."""
 
     def __init__(self, account, kept, view=None):
         self.account = account
         self.view = view
         self.clock = clock = account.clock
         self.client = None
-        self.kept = kept  # the broker may be asked to go on with the session
+        self.kept = kept
         self.present = self.refused = False
         self.acks = ""
         self.routes = {}
-        self.topics = None  # {desired topic: command id}, None: not known yet
-        self.arrived = []  # when each message came that waits in the client's inbox
-        self.received = []  # (receipt, when it came, *Desired): the application has not seen them yet
-        self.unacknowledged = []  # receipts of those it has seen
-        self.answers = {}  # by message_id of what was published: (outcome, message), None until the cloud has answered
+        self.topics = None  # {desired topic: command id}; None: not known yet
+        self.arrived = []  # the time of arrival of each message in the client's inbox
+        self.received = []  # (receipt, time of arrival, *Desired), not returned yet
+        self.unacknowledged = []  # receipts of those returned last
+        self.answers = {}  # {message_id of a published report: (outcome, text), None until the cloud has answered}
         self.backoff = Backoff(2000, 60000)
         self.hold = Timer(clock.ms())
         self.silent_rounds = 0
 
     def new_client(self, host, port):
-        """Go on with another broker, or the first one."""
+        """Use this broker from now on. An earlier connection is closed."""
         if self.client:
             self.close()
             self.kept = False
@@ -59,15 +61,15 @@ class MqttSession:
         self.client.deliver = self.deliver
 
     def route(self, topics):
-        """Know the topics from now on, also of what has come already."""
+        """Set the topics of desired values, and handle the messages that arrived before."""
         self.topics = topics
         client = self.client
         while client.inbox:
             self.deliver(client.take(), self.arrived.pop(0))
 
     async def listen(self, wait_ms):
-        """Some of the desired values that came, after waiting at most so long: [] when only other packets came, None
-        when none came."""
+        """Wait at most `wait_ms` for desired values and return up to eight of them; [] if only other packets arrived,
+        None if nothing arrived. LinkError."""
         self.acknowledge()
         session = self.client.session
         before = session.last_received
@@ -78,17 +80,18 @@ class MqttSession:
         return desired if desired or session.last_received != before else None
 
     async def send(self, reports):
-        """Publish some of `reports` and wait for their acknowledgements: (message_id, outcome) of those that are over.
+        """Publish some of `reports` and wait for acknowledgements. Return (message_id, outcome) of each that is
+        answered. LinkError.
 
-        What the cloud wants later, or did not answer, waits for another turn behind the others.
+        Those that the cloud wants later, or has not answered, are published again after the others.
         """
-        # What was returned before is handled: reports are sent after that.
+        # The application calls this after it has handled what `listen` returned.
         self.acknowledge()
         ids = [r.message_id for r in reports]
         self.answers = {name: found for name, found in self.answers.items() if name in ids}
-        # Behind what waits nothing of the same source may overtake it: the last word would be an old one.
+        # Reports of the same source must not overtake one that waits: the cloud would end up with the older value.
         waiting = [r[1:3] for r in reports if r.message_id in self.answers]
-        # A broker that acknowledges nothing gets no more: each publish takes half a kilobyte until it does.
+        # Each publish takes half a kilobyte until the broker has sent PUBACK.
         room = max(_MOST - len(self.client.session.in_flight.all), 0)
         batch = [r for r in reports if r[1:3] not in waiting][:room]
         if not batch:
@@ -97,7 +100,7 @@ class MqttSession:
         published = []
         for report in batch:
             published.append((report, await self.publish(report)))  # noqa: PERF401 - MicroPython awaits in no comprehension
-        # A publish that the broker itself refused is not acknowledged by anybody.
+        # If the broker itself refused a publish, no acknowledgement will follow.
         over = lambda: all([self.answers[r.message_id] or entry.error for r, entry in published])  # noqa: E731
         await self.until(over if batch else self.any_answer, _ACK_MS)
         answered = self.any_answer()
@@ -113,18 +116,19 @@ class MqttSession:
         return done
 
     async def disconnect(self):
-        """End the connection in order, to begin another one soon: what was received and not handed over comes again."""
+        """Disconnect, to connect again soon. The broker then sends messages again that were received but not
+        returned."""
         if self.client:
             self.acknowledge()
             await self.client.disconnect()
             self.close()
 
     def close(self, abandon=False):
-        """Drop the connection. Never raises. `abandon`: all tasks are dead already."""
+        """Close the connection. Never raises. `abandon`: the event loop was stopped for good."""
         client = self.client
         if client:
             (client.abandon if abandon else client.close)()
-            # Whatever is neither finished nor lost would take its place in the broker's window for ever.
+            # A message that is neither acknowledged nor forgotten would count against our Receive Maximum for ever.
             self.acknowledge()
             client.lose()
         self.received = []
@@ -133,7 +137,7 @@ class MqttSession:
     # -- the steps --
 
     def acknowledge(self):
-        """The application has handled what `listen` returned."""
+        """Acknowledge what `listen` returned last, because the application has handled it."""
         for receipt in self.unacknowledged:
             self.client.done(receipt)
         self.unacknowledged = []
@@ -153,7 +157,7 @@ class MqttSession:
         return any(self.answers.values())
 
     def outcome(self, report):
-        """(message_id, outcome) when it is over with `report`."""
+        """Return (message_id, outcome) if `report` is answered, else None."""
         name = report.message_id
         found, why = self.answers.get(name) or (None, "")
         if found is None:
@@ -167,7 +171,7 @@ class MqttSession:
         return name, found
 
     async def until(self, holds, wait_ms):
-        """Wait until `holds()`, at most so long. LinkError: the session is over."""
+        """Wait until `holds()` is true, at most `wait_ms`. LinkError: the connection has ended."""
         try:
             await self.clock.within(wait_ms, self.client.until(holds))
         except asyncio.TimeoutError:
@@ -181,8 +185,8 @@ class MqttSession:
         return self.account.net.explain(error) if isinstance(error, NetError) else str(error)
 
     def deliver(self, message, at=None):
-        """Deal with a message as it comes: understood, it takes a third of the heap, and many may wait. `at`: when it
-        came, if that was before its topic was known."""
+        """Parse a message at once: parsed, it takes a third of the heap, and many may wait. `at`: its time of arrival,
+        if that was before the topics were known."""
         topic = message.topic
         desired = None
         try:
@@ -203,7 +207,7 @@ class MqttSession:
         except ValueError as e:
             self.account.log("warning", "MQTT message on %s ignored: %s" % (topic[-60:], e))
         if desired:
-            # One tuple, not one in another: many may wait after an outage.
+            # A single tuple, not nested ones, to save memory: many may wait after an outage.
             at = self.clock.ms() if at is None else at
             self.received.append((message.receipt, at) + tuple(desired))
             if len(self.received) > _WAITING:
@@ -212,8 +216,8 @@ class MqttSession:
             self.client.done(message.receipt)
 
     def drop_replaced(self):
-        """Drop the oldest desired value that a newer one replaced before anybody has seen it: the acknowledgements that
-        the application waits for come behind all of them, and none comes while too many wait."""
+        """Drop the oldest waiting desired value that a newer one has replaced. Otherwise reading would stop, and the
+        acknowledgements that `send` waits for come after all of these messages."""
         received = self.received
         for i, (receipt, _, command_id, _, _, sequence, _) in enumerate(received):
             for later in received[i + 1 :]:
@@ -224,7 +228,7 @@ class MqttSession:
 
 
 def _aged(waited_s, *fields):
-    """The Desired of `fields` with what is left of its window, which began when the message came: other requests to the
-    cloud may have been waited for meanwhile."""
+    """Return the Desired of `fields` with its execution window shortened by the `waited_s` since the message
+    arrived."""
     valid_s = fields[-1]
     return Desired(*fields[:-1], max(valid_s - waited_s, 0) if valid_s else valid_s)

@@ -1,4 +1,4 @@
-"""Loads MQTT, connects and subscribes: in memory only while that goes on.
+"""Loads MQTT, connects and subscribes. In memory only for that.
 
 Source: docs/protocol.md, MQTT session, and its assumptions 12 and 13.
 """
@@ -13,25 +13,24 @@ from mqtt5 import opening
 from netio.errors import NetError
 
 _DIAL_MS = const(20000)
-_AGAIN_MS = const(
-    60000
-)  # least time between two attempts to renew that each cost the session, while they fail
-_ROOM = const(18500)  # bytes of Python heap that MQTT takes while it connects
+# Shortest time between two failing renewals that each interrupt the session.
+_AGAIN_MS = const(60000)
+_ROOM = const(18500)  # bytes of Python heap that MQTT takes to connect
 _KEEP_ALIVE_S = const(30)
 _KEPT_S = const(60)
-"""How long the broker holds messages for us across a reconnect: no desired state gets older than that unseen."""
+"""How long the broker keeps the session between connections, so no desired state waits there longer than that."""
 _SUBSCRIBE_MS = const(15000)
 
 
 class MqttConnecting:
-    """`link`: a Transports, without its HTTPS half where only one fits."""
+    """`link`: a Transports. With one connection at a time its HTTPS half must not be loaded."""
 
     def __init__(self, link):
         self.link = link
         self.account = link.account
 
     async def connect(self):
-        """Be subscribed with the credentials of the link; an older session is exchanged for the new one. LinkError."""
+        """Connect and subscribe with the credentials of the link. An earlier session is disconnected. LinkError."""
         link = self.link
         account = self.account
         start = link.clock.ms()
@@ -58,17 +57,17 @@ class MqttConnecting:
             self.rest()
 
     def rest(self):
-        """After a renewal, where each attempt costs the session."""
+        """After a renewal that interrupted the session: postpone the next one, if the token was not renewed."""
         link = self.link
         if link.single and not link.retried:
             link.failures.reset()
             if self.account.renewals.failures:
-                # The token has not been renewed, and still counts.
+                # The token was not renewed, and is still valid.
                 now = link.clock.ms()
                 link.pause = Timer(now, min(link.lease.token.left_ms(now) // 4, _AGAIN_MS))
 
     async def loaded(self):
-        """The MQTT half, which may dial now. LinkError."""
+        """Return the MQTT half, loaded if necessary, with the memory to connect. LinkError."""
         link = self.link
         if not link.session:
             if not await link.mqtt_unit.gone():
@@ -82,7 +81,7 @@ class MqttConnecting:
         return link.session
 
     async def prepare(self):
-        """Dial before the half is loaded, beside which dialing has no room."""
+        """Dial before the MQTT half is loaded, because there is no memory for both. LinkError."""
         net = self.account.net
         catalog = self.link.mqtt_catalog
         try:
@@ -93,7 +92,7 @@ class MqttConnecting:
 
 
 async def connect(session, catalog, credentials, start):
-    """Be connected and subscribed: acknowledgements first, then desired states. LinkError, see `session.refused`."""
+    """Connect, then subscribe to acknowledgements and desired states. LinkError, see `session.refused`."""
     client = session.client
     if not client or (client.host, client.port) != (catalog.host, catalog.port):
         session.new_client(catalog.host, catalog.port)
@@ -101,8 +100,8 @@ async def connect(session, catalog, credentials, start):
     session.acks, session.routes = catalog.acks, catalog.routes
     session.silent_rounds = 0
     session.refused = False
-    # What was under way is known by the cloud's acknowledgements and by desired ids, not by the session: so the broker
-    # may go on with one whose client has gone from memory meanwhile.
+    # Reports are identified by message_id and desired states by desired_id, not by the session. So it may be resumed
+    # although its client was unloaded meanwhile.
     clean = not session.kept and catalog.version >= 5
     try:
         facts = await opening.connect(
@@ -122,13 +121,13 @@ async def connect(session, catalog, credentials, start):
     except (NetError, session.refusal, asyncio.TimeoutError) as e:
         session.refused = isinstance(e, session.refusal)
         session.close()
-        session.kept = session.kept and isinstance(e, NetError)  # else the session itself may have led here
+        session.kept = session.kept and isinstance(e, NetError)  # else the session itself may be the cause
         raise LinkError("MQTT: %s" % session.explain(e))
 
 
 async def _subscribe(client, catalog):
-    # QoS 0: acknowledgements must not wait behind desired states that wait until reports are acknowledged. One that is
-    # lost with the connection is asked for again by the same report.
+    # QoS 0: acknowledgements must not wait behind desired states, which wait until reports are acknowledged. If one is
+    # lost with the connection, the report is sent again, and is acknowledged again.
     await opening.subscribe(client, [catalog.acks], 0)
     desired = [route.desired for route in catalog.routes.values() if route.desired]
     if desired:

@@ -1,7 +1,7 @@
-"""The network as links need it: verified TLS connections and the time of day, and how much memory there is for them.
+"""The network for links: verified TLS connections, the time of day, and whether there is memory for them.
 
-Built once, from the configuration. Name resolution, dialing and the time query are other modules, which are in memory
-only while they are used: a connection at rest does not need their 5 KB.
+Name resolution, dialing and the time query are other modules, which are loaded only while they are used: an idle
+connection does not need their 5 KB.
 """
 
 from micropython import const
@@ -14,15 +14,14 @@ from units.loader import Unit
 _DOUBT_MS = const(86400000)
 _CONNECTION = const(33000)
 _HANDSHAKE = const(42000)
-"""Bytes outside of the Python heap that a TLS connection takes at rest, and while it shakes hands, with the longest
-chain that was measured (docs/memory.md)."""
+"""Bytes outside the Python heap that a TLS connection takes when idle, and during the handshake with the longest chain
+that was measured (docs/memory.md)."""
 
 
 class Net:
-    """`dhcp_dns()`: the name servers from DHCP; `floor_s`: unix seconds before which no time is believed;
-    what is set later counts for a day only, so that a false time, once learned, cannot lock the device out for good.
-    `board`: how much memory there is, `idf_free()` and `heap()`, see drivers.board. ConfigError when a CA file cannot
-    be used."""
+    """`config`: the whole configuration. `dhcp_dns()`: returns the name servers from DHCP. `floor_s`: earliest time
+    that is accepted, in Unix seconds; a later one that is assigned applies for a day, so that a wrong time cannot lock
+    the device out for good. `board`: for `idf_free()` and `heap()`. ConfigError: a CA file cannot be used."""
 
     def __init__(self, config, dhcp_dns, clock, rng, floor_s, board):
         interface = config["wifi"] or config["lan"]
@@ -34,41 +33,44 @@ class Net:
         self.floor_s = self.build_s = floor_s
         self.doubt = Timer(clock.ms(), _DOUBT_MS)
         self.servers = config["time"]["servers"]
-        self.names = {}  # what the resolver remembers
+        self.names = {}  # the resolver's cache
         self.turn = 0
         self.prepared = None  # (host, port, Stream)
-        self.free = None  # bytes there were before the latest dial
-        # Evidence: failures since the last packet from anybody, and connections in a row that lacked memory; the latest
-        # of those is not handled yet (2: outside the Python heap); the dates of a certificate do not fit the clock.
+        self.free = None  # bytes outside the Python heap before the last dial
+        # Evidence for the escalation ladder: failures since the last packet from any host; failures in a row for lack
+        # of memory; whether the last of these is not handled yet (1: Python heap, 2: outside it).
         self.unanswered = self.memory_failures = self.new_memory_failure = 0
-        self.known = self.dates_failed = False  # known: something was received since the start
-        # The time is asked for; a link changes its transport: one at a time, as both load code.
+        # Something was received since the start; the dates of a certificate do not fit the clock.
+        self.known = self.dates_failed = False
+        # The time is queried; a link changes its transport. Never both at once, because both load code.
         self.asking_time = self.changing_transport = False
-        self.distrusted = self.ends = False  # the latest failure: no root was good; see roots.add
+        # No root certificate matched in the last failure; for `ends` see roots.add.
+        self.distrusted = self.ends = False
         try:
             self.context = verifying_context(map(_content, config["cloud"]["ca_files"]))
         except (OSError, ValueError) as e:
             raise ConfigError("cloud.ca_files: %s; DER files are needed" % e)
 
     async def prepare(self, host, port):
-        """Dial for the next `dial` to the same place, before code is loaded beside which dialing has no room."""
+        """Dial for the next `dial` to the same host, before code is loaded that leaves no memory for dialing.
+        NetError."""
         self.forget_prepared()
         self.prepared = host, port, await self.dial(host, port)
 
     def stuck(self):
-        """The LinkError of code that was dropped and has not gone: memory is short then, and counted as that."""
+        """Return the LinkError for unloaded code whose memory is not free. It counts as a shortage of memory."""
         self.memory_failures += 1
         self.new_memory_failure = 1
         return LinkError("memory: code that was dropped is still referred to")
 
     def forget_prepared(self):
-        """Close what was prepared and not asked for. Never raises."""
+        """Close a prepared connection that was not used. Never raises."""
         prepared, self.prepared = self.prepared, None
         if prepared:
             prepared[2].close()
 
     async def dial(self, host, port, tls=True):
-        """See netio.sockets.Dialer."""
+        """Return a Stream, see netio.sockets.Dialer. NetError."""
         prepared, self.prepared = self.prepared, None
         if prepared:
             if prepared[:2] == (host, port):
@@ -86,12 +88,12 @@ class Net:
             unit.drop()
 
     def answered(self):
-        """Something was received from the network, whoever sent it."""
+        """Record that a packet was received from any host."""
         self.unanswered = 0
         self.known = True
 
     def explain(self, error):
-        """A NetError as a text, see links.explaining."""
+        """Return a NetError as text, see links.explaining."""
         unit = self.unit(_explaining)
         try:
             return unit.load()(self, error)
@@ -103,16 +105,16 @@ class Net:
             unit.drop()
 
     def two_fit(self, open_now=0):
-        """Whether a second TLS connection may be dialed beside a first one; `open_now`: how many there are."""
+        """Return whether there is memory for a second TLS connection. `open_now`: how many are open, 0 or 1."""
         free = self.board.idf_free()
         return free is None or free >= _HANDSHAKE + _CONNECTION * (1 - open_now) + _CONNECTION // 4
 
     def heap_free(self):
-        """Bytes of the Python heap that can be had without growing it."""
+        """Return the free bytes of the Python heap, without growing it."""
         return self.board.heap()[1]
 
     async def keep_time(self, network, gateway=None):
-        """See links.time_query."""
+        """See `keep` of links.time_query."""
         unit = self.unit(_asking)
         self.asking_time = True
         try:

@@ -1,8 +1,8 @@
-"""HTTPS polling of the Realer cloud of whatever generation.
+"""HTTPS polling of the Realer cloud of any generation.
 
 A link (docs/ARCHITECTURE.md, "Link") that holds the HTTPS half of the code and chooses the generation. With `api` auto
-it takes the newest generation that the server answers to: Realino where there is no OAuth, until Realino is not there
-either. `transports` has this module in memory only while it needs it, so whatever has to last is in the account.
+that is the newest one that the server supports: Realino if there is no OAuth, until Realino is refused too.
+`transports` unloads this module while it is not needed, so the state is in the account.
 """
 
 import asyncio
@@ -24,23 +24,23 @@ class Polling:
         self.lease = account.lease
         importing = _iot if account.cfg["api"] == "realer" else _realino if account.realino else _bootstrap
         self.unit = Unit(importing, account.clock.sleep_ms)
-        self.http = None  # the half, while it is loaded
+        self.http = None  # the HTTPS half, while it is loaded
 
     @property
     def catalog(self):
         return self.account.catalog
 
     def watch(self, feed):
-        """Call `feed()` at least every 20 s while a verb takes long."""
+        """Have `feed()` called at least every 20 s while a verb takes long."""
         self.account.feed = feed
 
     def masked(self):
-        """What the log must never show."""
+        """Return objects whose `reveal()` returns a text that the log must mask."""
         return (self.account,)
 
     async def load(self, anyway=False):
-        """The HTTPS half, loaded if need be. LinkError: the memory of what was dropped before has not come back;
-        `anyway` tries it all the same."""
+        """Return the HTTPS half, loaded if necessary. LinkError: the memory of an unloaded one is not free again. With
+        `anyway` it is loaded all the same."""
         if not self.http:
             if not (await self.unit.gone() or anyway):
                 raise self.account.net.stuck()
@@ -48,7 +48,7 @@ class Polling:
         return self.http
 
     def unload(self):
-        """Close and drop the HTTPS half; `load` and `gone` wait for its memory. Never raises."""
+        """Close and unload the HTTPS half. `load` waits until its memory is free. Never raises."""
         http, self.http = self.http, None
         if http:
             http.unload()
@@ -67,8 +67,8 @@ class Polling:
         return self.account.catalog
 
     def other_generation(self, error):
-        """Whether to ask once more, now as Realino: the server has no OAuth. One that refuses Realino too is asked as
-        iot/v1 the next time."""
+        """After the AuthError `error`, return whether to try again at once, with Realino: the server has no OAuth. If
+        it refused Realino, the next attempt uses iot/v1."""
         account = self.account
         if account.cfg["api"] != "auto" or not (account.realino or account.no_oauth):
             return False
@@ -97,15 +97,15 @@ class Polling:
         return await (await self.load()).source.send(reports) if reports else ()
 
     def close(self):
-        """Drop every connection. Never raises."""
+        """Close every connection. Never raises."""
         net = self.account.net
         if net.memory_failures or net.unanswered > 1:
-            self.unload()  # memory is short, or the ladder needs it: what is not needed until the next try makes room
+            self.unload()  # memory is short, or the escalation ladder needs it until the next attempt
         if self.http:
             self.http.client.close()
 
     async def shutdown(self):
-        """Revoke the token: best effort within five seconds, after all other tasks."""
+        """Revoke the token, if that succeeds within five seconds. Call it after all tasks have ended. Never raises."""
         account = self.account
         token, account.token = account.token, None
         account.lease.end("shut down")
@@ -119,11 +119,11 @@ class Polling:
         self.close()
 
     def exclusive(self):
-        """Whether everything has to be closed before the connection of `lend` is dialed."""
+        """Return whether the link must be closed before the client of `lend` connects, for lack of memory."""
         return not self.account.net.two_fit(1)
 
     async def lend(self, host, port):
-        """A Client for another host; None: there is room for one, but not for the HTTPS half beside it."""
+        """Return an HTTP client for another host. LinkError."""
         http = await self.load()
         return type(http.client)(self.account.net, http.clock, host, port)
 

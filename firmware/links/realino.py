@@ -1,8 +1,8 @@
 """The source of Realino, the legacy generation: login, polled values and feeds.
 
-Renewal is another login, and brings the catalog again. A feed has neither time nor identity: it is the present value.
-So of several reports of one source only the newest is sent, and one whose answer was lost is sent again. Source:
-docs/protocol.md, Realino.
+A token is renewed by another login, whose response has the catalog. A feed has neither time nor identity: it is the
+present value. So only the newest of several reports of one source is sent, and it is sent again if the response was
+lost. Source: docs/protocol.md, Realino.
 """
 
 from micropython import const
@@ -12,15 +12,15 @@ from firmware.cloud import realino_dialect as dialect
 from firmware.core import outcomes
 from firmware.core.timing import Timer
 
-_REPORT_BYTES = const(96)  # one with its share of the rest: two numbers of 20 characters at the most
-_AGAIN_S = const(5)  # least time between two tries of anything: what the plan of this generation has
-_LONGEST_S = const(3600)  # no plan keeps requests further apart
+_REPORT_BYTES = const(96)  # with its share of the rest; two numbers of at most 20 characters
+_AGAIN_S = const(5)  # shortest time between two attempts of any kind, by the plan of this generation
+_LONGEST_S = const(3600)  # limit of the plan's interval between requests
 
 
 class Realino:
-    """See `links.https` for the verbs. `device`: its id in this cloud, from the login; `in_body`: the form of login
-    that this server takes; `seen`: where the poll before had the commands; `limit`: reports in one request, as the plan
-    allows."""
+    """See `links.https` for the verbs. `device`: its id in this cloud, from the login. `in_body`: the server expects
+    the keys in the body of the login. `seen`: the places of the commands in the last poll. `limit`: how many reports
+    the plan allows in one request."""
 
     def __init__(self, http):
         self.http = http
@@ -35,18 +35,19 @@ class Realino:
         return ""
 
     async def begin(self):
-        """Nothing."""
+        """Do nothing: every Realino offers the same."""
 
     async def open(self):
-        """Log in if need be and poll once, so that a subscription that has ended shows before anything is relied on."""
+        """Log in if necessary and poll once, which shows at once whether the subscription has ended. LinkError,
+        AuthError."""
         account = self.account
         account.desired = None
         while account.desired is None:
             account.desired = await self.poll()
 
     async def send(self, reports):
-        """Send the newest of each source. Returns (message_id, outcome) for every report that this speaks for; the
-        others have to be offered again."""
+        """Send the newest report of each source. Return (message_id, outcome) of each report that is thereby answered;
+        the others must be passed again. LinkError, AuthError."""
         http = self.http
         limiter = http.limiter
         sent = reports[: min(limiter.most, self.limit)]
@@ -62,7 +63,7 @@ class Realino:
         if outcome != outcomes.OK:
             self.account.log("warning", "feed not taken: " + message)
             if most > 1:
-                # Smaller, until the refused report is known.
+                # Smaller requests show which report is refused.
                 most = most // 2 if outcome == outcomes.TOO_LARGE else 1
             else:
                 self.account.lease.renewal = Timer(self.account.clock.ms())
@@ -70,8 +71,8 @@ class Realino:
         return [(report.message_id, outcome) for report in sent] if most == len(sent) else []
 
     async def login(self, scopes):
-        """In the form that the server took last, at first that of the documentation; in the other one where the answer
-        reports that the keys are missing."""
+        """Log in with the keys in the header, or in the body, whichever the server accepted last; if it answers that
+        they are missing, try the other. LinkError, AuthError."""
         http = self.http
         account = self.account
         for _ in range(2):
@@ -94,14 +95,14 @@ class Realino:
         return granted
 
     async def revoke(self, token):
-        """There is no way to."""
+        """Do nothing: this generation cannot revoke a token."""
 
     def request(self, what, text):
         return dialect.request(self.device, self.account.token, what, text)
 
     async def poll(self):
-        """Desired values as of now, None when the rate limit forbids to ask. Commands that are not where they were mean
-        another login, which brings the catalog; one that fails is tried again like any renewal."""
+        """Return desired values, None if the rate limit allows no request. If a command has changed its place, log in
+        again for the new catalog; if that fails, it is repeated like any renewal. LinkError, AuthError."""
         http = self.http
         body = await http.read("commands")
         if body is None:

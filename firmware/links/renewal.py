@@ -1,12 +1,12 @@
-"""Requests a token, and decides what a failure means: in memory only while that goes on."""
+"""Requests a token, and handles its failure. In memory only for that."""
 
 from firmware.core.errors import LinkError
 from firmware.core.timing import Timer
 
 
 async def renew(http, error):
-    """Let an Https have a fresh token. `error`: a LinkError, there is no connection. Renewal begins while the old token
-    still works; its failure is no failure of the request. LinkError, AuthError."""
+    """Request a token for an Https and store it. `error`: the LinkError of connecting, or None. While the old token is
+    valid, a failure is logged and tried again later. LinkError, AuthError: there is no valid token."""
     account = http.account
     lease = account.lease
     asked = http.clock.ms()
@@ -17,7 +17,6 @@ async def renew(http, error):
         account.token, expires_s, renew_s = await http.source.login(scopes)
     except LinkError as e:
         if not account.token or lease.token.passed(asked):
-            # Nothing is left to rely on.
             lease.end(str(e))
             raise
         wait = max(account.renewals.next_ms(account.rng()), e.retry_after_s * 1000)

@@ -1,10 +1,10 @@
-"""Whether MQTT fits into memory: checked before its catalog is read, and before its half is loaded."""
+"""Checks whether MQTT fits into memory, before its catalog is read and before its half is loaded."""
 
 from firmware.core.errors import LinkError
 
 
 def check_room(link, takes):
-    """LinkError where less than that many bytes of the Python heap are free; in `auto` MQTT is not tried again then.
+    """Raise LinkError if less than `takes` bytes of the Python heap are free; in `auto` MQTT is then not tried again.
     `link`: a Transports."""
     free = link.account.net.heap_free()
     if free >= takes:

@@ -1,8 +1,8 @@
 """Thinger.io over IOTMP: one connection, over which the cloud reads and writes the device's resources.
 
-A link (docs/ARCHITECTURE.md, "Link") to a cloud that stores nothing: a written value is answered once the relay has
-switched, or with an error, and changes are sent to the subscribed streams. The login does not expire: every frame from
-the cloud renews the lease, and a refused login ends it.
+A link (docs/ARCHITECTURE.md, "Link") to a cloud that stores no desired state: a written value is answered once the
+relay has switched, or with an error, and changes are sent to the subscribed streams. The login does not expire: every
+frame from the cloud renews the lease, and a refused login ends it.
 """
 
 from micropython import const
@@ -22,13 +22,12 @@ from netio.errors import NetError
 
 _PORT = const(25206)
 _KEEP_ALIVE_MS = const(50000)
-_REST_MS = const(
-    20000
-)  # a verb returns at least this often when there is nothing to do, so that its caller can feed
+# A verb returns at least this often, so that its caller can feed the watchdog.
+_REST_MS = const(20000)
 _LOOK_MS = const(1000)
 _LEASE_S = const(345600)
 _REFUSED_S = const(300)
-_WINDOW_S = const(8)  # who writes a value waits for the answer; after this it must not happen any more
+_WINDOW_S = const(8)  # execution window of a written value, as its writer waits for the answer
 _LOST_MS = const(10000)
 _MOST_REPORTS = const(20)
 _MOST = const(8)
@@ -37,7 +36,7 @@ _OUTCOMES = {"rejected": (frame.BAD_REQUEST, "refused"), "stale": (frame.CONFLIC
 
 
 class Thinger:
-    """`cfg`: the `cloud` section of the config; `controller`: what is shown and asked."""
+    """`cfg`: the `cloud` section of the configuration. `controller`: its outputs and sensors are the resources."""
 
     waits = 5000, 40000, 5000
 
@@ -56,19 +55,19 @@ class Thinger:
         keep_ms = min(controller.safety.silence_s * 500 or _KEEP_ALIVE_MS, _KEEP_ALIVE_MS)
         session = Session(self.resources, max(keep_ms, 1000))
         self.client = Client(net, clock, host, int(port or _PORT), session)
-        self.requests = {}  # what has no answer yet, by desired id
-        self.reported = {}  # by message_id the keep-alive whose answer acknowledges the report
-        self.count = rng()  # ids of an earlier life may still wait in the outbox
+        self.requests = {}  # {desired id: (Request without an answer, Timer until it is given up)}
+        self.reported = {}  # {message_id: number of the keep-alive whose answer acknowledges the report}
+        self.count = rng()  # reports with ids from before a restart may still be in the outbox
 
     def watch(self, feed):
-        """No verb takes long."""
+        """Do nothing: no verb takes long."""
 
     def masked(self):
-        """What the log must never show beside the configuration: nothing."""
+        """Return no objects: the log masks the secrets of the configuration anyway."""
         return ()
 
     async def open(self):
-        """Log in. The catalog is the configuration."""
+        """Log in, and return the catalog, which follows from the configuration. LinkError. AuthError: login refused."""
         cfg = self.cfg
         login = cfg["user"], cfg["device_id"], cfg["credential"].reveal(), self.rng() % 65535 + 1
         self.requests = {}
@@ -85,7 +84,8 @@ class Thinger:
         return self.catalog
 
     async def next_desired(self):
-        """The value that was written, a list of none after any other sign of the cloud, None without one."""
+        """Wait at most 20 s. Return a list with the written value, [] after any other frame, None without one.
+        LinkError."""
         try:
             request = await self.client.receive(_LOOK_MS if self.requests else _REST_MS)
         except (NetError, IotmpError) as e:
@@ -106,8 +106,8 @@ class Thinger:
         return _MOST_REPORTS
 
     async def send(self, reports):
-        """Answer requests, update the streams, and return when the cloud has some of it; with nothing when another
-        request waits for its answer."""
+        """Answer requests, update the streams, and wait until the cloud has received some of that, but not while
+        another request waits for its answer. Return (message_id, outcome) of the reports received. LinkError."""
         if not reports:
             return []
         self.queue_reports(reports)
@@ -134,7 +134,7 @@ class Thinger:
         """Queue the reports that were not queued yet."""
         client = self.client
         reported = self.reported
-        names = {}  # whether its subscribers get the value again although it is the same
+        names = {}  # {resource: whether to send it to its subscribers even if unchanged}
         number = client.session.pings + 1
         for report in reports:
             if report.message_id in reported:
@@ -156,11 +156,11 @@ class Thinger:
         return self.net.explain(error) if isinstance(error, NetError) else str(error)
 
     def close(self):
-        """Never raises."""
+        """Close the connection. Never raises."""
         self.client.close()
 
     async def shutdown(self):
-        """Disconnect: best effort within seconds, after all other tasks."""
+        """Disconnect, within two seconds. Call it after all tasks have ended. Never raises."""
         self.lease.end("shut down")
         self.client.abandon()
         await self.client.disconnect()
@@ -168,7 +168,7 @@ class Thinger:
     # -- the steps --
 
     def contact(self):
-        """The cloud gave a sign."""
+        """Renew the lease, because a frame was received."""
         self.lease.grant(self.clock.ms(), _LEASE_S, 0)
         self.lease.confirm()
 
@@ -189,9 +189,8 @@ class Thinger:
         if wrong:
             self.log("warning", "%s: refused: %s" % (name, wrong))
             self.client.refuse(request.stream_id, status, wrong)
-            self.client.changed(
-                name, True
-            )  # a dashboard shows the requested value until it gets the present one
+            # A dashboard shows the requested value until it gets the present one.
+            self.client.changed(name, True)
             return []
         self.count += 1
         self.requests[self.count] = request, Timer(self.clock.ms(), _LOST_MS)
@@ -199,7 +198,7 @@ class Thinger:
         return [Desired(name, value, self.count, None, _WINDOW_S)]
 
     def forget(self):
-        """Answer for what had no outcome, as when safe state came in between."""
+        """Refuse requests without an outcome after ten seconds, for instance because safe state was entered."""
         now = self.clock.ms()
         for key in list(self.requests):
             request, lost = self.requests[key]

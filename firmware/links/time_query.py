@@ -1,7 +1,7 @@
-"""Queries time servers, and the gateway where none answers: in memory only while `net` uses it.
+"""Queries time servers, and the gateway if none answers. In memory only while `net` uses it.
 
-SNTP does not authenticate a server. So a time that is far from the clock's is taken only when a second server agrees.
-When a certificate's dates did not fit, the clock may be wrong: then the first other time is taken.
+SNTP does not authenticate a server. So a time more than ten minutes from the clock's is accepted only if a second
+server agrees. If a certificate's dates did not fit, the clock may be wrong: then the first such time is accepted.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ _PORTS = (53, 80)
 
 
 async def keep(net, network, gateway, exchange=exchange):
-    """Set the clock of a NetworkLoop, and that of its board. With a `gateway` nothing is set: then any answer at all
-    is enough."""
+    """Set the clock of a NetworkLoop and of its board; after a failure, log it and set the time of the next attempt.
+    With a `gateway` nothing is set: then the query only tests whether any host answers. Never raises NetError."""
     try:
         unix_s = await ask(net, exchange)
     except LinkError as e:
@@ -42,7 +42,7 @@ async def keep(net, network, gateway, exchange=exchange):
 
 
 def put(clock, network, unix_s):
-    """Set the clock, and wake who waits for it."""
+    """Set the clock. After a jump, a waiting link tries again at once."""
     network.backoff.reset()
     network.sync = Timer(clock.ms(), _RESYNC_MS)
     network.board.rtc_set(unix_s)
@@ -53,7 +53,7 @@ def put(clock, network, unix_s):
 
 
 async def ask(net, exchange):
-    """Unix seconds from one of the configured servers, "host" or "host:port", another one each time. LinkError."""
+    """Return the time in Unix seconds. Each call begins with the next of the configured servers. LinkError."""
     if net.doubt.passed(net.clock.ms()):
         net.floor_s = net.build_s
     known = net.clock.utc()
@@ -84,7 +84,7 @@ async def ask(net, exchange):
 
 
 async def probe_gateway(net, gateway):
-    """Connect to the gateway where no time server answers. A refusal is an answer, too."""
+    """Connect to the gateway, if no time server has answered. A refusal is an answer too."""
     for port in _PORTS:
         if not net.unanswered:
             return

@@ -1,12 +1,12 @@
-"""What follows when a step fails: try again, continue with the present transport, or poll. In memory only then."""
+"""Decides what follows a failed step: try again, keep the present transport, or poll. In memory only then."""
 
 from micropython import const
 
 from firmware.core.errors import AuthError
 from firmware.core.timing import Timer
 
-_LATE_MS = const(120000)  # before the credentials end: rather poll than lose the authorization
-_AGAIN_MS = const(60000)  # at least, between two attempts to renew that each cost the session
+_LATE_MS = const(120000)  # before the credentials expire: poll rather than lose the authorization
+_AGAIN_MS = const(60000)  # shortest time between two renewals that each interrupt the session
 
 
 class TransportFailures:
@@ -17,7 +17,7 @@ class TransportFailures:
         self.link = steps.link
 
     async def missed(self, error):
-        """After an attempt that failed: see `attempted`."""
+        """Handle a failed attempt of `open`. Return whether MQTT is the transport, see `attempted`. LinkError."""
         link = self.link
         if link.reuses_credentials and link.refused:
             link.reuses_credentials = False
@@ -31,7 +31,7 @@ class TransportFailures:
         return False
 
     def recover(self, error):
-        """After a change that failed: back to what there was before. LinkError: that is over too."""
+        """Handle a failed change: return to the transport from before. LinkError: that is not possible."""
         link = self.link
         now = link.clock.ms()
         if not link.was_on_mqtt:
@@ -46,39 +46,39 @@ class TransportFailures:
             link.steps = ["connect"]
 
     def fall_back(self, error):
-        """Go on polling."""
+        """Continue polling."""
         link = self.link
         link.steps = []
         link.unload_mqtt()
         if link.topics:
             link.topics = {}
-            link.account.rows = None  # the catalog for MQTT has only what has a route
+            link.account.rows = None  # the catalog has errors in rows without an MQTT route
         self.steps.choice.give_up()
         self.poll_instead(error)
 
     def postpone(self, error):
-        """Go on with the session that there is."""
+        """Continue with the present session, and try again later."""
         link = self.link
         wait = max(link.failures.next_ms(link.account.rng()), error.retry_after_s * 1000)
         link.pause = Timer(link.clock.ms(), max(wait, _AGAIN_MS) if link.single else wait)
         link.account.log("warning", "beside MQTT: %s" % error)
 
     def poll_instead(self, error):
-        """Note a failed attempt; whether to poll over HTTPS for now."""
+        """Record a failed attempt. Return whether to poll over HTTPS for now."""
         link = self.link
         account = link.account
         if link.fits is False:
             self.steps.choice.exclude()
         refused = isinstance(error, AuthError)
         if refused:
-            # Either the keys are wrong, or this cloud knows no such scopes.
+            # Either the keys are wrong, or this cloud does not have these scopes.
             account.no_scopes = True
         choice = self.steps.choice
         wait = choice.poll_instead(link.clock.ms(), account.rng(), refused)
         if wait is None:
             return False
         if link.single or choice.excluded:
-            # All of it is read again before the next session; until then it would take the memory that this needs.
+            # All of it is read again before the next session. Until then polling needs the memory.
             link.catalog_read = link.mqtt_catalog = link.credentials = None
             link.topics = {}
         again = "" if choice.excluded else ", MQTT again in %d s" % (wait // 1000)

@@ -1,8 +1,8 @@
-"""How a link changes between MQTT and HTTPS, step by step: in memory only while that goes on.
+"""The steps by which a link changes between MQTT and HTTPS. In memory only during a change.
 
-The state is that of `Transports`, which stays. Where two TLS connections fit, a change goes on beside the present
-session; otherwise the session ends first, and the broker keeps it. Source: docs/protocol.md, MQTT catalog, MQTT
-credentials, and its assumptions 12 to 15.
+The state is that of `Transports`, which stays. With memory for two TLS connections, the session continues during a
+change; otherwise it is closed first, and the broker keeps it. Source: docs/protocol.md, MQTT catalog, MQTT credentials,
+and its assumptions 12 to 15.
 """
 
 from micropython import const
@@ -16,13 +16,13 @@ from units.loader import Unit
 
 _CATALOG = const(5000)
 _ROW = const(1600)
-"""Bytes of heap that the MQTT catalog takes while it is read: the code for that, and for each row its text, what that
-becomes, and the same from the reading before."""
-_SOON_MS = const(600000)  # a token that is renewed anyway within this time is renewed with the credentials
+"""Bytes of heap that it takes to read the MQTT catalog: the code, and for each row the text, the parsed route and the
+previous one."""
+_SOON_MS = const(600000)  # a token that is due within this time is renewed together with the credentials
 
 
 class TransportSteps:
-    """`link`: a Transports. A step returns true while it has to be called again."""
+    """`link`: a Transports. A step returns True if it must be called again."""
 
     def __init__(self, link):
         self.link = link
@@ -33,8 +33,8 @@ class TransportSteps:
     # -- the verbs of Transports --
 
     async def open(self, _):
-        """Be on MQTT, or in `auto` have the link poll over HTTPS when that has failed too often; where only one half
-        fits, be where the next step needs a connection. LinkError."""
+        """Begin to open the link: over MQTT, or in `auto` by polling if MQTT has failed too often. With one connection
+        at a time, return before a step that needs a connection. LinkError."""
         link = self.link
         now = self.clock.ms()
         lasted, link.session_lasted = link.session_lasted, None
@@ -45,7 +45,7 @@ class TransportSteps:
         link.opening, link.retried, link.caught_up = True, False, False
         link.polled = link.lease.held
         if not link.polled:
-            # Nothing of it counts any more, and what follows needs the memory.
+            # None of it is valid any more, and the next steps need the memory.
             link.catalog_read = link.mqtt_catalog = link.credentials = None
             link.topics = {}
         try:
@@ -67,7 +67,7 @@ class TransportSteps:
             self.save()
 
     async def change(self, _):
-        """Renew what MQTT needs, or try it while polling, with one connection at a time. LinkError."""
+        """Begin to renew what MQTT needs, or to try MQTT while polling; with one connection at a time. LinkError."""
         link = self.link
         link.opening, link.was_on_mqtt, link.retried = False, self.account.on_mqtt, False
         link.polled, link.caught_up = link.lease.held, False
@@ -77,7 +77,8 @@ class TransportSteps:
         await self.go_on(None)
 
     async def go_on(self, error):
-        """After the step `connect`, which ended in `error`, or with the first step. LinkError: there is no session."""
+        """Continue a change with the next step. `error`: the LinkError of the last step, or None. LinkError: there is
+        no session."""
         link = self.link
         try:
             if link.opening:
@@ -95,7 +96,7 @@ class TransportSteps:
             self.save()
 
     async def upkeep(self, _):
-        """The next step beside a session, see transport_upkeep. LinkError."""
+        """Take the next step during a session, see transport_upkeep. LinkError."""
         unit = Unit(_upkeep, self.clock.sleep_ms)
         try:
             await unit.load()(self)
@@ -106,7 +107,7 @@ class TransportSteps:
     # -- the steps --
 
     async def begin_change(self):
-        """Find out what has to be done, and do it next."""
+        """Determine the next steps."""
         link = self.link
         if not self.account.on_mqtt and not self.allowed():
             self.choice.poll_instead(self.clock.ms(), self.account.rng(), True)
@@ -114,23 +115,23 @@ class TransportSteps:
         if not link.single:
             link.steps += ["read_catalog", "read_credentials", "connect", "catch_up"]
         elif self.account.on_mqtt:
-            # Two requests, so that the gap without a session is short; a catalog that changed adds a third.
+            # Only two requests, so that the gap without a session is short; a third if the catalog has changed.
             link.steps += ["read_credentials", "catch_up", "connect"]
         else:
             link.steps += ["read_catalog", "read_credentials", "connect"]
 
     async def begin(self):
-        """Let the source find out of which generation the cloud is."""
+        """Have the source determine what the cloud offers. LinkError."""
         await (await self.https()).source.begin()
         if not self.allowed():
             self.choice.refuse()
             raise LinkError("the cloud does not offer MQTT")
 
     async def read_catalog(self):
-        """The MQTT catalog."""
+        """Read the MQTT catalog. LinkError."""
         link = self.link
         if link.auto and not link.fits:
-            # Once: later it is a full outbox that takes the memory, and that leaves over MQTT as well.
+            # Checked once: later a full outbox may take the memory, and MQTT is a way to empty it.
             check_room(link, _CATALOG + _ROW * len(self.account.cfg["ports"]))
         catalog = self.called(_catalog, await self.read("mqtt"))
         if not catalog.endpoint:
@@ -145,7 +146,7 @@ class TransportSteps:
         link.fits = True
 
     async def read_credentials(self):
-        """Fresh credentials for it."""
+        """Request credentials for the MQTT catalog. LinkError."""
         link = self.link
         asked = self.clock.ms()
         catalog = link.catalog_read
@@ -154,10 +155,11 @@ class TransportSteps:
         link.renewal = Timer(asked, link.credentials.renew_s * 1000)
         link.limit = Timer(asked, link.credentials.expires_s * 1000)
         if link.single:
-            link.lease.session = link.limit  # there is no other session any more
+            link.lease.session = link.limit  # the old session was closed before
 
     async def connect(self):
-        """Beside the HTTPS connection, see transport_upkeep; where only one fits, Transports connects."""
+        """Connect beside the HTTPS connection, see transport_upkeep. With one connection at a time, Transports does
+        that. LinkError."""
         unit = Unit(_connect, self.clock.sleep_ms)
         try:
             await unit.load()(self)
@@ -165,8 +167,8 @@ class TransportSteps:
             unit.drop()
 
     async def catch_up(self):
-        """Poll the desired values once: messages published meanwhile may be lost. True: once more, when the
-        rate limit is over."""
+        """Poll the desired values once, because messages that were published meanwhile may be lost. Return True if the
+        rate limit allows no request yet. LinkError."""
         account = self.account
         account.feed()
         http = await self.https()
@@ -183,16 +185,17 @@ class TransportSteps:
         if not self.link.single:
             self.link.use_mqtt()
 
-    # -- what they are made of --
+    # -- parts of the steps --
 
     async def refused_all(self, _):
-        """Polling was refused as well, so it is not MQTT alone: once the device is allowed again, both will be."""
+        """Record that polling was refused too, so the refusal does not concern MQTT alone."""
         self.choice.misses = 0
         self.account.no_scopes = False
         self.save()
 
     async def attempted(self):
-        """Whether MQTT is the transport now, or `connect` is next. False: poll instead. LinkError."""
+        """Take the steps of `open`. Return whether MQTT is the transport now or `connect` is next; False: poll.
+        LinkError."""
         link = self.link
         try:
             await self.run()
@@ -200,18 +203,18 @@ class TransportSteps:
             return await self.failures("missed", e)
         if not link.single:
             if link.reuses_credentials:
-                # The pins are known; what was missed is read when a request may go.
+                # The catalog is known. Missed desired values are read once the rate limit allows it.
                 link.steps = ["catch_up"]
             else:
                 link.polling.close()
         return True
 
     def failures(self, verb, error):
-        """The result of a verb of TransportFailures for that error."""
+        """Return the result of a verb of TransportFailures for `error`. It may raise LinkError."""
         return getattr(self.called(_failures, self), verb)(error)
 
     async def run(self):
-        """All steps, one after the other; where only one half fits, up to one that needs a connection first."""
+        """Take the steps in order; with one connection at a time, only up to one that needs a connection. LinkError."""
         link = self.link
         steps = link.steps
         while steps:
@@ -228,14 +231,14 @@ class TransportSteps:
                 steps.pop(0)
 
     async def https(self):
-        """The HTTPS half, whose connection may be dialed now. LinkError."""
+        """Return the HTTPS half, loaded if necessary. LinkError."""
         return await self.link.polling.load()
 
     async def read(self, what, text=""):
-        """The JSON of a reply over HTTPS. In `auto` a refusal may concern MQTT alone, and polling goes on; else it is
-        the end of the authorization. LinkError."""
+        """Return the JSON of a response over HTTPS. LinkError. A refusal ends the authorization (AuthError), except in
+        `auto`: there it may concern MQTT alone, so that polling continues."""
         http = await self.https()
-        # While what that takes need not share the memory with what follows.
+        # First, so that logging in and dialing are unloaded before the request takes memory.
         await http.have_token()
         await http.connected()
         outcome, body, message = await http.exchange(what, text, not self.link.auto)
@@ -247,12 +250,12 @@ class TransportSteps:
         return body
 
     def unavailable(self, http, outcome, message):
-        """The error to raise; another attempt soon would come to the same."""
+        """Return the error to raise. The next attempt is late, because an early one would fail too."""
         self.choice.refuse()
         return LinkError(message) if self.link.auto else http.refused(outcome, message)
 
     def called(self, importing, *args):
-        """What a call of that which `importing` returns comes to; it is loaded for that."""
+        """Load a function by `importing()`, call it, unload it and return its result."""
         unit = Unit(importing, self.clock.sleep_ms)
         try:
             return unit.load()(*args)
@@ -260,13 +263,13 @@ class TransportSteps:
             unit.drop()
 
     def map_topics(self):
-        """Know which commands and sensors have a route."""
+        """Determine which commands and sensors have a route."""
         account = self.account
         routes = self.link.mqtt_catalog.routes
         account.catalog, self.link.topics = self.called(_mapped, account.catalog, routes)
 
     def save(self):
-        """Leave with the link what a later TransportSteps goes on with."""
+        """Store the state for a later TransportSteps in the link."""
         link = self.link
         link.choice = self.choice.state()
         link.probe = None if self.choice.excluded else self.choice.probe

@@ -1,14 +1,14 @@
-"""Takes steps beside a session: in memory only while that goes on, and only where two connections fit."""
+"""Takes the steps of a change during a session. In memory only for that, and only with memory for two connections."""
 
 from micropython import const
 
 from firmware.core.errors import AuthError, LinkError
 
-_LATE_MS = const(120000)  # before the credentials end: rather poll than lose the authorization
+_LATE_MS = const(120000)  # before the credentials expire: poll rather than lose the authorization
 
 
 async def upkeep(steps):
-    """The next step, when a request may go: between them the transport is listened to. LinkError."""
+    """Take the next step if the rate limit allows a request. Between steps the link continues to receive. LinkError."""
     link = steps.link
     on_mqtt = steps.account.on_mqtt
     if link.steps[0] == "begin_change":
@@ -18,7 +18,7 @@ async def upkeep(steps):
             return
     http = await link.polling.load()
     step = link.steps[0]
-    # While polling a step may push a poll: the sooner it is over, the sooner there are none. To connect is no request.
+    # While polling, a step may delay a poll: the sooner it is done, the sooner polling ends. `connect` is no request.
     if step != "connect":
         if not on_mqtt:
             await http.slot(http.limiter.wait_ms)
@@ -29,7 +29,7 @@ async def upkeep(steps):
         if await getattr(steps, step)():
             return
     except LinkError as e:
-        # Without a session, or soon without authorization, there is nothing to go on with.
+        # Without a session, or if the authorization ends soon, the link cannot continue.
         lost = on_mqtt and (step == "connect" or (link.auto and link.limit.left_ms(now) < _LATE_MS))
         if lost or isinstance(e, AuthError):
             raise
@@ -46,7 +46,7 @@ async def upkeep(steps):
 
 
 async def connect(steps):
-    """Be subscribed beside the HTTPS connection, with room for both."""
+    """Connect and subscribe beside the HTTPS connection. LinkError."""
     link = steps.link
     if steps.account.catalog:
         steps.map_topics()

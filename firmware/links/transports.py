@@ -1,10 +1,10 @@
-"""The Realer cloud over MQTT. HTTPS brings what MQTT needs, and takes its place while MQTT fails, with `auto`.
+"""The Realer cloud over MQTT. HTTPS gets what MQTT needs and, with `auto`, replaces MQTT while that fails.
 
-A link (docs/ARCHITECTURE.md, "Link") of two halves, of which both are in memory where two TLS connections fit, and
-else one at a time: everything over HTTPS first, then it is closed and dropped, and MQTT is loaded and connected. The
-broker keeps the session meanwhile, so nothing is missed. This module has what a session at rest needs;
-`transport_steps` changes the transport, and is in memory only while that goes on. States and steps:
-docs/ARCHITECTURE.md, "Halves of a link".
+A link (docs/ARCHITECTURE.md, "Link") of two halves. Both are loaded if there is memory for two TLS connections,
+otherwise one at a time: first all requests over HTTPS, then the HTTPS half is unloaded, and MQTT is loaded and
+connected. The broker keeps the session meanwhile, so nothing is missed. This module has what an established session
+needs; `transport_steps` changes the transport, and is in memory only for that. States and steps: docs/ARCHITECTURE.md,
+"Halves of a link".
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from units.tasks import start
 
 _REST_MS = const(20000)
 _REFRESH_MS = const(600000)
-_MOST_REPORTS = const(12)  # over MQTT, of which the session sends four at a time
+_MOST_REPORTS = const(12)  # over MQTT; the session publishes four at a time
 _LEAST_REPORTS = const(4)
 _REPORT = const(500)
 _SPARE = const(9000)
 _PAUSE_MS = const(200)
-_STEADY_MS = const(60000)  # a session this old counts as a good one
+_STEADY_MS = const(60000)  # a session that lasted this long was steady
 
 
 class Transports:
@@ -31,17 +31,17 @@ class Transports:
 
     | attribute                 | what it holds                                                                    |
     |---------------------------|----------------------------------------------------------------------------------|
-    | `single`                  | one TLS connection at a time                                                     |
+    | `single`                  | only one TLS connection at a time                                                |
     | `session`                 | the MQTT half, while it is loaded                                                |
-    | `polling`                 | Polling, which has the HTTPS half: while it is loaded                            |
-    | `steps`                   | names of what is still to be done, verbs of TransportSteps, in this order        |
-    | `catalog_read`            | MqttCatalog as read last                                                         |
-    | `mqtt_catalog`, `credentials`, `limit` | those in use, and the Timer of their end                            |
-    | `renewal`, `pause`        | Timers: when fresh ones are asked for; until when not, after a failure           |
+    | `polling`                 | Polling, which has the HTTPS half, while it is loaded                            |
+    | `steps`                   | the steps still to be taken, in order: names of methods of TransportSteps        |
+    | `catalog_read`            | MqttCatalog as last read                                                         |
+    | `mqtt_catalog`, `credentials`, `limit` | those in use, and the Timer until the credentials expire            |
+    | `renewal`, `pause`        | Timers until new credentials are due, and until the next step after a failure    |
     | `topics`                  | {desired topic: command id}                                                      |
-    | `kept`                    | the broker may be asked to go on with the session                                |
-    | `choice`                  | state of TransportChoice                                                         |
-    | `fits`                    | True: the MQTT catalog was read once, so there is room; False: there is none     |
+    | `kept`                    | the broker may still have the session, so it may be resumed                      |
+    | `choice`                  | `state()` of a TransportChoice                                                   |
+    | `fits`                    | whether there is memory for MQTT; None: not known before the catalog was read    |
     """
 
     waits = 2000, 300000
@@ -58,7 +58,7 @@ class Transports:
         self.mqtt_unit = Unit(_mqtt, account.clock.sleep_ms)
         self.steps_unit = Unit(_steps, account.clock.sleep_ms)
         self.changing = None  # a TransportSteps, while it is loaded
-        self.start = start  # stays in memory, unlike what begins tasks
+        self.start = start  # its code must stay in memory, unlike that of `mqtt_connecting`, which starts tasks with it
         self.session = None
         self.single = False
         self.steps = []
@@ -66,20 +66,20 @@ class Transports:
         self.topics = {}
         self.notes = ()
         self.kept = False
-        self.session_lasted = None  # whether the session that ended was a steady one
+        self.session_lasted = None  # whether the last session was steady, until that is handled
         self.session_lost = False  # the broker began a new session, and desired values were not polled since
-        # What a change knows across its parts: it began with an opening; the credentials at hand are tried; MQTT was
-        # the transport; an attempt failed; nothing has to be read but what the broker did not keep; all was read.
+        # State of a change: it began with `open`; the existing credentials are tried; MQTT was the transport before; a
+        # step failed; desired values were polled since the lease began; they were polled during this change.
         self.opening = self.reuses_credentials = self.was_on_mqtt = self.retried = self.polled = (
             self.caught_up
         ) = False
         self.refused = False
         self.fits = None
-        self.polls = self.dialed = False  # `open` goes on over HTTPS; that is connected for the next step
+        self.polls = self.dialed = False  # `open` continues by polling; HTTPS is connected for the next step
         self.gap_start = now  # when the session was ended for a change
         self.renewal = self.since = self.pause = self.probe = Timer(now)
-        self.failures = Backoff(5000, 60000)  # of steps beside a session
-        self.busy = asyncio.Lock()  # no report travels while the transport changes
+        self.failures = Backoff(5000, 60000)  # of steps during a session
+        self.busy = asyncio.Lock()  # no report is sent while the transport changes
 
     @property
     def catalog(self):
@@ -90,15 +90,16 @@ class Transports:
         self.account.feed = feed
 
     def masked(self):
-        """What the log must never show."""
+        """See Polling."""
         return self, self.account
 
     def reveal(self):
-        """A broker may echo the password."""
+        """Return the text that the log must mask: a broker may echo the password."""
         return self.credentials.password.reveal() if self.credentials else "\n"
 
     async def open(self):
-        """Connect over MQTT, or in `auto` poll over HTTPS when that has failed too often."""
+        """See Link. Connect over MQTT, or in `auto` poll over HTTPS if MQTT has failed too often. LinkError,
+        AuthError."""
         self.account.desired = None
         self.single = not self.account.net.two_fit()
         self.polls = False
@@ -113,7 +114,7 @@ class Transports:
         return self.account.catalog
 
     async def next_desired(self):
-        """Desired values, as they come or polled; None when there was nothing to receive yet."""
+        """See Link. Also renews what MQTT needs, and tries MQTT again, when that is due. LinkError, AuthError."""
         account = self.account
         now = self.clock.ms()
         if not self.steps and self.due(now):
@@ -133,14 +134,14 @@ class Transports:
         try:
             if not self.account.on_mqtt:
                 return await self.polling.most_reports()
-            # After an outage desired states that wait have the memory.
+            # After an outage waiting desired states take much of the memory.
             free = self.account.net.heap_free() - _SPARE
             return max(min(free // _REPORT, _MOST_REPORTS), _LEAST_REPORTS)
         finally:
             self.busy.release()
 
     async def send(self, reports):
-        """Deliver some of `reports`: (message_id, outcome) of those that are over."""
+        """See Link. LinkError, AuthError."""
         if not reports:
             return ()
         await self.busy.acquire()
@@ -152,13 +153,13 @@ class Transports:
             self.busy.release()
         now = self.clock.ms()
         if [1 for _, outcome in done if outcome != OK] and self.renewal.left_ms(now) > _REFRESH_MS:
-            # Something in the catalog is not what it was; it is read again with every renewal.
+            # The catalog may have changed. It is read again with every renewal, so renew soon.
             self.account.rows = None
             self.renewal = Timer(now, _REFRESH_MS)
         return done
 
     def close(self):
-        """Drop every connection. Never raises. The credentials stay for the next `open`."""
+        """Close every connection. Never raises. The credentials stay for the next `open`."""
         account = self.account
         if account.on_mqtt:
             self.session_lasted = self.since.passed(self.clock.ms())
@@ -166,7 +167,7 @@ class Transports:
         self.steps = []
         account.net.forget_prepared()
         if self.single:
-            # No half is needed before the next `open`, and without a network others need the memory.
+            # Neither half is needed before the next `open`, and without a network other code needs the memory.
             self.unload_mqtt()
             if self.polling:
                 self.polling.unload()
@@ -177,7 +178,7 @@ class Transports:
             self.polling.close()
 
     async def shutdown(self):
-        """Revoke the token, and with it the credentials made from it; after all other tasks."""
+        """Revoke the token and thereby the MQTT credentials. Call it after all tasks have ended. Never raises."""
         self.account.on_mqtt, self.credentials = False, None
         self.changing = self.mqtt_catalog = None
         self.steps_unit.drop()
@@ -185,10 +186,10 @@ class Transports:
             self.session.close(True)
             self.unload_mqtt()
         try:
-            # What was interrupted may still refer to MQTT; perhaps there is room beside it.
+            # The interrupted tasks may still refer to the MQTT half. Perhaps there is memory for both.
             polling = await self.load_polling(True)
         except MemoryError:
-            return  # there is no room for telling the cloud
+            return  # no memory to revoke it: it expires by itself
         await polling.shutdown()
 
     def exclusive(self):
@@ -196,7 +197,8 @@ class Transports:
         return self.single
 
     async def lend(self, host, port):
-        """See Polling."""
+        """Return an HTTP client for another host. None: both halves are unloaded now, and the caller has the memory to
+        load a client itself. LinkError."""
         if not self.single:
             return await (await self.load_polling()).lend(host, port)
         self.unload_mqtt()
@@ -207,7 +209,7 @@ class Transports:
     # -- the steps --
 
     async def change(self, verb):
-        """Open, renew what MQTT needs, or try it, with one connection at a time. LinkError: there is no session."""
+        """With one connection at a time: open, renew what MQTT needs, or try MQTT. LinkError: there is no session."""
         net = self.account.net
         await self.busy.acquire()
         try:
@@ -222,8 +224,8 @@ class Transports:
             self.busy.release()
 
     async def proceed(self, verb):
-        """Let TransportSteps do what is to be done. Where only one half fits, it is not in memory while either is
-        connected: connecting takes what it has."""
+        """Have TransportSteps take the steps. With one connection at a time, it is unloaded to connect, which needs its
+        memory. LinkError."""
         error = self.dialed = None
         while True:
             if self.single and self.session:
@@ -238,7 +240,8 @@ class Transports:
             verb = "go_on"
 
     async def work(self, verb, error=None):
-        """Call a verb of TransportSteps, which is loaded for it, and stays where there is room and more to do."""
+        """Call a verb of TransportSteps, which is loaded for that. With two connections it stays while there are steps.
+        LinkError."""
         await self.load_polling()
         if not self.changing:
             self.changing = self.steps_unit.load()(self)
@@ -250,7 +253,7 @@ class Transports:
                 self.steps_unit.drop()
 
     async def connected(self):
-        """Connect over MQTT; None, or the LinkError why not."""
+        """Connect over MQTT. Return the LinkError if that fails, else None."""
         unit = Unit(_connecting, self.clock.sleep_ms)
         try:
             if self.single:
@@ -262,7 +265,7 @@ class Transports:
             unit.drop()
 
     async def reached(self):
-        """Have a token and a connection over HTTPS for the next step; None, or the LinkError why not."""
+        """Get a token and an HTTPS connection for the next step. Return the LinkError if that fails, else None."""
         try:
             http = await self.polling.load()
             await http.have_token()
@@ -272,7 +275,7 @@ class Transports:
         self.dialed = True
 
     def use_mqtt(self):
-        """MQTT is the transport from now on."""
+        """Make MQTT the transport."""
         account = self.account
         self.session.route(self.topics)
         self.lease.session = self.limit
@@ -282,7 +285,7 @@ class Transports:
             account.log("info", "on MQTT")
 
     def unload_mqtt(self):
-        """Close and drop the MQTT half, whose memory is waited for before anything else is loaded. Never raises."""
+        """Close and unload the MQTT half. Wait for its memory before loading anything else. Never raises."""
         session, self.session = self.session, None
         if session:
             session.close()
@@ -290,8 +293,8 @@ class Transports:
             self.mqtt_unit.drop()
 
     async def load_polling(self, anyway=False):
-        """Polling, loaded if need be. LinkError: the memory of what was dropped before has not come back; `anyway`
-        tries it all the same."""
+        """Return Polling, loaded if necessary. LinkError: the memory of an unloaded half is not free again. With
+        `anyway` it is loaded all the same."""
         if not self.polling:
             for unit in (self.mqtt_unit, self.polling_unit):
                 if not (await unit.gone() or anyway):
@@ -300,7 +303,7 @@ class Transports:
         return self.polling
 
     async def unload_polling(self):
-        """Close and drop the HTTPS half, and what holds it. LinkError: its memory has not come back."""
+        """Close and unload the HTTPS half and Polling. LinkError: their memory is not free again."""
         polling, self.polling = self.polling, None
         if polling:
             polling.unload()
@@ -311,13 +314,13 @@ class Transports:
                 raise self.account.net.stuck()
 
     def due(self, now):
-        """Whether it is time to renew what MQTT needs, or to try MQTT again."""
+        """Return whether what MQTT needs is due for renewal, or MQTT is to be tried again."""
         if self.account.on_mqtt:
             return self.renewal.passed(now) or self.lease.renewal.passed(now)
         return self.auto and self.probe and self.probe.passed(now)
 
     def idle_ms(self, now):
-        """How long there is nothing to do but listen."""
+        """Return the ms until the next step is due, at most 20 s."""
         if self.steps:
             http = self.polling and self.polling.http
             wait = http.limiter.wait_ms(now) if http else 0

@@ -1,8 +1,8 @@
-"""Queries over UDP (DNS, SNTP). Any answer is noted: it is evidence that the network works."""
+"""Records any answer to a UDP query (DNS, SNTP): it is evidence that the network works."""
 
 
 def noting(net, exchange):
-    """`exchange` of netio.sockets, which calls `net.answered` when anything comes back."""
+    """Return `exchange` (see netio.sockets), extended to call `net.answered()` for each answer."""
 
     async def noted(*question):
         answer = await exchange(*question)
