@@ -1,20 +1,21 @@
-"""Drives the outputs to their boot level before anything else can fail, then counts the boot. Never raises.
+"""Drives the outputs to their boot level before anything else can fail, counts the boot, and selects the copy of the
+firmware that runs. Never raises.
 
-What `config.json` does not have, because it is missing or broken, comes from the last boot's record, `boot.json`:
-{"boots": n, "early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts the
-boots since the last power-up; the firmware sets it to 0 after a good minute or an orderly stop. Beyond EARLY_LIMIT
-outputs go to their safe level instead, and the firmware runs in safe mode. Pins that are not in DRIVES for this chip
-are never driven: flash, USB, console and input-only ones.
+If `config.json` is missing or broken, the outputs come from `boot.json`, the record of the last boot: {"boots": n,
+"early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts resets that were not a
+power-up; the firmware sets it to 0 after a good minute or an orderly stop. Beyond EARLY_LIMIT outputs go to their safe
+level instead, and the firmware runs in safe mode. Pins that are not in DRIVES for this chip are never driven: those of
+flash, USB and console, and input-only ones.
 
-Another relay of an interlock group may have been on just before. So an output of such a group starts off, and goes to
-a boot level of `on` after its `interlock_wait_ms`. Both its levels in the record are off, because the code that reads
+Another relay of an interlock group may have been on just before. So an output of such a group starts off; if its boot
+level is `on`, it goes on after `interlock_wait_ms`. Both its levels in the record are off, because the code that reads
 the record does not wait.
 
-Finally it chooses which copy of the firmware runs, from `slot.json`: {"slot": "b", "back": "a", "tries": 2}, copies in
-the folders `/a` and `/b`, "" or no record for one in the root, "rom:0" for one that begins at that offset of the ROM
-partition and is mounted at `/rom`. `tries`: starts that a copy on trial has left; a confirmed copy has none, and
-without any left `back` is taken for good, as it is where there is no copy to mount. `number`, `was`: the bundles in
-the slot and in the one before. No update ever replaces this file.
+`slot.json` names the copy that runs: {"slot": "b", "back": "a", "tries": 2}. "a" and "b" are the folders `/a` and `/b`;
+"rom:0" is the copy at that offset of the ROM partition, which is mounted at `/rom`; "" or no record is the root.
+`tries`: how many starts a copy on trial has left; a confirmed copy has no `tries`. If none is left, or the copy cannot
+be mounted, `back` is selected instead. `number`, `was`: the numbers of the bundles in the slot and in the other one. No
+update ever replaces this file.
 """
 
 import json
@@ -26,8 +27,8 @@ import time
 EARLY_LIMIT = 5
 _BAD = (OSError, ValueError, TypeError, LookupError, RuntimeError, MemoryError, ImportError, OverflowError)
 _ON = ("off", "on")
-# By chip the GPIOs that it may drive, as bits, and those of them on a kit that needs some itself, or with PSRAM;
-# `realer package` writes this from firmware/boards. A text, because each name would stay in the memory of names.
+# The GPIOs that each chip may drive, as bits, and those that remain on a kit that uses some itself, or with PSRAM.
+# `realer package` writes this from firmware/boards. One text, because the keys of a dict would be interned for ever.
 DRIVES = (
     " esp32=30EEFF035 wt32-eth01=30002F034 olimex-esp32-poe=30001E035 esp32+psram=30EECF035 esp32c3=7FF"
     " esp32c6=FC8FFF esp32s2=27FE0027FFFF esp32s3=1E7C00027FFFF"
@@ -37,7 +38,7 @@ DRIVES = (
 def load(path):
     try:
         with open(path) as f:
-            # Some editors put a mark in front of a text, which is no JSON.
+            # Some editors write a byte order mark, which is not JSON.
             return dict(json.loads(f.read().lstrip("\ufeff")))
     except _BAD:
         return {}
@@ -46,16 +47,17 @@ def load(path):
 def save(path, record):
     try:
         text = json.dumps(record)
-        # Not beside and renamed: littlefs swaps a file in when it is closed, a cut before that leaves the old one.
+        # No temporary file is needed: littlefs replaces a file when it is closed; a power cut before leaves the old
+        # one.
         with open(path, "w") as f:
             f.write(text)
     except _BAD:
         pass  # a full or worn flash must not keep the device from starting
 
 
-def meant(item, items):
-    """(gpio, boot level, safe level, milliseconds before it goes on after all or None) of an item of either file.
-    A second relay that it has is appended to `items`."""
+def parse(item, items):
+    """Return (gpio, boot level, safe level, milliseconds until it goes on or None) of an item of either file. Its
+    second relay, if any, is appended to `items`. ValueError and others: it is invalid."""
     wait_ms = None
     if isinstance(item, dict):
 
@@ -66,7 +68,7 @@ def meant(item, items):
         gpio = item["gpio"]
         low = ("high", "low").index(get("active", "high"))
         boot = _ON.index(get("boot", "off"))
-        # A setpoint means nothing to a relay without regulation yet.
+        # A setpoint counts as off, because nothing regulates yet.
         safe = boot if item.get("safe") == "hold" else int(item.get("safe") == "on")
         close = item.get("close")
         if close is not None:
@@ -87,19 +89,19 @@ def meant(item, items):
     return int(gpio), boot, safe, wait_ms
 
 
-def drive(items, meant=meant):
-    """Drive the `outputs` of either file, but no pin twice. Whether there are any and all of them are good."""
+def drive(items, parse=parse):
+    """Drive the `outputs` of either file, but no pin twice. Return whether `items` is a list and all are valid."""
     good = isinstance(items, list)
     late = {}
     items = list(items) if good else ()
     for item in items:
         try:
-            gpio, boot, safe, wait_ms = meant(item, items)
+            gpio, boot, safe, wait_ms = parse(item, items)
             if gpio not in driven:
                 pin = machine.Pin(gpio, machine.Pin.OUT, value=safe if record["safe_mode"] else boot)
                 driven[gpio] = gpio, boot, safe
                 if wait_ms is not None and not record["safe_mode"]:
-                    # Of two in a group, which is an error, the first.
+                    # Two such outputs in a group are an error; the first one counts.
                     late.setdefault(str(item["interlock"]), (pin, wait_ms, not boot))
         except _BAD:
             good = False
@@ -111,7 +113,7 @@ def drive(items, meant=meant):
 
 
 def folder(name):
-    """Where the copy of a slot is, "" for the root. None: the ROM partition does not have it."""
+    """Return the path of a slot's copy, "" for the root, None if the ROM partition does not have it."""
     if name in ("a", "b"):
         return "/" + name
     if not isinstance(name, str) or name[:4] != "rom:":
@@ -119,11 +121,12 @@ def folder(name):
     try:
         import vfs
 
-        # By text: MicroPython has both names from 1.25 on, in images that were built with them.
+        # getattr, because only images built with a ROM partition have these names, from MicroPython 1.25 on.
         copy = memoryview(getattr(vfs, "rom_ioctl", None)(2, 0))[int(name[4:]) :]
         copy = getattr(vfs, "VfsRom", None)(copy)
+        # MicroPython itself has mounted the copy at offset 0, which may be the other one.
         try:
-            vfs.umount("/rom")  # MicroPython itself mounts what lies at offset 0, which may be another copy
+            vfs.umount("/rom")
         except OSError:
             pass
         vfs.mount(copy, "/rom")
@@ -133,13 +136,13 @@ def folder(name):
 
 
 driven = {}
-# The chip, found as in firmware/settings.py: the one that MicroPython names; a computer counts as a classic ESP32.
+# The chip by the name that MicroPython gives it, as in firmware/settings.py. A computer counts as a classic ESP32.
 key = getattr(os, "uname", None)
 machine_name = key()[4] if key else ""
 key = machine_name.rpartition("with ")[2].lower().replace("-", "")
 key = key[:7] if key[:5] == "esp32" and key[5:6] in "schp" and "0" < key[6:7] <= "9" else "esp32"
 config = load("config.json")
-# One that is not known drives nothing.
+# An unknown chip drives nothing.
 bits = int(DRIVES.partition(" %s=" % key)[2].split(" ")[0] or "0", 16)
 for where in (config.get("board"), key + "+psram" if "SPIRAM" in machine_name else None):
     bits &= int(DRIVES.partition(" %s=" % where)[2].split(" ")[0] or "-1", 16)
@@ -148,11 +151,11 @@ for key in ("boots", "early"):
     if type(record.get(key)) is not int:
         record[key] = 0
 record["boots"] += 1
-# A power cut, or a brownout, which looks the same, is no crash of the firmware.
+# A power cut is no crash of the firmware. A brownout has the same reset cause.
 record["early"] += machine.reset_cause() != machine.PWRON_RESET
 record["safe_mode"] = record["early"] > EARLY_LIMIT
 outputs = config.get("outputs")
-# `outputs` may be missing where there are none; but a file that was cut off may lack it too.
+# Without `outputs` there are none, unless the file was cut off: then `cloud` is missing too.
 if not drive([] if outputs is None and "cloud" in config else outputs):
     drive(record.get("outputs"))
 record["outputs"] = sorted(driven.values())
@@ -172,6 +175,6 @@ if trial:
 if where:
     sys.path[:0] = [where, where + "/lib"]
 save("boot.json", record)
-# main.py runs in this same namespace: what lived on in it would live as long as the firmware.
-del load, save, meant, drive, folder
+# main.py runs in the same namespace: what is not removed would take memory as long as the firmware runs.
+del load, save, parse, drive, folder
 driven = bits = machine_name = DRIVES = record = slot = where = config = outputs = None

@@ -123,7 +123,7 @@ class Site:
         if not here:
             return response(403)
         if entered.get("token") != self.token:
-            wrong = {"": "That form was an old one. Please enter everything again."}
+            wrong = {"": "That form has expired. Please enter everything again."}
             return self.page(403, self.load(), wrong)
         return self.save(entered)
 
@@ -148,7 +148,7 @@ class Site:
         raw = self.store.load(CONFIG)
         raw.update(part)
         if not self.store.save(CONFIG, raw):
-            return self.page(500, part, {"": "The flash refuses to be written."})
+            return self.page(500, part, {"": "Writing to flash failed."})
         self.store.mark_good()  # the restart that follows is not an early crash
         self.saved = True
         return response(200, _HTML % SCRIPT_HASH, saved(part, self.access_point.ssid, VERSION))
@@ -163,7 +163,7 @@ def join_failure(network):
         last = str(e)
     why = "The LAN is not connected"
     if network.networks:
-        why = "It could not join a Wi-Fi that it knows (%s)" % ", ".join(
+        why = "It could not join any Wi-Fi it knows (%s)" % ", ".join(
             [known[0] for known in network.networks]
         )
     return (why + (": %s." % last if last else ".")), (network.joining.found if control else ())

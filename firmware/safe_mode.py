@@ -70,14 +70,14 @@ async def show_config_error(board, log, store, left, asked=False):
 
     trial = store.load(SLOT_RECORD)
     if "tries" in trial and trial.get("online") and not asked:
-        log.log("error", "update: this copy cannot use the configuration, back to the copy before")
+        log.log("error", "update: this copy cannot use the configuration, back to the previous one")
         await clock.sleep_ms(_TRIAL_MS)
         return board.reset()
     portal = left.get("portal")
     if portal:
         from firmware.portal import run_portal
 
-        why = "" if asked else "Something that it needs is missing or wrong: %s." % left.get("why")
+        why = "" if asked else "Its configuration is incomplete or wrong: %s." % left.get("why")
         if await run_portal(portal, log, board.random32, store, None, True, blink, why) or asked:
             board.reset()
     while blink(None):

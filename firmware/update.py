@@ -97,7 +97,7 @@ def _target(reader, active, manifest, number, store):
 
 def _save(store, record):
     if not store.save(SLOT_RECORD, record):
-        raise ConfigError("flash refuses to be written")
+        raise ConfigError("flash write failed")
 
 
 def _files(manifest, number):
@@ -106,14 +106,14 @@ def _files(manifest, number):
     with open(manifest) as lines:
         title = "realer-firmware %d " % number
         if lines.readline(len(title)) != title:
-            raise ConfigError("the bundle is another one than number %d" % number)
+            raise ConfigError("this is not bundle %d" % number)
         while lines.readline(_PIECE)[-1:] not in ("\n", ""):
             pass  # skip the conditions in pieces: the heap may have no block for all of them
         for line in lines:
             digest, size, path = line.split()
             parts = path.split("/")
             if parts[0] not in ("firmware", "lib") or ".." in parts or path <= before:
-                raise ConfigError("bundle: no place for %s" % path)
+                raise ConfigError("bundle: invalid path %s" % path)
             yield path, int(size), digest, start
             start += int(size)
             before = path
@@ -150,7 +150,7 @@ class _BundleReader:
             write = root.write
         await self.copy("files", start, size, sha, write)
         if binascii.hexlify(sha.digest()).decode() != digest:
-            raise ConfigError("bundle: %s arrived changed" % path)
+            raise ConfigError("bundle: wrong digest of %s" % path)
         if path.startswith(_ROOTS):
             root.check()
 

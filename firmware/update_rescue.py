@@ -27,7 +27,7 @@ async def rescue(loop, feed, fetch, restart):
         tried = loop.store.load(_RECORD)
         trials = tried.get("trials", 0) if tried.get("number") == number else 0
         if number <= loop.release.number or trials >= _MOST_TRIALS:
-            return loop.log("warning", "update: nothing newer there than bundle %d" % number)
+            return loop.log("warning", "update: no bundle newer than %d" % number)
         loop.log("info", "update: fetching bundle %d" % number)
         await fetch(loop, number, feed)
     except (LinkError, ConfigError, MemoryError) as e:

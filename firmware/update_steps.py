@@ -44,7 +44,7 @@ async def _confirm(loop, feed):
             loop.on_trial = False
             return loop.log("info", "update: this copy is confirmed")
         if end.passed(now):
-            loop.log("error", "update: not online in time, back to the copy before")
+            loop.log("error", "update: not online in time, back to the previous copy")
             await _restart(loop)
         feed()
         await clock.sleep_ms(_LOOK_MS)
@@ -55,7 +55,7 @@ async def _install(loop, feed):
     number = int(release.target)
     begun = loop.asked[1] + 1 if loop.asked and loop.asked[0] == number else 1
     if begun > _MOST_STARTS:
-        loop.log("error", "update: bundle %d was begun %d times, given up" % (number, begun - 1))
+        loop.log("error", "update: bundle %d begun %d times, given up" % (number, begun - 1))
         release.why = "begun too often"
         release.demand(None)
         return _remember(loop, None)

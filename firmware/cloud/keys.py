@@ -29,5 +29,5 @@ def grant(body):
     # The token goes into a header, where only visible ASCII is safe.
     data = token.encode("utf-8", "surrogatepass") if isinstance(token, str) else b""
     if not data or min(data) < 33 or max(data) > 126 or expires_s < 1:
-        raise LinkError("token reply without a usable access_token or expires_in")
+        raise LinkError("token response without valid access_token or expires_in")
     return Secret(token), int(expires_s), int(number(get(body, "renew_after")) or 0)

@@ -22,7 +22,7 @@ def credentials(body):
     expires_s = 3600 if expires_s is None else number(expires_s) or 0  # the value of the documented example
     hard_s = number(get(mqtt, "session_hard_expires_in")) or expires_s
     if "" in names or expires_s < 1:
-        raise LinkError("MQTT credential reply without a usable set or expires_in")
+        raise LinkError("MQTT credentials incomplete, or invalid expires_in")
     expires_s = int(min(expires_s, max(hard_s, 1)))
     renew_s = int(number(get(mqtt, "renew_after")) or 0)
     if not 0 < renew_s < expires_s:

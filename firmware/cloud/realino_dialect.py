@@ -42,7 +42,7 @@ def account(body):
     """
     device = get(body, "id")
     if type(device) is not int:
-        raise LinkError("login reply without the device's id")
+        raise LinkError("login response without device id")
     limits = [number(get(body, "plan_requests_" + key)) for key in ("period_interval", "data_transfer")]
     interval_s, kilobytes = [5 if n is None else n for n in limits]
     rows = [_command(row, item) for row, item in items(body, "commands")]

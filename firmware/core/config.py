@@ -118,7 +118,7 @@ class _Walk:
             rule = "%s (%s %s)" % (choices(self.profile, kind[1:]), fact(self.profile, "name"), kind[1:])
             kind = rule.partition(" ")[0]
         if isinstance(value, str) and value[:7] == "REPLACE":
-            rule = "your own value, no placeholder"
+            rule = "your own value, not a placeholder"
             kind, value = "", value[:10]
         elif kind == "object":
             if isinstance(value, dict):
@@ -205,13 +205,13 @@ def _pin_errors(item, name, profile):
     """Yield (level, key, allowed) for problems of a pin that its rule allows."""
     gpio = item.get("gpio", -1)
     if item.get("pull", "none") != "none" and is_among(profile, "input_only", gpio):
-        allowed = 'one of %s, or pull "none" and a resistor outside'
+        allowed = 'one of %s, or pull "none" and an external resistor'
         yield "error", "gpio", allowed % fact(profile, "outputs")
     for key in _PINS:
         gpio = item.get(key, -1)
         if not is_among(profile, "strapping", gpio) or (name == "led" and is_among(profile, "leds", gpio)):
             continue
-        yield "warning", key, "better no strapping pin: it decides how the chip starts"
+        yield "warning", key, "not a strapping pin, which affects how the chip starts"
 
 
 def _cross_errors(item, name, path, seen, profile):
@@ -230,7 +230,7 @@ def _cross_errors(item, name, path, seen, profile):
         yield "error", "update", "null with api thinger"
     asks = [b for b in item.get("buttons") or () if b and (b.get("opens_portal") or b.get("factory_reset"))]
     if asks and item.get("portal", asks) is None:
-        yield "error", "portal", "an object, for a button asks for it"
+        yield "error", "portal", "an object, because a button opens it"
     safe = item.get("safe")
     if isinstance(safe, float) and not item.get("min", safe) <= safe <= item.get("max", safe):
         yield "error", "safe", "off|on|hold|min..max"
@@ -256,14 +256,14 @@ def _schedule_errors(item):
             yield "error", "zone", "a POSIX TZ rule such as CET-1CEST,M3.5.0,M10.5.0/3"
     for output in item.get("outputs") or ():
         if output and "schedule" in output and "zone" not in (item.get("time") or ()):
-            return (yield "error", "time", "zone too, for an output has a schedule")
+            return (yield "error", "time", "also zone, for the schedule of an output")
     low, high = item.get("min", 0.0), item.get("max", 100.0 if "step" in item else 1.0)
     for entry in item.get("schedule") or ():
         value = entry and entry.get("value")
         if value is not None and (not low <= value <= high or (high == 1 and value not in (0, 1))):
             yield "error", "schedule", "values of %s..%s" % (low, high)
     if "schedule" in item and item.get("safe") == "hold":
-        yield "error", "schedule", "with safe hold there is none"
+        yield "error", "schedule", "none with safe hold"
 
 
 def _taken_errors(item, commands, path, seen):
@@ -299,7 +299,7 @@ def _sensor_errors(item):
         yield "error", "address", "16 hexadecimal digits"
     volts = [point[0] for point in item.get("points", ()) if point and None not in point]
     if volts != sorted(set(volts)):
-        yield "error", "points", "[volts, value] each, with more volts from one to the next"
+        yield "error", "points", "[volts, value] each, in order of increasing volts"
 
 
 def _network_errors(item, name):
@@ -312,7 +312,7 @@ def _network_errors(item, name):
         for key in ("gateway", "dns"):
             # `dns` of `wifi` and `lan` applies with DHCP too.
             if (name == "networks" or (name == "lan" and key == "gateway")) and item.get(key):
-                yield "warning", key, "only beside ip; without one DHCP provides it"
+                yield "warning", key, "only with ip; otherwise DHCP provides it"
         return
     mask = _number(item.get("netmask", "255.255.255.0"))
     host = mask ^ 0xFFFFFFFF

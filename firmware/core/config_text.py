@@ -19,7 +19,7 @@ _COLON = const(8)
 _COMMA = const(16)
 _ESCAPED = b'"\\/bfnrt'
 _MEANT = b'"\\/\b\f\n\r\t'
-_LAST = "a comma too many, after the last item"
+_LAST = "a comma after the last item"
 
 
 class NotJson(ValueError):
@@ -47,7 +47,7 @@ def parse(data):
             expected = _COMMA
         elif expected == _COMMA:
             if len(stack) == 1:
-                raise NotJson("something follows the end", at)
+                raise NotJson("text after the end", at)
             if token != 44:
                 raise NotJson("a comma is missing here", at)
             expected = _VALUE if end == 93 else _KEY
@@ -64,7 +64,7 @@ def parse(data):
         else:
             expected = _put(stack, key, token, value, at)
     if len(stack) > 1 or not root:
-        raise NotJson("the text ends too early", len(data))
+        raise NotJson("the file ends too early", len(data))
     return root[0], problems
 
 
@@ -90,7 +90,7 @@ def _put(stack, key, token, value, at):
     if token not in (91, 123):
         return _COMMA
     if len(stack) > _DEEPEST:
-        raise NotJson("brackets in too many brackets", at)
+        raise NotJson("brackets nested too deeply", at)
     stack.append((value, path))
     return (_VALUE if token == 91 else _KEY) | _END
 
@@ -128,11 +128,11 @@ def _word(word, at):
     if power[:1] in (b"+", b"-"):
         power = power[1:]
     if before[:1] == b"0" and before != b"0":
-        raise NotJson("a number begins with no zero", at)
+        raise NotJson("a number with a leading zero", at)
     if digits[1:2] == b"-" or not (
         before.isdigit() and (behind.isdigit() or not point) and (power.isdigit() or not exponent)
     ):
-        raise NotJson("this is no number", at)
+        raise NotJson("not a valid number", at)
     return float(digits.decode()) if point or exponent else int(digits)
 
 
@@ -150,7 +150,7 @@ def _text(data, at):
             break
         if mark != b"\\":
             raise NotJson(
-                "a tab or a line end within a text" if mark.strip(b"\0") else "a text never ends", at - 1
+                "a tab or a line end within a text" if mark.strip(b"\0") else "a text without an end", at - 1
             )
         code = _ESCAPED.find(data[at : at + 1] or b" ")
         at += 1
@@ -160,7 +160,7 @@ def _text(data, at):
             character, at = _escaped(data, at)
             out += character.encode()
         else:
-            raise NotJson("a backslash with nothing it could mean", at - 2)
+            raise NotJson("an unknown escape sequence", at - 2)
     try:
         return out.decode(), at
     except UnicodeError:
@@ -180,5 +180,5 @@ def _escaped(data, at):
         if len(low) == 4 and not low.lower().strip(b"0123456789abcdef") and 0xDC00 <= int(low, 16) < 0xE000:
             return chr(0x10000 + ((code - 0xD800) << 10) + int(low, 16) - 0xDC00), at + 6
     if 0xD800 <= code < 0xE000:
-        raise NotJson("this is half a character", at)
+        raise NotJson("half a surrogate pair", at)
     return chr(code), at

@@ -1,29 +1,29 @@
 """The escalation ladder: the steps that a device takes if it cannot reach its cloud, each with the evidence that it
 requires.
 
-| rung              | evidence                                              | waiting time         | where             |
+| step              | evidence                                              | waiting time         | where             |
 |-------------------|-------------------------------------------------------|----------------------|-------------------|
 | try again         | a reused connection failed during a request           | none                 | http1.client      |
 | other address     | an address of the host failed                         | the next try         | netio.sockets     |
-| other time server | one does not answer, or its time is not confirmed     | the next try         | links.time_query  |
+| other time server | one did not answer, or its time is not confirmed      | the next try         | links.time_query  |
 | query the time    | a certificate's dates do not fit the clock            | none, 30 s between   | core.failures     |
 | reconnect         | the link failed                                       | Backoff              | runtime.cloud_loop|
 | free memory       | memory was short                                      | none                 | the link's close  |
 | join Wi-Fi again  | nothing was received from any host: cloud, name       | 2 min                | here              |
 |                   | servers, time servers, gateway                        |                      |                   |
-| restart Wi-Fi,    | the same after that, with a LAN at once               | 3 min more           | here              |
-| or the LAN        |                                                       |                      |                   |
-|                   | memory outside the heap was short three times running | none                 | here              |
-| orderly reset     | nothing was received after that, either               | 10 min more; hours   | here              |
-|                   |                                                       | if never since start |                   |
-|                   | memory was short, or the heap full, six times running | 10 min after start   | here              |
+| restart Wi-Fi     | nothing was received after that either; with a LAN    | 3 min more           | here              |
+| or the LAN        | this is the first step of silence                     |                      |                   |
+|                   | memory outside the heap was short 3 times in a row    | none                 | here              |
+| orderly reset     | nothing was received after that either                | 10 min more; 6 h if  | here              |
+|                   |                                                       | never since start    |                   |
+|                   | memory was short, or the heap full, 6 times in a row  | 10 min after start   | here              |
 |                   | the chip of the LAN does not answer                   | 10 min after start   | here              |
-| reset             | a loop failed six times running                       | none                 | runtime.supervisor|
+| reset             | a loop failed 6 times in a row                        | none                 | runtime.supervisor|
 |                   | a loop does not call its `feed`                       | `watchdog_s`         | the watchdog      |
 
-If only the cloud is down, none of the steps of the lower half is taken, because other servers still answer. An absent
-network is no evidence either. An orderly reset waits until no output is on, but for six hours at most, because an
-output may be on in its safe state. Only the resets of the last two rows do not wait.
+If only the cloud is down, none of the steps from `join Wi-Fi again` on is taken, because other hosts still answer. An
+absent network is no evidence either. An orderly reset waits until no output is on, but for six hours at most, because
+an output may be on in its safe state. Only the resets of the last two rows do not wait.
 
 In memory only while a device cannot reach its cloud. Pure.
 """
@@ -43,21 +43,21 @@ _RESET = const(6)
 _EARLY_S = const(600)
 
 
-def memory_rung(lacked, outside, uptime_s):
-    """Return the step after `lacked` connections in a row that failed for lack of memory: "interface", "reset" or None.
-    `outside`: the memory outside the Python heap was short."""
+def memory_step(lacked, outside, uptime_s):
+    """Return the step after `lacked` failures in a row for lack of memory: "interface", "reset" or None. `outside`: the
+    memory outside the Python heap was short."""
     if lacked >= _RESET and uptime_s >= _EARLY_S:
         return "reset"
     return "interface" if outside and lacked == _RADIO else None
 
 
-def broken_rung(uptime_s):
+def broken_step(uptime_s):
     """Return the step for an interface that only a reset can recover: "reset", or None in the first ten minutes."""
     return "reset" if uptime_s >= _EARLY_S else None
 
 
 class Silence:
-    """The steps while nothing is received from anybody. `known`: something was received since the start; otherwise the
+    """The steps while nothing is received from any host. `known`: something was received since the start; otherwise the
     interface is in the state that a reset would give it, so a reset follows only after six hours. `rejoins`: the
     interface is Wi-Fi, which can be joined again. The waits double with each round, up to sixteen times as long."""
 
@@ -67,7 +67,7 @@ class Silence:
         self.began = Timer(now, _UNKNOWN_MS)
         self.since = Timer(now)
         self.probed = Timer(now)
-        self.rung = self.first
+        self.next = self.first
         self.doublings = 0
 
     def probes(self, now, up):
@@ -83,14 +83,14 @@ class Silence:
         if not up:
             self.since.start = now
             return None
-        wait = (_JOIN_MS, _RADIO_MS, _RESET_MS)[self.rung] << self.doublings
+        wait = (_JOIN_MS, _RADIO_MS, _RESET_MS)[self.next] << self.doublings
         if self.since.ms(now) < wait:
             return None
         self.since.start = now
-        self.rung += 1
-        if self.rung < 3:
-            return ("join", "interface")[self.rung - 1]
-        self.rung = self.first
+        self.next += 1
+        if self.next < 3:
+            return ("join", "interface")[self.next - 1]
+        self.next = self.first
         self.doublings = min(self.doublings + 1, _MOST_DOUBLED)
         return "reset" if self.known or self.began.passed(now) else None
 

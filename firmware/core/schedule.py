@@ -42,6 +42,6 @@ class Schedules:
             return
         minute, sound = self.seen
         if minute is None and before[0] is not None:
-            self.log("warning", "schedule: waits for the clock, the safe state counts until then")
+            self.log("warning", "schedule: waiting for the clock; safe state until then")
         for output, entries, safe in self.plans:
             output.fallback = due(entries, self.zone, unix_s) if minute and sound else safe

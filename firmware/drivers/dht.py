@@ -32,5 +32,5 @@ class Dht:
         data = bytearray(5)
         attempt(self.gpio, machine.dht_readinto, self.pin, data)
         if sum(data[:4]) & 0xFF != data[4]:
-            raise DriverError("GPIO %d: garbled, the checksum does not fit" % self.gpio)
+            raise DriverError("GPIO %d: garbled: wrong checksum" % self.gpio)
         return data

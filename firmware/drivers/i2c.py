@@ -34,16 +34,16 @@ class I2c:
 
     def write(self, address, data):
         """Write `data`. DriverError unless all bytes are acknowledged."""
-        if self.asked(self.bus.writeto, address, data) != len(data):
-            raise DriverError("I2C 0x%02x: it does not accept what is written" % address)
+        if self.transfer(self.bus.writeto, address, data) != len(data):
+            raise DriverError("I2C 0x%02x: write not acknowledged" % address)
 
     def read(self, address, count):
         """Return `count` bytes. DriverError if nothing answers."""
-        return self.asked(self.bus.readfrom, address, count)
+        return self.transfer(self.bus.readfrom, address, count)
 
-    def asked(self, call, address, argument):
+    def transfer(self, call, address, argument):
         try:
             return call(address, argument)
         except OSError as e:
-            words = {_ENODEV: "nothing answers", _ETIMEDOUT: "the bus is held low"}.get(e.args[0], e)
-            raise DriverError("I2C 0x%02x: %s" % (address, words))
+            why = {_ENODEV: "nothing answers", _ETIMEDOUT: "the bus is held low"}.get(e.args[0], e)
+            raise DriverError("I2C 0x%02x: %s" % (address, why))

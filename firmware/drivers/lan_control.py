@@ -46,7 +46,7 @@ class LanControl:
         self.lan.broken = True
         lan = getattr(network, "LAN", None)
         if not lan:
-            raise DriverError("LAN: this MicroPython has no network.LAN; take an image of ESP32_GENERIC")
+            raise DriverError("LAN: this MicroPython has no network.LAN; use an image of ESP32_GENERIC")
         phy, address, mdc, mdio, power, clock, mode = phy.split(":")
         mdc, mdio, power, clock = [machine.Pin(int(gpio)) for gpio in (mdc, mdio, power, clock)]
         mode = machine.Pin.IN if mode == "in" else machine.Pin.OUT

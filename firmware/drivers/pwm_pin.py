@@ -33,4 +33,4 @@ class Pwm:
             self.duty = duty
         if abs(self.pwm.duty_u16() - duty) > _NEAR:
             self.duty = None
-            raise DriverError("GPIO %d does not take the duty" % self.gpio)
+            raise DriverError("GPIO %d: wrong duty cycle" % self.gpio)

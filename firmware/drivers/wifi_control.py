@@ -17,9 +17,9 @@ _STATUSES = (
     ((1001,), "connecting"),
     ((1010,), "connected"),
     ((15, 202, 204), "wrong password"),
-    ((200,), "access point silent"),
+    ((200,), "access point lost"),
     ((201,), "no such network"),
-    ((203,), "access point refuses"),
+    ((203,), "access point refused"),
     ((210, 211), "security too weak"),
     ((212,), "signal too weak"),
 )

@@ -145,7 +145,7 @@ class MqttSession:
     async def publish(self, report):
         route = self.routes.get((report.source, str(report.id)))
         if not route:
-            self.answers[report.message_id] = outcomes.DROP, "no MQTT route leads there any more"
+            self.answers[report.message_id] = outcomes.DROP, "it has no MQTT route any more"
             return None
         self.answers[report.message_id] = None
         try:

@@ -61,7 +61,7 @@ class Net:
         """Return the LinkError for unloaded code whose memory is not free. It counts as a shortage of memory."""
         self.memory_failures += 1
         self.new_memory_failure = 1
-        return LinkError("memory: code that was dropped is still referred to")
+        return LinkError("memory: unloaded code is still in use")
 
     def forget_prepared(self):
         """Close a prepared connection that was not used. Never raises."""

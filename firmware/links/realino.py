@@ -61,7 +61,7 @@ class Realino:
             return []
         most = len(sent)
         if outcome != outcomes.OK:
-            self.account.log("warning", "feed not taken: " + message)
+            self.account.log("warning", "feed refused: " + message)
             if most > 1:
                 # Smaller requests show which report is refused.
                 most = most // 2 if outcome == outcomes.TOO_LARGE else 1

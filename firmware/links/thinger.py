@@ -32,7 +32,7 @@ _LOST_MS = const(10000)
 _MOST_REPORTS = const(20)
 _MOST = const(8)
 _GLANCE_MS = const(200)
-_OUTCOMES = {"rejected": (frame.BAD_REQUEST, "refused"), "stale": (frame.CONFLICT, "did not happen in time")}
+_OUTCOMES = {"rejected": (frame.BAD_REQUEST, "refused"), "stale": (frame.CONFLICT, "not done in time")}
 
 
 class Thinger:
@@ -208,7 +208,7 @@ class Thinger:
                 self.client.changed(request.resource, True)
 
     async def restart(self, request):
-        self.log("warning", "restart asked for by the cloud")
+        self.log("warning", "restart requested by the cloud")
         try:
             self.client.answer(request.stream_id)
             await self.client.acknowledged()

@@ -1,8 +1,8 @@
-"""A shutter or blind behind two relays, one to open it and one to close it: 0 is closed, 100 open.
+"""A shutter or blind driven by two relays, one that opens it and one that closes it. Position: 0 closed, 100 open.
 
-Where it stands follows from how long it has moved. Time drifts, so each travel to an end goes on for `overrun_s` beyond
-it, against the limit switch of the motor: from there on the position is sure again. It is unknown after a start and
-after a fault. Then the way to any position leads over an end.
+The position is computed from the time of movement. Errors add up, so a movement to 0 or 100 continues for `overrun_s`,
+until the limit switch of the motor has certainly stopped it: then the position is exact again. After a start or a fault
+the position is unknown; then the cover moves to an end first.
 """
 
 from micropython import const
@@ -34,9 +34,9 @@ gpio
 
 _OPENS = const(1)
 _CLOSES = const(2)
-_FAR = const(1000000)  # percent: beyond any overrun
-_STARTS = const(5)
-_LOOK_MS = const(150)  # a look at it comes every 100 ms, mostly
+_FAR = const(1000000)  # percent, beyond any overrun
+_STARTS = const(5)  # attempts to reach a position between the ends
+_LOOK_MS = const(150)  # time between two ticks, with a margin
 
 
 def driver(cfg, board, on, now, log):
@@ -52,8 +52,8 @@ class Relays:
         self.pair = pair
 
     def set(self, way):
-        """0, _OPENS or _CLOSES. The other relay goes off before, and a relay that does not go off, which is a
-        DriverError, keeps the other one off."""
+        """Close the relay `way`, or none if it is 0, after the other one was opened. DriverError: a relay does not go
+        off; then the other one stays off too."""
         stuck = None
         for number, relay in enumerate(self.pair, _OPENS):
             if way != number:
@@ -68,12 +68,13 @@ class Relays:
 
 
 class CoverOutput(Output):
-    """`on`: 0 at rest, _OPENS, _CLOSES, or True where a relay does not go off; `way`: where it has to go; `last`: where
-    it went last. `position`: percent, a little beyond 0 or 100 in an overrun; None: unknown. `reported`: the latest
-    position at rest. `halted`: somebody stopped it, or time did."""
+    """`on`: the direction of movement: 0 at rest, _OPENS, _CLOSES, or True if a relay does not go off. `way`: the
+    direction that is needed; `last`: the direction of the last movement. `position`: percent, slightly below 0 or above
+    100 during an overrun; None: unknown. `reported`: the last position at rest. `halted`: stopped by a button, or by
+    the end of an execution window. `aim`: the goal that `starts` counts for. `near`: percent that count as reached."""
 
     def __init__(self, cfg, now, log):
-        # The last resort stops a cover, whatever it is to do in the safe state.
+        # So that `force_safe` of the controller stops the cover, which it would not do with "hold".
         self.keeps = cfg["safe"] == "hold"
         if self.keeps:
             cfg["safe"] = "off"
@@ -85,7 +86,7 @@ class CoverOutput(Output):
         self.position = self.reported = None
         self.way = 0
         self.last = _CLOSES
-        self.starts = 0  # for the same goal
+        self.starts = 0
         self.aim = None
         self.halted = False
         self.looked = Timer(now)
@@ -106,7 +107,7 @@ class CoverOutput(Output):
         super().demand(target, manual_override)
 
     def pressed(self, on):
-        """A press stops it; the next one sends it the other way. A switch opens it (`on`) or closes it."""
+        """Handle a button: stop it, or move it the other way if it is at rest. A switch opens (`on`) or closes it."""
         if on is None:
             if self.way:
                 return self.halt(True)
@@ -117,19 +118,19 @@ class CoverOutput(Output):
         self.halt()
 
     def halt(self, manual_override=False):
-        """Let it stay where it is, whatever the target says."""
+        """Stop it where it is, and make that its target."""
         super().demand(float(self.shown() or 0), manual_override)
         self.halted = True
 
     def shown(self):
-        """The position in steps of the configuration, None when it is unknown."""
+        """Return the position in percent, rounded to the configured step; None if it is unknown."""
         step = self.cfg["step"] or 1
         if self.position is None:
             return None
         return min(max(round(self.position / step) * step, 0.0), 100.0)
 
     def value(self):
-        """What to report: the target where it has arrived, the position where anything else stopped it."""
+        """Return the value to report: the target if it was reached, else the position of the last stop."""
         if self.position is None:
             return None
         if self.rests():
@@ -148,21 +149,21 @@ class CoverOutput(Output):
         return self.way > 0
 
     def level(self, reading, now, blocked):
-        """Which relay to close now: 0, _OPENS or _CLOSES."""
+        """Return the relay to close now: 0, _OPENS or _CLOSES."""
         self.look(now)
         self.way = self.towards()
         way = self.way if super().level(reading, now, blocked) else 0
         if self.on:
             self.last = self.on
             return way if way == self.on else 0
-        # The motor has to stand before it turns the other way; after a start it is not known that it did.
+        # The motor must have stopped before it turns the other way. After a start that is unknown.
         if not way or self.since.ms(now) < self.cfg.get("interlock_wait_ms", 500):
             return 0
         self.starts += 1
         return way
 
     def look(self, now):
-        """Move the position by what has passed since the last look."""
+        """Update the position by the time since the last call."""
         ms = self.looked.ms(now)
         self.looked.start = now
         if self.fault:
@@ -178,7 +179,7 @@ class CoverOutput(Output):
             self.log("info", "%s: position known again" % self.name)
 
     def towards(self):
-        """Where it has to go."""
+        """Return the direction in which it must move now, 0 for none."""
         goal = self.goal()
         if goal != self.aim:
             self.aim, self.starts = goal, 0
@@ -186,7 +187,7 @@ class CoverOutput(Output):
             if self.halted or goal is None or self.on is True:
                 return 0
             return _OPENS if goal >= 50 else _CLOSES
-        # An overrun that was cut short made nothing sure.
+        # After an interrupted overrun the position is not exact.
         if self.position > 100 > (goal or 0):
             self.position = 99.9
         elif self.position < 0 and goal != 0:
@@ -196,7 +197,7 @@ class CoverOutput(Output):
         ahead = goal - self.position
         way = _OPENS if ahead > 0 else _CLOSES
         if 0 < goal < 100:
-            # Where every look comes late, it would go to and fro for ever.
+            # If ticks are late, it could otherwise move to and fro for ever.
             far = abs(ahead) > self.near and self.starts < _STARTS
             return way if self.on == way or far else 0
         end = _OPENS if goal else _CLOSES

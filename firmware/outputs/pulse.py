@@ -1,4 +1,4 @@
-"""A switch that goes off by itself: a door strike. What keeps it on as a safe state is no pulse."""
+"""A switch that goes off by itself, for instance for a door strike. A safe state of `on` is not limited in time."""
 
 from firmware.core.output import Output
 
@@ -13,13 +13,13 @@ pulse_ms 50..60000
 
 
 def driver(cfg, board, on, now, log):
-    # A pulse is not repeated by itself.
+    # `resume` would repeat the pulse.
     cfg["after_lapse"] = "wait"
     return board.output(cfg["gpio"], cfg["active"] == "high", on), PulseOutput(cfg, on, now)
 
 
 class PulseOutput(Output):
-    """It goes off `pulse_ms` after it went on, with the next look at it."""
+    """Goes off with the first tick `pulse_ms` after it went on."""
 
     def level(self, reading, now, blocked):
         if self.on and self.target and self.since.ms(now) >= self.cfg["pulse_ms"]:

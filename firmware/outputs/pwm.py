@@ -1,7 +1,7 @@
-"""A dimmer: a duty of 0 to 100 percent at a pin, for a lamp or a motor driver, reached over a ramp if there is one.
+"""A dimmer: a duty cycle of 0 to 100 percent at a pin, for a lamp or a motor driver, optionally with a ramp.
 
-The limits of a relay hold for it: on is any duty above 0. What a demand asks for is approached over the ramp; what safe
-state, a limit or another output of its group ask for is done at once.
+The limits of a relay apply: any duty cycle above 0 is on. The ramp applies to demands; safe state, limits and interlock
+take effect at once.
 """
 
 from firmware.core.output import Output
@@ -27,7 +27,7 @@ def driver(cfg, board, on, now, log):
 
 
 class PwmOutput(Output):
-    """`on`: the duty in percent; `settled`: it is the one that is asked for; `reported`: the latest that was."""
+    """`on`: the duty cycle in percent. `settled`: it is the required one. `reported`: the last settled one."""
 
     def __init__(self, cfg, on, now):
         super().__init__(cfg, 100.0 if on else 0.0, now)
@@ -36,7 +36,7 @@ class PwmOutput(Output):
         self.moved = Timer(now)
 
     def percent(self):
-        """The duty that is asked for, limits aside."""
+        """Return the required duty cycle in percent, before limits."""
         goal = self.goal()
         if goal is None:
             return self.cfg["max"] if self.cfg["safe"] == "on" else 0.0
@@ -54,7 +54,7 @@ class PwmOutput(Output):
             self.fallback = float(value)
 
     def value(self):
-        """What to report: the duty once it is reached, for a ramp has many."""
+        """Return the value to report: the last settled duty cycle, not the steps of a ramp."""
         if self.settled:
             self.reported = self.on
         return float(self.reported)
@@ -66,7 +66,7 @@ class PwmOutput(Output):
         return self.percent() > 0
 
     def level(self, reading, now, blocked):
-        """The duty to drive now."""
+        """Return the duty cycle to drive now, in percent."""
         allowed = super().level(reading, now, blocked)
         goal = (self.percent() or self.on) if allowed else 0.0
         duty = goal

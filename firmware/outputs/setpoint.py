@@ -1,5 +1,5 @@
-"""A relay that regulates a temperature by a sensor. `firmware.core.output` has the regulation; this is loaded for one
-that is to notice that its sensor does not."""
+"""A regulator that detects that its sensor does not react. `firmware.core.output` has the regulation itself; this is
+loaded only with `stall_s`."""
 
 from firmware.core.output import Output
 from firmware.core.timing import Timer
@@ -27,15 +27,14 @@ def driver(cfg, board, on, now, log):
 
 
 class StallOutput(Output):
-    """A regulator whose sensor may lie somewhere else, or whose heater may not heat: when the relay has been on for
-    `stall_s` and the reading moved less than `stall_delta` meanwhile, it is `stalled`. By `stall_action` that is
-    logged, and ends when the reading moves; or the relay goes off as well until the next demand, because a sensor
-    that is not where it should be is no use. `log(level, text)`."""
+    """It is `stalled` if the relay has been on for `stall_s` and the reading has changed by less than `stall_delta`:
+    the sensor may be in the wrong place, or the heater may not heat. With `stall_action` `warn` that is logged, and
+    ends when the reading changes; with `off` the relay also goes off until the next demand. `log(level, text)`."""
 
     def __init__(self, cfg, on, now, log):
         super().__init__(cfg, on, now)
         self.log = log
-        self.mark = None  # the reading from which it has to move
+        self.mark = None  # the reading that changes are compared with
         self.still = Timer(now, cfg["stall_s"] * 1000)
 
     def demand(self, target, manual_override=False):
@@ -57,10 +56,10 @@ class StallOutput(Output):
             self.still.start = now
             if self.stalled and not off:
                 self.stalled = None
-                self.log("info", "%s: its sensor notices it again" % self.name)
+                self.log("info", "%s: the reading changes again" % self.name)
         elif not self.stalled and self.still.passed(now):
             self.stalled = "stalled"
-            line = "%s: on for %d s, and its sensor hardly moved: is it where it should be, does the relay do anything?"
+            line = "%s: on for %d s, but the reading hardly changed; check sensor and relay"
             self.log("error", line % (self.name, cfg["stall_s"]))
         if self.stalled and off:
             self.why = "stall_s"

@@ -66,4 +66,4 @@ class SpecialButton(Debounce):
             record = self.store.load(BOOT_RECORD)
             record["asked"] = what
             self.controller.restart = self.store.save(BOOT_RECORD, record)
-            self.controller.log("warning", "a person asked for: " + what)
+            self.controller.log("warning", "requested by button: " + what)

@@ -159,7 +159,7 @@ class CloudLoop:
         while True:
             self.feed_half(2)
             if not self.network.ready():
-                raise LinkError("the network is gone")  # at once, because joining needs the link's memory
+                raise LinkError("the network is lost")  # at once, because joining needs the link's memory
             # Built only when it may be sent, because each complete report takes 150 bytes.
             batch = outbox.batch(await self.link.most_reports() if outbox.reports else 0)
             # Also with an empty batch, to replace this frame's references to the last call, which would keep code in

@@ -7,7 +7,7 @@ that.
 
 from micropython import const
 
-from firmware.core.escalation import Silence, broken_rung, may_reset, memory_rung
+from firmware.core.escalation import Silence, broken_step, may_reset, memory_step
 from firmware.core.timing import Timer
 
 _LATER_MS = const(21600000)
@@ -15,7 +15,7 @@ _STEADY_MS = const(60000)
 _ACTIONS = {
     "join": "joining %s again",
     "interface": "restarting %s",
-    "reset": "restarting the device once no output is on",
+    "reset": "resetting once no output is on",
 }
 
 
@@ -40,19 +40,18 @@ class Ladder:
         fresh, net.new_memory_failure = net.new_memory_failure, 0
         if fresh:
             network.short = Timer(now, _STEADY_MS)
-            rung = memory_rung(net.memory_failures, fresh > 1, network.clock.uptime_s())
-            self.climb(rung, "memory was short %d times in a row" % net.memory_failures)
+            step = memory_step(net.memory_failures, fresh > 1, network.clock.uptime_s())
+            self.take(step, "memory was short %d times in a row" % net.memory_failures)
         elif net.unanswered and self.control:
             await self.query(now)
         broken = self.control and network.interface.broken
         if broken:
-            self.climb(broken_rung(network.clock.uptime_s()), "no interface")
+            self.take(broken_step(network.clock.uptime_s()), "interface not usable")
         contact = network.controller.safety.silence.ms(now)
         if network.short and network.short.passed(now):
-            # Good: the cloud has answered since memory was short.
-            good = network.short.ms(now) > contact
-            network.short = None if good else Timer(now, _STEADY_MS)
-            if good:
+            answered = network.short.ms(now) > contact  # the cloud has answered since memory was short
+            network.short = None if answered else Timer(now, _STEADY_MS)
+            if answered:
                 net.memory_failures = 0
         if not (net.unanswered or network.short or broken):
             self.reset = None
@@ -71,20 +70,20 @@ class Ladder:
             finally:
                 network.probing = False
         if net.unanswered:
-            rung = self.silence.step(network.clock.ms(), network.up)
-            self.climb(rung, "nothing was received from anybody, %d questions in a row" % net.unanswered)
+            step = self.silence.step(network.clock.ms(), network.up)
+            self.take(step, "nothing received from any host in %d attempts" % net.unanswered)
 
-    def climb(self, rung, why):
-        """Log and carry out the step `rung`, None for none. DriverError."""
-        if not rung or (self.reset if rung == "reset" else not self.control):
+    def take(self, step, why):
+        """Log and carry out `step`, None for none. DriverError."""
+        if not step or (self.reset if step == "reset" else not self.control):
             return
-        action = _ACTIONS[rung]
+        action = _ACTIONS[step]
         if "%" in action:
             action %= self.network.interface.what
         self.network.log("warning", "%s: %s" % (why, action))
-        if rung == "join":
+        if step == "join":
             self.control.disconnect()
-        elif rung == "interface":
+        elif step == "interface":
             self.control.restart()
         else:
             self.reset = Timer(self.network.clock.ms(), _LATER_MS)

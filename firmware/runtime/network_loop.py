@@ -10,20 +10,22 @@ from firmware.core.errors import DriverError
 from firmware.core.timing import Backoff, Timer
 
 _STEP_MS = const(500)
-_AGAIN_MS = const(30000)  # until the time is asked for again because of a certificate, or for lack of room
+_AGAIN_MS = const(30000)  # time until the next time query because of a certificate, or after a lack of memory
 _ROOM = const(13000)
-"""Bytes of Python heap, of which asking for the time takes two thirds: a clock that is set runs on until there are."""
+"""Free bytes of Python heap without which a clock that is set is not checked. The query takes two thirds of them."""
 _UNANSWERED = const(2)
 _LACKS = const(6)
 
 
 class NetworkLoop:
-    """`interface`: driver of Wi-Fi or LAN, see drivers.interface, or None where the network is up by other means; its
-    `joining` loads the classes WifiJoining or LanJoining and of the driver that it takes. `networks`: (ssid, password,
-    access point or None, address or None) each; `net`: see links.net; `board.rtc_set(unix_s)` keeps the time over
-    resets. `turns`: counts what makes another try worthwhile.
-    `probing`: the ladder asks who answers, and the heap has no room to open the link beside that. To be set:
-    `cloud_loop`; `controller`, for resets; `import_ladder`, which imports the classes Ladder and of that driver."""
+    """`interface`: see drivers.interface; None: the network is up by other means. `networks`: (ssid, password, access
+    point or None, address or None) each. `net`: see links.net. `board`: for `rtc_set`, which keeps the time through
+    resets, and for the drivers that are loaded.
+
+    `up`: the interface is connected. `turns`: counts changes of network and clock, after each of which a link should
+    try again. `probing`: hosts are being queried, and the heap has no room to open the link meanwhile. To be assigned:
+    `cloud_loop`; `controller`, for resets; `import_ladder()`, which returns the classes Ladder and WifiControl or
+    LanControl."""
 
     def __init__(self, clock, rng, log, interface, networks, net, board):
         self.clock = clock
@@ -40,11 +42,11 @@ class NetworkLoop:
         self.up = interface is None
         self.probing = False
         self.ladder = self.unit = self.import_ladder = self.controller = self.cloud_loop = None
-        self.short = None  # Timer of when to see whether memory still is, after it was
+        self.short = None  # Timer until it is checked whether memory is still short
         self.turns = 0
 
     def ready(self):
-        """Whether a TLS connection may be tried."""
+        """Return whether a TLS connection may be tried."""
         return self.up and self.clock.utc() is not None
 
     async def run(self, feed):
@@ -56,8 +58,8 @@ class NetworkLoop:
                     self.join()
                 short = net.new_memory_failure or (self.short and self.short.passed(self.clock.ms()))
                 if short or self.ladder or (self.interface and self.silent()):
-                    await self.climb()
-            except DriverError as e:  # an ordinary reason to try again later
+                    await self.escalate()
+            except DriverError as e:  # tried again later
                 self.log("warning", str(e))
             now = self.clock.ms()
             due = self.sync.passed(now) or (net.dates_failed and self.sync.ms(now) > _AGAIN_MS)
@@ -69,11 +71,11 @@ class NetworkLoop:
             await self.clock.sleep_ms(_STEP_MS)
 
     def silent(self):
-        """Whether there is something to climb the ladder for."""
+        """Return whether there is evidence for the escalation ladder other than a lack of memory."""
         return self.net.unanswered >= _UNANSWERED or self.interface.broken
 
-    async def climb(self):
-        """Climb the ladder, see runtime.ladder. DriverError."""
+    async def escalate(self):
+        """Load the escalation ladder (runtime.ladder) and take its next step, if one is due. DriverError."""
         try:
             if not self.ladder:
                 self.unit = self.net.unit(self.import_ladder)
@@ -82,7 +84,7 @@ class NetworkLoop:
             if await self.ladder.step():
                 return
         except MemoryError:
-            # There is no room for the ladder. Where that stays so, what is left of it is its end: the supervisor.
+            # No memory for the ladder. If that persists, its last step is taken: the supervisor resets the chip.
             if self.net.memory_failures >= _LACKS:
                 raise
         self.ladder = None

@@ -57,7 +57,7 @@ class Persistence:
         finally:
             self.unit.drop()
         if not good and not self.refused:
-            self.log("error", "flash refuses: events will not survive power cuts")
+            self.log("error", "flash write failed: a power cut loses events")
         self.refused = not good
 
     def holding(self):

@@ -46,7 +46,7 @@ class SamplingLoop:
             for k in range(count):
                 item = controller.items[first + k]
                 if not item["min"] <= values[k] <= item["max"]:
-                    raise DriverError("%.1f is outside of %g..%g" % (values[k], item["min"], item["max"]))
+                    raise DriverError("%.1f is outside %g..%g" % (values[k], item["min"], item["max"]))
         except DriverError as e:
             fault = str(e)
         if (fault is None) != (self.faults[i] is None):

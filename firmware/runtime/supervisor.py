@@ -54,7 +54,7 @@ class Supervisor:
                 if good.passed(now) and not marked:
                     marked = True
                     if not self.store.mark_good():
-                        self.log("error", "flash refuses")
+                        self.log("error", "flash write failed")
                 if self.controller.restart:
                     self.restart()
                 await self.clock.sleep_ms(_CHECK_MS)

@@ -50,11 +50,11 @@ class Analog:
         if uv <= _LOW_UV:
             if first[0] * 1e6 <= _LOW_UV:
                 return (first[1],)
-            raise DriverError("%d mV: nothing is connected, or a short circuit" % (uv // 1000))
+            raise DriverError("%d mV: nothing connected, or a short circuit" % (uv // 1000))
         if uv >= self.high_uv:
             if last[0] * 1e6 >= self.high_uv:
                 return (last[1],)
-            raise DriverError("%d mV: as the supply, or more than the ADC measures" % (uv // 1000))
+            raise DriverError("%d mV: the supply voltage, or above the ADC range" % (uv // 1000))
         return (self.value(uv / 1e6),)
 
     def value(self, volts):

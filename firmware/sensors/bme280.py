@@ -63,7 +63,7 @@ class Bme280:
         await self.clock.sleep_ms(_MEASURE_MS)
         data = self.registers(_STATUS, 12)
         if data[0] & _MEASURING or data[1] != _SLEEPS:
-            raise DriverError("it did not measure in time; did it lose its power?")
+            raise DriverError("no measurement in time; did it lose power?")
         fine, celsius = temperature(data[7] << 12 | data[8] << 4 | data[9] >> 4, calibration)
         found = [celsius]
         if "humidity" in self.wanted:
@@ -80,7 +80,7 @@ class Bme280:
     def calibrated(self):
         chip = self.registers(_ID, 1)[0]
         if chip in _BMP280:
-            raise DriverError("it is a BMP280, which measures no humidity; a BME280 is needed")
+            raise DriverError("it is a BMP280 without humidity sensor; a BME280 is needed")
         if chip != _BME280:
             raise DriverError("its chip id is 0x%02x, that of a BME280 is 0x60" % chip)
         first, rest = self.registers(0x88, 26), self.registers(0xE1, 7)
@@ -105,7 +105,7 @@ def pressure(raw, fine, calibration):
     a = (a * a * p3 >> 8) + (a * p2 << 12)
     a = ((1 << 47) + a) * p1 >> 33
     if a <= 0:
-        raise DriverError("its calibration is garbled")
+        raise DriverError("its calibration is invalid")
     p = ((1048576 - raw << 31) - b) * 3125 // a
     a = p9 * (p >> 13) * (p >> 13) >> 25
     return ((p + a + (p8 * p >> 19) >> 8) + (p7 << 4)) / 25600

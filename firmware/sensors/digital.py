@@ -40,4 +40,4 @@ class Digital:
                 return (float(active),)
             before = active
             await self.clock.sleep_ms(_STEP_MS)
-        raise DriverError("its level does not last: a loose contact, or nothing is connected")
+        raise DriverError("its level keeps changing: a loose contact, or nothing connected")

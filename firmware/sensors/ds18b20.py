@@ -58,13 +58,11 @@ class Ds18b20:
         if crc8(data) or data[4] & 0x9F != 0x1F:
             bus.converted = None
             silent = data == b"\xff" * 9
-            raise DriverError(
-                "no sensor with that address answers" if silent else "garbled, the checksum does not fit"
-            )
+            raise DriverError("no sensor with that address answers" if silent else "garbled: wrong checksum")
         raw = data[0] | data[1] << 8
         if raw == 0x0550:
             bus.converted = None
-            raise DriverError("85 degrees: it lost its power while it measured")
+            raise DriverError("85 degrees: it lost power while measuring")
         return ((raw - 0x10000 if raw & 0x8000 else raw) / 16,)
 
 

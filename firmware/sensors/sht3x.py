@@ -46,7 +46,7 @@ class Sht3x:
         await self.clock.sleep_ms(_MEASURE_MS)
         data = self.shared.read(self.address, 6)
         if crc8(data[:3]) or crc8(data[3:]):
-            raise DriverError("garbled, the checksum does not fit")
+            raise DriverError("garbled: wrong checksum")
         celsius, percent = [data[i] << 8 | data[i + 1] for i in (0, 3)]
         return (celsius * 175 / 65535 - 45, percent * 100 / 65535)[: self.count]
 

@@ -79,7 +79,7 @@ def put(out, value):
         for item in value:
             put(out, item)
     else:
-        raise ValueError("no PSON for it")
+        raise ValueError("no PSON type")
 
 
 def _put_float(out, value):

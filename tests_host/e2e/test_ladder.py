@@ -74,7 +74,7 @@ class Bench(SystemFixture):
             self.kick()
 
 
-async def test_a_dead_association_leads_rung_by_rung_to_a_reset_with_safe_outputs(smallest, tmp_path):
+async def test_a_dead_association_leads_step_by_step_to_a_reset_with_safe_outputs(smallest, tmp_path):
     async with Bench(smallest, tmp_path, silence_s=50) as bench:
         await bench.pump_on()
         assert bench.climbed == (1, 0, 1)
@@ -125,7 +125,7 @@ async def test_a_reset_waits_for_an_output_that_is_on_as_desired(smallest, tmp_p
 
 @pytest.mark.thorough("any hang", "any status")
 @pytest.mark.parametrize("fault", ["any drop", "any hang", "any status=503"])
-async def test_an_outage_of_the_cloud_climbs_no_rung(smallest, tmp_path, fault):
+async def test_an_outage_of_the_cloud_leads_to_no_step(smallest, tmp_path, fault):
     async with Bench(smallest, tmp_path, silence_s=0) as bench:
         await bench.pump_on()
         switched = len(bench.steps)

@@ -435,7 +435,7 @@ def test_what_is_wrong_on_an_i2c_bus_is_said_in_words():
     bus.write(0x44, b"\x24\x00")
     assert bus.read(0x44, 2) == b"\x01\x02"
     assert "I2C 0x45: nothing answers" in refused(bus.read, 0x45, 2)
-    assert "does not accept" in refused(bus.write, 0x44, b"\x01\x02\x03")
+    assert "not acknowledged" in refused(bus.write, 0x44, b"\x01\x02\x03")
     chip.on_bus[0x44] = OSError(116)
     assert "held low" in refused(bus.write, 0x44, b"\x01")
     chip.on_bus[0x44] = OSError(5)

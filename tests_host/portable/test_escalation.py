@@ -1,6 +1,6 @@
-"""The rungs of the ladder, and what a failure is evidence for."""
+"""The steps of the escalation ladder, and what a failure is evidence for."""
 
-from firmware.core.escalation import Silence, broken_rung, may_reset, memory_rung
+from firmware.core.escalation import Silence, broken_step, may_reset, memory_step
 from firmware.core.failures import kind_of
 
 WRAP = 0x40000000
@@ -8,24 +8,24 @@ START = WRAP - 1000
 
 
 def climbed(silence, seconds, up=lambda second: True):
-    """[(second, rung)], looked at every second."""
+    """[(second, step)], looked at every second."""
     found = []
     for second in range(seconds):
-        rung = silence.step((START + second * 1000) % WRAP, up(second))
-        if rung:
-            found.append((second, rung))
+        step = silence.step((START + second * 1000) % WRAP, up(second))
+        if step:
+            found.append((second, step))
     return found
 
 
-def test_each_rung_has_its_waiting_time():
+def test_each_step_has_its_waiting_time():
     assert climbed(Silence(START, True), 1000) == [(120, "join"), (300, "interface"), (900, "reset")]
 
 
 def test_a_look_that_comes_late_climbs_too():
     silence = Silence(START, True)
-    for late, rung in ((120000, "join"), (180001, "interface"), (1000000, "reset")):
+    for late, step in ((120000, "join"), (180001, "interface"), (1000000, "reset")):
         start = silence.since.start
-        assert silence.step((start + late) % WRAP, True) == rung
+        assert silence.step((start + late) % WRAP, True) == step
 
 
 def test_a_lan_is_restarted_and_never_joined():
@@ -34,21 +34,21 @@ def test_a_lan_is_restarted_and_never_joined():
 
 
 def test_an_interface_that_is_broken_waits_ten_minutes_for_its_reset():
-    assert [broken_rung(seconds) for seconds in (0, 599, 600, 86400)] == [None, None, "reset", "reset"]
+    assert [broken_step(seconds) for seconds in (0, 599, 600, 86400)] == [None, None, "reset", "reset"]
 
 
 def test_each_round_waits_twice_as_long_up_to_sixteen_times():
     found = climbed(Silence(START, True), 90000)
     assert found[3:6] == [(1140, "join"), (1500, "interface"), (2700, "reset")]
-    resets = [second for second, rung in found if rung == "reset"]
+    resets = [second for second, step in found if step == "reset"]
     assert max([later - resets[i] for i, later in enumerate(resets[1:])]) == 16 * 900
 
 
 def test_without_any_answer_since_the_start_a_reset_takes_hours():
     found = climbed(Silence(START, False), 30 * 3600)
-    first = min([second for second, rung in found if rung == "reset"])
+    first = min([second for second, step in found if step == "reset"])
     assert first >= 6 * 3600
-    assert len([1 for second, rung in found if second < first]) >= 6, "the radio is tried meanwhile"
+    assert len([1 for second, step in found if second < first]) >= 6, "the radio is tried meanwhile"
 
 
 def test_time_without_wifi_does_not_count_as_silence():
@@ -63,8 +63,8 @@ def test_probes_every_half_minute_while_wifi_is_connected():
     assert asked == [10, 40, 70]
 
 
-def test_the_rungs_of_memory():
-    assert [memory_rung(n, True, 3600) for n in range(1, 8)] == [
+def test_the_steps_for_lack_of_memory():
+    assert [memory_step(n, True, 3600) for n in range(1, 8)] == [
         None,
         None,
         "interface",
@@ -73,8 +73,8 @@ def test_the_rungs_of_memory():
         "reset",
         "reset",
     ]
-    assert [memory_rung(n, False, 3600) for n in range(1, 8)] == [None] * 5 + ["reset"] * 2
-    assert memory_rung(50, True, 599) is None and memory_rung(50, True, 600) == "reset"
+    assert [memory_step(n, False, 3600) for n in range(1, 8)] == [None] * 5 + ["reset"] * 2
+    assert memory_step(50, True, 599) is None and memory_step(50, True, 600) == "reset"
 
 
 class Output:

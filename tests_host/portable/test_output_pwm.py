@@ -34,7 +34,7 @@ class Bench:
 
     def drive(self, index, percent):
         if self.dead:
-            raise DriverError("it does not take the duty")
+            raise DriverError("wrong duty cycle")
         self.duties.append(percent)
 
     def run(self, seconds):

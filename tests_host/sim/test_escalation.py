@@ -53,14 +53,14 @@ async def test_a_dead_association_is_noticed_over_mqtt_too(virtual_loop, tmp_pat
 
 
 def _climbing(device):
-    """What is done from now on, in order: (rung, seconds since the last packet, what the pump does)."""
+    """What is done from now on, in order: (step, seconds since the last packet, what the pump does)."""
     loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
     climbed = []
 
-    def noting(rung, act):
+    def noting(step, act):
         def noted():
             if device.radio.connected():  # a round of joining begins with both as well
-                climbed.append((rung, loop.time() - began, device.on("pump")))
+                climbed.append((step, loop.time() - began, device.on("pump")))
             act()
 
         return noted
@@ -72,7 +72,7 @@ def _climbing(device):
 
 
 @pytest.mark.config(edit=lambda config: config["safety"].update(silence_s=1800))
-async def test_the_ladder_is_climbed_rung_by_rung(device):
+async def test_the_ladder_is_climbed_step_by_step(device):
     await _online(device)
     device.want("6", 1)
     await device.until(lambda: device.on("pump"), 15)
@@ -87,8 +87,8 @@ async def test_the_ladder_is_climbed_rung_by_rung(device):
     await device.until(lambda: device.history.of("open")[opened:], 60)
     assert climbed == [], "first the link is opened again"
     asked = len(device.net.asked)
-    await device.until(lambda: "reset" in [rung for rung, *_ in climbed], 3600)
-    assert [rung for rung, *_ in climbed] == ["join", "interface", "join", "interface", "reset"]
+    await device.until(lambda: "reset" in [step for step, *_ in climbed], 3600)
+    assert [step for step, *_ in climbed] == ["join", "interface", "join", "interface", "reset"]
     ages = [age for _, age, _ in climbed]
     # Two failures are the evidence, then 2 min, 3 min, and for a reset 10 min more; the next round waits twice as long.
     assert 120 < ages[0] < 240 and 180 < ages[1] - ages[0] < 240
@@ -203,7 +203,7 @@ def _fails(device):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("down", [_away, _refuses, _fails])
-async def test_an_outage_of_the_cloud_climbs_no_rung(device, down):
+async def test_an_outage_of_the_cloud_leads_to_no_step(device, down):
     await _online(device)
     joins = len(device.radio.joins)
     down(device)

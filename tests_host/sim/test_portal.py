@@ -41,7 +41,7 @@ async def test_it_lists_the_networks_in_reach_and_the_one_it_could_not_join(devi
     device.radio.air["neighbour"] = "another-password-not-real"
     await device.until(lambda: on_air(device), 70)
     page = await ask(device, "GET", "/")
-    assert 'value="neighbour"' in page and "could not join a Wi-Fi that it knows (bench)" in page
+    assert 'value="neighbour"' in page and "could not join any Wi-Fi it knows (bench)" in page
 
 
 @pytest.mark.gate

@@ -88,7 +88,7 @@ def syntax(data: bytes, at: int, words: str) -> str:
         return f"{words} (JSON has no comments)"
     if text and unicodedata.category(text[0])[0] in "ZC":
         return f"an invisible character (U+{ord(text[0]):04X}), as in text copied from a web page; delete it"
-    if any(what in words for what in ("a value", "a key", "no number")):
+    if any(what in words for what in ("a value", "a key", "valid number")):
         for pattern, right in _INSTEAD:
             if re.match(pattern, text):
                 return f"{words}: {right}"

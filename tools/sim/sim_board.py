@@ -147,7 +147,7 @@ class _Pwm:
 
     def set(self, percent: float) -> None:
         if self._gpio in self._plant.dead:
-            raise DriverError(f"GPIO {self._gpio} does not take the duty")
+            raise DriverError(f"GPIO {self._gpio} has a wrong duty cycle")
         self._plant.duties[self._gpio] = 100.0 if isinstance(percent, bool) and percent else float(percent)
 
 
