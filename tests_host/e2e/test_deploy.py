@@ -184,7 +184,7 @@ async def test_a_cable_unplugged_at_the_end_undoes_nothing(smallest, tmp_path):
         await fixture.until("the new code runs", lambda: "quiet now" in fixture.lines, 60)
         fixture.board.console.close()
         status, output = await running
-        assert status == 1 and "the cable is out" in output and "arrived" in output, output
+        assert status == 1 and "the cable is disconnected" in output and "arrived" in output, output
         assert json.loads((fixture.flash / "slot.json").read_text())["slot"] == "a"
 
 

@@ -101,7 +101,7 @@ def test_a_bundle_of_one(authority: Authority, form: str):
         ("wrong_name", "for another name", "api.other.test"),
         ("expired", "has expired", "renew"),
         ("not_yet_valid", "not valid yet", "clock"),
-        ("unknown_ca", "no root that is known", "Realer test CA"),
+        ("unknown_ca", "no known root", "Realer test CA"),
     ],
 )
 def test_a_certificate_that_the_device_would_refuse(

@@ -311,7 +311,7 @@ def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp
     assert draft_of(out).stat().st_mode & 0o777 == 0o600 and WIFI_PASSWORD in draft_of(out).read_text()
     assert "*.draft" in (ROOT / ".gitignore").read_text()
     with Terminal(command, cwd=ROOT) as terminal:
-        terminal.expects("Go on where it was stopped")
+        terminal.expects("Continue where it stopped")
         terminal.types("y")
         terminal.expects("Another network")
         assert "wifi.networks[0].ssid" not in terminal.output and "(name)" not in terminal.output
@@ -319,7 +319,7 @@ def test_answers_survive_ctrl_c_for_their_owner_only_and_are_not_asked_again(tmp
         terminal.types("\x03")
         assert terminal.ends() == 130
     with Terminal(command, cwd=ROOT) as terminal:
-        terminal.expects("Go on where it was stopped")
+        terminal.expects("Continue where it stopped")
         terminal.types("n")
         terminal.expects("(name)")
         terminal.types("\x03")
@@ -685,7 +685,7 @@ def test_without_a_terminal_it_prints_the_alternative(tmp_path: Path):
         ("token status=401", "refused the keys"),
         ("commands status=402", "subscription"),
         ("sensors status=403", "may not read"),
-        ("commands status=404", "no such device"),
+        ("commands status=404", "does not know this device"),
         ("token status=429", "too many"),
         ("commands status=503", "HTTP 503"),
         ("commands status=302", "HTTP 302"),
@@ -863,14 +863,14 @@ def test_every_board_has_a_portal_password_of_its_own(authority: Authority, tmp_
         (BOARDS.replace("102", "101"), "second board with device_id 101"),
         (
             BOARDS.replace("outputs[0].gpio", "outputs[7].gpio"),
-            "boards.csv:2, column F: the configuration in common has no place 'outputs[7].gpio'",
+            "boards.csv:2, column F: the common configuration has no place 'outputs[7].gpio'",
         ),
         (BOARDS.replace("outputs[0].gpio", "outputs[0]..gpio"), "no place"),
         (BOARDS.replace(",16\n", "\n"), "boards.csv:2: 5 cells, but the first line names 6 columns"),
         (BOARDS.replace(",16\n", ",16,17\n"), "boards.csv:2: 7 cells"),
         (BOARDS.replace("cloud.client_id", "name"), "boards.csv:1, column C: name again, as in column A"),
         (BOARDS.replace("cloud.client_id", ""), "boards.csv:1, column C: no name"),
-        (BOARDS.replace("south, lower", "s\udcfcden"), "boards.csv:3: no text in UTF-8"),
+        (BOARDS.replace("south, lower", "s\udcfcden"), "boards.csv:3: not UTF-8 text"),
         ("", "no board in it"),
         (BOARDS.replace("87654321", "short"), "wifi.networks[0].password: found ***"),
         (BOARDS.splitlines()[0] + "\n", "no board in it"),

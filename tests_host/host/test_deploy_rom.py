@@ -231,7 +231,7 @@ async def test_a_partition_that_is_too_small_is_reported_and_not_used(tmp_path):
     async with RomBench(tmp_path, 12 * KB) as bench:
         await bench.deploy(version(tmp_path, 1), rooted())
         await bench.runs(1, "a", "in the heap")
-        assert "does not hold the code" in bench.output.getvalue()
+        assert "too small for the code" in bench.output.getvalue()
         assert bench.rom.read_bytes() == b"\xff" * 12 * KB
 
 

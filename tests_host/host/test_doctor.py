@@ -377,7 +377,7 @@ async def test_a_fixed_address_is_taken_and_its_gateway_asked():
 @pytest.mark.gate("None")
 @pytest.mark.thorough("x-", "[]-")
 @pytest.mark.parametrize(
-    ("content", "words"), [(None, "no config.json"), ("x", "no JSON"), ("[]", "no object")]
+    ("content", "words"), [(None, "no config.json"), ("x", "not JSON"), ("[]", "not an object")]
 )
 async def test_a_board_without_a_configuration(content, words):
     async with bench() as fixture:

@@ -17,7 +17,7 @@ from tools.serial.boot_report import Start
         ("+9 W link failed: MQTT: mqtt 0x87 not authorized; next try in 2 s", "(not authorized)"),
         ("+9 W Wi-Fi: reason 2", "authentication expired"),
         ("+9 W link failed: token: connect: 118; next try in 2 s", "EHOSTUNREACH"),
-        ("+9 W link failed: commands: closed: -113; next try in 2 s", "the network went away"),
+        ("+9 W link failed: commands: closed: -113; next try in 2 s", "the network was lost"),
         (
             "+9 W link failed: token: tls: -17040; next try in 2 s",
             "RSA: public operation failed; memory is short",

@@ -60,7 +60,7 @@ def test_at_the_prompt_nothing_is_typed_until_the_next_start(state):
     state.take(line(), 1)
     state.take(">>> status", 2)
     assert not any(state.asks(second) for second in range(3, 100))
-    assert state.text(99).plain == "at the prompt: the firmware does not run"
+    assert state.text(99).plain == "at the prompt: the firmware is not running"
     state.take("starting, slot a", 100)
     assert state.text(100).plain == "starting" and state.asks(100)
 
@@ -68,4 +68,4 @@ def test_at_the_prompt_nothing_is_typed_until_the_next_start(state):
 def test_a_device_without_memory_for_an_answer_is_not_taken_for_a_silent_one(state):
     assert not state.take("status {}x", 1)
     assert state.take("status {}", 1)
-    assert state.text(2).plain.startswith("the firmware runs")
+    assert state.text(2).plain.startswith("the firmware is running")

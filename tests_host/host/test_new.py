@@ -58,7 +58,7 @@ def test_it_writes_the_file_explains_it_and_overwrites_nothing(tmp_path, capsys)
     assert json.loads(out.read_text())["outputs"][0]["pulse_ms"] == 3000
     assert out.stat().st_mode & 0o077 == 0
     assert "pulse_ms" in said and "panic bar" in said
-    with pytest.raises(Failed, match="there already"):
+    with pytest.raises(Failed, match="already exists"):
         new.main(["pump", "--out", str(out)])
     with pytest.raises(Failed, match="unknown board"):
         new.main(["pump", "--board", "esp33", "--out", str(tmp_path / "other.json")])

@@ -27,9 +27,9 @@ def pseudo_terminal():
     ("name", "words"),
     [
         ("/dev/ttyUSB99", "there is no port /dev/ttyUSB99"),
-        (__file__, "is no serial port"),
-        ("/tmp", "is no serial port"),
-        ("foo://bar", "is no serial port"),
+        (__file__, "is not a serial port"),
+        ("/tmp", "is not a serial port"),
+        ("foo://bar", "is not a serial port"),
         ("socket://127.0.0.1:9", "nothing answers at"),
         ("socket://nobody.invalid:9", "nothing answers at"),
         ("socket://127.0.0.1", "nothing answers at"),
@@ -49,7 +49,7 @@ def test_connected_ports_are_suggested_for_a_missing_one():
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(errno.EACCES, "not be used by you"), (errno.EBUSY, "another program uses")]
+    ("number", "words"), [(errno.EACCES, "permission denied"), (errno.EBUSY, "another program uses")]
 )
 def test_a_port_that_is_there(number, words):
     found = ports.trouble("/dev/ttyUSB0", SerialException(number, "could not open port"))
@@ -103,7 +103,7 @@ class Mute:
     ("words", "what", "do"),
     [
         (b"", "no answer from the board", "realer flash"),
-        (b"invalid header: 0xffffffff\r\n", "gives no prompt", "realer flash"),
+        (b"invalid header: 0xffffffff\r\n", "but no prompt", "realer flash"),
     ],
 )
 def test_an_unreachable_board_is_distinguished_from_a_lost_one(monkeypatch, words, what, do):

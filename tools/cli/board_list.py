@@ -41,7 +41,7 @@ def mac_of(text: str) -> str:
     """A MAC as `esptool` and labels write it, as 12 hex digits. ValueError."""
     digits = re.sub(r"[\s:.-]", "", text).lower()
     if not re.fullmatch(r"[0-9a-f]{12}", digits):
-        raise ValueError(f"{text!r} is no MAC such as 24:0a:c4:00:00:01")
+        raise ValueError(f"{text!r} is not a MAC such as 24:0a:c4:00:00:01")
     return digits
 
 

@@ -62,7 +62,9 @@ def main(argv: list[str] | None = None) -> int:
                 watch(lines, options.within)
             answer = ask(lines, options.within)
         except OSError as error:
-            raise common.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
+            raise common.Failed(
+                f"the cable is disconnected: {error}", "Plug it in and start again."
+            ) from None
     if options.json:
         print(json.dumps(answer))
     else:
@@ -80,7 +82,7 @@ def ask(lines: board_log.Lines, within_s: float) -> dict[str, Any]:
             if (answer := answer_of(line)) is not None:
                 return answer
     raise common.Failed(
-        "no answer: the firmware does not run, or is older than this question",
+        "no answer: the firmware is not running, or is too old for this command",
         "Press the board's reset button and look with realer monitor; if it waits at a prompt, it was stopped by hand.",
     )
 
@@ -113,7 +115,7 @@ def ailing(answer: Mapping[str, Any]) -> list[str]:
     """What a person should look at, besides the state."""
     found = [f"{name}: {why}" for name, _, _, why in answer.get("outputs", ()) if why]
     if answer.get("roots") and (left := roots.days_left(_end(answer["roots"][1]))) < roots.NOW_DAYS:
-        found.append(f"its last root certificate ends in {left} days")
+        found.append(f"its last root certificate expires in {left} days")
     found += [f"{name}: no reading" for name, value in answer.get("readings", ()) if value is None]
     if sum(answer.get("outbox", (0, 0))[1:]):
         found.append(f"{answer['outbox'][1]} events were dropped")
@@ -123,7 +125,7 @@ def ailing(answer: Mapping[str, Any]) -> list[str]:
 def line(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The answer in one line, in parts with their style: those that matter most first."""
     if not answer:
-        return [("the firmware runs, but has no memory left for an answer", "bold yellow")]
+        return [("the firmware is running, but has no memory for an answer", "bold yellow")]
     good = answer["state"] == "online"
     parts = [(_STATES.get(answer["state"], answer["state"]), "bold green" if good else "bold yellow")]
     for name, on, _, why in answer["outputs"]:
@@ -141,7 +143,7 @@ def _end(day: int) -> dt.datetime:
 def screen(answer: Mapping[str, Any]) -> Text:
     """The answer in lines, as people read it."""
     if not answer:
-        return Text("the firmware runs, but has no memory left for an answer", "yellow")
+        return Text("the firmware is running, but has no memory for an answer", "yellow")
     utc = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(answer["utc"])) if answer["utc"] else "not set"
     used, free = answer["heap"]
     waiting, dropped = answer["outbox"]

@@ -122,7 +122,7 @@ def _verify(host: str, port: int, known: str | bytes) -> list[bytes]:
     except OSError as error:
         raise common.Failed(
             f"{where} cannot be reached: {error.strerror or error}",
-            "Check the port, and whether a firewall is between.",
+            "Check the port, and whether a firewall blocks it.",
         ) from None
 
 
@@ -142,7 +142,7 @@ def _presented(host: str, port: int) -> x509.Certificate:
 
 
 def _refused(where: str, error: ssl.SSLCertVerificationError, leaf: x509.Certificate) -> common.Failed:
-    what, do = _WRONG.get(error.verify_code, ("the chain ends in no root that is known here", _PRIVATE))
+    what, do = _WRONG.get(error.verify_code, ("the chain ends in no known root", _PRIVATE))
     dates = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
     return common.Failed(
         f"{where}: {what} ({roots.name_of(leaf.subject)}, {dates})",
@@ -164,7 +164,7 @@ def address(text: str) -> tuple[str, int]:
     """`HOST[:PORT]` or an https address, as argparse wants a type."""
     host, _, port = re.sub(r"^(https|mqtts)://", "", text).rstrip("/").partition(":")
     if not host or "/" in host or not (port or "443").isdecimal() or not 0 < int(port or 443) < 65536:
-        missing = "no server is named, as in: realer ca api.therealer.com"
+        missing = "the server is missing, as in: realer ca api.therealer.com"
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST or HOST:PORT" if text else missing)
     return host, int(port or 443)
 
@@ -213,7 +213,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     if left < _SOON_DAYS:
         print(
-            "It ends within a year: ask who runs the server what comes next, and put that root on the device as well."
+            "It expires within a year: ask the operator of the server for the next one, and add that to the device."
         )
     print(f"written: {file}, {len(root.der)} bytes")
     _tell(file)

@@ -28,7 +28,7 @@ _REFUSED = {
         "these keys may not read this device",
         "Compare device_id with the dashboard, and the device's policy there.",
     ),
-    404: ("the cloud knows no such device", "Compare device_id with the dashboard."),
+    404: ("the cloud does not know this device", "Compare device_id with the dashboard."),
     429: ("too many requests for this plan", "Wait a minute and try again."),
 }
 
@@ -71,7 +71,7 @@ async def _read(cloud: Mapping[str, Any], context: ssl.SSLContext) -> list[Port]
         answer = await _answer(session, "POST", "/oauth/token", headers=keys, data=grant)
         token = answer.get("access_token")
         if not isinstance(token, str):
-            raise Failed("the answer to the keys was no token", "Is cloud.base_url right?")
+            raise Failed("the login response has no token", "Is cloud.base_url right?")
         try:
             path, bearer = f"/iot/v1/devices/{cloud['device_id']}", {"Authorization": f"Bearer {token}"}
             return [
@@ -98,12 +98,12 @@ async def _answer(session: aiohttp.ClientSession, method: str, path: str, **opti
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise Failed(f"the answer to {path} is no JSON object", "Is cloud.base_url right?")
+        raise Failed(f"the answer to {path} is not a JSON object", "Is cloud.base_url right?")
     return answer
 
 
 def _rows(answer: dict[str, Any], resource: str) -> list[dict[str, Any]]:
     rows = answer.get(resource)
     if not isinstance(rows, list):
-        raise Failed(f"the cloud's answer holds no {resource}", "Is cloud.base_url right?")
+        raise Failed(f"the cloud's answer has no {resource}", "Is cloud.base_url right?")
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("pin_port"), str)]

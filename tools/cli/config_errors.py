@@ -58,12 +58,12 @@ _MEANT = {
 _TAKEN = "none of "
 _SMART = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2033\uff02\u00b4`"
 _INSTEAD = (
-    (r"(?i)(none|nil|undefined)\b", "JSON says null, in small letters"),
-    (r"(?i)(true|yes)\b", "JSON says true, in small letters"),
-    (r"(?i)(false|no)\b", "JSON says false, in small letters"),
+    (r"(?i)(none|nil|undefined)\b", "JSON has null, in lower case"),
+    (r"(?i)(true|yes)\b", "JSON has true, in lower case"),
+    (r"(?i)(false|no)\b", "JSON has false, in lower case"),
     (r"[^\W\d]", "keys and texts need double quotation marks, numbers have no unit"),
     (r"[-+.\d]*;", "a comma stands between two items"),
-    (r"[-+.]?\d", "a number has digits alone, with a decimal point, without a unit"),
+    (r"[-+.]?\d", "a number has digits only, a decimal point and no unit"),
     ("=", "a colon stands between a key and its value"),
     ("<", "this is a web page"),
 )
@@ -76,10 +76,10 @@ def syntax(data: bytes, at: int, words: str) -> str:
     line = data[data.rfind(b"\n", 0, at) + 1 :].split(b"\n", 1)[0].decode(errors="replace")
     if "within a text" in words:
         if any(mark in line for mark in _SMART):
-            return f"{words}: typographic quotation marks end no text; use straight double ones"
+            return f"{words}: typographic quotation marks do not end a text; use straight double ones"
         if text[:1] == "\t":
-            return "a tab within a text; where one belongs there it is written \\t"
-        return 'a line ends within a text: is the quotation mark " behind it missing?'
+            return "a tab within a text; write it as \\t"
+        return 'a line ends within a text: is the closing quotation mark " missing?'
     if text and text[0] in _SMART:
         return f"{words}: these are typographic quotation marks; use straight double ones"
     if text[:1] == "'":
@@ -167,16 +167,16 @@ def _hint(key: str, kind: str, allowed: str, value: Any) -> str:
 
 def _of_text(key: str, kind: str, allowed: str, value: str) -> str:
     if kind == "secret-wpa" and len(value.encode(errors="replace")) == 64:
-        return "; 64 characters are taken for the key itself, which has hexadecimal digits only"
+        return "; 64 characters are interpreted as the key itself, in hexadecimal digits"
     if "host[:port]" in allowed:
         return _address(kind, value)
     if kind.startswith("ip"):
-        return "; an address and no name"
+        return "; an address, not a name"
     numeric = kind[:1].isdigit() or re.search(r"(^|\|)-?\d", kind)
     if (numeric and _number(value)) or (value in ("true", "false") and value in kind.split("|")):
         return "; without quotation marks"
     if numeric and re.match(r"[-+]?\d", value):
-        return "; the number alone, with a decimal point, without unit and quotation marks"
+        return "; only the number, with a decimal point, without unit and quotation marks"
     return "; other sensors are not read" if key == "kind" else ""
 
 
@@ -185,13 +185,13 @@ def _spelling(kind: str, value: Any) -> str:
     if not isinstance(value, str):
         return ""
     if min(value.encode(errors="replace"), default=32) < 32:
-        return "; there is a tab, a line end or another control character in it"
+        return "; it contains a tab, a line end or another control character"
     if value.strip() != value and value.strip():
-        return "; there is a blank at its beginning or end"
+        return "; it begins or ends with a space"
     small = value.lower()
     scheme = kind.partition("://")[0] + "://"
     if small != value and (small in kind.split("|") or (scheme in kind and small.startswith(scheme))):
-        return "; in small letters"
+        return "; in lower case"
     return ""
 
 
@@ -205,7 +205,7 @@ def _address(kind: str, value: str) -> str:
     if kind.startswith("https://") and not scheme:
         return f"; with https:// in front: https://{host}"
     if scheme and not kind.startswith("https://"):
-        return f"; the name alone: {host}"
+        return f"; only the name: {host}"
     return f"; without a path: {scheme}://{host}".replace(" ://", " ") if slash else ""
 
 

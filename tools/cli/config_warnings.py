@@ -28,7 +28,7 @@ def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
         yield (
             "portal",
             "no wifi",
-            "wifi or lan too: without them the network counts as there, and the setup portal stays shut",
+            "wifi or lan: without them the network is assumed to be up, and the setup portal never opens",
         )
     outputs = config.get("outputs", [])
     groups = [output["interlock"] for output in outputs]
@@ -49,10 +49,10 @@ def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
     yield from _silence(config)
     lamp = (config.get("led") or {}).get("gpio")
     if board.kit and lamp == board.kit.ws2812:
-        yield "led.gpio", lamp, "another pin: the LED there is a WS2812, which a level does not light"
+        yield "led.gpio", lamp, "another pin: the LED there is a WS2812, which a level cannot switch"
     for path, secret in _secrets(config):
         if secret != secret.strip():
-            yield path, "a blank at its beginning or end", "what the dashboard shows, without it"
+            yield path, "a space at its beginning or end", "what the dashboard shows, without it"
 
 
 def _silence(config: dict[str, Any]) -> Iterator[Doubt]:
@@ -96,11 +96,11 @@ def _switch(output: dict[str, Any], alone: bool) -> Iterator[tuple[str, str]]:
     if limit and output["safe"] == "on":
         yield "max_on_s", '0: with safe "on" it would still go off'
     if alone and output["interlock"] is not None:
-        yield "interlock", "the group of another output too"
+        yield "interlock", "a group that another output has too"
     heats = output["action"] == "heat" if "action" in output else bool(_HEATS.search(output["name"]))
     for key in ("safe", "boot"):
         if heats and output[key] == "on" and not limit:
-            yield key, "off, or with mode setpoint a number to fall back to: on heats without an end"
+            yield key, "off, or with mode setpoint a number to fall back to: on would heat without limit"
 
 
 def pin(output: Mapping[str, Any], board: Board) -> Iterator[tuple[str, str]]:
@@ -111,7 +111,7 @@ def pin(output: Mapping[str, Any], board: Board) -> Iterator[tuple[str, str]]:
     for key, on in (("pulled_up", "high"), ("pulled_down", "low")):
         if gpio in board.gpios(key) and on == active:
             words = f"at reset the chip pulls this one {key[7:]}, and the relay may close"
-            yield "gpio", f"{free}: {words}; or a resistor outside that pulls the other way"
+            yield "gpio", f"{free}: {words}; or an external resistor that pulls the other way"
     if gpio in board.gpios("glitching"):
         yield "gpio", f"{free}: at power-up the chip drives this one for some microseconds"
 

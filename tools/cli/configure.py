@@ -90,11 +90,11 @@ def main(argv: list[str] | None = None) -> int:
 def interview(out: Path, bundle: Path | None = None) -> None:
     """Ask at the terminal, and write `out`. What is there already is kept unless it is answered anew."""
     if not sys.stdin.isatty():
-        raise common.Failed("this is no terminal to ask at", "Take --answers FILE (see --help).")
+        raise common.Failed("the questions need a terminal", "Take --answers FILE (see --help).")
     say = common.console()
     draft = _load(out) if out.exists() else {}
     if not isinstance(draft, dict):
-        raise common.Failed(f"{out}: not an object", "Move it away and start anew.")
+        raise common.Failed(f"{out}: not an object", "Move it away and start again.")
     say.print(f"Every answer is checked at once. {prompts.HELP}")
     kept = out.with_name(f"{out.name}.draft")
 
@@ -112,7 +112,9 @@ def interview(out: Path, bundle: Path | None = None) -> None:
             pass
     except (KeyboardInterrupt, EOFError):
         if kept.exists():
-            say.print(f"Your answers are in {kept} (only you can read it); realer config goes on with them.")
+            say.print(
+                f"Your answers are in {kept} (only you can read it); realer config continues with them."
+            )
         raise
     password = _drawn(draft)
     _checked(draft, str(out))
@@ -275,7 +277,7 @@ def _many(shared: Any, source: Path, rows: list[_Row], boards: Path, folder: Pat
     print(f"written: {len(drafts)} configurations to {folder} (only you can read them)")
     for device, password in passwords.items():
         if password:
-            print(f"device {device}: password of its setup portal {password} (shown this once)")
+            print(f"device {device}: password of its setup portal {password} (shown only once)")
     print(f"Next: realer deploy --all --boards {folder}, and labels for the boards: realer labels {folder}")
     return 0
 
@@ -300,7 +302,7 @@ def _rows(boards: Path) -> list[_Row]:
         table = [(f"{boards}:{reader.line_num}", cells) for cells in reader if any(map(str.strip, cells))]
     except csv.Error as error:
         raise common.Failed(
-            f"{boards}:{reader.line_num}: no table of comma separated values: {error}"
+            f"{boards}:{reader.line_num}: not a table of comma-separated values: {error}"
         ) from None
     if not table:
         return []
@@ -317,7 +319,7 @@ def _text(boards: Path) -> str:
         return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise common.Failed(f"{boards}:{line}: no text in UTF-8", "Excel: save as CSV UTF-8.") from None
+        raise common.Failed(f"{boards}:{line}: not UTF-8 text", "Excel: save as CSV UTF-8.") from None
 
 
 def _names(where: str, cells: list[str]) -> list[str]:
@@ -383,4 +385,4 @@ def _place(draft: Any, path: str, value: Any, where: str) -> None:
             draft[steps[-1]]  # has to be there
         draft[steps[-1]] = value
     except (KeyError, IndexError, TypeError):
-        raise common.Failed(f"{where}: the configuration in common has no place {path!r}") from None
+        raise common.Failed(f"{where}: the common configuration has no place {path!r}") from None

@@ -51,7 +51,9 @@ _ONLINE_S = 90
 """Wi-Fi, time and two handshakes take a healthy board some ten seconds, a weak network a minute."""
 _KEPT = "The board keeps the version it had, and what has arrived is not sent twice."
 _DONE = "Everything has arrived."
-_UNSEEN = "Everything has arrived, and the board is starting with it; whether it comes online, realer monitor shows."
+_UNSEEN = (
+    "Everything has arrived, and the board is starting with it; realer monitor shows whether it comes online."
+)
 _ARRIVED = "Everything had arrived before. Plug it in, and look with realer monitor or realer status."
 
 
@@ -196,7 +198,7 @@ class Board:
         }
 
     def carry_out(self, todo: Plan, sent: Callable[[int], None] = lambda count: None) -> None:
-        """Do what the plan says; `sent(count)`: bytes have arrived. Raises Failed if they arrived changed."""
+        """Do what the plan says; `sent(count)`: bytes have arrived. Raises Failed if they arrived damaged."""
         if todo.disarm:
             self.run(f"record({todo.disarm!r})")
         for path in todo.stale:
@@ -217,14 +219,14 @@ class Board:
         wrong += [path for path, source in todo.copies.items() if sums.get(path) != sums.get(source)]
         if wrong:
             raise common.Failed(
-                f"{wrong[0]} arrived changed", "Try again; if it persists, the cable or flash is bad."
+                f"{wrong[0]} arrived damaged", "Try again; if it persists, the cable or flash is bad."
             )
         with raw_repl.whole():
             self.run(f"finish({todo.renamed!r}, {todo.gone!r}, {todo.record!r})")
             self._work.left = _DONE
 
     def _write_rom(self, rom: rom_plan.RomPlan, sent: Callable[[int], None]) -> None:
-        """First what has to make room for it, if it does, then the image. Raises Failed if it arrived changed."""
+        """First what has to make room for it, if it does, then the image. Raises Failed if it arrived damaged."""
         if rom.evacuated:
             for target, source in rom.evacuated.items():
                 self.run(f"copy({source!r}, {target!r})")
@@ -237,7 +239,7 @@ class Board:
             sent(size)
         if self.run(f"rom_digest({rom.at}, {len(rom.image.data)})").strip() != _sum(rom.image.data):
             raise common.Failed(
-                "the ROM partition does not hold what was written", "The board's flash is bad."
+                "the ROM partition did not keep what was written", "The board's flash is bad."
             )
 
 
@@ -262,7 +264,7 @@ def main(argv: list[str] | None = None) -> int:
         try:
             outcome = wait(board_log.Lines(transport.serial, again=again), done.slot, console, options.within)
         except OSError as error:
-            raise common.Failed(f"the cable is out: {error}", _ARRIVED) from None
+            raise common.Failed(f"the cable is disconnected: {error}", _ARRIVED) from None
         except KeyboardInterrupt:
             common.console(stderr=True).print(_UNSEEN)
             raise
@@ -417,7 +419,7 @@ def _carried(
     ):
         size = seen["rom"]["size"] >> 10
         console.print(
-            f"warning: the ROM partition of {size} KB does not hold the code; it runs from the heap"
+            f"warning: the ROM partition of {size} KB is too small for the code, which runs from the heap"
         )
     needed = _blocks(todo, seen, code)
     if needed > seen.get("blocks", needed):

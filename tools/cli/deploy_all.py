@@ -40,7 +40,7 @@ class Done:
     def outcome(self) -> str:
         """The error, or else the last line."""
         errors = [line.removeprefix("error: ") for line in self.lines if line.startswith("error: ")]
-        return (errors or self.lines or ["nothing said"])[-1]
+        return (errors or self.lines or ["no output"])[-1]
 
 
 def main(options: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ _PRIVATE = (
 """What a report need not tell, in the order in which it is looked for."""
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _UNREACHABLE = """\
-Is it plugged in, and does nothing else watch the port? Has it MicroPython (realer flash)? Reset it and try again."""
+Is it plugged in, and is its port free? Does it have MicroPython (realer flash)? Reset it and try again."""
 
 
 def _for_chip(program: str, board: Board | None) -> str:
@@ -108,12 +108,12 @@ def main(argv: list[str] | None = None) -> int:
         match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes?, (\d+) problems?", line))
     ]
     if not tally:
-        raise common.Failed("the checklist did not come to its end", _UNREACHABLE)
+        raise common.Failed("the checklist is incomplete", _UNREACHABLE)
     if options.report:
         options.report.write_text(
             report(machine.decode(errors="replace").strip(), lines.all), encoding="utf-8"
         )
-        console.print(f"{options.report} is written; have a look at it before you publish it")
+        console.print(f"{options.report} is written; read it before you publish it")
     return 1 if int(tally[-1][1]) else 0
 
 

@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 def plugged_in(may: Callable[[str], bool]) -> str:
     """The chip of the only board that is plugged in, "" where there is none, or `may(question)` is false."""
     found = ports.plugged_in()
-    question = "A board is plugged in at {}. Look which chip it has? Whatever runs on it is restarted."
+    question = "A board is plugged in at {}. Detect its chip? Whatever runs on it is restarted."
     if len(found) != 1 or not may(question.format(found[0].device)):
         return ""
     return boards.by_machine(_look(found[0].device).chip)
@@ -102,7 +102,7 @@ def _missing(port: str) -> common.Failed:
     found = seen.chip
     if not found:
         return common.Failed(
-            f"IMAGE is missing, and the board at {port} does not tell its chip",
+            f"IMAGE is missing, and the board at {port} did not report its chip",
             f"{_TROUBLE.format(port=port)}\n{_NATIVE}",
         )
     board = boards.chips().get(boards.by_machine(found))

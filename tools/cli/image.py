@@ -84,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
     if subprocess.run(command, env=environment | {"IDF_PATH": str(idf)}).returncode:
         raise common.Failed(
-            "the build failed, see above", "Do the two fit each other? See ports/esp32/README.md."
+            "the build failed, see above", "Do their versions match? See ports/esp32/README.md."
         )
     made = sources / "ports/esp32" / build / "firmware.bin"
     image = _checked(made)

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         description="Show the board's log until Ctrl-C, on a terminal with its state below. The board keeps running.",
     )
     parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
-    parser.add_argument("--listen", action="store_true", help="send nothing; there is no line of state then")
+    parser.add_argument("--listen", action="store_true", help="send nothing, so there is no status line")
     options = parser.parse_args(argv)
     name = ports.choose(options.port)
     console = common.console()
@@ -44,7 +44,9 @@ def main(argv: list[str] | None = None) -> int:
                 follow(lines, console)
             board_log.follow(lines, console)
         except OSError as error:
-            raise common.Failed(f"the cable is out: {error}", "Plug it in and start again.") from None
+            raise common.Failed(
+                f"the cable is disconnected: {error}", "Plug it in and start again."
+            ) from None
     return 0
 
 
@@ -81,7 +83,7 @@ class State:
         elif line.startswith("starting, slot "):
             self._known, self._prompt, self._answered, self._said = False, False, now, "starting"
         elif line.startswith(">>> "):
-            self._known, self._prompt, self._said = False, True, "at the prompt: the firmware does not run"
+            self._known, self._prompt, self._said = False, True, "at the prompt: the firmware is not running"
         self._counts[board_log.level(line)] += 1
         self._news = self._news or answer is None
         return answer is not None

@@ -35,9 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     if not board:
         raise common.Failed(f"unknown board {options.board}", f"One of {', '.join(boards.every_name())}.")
     if options.out.exists():
-        raise common.Failed(
-            f"{options.out} is there already", "Move it away, or write another one with --out."
-        )
+        raise common.Failed(f"{options.out} already exists", "Move it away, or write another one with --out.")
     point = STARTING_POINTS[options.kind]
     config = configuration(point, board, options.kind)
     write_private(options.out, json.dumps(config, indent=2) + "\n")

@@ -57,9 +57,9 @@ def _load(file: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         key = serialization.load_pem_private_key(data, None)
         authority = x509.load_pem_x509_certificate(data)
     except (OSError, ValueError) as error:
-        raise common.Failed(f"{file}: {error}", "It has to hold the key and the root certificate.") from None
+        raise common.Failed(f"{file}: {error}", "It must have the key and the root certificate.") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise common.Failed(f"{file}: no key on an elliptic curve")
+        raise common.Failed(f"{file}: not an elliptic-curve key")
     return authority, key
 
 

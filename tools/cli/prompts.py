@@ -18,9 +18,7 @@ from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
 from tools.cloud.site import write_private
 
 _BACK = "c-b"
-HELP = (
-    "Enter takes what is grey, Ctrl-B goes back to the question before, Ctrl-C stops and keeps the answers."
-)
+HELP = "Enter accepts the grey answer, Ctrl-B goes back one question, Ctrl-C stops and keeps the answers."
 
 Check = Callable[[str], bool | str]
 """True, or what is wrong with a text."""
@@ -157,7 +155,7 @@ class Answers:
 
     def again(self) -> bool:
         """Whether the person wants to go on with what `resume` found."""
-        return self._ask.yes("Go on where it was stopped the last time?", True)
+        return self._ask.yes("Continue where it stopped last time?", True)
 
     def forget(self) -> None:
         if self._file:

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--ca", type=Path, metavar="PEM", help="root certificate of a private server")
     options = parser.parse_args(argv)
     if not options.url.startswith("https://"):
-        parser.error("--url has to begin with https://, a token would travel in the open")
+        parser.error("--url must begin with https://, or others could read the token")
     token = os.environ.get("THINGER_TOKEN") or getpass.getpass("Token (not shown): ")
     try:
         tls = ssl.create_default_context(cafile=options.ca)
@@ -96,6 +96,6 @@ async def _switch(account: Account, relay: str, console: Console) -> None:
     try:
         await account.write(relay, "nonsense")
     except NoAnswer as error:
-        console.print(f"{relay}: nonsense is refused with HTTP {error.status}")
+        console.print(f"{relay}: invalid values are refused with HTTP {error.status}")
     else:
-        raise common.Failed(f"{relay} took nonsense", "This is not the firmware it should be.")
+        raise common.Failed(f"{relay} accepted an invalid value", "This is not the firmware it should be.")

@@ -89,7 +89,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="whose update.key signs it")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder that the server serves")
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree; default: this one")
-    parser.add_argument("--new-key", action="store_true", help="draw update.key, and write it into --config")
+    parser.add_argument(
+        "--new-key", action="store_true", help="generate update.key, and write it into --config"
+    )
     parser.add_argument("--serve", action="store_true", help="serve FOLDER over HTTPS until Ctrl-C")
     parser.add_argument(
         "--listen", type=common.PORT, default=0, metavar="PORT", help="with --serve: port (default: any)"
@@ -110,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
     folder = options.out / str(options.number)
     if folder.exists():
         raise common.Failed(
-            f"{folder} is there already", "A number means one bundle for ever: take the next one."
+            f"{folder} already exists", "A number means one bundle for ever: take the next one."
         )
     key = _key(options.config)
     certificates = roots.of_config(options.config, check_config.load(options.config))
@@ -143,7 +145,7 @@ def _write_key(config: Path) -> int:
     except check_config.UnreadableError as error:
         raise common.Failed(str(error), "Write one with realer config.") from None
     if not isinstance(draft, dict) or not isinstance(draft.get("update") or {}, dict):
-        raise common.Failed(f"{config} is no configuration", f"See realer check_config {config}")
+        raise common.Failed(f"{config} is not a configuration", f"See realer check_config {config}")
     update = draft["update"] = draft.get("update") or {}
     if update.get("key"):
         do = "A device takes only what its own key has signed. For a new one remove it there, and deploy afterwards."
@@ -173,7 +175,7 @@ def _serve(folder: Path, port: int, certificate: Path | None) -> int:
         asyncio.run(_serving(folder, port, context, certificate is None))
     except (ssl.SSLError, FileNotFoundError) as error:
         raise common.Failed(
-            f"{certificate}: {error}", "Certificates and private key belong into one PEM file."
+            f"{certificate}: {error}", "Certificates and private key belong in one PEM file."
         ) from None
     except OSError as error:
         raise ports.taken(port, error) from None
@@ -210,7 +212,7 @@ def _key(config: Path) -> bytes:
     try:
         key = json.loads(config.read_text())["update"]["key"].encode()
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise common.Failed(f"{config} has no update.key", "Draw one: realer bundle --new-key") from None
+        raise common.Failed(f"{config} has no update.key", "Generate one: realer bundle --new-key") from None
     if len(key) not in KEY_BYTES:
-        raise common.Failed("update.key has to have 16 to 64 characters")
+        raise common.Failed("update.key must have 16 to 64 characters")
     return key

@@ -260,7 +260,7 @@ class Wizard:
         if not doubts:
             return value
         self._say(f"GPIO {value}: {doubts[0]}")
-        if self._ask.yes(f"Take GPIO {value} all the same?", False):
+        if self._ask.yes(f"Use GPIO {value} anyway?", False):
             return value
         return self._value(line, item, path, about)
 
@@ -304,7 +304,7 @@ class Wizard:
         """Updates over the air; their key is drawn, and never shown."""
         if not self.draft.get("update"):
             self._say(
-                "It can fetch new firmware from a web server of yours, signed with a key that is drawn now."
+                "It can fetch new firmware from a web server of yours, signed with a key that is generated now."
             )
             if not self._ask.yes("Should it take updates over the air?", False):
                 return
@@ -316,7 +316,7 @@ class Wizard:
         """Whether network and keys are to be asked for; not where whoever installs the device enters them."""
         if not self.draft.get("portal"):
             self._say(
-                "Where it finds no network, it can open a Wi-Fi of its own, with a page to enter network and keys."
+                "If it finds no network, it can open a Wi-Fi of its own, with a page to enter network and keys."
             )
             if not self._ask.yes("Should it open such a setup portal?", False):
                 return True

@@ -37,14 +37,14 @@ def config():
             found = json.loads(file.read().lstrip("\ufeff"))
         if isinstance(found, dict):
             return found
-        say("problem", "config", "config.json is no object", "realer config, then realer deploy")
+        say("problem", "config", "config.json is not an object", "realer config, then realer deploy")
     except OSError:
         say("problem", "config", "there is no config.json on the board", "realer config, then realer deploy")
     except ValueError:
         say(
             "problem",
             "config",
-            "config.json is no JSON",
+            "config.json is not JSON",
             "realer check_config config.json, then realer deploy",
         )
     return None
@@ -62,7 +62,7 @@ def board():
         "ok" if good else "problem",
         "memory",
         "%d bytes free for Python, with all that its heap can grow by" % free,
-        "" if good else "take a stock image",
+        "" if good else "use a stock image",
     )
     block, _, blocks, unused = os.statvfs("/")[:4]
     free = block * unused // 1024
@@ -92,7 +92,7 @@ def dht(row):
     except OSError:
         raise Wrong("no answer", "check its wires, and the resistor of 10 k to 3.3 V")
     if sum(data[:4]) & 255 != data[4]:
-        raise Wrong("the checksum does not fit", "check its wires; a long one needs a smaller resistor")
+        raise Wrong("wrong checksum", "check its wires; a long one needs a smaller resistor")
     return data
 
 
@@ -119,7 +119,7 @@ def i2c(row, usual):
         do = (
             "correct i2c_address"
             if found
-            else "check its wires, are sda and scl exchanged? and the resistors to 3.3 V"
+            else "check its wires (are sda and scl swapped?) and the resistors to 3.3 V"
         )
         raise Wrong("nothing answers at 0x%02x; %s" % (address, text), do)
     if (row["sda"], row["scl"]) not in buses:
@@ -157,7 +157,7 @@ def sensor(row):
     try:
         say("ok", name, "%s: %s" % (row.get("name"), DOCTORS[row["kind"]](row, Board)))
         if Board.api != "thinger" and row.get("cloud_kind", row["kind"]) not in CLOUD_KINDS:
-            do = "give it a cloud_kind that the cloud's catalog has, if its readings shall leave the board"
+            do = "give it a cloud_kind that the cloud's catalog has, if its readings are to reach the cloud"
             say(
                 "note",
                 name,

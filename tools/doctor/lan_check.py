@@ -23,7 +23,7 @@ def lan(wanted, board):
             "the board %s has no LAN that this firmware knows" % board, "correct board, or remove lan"
         )
     if not hasattr(network, "LAN"):
-        return failed("this MicroPython has no network.LAN", "take an image of ESP32_GENERIC")
+        return failed("this MicroPython has no network.LAN", "use an image of ESP32_GENERIC")
     phy, number, mdc, mdio, power, clock, mode = phy.split(":")
     try:
         fixed = address(wanted)
@@ -42,7 +42,7 @@ def lan(wanted, board):
             return connected(nic, wanted, fixed)
         if second >= _CABLE_S and nic.status() != _CONNECTED:
             return failed(
-                "no cable, or nothing at its other end", "plug it in; does the switch's light burn?"
+                "no cable, or nothing at its other end", "plug it in; is the light at the switch on?"
             )
         time.sleep(1)
     return failed(

@@ -95,13 +95,13 @@ def sntp(host, port):
     sent = os.urandom(8)
     answer = datagram(host, port, b"\x23" + bytes(39) + sent)
     if len(answer) < 48 or answer[24:32] != sent or answer[0] & 7 != 4:
-        raise ValueError("something else than the time")
+        raise ValueError("something other than the time")
     if answer[0] >> 6 == 3 or not 0 < answer[1] < 16:
-        raise ValueError("it does not know the time itself")
+        raise ValueError("it is not synchronised itself")
     seconds = int.from_bytes(answer[40:44], "big")
     seconds += (0 if seconds >> 31 else 1 << 32) - _TO_1970  # the counter wraps in 2036
     if seconds < _2024:
-        raise ValueError("a time long ago, which the firmware would not believe")
+        raise ValueError("a time long ago, which the firmware would not accept")
     return seconds
 
 
@@ -154,7 +154,7 @@ def trusting(names, wrong):
         except OSError:
             wrong(name, " is not on the board", "realer deploy; %s cannot be verified without it")
         except ValueError:
-            wrong(name, " is no DER certificate", "realer ca %s, then realer deploy")
+            wrong(name, " is not a DER certificate", "realer ca %s, then realer deploy")
     return context
 
 
@@ -172,10 +172,8 @@ def used(host, address, names, what):
     if days:
         left, name = max(days)
         level = "ok" if left >= 180 else "note" if left >= 30 else "problem"
-        do = (
-            ("put the next root beside it, as the manual says of root certificates",) if level != "ok" else ()
-        )
-        say(level, what, "its root, %s, ends in %d days" % (name, left), *do)
+        do = ("add the next root; see Root certificates in the manual",) if level != "ok" else ()
+        say(level, what, "its root, %s, expires in %d days" % (name, left), *do)
 
 
 def today():
@@ -226,7 +224,7 @@ def resolved(host, port, what):
             worst(what),
             what,
             "%s:%d cannot be reached: %s" % (host, port, error),
-            "is a firewall between? is the port right?",
+            "does a firewall block it? is the port right?",
         )
         return None
     finally:
@@ -305,16 +303,16 @@ def broker(host, port, names):
     try:
         from umqtt import simple
     except ImportError:
-        say("note", "broker", "this image has no umqtt.simple", "take a stock image")
+        say("note", "broker", "this image has no umqtt.simple", "use a stock image")
         return
     simple.socket = Verified(context, host)
     try:
         simple.MQTTClient("doctor", host, port).connect()
-        say("note", "broker", "lets anybody in, without credentials", "tell who runs it")
+        say("note", "broker", "accepts anybody, without credentials", "tell its operator")
     except simple.MQTTException as error:
-        say("ok", "broker", "speaks MQTT, and refuses whoever has no credentials (%s)" % error)
+        say("ok", "broker", "speaks MQTT, and refuses clients without credentials (%s)" % error)
     except (OSError, AssertionError, IndexError):
-        say("ok", "broker", "hangs up on whoever has no credentials")
+        say("ok", "broker", "closes connections without credentials")
     simple.socket.close()
 
 

@@ -70,7 +70,7 @@ def address(entry):
         return None
     if not gateway or gateway == ip or (number(ip) ^ number(gateway)) & number(mask):
         raise ValueError(
-            "the fixed address %s and the gateway %s are not in one network (netmask %s); DHCP is asked now"
+            "the fixed address %s and the gateway %s are not in one network (netmask %s); DHCP is used now"
             % (ip, gateway, mask)
         )
     dns = entry.get("dns")
@@ -80,7 +80,7 @@ def address(entry):
 def number(ip):
     parts = [int(part) for part in ip.split(".")]
     if len(parts) != 4 or min(parts) < 0 or max(parts) > 255:
-        raise ValueError("%s is no address" % ip)
+        raise ValueError("%s is not an address" % ip)
     return parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-MEANING = "volts, by a table: pressure, level, 4 to 20 mA over a resistor"
+MEANING = "volts, by a table: pressure, level, 4 to 20 mA across a resistor"
 MEASURES = "what its points say"
 ABOUT = {
     "gpio": "Which GPIO is it wired to?",
@@ -27,5 +27,5 @@ def doctor(row: Any, board: Any) -> Any:
     points = row["points"]
     below = millivolts <= 150 and points[0][0] > 0.15
     if below or (millivolts >= board.most_mv and points[-1][0] * 1000 < board.most_mv):
-        raise board.Wrong("%d mV, which is one end of what the ADC measures" % millivolts, "check its wires")
+        raise board.Wrong("%d mV, which is one end of the ADC's range" % millivolts, "check its wires")
     return "%d mV" % millivolts

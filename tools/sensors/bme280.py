@@ -135,8 +135,8 @@ def doctor(row: Any, board: Any) -> Any:
     bus, address = board.i2c(row, 0x76)
     chip = bus.readfrom_mem(address, 0xD0, 1)[0]
     if chip != 0x60:
-        text = "a BMP280, which measures no humidity" if chip in (0x56, 0x57, 0x58) else "no BME280"
-        raise board.Wrong("chip id 0x%02x: %s" % (chip, text), "wire a BME280; is its address another one?")
+        text = "a BMP280, which measures no humidity" if chip in (0x56, 0x57, 0x58) else "not a BME280"
+        raise board.Wrong("chip id 0x%02x: %s" % (chip, text), "use a BME280; does it have another address?")
     calibration = bus.readfrom_mem(address, 0x88, 6)
     t1 = calibration[0] | calibration[1] << 8
     t2, t3 = [

@@ -70,7 +70,7 @@ def doctor(row: Any, board: Any) -> Any:
     if not found or (address and address.lower() not in names) or (not address and len(found) > 1):
         do = "check its wires and the resistor of 4.7 k to 3.3 V"
         if found:
-            do = "give it the address that is its own"
+            do = "set its own address"
         raise board.Wrong("on the bus there is %s" % (", ".join(names) or "nothing"), do)
     rom = found[names.index(address.lower())] if address else found[0]
     bus.reset()

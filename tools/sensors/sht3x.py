@@ -58,8 +58,6 @@ def doctor(row: Any, board: Any) -> Any:
         for _ in range(8):
             crc = (crc << 1 ^ (0x31 if crc & 0x80 else 0)) & 0xFF
     if crc:
-        raise board.Wrong(
-            "the checksum does not fit", "check its wires; a long cable needs smaller resistors"
-        )
+        raise board.Wrong("wrong checksum", "check its wires; a long cable needs smaller resistors")
     celsius, percent = [data[i] << 8 | data[i + 1] for i in (0, 3)]
     return "%.1f degrees, %.1f %%" % (celsius * 175 / 65535 - 45, percent * 100 / 65535)

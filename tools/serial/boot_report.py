@@ -87,7 +87,7 @@ class Start:
         if not self._version:
             what = f"began to start slot {self._running}, and no more" if self._running else "did not start"
             return Outcome(
-                "starting", f"the board is alive, but the firmware {what} in {seconds:.0f} s", _LOOK
+                "starting", f"the board responds, but the firmware {what} in {seconds:.0f} s", _LOOK
             )
         return self._doing or Outcome(
             "link", f"not online after {seconds:.0f} s, and no reason logged", _LOOK
@@ -104,7 +104,7 @@ class Start:
         return None
 
     def _crashed(self, text: str) -> Outcome:
-        do = f"A new version that dies three times gives way to the one before, if there is one. {_LOOK}"
+        do = f"A new version that fails three times is replaced by the previous one, if any. {_LOOK}"
         return Outcome("crashed", f"the firmware crashed: {text}", do)
 
     def _started(self, found: re.Match[str], logged: bool) -> Outcome | None:

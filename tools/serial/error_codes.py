@@ -28,8 +28,8 @@ MQTT = {
 """A server of 3.1.1 refuses with 1 to 5, which the device has translated: 0x84, 0x85, 0x88, 0x86, 0x87."""
 WIFI = {
     1: "unspecified", 2: "authentication expired; try again, or restart the access point",
-    3: "the access point deauthenticates", 4: "inactive for too long", 5: "the access point has too many stations",
-    6: "not authenticated", 7: "not associated", 8: "the access point lets the device go",
+    3: "deauthenticated by the access point", 4: "inactive for too long", 5: "the access point has too many stations",
+    6: "not authenticated", 7: "not associated", 8: "disassociated by the access point",
     9: "associating without authentication", 10: "power capability not acceptable",
     11: "channels not acceptable", 12: "moved by the access point", 13: "invalid element", 14: "MIC failure",
     15: "wrong password, four-way handshake timed out", 16: "group key handshake timed out",
@@ -48,15 +48,15 @@ WIFI = {
     201: "no such network", 202: "authentication failed, perhaps the password", 203: "association failed",
     204: "handshake timed out, perhaps the password", 205: "connection failed", 206: "access point clock reset",
     207: "roaming", 208: "association is delayed", 209: "SA query timed out", 210: "no network with this security",
-    211: "security below what is asked for", 212: "signal too weak",
+    211: "security below what is required", 212: "signal too weak",
 }  # fmt: skip
 ERRNO = {
     5: "EIO", 9: "EBADF", 11: "EAGAIN", 12: "ENOMEM, memory is short", 22: "EINVAL", 23: "ENFILE, too many sockets",
     104: "ECONNRESET, the peer cut the connection", 105: "ENOBUFS, memory is short",
     106: "EAFNOSUPPORT", 107: "EPROTOTYPE", 108: "ENOTSOCK", 109: "ENOPROTOOPT", 110: "ESHUTDOWN",
-    111: "ECONNREFUSED, nobody listens there", 112: "EADDRINUSE", 113: "ECONNABORTED, the network went away",
-    114: "ENETUNREACH, no way into that network", 115: "ENETDOWN, the network is down",
-    116: "ETIMEDOUT, no answer", 117: "EHOSTDOWN", 118: "EHOSTUNREACH, no way to that host",
+    111: "ECONNREFUSED, nothing listens there", 112: "EADDRINUSE", 113: "ECONNABORTED, the network was lost",
+    114: "ENETUNREACH, no route to that network", 115: "ENETDOWN, the network is down",
+    116: "ETIMEDOUT, no answer", 117: "EHOSTDOWN", 118: "EHOSTUNREACH, no route to that host",
     119: "EINPROGRESS", 120: "EALREADY", 121: "EDESTADDRREQ", 122: "EMSGSIZE", 123: "EPROTONOSUPPORT",
     125: "EADDRNOTAVAIL", 126: "ENETRESET", 127: "EISCONN", 128: "ENOTCONN, there is no connection",
 }  # fmt: skip
@@ -84,9 +84,9 @@ _TLS_HIGH = {
     0x6900: "TLS: wants to read", 0x6980: "TLS: handshake goes on", 0x6A00: "TLS: buffer too small",
     0x6C00: "TLS: internal error", 0x6D00: "TLS: unknown identity", 0x6E00: "TLS: no handshake possible",
     0x6E80: "TLS: no common version", 0x7080: "TLS: feature unavailable", 0x7100: "TLS: bad input",
-    0x7180: "TLS: record with an invalid MAC", 0x7200: "TLS: invalid record, perhaps this is no TLS server",
+    0x7180: "TLS: record with an invalid MAC", 0x7200: "TLS: invalid record, perhaps this is not a TLS server",
     0x7280: "TLS: the peer ended the connection", 0x7300: "TLS: decode error", 0x7400: "TLS: no random numbers",
-    0x7480: "TLS: no certificate came", 0x7600: "TLS: no certificate authority", 0x7700: "TLS: unexpected message",
+    0x7480: "TLS: no certificate received", 0x7600: "TLS: no certificate authority", 0x7700: "TLS: unexpected message",
     0x7780: "TLS: the server refuses with a fatal alert", 0x7880: "TLS: the server closes",
     0x7A00: "TLS: bad certificate", 0x7B00: "TLS: bad ticket", 0x7C80: "TLS: bad key exchange",
     0x7F00: "TLS: memory is short",

@@ -23,8 +23,10 @@ from tools.common import Failed
 Lister = Callable[[], Iterable[ListPortInfo]]
 BUSY = "Close it (realer monitor, realer deploy, a terminal program), and try again."
 _PLUG = "Plug it in with a cable that carries data (some only charge); an old CP210x or CH340 may need its driver."
-_GROUP = "Add yourself to its group: ls -l {name} tells it; sudo usermod -aG GROUP $USER, then log in again."
-_START = "Start the virtual board (realer demo, realer board): it prints the address of its port, each time another."
+_GROUP = "Add yourself to its group: ls -l {name} shows it; sudo usermod -aG GROUP $USER, then log in again."
+_START = (
+    "Start the virtual board (realer demo, realer board): it prints the address of its port, which changes."
+)
 _LOOK_S = 0.1
 _BACK_S = 15
 
@@ -141,9 +143,9 @@ def trouble(name: str, error: Exception, listed: Lister = list_ports.comports) -
     if number in (errno.EAGAIN, errno.EBUSY):
         return in_use(name)
     if number in (errno.EACCES, errno.EPERM):
-        return Failed(f"{name} may not be used by you", _GROUP.format(name=name))
+        return Failed(f"{name} cannot be opened: permission denied", _GROUP.format(name=name))
     return Failed(
-        f"{name} is no serial port", "A port looks like /dev/ttyUSB0, COM3 or socket://127.0.0.1:1234."
+        f"{name} is not a serial port", "A port looks like /dev/ttyUSB0, COM3 or socket://127.0.0.1:1234."
     )
 
 

@@ -75,10 +75,10 @@ def stopped(transport: SerialTransport, left: str = "") -> Iterator[Work]:
             work.over = True
     except TransportExecError as error:
         raise common.Failed(
-            f"the board could not do it: {last_line(error)}", _again(transport, work)
+            f"the board reported an error: {last_line(error)}", _again(transport, work)
         ) from None
     except BROKEN as error:
-        what = f"the board could not be reached to the end: {last_line(error)}"
+        what = f"the connection to the board was lost: {last_line(error)}"
         raise common.Failed(what, f"{work.left} {_CABLE}".strip()) from None
     except NoAnswer:
         raise
@@ -125,7 +125,7 @@ def enter(transport: SerialTransport) -> None:
             received = received or said.getvalue().strip() != "b''"
         if not received:
             raise NoAnswer(f"no answer from the board at {transport.device_name}", _MUTE)
-    raise NoAnswer(f"the board at {transport.device_name} talks, but gives no prompt", _TALKS)
+    raise NoAnswer(f"the board at {transport.device_name} sends output, but no prompt", _TALKS)
 
 
 @contextlib.contextmanager

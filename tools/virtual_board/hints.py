@@ -15,7 +15,7 @@ _LINES = {
     "realer cloud serve has one, and writes a configuration that names it",
     "link failed: dns: ": "the names of the simulated cloud are known to its own name server only, the wifi.dns of "
     "the configuration that realer cloud serve writes",
-    "connect: ECONNREFUSED": "nobody listens there: is the simulated cloud still running? A new one has other ports, "
+    "connect: ECONNREFUSED": "nothing listens there: is the simulated cloud still running? A new one has other ports, "
     "and writes another configuration; realer deploy brings that to the board",
 }
 """Part of a line of the log -> what helps."""
