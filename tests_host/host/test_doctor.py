@@ -14,7 +14,7 @@ from firmware import version
 from tools.cli import doctor_command
 from tools.cloud.certs import TestCA as Authority
 from tools.cloud.demo_device import CLIENT_SECRET
-from tools.env import interpreter, stock
+from tools.env import interpreter
 from tools.fixture.system import WIFI_PASSWORD, SystemFixture
 from tools.repository import ROOT
 
@@ -40,7 +40,6 @@ async def bench(
     edit=lambda config: None, board="esp32", files=None, usual=False
 ) -> AsyncIterator[SystemFixture]:
     """A board that is off, with a cable, in front of the simulated cloud with its broker."""
-    stock.fetch()
     more = {"edit": edit, "board": board, "files": files}
     async with SystemFixture(interpreter.find(), powered=False, mqtt=True, **more) as fixture:
         at = fixture.site.addresses()
@@ -176,6 +175,14 @@ async def test_the_second_name_or_time_server_serves_where_the_first_does_not():
         status, printed = await doctor(fixture)
     assert status == 0 and "ntp.realer.test:9 does not answer" in printed, printed
     assert "1 note, 0 problems" in printed
+
+
+async def test_the_next_address_of_a_server_is_tried_where_one_cannot_be_reached():
+    async with bench() as fixture:
+        fixture.site.dns.addresses = ("127.0.0.99", "127.0.0.1")
+        status, printed = await doctor(fixture)
+    assert status == 0 and "127.0.0.99, an address of api.realer.test, cannot be reached" in printed, printed
+    assert " 0 problems" in printed
 
 
 @pytest.mark.thorough
@@ -452,7 +459,6 @@ def test_a_report_tells_what_is_wrong_and_nothing_that_concerns_nobody_else():
         "ok       wifi         address 192.168.4.20, gateway 192.168.4.1, name server 192.168.4.1",
         "problem  wifi         Our House: its access point 02:00:00:00:00:01 is not seen here, but 02:00:00:00:00:02",
         "ok       api          TLS to api.example.org:443, certificate verified; certs/ca.der",
-        "note     broker       this image has no umqtt.simple",
     ]
     text = doctor_command.report("Generic ESP32 module with ESP32", lines)
     for private in ("Our House", "192.168", "02:00", "example.org"):
@@ -460,6 +466,6 @@ def test_a_report_tells_what_is_wrong_and_nothing_that_concerns_nobody_else():
     for words in (
         "Generic ESP32", version.VERSION, "MicroPython 1.26.1", "<network 1>: the password is wrong", "wifi.networks",
         "gateway <address 2>, name server <address 2>", "<hardware address 1> is not seen", "TLS to <host 1>:443",
-        "certs/ca.der", "umqtt.simple",
+        "certs/ca.der",
     ):  # fmt: skip
         assert words in text, words

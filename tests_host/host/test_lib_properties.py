@@ -78,7 +78,7 @@ names = st.lists(labels, min_size=1, max_size=5).map(".".join)
 @given(names, st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF))
 def test_dns_understands_an_independent_server(name: str, ident: int, ttl_s: int):
     host = name + ".realer.test"
-    answer = dns_server.answer(dns.query(ident, host), address="192.0.2.7", ttl_s=ttl_s)
+    answer = dns_server.answer(dns.query(ident, host), addresses=("192.0.2.7",), ttl_s=ttl_s)
     assert answer is not None
     assert dns.parse(answer, ident, host) == (["192.0.2.7"], min(ttl_s, 3600))
 

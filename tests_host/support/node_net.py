@@ -114,7 +114,7 @@ class _Udp(_Socket):
         payload = binascii.unhexlify(data[1:])
         reply = None
         if self.port == DNS:
-            reply = dns.answer(payload, "", CLOUD_IP)
+            reply = dns.answer(payload, "", (CLOUD_IP,))
         elif self.port == NTP:
             reply = ntp.answer(payload, self.net.wall())
         if reply:

@@ -8,9 +8,10 @@ down for a bug report, without what concerns nobody else.
 from __future__ import annotations
 
 import argparse
+import ast
 import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from firmware import version
@@ -29,8 +30,9 @@ _CHECKS = {
 """What is looked at, in this order, and the program that does it."""
 _CERTIFICATE = ROOT / "firmware" / "core" / "certificate.py"
 _MACHINE = "import os\nprint(os.uname()[4] if hasattr(os, 'uname') else '')"
+_LARGEST = 3000
 _SILENCE_S = 120  # no single check takes as long
-_KEYS = "wifi|cloud|time|update|lan|umqtt"
+_KEYS = "wifi|cloud|time|update|lan"
 _PRIVATE = (
     ("hardware address", re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b")),
     ("address", re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")),
@@ -60,6 +62,18 @@ def _filled(program: str) -> str:
     return program.replace(
         "\nLANS = {}\n", f"\nLANS = { ({kit.name: kit.lan for kit in kits if kit.lan})!r}\n"
     )
+
+
+def _pieces(program: str) -> Iterator[str]:
+    """The statements of a check, some at a time: a board has no room for the syntax tree of all of them at once."""
+    lines, piece = program.splitlines(), ""
+    for statement in ast.parse(program).body:
+        text = "\n".join(lines[statement.lineno - 1 : statement.end_lineno]) + "\n"
+        if piece and len(piece) + len(text) > _LARGEST:
+            yield piece
+            piece = ""
+        piece += text
+    yield piece
 
 
 class _Lines:
@@ -99,10 +113,9 @@ def main(argv: list[str] | None = None) -> int:
         board = boards.chips().get(boards.by_machine(machine.decode(errors="replace").strip()))
         for number, (what, check) in enumerate(_CHECKS.items(), 1):
             doing.update(f"{number} of {len(_CHECKS)}: {what}")
-            _, error = transport.exec_raw(
-                _filled(_for_chip(check.read_text(), board)), timeout=_SILENCE_S, data_consumer=lines.feed
-            )
-            lines.feed(error)
+            for piece in _pieces(_filled(_for_chip(check.read_text(), board))):
+                _, error = transport.exec_raw(piece, timeout=_SILENCE_S, data_consumer=lines.feed)
+                lines.feed(error)
         doing.update("starting the firmware again")
     tally = [
         match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes?, (\d+) problems?", line))

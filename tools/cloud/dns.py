@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from collections.abc import Sequence
 
 from tools.cloud.udp import UdpServer
 
@@ -21,8 +22,11 @@ _A, _CNAME, _IN = 1, 5, 1
 _SERVFAIL, _NXDOMAIN, _TRUNCATED = 2, 3, 0x0200
 
 
-def answer(query: bytes, mode: str = "", address: str = "127.0.0.1", ttl_s: int = 60) -> bytes | None:
-    """Answer to one query, None for silence. `mode` is one of MODES. Raises ValueError for what is no query."""
+def answer(
+    query: bytes, mode: str = "", addresses: Sequence[str] = ("127.0.0.1",), ttl_s: int = 60
+) -> bytes | None:
+    """Answer to one query, None for silence. `mode` is one of MODES; those in ODD have the first address alone. Raises
+    ValueError for what is no query."""
     ident, flags, count = _header(query)
     name, end = _question(query)
     if mode == "silent":
@@ -32,26 +36,26 @@ def answer(query: bytes, mode: str = "", address: str = "127.0.0.1", ttl_s: int 
     code = _SERVFAIL if mode == "servfail" else 0 if known and mode != "nxdomain" else _NXDOMAIN
     records = []
     if code == 0 and (kind, class_) == (_A, _IN) and mode != "truncated":
-        records = _records(mode, ipaddress.IPv4Address(address).packed, ttl_s)
+        records = _records(mode, [ipaddress.IPv4Address(address).packed for address in addresses], ttl_s)
     flags = 0x8400 | (flags & 0x0100) | 0x0080 | code | (_TRUNCATED if mode == "truncated" else 0)
     ident = (ident + 1) & 0xFFFF if mode == "wrong_id" else ident
     head = struct.pack(">6H", ident, flags, count, len(records), 0, 0)
     return head + query[12 : end + 4] + b"".join(records)
 
 
-def _records(mode: str, address: bytes, ttl_s: int) -> list[bytes]:
+def _records(mode: str, addresses: Sequence[bytes], ttl_s: int) -> list[bytes]:
     """The answers about the name of the question, at which 0xc00c points (RFC 1035, 4.1.4)."""
     asked, middle, last, other = b"\xc0\x0c", b"\x03cdn\x00", b"\x04edge\x03cdn\x00", b"\x08stranger\x00"
     strange = [_record(other, _A, bytes((203, 0, 113, 66)), ttl_s), _record(other, _CNAME, last, ttl_s)]
     if mode == "loop":
         return [_record(asked, _CNAME, middle, ttl_s), _record(middle, _CNAME, asked, ttl_s)]
     if mode == "strangers":
-        return [*strange, _record(asked, _A, address, ttl_s)]
+        return [*strange, _record(asked, _A, addresses[0], ttl_s)]
     if mode in ODD:
         chain = [_record(asked, _CNAME, middle, ttl_s), _record(middle, _CNAME, last, ttl_s)]
-        chain.append(_record(last, _A, address, ttl_s))
+        chain.append(_record(last, _A, addresses[0], ttl_s))
         return chain if mode == "alias" else [*reversed(chain), *strange]
-    return [_record(asked, _A, address, ttl_s)]
+    return [_record(asked, _A, address, ttl_s) for address in addresses]
 
 
 def _record(owner: bytes, kind: int, data: bytes, ttl_s: int) -> bytes:
@@ -81,10 +85,10 @@ def _question(query: bytes) -> tuple[str, int]:
 
 
 class DnsServer(UdpServer):
-    """`mode` may be changed at any time. `queries` counts well-formed ones."""
+    """`mode` and `addresses` may be changed at any time. `queries` counts well-formed ones."""
 
     mode = ""
-    address = "127.0.0.1"
+    addresses: Sequence[str] = ("127.0.0.1",)
 
     def reply(self, data: bytes) -> bytes | None:
-        return answer(data, self.mode, self.address)
+        return answer(data, self.mode, self.addresses)

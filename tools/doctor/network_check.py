@@ -19,20 +19,14 @@ _DATAGRAM_S = 3
 _TO_1970 = 2208988800  # from 1900, where NTP begins to count
 _1970_TO_2000 = 946684800
 _2024 = 1704067200
+_CONNECT = b"\x10\x12\0\4MQTT\4\2\0\x3c\0\6doctor"
+"""Of MQTT 3.1.1, for a client of that name without credentials."""
 _WORDS = (
     ("signed by", "the chain ends in none of cloud.ca_files", "realer ca %s, realer config, realer deploy"),
-    (
-        "match",
-        "the certificate is for another name than %s",
-        "correct cloud.base_url (cloud.host at Thinger.io)",
-    ),
-    (
-        "expired",
-        "the certificate has expired",
-        "compare the clock above; else the server's owner must renew it",
-    ),
+    ("match", "the certificate is for another name than %s", "correct cloud.base_url (cloud.host at Thinger.io)"),
+    ("expired", "the certificate has expired", "compare the clock above; else the server's owner must renew it"),
     ("future", "the certificate is not valid yet", "compare the clock above; let UDP 123 through"),
-)
+)  # fmt: skip
 """In what a TLS library says -> the meaning, and what to do."""
 
 
@@ -54,10 +48,10 @@ def datagram(host, port, question):
         wire.close()
 
 
-def lookup(host):
-    """The address of a name as a text, from the first name server that answers. OSError or ValueError: why not."""
+def addresses(host):
+    """Those of a name, as the first name server says that answers. OSError or ValueError: why not."""
     if not name_servers or host.replace(".", "").isdigit():
-        return host  # a network that somebody else set up has names of its own
+        return [host]  # a network that somebody else set up has names of its own
     problem = ""
     for server in name_servers:
         question = os.urandom(2) + b"\1\0\0\1\0\0\0\0\0\0"  # recursion desired, one question
@@ -65,19 +59,20 @@ def lookup(host):
             question += bytes([len(label)]) + label
         question += b"\0\0\1\0\1"  # an address, of the internet
         try:
-            return address_in(datagram(*split(server, 53), question), question)
+            return addresses_in(datagram(*split(server, 53), question), question)
         except (OSError, ValueError, IndexError) as error:
             problem = "%s says %s" % (server, error)
     raise OSError(problem)
 
 
-def address_in(answer, question):
-    """The first IPv4 address of a DNS answer (RFC 1035, 4.1). ValueError, IndexError."""
+def addresses_in(answer, question):
+    """The IPv4 addresses of a DNS answer (RFC 1035, 4.1). ValueError, IndexError."""
     if answer[:2] != question[:2]:
         raise ValueError("something else")
     if answer[3] & 15:
         raise ValueError("there is none" if answer[3] & 15 == 3 else "error %d" % (answer[3] & 15))
     at = len(question)
+    named = []
     for _ in range(answer[6] << 8 | answer[7]):
         while answer[at] and answer[at] < 0xC0:
             at += 1 + answer[at]
@@ -85,9 +80,11 @@ def address_in(answer, question):
         kind, size = answer[at + 1], answer[at + 8] << 8 | answer[at + 9]
         at += 10
         if kind == 1 and size == 4:
-            return "%d.%d.%d.%d" % tuple(answer[at : at + 4])
+            named.append("%d.%d.%d.%d" % tuple(answer[at : at + 4]))
         at += size
-    raise ValueError("no address")
+    if not named:
+        raise ValueError("no address")
+    return named
 
 
 def sntp(host, port):
@@ -105,42 +102,84 @@ def sntp(host, port):
     return seconds
 
 
+def epoch():
+    """From 1970 to where this image counts from, in seconds."""
+    return _1970_TO_2000 if time.gmtime(0)[0] == 2000 else 0
+
+
 def clock(servers):
     """The time, from the first server that answers."""
     for server in servers:
         try:
             host, port = split(server, 123)
-            unix_s = sntp(lookup(host), port)
+            unix_s = sntp(addresses(host)[0], port)
         except (OSError, ValueError) as error:
             say("note", "time", "%s does not answer: %s" % (server, error))
             continue
-        since = _1970_TO_2000 if time.gmtime(0)[0] == 2000 else 0
-        year, month, day, hour, minute, second, weekday = time.gmtime(unix_s - since)[:7]
+        year, month, day, hour, minute, second, weekday = time.gmtime(unix_s - epoch())[:7]
         RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
         text = "%04d-%02d-%02d %02d:%02d:%02d UTC from %s"
         say("ok", "time", text % (year, month, day, hour, minute, second, server))
         return
     if time.gmtime()[0] < 2024:
-        say(
-            "problem",
-            "time",
-            "no time server answers, and the clock is not set",
-            "let UDP 123 through, or see time.servers",
-        )
+        do = "let UDP 123 through, or see time.servers"
+        say("problem", "time", "no time server answers, and the clock is not set", do)
+
+
+def failed(what, text, do):
+    """Only a device that speaks nothing but MQTT needs the broker, and none needs updates."""
+    mqtt_alone = (found.get("cloud") or {}).get("transport") == "mqtt"
+    needed = what != "update" and (what != "broker" or mqtt_alone)
+    say("problem" if needed else "note", what, text, do)
 
 
 def server(host, port, names, what):
-    """Name, connection and certificate of a server; a context that verifies, or None."""
-    address = resolved(host, port, what)
+    """Look at name, connection and certificate of a server; what connects to it and verifies it, None where that
+    fails."""
+    address = reached(host, port, what)
     if not address:
         return None
     context = trusting(names, lambda name, wrong, do: say("problem", what, name + wrong, do % host))
-    error = handshake(context, host, address)
-    if error is not None:
-        return explained(host, error, what)
+    try:
+        secured(context, host, address).close()
+    except (OSError, ValueError) as error:
+        return explained(host, str(error), what)
     say("ok", what, "TLS to %s:%d, certificate verified" % (host, port))
     used(host, address, names, what)
-    return context
+    return lambda: secured(context, host, address)
+
+
+def explained(host, error, what):
+    for words, meaning, do in _WORDS:
+        if words in error:
+            return failed(what, meaning.replace("%s", host), do.replace("%s", host))
+    return failed(what, "TLS: %s" % error, "is %s the right server, and the port that of TLS?" % host)
+
+
+def reached(host, port, what):
+    """The first of a server's addresses at which the port is open: the firmware, too, tries one after the other."""
+    try:
+        named = addresses(host)
+    except (OSError, ValueError) as error:
+        text = "the name %s is not known: %s" % (host, error)
+        return failed(what, text, "check the spelling, wifi.dns and the router")
+    while True:
+        name = named.pop(0)
+        wire, started = socket.socket(), time.ticks_ms()
+        wire.settimeout(_WAIT_S)
+        try:
+            address = socket.getaddrinfo(name, port)[0][-1]
+            wire.connect(address)
+            took = time.ticks_diff(time.ticks_ms(), started)
+            say("ok", what, "TCP to %s:%d in %d ms" % (host, port, took))
+            return address
+        except OSError as error:
+            if not named:
+                text = "%s:%d cannot be reached: %s" % (host, port, error)
+                return failed(what, text, "does a firewall block it? is the port right?")
+            say("note", what, "%s, an address of %s, cannot be reached: %s" % (name, host, error))
+        finally:
+            wire.close()
 
 
 def trusting(names, wrong):
@@ -149,8 +188,7 @@ def trusting(names, wrong):
     context.verify_mode = ssl.CERT_REQUIRED
     for name in names:
         try:
-            with open(name, "rb") as file:
-                context.load_verify_locations(cadata=file.read())
+            context.load_verify_locations(cadata=content(name))
         except OSError:
             wrong(name, " is not on the board", "realer deploy; %s cannot be verified without it")
         except ValueError:
@@ -158,162 +196,88 @@ def trusting(names, wrong):
     return context
 
 
+def content(name):
+    with open(name, "rb") as file:
+        return file.read()
+
+
+def secured(context, host, address):
+    """A connection with TLS. OSError, ValueError: why not."""
+    wire = socket.socket()
+    wire.settimeout(_WAIT_S)
+    try:
+        wire.connect(address)
+        return context.wrap_socket(wire, server_hostname=host)
+    except (OSError, ValueError):
+        wire.close()
+        raise
+
+
 def used(host, address, names, what):
     """How long the root is good for that verifies this server: the last to end, where several do."""
     days = []
     for name in names:
         attend()
-        if len(names) == 1 or handshake(trusting((name,), lambda *_: None), host, address) is None:
-            try:
-                with open(name, "rb") as file:
-                    days.append((end_day(file.read()) - today(), name))
-            except (OSError, ValueError):
-                pass
+        try:
+            if len(names) > 1:
+                secured(trusting((name,), lambda *_: None), host, address).close()
+            days.append((end_day(content(name)) - today(), name))
+        except (OSError, ValueError):
+            pass  # another one verifies this server
     if days:
         left, name = max(days)
-        level = "ok" if left >= 180 else "note" if left >= 30 else "problem"
-        do = ("add the next root; see Root certificates in the manual",) if level != "ok" else ()
-        say(level, what, "its root, %s, expires in %d days" % (name, left), *do)
+        text = "its root, %s, expires in %d days" % (name, left)
+        if left >= 180:
+            return say("ok", what, text)
+        do = "add the next root; see Root certificates in the manual"
+        say("note" if left >= 30 else "problem", what, text, do)
 
 
 def today():
     """Days since 1970."""
-    return time.time() // 86400 + (_1970_TO_2000 // 86400 if time.gmtime(0)[0] == 2000 else 0)
+    return time.time() // 86400 + epoch() // 86400
 
 
 def roots(settings):
     """The certificate files of the configuration, and those that came with the bundle that runs."""
     names = list(settings.get("ca_files") or ())
     try:
-        with open("slot.json") as file:
-            slot = json.load(file).get("slot") or ""
+        slot = json.loads(content("slot.json")).get("slot") or ""
         folder = ("/rom" if slot[:4] == "rom:" else "/" + slot) + "/firmware/certs"
         return names + [folder + "/" + name for name in sorted(os.listdir(folder))] if slot else names
     except (OSError, ValueError, AttributeError):
         return names
 
 
-def worst(what):
-    """The level of a failure: only a device that speaks nothing but MQTT needs the broker, and none needs updates."""
-    needed = what not in ("broker", "update") or (
-        what == "broker" and (found.get("cloud") or {}).get("transport") == "mqtt"
-    )
-    return "problem" if needed else "note"
-
-
-def resolved(host, port, what):
-    """The server's address, when its name is known and its port open."""
-    try:
-        address = socket.getaddrinfo(lookup(host), port)[0][-1]
-    except (OSError, ValueError) as error:
-        say(
-            worst(what),
-            what,
-            "the name %s is not known: %s" % (host, error),
-            "check the spelling, wifi.dns and the router",
-        )
-        return None
-    wire, started = socket.socket(), time.ticks_ms()
-    wire.settimeout(_WAIT_S)
-    try:
-        wire.connect(address)
-        say("ok", what, "TCP to %s:%d in %d ms" % (host, port, time.ticks_diff(time.ticks_ms(), started)))
-        return address
-    except OSError as error:
-        say(
-            worst(what),
-            what,
-            "%s:%d cannot be reached: %s" % (host, port, error),
-            "does a firewall block it? is the port right?",
-        )
-        return None
-    finally:
-        wire.close()
-
-
-def handshake(context, host, address):
-    """What went wrong, None if nothing did."""
-    wire = socket.socket()
-    wire.settimeout(_WAIT_S)
-    try:
-        wire.connect(address)
-        context.wrap_socket(wire, server_hostname=host).close()
-        return None
-    except (OSError, ValueError) as error:
-        return str(error)
-    finally:
-        wire.close()
-
-
-def explained(host, error, what):
-    for words, meaning, do in _WORDS:
-        if words in error:
-            return say(worst(what), what, meaning.replace("%s", host), do.replace("%s", host))
-    return say(
-        worst(what), what, "TLS: %s" % error, "is %s the right server, and the port that of TLS?" % host
-    )
-
-
-def api(context, host, port):
+def api(connect, host, port):
     """One plain question, without keys: any answer of HTTP will do."""
-    wire = socket.socket()
-    wire.settimeout(_WAIT_S)
     try:
-        wire.connect(socket.getaddrinfo(lookup(host), port)[0][-1])
-        secured = context.wrap_socket(wire, server_hostname=host)
-        secured.write(("GET / HTTP/1.1\r\nHost: %s:%d\r\nConnection: close\r\n\r\n" % (host, port)).encode())
-        version, status = secured.readline().split(b" ", 2)[:2]
+        wire = connect()
+        wire.write(("GET / HTTP/1.1\r\nHost: %s:%d\r\nConnection: close\r\n\r\n" % (host, port)).encode())
+        version, status = wire.readline().split(b" ", 2)[:2]
+        wire.close()
         if version[:5] != b"HTTP/":
             raise ValueError("something else")
         say("ok", "api", "answers HTTP %d" % int(status))
     except (OSError, ValueError) as error:
         say("problem", "api", "does not answer HTTP: %s" % error, "is cloud.base_url that of the API?")
-    finally:
-        wire.close()
 
 
-class Verified:
-    """Stands for `socket` inside umqtt.simple, so that no version of it connects without looking at the certificate."""
-
-    def __init__(self, context, host):
-        self.context, self.host = context, host
-
-    def getaddrinfo(self, host, port, *rest):
-        return socket.getaddrinfo(lookup(host), port)
-
-    def socket(self):
-        return self
-
-    def settimeout(self, seconds):
-        pass
-
-    def connect(self, address):
-        wire = socket.socket()
-        wire.settimeout(_WAIT_S)
-        wire.connect(address)
-        wire = self.context.wrap_socket(wire, server_hostname=self.host)
-        self.read, self.write, self.close = wire.read, wire.write, wire.close
-
-
-def broker(host, port, names):
+def broker(connect):
     """Whether a broker speaks MQTT there. Without credentials its refusal is the best answer there can be."""
-    context = server(host, port, names, "broker")
-    if not context:
-        return
     try:
-        from umqtt import simple
-    except ImportError:
-        say("note", "broker", "this image has no umqtt.simple", "use a stock image")
-        return
-    simple.socket = Verified(context, host)
-    try:
-        simple.MQTTClient("doctor", host, port).connect()
-        say("note", "broker", "accepts anybody, without credentials", "tell its operator")
-    except simple.MQTTException as error:
-        say("ok", "broker", "speaks MQTT, and refuses clients without credentials (%s)" % error)
-    except (OSError, AssertionError, IndexError):
+        wire = connect()
+        wire.write(_CONNECT)
+        answer = wire.read(4) or b""
+        wire.close()
+    except OSError:
+        answer = b""
+    if answer[:3] != b"\x20\2\0":
         say("ok", "broker", "closes connections without credentials")
-    simple.socket.close()
+    elif answer[3]:
+        say("ok", "broker", "speaks MQTT, and refuses clients without credentials (%d)" % answer[3])
+    else:
+        say("note", "broker", "accepts anybody, without credentials", "tell its operator")
 
 
 def cloud(found):
@@ -326,13 +290,15 @@ def cloud(found):
         server(*split(settings.get("host") or "iot.thinger.io", 25206), names, "thinger")
         return
     host, port = split(address_of(settings.get("base_url", "https://api.therealer.com")), 443)
-    context = server(host, port, names, "api")
-    if context:
-        attend()
-        api(context, host, port)
+    connect = server(host, port, names, "api")
+    attend()
+    if connect:
+        api(connect, host, port)
     if host[:4] == "api." and settings.get("api") != "realino":
         attend()
-        broker("mqtt." + host[4:], 8883, names)
+        connect = server("mqtt." + host[4:], 8883, names, "broker")
+        if connect:
+            broker(connect)
     if (found.get("update") or {}).get("url"):
         attend()
         server(*split(address_of(found["update"]["url"]), 443), names, "update")

@@ -2,8 +2,8 @@
 and the published type stubs of such an image.
 
 pip puts the pinned packages (`board` and `stubs` in pyproject.toml) into `.cache/stock` and `.cache/stubs`. The virtual
-board takes the modules from there as if they were frozen in. The firmware imports none of them; the doctor does. They
-are not installed: they are no packages for the host's Python.
+board takes the modules from there as if they were frozen in. The firmware imports none of them, and they are not
+installed: they are no packages for the host's Python.
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ class SimNet:
             raise net_error(self.lacks)
         if self.carries() and self.travel_s() == self.latency_s:
             if port == 53:
-                reply = dns.answer(payload, self.dns_mode, CLOUD_IP)
+                reply = dns.answer(payload, self.dns_mode, (CLOUD_IP,))
             else:
                 server = self.servers[-1]  # which has just had its turn
                 self.asked.append(server)
