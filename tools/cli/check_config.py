@@ -30,8 +30,11 @@ Problem = tuple[str, str, str, str]
 _STYLES = {"error": "red", "warning": "yellow"}
 
 
-class UnreadableError(Exception):
+class UnreadableError(common.Failed):
     """The file is not there or is no JSON; the message says why and where."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "Write one with realer config.")
 
 
 def load(path: Path) -> Any:
@@ -39,6 +42,14 @@ def load(path: Path) -> Any:
     raw, twice = _read(path)
     for _, where, found, allowed in twice:
         raise UnreadableError(f"{path}: {where}: {found}, allowed: {allowed}")
+    return raw
+
+
+def load_object(path: Path) -> dict[str, Any]:
+    """The same of a file that holds an object. Raises UnreadableError or Failed."""
+    raw = load(path)
+    if not isinstance(raw, dict):
+        raise common.Failed(f"{path}: not an object", "Move it away and start again.")
     return raw
 
 
@@ -81,10 +92,10 @@ def warnings_of(config: dict[str, Any], board: Board) -> list[Problem]:
     ]
 
 
-def problems_of(path: Path, board: Board | None = None) -> list[Problem]:
-    """Everything there is to say about the configuration in `path`. `board`: see validate. Raises UnreadableError."""
+def problems_of(path: Path) -> list[Problem]:
+    """Everything there is to say about the configuration in `path`. Raises UnreadableError."""
     raw, twice = _read(path)
-    board = board or boards.of(raw)
+    board = boards.of(raw)
     config, problems = validate(raw, board)
     problems = twice + left_to_portal(raw, problems) + warnings_of(config, board)
     for i, name in enumerate(roots.listed(raw)):

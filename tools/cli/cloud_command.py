@@ -19,7 +19,6 @@ from tools import common
 from tools.cli import update_bundle
 from tools.cloud import admin_client, show
 from tools.cloud.broker import MODES as BROKER_MODES
-from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.certs import KINDS
 from tools.cloud.demo_device import CA_FILE, KEYS, UPDATE_PORT, demo_config, demo_device, update_command
 from tools.cloud.dns import MODES as DNS_MODES
@@ -42,8 +41,6 @@ def main(argv: list[str] | None = None) -> int:
         admin_client.only_one(file)
         try:
             asyncio.run(_serve(console, file, **options))
-        except BrokerError as error:
-            raise common.Failed(str(error)) from None
         except OSError as error:
             raise ports.taken(options["port"], error) from None
         return 0

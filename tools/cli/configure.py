@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(
             "--answers is the configuration that the boards have in common; the table is for --boards"
         )
-    shared = _load(options.answers) if options.answers else {}
+    shared = check_config.load(options.answers) if options.answers else {}
     if options.portal and isinstance(shared, dict):
         shared["portal"] = shared.get("portal") or {}
     if options.boards:
@@ -92,9 +92,7 @@ def interview(out: Path, bundle: Path | None = None) -> None:
     if not sys.stdin.isatty():
         raise common.Failed("the questions need a terminal", "Take --answers FILE (see --help).")
     say = common.console()
-    draft = _load(out) if out.exists() else {}
-    if not isinstance(draft, dict):
-        raise common.Failed(f"{out}: not an object", "Move it away and start again.")
+    draft = check_config.load_object(out) if out.exists() else {}
     say.print(f"Every answer is checked at once. {prompts.HELP}")
     kept = out.with_name(f"{out.name}.draft")
 
@@ -146,13 +144,6 @@ def _tell(password: str, draft: dict[str, Any]) -> None:
             "Shown this once: put it on the board. Where it finds no network after power-up, it opens this Wi-Fi for\n"
             f"{draft['portal'].get('minutes', 10)} minutes: join it with a phone and open http://192.168.4.1/"
         )
-
-
-def _load(path: Path) -> Any:
-    try:
-        return check_config.load(path)
-    except check_config.UnreadableError as error:
-        raise common.Failed(str(error)) from None
 
 
 def _checked(draft: Any, name: str, places: Mapping[str, str] = types.MappingProxyType({})) -> None:

@@ -25,11 +25,9 @@ from rich.text import Text
 
 from tools import common
 from tools.build import payload
-from tools.build.mpy import CompileError
 from tools.cli import cloud_command, deploy, smoke, update_bundle
 from tools.cli.key_presses import key_presses
 from tools.cloud import admin_client
-from tools.cloud.brokerprocess import BrokerError
 from tools.cloud.certs import TestCA
 from tools.cloud.demo_device import UPDATE_PORT, demo_device, update_command
 from tools.cloud.entities import Plan
@@ -214,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     admin_client.only_one(options.connection)
     try:
         asyncio.run(_play(console, options))
-    except (BrokerError, CompileError, ThirdAreaError, OSError) as error:
+    except (ThirdAreaError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0

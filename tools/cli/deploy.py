@@ -25,7 +25,6 @@ from mpremote.transport_serial import SerialTransport
 from firmware.core import romslot
 from tools import boards, common
 from tools.build import payload, rom_plan
-from tools.build.mpy import CompileError
 from tools.cli import board_list, check_config, deploy_all
 from tools.cli.update_bundle import ROOTS
 from tools.repository import ROOT
@@ -249,10 +248,7 @@ def main(argv: list[str] | None = None) -> int:
         return deploy_all.main(options)
     console = common.console()
     port = ports.choose(options.port[0] if options.port else None)
-    try:
-        code, root = payload.slot_files(options.tree), payload.starters(options.tree)
-    except CompileError as error:
-        raise common.Failed(f"does not compile: {error}") from None
+    code, root = payload.slot_files(options.tree), payload.starters(options.tree)
     if not (options.code_only or options.boards):
         root |= _owners_files(options.config)
     again = ports.Reopening(port, board_log.BAUD, common.console(stderr=True).print)

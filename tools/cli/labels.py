@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--size", type=_size, default=(70, 32), metavar="WxH", help="in mm (default: 70x32)")
     options = parser.parse_args(argv)
     known = board_list.read(options.folder)
-    labels = [_label(board, _config(board.config(options.folder))) for board in known]
+    labels = [_label(board, check_config.load_object(board.config(options.folder))) for board in known]
     out = options.out or options.folder / "labels.html"
     width, height = options.size
     write_private(out, _PAGE.format(width=width, height=height, labels="\n".join(labels)))
@@ -67,13 +67,6 @@ def _size(text: str) -> tuple[int, int]:
     if not times or not (width.isdecimal() and height.isdecimal()) or not (int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"{text!r} is not as in 70x32")
     return int(width), int(height)
-
-
-def _config(file: Path) -> dict[str, Any]:
-    try:
-        return dict(check_config.load(file))
-    except (check_config.UnreadableError, TypeError, ValueError) as error:
-        raise common.Failed(f"{file}: {error}") from None
 
 
 def _label(board: board_list.Listed, config: dict[str, Any]) -> str:

@@ -25,7 +25,6 @@ from aiohttp import web
 
 from tools import common
 from tools.build import payload
-from tools.build.mpy import CompileError
 from tools.cli import check_config, roots
 from tools.cloud.certs import TestCA
 from tools.cloud.site import CERTS, USUAL, write_private
@@ -116,11 +115,8 @@ def main(argv: list[str] | None = None) -> int:
         )
     key = _key(options.config)
     certificates = roots.of_config(options.config, check_config.load(options.config))
-    try:
-        code = payload.slot_files(options.tree) | {ROOTS + name: der for name, der in certificates.items()}
-        files = build(options.number, version_of(options.tree), code, key, payload.conditions(options.tree))
-    except CompileError as error:
-        raise common.Failed(f"does not compile: {error}") from None
+    code = payload.slot_files(options.tree) | {ROOTS + name: der for name, der in certificates.items()}
+    files = build(options.number, version_of(options.tree), code, key, payload.conditions(options.tree))
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -140,11 +136,8 @@ def new_key() -> str:
 
 
 def _write_key(config: Path) -> int:
-    try:
-        draft = check_config.load(config)
-    except check_config.UnreadableError as error:
-        raise common.Failed(str(error), "Write one with realer config.") from None
-    if not isinstance(draft, dict) or not isinstance(draft.get("update") or {}, dict):
+    draft = check_config.load_object(config)
+    if not isinstance(draft.get("update") or {}, dict):
         raise common.Failed(f"{config} is not a configuration", f"See realer check_config {config}")
     update = draft["update"] = draft.get("update") or {}
     if update.get("key"):

@@ -92,8 +92,6 @@ def main(argv: list[str] | None = None) -> int:
                 flash, plant, found, options.heap, on_event=lambda event: _show(event, hints), board=chip
             )
             asyncio.run(_play(board, options.console, _AWAY_S if options.native_usb else None))
-    except check_config.UnreadableError as error:
-        raise common.Failed(str(error), "Write one with realer config.") from None
     except FileNotFoundError as error:
         raise common.Failed(
             f"{error.filename}: {error.strerror}", "Fetch a certificate with realer ca."

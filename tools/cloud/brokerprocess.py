@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.cloud.brokerlog import BrokerLog, News
+from tools.common import Failed
 from tools.env import mosquitto
 
 _CONFIG = """\
@@ -36,7 +37,7 @@ log_timestamp false
 _START_S = 10
 
 
-class BrokerError(Exception):
+class BrokerError(Failed):
     """mosquitto did not start or refused a command; the text is its log."""
 
 
