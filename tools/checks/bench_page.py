@@ -92,10 +92,7 @@ def aims(lines: Iterable[Line]) -> str:
     for each in lines:
         must = each.get("must")
         aim = "" if must is None else f"at {'most' if not each.get('at_least') else 'least'} {_number(must)}"
-        met = (
-            "" if must is None else "met" if each["ok"] else f"**missed**: {each.get('why', 'not known why')}"
-        )
-        rows.append((_what(each), _number(each["value"]), aim, met))
+        rows.append((_what(each), _number(each["value"]), aim, "" if must is None else _met(each)))
     return table(("figure", "measured", "aim", ""), rows)
 
 
@@ -117,14 +114,8 @@ def _clients(lines: list[Line]) -> str:
         f"* {each['figure'].partition(': ')[2]}{_version(each)}.\n"
         for each in clients if {"version", "note", "skipped", "tls"} & each.keys()
     )  # fmt: skip
-    return "\n".join(
-        (
-            _METHOD,
-            table(("client", *_COLUMNS.values()), rows),
-            notes,
-            aims(each for each in mine if "value" in each),
-        )
-    )
+    clients_table = table(("client", *_COLUMNS.values()), rows)
+    return "\n".join((_METHOD, clients_table, notes, aims(each for each in mine if "value" in each)))
 
 
 def _curves(lines: list[Line]) -> str:
@@ -135,9 +126,8 @@ def _curves(lines: list[Line]) -> str:
         return ""
     rows = []
     for each in curves:
-        points = "; ".join(
-            f"{_number(at)}: {_number(cost)}" for at, cost in zip(each["at"], each["costs"], strict=True)
-        )
+        pairs = zip(each["at"], each["costs"], strict=True)
+        points = "; ".join(f"{_number(at)}: {_number(cost)}" for at, cost in pairs)
         rows.append((_what(each), points, _number(each["value"]), _met(each)))
     hourly = [
         (_what(each), *(_number(each[key]) for key in ("value", "on_the_wire", "radio_s", "dials")))

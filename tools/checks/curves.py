@@ -109,17 +109,14 @@ class Curves:
         return lines
 
 
-def curve(
-    what: str, unit: str, at: Sequence[int], values: Sequence[float], steps: bool = False, why: str = ""
-) -> Line:
+def curve(what: str, unit: str, at: Sequence[int], values: Sequence[float], steps: bool = False) -> Line:
     """The line of a curve. Its value: how much more one costs at a point than at the one before, at the worst point; 1:
     the cost is linear, less: part of it does not grow. `steps`: the cost is the same for several, so they are compared
     with the first point."""
     ones = [value / count for value, count in zip(values, at, strict=True)]
     before = [ones[0]] * len(at) if steps else ones
     worst = max(one / earlier for earlier, one in zip(before, ones[1:], strict=False))
-    about: dict[str, Any] = {"at": list(at), "costs": list(values)} | ({"why": why} if why else {})
-    return line(f"cost grows: {what} ({unit})", round(worst, 2), _LINEAR, **about)
+    return line(f"cost grows: {what} ({unit})", round(worst, 2), _LINEAR, at=list(at), costs=list(values))
 
 
 async def _backlog(fixture: SystemFixture, count: int) -> int:
@@ -229,9 +226,8 @@ def _played(
         model = Model()
         model.served.etags = etags
         model.add_device(device)
-        played = SimDevice(
-            loop, Path(folder), demo_config(transport=transport), model, mqtt=transport == "mqtt"
-        )
+        config = demo_config(transport=transport)
+        played = SimDevice(loop, Path(folder), config, model, mqtt=transport == "mqtt")
         played.power_on()
         played.net.latency_s = _ROUND_TRIP_S
         played.net.on_bytes = meter = Meter(loop)

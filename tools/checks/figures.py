@@ -7,9 +7,11 @@ is the command.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
 import statistics
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -105,13 +107,12 @@ class Figures:
         delays = [us / 1000 for us in probes(fixture.lines)[start:]]
         if fixture.site.server.requests > requests or len(delays) < self._seconds * 0.9:
             raise NotInTimeError("requests were made, or the device did not run on")
-        more: dict[str, Any] = {
-            "median_of_seconds": round(statistics.median(delays), 1),
-            "seconds": self._seconds,
-        }
-        # What a board with nothing to do met in the same minute: that much is this machine's doing.
-        more["idle_board"] = round(max(probes(idle)) / 1000, 1)
-        return line(f"loop stall, {how} (ms)", round(max(delays), 1), _STALL_MS, **more)
+        return line(
+            f"loop stall, {how} (ms)", round(max(delays), 1), _STALL_MS,
+            median_of_seconds=round(statistics.median(delays), 1), seconds=self._seconds,
+            # What a board with nothing to do met in the same minute: that much is this machine's doing.
+            idle_board=round(max(probes(idle)) / 1000, 1),
+        )  # fmt: skip
 
     @asynccontextmanager
     async def _idle_board(self) -> AsyncIterator[list[str]]:
@@ -145,26 +146,23 @@ class Figures:
             before, start = await cycles.at_rest(fixture, _RESTS), cycles.count(fixture)
             met = await cycles.wear(fixture, self._cycles_wanted, faults, 100, chance)
             after = await cycles.at_rest(fixture, _RESTS)
-            about: dict[str, Any] = {
+            about: dict[str, Any] = {what: cycles.count(fixture) - start, "faults": met}
+            about |= {
                 "bits": self._found.bits,
-                what: cycles.count(fixture) - start,
-                "faults": met,
+                "before": before.used,
+                "after": after.used,
+                "boots": fixture.board.boots,
             }
-            about |= {"before": before.used, "after": after.used, "boots": fixture.board.boots}
             about |= {"largest_free_before": before.largest, "largest_free_after": after.largest}
-        growth, what = (
-            after.used - before.used,
-            f"heap growth over {what} with faults over {transport} (bytes)",
-        )
-        return [line(what, growth, cycles.NOISE_BYTES, **about)]
+        figure = f"heap growth over {what} with faults over {transport} (bytes)"
+        return [line(figure, after.used - before.used, cycles.NOISE_BYTES, **about)]
 
     # Size and latency
 
     async def mpy(self) -> Line:
         tree = self._settings.get("tree", ROOT)
         row = "realer-https"
-        total = sizes.totals(tree)[row]
-        return line(".mpy total (bytes)", total, sizes.MPY_BYTES[row])
+        return line(".mpy total (bytes)", sizes.totals(tree)[row], sizes.MPY_BYTES[row])
 
     async def latency(self) -> Line:
         """From the desired value in the cloud to the level on the pin, asked for at random moments."""
@@ -174,14 +172,10 @@ class Figures:
             for trial in range(self._trials):
                 await asyncio.sleep(chance.uniform(0, _POLL_MS / 1000))
                 took.append(await _switch(fixture, trial % 2 == 0))
-        more: dict[str, Any] = {
-            "median": round(statistics.median(took)),
-            "min": round(min(took)),
-            "trials": len(took),
-        }
         return line(
-            "desired value to relay (ms)", round(max(took)), _POLL_MS + _SLACK_MS, poll_ms=_POLL_MS, **more
-        )
+            "desired value to relay (ms)", round(max(took)), _POLL_MS + _SLACK_MS, poll_ms=_POLL_MS,
+            median=round(statistics.median(took)), min=round(min(took)), trials=len(took),
+        )  # fmt: skip
 
 
 async def _switch(fixture: SystemFixture, on: bool) -> float:
@@ -191,6 +185,16 @@ async def _switch(fixture: SystemFixture, on: bool) -> float:
     took = ((fixture.switched("pump", on, at) or at) - at) * 1000
     await fixture.until("its report", lambda: fixture.reported("6") == f"{float(on)}", 10)
     return took
+
+
+def run_probe(found: interpreter.Interpreter, name: str, orders: dict[str, Any]) -> tuple[int, str]:
+    """Run a program of PROBES with its orders: exit status, and what it printed, with errors where it failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.json"
+        file.write_text(json.dumps(orders))
+        argv = [*found.argv, str(PROBES / f"{name}.py"), str(file)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout + (done.stderr if done.returncode else "")
 
 
 def line(figure: str, value: float, must: float, at_least: bool = False, **more: Any) -> Line:
@@ -210,13 +214,8 @@ def _handshakes_in_virtual_time() -> Line:
         polls = sum(event.get("resource") == "commands" for event in device.model.named("catalog_read"))
         loop.run_until_complete(device.power_off())
     loop.close()
-    return line(
-        "TLS handshakes in an hour of polling at 5 s",
-        device.net.dials - start,
-        3,
-        polls=polls,
-        time="virtual",
-    )
+    what = "TLS handshakes in an hour of polling at 5 s"
+    return line(what, device.net.dials - start, 3, polls=polls, time="virtual")
 
 
 @asynccontextmanager

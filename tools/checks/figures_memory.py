@@ -56,11 +56,8 @@ class MemoryFigures:
                 async with fixture:
                     await _story(fixture, moments)
             except (NotInTimeError, ThirdAreaError) as error:
-                return [
-                    line(
-                        f"third areas or no way on, {_what(fixture)}", 1, 0, moments=moments, error=str(error)
-                    )
-                ]
+                what = f"third areas or no way on, {_what(fixture)}"
+                return [line(what, 1, 0, moments=moments, error=str(error))]
             return assessed(fixture, moments)
 
         measure.__name__ = "_".join(["memory", transport, image, *more.values()])
@@ -146,14 +143,14 @@ def assessed(fixture: SystemFixture, moments: dict[str, Facts]) -> list[Line]:
     what, now, calm = _what(fixture), fixture.memory(), moments["rest"]
     used = max(calm["heap_used"], moments["rest again"]["heap_used"])
     free = calm["heap_area"] - used
-    lines = [line(f"third areas or no way on, {what}", 0, 0, **about)]
     lowest = POOL_LOWEST_WORST_CHAIN if fixture.chain == WORST_CHAIN else POOL_LOWEST
-    lines.append(line(f"pool, lowest, {what} (bytes)", now["pool_lowest"], lowest, at_least=True))
-    lines.append(line(f"heap, area, {what} (bytes)", now["heap_area"], AREA))
-    lines.append(
-        line(f"heap, in use at rest, {what} (bytes)", used, AT_REST[fixture.image][fixture.transport])
-    )
-    lines.append(line(f"heap, free at rest, {what} (bytes)", free, FREE_AT_REST, at_least=True))
+    lines = [
+        line(f"third areas or no way on, {what}", 0, 0, **about),
+        line(f"pool, lowest, {what} (bytes)", now["pool_lowest"], lowest, at_least=True),
+        line(f"heap, area, {what} (bytes)", now["heap_area"], AREA),
+        line(f"heap, in use at rest, {what} (bytes)", used, AT_REST[fixture.image][fixture.transport]),
+        line(f"heap, free at rest, {what} (bytes)", free, FREE_AT_REST, at_least=True),
+    ]
     if fixture.image == "own":
         lines.append(line(f"heap, peak, {what} (bytes)", moments["renewal"]["heap_peak"], OWN_PEAK))
     return lines

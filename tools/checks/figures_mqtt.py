@@ -7,14 +7,11 @@ import contextlib
 import json
 import random
 import statistics
-import subprocess
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from tools.checks import bench_servers, cycles
-from tools.checks.figures import HEAP, PROBES, STALL, Figures, Line, line
+from tools.checks.figures import HEAP, STALL, Figures, Line, line, run_probe
 from tools.cloud.certs import TestCA
 from tools.cloud.entities import Plan
 from tools.cloud.site import CERTS
@@ -60,34 +57,23 @@ class MqttFigures(Figures):
         rates = await self._rates(3 if self._quick else 10)
         alone, together = statistics.median(rates["alone"]), statistics.median(rates["together"])
         ratio = round(together / alone, 1)
-        what = "QoS 1 publishes over TLS, those of one at a time (times)"
         return line(
-            what, ratio, _TIMES, at_least=True, bits=self._found.bits, per_s=together, alone_per_s=alone
-        )
+            "QoS 1 publishes over TLS, those of one at a time (times)", ratio, _TIMES, at_least=True,
+            bits=self._found.bits, per_s=together, alone_per_s=alone,
+        )  # fmt: skip
 
     async def _rates(self, rounds: int) -> dict[str, list[int]]:
         certs, topic = TestCA(CERTS), "bench/publishes"
         async with bench_servers.broker(certs, "bench", topic) as port:
             orders = {
-                "ca": str(certs.der.resolve()),
-                "host": _HOST,
-                "port": port,
-                "topic": topic,
-                "rounds": rounds,
-            }
-            orders["account"] = ["bench", "bench", bench_servers.SECRET]
-            return await asyncio.to_thread(self._probe, "publishes", orders)
-
-    def _probe(self, name: str, orders: dict[str, Any]) -> Any:
-        tree = self._settings.get("tree", ROOT)
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "orders.json"
-            file.write_text(json.dumps(orders))
-            argv = [*self._found.argv, str(PROBES / f"{name}.py"), str(tree / "lib"), str(file)]
-            done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120)
-        if done.returncode:
-            raise OSError(done.stdout + done.stderr)
-        return json.loads(done.stdout.splitlines()[-1])
+                "lib": str(self._settings.get("tree", ROOT) / "lib"), "ca": str(certs.der.resolve()), "host": _HOST,
+                "port": port, "topic": topic, "rounds": rounds, "account": ["bench", "bench", bench_servers.SECRET],
+            }  # fmt: skip
+            status, printed = await asyncio.to_thread(run_probe, self._found, "publishes", orders)
+        if status:
+            raise OSError(printed)
+        found: dict[str, list[int]] = json.loads(printed)
+        return found
 
     async def mqtt_renewal(self) -> list[Line]:
         """Credentials that are renewed every few seconds, while desired states go down and reports up."""
@@ -101,14 +87,12 @@ class MqttFigures(Figures):
                 await fixture.until("everything is reported", lambda: not lost(fixture), 10)
         gaps = fixture.gaps_ms()
         about: dict[str, Any] = {"renewals": len(gaps), "events": len(numbers(fixture))}
+        most_ms, median = (
+            _GAP_ALONE_MS if fixture.interpreter.bits == 32 else _GAP_MS,
+            round(statistics.median(gaps)),
+        )
         return [
-            line(
-                "renewal gap, longest (ms)",
-                round(max(gaps)),
-                _GAP_ALONE_MS if fixture.interpreter.bits == 32 else _GAP_MS,
-                median=round(statistics.median(gaps)),
-                **about,
-            ),
+            line("renewal gap, longest (ms)", round(max(gaps)), most_ms, median=median, **about),
             line("events lost in renewals", lost(fixture), 0, **about),
         ]
 

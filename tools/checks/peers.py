@@ -12,8 +12,6 @@ import json
 import queue
 import socket
 import statistics
-import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +24,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tools.checks import bench_servers
 from tools.checks.curves import curve
-from tools.checks.figures import PROBES, Line, line
+from tools.checks.figures import PROBES, Line, line, run_probe
 from tools.cloud.certs import TestCA
 from tools.cloud.site import CERTS
 from tools.env import stock
@@ -55,22 +53,13 @@ class Peer:
 
 PEERS = (
     Peer("lib/mqtt5", "mqtt5", "broker"),
-    Peer(
-        "umqtt.simple", "umqtt", "broker", "MQTT 3.1.1; blocks, so one publish after the other is all it does"
-    ),
+    Peer("umqtt.simple", "umqtt", "broker", "MQTT 3.1.1; blocks, so one publish after the other is all it does"),
     Peer("mqtt_as", "mqtt_as", "broker", "MQTT 5; of its connect a second is a wait for Wi-Fi"),
     Peer("lib/http1", "http1", "web", "keeps its connection"),
-    Peer(
-        "requests", "requests", "web", "connects for each request; cannot verify a certificate, so it did not"
-    ),
-    Peer(
-        "TLS echo of lib/netio",
-        "stream",
-        "echo",
-        "no protocol: what an engine on this stream cannot undercut",
-    ),
+    Peer("requests", "requests", "web", "connects for each request; cannot verify a certificate, so it did not"),
+    Peer("TLS echo of lib/netio", "stream", "echo", "no protocol: what an engine on this stream cannot undercut"),
     Peer("TLS echo, blocking", "blocking", "echo", "no protocol and no loop: nothing else can run meanwhile"),
-)
+)  # fmt: skip
 PAHO = Peer(
     "paho-mqtt on CPython", "", "broker",
     "MQTT 5; another interpreter, as the upper bound; TCP_NODELAY set for it, without which its echo takes 44 ms",
@@ -126,16 +115,12 @@ class Peers:
             "user": _NAME, "password": bench_servers.SECRET, "body": len(_BODY), "count": 40, "lanes": 16, "each": 50,
             "sizes": _SIZES,
         }  # fmt: skip
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "orders.json"
-            file.write_text(json.dumps(orders))
-            argv = [*self._found.argv, str(PROBES / "peers.py"), str(file)]
-            done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120)
-        if done.returncode == _LACKS:
-            return {"skipped": f"not at hand ({done.stdout.strip()}); PEERS_DIR names a folder that has it"}
-        if done.returncode:
-            raise OSError(f"{peer.name}: {done.stdout}{done.stderr}")
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        status, printed = run_probe(self._found, "peers", orders)
+        if status == _LACKS:
+            return {"skipped": f"not at hand ({printed.strip()}); PEERS_DIR names a folder that has it"}
+        if status:
+            raise OSError(f"{peer.name}: {printed}")
+        found: dict[str, Any] = json.loads(printed.splitlines()[-1])
         found["version"] = self._version(found.get("version", ""), found.pop("file", ""))
         return found
 
@@ -192,10 +177,8 @@ def _aims(samples: Mapping[str, Samples]) -> list[Line]:
     ours, found = PEERS[0].name, []
     if heap := middle(ours, "heap"):
         why = f"{middle(ours, 'code'):,.0f} bytes are code; a board bundles it and unloads what opens a connection"
-        found.append(
-            line(f"beside peers, heap of {ours} once connected (bytes)", round(heap), _HEAP, why=why)
-        )
-    if heap:
+        what = f"beside peers, heap of {ours} once connected (bytes)"
+        found.append(line(what, round(heap), _HEAP, why=why))
         times = [round(middle(ours, f"publish_{size}_ms"), 2) for size in _SIZES]
         points = ", ".join(f"{size:,}: {took:g} ms" for size, took in zip(_SIZES, times, strict=True))
         name = f"beside peers, growth of a QoS 1 publish of {ours} by bytes of its payload ({points})"
@@ -203,18 +186,13 @@ def _aims(samples: Mapping[str, Samples]) -> list[Line]:
     for what, other, aim in _RATIOS:
         mine, its = middle(ours, _key(what)), middle(other, _key(what))
         if mine and its:
-            name = f"beside peers, {what} of {ours}, {other} (times)"
-            found.append(line(name, round(mine / its, 2), aim) if aim else _plain(name, round(mine / its, 2)))
+            name, ratio = f"beside peers, {what} of {ours}, {other} (times)", round(mine / its, 2)
+            found.append(line(name, ratio, aim) if aim else {"figure": name, "value": ratio, "ok": True})
     return found
 
 
 def _key(what: str) -> str:
     return what if what == "rate" else f"{what}_ms"
-
-
-def _plain(figure: str, value: float) -> Line:
-    """A number without an aim."""
-    return {"figure": figure, "value": value, "ok": True}
 
 
 def _paho(port: int, certs: TestCA) -> dict[str, Any]:

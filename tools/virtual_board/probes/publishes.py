@@ -1,7 +1,7 @@
 """Measures how many publishes with QoS 1 the engine of lib/mqtt5 sends to a broker in a second, over one TLS
 connection.
 
-micropython publishes.py LIB ORDERS    (a JSON file: ca, host, port, topic, rounds, and account: what CONNECT takes)
+micropython publishes.py ORDERS    (a JSON file: lib, ca, host, port, topic, rounds, and account: what CONNECT takes)
 
 Prints {"alone": [..], "together": [..]}: rates of rounds in turn, each publish waiting for the one before, or as many
 in flight as the engine allows. Part of the benchmarks, never of a device.
@@ -46,13 +46,13 @@ async def measured(orders, ca):
     return rates
 
 
-def main(lib, orders):
-    sys.path[:] = [".frozen", lib]
+def main(orders):
     with open(orders) as file:
         orders = json.load(file)
+    sys.path[:] = [".frozen", orders["lib"]]
     with open(orders["ca"], "rb") as file:
         ca = file.read()
     print(json.dumps(asyncio.run(measured(orders, ca))))
 
 
-main(sys.argv[1], sys.argv[2])
+main(sys.argv[1])
