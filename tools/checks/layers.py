@@ -16,20 +16,8 @@ from pathlib import Path, PurePosixPath
 from tools.repository import ROOT, device_files, host_files, imported
 
 ARROWS = {
-    "app": {
-        "lan",
-        "schedules",
-        "updater",
-        "portal",
-        "device",
-        "links",
-        "cloud",
-        "drivers",
-        "runtime",
-        "core",
-        "lib",
-        "version",
-    },
+    "app": {"lan", "schedules", "updater", "portal", "device"}
+    | {"links", "cloud", "drivers", "runtime", "core", "lib", "version"},
     "start": {"app", "device", "config_file", "settings", "roots", "safe_mode", "runtime", "version"},
     "roots": {"core", "lib"},
     "persistence_writing": {"runtime", "core", "lib"},
@@ -231,10 +219,8 @@ def check_names(source: Source) -> Iterator[Note]:
         if node.id == "print" and not may_print:
             yield node, "print: only the log, boot.py and main.py write to the console"
         elif node.id == "__import__" and source.path.as_posix() not in BY_NAME:
-            yield (
-                node,
-                f"__import__: only {', '.join(sorted(BY_NAME))} load by name, so that the arrows can be checked",
-            )
+            names = ", ".join(sorted(BY_NAME))
+            yield node, f"__import__: only {names} load by name, so that the arrows can be checked"
         elif node.id == "__slots__":
             yield node, "__slots__ does nothing on MicroPython"
         elif node.id in ABSENT and node.id not in stored:
@@ -244,45 +230,29 @@ def check_names(source: Source) -> Iterator[Note]:
 def check_dialect(source: Source) -> Iterator[Note]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Raise) and node.cause:
-            yield (
-                node,
-                "raise ... from: chains nothing on MicroPython and prints a warning; put the cause in the text",
-            )
+            yield node, "raise ... from: chains nothing on MicroPython and warns; put the cause in the text"
         elif isinstance(node, ast.Delete) and any(is_slice(target) for target in node.targets):
             yield node, "del x[a:b]: fails for a bytearray on MicroPython; assign an empty slice"
         elif isinstance(node, ast.AsyncFunctionDef) and any(isinstance(n, ast.Yield) for n in ast.walk(node)):
             yield node, "async generator: MicroPython compiles it and then fails"
         elif source.area != "drivers" and isinstance(node, ast.Call) and called(node) in NAMED_CALLS:
             if not isinstance(node.args[1], ast.Constant | ast.Name):
-                yield (
-                    node,
-                    f"{called(node)} of a name that is put together: the bundler would not know it (0019)",
-                )
+                what = f"{called(node)} of a name that is put together"
+                yield node, f"{what}: the bundler would not know it (0019)"
         elif isinstance(node, ast.AsyncWith):
             yield (
                 node,
-                "async with: to leave it takes memory, and where that ends a lock stays locked; try, finally",
+                "async with: leaving it takes memory; where that ends, a lock stays locked; try, finally",
             )
         elif isinstance(node, ast.Attribute) and node.attr in ("wait_for", "wait_for_ms"):
             yield node, f"{node.attr}: where memory ends it loses an error or a task; Clock.within does not"
-
-
-def check_oldest(source: Source) -> Iterator[Note]:
-    """What the oldest supported MicroPython refuses while it runs, and every newer one takes."""
-    for node in ast.walk(source.tree):
-        if not isinstance(node, ast.Call):
-            continue
-        if called(node) in ("startswith", "endswith") and any(isinstance(a, ast.Tuple) for a in node.args):
-            yield node, f"{called(node)} of a tuple: TypeError before MicroPython 1.25; one at a time"
-        elif isinstance(node.func, ast.Name) and node.func.id == "next" and len(node.args) > 1:
-            yield node, "next with a default: TypeError before MicroPython 1.25; use a loop that breaks"
 
 
 def is_slice(node: ast.expr) -> bool:
     return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice)
 
 
-CHECKS = (check_imports, check_catch_alls, check_import_time, check_names, check_dialect, check_oldest)
+CHECKS = (check_imports, check_catch_alls, check_import_time, check_names, check_dialect)
 
 
 def module_name(path: PurePosixPath) -> str:
@@ -367,11 +337,8 @@ def check_attributes(trees: dict[PurePosixPath, ast.Module]) -> Iterator[Finding
         for node in _stores(tree):
             if node.attr in own.get(id(node), everything) or (id(node) in freed and node.attr in methods):
                 continue
-            wrong = (
-                "is a method, not to be assigned over"
-                if node.attr in methods
-                else "is not created in __init__"
-            )
+            method = "is a method, not to be assigned over"
+            wrong = method if node.attr in methods else "is not created in __init__"
             yield Finding(path, node.lineno, f"{node.attr} {wrong}")
 
 
@@ -388,11 +355,7 @@ def _created(node: ast.ClassDef) -> Iterator[str]:
 
 def _stores(tree: ast.AST) -> Iterator[ast.Attribute]:
     """Attributes that are assigned below `tree`; of a method only those of its own object."""
-    me = (
-        tree.args.args[0].arg
-        if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) and tree.args.args
-        else ""
-    )
+    me = tree.args.args[0].arg if isinstance(tree, _FUNCTIONS) and tree.args.args else ""
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)):
             continue
