@@ -1,30 +1,21 @@
 """The meaning of numbers in a board's log: reason codes of MQTT and Wi-Fi, errors of lwIP and mbedTLS.
 
 On a board these texts would take heap, so `realer monitor` and `realer deploy` add them to what they show. Sources:
-OASIS mqtt-v5.0, section 2.4, and 3.1.1, section 3.2.2.3; ESP-IDF, `wifi_err_reason_t`; newlib's `sys/errno.h`, as
-ESP-IDF has it; headers of mbedTLS 3.
+paho-mqtt for MQTT 5.0; ESP-IDF, `wifi_err_reason_t`; newlib's `sys/errno.h`, as ESP-IDF has it; headers of mbedTLS 3.
 """
 
 from __future__ import annotations
 
 import re
 
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+
 MQTT = {
-    0x00: "success", 0x01: "granted QoS 1", 0x02: "granted QoS 2", 0x04: "disconnect with will message",
-    0x10: "no matching subscribers", 0x11: "no subscription existed", 0x18: "continue authentication",
-    0x19: "re-authenticate", 0x80: "unspecified error", 0x81: "malformed packet", 0x82: "protocol error",
-    0x83: "implementation specific error", 0x84: "unsupported protocol version", 0x85: "client identifier not valid",
-    0x86: "bad user name or password", 0x87: "not authorized", 0x88: "server unavailable", 0x89: "server busy",
-    0x8A: "banned", 0x8B: "server shutting down", 0x8C: "bad authentication method", 0x8D: "keep alive timeout",
-    0x8E: "session taken over by another client with this id", 0x8F: "topic filter invalid",
-    0x90: "topic name invalid", 0x91: "packet identifier in use", 0x92: "packet identifier not found",
-    0x93: "receive maximum exceeded", 0x94: "topic alias invalid", 0x95: "packet too large",
-    0x96: "message rate too high", 0x97: "quota exceeded", 0x98: "administrative action",
-    0x99: "payload format invalid", 0x9A: "retain not supported", 0x9B: "QoS not supported",
-    0x9C: "use another server", 0x9D: "server moved", 0x9E: "shared subscriptions not supported",
-    0x9F: "connection rate exceeded", 0xA0: "maximum connect time",
-    0xA1: "subscription identifiers not supported", 0xA2: "wildcard subscriptions not supported",
+    code: name[0].lower() + name[1:]
+    for code, names in ReasonCode(PacketTypes.DISCONNECT).names.items() for name in list(names)[:1]
 }  # fmt: skip
+MQTT[0x8E] += " by another client with this id"
 """A server of 3.1.1 refuses with 1 to 5, which the device has translated: 0x84, 0x85, 0x88, 0x86, 0x87."""
 WIFI = {
     1: "unspecified", 2: "authentication expired; try again, or restart the access point",
