@@ -34,9 +34,6 @@ def main(argv: list[str] | None = None) -> int:
         prog="realer bench", description="Measure the promised figures on this machine."
     )
     parser.add_argument("--quick", action="store_true", help="ten minutes instead of forty")
-    parser.add_argument(
-        "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
-    )
     add_board(parser, image=False)
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to measure; default: this one")
     parser.add_argument("--only", default="", help="figures whose name contains this")

@@ -40,31 +40,17 @@ def main(argv: list[str] | None = None) -> int:
         prog="realer status",
         description="Show the state of the running firmware. Exit status 0: online, and nothing is wrong.",
     )
-    parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
+    ports.add_port(parser)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, for programs")
-    parser.add_argument(
-        "--within",
-        type=common.number(0, of=float),
-        default=10,
-        metavar="S",
-        help="how long to wait, in seconds (default: 10)",
-    )
+    ports.add_within(parser, 10, "how long to wait")
     parser.add_argument("--watch", action="store_true", help="ask again every two seconds, until Ctrl-C")
     options = parser.parse_args(argv)
     if options.watch and options.json:
         parser.error("--watch is for people, --json for programs")
-    name = ports.choose(options.port)
-    again = ports.Reopening(name, board_log.BAUD, common.console(stderr=True).print)
-    with ports.opened(name, board_log.BAUD) as port:
-        lines = board_log.Lines(port, again=again)
-        try:
-            if options.watch:
-                watch(lines, options.within)
-            answer = ask(lines, options.within)
-        except OSError as error:
-            raise common.Failed(
-                f"the cable is disconnected: {error}", "Plug it in and start again."
-            ) from None
+    with board_log.listening(ports.choose(options.port)) as lines:
+        if options.watch:
+            watch(lines, options.within)
+        answer = ask(lines, options.within)
     if options.json:
         print(json.dumps(answer))
     else:

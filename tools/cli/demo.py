@@ -171,9 +171,6 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="realer demo", description="Run a simulated cloud and a virtual board."
     )
-    parser.add_argument(
-        "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
-    )
     add_board(parser, image=False)
     parser.add_argument(
         "--transport",

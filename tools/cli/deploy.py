@@ -276,9 +276,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         description="Compile this firmware and put it on a board, with its configuration. Only what changed is sent; "
         "until all of it has arrived, the board keeps its present version. Exit status 0: it came online.",
     )
-    parser.add_argument(
-        "--port", action="append", help="serial port or socket://host:port; default: the only one plugged in"
-    )
+    ports.add_port(parser, action="append")
     parser.add_argument("--config", type=Path, default=Path(payload.CONFIG), help="default: config.json")
     parser.add_argument(
         "--boards", type=Path, metavar="FOLDER",
@@ -300,10 +298,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to send; default: this one")
     parser.add_argument("--code-only", action="store_true", help="leave configuration and certificates alone")
-    parser.add_argument(
-        "--within", type=common.number(0, of=float), default=_ONLINE_S, metavar="S",
-        help=f"how long it may take to come online, in seconds (default: {_ONLINE_S})",
-    )  # fmt: skip
+    ports.add_within(parser, _ONLINE_S, "how long it may take to come online")
     parser.add_argument("--no-wait", action="store_true", help="do not wait until it is online")
     options = parser.parse_args(argv)
     if (options.all or options.assign) and not options.boards:

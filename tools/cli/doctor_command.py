@@ -95,9 +95,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="realer doctor",
         description="Check network, time, certificates and pins, on the board itself. The firmware is restarted.",
     )
-    parser.add_argument(
-        "--port", help="serial port, or socket://host:port; default: the only one that is plugged in"
-    )
+    ports.add_port(parser)
     parser.add_argument("--report", type=Path, metavar="FILE", help="also write it to FILE, for a bug report")
     options = parser.parse_args(argv)
     port = ports.choose(options.port)

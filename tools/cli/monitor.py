@@ -31,22 +31,14 @@ def main(argv: list[str] | None = None) -> int:
         prog="realer monitor",
         description="Show the board's log until Ctrl-C, on a terminal with its state below. The board keeps running.",
     )
-    parser.add_argument("--port", help="serial port or socket://host:port; default: the only one plugged in")
+    ports.add_port(parser)
     parser.add_argument("--listen", action="store_true", help="send nothing, so there is no status line")
     options = parser.parse_args(argv)
-    name = ports.choose(options.port)
     console = common.console()
-    again = ports.Reopening(name, board_log.BAUD, common.console(stderr=True).print)
-    with ports.opened(name, board_log.BAUD) as port:
-        lines = board_log.Lines(port, again=again)
-        try:
-            if console.is_terminal and not options.listen:
-                follow(lines, console)
-            board_log.follow(lines, console)
-        except OSError as error:
-            raise common.Failed(
-                f"the cable is disconnected: {error}", "Plug it in and start again."
-            ) from None
+    with board_log.listening(ports.choose(options.port)) as lines:
+        if console.is_terminal and not options.listen:
+            follow(lines, console)
+        board_log.follow(lines, console)
     return 0
 
 

@@ -206,9 +206,6 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="realer smoke", description="Run the demo's scenario without a person."
     )
-    parser.add_argument(
-        "--bits", type=int, choices=(32, 64), help="word size of the interpreter (default: 32 if here)"
-    )
     add_board(parser)
     parser.add_argument(
         "--api", choices=TRANSPORTS, default="realer", help="which cloud; default: %(default)s"

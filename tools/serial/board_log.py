@@ -6,12 +6,15 @@ meaning of error numbers. `boot_report` knows what the lines mean for a deploy.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from serial import Serial
 
+from tools import common
+from tools.serial import ports
 from tools.serial.error_codes import explained
 from tools.serial.tracebacks import readable
 
@@ -77,6 +80,19 @@ class Lines:
         self._serial = self._again()
         self.reopened += 1
         self._rest = b""
+
+
+@contextlib.contextmanager
+def listening(name: str) -> Iterator[Lines]:
+    """The lines of the board at a port. Raises Failed when that cannot be opened, or is gone and does not come back."""
+    again = ports.Reopening(name, BAUD, common.console(stderr=True).print)
+    with ports.opened(name, BAUD) as port:
+        try:
+            yield Lines(port, again=again)
+        except OSError as error:
+            raise common.Failed(
+                f"the cable is disconnected: {error}", "Plug it in and start again."
+            ) from None
 
 
 def level(line: str) -> str:

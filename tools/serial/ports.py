@@ -6,6 +6,7 @@ the wrong board is worse than asking.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import os
@@ -18,6 +19,7 @@ from serial import Serial, serial_for_url
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
+from tools import common
 from tools.common import Failed
 
 Lister = Callable[[], Iterable[ListPortInfo]]
@@ -29,6 +31,18 @@ _START = (
 )
 _LOOK_S = 0.1
 _BACK_S = 15
+
+
+def add_port(parser: argparse.ArgumentParser, action: str = "store") -> None:
+    """The option that names the board; `action` "append": or several."""
+    text = "serial port or socket://host:port; default: the only one plugged in"
+    parser.add_argument("--port", action=action, help=text)
+
+
+def add_within(parser: argparse.ArgumentParser, seconds: float, what: str) -> None:
+    """The option for how long the board may take."""
+    text = f"{what}, in seconds (default: {seconds})"
+    parser.add_argument("--within", type=common.number(0, of=float), default=seconds, metavar="S", help=text)
 
 
 def plugged_in(listed: Lister = list_ports.comports) -> list[ListPortInfo]:
