@@ -25,46 +25,29 @@ from tools import boards
 from tools.boards import Board
 from tools.virtual_board import lan
 from tools.virtual_board.chip_memory import ChipMemory
-from tools.virtual_board.lan import Lan, LanError
+from tools.virtual_board.lan import Lan
 from tools.virtual_board.memory import Memory, NoRoomError
 from tools.virtual_board.plant import Plant
-from tools.virtual_board.radio import AccessPoint, Radio, WifiError
+from tools.virtual_board.radio import AccessPoint, Radio
+from tools.virtual_board.refused import Refused
 
 UNIQUE_ID = b"\x24\x0a\xc4\x00\x00\x01"
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
-CAUSES = {
-    PWRON_RESET: "power_on",
-    HARD_RESET: "hard",
-    WDT_RESET: "watchdog",
-    DEEPSLEEP_RESET: "deep_sleep",
-    SOFT_RESET: "soft",
-}
+CAUSES = dict(enumerate(("power_on", "hard", "watchdog", "deep_sleep", "soft"), PWRON_RESET))
 
 _CONSTANTS = {
     "machine": {
-        "PWRON_RESET": PWRON_RESET,
-        "HARD_RESET": HARD_RESET,
-        "WDT_RESET": WDT_RESET,
-        "DEEPSLEEP_RESET": DEEPSLEEP_RESET,
-        "SOFT_RESET": SOFT_RESET,
+        "PWRON_RESET": PWRON_RESET, "HARD_RESET": HARD_RESET, "WDT_RESET": WDT_RESET,
+        "DEEPSLEEP_RESET": DEEPSLEEP_RESET, "SOFT_RESET": SOFT_RESET,
     },
     "network": {f"PHY_{name}": number for name, number in lan.PHYS.items()}
     | {
-        "AP_IF": 1,
-        "STAT_IDLE": 1000,
-        "STAT_CONNECTING": 1001,
-        "STAT_GOT_IP": 1010,
-        "STAT_BEACON_TIMEOUT": 200,
-        "STAT_NO_AP_FOUND": 201,
-        "STAT_WRONG_PASSWORD": 202,
-        "STAT_ASSOC_FAIL": 203,
-        "STAT_CONNECT_FAIL": 203,
-        "STAT_HANDSHAKE_TIMEOUT": 204,
-        "STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY": 210,
-        "STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD": 211,
-        "STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD": 212,
+        "AP_IF": 1, "STAT_IDLE": 1000, "STAT_CONNECTING": 1001, "STAT_GOT_IP": 1010, "STAT_BEACON_TIMEOUT": 200,
+        "STAT_NO_AP_FOUND": 201, "STAT_WRONG_PASSWORD": 202, "STAT_ASSOC_FAIL": 203, "STAT_CONNECT_FAIL": 203,
+        "STAT_HANDSHAKE_TIMEOUT": 204, "STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY": 210,
+        "STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD": 211, "STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD": 212,
     },
-}
+}  # fmt: skip
 """What a module of the board tells when it is asked: names that would otherwise fill the heap's table of names."""
 _ADC_RANGE_MV = ((75, 1039), (78, 1357), (107, 1877))
 """Least and greatest voltage that can be read at each attenuation but 11 dB: what lies outside reads as the end."""
@@ -74,14 +57,6 @@ _NOT_THE_PROGRAMS = ("heap", "repl", "soft")
 """Requests of the launcher and the REPL, which Ctrl-C does not interrupt."""
 _RTC_MEMORY_MAX = 2048
 _EPOCH = datetime.datetime(2000, 1, 1)
-
-
-class ChipError(Exception):
-    """What the port would raise; `kind` V, O, E, A or R as in a reply."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
 
 
 class Chip:
@@ -185,11 +160,7 @@ class Chip:
         try:
             ours = getattr(self, f"_do_{op}", None)
             value = ours(*words) if ours else self.memory.answer(op, *words)
-        except ChipError as error:
-            return f"!{error.kind} {error}"
-        except WifiError as error:
-            return f"!O {error}"
-        except LanError as error:
+        except Refused as error:
             return f"!{error.kind} {error}"
         return None if self.ended else f"={'' if value is None else value}"
 
@@ -198,17 +169,17 @@ class Chip:
     def _gpio(self, word: str) -> int:
         gpio = int(word) if word.isdigit() else -1
         if gpio not in self.board.gpios("pins"):
-            raise ChipError("V", "invalid pin")
+            raise Refused("V", "invalid pin")
         if gpio in self.board.gpios("flash"):
-            raise ChipError("V", "pin belongs to the flash chip")
+            raise Refused("V", "pin belongs to the flash chip")
         return gpio
 
     def _driver_of(self, gpio: int) -> None:
         """Refuse to drive what may not be driven."""
         if gpio in self._input_only:
-            raise ChipError("V", "pin can only be input")
+            raise Refused("V", "pin can only be input")
         if self.board.kit and gpio in self.board.kit.taken:
-            raise ChipError("V", "pin belongs to a chip of the kit")
+            raise Refused("V", "pin belongs to a chip of the kit")
 
     def _do_pin(self, pin: str, mode: str, pull: str, value: str) -> None:
         gpio = self._gpio(pin)
@@ -249,12 +220,12 @@ class Chip:
 
     def _do_adc(self, gpio: str) -> None:
         if self._gpio(gpio) not in self.board.gpios("analog") | self._adc2:
-            raise ChipError("V", "invalid pin")
+            raise Refused("V", "invalid pin")
 
     def _do_uv(self, gpio: str, atten: str) -> int:
         self._do_adc(gpio)
         if self.radio.active and int(gpio) in self._adc2:
-            raise ChipError("E", "116 ESP_ERR_TIMEOUT")
+            raise Refused("E", "116 ESP_ERR_TIMEOUT")
         least_mv, most_mv = self._range_mv[int(atten)]
         return 1000 * min(max(round(self.plant.microvolts(int(gpio)) / 1000), least_mv), most_mv)
 
@@ -267,7 +238,7 @@ class Chip:
     def _do_dht(self, pin: str) -> str:
         frame = self.plant.asked("dht", self._gpio(pin))
         if frame is None:
-            raise ChipError("E", "116 ETIMEDOUT")
+            raise Refused("E", "116 ETIMEDOUT")
         return frame.hex()
 
     def _do_i2c(self, sda: str, scl: str) -> None:
@@ -279,13 +250,13 @@ class Chip:
         asked = binascii.unhexlify(data[1:])
         found = self.plant.i2c(int(sda), int(scl), int(address), asked, self._ms())
         if found is None:
-            raise ChipError("E", "19 ENODEV")
+            raise Refused("E", "19 ENODEV")
         return int(found)
 
     def _do_i2c_read(self, sda: str, scl: str, address: str, count: str) -> str:
         found = self.plant.i2c(int(sda), int(scl), int(address), int(count), self._ms())
         if found is None:
-            raise ChipError("E", "19 ENODEV")
+            raise Refused("E", "19 ENODEV")
         return bytes(found).hex()
 
     def _do_pwm(self, pin: str, frequency: str, duty: str) -> int:
@@ -307,7 +278,7 @@ class Chip:
 
     def _do_wdt(self, timeout_ms: str) -> None:
         if int(timeout_ms) <= 0:
-            raise ChipError("V", "WDT timeout too short")
+            raise Refused("V", "WDT timeout too short")
         self._wdt_ms = int(timeout_ms)
         self._do_feed()
 
@@ -328,7 +299,7 @@ class Chip:
 
     def _do_constant(self, module: str, name: str) -> int:
         if name not in _CONSTANTS[module]:
-            raise ChipError("A", name)
+            raise Refused("A", name)
         return _CONSTANTS[module][name]
 
     def _do_machine(self) -> str:
@@ -347,10 +318,7 @@ class Chip:
         now = _EPOCH + datetime.timedelta(milliseconds=self._ms())
         if fields:
             year, month, day, _weekday, hour, minute, second, micros = map(int, fields)
-            moment = datetime.datetime(year, month, day, hour, minute, second) + datetime.timedelta(
-                0, 0, micros
-            )
-            self._rtc_offset = moment - now
+            self._rtc_offset = datetime.datetime(year, month, day, hour, minute, second, micros) - now
             return None
         t = now + self._rtc_offset
         return f"{t.year} {t.month} {t.day} {t.weekday()} {t.hour} {t.minute} {t.second} {t.microsecond}"
@@ -359,7 +327,7 @@ class Chip:
         if data is None:
             return self._rtc_memory.hex()
         if len(data) // 2 > _RTC_MEMORY_MAX:
-            raise ChipError("V", "buffer too long")
+            raise Refused("V", "buffer too long")
         self._rtc_memory = binascii.unhexlify(data[1:])
         return None
 
@@ -377,7 +345,7 @@ class Chip:
                 self.panicked = "Wi-Fi was started before the stack of a thread that ended was back"
                 self.ended = HARD_RESET
         except NoRoomError:
-            raise ChipError("R", "Wifi Unknown Error 0x0101") from None
+            raise Refused("R", "Wifi Unknown Error 0x0101") from None
 
     def _do_socket(self, fd: str) -> object:
         """A socket is asked for. Who has lost the network has no way to anybody; a program that never had one has the
@@ -420,7 +388,7 @@ class Chip:
 
     def _do_rssi(self) -> int:
         if not self.radio.connected(self._ms()):
-            raise ChipError("O", "Wifi Not Connected")
+            raise Refused("O", "Wifi Not Connected")
         return self.radio.joined.dbm if self.radio.joined else -57
 
     def _do_ifconfig(self, *fixed: str) -> str | None:
@@ -430,7 +398,7 @@ class Chip:
         """`ifconfig` of the one interface that is in use."""
         if fixed == ("dhcp",):
             if self._fixed is None:
-                raise ChipError("R", "Wifi Unknown Error 0x5004")
+                raise Refused("R", "Wifi Unknown Error 0x5004")
             self._fixed = None
             return None
         if fixed:
@@ -448,13 +416,13 @@ class Chip:
         """Construct it; without arguments whether it is constructed already."""
         if arguments:
             if self.board.chip != boards.CLASSIC:
-                raise ChipError("O", "esp_eth_driver_install failed with invalid argument")
+                raise Refused("O", "esp_eth_driver_install failed with invalid argument")
             self.lan.construct(*map(int, arguments))
             try:
                 self.memory.ethernet()
             except NoRoomError:
                 self.lan.there = False
-                raise ChipError("O", "esp_eth_driver_install failed with no memory for driver") from None
+                raise Refused("O", "esp_eth_driver_install failed with no memory for driver") from None
         return int(self.lan.there)
 
     def _do_lan_active(self, on: str | None = None) -> int:
@@ -481,7 +449,7 @@ class Chip:
             "ssid": (self.radio, "ssid"),
         }.get(name, (None, ""))
         if owner is None or (name == "ssid" and value is not None):
-            raise ChipError("V", "unknown config param")
+            raise Refused("V", "unknown config param")
         if value is None:
             return getattr(owner, attribute)
         setattr(owner, attribute, _text(value) if name == "hostname" else int(value))
@@ -503,7 +471,7 @@ class Chip:
         settings = self.access_point.settings
         names, values = words[::2], words[1::2]
         if not settings.keys() >= set(names) or (not values and names[0] == "key"):
-            raise ChipError("V", "unknown config param")
+            raise Refused("V", "unknown config param")
         if not values:
             return settings[names[0]]
         texts = [_text(value) if value[0] == "." else int(value) for value in values]
@@ -522,7 +490,7 @@ class Chip:
         if value is not None:
             self.nvs[key] = value
         elif key not in self.nvs:
-            raise ChipError("E", "-4354 ESP_ERR_NVS_NOT_FOUND")
+            raise Refused("E", "-4354 ESP_ERR_NVS_NOT_FOUND")
         return self.nvs[key]
 
 

@@ -11,19 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tools.virtual_board.refused import Refused
+
 INITIALIZED, STARTED, STOPPED, CONNECTED, DISCONNECTED, GOT_IP = range(6)
 PHYS = {"LAN8710": 0, "LAN8720": 1, "IP101": 2, "RTL8201": 3, "DP83848": 4, "KSZ8041": 5, "KSZ8081": 6}
 _CLOCK_MODES = {"in": 1, "out": 3}
 """`machine.Pin.IN` and `machine.Pin.OUT`."""
 _LINK_MS, _DHCP_MS = 1500, 300
-
-
-class LanError(Exception):
-    """The port refuses; `kind` V (ValueError) or O (OSError), the text is the port's."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
 
 
 class Lan:
@@ -58,16 +52,16 @@ class Lan:
     def construct(self, address: int, phy: int, mode: int, *pins: int) -> None:
         """`pins`: mdc, mdio, power, reset, clock; -1: not given."""
         if not 0 <= address <= 0x1F:
-            raise LanError("V", "invalid phy address")
+            raise Refused("V", "invalid phy address")
         if phy not in PHYS.values():
-            raise LanError("V", "invalid phy type")
+            raise Refused("V", "invalid phy type")
         if -1 in pins[:2]:
-            raise LanError("V", "mdc and mdio must be specified")
+            raise Refused("V", "mdc and mdio must be specified")
         if self._spoilt:
-            raise LanError("O", "esp_netif_attach failed")
+            raise Refused("O", "esp_netif_attach failed")
         if self.mute or not self._fits(address, phy, mode, *pins):
             self._spoilt = True
-            raise LanError("O", "esp_eth_driver_install failed")
+            raise Refused("O", "esp_eth_driver_install failed")
         self.there = True
 
     def _fits(

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tools.virtual_board.refused import Refused
+
 STAT_IDLE = 1000
 STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
@@ -24,10 +26,6 @@ _LEFT = 8  # the station itself hung up
 
 _JOIN_MS = 300
 _FAIL_MS = 1500
-
-
-class WifiError(Exception):
-    """The driver refuses; the text is that of the ESP32 port's OSError."""
 
 
 @dataclass
@@ -104,7 +102,7 @@ class Radio:
         """(ssid, bssid, channel, dBm, security, hidden) of each access point; of a hidden one no name."""
         self._settle(now_ms)
         if not self.active:
-            raise WifiError("STA must be active")
+            raise Refused("O", "STA must be active")
         if self._phase == "joining":
             return []  # the driver refuses, and the port says nothing of it
         return [
@@ -120,11 +118,11 @@ class Radio:
         """Start to join. Refused while joining and while joined, as the ESP-IDF driver refuses it."""
         self._settle(now_ms)
         if not self.active:
-            raise WifiError("Wifi Not Started")
+            raise Refused("O", "Wifi Not Started")
         if self._phase == "joining":
-            raise WifiError("Wifi Internal State Error")
+            raise Refused("O", "Wifi Internal State Error")
         if self._phase == "up":
-            raise WifiError("Wifi Internal Error")
+            raise Refused("O", "Wifi Internal Error")
         if ssid:
             self.ssid, self._password, self.bssid = ssid, password, bssid
         self._wanted = True
@@ -134,7 +132,7 @@ class Radio:
     def disconnect(self, now_ms: float) -> None:
         self._settle(now_ms)
         if not self.active:
-            raise WifiError("Wifi Not Started")
+            raise Refused("O", "Wifi Not Started")
         self._leave()
 
     def connected(self, now_ms: float) -> bool:
@@ -235,9 +233,9 @@ class AccessPoint:
         """All of `settings` or none of them."""
         new = {**self.settings, **settings}
         if new["security"] not in _SECURITY_MODES:
-            raise WifiError("Wifi Invalid Argument")
+            raise Refused("O", "Wifi Invalid Argument")
         if new["security"] and not 8 <= len(new["key"].encode()) < 64:
-            raise WifiError("Wifi Invalid Password")
+            raise Refused("O", "Wifi Invalid Password")
         new["ssid"] = new["ssid"].encode()[:32].decode(errors="replace")
         if self.active:
             self._show(new)
