@@ -30,6 +30,11 @@ def say(level, what, text, do=""):
         print("         %-12s -> %s" % ("", do))
 
 
+def demand(good, what, text, do, bad="problem"):
+    """Say the text; what to do where it is not good."""
+    say("ok" if good else bad, what, text, "" if good else do)
+
+
 def config():
     """config.json, or None."""
     try:
@@ -41,38 +46,24 @@ def config():
     except OSError:
         say("problem", "config", "there is no config.json on the board", "realer config, then realer deploy")
     except ValueError:
-        say(
-            "problem",
-            "config",
-            "config.json is not JSON",
-            "realer check_config config.json, then realer deploy",
-        )
+        do = "realer check_config config.json, then realer deploy"
+        say("problem", "config", "config.json is not JSON", do)
     return None
 
 
 def board():
     version = sys.implementation[1][:3]
-    good = version >= (1, 24, 0)
-    text = "MicroPython %d.%d.%d" % version
-    say("ok" if good else "problem", "board", text, "" if good else "realer flash with 1.24 or newer")
+    demand(
+        version >= (1, 24, 0), "board", "MicroPython %d.%d.%d" % version, "realer flash with 1.24 or newer"
+    )
     gc.collect()
     free = gc.mem_free()
-    good = free > 60000
-    say(
-        "ok" if good else "problem",
-        "memory",
-        "%d bytes free for Python, with all that its heap can grow by" % free,
-        "" if good else "use a stock image",
-    )
+    text = "%d bytes free for Python, with all that its heap can grow by" % free
+    demand(free > 60000, "memory", text, "use a stock image")
     block, _, blocks, unused = os.statvfs("/")[:4]
     free = block * unused // 1024
-    good = free > 200
-    say(
-        "ok" if good else "problem",
-        "flash",
-        "%d of %d KB free" % (free, block * blocks // 1024),
-        "" if good else "remove files that are not needed",
-    )
+    text = "%d of %d KB free" % (free, block * blocks // 1024)
+    demand(free > 200, "flash", text, "remove files that are not needed")
 
 
 class Wrong(Exception):
@@ -109,19 +100,13 @@ def i2c(row, usual):
     bus = SoftI2C(scl=Pin(row["scl"]), sda=Pin(row["sda"]), freq=100000)
     found, address = bus.scan(), row.get("i2c_address") or usual
     if len(found) > _EVERYBODY:
-        raise Wrong(
-            "the data line of the bus is held low",
-            "check sda for a short circuit; unplug one after the other",
-        )
+        do = "check sda for a short circuit; unplug one after the other"
+        raise Wrong("the data line of the bus is held low", do)
     names = ["0x%02x (%s)" % (at, _ON_I2C.get(at, "unknown")) for at in found]
     text = "on the bus there is %s" % (", ".join(names) or "nothing")
     if address not in found:
-        do = (
-            "correct i2c_address"
-            if found
-            else "check its wires (are sda and scl swapped?) and the resistors to 3.3 V"
-        )
-        raise Wrong("nothing answers at 0x%02x; %s" % (address, text), do)
+        do = "check its wires (are sda and scl swapped?) and the resistors to 3.3 V"
+        raise Wrong("nothing answers at 0x%02x; %s" % (address, text), "correct i2c_address" if found else do)
     if (row["sda"], row["scl"]) not in buses:
         buses.append((row["sda"], row["scl"]))
         say("ok", pin_of(row), text)
@@ -146,9 +131,9 @@ def divider(row):
         do = "check wires and divider_ohm; is side right? (low: the sensor is between pin and ground)"
         raise Wrong("%d mV, as with %s" % (millivolts, wire), do)
     ratio = millivolts / (supply - millivolts)
-    return millivolts, row.get("divider_ohm", 10000) * (
-        ratio if row.get("side", "low") == "low" else 1 / ratio
-    )
+    if row.get("side", "low") == "high":
+        ratio = 1 / ratio
+    return millivolts, row.get("divider_ohm", 10000) * ratio
 
 
 def sensor(row):
@@ -157,13 +142,9 @@ def sensor(row):
     try:
         say("ok", name, "%s: %s" % (row.get("name"), DOCTORS[row["kind"]](row, Board)))
         if Board.api != "thinger" and row.get("cloud_kind", row["kind"]) not in CLOUD_KINDS:
+            text = "%s: the Realer cloud may not know the kind %s" % (row.get("name"), row["kind"])
             do = "give it a cloud_kind that the cloud's catalog has, if its readings are to reach the cloud"
-            say(
-                "note",
-                name,
-                "%s: the Realer cloud may not know the kind %s" % (row.get("name"), row["kind"]),
-                do,
-            )
+            say("note", name, text, do)
     except Wrong as wrong:
         say("problem", name, "%s: %s" % (row.get("name"), wrong.args[0]), wrong.args[1])
 
@@ -185,18 +166,18 @@ def output(row):
     safe = row.get("safe", "off") if len(gpios) == 1 else "off"
     for gpio in gpios:
         on = Pin(gpio).value() == (row.get("active", "high") == "high")
-        note = on != (safe == "on") and safe in ("on", "off")
-        do = "outputs are in their safe state now: see active and safe, and the wiring" if note else ""
+        good = on == (safe == "on") or safe not in ("on", "off")
         text = "%s is %s" % (row.get("name"), "on" if on else "off")
-        say("note" if note else "ok", "GPIO %d" % gpio, text, do)
+        do = "outputs are in their safe state now: see active and safe, and the wiring"
+        demand(good, "GPIO %d" % gpio, text, do, "note")
 
 
 def button(row):
     pull = {"up": Pin.PULL_UP, "down": Pin.PULL_DOWN}.get(row.get("pull", "up"))
     pressed = Pin(row["gpio"], Pin.IN, pull).value() == (row.get("active", "low") == "high")
-    do = "if nobody presses it: see active, pull and the wiring" if pressed else ""
     text = "button is %spressed" % ("" if pressed else "not ")
-    say("note" if pressed else "ok", "GPIO %d" % row["gpio"], text, do)
+    do = "if nobody presses it: see active, pull and the wiring"
+    demand(not pressed, "GPIO %d" % row["gpio"], text, do, "note")
 
 
 def pins(found):

@@ -2,7 +2,7 @@
 
 A file of its own: a board has no room for the text of all checks at once.
 """
-# ruff: noqa: F821  (`say`, `found` are those of board_check.py, `address`, `knocked`, `name_servers` of wifi_check.py)
+# ruff: noqa: F821  (`say`, `found` are those of board_check.py, `address`, `addressed` of wifi_check.py)
 
 import network
 import time
@@ -39,7 +39,8 @@ def lan(wanted, board):
         return failed(str(error), "is it really a %s? unplug it for a moment, then try again" % board)
     for second in range(_ADDRESS_S):
         if nic.isconnected():
-            return connected(nic, wanted, fixed)
+            addressed(nic, "lan", wanted.get("dns"), fixed)
+            return True
         if second >= _CABLE_S and nic.status() != _CONNECTED:
             return failed(
                 "no cable, or nothing at its other end", "plug it in; is the light at the switch on?"
@@ -53,17 +54,6 @@ def lan(wanted, board):
 def failed(text, do):
     say("problem", "lan", text, do)
     return False
-
-
-def connected(nic, wanted, fixed):
-    ip, _, gateway, from_router = nic.ifconfig()
-    name_servers[:] = wanted.get("dns") or [from_router]
-    kind = "fixed address" if fixed else "address"
-    say("ok", "lan", "%s %s, gateway %s, name server %s" % (kind, ip, gateway, ", ".join(name_servers)))
-    if fixed and not knocked(gateway):
-        do = "is it the router, and the address in its network? compare with another device"
-        say("note", "lan", "the gateway %s answers at no port that was tried" % gateway, do)
-    return True
 
 
 if found and found.get("lan") is not None:

@@ -3,7 +3,7 @@
 Sends no secret but the Wi-Fi password to the access point. A file of its own: a board has no room for the text of all
 checks at once.
 """
-# ruff: noqa: F821  (`say`, `found` are those of board_check.py)
+# ruff: noqa: F821  (`say`, `demand`, `found` are those of board_check.py)
 
 import errno
 import network
@@ -40,15 +40,9 @@ def wifi(wanted):
             continue
         if station.isconnected():
             return joined(station, dns, fixed)
-        reason = {201: "there is no such network here", 202: "the password is wrong"}.get(
-            status, "status %d" % status
-        )
-        say(
-            "problem",
-            "wifi",
-            "%s: %s" % (name, reason),
-            "wifi.networks: only 2.4 GHz; go closer; check the password",
-        )
+        known = {201: "there is no such network here", 202: "the password is wrong"}
+        text = "%s: %s" % (name, known.get(status, "status %d" % status))
+        say("problem", "wifi", text, "wifi.networks: only 2.4 GHz; go closer; check the password")
     return station.isconnected() and joined(station, dns)
 
 
@@ -114,12 +108,8 @@ def elsewhere(points, name, bssid):
     if not others or bssid in [point[1] for point in points]:
         return False
     seen = ", ".join(["%s with %d dBm" % (radio(point[1]), point[3]) for point in others])
-    say(
-        "problem",
-        "wifi",
-        "%s: its access point %s is not seen here, but %s" % (name, radio(bssid), seen),
-        "wifi.networks: correct bssid, or leave it out",
-    )
+    text = "%s: its access point %s is not seen here, but %s" % (name, radio(bssid), seen)
+    say("problem", "wifi", text, "wifi.networks: correct bssid, or leave it out")
     return True
 
 
@@ -128,26 +118,21 @@ def radio(bssid):
 
 
 def joined(station, dns, fixed=None):
-    ip, _, gateway, from_router = station.ifconfig()
+    addressed(station, "wifi", dns, fixed)
+    signal = station.status("rssi")
+    demand(signal > -75, "signal", "%d dBm" % signal, "weak: move board, antenna or router", "note")
+    return True
+
+
+def addressed(nic, what, dns, fixed):
+    """Tell the address, and whether the gateway of a fixed one answers; from now on ask these name servers."""
+    ip, _, gateway, from_router = nic.ifconfig()
     name_servers[:] = dns or [from_router]
     kind = "fixed address" if fixed else "address"
-    say("ok", "wifi", "%s %s, gateway %s, name server %s" % (kind, ip, gateway, ", ".join(name_servers)))
+    say("ok", what, "%s %s, gateway %s, name server %s" % (kind, ip, gateway, ", ".join(name_servers)))
     if fixed and not knocked(gateway):
-        say(
-            "note",
-            "wifi",
-            "the gateway %s answers at no port that was tried" % gateway,
-            "is it the router, and the address in its network? compare with another device",
-        )
-    signal = station.status("rssi")
-    good = signal > -75
-    say(
-        "ok" if good else "note",
-        "signal",
-        "%d dBm" % signal,
-        "" if good else "weak: move board, antenna or router",
-    )
-    return True
+        do = "is it the router, and the address in its network? compare with another device"
+        say("note", what, "the gateway %s answers at no port that was tried" % gateway, do)
 
 
 def knocked(gateway):
