@@ -17,7 +17,6 @@ from aiohttp import web
 from tools.cloud import dns, ntp
 from tools.cloud.broker import Broker
 from tools.cloud.dns import DnsServer
-from tools.cloud.entities import Command, Sensor
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.cloud.ntp import NtpServer
@@ -115,12 +114,6 @@ class Admin:
 
     def do_adopt(self, port: str, on: bool, device: str | None = None) -> None:
         self.model.set_adoption(self._device(device), port, on)
-
-    def do_add_command(self, device: str | None = None, **item: Any) -> None:
-        self.model.put_command(self._device(device), Command(**item))
-
-    def do_add_sensor(self, device: str | None = None, **item: Any) -> None:
-        self.model.put_sensor(self._device(device), Sensor(**item))
 
     # misbehaviour
 

@@ -111,11 +111,12 @@ class Actions:
                 fields[name] = rule(fields[name])
             except ValueError as error:
                 raise Wrong(name, str(error)) from None
-        done = getattr(self, f"_{verb}")(**fields)
+        act = getattr(self, f"_{verb}", None) or getattr(self._admin, f"do_{verb}")
+        done = act(**fields)
         if asyncio.iscoroutine(done):
             await done
 
-    # The owner. The cloud tells by itself what became of these.
+    # The owner; the other verbs of an owner are the admin's. The cloud tells by itself what became of them.
 
     def _set(self, port: str, value: float) -> None:
         commands = {row["port"]: row for row in snapshot.commands(self._fixture)}
@@ -125,21 +126,6 @@ class Actions:
         if not least <= value <= most or abs((value - least) / step % 1 - 0.5) < 0.499:
             raise Wrong("value", f"must be {least:g} to {most:g} in steps of {step:g}")
         self._fixture.want(port, value)
-
-    def _expire_token(self) -> None:
-        self._fixture.expire_token()
-
-    def _revoke(self) -> None:
-        self._admin.do_revoke()
-
-    def _kick(self) -> None:
-        self._fixture.kick()
-
-    def _subscription(self, on: bool) -> None:
-        self._fixture.subscription(on)
-
-    def _keys(self, on: bool) -> None:
-        self._fixture.keys(on)
 
     # The cloud and the network
 
