@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import ipaddress
 import os
 import ssl
 import tempfile
@@ -17,14 +16,14 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
-from tools.cloud import chains
+from tools.cloud import chains, issuing
 from tools.cloud.chains import CHAINS, Key
+from tools.cloud.issuing import Pair
 
 GOOD_NAMES = ("api.realer.test", "mqtt.realer.test", "iot.realer.test", "localhost")
 KINDS = ("good", "wrong_name", "expired", "not_yet_valid", "unknown_ca")
-_DAY = dt.timedelta(days=1)
 
 
 class TestCA:
@@ -71,112 +70,54 @@ class TestCA:
         """Client side context that trusts this CA and nothing else."""
         return ssl.create_default_context(cafile=str(self.pem))
 
-    def _issue(self, kind: str) -> _Pair:
+    def _issue(self, kind: str) -> Pair:
         if kind not in KINDS:
             raise ValueError(f"unknown kind of certificate {kind!r}; one of {', '.join(KINDS)}")
         now = dt.datetime.now(dt.UTC)
         start, end = {"expired": (-30, -1), "not_yet_valid": (30, 60)}.get(kind, (-1, 30))
-        names = ("api.other.test",) if kind == "wrong_name" else GOOD_NAMES
+        names = ("api.other.test",) if kind == "wrong_name" else (*GOOD_NAMES, "127.0.0.1")
         issuer = _new_root("p256") if kind == "unknown_ca" else self._issuer
         key = chains.key(CHAINS[self.chain].leaf, "leaf")
-        return _new_leaf(issuer, key, names, now + start * _DAY, now + end * _DAY), key
+        return issuing.leaf(issuer, key, names, now + start * issuing.DAY, now + end * issuing.DAY), key
 
 
-_Pair = tuple[x509.Certificate, Key]
-
-
-def _new_root(kind: str) -> _Pair:
+def _new_root(kind: str) -> Pair:
     key, name = chains.key(kind, "root"), "Realer test CA, worthless outside tests"
-    return _new_authority(name, key, (None, key), 3650), key
+    return issuing.authority(name, key, (None, key), 3650), key
 
 
-def _intermediates(root: _Pair, chain: str) -> tuple[_Pair, tuple[x509.Certificate, ...]]:
+def _intermediates(root: Pair, chain: str) -> tuple[Pair, tuple[x509.Certificate, ...]]:
     """Who signs the leaves, and what a server presents besides them, from the leaf upwards."""
     issuer = root
     certificates: list[x509.Certificate] = []
     for number, kind in enumerate(reversed(CHAINS[chain].between)):
         key = chains.key(kind, f"intermediate{number}")
         name = f"Realer test intermediate {number}"
-        issuer = _new_authority(name, key, issuer, 90, len(CHAINS[chain].between) - 1 - number), key
+        issuer = issuing.authority(name, key, issuer, 90, len(CHAINS[chain].between) - 1 - number), key
         certificates.insert(0, issuer[0])
     if CHAINS[chain].cross:
         key = chains.key("rsa2048", "old-root")
-        old = _new_authority("Realer test CA of old, trusted by nobody", key, (None, key), 3650), key
+        old = issuing.authority("Realer test CA of old, trusted by nobody", key, (None, key), 3650), key
         own_name = root[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
-        certificates.append(_new_authority(str(own_name), root[1], old, 365))
+        certificates.append(issuing.authority(str(own_name), root[1], old, 365))
     return issuer, tuple(certificates)
 
 
-def _new_authority(
-    name: str, key: Key, issuer: tuple[x509.Certificate | None, Key], days: int, depth: int | None = None
-) -> x509.Certificate:
-    """`issuer` without a certificate: it signs itself. `depth`: how many authorities may follow below; None: any."""
-    subject, now = _name(name), dt.datetime.now(dt.UTC)
-    above = issuer[0].subject if issuer[0] else subject
-    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[1].public_key())
-    builder = (
-        _builder(subject, above, key, now - _DAY, now + days * _DAY)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=depth), critical=True)
-        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(authority, critical=False)
-    )
-    return builder.sign(issuer[1], chains.digest(issuer[1]))
-
-
-def _new_leaf(
-    issuer: _Pair, key: Key, names: tuple[str, ...], start: dt.datetime, end: dt.datetime
-) -> x509.Certificate:
-    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
-    if names == GOOD_NAMES:
-        alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[1].public_key())
-    builder = (
-        _builder(_name(names[0]), issuer[0].subject, key, start, end)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(authority, critical=False)
-    )
-    return builder.sign(issuer[1], chains.digest(issuer[1]))
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: Key, start: dt.datetime, end: dt.datetime
-) -> x509.CertificateBuilder:
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-    return builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _usage(**on: bool) -> x509.KeyUsage:
-    bits = (
-        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-        "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
-    )  # fmt: skip
-    return x509.KeyUsage(**{bit: on.get(bit, False) for bit in bits})
-
-
-def _load(path: Path) -> _Pair | None:
+def _load(path: Path) -> Pair | None:
     """The pair in a file, None when there is none or it ends within 60 days."""
     if not path.exists():
         return None
     data = path.read_bytes()
     certificate = x509.load_pem_x509_certificate(data)
     key = chains.load(data)
-    if certificate.not_valid_after_utc < dt.datetime.now(dt.UTC) + 60 * _DAY:
+    if certificate.not_valid_after_utc < dt.datetime.now(dt.UTC) + 60 * issuing.DAY:
         path.unlink(missing_ok=True)
         return None
     assert isinstance(key, Key)
     return certificate, key
 
 
-def _keep(path: Path, pair: _Pair) -> _Pair:
+def _keep(path: Path, pair: Pair) -> Pair:
     """Write a pair unless another process was faster; returns the pair that is in the file."""
     text = pair[0].public_bytes(serialization.Encoding.PEM) + chains.pem(pair[1])
     mine = chains.write(path.with_name(f"{path.name}.{os.getpid()}"), text)
