@@ -98,7 +98,7 @@ async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt
         status, printed = await doctor(fixture)
     assert status == 0 and "ok       update" in printed and "broker" not in printed, printed
     for what in ("api", "update"):
-        assert re.search(rf"ok       {what} +its root, certs/ca.der, ends in 36\d\d days", printed), printed
+        assert re.search(rf"ok       {what} +its root, certs/ca.der, expires in 36\d\d days", printed), printed
     assert "other.der" not in printed
 
 
@@ -120,7 +120,7 @@ async def test_a_root_that_ends_soon_is_said(tmp_path, monkeypatch, left, level,
         )
         printed = (tmp_path / "r").read_text()
     assert ended == status
-    assert re.search(rf"{level} +api +its root, certs/ca.der, ends in {left} days", printed), printed
+    assert re.search(rf"{level} +api +its root, certs/ca.der, expires in {left} days", printed), printed
 
 
 async def test_a_working_board_passes_every_check_and_the_firmware_continues(tmp_path):
@@ -361,7 +361,7 @@ async def test_an_access_point_and_a_country_that_are_right_are_no_finding():
     [
         ({"ip": "192.168.1.20", "gateway": "192.168.2.1"}, "192.168.2.1 are not in one network"),
         ({"ip": "192.168.1.20"}, "gateway None are not in one network"),
-        ({"ip": "10.0.0.5", "netmask": "255.0.0.0", "gateway": "10.0.0"}, "10.0.0 is no address"),
+        ({"ip": "10.0.0.5", "netmask": "255.0.0.0", "gateway": "10.0.0"}, "10.0.0 is not an address"),
         ({"bssid": "02:00"}, "bssid is not the address of an access point"),
     ],
 )
