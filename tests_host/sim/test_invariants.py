@@ -42,14 +42,27 @@ class Case:
             self.invariants.check(self.targets, self.manual_override)
         return self.invariants
 
+    def receive(self, name="a", sequence=5, window=300, port="6"):
+        self.invariants.desired_states.receive(port, 1, name, sequence, window)
+
+    def desire(self, *values, port="6"):
+        for value in values:
+            self.invariants.desired_states.desire(port, value)
+
+    def applied(self, name="a"):
+        """The pump is desired to be on, which a received message says, and it is obeyed."""
+        self.desire(1.0)
+        self.receive(name)
+        applies(self, 1.0, name=name)
+
     def found(self):
         return [text.split(": ", 1)[1] for text in self.invariants.violations]
 
 
-def hold(case, gpio, seconds, before=100):
-    """A relay pulls for that long, after a long rest."""
-    case.after(before).level(gpio, True)
-    case.after(seconds).level(gpio, False)
+def hold(case, seconds, before=100):
+    """The pump's relay pulls for that long, after a long rest."""
+    case.after(before).level(1, True)
+    case.after(seconds).level(1, False)
 
 
 def stuck(case, gpio, on):
@@ -64,17 +77,9 @@ def applies(case, value, port="6", name=None):
 # Relays
 
 
-def least_on(case, seconds):
-    hold(case, 1, seconds)
-
-
 def least_off(case, seconds):
-    hold(case, 1, 50)
-    hold(case, 1, 50, before=seconds)
-
-
-def most_on(case, seconds):
-    hold(case, 1, seconds)
+    hold(case, 50)
+    hold(case, 50, before=seconds)
 
 
 def both_on(case, gap):
@@ -164,170 +169,69 @@ def pressed_in_the_safe_state(case, left):
 
 
 def never_desired(case, value):
-    case.invariants.desired_states.desire("6", 1.0)
+    case.desire(1.0)
     applies(case, value, "9")
 
 
 def out_of_range(case, value):
-    case.invariants.desired_states.desire("9", value)
+    case.desire(value, port="9")
     applies(case, value, "9")
 
 
 def replaced(case, seconds):
-    case.invariants.desired_states.desire("6", 1.0)
-    case.invariants.desired_states.desire("6", 0.0)
+    case.desire(1.0, 0.0)
     case.after(seconds)
     applies(case, 1.0)
 
 
 def older_again(case, then):
-    for value in (21.0, 22.0):
-        case.invariants.desired_states.desire("9", value)
+    case.desire(21.0, 22.0, port="9")
     applies(case, 22.0, "9")
     applies(case, then, "9")
 
 
 def overtaken_by_a_poll(case, polled):
     """The message of a desired value arrives behind the newer one."""
-    desired_states = case.invariants.desired_states
-    for value in (21.0, 22.0):
-        desired_states.desire("9", value)
-    desired_states.receive("9", 1, "b", 6, 300)
+    case.desire(21.0, 22.0, port="9")
+    case.receive("b", 6, port="9")
     applies(case, 22.0, "9", name=None if polled else "b")
-    desired_states.receive("9", 1, "a", 7, 300)
+    case.receive("a", 7, port="9")
     applies(case, 21.0, "9", name="a")
 
 
 def overtaken_long_ago(case, seconds):
-    desired_states = case.invariants.desired_states
-    for value in (21.0, 22.0):
-        desired_states.desire("9", value)
+    case.desire(21.0, 22.0, port="9")
     applies(case, 22.0, "9")
     case.after(seconds)
-    desired_states.receive("9", 1, "a", 7, 300)
+    case.receive("a", 7, port="9")
     applies(case, 21.0, "9", name="a")
 
 
-def number(case, sequence):
-    desired_states = case.invariants.desired_states
-    desired_states.desire("6", 1.0)
-    desired_states.receive("6", 1, "a", 5, 300)
-    applies(case, 1.0, name="a")
-    desired_states.receive("6", 1, "b", sequence, 300)
-    applies(case, 1.0, name="b")
-
-
-def number_after_a_start(case, sequence):
-    desired_states = case.invariants.desired_states
-    desired_states.desire("6", 1.0)
-    desired_states.receive("6", 1, "a", 5, 300)
-    applies(case, 1.0, name="a")
-    desired_states.excuse("the power was cut")
-    desired_states.bind({"6/1"})
-    desired_states.receive("6", 1, "b", sequence, 300)
-    applies(case, 1.0, name="b")
-
-
-def number_again(case, states):
-    answered, cut = states
-    desired_states = case.invariants.desired_states
-    desired_states.desire("6", 1.0)
-    desired_states.receive("6", 1, "a", 5, 300)
-    applies(case, 1.0, name="a")
-    if answered:
-        desired_states.answer("a", "applied", True)
-    if cut:
-        desired_states.excuse("the power was cut")
-    applies(case, 1.0, name="a")
-
-
-def window(case, seconds):
-    desired_states = case.invariants.desired_states
-    desired_states.desire("6", 1.0)
-    desired_states.receive("6", 1, "a", 1, 60)
-    case.after(seconds)
-    applies(case, 1.0, name="a")
-
-
-def answered(case, status):
-    desired_states = case.invariants.desired_states
-    desired_states.receive("6", 1, "a", 1, 60)
-    if status:
-        desired_states.answer("a", status, True)
-    case.invariants.check_end()
-
-
-def answered_after_another(case, sequence):
-    """As number 5 was, of which a second one is as old as an older one."""
-    desired_states = case.invariants.desired_states
-    desired_states.receive("6", 1, "a", 5, 60)
-    desired_states.answer("a", "applied", True)
-    desired_states.receive("6", 1, "b", sequence, 60)
-    case.invariants.check_end()
-
-
-def number_after_another_catalog(case, lines):
-    """Where the command was gone, or another one was in its place."""
-    desired_states = case.invariants.desired_states
-    desired_states.desire("6", 1.0)
-    desired_states.receive("6", 1, "a", 5, 300)
-    applies(case, 1.0, name="a")
-    desired_states.bind(lines)
-    desired_states.bind({"6/1"})
-    desired_states.receive("6", 1, "b", 4, 300)
-    applies(case, 1.0, name="b")
-
-
-def command_gone(case, known):
-    case.invariants.desired_states.receive("6", 1, "a", 1, 60)
-    case.invariants.desired_states.bind(known)
-    case.invariants.check_end()
-
-
-def applied(case, follows):
-    case.invariants.desired_states.receive("6", 1, "a", 1, 60)
-    case.invariants.desired_states.answer("a", "applied", follows)
-
-
-def applied_late(case, seconds):
-    case.invariants.desired_states.receive("6", 1, "a", 1, 60)
-    case.after(seconds)
-    case.invariants.desired_states.answer("a", "applied", True)
-
-
-def acknowledges_an_unknown_state(case, name):
-    case.invariants.desired_states.receive("6", 1, "a", 1, 60)
-    case.invariants.desired_states.answer(name, "applied", True)
-
-
-# Events
-
-
-def not_sent(case, stored):
-    events = case.invariants.events
-    events.posted("1", None)
-    events.answered("1", True)
-    if stored:
-        events.stored("1")
-    case.invariants.check_end()
-
-
-def waits_for_ever(case, stored):
-    case.invariants.events.posted("1", None)
-    case.invariants.events.expect()
-    if stored:
-        case.invariants.events.stored("1")
-    case.invariants.check_end()
-
-
-def waits_since(case, earlier):
-    events = case.invariants.events
-    if earlier:
-        events.posted("1", None)
-    events.expect()
-    if not earlier:
-        events.posted("1", None)
-    case.invariants.check_end()
+def scripted(case, script):
+    """Desired states of the pump and events of its journal, a step for each comma; those of `on` are what a received
+    message says, and are obeyed."""
+    invariants = case.invariants
+    states, events = invariants.desired_states, invariants.events
+    steps = {
+        "on": case.applied,
+        "desire": lambda value: case.desire(float(value)),
+        "receive": lambda name, sequence, window=60: case.receive(name, int(sequence), window),
+        "applies": lambda name: applies(case, 1.0, name=name),
+        "answer": lambda name, status="applied": states.answer(name, status, True),
+        "bind": lambda *lines: states.bind(set(lines)),
+        "power_cut": lambda: states.excuse("the power was cut"),
+        "after": lambda seconds: case.after(int(seconds)),
+        "posted": lambda name, desired_id=None: events.posted(name, desired_id),
+        "accepted": lambda name: events.answered(name, True),
+        "cut": lambda *unwritten: events.cut(unwritten),
+        "back": lambda dropped, *names: events.came_back(names, int(dropped)),
+        "dropped": lambda name, readings="": events.dropped(name, True, bool(readings)),
+        "end": invariants.check_end,
+        **{verb: getattr(events, verb) for verb in ("stored", "expect", "again", "conflicts")},
+    }
+    for step in script.split(", "):
+        verb, *words = step.split(" ")
+        steps[verb](*words)
 
 
 def waiting(case, count):
@@ -336,65 +240,15 @@ def waiting(case, count):
     case.invariants.check_end()
 
 
-def stored_twice(case, name):
-    case.invariants.events.posted("1", None)
-    case.invariants.events.stored("1")
-    case.invariants.check_end()
-    case.invariants.events.posted("2", None)
-    case.invariants.events.stored(name)
-
-
-def never_an_event(case, name):
-    case.invariants.events.posted("1", None)
-    case.invariants.events.stored(name)
-
-
-def same_name(case, name):
-    case.invariants.events.posted("1", None)
-    case.invariants.events.stored("1")
-    case.invariants.check_end()
-    case.invariants.events.posted(name, None)
-
-
-def two_answers(case, desired_id):
-    case.invariants.events.posted("1", "a")
-    case.invariants.events.posted("2", desired_id)
-
-
-def lost_by_a_cut(case, unwritten):
-    case.invariants.events.posted("1", None)
-    case.invariants.events.cut(unwritten)
-    case.invariants.events.came_back([], 0)
-
-
-def lost_at_a_start(case, dropped):
-    for message_id in ("1", "2"):
-        case.invariants.events.posted(message_id, None)
-    case.invariants.events.came_back([], dropped)
-
-
-def came_from_nowhere(case, name):
-    case.invariants.events.posted("1", None)
-    case.invariants.events.came_back(["1", name], 0)
-
-
-def again_from_nowhere(case, name):
-    case.invariants.events.posted("1", None)
-    case.invariants.events.again(name)
-
-
-def conflicting(case, really):
-    case.invariants.events.posted("1", None)
-    if really:
-        case.invariants.events.conflicts("1")
-
-
-def dropped(case, readings_left):
-    case.invariants.events.posted("1", None)
-    case.invariants.events.dropped("1", True, readings_left)
+def applied(case, follows):
+    case.receive(window=60)
+    case.invariants.desired_states.answer("a", "applied", follows)
 
 
 # The rest
+
+UNANSWERED = "for pin 6 was received and never acknowledged"
+AGAIN = "heater applies 21.0 again, which was replaced by what it applied already"
 
 
 def output(case, line):
@@ -413,9 +267,9 @@ def sizes(case, sizes):
 @pytest.mark.parametrize(
     ("scenario", "bad", "good", "words"),
     [
-        (least_on, 15, 25, "pump off after 15.0 s, least is 20"),
+        (hold, 15, 25, "pump off after 15.0 s, least is 20"),
         (least_off, 25, 35, "pump on after 25.0 s, least is 30"),
-        (most_on, 110, 102, "pump on for 110 s, most is 100"),
+        (hold, 110, 102, "pump on for 110 s, most is 100"),
         (both_on, False, True, "down on although its interlock forbids it"),
         (beside_a_stuck_one, 20, 2, "down and up both on although they exclude each other"),
         (on_beside_a_stuck_one, False, True, "down on although its interlock forbids it"),
@@ -429,46 +283,46 @@ def sizes(case, sizes):
         (out_of_range, 36.0, 35.0, "heater applies 36.0, which is out of range"),
         (out_of_range, 20.3, 20.5, "heater applies 20.3, which is out of range"),
         (replaced, 310, 290, "pump applies 1.0, 310 s after it was replaced"),
-        (older_again, 21.0, 22.0, "heater applies 21.0 again, which was replaced by what it applied already"),
+        (older_again, 21.0, 22.0, AGAIN),
+        (overtaken_by_a_poll, False, True, AGAIN),
+        (overtaken_long_ago, 310, 290, AGAIN),
+        ("on, receive b {}, applies b", 4, 6, "pump applies b, number 4, out of order"),
+        ("on, power_cut, bind 6/1, receive b {}, applies b", 4, 6, "pump applies b, number 4, out of order"),
+        ("on, {}power_cut, applies a", "answer a, ", "", "pump applies a, number 5, out of order"),
+        ("on, {}applies a", "", "power_cut, ", "pump applies a, number 5, out of order"),
         (
-            overtaken_by_a_poll,
-            False,
-            True,
-            "heater applies 21.0 again, which was replaced by what it applied already",
+            "on, bind{}, bind 6/1, receive b 4, applies b",
+            "",
+            " 6/2",
+            "pump applies b, number 4, out of order",
         ),
-        (
-            overtaken_long_ago,
-            310,
-            290,
-            "heater applies 21.0 again, which was replaced by what it applied already",
-        ),
-        (number, 4, 6, "pump applies b, number 4, out of order"),
-        (number_after_a_start, 4, 6, "pump applies b, number 4, out of order"),
-        (number_again, (True, True), (False, True), "pump applies a, number 5, out of order"),
-        (number_again, (False, False), (False, True), "pump applies a, number 5, out of order"),
-        (number_after_another_catalog, set(), {"6/2"}, "pump applies b, number 4, out of order"),
-        (window, 60, 59, "pump applies a 0 s after its window"),
-        (window, 70, 50, "pump applies a 10 s after its window"),
-        (answered, "", "stale", "a for pin 6 was received and never acknowledged"),
-        (answered_after_another, 6, 5, "b for pin 6 was received and never acknowledged"),
-        (command_gone, {"6/1"}, {"6/2"}, "a for pin 6 was received and never acknowledged"),
+        ("desire 1, receive a 1, after {}, applies a", 60, 59, "pump applies a 0 s after its window"),
+        ("desire 1, receive a 1, after {}, applies a", 70, 50, "pump applies a 10 s after its window"),
+        ("receive a 1, {}end", "", "answer a stale, ", f"a {UNANSWERED}"),
+        ("receive a 5, answer a, receive b {}, end", 6, 5, f"b {UNANSWERED}"),
+        ("receive a 1, bind {}, end", "6/1", "6/2", f"a {UNANSWERED}"),
         (applied, False, True, "a is reported as applied, and the relay is in another state"),
-        (applied_late, 70, 50, "a was applied 10 s after its window"),
-        (acknowledges_an_unknown_state, "b", "a", "b is acknowledged, and was never received"),
-        (not_sent, False, True, "1 is accepted, and the cloud does not have it"),
-        (waits_for_ever, False, True, "1 is waiting, and the cloud does not have it"),
-        (waits_since, True, False, "1 is waiting, and the cloud does not have it"),
+        ("receive a 1, after {}, answer a", 70, 50, "a was applied 10 s after its window"),
+        ("receive a 1, answer {}", "b", "a", "b is acknowledged, and was never received"),
+        ("posted 1, accepted 1, {}end", "", "stored 1, ", "1 is accepted, and the cloud does not have it"),
+        ("posted 1, expect, {}end", "", "stored 1, ", "1 is waiting, and the cloud does not have it"),
+        ("{}, end", "posted 1, expect", "expect, posted 1", "1 is waiting, and the cloud does not have it"),
         (waiting, 21, 20, "21 events wait, a request takes 20"),
-        (stored_twice, "1", "2", "1 was stored twice"),
-        (never_an_event, "2", "1", "2 was stored, and never was an event"),
-        (same_name, "1", "2", "1 is the name of an earlier event"),
-        (two_answers, "a", "b", "a was answered as 1 and again as 2"),
-        (lost_by_a_cut, [], ["1"], "1 was written down and did not come back"),
-        (lost_at_a_start, 1, 2, "2 was written down and did not come back"),
-        (came_from_nowhere, "2", "1", "2 came back, and never was"),
-        (again_from_nowhere, "2", "1", "2 is sent again, and never was"),
-        (conflicting, True, False, "1 was sent with two contents"),
-        (dropped, True, False, "1 was dropped, a command report, before a reading"),
+        ("posted 1, stored 1, end, posted 2, stored {}", 1, 2, "1 was stored twice"),
+        ("posted 1, stored {}", 2, 1, "2 was stored, and never was an event"),
+        ("posted 1, stored 1, end, posted {}", 1, 2, "1 is the name of an earlier event"),
+        ("posted 1 a, posted 2 {}", "a", "b", "a was answered as 1 and again as 2"),
+        ("posted 1, cut{}, back 0", "", " 1", "1 was written down and did not come back"),
+        ("posted 1, posted 2, back {}", 1, 2, "2 was written down and did not come back"),
+        ("posted 1, back 0 1 {}", 2, 1, "2 came back, and never was"),
+        ("posted 1, again {}", 2, 1, "2 is sent again, and never was"),
+        ("posted 1{}", ", conflicts 1", "", "1 was sent with two contents"),
+        (
+            "posted 1, dropped 1{}",
+            " before_readings",
+            "",
+            "1 was dropped, a command report, before a reading",
+        ),
         (output, f"the key is {SECRET}", "the key is ***", "a secret in the log"),
         (output, "Bearer " + 5 * "0123ab", "Bearer ***", "a secret in the log"),
         (broke, "POST", "PUBLISH", "contract broken: {'method': 'POST'}"),
@@ -480,8 +334,11 @@ def sizes(case, sizes):
 )
 def test_reports_a_broken_invariant_and_nothing_else(scenario, bad, good, words):
     case, other = Case(), Case()
-    scenario(case, bad)
-    scenario(other, good)
+    for subject, choice in ((case, bad), (other, good)):
+        if isinstance(scenario, str):
+            scripted(subject, scenario.format(choice))
+        else:
+            scenario(subject, choice)
     assert words in case.found() and other.found() == []
     assert any("VIOLATION " + words in line for line in case.invariants.timeline)
 
