@@ -38,6 +38,12 @@ class Rig:
         await run_pending()
 
 
+async def connected():
+    rig = Rig()
+    await rig.connect()
+    return rig
+
+
 async def test_connect():
     rig = Rig()
     rig.wire.feed(server.frame("OK", sid=1))
@@ -68,8 +74,7 @@ async def test_connect_fails_in_every_phase_and_closes_when_cancelled():
 
 
 async def test_a_request_is_received_and_answered():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     waiting = await started(rig.client.receive(20000))
     await rig.deliver("RUN", sid=66, resource="relay", payload=True)
     assert waiting.result == Request(66, "relay", True)
@@ -82,8 +87,7 @@ async def test_a_request_is_received_and_answered():
 
 
 async def test_receive_returns_none_after_its_time():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     waiting = await started(rig.client.receive(20000))
     await rig.clock.advance(19000)
     assert not waiting.over
@@ -93,8 +97,7 @@ async def test_receive_returns_none_after_its_time():
 
 
 async def test_reads_are_answered_without_the_application():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     await rig.deliver("RUN", sid=1, resource="temperature")
     await rig.deliver("START_STREAM", sid=2, resource="temperature", parameters=5000)
     assert [fields.get("payload") for _, fields in rig.written()] == [23.5, None, 23.5]
@@ -104,8 +107,7 @@ async def test_reads_are_answered_without_the_application():
 
 
 async def test_changes_are_sent_to_streams():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     await rig.deliver("START_STREAM", sid=2, resource="relay")
     rig.written()
     rig.client.changed("relay")
@@ -118,8 +120,7 @@ async def test_changes_are_sent_to_streams():
 
 
 async def test_acknowledged_waits_for_the_answer():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     one, two = await started(rig.client.acknowledged()), await started(rig.client.acknowledged())
     assert rig.written() == [("KEEP_ALIVE", {})] * 2 and not one.over
     await rig.deliver("KEEP_ALIVE")
@@ -130,8 +131,7 @@ async def test_acknowledged_waits_for_the_answer():
 
 
 async def test_a_mark_is_reached_with_its_answer():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     first, second = rig.client.mark(), rig.client.mark()
     await run_pending()
     assert second == first + 1 and rig.written() == [("KEEP_ALIVE", {})] * 2
@@ -142,8 +142,7 @@ async def test_a_mark_is_reached_with_its_answer():
 
 async def test_acknowledged_fails_with_the_connection():
     for end in ("hang up", "silence", "close"):
-        rig = Rig()
-        await rig.connect()
+        rig = await connected()
         outcome = await started(rig.client.acknowledged())
         if end == "hang up":
             rig.wire.hang_up()
@@ -159,8 +158,7 @@ async def test_acknowledged_fails_with_the_connection():
 
 
 async def test_a_silent_server_ends_the_connection():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     waiting = await started(rig.client.receive(1000000))
     await rig.clock.advance(50500)
     assert rig.written() == [("KEEP_ALIVE", {})]
@@ -174,8 +172,7 @@ async def test_a_silent_server_ends_the_connection():
 
 
 async def test_received_requests_are_returned_after_the_end():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     for sid in (1, 2):
         await rig.deliver("RUN", sid=sid, resource="relay", payload=True)
     rig.wire.hang_up()
@@ -189,8 +186,7 @@ async def test_received_requests_are_returned_after_the_end():
 
 
 async def test_a_full_inbox_stops_the_reading_and_loses_nothing():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     for sid in range(30):
         rig.wire.feed(server.frame("RUN", sid=sid, resource="relay", payload=True))
     await run_pending()
@@ -206,8 +202,7 @@ async def test_a_full_inbox_stops_the_reading_and_loses_nothing():
 
 
 async def test_backpressure_of_the_server_stops_the_reader():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     rig.wire.stuck = True
     for sid in range(600):
         rig.wire.feed(server.frame("RUN", sid=sid, resource="ghost"))
@@ -220,8 +215,7 @@ async def test_backpressure_of_the_server_stops_the_reader():
 
 
 async def test_writes_and_reads_that_fail_end_everything():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     rig.wire.fail(NetError("closed", "ECONNRESET"))
     await run_pending()
     assert await failure(rig.client.receive(0)) == "closed: ECONNRESET"
@@ -229,8 +223,7 @@ async def test_writes_and_reads_that_fail_end_everything():
 
 
 async def test_a_cancelled_waiter_does_not_cancel_others():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     for waiter in (rig.client.receive(20000), rig.client.acknowledged()):
         outcome = await started(waiter)
         outcome.task.cancel()
@@ -258,8 +251,7 @@ async def test_the_next_connection_starts_from_nothing():
 
 
 async def test_a_disconnect_without_a_reader_is_short():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     rig.wire.stuck = True
     outcome = await started(rig.client.disconnect())
     await rig.clock.advance(2000)
@@ -274,8 +266,7 @@ class Dead:
 
 
 async def test_disconnect_after_abandon_cancels_no_task():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     tasks, rig.client.tasks = rig.client.tasks, ()
     for task in tasks:
         task.cancel()

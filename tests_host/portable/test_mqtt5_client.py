@@ -30,6 +30,12 @@ class Rig:
         await run_pending()
 
 
+async def connected(**options):
+    rig = Rig()
+    await rig.connect(**options)
+    return rig
+
+
 async def test_connect():
     rig = Rig()
     facts = await rig.connect(pairs=((0x13, 20),))
@@ -56,8 +62,7 @@ async def test_connect_fails_in_every_phase_and_closes_when_cancelled():
 
 
 async def test_publish_returns_with_its_answer():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     one, two = await started(rig.client.publish("t", b"1")), await started(rig.client.publish("t", b"2", 60))
     assert [(seen["pid"], seen["payload"]) for seen in rig.written()] == [(1, b"1"), (2, b"2")]
     await rig.deliver(server.puback(2))
@@ -73,8 +78,7 @@ async def test_publish_returns_with_its_answer():
 
 
 async def test_publishes_together_are_one_write():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     writes = []
     write = rig.wire.write
 
@@ -92,8 +96,7 @@ async def test_publishes_together_are_one_write():
 
 
 async def test_more_publishers_than_room_keep_their_order():
-    rig = Rig()
-    await rig.connect(pairs=((0x21, 3),))
+    rig = await connected(pairs=((0x21, 3),))
     outcomes = [Outcome(rig.client.publish("t", b"%d" % n)) for n in range(40)]
     sent = []
     for _ in range(60):
@@ -108,8 +111,7 @@ async def test_more_publishers_than_room_keep_their_order():
 
 
 async def test_a_cancelled_publish_does_not_cancel_others():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     one, two = await started(rig.client.publish("t", b"1")), await started(rig.client.publish("t", b"2"))
     one.task.cancel()
     await run_pending()
@@ -120,8 +122,7 @@ async def test_a_cancelled_publish_does_not_cancel_others():
 
 
 async def test_a_cancelled_publisher_releases_the_queue():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     outcomes = [Outcome(rig.client.publish("t", b"%d" % n)) for n in range(19)]
     await run_pending()
     outcomes[16].task.cancel()
@@ -134,8 +135,7 @@ async def test_a_cancelled_publisher_releases_the_queue():
 
 
 async def test_subscribe():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     outcome = await started(opening.subscribe(rig.client, ["a", "b"]))
     assert rig.written()[0]["filters"] == ["a", "b"]
     await rig.deliver(server.suback(1, (1, 0)))
@@ -147,8 +147,7 @@ async def test_subscribe():
 
 
 async def test_receive_and_done():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     waiting = await started(rig.client.receive())
     await rig.deliver(server.publish("t", b"x", 7))
     assert waiting.result.payload == b"x"
@@ -161,8 +160,7 @@ async def test_receive_and_done():
 
 async def test_message_larger_than_the_buffer_is_received_without_its_payload():
     for version in (5, 4):
-        rig = Rig()
-        await rig.connect(version=version)
+        rig = await connected(version=version)
         published = await started(rig.client.publish("t", b"report"))
         rig.written()
         await rig.deliver(server.publish("t", bytes(10000), 7, retain=1, version=version))
@@ -179,8 +177,7 @@ async def test_message_larger_than_the_buffer_is_received_without_its_payload():
 
 
 async def test_a_slow_message_without_room_keeps_the_connection():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     data = server.publish("t", bytes(60000))
     waiting = await started(rig.client.receive())
     for at in range(0, len(data), 5000):
@@ -197,8 +194,7 @@ async def test_a_slow_message_without_room_keeps_the_connection():
 
 async def test_full_inbox_stops_reading_and_loses_nothing():
     for version, pids in ((5, [0] * 30), (4, [0] * 30), (4, list(range(1, 31)))):
-        rig = Rig()
-        await rig.connect(version=version)
+        rig = await connected(version=version)
         for n, pid in enumerate(pids):
             rig.wire.feed(server.publish("t", b"%d" % n, pid, version=version))
         await run_pending()
@@ -213,8 +209,7 @@ async def test_full_inbox_stops_reading_and_loses_nothing():
 
 
 async def test_3_1_1_server_sends_no_more_than_we_can_hold():
-    rig = Rig()
-    await rig.connect(version=4)
+    rig = await connected(version=4)
     for n in range(60):
         rig.wire.feed(server.publish("t", b"x", n + 1, version=4))
     first = await rig.client.receive()
@@ -229,8 +224,7 @@ async def test_3_1_1_server_sends_no_more_than_we_can_hold():
 
 
 async def test_answers_arrive_while_messages_are_unfinished():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     for n in range(8):
         rig.wire.feed(server.publish("t", b"x", n + 1))
     outcome = await started(rig.client.publish("t", b"report"))
@@ -240,8 +234,7 @@ async def test_answers_arrive_while_messages_are_unfinished():
 
 
 async def test_a_suback_arrives_behind_many_redelivered_messages():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     rig.wire.feed(b"".join([server.publish("t", b"x", n + 1) for n in range(16)]))
     outcome = await started(opening.subscribe(rig.client, ["t"]))
     await rig.deliver(server.suback(1, (1,)))
@@ -250,8 +243,7 @@ async def test_a_suback_arrives_behind_many_redelivered_messages():
 
 
 async def test_a_connection_survives_backpressure():
-    rig = Rig()
-    await rig.connect(version=4)
+    rig = await connected(version=4)
     rig.wire.feed(b"".join([server.publish("t", b"x", n + 1, version=4) for n in range(50)]))
     await rig.clock.advance(200000)
     assert [seen["kind"] for seen in rig.written()] == [12] * 6
@@ -265,8 +257,7 @@ async def test_a_connection_survives_backpressure():
 
 
 async def test_pings_and_detects_a_dead_peer():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     waiting = [await started(rig.client.receive()), await started(rig.client.publish("t", b""))]
     rig.written()
     await rig.clock.advance(30000)
@@ -282,8 +273,7 @@ async def test_pings_and_detects_a_dead_peer():
 
 
 async def test_a_dead_peer_is_detected_while_a_write_is_stuck():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     rig.wire.stuck = True
     waiting = await started(rig.client.publish("t", b""))
     await rig.clock.advance(60000)
@@ -299,8 +289,7 @@ async def test_every_end_wakes_all_waiting_tasks():
         (lambda wire: wire.feed(b"\xf0\0"), "mqtt 0x82 protocol error"),
         (lambda wire: wire.feed(b"\x90\xff\xff\x7f"), "mqtt 0x95 too large"),
     ):
-        rig = Rig()
-        await rig.connect(pairs=((0x21, 1),))
+        rig = await connected(pairs=((0x21, 1),))
         client = rig.client
         waiting = [Outcome(client.receive()), Outcome(opening.subscribe(client, ["a"]))]
         waiting += [Outcome(client.publish("t", b"x")) for _ in range(20)]
@@ -318,8 +307,7 @@ async def test_every_end_wakes_all_waiting_tasks():
 async def test_bad_packet_is_answered_with_its_reason():
     qos_2 = b"\x34\x06\0\1a\0\1\0"
     for data, code in ((b"\xf0\0", 0x82), (b"\x90\xff\xff\x7f", 0x95), (b"\x30\1\0", 0x81), (qos_2, 0x82)):
-        rig = Rig()
-        await rig.connect()
+        rig = await connected()
         await rig.deliver(data)
         assert rig.written() == [{"kind": 14, "code": code}]
         await rig.clock.advance(2000)
@@ -327,8 +315,7 @@ async def test_bad_packet_is_answered_with_its_reason():
 
 
 async def test_bad_packet_while_a_write_is_stuck():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     rig.wire.stuck = True
     waiting = await started(rig.client.publish("t", b""))
     await rig.deliver(b"\xf0\0")
@@ -338,8 +325,7 @@ async def test_bad_packet_while_a_write_is_stuck():
 
 
 async def test_messages_before_the_end_are_still_received():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     await rig.deliver(server.publish("t", b"x", 7) + server.disconnect(0x8B))
     await rig.clock.advance(2000)
     message = await rig.client.receive()
@@ -349,8 +335,7 @@ async def test_messages_before_the_end_are_still_received():
 
 
 async def test_disconnect_flushes_pending_packets():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     await rig.deliver(server.publish("t", b"x", 7))
     rig.client.done((await rig.client.receive()).receipt)
     await rig.client.disconnect(4)
@@ -361,8 +346,7 @@ async def test_disconnect_flushes_pending_packets():
 
 
 async def test_disconnect_from_a_peer_that_does_not_read():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     rig.wire.stuck = True
     outcome = await started(rig.client.disconnect())
     await rig.clock.advance(2000)
@@ -371,8 +355,7 @@ async def test_disconnect_from_a_peer_that_does_not_read():
 
 
 async def test_close_wakes_all_waiting_tasks_and_ends_all_tasks():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     waiting = await started(rig.client.publish("t", b""))
     rig.client.close()
     rig.client.close()
@@ -383,8 +366,7 @@ async def test_close_wakes_all_waiting_tasks_and_ends_all_tasks():
 
 
 async def test_a_publish_without_memory_does_not_break_the_end():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     waiting = await started(rig.client.receive())
 
     def no_room():
@@ -468,8 +450,7 @@ async def test_connecting_again_closes_the_old_connection():
 
 
 async def test_abandon_wakes_no_task():
-    rig = Rig()
-    await rig.connect()
+    rig = await connected()
     woken = [
         Outcome(rig.client.receive()), Outcome(rig.client.publish("t", b"")), Outcome(rig.client.until(lambda: False)),
     ]  # fmt: skip

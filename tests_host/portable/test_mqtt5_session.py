@@ -9,6 +9,7 @@ from tests_host.support import mqtt_server as server
 from tests_host.support.raising import raised
 
 NOW = (1 << 30) - 100  # the clock wraps soon
+KEPT = {"clean": False, "expiry_s": 60}  # a session that outlives its connection
 
 
 class Rig:
@@ -26,6 +27,11 @@ class Rig:
         )
         self.written()
         return self.feed(server.connack(self.version, 0, present, pairs))[0]
+
+    def come_back(self, present=1, pairs=()):
+        """The connection is lost, and made again for the kept session."""
+        self.lose()
+        self.connect(present=present, pairs=pairs, **KEPT)
 
     def feed(self, data, now=NOW, step=0):
         """The events of these bytes, `step` at a time; an MqttError comes last, as its code."""
@@ -324,12 +330,11 @@ def test_a_lost_connection_ends_all_in_flight():
 
 
 def test_kept_session_sends_again_with_dup():
-    rig = Rig(clean=False, expiry_s=60, pairs=((0x21, 2),))
+    rig = Rig(pairs=((0x21, 2),), **KEPT)
     first, second, third = [rig.session.publish("t", b"%d" % n) for n in range(3)]
     rig.written()
     opening.subscription(rig.session, ["a"])
-    rig.lose()
-    rig.connect(clean=False, expiry_s=60, present=1, pairs=((0x21, 2),))
+    rig.come_back(pairs=((0x21, 2),))
     assert [(seen["pid"], seen["dup"], seen["payload"]) for seen in rig.written()] == [
         (1, 1, b"0"),
         (2, 1, b"1"),
@@ -341,17 +346,16 @@ def test_kept_session_sends_again_with_dup():
 
 
 def test_a_session_the_server_dropped_resends_nothing():
-    rig = Rig(clean=False, expiry_s=60)
+    rig = Rig(**KEPT)
     rig.session.publish("t", b"x")
-    rig.lose()
-    rig.connect(clean=False, expiry_s=60, present=0)
+    rig.come_back(present=0)
     assert rig.written() == []
     assert rig.session.in_flight.all == []
 
 
 def test_clean_connect_and_other_version_forget():
     for before, version, clean in ((5, 5, True), (5, 4, False), (4, 5, False)):
-        rig = Rig(before, clean=False, expiry_s=60)
+        rig = Rig(before, **KEPT)
         rig.session.publish("t", b"x")
         rig.lose()
         rig.version = version
@@ -370,11 +374,10 @@ def test_3_1_1_keeps_unless_clean():
 
 
 def test_a_packet_over_the_new_limit_is_not_resent():
-    rig = Rig(clean=False, expiry_s=60)
+    rig = Rig(**KEPT)
     rig.session.publish("t", bytes(100))
     rig.written()
-    rig.lose()
-    rig.connect(clean=False, expiry_s=60, present=1, pairs=((0x27, 50),))
+    rig.come_back(pairs=((0x27, 50),))
     assert rig.written() == []
 
 
@@ -393,12 +396,11 @@ def test_message_is_acknowledged_when_done():
 
 def test_duplicate_of_an_unfinished_message():
     for version in (4, 5):
-        rig = Rig(version, clean=False, expiry_s=60)
+        rig = Rig(version, **KEPT)
         message = rig.message(server.publish("t", b"x", 7, version=version))
         again = server.publish("t", b"x", 7, dup=1, version=version)
         assert rig.feed(again) == []
-        rig.lose()
-        rig.connect(clean=False, expiry_s=60, present=1)
+        rig.come_back()
         assert rig.feed(again) == []
         assert rig.written() == []
         rig.session.done(message.receipt)
@@ -407,7 +409,7 @@ def test_duplicate_of_an_unfinished_message():
 
 
 def test_message_finished_while_there_was_no_connection():
-    rig = Rig(clean=False, expiry_s=60)
+    rig = Rig(**KEPT)
     message = rig.message(server.publish("t", b"x", 7))
     rig.lose()
     rig.session.done(message.receipt)
@@ -418,10 +420,9 @@ def test_message_finished_while_there_was_no_connection():
 
 
 def test_message_finished_after_reconnecting_but_before_it_came_again():
-    rig = Rig(clean=False, expiry_s=60)
+    rig = Rig(**KEPT)
     message = rig.message(server.publish("t", b"x", 7))
-    rig.lose()
-    rig.connect(clean=False, expiry_s=60, present=1)
+    rig.come_back()
     rig.session.done(message.receipt)
     assert rig.written() == []
     assert rig.feed(server.publish("t", b"x", 7, dup=1)) == []
@@ -429,11 +430,10 @@ def test_message_finished_after_reconnecting_but_before_it_came_again():
 
 
 def test_packet_id_that_the_server_uses_for_another_message():
-    rig = Rig(clean=False, expiry_s=60)
+    rig = Rig(**KEPT)
     old = rig.message(server.publish("t", b"x", 7))
     assert rig.feed(server.publish("t", b"y", 7)) == [0x82]
-    rig.lose()
-    rig.connect(clean=False, expiry_s=60, present=1)
+    rig.come_back()
     new = rig.message(server.publish("t", b"y", 7))
     rig.session.done(old.receipt)
     assert rig.written() == []
@@ -442,22 +442,20 @@ def test_packet_id_that_the_server_uses_for_another_message():
 
 
 def test_message_of_a_forgotten_session_is_not_acknowledged():
-    rig = Rig(clean=False, expiry_s=60)
+    rig = Rig(**KEPT)
     old = rig.message(server.publish("t", b"x", 7))
-    rig.lose()
-    rig.connect(clean=False, expiry_s=60)
+    rig.come_back(present=0)
     rig.message(server.publish("t", b"y", 7))
     rig.session.done(old.receipt)
     assert rig.written() == []
 
 
 def test_unfinished_messages_do_not_pile_up_over_connections():
-    rig = Rig(clean=False, expiry_s=60)
+    rig = Rig(**KEPT)
     for turn in range(20):
         for n in range(8):
             rig.message(server.publish("t", b"x", turn * 8 + n + 1))
-        rig.lose()
-        rig.connect(clean=False, expiry_s=60, present=1)
+        rig.come_back()
     assert len(rig.session.held) <= 16
 
 
@@ -545,18 +543,17 @@ def test_message_larger_than_the_buffer_between_others_in_any_pieces():
 
 def test_message_larger_than_the_buffer_comes_again_after_a_loss_in_its_middle():
     for version in (5, 4):
-        rig = Rig(version, size=100, clean=False, expiry_s=60)
+        rig = Rig(version, size=100, **KEPT)
         data = server.publish("t", bytes(500), 7, version=version)
         assert rig.feed(data[:300]) == [] and rig.session.held == {}
-        rig.lose()
-        rig.connect(clean=False, expiry_s=60, present=1)
+        rig.come_back()
         again = server.publish("t", bytes(500), 7, dup=1, version=version)
         rig.session.done(rig.message(again).receipt)
         assert rig.written() == [{"kind": 4, "pid": 7}]
 
 
 def test_duplicate_of_a_message_larger_than_the_buffer():
-    rig = Rig(size=100, clean=False, expiry_s=60)
+    rig = Rig(size=100, **KEPT)
     first = rig.message(server.publish("t", bytes(500), 7))
     again = server.publish("t", bytes(500), 7, dup=1)
     assert rig.feed(again) == []
