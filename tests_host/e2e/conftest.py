@@ -1,8 +1,11 @@
 """Real parts over real sockets: the real MicroPython, mosquitto, TLS. The only tests that wait for real time."""
 
+import contextlib
+
 import pytest
 
 from tools.env import interpreter
+from tools.fixture.system import SystemFixture
 
 AVAILABLE = interpreter.available() or [interpreter.find()]
 
@@ -22,3 +25,11 @@ def smallest():
 def roomiest():
     """The interpreter that runs the plain sources, which a test may patch: 64-bit where there is one."""
     return AVAILABLE[-1]
+
+
+@contextlib.asynccontextmanager
+async def working(found):
+    """(fixture, port of the console) of a device at its cloud."""
+    async with SystemFixture(found) as fixture:
+        await fixture.online()
+        yield fixture, await fixture.board.console.open()

@@ -1,12 +1,14 @@
 """From an empty board to a running device over the cable, with the command a person types."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import signal
 
 import pytest
 
+from tests_host.e2e.conftest import working
 from tests_host.support.commands import command, end_of, start
 from tools.fixture.system import SystemFixture
 from tools.repository import ROOT
@@ -21,11 +23,18 @@ def bring_home(fixture, home):
     return str(home / "config.json")
 
 
-async def test_deploy_run_change_deploy(smallest, tmp_path):
-    async with SystemFixture(smallest, powered=False) as fixture:
-        config = bring_home(fixture, tmp_path)
+@contextlib.asynccontextmanager
+async def at_home(found, home, change=lambda fixture: None):
+    """(fixture, port, configuration) of an empty board that was just plugged in; `change(fixture)` comes before."""
+    async with SystemFixture(found, powered=False) as fixture:
+        change(fixture)
+        config = bring_home(fixture, home)
         await fixture.board.power_on()
-        url = await fixture.board.console.open()
+        yield fixture, await fixture.board.console.open(), config
+
+
+async def test_deploy_run_change_deploy(smallest, tmp_path):
+    async with at_home(smallest, tmp_path) as (fixture, url, config):
         status, output = await command("deploy", "--port", url, "--config", config)
         assert status == 0, output
         assert output.splitlines()[-1].startswith("online: firmware ") and output.rstrip().endswith("slot a")
@@ -106,10 +115,7 @@ def edited(tmp_path, **files):
 async def test_code_that_crashes_at_the_start_fails_the_deploy(smallest, tmp_path):
     """First as the only version, then as an update, beside which the version before still works."""
     tree = edited(tmp_path, **{"firmware/device": DEVICE + '\n\nraise ValueError("planted")\n'})
-    async with SystemFixture(smallest, powered=False) as fixture:
-        config = bring_home(fixture, tmp_path)
-        await fixture.board.power_on()
-        url = await fixture.board.console.open()
+    async with at_home(smallest, tmp_path) as (fixture, url, config):
         arguments = "deploy", "--port", url, "--config", config
         status, output = await command(*arguments, "--tree", tree)
         assert status == 1 and "crashed: ValueError: planted" in output, output
@@ -124,9 +130,7 @@ async def test_code_that_crashes_at_the_start_fails_the_deploy(smallest, tmp_pat
 async def test_a_version_that_is_rolled_back_fails_the_deploy(smallest, tmp_path):
     """It resets the board at once, as often as it may; what comes online then is not what was sent."""
     tree = edited(tmp_path, **{"firmware/device": DEVICE + "\n\nimport machine\n\nmachine.reset()\n"})
-    async with SystemFixture(smallest) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(smallest) as (fixture, url):
         shutil.copytree(fixture.flash / "certs", tmp_path / "certs")
         for _ in range(2):  # what runs is compared, not what was sent
             status, output = await command("deploy", "--port", url, "--code-only", "--tree", tree)
@@ -136,11 +140,10 @@ async def test_a_version_that_is_rolled_back_fails_the_deploy(smallest, tmp_path
 
 @pytest.mark.thorough
 async def test_a_wrong_secret_fails_the_deploy(smallest, tmp_path):
-    async with SystemFixture(smallest, powered=False) as fixture:
+    def wrong(fixture):
         fixture.config["cloud"]["client_secret"] = "another-secret-not-real"
-        config = bring_home(fixture, tmp_path)
-        await fixture.board.power_on()
-        url = await fixture.board.console.open()
+
+    async with at_home(smallest, tmp_path, wrong) as (_, url, config):
         status, output = await command("deploy", "--port", url, "--config", config)
         assert status == 1 and "the cloud refused: " in output, output
         assert "another-secret-not-real" not in output
@@ -148,11 +151,10 @@ async def test_a_wrong_secret_fails_the_deploy(smallest, tmp_path):
 
 @pytest.mark.thorough
 async def test_a_network_that_is_not_there_is_named(smallest, tmp_path):
-    async with SystemFixture(smallest, powered=False) as fixture:
-        config = bring_home(fixture, tmp_path)
+    def away(fixture):
         fixture.board.network_down()
-        await fixture.board.power_on()
-        url = await fixture.board.console.open()
+
+    async with at_home(smallest, tmp_path, away) as (_, url, config):
         status, output = await command("deploy", "--port", url, "--config", config, "--within", "12")
         assert status == 1 and "waiting for Wi-Fi: " in output, output
 
@@ -160,10 +162,7 @@ async def test_a_network_that_is_not_there_is_named(smallest, tmp_path):
 @pytest.mark.thorough
 async def test_a_silent_board_fails_the_deploy_unless_the_check_is_off(smallest, tmp_path):
     tree = edited(tmp_path, main="import time\n\nwhile True:\n    time.sleep(1)\n")
-    async with SystemFixture(smallest, powered=False) as fixture:
-        bring_home(fixture, tmp_path)
-        await fixture.board.power_on()
-        url = await fixture.board.console.open()
+    async with at_home(smallest, tmp_path) as (fixture, url, _):
         arguments = "deploy", "--port", url, "--code-only", "--tree", tree
         status, output = await command(*arguments, "--within", "3")
         assert status == 1 and "nothing received from the board in 3 s" in output, output
@@ -176,10 +175,7 @@ async def test_a_silent_board_fails_the_deploy_unless_the_check_is_off(smallest,
 @pytest.mark.gate
 async def test_a_cable_unplugged_at_the_end_undoes_nothing(smallest, tmp_path):
     tree = edited(tmp_path, main="import time\n\nprint('quiet now')\nwhile True:\n    time.sleep(1)\n")
-    async with SystemFixture(smallest, powered=False) as fixture:
-        bring_home(fixture, tmp_path)
-        await fixture.board.power_on()
-        url = await fixture.board.console.open()
+    async with at_home(smallest, tmp_path) as (fixture, url, _):
         running = asyncio.create_task(command("deploy", "--port", url, "--code-only", "--tree", tree))
         await fixture.until("the new code runs", lambda: "quiet now" in fixture.lines, 60)
         fixture.board.console.close()
@@ -195,9 +191,7 @@ async def test_a_cable_unplugged_at_the_end_undoes_nothing(smallest, tmp_path):
 async def test_a_board_runs_on_when_a_deploy_is_stopped(smallest, tmp_path, number, when):
     """While the firmware is being stopped, while files travel, and while the new start is watched."""
     tree = edited(tmp_path, **{"firmware/device": DEVICE + "\n\nSPARE = 1\n"})
-    async with SystemFixture(smallest) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(smallest) as (fixture, url):
         process = await start("deploy", "--port", url, "--code-only", "--tree", tree)
         boots = fixture.board.boots
         moments = {
@@ -222,9 +216,7 @@ async def test_a_board_runs_on_when_a_deploy_is_stopped(smallest, tmp_path, numb
 async def test_a_board_keeps_running_when_the_new_files_do_not_fit(smallest, tmp_path, monkeypatch):
     """Whatever else ends a deploy ahead of time."""
     tree = edited(tmp_path, main="x" * 4_000_000)
-    async with SystemFixture(smallest) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(smallest) as (fixture, url):
         status, output = await command("deploy", "--port", url, "--code-only", "--tree", tree)
         assert status == 1 and "KB are needed" in output and "The board was started again." in output, output
         await fixture.online(30)
@@ -232,9 +224,7 @@ async def test_a_board_keeps_running_when_the_new_files_do_not_fit(smallest, tmp
 
 @pytest.mark.gate
 async def test_a_board_runs_on_when_the_doctor_is_stopped(smallest):
-    async with SystemFixture(smallest) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(smallest) as (fixture, url):
         process = await start("doctor", "--port", url)
         await fixture.until("the firmware is stopped", lambda: fixture.board.chip.at_repl, 30)
         process.send_signal(signal.SIGINT)

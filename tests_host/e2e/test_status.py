@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests_host.e2e.conftest import working
 from tests_host.support.commands import command, start
 from tools.checks.terminal import Terminal
 from tools.fixture.system import SystemFixture
@@ -15,9 +16,7 @@ from tools.repository import ROOT
 
 @pytest.mark.thorough("64bit")
 async def test_status_of_a_working_device(any_interpreter):
-    async with SystemFixture(any_interpreter) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(any_interpreter) as (fixture, url):
         fixture.want("6", 1)
         await fixture.until("the pump runs", lambda: fixture.on("pump"), 8)
         status, output = await command("status", "--port", url, "--json")
@@ -41,9 +40,7 @@ async def test_status_of_a_working_device(any_interpreter):
 
 @pytest.mark.gate
 async def test_status_stays_on_the_screen_and_follows_the_device(smallest):
-    async with SystemFixture(smallest) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(smallest) as (fixture, url):
 
         def watched():
             with Terminal(
@@ -64,9 +61,7 @@ async def test_status_stays_on_the_screen_and_follows_the_device(smallest):
 @pytest.mark.gate
 @pytest.mark.long
 async def test_noise_at_the_console_is_ignored(smallest):
-    async with SystemFixture(smallest) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(smallest) as (fixture, url):
         fixture.board.type(
             b"\xc3" + bytes(range(4, 256)) * 20 + b"import machine\r machine.reset()\r\x04\x01\x02\xe2\x82"
         )
@@ -97,9 +92,7 @@ async def test_monitor_shows_the_log_and_leaves_the_board_running(smallest):
 
 @pytest.mark.gate
 async def test_below_the_log_on_a_terminal_the_state_stays(smallest):
-    async with SystemFixture(smallest) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(smallest) as (fixture, url):
 
         def watched():
             argv = [sys.executable, "-m", "tools", "monitor", "--port", url]
@@ -119,9 +112,7 @@ async def test_below_the_log_on_a_terminal_the_state_stays(smallest):
 
 @pytest.mark.thorough
 async def test_the_doctor_says_on_a_terminal_what_it_is_at_and_leaves_the_checklist(smallest):
-    async with SystemFixture(smallest) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(smallest) as (_, url):
 
         def watched():
             with Terminal([sys.executable, "-m", "tools", "doctor", "--port", url], cwd=ROOT) as terminal:
@@ -138,9 +129,7 @@ async def test_the_doctor_says_on_a_terminal_what_it_is_at_and_leaves_the_checkl
 @pytest.mark.gate("monitor", "deploy", "doctor")
 @pytest.mark.parametrize("tool", ["status", "monitor", "deploy", "doctor"])
 async def test_a_busy_port_is_distinguished_from_a_missing_cable(smallest, tool):
-    async with SystemFixture(smallest) as fixture:
-        await fixture.online()
-        url = await fixture.board.console.open()
+    async with working(smallest) as (fixture, url):
         _, watching = await asyncio.open_connection(*url.removeprefix("socket://").split(":"))
         try:
             code = ["--code-only"] if tool == "deploy" else []
