@@ -8,6 +8,7 @@ from firmware.core.controller import Controller
 from firmware.core.errors import DriverError
 from firmware.core.models import Command, Desired
 from firmware.core.outbox import Outbox
+from firmware.core.output import Output
 from firmware.core.safety import Lease, Safety
 from firmware.outputs import cover
 from tests_host.support.checking import errors, validate
@@ -84,7 +85,7 @@ class Bench:
         driver, self.output = cover.driver(config["outputs"][0], self.motor, False, self.now, self.log)
         self.driver = driver
         outbox = Outbox(0, 0, self.now)
-        drive = lambda index, way: driver.set(way)  # noqa: E731
+        drive = lambda index, way: None if index else driver.set(way)  # noqa: E731
         self.controller = Controller([self.output], [], outbox, Safety(0, self.now), drive, self.log)
         self.command = self.controller.commands[0]
         self.command.bind_row(Command(1, "relay", "1", 0, 100, 1, None))
@@ -354,11 +355,17 @@ def test_an_overrun_that_is_cut_short_makes_nothing_sure():
 
 def test_other_outputs_of_its_group_exclude_it():
     bench = Bench(interlock="roof")
+    relay = {"pin_port": "2", "gpio": 21, "interlock": "roof"}
+    config, _ = validate({"outputs": [relay], "cloud": CLOUD, "wifi": None})
+    other = Output(config["outputs"][0], True, bench.now)
+    other.demand(1)
+    bench.controller.outputs.append(other)
     bench.want("100")
-    other = bench.controller.outputs[0]
-    bench.controller.excluded = lambda output, group, now: True
     bench.run(10)
-    assert bench.motor.moves == [] and other.why == "interlock"
+    assert bench.motor.moves == [] and bench.output.why == "interlock"
+    other.demand(0)
+    bench.run(10)
+    assert bench.motor.moves == [1]
 
 
 def wrong(**keys):

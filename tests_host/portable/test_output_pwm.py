@@ -17,7 +17,7 @@ CFG = {
 class Bench:
     """The real controller with one dimmer. `duties`: every duty that was driven."""
 
-    def __init__(self, on=False, **changes):
+    def __init__(self, on=False, others=(), **changes):
         cfg = dict(CFG)
         cfg.update(changes)
         self.now = 0
@@ -27,7 +27,7 @@ class Bench:
         outbox = Outbox(0, 0, 0)
         self.lines = []
         log = lambda level, text: self.lines.append(text)  # noqa: E731
-        self.controller = Controller([self.output], [], outbox, Safety(0, 0), self.drive, log)
+        self.controller = Controller([self.output] + list(others), [], outbox, Safety(0, 0), self.drive, log)
         self.lease = Lease(0)
         self.lease.grant(0, 345600, 0)
         self.lease.confirm()
@@ -127,20 +127,13 @@ def test_the_limits_count_what_is_on():
 
 
 def test_two_of_a_group_are_never_on_together():
-    bench = Bench(interlock="a", interlock_wait_ms=500)
-    other = PwmOutput(dict(bench.output.cfg, pin_port="2"), False, 0)
-    bench.controller.outputs.append(other)
-    both = []
-    bench.drive = lambda index, percent: None
-    bench.controller.drive = lambda index, percent: both.append((index, percent))
+    group = {"interlock": "a", "interlock_wait_ms": 500}
+    other = PwmOutput(dict(CFG, pin_port="2", **group), False, 0)
+    bench = Bench(others=[other], **group)
     bench.output.demand(50.0)
-    for _ in range(20):
-        bench.now += 100
-        bench.controller.tick(bench.lease, bench.now, None)
+    bench.run(2)
     other.demand(60.0)
-    for _ in range(20):
-        bench.now += 100
-        bench.controller.tick(bench.lease, bench.now, None)
+    bench.run(2)
     assert other.on == 0 and bench.output.on == 50 and other.why == "interlock"
 
 

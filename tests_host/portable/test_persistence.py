@@ -26,7 +26,8 @@ CATALOG = Catalog(
 
 
 class Flash:
-    """Journal and slots in memory; `writes` counts what was written, `refuses` that it says no."""
+    """Journal and slots in memory; `writes`: what was written; `refuses`: what is not written any more of "append",
+    "rewrite" and "record"."""
 
     size = generation = 0
 
@@ -34,7 +35,7 @@ class Flash:
         self.payloads = []
         self.record = None
         self.writes = []
-        self.refuses = self.crowded = False
+        self.refuses, self.crowded = (), False
 
     def full(self):
         return self.crowded
@@ -48,16 +49,17 @@ class Flash:
         return done
 
     def save(self, payload):
-        if not self.refuses:
+        done = self._take("record", self.payloads)
+        if done:
             self.record = payload
-            self.writes.append("record")
-        return not self.refuses
+        return done
 
     def _take(self, how, payloads):
-        if not self.refuses:
-            self.payloads = payloads
-            self.writes.append(how)
-        return not self.refuses
+        if how in self.refuses:
+            return False
+        self.payloads = payloads
+        self.writes.append(how)
+        return True
 
 
 class Device:
@@ -255,13 +257,13 @@ def test_a_full_journal_is_written_anew():
 
 def test_a_flash_that_refuses_is_logged_once_and_tried_again():
     device = Device()
-    device.flash.refuses = True
+    device.flash.refuses = ("append", "rewrite", "record")
     for _ in range(3):
         device.press()
         device.wait(1)
         assert device.outbox.batch(20), "what cannot be written still leaves"
     assert len([line for line in device.lines if line[0] == "error"]) == 1
-    device.flash.refuses = False
+    device.flash.refuses = ()
     device.wait(61)
     assert rebooted(device).waiting() == device.waiting()
 
@@ -509,9 +511,9 @@ def test_the_journal_is_kept_while_the_record_cannot_be_written():
     device.desired_state(1, 40)
     device.persistence.write()
     device.deliver()
-    device.flash.save = lambda payload: False
+    device.flash.refuses = ("record",)
     device.wait(130)
-    del device.flash.save
+    device.flash.refuses = ()
     again = online(device)
     again.desired_state(1, 40)
     assert not again.controller.outputs[0].on
@@ -524,11 +526,11 @@ def test_an_answer_is_in_the_record_when_the_journal_had_no_room_and_the_cut_com
     device.flash.crowded = True
     device.desired_state(1, 40)
     first = answer(device)
-    device.flash.rewrite = lambda payloads: False
+    device.flash.refuses = ("rewrite",)
     device.persistence.write()
     device.persistence.lazy.start -= 60000
     device.persistence.write()
-    del device.flash.rewrite
+    device.flash.refuses = ()
     again = online(device)
     assert first.message_id in [w[0] for w in again.waiting()]
     again.desired_state(1, 40)

@@ -88,11 +88,12 @@ class Timers:
 class Wire:
     """The Stream seam. Like MicroPython's it has one reader and one writer, and cancelling either harms the other.
 
-    `sent`: what was written; `stuck`: writes never return; `closed`: how often it was closed.
+    `sent`: what was written, in how many `writes`; `stuck`: writes never return; `closed`: how often it was closed.
     """
 
     def __init__(self):
         self.sent = b""
+        self.writes = 0
         self.stuck = False
         self.closed = 0
         self.inbound = []
@@ -149,6 +150,7 @@ class Wire:
             if self.broken:
                 raise self.broken
             self.sent += bytes(data)
+            self.writes += 1
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
