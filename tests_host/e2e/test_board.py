@@ -136,7 +136,7 @@ if machine.reset_cause() == machine.PWRON_RESET:
 
 
 @pytest.mark.parametrize("busy", ["pin.value(); time.sleep_ms(5)", "time.sleep(60)"])
-def test_ctrl_c_strikes_once_whatever_the_program_does(tmp_path, any_interpreter, busy):
+async def test_ctrl_c_strikes_once_whatever_the_program_does(tmp_path, any_interpreter, busy):
     main = f"""
 import machine, time
 pin = machine.Pin(16, machine.Pin.OUT, value=0)
@@ -149,14 +149,11 @@ except KeyboardInterrupt:
 print("goes on", pin.value())
 """
 
-    async def play():
-        async with Scenario(tmp_path, any_interpreter, main) as scenario:
-            await scenario.saw("line", "ready")
-            await scenario.board.ctrl_c()
-            await scenario.saw("repl")
-            return scenario.lines
-
-    assert asyncio.run(play()) == ["ready", "goes on 1"]
+    async with Scenario(tmp_path, any_interpreter, main) as scenario:
+        await scenario.saw("line", "ready")
+        await scenario.board.ctrl_c()
+        await scenario.saw("repl")
+    assert scenario.lines == ["ready", "goes on 1"]
 
 
 @pytest.mark.parametrize("end", ["machine.soft_reset()", "sys.exit()", "raise SystemExit"])
@@ -206,7 +203,7 @@ if machine.reset_cause() == machine.PWRON_RESET:
     assert scenario.kinds("crash", "reset") == [("crash", 3), ("reset", "hard")]
 
 
-def test_power_cut_releases_everything_and_only_the_flash_remembers(tmp_path, any_interpreter):
+async def test_power_cut_releases_everything_and_only_the_flash_remembers(tmp_path, any_interpreter):
     main = """
 import machine
 rtc = machine.RTC()
@@ -219,25 +216,21 @@ while True:
     pass
 """
 
-    async def play():
-        async with Scenario(tmp_path, any_interpreter, main) as scenario:
-            board = scenario.board
-            await scenario.saw("line", "on")
-            assert board.levels == {16: 1}
-            await board.reset()
-            await board.until(lambda: scenario.lines.count("on") == 2, TIMEOUT_S)
-            await board.power_off()
-            assert board.levels == {} and board.plant.level(16) == 0
-            await board.power_on()
-            await board.until(lambda: scenario.lines.count("on") == 3, TIMEOUT_S)
-            assert board.boots == 3 and board.reset_cause == "power_on"
-            return scenario
-
-    scenario = asyncio.run(play())
+    async with Scenario(tmp_path, any_interpreter, main) as scenario:
+        board = scenario.board
+        await scenario.saw("line", "on")
+        assert board.levels == {16: 1}
+        await board.reset()
+        await board.until(lambda: scenario.lines.count("on") == 2, TIMEOUT_S)
+        await board.power_off()
+        assert board.levels == {} and board.plant.level(16) == 0
+        await board.power_on()
+        await board.until(lambda: scenario.lines.count("on") == 3, TIMEOUT_S)
+        assert board.boots == 3 and board.reset_cause == "power_on"
     assert scenario.lines[::2] == ["1 2000 b''", "2 2026 b'healthy'", "1 2000 b''"]
 
 
-def test_buttons_sensors_and_welded_relays_reach_the_program(tmp_path, any_interpreter):
+async def test_buttons_sensors_and_welded_relays_reach_the_program(tmp_path, any_interpreter):
     main = """
 from machine import ADC, Pin
 import time
@@ -254,16 +247,13 @@ for wrong in (lambda: Pin(34, Pin.OUT), lambda: Pin(9), lambda: ADC(Pin(16)), la
         print(error)
 """
 
-    async def play():
-        async with Scenario(tmp_path, any_interpreter, main) as scenario:
-            await scenario.saw("line", "idle 1 0 True 1")
-            scenario.board.plant.stick(16, 0)
-            scenario.board.plant.break_sensor("ntc", "open")
-            scenario.board.press_button()
-            await scenario.saw("repl")
-            return scenario
-
-    assert asyncio.run(play()).lines[1:] == [
+    async with Scenario(tmp_path, any_interpreter, main) as scenario:
+        await scenario.saw("line", "idle 1 0 True 1")
+        scenario.board.plant.stick(16, 0)
+        scenario.board.plant.break_sensor("ntc", "open")
+        scenario.board.press_button()
+        await scenario.saw("repl")
+    assert scenario.lines[1:] == [
         "pressed 0 3134000",
         "pin can only be input",
         "pin belongs to the flash chip",
@@ -303,33 +293,30 @@ print("back", not isinstance(connected(PORT), int))
 """
 
 
-def test_without_a_network_nothing_of_a_careless_program_passes(tmp_path, any_interpreter):
+async def test_without_a_network_nothing_of_a_careless_program_passes(tmp_path, any_interpreter):
     """Neither over the connection that was open nor over another one."""
 
-    async def play():
-        heard = []
+    heard = []
 
-        async def listen(reader, writer):
-            while data := await reader.read(99):
-                heard.append(data.decode())
-            writer.close()
+    async def listen(reader, writer):
+        while data := await reader.read(99):
+            heard.append(data.decode())
+        writer.close()
 
-        server = await asyncio.start_server(listen, "127.0.0.1", 0)
-        main = CARELESS.replace("PORT", str(server.sockets[0].getsockname()[1]))
-        async with (
-            server,
-            Scenario(tmp_path, any_interpreter, main, networks={"bench": "test-secret"}) as scenario,
-        ):
-            await scenario.saw("line", "connected 4")
-            scenario.board.network_down()
-            await scenario.saw("line", "lost failed 113")
-            assert "".join(heard) == "new old "
-            scenario.board.network_up()
-            await scenario.saw("line", "back True")
-            await scenario.saw("repl")
-        return "".join(heard)
-
-    assert asyncio.run(play()) == "new old new "
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    main = CARELESS.replace("PORT", str(server.sockets[0].getsockname()[1]))
+    async with (
+        server,
+        Scenario(tmp_path, any_interpreter, main, networks={"bench": "test-secret"}) as scenario,
+    ):
+        await scenario.saw("line", "connected 4")
+        scenario.board.network_down()
+        await scenario.saw("line", "lost failed 113")
+        assert "".join(heard) == "new old "
+        scenario.board.network_up()
+        await scenario.saw("line", "back True")
+        await scenario.saw("repl")
+    assert "".join(heard) == "new old new "
 
 
 def test_wifi_of_several_access_points_and_one_that_is_dead(tmp_path, any_interpreter):
@@ -420,16 +407,13 @@ print(len(esp32.idf_heap_info(esp32.HEAP_DATA)[0]), len(machine.unique_id()))
     ]
 
 
-def test_a_power_cut_at_any_moment_of_the_start_leaves_no_process(smallest, tmp_path):
-    async def play():
-        scenario = Scenario(tmp_path, smallest, "while True: pass")
-        for turn in range(8):
-            await scenario.board.power_on()
-            for _ in range(turn * turn):
-                await asyncio.sleep(0)
-            await scenario.board.power_off()
-
-    asyncio.run(play())
+async def test_a_power_cut_at_any_moment_of_the_start_leaves_no_process(smallest, tmp_path):
+    scenario = Scenario(tmp_path, smallest, "while True: pass")
+    for turn in range(8):
+        await scenario.board.power_on()
+        for _ in range(turn * turn):
+            await asyncio.sleep(0)
+        await scenario.board.power_off()
     assert processes_on(tmp_path) == []
 
 

@@ -265,45 +265,39 @@ class Slow(Silent):
         return await ScriptedVisitor.read(self, n) if self._script else await super().read(n)
 
 
-def test_of_too_many_silent_connections_the_oldest_is_closed():
-    async def scenario():
-        s, _ = site()
-        s.clock = UnlimitedClock()
-        silent = [Silent(get()) for _ in range(7)]
-        tasks = []
-        for connection in silent:
-            tasks.append(asyncio.create_task(s.serve(connection, connection)))
-            for _ in range(5):
-                await asyncio.sleep(0)
-        assert [connection.closed for connection in silent] == [1, 1, 1, 1, 0, 0, 0]
-        for connection in silent[4:]:
-            connection.asked.set()
-        for task in tasks:
-            await task
-        assert [connection.received[9:12] for connection in silent] == [b""] * 4 + [b"200"] * 3
-        assert s.connections == 0 and s.silent == []
-
-    asyncio.run(scenario())
-
-
-def test_an_active_connection_is_not_closed_for_others():
-    async def scenario():
-        s, _ = site()
-        s.clock = UnlimitedClock()
-        slow = [Slow(b"GET / HT") for _ in range(3)]
-        tasks = [asyncio.create_task(s.serve(connection, connection)) for connection in slow]
+async def test_of_too_many_silent_connections_the_oldest_is_closed():
+    s, _ = site()
+    s.clock = UnlimitedClock()
+    silent = [Silent(get()) for _ in range(7)]
+    tasks = []
+    for connection in silent:
+        tasks.append(asyncio.create_task(s.serve(connection, connection)))
         for _ in range(5):
             await asyncio.sleep(0)
-        late = Silent(get())
-        await s.serve(late, late)
-        assert late.closed == 1 and late.received == b""
-        assert [connection.closed for connection in slow] == [0, 0, 0]
-        for connection in slow:
-            connection.asked.set()
-        for task in tasks:
-            await task
+    assert [connection.closed for connection in silent] == [1, 1, 1, 1, 0, 0, 0]
+    for connection in silent[4:]:
+        connection.asked.set()
+    for task in tasks:
+        await task
+    assert [connection.received[9:12] for connection in silent] == [b""] * 4 + [b"200"] * 3
+    assert s.connections == 0 and s.silent == []
 
-    asyncio.run(scenario())
+
+async def test_an_active_connection_is_not_closed_for_others():
+    s, _ = site()
+    s.clock = UnlimitedClock()
+    slow = [Slow(b"GET / HT") for _ in range(3)]
+    tasks = [asyncio.create_task(s.serve(connection, connection)) for connection in slow]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    late = Silent(get())
+    await s.serve(late, late)
+    assert late.closed == 1 and late.received == b""
+    assert [connection.closed for connection in slow] == [0, 0, 0]
+    for connection in slow:
+        connection.asked.set()
+    for task in tasks:
+        await task
 
 
 class Log:
