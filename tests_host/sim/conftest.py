@@ -82,10 +82,15 @@ def check_always(device):
     assert not _TOKEN.search(log)
 
 
+async def pump(device, on, within_s):
+    """The owner asks for the pump to be on or off, and the relay follows."""
+    device.want("6", on)
+    return await device.until(lambda: device.on("pump") == bool(on), within_s)
+
+
 async def pump_on(device):
     await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump(device, 1, 15)
 
 
 async def quiet(device):

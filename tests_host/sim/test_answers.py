@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from netio.errors import NetError
-from tests_host.sim.conftest import quiet
+from tests_host.sim.conftest import pump, pump_on, quiet
 from tools.cloud.model import Command, Plan
 from tools.sim.sim_device import DEVICE_ID
 
@@ -31,8 +31,7 @@ async def _both_faulty(device, fault, times=""):
 async def test_no_report_is_lost_while_reports_fail(device, fault):
     await quiet(device)
     await _both_faulty(device, fault)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 60)
+    await pump(device, 1, 60)
     await asyncio.sleep(240)
     device.faults.clear()
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 700)
@@ -48,8 +47,7 @@ async def test_a_batch_is_split_when_memory_is_short(device, outage_s):
         device.faults.add("any drop")
         await asyncio.sleep(outage_s)
         device.faults.clear()
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 60)
+    await pump(device, 1, 60)
     refused, switched = [], len(device.history.of("relay"))
 
     def with_little_room(up, data):
@@ -70,15 +68,13 @@ async def test_a_batch_is_split_when_memory_is_short(device, outage_s):
 async def test_a_permanently_refused_item_does_not_block_the_others(device, fault):
     await quiet(device)
     await _both_faulty(device, fault)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 60)
+    await pump(device, 1, 60)
     refused = device.app.controller.outbox.batch(1)[0].message_id
     await device.until(
         lambda: refused not in [r.message_id for r in device.app.controller.outbox.batch(99)], 90
     )
     device.faults.clear()
-    device.want("6", 0)
-    await device.until(lambda: not device.on("pump"), 30)
+    await pump(device, 0, 30)
     await device.until(
         lambda: (
             device.model.reported(DEVICE_ID, "6") == "0.0" and device.feed("command")[-1]["value"] == "0.0"
@@ -92,29 +88,24 @@ async def test_a_permanently_refused_item_does_not_block_the_others(device, faul
 async def test_legal_but_unusual_answers_are_understood(device, fault):
     device.faults.add(f"any {fault}")
     await device.until(lambda: device.online, 120)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 60)
+    await pump(device, 1, 60)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 120)
 
 
 @costly
 @pytest.mark.parametrize("fault", [f for f in KEPT if f != "delay=40"])
 async def test_catalog_errors_keep_the_outputs_until_they_end(device, fault):
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump_on(device)
     device.faults.add(f"commands {fault}")
     await asyncio.sleep(120)
     assert device.on("pump"), "trouble of the server is no reason to switch before silence_s has passed"
     device.faults.clear()
-    device.want("6", 0)
-    await device.until(lambda: not device.on("pump"), 700)
+    await pump(device, 0, 700)
 
 
 async def test_a_conflict_is_never_resent_and_the_state_is_reported_again(device):
     await quiet(device)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump(device, 1, 15)
     device.faults.add("feed-data status=409 times=1")
     device.faults.add("batches status=409 times=1")
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 60)
@@ -174,8 +165,7 @@ async def test_an_invalid_desired_value_is_answered_with_the_present_value(devic
     assert not device.on("pump")
     new = device.feed("command")[count:]
     assert [f["value"] for f in new if f["command_id"] == 1] == ["0.0"], "reported once, not at every poll"
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 30)
+    await pump(device, 1, 30)
 
 
 @pytest.mark.parametrize("value", ["4.5", "35.5", "18.25", "hot"])
@@ -187,9 +177,7 @@ async def test_a_setpoint_outside_range_or_step_is_refused(device, value):
 
 
 async def test_a_vanished_command_leaves_its_output_safe_and_a_new_one_is_found(device):
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump_on(device)
     device.model.remove_command(DEVICE_ID, 1)
     await device.until(lambda: not device.on("pump"), 30)
     device.model.put_command(DEVICE_ID, Command(77, "6", value="1.0"))
@@ -234,8 +222,7 @@ async def test_what_has_not_changed_is_not_read_again(device):
     statuses = _polls(device)
     await asyncio.sleep(60)
     assert len(statuses) > 3 and all(statuses)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump(device, 1, 15)
     await asyncio.sleep(30)
     assert statuses.count(False) == 1 and statuses[-1]
     device.model.put_command(DEVICE_ID, Command(3, "99"))
@@ -276,8 +263,7 @@ async def test_unusual_but_valid_responses_are_understood(device, peer):
     """Whatever it answers to: the token, catalogs, reports."""
     device.faults.add(f"any {peer}")
     await device.until(lambda: device.online, 30)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump(device, 1, 15)
     await device.until(lambda: device.model.reported(DEVICE_ID, 1) == "1.0", 30)
     await asyncio.sleep(60)
     assert device.online

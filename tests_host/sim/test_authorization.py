@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests_host.sim.conftest import pump_on
+from tests_host.sim.conftest import pump, pump_on
 from tools.cloud.demo_device import demo_device
 from tools.cloud.model import Model, Plan
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
@@ -111,8 +111,7 @@ async def test_an_ended_subscription_leads_to_safe_state_until_it_is_renewed(dev
     device.want("6", 0)
     device.model.set_subscription(DEVICE_ID, True, device.wall())
     await device.until(lambda: device.online, 950)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump(device, 1, 15)
 
 
 async def test_legacy_403_with_code_4002_is_an_ended_subscription_too(device):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests_host.sim.conftest import pump_on
+from tests_host.sim.conftest import pump, pump_on
 from tools.cloud.model import Command, Device, Model, Plan, Response, Sensor
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 
@@ -197,8 +197,7 @@ async def test_a_catalog_that_is_again_what_it_was_before_an_outage_is_read_agai
     command.pin_port = "6"
     device.model.put_command(DEVICE_ID, command)
     device.faults.clear()
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 120)
+    await pump(device, 1, 120)
     assert len(_reads(device, "bootstrap")) == 3
 
 
@@ -249,8 +248,7 @@ async def test_the_least_distance_of_the_descriptor_is_kept(device):
     device.model.served.runtime += 1
     await asyncio.sleep(120)
     exceeded = len(device.model.named("cadence_exceeded"))
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 30)
+    await pump(device, 1, 30)
     await asyncio.sleep(1200)
     assert len(device.model.named("cadence_exceeded")) == exceeded
 
@@ -320,8 +318,7 @@ async def test_a_desired_state_over_mqtt_with_bootstrap(virtual_loop, tmp_path, 
     await device.until(lambda: device.online, 60)
     await device.until(lambda: device.app.link.account.on_mqtt, 60)
     await asyncio.sleep(30)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 3)
+    await pump(device, 1, 3)
     await device.until(lambda: _outcomes(device) == [("applied", "1.0")], 10)
     await asyncio.sleep(1500)
     assert device.on("pump") and not device.model.violations
@@ -335,16 +332,13 @@ async def test_a_desired_state_over_mqtt_with_bootstrap(virtual_loop, tmp_path, 
 @pytest.mark.thorough
 @automatic
 async def test_without_a_bootstrap_the_catalogs_are_read_until_there_is_one(device):
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump_on(device)
     await asyncio.sleep(1800)
     assert not _reads(device, "bootstrap") and len(_reads(device, "commands")) > 100
     device.model.served.bootstrap = True
     await device.until(lambda: _reads(device, "desired-states"), 3700)
     before = len(_reads(device, "commands"))
-    device.want("6", 0)
-    await device.until(lambda: not device.on("pump"), 15)
+    await pump(device, 0, 15)
     await device.until(lambda: ("applied", "0.0") in _outcomes(device), 15)
     assert len(_reads(device, "commands")) == before
 
@@ -362,9 +356,7 @@ async def test_the_device_continues_without_the_bootstrap_endpoint(device):
 async def test_realino_is_used_only_without_oauth(device):
     device.model.served.iot = False
     device.model.plan = Plan(token_s=400)
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump_on(device)
     await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 30)
     await asyncio.sleep(1000)
     assert device.on("pump")
@@ -453,8 +445,7 @@ async def test_hundreds_of_pending_states_are_acknowledged_and_only_the_newest_a
     ]
     assert stale == sorted(stale), "the oldest first"
     assert device.boots == 1 and device.online and device.on("pump")
-    device.want("6", 0)
-    await device.until(lambda: not device.on("pump"), 15)
+    await pump(device, 0, 15)
 
 
 @newest
@@ -490,8 +481,7 @@ async def test_a_catalog_of_a_hundred_rows_is_read(virtual_loop, tmp_path, api):
         device.model.put_sensor(DEVICE_ID, Sensor(number, str(number + 100)))
     device.power_on()
     await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 30)
+    await pump(device, 1, 30)
     assert [row.pin_port for row in device.app.link.catalog.commands] == ["6", "9"]
     assert [row.pin_port for row in device.app.link.catalog.sensors] == ["14", "15"]
     await device.until(lambda: device.model.reported(DEVICE_ID, 1) == "1.0", 30)

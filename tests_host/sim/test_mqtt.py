@@ -14,7 +14,7 @@ import time
 import pytest
 
 from firmware.core import outcomes
-from tests_host.sim.conftest import check_always
+from tests_host.sim.conftest import check_always, pump
 from tools.cloud.model import Command, Plan
 from tools.cloud.mqtt_v1 import route_id, route_topic
 from tools.cloud.sessions import Message
@@ -101,8 +101,7 @@ async def test_a_desired_state_is_received_while_the_rate_limit_delays_catch_up(
     held.model.kick(str(DEVICE_ID))
     await asyncio.sleep(300)
     assert held.model.named("fault") and held.broker.connections and held.online
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 1)
+    await pump(held, 1, 1)
     held.faults.clear()
 
 
@@ -265,8 +264,7 @@ async def test_a_malformed_desired_state_is_ignored_and_the_next_one_applied(hel
     await asyncio.sleep(10)
     assert not held.on("pump") or kind == "nan"
     held.want("6", 0)
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 2)
+    await pump(held, 1, 2)
     assert len(held.model.named("mqtt_connected")) == held.sessions_at_start, "nothing required a new session"
 
 
@@ -276,15 +274,13 @@ async def test_another_major_version_is_ignored(held):
     await asyncio.sleep(5)
     assert not held.on("pump")
     held.faults.add("desired version=1.7 times=1")
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 2)
+    await pump(held, 1, 2)
 
 
 @pytest.mark.thorough
 async def test_a_lost_desired_state_is_found_with_the_next_renewal(held):
     held.faults.add("desired lost times=1")
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 2800)
+    await pump(held, 1, 2800)
     assert held.wall() - held.model.named("credential_issued")[-1]["at"] < 30
 
 
@@ -300,8 +296,7 @@ async def test_a_message_on_an_unknown_topic_is_ignored(held):
     connection.deliver(Message(topic, json.dumps(body).encode()))
     await asyncio.sleep(5)
     assert held.history.of("relay") == before and before
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 2)
+    await pump(held, 1, 2)
     assert len(held.model.named("mqtt_connected")) == held.sessions_at_start
 
 
@@ -379,8 +374,7 @@ async def test_without_acknowledgements_the_session_is_closed(held):
 
 
 async def test_a_forced_disconnect_toggles_nothing(held):
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 2)
+    await pump(held, 1, 2)
     held.model.kick(str(DEVICE_ID))
     await held.until(
         lambda: len(held.model.named("mqtt_connected")) == held.sessions_at_start + 1 and held.online, 30
@@ -396,8 +390,7 @@ async def test_the_device_reconnects_to_a_restarted_broker(held):
     await asyncio.sleep(5)
     held.broker.up()
     await held.until(lambda: held.online, 60)
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 2)
+    await pump(held, 1, 2)
 
 
 async def test_a_frozen_broker_is_detected_within_one_and_a_half_keep_alives(held):
@@ -419,8 +412,7 @@ async def test_a_broker_that_asks_for_few_pings_is_not_silent_and_its_end_is_not
     device.power_on()
     await device.until(lambda: device.online and device.broker.connections, 60)
     await quiet(device)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 5)
+    await pump(device, 1, 5)
     for _ in range(60):
         await asyncio.sleep(60)
         assert device.online and not device.app.controller.safety.safe
@@ -439,8 +431,7 @@ async def test_a_session_that_cannot_be_subscribed_again_is_not_kept(held):
     await held.until(lambda: len(broker.clean_starts) == before + 3, 120)
     assert broker.clean_starts[before:] == [False, True, True]
     broker.mute = False
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 60)
+    await pump(held, 1, 60)
 
 
 async def test_refused_credentials_are_replaced_by_new_ones(make):
@@ -452,8 +443,7 @@ async def test_refused_credentials_are_replaced_by_new_ones(make):
 
 
 async def test_a_long_broker_outage_leads_to_safe_state_and_recovery(held):
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 2)
+    await pump(held, 1, 2)
     held.broker.down()
     safe_after = await held.until(lambda: not held.on("pump"), 330)
     assert safe_after > 250, "silence_s is 300"
@@ -500,8 +490,7 @@ async def test_a_desired_state_in_the_gap_of_the_renewal_is_applied(make):
     await ready(device)
     closed = len(device.model.named("mqtt_disconnected"))
     await device.until(lambda: len(device.model.named("mqtt_disconnected")) > closed, 400)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 12)
+    await pump(device, 1, 12)
 
 
 @pytest.mark.gate
@@ -510,8 +499,7 @@ async def test_credentials_that_cannot_be_renewed_lead_to_safe_state_in_time(mak
     short_lives(device, credential_s=1000, credential_renew_s=600, session_s=900)
     device.power_on()
     await ready(device)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 2)
+    await pump(device, 1, 2)
     issued = device.model.named("credential_issued")[0]["at"]
     device.faults.add("mqtt-credentials status=503")
     await device.until(lambda: not device.on("pump"), 1000)
@@ -538,8 +526,7 @@ async def test_a_desired_value_that_comes_when_the_token_has_expired_is_applied_
 
 
 async def test_the_end_of_the_subscription_leads_to_safe_state_at_once(held):
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 2)
+    await pump(held, 1, 2)
     held.model.set_subscription(DEVICE_ID, False, held.wall())
     assert await held.until(lambda: not held.on("pump"), 30) < 15
     assert held.app.state() == "unauthorized"
@@ -592,14 +579,13 @@ async def test_a_port_that_returns_to_the_catalog_is_served_again(make):
     short_lives(device, credential_s=600, credential_renew_s=300)
     device.power_on()
     await ready(device)
-    pump = device.model.find_command(DEVICE_ID, "6")
-    device.model.remove_command(DEVICE_ID, pump.id)
+    row = device.model.find_command(DEVICE_ID, "6")
+    device.model.remove_command(DEVICE_ID, row.id)
     await asyncio.sleep(400)
     device.model.kick(str(DEVICE_ID))  # back with the same credentials and routes
-    device.model.put_command(DEVICE_ID, pump)
+    device.model.put_command(DEVICE_ID, row)
     await asyncio.sleep(400)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 3)
+    await pump(device, 1, 3)
 
 
 @pytest.mark.button
@@ -610,16 +596,14 @@ async def test_a_desired_state_counts_after_its_command_was_gone_and_overridden(
     short_lives(device, credential_s=600, credential_renew_s=300)
     device.power_on()
     await ready(device)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 3)
-    pump = device.model.find_command(DEVICE_ID, "6")
-    device.model.remove_command(DEVICE_ID, pump.id)
+    await pump(device, 1, 3)
+    row = device.model.find_command(DEVICE_ID, "6")
+    device.model.remove_command(DEVICE_ID, row.id)
     await device.until(lambda: not device.on("pump"), 400)
     device.press()
     await device.until(lambda: device.on("pump"), 3)
-    device.model.put_command(DEVICE_ID, pump)
-    device.want("6", 0)
-    await device.until(lambda: not device.on("pump"), 400)
+    device.model.put_command(DEVICE_ID, row)
+    await pump(device, 0, 400)
 
 
 async def test_a_refused_topic_causes_another_read_of_the_catalog(held):
@@ -628,8 +612,7 @@ async def test_a_refused_topic_causes_another_read_of_the_catalog(held):
     held.model.remove_command(DEVICE_ID, HEATER)
     held.model.kick(str(DEVICE_ID))
     await held.until(lambda: len(held.model.named("credential_issued")) == 2 and held.online, 60)
-    held.want("6", 1)
-    await held.until(lambda: held.on("pump"), 3)
+    await pump(held, 1, 3)
     refused = [event["method"] for event in held.model.violations]
     assert refused == ["SUBSCRIBE"], "once, for nobody could know it"
     held.model.violations.clear()

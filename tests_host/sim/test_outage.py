@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests_host.sim.conftest import pump_on
+from tests_host.sim.conftest import pump, pump_on
 from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
 
 
@@ -47,8 +47,7 @@ async def test_a_dead_connection_is_detected_and_replaced(device, silent):
     await asyncio.sleep(60)
     device.net.silent = False
     await device.until(lambda: device.net.dials == 2 and device.online, 60)
-    device.want("6", 0)
-    await device.until(lambda: not device.on("pump"), 15)
+    await pump(device, 0, 15)
 
 
 @pytest.mark.button
@@ -100,8 +99,7 @@ async def test_a_manual_override_is_newer_than_an_unchanged_desired_value(device
     assert not device.on("pump")
     device.want("6", 0)
     await asyncio.sleep(30)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 30)
+    await pump(device, 1, 30)
 
 
 def _wait_for_new_desired_value(config):
@@ -116,8 +114,7 @@ async def test_after_lapse_wait_stays_safe_until_the_desired_value_changes(devic
     assert not device.on("pump"), "a polled value from before power-up is not applied by itself"
     device.want("6", 0)
     await asyncio.sleep(30)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 30)
+    await pump(device, 1, 30)
     device.radio.air.clear()
     await device.until(lambda: not device.on("pump"), 400)
     device.radio.air["bench"] = WIFI_PASSWORD

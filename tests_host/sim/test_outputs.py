@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from tests_host.sim.conftest import quiet
+from tests_host.sim.conftest import pump, quiet
 from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
 
 
@@ -21,8 +21,7 @@ def _stalls(config):
 async def test_both_ends_of_a_pulse_are_reported(device):
     await quiet(device)
     before = len(device.feed("command"))
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 30)
+    await pump(device, 1, 30)
     assert 0.4 <= await device.until(lambda: not device.on("pump"), 2) <= 0.7
     await quiet(device)
     printed = [f["value"] for f in device.feed("command")[before:] if f["command_id"] == 1]
@@ -36,8 +35,7 @@ async def test_both_ends_of_a_pulse_are_reported(device):
 @pytest.mark.config(edit=_strike)
 async def test_a_pulse_is_not_repeated_after_safe_state_or_a_power_cut(device):
     await quiet(device)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 30)
+    await pump(device, 1, 30)
     await quiet(device)
     before = len(device.history.of("relay", "pump"))
     device.model.set_keys(DEVICE_ID, False, device.wall())
@@ -169,8 +167,7 @@ def _programme(config):
 @pytest.mark.config(edit=_programme)
 async def test_a_schedule_counts_while_the_cloud_is_away_and_no_longer(device):
     await quiet(device)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 90)
+    await pump(device, 1, 90)
     await asyncio.sleep(4000)
     assert device.on("pump"), "the desired value wins"
     device.radio.air.clear()
@@ -182,8 +179,7 @@ async def test_a_schedule_counts_while_the_cloud_is_away_and_no_longer(device):
             assert device.on("pump") == (winter // 3600 % 2 == 1)
     device.radio.air["bench"] = WIFI_PASSWORD
     await device.until(lambda: device.online and not device.app.controller.safety.safe, 900)
-    device.want("6", 0)
-    await device.until(lambda: not device.on("pump"), 120)
+    await pump(device, 0, 120)
     await asyncio.sleep(4000)
     assert not device.on("pump")
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests_host.sim.conftest import pump
 from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD
 
 
@@ -72,10 +73,10 @@ async def test_every_press_before_the_first_contact_is_an_event_with_its_own_tim
     device.faults.clear()
     await device.until(lambda: device.online, 400)
     await device.until(lambda: not len(device.app.controller.outbox), 60)
-    pump = [f for f in device.feed("command") if f["command_id"] == 1]
-    assert [f["value"] for f in pump] == ["1.0", "0.0", "1.0", "0.0", "0.0"]
+    reports = [f for f in device.feed("command") if f["command_id"] == 1]
+    assert [f["value"] for f in reports] == ["1.0", "0.0", "1.0", "0.0", "0.0"]
     if not cut:
-        seconds = [iso_seconds(f["value_received_at"]) for f in pump[:4]]
+        seconds = [iso_seconds(f["value_received_at"]) for f in reports[:4]]
         gaps = [b - a for a, b in itertools.pairwise(seconds)]
         assert all(19 <= gap <= 22 for gap in gaps), gaps
 
@@ -92,8 +93,7 @@ def _hold(config):
 @pytest.mark.config(edit=_hold)
 async def test_an_output_on_hold_is_restored_without_a_cloud(device):
     await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 40)
+    await pump(device, 1, 40)
     await asyncio.sleep(2)
     device.radio.air.clear()
     await _power_cut(device)

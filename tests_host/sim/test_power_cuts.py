@@ -12,7 +12,7 @@ import pytest
 
 from firmware.core.command import CommandState
 from firmware.core.output import Output
-from tests_host.sim.conftest import check_always
+from tests_host.sim.conftest import check_always, pump
 from tests_host.support.linkbench import HELD, POLLING, named
 from tools.sim.loop import VirtualLoop
 from tools.sim.sim_device import SimDevice, demo_config
@@ -104,8 +104,7 @@ class Scenario:
         device = self.device
         device.power_on()
         await device.until(lambda: device.online and not len(device.app.controller.outbox), 200)
-        device.want("6", 1)
-        await device.until(lambda: device.on("pump"), 30)
+        await pump(device, 1, 30)
         device.press()
         await device.until(lambda: not device.on("pump"), 5)
         await asyncio.sleep(70)

@@ -36,7 +36,10 @@ with_identities = pytest.mark.parametrize("row", IOT_POLLING + HELD, indirect=Tr
 
 @pytest.fixture
 def bench(virtual_loop, tmp_path, row):
-    return RealerBench(virtual_loop, tmp_path, row)
+    bench = RealerBench(virtual_loop, tmp_path, row)
+    yield bench
+    bench.close()
+    bench.check()
 
 
 async def test_open_returns_the_catalog_and_desired_values_follow_at_once(bench):
@@ -88,8 +91,6 @@ async def test_polls_keep_their_interval_whatever_is_sent_between(bench, row):
     assert len(polls) >= 12 - extra and len(bench.stored_at_once()) >= 11 - extra
     gaps = [later - earlier for earlier, later in itertools.pairwise(polls)]
     assert min(gaps) > 9.9 and sum(gap > 10.4 for gap in gaps) <= extra and max(gaps) < 15.4
-    bench.link.close()
-    bench.check()
 
 
 @polling
@@ -99,16 +100,12 @@ async def test_requests_keep_the_gap_after_the_last_response(bench):
     await _pump(bench, 120)
     asked = [event["at"] for event in bench.model.named("fault")]
     assert len(asked) > 12 and all(later - earlier >= 2 + 5 for earlier, later in itertools.pairwise(asked))
-    bench.link.close()
-    bench.check()
 
 
 @polling
 async def test_a_long_rate_limit_is_waited_out_while_feeding(bench):
     bench.faults.add(f"{bench.poll} status=429 retry_after=900 times=1")
     await bench.link.open()
-    bench.link.close()
-    bench.check()
     assert bench.loop.time() > 900
     gaps = [later - earlier for earlier, later in itertools.pairwise(bench.signs)]
     assert len(gaps) >= 40 and max(gaps) <= REST_S
@@ -125,8 +122,6 @@ async def test_only_a_changed_catalog_is_a_new_object(bench):
     bench.model.put_command(DEVICE_ID, Command(3, "12"))
     assert len(await bench.link.next_desired()) == 3
     assert bench.link.catalog is not catalog and len(bench.link.catalog.commands) == 3
-    bench.link.close()
-    bench.check()
 
 
 @polling
@@ -139,8 +134,6 @@ async def test_reports_of_a_removed_source_are_dropped_and_the_catalog_read_agai
     assert results[good.message_id] == outcomes.OK and results[bad.message_id] != outcomes.OK
     await bench.link.next_desired()
     assert bench.link.catalog is not catalog and [s.id for s in bench.link.catalog.sensors] == [1]
-    bench.link.close()
-    bench.check()
 
 
 @with_identities
@@ -153,8 +146,6 @@ async def test_duplicates_are_delivered_and_conflicts_distinguished(bench):
         expected = {first.message_id: outcomes.OK, forged.message_id: outcomes.CONFLICT}
         assert await bench.deliver(batch) == [(r.message_id, expected[r.message_id]) for r in batch]
     assert len(bench.model.feed(DEVICE_ID)) == 2
-    bench.link.close()
-    bench.check()
 
 
 class WrongResults(Model):
@@ -231,8 +222,6 @@ async def test_a_rate_limit_only_delays_reports(bench, count, endpoint):
     reports = [bench.report() for _ in range(count)]
     assert set((await bench.deliver_all(reports)).values()) == {outcomes.OK}
     assert bench.stored_at_once() == [count] and bench.model.named("fault")
-    bench.link.close()
-    bench.check()
 
 
 @with_identities
@@ -244,8 +233,6 @@ async def test_a_batch_of_the_longest_items_is_within_the_plan(bench):
         [bench.report(source_id=2**53 - 1, value=f"{i:032d}", message_id=f"{i:064d}") for i in range(20)]
     )
     assert len(bench.model.feed(DEVICE_ID)) == 20 and not bench.model.named("fault")
-    bench.link.close()
-    bench.check()
 
 
 # The lease
@@ -281,8 +268,6 @@ async def test_a_refused_token_is_replaced_once_and_the_request_repeated(bench, 
     assert await bench.deliver([report], limit_s=bench.verb_s) == [(report.message_id, outcomes.OK)]
     assert bench.link.lease.held
     assert len(bench.model.named("token_issued")) == 2
-    bench.link.close()
-    bench.check()
 
 
 @polling
@@ -365,8 +350,6 @@ async def test_renewal_is_retried_while_the_old_token_works(bench):
     while bench.loop.time() < 3800:
         await bench.link.next_desired()
     assert bench.link.lease.valid(bench.clock.ms()) and len(bench.model.named("token_issued")) == 2
-    bench.link.close()
-    bench.check()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests_host.sim.conftest import pump
 from tests_host.sim.test_mqtt import PUMP, make, quiet  # noqa: F401 - `make` is a fixture
 from tools.sim.sim_device import DEVICE_ID
 
@@ -49,8 +50,7 @@ async def test_without_mqtt_it_polls_from_the_start(make, mqtt):  # noqa: F811
         setattr(device.model.offer, name, value)
     device.power_on()
     await polling(device, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 26)
+    await pump(device, 1, 26)
     await asyncio.sleep(4000)
     assert not sessions(device) and device.online
 
@@ -67,8 +67,7 @@ async def test_a_cloud_without_the_mqtt_scopes_is_polled(make):  # noqa: F811
 
 async def test_polling_replaces_mqtt_until_the_broker_returns(auto):
     await on_mqtt(auto)
-    auto.want("6", 1)
-    await auto.until(lambda: auto.on("pump"), 2)
+    await pump(auto, 1, 2)
     auto.broker.down()
     await polling(auto)
     assert auto.wall() - auto.model.named("mqtt_disconnected")[-1]["at"] < 60
@@ -80,8 +79,7 @@ async def test_polling_replaces_mqtt_until_the_broker_returns(auto):
     auto.broker.up()
     await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
     await quiet(auto)
-    auto.want("6", 0)
-    await auto.until(lambda: not auto.on("pump"), 2)
+    await pump(auto, 0, 2)
     assert auto.history.of("safe") == [True, False]
     assert auto.history.of("relay", "pump") == [False, True, False]
 
@@ -130,8 +128,7 @@ async def test_short_sessions_lead_to_polling(auto):
 
     kicking = asyncio.ensure_future(kick())
     await polling(auto)
-    auto.want("6", 1)
-    await auto.until(lambda: auto.on("pump"), 30)
+    await pump(auto, 1, 30)
     kicking.cancel()
     await auto.until(lambda: auto.app.link.account.on_mqtt, 1900)
 
@@ -142,8 +139,7 @@ async def test_short_sessions_lead_to_polling(auto):
 async def test_a_refusal_of_mqtt_only_keeps_the_lease_of_polling(auto, fault):
     auto.faults.add(fault)
     await polling(auto)
-    auto.want("6", 1)
-    await auto.until(lambda: auto.on("pump"), 30)
+    await pump(auto, 1, 30)
     for _ in range(1000):
         await asyncio.sleep(3)
         assert auto.on("pump") and auto.app.link.lease.held
@@ -153,8 +149,7 @@ async def test_a_refusal_of_mqtt_only_keeps_the_lease_of_polling(auto, fault):
 
 async def test_refused_keys_end_the_lease_with_every_transport(auto):
     await on_mqtt(auto)
-    auto.want("6", 1)
-    await auto.until(lambda: auto.on("pump"), 2)
+    await pump(auto, 1, 2)
     auto.model.set_keys(DEVICE_ID, False, auto.wall())
     await auto.until(lambda: not auto.on("pump"), 120)
     auto.model.set_keys(DEVICE_ID, True, auto.wall())
@@ -165,8 +160,7 @@ async def test_a_subscription_that_ends_while_polling_and_one_that_ends_on_mqtt(
     for broker in (auto.broker.up, auto.broker.down):
         broker()
         await asyncio.sleep(300)
-        auto.want("6", 1)
-        await auto.until(lambda: auto.on("pump"), 30)
+        await pump(auto, 1, 30)
         auto.model.set_subscription(DEVICE_ID, False, auto.wall())
         assert await auto.until(lambda: not auto.on("pump"), 60) < 45
         auto.model.set_subscription(DEVICE_ID, True, auto.wall())
@@ -176,8 +170,7 @@ async def test_a_subscription_that_ends_while_polling_and_one_that_ends_on_mqtt(
 @pytest.mark.thorough
 async def test_credentials_that_cannot_be_renewed_lead_to_polling_in_time(auto):
     await on_mqtt(auto)
-    auto.want("6", 1)
-    await auto.until(lambda: auto.on("pump"), 2)
+    await pump(auto, 1, 2)
     auto.faults.add("mqtt-credentials status=503")
     await polling(auto, 3600)
     for _ in range(600):
