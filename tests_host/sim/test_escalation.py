@@ -6,6 +6,7 @@ import pytest
 
 from firmware.core.errors import LinkError
 from firmware.runtime import cloud_loop, control_loop
+from tests_host.sim.conftest import pump
 from tools.sim.sim_device import DEVICE_ID, WIFI_PASSWORD, SimDevice, demo_config
 from tools.sim.sim_net import GATEWAY, LACKS
 
@@ -57,25 +58,18 @@ def _climbing(device):
     loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
     climbed = []
 
-    def noting(step, act):
-        def noted():
-            if device.radio.connected():  # a round of joining begins with both as well
-                climbed.append((step, loop.time() - began, device.on("pump")))
-            act()
+    def noted(step="reset"):
+        if device.radio.connected():  # a round of joining begins with both as well
+            climbed.append((step, loop.time() - began, device.on("pump")))
 
-        return noted
-
-    device.radio.disconnect = noting("join", device.radio.disconnect)
-    device.radio.restart = noting("interface", device.radio.restart)
-    device.board.reset = noting("reset", device.board.reset)
+    device.radio.on_remedy = device.board.on_reset = noted
     return climbed
 
 
 @pytest.mark.config(edit=lambda config: config["safety"].update(silence_s=1800))
 async def test_the_ladder_is_climbed_step_by_step(device):
     await _online(device)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump(device, 1, 15)
     opened, dials = len(device.history.of("open")), device.net.dials
     device.net.cut()
     await asyncio.sleep(30)
@@ -128,8 +122,7 @@ async def test_queries_and_attempts_take_turns(device):
 
 async def test_a_radio_that_only_a_reset_recovers_gets_an_orderly_reset(device):
     await _online(device)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump(device, 1, 15)
     device.radio.zombie = "reset"
     await device.until(lambda: device.board.resets, 1800)
     assert not device.on("pump") and device.radio.restarts
@@ -295,8 +288,7 @@ async def test_memory_that_recovers_ends_the_ladder(device, lack):
 async def test_a_reset_for_lack_of_memory_waits_for_an_output_that_is_on(device):
     await _online(device)
     await asyncio.sleep(600)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump(device, 1, 15)
     device.net.lacks = LACKS[0]
     device.net.cut()
     await device.until(lambda: _waits(device), 280)
@@ -326,10 +318,10 @@ async def test_a_fragmented_heap_ends_in_an_orderly_reset(device):
     await _online(device)
     await asyncio.sleep(600)
 
-    async def fail():
+    def no_room(up, data):
         raise MemoryError("memory allocation failed")
 
-    device.app.link.next_desired = fail
+    device.net.on_bytes = no_room
     await device.until(lambda: device.board.resets, 900)
     assert not device.app.controller.safety.faults
     assert device.model.reported(DEVICE_ID, "6") == "0.0"

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from firmware.runtime import cloud_loop, control_loop, network_loop
+from tests_host.sim.conftest import pump_on
 from tools.sim.sim_device import DEVICE_ID
 
 
@@ -40,16 +41,14 @@ async def test_a_day_of_polling(device, monkeypatch):
 
 
 async def test_a_crashed_loop_leads_to_safe_state_and_is_restarted(device):
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
-    original = device.app.controller.outbox.batch
+    await pump_on(device)
+    bugs = [ZeroDivisionError("a bug of our own")]
 
-    def bug(most):
-        device.app.controller.outbox.batch = original
-        raise ZeroDivisionError("a bug of our own")
+    def bug(up, data):
+        if bugs:
+            raise bugs.pop()
 
-    device.app.controller.outbox.batch = bug
+    device.net.on_bytes = bug
     await device.until(lambda: not device.on("pump"), 10)
     await device.until(lambda: device.on("pump") and device.online, 60)
     assert device.board.resets == 0
@@ -58,10 +57,10 @@ async def test_a_crashed_loop_leads_to_safe_state_and_is_restarted(device):
 async def test_a_loop_that_keeps_crashing_ends_in_a_reset(device):
     await device.until(lambda: device.online, 60)
 
-    def bug(most):
+    def bug(up, data):
         raise ZeroDivisionError("a bug of our own")
 
-    device.app.controller.outbox.batch = bug
+    device.net.on_bytes = bug
     await device.until(lambda: device.board.resets, 600)
     assert not device.on("pump")
 
@@ -69,9 +68,7 @@ async def test_a_loop_that_keeps_crashing_ends_in_a_reset(device):
 @pytest.mark.button
 @pytest.mark.parametrize("method", ["tick", "press"])
 async def test_a_crashed_control_loop_leaves_the_outputs_safe(device, method):
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump_on(device)
 
     def bug(*arguments):
         raise MemoryError("allocation failed")
@@ -82,9 +79,7 @@ async def test_a_crashed_control_loop_leaves_the_outputs_safe(device, method):
 
 
 async def test_a_crash_without_memory_for_its_log_ends_in_a_reset_with_safe_outputs(device):
-    await device.until(lambda: device.online, 60)
-    device.want("6", 1)
-    await device.until(lambda: device.on("pump"), 15)
+    await pump_on(device)
 
     def no_memory(*arguments):
         raise MemoryError("allocation failed")

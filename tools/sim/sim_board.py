@@ -25,6 +25,7 @@ class SimBoard:
         self.random32 = bits
         self.fed: list[float] = []
         self.resets = 0
+        self.on_reset: Callable[[], object] = lambda: None
         self.free = 65536
         self.rtc_offset_s: float | None = None
         self._wall = wall
@@ -72,6 +73,7 @@ class SimBoard:
         return 0, self.free
 
     def reset(self) -> None:
+        self.on_reset()
         self.resets += 1
 
     def reset_cause(self) -> str:
@@ -286,7 +288,7 @@ class SimRadio:
     `air`: ssid: password of networks with one access point each; `points`: others, of which several may have one name.
     `zombie`: the association is dead from now on: the radio says that it is connected, and no packet passes until it
     has joined again ("join"), was switched off and on ("interface") or the chip was reset ("reset"), or for good
-    ("defect").
+    ("defect"). `on_remedy(step)`: it is about to leave its network ("join") or to be switched off ("interface").
     """
 
     JOIN_S = 2.0
@@ -300,6 +302,7 @@ class SimRadio:
         self.points: list[Point] = []
         self.restarts = 0
         self.joins: list[str] = []
+        self.on_remedy: Callable[[str], object] = lambda step: None
         self.joined: Point | None = None
         self.fixed: tuple[str, ...] | None = None
         self.zombie = ""
@@ -321,6 +324,7 @@ class SimRadio:
         pass
 
     def restart(self) -> None:
+        self.on_remedy("interface")
         self.restarts += 1
         self.joined = None
         if self.zombie not in ("reset", "defect"):
@@ -353,6 +357,7 @@ class SimRadio:
             self.zombie = ""
 
     def disconnect(self) -> None:
+        self.on_remedy("join")
         self.joined = None
 
     def connected(self) -> bool:
