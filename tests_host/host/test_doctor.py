@@ -98,7 +98,9 @@ async def test_a_server_of_updates_is_asked_at_its_port_and_a_cloud_without_mqtt
         status, printed = await doctor(fixture)
     assert status == 0 and "ok       update" in printed and "broker" not in printed, printed
     for what in ("api", "update"):
-        assert re.search(rf"ok       {what} +its root, certs/ca.der, expires in 36\d\d days", printed), printed
+        assert re.search(rf"ok       {what} +its root, certs/ca.der, expires in 36\d\d days", printed), (
+            printed
+        )
     assert "other.der" not in printed
 
 
