@@ -319,7 +319,7 @@ async def test_without_a_network_nothing_of_a_careless_program_passes(tmp_path, 
     assert "".join(heard) == "new old new "
 
 
-def test_wifi_of_several_access_points_and_one_that_is_dead(tmp_path, any_interpreter):
+async def test_wifi_of_several_access_points_and_one_that_is_dead(tmp_path, any_interpreter):
     main = """
 import errno, network, socket, time
 network.country("DE")
@@ -361,17 +361,14 @@ join()
 print(reach(1) != "silence")
 """
 
-    async def play():
-        scenario = Scenario(tmp_path, any_interpreter, main, networks={})
-        points = [Point("bench", "test-secret", bytes((2, 0, 0, 0, 0, n)), -90 + 20 * n) for n in (1, 2)]
-        scenario.board.chip.radio.points = points
-        async with scenario:
-            await scenario.saw("line", "ready")
-            scenario.board.chip.radio.zombie = "join"
-            await scenario.saw("repl")
-            return scenario
-
-    lines = asyncio.run(play()).lines
+    scenario = Scenario(tmp_path, any_interpreter, main, networks={})
+    points = [Point("bench", "test-secret", bytes((2, 0, 0, 0, 0, n)), -90 + 20 * n) for n in (1, 2)]
+    scenario.board.chip.radio.points = points
+    async with scenario:
+        await scenario.saw("line", "ready")
+        scenario.board.chip.radio.zombie = "join"
+        await scenario.saw("repl")
+    lines = scenario.lines
     assert lines[:3] == [
         "[(b'bench', 2, -50), (b'bench', 1, -70)] DE 0",
         "-50",

@@ -55,6 +55,12 @@ async def connected(server: CloudServer) -> AsyncIterator[tuple[asyncio.StreamRe
             await writer.wait_closed()
 
 
+async def serves(server: CloudServer):
+    async with connected(server) as (reader, writer):
+        writer.write(LOGIN)
+        assert (await reader.readline()).endswith(b"200 OK\r\n")
+
+
 async def test_a_session_over_one_verified_connection(ca):
     async with serving(ca) as server:
         connector = aiohttp.TCPConnector(ssl=ca.client())
@@ -86,9 +92,7 @@ async def test_a_verifying_client_refuses(ca, kind):
                 pass
         assert (server.hellos, server.handshakes, server.requests) == (1, 0, 0)
         server.present("good")
-        async with connected(server) as (reader, writer):
-            writer.write(LOGIN)
-            assert (await reader.readline()).endswith(b"200 OK\r\n")
+        await serves(server)
 
 
 async def test_no_tls_below_1_2_and_no_plain_http(ca):
@@ -119,9 +123,7 @@ async def test_no_listener_and_back_on_the_same_port(ca):
             await asyncio.open_connection("127.0.0.1", port)
         await server.up()
         assert server.port == port
-        async with connected(server) as (reader, writer):
-            writer.write(LOGIN)
-            assert (await reader.readline()).endswith(b"200 OK\r\n")
+        await serves(server)
 
 
 async def test_fault_bytes_arrive_unchanged_and_keep_alive_continues(ca):
@@ -152,9 +154,7 @@ async def test_a_hanging_request_ends_with_its_client(ca):
         async with connected(server) as (_, writer):
             writer.write(LOGIN)
             await seen.wait()
-        async with connected(server) as (reader, writer):
-            writer.write(LOGIN)
-            assert (await reader.readline()).endswith(b"200 OK\r\n")
+        await serves(server)
 
 
 async def test_an_endless_body_streams_until_the_client_leaves(ca):
@@ -162,9 +162,7 @@ async def test_an_endless_body_streams_until_the_client_leaves(ca):
         async with connected(server) as (reader, writer):
             writer.write(LOGIN)
             assert len(await reader.readexactly(200_000)) == 200_000
-        async with connected(server) as (reader, writer):
-            writer.write(LOGIN)
-            assert (await reader.readline()).endswith(b"200 OK\r\n")
+        await serves(server)
 
 
 def test_the_ca_is_kept_and_exported_as_der(tmp_path: Path):

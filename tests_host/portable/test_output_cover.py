@@ -109,11 +109,15 @@ class Bench:
     def want(self, value, number=1, window_s=600):
         desired = Desired(1, value, "des_%d" % number, number, window_s)
         self.controller.receive_desired(desired, self.now)
+        return self
+
+    def press(self):
+        self.controller.press(0, self.now)
+        return self
 
     def known(self):
         """Let it find its position, all the way open."""
-        self.want("100")
-        self.run(30)
+        self.want("100").run(30)
         assert self.motor.at == 100 and self.output.value() == 100
         self.controller.outbox.reports = []
         self.motor.moves = []
@@ -143,8 +147,7 @@ def test_from_an_unknown_position_the_way_leads_over_the_nearer_end():
     for target, moves in ((100, [1]), (60, [1, -1]), (40, [-1, 1]), (0, [-1])):
         for start in (0.0, 30.0, 99.0):
             bench = Bench(at=start)
-            bench.want(str(target))
-            bench.run(22)
+            bench.want(str(target)).run(22)
             assert bench.output.value() is None and bench.reported() == []
             bench.run(25)
             assert abs(bench.motor.at - target) <= 1, (target, start, bench.motor.at)
@@ -155,8 +158,7 @@ def test_from_an_unknown_position_the_way_leads_over_the_nearer_end():
 
 def test_a_position_is_reached_by_time_and_reported_when_it_is():
     bench = Bench().known()
-    bench.want("30", 2)
-    bench.run(10)
+    bench.want("30", 2).run(10)
     assert bench.reported() == [] and 45 < bench.motor.at < 55
     bench.run(10)
     assert abs(bench.motor.at - 30) < 1
@@ -168,10 +170,8 @@ def test_a_position_is_reached_by_time_and_reported_when_it_is():
 def test_a_goal_that_is_where_it_stood_last_is_not_reached_while_it_moves():
     """Found by the simulation: it was acknowledged as applied at once."""
     bench = Bench().known()
-    bench.want("30", 2)
-    bench.run(5)
-    bench.want("100", 3)
-    bench.run(3)
+    bench.want("30", 2).run(5)
+    bench.want("100", 3).run(3)
     assert bench.motor.at < 95 and [status for _, status in bench.reported()] == ["stale"]
     bench.run(20)
     assert bench.motor.at == 100 and bench.reported()[1:] == [("100.0", "applied")]
@@ -179,13 +179,11 @@ def test_a_goal_that_is_where_it_stood_last_is_not_reached_while_it_moves():
 
 def test_opening_and_closing_take_their_own_time():
     bench = Bench(close_s=10).known()
-    bench.want("50", 2)
-    bench.run(4.8)
+    bench.want("50", 2).run(4.8)
     assert bench.motor.way() == -1
     bench.run(1)
     assert bench.motor.way() == 0
-    bench.want("75", 3)
-    bench.run(4.8)
+    bench.want("75", 3).run(4.8)
     assert bench.motor.way() == 1
     bench.run(1)
     assert bench.motor.way() == 0
@@ -194,11 +192,9 @@ def test_opening_and_closing_take_their_own_time():
 def test_an_end_makes_up_for_the_time_that_was_wrong():
     bench = Bench(travel_s=21.5).known()
     for number, target in enumerate((50, 70, 20, 60, 0)):
-        bench.want(str(target), number + 2)
-        bench.run(40)
+        bench.want(str(target), number + 2).run(40)
     assert bench.motor.at == 0 and bench.output.value() == 0
-    bench.want("100", 9)
-    bench.run(22.9)
+    bench.want("100", 9).run(22.9)
     assert bench.motor.way() == 1, "the overrun"
     bench.run(0.2)
     assert bench.motor.way() == 0 and bench.motor.at == 100
@@ -208,8 +204,7 @@ def test_it_stands_for_the_pause_before_it_turns():
     for wait_ms in (100, None, 2000):
         bench = Bench(interlock_wait_ms=wait_ms).known()
         for number in range(6):
-            bench.want(str((20, 80)[number % 2]), number + 2)
-            bench.run(3.3)
+            bench.want(str((20, 80)[number % 2]), number + 2).run(3.3)
         rests = bench.motor.rests
         assert rests and min(rests) >= (wait_ms or 500), (wait_ms, rests)
 
@@ -217,8 +212,7 @@ def test_it_stands_for_the_pause_before_it_turns():
 def test_the_first_move_after_a_start_waits_too():
     """Before the reset it may have gone the other way."""
     bench = Bench(interlock_wait_ms=3000)
-    bench.want("0")
-    bench.run(1.9)
+    bench.want("0").run(1.9)
     assert bench.motor.way() == 0
     bench.run(0.3)
     assert bench.motor.way() == -1
@@ -227,8 +221,7 @@ def test_the_first_move_after_a_start_waits_too():
 def test_a_look_that_comes_late_is_made_up_for():
     """In a TLS handshake the next look comes after a second."""
     bench = Bench().known()
-    bench.want("50", 2)
-    bench.run(9.5)
+    bench.want("50", 2).run(9.5)
     bench.run(1.5, look_ms=1500)
     bench.run(0.1)
     assert bench.motor.way() == 0 and bench.motor.at < 46
@@ -239,8 +232,7 @@ def test_a_look_that_comes_late_is_made_up_for():
 def test_small_and_fast_covers_do_not_hunt():
     bench = Bench(open_s=2, travel_s=2.0, overrun_s=1).known()
     for number, target in enumerate((33, 34, 66, 90, 5)):
-        bench.want(str(target), number + 2)
-        bench.run(10)
+        bench.want(str(target), number + 2).run(10)
         assert abs(bench.motor.at - target) <= 8, (target, bench.motor.at)
         assert bench.output.value() == target
     assert len(bench.motor.moves) <= 5
@@ -248,40 +240,30 @@ def test_small_and_fast_covers_do_not_hunt():
 
 def test_presses_open_stop_and_close():
     bench = Bench(at=0.0)
-    bench.controller.press(0, bench.now)
-    bench.run(5)
+    bench.press().run(5)
     assert bench.motor.way() == 1
-    bench.controller.press(0, bench.now)
-    bench.run(1)
+    bench.press().run(1)
     assert bench.motor.way() == 0 and bench.output.value() is None
-    bench.controller.press(0, bench.now)
-    bench.run(24)
+    bench.press().run(24)
     assert bench.motor.at == 0 and bench.output.value() == 0
-    bench.controller.press(0, bench.now)
-    bench.run(8)
-    bench.controller.press(0, bench.now)
-    bench.run(30)
+    bench.press().run(8)
+    bench.press().run(30)
     assert 35 < bench.motor.at < 41 and abs(bench.output.value() - bench.motor.at) <= 1
-    bench.controller.press(0, bench.now)
-    bench.run(30)
+    bench.press().run(30)
     assert bench.motor.at == 0
 
 
 def test_a_press_in_the_pause_before_it_turns_stops_it():
     bench = Bench(interlock_wait_ms=3000).known()
-    bench.want("50", 2)
-    bench.run(5)
-    bench.want("100", 3)
-    bench.run(1)
-    bench.controller.press(0, bench.now)
-    bench.run(30)
+    bench.want("50", 2).run(5)
+    bench.want("100", 3).run(1)
+    bench.press().run(30)
     assert bench.motor.moves == [-1] and bench.motor.way() == 0
 
 
 def test_a_window_that_closes_under_way_stops_it_there():
     bench = Bench().known()
-    bench.want("0", 2, window_s=5)
-    bench.run(30)
+    bench.want("0", 2, window_s=5).run(30)
     assert 74 < bench.motor.at < 77
     assert bench.reported()[0] == ("100.0", "stale")
     assert abs(float(bench.reported()[1][0]) - bench.motor.at) <= 1
@@ -290,8 +272,7 @@ def test_a_window_that_closes_under_way_stops_it_there():
 def test_the_safe_state():
     for safe, expected in (("off", 75), (0, 0), (100, 100), (40, 40), ("hold", 20)):
         bench = Bench(safe=safe).known()
-        bench.want("20", 2)
-        bench.run(5)
+        bench.want("20", 2).run(5)
         bench.lease.end("refused")
         bench.run(60)
         assert abs(bench.motor.at - expected) <= 1.5, (safe, bench.motor.at)
@@ -309,8 +290,7 @@ def test_before_the_first_contact_only_a_position_as_safe_state_moves_it():
 def test_the_last_resort_stops_it_also_with_hold():
     for safe in ("off", 0, "hold"):
         bench = Bench(safe=safe)
-        bench.want("100")
-        bench.run(5)
+        bench.want("100").run(5)
         assert bench.motor.way() == 1
         bench.controller.force_safe()
         assert bench.motor.way() == 0, safe
@@ -319,11 +299,9 @@ def test_the_last_resort_stops_it_also_with_hold():
 def test_a_relay_that_does_not_go_off_keeps_the_other_one_off():
     for gpio, target in ((OPENS, 0), (CLOSES, 100)):
         bench = Bench(at=50.0)
-        bench.want(str(100 - target))
-        bench.run(3)
+        bench.want(str(100 - target)).run(3)
         bench.motor.relays[gpio].stuck = True
-        bench.want(str(target), 2)
-        bench.run(10)
+        bench.want(str(target), 2).run(10)
         other = OPENS + CLOSES - gpio
         assert not bench.motor.relays[other].on and bench.output.fault and bench.output.value() is None
         bench.motor.relays[gpio].stuck = False
@@ -333,8 +311,7 @@ def test_a_relay_that_does_not_go_off_keeps_the_other_one_off():
 
 def test_a_relay_that_begins_to_pull_by_itself_stops_the_other_one():
     bench = Bench().known()
-    bench.want("0", 2)
-    bench.run(3)
+    bench.want("0", 2).run(3)
     stuck = bench.motor.relays[OPENS]
     stuck.stuck = stuck.on = True
     bench.run(0.2)
@@ -343,13 +320,10 @@ def test_a_relay_that_begins_to_pull_by_itself_stops_the_other_one():
 
 def test_an_overrun_that_is_cut_short_makes_nothing_sure():
     bench = Bench(travel_s=24.0, overrun_s=6).known()
-    bench.want("0", 2)
-    bench.run(21)
+    bench.want("0", 2).run(21)
     assert bench.motor.at > 0 and bench.motor.way() == -1
-    bench.controller.press(0, bench.now)
-    bench.run(5)
-    bench.want("0", 3)
-    bench.run(10)
+    bench.press().run(5)
+    bench.want("0", 3).run(10)
     assert bench.motor.at == 0 and bench.output.value() == 0
 
 
@@ -360,8 +334,7 @@ def test_other_outputs_of_its_group_exclude_it():
     other = Output(config["outputs"][0], True, bench.now)
     other.demand(1)
     bench.controller.outputs.append(other)
-    bench.want("100")
-    bench.run(10)
+    bench.want("100").run(10)
     assert bench.motor.moves == [] and bench.output.why == "interlock"
     other.demand(0)
     bench.run(10)
