@@ -90,6 +90,7 @@ class Device:
 
     def read(self, index, value):
         self.controller.reading(index, value, at(self.second), self.utc())
+        return self
 
     def reported(self):
         """[(source, id, value, desired_id, status)] since the last call; they are answered for."""
@@ -103,8 +104,7 @@ class Device:
 
 def test_after_power_up_outputs_are_safe_without_values():
     device = Device(online=False)
-    device.read(0, 20.0)
-    device.tick(10)
+    device.read(0, 20.0).tick(10)
     assert device.relays == [False, False]
     assert len(device.outbox) == 0 and device.lines == []
     device.controller.receive_desired(desired_state(1, "1"), at(10))
@@ -138,8 +138,7 @@ def test_desired_values_reach_their_outputs_and_are_acknowledged():
         ("command", 1, "1.0", "des_1", "applied"),
         ("command", 2, "20.0", "des_2", "applied"),
     ]
-    device.read(0, 20.5)
-    device.tick()
+    device.read(0, 20.5).tick()
     assert device.relays == [True, False]
 
 
@@ -298,12 +297,10 @@ def test_a_sensor_fault_turns_only_its_regulator_off():
     device.read(0, 10.0)
     device.receive_desired(desired_state(1, "1"), desired_state(2, "20"))
     device.reported()
-    device.read(0, None)
-    device.tick()
+    device.read(0, None).tick()
     assert device.relays == [True, False]
     assert device.reported() == [], "a fault is no number"
-    device.read(0, 10.0)
-    device.tick()
+    device.read(0, 10.0).tick()
     assert device.relays == [True, True]
 
 
@@ -318,8 +315,7 @@ def test_a_regulator_without_any_reading_yet_stays_off():
 
 def test_interlocked_outputs_are_never_on_together():
     device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve"})
-    device.read(0, 10.0)
-    device.tick(1)
+    device.read(0, 10.0).tick(1)
     device.receive_desired(desired_state(1, "1"))
     device.receive_desired(desired_state(2, "20"))
     assert device.relays == [True, False]
@@ -483,8 +479,7 @@ def test_a_relay_stuck_on_from_the_start_blocks_its_group():
 def test_a_working_relay_goes_off_for_a_stuck_one_of_its_group():
     """Found by the simulation: nothing but this can end what the other one's stuck pin began."""
     device = Device(pump={"interlock": "valve"}, heater={"interlock": "valve", "min_on_s": 100})
-    device.read(0, 10.0)
-    device.tick(1)
+    device.read(0, 10.0).tick(1)
     device.receive_desired(desired_state(2, "20"))
     assert device.relays == [False, True]
     device.stuck = {0: True}
@@ -657,9 +652,7 @@ def test_a_fallback_setpoint_is_regulated_and_reported():
     assert device.relays[1] and device.reported()[-1][2] == "20.0"
     device.lose_authorization()
     assert device.reported() == [("command", 2, "12.0", None, None)]
-    device.read(0, 13.0)
-    device.tick()
+    device.read(0, 13.0).tick()
     assert not device.relays[1]
-    device.read(0, 11.0)
-    device.tick()
+    device.read(0, 11.0).tick()
     assert device.relays[1]

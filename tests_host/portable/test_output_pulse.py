@@ -49,6 +49,7 @@ class Strike:
         self.command.receive_desired(
             Desired(1, value, number and "des_%d" % number, number, 60), at(self.ms), False
         )
+        return self
 
     def reported(self):
         return [(r.value, r.desired_id, r.status) for r in map(self.outbox.complete, self.outbox.reports)]
@@ -57,8 +58,7 @@ class Strike:
 def test_a_pulse_ends_by_itself_and_both_changes_are_reported():
     for pulse_ms in (500, 550, 1200):
         strike = Strike(pulse_ms=pulse_ms)
-        strike.desired_state("1", 1)
-        strike.run(3000)
+        strike.desired_state("1", 1).run(3000)
         (begin, on), (end, off) = strike.moves
         assert on and not off and pulse_ms <= end - begin <= pulse_ms + 100
         assert strike.reported() == [("1.0", "des_1", "applied"), ("0.0", None, None)]
@@ -67,12 +67,10 @@ def test_a_pulse_ends_by_itself_and_both_changes_are_reported():
 
 def test_each_desired_state_is_one_pulse_and_none_lengthens_another():
     strike = Strike()
-    strike.desired_state("1", 1)
-    strike.run(300)
+    strike.desired_state("1", 1).run(300)
     strike.desired_state("1", 2)
     strike.run(2000)
-    strike.desired_state("1", 3)
-    strike.run(2000)
+    strike.desired_state("1", 3).run(2000)
     assert [on for _, on in strike.moves] == [True, False, True, False]
     assert strike.moves[1][0] - strike.moves[0][0] == 500
 
@@ -81,13 +79,11 @@ def test_an_unchanged_polled_value_is_one_pulse_also_over_safe_state():
     strike = Strike()
     strike.desired_state("0")
     for _ in range(20):
-        strike.desired_state("1")
-        strike.run(1000)
+        strike.desired_state("1").run(1000)
     assert len(strike.moves) == 2
     strike.command.enter_safe_state()
     strike.run(1000)
-    strike.desired_state("1")
-    strike.run(1000)
+    strike.desired_state("1").run(1000)
     assert len(strike.moves) == 2
 
 
@@ -105,15 +101,13 @@ def test_a_press_starts_a_pulse_and_can_end_one():
 
 def test_a_pulse_that_was_held_off_is_as_long_when_it_comes():
     strike = Strike(min_off_s=5)
-    strike.desired_state("1", 1)
-    strike.run(8000)
+    strike.desired_state("1", 1).run(8000)
     assert strike.moves == [(5000, True), (5500, False)]
 
 
 def test_a_safe_state_of_on_is_no_pulse():
     strike = Strike(safe="on")
-    strike.desired_state("0", 1)
-    strike.run(1000)
+    strike.desired_state("0", 1).run(1000)
     strike.command.enter_safe_state()
     strike.run(5000)
     assert strike.output.on

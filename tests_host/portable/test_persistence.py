@@ -108,6 +108,7 @@ class Device:
     def press(self):
         self.controller.press(0, self.ms())
         self.tick()
+        return self
 
     def measure(self, index, value):
         self.controller.reading(index, value, self.ms(), self.utc())
@@ -115,6 +116,7 @@ class Device:
     def desired_state(self, value, number):
         self.controller.receive_desired(Desired("a", value, "des_%d" % number, number, 600), self.ms())
         self.tick()
+        return self
 
     @property
     def offset(self):
@@ -144,8 +146,7 @@ def test_a_command_report_is_written_before_it_leaves():
 
 def test_a_command_report_is_written_without_a_cloud_too():
     device = Device()
-    device.press()
-    device.wait(1)
+    device.press().wait(1)
     assert device.flash.writes == ["append", "record"], "the event first, then what is held"
     device.wait(50)
     assert device.flash.writes == ["append", "record"]
@@ -168,8 +169,7 @@ def test_waiting_events_are_restored_unchanged():
 
 def test_acknowledged_events_are_removed_a_minute_later():
     device = Device()
-    device.press()
-    device.wait(1)
+    device.press().wait(1)
     device.deliver()
     assert len(rebooted(device).waiting()) == 1, "until then it would leave once more under its identity"
     device.wait(61)
@@ -180,8 +180,7 @@ def test_acknowledged_events_are_removed_a_minute_later():
 def test_an_answer_is_noted_while_others_wait():
     device = Device()
     device.press()
-    device.press()
-    device.wait(1)
+    device.press().wait(1)
     first = device.waiting()[0][0]
     device.outbox.acknowledge(first)
     device.wait(61)
@@ -215,8 +214,7 @@ def test_heartbeats_are_not_written():
 def test_a_time_that_is_learned_later_is_written_too():
     device = Device(utc=None)
     device.outbox.reports = []
-    device.press()
-    device.wait(1)
+    device.press().wait(1)
     assert json.loads(device.flash.payloads[-1])[4] is None
     device.utc_now = UTC
     device.wait(1)
@@ -226,8 +224,7 @@ def test_a_time_that_is_learned_later_is_written_too():
 
 def test_without_a_time_before_the_cut_the_start_counts():
     device = Device(utc=None)
-    device.press()
-    device.wait(1)
+    device.press().wait(1)
     again = rebooted(device)
     again.tick(100)
     assert again.waiting()[0][3] == UTC - EPOCH
@@ -235,8 +232,7 @@ def test_without_a_time_before_the_cut_the_start_counts():
 
 def test_unix_seconds_of_an_earlier_version_still_count():
     device = Device()
-    device.press()
-    device.wait(1)
+    device.press().wait(1)
     old = json.loads(device.flash.payloads[-1])
     old[4] += EPOCH
     device.flash.payloads[-1] = json.dumps(old).encode()
@@ -245,8 +241,7 @@ def test_unix_seconds_of_an_earlier_version_still_count():
 
 def test_a_full_journal_is_written_anew():
     device = Device()
-    device.press()
-    device.wait(1)
+    device.press().wait(1)
     device.flash.crowded = True
     device.press()
     device.measure(0, 1.0)
@@ -259,8 +254,7 @@ def test_a_flash_that_refuses_is_logged_once_and_tried_again():
     device = Device()
     device.flash.refuses = ("append", "rewrite", "record")
     for _ in range(3):
-        device.press()
-        device.wait(1)
+        device.press().wait(1)
         assert device.outbox.batch(20), "what cannot be written still leaves"
     assert len([line for line in device.lines if line[0] == "error"]) == 1
     device.flash.refuses = ()
@@ -289,16 +283,14 @@ def test_invalid_records_do_not_stop_the_start():
         flash.payloads, flash.record = payloads, record
         device = Device(flash)
         assert device.waiting() == []
-        device.press()
-        device.wait(1)
+        device.press().wait(1)
         assert len(device.waiting()) == 1
 
 
 def test_the_held_state_of_a_switch_is_restored():
     device = Device()
     for _ in range(2):
-        device.press()
-        device.wait(1)
+        device.press().wait(1)
         again = rebooted(device)
         again.tick()
         assert again.controller.outputs[0].on == device.controller.outputs[0].on
