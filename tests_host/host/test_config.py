@@ -874,7 +874,7 @@ def test_every_board_has_a_portal_password_of_its_own(authority: Authority, tmp_
         ("", "no board in it"),
         (BOARDS.replace("87654321", "short"), "wifi.networks[0].password: found ***"),
         (BOARDS.splitlines()[0] + "\n", "no board in it"),
-        ('a,b\n1,"b\n', "boards.csv:2: no table"),
+        ('a,b\n1,"b\n', "boards.csv:2: not a table"),
     ],
 )
 def test_one_invalid_board_stops_all_files(authority: Authority, tmp_path: Path, table: str, words: str):
