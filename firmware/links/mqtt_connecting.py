@@ -71,7 +71,7 @@ class MqttConnecting:
         link = self.link
         if not link.session:
             if not await link.mqtt_unit.gone():
-                raise self.account.net.stuck()
+                raise self.account.net.not_freed()
             check_room(link, _ROOM)
             if link.single:
                 await self.prepare()

@@ -57,7 +57,7 @@ class Net:
         self.forget_prepared()
         self.prepared = host, port, await self.dial(host, port)
 
-    def stuck(self):
+    def not_freed(self):
         """Return the LinkError for unloaded code whose memory is not free. It counts as a shortage of memory."""
         self.memory_failures += 1
         self.new_memory_failure = 1

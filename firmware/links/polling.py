@@ -43,7 +43,7 @@ class Polling:
         `anyway` it is loaded all the same."""
         if not self.http:
             if not (await self.unit.gone() or anyway):
-                raise self.account.net.stuck()
+                raise self.account.net.not_freed()
             self.http = self.unit.load()(self.account)
         return self.http
 

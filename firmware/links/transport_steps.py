@@ -133,7 +133,7 @@ class TransportSteps:
         if link.auto and not link.fits:
             # Checked once: later a full outbox may take the memory, and MQTT is a way to empty it.
             check_room(link, _CATALOG + _ROW * len(self.account.cfg["ports"]))
-        catalog = self.called(_catalog, await self.read("mqtt"))
+        catalog = self.load_and_call(_catalog, await self.read("mqtt"))
         if not catalog.endpoint:
             raise self.unavailable(
                 await self.https(), outcomes.NOT_FOUND, "MQTT is not available for this device"
@@ -150,7 +150,7 @@ class TransportSteps:
         link = self.link
         asked = self.clock.ms()
         catalog = link.catalog_read
-        link.credentials = self.called(_credentials, await self.read(catalog.endpoint, catalog.body))
+        link.credentials = self.load_and_call(_credentials, await self.read(catalog.endpoint, catalog.body))
         link.mqtt_catalog = catalog
         link.renewal = Timer(asked, link.credentials.renew_s * 1000)
         link.limit = Timer(asked, link.credentials.expires_s * 1000)
@@ -211,7 +211,7 @@ class TransportSteps:
 
     def failures(self, verb, error):
         """Return the result of a verb of TransportFailures for `error`. It may raise LinkError."""
-        return getattr(self.called(_failures, self), verb)(error)
+        return getattr(self.load_and_call(_failures, self), verb)(error)
 
     async def run(self):
         """Take the steps in order; with one connection at a time, only up to one that needs a connection. LinkError."""
@@ -254,7 +254,7 @@ class TransportSteps:
         self.choice.refuse()
         return LinkError(message) if self.link.auto else http.refused(outcome, message)
 
-    def called(self, importing, *args):
+    def load_and_call(self, importing, *args):
         """Load a function by `importing()`, call it, unload it and return its result."""
         unit = Unit(importing, self.clock.sleep_ms)
         try:
@@ -266,7 +266,7 @@ class TransportSteps:
         """Determine which commands and sensors have a route."""
         account = self.account
         routes = self.link.mqtt_catalog.routes
-        account.catalog, self.link.topics = self.called(_mapped, account.catalog, routes)
+        account.catalog, self.link.topics = self.load_and_call(_mapped, account.catalog, routes)
 
     def save(self):
         """Store the state for a later TransportSteps in the link."""

@@ -52,7 +52,7 @@ async def connect(steps):
         steps.map_topics()
     await link.busy.acquire()
     try:
-        error = await link.connected()
+        error = await link.connect_mqtt()
     finally:
         link.busy.release()
     if error:

@@ -204,7 +204,7 @@ class Transports:
         self.unload_mqtt()
         await self.unload_polling()
         if not await self.mqtt_unit.gone():
-            raise self.account.net.stuck()
+            raise self.account.net.not_freed()
 
     # -- the steps --
 
@@ -234,7 +234,7 @@ class Transports:
             await self.work(verb, error)
             if not (self.single and self.steps):
                 return
-            error = await (self.connected() if self.steps[0] == "connect" else self.reached())
+            error = await (self.connect_mqtt() if self.steps[0] == "connect" else self.connect_https())
             if not (error or self.steps):
                 return
             verb = "go_on"
@@ -252,7 +252,7 @@ class Transports:
                 self.changing = None
                 self.steps_unit.drop()
 
-    async def connected(self):
+    async def connect_mqtt(self):
         """Connect over MQTT. Return the LinkError if that fails, else None."""
         unit = Unit(_connecting, self.clock.sleep_ms)
         try:
@@ -264,7 +264,7 @@ class Transports:
         finally:
             unit.drop()
 
-    async def reached(self):
+    async def connect_https(self):
         """Get a token and an HTTPS connection for the next step. Return the LinkError if that fails, else None."""
         try:
             http = await self.polling.load()
@@ -298,7 +298,7 @@ class Transports:
         if not self.polling:
             for unit in (self.mqtt_unit, self.polling_unit):
                 if not (await unit.gone() or anyway):
-                    raise self.account.net.stuck()
+                    raise self.account.net.not_freed()
             self.polling = self.polling_unit.load()(self.account)
         return self.polling
 
@@ -311,7 +311,7 @@ class Transports:
             polling = None
             self.polling_unit.drop()
             if not (gone and await self.polling_unit.gone()):
-                raise self.account.net.stuck()
+                raise self.account.net.not_freed()
 
     def due(self, now):
         """Return whether what MQTT needs is due for renewal, or MQTT is to be tried again."""

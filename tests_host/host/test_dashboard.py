@@ -79,7 +79,7 @@ def test_ten_minutes_of_a_thousand_messages_take_no_more_memory_than_one():
         (b"token=abc", f"token={MASK}"),
         (b'{"token_type":"Bearer"}', '{"token_type":"Bearer"}'),
         (b"in a line: well known", f"in a line: {MASK}"),
-        (b"\xff\x00", "2 bytes that are no text"),
+        (b"\xff\x00", "2 bytes that are not text"),
     ],
 )
 def test_secrets_are_masked_also_in_what_is_broken(body, shown):
@@ -138,7 +138,7 @@ BAD = [
     ({"verb": "do"}, "verb", "must be one of"),
     ({"verb": ["set"]}, "verb", "must be one of"),
     ({"verb": "set", "port": "6"}, "value", "is missing"),
-    ({"verb": "set", "port": "6", "value": 1, "raw": True}, "raw", "no field of set"),
+    ({"verb": "set", "port": "6", "value": 1, "raw": True}, "raw", "not a field of set"),
     ({"verb": "set", "port": "6", "value": True}, "value", "a number"),
     ({"verb": "set", "port": "6", "value": float("nan")}, "value", "a number"),
     ({"verb": "set", "port": "6", "value": 2}, "value", "0 to 1"),

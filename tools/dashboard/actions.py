@@ -103,7 +103,7 @@ class Actions:
             raise Wrong("verb", f"must be one of {', '.join(VERBS)}")
         rules = VERBS[verb]
         for name in fields.keys() - rules.keys():
-            raise Wrong(str(name)[:_LONGEST], f"is no field of {verb}")
+            raise Wrong(str(name)[:_LONGEST], f"is not a field of {verb}")
         for name, rule in rules.items():
             if name not in fields:
                 raise Wrong(name, "is missing")

@@ -18,12 +18,12 @@ def masked(body: bytes, secrets: tuple[str, ...] = ()) -> str:
     >>> masked(b'{"access_token":"abc","expires_in":60}'), masked(b"grant_type=x&client_secret=s%21")
     ('{"access_token":"•••","expires_in":60}', 'grant_type=x&client_secret=•••')
     >>> masked(bytes((0, 255)))
-    '2 bytes that are no text'
+    '2 bytes that are not text'
     """
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        return f"{len(body):,} bytes that are no text"
+        return f"{len(body):,} bytes that are not text"
     text = _FORM.sub(rf"\g<1>{MASK}", _JSON.sub(rf'\g<1>"{MASK}"', text))
     for secret in filter(None, secrets):
         text = text.replace(secret, MASK)

@@ -75,7 +75,7 @@ PANEL: list[dict[str, Any]] = [
         "controls": [
             _list("DNS", "dns", "mode", "faults.dns", _words(DNS_MODES)),
             _list("Time server", "ntp", "mode", "faults.ntp", _words(NTP_MODES)),
-            _button("Clock a day ahead", "clock", "counts at the next question for the time", offset_s=86400),
+            _button("Clock a day ahead", "clock", "takes effect at the next time query", offset_s=86400),
             _button("Clock right", "clock", offset_s=0),
             _list("Certificate", "cert", "kind", "faults.cert", _words(KINDS)),
         ],
