@@ -10,19 +10,16 @@ import asyncio
 import contextlib
 import ssl
 import statistics
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from tools.checks.figures import Line, line
+from tools.checks.figures import Line, line, played
 from tools.cloud.certs import TestCA
 from tools.cloud.demo_device import demo_device
 from tools.cloud.entities import Command, Device
 from tools.cloud.model import Model
 from tools.cloud.site import CERTS
 from tools.fixture.system import IMAGES, NotInTimeError, SystemFixture
-from tools.sim.loop import VirtualLoop
 from tools.sim.sim_device import SimDevice, demo_config
 from tools.virtual_board.memory import USUAL_CHAIN
 
@@ -40,7 +37,7 @@ class Meter:
     """Counts what a device in virtual time sends and receives. `polls`: bytes of each request for commands with its
     answer; `busy_s`: for how long something was on its way or could be answered, with each piece for a round trip."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.polls: list[int] = []
         self._poll = False
@@ -221,19 +218,14 @@ def _played(
     transport: str, device: Device, story: Callable[[SimDevice, Meter], Any], etags: bool = True
 ) -> Any:
     """The result of a story of a device that is online."""
-    loop = VirtualLoop()
-    with tempfile.TemporaryDirectory() as folder:
-        model = Model()
-        model.served.etags = etags
-        model.add_device(device)
-        config = demo_config(transport=transport)
-        played = SimDevice(loop, Path(folder), config, model, mqtt=transport == "mqtt")
-        played.power_on()
-        played.net.latency_s = _ROUND_TRIP_S
-        played.net.on_bytes = meter = Meter(loop)
-        loop.run_until_complete(played.until(lambda: played.online, 60))
-        loop.run_until_complete(asyncio.sleep(30))
-        found = loop.run_until_complete(story(played, meter))
-        loop.run_until_complete(played.power_off())
-    loop.close()
-    return found
+    model = Model()
+    model.served.etags = etags
+    model.add_device(device)
+
+    async def metered(device: SimDevice) -> Any:
+        device.net.latency_s = _ROUND_TRIP_S
+        device.net.on_bytes = meter = Meter(asyncio.get_running_loop())
+        await asyncio.sleep(30)
+        return await story(device, meter)
+
+    return played(demo_config(transport=transport), metered, model)

@@ -150,7 +150,7 @@ async def _cycles(fixture: SystemFixture, cycles: int, what: str) -> None:
     """With the owner's traffic."""
     end = count(fixture) + cycles
     async with fixture.traffic(partial(_is_reported, fixture)):
-        await fixture.until(f"{cycles} cycles {what}", lambda: count(fixture) >= end, 120)
+        await _until_count(fixture, end, f"{cycles} cycles {what}")
 
 
 def probes(lines: list[str]) -> list[int]:

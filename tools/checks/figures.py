@@ -13,7 +13,7 @@ import socket
 import statistics
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from tools.build import sizes
 from tools.checks import cycles
 from tools.checks.cycles import probes
+from tools.cloud.model import Model
 from tools.env import interpreter
 from tools.fixture.system import NotInTimeError, SystemFixture
 from tools.repository import ROOT
@@ -129,7 +130,7 @@ class Figures:
 
     async def handshakes(self) -> Line:
         """An hour of polling at 5 s in virtual time: whole firmware, simulated network."""
-        return await asyncio.to_thread(_handshakes_in_virtual_time)
+        return await asyncio.to_thread(played, demo_config(poll_s=5), _handshakes)
 
     # Heap
 
@@ -203,19 +204,26 @@ def line(figure: str, value: float, must: float, at_least: bool = False, **more:
     return {"figure": figure, "value": value, "must": must, "ok": good, **more}
 
 
-def _handshakes_in_virtual_time() -> Line:
-    loop = VirtualLoop()
-    with tempfile.TemporaryDirectory() as folder:
-        device = SimDevice(loop, Path(folder), demo_config(poll_s=5))
-        device.power_on()
-        loop.run_until_complete(device.until(lambda: device.online, 60))
-        start = device.net.dials - 1  # the first one belongs to this hour
-        loop.run_until_complete(asyncio.sleep(3600))
-        polls = sum(event.get("resource") == "commands" for event in device.model.named("catalog_read"))
-        loop.run_until_complete(device.power_off())
-    loop.close()
+async def _handshakes(device: SimDevice) -> Line:
+    start = device.net.dials - 1  # the first one belongs to this hour
+    await asyncio.sleep(3600)
+    polls = sum(event.get("resource") == "commands" for event in device.model.named("catalog_read"))
     what = "TLS handshakes in an hour of polling at 5 s"
     return line(what, device.net.dials - start, 3, polls=polls, time="virtual")
+
+
+def played(config: dict[str, Any], story: Callable[[SimDevice], Any], model: Model | None = None) -> Any:
+    """The result of a story of a device that is online in virtual time."""
+    loop = VirtualLoop()
+    with tempfile.TemporaryDirectory() as folder:
+        mqtt = config["cloud"]["transport"] == "mqtt"
+        device = SimDevice(loop, Path(folder), config, model, mqtt=mqtt)
+        device.power_on()
+        loop.run_until_complete(device.until(lambda: device.online, 60))
+        found = loop.run_until_complete(story(device))
+        loop.run_until_complete(device.power_off())
+    loop.close()
+    return found
 
 
 @asynccontextmanager

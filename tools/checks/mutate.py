@@ -66,14 +66,14 @@ def modules(root: Path = ROOT, parts: tuple[str, ...] = PARTS) -> list[str]:
     )
 
 
-def mutants(paths: list[str], root: Path = ROOT) -> Iterator[Mutant]:
+def mutants(paths: list[str]) -> Iterator[Mutant]:
     """All of them but those of what the device says, which is no promise."""
     from cosmic_ray.ast import ast_nodes, get_ast  # noqa: PLC0415 - beside the environment
     from cosmic_ray.plugins import get_operator, operator_names  # noqa: PLC0415
 
     operators = {name: get_operator(name) for name in operator_names()}
     for path in paths:
-        text = (root / path).read_text(encoding="utf-8")
+        text = (ROOT / path).read_text(encoding="utf-8")
         said, nodes = list(sayings(text)), list(ast_nodes(get_ast(text)))
         for name, operator in operators.items():
             if operator.arguments():
@@ -107,18 +107,18 @@ def changed(mutant: Mutant, text: str) -> str:
     return found
 
 
-def copied(folder: Path, root: Path = ROOT) -> None:
+def copied(folder: Path) -> None:
     """The tree as it is here, into `folder`; environment and cache are shared."""
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=root, capture_output=True, text=True, check=True,
+        cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     for name in filter(None, names.split("\0")):
-        if (root / name).is_file():
+        if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(root / name, folder / name)
+            shutil.copy(ROOT / name, folder / name)
     for name in (".venv", ".cache"):
-        (folder / name).symlink_to((root / name).resolve())
+        (folder / name).symlink_to((ROOT / name).resolve())
 
 
 def difference(before: str, after: str) -> str:

@@ -103,16 +103,8 @@ def _outcome(lines: list[str], text: str, otherwise: str) -> Outcome:
 
 def word_sizes() -> tuple[int, ...]:
     """The word sizes there is an interpreter for here. Raises Failed when there is none at all."""
-    found, missing = [], None
-    for bits in WORD_SIZES:
-        try:
-            interpreter.find(bits)
-            found.append(bits)
-        except Failed as error:
-            missing = error
-    if missing and not found:
-        raise missing
-    return tuple(found)
+    interpreter.find()
+    return tuple(found.bits for found in reversed(interpreter.available()))
 
 
 def _everywhere(

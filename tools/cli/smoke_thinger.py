@@ -52,11 +52,8 @@ class ThingerFixture(SystemFixture):
         """Wait until the device has logged in once more."""
         logins = len(self.thinger.model.named("login"))
         device = self.thinger.model.devices[THINGER_USER, THINGER_DEVICE]
-        return await self.until(
-            "the device is online",
-            lambda: device.port and len(self.thinger.model.named("login")) >= max(logins, 1),
-            within_s,
-        )
+        there = lambda: device.port and len(self.thinger.model.named("login")) >= max(logins, 1)  # noqa: E731
+        return await self.until("the device is online", there, within_s)
 
     async def refused(self, resource: str, value: Any) -> int:
         """The HTTP status with which a value is refused, 200 when it is not."""
@@ -74,16 +71,8 @@ async def power_up(fixture: ThingerFixture, facts: Facts) -> None:
     await fixture.account.refresh()
     must((await fixture.account.stats())["connected"], "the cloud shows it connected")
     kinds = {name: about["fn"] for name, about in (await fixture.account.resources()).items()}
-    wanted = {
-        "pump": 2,
-        "heater": 2,
-        "room": 3,
-        "daylight": 3,
-        "status": 3,
-        "restart": 1,
-        "reset": 1,
-        "io": 4,
-    }
+    wanted = dict.fromkeys(("room", "daylight", "status"), 3) | dict.fromkeys(("restart", "reset"), 1)
+    wanted |= {"pump": 2, "heater": 2, "io": 4}
     must(kinds == wanted, f"its resources are {kinds}")
 
 
