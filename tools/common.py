@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 Main = Callable[[list[str] | None], int]
+_OUTPUT_S = 120
 
 
 class Failed(Exception):
@@ -199,15 +200,15 @@ def _short(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def output_of(argv: list[str], name: str, within_s: float = 120) -> str:
+def output_of(argv: list[str], name: str) -> str:
     """What a command of the owner's printed. Raises Failed, which calls the command `name` and has what it printed as
     errors."""
     try:
         done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=within_s, stdin=subprocess.DEVNULL
+            argv, capture_output=True, text=True, timeout=_OUTPUT_S, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"no end in {within_s} s"
+        reason = error.strerror if isinstance(error, OSError) else f"no end in {_OUTPUT_S} s"
         raise Failed(f"{name}: {reason}") from None
     if done.returncode:
         raise Failed(f"{name} failed, with status {done.returncode}", done.stderr.strip())

@@ -56,11 +56,11 @@ def lists(root: Path = ROOT) -> dict[Path, str]:
     return made
 
 
-def boot(root: Path = ROOT) -> str:
+def boot() -> str:
     """The text of `boot.py`, which imports nothing of ours, with the pins of `firmware/boards`."""
     words = [f"{name}={sum(1 << gpio for gpio in gpios):X}" for name, gpios in boards.drives().items()]
     rows = "".join(f'    " {row}"\n' for row in textwrap.wrap(" ".join(words), 100, break_on_hyphens=False))
-    text = (root / "boot.py").read_text()
+    text = (ROOT / "boot.py").read_text()
     return re.sub(r"(?<=^DRIVES = \(\n).*?(?=^\)\n)", rows, text, count=1, flags=re.MULTILINE | re.DOTALL)
 
 

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tools import common
-from tools.build import payload
+from tools.build import package, payload
 from tools.cli import cloud_command, deploy, smoke, update_bundle
 from tools.cli.key_presses import key_presses
 from tools.cloud import admin_client
@@ -158,7 +158,7 @@ class Bundles:
         self._number += 1
         files, key = payload.slot_files(self._tree), self._key.encode()
         made = update_bundle.build(
-            self._number, update_bundle.version_of(self._tree), files, key, payload.conditions(self._tree)
+            self._number, package.version(self._tree), files, key, payload.conditions(self._tree)
         )
         folder = Path(self._folder.name, str(self._number))
         folder.mkdir()

@@ -8,7 +8,6 @@ that no longer trust the cloud's certificate. Any HTTPS server can serve FOLDER,
 from __future__ import annotations
 
 import argparse
-import ast
 import asyncio
 import contextlib
 import hashlib
@@ -24,7 +23,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tools import common
-from tools.build import payload
+from tools.build import package, payload
 from tools.cli import check_config, roots
 from tools.cloud.certs import TestCA
 from tools.cloud.site import CERTS, USUAL, write_private
@@ -62,14 +61,6 @@ def _rescue_number(folder: Path) -> int:
         return int((folder / RESCUE).read_text().split()[1])
     except (OSError, ValueError, IndexError):
         return 0
-
-
-def version_of(tree: Path) -> str:
-    """VERSION of the tree's firmware."""
-    for node in ast.parse((tree / "firmware" / "version.py").read_text()).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "VERSION":
-            return ast.literal_eval(node.value)
-    raise common.Failed(f"{tree}/firmware/version.py has no VERSION")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -116,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     key = _key(options.config)
     certificates = roots.of_config(options.config, check_config.load(options.config))
     code = payload.slot_files(options.tree) | {ROOTS + name: der for name, der in certificates.items()}
-    files = build(options.number, version_of(options.tree), code, key, payload.conditions(options.tree))
+    files = build(options.number, package.version(options.tree), code, key, payload.conditions(options.tree))
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)

@@ -17,12 +17,12 @@ CACHE = ROOT / ".cache" / "ejabberd"
 _ERTS = "usr/lib/erlang/erts-*/bin/erlexec"
 
 
-def node(name: str, home: Path, distribution: int, cache: Path = CACHE) -> tuple[list[str], dict[str, str]]:
+def node(name: str, home: Path, distribution: int) -> tuple[list[str], dict[str, str]]:
     """Command line and environment of a node with `home/ejabberd.yml`; Erlang code to be evaluated after its start may
     follow. `name`: such as a@127.0.0.1. Its records and logs are in `home`. `distribution`: port for other nodes,
     without Erlang's own daemon: the same for all nodes of a cluster, of which each has an address of its own. Raises
     Failed."""
-    root = cache / "root"
+    root = CACHE / "root"
     found = sorted(root.glob(_ERTS))
     if not found:
         raise Failed("no ejabberd here", "Run realer fetch ejabberd.")
