@@ -68,7 +68,7 @@ class CommandState(Reporter):
             return None
         self.supersede()
         self.last = self.pending = desired
-        self.was_safe = late  # read again afterwards, it counts as unchanged
+        self.was_safe = late  # read again after the safe state, it applies if `after_lapse` is `resume`
         self.window = None if desired.valid_s is None else Timer(now, desired.valid_s * 1000)
         if late or (self.window and self.window.passed(now)):
             self.acknowledge("stale")
