@@ -49,6 +49,7 @@ class MqttConnecting:
             if not (account.catalog and link.polled and (link.caught_up or not link.session_lost)):
                 link.steps += ["catch_up", "connect"]
                 return
+            link.session_lost = False
         if account.catalog:
             link.use_mqtt()
         if renewed:

@@ -169,6 +169,7 @@ class TransportSteps:
     async def catch_up(self):
         """Poll the desired values once, because messages that were published meanwhile may be lost. Return True if the
         rate limit allows no request yet. LinkError."""
+        link = self.link
         account = self.account
         account.feed()
         http = await self.https()
@@ -176,14 +177,16 @@ class TransportSteps:
         account.desired = await http.source.poll()
         if account.desired is None:
             return True
-        if self.link.single and account.on_mqtt and catalog is not account.catalog:
+        if link.single and account.on_mqtt and catalog is not account.catalog:
             await self.read_catalog()
-            self.link.mqtt_catalog = self.link.catalog_read
-        self.link.polled = self.link.caught_up = True
-        self.link.session_lost = False
+            link.mqtt_catalog = link.catalog_read
+        link.polled = True
+        # What was read before a session was lost says nothing about what was lost with it.
+        link.caught_up = link.session_lost
+        link.session_lost = False
         self.map_topics()
-        if not self.link.single:
-            self.link.use_mqtt()
+        if not link.single:
+            link.use_mqtt()
 
     # -- parts of the steps --
 

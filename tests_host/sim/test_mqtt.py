@@ -494,6 +494,25 @@ async def test_a_desired_state_in_the_gap_of_the_renewal_is_applied(make):
 
 
 @pytest.mark.gate
+async def test_what_a_broker_that_forgets_sessions_loses_during_the_renewal_is_read_after_it(make):
+    """Found at ejabberd, where a session belongs to the user name, which is another one after each renewal."""
+    device = make()
+    device.broker.forgets = True
+    short_lives(device, credential_s=400, credential_renew_s=300)
+    device.power_on()
+    await ready(device)
+    lost_at = []
+
+    def lost(event):
+        if event["event"] == "mqtt_connected" and not lost_at:  # and not subscribed yet
+            lost_at.append(device.wall())
+            device.want("6", 1)
+
+    device.model.listeners.append(lost)
+    await device.until(lambda: device.on("pump"), 700)
+    assert device.wall() - lost_at[0] < 20, "not with the next renewal"
+
+
 async def test_credentials_that_cannot_be_renewed_lead_to_safe_state_in_time(make):
     device = make()
     short_lives(device, credential_s=1000, credential_renew_s=600, session_s=900)
