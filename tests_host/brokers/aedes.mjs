@@ -1,4 +1,4 @@
-// An aedes with TLS on loopback, for tests: node aedes.mjs MODULES PORT LEAF USER PASSWORD
+// An aedes with TLS on loopback, for tests: node aedes.mjs MODULES PORT LEAF [USER PASSWORD]
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import tls from "node:tls";
@@ -8,7 +8,7 @@ const [modules, port, leaf, user, password] = process.argv.slice(2);
 const { Aedes } = await import(pathToFileURL(createRequire(`${modules}/`).resolve("aedes")));
 const aedes = await Aedes.createBroker({
   authenticate: (client, name, secret, done) => {
-    if (name === user && String(secret) === password) return done(null, true);
+    if (!user || name === user && String(secret) === password) return done(null, true);
     const refused = new Error("not authorized");
     refused.returnCode = 4;
     done(refused, false);

@@ -4,9 +4,11 @@ go and come, refusals, and impostors. The common scenario, with a loss of author
 
 import asyncio
 import random
+from functools import partial
 
 import pytest
 
+from tests_host.support import cloud_at
 from tools.cloud import mqtt_v1
 from tools.cloud.entities import Plan
 from tools.cloud.sessions import mqtt_client_id
@@ -52,13 +54,25 @@ async def switched(fixture, on):
     await fixture.until(f"the pump is {on}", lambda: fixture.switched("pump", on, at), 5)
 
 
+@pytest.fixture(params=["mosquitto", *cloud_at.KINDS])
+def broker(request, tmp_path):
+    """Arguments of SystemFixture for a cloud at that broker."""
+    if request.param == "mosquitto":
+        return {}
+    # Slow: an ejabberd takes long to start, and no more may happen meanwhile than an outbox holds.
+    return {"make_broker": partial(cloud_at.CloudBroker, request.param, tmp_path), "time_scale": 5.0}
+
+
 @pytest.mark.gate
-@pytest.mark.thorough("64bit")
+@pytest.mark.thorough("64bit", *cloud_at.KINDS)
 @pytest.mark.long
-async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter):
+@pytest.mark.parametrize(
+    "broker", ["mosquitto", "aedes"], indirect=True
+)  # ejabberd keeps no session over a renewal
+async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter, broker):
     chance = random.Random(1)
     async with SystemFixture(
-        any_interpreter, transport="mqtt", plan=Plan(credential_s=60, credential_renew_s=4)
+        any_interpreter, transport="mqtt", plan=Plan(credential_s=60, credential_renew_s=4), **broker
     ) as fixture:
         await fixture.online()
         asked = [10]
@@ -89,8 +103,9 @@ async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter):
 
 
 @pytest.mark.gate("64bit")
-async def test_the_device_reconnects_to_a_restarted_broker(any_interpreter):
-    async with SystemFixture(any_interpreter, transport="mqtt") as fixture:
+@pytest.mark.thorough(*cloud_at.KINDS)
+async def test_the_device_reconnects_to_a_restarted_broker(any_interpreter, broker):
+    async with SystemFixture(any_interpreter, transport="mqtt", **broker) as fixture:
         await fixture.online()
         await switched(fixture, True)
         changes = len(fixture.pins)
@@ -102,6 +117,22 @@ async def test_the_device_reconnects_to_a_restarted_broker(any_interpreter):
         await switched(fixture, False)
         await fixture.until("every event is stored", lambda: complete(fixture), 10)
     assert len(fixture.model.named("credential_issued")) == 1
+    assert fixture.model.violations == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("broker", cloud_at.KINDS, indirect=True)
+async def test_what_comes_between_two_connections_is_kept_by_any_broker(smallest, broker):
+    async with SystemFixture(smallest, transport="mqtt", **broker) as fixture:
+        await fixture.online()
+        await switched(fixture, True)
+        polls, sessions = fixture.polls(), len(fixture.model.named("mqtt_connected"))
+        fixture.kick()
+        fixture.want("6", 0)
+        await fixture.until("the desired state of meanwhile", lambda: not fixture.on("pump"), 30)
+        assert len(fixture.model.named("mqtt_connected")) == sessions + 1
+        assert fixture.polls() == polls, "nothing was missed"
+        await fixture.until("every event is stored", lambda: complete(fixture), 10)
     assert fixture.model.violations == []
 
 

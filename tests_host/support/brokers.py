@@ -90,6 +90,7 @@ class Ejabberd(Broker):
 
     start_s = 120
     node = "a@127.0.0.1"
+    authentication = "auth_method: internal\n"
     after_start = f'ejabberd_auth:try_register(<<"user">>, <<"localhost">>, <<"{PASSWORD}">>)'
     """Erlang code."""
 
@@ -99,7 +100,7 @@ class Ejabberd(Broker):
         (self.folder / "ejabberd.yml").write_text(
             f"hosts: [localhost]\nloglevel: warning\ncertfiles: [{self.leaf}]\nlisten:\n"
             f'  - {{port: {self.port}, ip: "127.0.0.1", module: mod_mqtt, tls: true, max_payload_size: 6000}}\n'
-            "auth_method: internal\nmodules: {mod_mqtt: {}}\n"
+            f"{self.authentication}modules: {{mod_mqtt: {{}}}}\n"
         )
 
     def command(self) -> tuple[list[str], dict[str, str] | None]:

@@ -1,4 +1,4 @@
-"""An MQTT 5 client for asyncio on top of paho: the cloud's own end at the broker, and devices in tests.
+"""An MQTT client for asyncio on top of paho: the cloud's own end at the broker, and devices in tests.
 
 It leads from paho's network thread into the event loop. It does not reconnect: `on_close` reports the end of a
 connection once. Reason codes are MQTT 5's (section 2.4): below 0x80 is success.
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+_CONNECT_S = 30
 NOBODY_LISTENS = 0x10
 LOST = 0x80
 """Given as the reason of a publish whose acknowledgement never came."""
@@ -35,10 +36,10 @@ class MqttClient:
     def __init__(
         self, client_id: str, username: str, password: str,
         on_message: Callable[[str, bytes, int, bool], None] = lambda *_: None,
-        on_close: Callable[[int], None] = lambda _: None,
+        on_close: Callable[[int], None] = lambda _: None, version: int = MQTTProtocolVersion.MQTTv5,
     ) -> None:  # fmt: skip
         self._loop = asyncio.get_running_loop()
-        self._id, self._keys = client_id, (username, password)
+        self._id, self._keys, self._version = client_id, (username, password), MQTTProtocolVersion(version)
         self._on_message, self._on_close = on_message, on_close
         self._paho: Any = None
         self._connected: asyncio.Future[int] = self._loop.create_future()
@@ -50,9 +51,10 @@ class MqttClient:
         """`where`: TCP port on loopback, or a Unix socket. Raises Refused or OSError."""
         host, port = (str(where), 1) if isinstance(where, Path) else ("127.0.0.1", where)
         client = self._paho = paho.Client(
-            CallbackAPIVersion.VERSION2, self._id, protocol=paho.MQTTv5,
+            CallbackAPIVersion.VERSION2, self._id, protocol=self._version,
             transport="unix" if isinstance(where, Path) else "tcp", reconnect_on_failure=False,
         )  # fmt: skip
+        client.connect_timeout = _CONNECT_S
         client.username_pw_set(*self._keys)
         if tls:
             client.tls_set_context(tls)
@@ -74,7 +76,8 @@ class MqttClient:
 
     async def subscribe(self, topics: Iterable[str], qos: int = 1, as_published: bool = False) -> list[int]:
         """Reason codes, one for each topic. `as_published`: show the retain flag that the sender gave."""
-        options = SubscribeOptions(qos=qos, retainAsPublished=as_published)
+        newest = self._version == paho.MQTTv5
+        options = SubscribeOptions(qos=qos, retainAsPublished=as_published) if newest else qos
         _, mid = self._paho.subscribe([(topic, options) for topic in topics])
         return await self._wait("subscribe", mid)
 

@@ -37,6 +37,7 @@ class Site:
 
     `mqtt`: run mosquitto too; without it `broker` is None and the cloud offers no MQTT. `thinger`: simulate Thinger.io
     as well, with the demo's account and device; without it `thinger` is None.
+    `make_broker`: makes another one than that of mosquitto.
     `chain`: what all of its servers present, one of `chains.CHAINS`.
     `connection_file` None writes none. Ports are 0 (any free one) unless given; all listen on 127.0.0.1 only.
     `clock` gives unix seconds to the model and to SNTP. `observers` are called with each message of a device and each
@@ -47,11 +48,12 @@ class Site:
         self, db: str = ":memory:", port: int = 0, certs: Path | str = CERTS, plan: Plan | None = None,
         connection_file: Path | None = CONNECTION_FILE, clock: Callable[[], float] = time.time,
         mqtt: bool = False, thinger: bool = False, chain: str = USUAL,
+        make_broker: Callable[[Model, Faults, TestCA, Callable[[], float]], Broker] = Broker,
     ) -> None:  # fmt: skip
         self.model, self.faults, self.certs = Model(db, plan), Faults(), TestCA(certs, chain)
         self.server = CloudServer(self.model, self.faults, self.certs, port=port, clock=clock)
         self.dns, self.ntp = DnsServer(), NtpServer(clock=clock)
-        self.broker = Broker(self.model, self.faults, self.certs, clock) if mqtt else None
+        self.broker = make_broker(self.model, self.faults, self.certs, clock) if mqtt else None
         if self.broker:
             self.server.before_answer = self.broker.synchronized
         self.thinger = ThingerServer(Thinger(clock), self.certs) if thinger else None
