@@ -44,7 +44,7 @@ async def fetch(number, settings, link, store, feed):
     client = await link.lend(host, port)
     unit = None
     if not client:
-        unit = Unit(_client, link.clock.sleep_ms)
+        unit = Unit(_client, link.account.clock.sleep_ms)
         client = unit.load()(link.account, host, port)
     reader = _BundleReader(client, folder, feed)
     manifest = store.folder + "manifest"

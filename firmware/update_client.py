@@ -1,4 +1,4 @@
-"""The HTTP client for an update while the HTTPS half of the link is not loaded, on MQTT."""
+"""The HTTP client for an update where there is no memory for it beside the HTTPS half of the link."""
 
 from http1.client import Client
 

@@ -119,11 +119,22 @@ class Polling:
         self.close()
 
     def exclusive(self):
-        """Return whether the link must be closed before the client of `lend` connects, for lack of memory."""
-        return not self.account.net.two_fit(1)
+        """Return whether the link must be closed before another TLS connection is made, for lack of memory."""
+        open_now = 1 if self.http and self.http.client.stream else 0
+        return not self.account.net.two_fit(open_now)
 
     async def lend(self, host, port):
-        """Return an HTTP client for another host. LinkError."""
+        """Return an HTTP client for another host. None: there is no memory for it beside the HTTPS half, which was
+        unloaded. LinkError."""
+        if not self.exclusive():
+            return await self.client(host, port)
+        self.unload()
+        if not await self.unit.gone():
+            raise self.account.net.not_freed()
+        return None
+
+    async def client(self, host, port):
+        """Return an HTTP client for another host, of the HTTPS half. LinkError."""
         http = await self.load()
         return type(http.client)(self.account.net, http.clock, host, port)
 

@@ -200,7 +200,7 @@ class Transports:
         """Return an HTTP client for another host. None: both halves are unloaded now, and the caller has the memory to
         load a client itself. LinkError."""
         if not self.single:
-            return await (await self.load_polling()).lend(host, port)
+            return await (await self.load_polling()).client(host, port)
         self.unload_mqtt()
         await self.unload_polling()
         if not await self.mqtt_unit.gone():

@@ -34,6 +34,20 @@ async def test_a_new_version_is_fetched_switched_to_and_confirmed(smallest, tmp_
         assert fixture.board.boots == 3 and await fixture.runs() == ("9.9.9", "a")
 
 
+@pytest.mark.thorough("mqtt")
+@pytest.mark.parametrize("transport", ["https", "mqtt"])
+async def test_there_is_memory_for_an_update_beside_the_setup_portal(smallest, tmp_path, transport):
+    def portal(config):
+        config["portal"] = {"password": "test-password-not-real"}
+
+    async with Field(smallest, tmp_path, also=portal, transport=transport) as fixture:
+        fixture.publish(7, changed_tree(tmp_path / "tree", VERSION))
+        await fixture.online()
+        fixture.want(PORT, 7)
+        await fixture.until("the number is reported", lambda: fixture.reported(PORT) == "7.0", 150)
+        assert fixture.board.boots == 2
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("image", ["stock", "own"])
 async def test_a_server_without_ranges_does_as_well(smallest, tmp_path, image):
