@@ -20,7 +20,7 @@ async def step(loop, feed):
     """Do the step that is due. `loop`: the UpdateLoop. `feed()`: see Supervisor."""
     release = loop.release
     if loop.on_trial:
-        return await _confirm(loop, feed)
+        return await _end_trial(loop)
     if not loop.device.cloud_loop.online:
         loop.lost = 0
         return await _rescue(loop, feed)
@@ -32,22 +32,16 @@ async def step(loop, feed):
         _remember(loop, None)
 
 
-async def _confirm(loop, feed):
-    clock = loop.clock
-    confirm_ms = loop.settings["prove_s"] * 1000
-    steady = None
-    end = Timer(clock.ms(), confirm_ms * 10)
-    while True:
-        now = clock.ms()
-        steady = (steady or Timer(now, confirm_ms)) if loop.device.cloud_loop.online else None
-        if steady and steady.passed(now) and loop.store.confirm_update(True):
+async def _end_trial(loop):
+    """Confirm a copy that has been online long enough, or go back to the previous one."""
+    if loop.steady and loop.steady.passed(loop.clock.ms()):
+        if loop.store.confirm_update(True):
             loop.on_trial = False
             return loop.log("info", "update: this copy is confirmed")
-        if end.passed(now):
-            loop.log("error", "update: not online in time, back to the previous copy")
-            await _restart(loop)
-        feed()
-        await clock.sleep_ms(_LOOK_MS)
+        if not loop.trial.passed(loop.clock.ms()):
+            return None
+    loop.log("error", "update: not online in time, back to the previous copy")
+    return await _restart(loop)
 
 
 async def _install(loop, feed):

@@ -8,6 +8,7 @@ cloud's certificate has not been trusted for an hour, so that it cannot request 
 from micropython import const
 
 from firmware.core.release import Release
+from firmware.core.timing import Timer
 from firmware.runtime.store import SLOT_RECORD
 from units.loader import Unit
 
@@ -35,6 +36,8 @@ class UpdateLoop:
         self.reset = reset
         record = store.load(SLOT_RECORD)
         self.on_trial = record.get("online")
+        self.steady = None  # Timer of how long a copy on trial has been online without a break, to `prove_s`
+        self.trial = Timer(clock.ms(), settings["prove_s"] * 10000)
         # [number, how often fetching was begun] of the bundle that was requested and is not installed yet.
         self.asked = record.get("asked")
         self.lost = 0  # checks in a row in which the cloud's certificate was not trusted
@@ -48,11 +51,16 @@ class UpdateLoop:
 
     def due(self):
         device, release = self.device, self.release
-        if device.cloud_loop.online:
+        online = device.cloud_loop.online
+        if self.on_trial:
+            now = self.clock.ms()
+            self.steady = (self.steady or Timer(now, self.settings["prove_s"] * 1000)) if online else None
+            return self.trial.passed(now) or (online and self.steady.passed(now))
+        if online:
             self.lost = 0
-            return self.on_trial or self.asked or release.target not in (None, release.number)
+            return self.asked or release.target not in (None, release.number)
         self.lost = device.network.net.distrusted and self.lost + 1
-        return self.on_trial or self.lost > _LOST
+        return self.lost > _LOST
 
     async def step(self, feed):
         """Load `update_steps` and let it do the step that is due."""
