@@ -34,16 +34,16 @@ async def test_a_new_version_is_fetched_switched_to_and_confirmed(smallest, tmp_
         assert fixture.board.boots == 3 and await fixture.runs() == ("9.9.9", "a")
 
 
-@pytest.mark.thorough("mqtt")
-@pytest.mark.parametrize("transport", ["https", "mqtt"])
-async def test_there_is_memory_for_an_update_beside_the_setup_portal(smallest, tmp_path, transport):
+async def test_there_is_memory_for_an_update_beside_the_setup_portal(smallest, tmp_path):
     def portal(config):
         config["portal"] = {"password": "test-password-not-real"}
 
-    async with Field(smallest, tmp_path, also=portal, transport=transport) as fixture:
+    async with Field(smallest, tmp_path, also=portal) as fixture:
         fixture.publish(7, changed_tree(tmp_path / "tree", VERSION))
         await fixture.online()
         fixture.want(PORT, 7)
+        await fixture.until("it is being fetched", lambda: fixture.asked.count("/firmware/7/files") > 9, 60)
+        assert fixture.memory()["heap_peak"] < 87_000, "the HTTPS half is not in memory beside it"
         await fixture.until("the number is reported", lambda: fixture.reported(PORT) == "7.0", 150)
         assert fixture.board.boots == 2
 
