@@ -544,6 +544,7 @@ async def test_a_desired_value_that_comes_when_the_token_has_expired_is_applied_
     await device.until(lambda: device.on("pump"), 120)
 
 
+@pytest.mark.gate
 async def test_the_end_of_the_subscription_leads_to_safe_state_at_once(held):
     await pump(held, 1, 2)
     held.model.set_subscription(DEVICE_ID, False, held.wall())
@@ -607,6 +608,7 @@ async def test_a_port_that_returns_to_the_catalog_is_served_again(make):
     await pump(device, 1, 3)
 
 
+@pytest.mark.gate
 @pytest.mark.button
 async def test_a_desired_state_counts_after_its_command_was_gone_and_overridden(make):
     """Found by the simulation: without an earlier desired value to compare with, what the poll brought was never

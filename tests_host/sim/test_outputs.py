@@ -17,6 +17,7 @@ def _stalls(config):
     config["outputs"][1] |= {"stall_s": 3600, "stall_action": "off"}
 
 
+@pytest.mark.gate
 @pytest.mark.config(edit=_strike)
 async def test_both_ends_of_a_pulse_are_reported(device):
     await quiet(device)

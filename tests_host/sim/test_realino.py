@@ -132,7 +132,7 @@ async def test_a_generation_that_is_switched_off_leads_to_safe_state(device):
     assert device.app.state() == "unauthorized"
 
 
-@pytest.mark.gate("5", "30")
+@pytest.mark.gate
 @pytest.mark.parametrize("interval_s", [5, 8, 30])
 async def test_the_plan_is_never_exceeded(device, interval_s):
     device.model.plan = Plan(min_interval_s=interval_s)

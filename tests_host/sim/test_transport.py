@@ -179,6 +179,7 @@ async def test_credentials_that_cannot_be_renewed_lead_to_polling_in_time(auto):
     assert auto.online and auto.history.of("safe") == [True, False]
 
 
+@pytest.mark.gate
 async def test_beside_mqtt_there_is_at_most_one_short_connection(auto):
     await on_mqtt(auto)
     await asyncio.sleep(30)
