@@ -114,6 +114,8 @@ def main(argv: list[str] | None = None) -> int:
             for piece in _pieces(_filled(_for_chip(check.read_text(), board))):
                 _, error = transport.exec_raw(piece, timeout=_SILENCE_S, data_consumer=lines.feed)
                 lines.feed(error)
+                if error:
+                    break  # what follows needs what is missing now
         doing.update("starting the firmware again")
     tally = [
         match for line in lines.all if (match := re.fullmatch(r"\d+ ok, \d+ notes?, (\d+) problems?", line))

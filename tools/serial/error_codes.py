@@ -15,8 +15,8 @@ MQTT = {
     code: name[0].lower() + name[1:]
     for code, names in ReasonCode(PacketTypes.DISCONNECT).names.items() for name in list(names)[:1]
 }  # fmt: skip
-MQTT[0x8E] += " by another client with this id"
 """A server of 3.1.1 refuses with 1 to 5, which the device has translated: 0x84, 0x85, 0x88, 0x86, 0x87."""
+MQTT[0x8E] += " by another client with this id"
 WIFI = {
     1: "unspecified", 2: "authentication expired; try again, or restart the access point",
     3: "deauthenticated by the access point", 4: "inactive for too long", 5: "the access point has too many stations",
