@@ -1,6 +1,7 @@
 """The access point of the chip (network.AP_IF), and the sockets that listen on its address.
 
-It is never an open network: without WPA2 it does not transmit. Only DriverError is raised, without the password.
+It is never an open network: without WPA2 it does not transmit. Only DriverError is raised, and its text does not
+contain the password.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ _WHAT = "access point"
 
 
 class AccessPoint:
-    """`ssid`: `name`, cut to fit, and the last four digits of the chip's id."""
+    """`ssid`: `name`, cut to 27 bytes of UTF-8, a hyphen, and the last four hexadecimal digits of the chip's id."""
 
     def __init__(self, name):
         while len(name.encode()) > _SSID_BYTES:
@@ -33,7 +34,7 @@ class AccessPoint:
         self.poller = select.poll()
 
     def around(self):
-        """Return the access points in reach as tuples of `WLAN.scan`, none if the scan fails. Blocks for two
+        """Return the access points in range as tuples of `WLAN.scan`, none if the scan fails. Blocks for two
         seconds."""
         try:
             station = network.WLAN(network.STA_IF)
@@ -45,7 +46,8 @@ class AccessPoint:
             return ()
 
     def start(self, password):
-        """Start the access point with WPA2. `password`: 8 to 63 characters."""
+        """Start the access point with WPA2. `password`: 8 to 63 characters. DriverError: it did not start, or not with
+        WPA2."""
         wlan = attempt(_WHAT, network.WLAN, network.AP_IF)
         # Configured before it is switched on, so that it is not open even for a moment.
         attempt(_WHAT, wlan.config, ssid=self.ssid, security=_WPA2, key=password, max_clients=_CLIENTS)
@@ -55,8 +57,8 @@ class AccessPoint:
             raise DriverError("access point: no WPA2")
 
     async def listen(self, handle):
-        """Listen for HTTP connections, which `handle(reader, writer)` serves (asyncio.start_server), and for DNS
-        queries, which `step` answers."""
+        """Listen on TCP port 80 for HTTP connections, which `handle(reader, writer)` serves (asyncio.start_server), and
+        on UDP port 53 for DNS queries, which `step` answers. DriverError."""
         import socket
 
         try:
@@ -70,7 +72,8 @@ class AccessPoint:
             raise DriverError("%s: %s" % (_WHAT, e))
 
     def step(self, answer):
-        """Answer the DNS queries that were received. `answer(query)`: returns the response or None."""
+        """Answer up to four of the DNS queries that were received; never waits or raises. `answer(query)`: returns the
+        response as bytes, or None."""
         for _ in range(_CLIENTS):
             # recvfrom would allocate its buffer even without a query, ten times a second.
             if not self.poller.poll(0):

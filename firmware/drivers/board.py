@@ -1,7 +1,7 @@
 """The board: drivers for its pins, and functions of the chip.
 
-It translates between on/off and levels and makes no decisions. Only DriverError is raised. On the ESP32 `Pin.OUT` keeps
-the input buffer enabled, so `value()` reads the actual level of the pad, for instance after a short circuit.
+The drivers translate between on/off and levels and make no decisions. They raise only DriverError. On the ESP32
+`Pin.OUT` keeps the input buffer enabled, so `value()` reads the actual level of the pad, even when it is shorted.
 """
 
 import gc
@@ -16,8 +16,8 @@ _NOTES = const(250)
 
 
 def attempt(what, call, *args, **options):
-    """Return what `call` returns. Its OSError, RuntimeError or ValueError becomes a DriverError about `what`: text, or
-    the number of a GPIO."""
+    """Return `call(*args, **options)`. An OSError, RuntimeError or ValueError becomes a DriverError that names `what`:
+    a text, or the number of a GPIO."""
     # The port raises RuntimeError for error codes that it has no text for.
     try:
         return call(*args, **options)
@@ -26,8 +26,7 @@ def attempt(what, call, *args, **options):
 
 
 def _idf_heap():
-    """Return (free bytes, largest free block) of the memory outside the Python heap, (None, 0) on a port without
-    one."""
+    """Return (free bytes, bytes of the largest free block) of ESP-IDF's heap, (None, 0) on a port without one."""
     try:
         import esp32
     except ImportError:
@@ -39,8 +38,8 @@ def _idf_heap():
 class Led:
     """The status LED, or another digital output that is not read back.
 
-    The constructor drives `on` at once. A pin that is an output already does not glitch, because the level is set
-    before the direction.
+    The constructor drives the level of `on` at once. A pin that is an output already does not glitch, because the level
+    is set before the direction.
     """
 
     def __init__(self, gpio, active_high, on=False):
@@ -53,8 +52,8 @@ class Led:
 
 
 class Output(Led):
-    """A relay output, which is read back whenever it is set: DriverError if the pin does not follow. The constructor
-    does not read it back, so that one faulty pin does not prevent the start."""
+    """A relay output. `set` reads the pin back: DriverError if it does not follow. The constructor does not, so that
+    one faulty pin does not prevent the start."""
 
     def set(self, on):
         super().set(on)
@@ -89,7 +88,8 @@ class Analog:
         self.adc = attempt(gpio, machine.ADC, pin, atten=machine.ADC.ATTN_11DB)
 
     def read_uv(self):
-        """Return one sample in microvolts, calibrated by the chip's eFuses: about 142,000 to 3,130,000."""
+        """Return one sample in microvolts, calibrated by the chip's eFuses; on an ESP32 about 142,000 to 3,130,000.
+        DriverError."""
         # On ADC2 this raises OSError (timeout) while Wi-Fi is on.
         return attempt(self.gpio, self.adc.read_uv)
 
@@ -106,8 +106,8 @@ class Board:
         return Interface(what, *settings)
 
     def bus(self, name, *args):
-        """Return the driver in `firmware/drivers` of that name, which is loaded only if something configured needs
-        it."""
+        """Load the module `firmware/drivers/<name>.py` and return `driver(*args)` of it. Only what is configured is
+        loaded."""
         return __import__("firmware.drivers." + name, None, None, (name,)).driver(*args)
 
     def watchdog(self, timeout_ms):
@@ -123,8 +123,7 @@ class Board:
         return gc.mem_alloc(), max(gc.mem_free() - largest, 0)
 
     def idf_free(self):
-        """Return the free bytes outside the Python heap, which TLS, sockets and Wi-Fi use; None if the port does not
-        say."""
+        """Return the free bytes of ESP-IDF's heap, which TLS, sockets and Wi-Fi use; None if the port has none."""
         return _idf_heap()[0]
 
     def reset(self):
@@ -136,7 +135,8 @@ class Board:
         return reset_cause()
 
     def rtc_get(self):
-        """Return the chip's clock in Unix seconds, whatever the port's epoch. After power-on it is in the year 2000."""
+        """Return the chip's clock in Unix seconds, independent of the port's epoch. After power-on it is in the year
+        2000."""
         year, month, day, _, hour, minute, second, _ = machine.RTC().datetime()
         # Days since 1970, with years that begin in March, so that the leap day is the last.
         year, month = (year, month - 3) if month > 2 else (year - 1, month + 9)
@@ -151,7 +151,8 @@ class Board:
         machine.RTC().datetime(tuple(fields + [0]))
 
     def noted(self):
-        """Return the last lines that were noted before a reset, oldest first; empty after power-on."""
+        """Return the lines that `note` stored, oldest first, without the first one, which may be cut; empty after
+        power-on."""
         try:
             notes = machine.RTC().memory().partition(b"\n")[2].decode()
         except UnicodeError:
@@ -159,7 +160,8 @@ class Board:
         return notes.split("\n") if notes else ()
 
     def note(self, line):
-        """Keep a line of text through resets, with as many earlier ones as fit into 250 bytes."""
+        """Store a line of text in RTC memory, which survives resets, and keep as many earlier lines as fit into 250
+        bytes."""
         rtc = machine.RTC()
         rtc.memory((rtc.memory() + b"\n" + line.encode())[-_NOTES:])
 

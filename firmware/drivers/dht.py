@@ -1,6 +1,6 @@
-"""A DHT11, DHT22 or AM2302 at a pin. Loaded only if one is configured.
+"""A DHT11, DHT22 or AM2302 on a pin. Loaded only if one is configured.
 
-A reading blocks everything for up to 25 ms, and MicroPython disables interrupts for 5 ms of that.
+A reading blocks the event loop for up to 25 ms, and MicroPython disables interrupts for 5 ms of that.
 """
 
 import machine
@@ -20,7 +20,7 @@ class Dht:
 
     async def measured(self, clock, rest_ms):
         """Return the frame: two bytes of humidity, two of temperature, the checksum. An occasional garbled frame is
-        normal, so a failed reading is repeated once after `rest_ms`. DriverError."""
+        normal, so a failed reading is repeated once after `rest_ms`. DriverError: both failed."""
         try:
             return self.read()
         except DriverError:

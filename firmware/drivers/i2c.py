@@ -1,7 +1,7 @@
-"""An I2C bus at two pins. Loaded only if a sensor is on one. Both pins need a pull-up to 3.3 V; most modules have them.
+"""An I2C bus on two pins. Loaded only if a sensor uses one. Both pins need a pull-up to 3.3 V; most modules have them.
 
-It is implemented in software, which works at any pins, for any number of buses and in the same way on all chips. A byte
-takes 0.1 ms.
+It is implemented in software (100 kHz, so a byte takes 0.1 ms), which works on any pins, for any number of buses, and
+alike on all chips.
 """
 
 import machine
@@ -20,7 +20,7 @@ def driver(sda, scl):
 
 
 class I2c:
-    """The bus at these two GPIOs."""
+    """The bus on the GPIOs `sda` and `scl`; equal to any other object on the same two. `address`: 7 bits."""
 
     __hash__ = None
 
@@ -33,12 +33,12 @@ class I2c:
         return getattr(other, "gpios", None) == self.gpios
 
     def write(self, address, data):
-        """Write `data`. DriverError unless all bytes are acknowledged."""
+        """Write `data` (bytes). DriverError unless every byte is acknowledged."""
         if self.transfer(self.bus.writeto, address, data) != len(data):
             raise DriverError("I2C 0x%02x: write not acknowledged" % address)
 
     def read(self, address, count):
-        """Return `count` bytes. DriverError if nothing answers."""
+        """Read and return `count` bytes. DriverError: nothing answers, or the bus is held low."""
         return self.transfer(self.bus.readfrom, address, count)
 
     def transfer(self, call, address, argument):

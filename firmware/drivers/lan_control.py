@@ -1,7 +1,7 @@
 """Switches on the chip's Ethernet (`network.LAN`, with a PHY on RMII). In memory only while it is not connected.
 
-Source: MicroPython's `ports/esp32/network_lan.c`, the same from 1.24 to 1.29. There is one object, which keeps the
-arguments of the first successful call. After a failed call, none can succeed until the chip is reset.
+Source: MicroPython's `ports/esp32/network_lan.c`, the same from 1.24 to 1.29. `network.LAN` is a singleton that keeps
+the arguments of its first successful call. After a failed call, none can succeed until the chip is reset.
 """
 
 import machine

@@ -1,6 +1,6 @@
-"""A 1-Wire bus. Loaded only if a sensor is on one. The pin needs a pull-up of 4.7 kOhm to 3.3 V.
+"""A 1-Wire bus. Loaded only if a sensor uses one. The pin needs a pull-up of 4.7 kOhm to 3.3 V.
 
-A byte takes 0.5 ms, and interrupts are disabled for 70 us during each bit.
+A byte takes 0.5 ms. Interrupts are disabled for about 70 us during each bit.
 """
 
 import machine
@@ -16,7 +16,8 @@ def driver(gpio):
 
 
 class OneWire:
-    """The bus at `gpio`. `converted`: Timer since its sensors began to convert (Convert T), None: unknown."""
+    """The bus on `gpio`; equal to any other object on the same pin. `converted`: Timer since the last Convert T, None
+    if there was none or a sensor has failed since."""
 
     __hash__ = None
 
@@ -29,7 +30,7 @@ class OneWire:
         return getattr(other, "gpio", None) == self.gpio
 
     def send(self, data):
-        """Reset the bus and write bytes. DriverError if nothing answers the reset."""
+        """Reset the bus and write `data` (bytes). DriverError if no presence pulse answers the reset."""
         if not self.wire.reset():
             raise DriverError("GPIO %d: nothing answers on the bus" % self.gpio)
         self.wire.write(data)

@@ -1,7 +1,7 @@
-"""Counts the pulses at a pin, by interrupt. Loaded only if a counter is configured.
+"""Counts the pulses at a pin by interrupt. Loaded only if a counter is configured.
 
-MicroPython calls the handler between two bytecode instructions. During a TLS handshake none is executed for most of a
-second. Up to eight interrupts are queued meanwhile; further ones are lost.
+MicroPython calls the handler between two bytecode instructions. A TLS handshake executes none for most of a second: up
+to eight interrupts are queued meanwhile, further ones are lost.
 """
 
 import machine
@@ -15,8 +15,8 @@ def driver(gpio, pull, rising, debounce_ms, ms):
 
 
 class Pulses:
-    """`count`: pulses since the start. `last`: the time of the last one by `ms()`, None before the first. An edge
-    within `debounce_ms` after another is a bounce and not counted."""
+    """`count`: pulses since the start. `last`: the time of the last one by `ms()`, None before the first. `pull`: "up",
+    "down" or "none". An edge within `debounce_ms` after another is a bounce and not counted."""
 
     def __init__(self, gpio, pull, rising, debounce_ms, ms):
         self.count = 0

@@ -1,4 +1,4 @@
-"""PWM at a pin, by the chip's LEDC. Loaded only if an output has mode `pwm`."""
+"""PWM on a pin, by the chip's LEDC. Loaded only if an output has mode `pwm`."""
 
 import machine
 
@@ -14,6 +14,8 @@ def driver(gpio, active_high, frequency, on):
 
 
 class Pwm:
+    """`frequency`: in Hz. The constructor starts with 100 % if `on`, else with 0 %."""
+
     def __init__(self, gpio, active_high, frequency, on):
         self.gpio = gpio
         self.high = active_high
@@ -22,11 +24,14 @@ class Pwm:
         self.pwm = attempt(gpio, machine.PWM, pin, freq=frequency, duty_u16=self.duty)
 
     def of(self, percent):
+        """Return `percent`, a float of 0 to 100, as the port's 16-bit duty cycle, inverted if the output is active
+        low."""
         duty = round(percent * _FULL / 100)
         return duty if self.high else _FULL - duty
 
     def set(self, percent):
-        """Set the duty cycle to `percent`, 0 to 100 or True for 100. DriverError if the chip reports another one."""
+        """Set the duty cycle to `percent`, 0 to 100, or True for 100. DriverError if the chip reports one that differs
+        by more than 1 %."""
         duty = self.of(100.0 if percent is True else percent)
         if duty != self.duty:
             attempt(self.gpio, self.pwm.duty_u16, duty)

@@ -1,4 +1,4 @@
-"""Why the chip started. Loaded at startup and for the status, and unloaded afterwards."""
+"""Why the chip started. Loaded at the start and for the status, and unloaded afterwards."""
 
 import machine
 

@@ -8,7 +8,7 @@ from micropython import const
 
 from firmware.drivers.board import attempt
 
-_ROOM = const(14000)  # bytes of heap that a hundred access points take
+_ROOM = const(14000)  # bytes of heap for a scan that finds a hundred access points
 _STACK = const(6144)
 
 _STATUSES = (
@@ -28,7 +28,8 @@ _STATUSES = (
 class WifiControl:
     """`wifi`: the Interface. Its settings: hostname; power-save mode, 0 none, 1 minimum, 2 maximum (wifi_ps_type_t of
     ESP-IDF); country, two letters or None. `board`: for its `heap`. `found`: the result of the last `look` once that
-    has ended: tuples of `WLAN.scan`, empty if the scan failed. Only DriverError is raised, without the password."""
+    has ended: tuples of `WLAN.scan`, empty if the scan failed. Only DriverError is raised, and its text does not
+    contain the password."""
 
     def __init__(self, wifi, board):
         self.wifi = wifi
@@ -49,9 +50,9 @@ class WifiControl:
     def look(self):
         """Start to scan for access points and return at once; see `found`.
 
-        The scan runs in a thread, because it takes two seconds, in which buttons and limits of outputs have to work; it
-        releases the interpreter lock meanwhile. With little free heap there is no scan, because the number of access
-        points is not bounded.
+        The scan runs in a thread, because it takes two seconds, during which buttons and limits of outputs must work;
+        it releases the interpreter lock meanwhile. Without enough free heap there is no scan, because the number of
+        access points is not bounded.
         """
         self.found = None
         try:
@@ -85,9 +86,9 @@ class WifiControl:
             pass  # DHCP runs already
 
     def connect(self, ssid, password, bssid=None):
-        """Start to connect and return at once; poll `connected()`. `password`: "" for an open network. `bssid`: connect
-        only to that access point; None: to the first one of that name that the port finds, which may not be the
-        strongest.
+        """Start to connect and return at once; then poll `connected` of the Interface. `password`: "" for an open
+        network. `bssid`: connect only to that access point; None: to the first one of that name that the port finds,
+        which may not be the strongest.
         """
         if not self.wifi.connected():
             attempt("Wi-Fi", self.wifi.nic.connect, ssid, password or None, bssid=bssid)
@@ -101,7 +102,7 @@ class WifiControl:
         self.start()
 
     def status(self):
-        """Return how the last attempt ended, as text."""
+        """Return the state, or how the last attempt ended, as text."""
         code = attempt("Wi-Fi", self.wifi.nic.status)
         for codes, text in _STATUSES:
             if code in codes:

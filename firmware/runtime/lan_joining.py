@@ -4,7 +4,7 @@ from micropython import const
 
 from firmware.core.timing import Timer
 
-_PATIENCE_MS = const(10000)
+_FIRST_LOG_MS = const(10000)
 _AGAIN_MS = const(300000)
 
 
@@ -17,7 +17,7 @@ class LanJoining:
     def __init__(self, control, network, now):
         self.control = control
         self.log = network.log
-        self.patience = Timer(now, _PATIENCE_MS)
+        self.next_log = Timer(now, _FIRST_LOG_MS)
 
     def joined(self):
         return -1
@@ -31,6 +31,6 @@ class LanJoining:
         if not lan.nic and not lan.broken:
             self.log("info", "LAN: starting")
             self.control.start()
-        if self.patience.passed(now):
-            self.patience = Timer(now, _AGAIN_MS)
+        if self.next_log.passed(now):
+            self.next_log = Timer(now, _AGAIN_MS)
             self.log("warning", "LAN: %s" % self.control.status())

@@ -1,8 +1,8 @@
-"""A voltage at an input of ADC1, converted by a table of points: pressure, level, 4 to 20 mA across a resistor.
+"""A voltage at a pin of ADC1, converted by a table of points: pressure, level, 4 to 20 mA across a resistor.
 
-Values are interpolated linearly between two points, and extrapolated from the outermost two beyond the ends. A voltage
-that the ADC cannot distinguish from ground or from the supply is a fault, unless the table extends that far: then it
-gives the value of that end.
+Values are interpolated linearly between the points, and extrapolated beyond the first and the last one. A voltage that
+the ADC cannot distinguish from ground or from the supply is a fault, unless the table extends that far: then the value
+of the first or last point is returned.
 """
 
 from micropython import const
@@ -40,7 +40,8 @@ class Analog:
         self.high_uv = cfg["high_uv"]
 
     async def read(self):
-        """Return a tuple with the value, in the unit of the table. DriverError."""
+        """Return a tuple with the value in the unit of the table: the mean of the middle third of `samples` readings, 5
+        ms apart. DriverError: the voltage is at an end of the ADC's range that the table does not include."""
         samples = []
         for _ in range(self.samples):
             samples.append(self.adc.read_uv())
@@ -58,6 +59,7 @@ class Analog:
         return (self.value(uv / 1e6),)
 
     def value(self, volts):
+        """Return the value for the voltage at the pin."""
         points = self.points
         i = 1
         while i < len(points) - 1 and volts > points[i][0]:

@@ -1,7 +1,8 @@
-"""A BME280 on an I2C bus: degrees Celsius, and relative humidity and hectopascals if they have a port.
+"""A BME280 on an I2C bus: degrees Celsius, and where configured relative humidity in percent and hectopascals.
 
-Source: BME280 data sheet (Bosch, BST-BME280-DS001): registers, calibration, and the compensation with integers, because
-MicroPython's floats on the ESP32 have only 24 bits. A measurement in forced mode takes 9.3 ms at most.
+Source: BME280 data sheet (Bosch, BST-BME280-DS001): registers, calibration, and the compensation formulas in integers,
+because MicroPython's floats on the ESP32 have a mantissa of only 24 bits. A measurement of all three values takes at
+most 9.3 ms.
 """
 
 import struct
@@ -47,17 +48,18 @@ def driver(cfg, board, clock, store):
 
 class Bme280:
     """`shared`: the bus, one object for all its sensors (`firmware/app.py`). `calibration`: T1 to T3, P1 to P9 and H1
-    to H6 of the data sheet; None: not read yet, or not since a fault, after which it may be another sensor."""
+    to H6 of the data sheet; None before it is read, and after a fault, because the sensor may have been replaced."""
 
     def __init__(self, cfg, board, clock):
         self.shared = board.bus("i2c", cfg["sda"], cfg["scl"])
         self.address = cfg["i2c_address"]
         self.clock = clock
-        self.wanted = [key for key in ("humidity", "pressure") if cfg[key]]
+        self.extras = [key for key in ("humidity", "pressure") if cfg[key]]
         self.calibration = None
 
     async def read(self):
-        """Return (degrees Celsius, percent, hectopascals), without those that are not configured. DriverError."""
+        """Return (degrees Celsius, percent, hectopascals), the latter two only if they are configured. DriverError: no
+        BME280 answers, or the measurement failed."""
         calibration, self.calibration = self.calibration or self.calibrated(), None
         self.shared.write(self.address, _ONCE)
         await self.clock.sleep_ms(_MEASURE_MS)
@@ -66,18 +68,20 @@ class Bme280:
             raise DriverError("no measurement in time; did it lose power?")
         fine, celsius = temperature(data[7] << 12 | data[8] << 4 | data[9] >> 4, calibration)
         found = [celsius]
-        if "humidity" in self.wanted:
+        if "humidity" in self.extras:
             found.append(humidity(data[10] << 8 | data[11], fine, calibration))
-        if "pressure" in self.wanted:
+        if "pressure" in self.extras:
             found.append(pressure(data[4] << 12 | data[5] << 4 | data[6] >> 4, fine, calibration))
         self.calibration = calibration
         return tuple(found)
 
     def registers(self, first, count):
+        """Return `count` bytes from the register `first` on. DriverError."""
         self.shared.write(self.address, bytes((first,)))
         return self.shared.read(self.address, count)
 
     def calibrated(self):
+        """Return the chip's calibration. DriverError: it is not a BME280."""
         chip = self.registers(_ID, 1)[0]
         if chip in _BMP280:
             raise DriverError("it is a BMP280 without humidity sensor; a BME280 is needed")
@@ -90,7 +94,7 @@ class Bme280:
 
 
 def temperature(raw, calibration):
-    """Return (t_fine of the data sheet, degrees Celsius)."""
+    """Return (t_fine of the data sheet, degrees Celsius) of a 20-bit reading."""
     t1, t2, t3 = calibration[:3]
     difference = (raw >> 4) - t1
     fine = (((raw >> 3) - (t1 << 1)) * t2 >> 11) + ((difference * difference >> 12) * t3 >> 14)
@@ -98,7 +102,7 @@ def temperature(raw, calibration):
 
 
 def pressure(raw, fine, calibration):
-    """Return the pressure in hectopascals. DriverError."""
+    """Return hectopascals of a 20-bit reading. `fine`: t_fine. DriverError: the calibration would divide by zero."""
     p1, p2, p3, p4, p5, p6, p7, p8, p9 = calibration[3:12]
     a = fine - 128000
     b = a * a * p6 + (a * p5 << 17) + (p4 << 35)
@@ -112,7 +116,7 @@ def pressure(raw, fine, calibration):
 
 
 def humidity(raw, fine, calibration):
-    """Return the relative humidity in percent."""
+    """Return the relative humidity in percent, 0 to 100, of a 16-bit reading. `fine`: t_fine."""
     h1, h2, h3, h4, h5, h6 = calibration[12:]
     a = fine - 76800
     b = ((a * h6 >> 10) * ((a * h3 >> 11) + 32768) >> 10) + 2097152

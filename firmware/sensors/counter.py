@@ -1,8 +1,8 @@
-"""Pulses of a meter or a flow sensor: their total, which survives a power cut, and their rate if `rate` gives it a
-port.
+"""Pulses of a meter or a flow sensor: their total, which survives a power cut, and where configured their rate.
 
 The total is written to flash at most every `save_s` seconds, so a reset loses at most the pulses of that time. The rate
-is that of the last pulses. Without new pulses it falls: it is at most one pulse in the time since the last.
+is the mean between the last two readings that found new pulses. While no pulse arrives it falls: it is never more than
+one pulse in the time since the last one.
 """
 
 import binascii
@@ -44,7 +44,8 @@ def driver(cfg, board, clock, store):
 
 
 class Counter:
-    """`start`: pulses counted before this start. `store`: see runtime.store; None: the total is not written."""
+    """`start`: pulses counted before this start of the device. `store`: see `firmware/runtime/store.py`; None: the
+    total is not written."""
 
     def __init__(self, cfg, board, clock, store):
         self.clock = clock
@@ -63,7 +64,8 @@ class Counter:
         self.pulses = board.bus("pulses", cfg["gpio"], cfg["pull"], rising, cfg["debounce_ms"], clock.ms)
 
     async def read(self):
-        """Return (total, rate) in units, or the total alone."""
+        """Return (total, rate), or (total,) if no rate is configured. The total is in units, of `per_unit` pulses each,
+        the rate in units per second, minute or hour."""
         now = self.clock.ms()
         count, last = self.pulses.count, self.pulses.last
         if self.per_ms:
@@ -76,7 +78,7 @@ class Counter:
         return (total, self.rate * self.per_ms / self.per_unit) if self.per_ms else (total,)
 
     def follow(self, count, last, now):
-        """Update the rate, in pulses per millisecond."""
+        """Update `rate`, in pulses per millisecond. `count`, `last`: of the Pulses, at the time `now`."""
         if count == self.count:
             if self.last is not None:
                 self.rate = min(self.rate, 1 / max(diff(now, self.last), 1))

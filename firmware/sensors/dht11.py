@@ -1,7 +1,7 @@
-"""A DHT11: degrees Celsius, and relative humidity in percent if `humidity` gives it a port.
+"""A DHT11: degrees Celsius, and where configured relative humidity in percent.
 
-Source: DHT11 data sheet (Aosong): a byte of units and one of tenths, the sign in the latter; one second between two
-readings. Older models send no tenths and do not measure below 0 °C.
+Source: DHT11 data sheet (Aosong): each value is a byte of whole units and one of tenths, that of the temperature with
+the sign in its highest bit; one second between two readings. Older models send no tenths and do not measure below 0 °C.
 """
 
 from micropython import const
@@ -32,7 +32,7 @@ class Dht11:
         self.count = cfg["count"]
 
     async def read(self):
-        """Return (degrees Celsius, percent), or the degrees alone. DriverError."""
+        """Return (degrees Celsius, percent), or (degrees,) if no humidity is configured. DriverError."""
         data = await self.dht.measured(self.clock, _REST_MS)
         degrees = data[2] + (data[3] & 0x7F) / 10
         return (-degrees if data[3] & 0x80 else degrees, data[0] + data[1] / 10)[: self.count]

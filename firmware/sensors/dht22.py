@@ -1,6 +1,7 @@
-"""A DHT22 or AM2302: degrees Celsius, and relative humidity in percent if `humidity` gives it a port.
+"""A DHT22 or AM2302: degrees Celsius, and where configured relative humidity in percent.
 
-Source: AM2302 data sheet (Aosong): tenths, sign and magnitude; two seconds between two readings.
+Source: AM2302 data sheet (Aosong): each value is 16 bits in tenths, the temperature as sign and magnitude, not in two's
+complement; two seconds between two readings.
 """
 
 from micropython import const
@@ -31,7 +32,7 @@ class Dht22:
         self.count = cfg["count"]
 
     async def read(self):
-        """Return (degrees Celsius, percent), or the degrees alone. DriverError."""
+        """Return (degrees Celsius, percent), or (degrees,) if no humidity is configured. DriverError."""
         data = await self.dht.measured(self.clock, _REST_MS)
         tenths = (data[2] & 0x7F) << 8 | data[3]
         if data[2] & 0x80:

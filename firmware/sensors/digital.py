@@ -1,4 +1,4 @@
-"""A contact, for instance of a door, a float switch or a limit switch: 1 while it is active, else 0."""
+"""A contact, such as that of a door, a float switch or a limit switch: 1 while it is active, else 0."""
 
 from micropython import const
 
@@ -30,8 +30,8 @@ class Digital:
         self.debounce_ms = cfg["debounce_ms"]
 
     async def read(self):
-        """Return a tuple with 1.0 or 0.0, once the level has lasted for `debounce_ms`. DriverError: it did not within
-        two seconds."""
+        """Return a tuple with 1.0 or 0.0 once the level has been stable for `debounce_ms`. DriverError: it was not
+        within two seconds."""
         before, held_ms = None, 0
         for _ in range(_LONGEST_MS // _STEP_MS):
             active = self.contact.active()

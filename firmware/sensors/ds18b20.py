@@ -43,8 +43,9 @@ class Ds18b20:
         self.select = (_MATCH + binascii.unhexlify(address) if address else _SKIP) + _READ
 
     async def read(self):
-        """Return a tuple with degrees Celsius. All sensors of a bus measure at the same time, so only the first of them
-        waits for the conversion. DriverError."""
+        """Return a tuple with degrees Celsius. All sensors of a bus convert at the same time, so only the first one
+        that is read waits for it. DriverError: no answer, a wrong checksum, or the value of a sensor that has just been
+        powered up (85 °C)."""
         bus, clock = self.shared, self.clock
         if not bus.converted or bus.converted.ms(clock.ms()) > _FRESH_MS:
             bus.converted = None
@@ -67,7 +68,7 @@ class Ds18b20:
 
 
 def crc8(data):
-    """Return the CRC-8 (polynomial 0x31, reflected) of the bytes, 0 if the last byte is the CRC of the others."""
+    """Return the CRC-8 of the bytes (polynomial 0x31, reflected); 0 if the last byte is the CRC of the others."""
     crc = 0
     for byte in data:
         crc ^= byte

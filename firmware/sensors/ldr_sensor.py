@@ -1,4 +1,4 @@
-"""A photoresistor (LDR) in a voltage divider: lux, by a power law."""
+"""A photoresistor (LDR) in a voltage divider: lux = `scale` * ohms ** `exponent`."""
 
 from firmware.core.divider import Divider
 
@@ -16,6 +16,6 @@ max 0.0..2e5 =200000
 
 
 def driver(cfg, board, clock, store):
-    """Return the driver. An open circuit means 0 lux, not a fault: in the dark an LDR has megohms, which the ADC cannot
-    distinguish from a broken wire."""
+    """Return the driver. An open circuit means 0 lux, not a fault: in the dark an LDR has a resistance of megohms,
+    which the ADC cannot distinguish from a broken wire."""
     return Divider(cfg, board, clock, (cfg["scale"], cfg["exponent"]), None, 0.0)

@@ -1,5 +1,4 @@
-"""A SHT30, SHT31 or SHT35 on an I2C bus: degrees Celsius, and relative humidity in percent if `humidity` gives it a
-port.
+"""An SHT30, SHT31 or SHT35 on an I2C bus: degrees Celsius, and where configured relative humidity in percent.
 
 Source: SHT3x-DIS data sheet (Sensirion, version 7): commands, conversion, checksum. A measurement takes at most 15.5
 ms.
@@ -41,7 +40,8 @@ class Sht3x:
         self.count = cfg["count"]
 
     async def read(self):
-        """Return (degrees Celsius, percent), or the degrees alone. DriverError."""
+        """Return (degrees Celsius, percent), or (degrees,) if no humidity is configured. DriverError: no answer, or a
+        wrong checksum."""
         self.shared.write(self.address, _MEASURE)
         await self.clock.sleep_ms(_MEASURE_MS)
         data = self.shared.read(self.address, 6)
@@ -52,7 +52,7 @@ class Sht3x:
 
 
 def crc8(data):
-    """Return the CRC-8 (polynomial 0x31, initial value 0xFF) of the bytes, 0 if the last byte is the CRC of the
+    """Return the CRC-8 of the bytes (polynomial 0x31, initial value 0xFF); 0 if the last byte is the CRC of the
     others."""
     crc = 0xFF
     for byte in data:

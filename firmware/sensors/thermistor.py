@@ -28,6 +28,7 @@ def driver(cfg, board, clock, store):
 
 
 def celsius(parts, ohm):
+    """Return degrees Celsius for a resistance. `parts`: A, B, C and the kelvins to subtract."""
     a, b, c, zero_k = parts
     log = math.log(ohm)
     # Without the lower bound, wrong coefficients could divide by zero. With it they give a value that exceeds `max`.
