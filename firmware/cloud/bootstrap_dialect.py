@@ -1,8 +1,8 @@
 """The additions of the newest generation to iot/v1: the runtime descriptor (GET bootstrap), and pending desired states.
 
 Source: docs/protocol.md, Bootstrap, and its assumptions 4, 5, 8 and 27. Pure. No example of either response is
-published, so some names are guesses, which are all in `_NAMES`. If a field is missing or has another type, the device
-does less, never more. Every response becomes a result or a LinkError.
+published, so some names are guesses, which are all in `_NAMES`. A field that is missing or of another type is ignored:
+at worst the device uses less of what the cloud offers. Every response becomes a result or a LinkError.
 """
 
 from collections import namedtuple
@@ -17,7 +17,7 @@ SCOPE = "iot:desired-state:read"
 SCOPES = "iot:catalog:read iot:feed-data:write " + SCOPE
 
 _NAMES = {
-    # The documentation has these names, but neither their place nor their type.
+    # The documentation names these, but says neither where they are nor what type they have.
     "protocols": "available_protocols",
     "revisions": ("catalog_revision", "runtime_revision"),
     # It mentions these only in prose. Seconds.
@@ -27,13 +27,13 @@ _NAMES = {
 }
 
 Descriptor = namedtuple("Descriptor", "catalog revisions protocols least_s retry_s")
-"""`catalog`: None if the response has none, so that the separate endpoints must be queried. `revisions`: a pair, only
-to be compared. `protocols`: names in lower case. `least_s`: shortest time between two requests. `retry_s`: wait before
-a retry."""
+"""`catalog`: a Catalog; None if the response has none, so that the separate endpoints must be queried. `revisions`: a
+pair, meaningful only when compared with another. `protocols`: list of names in lower case. `least_s`: shortest time
+between two requests, `retry_s`: wait before a retry, both in seconds, 0 if the response does not say."""
 
 
 def descriptor(body):
-    """Return the Descriptor of a bootstrap response. Without a list of protocols, HTTPS is the only one."""
+    """Return the Descriptor of `body`, a bootstrap response. Without a list of protocols, HTTPS is the only one."""
     catalog = None
     try:
         catalog = Catalog(realer.commands(body)[0], realer.sensors(body))
@@ -49,7 +49,7 @@ def descriptor(body):
 
 
 def revisions(body):
-    """Return the revisions in a response, "" for one that is missing."""
+    """Return (catalog revision, runtime revision) of a response, "" for one that is missing."""
     return tuple([get_scalar(body, name) for name in _NAMES["revisions"]])
 
 
@@ -59,17 +59,17 @@ def _seconds(body, name):
 
 
 def supports(protocols, name):
-    """Return whether `name`, with or without a version after it, is one of the protocols."""
+    """Return whether `name`, such as mqtt, is one of the protocols, alone or followed by a version, as in mqtt-5.0."""
     return any([found == name or found.startswith(name + "-") for found in protocols])
 
 
 def desired(body, rows, highest):
     """Return (Desired values, number of ignored items) of GET desired-states, for the catalog's commands `rows`.
-    LinkError.
+    LinkError: the response has no list of them.
 
-    The oldest come first. `highest`: the highest sequence number so far, by command; it is updated, and older states
-    are SUPERSEDED. A command without a pending state gets NOTHING_NEW. Items without an identity, which cannot be
-    answered, and those of unknown commands are ignored.
+    The oldest come first. `highest`: the highest sequence number so far, by command id; it is updated, and states with
+    a lower one are marked SUPERSEDED. A command without a pending state gets NOTHING_NEW. Items without an identity,
+    which cannot be answered, and those of unknown commands are ignored.
     """
     listed = get(body, _NAMES["pending"])
     if not isinstance(listed, list):

@@ -20,7 +20,7 @@ _STATE = "desired_id", "command_id", "value", "sequence_number", "valid_for_seco
 
 class LargeBody:
     """`account`: an Account, whose catalog and ports decide what is kept. Call `feed` with the bytes as they are
-    received. `left_out`: number of catalog rows that belong to none of the ports."""
+    received, then `body`. `left_out`: number of catalog rows that belong to none of the ports."""
 
     def __init__(self, account):
         self.most = max(min((account.net.heap_free() - _SPARE) // _STATE_BYTES, _MOST), 2)
@@ -41,6 +41,7 @@ class LargeBody:
         self.quoted = self.escaped = self.lost = False
 
     def feed(self, data):
+        """Parse the next bytes, split anywhere. Malformed JSON is not raised here: `body` then returns None."""
         if self.broken:
             return
         if len(self.start) < 64:
@@ -51,8 +52,8 @@ class LargeBody:
             self.broken = True
 
     def body(self, response):
-        """Return the object with the kept elements. If it is not an object or not complete, return None and set the
-        body of `response` to its first bytes. An empty body is an empty object."""
+        """Return the JSON object as a dict, with the kept elements; {} for an empty body. If it is malformed,
+        incomplete or not an object, return None and set `response.body` to its first bytes, for the log."""
         if not self.start:
             return {}
         if self.broken or not self.whole or self.pending.strip():
@@ -158,8 +159,8 @@ class LargeBody:
             rows.append(item)
 
     def _is_ours(self, route):
-        """Return whether an MQTT route may belong to a port of this device. If its catalog does not have all ports yet,
-        a route of an unknown source may belong to one of the others."""
+        """Return whether an MQTT route may belong to a port of this device. While the catalog lacks some of the ports,
+        a route of an unknown source may belong to one of these."""
         names = [str(get_scalar(route, name)) for name in _SOURCE]
         if not self.sources or any([name in self.sources for name in names]):
             return True
@@ -167,8 +168,8 @@ class LargeBody:
         return len(self.sources) < len(self.ports) and self.unknown <= self.most
 
     def _keep_state(self, rows, state):
-        """Keep a pending state. Without sequence numbers the order of the list counts, and if there is no more room,
-        later states are left to the next listing."""
+        """Keep a pending state. Without sequence numbers the order of the list counts; if there is no more room, later
+        states are dropped, and received with the next listing."""
         command = str(state["command_id"])
         other = self.newest.get(command)
         if other:

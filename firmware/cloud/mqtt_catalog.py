@@ -1,6 +1,6 @@
 """The MQTT catalog of the Realer API.
 
-Source: docs/protocol.md, MQTT catalog. Its fields are documented; guesses are marked here. Pure. Every response becomes
+Source: docs/protocol.md, MQTT catalog. Its fields are documented; what is guessed says so. Pure. Every response becomes
 a result or a LinkError. Topics are taken from the catalog, never composed.
 """
 
@@ -15,25 +15,26 @@ from firmware.core.errors import LinkError
 _DESIRED_SCOPE = "iot:mqtt:desired:read"
 
 _ROUTE_IDS = ("source_id", "%s_id")
-"""The fields of a route that may name its source, `%s` being its source_type: assumption 6."""
+"""The fields of a route that may name its source, `%s` being its source_type: a guess (docs/protocol.md, assumption
+6)."""
 
 _LONGEST = const(160)
 _VERSIONS = {"mqtt-5.0": 5, "mqtt-3.1.1": 4}
 
 MqttCatalog = namedtuple("MqttCatalog", "host port version acks endpoint body routes notes")
-"""The MQTT catalog. `version`: MQTT protocol level. `acks`: topic of acknowledgements. `endpoint`: path of the
-credentials, None while the device has no MQTT. `body`: JSON to post there. `routes`: {(source_type, id as text):
-Route}. `notes`: problems of single routes, for the log."""
+"""The MQTT catalog. `host`, `port`: of the broker. `version`: MQTT protocol level, 5 or 4 (3.1.1). `acks`: topic of
+acknowledgements. `endpoint`: path of the credentials, None while MQTT is not enabled for the device. `body`: JSON text
+to post there. `routes`: {(source_type, id as str): Route}. `notes`: problems of single routes, as texts for the log."""
 
 Route = namedtuple("Route", "feed desired")
 """Topics of one source. `desired`: None for a sensor."""
 
 
 def catalog(body):
-    """Return the MqttCatalog of GET mqtt. LinkError: the response is not usable."""
+    """Return the MqttCatalog of `body`, the response of GET mqtt. LinkError: it is not usable."""
     mqtt = get(body, "mqtt")
     version = _VERSIONS.get(get_scalar(mqtt, "protocol"))
-    # Only mqtts: without TLS the password could be read on the way.
+    # Only mqtts: without TLS anybody on the path could read the password.
     url = _match("mqtts://([a-zA-Z0-9.-]+)(:([0-9]+))?/?$", get_text(mqtt, "broker_url"))
     port = int(url.group(3) or 8883) if url else 0
     acks = _topic(mqtt, "feed_data_ack_topic")
@@ -62,7 +63,7 @@ def _match(pattern, found):
 
 
 def _topic(thing, key):
-    """Return the topic under `key`, "" if it is missing, too long, or has wildcards or NUL."""
+    """Return the topic under `key`, "" if it is missing, longer than 160 characters, or has wildcards or NUL."""
     topic = get_text(thing, key)
     return "" if len(topic) > _LONGEST or "+" in topic or "#" in topic or "\0" in topic else topic
 
@@ -90,7 +91,7 @@ def _routes(items, notes):
 
 
 def _with_desired(body, routes):
-    """Return the catalog's `body` as JSON, with the scope for desired states added if there are routes of commands: the
+    """Return `body` as JSON text, with the scope for desired states added if any route is that of a command: the
     documented sample lacks it."""
     asked = get(body, "scopes")
     if isinstance(asked, list) and _DESIRED_SCOPE not in asked and [r for r in routes.values() if r.desired]:

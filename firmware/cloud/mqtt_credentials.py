@@ -15,7 +15,8 @@ expire, and until they should be renewed."""
 
 
 def credentials(body):
-    """Return the MqttCredentials of a credential response. LinkError."""
+    """Return the MqttCredentials of `body`, a credential response. LinkError: a field is missing, or expires_in is not
+    a positive number."""
     mqtt = get(body, "mqtt")
     names = [get_text(mqtt, "mqtt_" + name) for name in ("client_id", "username", "credential")]
     expires_s = get(mqtt, "expires_in")

@@ -1,6 +1,7 @@
 """The payloads on the MQTT topics of the Realer API: desired states, reports, acknowledgements.
 
-Source: docs/protocol.md, MQTT session. Pure. An invalid payload is a ValueError with a text for the log.
+Source: docs/protocol.md, MQTT session. Pure. Payloads are bytes; an invalid one is a ValueError with a text for the
+log.
 """
 
 import json
@@ -14,7 +15,7 @@ _NESTED = const(50)
 
 
 def desired(command_id, payload):
-    """Return the Desired of a message on the desired topic of a command. ValueError."""
+    """Return the Desired in a message on a command's desired topic. ValueError."""
     found = desired_state(command_id, _object(payload))
     if not found:
         raise ValueError("no desired_id")
@@ -22,14 +23,14 @@ def desired(command_id, payload):
 
 
 def publish(report):
-    """Return the payload of one report. Its topic identifies the source."""
+    """Return the payload that publishes one report. The topic identifies the source."""
     return json.dumps(event(report)).encode()
 
 
 def acknowledgement(payload):
     """Return (message_id, outcome, text for the log) of a message on the ack topic. ValueError.
 
-    The outcome is OK, CONFLICT or DROP, or RETRY if the message has `retryable`.
+    The outcome is OK if the report was accepted, RETRY if the message says `retryable`, else CONFLICT or DROP.
     """
     body = _object(payload)
     status = get_scalar(body, "status")

@@ -6,8 +6,8 @@ _NO_ROUTE = "it has no MQTT route"
 
 
 def with_routes(catalog, routes):
-    """Return `catalog` with an error in each row without a route: such a row is ignored, and logged once. Errors that
-    an earlier call set are checked again."""
+    """Return `catalog` with an error in each row that has no route: such a row is ignored, and logged once. Errors that
+    an earlier call set are cleared where there is a route now. `routes`: of MqttCatalog."""
     commands = []
     for row in catalog.commands:
         route = routes.get(("command", str(row.id)))
@@ -22,7 +22,7 @@ def desired_topics(catalog, routes):
 
 
 def mapped(catalog, routes):
-    """Return the catalog `with_routes`, and its `desired_topics`."""
+    """Return (catalog `with_routes`, its `desired_topics`)."""
     catalog = with_routes(catalog, routes)
     return catalog, desired_topics(catalog, routes)
 

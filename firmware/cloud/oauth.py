@@ -12,8 +12,8 @@ _MQTT_SCOPES = "iot:catalog:read iot:mqtt:connect iot:mqtt:ack:read iot:mqtt:fee
 
 
 def scopes(cfg):
-    """Return the scopes that a token needs: those for MQTT, for desired states if there are commands, and with
-    transport `auto` for reports over HTTPS. "" with transport `https`: the server decides."""
+    """Return the scopes that a token needs, separated by spaces: those for MQTT, with commands that for desired states,
+    and with transport `auto` that for reports over HTTPS. "" with transport `https`: the server decides."""
     transport = cfg["transport"]
     if transport == "https":
         return ""
@@ -24,8 +24,8 @@ def scopes(cfg):
 
 
 def oauth(cfg, revoke=None, scopes=""):
-    """Return the arguments of `Client.request` that request a token with `scopes` ("": the server decides), or revoke
-    the token `revoke` (a Secret)."""
+    """Return the arguments of `Client.request` that request a token with `scopes` ("": the server decides), or that
+    revoke the token `revoke` (a Secret)."""
     body = b"grant_type=client_credentials"
     if scopes:
         body += b"&scope=" + scopes.replace(" ", "+").encode()

@@ -5,8 +5,9 @@ from firmware.core.models import EPOCH, Desired, iso, number
 
 
 def desired_state(command_id, item):
-    """Return the Desired of a desired state; None if it has no identity, so that it cannot be answered, or one of over
-    512 characters, which is too long to be written to flash. A missing or invalid window counts as closed."""
+    """Return the Desired of `item`, a desired state. None if it cannot be answered, because it has no identity, or one
+    of over 512 characters, which is too long to be written to flash. A missing or invalid execution window counts as
+    closed."""
     name = get_text(item, "desired_id")
     if not 0 < len(name) < 513:
         return None
@@ -21,7 +22,7 @@ def desired_state(command_id, item):
 
 
 def event(report):
-    """Return the JSON object of one report, as a dict."""
+    """Return the JSON object of one Report as a dict, without its source."""
     item = {
         "value": report.value,
         "value_received_at": iso(report.at + EPOCH),

@@ -9,15 +9,15 @@ from firmware.core.models import Command, Desired
 
 
 def request(cfg, token, what, text):
-    """Return the arguments of `Client.request`. `what`: relative to the device's path, such as commands or
-    feed-data/batches, or an absolute path. `text`: JSON to post; "": a GET."""
+    """Return the arguments of `Client.request`. `what`: an absolute path, or one relative to that of the device, such
+    as commands or feed-data/batches. `text`: JSON to post; "": a GET."""
     if what[0] != "/":
         what = "/iot/v1/devices/%s/%s" % (cfg["device_id"], what)
     return message("POST" if text else "GET", what, ("Authorization", "Bearer " + token.reveal()), text)
 
 
 def commands(body):
-    """Return (Command rows, Desired values) of GET commands, whose `value` is the desired value. LinkError."""
+    """Return (Command rows, Desired values) of GET commands, where `value` is the desired value. LinkError: no list."""
     rows = []
     desired = []
     for row, item in items(body, "commands"):
@@ -28,5 +28,5 @@ def commands(body):
 
 
 def sensors(body):
-    """Return the Sensor rows of GET sensors. LinkError."""
+    """Return the Sensor rows of GET sensors. LinkError: no list."""
     return [row for row, _ in items(body, "sensors")]

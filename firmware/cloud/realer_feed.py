@@ -17,23 +17,24 @@ _RESULTS = {
     "rate_limited": outcomes.RETRY,
     "service_unavailable": outcomes.RETRY,
 }
-"""The outcome by the error type, or else the status, of an item in a batch response. Any other: refused permanently."""
+"""The outcome by the error type of an item in a batch response, or by its status if it has no error. Any other value:
+refused permanently."""
 
 
 def feed_item(report):
-    """Return the JSON text of one report."""
+    """Return the JSON text of one Report."""
     item = event(report)
     item[report.source + "_id"] = report.id
     return json.dumps(item)
 
 
 def batch(items):
-    """Return the body of a batch. `items`: texts of `feed_item`."""
+    """Return the JSON text of a batch. `items`: texts of `feed_item`."""
     return '{"items":[%s]}' % ",".join(items)
 
 
 def results(body):
-    """Return {message_id: (outcome, text for the log)} of a batch response. An item that is missing was not stored."""
+    """Return {message_id: (outcome, text for the log)} of a batch response. A report that it lacks was not stored."""
     found = {}
     listed = get(body, "results")
     for item in listed if isinstance(listed, list) else ():

@@ -1,8 +1,8 @@
 """The dialect of Realino, the legacy generation of the Realer API: login with the catalog, polled values, feeds.
 
 Source: docs/protocol.md, Realino, and its assumptions 20, 33 and 34. Pure. Every response becomes a result or a
-LinkError, never another exception. Outputs accept only the value types `binary` and `customary`; any other `value_type`
-is an error in its row.
+LinkError, never another exception. Commands of a `value_type` other than `binary` and `customary` get an error in their
+row.
 """
 
 import json
@@ -15,8 +15,8 @@ from firmware.core.models import Catalog, Command, Desired, number
 
 
 def login(cfg, in_body):
-    """Return the arguments of `Client.request` that log in, with the keys in a Basic header, or `in_body`, as the
-    oldest servers require."""
+    """Return the arguments of `Client.request` that log in. The keys are in a Basic header, or if `in_body` in the
+    body, as the oldest servers require."""
     keys = basic(cfg)
     body = b""
     if in_body:
@@ -29,16 +29,16 @@ def login(cfg, in_body):
 
 
 def keys_missing(body):
-    """Return whether a login was refused because client_id was missing, so that the server expects it in the other
-    place."""
+    """Return whether a login was refused because client_id was missing: the server expects the keys in the body, or in
+    the header if they were in the body."""
     return "blank" in str(get_scalar(get(body, "details"), "client_id"))
 
 
 def account(body):
     """Return (device id, Catalog, seconds between requests, bytes per request, subscription status) of a login
-    response. LinkError.
+    response. LinkError: it has no device id, or lacks a list.
 
-    The oldest servers lack some values: then these are 5 s, 5 kB, and None for the subscription.
+    For values that the oldest servers do not send, these are 5 s, 5000 bytes, and None.
     """
     device = get(body, "id")
     if type(device) is not int:
@@ -75,8 +75,8 @@ def places(rows):
 
 
 def commands(body, rows):
-    """Return (places, Desired values) of GET commands. The value of a command that has changed its place since the
-    catalog (`rows`) is left out. LinkError."""
+    """Return (`places` of the response, Desired values) of GET commands. The value of a command whose kind or pin_port
+    is not that of the catalog (`rows`) any more is left out. LinkError: no list."""
     known = places([row for row in rows if not row.error])
     found = items(body, "commands")
     desired = [
@@ -88,7 +88,7 @@ def commands(body, rows):
 
 
 def feed(reports):
-    """Return the body of PUT feeds as JSON, without empty lists."""
+    """Return the JSON text of PUT feeds. `reports`: Reports."""
     body = {}
     for report in reports:
         item = {report.source + "_id": str(report.id), "value": report.value}

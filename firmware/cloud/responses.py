@@ -1,7 +1,7 @@
-"""The common parts of requests and responses of all generations of the Realer API.
+"""The parts of requests and responses that all generations of the Realer API have in common.
 
 Source: docs/protocol.md, Response codes. Pure. Every response becomes a result or a LinkError, never another exception.
-The dialects interpret the content. Only `message` and `keys.basic` put secrets into a request.
+The dialects interpret the content.
 """
 
 import json
@@ -13,8 +13,8 @@ from firmware.core.models import Sensor
 
 
 def message(method, target, auth, text=""):
-    """Return the arguments of `Client.request` for a request with the header `auth`. `text`: its JSON body, "" for
-    none."""
+    """Return the arguments of `Client.request` for a request with the header `auth`, (name, value). `text`: its JSON
+    body, "" for none."""
     headers = auth, ("Content-Type" if text else "Accept", "application/json")
     return method, target, headers, text.encode() if text else None
 
@@ -48,7 +48,7 @@ def parse_response(what, response, large=None):
 
 
 def remedy(outcome):
-    """Return the text for the log on how to correct an outcome that ends the authorization."""
+    """Return how to correct an outcome that ends the authorization, as a text for the log."""
     # DROP too, because a server may answer 400 to a token request with wrong keys (RFC 6749, section 5.2).
     if outcome < outcomes.PAYMENT_REQUIRED:
         return "check cloud.client_id and client_secret"

@@ -1,8 +1,8 @@
 """The resources of the device at Thinger.io: their names, their values, and which values may be written to them.
 
 Sources: Thinger.io API, "Access Device Resources"; the vendor's device libraries. Pure. The controller decides whether
-an output follows a written value. This cloud has no catalog, so the configuration takes its place, and no desired state
-that could be read again.
+an output follows a written value. This cloud has no catalog: one is made from the configuration. It has no desired
+state either, so a written value cannot be read again.
 """
 
 from micropython import const
@@ -19,8 +19,8 @@ _SWITCHED = {"on": 1.0, "off": 0.0}
 
 class Resources:
     """The resources of `controller`: an input for each output of the configuration, an output for each sensor, `status`
-    and `restart`, and the examples `reset` and `io` of the documentation, unless these names are taken. `kinds`: kind
-    by name, 1 run, 2 input, 3 output, 4 both. `catalog`: a Catalog of them, whose ids are the names."""
+    and `restart`, and unless these names are taken `reset` and `io`, the examples of the documentation. `kinds`: kind
+    by name, 1 run, 2 input, 3 output, 4 both (`iotmp.session`). `catalog`: a Catalog whose ids are the names."""
 
     def __init__(self, controller, version):
         self.controller = controller
@@ -45,7 +45,8 @@ class Resources:
         self.kinds.setdefault("io", _BOTH)
 
     def named(self, cfg, kind):
-        """Add and return a unique name without a slash: the configured one, else the `pin_port`."""
+        """Add a resource of `kind` and return its name, unique and without a slash: the configured one, else the
+        `pin_port`."""
         name = cfg["name"]
         if name in ("unnamed", "api") or "/" in name or name in self.kinds:  # `api` requests descriptions
             name = cfg["pin_port"].replace("/", "_")
@@ -55,8 +56,8 @@ class Resources:
         return name
 
     def read(self, name):
-        """Return the present value of a resource: whether a relay is on, the setpoint in force (None: none), a reading
-        (None: a fault), or the full status."""
+        """Return the present value of a resource: for an output whether it is on, or its setpoint (None: none is in
+        force); for a sensor its reading (None: a fault); for `status` a dict."""
         if name in self.ports:
             return self.controller.readings.get(self.ports[name])
         if name in self.outputs:
@@ -74,13 +75,14 @@ class Resources:
         }
 
     def state(self, name):
-        """Return an output as a dict: relay, desired value (None: none), the limit that overrules it, fault."""
+        """Return the state of an output as a dict: relay, desired value (None: none), the limit that overrides it,
+        fault."""
         output = self.outputs[name]
         return {"on": output.on, "target": output.target, "held": output.why, "fault": output.fault}
 
     def demand(self, name, raw):
-        """Return (value, None) of `raw`, which was written to an input, or (None, why it is refused). A switch accepts
-        booleans, 0, 1, "on" and "off", a setpoint numbers."""
+        """Return (value, None) for `raw`, which was written to an input, or (None, why it is refused). A switch accepts
+        booleans, 0, 1, "on" and "off"; a setpoint accepts numbers."""
         if name not in self.outputs:  # the example `io`
             try:
                 one, two = number(raw["value1"]), number(raw["value2"])
