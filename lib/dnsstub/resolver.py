@@ -32,8 +32,9 @@ _POINTER = const(0xC0)
 
 
 class Resolver:
-    """`servers`: callable that returns a list of "ip" or "ip:port"; called for each query. `rng`: callable that returns
-    32 random bits. `exchange`: as in `netio.sockets`. `cache`: the cache of an earlier resolver, to continue with."""
+    """`clock`: has `ms`, `since` and `sleep_ms`. `servers`: callable that returns a list of "ip" or "ip:port"; called
+    for each query. `rng`: callable that returns 32 random bits. `exchange`: as in `netio.sockets`. `cache`: the cache
+    of an earlier resolver, to continue with."""
 
     def __init__(self, clock, servers, rng, exchange=exchange, cache=None):
         self.clock = clock
@@ -44,8 +45,9 @@ class Resolver:
         self.cache = {} if cache is None else cache
 
     async def resolve(self, host):
-        """Return the IPv4 addresses of `host` as a list of str, at least one. NetError "dns" if no server gives one and
-        none is cached; "memory" if memory ran out."""
+        """Return the IPv4 addresses of `host` (a name or an address) as a list of str, at least one. Each server is
+        tried twice, for 2 s each. NetError "dns" if none gives an address and none is cached; "memory" if memory ran
+        out."""
         if is_ip(host):
             return [host]
         clock = self.clock
@@ -63,7 +65,7 @@ class Resolver:
                 data = await self.exchange(ip, port, query(ident, host), clock, _TIMEOUT_MS)
                 addresses, ttl_s = parse(data, ident, host)
             except NetError as e:
-                error = e if e.kind == "memory" else NetError("dns", e.detail)
+                error = NetError("dns", e.detail)
                 continue
             if host not in cache and len(cache) >= _MAX_NAMES:
                 cache.clear()  # a device talks to two or three hosts at a time

@@ -25,7 +25,7 @@ class Client:
     None: one of 1 KB, allocated for each connection.
 
     Deadlines: 20 s to resolve the name and connect; 10 s to send, or 20 s if that includes the TLS handshake; 15 s each
-    for head and body. `requests` and `dials` count since the start; over TLS, each successful dial is one handshake.
+    for head and body. `requests` and `dials` are counters; over TLS, each successful dial is one handshake.
     """
 
     failures = NetError, HttpError
@@ -42,9 +42,10 @@ class Client:
         self.requests = self.dials = 0
 
     async def request(self, method, target, headers=(), body=None, sink=None):
-        """Send one request and return its Response, whatever the status. `sink`: see Response.
+        """Send one request and return its Response, whatever the status. Arguments: see `message.encode`; `sink`: see
+        Response.
 
-        The request has to be idempotent: if a reused connection turns out to be closed, or answers 408 because it was
+        The request must be idempotent: if a reused connection turns out to be closed, or answers 408 because it was
         idle (RFC 9110 section 15.5.9), the request is sent again on a new one (RFC 9112 section 9.3.1).
 
         NetError or HttpError: there is no valid response, the connection is closed, and the request may or may not have
@@ -74,8 +75,8 @@ class Client:
             lock.release()
 
     async def connect(self):
-        """Connect within 20 s unless there is a connection already, so that the memory that dialing takes is free again
-        before a request is built. NetError."""
+        """Connect within 20 s unless there is a connection already. Used before a large request is built, so that the
+        memory that dialing takes is free again by then. NetError."""
         await self.lock.acquire()
         try:
             if not self.stream:
@@ -93,7 +94,7 @@ class Client:
             stream.close()
 
     def abandon(self):
-        """Forget a request whose task will never run again, as after Ctrl-C, and close the connection that it used."""
+        """Forget a request whose task will never run again, as after Ctrl-C at the REPL, and close its connection."""
         if self.lock.locked():
             self.close()
             self.lock = asyncio.Lock()

@@ -5,7 +5,7 @@ framed differently.
 
 `Response` determines where the head and the body end, and whether the connection can be reused. Every ambiguity is an
 error: differing lengths, Content-Length together with chunks, folded headers, unknown codings. Head and body have size
-limits, and only the headers that are used are kept.
+limits. Only the headers that are used are kept.
 """
 
 from micropython import const
@@ -28,7 +28,7 @@ _LINE = const(512)  # bytes of a line that are kept; a longer one is an error if
 class HttpError(Exception):
     """The peer did not send a valid response; the connection must not be reused.
 
-    The text is short, quotes nothing that was received, and does not depend on how the bytes were split.
+    Its text is short, quotes nothing that was received, and does not depend on how the bytes were split.
     """
 
 
@@ -85,8 +85,8 @@ class Response:
 
     `sink()`: called if the body of a success is longer than MAX_KEPT bytes or not framed. It returns a function that is
     called with the whole body in pieces (bytes) and may raise HttpError; `body` is then not valid. Without a sink up to
-    MAX_BODY bytes are kept, and a longer body is an error. Of the body of any other status, the first bytes up to the
-    same limit (MAX_KEPT with a sink, else MAX_BODY) are kept, and the rest is discarded.
+    MAX_BODY bytes are kept, and a longer body is an error. Of the body of any other status (300 and above), the first
+    bytes up to the same limit (MAX_KEPT with a sink, else MAX_BODY) are kept, and the rest is discarded.
 
     MAX_HEAD limits the bytes of status line and headers, including interim responses, and separately those of all chunk
     lines and trailers.
@@ -105,8 +105,8 @@ class Response:
         self._reading = self._read()
 
     def feed(self, data):
-        """Parse the next bytes, however they were split. Bytes after the end of the response only clear
-        `keep_alive`."""
+        """Parse the next bytes, split anywhere. Bytes after the end of the response only clear `keep_alive`.
+        HttpError."""
         self.started = True
         self._input += data
         next(self._reading)
@@ -146,7 +146,7 @@ class Response:
             yield
 
     def _head(self):
-        """Parse a status line and headers. Return (status, Content-Length as digits, Transfer-Encoding); the latter two
+        """Parse a status line and headers. Return (status, Content-Length in digits, Transfer-Encoding); the latter two
         are bytes, b"" if absent."""
         line = yield from self._line()
         code = int(line[9:12]) if line[9:12].isdigit() else 0

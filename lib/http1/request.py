@@ -1,8 +1,8 @@
 """Parse an HTTP/1.1 request incrementally, and the form in its body; encode a response.
 
-For a server of a few small pages (RFC 9112; application/x-www-form-urlencoded: URL Standard, section 5). The limits
-below bound the memory that a client can use. Transfer codings, folded headers and a repeated Content-Length or Host are
-errors. A connection serves one request.
+For a server of a few small pages (RFC 9112; application/x-www-form-urlencoded: URL Standard, section 5). MAX_HEAD and
+MAX_BODY, in bytes, bound the memory that a client can use. Transfer codings, folded headers and a repeated
+Content-Length or Host are errors. A connection serves one request.
 """
 
 import binascii
@@ -36,7 +36,7 @@ class Request:
         self._length = None  # of the body, once the head is complete
 
     def feed(self, data):
-        """Parse the next bytes, however they were split. Bytes after the request are ignored."""
+        """Parse the next bytes, split anywhere. Bytes after the request are ignored. RequestError."""
         self._input += data
         if self._length is None:
             end = self._input.find(b"\r\n\r\n")
@@ -94,7 +94,7 @@ def _fields(lines):
 
 
 def form(body):
-    """Return the fields of a form as a dictionary of str to str. ValueError if it is not a form, or not UTF-8."""
+    """Return the fields of a form (bytes) as a dict of str to str. ValueError: bad percent-encoding, or not UTF-8."""
     found = {}
     for pair in body.split(b"&"):
         name, _, value = pair.partition(b"=")
@@ -114,7 +114,8 @@ def _text(data):
 
 def response(status, headers="", pieces=()):
     """Return a response as a list of bytes, because a small heap may have no room for it in one piece. The sender must
-    close the connection after it. `headers`: header lines (str), each with its CRLF; `pieces`: the body, as str."""
+    close the connection after it. `headers`: further header lines in one str, each with its CRLF. `pieces`: the body,
+    an iterable of str."""
     body = [piece.encode() for piece in pieces]
     # The reason phrase may be empty (RFC 9112 section 4).
     head = "HTTP/1.1 %d \r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n"

@@ -2,8 +2,8 @@
 
 Three tasks read from the stream, write to it, and watch deadlines. Only they use the stream, and they are cancelled
 only when the connection ends, because on MicroPython cancelling a reader would break the writer of the same stream. The
-client does not reconnect by itself. It applies backpressure: while the application or the server does not receive, it
-stops reading.
+client does not reconnect by itself. It applies backpressure: it stops reading while over eight Requests wait for
+`receive`, or over 4 KiB wait to be sent.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ _MOST = const(8)
 
 
 class Client:
-    """`dialer`: has `dial(host, port)`. `clock`: has `ms`, `sleep_ms` and `within`. `session`: a Session; `answer`,
-    `refuse` and `changed` of this class call its methods of the same names."""
+    """`dialer`: has `dial(host, port)`. `clock`: has `ms`, `sleep_ms` and `within`. `session`: a Session. `error`: why
+    there is no connection, None while there is one."""
 
     def __init__(self, dialer, clock, host, port, session):
         self.dialer = dialer
@@ -39,8 +39,8 @@ class Client:
     async def connect(self, *login):
         """`connect(user, device, credential, stream_id)`: close any earlier connection, connect and log in.
 
-        NetError: "timeout" if that takes more than 40 s in all. Refused, an IotmpError: the server refused the login.
-        Other IotmpErrors: protocol error.
+        All arguments are str but `stream_id`, see Session. NetError: "timeout" if that takes more than 40 s in all.
+        Refused, an IotmpError: the server refused the login. Any other IotmpError: the server broke the protocol.
         """
         self.close()
         self.inbox = []
@@ -59,7 +59,7 @@ class Client:
         ]
 
     async def receive(self, most_ms):
-        """Return the next Request, or None after `most_ms` milliseconds or earlier. After the connection has ended, the
+        """Return the next Request, or None after at most `most_ms` milliseconds. After the connection has ended, the
         Requests already received are still returned; then the NetError or IotmpError that ended it is raised."""
         if not self.inbox and not self.error:
             try:
@@ -74,13 +74,15 @@ class Client:
         return self.inbox.pop(0)
 
     def answer(self, *args):
-        """See Session.answer; no effect after the connection has ended. The next two methods are alike."""
+        """See Session.answer. No effect after the connection has ended."""
         self._queue(self.session.answer, *args)
 
     def refuse(self, *args):
+        """See Session.refuse. No effect after the connection has ended."""
         self._queue(self.session.refuse, *args)
 
     def changed(self, name, again=False):
+        """See Session.changed. No effect after the connection has ended."""
         self._queue(self.session.changed, name, self.clock.ms(), again)
 
     def mark(self):
@@ -90,8 +92,8 @@ class Client:
         return self.session.pings
 
     async def acknowledged(self):
-        """Return once the server has received everything that was sent before. NetError or IotmpError: it may or may
-        not have."""
+        """Wait until the server has received everything that was queued before. NetError or IotmpError: the connection
+        ended, and the server may or may not have received it."""
         number = self.mark()
         while self.error or self.session.pongs < number:
             if self.error:

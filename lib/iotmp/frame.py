@@ -46,7 +46,7 @@ _PSON = const(2)
 
 
 class IotmpError(Exception):
-    """The peer broke the protocol, or uses another version of it: the connection must be closed."""
+    """The server broke the protocol or uses another version of it: the connection must be closed."""
 
 
 def encode(kind, *fields):
@@ -74,7 +74,7 @@ def head(data, at, end):
     The body may end beyond `end`. IotmpError: not a frame, or its length has more than four bytes.
     """
     if at < end and not OK <= data[at] <= STREAM_DATA:
-        raise IotmpError("no frame: %d" % data[at])
+        raise IotmpError("unknown frame type %d" % data[at])
     for behind in range(at + 2, min(end, at + 5) + 1):
         if data[behind - 1] < 128:
             size, _ = pson.varint(data, at + 1, behind)

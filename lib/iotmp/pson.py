@@ -1,8 +1,8 @@
 """PSON version 2, a binary encoding of JSON's values, and its varints.
 
-Input that could exhaust a small device is a ValueError: deep nesting, counts larger than the bytes that follow, strings
-that are not UTF-8, varints of more than 64 bits, unknown types. Sources: IETF draft-bustamante-pson-00, and for the
-exact bytes the vendor's clients.
+A ValueError refuses input that could exhaust a small device or is malformed: lists and maps nested more than eight
+deep, counts larger than the bytes that follow, strings that are not UTF-8, varints of more than 64 bits, unknown types.
+Sources: IETF draft-bustamante-pson-00, and for the exact bytes the vendor's clients.
 """
 
 import struct
@@ -47,7 +47,7 @@ def varint(data, at, end):
 
 
 def put(out, value):
-    """Append `value`, bytes or any type of JSON, to the bytearray `out`.
+    """Append the encoded `value`, bytes or any type of JSON, to the bytearray `out`.
 
     A float is encoded as an integer if it has no fraction, else in single precision if that is exact, else in double;
     NaN and the infinities, which JSON lacks, as null. ValueError: an int beyond 64 bits, a key that is not a str, or
@@ -71,7 +71,7 @@ def put(out, value):
         _head(out, _MAP, len(value))
         for key in value:
             if type(key) is not str:
-                raise ValueError("key is no text")
+                raise ValueError("key is not a str")
             put(out, key)
             put(out, value[key])
     elif kind is list or kind is tuple:
@@ -79,7 +79,7 @@ def put(out, value):
         for item in value:
             put(out, item)
     else:
-        raise ValueError("no PSON type")
+        raise ValueError("not a PSON type")
 
 
 def _put_float(out, value):
@@ -109,7 +109,7 @@ def get(data, at, end, depth=_DEPTH):
     `data`: bytes, a bytearray or a memoryview. `depth`: the permitted nesting of lists and maps.
     """
     if at >= end:
-        raise ValueError("PSON is cut")
+        raise ValueError("PSON cut short")
     kind, n = data[at] >> 5, data[at] & _LONG
     after = at + 1
     if n == _LONG:
@@ -141,6 +141,6 @@ def _map(data, at, end, depth, pairs):
     for _ in range(pairs):
         key, at = get(data, at, end, depth)
         if type(key) is not str:
-            raise ValueError("key is no text")
+            raise ValueError("key is not a str")
         found[key], at = get(data, at, end, depth)
     return found, at

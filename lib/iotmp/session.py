@@ -1,7 +1,7 @@
 """The device's side of IOTMP, without a clock or a socket.
 
-It handles the login, keep-alives, up to 32 streams that the server opens, and every answer that needs no decision by
-the application. All else is passed to the application as a Request. Of a frame larger than the buffer, only the
+It handles the login, keep-alives, up to 32 streams that the server opens, and every request that needs no decision by
+the application. All others are passed to the application as a Request. Of a frame larger than the buffer, only the
 beginning is decoded, which has the stream id; the frame is refused with 413, and the rest is skipped. The keep-alive's
 deadline applies meanwhile.
 
@@ -84,14 +84,14 @@ class Session:
         self.streams = {}  # id: [resource, interval in ms or 0, time of the last sample, its checksum]
 
     def after(self, event):
-        """Return the state after `event`, see TRANSITIONS. IotmpError: it is illegal in the present state."""
+        """Return the state that follows `event`, see TRANSITIONS. IotmpError: it is illegal in the present state."""
         state = TRANSITIONS[event * 3 + self.state] - 48
         if state < 0:
             raise IotmpError("protocol error")
         return state
 
     def connect(self, now, user, device, credential, stream_id):
-        """Begin a connection: queue CONNECT for `take`. `stream_id`: random, 1 to 65535."""
+        """Begin a connection: queue CONNECT for `take`. `stream_id`: a random int, 1 to 65535."""
         self.state = self.after(f.BEGIN)
         self.end = self.skip = self.pings = self.pongs = 0
         self.active = False
@@ -104,6 +104,7 @@ class Session:
         return self.view[self.end :]
 
     def received(self, size):
+        """Record that `size` bytes were received into `space()`."""
         self.end += size
 
     def full(self):
@@ -111,13 +112,13 @@ class Session:
         return len(self.out) > _FULL
 
     def take(self):
-        """Return all queued bytes and clear the queue."""
+        """Return all queued bytes (a bytearray) and clear the queue."""
         out, self.out = self.out, bytearray()
         return out
 
     def next(self, now):
         """Handle received frames up to the first Request and return that; None if more bytes are needed. IotmpError:
-        the connection is over. Refused: the login was refused, so trying again is pointless."""
+        the connection is over. Refused: the login was refused, and would be again."""
         view = self.view
         while True:
             if self.skip:
@@ -169,29 +170,29 @@ class Session:
         return left
 
     def ping(self, now):
-        """Queue a keep-alive. Its answer also shows that the peer has received everything queued before it."""
+        """Queue a keep-alive. Its answer also shows that the server has received everything queued before it."""
         if self.pings == self.pongs:
             self.asked = now
         self.pings += 1
         self.out += f.encode(f.KEEP_ALIVE)
 
     def answer(self, stream_id, *payload):
-        """Queue the answer to a request that was carried out. `payload`: one value or none."""
+        """Queue the answer to a request that was carried out. `payload`: at most one value, see `pson.put`."""
         if stream_id is not None:
             fields = [(f.PAYLOAD, payload[0])] if payload else []
             self.out += f.encode(f.OK, (f.STREAM_ID, stream_id), *fields)
 
     def refuse(self, stream_id, status, text):
-        """Queue the answer to a request that was not carried out. `status`: an HTTP status code."""
+        """Queue the answer to a request that was not carried out. `status`: an HTTP status code. `text`: the reason."""
         if stream_id is not None:
             self.out += f.encode(
                 f.ERROR, (f.STREAM_ID, stream_id), (f.PARAMETERS, status), (f.PAYLOAD, {"error": text})
             )
 
     def changed(self, name, now, again=False):
-        """Send the value of resource `name`, which may have changed, to its streams. An unchanged value is sent only if
-        `again` is true or the last sample is over 5 s old. An OUTPUT stream with an interval gets only its regular
-        samples, because the server's data buckets count them."""
+        """Queue the value of resource `name`, which may have changed, for its streams. An unchanged value is queued
+        only if `again` is true or the last sample is over 5 s old. An OUTPUT stream with an interval gets only its
+        regular samples, because the server stores each one in a data bucket."""
         for stream_id, stream in self.streams.items():
             if stream[0] == name and (not stream[1] or self.application.kinds[name] == INPUT):
                 self._sample(stream_id, now, again)

@@ -1,9 +1,9 @@
 """A journal and a two-slot record on a file system that survives power cuts, such as littlefs.
 
-The file system guarantees that closing a file commits everything written to it or nothing, and that renaming over an
-existing file is atomic. This module adds checksums, so that damaged bytes are never read as a record; compaction into a
-new file, so that a power cut loses nothing; and a second slot, so that a record in a bad block has a predecessor. If
-the flash refuses a write, methods return False; none raises. `recover` reads the records back.
+The file system must guarantee that closing a file commits everything written to it or nothing, and that renaming over
+an existing file is atomic. This module adds checksums, so that damaged bytes are never read as a record; compaction
+into a new file, so that a power cut loses nothing; and a second slot, so that the previous record remains if a block
+goes bad. If a write to flash fails, methods return False; none raises. `recover` reads the records back.
 """
 
 import os
@@ -27,15 +27,17 @@ class Journal:
         return self.size > _FULL
 
     def spoil(self):
-        """Treat the journal as full, because part of it is damaged: nothing may be appended after damage."""
+        """Treat the journal as full, because part of it is damaged: records after the damage could not be read."""
         self.size = _FULL + 1
 
     def append(self, payloads):
-        """Append all of `payloads` (an iterable of bytes) or none. False if the journal is full or a write failed."""
+        """Append all of `payloads` (an iterable of bytes) or none; return whether that succeeded. False: the journal is
+        full, or a write failed."""
         return not self.full() and self._write(self.path, "ab", payloads)
 
     def rewrite(self, payloads):
-        """Replace the whole journal with `payloads` (an iterable of bytes). False: the old content is still there."""
+        """Replace the whole journal with `payloads` (an iterable of bytes); return whether that succeeded. False: the
+        old content is still there."""
         size, self.size = self.size, 0
         new = self.path + ".new"
         if self._write(new, "wb", payloads):
@@ -67,7 +69,7 @@ class TwoSlots:
         self.generation = generation
 
     def save(self, payload):
-        """Write `payload` (bytes) into the older slot. False if the flash refused it."""
+        """Write `payload` (bytes) into the older slot; return whether that succeeded."""
         try:
             with open(self.path + "01"[self.generation & 1], "wb") as f:
                 f.write(frame(struct.pack("<I", self.generation + 1) + payload))

@@ -13,5 +13,6 @@ def frame(payload):
 
 
 def checksum(payload):
+    """Return the CRC-32 of a record with this payload."""
     # Seeded with the length, so that the checksum covers it and that of an empty payload is not zero.
     return binascii.crc32(payload, len(payload) + 1)

@@ -1,4 +1,4 @@
-"""Read back what `files` wrote. Needed only at startup, so the module can be unloaded afterwards.
+"""Read back what `files` wrote. Needed only at the start, so the module can be unloaded afterwards.
 
 Reading ends at the first record that is not intact, because the positions of all later ones depend on it. A file that
 is absent or cannot be read counts as empty.

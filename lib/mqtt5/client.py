@@ -23,7 +23,7 @@ _TURNS = const(6)  # turns of the event loop until all tasks that a message conc
 
 class Client:
     """`dialer`: has `dial(host, port)`. `clock`: has `ms`, `sleep_ms` and `within`. `view`: memoryview of the receive
-    buffer, whose size is that of the largest packet; None: one of 2 KB.
+    buffer, which limits the size of a packet; None: one of 2 KB.
 
     `deliver(message)` is called with each Message received. By default it appends to `inbox` for `receive`, and reading
     stops while more than 16 messages wait there. An exception that it raises ends the connection."""
@@ -57,8 +57,8 @@ class Client:
         return await self.submit(self.session.publish, topic, payload, expiry_s, qos)
 
     async def until(self, holds):
-        """Wait until `holds()` is true. It is called again after every change: a message, an answer, or the
-        connection's end. Cancelling loses nothing. NetError or MqttError: what ended the connection."""
+        """Wait until `holds()` is true. It is called again after every change: a message, an answer, or the end of the
+        connection. Cancelling loses nothing. NetError or MqttError: the error that ended the connection."""
         while not holds():
             if self.session.error:
                 raise self.session.error
@@ -121,8 +121,8 @@ class Client:
         self.session.received(size)
 
     async def submit(self, make, *args):
-        """Wait until the session accepts another packet, then return what `make(*args)` returns: an InFlight or None.
-        NetError, MqttError."""
+        """Wait until the session accepts another packet, then return `make(*args)`, an InFlight or None. NetError or
+        MqttError: the connection ended, or `make` refused."""
         session = self.session
         turn = self.turn
         await turn.acquire()
@@ -140,8 +140,8 @@ class Client:
         return entry
 
     async def outcome(self, entry):
-        """Wait until the InFlight `entry` is answered and return its reason codes; None if `entry` is None. NetError,
-        MqttError."""
+        """Wait until the InFlight `entry` is answered and return its reason codes (bytes); None if `entry` is None.
+        NetError or MqttError: the connection ended, or the server refused."""
         if entry:
             await entry.over.wait()
             if entry.error:
@@ -159,6 +159,7 @@ class Client:
             self._end(stream, error, asyncio.current_task())
 
     async def reader(self, stream):
+        """Receive packets, and deliver the Messages among them, until the connection ends. NetError, MqttError."""
         session = self.session
         while stream is self.stream:
             while self._backpressure():
@@ -182,6 +183,7 @@ class Client:
                 await self.refill(stream)
 
     async def writer(self, stream):
+        """Send queued packets until the connection ends. NetError, MqttError."""
         session = self.session
         while stream is self.stream:
             if session.out and not session.full():
@@ -196,6 +198,7 @@ class Client:
                 await self._change()
 
     async def pinger(self, stream):
+        """Send pings and enforce their deadline until the connection ends. NetError."""
         while stream is self.stream:
             left_ms = self.session.tick(self.clock.ms(), self._backpressure())
             self.changed.set()

@@ -8,7 +8,8 @@ from mqtt5.packet import checked
 
 
 def publish(version, pid, topic, payload, expiry_s=None):
-    """Return a PUBLISH with QoS 1, or QoS 0 if `pid` is 0. `expiry_s`: ignored for 3.1.1. MqttError: bad topic."""
+    """Return a PUBLISH with QoS 1, or QoS 0 if `pid` is 0. `topic`: str. `payload`: bytes. `expiry_s`: message expiry
+    interval, ignored for 3.1.1. MqttError: the topic is empty or has a wildcard or NUL."""
     body = parts.counted(checked(topic or "#"))
     if pid:
         body += pid.to_bytes(2, "big")
@@ -17,5 +18,5 @@ def publish(version, pid, topic, payload, expiry_s=None):
 
 
 def disconnect(code):
-    """Return a DISCONNECT. `code`: 0 to 255; must be 0 for MQTT 3.1.1."""
+    """Return a DISCONNECT. `code`: reason code, 0 to 255; must be 0 for MQTT 3.1.1."""
     return parts.packet(codes.DISCONNECT << 4, bytes((code,)) if code else b"")

@@ -9,8 +9,9 @@ from mqtt5.packet import MqttError
 
 
 class InFlight:
-    """A publish (`asked` is 0) or a subscribe (`asked` is its number of topics) of ours. It is over once `codes` or
-    `error` is set; `over` is the event that the client then sets."""
+    """A publish (`asked` is 0) or a subscribe (`asked` is its number of topics) of ours. It is over once `codes`, the
+    server's reason codes as bytes, or `error` is set; `over` is the event that the client then sets. `pid`: packet id.
+    `data`: the packet of a publish, as long as it may have to be sent."""
 
     def __init__(self, pid, data, asked):
         self.pid = pid
@@ -21,8 +22,8 @@ class InFlight:
 
 
 class InFlightTable:
-    """All unanswered publishes and subscribes, oldest first, in `all`. `window`: how many publishes may be in
-    flight."""
+    """All unanswered publishes and subscribes, oldest first, in `all`. `window`: the server's Receive Maximum, how many
+    publishes may be in flight. `kept`: the session is persistent."""
 
     def __init__(self):
         self.all = []
@@ -44,7 +45,7 @@ class InFlightTable:
         return entry
 
     def due(self):
-        """Return the publishes to be sent now, as bytes: in order, as many as `window` allows."""
+        """Return the packets of the publishes to be sent now as bytes: in order, as many as `window` allows."""
         data = b""
         free = self.window
         for entry in self.all:

@@ -1,8 +1,8 @@
 """Open a Client's connection: CONNECT, CONNACK and subscribing (MQTT 5.0 sections 3.1, 3.2 and 3.8).
 
 A separate module, so that it can be unloaded once a connection is open. It may be bundled separately from the Client
-and its Session, so it takes them as arguments and imports neither: it would import a second MqttError class, which
-nothing catches. It raises the session's `error_class` instead.
+and its Session, so it takes them as arguments and does not import MqttError: that would be a second class of this name,
+which nothing catches. It raises the session's `error_class` instead.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ async def connect(client, *args, start=asyncio.create_task, **options):
 
     `version`: 5, or 4 for MQTT 3.1.1. `clean`: discard an earlier session. `session_expiry_s`: how long the server
     keeps this session after the connection has ended (3.1.1: for good, unless `clean`). `will`: (topic, payload) or
-    None. `start(coroutine)`: starts a task of the client. NetError: "timeout" if connecting takes more than 40 s in
-    all. MqttError: refused.
+    None. `start(coroutine)`: starts a task and returns it. NetError: "timeout" if connecting takes more than 40 s in
+    all. MqttError: the server refused, or broke the protocol.
     """
     client.close()
     facts = None
@@ -44,10 +44,11 @@ async def connect(client, *args, start=asyncio.create_task, **options):
 
 
 async def subscribe(client, topics, qos=1):
-    """Subscribe to `topics` with `qos` 0 or 1; return the reason codes. NetError. MqttError: a topic was refused.
+    """Subscribe to `topics` (a list of str) with `qos` 0 or 1; return the reason codes as bytes. NetError. MqttError: a
+    topic was refused.
 
-    Our Receive Maximum limits the QoS 1 messages that a server may have in flight, and it keeps their order. Subscribe
-    with QoS 0 to topics whose messages must not wait behind these.
+    The server keeps QoS 1 messages in order and has at most as many in flight as our Receive Maximum. Subscribe with
+    QoS 0 to topics whose messages must not wait behind these.
     """
     return await client.outcome(await client.submit(subscription, client.session, topics, qos))
 

@@ -26,8 +26,8 @@ _REASONS = (
 class MqttError(Exception):
     """The server refused, or broke the protocol.
 
-    `code`: an MQTT 5 reason code, with 3.1.1 too. `reason`: the server's reason string, quoted and cut to 80
-    characters, or our own text.
+    `code`: an MQTT 5 reason code, with 3.1.1 too. `reason`: the server's reason string, cut to 80 characters and
+    quoted, or else the meaning of the code.
     """
 
     def __init__(self, code, reason=None):
@@ -133,7 +133,7 @@ def _publish(first, body):
 
 
 class _Body:
-    """A reader for the body of a packet. MqttError: the body is too short or malformed."""
+    """A reader for the body of a packet. Its methods raise MqttError if the body is too short or malformed."""
 
     def __init__(self, version, view, large):
         self.version = version
@@ -209,7 +209,7 @@ class _Body:
 
 
 def checked(topic):
-    """Return `topic`. MqttError if it has a wildcard or NUL. It may be empty, because of topic aliases."""
+    """Return `topic`. MqttError if it has a wildcard or NUL. It may be empty, as with a topic alias."""
     for char in "+#\0":
         if char in topic:
             raise MqttError(codes.TOPIC_NAME_INVALID)

@@ -59,7 +59,7 @@ _IDLE_MS = const(60000)
 
 class Session:
     """`state`: CLOSED, CONNECTING, OPEN or CLOSING. `error`: why it is not OPEN, else None. `view`: see Client. Each
-    connection begins with `opening.begin` and `opening.accept`, which reset the attributes of a connection."""
+    connection begins with `opening.begin` and `opening.accept`, which reset the attributes that belong to one."""
 
     error_class = MqttError
     """The exception that `opening` raises if the server breaks the protocol."""
@@ -91,7 +91,7 @@ class Session:
         self.held = {pid: state for pid, state in self.held.items() if state & _FINISHED}
 
     def take(self, now):
-        """Return all queued bytes and clear the queue."""
+        """Return all queued bytes (a bytearray) and clear the queue."""
         out, self.out = self.out, bytearray()
         if out:
             self.last_sent = now
@@ -102,6 +102,7 @@ class Session:
         return self.view[self.end :]
 
     def received(self, size):
+        """Record that `size` bytes were received into `space()`."""
         self.end += size
 
     def next(self, now):
@@ -202,7 +203,8 @@ class Session:
         return owed
 
     def done(self, receipt):
-        """Acknowledge the Message with this `receipt`, or do so when the server sends it again after a reconnect."""
+        """Acknowledge the Message with this `receipt`, now or when the server sends it again after a reconnect. A
+        receipt that is not known any more is ignored."""
         pid = receipt & 0xFFFF
         known = self.held.get(pid, 0)
         if not known or known >> 2 != receipt >> 16:
@@ -215,7 +217,7 @@ class Session:
             self.held[pid] = known | _FINISHED
 
     def full(self):
-        """Return whether nothing should be added, because too much is unanswered or queued."""
+        """Return whether nothing should be added: 16 publishes and subscribes are unanswered, or 256 bytes queued."""
         return len(self.in_flight.all) >= _MOST or len(self.out) >= _ENOUGH
 
     def publish(self, topic, payload, expiry_s=None, qos=1):

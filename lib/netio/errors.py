@@ -5,7 +5,7 @@ class NetError(Exception):
     """A peer could not be reached or verified, or gave no usable answer.
 
     `kind`: "dns", "connect", "tls", "timeout", "closed", or "sntp" if a time server's answer is not usable.
-    `detail`: a few words for the log; quotes no credentials.
+    `detail`: a few words for the log; contains no credentials.
     """
 
     def __init__(self, kind, detail):

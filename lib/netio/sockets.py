@@ -22,7 +22,7 @@ _NODELAY = const(1)
 
 
 def is_ip(host):
-    """Return whether `host` (str) is a dotted IPv4 address."""
+    """Return whether `host` (str) is an IPv4 address in dotted decimals."""
     parts = host.split(".")
     for part in parts:
         if not part.isdigit() or len(part) > 3 or int(part) > 255:
@@ -37,9 +37,9 @@ def split(server, port):
 
 
 class Dialer:
-    """`resolver`: has `await resolve(host)` and `forget(host)`. `context`: from `netio.stream.verifying_context`; None:
-    no TLS. `turn`: number of failed dials, which selects one of the host's addresses; pass that of an earlier dialer to
-    continue from it."""
+    """`clock`: has `sleep_ms`. `resolver`: has `await resolve(host)` and `forget(host)`. `context`: from
+    `netio.stream.verifying_context`; None: no TLS. `turn`: number of failed dials, which selects one of the host's
+    addresses; pass that of an earlier dialer to continue from it."""
 
     def __init__(self, clock, resolver, context, turn=0):
         self.clock = clock
@@ -110,7 +110,8 @@ def _connecting(ip, port, kind):
 
 
 async def exchange(ip, port, payload, clock, timeout_ms):
-    """Send `payload` over UDP and return the first datagram received in answer, cut to 512 bytes.
+    """Send `payload` (bytes) over UDP to the address `ip` (str) and return the first datagram received in answer, cut
+    to 512 bytes.
 
     The socket is connected, so the network stack drops datagrams from other peers. Each call uses a new local port, so
     a retry does not receive late answers. NetError "timeout" after `timeout_ms`, "closed" if the network or the peer's

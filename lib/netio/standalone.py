@@ -17,7 +17,7 @@ _HALF = const(0x20000000)
 
 
 class Clock:
-    """Waiting and deadlines, on a millisecond counter that wraps at 2**30."""
+    """Waits and deadlines, by a millisecond counter that wraps at 2**30."""
 
     def __init__(self, ticks_ms=time.ticks_ms):
         self._ticks_ms = ticks_ms
@@ -80,7 +80,7 @@ class Network:
 
 
 def dhcp_name_servers():
-    """Return a list with the name server that the board got by DHCP."""
+    """Return a list with the name server that the board's Wi-Fi got by DHCP."""
     import network  # here, because an interpreter on a PC has none
 
     return [network.WLAN(network.STA_IF).ifconfig()[3]]

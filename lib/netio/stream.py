@@ -14,8 +14,8 @@ _CONN_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF
 
 
 def verifying_context(ca_ders):
-    """Return a TLS context that verifies the chain, name and dates of a server's certificate against `ca_ders`, an
-    iterable of DER certificates. ValueError: not DER."""
+    """Return a TLS context that verifies the chain, name and dates of a server's certificate. `ca_ders`: iterable of
+    root certificates in DER. ValueError: one is not DER."""
     import tls  # imported here, so that CPython, which lacks it, can import this file
 
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)  # verifies by default; Dialer checks that it does
@@ -39,8 +39,8 @@ class Stream:
         """Wait for bytes, read at most len(view) of them into `view`, and return their number; 0 at the end of the
         stream.
 
-        NetError "tls" or "closed". Over TLS the end may be a truncation: mbedTLS does not say whether close_notify was
-        received, so a message has to contain its own length.
+        NetError "tls" or "closed". Over TLS the end may be a truncation: MicroPython does not say whether close_notify
+        was received, so a message must contain its own length.
         """
         try:
             n = None
@@ -51,7 +51,7 @@ class Stream:
             raise net_error(e)
 
     async def write(self, data):
-        """Return once the network stack has accepted all of `data`. NetError "tls" or "closed"."""
+        """Wait until the network stack has accepted all of `data`. NetError "tls" or "closed"."""
         try:
             self.io.write(data)
             await self.io.drain()

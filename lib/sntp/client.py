@@ -1,8 +1,8 @@
 """One SNTP request and the check of its response (RFC 4330, RFC 5905 section 7.3).
 
 SNTP is not authenticated, so the response must echo the request's transmit timestamp, which is derived from 32 random
-bits, its server must be synchronised, and its time must not be before that of the build. There are no retries and no
-averaging, and the clock is not set: the caller decides when to query which server.
+bits; its server must be synchronised; and its time must not be before a given one, such as that of the build. There are
+no retries and no averaging, and the clock is not set: the caller decides when to query which server.
 """
 
 from micropython import const
@@ -22,8 +22,8 @@ _UNSYNCHRONISED = const(3)  # leap indicator
 
 
 async def query(server, resolver, clock, rng, floor_s, exchange=exchange):
-    """Return the time in Unix seconds from `server`, "host" or "host:port". `floor_s`: see `parse`. NetError "dns",
-    "timeout", "closed" or "sntp"."""
+    """Return the time in Unix seconds from `server`, "host" or "host:port", within 3 s of its name being resolved.
+    `floor_s`: see `parse`. NetError "dns", "timeout", "closed" or "sntp"."""
     host, port = split(server, _PORT)
     addresses = await resolver.resolve(host)
     nonce = rng()

@@ -14,8 +14,8 @@ _WAIT_MS = const(25)
 
 
 class Unit:
-    """`importing()`: imports modules and returns something of them, such as a class, never None; it must not keep a
-    reference to it. `sleep_ms(ms)`: awaitable. `size`: bytes of heap that the last `load` took."""
+    """`importing()`: imports modules and returns something of them that is true, such as a class; it must not keep a
+    reference to it. `sleep_ms(ms)`: coroutine function. `size`: bytes of heap that the last `load` took."""
 
     def __init__(self, importing, sleep_ms):
         self.importing = importing
@@ -25,7 +25,7 @@ class Unit:
         self.used = 0  # bytes of heap in use when the unit was dropped; 0 once its memory is free again
 
     def load(self):
-        """Return what `importing` returns. If it raises, nothing stays loaded."""
+        """Return what `importing` returns. Whatever that raises, nothing stays loaded then."""
         used = in_use()
         before = set(sys.modules)
         found = None
@@ -53,7 +53,7 @@ class Unit:
         """Wait up to a second until the memory of the dropped modules is free; return whether it is. True if none were
         dropped.
 
-        Half of their size is enough: interned names stay for ever, and other tasks allocate meanwhile.
+        Half of their size counts as all of it: interned names stay for ever, and other tasks allocate meanwhile.
         """
         for _ in range(_TRIES):
             if self.used and self.used - in_use() < self.size // 2:

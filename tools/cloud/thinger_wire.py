@@ -106,7 +106,7 @@ class Bytes:
         if kind == 6:
             pairs = [(self.value(), self.value()) for _ in range(n)]
             if [key for key, _ in pairs if not isinstance(key, str)]:
-                raise Broken("a key is no text")
+                raise Broken("a key is not a string")
             return dict(pairs)
         if kind == 7:
             return [self.value() for _ in range(n)]
@@ -140,7 +140,7 @@ class Reader:
             try:
                 kind, size = rest.number(), rest.number()
                 if not 0 < kind < len(KINDS) or size > MOST:
-                    raise Broken("no frame: kind %d, %d bytes" % (kind, size))
+                    raise Broken("not a frame: kind %d, %d bytes" % (kind, size))
                 body = rest.take(size)
             except CutShort:
                 return found
