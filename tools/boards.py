@@ -1,29 +1,31 @@
-"""What is known about the chips and the kits with one on it: `firmware/boards`, as the host reads it.
+"""Facts about the supported chips and their kits: `firmware/boards`, as the host reads it.
 
-A module there has the text PROFILE, a line for each fact: `key value`, GPIOs as in the rules of the configuration
-(`0|2|4..7`). A board loads the one of its chip at its start, checks the configuration by it, and drops it. So whoever
-adds a chip writes that file, and `realer package` puts what `boot.py` needs of it there. The lines:
+Each module there is a chip. Its text PROFILE has one fact a line: `key value`, with GPIOs written as in the rules of
+the configuration (`0|2|4..7`). A board loads the profile of its chip at the start, checks the configuration against it,
+and unloads it. `realer package --write` writes the pins that `boot.py` needs into that file. The keys:
 
-    name            as messages call the chip; in small letters and without the hyphen it is the value of `board`
-    outputs         GPIOs that it can drive, and that are neither flash chip, USB nor console
-    input_only      those without a driver and without a resistor inside, which only read
-    analog          those of ADC1; ADC2 (`adc2`) is shared with Wi-Fi
-    adc_max_mv      what reads as more than that is taken for an input at the supply
-    strapping       those that decide at reset how the chip starts
-    leds            those of them that have the LED of a kit, which the status LED may use
-    pins            those that MicroPython's port knows; all others are a ValueError there
-    flash psram usb console    what those are for
-    adc_linear_mv adc_reads_mv    where the ADC is linear at 11 dB, and what its calibrated reading can be
-    pulled_up pulled_down    by a resistor inside, from reset until the program drives it
-    glitching       those that the chip itself drives for some microseconds at power-up
-    offset          where in the flash an image begins
-    image           of micropython.org: the file is called that, and the folder of its page too
-    memory          whether the figures of `tools/virtual_board/memory.py` were measured on it
-    example         pins of the parts of `config.example.json`, led with its level; of a kit that needs others, after
-                    its name
-    kit             name, the LED on it (`none`, `GPIO:level`, or `ws2812:GPIO`, which is no status LED), then what is
-                    printed beside its pins: `IO*` for IO0, IO1 and so on, `TX=1` for a single one. `taken=`: pins that
-                    the kit itself needs; `lan=`: its Ethernet, PHY:address:mdc:mdio:power:clock:in or out
+    name            the chip in messages; in lower case and without the hyphen, the value of `board`
+    outputs         GPIOs that can be driven and are not used by the flash chip, USB or the console
+    input_only      GPIOs without an output driver and without internal pull resistors
+    analog          GPIOs of ADC1
+    adc2            GPIOs of ADC2, which Wi-Fi uses too
+    adc_max_mv      mV; a higher reading means that the input is at the supply voltage
+    strapping       GPIOs whose level at reset decides how the chip boots
+    leds            strapping pins that drive the LED of a kit, which the status LED may therefore use
+    pins            GPIOs that MicroPython's port knows; it raises ValueError for any other
+    flash psram usb console    GPIOs that these need
+    adc_linear_mv   range in mV in which the ADC is linear at 11 dB
+    adc_reads_mv    range in mV of the ADC's calibrated reading
+    pulled_up pulled_down    GPIOs that an internal resistor pulls from reset until the program drives them
+    glitching       GPIOs that the chip itself drives for some microseconds at power-up
+    offset          address in flash at which an image begins
+    image           name of the image at micropython.org, and of the folder of its page
+    memory          whether the figures of `tools/virtual_board/memory.py` were measured on this chip
+    example         pins for the parts of `config.example.json`, led with its active level; after the name of a kit, its
+                    own
+    kit             name; its LED (`none`, `GPIO:level`, or `ws2812:GPIO`, which cannot be the status LED); then the
+                    labels of its pins: `IO*` for IO0, IO1 and so on, `TX=1` for a single one. `taken=`: pins that the
+                    kit itself needs. `lan=`: its Ethernet, PHY:address:mdc:mdio:power:clock:in or out
 """
 
 from __future__ import annotations
@@ -48,9 +50,9 @@ PINS = ("gpio", "sda", "scl")
 
 @dataclass(frozen=True)
 class Kit:
-    """`led`: (GPIO, active level), None: none that the device can use; `ws2812`: the GPIO of one, -1: none. `printed`:
-    GPIO by the name printed beside it; `pattern`: what is before the number of all others; `taken`: pins that the kit
-    itself needs; `lan`: its Ethernet, "" without."""
+    """`led`: (GPIO, active level); None: it has none that the device can use. `ws2812`: GPIO of such an LED, -1: none.
+    `printed`: GPIO by the label printed beside it; `pattern`: prefix of the labels of all others, before the number.
+    `taken`: pins that the kit itself needs. `lan`: its Ethernet, "" if it has none."""
 
     name: str
     led: tuple[int, str] | None
@@ -63,7 +65,8 @@ class Kit:
 
 @dataclass(frozen=True)
 class Board:
-    """A chip, and the kit it is on if that is known. `profile`: the text of `firmware/boards`."""
+    """A chip, and its kit if that is known. `profile`: the text in `firmware/boards`. `kits`: all of this chip, by
+    name."""
 
     chip: str
     profile: str
@@ -72,12 +75,12 @@ class Board:
 
     @property
     def name(self) -> str:
-        """As it is called in messages, such as ESP32-C3."""
+        """The chip in messages, such as ESP32-C3."""
         return self.fact("name")
 
     @property
     def example(self) -> dict[str, Any]:
-        """GPIO by part of the example configuration, that of `led` with its level."""
+        """The GPIO of each part of the example configuration, by name; of `led`, (GPIO, active level)."""
         own = self.fact(f"example {self.kit.name}") if self.kit else ""
         parts = dict(part.split("=") for part in (own or self.fact("example")).split(" "))
         gpio, _, level = parts.pop("led").partition(":")
@@ -87,7 +90,7 @@ class Board:
         return fact(self.profile, key)
 
     def gpios(self, key: str) -> frozenset[int]:
-        """The GPIOs of a line, or of `inputs`: all that can be read."""
+        """The GPIOs of a line of the profile, or of `inputs`: all that can be read."""
         return numbers(choices(self.profile, key))
 
     def span_mv(self, key: str) -> tuple[int, int]:
@@ -100,16 +103,17 @@ class Board:
 
     @property
     def free(self) -> frozenset[int]:
-        """GPIOs on which a relay is safe, whatever its level: the chip leaves them alone from reset on."""
+        """GPIOs that suit a relay of either active level, because the chip does not drive or pull them from reset
+        on."""
         taken = ("strapping", "pulled_up", "pulled_down", "glitching", "psram")
         return self.offered("outputs").difference(*(self.gpios(key) for key in taken))
 
     def offered(self, key: str) -> frozenset[int]:
-        """The same as `gpios`, without those that the kit itself needs."""
+        """`gpios(key)` without those that the kit itself needs."""
         return self.gpios(key) - (self.kit.taken if self.kit else frozenset())
 
     def use(self, gpio: int) -> str:
-        """What a GPIO that nobody may have is for; "" of any other that is there."""
+        """What uses a GPIO that cannot be configured, or "not there"; "" for any other."""
         for key, words in _USES.items():
             if gpio in self.gpios(key):
                 return words
@@ -120,7 +124,8 @@ _USES = {"flash": "flash chip", "usb": "USB", "console": "console"}
 
 
 def numbers(rule: str) -> frozenset[int]:
-    """
+    """The GPIOs in a rule.
+
     >>> sorted(numbers("0|2..4"))
     [0, 2, 3, 4]
     """
@@ -134,7 +139,7 @@ def numbers(rule: str) -> frozenset[int]:
 
 @cache
 def chips() -> dict[str, Board]:
-    """All there are, by the value of `board`."""
+    """All supported chips, by the value of `board`."""
     names = sorted(path.stem for path in Path(ROOT, "firmware/boards").glob("esp*.py"))
     return {name: _board(name) for name in names}
 
@@ -173,7 +178,7 @@ def find(name: str) -> Board | None:
 
 
 def named(name: str) -> Board:
-    """The same. Raises KeyError."""
+    """Like `find`, but raises KeyError if there is none."""
     board = find(name)
     if not board:
         raise KeyError(name)
@@ -181,14 +186,14 @@ def named(name: str) -> Board:
 
 
 def on(board: Board, machine: str) -> Board:
-    """The same, on which MicroPython calls itself `machine`: with PSRAM, some of the pins are that one's."""
+    """`board` with the pins that PSRAM uses taken, if `machine` (`os.uname().machine`) says that it has PSRAM."""
     if "SPIRAM" not in machine:
         return board
     return replace(board, profile=board.profile.replace("\npsram ", "\ntaken "))
 
 
 def drives() -> dict[str, frozenset[int]]:
-    """GPIOs that may be driven, by chip; by kit where it needs some of them itself; by chip with `+psram`."""
+    """GPIOs that may be driven: by chip; by kit, for each that needs some itself; by chip with the suffix `+psram`."""
     found = {}
     for chip, board in chips().items():
         outputs = board.gpios("outputs")
@@ -200,18 +205,19 @@ def drives() -> dict[str, frozenset[int]]:
 
 
 def every_name() -> list[str]:
-    """What `board` may say."""
+    """All values that `board` may have in a configuration."""
     return [name for board in chips().values() for name in choices(board.profile, "boards").split("|")]
 
 
 def of(raw: Any) -> Board:
-    """What the configuration `raw`, wrong as it may be, is for; a classic ESP32 where it does not say."""
+    """The board that the configuration `raw` is for; `raw` may be invalid. A classic ESP32 if it does not say."""
     name = raw.get("board") if isinstance(raw, dict) else None
     return (find(name) if isinstance(name, str) else None) or chips()[CLASSIC]
 
 
 def by_machine(machine: str) -> str:
-    """The chip that a MicroPython calls itself by (`os.uname().machine`), or esptool ("ESP32-C3 (QFN32)"); "" of none.
+    """The value of `board` for a chip's name as MicroPython (`os.uname().machine`) or esptool ("ESP32-C3 (QFN32)")
+    gives it; "" if it is not an ESP32.
 
     >>> by_machine("ESP32C3 module with ESP32-C3"), by_machine("LOLIN_S2_MINI with ESP32-S2FN4R2")
     ('esp32c3', 'esp32s2')
@@ -226,7 +232,7 @@ def by_machine(machine: str) -> str:
 
 
 def gpio_of(board: Board, printed: str) -> int | None:
-    """The GPIO that a name printed on the board stands for, None: there is no such name."""
+    """The GPIO for a label printed on the board, None: there is no such label."""
     if board.kit and printed.upper() in board.kit.printed:
         return board.kit.printed[printed.upper()]
     prefixes = ["GPIO", "IO"] + ([board.kit.pattern] if board.kit and board.kit.pattern is not None else [])
@@ -238,7 +244,7 @@ def gpio_of(board: Board, printed: str) -> int | None:
 
 
 def printed(board: Board, gpio: int) -> str:
-    """What is printed beside a pin, as far as that is known: the opposite of `gpio_of`."""
+    """The label printed beside a pin, as far as that is known: the inverse of `gpio_of`."""
     if board.kit:
         for name, number in board.kit.printed.items():
             if number == gpio:
@@ -248,8 +254,8 @@ def printed(board: Board, gpio: int) -> str:
 
 
 def with_numbers(raw: Any, board: Board) -> Any:
-    """The configuration with the number of each GPIO in place of its printed name, as the device wants it; what is no
-    such name stays. The very same object where there is none."""
+    """The configuration with the number of each GPIO in place of its printed label, as the device requires it. Anything
+    that is not such a label stays; without any, the same object is returned."""
     if not isinstance(raw, dict):
         return raw
     changed: dict[str, Any] = {}
@@ -282,7 +288,7 @@ def move_example(raw: dict[str, Any], board: Board) -> None:
 
 
 def spans(gpios: Iterable[int]) -> str:
-    """GPIOs for people.
+    """GPIOs as a text for messages.
 
     >>> spans({0, 1, 2, 5, 8, 9})
     '0..2, 5, 8, 9'
