@@ -74,15 +74,6 @@ def test_the_adc_of_a_chip_reads_as_its_end_what_lies_outside():
     assert bench("uv 0 3") == "=2600000"
 
 
-def test_an_output_is_driven_to_its_value_in_one_step():
-    bench = Bench()
-    bench(f"pin 16 {OUT} -1 1")
-    bench("set 16 1")
-    bench("set 16 0")
-    assert bench.pins == [(16, 1), (16, 0)]
-    assert bench.chip.levels() == {16: 0}
-
-
 def test_a_value_waits_in_the_latch_until_the_pin_is_an_output():
     bench = Bench()
     bench(f"pin 17 {IN} -1 -1")
@@ -175,13 +166,6 @@ def test_the_watchdog_is_pushed_back_by_feeding():
     bench.now_ms += 2000
     bench("feed")
     assert bench.chip.wdt_due_ms == 6000
-
-
-@pytest.mark.parametrize(("line", "cause"), [("reset", HARD_RESET), ("soft", SOFT_RESET)])
-def test_a_reset_has_no_reply(line, cause):
-    bench = Bench()
-    assert bench(line) is None
-    assert bench.chip.ended == cause
 
 
 def test_joining_takes_a_while_and_cannot_be_asked_for_twice():
@@ -282,14 +266,6 @@ def test_an_access_point_takes_no_password_that_wpa2_has_no_place_for(key):
     bench = Bench()
     assert bench(f"ap_config security 3 ssid .61 key {key}") == "!O Wifi Invalid Password"
     assert bench("ap_config ssid") == "=ESP_000001"
-
-
-def test_nvs_outlives_power():
-    bench = Bench()
-    assert bench("nvs app/n") == "!E -4354 ESP_ERR_NVS_NOT_FOUND"
-    bench("nvs app/n 7")
-    bench.chip.reset(PWRON_RESET)
-    assert bench("nvs app/n") == "=7"
 
 
 HOME = ".686f6d65"

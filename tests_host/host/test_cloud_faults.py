@@ -11,7 +11,7 @@ from tests_host.support.cloudclient import basic, reading
 from tools.cloud import contract
 from tools.cloud.demo_device import demo_device
 from tools.cloud.faults import Fault, Faults, answer, plan_response
-from tools.cloud.messages import REGISTRY, Response, endpoint_of
+from tools.cloud.messages import REGISTRY, Response
 from tools.cloud.model import Model, Request
 from tools.cloud.wire import Wire
 
@@ -239,17 +239,6 @@ def test_a_spoilt_answer_may_or_may_not_mean_a_stored_reading(rule, stored):
 
 
 # Rules
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [("/oauth/token", "token"), ("/oauth/revoke", "revoke"), ("/iot/v1/devices/1/commands", "commands"),
-     ("/iot/v1/devices/1/commands/7", "commands"), ("/iot/v1/devices/1/sensors?x=1", "sensors"),
-     ("/iot/v1/devices/1/feed-data", "feed-data"), ("/iot/v1/devices/1/feed-data/batches", "batches"),
-     ("/", "other"), ("/oauth/token/x", "other"), ("/iot/v1", "other")],
-)  # fmt: skip
-def test_endpoints_have_short_names(path, name):
-    assert endpoint_of(path) == name
 
 
 def test_the_first_rule_that_fits_is_applied_until_it_is_used_up():

@@ -30,11 +30,6 @@ def test_the_example_names_the_schema_and_fits_it():
     assert errors(EXAMPLE) == []
 
 
-@pytest.mark.parametrize("transport", ["https", "mqtt", "auto"])
-def test_a_full_configuration_fits(transport):
-    assert errors(configurations.full(transport, True).config) == []
-
-
 @pytest.mark.parametrize("seed", range(60))
 def test_whatever_the_device_accepts_fits(seed):
     config = configurations.drawn(random.Random(seed)).config

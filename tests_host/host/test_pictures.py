@@ -1,9 +1,7 @@
 """The pictures of the documentation: made from the code, up to date, and true about the kits they show."""
 
-import io
 import json
 import re
-from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -11,7 +9,7 @@ from PIL import Image
 
 from firmware.core import status_led
 from tools import boards, pictures
-from tools.checks import docs, pictures_page, pictures_terminal
+from tools.checks import docs
 from tools.pictures import charts, pin_rows, sequences, wiring, wokwi
 from tools.repository import ROOT
 
@@ -48,35 +46,6 @@ def test_each_picture_of_a_run_is_on_a_page_and_the_animation_moves():
         assert animation.n_frames > 20
 
 
-def png(colour):
-    made = io.BytesIO()
-    Image.new("RGB", (8, 8), colour).save(made, "PNG")
-    return made.getvalue()
-
-
-def test_an_animation_shows_each_frame_as_long_as_it_lasted():
-    frames = [(10.0, png("red")), (10.5, png("red")), (11.5, png("blue")), (11.75, png("blue"))]
-    with Image.open(io.BytesIO(pictures_page.film(frames))) as animation:
-        lasting = []
-        for number in range(animation.n_frames):
-            animation.seek(number)
-            animation.load()
-            lasting.append((animation.info["duration"], animation.convert("RGB").getpixel((4, 4))))
-    assert lasting == [(1500, (255, 0, 0)), (3250, (0, 0, 255))]
-
-
-def test_what_a_terminal_shows_becomes_a_picture(tmp_path):
-    (tmp_path / "config.json").write_text("{")
-    with pictures_terminal.Screen(tmp_path, "check_config") as terminal:
-        terminal.ends()
-        picture = terminal.picture("check", "A <label>")
-    root = ElementTree.fromstring(picture)
-    assert root.get("aria-label") == "A <label>"
-    shown = " ".join(" ".join(root.itertext()).replace("\xa0", " ").split())
-    assert "config.json" in shown and "realer check_config" in shown
-    assert "font-face" not in picture and 'class="check-r1"' in picture
-
-
 @pytest.mark.parametrize("kit", pin_rows.ROWS)
 def test_a_kit_is_drawn_with_the_pins_that_it_has(kit):
     config, board = wiring.example(kit)
@@ -86,32 +55,6 @@ def test_a_kit_is_drawn_with_the_pins_that_it_has(kit):
     assert set(gpios) <= board.gpios("pins") | board.gpios("flash") | board.gpios("usb")
     assert {part.gpio for part in wiring.parts(config, board)} <= set(gpios)
     assert {"3V3", "5V", "GND"} <= {pin_rows.POWER[name] for name in printed if name in pin_rows.POWER}
-
-
-def segments(line):
-    points = [tuple(map(float, point.split(" "))) for point in line.removeprefix("M").split(" L")]
-    return list(pairwise(points))
-
-
-def crossing(one, other):
-    """Whether a level and an upright piece of two lines meet."""
-    for (ax, ay), (bx, by) in segments(one):
-        for (cx, cy), (dx, dy) in segments(other):
-            level, upright = ((ax, bx, ay), (cx, cy, dy)) if ay == by else ((cx, dx, cy), (ax, ay, by))
-            if (ay == by) != (cy == dy):
-                inside = min(level[:2]) < upright[0] < max(level[:2])
-                if inside and min(upright[1:]) < level[2] < max(upright[1:]):
-                    return True
-    return False
-
-
-@pytest.mark.parametrize("kit", pin_rows.ROWS)
-def test_no_signal_crosses_another(kit):
-    lines = re.findall(
-        rf'd="([^"]+)" fill="none" stroke="(?:{"|".join(wiring.SIGNALS)})"', wiring.picture(kit)
-    )
-    assert len(lines) >= 5
-    assert not [(a, b) for i, a in enumerate(lines) for b in lines[:i] if crossing(a, b)]
 
 
 def test_every_pattern_of_the_led_is_drawn():

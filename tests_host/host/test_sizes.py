@@ -51,12 +51,6 @@ def test_the_size_is_that_of_the_compiled_file_wherever_the_repository_lies(meas
     assert sizes.measure(longer, size.path).mpy == size.mpy
 
 
-def test_comments_and_docstrings_weigh_next_to_nothing(measured):
-    plain = measured("def f():\n    return 1\n").mpy
-    reported = measured('def f():\n    """' + "Long words. " * 99 + '"""\n    # more\n    return 1\n').mpy
-    assert plain <= reported < plain + 4
-
-
 @pytest.mark.parametrize(("lines", "broken", "better"), [(30, 0, 0), (31, 0, 1), (40, 0, 1), (41, 1, 0)])
 def test_function_lengths(measured, lines: int, broken: int, better: int):
     for doc in (0, 1, 20):

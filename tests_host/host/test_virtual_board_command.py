@@ -1,6 +1,5 @@
 """`realer board`: what it says where something is missing, and its hints."""
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -9,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.checks.terminal import Terminal
-from tools.env import interpreter
 from tools.virtual_board.hints import Hints
-from tools.virtual_board.plant import Plant
-from tools.virtual_board.virtual import VirtualBoard
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,17 +60,6 @@ sock.bind(socket.getaddrinfo("192.168.4.1", 80)[0][-1])
 sock.listen(1)
 print("listens")
 """
-
-
-async def test_the_address_of_the_portal_on_this_machine_is_printed(tmp_path):
-    (tmp_path / "main.py").write_text(PORTAL)
-    events = []
-    board = VirtualBoard(tmp_path, Plant(), interpreter.find(), on_event=events.append)
-    async with board:
-        await board.until(lambda: ("line", "listens") in events, 30)
-        assert ("listen", 80, board.listening[80]) in events
-        _, writer = await asyncio.open_connection("127.0.0.1", board.listening[80])
-        writer.close()
 
 
 def test_the_command_shows_it_and_says_where_no_time_will_come_from(tmp_path):
