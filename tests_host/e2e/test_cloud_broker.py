@@ -237,9 +237,6 @@ async def test_a_broker_that_does_not_start_reports_the_reason(setting):
             await other.__aenter__()
 
 
-# Spoilt messages.
-
-
 # What the log says, of more versions than the one that runs here.
 
 

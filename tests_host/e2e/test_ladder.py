@@ -106,34 +106,3 @@ async def test_a_remedy_ends_the_ladder_and_switches_nothing(smallest, tmp_path,
         await bench.until("it obeys again", lambda: bench.reported("9") == "21.0", 40)
         await asyncio.sleep(15)
         assert bench.climbed == climbed and bench.steps[switched:] == []
-
-
-@pytest.mark.thorough
-async def test_a_reset_waits_for_an_output_that_is_on_as_desired(smallest, tmp_path):
-    async with Bench(smallest, tmp_path, silence_s=0) as bench:
-        await bench.pump_on()
-        switched = len(bench.steps)
-        bench.die("reset")
-        # The reset comes before the second round.
-        await bench.until("the radio is restarted twice", lambda: bench.radio.restarts == 2, 120)
-        assert bench.board.boots == 1 and bench.steps[switched:] == []
-        bench.board.press_button()
-        await bench.until("a reset", lambda: bench.board.boots == 2, 10)
-        assert bench.steps[switched:][:3] == [("pump", False), ("reset", "hard"), ("boot", 2)]
-        await bench.online(30)
-
-
-@pytest.mark.thorough("any hang", "any status")
-@pytest.mark.parametrize("fault", ["any drop", "any hang", "any status=503"])
-async def test_an_outage_of_the_cloud_leads_to_no_step(smallest, tmp_path, fault):
-    async with Bench(smallest, tmp_path, silence_s=0) as bench:
-        await bench.pump_on()
-        switched = len(bench.steps)
-        bench.site.faults.add(fault)
-        bench.site.server.cut()
-        await asyncio.sleep(45)  # longer than a dead association takes to the radio
-        assert bench.climbed == (1, 0, 1) and bench.on("pump") and bench.steps[switched:] == []
-        bench.site.faults.clear()
-        polls = bench.polls()
-        await bench.until("it polls again", lambda: bench.polls() > polls + 1, 60)
-    assert bench.model.violations == []

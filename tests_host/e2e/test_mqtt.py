@@ -184,19 +184,6 @@ async def test_a_retained_message_larger_than_the_device_can_hold_keeps_it_from_
     assert fixture.model.violations == []
 
 
-@pytest.mark.gate("64bit")
-async def test_refused_credentials_are_replaced(any_interpreter):
-    async with SystemFixture(any_interpreter, transport="mqtt", powered=False) as fixture:
-        fixture.site.faults.add("connect refused times=1")
-        await fixture.board.power_on()
-        await fixture.online(30)
-        assert fixture.model.named("mqtt_refused")
-        issued = [event["username"] for event in fixture.model.named("credential_issued")]
-        connected = [event["username"] for event in fixture.model.named("mqtt_connected")]
-        # On a busy machine the second ones may be renewed by now.
-        assert connected[0] == issued[1] and issued[0] not in connected
-
-
 @pytest.mark.gate
 @pytest.mark.parametrize("kind", ["wrong_name", "unknown_ca"])
 async def test_an_impostor_never_sees_a_password(smallest, kind):

@@ -6,11 +6,12 @@
 import asyncio
 import inspect
 import re
+from dataclasses import replace
 
 import pytest
 
 from firmware.runtime import control_loop
-from tools.cloud.demo_device import CLIENT_SECRET
+from tools.cloud.demo_device import CLIENT_SECRET, DEVICE_ID
 from tools.sim.loop import VirtualLoop
 from tools.sim.sim_device import WIFI_PASSWORD, SimDevice, demo_config
 
@@ -80,6 +81,11 @@ def check_always(device):
     assert CLIENT_SECRET not in log
     assert WIFI_PASSWORD not in log
     assert not _TOKEN.search(log)
+
+
+def change(device, command_id, **fields):
+    """A row of the cloud's catalog of commands."""
+    device.model.put_command(DEVICE_ID, replace(device.model.find_command(DEVICE_ID, command_id), **fields))
 
 
 async def pump(device, on, within_s):

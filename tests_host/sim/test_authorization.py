@@ -62,16 +62,6 @@ async def test_a_token_that_expires_during_a_poll_is_replaced_once(device):
     assert device.on("pump") and device.history.of("safe") == [True, False]
 
 
-async def test_a_report_refused_with_401_is_resent_with_its_message_id(device):
-    await device.until(lambda: device.online, 60)
-    await device.until(lambda: not len(device.app.controller.outbox), 60)
-    device.faults.add("feed-data status=401 times=1")
-    device.faults.add("batches status=401 times=1")
-    device.want("6", 1)
-    await device.until(lambda: device.model.reported(DEVICE_ID, "6") == "1.0", 60)
-    assert len([f for f in device.feed("command") if f["value"] == "1.0"]) == 1
-
-
 @pytest.mark.thorough
 async def test_a_cloud_that_refuses_every_token_ends_the_lease(device):
     await pump_on(device)
@@ -120,34 +110,6 @@ async def test_legacy_403_with_code_4002_is_an_ended_subscription_too(device):
     await device.until(lambda: not device.on("pump"), 15)
     assert "subscription" in device.app.link.lease.reason
     assert len(device.model.named("token_issued")) == 1, "a fresh token would not help"
-
-
-async def test_forbidden_requests_one_fresh_token_and_then_stays_safe(device):
-    await pump_on(device)
-    device.faults.add("commands status=403")
-    await device.until(lambda: not device.on("pump"), 20)
-    assert len(device.model.named("token_issued")) == 2
-    device.faults.clear()
-    await device.until(lambda: device.on("pump"), 950)
-
-
-async def test_an_unknown_device_is_a_configuration_error(device):
-    device.faults.add("commands status=404")
-    await asyncio.sleep(120)
-    assert device.app.state() == "unauthorized"
-    device.faults.clear()
-    await device.until(lambda: device.online, 950)
-
-
-async def test_the_device_recovers_from_token_endpoint_errors(device):
-    for fault in ("status=400", "status=429 retry_after=90", "status=500", "badjson", "empty", "status=302"):
-        device.faults.add(f"token {fault} times=1")
-    await device.until(lambda: device.online, 1500)
-
-
-async def test_retry_after_on_the_token_endpoint_is_honoured(device):
-    device.faults.add("token status=429 retry_after=120 times=1")
-    assert await device.until(lambda: device.model.named("token_issued"), 300) > 120
 
 
 async def test_the_lease_is_bounded_by_a_short_token(device):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests_host.sim.conftest import pump, pump_on
+from tests_host.sim.conftest import change, pump, pump_on
 from tools.cloud.model import Command, Device, Model, Plan, Response, Sensor
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 
@@ -58,9 +58,7 @@ async def test_a_desired_state_is_applied_and_acknowledged_by_its_id(device):
 
 @newest
 async def test_the_value_in_the_catalog_is_no_desired_state(device):
-    command = device.model.find_command(DEVICE_ID, "6")
-    command.value = "1.0"
-    device.model.put_command(DEVICE_ID, command)
+    change(device, 1, value="1.0")
     await _online(device)
     await asyncio.sleep(60)
     assert not device.on("pump") and device.app.controller.outputs[1].target is None
@@ -157,9 +155,7 @@ def _edit(device, end, change):
 async def test_a_new_catalog_is_found_by_its_revision_or_within_the_hour(device, printed):
     device.model.served.revisions = printed
     await _online(device)
-    command = device.model.find_command(DEVICE_ID, "6")
-    command.pin_port = "7"
-    device.model.put_command(DEVICE_ID, command)
+    change(device, 1, pin_port="7")
     before = len(_reads(device, "bootstrap"))
     within_s = 16 if printed else 3620
     await device.until(lambda: len(_reads(device, "bootstrap")) > before, within_s)
@@ -175,9 +171,7 @@ async def test_a_new_catalog_is_found_by_its_revision_or_within_the_hour(device,
 async def test_a_rate_limit_for_the_descriptor_is_waited_out_with_an_open_link(device):
     await _online(device)
     opened, before = len(device.history.of("open")), len(_reads(device, "bootstrap"))
-    command = device.model.find_command(DEVICE_ID, "6")
-    command.pin_port = "7"
-    device.model.put_command(DEVICE_ID, command)
+    change(device, 1, pin_port="7")
     device.faults.add("bootstrap status=429 retry_after=30 times=1")
     await device.until(lambda: len(_reads(device, "bootstrap")) > before, 120)
     assert device.model.named("fault") and device.online
@@ -188,14 +182,11 @@ async def test_a_rate_limit_for_the_descriptor_is_waited_out_with_an_open_link(d
 async def test_a_catalog_that_is_again_what_it_was_before_an_outage_is_read_again(device):
     """The revision that the desired states name is one they named before; only the descriptor had another one since."""
     await _online(device)
-    command = device.model.find_command(DEVICE_ID, "6")
-    command.pin_port = "7"
-    device.model.put_command(DEVICE_ID, command)
+    change(device, 1, pin_port="7")
     device.faults.add("desired-states status=500")  # the descriptor is read, no desired states are
     device.net.cut()
     await device.until(lambda: len(_reads(device, "bootstrap")) == 2, 60)
-    command.pin_port = "6"
-    device.model.put_command(DEVICE_ID, command)
+    change(device, 1, pin_port="6")
     device.faults.clear()
     await pump(device, 1, 120)
     assert len(_reads(device, "bootstrap")) == 3

@@ -17,6 +17,12 @@ def _stalls(config):
     config["outputs"][1] |= {"stall_s": 3600, "stall_action": "off"}
 
 
+def _refuse(device):
+    """The cloud refuses it, and its tokens of before too."""
+    device.model.set_keys(DEVICE_ID, False, device.wall())
+    device.model.revoke_tokens(DEVICE_ID, device.wall())
+
+
 @pytest.mark.gate
 @pytest.mark.config(edit=_strike)
 async def test_both_ends_of_a_pulse_are_reported(device):
@@ -39,8 +45,7 @@ async def test_a_pulse_is_not_repeated_after_safe_state_or_a_power_cut(device):
     await pump(device, 1, 30)
     await quiet(device)
     before = len(device.history.of("relay", "pump"))
-    device.model.set_keys(DEVICE_ID, False, device.wall())
-    device.model.revoke_tokens(DEVICE_ID, device.wall())
+    _refuse(device)
     await device.until(lambda: device.app.controller.safety.safe, 120)
     device.model.set_keys(DEVICE_ID, True, device.wall())
     await device.until(lambda: device.online and not device.app.controller.safety.safe, 400)
@@ -101,8 +106,7 @@ async def test_a_cover_finds_its_position_after_every_start_and_reports_it_on_ar
     device.want("9", 60)
     await device.until(reported("60.0"), 200)
     assert abs(blind.position - 60) <= 2 and output.stalled is None
-    device.model.set_keys(DEVICE_ID, False, device.wall())
-    device.model.revoke_tokens(DEVICE_ID, device.wall())
+    _refuse(device)
     await device.until(lambda: blind.position == 0, 90)
     assert not blind.clashed and blind.shortest_rest_ms > 1499
 
@@ -123,8 +127,7 @@ async def test_a_dimmer_is_reported_at_the_end_of_its_ramp_and_has_its_safe_duty
     await device.until(lambda: duties[17] == 30, 10)
     await quiet(device)
     assert [f["value"] for f in device.feed("command")[before:] if f["command_id"] == 2] == ["30.0"]
-    device.model.set_keys(DEVICE_ID, False, device.wall())
-    device.model.revoke_tokens(DEVICE_ID, device.wall())
+    _refuse(device)
     await device.until(lambda: duties[17] == 10, 60)
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests_host.sim.conftest import pump_on
+from tests_host.sim.conftest import change, pump_on
 from tools.cloud.model import Command, Plan
 from tools.sim.sim_device import DEVICE_ID
 
@@ -200,9 +200,7 @@ async def test_a_lost_acknowledgement_causes_one_repetition(device):
 
 
 async def test_the_narrower_of_both_ranges_counts(device):
-    command = device.model.find_command(DEVICE_ID, "9")
-    command.limits = (10, 20, 1)
-    device.model.put_command(DEVICE_ID, command)
+    change(device, 2, limits=(10, 20, 1))
     await device.until(lambda: device.online, 60)
     heater = device.app.controller.outputs[1]
     for desired, target in ((15, 15.0), (21, 15.0), (15.5, 15.0), (5, 15.0), (16, 16.0)):
@@ -216,15 +214,11 @@ async def test_the_narrower_of_both_ranges_counts(device):
 async def test_a_moved_command_is_bound_again_and_never_switches_its_old_port(device):
     await device.until(lambda: device.online, 60)
     device.faults.add("token status=503 times=2")
-    command = device.model.find_command(DEVICE_ID, "6")
-    command.pin_port = "9"
-    device.model.put_command(DEVICE_ID, command)
+    change(device, 1, pin_port="9")
     device.want("9", 1)
     await asyncio.sleep(30)
     assert not device.on("pump")
-    command = device.model.find_command(DEVICE_ID, 1)
-    command.pin_port = "6"
-    device.model.put_command(DEVICE_ID, command)
+    change(device, 1, pin_port="6")
     await device.until(lambda: device.on("pump"), 90)
     assert len(device.model.named("token_issued")) <= 4
 
