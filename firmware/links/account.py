@@ -7,7 +7,6 @@ link") read and write its attributes while they are in memory.
 from micropython import const
 
 from firmware.core.safety import Lease
-from firmware.core.timing import Backoff
 
 _BUFFER = const(1024)  # also the largest MQTT packet; one with a desired state has 300 bytes
 
@@ -38,7 +37,6 @@ class Account:
         self.rng = rng
         self.log = log
         self.lease = Lease(clock.ms())
-        self.renewals = Backoff(5000, 60000)
         self.token = self.catalog = self.rows = self.desired = self.pacing = self.memo = None
         self.asked_scopes = ""
         # Allocated for good: later there may be no free block of this size.

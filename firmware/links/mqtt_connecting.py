@@ -7,14 +7,11 @@ import asyncio
 from micropython import const
 
 from firmware.core.errors import LinkError
-from firmware.core.timing import Timer
 from firmware.links.room import check_room
 from mqtt5 import opening
 from netio.errors import NetError
 
 _DIAL_MS = const(20000)
-# Shortest time between two failing renewals that each interrupt the session.
-_AGAIN_MS = const(60000)
 _ROOM = const(18500)  # bytes of Python heap that MQTT takes to connect
 _KEEP_ALIVE_S = const(30)
 _KEPT_S = const(60)
@@ -55,17 +52,8 @@ class MqttConnecting:
         if renewed:
             took = link.clock.since(start)
             account.log("info", "MQTT credentials renewed, %d ms without a session" % took)
-            self.rest()
-
-    def rest(self):
-        """After a renewal that interrupted the session: postpone the next one, if the token was not renewed."""
-        link = self.link
-        if link.single and not link.retried:
-            link.failures.reset()
-            if self.account.renewals.failures:
-                # The token was not renewed, and is still valid.
-                now = link.clock.ms()
-                link.pause = Timer(now, min(link.lease.token.left_ms(now) // 4, _AGAIN_MS))
+            if link.single and not link.retried:
+                link.failures.reset()
 
     async def loaded(self):
         """Return the MQTT half, loaded if necessary, with the memory to connect. LinkError."""

@@ -1,7 +1,12 @@
 """Requests a token, and handles its failure. In memory only for that."""
 
+from micropython import const
+
 from firmware.core.errors import LinkError
 from firmware.core.timing import Timer
+
+_REST_MS = const(30000)
+_LEAST_MS = const(5000)
 
 
 async def renew(http, error):
@@ -16,14 +21,15 @@ async def renew(http, error):
             raise error
         account.token, expires_s, renew_s = await http.source.login(scopes)
     except LinkError as e:
-        if not account.token or lease.token.passed(asked):
+        left_ms = lease.token.left_ms(asked)
+        if not (account.token and left_ms):
             lease.end(str(e))
             raise
-        wait = max(account.renewals.next_ms(account.rng()), e.retry_after_s * 1000)
+        # Rare at first, because with one connection at a time each attempt interrupts an MQTT session.
+        wait = max(left_ms // 4, min(left_ms // 2, _REST_MS), _LEAST_MS, e.retry_after_s * 1000)
         lease.renewal = Timer(http.clock.ms(), wait)
-        account.log("warning", "token not renewed: %s" % e)
+        account.log("warning", "token not renewed: %s; next try in %d s" % (e, wait // 1000))
         return
     account.asked_scopes = scopes
     lease.grant(asked, expires_s, renew_s, account.rng())
-    account.renewals.reset()
     account.log("info", "token valid for %d s" % expires_s)

@@ -3,8 +3,7 @@
 from firmware.core.errors import LinkError
 from firmware.core.outcomes import NOT_FOUND, OK
 from firmware.core.safety import Lease
-from firmware.core.timing import Backoff, Timer
-from firmware.links.mqtt_connecting import MqttConnecting
+from firmware.core.timing import Timer
 from firmware.links.polling import Polling
 from firmware.links.transport_failures import TransportFailures
 from firmware.links.transport_steps import TransportSteps
@@ -29,7 +28,6 @@ class Account:
     def __init__(self, outcome=OK):
         self.clock = FakeClock()
         self.lease = self.net = self.client = self.source = self
-        self.renewals = Backoff(5000, 60000)
         self.token = Timer(self.clock.ms(), HOUR_MS)
         self.outcome = outcome
         self.closed = self.unloaded = 0
@@ -82,17 +80,6 @@ def test_closed_polling_leaves_its_memory_to_others_when_that_is_short_or_nobody
         assert (account.unloaded, account.closed) == (unloaded, 1 - unloaded)
         link.close()
         assert account.unloaded == unloaded
-
-
-def test_renewals_that_each_cost_the_session_are_rare_while_the_token_cannot_be_renewed():
-    for failures, token_ms, pause_ms in ((0, HOUR_MS, 0), (1, HOUR_MS, 60000), (1, 100000, 25000)):
-        account = Account()
-        account.renewals.failures = failures
-        account.token = Timer(account.clock.ms(), token_ms)
-        link = Transports(account)
-        link.single = True
-        MqttConnecting(link).rest()
-        assert link.pause.left_ms(account.clock.ms()) == pause_ms
 
 
 async def test_the_first_mqtt_catalog_is_read_only_where_polling_leaves_room_for_it():

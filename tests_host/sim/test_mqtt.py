@@ -638,3 +638,16 @@ async def test_the_transport_waits_for_the_time_that_is_asked_for(held):
         await held.until(lambda: held.net.changing_transport, 60)
     await held.until(lambda: held.online, 60)
     assert not held.net.changing_transport
+
+
+@pytest.mark.gate
+async def test_attempts_to_renew_a_token_are_rare_while_much_of_it_is_left(held):
+    """Each may interrupt the session. While a request a minute was made, a device with one connection at a time was
+    without a session for a twelfth of the time."""
+    held.faults.add("token status=503")
+    await held.until(lambda: held.model.named("fault"), 3600)
+    sessions = len(held.model.named("mqtt_connected"))
+    assert await held.until(lambda: not held.app.link.lease.held, 1500) > 600
+    assert len(held.model.named("mqtt_connected")) - sessions < 16
+    held.faults.clear()
+    await held.until(lambda: held.app.link.lease.held and held.online, 120)

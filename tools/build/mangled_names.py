@@ -63,7 +63,7 @@ COMMON = frozenset({
     "client", "clock", "confirm", "controller", "dial", "dialer", "drop", "exchange", "explain", "failures", "finished",
     "forget", "generation", "grant", "hidden", "holding", "http", "iso", "kept", "lease", "left_ms", "limiter",
     "memo", "most", "ms", "names", "net", "net_error", "next_ms", "number", "on_mqtt", "output", "owed", "pacing",
-    "passed", "polled", "read_into", "renewal", "renewals", "retry_after_s", "reveal", "rng", "rows", "save", "seen",
+    "passed", "polled", "read_into", "renewal", "retry_after_s", "reveal", "rng", "rows", "save", "seen",
     "since", "started", "store", "stream", "submit", "supervisor", "turn", "unit", "until", "view", "wait_ms", "why",
     "within",
 })  # fmt: skip
