@@ -163,9 +163,9 @@ async def test_polling_takes_over_and_hands_back_without_switching_an_output(roo
 async def test_a_retained_message_larger_than_the_device_can_hold_keeps_it_from_nothing(smallest, protocol):
     async with SystemFixture(smallest, transport="mqtt", powered=False) as fixture:
         fixture.model.offer.protocol = protocol
-        row = fixture.model.store.device(str(DEVICE_ID))
+        device = fixture.model.device(DEVICE_ID)
         route = mqtt_v1.route_id(str(DEVICE_ID), "command", 1)
-        topic = mqtt_v1.route_topic(mqtt_client_id(row["client_id"]), route, "desired")
+        topic = mqtt_v1.route_topic(mqtt_client_id(device.client_id), route, "desired")
         await fixture.site.broker.leave(topic, bytes(10240))
         await fixture.board.power_on()
         await fixture.online()

@@ -213,19 +213,17 @@ def test_every_event_has_a_readable_line():
     assert lines[4].endswith("something_new")
 
 
-def test_serve_runs_until_stopped_and_keeps_its_state_in_a_file(tmp_path):
-    file, db = tmp_path / "admin.json", tmp_path / "state" / "cloud.sqlite"
-    words = [sys.executable, "-m", "tools", "cloud", "--connection", str(file), "serve", "--db", str(db)]
-    for value in ("1.0", None):
-        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        while "serving" not in process.stdout.readline():
-            assert process.poll() is None
-        if value:
-            admin_client.call("set", file, port="6", value="on")
-        (device,) = admin_client.call("show", file)
-        assert device["commands"][0]["value"] == "1.0"
-        process.send_signal(signal.SIGINT)
-        assert "owner wants 1.0 on port 6" in process.communicate(timeout=20)[0] or not value
-        assert process.returncode == 0
-        assert not file.exists()
+def test_serve_runs_until_stopped(tmp_path):
+    file = tmp_path / "admin.json"
+    words = [sys.executable, "-m", "tools", "cloud", "--connection", str(file), "serve"]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    while "serving" not in process.stdout.readline():
+        assert process.poll() is None
+    admin_client.call("set", file, port="6", value="on")
+    (device,) = admin_client.call("show", file)
+    assert device["commands"][0]["value"] == "1.0"
+    process.send_signal(signal.SIGINT)
+    assert "owner wants 1.0 on port 6" in process.communicate(timeout=20)[0]
+    assert process.returncode == 0
+    assert not file.exists()

@@ -35,8 +35,8 @@ class Port:
         self.messages.append(message)
 
 
-def device(prepare=True, path=":memory:", **plan):
-    model = Model(path, Plan(**plan), seed=1)
+def device(prepare=True, **plan):
+    model = Model(Plan(**plan), seed=1)
     model.offer.url, model.port = URL, Port()
     model.add_device(demo_device())
     found = MqttDevice(model, NOW)
@@ -98,7 +98,7 @@ def test_the_undocumented_field_that_names_a_source_can_be_another_or_missing(fi
 
 def test_a_source_that_cannot_be_represented_has_no_route():
     found = device()
-    found.model.set_command_error(12345, 1, "broken")
+    found.model.find_command(12345, 1).error = "broken"
     assert len(found.get("mqtt").json()["mqtt_routes"]) == 3
 
 
@@ -177,17 +177,6 @@ def test_an_expired_token_or_another_revoked_one_keeps_the_credentials():
     found.model.expire_tokens(12345, NOW)
     found.model.expire_credentials(NOW + 3599)
     assert found.model.port.dismissed == []
-
-
-def test_tuples_outlive_the_process_but_not_their_plaintext(tmp_path):
-    found = device(path=str(tmp_path / "cloud.sqlite"))
-    found.model.close()
-    assert found.credentials["mqtt_credential"].encode() not in (tmp_path / "cloud.sqlite").read_bytes()
-    again = Model(str(tmp_path / "cloud.sqlite"))
-    assert again.admits(
-        CLIENT_ID, found.credentials["mqtt_username"], found.credentials["mqtt_credential"], NOW
-    )
-    again.close()
 
 
 def test_a_device_without_a_public_id_gets_one():

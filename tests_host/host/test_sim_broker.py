@@ -15,8 +15,7 @@ from tools.cloud.entities import MQTT_SCOPES
 from tools.cloud.faults import Faults
 from tools.cloud.model import Model
 from tools.sim.loop import VirtualLoop
-from tools.sim.mqttsession import RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, SESSION_EXPIRY
-from tools.sim.sim_broker import SimBroker
+from tools.sim.sim_broker import RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, SESSION_EXPIRY, SimBroker
 
 NOW = 1_800_000_000.0
 

@@ -354,7 +354,7 @@ async def test_realino_is_used_only_without_oauth(device):
     device.model.served.iot, device.model.served.realino = True, ()
     await device.until(lambda: not device.on("pump"), 20)
     await device.until(lambda: device.on("pump"), 1900)
-    assert device.model.store.tokens(str(DEVICE_ID))[-1]["scope"] != "realino"
+    assert device.model.device(DEVICE_ID).tokens[-1].scope != "realino"
 
 
 @pytest.mark.gate

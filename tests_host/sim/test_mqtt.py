@@ -18,7 +18,7 @@ from tests_host.sim.conftest import check_always, pump
 from tools.cloud.model import Command, Plan
 from tools.cloud.mqtt_v1 import route_id, route_topic
 from tools.cloud.sessions import Message
-from tools.sim.mqttsession import SERVER_KEEP_ALIVE
+from tools.sim.sim_broker import SERVER_KEEP_ALIVE
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 from units import loader
 

@@ -340,7 +340,6 @@ def simulate(job: tuple[int, float, bool]) -> dict[str, Any]:
             for task in (tasks := asyncio.all_tasks(loop)):
                 task.cancel()
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            run.device.model.close()
             loop.close()
     gc.collect()
     invariants = run.invariants

@@ -81,15 +81,13 @@ def _print(console: Console, verb: str, result: Any) -> None:
 
 
 async def _serve(
-    console: Console, file: Path, db: str, port: int, min_interval_s: float, mqtt: bool, update: bool
+    console: Console, file: Path, port: int, min_interval_s: float, mqtt: bool, update: bool
 ) -> None:
     """Run a cloud with the demo device until Ctrl-C, one line per event."""
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
-    if db != ":memory:":
-        Path(db).parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(min_interval_s=min_interval_s)
-    async with Site(db, port, plan=plan, connection_file=file, mqtt=mqtt) as site:
+    async with Site(port, plan=plan, connection_file=file, mqtt=mqtt) as site:
         device = demo_device()
         if update:
             device.commands.append(update_command())
@@ -130,7 +128,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     serve = verbs.add_parser("serve", help="run a cloud here, with the demo device 12345")
-    serve.add_argument("--db", default=":memory:", help="SQLite file that keeps everything")
     serve.add_argument("--port", type=common.PORT, default=0, help="HTTPS port (default: any free one)")
     serve.add_argument(
         "--min-interval-s", type=common.number(0, of=float), default=0.0, help="plan cadence; faster gets 429"

@@ -65,10 +65,9 @@ class Admin:
 
     def _device(self, device: str | None) -> str:
         """The device meant: the one named, else the first."""
-        rows = self.model.store.devices()
-        if device is None and not rows:
+        if device is None and not self.model.devices:
             raise KeyError("this cloud has no device yet")
-        return str(device) if device is not None else rows[0]["key"]
+        return str(device) if device is not None else next(iter(self.model.devices))
 
     # desired and reported
 

@@ -66,8 +66,6 @@ class Broker:
         if not self.port:
             self._claim = claim()
             self.port = number(self._claim)
-        # A model from a file remembers credentials whose plaintext was not kept: no broker can know them.
-        self.model.end_credentials(self._clock(), "restart of the cloud")
         self.model.port, self.model.offer.url = self, self.url
         await self.up()
         self._expiry = asyncio.create_task(self._expire())

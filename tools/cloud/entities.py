@@ -7,6 +7,8 @@ and so on.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,7 +92,7 @@ class Served:
 class Credential:
     """MQTT credentials without their secret, and what they may do.
 
-    `device`: key of the device; `token`: digest of the token it came from; `ends`: unix seconds.
+    `device`: key of the device; `token`: the token it came from; `ends`: unix seconds.
     """
 
     username: str
@@ -135,8 +137,55 @@ class Sensor:
 
 
 @dataclass
+class Token:
+    """`device`: key of the device that it speaks for; `expires`: unix seconds."""
+
+    text: str
+    device: str
+    scope: str
+    expires: float
+    revoked: bool = False
+
+    def good(self, now: float) -> bool:
+        return not self.revoked and now < self.expires
+
+
+@dataclass
+class DesiredState:
+    """`n`: of all in this cloud; `sequence`: of its command, from 1; `status`: what the device made of it, None before
+    its answer."""
+
+    n: int
+    sequence: int
+    value: str
+    at: float
+    status: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its public name in the documented form: "des_" and 26 characters."""
+        return f"des_{self.n:026d}"
+
+
+@dataclass(frozen=True)
+class FeedItem:
+    """`payload`: JSON of what came, without its source."""
+
+    number: int
+    role: str
+    source: int | str
+    payload: str
+    received: float
+
+
+@dataclass
 class Device:
-    """A registered control device with its keys, its catalog and what it may ask for."""
+    """A registered control device with its keys, its catalog and what it may ask for.
+
+    What the cloud knows of it besides: `tokens`; `desired`: states by command, in order; `reported`: (value, the
+    device's own time for it) by role and source; `stored`: feed data by role, source and message_id, in order of
+    arrival; `issued`: how many MQTT credentials.
+    """
 
     id: int | str
     client_id: str
@@ -146,6 +195,28 @@ class Device:
     scopes: tuple[str, ...] = ALL_SCOPES
     subscription: bool = True
     keys: bool = True
+    tokens: list[Token] = field(default_factory=list, init=False)
+    desired: defaultdict[str, list[DesiredState]] = field(
+        default_factory=lambda: defaultdict(list), init=False
+    )
+    reported: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, init=False)
+    stored: dict[tuple[str, int | str, str], FeedItem] = field(default_factory=dict, init=False)
+    issued: int = field(default=0, init=False)
+
+    @property
+    def key(self) -> str:
+        return str(self.id)
+
+    def sources(self, role: str) -> Sequence[Command | Sensor]:
+        """`role`: "command" or "sensor"."""
+        return self.commands if role == "command" else self.sensors
+
+    def source(self, role: str, key: str) -> Command | Sensor | None:
+        return next((item for item in self.sources(role) if str(item.id) == key), None)
+
+    def asked(self, command: str, name: str | None) -> DesiredState | None:
+        """The desired state of this command with that name."""
+        return next((state for state in reversed(self.desired[command]) if state.id == name), None)
 
 
 def decimal_text(value: float | str) -> str:

@@ -10,8 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.cloud.entities import Command
-from tools.cloud.owner import desired_number
+from tools.cloud.entities import Command, Device, FeedItem
 from tools.cloud.state import CloudState
 
 
@@ -25,7 +24,7 @@ class Outcome:
 
 
 def ingest(
-    model: CloudState, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float,
+    model: CloudState, device: Device, role: str, source_id: int | str, item: dict[str, Any], now: float,
     via: str = "https",
 ) -> Outcome:  # fmt: skip
     """Judge and keep one structurally sound item of a source (`role`: "sensor" or "command").
@@ -36,22 +35,23 @@ def ingest(
     payload = json.dumps(item, sort_keys=True)
     facts = {f"{role}_id": source_id, "message_id": item["message_id"], "value": item["value"], "via": via}
     # A replay is recognised before the catalog is asked: the source may have vanished since the first delivery.
-    earlier = model.store.find_feed(device, role, source_id, item["message_id"])
-    if earlier is not None and earlier["payload"] == payload:
-        model.event(now, "feed_replayed", device, **facts)
-        return Outcome("idempotent", earlier["feed_data_id"])
+    place = role, source_id, item["message_id"]
+    earlier = device.stored.get(place)
+    if earlier is not None and earlier.payload == payload:
+        model.event(now, "feed_replayed", device.key, **facts)
+        return Outcome("idempotent", earlier.number)
     if earlier is not None:
-        model.event(now, "feed_conflict", device, **facts)
+        model.event(now, "feed_conflict", device.key, **facts)
         return Outcome("conflict", details={"message_id": ["has already been used for another payload"]})
-    details = _problems(model, device, role, source_id, item)
+    details = _problems(device, role, source_id, item)
     if details:
-        return rejected(model, device, details, now)
-    number = model.store.add_feed(device, role, source_id, item["message_id"], payload, now)
-    model.store.set_reported(device, role, str(source_id), item["value"], item["value_received_at"])
-    observed = item["value_received_at"]
-    model.event(now, "feed_stored", device, feed_data_id=number, received_at=observed, **facts)
+        return rejected(model, device.key, details, now)
+    number, observed = next(model.feed_numbers), item["value_received_at"]
+    device.stored[place] = FeedItem(number, role, source_id, payload, now)
+    device.reported[role, str(source_id)] = item["value"], observed
+    model.event(now, "feed_stored", device.key, feed_data_id=number, received_at=observed, **facts)
     if "desired_id" in item:
-        _answered(model, device, item, now)
+        _answered(model, device, source_id, item, now)
     else:
         _adopt(model, device, role, source_id, item, now)
     return Outcome("created", number)
@@ -62,32 +62,33 @@ def rejected(model: CloudState, device: str, details: dict[str, list[str]], now:
     return Outcome("rejected", details=details)
 
 
-def _problems(
-    model: CloudState, device: str, role: str, source_id: int | str, item: dict[str, Any]
-) -> dict[str, list[str]]:
-    source = model.store.source(device, role, str(source_id))
+def _problems(device: Device, role: str, source_id: int | str, item: dict[str, Any]) -> dict[str, list[str]]:
+    source = device.source(role, str(source_id))
     if source is None or source.error is not None:
         return {f"{role}_id": ["is invalid for this device"]}
-    name = item.get("desired_id")
-    if name is not None and not model.store.has_desired(device, str(source_id), desired_number(name)):
+    if "desired_id" in item and not device.asked(str(source_id), item["desired_id"]):
         return {"desired_id": ["is invalid for this command"]}
     return {}
 
 
-def _answered(model: CloudState, device: str, item: dict[str, Any], now: float) -> None:
+def _answered(
+    model: CloudState, device: Device, source_id: int | str, item: dict[str, Any], now: float
+) -> None:
     """Keep what the device made of a desired state; `applied` is what it means when it does not say."""
     status = item.get("report_status", "applied")
-    model.store.set_outcome(desired_number(item["desired_id"]), status, item["value"], now)
+    state = device.asked(str(source_id), item["desired_id"])
+    assert state
+    state.status = status
     model.event(
-        now, "desired_answered", device, desired_id=item["desired_id"], status=status, value=item["value"]
+        now, "desired_answered", device.key, desired_id=item["desired_id"], status=status, value=item["value"]
     )
 
 
 def _adopt(
-    model: CloudState, device: str, role: str, source_id: int | str, item: dict[str, Any], now: float
+    model: CloudState, device: Device, role: str, source_id: int | str, item: dict[str, Any], now: float
 ) -> None:
     """A local report (one that answers no request) becomes the desired value where the owner has chosen so."""
-    command = model.store.source(device, role, str(source_id))
+    command = device.source(role, str(source_id))
     if not isinstance(command, Command) or not command.adopt:
         return
     if command.value != item["value"]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tools.cloud import contract, mqtt_v1, runtime_v1
 from tools.cloud.catalog_items import catalog_row
-from tools.cloud.entities import DESIRED_SCOPE, Command, Sensor
+from tools.cloud.entities import DESIRED_SCOPE, Command, Device, Sensor, Token
 from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import Refusal, Request, Response, to_json
 from tools.cloud.request_body import json_body
@@ -37,8 +37,8 @@ def answer(model: CloudState, request: Request, path: str, now: float) -> tuple[
     token = valid_token(model, request, "Bearer", now)
     parts = path.split("/")[3:]
     if parts == ["mqtt-credentials"] and request.method == "POST":
-        device, body = mqtt_v1.requested_device(model, request, now)
-        return mqtt_v1.credential(model, _device(model, device, token, now), token, request, body, now)
+        key, body = mqtt_v1.requested_device(model, request, now)
+        return mqtt_v1.credential(model, _device(model, key, token, now), token, request, body, now)
     key, resource, rest = (
         (parts[1], parts[2], parts[3:]) if parts[0] == "devices" and len(parts) > 2 else ("", "", [])
     )
@@ -50,9 +50,9 @@ def answer(model: CloudState, request: Request, path: str, now: float) -> tuple[
     device = _device(model, key, token, now)
     protocol = _PROTOCOLS.get(resource, "")
     if model.served.bootstrap and protocol and protocol not in model.served.protocols:
-        model.event(now, "protocol_refused", device, protocol=protocol)
+        model.event(now, "protocol_refused", device.key, protocol=protocol)
         raise Refusal(403, f"{protocol} is not enabled for this device")
-    if _SCOPES[resource] not in token["scope"].split(" "):
+    if _SCOPES[resource] not in token.scope.split(" "):
         raise Refusal(403, "the token lacks a scope", {"scope": [f"{_SCOPES[resource]} is needed"]})
     if resource in runtime_v1.VERBS and request.method == "GET" and not rest:
         return runtime_v1.VERBS[resource](model, device, now)
@@ -66,44 +66,44 @@ def answer(model: CloudState, request: Request, path: str, now: float) -> tuple[
     raise Refusal(404)
 
 
-def valid_token(model: CloudState, request: Request, kind: str, now: float) -> Any:
-    """The row of the token in the Authorization header of this `kind`."""
+def valid_token(model: CloudState, request: Request, kind: str, now: float) -> Token:
+    """The token in the Authorization header of this `kind`."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != kind.lower() or not text:
         model.violation(now, request, f"this path needs a {kind} token")
         raise Refusal(401)
-    token = model.store.token(text)
-    if token is None or token["revoked"] or now >= token["expires"]:
-        reason = "unknown" if token is None else "revoked" if token["revoked"] else "expired"
-        model.event(now, "unauthorized", token and token["device"], reason=reason)
+    token = model.tokens.get(text)
+    if token is None or not token.good(now):
+        reason = "unknown" if token is None else "revoked" if token.revoked else "expired"
+        model.event(now, "unauthorized", token and token.device, reason=reason)
         raise Refusal(401)
     return token
 
 
-def _device(model: CloudState, key: str, token: Any, now: float) -> str:
-    """The key of the addressed device, if this token may speak for it and its plan allows a request now."""
-    device = model.store.device(key)
+def _device(model: CloudState, key: str, token: Token, now: float) -> Device:
+    """The addressed device, if this token may speak for it and its plan allows a request now."""
+    device = model.devices.get(key)
     if device is None:
         raise Refusal(404)
-    if key != token["device"]:
+    if key != token.device:
         raise Refusal(403, "the token belongs to another device")
-    if not device["subscription"]:
+    if not device.subscription:
         raise Refusal(402)
     model.pace(key, now)
-    return key
+    return device
 
 
 def _catalog(
-    model: CloudState, device: str, request: Request, role: str, rest: list[str], now: float
+    model: CloudState, device: Device, request: Request, role: str, rest: list[str], now: float
 ) -> tuple[Response, str]:
     if rest:
-        item = model.store.source(device, role, rest[0])
+        item = device.source(role, rest[0])
         if item is None:
             raise Refusal(404)
         items: Sequence[Command | Sensor] = [item]
     else:
-        items = model.store.sources(device, role)
-    model.event(now, "catalog_read", device, resource=role + "s", count=len(items))
+        items = device.sources(role)
+    model.event(now, "catalog_read", device.key, resource=role + "s", count=len(items))
     body = {"code": 2000, role + "s": [catalog_row(role, item) for item in items]}
     return _unless_known(model, request, to_json(body)), f"http-{role}-catalog-response"
 
@@ -117,13 +117,17 @@ def _unless_known(model: CloudState, request: Request, body: bytes) -> Response:
     return Response(304, {"ETag": tag}) if known else Response(200, {"ETag": tag}, body)
 
 
-def _feed(model: CloudState, device: str, request: Request, batch: bool, now: float) -> tuple[Response, str]:
+def _feed(
+    model: CloudState, device: Device, request: Request, batch: bool, now: float
+) -> tuple[Response, str]:
     if len(request.body) > model.plan.max_body_bytes:
         raise Refusal(413)
     return (_batch if batch else _single)(model, device, request, json_body(model, request, now), now)
 
 
-def _single(model: CloudState, device: str, request: Request, item: Any, now: float) -> tuple[Response, str]:
+def _single(
+    model: CloudState, device: Device, request: Request, item: Any, now: float
+) -> tuple[Response, str]:
     outcome = _ingest(model, device, request, item, now)
     if outcome.status in _REFUSALS:
         raise Refusal(_REFUSALS[outcome.status], details=outcome.details)
@@ -132,7 +136,9 @@ def _single(model: CloudState, device: str, request: Request, item: Any, now: fl
     return Response(201 if outcome.status == "created" else 200, {}, to_json(body)), "http-feed-data-response"
 
 
-def _batch(model: CloudState, device: str, request: Request, value: Any, now: float) -> tuple[Response, str]:
+def _batch(
+    model: CloudState, device: Device, request: Request, value: Any, now: float
+) -> tuple[Response, str]:
     """Each item is checked on its own: refused ones do not keep the others out."""
     found = contract.problems("http-feed-data-batch", value)
     if found:
@@ -153,11 +159,11 @@ def _result(item: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     return result | {"feed_data_id": outcome.feed_data_id}
 
 
-def _ingest(model: CloudState, device: str, request: Request, item: Any, now: float) -> Outcome:
+def _ingest(model: CloudState, device: Device, request: Request, item: Any, now: float) -> Outcome:
     found = contract.problems("http-feed-data-item", item)
     if found:
         model.violation(now, request, "breaks http-feed-data-item", details=found)
-        return rejected(model, device, found, now)
+        return rejected(model, device.key, found, now)
     role = "sensor" if "sensor_id" in item else "command"
     rest = {name: value for name, value in item.items() if name != f"{role}_id"}
     return ingest(model, device, role, item[f"{role}_id"], rest, now)

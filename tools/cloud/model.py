@@ -10,7 +10,7 @@ from __future__ import annotations
 from email.utils import formatdate
 
 from tools.cloud import contract, iot_v1, mqtt_feed, oauth_server, realino_v1
-from tools.cloud.entities import Command, Device, MqttOffer, Plan, Sensor, Served
+from tools.cloud.entities import Command, DesiredState, Device, MqttOffer, Plan, Sensor, Served
 from tools.cloud.messages import OAuthRefusal, Refusal, Request, Response, to_json
 from tools.cloud.state import CloudState
 
@@ -24,8 +24,7 @@ class Model(CloudState):
         """Answer one request at `now` (unix seconds). Never raises for what a device does."""
         for watcher in self.watchers:
             watcher(request)
-        with self.store.transaction():
-            response, schema = self._judge(request, now)
+        response, schema = self._judge(request, now)
         headers = {"Date": formatdate(now, usegmt=True)}
         if response.status != 304:
             contract.assert_own(schema, response.body)
@@ -65,7 +64,7 @@ class Model(CloudState):
             self.violation(now, request, "unknown path")
         raise Refusal(404)
 
-    def announce(self, device: str, command: Command, n: int, now: float) -> None:
-        """Tell the broker about the n-th desired state; a device without a session has to find it in its catalog."""
+    def announce(self, device: Device, command: Command, state: DesiredState, now: float) -> None:
+        """Tell the broker about a desired state; a device without a session has to find it in its catalog."""
         if self.port:
-            self.port.desired(*mqtt_feed.desired(self, device, command, n, now))
+            self.port.desired(*mqtt_feed.desired(self, device, command, state, now))

@@ -10,11 +10,10 @@ import time
 from typing import Any
 
 from tools.cloud import contract
-from tools.cloud.entities import Command
+from tools.cloud.entities import Command, DesiredState, Device
 from tools.cloud.ingest import Outcome, ingest, rejected
 from tools.cloud.messages import REGISTRY, Request, to_json
 from tools.cloud.mqtt_v1 import acks_topic, parse_feed_topic, route_id, route_topic
-from tools.cloud.owner import desired_id
 from tools.cloud.sessions import Message, mqtt_client_id
 from tools.cloud.state import CloudState
 
@@ -36,14 +35,11 @@ def publish(
             now, request, f"feed data goes with QoS 1 and retain off, not QoS {qos}, retain {int(retain)}"
         )
     client_id, name = parse_feed_topic(topic) or ("", "")
-    route = model.store.route(name)
-    device = model.store.device(route["device"]) if route else None
-    if route is None or device is None or mqtt_client_id(device["client_id"]) != client_id:
+    route = model.routes.get(name)
+    if route is None or mqtt_client_id(route[0].client_id) != client_id:
         model.violation(now, request, "this topic is in no catalog")
         return None
-    with model.store.transaction():
-        ack = _judge(model, request, route, device, payload, now)
-    return _message(client_id, ack)
+    return _message(client_id, _judge(model, request, *route, payload, now))
 
 
 def unseen(topic: str, payload: bytes) -> Message | None:
@@ -54,42 +50,51 @@ def unseen(topic: str, payload: bytes) -> Message | None:
 
 
 def desired(
-    model: CloudState, device: str, command: Command, n: int, now: float
+    model: CloudState, device: Device, command: Command, state: DesiredState, now: float
 ) -> tuple[Message, dict[str, Any]]:
-    """The message about the n-th desired state, and what to remember it by."""
-    row = model.store.device(device)
-    assert row is not None
-    sequence = model.store.sequence(device, str(command.id), n)
+    """The message about a desired state, and what to remember it by."""
     valid_s = model.plan.desired_s
     expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + valid_s))
-    name = desired_id(n)
-    body = {"version": 1, "desired_id": name, "value": command.value, "valid_for_seconds": valid_s}
-    payload = to_json(body | {"expires_at": expires, "sequence_number": sequence})
+    body = {"version": 1, "desired_id": state.id, "value": command.value, "valid_for_seconds": valid_s}
+    payload = to_json(body | {"expires_at": expires, "sequence_number": state.sequence})
     contract.assert_own("mqtt-desired-state", payload)
-    topic = route_topic(mqtt_client_id(row["client_id"]), route_id(device, "command", command.id), "desired")
-    facts = {"device": device, "command_id": command.id, "desired_id": name, "sequence": sequence}
+    topic = route_topic(
+        mqtt_client_id(device.client_id), route_id(device.key, "command", command.id), "desired"
+    )
+    facts = {
+        "device": device.key,
+        "command_id": command.id,
+        "desired_id": state.id,
+        "sequence": state.sequence,
+    }
     return Message(topic, payload), facts
 
 
 def _judge(
-    model: CloudState, request: Request, route: Any, device: Any, payload: bytes, now: float
+    model: CloudState,
+    request: Request,
+    device: Device,
+    role: str,
+    source: int | str,
+    payload: bytes,
+    now: float,
 ) -> dict[str, Any]:
     if len(payload) > model.plan.max_body_bytes:
         return _ack(None, "rejected", 413, {})
     item = _json(payload)
-    if not device["subscription"]:
+    if not device.subscription:
         return _ack(item, "rejected", 402, {})
     if item is None:
         model.violation(now, request, "the payload is not a JSON object")
         return _ack(None, "rejected", 400, {})
     found = contract.problems("mqtt-feed-data-publish", item)
-    if route["role"] == "sensor":
+    if role == "sensor":
         found |= {name: ["belongs to commands"] for name in _COMMAND_ONLY if name in item}
     if found:
         model.violation(now, request, "breaks mqtt-feed-data-publish", details=found)
-        outcome = rejected(model, route["device"], found, now)
+        outcome = rejected(model, device.key, found, now)
     else:
-        outcome = ingest(model, route["device"], route["role"], route["source"], item, now, via="mqtt")
+        outcome = ingest(model, device, role, source, item, now, via="mqtt")
     return _answer(item, outcome)
 
 

@@ -9,7 +9,7 @@ import hashlib
 from typing import Any, NamedTuple
 
 from tools.cloud import contract
-from tools.cloud.entities import MQTT_SCOPES, Credential
+from tools.cloud.entities import MQTT_SCOPES, Credential, Device, Token
 from tools.cloud.messages import Refusal, Request, Response, to_json
 from tools.cloud.request_body import json_body
 from tools.cloud.sessions import mqtt_client_id
@@ -50,14 +50,14 @@ def route_id(device: str, role: str, source: int | str) -> str:
     return "rte_" + hashlib.sha256(f"{device}/{role}/{source}".encode()).hexdigest()[:26]
 
 
-def routes(model: CloudState, device: str) -> list[tuple[str, str, int | str]]:
+def routes(model: CloudState, device: Device) -> list[tuple[str, str, int | str]]:
     """(role, route, id of the source) for everything in the catalog that can be represented."""
     found = []
     for role in ("sensor", "command"):
-        for item in model.store.sources(device, role):
+        for item in device.sources(role):
             if item.error is None:
-                route = route_id(device, role, item.id)
-                model.store.keep_route(route, device, role, item.id)
+                route = route_id(device.key, role, item.id)
+                model.routes[route] = device, role, item.id
                 found.append((role, route, item.id))
     return found
 
@@ -65,7 +65,7 @@ def routes(model: CloudState, device: str) -> list[tuple[str, str, int | str]]:
 def topics(model: CloudState, credential: Credential) -> Topics:
     """What the scopes stored on a credential open, as of now."""
     client_id, scopes = credential.client_id, credential.scopes
-    found = routes(model, credential.device)
+    found = routes(model, model.devices[credential.device])
     publish = [route_topic(client_id, route, "feed-data") for _, route, _ in found if WRITE_FEED in scopes]
     subscribe = [acks_topic(client_id)] if READ_ACKS in scopes else []
     if READ_DESIRED in scopes:
@@ -75,23 +75,21 @@ def topics(model: CloudState, credential: Credential) -> Topics:
     return Topics(tuple(publish), tuple(subscribe))
 
 
-def catalog(model: CloudState, device: str, now: float) -> tuple[Response, str]:
+def catalog(model: CloudState, device: Device, now: float) -> tuple[Response, str]:
     """The catalog of a device that may read it. Raises Refusal where this cloud has no MQTT."""
     offer = model.offer
     if not offer.url:
         raise Refusal(404)
-    row = model.store.device(device)
-    assert row is not None
-    client_id = mqtt_client_id(row["client_id"])
+    client_id = mqtt_client_id(device.client_id)
     mqtt = {"broker_url": offer.url, "protocol": offer.protocol, "client_id": client_id, "qos": 1}
     mqtt |= {"retain_policy": "disabled", "feed_data_ack_topic": acks_topic(client_id)}
     mqtt |= {"feed_data_ack_subscribe_scope": READ_ACKS}
     if offer.credentials:
-        body = {"device_id": row["id"], "scopes": list(MQTT_SCOPES)}
+        body = {"device_id": device.id, "scopes": list(MQTT_SCOPES)}
         mqtt["credential_endpoint"] = {"endpoint": _ENDPOINT, "http_method": "POST", "body": body}
     mqtt["limits"] = {"max_payload_bytes": model.plan.max_body_bytes}
     found = routes(model, device)
-    model.event(now, "catalog_read", device, resource="mqtt routes", count=len(found))
+    model.event(now, "catalog_read", device.key, resource="mqtt routes", count=len(found))
     rows = [_route(client_id, offer.id_field, *item) for item in found]
     return Response(
         200, {}, to_json({"code": 2000, "mqtt": mqtt, "mqtt_routes": rows})
@@ -125,24 +123,22 @@ def requested_device(model: CloudState, request: Request, now: float) -> tuple[s
 
 
 def credential(
-    model: CloudState, device: str, token: Any, request: Request, body: dict[str, Any], now: float
+    model: CloudState, device: Device, token: Token, request: Request, body: dict[str, Any], now: float
 ) -> tuple[Response, str]:
     """Issue credentials to a device that this token may speak for. Raises Refusal."""
-    row = model.store.device(device)
-    assert row is not None
     scopes = tuple(body.get("scopes", MQTT_SCOPES))
     wrong = {}
-    if body["device_id"] != row["id"]:
+    if body["device_id"] != device.id:
         wrong["device_id"] = ["is not what the MQTT catalog says"]
     if CONNECT not in scopes:
         wrong["scopes"] = [f"{CONNECT} is required"]
     if wrong:
         model.violation(now, request, "breaks mqtt-credential-request", details=wrong)
         raise Refusal(422, "the credential request is not valid", wrong)
-    missing = [scope for scope in scopes if scope not in token["scope"].split(" ")]
+    missing = [scope for scope in scopes if scope not in token.scope.split(" ")]
     if missing or not all(scope.startswith("iot:mqtt:") for scope in scopes):
         raise Refusal(403, "the token lacks a scope", {"scopes": [f"{name} is needed" for name in missing]})
-    issued, secret = model.issue_credential(row, scopes, token["digest"], now)
+    issued, secret = model.issue_credential(device, scopes, token.text, now)
     mqtt = {
         "mqtt_client_id": issued.client_id, "mqtt_username": issued.username, "mqtt_credential": secret,
         "scopes": list(scopes), "expires_in": model.plan.credential_s,

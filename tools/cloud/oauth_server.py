@@ -7,13 +7,11 @@ grant, JSON bodies, and credentials anywhere but in the Basic header.
 from __future__ import annotations
 
 import base64
-import hmac
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from tools.cloud import contract
-from tools.cloud.database import digest
-from tools.cloud.entities import ALL_SCOPES, DEFAULT_SCOPES, DESIRED_SCOPE
+from tools.cloud.entities import ALL_SCOPES, DEFAULT_SCOPES, DESIRED_SCOPE, Device
 from tools.cloud.messages import OAuthRefusal, Refusal, Request, Response, to_json
 from tools.cloud.state import CloudState
 
@@ -40,7 +38,7 @@ def refused(refusal: OAuthRefusal, request_id: str) -> Response:
     return Response(refusal.status, headers, to_json(body))
 
 
-def _client(model: CloudState, request: Request, now: float) -> Any:
+def _client(model: CloudState, request: Request, now: float) -> Device:
     """The device whose keys are in the Basic header."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     try:
@@ -58,11 +56,11 @@ def _client(model: CloudState, request: Request, now: float) -> Any:
     return device
 
 
-def known_client(model: CloudState, client_id: str, secret: str, now: float) -> Any:
+def known_client(model: CloudState, client_id: str, secret: str, now: float) -> Device | None:
     """The device with these keys, None when there is none or they do not fit."""
-    device = model.store.client(client_id)
-    if device is None or not device["keys"] or not hmac.compare_digest(device["secret"], digest(secret)):
-        model.event(now, "token_refused", device and device["key"], error="invalid_client")
+    device = model.clients.get(client_id)
+    if device is None or not device.keys or device.client_secret != secret:
+        model.event(now, "token_refused", device and device.key, error="invalid_client")
         return None
     return device
 
@@ -85,30 +83,29 @@ def _form(model: CloudState, request: Request, schema: str, now: float) -> dict[
     return form
 
 
-def _token(model: CloudState, device: Any, form: dict[str, str], now: float) -> dict[str, Any]:
+def _token(model: CloudState, device: Device, form: dict[str, str], now: float) -> dict[str, Any]:
     if form["grant_type"] != "client_credentials":
         raise _refuse(model, device, now, "unsupported_grant_type", "grant_type must be client_credentials")
     later = () if model.served.bootstrap else (DESIRED_SCOPE,)  # what this generation does not know
     default = [*DEFAULT_SCOPES, DESIRED_SCOPE] if not later else list(DEFAULT_SCOPES)
     asked = form["scope"].split(" ") if "scope" in form else default
-    granted = [scope for scope in asked if scope in device["scopes"].split(" ")]
+    granted = [scope for scope in asked if scope in device.scopes]
     if not granted or any(scope not in ALL_SCOPES or scope in later for scope in asked):
         raise _refuse(model, device, now, "invalid_scope", "The requested scope is unknown or not allowed.")
-    token, scope = model.new_token(), " ".join(dict.fromkeys(granted))
-    model.store.add_token(token, device["key"], scope, now, now + model.plan.token_s)
-    model.event(now, "token_issued", device["key"], scope=scope, expires_in=model.plan.token_s)
+    scope = " ".join(dict.fromkeys(granted))
+    token = model.issue_token(device, scope, now)
     life = {"expires_in": model.plan.token_s, "renew_after": model.plan.renew_s}
     return {"access_token": token, "token_type": "Bearer", **life, "scope": scope}
 
 
-def _refuse(model: CloudState, device: Any, now: float, error: str, text: str) -> OAuthRefusal:
-    model.event(now, "token_refused", device["key"], error=error)
+def _refuse(model: CloudState, device: Device, now: float, error: str, text: str) -> OAuthRefusal:
+    model.event(now, "token_refused", device.key, error=error)
     return OAuthRefusal(400, error, text)
 
 
-def _revoke(model: CloudState, device: Any, form: dict[str, str], now: float) -> dict[str, Any]:
+def _revoke(model: CloudState, device: Device, form: dict[str, str], now: float) -> dict[str, Any]:
     """Always succeeds: whether the token ever existed is nobody's business."""
-    count = model.store.revoke(device["key"], now, form["token"])
-    model.event(now, "revoked", device["key"], count=count, by="device")
-    model.end_credentials(now, "revoked", device=device["key"], token=digest(form["token"]))
+    count = model.revoke(device, now, form["token"])
+    model.event(now, "revoked", device.key, count=count, by="device")
+    model.end_credentials(now, "revoked", device=device.key, token=form["token"])
     return {}

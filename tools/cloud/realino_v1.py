@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from tools.cloud import contract
-from tools.cloud.entities import Command, Sensor
+from tools.cloud.entities import Command, Device, Sensor
 from tools.cloud.ingest import ingest
 from tools.cloud.iot_v1 import valid_token
 from tools.cloud.messages import Refusal, Request, Response, to_json
@@ -29,22 +29,22 @@ def answer(model: CloudState, request: Request, path: str, now: float) -> tuple[
     """Response and the name of the schema it must keep. Raises Refusal."""
     if not model.served.realino:
         raise Refusal(404)
-    device, _, document = path.removeprefix(PREFIX).partition("/")
-    if (device, document, request.method) == ("sessions.realino", "", "POST"):
+    key, _, document = path.removeprefix(PREFIX).partition("/")
+    if (key, document, request.method) == ("sessions.realino", "", "POST"):
         return _login(model, request, now), "realino-login-response"
     verbs = {("commands.realino", "GET"): _commands, ("feeds.realino", "PUT"): _feeds}
     if (document, request.method) not in verbs:
         model.violation(now, request, "unknown path")
         raise Refusal(404)
     token = valid_token(model, request, "Token", now)
-    row = model.store.device(device)
-    if row is None:
+    device = model.devices.get(key)
+    if device is None:
         raise Refusal(404)
-    if token["scope"] != _SCOPE or token["device"] != device:
+    if token.scope != _SCOPE or token.device != key:
         raise Refusal(403, "the token belongs to another device")
-    if not row["subscription"]:
+    if not device.subscription:
         raise Refusal(402)
-    model.pace(device, now)
+    model.pace(key, now)
     body = verbs[document, request.method](model, device, request, now)
     return Response(
         200, {}, to_json({**body, "code": 2000})
@@ -68,14 +68,12 @@ def _login(model: CloudState, request: Request, now: float) -> Response:
         text = "Fix fields with errors: client id and client secret."
         raise Refusal(422, text, {"client_id": blank, "client_secret": blank})
     device = known_client(model, client_id, secret, now)
-    if device is None or not isinstance(device["id"], int):
+    if device is None or not isinstance(device.id, int):
         raise Refusal(401, "Invalid client id / client secret combination.")
-    model.pace(device["key"], now)
-    token = model.new_token()
-    model.store.add_token(token, device["key"], _SCOPE, now, now + model.plan.token_s)
-    model.event(now, "token_issued", device["key"], scope=_SCOPE, expires_in=model.plan.token_s)
+    model.pace(device.key, now)
+    token = model.issue_token(device, _SCOPE, now)
     body = {
-        "id": device["id"],
+        "id": device.id,
         "access_token": token,
         "token_type": "Bearer",
         "refresh_token": model.new_token(),
@@ -90,13 +88,13 @@ def _login(model: CloudState, request: Request, now: float) -> Response:
             "model_api_v": "2025-02-04",
             "plan_requests_period_interval": math.ceil(model.plan.min_interval_s),
             "plan_requests_data_transfer": model.plan.max_body_bytes // 1000,
-            "subscription_status": "active" if device["subscription"] else "expired",
+            "subscription_status": "active" if device.subscription else "expired",
             "subscription_license_type": "cd_developer_license",
         }
     else:
         body |= {"expires_in": model.plan.token_s, "model_keyword": "realino_xp_dev_trl1_6_v1"}
     for role in ("command", "sensor"):
-        body[role + "s"] = [_row(item) for item in model.store.sources(device["key"], role)]
+        body[role + "s"] = [_row(item) for item in device.sources(role)]
     return Response(200, {}, to_json(body))
 
 
@@ -148,10 +146,9 @@ def _value_type(command: Command) -> str:
 # Work
 
 
-def _commands(model: CloudState, device: str, request: Request, now: float) -> dict[str, Any]:
-    items = model.store.sources(device, "command")
-    model.event(now, "catalog_read", device, resource="commands", count=len(items))
-    return {"commands": [_wish(item) for item in items]}
+def _commands(model: CloudState, device: Device, request: Request, now: float) -> dict[str, Any]:
+    model.event(now, "catalog_read", device.key, resource="commands", count=len(device.commands))
+    return {"commands": [_wish(item) for item in device.commands]}
 
 
 def _wish(item: Command) -> dict[str, Any]:
@@ -165,7 +162,7 @@ def _wish(item: Command) -> dict[str, Any]:
     return place | {"value": value, "value_type": _value_type(item)}
 
 
-def _feeds(model: CloudState, device: str, request: Request, now: float) -> dict[str, Any]:
+def _feeds(model: CloudState, device: Device, request: Request, now: float) -> dict[str, Any]:
     """All of it or nothing."""
     if len(request.body) > model.plan.max_body_bytes:
         raise Refusal(413)
@@ -180,7 +177,7 @@ def _feeds(model: CloudState, device: str, request: Request, now: float) -> dict
     reported = []
     for role in ("command", "sensor"):
         for item in body.get(role + "s", []):
-            source = model.store.source(device, role, item[role + "_id"])
+            source = device.source(role, item[role + "_id"])
             if source is None or source.error is not None:
                 raise Refusal(422, f"Fix fields with errors: {role} id.", {f"{role}_id": "is invalid"})
             reported.append((role, source.id, item["value"]))

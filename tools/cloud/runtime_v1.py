@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.cloud.catalog_items import catalog_row
+from tools.cloud.entities import Command, Device
 from tools.cloud.messages import Response, to_json
-from tools.cloud.owner import desired_id
 from tools.cloud.state import CloudState
 
 
-def bootstrap(model: CloudState, device: str, now: float) -> tuple[Response, str]:
+def bootstrap(model: CloudState, device: Device, now: float) -> tuple[Response, str]:
     """What a device needs to know before it begins."""
-    model.event(now, "catalog_read", device, resource="bootstrap", count=1)
+    model.event(now, "catalog_read", device.key, resource="bootstrap", count=1)
     plan = model.plan
     body = {"code": 2000, "available_protocols": list(model.served.protocols), **_revisions(model, device)}
     body["cadence"] = {
@@ -30,16 +30,15 @@ def bootstrap(model: CloudState, device: str, now: float) -> tuple[Response, str
         "expected_interval_seconds": max(plan.min_interval_s, 10),
     }
     body["backoff"] = {"initial_seconds": 2, "maximum_seconds": 300}
-    body["endpoints"] = {"https": {"desired_states": f"/iot/v1/devices/{device}/desired-states"}}
-    return Response(200, {}, to_json(body | _catalog(model, device))), "http-bootstrap-response"
+    body["endpoints"] = {"https": {"desired_states": f"/iot/v1/devices/{device.key}/desired-states"}}
+    return Response(200, {}, to_json(body | _catalog(device))), "http-bootstrap-response"
 
 
-def desired_states(model: CloudState, device: str, now: float) -> tuple[Response, str]:
-    pending = [item for command in model.store.sources(device, "command")
-               for item in _pending(model, device, command.id, now)]  # fmt: skip
+def desired_states(model: CloudState, device: Device, now: float) -> tuple[Response, str]:
+    pending = [item for command in device.commands for item in _pending(model, device, command, now)]
     if model.served.order == "newest":
         pending.reverse()
-    model.event(now, "catalog_read", device, resource="desired-states", count=len(pending))
+    model.event(now, "catalog_read", device.key, resource="desired-states", count=len(pending))
     body = {"code": 2000, "desired_states": pending}
     if model.served.revisions:
         body |= _revisions(model, device)
@@ -49,32 +48,31 @@ def desired_states(model: CloudState, device: str, now: float) -> tuple[Response
 VERBS = {"bootstrap": bootstrap, "desired-states": desired_states}
 
 
-def _pending(model: CloudState, device: str, command: int | str, now: float) -> Iterator[dict[str, Any]]:
-    states = model.store.desired_states(device, str(command))
-    for number, state in enumerate(states, 1):
-        ends = state["at"] + model.plan.desired_s
-        counts = model.served.backlog or number == len(states)
-        if not counts or state["status"] or now >= ends:
+def _pending(model: CloudState, device: Device, command: Command, now: float) -> Iterator[dict[str, Any]]:
+    states = device.desired[str(command.id)]
+    for state in states if model.served.backlog else states[-1:]:
+        ends = state.at + model.plan.desired_s
+        if state.status or now >= ends:
             continue
         yield {
-            "desired_id": desired_id(state["n"]),
-            "command_id": command,
-            "value": state["value"],
+            "desired_id": state.id,
+            "command_id": command.id,
+            "value": state.value,
             "valid_for_seconds": math.ceil(ends - now),
             "expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends)),
-            "sequence_number": number,
+            "sequence_number": state.sequence,
         }
 
 
-def _catalog(model: CloudState, device: str) -> dict[str, list[dict[str, Any]]]:
+def _catalog(device: Device) -> dict[str, list[dict[str, Any]]]:
     return {
-        f"{role}s": [catalog_row(role, item) for item in model.store.sources(device, role)]
+        f"{role}s": [catalog_row(role, item) for item in device.sources(role)]
         for role in ("command", "sensor")
     }
 
 
-def _revisions(model: CloudState, device: str) -> dict[str, str]:
-    rows = _catalog(model, device)
+def _revisions(model: CloudState, device: Device) -> dict[str, str]:
+    rows = _catalog(device)
     for row in rows["commands"]:
         row.pop("value", None)  # the desired value is no part of the catalog
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()

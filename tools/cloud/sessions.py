@@ -7,13 +7,11 @@ mosquitto with `broker.py`, or one in memory.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from tools.cloud.database import Store, digest
-from tools.cloud.entities import Credential, MqttOffer, Plan
+from tools.cloud.entities import Credential, Device, MqttOffer, Plan
 
 _PUBLIC_ID = re.compile("cdv_[0-9A-Za-z]{26}")
 
@@ -41,47 +39,54 @@ class Port(Protocol):
 
 
 class Sessions:
-    """Mixed into Model. `port` None: there is no broker, and messages for devices go nowhere."""
+    """Mixed into Model. `port` None: there is no broker, and messages for devices go nowhere. `credentials`: those that
+    have not ended, with their plaintext, by user name, the oldest first."""
 
-    store: Store
     plan: Plan
     event: Callable[..., dict[str, Any]]
     new_token: Callable[[], str]
 
     def __init__(self) -> None:
         self.offer = MqttOffer()
+        self.credentials: dict[str, tuple[Credential, str]] = {}
         self.port: Port | None = None
         self.sessions: dict[str, dict[str, Any]] = {}  # by MQTT client id: device, username, since
 
     def issue_credential(
-        self, device: Any, scopes: tuple[str, ...], token: str, now: float
+        self, device: Device, scopes: tuple[str, ...], token: str, now: float
     ) -> tuple[Credential, str]:
         """New credentials and their plaintext. Earlier ones of the device stay valid until they expire."""
-        client_id = mqtt_client_id(device["client_id"])
-        username = f"realer-{client_id}-cred-v{self.store.count_credentials(device['key']) + 1}"
+        client_id = mqtt_client_id(device.client_id)
+        device.issued += 1
+        username = f"realer-{client_id}-cred-v{device.issued}"
         # A broker that forgets an account ends its session as well, so the shorter of the two lives counts.
         ends = now + min(self.plan.credential_s, self.plan.session_s)
         credential, secret = (
-            Credential(username, client_id, device["key"], scopes, token, ends),
+            Credential(username, client_id, device.key, scopes, token, ends),
             self.new_token(),
         )
-        self.store.add_credential(credential, digest(secret))
-        self.event(now, "credential_issued", device["key"], username=username, scope=" ".join(scopes))
+        self.credentials[username] = credential, secret
+        self.event(now, "credential_issued", device.key, username=username, scope=" ".join(scopes))
         if self.port:
             self.port.admit(credential, secret)
         return credential, secret
 
     def end_credentials(self, now: float, reason: str, **where: Any) -> int:
-        """End valid credentials and their sessions; returns how many. `where`: device or token (its digest)."""
-        return sum(self._end(credential, now, reason) for credential in self.store.live_credentials(**where))
+        """End valid credentials and their sessions; returns how many. `where`: device or token."""
+        return sum(self._end(credential, now, reason) for credential in self.live_credentials(**where))
+
+    def live_credentials(self, **where: Any) -> list[Credential]:
+        """`where`: attribute = value."""
+        every = [credential for credential, _ in self.credentials.values()]
+        return [c for c in every if all(getattr(c, name) == value for name, value in where.items())]
 
     def expire_credentials(self, now: float) -> int:
         """End the credentials that have expired; whoever runs a broker calls this now and then."""
-        over = [c for c in self.store.live_credentials() if now >= c.ends]
+        over = [c for c in self.live_credentials() if now >= c.ends]
         return sum(self._end(credential, now, "expired") for credential in over)
 
     def _end(self, credential: Credential, now: float, reason: str) -> int:
-        self.store.end_credential(credential.username, reason)
+        self.credentials.pop(credential.username, None)
         self.event(now, "credential_ended", credential.device, username=credential.username, reason=reason)
         if self.port:
             self.port.dismiss(credential)
@@ -91,7 +96,7 @@ class Sessions:
         """End the sessions of a device (its key) without revoking its credentials; returns how many."""
         held = [
             c
-            for c in self.store.live_credentials(device=device)
+            for c in self.live_credentials(device=device)
             if self.sessions.get(c.client_id, {}).get("username") == c.username
         ]
         for credential in held:
@@ -101,19 +106,17 @@ class Sessions:
 
     def admits(self, client_id: str, username: str, secret: str, now: float) -> Credential | None:
         """The credential behind a CONNECT, for brokers that ask the model; None when it is to be refused."""
-        known = hmac.compare_digest(self.store.secret_of(username), digest(secret))
-        for credential in self.store.live_credentials(username=username) if known else []:
-            if credential.client_id == client_id and now < credential.ends:
-                return credential
-        return None
+        credential, good = self.credentials.get(username, (None, ""))
+        known = credential and secret == good and credential.client_id == client_id and now < credential.ends
+        return credential if known else None
 
     # what a broker tells
 
     def session_opened(self, client_id: str, username: str, now: float) -> None:
-        credentials = self.store.live_credentials(username=username)
+        credential, _ = self.credentials.get(username, (None, ""))
         if client_id in self.sessions:
             self.session_closed(client_id, "another session of the same client", now)
-        device = credentials[0].device if credentials else None
+        device = credential and credential.device
         self.sessions[client_id] = {"device": device, "username": username, "since": now}
         self.event(now, "mqtt_connected", device, username=username)
 

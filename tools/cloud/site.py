@@ -45,12 +45,12 @@ class Site:
     """
 
     def __init__(
-        self, db: str = ":memory:", port: int = 0, certs: Path | str = CERTS, plan: Plan | None = None,
+        self, port: int = 0, certs: Path | str = CERTS, plan: Plan | None = None,
         connection_file: Path | None = CONNECTION_FILE, clock: Callable[[], float] = time.time,
         mqtt: bool = False, thinger: bool = False, chain: str = USUAL,
         make_broker: Callable[[Model, Faults, TestCA, Callable[[], float]], Broker] = Broker,
     ) -> None:  # fmt: skip
-        self.model, self.faults, self.certs = Model(db, plan), Faults(), TestCA(certs, chain)
+        self.model, self.faults, self.certs = Model(plan), Faults(), TestCA(certs, chain)
         self.server = CloudServer(self.model, self.faults, self.certs, port=port, clock=clock)
         self.dns, self.ntp = DnsServer(), NtpServer(clock=clock)
         self.broker = make_broker(self.model, self.faults, self.certs, clock) if mqtt else None
@@ -85,7 +85,6 @@ class Site:
             self._connection_file.unlink()
         for part in reversed(self._parts()):
             await part.stop()
-        self.model.close()
 
     async def change_authority(self, certs: TestCA) -> None:
         """Present certificates of another authority from the next handshake on. What trusts only the root of before

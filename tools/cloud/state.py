@@ -6,13 +6,13 @@ happens at the broker in `sessions.py`. `model.py` decides which generation answ
 
 from __future__ import annotations
 
+import itertools
 import random
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from tools.cloud.database import Store
-from tools.cloud.entities import Plan, Served
+from tools.cloud.entities import Device, Plan, Served, Token
 from tools.cloud.messages import Refusal, Request, Response
 from tools.cloud.owner import Owner
 from tools.cloud.sessions import Sessions
@@ -23,17 +23,22 @@ Event = dict[str, Any]
 class CloudState(Owner, Sessions):
     """One cloud with its devices, without its API.
 
-    `path`: SQLite file, or ":memory:". A model opened on an existing file knows everything the last one knew.
     `plan` and `served` may be changed at any time. `seed` makes tokens and request ids repeatable (tests); without it
-    they are unpredictable. `events` and `violations` are in order; `listeners` are called with each event as it
-    happens, `watchers` with each request; `on_answer` may change what is answered to one.
+    they are unpredictable. `devices`: by key; `clients`: the same by client id; `tokens`: by text;
+    `routes`: of MQTT, what each stands for, for longer than the catalog has it. `events` and
+    `violations` are in order; `listeners` are called with each event as it happens, `watchers` with each request;
+    `on_answer` may change what is answered to one.
     """
 
-    def __init__(self, path: str = ":memory:", plan: Plan | None = None, seed: int | None = None) -> None:
+    def __init__(self, plan: Plan | None = None, seed: int | None = None) -> None:
         Sessions.__init__(self)
         self.plan = plan or Plan()
         self.served = Served()
-        self.store = Store(path)
+        self.devices: dict[str, Device] = {}
+        self.clients: dict[str, Device] = {}
+        self.tokens: dict[str, Token] = {}
+        self.routes: dict[str, tuple[Device, str, int | str]] = {}
+        self.asked, self.feed_numbers = itertools.count(1), itertools.count(1)
         self.events: list[Event] = []
         self.violations: list[Event] = []
         self.listeners: list[Callable[[Event], None]] = []
@@ -43,9 +48,6 @@ class CloudState(Owner, Sessions):
         self.last_request: dict[str, float] = {}
         self._count = 0
         self._random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
-
-    def close(self) -> None:
-        self.store.close()
 
     def pace(self, device: str, now: float) -> None:
         """Refuse a request that comes sooner after the last one than the plan allows."""
@@ -78,6 +80,13 @@ class CloudState(Owner, Sessions):
     def named(self, name: str) -> list[Event]:
         """All events of one name, in order."""
         return [event for event in self.events if event["event"] == name]
+
+    def issue_token(self, device: Device, scope: str, now: float) -> str:
+        token = Token(self.new_token(), device.key, scope, now + self.plan.token_s)
+        self.tokens[token.text] = token
+        device.tokens.append(token)
+        self.event(now, "token_issued", device.key, scope=scope, expires_in=self.plan.token_s)
+        return token.text
 
     def new_token(self) -> str:
         return f"{self._random.getrandbits(120):030x}"

@@ -202,7 +202,7 @@ def catalog(device: SimDevice, chance: random.Random) -> End:
 def sensors(device: SimDevice, chance: random.Random) -> End:
     """A sensor is removed from the catalog, or of another kind."""
     model = device.model
-    sources = model.store.sources(str(DEVICE_ID), "sensor")
+    sources = model.devices[str(DEVICE_ID)].sensors
     if not sources:
         return lambda: None
     source = chance.choice(sources)

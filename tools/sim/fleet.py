@@ -24,8 +24,7 @@ from tools.cloud.fleet import PUMP, Rate, Record, fleet_config, fleet_device
 from tools.cloud.model import Model, Plan
 from tools.cloud.sessions import Message
 from tools.sim.loop import VirtualLoop
-from tools.sim.mqttsession import Connection
-from tools.sim.sim_broker import SimBroker
+from tools.sim.sim_broker import Connection, SimBroker
 from tools.sim.sim_device import POWER_UP_UTC, SimDevice, demo_config
 
 _EXPIRY_CHECK_S = 5.0
@@ -145,7 +144,6 @@ class SimFleet:
         # What was cancelled with the devices has not ended yet.
         left = [task for task in asyncio.all_tasks() if task.cancelling()]
         await asyncio.gather(*left, return_exceptions=True)
-        self.model.close()
         self._temp.cleanup()
 
     def _device(self, key: str) -> SimDevice:

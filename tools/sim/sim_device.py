@@ -114,7 +114,7 @@ class SimDevice:
         self.lan = SimLan(self._loop.time)
         self.board = SimBoard(self.plant, self.wall, self.bits)
         self.model = model or Model(seed=seed)
-        if alone and not self.model.store.devices():
+        if alone and not self.model.devices:
             self.model.add_device(demo_device())
         self.faults = Faults()
         self.broker = SimBroker(self.model, self.faults, self.wall) if mqtt else None
