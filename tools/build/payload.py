@@ -15,41 +15,32 @@ from tools.build.bundle_cache import bundled
 STARTERS = ("boot.py", "main.py")
 CONFIG = "config.json"
 _OPTIONAL = {
-    "firmware/portal.mpy": "portal",
-    "firmware/portal_site.mpy": "portal",
-    "firmware/lan.mpy": "lan",
-    "firmware/lan_joining.mpy": "lan",
-    "firmware/lan_control.mpy": "lan",
-    "firmware/updater.mpy": "update",
-    "firmware/update_steps.mpy": "update",
-    "firmware/update.mpy": "update",
-    "firmware/update_client.mpy": "update",
-    "firmware/update_rom.mpy": "update",
-    "firmware/update_whole.mpy": "update",
-    "firmware/update_rescue.mpy": "update",
-}
+    "portal": ("portal", "portal_site"),
+    "lan": ("lan", "lan_joining", "lan_control"),
+    "update": (
+        "updater", "update_steps", "update", "update_client", "update_rom", "update_whole", "update_rescue",
+    ),
+}  # fmt: skip
+"""Section of the configuration -> the units that it alone needs."""
 _FIRST_KINDS = ("firmware.sensors.thermistor", "firmware.sensors.ldr_sensor", "firmware.outputs.setpoint")
 """Every board gets these: a firmware that is older than the files of kinds fetches an update by traits without kinds,
 and its sensors and outputs can only be of these."""
+_OVER = {"https": ("https", "mqtt", "auto"), "mqtt": ("mqtt", "auto")}
 _LOADED = {
-    "links.polling": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
-    "links.https_iot": (("realer",), ("https", "mqtt", "auto")),
-    "links.https_bootstrap": (("bootstrap", "auto"), ("https", "mqtt", "auto")),
-    "links.https_realino": (("realino", "auto"), ("https", "mqtt", "auto")),
-    "links.login": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
-    "cloud.large_body": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
-    "links.renewal": (("realer", "bootstrap", "realino", "auto"), ("https", "mqtt", "auto")),
-    "links.iot_sender": (("realer", "bootstrap", "auto"), ("https", "mqtt", "auto")),
-    "links.mqtt": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "cloud.mqtt_catalog": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "cloud.mqtt_credentials": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "cloud.mqtt_topics": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "links.transport_steps": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "links.transport_upkeep": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "links.transport_failures": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-    "links.mqtt_connecting": (("realer", "bootstrap", "auto"), ("mqtt", "auto")),
-}
-"""What links load for a while (tools/build/bundler.py): for which values of `cloud.api` and `cloud.transport`."""
+    ("https", ("realer",)): ("links.https_iot",),
+    ("https", ("bootstrap", "auto")): ("links.https_bootstrap",),
+    ("https", ("realino", "auto")): ("links.https_realino",),
+    ("https", ("realer", "bootstrap", "auto")): ("links.login", "links.iot_sender"),
+    ("https", ("realer", "bootstrap", "realino", "auto")): (
+        "links.polling", "cloud.large_body", "links.renewal",
+    ),
+    ("mqtt", ("realer", "bootstrap", "auto")): (
+        "links.mqtt", "links.mqtt_connecting", "cloud.mqtt_catalog", "cloud.mqtt_credentials", "cloud.mqtt_topics",
+        "links.transport_steps", "links.transport_upkeep", "links.transport_failures",
+    ),
+}  # fmt: skip
+"""What links load for a while (tools/build/bundler.py): for which transport, and all that need it, and for which values
+of `cloud.api`."""
 
 
 def slot_files(tree: Path) -> dict[str, bytes]:
@@ -68,7 +59,7 @@ def names(tree: Path) -> list[str]:
 def conditions(tree: Path) -> dict[str, str]:
     """By unit, and by file of its texts, what a configuration has to have for it to be needed, traits of
     `firmware.core.romslot` with commas between them; units that every configuration needs are missing."""
-    found = dict(_OPTIONAL)
+    found = {f"firmware/{unit}.mpy": section for section, units in _OPTIONAL.items() for unit in units}
     program = bundler.Program(tree)
     links = program.rows
     users = program.buses | {name: [name] for name in program.kinds if name not in _FIRST_KINDS}
@@ -77,9 +68,9 @@ def conditions(tree: Path) -> dict[str, str]:
     for row, module in links.items():
         path = bundler.unit_path(module)
         found[path] = f"{found[path]},{row}" if path in found else row
-    for name, (apis, transports) in _LOADED.items():
-        rows = [f"{api}-{transport}" for api in apis for transport in transports]
-        found[bundler.unit_path(f"firmware.{name}")] = ",".join(row for row in rows if row in links)
+    for (transport, apis), names in _LOADED.items():
+        rows = [row for api in apis for over in _OVER[transport] if (row := f"{api}-{over}") in links]
+        found |= {bundler.unit_path(f"firmware.{name}"): ",".join(rows) for name in names}
     texts = [path for path in slot_files(tree) if path.endswith(".txt")]
     units = {text: text.removesuffix("txt") + "mpy" for text in texts}
     return found | {text: found[unit] for text, unit in units.items() if unit in found}

@@ -16,13 +16,10 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from firmware.runtime import cloud_loop, control_loop, network_loop, sampling_loop, supervisor
 from tools import common
-from tools.cloud.faults import Faults
-from tools.cloud.fleet import Rate, Record
-from tools.cloud.model import Model
 from tools.env import interpreter
 from tools.fixture.fleet import Fleet
 from tools.sim.fleet import SimFleet, load_all
@@ -43,29 +40,10 @@ PER_S = 1000.0
 """Handshakes that the simulated cloud completes in a second, in virtual time."""
 
 
-class Many(Protocol):
-    """What Fleet and SimFleet have in common."""
-
-    keys: list[str]
-    model: Model
-    record: Record
-    rate: Rate
-
-    @property
-    def faults(self) -> Faults: ...
-    async def power_on(self) -> None: ...
-    async def power_off(self) -> None: ...
-    async def broker_down(self) -> None: ...
-    async def broker_up(self) -> None: ...
-    async def sleep(self, seconds: float) -> None: ...
-    def now(self) -> float: ...
-    def memory_kb(self) -> dict[str, int]: ...
-
-
 class Story:
     """The scenario. `tell(figures)` is called after each part. `ok`: all came back each time."""
 
-    def __init__(self, fleet: Many, seed: int, tell: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, fleet: Fleet | SimFleet, seed: int, tell: Callable[[dict[str, Any]], None]) -> None:
         self.fleet, self.ok = fleet, True
         self._chance, self._tell = random.Random(seed), tell
         self._owed = 0.0

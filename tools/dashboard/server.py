@@ -13,13 +13,12 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 from aiohttp import WSCloseCode, web
 
 from tools.dashboard.actions import Wrong
-from tools.dashboard.feed import Feed
 from tools.dashboard.panel import PANEL
+from tools.dashboard.watch import Watch
 from tools.env import charts
 
 PAGE = Path(__file__).parent / "page"
@@ -42,20 +41,10 @@ _HEARTBEAT_S = 15
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Device(Protocol):
-    """What the dashboard shows and drives."""
-
-    @property
-    def feed(self) -> Feed: ...
-
-    async def do(self, call: Any) -> None:
-        """Raises Wrong."""
-
-
 class Dashboard:
     """`async with Dashboard([device, ...]) as page:` then `page.url`. `pages`: how many are open."""
 
-    def __init__(self, devices: Sequence[Device], port: int = 0, library: Path | None = None) -> None:
+    def __init__(self, devices: Sequence[Watch], port: int = 0, library: Path | None = None) -> None:
         self._devices, self._port = devices, port
         self._library = library or charts.find()
         self._token = secrets.token_urlsafe(24)
