@@ -75,27 +75,6 @@ def test_a_broken_link_of_the_site_is_found(tmp_path: Path, target: str):
     assert docs.broken(tmp_path) == [f"docs/b.md: {target}: not in the site"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[a](docs/b.md)",
-        "[a](docs/b.md#the-key-a_b-of-c)",
-        "[a](docs/b.md#twice-1)",
-        "[a](docs/b.md#with-a-link)",
-        "[a](https://example.org/gone.md)",
-        "`[a](gone.md)`",
-        "```\n[a](gone.md)\n```",
-        "  ```\n  # no heading\n  [a](gone.md)\n  ```",
-    ],
-)
-def test_a_link_that_leads_somewhere_is_not_reported(tmp_path: Path, text: str):
-    (tmp_path / "docs").mkdir()
-    headings = "# B\n## The key `a_b`, of *c*\n## Twice\n## Twice\n## With [a link](https://example.org)\n"
-    (tmp_path / "docs" / "b.md").write_text(headings)
-    (tmp_path / "README.md").write_text(text)
-    assert docs.broken(tmp_path) == []
-
-
 def test_table_rows_have_as_many_cells_as_their_header():
     assert docs.uneven() == []
 
