@@ -365,6 +365,11 @@ def test_reordered_messages_come_in_reverse_when_there_are_enough():
 @pytest.mark.parametrize(
     ("text", "changes"),
     [
+        ("desired value=99", {"value": "99"}),
+        ("desired value=warm", {"value": "warm"}),
+        ("desired valid_s=0", {"valid_for_seconds": 0}),
+        ("desired sequence=1", {"sequence_number": 1}),
+        ("desired version=2", {"version": 2}),
         ("ack version=2", {"version": 2}),
         ("ack version=beta", {"version": "beta"}),
         ("ack stray", {"message_id": "nobody-sent-this"}),
@@ -372,8 +377,9 @@ def test_reordered_messages_come_in_reverse_when_there_are_enough():
         ("ack status=replayed", {"status": "replayed"}),
     ],
 )
-def test_spoilt_acknowledgements(text, changes):
-    assert spoilt(text, ACK) == json.loads(ACK.payload) | changes
+def test_spoilt_messages(text, changes):
+    message = ACK if text.startswith("ack") else DESIRED_STATE
+    assert spoilt(text, message) == json.loads(message.payload) | changes
 
 
 @pytest.mark.parametrize(
@@ -390,20 +396,6 @@ def test_a_negative_status_keeps_the_contract(status, retryable, kind):
     assert contract.problems("mqtt-feed-data-ack", body) == {}
     other = spoilt(f"ack status={status} retryable={'no' if retryable else 'yes'} error=odd", ACK)
     assert (other["retryable"], other["error"]["type"]) == (not retryable, "odd")
-
-
-@pytest.mark.parametrize(
-    ("text", "changes"),
-    [
-        ("desired value=99", {"value": "99"}),
-        ("desired value=warm", {"value": "warm"}),
-        ("desired valid_s=0", {"valid_for_seconds": 0}),
-        ("desired sequence=1", {"sequence_number": 1}),
-        ("desired version=2", {"version": 2}),
-    ],
-)
-def test_spoilt_desired_states(text, changes):
-    assert spoilt(text, DESIRED_STATE) == json.loads(DESIRED_STATE.payload) | changes
 
 
 def test_broken_json():

@@ -21,6 +21,7 @@ from tools.cloud.thinger_model import Thinger
 from tools.cloud.thinger_server import ThingerServer
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+GRANT = f"grant_type=password&username={THINGER_USER}&password={THINGER_PASSWORD}"
 DEVICES = f"/v1/users/{THINGER_USER}/devices"
 MINE = f"{DEVICES}/{THINGER_DEVICE}"
 RESOURCES = f"/v2/users/{THINGER_USER}/devices/{THINGER_DEVICE}"
@@ -55,9 +56,7 @@ class Cloud(Thinger):
         return self.ask("POST", "/oauth/token", form, headers=FORM)[0]
 
     def login(self):
-        self.token = self.oauth(
-            f"grant_type=password&username={THINGER_USER}&password={THINGER_PASSWORD}"
-        ).json()["access_token"]
+        self.token = self.oauth(GRANT).json()["access_token"]
 
 
 class Board:
@@ -98,7 +97,7 @@ def claims(token):
 
 def test_the_password_grant():
     cloud = Cloud()
-    answer = cloud.oauth(f"grant_type=password&username={THINGER_USER}&password={THINGER_PASSWORD}")
+    answer = cloud.oauth(GRANT)
     body = answer.json()
     assert answer.status == 200
     assert set(body) == {"access_token", "expires_in", "refresh_token", "scope", "token_type"}
@@ -113,7 +112,7 @@ def test_the_password_grant():
 
 def test_a_refresh_token_serves_once():
     cloud = Cloud()
-    first = cloud.oauth(f"grant_type=password&username={THINGER_USER}&password={THINGER_PASSWORD}").json()
+    first = cloud.oauth(GRANT).json()
     cloud.time += 7000
     second = cloud.oauth(f"grant_type=refresh_token&refresh_token={first['refresh_token']}").json()
     assert claims(second["refresh_token"])["jti"] == claims(first["refresh_token"])["jti"]
@@ -133,7 +132,7 @@ def test_a_refresh_token_serves_once():
 
 def test_two_refreshes_within_a_second_have_different_tokens():
     cloud = Cloud()
-    pair = cloud.oauth(f"grant_type=password&username={THINGER_USER}&password={THINGER_PASSWORD}").json()
+    pair = cloud.oauth(GRANT).json()
     seen = [pair["access_token"], pair["refresh_token"]]
     for _ in range(3):
         answer = cloud.oauth(f"grant_type=refresh_token&refresh_token={pair['refresh_token']}")

@@ -77,12 +77,14 @@ async def test_body_larger_than_the_buffer():
     assert (await rig.get()).body == b"ok"
 
 
-async def test_closes_after_a_response_with_connection_close():
-    rig = Rig([b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"], [OK])
-    await rig.get()
-    assert rig.streams[0].closed == 1
-    await rig.get()
-    assert rig.client.dials == 2
+async def test_connection_close_and_surplus_bytes_end_the_connection():
+    closes = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    for response in (closes, OK + b"HTTP/1.1 200 OK\r\n"):
+        rig = Rig([response], [OK])
+        await rig.get()
+        assert rig.streams[0].closed == 1
+        await rig.get()
+        assert rig.client.dials == 2
 
 
 async def test_redirect_is_a_status():
@@ -164,14 +166,6 @@ async def test_a_request_with_a_partial_response_is_not_repeated():
         await rig.get()
         assert await rig.failure() == ("http", "cut short")
         assert rig.client.dials == 1
-
-
-async def test_surplus_bytes_end_the_connection():
-    rig = Rig([OK + b"HTTP/1.1 200 OK\r\n"], [OK])
-    await rig.get()
-    assert rig.streams[0].closed == 1
-    await rig.get()
-    assert rig.client.dials == 2
 
 
 async def test_every_phase_has_its_deadline():

@@ -265,13 +265,19 @@ async def test_pings_and_detects_a_dead_peer():
     assert rig.wire.closed == 1
 
 
-async def test_a_dead_peer_is_detected_while_a_write_is_stuck():
-    rig = await connected()
-    rig.wire.stuck = True
-    waiting = await started(rig.client.publish("t", b""))
-    await rig.clock.advance(60000)
-    assert waiting.error == "timeout: keep-alive"
-    assert rig.wire.closed == 1
+async def test_a_dead_peer_and_a_bad_packet_are_noticed_while_a_write_is_stuck():
+    for data, ms, error in (
+        (b"", 60000, "timeout: keep-alive"),
+        (b"\xf0\0", 2000, "mqtt 0x82 protocol error"),
+    ):
+        rig = await connected()
+        rig.wire.stuck = True
+        waiting = await started(rig.client.publish("t", b""))
+        if data:
+            await rig.deliver(data)
+        await rig.clock.advance(ms)
+        assert waiting.error == error
+        assert rig.wire.closed == 1
 
 
 async def test_every_end_wakes_all_waiting_tasks():
@@ -305,16 +311,6 @@ async def test_bad_packet_is_answered_with_its_reason():
         assert rig.written() == [{"kind": 14, "code": code}]
         await rig.clock.advance(2000)
         assert rig.wire.closed == 1
-
-
-async def test_bad_packet_while_a_write_is_stuck():
-    rig = await connected()
-    rig.wire.stuck = True
-    waiting = await started(rig.client.publish("t", b""))
-    await rig.deliver(b"\xf0\0")
-    await rig.clock.advance(2000)
-    assert waiting.error == "mqtt 0x82 protocol error"
-    assert rig.wire.closed == 1
 
 
 async def test_messages_before_the_end_are_still_received():

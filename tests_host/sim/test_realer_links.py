@@ -271,25 +271,19 @@ async def test_a_refused_token_is_replaced_once_and_the_request_repeated(bench, 
 
 
 @polling
-async def test_a_refused_token_without_a_fresh_one_ends_the_lease(bench):
-    await bench.link.open()
-    await bench.link.next_desired()
-    bench.faults.add(f"{bench.poll} status=401")
-    bench.faults.add("token status=503")
-    with pytest.raises(LinkError):
-        await bench.link.next_desired()
-    assert not bench.link.lease.held
-    bench.link.close()
-    await bench.recovers()
-
-
-@polling
-async def test_a_refused_renewal_ends_the_lease_while_the_old_token_is_valid(bench):
+@pytest.mark.parametrize(
+    ("refused", "status", "after_s", "error"),
+    [(True, 503, 0, LinkError), (False, 401, 2800, AuthError)],
+    ids=["no fresh token", "refused renewal while the old token is valid"],
+)
+async def test_the_lease_ends_without_another_token(bench, refused, status, after_s, error):
     await bench.link.open()
     await bench.link.next_desired()  # what came with the catalog
-    await asyncio.sleep(2800)
-    bench.faults.add("token status=401")
-    with pytest.raises(AuthError):
+    await asyncio.sleep(after_s)
+    if refused:
+        bench.faults.add(f"{bench.poll} status=401")
+    bench.faults.add(f"token status={status}")
+    with pytest.raises(error):
         await bench.link.next_desired()
     assert not bench.link.lease.held
     bench.link.close()
