@@ -231,7 +231,7 @@ def check_dialect(source: Source) -> Iterator[Note]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Raise) and node.cause:
             yield node, "raise ... from: chains nothing on MicroPython and warns; put the cause in the text"
-        elif isinstance(node, ast.Delete) and any(is_slice(target) for target in node.targets):
+        elif isinstance(node, ast.Delete) and any(isinstance(n, ast.Slice) for n in ast.walk(node)):
             yield node, "del x[a:b]: fails for a bytearray on MicroPython; assign an empty slice"
         elif isinstance(node, ast.AsyncFunctionDef) and any(isinstance(n, ast.Yield) for n in ast.walk(node)):
             yield node, "async generator: MicroPython compiles it and then fails"
@@ -246,10 +246,6 @@ def check_dialect(source: Source) -> Iterator[Note]:
             )
         elif isinstance(node, ast.Attribute) and node.attr in ("wait_for", "wait_for_ms"):
             yield node, f"{node.attr}: where memory ends it loses an error or a task; Clock.within does not"
-
-
-def is_slice(node: ast.expr) -> bool:
-    return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice)
 
 
 CHECKS = (check_imports, check_catch_alls, check_import_time, check_names, check_dialect)

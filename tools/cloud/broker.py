@@ -33,14 +33,12 @@ _EXPIRY_CHECK_S = 0.1
 
 
 class Broker:
-    """A broker of the cloud; also the model's Port. `port` 0 takes any free one and keeps it over restarts. `dialed`
+    """A broker of the cloud; also the model's Port. `port`: a free one, which stays over restarts. `dialed`
     counts the connections that were begun, whatever came of them. `on_passed` is called with each message of a device
     and each to one."""
 
-    def __init__(
-        self, model: Model, faults: Faults, certs: TestCA, clock: Callable[[], float], port: int = 0
-    ) -> None:
-        self.model, self.port, self.dialed = model, port, 0
+    def __init__(self, model: Model, faults: Faults, certs: TestCA, clock: Callable[[], float]) -> None:
+        self.model, self.port, self.dialed = model, 0, 0
         self.on_passed: Callable[[Passed], None] = lambda passed: None
         self._certs, self._clock, self._kind = certs, clock, "good"
         self._fault_proxy = FaultProxy(model, faults)

@@ -57,13 +57,13 @@ class Rate:
             self._at.append(at)
             self._counts.append(so_far)
 
-    def peak(self, since: float, span_s: float = 1.0) -> int:
-        """The most within `span_s`, from that moment on."""
+    def peak(self, since: float) -> int:
+        """The most within a second, from that moment on."""
         first = bisect_left(self._at, since)
         best, before = 0, 0
         for right in range(first, len(self._at)):
             # What was counted last before that second began.
-            while before < right and self._at[before + 1] <= self._at[right] - span_s:
+            while before < right and self._at[before + 1] <= self._at[right] - 1:
                 before += 1
             best = max(best, self._counts[right] - self._counts[before])
         return best

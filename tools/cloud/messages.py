@@ -86,17 +86,13 @@ class Passed(NamedTuple):
 class Refusal(Exception):
     """A request that is answered with an error of the registry.
 
-    `type_` and `message` default to the registry's words; `details` is field -> list of sentences, with Realino
-    field -> sentence.
+    `message` defaults to the registry's words; `details` is field -> list of sentences, with Realino field -> sentence.
     """
 
-    def __init__(
-        self, status: int, message: str = "", details: Mapping[str, object] | None = None, *, type_: str = ""
-    ) -> None:
+    def __init__(self, status: int, message: str = "", details: Mapping[str, object] | None = None) -> None:
         super().__init__(status, message)
         self.status = status
-        self.code, default_type, default_message = REGISTRY[status]
-        self.type = type_ or default_type
+        self.code, self.type, default_message = REGISTRY[status]
         self.message = message or default_message
         self.details = details or {}
 

@@ -44,10 +44,8 @@ class NtpServer(UdpServer):
     mode = ""
     offset_s = 0.0
 
-    def __init__(
-        self, host: str = "127.0.0.1", port: int = 0, clock: Callable[[], float] = time.time
-    ) -> None:
-        super().__init__(host, port)
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self._clock = clock
 
     def reply(self, data: bytes) -> bytes | None:

@@ -37,11 +37,14 @@ class CloudServer:
     """
 
     def __init__(
-        self, model: Model, faults: Faults, certs: TestCA, host: str = "127.0.0.1", port: int = 0,
+        self,
+        model: Model,
+        faults: Faults,
+        certs: TestCA,
+        port: int = 0,
         clock: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
-        self.model, self.faults, self.certs = model, faults, certs
-        self.host, self.port = host, port
+    ) -> None:
+        self.model, self.faults, self.certs, self.port = model, faults, certs, port
         self.hellos = self.handshakes = self.requests = 0
         self.before_answer: Callable[[], Awaitable[None]] | None = None
         self.on_passed: Callable[[Passed], None] = lambda passed: None
@@ -84,7 +87,7 @@ class CloudServer:
             loop, manager = asyncio.get_running_loop(), self._manager
             self._listener = await loop.create_server(
                 lambda: _Connection(manager, loop=loop, access_log=None),
-                self.host, self.port, ssl=self._front(), reuse_address=True, ssl_shutdown_timeout=_SHUTDOWN_S,
+                "127.0.0.1", self.port, ssl=self._front(), reuse_address=True, ssl_shutdown_timeout=_SHUTDOWN_S,
             )  # fmt: skip
 
     async def down(self) -> None:

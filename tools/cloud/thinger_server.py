@@ -29,8 +29,8 @@ class ThingerServer:
     """`port`: of the devices, `rest_port`: of the REST API; both are free ones until `start`. `hellos` and `handshakes`
     count TLS handshakes begun and completed at the device port."""
 
-    def __init__(self, model: Thinger, certs: TestCA, host: str = "127.0.0.1") -> None:
-        self.model, self.certs, self.host = model, certs, host
+    def __init__(self, model: Thinger, certs: TestCA) -> None:
+        self.model, self.certs = model, certs
         self.port = self.rest_port = self.hellos = self.handshakes = 0
         self.connections: set[_DeviceConnection] = set()
         self._kind = "good"
@@ -46,7 +46,7 @@ class ThingerServer:
     async def start(self) -> None:
         self._runner = web.ServerRunner(web.Server(self._rest), shutdown_timeout=1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, 0, ssl_context=self.certs.leaf())
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.certs.leaf())
         await site.start()
         self.rest_port = self._runner.addresses[0][1]
         self._sweep = asyncio.create_task(self._drop_silent())
@@ -70,7 +70,7 @@ class ThingerServer:
         context = self.certs.leaf(kind)
         context.sni_callback = self._hello
         self._listener = await loop.create_server(
-            lambda: _DeviceConnection(self), self.host, self.port, ssl=context, reuse_address=True
+            lambda: _DeviceConnection(self), "127.0.0.1", self.port, ssl=context, reuse_address=True
         )
 
     def _hello(self, *_: object) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 class UdpServer(asyncio.DatagramProtocol):
     """Subclasses give `reply(data)`: bytes, None for silence, ValueError for nonsense (counted, not answered)."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.host, self.port = host, port
+    def __init__(self) -> None:
+        self.port = 0
         self.queries = self.nonsense = 0
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -18,9 +18,9 @@ class UdpServer(asyncio.DatagramProtocol):
         raise NotImplementedError
 
     async def start(self) -> None:
-        """Bind. After it `port` is the real one, also when 0 was asked for."""
+        """Bind on loopback; after it `port` is the real one."""
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, (self.host, self.port))
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, ("127.0.0.1", 0))
         self.port = self._transport.get_extra_info("sockname")[1]
 
     async def stop(self) -> None:

@@ -44,9 +44,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Dashboard:
     """`async with Dashboard([device, ...]) as page:` then `page.url`. `pages`: how many are open."""
 
-    def __init__(self, devices: Sequence[Watch], port: int = 0, library: Path | None = None) -> None:
-        self._devices, self._port = devices, port
-        self._library = library or charts.find()
+    def __init__(self, devices: Sequence[Watch]) -> None:
+        self._devices, self._port = devices, 0
+        self._library = charts.find()
         self._token = secrets.token_urlsafe(24)
         self._sockets: dict[web.WebSocketResponse, asyncio.Event] = {}
         self._runner: web.AppRunner | None = None
@@ -67,9 +67,8 @@ class Dashboard:
 
     async def __aenter__(self) -> Dashboard:
         application = web.Application(middlewares=[self._guarded], client_max_size=_LARGEST)
-        application.router.add_get("/{token}/", self._index)
         application.router.add_get("/{token}/live", self._live)
-        application.router.add_get("/{token}/{file}", self._file)
+        application.router.add_get("/{token}/{file:[^/]*}", self._file)
         application.router.add_post("/{token}/do", self._do)
         application.on_response_prepare.append(_secured)
         self._runner = web.AppRunner(application, access_log=None)
@@ -109,11 +108,8 @@ class Dashboard:
             return _refused(403, "Origin", "is not this dashboard")
         return await handler(request)
 
-    async def _index(self, request: web.Request) -> web.StreamResponse:
-        return _content(PAGE / "index.html")
-
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["file"]
+        name = request.match_info["file"] or "index.html"
         if name in _LIBRARY:
             path = self._library / _LIBRARY[name] if self._library else None
         else:

@@ -33,8 +33,8 @@ class Load:
     `position`: 0 closed, 100 open. `clashed`: both relays pulled at once; `shortest_rest_ms`: the shortest time in
     which the motor stood before it turned the other way."""
 
-    def __init__(self, role: str, wire: Wire, position: float = 30.0) -> None:
-        self.position = position
+    def __init__(self, role: str, wire: Wire) -> None:
+        self.position = 30.0
         self.clashed = False
         self.shortest_rest_ms = math.inf
         self._opens, self._closes = role, wire["closes"]

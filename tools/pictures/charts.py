@@ -25,10 +25,11 @@ _HEAP = 97_984  # what `firmware/heap.py` bounds the Python heap to
 _BAR, _LEFT, _KB = 34, 150, 4.6
 
 
-def page(width: float, height: float, label: str, drawn: list[str]) -> str:
+def page(width: float, height: float, label: str, drawn: list[str], size: int = 13) -> str:
+    """`size`: of the text, where it has none of its own."""
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" font-family="Helvetica, Arial, '
-        f'sans-serif" font-size="13" role="img" aria-label="{escape(label)}">\n'
+        f'sans-serif" font-size="{size}" role="img" aria-label="{escape(label)}">\n'
         f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>\n'
     )
     return head + "\n".join(drawn) + "\n</svg>\n"
@@ -59,25 +60,17 @@ def memory_bars() -> str:
     whole = memory.FIRST_AREA + image.small + image.large
     added = image.small + image.large - image.wifi - _pool_beside_heap(image)
     first = memory.FIRST_AREA
-    rows = []
-    for title, tls in (("at rest", cost.rest), ("in a handshake", cost.peak)):
-        free = whole - first - added - image.wifi - cost.context - tls
-        rows.append(
-            (
-                title,
-                (
-                    ("Python heap", first + added, "#1d4ed8"),
-                    ("Wi-Fi", image.wifi, "#0e7490"),
-                    ("TLS", cost.context + tls, "#7e22ce"),
-                    ("free", free, "#cbd5e1"),
-                ),
-            )
-        )
     drawn = []
-    for row, (title, parts) in enumerate(rows):
-        x, y = float(_LEFT), 20 + 70 * row
+    y = 20
+    for title, tls in (("at rest", cost.rest), ("in a handshake", cost.peak)):
+        x = float(_LEFT)
         drawn.append(f'<text x="12" y="{y + 22}">{title}</text>')
-        for name, size, colour in parts:
+        for name, size, colour in (
+            ("Python heap", first + added, "#1d4ed8"),
+            ("Wi-Fi", image.wifi, "#0e7490"),
+            ("TLS", cost.context + tls, "#7e22ce"),
+            ("free", whole - first - added - image.wifi - cost.context - tls, "#cbd5e1"),
+        ):
             width = size / 1000 * _KB * 0.8
             ink = "#0f172a" if name == "free" else "#ffffff"
             drawn.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_BAR}" fill="{colour}"/>')
@@ -87,12 +80,13 @@ def memory_bars() -> str:
                     f' font-size="11">{words}</text>'
                 )
             x += width
+        y += 70
     note = (
         f"Stock image {memory.TIGHTEST}, one TLS connection, the usual certificates. "
         f"The heap has {_HEAP / 1000:.1f} KB and tables of its own."
     )
-    drawn.append(f'<text x="12" y="{20 + 70 * len(rows) + 12}" fill="#475569" font-size="11">{note}</text>')
-    return page(920, 20 + 70 * len(rows) + 30, "The memory of a plain ESP32", drawn)
+    drawn.append(f'<text x="12" y="{y + 12}" fill="#475569" font-size="11">{note}</text>')
+    return page(920, y + 30, "The memory of a plain ESP32", drawn)
 
 
 def _pool_beside_heap(image: memory.Image) -> int:

@@ -47,13 +47,11 @@ class Pen:
         path = " L".join(f"{x:g} {y:g}" for x, y in (self.at(*point) for point in points))
         self.drawn.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
 
-    def box(
-        self, x: float, y: float, width: float, height: float, fill: str = "#ffffff", radius: int = 3
-    ) -> None:
+    def box(self, x: float, y: float, width: float, height: float, radius: int = 3) -> None:
         left, top = min(self.at(x, y)[0], self.at(x + width, y)[0]), self.y + y
         self.drawn.append(
-            f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="{radius}" fill="{fill}"'
-            ' stroke="#334155" stroke-width="2"/>'
+            f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="{radius}"'
+            ' fill="#ffffff" stroke="#334155" stroke-width="2"/>'
         )
 
     def text(
@@ -279,21 +277,18 @@ def _page(kit: str, board: boards.Board, config: dict[str, Any], bottom: float, 
     led = board.kit.led if board.kit else None
     own = led and led[0] == config["led"]["gpio"]
     note = "The status LED is on the board. " if own else ""
-    label = f"Wiring of config.example.json on an {kit}"
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" font-family="Helvetica, Arial, '
-        f'sans-serif" font-size="12" role="img" aria-label="{label}">\n'
-        f'<rect width="{WIDTH}" height="{height:g}" fill="#ffffff"/>\n'
         f'<rect x="{LEFT}" y="30" width="{BOARD}" height="{board_end - 20}" rx="10" fill="#1e3a5f"/>\n'
         f'<rect x="{LEFT + 18}" y="14" width="{BOARD - 36}" height="52" rx="4" fill="#cbd5e1" stroke="#64748b"/>\n'
         f'<text x="{WIDTH / 2:g}" y="36" text-anchor="middle" font-weight="bold" font-size="14">{board.name}</text>\n'
         f'<text x="{WIDTH / 2:g}" y="54" text-anchor="middle" font-size="10">{kit}</text>\n'
         f'<rect x="{WIDTH / 2 - 20:g}" y="{board_end - 6}" width="40" height="22" rx="3" fill="#cbd5e1"'
         ' stroke="#64748b"/>\n'
-        f'<text x="{WIDTH / 2:g}" y="{board_end + 9}" text-anchor="middle" font-size="11">USB</text>\n'
+        f'<text x="{WIDTH / 2:g}" y="{board_end + 9}" text-anchor="middle" font-size="11">USB</text>'
     )
     foot = (
         f'<text x="20" y="{height - 20:g}" fill="#475569">{note}A dot is a joint. NO: the load is off while the relay'
-        " is at rest, without power too. Mains: electricians only.</text>\n</svg>\n"
+        " is at rest, without power too. Mains: electricians only.</text>"
     )
-    return head + "\n".join(drawn) + "\n" + foot
+    label = f"Wiring of config.example.json on an {kit}"
+    return charts.page(WIDTH, height, label, [head, *drawn, foot], size=12)

@@ -45,12 +45,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     _ready: deque[_Call]
     _stopping: bool
 
-    def __init__(self, on_jump: Callable[[float], None] | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._virtual_s = 0.0
         self._timers: list[tuple[float, int, _Call | asyncio.Future[None]]] = []
         self._order = itertools.count()
-        self.on_jump = on_jump
+        self.on_jump: Callable[[float], None] | None = None
 
     def time(self) -> float:
         return self._virtual_s
@@ -82,7 +82,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if not ready and not self._stopping:
             if not timers:
                 raise Deadlock
-            self._jump(timers[0][0])
+            before, self._virtual_s = self._virtual_s, max(timers[0][0], self._virtual_s)
+            if self.on_jump:
+                self.on_jump(self._virtual_s - before)
         while timers and timers[0][0] <= self._virtual_s:
             timer = heapq.heappop(timers)[2]
             if isinstance(timer, _Call):
@@ -93,8 +95,3 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._callback(*handle._args)
-
-    def _jump(self, to_s: float) -> None:
-        before, self._virtual_s = self._virtual_s, max(to_s, self._virtual_s)
-        if self.on_jump:
-            self.on_jump(self._virtual_s - before)

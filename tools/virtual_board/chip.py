@@ -108,9 +108,6 @@ class Chip:
         self._driven: dict[int, int] = {}
         self.reset(PWRON_RESET)
 
-    def __repr__(self) -> str:
-        return f"Chip(cause={CAUSES[self.reset_cause]}, driven={self._driven}, {self.radio})"
-
     def reset(self, cause: int) -> None:
         """Start anew. A soft reset leaves the hardware as it is; any other releases pins, radio and watchdog; only
         a power-on also forgets the RTC's time and memory."""

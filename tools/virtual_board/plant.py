@@ -97,9 +97,6 @@ class Plant:
         }
         """What moves behind relays, such as a cover, by the role of the first one."""
 
-    def __repr__(self) -> str:
-        return f"Plant(room_c={self.room_c:.2f}, heater_on={self.heater_on}, lux={self.lux:.0f})"
-
     # Time
 
     def advance(self, dt_ms: float) -> None:

@@ -59,9 +59,6 @@ class Radio:
         self.joins = self.restarts = 0
         self.off()
 
-    def __repr__(self) -> str:
-        return f"Radio(phase={self._phase}, reason={self._reason}, air={self.air})"
-
     def off(self) -> None:
         """As after a reset: nothing active, nothing asked for."""
         self.active = False

@@ -109,9 +109,6 @@ class VirtualBoard:
         self._wires: set[asyncio.Transport] = set()
         self._world_ms = _now_ms()
 
-    def __repr__(self) -> str:
-        return f"VirtualBoard(boots={self.boots}, on={self.powered}, {self.chip})"
-
     async def __aenter__(self) -> VirtualBoard:
         await self.power_on()
         return self
