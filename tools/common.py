@@ -127,6 +127,11 @@ def console(stderr: bool = False) -> Console:
     return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
+def parser(command: str, description: str, **more: Any) -> argparse.ArgumentParser:
+    """That of `realer COMMAND`."""
+    return argparse.ArgumentParser(prog=f"realer {command}", description=description, **more)
+
+
 def number(low: float, high: float = math.inf, of: type[int] | type[float] = int) -> Callable[[str], Any]:
     """The type of an option that takes numbers from `low` to `high`."""
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -132,7 +132,7 @@ def cloud(authority: Authority, *faults: str) -> Iterator[CloudServer]:
     for fault in faults:
         rules.add(fault)
     server = CloudServer(model, rules, authority)
-    with closing(model), served(server):
+    with served(server):
         yield server
 
 

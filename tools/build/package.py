@@ -8,7 +8,6 @@ sources; `realer deploy` sends compiled code. Without --write the command report
 
 from __future__ import annotations
 
-import argparse
 import ast
 import json
 import re
@@ -76,9 +75,7 @@ def _text(urls: list[list[str]], root: Path) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer package", description="Check lists for mip, pins in boot.py, schema."
-    )
+    parser = common.parser("package", "Check lists for mip, pins in boot.py, schema.")
     parser.add_argument("--write", action="store_true", help="write them")
     if parser.parse_args(argv).write:
         for path, text in (lists() | {config_schema.PATH: config_schema.text()}).items():

@@ -140,7 +140,7 @@ class Story:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="realer fleet", description="Simulate a bad day of many devices.")
+    parser = common.parser("fleet", "Simulate a bad day of many devices.")
     parser.add_argument("--devices", type=common.number(1), default=20, help="how many (default: 20)")
     parser.add_argument(
         "--minutes",

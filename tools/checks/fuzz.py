@@ -9,7 +9,6 @@ A new engine is one row in ENGINES: good inputs to start from, and a function th
 
 from __future__ import annotations
 
-import argparse
 import gc
 import io
 import json
@@ -598,7 +597,7 @@ def fuzz(
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="realer fuzz", description=__doc__.splitlines()[0])
+    parser = common.parser("fuzz", __doc__.splitlines()[0])
     parser.add_argument(
         "--inputs", type=common.number(1), default=INPUTS, help=f"for each engine (default {INPUTS:,})"
     )

@@ -99,13 +99,6 @@ VALUE_CALLS = {"const", "namedtuple", "tuple", "frozenset", "bytes", "calcsize",
 NAMED_CALLS = {"getattr", "setattr", "hasattr"}
 """What looks an attribute up by text; drivers may put that together, for constants of the chip."""
 
-ABSENT = {
-    "BlockingIOError", "BrokenPipeError", "ConnectionError", "ConnectionResetError", "FileExistsError",
-    "FileNotFoundError", "IsADirectoryError", "ModuleNotFoundError", "NotADirectoryError", "PermissionError",
-    "RecursionError", "TimeoutError", "UnicodeDecodeError", "UnicodeEncodeError", "format", "vars",
-}  # fmt: skip
-"""Built-in names that MicroPython lacks: a NameError on the device, and often only in a failure path."""
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -212,7 +205,6 @@ def called(node: ast.Call) -> str:
 
 def check_names(source: Source) -> Iterator[Note]:
     may_print = source.path.as_posix() in PRINT_FILES
-    stored = {n.id for n in ast.walk(source.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Name):
             continue
@@ -223,8 +215,6 @@ def check_names(source: Source) -> Iterator[Note]:
             yield node, f"__import__: only {names} load by name, so that the arrows can be checked"
         elif node.id == "__slots__":
             yield node, "__slots__ does nothing on MicroPython"
-        elif node.id in ABSENT and node.id not in stored:
-            yield node, f"{node.id} does not exist on MicroPython"
 
 
 def check_dialect(source: Source) -> Iterator[Note]:

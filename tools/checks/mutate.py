@@ -200,8 +200,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", default=list(PARTS), help="parts of the tree, or files")
     parser.add_argument("--stages", nargs="*", default=list(line_tests.STAGES), choices=line_tests.STAGES)
     parser.add_argument("--cap", type=float, default=60, help="seconds of tests for each mutant and stage")
-    parser.add_argument("--begin", type=int, default=1, help="go on from this number of the sample")
-    parser.add_argument("--numbers", type=int, nargs="*", help="only these of the sample")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time (default 2)")
     args = parser.parse_args(argv)
     fetch()
@@ -213,7 +211,6 @@ def main(argv: list[str] | None = None) -> int:
     every = list(mutants(paths))
     sample = random.Random(seed).sample(every, min(args.sample, len(every)))
     print(f"seed {seed}: {len(sample)} of {len(every)} mutants", flush=True)
-    numbers = args.numbers or range(args.begin, len(sample) + 1)
     started = time.monotonic()
     outcomes: Counter[str] = Counter()
     sys.dont_write_bytecode = False  # the copies are compiled once
@@ -228,7 +225,8 @@ def main(argv: list[str] | None = None) -> int:
                 raise common.Failed(f"the tests fail without any mutant: {file}", "Run: make test")
         print(f"tests by line after {time.monotonic() - started:.0f} s", flush=True)
         waiting = {
-            pool.submit(_outcome, sample[number - 1], args.stages, args.cap): number for number in numbers
+            pool.submit(_outcome, mutant, args.stages, args.cap): number
+            for number, mutant in enumerate(sample, 1)
         }
         for future in as_completed(waiting):
             word, text = future.result()

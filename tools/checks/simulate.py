@@ -397,7 +397,7 @@ def _seeds(text: str) -> range:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="realer simulate", description=__doc__.partition("\n\n")[0])
+    parser = common.parser("simulate", __doc__.partition("\n\n")[0])
     parser.add_argument("--seeds", type=_seeds, default="1..4", help="A..B, or one number (default 1..4)")
     parser.add_argument(
         "--hours",

@@ -7,7 +7,6 @@ with each answer, until Ctrl-C.
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import json
 import time
@@ -36,9 +35,8 @@ _STATES = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer status",
-        description="Show the state of the running firmware. Exit status 0: online, and nothing is wrong.",
+    parser = common.parser(
+        "status", "Show the state of the running firmware. Exit status 0: online, and nothing is wrong."
     )
     ports.add_port(parser)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, for programs")

@@ -170,9 +170,9 @@ def address(text: str) -> tuple[str, int]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer ca",
-        description="Find and write the root certificate the device needs for a server. Without a server: print when"
+    parser = common.parser(
+        "ca",
+        "Find and write the root certificate the device needs for a server. Without a server: print when"
         " the roots of --config expire. Exit status then: 1 if one has less than 30 days left, otherwise 0.",
     )
     parser.add_argument(

@@ -7,7 +7,6 @@ and are certificates, whether others can read the secrets), explains the rules (
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import sys
@@ -160,9 +159,9 @@ def _roots(path: Path, raw: Any) -> Iterator[tuple[str, int]]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer check_config",
-        description="Check a device's config.json as the device does, and its certificates, which lie beside it.",
+    parser = common.parser(
+        "check_config",
+        "Check a device's config.json as the device does, and its certificates, which lie beside it.",
         epilog="Exit status: 0 the device would work with it, 1 it would not, 2 the file cannot be read as JSON.",
     )
     parser.add_argument(

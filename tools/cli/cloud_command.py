@@ -117,9 +117,9 @@ def write_configuration(folder: Path, config: dict[str, Any], root: bytes) -> Pa
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="realer cloud",
-        description="The simulated Realer cloud: run one, or control the one that runs here, such as the demo's.",
+    parser = common.parser(
+        "cloud",
+        "The simulated Realer cloud: run one, or control the one that runs here, such as the demo's.",
         epilog="Exit status: 0 done, 1 refused, 2 wrong usage, 3 no cloud is running here.",
     )
     parser.add_argument(

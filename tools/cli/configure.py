@@ -7,7 +7,6 @@ a setup portal, once, when it is drawn.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import csv
 import io
@@ -40,9 +39,7 @@ _COMMA = re.compile(r"^(-?\d+),(\d+)$")
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer config", description="Write a device's config.json.", epilog=_MANY
-    )
+    parser = common.parser("config", "Write a device's config.json.", epilog=_MANY)
     parser.add_argument(
         "--out", type=Path, help="file to write, or folder with --boards (default: config.json, boards)"
     )

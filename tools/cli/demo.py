@@ -168,9 +168,7 @@ class Bundles:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer demo", description="Run a simulated cloud and a virtual board."
-    )
+    parser = common.parser("demo", "Run a simulated cloud and a virtual board.")
     add_board(parser, image=False)
     parser.add_argument(
         "--transport",

@@ -271,9 +271,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="realer deploy",
-        description="Compile this firmware and put it on a board, with its configuration. Only what changed is sent; "
+    parser = common.parser(
+        "deploy",
+        "Compile this firmware and put it on a board, with its configuration. Only what changed is sent; "
         "until all of it has arrived, the board keeps its present version. Exit status 0: it came online.",
     )
     ports.add_port(parser, action="append")

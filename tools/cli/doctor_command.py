@@ -7,7 +7,6 @@ down for a bug report, without what concerns nobody else.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import platform
 import re
@@ -91,9 +90,9 @@ class _Lines:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer doctor",
-        description="Check network, time, certificates and pins, on the board itself. The firmware is restarted.",
+    parser = common.parser(
+        "doctor",
+        "Check network, time, certificates and pins, on the board itself. The firmware is restarted.",
     )
     ports.add_port(parser)
     parser.add_argument("--report", type=Path, metavar="FILE", help="also write it to FILE, for a bug report")

@@ -6,7 +6,6 @@ progress bars. Everything on the board is erased, its files too.
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import sys
@@ -31,9 +30,9 @@ If it stopped in the middle: nothing is lost but what the board held; run it aga
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer flash",
-        description="Erase a board and write a MicroPython image to it: 1.24 or newer, for an ESP32, S2, S3, C3 or C6. "
+    parser = common.parser(
+        "flash",
+        "Erase a board and write a MicroPython image to it: 1.24 or newer, for an ESP32, S2, S3, C3 or C6. "
         "Without IMAGE: print which one is for the board that is plugged in.",
     )
     parser.add_argument(

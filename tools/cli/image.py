@@ -8,7 +8,6 @@ builder decides which to trust.
 
 from __future__ import annotations
 
-import argparse
 import keyword
 import os
 import re
@@ -62,9 +61,9 @@ _ELSEWHERE = ("BOARD_DIR", "BOARD_VARIANT", "BUILD", "CMAKE_ARGS", "FROZEN_MANIF
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer image",
-        description="Build a MicroPython image with a ROM partition, where `realer deploy` then puts the firmware.",
+    parser = common.parser(
+        "image",
+        "Build a MicroPython image with a ROM partition, where `realer deploy` then puts the firmware.",
     )
     parser.add_argument("--idf", type=Path, help="ESP-IDF, installed (default: $IDF_PATH)")
     parser.add_argument("--micropython", type=Path, help="MicroPython's sources, 1.25 or newer")

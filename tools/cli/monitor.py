@@ -7,7 +7,6 @@ nothing is sent.
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from typing import Any, NoReturn
 
@@ -27,9 +26,9 @@ _SILENT_S = 12
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer monitor",
-        description="Show the board's log until Ctrl-C, on a terminal with its state below. The board keeps running.",
+    parser = common.parser(
+        "monitor",
+        "Show the board's log until Ctrl-C, on a terminal with its state below. The board keeps running.",
     )
     ports.add_port(parser)
     parser.add_argument("--listen", action="store_true", help="send nothing, so there is no status line")

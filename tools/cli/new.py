@@ -21,9 +21,9 @@ from tools.repository import ROOT
 
 def main(argv: list[str] | None = None) -> int:
     kinds = "\n".join(f"{kind:<12}{point.what}" for kind, point in STARTING_POINTS.items())
-    parser = argparse.ArgumentParser(
-        prog="realer new",
-        description="Write a complete config.json to begin with, and explain it.",
+    parser = common.parser(
+        "new",
+        "Write a complete config.json to begin with, and explain it.",
         epilog=kinds,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,13 +52,12 @@ def configuration(point: StartingPoint, board: boards.Board, name: str) -> dict[
     """The whole file, with pins of that board."""
     config = json.loads((ROOT / "config.example.json").read_text(encoding="utf-8"))
     pins = board.example
-    roles = {item["gpio"][0] for items in (point.outputs, point.sensors, point.buttons) for item in items}
+    roles = {item["gpio"][0] for items in point.sections.values() for item in items}
     taken = {pins["led"][0]} | {pins[role] for role in roles if role}
     # A relay needs a pin that the chip leaves alone from reset on; to read, any other one does.
     driven = sorted(board.free - taken)
     strapping = board.gpios("strapping") | board.gpios("psram")
     read = sorted(board.offered("outputs") - board.free - strapping - taken)
-    sections = {"outputs": point.outputs, "sensors": point.sensors, "buttons": point.buttons}
 
     def pin(pool: list[int]) -> int:
         if not (pool or driven):
@@ -80,16 +79,15 @@ def configuration(point: StartingPoint, board: boards.Board, name: str) -> dict[
     config["led"] = dict(zip(("gpio", "active"), pins["led"], strict=True))
     config["safety"] = {"silence_s": point.silence_s[0]}
     return config | {
-        section: [values(section, item) for item in items] for section, items in sections.items()
+        section: [values(section, item) for item in items] for section, items in point.sections.items()
     }
 
 
 def reasons(point: StartingPoint) -> list[tuple[str, str, str]]:
     """(section and number, key, why) of each value that has a reason."""
-    sections = {"outputs": point.outputs, "sensors": point.sensors, "buttons": point.buttons}
     found = [
         (f"{section}[{i}]", key, why)
-        for section, items in sections.items()
+        for section, items in point.sections.items()
         for i, item in enumerate(items)
         for key, (_, why) in item.items()
         if why

@@ -28,38 +28,8 @@ class Back(Exception):
     """The person wants the question before."""
 
 
-class Ask:
-    """Questions to the person at the terminal. Ctrl-C is a KeyboardInterrupt, Ctrl-B is Back."""
-
-    def text(self, name: str, default: str, check: Check) -> str:
-        """`default` is shown in grey, and is the answer to nothing."""
-        return (
-            _answer(
-                questionary.text(
-                    name,
-                    validate=lambda text: check(text or default),
-                    placeholder=[("class:placeholder", default)] if default else None,
-                )
-            )
-            or default
-        )
-
-    def secret(self, name: str, check: Check) -> str:
-        return _answer(questionary.password(name, validate=check))
-
-    def choice(self, name: str, words: Sequence[tuple[str, str]], default: str) -> str:
-        """`words`: each with a line of explanation, which may be empty."""
-        choices = [
-            questionary.Choice(f"{word}: {about}" if about else word, value=word) for word, about in words
-        ]
-        known = default if default in [word for word, _ in words] else None
-        return _answer(questionary.select(name, choices, default=known))
-
-    def yes(self, question: str, default: bool) -> bool:
-        return _answer(questionary.confirm(question, default=default))
-
-
 def _answer(question: questionary.Question) -> Any:
+    """What the person at the terminal answers. Ctrl-C is a KeyboardInterrupt, Ctrl-B is Back."""
     keys = KeyBindings()
 
     @keys.add(_BACK, eager=True)
@@ -79,7 +49,7 @@ class Answers:
         self.start = copy.deepcopy(start)
         self.given: dict[str, Any] = {}
         self.former: dict[str, Any] = {}
-        self._say, self._file, self._ask = say, file, Ask()
+        self._say, self._file = say, file
         self._asked: dict[str, int] = {}
         self._untold: list[str] = []
 
@@ -105,20 +75,33 @@ class Answers:
         self._untold.clear()
 
     def text(self, path: str, name: str, default: str, check: Check) -> str:
-        return self._put(path, check, lambda former: self._ask.text(name, former or default, check))
+        """`default` is shown in grey, and is the answer to nothing."""
+
+        def ask(former: str | None) -> str:
+            shown = former or default
+            grey = [("class:placeholder", shown)] if shown else None
+            checked = lambda text: check(text or shown)  # noqa: E731
+            return _answer(questionary.text(name, validate=checked, placeholder=grey)) or shown
+
+        return self._put(path, check, ask)
 
     def secret(self, path: str, name: str, check: Check) -> str:
-        return self._put(path, check, lambda _: self._ask.secret(name, check))
+        return self._put(path, check, lambda _: _answer(questionary.password(name, validate=check)))
 
     def choice(self, path: str, name: str, words: Sequence[tuple[str, str]], default: str) -> str:
+        """`words`: each with a line of explanation, which may be empty."""
         known = [word for word, _ in words]
-        return self._put(
-            path, known.__contains__, lambda former: self._ask.choice(name, words, former or default)
-        )
+        choices = [questionary.Choice(f"{w}: {about}" if about else w, value=w) for w, about in words]
+
+        def ask(former: str | None) -> str:
+            first = former or default
+            return _answer(questionary.select(name, choices, default=first if first in known else None))
+
+        return self._put(path, known.__contains__, ask)
 
     def yes(self, question: str, default: bool) -> bool:
-        def ask(former: Any) -> bool:
-            return self._ask.yes(question, default if former is None else former)
+        def ask(former: bool | None) -> bool:
+            return _answer(questionary.confirm(question, default=default if former is None else former))
 
         return self._put(question, lambda answer: isinstance(answer, bool), ask)
 
@@ -155,7 +138,7 @@ class Answers:
 
     def again(self) -> bool:
         """Whether the person wants to go on with what `resume` found."""
-        return self._ask.yes("Continue where it stopped last time?", True)
+        return _answer(questionary.confirm("Continue where it stopped last time?", default=True))
 
     def forget(self) -> None:
         if self._file:

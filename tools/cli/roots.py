@@ -76,10 +76,9 @@ def of_config(config: Path, raw: Any) -> dict[str, bytes]:
         try:
             data = file.read_bytes()
             end = parsed(data).not_valid_after_utc
-        except OSError as error:
-            raise common.Failed(f"{file}: {error.strerror}", "Fetch it with: realer ca HOST") from None
-        except ValueError as error:
-            raise common.Failed(f"{file}: {error}", "Fetch it with: realer ca HOST") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise common.Failed(f"{file}: {reason}", "Fetch it with: realer ca HOST") from None
         if days_left(end) < 0:
             raise common.Failed(f"{file}: {until(end)}", f"Take it out of cloud.ca_files of {config}.")
         if file.name in found:

@@ -24,6 +24,10 @@ class StartingPoint:
     buttons: tuple[Item, ...] = ()
     silence_s: tuple[int, str] = (300, "")
 
+    @property
+    def sections(self) -> dict[str, tuple[Item, ...]]:
+        return {"outputs": self.outputs, "sensors": self.sensors, "buttons": self.buttons}
+
 
 _ROOM: Item = {
     "pin_port": ("14", "the port that the cloud's catalog has for this sensor"),

@@ -29,9 +29,7 @@ _KINDS = {1: "run", 2: "input", 3: "output", 4: "input and output"}
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="realer thinger_check", description="Try a device at a real Thinger.io account."
-    )
+    parser = common.parser("thinger_check", "Try a device at a real Thinger.io account.")
     parser.add_argument("--url", default="https://api.thinger.io", help="REST address; default: %(default)s")
     parser.add_argument("--user", required=True, help="the account, as in cloud.user")
     parser.add_argument("--device", required=True, help="the device, as in cloud.device_id")

@@ -5,7 +5,6 @@ The plant is wired as the configuration describes it.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import signal
@@ -46,7 +45,7 @@ _AWAY_S = 1.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="realer board", description="Run a virtual ESP32 board.")
+    parser = common.parser("board", "Run a virtual ESP32 board.")
     parser.add_argument(
         "--config", type=Path, required=True, help="the device's config.json, which names the chip"
     )
