@@ -6,8 +6,10 @@ import gc
 import inspect
 import itertools
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Generator
 
 import hypothesis
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from tests_host.support.blocking import ROOT, Guard
 from tools.build.bundle_cache import bundled
 from tools.build.mpy import CompileError
+from tools.env import interpreter
 
 # The same examples on every run and no time limit per example: a red test must be red again on the next run.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -45,6 +48,22 @@ def pytest_xdist_setupnodes() -> None:
         subprocess.run(
             [sys.executable, "-m", "pytest", "--collect-only"], cwd=ROOT, stdout=subprocess.DEVNULL
         )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A mark of rows that no row has would mark nothing: it fails the collection of its file. Here are all rows,
+    whatever `-k` or a node id selects of them later; only `--lf` has left some out."""
+    report = yield
+    if report.passed and isinstance(collector, pytest.Module) and not collector.config.getoption("lf", False):
+        wrong = _rowless_marks(
+            collector, [item for item in report.result if isinstance(item, pytest.Function)]
+        )
+        if wrong:
+            report.outcome, report.longrepr = "failed", "\n".join(wrong)
+    return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -84,8 +103,35 @@ def _left_out(item: pytest.Item) -> bool:
 
 
 def _marked(item: pytest.Item, name: str) -> bool:
-    row = item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
-    return any(not mark.args or row.startswith(mark.args) for mark in item.iter_markers(name))
+    return any(not mark.args or _row(item).startswith(mark.args) for mark in item.iter_markers(name))
+
+
+def _rowless_marks(module: pytest.Module, items: list[pytest.Function]) -> list[str]:
+    """What is wrong with the marks of rows in a file: those of its tests, and those of the file itself."""
+    marked: list[tuple[str, list[pytest.Function], pytest.Mark]] = [
+        (module.nodeid, items, mark) for mark in module.own_markers
+    ]
+    for name, rows in itertools.groupby(items, lambda item: item.originalname):
+        same = list(rows)
+        marked += [(f"{module.nodeid}::{name}", same, mark) for mark in same[0].own_markers]
+    return [
+        f"{where}: no row begins with {prefix!r}, as in its mark {mark.name}"
+        for where, rows, mark in marked
+        if mark.name in ("gate", "thorough")
+        for prefix in mark.args
+        if not any(_row(item).startswith(prefix) for item in rows) and not _is_of_absent_interpreter(prefix)
+    ]
+
+
+def _is_of_absent_interpreter(prefix: str) -> bool:
+    """Whether rows are left out on a machine that has MicroPython in one word size only."""
+    bits = re.search(r"\b(32|64)(-?bit)?\b", prefix)
+    return bits is not None and int(bits[1]) not in {found.bits for found in interpreter.available()}
+
+
+def _row(item: pytest.Item) -> str:
+    """The id of a row of a parametrized test, "" of any other."""
+    return item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
 
 
 def _wait_rank(item: pytest.Item) -> int:

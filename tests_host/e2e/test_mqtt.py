@@ -64,7 +64,7 @@ def broker(request, tmp_path):
 
 
 @pytest.mark.gate
-@pytest.mark.thorough("64bit", *cloud_at.KINDS)
+@pytest.mark.thorough("64bit", "32bit-aedes")
 @pytest.mark.long
 @pytest.mark.parametrize(
     "broker", ["mosquitto", "aedes"], indirect=True
@@ -103,7 +103,7 @@ async def test_renewal_in_the_middle_of_traffic_loses_nothing(any_interpreter, b
 
 
 @pytest.mark.gate("64bit")
-@pytest.mark.thorough(*cloud_at.KINDS)
+@pytest.mark.thorough(*[f"{bits}bit-{kind}" for bits in (32, 64) for kind in cloud_at.KINDS])
 async def test_the_device_reconnects_to_a_restarted_broker(any_interpreter, broker):
     async with SystemFixture(any_interpreter, transport="mqtt", **broker) as fixture:
         await fixture.online()
@@ -160,7 +160,7 @@ async def test_polling_takes_over_and_hands_back_without_switching_an_output(roo
 
 @pytest.mark.gate("mqtt-3.1.1")
 @pytest.mark.parametrize("protocol", ["mqtt-3.1.1", "mqtt-5.0"])
-async def test_a_retained_message_larger_than_the_device_can_hold_keeps_it_from_nothing(smallest, protocol):
+async def test_a_retained_message_larger_than_the_buffer_disturbs_nothing(smallest, protocol):
     async with SystemFixture(smallest, transport="mqtt", powered=False) as fixture:
         fixture.model.offer.protocol = protocol
         device = fixture.model.device(DEVICE_ID)
