@@ -39,7 +39,8 @@ class Hand:
     def __init__(self, level=5, scopes=SCOPES, **options):
         self.model = Model(seed=1)
         self.model.add_device(demo_device())
-        self.sim = SimBroker(self.model, Faults(), lambda: NOW)
+        self.now = NOW
+        self.sim = SimBroker(self.model, Faults(), lambda: self.now)
         self.device = MqttDevice(self.model, NOW)
         self.device.prepare(scopes)
         self.out, self.closed, self.level = bytearray(), 0, level
@@ -182,7 +183,7 @@ def test_a_session_is_kept_as_long_as_its_client_asked_although_it_ended_where_n
         return hand
 
     async def again(hand):
-        hand.sim.now = lambda: NOW + away_s
+        hand.now = NOW + away_s
         hand.got()
         hand.connect(keep_s=60, clean=False)
 

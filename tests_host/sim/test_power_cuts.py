@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from firmware.core.command import CommandState
-from firmware.core.output import Output
 from tests_host.sim.conftest import check_always, pump
 from tests_host.support.linkbench import HELD, POLLING, named
 from tools.sim.loop import VirtualLoop
@@ -90,19 +88,26 @@ class Scenario:
             loop, folder, edit(demo_config(api=row[0], transport=row[1])), mqtt=row[2], most_tls=1
         )
         self.device.model.served.bootstrap = row[0] == "bootstrap"
-        self.messages, broker = [], self.device.broker
-        if broker:
-            desired = broker.proxy.desired
+        self.messages = []
+        if self.device.broker:
+            self.device.broker.on_desired = self.messages.append
 
-            def noted(message, now):
-                self.messages.append(message)
-                return desired(message, now)
+    def power_on(self):
+        self.device.power_on()
+        for command in self.device.app.controller.commands:
+            self.device.history.watch(command, "pending")
 
-            broker.proxy.desired = noted
+    def accepted(self):
+        """The identities of the desired states that the device has taken for new ones, in order."""
+        return [
+            desired.desired_id
+            for desired in self.device.history.of("pending")
+            if desired and desired.desired_id
+        ]
 
     async def play(self):
         device = self.device
-        device.power_on()
+        self.power_on()
         await device.until(lambda: device.online and not len(device.app.controller.outbox), 200)
         await pump(device, 1, 30)
         device.press()
@@ -133,34 +138,12 @@ class Scenario:
     async def come_back(self):
         """After the power cut; what the broker has sent it sends once more."""
         device = self.device
-        device.power_on()
+        self.power_on()
         await device.until(lambda: device.online, 200)
         if device.broker:
             await device.until(lambda: device.app.link.account.on_mqtt, 200)
             device.broker.post([(0, message) for message in self.messages])
         await asyncio.sleep(140)
-
-
-def _obeyed(patch):
-    """The identities of desired states that reach an output, as they do."""
-    found, received = [], []
-    receive_desired, demand = CommandState.receive_desired, Output.demand
-
-    def receiving(command, desired, *more):
-        received.append(desired.desired_id)
-        try:
-            return receive_desired(command, desired, *more)
-        finally:
-            received.pop()
-
-    def demanding(output, target, manual_override=False):
-        if target is not None and received and received[-1]:
-            found.append(received[-1])
-        demand(output, target, manual_override)
-
-    patch.setattr(CommandState, "receive_desired", receiving)
-    patch.setattr(Output, "demand", demanding)
-    return found
 
 
 def _play(folder, row, last=0, done=False):
@@ -169,14 +152,12 @@ def _play(folder, row, last=0, done=False):
     loop = VirtualLoop()
     with pytest.MonkeyPatch.context() as patch:
         flash = Flash(patch, last, done)
-        obeyed = _obeyed(patch)
         scenario = Scenario(loop, folder, row)
         device = scenario.device
         loop.run_until_complete(scenario.until_dead(flash))
         known = dict(flash.answers)
         if flash.dead:
             flash.dead, flash.last = False, 0
-            obeyed[:] = [name for name in obeyed if name in known]
             loop.run_until_complete(scenario.come_back())
         loop.run_until_complete(device.power_off())
         reported = {}
@@ -184,7 +165,8 @@ def _play(folder, row, last=0, done=False):
             if "desired_id" in item:
                 reported.setdefault(item["desired_id"], []).append(item["message_id"])
         where = f"{row}, change {last}, {'done' if done else 'not done'}"
-        assert not [name for name in known if obeyed.count(name) > 1], f"obeyed again: {where}"
+        accepted = scenario.accepted()
+        assert not [name for name in known if accepted.count(name) > 1], f"obeyed again: {where}"
         for name, message_id in known.items():
             assert reported.get(name) == [message_id], f"not the first report: {where}"
         assert all(len(names) == 1 for names in reported.values()), where
@@ -212,26 +194,24 @@ def test_a_power_cut_right_after_a_desired_state_was_obeyed_does_not_repeat_it(
     virtual_loop, tmp_path, row, delay_s
 ):
     """Its answer is on the flash before anything else happens: a door strike must not open twice."""
-    with pytest.MonkeyPatch.context() as patch:
-        obeyed = _obeyed(patch)
-        scenario = Scenario(virtual_loop, tmp_path, row)
-        device = scenario.device
+    scenario = Scenario(virtual_loop, tmp_path, row)
+    device = scenario.device
 
-        async def story():
-            device.power_on()
-            await device.until(lambda: device.online and not len(device.app.controller.outbox), 200)
-            before = len(obeyed)
-            device.want("6", 1)
-            await device.until(lambda: len(obeyed) > before, 30)
-            await asyncio.sleep(delay_s)
-            await device.power_off()
-            await scenario.come_back()
-            return obeyed[before:]
+    async def story():
+        scenario.power_on()
+        await device.until(lambda: device.online and not len(device.app.controller.outbox), 200)
+        before = len(scenario.accepted())
+        device.want("6", 1)
+        await device.until(lambda: len(scenario.accepted()) > before, 30)
+        await asyncio.sleep(delay_s)
+        await device.power_off()
+        await scenario.come_back()
+        return scenario.accepted()[before:]
 
-        names = virtual_loop.run_until_complete(story())
-        virtual_loop.run_until_complete(device.power_off())
-        answered = [
-            item["status"] for item in device.model.named("desired_answered") if item["desired_id"] in names
-        ]
-        assert len(names) == 1 and answered == ["applied"]
-        check_always(device)
+    names = virtual_loop.run_until_complete(story())
+    virtual_loop.run_until_complete(device.power_off())
+    answered = [
+        item["status"] for item in device.model.named("desired_answered") if item["desired_id"] in names
+    ]
+    assert len(names) == 1 and answered == ["applied"]
+    check_always(device)

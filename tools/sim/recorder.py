@@ -68,8 +68,8 @@ class Recorder:
 
     def attach(self, app: Any) -> None:
         """A device has been built and is about to run."""
-        self._changes(app.controller.safety, "safe")
-        self._changes(app.cloud_loop, "online")
+        self.watch(app.controller.safety, "safe")
+        self.watch(app.cloud_loop, "online")
         opened, send = app.link.open, app.link.send
 
         async def noted() -> Any:
@@ -89,8 +89,8 @@ class Recorder:
 
         app.link.open, app.link.send = noted, sent
 
-    def _changes(self, part: Any, name: str) -> None:
-        """Note the attribute of a part whenever it changes, whoever sets it."""
+    def watch(self, part: Any, name: str) -> None:
+        """Note the attribute `name` of a part now and whenever it changes, as events of the kind `name`."""
         kind: Any = type(part)
         note = self.note
 

@@ -18,7 +18,8 @@ from tools.virtual_board.radio import Point as OnAir
 
 
 class SimBoard:
-    """`wall()`: true unix seconds; `bits()`: 32 random bits."""
+    """`wall()`: true unix seconds; `bits()`: 32 random bits. `on_use(part)`: called before the firmware reads a button
+    ("button") or sets the LED ("led"); an exception that it raises reaches the firmware."""
 
     def __init__(self, plant: Plant, wall: Callable[[], float], bits: Callable[[], int]) -> None:
         self.plant = plant
@@ -26,6 +27,7 @@ class SimBoard:
         self.fed: list[float] = []
         self.resets = 0
         self.on_reset: Callable[[], object] = lambda: None
+        self.on_use: Callable[[str], object] = lambda part: None
         self.free = 65536
         self.rtc_offset_s: float | None = None
         self._wall = wall
@@ -58,10 +60,10 @@ class SimBoard:
         return _Dht(self.plant, gpio)
 
     def button(self, gpio: int, active_low: bool, pull: str) -> _Button:
-        return _Button(self.plant, gpio, active_low, pull)
+        return _Button(self, gpio, active_low, pull)
 
-    def led(self, gpio: int, active_high: bool) -> _Output:
-        return _Output(self.plant, gpio, active_high, False)
+    def led(self, gpio: int, active_high: bool) -> _Led:
+        return _Led(self, gpio, active_high)
 
     def watchdog(self, timeout_ms: int) -> SimBoard:
         return self
@@ -98,6 +100,16 @@ class _Output:
 
     def get(self) -> bool:
         return bool(self._plant.level(self._gpio)) == self._active_high
+
+
+class _Led(_Output):
+    def __init__(self, board: SimBoard, gpio: int, active_high: bool) -> None:
+        super().__init__(board.plant, gpio, active_high, False)
+        self._board = board
+
+    def set(self, on: bool) -> None:
+        self._board.on_use("led")
+        super().set(on)
 
 
 class _Adc:
@@ -176,12 +188,13 @@ class _Dht:
 
 
 class _Button:
-    def __init__(self, plant: Plant, gpio: int, active_low: bool, pull: str) -> None:
-        self._plant, self._gpio, self._active_low = plant, gpio, active_low
+    def __init__(self, board: SimBoard, gpio: int, active_low: bool, pull: str) -> None:
+        self._board, self._gpio, self._active_low = board, gpio, active_low
         self._pull = {"up": 1, "down": 0}.get(pull)
 
     def active(self) -> bool:
-        return bool(self._plant.level(self._gpio, self._pull)) != self._active_low
+        self._board.on_use("button")
+        return bool(self._board.plant.level(self._gpio, self._pull)) != self._active_low
 
 
 class SimAccessPoint:

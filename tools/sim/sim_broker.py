@@ -246,7 +246,7 @@ class SimBroker:
 
     `running` False: whoever dials is to be refused. `frozen`: connections stay open, and nothing moves. `mute`: no
     SUBSCRIBE is answered. `clean_starts`: whether each CONNECT asked for a new session. `forgets`: no session outlives
-    its connection.
+    its connection. `on_desired(message)`: called with each desired state that the model publishes.
     """
 
     def __init__(self, model: Model, faults: Faults, now: Callable[[], float]) -> None:
@@ -255,6 +255,7 @@ class SimBroker:
         self.connack: dict[int, int] = {}
         self.running, self.frozen, self.mute = True, False, False
         self.forgets = False
+        self.on_desired: Callable[[Message], object] = lambda message: None
         self._kept: dict[str, Kept] = {}
         self.clean_starts: list[bool] = []
         self.connections: list[Connection] = []
@@ -298,6 +299,7 @@ class SimBroker:
             connection.end("administrative action", KICKED)
 
     def desired(self, message: Message, facts: dict[str, Any]) -> None:
+        self.on_desired(message)
         self.post(self.proxy.desired(message, self.now()), facts)
 
     # what connections tell

@@ -18,6 +18,7 @@ from firmware.core.config import validate
 from firmware.device import Device
 from firmware.portal import PortalLoop
 from firmware.portal_site import CONFIG
+from firmware.runtime import control_loop
 from firmware.runtime.clock import Clock
 from firmware.runtime.log import Log
 from firmware.runtime.store import Store
@@ -85,7 +86,8 @@ class SimDevice:
     when that is measured.
 
     `history`: what it did, see Recorder. `mqtt`: the cloud has a broker too, `.broker`; it stays when the device is
-    switched off. `most_tls`: see SimNet.
+    switched off. `most_tls`: see SimNet. `on_line(line)`: called before a line of its log is stored in `lines`; an
+    exception that it raises reaches the firmware.
     """
 
     physics_s = 0.5
@@ -122,6 +124,7 @@ class SimDevice:
         if self.thinger:
             demo_account(self.thinger)
         self.lines: list[str] = []
+        self.on_line: Callable[[str], object] = lambda line: None
         self.boots = 0
         self.app: Device = None  # type: ignore[assignment]
         self.net: SimNet = None  # type: ignore[assignment]
@@ -159,7 +162,7 @@ class SimDevice:
             lambda: WRAP_SOON_MS + int(self._loop.time() * 1000 + 1e-6),
             lambda ms: self._loop.sleep(ms / 1000),
         )
-        log = Log(clock, self.lines.append, lambda line: None)
+        log = Log(clock, self._printed, lambda line: None)
         log.level = "debug"
         cloud = self.config["cloud"]
         log.hidden = [cloud["credential" if self.thinger else "client_secret"]]
@@ -191,6 +194,10 @@ class SimDevice:
         assert self.app.supervisor
         self._task = self._loop.create_task(self.app.supervisor.run())
 
+    def _printed(self, line: str) -> None:
+        self.on_line(line)
+        self.lines.append(line)
+
     def _portal(self, log: Log, store: Store) -> None:
         """As app.start does it, but for the radio."""
         self.points: list[SimAccessPoint] = []
@@ -210,6 +217,7 @@ class SimDevice:
 
     async def power_off(self) -> None:
         """As if the plug were pulled: nothing is said to anybody, and the relays fall."""
+        self.net.stuck = False
         if self._task:
             while not self._task.done():  # a cancellation that arrives during another one is lost
                 self._task.cancel()
@@ -224,7 +232,8 @@ class SimDevice:
                     self.plant.drive(part["gpio"], output["active"] != "high")
 
     def press(self, ms: int = 100) -> None:
-        """Put a finger on the button for `ms` milliseconds."""
+        """Press the button for `ms` milliseconds."""
+        assert control_loop._SCAN_MS < 50, "contacts are sampled too rarely: mark the test with `button`"
         self.plant.pass_time(self._owed_s * 1000)
         self._owed_s = 0.0
         self.plant.press(self.config["buttons"][0]["gpio"], ms)

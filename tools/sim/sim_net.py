@@ -7,6 +7,7 @@ same as behind the HTTPS server.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -64,7 +65,8 @@ class SimNet:
     `most_tls`: how many connections the device has memory for. One more fails as on a chip, and is a violation: a
     device has to know how many fit.
 
-    `away`: the cloud itself is out of reach, and everybody else answers. `lacks`: one of LACKS, which every connection
+    `away`: the cloud itself is out of reach, and everybody else answers. `stuck`: a read ends neither with data nor at
+    its deadline, as if the network stack hung. `lacks`: one of LACKS, which every connection
     ends in. `liars`: {time server: seconds by which its clock is off}. `checks_dates`: certificates are valid for 400
     days around the present, checked against the device's clock; `expired`: the cloud's is over.
 
@@ -87,7 +89,7 @@ class SimNet:
         self.model, self.faults = model, faults
         self.dns_mode = self.ntp_mode = ""
         self.ntp_offset_s = 0.0
-        self.away, self.checks_dates, self.expired = False, False, False
+        self.away, self.stuck, self.checks_dates, self.expired = False, False, False, False
         self.lacks: OSError | None = None
         self.liars: dict[str, float] = {}
         self.gateway_answers = True
@@ -276,6 +278,9 @@ class SimStream:
         task.add_done_callback(self._serving.discard)
 
     async def read_into(self, view: memoryview) -> int:
+        while self._net.stuck:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
         while not self._to_device:
             if self._dead:
                 raise NetError("closed", "ECONNRESET")
